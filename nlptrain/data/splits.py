@@ -1,0 +1,115 @@
+"""Train, dev and test sentences of a run, with the labels that they are all tagged with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from nlptrain.config.data import DataConfig
+from nlptrain.data.corpus import Sentence
+from nlptrain.data.dev_split import take_dev
+from nlptrain.data.reading import read_gold
+from nlptrain.data.tag_checks import listed, refuse_broken, refuse_unknown, scheme_of
+from nlptrain.errors import InputError
+from nlptrain.labels import Labels, Scheme
+
+_SCHEMES = {"iob2": "IOB2", "plain": "plain"}
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The gold sentences of a run; every tag is one of ``labels``.
+
+    Attributes:
+        labels: the labels, in the order of the logit columns.
+        train: the sentences that are learnt from.
+        dev: those that choose the best step.
+        test: those that are scored once, at the end; may be empty.
+        dev_from_train: dev was taken out of the train files.
+    """
+
+    labels: Labels
+    train: list[Sentence]
+    dev: list[Sentence]
+    test: list[Sentence]
+    dev_from_train: bool
+
+
+def read_splits(data: DataConfig, labels: Labels | None = None, *, say: Callable[[str], None]) -> Splits:
+    """The splits that ``data`` names, checked; without ``data.dev``, dev is taken out of train.
+
+    Args:
+        data: the files and how they are written.
+        labels: the teacher's; their order is kept. None: those of ``data.labels``, or else of train.
+        say: told what a reader of the run should know: where dev comes from, and sentences of it that train has too.
+
+    Raises:
+        InputError: a file cannot be read, or a tag breaks its scheme or is none of the labels.
+    """
+    if data.train is None:
+        raise InputError("data.train: missing; name the files with the gold sentences to train on")
+    train, dev, test = (_read(data, key) for key in ("train", "dev", "test"))
+    labels = _labels(train, data, labels)
+    everything = [*train, *dev, *test]
+    if labels.scheme == "iob2":
+        refuse_broken(everything)
+    refuse_unknown(everything, labels)
+    dev_from_train = data.dev is None
+    if dev_from_train:
+        train, dev = _take_dev(train, say)
+    _say_leaks(train, {"dev": dev, "test": test}, say)
+    return Splits(labels, train, dev, test, dev_from_train)
+
+
+def held_out_digests(splits: Splits) -> frozenset[bytes]:
+    """The digests of the dev and test sentences: what raw text must not teach."""
+    return frozenset(sentence.digest() for sentence in (*splits.dev, *splits.test))
+
+
+def _read(data: DataConfig, split: str) -> list[Sentence]:
+    paths = getattr(data, split)
+    return [] if paths is None else list(read_gold(paths, data, key=f"data.{split}"))
+
+
+def _labels(train: Sequence[Sentence], data: DataConfig, given: Labels | None) -> Labels:
+    """The labels given, or else those of the configuration, or else those that stand in train."""
+    scheme: Scheme = scheme_of(train) if data.scheme == "auto" else data.scheme
+    if given is not None:
+        _refuse_other_scheme(train, scheme, given)
+        return given
+    if data.labels is not None:
+        return Labels.named(data.labels, scheme)
+    if scheme == "iob2":
+        # Before the labels are collected: a tag that is not IOB2 would give them a type that is none.
+        refuse_broken(train)
+    return Labels.collect((sentence.tags or () for sentence in train), scheme)
+
+
+def _refuse_other_scheme(train: Sequence[Sentence], scheme: Scheme, given: Labels) -> None:
+    if scheme != given.scheme:
+        found = sorted({tag for sentence in train for tag in sentence.tags or ()})
+        raise InputError(
+            f"data.train: the tags are {_SCHEMES[scheme]} ({listed(found)}), but the labels of the model are "
+            f"{_SCHEMES[given.scheme]} ({listed(given.names)}); give files and a model of the same task"
+        )
+
+
+def _take_dev(sentences: list[Sentence], say: Callable[[str], None]) -> tuple[list[Sentence], list[Sentence]]:
+    train, dev = take_dev(sentences)
+    if not dev:
+        raise InputError(
+            f"data.dev: missing, and the {len(sentences):,} sentences of data.train are too few (or too much alike) "
+            "to take it from; name a file"
+        )
+    say(
+        f"dev: {len(dev):,} of the {len(sentences):,} train sentences, chosen by a hash of the sentence and taken "
+        "out of train, as there is no data.dev"
+    )
+    return train, dev
+
+
+def _say_leaks(train: Sequence[Sentence], splits: dict[str, list[Sentence]], say: Callable[[str], None]) -> None:
+    known = {sentence.digest() for sentence in train}
+    for name, sentences in splits.items():
+        if leaks := sum(sentence.digest() in known for sentence in sentences):
+            say(f"{name}: {leaks:,} of {len(sentences):,} sentences stand in train word for word")

@@ -1,0 +1,86 @@
+"""Text files: which ones a path names, their lines, and the hash of their bytes."""
+
+from __future__ import annotations
+
+import codecs
+import glob
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from nlptrain.errors import InputError
+
+_PACKED = {".gz": "gunzip -k", ".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "unzstd", ".zip": "unzip"}
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    r"""The lines of a UTF-8 file with their numbers, from 1, without their ends (``\n`` or ``\r\n``).
+
+    Only ``\n`` ends a line: U+2028, U+0085 and their kin, where ``str.splitlines`` breaks too, stand inside words of
+    real text. A byte order mark at the beginning is dropped.
+
+    Raises:
+        InputError: the file cannot be opened, is packed, or holds bytes that are not UTF-8 (named by their offset in
+            the file, from 0).
+    """
+    _refuse_packed(path)
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    offset = 0
+    with file:
+        for number, raw in enumerate(file, start=1):
+            start = len(codecs.BOM_UTF8) if number == 1 and raw.startswith(codecs.BOM_UTF8) else 0
+            try:
+                text = raw[start:].decode("utf-8")
+            except UnicodeDecodeError as error:
+                at = start + error.start
+                origin = "utf-16" if number == 1 and raw.startswith(_UTF16) else "latin1"
+                raise InputError(
+                    f"{path}:{number}: byte {offset + at} (0x{raw[at]:02X}) is not UTF-8; "
+                    f"convert the file, e.g. iconv -f {origin} -t utf-8"
+                ) from error
+            offset += len(raw)
+            yield number, text.removesuffix("\n").removesuffix("\r")
+
+
+def expand(paths: str | Sequence[str], *, key: str = "") -> list[Path]:
+    """The files that paths and globs name: in the order given, those of a glob sorted, each file once.
+
+    Args:
+        paths: a path or a glob (``**`` descends into folders), or several.
+        key: the configuration key that holds them, for messages.
+
+    Raises:
+        InputError: a path or a glob names no file, or one that is packed.
+    """
+    found: dict[Path, Path] = {}
+    for pattern in [paths] if isinstance(paths, str) else paths:
+        # A file may be called data[1].txt: what stands there under this very name is no glob.
+        names = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))
+        files = [path for path in map(Path, names) if path.is_file()]
+        if not files:
+            raise InputError(f"{key}{': ' if key else ''}{_nothing(pattern)}")
+        for path in files:
+            _refuse_packed(path)
+            found.setdefault(path.resolve(), path)
+    return list(found.values())
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _nothing(pattern: str) -> str:
+    if Path(pattern).is_dir():
+        return f"'{pattern}' is a folder; name its files, e.g. '{Path(pattern) / '*.conll'}'"
+    return f"found no file '{pattern}' (looked from {Path.cwd()})"
+
+
+def _refuse_packed(path: Path) -> None:
+    if command := _PACKED.get(path.suffix.lower()):
+        raise InputError(f"{path}: packed files ({path.suffix}) are not read by this version; unpack it: {command}")

@@ -1,0 +1,290 @@
+"""Invents the demo's corpus: labelled English sentences with people, places, organisations and products, and raw text.
+
+    python scripts/demo_corpus.py OUT_DIR [--seed N]
+
+The text is synthetic, and says nothing about how well anything works on real text. It is made so that a model must read
+the context: many names are a person in one sentence and a place, an organisation or a product in the next; no name in
+dev or test occurs in train; and almost half of the sentences in dev and test have a shape that never occurs in train.
+The raw text has half of dev's and test's names, names of its own, and most of the shapes, as text from the place where
+a tagger will be used has.
+
+The bytes are a function of the seed alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+TYPES = ("person", "place", "organisation", "product")
+LABELLED = {"train": 600, "dev": 200, "test": 300}
+SHARES = {"train": 0.35, "dev": 0.15, "test": 0.3, "raw": 0.2}  # of the pieces of names
+RAW_LINES = 8000
+
+OPENING_RATE = 0.18
+ENDING_RATE = 0.12
+VOWELS = tuple("aeiou")
+ATTACHED_LEFT = {",", ".", "?", "!", ":", ")", "'s"}
+
+# How often a name of each type has which form. A form is a list of pieces; one in capitals is a word of its own.
+FORMS: dict[str, dict[str, int]] = {
+    "person": {"first last": 38, "first": 20, "last": 10, "shared": 16, "shared last": 8, "first shared": 8},
+    "place": {
+        "town": 24,
+        "shared": 28,
+        "root+place_ending": 16,
+        "place_prefix root": 9,
+        "root place_suffix": 9,
+        "root": 8,
+        "shared place_suffix": 6,
+    },
+    "organisation": {
+        "root": 20,
+        "shared": 26,
+        "root company_suffix": 13,
+        "shared company_suffix": 8,
+        "last & last": 8,
+        "last": 6,
+        "letters": 11,
+        "institution of town": 8,
+    },
+    "product": {
+        "root": 16,
+        "shared": 24,
+        "thing_name": 18,
+        "root model": 16,
+        "shared model": 12,
+        "thing_name model": 9,
+        "letters model": 5,
+    },
+}
+
+# Pieces that names in all splits share.
+COMMON = {
+    "place_ending": "ford ton bury ham mouth dale wick by stead ville burg field".split(),
+    "place_prefix": "Port North South East Lake Mount New Saint Upper Fort".split(),
+    "place_suffix": "Street Valley Island Bay Hills Park Falls Springs Heath Square".split(),
+    "company_suffix": "Labs Partners Group Holdings Foods Airlines Bank Energy Motors Industries Media Systems".split(),
+    "institution": "University Bank Institute Museum Ministry".split(),
+    "model": "2 3 4 7 9 400 Pro Mini Max Air X S5 X200 G3 Lite Plus".split(),
+}
+
+Words = dict[str, list[str]]
+Tagged = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Template:
+    """A sentence with slots and choices, and its stars: one keeps it from train, two from the raw text too."""
+
+    text: str
+    stars: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the sentences of one split are made from."""
+
+    names: Words
+    plain: Words
+    bodies: list[Template]
+    openings: list[Template]
+    endings: list[Template]
+    all_choices: bool
+
+
+def main() -> None:
+    """Write train.conll, dev.conll, test.conll and unlabeled.txt."""
+    parser = argparse.ArgumentParser(description="Invents the demo's corpus.")
+    parser.add_argument("out_dir", type=Path, help="folder that the four files go to")
+    parser.add_argument("--seed", type=int, default=0, help="decides every byte (default: 0)")
+    arguments = parser.parse_args()
+    arguments.out_dir.mkdir(parents=True, exist_ok=True)
+    for name, text in invent(arguments.seed).items():
+        (arguments.out_dir / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def invent(seed: int) -> dict[str, str]:
+    """The corpus: the text of each file under its name, the same for the same seed.
+
+    Example:
+        >>> sorted(invent(0))
+        ['dev.conll', 'test.conll', 'train.conll', 'unlabeled.txt']
+    """
+    pieces, plain = read_words(HERE / "demo_words.txt")
+    templates = read_templates(HERE / "demo_templates.txt")
+    rng = random.Random(seed)
+    dealt = deal(pieces, rng)
+    files: dict[str, str] = {}
+    seen: set[str] = set()
+    for split, count in LABELLED.items():
+        source = source_of(templates, dealt[split], plain, stars=0 if split == "train" else 2)
+        sentences = distinct(source, count, rng, seen)
+        files[f"{split}.conll"] = "".join(conll(sentence) for sentence in sentences)
+    source = source_of(templates, raw_pieces(dealt), plain, stars=1)
+    files["unlabeled.txt"] = "".join(f"{written(s)}\n" for s in distinct(source, RAW_LINES, rng, seen))
+    return files
+
+
+def read_words(path: Path) -> tuple[Words, Words]:
+    """The pieces of names, and the plain words, each under the name of its list."""
+    halves: list[Words] = [{}, {}]
+    names, _, plain = path.read_text(encoding="utf-8").partition("\n-----\n")
+    for half, text in zip(halves, (names, plain), strict=True):
+        for line in text.split("\n"):
+            if line and not line.startswith("#"):
+                key, _, words = line.partition(": ")
+                half.setdefault(key, []).extend(words.split())
+    return halves[0], halves[1]
+
+
+def read_templates(path: Path) -> dict[str, list[Template]]:
+    """The bodies, openings and endings of sentences."""
+    found: dict[str, list[Template]] = {"bodies": [], "openings": [], "endings": []}
+    for line in path.read_text(encoding="utf-8").split("\n"):
+        if not line or line.startswith("#"):
+            continue
+        text = line.lstrip("*").lstrip()
+        kind = {">": "openings", "<": "endings"}.get(text[0], "bodies")
+        found[kind].append(Template(text if kind == "bodies" else text[2:], len(line) - len(line.lstrip("*"))))
+    return found
+
+
+def deal(pieces: Words, rng: random.Random) -> dict[str, Words]:
+    """Each list of pieces cut into the splits' own: no piece is dealt twice."""
+    dealt: dict[str, Words] = {split: {} for split in SHARES}
+    for key in sorted(pieces):
+        shuffled = sorted(set(pieces[key]))
+        rng.shuffle(shuffled)
+        start = 0.0
+        for split, share in SHARES.items():
+            first, last = round(start * len(shuffled)), round((start + share) * len(shuffled))
+            dealt[split][key] = shuffled[first:last]
+            start += share
+    return dealt
+
+
+def raw_pieces(dealt: dict[str, Words]) -> Words:
+    """The pieces of the names in the raw text: train's, its own, and every other one of dev's and test's."""
+    steps = {"train": 1, "raw": 1, "dev": 2, "test": 2}
+    return {
+        key: [piece for split, step in steps.items() for piece in dealt[split][key][::step]] for key in dealt["train"]
+    }
+
+
+def source_of(templates: dict[str, list[Template]], names: Words, plain: Words, *, stars: int) -> Source:
+    """The source of a split: the templates of at most ``stars`` stars; with no star, as in train, no late choices."""
+    allowed = {kind: [template for template in group if template.stars <= stars] for kind, group in templates.items()}
+    return Source(names, plain, **allowed, all_choices=stars > 0)
+
+
+def distinct(source: Source, count: int, rng: random.Random, seen: set[str]) -> Iterator[Tagged]:
+    """``count`` sentences that are not in ``seen``, which they then are."""
+    while count:
+        sentence = written_badly(compose(source, rng), rng)
+        key = " ".join(word for word, _ in sentence).lower()
+        if key not in seen:
+            seen.add(key)
+            count -= 1
+            yield sentence
+
+
+def compose(source: Source, rng: random.Random) -> Tagged:
+    """One sentence, its first word with a capital."""
+    text = rng.choice(source.bodies).text
+    if text.endswith(" .") and "?" not in text:
+        if rng.random() < OPENING_RATE:
+            text = f"{rng.choice(source.openings).text} {text}"
+        if rng.random() < ENDING_RATE:
+            text = f"{text.removesuffix(' .')} {rng.choice(source.endings).text} ."
+    used: set[str] = set()
+    sentence: Tagged = []
+    for word in choose(text, rng, all_choices=source.all_choices).split():
+        sentence.extend(fill(word, source, rng, used))
+    return capitalised(sentence)
+
+
+def capitalised(sentence: Tagged) -> Tagged:
+    """The sentence with a capital in front, ``I`` for ``i``, and ``an`` for ``a`` in front of a vowel."""
+    words = [word for word, _ in sentence]
+    first = next(index for index, word in enumerate(words) if word != '"')
+    pairs = zip(words, [*words[1:], ""], strict=True)
+    words = ["an" if word == "a" and after.lower().startswith(VOWELS) else word for word, after in pairs]
+    words[first] = words[first][0].upper() + words[first][1:]
+    return [("I" if word == "i" else word, tag) for word, (_, tag) in zip(words, sentence, strict=True)]
+
+
+def choose(text: str, rng: random.Random, *, all_choices: bool) -> str:
+    """``text`` with one of each ``[a|b||c]`` chosen; what stands behind ``||`` only with ``all_choices``."""
+
+    def one(match: re.Match[str]) -> str:
+        early, _, late = match.group(1).partition("||")
+        choices: list[str] = early.split("|") + (late.split("|") if late and all_choices else [])
+        return rng.choice(choices)
+
+    return re.sub(r"\[([^\]]*)\]", one, text)
+
+
+def fill(word: str, source: Source, rng: random.Random, used: set[str]) -> Tagged:
+    """The words that stand for one word of a template, each with its tag; no name twice in a sentence."""
+    if not word.startswith("{"):
+        return [(word, "O")]
+    slot = word[1:-1]
+    if slot == "a_product":
+        return [(rng.choice(["a", "the", "another"]), "O"), *fill("{product}", source, rng, used)]
+    if slot not in TYPES:
+        return [(rng.choice(source.plain[slot]), "O")]
+    name = invent_name(slot, source.names, rng)
+    while name in used:
+        name = invent_name(slot, source.names, rng)
+    used.add(name)
+    return [(part, f"{'I' if index else 'B'}-{slot}") for index, part in enumerate(name.split())]
+
+
+def invent_name(kind: str, names: Words, rng: random.Random) -> str:
+    """A name of one type, put together from pieces."""
+    forms = FORMS[kind]
+    form = rng.choices(list(forms), weights=list(forms.values()))[0]
+
+    def piece(key: str) -> str:
+        choices = names.get(key) or COMMON.get(key)
+        return rng.choice(choices) if choices else key
+
+    return " ".join("".join(piece(key) for key in part.split("+")) for part in form.split())
+
+
+def written_badly(sentence: Tagged, rng: random.Random) -> Tagged:
+    """The sentence as it is, or now and then without capitals, all in capitals, or without its full stop."""
+    chance = rng.random()
+    if chance < 0.06:
+        return [(word.lower(), tag) for word, tag in sentence]
+    if chance < 0.08:
+        return [(word.upper(), tag) for word, tag in sentence]
+    if chance < 0.14 and sentence[-1][0] == ".":
+        return sentence[:-1]
+    return sentence
+
+
+def conll(sentence: Tagged) -> str:
+    """A sentence as a column file has it: word, tab, tag; a blank line behind."""
+    return "".join(f"{word}\t{tag}\n" for word, tag in sentence) + "\n"
+
+
+def written(sentence: Sequence[tuple[str, str]]) -> str:
+    """A sentence as people write it, the punctuation attached to the words."""
+    text, opened, attach = "", False, True
+    for word, _ in sentence:
+        attach = attach or word.lower() in ATTACHED_LEFT or (word == '"' and opened)
+        text += word if attach else f" {word}"
+        opened ^= word == '"'
+        attach = word == "(" or (word == '"' and opened)
+    return text
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Gold files: the format by suffix or by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nlptrain.config.data import DataConfig
+from nlptrain.data.reading import read_gold
+from nlptrain.errors import InputError
+
+COLUMNS = "Ada\tB-a\n"
+CONLLU = "1\tAda\t_\tB-a\t_\t_\t_\t_\t_\t_\n"
+JSONL = '{"tokens": ["Ada"], "tags": ["B-a"]}\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *((f"a{suffix}", COLUMNS) for suffix in (".conll", ".tsv", ".bio", ".iob", ".iob2", ".txt", ".TXT")),
+        ("a.conllu", CONLLU),
+        ("a.jsonl", JSONL),
+        ("a.ndjson", JSONL),
+    ],
+)
+def test_the_suffix_says_the_format(tmp_path: Path, name: str, text: str) -> None:
+    """In capitals, too."""
+    (tmp_path / name).write_text(text)
+    (sentence,) = read_gold(str(tmp_path / name), DataConfig())
+    assert (sentence.words, sentence.tags, sentence.where) == (("Ada",), ("B-a",), f"{tmp_path / name}:1")
+
+
+@pytest.mark.parametrize(("form", "text"), [("conll", COLUMNS), ("conllu", CONLLU), ("jsonl", JSONL)])
+def test_the_format_can_be_named(tmp_path: Path, form: str, text: str) -> None:
+    """Whatever the suffix."""
+    (tmp_path / "a.data").write_text(text)
+    (sentence,) = read_gold([str(tmp_path / "*.data")], DataConfig.model_validate({"format": form}))
+    assert sentence.words == ("Ada",)
+
+
+def test_unknown_suffixes_are_refused(tmp_path: Path) -> None:
+    """With those that are known."""
+    (tmp_path / "a.json").write_text(JSONL)
+    message = (
+        r"a\.json: found the suffix '\.json', which names no format \(\.conll \.tsv \.bio \.iob \.iob2 \.txt: conll; "
+        r"\.conllu: conllu; \.jsonl \.ndjson: jsonl\); set data\.format$"
+    )
+    with pytest.raises(InputError, match=message):
+        list(read_gold(str(tmp_path / "a.json"), DataConfig()))
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# text = a\n-DOCSTART- O\nx O\n"[:-4]])
+def test_files_without_a_sentence_are_refused(tmp_path: Path, text: str) -> None:
+    """They were meant to hold one."""
+    (tmp_path / "a.conll").write_text(COLUMNS)
+    (tmp_path / "b.jsonl").write_text("\n")
+    with pytest.raises(InputError, match=r"b\.jsonl: found no sentence; a gold file has at least one$"):
+        list(read_gold(str(tmp_path / "*"), DataConfig()))
+    (tmp_path / "a.conll").write_text("\n\n-DOCSTART- O\n\n")
+    with pytest.raises(InputError, match=r"a\.conll: found no sentence"):
+        list(read_gold(str(tmp_path / "a.conll"), DataConfig()))

@@ -1,0 +1,122 @@
+"""The invented corpus keeps its promises: the same bytes, valid tags, no name of dev or test in train."""
+
+import subprocess
+import sys
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from nlptrain.labels import first_break, spans
+from scripts.demo_corpus import COMMON, LABELLED, RAW_LINES, TYPES, conll, invent, read_templates, written
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "demo_corpus.py"
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return invent(0)
+
+
+def sentences(text):
+    """The (word, tag) pairs of each sentence of a column file."""
+    lines = text.split("\n")
+    return [
+        [tuple(line.split("\t")) for line in group]
+        for filled, group in groupby(lines, key=lambda line: line != "")
+        if filled
+    ]
+
+
+def names(text):
+    """The names in a column file, in lower case, as (name, type)."""
+    found = set()
+    for sentence in sentences(text):
+        words = [word.lower() for word, _ in sentence]
+        found |= {(" ".join(words[s.start : s.end]), s.label) for s in spans([tag for _, tag in sentence])}
+    return found
+
+
+def test_same_seed_same_bytes(tmp_path, corpus):
+    for folder in ("one", "two"):
+        subprocess.run([sys.executable, SCRIPT, tmp_path / folder], check=True)
+    one, two = ({p.name: p.read_bytes() for p in (tmp_path / folder).iterdir()} for folder in ("one", "two"))
+    assert one == two == {name: text.encode() for name, text in corpus.items()}
+
+
+def test_another_seed_gives_other_sentences(corpus):
+    assert all(text != corpus[name] for name, text in invent(1).items())
+
+
+def test_the_counts_are_as_promised(corpus):
+    counts = {split: len(sentences(corpus[f"{split}.conll"])) for split in LABELLED}
+    assert counts == LABELLED
+    assert len(corpus["unlabeled.txt"].splitlines()) == RAW_LINES
+    assert len(set(corpus["unlabeled.txt"].splitlines())) == RAW_LINES
+
+
+@pytest.mark.parametrize("split", LABELLED)
+def test_the_tags_are_iob2_of_four_types(corpus, split):
+    tagged = sentences(corpus[f"{split}.conll"])
+    assert all(first_break([tag for _, tag in sentence]) is None for sentence in tagged)
+    assert {tag[2:] for sentence in tagged for _, tag in sentence if tag != "O"} == set(TYPES)
+    assert 0.05 < sum(all(tag == "O" for _, tag in s) for s in tagged) / len(tagged) < 0.3
+
+
+@pytest.mark.parametrize(("one", "other"), [("train", "dev"), ("train", "test"), ("dev", "test")])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_no_name_is_in_two_splits(one, other, seed):
+    corpus = invent(seed)
+    first, second = ({name for name, _ in names(corpus[f"{split}.conll"])} for split in (one, other))
+    assert len(first) > 150
+    assert len(second) > 150
+    assert not first & second
+
+
+def test_no_piece_of_a_name_in_test_is_in_a_name_in_train(corpus):
+    shared = {piece.lower() for pieces in COMMON.values() for piece in pieces} | {"of", "&"}
+    train, test = (
+        {word for name, _ in names(corpus[f"{split}.conll"]) for word in name.split()} - shared
+        for split in ("train", "test")
+    )
+    assert not train & test
+
+
+def test_no_labelled_sentence_is_in_the_raw_text(corpus):
+    raw = set(corpus["unlabeled.txt"].lower().splitlines())
+    labelled = {written(sentence).lower() for split in LABELLED for sentence in sentences(corpus[f"{split}.conll"])}
+    assert not raw & labelled
+
+
+def test_many_names_have_more_than_one_type(corpus):
+    test = names(corpus["test.conll"])
+    assert len(test) - len({name for name, _ in test}) > 20
+
+
+def test_some_of_the_names_of_test_are_in_the_raw_text(corpus):
+    raw = corpus["unlabeled.txt"].lower()
+    found = [name in raw for name, _ in sorted(names(corpus["test.conll"]))]
+    assert 0.2 < sum(found) / len(found) < 0.8
+
+
+def test_there_are_many_templates():
+    templates = read_templates(SCRIPT.with_name("demo_templates.txt"))
+    bodies = [template.text for template in templates["bodies"]]
+    assert len(bodies) == len(set(bodies)) > 120
+    assert {template.stars for template in templates["bodies"]} == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ('" Look , " said Ann , " it rains . "', '"Look," said Ann, "it rains."'),
+        ("Oslo ( not Bergen ) 's fish !", "Oslo (not Bergen)'s fish!"),
+        ("ANN 'S DOG", "ANN'S DOG"),
+    ],
+)
+def test_raw_text_is_written_as_people_write(words, text):
+    assert written([(word, "O") for word in words.split()]) == text
+
+
+def test_a_sentence_is_a_block_of_a_column_file():
+    assert conll([("Ann", "B-person"), ("runs", "O")]) == "Ann\tB-person\nruns\tO\n\n"

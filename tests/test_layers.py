@@ -1,0 +1,119 @@
+"""Imports run downwards only: the house stays as CONTRIBUTING.md draws it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "nlptrain"
+
+# Top to bottom; those that stand on one line are level with each other.
+FLOORS = (
+    ("__main__",),
+    ("cli",),
+    ("procedures",),
+    ("insight", "deploy"),
+    ("distillation",),
+    ("training",),
+    ("models",),
+    ("data",),
+    ("run",),
+    ("config",),
+    ("labels",),
+    ("errors",),
+)
+DEPTH = {name: depth for depth, floor in enumerate(FLOORS) for name in floor}
+
+
+def imported(source: str, module: str, *, is_package: bool = False) -> Iterator[tuple[int, str]]:
+    """Each import of ``nlptrain`` in ``source`` as (line, dotted name), wherever in the file it stands."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = module.split(".")[: len(module.split(".")) - node.level + is_package] if node.level else []
+            origin = ".".join([*above, *([node.module] if node.module else [])])
+            names = [f"{origin}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from ((node.lineno, name) for name in names if name.split(".")[0] == "nlptrain")
+
+
+def upward_arrows(source: str, module: str, *, is_package: bool = False) -> list[str]:
+    """One line for each import in ``module`` of what stands above it, or of what has no floor."""
+    own = module.split(".")[1]
+    if own not in DEPTH:
+        return [f"{module}: {own} has no floor: give it one in FLOORS"]
+    faults = []
+    for line, name in imported(source, module, is_package=is_package):
+        target = name.split(".")[1] if "." in name else ""
+        if target == "__version__":  # a constant: the package's face is not opened for it
+            continue
+        if target not in DEPTH:
+            faults.append(f"{module}:{line}: imports {name}; name the module that it comes from, below {own}")
+        elif DEPTH[target] < DEPTH[own]:
+            faults.append(f"{module}:{line}: imports {name}, which stands above {own}")
+    return faults
+
+
+def modules() -> list[tuple[Path, str, bool]]:
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        is_package = parts[-1] == "__init__"
+        found.append((path, ".".join(parts[:-1] if is_package else parts), is_package))
+    return found
+
+
+def test_no_import_runs_upwards():
+    checked = [module for module in modules() if module[1] != "nlptrain"]  # it hands out the public names, lazily
+    assert len(checked) > 10
+    faults = [
+        fault
+        for path, module, is_package in checked
+        for fault in upward_arrows(path.read_text(encoding="utf-8"), module, is_package=is_package)
+    ]
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize(
+    ("source", "module"),
+    [
+        ("import nlptrain.training.loop", "nlptrain.models.tagger"),
+        ("from nlptrain.cli.main import main", "nlptrain.procedures"),
+        ("from nlptrain.deploy import onnx", "nlptrain.distillation.kd"),
+        ("from nlptrain import procedures", "nlptrain.insight.compare"),
+        ("def f():\n    from nlptrain.models.windows import cut", "nlptrain.data.batches"),
+        ("if TYPE_CHECKING:\n    from nlptrain.run import Run", "nlptrain.config.train"),
+        ("from ..training import loop", "nlptrain.data.batches"),
+        ("from . import procedures", "nlptrain.run"),
+        ("import nlptrain", "nlptrain.data.batches"),
+        ("from nlptrain import TokenModel", "nlptrain.training.loop"),
+        ("from nlptrain.utils import helper", "nlptrain.cli.main"),
+        ("", "nlptrain.utils"),
+    ],
+)
+def test_an_upward_arrow_is_seen(source, module):
+    assert len(upward_arrows(source, module)) == 1
+
+
+def test_a_relative_import_in_a_package_counts_from_the_package():
+    assert not upward_arrows("from . import columns\nfrom ..labels import Labels", "nlptrain.data", is_package=True)
+    assert len(upward_arrows("from ..models import crf", "nlptrain.data", is_package=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "module"),
+    [
+        ("from nlptrain.labels import Labels\nimport torch", "nlptrain.data.batches"),
+        ("from nlptrain.data.columns import read_columns", "nlptrain.data.reading"),
+        ("from nlptrain.deploy.benchmark import words_per_second", "nlptrain.insight.compare"),
+        ("from .columns import read_columns\nfrom ..labels import Labels", "nlptrain.data.reading"),
+        ("from nlptrain.cli.main import main", "nlptrain.__main__"),
+        ("from nlptrain import __version__", "nlptrain.run"),
+        ("import nlptrainer", "nlptrain.errors"),
+    ],
+)
+def test_a_downward_arrow_is_let_pass(source, module):
+    assert upward_arrows(source, module) == []
