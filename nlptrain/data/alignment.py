@@ -1,0 +1,52 @@
+"""Words to pieces: the one place that decides how a tokenizer's pieces stand for words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from transformers import PreTrainedTokenizerBase
+
+_REMEMBERED = 500_000
+
+
+class WordEncoder:
+    """Encodes words one by one and remembers them; the first piece of a word speaks for it.
+
+    A word that the tokenizer turns into nothing (a lone variation selector) becomes its unknown piece, so that every
+    word has a place in the sequence.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Read with ``tokenizer``; its own truncation and padding are not used.
+
+        Args:
+            tokenizer: a fast tokenizer that knows an unknown piece or turns every word into some piece.
+        """
+        self.tokenizer = tokenizer
+        bare = self._pieces_of(["a"])[0]
+        framed = list(tokenizer(["a"], is_split_into_words=True, truncation=False)["input_ids"])
+        at = next(i for i in range(len(framed)) if framed[i : i + len(bare)] == bare)
+        self.prefix: list[int] = framed[:at]
+        self.suffix: list[int] = framed[at + len(bare) :]
+        self._known: dict[str, tuple[int, ...]] = {}
+
+    def __call__(self, words: Sequence[str]) -> list[tuple[int, ...]]:
+        """The pieces of each of ``words``, at least one a word, without the sequence's special pieces."""
+        known = self._known
+        new = [word for word in dict.fromkeys(words) if word not in known]
+        if new:
+            if len(known) + len(new) > _REMEMBERED:
+                known.clear()
+                new = list(dict.fromkeys(words))
+            unknown = self.tokenizer.unk_token_id
+            for word, pieces in zip(new, self._pieces_of(new), strict=True):
+                if not pieces and unknown is None:
+                    raise ValueError(f"{word!r} has no piece, and the tokenizer has no unknown piece")
+                known[word] = tuple(pieces) if pieces else (int(unknown or 0),)
+        return [known[word] for word in words]
+
+    def _pieces_of(self, words: list[str]) -> list[list[int]]:
+        encoded = self.tokenizer(
+            [[word] for word in words], is_split_into_words=True, add_special_tokens=False, truncation=False, padding=False
+        )
+        return [list(pieces) for pieces in encoded["input_ids"]]

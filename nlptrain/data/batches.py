@@ -1,0 +1,79 @@
+"""Which sequences a step reads: a function of seed and step, so that a resumed run needs no replay.
+
+Legend of shapes, here and everywhere: B sequences, T pieces of the longest one, W words of the batch, C labels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_POOL = 64  # batches that are sorted by length together: little padding, and still a good mix
+
+
+class BatchPlan:
+    """The batches of every epoch, cut by padded pieces or by number of sequences, and grouped by length."""
+
+    def __init__(self, lengths: NDArray[np.int64], *, pieces: int | None, sentences: int | None, seed: int) -> None:
+        """Plan over sequences of ``lengths`` pieces.
+
+        Args:
+            lengths: pieces of each sequence, special ones included, [N].
+            pieces: the most a batch may hold, padding included (one longer sequence makes a batch of its own).
+            sentences: the sequences of a batch; exactly one of the two is given.
+            seed: decides the order of all epochs.
+        """
+        self.lengths = lengths
+        self.pieces = pieces
+        self.sentences = sentences
+        self.seed = seed
+        self._epoch = -1
+        self._first_step = 0
+        self._batches: list[NDArray[np.int64]] = []
+
+    def batch(self, step: int) -> tuple[int, NDArray[np.int64]]:
+        """The epoch and the sequence numbers of ``step``, both counted from 0."""
+        if step < self._first_step:
+            self._epoch, self._first_step, self._batches = -1, 0, []
+        while step >= self._first_step + len(self._batches):
+            self._first_step += len(self._batches)
+            self._epoch += 1
+            self._batches = self.epoch(self._epoch)
+        return self._epoch, self._batches[step - self._first_step]
+
+    def steps_of(self, epochs: int) -> int:
+        """The number of steps in the first ``epochs`` epochs."""
+        return sum(len(self.epoch(epoch)) for epoch in range(epochs))
+
+    def epoch(self, epoch: int) -> list[NDArray[np.int64]]:
+        """All batches of one epoch, each sequence in exactly one of them."""
+        random = np.random.default_rng((self.seed, epoch))
+        order = random.permutation(len(self.lengths))
+        mean = max(1.0, float(self.lengths.mean()))
+        size = self.sentences or max(1, int((self.pieces or 1) / mean))
+        batches: list[NDArray[np.int64]] = []
+        for start in range(0, len(order), size * _POOL):
+            pool = order[start : start + size * _POOL]
+            pool = pool[np.argsort(self.lengths[pool], kind="stable")]
+            batches.extend(cut(pool, self.lengths, pieces=self.pieces, sentences=self.sentences))
+        return [batches[index] for index in random.permutation(len(batches))]
+
+
+def cut(
+    order: NDArray[np.int64], lengths: NDArray[np.int64], *, pieces: int | None, sentences: int | None
+) -> list[NDArray[np.int64]]:
+    """``order`` cut into batches of at most ``pieces`` padded pieces, or of ``sentences`` sequences."""
+    if sentences is not None:
+        return [order[start : start + sentences] for start in range(0, len(order), sentences)]
+    most = pieces or 1
+    batches: list[NDArray[np.int64]] = []
+    start, longest = 0, 0
+    for index, number in enumerate(order):
+        longest_now = max(longest, int(lengths[number]))
+        if index > start and longest_now * (index - start + 1) > most:
+            batches.append(order[start:index])
+            start, longest_now = index, int(lengths[number])
+        longest = longest_now
+    if start < len(order):
+        batches.append(order[start:])
+    return batches

@@ -1,0 +1,86 @@
+"""Where a model comes from: a folder, a run's folder, a folder inside an installed package, or the Hub."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+from nlptrain.errors import InputError
+
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_WANTED = ["*.json", "*.txt", "*.model", "*.safetensors", "*.safetensors.index.json"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model's folder on this disk, and the name that finds the same bytes again (a Hub name with its commit)."""
+
+    folder: Path
+    pinned: str
+
+
+def resolve(reference: str) -> Source:
+    """The folder that ``reference`` names, fetched from the Hub if need be.
+
+    Args:
+        reference: a folder (a run's counts for the ``model`` in it), ``package:NAME/folder``, ``OWNER/NAME`` or
+            ``OWNER/NAME@REVISION``.
+
+    Raises:
+        InputError: nothing is there, or what is there has no weights in safetensors.
+    """
+    if reference.startswith("package:"):
+        return Source(_with_weights(_in_package(reference), reference), reference)
+    folder = Path(reference).expanduser()
+    if folder.is_dir():
+        inner = folder / "model"
+        return Source(_with_weights(inner if (inner / "config.json").is_file() else folder, reference), reference)
+    if _HUB_NAME.fullmatch(reference) is None or reference.startswith("."):
+        raise InputError(f"{reference}: there is no such folder; name a model's folder or a finished run's")
+    return _from_hub(reference)
+
+
+def _in_package(reference: str) -> Path:
+    name, _, inner = reference.removeprefix("package:").partition("/")
+    spec = find_spec(name) if re.fullmatch(r"\w+", name) else None
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(f"{reference}: no package {name!r} is installed; pip install {name.replace('_', '-')}")
+    folder = Path(spec.submodule_search_locations[0], inner)
+    if not folder.is_dir():
+        raise InputError(f"{reference}: the package {name!r} has no folder {inner!r}")
+    return folder
+
+
+def _from_hub(reference: str) -> Source:
+    name, _, revision = reference.partition("@")
+    try:
+        folder = Path(snapshot_download(name, revision=revision or None, allow_patterns=_WANTED))
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, HFValidationError, OSError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise InputError(
+            f"{reference}: neither a folder here nor a model that the Hub gives ({reason}); name a folder that exists, "
+            "or fetch it where there is a network: hf download " + name
+        ) from error
+    return Source(_with_weights(folder, reference), f"{name}@{folder.name}")
+
+
+def _with_weights(folder: Path, reference: str) -> Path:
+    """``folder`` if it holds a model in safetensors: a pickle runs code as it is read."""
+    if not (folder / "config.json").is_file():
+        if (folder / "checkpoint").is_dir() or (folder / "config.yaml").is_file():
+            raise InputError(f"{reference}: this run has not finished; give its command again to go on")
+        raise InputError(f"{reference}: no config.json in {folder}; name a folder in Hugging Face's layout")
+    if any(folder.glob("*.safetensors")):
+        return folder
+    if any(folder.glob("pytorch_model*.bin")):
+        raise InputError(
+            f"{reference}: its weights are a pickle, which runs code as it is read; only safetensors are loaded. Convert it "
+            f"where you trust it: python -c \"from transformers import AutoModelForTokenClassification as M; "
+            f"M.from_pretrained('{folder}').save_pretrained('{folder}')\""
+        )
+    raise InputError(f"{reference}: no *.safetensors in {folder}")

