@@ -1,4 +1,4 @@
-"""Losses as pure functions that return sums over words; the loop divides once, by the words of the whole step."""
+"""The gold loss: a pure function that returns a sum over words; the loop divides once, by those of the whole step."""
 
 from __future__ import annotations
 
@@ -17,30 +17,3 @@ def gold_loss(student: Tensor, gold: Tensor) -> Tensor:
     exact = torch.promote_types(student.dtype, torch.float32)
     flat = student.to(exact).flatten(0, -2)
     return F.cross_entropy(flat, gold.flatten(), ignore_index=-100, reduction="sum")
-
-
-def kl_loss(student: Tensor, teacher: Tensor, mask: Tensor, temperature: float) -> Tensor:
-    """T^2 KL(softmax(teacher / T) || softmax(student / T)), summed over the words in ``mask``.
-
-    The square keeps the gradient's size roughly the same at every temperature (Hinton, Vinyals, Dean 2015, section 2).
-
-    Args:
-        student: logits, [..., C].
-        teacher: logits, [..., C]; no gradient flows into them.
-        mask: [...], true at the words that count; whatever stands elsewhere, NaN included, changes nothing.
-        temperature: T, above 0.
-    """
-    exact = torch.promote_types(student.dtype, torch.float32)  # half precision is too coarse for a log-softmax
-    log_q = F.log_softmax(student[mask].to(exact) / temperature, dim=-1)
-    log_p = F.log_softmax(teacher[mask].detach().to(exact) / temperature, dim=-1)
-    return F.kl_div(log_q, log_p, reduction="sum", log_target=True) * temperature**2
-
-
-def mse_loss(student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
-    """Squared difference of the logits, a mean over the labels and a sum over the words in ``mask``.
-
-    Source: Ba and Caruana 2014, "Do deep nets really need to be deep?", section 2.2. Arguments as for ``kl_loss``.
-    """
-    exact = torch.promote_types(student.dtype, torch.float32)
-    difference = student[mask].to(exact) - teacher[mask].detach().to(exact)
-    return difference.square().mean(dim=-1).sum()

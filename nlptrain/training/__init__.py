@@ -1,0 +1,8 @@
+"""Training: the objective protocol, the loop, evaluation, optimizer and state."""
+
+from nlptrain.training.evaluation import Scores, evaluate, score
+from nlptrain.training.examples import Examples
+from nlptrain.training.loop import Fit, Step, fit, train_steps
+from nlptrain.training.objective import GoldObjective, Objective, Targets
+
+__all__ = ["Examples", "Fit", "GoldObjective", "Objective", "Scores", "Step", "Targets", "evaluate", "fit", "score", "train_steps"]

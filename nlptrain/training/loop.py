@@ -1,0 +1,253 @@
+"""The loop: one for every command. ``train_steps`` knows no path and no console; ``fit`` scores, reports and saves."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nlptrain.config.train import TrainConfig
+from nlptrain.data.batches import BatchPlan
+from nlptrain.data.corpus import Sentence
+from nlptrain.models.token_model import TokenModel
+from nlptrain.run import Interrupted, Run
+from nlptrain.training.evaluation import evaluate
+from nlptrain.training.examples import NO_LABEL, Examples
+from nlptrain.training.objective import Objective, Targets
+from nlptrain.training.optimizer import MovingAverage, build_optimizer, learning_rate
+from nlptrain.training.reporter import Reporter
+from nlptrain.training.state import Progress, TrainState
+
+
+@dataclass(frozen=True)
+class Step:
+    """One optimizer step that has been done.
+
+    Attributes:
+        number: counted from 1.
+        epoch: counted from 0.
+        losses: the loss and its weighted parts, each a mean over the step's words, still on the device.
+        words: words that carried a gold tag or a teacher's logits.
+        pieces: pieces read, padding included.
+        learning_rate: of this step.
+    """
+
+    number: int
+    epoch: int
+    losses: dict[str, Tensor]
+    words: int
+    pieces: int
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What came of a training.
+
+    Attributes:
+        steps: optimizer steps done.
+        best_step: the step whose weights were kept.
+        best_score: their dev score, 0 to 1.
+        seconds: time of the loop in this process.
+    """
+
+    steps: int
+    best_step: int
+    best_score: float
+    seconds: float
+
+
+def build_plan(examples: Examples, config: TrainConfig, seed: int) -> tuple[BatchPlan, int]:
+    """The batches of a training and the number of its steps."""
+    plan = BatchPlan(examples.lengths, pieces=config.batch_pieces, sentences=config.batch_sentences, seed=seed)
+    return plan, config.steps or plan.steps_of(config.epochs or 1)
+
+
+def train_steps(
+    model: TokenModel,
+    examples: Examples,
+    objective: Objective,
+    config: TrainConfig,
+    *,
+    state: TrainState,
+    plan: BatchPlan,
+    steps: int,
+    run: Run,
+) -> Iterator[Step]:
+    """Yield one ``Step`` per optimizer step, from where ``state`` stands up to ``steps``.
+
+    The parts of an objective are sums over words; they are divided once, by the words of the whole step, so the
+    gradient does not depend on how the step is cut into micro-batches.
+    """
+    specials = torch.tensor(sorted({*model.encoder.prefix, *model.encoder.suffix, model.tokenizer.pad_token_id or 0}))
+    for number in range(state.progress.step, steps):
+        epoch, chosen = plan.batch(number)
+        torch.manual_seed((run.seed << 32) + number)  # dropout, too, is a function of seed and step
+        model.model.train()
+        rate = learning_rate(number, steps, config)
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate
+        micro = [part for part in np.array_split(chosen, min(config.micro_batches, len(chosen)))]
+        targets = [examples.targets(part) for part in micro]
+        words = max(1, sum(_counted(part) for part in targets))
+        losses: dict[str, Tensor] = {}
+        pieces = 0
+        for part, part_targets in zip(micro, targets, strict=True):
+            ids, mask, places = examples.inputs(part)
+            pieces += ids.numel()
+            ids = _with_unknown(ids, specials, config.unknown_rate, model.tokenizer.unk_token_id)
+            sums = _backward(model, objective, (ids, mask, places), part_targets, words, run)
+            for name, value in sums.items():
+                losses[name] = losses.get(name, 0) + value
+        run.accelerator.clip_grad_norm_(model.model.parameters(), config.clip_norm)
+        _update(state, run)
+        yield Step(number + 1, epoch, losses, words, pieces, rate)
+
+
+def _backward(
+    model: TokenModel, objective: Objective, inputs: tuple[Tensor, Tensor, Tensor], targets: Targets, words: int, run: Run
+) -> dict[str, Tensor]:
+    device = model.device
+    with run.accelerator.autocast():
+        logits = model.word_logits(*(tensor.to(device) for tensor in inputs))
+    parts = {name: value / words for name, value in objective.parts(logits, to_device(targets, device)).items()}
+    loss = torch.stack(list(parts.values())).sum()
+    run.accelerator.backward(loss)
+    return {"loss": loss.detach(), **{name: value.detach() for name, value in parts.items()}}
+
+
+def _update(state: TrainState, run: Run) -> None:
+    scaler = run.accelerator.scaler
+    if scaler is None:
+        state.optimizer.step()
+    else:
+        scaler.step(state.optimizer)
+        scaler.update()
+    state.optimizer.zero_grad(set_to_none=True)
+    state.progress.step += 1
+    state.average.update(state.progress.step)
+
+
+def to_device(targets: Targets, device: torch.device) -> Targets:
+    """``targets`` on ``device``."""
+    teacher = None if targets.teacher is None else targets.teacher.to(device)
+    return Targets(targets.gold.to(device), targets.pseudo.to(device), teacher, targets.taught.to(device))
+
+
+def _counted(targets: Targets) -> int:
+    return int(((targets.gold != NO_LABEL) | targets.taught).sum())
+
+
+def _with_unknown(ids: Tensor, specials: Tensor, rate: float, unknown: int | None) -> Tensor:
+    """``ids`` with a share of the pieces that are not special shown as the unknown piece."""
+    if rate == 0.0 or unknown is None:
+        return ids
+    hidden = (torch.rand(ids.shape) < rate) & ~torch.isin(ids, specials)
+    return ids.masked_fill(hidden, unknown)
+
+
+def fit(
+    model: TokenModel, examples: Examples, dev: Sequence[Sentence], objective: Objective, config: TrainConfig, run: Run
+) -> Fit:
+    """Train ``model``, score it on ``dev`` now and then, and leave it with the weights that scored best.
+
+    With a folder, a checkpoint is written with every scoring and when a signal comes; it is found again by the next
+    call, which goes on to the same bytes as a run that was never stopped (same machine, CPU, same threads).
+
+    Raises:
+        Interrupted: a signal came; the state is saved.
+    """
+    model.model.to(run.device)
+    plan, steps = build_plan(examples, config, run.seed)
+    average = MovingAverage(list(model.model.parameters()), config.ema)
+    state = TrainState(model.model, build_optimizer(model.model, config), average, Progress(), {})
+    checkpoint = None if run.folder is None else run.folder / "checkpoint.safetensors"
+    if checkpoint is not None and checkpoint.is_file():
+        state.load(checkpoint)
+        run.say(f"resuming behind step {state.progress.step:,} of {steps:,}")
+    started = time.perf_counter()
+    every = config.eval_every or len(plan.epoch(0))
+    metrics = Metrics(None if run.folder is None else run.folder / "metrics.jsonl", state.progress)
+    with Reporter(run, steps, state.progress) as reporter, run.stopping_between_steps():
+        try:
+            for step in train_steps(model, examples, objective, config, state=state, plan=plan, steps=steps, run=run):
+                metrics.add(step)
+                reporter.step(step.number, step.words, step.losses)
+                if step.number % config.log_every == 0 or step.number == steps:
+                    metrics.write(step, reporter.words_per_second)
+                if step.number % every == 0 or step.number == steps:
+                    _score(model, dev, state, metrics, reporter)
+                    if checkpoint is not None and step.number < steps:
+                        state.save(checkpoint)
+                run.check()
+        except Interrupted:
+            if checkpoint is not None:
+                metrics.settle()
+                state.save(checkpoint)
+            raise
+    state.restore_best()
+    model.model.eval()
+    progress = state.progress
+    return Fit(progress.step, progress.best_step, progress.best_score, time.perf_counter() - started)
+
+
+def _score(model: TokenModel, dev: Sequence[Sentence], state: TrainState, metrics: Metrics, reporter: Reporter) -> None:
+    state.average.swap()
+    scores = evaluate(model, dev)
+    best = scores.value > state.progress.best_score
+    if best:
+        state.keep_best(scores.value)
+    state.average.swap()
+    metrics.write_dev(state.progress.step, scores.metric, scores.value)
+    reporter.scored(state.progress.step, scores.metric, scores.value, best=best)
+
+
+class Metrics:
+    """``metrics.jsonl``: a line every few steps, cut back to the checkpoint when a run resumes."""
+
+    def __init__(self, path: Path | None, progress: Progress) -> None:
+        """Go on in ``path`` behind the lines that ``progress`` knows of."""
+        self.path = path
+        self.progress = progress
+        self._new: list[dict[str, Tensor]] = []
+        if path is not None:
+            with path.open("ab") as file:
+                file.truncate(progress.metrics_bytes)
+
+    def add(self, step: Step) -> None:
+        """Count a step in; its losses stay on the device until they are written."""
+        self._new.append(step.losses)
+        self.progress.words += step.words
+
+    def settle(self) -> None:
+        """Fetch the losses from the device, so that they can be saved."""
+        for losses in self._new:
+            for name, value in losses.items():
+                self.progress.pending.setdefault(name, []).append(float(value))
+        self._new = []
+
+    def write(self, step: Step, words_per_second: float) -> None:
+        """A line with the mean losses since the last one."""
+        self.settle()
+        means = {name: sum(values) / len(values) for name, values in self.progress.pending.items()}
+        self._line({"step": step.number, "epoch": step.epoch, **means, "learning_rate": step.learning_rate, "words": self.progress.words, "words_per_second": round(words_per_second)})
+        self.progress.pending, self.progress.words = {}, 0
+
+    def write_dev(self, step: int, metric: str, value: float) -> None:
+        """A line with a dev score."""
+        self.settle()
+        self._line({"step": step, f"dev_{metric}": value})
+
+    def _line(self, values: dict[str, Any]) -> None:
+        if self.path is not None:
+            line = (json.dumps(values) + "\n").encode()
+            with self.path.open("ab") as file:
+                file.write(line)
+            self.progress.metrics_bytes += len(line)

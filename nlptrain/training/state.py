@@ -1,0 +1,98 @@
+"""The state of a training run as one visible object, and its checkpoint: one safetensors file, never a pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from nlptrain.training.optimizer import MovingAverage
+
+
+@dataclass
+class Progress:
+    """The numbers of a run's state.
+
+    Attributes:
+        step: optimizer steps done.
+        best_step: the step with the best dev score; 0 before the first scoring.
+        best_score: that score; -1 before the first scoring.
+        pending: the losses of the steps since the last line of metrics.jsonl, by part.
+        words: words of these steps that carried a target.
+        metrics_bytes: size of metrics.jsonl behind ``step``.
+    """
+
+    step: int = 0
+    best_step: int = 0
+    best_score: float = -1.0
+    pending: dict[str, list[float]] = field(default_factory=dict)
+    words: int = 0
+    metrics_bytes: int = 0
+
+
+@dataclass
+class TrainState:
+    """All that a resumed run needs: weights, their average, the best ones, moments, and numbers.
+
+    Order of batches, dropout and dropped words are functions of seed and step, so there is no generator in here.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: MovingAverage
+    progress: Progress
+    best: dict[str, Tensor]
+
+    def save(self, path: Path) -> None:
+        """Write the state to ``path`` whole or not at all."""
+        tensors: dict[str, Tensor] = {}
+        for (name, parameter), average in zip(self._named(), self.average.values, strict=True):
+            tensors[f"model.{name}"] = parameter.detach()
+            if self.average.decay:
+                tensors[f"average.{name}"] = average
+            for moment, value in self.optimizer.state[parameter].items():
+                tensors[f"{moment}.{name}"] = value
+        tensors.update({f"best.{name}": tensor for name, tensor in self.best.items()})
+        beside = path.with_name(path.name + ".part")
+        contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        save_file(contiguous, beside, metadata={"progress": json.dumps(asdict(self.progress))})
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())
+        beside.replace(path)
+
+    @torch.no_grad()
+    def load(self, path: Path) -> None:
+        """Take over the state in ``path``."""
+        with safe_open(path, framework="pt") as file:
+            self.progress = Progress(**json.loads(file.metadata()["progress"]))
+            names = set(file.keys())
+            for (name, parameter), average in zip(self._named(), self.average.values, strict=True):
+                parameter.copy_(file.get_tensor(f"model.{name}"))
+                if self.average.decay:
+                    average.copy_(file.get_tensor(f"average.{name}"))
+                moments = {m: f"{m}.{name}" for m in ("step", "exp_avg", "exp_avg_sq") if f"{m}.{name}" in names}
+                if moments:
+                    self.optimizer.state[parameter] = {
+                        m: file.get_tensor(key).to(parameter.device) for m, key in moments.items()
+                    }
+            self.best = {name.removeprefix("best."): file.get_tensor(name) for name in names if name.startswith("best.")}
+
+    def keep_best(self, score: float) -> None:
+        """Remember the weights as they are now as the best ones."""
+        self.progress.best_score, self.progress.best_step = score, self.progress.step
+        self.best = {name: parameter.detach().cpu().clone() for name, parameter in self._named()}
+
+    @torch.no_grad()
+    def restore_best(self) -> None:
+        """Put the best weights into the model."""
+        for name, parameter in self._named():
+            parameter.copy_(self.best[name])
+
+    def _named(self) -> list[tuple[str, nn.Parameter]]:
+        return list(self.model.named_parameters())
