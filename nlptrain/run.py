@@ -44,6 +44,7 @@ class Run:
         folder: the output folder, or None for a run that only reads.
         accelerator: device and mixed precision.
         seed: of all that is random.
+        provenance: what ``scores.json`` says of where the scores come from.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Run:
         self.accelerator = _accelerator(device, precision)
         if threads is not None:
             torch.set_num_threads(threads)
+        self.provenance: dict[str, Any] = {}
         self._stop: int | None = None
         self._waiting = False
         quieten()
@@ -197,8 +199,17 @@ def finished_scores(folder: Path) -> dict[str, Any] | None:
 
 
 @contextlib.contextmanager
-def output_folder(folder: Path, command: str, config: CommandConfig, *, overwrite: bool) -> Iterator[None]:
+def output_folder(
+    folder: Path, command: str, config: CommandConfig, inputs: Mapping[str, str], *, overwrite: bool
+) -> Iterator[None]:
     """Hold ``folder`` for one command and one configuration, with the resolved configuration in it.
+
+    Args:
+        folder: made if it is not there.
+        command: the command's name.
+        config: all keys but ``output_dir`` decide whether a run found there is the same.
+        inputs: the hash of every file that is read; they decide, too.
+        overwrite: clear what stands there.
 
     Raises:
         InputError: another process writes there, it holds another command's or configuration's run, or other files.
@@ -210,7 +221,7 @@ def output_folder(folder: Path, command: str, config: CommandConfig, *, overwrit
     except Timeout as error:
         raise InputError(f"{folder}: another nlptrain is writing there; wait for it, or give another --output-dir") from error
     try:
-        identity = run_identity(command, config)
+        identity = run_identity(command, config, inputs)
         path = folder / "run.json"
         if overwrite:
             _clear(folder)
@@ -225,10 +236,11 @@ def output_folder(folder: Path, command: str, config: CommandConfig, *, overwrit
         lock.release()
 
 
-def run_identity(command: str, config: CommandConfig) -> dict[str, Any]:
-    """What makes two runs the same: the command and every key that decides its bytes."""
+def run_identity(command: str, config: CommandConfig, inputs: Mapping[str, str]) -> dict[str, Any]:
+    """What makes two runs the same: the command, every key that decides its bytes, and the files it reads."""
     values = config.model_dump(mode="json")
-    return {"command": command, "config": {key: value for key, value in values.items() if key not in _SILENT_KEYS}}
+    kept = {key: value for key, value in values.items() if key not in _SILENT_KEYS}
+    return {"command": command, "config": kept, "inputs": dict(inputs)}
 
 
 def _clear(folder: Path) -> None:
@@ -249,6 +261,9 @@ def _refuse_other(folder: Path, found: dict[str, Any], wanted: dict[str, Any]) -
     if differing:
         lines = "; ".join(f"{key}: {before.get(key)!r} there, {now.get(key)!r} now" for key in differing)
         raise InputError(f"{folder}: holds a run with another configuration ({lines}); give another --output-dir, or --overwrite it")
+    changed = [name for name, value in wanted["inputs"].items() if found["inputs"].get(name) != value]
+    if changed:
+        raise InputError(f"{folder}: {', '.join(changed)} changed since this run was made; give another --output-dir, or --overwrite it")
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

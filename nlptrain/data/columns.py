@@ -29,10 +29,12 @@ def read_columns(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
         InputError: a line has too few columns, an empty word or no tag.
     """
     layout = _layout(path, columns)
+    if layout is None:
+        return
     words: list[str] = []
     tags: list[str] = []
     numbers: list[int] = []
-    for number, line in lines(path) if layout else ():
+    for number, line in lines(path):
         if not _is_break(line):
             cells = layout.cells(line)
             if not layout.is_comment(line, cells):

@@ -43,7 +43,8 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
                     f"convert the file, e.g. iconv -f {origin} -t utf-8"
                 ) from error
             offset += len(raw)
-            yield number, text.removesuffix("\n").removesuffix("\r")
+            if start < len(raw):
+                yield number, text.removesuffix("\n").removesuffix("\r")
 
 
 def expand(paths: str | Sequence[str], *, key: str = "") -> list[Path]:

@@ -24,6 +24,7 @@ def _file(folder: Path, content: bytes, name: str = "a.txt") -> Path:
     ("content", "expected"),
     [
         (b"", []),
+        (b"\xef\xbb\xbf", []),
         (b"a\nb\n", ["a", "b"]),
         (b"a\r\n\r\nb\r", ["a", "", "b"]),
         (b"a\r\r\n", ["a\r"]),

@@ -1,0 +1,8 @@
+"""Distillation: the losses, TeacherStudentDistill, the transfer set and pseudo labels."""
+
+from nlptrain.distillation.losses import kl_loss, mse_loss
+from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
+from nlptrain.distillation.teacher_student import TeacherStudentDistill
+from nlptrain.distillation.transfer_set import LogitStore, TransferSet
+
+__all__ = ["DistillObjective", "LogitStore", "PseudoLabelObjective", "TeacherStudentDistill", "TransferSet", "kl_loss", "mse_loss"]

@@ -1,0 +1,84 @@
+"""Pseudo labels: the teacher's argmax on raw text, with its confidence, as a file that can be read again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlptrain.data.corpus import Sentence
+from nlptrain.distillation.transfer_set import TransferSet
+from nlptrain.labels import Labels, mend, spans
+
+
+@dataclass(frozen=True)
+class PseudoLabels:
+    """Sentences tagged by the teacher, and what was left out.
+
+    Attributes:
+        sentences: those that are trained on; their tags are the teacher's argmax.
+        entities: all entities found (for plain tags: words).
+        doubtful: those of a confidence below the least that was asked for.
+        left_out: sentences left out because they hold one of these.
+    """
+
+    sentences: list[Sentence]
+    entities: int
+    doubtful: int
+    left_out: int
+
+
+def pseudo_label_sentences(transfer: TransferSet, labels: Labels, *, min_confidence: float, path: Path | None) -> PseudoLabels:
+    """Tag all of ``transfer`` by the teacher's argmax, and write what is kept to ``path`` as JSON Lines.
+
+    Each line is ``{"tokens", "tags", "confidences"}``. In IOB2 an I- that opens an entity is written as B-, so that the
+    file is valid and has the same entities; what is trained on is the argmax itself.
+
+    Args:
+        transfer: raw sentences with the teacher's logits.
+        labels: names of the logit columns.
+        min_confidence: a sentence with an entity of a lower one is left out; an entity's is the least of its words'.
+        path: where the file goes; whole or not at all.
+    """
+    kept: list[Sentence] = []
+    entities = doubtful = left_out = 0
+    beside = None if path is None else path.with_name(path.name + ".part")
+    file = None if beside is None else beside.open("w", encoding="utf-8", newline="\n")
+    try:
+        for number in range(len(transfer)):
+            tags, confidences = _argmax(transfer.rows(number), labels)
+            least = _least_confidences(tags, confidences, labels)
+            unsure = sum(value < min_confidence for value in least)
+            entities += len(least)
+            doubtful += unsure
+            if unsure:
+                left_out += 1
+                continue
+            words = transfer.sentence(number).words
+            kept.append(Sentence(words, tuple(tags)))
+            if file is not None:
+                shown = mend(tags) if labels.scheme == "iob2" else tags
+                row = {"tokens": words, "tags": shown, "confidences": [round(float(value), 4) for value in confidences]}
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    finally:
+        if file is not None:
+            file.close()
+    if beside is not None and path is not None:
+        beside.replace(path)
+    return PseudoLabels(kept, entities, doubtful, left_out)
+
+
+def _argmax(logits: NDArray[np.float16], labels: Labels) -> tuple[list[str], NDArray[np.float32]]:
+    exact = logits.astype(np.float32)
+    exact = np.exp(exact - exact.max(axis=1, keepdims=True))
+    best = exact.argmax(axis=1)
+    return [labels.names[index] for index in best], exact.max(axis=1) / exact.sum(axis=1)
+
+
+def _least_confidences(tags: list[str], confidences: NDArray[np.float32], labels: Labels) -> list[float]:
+    if labels.scheme == "plain":
+        return [float(value) for value in confidences]
+    return [float(confidences[span.start : span.end].min()) for span in spans(tags)]

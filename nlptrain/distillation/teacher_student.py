@@ -1,0 +1,111 @@
+"""TeacherStudentDistill: the distillation loss for a training loop of one's own."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from nlptrain.distillation.losses import kl_loss, mse_loss
+from nlptrain.models.token_model import TokenModel
+
+
+class TeacherStudentDistill:
+    """A teacher and the weights of what it teaches; the same functions as the commands' loop.
+
+    ``loss = loss_w * loss_student + dist_w * T^2 * KL(softmax(teacher / T) || softmax(student / T))`` (Hinton, Vinyals,
+    Dean 2015), or with ``dist_w * MSE(student logits, teacher logits)`` (Ba, Caruana 2014); both terms are means over
+    the counted words.
+
+    Example:
+        >>> distill = TeacherStudentDistill(lambda x: x, temperature=2.0, dist_w=0.5)
+        >>> logits = torch.tensor([[1.0, 2.0]])
+        >>> float(distill.distill_loss(torch.tensor(3.0), logits, logits))
+        3.0
+    """
+
+    def __init__(
+        self,
+        teacher_model: TokenModel | Callable[..., Any],
+        temperature: float = 1.0,
+        dist_w: float = 0.1,
+        loss_w: float = 1.0,
+        loss_function: Literal["kl", "mse"] = "kl",
+    ) -> None:
+        """Keep the teacher and the loss's numbers.
+
+        Args:
+            teacher_model: a ``TokenModel``, or whatever answers logits (or an output with ``.logits``) to its inputs.
+            temperature: T, above 0.
+            dist_w: weight of the teacher's term.
+            loss_w: weight of the student's own loss.
+            loss_function: ``kl`` or ``mse``.
+
+        Raises:
+            ValueError: a number is out of its bounds, or ``loss_function`` is neither.
+        """
+        if loss_function not in ("kl", "mse"):
+            raise ValueError(f"loss_function is {loss_function!r}; it must be 'kl' or 'mse'")
+        if not temperature > 0:
+            raise ValueError(f"temperature is {temperature}; it must be above 0")
+        if not (dist_w >= 0 and loss_w >= 0):
+            raise ValueError(f"dist_w is {dist_w} and loss_w {loss_w}; neither may be negative")
+        self.teacher = teacher_model.model if isinstance(teacher_model, TokenModel) else teacher_model
+        self.temperature = temperature
+        self.dist_w = dist_w
+        self.loss_w = loss_w
+        self.loss_function = loss_function
+
+    def get_teacher_logits(self, *inputs: Any, **named: Any) -> Tensor:  # noqa: ANN401 - the teacher's own inputs
+        """The teacher's logits for its inputs, in eval mode and without gradients; its mode is put back."""
+        module = self.teacher if isinstance(self.teacher, torch.nn.Module) else None
+        was_training = module is not None and module.training
+        if module is not None:
+            module.eval()
+        try:
+            with torch.no_grad():
+                output = self.teacher(*inputs, **named)
+        finally:
+            if module is not None:
+                module.train(was_training)
+        logits: Tensor = getattr(output, "logits", output)
+        return logits
+
+    def distill_loss(self, loss: Tensor, student_logits: Tensor, teacher_logits: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The student's own loss and the teacher's term, weighted.
+
+        Args:
+            loss: the student's own mean loss, a scalar.
+            student_logits: [..., C].
+            teacher_logits: [..., C], columns in the same order.
+            mask: [...], true at the words that count; default: all.
+
+        Returns:
+            A scalar.
+
+        Raises:
+            ValueError: the shapes differ.
+        """
+        if student_logits.shape != teacher_logits.shape:
+            raise ValueError(f"student logits are {list(student_logits.shape)}, teacher logits {list(teacher_logits.shape)}")
+        if mask is None:
+            mask = torch.ones(student_logits.shape[:-1], dtype=torch.bool, device=student_logits.device)
+        mask = mask.bool()
+        if self.loss_function == "kl":
+            total = kl_loss(student_logits, teacher_logits, mask, self.temperature)
+        else:
+            total = mse_loss(student_logits, teacher_logits, mask)
+        return self.loss_w * loss + self.dist_w * total / mask.sum().clamp(min=1)
+
+    @staticmethod
+    def add_args(parser: argparse.ArgumentParser) -> None:
+        """Add ``--teacher``, ``--temperature``, ``--dist-w``, ``--loss-w`` and ``--loss-function`` to ``parser``."""
+        group = parser.add_argument_group("distillation")
+        group.add_argument("--teacher", help="folder or name of the fine-tuned teacher")
+        group.add_argument("--temperature", type=float, default=1.0, help="T of the softmax (default: %(default)s)")
+        group.add_argument("--dist-w", type=float, default=0.1, help="weight of the teacher's term (default: %(default)s)")
+        group.add_argument("--loss-w", type=float, default=1.0, help="weight of the student's own loss (default: %(default)s)")
+        group.add_argument("--loss-function", choices=("kl", "mse"), default="kl", help="the teacher's term (default: %(default)s)")

@@ -1,0 +1,197 @@
+"""The transfer set: words and the teacher's logits for them, computed once and found again sentence by sentence."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from nlptrain.data.corpus import Sentence
+from nlptrain.models.token_model import TokenModel
+from nlptrain.run import Run, write_json
+
+SHARD_SENTENCES = 2048
+_FORMAT = 1
+_DIGEST = pa.binary(16)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One Arrow file, mapped into memory: the words of its sentences and their logits, flat."""
+
+    words: pa.ListArray
+    offsets: NDArray[np.int64]
+    logits: NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What a call of ``LogitStore.label`` found and what it computed."""
+
+    found: int
+    computed: int
+    words: int
+    seconds: float
+
+    def describe(self) -> str:
+        """A sentence for the log."""
+        if not self.computed:
+            return f"teacher's logits: found all {self.found:,} sentences"
+        rate = self.words / max(1e-9, self.seconds)
+        return (
+            f"teacher's logits: found {self.found:,} sentences, computed {self.computed:,} "
+            f"({self.words:,} words, {rate:,.0f} words/s)"
+        )
+
+
+class LogitStore:
+    """One teacher's logits on disk: a folder of Arrow shards and a manifest, which is written last.
+
+    The folder is named by all that decides a logit, so a changed teacher is never served old ones. A shard that the
+    manifest does not know was interrupted; it is labelled anew, whole, so that its bytes do not depend on when a run
+    was stopped (batch mates change a few float16 logits).
+    """
+
+    def __init__(self, folder: Path, teacher: TokenModel) -> None:
+        """Open or start the store of ``teacher`` below ``folder``."""
+        self.labels = teacher.labels.names
+        self.key = f"{teacher.fingerprint()}-torch-fp32"
+        self.folder = folder / self.key
+        self.teacher = teacher.name
+        self._shards: list[Shard] = []
+        self._digests: list[pa.Array] = []
+        self._lock = FileLock(folder / f"{self.key}.lock")
+
+    def label(self, sentences: Iterable[Sentence], teacher: TokenModel, run: Run) -> Labelled:
+        """Make sure that every one of ``sentences`` has logits; those that have none are computed, shard by shard."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._lock:
+            self._open()
+            found = computed = words = 0
+            started, said = time.perf_counter(), time.monotonic()
+            missing: list[Sentence] = []
+            pending: set[bytes] = set()
+            for block in _blocks(sentences):
+                digests = [sentence.digest() for sentence in block]
+                known = self._find(digests)
+                for sentence, digest, row in zip(block, digests, known.tolist(), strict=True):
+                    if row >= 0 or digest in pending:
+                        found += 1
+                        continue
+                    pending.add(digest)
+                    missing.append(sentence)
+                    computed += 1
+                    words += len(sentence.words)
+                    if len(missing) == SHARD_SENTENCES:
+                        self._add(missing, teacher)
+                        missing, pending = [], set()
+                        if time.monotonic() - said > 20:
+                            said = time.monotonic()
+                            run.say(f"labelling: {computed:,} sentences, {words / (time.perf_counter() - started):,.0f} words/s")
+            if missing:
+                self._add(missing, teacher)
+            return Labelled(found, computed, words, time.perf_counter() - started)
+
+    def transfer_set(self, digests: list[bytes]) -> TransferSet:
+        """The stored rows of the sentences with ``digests``, in this order."""
+        rows = self._find(digests)
+        assert (rows >= 0).all(), "label() comes first"
+        sizes = np.cumsum([0, *(len(shard.offsets) - 1 for shard in self._shards)])
+        shards = np.searchsorted(sizes, rows, side="right") - 1
+        return TransferSet(self._shards, shards, rows - sizes[shards], len(self.labels))
+
+    def _find(self, digests: list[bytes]) -> NDArray[np.int64]:
+        """The number of each sentence over all shards, -1 where it is not stored."""
+        if not self._digests:
+            return np.full(len(digests), -1)
+        stored = pa.chunked_array(self._digests)
+        if len(self._digests) > 1:
+            self._digests = [pa.concat_arrays(self._digests)]
+            stored = self._digests[0]
+        found = pc.index_in(pa.array(digests, _DIGEST), value_set=stored)
+        rows: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+        return rows
+
+    def _open(self) -> None:
+        self._shards, self._digests = [], []
+        manifest = self.folder / "manifest.json"
+        if manifest.is_file():
+            for shard in json.loads(manifest.read_text(encoding="utf-8"))["shards"]:
+                self._map(self.folder / shard["file"])
+
+    def _map(self, path: Path) -> None:
+        table = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+        logits = table.column("logits")
+        offsets = logits.offsets.to_numpy().astype(np.int64)
+        self._shards.append(Shard(table.column("words"), offsets, logits.values.to_numpy(zero_copy_only=True)))
+        self._digests.append(table.column("digest"))
+
+    def _add(self, sentences: list[Sentence], teacher: TokenModel) -> None:
+        logits = teacher.logits([sentence.words for sentence in sentences])
+        flat = np.concatenate([values.reshape(-1) for values in logits])
+        # A float16 ends at 65,504; a logit beyond it would be stored as infinite and end as a NaN.
+        values = np.clip(flat, -6e4, 6e4).astype(np.float16)
+        offsets = np.cumsum([0, *(values.size for values in logits)])
+        batch = pa.record_batch(
+            {
+                "digest": pa.array([sentence.digest() for sentence in sentences], _DIGEST),
+                "words": pa.array([list(sentence.words) for sentence in sentences], pa.list_(pa.string())),
+                "logits": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values)),
+            }
+        )
+        path = self.folder / f"{len(self._shards):06d}.arrow"
+        beside = path.with_name(path.name + ".part")
+        with pa.OSFile(str(beside), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
+            writer.write_batch(batch)
+        beside.replace(path)
+        self._map(path)
+        shards = [{"file": f"{n:06d}.arrow", "sentences": len(s.offsets) - 1} for n, s in enumerate(self._shards)]
+        described = {"format": _FORMAT, "key": self.key, "teacher": self.teacher, "labels": list(self.labels)}
+        write_json(self.folder / "manifest.json", {**described, "shards": shards})
+
+
+class TransferSet:
+    """Sentences with a teacher's logits, in a fixed order, read from the mapped shards."""
+
+    def __init__(self, shards: list[Shard], shard: NDArray[np.int64], row: NDArray[np.int64], labels: int) -> None:
+        """The sentences that stand in row ``row`` of shard ``shard``; ``labels`` is C."""
+        self._shards = shards
+        self._shard = shard
+        self._row = row
+        self._labels = labels
+
+    def __len__(self) -> int:
+        """The number of sentences."""
+        return len(self._row)
+
+    def behind(self, number: int) -> TransferSet:
+        """The sentences from ``number`` on."""
+        return TransferSet(self._shards, self._shard[number:], self._row[number:], self._labels)
+
+    def rows(self, sentence: int) -> NDArray[np.float16]:
+        """The logits of the words of ``sentence``, [words, C], a view of the file."""
+        shard, row = self._shards[self._shard[sentence]], self._row[sentence]
+        return shard.logits[shard.offsets[row] : shard.offsets[row + 1]].reshape(-1, self._labels)
+
+    def sentence(self, number: int) -> Sentence:
+        """The words of a sentence, as they were labelled."""
+        return Sentence(tuple(self._shards[self._shard[number]].words[int(self._row[number])].as_py()))
+
+
+def _blocks(sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
+    block: list[Sentence] = []
+    for sentence in sentences:
+        block.append(sentence)
+        if len(block) == SHARD_SENTENCES:
+            yield block
+            block = []
+    if block:
+        yield block
