@@ -1,4 +1,6 @@
-"""The one error that is the user's to mend: it ends a command with a sentence and exit code 2, never a traceback."""
+"""How a command ends early: by an input that is the user's to mend, or by a signal."""
+
+import signal
 
 
 class InputError(Exception):
@@ -6,3 +8,12 @@ class InputError(Exception):
 
     The command line prints each line after ``error:`` and exits with code 2.
     """
+
+
+class Interrupted(Exception):
+    """A signal asked the run to stop; its number decides the exit code (130 for SIGINT, 143 for SIGTERM)."""
+
+    def __init__(self, number: int) -> None:
+        """Stopped by the signal ``number``."""
+        super().__init__(signal.Signals(number).name)
+        self.number = number

@@ -23,18 +23,9 @@ from rich.console import Console
 
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.loading import to_yaml
-from nlptrain.errors import InputError
+from nlptrain.errors import InputError, Interrupted
 
 _SILENT_KEYS = ("output_dir",)
-
-
-class Interrupted(Exception):
-    """A signal asked the run to stop; its number decides the exit code."""
-
-    def __init__(self, number: int) -> None:
-        """Stopped by the signal ``number``."""
-        super().__init__(signal.Signals(number).name)
-        self.number = number
 
 
 class Run:

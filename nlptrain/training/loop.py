@@ -16,8 +16,9 @@ from torch import Tensor
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.batches import BatchPlan
 from nlptrain.data.corpus import Sentence
+from nlptrain.errors import Interrupted
 from nlptrain.models.token_model import TokenModel
-from nlptrain.run import Interrupted, Run
+from nlptrain.run import Run
 from nlptrain.training.evaluation import evaluate
 from nlptrain.training.examples import NO_LABEL, Examples
 from nlptrain.training.objective import Objective, Targets

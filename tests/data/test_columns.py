@@ -76,7 +76,7 @@ def test_documents_begin_a_sentence(tmp_path: Path) -> None:
     ],
 )
 def test_comments_never_eat_a_word(tmp_path: Path, text: str, words: list[str]) -> None:
-    """With tabs a comment has none; with spaces it has fewer or more columns than a word's line, or ``# name = value``."""
+    """With tabs a comment has none; with spaces it has more or fewer columns than words, or is ``# name =``."""
     assert [word for sentence in _read(tmp_path, text) for word, _ in sentence] == words
 
 

@@ -1,0 +1,61 @@
+"""nlptrain turns an accurate, slow transformer token classifier into a small, fast tagger."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+# Handed out on first use (PEP 562), so that the command line answers without importing torch.
+_HOMES = {
+    "load_config": "nlptrain.config",
+    "COMMANDS": "nlptrain.config",
+    "Labels": "nlptrain.labels",
+    "Run": "nlptrain.run",
+    "read_splits": "nlptrain.data.splits",
+    "read_raw_text": "nlptrain.data.raw_text",
+    "WordSplitter": "nlptrain.data.word_splitter",
+    "TokenModel": "nlptrain.models",
+    "TransformerTokenClassifier": "nlptrain.models",
+    "NeuralTagger": "nlptrain.models",
+    "build_tagger": "nlptrain.models",
+    "load_token_model": "nlptrain.models",
+    "predict": "nlptrain.models.prediction",
+    "evaluate": "nlptrain.training",
+    "TeacherStudentDistill": "nlptrain.distillation",
+    "train_transformer": "nlptrain.procedures",
+    "train_tagger": "nlptrain.procedures",
+    "distil_tagger": "nlptrain.procedures",
+    "pseudo_label": "nlptrain.procedures",
+    "compare": "nlptrain.insight",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+if TYPE_CHECKING:
+    from nlptrain.config import COMMANDS as COMMANDS
+    from nlptrain.config import load_config as load_config
+    from nlptrain.data.raw_text import read_raw_text as read_raw_text
+    from nlptrain.data.splits import read_splits as read_splits
+    from nlptrain.data.word_splitter import WordSplitter as WordSplitter
+    from nlptrain.distillation import TeacherStudentDistill as TeacherStudentDistill
+    from nlptrain.insight import compare as compare
+    from nlptrain.labels import Labels as Labels
+    from nlptrain.models import NeuralTagger as NeuralTagger
+    from nlptrain.models import TokenModel as TokenModel
+    from nlptrain.models import TransformerTokenClassifier as TransformerTokenClassifier
+    from nlptrain.models import build_tagger as build_tagger
+    from nlptrain.models import load_token_model as load_token_model
+    from nlptrain.models.prediction import predict as predict
+    from nlptrain.procedures import distil_tagger as distil_tagger
+    from nlptrain.procedures import pseudo_label as pseudo_label
+    from nlptrain.procedures import train_tagger as train_tagger
+    from nlptrain.procedures import train_transformer as train_transformer
+    from nlptrain.run import Run as Run
+    from nlptrain.training import evaluate as evaluate
+
+
+def __getattr__(name: str) -> object:
+    """The public name, from the module that it lives in."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'nlptrain' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,62 @@
+"""The entry point: the group of all commands, and how a command ends."""
+
+from __future__ import annotations
+
+import os
+from typing import IO, Any
+
+import click
+
+from nlptrain import __version__
+from nlptrain.cli.config import config
+from nlptrain.cli.train import pseudo_label, tagger, tagger_kd, transformer_token
+from nlptrain.cli.use import compare, evaluate, predict
+from nlptrain.errors import InputError, Interrupted
+
+
+class Fault(click.ClickException):
+    """Something that is the user's to mend: a line each, exit code 2."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print each line behind ``error:``."""
+        for line in self.message.split("\n"):
+            click.echo(f"error: {line}", file=file, err=file is None)
+
+
+class Commands(click.Group):
+    """A group that turns our errors into exit codes: 2 for bad input, 130 and 143 for signals."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            raise Fault(str(error)) from error
+        except Interrupted as error:
+            click.echo(f"stopped by {error}; give the same command again to go on from here", err=True)
+            ctx.exit(128 + error.number)
+        except KeyboardInterrupt:
+            click.echo("stopped by SIGINT; give the same command again", err=True)
+            ctx.exit(130)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="nlptrain")
+def main() -> None:
+    """Turn an accurate, slow transformer token classifier into a small, fast tagger.
+
+    \b
+    The usual way:
+      nlptrain transformer_token teacher.yaml     fine-tune the teacher
+      nlptrain tagger_kd student.yaml             distil it into a student
+      nlptrain tagger control.yaml                the same student without the teacher
+      nlptrain compare runs/*                     what was gained
+      nlptrain predict runs/student < text        use it
+    """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+for command in (transformer_token, tagger, tagger_kd, pseudo_label, evaluate, predict, compare, config):
+    main.add_command(command)
