@@ -26,6 +26,12 @@ class CommandConfig(Section):
     threads: int | None = Field(None, ge=1, le=1024, description="CPU threads. null: as torch chooses.")
 
     @model_validator(mode="after")
+    def _needs_gold(self) -> CommandConfig:
+        if self.data.train is None:
+            raise ValueError("data.train: missing; name the files with the gold sentences to train on")
+        return self
+
+    @model_validator(mode="after")
     def _half_needs_a_gpu(self) -> CommandConfig:
         if self.precision == "fp16" and self.device in ("cpu", "mps"):
             raise ValueError(f"precision: fp16 needs a CUDA device, and device is {self.device}; use fp32 or bf16")
@@ -73,6 +79,12 @@ class PseudoLabelRunConfig(TaughtConfig):
     """`nlptrain pseudo_label`: trains a student on the gold tags and on the teacher's argmax on raw text."""
 
     objective: PseudoLabelConfig = Field(PseudoLabelConfig(), description="The loss.")
+
+    @model_validator(mode="after")
+    def _needs_raw_text(self) -> PseudoLabelRunConfig:
+        if self.data.unlabeled is None:
+            raise ValueError("data.unlabeled: missing; name the files with the raw text that the teacher labels")
+        return self
 
 
 COMMANDS: dict[str, type[CommandConfig]] = {

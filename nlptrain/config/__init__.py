@@ -1,0 +1,28 @@
+"""Configuration: every YAML key with type, bounds and meaning, and how files become one."""
+
+from nlptrain.config.commands import (
+    COMMANDS,
+    CommandConfig,
+    PseudoLabelRunConfig,
+    TaggerConfig,
+    TaggerKDConfig,
+    TaughtConfig,
+    TransformerTokenConfig,
+)
+from nlptrain.config.loading import LoadedConfig, load_config, to_yaml
+from nlptrain.config.show import command_of, describe
+
+__all__ = [
+    "COMMANDS",
+    "CommandConfig",
+    "LoadedConfig",
+    "PseudoLabelRunConfig",
+    "TaggerConfig",
+    "TaggerKDConfig",
+    "TaughtConfig",
+    "TransformerTokenConfig",
+    "command_of",
+    "describe",
+    "load_config",
+    "to_yaml",
+]

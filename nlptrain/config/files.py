@@ -1,0 +1,64 @@
+"""Whether the files and folders that a configuration names are there, before anything heavy is imported."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import os
+import re
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from nlptrain.config.commands import CommandConfig
+from nlptrain.config.data import DataConfig
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
+
+
+def missing_files(config: CommandConfig) -> Iterator[tuple[str, str]]:
+    """The key and the fault of each file or model folder that is not there."""
+    yield from _missing_data(config.data)
+    student = getattr(config, "student", None)
+    references = {key: getattr(config, key, None) for key in ("model", "teacher")}
+    if student is not None:
+        references["student.tokenizer"] = student.tokenizer
+        references["student.embedder.init"] = student.embedder.init if student.embedder.init != "random" else None
+    for key, reference in references.items():
+        if reference is not None and (fault := missing_model(reference)):
+            yield key, fault
+
+
+def missing_model(reference: str) -> str | None:
+    """Why there can be no model behind ``reference``, or None; a Hub name is taken on trust."""
+    if reference.startswith("package:"):
+        name, _, inner = reference.removeprefix("package:").partition("/")
+        spec = find_spec(name) if re.fullmatch(r"\w+", name) else None
+        if spec is None or not spec.submodule_search_locations:
+            return f"no package {name!r} is installed; pip install {name.replace('_', '-')}"
+        there = Path(spec.submodule_search_locations[0], inner).is_dir()
+        return None if there else f"the package {name!r} has no folder {inner!r}"
+    path = Path(reference).expanduser()
+    if path.is_dir() or _HUB_NAME.fullmatch(reference):
+        return None
+    if path.is_file():
+        return f"{reference!r} is a file; name the folder of a model or of a run"
+    return f"there is no folder {reference!r} (looked in {os.getcwd()}){_similar(path)}"
+
+
+def _missing_data(data: DataConfig) -> Iterator[tuple[str, str]]:
+    for split in ("train", "dev", "test", "unlabeled"):
+        paths = getattr(data, split)
+        for entry in [paths] if isinstance(paths, str) else paths or []:
+            matches = [entry] if os.path.exists(entry) else glob.glob(entry, recursive=True)
+            if not matches:
+                yield f"data.{split}", f"no file matches {entry!r} (looked in {os.getcwd()}){_similar(Path(entry))}"
+            elif all(os.path.isdir(match) for match in matches):
+                yield f"data.{split}", f"{entry!r} is a folder; name its files, e.g. '{entry.rstrip('/')}/*'"
+
+
+def _similar(path: Path) -> str:
+    if not path.parent.is_dir():
+        return ""
+    near = difflib.get_close_matches(path.name, [item.name for item in path.parent.iterdir()], n=1)
+    return f"; did you mean '{path.parent / near[0]}'?" if near else ""

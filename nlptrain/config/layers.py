@@ -1,0 +1,149 @@
+"""Layers: what files, their bases, --set and flags say, merged into one map that remembers who said what."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from nlptrain.config.section import Section
+from nlptrain.config.yaml_files import parse, read_yaml
+from nlptrain.errors import InputError
+
+_VARIABLE = re.compile(r"\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)(:-((?:[^}])*))?\})")
+
+
+def merged(
+    model: type[Section], path: Path, settings: Sequence[str], flags: Mapping[str, object]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """All layers as one nested map, and the origin of each dotted leaf key.
+
+    Later layers win: bases, the file, ``settings`` (KEY=VALUE), ``flags``. Maps merge; anything else is replaced.
+
+    Raises:
+        InputError: a file, a setting or a variable is not as it should be.
+    """
+    pairs = list(_alternatives(model))
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, layer in _layers(path, settings, flags):
+        leaves = dict(_leaves(_substituted(layer, origin)))
+        for one, other in pairs:
+            for given, dropped in ((one, other), (other, one)):
+                if leaves.get(given) is not None and dropped not in leaves:
+                    _remove(values, dropped)
+                    origins.pop(dropped, None)
+        for key, value in leaves.items():
+            for stale in [known for known in origins if known.startswith(f"{key}.")]:
+                del origins[stale]
+            _put(values, key, value, origin)
+            origins[key] = origin
+    return values, origins
+
+
+def _layers(path: Path, settings: Sequence[str], flags: Mapping[str, object]) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield from reversed(list(_files(path)))
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not all(key.split(".")):
+            raise InputError(f"--set {setting}: must be KEY=VALUE, e.g. --set train.steps=500")
+        yield f"--set {key}={text}", _nested(key, parse(text, f"--set {setting}"))
+    for key, value in flags.items():
+        yield f"--{key.replace('_', '-')}", _nested(key, value)
+
+
+def _files(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The file, its base, the base's base."""
+    visited: list[Path] = []
+    while True:
+        if path.resolve() in [known.resolve() for known in visited]:
+            ring = " -> ".join(str(known) for known in (*visited, path))
+            raise InputError(f"{visited[0]}: base: goes round in a ring: {ring}")
+        values = read_yaml(path)
+        base = values.pop("base", None)
+        yield str(path) if not visited else f"base {path}", values
+        visited.append(path)
+        if base is None:
+            return
+        if not isinstance(base, str):
+            raise InputError(f"{path}: base: found {base!r}; must be the path of one YAML file")
+        path = Path(os.path.normpath(path.parent / substitute(base, f"{path}: base")))
+
+
+def substitute(text: str, place: str) -> str:
+    """``text`` with ``${VAR}`` and ``${VAR:-default}`` replaced by the environment's values, ``$$`` by ``$``.
+
+    Raises:
+        InputError: a variable without a default is not set.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return "$"
+        found = os.environ.get(match[1]) or (match[3] if match[2] else None)
+        if found is None:
+            raise InputError(f"{place}: the variable {match[1]} is not set; export {match[1]}=..., or write ${{{match[1]}:-default}}")
+        return found
+
+    return _VARIABLE.sub(value, text)
+
+
+def _substituted(value: Any, place: str, key: str = "") -> Any:  # noqa: ANN401
+    if isinstance(value, dict):
+        return {name: _substituted(inner, place, f"{key}.{name}".lstrip(".")) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_substituted(inner, place, key) for inner in value]
+    if not isinstance(value, str) or "$" not in value:
+        return value
+    text = substitute(value, f"{place}: {key}")
+    whole = _VARIABLE.fullmatch(value)
+    return parse(text, f"{place}: {key}") if whole and whole[1] else text
+
+
+def _nested(key: str, value: object) -> dict[str, Any]:
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return value  # type: ignore[return-value]
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + str(key), value
+
+
+def _put(values: dict[str, Any], key: str, value: Any, origin: str) -> None:  # noqa: ANN401
+    *above, last = key.split(".")
+    for depth, part in enumerate(above):
+        inner = values.get(part)
+        if inner is None:
+            inner = values[part] = {}
+        elif not isinstance(inner, dict):
+            raise InputError(f"{origin}: {'.'.join(above[: depth + 1])} is {inner!r}, which holds no '{last}'")
+        values = inner
+    # An empty map says nothing; it must not take away what a base says.
+    if value != {} or not isinstance(values.get(last), dict):
+        values[last] = value
+
+
+def _remove(values: dict[str, Any], key: str) -> None:
+    *above, last = key.split(".")
+    for part in above:
+        values = values.get(part, {})
+    if isinstance(values, dict):
+        values.pop(last, None)
+
+
+def _alternatives(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
+    if issubclass(model, Section):
+        for one, other in model.alternatives():
+            yield prefix + one, prefix + other
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _alternatives(field.annotation, f"{prefix}{name}.")

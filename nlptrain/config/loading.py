@@ -1,0 +1,87 @@
+"""From a YAML file, --set and flags to a checked configuration, each value with its origin."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from nlptrain.config.commands import CommandConfig
+from nlptrain.config.complaints import complaints
+from nlptrain.config.files import missing_files
+from nlptrain.config.layers import merged
+from nlptrain.errors import InputError
+
+C = TypeVar("C", bound=CommandConfig)
+
+
+@dataclass(frozen=True)
+class LoadedConfig(Generic[C]):
+    """A checked configuration.
+
+    Attributes:
+        config: the values.
+        origins: who said the value of a dotted key: a file, ``base FILE``, ``--set KEY=VALUE`` or a flag; keys that
+            nobody set are not in it.
+        path: the file.
+    """
+
+    config: C
+    origins: dict[str, str]
+    path: Path
+
+
+def load_config(
+    model: type[C],
+    path: Path | str,
+    settings: Sequence[str] = (),
+    flags: Mapping[str, object] | None = None,
+    *,
+    check_files: bool = True,
+) -> LoadedConfig[C]:
+    """The configuration in ``path``, its bases, ``settings`` and ``flags``, the later winning.
+
+    Args:
+        model: the command's.
+        path: the YAML file.
+        settings: ``KEY=VALUE`` strings, the value in YAML.
+        flags: dotted keys and values of the command line's own flags.
+        check_files: see, too, whether the files that it names are there.
+
+    Raises:
+        InputError: with a line for each fault.
+
+    Example:
+        ``load_config(COMMANDS["tagger"], "configs/demo/tagger.yaml", ["train.steps=500"]).config.train.steps``
+    """
+    path = Path(path)
+    values, origins = merged(model, path, settings, flags or {})
+    try:
+        config = model.model_validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        raise InputError("\n".join(complaints(error, model, origins, str(path)))) from error
+    if check_files:
+        faults = [f"{origins.get(key, str(path)).removeprefix('base ')}: {key}: {fault}" for key, fault in missing_files(config)]
+        if faults:
+            raise InputError("\n".join(faults))
+    return LoadedConfig(config, origins, path)
+
+
+def to_yaml(config: CommandConfig) -> str:
+    """``config`` as YAML that loads to the same configuration."""
+    values = _escaped(config.model_dump(mode="json"))
+    text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
+    return text
+
+
+def _escaped(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _escaped(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_escaped(inner) for inner in value]
+    return value.replace("$", "$$") if isinstance(value, str) else value
