@@ -1,0 +1,86 @@
+"""A tiny pretrained transformer and tiny corpora, made in memory: seconds, no network."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+PEOPLE = ["Ada", "Boris", "Chloe", "Dmitri", "Elena", "Farid"]
+PLACES = ["Paris", "Oslo", "Kyoto", "Lagos", "Quito", "Turin"]
+FRAMES = [
+    "{p} lives in {l} .",
+    "in {l} it rains , says {p} Smith .",
+    "{p} Smith and {q} went to {l} yesterday",
+    "nobody saw the old house near {l}",
+    "the dog barked at {p} , again and again !",
+    "what a day it was",
+]
+
+
+def make_sentences(count: int, seed: int) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Sentences of words and IOB2 tags, drawn by ``seed``."""
+    draw = random.Random(seed)
+    made = []
+    for _ in range(count):
+        words: list[str] = []
+        tags: list[str] = []
+        for token in draw.choice(FRAMES).split(" "):
+            kind = {"{p}": "person", "{q}": "person", "{l}": "place"}.get(token)
+            word = draw.choice(PLACES if kind == "place" else PEOPLE) if kind else token
+            words.append(word)
+            inside = word == "Smith" and tags[-1] == "B-person"
+            tags.append(f"B-{kind}" if kind else "I-person" if inside else "O")
+        made.append((tuple(words), tuple(tags)))
+    return made
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a 2-layer BERT of random weights and its tokenizer; it reads 64 pieces at once."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("models") / "tiny_bert"
+    words = {word.lower() for words, _ in make_sentences(200, 0) for word in words}
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted(words), *"abcdefghijklmnopqrstuvwxyz-@#&", *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz")]
+    vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", vocabulary["[SEP]"]), ("[CLS]", vocabulary["[CLS]"]))
+    tokenizer.enable_truncation(16)  # as MiniLM's file does: nothing of ours may be cut by it
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]", model_max_length=64
+    )
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, max_position_embeddings=64
+    )
+    BertModel(config).save_pretrained(folder)
+    fast.save_pretrained(folder)
+    return folder
+
+
+def write_columns(path: Path, sentences: list[tuple[tuple[str, ...], tuple[str, ...]]]) -> Path:
+    """``sentences`` as a CoNLL file."""
+    blocks = ("".join(f"{word}\t{tag}\n" for word, tag in zip(*sentence, strict=True)) for sentence in sentences)
+    path.write_text("\n".join(blocks), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """A folder with train, dev and test columns and raw lines."""
+    write_columns(tmp_path / "train.conll", make_sentences(60, 1))
+    write_columns(tmp_path / "dev.conll", make_sentences(20, 2))
+    write_columns(tmp_path / "test.conll", make_sentences(20, 3))
+    raw = [" ".join(words) for words, _ in make_sentences(300, 4)]
+    (tmp_path / "raw.txt").write_text("\n".join([*raw, "", "too short"]) + "\n", encoding="utf-8")
+    return tmp_path

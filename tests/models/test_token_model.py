@@ -1,0 +1,165 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
+
+import nlptrain.models  # noqa: F401
+from nlptrain.config.student import StudentConfig
+from nlptrain.errors import InputError
+from nlptrain.labels import Labels
+from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger, load_token_model
+from nlptrain.models.embedders import principal_components
+from nlptrain.models.encoders import LSTMEncoder
+from tests.conftest import make_sentences
+
+LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
+
+
+@pytest.fixture(params=["teacher", "student"])
+def model(request: pytest.FixtureRequest, tiny_bert: Path) -> TokenModel:
+    if request.param == "teacher":
+        return TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
+    return student(tiny_bert)
+
+
+def student(tiny_bert: Path) -> TokenModel:
+    config = StudentConfig.model_validate(
+        {"tokenizer": str(tiny_bert), "embedder": {"dim": 16}, "encoder": {"hidden": 8}, "max_pieces": 128}
+    )
+    return build_tagger(config, LABELS, seed=0)
+
+
+def test_alone_or_in_a_padded_batch_the_logits_are_the_same(model: TokenModel) -> None:
+    sentences = [words for words, _ in make_sentences(12, 5)] + [("hm",)]
+    together = model.logits(sentences)
+    for words, values in zip(sentences, together, strict=True):
+        np.testing.assert_allclose(model.logits([words])[0], values, atol=1e-5)
+
+
+def test_saved_and_loaded_the_logits_are_the_same_bits(model: TokenModel, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    again = load_token_model(str(tmp_path))
+    sentences = [words for words, _ in make_sentences(5, 6)]
+    for one, other in zip(model.logits(sentences), again.logits(sentences), strict=True):
+        assert np.array_equal(one, other)
+    assert again.labels == model.labels
+    assert again.max_pieces == model.max_pieces
+    assert again.fingerprint() == model.fingerprint()
+    assert not list(tmp_path.glob("*.bin"))
+    assert not list(tmp_path.glob("*.py"))
+
+
+def test_a_sentence_of_3000_words_is_tagged_to_its_last_word(model: TokenModel) -> None:
+    words = [word for words, _ in make_sentences(800, 7) for word in words][:3000]
+    (tags,) = model.tag([words])
+    assert len(tags) == 3000
+    # A window away from the start the model cannot know what came before: the same text, the same tags.
+    assert model.logits([words])[0][-1] == pytest.approx(model.logits([words[-600:]])[0][-1], abs=1e-1)
+
+
+def test_every_word_has_a_piece(model: TokenModel) -> None:
+    words = ["Ada", "\ufe0f", "\u200f", "🙂", "\x00", "x" * 500, "e\u0301", "a-b"]
+    assert all(pieces for pieces in model.encoder(words))
+    assert len(model.tag([words])[0]) == len(words)
+    assert model.encoder(["\ufe0f"])[0] == (model.tokenizer.unk_token_id,)
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(words=st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=12))
+def test_words_become_the_pieces_that_the_tokenizer_gives_them_in_a_sentence(tiny_bert: Path, words: list[str]) -> None:
+    model = student(tiny_bert)
+    (window,) = model.windows(words)
+    encoded = model.tokenizer(words, is_split_into_words=True)
+    heads = {word: place for place, word in reversed(list(enumerate(encoded.word_ids()))) if word is not None}
+    if len(heads) == len(words):  # the tokenizer itself drops words without a piece
+        assert window.pieces == encoded["input_ids"]
+        assert window.starts == [heads[number] for number in range(len(words))]
+
+
+def test_the_loaded_uncased_tokenizer_still_lowers(model: TokenModel, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    again = load_token_model(str(tmp_path))
+    assert again.encoder(["PARIS"]) == model.encoder(["paris"])
+    assert again.tokenizer.unk_token_id not in again.encoder(["PARIS"])[0]
+
+
+def test_a_students_folder_serves_in_a_pipeline(tiny_bert: Path, tmp_path: Path) -> None:
+    student(tiny_bert).save(tmp_path)
+    loaded = AutoModelForTokenClassification.from_pretrained(tmp_path)
+    tagger = pipeline("token-classification", model=str(tmp_path), aggregation_strategy="first")
+    words = [word for words, _ in make_sentences(300, 8) for word in words][:100]
+    assert tagger(" ".join(words)) is not None
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    assert len(tokenizer(" ".join(words * 8))["input_ids"]) > 800  # nothing is cut in silence
+    ids = tokenizer("Ada lives in Oslo", return_tensors="pt", return_token_type_ids=True)
+    assert loaded(**ids).logits.shape == (1, 6, 5)
+
+
+def test_padding_on_either_side_is_never_seen() -> None:
+    torch.manual_seed(0)
+    encoder = LSTMEncoder(4, hidden=3, layers=2, dropout=0.0).eval()
+    states = torch.randn(1, 5, 4)
+    alone = encoder(states, torch.ones(1, 5))
+    junk = torch.full((1, 3, 4), 9.0)
+    left = encoder(torch.cat([junk, states], 1), torch.tensor([[0] * 3 + [1] * 5]))
+    right = encoder(torch.cat([states, junk], 1), torch.tensor([[1] * 5 + [0] * 3]))
+    assert torch.allclose(left[:, 3:], alone, atol=1e-6)
+    assert torch.allclose(right[:, :5], alone, atol=1e-6)
+    # against torch's own layer, unpacked
+    assert torch.allclose(alone, encoder.lstm(states)[0], atol=1e-6)
+
+
+def test_pca_keeps_what_varies_most_and_is_the_same_each_time() -> None:
+    torch.manual_seed(0)
+    hidden = torch.randn(200, 2) @ torch.tensor([[3.0, 0, 0, 1], [0, 1, 0, 0]])
+    cut = principal_components(hidden + 5, 2)
+    assert torch.equal(cut, principal_components(hidden + 5, 2))
+    assert cut.std().item() == pytest.approx(1, abs=1e-5)
+    assert cut.mean(0).abs().max() < 1e-5
+    # two directions hold all of it: distances are kept up to the one scale
+    before, after = torch.pdist(hidden), torch.pdist(cut)
+    assert (after / before).std() < 1e-4 * (after / before).mean()
+    with pytest.raises(ValueError, match="only 4 columns"):
+        principal_components(hidden, 5)
+
+
+def test_the_students_table_starts_from_the_pretrained_models(tiny_bert: Path) -> None:
+    teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
+    config = StudentConfig.model_validate({"embedder": {"dim": 16}, "encoder": {"hidden": 8}})
+    table = build_tagger(config, LABELS, seed=0, teacher=teacher).model.get_input_embeddings().weight
+    assert torch.equal(table, principal_components(teacher.model.get_input_embeddings().weight, 16))
+    random = StudentConfig.model_validate({"embedder": {"dim": 16, "init": "random"}, "encoder": {"hidden": 8}})
+    other = build_tagger(random, LABELS, seed=0, teacher=teacher).model.get_input_embeddings().weight
+    assert not torch.equal(table, other)
+
+
+def test_what_cannot_be_a_teacher_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="found BertModel, which is no token classifier; fine-tune it first"):
+        load_token_model(str(tiny_bert))
+    with pytest.raises(InputError, match="there is no such folder"):
+        load_token_model("./nowhere")
+    with pytest.raises(InputError, match="pip install no-such-package"):
+        load_token_model("package:no_such_package/model")
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
+    with pytest.raises(InputError, match="are a pickle, .* Convert it where you trust it: python -c"):
+        load_token_model(str(tmp_path))
+
+
+def test_labels_without_names_need_names(tiny_bert: Path, tmp_path: Path) -> None:
+    TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS).save(tmp_path)
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text())
+    config["id2label"] = {str(n): f"LABEL_{n}" for n in range(5)}
+    config["label2id"] = {f"LABEL_{n}": n for n in range(5)}
+    path.write_text(json.dumps(config))
+    with pytest.raises(InputError, match="LABEL_0 to LABEL_4; name them in data.labels"):
+        load_token_model(str(tmp_path))
+    assert load_token_model(str(tmp_path), labels=LABELS).labels == LABELS
+    with pytest.raises(InputError, match="found 2 names; .* has 5 logit columns"):
+        load_token_model(str(tmp_path), labels=Labels.named(["O", "B-x"]))
