@@ -1,0 +1,196 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from nlptrain.cli.main import main
+
+
+def call(*arguments: object, text: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], input=text)
+
+
+def configs(corpus: Path, tiny_bert: Path) -> dict[str, Path]:
+    data = {split: str(corpus / f"{split}.conll") for split in ("train", "dev", "test")}
+    student = {"embedder": {"dim": 16}, "encoder": {"hidden": 16, "layers": 1}}
+    train = {"steps": 40, "batch_pieces": 300, "learning_rate": 0.01, "warmup_steps": 5, "eval_every": 20, "ema": 0.9}
+    teacher = {"teacher": str(corpus / "runs/transformer_token"), "student": student, "train": train}
+    raw = {"data": {**data, "unlabeled": str(corpus / "raw.txt")}}
+    values: dict[str, dict[str, object]] = {
+        "transformer_token": {"model": str(tiny_bert), "data": data, "train": {"epochs": 12, "learning_rate": 5e-3}},
+        "tagger": {"student": {**student, "tokenizer": str(tiny_bert)}, "data": data, "train": train},
+        "tagger_kd": {**teacher, **raw},
+        "pseudo_label": {**teacher, **raw, "objective": {"min_confidence": 0.3}},
+    }
+    paths = {}
+    for name, config in values.items():
+        paths[name] = corpus / f"{name}.yaml"
+        paths[name].write_text(yaml.safe_dump({**config, "device": "cpu", "output_dir": str(corpus / "runs" / name)}))
+    return paths
+
+
+def test_the_whole_story(corpus: Path, tiny_bert: Path) -> None:
+    runs = []
+    for name, path in configs(corpus, tiny_bert).items():
+        result = call(name, path)
+        assert result.exit_code == 0, result.output
+        run = corpus / "runs" / name
+        runs.append(run)
+        assert {p.name for p in run.iterdir()} >= {"model", "config.yaml", "metrics.jsonl", "scores.json", "log.txt"}
+        assert not (run / "checkpoint.safetensors").exists()
+        scores = json.loads((run / "scores.json").read_text())
+        assert f"{scores['test']['f1']:.4f}" in result.output
+        assert scores["command"] == name
+        assert str(corpus / "train.conll") in scores["inputs"]
+        assert "\x1b" not in result.output
+    log = (corpus / "runs/tagger_kd/log.txt").read_text()
+    assert "302 lines" in log
+    assert "found 0 sentences, computed" in log
+    assert "found all" in (corpus / "runs/pseudo_label/log.txt").read_text()
+    assert (corpus / "runs/pseudo_label/pseudo_labels.jsonl").exists()
+
+    evaluated = json.loads(call("evaluate", runs[2], corpus / "test.conll", "--json").stdout)
+    assert evaluated["f1"] == json.loads((runs[2] / "scores.json").read_text())["test"]["f1"]
+    compared = json.loads(call("compare", *runs, "--json").stdout)
+    assert [row["command"] for row in compared["runs"]] == ["transformer_token", "tagger", "tagger_kd", "pseudo_label"]
+    assert compared["runs"][0]["share_of_teacher"] == 1.0
+    assert all(row["words_per_second"] > 0 for row in compared["runs"])
+    table = call("compare", *runs, "--no-speed").stdout
+    assert "of teacher's" in table
+    assert "place" in table
+
+
+def test_predict_answers_every_line(corpus: Path, tiny_bert: Path) -> None:
+    path = configs(corpus, tiny_bert)["tagger"]
+    assert call("tagger", path).exit_code == 0
+    run = corpus / "runs/tagger"
+    text = "Ada lives in Oslo.\n\n🙂 Boris Smith went to Kyoto yesterday\n" + "Ada lives in Oslo . " * 600 + "\n"
+    answers = [json.loads(line) for line in call("predict", run, text=text).stdout.split("\n") if line]
+    assert len(answers) == 4
+    assert answers[1] == {"text": "", "entities": []}
+    for answer in answers:
+        for entity in answer["entities"]:
+            assert answer["text"][entity["start"] : entity["end"]] == entity["text"]
+            assert 0 < entity["confidence"] <= 1
+    assert ("Boris Smith", "person") in [(e["text"], e["label"]) for e in answers[2]["entities"]]
+    assert len(answers[3]["entities"]) > 1000
+    (corpus / "in.txt").write_text(text)
+    assert call("predict", run, corpus / "in.txt").stdout == call("predict", run, text=text).stdout
+    words = json.loads(call("predict", run, "--pretokenized", text="Ada lives in Oslo.").stdout)
+    assert all(entity["text"] != "Oslo" for entity in words["entities"])
+    broken = call("predict", run, text=b"fine\n\xff\n")
+    assert broken.exit_code == 2
+    assert "standard input: byte 5 (0xFF) is not UTF-8" in broken.stderr
+
+
+def test_the_same_command_again(corpus: Path, tiny_bert: Path) -> None:
+    path = configs(corpus, tiny_bert)["tagger"]
+    first = call("tagger", path)
+    again = call("tagger", path)
+    assert again.exit_code == 0
+    assert again.stdout == first.stdout
+    assert "is finished" in again.stderr
+    other = call("tagger", path, "--set", "train.steps=41", "--seed", "1")
+    assert other.exit_code == 2
+    assert "seed: 0 there, 1 now" in other.stderr
+    assert "train.steps: 40 there, 41 now" in other.stderr
+    with (corpus / "train.conll").open("a") as file:
+        file.write("\nAda\tB-person\n")
+    assert "train.conll changed since this run was made" in call("tagger", path).stderr
+    assert call("tagger", path, "--set", "train.steps=20", "--overwrite").exit_code == 0
+
+
+def test_the_same_seed_gives_the_same_bytes(corpus: Path, tiny_bert: Path) -> None:
+    path = configs(corpus, tiny_bert)["tagger"]
+    for name in ("a", "b"):
+        assert call("tagger", path, "--output-dir", corpus / name).exit_code == 0
+    assert (corpus / "a/model/model.safetensors").read_bytes() == (corpus / "b/model/model.safetensors").read_bytes()
+
+
+def test_distillation_leaves_the_teacher_alone(corpus: Path, tiny_bert: Path) -> None:
+    paths = configs(corpus, tiny_bert)
+    assert call("transformer_token", paths["transformer_token"]).exit_code == 0
+    weights = corpus / "runs/transformer_token/model/model.safetensors"
+    before = weights.read_bytes()
+    assert call("tagger_kd", paths["tagger_kd"]).exit_code == 0
+    assert weights.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("Ada", "train.conll:{n}: found 1 column"),
+        ("Ada\tI-person", "train.conll:{n}: found I-person at the beginning of a sentence; IOB2 opens an entity with B-person"),
+        ("A\ufe0f\tperson", "found 'person' among IOB2 tags"),
+    ],
+)
+def test_bad_data_is_named_by_its_line(corpus: Path, tiny_bert: Path, line: str, message: str) -> None:
+    train = corpus / "train.conll"
+    number = train.read_text().count("\n") + 2
+    with train.open("a") as file:
+        file.write(f"\n{line}\n")
+    result = call("tagger", configs(corpus, tiny_bert)["tagger"])
+    assert result.exit_code == 2
+    assert message.format(n=number) in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_bad_configuration_names_all_its_faults(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text("teacher: t/t\ndata: {train: no.conll}\noutput_dir: o\nstudent: {encoder: {hiden: 3}}\ntrain: {steps: many}\n")
+    result = call("tagger_kd", path)
+    assert result.exit_code == 2
+    assert f"error: {path}: student.encoder.hiden: unknown key; did you mean 'hidden'?\n" in result.stderr
+    assert f"error: {path}: train.steps: found 'many'; must be a whole number\n" in result.stderr
+
+
+def start(corpus: Path, path: Path, *, steps: int) -> subprocess.Popen[str]:
+    arguments = [sys.executable, "-m", "nlptrain", path.stem, str(path), "--set", f"train.steps={steps}", "--set", "train.eval_every=25"]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    for _ in range(600):
+        if path.exists() or process.poll() is not None:
+            break
+        time.sleep(0.1)
+    assert path.exists(), process.communicate()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_a_killed_run_goes_on_to_the_same_bytes(corpus: Path, tiny_bert: Path, number: int, code: int) -> None:
+    path = configs(corpus, tiny_bert)["tagger"]
+    run = corpus / "runs/tagger"
+    process = start(corpus, path, steps=1000)
+    wait_for(run / "checkpoint.safetensors", process)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == code, stderr
+    if code > 0:
+        assert "give the same command again to go on" in stderr
+    assert not (run / "scores.json").exists()
+    process = start(corpus, path, steps=1000)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stderr
+    assert "resuming behind step" in stderr
+    straight = subprocess.run([*process.args, "--output-dir", str(corpus / "straight")], env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=True)  # type: ignore[misc]
+    assert straight.returncode == 0
+    for name in ("model/model.safetensors", "model/config.json"):
+        assert (run / name).read_bytes() == (corpus / "straight" / name).read_bytes()
+    lines = [[{k: v for k, v in json.loads(line).items() if k != "words_per_second"} for line in (folder / "metrics.jsonl").read_text().splitlines()] for folder in (run, corpus / "straight")]
+    assert lines[0] == lines[1]
+
+
+def test_help_says_what_is_read_and_written() -> None:
+    for name in main.commands:
+        text = call(name, "--help").stdout if name != "config" else call("config", "show", "--help").stdout
+        assert "Reads" in text, name
+        assert "Writes" in text, name
+        assert "Example" in text, name

@@ -1,0 +1,139 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nlptrain.data.corpus import Sentence
+from nlptrain.distillation import transfer_set
+from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
+from nlptrain.distillation.transfer_set import LogitStore
+from nlptrain.labels import Labels
+from nlptrain.models import TransformerTokenClassifier
+from nlptrain.run import Run
+from tests.conftest import make_sentences
+
+LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
+
+
+@pytest.fixture
+def teacher(tiny_bert: Path) -> TransformerTokenClassifier:
+    return TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer_set, "SHARD_SENTENCES", 16)
+
+
+def raw(count: int, seed: int) -> list[Sentence]:
+    return [Sentence((*words, str(n))) for n, (words, _) in enumerate(make_sentences(count, seed))]
+
+
+def label(folder: Path, teacher: TransformerTokenClassifier, sentences: list[Sentence]) -> tuple[LogitStore, int]:
+    store = LogitStore(folder, teacher)
+    return store, store.label(sentences, teacher, Run(None, device="cpu")).computed
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_stored_logits_are_the_live_ones_to_float16(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
+    sentences = raw(50, 1) + [Sentence(tuple(["Ada"] * 300))]
+    store, computed = label(tmp_path, teacher, sentences)
+    assert computed == 51
+    stored = store.transfer_set([s.digest() for s in reversed(sentences)])
+    for number, sentence in enumerate(reversed(sentences)):
+        (live,) = teacher.logits([sentence.words])
+        np.testing.assert_allclose(stored.rows(number), live.astype(np.float16), atol=2e-3)
+        assert stored.sentence(number).words == sentence.words
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_sentences_are_found_again_one_by_one(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
+    sentences = raw(40, 1)
+    assert label(tmp_path, teacher, sentences)[1] == 40
+    assert label(tmp_path, teacher, sentences)[1] == 0
+    assert label(tmp_path, teacher, [*raw(3, 99), *sentences[::-1], *raw(3, 99)])[1] == 3
+
+
+def test_a_changed_teacher_is_never_served_old_logits(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
+    sentences = raw(10, 1)
+    first, _ = label(tmp_path, teacher, sentences)
+    with torch.no_grad():
+        teacher.model.classifier.bias[0] += 1
+    second, computed = label(tmp_path, teacher, sentences)
+    assert computed == 10
+    assert first.key != second.key
+    teacher.max_pieces = 32
+    assert LogitStore(tmp_path, teacher).key not in (first.key, second.key)
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.usefixtures("small_shards")
+@pytest.mark.parametrize("when", ["shard", "manifest"])
+def test_an_interrupted_shard_is_labelled_anew_to_the_same_bytes(
+    teacher: TransformerTokenClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    sentences = raw(40, 1)
+    straight, _ = label(tmp_path / "straight", teacher, sentences)
+
+    calls = iter(range(100))
+    target, name = (teacher, "logits") if when == "shard" else (transfer_set, "write_json")
+    whole: Callable[..., object] = getattr(target, name)
+
+    def broken(*args: object, **named: object) -> object:
+        if next(calls) == 1:
+            raise Stop
+        return whole(*args, **named)
+
+    monkeypatch.setattr(target, name, broken)
+    with pytest.raises(Stop):
+        label(tmp_path / "stopped", teacher, sentences)
+    monkeypatch.setattr(target, name, whole)
+    stopped, computed = label(tmp_path / "stopped", teacher, sentences)
+    assert computed == 24
+    for file in straight.folder.iterdir():
+        assert file.read_bytes() == (stopped.folder / file.name).read_bytes()
+
+
+def test_large_logits_stay_finite(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
+    with torch.no_grad():
+        teacher.model.classifier.bias[0] = 1e6
+    store, _ = label(tmp_path, teacher, raw(2, 1))
+    assert np.isfinite(store.transfer_set([raw(2, 1)[0].digest()]).rows(0)).all()
+
+
+class Rows:
+    """Three words of a transfer set, with probabilities worked out by hand."""
+
+    def __init__(self, *probabilities: list[list[float]]) -> None:
+        self.logits = [np.log(np.array(p, dtype=np.float32)).astype(np.float16) for p in probabilities]
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+    def rows(self, number: int) -> np.ndarray:
+        return self.logits[number]
+
+    def sentence(self, number: int) -> Sentence:
+        return Sentence(tuple(f"w{i}" for i in range(len(self.logits[number]))))
+
+
+def test_pseudo_labels_are_the_argmax_and_doubtful_sentences_are_left_out(tmp_path: Path) -> None:
+    labels = Labels.named(["O", "B-x", "I-x"])
+    sure = [[0.1, 0.8, 0.1], [0.2, 0.1, 0.7], [0.98, 0.01, 0.01]]
+    unsure = [[0.3, 0.1, 0.6], [0.98, 0.01, 0.01]]
+    path = tmp_path / "pseudo.jsonl"
+    rows = Rows(sure, unsure)
+    found = pseudo_label_sentences(rows, labels, min_confidence=0.65, path=path)  # type: ignore[arg-type]
+    assert [s.tags for s in found.sentences] == [("B-x", "I-x", "O")]
+    assert (found.entities, found.doubtful, found.left_out) == (2, 1, 1)
+    found = pseudo_label_sentences(rows, labels, min_confidence=0.0, path=path)  # type: ignore[arg-type]
+    assert [s.tags for s in found.sentences][1] == ("I-x", "O")  # the argmax itself
+    from nlptrain.data.jsonlines import read_jsonl
+
+    assert [s.tags for s in read_jsonl(path)] == [("B-x", "I-x", "O"), ("B-x", "O")]  # valid IOB2, same entities
+    assert '"confidences": [0.8, 0.7, 0.98' in path.read_text()

@@ -1,0 +1,226 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nlptrain.config.objective import DistillConfig
+from nlptrain.config.student import StudentConfig
+from nlptrain.config.train import TrainConfig
+from nlptrain.data.batches import BatchPlan
+from nlptrain.data.corpus import Sentence
+from nlptrain.distillation import DistillObjective
+from nlptrain.errors import Interrupted
+from nlptrain.labels import Labels
+from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
+from nlptrain.run import Run
+from nlptrain.training import Examples, GoldObjective, evaluate, fit, train_steps
+from nlptrain.training.loop import build_plan
+from nlptrain.training.optimizer import MovingAverage, learning_rate
+from nlptrain.training.state import Progress, TrainState
+from tests.conftest import make_sentences
+
+LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
+
+
+class RandomLogits:
+    """A teacher's logits out of nowhere; words without one number of labels would not fit."""
+
+    def rows(self, sentence: int) -> np.ndarray:
+        return np.random.default_rng(sentence).normal(size=(len(SENTENCES[sentence].words), 5)).astype(np.float16)
+
+
+SENTENCES = [Sentence(words, tags if n % 3 else None) for n, (words, tags) in enumerate(make_sentences(12, 9))]
+
+
+def student(tiny_bert: Path, dropout: float = 0.0) -> TokenModel:
+    shape = {"tokenizer": str(tiny_bert), "embedder": {"dim": 16}, "encoder": {"hidden": 8, "layers": 1}, "dropout": dropout}
+    return build_tagger(StudentConfig.model_validate(shape), LABELS, seed=0)
+
+
+def config(**values: object) -> TrainConfig:
+    return TrainConfig.model_validate({"steps": 4, "warmup_steps": 0, "schedule": "constant", "unknown_rate": 0.0, **values})
+
+
+def sgd_steps(tiny_bert: Path, settings: TrainConfig, *, distil: bool) -> TokenModel:
+    """Two steps of plain SGD: Adam would forgive a loss that is scaled wrongly."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        model = student(tiny_bert)
+        model.model.double()
+        examples = Examples(model, SENTENCES if distil else [s for s in SENTENCES if s.tags], logits=RandomLogits() if distil else None)
+        run = Run(None, device="cpu")
+        optimizer = torch.optim.SGD(model.model.parameters(), lr=0.5)
+        average = MovingAverage(list(model.model.parameters()), 0.0)
+        state = TrainState(model.model, optimizer, average, Progress(), {})
+        plan, _ = build_plan(examples, settings, 0)
+        objective = DistillObjective(DistillConfig(temperature=2.0, dist_w=0.7, loss_w=0.4)) if distil else GoldObjective()
+        list(train_steps(model, examples, objective, settings, state=state, plan=plan, steps=2, run=run))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    return model
+
+
+@pytest.mark.parametrize("distil", [False, True])
+@pytest.mark.parametrize("micro_batches", [3, 6, 12])
+def test_the_gradient_does_not_depend_on_how_a_step_is_cut(tiny_bert: Path, distil: bool, micro_batches: int) -> None:
+    whole = sgd_steps(tiny_bert, config(batch_sentences=12, clip_norm=1e6), distil=distil)
+    cut = sgd_steps(tiny_bert, config(batch_sentences=12, clip_norm=1e6, micro_batches=micro_batches), distil=distil)
+    start = student(tiny_bert)
+    moved = 0.0
+    for one, other, before in zip(whole.model.parameters(), cut.model.parameters(), start.model.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-10, rtol=0)
+        moved += (one - before).abs().sum().item()
+    assert moved > 0.1
+
+
+def test_the_loss_is_a_mean_over_the_words_of_the_step(tiny_bert: Path) -> None:
+    model = student(tiny_bert)
+    tagged = [Sentence(words, tags) for words, tags in make_sentences(6, 9)]
+    examples = Examples(model, tagged)
+    run = Run(None, device="cpu")
+    settings = config(batch_sentences=6)
+    state = TrainState(model.model, torch.optim.SGD(model.model.parameters(), lr=0.0), MovingAverage([], 0.0), Progress(), {})
+    plan, _ = build_plan(examples, settings, 0)
+    logits = [torch.from_numpy(values) for values in model.logits([s.words for s in tagged])]
+    (step,) = train_steps(model, examples, GoldObjective(), settings, state=state, plan=plan, steps=1, run=run)
+    total = sum(
+        torch.nn.functional.cross_entropy(values, torch.tensor([LABELS.ids[t] for t in s.tags or ()]), reduction="sum")
+        for values, s in zip(logits, tagged, strict=True)
+    )
+    assert step.words == sum(len(s.words) for s in tagged)
+    assert float(step.losses["loss"]) == pytest.approx(float(total) / step.words, abs=1e-5)
+
+
+def test_ten_sentences_are_learnt_by_heart(tiny_bert: Path) -> None:
+    tagged = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]
+    model = student(tiny_bert)
+    fit(model, Examples(model, tagged), tagged, GoldObjective(), config(steps=150, learning_rate=0.02, ema=0.0, eval_every=150), Run(None, device="cpu"))
+    assert evaluate(model, tagged).value == 1.0
+    teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
+    settings = config(steps=120, learning_rate=0.005, ema=0.0, eval_every=120, batch_sentences=10)
+    fit(teacher, Examples(teacher, tagged), tagged, GoldObjective(), settings, Run(None, device="cpu"))
+    assert evaluate(teacher, tagged).value == 1.0
+
+
+def train(tiny_bert: Path, folder: Path, stop_at: int | None = None) -> TokenModel:
+    """A run with dropout, unknown pieces, EMA and scoring; optionally stopped by a signal at a step."""
+    folder.mkdir(exist_ok=True)
+    run = Run(folder, device="cpu", seed=3)
+    tagged = [Sentence(words, tags) for words, tags in make_sentences(40, 12)]
+    model = student(tiny_bert, dropout=0.3)
+    settings = TrainConfig.model_validate({"steps": 23, "batch_pieces": 120, "warmup_steps": 5, "eval_every": 6, "log_every": 4})
+    if stop_at is not None:
+        checks = iter(range(1, 1000))
+
+        def check() -> None:
+            if next(checks) == stop_at:
+                raise Interrupted(15)
+
+        run.check = check  # type: ignore[method-assign]
+        with pytest.raises(Interrupted):
+            fit(model, Examples(model, tagged), tagged[:9], GoldObjective(), settings, run)
+    else:
+        fit(model, Examples(model, tagged), tagged[:9], GoldObjective(), settings, run)
+    return model
+
+
+def metrics(folder: Path) -> list[dict[str, object]]:
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().split("\n") if line]
+    return [{key: value for key, value in line.items() if key != "words_per_second"} for line in lines]
+
+
+@pytest.mark.parametrize("stop_at", [1, 6, 7, 14, 22])
+def test_stopped_and_resumed_is_the_straight_run(tiny_bert: Path, tmp_path: Path, stop_at: int) -> None:
+    straight = train(tiny_bert, tmp_path / "straight")
+    train(tiny_bert, tmp_path / "stopped", stop_at)
+    # Lines behind the checkpoint, as a kill -9 leaves them, are cut off.
+    with (tmp_path / "stopped" / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 99}\n{"st')
+    resumed = train(tiny_bert, tmp_path / "stopped")
+    for one, other in zip(straight.model.parameters(), resumed.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert metrics(tmp_path / "straight") == metrics(tmp_path / "stopped")
+
+
+def test_the_best_weights_are_kept_and_not_the_last(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tagged = [Sentence(words, tags) for words, tags in make_sentences(20, 13)]
+    model = student(tiny_bert)
+    seen: list[torch.Tensor] = []
+    scores = iter([0.2, 0.9, 0.4, 0.9])
+
+    def fake(model: TokenModel, _: object) -> object:
+        from nlptrain.training.evaluation import Scores
+
+        seen.append(model.model.head.weight.detach().clone())
+        return Scores("f1", next(scores), 1, 1)
+
+    monkeypatch.setattr("nlptrain.training.loop.evaluate", fake)
+    done = fit(model, Examples(model, tagged), tagged, GoldObjective(), config(steps=8, eval_every=2, ema=0.5), Run(None, device="cpu"))
+    assert (done.best_step, done.best_score) == (4, 0.9)
+    assert torch.equal(model.model.head.weight, seen[1])
+    assert not torch.equal(seen[1], seen[3])
+
+
+def test_the_average_is_what_is_scored_and_training_goes_on_with_the_weights() -> None:
+    weight = torch.nn.Parameter(torch.zeros(1))
+    average = MovingAverage([weight], 0.5)
+    with torch.no_grad():
+        weight.fill_(1.0)
+    average.update(1)  # decay min(0.5, 2 / 11): 1 + 2/11 * (0 - 1) = 9/11
+    average.swap()
+    assert weight.item() == pytest.approx(9 / 11)
+    average.swap()
+    assert weight.item() == 1.0
+
+
+def test_learning_rate() -> None:
+    settings = TrainConfig.model_validate({"learning_rate": 1.0, "warmup_steps": 10})
+    assert [learning_rate(step, 110, settings) for step in (0, 9, 10, 60)] == pytest.approx([0.1, 1.0, 1.0, 0.5])
+    assert learning_rate(109, 110, settings) < 0.001
+    assert learning_rate(4, 10, settings) == 1.0  # never more than half of the steps warm up
+
+
+def test_unknown_pieces_are_shown_at_the_rate_asked_for_and_never_for_special_ones() -> None:
+    from nlptrain.training.loop import _with_unknown
+
+    torch.manual_seed(0)
+    ids = torch.randint(5, 100, (100, 200))
+    ids[:, 0], ids[:, -1] = 2, 3
+    shown = _with_unknown(ids, torch.tensor([0, 2, 3]), 0.03, 1)
+    assert (shown[:, 1:-1] == 1).float().mean().item() == pytest.approx(0.03, abs=0.005)
+    assert torch.equal(shown[:, [0, -1]], ids[:, [0, -1]])
+
+
+def test_every_sequence_stands_in_one_batch_of_each_epoch_and_none_is_too_large() -> None:
+    lengths = np.random.default_rng(0).integers(3, 90, 1000)
+    plan = BatchPlan(lengths, pieces=400, sentences=None, seed=5)
+    for epoch in range(3):
+        batches = plan.epoch(epoch)
+        assert sorted(np.concatenate(batches).tolist()) == list(range(1000))
+        assert all(lengths[batch].max() * len(batch) <= 400 for batch in batches)
+        assert sum(lengths[b].max() * len(b) for b in batches) < 1.15 * lengths.sum()  # little padding
+    assert not np.array_equal(plan.epoch(0)[0], plan.epoch(1)[0])
+
+
+def test_a_steps_batch_needs_no_replay() -> None:
+    lengths = np.random.default_rng(0).integers(3, 90, 300)
+    straight = BatchPlan(lengths, pieces=400, sentences=None, seed=5)
+    steps = [straight.batch(step) for step in range(150)]
+    for step in (149, 3, 77):
+        epoch, batch = BatchPlan(lengths, pieces=400, sentences=None, seed=5).batch(step)
+        assert epoch == steps[step][0]
+        assert np.array_equal(batch, steps[step][1])
+    assert steps[149][0] > 0
+
+
+def test_long_sentences_are_trained_on_to_their_last_word(tiny_bert: Path) -> None:
+    words = tuple("Ada lives in Oslo .".split() * 60)
+    tags = tuple("B-person O O B-place O".split() * 60)
+    model = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
+    examples = Examples(model, [Sentence(words, tags)])
+    assert len(examples) > 4  # windows
+    targets = examples.targets(list(range(len(examples))))
+    assert [LABELS.names[i] for i in targets.gold] == list(tags)
+    assert evaluate(model, [Sentence(words, tags)]).words == 300
