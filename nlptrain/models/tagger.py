@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from transformers import AutoModel
 
 from nlptrain.config.student import StudentConfig
 from nlptrain.data.word_splitter import WordSplitter
