@@ -68,7 +68,9 @@ def distil_tagger(
     transfer, taught = _transfer_set(teacher, splits, raw, run, transfer_dir)
     sentences = chain(splits.train, map(transfer.sentence, range(len(splits.train), len(transfer))))
     examples = Examples(student, sentences, logits=transfer)
-    run.say(f"training on {len(splits.train):,} gold and {examples.sentences - len(splits.train):,} raw sentences, {examples.words:,} words")
+    run.say(
+        f"training on {len(splits.train):,} gold and {examples.sentences - len(splits.train):,} raw sentences, {examples.words:,} words"
+    )
     done = fit(student, examples, splits.dev, DistillObjective(objective), config, run)
     return _finish(student, splits, done, run, teacher=taught)
 
@@ -88,14 +90,18 @@ def pseudo_label(
     gold = len(splits.train)
     transfer, taught = _transfer_set(teacher, splits, raw, run, transfer_dir)
     path = None if run.folder is None else run.folder / "pseudo_labels.jsonl"
-    labelled = pseudo_label_sentences(transfer.behind(gold), teacher.labels, min_confidence=objective.min_confidence, path=path)
+    labelled = pseudo_label_sentences(
+        transfer.behind(gold), teacher.labels, min_confidence=objective.min_confidence, path=path
+    )
     noun = "words" if teacher.labels.scheme == "plain" else "entities"
     run.say(
         f"pseudo labels: {len(labelled.sentences):,} sentences kept, {labelled.left_out:,} left out for "
         f"{labelled.doubtful:,} of {labelled.entities:,} {noun} below a confidence of {objective.min_confidence}"
     )
     examples = Examples(student, [*splits.train, *labelled.sentences], pseudo_from=gold)
-    run.say(f"training on {gold:,} gold and {len(labelled.sentences):,} pseudo-labelled sentences, {examples.words:,} words")
+    run.say(
+        f"training on {gold:,} gold and {len(labelled.sentences):,} pseudo-labelled sentences, {examples.words:,} words"
+    )
     done = fit(student, examples, splits.dev, PseudoLabelObjective(objective), config, run)
     return _finish(student, splits, done, run, teacher=taught)
 
@@ -126,7 +132,9 @@ def _scores(model: TokenModel, splits: Splits) -> dict[str, Any]:
     return {split: scores.to_json() for split, scores in scored.items()}
 
 
-def _finish(model: TokenModel, splits: Splits, done: Fit, run: Run, teacher: dict[str, Any] | None = None) -> dict[str, Any]:
+def _finish(
+    model: TokenModel, splits: Splits, done: Fit, run: Run, teacher: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Score the best weights, save them, and write the scores last: they are what marks a run as finished."""
     scores = {
         **_scores(model, splits),

@@ -137,7 +137,9 @@ def refuse_more_processes() -> None:
     """
     world = os.environ.get("WORLD_SIZE", "1")
     if world != "1":
-        raise InputError(f"WORLD_SIZE is {world}; this version trains in one process: start nlptrain without a launcher")
+        raise InputError(
+            f"WORLD_SIZE is {world}; this version trains in one process: start nlptrain without a launcher"
+        )
 
 
 def _accelerator(device: str, precision: str) -> Accelerator:
@@ -147,7 +149,9 @@ def _accelerator(device: str, precision: str) -> Accelerator:
     if device.startswith("cuda:"):
         index = int(device.removeprefix("cuda:"))
         if index >= torch.cuda.device_count():
-            raise InputError(f"device: {device}, but there are {torch.cuda.device_count()} CUDA devices, counted from 0")
+            raise InputError(
+                f"device: {device}, but there are {torch.cuda.device_count()} CUDA devices, counted from 0"
+            )
         torch.cuda.set_device(index)
     if device == "mps" and not torch.backends.mps.is_available():
         raise InputError("device: mps, but torch finds no Apple GPU; use cpu or auto")
@@ -210,7 +214,9 @@ def output_folder(
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise InputError(f"{folder}: another nlptrain is writing there; wait for it, or give another --output-dir") from error
+        raise InputError(
+            f"{folder}: another nlptrain is writing there; wait for it, or give another --output-dir"
+        ) from error
     try:
         identity = run_identity(command, config, inputs)
         path = folder / "run.json"
@@ -218,8 +224,12 @@ def output_folder(
             _clear(folder)
         elif path.is_file():
             _refuse_other(folder, json.loads(path.read_text(encoding="utf-8")), identity)
-        elif strangers := [item.name for item in folder.iterdir() if item.name not in (".lock", "log.txt", "config.yaml")]:
-            raise InputError(f"{folder}: holds {', '.join(sorted(strangers)[:3])}, and no run of ours; give another --output-dir")
+        elif strangers := [
+            item.name for item in folder.iterdir() if item.name not in (".lock", "log.txt", "config.yaml")
+        ]:
+            raise InputError(
+                f"{folder}: holds {', '.join(sorted(strangers)[:3])}, and no run of ours; give another --output-dir"
+            )
         write_text(folder / "config.yaml", to_yaml(config))
         write_json(path, identity)
         yield
@@ -235,7 +245,18 @@ def run_identity(command: str, config: CommandConfig, inputs: Mapping[str, str])
 
 
 def _clear(folder: Path) -> None:
-    ours = ("model", "checkpoint", "checkpoint.part", "model.part", "config.yaml", "run.json", "metrics.jsonl", "scores.json", "log.txt", "pseudo_labels.jsonl")
+    ours = (
+        "model",
+        "checkpoint",
+        "checkpoint.part",
+        "model.part",
+        "config.yaml",
+        "run.json",
+        "metrics.jsonl",
+        "scores.json",
+        "log.txt",
+        "pseudo_labels.jsonl",
+    )
     for name in ours:
         path = folder / name
         if path.is_dir():
@@ -251,10 +272,14 @@ def _refuse_other(folder: Path, found: dict[str, Any], wanted: dict[str, Any]) -
     differing = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     if differing:
         lines = "; ".join(f"{key}: {before.get(key)!r} there, {now.get(key)!r} now" for key in differing)
-        raise InputError(f"{folder}: holds a run with another configuration ({lines}); give another --output-dir, or --overwrite it")
+        raise InputError(
+            f"{folder}: holds a run with another configuration ({lines}); give another --output-dir, or --overwrite it"
+        )
     changed = [name for name, value in wanted["inputs"].items() if found["inputs"].get(name) != value]
     if changed:
-        raise InputError(f"{folder}: {', '.join(changed)} changed since this run was made; give another --output-dir, or --overwrite it")
+        raise InputError(
+            f"{folder}: {', '.join(changed)} changed since this run was made; give another --output-dir, or --overwrite it"
+        )
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -48,7 +48,9 @@ def column_places(path: Path) -> list[tuple[str, set[Place], set[Place]]]:
             starts.append(at)
             at += len(word) + 1
         places = {(start, start + len(word)) for start, word in zip(starts, sentence.words, strict=True)}
-        entities = {(starts[s.start], starts[s.end - 1] + len(sentence.words[s.end - 1])) for s in spans(sentence.tags or ())}
+        entities = {
+            (starts[s.start], starts[s.end - 1] + len(sentence.words[s.end - 1])) for s in spans(sentence.tags or ())
+        }
         found.append((" ".join(sentence.words), places, entities))
     return found
 

@@ -80,13 +80,21 @@ def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
     student = build_tagger(config.student, teacher.labels, seed=config.seed, teacher=teacher, splitter=splitter)
     run.provenance["table"] = config.student.embedder.init or config.teacher
     run.provenance["sample"] = sample_of([sentence.words for sentence in splits.dev])
-    _introduce(run, splits, f"teacher {config.teacher}: {teacher.parameters():,} parameters; student: {student.parameters():,}, table from {run.provenance['table']}")
+    _introduce(
+        run,
+        splits,
+        f"teacher {config.teacher}: {teacher.parameters():,} parameters; student: {student.parameters():,}, table from {run.provenance['table']}",
+    )
     transfer_dir = Path(config.transfer_dir or Path(config.output_dir).parent / "transfer")
     raw = _raw(data, splits, splitter, run)
     if isinstance(config, TaggerKDConfig):
-        return procedures.distil_tagger(student, teacher, splits, raw, config.objective, config.train, run, transfer_dir=transfer_dir)
+        return procedures.distil_tagger(
+            student, teacher, splits, raw, config.objective, config.train, run, transfer_dir=transfer_dir
+        )
     assert isinstance(config, PseudoLabelRunConfig)
-    return procedures.pseudo_label(student, teacher, splits, raw, config.objective, config.train, run, transfer_dir=transfer_dir)
+    return procedures.pseudo_label(
+        student, teacher, splits, raw, config.objective, config.train, run, transfer_dir=transfer_dir
+    )
 
 
 _STORIES: dict[str, Any] = {
@@ -103,7 +111,9 @@ def _raw(data: DataConfig, splits: Splits, splitter: WordSplitter, run: Run) -> 
     counts = RawCounts(data.min_words, data.max_words)
     paths = expand(data.unlabeled, key="data.unlabeled")
     held_out = held_out_digests(splits)
-    yield from read_raw(paths, splitter, min_words=data.min_words, max_words=data.max_words, held_out=held_out, counts=counts)
+    yield from read_raw(
+        paths, splitter, min_words=data.min_words, max_words=data.max_words, held_out=held_out, counts=counts
+    )
     run.say(f"raw text: {counts.describe()}")
 
 
@@ -128,7 +138,9 @@ def _pinned(config: CommandConfig) -> CommandConfig:
 
 def _data_files(data: DataConfig) -> dict[str, list[Path]]:
     splits = ("train", "dev", "test", "unlabeled")
-    return {split: expand(getattr(data, split), key=f"data.{split}") for split in splits if getattr(data, split) is not None}
+    return {
+        split: expand(getattr(data, split), key=f"data.{split}") for split in splits if getattr(data, split) is not None
+    }
 
 
 def _model_hashes(config: CommandConfig) -> dict[str, str]:
@@ -137,7 +149,9 @@ def _model_hashes(config: CommandConfig) -> dict[str, str]:
     return {f"{references[0]}:{path.name}": file_hash(path) for path in weights}
 
 
-def _provenance(command: str, config: CommandConfig, files: dict[str, list[Path]], inputs: dict[str, str]) -> dict[str, Any]:
+def _provenance(
+    command: str, config: CommandConfig, files: dict[str, list[Path]], inputs: dict[str, str]
+) -> dict[str, Any]:
     modules = (torch, transformers, accelerate, tokenizers, seqeval)
     scored = {
         "dev": [inputs[str(path)] for path in files.get("dev", files["train"])],
@@ -166,4 +180,6 @@ def _print(scores: dict[str, Any]) -> None:
             theirs = teacher[split][metric]
             line += f"  teacher {theirs:.4f}" + (f"  share {scored[metric] / theirs:.1%}" if theirs else "")
         click.echo(line)
-    click.echo(f"{scores['parameters']:,} parameters, {scores['bytes'] / 1e6:.1f} MB; best step {scores['best_step']:,} of {scores['steps']:,}")
+    click.echo(
+        f"{scores['parameters']:,} parameters, {scores['bytes'] / 1e6:.1f} MB; best step {scores['best_step']:,} of {scores['steps']:,}"
+    )

@@ -55,7 +55,13 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
     for decorate in reversed(
         (
             click.argument("config", type=path),
-            click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Set a key, e.g. --set train.steps=500; may be repeated."),
+            click.option(
+                "--set",
+                "settings",
+                metavar="KEY=VALUE",
+                multiple=True,
+                help="Set a key, e.g. --set train.steps=500; may be repeated.",
+            ),
             click.option("--device", help="auto, cpu, cuda, cuda:N or mps."),
             click.option("--output-dir", help="Folder of the run."),
             click.option("--seed", type=int, help="Seed of all that is random."),

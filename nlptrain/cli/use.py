@@ -16,12 +16,26 @@ from nlptrain.errors import InputError
 @click.command()
 @click.argument("run")
 @click.argument("data", nargs=-1, required=True)
-@click.option("--format", "data_format", default="auto", type=click.Choice(["auto", "conll", "conllu", "jsonl"]), help="Format of DATA (default: by suffix).")
+@click.option(
+    "--format",
+    "data_format",
+    default="auto",
+    type=click.Choice(["auto", "conll", "conllu", "jsonl"]),
+    help="Format of DATA (default: by suffix).",
+)
 @click.option("--words-column", type=int, help="Column of the words, from 1; negative from the end.")
 @click.option("--tags-column", help="Column of the tags: a number, upos or xpos.")
 @click.option("--device", default="auto", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def evaluate(run: str, data: tuple[str, ...], data_format: str, words_column: int | None, tags_column: str | None, device: str, as_json: bool) -> None:
+def evaluate(
+    run: str,
+    data: tuple[str, ...],
+    data_format: str,
+    words_column: int | None,
+    tags_column: str | None,
+    device: str,
+    as_json: bool,
+) -> None:
     """Score a model on gold files: seqeval's entity F1, or accuracy for plain tags.
 
     \b
@@ -32,7 +46,7 @@ def evaluate(run: str, data: tuple[str, ...], data_format: str, words_column: in
     """
     from nlptrain.config.data import ColumnsConfig, DataConfig
     from nlptrain.data.reading import read_gold
-    from nlptrain.data.tag_checks import refuse_unfit
+    from nlptrain.data.tag_checks import refuse_broken, refuse_unknown
     from nlptrain.models import load_token_model
     from nlptrain.run import Run
     from nlptrain.training import evaluate as score_model
@@ -43,14 +57,20 @@ def evaluate(run: str, data: tuple[str, ...], data_format: str, words_column: in
     model = load_token_model(run)
     model.model.to(context.device)
     sentences = list(read_gold(list(data), settings))
-    refuse_unfit(sentences, model.labels)
+    refuse_unknown(sentences, model.labels)
+    if model.labels.scheme == "iob2":
+        refuse_broken(sentences)
     scores = score_model(model, sentences).to_json()
     if as_json:
         click.echo(json.dumps(scores, indent=2))
         return
-    click.echo(f"{scores['metric']} {scores[scores['metric']]:.4f} on {scores['sentences']:,} sentences, {scores['words']:,} words")
+    click.echo(
+        f"{scores['metric']} {scores[scores['metric']]:.4f} on {scores['sentences']:,} sentences, {scores['words']:,} words"
+    )
     for name, row in scores["types"].items():
-        click.echo(f"  {name:20} precision {row['precision']:.4f}  recall {row['recall']:.4f}  f1 {row['f1']:.4f}  support {row['support']:,}")
+        click.echo(
+            f"  {name:20} precision {row['precision']:.4f}  recall {row['recall']:.4f}  f1 {row['f1']:.4f}  support {row['support']:,}"
+        )
 
 
 @click.command()
@@ -102,7 +122,9 @@ def _standard_input() -> Iterator[str]:
         try:
             text = raw.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise InputError(f"standard input: byte {offset + error.start} (0x{raw[error.start]:02X}) is not UTF-8") from error
+            raise InputError(
+                f"standard input: byte {offset + error.start} (0x{raw[error.start]:02X}) is not UTF-8"
+            ) from error
         offset += len(raw)
         yield text.rstrip("\n").removesuffix("\r")
 

@@ -19,10 +19,18 @@ class CommandConfig(Section):
     """What every command reads."""
 
     data: DataConfig = Field(description="Files, their format, and what of the raw text is used.")
-    output_dir: str = Field(min_length=1, description="Folder of the run: model/, config.yaml, metrics.jsonl, scores.json, log.txt.")
+    output_dir: str = Field(
+        min_length=1, description="Folder of the run: model/, config.yaml, metrics.jsonl, scores.json, log.txt."
+    )
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of all that is random.")
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda|cuda:\d+|mps)$", description="auto (a GPU if there is one), cpu, cuda, cuda:N or mps.")
-    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="Arithmetic of the forward pass; fp16 needs a CUDA device.")
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda|cuda:\d+|mps)$",
+        description="auto (a GPU if there is one), cpu, cuda, cuda:N or mps.",
+    )
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        "fp32", description="Arithmetic of the forward pass; fp16 needs a CUDA device."
+    )
     threads: int | None = Field(None, ge=1, le=1024, description="CPU threads. null: as torch chooses.")
 
     @model_validator(mode="after")
@@ -54,7 +62,9 @@ class TaggerConfig(CommandConfig):
     @model_validator(mode="after")
     def _needs_a_tokenizer(self) -> TaggerConfig:
         if self.student.tokenizer is None:
-            raise ValueError("student.tokenizer: missing; there is no teacher to take it from: name the pretrained model whose tokenizer the student reads with")
+            raise ValueError(
+                "student.tokenizer: missing; there is no teacher to take it from: name the pretrained model whose tokenizer the student reads with"
+            )
         return self
 
 
@@ -65,7 +75,9 @@ class TaughtConfig(CommandConfig):
     student: StudentConfig = Field(StudentConfig(), description="The small tagger.")
     train: TrainConfig = Field(TrainConfig(), description="Length, batches, optimizer.")
     transfer_dir: str | None = Field(
-        None, min_length=1, description="Folder of the teacher's stored logits, shared by all runs. Default: `transfer` beside `output_dir`."
+        None,
+        min_length=1,
+        description="Folder of the teacher's stored logits, shared by all runs. Default: `transfer` beside `output_dir`.",
     )
 
 

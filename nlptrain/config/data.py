@@ -15,9 +15,12 @@ Column = Annotated[int, Field(ge=-64, le=64)]
 class ColumnsConfig(Section):
     """Which columns of a column file hold the words and the tags."""
 
-    words: Column | None = Field(None, description="Column of the words: 1 is the first, -1 the last. Default: 1 in CoNLL, 2 (FORM) in CoNLL-U.")
+    words: Column | None = Field(
+        None, description="Column of the words: 1 is the first, -1 the last. Default: 1 in CoNLL, 2 (FORM) in CoNLL-U."
+    )
     tags: Column | Literal["upos", "xpos"] | None = Field(
-        None, description="Column of the tags: a number as for `words`, or `upos` (4) or `xpos` (5) in CoNLL-U. Default: -1 in CoNLL, upos in CoNLL-U."
+        None,
+        description="Column of the tags: a number as for `words`, or `upos` (4) or `xpos` (5) in CoNLL-U. Default: -1 in CoNLL, upos in CoNLL-U.",
     )
 
     @model_validator(mode="after")
@@ -32,20 +35,35 @@ class DataConfig(Section):
 
     train: Paths | None = Field(None, description="Gold training sentences.")
     dev: Paths | None = Field(
-        None, description="Gold sentences that choose the best step. Default: 10 % of train (at least 100 but at most a third, at most 2,000 sentences), chosen by a hash of the sentence."
+        None,
+        description="Gold sentences that choose the best step. Default: 10 % of train (at least 100 but at most a third, at most 2,000 sentences), chosen by a hash of the sentence.",
     )
     test: Paths | None = Field(None, description="Gold sentences that are scored once, at the end. Default: none.")
-    unlabeled: Paths | None = Field(None, description="Raw text, a sentence or a paragraph a line, that the teacher labels.")
-    format: Literal["auto", "conll", "conllu", "jsonl"] = Field(
-        "auto", description="Format of the gold files. auto: by suffix (.conll .tsv .bio .iob .iob2 .txt: conll; .conllu; .jsonl .ndjson)."
+    unlabeled: Paths | None = Field(
+        None, description="Raw text, a sentence or a paragraph a line, that the teacher labels."
     )
-    columns: ColumnsConfig = Field(ColumnsConfig(), description="Columns of the words and tags in CoNLL and CoNLL-U files.")
+    format: Literal["auto", "conll", "conllu", "jsonl"] = Field(
+        "auto",
+        description="Format of the gold files. auto: by suffix (.conll .tsv .bio .iob .iob2 .txt: conll; .conllu; .jsonl .ndjson).",
+    )
+    columns: ColumnsConfig = Field(
+        ColumnsConfig(), description="Columns of the words and tags in CoNLL and CoNLL-U files."
+    )
     scheme: Literal["auto", "iob2", "plain"] = Field(
-        "auto", description="How the tags are written: iob2 (entities) or plain (part of speech and the like). auto: found out from the train tags."
+        "auto",
+        description="How the tags are written: iob2 (entities) or plain (part of speech and the like). auto: found out from the train tags.",
     )
     labels: list[str] | None = Field(
-        None, min_length=2, description="The labels in the order of the logit columns. Default: those of the teacher, or those of train. Needed for a classifier whose labels are LABEL_0, LABEL_1, ..."
+        None,
+        min_length=2,
+        description="The labels in the order of the logit columns. Default: those of the teacher, or those of train. Needed for a classifier whose labels are LABEL_0, LABEL_1, ...",
     )
-    pretokenized: bool = Field(False, description="The words of `unlabeled` are already separated by spaces; true turns the word splitter off.")
+    pretokenized: bool = Field(
+        False, description="The words of `unlabeled` are already separated by spaces; true turns the word splitter off."
+    )
     min_words: int = Field(4, ge=1, description="Raw lines of fewer words are left out (counted and said).")
-    max_words: int = Field(80, ge=8, description="Raw lines of more words are cut behind a sentence's end, or failing that at this many words.")
+    max_words: int = Field(
+        80,
+        ge=8,
+        description="Raw lines of more words are cut behind a sentence's end, or failing that at this many words.",
+    )

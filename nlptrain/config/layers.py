@@ -86,7 +86,9 @@ def substitute(text: str, place: str) -> str:
             return "$"
         found = os.environ.get(match[1]) or (match[3] if match[2] else None)
         if found is None:
-            raise InputError(f"{place}: the variable {match[1]} is not set; export {match[1]}=..., or write ${{{match[1]}:-default}}")
+            raise InputError(
+                f"{place}: the variable {match[1]} is not set; export {match[1]}=..., or write ${{{match[1]}:-default}}"
+            )
         return found
 
     return _VARIABLE.sub(value, text)

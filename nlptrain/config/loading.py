@@ -66,7 +66,10 @@ def load_config(
     except ValidationError as error:
         raise InputError("\n".join(complaints(error, model, origins, str(path)))) from error
     if check_files:
-        faults = [f"{origins.get(key, str(path)).removeprefix('base ')}: {key}: {fault}" for key, fault in missing_files(config)]
+        faults = [
+            f"{origins.get(key, str(path)).removeprefix('base ')}: {key}: {fault}"
+            for key, fault in missing_files(config)
+        ]
         if faults:
             raise InputError("\n".join(faults))
     return LoadedConfig(config, origins, path)

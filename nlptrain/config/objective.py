@@ -12,7 +12,10 @@ from nlptrain.config.section import Section, Weight
 class DistillConfig(Section):
     """Knowledge distillation: gold tags and the teacher's logits (Hinton et al. 2015; Ba and Caruana 2014 for mse)."""
 
-    loss: Literal["kl", "mse"] = Field("kl", description="kl: T^2 KL(softmax(teacher / T) || softmax(student / T)). mse: mean squared difference of the logits.")
+    loss: Literal["kl", "mse"] = Field(
+        "kl",
+        description="kl: T^2 KL(softmax(teacher / T) || softmax(student / T)). mse: mean squared difference of the logits.",
+    )
     temperature: float = Field(1.0, gt=0.0, le=100.0, description="T of the softmax, no unit; not used by mse.")
     dist_w: Weight = Field(1.0, description="Weight of the teacher's part of the loss.")
     loss_w: Weight = Field(1.0, description="Weight of the gold tags' part of the loss.")
@@ -22,6 +25,11 @@ class PseudoLabelConfig(Section):
     """Pseudo-labelling: the teacher's argmax on raw text is taken for gold."""
 
     targets: Literal["hard"] = Field("hard", description="hard: the teacher's argmax.")
-    min_confidence: float = Field(0.0, ge=0.0, le=1.0, description="A raw sentence with an entity (plain tags: a word) whose teacher probability is lower is left out; an entity's is the least of its words'.")
+    min_confidence: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="A raw sentence with an entity (plain tags: a word) whose teacher probability is lower is left out; an entity's is the least of its words'.",
+    )
     pseudo_w: Weight = Field(1.0, description="Weight of the pseudo-labelled words.")
     loss_w: Weight = Field(1.0, description="Weight of the gold words.")

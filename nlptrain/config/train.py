@@ -13,18 +13,38 @@ class TrainConfig(Section):
     """Training of a student; the defaults are what has been seen to work on WNUT17 with its raw text."""
 
     steps: int | None = Field(3000, ge=1, description="Optimizer steps. Exactly one of `steps` and `epochs`.")
-    epochs: int | None = Field(None, ge=1, description="Passes over all sentences. Exactly one of `steps` and `epochs`.")
-    batch_pieces: int | None = Field(1600, ge=8, description="Pieces of a step, padding included. Exactly one of `batch_pieces` and `batch_sentences`.")
-    batch_sentences: int | None = Field(None, ge=1, description="Sentences of a step. Exactly one of `batch_pieces` and `batch_sentences`.")
-    micro_batches: int = Field(1, ge=1, description="Parts that a step's batch is computed in, to save memory; the gradient is the same.")
+    epochs: int | None = Field(
+        None, ge=1, description="Passes over all sentences. Exactly one of `steps` and `epochs`."
+    )
+    batch_pieces: int | None = Field(
+        1600,
+        ge=8,
+        description="Pieces of a step, padding included. Exactly one of `batch_pieces` and `batch_sentences`.",
+    )
+    batch_sentences: int | None = Field(
+        None, ge=1, description="Sentences of a step. Exactly one of `batch_pieces` and `batch_sentences`."
+    )
+    micro_batches: int = Field(
+        1, ge=1, description="Parts that a step's batch is computed in, to save memory; the gradient is the same."
+    )
     learning_rate: float = Field(3e-3, gt=0.0, le=1.0, description="Peak learning rate of AdamW.")
-    warmup_steps: int | None = Field(300, ge=0, description="Steps over which the learning rate grows from 0, at most half of all. null: a tenth of all steps.")
-    schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="How the learning rate falls to 0 behind the warm-up.")
+    warmup_steps: int | None = Field(
+        300,
+        ge=0,
+        description="Steps over which the learning rate grows from 0, at most half of all. null: a tenth of all steps.",
+    )
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        "cosine", description="How the learning rate falls to 0 behind the warm-up."
+    )
     weight_decay: Weight = Field(0.01, description="AdamW's weight decay; not applied to biases and norms.")
     clip_norm: float = Field(5.0, gt=0.0, description="The gradient's norm is cut to this.")
-    ema: Rate = Field(0.999, description="Decay of the moving average of the weights that is scored and saved; 0 turns it off.")
+    ema: Rate = Field(
+        0.999, description="Decay of the moving average of the weights that is scored and saved; 0 turns it off."
+    )
     unknown_rate: Rate = Field(0.03, description="Share of pieces shown as the unknown piece in training.")
-    eval_every: int | None = Field(300, ge=1, description="Steps between two scorings of dev, each with a checkpoint. null: once an epoch.")
+    eval_every: int | None = Field(
+        300, ge=1, description="Steps between two scorings of dev, each with a checkpoint. null: once an epoch."
+    )
     log_every: int = Field(50, ge=1, description="Steps between two lines of metrics.jsonl.")
 
     @classmethod
@@ -38,12 +58,28 @@ class TransformerTrainConfig(TrainConfig):
 
     steps: int | None = Field(None, ge=1, description="Optimizer steps. Exactly one of `steps` and `epochs`.")
     epochs: int | None = Field(5, ge=1, description="Passes over all sentences. Exactly one of `steps` and `epochs`.")
-    batch_pieces: int | None = Field(None, ge=8, description="Pieces of a step, padding included. Exactly one of `batch_pieces` and `batch_sentences`.")
-    batch_sentences: int | None = Field(16, ge=1, description="Sentences of a step. Exactly one of `batch_pieces` and `batch_sentences`.")
+    batch_pieces: int | None = Field(
+        None,
+        ge=8,
+        description="Pieces of a step, padding included. Exactly one of `batch_pieces` and `batch_sentences`.",
+    )
+    batch_sentences: int | None = Field(
+        16, ge=1, description="Sentences of a step. Exactly one of `batch_pieces` and `batch_sentences`."
+    )
     learning_rate: float = Field(5e-5, gt=0.0, le=1.0, description="Peak learning rate of AdamW.")
-    warmup_steps: int | None = Field(None, ge=0, description="Steps over which the learning rate grows from 0, at most half of all. null: a tenth of all steps.")
-    schedule: Literal["cosine", "linear", "constant"] = Field("linear", description="How the learning rate falls to 0 behind the warm-up.")
+    warmup_steps: int | None = Field(
+        None,
+        ge=0,
+        description="Steps over which the learning rate grows from 0, at most half of all. null: a tenth of all steps.",
+    )
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        "linear", description="How the learning rate falls to 0 behind the warm-up."
+    )
     clip_norm: float = Field(1.0, gt=0.0, description="The gradient's norm is cut to this.")
-    ema: Rate = Field(0.0, description="Decay of the moving average of the weights that is scored and saved; 0 turns it off.")
+    ema: Rate = Field(
+        0.0, description="Decay of the moving average of the weights that is scored and saved; 0 turns it off."
+    )
     unknown_rate: Rate = Field(0.0, description="Share of pieces shown as the unknown piece in training.")
-    eval_every: int | None = Field(None, ge=1, description="Steps between two scorings of dev, each with a checkpoint. null: once an epoch.")
+    eval_every: int | None = Field(
+        None, ge=1, description="Steps between two scorings of dev, each with a checkpoint. null: once an epoch."
+    )

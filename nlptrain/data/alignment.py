@@ -47,6 +47,10 @@ class WordEncoder:
 
     def _pieces_of(self, words: list[str]) -> list[list[int]]:
         encoded = self.tokenizer(
-            [[word] for word in words], is_split_into_words=True, add_special_tokens=False, truncation=False, padding=False
+            [[word] for word in words],
+            is_split_into_words=True,
+            add_special_tokens=False,
+            truncation=False,
+            padding=False,
         )
         return [list(pieces) for pieces in encoded["input_ids"]]

@@ -5,4 +5,12 @@ from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObject
 from nlptrain.distillation.teacher_student import TeacherStudentDistill
 from nlptrain.distillation.transfer_set import LogitStore, TransferSet
 
-__all__ = ["DistillObjective", "LogitStore", "PseudoLabelObjective", "TeacherStudentDistill", "TransferSet", "kl_loss", "mse_loss"]
+__all__ = [
+    "DistillObjective",
+    "LogitStore",
+    "PseudoLabelObjective",
+    "TeacherStudentDistill",
+    "TransferSet",
+    "kl_loss",
+    "mse_loss",
+]

@@ -31,7 +31,9 @@ class PseudoLabels:
     left_out: int
 
 
-def pseudo_label_sentences(transfer: TransferSet, labels: Labels, *, min_confidence: float, path: Path | None) -> PseudoLabels:
+def pseudo_label_sentences(
+    transfer: TransferSet, labels: Labels, *, min_confidence: float, path: Path | None
+) -> PseudoLabels:
     """Tag all of ``transfer`` by the teacher's argmax, and write what is kept to ``path`` as JSON Lines.
 
     Each line is ``{"tokens", "tags", "confidences"}``. In IOB2 an I- that opens an entity is written as B-, so that the

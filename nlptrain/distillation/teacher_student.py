@@ -74,7 +74,9 @@ class TeacherStudentDistill:
         logits: Tensor = getattr(output, "logits", output)
         return logits
 
-    def distill_loss(self, loss: Tensor, student_logits: Tensor, teacher_logits: Tensor, mask: Tensor | None = None) -> Tensor:
+    def distill_loss(
+        self, loss: Tensor, student_logits: Tensor, teacher_logits: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
         """The student's own loss and the teacher's term, weighted.
 
         Args:
@@ -90,7 +92,9 @@ class TeacherStudentDistill:
             ValueError: the shapes differ.
         """
         if student_logits.shape != teacher_logits.shape:
-            raise ValueError(f"student logits are {list(student_logits.shape)}, teacher logits {list(teacher_logits.shape)}")
+            raise ValueError(
+                f"student logits are {list(student_logits.shape)}, teacher logits {list(teacher_logits.shape)}"
+            )
         if mask is None:
             mask = torch.ones(student_logits.shape[:-1], dtype=torch.bool, device=student_logits.device)
         mask = mask.bool()
@@ -106,6 +110,12 @@ class TeacherStudentDistill:
         group = parser.add_argument_group("distillation")
         group.add_argument("--teacher", help="folder or name of the fine-tuned teacher")
         group.add_argument("--temperature", type=float, default=1.0, help="T of the softmax (default: %(default)s)")
-        group.add_argument("--dist-w", type=float, default=0.1, help="weight of the teacher's term (default: %(default)s)")
-        group.add_argument("--loss-w", type=float, default=1.0, help="weight of the student's own loss (default: %(default)s)")
-        group.add_argument("--loss-function", choices=("kl", "mse"), default="kl", help="the teacher's term (default: %(default)s)")
+        group.add_argument(
+            "--dist-w", type=float, default=0.1, help="weight of the teacher's term (default: %(default)s)"
+        )
+        group.add_argument(
+            "--loss-w", type=float, default=1.0, help="weight of the student's own loss (default: %(default)s)"
+        )
+        group.add_argument(
+            "--loss-function", choices=("kl", "mse"), default="kl", help="the teacher's term (default: %(default)s)"
+        )

@@ -95,7 +95,9 @@ class LogitStore:
                         missing, pending = [], set()
                         if time.monotonic() - said > 20:
                             said = time.monotonic()
-                            run.say(f"labelling: {computed:,} sentences, {words / (time.perf_counter() - started):,.0f} words/s")
+                            run.say(
+                                f"labelling: {computed:,} sentences, {words / (time.perf_counter() - started):,.0f} words/s"
+                            )
             if missing:
                 self._add(missing, teacher)
             return Labelled(found, computed, words, time.perf_counter() - started)

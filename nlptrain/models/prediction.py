@@ -15,7 +15,9 @@ from nlptrain.models.token_model import TokenModel
 _LINES, _CHARACTERS = 512, 200_000  # of a block: enough to batch by length, little enough to answer soon
 
 
-def predict(model: TokenModel, texts: Iterable[str], *, splitter: WordSplitter | None = None) -> Iterator[dict[str, Any]]:
+def predict(
+    model: TokenModel, texts: Iterable[str], *, splitter: WordSplitter | None = None
+) -> Iterator[dict[str, Any]]:
     """One answer for each text, in order: ``{"text", "entities"}``, or ``{"text", "words"}`` for plain tags.
 
     Offsets are in code points; an entity's confidence is the least of its words' probabilities.
@@ -46,7 +48,9 @@ def _answer(model: TokenModel, text: str, words: list[Word], logits: NDArray[np.
     for span in spans(tags):
         start, end = words[span.start].start, words[span.end - 1].end
         confidence = round(float(sure[span.start : span.end].min()), 4)
-        entities.append({"start": start, "end": end, "label": span.label, "text": text[start:end], "confidence": confidence})
+        entities.append(
+            {"start": start, "end": end, "label": span.label, "text": text[start:end], "confidence": confidence}
+        )
     return {"text": text, "entities": entities}
 
 

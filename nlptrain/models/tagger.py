@@ -18,7 +18,12 @@ from nlptrain.models.transformer import load_tokenizer
 
 
 def build_tagger(
-    config: StudentConfig, labels: Labels, *, seed: int, teacher: TokenModel | None = None, splitter: WordSplitter | None = None
+    config: StudentConfig,
+    labels: Labels,
+    *,
+    seed: int,
+    teacher: TokenModel | None = None,
+    splitter: WordSplitter | None = None,
 ) -> TokenModel:
     """A student with new weights, drawn by ``seed``; its table starts from a model's input embeddings.
 
@@ -54,9 +59,13 @@ def build_tagger(
     if init != "random":
         table = _input_embeddings(init, teacher)
         if len(table) < len(tokenizer):
-            raise InputError(f"student.embedder.init: {init} has {len(table)} rows, and the tokenizer {len(tokenizer)} pieces")
+            raise InputError(
+                f"student.embedder.init: {init} has {len(table)} rows, and the tokenizer {len(tokenizer)} pieces"
+            )
         with torch.no_grad():
-            model.get_input_embeddings().weight.copy_(principal_components(table[: len(tokenizer)], config.embedder.dim))
+            model.get_input_embeddings().weight.copy_(
+                principal_components(table[: len(tokenizer)], config.embedder.dim)
+            )
     return TokenModel(model.eval(), tokenizer, labels, max_pieces=config.max_pieces, splitter=splitter, name="student")
 
 

@@ -142,7 +142,15 @@ class TokenModel:
 
     def _decisive(self) -> Iterator[bytes]:
         shape = self.model.config.to_dict()
-        for silent in ("_name_or_path", "transformers_version", "dtype", "id2label", "label2id", "nlptrain_scheme", "architectures"):
+        for silent in (
+            "_name_or_path",
+            "transformers_version",
+            "dtype",
+            "id2label",
+            "label2id",
+            "nlptrain_scheme",
+            "architectures",
+        ):
             shape.pop(silent, None)
         tokenizer = self.tokenizer.backend_tokenizer
         tokenizer.no_truncation()

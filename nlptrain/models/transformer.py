@@ -33,7 +33,11 @@ class TransformerTokenClassifier(TokenModel):
         tokenizer, max_pieces = load_tokenizer(source)
         torch.manual_seed(seed)
         model = AutoModelForTokenClassification.from_pretrained(
-            source.folder, num_labels=len(labels), use_safetensors=True, ignore_mismatched_sizes=True, dtype=torch.float32
+            source.folder,
+            num_labels=len(labels),
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            dtype=torch.float32,
         )
         return cls(model, tokenizer, labels, max_pieces=max_pieces, name=source.pinned)
 

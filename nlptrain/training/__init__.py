@@ -5,4 +5,16 @@ from nlptrain.training.examples import Examples
 from nlptrain.training.loop import Fit, Step, fit, train_steps
 from nlptrain.training.objective import GoldObjective, Objective, Targets
 
-__all__ = ["Examples", "Fit", "GoldObjective", "Objective", "Scores", "Step", "Targets", "evaluate", "fit", "score", "train_steps"]
+__all__ = [
+    "Examples",
+    "Fit",
+    "GoldObjective",
+    "Objective",
+    "Scores",
+    "Step",
+    "Targets",
+    "evaluate",
+    "fit",
+    "score",
+    "train_steps",
+]

@@ -67,12 +67,19 @@ def score(gold: list[list[str]], predicted: list[list[str]], scheme: Scheme) -> 
         return Scores("f1", 0.0, len(gold), words, 0.0, 0.0)
     report = classification_report(gold, predicted, output_dict=True, zero_division=0)
     types = {
-        name: {"precision": float(row["precision"]), "recall": float(row["recall"]), "f1": float(row["f1-score"]), "support": int(row["support"])}
+        name: {
+            "precision": float(row["precision"]),
+            "recall": float(row["recall"]),
+            "f1": float(row["f1-score"]),
+            "support": int(row["support"]),
+        }
         for name, row in report.items()
         if name not in ("micro avg", "macro avg", "weighted avg")
     }
     micro = report["micro avg"]
-    return Scores("f1", float(micro["f1-score"]), len(gold), words, float(micro["precision"]), float(micro["recall"]), types)
+    return Scores(
+        "f1", float(micro["f1-score"]), len(gold), words, float(micro["precision"]), float(micro["recall"]), types
+    )
 
 
 def _plain(gold: list[list[str]], predicted: list[list[str]], words: int) -> Scores:

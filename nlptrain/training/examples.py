@@ -30,7 +30,12 @@ class Examples:
     """What a loop trains on: every window of every sentence, with the targets of the words that are read in it."""
 
     def __init__(
-        self, model: TokenModel, sentences: Iterable[Sentence], *, pseudo_from: int | None = None, logits: StoredLogits | None = None
+        self,
+        model: TokenModel,
+        sentences: Iterable[Sentence],
+        *,
+        pseudo_from: int | None = None,
+        logits: StoredLogits | None = None,
     ) -> None:
         """Encode ``sentences`` for ``model``; sentences without tags need ``logits``.
 
@@ -61,7 +66,9 @@ class Examples:
         for window in self.model.windows(sentence.words):
             self._pieces.append(np.array(window.pieces, dtype=np.int32))
             self._starts.append(np.array(window.starts, dtype=np.int32))
-            self._gold.append(None if gold is None else gold[window.first_word : window.first_word + len(window.starts)])
+            self._gold.append(
+                None if gold is None else gold[window.first_word : window.first_word + len(window.starts)]
+            )
             self._origin.append((number, window.first_word))
 
     def __len__(self) -> int:

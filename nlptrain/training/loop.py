@@ -113,7 +113,12 @@ def train_steps(
 
 
 def _backward(
-    model: TokenModel, objective: Objective, inputs: tuple[Tensor, Tensor, Tensor], targets: Targets, words: int, run: Run
+    model: TokenModel,
+    objective: Objective,
+    inputs: tuple[Tensor, Tensor, Tensor],
+    targets: Targets,
+    words: int,
+    run: Run,
 ) -> dict[str, Tensor]:
     device = model.device
     with run.accelerator.autocast():
@@ -238,7 +243,16 @@ class Metrics:
         """A line with the mean losses since the last one."""
         self.settle()
         means = {name: sum(values) / len(values) for name, values in self.progress.pending.items()}
-        self._line({"step": step.number, "epoch": step.epoch, **means, "learning_rate": step.learning_rate, "words": self.progress.words, "words_per_second": round(words_per_second)})
+        self._line(
+            {
+                "step": step.number,
+                "epoch": step.epoch,
+                **means,
+                "learning_rate": step.learning_rate,
+                "words": self.progress.words,
+                "words_per_second": round(words_per_second),
+            }
+        )
         self.progress.pending, self.progress.words = {}, 0
 
     def write_dev(self, step: int, metric: str, value: float) -> None:

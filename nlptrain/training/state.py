@@ -81,7 +81,9 @@ class TrainState:
                     self.optimizer.state[parameter] = {
                         m: file.get_tensor(key).to(parameter.device) for m, key in moments.items()
                     }
-            self.best = {name.removeprefix("best."): file.get_tensor(name) for name in names if name.startswith("best.")}
+            self.best = {
+                name.removeprefix("best."): file.get_tensor(name) for name in names if name.startswith("best.")
+            }
 
     def keep_best(self, score: float) -> None:
         """Remember the weights as they are now as the best ones."""

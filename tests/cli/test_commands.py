@@ -69,7 +69,7 @@ def test_the_whole_story(corpus: Path, tiny_bert: Path) -> None:
 
 def test_predict_answers_every_line(corpus: Path, tiny_bert: Path) -> None:
     path = configs(corpus, tiny_bert)["tagger"]
-    assert call("tagger", path).exit_code == 0
+    assert call("tagger", path, "--set", "train.steps=200").exit_code == 0
     run = corpus / "runs/tagger"
     text = "Ada lives in Oslo.\n\n🙂 Boris Smith went to Kyoto yesterday\n" + "Ada lives in Oslo . " * 600 + "\n"
     answers = [json.loads(line) for line in call("predict", run, text=text).stdout.split("\n") if line]
@@ -127,7 +127,10 @@ def test_distillation_leaves_the_teacher_alone(corpus: Path, tiny_bert: Path) ->
     ("line", "message"),
     [
         ("Ada", "train.conll:{n}: found 1 column"),
-        ("Ada\tI-person", "train.conll:{n}: found I-person at the beginning of a sentence; IOB2 opens an entity with B-person"),
+        (
+            "Ada\tI-person",
+            "train.conll:{n}: found I-person at the beginning of a sentence; IOB2 opens an entity with B-person",
+        ),
         ("A\ufe0f\tperson", "found 'person' among IOB2 tags"),
     ],
 )
@@ -144,7 +147,9 @@ def test_bad_data_is_named_by_its_line(corpus: Path, tiny_bert: Path, line: str,
 
 def test_a_bad_configuration_names_all_its_faults(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
-    path.write_text("teacher: t/t\ndata: {train: no.conll}\noutput_dir: o\nstudent: {encoder: {hiden: 3}}\ntrain: {steps: many}\n")
+    path.write_text(
+        "teacher: t/t\ndata: {train: no.conll}\noutput_dir: o\nstudent: {encoder: {hiden: 3}}\ntrain: {steps: many}\n"
+    )
     result = call("tagger_kd", path)
     assert result.exit_code == 2
     assert f"error: {path}: student.encoder.hiden: unknown key; did you mean 'hidden'?\n" in result.stderr
@@ -152,8 +157,20 @@ def test_a_bad_configuration_names_all_its_faults(tmp_path: Path) -> None:
 
 
 def start(corpus: Path, path: Path, *, steps: int) -> subprocess.Popen[str]:
-    arguments = [sys.executable, "-m", "nlptrain", path.stem, str(path), "--set", f"train.steps={steps}", "--set", "train.eval_every=25"]
-    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    arguments = [
+        sys.executable,
+        "-m",
+        "nlptrain",
+        path.stem,
+        str(path),
+        "--set",
+        f"train.steps={steps}",
+        "--set",
+        "train.eval_every=25",
+    ]
+    return subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
 
 
 def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
@@ -180,11 +197,23 @@ def test_a_killed_run_goes_on_to_the_same_bytes(corpus: Path, tiny_bert: Path, n
     _, stderr = process.communicate(timeout=120)
     assert process.returncode == 0, stderr
     assert "resuming behind step" in stderr
-    straight = subprocess.run([*process.args, "--output-dir", str(corpus / "straight")], env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=True)  # type: ignore[misc]
+    straight = subprocess.run(
+        [*process.args, "--output-dir", str(corpus / "straight")],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )  # type: ignore[misc]
     assert straight.returncode == 0
     for name in ("model/model.safetensors", "model/config.json"):
         assert (run / name).read_bytes() == (corpus / "straight" / name).read_bytes()
-    lines = [[{k: v for k, v in json.loads(line).items() if k != "words_per_second"} for line in (folder / "metrics.jsonl").read_text().splitlines()] for folder in (run, corpus / "straight")]
+    lines = [
+        [
+            {k: v for k, v in json.loads(line).items() if k != "words_per_second"}
+            for line in (folder / "metrics.jsonl").read_text().splitlines()
+        ]
+        for folder in (run, corpus / "straight")
+    ]
     assert lines[0] == lines[1]
 
 

@@ -49,7 +49,9 @@ def test_the_gradient_tends_to_the_difference_of_centred_logits() -> None:
     limit = (difference - difference.mean(-1, keepdim=True)) / 5
     gaps = []
     for temperature in (1, 10, 100, 1000):
-        (gradient,) = torch.autograd.grad(kl_loss(student, teacher, torch.ones(6, dtype=torch.bool), temperature), student)
+        (gradient,) = torch.autograd.grad(
+            kl_loss(student, teacher, torch.ones(6, dtype=torch.bool), temperature), student
+        )
         gaps.append(((gradient - limit).norm() / limit.norm()).item())
     assert gaps[0] > 0.05
     assert all(later < 0.2 * earlier for earlier, later in zip(gaps, gaps[1:], strict=False))
@@ -83,9 +85,15 @@ def test_distill_loss_is_the_loops_loss_as_a_mean(loss_function: str) -> None:
     student, teacher, own = draw(2, 4, 3), draw(2, 4, 3, seed=1), torch.tensor(0.7, dtype=torch.float64)
     mask = torch.tensor([[1, 1, 0, 0], [1, 1, 1, 1]])
     distill = TeacherStudentDistill(lambda x: x, 2.0, 0.5, 0.3, loss_function)  # type: ignore[arg-type]
-    total = kl_loss(student, teacher, mask.bool(), 2.0) if loss_function == "kl" else mse_loss(student, teacher, mask.bool())
+    total = (
+        kl_loss(student, teacher, mask.bool(), 2.0)
+        if loss_function == "kl"
+        else mse_loss(student, teacher, mask.bool())
+    )
     assert torch.allclose(distill.distill_loss(own, student, teacher, mask), 0.3 * own + 0.5 * total / 6)
-    assert torch.allclose(distill.distill_loss(own, student, teacher), distill.distill_loss(own, student, teacher, torch.ones(2, 4)))
+    assert torch.allclose(
+        distill.distill_loss(own, student, teacher), distill.distill_loss(own, student, teacher, torch.ones(2, 4))
+    )
 
 
 def test_defaults_and_bounds() -> None:
@@ -113,5 +121,7 @@ def test_add_args() -> None:
 
     parser = argparse.ArgumentParser()
     TeacherStudentDistill.add_args(parser)
-    given = parser.parse_args(["--teacher", "t", "--temperature", "2", "--dist-w", "0.5", "--loss-w", "0.1", "--loss-function", "mse"])
+    given = parser.parse_args(
+        ["--teacher", "t", "--temperature", "2", "--dist-w", "0.5", "--loss-w", "0.1", "--loss-function", "mse"]
+    )
     assert vars(given) == {"teacher": "t", "temperature": 2.0, "dist_w": 0.5, "loss_w": 0.1, "loss_function": "mse"}

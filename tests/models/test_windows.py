@@ -19,11 +19,12 @@ def test_each_word_is_read_once_in_order(sizes: list[int], max_pieces: int) -> N
 def test_a_word_is_read_where_it_stands_deepest() -> None:
     words = [(number,) for number in range(20)]
     windows = cut_windows(words, max_pieces=12, prefix=[], suffix=[])
-    # 12 pieces a window, 3 shared: words 0-11 and 9-19; of the shared 9, 10, 11 the middle one is as deep in both.
+    # 12 pieces a window, 3 shared: words 0-11 and 9-19; of the shared 9, 10, 11 the middle one is as deep in both
+    # and goes to the later window.
     assert [(w.pieces[0], w.pieces[-1]) for w in windows] == [(0, 11), (9, 19)]
-    assert windows[0].starts == list(range(11))
-    assert windows[1].first_word == 11
-    assert windows[1].starts[0] == 2
+    assert windows[0].starts == list(range(10))
+    assert windows[1].first_word == 10
+    assert windows[1].starts[0] == 1
 
 
 def test_a_short_sentence_is_one_window() -> None:

@@ -35,12 +35,19 @@ SENTENCES = [Sentence(words, tags if n % 3 else None) for n, (words, tags) in en
 
 
 def student(tiny_bert: Path, dropout: float = 0.0) -> TokenModel:
-    shape = {"tokenizer": str(tiny_bert), "embedder": {"dim": 16}, "encoder": {"hidden": 8, "layers": 1}, "dropout": dropout}
+    shape = {
+        "tokenizer": str(tiny_bert),
+        "embedder": {"dim": 16},
+        "encoder": {"hidden": 8, "layers": 1},
+        "dropout": dropout,
+    }
     return build_tagger(StudentConfig.model_validate(shape), LABELS, seed=0)
 
 
 def config(**values: object) -> TrainConfig:
-    return TrainConfig.model_validate({"steps": 4, "warmup_steps": 0, "schedule": "constant", "unknown_rate": 0.0, **values})
+    return TrainConfig.model_validate(
+        {"steps": 4, "warmup_steps": 0, "schedule": "constant", "unknown_rate": 0.0, **values}
+    )
 
 
 def sgd_steps(tiny_bert: Path, settings: TrainConfig, *, distil: bool) -> TokenModel:
@@ -49,13 +56,17 @@ def sgd_steps(tiny_bert: Path, settings: TrainConfig, *, distil: bool) -> TokenM
     try:
         model = student(tiny_bert)
         model.model.double()
-        examples = Examples(model, SENTENCES if distil else [s for s in SENTENCES if s.tags], logits=RandomLogits() if distil else None)
+        examples = Examples(
+            model, SENTENCES if distil else [s for s in SENTENCES if s.tags], logits=RandomLogits() if distil else None
+        )
         run = Run(None, device="cpu")
         optimizer = torch.optim.SGD(model.model.parameters(), lr=0.5)
         average = MovingAverage(list(model.model.parameters()), 0.0)
         state = TrainState(model.model, optimizer, average, Progress(), {})
         plan, _ = build_plan(examples, settings, 0)
-        objective = DistillObjective(DistillConfig(temperature=2.0, dist_w=0.7, loss_w=0.4)) if distil else GoldObjective()
+        objective = (
+            DistillObjective(DistillConfig(temperature=2.0, dist_w=0.7, loss_w=0.4)) if distil else GoldObjective()
+        )
         list(train_steps(model, examples, objective, settings, state=state, plan=plan, steps=2, run=run))
     finally:
         torch.set_default_dtype(torch.float32)
@@ -69,7 +80,9 @@ def test_the_gradient_does_not_depend_on_how_a_step_is_cut(tiny_bert: Path, dist
     cut = sgd_steps(tiny_bert, config(batch_sentences=12, clip_norm=1e6, micro_batches=micro_batches), distil=distil)
     start = student(tiny_bert)
     moved = 0.0
-    for one, other, before in zip(whole.model.parameters(), cut.model.parameters(), start.model.parameters(), strict=True):
+    for one, other, before in zip(
+        whole.model.parameters(), cut.model.parameters(), start.model.parameters(), strict=True
+    ):
         assert torch.allclose(one, other, atol=1e-10, rtol=0)
         moved += (one - before).abs().sum().item()
     assert moved > 0.1
@@ -81,7 +94,9 @@ def test_the_loss_is_a_mean_over_the_words_of_the_step(tiny_bert: Path) -> None:
     examples = Examples(model, tagged)
     run = Run(None, device="cpu")
     settings = config(batch_sentences=6)
-    state = TrainState(model.model, torch.optim.SGD(model.model.parameters(), lr=0.0), MovingAverage([], 0.0), Progress(), {})
+    state = TrainState(
+        model.model, torch.optim.SGD(model.model.parameters(), lr=0.0), MovingAverage([], 0.0), Progress(), {}
+    )
     plan, _ = build_plan(examples, settings, 0)
     logits = [torch.from_numpy(values) for values in model.logits([s.words for s in tagged])]
     (step,) = train_steps(model, examples, GoldObjective(), settings, state=state, plan=plan, steps=1, run=run)
@@ -96,7 +111,14 @@ def test_the_loss_is_a_mean_over_the_words_of_the_step(tiny_bert: Path) -> None:
 def test_ten_sentences_are_learnt_by_heart(tiny_bert: Path) -> None:
     tagged = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]
     model = student(tiny_bert)
-    fit(model, Examples(model, tagged), tagged, GoldObjective(), config(steps=150, learning_rate=0.02, ema=0.0, eval_every=150), Run(None, device="cpu"))
+    fit(
+        model,
+        Examples(model, tagged),
+        tagged,
+        GoldObjective(),
+        config(steps=150, learning_rate=0.02, ema=0.0, eval_every=150),
+        Run(None, device="cpu"),
+    )
     assert evaluate(model, tagged).value == 1.0
     teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
     settings = config(steps=120, learning_rate=0.005, ema=0.0, eval_every=120, batch_sentences=10)
@@ -110,7 +132,9 @@ def train(tiny_bert: Path, folder: Path, stop_at: int | None = None) -> TokenMod
     run = Run(folder, device="cpu", seed=3)
     tagged = [Sentence(words, tags) for words, tags in make_sentences(40, 12)]
     model = student(tiny_bert, dropout=0.3)
-    settings = TrainConfig.model_validate({"steps": 23, "batch_pieces": 120, "warmup_steps": 5, "eval_every": 6, "log_every": 4})
+    settings = TrainConfig.model_validate(
+        {"steps": 23, "batch_pieces": 120, "warmup_steps": 5, "eval_every": 6, "log_every": 4}
+    )
     if stop_at is not None:
         checks = iter(range(1, 1000))
 
@@ -157,7 +181,14 @@ def test_the_best_weights_are_kept_and_not_the_last(tiny_bert: Path, monkeypatch
         return Scores("f1", next(scores), 1, 1)
 
     monkeypatch.setattr("nlptrain.training.loop.evaluate", fake)
-    done = fit(model, Examples(model, tagged), tagged, GoldObjective(), config(steps=8, eval_every=2, ema=0.5), Run(None, device="cpu"))
+    done = fit(
+        model,
+        Examples(model, tagged),
+        tagged,
+        GoldObjective(),
+        config(steps=8, eval_every=2, ema=0.5),
+        Run(None, device="cpu"),
+    )
     assert (done.best_step, done.best_score) == (4, 0.9)
     assert torch.equal(model.model.head.weight, seen[1])
     assert not torch.equal(seen[1], seen[3])
