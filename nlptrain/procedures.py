@@ -68,9 +68,8 @@ def distil_tagger(
     transfer, taught = _transfer_set(teacher, splits, raw, run, transfer_dir)
     sentences = chain(splits.train, map(transfer.sentence, range(len(splits.train), len(transfer))))
     examples = Examples(student, sentences, logits=transfer)
-    run.say(
-        f"training on {len(splits.train):,} gold and {examples.sentences - len(splits.train):,} raw sentences, {examples.words:,} words"
-    )
+    raws = examples.sentences - len(splits.train)
+    run.say(f"training on {len(splits.train):,} gold and {raws:,} raw sentences, {examples.words:,} words")
     done = fit(student, examples, splits.dev, DistillObjective(objective), config, run)
     return _finish(student, splits, done, run, teacher=taught)
 
@@ -110,7 +109,7 @@ def _transfer_set(
     teacher: TokenModel, splits: Splits, raw: Iterable[Sentence], run: Run, folder: Path
 ) -> tuple[TransferSet, dict[str, Any]]:
     """The stored logits of all train and raw sentences, in this order, and the teacher's own scores."""
-    teacher.model.to(run.device)
+    teacher.to(run.device)
     store = LogitStore(folder, teacher)
     digests: list[bytes] = []
 
@@ -121,7 +120,7 @@ def _transfer_set(
 
     run.say(store.label(noted(), teacher, run).describe())
     scores = {"name": teacher.name, "key": store.key, "parameters": teacher.parameters(), **_scores(teacher, splits)}
-    teacher.model.to("cpu")
+    teacher.to("cpu")
     return store.transfer_set(digests), scores
 
 

@@ -64,7 +64,8 @@ class Run:
     @property
     def device(self) -> torch.device:
         """Where models compute."""
-        return self.accelerator.device
+        device: torch.device = self.accelerator.device
+        return device
 
     def say(self, text: str) -> None:
         """Tell the user a line, and keep it in ``log.txt``."""
@@ -164,7 +165,7 @@ def _accelerator(device: str, precision: str) -> Accelerator:
 def quieten() -> None:
     """Silence the libraries' own progress bars and reports: a run's output is ours."""
     import transformers
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars
 
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
@@ -278,7 +279,8 @@ def _refuse_other(folder: Path, found: dict[str, Any], wanted: dict[str, Any]) -
     changed = [name for name, value in wanted["inputs"].items() if found["inputs"].get(name) != value]
     if changed:
         raise InputError(
-            f"{folder}: {', '.join(changed)} changed since this run was made; give another --output-dir, or --overwrite it"
+            f"{folder}: {', '.join(changed)} changed since this run was made; "
+            "give another --output-dir, or --overwrite it"
         )
 
 

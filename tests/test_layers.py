@@ -83,7 +83,7 @@ def test_no_import_runs_upwards():
         ("import nlptrain.training.loop", "nlptrain.models.tagger"),
         ("from nlptrain.cli.main import main", "nlptrain.procedures"),
         ("from nlptrain.deploy import onnx", "nlptrain.distillation.kd"),
-        ("from nlptrain import procedures", "nlptrain.insight.compare"),
+        ("from nlptrain import procedures", "nlptrain.insight.comparison"),
         ("def f():\n    from nlptrain.models.windows import cut", "nlptrain.data.batches"),
         ("if TYPE_CHECKING:\n    from nlptrain.run import Run", "nlptrain.config.train"),
         ("from ..training import loop", "nlptrain.data.batches"),
@@ -108,7 +108,7 @@ def test_a_relative_import_in_a_package_counts_from_the_package():
     [
         ("from nlptrain.labels import Labels\nimport torch", "nlptrain.data.batches"),
         ("from nlptrain.data.columns import read_columns", "nlptrain.data.reading"),
-        ("from nlptrain.deploy.benchmark import words_per_second", "nlptrain.insight.compare"),
+        ("from nlptrain.deploy.benchmark import words_per_second", "nlptrain.insight.comparison"),
         ("from .columns import read_columns\nfrom ..labels import Labels", "nlptrain.data.reading"),
         ("from nlptrain.cli.main import main", "nlptrain.__main__"),
         ("from nlptrain import __version__", "nlptrain.run"),

@@ -17,7 +17,7 @@ def config() -> None:
 @click.option("--command", help="The command that the file is for (default: found out).")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="As in the training commands.")
 def show(config: Path, command: str | None, settings: tuple[str, ...]) -> None:
-    """Print a configuration as it is resolved, each value with its origin.
+    r"""Print a configuration as it is resolved, each value with its origin.
 
     \b
     Reads   CONFIG and the files that its base: names.

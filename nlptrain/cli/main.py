@@ -45,7 +45,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="nlptrain")
 def main() -> None:
-    """Turn an accurate, slow transformer token classifier into a small, fast tagger.
+    r"""Turn an accurate, slow transformer token classifier into a small, fast tagger.
 
     \b
     The usual way:

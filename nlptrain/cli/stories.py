@@ -1,4 +1,4 @@
-"""Behind the training commands: open the run, build the models on the device, hand them to the procedures, print scores."""
+"""Behind the training commands: open the run, build the models, hand them to the procedures, print the scores."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from nlptrain.data.raw_text import RawCounts, read_raw
 from nlptrain.data.splits import Splits, held_out_digests, read_splits
 from nlptrain.data.text_files import expand
 from nlptrain.data.word_splitter import WordSplitter
-from nlptrain.insight.compare import sample_of
+from nlptrain.insight.comparison import sample_of
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier, build_tagger, load_token_model
 from nlptrain.models.sources import resolve
@@ -83,7 +83,8 @@ def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
     _introduce(
         run,
         splits,
-        f"teacher {config.teacher}: {teacher.parameters():,} parameters; student: {student.parameters():,}, table from {run.provenance['table']}",
+        f"teacher {config.teacher}: {teacher.parameters():,} parameters; "
+        f"student: {student.parameters():,}, table from {run.provenance['table']}",
     )
     transfer_dir = Path(config.transfer_dir or Path(config.output_dir).parent / "transfer")
     raw = _raw(data, splits, splitter, run)
@@ -181,5 +182,6 @@ def _print(scores: dict[str, Any]) -> None:
             line += f"  teacher {theirs:.4f}" + (f"  share {scored[metric] / theirs:.1%}" if theirs else "")
         click.echo(line)
     click.echo(
-        f"{scores['parameters']:,} parameters, {scores['bytes'] / 1e6:.1f} MB; best step {scores['best_step']:,} of {scores['steps']:,}"
+        f"{scores['parameters']:,} parameters, {scores['bytes'] / 1e6:.1f} MB; "
+        f"best step {scores['best_step']:,} of {scores['steps']:,}"
     )

@@ -8,7 +8,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from nlptrain.insight.compare import Row
+from nlptrain.insight.comparison import Row
 
 
 def print_comparison(rows: Sequence[Row], teacher: float | None) -> None:

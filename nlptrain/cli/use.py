@@ -36,7 +36,7 @@ def evaluate(
     device: str,
     as_json: bool,
 ) -> None:
-    """Score a model on gold files: seqeval's entity F1, or accuracy for plain tags.
+    r"""Score a model on gold files: seqeval's entity F1, or accuracy for plain tags.
 
     \b
     Reads   RUN: a run's folder or a model's; DATA: gold files.
@@ -51,11 +51,11 @@ def evaluate(
     from nlptrain.run import Run
     from nlptrain.training import evaluate as score_model
 
-    tags: Any = int(tags_column) if (tags_column or "").lstrip("-").isdigit() else tags_column
+    tags: Any = int(tags_column) if tags_column and tags_column.lstrip("-").isdigit() else tags_column
     settings = DataConfig(format=data_format, columns=ColumnsConfig(words=words_column, tags=tags))  # type: ignore[arg-type]
     context = Run(None, device=device)
     model = load_token_model(run)
-    model.model.to(context.device)
+    model.to(context.device)
     sentences = list(read_gold(list(data), settings))
     refuse_unknown(sentences, model.labels)
     if model.labels.scheme == "iob2":
@@ -65,11 +65,13 @@ def evaluate(
         click.echo(json.dumps(scores, indent=2))
         return
     click.echo(
-        f"{scores['metric']} {scores[scores['metric']]:.4f} on {scores['sentences']:,} sentences, {scores['words']:,} words"
+        f"{scores['metric']} {scores[scores['metric']]:.4f} "
+        f"on {scores['sentences']:,} sentences, {scores['words']:,} words"
     )
     for name, row in scores["types"].items():
         click.echo(
-            f"  {name:20} precision {row['precision']:.4f}  recall {row['recall']:.4f}  f1 {row['f1']:.4f}  support {row['support']:,}"
+            f"  {name:20} precision {row['precision']:.4f}  recall {row['recall']:.4f}  "
+            f"f1 {row['f1']:.4f}  support {row['support']:,}"
         )
 
 
@@ -79,7 +81,7 @@ def evaluate(
 @click.option("--pretokenized", is_flag=True, help="The words of each line are already separated by spaces.")
 @click.option("--device", default="auto", show_default=True)
 def predict(run: str, files: tuple[str, ...], pretokenized: bool, device: str) -> None:
-    """Tag raw text, a line at a time, into JSON Lines.
+    r"""Tag raw text, a line at a time, into JSON Lines.
 
     \b
     Reads   RUN: a run's folder or a model's; FILES, or standard input; UTF-8.
@@ -97,7 +99,7 @@ def predict(run: str, files: tuple[str, ...], pretokenized: bool, device: str) -
 
     context = Run(None, device=device)
     model = load_token_model(run)
-    model.model.to(context.device)
+    model.to(context.device)
     splitter = WordSplitter.pretokenized() if pretokenized else None
     for answer in predict_texts(model, _texts(files), splitter=splitter):
         click.echo(json.dumps(answer, ensure_ascii=False))
@@ -134,7 +136,7 @@ def _standard_input() -> Iterator[str]:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--no-speed", is_flag=True, help="Do not measure words per second.")
 def compare(runs: tuple[Path, ...], as_json: bool, no_speed: bool) -> None:
-    """Put finished runs beside each other: scores, share of the teacher's, sizes, speed.
+    r"""Put finished runs beside each other: scores, share of the teacher's, sizes, speed.
 
     \b
     Reads   RUNS: folders of finished runs on one data set.
@@ -144,8 +146,8 @@ def compare(runs: tuple[Path, ...], as_json: bool, no_speed: bool) -> None:
     Example: nlptrain compare runs/demo/transformer_token runs/demo/tagger runs/demo/tagger_kd
     """
     from nlptrain.cli.tables import print_comparison
-    from nlptrain.insight.compare import compare as compare_runs
-    from nlptrain.insight.compare import teacher_score
+    from nlptrain.insight.comparison import compare as compare_runs
+    from nlptrain.insight.comparison import teacher_score
     from nlptrain.run import Run
 
     Run(None, device="cpu")

@@ -1,7 +1,7 @@
 """The word splitter: raw text to words with character offsets, by one regular expression that is kept as data.
 
-The pattern keeps to the syntax that Oniguruma (``tokenizers``), Python's ``regex`` and JavaScript's ``u`` flag share, and
-a copy of it goes into every model's folder, so that whatever reads a student later splits text as it was trained on.
+The pattern keeps to the syntax that Oniguruma (``tokenizers``), Python's ``regex`` and JavaScript's ``u`` flag share.
+A copy of it goes into every model's folder, so that whatever reads a student later splits text as it was trained on.
 """
 
 from __future__ import annotations

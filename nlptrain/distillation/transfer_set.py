@@ -95,9 +95,8 @@ class LogitStore:
                         missing, pending = [], set()
                         if time.monotonic() - said > 20:
                             said = time.monotonic()
-                            run.say(
-                                f"labelling: {computed:,} sentences, {words / (time.perf_counter() - started):,.0f} words/s"
-                            )
+                            rate = words / (time.perf_counter() - started)
+                            run.say(f"labelling: {computed:,} sentences, {rate:,.0f} words/s")
             if missing:
                 self._add(missing, teacher)
             return Labelled(found, computed, words, time.perf_counter() - started)
@@ -181,7 +180,8 @@ class TransferSet:
     def rows(self, sentence: int) -> NDArray[np.float16]:
         """The logits of the words of ``sentence``, [words, C], a view of the file."""
         shard, row = self._shards[self._shard[sentence]], self._row[sentence]
-        return shard.logits[shard.offsets[row] : shard.offsets[row + 1]].reshape(-1, self._labels)
+        rows: NDArray[np.float16] = shard.logits[shard.offsets[row] : shard.offsets[row + 1]]
+        return rows.reshape(-1, self._labels)
 
     def sentence(self, number: int) -> Sentence:
         """The words of a sentence, as they were labelled."""

@@ -38,7 +38,8 @@ def principal_components(table: Tensor, dim: int) -> Tensor:
     loadings = vectors[:, -dim:].flip(1)
     loadings = loadings * loadings.gather(0, loadings.abs().argmax(dim=0, keepdim=True)).sign()
     cut = exact @ loadings
-    return (cut / cut.std()).float()
+    scaled: Tensor = (cut / cut.std()).float()
+    return scaled
 
 
 EMBEDDERS = {"subword": SubwordEmbedder}

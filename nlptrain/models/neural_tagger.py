@@ -54,7 +54,7 @@ class NeuralTagger(PreTrainedModel):
         self.embedder = EMBEDDERS[embedder.pop("kind")](**embedder)
         self.encoder = ENCODERS[encoder.pop("kind")](self.embedder.width, dropout=config.dropout, **encoder)
         self.dropout = nn.Dropout(config.dropout)
-        self.head = nn.Linear(self.encoder.width, config.num_labels)
+        self.head = nn.Linear(self.encoder.width, int(config.num_labels or 0))
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -64,7 +64,7 @@ class NeuralTagger(PreTrainedModel):
         """The table."""
         return self.embedder.table
 
-    def set_input_embeddings(self, value: nn.Module) -> None:
+    def set_input_embeddings(self, value: nn.Embedding) -> None:  # type: ignore[override]
         """Put another table in its place."""
         self.embedder.table = value
 

@@ -79,8 +79,8 @@ def _with_weights(folder: Path, reference: str) -> Path:
         return folder
     if any(folder.glob("pytorch_model*.bin")):
         raise InputError(
-            f"{reference}: its weights are a pickle, which runs code as it is read; only safetensors are loaded. Convert it "
-            f'where you trust it: python -c "from transformers import AutoModelForTokenClassification as M; '
+            f"{reference}: its weights are a pickle, which runs code as it is read; only safetensors are loaded. "
+            f'Convert it where you trust it: python -c "from transformers import AutoModelForTokenClassification as M; '
             f"M.from_pretrained('{folder}').save_pretrained('{folder}')\""
         )
     raise InputError(f"{reference}: no *.safetensors in {folder}")

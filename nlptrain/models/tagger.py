@@ -45,7 +45,7 @@ def build_tagger(
         raise InputError("student.tokenizer: missing; without a teacher, name the pretrained model to read with")
     torch.manual_seed(seed)
     embedder = {"kind": config.embedder.kind, "dim": config.embedder.dim, "vocab_size": len(tokenizer)}
-    shape = NeuralTaggerConfig(
+    shape = NeuralTaggerConfig(  # type: ignore[call-arg]  # transformers' own keys are untyped
         embedder=embedder,
         encoder=config.encoder.model_dump(),
         head=config.head.model_dump(),
@@ -63,9 +63,7 @@ def build_tagger(
                 f"student.embedder.init: {init} has {len(table)} rows, and the tokenizer {len(tokenizer)} pieces"
             )
         with torch.no_grad():
-            model.get_input_embeddings().weight.copy_(
-                principal_components(table[: len(tokenizer)], config.embedder.dim)
-            )
+            model.embedder.table.weight.copy_(principal_components(table[: len(tokenizer)], config.embedder.dim))
     return TokenModel(model.eval(), tokenizer, labels, max_pieces=config.max_pieces, splitter=splitter, name="student")
 
 
@@ -77,5 +75,6 @@ def _input_embeddings(reference: str | None, teacher: TokenModel | None) -> Tens
     else:
         folder = resolve(reference).folder
         model = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
-    weight: Tensor = model.get_input_embeddings().weight.detach()
-    return weight
+    weight = model.get_input_embeddings().weight
+    assert isinstance(weight, Tensor)
+    return weight.detach()

@@ -61,6 +61,10 @@ class TokenModel:
         """Where the weights are."""
         return next(self.model.parameters()).device
 
+    def to(self, device: torch.device | str) -> None:
+        """Move the weights."""
+        torch.nn.Module.to(self.model, device)
+
     def parameters(self) -> int:
         """The number of weights."""
         return sum(parameter.numel() for parameter in self.model.parameters())
@@ -91,7 +95,7 @@ class TokenModel:
 
     def word_logits(self, input_ids: Tensor, attention_mask: Tensor, places: Tensor) -> Tensor:
         """Logits of the words [W, C] that stand at ``places`` of the flattened pieces; gradients flow if enabled."""
-        logits = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+        logits: Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
         return logits.flatten(0, 1)[places]
 
     @torch.inference_mode()

@@ -75,8 +75,8 @@ def load_token_model(reference: str, *, labels: Labels | None = None) -> TokenMo
     config = AutoConfig.from_pretrained(source.folder)
     if not any("TokenClassification" in name or name == "NeuralTagger" for name in config.architectures or ()):
         raise InputError(
-            f"{reference}: found {', '.join(config.architectures or ['no architecture'])}, which is no token classifier; "
-            "fine-tune it first: nlptrain transformer_token"
+            f"{reference}: found {', '.join(config.architectures or ['no architecture'])}, which is no token "
+            "classifier; fine-tune it first: nlptrain transformer_token"
         )
     named = [config.id2label[index] for index in sorted(config.id2label)]
     if labels is None:

@@ -170,7 +170,7 @@ def fit(
     Raises:
         Interrupted: a signal came; the state is saved.
     """
-    model.model.to(run.device)
+    model.to(run.device)
     plan, steps = build_plan(examples, config, run.seed)
     average = MovingAverage(list(model.model.parameters()), config.ema)
     state = TrainState(model.model, build_optimizer(model.model, config), average, Progress(), {})

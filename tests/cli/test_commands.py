@@ -52,7 +52,7 @@ def test_the_whole_story(corpus: Path, tiny_bert: Path) -> None:
         assert "\x1b" not in result.output
     log = (corpus / "runs/tagger_kd/log.txt").read_text()
     assert "302 lines" in log
-    assert "found 0 sentences, computed" in log
+    assert "computed 120" in log
     assert "found all" in (corpus / "runs/pseudo_label/log.txt").read_text()
     assert (corpus / "runs/pseudo_label/pseudo_labels.jsonl").exists()
 
@@ -80,7 +80,7 @@ def test_predict_answers_every_line(corpus: Path, tiny_bert: Path) -> None:
             assert answer["text"][entity["start"] : entity["end"]] == entity["text"]
             assert 0 < entity["confidence"] <= 1
     assert ("Boris Smith", "person") in [(e["text"], e["label"]) for e in answers[2]["entities"]]
-    assert len(answers[3]["entities"]) > 1000
+    assert answers[3]["entities"][-1]["start"] > len(answers[3]["text"]) - 40
     (corpus / "in.txt").write_text(text)
     assert call("predict", run, corpus / "in.txt").stdout == call("predict", run, text=text).stdout
     words = json.loads(call("predict", run, "--pretokenized", text="Ada lives in Oslo.").stdout)
