@@ -1,0 +1,167 @@
+"""Score students on text as users have it: python scripts/check_raw_text.py DATA_DIR [RUNS_DIR].
+
+Three figures of finished runs (see configs/wnut17 and configs/ud_ewt): what raw text costs against text that is already
+split into the gold words, for entities and for parts of speech, and how often the pipeline of transformers, which cuts
+words in its own way, answers as ``predict`` does.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+from transformers import pipeline
+
+from nlptrain.config.data import DataConfig
+from nlptrain.data.columns import read_columns
+from nlptrain.data.reading import read_gold
+from nlptrain.labels import spans
+from nlptrain.models import load_token_model
+from nlptrain.models.prediction import predict
+from nlptrain.run import quieten
+from nlptrain.training import evaluate
+
+Span = tuple[int, int, str]
+
+
+def entities_of_columns(path: Path) -> list[tuple[str, set[Span]]]:
+    """Each sentence joined by spaces, with its entities by character."""
+    found = []
+    for sentence in read_columns(path, DataConfig().columns):
+        starts, at = [], 0
+        for word in sentence.words:
+            starts.append(at)
+            at += len(word) + 1
+        gold = {
+            (starts[s.start], starts[s.end - 1] + len(sentence.words[s.end - 1]), s.label)
+            for s in spans(sentence.tags or ())
+        }
+        found.append((" ".join(sentence.words), gold))
+    return found
+
+
+def words_of_conllu(path: Path) -> list[tuple[str, set[Span], set[Span]]]:
+    """Each sentence's ``# text`` with its words and their UPOS by character; the parts of contractions apart."""
+    found = []
+    for block in path.read_text(encoding="utf-8").split("\n\n"):
+        text = next((line[9:] for line in block.split("\n") if line.startswith("# text = ")), "")
+        rows = [line.split("\t") for line in block.split("\n") if line and not line.startswith("#")]
+        plain, parted = set(), set()
+        at = last = range_end = 0
+        for row in rows:
+            if "-" in row[0]:
+                last = int(row[0].split("-")[1])
+                range_end = text.index(row[1], at) + len(row[1])
+            elif "." not in row[0]:
+                inside = int(row[0]) <= last
+                start = text.find(row[1], at, range_end if inside else None)
+                end = start + len(row[1])
+                (parted if inside else plain).add((start, end, row[3]))
+                at = range_end if inside and (start < 0 or int(row[0]) == last) else end
+        if text:
+            found.append((text, plain, parted))
+    return found
+
+
+def f1(pairs: Iterable[tuple[set[Span], set[Span]]]) -> float:
+    """Micro F1 of found spans against gold ones."""
+    right = found = gold = 0
+    for theirs, ours in pairs:
+        right, found, gold = right + len(theirs & ours), found + len(ours), gold + len(theirs)
+    return 2 * right / (found + gold)
+
+
+def entities(data: Path, run: Path) -> None:
+    """Print what raw text costs in entity F1."""
+    model = load_token_model(str(run))
+    path = data / "wnut17/dev.conll"
+    split = evaluate(model, list(read_gold([str(path)], DataConfig()))).to_json()["f1"]
+    rows = entities_of_columns(path)
+    answers = predict(model, (text for text, _ in rows))
+    found = ({(e["start"], e["end"], e["label"]) for e in answer["entities"]} for answer in answers)
+    raw = f1((gold, ours) for (_, gold), ours in zip(rows, found, strict=True))
+    print(f"{run}: WNUT17 dev F1 {split:.4f} on gold words, {raw:.4f} on raw text: {100 * (raw - split):+.2f} points")
+
+
+def parts_of_speech(data: Path, run: Path) -> None:
+    """Print what raw text costs in accuracy: gold words that are found, with their tag."""
+    model = load_token_model(str(run))
+    path = data / "ud_ewt/dev.conllu"
+    split = evaluate(model, list(read_gold([str(path)], DataConfig()))).to_json()["accuracy"]
+    rows = words_of_conllu(path)
+    right = [0, 0]
+    total = [0, 0]
+    for (_, *gold), answer in zip(rows, predict(model, (row[0] for row in rows)), strict=True):
+        ours = {(word["start"], word["end"], word["tag"]) for word in answer["words"]}
+        for kind in (0, 1):
+            right[kind] += len(gold[kind] & ours)
+            total[kind] += len(gold[kind])
+    whole = right[0] / total[0]
+    print(
+        f"{run}: UD EWT dev accuracy {split:.4f} on gold words, {whole:.4f} on raw text ({total[0]:,} words): "
+        f"{100 * (whole - split):+.2f} points; parts of contractions apart: {right[1] / total[1]:.4f} of {total[1]:,}"
+    )
+
+
+def pipeline_agreement(data: Path, run: Path, lines: int = 2_000) -> None:
+    """Print how often the pipeline gives a word of ``predict`` the same entity type."""
+    model = load_token_model(str(run))
+    folder = run / "model"
+    texts = list(islice(raw_lines(data / "wnut17/raw"), lines))
+    tagger = pipeline("token-classification", model=str(folder), aggregation_strategy="first", device="cpu")
+    same = total = same_entities = total_entities = 0
+    for text, answer, groups in zip(texts, predict(model, texts), tagger(texts, batch_size=16), strict=True):
+        ours = [(e["start"], e["end"], e["label"]) for e in answer["entities"]]
+        theirs = [(g["start"], g["end"], g["entity_group"]) for g in groups]
+        for word in model.splitter.split(text):
+            pair = label_at(ours, word.start, word.end), label_at(theirs, word.start, word.end)
+            total += 1
+            same += pair[0] == pair[1]
+            if pair != ("O", "O"):
+                total_entities += 1
+                same_entities += pair[0] == pair[1]
+    print(
+        f"{run}: the pipeline answers as predict does for {same / total:.4f} of {total:,} words of {len(texts):,} raw "
+        f"lines, and for {same_entities / total_entities:.4f} of the {total_entities:,} that either calls an entity"
+    )
+
+
+def label_at(found: list[Span], start: int, end: int) -> str:
+    """The label of all characters of a word; ``part`` if only some of them have it."""
+    for first, last, label in found:
+        if first <= start and end <= last:
+            return label
+        if first < end and start < last:
+            return "part"
+    return "O"
+
+
+def raw_lines(folder: Path) -> Iterable[str]:
+    """The lines of the files in turn, a line of each."""
+    files = [path.read_text(encoding="utf-8").split("\n") for path in sorted(folder.glob("*.txt"))]
+    for number in range(max(map(len, files))):
+        for lines in files:
+            if number < len(lines) and lines[number].strip():
+                yield lines[number]
+
+
+def main(data: Path, runs: Path) -> None:
+    """Print the figures of the runs that are there."""
+    quieten()
+    for run in sorted((runs / "wnut17").glob("*")):
+        if not (run / "scores.json").is_file() or run.name == "tagger-random":
+            continue
+        command = json.loads((run / "scores.json").read_text(encoding="utf-8"))["command"]
+        entities(data, run)
+        if command == "tagger_kd":
+            pipeline_agreement(data, run)
+    for run in sorted((runs / "ud_ewt").glob("*")):
+        if (run / "scores.json").is_file():
+            parts_of_speech(data, run)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else "runs"))
