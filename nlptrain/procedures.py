@@ -29,7 +29,7 @@ def train_on_gold(model: TokenModel, splits: Splits, config: TrainConfig, run: R
     Returns:
         What ``scores.json`` holds.
     """
-    examples = Examples(model, splits.train)
+    examples = Examples(model, splits.train, word_parts=config.word_parts)
     run.say(f"training on {examples.sentences:,} gold sentences, {examples.words:,} words")
     done = fit(model, examples, splits.dev, GoldObjective(), config, run)
     return _finish(model, splits, done, run)
@@ -67,7 +67,7 @@ def distil_tagger(
     """
     transfer, taught = _transfer_set(teacher, splits, raw, run, transfer_dir)
     sentences = chain(splits.train, map(transfer.sentence, range(len(splits.train), len(transfer))))
-    examples = Examples(student, sentences, logits=transfer)
+    examples = Examples(student, sentences, logits=transfer, word_parts=config.word_parts)
     raws = examples.sentences - len(splits.train)
     run.say(f"training on {len(splits.train):,} gold and {raws:,} raw sentences, {examples.words:,} words")
     done = fit(student, examples, splits.dev, DistillObjective(objective), config, run)
@@ -97,7 +97,7 @@ def pseudo_label(
         f"pseudo labels: {len(labelled.sentences):,} sentences kept, {labelled.left_out:,} left out for "
         f"{labelled.doubtful:,} of {labelled.entities:,} {noun} below a confidence of {objective.min_confidence}"
     )
-    examples = Examples(student, [*splits.train, *labelled.sentences], pseudo_from=gold)
+    examples = Examples(student, [*splits.train, *labelled.sentences], pseudo_from=gold, word_parts=config.word_parts)
     run.say(
         f"training on {gold:,} gold and {len(labelled.sentences):,} pseudo-labelled sentences, {examples.words:,} words"
     )

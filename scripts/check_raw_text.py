@@ -49,7 +49,8 @@ def words_of_conllu(path: Path) -> list[tuple[str, set[Span], set[Span]]]:
     for block in path.read_text(encoding="utf-8").split("\n\n"):
         text = next((line[9:] for line in block.split("\n") if line.startswith("# text = ")), "")
         rows = [line.split("\t") for line in block.split("\n") if line and not line.startswith("#")]
-        plain, parted = set(), set()
+        plain: set[Span] = set()
+        parted: set[Span] = set()
         at = last = range_end = 0
         for row in rows:
             if "-" in row[0]:
@@ -115,7 +116,7 @@ def pipeline_agreement(data: Path, run: Path, lines: int = 2_000) -> None:
     same = total = same_entities = total_entities = 0
     for text, answer, groups in zip(texts, predict(model, texts), tagger(texts, batch_size=16), strict=True):
         ours = [(e["start"], e["end"], e["label"]) for e in answer["entities"]]
-        theirs = [(g["start"], g["end"], g["entity_group"]) for g in groups]
+        theirs: list[Span] = [(int(g["start"]), int(g["end"]), str(g["entity_group"])) for g in groups]
         for word in model.splitter.split(text):
             pair = label_at(ours, word.start, word.end), label_at(theirs, word.start, word.end)
             total += 1

@@ -29,6 +29,10 @@ class WordEncoder:
         self.prefix: list[int] = framed[:at]
         self.suffix: list[int] = framed[at + len(bare) :]
         self._known: dict[str, tuple[int, ...]] = {}
+        self._continuing: str | None = (
+            getattr(tokenizer.backend_tokenizer.model, "continuing_subword_prefix", None) or None
+        )
+        self._opening: dict[int, bool] = {}
 
     def __call__(self, words: Sequence[str]) -> list[tuple[int, ...]]:
         """The pieces of each of ``words``, at least one a word, without the sequence's special pieces."""
@@ -44,6 +48,23 @@ class WordEncoder:
                     raise ValueError(f"{word!r} has no piece, and the tokenizer has no unknown piece")
                 known[word] = tuple(pieces) if pieces else (int(unknown or 0),)
         return [known[word] for word in words]
+
+    def parts(self, word: str) -> list[int]:
+        """The places, from 1 on, of the pieces inside ``word`` that open a word by the tokenizer's own rule.
+
+        WordPiece marks what continues a word (``##``); transformers' pipeline takes every other piece for a word, so
+        that ``@ada`` is two words to it. Tokenizers without such a mark have no such parts.
+        """
+        (pieces,) = self([word])
+        return [place for place in range(1, len(pieces)) if self._opens(pieces[place])]
+
+    def _opens(self, piece: int) -> bool:
+        known = self._opening.get(piece)
+        if known is None:
+            prefix = self._continuing
+            known = prefix is not None and not str(self.tokenizer.convert_ids_to_tokens(piece)).startswith(prefix)
+            self._opening[piece] = known
+        return known
 
     def _pieces_of(self, words: list[str]) -> list[list[int]]:
         encoded = self.tokenizer(

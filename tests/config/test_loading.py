@@ -1,0 +1,219 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nlptrain.config import COMMANDS, describe, load_config
+from nlptrain.config.loading import LoadedConfig, to_yaml
+from nlptrain.errors import InputError
+
+CONTROL = {"student": {"tokenizer": "org/model"}, "data": {"train": "train.conll"}, "output_dir": "runs/x"}
+
+
+@pytest.fixture(autouse=True)
+def _in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.conll").write_text("a\tO\n")
+
+
+def write(name: str, values: object) -> Path:
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(values if isinstance(values, str) else yaml.safe_dump(values))
+    return path
+
+
+def load(values: object, *settings: str, command: str = "tagger", **flags: object) -> LoadedConfig:
+    return load_config(COMMANDS[command], write("c.yaml", values), settings, flags)
+
+
+def faults(values: object, *settings: str, command: str = "tagger") -> list[str]:
+    with pytest.raises(InputError) as caught:
+        load(values, *settings, command=command)
+    return str(caught.value).split("\n")
+
+
+def test_all_faults_of_a_file_are_named_at_once():
+    values = {
+        "student": {"encoder": {"hiden": 3, "layers": 99}, "tokenizer": "org/model", "dropout": 1.0},
+        "data": {"train": "train.conll"},
+        "train": {"steps": "many", "learning_rate": -1, "micro_batches": 1.5},
+        "precision": "fp61",
+        "outputdir": "x",
+    }
+    assert faults(values) == [
+        "c.yaml: output_dir: missing; Folder of the run: model/, config.yaml, metrics.jsonl, scores.json, log.txt",
+        "c.yaml: precision: found 'fp61'; choose from fp32, bf16, fp16; did you mean 'fp16'?",
+        "c.yaml: student.encoder.layers: found 99; must be at most 8",
+        "c.yaml: student.encoder.hiden: unknown key; did you mean 'hidden'?",
+        "c.yaml: student.dropout: found 1.0; must be below 1.0",
+        "c.yaml: train.steps: found 'many'; must be a whole number",
+        "c.yaml: train.micro_batches: found 1.5; must be a whole number",
+        "c.yaml: train.learning_rate: found -1; must be above 0.0",
+        "c.yaml: outputdir: unknown key; did you mean 'output_dir'?",
+    ]
+
+
+def test_a_number_written_as_yaml_does_not_read_it_is_still_a_number():
+    assert load("train: {learning_rate: 1e-4}\n" + yaml.safe_dump(CONTROL)).config.train.learning_rate == 1e-4
+
+
+def test_a_key_of_another_section_is_pointed_to():
+    assert faults({**CONTROL, "learning_rate": 1.0}) == [
+        "c.yaml: learning_rate: unknown key; did you mean 'train.learning_rate'?"
+    ]
+
+
+def test_the_same_key_twice_is_refused():
+    text = yaml.safe_dump(CONTROL) + "seed: 1\nseed: 2\n"
+    assert "seed" in faults(text)[0]
+    assert "twice" in faults(text)[0] or "again" in faults(text)[0]
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "a: [1\n", "just words\n", ""])
+def test_what_is_no_map_is_refused_by_its_file(text):
+    assert all(line.startswith("c.yaml") for line in faults(text))
+
+
+def test_layers_win_in_their_order_and_remember_who_said_what():
+    write("bases/common.yaml", {"seed": 1, "train": {"steps": 7, "ema": 0.5}, "output_dir": "runs/base"})
+    write("bases/near.yaml", {"base": "common.yaml", "train": {"steps": 8, "warmup_steps": 2}})
+    loaded = load({**CONTROL, "base": "bases/near.yaml", "seed": 3}, "train.steps=9", "seed=4", seed=5)
+    config = loaded.config
+    assert (config.seed, config.train.steps, config.train.ema, config.train.warmup_steps) == (5, 9, 0.5, 2)
+    assert config.output_dir == "runs/x"
+    origins = {key: origin for key, _, origin in describe(loaded)}
+    assert origins["seed"] == "--seed"
+    assert origins["train.steps"] == "--set"
+    assert origins["train.ema"] == "base bases/common.yaml"
+    assert origins["train.warmup_steps"] == "base bases/near.yaml"
+    assert origins["output_dir"] == "c.yaml"
+    assert origins["student.dropout"] == "default"
+
+
+def test_lists_are_replaced_and_maps_merged():
+    write("base.yaml", {"data": {"train": ["a", "b"], "min_words": 2}})
+    data = load({**CONTROL, "base": "base.yaml"}).config.data
+    assert (data.train, data.min_words) == ("train.conll", 2)
+
+
+def test_a_ring_of_bases_is_refused():
+    write("a.yaml", {"base": "b.yaml"})
+    write("b.yaml", {"base": "c.yaml"})
+    (line,) = faults({**CONTROL, "base": "a.yaml"})
+    assert line.startswith("c.yaml: base: goes round in a ring: c.yaml -> a.yaml -> b.yaml -> c.yaml")
+
+
+def test_a_base_that_is_not_there_is_named():
+    assert "nowhere.yaml" in faults({**CONTROL, "base": "nowhere.yaml"})[0]
+
+
+def test_variables(monkeypatch):
+    monkeypatch.setenv("WHERE", "train.conll")
+    monkeypatch.setenv("STEPS", "12")
+    text = "student: {tokenizer: org/model}\ndata: {train: '${WHERE}'}\noutput_dir: ${OUT:-runs}/$$5\ntrain: {steps: '${STEPS}'}\n"
+    config = load(text).config
+    assert (config.data.train, config.output_dir, config.train.steps) == ("train.conll", "runs/$5", 12)
+    monkeypatch.delenv("WHERE")
+    assert faults(text) == [
+        "c.yaml: data.train: the variable WHERE is not set; export WHERE=..., or write ${WHERE:-default}"
+    ]
+
+
+@pytest.mark.parametrize(("one", "other"), [("steps", "epochs"), ("batch_pieces", "batch_sentences")])
+def test_naming_one_of_a_pair_takes_the_default_of_the_other_away(one, other):
+    train = load(CONTROL, f"train.{other}=2").config.train
+    assert (getattr(train, one), getattr(train, other)) == (None, 2)
+    (line,) = faults({**CONTROL, "train": {one: 10, other: 2}})
+    assert f"exactly one of '{one}' and '{other}' must be given" in line
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("train.steps", "--set train.steps: must be KEY=VALUE, e.g. --set train.steps=500"),
+        ("train.stps=5", "--set train.stps=5: unknown key; did you mean 'steps'?"),
+        ("seed.x=5", "seed"),
+        ("train.steps=[", "--set train.steps=["),
+        ("train.steps=0", "--set train.steps=0: found 0; must be at least 1"),
+    ],
+)
+def test_a_bad_setting_is_named(setting, message):
+    assert message in faults(CONTROL, setting)[0]
+
+
+@pytest.mark.parametrize("device", ["gpu", "cpu0", "cuda:x"])
+def test_a_device_is_one_of_the_known(device):
+    assert faults(CONTROL, f"device={device}") == [
+        f"--set device={device}: found '{device}'; must be auto (a GPU if there is one), cpu, cuda, cuda:N or mps"
+    ]
+
+
+def test_half_precision_on_a_cpu_is_refused():
+    (line,) = faults(CONTROL, "device=cpu", "precision=fp16")
+    assert "precision: fp16 needs a CUDA device, and device is cpu; use fp32 or bf16" in line
+
+
+def test_files_that_are_not_there_are_named_with_what_is_near():
+    values = {**CONTROL, "data": {"train": "trein.conll", "dev": "no/*.conll"}, "student": {"tokenizer": "./nowhere"}}
+    lines = faults(values)
+    assert lines[0].startswith("c.yaml: data.train: no file matches 'trein.conll'")
+    assert lines[0].endswith("did you mean 'train.conll'?")
+    assert lines[1].startswith("c.yaml: data.dev: no file matches 'no/*.conll'")
+    assert lines[2].startswith("c.yaml: student.tokenizer: there is no folder './nowhere'")
+
+
+def test_each_command_says_what_it_cannot_do_without():
+    nothing = {"output_dir": "runs/x", "data": {"train": "train.conll"}}
+    assert "model: missing" in faults(nothing, command="transformer_token")[0]
+    assert "student: missing" in faults(nothing)[0]
+    assert "teacher: missing" in faults(nothing, command="tagger_kd")[0]
+    taught = {**nothing, "teacher": "org/teacher"}
+    assert "data.unlabeled: missing" in faults(taught, command="pseudo_label")[0]
+    assert "data.train: missing" in faults({**CONTROL, "data": {}})[0]
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_a_resolved_configuration_reads_back_as_itself(command):
+    values = {
+        "data": {"train": "train.conll", "unlabeled": "train.conll"},
+        "output_dir": "runs/a $ b: c",
+        **({"model": "org/m"} if command == "transformer_token" else {"student": {"tokenizer": "org/m"}}),
+        **({"teacher": "org/t"} if command in ("tagger_kd", "pseudo_label") else {}),
+    }
+    values["output_dir"] = "runs/a $$ b: c"
+    config = load(values, command=command).config
+    assert config.output_dir == "runs/a $ b: c"
+    again = load_config(COMMANDS[command], write("again.yaml", to_yaml(config))).config
+    assert again == config
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_every_key_says_what_it_means(command):
+    def keys(model, prefix=""):
+        for name, field in model.model_fields.items():
+            yield f"{prefix}{name}", field.description
+            if hasattr(field.annotation, "model_fields"):
+                yield from keys(field.annotation, f"{prefix}{name}.")
+
+    described = dict(keys(COMMANDS[command]))
+    assert len(described) > 35
+    assert not [key for key, text in described.items() if not text or not text.endswith(".")]
+
+
+def test_a_bad_file_is_refused_without_torch():
+    write("bad.yaml", {"teecher": "x"})
+    script = (
+        "import sys\nfrom nlptrain.cli.main import main\n"
+        "sys.argv = ['nlptrain', 'tagger_kd', 'bad.yaml']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    print(end.code, 'torch' in sys.modules)"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env={"PYTHONPATH": str(root)}
+    )
+    assert done.stdout == "2 False\n"
+    assert "error: bad.yaml: teecher: unknown key; did you mean 'teacher'?" in done.stderr
+    assert "Traceback" not in done.stderr
