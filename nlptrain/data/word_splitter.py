@@ -74,7 +74,7 @@ class WordSplitter:
     def save(self, folder: Path) -> None:
         """Write the splitter into a model's folder."""
         described = {"version": self.version, "rule": self.rule, "pattern": self.pattern}
-        (folder / FILE_NAME).write_text(json.dumps(described, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        (folder / FILE_NAME).write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
 
     @cached_property
     def compiled(self) -> regex.Pattern[str]:

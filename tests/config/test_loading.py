@@ -113,7 +113,8 @@ def test_a_base_that_is_not_there_is_named():
 def test_variables(monkeypatch):
     monkeypatch.setenv("WHERE", "train.conll")
     monkeypatch.setenv("STEPS", "12")
-    text = "student: {tokenizer: org/model}\ndata: {train: '${WHERE}'}\noutput_dir: ${OUT:-runs}/$$5\ntrain: {steps: '${STEPS}'}\n"
+    text = "student: {tokenizer: org/model}\ndata: {train: '${WHERE}'}\n"
+    text += "output_dir: ${OUT:-runs}/$$5\ntrain: {steps: '${STEPS}'}\n"
     config = load(text).config
     assert (config.data.train, config.output_dir, config.train.steps) == ("train.conll", "runs/$5", 12)
     monkeypatch.delenv("WHERE")

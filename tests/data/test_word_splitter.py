@@ -1,0 +1,155 @@
+"""The table of cases is the splitter's contract: every engine that reads the pattern has to cut them alike."""
+
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Regex, pre_tokenizers
+
+from nlptrain.data.word_splitter import Word, WordSplitter
+from nlptrain.errors import InputError
+
+CASES = [
+    json.loads(line)
+    for line in Path(__file__).with_name("word_splitter_cases.jsonl").read_text(encoding="utf-8").split("\n")
+    if line
+]
+SPLITTER = WordSplitter.default()
+# Pieces that meet where one rule ends and another begins; random characters seldom do.
+FRAGMENTS = [
+    "a",
+    "Ab",
+    "n't",
+    "'s",
+    "’",
+    ".",
+    "...",
+    "http://",
+    "x.com",
+    "@",
+    "#",
+    "3",
+    "3.5",
+    ",",
+    "-",
+    " ",
+    "\t",
+    "\n",
+]
+FRAGMENTS += ["🙂", "👩‍💻", "️", "‍", "한국", "北京", "ひら", "カタ", "ไทย", "é", "́", "&amp;", "\u2028", "\u00ad", "Mr."]
+TEXTS = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(FRAGMENTS), max_size=20).map("".join))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: ascii(case["text"])[1:40])
+def test_every_case_is_cut_as_the_table_says(case):
+    assert list(SPLITTER.words(case["text"])) == case["words"]
+
+
+def test_the_table_is_long_enough_to_be_a_contract():
+    assert len(CASES) >= 100
+
+
+def by_tokenizers(text: str) -> list[str]:
+    cut = pre_tokenizers.Split(Regex(SPLITTER.pattern), behavior="removed", invert=True)
+    return [word for word, _ in cut.pre_tokenize_str(text)]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: ascii(case["text"])[1:40])
+def test_oniguruma_cuts_them_alike(case):
+    assert by_tokenizers(case["text"]) == case["words"]
+
+
+@given(TEXTS)
+def test_oniguruma_cuts_anything_alike(text):
+    assert by_tokenizers(text) == list(SPLITTER.words(text))
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+def test_javascript_cuts_them_alike():
+    script = (
+        "const [pattern, texts] = JSON.parse(require('fs').readFileSync(0, 'utf8'));"
+        "console.log(JSON.stringify(texts.map(t => t.match(new RegExp(pattern, 'gu')) || [])));"
+    )
+    given_texts = json.dumps([SPLITTER.pattern, [case["text"] for case in CASES]])
+    done = subprocess.run(["node", "-e", script], input=given_texts, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [case["words"] for case in CASES]
+
+
+@given(TEXTS)
+def test_words_stand_where_they_say_and_nothing_visible_is_lost(text):
+    words = SPLITTER.split(text)
+    assert all(text[word.start : word.end] == word.text for word in words)
+    assert all(one.end <= other.start for one, other in zip(words, words[1:], strict=False))
+    assert tuple(word.text for word in words) == SPLITTER.words(text)
+    covered = {place for word in words for place in range(word.start, word.end)}
+    left = {text[place] for place in range(len(text)) if place not in covered}
+    visible = WordSplitter(0, r"[^\p{Z}\p{Cc}\p{Cf}]", "").compiled
+    assert not [character for character in left if visible.match(character)]
+
+
+def test_offsets_count_code_points():
+    assert SPLITTER.split("🙂 Ada") == [Word("🙂", 0, 1), Word("Ada", 2, 5)]
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a",
+        "a.",
+        "a-",
+        "a'",
+        "1.",
+        "1,",
+        "@",
+        "#a",
+        "http://",
+        "a@",
+        "a@a.",
+        "(",
+        "x.co/",
+        ".",
+        " ",
+        "é",
+        "👍‍",
+        "A.",
+        "&",
+        "n't",
+    ],
+)
+def test_time_grows_with_the_text_and_no_faster(piece):
+    def seconds(length: int) -> float:
+        text = (piece * length)[:length]
+        best = []
+        for _ in range(3):
+            started = time.perf_counter()
+            SPLITTER.words(text)
+            best.append(time.perf_counter() - started)
+        return min(best)
+
+    # Sixteen times the text: 16 where the time is linear, 256 where it is quadratic.
+    assert seconds(32_000) < 80 * max(seconds(2_000), 1e-4)
+
+
+def test_pretokenized_text_is_cut_at_white_space_alone():
+    words = WordSplitter.pretokenized().words("x-ray  don't\t@ada!\u3000b")
+    assert words == ("x-ray", "don't", "@ada!", "b")
+
+
+def test_a_folder_carries_its_splitter(tmp_path):
+    SPLITTER.save(tmp_path)
+    assert WordSplitter.load(tmp_path) == SPLITTER
+    assert (tmp_path / "word_splitter.json").read_text(encoding="utf-8").isascii()  # no editor can normalise it
+    WordSplitter.pretokenized().save(tmp_path)
+    assert WordSplitter.load(tmp_path) == WordSplitter.pretokenized()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 1, "rule": "", "pattern": "("}'])
+def test_a_broken_splitter_is_named(tmp_path, text):
+    (tmp_path / "word_splitter.json").write_text(text)
+    with pytest.raises(InputError, match=r"word_splitter\.json: not a word splitter"):
+        WordSplitter.load(tmp_path)
