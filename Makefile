@@ -54,10 +54,10 @@ fix: install  ## Mend what ruff can mend.
 	$(BIN)/ruff format .
 
 bench: install  ## Measure how fast the parts run on this machine.
-	$(BIN)/python scripts/bench.py
+	$(BIN)/python -m scripts.bench
 
 check-data: install  ## Read the public corpora in NLPTRAIN_DATA and compare what is counted with what is known.
-	$(BIN)/python scripts/check_data.py "$(NLPTRAIN_DATA)"
+	$(BIN)/python -m scripts.check_data "$(NLPTRAIN_DATA)"
 
 clean:  ## Remove .venv and the caches; runs/ stays.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

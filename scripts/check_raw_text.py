@@ -1,4 +1,4 @@
-"""Score students on text as users have it: python scripts/check_raw_text.py DATA_DIR [RUNS_DIR].
+"""Score students on text as users have it: python -m scripts.check_raw_text DATA_DIR [RUNS_DIR].
 
 Three figures of finished runs (see configs/wnut17 and configs/ud_ewt): what raw text costs against text that is already
 split into the gold words, for entities and for parts of speech, and how often the pipeline of transformers, which cuts

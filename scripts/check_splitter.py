@@ -1,4 +1,4 @@
-"""Measure the word splitter against gold words: python scripts/check_splitter.py DATA_DIR [train|dev]."""
+"""Measure the word splitter against gold words: python -m scripts.check_splitter DATA_DIR [train|dev]."""
 
 import sys
 from collections import Counter

