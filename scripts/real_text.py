@@ -148,7 +148,7 @@ def results(checks: Iterable[tuple[str, str]]) -> str:
         *claims(),
         "",
         "Every student is the same net with as many steps. The control (`tagger`) starts its table from the same",
-        "pretrained model; it lacks only the teacher and the raw text. In brackets: the smallest and the largest of the",
+        "pretrained model; it lacks only the teacher and the raw text. In brackets: the lowest and the highest of the",
         "three seeds.",
         "",
         "## WNUT17: entity F1 in points",
