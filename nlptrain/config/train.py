@@ -43,8 +43,8 @@ class TrainConfig(Section):
     )
     unknown_rate: Rate = Field(0.03, description="Share of pieces shown as the unknown piece in training.")
     word_parts: bool = Field(
-        True,
-        description="Teach the parts of a word that transformers' pipeline takes for words (`@` and `ada` of `@ada`) the inside of the word's entity.",
+        False,
+        description="Teach the parts of a word that transformers' pipeline takes for words of their own (`@` and `ada` of `@ada`) the inside of the word's entity: the pipeline then answers as `predict` does, but names behind an `@` that stands apart are lost.",
     )
     eval_every: int | None = Field(
         300, ge=1, description="Steps between two scorings of dev, each with a checkpoint. null: once an epoch."
@@ -84,10 +84,6 @@ class TransformerTrainConfig(TrainConfig):
         0.0, description="Decay of the moving average of the weights that is scored and saved; 0 turns it off."
     )
     unknown_rate: Rate = Field(0.0, description="Share of pieces shown as the unknown piece in training.")
-    word_parts: bool = Field(
-        False,
-        description="Teach the parts of a word that transformers' pipeline takes for words (`@` and `ada` of `@ada`) the inside of the word's entity.",
-    )
     eval_every: int | None = Field(
         None, ge=1, description="Steps between two scorings of dev, each with a checkpoint. null: once an epoch."
     )

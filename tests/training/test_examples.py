@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nlptrain.config.student import StudentConfig
+from nlptrain.data.corpus import Sentence
+from nlptrain.labels import Labels
+from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
+from nlptrain.training.examples import NO_LABEL, Examples
+
+LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
+
+
+@pytest.fixture
+def model(tiny_bert: Path) -> TokenModel:
+    teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
+    return build_tagger(StudentConfig.model_validate({"embedder": {"dim": 8}}), LABELS, seed=0, teacher=teacher)
+
+
+class Stored:
+    """A teacher that gives each word of each sentence logits of its own."""
+
+    def rows(self, sentence: int) -> np.ndarray:
+        return (np.arange(3 * 5).reshape(3, 5) + 100 * sentence).astype(np.float16)
+
+
+SENTENCES = [
+    Sentence(("in", "oslo-paris", "."), ("O", "B-place", "O")),
+    Sentence(("@ada", "lives", "-"), ("B-person", "O", "O")),
+]
+
+
+def test_the_parts_of_words_get_the_inside_of_their_words_entity(model: TokenModel) -> None:
+    examples = Examples(model, SENTENCES, word_parts=True)
+    ids, _, places = examples.inputs([1, 0])
+    targets = examples.targets([1, 0])
+    pieces = model.tokenizer.convert_ids_to_tokens(ids.flatten()[places].tolist())
+    tags = [LABELS.names[index] for index in targets.gold]
+    assert list(zip(pieces, tags, strict=True)) == [
+        ("@", "B-person"),
+        ("lives", "O"),
+        ("-", "O"),
+        ("in", "O"),
+        ("oslo", "B-place"),
+        (".", "O") if "." in pieces else ("[UNK]", "O"),
+        ("ada", "I-person"),
+        ("-", "I-place"),
+        ("paris", "I-place"),
+    ]
+
+
+def test_a_parts_logits_have_begin_and_inside_in_order(model: TokenModel) -> None:
+    targets = Examples(model, SENTENCES, logits=Stored(), word_parts=True).targets([1])
+    assert targets.teacher is not None
+    assert targets.teacher[0].tolist() == [100, 101, 102, 103, 104]
+    assert targets.teacher[3].tolist() == [100, 101, 102, 103, 104]  # the inside was the larger one already
+
+    class Opening(Stored):
+        def rows(self, sentence: int) -> np.ndarray:
+            return super().rows(sentence)[:, ::-1]
+
+    targets = Examples(model, SENTENCES, logits=Opening(), word_parts=True).targets([1])
+    assert targets.teacher is not None
+    assert targets.teacher[0].tolist() == [104, 103, 102, 101, 100]
+    assert targets.teacher[3].tolist() == [104, 102, 103, 100, 101]
+
+
+def test_without_parts_there_is_one_target_a_word(model: TokenModel) -> None:
+    examples = Examples(model, [*SENTENCES, Sentence(("a", "b", "c"))], logits=Stored())
+    ids, mask, places = examples.inputs([0, 1, 2])
+    targets = examples.targets([0, 1, 2])
+    assert len(places) == len(targets.gold) == 9
+    assert targets.gold[-3:].tolist() == [NO_LABEL] * 3
+    assert torch.equal(mask, (ids != model.tokenizer.pad_token_id).long())
+    assert bool(targets.taught.all())
