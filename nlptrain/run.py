@@ -248,9 +248,9 @@ def run_identity(command: str, config: CommandConfig, inputs: Mapping[str, str])
 def _clear(folder: Path) -> None:
     ours = (
         "model",
-        "checkpoint",
-        "checkpoint.part",
         "model.part",
+        "checkpoint.safetensors",
+        "checkpoint.safetensors.part",
         "config.yaml",
         "run.json",
         "metrics.jsonl",

@@ -132,8 +132,12 @@ def _pinned(config: CommandConfig) -> CommandConfig:
     """``config`` with Hub names that carry the commit they stand for today."""
     pinned = {key: resolve(getattr(config, key)).pinned for key in ("model", "teacher") if hasattr(config, key)}
     student = getattr(config, "student", None)
-    if student is not None and student.tokenizer is not None:
-        pinned["student"] = student.model_copy(update={"tokenizer": resolve(student.tokenizer).pinned})
+    if student is not None:
+        embedder = student.embedder
+        if embedder.init not in (None, "random"):
+            embedder = embedder.model_copy(update={"init": resolve(embedder.init).pinned})
+        tokenizer = None if student.tokenizer is None else resolve(student.tokenizer).pinned
+        pinned["student"] = student.model_copy(update={"tokenizer": tokenizer, "embedder": embedder})
     return config.model_copy(update=pinned)
 
 

@@ -72,7 +72,7 @@ def _from_hub(reference: str) -> Source:
 def _with_weights(folder: Path, reference: str) -> Path:
     """``folder`` if it holds a model in safetensors: a pickle runs code as it is read."""
     if not (folder / "config.json").is_file():
-        if (folder / "checkpoint").is_dir() or (folder / "config.yaml").is_file():
+        if (folder / "config.yaml").is_file():
             raise InputError(f"{reference}: this run has not finished; give its command again to go on")
         raise InputError(f"{reference}: no config.json in {folder}; name a folder in Hugging Face's layout")
     if any(folder.glob("*.safetensors")):

@@ -1,0 +1,90 @@
+"""What a crash leaves behind, seen from outside: processes that are killed, and the command that is given again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_commands import call, configs
+from tests.conftest import make_sentences
+
+Checked = Callable[[], bool]
+
+
+def start(path: Path, *more: str) -> subprocess.Popen[str]:
+    arguments = [sys.executable, "-m", "nlptrain", path.stem, str(path), *more]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env=environment
+    )
+
+
+def kill_when(there: Checked, process: subprocess.Popen[str], number: int) -> str:
+    for _ in range(1200):
+        if there() or process.poll() is not None:
+            break
+        time.sleep(0.05)
+    assert process.poll() is None, process.communicate()
+    process.send_signal(number)
+    return process.communicate(timeout=60)[1]
+
+
+def slow(corpus: Path) -> None:
+    """Raw text that takes the teacher seconds."""
+    lines = sorted({" ".join((*words, f"n{n}")) for n, (words, _) in enumerate(make_sentences(9_000, 5))})
+    (corpus / "raw.txt").write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_run_killed_while_labelling_keeps_whole_shards_and_ends_as_the_straight_one(
+    corpus: Path, tiny_bert: Path, number: int, code: int
+) -> None:
+    paths = configs(corpus, tiny_bert)
+    assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
+    slow(corpus)
+    transfer = corpus / "runs/transfer"
+    process = start(paths["tagger_kd"])
+    stderr = kill_when(lambda: any(transfer.glob("*/000000.arrow")), process, number)
+    assert process.returncode == code, stderr
+    assert not (corpus / "runs/tagger_kd/scores.json").exists()
+    again = call("tagger_kd", paths["tagger_kd"])
+    assert again.exit_code == 0, again.output
+    assert "found 0" not in again.stderr
+    other = ["--output-dir", str(corpus / "straight/tagger_kd"), "--set", f"transfer_dir={corpus}/straight/transfer"]
+    assert call("tagger_kd", paths["tagger_kd"], *other).exit_code == 0
+    (one,), (two,) = (list(folder.glob("*-torch-fp32")) for folder in (transfer, corpus / "straight/transfer"))
+    assert [p.name for p in sorted(one.glob("*.arrow"))] == [p.name for p in sorted(two.glob("*.arrow"))]
+    assert all((two / path.name).read_bytes() == path.read_bytes() for path in one.glob("*.arrow"))
+    weights = "tagger_kd/model/model.safetensors"
+    assert (corpus / "runs" / weights).read_bytes() == (corpus / "straight" / weights).read_bytes()
+
+
+def test_overwrite_forgets_the_run_that_was_stopped(corpus: Path, tiny_bert: Path) -> None:
+    path = configs(corpus, tiny_bert)["tagger"]
+    run = corpus / "runs/tagger"
+    process = start(path, "--set", "train.steps=2000")
+    kill_when((run / "checkpoint.safetensors").exists, process, signal.SIGTERM)
+    assert process.returncode == 143
+    anew = call("tagger", path, "--overwrite")
+    assert anew.exit_code == 0
+    assert "resuming" not in anew.stderr
+    assert not (run / "checkpoint.safetensors").exists()
+    assert json.loads((run / "scores.json").read_text())["steps"] == 40
+
+
+def test_an_unfinished_run_is_no_model(corpus: Path, tiny_bert: Path) -> None:
+    path = configs(corpus, tiny_bert)["tagger"]
+    run = corpus / "runs/tagger"
+    process = start(path, "--set", "train.steps=2000")
+    kill_when((run / "checkpoint.safetensors").exists, process, signal.SIGKILL)
+    for arguments in (["predict", run], ["evaluate", run, corpus / "test.conll"], ["compare", run]):
+        result = call(*arguments, text="Ada\n")
+        assert result.exit_code == 2, arguments
+        assert "finished" in result.stderr
+        assert "Traceback" not in result.output

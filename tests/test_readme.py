@@ -1,0 +1,87 @@
+"""What the README shows is what happens: its programs run, its commands too (the long ones are parsed only)."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from nlptrain.cli.main import main
+from nlptrain.config import COMMANDS, load_config
+from tests.cli.test_commands import configs
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+PROGRAMS = blocks("python")
+LINES = [line for block in blocks("sh") for line in block.split("\n") if "nlptrain " in line]
+
+
+@pytest.fixture
+def demo(corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder as `make demo` leaves it, with tiny models, and with the README's own runs."""
+    monkeypatch.chdir(corpus)
+    for name, path in configs(corpus, tiny_bert).items():
+        values = yaml.safe_load(path.read_text())
+        values["output_dir"] = f"runs/demo/{name}"
+        if "teacher" in values:
+            values["teacher"] = "runs/demo/transformer_token"
+        target = Path("configs/demo", f"{name}.yaml")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(yaml.safe_dump(values))
+        if name in ("transformer_token", "tagger_kd"):
+            assert CliRunner().invoke(main, [name, str(target)]).exit_code == 0
+    Path("runs/teacher").symlink_to("demo/transformer_token")
+    Path("runs/student").symlink_to("demo/tagger_kd")
+    return corpus
+
+
+def test_there_is_something_to_test():
+    assert len(PROGRAMS) == 3
+    assert len(LINES) >= 6
+    assert len(blocks("yaml")) == 2
+
+
+def test_its_programs_run(demo, capsys):
+    for program in PROGRAMS:
+        exec(compile(program, "README.md", "exec"), {})  # noqa: S102
+    assert "'entities'" in capsys.readouterr().out
+    assert Path("my_student/config.json").is_file()
+
+
+def test_the_program_of_ten_lines_has_ten():
+    program = PROGRAMS[1].strip().split("\n")
+    assert len([line for line in program if line and not line.startswith(("from", "import"))]) <= 10
+
+
+def test_its_commands_run(demo):
+    for number, name in enumerate(("teacher.yaml", "student.yaml")):
+        Path(name).write_text(blocks("yaml")[number])
+    for line in LINES:
+        command = line.split("|")[-1].strip()
+        name, *arguments = shlex.split(command.removeprefix("nlptrain "))
+        if name in COMMANDS:
+            settings = [arguments[at + 1] for at, word in enumerate(arguments) if word == "--set"]
+            load_config(COMMANDS[name], arguments[0], settings, check_files=False)
+            with main.commands[name].make_context(name, arguments):
+                continue
+        given = re.search(r'echo "(.*)" \|', line)
+        result = CliRunner().invoke(main, [name, *arguments], input=given[1] if given else None)
+        assert result.exit_code == 0, (line, result.output)
+
+
+def test_its_table_names_every_command():
+    for name in main.commands:
+        assert f"| `nlptrain {name} " in README
+
+
+def test_what_it_links_to_is_there():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("http") or (ROOT / target).exists(), target
