@@ -15,6 +15,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from nlptrain.data.corpus import Sentence
+from nlptrain.errors import InputError
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run, write_json
 
@@ -125,8 +126,14 @@ class LogitStore:
         self._shards, self._digests = [], []
         manifest = self.folder / "manifest.json"
         if manifest.is_file():
-            for shard in json.loads(manifest.read_text(encoding="utf-8"))["shards"]:
-                self._map(self.folder / shard["file"])
+            try:
+                for shard in json.loads(manifest.read_text(encoding="utf-8"))["shards"]:
+                    self._map(self.folder / shard["file"])
+            except (OSError, ValueError, KeyError, pa.ArrowInvalid) as error:
+                raise InputError(
+                    f"{self.folder}: a stored file is missing or damaged ({error}); remove this folder, and the "
+                    "teacher's logits are computed anew"
+                ) from error
 
     def _map(self, path: Path) -> None:
         table = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)

@@ -1,0 +1,202 @@
+"""The commands that use a model, on tags of both schemes."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from rich.console import Console
+
+from nlptrain.run import Run
+from tests.cli.test_commands import call, configs
+from tests.conftest import make_sentences
+
+WORD_CLASSES = {"in": "ADP", "near": "ADP", "at": "ADP", "to": "ADP", ".": "PUNCT", ",": "PUNCT", "!": "PUNCT"}
+
+
+def plain_corpus(folder: Path) -> None:
+    """The corpus with a word class for each word, as CoNLL-U."""
+    for seed, split in enumerate(("train", "dev", "test")):
+        blocks = []
+        for words, _ in make_sentences(60, seed):
+            rows = [
+                f"{number}\t{word}\t_\t{WORD_CLASSES.get(word, 'X')}\tx\t_\t_\t_\t_\t_\n"
+                for number, word in enumerate(words, start=1)
+            ]
+            blocks.append(f"# text = {' '.join(words)}\n" + "".join(rows))
+        (folder / f"{split}.conllu").write_text("\n".join(blocks) + "\n")
+
+
+@pytest.fixture
+def tagged(corpus: Path, tiny_bert: Path) -> Path:
+    path = configs(corpus, tiny_bert)["tagger"]
+    assert call("tagger", path, "--set", "train.steps=150").exit_code == 0
+    return corpus / "runs/tagger"
+
+
+def test_word_classes_from_end_to_end(corpus: Path, tiny_bert: Path) -> None:
+    plain_corpus(corpus)
+    paths = configs(corpus, tiny_bert)
+    columns = [
+        value for split in ("train", "dev", "test") for value in ("--set", f"data.{split}={corpus / f'{split}.conllu'}")
+    ]
+    assert call("transformer_token", paths["transformer_token"], *columns).exit_code == 0
+    for name in ("tagger_kd", "pseudo_label"):
+        done = call(name, paths[name], *columns)
+        assert done.exit_code == 0, done.output
+        assert "accuracy" in done.stdout
+    run = corpus / "runs/tagger_kd"
+    evaluated = json.loads(call("evaluate", run, corpus / "test.conllu", "--json").stdout)
+    assert evaluated["metric"] == "accuracy"
+    assert evaluated["accuracy"] > 0.9
+    (answer,) = (json.loads(line) for line in call("predict", run, text="what rain near Oslo!\n").stdout.splitlines())
+    assert [(word["text"], word["tag"]) for word in answer["words"]][-3:] == [
+        ("near", "ADP"),
+        ("Oslo", "X"),
+        ("!", "PUNCT"),
+    ]
+    assert all(answer["text"][word["start"] : word["end"]] == word["text"] for word in answer["words"])
+    table = call("compare", corpus / "runs/transformer_token", run, "--no-speed").stdout
+    assert "accuracy" in table
+    assert "PUNCT" in table
+
+
+def test_a_run_without_dev_and_test(corpus: Path, tiny_bert: Path) -> None:
+    path = configs(corpus, tiny_bert)["tagger"]
+    values = yaml.safe_load(path.read_text())
+    values["data"] = {"train": str(corpus / "train.conll")}
+    path.write_text(yaml.safe_dump(values))
+    done = call("tagger", path)
+    assert done.exit_code == 0, done.output
+    assert "dev: 20 of the 60 train sentences, chosen by a hash of the sentence" in " ".join(done.stderr.split()) or (
+        "of the 60 train sentences, chosen by a hash of the sentence" in done.stderr
+    )
+    scores = json.loads((corpus / "runs/tagger/scores.json").read_text())
+    assert "test" not in scores
+    assert call("compare", corpus / "runs/tagger", "--no-speed").exit_code == 0
+
+
+def test_evaluate_reads_any_format_and_refuses_what_the_model_does_not_know(tagged: Path, corpus: Path) -> None:
+    shown = call("evaluate", tagged, corpus / "test.conll").stdout
+    assert shown.startswith("f1 ")
+    assert "person" in shown
+    rows = [json.dumps({"tokens": words, "tags": tags}) for words, tags in make_sentences(20, 3)]
+    (corpus / "test.jsonl").write_text("\n".join(rows))
+    assert call("evaluate", tagged, corpus / "test.jsonl").stdout == shown
+    (corpus / "other.conll").write_text("Ada B-persn\n")
+    other = call("evaluate", tagged, corpus / "other.conll")
+    assert other.exit_code == 2
+    assert "other.conll:1: found 'B-persn'" in other.stderr
+    assert "did you mean 'B-person'?" in other.stderr
+    (corpus / "turned.conll").write_text("O Ada\nB-place Oslo\n")
+    turned = call("evaluate", tagged, corpus / "turned.conll", "--words-column", "2", "--tags-column", "1", "--json")
+    assert json.loads(turned.stdout)["words"] == 2
+    assert call("evaluate", tagged, corpus / "none.conll").exit_code == 2
+    assert call("evaluate", corpus / "nowhere", corpus / "test.conll").exit_code == 2
+
+
+def test_predict_streams(tagged: Path) -> None:
+    """A line that has been given is answered before the next block is asked for, and memory does not grow."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nlptrain", "predict", str(tagged)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for _ in range(512):
+        process.stdin.write("Ada lives in Oslo .\n")
+    process.stdin.flush()
+    assert json.loads(process.stdout.readline())["text"] == "Ada lives in Oslo ."  # with the input still open
+    process.stdin.close()
+    assert len(process.stdout.readlines()) == 511
+    assert process.wait(timeout=60) == 0
+    process.stdout.close()
+
+
+def test_compare_refuses_what_cannot_be_compared(tagged: Path, corpus: Path, tiny_bert: Path) -> None:
+    none = call("compare", corpus / "nothing")
+    assert none.exit_code == 2
+    assert "no scores.json; name the folder of a finished run" in none.stderr
+    with (corpus / "test.conll").open("a") as file:
+        file.write("\nAda\tB-person\n")
+    other = corpus / "runs/other"
+    assert call("tagger", configs(corpus, tiny_bert)["tagger"], "--output-dir", other).exit_code == 0
+    mixed = call("compare", tagged, other)
+    assert mixed.exit_code == 2
+    assert "scored on different test files" in mixed.stderr
+
+
+def test_config_show_names_origins(corpus: Path, tiny_bert: Path) -> None:
+    path = configs(corpus, tiny_bert)["tagger_kd"]
+    shown = call("config", "show", path, "--set", "train.steps=7")
+    assert shown.exit_code == 0
+    rows = {line.split()[0]: line.split() for line in shown.stdout.split("\n") if line}
+    assert rows["train.steps"] == ["train.steps", "7", "--set"]
+    assert rows["train.clip_norm"] == ["train.clip_norm", "5.0", "default"]
+    assert rows["teacher"][-1] == str(path)
+    assert shown.stdout.startswith(f"# nlptrain tagger_kd {path}")
+    assert call("config", "show", path, "--command", "nonsense").exit_code == 2
+
+
+def test_a_launcher_is_refused(corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    result = call("tagger", configs(corpus, tiny_bert)["tagger"])
+    assert result.exit_code == 2
+    assert "trains in one process" in result.stderr
+    assert not (corpus / "runs/tagger").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--device", "mps"], "torch finds no Apple GPU"),
+        (["--device", "cuda"], "finds no CUDA device"),
+        (["--set", "precision=fp16"], "fp16 needs a CUDA device"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused(
+    corpus: Path, tiny_bert: Path, arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    path = configs(corpus, tiny_bert)["tagger"]
+    values = yaml.safe_load(path.read_text())
+    del values["device"]
+    path.write_text(yaml.safe_dump(values))
+    result = call("tagger", path, *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not (corpus / "runs/tagger").exists()
+
+
+def test_a_folder_of_other_things_is_left_alone(corpus: Path, tiny_bert: Path) -> None:
+    (corpus / "mine").mkdir()
+    (corpus / "mine/thesis.txt").write_text("years of work")
+    path = configs(corpus, tiny_bert)["tagger"]
+    result = call("tagger", path, "--output-dir", corpus / "mine")
+    assert result.exit_code == 2
+    assert "holds thesis.txt, and no run of ours" in result.stderr
+    assert call("tagger", path, "--output-dir", corpus / "mine", "--overwrite").exit_code == 0
+    assert (corpus / "mine/thesis.txt").read_text() == "years of work"
+
+
+def test_a_terminal_gets_a_bar_and_a_pipe_plain_lines(corpus: Path, tiny_bert: Path) -> None:
+    from nlptrain.training.reporter import Reporter
+    from nlptrain.training.state import Progress
+
+    shown = {}
+    for terminal in (True, False):
+        stream = io.StringIO()
+        console = Console(file=stream, force_terminal=terminal, width=100, highlight=False, markup=False)
+        with Reporter(Run(None, device="cpu", console=console), 10, Progress()) as reporter:
+            reporter.scored(5, "f1", 0.5, best=True)
+        shown[terminal] = stream.getvalue()
+    assert "\x1b" in shown[True]
+    assert "training" in shown[True]
+    assert "\x1b" not in shown[False]
+    assert "dev f1 0.5000" in shown[False]
