@@ -36,6 +36,9 @@ def seeded(corpus: str, name: str, seed: int) -> list[str]:
 RANDOM = command(
     "wnut17", "tagger", "--set", "student.embedder.init=random", "--output-dir", "runs/wnut17/tagger-random"
 )
+WORD_PARTS = command(
+    "wnut17", "tagger_kd", "--set", "train.word_parts=true", "--output-dir", "runs/wnut17/tagger_kd-word_parts"
+)
 TEACHERS = [command(corpus, "transformer_token") for corpus in ("wnut17", "ud_ewt")]
 STUDENTS = [
     *(seeded("wnut17", "tagger_kd", seed) for seed in SEEDS),
@@ -44,6 +47,7 @@ STUDENTS = [
     command("wnut17", "pseudo_label"),
     *(seeded("wnut17", "tagger", seed) for seed in SEEDS),
     RANDOM,
+    WORD_PARTS,
 ]
 WNUT17 = ("transformer_token", "tagger_kd", "pseudo_label", "tagger", "tagger-random")
 UD_EWT = ("transformer_token", "tagger_kd", "tagger")

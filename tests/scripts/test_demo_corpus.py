@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.labels import first_break, spans
 from scripts.demo_corpus import COMMON, LABELLED, RAW_LINES, TYPES, conll, invent, read_templates, written
 
@@ -116,6 +117,12 @@ def test_there_are_many_templates():
 )
 def test_raw_text_is_written_as_people_write(words, text):
     assert written([(word, "O") for word in words.split()]) == text
+
+
+def test_the_word_splitter_finds_the_words_of_the_column_files_in_raw_text(corpus):
+    for name in ("train.conll", "dev.conll", "test.conll"):
+        for sentence in sentences(corpus[name]):
+            assert WordSplitter.default().words(written(sentence)) == tuple(word for word, _ in sentence)
 
 
 def test_a_sentence_is_a_block_of_a_column_file():
