@@ -101,8 +101,12 @@ def predict(run: str, files: tuple[str, ...], pretokenized: bool, device: str) -
     model = load_token_model(run)
     model.to(context.device)
     splitter = WordSplitter.pretokenized() if pretokenized else None
-    for answer in predict_texts(model, _texts(files), splitter=splitter):
-        click.echo(json.dumps(answer, ensure_ascii=False))
+    texts = _texts(files)
+    # Who types waits for an answer to each line; blocks of lines, which are faster, are for files and pipes.
+    parts = ([text] for text in texts) if not files and sys.stdin.isatty() else [texts]
+    for part in parts:
+        for answer in predict_texts(model, part, splitter=splitter):
+            click.echo(json.dumps(answer, ensure_ascii=False))
 
 
 def _texts(files: tuple[str, ...]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from torch import Tensor
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.batches import BatchPlan
 from nlptrain.data.corpus import Sentence
-from nlptrain.errors import Interrupted
+from nlptrain.errors import InputError, Interrupted
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
 from nlptrain.training.evaluation import evaluate
@@ -169,6 +170,7 @@ def fit(
 
     Raises:
         Interrupted: a signal came; the state is saved.
+        InputError: the loss is infinite or no number.
     """
     model.to(run.device)
     plan, steps = build_plan(examples, config, run.seed)
@@ -187,7 +189,7 @@ def fit(
                 metrics.add(step)
                 reporter.step(step.number, step.words, step.losses)
                 if step.number % config.log_every == 0 or step.number == steps:
-                    metrics.write(step, reporter.words_per_second)
+                    _refuse_divergence(metrics.write(step, reporter.words_per_second), step.number)
                 if step.number % every == 0 or step.number == steps:
                     _score(model, dev, state, metrics, reporter)
                     if checkpoint is not None and step.number < steps:
@@ -202,6 +204,14 @@ def fit(
     model.model.eval()
     progress = state.progress
     return Fit(progress.step, progress.best_step, progress.best_score, time.perf_counter() - started)
+
+
+def _refuse_divergence(loss: float, step: int) -> None:
+    if not math.isfinite(loss):
+        raise InputError(
+            f"train: the loss is {loss} behind step {step:,}; what comes of it is no model. Lower train.learning_rate "
+            "or train.clip_norm, or give train.warmup_steps more steps, and train anew with --overwrite"
+        )
 
 
 def _score(model: TokenModel, dev: Sequence[Sentence], state: TrainState, metrics: Metrics, reporter: Reporter) -> None:
@@ -239,8 +249,8 @@ class Metrics:
                 self.progress.pending.setdefault(name, []).append(float(value))
         self._new = []
 
-    def write(self, step: Step, words_per_second: float) -> None:
-        """A line with the mean losses since the last one."""
+    def write(self, step: Step, words_per_second: float) -> float:
+        """Write a line with the mean losses since the last one; the answer is the mean of the whole loss."""
         self.settle()
         means = {name: sum(values) / len(values) for name, values in self.progress.pending.items()}
         self._line(
@@ -254,6 +264,7 @@ class Metrics:
             }
         )
         self.progress.pending, self.progress.words = {}, 0
+        return means["loss"]
 
     def write_dev(self, step: int, metric: str, value: float) -> None:
         """A line with a dev score."""

@@ -11,11 +11,11 @@ from nlptrain.config.train import TrainConfig
 from nlptrain.data.batches import BatchPlan
 from nlptrain.data.corpus import Sentence
 from nlptrain.distillation import DistillObjective
-from nlptrain.errors import Interrupted
+from nlptrain.errors import InputError, Interrupted
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
 from nlptrain.run import Run
-from nlptrain.training import Examples, GoldObjective, evaluate, fit, train_steps
+from nlptrain.training import Examples, GoldObjective, Targets, evaluate, fit, train_steps
 from nlptrain.training.loop import build_plan
 from nlptrain.training.optimizer import MovingAverage, learning_rate
 from nlptrain.training.state import Progress, TrainState
@@ -255,3 +255,15 @@ def test_long_sentences_are_trained_on_to_their_last_word(tiny_bert: Path) -> No
     targets = examples.targets(list(range(len(examples))))
     assert [LABELS.names[i] for i in targets.gold] == list(tags)
     assert evaluate(model, [Sentence(words, tags)]).words == 300
+
+
+def test_a_loss_that_is_no_number_ends_the_run(tiny_bert: Path) -> None:
+    class Broken:
+        def parts(self, logits: torch.Tensor, targets: Targets) -> dict[str, torch.Tensor]:
+            return {"gold": logits.sum() * float("nan")}
+
+    model = student(tiny_bert)
+    settings = TrainConfig.model_validate({"steps": 20, "warmup_steps": 1, "log_every": 5})
+    examples = Examples(model, [Sentence(words, tags) for words, tags in make_sentences(10, 1)])
+    with pytest.raises(InputError, match="train: the loss is nan behind step 5"):
+        fit(model, examples, [], Broken(), settings, Run(None, device="cpu"))
