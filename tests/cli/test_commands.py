@@ -1,9 +1,4 @@
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -154,67 +149,6 @@ def test_a_bad_configuration_names_all_its_faults(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert f"error: {path}: student.encoder.hiden: unknown key; did you mean 'hidden'?\n" in result.stderr
     assert f"error: {path}: train.steps: found 'many'; must be a whole number\n" in result.stderr
-
-
-def start(corpus: Path, path: Path, *, steps: int) -> subprocess.Popen[str]:
-    arguments = [
-        sys.executable,
-        "-m",
-        "nlptrain",
-        path.stem,
-        str(path),
-        "--set",
-        f"train.steps={steps}",
-        "--set",
-        "train.eval_every=25",
-    ]
-    return subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
-
-
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    for _ in range(600):
-        if path.exists() or process.poll() is not None:
-            break
-        time.sleep(0.1)
-    assert path.exists(), process.communicate()
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
-def test_a_killed_run_goes_on_to_the_same_bytes(corpus: Path, tiny_bert: Path, number: int, code: int) -> None:
-    path = configs(corpus, tiny_bert)["tagger"]
-    run = corpus / "runs/tagger"
-    process = start(corpus, path, steps=1000)
-    wait_for(run / "checkpoint.safetensors", process)
-    process.send_signal(number)
-    _, stderr = process.communicate(timeout=60)
-    assert process.returncode == code, stderr
-    if code > 0:
-        assert "give the same command again to go on" in stderr
-    assert not (run / "scores.json").exists()
-    process = start(corpus, path, steps=1000)
-    _, stderr = process.communicate(timeout=120)
-    assert process.returncode == 0, stderr
-    assert "resuming behind step" in stderr
-    straight = subprocess.run(
-        [*process.args, "--output-dir", str(corpus / "straight")],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )  # type: ignore[misc]
-    assert straight.returncode == 0
-    for name in ("model/model.safetensors", "model/config.json"):
-        assert (run / name).read_bytes() == (corpus / "straight" / name).read_bytes()
-    lines = [
-        [
-            {k: v for k, v in json.loads(line).items() if k != "words_per_second"}
-            for line in (folder / "metrics.jsonl").read_text().splitlines()
-        ]
-        for folder in (run, corpus / "straight")
-    ]
-    assert lines[0] == lines[1]
 
 
 def test_help_says_what_is_read_and_written() -> None:

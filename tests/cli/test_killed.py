@@ -41,6 +41,35 @@ def slow(corpus: Path) -> None:
     (corpus / "raw.txt").write_text("\n".join(lines) + "\n")
 
 
+def lines(folder: Path) -> list[dict[str, object]]:
+    """metrics.jsonl without its timings."""
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in row.items() if key != "words_per_second"} for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)]
+)
+def test_a_killed_run_goes_on_to_the_same_bytes(corpus: Path, tiny_bert: Path, number: int, code: int) -> None:
+    path = configs(corpus, tiny_bert)["tagger"]
+    settings = [word for key in ("threads=1", "train.steps=400", "train.eval_every=25") for word in ("--set", key)]
+    run = corpus / "runs/tagger"
+    process = start(path, *settings)
+    stderr = kill_when((run / "checkpoint.safetensors").exists, process, number)
+    assert process.returncode == code, stderr
+    if code > 0:
+        assert "give the same command again to go on" in stderr
+    assert not (run / "scores.json").exists()
+    resumed = call("tagger", path, *settings)
+    assert resumed.exit_code == 0, resumed.output
+    assert "resuming behind step" in resumed.stderr
+    straight = corpus / "straight"
+    assert call("tagger", path, *settings, "--output-dir", straight).exit_code == 0
+    for name in ("model/model.safetensors", "model/config.json"):
+        assert (run / name).read_bytes() == (straight / name).read_bytes()
+    assert lines(run) == lines(straight)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_a_run_killed_while_labelling_keeps_whole_shards_and_ends_as_the_straight_one(
     corpus: Path, tiny_bert: Path, number: int, code: int
