@@ -26,6 +26,8 @@ from nlptrain.config.loading import to_yaml
 from nlptrain.errors import InputError, Interrupted
 
 _SILENT_KEYS = ("output_dir",)
+# What a run has to lose: one that ended before, on bad input, say, may be given again with other keys and files.
+_WORTH = ("checkpoint.safetensors", "model", "scores.json")
 
 
 class Run:
@@ -210,21 +212,24 @@ def output_folder(
     Raises:
         InputError: another process writes there, it holds another command's or configuration's run, or other files.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
-    except Timeout as error:
+    except Timeout as error:  # an OSError, too
         raise InputError(
             f"{folder}: another nlptrain is writing there; wait for it, or give another --output-dir"
         ) from error
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written to ({error.strerror}); give another --output-dir") from error
     try:
         identity = run_identity(command, config, inputs)
         path = folder / "run.json"
         if overwrite:
             _clear(folder)
         elif path.is_file():
-            _refuse_other(folder, json.loads(path.read_text(encoding="utf-8")), identity)
+            if any((folder / name).exists() for name in _WORTH):
+                _refuse_other(folder, json.loads(path.read_text(encoding="utf-8")), identity)
         elif strangers := [
             item.name for item in folder.iterdir() if item.name not in (".lock", "log.txt", "config.yaml")
         ]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 from rich.console import Console
 
 from nlptrain.run import Run
@@ -200,3 +201,28 @@ def test_a_terminal_gets_a_bar_and_a_pipe_plain_lines(corpus: Path, tiny_bert: P
     assert "training" in shown[True]
     assert "\x1b" not in shown[False]
     assert "dev f1 0.5000" in shown[False]
+
+
+def test_who_mends_the_files_gives_the_same_command_again(corpus: Path, tiny_bert: Path) -> None:
+    path = configs(corpus, tiny_bert)["tagger"]
+    good = (corpus / "train.conll").read_text()
+    (corpus / "train.conll").write_text(good + "\nAda\tI-person\n")
+    assert call("tagger", path).exit_code == 2
+    (corpus / "train.conll").write_text(good)
+    assert call("tagger", path, "--set", "train.steps=30").exit_code == 0
+    assert call("tagger", path).exit_code == 2  # now there is something to lose
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(corpus: Path, tiny_bert: Path) -> None:
+    (corpus / "file").touch()
+    result = call("tagger", configs(corpus, tiny_bert)["tagger"], "--output-dir", corpus / "file")
+    assert result.exit_code == 2
+    assert "file: cannot be written to" in result.stderr
+
+
+def test_two_processes_do_not_share_a_folder(corpus: Path, tiny_bert: Path) -> None:
+    (corpus / "runs/tagger").mkdir(parents=True)
+    with FileLock(corpus / "runs/tagger/.lock"):
+        result = call("tagger", configs(corpus, tiny_bert)["tagger"])
+    assert result.exit_code == 2
+    assert "another nlptrain is writing there" in result.stderr
