@@ -62,6 +62,11 @@ def build_tagger(
             raise InputError(
                 f"student.embedder.init: {init} has {len(table)} rows, and the tokenizer {len(tokenizer)} pieces"
             )
+        if config.embedder.dim > table.shape[1]:
+            raise InputError(
+                f"student.embedder.dim: found {config.embedder.dim}, and the input embeddings that the table starts "
+                f"from have only {table.shape[1]} columns; give at most as many, or student.embedder.init: random"
+            )
         with torch.no_grad():
             model.embedder.table.weight.copy_(principal_components(table[: len(tokenizer)], config.embedder.dim))
     return TokenModel(model.eval(), tokenizer, labels, max_pieces=config.max_pieces, splitter=splitter, name="student")

@@ -166,3 +166,11 @@ def test_labels_without_names_need_names(tiny_bert: Path, tmp_path: Path) -> Non
     assert load_token_model(str(tmp_path), labels=LABELS).labels == LABELS
     with pytest.raises(InputError, match="found 2 names; .* has 5 logit columns"):
         load_token_model(str(tmp_path), labels=Labels.named(["O", "B-x"]))
+
+
+def test_a_table_wider_than_the_pretrained_one_is_refused(tiny_bert: Path) -> None:
+    shape = {"tokenizer": str(tiny_bert), "embedder": {"dim": 33}}
+    with pytest.raises(InputError, match=r"student\.embedder\.dim: found 33, .* only 32 columns"):
+        build_tagger(StudentConfig.model_validate(shape), LABELS, seed=0)
+    shape["embedder"] = {"dim": 33, "init": "random"}
+    build_tagger(StudentConfig.model_validate(shape), LABELS, seed=0)
