@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -147,6 +148,8 @@ def refuse_more_processes() -> None:
 
 def _accelerator(device: str, precision: str) -> Accelerator:
     AcceleratorState._reset_state(reset_partial_state=True)  # one process may hold several runs, each with its own
+    if re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", device) is None:
+        raise InputError(f"device: found {device!r}; must be auto, cpu, cuda, cuda:N or mps")
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise InputError(f"device: {device}, but torch {torch.__version__} finds no CUDA device; use cpu or auto")
     if device.startswith("cuda:"):

@@ -79,12 +79,18 @@ def load_token_model(reference: str, *, labels: Labels | None = None) -> TokenMo
             "classifier; fine-tune it first: nlptrain transformer_token"
         )
     named = [config.id2label[index] for index in sorted(config.id2label)]
+    nameless = all(name == f"LABEL_{index}" for index, name in enumerate(named))
     if labels is None:
-        if all(name == f"LABEL_{index}" for index, name in enumerate(named)):
+        if nameless:
             raise InputError(f"{reference}: its labels are LABEL_0 to LABEL_{len(named) - 1}; name them in data.labels")
         labels = Labels.named(named, getattr(config, "nlptrain_scheme", None))
     elif len(labels) != len(named):
         raise InputError(f"data.labels: found {len(labels)} names; {reference} has {len(named)} logit columns")
+    elif not nameless and list(labels.names) != named:
+        raise InputError(
+            f"data.labels: found {', '.join(labels.names)}; the columns of {reference} are {', '.join(named)}, in this "
+            "order: leave data.labels out"
+        )
     tokenizer, max_pieces = load_tokenizer(source)
     model = AutoModelForTokenClassification.from_pretrained(source.folder, use_safetensors=True, dtype=torch.float32)
     kind = TokenModel if config.model_type == "nlptrain_tagger" else TransformerTokenClassifier

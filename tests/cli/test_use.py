@@ -96,6 +96,7 @@ def test_evaluate_reads_any_format_and_refuses_what_the_model_does_not_know(tagg
     turned = call("evaluate", tagged, corpus / "turned.conll", "--words-column", "2", "--tags-column", "1", "--json")
     assert json.loads(turned.stdout)["words"] == 2
     assert call("evaluate", tagged, corpus / "none.conll").exit_code == 2
+    assert "must be auto, cpu, cuda" in call("evaluate", tagged, corpus / "test.conll", "--device", "gpu").stderr
     assert call("evaluate", corpus / "nowhere", corpus / "test.conll").exit_code == 2
 
 

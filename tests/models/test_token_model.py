@@ -15,6 +15,7 @@ from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger, load_token_model
 from nlptrain.models.embedders import principal_components
 from nlptrain.models.encoders import LSTMEncoder
+from nlptrain.models.prediction import predict
 from tests.conftest import make_sentences
 
 LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
@@ -96,7 +97,12 @@ def test_a_students_folder_serves_in_a_pipeline(tiny_bert: Path, tmp_path: Path)
     loaded = AutoModelForTokenClassification.from_pretrained(tmp_path)
     tagger = pipeline("token-classification", model=str(tmp_path), aggregation_strategy="first")
     words = [word for words, _ in make_sentences(300, 8) for word in words][:100]
-    assert tagger(" ".join(words)) is not None
+    text = " ".join(words * 8)
+    whole = tagger(text, ignore_labels=[])
+    assert whole[-1]["end"] == len(text)  # 800 words, to the last one
+    (alike,) = predict(load_token_model(str(tmp_path)), [text])
+    shown = [(group["start"], group["end"], group["entity_group"]) for group in tagger(text)]
+    assert shown == [(entity["start"], entity["end"], entity["label"]) for entity in alike["entities"]]
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
     assert len(tokenizer(" ".join(words * 8))["input_ids"]) > 800  # nothing is cut in silence
     ids = tokenizer("Ada lives in Oslo", return_tensors="pt", return_token_type_ids=True)
@@ -166,6 +172,14 @@ def test_labels_without_names_need_names(tiny_bert: Path, tmp_path: Path) -> Non
     assert load_token_model(str(tmp_path), labels=LABELS).labels == LABELS
     with pytest.raises(InputError, match="found 2 names; .* has 5 logit columns"):
         load_token_model(str(tmp_path), labels=Labels.named(["O", "B-x"]))
+
+
+def test_labels_in_another_order_than_the_teachers_are_refused(tiny_bert: Path, tmp_path: Path) -> None:
+    student(tiny_bert).save(tmp_path)
+    assert load_token_model(str(tmp_path), labels=LABELS).labels == LABELS
+    turned = Labels.named(["O", *reversed(LABELS.names[1:])])
+    with pytest.raises(InputError, match="in this order: leave data.labels out"):
+        load_token_model(str(tmp_path), labels=turned)
 
 
 def test_a_table_wider_than_the_pretrained_one_is_refused(tiny_bert: Path) -> None:
