@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -36,8 +37,9 @@ def print_comparison(rows: Sequence[Row], teacher: float | None) -> None:
     types = sorted({name for row in rows for name in row.scores[row.split]["types"]})
     detail = Table(box=SIMPLE, title="F1 per type", title_justify="left")
     detail.add_column("type")
-    for row in rows:
-        detail.add_column(row.run, justify="right", overflow="fold")
+    names = [PurePath(row.run).name for row in rows]
+    for row, name in zip(rows, names, strict=True):
+        detail.add_column(name if names.count(name) == 1 else row.run, justify="right", overflow="fold")
     for name in types:
         values = (row.scores[row.split]["types"].get(name) for row in rows)
         detail.add_row(name, *(f"{value['f1']:.4f}" if value else "" for value in values))
