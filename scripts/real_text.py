@@ -165,8 +165,8 @@ def results(checks: Iterable[tuple[str, str]]) -> str:
         "",
         *table_of_runs([TEACHERS[1], *(run for run in STUDENTS if "ud_ewt" in run[1])]),
         "",
-        "Without raw text the student has seen no more than the control, and is no better: distillation pays by the text",
-        "that nobody has tagged.",
+        "Without raw text the student has seen no more than the control, and is no better: distillation pays by the",
+        "text that nobody has tagged.",
         "",
         "## Splitter, raw text, pipeline, speed",
     ]
