@@ -17,17 +17,33 @@ if [ ! -e "$data/unlabeled.txt" ]; then # written last
   python3 scripts/demo_corpus.py "$data"
 fi
 
+# As make would: a run is done if its scores are newer than the configurations.
+is_done() {
+  [ -e "$1" ] && [ -z "$(find configs/demo scripts/demo_corpus.py -newer "$1" -print -quit)" ]
+}
+
 commands="transformer_token tagger tagger_kd pseudo_label"
+table=runs/demo/comparison.txt
 runs=""
 for command in $commands; do
   printf '\n$ nlptrain %s configs/demo/%s.yaml\n' "$command" "$command"
-  nlptrain "$command" "configs/demo/$command.yaml"
   runs="$runs runs/demo/$command"
+  if is_done "runs/demo/$command/scores.json"; then
+    echo "runs/demo/$command is finished"
+  else
+    nlptrain "$command" "configs/demo/$command.yaml"
+    touch "runs/demo/$command/scores.json" # found again by the command, if it was finished but older
+    rm -f "$table"
+  fi
 done
 
 printf '\n$ nlptrain compare%s\n' "$runs"
-# shellcheck disable=SC2086  # one argument a run
-nlptrain compare $runs
+if [ ! -e "$table" ]; then
+  # shellcheck disable=SC2086  # one argument a run
+  nlptrain compare $runs > "$table.part"
+  mv "$table.part" "$table"
+fi
+cat "$table"
 
 printf '\n$ nlptrain predict runs/demo/tagger_kd\n'
 nlptrain predict runs/demo/tagger_kd <<'END'
