@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.batches import BatchPlan
@@ -108,8 +108,7 @@ def train_steps(
             sums = _backward(model, objective, (ids, mask, places), part_targets, words, run)
             for name, value in sums.items():
                 losses[name] = losses.get(name, 0) + value
-        run.accelerator.clip_grad_norm_(model.model.parameters(), config.clip_norm)
-        _update(state, run)
+        _update(state, config.clip_norm)
         yield Step(number + 1, epoch, losses, words, pieces, rate)
 
 
@@ -130,13 +129,15 @@ def _backward(
     return {"loss": loss.detach(), **{name: value.detach() for name, value in parts.items()}}
 
 
-def _update(state: TrainState, run: Run) -> None:
-    scaler = run.accelerator.scaler
-    if scaler is None:
+def _update(state: TrainState, clip_norm: float) -> None:
+    if state.scaler is None:
+        nn.utils.clip_grad_norm_(state.model.parameters(), clip_norm)
         state.optimizer.step()
     else:
-        scaler.step(state.optimizer)
-        scaler.update()
+        state.scaler.unscale_(state.optimizer)  # the norm that is cut is the gradient's own
+        nn.utils.clip_grad_norm_(state.model.parameters(), clip_norm)
+        state.scaler.step(state.optimizer)
+        state.scaler.update()
     state.optimizer.zero_grad(set_to_none=True)
     state.progress.step += 1
     state.average.update(state.progress.step)
@@ -175,7 +176,9 @@ def fit(
     model.to(run.device)
     plan, steps = build_plan(examples, config, run.seed)
     average = MovingAverage(list(model.model.parameters()), config.ema)
-    state = TrainState(model.model, build_optimizer(model.model, config), average, Progress(), {})
+    state = TrainState(
+        model.model, build_optimizer(model.model, config), average, Progress(), {}, run.accelerator.scaler
+    )
     checkpoint = None if run.folder is None else run.folder / "checkpoint.safetensors"
     if checkpoint is not None and checkpoint.is_file():
         state.load(checkpoint)

@@ -48,6 +48,7 @@ class TrainState:
     average: MovingAverage
     progress: Progress
     best: dict[str, Tensor]
+    scaler: torch.amp.GradScaler | None = None
 
     def save(self, path: Path) -> None:
         """Write the state to ``path`` whole or not at all."""
@@ -61,7 +62,10 @@ class TrainState:
         tensors.update({f"best.{name}": tensor for name, tensor in self.best.items()})
         beside = path.with_name(path.name + ".part")
         contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-        save_file(contiguous, beside, metadata={"progress": json.dumps(asdict(self.progress))})
+        numbers = {"progress": json.dumps(asdict(self.progress))}
+        if self.scaler is not None:
+            numbers["scaler"] = json.dumps(self.scaler.state_dict())
+        save_file(contiguous, beside, metadata=numbers)
         with beside.open("rb") as file:
             os.fsync(file.fileno())
         beside.replace(path)
@@ -71,6 +75,8 @@ class TrainState:
         """Take over the state in ``path``."""
         with safe_open(path, framework="pt") as file:
             self.progress = Progress(**json.loads(file.metadata()["progress"]))
+            if self.scaler is not None:
+                self.scaler.load_state_dict(json.loads(file.metadata()["scaler"]))
             names = set(file.keys())
             for (name, parameter), average in zip(self._named(), self.average.values, strict=True):
                 parameter.copy_(file.get_tensor(f"model.{name}"))

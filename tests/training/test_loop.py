@@ -73,6 +73,25 @@ def sgd_steps(tiny_bert: Path, settings: TrainConfig, *, distil: bool) -> TokenM
     return model
 
 
+def test_the_gradient_is_clipped_by_its_own_norm_and_not_by_fp16s_scaled_one(tiny_bert: Path) -> None:
+    moved = []
+    for scaler in (None, torch.amp.GradScaler("cpu", init_scale=1024.0)):
+        model = student(tiny_bert)
+        optimizer = torch.optim.SGD(model.model.parameters(), lr=1.0)
+        average = MovingAverage(list(model.model.parameters()), 0.0)
+        state = TrainState(model.model, optimizer, average, Progress(), {}, scaler)
+        run = Run(None, device="cpu")
+        run.accelerator.scaler = scaler
+        settings = config(batch_sentences=12, clip_norm=0.01, learning_rate=1.0)
+        examples = Examples(model, [sentence for sentence in SENTENCES if sentence.tags])
+        plan, _ = build_plan(examples, settings, 0)
+        list(train_steps(model, examples, GoldObjective(), settings, state=state, plan=plan, steps=1, run=run))
+        ends = zip(model.model.parameters(), student(tiny_bert).model.parameters(), strict=True)
+        moved.append(torch.cat([(end - start).detach().flatten() for end, start in ends]))
+    assert moved[0].norm().item() == pytest.approx(0.01, rel=1e-3)
+    assert torch.allclose(moved[0], moved[1], atol=1e-7)
+
+
 @pytest.mark.parametrize("distil", [False, True])
 @pytest.mark.parametrize("micro_batches", [3, 6, 12])
 def test_the_gradient_does_not_depend_on_how_a_step_is_cut(tiny_bert: Path, distil: bool, micro_batches: int) -> None:
@@ -126,10 +145,12 @@ def test_ten_sentences_are_learnt_by_heart(tiny_bert: Path) -> None:
     assert evaluate(teacher, tagged).value == 1.0
 
 
-def train(tiny_bert: Path, folder: Path, stop_at: int | None = None) -> TokenModel:
+def train(tiny_bert: Path, folder: Path, stop_at: int | None = None, *, scaled: bool = False) -> TokenModel:
     """A run with dropout, unknown pieces, EMA and scoring; optionally stopped by a signal at a step."""
     folder.mkdir(exist_ok=True)
     run = Run(folder, device="cpu", seed=3)
+    if scaled:
+        run.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=64.0, growth_interval=4)
     tagged = [Sentence(words, tags) for words, tags in make_sentences(40, 12)]
     model = student(tiny_bert, dropout=0.3)
     settings = TrainConfig.model_validate(
@@ -155,14 +176,14 @@ def metrics(folder: Path) -> list[dict[str, object]]:
     return [{key: value for key, value in line.items() if key != "words_per_second"} for line in lines]
 
 
-@pytest.mark.parametrize("stop_at", [1, 6, 7, 14, 22])
-def test_stopped_and_resumed_is_the_straight_run(tiny_bert: Path, tmp_path: Path, stop_at: int) -> None:
-    straight = train(tiny_bert, tmp_path / "straight")
-    train(tiny_bert, tmp_path / "stopped", stop_at)
+@pytest.mark.parametrize(("stop_at", "scaled"), [(1, False), (6, False), (7, False), (14, True), (22, False)])
+def test_stopped_and_resumed_is_the_straight_run(tiny_bert: Path, tmp_path: Path, stop_at: int, scaled: bool) -> None:
+    straight = train(tiny_bert, tmp_path / "straight", scaled=scaled)
+    train(tiny_bert, tmp_path / "stopped", stop_at, scaled=scaled)
     # Lines behind the checkpoint, as a kill -9 leaves them, are cut off.
     with (tmp_path / "stopped" / "metrics.jsonl").open("a") as file:
         file.write('{"step": 99}\n{"st')
-    resumed = train(tiny_bert, tmp_path / "stopped")
+    resumed = train(tiny_bert, tmp_path / "stopped", scaled=scaled)
     for one, other in zip(straight.model.parameters(), resumed.model.parameters(), strict=True):
         assert torch.equal(one, other)
     assert metrics(tmp_path / "straight") == metrics(tmp_path / "stopped")
