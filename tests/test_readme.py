@@ -52,7 +52,10 @@ def test_there_is_something_to_test():
 def test_its_programs_run(demo, capsys):
     for program in PROGRAMS:
         exec(compile(program, "README.md", "exec"), {})  # noqa: S102
-    assert "'entities'" in capsys.readouterr().out
+    shown = capsys.readouterr()
+    assert "'entities'" in shown.out
+    assert "Loading" not in shown.err
+    assert "REPORT" not in shown.err + shown.out
     assert Path("my_student/config.json").is_file()
 
 

@@ -15,8 +15,10 @@ from nlptrain.models.neural_tagger import NeuralTagger, NeuralTaggerConfig
 from nlptrain.models.sources import resolve
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.transformer import load_tokenizer
+from nlptrain.run import quiet
 
 
+@quiet()
 def build_tagger(
     config: StudentConfig,
     labels: Labels,

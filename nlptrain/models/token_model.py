@@ -18,6 +18,7 @@ from nlptrain.data.batches import cut
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.labels import Labels
 from nlptrain.models.windows import WINDOW_RULE, Window, cut_windows
+from nlptrain.run import quiet
 
 SAFE_LENGTH = int(1e30)  # transformers' own word for "no limit"
 
@@ -124,6 +125,7 @@ class TokenModel:
         names = self.labels.names
         return [[names[index] for index in values.argmax(axis=1)] for values in self.logits(sentences)]
 
+    @quiet()
     def save(self, folder: Path) -> None:
         """Write the model as a folder that transformers loads without us: safetensors, tokenizer, splitter.
 

@@ -11,6 +11,7 @@ from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models.sources import Source, resolve
 from nlptrain.models.token_model import SAFE_LENGTH, TokenModel, unlimited
+from nlptrain.run import quiet
 
 _DEFAULT_WINDOW = 512
 
@@ -23,6 +24,7 @@ class TransformerTokenClassifier(TokenModel):
     """
 
     @classmethod
+    @quiet()
     def from_pretrained(cls, reference: str, labels: Labels, *, seed: int = 0) -> TransformerTokenClassifier:
         """The pretrained encoder ``reference`` with a new head for ``labels``, drawn by ``seed``.
 
@@ -61,6 +63,7 @@ def load_tokenizer(source: Source) -> tuple[PreTrainedTokenizerBase, int]:
     return unlimited(tokenizer), int(stated)
 
 
+@quiet()
 def load_token_model(reference: str, *, labels: Labels | None = None) -> TokenModel:
     """The teacher or student in ``reference``, a run's folder or any name that ``resolve`` reads.
 
