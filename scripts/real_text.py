@@ -119,9 +119,9 @@ def spread(runs: Sequence[str], split: str = "test") -> str:
 
 
 def table_of_runs(runs: Iterable[Sequence[str]]) -> list[str]:
-    """A row for each run: scores, size, and the command that made it."""
+    """A row for each run, the best first: scores, size, and the command that made it."""
     lines = ["| dev | test | parameters | MB | best step | command |", "|---:|---:|---:|---:|---:|---|"]
-    for arguments in runs:
+    for arguments in sorted(runs, key=lambda run: -value(folder_of(run))):
         run = folder_of(arguments)
         found = scores(run)
         lines.append(
