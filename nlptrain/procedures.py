@@ -16,7 +16,8 @@ from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObject
 from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
 from nlptrain.distillation.transfer_set import LogitStore, TransferSet
 from nlptrain.models.token_model import TokenModel
-from nlptrain.run import Run, write_json
+from nlptrain.run import Run
+from nlptrain.run_folder import write_json
 from nlptrain.training.evaluation import Scores, evaluate
 from nlptrain.training.examples import Examples
 from nlptrain.training.loop import Fit, fit

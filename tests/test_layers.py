@@ -18,7 +18,7 @@ FLOORS = (
     ("training",),
     ("models",),
     ("data",),
-    ("run",),
+    ("run", "run_folder"),
     ("config",),
     ("labels",),
     ("errors",),

@@ -32,7 +32,8 @@ from nlptrain.insight.comparison import sample_of
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier, build_tagger, load_token_model
 from nlptrain.models.sources import resolve
-from nlptrain.run import Run, command_line, file_hash, finished_scores, output_folder
+from nlptrain.run import Run
+from nlptrain.run_folder import command_line, file_hash, finished_scores, output_folder
 
 
 def run_story(command: str, config: CommandConfig, *, overwrite: bool) -> None:

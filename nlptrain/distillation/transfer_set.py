@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from nlptrain.data.corpus import Sentence
 from nlptrain.errors import InputError
 from nlptrain.models.token_model import TokenModel
-from nlptrain.run import Run, write_json
+from nlptrain.run import Run
+from nlptrain.run_folder import write_json
 
 SHARD_SENTENCES = 2048
 _FORMAT = 1

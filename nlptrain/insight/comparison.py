@@ -15,7 +15,7 @@ import torch
 from nlptrain.errors import InputError
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.transformer import load_token_model
-from nlptrain.run import finished_scores
+from nlptrain.run_folder import finished_scores
 
 _ROUNDS = 3
 _WORDS = 2_000  # timed in each round: a second or less of a transformer

@@ -1,0 +1,160 @@
+"""The folder of a run: who may write there, what makes two runs the same, files that are whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from nlptrain.config.commands import CommandConfig
+from nlptrain.config.loading import to_yaml
+from nlptrain.errors import InputError
+
+_SILENT_KEYS = ("output_dir",)
+# What a run has to lose: one that ended before, on bad input, say, may be given again with other keys and files.
+_WORTH = ("checkpoint.safetensors", "model", "scores.json")
+
+
+def write_json(path: Path, value: Any) -> None:  # noqa: ANN401
+    """Write ``value`` whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` whole or not at all."""
+    beside = path.with_name(path.name + ".part")
+    with beside.open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def finished_scores(folder: Path) -> dict[str, Any] | None:
+    """``scores.json`` of a finished run, or None."""
+    path = folder / "scores.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+@contextlib.contextmanager
+def output_folder(
+    folder: Path, command: str, config: CommandConfig, inputs: Mapping[str, str], *, overwrite: bool
+) -> Iterator[None]:
+    """Hold ``folder`` for one command and one configuration, with the resolved configuration in it.
+
+    Args:
+        folder: made if it is not there.
+        command: the command's name.
+        config: all keys but ``output_dir`` decide whether a run found there is the same.
+        inputs: the hash of every file that is read; they decide, too.
+        overwrite: clear what stands there.
+
+    Raises:
+        InputError: another process writes there, it holds another command's or configuration's run, or other files.
+    """
+    lock = FileLock(folder / ".lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:  # an OSError, too
+        raise InputError(
+            f"{folder}: another nlptrain is writing there; wait for it, or give another --output-dir"
+        ) from error
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written to ({error.strerror}); give another --output-dir") from error
+    try:
+        identity = run_identity(command, config, inputs)
+        path = folder / "run.json"
+        if overwrite:
+            _clear(folder)
+        elif path.is_file():
+            if any((folder / name).exists() for name in _WORTH):
+                _refuse_other(folder, json.loads(path.read_text(encoding="utf-8")), identity)
+        elif strangers := [
+            item.name for item in folder.iterdir() if item.name not in (".lock", "log.txt", "config.yaml")
+        ]:
+            raise InputError(
+                f"{folder}: holds {', '.join(sorted(strangers)[:3])}, and no run of ours; give another --output-dir"
+            )
+        write_text(folder / "config.yaml", to_yaml(config))
+        write_json(path, identity)
+        yield
+    finally:
+        lock.release()
+
+
+def run_identity(command: str, config: CommandConfig, inputs: Mapping[str, str]) -> dict[str, Any]:
+    """What makes two runs the same: the command, every key that decides its bytes, and the files it reads."""
+    values = config.model_dump(mode="json")
+    kept = {key: value for key, value in values.items() if key not in _SILENT_KEYS}
+    return {"command": command, "config": kept, "inputs": dict(inputs)}
+
+
+def _clear(folder: Path) -> None:
+    ours = (
+        "model",
+        "model.part",
+        "checkpoint.safetensors",
+        "checkpoint.safetensors.part",
+        "config.yaml",
+        "run.json",
+        "metrics.jsonl",
+        "scores.json",
+        "log.txt",
+        "pseudo_labels.jsonl",
+    )
+    for name in ours:
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _refuse_other(folder: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    if found["command"] != wanted["command"]:
+        raise InputError(f"{folder}: holds a run of {found['command']}; give another --output-dir, or --overwrite it")
+    before, now = flatten(found["config"]), flatten(wanted["config"])
+    differing = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    if differing:
+        lines = "; ".join(f"{key}: {before.get(key)!r} there, {now.get(key)!r} now" for key in differing)
+        raise InputError(
+            f"{folder}: holds a run with another configuration ({lines}); give another --output-dir, or --overwrite it"
+        )
+    changed = [name for name, value in wanted["inputs"].items() if found["inputs"].get(name) != value]
+    if changed:
+        raise InputError(
+            f"{folder}: {', '.join(changed)} changed since this run was made; "
+            "give another --output-dir, or --overwrite it"
+        )
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested maps as one, with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def command_line() -> str:
+    """The command as it was given."""
+    return shlex.join(["nlptrain", *sys.argv[1:]])
