@@ -15,6 +15,7 @@ from nlptrain.data.splits import Splits
 from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
 from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
 from nlptrain.distillation.transfer_set import LogitStore, TransferSet
+from nlptrain.errors import InputError
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
 from nlptrain.run_folder import write_json
@@ -66,6 +67,7 @@ def distil_tagger(
     Returns:
         What ``scores.json`` holds.
     """
+    _refuse_other_labels(student, teacher, splits)
     transfer, taught = _transfer_set(teacher, splits, raw, run, transfer_dir)
     sentences = chain(splits.train, map(transfer.sentence, range(len(splits.train), len(transfer))))
     examples = Examples(student, sentences, logits=transfer, word_parts=config.word_parts)
@@ -88,6 +90,7 @@ def pseudo_label(
 ) -> dict[str, Any]:
     """Train ``student`` on the gold tags and on raw text tagged by the argmax of ``teacher``; arguments as above."""
     gold = len(splits.train)
+    _refuse_other_labels(student, teacher, splits)
     transfer, taught = _transfer_set(teacher, splits, raw, run, transfer_dir)
     path = None if run.folder is None else run.folder / "pseudo_labels.jsonl"
     labelled = pseudo_label_sentences(
@@ -104,6 +107,15 @@ def pseudo_label(
     )
     done = fit(student, examples, splits.dev, PseudoLabelObjective(objective), config, run)
     return _finish(student, splits, done, run, teacher=taught)
+
+
+def _refuse_other_labels(student: TokenModel, teacher: TokenModel, splits: Splits) -> None:
+    for name, labels in (("student", student.labels), ("data", splits.labels)):
+        if labels.names != teacher.labels.names:
+            raise InputError(
+                f"{name}: its labels are {', '.join(labels.names)}, the teacher's {', '.join(teacher.labels.names)}; "
+                "the order counts, too: read the data and build the student with teacher.labels"
+            )
 
 
 def _transfer_set(

@@ -56,7 +56,7 @@ def output_folder(
         command: the command's name.
         config: all keys but ``output_dir`` decide whether a run found there is the same.
         inputs: the hash of every file that is read; they decide, too.
-        overwrite: clear what stands there.
+        overwrite: clear the run that stands there.
 
     Raises:
         InputError: another process writes there, it holds another command's or configuration's run, or other files.
@@ -74,13 +74,15 @@ def output_folder(
     try:
         identity = run_identity(command, config, inputs)
         path = folder / "run.json"
-        if overwrite:
+        if path.is_file() and overwrite:
             _clear(folder)
         elif path.is_file():
             if any((folder / name).exists() for name in _WORTH):
                 _refuse_other(folder, json.loads(path.read_text(encoding="utf-8")), identity)
         elif strangers := [
-            item.name for item in folder.iterdir() if item.name not in (".lock", "log.txt", "config.yaml")
+            item.name
+            for item in folder.iterdir()
+            if item.name.removesuffix(".part") not in (".lock", "log.txt", "config.yaml", "run.json")
         ]:
             raise InputError(
                 f"{folder}: holds {', '.join(sorted(strangers)[:3])}, and no run of ours; give another --output-dir"
@@ -123,14 +125,15 @@ def _clear(folder: Path) -> None:
 def _refuse_other(folder: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
     if found["command"] != wanted["command"]:
         raise InputError(f"{folder}: holds a run of {found['command']}; give another --output-dir, or --overwrite it")
-    before, now = flatten(found["config"]), flatten(wanted["config"])
-    differing = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+    before, after = flatten(found["config"]), flatten(wanted["config"])
+    differing = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     if differing:
-        lines = "; ".join(f"{key}: {before.get(key)!r} there, {now.get(key)!r} now" for key in differing)
+        lines = "; ".join(f"{key}: {before.get(key)!r} there, {after.get(key)!r} now" for key in differing)
         raise InputError(
             f"{folder}: holds a run with another configuration ({lines}); give another --output-dir, or --overwrite it"
         )
-    changed = [name for name, value in wanted["inputs"].items() if found["inputs"].get(name) != value]
+    there, now = found["inputs"], wanted["inputs"]
+    changed = [name for name in {**there, **now} if there.get(name) != now.get(name)]
     if changed:
         raise InputError(
             f"{folder}: {', '.join(changed)} changed since this run was made; "

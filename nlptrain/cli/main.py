@@ -34,6 +34,11 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except InputError as error:
             raise Fault(str(error)) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise Fault(f"{where}{error.strerror or error}") from error
         except Interrupted as error:
             click.echo(f"stopped by {error}; give the same command again to go on from here", err=True)
             ctx.exit(128 + error.number)
@@ -52,7 +57,7 @@ def main() -> None:
       nlptrain transformer_token teacher.yaml     fine-tune the teacher
       nlptrain tagger_kd student.yaml             distil it into a student
       nlptrain tagger control.yaml                the same student without the teacher
-      nlptrain compare runs/*                     what was gained
+      nlptrain compare runs/teacher runs/student  what was gained
       nlptrain predict runs/student < text        use it
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

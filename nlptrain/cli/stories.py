@@ -28,6 +28,7 @@ from nlptrain.data.raw_text import RawCounts, read_raw
 from nlptrain.data.splits import Splits, held_out_digests, read_splits
 from nlptrain.data.text_files import expand
 from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.errors import InputError
 from nlptrain.insight.comparison import sample_of
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier, build_tagger, load_token_model
@@ -43,6 +44,9 @@ def run_story(command: str, config: CommandConfig, *, overwrite: bool) -> None:
     files = _data_files(config.data)
     hashes = {str(path): file_hash(path) for paths in files.values() for path in paths}
     inputs = {**hashes, **_model_hashes(config)}
+    _refuse_own_input(folder, config)
+    if overwrite and finished_scores(folder) is not None:
+        read_splits(config.data, say=lambda _: None)  # bad files must not cost the run that is there
     run = Run(folder, device=config.device, precision=config.precision, threads=config.threads, seed=config.seed)
     with run.handling_signals(), output_folder(folder, command, config, inputs, overwrite=overwrite):
         scores = finished_scores(folder)
@@ -150,9 +154,26 @@ def _data_files(data: DataConfig) -> dict[str, list[Path]]:
 
 
 def _model_hashes(config: CommandConfig) -> dict[str, str]:
-    references = [getattr(config, key) for key in ("model", "teacher") if hasattr(config, key)]
-    weights = (path for reference in references for path in sorted(resolve(reference).folder.glob("*.safetensors")))
-    return {f"{references[0]}:{path.name}": file_hash(path) for path in weights}
+    """The hash of each file that decides what the models of ``config`` are."""
+    return {
+        f"{reference}:{path.name}": file_hash(path)
+        for reference in _references(config)
+        for pattern in ("*.safetensors", "config.json", "tokenizer*.json")
+        for path in sorted(resolve(reference).folder.glob(pattern))
+    }
+
+
+def _references(config: CommandConfig) -> list[str]:
+    student = getattr(config, "student", None)
+    found = [getattr(config, key) for key in ("model", "teacher") if hasattr(config, key)]
+    found += [] if student is None else [student.tokenizer, student.embedder.init]
+    return [reference for reference in dict.fromkeys(found) if reference not in (None, "random")]
+
+
+def _refuse_own_input(folder: Path, config: CommandConfig) -> None:
+    for reference in _references(config):
+        if folder.resolve() in (resolve(reference).folder.resolve(), resolve(reference).folder.resolve().parent):
+            raise InputError(f"output_dir: {folder} holds {reference}, which this run reads; give another --output-dir")
 
 
 def _provenance(

@@ -44,6 +44,8 @@ def evaluate(
 
     Example: nlptrain evaluate runs/demo/tagger_kd runs/demo/data/test.conll
     """
+    from pydantic import ValidationError
+
     from nlptrain.config.data import ColumnsConfig, DataConfig
     from nlptrain.data.reading import read_gold
     from nlptrain.data.tag_checks import refuse_broken, refuse_unknown
@@ -52,7 +54,13 @@ def evaluate(
     from nlptrain.training import evaluate as score_model
 
     tags: Any = int(tags_column) if tags_column and tags_column.lstrip("-").isdigit() else tags_column
-    settings = DataConfig(format=data_format, columns=ColumnsConfig(words=words_column, tags=tags))  # type: ignore[arg-type]
+    try:
+        columns = ColumnsConfig(words=words_column, tags=tags)
+    except ValidationError as error:
+        raise InputError(
+            "--words-column, --tags-column: must be numbers from 1, or from -1 for the last; tags may be upos or xpos"
+        ) from error
+    settings = DataConfig(format=data_format, columns=columns)  # type: ignore[arg-type]
     context = Run(None, device=device)
     model = load_token_model(run)
     model.to(context.device)
@@ -115,7 +123,7 @@ def _texts(files: tuple[str, ...]) -> Iterator[str]:
     for file in files or ("-",):
         if file == "-":
             yield from _standard_input()
-        elif not Path(file).is_file():
+        elif not Path(file).exists() or Path(file).is_dir():
             raise InputError(f"{file}: there is no such file")
         else:
             for _, line in lines(Path(file)):
@@ -131,6 +139,7 @@ def _standard_input() -> Iterator[str]:
             raise InputError(
                 f"standard input: byte {offset + error.start} (0x{raw[error.start]:02X}) is not UTF-8"
             ) from error
+        text = text.removeprefix("\ufeff") if offset == 0 else text
         offset += len(raw)
         yield text.rstrip("\n").removesuffix("\r")
 

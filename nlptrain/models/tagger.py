@@ -81,7 +81,7 @@ def _input_embeddings(reference: str | None, teacher: TokenModel | None) -> Tens
         model = teacher.model
     else:
         folder = resolve(reference).folder
-        model = AutoModel.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
+        model = AutoModel.from_pretrained(folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32)
     weight = model.get_input_embeddings().weight
     assert isinstance(weight, Tensor)
     return weight.detach()

@@ -134,6 +134,7 @@ class TokenModel:
         self.model.config.id2label = dict(enumerate(self.labels.names))
         self.model.config.label2id = dict(self.labels.ids)
         self.model.config.nlptrain_scheme = self.labels.scheme
+        self.model.config.max_pieces = self.max_pieces  # the tokenizer no longer says it
         self.model.save_pretrained(folder)
         unlimited(self.tokenizer)
         self.tokenizer.save_pretrained(folder)
@@ -155,6 +156,7 @@ class TokenModel:
             "id2label",
             "label2id",
             "nlptrain_scheme",
+            "max_pieces",
             "architectures",
         ):
             shape.pop(silent, None)

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import torch
-from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    PretrainedConfig,
+    PreTrainedTokenizerBase,
+)
 
 import nlptrain.models.neural_tagger  # noqa: F401 - registers the student's architecture with the Auto classes
 from nlptrain.data.word_splitter import WordSplitter
@@ -14,6 +20,7 @@ from nlptrain.models.token_model import SAFE_LENGTH, TokenModel, unlimited
 from nlptrain.run import quiet
 
 _DEFAULT_WINDOW = 512
+_TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
 
 
 class TransformerTokenClassifier(TokenModel):
@@ -38,6 +45,7 @@ class TransformerTokenClassifier(TokenModel):
             source.folder,
             num_labels=len(labels),
             use_safetensors=True,
+            trust_remote_code=False,
             ignore_mismatched_sizes=True,
             dtype=torch.float32,
         )
@@ -50,17 +58,27 @@ def load_tokenizer(source: Source) -> tuple[PreTrainedTokenizerBase, int]:
     Raises:
         InputError: the tokenizer is a slow one.
     """
-    config = AutoConfig.from_pretrained(source.folder)
+    if not any((source.folder / name).is_file() for name in _TOKENIZER_FILES):
+        raise InputError(f"{source.pinned}: no tokenizer in {source.folder} ({', '.join(_TOKENIZER_FILES)})")
+    config = _config(source)
     # Byte-level tokenizers (RoBERTa) read the words of a sentence as words only with a space in front.
-    tokenizer = AutoTokenizer.from_pretrained(source.folder, add_prefix_space=True)
+    tokenizer = AutoTokenizer.from_pretrained(source.folder, add_prefix_space=True, trust_remote_code=False)
     if not tokenizer.is_fast:
         raise InputError(f"{source.pinned}: it has no fast tokenizer (tokenizer.json), which this version needs")
-    stated = getattr(config, "max_pieces", None) or tokenizer.model_max_length
-    if stated >= SAFE_LENGTH // 10:
-        stated = getattr(config, "max_position_embeddings", None) or _DEFAULT_WINDOW
-        if config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet"):
-            stated -= 2  # their positions start behind the padding's
+    positions = getattr(config, "max_position_embeddings", None) or 0
+    if positions > 0 and config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet"):
+        positions -= 2  # their positions start behind the padding's
+    limits = [limit for limit in (positions, tokenizer.model_max_length) if 0 < limit < SAFE_LENGTH // 10]
+    stated = getattr(config, "max_pieces", None) or min(limits, default=_DEFAULT_WINDOW)
     return unlimited(tokenizer), int(stated)
+
+
+def _config(source: Source) -> PretrainedConfig:
+    try:
+        config: PretrainedConfig = AutoConfig.from_pretrained(source.folder, trust_remote_code=False)
+    except (ValueError, OSError) as error:
+        raise InputError(f"{source.pinned}: cannot be read: {str(error).strip().splitlines()[0]}") from error
+    return config
 
 
 @quiet()
@@ -75,13 +93,14 @@ def load_token_model(reference: str, *, labels: Labels | None = None) -> TokenMo
         InputError: there is no such model, it is no token classifier, or its labels are not known.
     """
     source = resolve(reference)
-    config = AutoConfig.from_pretrained(source.folder)
+    config = _config(source)
     if not any("TokenClassification" in name or name == "NeuralTagger" for name in config.architectures or ()):
         raise InputError(
             f"{reference}: found {', '.join(config.architectures or ['no architecture'])}, which is no token "
             "classifier; fine-tune it first: nlptrain transformer_token"
         )
-    named = [config.id2label[index] for index in sorted(config.id2label)]
+    id2label: dict[int, str] = dict(config.id2label or {})  # type: ignore[arg-type]  # its keys are made numbers
+    named = [id2label[index] for index in sorted(id2label)]
     nameless = all(name == f"LABEL_{index}" for index, name in enumerate(named))
     if labels is None:
         if nameless:
@@ -95,7 +114,9 @@ def load_token_model(reference: str, *, labels: Labels | None = None) -> TokenMo
             "order: leave data.labels out"
         )
     tokenizer, max_pieces = load_tokenizer(source)
-    model = AutoModelForTokenClassification.from_pretrained(source.folder, use_safetensors=True, dtype=torch.float32)
+    model = AutoModelForTokenClassification.from_pretrained(
+        source.folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
+    )
     kind = TokenModel if config.model_type == "nlptrain_tagger" else TransformerTokenClassifier
     splitter = WordSplitter.load(source.folder) if (source.folder / "word_splitter.json").is_file() else None
     return kind(model.eval(), tokenizer, labels, max_pieces=max_pieces, splitter=splitter, name=source.pinned)

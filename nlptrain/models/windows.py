@@ -37,6 +37,8 @@ def cut_windows(
         suffix: special pieces behind.
     """
     room = max_pieces - len(prefix) - len(suffix)
+    if room < 1:
+        raise ValueError(f"max_pieces is {max_pieces}; it must leave room for a piece beside the special ones")
     words = [pieces[:room] for pieces in words]
     bounds = _bounds([len(pieces) for pieces in words], room)
     windows = []

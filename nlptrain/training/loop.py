@@ -187,22 +187,24 @@ def fit(
     every = config.eval_every or len(plan.epoch(0))
     metrics = Metrics(None if run.folder is None else run.folder / "metrics.jsonl", state.progress)
     with Reporter(run, steps, state.progress) as reporter, run.stopping_between_steps():
-        try:
-            for step in train_steps(model, examples, objective, config, state=state, plan=plan, steps=steps, run=run):
-                metrics.add(step)
-                reporter.step(step.number, step.words, step.losses)
-                if step.number % config.log_every == 0 or step.number == steps:
-                    _refuse_divergence(metrics.write(step, reporter.words_per_second), step.number)
-                if step.number % every == 0 or step.number == steps:
-                    _score(model, dev, state, metrics, reporter)
-                    if checkpoint is not None and step.number < steps:
-                        state.save(checkpoint)
+        for step in train_steps(model, examples, objective, config, state=state, plan=plan, steps=steps, run=run):
+            metrics.add(step)
+            reporter.step(step.number, step.words, step.losses)
+            if step.number % config.log_every == 0 or step.number == steps:
+                _refuse_divergence(metrics.write(step, reporter.words_per_second), step.number)
+            if step.number % every == 0 or step.number == steps:
+                _score(model, dev, state, metrics, reporter)
+                if checkpoint is not None and step.number < steps:
+                    state.save(checkpoint)
+            try:
                 run.check()
-        except Interrupted:
-            if checkpoint is not None:
-                metrics.settle()
-                state.save(checkpoint)
-            raise
+            except Interrupted:
+                # Only here is the state whole: a second, impatient signal may come anywhere, and then the last
+                # checkpoint stays.
+                if checkpoint is not None:
+                    metrics.settle()
+                    state.save(checkpoint)
+                raise
     state.restore_best()
     model.model.eval()
     progress = state.progress

@@ -183,7 +183,7 @@ def test_a_folder_of_other_things_is_left_alone(corpus: Path, tiny_bert: Path) -
     result = call("tagger", path, "--output-dir", corpus / "mine")
     assert result.exit_code == 2
     assert "holds thesis.txt, and no run of ours" in result.stderr
-    assert call("tagger", path, "--output-dir", corpus / "mine", "--overwrite").exit_code == 0
+    assert call("tagger", path, "--output-dir", corpus / "mine", "--overwrite").exit_code == 2
     assert (corpus / "mine/thesis.txt").read_text() == "years of work"
 
 
