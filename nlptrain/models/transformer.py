@@ -99,7 +99,7 @@ def load_token_model(reference: str, *, labels: Labels | None = None) -> TokenMo
             f"{reference}: found {', '.join(config.architectures or ['no architecture'])}, which is no token "
             "classifier; fine-tune it first: nlptrain transformer_token"
         )
-    id2label: dict[int, str] = dict(config.id2label or {})  # type: ignore[arg-type]  # its keys are made numbers
+    id2label = {int(index): str(name) for index, name in (config.id2label or {}).items()}
     named = [id2label[index] for index in sorted(id2label)]
     nameless = all(name == f"LABEL_{index}" for index, name in enumerate(named))
     if labels is None:
