@@ -227,3 +227,32 @@ def test_two_processes_do_not_share_a_folder(corpus: Path, tiny_bert: Path) -> N
         result = call("tagger", configs(corpus, tiny_bert)["tagger"])
     assert result.exit_code == 2
     assert "another nlptrain is writing there" in result.stderr
+
+
+def test_overwrite_takes_nothing_that_is_read_or_not_ours(corpus: Path, tiny_bert: Path) -> None:
+    paths = configs(corpus, tiny_bert)
+    (corpus / "proj/model").mkdir(parents=True)
+    (corpus / "proj/model/weights").write_text("precious")
+    assert call("tagger", paths["tagger"], "--output-dir", corpus / "proj", "--overwrite").exit_code == 2
+    assert (corpus / "proj/model/weights").read_text() == "precious"
+    assert call("transformer_token", paths["transformer_token"]).exit_code == 0
+    run = corpus / "runs/transformer_token"
+    own = call("transformer_token", paths["transformer_token"], "--set", f"model={run}", "--overwrite")
+    assert own.exit_code == 2
+    assert "which this run reads" in own.stderr
+    (corpus / "bad.conll").write_text("Ada\n")
+    bad = f"data.train={corpus / 'bad.conll'}"
+    assert call("transformer_token", paths["transformer_token"], "--set", bad, "--overwrite").exit_code == 2
+    assert (run / "scores.json").is_file()
+
+
+def test_a_data_file_that_is_gone_makes_another_run(corpus: Path, tiny_bert: Path) -> None:
+    paths = configs(corpus, tiny_bert)
+    assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
+    (corpus / "raw2.txt").write_text("Boris went to Oslo again today .\n")
+    glob = ["--set", f"data.unlabeled={corpus}/raw*.txt"]
+    assert call("tagger_kd", paths["tagger_kd"], *glob).exit_code == 0
+    (corpus / "raw2.txt").unlink()
+    again = call("tagger_kd", paths["tagger_kd"], *glob)
+    assert again.exit_code == 2
+    assert "raw2.txt changed since this run was made" in again.stderr

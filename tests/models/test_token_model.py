@@ -188,3 +188,22 @@ def test_a_table_wider_than_the_pretrained_one_is_refused(tiny_bert: Path) -> No
         build_tagger(StudentConfig.model_validate(shape), LABELS, seed=0)
     shape["embedder"] = {"dim": 33, "init": "random"}
     build_tagger(StudentConfig.model_validate(shape), LABELS, seed=0)
+
+
+def test_the_window_of_a_model_survives_its_save(tiny_bert: Path, tmp_path: Path) -> None:
+    model = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
+    model.max_pieces = 24  # fewer than its 64 positions, as the tokenizers of many teachers say
+    model.save(tmp_path)
+    again = load_token_model(str(tmp_path))
+    assert again.max_pieces == 24
+    words = [word for words, _ in make_sentences(20, 7) for word in words]
+    assert again.logits([words])[0].tobytes() == model.logits([words])[0].tobytes()
+    assert again.fingerprint() == model.fingerprint()
+
+
+def test_a_folder_without_a_tokenizer_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
+    student(tiny_bert).save(tmp_path)
+    for path in tmp_path.glob("tokenizer*"):
+        path.unlink()
+    with pytest.raises(InputError, match="no tokenizer in"):
+        load_token_model(str(tmp_path))

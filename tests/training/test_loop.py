@@ -15,7 +15,7 @@ from nlptrain.errors import InputError, Interrupted
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
 from nlptrain.run import Run
-from nlptrain.training import Examples, GoldObjective, Targets, evaluate, fit, train_steps
+from nlptrain.training import Examples, GoldObjective, Scores, Targets, evaluate, fit, train_steps
 from nlptrain.training.loop import build_plan
 from nlptrain.training.optimizer import MovingAverage, learning_rate
 from nlptrain.training.state import Progress, TrainState
@@ -288,3 +288,24 @@ def test_a_loss_that_is_no_number_ends_the_run(tiny_bert: Path) -> None:
     examples = Examples(model, [Sentence(words, tags) for words, tags in make_sentences(10, 1)])
     with pytest.raises(InputError, match="train: the loss is nan behind step 5"):
         fit(model, examples, [], Broken(), settings, Run(None, device="cpu"))
+
+
+def test_a_second_signal_leaves_the_last_checkpoint_alone(
+    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = train(tiny_bert, tmp_path / "straight")
+    calls = iter(range(100))
+
+    def impatient(model: TokenModel, dev: list[Sentence]) -> Scores:
+        if next(calls) == 1:  # in the second scoring, with weights and average exchanged
+            raise Interrupted(2)
+        return evaluate(model, dev)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nlptrain.training.loop.evaluate", impatient)
+        with pytest.raises(Interrupted):
+            train(tiny_bert, tmp_path / "stopped")
+    resumed = train(tiny_bert, tmp_path / "stopped")
+    for one, other in zip(straight.model.parameters(), resumed.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert metrics(tmp_path / "straight") == metrics(tmp_path / "stopped")
