@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 import torch
 
+from nlptrain.config.objective import DistillConfig
 from nlptrain.config.student import StudentConfig
+from nlptrain.config.train import TrainConfig
 from nlptrain.data.corpus import Sentence
+from nlptrain.data.splits import Splits
+from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
+from nlptrain.procedures import distil_tagger
+from nlptrain.run import Run
 from nlptrain.training.examples import NO_LABEL, Examples
 
 LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
@@ -75,3 +81,25 @@ def test_without_parts_there_is_one_target_a_word(model: TokenModel) -> None:
     assert targets.gold[-3:].tolist() == [NO_LABEL] * 3
     assert torch.equal(mask, (ids != model.tokenizer.pad_token_id).long())
     assert bool(targets.taught.all())
+
+
+def test_a_classifier_may_have_a_begin_without_its_inside(tiny_bert: Path) -> None:
+    labels = Labels.named(["O", "B-person", "I-person", "B-place"])
+    shape = StudentConfig.model_validate({"embedder": {"dim": 8}, "tokenizer": str(tiny_bert)})
+    examples = Examples(build_tagger(shape, labels, seed=0), SENTENCES, word_parts=True)
+    tags = [labels.names[index] for index in examples.targets([0]).gold]
+    assert tags == ["O", "B-place", "O", "B-place", "B-place"]  # nothing else is known of a place
+
+
+def test_another_order_of_labels_than_the_teachers_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
+    turned = Labels.named(["O", "B-place", "I-place", "B-person", "I-person"])
+    teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
+    shape = StudentConfig.model_validate({"embedder": {"dim": 8}})
+    student = build_tagger(shape, turned, seed=0, teacher=teacher)
+    splits = Splits(LABELS, SENTENCES, SENTENCES, [], dev_from_train=False)
+    run = Run(None, device="cpu")
+    with pytest.raises(InputError, match="student: its labels are O, B-place"):
+        distil_tagger(
+            student, teacher, splits, [], DistillConfig(), TrainConfig(), run, transfer_dir=tmp_path / "transfer"
+        )
+    assert not (tmp_path / "transfer").exists()
