@@ -42,7 +42,9 @@ FRAGMENTS = [
     "\n",
 ]
 FRAGMENTS += ["🙂", "👩‍💻", "️", "‍", "한국", "北京", "ひら", "カタ", "ไทย", "é", "́", "&amp;", "\u2028", "\u00ad", "Mr."]
-TEXTS = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(FRAGMENTS), max_size=20).map("".join))
+# Engines know different versions of Unicode: they differ at code points that were assigned lately, and at no others.
+ASSIGNED = st.characters(exclude_categories=["Cs", "Cn"])
+TEXTS = st.one_of(st.text(ASSIGNED, max_size=60), st.lists(st.sampled_from(FRAGMENTS), max_size=20).map("".join))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: ascii(case["text"])[1:40])
