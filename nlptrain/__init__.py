@@ -17,6 +17,7 @@ _HOMES = {
     "TokenModel": "nlptrain.models",
     "TransformerTokenClassifier": "nlptrain.models",
     "NeuralTagger": "nlptrain.models",
+    "build_student": "nlptrain.models",
     "build_tagger": "nlptrain.models",
     "load_token_model": "nlptrain.models",
     "predict": "nlptrain.models.prediction",
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from nlptrain.models import NeuralTagger as NeuralTagger
     from nlptrain.models import TokenModel as TokenModel
     from nlptrain.models import TransformerTokenClassifier as TransformerTokenClassifier
+    from nlptrain.models import build_student as build_student
     from nlptrain.models import build_tagger as build_tagger
     from nlptrain.models import load_token_model as load_token_model
     from nlptrain.models.prediction import predict as predict

@@ -151,6 +151,13 @@ def first_break(tags: Sequence[str]) -> tuple[int, str] | None:
     return None
 
 
+def may_follow(previous: str | None, tag: str | None, scheme: Scheme) -> bool:
+    """Whether ``tag`` may stand behind ``previous`` in valid text; None is the beginning or the end of a sentence."""
+    if scheme == "plain" or tag is None or not tag.startswith("I-"):
+        return True
+    return previous is not None and previous != "O" and previous[2:] == tag[2:]
+
+
 def mend(tags: Sequence[str]) -> list[str]:
     """``tags`` as valid IOB2 with the same spans: an I- that opens an entity becomes B-."""
     mended: list[str] = []

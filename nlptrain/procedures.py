@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,16 @@ from nlptrain.config.objective import DistillConfig, PseudoLabelConfig
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.splits import Splits
+from nlptrain.distillation.agreement import take_agreement_dev
+from nlptrain.distillation.committee import Committee
+from nlptrain.distillation.mixed_set import TaughtText, taught_text
 from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
 from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
-from nlptrain.distillation.transfer_set import LogitStore, TransferSet
 from nlptrain.errors import InputError
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
 from nlptrain.run_folder import write_json
-from nlptrain.training.evaluation import Scores, evaluate
+from nlptrain.training.evaluation import Scores, Tagger, evaluate
 from nlptrain.training.examples import Examples
 from nlptrain.training.loop import Fit, fit
 from nlptrain.training.objective import GoldObjective
@@ -43,7 +45,7 @@ train_tagger = train_on_gold
 
 def distil_tagger(
     student: TokenModel,
-    teacher: TokenModel,
+    teacher: TokenModel | Committee,
     splits: Splits,
     raw: Iterable[Sentence],
     objective: DistillConfig,
@@ -56,8 +58,8 @@ def distil_tagger(
 
     Args:
         student: with the teacher's labels in their order.
-        teacher: a token classifier.
-        splits: gold sentences.
+        teacher: a token classifier, or several with what makes one of them.
+        splits: gold sentences; without train and dev sentences, a share of ``raw`` becomes dev.
         raw: unlabelled sentences; may be empty.
         objective: the loss.
         config: length, batches, optimizer.
@@ -67,19 +69,21 @@ def distil_tagger(
     Returns:
         What ``scores.json`` holds.
     """
-    _refuse_other_labels(student, teacher, splits)
-    transfer, taught = _transfer_set(teacher, splits, raw, run, transfer_dir)
-    sentences = chain(splits.train, map(transfer.sentence, range(len(splits.train), len(transfer))))
-    examples = Examples(student, sentences, logits=transfer, word_parts=config.word_parts)
-    raws = examples.sentences - len(splits.train)
-    run.say(f"training on {len(splits.train):,} gold and {raws:,} raw sentences, {examples.words:,} words")
-    done = fit(student, examples, splits.dev, DistillObjective(objective), config, run)
+    committee = Committee.of(teacher)
+    _refuse_unfit(student, committee, splits, objective)
+    splits, text = _taught(committee, splits, raw, run, transfer_dir)
+    taught = _teachers_scores(committee, splits, text, run)
+    gold = len(splits.train)
+    sentences = chain(splits.train, map(text.sentence, range(gold, len(text))))
+    examples = Examples(student, sentences, logits=text, word_parts=config.word_parts)
+    run.say(f"training on {gold:,} gold and {examples.sentences - gold:,} raw sentences, {examples.words:,} words")
+    done = fit(student, examples, splits.dev, DistillObjective(objective), config, run, metric=splits.dev_metric)
     return _finish(student, splits, done, run, teacher=taught)
 
 
 def pseudo_label(
     student: TokenModel,
-    teacher: TokenModel,
+    teacher: TokenModel | Committee,
     splits: Splits,
     raw: Iterable[Sentence],
     objective: PseudoLabelConfig,
@@ -88,57 +92,70 @@ def pseudo_label(
     *,
     transfer_dir: Path,
 ) -> dict[str, Any]:
-    """Train ``student`` on the gold tags and on raw text tagged by the argmax of ``teacher``; arguments as above."""
-    gold = len(splits.train)
-    _refuse_other_labels(student, teacher, splits)
-    transfer, taught = _transfer_set(teacher, splits, raw, run, transfer_dir)
-    path = None if run.folder is None else run.folder / "pseudo_labels.jsonl"
+    """Train ``student`` on the gold tags and on raw text tagged by ``teacher``; arguments as above."""
+    committee = Committee.of(teacher)
+    _refuse_unfit(student, committee, splits)
+    splits, text = _taught(committee, splits, raw, run, transfer_dir)
+    taught = _teachers_scores(committee, splits, text, run)
+    gold, path = len(splits.train), None if run.folder is None else run.folder / "pseudo_labels.jsonl"
+    behind = text.behind(gold)
     labelled = pseudo_label_sentences(
-        transfer.behind(gold), teacher.labels, min_confidence=objective.min_confidence, path=path
+        behind, committee.labels, min_confidence=objective.min_confidence, path=path, valid=student.rule.constrained
     )
-    noun = "words" if teacher.labels.scheme == "plain" else "entities"
-    run.say(
-        f"pseudo labels: {len(labelled.sentences):,} sentences kept, {labelled.left_out:,} left out for "
-        f"{labelled.doubtful:,} of {labelled.entities:,} {noun} below a confidence of {objective.min_confidence}"
+    run.say(labelled.describe(committee.labels, objective.min_confidence))
+    examples = Examples(
+        student,
+        [*splits.train, *labelled.sentences],
+        pseudo_from=gold,
+        logits=behind.chosen(labelled.numbers) if objective.targets == "soft" else None,
+        logits_from=gold,
+        word_parts=config.word_parts,
     )
-    examples = Examples(student, [*splits.train, *labelled.sentences], pseudo_from=gold, word_parts=config.word_parts)
     run.say(
         f"training on {gold:,} gold and {len(labelled.sentences):,} pseudo-labelled sentences, {examples.words:,} words"
     )
-    done = fit(student, examples, splits.dev, PseudoLabelObjective(objective), config, run)
+    done = fit(student, examples, splits.dev, PseudoLabelObjective(objective), config, run, metric=splits.dev_metric)
     return _finish(student, splits, done, run, teacher=taught)
 
 
-def _refuse_other_labels(student: TokenModel, teacher: TokenModel, splits: Splits) -> None:
+def _refuse_unfit(
+    student: TokenModel, committee: Committee, splits: Splits, objective: DistillConfig | None = None
+) -> None:
     for name, labels in (("student", student.labels), ("data", splits.labels)):
-        if labels.names != teacher.labels.names:
+        if labels.names != committee.labels.names:
             raise InputError(
-                f"{name}: its labels are {', '.join(labels.names)}, the teacher's {', '.join(teacher.labels.names)}; "
+                f"{name}: its labels are {', '.join(labels.names)}, the teacher's {', '.join(committee.labels.names)}; "
                 "the order counts, too: read the data and build the student with teacher.labels"
             )
+    if objective is not None and objective.loss == "mse" and committee.mixes:
+        raise InputError(
+            "objective.loss: mse compares logits, and where labels are merged or teachers averaged only probabilities "
+            "are known; use kl"
+        )
 
 
-def _transfer_set(
-    teacher: TokenModel, splits: Splits, raw: Iterable[Sentence], run: Run, folder: Path
-) -> tuple[TransferSet, dict[str, Any]]:
-    """The stored logits of all train and raw sentences, in this order, and the teacher's own scores."""
-    teacher.to(run.device)
-    store = LogitStore(folder, teacher)
-    digests: list[bytes] = []
-
-    def noted() -> Iterator[Sentence]:
-        for sentence in chain(splits.train, raw):
-            digests.append(sentence.digest())
-            yield sentence
-
-    run.say(store.label(noted(), teacher, run).describe())
-    scores = {"name": teacher.name, "key": store.key, "parameters": teacher.parameters(), **_scores(teacher, splits)}
-    teacher.to("cpu")
-    return store.transfer_set(digests), scores
+def _taught(
+    committee: Committee, splits: Splits, raw: Iterable[Sentence], run: Run, folder: Path
+) -> tuple[Splits, TaughtText]:
+    """The train and raw sentences with the committee's logits, in this order; without a dev set, one is taken out."""
+    text = taught_text(committee, chain(splits.train, raw), run, folder)
+    if splits.dev:
+        return splits, text
+    return take_agreement_dev(splits, text, say=run.say)
 
 
-def _scores(model: TokenModel, splits: Splits) -> dict[str, Any]:
-    scored: dict[str, Scores] = {"dev": evaluate(model, splits.dev)}
+def _teachers_scores(committee: Committee, splits: Splits, text: TaughtText, run: Run) -> dict[str, Any]:
+    for member in committee.members:
+        member.model.to(run.device)
+    scores = _scores(committee, splits)
+    for member in committee.members:
+        member.model.to("cpu")
+    keys = [one.key for one in text.sets]
+    return {"name": committee.name, "key": ", ".join(keys), "parameters": committee.parameters(), **scores}
+
+
+def _scores(model: Tagger, splits: Splits) -> dict[str, Any]:
+    scored: dict[str, Scores] = {"dev": evaluate(model, splits.dev, metric=splits.dev_metric)}
     if splits.test:
         scored["test"] = evaluate(model, splits.test)
     return {split: scores.to_json() for split, scores in scored.items()}

@@ -97,17 +97,17 @@ def labelling(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None:
     lengths = np.array([len(window.pieces) for window in windows])
     order = np.argsort(-lengths, kind="stable")
     cuts = cut(order, lengths, pieces=4096, sentences=None)
-    batches = [teacher.pad([windows[index] for index in batch])[:2] for batch in cuts]
+    batches = [teacher.pad([windows[index] for index in batch]).named for batch in cuts]
 
     def bare() -> float:
         started = time.perf_counter()
         with torch.inference_mode():
-            for ids, mask in batches:
-                teacher.model(input_ids=ids, attention_mask=mask)
+            for named in batches:
+                teacher.model(**named)
         return words / (time.perf_counter() - started)
 
     def whole() -> float:
-        teacher.encoder._known.clear()  # noqa: SLF001 - words are encoded anew in a new process
+        teacher.reader.encoder._known.clear()  # noqa: SLF001 - words are encoded anew in a new process
         with tempfile.TemporaryDirectory() as folder:
             started = time.perf_counter()
             LogitStore(Path(folder), teacher).label(sentences, teacher, run)

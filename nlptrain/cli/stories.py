@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +25,20 @@ from nlptrain.config.commands import (
     TransformerTokenConfig,
 )
 from nlptrain.config.data import DataConfig
+from nlptrain.config.references import model_references, with_references
+from nlptrain.config.student import TransformerStudentConfig, WordEmbedderConfig
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.raw_text import RawCounts, read_raw
 from nlptrain.data.splits import Splits, held_out_digests, read_splits
 from nlptrain.data.text_files import expand
 from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.distillation.committee import Committee, refuse_unmapped
 from nlptrain.errors import InputError
 from nlptrain.insight.comparison import sample_of
 from nlptrain.labels import Labels
-from nlptrain.models import TransformerTokenClassifier, build_tagger, load_token_model
+from nlptrain.models import TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.models.sources import resolve
+from nlptrain.models.students.text import count_words
 from nlptrain.run import Run
 from nlptrain.run_folder import command_line, file_hash, finished_scores, output_folder
 
@@ -43,7 +49,7 @@ def run_story(command: str, config: CommandConfig, *, overwrite: bool) -> None:
     config = _pinned(config)
     files = _data_files(config.data)
     hashes = {str(path): file_hash(path) for paths in files.values() for path in paths}
-    inputs = {**hashes, **_model_hashes(config)}
+    inputs = {**hashes, **_model_hashes(config), **_vector_hash(config)}
     _refuse_own_input(folder, config)
     if overwrite and finished_scores(folder) is not None:
         read_splits(config.data, say=lambda _: None)  # bad files must not cost the run that is there
@@ -69,38 +75,51 @@ def _transformer_token(config: TransformerTokenConfig, run: Run) -> dict[str, An
 
 def _tagger(config: TaggerConfig, run: Run) -> dict[str, Any]:
     splits = read_splits(config.data, say=run.say)
-    student = build_tagger(config.student, splits.labels, seed=config.seed)
-    run.provenance["table"] = config.student.embedder.init or config.student.tokenizer
-    _introduce(run, splits, f"student: {student.parameters():,} parameters, table from {run.provenance['table']}")
+    splitter = _splitter(config.data)
+    words = _word_counts(config.data, splits, splitter)
+    student = build_student(config.student, splits.labels, seed=config.seed, words=words, say=run.say)
+    run.provenance["table"] = _table(config, None)
+    _introduce(run, splits, f"student: {student.parameters():,} parameters, {_origin(config, None)}")
     run.provenance["sample"] = sample_of([sentence.words for sentence in splits.dev])
     return procedures.train_tagger(student, splits, config.train, run)
 
 
 def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
     data = config.data
-    known = None if data.labels is None else Labels.named(data.labels, None if data.scheme == "auto" else data.scheme)
-    teacher = load_token_model(config.teacher, labels=known)
-    splits = read_splits(data, teacher.labels, say=run.say)
-    splitter = WordSplitter.pretokenized() if data.pretokenized else WordSplitter.default()
-    student = build_tagger(config.student, teacher.labels, seed=config.seed, teacher=teacher, splitter=splitter)
-    run.provenance["table"] = config.student.embedder.init or config.teacher
-    run.provenance["sample"] = sample_of([sentence.words for sentence in splits.dev])
+    committee = _committee(config)
+    splits = read_splits(data, committee.labels, say=run.say)
+    if data.label_map is not None:
+        refuse_unmapped(committee.labels, splits, data.label_map)
+    splitter = _splitter(data)
+    first = committee.members[0].model
+    student = build_student(
+        config.student,
+        committee.labels,
+        seed=config.seed,
+        teacher=first,
+        splitter=splitter,
+        words=_word_counts(data, splits, splitter),
+        say=run.say,
+    )
+    run.provenance["table"] = _table(config, config.teacher_list[0].path)
     _introduce(
         run,
         splits,
-        f"teacher {config.teacher}: {teacher.parameters():,} parameters; "
-        f"student: {student.parameters():,}, table from {run.provenance['table']}",
+        f"teacher {', '.join(one.path for one in config.teacher_list)}: {committee.parameters():,} parameters; "
+        f"student: {student.parameters():,}, {_origin(config, config.teacher_list[0].path)}",
     )
     transfer_dir = Path(config.transfer_dir or Path(config.output_dir).parent / "transfer")
     raw = _raw(data, splits, splitter, run)
-    if isinstance(config, TaggerKDConfig):
-        return procedures.distil_tagger(
-            student, teacher, splits, raw, config.objective, config.train, run, transfer_dir=transfer_dir
-        )
-    assert isinstance(config, PseudoLabelRunConfig)
-    return procedures.pseudo_label(
-        student, teacher, splits, raw, config.objective, config.train, run, transfer_dir=transfer_dir
-    )
+    # Speed is measured on the same words whatever became of dev.
+    run.provenance["sample"] = sample_of([sentence.words for sentence in splits.dev or _peek(data, splitter)])
+    arguments = (student, committee, splits, raw, config.objective, config.train, run)  # type: ignore[attr-defined]
+    return _TAUGHT[type(config)](*arguments, transfer_dir=transfer_dir)
+
+
+_TAUGHT: dict[type[TaughtConfig], Any] = {
+    TaggerKDConfig: procedures.distil_tagger,
+    PseudoLabelRunConfig: procedures.pseudo_label,
+}
 
 
 _STORIES: dict[str, Any] = {
@@ -111,7 +130,49 @@ _STORIES: dict[str, Any] = {
 }
 
 
-def _raw(data: DataConfig, splits: Splits, splitter: WordSplitter, run: Run) -> Iterator[Sentence]:
+def _committee(config: TaughtConfig) -> Committee:
+    data = config.data
+    scheme = None if data.teacher_scheme == "auto" else data.teacher_scheme
+    known = None if data.labels is None else Labels.named(data.labels, scheme)
+    models = [(load_token_model(one.path, labels=known, scheme=scheme), one.weight) for one in config.teacher_list]
+    return Committee.of(models, data.label_map)
+
+
+def _splitter(data: DataConfig) -> WordSplitter:
+    return WordSplitter.pretokenized() if data.pretokenized else WordSplitter.default()
+
+
+def _word_counts(data: DataConfig, splits: Splits, splitter: WordSplitter) -> Callable[[], Counter[str]]:
+    """How to count the words of train and raw text, which is then read once more."""
+    return lambda: count_words(chain(splits.train, _raw(data, splits, splitter, None)))
+
+
+def _peek(data: DataConfig, splitter: WordSplitter) -> Iterator[Sentence]:
+    paths = expand(data.unlabeled or [], key="data.unlabeled")
+    yield from islice(read_raw(paths, splitter, min_words=data.min_words, max_words=data.max_words), 500)
+
+
+def _table(config: TaggerConfig | TaughtConfig, teacher: str | None) -> str:
+    """What the student's first weights are from, in a word for comparisons."""
+    student = config.student
+    if student.start is not None:
+        return student.start
+    if isinstance(student, TransformerStudentConfig):
+        return student.model or str(teacher)
+    embedder = student.embedder
+    if isinstance(embedder, WordEmbedderConfig):
+        named = embedder.vectors or (None if embedder.init == "teacher" else embedder.init)
+        return named or teacher or "random"
+    return embedder.init or teacher or str(student.tokenizer)
+
+
+def _origin(config: TaggerConfig | TaughtConfig, teacher: str | None) -> str:
+    student = config.student
+    part = "weights" if student.start is not None or isinstance(student, TransformerStudentConfig) else "table"
+    return f"{part} from {_table(config, teacher)}"
+
+
+def _raw(data: DataConfig, splits: Splits, splitter: WordSplitter, run: Run | None) -> Iterator[Sentence]:
     if data.unlabeled is None:
         return
     counts = RawCounts(data.min_words, data.max_words)
@@ -120,7 +181,8 @@ def _raw(data: DataConfig, splits: Splits, splitter: WordSplitter, run: Run) -> 
     yield from read_raw(
         paths, splitter, min_words=data.min_words, max_words=data.max_words, held_out=held_out, counts=counts
     )
-    run.say(f"raw text: {counts.describe()}")
+    if run is not None:
+        run.say(f"raw text: {counts.describe()}")
 
 
 def _introduce(run: Run, splits: Splits, models: str) -> None:
@@ -135,15 +197,8 @@ def _introduce(run: Run, splits: Splits, models: str) -> None:
 
 def _pinned(config: CommandConfig) -> CommandConfig:
     """``config`` with Hub names that carry the commit they stand for today."""
-    pinned = {key: resolve(getattr(config, key)).pinned for key in ("model", "teacher") if hasattr(config, key)}
-    student = getattr(config, "student", None)
-    if student is not None:
-        embedder = student.embedder
-        if embedder.init not in (None, "random"):
-            embedder = embedder.model_copy(update={"init": resolve(embedder.init).pinned})
-        tokenizer = None if student.tokenizer is None else resolve(student.tokenizer).pinned
-        pinned["student"] = student.model_copy(update={"tokenizer": tokenizer, "embedder": embedder})
-    return config.model_copy(update=pinned)
+    pinned = {key: resolve(reference).pinned for key, reference in model_references(config).items()}
+    return with_references(config, pinned)
 
 
 def _data_files(data: DataConfig) -> dict[str, list[Path]]:
@@ -157,21 +212,19 @@ def _model_hashes(config: CommandConfig) -> dict[str, str]:
     """The hash of each file that decides what the models of ``config`` are."""
     return {
         f"{reference}:{path.name}": file_hash(path)
-        for reference in _references(config)
-        for pattern in ("*.safetensors", "config.json", "tokenizer*.json")
+        for reference in dict.fromkeys(model_references(config).values())
+        for pattern in ("*.safetensors", "config.json", "tokenizer*.json", "words.json")
         for path in sorted(resolve(reference).folder.glob(pattern))
     }
 
 
-def _references(config: CommandConfig) -> list[str]:
-    student = getattr(config, "student", None)
-    found = [getattr(config, key) for key in ("model", "teacher") if hasattr(config, key)]
-    found += [] if student is None else [student.tokenizer, student.embedder.init]
-    return [reference for reference in dict.fromkeys(found) if reference not in (None, "random")]
+def _vector_hash(config: CommandConfig) -> dict[str, str]:
+    vectors = getattr(getattr(getattr(config, "student", None), "embedder", None), "vectors", None)
+    return {} if vectors is None else {vectors: file_hash(Path(vectors))}
 
 
 def _refuse_own_input(folder: Path, config: CommandConfig) -> None:
-    for reference in _references(config):
+    for reference in model_references(config).values():
         if folder.resolve() in (resolve(reference).folder.resolve(), resolve(reference).folder.resolve().parent):
             raise InputError(f"output_dir: {folder} holds {reference}, which this run reads; give another --output-dir")
 
@@ -181,7 +234,7 @@ def _provenance(
 ) -> dict[str, Any]:
     modules = (torch, transformers, accelerate, tokenizers, seqeval)
     scored = {
-        "dev": [inputs[str(path)] for path in files.get("dev", files["train"])],
+        "dev": [inputs[str(path)] for path in files.get("dev") or files.get("train") or files["unlabeled"]],
         "test": [inputs[str(path)] for path in files.get("test", [])],
     }
     return {

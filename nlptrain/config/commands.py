@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from nlptrain.config.data import DataConfig
 from nlptrain.config.objective import DistillConfig, PseudoLabelConfig
 from nlptrain.config.section import ModelRef, Section
-from nlptrain.config.student import StudentConfig
+from nlptrain.config.student import (
+    CRFHeadConfig,
+    Student,
+    StudentConfig,
+    SubwordEmbedderConfig,
+    TransformerStudentConfig,
+)
 from nlptrain.config.train import TrainConfig, TransformerTrainConfig
 
 _MODEL = "a folder (a run's, or a Hugging Face model's), package:NAME/folder (a folder that an installed package carries), or a Hub name OWNER/NAME, OWNER/NAME@REVISION"
@@ -34,57 +40,158 @@ class CommandConfig(Section):
     threads: int | None = Field(None, ge=1, le=1024, description="CPU threads. null: as torch chooses.")
 
     @model_validator(mode="after")
-    def _needs_gold(self) -> CommandConfig:
-        if self.data.train is None:
-            raise ValueError("data.train: missing; name the files with the gold sentences to train on")
-        return self
-
-    @model_validator(mode="after")
     def _half_needs_a_gpu(self) -> CommandConfig:
         if self.precision == "fp16" and self.device in ("cpu", "mps"):
             raise ValueError(f"precision: fp16 needs a CUDA device, and device is {self.device}; use fp32 or bf16")
         return self
 
 
-class TransformerTokenConfig(CommandConfig):
+class GoldConfig(CommandConfig):
+    """What the two commands without a teacher share."""
+
+    @model_validator(mode="after")
+    def _needs_gold(self) -> GoldConfig:
+        if self.data.train is None:
+            raise ValueError("data.train: missing; name the files with the gold sentences to train on")
+        return self
+
+    @model_validator(mode="after")
+    def _has_no_teacher(self) -> GoldConfig:
+        for key in ("label_map", "teacher_scheme"):
+            if getattr(self.data, key) not in (None, "auto"):
+                raise ValueError(f"data.{key}: says how to read a teacher's labels, and this command has no teacher")
+        return self
+
+
+class TransformerTokenConfig(GoldConfig):
     """`nlptrain transformer_token`: fine-tunes a transformer."""
 
     model: ModelRef = Field(description=f"The pretrained transformer: {_MODEL}.")
     train: TransformerTrainConfig = Field(TransformerTrainConfig(), description="Length, batches, optimizer.")
 
 
-class TaggerConfig(CommandConfig):
-    """`nlptrain tagger`: trains a student on the gold tags alone."""
+_GENTLE = {"learning_rate": 3e-4, "clip_norm": 1.0, "unknown_rate": 0.0}
 
-    student: StudentConfig = Field(description="The small tagger.")
-    train: TrainConfig = Field(TrainConfig(), description="Length, batches, optimizer.")
+
+class StudentCommandConfig(CommandConfig):
+    """What the commands that train a student share."""
+
+    student: Student = Field(StudentConfig(), description="The small tagger.")
+    train: TrainConfig = Field(
+        TrainConfig(),
+        description="Length, batches, optimizer. With student.kind transformer, learning_rate is 3e-4, clip_norm 1 and unknown_rate 0 unless given.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gentle_with_transformers(cls, values: Any) -> Any:  # noqa: ANN401
+        student = values.get("student") if isinstance(values, dict) else None
+        if not isinstance(student, dict) or student.get("kind") != "transformer":
+            return values
+        given = values.get("train", {})
+        return {**values, "train": {**_GENTLE, **given}} if isinstance(given, dict) else values
 
     @model_validator(mode="after")
-    def _needs_a_tokenizer(self) -> TaggerConfig:
-        if self.student.tokenizer is None:
+    def _parts_of_pieces(self) -> StudentCommandConfig:
+        if self.train.word_parts and isinstance(getattr(self.student, "head", None), CRFHeadConfig):
             raise ValueError(
-                "student.tokenizer: missing; there is no teacher to take it from: name the pretrained model whose tokenizer the student reads with"
+                "train.word_parts: a CRF's chain runs over words, so that the parts of a word have no place in it; leave it out, or use student.head.kind softmax"
             )
         return self
 
 
-class TaughtConfig(CommandConfig):
+class TaggerConfig(StudentCommandConfig, GoldConfig):
+    """`nlptrain tagger`: trains a student on the gold tags alone."""
+
+    student: Student = Field(description="The small tagger.")
+
+    @model_validator(mode="after")
+    def _needs_a_model_to_start_from(self) -> TaggerConfig:
+        student = self.student
+        if student.start is not None:
+            return self
+        if isinstance(student, TransformerStudentConfig):
+            if student.model is None:
+                raise ValueError(
+                    "student.model: missing; there is no teacher to cut it from: name a pretrained transformer"
+                )
+        elif isinstance(student.embedder, SubwordEmbedderConfig):
+            if student.tokenizer is None:
+                raise ValueError(
+                    "student.tokenizer: missing; there is no teacher to take it from: name the pretrained model whose tokenizer the student reads with"
+                )
+        elif student.embedder.init == "teacher":
+            raise ValueError("student.embedder.init: teacher, and there is none; name a pretrained model, or random")
+        return self
+
+
+class TeacherConfig(Section):
+    """One of several teachers."""
+
+    path: ModelRef = Field(description=f"The fine-tuned token classifier: {_MODEL}.")
+    weight: float = Field(1.0, gt=0.0, le=1e6, description="Its share of the mean, beside those of the others.")
+
+
+class TaughtConfig(StudentCommandConfig):
     """What the two commands with a teacher share."""
 
-    teacher: ModelRef = Field(description=f"The fine-tuned token classifier: {_MODEL}.")
-    student: StudentConfig = Field(StudentConfig(), description="The small tagger.")
-    train: TrainConfig = Field(TrainConfig(), description="Length, batches, optimizer.")
+    teacher: ModelRef | None = Field(None, description=f"The fine-tuned token classifier: {_MODEL}.")
+    teachers: list[TeacherConfig] | None = Field(
+        None,
+        min_length=1,
+        description="Several of them, in the place of `teacher`: their probabilities are averaged. They must have the same labels, after data.label_map.",
+    )
     transfer_dir: str | None = Field(
         None,
         min_length=1,
         description="Folder of the teacher's stored logits, shared by all runs. Default: `transfer` beside `output_dir`.",
     )
 
+    @model_validator(mode="after")
+    def _one_teacher_or_several(self) -> TaughtConfig:
+        if (self.teacher is None) == (self.teachers is None):
+            raise ValueError(
+                "teacher: missing; name the fine-tuned token classifier, or several in teachers"
+                if self.teacher is None
+                else "teachers: teacher is given, too; leave one of them out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _needs_text(self) -> TaughtConfig:
+        if self.data.train is None and self.data.unlabeled is None:
+            raise ValueError("data: neither train nor unlabeled is given; name gold sentences, raw text, or both")
+        return self
+
+    @model_validator(mode="after")
+    def _a_transformer_needs_a_size(self) -> TaughtConfig:
+        student = self.student
+        if isinstance(student, TransformerStudentConfig) and not (student.model or student.layers or student.start):
+            raise ValueError(
+                "student.layers: missing; say how many of the teacher's layers are kept, or name a student.model"
+            )
+        return self
+
+    @property
+    def teacher_list(self) -> list[TeacherConfig]:
+        """All teachers, with their weights."""
+        return self.teachers or [TeacherConfig(path=self.teacher or "")]
+
 
 class TaggerKDConfig(TaughtConfig):
     """`nlptrain tagger_kd`: trains a student on the gold tags and on the teacher's logits."""
 
     objective: DistillConfig = Field(DistillConfig(), description="The loss.")
+
+    @model_validator(mode="after")
+    def _mse_needs_logits(self) -> TaggerKDConfig:
+        if self.objective.loss == "mse" and self.teachers is not None and len(self.teachers) > 1:
+            raise ValueError(
+                "objective.loss: mse compares logits, and of several teachers only the mean of the probabilities is known; use kl"
+            )
+        if self.objective.loss == "mse" and isinstance(getattr(self.student, "head", None), CRFHeadConfig):
+            raise ValueError("objective.loss: mse compares logits, and a CRF has marginals; use kl")
+        return self
 
 
 class PseudoLabelRunConfig(TaughtConfig):

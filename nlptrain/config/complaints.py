@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from nlptrain.config.section import sections
+
 _KINDS = {
     "string_type": "a string",
     "int_type": "a whole number",
@@ -33,11 +35,14 @@ _BOUNDS = {
 def complaints(error: ValidationError, model: type[BaseModel], origins: Mapping[str, str], file: str) -> list[str]:
     """One line for each key at fault, in the order of the file."""
     grouped: dict[str, list[Any]] = {}
+    owners: dict[str, type[BaseModel]] = {}
     for fault in error.errors(include_url=False):
-        grouped.setdefault(_dotted(fault["loc"], model, fault["type"]), []).append(fault)
+        key, owner = _located(fault["loc"], model, fault["type"])
+        grouped.setdefault(key, []).append(fault)
+        owners.setdefault(key, owner)
     lines = []
     for key, faults in grouped.items():
-        text = _describe(key, faults, model)
+        text = _describe(key, faults, model, owners[key])
         place = _place(key, origins, file)
         said = text if not key or text.startswith(key) or place.startswith("--set") else f"{key}: {text}"
         lines.append(f"{place}: {said}")
@@ -49,37 +54,59 @@ def _place(key: str, origins: Mapping[str, str], file: str) -> str:
     return origin.removeprefix("base ")
 
 
-def _dotted(loc: tuple[int | str, ...], model: type[BaseModel], kind: str) -> str:
-    """The key that ``loc`` stands for, without the parts that only name an alternative of a union."""
+def _located(loc: tuple[int | str, ...], model: type[BaseModel], kind: str) -> tuple[str, type[BaseModel]]:
+    """The key that ``loc`` stands for, without the parts that only name an alternative, and the map that it stands in."""
     parts: list[str] = []
     at: type[BaseModel] | None = model
+    owner = model
+    choices: dict[str, type[BaseModel]] = {}
     for number, part in enumerate(loc):
-        if at is not None and part in at.model_fields:
+        if str(part) in choices:
+            at, choices = choices[str(part)], {}
+            owner = at
+        elif at is not None and part in at.model_fields:
             parts.append(str(part))
-            annotation = at.model_fields[str(part)].annotation
-            at = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+            owner = at
+            choices = sections(at.model_fields[str(part)].annotation)
+            at = choices[""] if list(choices) == [""] else None
+        elif isinstance(part, int) and at is not None:
+            parts.append(str(part))
         elif kind == "extra_forbidden" and number == len(loc) - 1:
             parts.append(str(part))
-    return ".".join(parts)
+            owner = at or owner
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        parts += ["kind"] * (kind == "union_tag_invalid")
+    return ".".join(parts), owner
 
 
-def _describe(key: str, faults: list[Any], model: type[BaseModel]) -> str:
+def _describe(key: str, faults: list[Any], model: type[BaseModel], owner: type[BaseModel]) -> str:
     first = faults[0]
     kind, found = first["type"], first.get("input")
     if kind == "extra_forbidden":
-        return f"unknown key; {_nearest(key, model)}"
+        return f"unknown key; {_nearest(key, model, owner)}"
+    if kind == "union_tag_not_found":
+        return f"found {found!r}; must be a map"
+    if kind == "union_tag_invalid":
+        return _choose(first["ctx"]["tag"], first["ctx"]["expected_tags"])
     if kind == "missing":
         return f"missing; {_field_description(key, model)}"
     if kind == "value_error":
         return str(first["ctx"]["error"])
     if kind == "literal_error":
-        choices = first["ctx"]["expected"].replace(" or ", ", ").replace("'", "")
-        near = difflib.get_close_matches(str(found), choices.split(", "), n=1)
-        return f"found {found!r}; choose from {choices}" + (f"; did you mean '{near[0]}'?" if near else "")
+        others = list(dict.fromkeys(_wanted([fault for fault in faults if fault["type"] != "literal_error"])))
+        if others and not isinstance(found, str):
+            return f"found {found!r}; must be {' or '.join([*others, first['ctx']['expected']])}"
+        return _choose(found, first["ctx"]["expected"].replace(" or ", ", "))
     if kind == "string_pattern_mismatch":
         return f"found {found!r}; must be {_field_description(key, model)}"
     wanted = list(dict.fromkeys(_wanted(faults)))
     return f"found {found!r}; must be {' or '.join(wanted)}"
+
+
+def _choose(found: object, expected: str) -> str:
+    choices = expected.replace("'", "")
+    near = difflib.get_close_matches(str(found), choices.split(", "), n=1)
+    return f"found {found!r}; choose from {choices}" + (f"; did you mean '{near[0]}'?" if near else "")
 
 
 def _wanted(faults: list[Any]) -> Iterator[str]:
@@ -93,30 +120,30 @@ def _wanted(faults: list[Any]) -> Iterator[str]:
 
 
 def _field_description(key: str, model: type[BaseModel]) -> str:
-    at: Any = model
+    at: list[type[BaseModel]] = [model]
     description = ""
     for part in key.split("."):
-        field = at.model_fields.get(part)
+        field = next((owner.model_fields[part] for owner in at if part in owner.model_fields), None)
         if field is None:
             return ""
-        at, description = field.annotation, field.description or ""
+        at, description = list(sections(field.annotation).values()), field.description or ""
     return description.split(". ")[0].rstrip(".")
 
 
-def _nearest(key: str, model: type[BaseModel]) -> str:
-    *above, wrong = key.split(".")
-    known = list(_keys(model))
-    prefix = ".".join(above)
-    siblings = [name.removeprefix(prefix).lstrip(".") for name in known if name.rpartition(".")[0] == prefix]
+def _nearest(key: str, model: type[BaseModel], owner: type[BaseModel]) -> str:
+    wrong = key.rpartition(".")[2]
+    siblings = list(owner.model_fields)
     if near := difflib.get_close_matches(wrong, siblings, n=1):
         return f"did you mean '{near[0]}'?"
-    if elsewhere := [name for name in known if name.rpartition(".")[2] == wrong]:
+    if elsewhere := [name for name in _keys(model) if name.rpartition(".")[2] == wrong and name != key]:
         return f"did you mean '{elsewhere[0]}'?"
-    return f"known here: {', '.join(siblings)}"
+    kind = owner.model_fields.get("kind")
+    where = f"with kind {kind.default}" if kind else "here"
+    return f"known {where}: {', '.join(siblings)}"
 
 
 def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
         yield prefix + name
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _keys(field.annotation, f"{prefix}{name}.")
+        for inner in sections(field.annotation).values():
+            yield from _keys(inner, f"{prefix}{name}.")

@@ -58,6 +58,15 @@ class DataConfig(Section):
         min_length=2,
         description="The labels in the order of the logit columns. Default: those of the teacher, or those of train. Needed for a classifier whose labels are LABEL_0, LABEL_1, ...",
     )
+    label_map: dict[str, str] | None = Field(
+        None,
+        min_length=1,
+        description="The teacher's names to the data's, where they differ: of entity types (PER: person), or of whole labels (B-PER: B-person); O: no entity. Default: the same names.",
+    )
+    teacher_scheme: Literal["auto", "iob1", "iob2", "iobes", "bilou", "plain"] = Field(
+        "auto",
+        description="How the teacher's labels are written. auto: found out from their names, which cannot tell IOB1 from IOB2 if every type has a B-: then IOB2.",
+    )
     pretokenized: bool = Field(
         False, description="The words of `unlabeled` are already separated by spaces; true turns the word splitter off."
     )

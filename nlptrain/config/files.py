@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.data import DataConfig
+from nlptrain.config.references import model_references
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
 
@@ -19,14 +20,15 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
 def missing_files(config: CommandConfig) -> Iterator[tuple[str, str]]:
     """The key and the fault of each file or model folder that is not there."""
     yield from _missing_data(config.data)
-    student = getattr(config, "student", None)
-    references = {key: getattr(config, key, None) for key in ("model", "teacher")}
-    if student is not None:
-        references["student.tokenizer"] = student.tokenizer
-        references["student.embedder.init"] = student.embedder.init if student.embedder.init != "random" else None
-    for key, reference in references.items():
-        if reference is not None and (fault := missing_model(reference)):
+    for key, reference in model_references(config).items():
+        if fault := missing_model(reference):
             yield key, fault
+    vectors = getattr(getattr(getattr(config, "student", None), "embedder", None), "vectors", None)
+    if vectors is not None and not Path(vectors).is_file():
+        yield (
+            "student.embedder.vectors",
+            f"there is no file {vectors!r} (looked in {os.getcwd()}){_similar(Path(vectors))}",
+        )
 
 
 def missing_model(reference: str) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from nlptrain.config.section import Section
+from nlptrain.config.section import Section, sections
 from nlptrain.config.yaml_files import parse, read_yaml
 from nlptrain.errors import InputError
 
@@ -37,12 +37,40 @@ def merged(
                 if leaves.get(given) is not None and dropped not in leaves:
                     _remove(values, dropped)
                     origins.pop(dropped, None)
+        for key in [key for key in leaves if key.rpartition(".")[2] == "kind"]:
+            _drop_other_kind(model, values, origins, key, leaves[key])
         for key, value in leaves.items():
             for stale in [known for known in origins if known.startswith(f"{key}.")]:
                 del origins[stale]
             _put(values, key, value, origin)
             origins[key] = origin
     return values, origins
+
+
+def _drop_other_kind(
+    model: type[BaseModel], values: dict[str, Any], origins: dict[str, str], key: str, kind: object
+) -> None:
+    """A layer that names another ``kind`` takes away what the layers below said of the old one."""
+    above = key.rpartition(".")[0]
+    at: Any = values
+    for part in above.split("."):
+        at = at.get(part) if isinstance(at, dict) else None
+    if isinstance(at, dict) and at.get("kind", _default_kind(model, above)) != kind:
+        for known in [known for known in origins if known.startswith(f"{above}.")]:
+            _remove(values, known)
+            del origins[known]
+
+
+def _default_kind(model: type[BaseModel], key: str) -> str | None:
+    """The kind of the map at ``key`` where nothing names one: that of its default, or the first."""
+    owners, kind = [model], None
+    for part in key.split("."):
+        field = next((owner.model_fields[part] for owner in owners if part in owner.model_fields), None)
+        if field is None:
+            return None
+        choices = sections(field.annotation)
+        owners, kind = list(choices.values()), getattr(field.default, "kind", next(iter(choices), None))
+    return kind
 
 
 def _layers(path: Path, settings: Sequence[str], flags: Mapping[str, object]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -147,5 +175,5 @@ def _alternatives(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[st
         for one, other in model.alternatives():
             yield prefix + one, prefix + other
     for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _alternatives(field.annotation, f"{prefix}{name}.")
+        for inner in sections(field.annotation).values():
+            yield from _alternatives(inner, f"{prefix}{name}.")

@@ -24,7 +24,9 @@ class DistillConfig(Section):
 class PseudoLabelConfig(Section):
     """Pseudo-labelling: the teacher's argmax on raw text is taken for gold."""
 
-    targets: Literal["hard"] = Field("hard", description="hard: the teacher's argmax.")
+    targets: Literal["hard", "soft"] = Field(
+        "hard", description="hard: the teacher's argmax. soft: its probabilities of all labels."
+    )
     min_confidence: float = Field(
         0.0,
         ge=0.0,

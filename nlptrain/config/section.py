@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validator
 
 
 class Section(BaseModel):
@@ -35,6 +35,29 @@ class Section(BaseModel):
             if (getattr(self, one) is None) == (getattr(self, other) is None):
                 raise ValueError(f"exactly one of '{one}' and '{other}' must be given")
         return self
+
+
+def by_kind(default: str) -> Discriminator:
+    """Choose the alternative of a union by its ``kind``, which is ``default`` where none is given."""
+
+    def kind(value: Any) -> Any:  # noqa: ANN401
+        if isinstance(value, dict):
+            return value.get("kind", default)
+        return getattr(value, "kind", None)
+
+    return Discriminator(kind)
+
+
+def sections(annotation: Any) -> dict[str, type[BaseModel]]:  # noqa: ANN401
+    """The maps that a key may hold, by their ``kind``; one without a kind has the name ''."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        kind = annotation.model_fields.get("kind")
+        return {str(kind.default) if kind else "": annotation}
+    found: dict[str, type[BaseModel]] = {}
+    if get_origin(annotation) is not None:
+        for inner in get_args(annotation):
+            found.update(sections(inner))
+    return found
 
 
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]

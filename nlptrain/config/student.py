@@ -1,12 +1,12 @@
-"""The `student:` map: the small tagger, as embedder -> encoder -> head."""
+"""The `student:` map: the small tagger, as embedder -> encoder -> head, or a small transformer."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, Tag, model_validator
 
-from nlptrain.config.section import ModelRef, Rate, Section
+from nlptrain.config.section import ModelRef, Rate, Section, by_kind
 
 
 class SubwordEmbedderConfig(Section):
@@ -18,6 +18,40 @@ class SubwordEmbedderConfig(Section):
         None,
         description="What the table starts from: `random`, or a model (as `teacher`) whose input embeddings are cut to `dim` columns by PCA. Default: the teacher; without one, `student.tokenizer`.",
     )
+    vocab_size: Literal["auto", "all"] | Annotated[int, Field(ge=1)] = Field(
+        "auto",
+        description="Pieces that have a row; all others are read as the unknown one. all: every piece of the tokenizer. A number: that many, those most frequent in train and unlabelled text. auto: all, unless the table would pass 2 million parameters; then as many as fit, the text's first and then the tokenizer's first ones.",
+    )
+
+
+class WordEmbedderConfig(Section):
+    """A table of words, a CNN over their characters, and their shape."""
+
+    kind: Literal["word"] = Field("word", description="Words, their characters and their shape; no tokenizer.")
+    dim: int = Field(100, ge=1, le=4096, description="Columns of the word table.")
+    vocab_size: int = Field(20_000, ge=1, description="Most words that have a row.")
+    min_count: int = Field(2, ge=1, description="Fewest times that such a word stands in train and unlabelled text.")
+    lowercase: bool = Field(True, description="Words that differ in case share a row; characters and shape still tell.")
+    vectors: str | None = Field(
+        None,
+        min_length=1,
+        description="A GloVe or fastText text file whose vectors the word table starts from. Default: none.",
+    )
+    init: Literal["random", "teacher"] | ModelRef | None = Field(
+        None,
+        description="What the word table starts from without `vectors`: `random`, or a model (`teacher`: the teacher): a word's row is the mean of its pieces' input embeddings there, cut to `dim` columns by PCA. Default: the teacher; without one, random.",
+    )
+    char_dim: int = Field(24, ge=0, le=1024, description="Columns of the characters' tables; 0: no characters.")
+    char_filters: int = Field(64, ge=1, le=4096, description="Channels of the character CNN.")
+    char_kernel: Literal[1, 3, 5, 7] = Field(3, description="Characters that it reads at once.")
+    max_characters: int = Field(24, ge=4, le=512, description="Characters of a word that are read; its middle is cut.")
+    shape_dim: int = Field(8, ge=1, le=256, description="Columns of the shapes' table.")
+
+    @model_validator(mode="after")
+    def _one_start(self) -> WordEmbedderConfig:
+        if self.vectors is not None and self.init is not None:
+            raise ValueError("vectors and init: the table starts from one of them; leave the other out")
+        return self
 
 
 class LSTMEncoderConfig(Section):
@@ -28,26 +62,102 @@ class LSTMEncoderConfig(Section):
     layers: int = Field(2, ge=1, le=8, description="Layers.")
 
 
+class GRUEncoderConfig(Section):
+    """A bidirectional GRU."""
+
+    kind: Literal["gru"] = Field("gru", description="Bidirectional GRU.")
+    hidden: int = Field(128, ge=1, le=4096, description="Units of each direction of each layer.")
+    layers: int = Field(2, ge=1, le=8, description="Layers.")
+
+
+class IDCNNEncoderConfig(Section):
+    """Iterated dilated convolutions (Strubell et al. 2017)."""
+
+    kind: Literal["idcnn"] = Field("idcnn", description="Blocks of dilated convolutions with shared weights.")
+    filters: int = Field(256, ge=1, le=4096, description="Channels of each convolution.")
+    kernel: Literal[3, 5, 7] = Field(3, description="Places that each convolution reads.")
+    dilations: list[Annotated[int, Field(ge=1, le=64)]] = Field(
+        [1, 2, 4], min_length=1, max_length=8, description="Distance between these places in each layer of a block."
+    )
+    blocks: int = Field(3, ge=1, le=16, description="How often the block is applied, each time with the same weights.")
+
+
 class SoftmaxHeadConfig(Section):
     """A linear layer; each word's label is chosen by itself."""
 
     kind: Literal["softmax"] = Field("softmax", description="Linear layer, a softmax for each word.")
 
 
-class StudentConfig(Section):
-    """The student that is trained."""
+class CRFHeadConfig(Section):
+    """A conditional random field: label sequences that break the scheme are impossible."""
+
+    kind: Literal["crf"] = Field("crf", description="Linear layer, and a chain over the words of a sentence.")
+
+
+Embedder = Annotated[
+    Annotated[SubwordEmbedderConfig, Tag("subword")] | Annotated[WordEmbedderConfig, Tag("word")], by_kind("subword")
+]
+Encoder = Annotated[
+    Annotated[LSTMEncoderConfig, Tag("lstm")]
+    | Annotated[GRUEncoderConfig, Tag("gru")]
+    | Annotated[IDCNNEncoderConfig, Tag("idcnn")],
+    by_kind("lstm"),
+]
+Head = Annotated[
+    Annotated[SoftmaxHeadConfig, Tag("softmax")] | Annotated[CRFHeadConfig, Tag("crf")], by_kind("softmax")
+]
+
+
+class WarmStart(Section):
+    """Starting from a student that is already trained."""
+
+    start: ModelRef | None = Field(
+        None,
+        description="A finished student's run or folder whose weights this one starts from; parts and sizes must be the same. Default: none.",
+    )
+    start_labels: dict[str, str] | None = Field(
+        None,
+        min_length=1,
+        description="Names of the labels of `start` (or of their types) to those of this run, where they differ; O: not used. Default: the same names.",
+    )
+
+    @model_validator(mode="after")
+    def _labels_of_a_start(self) -> WarmStart:
+        if self.start_labels is not None and self.start is None:
+            raise ValueError("start_labels: there is no start whose labels it could name")
+        return self
+
+
+class StudentConfig(WarmStart):
+    """The student that is trained: a NeuralTagger."""
 
     kind: Literal["tagger"] = Field("tagger", description="NeuralTagger.")
     tokenizer: ModelRef | None = Field(
         None,
-        description="Model folder, package:NAME/folder or Hub name whose tokenizer the student reads with. Default: the teacher's. `tagger` has no teacher, so there it must be given: name the pretrained model, never the fine-tuned one.",
+        description="Model folder, package:NAME/folder or Hub name whose tokenizer the student reads with. Default: the teacher's (of several, the first's). `tagger` has no teacher, so there it must be given: name the pretrained model, never the fine-tuned one.",
     )
-    embedder: SubwordEmbedderConfig = Field(SubwordEmbedderConfig(), description="Pieces to vectors.")
-    encoder: LSTMEncoderConfig = Field(
-        LSTMEncoderConfig(), description="Vectors to vectors that know their neighbours."
-    )
-    head: SoftmaxHeadConfig = Field(SoftmaxHeadConfig(), description="Vectors to logits.")
+    embedder: Embedder = Field(SubwordEmbedderConfig(), description="What is read to vectors.")
+    encoder: Encoder = Field(LSTMEncoderConfig(), description="Vectors to vectors that know their neighbours.")
+    head: Head = Field(SoftmaxHeadConfig(), description="Vectors to labels.")
     dropout: Rate = Field(0.3, description="Share of values dropped behind embedder and encoder layers in training.")
     max_pieces: int = Field(
         4096, ge=16, description="Pieces read in one go; longer sentences go through overlapping windows."
     )
+
+
+class TransformerStudentConfig(WarmStart):
+    """A small transformer as the student: from a folder, or cut out of the teacher."""
+
+    kind: Literal["transformer"] = Field("transformer", description="A Hugging Face encoder.")
+    model: ModelRef | None = Field(
+        None, description="The pretrained transformer. Default: the teacher, of which `layers` layers are kept."
+    )
+    layers: int | None = Field(
+        None, ge=1, description="Layers that are kept, spread over all. Default: all; without `model` it must be given."
+    )
+
+
+Student = Annotated[
+    Annotated[StudentConfig, Tag("tagger")] | Annotated[TransformerStudentConfig, Tag("transformer")],
+    by_kind("tagger"),
+]

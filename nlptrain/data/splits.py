@@ -26,6 +26,7 @@ class Splits:
         dev: those that choose the best step.
         test: those that are scored once, at the end; may be empty.
         dev_from_train: dev was taken out of the train files.
+        dev_metric: what a score on dev is called; None: by the scheme.
     """
 
     labels: Labels
@@ -33,6 +34,7 @@ class Splits:
     dev: list[Sentence]
     test: list[Sentence]
     dev_from_train: bool
+    dev_metric: str | None = None
 
 
 def read_splits(data: DataConfig, labels: Labels | None = None, *, say: Callable[[str], None]) -> Splits:
@@ -46,7 +48,7 @@ def read_splits(data: DataConfig, labels: Labels | None = None, *, say: Callable
     Raises:
         InputError: a file cannot be read, or a tag breaks its scheme or is none of the labels.
     """
-    if data.train is None:
+    if data.train is None and labels is None:
         raise InputError("data.train: missing; name the files with the gold sentences to train on")
     train, dev, test = (_read(data, key) for key in ("train", "dev", "test"))
     labels = _labels(train, data, labels)
@@ -54,7 +56,7 @@ def read_splits(data: DataConfig, labels: Labels | None = None, *, say: Callable
     if labels.scheme == "iob2":
         refuse_broken(everything)
     refuse_unknown(everything, labels)
-    dev_from_train = data.dev is None
+    dev_from_train = data.dev is None and data.train is not None
     if dev_from_train:
         train, dev = _take_dev(train, say)
     _say_leaks(train, {"dev": dev, "test": test}, say)

@@ -24,6 +24,31 @@ def kl_loss(student: Tensor, teacher: Tensor, mask: Tensor, temperature: float) 
     return F.kl_div(log_q, log_p, reduction="sum", log_target=True) * temperature**2
 
 
+def kl_over_possible(
+    log_student: Tensor, teacher: Tensor, mask: Tensor, possible: Tensor, temperature: float
+) -> tuple[Tensor, Tensor]:
+    """T^2 KL between a teacher and a student to whom some labels are impossible, and the teacher's mass on these.
+
+    The teacher is renormalised over what is possible: where a scheme forbids a label, its marginal is 0 and the
+    divergence would be infinite. Both answers are sums over the words in ``mask``.
+
+    Args:
+        log_student: log-probabilities at the temperature, [..., C]; of a CRF, its log-marginals.
+        teacher: logits, [..., C]; no gradient flows into them.
+        mask: [...], true at the words that count.
+        possible: [..., C], true where the student can give a label any probability; at least one for each word.
+        temperature: T, above 0.
+    """
+    exact = torch.promote_types(log_student.dtype, torch.float32)
+    allowed = possible[mask]
+    logits = teacher[mask].detach().to(exact) / temperature
+    lost = F.softmax(logits, dim=-1).masked_fill(allowed, 0.0).sum()
+    log_p = F.log_softmax(logits.masked_fill(~allowed, float("-inf")), dim=-1).masked_fill(~allowed, 0.0)
+    log_q = log_student[mask].to(exact).masked_fill(~allowed, 0.0)
+    p = log_p.exp().masked_fill(~allowed, 0.0)
+    return (p * (log_p - log_q)).sum() * temperature**2, lost
+
+
 def mse_loss(student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
     """Squared difference of the logits, a mean over the labels and a sum over the words in ``mask``.
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from nlptrain.config.objective import DistillConfig, PseudoLabelConfig
-from nlptrain.distillation.losses import kl_loss, mse_loss
-from nlptrain.training.losses import gold_loss
-from nlptrain.training.objective import Targets
+from nlptrain.distillation.losses import kl_loss, kl_over_possible, mse_loss
+from nlptrain.models.heads import WordOutput
+from nlptrain.training.objective import Loss, Targets
 
 
 @dataclass(frozen=True)
@@ -19,28 +19,44 @@ class DistillObjective:
 
     config: DistillConfig
 
-    def parts(self, logits: Tensor, targets: Targets) -> dict[str, Tensor]:
-        """The weighted sums ``gold`` and ``teacher``."""
+    def loss(self, words: WordOutput, targets: Targets) -> Loss:
+        """The weighted sums ``gold`` and ``teacher``; of a CRF, also the teacher's mass on impossible labels."""
         assert targets.teacher is not None, "the transfer set gives logits to every sentence"
-        if self.config.loss == "kl":
-            taught = kl_loss(logits, targets.teacher, targets.taught, self.config.temperature)
+        notes: dict[str, Tensor] = {}
+        if self.config.loss == "mse":
+            taught = mse_loss(words.logits, targets.teacher, targets.taught)
         else:
-            taught = mse_loss(logits, targets.teacher, targets.taught)
-        return {"gold": self.config.loss_w * gold_loss(logits, targets.gold), "teacher": self.config.dist_w * taught}
+            taught, notes = _divergence(words, targets.teacher, targets.taught, self.config.temperature)
+        gold = self.config.loss_w * words.gold_loss(targets.gold)
+        return Loss({"gold": gold, "teacher": self.config.dist_w * taught}, notes)
 
 
 @dataclass(frozen=True)
 class PseudoLabelObjective:
-    """Gold tags, and the teacher's argmax on raw text taken for gold."""
+    """Gold tags, and on raw text the teacher's argmax taken for gold, or its probabilities."""
 
     config: PseudoLabelConfig
 
-    def parts(self, logits: Tensor, targets: Targets) -> dict[str, Tensor]:
+    def loss(self, words: WordOutput, targets: Targets) -> Loss:
         """The weighted sums ``gold`` and ``pseudo``."""
         nothing = torch.full_like(targets.gold, -100)
-        gold = torch.where(targets.pseudo, nothing, targets.gold)
-        pseudo = torch.where(targets.pseudo, targets.gold, nothing)
-        return {
-            "gold": self.config.loss_w * gold_loss(logits, gold),
-            "pseudo": self.config.pseudo_w * gold_loss(logits, pseudo),
-        }
+        gold = words.gold_loss(torch.where(targets.pseudo, nothing, targets.gold))
+        notes: dict[str, Tensor] = {}
+        if self.config.targets == "soft":
+            assert targets.teacher is not None, "soft targets are the teacher's"
+            pseudo, notes = _divergence(words, targets.teacher, targets.taught, 1.0)
+        else:
+            pseudo = words.gold_loss(torch.where(targets.pseudo, targets.gold, nothing))
+        return Loss({"gold": self.config.loss_w * gold, "pseudo": self.config.pseudo_w * pseudo}, notes)
+
+
+def _divergence(
+    words: WordOutput, teacher: Tensor, taught: Tensor, temperature: float
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The KL term, and what there is to note of it."""
+    if words.possible is None:
+        return kl_loss(words.logits, teacher, taught, temperature), {}
+    divergence, lost = kl_over_possible(
+        words.log_probabilities(temperature), teacher, taught, words.possible, temperature
+    )
+    return divergence, {"lost_mass": lost}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptrain.data.corpus import Sentence
-from nlptrain.distillation.transfer_set import TransferSet
+from nlptrain.distillation.mixed_set import TaughtText
 from nlptrain.labels import Labels, mend, spans
 
 
@@ -23,35 +23,47 @@ class PseudoLabels:
         entities: all entities found (for plain tags: words).
         doubtful: those of a confidence below the least that was asked for.
         left_out: sentences left out because they hold one of these.
+        numbers: of the sentences that are trained on, in the text that was tagged.
     """
 
     sentences: list[Sentence]
     entities: int
     doubtful: int
     left_out: int
+    numbers: NDArray[np.int64]
+
+    def describe(self, labels: Labels, min_confidence: float) -> str:
+        """A sentence for the log."""
+        noun = "words" if labels.scheme == "plain" else "entities"
+        return (
+            f"pseudo labels: {len(self.sentences):,} sentences kept, {self.left_out:,} left out for "
+            f"{self.doubtful:,} of {self.entities:,} {noun} below a confidence of {min_confidence}"
+        )
 
 
 def pseudo_label_sentences(
-    transfer: TransferSet, labels: Labels, *, min_confidence: float, path: Path | None
+    text: TaughtText, labels: Labels, *, min_confidence: float, path: Path | None, valid: bool = False
 ) -> PseudoLabels:
-    """Tag all of ``transfer`` by the teacher's argmax, and write what is kept to ``path`` as JSON Lines.
+    """Tag all of ``text`` by the teacher's argmax, and write what is kept to ``path`` as JSON Lines.
 
     Each line is ``{"tokens", "tags", "confidences"}``. In IOB2 an I- that opens an entity is written as B-, so that the
     file is valid and has the same entities; what is trained on is the argmax itself.
 
     Args:
-        transfer: raw sentences with the teacher's logits.
+        text: raw sentences with the teacher's logits.
         labels: names of the logit columns.
         min_confidence: a sentence with an entity of a lower one is left out; an entity's is the least of its words'.
         path: where the file goes; whole or not at all.
+        valid: what is trained on must not break the scheme: a CRF gives no probability to what does.
     """
     kept: list[Sentence] = []
+    numbers: list[int] = []
     entities = doubtful = left_out = 0
     beside = None if path is None else path.with_name(path.name + ".part")
     file = None if beside is None else beside.open("w", encoding="utf-8", newline="\n")
     try:
-        for number in range(len(transfer)):
-            tags, confidences = _argmax(transfer.rows(number), labels)
+        for number in range(len(text)):
+            tags, confidences = _argmax(text.rows(number), labels)
             least = _least_confidences(tags, confidences, labels)
             unsure = sum(value < min_confidence for value in least)
             entities += len(least)
@@ -59,10 +71,11 @@ def pseudo_label_sentences(
             if unsure:
                 left_out += 1
                 continue
-            words = transfer.sentence(number).words
-            kept.append(Sentence(words, tuple(tags)))
+            words = text.sentence(number).words
+            shown = mend(tags) if labels.scheme == "iob2" else tags
+            kept.append(Sentence(words, tuple(shown if valid else tags)))
+            numbers.append(number)
             if file is not None:
-                shown = mend(tags) if labels.scheme == "iob2" else tags
                 row = {"tokens": words, "tags": shown, "confidences": [round(float(value), 4) for value in confidences]}
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
     finally:
@@ -70,10 +83,10 @@ def pseudo_label_sentences(
             file.close()
     if beside is not None and path is not None:
         beside.replace(path)
-    return PseudoLabels(kept, entities, doubtful, left_out)
+    return PseudoLabels(kept, entities, doubtful, left_out, np.array(numbers, dtype=np.int64))
 
 
-def _argmax(logits: NDArray[np.float16], labels: Labels) -> tuple[list[str], NDArray[np.float32]]:
+def _argmax(logits: NDArray[np.float32], labels: Labels) -> tuple[list[str], NDArray[np.float32]]:
     exact = logits.astype(np.float32)
     exact = np.exp(exact - exact.max(axis=1, keepdims=True))
     best = exact.argmax(axis=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,7 +109,7 @@ class LogitStore:
         assert (rows >= 0).all(), "label() comes first"
         sizes = np.cumsum([0, *(len(shard.offsets) - 1 for shard in self._shards)])
         shards = np.searchsorted(sizes, rows, side="right") - 1
-        return TransferSet(self._shards, shards, rows - sizes[shards], len(self.labels))
+        return TransferSet(self._shards, shards, rows - sizes[shards], len(self.labels), self.key)
 
     def _find(self, digests: list[bytes]) -> NDArray[np.int64]:
         """The number of each sentence over all shards, -1 where it is not stored."""
@@ -170,8 +170,11 @@ class LogitStore:
 class TransferSet:
     """Sentences with a teacher's logits, in a fixed order, read from the mapped shards."""
 
-    def __init__(self, shards: list[Shard], shard: NDArray[np.int64], row: NDArray[np.int64], labels: int) -> None:
-        """The sentences that stand in row ``row`` of shard ``shard``; ``labels`` is C."""
+    def __init__(
+        self, shards: list[Shard], shard: NDArray[np.int64], row: NDArray[np.int64], labels: int, key: str
+    ) -> None:
+        """The sentences that stand in row ``row`` of shard ``shard``; ``labels`` is C, ``key`` names the teacher."""
+        self.key = key
         self._shards = shards
         self._shard = shard
         self._row = row
@@ -181,15 +184,20 @@ class TransferSet:
         """The number of sentences."""
         return len(self._row)
 
-    def behind(self, number: int) -> TransferSet:
-        """The sentences from ``number`` on."""
-        return TransferSet(self._shards, self._shard[number:], self._row[number:], self._labels)
+    def chosen(self, numbers: NDArray[np.int64]) -> TransferSet:
+        """The sentences with ``numbers``, in this order."""
+        return TransferSet(self._shards, self._shard[numbers], self._row[numbers], self._labels, self.key)
 
     def rows(self, sentence: int) -> NDArray[np.float16]:
         """The logits of the words of ``sentence``, [words, C], a view of the file."""
         shard, row = self._shards[self._shard[sentence]], self._row[sentence]
         rows: NDArray[np.float16] = shard.logits[shard.offsets[row] : shard.offsets[row + 1]]
         return rows.reshape(-1, self._labels)
+
+    def gather(self, spans: Sequence[tuple[int, int, int]]) -> NDArray[np.float32]:
+        """The logits of the words of all ``spans`` (sentence, first word, words), one behind the other, [W, C]."""
+        rows = [self.rows(sentence)[first : first + count] for sentence, first, count in spans]
+        return np.concatenate(rows).astype(np.float32)
 
     def sentence(self, number: int) -> Sentence:
         """The words of a sentence, as they were labelled."""

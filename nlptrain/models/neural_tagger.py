@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import torch
@@ -11,6 +12,9 @@ from transformers.modeling_outputs import TokenClassifierOutput
 
 from nlptrain.models.embedders import EMBEDDERS
 from nlptrain.models.encoders import ENCODERS
+from nlptrain.models.heads import HEADS, CRFHead
+from nlptrain.models.heads.crf import ChainedWords
+from nlptrain.models.inputs import whole_sentences
 
 
 class NeuralTaggerConfig(PretrainedConfig):
@@ -22,6 +26,7 @@ class NeuralTaggerConfig(PretrainedConfig):
         head: kind, as ``student.head``.
         dropout: share of values dropped in training.
         max_pieces: pieces read at once, special ones included.
+        max_characters: characters of a word that a student of words reads.
     """
 
     model_type = "nlptrain_tagger"
@@ -31,6 +36,7 @@ class NeuralTaggerConfig(PretrainedConfig):
     head: dict[str, Any] | None = None
     dropout: float = 0.3
     max_pieces: int = 4096
+    max_characters: int | None = None
 
 
 class NeuralTagger(PreTrainedModel):
@@ -50,11 +56,11 @@ class NeuralTagger(PreTrainedModel):
     def __init__(self, config: NeuralTaggerConfig) -> None:
         """Build the parts that ``config`` names."""
         super().__init__(config)
-        embedder, encoder = dict(config.embedder or {}), dict(config.encoder or {})
+        embedder, encoder, head = (dict(part or {}) for part in (config.embedder, config.encoder, config.head))
         self.embedder = EMBEDDERS[embedder.pop("kind")](**embedder)
         self.encoder = ENCODERS[encoder.pop("kind")](self.embedder.width, dropout=config.dropout, **encoder)
         self.dropout = nn.Dropout(config.dropout)
-        self.head = nn.Linear(self.encoder.width, int(config.num_labels or 0))
+        self.head = HEADS[head.pop("kind")](self.encoder.width, int(config.num_labels or 0), **head)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -62,19 +68,32 @@ class NeuralTagger(PreTrainedModel):
 
     def get_input_embeddings(self) -> nn.Module:
         """The table."""
-        return self.embedder.table
+        table: nn.Module = self.embedder.table
+        return table
 
     def set_input_embeddings(self, value: nn.Embedding) -> None:  # type: ignore[override]
         """Put another table in its place."""
         self.embedder.table = value
 
+    def emissions(self, attention_mask: Tensor, **named: Tensor) -> Tensor:
+        """What the head makes of each place, [B, T, C], before it looks at neighbouring labels.
+
+        Args:
+            attention_mask: [B, T].
+            named: what the embedder reads: ``input_ids`` [B, T], or words and their characters.
+        """
+        states = self.dropout(self.embedder(**named))
+        logits: Tensor = self.head(self.dropout(self.encoder(states, attention_mask)))
+        return logits
+
     def forward(
         self,
-        input_ids: Tensor,
+        input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
         labels: Tensor | None = None,
         return_dict: bool | None = None,
+        word_starts: Tensor | None = None,
         **_: Any,  # noqa: ANN401 - what a pipeline passes to any token classifier
     ) -> TokenClassifierOutput:
         """Logits of each piece.
@@ -83,20 +102,53 @@ class NeuralTagger(PreTrainedModel):
             input_ids: [B, T].
             attention_mask: [B, T], 1 at the pieces that count, on either side of the padding; default: all count.
             token_type_ids: taken because pipelines pass it, and ignored.
-            labels: [B, T] ids, -100 where none; adds their mean cross-entropy to the output.
+            labels: [B, T] ids, -100 where none; adds their mean negative log-likelihood to the output.
             return_dict: taken for the Auto classes; the answer is always an object.
+            word_starts: [B, T], 1 at the first piece of each word; needed by a CRF, whose chain runs over words.
 
         Returns:
-            An output with ``logits`` [B, T, C].
+            An output with ``logits`` [B, T, C]; those of a CRF are log-marginals at the words' first pieces, 0 elsewhere.
+
+        Raises:
+            ValueError: the student cannot be asked this way, with what to do instead.
         """
+        if input_ids is None or "input_ids" not in signature(self.embedder.forward).parameters:
+            raise ValueError(
+                "this tagger reads words, not a tokenizer's pieces: use nlptrain.load_token_model(FOLDER).tag(...), or "
+                "nlptrain predict"
+            )
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
-        states = self.dropout(self.embedder(input_ids))
-        logits: Tensor = self.head(self.dropout(self.encoder(states, attention_mask)))
+        logits = self.emissions(attention_mask, input_ids=input_ids)
         loss = None
-        if labels is not None:
+        if isinstance(self.head, CRFHead):
+            if word_starts is None:
+                raise ValueError(
+                    "this tagger has a CRF, whose chain runs over words: pass word_starts [B, T], 1 at the first piece "
+                    "of each word, or use nlptrain.load_token_model(FOLDER).tag(...), or nlptrain predict"
+                )
+            words = self._words(logits, word_starts.bool())
+            loss = None if labels is None else words.gold_loss(labels[word_starts.bool()]) / word_starts.sum()
+            logits = torch.zeros_like(words.logits.new_empty(logits.shape))
+            logits[word_starts.bool()] = words.log_probabilities()
+        elif labels is not None:
             loss = nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
         return TokenClassifierOutput(loss=loss, logits=logits)
+
+    @torch.inference_mode()
+    def decode(self, input_ids: Tensor, attention_mask: Tensor, word_starts: Tensor) -> list[list[int]]:
+        """The label of each word of each sequence: a CRF's best path; arguments as for ``forward``."""
+        logits = self.emissions(attention_mask, input_ids=input_ids)
+        if not isinstance(self.head, CRFHead):
+            best = logits.argmax(dim=-1)[word_starts.bool()]
+        else:
+            best = self._words(logits, word_starts.bool()).best()
+        return [part.tolist() for part in best.split(word_starts.bool().sum(dim=1).tolist())]
+
+    def _words(self, logits: Tensor, starts: Tensor) -> ChainedWords:
+        assert isinstance(self.head, CRFHead)
+        chains = whole_sentences(starts.sum(dim=1).tolist()).to(logits.device)
+        return self.head.output(logits[starts], chains)
 
 
 AutoConfig.register(NeuralTaggerConfig.model_type, NeuralTaggerConfig, exist_ok=True)

@@ -13,25 +13,29 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from nlptrain.data.alignment import WordEncoder
 from nlptrain.data.batches import cut
 from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.errors import InputError
 from nlptrain.labels import Labels
+from nlptrain.models.heads import Answer, IndependentRule, Rule, WordOutput
+from nlptrain.models.inputs import Chains, Inputs
+from nlptrain.models.neural_tagger import NeuralTagger
+from nlptrain.models.readers import Reader
 from nlptrain.models.windows import WINDOW_RULE, Window, cut_windows
 from nlptrain.run import quiet
 
-SAFE_LENGTH = int(1e30)  # transformers' own word for "no limit"
+_INDEPENDENT = IndependentRule()
 
 
 class TokenModel:
-    """A ``PreTrainedModel`` with [B, T, C] logits, its tokenizer, its labels and its word splitter, in one folder.
+    """A ``PreTrainedModel`` with [B, T, C] logits, what reads words for it, labels and word splitter, in one folder.
 
     Example:
         ``model = load_token_model("runs/demo/tagger_kd"); model.tag([["Ada", "sings"]])``
 
     Attributes:
-        model: answers ``.logits`` [B, T, C] to ``input_ids`` and ``attention_mask``.
-        tokenizer: a fast tokenizer.
+        model: answers ``.logits`` [B, T, C] to its keyword inputs.
+        reader: turns words into these.
         labels: names of the C columns.
         max_pieces: pieces read at once, special ones included; longer sentences go through windows.
         splitter: how raw text becomes words.
@@ -41,7 +45,7 @@ class TokenModel:
     def __init__(
         self,
         model: PreTrainedModel,
-        tokenizer: PreTrainedTokenizerBase,
+        reader: Reader,
         labels: Labels,
         *,
         max_pieces: int,
@@ -50,12 +54,28 @@ class TokenModel:
     ) -> None:
         """Put the parts together."""
         self.model = model
-        self.tokenizer = tokenizer
+        self.reader = reader
         self.labels = labels
         self.max_pieces = max_pieces
         self.splitter = splitter or WordSplitter.default()
         self.name = name
-        self.encoder = WordEncoder(tokenizer)
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The tokenizer of a model that reads pieces.
+
+        Raises:
+            InputError: the model reads words.
+        """
+        if self.reader.tokenizer is None:
+            raise InputError(f"{self.name}: it reads words and has no tokenizer; name another model's")
+        return self.reader.tokenizer
+
+    @property
+    def rule(self) -> Rule:
+        """How its logits become labels."""
+        head: Rule = self.model.head if isinstance(self.model, NeuralTagger) else _INDEPENDENT
+        return head
 
     @property
     def device(self) -> torch.device:
@@ -73,71 +93,81 @@ class TokenModel:
     def windows(self, words: Sequence[str]) -> list[Window]:
         """The sequences that one sentence becomes, together reading each word once."""
         return cut_windows(
-            self.encoder(words), max_pieces=self.max_pieces, prefix=self.encoder.prefix, suffix=self.encoder.suffix
+            self.reader(words), max_pieces=self.max_pieces, prefix=self.reader.prefix, suffix=self.reader.suffix
         )
 
-    def pad(self, windows: Sequence[Window]) -> tuple[Tensor, Tensor, Tensor]:
-        """Inputs of a batch of windows.
+    def pad(self, windows: Sequence[Window]) -> Inputs:
+        """The inputs of a batch of windows; the places of the words stand in the order of the windows."""
+        named, moved = self.reader.batch(windows)
+        longest = named["attention_mask"].shape[1]
+        places = [
+            row * longest + shift + start
+            for row, (window, shift) in enumerate(zip(windows, moved, strict=True))
+            for start in window.starts
+        ]
+        chains = Chains(
+            torch.tensor([len(window.starts) for window in windows], dtype=torch.long),
+            torch.tensor([window.first_word == 0 for window in windows]),
+            torch.tensor([window.closes for window in windows]),
+        )
+        return Inputs(named, torch.tensor(places, dtype=torch.long), chains)
 
-        Returns:
-            input_ids [B, T], attention_mask [B, T], and the places of the words' first pieces in the flattened
-            B * T pieces, [W], in the order of the windows.
-        """
-        longest = max(len(window.pieces) for window in windows)
-        pad = self.tokenizer.pad_token_id
-        ids = np.full((len(windows), longest), 0 if pad is None else pad, dtype=np.int64)
-        mask = np.zeros((len(windows), longest), dtype=np.int64)
-        places: list[int] = []
-        for row, window in enumerate(windows):
-            ids[row, : len(window.pieces)] = window.pieces
-            mask[row, : len(window.pieces)] = 1
-            places.extend(row * longest + start for start in window.starts)
-        return torch.from_numpy(ids), torch.from_numpy(mask), torch.tensor(places, dtype=torch.long)
+    def emissions(self, inputs: Inputs) -> Tensor:
+        """Logits of the words [W, C], of a CRF's words before their neighbours are looked at; gradients flow."""
+        if isinstance(self.model, NeuralTagger):
+            logits = self.model.emissions(**inputs.named)
+        else:
+            logits = self.model(**inputs.named).logits
+        return logits.flatten(0, 1)[inputs.places]
 
-    def word_logits(self, input_ids: Tensor, attention_mask: Tensor, places: Tensor) -> Tensor:
-        """Logits of the words [W, C] that stand at ``places`` of the flattened pieces; gradients flow if enabled."""
-        logits: Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits
-        return logits.flatten(0, 1)[places]
+    def output(self, inputs: Inputs) -> WordOutput:
+        """The words of a batch as an objective sees them."""
+        return self.rule.output(self.emissions(inputs), inputs.chains)
 
     @torch.inference_mode()
-    def logits(self, sentences: Sequence[Sequence[str]], *, batch_pieces: int = 4096) -> list[NDArray[np.float32]]:
-        """Logits of every word of every sentence, [words, C] each; batches are sorted by length, the answer is not."""
+    def answers(self, sentences: Sequence[Sequence[str]], *, batch_pieces: int = 4096) -> list[Answer]:
+        """Logits and label of every word of every sentence; batches are sorted by length, the answer is not.
+
+        The windows of a long sentence join what the net says of their words, and are then read as one sentence.
+        """
         was_training = self.model.training
         self.model.eval()
-        answers = [np.empty((len(words), len(self.labels)), dtype=np.float32) for words in sentences]
+        self.reader.renew()
+        found = [np.empty((len(words), len(self.labels)), dtype=np.float32) for words in sentences]
         owned = [(number, window) for number, words in enumerate(sentences) if words for window in self.windows(words)]
         lengths = np.array([len(window.pieces) for _, window in owned], dtype=np.int64)
         order = np.argsort(-lengths, kind="stable")
         for batch in cut(order, lengths, pieces=batch_pieces, sentences=None):
             chosen = [owned[index] for index in batch]
-            inputs = [tensor.to(self.device) for tensor in self.pad([window for _, window in chosen])]
-            values = self.word_logits(*inputs).float().cpu().numpy()
+            inputs = self.pad([window for _, window in chosen]).to(self.device)
+            values = self.emissions(inputs).float().cpu().numpy()
             place = 0
             for number, window in chosen:
                 count = len(window.starts)
-                answers[number][window.first_word : window.first_word + count] = values[place : place + count]
+                found[number][window.first_word : window.first_word + count] = values[place : place + count]
                 place += count
+        answers = self.rule.answers(found)
         self.model.train(was_training)
         return answers
 
+    def logits(self, sentences: Sequence[Sequence[str]], *, batch_pieces: int = 4096) -> list[NDArray[np.float32]]:
+        """Logits of every word of every sentence, [words, C] each; those of a CRF are its log-marginals."""
+        return [answer.logits for answer in self.answers(sentences, batch_pieces=batch_pieces)]
+
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-        """The most probable label of every word of every sentence."""
+        """The label of every word of every sentence."""
         names = self.labels.names
-        return [[names[index] for index in values.argmax(axis=1)] for values in self.logits(sentences)]
+        return [[names[index] for index in answer.best] for answer in self.answers(sentences)]
 
     @quiet()
     def save(self, folder: Path) -> None:
-        """Write the model as a folder that transformers loads without us: safetensors, tokenizer, splitter.
-
-        The tokenizer is saved without truncation or padding, and without a length: a pipeline would cut text silently.
-        """
+        """Write the model as a folder that transformers loads without us: safetensors, tokenizer, splitter."""
         self.model.config.id2label = dict(enumerate(self.labels.names))
         self.model.config.label2id = dict(self.labels.ids)
         self.model.config.nlptrain_scheme = self.labels.scheme
         self.model.config.max_pieces = self.max_pieces  # the tokenizer no longer says it
         self.model.save_pretrained(folder)
-        unlimited(self.tokenizer)
-        self.tokenizer.save_pretrained(folder)
+        self.reader.save(folder)
         self.splitter.save(folder)
 
     def fingerprint(self) -> str:
@@ -160,14 +190,10 @@ class TokenModel:
             "architectures",
         ):
             shape.pop(silent, None)
-        tokenizer = self.tokenizer.backend_tokenizer
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
         described = {
             "config": shape,
             "labels": self.labels.names,
-            "tokenizer": tokenizer.to_str(),
-            "frame": [self.encoder.prefix, self.encoder.suffix],
+            **self.reader.describe(),
             "windows": [WINDOW_RULE, self.max_pieces],
             "splitter": self.splitter.version,
         }
@@ -175,11 +201,3 @@ class TokenModel:
         for name, tensor in sorted(self.model.state_dict().items()):
             yield f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode()
             yield tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()
-
-
-def unlimited(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-    """``tokenizer`` without the truncation and padding that its file carries."""
-    tokenizer.backend_tokenizer.no_truncation()
-    tokenizer.backend_tokenizer.no_padding()
-    tokenizer.model_max_length = SAFE_LENGTH
-    return tokenizer

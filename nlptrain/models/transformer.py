@@ -12,11 +12,14 @@ from transformers import (
 )
 
 import nlptrain.models.neural_tagger  # noqa: F401 - registers the student's architecture with the Auto classes
+from nlptrain.data.vocabulary import Vocabulary
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels
+from nlptrain.labels import Labels, Scheme
+from nlptrain.models.readers import PieceReader, Reader, WordReader, unlimited
+from nlptrain.models.readers.pieces import SAFE_LENGTH
 from nlptrain.models.sources import Source, resolve
-from nlptrain.models.token_model import SAFE_LENGTH, TokenModel, unlimited
+from nlptrain.models.token_model import TokenModel
 from nlptrain.run import quiet
 
 _DEFAULT_WINDOW = 512
@@ -49,7 +52,7 @@ class TransformerTokenClassifier(TokenModel):
             ignore_mismatched_sizes=True,
             dtype=torch.float32,
         )
-        return cls(model, tokenizer, labels, max_pieces=max_pieces, name=source.pinned)
+        return cls(model, PieceReader(tokenizer), labels, max_pieces=max_pieces, name=source.pinned)
 
 
 def load_tokenizer(source: Source) -> tuple[PreTrainedTokenizerBase, int]:
@@ -81,13 +84,22 @@ def _config(source: Source) -> PretrainedConfig:
     return config
 
 
+def _reader(source: Source, config: PretrainedConfig) -> tuple[Reader, int]:
+    """What reads words for the model in ``source``, and the pieces that it reads at once."""
+    if config.model_type == "nlptrain_tagger" and (config.embedder or {}).get("kind") == "word":
+        return WordReader(Vocabulary.load(source.folder), config.max_characters), config.max_pieces
+    tokenizer, max_pieces = load_tokenizer(source)
+    return PieceReader(tokenizer), max_pieces
+
+
 @quiet()
-def load_token_model(reference: str, *, labels: Labels | None = None) -> TokenModel:
+def load_token_model(reference: str, *, labels: Labels | None = None, scheme: Scheme | None = None) -> TokenModel:
     """The teacher or student in ``reference``, a run's folder or any name that ``resolve`` reads.
 
     Args:
         reference: where it is.
         labels: names of its columns, for a classifier that only has LABEL_0, LABEL_1, ...
+        scheme: how these names are written, where they alone do not say.
 
     Raises:
         InputError: there is no such model, it is no token classifier, or its labels are not known.
@@ -105,7 +117,7 @@ def load_token_model(reference: str, *, labels: Labels | None = None) -> TokenMo
     if labels is None:
         if nameless:
             raise InputError(f"{reference}: its labels are LABEL_0 to LABEL_{len(named) - 1}; name them in data.labels")
-        labels = Labels.named(named, getattr(config, "nlptrain_scheme", None))
+        labels = Labels.named(named, scheme or getattr(config, "nlptrain_scheme", None))
     elif len(labels) != len(named):
         raise InputError(f"data.labels: found {len(labels)} names; {reference} has {len(named)} logit columns")
     elif not nameless and list(labels.names) != named:
@@ -113,10 +125,12 @@ def load_token_model(reference: str, *, labels: Labels | None = None) -> TokenMo
             f"data.labels: found {', '.join(labels.names)}; the columns of {reference} are {', '.join(named)}, in this "
             "order: leave data.labels out"
         )
-    tokenizer, max_pieces = load_tokenizer(source)
-    model = AutoModelForTokenClassification.from_pretrained(
-        source.folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32
+    reader, max_pieces = _reader(source, config)
+    model, report = AutoModelForTokenClassification.from_pretrained(
+        source.folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True
     )
+    if absent := sorted(report["missing_keys"]):
+        raise InputError(f"{reference}: weights are missing ({', '.join(absent[:3])}); train it anew or fetch it again")
     kind = TokenModel if config.model_type == "nlptrain_tagger" else TransformerTokenClassifier
     splitter = WordSplitter.load(source.folder) if (source.folder / "word_splitter.json").is_file() else None
-    return kind(model.eval(), tokenizer, labels, max_pieces=max_pieces, splitter=splitter, name=source.pinned)
+    return kind(model.eval(), reader, labels, max_pieces=max_pieces, splitter=splitter, name=source.pinned)

@@ -16,11 +16,13 @@ class Window:
         pieces: ids, special ones included.
         starts: place of the first piece of each word read here; the words are neighbours.
         first_word: number of the first of these words in its sentence.
+        closes: the last of them ends the sentence.
     """
 
     pieces: list[int]
     starts: list[int]
     first_word: int
+    closes: bool = True
 
 
 def cut_windows(
@@ -50,7 +52,7 @@ def cut_windows(
                 starts.append(len(ids))
             ids.extend(words[number])
         ids.extend(suffix)
-        windows.append(Window(ids, starts, first))
+        windows.append(Window(ids, starts, first, last == len(words)))
     return windows
 
 

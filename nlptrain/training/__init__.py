@@ -3,12 +3,13 @@
 from nlptrain.training.evaluation import Scores, evaluate, score
 from nlptrain.training.examples import Examples
 from nlptrain.training.loop import Fit, Step, fit, train_steps
-from nlptrain.training.objective import GoldObjective, Objective, Targets
+from nlptrain.training.objective import GoldObjective, Loss, Objective, Targets
 
 __all__ = [
     "Examples",
     "Fit",
     "GoldObjective",
+    "Loss",
     "Objective",
     "Scores",
     "Step",

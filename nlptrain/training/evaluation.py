@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 from seqeval.metrics import classification_report
 
 from nlptrain.data.corpus import Sentence
-from nlptrain.labels import Scheme
-from nlptrain.models.token_model import TokenModel
+from nlptrain.labels import Labels, Scheme
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,8 @@ class Scores:
     """How well a model does on tagged sentences; all shares from 0 to 1.
 
     Attributes:
-        metric: ``f1`` (micro average over entities) or ``accuracy`` (over words).
+        metric: ``f1`` (micro average over entities) or ``accuracy`` (over words); ``agreement`` where the tags that
+            are compared with are a teacher's.
         value: the share that ``metric`` names.
         sentences: how many were scored.
         words: how many words they have.
@@ -43,10 +43,24 @@ class Scores:
         return {**overall, "metric": self.metric, "sentences": self.sentences, "words": self.words, "types": self.types}
 
 
-def evaluate(model: TokenModel, sentences: Sequence[Sentence]) -> Scores:
-    """The scores of ``model`` on tagged sentences of any length."""
+class Tagger(Protocol):
+    """Whatever tags words: a model, or several teachers together."""
+
+    @property
+    def labels(self) -> Labels:
+        """The labels that it tags with."""
+        ...
+
+    def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """The label of every word of every sentence."""
+        ...
+
+
+def evaluate(model: Tagger, sentences: Sequence[Sentence], *, metric: str | None = None) -> Scores:
+    """The scores of ``model`` on tagged sentences of any length; ``metric`` is another name for what is measured."""
     predicted = model.tag([sentence.words for sentence in sentences])
-    return score([list(sentence.tags or ()) for sentence in sentences], predicted, model.labels.scheme)
+    scores = score([list(sentence.tags or ()) for sentence in sentences], predicted, model.labels.scheme)
+    return scores if metric is None else replace(scores, metric=metric)
 
 
 def score(gold: list[list[str]], predicted: list[list[str]], scheme: Scheme) -> Scores:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from nlptrain.data.corpus import Sentence
 from nlptrain.labels import Labels
+from nlptrain.models.inputs import Inputs
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.windows import Window
 from nlptrain.training.objective import Targets
@@ -23,8 +23,8 @@ _NO_PARTS = np.empty((0, 2), dtype=np.int32)
 class StoredLogits(Protocol):
     """A teacher's logits by sentence number."""
 
-    def rows(self, sentence: int) -> NDArray[np.float16]:
-        """The logits of the words of ``sentence``, [words, C]."""
+    def gather(self, spans: Sequence[tuple[int, int, int]]) -> NDArray[np.floating[Any]]:
+        """The logits of the words of all ``spans`` (sentence, first word, words), one behind the other, [W, C]."""
         ...
 
 
@@ -38,6 +38,7 @@ class Examples:
         *,
         pseudo_from: int | None = None,
         logits: StoredLogits | None = None,
+        logits_from: int = 0,
         word_parts: bool = False,
     ) -> None:
         """Encode ``sentences`` for ``model``; sentences without tags need ``logits``.
@@ -46,7 +47,8 @@ class Examples:
             model: whose pieces are read.
             sentences: in the order that ``logits`` numbers them.
             pseudo_from: number of the first sentence whose tags are a teacher's argmax.
-            logits: a teacher's, for every sentence.
+            logits: a teacher's, for every sentence from ``logits_from`` on.
+            logits_from: number of the first sentence that has logits; ``logits`` counts from there.
             word_parts: give a target, too, to the pieces inside words that a pipeline takes for words of their own
                 (see ``WordEncoder.parts``): the word's, as the inside of an entity.
         """
@@ -59,9 +61,12 @@ class Examples:
         self._parts: list[NDArray[np.int32]] = []
         self._gold: list[NDArray[np.int16] | None] = []
         self._origin: list[tuple[int, int]] = []
+        self._closes: list[bool] = []
         self._pseudo_from = pseudo_from
+        self._logits_from = logits_from
         self._word_parts = word_parts
         self._inside = _Inside(model.labels)
+        model.reader.pin()
         for number, sentence in enumerate(sentences):
             self._add(number, sentence)
         self.lengths = np.array([len(pieces) for pieces in self._pieces], dtype=np.int64)
@@ -79,6 +84,7 @@ class Examples:
                 None if gold is None else gold[window.first_word : window.first_word + len(window.starts)]
             )
             self._origin.append((number, window.first_word))
+            self._closes.append(window.closes)
 
     def _parts_of(self, window: Window, words: Sequence[str]) -> NDArray[np.int32]:
         """The places of the parts inside the words of ``window``, and which of its words each stands in, [P, 2]."""
@@ -88,8 +94,8 @@ class Examples:
         found = [
             (start + place, number)
             for number, (start, word) in enumerate(zip(window.starts, owned, strict=True))
-            for place in self.model.encoder.parts(word)
-            if start + place < len(window.pieces) - len(self.model.encoder.suffix)
+            for place in self.model.reader.parts(word)
+            if start + place < len(window.pieces) - len(self.model.reader.suffix)
         ]
         return np.array(found, dtype=np.int32) if found else _NO_PARTS
 
@@ -97,41 +103,60 @@ class Examples:
         """The number of windows."""
         return len(self._pieces)
 
-    def inputs(self, numbers: Sequence[int] | NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
+    def inputs(self, numbers: Sequence[int] | NDArray[np.int64]) -> Inputs:
         """``TokenModel.pad`` of the windows ``numbers``; the places of words' parts come behind those of words."""
-        ids, mask, places = self.model.pad(
-            [Window(self._pieces[n].tolist(), self._starts[n].tolist(), self._origin[n][1]) for n in numbers]
-        )
-        parts = [self._parts[n][:, 0] + row * ids.shape[1] for row, n in enumerate(numbers)]
-        return ids, mask, torch.cat([places, torch.from_numpy(np.concatenate(parts).astype(np.int64))])
+        windows = [
+            Window(self._pieces[n].tolist(), self._starts[n].tolist(), self._origin[n][1], self._closes[n])
+            for n in numbers
+        ]
+        inputs = self.model.pad(windows)
+        if not self._word_parts:
+            return inputs
+        longest = inputs.named["attention_mask"].shape[1]
+        firsts = np.cumsum([0, *(len(window.starts) for window in windows)])
+        moved = [  # by padding on the left
+            int(inputs.places[first]) - row * longest - window.starts[0] if window.starts else 0
+            for row, (first, window) in enumerate(zip(firsts[:-1], windows, strict=True))
+        ]
+        parts = [self._parts[n][:, 0] + row * longest + moved[row] for row, n in enumerate(numbers)]
+        places = torch.cat([inputs.places, torch.from_numpy(np.concatenate(parts).astype(np.int64))])
+        return Inputs(inputs.named, places, inputs.chains)
 
     def targets(self, numbers: Sequence[int] | NDArray[np.int64]) -> Targets:
         """The targets of the words of the windows ``numbers``, in the order of their places."""
         counts = [len(self._starts[n]) for n in numbers]
         gold = np.full(sum(counts), NO_LABEL, dtype=np.int64)
         pseudo = np.zeros(len(gold), dtype=bool)
-        teacher = None if self.logits is None else np.empty((len(gold), len(self.model.labels)), dtype=np.float16)
+        taught = np.zeros(len(gold), dtype=bool)
+        spans: list[tuple[int, int, int]] = []
         place = 0
         for n, count in zip(numbers, counts, strict=True):
             known, (sentence, first) = self._gold[n], self._origin[n]
+            behind = slice(place, place + count)
             if known is not None:
-                gold[place : place + count] = known
-                pseudo[place : place + count] = self._pseudo_from is not None and sentence >= self._pseudo_from
-            if teacher is not None and self.logits is not None:
-                teacher[place : place + count] = self.logits.rows(sentence)[first : first + count]
+                gold[behind] = known
+                pseudo[behind] = self._pseudo_from is not None and sentence >= self._pseudo_from
+            if self.logits is not None and sentence >= self._logits_from:
+                taught[behind] = True
+                spans.append((sentence - self._logits_from, first, count))
             place += count
+        teacher = None
+        if self.logits is not None:
+            teacher = np.zeros((len(gold), len(self.model.labels)), dtype=np.float32)
+            if spans:
+                teacher[taught] = self.logits.gather(spans)
         if self._word_parts:
             offsets = np.cumsum([0, *counts[:-1]])
             of = np.concatenate([self._parts[n][:, 1] + offset for n, offset in zip(numbers, offsets, strict=True)])
             gold = np.concatenate([gold, self._inside.gold(gold[of])])
-            pseudo = np.concatenate([pseudo, pseudo[of]])
+            pseudo, taught = np.concatenate([pseudo, pseudo[of]]), np.concatenate([taught, taught[of]])
             if teacher is not None:
                 teacher = np.concatenate([teacher, self._inside.logits(teacher[of])])
         return Targets(
             gold=torch.from_numpy(gold),
             pseudo=torch.from_numpy(pseudo),
             teacher=None if teacher is None else torch.from_numpy(teacher),
-            taught=torch.full((len(gold),), teacher is not None, dtype=torch.bool),
+            taught=torch.from_numpy(taught),
         )
 
 
@@ -149,7 +174,7 @@ class _Inside:
     def gold(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.where(ids == NO_LABEL, NO_LABEL, self._map[np.maximum(ids, 0)])
 
-    def logits(self, values: NDArray[np.float16]) -> NDArray[np.float16]:
+    def logits(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """The larger of an entity's two logits goes to I-, the smaller to B-."""
         moved = values.copy()
         begin, inside = values[:, self._begin], values[:, self._in]

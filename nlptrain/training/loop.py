@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from nlptrain.config.train import TrainConfig
 from nlptrain.data.batches import BatchPlan
 from nlptrain.data.corpus import Sentence
 from nlptrain.errors import InputError, Interrupted
+from nlptrain.models.inputs import Inputs
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
 from nlptrain.training.evaluation import evaluate
@@ -35,7 +36,7 @@ class Step:
     Attributes:
         number: counted from 1.
         epoch: counted from 0.
-        losses: the loss and its weighted parts, each a mean over the step's words, still on the device.
+        losses: the loss, its weighted parts and its notes, each a mean over the step's words, still on the device.
         words: words that carried a gold tag or a teacher's logits.
         pieces: pieces read, padding included.
         learning_rate: of this step.
@@ -88,7 +89,6 @@ def train_steps(
     The parts of an objective are sums over words; they are divided once, by the words of the whole step, so the
     gradient does not depend on how the step is cut into micro-batches.
     """
-    specials = torch.tensor(sorted({*model.encoder.prefix, *model.encoder.suffix, model.tokenizer.pad_token_id or 0}))
     for number in range(state.progress.step, steps):
         epoch, chosen = plan.batch(number)
         torch.manual_seed((run.seed << 32) + number)  # dropout, too, is a function of seed and step
@@ -102,10 +102,10 @@ def train_steps(
         losses: dict[str, Tensor] = {}
         pieces = 0
         for part, part_targets in zip(micro, targets, strict=True):
-            ids, mask, places = examples.inputs(part)
-            pieces += ids.numel()
-            ids = _with_unknown(ids, specials, config.unknown_rate, model.tokenizer.unk_token_id)
-            sums = _backward(model, objective, (ids, mask, places), part_targets, words, run)
+            inputs = examples.inputs(part)
+            pieces += inputs.named["attention_mask"].numel()
+            inputs = replace(inputs, named=model.reader.hide(inputs.named, config.unknown_rate))
+            sums = _backward(model, objective, inputs, part_targets, words, run)
             for name, value in sums.items():
                 losses[name] = losses.get(name, 0) + value
         _update(state, config.clip_norm)
@@ -113,20 +113,17 @@ def train_steps(
 
 
 def _backward(
-    model: TokenModel,
-    objective: Objective,
-    inputs: tuple[Tensor, Tensor, Tensor],
-    targets: Targets,
-    words: int,
-    run: Run,
+    model: TokenModel, objective: Objective, inputs: Inputs, targets: Targets, words: int, run: Run
 ) -> dict[str, Tensor]:
     device = model.device
     with run.accelerator.autocast():
-        logits = model.word_logits(*(tensor.to(device) for tensor in inputs))
-    parts = {name: value / words for name, value in objective.parts(logits, to_device(targets, device)).items()}
+        output = model.output(inputs.to(device))
+    found = objective.loss(output, to_device(targets, device))
+    parts = {name: value / words for name, value in found.parts.items()}
     loss = torch.stack(list(parts.values())).sum()
     run.accelerator.backward(loss)
-    return {"loss": loss.detach(), **{name: value.detach() for name, value in parts.items()}}
+    notes = {name: value / words for name, value in found.notes.items()}
+    return {"loss": loss.detach(), **{name: value.detach() for name, value in {**parts, **notes}.items()}}
 
 
 def _update(state: TrainState, clip_norm: float) -> None:
@@ -153,21 +150,21 @@ def _counted(targets: Targets) -> int:
     return int(((targets.gold != NO_LABEL) | targets.taught).sum())
 
 
-def _with_unknown(ids: Tensor, specials: Tensor, rate: float, unknown: int | None) -> Tensor:
-    """``ids`` with a share of the pieces that are not special shown as the unknown piece."""
-    if rate == 0.0 or unknown is None:
-        return ids
-    hidden = (torch.rand(ids.shape) < rate) & ~torch.isin(ids, specials)
-    return ids.masked_fill(hidden, unknown)
-
-
 def fit(
-    model: TokenModel, examples: Examples, dev: Sequence[Sentence], objective: Objective, config: TrainConfig, run: Run
+    model: TokenModel,
+    examples: Examples,
+    dev: Sequence[Sentence],
+    objective: Objective,
+    config: TrainConfig,
+    run: Run,
+    *,
+    metric: str | None = None,
 ) -> Fit:
     """Train ``model``, score it on ``dev`` now and then, and leave it with the weights that scored best.
 
     With a folder, a checkpoint is written with every scoring and when a signal comes; it is found again by the next
-    call, which goes on to the same bytes as a run that was never stopped (same machine, CPU, same threads).
+    call, which goes on to the same bytes as a run that was never stopped (same machine, CPU, same threads). ``metric``
+    is another name for the dev score, where its tags are not gold.
 
     Raises:
         Interrupted: a signal came; the state is saved.
@@ -193,7 +190,7 @@ def fit(
             if step.number % config.log_every == 0 or step.number == steps:
                 _refuse_divergence(metrics.write(step, reporter.words_per_second), step.number)
             if step.number % every == 0 or step.number == steps:
-                _score(model, dev, state, metrics, reporter)
+                _score(model, dev, metric, state, metrics, reporter)
                 if checkpoint is not None and step.number < steps:
                     state.save(checkpoint)
             try:
@@ -219,9 +216,16 @@ def _refuse_divergence(loss: float, step: int) -> None:
         )
 
 
-def _score(model: TokenModel, dev: Sequence[Sentence], state: TrainState, metrics: Metrics, reporter: Reporter) -> None:
+def _score(
+    model: TokenModel,
+    dev: Sequence[Sentence],
+    metric: str | None,
+    state: TrainState,
+    metrics: Metrics,
+    reporter: Reporter,
+) -> None:
     state.average.swap()
-    scores = evaluate(model, dev)
+    scores = evaluate(model, dev, metric=metric)
     best = scores.value > state.progress.best_score
     if best:
         state.keep_best(scores.value)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from torch import Tensor
 
-from nlptrain.training.losses import gold_loss
+from nlptrain.models.heads import WordOutput
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,24 @@ class Targets:
     taught: Tensor
 
 
-class Objective(Protocol):
-    """Parts of a loss, each already weighted and summed over its words."""
+@dataclass(frozen=True)
+class Loss:
+    """What an objective says of a batch.
 
-    def parts(self, logits: Tensor, targets: Targets) -> dict[str, Tensor]:
-        """The named scalar sums that make up the loss of these words; ``logits`` is [W, C]."""
+    Attributes:
+        parts: what the loss is made of: scalars, each already weighted and summed over its words.
+        notes: what is only reported: scalars, summed over the words.
+    """
+
+    parts: dict[str, Tensor]
+    notes: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Objective(Protocol):
+    """What a step is to make small."""
+
+    def loss(self, words: WordOutput, targets: Targets) -> Loss:
+        """The loss of these words, in its parts."""
         ...
 
 
@@ -39,6 +52,6 @@ class Objective(Protocol):
 class GoldObjective:
     """The gold tags alone: fine-tuning a transformer, and a tagger without a teacher."""
 
-    def parts(self, logits: Tensor, targets: Targets) -> dict[str, Tensor]:
-        """The cross-entropy of the gold tags."""
-        return {"gold": gold_loss(logits, targets.gold)}
+    def loss(self, words: WordOutput, targets: Targets) -> Loss:
+        """The negative log-likelihood of the gold tags."""
+        return Loss({"gold": words.gold_loss(targets.gold)})

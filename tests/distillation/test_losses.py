@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from nlptrain.distillation import TeacherStudentDistill, kl_loss, mse_loss
-from nlptrain.training.losses import gold_loss
+from nlptrain.models.heads import gold_loss
 
 
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:

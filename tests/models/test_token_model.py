@@ -68,9 +68,9 @@ def test_a_sentence_of_3000_words_is_tagged_to_its_last_word(model: TokenModel) 
 
 def test_every_word_has_a_piece(model: TokenModel) -> None:
     words = ["Ada", "\ufe0f", "\u200f", "🙂", "\x00", "x" * 500, "e\u0301", "a-b"]
-    assert all(pieces for pieces in model.encoder(words))
+    assert all(pieces for pieces in model.reader(words))
     assert len(model.tag([words])[0]) == len(words)
-    assert model.encoder(["\ufe0f"])[0] == (model.tokenizer.unk_token_id,)
+    assert model.reader(["\ufe0f"])[0] == (model.tokenizer.unk_token_id,)
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -88,8 +88,8 @@ def test_words_become_the_pieces_that_the_tokenizer_gives_them_in_a_sentence(tin
 def test_the_loaded_uncased_tokenizer_still_lowers(model: TokenModel, tmp_path: Path) -> None:
     model.save(tmp_path)
     again = load_token_model(str(tmp_path))
-    assert again.encoder(["PARIS"]) == model.encoder(["paris"])
-    assert again.tokenizer.unk_token_id not in again.encoder(["PARIS"])[0]
+    assert again.reader(["PARIS"]) == model.reader(["paris"])
+    assert again.tokenizer.unk_token_id not in again.reader(["PARIS"])[0]
 
 
 def test_a_students_folder_serves_in_a_pipeline(tiny_bert: Path, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_padding_on_either_side_is_never_seen() -> None:
     assert torch.allclose(left[:, 3:], alone, atol=1e-6)
     assert torch.allclose(right[:, :5], alone, atol=1e-6)
     # against torch's own layer, unpacked
-    assert torch.allclose(alone, encoder.lstm(states)[0], atol=1e-6)
+    assert torch.allclose(alone, encoder.net(states)[0], atol=1e-6)
 
 
 def test_pca_keeps_what_varies_most_and_is_the_same_each_time() -> None:

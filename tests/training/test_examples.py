@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,9 @@ def model(tiny_bert: Path) -> TokenModel:
 class Stored:
     """A teacher that gives each word of each sentence logits of its own."""
 
-    def rows(self, sentence: int) -> np.ndarray:
-        return (np.arange(3 * 5).reshape(3, 5) + 100 * sentence).astype(np.float16)
+    def gather(self, spans: Sequence[tuple[int, int, int]]) -> np.ndarray:
+        rows = [(np.arange(3 * 5).reshape(3, 5) + 100 * n)[first : first + count] for n, first, count in spans]
+        return np.concatenate(rows).astype(np.float16)
 
 
 SENTENCES = [
@@ -40,7 +42,8 @@ SENTENCES = [
 
 def test_the_parts_of_words_get_the_inside_of_their_words_entity(model: TokenModel) -> None:
     examples = Examples(model, SENTENCES, word_parts=True)
-    ids, _, places = examples.inputs([1, 0])
+    inputs = examples.inputs([1, 0])
+    ids, places = inputs.named["input_ids"], inputs.places
     targets = examples.targets([1, 0])
     pieces = model.tokenizer.convert_ids_to_tokens(ids.flatten()[places].tolist())
     tags = [LABELS.names[index] for index in targets.gold]
@@ -64,8 +67,8 @@ def test_a_parts_logits_have_begin_and_inside_in_order(model: TokenModel) -> Non
     assert targets.teacher[3].tolist() == [100, 101, 102, 103, 104]  # the inside was the larger one already
 
     class Opening(Stored):
-        def rows(self, sentence: int) -> np.ndarray:
-            return super().rows(sentence)[:, ::-1]
+        def gather(self, spans: Sequence[tuple[int, int, int]]) -> np.ndarray:
+            return super().gather(spans)[:, ::-1]
 
     targets = Examples(model, SENTENCES, logits=Opening(), word_parts=True).targets([1])
     assert targets.teacher is not None
@@ -75,7 +78,8 @@ def test_a_parts_logits_have_begin_and_inside_in_order(model: TokenModel) -> Non
 
 def test_without_parts_there_is_one_target_a_word(model: TokenModel) -> None:
     examples = Examples(model, [*SENTENCES, Sentence(("a", "b", "c"))], logits=Stored())
-    ids, mask, places = examples.inputs([0, 1, 2])
+    inputs = examples.inputs([0, 1, 2])
+    ids, mask, places = inputs.named["input_ids"], inputs.named["attention_mask"], inputs.places
     targets = examples.targets([0, 1, 2])
     assert len(places) == len(targets.gold) == 9
     assert targets.gold[-3:].tolist() == [NO_LABEL] * 3

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from nlptrain.distillation import DistillObjective
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
+from nlptrain.models.heads import WordOutput
 from nlptrain.run import Run
-from nlptrain.training import Examples, GoldObjective, Scores, Targets, evaluate, fit, train_steps
+from nlptrain.training import Examples, GoldObjective, Loss, Scores, Targets, evaluate, fit, train_steps
 from nlptrain.training.loop import build_plan
 from nlptrain.training.optimizer import MovingAverage, learning_rate
 from nlptrain.training.state import Progress, TrainState
@@ -27,8 +29,12 @@ LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
 class RandomLogits:
     """A teacher's logits out of nowhere; words without one number of labels would not fit."""
 
-    def rows(self, sentence: int) -> np.ndarray:
-        return np.random.default_rng(sentence).normal(size=(len(SENTENCES[sentence].words), 5)).astype(np.float16)
+    def gather(self, spans: Sequence[tuple[int, int, int]]) -> np.ndarray:
+        rows = [
+            np.random.default_rng(sentence).normal(size=(len(SENTENCES[sentence].words), 5))[first : first + count]
+            for sentence, first, count in spans
+        ]
+        return np.concatenate(rows).astype(np.float16)
 
 
 SENTENCES = [Sentence(words, tags if n % 3 else None) for n, (words, tags) in enumerate(make_sentences(12, 9))]
@@ -195,7 +201,7 @@ def test_the_best_weights_are_kept_and_not_the_last(tiny_bert: Path, monkeypatch
     seen: list[torch.Tensor] = []
     scores = iter([0.2, 0.9, 0.4, 0.9])
 
-    def fake(model: TokenModel, _: object) -> object:
+    def fake(model: TokenModel, _: object, metric: str | None = None) -> object:
         from nlptrain.training.evaluation import Scores
 
         seen.append(model.model.head.weight.detach().clone())
@@ -234,13 +240,12 @@ def test_learning_rate() -> None:
     assert learning_rate(4, 10, settings) == 1.0  # never more than half of the steps warm up
 
 
-def test_unknown_pieces_are_shown_at_the_rate_asked_for_and_never_for_special_ones() -> None:
-    from nlptrain.training.loop import _with_unknown
-
+def test_unknown_pieces_are_shown_at_the_rate_asked_for_and_never_for_special_ones(tiny_bert: Path) -> None:
+    reader = student(tiny_bert).reader
     torch.manual_seed(0)
-    ids = torch.randint(5, 100, (100, 200))
+    ids = torch.randint(5, 60, (100, 200))
     ids[:, 0], ids[:, -1] = 2, 3
-    shown = _with_unknown(ids, torch.tensor([0, 2, 3]), 0.03, 1)
+    shown = reader.hide({"input_ids": ids}, 0.03)["input_ids"]  # 1 is the unknown piece
     assert (shown[:, 1:-1] == 1).float().mean().item() == pytest.approx(0.03, abs=0.005)
     assert torch.equal(shown[:, [0, -1]], ids[:, [0, -1]])
 
@@ -280,8 +285,8 @@ def test_long_sentences_are_trained_on_to_their_last_word(tiny_bert: Path) -> No
 
 def test_a_loss_that_is_no_number_ends_the_run(tiny_bert: Path) -> None:
     class Broken:
-        def parts(self, logits: torch.Tensor, targets: Targets) -> dict[str, torch.Tensor]:
-            return {"gold": logits.sum() * float("nan")}
+        def loss(self, words: WordOutput, targets: Targets) -> Loss:
+            return Loss({"gold": words.logits.sum() * float("nan")})
 
     model = student(tiny_bert)
     settings = TrainConfig.model_validate({"steps": 20, "warmup_steps": 1, "log_every": 5})
@@ -296,7 +301,7 @@ def test_a_second_signal_leaves_the_last_checkpoint_alone(
     straight = train(tiny_bert, tmp_path / "straight")
     calls = iter(range(100))
 
-    def impatient(model: TokenModel, dev: list[Sentence]) -> Scores:
+    def impatient(model: TokenModel, dev: list[Sentence], metric: str | None = None) -> Scores:
         if next(calls) == 1:  # in the second scoring, with weights and average exchanged
             raise Interrupted(2)
         return evaluate(model, dev)

@@ -1,24 +1,9 @@
-"""Embedders: piece ids to vectors. A new one is a class and a line in the table."""
+"""Principal components: how a wide table of vectors becomes a narrow one."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
-
-
-class SubwordEmbedder(nn.Module):
-    """A table with a row for each piece of the tokenizer."""
-
-    def __init__(self, vocab_size: int, dim: int) -> None:
-        """A table of ``vocab_size`` rows and ``dim`` columns, drawn from N(0, 1)."""
-        super().__init__()
-        self.table = nn.Embedding(vocab_size, dim)
-        self.width = dim
-
-    def forward(self, input_ids: Tensor) -> Tensor:
-        """Vectors [B, T, dim] of ``input_ids`` [B, T]."""
-        vectors: Tensor = self.table(input_ids)
-        return vectors
+from torch import Tensor
 
 
 def principal_components(table: Tensor, dim: int) -> Tensor:
@@ -40,6 +25,3 @@ def principal_components(table: Tensor, dim: int) -> Tensor:
     cut = exact @ loadings
     scaled: Tensor = (cut / cut.std()).float()
     return scaled
-
-
-EMBEDDERS = {"subword": SubwordEmbedder}

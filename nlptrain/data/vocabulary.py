@@ -1,0 +1,140 @@
+"""The vocabulary of a student that reads words: rows of a table, shapes and characters."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from nlptrain.errors import InputError
+
+PADDING, UNKNOWN = 0, 1
+_FILE, _VERSION = "words.json", 1
+
+SHAPES = (
+    "lower case",
+    "Initial upper",
+    "ALL UPPER",
+    "miXed case",
+    "letters without case",
+    "digits",
+    "digits and letters",
+    "digits and marks",
+    "letters and marks",
+    "marks",
+    "other",
+)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words that have a row of a table, behind those of the padding (0) and of the unknown word (1).
+
+    Attributes:
+        words: in the order of their rows, the first in row 2.
+        lowercase: a word is looked up in lower case.
+    """
+
+    words: tuple[str, ...]
+    lowercase: bool
+
+    @classmethod
+    def collect(
+        cls, counts: Mapping[str, int], *, min_count: int, most: int | None = None, lowercase: bool
+    ) -> Vocabulary:
+        """The words that stand ``min_count`` times or more, at most ``most`` of them, by falling count.
+
+        Args:
+            counts: how often each word stands in the text that may be learnt from, never dev or test.
+            min_count: the fewest times; words that differ only in case count together with ``lowercase``.
+            most: None: no limit.
+            lowercase: look words up in lower case.
+        """
+        summed: Counter[str] = Counter()
+        for word, count in counts.items():
+            summed[word.lower() if lowercase else word] += count
+        kept = sorted((word for word in summed if summed[word] >= min_count), key=lambda word: (-summed[word], word))
+        return cls(tuple(kept[:most]), lowercase)
+
+    def __len__(self) -> int:
+        """Rows of the table, those of padding and unknown word among them."""
+        return len(self.words) + 2
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {word: row for row, word in enumerate(self.words, start=UNKNOWN + 1)}
+
+    def id_of(self, word: str) -> int:
+        """The row of ``word``."""
+        return self._rows.get(word.lower() if self.lowercase else word, UNKNOWN)
+
+    def shape_of(self, word: str) -> int:
+        """The shape of ``word``, a number below ``len(SHAPES)``."""
+        return shape_of(word)
+
+    def characters(self, word: str, most: int) -> list[int]:
+        """The code points of ``word``; of a longer one, the first and the last ``most / 2``."""
+        points = [ord(character) for character in word]
+        return points if len(points) <= most else [*points[: most - most // 2], *points[len(points) - most // 2 :]]
+
+    def save(self, folder: Path) -> None:
+        """Write it as ``words.json``."""
+        values = {"version": _VERSION, "lowercase": self.lowercase, "words": self.words}
+        folder.joinpath(_FILE).write_text(json.dumps(values) + "\n", encoding="ascii", newline="\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> Vocabulary:
+        """The vocabulary in ``folder``.
+
+        Raises:
+            InputError: there is none, or none that this version reads.
+        """
+        path = folder / _FILE
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            version, words, lowercase = values["version"], values["words"], values["lowercase"]
+        except FileNotFoundError as error:
+            raise InputError(f"{path}: there is no such file, which holds the words of this model") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path}: is damaged ({error}); fetch the model again") from error
+        if version != _VERSION:
+            raise InputError(f"{path}: found version {version}; this nlptrain reads version {_VERSION}")
+        return cls(tuple(words), bool(lowercase))
+
+    def describe(self) -> str:
+        """A hash of all that it decides."""
+        text = json.dumps([_VERSION, self.lowercase, self.words, SHAPES])
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def shape_of(word: str) -> int:
+    """The class of ``word`` by its letters, digits and marks, an index of ``SHAPES``.
+
+    Example:
+        >>> [SHAPES[shape_of(word)] for word in ("sings", "Ada", "NATO", "iPhone", "2026", "4th", "3.5", "Mr.", "!?")]
+        ['lower case', 'Initial upper', 'ALL UPPER', 'miXed case', 'digits', 'digits and letters', 'digits and marks', 'letters and marks', 'marks']
+    """  # noqa: E501
+    kinds = {unicodedata.category(character)[0] for character in word}
+    letters, digits, marks = "L" in kinds, "N" in kinds, bool(kinds & {"P", "S"})
+    if digits:
+        return SHAPES.index("digits and letters" if letters else "digits and marks" if marks else "digits")
+    if letters and marks:
+        return SHAPES.index("letters and marks")
+    if letters:
+        return SHAPES.index(_case_of(word))
+    return SHAPES.index("marks" if marks else "other")
+
+
+def _case_of(word: str) -> str:
+    if word.lower() == word.upper():
+        return "letters without case"
+    if word == word.lower():
+        return "lower case"
+    if word == word.upper() and len(word) > 1:
+        return "ALL UPPER"
+    return "Initial upper" if word[:1] == word[:1].upper() and word[1:] == word[1:].lower() else "miXed case"

@@ -1,0 +1,48 @@
+"""A dev set for who has no tagged sentence: raw text, and how far the student agrees with its teacher on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from nlptrain.data.corpus import Sentence
+from nlptrain.data.splits import Splits
+from nlptrain.distillation.mixed_set import TaughtText
+from nlptrain.errors import InputError
+from nlptrain.labels import mend
+
+AGREEMENT = "agreement"
+_ONE_IN = 50  # 2 %
+_MOST = 2_000
+
+
+def take_agreement_dev(splits: Splits, text: TaughtText, *, say: Callable[[str], None]) -> tuple[Splits, TaughtText]:
+    """``splits`` whose dev sentences are 2 % of the raw text (at most 2,000), tagged by the teacher, and the rest.
+
+    Which sentences are taken is decided by a hash of their words, so that neither seed nor order changes it.
+
+    Raises:
+        InputError: there is too little text.
+    """
+    gold = len(splits.train)
+    raw = np.arange(gold, len(text))
+    digests = {int(number): text.sentence(int(number)).digest() for number in raw}
+    taken = sorted(raw.tolist(), key=digests.__getitem__)[: min(_MOST, len(raw) // _ONE_IN)]
+    if not taken:
+        raise InputError(
+            f"data.dev: missing, and the {len(raw):,} sentences of data.unlabeled are too few to take 2 % of them; "
+            "give more text, or name a file with gold sentences"
+        )
+    names, plain = text.committee.labels.names, text.committee.labels.scheme == "plain"
+    dev = []
+    for number in sorted(taken):
+        tags = [names[index] for index in text.rows(number).argmax(axis=1)]
+        dev.append(Sentence(text.sentence(number).words, tuple(tags if plain else mend(tags))))
+    say(
+        f"dev: {len(dev):,} of the {len(raw):,} raw sentences, tagged by the teacher and taken out of the text: what is "
+        "scored on them is agreement with the teacher"
+    )
+    left = np.setdiff1d(np.arange(len(text)), taken)
+    return replace(splits, dev=dev, dev_metric=AGREEMENT), text.chosen(left)

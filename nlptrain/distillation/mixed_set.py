@@ -1,0 +1,76 @@
+"""Taught text: the sentences of a run with the logits of its committee, mixed and mapped as they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlptrain.data.corpus import Sentence
+from nlptrain.distillation.committee import Committee
+from nlptrain.distillation.transfer_set import LogitStore, TransferSet
+from nlptrain.run import Run
+
+
+@dataclass(frozen=True)
+class TaughtText:
+    """Sentences in a fixed order, with what each teacher of a committee said of them.
+
+    Attributes:
+        committee: says how these are mixed.
+        sets: the stored logits of each member, sentence by sentence the same.
+    """
+
+    committee: Committee
+    sets: tuple[TransferSet, ...]
+
+    def __len__(self) -> int:
+        """The number of sentences."""
+        return len(self.sets[0])
+
+    def chosen(self, numbers: NDArray[np.int64]) -> TaughtText:
+        """The sentences with ``numbers``, in this order."""
+        return TaughtText(self.committee, tuple(one.chosen(numbers) for one in self.sets))
+
+    def behind(self, number: int) -> TaughtText:
+        """The sentences from ``number`` on."""
+        return self.chosen(np.arange(number, len(self)))
+
+    def gather(self, spans: Sequence[tuple[int, int, int]]) -> NDArray[np.float32]:
+        """The committee's logits of the words of all ``spans`` (sentence, first word, words), [W, C]."""
+        return self.committee.mix([one.gather(spans) for one in self.sets])
+
+    def rows(self, sentence: int) -> NDArray[np.float32]:
+        """The committee's logits of the words of ``sentence``, [words, C]."""
+        return self.committee.mix([one.rows(sentence) for one in self.sets])
+
+    def sentence(self, number: int) -> Sentence:
+        """The words of a sentence."""
+        return self.sets[0].sentence(number)
+
+
+def taught_text(committee: Committee, sentences: Iterable[Sentence], run: Run, folder: Path) -> TaughtText:
+    """``sentences`` with the logits of each member, found below ``folder`` or computed now, one teacher at a time.
+
+    The sentences are read once; for the teachers behind the first they come from what the first one stored.
+    """
+    digests: list[bytes] = []
+
+    def noted() -> Iterator[Sentence]:
+        for sentence in sentences:
+            digests.append(sentence.digest())
+            yield sentence
+
+    sets: list[TransferSet] = []
+    for member in committee.members:
+        member.model.to(run.device)
+        store = LogitStore(folder, member.model)
+        source: Iterable[Sentence] = map(sets[0].sentence, range(len(sets[0]))) if sets else noted()
+        said = store.label(source, member.model, run).describe()
+        run.say(f"{member.model.name}: {said}" if len(committee.members) > 1 else said)
+        sets.append(store.transfer_set(digests))
+        member.model.to("cpu")
+    return TaughtText(committee, tuple(sets))

@@ -1,0 +1,11 @@
+"""Embedders: what is read to vectors. A new one is a file and a line in the table."""
+
+from torch import nn
+
+from nlptrain.models.embedders.components import principal_components
+from nlptrain.models.embedders.subword import SubwordEmbedder
+from nlptrain.models.embedders.word import WordEmbedder
+
+EMBEDDERS: dict[str, type[nn.Module]] = {"subword": SubwordEmbedder, "word": WordEmbedder}
+
+__all__ = ["EMBEDDERS", "SubwordEmbedder", "WordEmbedder", "principal_components"]

@@ -1,0 +1,11 @@
+"""Heads: states to logits, and logits to labels. A new one is a file and a line in the table."""
+
+from torch import nn
+
+from nlptrain.models.heads.crf import CRFHead
+from nlptrain.models.heads.output import Answer, Rule, WordOutput
+from nlptrain.models.heads.softmax import IndependentRule, SoftmaxHead, gold_loss
+
+HEADS: dict[str, type[nn.Linear]] = {"softmax": SoftmaxHead, "crf": CRFHead}
+
+__all__ = ["HEADS", "Answer", "CRFHead", "IndependentRule", "Rule", "SoftmaxHead", "WordOutput", "gold_loss"]

@@ -1,0 +1,113 @@
+"""A linear chain over the words of a sentence: forward-backward and Viterbi, batched (Lafferty et al. 2001).
+
+Legend: B chains, N words of the longest one, C labels. ``start`` and ``end`` are [B, C], what a chain gains by beginning
+and ending with a label; ``transitions`` [C, C] from the row's label to the column's. What is forbidden has a score of
+``FORBIDDEN``, finite so that gradients stay numbers.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+FORBIDDEN = -1e4
+
+
+def forward_scores(emissions: Tensor, mask: Tensor, transitions: Tensor, start: Tensor) -> Tensor:
+    """For each word and label, the log of the summed exponentials of all paths that end there, [B, N, C].
+
+    Behind the end of a chain, the scores of its last word are repeated.
+
+    Args:
+        emissions: [B, N, C].
+        mask: [B, N], true at the words, which stand in front.
+        transitions: [C, C], or [B, C, C] where chains have their own.
+        start: [B, C].
+    """
+    table = transitions if transitions.ndim == 3 else transitions.unsqueeze(0)
+    score = start + emissions[:, 0]
+    scores = [score]
+    for place in range(1, emissions.shape[1]):
+        moved = torch.logsumexp(score.unsqueeze(2) + table, dim=1) + emissions[:, place]
+        score = torch.where(mask[:, place, None], moved, score)
+        scores.append(score)
+    return torch.stack(scores, dim=1)
+
+
+def log_marginals(
+    emissions: Tensor, mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor
+) -> tuple[Tensor, Tensor]:
+    """The log-probability of each label of each word, [B, N, C], and the log of the partition function, [B].
+
+    Forwards and backwards run as one batch: the backward scores are the forward ones of the reversed chains.
+    """
+    chains = len(emissions)
+    turn = _reversal(mask)
+    turned = emissions.gather(1, turn.unsqueeze(-1).expand_as(emissions))
+    tables = torch.stack([transitions, transitions.T]).repeat_interleave(chains, 0)
+    both = forward_scores(torch.cat([emissions, turned]), torch.cat([mask, mask]), tables, torch.cat([start, end]))
+    forwards, backwards = both[:chains], both[chains:]
+    total = torch.logsumexp(forwards[:, -1] + end, dim=1)
+    backwards = backwards.gather(1, turn.unsqueeze(-1).expand_as(backwards))
+    return forwards + backwards - emissions - total[:, None, None], total
+
+
+def path_scores(
+    emissions: Tensor, mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor, path: Tensor
+) -> Tensor:
+    """The score of one path for each chain, [B]; ``path`` is [B, N], anything in range behind the end."""
+    chosen = emissions.gather(2, path.unsqueeze(-1)).squeeze(-1)
+    steps = transitions[path[:, :-1], path[:, 1:]]
+    last = path.gather(1, (mask.sum(dim=1) - 1).clamp(min=0).unsqueeze(1))
+    edges = start.gather(1, path[:, :1]) + end.gather(1, last)
+    return (chosen * mask).sum(dim=1) + (steps * mask[:, 1:]).sum(dim=1) + edges.squeeze(1)
+
+
+def best_paths(emissions: Tensor, mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    """The path of the highest score for each chain, [B, N] (Viterbi 1967); behind the end, its last label."""
+    score = start + emissions[:, 0]
+    behind = []
+    stay = torch.arange(emissions.shape[2], device=emissions.device).expand_as(score)
+    for place in range(1, emissions.shape[1]):
+        best, origin = (score.unsqueeze(2) + transitions).max(dim=1)
+        there = mask[:, place, None]
+        score = torch.where(there, best + emissions[:, place], score)
+        behind.append(torch.where(there, origin, stay))
+    label = (score + end).argmax(dim=1, keepdim=True)
+    path = [label]
+    for origin in reversed(behind):
+        label = origin.gather(1, label)
+        path.append(label)
+    return torch.cat(path[::-1], dim=1)
+
+
+def possible_labels(mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    """Whether any path that is not forbidden has this label on this word, [B, N, C].
+
+    Args:
+        mask: [B, N].
+        transitions: [C, C], true where allowed.
+        start: [B, C], true where a chain may begin with a label.
+        end: [B, C], true where it may end with it.
+    """
+    turn = _reversal(mask)
+    forwards = _reachable(mask, transitions, start)
+    backwards = _reachable(mask, transitions.T, end)
+    return forwards & backwards.gather(1, turn.unsqueeze(-1).expand_as(backwards))
+
+
+def _reachable(mask: Tensor, allowed: Tensor, start: Tensor) -> Tensor:
+    table = allowed.float()
+    here = start
+    reached = [here]
+    for place in range(1, mask.shape[1]):
+        here = torch.where(mask[:, place, None], (here.float() @ table) > 0, here)
+        reached.append(here)
+    return torch.stack(reached, dim=1)
+
+
+def _reversal(mask: Tensor) -> Tensor:
+    """Where each word of a chain stands in the reversed chain, [B, N]; the padding stays behind."""
+    places = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
+    last = mask.sum(dim=1, keepdim=True) - 1
+    return torch.where(mask, last - places, places)

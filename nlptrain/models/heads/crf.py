@@ -1,0 +1,151 @@
+"""The head whose labels depend on their neighbours: a conditional random field over the words of a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nlptrain.labels import Labels, may_follow
+from nlptrain.models.heads.chain import (
+    FORBIDDEN,
+    best_paths,
+    log_marginals,
+    path_scores,
+    possible_labels,
+)
+from nlptrain.models.heads.output import Answer
+from nlptrain.models.inputs import Chains, whole_sentences
+
+_DECODED_WORDS = 16_384  # decoded together, padding included
+
+
+class CRFHead(nn.Linear):
+    """Emissions of a linear layer, and a score for each pair of neighbouring labels (Lample et al. 2016, section 2.2).
+
+    What the tag scheme forbids (an I- behind O, ...) has no probability, in training and in decoding. A sentence's
+    begin and end count as neighbours, too, but a window's, where the sentence goes on, do not.
+    """
+
+    constrained = True
+    allowed: Tensor
+    may_open: Tensor
+    may_close: Tensor
+
+    def __init__(self, width: int, labels: int) -> None:
+        """A layer from ``width`` to ``labels`` columns, C; transition scores start from 0, and all are allowed."""
+        super().__init__(width, labels)
+        self.transitions = nn.Parameter(torch.zeros(labels, labels))
+        self.start = nn.Parameter(torch.zeros(labels))
+        self.end = nn.Parameter(torch.zeros(labels))
+        self.register_buffer("allowed", torch.ones(labels, labels, dtype=torch.bool))
+        self.register_buffer("may_open", torch.ones(labels, dtype=torch.bool))
+        self.register_buffer("may_close", torch.ones(labels, dtype=torch.bool))
+
+    def constrain(self, labels: Labels) -> None:
+        """Forbid what the scheme of ``labels`` forbids."""
+        names, scheme = labels.names, labels.scheme
+        self.allowed.copy_(torch.tensor([[may_follow(one, other, scheme) for other in names] for one in names]))
+        self.may_open.copy_(torch.tensor([may_follow(None, name, scheme) for name in names]))
+        self.may_close.copy_(torch.tensor([may_follow(name, None, scheme) for name in names]))
+
+    def output(self, emissions: Tensor, chains: Chains) -> ChainedWords:
+        """The words of a batch, whose windows are chains."""
+        return ChainedWords(self, emissions, chains)
+
+    @torch.inference_mode()
+    def answers(self, emissions: Sequence[NDArray[np.float32]]) -> list[Answer]:
+        """Log-marginals and the best path of each sentence; sentences of like length are decoded together."""
+        found: list[Answer | None] = [None] * len(emissions)
+        order = sorted(range(len(emissions)), key=lambda number: len(emissions[number]))
+        batch: list[int] = []
+        for number in order:
+            if batch and (len(batch) + 1) * len(emissions[number]) > _DECODED_WORDS:
+                self._answer(batch, emissions, found)
+                batch = []
+            batch.append(number)
+        if batch:
+            self._answer(batch, emissions, found)
+        return [answer for answer in found if answer is not None]
+
+    def _answer(self, batch: list[int], emissions: Sequence[NDArray[np.float32]], found: list[Answer | None]) -> None:
+        for number in (n for n in batch if not len(emissions[n])):
+            found[number] = Answer(emissions[number], np.empty(0, dtype=np.int64))
+        batch = [number for number in batch if len(emissions[number])]
+        if not batch:
+            return
+        flat = torch.from_numpy(np.concatenate([emissions[number] for number in batch])).to(self.weight.device)
+        chains = whole_sentences([len(emissions[number]) for number in batch]).to(flat.device)
+        words = self.output(flat, chains)
+        logits = words.log_probabilities().cpu().numpy()
+        best = words.best().cpu().numpy()
+        ends = np.cumsum([len(emissions[number]) for number in batch])
+        for number, values, path in zip(batch, np.split(logits, ends[:-1]), np.split(best, ends[:-1]), strict=True):
+            found[number] = Answer(values, path)
+
+
+class ChainedWords:
+    """The words of a batch under a CRF."""
+
+    def __init__(self, head: CRFHead, emissions: Tensor, chains: Chains) -> None:
+        """Chain the words of ``emissions`` [W, C] as ``chains`` says."""
+        exact = torch.promote_types(emissions.dtype, torch.float32)  # sums of exponentials need it
+        self.logits = emissions.to(exact)
+        self._head = head
+        self._chains = chains
+        self._mask = chains.mask
+        self._known: dict[float, tuple[Tensor, Tensor]] = {}
+
+    @cached_property
+    def possible(self) -> Tensor:
+        """False where no allowed sequence has this label on this word, [W, C]."""
+        head = self._head
+        opening = head.may_open | ~self._chains.opens[:, None]
+        closing = head.may_close | ~self._chains.closes[:, None]
+        return possible_labels(self._mask, head.allowed, opening, closing)[self._mask]
+
+    def gold_loss(self, gold: Tensor) -> Tensor:
+        """The negative log-likelihood of the gold sequences [W], summed over the chains; -100: a chain without gold."""
+        if not len(gold):
+            return self.logits.sum() * 0
+        marked = self._chains.spread(gold + 100)
+        rows = marked[:, 0] >= 100
+        mask, path = self._mask[rows], (marked[rows] - 100).clamp(min=0)
+        if not len(mask):
+            return self.logits.sum() * 0
+        emissions, transitions, start, end = self._scores(1.0)
+        _, total = self._marginals(1.0)
+        return (total[rows] - path_scores(emissions[rows], mask, transitions, start[rows], end[rows], path)).sum()
+
+    def log_probabilities(self, temperature: float = 1.0) -> Tensor:
+        """The log-marginals of the chain with all scores divided by the temperature, [W, C].
+
+        Without transitions this is log softmax(logits / T).
+        """
+        marginals, _ = self._marginals(temperature)
+        return marginals[self._mask]
+
+    def best(self) -> Tensor:
+        """The labels of the best path, [W]."""
+        emissions, transitions, start, end = self._scores(1.0)
+        return best_paths(emissions, self._mask, transitions, start, end)[self._mask]
+
+    def _scores(self, temperature: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        head, chains = self._head, self._chains
+        emissions = chains.spread(self.logits / temperature)
+        transitions = (head.transitions.to(emissions.dtype) / temperature).masked_fill(~head.allowed, FORBIDDEN)
+        start = (head.start.to(emissions.dtype) / temperature).masked_fill(~head.may_open, FORBIDDEN)
+        end = (head.end.to(emissions.dtype) / temperature).masked_fill(~head.may_close, FORBIDDEN)
+        nothing = torch.zeros_like(start)
+        opening = torch.where(chains.opens[:, None], start, nothing)
+        return emissions, transitions, opening, torch.where(chains.closes[:, None], end, nothing)
+
+    def _marginals(self, temperature: float) -> tuple[Tensor, Tensor]:
+        if temperature not in self._known:
+            emissions, transitions, start, end = self._scores(temperature)
+            self._known[temperature] = log_marginals(emissions, self._mask, transitions, start, end)
+        return self._known[temperature]

@@ -1,0 +1,62 @@
+"""What a head makes of emissions: the losses' view of a batch in training, and answers in use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nlptrain.models.inputs import Chains
+
+
+class Answer(NamedTuple):
+    """What a model says of one sentence.
+
+    Attributes:
+        logits: of each word, [words, C]; their softmax is what the model thinks of the word.
+        best: the label of each word, [words]; the best path where labels depend on each other.
+    """
+
+    logits: NDArray[np.float32]
+    best: NDArray[np.int64]
+
+
+class WordOutput(Protocol):
+    """The words of a batch as an objective sees them.
+
+    Attributes:
+        logits: what the head got from the net, [W, C].
+        possible: false where no label sequence in the scheme has this label on this word, [W, C]; None: all are.
+    """
+
+    logits: Tensor
+    possible: Tensor | None
+
+    def gold_loss(self, gold: Tensor) -> Tensor:
+        """The negative log-likelihood of the ``gold`` labels [W] (-100: none), summed over the words."""
+        ...
+
+    def log_probabilities(self, temperature: float = 1.0) -> Tensor:
+        """The log-probability of each label of each word at a temperature, [W, C]."""
+        ...
+
+
+class Rule(Protocol):
+    """How emissions become labels; a head is one.
+
+    Attributes:
+        constrained: label sequences that break the scheme are impossible, and cannot be learnt.
+    """
+
+    constrained: bool
+
+    def output(self, emissions: Tensor, chains: Chains) -> WordOutput:
+        """The words of a batch, whose ``emissions`` are [W, C]."""
+        ...
+
+    def answers(self, emissions: Sequence[NDArray[np.float32]]) -> list[Answer]:
+        """The answer to each sentence, whose ``emissions`` are [words, C]."""
+        ...

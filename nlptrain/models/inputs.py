@@ -1,0 +1,70 @@
+"""Inputs: what one forward pass reads, and which of its words follow each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Chains:
+    """How the W words of a batch stand in its B windows, for heads that look at neighbouring labels.
+
+    Attributes:
+        counts: words read in each window, [B]; the words of a window are neighbours.
+        opens: true where the first of them begins its sentence, [B].
+        closes: true where the last of them ends its sentence, [B].
+    """
+
+    counts: Tensor
+    opens: Tensor
+    closes: Tensor
+
+    def to(self, device: torch.device) -> Chains:
+        """The same on ``device``."""
+        return Chains(self.counts.to(device), self.opens.to(device), self.closes.to(device))
+
+    @property
+    def mask(self) -> Tensor:
+        """True where a chain has a word, [B, N] for the N words of the longest one."""
+        longest = int(self.counts.max()) if len(self.counts) else 0
+        return torch.arange(longest, device=self.counts.device) < self.counts[:, None]
+
+    def spread(self, words: Tensor) -> Tensor:
+        """``words`` [W, ...] as rows [B, N, ...], zeros behind the end of each."""
+        mask = self.mask
+        rows = words.new_zeros((*mask.shape, *words.shape[1:]))
+        rows[mask] = words
+        return rows
+
+    def chosen(self, rows: Tensor) -> Chains:
+        """The chains where ``rows`` [B] is true."""
+        return Chains(self.counts[rows], self.opens[rows], self.closes[rows])
+
+
+def whole_sentences(lengths: list[int]) -> Chains:
+    """Chains of whole sentences of ``lengths`` words."""
+    every = torch.ones(len(lengths), dtype=torch.bool)
+    return Chains(torch.tensor(lengths, dtype=torch.long), every, every)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A batch of B windows of T pieces (or words, for a model that reads words).
+
+    Attributes:
+        named: the keyword inputs of the model's forward, each [B, T] or as the model wants it.
+        places: where the words stand in the flattened B * T places, [W]; behind them, [P], those of words' parts.
+        chains: how the W words stand in the windows.
+    """
+
+    named: dict[str, Tensor]
+    places: Tensor
+    chains: Chains
+
+    def to(self, device: torch.device) -> Inputs:
+        """The same on ``device``."""
+        named = {name: tensor.to(device) for name, tensor in self.named.items()}
+        return Inputs(named, self.places.to(device), self.chains.to(device))

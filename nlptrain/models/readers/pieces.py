@@ -1,0 +1,80 @@
+"""The reader of every transformer, and of students that read its pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from nlptrain.data.alignment import WordEncoder
+from nlptrain.models.windows import Window
+
+SAFE_LENGTH = int(1e30)  # transformers' own word for "no limit"
+
+
+class PieceReader:
+    """Words as a tokenizer's pieces, padded to the longest window of a batch."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Read with ``tokenizer``."""
+        self.tokenizer = tokenizer
+        self.encoder = WordEncoder(tokenizer)
+        self.prefix, self.suffix = self.encoder.prefix, self.encoder.suffix
+        self._special = torch.tensor(sorted({*self.prefix, *self.suffix, tokenizer.pad_token_id or 0}))
+
+    def __call__(self, words: Sequence[str]) -> list[tuple[int, ...]]:
+        """The pieces of each of ``words``, at least one a word, without the sequence's special pieces."""
+        return self.encoder(words)
+
+    def parts(self, word: str) -> list[int]:
+        """See ``WordEncoder.parts``."""
+        return self.encoder.parts(word)
+
+    def batch(self, windows: Sequence[Window]) -> tuple[dict[str, Tensor], list[int]]:
+        """``input_ids`` and ``attention_mask``, [B, T] each."""
+        longest = max(len(window.pieces) for window in windows)
+        pad = self.tokenizer.pad_token_id
+        ids = np.full((len(windows), longest), 0 if pad is None else pad, dtype=np.int64)
+        mask = np.zeros((len(windows), longest), dtype=np.int64)
+        for row, window in enumerate(windows):
+            ids[row, : len(window.pieces)] = window.pieces
+            mask[row, : len(window.pieces)] = 1
+        return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}, [0] * len(windows)
+
+    def hide(self, named: dict[str, Tensor], rate: float) -> dict[str, Tensor]:
+        """``named`` with a share of the pieces that are not special shown as the unknown piece."""
+        unknown = self.tokenizer.unk_token_id
+        if rate == 0.0 or unknown is None:
+            return named
+        ids = named["input_ids"]
+        hidden = (torch.rand(ids.shape) < rate) & ~torch.isin(ids, self._special)
+        return {**named, "input_ids": ids.masked_fill(hidden, unknown)}
+
+    def renew(self) -> None:
+        """Pieces stand for themselves."""
+
+    def pin(self) -> None:
+        """Pieces stand for themselves."""
+
+    def save(self, folder: Path) -> None:
+        """Write the tokenizer, without truncation or padding, and without a length: a pipeline would cut silently."""
+        unlimited(self.tokenizer)
+        self.tokenizer.save_pretrained(folder)
+
+    def describe(self) -> dict[str, Any]:
+        """The tokenizer's own text, and the special pieces around a sentence."""
+        unlimited(self.tokenizer)
+        return {"tokenizer": self.tokenizer.backend_tokenizer.to_str(), "frame": [self.prefix, self.suffix]}
+
+
+def unlimited(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+    """``tokenizer`` without the truncation and padding that its file carries."""
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
+    tokenizer.model_max_length = SAFE_LENGTH
+    return tokenizer

@@ -1,0 +1,54 @@
+"""Students: what the configuration names is built here. A new kind is a file and a line in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+
+from nlptrain.config.student import StudentConfig, TransformerStudentConfig
+from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.labels import Labels
+from nlptrain.models.students.small_transformer import build_transformer
+from nlptrain.models.students.tagger import build_tagger
+from nlptrain.models.students.text import StudentText
+from nlptrain.models.students.warm_start import start_from
+from nlptrain.models.token_model import TokenModel
+from nlptrain.run import quiet
+
+STUDENTS: dict[str, Callable[..., TokenModel]] = {"tagger": build_tagger, "transformer": build_transformer}
+
+__all__ = ["STUDENTS", "StudentText", "build_student", "build_tagger", "build_transformer"]
+
+
+@quiet()
+def build_student(
+    config: StudentConfig | TransformerStudentConfig,
+    labels: Labels,
+    *,
+    seed: int,
+    teacher: TokenModel | None = None,
+    splitter: WordSplitter | None = None,
+    words: Callable[[], Mapping[str, int]] | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> TokenModel:
+    """A student with new weights, drawn by ``seed``, or with those of the student that it starts from.
+
+    Args:
+        config: kind, parts and sizes.
+        labels: its columns; with a teacher, the teacher's in their order.
+        seed: decides every weight.
+        teacher: where tokenizer and first table come from unless ``config`` names others.
+        splitter: how it will read raw text.
+        words: counts the words of train and unlabelled text; asked only where they decide the vocabulary.
+        say: told what a reader of the run should know.
+
+    Raises:
+        InputError: a model or file that ``config`` names is not there, or does not fit.
+    """
+    torch.manual_seed(seed)
+    if config.start is not None:
+        return start_from(config, labels, splitter=splitter)
+    text = StudentText(words)
+    student = STUDENTS[config.kind](config, labels, seed=seed, teacher=teacher, splitter=splitter, text=text, say=say)
+    return student

@@ -1,0 +1,130 @@
+"""What a student's table starts from: a model's input embeddings, or a file of word vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import AutoModel
+
+from nlptrain.config.student import WordEmbedderConfig
+from nlptrain.data.vectors import read_vectors
+from nlptrain.data.vocabulary import UNKNOWN, Vocabulary
+from nlptrain.errors import InputError
+from nlptrain.models.embedders import principal_components
+from nlptrain.models.neural_tagger import NeuralTagger
+from nlptrain.models.readers import PieceReader
+from nlptrain.models.sources import resolve
+from nlptrain.models.token_model import TokenModel
+from nlptrain.models.transformer import load_tokenizer
+
+
+@torch.no_grad()
+def start_piece_table(
+    model: NeuralTagger,
+    dim: int,
+    reference: str | None,
+    teacher: TokenModel | None,
+    pieces: int,
+    kept: Sequence[int] | None,
+) -> None:
+    """Start the table from the principal components of the input embeddings of ``reference``, or of the teacher.
+
+    Raises:
+        InputError: they are too few, or too narrow.
+    """
+    table = input_embeddings(reference, teacher)
+    if len(table) < pieces:
+        raise InputError(f"student.embedder.init: {reference} has {len(table)} rows, and the tokenizer {pieces} pieces")
+    _refuse_narrow(table, dim)
+    rows = table[:pieces] if kept is None else table[torch.tensor(kept)]
+    model.embedder.table.weight.copy_(principal_components(rows, dim))
+
+
+@torch.no_grad()
+def start_word_table(
+    model: NeuralTagger,
+    config: WordEmbedderConfig,
+    vocabulary: Vocabulary,
+    teacher: TokenModel | None,
+    say: Callable[[str], None],
+) -> None:
+    """Start the table as ``config`` says; the padding's row is 0.
+
+    Raises:
+        InputError: the vectors, or the model's embeddings, do not fit.
+    """
+    weight = model.embedder.table.weight
+    init = config.init or ("random" if teacher is None else "teacher")
+    if config.vectors is not None:
+        _from_vectors(weight, config, vocabulary, say)
+    elif init != "random":
+        reference = None if init == "teacher" else init
+        table = input_embeddings(reference, teacher)
+        _refuse_narrow(table, config.dim)
+        weight.copy_(principal_components(_means_of_pieces(vocabulary, table, reference, teacher), config.dim))
+    weight[0] = 0
+
+
+def input_embeddings(reference: str | None, teacher: TokenModel | None) -> Tensor:
+    """The input embeddings [V, D] of the model in ``reference``, or of the teacher."""
+    if reference is None:
+        if teacher is None:
+            raise InputError("student.embedder.init: teacher, and there is none; name a pretrained model, or random")
+        model = teacher.model
+    else:
+        folder = resolve(reference).folder
+        model = AutoModel.from_pretrained(folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32)
+    weight = model.get_input_embeddings().weight
+    assert isinstance(weight, Tensor)
+    return weight.detach().cpu()
+
+
+def _means_of_pieces(
+    vocabulary: Vocabulary, table: Tensor, reference: str | None, teacher: TokenModel | None
+) -> Tensor:
+    """The mean of the pieces of each word, [rows, D]; the unknown word's is that of the unknown piece."""
+    if reference is None:
+        assert teacher is not None
+        reader = PieceReader(teacher.tokenizer)
+    else:
+        reader = PieceReader(load_tokenizer(resolve(reference))[0])
+    means = table.new_zeros((len(vocabulary), table.shape[1]))
+    unknown = reader.tokenizer.unk_token_id
+    means[UNKNOWN] = table.mean(dim=0) if unknown is None else table[unknown]
+    first = UNKNOWN + 1
+    for row, pieces in enumerate(reader(vocabulary.words), start=first):
+        means[row] = table[list(pieces)].mean(dim=0)
+    means[0] = means[UNKNOWN]
+    return means
+
+
+def _from_vectors(
+    weight: Tensor, config: WordEmbedderConfig, vocabulary: Vocabulary, say: Callable[[str], None]
+) -> None:
+    vectors = read_vectors(Path(str(config.vectors)), vocabulary.words)
+    say(f"student: {config.vectors}: {vectors.describe()}")
+    if vectors.dim < config.dim:
+        raise InputError(
+            f"student.embedder.dim: found {config.dim}, and the vectors in {config.vectors} have {vectors.dim} columns; "
+            "give at most as many"
+        )
+    found = [(row, word) for row, word in enumerate(vocabulary.words, start=UNKNOWN + 1) if word in vectors.rows]
+    if not found:
+        raise InputError(f"student.embedder.vectors: {config.vectors} has none of the {len(vocabulary.words):,} words")
+    rows = torch.stack([torch.from_numpy(vectors.rows[word]) for _, word in found])
+    if vectors.dim > config.dim:
+        rows = principal_components(rows, config.dim)
+    else:
+        rows = rows / rows.std().clamp(min=1e-6)  # the scale that the rest of the table is drawn at
+    weight[torch.tensor([row for row, _ in found])] = rows
+
+
+def _refuse_narrow(table: Tensor, dim: int) -> None:
+    if dim > table.shape[1]:
+        raise InputError(
+            f"student.embedder.dim: found {dim}, and the input embeddings that the table starts "
+            f"from have only {table.shape[1]} columns; give at most as many, or student.embedder.init: random"
+        )

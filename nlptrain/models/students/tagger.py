@@ -1,0 +1,140 @@
+"""Building a NeuralTagger from its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from nlptrain.config.student import Embedder, StudentConfig, SubwordEmbedderConfig, WordEmbedderConfig
+from nlptrain.data.vocabulary import SHAPES, Vocabulary
+from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.errors import InputError
+from nlptrain.labels import Labels
+from nlptrain.models.embedders import SubwordEmbedder
+from nlptrain.models.heads import CRFHead
+from nlptrain.models.neural_tagger import NeuralTagger, NeuralTaggerConfig
+from nlptrain.models.readers import PieceReader, Reader, WordReader
+from nlptrain.models.sources import resolve
+from nlptrain.models.students.tables import start_piece_table, start_word_table
+from nlptrain.models.students.text import StudentText
+from nlptrain.models.token_model import TokenModel
+from nlptrain.models.transformer import load_tokenizer
+
+MOST_TABLE_PARAMETERS = 2_000_000  # of a table that is cut by itself
+
+
+def build_tagger(
+    config: StudentConfig,
+    labels: Labels,
+    *,
+    seed: int,
+    teacher: TokenModel | None = None,
+    splitter: WordSplitter | None = None,
+    text: StudentText | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> TokenModel:
+    """A NeuralTagger with new weights, drawn by ``seed``; arguments and errors as for ``build_student``."""
+    text = text or StudentText()
+    build = _PARTS[config.embedder.kind]
+    reader, embedder, begin = build(config, teacher, text, say)
+    torch.manual_seed(seed)
+    shape = NeuralTaggerConfig(  # type: ignore[call-arg]  # transformers' own keys are untyped
+        embedder=embedder,
+        encoder=config.encoder.model_dump(),
+        head=config.head.model_dump(),
+        dropout=config.dropout,
+        max_pieces=config.max_pieces,
+        max_characters=getattr(config.embedder, "max_characters", None),
+        num_labels=len(labels),
+        pad_token_id=None if reader.tokenizer is None else reader.tokenizer.pad_token_id,
+    )
+    model = NeuralTagger(shape)
+    if isinstance(model.head, CRFHead):
+        model.head.constrain(labels)
+    begin(model)
+    return TokenModel(model.eval(), reader, labels, max_pieces=config.max_pieces, splitter=splitter, name="student")
+
+
+Begin = Callable[[NeuralTagger], None]
+Parts = tuple[Reader, dict[str, Any], Begin]
+
+
+def _subword(config: StudentConfig, teacher: TokenModel | None, text: StudentText, say: Callable[[str], None]) -> Parts:
+    embedder = config.embedder
+    assert isinstance(embedder, SubwordEmbedderConfig)
+    reader = PieceReader(_tokenizer(config, teacher))
+    pieces = len(reader.tokenizer)
+    kept = _kept_pieces(embedder, reader, text)
+    if kept is not None:
+        say(f"student: {len(kept):,} of the tokenizer's {pieces:,} pieces have a row of their own")
+    shape = {"kind": "subword", "dim": embedder.dim, "vocab_size": pieces}
+    if kept is not None:
+        shape["kept"] = len(kept)
+    init = embedder.init or (None if teacher is not None else config.tokenizer)
+
+    def begin(model: NeuralTagger) -> None:
+        if kept is not None:
+            assert isinstance(model.embedder, SubwordEmbedder)
+            model.embedder.keep(kept, _unknown(reader.tokenizer))
+        if init != "random":
+            start_piece_table(model, embedder.dim, init, teacher, pieces, kept)
+
+    return reader, shape, begin
+
+
+def _word(config: StudentConfig, teacher: TokenModel | None, text: StudentText, say: Callable[[str], None]) -> Parts:
+    embedder = config.embedder
+    assert isinstance(embedder, WordEmbedderConfig)
+    if config.tokenizer is not None:
+        raise InputError("student.tokenizer: with embedder kind word, the student reads words; leave the tokenizer out")
+    vocabulary = Vocabulary.collect(
+        text.words, min_count=embedder.min_count, most=embedder.vocab_size, lowercase=embedder.lowercase
+    )
+    say(f"student: {len(vocabulary.words):,} words have a row, of {len(text.words):,} in train and unlabelled text")
+    shape = {
+        **{key: getattr(embedder, key) for key in ("kind", "dim", "shape_dim", "char_dim", "char_filters")},
+        "char_kernel": embedder.char_kernel,
+        "vocab_size": len(vocabulary),
+        "shapes": len(SHAPES),
+    }
+
+    def begin(model: NeuralTagger) -> None:
+        start_word_table(model, embedder, vocabulary, teacher, say)
+
+    return WordReader(vocabulary, embedder.max_characters), shape, begin
+
+
+_PARTS: dict[str, Callable[..., Parts]] = {"subword": _subword, "word": _word}
+
+
+def _tokenizer(config: StudentConfig, teacher: TokenModel | None) -> PreTrainedTokenizerBase:
+    if config.tokenizer is not None:
+        return load_tokenizer(resolve(config.tokenizer))[0]
+    if teacher is None:
+        raise InputError("student.tokenizer: missing; without a teacher, name the pretrained model to read with")
+    return teacher.tokenizer
+
+
+def _kept_pieces(config: Embedder, reader: PieceReader, text: StudentText) -> list[int] | None:
+    """The pieces with a row of their own, in the order of the rows; None: all of them."""
+    assert isinstance(config, SubwordEmbedderConfig)
+    pieces = len(reader.tokenizer)
+    if config.vocab_size == "all" or (config.vocab_size == "auto" and pieces * config.dim <= MOST_TABLE_PARAMETERS):
+        return None
+    special = sorted({*reader.prefix, *reader.suffix, *reader.tokenizer.all_special_ids, _unknown(reader.tokenizer)})
+    by_use = text.pieces(reader)
+    if config.vocab_size == "auto":
+        # Behind what the text uses, the tokenizer's own order: its first pieces are its most frequent ones.
+        by_use, room = [*by_use, *range(pieces)], MOST_TABLE_PARAMETERS // config.dim
+    else:
+        room = int(config.vocab_size)
+    return list(dict.fromkeys([*special, *by_use]))[: max(room, len(special))]
+
+
+def _unknown(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The piece that stands for what has no row: the unknown one, or, in byte-level tokenizers without, the padding."""
+    unknown = tokenizer.unk_token_id
+    return int(unknown if unknown is not None else tokenizer.pad_token_id or 0)

@@ -1,0 +1,112 @@
+"""Starting a student from one that is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nlptrain.config.student import StudentConfig, TransformerStudentConfig
+from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.errors import InputError
+from nlptrain.labels import Labels
+from nlptrain.models.heads import CRFHead
+from nlptrain.models.neural_tagger import NeuralTagger
+from nlptrain.models.token_model import TokenModel
+from nlptrain.models.transformer import load_token_model
+from nlptrain.renaming import renamed
+
+_FROM_THE_START = ("vocab_size", "kept", "shapes")  # what the text or the tokenizer decided
+
+
+def start_from(
+    config: StudentConfig | TransformerStudentConfig, labels: Labels, *, splitter: WordSplitter | None
+) -> TokenModel:
+    """The student that ``config.start`` names, with the columns of ``labels`` in their order.
+
+    Raises:
+        InputError: its parts are not those of ``config``, or its labels not those of this run.
+    """
+    student = load_token_model(str(config.start))
+    _refuse_other_parts(config, student)
+    columns = _columns(student.labels, labels, config.start_labels or {}, str(config.start))
+    _reorder(student.model, columns, len(student.labels))
+    if isinstance(student.model, NeuralTagger):
+        if isinstance(student.model.head, CRFHead):
+            student.model.head.constrain(labels)
+        assert isinstance(config, StudentConfig)
+        _set_dropout(student.model, config.dropout)
+        student.max_pieces = config.max_pieces
+    student.model.config.num_labels = len(labels)
+    kind = type(student)
+    return kind(
+        student.model.eval(), student.reader, labels, max_pieces=student.max_pieces, splitter=splitter, name="student"
+    )
+
+
+def _refuse_other_parts(config: StudentConfig | TransformerStudentConfig, student: TokenModel) -> None:
+    found = "tagger" if isinstance(student.model, NeuralTagger) else "transformer"
+    if found != config.kind:
+        raise InputError(f"student.start: {config.start} is of kind {found}, and student.kind is {config.kind}")
+    if isinstance(config, TransformerStudentConfig):
+        depth = student.model.config.num_hidden_layers
+        if config.layers not in (None, depth):
+            raise InputError(f"student.layers: found {config.layers}; {config.start} has {depth}")
+        return
+    differing: list[str] = []
+    for part in ("embedder", "encoder", "head"):
+        wanted: dict[str, Any] = getattr(config, part).model_dump()
+        there: dict[str, Any] = getattr(student.model.config, part)
+        differing += [
+            f"student.{part}.{key}: found {wanted.get(key)!r}, there {value!r}"
+            for key, value in there.items()
+            if key not in _FROM_THE_START and wanted.get(key) != value
+        ]
+    if differing:
+        raise InputError(f"student.start: {config.start} has other parts ({'; '.join(differing)}); give the same")
+
+
+def _columns(there: Labels, wanted: Labels, mapping: dict[str, str], start: str) -> list[int]:
+    """For each of ``wanted``, its column in ``there``."""
+    names = renamed(there.names, mapping, plain=there.scheme == "plain", key="student.start_labels")
+    used = [name for name, old in zip(names, there.names, strict=True) if not (name == "O" and old != "O")]
+    missing = [name for name in wanted.names if name not in names]
+    twice = sorted({name for name in used if used.count(name) > 1})
+    extra = [name for name in used if name not in wanted.names]
+    if missing or twice or extra:
+        faults = [("missing", missing), ("more than once", twice), ("too many (map them to O)", extra)]
+        said = "; ".join(f"{what}: {', '.join(found)}" for what, found in faults if found)
+        raise InputError(f"student.start: the labels of {start} are not those of this run ({said}); see start_labels")
+    old_of = {name: index for index, name in reversed(list(enumerate(names)))}
+    old_of["O"] = there.ids.get("O", old_of.get("O", 0))
+    return [old_of[name] for name in wanted.names]
+
+
+@torch.no_grad()
+def _reorder(model: nn.Module, columns: list[int], labels: int) -> None:
+    """Put the columns of the last layer, and of a CRF's tables, in another order."""
+    if columns == list(range(labels)):
+        return
+    order = torch.tensor(columns)
+    layers = [module for module in model.modules() if isinstance(module, nn.Linear) and module.out_features == labels]
+    head = layers[-1]
+    head.weight = nn.Parameter(head.weight[order].clone())
+    head.bias = None if head.bias is None else nn.Parameter(head.bias[order].clone())
+    head.out_features = len(columns)
+    if isinstance(head, CRFHead):
+        head.transitions = nn.Parameter(head.transitions[order][:, order].clone())
+        head.start, head.end = nn.Parameter(head.start[order].clone()), nn.Parameter(head.end[order].clone())
+        for name in ("may_open", "may_close"):
+            buffer: Tensor = getattr(head, name)
+            head.register_buffer(name, buffer[order].clone())
+        head.register_buffer("allowed", head.allowed[order][:, order].clone())
+
+
+def _set_dropout(model: NeuralTagger, rate: float) -> None:
+    model.config.dropout = rate
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = rate
+        elif isinstance(module, nn.RNNBase):
+            module.dropout = rate if module.num_layers > 1 else 0.0
