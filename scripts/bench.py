@@ -26,6 +26,7 @@ from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation import DistillObjective, LogitStore
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger, load_token_model
+from nlptrain.models.readers import PieceReader
 from nlptrain.run import Run
 from nlptrain.training.examples import Examples
 from nlptrain.training.loop import build_plan, train_steps
@@ -107,6 +108,7 @@ def labelling(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None:
         return words / (time.perf_counter() - started)
 
     def whole() -> float:
+        assert isinstance(teacher.reader, PieceReader)
         teacher.reader.encoder._known.clear()  # noqa: SLF001 - words are encoded anew in a new process
         with tempfile.TemporaryDirectory() as folder:
             started = time.perf_counter()

@@ -113,7 +113,8 @@ def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
     # Speed is measured on the same words whatever became of dev.
     run.provenance["sample"] = sample_of([sentence.words for sentence in splits.dev or _peek(data, splitter)])
     arguments = (student, committee, splits, raw, config.objective, config.train, run)  # type: ignore[attr-defined]
-    return _TAUGHT[type(config)](*arguments, transfer_dir=transfer_dir)
+    scores: dict[str, Any] = _TAUGHT[type(config)](*arguments, transfer_dir=transfer_dir)
+    return scores
 
 
 _TAUGHT: dict[type[TaughtConfig], Any] = {

@@ -41,8 +41,8 @@ def take_agreement_dev(splits: Splits, text: TaughtText, *, say: Callable[[str],
         tags = [names[index] for index in text.rows(number).argmax(axis=1)]
         dev.append(Sentence(text.sentence(number).words, tuple(tags if plain else mend(tags))))
     say(
-        f"dev: {len(dev):,} of the {len(raw):,} raw sentences, tagged by the teacher and taken out of the text: what is "
-        "scored on them is agreement with the teacher"
+        f"dev: {len(dev):,} of the {len(raw):,} raw sentences, tagged by the teacher and taken out of the text: what "
+        "is scored on them is agreement with the teacher"
     )
     left = np.setdiff1d(np.arange(len(text)), taken)
     return replace(splits, dev=dev, dev_metric=AGREEMENT), text.chosen(left)

@@ -69,11 +69,11 @@ class Committee:
         labels = Labels.named(list(dict.fromkeys(named[0])), first.labels.scheme)
         for (model, _), names in zip(pairs, named, strict=True):
             if set(names) != set(labels.names) or model.labels.scheme != labels.scheme:
-                missing = [name for name in labels.names if name not in names]
-                extra = [name for name in dict.fromkeys(names) if name not in labels.ids]
+                missing = ", ".join(name for name in labels.names if name not in names) or "none"
+                extra = ", ".join(name for name in dict.fromkeys(names) if name not in labels.ids) or "none"
                 raise InputError(
                     f"teachers: the labels of {model.name} ({model.labels.scheme}) are not those of {first.name} "
-                    f"({labels.scheme}); missing: {', '.join(missing) or 'none'}; too many: {', '.join(extra) or 'none'}; "
+                    f"({labels.scheme}); missing: {missing}; too many: {extra}; "
                     "see data.label_map"
                 )
         members = tuple(

@@ -74,8 +74,10 @@ class TokenModel:
     @property
     def rule(self) -> Rule:
         """How its logits become labels."""
-        head: Rule = self.model.head if isinstance(self.model, NeuralTagger) else _INDEPENDENT
-        return head
+        rule: Rule = _INDEPENDENT
+        if isinstance(self.model, NeuralTagger):
+            rule = self.model.head
+        return rule
 
     @property
     def device(self) -> torch.device:

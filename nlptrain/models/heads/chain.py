@@ -1,8 +1,8 @@
 """A linear chain over the words of a sentence: forward-backward and Viterbi, batched (Lafferty et al. 2001).
 
-Legend: B chains, N words of the longest one, C labels. ``start`` and ``end`` are [B, C], what a chain gains by beginning
-and ending with a label; ``transitions`` [C, C] from the row's label to the column's. What is forbidden has a score of
-``FORBIDDEN``, finite so that gradients stay numbers.
+Legend: B chains, N words of the longest one, C labels. ``start`` and ``end`` are [B, C], what a chain gains by
+beginning and ending with a label; ``transitions`` [C, C] from the row's label to the column's. What is forbidden has a
+score of ``FORBIDDEN``, finite so that gradients stay numbers.
 """
 
 from __future__ import annotations

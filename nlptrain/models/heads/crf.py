@@ -78,11 +78,12 @@ class CRFHead(nn.Linear):
         batch = [number for number in batch if len(emissions[number])]
         if not batch:
             return
-        flat = torch.from_numpy(np.concatenate([emissions[number] for number in batch])).to(self.weight.device)
-        chains = whole_sentences([len(emissions[number]) for number in batch]).to(flat.device)
-        words = self.output(flat, chains)
-        logits = words.log_probabilities().cpu().numpy()
-        best = words.best().cpu().numpy()
+        # On the CPU, in float64: sums along a sentence would cost float32 its last digits.
+        flat = torch.from_numpy(np.concatenate([emissions[number] for number in batch])).double()
+        chains = whole_sentences([len(emissions[number]) for number in batch])
+        words = ChainedWords(self, flat, chains)
+        logits = words.log_probabilities().float().numpy()
+        best = words.best().numpy()
         ends = np.cumsum([len(emissions[number]) for number in batch])
         for number, values, path in zip(batch, np.split(logits, ends[:-1]), np.split(best, ends[:-1]), strict=True):
             found[number] = Answer(values, path)
@@ -104,9 +105,10 @@ class ChainedWords:
     def possible(self) -> Tensor:
         """False where no allowed sequence has this label on this word, [W, C]."""
         head = self._head
-        opening = head.may_open | ~self._chains.opens[:, None]
-        closing = head.may_close | ~self._chains.closes[:, None]
-        return possible_labels(self._mask, head.allowed, opening, closing)[self._mask]
+        device = self.logits.device
+        opening = head.may_open.to(device) | ~self._chains.opens[:, None]
+        closing = head.may_close.to(device) | ~self._chains.closes[:, None]
+        return possible_labels(self._mask, head.allowed.to(device), opening, closing)[self._mask]
 
     def gold_loss(self, gold: Tensor) -> Tensor:
         """The negative log-likelihood of the gold sequences [W], summed over the chains; -100: a chain without gold."""
@@ -137,9 +139,14 @@ class ChainedWords:
     def _scores(self, temperature: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         head, chains = self._head, self._chains
         emissions = chains.spread(self.logits / temperature)
-        transitions = (head.transitions.to(emissions.dtype) / temperature).masked_fill(~head.allowed, FORBIDDEN)
-        start = (head.start.to(emissions.dtype) / temperature).masked_fill(~head.may_open, FORBIDDEN)
-        end = (head.end.to(emissions.dtype) / temperature).masked_fill(~head.may_close, FORBIDDEN)
+        transitions, start, end = (
+            (scores.to(emissions) / temperature).masked_fill(~allowed.to(emissions.device), FORBIDDEN)
+            for scores, allowed in (
+                (head.transitions, head.allowed),
+                (head.start, head.may_open),
+                (head.end, head.may_close),
+            )
+        )
         nothing = torch.zeros_like(start)
         opening = torch.where(chains.opens[:, None], start, nothing)
         return emissions, transitions, opening, torch.where(chains.closes[:, None], end, nothing)

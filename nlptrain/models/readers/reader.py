@@ -16,14 +16,17 @@ class Reader(Protocol):
     """Turns words into the numbers that stand in windows, and windows into the keyword inputs of a forward pass.
 
     Attributes:
-        tokenizer: the transformer's, for a reader of pieces.
         prefix: what stands in front of every window.
         suffix: what stands behind it.
     """
 
-    tokenizer: PreTrainedTokenizerBase | None
     prefix: list[int]
     suffix: list[int]
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase | None:
+        """The transformer's, of a reader of pieces."""
+        ...
 
     def __call__(self, words: Sequence[str]) -> list[tuple[int, ...]]:
         """The numbers of each of ``words``, at least one a word."""

@@ -24,7 +24,7 @@ class WordReader:
         """Read with ``vocabulary``, at most ``characters`` code points of a word."""
         self.vocabulary = vocabulary
         self.characters = characters
-        self.tokenizer: PreTrainedTokenizerBase | None = None
+        self.tokenizer: PreTrainedTokenizerBase | None = None  # there is none
         self.prefix: list[int] = []
         self.suffix: list[int] = []
         self._pinned = False

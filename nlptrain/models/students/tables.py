@@ -108,8 +108,8 @@ def _from_vectors(
     say(f"student: {config.vectors}: {vectors.describe()}")
     if vectors.dim < config.dim:
         raise InputError(
-            f"student.embedder.dim: found {config.dim}, and the vectors in {config.vectors} have {vectors.dim} columns; "
-            "give at most as many"
+            f"student.embedder.dim: found {config.dim}, and the vectors in {config.vectors} have {vectors.dim} "
+            "columns; give at most as many"
         )
     found = [(row, word) for row, word in enumerate(vocabulary.words, start=UNKNOWN + 1) if word in vectors.rows]
     if not found:

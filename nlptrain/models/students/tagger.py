@@ -70,7 +70,7 @@ def _subword(config: StudentConfig, teacher: TokenModel | None, text: StudentTex
     kept = _kept_pieces(embedder, reader, text)
     if kept is not None:
         say(f"student: {len(kept):,} of the tokenizer's {pieces:,} pieces have a row of their own")
-    shape = {"kind": "subword", "dim": embedder.dim, "vocab_size": pieces}
+    shape: dict[str, Any] = {"kind": "subword", "dim": embedder.dim, "vocab_size": pieces}
     if kept is not None:
         shape["kept"] = len(kept)
     init = embedder.init or (None if teacher is not None else config.tokenizer)

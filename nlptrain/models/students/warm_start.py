@@ -92,7 +92,7 @@ def _reorder(model: nn.Module, columns: list[int], labels: int) -> None:
     layers = [module for module in model.modules() if isinstance(module, nn.Linear) and module.out_features == labels]
     head = layers[-1]
     head.weight = nn.Parameter(head.weight[order].clone())
-    head.bias = None if head.bias is None else nn.Parameter(head.bias[order].clone())
+    head.bias = nn.Parameter(head.bias[order].clone())
     head.out_features = len(columns)
     if isinstance(head, CRFHead):
         head.transitions = nn.Parameter(head.transitions[order][:, order].clone())

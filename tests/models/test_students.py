@@ -1,0 +1,102 @@
+"""Every student that the configuration can name: embedder x encoder x head, and small transformers."""
+
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pydantic import TypeAdapter
+
+from nlptrain.config.student import Student
+from nlptrain.config.train import TrainConfig
+from nlptrain.data.corpus import Sentence
+from nlptrain.labels import Labels
+from nlptrain.models import TokenModel, build_student, load_token_model
+from nlptrain.models.embedders import EMBEDDERS
+from nlptrain.models.encoders import ENCODERS
+from nlptrain.models.heads import HEADS
+from nlptrain.models.students.text import count_words
+from nlptrain.run import Run
+from nlptrain.training import Examples, GoldObjective, evaluate, fit
+from tests.conftest import make_sentences
+
+LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
+TEN = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]
+SIZES: dict[str, dict[str, object]] = {
+    "subword": {"dim": 16},
+    "word": {"dim": 16, "char_filters": 8, "char_dim": 6, "shape_dim": 3, "min_count": 1, "init": "random"},
+    "lstm": {"hidden": 16, "layers": 1},
+    "gru": {"hidden": 16, "layers": 1},
+    "idcnn": {"filters": 24, "dilations": [1, 2], "blocks": 2},
+    "softmax": {},
+    "crf": {},
+}
+COMBINATIONS = [dict(zip(("embedder", "encoder", "head"), c, strict=True)) for c in product(EMBEDDERS, ENCODERS, HEADS)]
+
+
+def student(tiny_bert: Path, parts: dict[str, str], **more: object) -> TokenModel:
+    shape: dict[str, object] = {part: {"kind": kind, **SIZES[kind]} for part, kind in parts.items()}
+    if parts["embedder"] == "subword":
+        shape["tokenizer"] = str(tiny_bert)
+    config = TypeAdapter(Student).validate_python({**shape, "dropout": 0.0, **more})
+    return build_student(config, LABELS, seed=0, words=lambda: count_words(TEN))
+
+
+def padded(model: TokenModel, sentences: Sequence[Sequence[str]], left: int, right: int) -> list[np.ndarray]:
+    """What the net says of each sentence between ``left`` and ``right`` more places of padding."""
+    found = []
+    for words in sentences:
+        inputs = model.pad(model.windows(words))
+        wide = dict(inputs.named)
+        for name, tensor in inputs.named.items():
+            if name != "characters":
+                wide[name] = torch.nn.functional.pad(tensor, (left, right))
+        inputs = type(inputs)(wide, inputs.places + left, inputs.chains)
+        with torch.inference_mode():
+            found.append(model.emissions(inputs).numpy())
+    return found
+
+
+@pytest.mark.parametrize("parts", COMBINATIONS, ids=lambda parts: "-".join(parts.values()))
+def test_every_combination_learns_ten_sentences_and_survives_a_save(
+    tiny_bert: Path, tmp_path: Path, parts: dict[str, str]
+) -> None:
+    model = student(tiny_bert, parts)
+    settings = TrainConfig.model_validate(
+        {"steps": 120, "warmup_steps": 5, "learning_rate": 0.02, "ema": 0.0, "eval_every": 60, "batch_sentences": 10}
+    )
+    fit(model, Examples(model, TEN), TEN, GoldObjective(), settings, Run(None, device="cpu"))
+    assert evaluate(model, TEN).value == 1.0
+
+    model.save(tmp_path)
+    again = load_token_model(str(tmp_path))
+    sentences = [words for words, _ in make_sentences(6, 6)] + [("hm",)]
+    for one, other in zip(model.answers(sentences), again.answers(sentences), strict=True):
+        assert one.logits.tobytes() == other.logits.tobytes()
+        assert np.array_equal(one.best, other.best)
+    assert again.fingerprint() == model.fingerprint()
+    assert not [path.name for path in tmp_path.iterdir() if path.suffix not in (".json", ".safetensors")]
+
+    alone = padded(model, sentences, 0, 0)
+    for left, right in ((0, 5), (4, 0), (3, 2)):
+        for one, other in zip(alone, padded(model, sentences, left, right), strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5)
+    together = model.answers(sentences)
+    for words, answer in zip(sentences, together, strict=True):
+        np.testing.assert_allclose(model.answers([words])[0].logits, answer.logits, atol=1e-5)
+
+
+@pytest.mark.parametrize("parts", COMBINATIONS, ids=lambda parts: "-".join(parts.values()))
+def test_every_default_has_two_to_three_and_a_half_million_parameters(tiny_bert: Path, parts: dict[str, str]) -> None:
+    shape: dict[str, object] = {part: {"kind": kind} for part, kind in parts.items()}
+    words = {f"word{number}": 2 for number in range(40_000)}
+    if parts["embedder"] == "subword":
+        shape |= {"tokenizer": str(tiny_bert), "embedder": {"init": "random"}}
+    config = TypeAdapter(Student).validate_python(shape)
+    model = build_student(config, LABELS, seed=0, words=lambda: words)
+    count = model.parameters()
+    if parts["embedder"] == "subword":  # MiniLM's 30,522 pieces in the place of the tiny model's
+        count += 64 * (30_522 - len(model.tokenizer))
+    assert 2_000_000 <= count <= 3_500_000
