@@ -1,0 +1,209 @@
+"""The CRF against brute force over all paths, and what its head makes of a scheme."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pydantic import TypeAdapter
+from torch import Tensor
+
+from nlptrain.config.objective import DistillConfig
+from nlptrain.config.student import Student
+from nlptrain.distillation import DistillObjective
+from nlptrain.labels import Labels
+from nlptrain.models import build_student, load_token_model
+from nlptrain.models.heads.chain import FORBIDDEN, best_paths, log_marginals, path_scores, possible_labels
+from nlptrain.models.heads.crf import CRFHead
+from nlptrain.models.inputs import Chains, whole_sentences
+from nlptrain.training import Targets
+from tests.conftest import make_sentences
+
+IOB2 = Labels.named(["O", "B-x", "I-x", "B-y", "I-y"])
+
+
+def draw(seed: int, lengths: list[int], labels: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    random = torch.Generator().manual_seed(seed)
+    longest = max(lengths)
+    shape = [(len(lengths), longest, labels), (labels, labels), (len(lengths), labels), (len(lengths), labels)]
+    emissions, transitions, start, end = (torch.randn(s, generator=random, dtype=torch.float64) * 2 for s in shape)
+    mask = torch.arange(longest) < torch.tensor(lengths)[:, None]
+    forbidden = torch.rand(labels, labels, generator=random) < 0.3
+    forbidden.fill_diagonal_(False)  # so that some path is always allowed
+    transitions[forbidden] = FORBIDDEN
+    return emissions, mask, transitions, start, end
+
+
+def every_path(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> dict[tuple[int, ...], float]:
+    """The score of every allowed path of one chain, added up by hand."""
+    words, labels = emissions.shape
+    scores = {}
+    for path in itertools.product(range(labels), repeat=words):
+        steps = [float(transitions[a, b]) for a, b in itertools.pairwise(path)]
+        if FORBIDDEN not in steps:
+            gained = sum(float(emissions[place, label]) for place, label in enumerate(path))
+            scores[path] = float(start[path[0]]) + gained + sum(steps) + float(end[path[-1]])
+    return scores
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_sums_marginals_and_best_paths_are_those_of_all_paths(seed: int) -> None:
+    lengths = [4, 1, 5, 2, 3]
+    emissions, mask, transitions, start, end = draw(seed, lengths, 4)
+    emissions[~mask] = 99.0  # whatever stands behind the end of a chain
+    marginals, totals = log_marginals(emissions, mask, transitions, start, end)
+    best = best_paths(emissions, mask, transitions, start, end)
+    scored = path_scores(emissions, mask, transitions, start, end, best)
+    for chain, length in enumerate(lengths):
+        paths = every_path(emissions[chain, :length], transitions, start[chain], end[chain])
+        values = np.array(list(paths.values()))
+        total = np.log(np.exp(values - values.max()).sum()) + values.max()
+        assert float(totals[chain]) == pytest.approx(total, abs=1e-10)
+        for place in range(length):
+            for label in range(4):
+                shares = [np.exp(score - total) for path, score in paths.items() if path[place] == label]
+                assert float(marginals[chain, place, label].exp()) == pytest.approx(sum(shares), abs=1e-10)
+        assert tuple(best[chain, :length].tolist()) == max(paths, key=paths.__getitem__)
+        assert float(scored[chain]) == pytest.approx(values.max(), abs=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_possible_is_what_some_path_has(seed: int) -> None:
+    lengths = [3, 1, 4]
+    random = torch.Generator().manual_seed(seed)
+    mask = torch.arange(4) < torch.tensor(lengths)[:, None]
+    allowed = torch.rand(4, 4, generator=random) < 0.5
+    opening, closing = (torch.rand(3, 4, generator=random) < 0.6 for _ in range(2))
+    found = possible_labels(mask, allowed, opening, closing)
+    for chain, length in enumerate(lengths):
+        paths = [
+            path
+            for path in itertools.product(range(4), repeat=length)
+            if opening[chain, path[0]]
+            and closing[chain, path[-1]]
+            and all(allowed[a, b] for a, b in itertools.pairwise(path))
+        ]
+        for place, label in itertools.product(range(length), range(4)):
+            assert bool(found[chain, place, label]) == any(path[place] == label for path in paths)
+
+
+def head(labels: Labels, seed: int = 0) -> CRFHead:
+    torch.manual_seed(seed)
+    made = CRFHead(3, len(labels)).double()
+    with torch.no_grad():
+        for parameter in (made.transitions, made.start, made.end):
+            parameter.copy_(torch.randn_like(parameter))
+    made.constrain(labels)
+    return made
+
+
+def test_the_likelihood_of_gold_is_its_paths_share_and_has_the_right_gradient() -> None:
+    crf = head(IOB2)
+    emissions = torch.randn(7, 5, dtype=torch.float64, requires_grad=True)
+    chains = whole_sentences([3, 4])
+    gold = torch.tensor([1, 2, 0, 0, 3, 4, 4])
+    start = torch.where(crf.may_open, crf.start, FORBIDDEN)
+    transitions = crf.transitions.masked_fill(~crf.allowed, FORBIDDEN).detach()
+    expected = 0.0
+    for first, last in ((0, 3), (3, 7)):
+        paths = every_path(emissions[first:last].detach(), transitions, start.detach(), crf.end.detach())
+        paths = {path: score for path, score in paths.items() if crf.may_open[path[0]]}
+        expected -= paths[tuple(gold[first:last].tolist())] - np.logaddexp.reduce(list(paths.values()))
+    assert crf.output(emissions, chains).gold_loss(gold).item() == pytest.approx(expected, abs=1e-10)
+    assert torch.autograd.gradcheck(lambda e: crf.output(e, chains).gold_loss(gold), emissions)
+    # A chain without gold adds nothing.
+    half = torch.tensor([1, 2, 0, -100, -100, -100, -100])
+    alone = crf.output(emissions[:3], whole_sentences([3])).gold_loss(gold[:3])
+    assert crf.output(emissions, chains).gold_loss(half).item() == pytest.approx(alone.item(), abs=1e-10)
+    nothing = crf.output(emissions, chains).gold_loss(torch.full((7,), -100))
+    nothing.backward()
+    assert nothing.item() == 0.0
+
+
+def test_marginals_have_gradients_and_a_temperature() -> None:
+    crf = head(IOB2)
+    emissions = torch.randn(5, 5, dtype=torch.float64, requires_grad=True)
+    chains = whole_sentences([2, 3])
+    weights = torch.rand(5, 5, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda e: (crf.output(e, chains).log_probabilities(2.0).exp() * weights).sum(), emissions)
+    free = CRFHead(3, 5).double()  # no transitions: each word by itself
+    expected = torch.log_softmax(emissions / 2, dim=-1)
+    assert torch.allclose(free.output(emissions, chains).log_probabilities(2.0), expected, atol=1e-12)
+
+
+def test_what_the_scheme_forbids_is_never_decoded_and_has_no_probability() -> None:
+    crf = head(IOB2)
+    emissions = torch.full((3, 5), 0.0, dtype=torch.float64)
+    emissions[:, 2] = 50.0  # the net is sure of I-x, I-x, I-x
+    words = crf.output(emissions, whole_sentences([3]))
+    assert [IOB2.names[index] for index in words.best()] == ["B-x", "I-x", "I-x"]
+    assert words.log_probabilities()[0, 2].exp().item() == 0.0
+    assert words.possible.tolist() == [[True, True, False, True, False], [True] * 5, [True] * 5]
+
+
+def test_in_the_middle_of_a_sentence_a_window_may_begin_with_anything() -> None:
+    crf = head(IOB2)
+    emissions = torch.zeros(2, 5, dtype=torch.float64)
+    emissions[:, 2] = 50.0
+    middle = Chains(torch.tensor([2]), opens=torch.tensor([False]), closes=torch.tensor([True]))
+    words = crf.output(emissions, middle)
+    assert [IOB2.names[index] for index in words.best()] == ["I-x", "I-x"]
+    assert bool(words.possible.all())
+
+
+def test_a_teacher_that_favours_a_forbidden_label_is_renormalised_and_its_lost_mass_counted() -> None:
+    crf = head(IOB2)
+    emissions = torch.randn(2, 5, dtype=torch.float64, requires_grad=True)
+    words = crf.output(emissions, whole_sentences([2]))
+    # On the first word: I-x 0.7, which cannot begin a sentence; O 0.2, B-x 0.1, the rest nothing worth counting.
+    teacher = torch.tensor([[0.2, 0.1, 0.7, 1e-12, 1e-12], [0.2, 0.2, 0.2, 0.2, 0.2]], dtype=torch.float64).log()
+    targets = Targets(torch.full((2,), -100), torch.zeros(2).bool(), teacher, torch.ones(2).bool())
+    loss = DistillObjective(DistillConfig(dist_w=0.5)).loss(words, targets)
+    q = words.log_probabilities().detach()
+    first = 2 / 3 * (np.log(2 / 3) - q[0, 0]) + 1 / 3 * (np.log(1 / 3) - q[0, 1])
+    second = sum(0.2 * (np.log(0.2) - q[1, label]) for label in range(5))
+    assert loss.parts["teacher"].item() == pytest.approx(0.5 * (first + second).item(), abs=1e-6)
+    assert loss.notes["lost_mass"].item() == pytest.approx(0.7, abs=1e-9)
+    loss.parts["teacher"].backward()
+    assert torch.isfinite(emissions.grad).all()
+
+
+def test_windows_join_and_are_decoded_once(tiny_bert: Path, tmp_path: Path) -> None:
+    labels = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
+    shape = {"tokenizer": str(tiny_bert), "embedder": {"dim": 8}, "encoder": {"hidden": 4}, "head": {"kind": "crf"}}
+    model = build_student(TypeAdapter(Student).validate_python({**shape, "max_pieces": 16}), labels, seed=0)
+    with torch.no_grad():
+        model.model.head.transitions.copy_(3 * torch.randn(5, 5))
+    words = [word for words, _ in make_sentences(30, 3) for word in words]
+    windows = model.windows(words)
+    assert len(windows) > 5
+    inputs = model.pad(windows)
+    assert inputs.chains.opens.tolist() == [True] + [False] * (len(windows) - 1)
+    assert inputs.chains.closes.tolist() == [False] * (len(windows) - 1) + [True]
+    with torch.inference_mode():
+        joined = model.emissions(inputs)  # in the order of the words
+        whole = model.model.head.output(joined.double(), whole_sentences([len(words)]))
+        best, logits = whole.best().tolist(), whole.log_probabilities().numpy()
+    (answer,) = model.answers([words])
+    assert answer.best.tolist() == best
+    np.testing.assert_allclose(answer.logits, logits, atol=1e-4)
+    assert model.tag([words, []])[1] == []
+
+
+def test_the_door_of_the_auto_classes_says_what_it_cannot_carry(tiny_bert: Path, tmp_path: Path) -> None:
+    shape = {"tokenizer": str(tiny_bert), "embedder": {"dim": 8}, "encoder": {"hidden": 4}, "head": {"kind": "crf"}}
+    model = build_student(TypeAdapter(Student).validate_python(shape), IOB2, seed=0)
+    model.save(tmp_path)
+    net = load_token_model(str(tmp_path)).model
+    words = ["in", "oslo", "@ada"]
+    (window,) = model.windows(words)
+    ids = torch.tensor([window.pieces])
+    with pytest.raises(ValueError, match=r"a CRF, whose chain runs over words: pass word_starts \[B, T\]"):
+        net(input_ids=ids)
+    starts = torch.zeros_like(ids)
+    starts[0, window.starts] = 1
+    logits = net(input_ids=ids, word_starts=starts).logits
+    np.testing.assert_allclose(logits[0, window.starts].detach(), model.logits([words])[0], atol=1e-4)
+    (path,) = net.decode(ids, torch.ones_like(ids), starts)
+    assert [IOB2.names[index] for index in path] == model.tag([words])[0]

@@ -1,0 +1,128 @@
+"""Students that start from something trained: another student, or some layers of a transformer."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pydantic import TypeAdapter
+
+from nlptrain.config.student import Student
+from nlptrain.errors import InputError
+from nlptrain.labels import Labels
+from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student
+from tests.conftest import make_sentences
+
+NAMES = ["O", "B-person", "I-person", "B-place", "I-place"]
+LABELS = Labels.named(NAMES)
+WORDS = [words for words, _ in make_sentences(6, 5)]
+
+
+def build(labels: Labels = LABELS, teacher: TokenModel | None = None, **shape: object) -> TokenModel:
+    return build_student(TypeAdapter(Student).validate_python(shape), labels, seed=0, teacher=teacher)
+
+
+@pytest.fixture(params=["softmax", "crf"])
+def parts(request: pytest.FixtureRequest) -> dict[str, object]:
+    return {"embedder": {"dim": 8}, "encoder": {"hidden": 4, "layers": 2}, "head": {"kind": request.param}}
+
+
+@pytest.fixture
+def start(tiny_bert: Path, tmp_path: Path, parts: dict[str, object]) -> TokenModel:
+    model = build(tokenizer=str(tiny_bert), **parts)
+    with torch.no_grad():
+        for parameter in model.model.parameters():
+            parameter.add_(torch.randn_like(parameter))
+    model.save(tmp_path / "start")
+    return model
+
+
+def test_the_same_labels_start_with_the_same_weights(
+    start: TokenModel, tmp_path: Path, parts: dict[str, object]
+) -> None:
+    again = build(start=str(tmp_path / "start"), dropout=0.7, **parts)
+    for one, other in zip(start.logits(WORDS), again.logits(WORDS), strict=True):
+        assert np.array_equal(one, other)
+    assert again.model.dropout.p == again.model.encoder.net.dropout == 0.7
+
+
+def test_labels_in_another_order_or_under_other_names_keep_their_columns(
+    start: TokenModel, tmp_path: Path, parts: dict[str, object]
+) -> None:
+    turned = Labels.named(["O", "B-LOC", "I-LOC", "B-PER", "I-PER"])
+    again = build(turned, start=str(tmp_path / "start"), start_labels={"person": "PER", "place": "LOC"}, **parts)
+    for one, other in zip(start.logits(WORDS), again.logits(WORDS), strict=True):
+        np.testing.assert_allclose(one[:, [0, 3, 4, 1, 2]], other, atol=1e-5)
+    again.save(tmp_path / "again")
+    assert build(turned, start=str(tmp_path / "again"), **parts).labels == turned
+
+
+def test_a_label_may_be_dropped_and_none_may_be_missing(
+    start: TokenModel, tmp_path: Path, parts: dict[str, object]
+) -> None:
+    folder = str(tmp_path / "start")
+    fewer = build(Labels.named(NAMES[:3]), start=folder, start_labels={"place": "O"}, **parts)
+    assert fewer.logits(WORDS)[0].shape == (len(WORDS[0]), 3)
+    with pytest.raises(InputError, match=r"too many \(map them to O\): B-place, I-place"):
+        build(Labels.named(NAMES[:3]), start=folder, **parts)
+    with pytest.raises(InputError, match="missing: B-group, I-group"):
+        build(Labels.named([*NAMES, "B-group", "I-group"]), start=folder, **parts)
+    with pytest.raises(InputError, match="more than once: B-person, I-person"):
+        build(start=folder, start_labels={"place": "person"}, **parts)
+    with pytest.raises(InputError, match=r"student\.start_labels: plaice is no label or type"):
+        build(start=folder, start_labels={"plaice": "place"}, **parts)
+
+
+def test_other_parts_are_refused(start: TokenModel, tmp_path: Path, parts: dict[str, object]) -> None:
+    folder = str(tmp_path / "start")
+    with pytest.raises(InputError, match=r"has other parts \(student\.encoder\.hidden: found 5, there 4\)"):
+        build(start=folder, **{**parts, "encoder": {"hidden": 5, "layers": 2}})
+    with pytest.raises(InputError, match=r"student\.encoder\.kind: found 'gru', there 'lstm'"):
+        build(start=folder, **{**parts, "encoder": {"kind": "gru", "hidden": 4}})
+    with pytest.raises(InputError, match=r"is of kind tagger, and student\.kind is transformer"):
+        build(start=folder, kind="transformer")
+
+
+@pytest.fixture
+def teacher(tiny_bert: Path) -> TransformerTokenClassifier:
+    return TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
+
+
+def test_layers_are_cut_out_of_the_teacher(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
+    one = build(teacher=teacher, kind="transformer", layers=1)
+    assert one.model.config.num_hidden_layers == 1
+    inner, outer = one.model.bert, teacher.model.bert
+    assert len(inner.encoder.layer) == 1
+    assert torch.equal(inner.encoder.layer[0].output.dense.weight, outer.encoder.layer[0].output.dense.weight)
+    assert torch.equal(one.model.classifier.weight, teacher.model.classifier.weight)
+    whole = build(teacher=teacher, kind="transformer", layers=2)
+    for a, b in zip(whole.logits(WORDS), teacher.logits(WORDS), strict=True):
+        assert np.array_equal(a, b)
+    with torch.no_grad():
+        whole.model.classifier.weight.zero_()
+    assert teacher.model.classifier.weight.abs().sum() > 0  # a copy, not the teacher itself
+    one.save(tmp_path)
+    again = build(start=str(tmp_path), kind="transformer", layers=1)
+    for a, b in zip(one.logits(WORDS), again.logits(WORDS), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_layers_are_spread_over_all(tiny_bert: Path) -> None:
+    from transformers import BertConfig, BertForTokenClassification
+
+    from nlptrain.models.students.small_transformer import kept_layers
+
+    config = BertConfig(vocab_size=50, hidden_size=8, num_hidden_layers=6, num_attention_heads=1, intermediate_size=8)
+    deep = BertForTokenClassification(config)
+    cut = kept_layers(deep, 3)
+    kept = [deep.bert.encoder.layer[number] for number in (0, 2, 5)]
+    for one, other in zip(cut.bert.encoder.layer, kept, strict=True):
+        assert torch.equal(one.output.dense.weight, other.output.dense.weight)
+    with pytest.raises(InputError, match=r"student\.layers: found 7; the model has 6 layers"):
+        kept_layers(deep, 7)
+
+
+def test_a_pretrained_folder_as_a_student(tiny_bert: Path) -> None:
+    model = build(kind="transformer", model=str(tiny_bert), layers=1)
+    assert len(model.model.bert.encoder.layer) == 1
+    assert model.logits(WORDS)[0].shape[1] == 5
