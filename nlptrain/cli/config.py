@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from nlptrain.config import CommandConfig
 
 
 @click.group()
@@ -21,7 +25,8 @@ def show(config: Path, command: str | None, settings: tuple[str, ...]) -> None:
 
     \b
     Reads   CONFIG and the files that its base: names.
-    Writes  key, value and origin (default, file, base, --set) to standard output.
+    Writes  key, value and origin (default, file, base, --set) to standard output,
+            and how large the student is, once the models that it is built from are there.
 
     Example: nlptrain config show configs/demo/tagger_kd.yaml --set train.steps=500
     """
@@ -39,3 +44,16 @@ def show(config: Path, command: str | None, settings: tuple[str, ...]) -> None:
     most = min(60, max(map(len, shown.values())))
     for key, _, origin in rows:
         click.echo(f"{key:{wide}}  {shown[key]:{most}}  {origin}")
+    _echo_student(loaded.config)
+
+
+def _echo_student(config: CommandConfig) -> None:
+    from nlptrain.cli.sizes import describe_student
+    from nlptrain.errors import InputError
+
+    try:
+        if line := describe_student(config):
+            click.echo(f"# {line}")
+    except InputError as error:
+        first = str(error).split("\n")[0]
+        click.echo(f"# student: how large it is cannot be said yet: {first}")

@@ -75,8 +75,8 @@ def _transformer_token(config: TransformerTokenConfig, run: Run) -> dict[str, An
 
 def _tagger(config: TaggerConfig, run: Run) -> dict[str, Any]:
     splits = read_splits(config.data, say=run.say)
-    splitter = _splitter(config.data)
-    words = _word_counts(config.data, splits, splitter)
+    splitter = splitter_of(config.data)
+    words = word_counts(config.data, splits, splitter)
     student = build_student(config.student, splits.labels, seed=config.seed, words=words, say=run.say)
     run.provenance["table"] = _table(config, None)
     _introduce(run, splits, f"student: {student.parameters():,} parameters, {_origin(config, None)}")
@@ -86,11 +86,11 @@ def _tagger(config: TaggerConfig, run: Run) -> dict[str, Any]:
 
 def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
     data = config.data
-    committee = _committee(config)
+    committee = committee_of(config)
     splits = read_splits(data, committee.labels, say=run.say)
     if data.label_map is not None:
         refuse_unmapped(committee.labels, splits, data.label_map)
-    splitter = _splitter(data)
+    splitter = splitter_of(data)
     first = committee.members[0].model
     student = build_student(
         config.student,
@@ -98,7 +98,7 @@ def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
         seed=config.seed,
         teacher=first,
         splitter=splitter,
-        words=_word_counts(data, splits, splitter),
+        words=word_counts(data, splits, splitter),
         say=run.say,
     )
     run.provenance["table"] = _table(config, config.teacher_list[0].path)
@@ -131,7 +131,8 @@ _STORIES: dict[str, Any] = {
 }
 
 
-def _committee(config: TaughtConfig) -> Committee:
+def committee_of(config: TaughtConfig) -> Committee:
+    """The teacher or teachers of ``config``, loaded, with the data's names."""
     data = config.data
     scheme = None if data.teacher_scheme == "auto" else data.teacher_scheme
     known = None if data.labels is None else Labels.named(data.labels, scheme)
@@ -139,12 +140,13 @@ def _committee(config: TaughtConfig) -> Committee:
     return Committee.of(models, data.label_map)
 
 
-def _splitter(data: DataConfig) -> WordSplitter:
+def splitter_of(data: DataConfig) -> WordSplitter:
+    """What cuts the raw text of ``data`` into words."""
     return WordSplitter.pretokenized() if data.pretokenized else WordSplitter.default()
 
 
-def _word_counts(data: DataConfig, splits: Splits, splitter: WordSplitter) -> Callable[[], Counter[str]]:
-    """How to count the words of train and raw text, which is then read once more."""
+def word_counts(data: DataConfig, splits: Splits, splitter: WordSplitter) -> Callable[[], Counter[str]]:
+    """How to count the words of train and raw text, which is then read once more for it."""
     return lambda: count_words(chain(splits.train, _raw(data, splits, splitter, None)))
 
 

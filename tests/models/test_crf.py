@@ -126,7 +126,9 @@ def test_marginals_have_gradients_and_a_temperature() -> None:
     emissions = torch.randn(5, 5, dtype=torch.float64, requires_grad=True)
     chains = whole_sentences([2, 3])
     weights = torch.rand(5, 5, dtype=torch.float64)
-    assert torch.autograd.gradcheck(lambda e: (crf.output(e, chains).log_probabilities(2.0).exp() * weights).sum(), emissions)
+    assert torch.autograd.gradcheck(
+        lambda e: (crf.output(e, chains).log_probabilities(2.0).exp() * weights).sum(), emissions
+    )
     free = CRFHead(3, 5).double()  # no transitions: each word by itself
     expected = torch.log_softmax(emissions / 2, dim=-1)
     assert torch.allclose(free.output(emissions, chains).log_probabilities(2.0), expected, atol=1e-12)

@@ -43,7 +43,9 @@ def test_the_table_is_cut_to_the_most_frequent_pieces_and_the_tokenizer_stays_wh
     assert len(table) == 20
     assert len(model.tokenizer) == len(teacher.tokenizer) > 60
     assert "20 of the tokenizer's" in model.said[0]  # type: ignore[attr-defined]
-    kept = [piece for piece, row in enumerate(model.model.embedder.rows.tolist()) if row != model.model.embedder.rows[1]]
+    kept = [
+        piece for piece, row in enumerate(model.model.embedder.rows.tolist()) if row != model.model.embedder.rows[1]
+    ]
     special = set(teacher.tokenizer.all_special_ids)
     by_hand = Counter(p for word, n in COUNTS.items() for p in teacher.reader([word])[0] for _ in range(n))
     frequent = sorted(set(by_hand) - special, key=lambda piece: (-by_hand[piece], piece))[: 20 - len(special)]
@@ -90,7 +92,12 @@ def test_a_vocabulary_of_250_000_pieces_gives_a_default_student_of_at_most_three
         tokenizer_object=inner, unk_token="<unk>", pad_token="<pad>", cls_token="<s>", sep_token="</s>"
     )
     config = XLMRobertaConfig(
-        vocab_size=250_000, hidden_size=64, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8, num_labels=5
+        vocab_size=250_000,
+        hidden_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+        num_labels=5,
     )
     from nlptrain.models.readers import PieceReader
 

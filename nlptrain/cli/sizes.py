@@ -1,0 +1,45 @@
+"""How large the student of a configuration is, part by part."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from nlptrain.cli.stories import committee_of, splitter_of, word_counts
+from nlptrain.config.commands import CommandConfig, StudentCommandConfig, TaughtConfig
+from nlptrain.data.splits import read_splits
+from nlptrain.models import TokenModel, build_student
+
+
+def describe_student(config: CommandConfig) -> str | None:
+    """The student's parameters by part and its bytes in one line, or None for a command without one.
+
+    It is built as the command would build it, from the teacher or the train files and, where they decide the
+    vocabulary, the words of the text.
+
+    Raises:
+        InputError: what it is built from is not there.
+    """
+    if not isinstance(config, StudentCommandConfig):
+        return None
+    committee = committee_of(config) if isinstance(config, TaughtConfig) else None
+    splits = read_splits(config.data, committee.labels if committee else None, say=lambda _: None)
+    splitter = splitter_of(config.data)
+    student = build_student(
+        config.student,
+        committee.labels if committee else splits.labels,
+        seed=config.seed,
+        teacher=committee.members[0].model if committee else None,
+        splitter=splitter,
+        words=word_counts(config.data, splits, splitter),
+    )
+    parts = ", ".join(f"{name} {count:,}" for name, count in _parts(student).items())
+    held = [*student.model.parameters(), *student.model.buffers()]
+    size = sum(tensor.numel() * tensor.element_size() for tensor in held)
+    return f"student: {student.parameters():,} parameters ({parts}); {size / 1e6:.1f} MB of weights"
+
+
+def _parts(student: TokenModel) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for name, parameter in student.model.named_parameters():
+        counts[name.split(".")[0]] += parameter.numel()
+    return counts

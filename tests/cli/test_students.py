@@ -1,0 +1,213 @@
+"""The training commands with other students, other teachers, and without gold."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.cli.test_commands import call
+from tests.conftest import make_sentences, write_columns
+
+TRAIN = {"steps": 30, "batch_pieces": 300, "learning_rate": 0.01, "warmup_steps": 5, "eval_every": 15, "ema": 0.9}
+PARTS = {"embedder": {"dim": 16}, "encoder": {"hidden": 16, "layers": 1}}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+    """Gold and raw text, and two teachers trained on it."""
+    folder = tmp_path_factory.mktemp("house")
+    for split, count, seed in (("train", 60, 1), ("dev", 20, 2), ("test", 20, 3)):
+        write_columns(folder / f"{split}.conll", make_sentences(count, seed))
+    raw = [" ".join(words) for words, _ in make_sentences(400, 4)]
+    (folder / "raw.txt").write_text("\n".join(dict.fromkeys(raw)) + "\n", encoding="utf-8")
+    for seed in (0, 1):
+        config = {
+            "model": str(tiny_bert),
+            "data": {split: str(folder / f"{split}.conll") for split in ("train", "dev", "test")},
+            "train": {"epochs": 12, "learning_rate": 5e-3},
+            "device": "cpu",
+            "seed": seed,
+            "output_dir": str(folder / f"teacher{seed}"),
+        }
+        (folder / "teacher.yaml").write_text(yaml.safe_dump(config))
+        assert call("transformer_token", folder / "teacher.yaml").exit_code == 0
+    return folder
+
+
+def train(house: Path, folder: Path, command: str, *, gold: bool = True, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    data = {split: str(house / f"{split}.conll") for split in ("train", "dev", "test")} if gold else {}
+    config = {
+        "data": {**data, "unlabeled": str(house / "raw.txt"), **more.pop("data", {})},
+        "student": {**PARTS, **more.pop("student", {})},
+        "train": {**TRAIN, **more.pop("train", {})},
+        "device": "cpu",
+        "output_dir": str(folder / "run"),
+        "transfer_dir": str(house / "transfer"),
+        **({} if command == "tagger" or "teachers" in more else {"teacher": str(house / "teacher0")}),
+        **more,
+    }
+    if command == "tagger":
+        del config["transfer_dir"]
+    (folder / "c.yaml").write_text(yaml.safe_dump(config))
+    result = call(command, folder / "c.yaml")
+    if result.exit_code:
+        return {"error": result.stderr, "code": result.exit_code, "output": result.output}
+    scores: dict[str, Any] = json.loads((folder / "run/scores.json").read_text())
+    return {**scores, "output": result.output}
+
+
+@pytest.mark.parametrize(
+    "student",
+    [
+        {"encoder": {"kind": "idcnn", "filters": 16}, "head": {"kind": "crf"}},
+        {"embedder": {"kind": "word", "dim": 16}, "encoder": {"kind": "gru", "hidden": 16, "layers": 1}},
+        {"embedder": {"kind": "subword", "dim": 16, "vocab_size": 30}},
+    ],
+    ids=["idcnn-crf", "word-gru", "cut"],
+)
+@pytest.mark.parametrize("command", ["tagger", "tagger_kd", "pseudo_label"])
+def test_each_command_trains_each_kind_of_student(
+    house: Path, tmp_path: Path, tiny_bert: Path, command: str, student: dict[str, Any]
+) -> None:
+    if command == "tagger" and student["embedder" if "embedder" in student else "encoder"]["kind"] != "word":
+        student = {**student, "tokenizer": str(tiny_bert)}
+    scores = train(
+        house, tmp_path, command, student=student, train={"steps": 150, "eval_every": 50, "learning_rate": 0.02}
+    )
+    assert "error" not in scores, scores["error"]
+    assert scores["test"]["f1"] > 0.5
+    evaluated = call("evaluate", tmp_path / "run", house / "test.conll", "--json")
+    assert json.loads(evaluated.stdout)["f1"] == scores["test"]["f1"]
+    answer = json.loads(call("predict", tmp_path / "run", text="Ada lives in Oslo .\n").stdout)
+    assert answer["text"] == "Ada lives in Oslo ."
+    lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    if command == "tagger_kd" and "head" in student:
+        assert all(0 <= line["lost_mass"] < 1 for line in lines if "loss" in line)
+
+
+def test_a_transformer_cut_out_of_the_teacher(house: Path, tmp_path: Path) -> None:
+    scores = train(house, tmp_path, "tagger_kd", student={"kind": "transformer", "layers": 1, "embedder": None})
+    assert "student.embedder: unknown key" in scores["error"]
+    (tmp_path / "c.yaml").write_text(
+        (tmp_path / "c.yaml").read_text().replace("embedder: null", "").replace("  encoder:", "  x_encoder:")
+    )
+    config = yaml.safe_load((tmp_path / "c.yaml").read_text())
+    config["student"] = {"kind": "transformer", "layers": 1}
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
+    assert call("tagger_kd", tmp_path / "c.yaml").exit_code == 0
+    saved = json.loads((tmp_path / "run/model/config.json").read_text())
+    assert (saved["model_type"], saved["num_hidden_layers"]) == ("bert", 1)
+    compared = call("compare", house / "teacher0", tmp_path / "run", "--no-speed")
+    assert compared.exit_code == 0
+    assert "teacher0" in compared.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "objective"),
+    [("tagger_kd", {}), ("pseudo_label", {"targets": "hard"}), ("pseudo_label", {"targets": "soft"})],
+)
+def test_raw_text_is_enough(house: Path, tmp_path: Path, command: str, objective: dict[str, str]) -> None:
+    scores = train(house, tmp_path, command, gold=False, objective=objective, data={"test": str(house / "test.conll")})
+    assert "error" not in scores, scores["error"]
+    assert scores["dev"]["metric"] == "agreement"
+    assert 0.3 < scores["dev"]["agreement"] <= 1
+    assert scores["teacher"]["dev"]["agreement"] == 1.0  # with itself
+    assert scores["test"]["metric"] == "f1"
+    sentences = int(re.search(r"raw text: \d+ lines: (\d+) sentences", scores["output"])[1])  # type: ignore[index]
+    assert scores["dev"]["sentences"] == sentences // 50 > 0
+    assert "is scored on them is agreement with the teacher" in scores["output"]
+    assert f"0 gold and {sentences - sentences // 50} " in scores["output"]
+    assert "dev agreement 0." in scores["output"] or "dev agreement 1." in scores["output"]
+    lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert any("dev_agreement" in line for line in lines)
+    if command == "pseudo_label":
+        assert all("pseudo" in line for line in lines if "loss" in line)
+
+
+def test_soft_targets_learn_from_the_teachers_doubts(house: Path, tmp_path: Path) -> None:
+    runs = {}
+    for targets in ("hard", "soft"):
+        (tmp_path / targets).mkdir()
+        runs[targets] = train(house, tmp_path / targets, "pseudo_label", objective={"targets": targets})
+    weights = [(tmp_path / targets / "run/model/model.safetensors").read_bytes() for targets in runs]
+    assert weights[0] != weights[1]
+    assert runs["soft"]["test"]["f1"] > 0.3
+
+
+def test_too_little_raw_text_is_said(house: Path, tmp_path: Path) -> None:
+    few = tmp_path / "few.txt"
+    few.write_text("\n".join((house / "raw.txt").read_text().splitlines()[:49]))
+    scores = train(house, tmp_path, "tagger_kd", gold=False, data={"unlabeled": str(few)})
+    assert scores["code"] == 2
+    assert "the 49 sentences of data.unlabeled are too few to take 2 % of them" in scores["error"]
+    scores = train(house, tmp_path, "tagger_kd", gold=False, data={"unlabeled": None})
+    assert "data: neither train nor unlabeled is given" in scores["error"]
+
+
+def test_two_teachers(house: Path, tmp_path: Path) -> None:
+    teachers = [{"path": str(house / f"teacher{seed}"), "weight": seed + 1.0} for seed in (0, 1)]
+    scores = train(house, tmp_path, "tagger_kd", teachers=teachers)
+    assert "error" not in scores, scores["error"]
+    assert scores["teacher"]["name"].count("teacher") == 2
+    stored = {path.name for path in (house / "transfer").iterdir() if path.is_dir()}
+    assert {key for key in scores["teacher"]["key"].split(", ")} <= stored
+    again = train(house, tmp_path, "tagger_kd", teachers=teachers, objective={"loss": "mse"})
+    assert "of several teachers only the mean of the probabilities is known; use kl" in again["error"]
+
+
+def test_a_teacher_with_other_names(house: Path, tmp_path: Path) -> None:
+    renamed = tmp_path / "gold.conll"
+    text = (house / "train.conll").read_text().replace("-person", "-PER").replace("-place", "-LOC")
+    renamed.write_text(text)
+    data = {"train": str(renamed), "dev": str(renamed), "test": None}
+    scores = train(house, tmp_path, "tagger_kd", data=data)
+    assert scores["code"] == 2
+    assert "gold.conll" in scores["error"]
+    scores = train(house, tmp_path, "tagger_kd", data={**data, "label_map": {"person": "PER"}})
+    assert "the teacher's place is neither mapped nor in the data (LOC, PER)" in scores["error"]
+    scores = train(house, tmp_path, "tagger_kd", data={**data, "label_map": {"person": "PER", "place": "LOC"}})
+    assert "error" not in scores, scores["error"]
+    assert set(scores["dev"]["types"]) == {"PER", "LOC"}
+    saved = json.loads((tmp_path / "run/model/config.json").read_text())
+    assert sorted(saved["label2id"]) == ["B-LOC", "B-PER", "I-LOC", "I-PER", "O"]
+
+
+def test_merged_labels_have_no_logits_for_mse(house: Path, tmp_path: Path) -> None:
+    one = tmp_path / "one.conll"
+    one.write_text((house / "train.conll").read_text().replace("B-place", "O"))
+    more = {"data": {"train": str(one), "dev": str(one), "test": None, "label_map": {"place": "O"}}}
+    scores = train(house, tmp_path, "tagger_kd", objective={"loss": "mse"}, **more)
+    assert "where labels are merged or teachers averaged only probabilities are known; use kl" in scores["error"]
+    shutil.rmtree(tmp_path / "run")
+    assert set(train(house, tmp_path, "tagger_kd", **more)["dev"]["types"]) == {"person"}
+
+
+def test_a_warm_start_goes_on_from_a_finished_student(house: Path, tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    first = train(house, tmp_path / "first", "tagger_kd", train={"steps": 150, "eval_every": 150})
+    start = {"start": str(tmp_path / "first/run")}
+    cold = train(house, tmp_path, "tagger_kd", train={"steps": 1, "eval_every": 1, "learning_rate": 1e-6})
+    shutil.rmtree(tmp_path / "run")
+    warm = train(
+        house, tmp_path, "tagger_kd", student=start, train={"steps": 1, "eval_every": 1, "learning_rate": 1e-6}
+    )
+    assert warm["dev"]["f1"] == pytest.approx(first["dev"]["f1"], abs=0.02)
+    assert warm["dev"]["f1"] > cold["dev"]["f1"] + 0.2
+    assert "weights from" in warm["output"]
+    shutil.rmtree(tmp_path / "run")
+    wrong = train(house, tmp_path, "tagger_kd", student={**start, "encoder": {"hidden": 17}})
+    assert "student.encoder.hidden: found 17, there 16" in wrong["error"]
+
+
+def test_show_says_how_large_the_student_is(house: Path, tmp_path: Path) -> None:
+    train(house, tmp_path, "tagger_kd", student={"head": {"kind": "crf"}})
+    shown = call("config", "show", tmp_path / "c.yaml", "--command", "tagger_kd").stdout
+    saved = json.loads((tmp_path / "run/scores.json").read_text())
+    assert f"# student: {saved['parameters']:,} parameters (embedder " in shown
+    missing = call("config", "show", tmp_path / "c.yaml", "--set", "teacher=./nowhere", "--command", "tagger_kd")
+    assert missing.exit_code == 0
+    assert "# student: how large it is cannot be said yet: ./nowhere: there is no such folder" in missing.stdout
