@@ -100,7 +100,7 @@ def pseudo_label(
     gold, path = len(splits.train), None if run.folder is None else run.folder / "pseudo_labels.jsonl"
     behind = text.behind(gold)
     labelled = pseudo_label_sentences(
-        behind, committee.labels, min_confidence=objective.min_confidence, path=path, valid=student.rule.constrained
+        behind, committee.labels, min_confidence=objective.min_confidence, path=path, unbroken=student.rule.constrained
     )
     run.say(labelled.describe(committee.labels, objective.min_confidence))
     examples = Examples(

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 from nlptrain.errors import InputError
+from nlptrain.schemes import parted
 
 
 def renamed(names: Sequence[str], mapping: Mapping[str, str], *, plain: bool, key: str) -> list[str]:
@@ -24,7 +25,7 @@ def renamed(names: Sequence[str], mapping: Mapping[str, str], *, plain: bool, ke
         >>> renamed(["O", "B-PER", "I-PER", "B-MISC"], {"PER": "person", "B-MISC": "O"}, plain=False, key="label_map")
         ['O', 'B-person', 'I-person', 'O']
     """
-    types = [] if plain else list(dict.fromkeys(name[2:] for name in names if name != "O"))
+    types = [] if plain else list(dict.fromkeys(part[1] for name in names if (part := parted(name))))
     strangers = [name for name in mapping if name not in names and name not in types]
     if strangers:
         known = [*types, *(name for name in names if plain or name == "O")]
@@ -37,7 +38,8 @@ def renamed(names: Sequence[str], mapping: Mapping[str, str], *, plain: bool, ke
 def _renamed(name: str, mapping: Mapping[str, str], plain: bool) -> str:
     if name in mapping:
         return mapping[name]
-    wanted = None if plain or name == "O" else mapping.get(name[2:])
-    if wanted is None:
+    part = None if plain else parted(name)
+    if part is None or part[1] not in mapping:
         return name
-    return "O" if wanted == "O" else f"{name[:2]}{wanted}"
+    wanted = mapping[part[1]]
+    return "O" if wanted == "O" else f"{part[0]}-{wanted}"

@@ -18,10 +18,10 @@ from transformers import pipeline
 from nlptrain.config.data import DataConfig
 from nlptrain.data.columns import read_columns
 from nlptrain.data.reading import read_gold
-from nlptrain.labels import spans
 from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict
 from nlptrain.run import quieten
+from nlptrain.schemes import spans
 from nlptrain.training import evaluate
 
 Span = tuple[int, int, str]

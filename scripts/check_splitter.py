@@ -7,7 +7,7 @@ from pathlib import Path
 from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.columns import read_columns
 from nlptrain.data.word_splitter import WordSplitter
-from nlptrain.labels import spans
+from nlptrain.schemes import spans
 
 Place = tuple[int, int]
 

@@ -1,59 +1,32 @@
-"""Labels, schemes and spans; spans are held against seqeval's own."""
+"""Labels: columns and names."""
 
 from __future__ import annotations
 
-import warnings
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from seqeval.metrics.sequence_labeling import get_entities
 
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels, detect_scheme, first_break, mend, spans
-
-TAGS = st.lists(st.sampled_from(["O", "B-a", "I-a", "B-b", "I-b", "B-c-d", "I-c-d"]), max_size=12)
-
-
-@pytest.mark.parametrize(
-    ("tagged", "scheme"),
-    [
-        ([["B-a", "I-a", "O"]], "iob2"),
-        ([["O", "O"]], "iob2"),
-        ([["B-creative-work", "I-creative-work"]], "iob2"),
-        ([["I-a", "O"], ["B-a"]], "iob2"),  # the B- stands where IOB1 has none: IOB2 with a slip
-        ([["B-a", "I-b"]], "iob2"),
-        ([["NOUN", "VERB"]], "plain"),
-        ([["B-a", "NOUN"]], "plain"),
-        ([["B-"]], "plain"),
-        ([["B", "I", "O"]], "plain"),
-        ([["-LRB-", "NN"]], "plain"),
-    ],
-)
-def test_scheme_is_found_by_the_tags(tagged: list[list[str]], scheme: str) -> None:
-    """IOB2 is what has only O, B-x and I-x; all else that is not refused is plain."""
-    assert detect_scheme(tagged) == scheme
+from nlptrain.labels import Labels
+from nlptrain.renaming import renamed
 
 
 @pytest.mark.parametrize(
-    ("tagged", "message"),
+    ("names", "scheme"),
     [
-        ([["B-a", "E-a", "O"]], r"in IOBES \(found B-, E-\); this version reads IOB2 and plain tags: convert them"),
-        ([["S-a", "O"]], r"in IOBES \(found S-\)"),
-        ([["B-a", "L-a"], ["U-b"]], r"in BILOU \(found B-, L-, U-\)"),
-        ([["I-a", "I-a", "O"]], r"in IOB1 \(an I- opens entities, and no B- does\)"),
-        ([["I-a", "B-a", "O"]], r"in IOB1 .*: write the first word of each entity with B-"),
+        (["I-a", "O", "B-a"], "iob2"),  # in a list of labels an I- stands behind anything
+        (["O", "I-a", "I-b"], "iob1"),  # without any B-, an I- must open entities
+        (["O", "I-a", "B-b", "I-b"], "iob2"),
+        (["B-a", "E-a", "I-a", "O", "S-a"], "iobes"),
+        (["O", "B-a", "I-a", "L-a", "U-a"], "bilou"),
+        (["NOUN", "VERB"], "plain"),
     ],
 )
-def test_schemes_that_are_not_read_are_refused_by_name(tagged: list[list[str]], message: str) -> None:
-    """A scheme that is known, but not read, is no plain one."""
-    with pytest.raises(InputError, match=message):
-        detect_scheme(tagged)
+def test_names_alone_tell_their_scheme(names: list[str], scheme: str) -> None:
+    labels = Labels.named(names)
+    assert (labels.names, labels.scheme) == (tuple(names), scheme)
 
 
-def test_names_alone_prove_no_iob1() -> None:
-    """In a list of labels an I- stands behind anything."""
-    assert Labels.named(["I-a", "O", "B-a"]) == Labels(("I-a", "O", "B-a"), "iob2")
+def test_a_stated_scheme_is_believed() -> None:
+    assert Labels.named(["I-a", "O", "B-a"], "iob1").scheme == "iob1"
 
 
 def test_collected_labels_have_one_order() -> None:
@@ -64,11 +37,20 @@ def test_collected_labels_have_one_order() -> None:
     assert Labels.collect([["VERB", "NOUN"], ["ADJ"]]).names == ("ADJ", "NOUN", "VERB")
 
 
+@pytest.mark.parametrize(
+    ("scheme", "tags"),
+    [("iob1", ["I-b", "O", "I-a"]), ("iobes", ["S-b", "O", "S-a"]), ("bilou", ["U-b", "O", "U-a"])],
+)
+def test_labels_are_those_of_iob2_whatever_the_scheme_of_the_text(scheme: str, tags: list[str]) -> None:
+    assert Labels.collect([tags]) == Labels(("O", "B-a", "I-a", "B-b", "I-b"), "iob2")
+
+
 def test_ids_are_the_columns() -> None:
-    """A name's id is its place."""
     labels = Labels(("NOUN", "VERB"), "plain")
     assert labels.ids == {"NOUN": 0, "VERB": 1}
     assert len(labels) == 2
+    assert labels.types == ("NOUN", "VERB")
+    assert Labels.named(["O", "B-x", "I-x", "B-creative-work"]).types == ("x", "creative-work")
 
 
 def test_labels_that_are_no_columns_are_refused() -> None:
@@ -79,38 +61,13 @@ def test_labels_that_are_no_columns_are_refused() -> None:
         Labels.collect([["O", "O"]])
 
 
-@pytest.mark.parametrize(
-    ("tags", "fault"),
-    [
-        (["B-a", "I-a", "B-a", "O"], None),
-        ([], None),
-        (["I-a"], (0, "B-a")),
-        (["B-a", "I-b"], (1, "B-b")),
-        (["O", "I-creative-work"], (1, "B-creative-work")),
-        (["O", "B-"], (1, "O, B-TYPE or I-TYPE")),
-        (["E-a"], (0, "O, B-TYPE or I-TYPE")),
-        (["NOUN"], (0, "O, B-TYPE or I-TYPE")),
-    ],
-)
-def test_first_break_names_the_word_and_what_is_right(tags: list[str], fault: tuple[int, str] | None) -> None:
-    """The first fault only: later ones may follow from it."""
-    assert first_break(tags) == fault
-
-
-@given(TAGS)
-def test_spans_are_those_of_seqeval(tags: list[str]) -> None:
-    """Also for tags that are not valid IOB2; seqeval's end is the last word, ours the one behind it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        expected = [(label, start, end + 1) for label, start, end in get_entities(tags)]
-    assert [tuple(span) for span in spans(tags)] == expected
-
-
-@given(TAGS)
-def test_mended_tags_are_valid_and_have_the_same_spans(tags: list[str]) -> None:
-    """Mending changes how an entity is written, never which words it has; and nothing that was right."""
-    mended = mend(tags)
-    assert first_break(mended) is None
-    assert spans(mended) == spans(tags)
-    assert mend(mended) == mended
-    assert first_break(tags) is not None or mended == tags
+def test_types_and_whole_labels_are_renamed() -> None:
+    names = ["O", "B-PER", "I-PER", "B-creative-work", "I-creative-work", "B-MISC"]
+    mapping = {"PER": "person", "creative-work": "work", "MISC": "O"}
+    assert renamed(names, mapping, plain=False, key="k") == ["O", "B-person", "I-person", "B-work", "I-work", "O"]
+    assert renamed(["O", "B-x", "I-x"], {"B-x": "B-y", "I-x": "I-y"}, plain=False, key="k") == ["O", "B-y", "I-y"]
+    assert renamed(["NN", "VB"], {"NN": "NOUN"}, plain=True, key="k") == ["NOUN", "VB"]
+    with pytest.raises(
+        InputError, match="^k: PRE is no label or type; known: PER, creative-work, MISC, O; did you mean"
+    ):
+        renamed(names, {"PRE": "person"}, plain=False, key="k")

@@ -20,7 +20,8 @@ FLOORS = (
     ("data",),
     ("run", "run_folder"),
     ("config",),
-    ("labels",),
+    ("labels", "renaming"),
+    ("schemes",),
     ("errors",),
 )
 DEPTH = {name: depth for depth, floor in enumerate(FLOORS) for name in floor}

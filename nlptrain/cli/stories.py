@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -87,9 +88,9 @@ def _tagger(config: TaggerConfig, run: Run) -> dict[str, Any]:
 def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
     data = config.data
     committee = committee_of(config)
-    splits = read_splits(data, committee.labels, say=run.say)
-    if data.label_map is not None:
-        refuse_unmapped(committee.labels, splits, data.label_map)
+    mapping = data.label_map
+    check = None if mapping is None else partial(refuse_unmapped, committee.labels, label_map=mapping)
+    splits = read_splits(data, committee.labels, say=run.say, check=check)
     splitter = splitter_of(data)
     first = committee.members[0].model
     student = build_student(

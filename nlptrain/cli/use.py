@@ -6,11 +6,16 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nlptrain.errors import InputError
+
+if TYPE_CHECKING:
+    from nlptrain.training.confusion import Confusion
+
+_MISTAKES = 10  # shown
 
 
 @click.command()
@@ -25,6 +30,12 @@ from nlptrain.errors import InputError
 )
 @click.option("--words-column", type=int, help="Column of the words, from 1; negative from the end.")
 @click.option("--tags-column", help="Column of the tags: a number, upos or xpos.")
+@click.option(
+    "--scheme",
+    default="auto",
+    type=click.Choice(["auto", "iob1", "iob2", "iobes", "bilou", "plain"]),
+    help="How the tags of DATA are written (default: found out).",
+)
 @click.option("--device", default="auto", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def evaluate(
@@ -33,6 +44,7 @@ def evaluate(
     data_format: str,
     words_column: int | None,
     tags_column: str | None,
+    scheme: str,
     device: str,
     as_json: bool,
 ) -> None:
@@ -40,7 +52,8 @@ def evaluate(
 
     \b
     Reads   RUN: a run's folder or a model's; DATA: gold files.
-    Writes  the scores, overall and per type, to standard output.
+    Writes  the scores, overall and per type, and what was taken for what, to
+            standard output.
 
     Example: nlptrain evaluate runs/demo/tagger_kd runs/demo/data/test.conll
     """
@@ -48,10 +61,11 @@ def evaluate(
 
     from nlptrain.config.data import ColumnsConfig, DataConfig
     from nlptrain.data.reading import read_gold
-    from nlptrain.data.tag_checks import refuse_broken, refuse_unknown
+    from nlptrain.data.rewriting import rewritten, schemes_of
     from nlptrain.models import load_token_model
     from nlptrain.run import Run
-    from nlptrain.training import evaluate as score_model
+    from nlptrain.training import score
+    from nlptrain.training.confusion import confusion
 
     tags: Any = int(tags_column) if tags_column and tags_column.lstrip("-").isdigit() else tags_column
     try:
@@ -60,18 +74,24 @@ def evaluate(
         raise InputError(
             "--words-column, --tags-column: must be numbers from 1, or from -1 for the last; tags may be upos or xpos"
         ) from error
-    settings = DataConfig(format=data_format, columns=columns)  # type: ignore[arg-type]
+    settings = DataConfig(format=data_format, columns=columns, scheme=scheme)  # type: ignore[arg-type]
     context = Run(None, device=device)
     model = load_token_model(run)
     model.to(context.device)
     sentences = list(read_gold(list(data), settings))
-    refuse_unknown(sentences, model.labels)
-    if model.labels.scheme == "iob2":
-        refuse_broken(sentences)
-    scores = score_model(model, sentences).to_json()
+    schemes = schemes_of({"DATA": sentences}, settings.scheme)
+    sentences = rewritten(sentences, schemes["DATA"], model.labels)
+    gold = [list(sentence.tags or ()) for sentence in sentences]
+    predicted = model.tag([sentence.words for sentence in sentences])
+    scores = score(gold, predicted, model.labels.scheme).to_json()
+    mistakes = confusion(gold, predicted, model.labels.scheme)
     if as_json:
-        click.echo(json.dumps(scores, indent=2))
-        return
+        click.echo(json.dumps({**scores, "confusion": mistakes.to_json()}, indent=2))
+    else:
+        _echo_scores(scores, mistakes)
+
+
+def _echo_scores(scores: dict[str, Any], mistakes: Confusion) -> None:
     click.echo(
         f"{scores['metric']} {scores[scores['metric']]:.4f} "
         f"on {scores['sentences']:,} sentences, {scores['words']:,} words"
@@ -81,28 +101,44 @@ def evaluate(
             f"  {name:20} precision {row['precision']:.4f}  recall {row['recall']:.4f}  "
             f"f1 {row['f1']:.4f}  support {row['support']:,}"
         )
+    if mistakes.kinds:
+        click.echo("entities: " + ", ".join(f"{count:,} {kind}" for kind, count in mistakes.kinds.items()))
+    if wrong := mistakes.mistakes():
+        click.echo("most frequent mistakes (gold -> predicted; - stands for none):")
+        for gold, predicted, count in wrong[:_MISTAKES]:
+            click.echo(f"  {count:6,}  {gold} -> {predicted}")
 
 
 @click.command()
 @click.argument("run")
 @click.argument("files", nargs=-1)
+@click.option(
+    "--format",
+    "answer_format",
+    default="jsonl",
+    show_default=True,
+    type=click.Choice(["jsonl", "conll"]),
+    help="jsonl: an object a line; conll: a word, a tab and a tag a line.",
+)
 @click.option("--pretokenized", is_flag=True, help="The words of each line are already separated by spaces.")
 @click.option("--device", default="auto", show_default=True)
-def predict(run: str, files: tuple[str, ...], pretokenized: bool, device: str) -> None:
-    r"""Tag raw text, a line at a time, into JSON Lines.
+def predict(run: str, files: tuple[str, ...], answer_format: str, pretokenized: bool, device: str) -> None:
+    r"""Tag raw text, a line at a time.
 
     \b
     Reads   RUN: a run's folder or a model's; FILES, or standard input; UTF-8.
     Writes  one JSON object for each line, blank ones too, to standard output:
             {"text", "entities": [{"start", "end", "label", "text", "confidence"}]}
             or, for plain tags, {"text", "words": [{..., "tag", "confidence"}]}.
-            Offsets count code points.
+            Offsets count code points. With --format conll: the words of each line and
+            their tags (IOB2), a blank line behind each; lines without a word are left out.
 
     Example: echo "Ada Lovelace lived in London." | nlptrain predict runs/demo/tagger_kd
     """
     from nlptrain.data.word_splitter import WordSplitter
     from nlptrain.models import load_token_model
     from nlptrain.models.prediction import predict as predict_texts
+    from nlptrain.models.prediction import predict_columns
     from nlptrain.run import Run
 
     context = Run(None, device=device)
@@ -113,6 +149,10 @@ def predict(run: str, files: tuple[str, ...], pretokenized: bool, device: str) -
     # Who types waits for an answer to each line; blocks of lines, which are faster, are for files and pipes.
     parts = ([text] for text in texts) if not files and sys.stdin.isatty() else [texts]
     for part in parts:
+        if answer_format == "conll":
+            for block in predict_columns(model, part, splitter=splitter):
+                click.echo(block)
+            continue
         for answer in predict_texts(model, part, splitter=splitter):
             click.echo(json.dumps(answer, ensure_ascii=False))
 

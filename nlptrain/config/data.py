@@ -49,9 +49,9 @@ class DataConfig(Section):
     columns: ColumnsConfig = Field(
         ColumnsConfig(), description="Columns of the words and tags in CoNLL and CoNLL-U files."
     )
-    scheme: Literal["auto", "iob2", "plain"] = Field(
+    scheme: Literal["auto", "iob1", "iob2", "iobes", "bilou", "plain"] = Field(
         "auto",
-        description="How the tags are written: iob2 (entities) or plain (part of speech and the like). auto: found out from the train tags.",
+        description="How the gold tags are written: iob1, iob2, iobes or bilou (entities), or plain (part of speech and the like). auto: found out from the tags of train, dev and test, each by itself.",
     )
     labels: list[str] | None = Field(
         None,

@@ -8,18 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from nlptrain.data.corpus import Sentence
+from nlptrain.data.entity_lines import SHAPE, entity_sentence
 from nlptrain.data.text_files import lines
 from nlptrain.errors import InputError
+from nlptrain.schemes import Scheme
 
-_SHAPE = '{"tokens": ["Ada", "sings"], "tags": ["B-person", "O"]}'
+_SHAPE = f'{{"tokens": ["Ada", "sings"], "tags": ["B-person", "O"]}} or {SHAPE}'
 _OTHER_NAMES = {
     "tokens": ("words", "text", "token", "sentence"),
     "tags": ("ner_tags", "pos_tags", "labels", "upos", "xpos", "ner", "tag", "label"),
 }
 
 
-def read_jsonl(path: Path) -> Iterator[Sentence]:
+def read_jsonl(path: Path, scheme: Scheme = "iob2") -> Iterator[Sentence]:
     """The sentences of a file with ``{"tokens": [...], "tags": [...]}`` on each line; other keys are passed over.
+
+    A line may hold ``{"text": ..., "entities": [...]}`` in their place, see ``entity_sentence``.
+
+    Args:
+        path: the file.
+        scheme: what the tags of such entities are written in.
 
     Raises:
         InputError: a line is no such object, or holds a word that is empty or cannot be written in UTF-8.
@@ -28,6 +36,10 @@ def read_jsonl(path: Path) -> Iterator[Sentence]:
         if line.strip():
             where = f"{path}:{number}"
             row = _object(line, where)
+            if "tokens" not in row and "text" in row and "entities" in row:
+                if sentence := entity_sentence(row, where, scheme):
+                    yield sentence
+                continue
             words, tags = (_strings(row, key, where) for key in ("tokens", "tags"))
             if len(words) != len(tags):
                 raise InputError(f"{where}: found {len(words)} tokens and {len(tags)} tags; each token has one tag")

@@ -10,7 +10,7 @@ from nlptrain.data.columns import read_columns
 from nlptrain.data.conllu import read_conllu
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.jsonlines import read_jsonl
-from nlptrain.data.text_files import expand
+from nlptrain.data.text_files import expand, unpacked
 from nlptrain.errors import InputError
 
 _SUFFIXES = {
@@ -48,11 +48,12 @@ def _read_file(path: Path, data: DataConfig) -> Iterator[Sentence]:
         case "conllu":
             return read_conllu(path, data.columns)
         case _:
-            return read_jsonl(path)
+            # Entities have no scheme; their tags are written in the one that the files of the run are in.
+            return read_jsonl(path, "iob2" if data.scheme == "auto" or data.scheme == "plain" else data.scheme)
 
 
 def _format(path: Path) -> str:
-    suffix = path.suffix.lower()
+    suffix = unpacked(path).suffix.lower()
     for name, suffixes in _SUFFIXES.items():
         if suffix in suffixes:
             return name

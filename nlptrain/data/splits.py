@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.dev_split import take_dev
 from nlptrain.data.reading import read_gold
-from nlptrain.data.tag_checks import listed, refuse_broken, refuse_unknown, scheme_of
+from nlptrain.data.rewriting import describe, rewritten, schemes_of
+from nlptrain.data.tag_checks import refuse_unknown
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels, Scheme
-
-_SCHEMES = {"iob2": "IOB2", "plain": "plain"}
+from nlptrain.labels import Labels
+from nlptrain.schemes import Scheme
 
 
 @dataclass(frozen=True)
@@ -37,25 +38,40 @@ class Splits:
     dev_metric: str | None = None
 
 
-def read_splits(data: DataConfig, labels: Labels | None = None, *, say: Callable[[str], None]) -> Splits:
+def read_splits(
+    data: DataConfig,
+    labels: Labels | None = None,
+    *,
+    say: Callable[[str], None],
+    check: Callable[[set[str]], None] | None = None,
+) -> Splits:
     """The splits that ``data`` names, checked; without ``data.dev``, dev is taken out of train.
+
+    Entities are written as the labels are, whatever the scheme of the files: those of a teacher in its own, all others
+    in IOB2.
 
     Args:
         data: the files and how they are written.
         labels: the teacher's; their order is kept. None: those of ``data.labels``, or else of train.
-        say: told what a reader of the run should know: where dev comes from, and sentences of it that train has too.
+        check: is given all gold tags as they stand in the files, and may raise.
+        say: told what a reader of the run should know: how the tags are written, where dev comes from, and sentences
+            of it that train has too.
 
     Raises:
         InputError: a file cannot be read, or a tag breaks its scheme or is none of the labels.
     """
     if data.train is None and labels is None:
         raise InputError("data.train: missing; name the files with the gold sentences to train on")
-    train, dev, test = (_read(data, key) for key in ("train", "dev", "test"))
-    labels = _labels(train, data, labels)
-    everything = [*train, *dev, *test]
-    if labels.scheme == "iob2":
-        refuse_broken(everything)
-    refuse_unknown(everything, labels)
+    parts = {key: _read(data, key) for key in ("train", "dev", "test")}
+    schemes = schemes_of(parts, data.scheme)
+    labels = labels or _labels(parts["train"], schemes["train"], data)
+    if schemes:
+        say(describe(schemes, labels.scheme))
+    if check is not None:
+        check({tag for part in parts.values() for sentence in part for tag in sentence.tags or ()})
+    if "plain" not in {labels.scheme, *schemes.values()} or set(schemes.values()) == {labels.scheme}:
+        refuse_unknown(chain.from_iterable(parts.values()), labels)  # those of all files in one message
+    train, dev, test = (rewritten(part, schemes[key], labels) if part else [] for key, part in parts.items())
     dev_from_train = data.dev is None and data.train is not None
     if dev_from_train:
         train, dev = _take_dev(train, say)
@@ -73,27 +89,11 @@ def _read(data: DataConfig, split: str) -> list[Sentence]:
     return [] if paths is None else list(read_gold(paths, data, key=f"data.{split}"))
 
 
-def _labels(train: Sequence[Sentence], data: DataConfig, given: Labels | None) -> Labels:
-    """The labels given, or else those of the configuration, or else those that stand in train."""
-    scheme: Scheme = scheme_of(train) if data.scheme == "auto" else data.scheme
-    if given is not None:
-        _refuse_other_scheme(train, scheme, given)
-        return given
+def _labels(train: Sequence[Sentence], scheme: Scheme, data: DataConfig) -> Labels:
+    """The labels of the configuration, or else those that stand in train, which are written in IOB2 or plain."""
     if data.labels is not None:
-        return Labels.named(data.labels, scheme)
-    if scheme == "iob2":
-        # Before the labels are collected: a tag that is not IOB2 would give them a type that is none.
-        refuse_broken(train)
+        return Labels.named(data.labels, "plain" if scheme == "plain" else None)
     return Labels.collect((sentence.tags or () for sentence in train), scheme)
-
-
-def _refuse_other_scheme(train: Sequence[Sentence], scheme: Scheme, given: Labels) -> None:
-    if scheme != given.scheme:
-        found = sorted({tag for sentence in train for tag in sentence.tags or ()})
-        raise InputError(
-            f"data.train: the tags are {_SCHEMES[scheme]} ({listed(found)}), but the labels of the model are "
-            f"{_SCHEMES[given.scheme]} ({listed(given.names)}); give files and a model of the same task"
-        )
 
 
 def _take_dev(sentences: list[Sentence], say: Callable[[str], None]) -> tuple[list[Sentence], list[Sentence]]:

@@ -8,50 +8,52 @@ from itertools import islice
 
 from nlptrain.data.corpus import Sentence
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels, Scheme, detect_scheme, first_break
+from nlptrain.labels import Labels
+from nlptrain.schemes import NAMES, PREFIXES, Scheme, first_break, parted, proven_scheme
 
 _SHOWN = 10
 _LABELS_SHOWN = 30
 
 
-def scheme_of(train: Sequence[Sentence]) -> Scheme:
-    """The scheme of the tags of ``train``.
+def scheme_of(sentences: Sequence[Sentence]) -> Scheme | None:
+    """The scheme that the tags of ``sentences`` prove, or None if they prove none.
 
     Raises:
-        InputError: the scheme is not read by this version, or all tags but a few are IOB2 ones, so that those few are
-            more likely slips than the whole is plain.
+        InputError: the tags are of two schemes, or all but a few are of one, so that those few are more likely slips
+            than the whole is plain.
     """
-    tagged = [sentence.tags or () for sentence in train]
+    tagged = [sentence.tags or () for sentence in sentences]
     try:
-        scheme = detect_scheme(tagged)
+        scheme = proven_scheme(tagged)
     except InputError as error:
-        raise InputError(f"{_file(train[0])}: {error}") from error
+        raise InputError(f"{_file(sentences[0])}: {error}") from error
     found = {tag for tags in tagged for tag in tags}
     if scheme == "plain" and "O" in found and any(tag.startswith("B-") for tag in found):
         odd = next(
             (sentence.place(index), tag)
-            for sentence, tags in zip(train, tagged, strict=True)
+            for sentence, tags in zip(sentences, tagged, strict=True)
             for index, tag in enumerate(tags)
-            if first_break([tag.replace("I-", "B-", 1)])
+            if tag != "O" and not parted(tag)
         )
+        meant: Scheme = proven_scheme([[tag] for tag in found if tag == "O" or parted(tag)]) or "iob2"
         raise InputError(
-            f"{odd[0]}: found {odd[1]!r} among IOB2 tags, which are O, B-TYPE and I-TYPE; mend it, "
+            f"{odd[0]}: found {odd[1]!r} among {NAMES[meant]} tags, which are {_allowed(meant)}; mend it, "
             "or set data.scheme to plain if each tag stands for itself"
         )
     return scheme
 
 
-def refuse_broken(sentences: Iterable[Sentence]) -> None:
-    """Refuse tags that are not valid IOB2.
+def refuse_broken(parts: Iterable[tuple[Iterable[Sentence], Scheme]]) -> None:
+    """Refuse tags that are not valid in the scheme beside them.
 
     Raises:
         InputError: with the first ten faults, at most one a sentence.
     """
-    _raise(_breaks(sentences))
+    _raise(fault for sentences, scheme in parts for fault in _breaks(sentences, scheme))
 
 
 def refuse_unknown(sentences: Iterable[Sentence], labels: Labels) -> None:
-    """Refuse tags that are no label.
+    """Refuse tags, in whatever scheme, of a type that is none of the labels'.
 
     Raises:
         InputError: with the first place of each of them, up to ten.
@@ -65,23 +67,37 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_LABELS_SHOWN]) + more
 
 
-def _breaks(sentences: Iterable[Sentence]) -> Iterator[str]:
+def _allowed(scheme: Scheme) -> str:
+    *most, last = [f"{prefix}-TYPE" for prefix in PREFIXES[scheme]]
+    return f"O, {', '.join(most)} and {last}"
+
+
+def _breaks(sentences: Iterable[Sentence], scheme: Scheme) -> Iterator[str]:
+    name = NAMES[scheme]
     for sentence in sentences:
         tags = sentence.tags or ()
-        if fault := first_break(tags):
+        if fault := first_break(tags, scheme):
             index, right = fault
-            if right.startswith("B-"):
-                behind = f"behind {tags[index - 1]}" if index else "at the beginning of a sentence"
+            if not parted(right):
+                yield f"{sentence.place(index)}: found {tags[index]!r}; an {name} tag is {right}"
+                continue
+            behind = f"behind {tags[index - 1]}" if index else "at the beginning of a sentence"
+            before = f"before {tags[index + 1]}" if index + 1 < len(tags) else "at the end of a sentence"
+            if scheme == "iob2":
                 yield f"{sentence.place(index)}: found {tags[index]} {behind}; IOB2 opens an entity with {right}"
             else:
-                yield f"{sentence.place(index)}: found {tags[index]!r}; an IOB2 tag is {right}"
+                yield f"{sentence.place(index)}: found {tags[index]} {behind} and {before}; {name} writes {right} here"
 
 
 def _unknown(sentences: Iterable[Sentence], labels: Labels) -> Iterator[str]:
     said: set[str] = set()
+    types = set(labels.types)
+    plain = labels.scheme == "plain"
     for sentence in sentences:
         for index, tag in enumerate(sentence.tags or ()):
-            if tag not in labels.ids and tag not in said:
+            part = None if plain else parted(tag)
+            known = part[1] in types if part else tag in labels.ids
+            if not known and tag not in said:
                 said.add(tag)
                 near = difflib.get_close_matches(tag, labels.names, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""

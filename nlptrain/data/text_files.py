@@ -4,34 +4,36 @@ from __future__ import annotations
 
 import codecs
 import glob
+import gzip
 import hashlib
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from nlptrain.errors import InputError
 
-_PACKED = {".gz": "gunzip -k", ".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "unzstd", ".zip": "unzip"}
+_PACKED = {".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "unzstd", ".zip": "unzip"}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def lines(path: Path) -> Iterator[tuple[int, str]]:
     r"""The lines of a UTF-8 file with their numbers, from 1, without their ends (``\n`` or ``\r\n``).
 
-    Only ``\n`` ends a line: U+2028, U+0085 and their kin, where ``str.splitlines`` breaks too, stand inside words of
-    real text. A byte order mark at the beginning is dropped.
+    A file whose name ends in ``.gz`` is unpacked as it is read. Only ``\n`` ends a line: U+2028, U+0085 and their kin,
+    where ``str.splitlines`` breaks too, stand inside words of real text. A byte order mark at the beginning is dropped.
 
     Raises:
-        InputError: the file cannot be opened, is packed, or holds bytes that are not UTF-8 (named by their offset in
-            the file, from 0).
+        InputError: the file cannot be opened, is packed otherwise or damaged, or holds bytes that are not UTF-8 (named
+            by their offset in the unpacked file, from 0).
     """
     _refuse_packed(path)
     try:
-        file = path.open("rb")
+        file = gzip.open(path, "rb") if is_gz(path) else path.open("rb")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     offset = 0
     with file:
-        for number, raw in enumerate(file, start=1):
+        for number, raw in enumerate(_whole(file, path), start=1):
             start = len(codecs.BOM_UTF8) if number == 1 and raw.startswith(codecs.BOM_UTF8) else 0
             try:
                 text = raw[start:].decode("utf-8")
@@ -45,6 +47,23 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
             offset += len(raw)
             if start < len(raw):
                 yield number, text.removesuffix("\n").removesuffix("\r")
+
+
+def is_gz(path: Path) -> bool:
+    """Whether the name of ``path`` says that it is packed by gzip."""
+    return path.suffix.lower() == ".gz"
+
+
+def unpacked(path: Path) -> Path:
+    """The name of ``path`` without the suffix of gzip."""
+    return path.with_suffix("") if is_gz(path) else path
+
+
+def _whole(file: Iterable[bytes], path: Path) -> Iterator[bytes]:
+    try:
+        yield from file
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: is no whole gzip file ({error}); pack it again, or give it without .gz") from error
 
 
 def expand(paths: str | Sequence[str], *, key: str = "") -> list[Path]:

@@ -11,7 +11,7 @@ from nlptrain.data.corpus import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.mixed_set import TaughtText
 from nlptrain.errors import InputError
-from nlptrain.labels import mend
+from nlptrain.schemes import valid
 
 AGREEMENT = "agreement"
 _ONE_IN = 50  # 2 %
@@ -35,11 +35,11 @@ def take_agreement_dev(splits: Splits, text: TaughtText, *, say: Callable[[str],
             f"data.dev: missing, and the {len(raw):,} sentences of data.unlabeled are too few to take 2 % of them; "
             "give more text, or name a file with gold sentences"
         )
-    names, plain = text.committee.labels.names, text.committee.labels.scheme == "plain"
+    names, scheme = text.committee.labels.names, text.committee.labels.scheme
     dev = []
     for number in sorted(taken):
         tags = [names[index] for index in text.rows(number).argmax(axis=1)]
-        dev.append(Sentence(text.sentence(number).words, tuple(tags if plain else mend(tags))))
+        dev.append(Sentence(text.sentence(number).words, tuple(valid(tags, scheme))))
     say(
         f"dev: {len(dev):,} of the {len(raw):,} raw sentences, tagged by the teacher and taken out of the text: what "
         "is scored on them is agreement with the teacher"

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptrain.data.splits import Splits
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models.token_model import TokenModel
 from nlptrain.renaming import renamed
+from nlptrain.schemes import parted
 
 Floats = NDArray[np.floating]
 
@@ -133,27 +133,25 @@ class Committee:
         return mapped
 
 
-def refuse_unmapped(labels: Labels, splits: Splits, label_map: Mapping[str, str]) -> None:
-    """Refuse a map that leaves a name of the teacher's that the gold tags do not know.
+def refuse_unmapped(labels: Labels, gold: Collection[str], label_map: Mapping[str, str]) -> None:
+    """Refuse a map that leaves a name of the teacher's that the ``gold`` tags do not know.
 
     Raises:
         InputError: with all of these names.
     """
-    plain = labels.scheme == "plain"
-    gold = {tag for part in (splits.train, splits.dev, splits.test) for sentence in part for tag in sentence.tags or ()}
     if not gold:
         return
-    known = {*gold, *label_map.values()} if plain else {*(tag[2:] for tag in gold), *_types_of(label_map.values())}
-    names = labels.names if plain else [name[2:] for name in labels.names if name != "O"]
-    if unmapped := [name for name in dict.fromkeys(names) if name not in known]:
+    plain = labels.scheme == "plain"
+    known = {*gold, *label_map.values()} if plain else _types_of([*gold, *label_map.values()])
+    if unmapped := [name for name in labels.types if name not in known]:
         raise InputError(
             f"data.label_map: the teacher's {', '.join(unmapped)} is neither mapped nor in the data "
-            f"({', '.join(sorted(known - {'', 'O'}))}); map it, to O if it is not wanted"
+            f"({', '.join(sorted(known - {'O'}))}); map it, to O if it is not wanted"
         )
 
 
 def _types_of(names: Iterable[str]) -> set[str]:
-    return {name[2:] if name[1:2] == "-" else name for name in names}
+    return {part[1] if (part := parted(name)) else name for name in names}
 
 
 def _renamed(model: TokenModel, mapping: Mapping[str, str], pairs: Sequence[tuple[TokenModel, float]]) -> list[str]:

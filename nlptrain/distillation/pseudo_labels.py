@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from nlptrain.data.corpus import Sentence
 from nlptrain.distillation.mixed_set import TaughtText
-from nlptrain.labels import Labels, mend, spans
+from nlptrain.labels import Labels
+from nlptrain.schemes import spans, valid
 
 
 @dataclass(frozen=True)
@@ -42,19 +43,19 @@ class PseudoLabels:
 
 
 def pseudo_label_sentences(
-    text: TaughtText, labels: Labels, *, min_confidence: float, path: Path | None, valid: bool = False
+    text: TaughtText, labels: Labels, *, min_confidence: float, path: Path | None, unbroken: bool = False
 ) -> PseudoLabels:
     """Tag all of ``text`` by the teacher's argmax, and write what is kept to ``path`` as JSON Lines.
 
-    Each line is ``{"tokens", "tags", "confidences"}``. In IOB2 an I- that opens an entity is written as B-, so that the
-    file is valid and has the same entities; what is trained on is the argmax itself.
+    Each line is ``{"tokens", "tags", "confidences"}``. Tags that break the scheme are written as it writes the same
+    entities, so that the file is valid; what is trained on is the argmax itself.
 
     Args:
         text: raw sentences with the teacher's logits.
         labels: names of the logit columns.
         min_confidence: a sentence with an entity of a lower one is left out; an entity's is the least of its words'.
         path: where the file goes; whole or not at all.
-        valid: what is trained on must not break the scheme: a CRF gives no probability to what does.
+        unbroken: what is trained on must not break the scheme: a CRF gives no probability to what does.
     """
     kept: list[Sentence] = []
     numbers: list[int] = []
@@ -72,8 +73,8 @@ def pseudo_label_sentences(
                 left_out += 1
                 continue
             words = text.sentence(number).words
-            shown = mend(tags) if labels.scheme == "iob2" else tags
-            kept.append(Sentence(words, tuple(shown if valid else tags)))
+            shown = _valid(tags, labels)
+            kept.append(Sentence(words, tuple(shown if unbroken else tags)))
             numbers.append(number)
             if file is not None:
                 row = {"tokens": words, "tags": shown, "confidences": [round(float(value), 4) for value in confidences]}
@@ -84,6 +85,11 @@ def pseudo_label_sentences(
     if beside is not None and path is not None:
         beside.replace(path)
     return PseudoLabels(kept, entities, doubtful, left_out, np.array(numbers, dtype=np.int64))
+
+
+def _valid(tags: list[str], labels: Labels) -> list[str]:
+    right = valid(tags, labels.scheme)
+    return right if all(tag in labels.ids for tag in right) else tags  # a classifier may lack an I-
 
 
 def _argmax(logits: NDArray[np.float32], labels: Labels) -> tuple[list[str], NDArray[np.float32]]:

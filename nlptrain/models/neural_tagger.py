@@ -60,7 +60,7 @@ class NeuralTagger(PreTrainedModel):
         self.embedder: Any = EMBEDDERS[embedder.pop("kind")](**embedder)
         self.encoder: Any = ENCODERS[encoder.pop("kind")](self.embedder.width, dropout=config.dropout, **encoder)
         self.dropout = nn.Dropout(config.dropout)
-        self.head: Any = HEADS[head.pop("kind")](int(self.encoder.width), int(config.num_labels or 0), **head)
+        self.head: Any = HEADS[head.pop("kind")](self.encoder.width, int(config.num_labels or 0), **head)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:

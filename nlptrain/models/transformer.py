@@ -15,12 +15,13 @@ import nlptrain.models.neural_tagger  # noqa: F401 - registers the student's arc
 from nlptrain.data.vocabulary import Vocabulary
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels, Scheme
+from nlptrain.labels import Labels
 from nlptrain.models.readers import PieceReader, Reader, WordReader, unlimited
 from nlptrain.models.readers.pieces import SAFE_LENGTH
 from nlptrain.models.sources import Source, resolve
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import quiet
+from nlptrain.schemes import Scheme
 
 _DEFAULT_WINDOW = 512
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model")

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from seqeval.metrics import classification_report
 
 from nlptrain.data.corpus import Sentence
-from nlptrain.labels import Labels, Scheme
+from nlptrain.labels import Labels
+from nlptrain.schemes import Scheme, valid
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def evaluate(model: Tagger, sentences: Sequence[Sentence], *, metric: str | None
 def score(gold: list[list[str]], predicted: list[list[str]], scheme: Scheme) -> Scores:
     """The scores of ``predicted`` tags against ``gold`` ones, sentence by sentence.
 
-    Entities are read as seqeval's default mode reads them (an I- behind another type opens one).
+    Entities are what is compared, in whatever scheme; they are read as seqeval's default mode reads them (an I- behind
+    another type opens one).
 
     Raises:
         ValueError: a sentence has more or fewer predicted tags than gold ones.
@@ -79,7 +81,8 @@ def score(gold: list[list[str]], predicted: list[list[str]], scheme: Scheme) -> 
         return _plain(gold, predicted, words)
     if not any(tag != "O" for tags in (*gold, *predicted) for tag in tags):
         return Scores("f1", 0.0, len(gold), words, 0.0, 0.0)
-    report = classification_report(gold, predicted, output_dict=True, zero_division=0)
+    written = [[valid(tags, "iob2") for tags in part] for part in (gold, predicted)]
+    report = classification_report(*written, output_dict=True, zero_division=0)
     types = {
         name: {
             "precision": float(row["precision"]),

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from nlptrain.data.corpus import Sentence
+from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models.inputs import Inputs
 from nlptrain.models.token_model import TokenModel
@@ -65,6 +66,8 @@ class Examples:
         self._pseudo_from = pseudo_from
         self._logits_from = logits_from
         self._word_parts = word_parts
+        if word_parts and model.labels.scheme not in ("iob2", "plain"):
+            raise InputError(f"train.word_parts: found labels in {model.labels.scheme}; parts are known in IOB2 only")
         self._inside = _Inside(model.labels)
         model.reader.pin()
         for number, sentence in enumerate(sentences):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from nlptrain.data.dev_split import take_dev
 from nlptrain.data.splits import Splits, held_out_digests, read_splits
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
+from nlptrain.schemes import PREFIXES, Scheme, Span, tags_of
 
 Tagged = Sequence[Sequence[str]]
 
@@ -39,12 +41,12 @@ DEV = [["Bob/B-person"]]
 
 
 def test_labels_are_those_of_train(tmp_path: Path) -> None:
-    """Without a teacher or a list; nothing is said if there is nothing to say."""
+    """Without a teacher or a list; the scheme is always said."""
     splits, said = _splits(tmp_path, train=TRAIN, dev=DEV, test=[["sings/O"]])
     assert splits.labels == Labels(("O", "B-group", "I-group", "B-person", "I-person"), "iob2")
     assert [len(part) for part in (splits.train, splits.dev, splits.test)] == [2, 1, 1]
     assert not splits.dev_from_train
-    assert said == []
+    assert said == ["tags: IOB2"]
     assert held_out_digests(splits) == {digest(("Bob",)), digest(("sings",))}
 
 
@@ -71,13 +73,15 @@ def test_broken_iob2_is_named_in_every_split(tmp_path: Path) -> None:
             tmp_path, train=[*TRAIN, ["a/O", "b/I-person"]], dev=[["a/I-person"]], test=[["a/B-person", "b/I-group"]]
         )
     assert str(caught.value).splitlines() == [
-        f"{tmp_path}/train.conll:8: found I-person behind O; IOB2 opens an entity with B-person"
+        f"{tmp_path}/train.conll:8: found I-person behind O; IOB2 opens an entity with B-person",
+        f"{tmp_path}/test.conll:2: found I-group behind B-person; IOB2 opens an entity with B-group",
     ]
     with pytest.raises(InputError) as caught:
-        _splits(tmp_path, train=TRAIN, dev=[["a/I-person"], ["a/E-person"]], test=[["a/B-person", "b/I-group"]])
+        dev = [["a/B-group"], ["a/I-person"], ["a/E-person"]]
+        _splits(tmp_path, None, {"scheme": "iob2"}, train=TRAIN, dev=dev, test=[["a/B-person", "b/I-group"]])
     assert str(caught.value).splitlines() == [
-        f"{tmp_path}/dev.conll:1: found I-person at the beginning of a sentence; IOB2 opens an entity with B-person",
-        f"{tmp_path}/dev.conll:3: found 'E-person'; an IOB2 tag is O, B-TYPE or I-TYPE",
+        f"{tmp_path}/dev.conll:3: found I-person at the beginning of a sentence; IOB2 opens an entity with B-person",
+        f"{tmp_path}/dev.conll:5: found 'E-person'; an IOB2 tag is O, B-TYPE or I-TYPE",
         f"{tmp_path}/test.conll:2: found I-group behind B-person; IOB2 opens an entity with B-group",
     ]
 
@@ -85,7 +89,7 @@ def test_broken_iob2_is_named_in_every_split(tmp_path: Path) -> None:
 def test_ten_faults_are_shown(tmp_path: Path) -> None:
     """And the others counted."""
     with pytest.raises(InputError) as caught:
-        _splits(tmp_path, train=TRAIN, dev=[["a/I-person"]] * 1_012)
+        _splits(tmp_path, train=TRAIN, dev=[["a/B-person"], *[["a/I-person"]] * 1_012])
     lines = str(caught.value).splitlines()
     assert len(lines) == 11
     assert lines[-1] == "(+1,002 more)"
@@ -119,17 +123,80 @@ def test_a_stray_tag_does_not_make_iob2_plain(tmp_path: Path) -> None:
         _splits(tmp_path, None, {"scheme": "iob2"}, train=train, dev=DEV)
 
 
-def test_schemes_that_are_not_read_are_named_with_their_file(tmp_path: Path) -> None:
-    """Here IOB1."""
-    with pytest.raises(InputError, match=r"^\S+train\.conll: the tags are in IOB1 "):
-        _splits(tmp_path, train=[["a/I-person", "b/O"]], dev=DEV)
+CORPUS = [
+    [("Ada", "p", 0), ("Lovelace", "p", 0), ("Boris", "p", 1), ("met", "", 0), ("NATO", "g", 2)],
+    [("it", "", 0), ("rained", "", 0)],
+    [("Acme", "g", 0), ("Inc", "g", 0), ("of", "", 0), ("Oslo", "l", 1)],
+]
+
+
+def _written(scheme: Scheme) -> list[list[str]]:
+    """The corpus in a scheme: neighbours of one type and number are one entity."""
+    sentences = []
+    for words in CORPUS:
+        found = [
+            Span(label, places[0], places[-1] + 1)
+            for (label, _), group in itertools.groupby(range(len(words)), key=lambda place: words[place][1:])
+            if label and (places := list(group))
+        ]
+        tags = tags_of(found, len(words), scheme)
+        sentences.append([f"{word}/{tag}" for (word, _, _), tag in zip(words, tags, strict=True)])
+    return sentences
+
+
+@pytest.mark.parametrize("scheme", ["iob1", "iobes", "bilou"])
+@pytest.mark.parametrize("wanted", [None, "iob1", "iob2", "iobes", "bilou"])
+def test_the_scheme_of_the_files_changes_nothing(tmp_path: Path, scheme: Scheme, wanted: Scheme | None) -> None:
+    """The same corpus gives the same sentences, in IOB2 or in a teacher's own scheme."""
+    labels = None
+    if wanted is not None:
+        labels = Labels(("O", *(f"{prefix}-{name}" for name in "plg" for prefix in PREFIXES[wanted])), wanted)
+    expected, _ = _splits(tmp_path, labels, train=_written("iob2"), dev=_written("iob2"))
+    splits, said = _splits(tmp_path, labels, train=_written(scheme), dev=_written("iob2"))
+    assert splits == expected
+    assert [sentence.tags for sentence in splits.train] == [
+        tuple(word.split("/")[1] for word in sentence) for sentence in _written(wanted or "iob2")
+    ]
+    name = {"iob1": "IOB1", "iob2": "IOB2", "iobes": "IOBES", "bilou": "BILOU"}
+    assert said[0] == f"tags: {name[scheme]} in train, IOB2 in dev; read as {name[wanted or 'iob2']}"
+
+
+def test_a_split_that_proves_nothing_is_written_as_the_others(tmp_path: Path) -> None:
+    """Here a dev file without a name."""
+    _, said = _splits(tmp_path, train=_written("bilou"), dev=[["it/O", "rained/O"]])
+    assert said[0] == "tags: BILOU; read as IOB2"
+
+
+def test_faults_are_named_in_the_scheme_of_the_file(tmp_path: Path) -> None:
+    """With what would be right there."""
+    with pytest.raises(InputError, match=r"dev\.conll:2: found I-p behind B-p and before O; IOBES writes E-p here$"):
+        _splits(tmp_path, train=_written("iobes"), dev=[["a/B-p", "b/I-p", "c/O", "d/S-p"]])
+    with pytest.raises(
+        InputError, match=r"found B-p at the beginning of a sentence and before O; IOB1 writes I-p here$"
+    ):
+        _splits(tmp_path, None, {"scheme": "iob1"}, train=_written("iob1"), dev=[["a/B-p", "b/O"]])
+    with pytest.raises(InputError, match=r"train\.conll: the tags have prefixes of IOBES and of BILOU \(B-, E-, U-\)"):
+        _splits(tmp_path, train=[["a/B-p", "b/E-p", "c/U-p"]], dev=DEV)
+    with pytest.raises(
+        InputError, match=r"train\.conll:2: found 'PER' among IOBES tags, which are O, B-TYPE, I-TYPE, E-"
+    ):
+        _splits(tmp_path, train=[["a/B-p", "b/PER", "c/S-p", "d/O"]], dev=DEV)
+
+
+def test_a_teacher_that_cannot_write_the_gold_tags_is_refused(tmp_path: Path) -> None:
+    """Its labels are named as IOB1, but are not complete for IOBES."""
+    labels = Labels(("O", "B-p", "I-p", "E-p"), "iobes")
+    with pytest.raises(
+        InputError, match=r"in IOBES, as the labels of the model are written, it has S-p, which the model"
+    ):
+        _splits(tmp_path, labels, train=[["a/B-p"]], dev=[["a/B-p"]])
 
 
 def test_labels_and_files_of_different_tasks_are_refused(tmp_path: Path) -> None:
     """A teacher of entities, files of parts of speech, and the other way round."""
     with pytest.raises(
         InputError,
-        match=r"^data\.train: the tags are plain \(NOUN, VERB\), but the labels of the model are IOB2 \(O, B-a, I-a\);",
+        match=r"^\S+train\.conll: the tags are plain \(NOUN, VERB\), but the labels of the model are IOB2 \(O, B-a, I-a\);",
     ):
         _splits(tmp_path, Labels(("O", "B-a", "I-a"), "iob2"), train=[["a/NOUN", "b/VERB"]], dev=[["c/VERB"]])
     with pytest.raises(
@@ -141,7 +208,7 @@ def test_labels_and_files_of_different_tasks_are_refused(tmp_path: Path) -> None
 def test_sentences_in_train_and_dev_are_said(tmp_path: Path) -> None:
     """Word for word, whatever their tags."""
     _, said = _splits(tmp_path, train=TRAIN, dev=[["Ada/O", "sings/O"], *DEV], test=TRAIN)
-    assert said == [
+    assert said[1:] == [
         "dev: 1 of 2 sentences stand in train word for word",
         "test: 2 of 2 sentences stand in train word for word",
     ]
@@ -153,7 +220,7 @@ def test_dev_is_taken_out_of_train(tmp_path: Path) -> None:
     splits, said = _splits(tmp_path, train=train)
     assert (len(splits.train), len(splits.dev), splits.dev_from_train) == (20, 9, True)
     assert "B-rare" in splits.labels.names
-    assert said == [
+    assert said[1:] == [
         "dev: 9 of the 29 train sentences, chosen by a hash of the sentence and taken out of train, as there is no "
         "data.dev"
     ]

@@ -62,11 +62,11 @@ def test_bytes_that_are_not_utf8_are_named(tmp_path: Path, content: bytes, messa
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    """A missing file, and a packed one, which this version does not unpack."""
+    """A missing file, and one that is packed in a way that is not read."""
     with pytest.raises(InputError, match=r"none\.txt: cannot be read: No such file or directory$"):
         list(lines(tmp_path / "none.txt"))
-    packed = _file(tmp_path, b"\x1f\x8b", "a.conll.GZ")
-    message = r"a\.conll\.GZ: packed files \(\.GZ\) are not read by this version; unpack it: gunzip -k$"
+    packed = _file(tmp_path, b"BZh", "a.conll.BZ2")
+    message = r"a\.conll\.BZ2: packed files \(\.BZ2\) are not read by this version; unpack it: bunzip2 -k$"
     with pytest.raises(InputError, match=message):
         list(lines(packed))
     with pytest.raises(InputError, match=message):

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nlptrain.labels import Labels, may_follow
+from nlptrain.labels import Labels
 from nlptrain.models.heads.chain import (
     FORBIDDEN,
     best_paths,
@@ -20,6 +20,7 @@ from nlptrain.models.heads.chain import (
 )
 from nlptrain.models.heads.output import Answer
 from nlptrain.models.inputs import Chains, whole_sentences
+from nlptrain.schemes import may_follow
 
 _DECODED_WORDS = 16_384  # decoded together, padding included
 

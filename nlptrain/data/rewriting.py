@@ -1,0 +1,92 @@
+"""Gold sentences of any tag scheme, checked and rewritten in the one that a run uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from nlptrain.data.corpus import Sentence
+from nlptrain.data.tag_checks import listed, refuse_broken, refuse_unknown, scheme_of
+from nlptrain.errors import InputError
+from nlptrain.labels import Labels
+from nlptrain.schemes import NAMES, Scheme, valid
+
+Parts = Mapping[str, Sequence[Sentence]]
+
+
+def schemes_of(parts: Parts, stated: Scheme | Literal["auto"]) -> dict[str, Scheme]:
+    """The scheme of each part (train, dev, test) that has sentences, whose tags are then valid in it.
+
+    Each part is looked at by itself; one that proves nothing is written as the first one that does, or else in IOB2.
+
+    Args:
+        parts: sentences by name.
+        stated: the scheme of all of them, or ``auto``.
+
+    Raises:
+        InputError: a tag breaks its scheme, or some parts hold entities and others plain tags.
+    """
+    parts = {name: sentences for name, sentences in parts.items() if sentences}
+    proven = {name: _scheme(part, stated) for name, part in parts.items()}
+    known: Scheme = next((scheme for scheme in proven.values() if scheme), "iob2")
+    schemes: dict[str, Scheme] = {name: scheme or known for name, scheme in proven.items()}
+    plain = [name for name, scheme in schemes.items() if scheme == "plain"]
+    if plain and len(plain) < len(schemes):
+        other = next(name for name in schemes if name not in plain)
+        raise InputError(
+            f"data.{plain[0]}: the tags are plain ({_tags(parts[plain[0]])}), and those of data.{other} are "
+            f"{NAMES[schemes[other]]}; give files of one task"
+        )
+    refuse_broken((sentences, schemes[name]) for name, sentences in parts.items())
+    return schemes
+
+
+def describe(schemes: Mapping[str, Scheme], target: Scheme) -> str:
+    """What is said of the tags in the first lines of a run.
+
+    Example:
+        >>> describe({"train": "iob1", "dev": "iob1", "test": "iob2"}, "iob2")
+        'tags: IOB1 in train and dev, IOB2 in test; read as IOB2'
+    """
+    places: dict[Scheme, list[str]] = {}
+    for name, scheme in schemes.items():
+        places.setdefault(scheme, []).append(name)
+    if len(places) > 1:
+        said = ", ".join(f"{NAMES[scheme]} in {' and '.join(names)}" for scheme, names in places.items())
+    else:
+        said = NAMES[next(iter(places))]
+    return f"tags: {said}" if list(places) == [target] else f"tags: {said}; read as {NAMES[target]}"
+
+
+def rewritten(sentences: Sequence[Sentence], scheme: Scheme, labels: Labels) -> list[Sentence]:
+    """``sentences`` with the same entities, written in the scheme of ``labels``.
+
+    Raises:
+        InputError: the tags are plain where the labels are of entities, or the other way round, or one is no label.
+    """
+    file, wanted = sentences[0].where.rpartition(":")[0], NAMES[labels.scheme]
+    if (scheme == "plain") != (labels.scheme == "plain"):
+        raise InputError(
+            f"{file}: the tags are {NAMES[scheme]} ({_tags(sentences)}), but the labels of the model are {wanted} "
+            f"({listed(labels.names)}); give files and a model of the same task"
+        )
+    refuse_unknown(sentences, labels)
+    if scheme == labels.scheme:
+        return list(sentences)
+    written = [replace(sentence, tags=tuple(valid(sentence.tags or (), labels.scheme))) for sentence in sentences]
+    absent = {tag for sentence in written for tag in sentence.tags or ()} - set(labels.names)
+    if absent:
+        raise InputError(
+            f"{file}: in {wanted}, as the labels of the model are written, it has {listed(sorted(absent))}, which the "
+            "model has not; say how its labels are written in data.teacher_scheme"
+        )
+    return written
+
+
+def _scheme(part: Sequence[Sentence], stated: Scheme | Literal["auto"]) -> Scheme | None:
+    return scheme_of(part) if stated == "auto" else stated
+
+
+def _tags(sentences: Sequence[Sentence]) -> str:
+    return listed(sorted({tag for sentence in sentences for tag in sentence.tags or ()}))
