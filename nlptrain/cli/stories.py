@@ -68,7 +68,9 @@ def run_story(command: str, config: CommandConfig, *, overwrite: bool) -> None:
 
 def _transformer_token(config: TransformerTokenConfig, run: Run) -> dict[str, Any]:
     splits = read_splits(config.data, say=run.say)
-    model = TransformerTokenClassifier.from_pretrained(config.model, splits.labels, seed=config.seed)
+    model = TransformerTokenClassifier.from_pretrained(
+        config.model, splits.labels, seed=config.seed, language=config.language
+    )
     _introduce(run, splits, f"model {config.model}: {model.parameters():,} parameters")
     run.provenance["sample"] = sample_of([sentence.words for sentence in splits.dev])
     return procedures.train_transformer(model, splits, config.train, run)

@@ -67,6 +67,11 @@ class TransformerTokenConfig(GoldConfig):
     """`nlptrain transformer_token`: fine-tunes a transformer."""
 
     model: ModelRef = Field(description=f"The pretrained transformer: {_MODEL}.")
+    language: str | None = Field(
+        None,
+        min_length=1,
+        description="The language of the data, for models that must be told (multilingual XLM, X-MOD). Default: what the model itself says.",
+    )
     train: TransformerTrainConfig = Field(TransformerTrainConfig(), description="Length, batches, optimizer.")
 
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import torch
 from transformers import (
-    AutoConfig,
     AutoModelForTokenClassification,
-    AutoTokenizer,
     PretrainedConfig,
-    PreTrainedTokenizerBase,
 )
 
 import nlptrain.models.neural_tagger  # noqa: F401 - registers the student's architecture with the Auto classes
@@ -16,15 +13,13 @@ from nlptrain.data.vocabulary import Vocabulary
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
-from nlptrain.models.readers import PieceReader, Reader, WordReader, unlimited
-from nlptrain.models.readers.pieces import SAFE_LENGTH
+from nlptrain.models.families import family_of
+from nlptrain.models.readers import PieceReader, Reader, WordReader
 from nlptrain.models.sources import Source, resolve
 from nlptrain.models.token_model import TokenModel
+from nlptrain.models.tokenizer import load_config, load_tokenizer
 from nlptrain.run import quiet
 from nlptrain.schemes import Scheme
-
-_DEFAULT_WINDOW = 512
-_TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
 
 
 class TransformerTokenClassifier(TokenModel):
@@ -36,14 +31,23 @@ class TransformerTokenClassifier(TokenModel):
 
     @classmethod
     @quiet()
-    def from_pretrained(cls, reference: str, labels: Labels, *, seed: int = 0) -> TransformerTokenClassifier:
+    def from_pretrained(
+        cls, reference: str, labels: Labels, *, seed: int = 0, language: str | None = None
+    ) -> TransformerTokenClassifier:
         """The pretrained encoder ``reference`` with a new head for ``labels``, drawn by ``seed``.
 
+        Args:
+            reference: where it is.
+            labels: its columns.
+            seed: decides the weights of the head.
+            language: what the data is written in, for the few models that must be told.
+
         Raises:
-            InputError: there is no such model, or it has no fast tokenizer.
+            InputError: there is no such model, its tokenizer needs more packages, or it must be told the language.
         """
         source = resolve(reference)
-        tokenizer, max_pieces = load_tokenizer(source)
+        tokenizer, max_pieces = load_tokenizer(source, language=language)
+        family = family_of(load_config(source), tokenizer)
         torch.manual_seed(seed)
         model = AutoModelForTokenClassification.from_pretrained(
             source.folder,
@@ -53,36 +57,7 @@ class TransformerTokenClassifier(TokenModel):
             ignore_mismatched_sizes=True,
             dtype=torch.float32,
         )
-        return cls(model, PieceReader(tokenizer), labels, max_pieces=max_pieces, name=source.pinned)
-
-
-def load_tokenizer(source: Source) -> tuple[PreTrainedTokenizerBase, int]:
-    """The fast tokenizer of a model's folder, with the number of pieces that the model reads at once.
-
-    Raises:
-        InputError: the tokenizer is a slow one.
-    """
-    if not any((source.folder / name).is_file() for name in _TOKENIZER_FILES):
-        raise InputError(f"{source.pinned}: no tokenizer in {source.folder} ({', '.join(_TOKENIZER_FILES)})")
-    config = _config(source)
-    # Byte-level tokenizers (RoBERTa) read the words of a sentence as words only with a space in front.
-    tokenizer = AutoTokenizer.from_pretrained(source.folder, add_prefix_space=True, trust_remote_code=False)
-    if not tokenizer.is_fast:
-        raise InputError(f"{source.pinned}: it has no fast tokenizer (tokenizer.json), which this version needs")
-    positions = getattr(config, "max_position_embeddings", None) or 0
-    if positions > 0 and config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet"):
-        positions -= 2  # their positions start behind the padding's
-    limits = [limit for limit in (positions, tokenizer.model_max_length) if 0 < limit < SAFE_LENGTH // 10]
-    stated = getattr(config, "max_pieces", None) or min(limits, default=_DEFAULT_WINDOW)
-    return unlimited(tokenizer), int(stated)
-
-
-def _config(source: Source) -> PretrainedConfig:
-    try:
-        config: PretrainedConfig = AutoConfig.from_pretrained(source.folder, trust_remote_code=False)
-    except (ValueError, OSError) as error:
-        raise InputError(f"{source.pinned}: cannot be read: {str(error).strip().splitlines()[0]}") from error
-    return config
+        return cls(model, PieceReader(tokenizer, family), labels, max_pieces=max_pieces, name=source.pinned)
 
 
 def _reader(source: Source, config: PretrainedConfig) -> tuple[Reader, int]:
@@ -90,7 +65,8 @@ def _reader(source: Source, config: PretrainedConfig) -> tuple[Reader, int]:
     if config.model_type == "nlptrain_tagger" and (config.embedder or {}).get("kind") == "word":
         return WordReader(Vocabulary.load(source.folder), config.max_characters), config.max_pieces
     tokenizer, max_pieces = load_tokenizer(source)
-    return PieceReader(tokenizer), max_pieces
+    family = None if config.model_type == "nlptrain_tagger" else family_of(config, tokenizer)
+    return PieceReader(tokenizer, family), max_pieces
 
 
 @quiet()
@@ -106,7 +82,7 @@ def load_token_model(reference: str, *, labels: Labels | None = None, scheme: Sc
         InputError: there is no such model, it is no token classifier, or its labels are not known.
     """
     source = resolve(reference)
-    config = _config(source)
+    config = load_config(source)
     if not any("TokenClassification" in name or name == "NeuralTagger" for name in config.architectures or ()):
         raise InputError(
             f"{reference}: found {', '.join(config.architectures or ['no architecture'])}, which is no token "

@@ -12,17 +12,18 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from nlptrain.data.alignment import WordEncoder
+from nlptrain.models.families import Family
+from nlptrain.models.tokenizer import described, unlimited
 from nlptrain.models.windows import Window
-
-SAFE_LENGTH = int(1e30)  # transformers' own word for "no limit"
 
 
 class PieceReader:
     """Words as a tokenizer's pieces, padded to the longest window of a batch."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Read with ``tokenizer``."""
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, family: Family | None = None) -> None:
+        """Read with ``tokenizer`` for a model of ``family``; None: one that takes ids and mask alone."""
         self.tokenizer = tokenizer
+        self.family = family
         self.encoder = WordEncoder(tokenizer)
         self.prefix, self.suffix = self.encoder.prefix, self.encoder.suffix
         self._special = torch.tensor(sorted({*self.prefix, *self.suffix, tokenizer.pad_token_id or 0}))
@@ -36,15 +37,20 @@ class PieceReader:
         return self.encoder.parts(word)
 
     def batch(self, windows: Sequence[Window]) -> tuple[dict[str, Tensor], list[int]]:
-        """``input_ids`` and ``attention_mask``, [B, T] each."""
+        """``input_ids`` and ``attention_mask``, [B, T] each, and what the family reads beside them."""
         longest = max(len(window.pieces) for window in windows)
         pad = self.tokenizer.pad_token_id
         ids = np.full((len(windows), longest), 0 if pad is None else pad, dtype=np.int64)
         mask = np.zeros((len(windows), longest), dtype=np.int64)
-        for row, window in enumerate(windows):
-            ids[row, : len(window.pieces)] = window.pieces
-            mask[row, : len(window.pieces)] = 1
-        return {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}, [0] * len(windows)
+        left = self.family is not None and self.family.pads_left
+        moved = [longest - len(window.pieces) if left else 0 for window in windows]
+        for row, (window, first) in enumerate(zip(windows, moved, strict=True)):
+            ids[row, first : first + len(window.pieces)] = window.pieces
+            mask[row, first : first + len(window.pieces)] = 1
+        named = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+        if self.family is not None:
+            named.update(self.family.inputs(named["input_ids"], named["attention_mask"]))
+        return named, moved
 
     def hide(self, named: dict[str, Tensor], rate: float) -> dict[str, Tensor]:
         """``named`` with a share of the pieces that are not special shown as the unknown piece."""
@@ -67,14 +73,8 @@ class PieceReader:
         self.tokenizer.save_pretrained(folder)
 
     def describe(self) -> dict[str, Any]:
-        """The tokenizer's own text, and the special pieces around a sentence."""
-        unlimited(self.tokenizer)
-        return {"tokenizer": self.tokenizer.backend_tokenizer.to_str(), "frame": [self.prefix, self.suffix]}
-
-
-def unlimited(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-    """``tokenizer`` without the truncation and padding that its file carries."""
-    tokenizer.backend_tokenizer.no_truncation()
-    tokenizer.backend_tokenizer.no_padding()
-    tokenizer.model_max_length = SAFE_LENGTH
-    return tokenizer
+        """The tokenizer's own text, the special pieces around a sentence, and what the family reads beside them."""
+        found: dict[str, Any] = {"tokenizer": described(self.tokenizer), "frame": [self.prefix, self.suffix]}
+        if self.family is not None and self.family.rule:
+            found["inputs"] = self.family.rule
+        return found

@@ -18,7 +18,7 @@ from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.readers import PieceReader
 from nlptrain.models.sources import resolve
 from nlptrain.models.token_model import TokenModel
-from nlptrain.models.transformer import load_tokenizer
+from nlptrain.models.tokenizer import load_tokenizer
 
 
 @torch.no_grad()

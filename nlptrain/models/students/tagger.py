@@ -21,7 +21,7 @@ from nlptrain.models.sources import resolve
 from nlptrain.models.students.tables import start_piece_table, start_word_table
 from nlptrain.models.students.text import StudentText
 from nlptrain.models.token_model import TokenModel
-from nlptrain.models.transformer import load_tokenizer
+from nlptrain.models.tokenizer import load_tokenizer
 
 MOST_TABLE_PARAMETERS = 2_000_000  # of a table that is cut by itself
 
