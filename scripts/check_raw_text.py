@@ -20,6 +20,7 @@ from nlptrain.data.columns import read_columns
 from nlptrain.data.reading import read_gold
 from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict
+from nlptrain.models.readers import PieceReader
 from nlptrain.run import quieten
 from nlptrain.schemes import spans
 from nlptrain.training import evaluate
@@ -107,6 +108,12 @@ def parts_of_speech(data: Path, run: Path) -> None:
     )
 
 
+def fits_a_pipeline(run: Path) -> bool:
+    """Whether the student reads pieces and chooses each word's label by itself."""
+    model = load_token_model(str(run))
+    return isinstance(model.reader, PieceReader) and not model.rule.constrained
+
+
 def pipeline_agreement(data: Path, run: Path, lines: int = 2_000) -> None:
     """Print how often the pipeline gives a word of ``predict`` the same entity type."""
     model = load_token_model(str(run))
@@ -157,7 +164,7 @@ def main(data: Path, runs: Path) -> None:
             continue
         command = json.loads((run / "scores.json").read_text(encoding="utf-8"))["command"]
         entities(data, run)
-        if command == "tagger_kd":
+        if command == "tagger_kd" and fits_a_pipeline(run):
             pipeline_agreement(data, run)
     for run in sorted((runs / "ud_ewt").glob("*")):
         if (run / "scores.json").is_file():

@@ -70,7 +70,7 @@ def _language(tokenizer: PreTrainedTokenizerBase, languages: Mapping[str, int], 
         if names:
             tokenizer.init_kwargs["language"] = names[0]
         return stated
-    if language in languages:
+    if isinstance(language, str) and language in languages:
         return languages[language]
     choice = ", ".join(sorted(languages)) or "none by name"
     found = "nothing that says which language is read" if language is None else f"{language!r}"
