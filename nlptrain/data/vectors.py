@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from nlptrain.data.text_files import lines
 from nlptrain.errors import InputError
 
-_LOOK = 50  # rows that decide the width: a word may hold spaces, so the narrowest row is the one to believe
+_LOOK = 50  # rows that decide the width: a word may hold spaces, but most have none
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def read_vectors(path: Path, wanted: Collection[str]) -> Vectors:
     head = [(number, line) for number, line in head if line.strip(" ")]
     if not head:
         raise InputError(f"{path}: found no vector; a row is a word and its numbers")
-    dim = stated or min(line.rstrip(" ").count(" ") for _, line in head)
+    widths = Counter(line.rstrip(" ").count(" ") for _, line in head)
+    dim = stated if stated is not None else min(widths, key=lambda width: (-widths[width], width))
     if dim < 1:
         raise InputError(f"{path}:{head[0][0]}: found no numbers behind the word; a row is a word and its numbers")
     forms = {form for word in wanted for form in _forms(word)}

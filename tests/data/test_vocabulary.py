@@ -1,0 +1,86 @@
+"""Words with a row, shapes and characters."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nlptrain.data.vocabulary import PADDING, SHAPES, UNKNOWN, Vocabulary, shape_of
+from nlptrain.errors import InputError
+
+COUNTS = Counter({"the": 5, "The": 2, "Oslo": 3, "oslo": 1, "rare": 1, "b": 3, "a": 3})
+
+
+def test_words_stand_by_falling_count_and_then_by_name() -> None:
+    cased = Vocabulary.collect(COUNTS, min_count=2, lowercase=False)
+    assert cased.words == ("the", "Oslo", "a", "b", "The")
+    assert [cased.id_of(word) for word in ("the", "The", "oslo", "rare")] == [2, 6, UNKNOWN, UNKNOWN]
+    assert len(cased) == 7
+    assert PADDING == 0
+
+
+def test_variants_of_case_count_together() -> None:
+    lower = Vocabulary.collect(COUNTS, min_count=4, lowercase=True)
+    assert lower.words == ("the", "oslo")
+    assert lower.id_of("OSLO") == lower.id_of("oslo") == 3
+    assert Vocabulary.collect(COUNTS, min_count=1, most=1, lowercase=True).words == ("the",)
+
+
+@given(st.text(max_size=12))
+def test_every_word_has_a_shape_a_row_and_characters(word: str) -> None:
+    vocabulary = Vocabulary.collect({word: 2}, min_count=1, lowercase=True)
+    assert 0 <= vocabulary.shape_of(word) < len(SHAPES)
+    assert vocabulary.id_of(word) == 2  # also where lower() has more code points, as of a capital I with a dot
+    assert vocabulary.characters(word, 12) == [ord(character) for character in word]
+
+
+@pytest.mark.parametrize(
+    ("word", "shape"),
+    [
+        ("sings", "lower case"),
+        ("Ada", "Initial upper"),
+        ("I", "Initial upper"),
+        ("NATO", "ALL UPPER"),
+        ("iPhone", "miXed case"),
+        ("\u6771\u4eac", "letters without case"),
+        ("2026", "digits"),
+        ("\u0664\u0662", "digits"),
+        ("4th", "digits and letters"),
+        ("3.5", "digits and marks"),
+        ("@ada", "letters and marks"),
+        ("e\u0301", "lower case"),
+        ("!?", "marks"),
+        ("\U0001f642", "marks"),
+        ("\ufe0f", "other"),
+        ("\x00", "other"),
+        ("", "other"),
+    ],
+)
+def test_shapes(word: str, shape: str) -> None:
+    assert SHAPES[shape_of(word)] == shape
+
+
+def test_the_middle_of_a_long_word_is_left_out() -> None:
+    vocabulary = Vocabulary((), lowercase=False)
+    assert "".join(map(chr, vocabulary.characters("abcdefghij", 5))) == "abcij"
+    assert "".join(map(chr, vocabulary.characters("abcdefghij", 4))) == "abij"
+
+
+def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
+    vocabulary = Vocabulary(("a b", "\u2028", "\U0001f642", '"'), lowercase=True)
+    vocabulary.save(tmp_path)
+    assert Vocabulary.load(tmp_path) == vocabulary
+    assert Vocabulary.load(tmp_path).describe() == vocabulary.describe()
+    assert Vocabulary(("a b",), lowercase=True).describe() != vocabulary.describe()
+    path = tmp_path / "words.json"
+    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
+    with pytest.raises(InputError, match=r"words\.json: found version 2; this nlptrain reads version 1"):
+        Vocabulary.load(tmp_path)
+    path.write_text("{}")
+    with pytest.raises(InputError, match=r"words\.json: is damaged"):
+        Vocabulary.load(tmp_path)
+    path.unlink()
+    with pytest.raises(InputError, match=r"words\.json: there is no such file"):
+        Vocabulary.load(tmp_path)
