@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from inspect import signature
 
 from transformers import PreTrainedTokenizerBase
 
@@ -20,18 +21,14 @@ class WordEncoder:
         """Read with ``tokenizer``; its own truncation and padding are not used.
 
         Args:
-            tokenizer: a fast tokenizer that knows an unknown piece or turns every word into some piece.
+            tokenizer: a fast or a slow one that knows an unknown piece or turns every word into some piece.
         """
         self.tokenizer = tokenizer
-        bare = self._pieces_of(["a"])[0]
-        framed = list(tokenizer(["a"], is_split_into_words=True, truncation=False)["input_ids"])
-        at = next(i for i in range(len(framed)) if framed[i : i + len(bare)] == bare)
-        self.prefix: list[int] = framed[:at]
-        self.suffix: list[int] = framed[at + len(bare) :]
+        self._encode = _in_one_go(tokenizer) if tokenizer.is_fast else _one_by_one(tokenizer)
+        self.prefix, self.suffix = _frame(tokenizer, self._encode(["a"])[0])
         self._known: dict[str, tuple[int, ...]] = {}
-        self._continuing: str | None = (
-            getattr(tokenizer.backend_tokenizer.model, "continuing_subword_prefix", None) or None
-        )
+        model = tokenizer.backend_tokenizer.model if tokenizer.is_fast else None
+        self._continuing: str | None = getattr(model, "continuing_subword_prefix", None) or None
         self._opening: dict[int, bool] = {}
 
     def __call__(self, words: Sequence[str]) -> list[tuple[int, ...]]:
@@ -43,7 +40,7 @@ class WordEncoder:
                 known.clear()
                 new = list(dict.fromkeys(words))
             unknown = self.tokenizer.unk_token_id
-            for word, pieces in zip(new, self._pieces_of(new), strict=True):
+            for word, pieces in zip(new, self._encode(new), strict=True):
                 if not pieces and unknown is None:
                     raise ValueError(f"{word!r} has no piece, and the tokenizer has no unknown piece")
                 known[word] = tuple(pieces) if pieces else (int(unknown or 0),)
@@ -66,8 +63,15 @@ class WordEncoder:
             self._opening[piece] = known
         return known
 
-    def _pieces_of(self, words: list[str]) -> list[list[int]]:
-        encoded = self.tokenizer(
+
+Encode = Callable[[list[str]], list[list[int]]]
+
+
+def _in_one_go(tokenizer: PreTrainedTokenizerBase) -> Encode:
+    """A fast tokenizer encodes many words at once, each as a sentence of its own."""
+
+    def encode(words: list[str]) -> list[list[int]]:
+        encoded = tokenizer(
             [[word] for word in words],
             is_split_into_words=True,
             add_special_tokens=False,
@@ -75,3 +79,26 @@ class WordEncoder:
             padding=False,
         )
         return [list(pieces) for pieces in encoded["input_ids"]]
+
+    return encode
+
+
+def _one_by_one(tokenizer: PreTrainedTokenizerBase) -> Encode:
+    """A slow one is asked word by word, and told the language if it cuts words by it (XLM)."""
+    language = tokenizer.init_kwargs.get("language")
+    told = {"lang": language} if language and "lang" in signature(tokenizer._tokenize).parameters else {}
+
+    def encode(words: list[str]) -> list[list[int]]:
+        return [list(tokenizer.convert_tokens_to_ids(tokenizer.tokenize(word, **told))) for word in words]
+
+    return encode
+
+
+def _frame(tokenizer: PreTrainedTokenizerBase, bare: list[int]) -> tuple[list[int], list[int]]:
+    """The special pieces in front of and behind a sentence, looked for around the pieces ``bare`` of one word."""
+    if tokenizer.is_fast:
+        framed = list(tokenizer(["a"], is_split_into_words=True, truncation=False, padding=False)["input_ids"])
+    else:
+        framed = list(tokenizer.build_inputs_with_special_tokens(bare))
+    at = next(i for i in range(len(framed)) if framed[i : i + len(bare)] == bare)
+    return framed[:at], framed[at + len(bare) :]

@@ -1,0 +1,98 @@
+"""Words and pieces: one alignment for all tokenizers, held against their own."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from nlptrain.data.alignment import WordEncoder
+from tests.families import FAMILIES, FAST, SLOW
+
+ODD = ["\ufe0f", "x" * 500, "a\x00b", "\U0001f642", "e\u0301", "\u200f\u05d0", "\u6771\u4eac", "\u2581", "<s>", "\u00a0"]
+WORD = st.one_of(st.sampled_from(ODD + ["Ada", "lives", "in", "Oslo", "don't"]), st.text(min_size=1, max_size=8))
+Load = Callable[[str], PreTrainedTokenizerBase]
+
+
+@pytest.fixture(scope="module")
+def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
+    """Tokenizers as they are loaded from the folder of each family."""
+    folder = tmp_path_factory.mktemp("families")
+    loaded: dict[str, PreTrainedTokenizerBase] = {}
+
+    def by_name(name: str) -> PreTrainedTokenizerBase:
+        if name not in loaded:
+            FAMILIES[name](folder / name)
+            told = {"language": "fr"} if name == "xlm-multilingual" else {}
+            loaded[name] = AutoTokenizer.from_pretrained(folder / name, add_prefix_space=True, **told)
+        return loaded[name]
+
+    return by_name
+
+
+@pytest.mark.parametrize("name", FAST)
+@settings(max_examples=60, deadline=None)
+@given(words=st.lists(WORD, min_size=1, max_size=8))
+def test_words_have_the_pieces_that_a_fast_tokenizer_gives_them_in_a_sentence(
+    load: Load, name: str, words: list[str]
+) -> None:
+    tokenizer = load(name)
+    encoder = WordEncoder(tokenizer)
+    encoded = tokenizer(words, is_split_into_words=True, truncation=False)
+    ids, numbers = encoded["input_ids"], encoded.word_ids()
+    theirs = [tuple(ids[at] for at, of in enumerate(numbers) if of == number) for number in range(len(words))]
+    assert encoder(words) == [pieces or (tokenizer.unk_token_id,) for pieces in theirs]
+    inside = [at for at, of in enumerate(numbers) if of is not None]
+    if inside:
+        assert encoder.prefix == ids[: inside[0]]
+        assert encoder.suffix == ids[inside[-1] + 1 :]
+
+
+@pytest.mark.parametrize("name", SLOW)
+@settings(max_examples=40, deadline=None)
+@given(words=st.lists(WORD, min_size=1, max_size=6))
+def test_words_have_the_pieces_that_a_slow_tokenizer_gives_them(load: Load, name: str, words: list[str]) -> None:
+    tokenizer = load(name)
+    encoder = WordEncoder(tokenizer)
+    told = {"lang": "fr"} if name == "xlm-multilingual" else {}
+    for word, pieces in zip(words, encoder(words), strict=True):
+        alone = tokenizer.convert_tokens_to_ids(tokenizer.tokenize(word, **told))
+        assert list(pieces) == (alone or [tokenizer.unk_token_id])
+    whole = [piece for pieces in encoder(words) for piece in pieces]
+    assert encoder.prefix + whole + encoder.suffix == tokenizer.build_inputs_with_special_tokens(whole)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_word_has_a_piece_and_is_encoded_once(
+    load: Load, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = WordEncoder(load(name))
+    first = encoder(ODD)
+    assert all(first)
+    monkeypatch.setattr(encoder, "_encode", lambda words: pytest.fail(f"{words} again"))
+    assert encoder(ODD[::-1]) == first[::-1]
+
+
+def test_the_special_pieces_stand_where_the_family_wants_them(load: Load) -> None:
+    framed = {name: WordEncoder(load(name)) for name in ("bert", "xlnet", "xlm")}
+    shown = {
+        name: [load(name).convert_ids_to_tokens(part) for part in (encoder.prefix, encoder.suffix)]
+        for name, encoder in framed.items()
+    }
+    assert shown == {"bert": [["[CLS]"], ["[SEP]"]], "xlnet": [[], ["<sep>", "<cls>"]], "xlm": [["<s>"], ["</s>"]]}
+
+
+@pytest.mark.parametrize("scheme", ["always", "first", "never"])
+def test_a_word_does_not_depend_on_its_place(scheme: str) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    inner = Tokenizer(models.Unigram([("<unk>", 0.0), ("\u2581", -2.0), ("\u2581a", -3.0), ("a", -3.0)], unk_id=0))
+    inner.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="<unk>")
+    encoder = WordEncoder(tokenizer)
+    encoded = tokenizer(["a", "a", "a"], is_split_into_words=True)
+    theirs = [encoded["input_ids"][at] for at in range(3)]
+    assert [pieces for (pieces,) in encoder(["a", "a", "a"])] == theirs
