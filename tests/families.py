@@ -238,11 +238,15 @@ def xlm_multilingual(folder: Path) -> None:
     save(folder, config, tokenizer)
 
 
-def flaubert(folder: Path) -> None:
+def flaubert(folder: Path, *, pre_norm: bool = False) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     files = moses_files(folder, lower=False)
-    config = transformers.FlaubertConfig(**MOSES_MODEL, pre_norm=True)
+    config = transformers.FlaubertConfig(**MOSES_MODEL, pre_norm=pre_norm)
     save(folder, config, transformers.FlaubertTokenizer(**files, do_lowercase=False))
+
+
+def flaubert_pre_norm(folder: Path) -> None:
+    flaubert(folder, pre_norm=True)
 
 
 FAMILIES: dict[str, Callable[[Path], None]] = {
@@ -259,6 +263,7 @@ FAMILIES: dict[str, Callable[[Path], None]] = {
     "xlm": xlm,
     "xlm-multilingual": xlm_multilingual,
     "flaubert": flaubert,
+    "flaubert-pre-norm": flaubert_pre_norm,
 }
-SLOW = ("xlm", "xlm-multilingual", "flaubert")
+SLOW = ("xlm", "xlm-multilingual", "flaubert", "flaubert-pre-norm")
 FAST = tuple(name for name in FAMILIES if name not in SLOW)

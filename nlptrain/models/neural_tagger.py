@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from inspect import signature
-from inspect import signature
 from typing import Any
 
 import torch
@@ -13,9 +12,6 @@ from transformers.modeling_outputs import TokenClassifierOutput
 
 from nlptrain.models.embedders import EMBEDDERS
 from nlptrain.models.encoders import ENCODERS
-from nlptrain.models.heads import HEADS, CRFHead
-from nlptrain.models.heads.crf import ChainedWords
-from nlptrain.models.inputs import whole_sentences
 from nlptrain.models.heads import HEADS, CRFHead
 from nlptrain.models.heads.crf import ChainedWords
 from nlptrain.models.inputs import whole_sentences

@@ -6,6 +6,7 @@ import torch
 from transformers import (
     AutoModelForTokenClassification,
     PretrainedConfig,
+    PreTrainedModel,
 )
 
 import nlptrain.models.neural_tagger  # noqa: F401 - registers the student's architecture with the Auto classes
@@ -57,7 +58,18 @@ class TransformerTokenClassifier(TokenModel):
             ignore_mismatched_sizes=True,
             dtype=torch.float32,
         )
-        return cls(model, PieceReader(tokenizer, family), labels, max_pieces=max_pieces, name=source.pinned)
+        return cls(aligned(model), PieceReader(tokenizer, family), labels, max_pieces=max_pieces, name=source.pinned)
+
+
+def aligned(model: PreTrainedModel) -> PreTrainedModel:
+    """``model`` with its weights in memory of their own, as a model in training has them.
+
+    What is read from a file lies wherever the file put it, and matrix products over memory that is aligned otherwise
+    differ in the last bit.
+    """
+    for parameter in model.parameters():
+        parameter.data = parameter.data.clone()
+    return model
 
 
 def _reader(source: Source, config: PretrainedConfig) -> tuple[Reader, int]:
@@ -110,4 +122,4 @@ def load_token_model(reference: str, *, labels: Labels | None = None, scheme: Sc
         raise InputError(f"{reference}: weights are missing ({', '.join(absent[:3])}); train it anew or fetch it again")
     kind = TokenModel if config.model_type == "nlptrain_tagger" else TransformerTokenClassifier
     splitter = WordSplitter.load(source.folder) if (source.folder / "word_splitter.json").is_file() else None
-    return kind(model.eval(), reader, labels, max_pieces=max_pieces, splitter=splitter, name=source.pinned)
+    return kind(aligned(model).eval(), reader, labels, max_pieces=max_pieces, splitter=splitter, name=source.pinned)

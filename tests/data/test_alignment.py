@@ -1,7 +1,6 @@
 """Words and pieces: one alignment for all tokenizers, held against their own."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +10,18 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from nlptrain.data.alignment import WordEncoder
 from tests.families import FAMILIES, FAST, SLOW
 
-ODD = ["\ufe0f", "x" * 500, "a\x00b", "\U0001f642", "e\u0301", "\u200f\u05d0", "\u6771\u4eac", "\u2581", "<s>", "\u00a0"]
+ODD = [
+    "\ufe0f",
+    "x" * 500,
+    "a\x00b",
+    "\U0001f642",
+    "e\u0301",
+    "\u200f\u05d0",
+    "\u6771\u4eac",
+    "\u2581",
+    "<s>",
+    "\u00a0",
+]
 WORD = st.one_of(st.sampled_from(ODD + ["Ada", "lives", "in", "Oslo", "don't"]), st.text(min_size=1, max_size=8))
 Load = Callable[[str], PreTrainedTokenizerBase]
 
@@ -65,9 +75,7 @@ def test_words_have_the_pieces_that_a_slow_tokenizer_gives_them(load: Load, name
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_every_word_has_a_piece_and_is_encoded_once(
-    load: Load, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_word_has_a_piece_and_is_encoded_once(load: Load, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = WordEncoder(load(name))
     first = encoder(ODD)
     assert all(first)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 from nlptrain.models.families.family import Family
+from nlptrain.models.families.flaubert import Flaubert
 from nlptrain.models.families.languages import Xlm, Xmod
 from nlptrain.models.families.roberta import PositionsBehindPadding
 from nlptrain.models.families.xlnet import XLNet
@@ -13,6 +14,7 @@ from nlptrain.models.families.xlnet import XLNet
 FAMILIES: dict[str, type[Family]] = {
     "camembert": PositionsBehindPadding,
     "data2vec-text": PositionsBehindPadding,
+    "flaubert": Flaubert,
     "ibert": PositionsBehindPadding,
     "longformer": PositionsBehindPadding,
     "luke": PositionsBehindPadding,
