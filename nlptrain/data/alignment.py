@@ -14,7 +14,13 @@ class WordEncoder:
     """Encodes words one by one and remembers them; the first piece of a word speaks for it.
 
     A word that the tokenizer turns into nothing (a lone variation selector) becomes its unknown piece, so that every
-    word has a place in the sequence.
+    word has a place in the sequence. Every word is read as it stands behind another one, the first word, too: where a
+    tokenizer puts no space in front of words that it is given one by one (ModernBERT's), each is given its space.
+
+    Attributes:
+        prefix: special pieces in front of a sequence.
+        suffix: special pieces behind it.
+        space: what stands in front of each word as it is encoded: nothing, or a space.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -24,8 +30,9 @@ class WordEncoder:
             tokenizer: a fast or a slow one that knows an unknown piece or turns every word into some piece.
         """
         self.tokenizer = tokenizer
-        self._encode = _in_one_go(tokenizer) if tokenizer.is_fast else _one_by_one(tokenizer)
-        self.prefix, self.suffix = _frame(tokenizer, self._encode(["a"])[0])
+        self.space = _space_between_words(tokenizer) if tokenizer.is_fast else ""
+        self._encode = _in_one_go(tokenizer, self.space) if tokenizer.is_fast else _one_by_one(tokenizer)
+        self.prefix, self.suffix = _frame(tokenizer, self.space + "a", self._encode(["a"])[0])
         self._known: dict[str, tuple[int, ...]] = {}
         model = tokenizer.backend_tokenizer.model if tokenizer.is_fast else None
         self._continuing: str | None = getattr(model, "continuing_subword_prefix", None) or None
@@ -67,12 +74,19 @@ class WordEncoder:
 Encode = Callable[[list[str]], list[list[int]]]
 
 
-def _in_one_go(tokenizer: PreTrainedTokenizerBase) -> Encode:
+def _space_between_words(tokenizer: PreTrainedTokenizerBase) -> str:
+    """What a word needs in front to become what it is behind another word of a text: a space, or nothing."""
+    text = list(tokenizer("a a", add_special_tokens=False, truncation=False, padding=False)["input_ids"])
+    alone, spaced = _in_one_go(tokenizer)(["a", " a"])
+    return " " if text != alone + alone and text[-len(spaced) :] == spaced else ""
+
+
+def _in_one_go(tokenizer: PreTrainedTokenizerBase, space: str = "") -> Encode:
     """A fast tokenizer encodes many words at once, each as a sentence of its own."""
 
     def encode(words: list[str]) -> list[list[int]]:
         encoded = tokenizer(
-            [[word] for word in words],
+            [[space + word] for word in words],
             is_split_into_words=True,
             add_special_tokens=False,
             truncation=False,
@@ -94,10 +108,10 @@ def _one_by_one(tokenizer: PreTrainedTokenizerBase) -> Encode:
     return encode
 
 
-def _frame(tokenizer: PreTrainedTokenizerBase, bare: list[int]) -> tuple[list[int], list[int]]:
-    """The special pieces in front of and behind a sentence, looked for around the pieces ``bare`` of one word."""
+def _frame(tokenizer: PreTrainedTokenizerBase, word: str, bare: list[int]) -> tuple[list[int], list[int]]:
+    """The special pieces in front of and behind a sentence, looked for around the pieces ``bare`` of ``word``."""
     if tokenizer.is_fast:
-        framed = list(tokenizer(["a"], is_split_into_words=True, truncation=False, padding=False)["input_ids"])
+        framed = list(tokenizer([word], is_split_into_words=True, truncation=False, padding=False)["input_ids"])
     else:
         framed = list(tokenizer.build_inputs_with_special_tokens(bare))
     at = next(i for i in range(len(framed)) if framed[i : i + len(bare)] == bare)

@@ -50,7 +50,7 @@ def test_words_have_the_pieces_that_a_fast_tokenizer_gives_them_in_a_sentence(
 ) -> None:
     tokenizer = load(name)
     encoder = WordEncoder(tokenizer)
-    encoded = tokenizer(words, is_split_into_words=True, truncation=False)
+    encoded = tokenizer([encoder.space + word for word in words], is_split_into_words=True, truncation=False)
     ids, numbers = encoded["input_ids"], encoded.word_ids()
     theirs = [tuple(ids[at] for at, of in enumerate(numbers) if of == number) for number in range(len(words))]
     assert encoder(words) == [pieces or (tokenizer.unk_token_id,) for pieces in theirs]
@@ -92,6 +92,28 @@ def test_the_special_pieces_stand_where_the_family_wants_them(load: Load) -> Non
     assert shown == {"bert": [["[CLS]"], ["[SEP]"]], "xlnet": [[], ["<sep>", "<cls>"]], "xlm": [["<s>"], ["</s>"]]}
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_words_have_the_pieces_of_a_text_in_its_middle_and_at_its_start(load: Load, name: str) -> None:
+    tokenizer = load(name)
+    encoder = WordEncoder(tokenizer)
+    words = ["Ada", "lives", "in", "Paris", ",", "says", "Boris", "Smith", "!"]
+    told = {"lang": "fr"} if name == "xlm-multilingual" else {}
+    text = tokenizer.convert_tokens_to_ids(tokenizer.tokenize(" ".join(["in", *words]), **told))
+    behind_a_word = text[len(tokenizer.tokenize("in", **told)) :]  # at its start, ModernBERT's has no space
+    assert [piece for pieces in encoder(words) for piece in pieces] == behind_a_word
+    assert encoder(["lives"]) == encoder(words)[1:2]
+
+
+def test_a_space_is_given_where_the_tokenizer_gives_none(load: Load) -> None:
+    given = {name: WordEncoder(load(name)).space for name in FAMILIES}
+    assert [name for name, space in given.items() if space] == ["modernbert"]
+    tokenizer = load("modernbert")
+    (pieces,) = WordEncoder(tokenizer)(["lives"])
+    assert tokenizer.convert_ids_to_tokens(pieces) == ["\u0120liv", "es"]
+    bare = tokenizer(["lives"], is_split_into_words=True, add_special_tokens=False)["input_ids"]
+    assert tokenizer.convert_ids_to_tokens(bare) == ["l", "i", "v", "es"]
+
+
 @pytest.mark.parametrize("scheme", ["always", "first", "never"])
 def test_a_word_does_not_depend_on_its_place(scheme: str) -> None:
     from tokenizers import Tokenizer, models, pre_tokenizers
@@ -100,7 +122,6 @@ def test_a_word_does_not_depend_on_its_place(scheme: str) -> None:
     inner = Tokenizer(models.Unigram([("<unk>", 0.0), ("\u2581", -2.0), ("\u2581a", -3.0), ("a", -3.0)], unk_id=0))
     inner.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme)
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="<unk>")
-    encoder = WordEncoder(tokenizer)
-    encoded = tokenizer(["a", "a", "a"], is_split_into_words=True)
-    theirs = [encoded["input_ids"][at] for at in range(3)]
-    assert [pieces for (pieces,) in encoder(["a", "a", "a"])] == theirs
+    # The text "a a" ends in "\u2581a" (id 2) whatever the scheme; alone, "never" would make it "a" (id 3).
+    assert tokenizer("a a")["input_ids"][-1] == 2
+    assert WordEncoder(tokenizer)(["a", "a", "a"]) == [(2,), (2,), (2,)]

@@ -73,8 +73,12 @@ class PieceReader:
         self.tokenizer.save_pretrained(folder)
 
     def describe(self) -> dict[str, Any]:
-        """The tokenizer's own text, the special pieces around a sentence, and what the family reads beside them."""
-        found: dict[str, Any] = {"tokenizer": described(self.tokenizer), "frame": [self.prefix, self.suffix]}
-        if self.family is not None and self.family.rule:
-            found["inputs"] = self.family.rule
-        return found
+        """The tokenizer's own text, the special pieces around a sentence, and what few models have beside these."""
+        unusual = {
+            "inputs": "" if self.family is None else self.family.rule,
+            "space": self.encoder.space,
+            "language": self.tokenizer.init_kwargs.get("language"),
+        }
+        # Left out where empty: logits that were stored before these were known are found again.
+        told = {name: value for name, value in unusual.items() if value}
+        return {"tokenizer": described(self.tokenizer), "frame": [self.prefix, self.suffix], **told}
