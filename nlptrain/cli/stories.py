@@ -219,9 +219,16 @@ def _model_hashes(config: CommandConfig) -> dict[str, str]:
     return {
         f"{reference}:{path.name}": file_hash(path)
         for reference in dict.fromkeys(model_references(config).values())
-        for pattern in ("*.safetensors", "config.json", "tokenizer*.json", "words.json")
-        for path in sorted(resolve(reference).folder.glob(pattern))
+        for path in _deciding(resolve(reference).folder)
     }
+
+
+def _deciding(folder: Path) -> list[Path]:
+    """The files of a model's folder that decide a logit; beside a tokenizer.json, older vocabularies decide nothing."""
+    patterns = ["*.safetensors", "config.json", "tokenizer*.json", "words.json"]
+    if not (folder / "tokenizer.json").is_file():
+        patterns += ["vocab.*", "merges.txt", "*.model"]
+    return [path for pattern in patterns for path in sorted(folder.glob(pattern))]
 
 
 def _vector_hash(config: CommandConfig) -> dict[str, str]:

@@ -14,6 +14,7 @@ from rich.console import Console
 from nlptrain.run import Run
 from tests.cli.test_commands import call, configs
 from tests.conftest import make_sentences
+from tests.families import FAMILIES
 
 WORD_CLASSES = {"in": "ADP", "near": "ADP", "at": "ADP", "to": "ADP", ".": "PUNCT", ",": "PUNCT", "!": "PUNCT"}
 
@@ -256,3 +257,16 @@ def test_a_data_file_that_is_gone_makes_another_run(corpus: Path, tiny_bert: Pat
     again = call("tagger_kd", paths["tagger_kd"], *glob)
     assert again.exit_code == 2
     assert "raw2.txt changed since this run was made" in again.stderr
+
+
+def test_another_vocabulary_of_a_slow_tokenizer_makes_another_run(corpus: Path, tiny_bert: Path) -> None:
+    FAMILIES["xlm"](corpus / "xlm")
+    path = configs(corpus, tiny_bert)["transformer_token"]
+    given = ["--set", f"model={corpus / 'xlm'}", "--set", "train.epochs=1"]
+    assert call("transformer_token", path, *given).exit_code == 0
+    assert call("transformer_token", path, *given).exit_code == 0
+    merges = corpus / "xlm/merges.txt"
+    merges.write_text("\n".join(merges.read_text().splitlines()[:-1]) + "\n")
+    again = call("transformer_token", path, *given)
+    assert again.exit_code == 2
+    assert "merges.txt changed since this run was made" in again.stderr

@@ -73,6 +73,8 @@ def test_what_it_reads_is_what_its_own_tokenizer_makes(family: tuple[str, TokenM
     name, model, _ = family
     sentences = [["Ada", "lives", "in", "Oslo"], ["hm"]]
     named = model.pad([window for words in sentences for window in model.windows(words)]).named
+    space = " " if name == "modernbert" else ""  # it puts none in front of words that it is given one by one
+    sentences = [[space + word for word in words] for words in sentences]
     if name in SLOW:
         theirs = model.tokenizer(sentences, is_split_into_words=True, padding=True, return_tensors="pt")
         theirs = {key: theirs[key] for key in ("input_ids", "attention_mask")}
