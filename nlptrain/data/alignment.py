@@ -53,6 +53,11 @@ class WordEncoder:
                 known[word] = tuple(pieces) if pieces else (int(unknown or 0),)
         return [known[word] for word in words]
 
+    def without_a_piece(self, words: Sequence[str]) -> list[str]:
+        """Those of ``words`` that the tokenizer turns into nothing."""
+        found = list(dict.fromkeys(words))
+        return [word for word, pieces in zip(found, self._encode(found), strict=True) if not pieces]
+
     def parts(self, word: str) -> list[int]:
         """The places, from 1 on, of the pieces inside ``word`` that open a word by the tokenizer's own rule.
 

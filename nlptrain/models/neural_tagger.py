@@ -57,10 +57,10 @@ class NeuralTagger(PreTrainedModel):
         """Build the parts that ``config`` names."""
         super().__init__(config)
         embedder, encoder, head = (dict(part or {}) for part in (config.embedder, config.encoder, config.head))
-        self.embedder = EMBEDDERS[embedder.pop("kind")](**embedder)
-        self.encoder = ENCODERS[encoder.pop("kind")](self.embedder.width, dropout=config.dropout, **encoder)
+        self.embedder: Any = EMBEDDERS[embedder.pop("kind")](**embedder)
+        self.encoder: Any = ENCODERS[encoder.pop("kind")](self.embedder.width, dropout=config.dropout, **encoder)
         self.dropout = nn.Dropout(config.dropout)
-        self.head = HEADS[head.pop("kind")](self.encoder.width, int(config.num_labels or 0), **head)
+        self.head: Any = HEADS[head.pop("kind")](self.encoder.width, int(config.num_labels or 0), **head)
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -107,7 +107,8 @@ class NeuralTagger(PreTrainedModel):
             word_starts: [B, T], 1 at the first piece of each word; needed by a CRF, whose chain runs over words.
 
         Returns:
-            An output with ``logits`` [B, T, C]; those of a CRF are log-marginals at the words' first pieces, 0 elsewhere.
+            An output with ``logits`` [B, T, C]; those of a CRF are log-marginals at the words'
+            first pieces, 0 elsewhere.
 
         Raises:
             ValueError: the student cannot be asked this way, with what to do instead.

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -152,8 +153,13 @@ def test_a_bad_configuration_names_all_its_faults(tmp_path: Path) -> None:
 
 
 def test_help_says_what_is_read_and_written() -> None:
-    for name in main.commands:
-        text = call(name, "--help").stdout if name != "config" else call("config", "show", "--help").stdout
+    named = [
+        (name, inner)
+        for name, command in main.commands.items()
+        for inner in (command.commands if isinstance(command, click.Group) else [None])
+    ]
+    for name, inner in named:
+        text = call(name, *([inner] if inner else []), "--help").stdout
         assert "Reads" in text, name
         assert "Writes" in text, name
         assert "Example" in text, name

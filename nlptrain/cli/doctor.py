@@ -1,0 +1,63 @@
+"""The commands that look for what is wrong before it costs anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from nlptrain.data.corpus import Sentence
+
+
+@click.group()
+def doctor() -> None:
+    """Look for what is wrong with models and data."""
+
+
+@doctor.command()
+@click.argument("teacher")
+@click.argument("files", nargs=-1, required=True)
+@click.option("--raw", is_flag=True, help="FILES are raw text, a sentence or a paragraph a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def alignment(teacher: str, files: tuple[str, ...], raw: bool, as_json: bool) -> None:
+    r"""Show how a model's tokenizer reads a text.
+
+    \b
+    Reads   TEACHER: a model's folder, a run's, package:NAME/folder or a Hub name;
+            FILES: gold files, or raw text with --raw.
+    Writes  words without a piece, words all of unknown pieces, pieces a word, the
+            longest sentence and its windows, to standard output.
+
+    Example: nlptrain doctor alignment runs/demo/transformer_token runs/demo/data/dev.conll
+    """
+    from nlptrain.insight.alignment import examine_alignment
+    from nlptrain.run import quieten
+
+    quieten()
+    found = examine_alignment(teacher, _raw(files) if raw else _gold(files))
+    if as_json:
+        click.echo(json.dumps(found.to_json(), indent=2))
+    else:
+        click.echo("\n".join(found.describe()))
+
+
+def _gold(files: tuple[str, ...]) -> Iterator[Sentence]:
+    from nlptrain.config.data import DataConfig
+    from nlptrain.data.reading import read_gold
+
+    return read_gold(list(files), DataConfig())
+
+
+def _raw(files: tuple[str, ...]) -> Iterator[Sentence]:
+    from nlptrain.data.corpus import Sentence
+    from nlptrain.data.text_files import expand, lines
+    from nlptrain.data.word_splitter import WordSplitter
+
+    splitter = WordSplitter.default()
+    for path in expand(list(files)):
+        for number, line in lines(path):
+            if words := splitter.words(line):
+                yield Sentence(words, where=f"{path}:{number}")
