@@ -108,7 +108,8 @@ def _one_by_one(tokenizer: PreTrainedTokenizerBase) -> Encode:
     told = {"lang": language} if language and "lang" in signature(tokenizer._tokenize).parameters else {}
 
     def encode(words: list[str]) -> list[list[int]]:
-        return [list(tokenizer.convert_tokens_to_ids(tokenizer.tokenize(word, **told))) for word in words]
+        encoded = [tokenizer.convert_tokens_to_ids(tokenizer.tokenize(word, **told)) for word in words]
+        return [ids if isinstance(ids, list) else [ids] for ids in encoded]
 
     return encode
 
