@@ -46,7 +46,7 @@ def demo(corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 def test_there_is_something_to_test():
     assert len(PROGRAMS) == 3
     assert len(LINES) >= 6
-    assert len(blocks("yaml")) == 2
+    assert len(blocks("yaml")) == 3
 
 
 def test_its_programs_run(demo, capsys):
@@ -78,6 +78,17 @@ def test_its_commands_run(demo):
         given = re.search(r'echo "(.*)" \|', line)
         result = CliRunner().invoke(main, [name, *arguments], input=given[1] if given else None)
         assert result.exit_code == 0, (line, result.output)
+
+
+def test_its_keys_of_teachers_are_read(tmp_path):
+    whole = {**yaml.safe_load(blocks("yaml")[1]), **yaml.safe_load(blocks("yaml")[2])}
+    del whole["teacher"]
+    whole["data"]["unlabeled"] = "raw.txt"
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump(whole))
+    config = load_config(COMMANDS["tagger_kd"], path, check_files=False).config
+    assert [one.weight for one in config.teacher_list] == [2.0, 1.0]
+    assert config.data.label_map["MISC"] == "O"
 
 
 def test_its_table_names_every_command():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from nlptrain.data.raw_text import RawCounts, read_raw
 from nlptrain.data.splits import Splits, held_out_digests, read_splits
 from nlptrain.data.text_files import expand
 from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.distillation.agreement import held_out
 from nlptrain.distillation.committee import Committee, refuse_unmapped
 from nlptrain.errors import InputError
 from nlptrain.insight.comparison import sample_of
@@ -149,8 +150,16 @@ def splitter_of(data: DataConfig) -> WordSplitter:
 
 
 def word_counts(data: DataConfig, splits: Splits, splitter: WordSplitter) -> Callable[[], Counter[str]]:
-    """How to count the words of train and raw text, which is then read once more for it."""
-    return lambda: count_words(chain(splits.train, _raw(data, splits, splitter, None)))
+    """How to count the words of train and raw text, which is then read once more for it; dev is not in it."""
+
+    def learnt_from() -> Iterator[Sentence]:
+        yield from splits.train
+        dev: set[bytes] = set()
+        if not splits.dev:  # it will be taken out of the raw text
+            dev.update(held_out([sentence.digest() for sentence in _raw(data, splits, splitter, None)]))
+        yield from (sentence for sentence in _raw(data, splits, splitter, None) if sentence.digest() not in dev)
+
+    return lambda: count_words(learnt_from())
 
 
 def _peek(data: DataConfig, splitter: WordSplitter) -> Iterator[Sentence]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +18,11 @@ _ONE_IN = 50  # 2 %
 _MOST = 2_000
 
 
+def held_out(digests: Collection[bytes]) -> list[bytes]:
+    """Those of the ``digests`` of all raw sentences that become dev: the smallest ones, 2 % and at most 2,000."""
+    return sorted(digests)[: min(_MOST, len(digests) // _ONE_IN)]
+
+
 def take_agreement_dev(splits: Splits, text: TaughtText, *, say: Callable[[str], None]) -> tuple[Splits, TaughtText]:
     """``splits`` whose dev sentences are 2 % of the raw text (at most 2,000), tagged by the teacher, and the rest.
 
@@ -28,8 +33,8 @@ def take_agreement_dev(splits: Splits, text: TaughtText, *, say: Callable[[str],
     """
     gold = len(splits.train)
     raw = np.arange(gold, len(text))
-    digests = {int(number): text.sentence(int(number)).digest() for number in raw}
-    taken = sorted(raw.tolist(), key=digests.__getitem__)[: min(_MOST, len(raw) // _ONE_IN)]
+    digests = {text.sentence(number).digest(): number for number in raw.tolist()}
+    taken = [digests[digest] for digest in held_out(digests)]
     if not taken:
         raise InputError(
             f"data.dev: missing, and the {len(raw):,} sentences of data.unlabeled are too few to take 2 % of them; "

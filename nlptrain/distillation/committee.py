@@ -126,6 +126,8 @@ class Committee:
 
     def _mapped(self, logits: NDArray[np.float32], member: Member) -> NDArray[np.float32]:
         columns = np.array(member.columns)
+        if np.array_equal(columns, np.arange(len(self.labels))):
+            return logits
         mapped = np.empty((len(logits), len(self.labels)), dtype=np.float32)
         for column in range(len(self.labels)):
             sources = np.flatnonzero(columns == column)

@@ -128,6 +128,19 @@ def test_raw_text_is_enough(house: Path, tmp_path: Path, command: str, objective
         assert all("pseudo" in line for line in lines if "loss" in line)
 
 
+def test_the_vocabulary_of_words_knows_none_of_dev(house: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "raw.txt"
+    raw.write_text("".join(f"in Oslo lives number{n} .\n" for n in range(150)))
+    words = {"embedder": {"kind": "word", "dim": 8, "min_count": 1, "init": "random"}}
+    scores = train(house, tmp_path, "tagger_kd", gold=False, student=words, data={"unlabeled": str(raw)})
+    assert scores["dev"]["sentences"] == 3
+    known = json.loads((tmp_path / "run/model/words.json").read_text())["words"]
+    assert len([word for word in known if word.startswith("number")]) == 147
+    compared = json.loads(call("compare", tmp_path / "run", "--json", "--no-speed").stdout)
+    assert compared["runs"][0]["metric"] == "agreement"
+    assert compared["runs"][0]["share_of_teacher"] == compared["runs"][0]["agreement"]
+
+
 def test_soft_targets_learn_from_the_teachers_doubts(house: Path, tmp_path: Path) -> None:
     runs = {}
     for targets in ("hard", "soft"):
