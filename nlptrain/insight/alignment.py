@@ -14,6 +14,7 @@ from nlptrain.models.tokenizer import load_tokenizer
 from nlptrain.models.windows import cut_windows
 
 _SHOWN = 10
+_OPENS = ("\u2581", "\u0120")  # Metaspace's and the byte-level tokenizers' space
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Alignment:
         words: of the text.
         pieces: of the words, special ones not counted.
         pieceless: words that the tokenizer turns into nothing, with their counts; they are read as its unknown piece.
-        unknown: words all of whose pieces are the unknown one, with their counts.
+        unknown: words of which nothing is known, with their counts: all of their pieces are the unknown one, but for a
+            piece that only opens a word.
         longest_word: the word of the most pieces.
         longest_word_pieces: how many it has.
         longest: where the sentence of the most pieces stands.
@@ -83,7 +85,7 @@ def examine_alignment(reference: str, sentences: Iterable[Sentence]) -> Alignmen
     """
     tokenizer, max_pieces = load_tokenizer(resolve(reference))
     reader = PieceReader(tokenizer)
-    unknown = tokenizer.unk_token_id
+    opens = {tokenizer.convert_tokens_to_ids(piece) for piece in _OPENS} - {tokenizer.unk_token_id}
     counts: Counter[str] = Counter()
     number = windowed = windows = 0
     longest, most = Sentence(()), -1
@@ -106,7 +108,11 @@ def examine_alignment(reference: str, sentences: Iterable[Sentence]) -> Alignmen
         pieces=sum(len(pieces[word]) * count for word, count in counts.items()),
         pieceless=Counter({word: counts[word] for word in words if word in pieceless}),
         unknown=Counter(
-            {word: counts[word] for word in words if word not in pieceless and set(pieces[word]) == {unknown}}
+            {
+                word: counts[word]
+                for word in words
+                if word not in pieceless and set(pieces[word]) - opens == {tokenizer.unk_token_id}
+            }
         ),
         longest_word=widest,
         longest_word_pieces=len(pieces.get(widest, ())),

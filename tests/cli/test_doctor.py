@@ -3,8 +3,11 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.test_commands import call
 from tests.conftest import write_columns
+from tests.families import FAMILIES
 
 
 def test_alignment_is_counted(tiny_bert: Path, tmp_path: Path) -> None:
@@ -26,6 +29,16 @@ def test_alignment_is_counted(tiny_bert: Path, tmp_path: Path) -> None:
     shown = call("doctor", "alignment", tiny_bert, path).stdout
     assert "words without a piece: 2 of 156 ('\ufe0f' 2)" in shown
     assert "150 words, 150 pieces, 3 windows of at most 64" in shown
+
+
+@pytest.mark.parametrize("family", ["bert", "xlm-roberta", "xlnet", "xlm-multilingual"])
+def test_a_word_of_which_nothing_is_known_is_unknown_whatever_opens_it(family: str, tmp_path: Path) -> None:
+    FAMILIES[family](tmp_path / family)
+    raw = tmp_path / "raw.txt"
+    raw.write_text("Ada \U0001f642 lives \U0001f642 a\u6771\n")
+    found = json.loads(call("doctor", "alignment", tmp_path / family, raw, "--raw", "--json").stdout)
+    assert found["unknown"]["\U0001f642"] == 2  # Metaspace puts its own piece in front
+    assert not {"Ada", "lives"} & set(found["unknown"])
 
 
 def test_raw_text_and_faults(tiny_bert: Path, tmp_path: Path) -> None:
