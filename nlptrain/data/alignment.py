@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from inspect import signature
 
 from transformers import PreTrainedTokenizerBase
+
+from nlptrain.errors import InputError
 
 _REMEMBERED = 500_000
 
@@ -28,11 +31,21 @@ class WordEncoder:
 
         Args:
             tokenizer: a fast or a slow one that knows an unknown piece or turns every word into some piece.
+
+        Raises:
+            InputError: words of its language are cut by a package that is not installed.
         """
         self.tokenizer = tokenizer
         self.space = _space_between_words(tokenizer) if tokenizer.is_fast else ""
         self._encode = _in_one_go(tokenizer, self.space) if tokenizer.is_fast else _one_by_one(tokenizer)
-        self.prefix, self.suffix = _frame(tokenizer, self.space + "a", self._encode(["a"])[0])
+        try:
+            (bare,) = self._encode(["a"])
+        except ImportError as error:  # XLM's words of zh, ja and th
+            language = tokenizer.init_kwargs.get("language")
+            raise InputError(
+                f"language: words of {language!r} need one more package: {error}; install it, or name another language"
+            ) from error
+        self.prefix, self.suffix = _frame(tokenizer, self.space + "a", bare)
         self._known: dict[str, tuple[int, ...]] = {}
         model = tokenizer.backend_tokenizer.model if tokenizer.is_fast else None
         self._continuing: str | None = getattr(model, "continuing_subword_prefix", None) or None
@@ -105,10 +118,17 @@ def _in_one_go(tokenizer: PreTrainedTokenizerBase, space: str = "") -> Encode:
 def _one_by_one(tokenizer: PreTrainedTokenizerBase) -> Encode:
     """A slow one is asked word by word, and told the language if it cuts words by it (XLM)."""
     language = tokenizer.init_kwargs.get("language")
-    told = {"lang": language} if language and "lang" in signature(tokenizer._tokenize).parameters else {}
+    cut = tokenizer._tokenize
+    # ``tokenize(word, lang=...)`` loses the language on its way (transformers 5.23), so what cuts is told itself.
+    told = {"_tokenize": partial(cut, lang=language)} if language and "lang" in signature(cut).parameters else {}
 
     def encode(words: list[str]) -> list[list[int]]:
-        encoded = [tokenizer.convert_tokens_to_ids(tokenizer.tokenize(word, **told)) for word in words]
+        vars(tokenizer).update(told)
+        try:
+            encoded = [tokenizer.convert_tokens_to_ids(tokenizer.tokenize(word)) for word in words]
+        finally:
+            for name in told:
+                vars(tokenizer).pop(name)
         return [ids if isinstance(ids, list) else [ids] for ids in encoded]
 
     return encode

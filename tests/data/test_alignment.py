@@ -1,6 +1,9 @@
 """Words and pieces: one alignment for all tokenizers, held against their own."""
 
+import builtins
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +11,7 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from nlptrain.data.alignment import WordEncoder
+from nlptrain.errors import InputError
 from tests.families import FAMILIES, FAST, SLOW
 
 ODD = [
@@ -66,9 +70,11 @@ def test_words_have_the_pieces_that_a_fast_tokenizer_gives_them_in_a_sentence(
 def test_words_have_the_pieces_that_a_slow_tokenizer_gives_them(load: Load, name: str, words: list[str]) -> None:
     tokenizer = load(name)
     encoder = WordEncoder(tokenizer)
-    told = {"lang": "fr"} if name == "xlm-multilingual" else {}
+    french = name == "xlm-multilingual"
     for word, pieces in zip(words, encoder(words), strict=True):
-        alone = tokenizer.convert_tokens_to_ids(tokenizer.tokenize(word, **told))
+        special = word in tokenizer.all_special_tokens
+        cut = tokenizer._tokenize(word, lang="fr") if french and not special else tokenizer.tokenize(word)
+        alone = tokenizer.convert_tokens_to_ids(cut)
         assert list(pieces) == (alone or [tokenizer.unk_token_id])
     whole = [piece for pieces in encoder(words) for piece in pieces]
     assert encoder.prefix + whole + encoder.suffix == tokenizer.build_inputs_with_special_tokens(whole)
@@ -97,9 +103,8 @@ def test_words_have_the_pieces_of_a_text_in_its_middle_and_at_its_start(load: Lo
     tokenizer = load(name)
     encoder = WordEncoder(tokenizer)
     words = ["Ada", "lives", "in", "Paris", ",", "says", "Boris", "Smith", "!"]
-    told = {"lang": "fr"} if name == "xlm-multilingual" else {}
-    text = tokenizer.convert_tokens_to_ids(tokenizer.tokenize(" ".join(["in", *words]), **told))
-    behind_a_word = text[len(tokenizer.tokenize("in", **told)) :]  # at its start, ModernBERT's has no space
+    text = tokenizer.convert_tokens_to_ids(tokenizer.tokenize(" ".join(["in", *words])))
+    behind_a_word = text[len(tokenizer.tokenize("in")) :]  # at its start, ModernBERT's has no space
     assert [piece for pieces in encoder(words) for piece in pieces] == behind_a_word
     assert encoder(["lives"]) == encoder(words)[1:2]
 
@@ -125,3 +130,32 @@ def test_a_word_does_not_depend_on_its_place(scheme: str) -> None:
     # The text "a a" ends in "\u2581a" (id 2) whatever the scheme; alone, "never" would make it "a" (id 3).
     assert tokenizer("a a")["input_ids"][-1] == 2
     assert WordEncoder(tokenizer)(["a", "a", "a"]) == [(2,), (2,), (2,)]
+
+
+def test_words_are_cut_by_the_rules_of_the_language(tmp_path: Path) -> None:
+    FAMILIES["xlm-multilingual"](tmp_path)
+    shown = {}
+    for language in (None, "en", "fr"):
+        tokenizer = AutoTokenizer.from_pretrained(tmp_path, **({"language": language} if language else {}))
+        (pieces,) = WordEncoder(tokenizer)(["l'ami"])
+        shown[language] = tokenizer.convert_ids_to_tokens(list(pieces))
+        assert "_tokenize" not in vars(tokenizer)  # it is as it was
+    # Moses leaves the apostrophe to what follows in English, and to what stands before it in French.
+    english = ["l</w>", "'", "a", "m", "i</w>"]
+    assert shown == {None: english, "en": english, "fr": ["l", "'</w>", "a", "m", "i</w>"]}
+
+
+def test_a_language_whose_words_nothing_here_can_cut_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    FAMILIES["xlm-multilingual"](tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path, language="zh")
+    real = builtins.__import__
+
+    def without_jieba(name: str, *arguments: object, **named: object) -> object:
+        if name == "rjieba":
+            raise ModuleNotFoundError("No module named 'rjieba'")
+        return real(name, *arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.delitem(sys.modules, "rjieba", raising=False)
+    monkeypatch.setattr(builtins, "__import__", without_jieba)
+    with pytest.raises(InputError, match="language: words of 'zh' need one more package: .*rjieba.* name another"):
+        WordEncoder(tokenizer)
