@@ -40,7 +40,8 @@ class DataConfig(Section):
     )
     test: Paths | None = Field(None, description="Gold sentences that are scored once, at the end. Default: none.")
     unlabeled: Paths | None = Field(
-        None, description="Raw text, a sentence or a paragraph a line, that the teacher labels."
+        None,
+        description="Raw text, a sentence or a paragraph a line, that the teacher labels; without a teacher, its words only count for the student's vocabulary.",
     )
     format: Literal["auto", "conll", "conllu", "jsonl"] = Field(
         "auto",

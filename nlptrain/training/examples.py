@@ -68,6 +68,8 @@ class Examples:
         self._word_parts = word_parts
         if word_parts and model.labels.scheme not in ("iob2", "plain"):
             raise InputError(f"train.word_parts: found labels in {model.labels.scheme}; parts are known in IOB2 only")
+        if word_parts and model.rule.constrained:
+            raise InputError("train.word_parts: a CRF's chain runs over words; the parts of a word have no place in it")
         self._inside = _Inside(model.labels)
         model.reader.pin()
         for number, sentence in enumerate(sentences):
