@@ -53,7 +53,7 @@ def run_story(command: str, config: CommandConfig, *, overwrite: bool) -> None:
     hashes = {str(path): file_hash(path) for paths in files.values() for path in paths}
     inputs = {**hashes, **_model_hashes(config), **_vector_hash(config)}
     _refuse_own_input(folder, config)
-    if overwrite and finished_scores(folder) is not None:
+    if overwrite and config.data.train is not None and finished_scores(folder) is not None:
         read_splits(config.data, say=lambda _: None)  # bad files must not cost the run that is there
     run = Run(folder, device=config.device, precision=config.precision, threads=config.threads, seed=config.seed)
     with run.handling_signals(), output_folder(folder, command, config, inputs, overwrite=overwrite):
@@ -207,7 +207,7 @@ def _introduce(run: Run, splits: Splits, models: str) -> None:
         if part
     )
     run.say(f"{models}; {len(splits.labels)} labels ({splits.labels.scheme})")
-    run.say(f"data: {sizes}")
+    run.say(f"data: {sizes or 'no gold sentences'}")
 
 
 def _pinned(config: CommandConfig) -> CommandConfig:

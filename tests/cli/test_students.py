@@ -124,6 +124,9 @@ def test_raw_text_is_enough(house: Path, tmp_path: Path, command: str, objective
     assert "dev agreement 0." in scores["output"] or "dev agreement 1." in scores["output"]
     lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     assert any("dev_agreement" in line for line in lines)
+    assert "data: test 20 sentences" in scores["output"]
+    again = call(command, tmp_path / "c.yaml", "--overwrite")
+    assert again.exit_code == 0, again.stderr
     if command == "pseudo_label":
         assert all("pseudo" in line for line in lines if "loss" in line)
 
