@@ -227,3 +227,30 @@ def test_show_says_how_large_the_student_is(house: Path, tmp_path: Path) -> None
     missing = call("config", "show", tmp_path / "c.yaml", "--set", "teacher=./nowhere", "--command", "tagger_kd")
     assert missing.exit_code == 0
     assert "# student: how large it is cannot be said yet: ./nowhere: there is no such folder" in missing.stdout
+
+
+def test_a_transformer_as_the_control_and_as_a_start(house: Path, tmp_path: Path, tiny_bert: Path) -> None:
+    data = {split: str(house / f"{split}.conll") for split in ("train", "dev", "test")}
+    config: dict[str, Any] = {
+        "student": {"kind": "transformer", "model": str(tiny_bert), "layers": 1},
+        "data": data,
+        "train": {"steps": 40, "eval_every": 40, "batch_pieces": 300, "learning_rate": 5e-3, "warmup_steps": 5},
+        "device": "cpu",
+        "output_dir": str(tmp_path / "control"),
+    }
+    path = tmp_path / "tagger.yaml"
+    path.write_text(yaml.safe_dump(config))
+    result = call("tagger", path)
+    assert result.exit_code == 0, result.stderr
+    assert f"weights from {tiny_bert}" in result.stderr
+    shown = call("config", "show", path).stdout
+    assert re.search(r"^train\.clip_norm +1\.0 +default$", shown, re.MULTILINE)  # gentler with a transformer
+    config["student"] = {"kind": "transformer", "start": str(tmp_path / "control")}
+    config["output_dir"] = str(tmp_path / "again")
+    path.write_text(yaml.safe_dump(config))
+    assert call("tagger", path).exit_code == 0
+    del config["student"]["start"]
+    path.write_text(yaml.safe_dump(config))
+    missing = call("tagger", path)
+    assert missing.exit_code == 2
+    assert "student.model: missing; there is no teacher to cut it from" in missing.stderr

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-FORBIDDEN = -1e4
+FORBIDDEN = -1e8
 
 
 def forward_scores(emissions: Tensor, mask: Tensor, transitions: Tensor, start: Tensor) -> Tensor:
