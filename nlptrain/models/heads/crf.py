@@ -23,6 +23,7 @@ from nlptrain.models.inputs import Chains, whole_sentences
 from nlptrain.schemes import may_follow
 
 _DECODED_WORDS = 16_384  # decoded together, padding included
+_DECODED_PAIRS = 2_000_000  # pairs of neighbouring labels of all chains that are decoded together
 
 
 class CRFHead(nn.Linear):
@@ -65,7 +66,8 @@ class CRFHead(nn.Linear):
         order = sorted(range(len(emissions)), key=lambda number: len(emissions[number]))
         batch: list[int] = []
         for number in order:
-            if batch and (len(batch) + 1) * len(emissions[number]) > _DECODED_WORDS:
+            wide = (len(batch) + 1) * len(emissions[number]) > _DECODED_WORDS
+            if batch and (wide or (len(batch) + 1) * self.out_features**2 > _DECODED_PAIRS):
                 self._answer(batch, emissions, found)
                 batch = []
             batch.append(number)
