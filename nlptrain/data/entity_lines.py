@@ -26,9 +26,11 @@ def entity_sentence(row: dict[str, Any], where: str, scheme: Scheme) -> Sentence
         scheme: what the tags are written in.
 
     Raises:
-        InputError: an entity is no such object, stands outside of the text, cuts a word, or overlaps another one.
+        InputError: the scheme is plain, or an entity is no such object, stands outside of the text, cuts a word, or overlaps another one.
     """
     text = row["text"]
+    if scheme == "plain":
+        raise InputError(f"{where}: found entities, and data.scheme is plain, which has none; leave data.scheme out")
     if not isinstance(text, str) or not isinstance(row["entities"], list):
         raise InputError(f"{where}: 'text' is a string and 'entities' a list of objects, as in {SHAPE}")
     try:

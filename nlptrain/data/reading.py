@@ -49,7 +49,7 @@ def _read_file(path: Path, data: DataConfig) -> Iterator[Sentence]:
             return read_conllu(path, data.columns)
         case _:
             # Entities have no scheme; their tags are written in the one that the files of the run are in.
-            return read_jsonl(path, "iob2" if data.scheme == "auto" or data.scheme == "plain" else data.scheme)
+            return read_jsonl(path, "iob2" if data.scheme == "auto" else data.scheme)
 
 
 def _format(path: Path) -> str:

@@ -77,5 +77,7 @@ def test_texts_and_entities_of_other_kinds_are_refused(tmp_path: Path) -> None:
     for row in ({"text": 3, "entities": []}, {"text": "a", "entities": {}}):
         with pytest.raises(InputError, match="'text' is a string and 'entities' a list of objects"):
             read(tmp_path, row)
+    with pytest.raises(InputError, match=r"found entities, and data\.scheme is plain, which has none"):
+        read(tmp_path, {"text": "Ada", "entities": [entity(0, 3)]}, scheme="plain")
     with pytest.raises(InputError, match="half of a character"):
         read(tmp_path, {"text": "\ud83d", "entities": []})
