@@ -26,7 +26,8 @@ def entity_sentence(row: dict[str, Any], where: str, scheme: Scheme) -> Sentence
         scheme: what the tags are written in.
 
     Raises:
-        InputError: the scheme is plain, or an entity is no such object, stands outside of the text, cuts a word, or overlaps another one.
+        InputError: the scheme is plain, or an entity is no such object, stands outside of the text, cuts a word, or
+            overlaps another one.
     """
     text = row["text"]
     if scheme == "plain":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -63,29 +63,52 @@ def rewritten(sentences: Sequence[Sentence], scheme: Scheme, labels: Labels) -> 
     """``sentences`` with the same entities, written in the scheme of ``labels``.
 
     Raises:
-        InputError: the tags are plain where the labels are of entities, or the other way round, or one is no label.
+        InputError: the tags are plain where the labels are of entities, or the other way round, or one is of a type
+            that no label has.
     """
-    file, wanted = sentences[0].where.rpartition(":")[0], NAMES[labels.scheme]
     if (scheme == "plain") != (labels.scheme == "plain"):
         raise InputError(
-            f"{file}: the tags are {NAMES[scheme]} ({_tags(sentences)}), but the labels of the model are {wanted} "
-            f"({listed(labels.names)}); give files and a model of the same task"
+            f"{_file(sentences)}: the tags are {NAMES[scheme]} ({_tags(sentences)}), but the labels of the model are "
+            f"{NAMES[labels.scheme]} ({listed(labels.names)}); give files and a model of the same task"
         )
     refuse_unknown(sentences, labels)
     if scheme == labels.scheme:
         return list(sentences)
-    written = [replace(sentence, tags=tuple(valid(sentence.tags or (), labels.scheme))) for sentence in sentences]
-    absent = {tag for sentence in written for tag in sentence.tags or ()} - set(labels.names)
-    if absent:
+    return [replace(sentence, tags=tuple(valid(sentence.tags or (), labels.scheme))) for sentence in sentences]
+
+
+def learnable(train: Sequence[Sentence], labels: Labels, *, say: Callable[[str], None]) -> list[Sentence]:
+    """``train`` with tags that all are labels, as what is learnt from must be.
+
+    A classifier may know a type by its I- alone. An entity directly behind another one of its type, which IOB1 would
+    write with a B-, is then learnt as a part of it; how many there are is said.
+
+    Raises:
+        InputError: the model lacks labels in another way.
+    """
+    absent = {tag for sentence in train for tag in sentence.tags or ()} - set(labels.names)
+    joined = {tag for tag in absent if labels.scheme == "iob1" and f"I{tag[1:]}" in labels.ids}
+    if missing := sorted(absent - joined):
         raise InputError(
-            f"{file}: in {wanted}, as the labels of the model are written, it has {listed(sorted(absent))}, which the "
-            "model has not; say how its labels are written in data.teacher_scheme"
+            f"{_file(train)}: in {NAMES[labels.scheme]}, as the labels of the model are written, it has "
+            f"{listed(missing)}, which the model has not; say how its labels are written in data.teacher_scheme"
         )
-    return written
+    if not joined:
+        return list(train)
+    count = sum(tag in joined for sentence in train for tag in sentence.tags or ())
+    say(f"train: {count:,} entities stand directly behind one of their type, and the model has no B- to part them")
+    return [
+        replace(sentence, tags=tuple(f"I{tag[1:]}" if tag in joined else tag for tag in sentence.tags or ()))
+        for sentence in train
+    ]
 
 
 def _scheme(part: Sequence[Sentence], stated: Scheme | Literal["auto"]) -> Scheme | None:
     return scheme_of(part) if stated == "auto" else stated
+
+
+def _file(sentences: Sequence[Sentence]) -> str:
+    return sentences[0].where.rpartition(":")[0]
 
 
 def _tags(sentences: Sequence[Sentence]) -> str:

@@ -10,7 +10,7 @@ from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.dev_split import take_dev
 from nlptrain.data.reading import read_gold
-from nlptrain.data.rewriting import describe, rewritten, schemes_of
+from nlptrain.data.rewriting import describe, learnable, rewritten, schemes_of
 from nlptrain.data.tag_checks import refuse_unknown
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
@@ -72,6 +72,7 @@ def read_splits(
     if "plain" not in {labels.scheme, *schemes.values()} or set(schemes.values()) == {labels.scheme}:
         refuse_unknown(chain.from_iterable(parts.values()), labels)  # those of all files in one message
     train, dev, test = (rewritten(part, schemes[key], labels) if part else [] for key, part in parts.items())
+    train = learnable(train, labels, say=say)
     dev_from_train = data.dev is None and data.train is not None
     if dev_from_train:
         train, dev = _take_dev(train, say)
