@@ -251,3 +251,24 @@ def test_dev_depends_on_the_sentences_alone() -> None:
     assert len(dev) == 100
     assert not chosen & {sentence.words for sentence in train}
     assert take_dev([Sentence(("thanks",))] * 300)[1] == []
+
+
+def test_what_is_learnt_must_be_a_label_of_the_model(tmp_path: Path) -> None:
+    """Here a known type without its I-."""
+    with pytest.raises(
+        InputError, match=r"in IOB2, as the labels of the model are written, it has I-p, which the model"
+    ):
+        _splits(tmp_path, Labels(("O", "B-p"), "iob2"), train=[["a/B-p", "b/I-p"]], dev=[["a/B-p"]])
+
+
+def test_a_teacher_without_b_learns_neighbours_as_one(tmp_path: Path) -> None:
+    """That is counted and said; dev keeps them apart, so that the score stays what it is."""
+    labels = Labels.named(["O", "I-p"])
+    gold = [["a/B-p", "b/B-p", "c/O"]]
+    splits, said = _splits(tmp_path, labels, train=gold, dev=gold)
+    assert splits.train[0].tags == ("I-p", "I-p", "O")
+    assert splits.dev[0].tags == ("I-p", "B-p", "O")
+    assert said[:2] == [
+        "tags: IOB2; read as IOB1",
+        "train: 1 entities stand directly behind one of their type, and the model has no B- to part them",
+    ]
