@@ -75,7 +75,10 @@ class TransformerTokenConfig(GoldConfig):
     train: TransformerTrainConfig = Field(TransformerTrainConfig(), description="Length, batches, optimizer.")
 
 
-_GENTLE = {"learning_rate": 3e-4, "clip_norm": 1.0, "unknown_rate": 0.0}
+# What kinds of students want otherwise: a transformer smaller steps; a student of words more unknown ones, for most
+# words that it will meet have no row.
+_TRANSFORMERS = {"learning_rate": 3e-4, "clip_norm": 1.0, "unknown_rate": 0.0}
+_WORDS = {"unknown_rate": 0.15}
 
 
 class StudentCommandConfig(CommandConfig):
@@ -84,17 +87,22 @@ class StudentCommandConfig(CommandConfig):
     student: Student = Field(StudentConfig(), description="The small tagger.")
     train: TrainConfig = Field(
         TrainConfig(),
-        description="Length, batches, optimizer. With student.kind transformer, learning_rate is 3e-4, clip_norm 1 and unknown_rate 0 unless given.",
+        description="Length, batches, optimizer. Unless given: with student.kind transformer, learning_rate is 3e-4, clip_norm 1 and unknown_rate 0; with student.embedder.kind word, unknown_rate is 0.15.",
     )
 
     @model_validator(mode="before")
     @classmethod
-    def _gentle_with_transformers(cls, values: Any) -> Any:  # noqa: ANN401
+    def _defaults_of_kinds(cls, values: Any) -> Any:  # noqa: ANN401
         student = values.get("student") if isinstance(values, dict) else None
-        if not isinstance(student, dict) or student.get("kind") != "transformer":
+        given = values.get("train", {}) if isinstance(values, dict) else None
+        if not isinstance(student, dict) or not isinstance(given, dict):
             return values
-        given = values.get("train", {})
-        return {**values, "train": {**_GENTLE, **given}} if isinstance(given, dict) else values
+        embedder = student.get("embedder")
+        if student.get("kind") == "transformer":
+            return {**values, "train": {**_TRANSFORMERS, **given}}
+        if isinstance(embedder, dict) and embedder.get("kind") == "word":
+            return {**values, "train": {**_WORDS, **given}}
+        return values
 
     @model_validator(mode="after")
     def _parts_of_pieces(self) -> StudentCommandConfig:
