@@ -218,3 +218,37 @@ def test_a_bad_file_is_refused_without_torch():
     assert done.stdout == "2 False\n"
     assert "error: bad.yaml: teecher: unknown key; did you mean 'teacher'?" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("student", "settings", "rates"),
+    [
+        ({}, (), (3e-3, 0.03)),
+        ({"embedder": {"kind": "word"}}, (), (3e-3, 0.15)),
+        ({"embedder": {"kind": "word"}}, ("train.unknown_rate=0.1",), (3e-3, 0.1)),
+        ({"kind": "transformer", "layers": 2}, (), (3e-4, 0.0)),
+        ({"kind": "transformer", "layers": 2}, ("train.learning_rate=1e-4",), (1e-4, 0.0)),
+    ],
+)
+def test_defaults_of_training_go_with_the_kind_of_student(
+    tmp_path: Path, student: dict[str, object], settings: tuple[str, ...], rates: tuple[float, float]
+) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump({"teacher": "t/t", "student": student, "data": {"train": "x"}, "output_dir": "o"}))
+    train = load_config(COMMANDS["tagger_kd"], path, settings, check_files=False).config.train
+    assert (train.learning_rate, train.unknown_rate) == rates
+
+
+def test_another_kind_takes_away_what_a_base_says_of_the_old_one(tmp_path: Path) -> None:
+    base = {"teacher": "t/t", "data": {"train": "x"}, "output_dir": "o"}
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump({**base, "student": {"encoder": {"hidden": 7, "layers": 3}}}))
+    same = load_config(COMMANDS["tagger_kd"], path, ["student.encoder.kind=lstm"], check_files=False).config
+    assert same.student.encoder.hidden == 7  # the kind that it was already
+    other = load_config(COMMANDS["tagger_kd"], path, ["student.encoder.kind=idcnn"], check_files=False).config
+    assert other.student.encoder.filters == 256
+    path.write_text(yaml.safe_dump({**base, "student": {"encoder": {"hidden": 7, "kind": "idcnn"}}}))
+    with pytest.raises(
+        InputError, match=r"encoder\.hidden: unknown key; known with kind idcnn: kind, filters"
+    ):
+        load_config(COMMANDS["tagger_kd"], path, check_files=False)
