@@ -248,7 +248,5 @@ def test_another_kind_takes_away_what_a_base_says_of_the_old_one(tmp_path: Path)
     other = load_config(COMMANDS["tagger_kd"], path, ["student.encoder.kind=idcnn"], check_files=False).config
     assert other.student.encoder.filters == 256
     path.write_text(yaml.safe_dump({**base, "student": {"encoder": {"hidden": 7, "kind": "idcnn"}}}))
-    with pytest.raises(
-        InputError, match=r"encoder\.hidden: unknown key; known with kind idcnn: kind, filters"
-    ):
+    with pytest.raises(InputError, match=r"encoder\.hidden: unknown key; known with kind idcnn: kind, filters"):
         load_config(COMMANDS["tagger_kd"], path, check_files=False)
