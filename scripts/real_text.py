@@ -175,7 +175,7 @@ def results(checks: Iterable[tuple[str, str]]) -> str:
         "`tagger_kd` from the teacher that was fine-tuned from it; the row `tagger_kd-pretrained_table` starts as the",
         "control does, so that only the teacher's targets and the raw text are between the two. In brackets: the",
         "lowest and the highest of the three seeds. Students of words are shown a share of 0.15 of unknown words:",
-        "chosen on dev (57.6 at half the steps, 57.0 at best with 0.03), after a run with 0.03 had come to 36.95 on test.",
+        "chosen on dev (57.6 at half the steps, 57.0 at best with 0.03), after 0.03 had come to 36.95 on test.",
         "",
         "## WNUT17: entity F1 in points",
         "",
