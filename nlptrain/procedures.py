@@ -8,15 +8,18 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from nlptrain.config.augment import AugmentConfig
 from nlptrain.config.objective import DistillConfig, PseudoLabelConfig
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.agreement import take_agreement_dev
+from nlptrain.distillation.augmentation import augmented
 from nlptrain.distillation.committee import Committee
 from nlptrain.distillation.mixed_set import TaughtText, taught_text
 from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
 from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
+from nlptrain.distillation.transfer_set import Precision
 from nlptrain.errors import InputError
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
@@ -53,6 +56,8 @@ def distil_tagger(
     run: Run,
     *,
     transfer_dir: Path,
+    teacher_precision: Precision = "fp32",
+    augment: AugmentConfig | None = None,
 ) -> dict[str, Any]:
     """Train ``student`` on the gold tags and on the logits of ``teacher``, which runs once and then leaves the device.
 
@@ -65,18 +70,21 @@ def distil_tagger(
         config: length, batches, optimizer.
         run: where all this happens.
         transfer_dir: where the teacher's logits are kept for all runs.
+        teacher_precision: what the teacher computes in while it labels.
+        augment: how sentences are made out of the train sentences, to be labelled, too; None: none are.
 
     Returns:
         What ``scores.json`` holds.
     """
     committee = Committee.of(teacher)
     _refuse_unfit(student, committee, splits, objective)
-    splits, text = _taught(committee, splits, raw, run, transfer_dir)
+    raw = chain(raw, augmented(augment, splits, committee, run))
+    splits, text = _taught(committee, splits, raw, run, transfer_dir, teacher_precision)
     taught = _teachers_scores(committee, splits, text, run)
     gold = len(splits.train)
     sentences = chain(splits.train, map(text.sentence, range(gold, len(text))))
     examples = Examples(student, sentences, logits=text, word_parts=config.word_parts)
-    run.say(f"training on {gold:,} gold and {examples.sentences - gold:,} raw sentences, {examples.words:,} words")
+    run.say(f"training on {gold:,} gold and {examples.sentences - gold:,} other sentences, {examples.words:,} words")
     done = fit(student, examples, splits.dev, DistillObjective(objective), config, run, metric=splits.dev_metric)
     return _finish(student, splits, done, run, teacher=taught)
 
@@ -91,11 +99,14 @@ def pseudo_label(
     run: Run,
     *,
     transfer_dir: Path,
+    teacher_precision: Precision = "fp32",
+    augment: AugmentConfig | None = None,
 ) -> dict[str, Any]:
     """Train ``student`` on the gold tags and on raw text tagged by ``teacher``; arguments as above."""
     committee = Committee.of(teacher)
     _refuse_unfit(student, committee, splits)
-    splits, text = _taught(committee, splits, raw, run, transfer_dir)
+    raw = chain(raw, augmented(augment, splits, committee, run))
+    splits, text = _taught(committee, splits, raw, run, transfer_dir, teacher_precision)
     taught = _teachers_scores(committee, splits, text, run)
     gold, path = len(splits.train), None if run.folder is None else run.folder / "pseudo_labels.jsonl"
     behind = text.behind(gold)
@@ -135,10 +146,10 @@ def _refuse_unfit(
 
 
 def _taught(
-    committee: Committee, splits: Splits, raw: Iterable[Sentence], run: Run, folder: Path
+    committee: Committee, splits: Splits, raw: Iterable[Sentence], run: Run, folder: Path, precision: Precision
 ) -> tuple[Splits, TaughtText]:
     """The train and raw sentences with the committee's logits, in this order; without a dev set, one is taken out."""
-    text = taught_text(committee, chain(splits.train, raw), run, folder)
+    text = taught_text(committee, chain(splits.train, raw), run, folder, precision)
     if splits.dev:
         return splits, text
     return take_agreement_dev(splits, text, say=run.say)

@@ -117,7 +117,12 @@ def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
     # Speed is measured on the same words whatever became of dev.
     run.provenance["sample"] = sample_of([sentence.words for sentence in splits.dev or _peek(data, splitter)])
     arguments = (student, committee, splits, raw, config.objective, config.train, run)  # type: ignore[attr-defined]
-    scores: dict[str, Any] = _TAUGHT[type(config)](*arguments, transfer_dir=transfer_dir)
+    scores: dict[str, Any] = _TAUGHT[type(config)](
+        *arguments,
+        transfer_dir=transfer_dir,
+        teacher_precision=config.teacher_precision,
+        augment=config.augmenting,
+    )
     return scores
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nlptrain.config.section import Rate, Section, Weight
+
+# How long a student is trained where nobody says: passes over the text, and the bounds of their steps.
+PASSES, FEWEST_STEPS, MOST_STEPS = 6, 3_000, 9_000
 
 
 class TrainConfig(Section):
     """Training of a student; the defaults are what has been seen to work on WNUT17 with its raw text."""
 
-    steps: int | None = Field(3000, ge=1, description="Optimizer steps. Exactly one of `steps` and `epochs`.")
+    steps: Literal["auto"] | Annotated[int, Field(ge=1)] | None = Field(
+        "auto",
+        description=f"Optimizer steps. Exactly one of `steps` and `epochs`. auto: {PASSES} passes over all sentences, but at least {FEWEST_STEPS:,} steps and at most {MOST_STEPS:,}.",
+    )
     epochs: int | None = Field(
         None, ge=1, description="Passes over all sentences. Exactly one of `steps` and `epochs`."
     )
@@ -60,7 +66,9 @@ class TrainConfig(Section):
 class TransformerTrainConfig(TrainConfig):
     """Fine-tuning of a transformer: the same keys, with defaults of its own."""
 
-    steps: int | None = Field(None, ge=1, description="Optimizer steps. Exactly one of `steps` and `epochs`.")
+    steps: Literal["auto"] | Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Optimizer steps. Exactly one of `steps` and `epochs`."
+    )
     epochs: int | None = Field(5, ge=1, description="Passes over all sentences. Exactly one of `steps` and `epochs`.")
     batch_pieces: int | None = Field(
         None,
@@ -87,3 +95,9 @@ class TransformerTrainConfig(TrainConfig):
     eval_every: int | None = Field(
         None, ge=1, description="Steps between two scorings of dev, each with a checkpoint. null: once an epoch."
     )
+
+    @model_validator(mode="after")
+    def _steps_of_a_student(self) -> TransformerTrainConfig:
+        if self.steps == "auto":
+            raise ValueError("train.steps: auto is for students; give a number of steps, or epochs")
+        return self

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nlptrain.data.corpus import Sentence
 from nlptrain.distillation.committee import Committee
-from nlptrain.distillation.transfer_set import LogitStore, TransferSet
+from nlptrain.distillation.transfer_set import LogitStore, Precision, TransferSet
 from nlptrain.run import Run
 
 
@@ -52,7 +52,9 @@ class TaughtText:
         return self.sets[0].sentence(number)
 
 
-def taught_text(committee: Committee, sentences: Iterable[Sentence], run: Run, folder: Path) -> TaughtText:
+def taught_text(
+    committee: Committee, sentences: Iterable[Sentence], run: Run, folder: Path, precision: Precision = "fp32"
+) -> TaughtText:
     """``sentences`` with the logits of each member, found below ``folder`` or computed now, one teacher at a time.
 
     The sentences are read once; for the teachers behind the first they come from what the first one stored.
@@ -67,7 +69,7 @@ def taught_text(committee: Committee, sentences: Iterable[Sentence], run: Run, f
     sets: list[TransferSet] = []
     for member in committee.members:
         member.model.to(run.device)
-        store = LogitStore(folder, member.model)
+        store = LogitStore(folder, member.model, precision)
         source: Iterable[Sentence] = map(sets[0].sentence, range(len(sets[0]))) if sets else noted()
         said = store.label(source, member.model, run).describe()
         run.say(f"{member.model.name}: {said}" if len(committee.members) > 1 else said)

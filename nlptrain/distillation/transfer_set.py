@@ -7,10 +7,12 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import torch
 from filelock import FileLock
 from numpy.typing import NDArray
 
@@ -20,7 +22,10 @@ from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
 from nlptrain.run_folder import write_json
 
+Precision = Literal["fp32", "bf16"]
 SHARD_SENTENCES = 2048
+# Pieces of a batch: on a CPU, what its caches hold (MiniLM, 2 threads: 1.6 times as fast at 1,024 as at 4,096).
+_PIECES, _CPU_PIECES = 4096, 1024
 _FORMAT = 1
 _DIGEST = pa.binary(16)
 
@@ -62,10 +67,11 @@ class LogitStore:
     was stopped (batch mates change a few float16 logits).
     """
 
-    def __init__(self, folder: Path, teacher: TokenModel) -> None:
-        """Open or start the store of ``teacher`` below ``folder``."""
+    def __init__(self, folder: Path, teacher: TokenModel, precision: Precision = "fp32") -> None:
+        """Open or start the store of ``teacher`` below ``folder``; it computes in ``precision``."""
         self.labels = teacher.labels.names
-        self.key = f"{teacher.fingerprint()}-torch-fp32"
+        self.key = f"{teacher.fingerprint()}-torch-{precision}"
+        self.precision = precision
         self.folder = folder / self.key
         self.teacher = teacher.name
         self._shards: list[Shard] = []
@@ -144,7 +150,9 @@ class LogitStore:
         self._digests.append(table.column("digest"))
 
     def _add(self, sentences: list[Sentence], teacher: TokenModel) -> None:
-        logits = teacher.logits([sentence.words for sentence in sentences])
+        with torch.autocast(teacher.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            words = [sentence.words for sentence in sentences]
+            logits = teacher.logits(words, batch_pieces=_CPU_PIECES if teacher.device.type == "cpu" else _PIECES)
         flat = np.concatenate([values.reshape(-1) for values in logits])
         # A float16 ends at 65,504; a logit beyond it would be stored as infinite and end as a NaN.
         values = np.clip(flat, -6e4, 6e4).astype(np.float16)

@@ -23,6 +23,7 @@ from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
 from nlptrain.training.evaluation import evaluate
 from nlptrain.training.examples import NO_LABEL, Examples
+from nlptrain.training.length import describe_length, planned_steps
 from nlptrain.training.objective import Objective, Targets
 from nlptrain.training.optimizer import MovingAverage, build_optimizer, learning_rate
 from nlptrain.training.reporter import Reporter
@@ -70,7 +71,7 @@ class Fit:
 def build_plan(examples: Examples, config: TrainConfig, seed: int) -> tuple[BatchPlan, int]:
     """The batches of a training and the number of its steps."""
     plan = BatchPlan(examples.lengths, pieces=config.batch_pieces, sentences=config.batch_sentences, seed=seed)
-    return plan, config.steps or plan.steps_of(config.epochs or 1)
+    return plan, planned_steps(plan, config)
 
 
 def train_steps(
@@ -172,6 +173,8 @@ def fit(
     """
     model.to(run.device)
     plan, steps = build_plan(examples, config, run.seed)
+    if config.steps == "auto":
+        run.say(describe_length(plan, steps, examples.words))
     average = MovingAverage(list(model.model.parameters()), config.ema)
     state = TrainState(
         model.model, build_optimizer(model.model, config), average, Progress(), {}, run.accelerator.scaler

@@ -1,0 +1,34 @@
+"""The `augment:` map: sentences made out of the train sentences, for the teacher to label."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from nlptrain.config.section import Section
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class AugmentConfig(Section):
+    """What is done to train sentences to make new ones, each from 0 (never) to 1 (always)."""
+
+    sentences: Literal["auto"] | Annotated[int, Field(ge=1, le=100_000_000)] = Field(
+        "auto",
+        description="How many are made. auto: as many as bring the text to a million words, but at most 30 for each train sentence.",
+    )
+    seed: int = Field(
+        0, ge=0, lt=2**31, description="Decides which: runs of other seeds find the teacher's answers again."
+    )
+    swap: Share = Field(
+        0.6,
+        description="Share of entities that another one of the train sentences takes the place of, mostly one of the same type; of plain tags, share of words.",
+    )
+    join: Share = Field(0.35, description="Share of sentences that go on as another one from some word on.")
+    insert: Share = Field(0.1, description="Share of sentences that get an entity where there was none.")
+    replace: Share = Field(
+        0.8,
+        description="Share of sentences of which some words, up to four of five, are replaced: by neighbours among the teacher's input embeddings, words of its vocabulary, and words made of two.",
+    )
+    noise: Share = Field(0.3, description="Share of sentences with words dropped, misspelt, or in another case.")

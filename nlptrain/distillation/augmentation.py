@@ -1,0 +1,162 @@
+"""Text from nothing: new sentences made out of the train sentences, for a teacher to label.
+
+Nothing needs to stay true of them, for the teacher says what they are. After the ways of Jiao et al. 2020 (TinyBERT,
+section 3.2: words replaced by near ones), Tang et al. 2019 (cut and random words) and Dai and Adel 2020 (mentions
+replaced by others).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+import numpy as np
+
+from nlptrain.config.augment import AugmentConfig
+from nlptrain.data.corpus import Sentence
+from nlptrain.data.splits import Splits, held_out_digests
+from nlptrain.distillation.committee import Committee
+from nlptrain.distillation.word_bank import WordBank
+from nlptrain.models.token_model import TokenModel
+from nlptrain.run import Run
+from nlptrain.schemes import Scheme, spans
+
+ENOUGH_WORDS = 1_000_000
+MOST_PER_SENTENCE = 30
+_LONGEST = 80  # words
+_SAME_TYPE = 0.7  # of the entities that take another one's place
+_RATES = (0.2, 0.4, 0.6, 0.8)  # share of words replaced in a sentence; each as often as the others
+
+Words = tuple[str, ...]
+Parts = list[tuple[str | None, Words]]
+
+
+def augmented(config: AugmentConfig | None, splits: Splits, committee: Committee, run: Run) -> Iterator[Sentence]:
+    """The sentences that ``config`` makes out of those of train, none of which stands in train, dev or test."""
+    if config is None or not splits.train:
+        return
+    taken = held_out_digests(splits) | {sentence.digest() for sentence in splits.train}
+    augmenter = Augmenter(splits.train, splits.labels.scheme, config, committee.members[0].model)
+    sentences = words = 0
+    for sentence in augmenter(planned_sentences(config, splits.train), taken=taken):
+        sentences, words = sentences + 1, words + len(sentence.words)
+        yield sentence
+    run.say(f"augment: {sentences:,} sentences of {words:,} words made out of {len(splits.train):,} train sentences")
+
+
+def planned_sentences(config: AugmentConfig, gold: Sequence[Sentence]) -> int:
+    """How many sentences are made: what ``config`` says, or what brings the text to a million words."""
+    if config.sentences != "auto":
+        return int(config.sentences)
+    words = sum(len(sentence.words) for sentence in gold)
+    wanted = (ENOUGH_WORDS - words) * len(gold) // max(1, words)
+    return max(0, min(wanted, MOST_PER_SENTENCE * len(gold)))
+
+
+class Augmenter:
+    """Makes sentences; the n-th is a function of the train sentences, the teacher's vocabulary, the seed and n."""
+
+    def __init__(self, gold: Sequence[Sentence], scheme: Scheme, config: AugmentConfig, teacher: TokenModel) -> None:
+        """Make them of ``gold``, whose tags are written in ``scheme``; ``teacher`` gives words."""
+        self.config = config
+        self.sentences = [_parts(sentence, scheme) for sentence in gold if sentence.words]
+        self.plain = scheme == "plain"
+        self.fills: dict[str, list[Words]] = {}
+        for parts in self.sentences:
+            for label, words in parts:
+                if label is not None:
+                    self.fills.setdefault(label, []).append(words)
+        self.every = [words for fills in self.fills.values() for words in fills]
+        self.bank = WordBank(teacher, (word for sentence in gold for word in sentence.words))
+
+    def __call__(self, count: int, *, taken: Collection[bytes] = frozenset()) -> Iterator[Sentence]:
+        """At most ``count`` sentences, each once, none with a digest in ``taken``; fewer if no more can be made."""
+        seen = set(taken)
+        number = made = 0
+        while made < count and number < 3 * count + 1000:
+            sentence = self.made(number)
+            number += 1
+            digest = sentence.digest()
+            if sentence.words and digest not in seen:
+                seen.add(digest)
+                made += 1
+                yield sentence
+
+    def made(self, number: int) -> Sentence:
+        """The sentence ``number``, without tags."""
+        draw = np.random.default_rng((self.config.seed, number))
+        words = self._swapped(draw)
+        if draw.random() < self.config.join:
+            other = self._swapped(draw)
+            words = words[: draw.integers(1, len(words) + 1)] + other[draw.integers(len(other)) :]
+        if self.every and draw.random() < self.config.insert:
+            place = draw.integers(len(words) + 1)
+            words = [*words[:place], *self.every[draw.integers(len(self.every))], *words[place:]]
+        if draw.random() < self.config.replace:
+            rate = _RATES[draw.integers(len(_RATES))]
+            words = [self._replaced(word, draw) if draw.random() < rate else word for word in words]
+        if draw.random() < self.config.noise:
+            words = _NOISES[draw.integers(len(_NOISES))](words, draw)
+        return Sentence(tuple(words[:_LONGEST]), where=f"augment:{number}")
+
+    def _swapped(self, draw: np.random.Generator) -> list[str]:
+        """A train sentence with some of its entities (or words of plain tags) replaced by others."""
+        words: list[str] = []
+        for label, part in self.sentences[draw.integers(len(self.sentences))]:
+            if label is not None and draw.random() < self.config.swap * (0.25 if self.plain else 1.0):
+                fills = self.fills[label] if self.plain or draw.random() < _SAME_TYPE else self.every
+                part = fills[draw.integers(len(fills))]
+            words.extend(part)
+        return words
+
+    def _replaced(self, word: str, draw: np.random.Generator) -> str:
+        if not any(map(str.isalnum, word)):
+            return word
+        how = draw.random()
+        if how < 0.5:
+            new = self.bank.neighbour(word, draw)
+        elif how < 0.8:
+            new = self.bank.drawn(draw)
+        elif how < 0.9 and self.every:
+            fill = self.every[draw.integers(len(self.every))]
+            new = fill[draw.integers(len(fill))]
+        else:
+            new = self.bank.compound(draw)
+        return new[:1].upper() + new[1:] if word[:1].isupper() else new
+
+
+def _parts(sentence: Sentence, scheme: Scheme) -> Parts:
+    """The words of a sentence, entity by entity and with what stands between; of plain tags, word by word."""
+    tags, words = sentence.tags or (), sentence.words
+    if scheme == "plain":
+        return [(tag, (word,)) for tag, word in zip(tags, words, strict=True)]
+    parts: Parts = []
+    at = 0
+    for label, start, end in spans(tags):
+        parts += [(None, words[at:start]), (label, words[start:end])]
+        at = end
+    return [part for part in [*parts, (None, words[at:])] if part[1]]
+
+
+def _dropped(words: list[str], draw: np.random.Generator) -> list[str]:
+    return [word for word in words if draw.random() > 0.1] or words
+
+
+def _misspelt(words: list[str], draw: np.random.Generator) -> list[str]:
+    return [_typo(word, draw) if draw.random() < 0.15 else word for word in words]
+
+
+def _typo(word: str, draw: np.random.Generator) -> str:
+    """``word`` with two letters swapped, one left out, or one doubled."""
+    if len(word) < 3 or not word.isalpha():
+        return word
+    at = int(draw.integers(len(word) - 1))
+    swapped = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+    return (swapped, word[:at] + word[at + 1 :], word[: at + 1] + word[at:])[draw.integers(3)]
+
+
+def _in_another_case(words: list[str], draw: np.random.Generator) -> list[str]:
+    change = (str.upper, str.lower, str.title)[draw.integers(3)]
+    return [change(word) for word in words]
+
+
+_NOISES = (_dropped, _misspelt, _in_another_case)

@@ -1,0 +1,134 @@
+"""Sentences made out of the train sentences: what may stand in them, and that they are found again."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nlptrain.config.augment import AugmentConfig
+from nlptrain.data.corpus import Sentence
+from nlptrain.distillation.augmentation import Augmenter, planned_sentences
+from nlptrain.distillation.word_bank import WordBank
+from nlptrain.labels import Labels
+from nlptrain.models import TokenModel, TransformerTokenClassifier
+from tests.conftest import PEOPLE, PLACES, make_sentences
+
+NOTHING = {"swap": 0.0, "join": 0.0, "insert": 0.0, "replace": 0.0, "noise": 0.0}
+GOLD = [Sentence(*sentence) for sentence in make_sentences(60, 1)]
+
+
+@pytest.fixture(scope="module")
+def teacher(tiny_bert: Path) -> TokenModel:
+    labels = Labels.collect((sentence.tags or () for sentence in GOLD), "iob2")
+    return TransformerTokenClassifier.from_pretrained(str(tiny_bert), labels, seed=0)
+
+
+def augmenter(teacher: TokenModel, gold: list[Sentence] = GOLD, scheme: str = "iob2", **rates: object) -> Augmenter:
+    return Augmenter(gold, scheme, AugmentConfig(**{**NOTHING, **rates}), teacher)
+
+
+def test_a_sentence_is_a_function_of_seed_and_number(teacher: TokenModel):
+    one, again, other = (Augmenter(GOLD, "iob2", AugmentConfig(seed=seed), teacher) for seed in (3, 3, 4))
+    sentences = [one.made(number) for number in range(40)]
+    assert sentences == [again.made(number) for number in reversed(range(40))][::-1]
+    assert sentences != [other.made(number) for number in range(40)]
+    assert all(sentence.tags is None for sentence in sentences)
+
+
+def test_entities_take_each_others_place_and_nothing_else_changes(teacher: TokenModel):
+    gold = [
+        Sentence(("Ada", "Smith", "saw", "Oslo", "."), ("B-person", "I-person", "O", "B-place", "O")),
+        Sentence(("then", "Boris", "ran"), ("O", "B-person", "O")),
+    ]
+    made = {sentence.words for sentence in augmenter(teacher, gold, swap=1.0)(500)}
+    entities = [("Ada", "Smith"), ("Boris",), ("Oslo",)]
+    allowed = {(*one, "saw", *other, ".") for one in entities for other in entities}
+    allowed |= {("then", *one, "ran") for one in entities}
+    assert made == allowed  # those of another type, too, and all of them are found in so many
+
+
+def test_words_of_plain_tags_are_replaced_by_others_of_their_tag(teacher: TokenModel):
+    gold = [Sentence(("dogs", "bark"), ("NOUN", "VERB")), Sentence(("cats", "sleep"), ("NOUN", "VERB"))]
+    made = {sentence.words for sentence in augmenter(teacher, gold, "plain", swap=1.0)(100)}
+    assert made == {(noun, verb) for noun in ("dogs", "cats") for verb in ("bark", "sleep")}
+
+
+def test_a_joined_sentence_is_a_beginning_and_an_end(teacher: TokenModel):
+    gold = [Sentence(("a", "b", "c"), ("O",) * 3), Sentence(("x", "y"), ("O",) * 2)]
+    made = {sentence.words for sentence in augmenter(teacher, gold, join=1.0)(200)}
+    parts = [("a", "b", "c"), ("x", "y")]
+    assert made == {
+        (*one[:end], *other[start:])
+        for one in parts
+        for other in parts
+        for end in range(1, len(one) + 1)
+        for start in range(len(other))
+    }
+
+
+def test_an_inserted_entity_stands_anywhere(teacher: TokenModel):
+    gold = [Sentence(("a", "Oslo"), ("O", "B-place"))]
+    made = {sentence.words for sentence in augmenter(teacher, gold, insert=1.0)(50)}
+    assert made == {("Oslo", "a", "Oslo"), ("a", "Oslo", "Oslo")}
+
+
+def test_a_replacing_word_begins_as_the_replaced_one_did(teacher: TokenModel):
+    gold = [Sentence(("Dog", "runs", ",", "42"), ("O",) * 4)]
+    made = [sentence.words for sentence in augmenter(teacher, gold, replace=1.0)(300)]
+    assert len({words[0] for words in made}) > 20
+    assert all(words[0][0].isupper() for words in made)
+    assert any(words[1][0].islower() for words in made)
+    assert {words[2] for words in made} == {","}
+
+
+def test_noise_drops_misspells_and_changes_the_case(teacher: TokenModel):
+    gold = [Sentence(tuple("the weather stays lovely here".split()), ("O",) * 5)]
+    made = {sentence.words for sentence in augmenter(teacher, gold, noise=1.0)(300)}
+    assert any(len(words) < 5 for words in made)
+    assert ("THE", "WEATHER", "STAYS", "LOVELY", "HERE") in made
+    assert any(word not in gold[0].words for words in made for word in map(str.lower, words))
+
+
+def test_no_sentence_comes_twice_and_none_that_is_taken(teacher: TokenModel):
+    every = list(augmenter(teacher, swap=1.0)(400))
+    digests = [sentence.digest() for sentence in every]
+    assert len(set(digests)) == len(digests)
+    taken = set(digests[::2])
+    left = {sentence.digest() for sentence in augmenter(teacher, swap=1.0)(400, taken=taken)}
+    assert left
+    assert not left & taken
+
+
+def test_what_can_make_nothing_new_ends(teacher: TokenModel):
+    taken = {sentence.digest() for sentence in GOLD}
+    assert list(augmenter(teacher)(100, taken=taken)) == []
+
+
+def test_as_many_as_bring_the_text_to_a_million_words_but_not_too_many_of_one():
+    sentence = Sentence(("a",) * 20, ("O",) * 20)
+    assert planned_sentences(AugmentConfig(), [sentence] * 10) == 300
+    assert planned_sentences(AugmentConfig(), [sentence] * 10_000) == 40_000
+    assert planned_sentences(AugmentConfig(), [sentence] * 60_000) == 0
+    assert planned_sentences(AugmentConfig(sentences=7), [sentence] * 10) == 7
+
+
+def test_neighbours_are_those_of_the_embeddings(teacher: TokenModel):
+    bank = WordBank(teacher, [*PEOPLE, *PLACES, "?"])
+    table = teacher.model.get_input_embeddings().weight.detach().numpy()
+    table = table - table.mean(axis=0)
+    table /= np.linalg.norm(table, axis=1, keepdims=True)
+    rows = [teacher.reader([word])[0][0] for word in bank.words]
+    wanted = [bank.words[index] for index in (table[rows] @ table[teacher.reader(["Oslo"])[0][0]]).argsort()[::-1][:24]]
+    draw = np.random.default_rng(0)
+    found = {bank.neighbour("Oslo", draw) for _ in range(2000)}
+    assert found == set(wanted)
+    assert "oslo" in found
+
+
+def test_frequent_words_are_drawn_more_often(teacher: TokenModel):
+    bank = WordBank(teacher, PEOPLE)
+    draw = np.random.default_rng(0)
+    numbers = [bank.words.index(bank.drawn(draw)) for _ in range(4000)]
+    half = len(bank.words) // 2
+    assert sum(number < half for number in numbers) > 2000
+    assert set(numbers) == set(range(len(bank.words)))
