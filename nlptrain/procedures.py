@@ -78,7 +78,7 @@ def distil_tagger(
     """
     committee = Committee.of(teacher)
     _refuse_unfit(student, committee, splits, objective)
-    raw = chain(raw, augmented(augment, splits, committee, run))
+    raw = chain(raw, augmented(augment, splits, committee, run.say))
     splits, text = _taught(committee, splits, raw, run, transfer_dir, teacher_precision)
     taught = _teachers_scores(committee, splits, text, run)
     gold = len(splits.train)
@@ -105,7 +105,7 @@ def pseudo_label(
     """Train ``student`` on the gold tags and on raw text tagged by ``teacher``; arguments as above."""
     committee = Committee.of(teacher)
     _refuse_unfit(student, committee, splits)
-    raw = chain(raw, augmented(augment, splits, committee, run))
+    raw = chain(raw, augmented(augment, splits, committee, run.say))
     splits, text = _taught(committee, splits, raw, run, transfer_dir, teacher_precision)
     taught = _teachers_scores(committee, splits, text, run)
     gold, path = len(splits.train), None if run.folder is None else run.folder / "pseudo_labels.jsonl"

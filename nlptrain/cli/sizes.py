@@ -30,7 +30,7 @@ def describe_student(config: CommandConfig) -> str | None:
         seed=config.seed,
         teacher=committee.members[0].model if committee else None,
         splitter=splitter,
-        words=word_counts(config.data, splits, splitter),
+        words=word_counts(config, splits, splitter, committee),
     )
     parts = ", ".join(f"{name} {count:,}" for name, count in _parts(student).items())
     held = [*student.model.parameters(), *student.model.buffers()]

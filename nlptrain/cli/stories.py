@@ -20,6 +20,7 @@ from nlptrain import __version__, procedures
 from nlptrain.config.commands import (
     CommandConfig,
     PseudoLabelRunConfig,
+    StudentCommandConfig,
     TaggerConfig,
     TaggerKDConfig,
     TaughtConfig,
@@ -34,6 +35,7 @@ from nlptrain.data.splits import Splits, held_out_digests, read_splits
 from nlptrain.data.text_files import expand
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.agreement import held_out
+from nlptrain.distillation.augmentation import augmented
 from nlptrain.distillation.committee import Committee, refuse_unmapped
 from nlptrain.errors import InputError
 from nlptrain.insight.comparison import sample_of
@@ -80,7 +82,7 @@ def _transformer_token(config: TransformerTokenConfig, run: Run) -> dict[str, An
 def _tagger(config: TaggerConfig, run: Run) -> dict[str, Any]:
     splits = read_splits(config.data, say=run.say)
     splitter = splitter_of(config.data)
-    words = word_counts(config.data, splits, splitter)
+    words = word_counts(config, splits, splitter)
     student = build_student(config.student, splits.labels, seed=config.seed, words=words, say=run.say)
     run.provenance["table"] = _table(config, None)
     _introduce(run, splits, f"student: {student.parameters():,} parameters, {_origin(config, None)}")
@@ -102,7 +104,7 @@ def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
         seed=config.seed,
         teacher=first,
         splitter=splitter,
-        words=word_counts(data, splits, splitter),
+        words=word_counts(config, splits, splitter, committee),
         say=run.say,
     )
     run.provenance["table"] = _table(config, config.teacher_list[0].path)
@@ -154,11 +156,17 @@ def splitter_of(data: DataConfig) -> WordSplitter:
     return WordSplitter.pretokenized() if data.pretokenized else WordSplitter.default()
 
 
-def word_counts(data: DataConfig, splits: Splits, splitter: WordSplitter) -> Callable[[], Counter[str]]:
-    """How to count the words of train and raw text, which is then read once more for it; dev is not in it."""
+def word_counts(
+    config: StudentCommandConfig, splits: Splits, splitter: WordSplitter, committee: Committee | None = None
+) -> Callable[[], Counter[str]]:
+    """How to count the words of all that is learnt from, which is read or made once more for it; dev is not in it."""
+    data = config.data
+    augment = config.augmenting if isinstance(config, TaughtConfig) else None
 
     def learnt_from() -> Iterator[Sentence]:
         yield from splits.train
+        if committee is not None:
+            yield from augmented(augment, splits, committee, lambda _: None)
         dev: set[bytes] = set()
         if not splits.dev:  # it will be taken out of the raw text
             dev.update(held_out([sentence.digest() for sentence in _raw(data, splits, splitter, None)]))

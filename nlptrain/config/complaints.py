@@ -94,9 +94,10 @@ def _describe(key: str, faults: list[Any], model: type[BaseModel], owner: type[B
         return str(first["ctx"]["error"])
     if kind == "literal_error":
         others = list(dict.fromkeys(_wanted([fault for fault in faults if fault["type"] != "literal_error"])))
-        if others and not isinstance(found, str):
-            return f"found {found!r}; must be {' or '.join([*others, first['ctx']['expected']])}"
-        return _choose(found, first["ctx"]["expected"].replace(" or ", ", "))
+        expected = first["ctx"]["expected"]
+        if others:
+            return f"found {found!r}; must be {' or '.join([*others, expected])}{_near(found, expected)}"
+        return _choose(found, expected.replace(" or ", ", "))
     if kind == "string_pattern_mismatch":
         return f"found {found!r}; must be {_field_description(key, model)}"
     wanted = list(dict.fromkeys(_wanted(faults)))
@@ -105,8 +106,14 @@ def _describe(key: str, faults: list[Any], model: type[BaseModel], owner: type[B
 
 def _choose(found: object, expected: str) -> str:
     choices = expected.replace("'", "")
-    near = difflib.get_close_matches(str(found), choices.split(", "), n=1)
-    return f"found {found!r}; choose from {choices}" + (f"; did you mean '{near[0]}'?" if near else "")
+    return f"found {found!r}; choose from {choices}{_near(found, expected)}"
+
+
+def _near(found: object, expected: str) -> str:
+    """What else may have been meant, of names in quotes with commas or ``or`` between them."""
+    names = expected.replace("'", "").replace(" or ", ", ").split(", ")
+    near = difflib.get_close_matches(str(found), names, n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""
 
 
 def _wanted(faults: list[Any]) -> Iterator[str]:

@@ -7,7 +7,7 @@ replaced by others).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from nlptrain.data.splits import Splits, held_out_digests
 from nlptrain.distillation.committee import Committee
 from nlptrain.distillation.word_bank import WordBank
 from nlptrain.models.token_model import TokenModel
-from nlptrain.run import Run
 from nlptrain.schemes import Scheme, spans
 
 ENOUGH_WORDS = 1_000_000
@@ -30,7 +29,9 @@ Words = tuple[str, ...]
 Parts = list[tuple[str | None, Words]]
 
 
-def augmented(config: AugmentConfig | None, splits: Splits, committee: Committee, run: Run) -> Iterator[Sentence]:
+def augmented(
+    config: AugmentConfig | None, splits: Splits, committee: Committee, say: Callable[[str], None]
+) -> Iterator[Sentence]:
     """The sentences that ``config`` makes out of those of train, none of which stands in train, dev or test."""
     if config is None or not splits.train:
         return
@@ -40,7 +41,7 @@ def augmented(config: AugmentConfig | None, splits: Splits, committee: Committee
     for sentence in augmenter(planned_sentences(config, splits.train), taken=taken):
         sentences, words = sentences + 1, words + len(sentence.words)
         yield sentence
-    run.say(f"augment: {sentences:,} sentences of {words:,} words made out of {len(splits.train):,} train sentences")
+    say(f"augment: {sentences:,} sentences of {words:,} words made out of {len(splits.train):,} train sentences")
 
 
 def planned_sentences(config: AugmentConfig, gold: Sequence[Sentence]) -> int:

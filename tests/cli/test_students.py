@@ -254,3 +254,47 @@ def test_a_transformer_as_the_control_and_as_a_start(house: Path, tmp_path: Path
     missing = call("tagger", path)
     assert missing.exit_code == 2
     assert "student.model: missing; there is no teacher to cut it from" in missing.stderr
+
+
+@pytest.mark.parametrize("command", ["tagger_kd", "pseudo_label"])
+def test_without_raw_text_sentences_are_made_and_found_again(house: Path, tmp_path: Path, command: str) -> None:
+    gold_alone = {"data": {"unlabeled": None}, "transfer_dir": str(tmp_path / "transfer")}
+    first = train(house, tmp_path, command, **gold_alone)
+    made = re.search(r"augment: ([\d,]+) sentences of [\d,]+ words made out of 60 train sentences", first["output"])
+    assert made
+    count = int(made[1].replace(",", ""))
+    assert 60 < count <= 1800
+    computed = re.search(r"found \d+ sentences, computed ([\d,]+)", first["output"])
+    assert computed
+    assert int(computed[1].replace(",", "")) >= count
+    shutil.rmtree(tmp_path / "run")
+    again = train(house, tmp_path, command, seed=1, **gold_alone)
+    assert "teacher's logits: found all" in again["output"]
+    shutil.rmtree(tmp_path / "run")
+    none = train(house, tmp_path, command, augment="none", **gold_alone)
+    if command == "pseudo_label":
+        assert "data.unlabeled: missing" in none["error"]
+    else:
+        assert "augment" not in none["output"]
+
+
+def test_made_sentences_stand_beside_raw_text_if_asked(house: Path, tmp_path: Path) -> None:
+    scores = train(house, tmp_path, "tagger_kd", augment={"sentences": 50, "replace": 1.0})
+    assert "augment: 50 sentences" in scores["output"]
+    assert "raw text:" in scores["output"]
+
+
+def test_words_of_made_sentences_count_for_the_vocabulary(house: Path, tmp_path: Path) -> None:
+    word = {"embedder": {"kind": "word", "dim": 16, "min_count": 1}}
+    alone = train(house, tmp_path, "tagger_kd", student=word, data={"unlabeled": None}, augment="none")
+    shutil.rmtree(tmp_path / "run")
+    made = train(house, tmp_path, "tagger_kd", student=word, data={"unlabeled": None}, train={"steps": 1})
+    assert made["parameters"] > alone["parameters"]
+
+
+def test_steps_follow_from_the_text(house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlptrain.training.length.FEWEST_STEPS", 12)
+    monkeypatch.setattr("nlptrain.training.length.MOST_STEPS", 40)
+    scores = train(house, tmp_path, "tagger_kd", train={"steps": "auto", "batch_pieces": 1600})
+    assert re.search(r"length: (\d+) steps, [\d.]+ passes over [\d,]+ words", scores["output"])
+    assert 12 < scores["steps"] <= 40

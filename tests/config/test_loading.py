@@ -49,7 +49,7 @@ def test_all_faults_of_a_file_are_named_at_once():
         "c.yaml: student.encoder.layers: found 99; must be at most 8",
         "c.yaml: student.encoder.hiden: unknown key; did you mean 'hidden'?",
         "c.yaml: student.dropout: found 1.0; must be below 1.0",
-        "c.yaml: train.steps: found 'many'; must be a whole number",
+        "c.yaml: train.steps: found 'many'; must be a whole number or 'auto'",
         "c.yaml: train.micro_batches: found 1.5; must be a whole number",
         "c.yaml: train.learning_rate: found -1; must be above 0.0",
         "c.yaml: outputdir: unknown key; did you mean 'output_dir'?",
@@ -172,7 +172,7 @@ def test_each_command_says_what_it_cannot_do_without():
     assert "student: missing" in faults(nothing)[0]
     assert "teacher: missing" in faults(nothing, command="tagger_kd")[0]
     taught = {**nothing, "teacher": "org/teacher"}
-    assert "data.unlabeled: missing" in faults(taught, command="pseudo_label")[0]
+    assert "data.unlabeled: missing" in faults({**taught, "augment": "none"}, command="pseudo_label")[0]
     assert "data.train: missing" in faults({**CONTROL, "data": {}})[0]
 
 
@@ -250,3 +250,26 @@ def test_another_kind_takes_away_what_a_base_says_of_the_old_one(tmp_path: Path)
     path.write_text(yaml.safe_dump({**base, "student": {"encoder": {"hidden": 7, "kind": "idcnn"}}}))
     with pytest.raises(InputError, match=r"encoder\.hidden: unknown key; known with kind idcnn: kind, filters"):
         load_config(COMMANDS["tagger_kd"], path, check_files=False)
+
+
+def test_sentences_are_made_where_there_is_no_raw_text_unless_one_says_otherwise():
+    Path("raw.txt").write_text("a\n")
+    gold = {"output_dir": "runs/x", "teacher": "org/teacher", "data": {"train": "train.conll"}}
+    both = {**gold, "data": {"train": "train.conll", "unlabeled": "raw.txt"}}
+    asked = {"augment": {"join": 0.5}}
+    made = [
+        load(values, command="tagger_kd").config.augmenting
+        for values in (gold, both, {**gold, "augment": "none"}, {**both, **asked})
+    ]
+    assert [one is not None for one in made] == [True, False, False, True]
+    assert made[3].join == 0.5
+    raw = {**gold, "data": {"unlabeled": "raw.txt"}, **asked}
+    assert "augment: sentences are made out of data.train" in faults(raw, command="tagger_kd")[0]
+    assert faults({**gold, "augment": "autoo"}, command="tagger_kd") == [
+        "c.yaml: augment: found 'autoo'; must be a map or 'auto' or 'none'; did you mean 'auto'?"
+    ]
+
+
+def test_a_transformer_has_no_steps_of_its_own_to_find():
+    teacher = {"model": "org/model", "data": {"train": "train.conll"}, "output_dir": "runs/x"}
+    assert "auto is for students" in faults(teacher, "train.steps=auto", command="transformer_token")[0]
