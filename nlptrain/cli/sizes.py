@@ -27,7 +27,7 @@ def describe_student(config: CommandConfig) -> str | None:
     student = build_student(
         config.student,
         committee.labels if committee else splits.labels,
-        seed=config.seed,
+        seed=0,
         teacher=committee.members[0].model if committee else None,
         splitter=splitter,
         words=word_counts(config, splits, splitter, committee),

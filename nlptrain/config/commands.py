@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -22,6 +22,9 @@ from nlptrain.config.train import TrainConfig, TransformerTrainConfig
 _MODEL = "a folder (a run's, or a Hugging Face model's), package:NAME/folder (a folder that an installed package carries), or a Hub name OWNER/NAME, OWNER/NAME@REVISION"
 
 
+_SEEDS = 2**31
+
+
 class CommandConfig(Section):
     """What every command reads."""
 
@@ -29,7 +32,7 @@ class CommandConfig(Section):
     output_dir: str = Field(
         min_length=1, description="Folder of the run: model/, config.yaml, metrics.jsonl, scores.json, log.txt."
     )
-    seed: int = Field(0, ge=0, lt=2**31, description="Seed of all that is random.")
+    seed: int | None = Field(0, ge=0, lt=_SEEDS, description="Seed of all that is random.")
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|cuda|cuda:\d+|mps)$",
@@ -68,6 +71,7 @@ class TransformerTokenConfig(GoldConfig):
     """`nlptrain transformer_token`: fine-tunes a transformer."""
 
     model: ModelRef = Field(description=f"The pretrained transformer: {_MODEL}.")
+    seed: int = Field(0, ge=0, lt=_SEEDS, description="Seed of all that is random.")
     language: str | None = Field(
         None,
         min_length=1,
@@ -85,11 +89,27 @@ _WORDS = {"unknown_rate": 0.15}
 class StudentCommandConfig(CommandConfig):
     """What the commands that train a student share."""
 
+    seeds: list[Annotated[int, Field(ge=0, lt=_SEEDS)]] | None = Field(
+        None,
+        min_length=1,
+        description="Several seeds, in the place of `seed`: one run for each, in `output_dir`/seed-N, and the mean of their scores.",
+    )
     student: Student = Field(StudentConfig(), description="The small tagger.")
     train: TrainConfig = Field(
         TrainConfig(),
         description="Length, batches, optimizer. Unless given: with student.kind transformer, learning_rate is 3e-4, clip_norm 1 and unknown_rate 0; with student.embedder.kind word, unknown_rate is 0.15.",
     )
+
+    @classmethod
+    def alternatives(cls) -> tuple[tuple[str, str], ...]:
+        """One run, or one for each of several seeds."""
+        return (("seed", "seeds"),)
+
+    @model_validator(mode="after")
+    def _each_seed_once(self) -> StudentCommandConfig:
+        if twice := sorted({seed for seed in self.seeds or () if (self.seeds or []).count(seed) > 1}):
+            raise ValueError(f"seeds: {', '.join(map(str, twice))} stands more than once; each seed is one run")
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -50,7 +50,9 @@ def complaints(error: ValidationError, model: type[BaseModel], origins: Mapping[
 
 
 def _place(key: str, origins: Mapping[str, str], file: str) -> str:
-    origin = origins.get(key) or next((value for known, value in origins.items() if known.startswith(f"{key}.")), file)
+    listed = key.rstrip("0123456789").removesuffix(".")  # an item of a list was said by who said the list
+    within = (value for known, value in origins.items() if known.startswith(f"{key}."))
+    origin = origins.get(key) or origins.get(listed) or next(within, file)
     return origin.removeprefix("base ")
 
 
