@@ -9,7 +9,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,27 @@ def output_folder(
     Raises:
         InputError: another process writes there, it holds another command's or configuration's run, or other files.
     """
+    with held(folder):
+        identity = run_identity(command, config, inputs)
+        path = folder / "run.json"
+        if path.is_file() and overwrite:
+            clear_run(folder)
+        elif path.is_file():
+            refuse_other(folder, identity)
+        else:
+            refuse_strangers(folder, ("log.txt", "config.yaml", "run.json"))
+        write_text(folder / "config.yaml", to_yaml(config))
+        write_json(path, identity)
+        yield
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Make ``folder`` if it is not there, and keep other processes out of it.
+
+    Raises:
+        InputError: another process holds it, or it cannot be written to.
+    """
     lock = FileLock(folder / ".lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -72,26 +93,27 @@ def output_folder(
     except OSError as error:
         raise InputError(f"{folder}: cannot be written to ({error.strerror}); give another --output-dir") from error
     try:
-        identity = run_identity(command, config, inputs)
-        path = folder / "run.json"
-        if path.is_file() and overwrite:
-            _clear(folder)
-        elif path.is_file():
-            if any((folder / name).exists() for name in _WORTH):
-                _refuse_other(folder, json.loads(path.read_text(encoding="utf-8")), identity)
-        elif strangers := [
-            item.name
-            for item in folder.iterdir()
-            if item.name.removesuffix(".part") not in (".lock", "log.txt", "config.yaml", "run.json")
-        ]:
-            raise InputError(
-                f"{folder}: holds {', '.join(sorted(strangers)[:3])}, and no run of ours; give another --output-dir"
-            )
-        write_text(folder / "config.yaml", to_yaml(config))
-        write_json(path, identity)
         yield
     finally:
         lock.release()
+
+
+def refuse_strangers(folder: Path, ours: Collection[str]) -> None:
+    """Leave other people's folders alone.
+
+    Raises:
+        InputError: ``folder`` holds something beside a lock and the names in ``ours``.
+    """
+    strangers = [item.name for item in folder.iterdir() if item.name.removesuffix(".part") not in (".lock", *ours)]
+    if strangers:
+        raise InputError(
+            f"{folder}: holds {', '.join(sorted(strangers)[:3])}, and no run of ours; give another --output-dir"
+        )
+
+
+def worth_keeping(folder: Path) -> bool:
+    """Whether the run in ``folder``, if there is one, has trained anything yet."""
+    return (folder / "run.json").is_file() and any((folder / name).exists() for name in _WORTH)
 
 
 def run_identity(command: str, config: CommandConfig, inputs: Mapping[str, str]) -> dict[str, Any]:
@@ -101,7 +123,8 @@ def run_identity(command: str, config: CommandConfig, inputs: Mapping[str, str])
     return {"command": command, "config": kept, "inputs": dict(inputs)}
 
 
-def _clear(folder: Path) -> None:
+def clear_run(folder: Path) -> None:
+    """Take away all that a run leaves in its ``folder``."""
     ours = (
         "model",
         "model.part",
@@ -110,6 +133,7 @@ def _clear(folder: Path) -> None:
         "config.yaml",
         "run.json",
         "metrics.jsonl",
+        "counts.json",
         "scores.json",
         "log.txt",
         "pseudo_labels.jsonl",
@@ -122,7 +146,15 @@ def _clear(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _refuse_other(folder: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+def refuse_other(folder: Path, wanted: Mapping[str, Any]) -> None:
+    """Keep a run that has trained something from being taken for another.
+
+    Raises:
+        InputError: the run in ``folder`` has another identity than ``wanted``.
+    """
+    if not worth_keeping(folder):
+        return
+    found = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     if found["command"] != wanted["command"]:
         raise InputError(f"{folder}: holds a run of {found['command']}; give another --output-dir, or --overwrite it")
     before, after = flatten(found["config"]), flatten(wanted["config"])

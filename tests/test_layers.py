@@ -18,7 +18,7 @@ FLOORS = (
     ("training",),
     ("models",),
     ("data",),
-    ("run", "run_folder"),
+    ("run", "run_folder", "seeds"),
     ("config",),
     ("labels", "renaming"),
     ("schemes",),

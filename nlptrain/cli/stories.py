@@ -17,6 +17,7 @@ import torch
 import transformers
 
 from nlptrain import __version__, procedures
+from nlptrain.cli.inputs import data_files, input_hashes, pinned, refuse_bad_files, refuse_own_input
 from nlptrain.config.commands import (
     CommandConfig,
     PseudoLabelRunConfig,
@@ -27,7 +28,6 @@ from nlptrain.config.commands import (
     TransformerTokenConfig,
 )
 from nlptrain.config.data import DataConfig
-from nlptrain.config.references import model_references, with_references
 from nlptrain.config.student import TransformerStudentConfig, WordEmbedderConfig
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.raw_text import RawCounts, read_raw
@@ -37,36 +37,35 @@ from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.agreement import held_out
 from nlptrain.distillation.augmentation import augmented
 from nlptrain.distillation.committee import Committee, refuse_unmapped
-from nlptrain.errors import InputError
 from nlptrain.insight.comparison import sample_of
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier, build_student, load_token_model
-from nlptrain.models.sources import resolve
 from nlptrain.models.students.text import count_words
 from nlptrain.run import Run
-from nlptrain.run_folder import command_line, file_hash, finished_scores, output_folder
+from nlptrain.run_folder import command_line, finished_scores, output_folder
+from nlptrain.seeds import beside, refuse_seeds
 
 
-def run_story(command: str, config: CommandConfig, *, overwrite: bool) -> None:
-    """Run ``command``, or print the scores again if the same run is finished."""
+def run_story(command: str, config: CommandConfig, *, overwrite: bool) -> dict[str, Any]:
+    """Run ``command``, or find the same run finished; print the scores and return them."""
     folder = Path(config.output_dir)
-    config = _pinned(config)
-    files = _data_files(config.data)
-    hashes = {str(path): file_hash(path) for paths in files.values() for path in paths}
-    inputs = {**hashes, **_model_hashes(config), **_vector_hash(config)}
-    _refuse_own_input(folder, config)
-    if overwrite and config.data.train is not None and finished_scores(folder) is not None:
-        read_splits(config.data, say=lambda _: None)  # bad files must not cost the run that is there
-    run = Run(folder, device=config.device, precision=config.precision, threads=config.threads, seed=config.seed)
+    config = pinned(config)
+    inputs = input_hashes(config)
+    refuse_own_input(folder, config)
+    refuse_seeds(folder)
+    if overwrite:
+        refuse_bad_files([folder], config)
+    run = Run(folder, device=config.device, precision=config.precision, threads=config.threads, seed=config.seed or 0)
     with run.handling_signals(), output_folder(folder, command, config, inputs, overwrite=overwrite):
         scores = finished_scores(folder)
         if scores is None:
             run.introduce(command)
-            run.provenance = _provenance(command, config, files, inputs)
+            run.provenance = _provenance(command, config, run, inputs)
             scores = _STORIES[command](config, run)
         else:
             run.say(f"{folder} is finished; its scores (--overwrite trains it anew):")
     _print(scores)
+    return scores
 
 
 def _transformer_token(config: TransformerTokenConfig, run: Run) -> dict[str, Any]:
@@ -83,7 +82,7 @@ def _tagger(config: TaggerConfig, run: Run) -> dict[str, Any]:
     splits = read_splits(config.data, say=run.say)
     splitter = splitter_of(config.data)
     words = word_counts(config, splits, splitter)
-    student = build_student(config.student, splits.labels, seed=config.seed, words=words, say=run.say)
+    student = build_student(config.student, splits.labels, seed=run.seed, words=words, say=run.say)
     run.provenance["table"] = _table(config, None)
     _introduce(run, splits, f"student: {student.parameters():,} parameters, {_origin(config, None)}")
     run.provenance["sample"] = sample_of([sentence.words for sentence in splits.dev])
@@ -101,7 +100,7 @@ def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
     student = build_student(
         config.student,
         committee.labels,
-        seed=config.seed,
+        seed=run.seed,
         teacher=first,
         splitter=splitter,
         words=word_counts(config, splits, splitter, committee),
@@ -114,7 +113,7 @@ def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
         f"teacher {', '.join(one.path for one in config.teacher_list)}: {committee.parameters():,} parameters; "
         f"student: {student.parameters():,}, {_origin(config, config.teacher_list[0].path)}",
     )
-    transfer_dir = Path(config.transfer_dir or Path(config.output_dir).parent / "transfer")
+    transfer_dir = Path(config.transfer_dir or beside(Path(config.output_dir)) / "transfer")
     raw = _raw(data, splits, splitter, run)
     # Speed is measured on the same words whatever became of dev.
     run.provenance["sample"] = sample_of([sentence.words for sentence in splits.dev or _peek(data, splitter)])
@@ -223,50 +222,8 @@ def _introduce(run: Run, splits: Splits, models: str) -> None:
     run.say(f"data: {sizes or 'no gold sentences'}")
 
 
-def _pinned(config: CommandConfig) -> CommandConfig:
-    """``config`` with Hub names that carry the commit they stand for today."""
-    pinned = {key: resolve(reference).pinned for key, reference in model_references(config).items()}
-    return with_references(config, pinned)
-
-
-def _data_files(data: DataConfig) -> dict[str, list[Path]]:
-    splits = ("train", "dev", "test", "unlabeled")
-    return {
-        split: expand(getattr(data, split), key=f"data.{split}") for split in splits if getattr(data, split) is not None
-    }
-
-
-def _model_hashes(config: CommandConfig) -> dict[str, str]:
-    """The hash of each file that decides what the models of ``config`` are."""
-    return {
-        f"{reference}:{path.name}": file_hash(path)
-        for reference in dict.fromkeys(model_references(config).values())
-        for path in _deciding(resolve(reference).folder)
-    }
-
-
-def _deciding(folder: Path) -> list[Path]:
-    """The files of a model's folder that decide a logit; beside a tokenizer.json, older vocabularies decide nothing."""
-    patterns = ["*.safetensors", "config.json", "tokenizer*.json", "words.json"]
-    if not (folder / "tokenizer.json").is_file():
-        patterns += ["vocab.*", "merges.txt", "*.model"]
-    return [path for pattern in patterns for path in sorted(folder.glob(pattern))]
-
-
-def _vector_hash(config: CommandConfig) -> dict[str, str]:
-    vectors = getattr(getattr(getattr(config, "student", None), "embedder", None), "vectors", None)
-    return {} if vectors is None else {vectors: file_hash(Path(vectors))}
-
-
-def _refuse_own_input(folder: Path, config: CommandConfig) -> None:
-    for reference in model_references(config).values():
-        if folder.resolve() in (resolve(reference).folder.resolve(), resolve(reference).folder.resolve().parent):
-            raise InputError(f"output_dir: {folder} holds {reference}, which this run reads; give another --output-dir")
-
-
-def _provenance(
-    command: str, config: CommandConfig, files: dict[str, list[Path]], inputs: dict[str, str]
-) -> dict[str, Any]:
+def _provenance(command: str, config: CommandConfig, run: Run, inputs: dict[str, str]) -> dict[str, Any]:
+    files = data_files(config.data)
     modules = (torch, transformers, accelerate, tokenizers, seqeval)
     scored = {
         "dev": [inputs[str(path)] for path in files.get("dev") or files.get("train") or files["unlabeled"]],
@@ -274,7 +231,7 @@ def _provenance(
     }
     return {
         "command": command,
-        "seed": config.seed,
+        "seed": run.seed,
         "command_line": command_line(),
         "versions": {"nlptrain": __version__, **{m.__name__: getattr(m, "__version__", "?") for m in modules}},
         "inputs": inputs,

@@ -64,7 +64,7 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
             ),
             click.option("--device", help="auto, cpu, cuda, cuda:N or mps."),
             click.option("--output-dir", help="Folder of the run."),
-            click.option("--seed", type=int, help="Seed of all that is random."),
+            click.option("--seed", type=int, help="Seed of all that is random; one run, in the place of `seeds`."),
             click.option("--overwrite", is_flag=True, help="Clear a run that is in the output folder."),
         )
     ):
@@ -75,13 +75,19 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
 def _command(name: str) -> click.Command:
     def command(config: Path, settings: tuple[str, ...], overwrite: bool, **flags: Any) -> None:  # noqa: ANN401
         from nlptrain.config import COMMANDS, load_config
+        from nlptrain.config.commands import StudentCommandConfig
 
         given = {key: value for key, value in flags.items() if value is not None}
         loaded = load_config(COMMANDS[name], config, settings, given)
 
-        from nlptrain.cli.stories import run_story
+        if isinstance(loaded.config, StudentCommandConfig) and loaded.config.seeds:
+            from nlptrain.cli.seeds import run_seeds
 
-        run_story(name, loaded.config, overwrite=overwrite)
+            run_seeds(name, loaded.config, overwrite=overwrite)
+        else:
+            from nlptrain.cli.stories import run_story
+
+            run_story(name, loaded.config, overwrite=overwrite)
 
     return click.command(name, help=_HELP[name])(_options(command))
 

@@ -11,6 +11,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
 from nlptrain.errors import InputError
+from nlptrain.seeds import seed_folders
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 _WANTED = ["*.json", "*.txt", "*.model", "*.safetensors", "*.safetensors.index.json"]
@@ -72,6 +73,8 @@ def _from_hub(reference: str) -> Source:
 def _with_weights(folder: Path, reference: str) -> Path:
     """``folder`` if it holds a model in safetensors: a pickle runs code as it is read."""
     if not (folder / "config.json").is_file():
+        if seeds := seed_folders(folder):
+            raise InputError(f"{reference}: holds a run for each seed; name one of them: {', '.join(map(str, seeds))}")
         if (folder / "config.yaml").is_file():
             raise InputError(f"{reference}: this run has not finished; give its command again to go on")
         raise InputError(f"{reference}: no config.json in {folder}; name a folder in Hugging Face's layout")

@@ -1,0 +1,78 @@
+"""What a run reads: its files and models, pinned and hashed, and kept apart from what it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from nlptrain.config.commands import CommandConfig
+from nlptrain.config.data import DataConfig
+from nlptrain.config.references import model_references, with_references
+from nlptrain.data.splits import read_splits
+from nlptrain.data.text_files import expand
+from nlptrain.errors import InputError
+from nlptrain.models.sources import resolve
+from nlptrain.run_folder import file_hash, finished_scores
+
+
+def pinned(config: CommandConfig) -> CommandConfig:
+    """``config`` with Hub names that carry the commit they stand for today."""
+    names = {key: resolve(reference).pinned for key, reference in model_references(config).items()}
+    return with_references(config, names)
+
+
+def input_hashes(config: CommandConfig) -> dict[str, str]:
+    """The hash of each file that ``config`` reads, of data and of models."""
+    hashes = {str(path): file_hash(path) for paths in data_files(config.data).values() for path in paths}
+    return {**hashes, **_model_hashes(config), **_vector_hash(config)}
+
+
+def data_files(data: DataConfig) -> dict[str, list[Path]]:
+    """The files of each split that ``data`` names."""
+    splits = ("train", "dev", "test", "unlabeled")
+    return {
+        split: expand(getattr(data, split), key=f"data.{split}") for split in splits if getattr(data, split) is not None
+    }
+
+
+def _model_hashes(config: CommandConfig) -> dict[str, str]:
+    """The hash of each file that decides what the models of ``config`` are."""
+    return {
+        f"{reference}:{path.name}": file_hash(path)
+        for reference in dict.fromkeys(model_references(config).values())
+        for path in _deciding(resolve(reference).folder)
+    }
+
+
+def _deciding(folder: Path) -> list[Path]:
+    """The files of a model's folder that decide a logit; beside a tokenizer.json, older vocabularies decide nothing."""
+    patterns = ["*.safetensors", "config.json", "tokenizer*.json", "words.json"]
+    if not (folder / "tokenizer.json").is_file():
+        patterns += ["vocab.*", "merges.txt", "*.model"]
+    return [path for pattern in patterns for path in sorted(folder.glob(pattern))]
+
+
+def _vector_hash(config: CommandConfig) -> dict[str, str]:
+    vectors = getattr(getattr(getattr(config, "student", None), "embedder", None), "vectors", None)
+    return {} if vectors is None else {vectors: file_hash(Path(vectors))}
+
+
+def refuse_own_input(folder: Path, config: CommandConfig) -> None:
+    """Keep a run from writing where it reads.
+
+    Raises:
+        InputError: ``folder`` holds a model that ``config`` names.
+    """
+    for reference in model_references(config).values():
+        if folder.resolve() in (resolve(reference).folder.resolve(), resolve(reference).folder.resolve().parent):
+            raise InputError(f"output_dir: {folder} holds {reference}, which this run reads; give another --output-dir")
+
+
+def refuse_bad_files(folders: Iterable[Path], config: CommandConfig) -> None:
+    """Read the gold files if one of ``folders`` holds a finished run: bad ones must not cost what is there.
+
+    Raises:
+        InputError: a file is not as it should be.
+    """
+    if config.data.train is not None and any(finished_scores(folder) is not None for folder in folders):
+        read_splits(config.data, say=lambda _: None)

@@ -1,0 +1,75 @@
+"""Behind the commands that train a student: the same run once for each of several seeds, one after the other."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from nlptrain.cli.inputs import input_hashes, pinned, refuse_bad_files, refuse_own_input
+from nlptrain.cli.stories import run_story
+from nlptrain.config.commands import StudentCommandConfig
+from nlptrain.errors import Interrupted
+from nlptrain.run import Run, handlers
+from nlptrain.run_folder import refuse_other, run_identity
+from nlptrain.seeds import seed_folder, seed_folders, seeds_folder
+
+
+def run_seeds(command: str, config: StudentCommandConfig, *, overwrite: bool) -> None:
+    """Run ``command`` for each of the seeds of ``config``, and print the mean of their scores and how far they spread.
+
+    Raises:
+        InputError: also of a later seed, before the first one is trained.
+    """
+    folder = Path(config.output_dir)
+    runs = [_of_seed(config, seed) for seed in config.seeds or ()]
+    with handlers(_stop):
+        _check(command, runs, folder, overwrite=overwrite)
+        with seeds_folder(folder, command, config.seeds or (), overwrite=overwrite):
+            scores = []
+            for run in runs:
+                click.echo(f"seed {run.seed}:")
+                scores.append(run_story(command, run, overwrite=False))
+    _print_spread(scores)
+
+
+def _of_seed(config: StudentCommandConfig, seed: int) -> StudentCommandConfig:
+    """The configuration of one run, as ``--seed`` and ``--output-dir`` make it."""
+    folder = seed_folder(Path(config.output_dir), seed)
+    return config.model_copy(update={"seed": seed, "seeds": None, "output_dir": str(folder)})
+
+
+def _check(command: str, runs: Sequence[StudentCommandConfig], folder: Path, *, overwrite: bool) -> None:
+    """See that each run may begin: nothing is trained, or cleared, for a command that ends in an error."""
+    Run(None, device=runs[0].device, precision=runs[0].precision)  # a device that is not there
+    inputs = input_hashes(pinned(runs[0]))
+    folders = {folder, *seed_folders(folder), *(Path(run.output_dir) for run in runs)}
+    for one in folders:
+        refuse_own_input(one, runs[0])
+    if overwrite:
+        refuse_bad_files(folders, runs[0])
+        return
+    for run in runs:
+        refuse_other(Path(run.output_dir), run_identity(command, pinned(run), inputs))
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    raise Interrupted(number)
+
+
+def _print_spread(scores: Sequence[dict[str, Any]]) -> None:
+    for split in ("dev", "test"):
+        if split not in scores[0]:
+            continue
+        metric = scores[0][split]["metric"]
+        values = [one[split][metric] for one in scores]
+        mean = statistics.fmean(values)
+        line = f"{split:5} {metric} {mean:.4f}  smallest {min(values):.4f}  largest {max(values):.4f}"
+        if teacher := scores[0].get("teacher"):
+            theirs = teacher[split][metric]
+            line += f"  teacher {theirs:.4f}" + (f"  share {mean / theirs:.1%}" if theirs else "")
+        click.echo(f"{line}  (mean of {len(values)} seeds)")

@@ -1,0 +1,113 @@
+"""The folder of several seeds: in it one run for each, and ``seeds.json``, which names them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from nlptrain.errors import InputError
+from nlptrain.run_folder import clear_run, held, refuse_strangers, worth_keeping, write_json
+
+_FILE = "seeds.json"
+
+
+def seed_folder(folder: Path, seed: int) -> Path:
+    """Where the run of ``seed`` stands in the ``folder`` of several."""
+    return folder / f"seed-{seed}"
+
+
+def seed_folders(folder: Path) -> list[Path]:
+    """The runs in a ``folder`` of several seeds, in their order; none if it is anything else."""
+    return [seed_folder(folder, seed) for seed in _recorded(folder)[1]]
+
+
+def beside(folder: Path) -> Path:
+    """The folder that a run in ``folder`` stands in, where its seeds count as one run."""
+    above = folder.parent
+    return above.parent if folder in seed_folders(above) else above
+
+
+@contextlib.contextmanager
+def seeds_folder(folder: Path, command: str, seeds: Sequence[int], *, overwrite: bool) -> Iterator[None]:
+    """Hold ``folder`` for the runs of ``seeds``, with the file in it that names them.
+
+    A run of one of them that stands there already is kept, so that seeds may be added later.
+
+    Args:
+        folder: made if it is not there.
+        command: the command's name.
+        seeds: one run each.
+        overwrite: clear the run, or the runs of all seeds, that stand there.
+
+    Raises:
+        InputError: another process writes there, or it holds a single run, another command's seeds, more seeds than
+            these, or no run of ours.
+    """
+    with held(folder):
+        ours = [folder / _FILE, *(one / "run.json" for one in (folder, *(seed_folder(folder, n) for n in seeds)))]
+        if not any(path.is_file() for path in ours):
+            refuse_strangers(folder, (_FILE,))
+        if overwrite:
+            _clear(folder, seeds)
+        else:
+            _refuse_single(folder)
+            _refuse_other_seeds(folder, command, seeds)
+        write_json(folder / _FILE, {"command": command, "seeds": list(seeds)})
+        yield
+
+
+def refuse_seeds(folder: Path) -> None:
+    """Keep a single run out of a folder of several.
+
+    Raises:
+        InputError: ``folder`` is one.
+    """
+    if (folder / _FILE).is_file():
+        names = ", ".join(one.name for one in seed_folders(folder))
+        raise InputError(
+            f"{folder}: holds a run for each of several seeds ({names}), which a single run does not overwrite; give "
+            "another --output-dir, or remove the folder"
+        )
+
+
+def _recorded(folder: Path) -> tuple[str, list[int]]:
+    path = folder / _FILE
+    if not path.is_file():
+        return "", []
+    values = json.loads(path.read_text(encoding="utf-8"))
+    return values["command"], values["seeds"]
+
+
+def _refuse_single(folder: Path) -> None:
+    if worth_keeping(folder):
+        raise InputError(
+            f"{folder}: holds a single run, and seeds are given; give another --output-dir, or --overwrite it"
+        )
+    if (folder / "run.json").is_file():
+        clear_run(folder)
+
+
+def _refuse_other_seeds(folder: Path, command: str, seeds: Sequence[int]) -> None:
+    there, recorded = _recorded(folder)
+    kept = [seed for seed in recorded if worth_keeping(seed_folder(folder, seed))]
+    if kept and there != command:
+        raise InputError(f"{folder}: holds seeds of {there}; give another --output-dir, or --overwrite it")
+    if missing := [seed for seed in kept if seed not in seeds]:
+        raise InputError(
+            f"{folder}: holds a run of seed {', '.join(map(str, missing))}, too, and seeds is {list(seeds)} now; give "
+            "all seeds, or another --output-dir, or --overwrite it"
+        )
+
+
+def _clear(folder: Path, seeds: Sequence[int]) -> None:
+    if (folder / "run.json").is_file():
+        clear_run(folder)
+    for one in {*seed_folders(folder), *(seed_folder(folder, seed) for seed in seeds)}:
+        if (one / "run.json").is_file():
+            with held(one):
+                clear_run(one)
+            if [item.name for item in one.iterdir()] == [".lock"]:
+                (one / ".lock").unlink()
+                one.rmdir()

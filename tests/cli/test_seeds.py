@@ -1,0 +1,229 @@
+"""Several seeds: a run for each in one folder."""
+
+import json
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from nlptrain.config import COMMANDS, load_config
+from nlptrain.config.loading import to_yaml
+from nlptrain.errors import InputError
+from tests.cli.test_commands import call, configs
+from tests.cli.test_killed import kill_when, start
+
+QUICK = ("--set", "train.steps=10", "--set", "train.eval_every=10")
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def weights(run: Path) -> bytes:
+    return (run / "model/model.safetensors").read_bytes()
+
+
+@pytest.fixture
+def three(corpus: Path, tiny_bert: Path) -> Path:
+    """The control's configuration, for three seeds."""
+    path = configs(corpus, tiny_bert)["tagger"]
+    path.write_text(path.read_text() + "seeds: [0, 1, 7]\n")
+    return path
+
+
+def test_each_seed_is_the_run_that_it_would_be_alone(three: Path, corpus: Path) -> None:
+    done = call("tagger", three, *QUICK)
+    assert done.exit_code == 0, done.output
+    top = corpus / "runs/tagger"
+    assert read(top / "seeds.json") == {"command": "tagger", "seeds": [0, 1, 7]}
+    assert {path.name for path in top.iterdir()} == {".lock", "seeds.json", "seed-0", "seed-1", "seed-7"}
+    assert call("tagger", three, *QUICK, "--seed", 1, "--output-dir", corpus / "alone").exit_code == 0
+    assert weights(top / "seed-1") == weights(corpus / "alone")
+    assert read(top / "seed-1/run.json") == read(corpus / "alone/run.json")
+    resolved = yaml.safe_load((top / "seed-7/config.yaml").read_text())
+    assert (resolved["seed"], resolved["seeds"], resolved["output_dir"]) == (7, None, str(top / "seed-7"))
+    assert weights(top / "seed-0") != weights(top / "seed-1")
+    again = call("tagger", three, *QUICK, "--seed", 1, "--output-dir", top / "seed-1")
+    assert "is finished" in again.stderr
+    assert again.stdout in done.stdout
+
+
+def test_the_last_lines_are_mean_smallest_and_largest(three: Path, corpus: Path) -> None:
+    done = call("tagger", three, *QUICK)
+    for split, line in zip(("dev", "test"), done.stdout.splitlines()[-2:], strict=True):
+        values = [read(corpus / f"runs/tagger/seed-{n}/scores.json")[split]["f1"] for n in (0, 1, 7)]
+        assert line == (
+            f"{split:5} f1 {sum(values) / 3:.4f}  smallest {min(values):.4f}  largest {max(values):.4f}  "
+            "(mean of 3 seeds)"
+        )
+    assert [line for line in done.stdout.splitlines() if line.startswith("seed")] == ["seed 0:", "seed 1:", "seed 7:"]
+    again = call("tagger", three, *QUICK)
+    assert again.stdout == done.stdout
+    assert again.stderr.count("is finished") == 3
+
+
+def test_seeds_can_be_added_but_not_forgotten(three: Path, corpus: Path) -> None:
+    assert call("tagger", three, *QUICK, "--set", "seeds=[1]").exit_code == 0
+    more = call("tagger", three, *QUICK)
+    assert more.exit_code == 0
+    assert more.stderr.count("is finished") == 1
+    fewer = call("tagger", three, *QUICK, "--set", "seeds=[0, 1]")
+    assert fewer.exit_code == 2
+    assert "holds a run of seed 7, too, and seeds is [0, 1] now" in fewer.stderr
+    kept = weights(corpus / "runs/tagger/seed-0")
+    other = call("tagger", three, *QUICK, "--set", "train.ema=0.5", "--set", "seeds=[5, 0, 1, 7]")
+    assert other.exit_code == 2
+    assert "seed-0: holds a run with another configuration (train.ema: 0.9 there, 0.5 now)" in other.stderr
+    assert not (corpus / "runs/tagger/seed-5").exists()  # nothing is trained for what ends in an error
+    anew = call("tagger", three, *QUICK, "--set", "train.ema=0.5", "--set", "seeds=[0, 5]", "--overwrite")
+    assert anew.exit_code == 0, anew.output
+    assert sorted(path.name for path in (corpus / "runs/tagger").glob("seed-*")) == ["seed-0", "seed-5"]
+    assert weights(corpus / "runs/tagger/seed-0") != kept
+
+
+def test_overwrite_costs_nothing_if_it_cannot_begin(three: Path, corpus: Path) -> None:
+    assert call("tagger", three, *QUICK, "--set", "seeds=[0]").exit_code == 0
+    run = corpus / "runs/tagger/seed-0"
+    (corpus / "bad.conll").write_text("Ada\n")
+    bad = call("tagger", three, "--set", f"data.train={corpus / 'bad.conll'}", "--overwrite")
+    assert bad.exit_code == 2
+    own = call("tagger", three, "--set", f"student.start={run}", "--set", "seeds=[3]", "--overwrite")
+    assert own.exit_code == 2
+    assert "which this run reads" in own.stderr
+    assert (run / "scores.json").is_file()
+
+
+def test_one_run_and_several_do_not_share_a_folder(three: Path, corpus: Path) -> None:
+    one = ("--seed", "0", *QUICK)
+    assert call("tagger", three, *one).exit_code == 0
+    several = call("tagger", three, *QUICK)
+    assert several.exit_code == 2
+    assert "holds a single run, and seeds are given" in several.stderr
+    assert call("tagger", three, *QUICK, "--set", "seeds=[0]", "--overwrite").exit_code == 0
+    assert not (corpus / "runs/tagger/scores.json").exists()
+    for arguments in (one, (*one, "--overwrite")):
+        refused = call("tagger", three, *arguments)
+        assert refused.exit_code == 2
+        assert "holds a run for each of several seeds (seed-0), which a single run does not overwrite" in refused.stderr
+    assert (corpus / "runs/tagger/seed-0/scores.json").is_file()
+
+
+def test_runs_that_were_made_one_by_one_are_found(three: Path, corpus: Path) -> None:
+    top = corpus / "runs/tagger"
+    for seed in (0, 1):
+        assert call("tagger", three, *QUICK, "--seed", seed, "--output-dir", top / f"seed-{seed}").exit_code == 0
+    (top / "note.txt").write_text("mine")
+    assert call("tagger", three, *QUICK).stderr.count("is finished") == 2
+    (corpus / "mine").mkdir()
+    (corpus / "mine/thesis.txt").write_text("years of work")
+    refused = call("tagger", three, "--output-dir", corpus / "mine", "--overwrite")
+    assert refused.exit_code == 2
+    assert "holds thesis.txt, and no run of ours" in refused.stderr
+
+
+def test_all_seeds_share_the_transfer_set_beside_the_folder(corpus: Path, tiny_bert: Path) -> None:
+    paths = configs(corpus, tiny_bert)
+    assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
+    done = call("tagger_kd", paths["tagger_kd"], *QUICK, "--set", "seeds=[0, 1]")
+    assert done.exit_code == 0, done.output
+    assert (corpus / "runs/transfer").is_dir()
+    assert "found all" in (corpus / "runs/tagger_kd/seed-1/log.txt").read_text()
+    assert done.stdout.splitlines()[-1].startswith("test  f1 ")
+    assert "  teacher 0." in done.stdout.splitlines()[-1]
+    shutil.rmtree(corpus / "runs/tagger_kd/seed-1")
+    alone = call("tagger_kd", corpus / "runs/tagger_kd/seed-0/config.yaml", "--seed", 1,
+                 "--output-dir", corpus / "runs/tagger_kd/seed-1")  # fmt: skip
+    assert "found all" in alone.stderr
+    assert not (corpus / "runs/tagger_kd/transfer").exists()
+
+
+def test_a_folder_of_seeds_is_no_model(three: Path, corpus: Path, tiny_bert: Path) -> None:
+    assert call("tagger", three, *QUICK, "--set", "seeds=[0, 1]").exit_code == 0
+    top = corpus / "runs/tagger"
+    student = configs(corpus, tiny_bert)["tagger_kd"]
+    for arguments in (
+        ["predict", top],
+        ["evaluate", top, corpus / "test.conll"],
+        ["tagger_kd", student, "--set", f"teacher={top}"],
+    ):
+        result = call(*arguments, text="Ada\n")
+        assert result.exit_code == 2, arguments
+        assert f"holds a run for each seed; name one of them: {top / 'seed-0'}, {top / 'seed-1'}" in result.stderr
+
+
+def test_ctrl_c_stops_all_and_the_same_command_goes_on(three: Path, corpus: Path) -> None:
+    top = corpus / "runs/tagger"
+    settings = [word for key in ("threads=1", "train.steps=300", "train.eval_every=20") for word in ("--set", key)]
+    process = start(three, *settings)
+    stderr = kill_when((top / "seed-1/checkpoint.safetensors").exists, process, signal.SIGINT)
+    assert process.returncode == 130
+    assert "give the same command again to go on" in stderr
+    assert (top / "seed-0/scores.json").exists()
+    assert not (top / "seed-7").exists()
+    goes_on = call("tagger", three, *settings)
+    assert goes_on.exit_code == 0, goes_on.output
+    assert goes_on.stderr.count("is finished") == 1
+    assert goes_on.stderr.count("resuming behind step") == 1
+    assert (top / "seed-7/scores.json").exists()
+
+
+def load(path: Path, *settings: str, **flags: object) -> Any:
+    return load_config(COMMANDS["tagger"], path, settings, flags, check_files=False)
+
+
+def test_seed_and_seeds_are_alternatives_and_the_later_layer_wins(three: Path) -> None:
+    assert (load(three).config.seed, load(three).config.seeds) == (None, [0, 1, 7])
+    assert (load(three, seed=3).config.seed, load(three, seed=3).config.seeds) == (3, None)
+    both = load(three, "seed=3", "seeds=[4, 5]").config
+    assert (both.seed, both.seeds) == (None, [4, 5])
+    again = three.with_name("again.yaml")
+    again.write_text(to_yaml(both))
+    assert load(again).config == both
+    assert load(three, "seeds=null").config.seed == 0
+    three.write_text(three.read_text() + "seed: 1\n")
+    refused = call("tagger", three)
+    assert refused.exit_code == 2
+    assert f"{three}: exactly one of 'seed' and 'seeds' must be given" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("[0, 0, 1]", "seeds: 0 stands more than once; each seed is one run"),
+        ("[]", "found []; must be a list of at least 1"),
+        ("[0, -1]", "found -1; must be at least 0"),
+        (f"[{2**31}]", f"found {2**31}; must be below {2**31}"),
+        ("3", "found 3; must be a list"),
+        ("[true]", "found True; must be a list of whole numbers"),
+    ],
+)
+def test_bad_seeds_are_named(three: Path, value: str, message: str) -> None:
+    with pytest.raises(InputError) as fault:
+        load(three, f"seeds={value}")
+    assert message in str(fault.value)
+    assert str(fault.value).startswith("--set seeds=" if "once" not in message else str(three))
+
+
+def test_a_teacher_has_one_seed(corpus: Path, tiny_bert: Path) -> None:
+    result = call("transformer_token", configs(corpus, tiny_bert)["transformer_token"], "--set", "seeds=[0]")
+    assert result.exit_code == 2
+    assert "--set seeds=[0]: unknown key; did you mean 'seed'?" in result.stderr
+
+
+def test_config_show_shows_seeds(three: Path) -> None:
+    shown = call("config", "show", three)
+    assert shown.exit_code == 0
+    rows = {line.split()[0]: line for line in shown.stdout.split("\n") if line}
+    assert rows["seeds"].split(maxsplit=1)[1].startswith("[0, 1, 7]")
+    assert rows["seed"].split() == ["seed", "null", "default"]
+    assert "# student: " in shown.stdout
+    single = {
+        line.split()[0]: line.split()
+        for line in call("config", "show", three, "--set", "seed=4").stdout.split("\n")
+        if line
+    }
+    assert single["seed"] == ["seed", "4", "--set"]
+    assert single["seeds"] == ["seeds", "null", "default"]
