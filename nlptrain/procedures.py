@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -155,34 +156,48 @@ def _taught(
     return take_agreement_dev(splits, text, say=run.say)
 
 
-def _teachers_scores(committee: Committee, splits: Splits, text: TaughtText, run: Run) -> dict[str, Any]:
+def _teachers_scores(committee: Committee, splits: Splits, text: TaughtText, run: Run) -> _Teacher:
     for member in committee.members:
         member.model.to(run.device)
     scores = _scores(committee, splits)
     for member in committee.members:
         member.model.to("cpu")
     keys = [one.key for one in text.sets]
-    return {"name": committee.name, "key": ", ".join(keys), "parameters": committee.parameters(), **scores}
+    about = {"name": committee.name, "key": ", ".join(keys), "parameters": committee.parameters()}
+    return _Teacher(about, scores)
 
 
-def _scores(model: Tagger, splits: Splits) -> dict[str, Any]:
-    scored: dict[str, Scores] = {"dev": evaluate(model, splits.dev, metric=splits.dev_metric)}
+@dataclass(frozen=True)
+class _Teacher:
+    about: dict[str, Any]
+    scores: dict[str, Scores]
+
+
+def _scores(model: Tagger, splits: Splits) -> dict[str, Scores]:
+    scored = {"dev": evaluate(model, splits.dev, metric=splits.dev_metric)}
     if splits.test:
         scored["test"] = evaluate(model, splits.test)
+    return scored
+
+
+def _shown(scored: dict[str, Scores]) -> dict[str, Any]:
     return {split: scores.to_json() for split, scores in scored.items()}
 
 
-def _finish(
-    model: TokenModel, splits: Splits, done: Fit, run: Run, teacher: dict[str, Any] | None = None
-) -> dict[str, Any]:
+def _counted(scored: dict[str, Scores]) -> dict[str, Any]:
+    return {split: scores.counts.to_json() for split, scores in scored.items()}
+
+
+def _finish(model: TokenModel, splits: Splits, done: Fit, run: Run, teacher: _Teacher | None = None) -> dict[str, Any]:
     """Score the best weights, save them, and write the scores last: they are what marks a run as finished."""
+    scored = _scores(model, splits)
     scores = {
-        **_scores(model, splits),
+        **_shown(scored),
         "parameters": model.parameters(),
         "steps": done.steps,
         "best_step": done.best_step,
         "seconds": round(done.seconds, 1),
-        **({"teacher": teacher} if teacher else {}),
+        **({"teacher": {**teacher.about, **_shown(teacher.scores)}} if teacher else {}),
     }
     if run.folder is not None:
         part = run.folder / "model.part"
@@ -191,6 +206,8 @@ def _finish(
         shutil.rmtree(run.folder / "model", ignore_errors=True)
         part.rename(run.folder / "model")
         scores["bytes"] = sum(file.stat().st_size for file in (run.folder / "model").iterdir())
+        taught = {"teacher": _counted(teacher.scores)} if teacher else {}
+        write_json(run.folder / "counts.json", {**_counted(scored), **taught})
         write_json(run.folder / "scores.json", {**scores, **run.provenance})
         (run.folder / "checkpoint.safetensors").unlink(missing_ok=True)
     return scores

@@ -14,7 +14,7 @@ _HELP = {
     \b
     Reads   CONFIG (model, data, train), the gold files, the pretrained model.
     Writes  output_dir: model/ (a plain Hugging Face folder), config.yaml,
-            metrics.jsonl, scores.json, log.txt.
+            metrics.jsonl, scores.json, counts.json, log.txt.
 
     Example: nlptrain transformer_token configs/demo/transformer_token.yaml
     """,
@@ -22,7 +22,7 @@ _HELP = {
 
     \b
     Reads   CONFIG (student, data, train), the gold files, the tokenizer of a pretrained model.
-    Writes  output_dir: model/, config.yaml, metrics.jsonl, scores.json, log.txt.
+    Writes  output_dir: model/, config.yaml, metrics.jsonl, scores.json, counts.json, log.txt.
 
     Example: nlptrain tagger configs/demo/tagger.yaml
     """,
@@ -33,7 +33,7 @@ _HELP = {
 
     \b
     Reads   CONFIG (teacher, student, data, objective, train), gold files, raw text, the teacher.
-    Writes  output_dir: model/, config.yaml, metrics.jsonl, scores.json, log.txt;
+    Writes  output_dir: model/, config.yaml, metrics.jsonl, scores.json, counts.json, log.txt;
             transfer_dir: the teacher's logits, found again by the next run.
 
     Example: nlptrain tagger_kd configs/demo/tagger_kd.yaml --set objective.temperature=2

@@ -10,7 +10,45 @@ from seqeval.metrics import classification_report
 
 from nlptrain.data.corpus import Sentence
 from nlptrain.labels import Labels
-from nlptrain.schemes import Scheme, valid
+from nlptrain.schemes import Scheme, spans, valid
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What each sentence adds to a score: entities, or of plain tags words, one number for each sentence.
+
+    Attributes:
+        correct: those that are both predicted and gold, with the same type and the same words.
+        predicted: those that the model found; of plain tags all words.
+        gold: those that are there; of plain tags all words.
+    """
+
+    correct: tuple[int, ...] = ()
+    predicted: tuple[int, ...] = ()
+    gold: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], scheme: Scheme) -> Counts:
+        """The counts of ``predicted`` tags against ``gold`` ones, sentence by sentence."""
+        rows = [_sentence(one, other, scheme) for one, other in zip(gold, predicted, strict=True)]
+        return cls(*zip(*rows, strict=True)) if rows else cls()
+
+    def shares(self) -> tuple[float, float, float]:
+        """Precision, recall and F1 of all sentences together, 0 where seqeval has 0; of plain tags each is accuracy."""
+        correct = sum(self.correct)
+        precision, recall = correct / (sum(self.predicted) or 1), correct / (sum(self.gold) or 1)
+        return precision, recall, 2 * precision * recall / (precision + recall or 1)
+
+    def to_json(self) -> dict[str, list[int]]:
+        """What ``counts.json`` holds of a split."""
+        return {"correct": list(self.correct), "predicted": list(self.predicted), "gold": list(self.gold)}
+
+
+def _sentence(gold: Sequence[str], predicted: Sequence[str], scheme: Scheme) -> tuple[int, int, int]:
+    if scheme == "plain":
+        return sum(one == other for one, other in zip(gold, predicted, strict=True)), len(gold), len(gold)
+    there, found = set(spans(gold)), set(spans(predicted))
+    return len(there & found), len(found), len(there)
 
 
 @dataclass(frozen=True)
@@ -26,6 +64,7 @@ class Scores:
         precision: of the entities, micro average; None for plain tags.
         recall: the same.
         types: per entity type or tag: precision, recall, f1, support.
+        counts: what the overall shares are made of, sentence by sentence.
     """
 
     metric: str
@@ -35,6 +74,7 @@ class Scores:
     precision: float | None = None
     recall: float | None = None
     types: dict[str, dict[str, float]] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """A map with the metric under its own name."""
@@ -77,13 +117,18 @@ def score(gold: list[list[str]], predicted: list[list[str]], scheme: Scheme) -> 
         if len(one) != len(other):
             raise ValueError(f"sentence {number} has {len(one)} gold tags and {len(other)} predicted ones")
     words = sum(map(len, gold))
+    counts = Counts.of(gold, predicted, scheme)
+    precision, recall, f1 = counts.shares()
     if scheme == "plain":
-        return _plain(gold, predicted, words)
-    if not any(tag != "O" for tags in (*gold, *predicted) for tag in tags):
-        return Scores("f1", 0.0, len(gold), words, 0.0, 0.0)
+        return Scores("accuracy", recall, len(gold), words, types=_tags(gold, predicted), counts=counts)
+    types = _types(gold, predicted) if any(counts.predicted + counts.gold) else {}
+    return Scores("f1", f1, len(gold), words, precision, recall, types, counts)
+
+
+def _types(gold: list[list[str]], predicted: list[list[str]]) -> dict[str, dict[str, float]]:
     written = [[valid(tags, "iob2") for tags in part] for part in (gold, predicted)]
     report = classification_report(*written, output_dict=True, zero_division=0)
-    types = {
+    return {
         name: {
             "precision": float(row["precision"]),
             "recall": float(row["recall"]),
@@ -93,15 +138,10 @@ def score(gold: list[list[str]], predicted: list[list[str]], scheme: Scheme) -> 
         for name, row in report.items()
         if name not in ("micro avg", "macro avg", "weighted avg")
     }
-    micro = report["micro avg"]
-    return Scores(
-        "f1", float(micro["f1-score"]), len(gold), words, float(micro["precision"]), float(micro["recall"]), types
-    )
 
 
-def _plain(gold: list[list[str]], predicted: list[list[str]], words: int) -> Scores:
+def _tags(gold: list[list[str]], predicted: list[list[str]]) -> dict[str, dict[str, float]]:
     pairs = [pair for one, other in zip(gold, predicted, strict=True) for pair in zip(one, other, strict=True)]
-    right = sum(one == other for one, other in pairs)
     types = {}
     for name in sorted({tag for pair in pairs for tag in pair}):
         hits = sum(one == other == name for one, other in pairs)
@@ -109,4 +149,4 @@ def _plain(gold: list[list[str]], predicted: list[list[str]], words: int) -> Sco
         precision, recall = hits / max(1, found), hits / max(1, there)
         f1 = 2 * precision * recall / max(1e-12, precision + recall)
         types[name] = {"precision": precision, "recall": recall, "f1": f1, "support": there}
-    return Scores("accuracy", right / max(1, words), len(gold), words, types=types)
+    return types

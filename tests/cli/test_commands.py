@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -32,6 +33,13 @@ def configs(corpus: Path, tiny_bert: Path) -> dict[str, Path]:
     return paths
 
 
+def assert_counted(counts: dict[str, Any], scores: dict[str, Any]) -> None:
+    for split in ("dev", "test"):
+        correct, predicted, gold = (sum(counts[split][name]) for name in ("correct", "predicted", "gold"))
+        assert len(counts[split]["gold"]) == scores[split]["sentences"] == 20
+        assert scores[split]["f1"] == pytest.approx(2 * correct / (predicted + gold), abs=1e-12)
+
+
 def test_the_whole_story(corpus: Path, tiny_bert: Path) -> None:
     runs = []
     for name, path in configs(corpus, tiny_bert).items():
@@ -42,6 +50,11 @@ def test_the_whole_story(corpus: Path, tiny_bert: Path) -> None:
         assert {p.name for p in run.iterdir()} >= {"model", "config.yaml", "metrics.jsonl", "scores.json", "log.txt"}
         assert not (run / "checkpoint.safetensors").exists()
         scores = json.loads((run / "scores.json").read_text())
+        counts = json.loads((run / "counts.json").read_text())
+        assert_counted(counts, scores)
+        assert ("teacher" in counts) == ("teacher" in scores)
+        if "teacher" in scores:
+            assert_counted(counts["teacher"], scores["teacher"])
         assert f"{scores['test']['f1']:.4f}" in result.output
         assert scores["command"] == name
         assert str(corpus / "train.conll") in scores["inputs"]

@@ -1,7 +1,55 @@
 import pytest
-from seqeval.metrics import f1_score
+from hypothesis import given
+from hypothesis import strategies as st
+from seqeval.metrics import accuracy_score, f1_score, precision_score, recall_score
 
+from nlptrain.schemes import valid
 from nlptrain.training import score
+from nlptrain.training.evaluation import Counts
+
+TAGS = {
+    "iob2": ["O", "B-x", "I-x", "B-y", "I-y"],
+    "iobes": ["O", "B-x", "I-x", "E-x", "S-x", "B-y", "E-y", "S-y"],
+    "plain": ["NOUN", "VERB", "X"],
+}
+
+
+def pairs(scheme: str) -> st.SearchStrategy[list[tuple[list[str], list[str]]]]:
+    tag = st.sampled_from(TAGS[scheme])
+    sentence = st.lists(st.tuples(tag, tag), min_size=1, max_size=8)
+    return st.lists(sentence.map(lambda words: tuple(list(tags) for tags in zip(*words, strict=True))), max_size=8)
+
+
+@given(st.sampled_from(["iob2", "iobes"]).flatmap(lambda scheme: st.tuples(st.just(scheme), pairs(scheme))))
+def test_summed_counts_give_seqevals_f1_exactly(drawn) -> None:
+    scheme, sentences = drawn
+    gold, predicted = [one for one, _ in sentences], [other for _, other in sentences]
+    scores = score(gold, predicted, scheme)
+    assert (scores.precision, scores.recall, scores.value) == scores.counts.shares()
+    assert len(scores.counts.correct) == len(scores.counts.predicted) == len(scores.counts.gold) == len(gold)
+    if not any(scores.counts.gold) and not any(scores.counts.predicted):
+        assert (scores.value, scores.types) == (0.0, {})  # seqeval has no report of it
+        return
+    written = [[valid(tags, "iob2") for tags in part] for part in (gold, predicted)]
+    assert scores.value == f1_score(*written, zero_division=0)
+    assert scores.precision == precision_score(*written, zero_division=0)
+    assert scores.recall == recall_score(*written, zero_division=0)
+    assert sum(scores.counts.gold) == sum(row["support"] for row in scores.types.values())
+
+
+@given(pairs("plain").filter(bool))
+def test_summed_counts_give_the_accuracy_exactly(sentences) -> None:
+    gold, predicted = [one for one, _ in sentences], [other for _, other in sentences]
+    scores = score(gold, predicted, "plain")
+    assert scores.value == accuracy_score(gold, predicted) == sum(scores.counts.correct) / sum(scores.counts.gold)
+    assert scores.counts.predicted == scores.counts.gold == tuple(map(len, gold))
+
+
+def test_counts_are_of_each_sentence() -> None:
+    gold = [["B-x", "I-x", "O", "B-y"], ["O", "O"], ["B-y", "B-y"]]
+    predicted = [["B-x", "O", "O", "B-y"], ["B-x", "O"], ["I-y", "I-y"]]
+    # x ends too early and y is right; one too many; two neighbours read as one entity of two words
+    assert Counts.of(gold, predicted, "iob2") == Counts((1, 0, 0), (2, 1, 1), (2, 0, 2))
 
 
 def test_scores_are_seqevals() -> None:
