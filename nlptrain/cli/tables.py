@@ -10,22 +10,25 @@ from rich.console import Console
 from rich.table import Table
 
 from nlptrain.insight.comparison import Row
+from nlptrain.insight.significance import Bootstrap
 
 
 def print_comparison(rows: Sequence[Row], teacher: float | None) -> None:
     """Print ``rows`` with their overall figures, then the F1 of each type."""
-    console = Console(soft_wrap=False, highlight=False, width=None if Console().is_terminal else 140)
+    console = _console()
     metric = rows[0].scores[rows[0].split]["metric"]
     table = Table(box=SIMPLE, title=f"{rows[0].split} {metric}; words/s on one thread", title_justify="left")
     table.add_column("run", overflow="fold")
-    for name in (metric, "of teacher's", "parameters", "MB", "words/s", "speed"):
+    seeds = any(row.spread for row in rows)
+    for name in (metric, *(["spread"] if seeds else []), "of teacher's", "parameters", "MB", "words/s", "speed"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("table from", overflow="fold")
     base = next((row.words_per_second for row in rows if row.command == "transformer_token"), 0.0)
     for row in rows:
         table.add_row(
-            row.run,
+            row.run if row.seeds is None else f"{row.run} ({len(row.seeds)} seeds)",
             f"{row.score:.4f}",
+            *([_range(row.spread) if row.spread else ""] if seeds else []),
             f"{row.score / teacher:.1%}" if teacher else "",
             f"{row.scores['parameters']:,}",
             f"{row.scores['bytes'] / 1e6:.1f}",
@@ -34,6 +37,10 @@ def print_comparison(rows: Sequence[Row], teacher: float | None) -> None:
             row.scores.get("table") or "",
         )
     console.print(table)
+    _print_types(console, rows)
+
+
+def _print_types(console: Console, rows: Sequence[Row]) -> None:
     types = sorted({name for row in rows for name in row.scores[row.split]["types"]})
     detail = Table(box=SIMPLE, title="F1 per type", title_justify="left")
     detail.add_column("type")
@@ -44,3 +51,32 @@ def print_comparison(rows: Sequence[Row], teacher: float | None) -> None:
         values = (row.scores[row.split]["types"].get(name) for row in rows)
         detail.add_row(name, *(f"{value['f1']:.4f}" if value else "" for value in values))
     console.print(detail)
+
+
+def print_differences(found: Bootstrap, metric: str) -> None:
+    """Print how far the students differ in ``metric`` from the teacher and the controls, and how sure that is."""
+    title = f"{metric}, differences: {found.resamples:,} resamples of {found.sentences:,} sentences, 95 % intervals"
+    table = Table(box=SIMPLE, title=title, title_justify="left")
+    table.add_column("run", overflow="fold")
+    table.add_column("against", overflow="fold")
+    for name in ("difference", "interval", "p", "of teacher's", "interval"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in found.differences:
+        table.add_row(
+            one.run,
+            one.against,
+            f"{one.difference:+.4f}",
+            _range(one.interval, "+.4f"),
+            f"{one.p:.3g}",
+            "" if one.share is None else f"{one.share:.1%}",
+            "" if one.share_interval is None else _range(one.share_interval, ".1%"),
+        )
+    _console().print(table)
+
+
+def _range(ends: tuple[float, float], form: str = ".4f") -> str:
+    return f"{ends[0]:{form}} to {ends[1]:{form}}"
+
+
+def _console() -> Console:
+    return Console(soft_wrap=False, highlight=False, width=None if Console().is_terminal else 140)

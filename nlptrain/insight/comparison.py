@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 from nlptrain.errors import InputError
+from nlptrain.insight.finished import read_finished
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.transformer import load_token_model
-from nlptrain.run_folder import finished_scores
 
 _ROUNDS = 3
 _WORDS = 2_000  # timed in each round: a second or less of a transformer
@@ -23,14 +23,17 @@ _WORDS = 2_000  # timed in each round: a second or less of a transformer
 
 @dataclass(frozen=True)
 class Row:
-    """One run of a comparison.
+    """One run of a comparison, or several seeds of one.
 
     Attributes:
         run: its folder.
         command: what made it.
-        scores: its ``scores.json``.
-        split: ``test`` if the run has one, else ``dev``.
+        scores: its ``scores.json``; of several seeds the first one's, with the mean of all for the scores of ``split``.
+        split: ``test`` if all runs have one, else ``dev``.
         words_per_second: words to tags on one thread, the median of several rounds; 0 if not timed.
+        folders: the folders of its runs: one, or one for each seed.
+        seeds: of several seeds which ones, else None.
+        spread: the smallest and the largest score of several seeds, else None.
     """
 
     run: str
@@ -38,6 +41,9 @@ class Row:
     scores: dict[str, Any]
     split: str
     words_per_second: float
+    folders: tuple[Path, ...]
+    seeds: list[int] | None = None
+    spread: tuple[float, float] | None = None
 
     @property
     def score(self) -> float:
@@ -52,34 +58,44 @@ class Row:
             "command": self.command,
             "split": self.split,
             **self.scores[self.split],
+            "spread": self.spread,
             "share_of_teacher": None if not teacher else self.score / teacher,
             "parameters": self.scores["parameters"],
             "bytes": self.scores["bytes"],
             "words_per_second": self.words_per_second,
             "table": self.scores.get("table"),
-            "seed": self.scores.get("seed"),
+            "seed": None if self.seeds else self.scores.get("seed"),
+            "seeds": self.seeds,
             "steps": self.scores["steps"],
         }
 
 
 def compare(runs: Sequence[Path], *, timed: bool = True) -> list[Row]:
-    """The rows of finished runs, all scored on the same sentences.
+    """The rows of finished runs, all scored on the same sentences; the seeds in one folder are one row.
 
     Raises:
         InputError: a run has not finished, or they were scored on different files.
     """
-    found = []
-    for run in runs:
-        scores = finished_scores(run)
-        if scores is None:
-            raise InputError(f"{run}: no scores.json; name the folder of a finished run")
-        found.append((run, scores))
-    split = "test" if all("test" in scores for _, scores in found) else "dev"
-    hashes = {json.dumps(scores["scored_files"][split], sort_keys=True) for _, scores in found}
+    found = [read_finished(run) for run in runs]
+    everything = [scores for one in found for scores in one.scores]
+    split = "test" if all("test" in scores for scores in everything) else "dev"
+    hashes = {json.dumps(scores["scored_files"][split], sort_keys=True) for scores in everything}
     if len(hashes) > 1:
         raise InputError(f"these runs were scored on different {split} files; compare runs of one data set")
-    speeds = _speeds(runs, found[0][1]["sample"]) if timed else {}
-    return [Row(str(run), scores["command"], scores, split, speeds.get(str(run), 0.0)) for run, scores in found]
+    speeds = _speeds([one.folders[0] for one in found], everything[0]["sample"]) if timed else {}
+    return [
+        Row(
+            str(one.run),
+            one.scores[0]["command"],
+            one.mean(split),
+            split,
+            speeds.get(str(one.folders[0]), 0.0),
+            one.folders,
+            one.seeds,
+            one.spread(split),
+        )
+        for one in found
+    ]
 
 
 def teacher_score(rows: Sequence[Row]) -> float | None:

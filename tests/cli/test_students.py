@@ -139,8 +139,9 @@ def test_the_vocabulary_of_words_knows_none_of_dev(house: Path, tmp_path: Path) 
     assert scores["dev"]["sentences"] == 3
     known = json.loads((tmp_path / "run/model/words.json").read_text())["words"]
     assert len([word for word in known if word.startswith("number")]) == 147
-    compared = json.loads(call("compare", tmp_path / "run", "--json", "--no-speed").stdout)
+    compared = json.loads(call("compare", tmp_path / "run", "--json", "--no-speed", "--bootstrap", 100).stdout)
     assert compared["runs"][0]["metric"] == "agreement"
+    assert compared["bootstrap"]["sentences"] == 3
     assert compared["runs"][0]["share_of_teacher"] == compared["runs"][0]["agreement"]
 
 

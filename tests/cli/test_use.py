@@ -64,6 +64,10 @@ def test_word_classes_from_end_to_end(corpus: Path, tiny_bert: Path) -> None:
     table = call("compare", corpus / "runs/transformer_token", run, "--no-speed").stdout
     assert "accuracy" in table
     assert "PUNCT" in table
+    shown = json.loads(call("compare", run, "--no-speed", "--json", "--bootstrap", 100).stdout)
+    (found,) = shown["bootstrap"]["differences"]  # to the teacher, which its student's run counted
+    assert found["difference"] == shown["runs"][0]["accuracy"] - shown["teacher"]
+    assert found["interval"][0] <= found["difference"] <= found["interval"][1]
 
 
 def test_a_run_without_dev_and_test(corpus: Path, tiny_bert: Path) -> None:

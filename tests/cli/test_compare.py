@@ -1,0 +1,190 @@
+"""Seeds as one row, and how sure the differences of rows are."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from tests.cli.test_commands import call, configs
+from tests.conftest import make_sentences, write_columns
+
+SHORT = ("--set", "train.steps=50", "--set", "train.eval_every=25")
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+    """A teacher, the control, three seeds of a student, all finished; no test reads them but copies."""
+    folder = tmp_path_factory.mktemp("compare")
+    for split, count, seed in (("train", 60, 1), ("dev", 20, 2), ("test", 40, 3)):
+        write_columns(folder / f"{split}.conll", make_sentences(count, seed))
+    (folder / "raw.txt").write_text("\n".join(" ".join(words) for words, _ in make_sentences(300, 4)))
+    paths = configs(folder, tiny_bert)
+    for name, more in (
+        ("transformer_token", ("--set", "train.epochs=6")),
+        ("tagger", SHORT),
+        ("tagger_kd", (*SHORT, "--set", "seeds=[0, 1, 2]")),
+    ):
+        done = call(name, paths[name], *more)
+        assert done.exit_code == 0, done.output
+    return folder / "runs"
+
+
+@pytest.fixture
+def runs(house: Path, tmp_path: Path) -> Path:
+    shutil.copytree(house, tmp_path / "runs")
+    return tmp_path / "runs"
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def compared(*arguments: object) -> dict[str, Any]:
+    result = call("compare", *arguments, "--json", "--no-speed")
+    assert result.exit_code == 0, result.output
+    shown: dict[str, Any] = json.loads(result.stdout)
+    return shown
+
+
+def test_the_seeds_of_a_folder_are_one_row(runs: Path) -> None:
+    (row,) = compared(runs / "tagger_kd")["runs"]
+    each = [read(runs / f"tagger_kd/seed-{seed}/scores.json") for seed in range(3)]
+    scores = [one["test"]["f1"] for one in each]
+    assert len(set(scores)) == 3
+    assert row["f1"] == pytest.approx(sum(scores) / 3, abs=1e-15)
+    assert row["spread"] == [min(scores), max(scores)]
+    assert row["recall"] == pytest.approx(sum(one["test"]["recall"] for one in each) / 3, abs=1e-15)
+    people = [one["test"]["types"]["person"]["f1"] for one in each]
+    assert row["types"]["person"]["f1"] == pytest.approx(sum(people) / 3, abs=1e-15)
+    assert row["types"]["person"]["support"] == each[0]["test"]["types"]["person"]["support"]
+    assert (row["seed"], row["seeds"]) == (None, [0, 1, 2])
+    assert (row["parameters"], row["bytes"]) == (each[0]["parameters"], each[0]["bytes"])
+    assert row["share_of_teacher"] == row["f1"] / each[0]["teacher"]["test"]["f1"]
+    single = compared(runs / "tagger_kd/seed-1")["runs"][0]
+    assert (single["f1"], single["seed"], single["seeds"], single["spread"]) == (scores[1], 1, None, None)
+
+
+def test_the_table_shows_the_spread_and_times_the_first_seed(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(runs)
+    shown = call("compare", "tagger", "tagger_kd", "--no-speed").stdout
+    (row,) = compared("tagger_kd")["runs"]
+    assert "tagger_kd (3 seeds)" in shown
+    assert f"{row['f1']:.4f}   {row['spread'][0]:.4f} to {row['spread'][1]:.4f}" in shown
+    assert "spread" not in call("compare", "tagger", "--no-speed").stdout
+    timed = json.loads(call("compare", "tagger", "tagger_kd", "--json").stdout)["runs"]
+    assert all(row["words_per_second"] > 0 for row in timed)
+
+
+def test_all_seeds_must_be_finished_and_differ_in_the_seed_alone(runs: Path) -> None:
+    identity = read(runs / "tagger_kd/seed-2/run.json")
+    identity["config"]["train"]["ema"] = 0.5
+    (runs / "tagger_kd/seed-2/run.json").write_text(json.dumps(identity))
+    unlike = call("compare", runs / "tagger_kd", "--no-speed")
+    assert unlike.exit_code == 2
+    assert f"seed-2: differs from {runs / 'tagger_kd/seed-0'} in config.train.ema;" in unlike.stderr
+    (runs / "tagger_kd/seed-1/scores.json").unlink()
+    unfinished = call("compare", runs / "tagger_kd", "--no-speed")
+    assert unfinished.exit_code == 2
+    assert f"{runs / 'tagger_kd/seed-1'}: this seed of {runs / 'tagger_kd'} has not finished" in unfinished.stderr
+
+
+def counts(run: Path, *keys: str) -> np.ndarray:
+    values = read(run / "counts.json")
+    for key in keys:
+        values = values[key]
+    return np.array([values[name] for name in ("correct", "predicted", "gold")])
+
+
+def f1(sums: np.ndarray) -> Any:
+    return 2 * sums[0] / (sums[1] + sums[2])
+
+
+def test_differences_are_those_of_resampled_sentences(runs: Path) -> None:
+    teacher, control, student = (runs / name for name in ("transformer_token", "tagger", "tagger_kd"))
+    shown = compared(teacher, control, student, "--bootstrap", 2000)
+    found = shown["bootstrap"]
+    assert (found["resamples"], found["sentences"]) == (2000, 40)
+    pairs = [(one["run"], one["against"]) for one in found["differences"]]
+    assert pairs == [(str(control), str(teacher)), (str(student), str(teacher)), (str(student), str(control))]
+    scores = {row["run"]: row["f1"] for row in shown["runs"]}
+    for one in found["differences"]:
+        assert one["difference"] == scores[one["run"]] - scores[one["against"]]
+        assert one["interval"][0] <= one["difference"] <= one["interval"][1]
+        assert 2 / 2001 <= one["p"] <= 1
+    # The same once more, sentence by sentence, with other draws: intervals of 2,000 differ by some hundredths.
+    draw = np.random.default_rng(9)
+    theirs, ours = counts(teacher, "test"), [counts(student / f"seed-{n}", "test") for n in range(3)]
+    differences, shares = [], []
+    for _ in range(2000):
+        drawn = draw.integers(40, size=40)
+        score = np.mean([f1(one[:, drawn].sum(axis=1)) for one in ours])
+        differences.append(score - f1(theirs[:, drawn].sum(axis=1)))
+        shares.append(score / f1(theirs[:, drawn].sum(axis=1)))
+    one = found["differences"][1]
+    assert one["interval"] == pytest.approx(np.percentile(differences, [2.5, 97.5]), abs=0.03)
+    assert one["share_interval"] == pytest.approx(np.percentile(shares, [2.5, 97.5]), abs=0.03)
+    assert one["share"] == shown["runs"][2]["share_of_teacher"]
+    assert found["differences"][2]["share"] is None
+    assert compared(teacher, control, student, "--bootstrap", 2000) == shown
+
+
+def test_the_teacher_may_be_known_by_its_students_alone(runs: Path) -> None:
+    with_run = compared(runs / "transformer_token", runs / "tagger_kd", "--bootstrap", 200)["bootstrap"]
+    without = compared(runs / "tagger_kd", "--bootstrap", 200)["bootstrap"]
+    (one,), (other,) = with_run["differences"], without["differences"]
+    assert other["against"] == read(runs / "tagger_kd/seed-0/scores.json")["teacher"]["name"]
+    assert {**one, "against": ""} == {**other, "against": ""}
+    assert (counts(runs / "tagger_kd/seed-0", "teacher", "test") == counts(runs / "transformer_token", "test")).all()
+
+
+def test_a_run_does_not_differ_from_itself(runs: Path) -> None:
+    shutil.copytree(runs / "tagger", runs / "twin")
+    (one,) = compared(runs / "tagger", runs / "twin", "--bootstrap", 500)["bootstrap"]["differences"]
+    assert (one["run"], one["against"]) == (str(runs / "twin"), str(runs / "tagger"))
+    assert (one["difference"], one["interval"], one["p"]) == (0, [0, 0], 1)
+
+
+def test_differences_are_a_second_table(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(runs)
+    result = call("compare", "tagger", "tagger_kd", "--no-speed", "--bootstrap", 1000)
+    assert result.exit_code == 0, result.output
+    assert "test f1, differences: 1,000 resamples of 40 sentences, 95 % intervals" in result.stdout
+    found = compared("tagger", "tagger_kd", "--bootstrap", 1000)["bootstrap"]["differences"]
+    (one,) = (one for one in found if one["against"] == "tagger")
+    low, high = one["interval"]
+    row = ["tagger_kd", "tagger", f"{one['difference']:+.4f}", f"{low:+.4f} to {high:+.4f}", f"{one['p']:.3g}"]
+    assert row in [re.split(r" {2,}", line.strip()) for line in result.stdout.split("\n")]
+
+
+def test_what_cannot_be_resampled_is_said(runs: Path) -> None:
+    alone = call("compare", runs / "tagger", "--no-speed", "--bootstrap", 1000)
+    assert alone.exit_code == 2
+    assert "--bootstrap: there is neither a teacher nor a control to compare with" in alone.stderr
+    assert call("compare", runs / "tagger", "--bootstrap", 3).exit_code == 2
+    other = read(runs / "tagger/counts.json")
+    other["test"]["gold"][0] += 1
+    (runs / "tagger/counts.json").write_text(json.dumps(other))
+    unlike = call("compare", runs / "tagger", runs / "tagger_kd", "--no-speed", "--bootstrap", 1000)
+    assert unlike.exit_code == 2
+    assert "tagger: was scored on other gold tags than " in unlike.stderr
+    (runs / "tagger_kd/seed-1/counts.json").unlink()
+    older = call("compare", runs / "tagger", runs / "tagger_kd", "--no-speed", "--bootstrap", 1000)
+    assert older.exit_code == 2
+    assert f"{runs / 'tagger_kd/seed-1'}: no counts.json, which --bootstrap reads" in older.stderr
+    assert "train it again with --overwrite" in older.stderr
+    assert call("compare", runs / "tagger", runs / "tagger_kd", "--no-speed").exit_code == 0
+
+
+def test_overwrite_clears_the_counts(runs: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = yaml.safe_load((runs / "tagger/config.yaml").read_text())
+    path = runs / "tagger.yaml"
+    path.write_text(yaml.safe_dump({**values, "output_dir": str(runs / "tagger")}))
+    monkeypatch.setattr("nlptrain.procedures.fit", lambda *_, **__: 1 / 0)
+    result = call("tagger", path, "--overwrite")
+    assert isinstance(result.exception, ZeroDivisionError)
+    assert not (runs / "tagger/counts.json").exists()
