@@ -31,7 +31,7 @@ class CommandConfig(Section):
     data: DataConfig = Field(description="Files, their format, and what of the raw text is used.")
     output_dir: str = Field(
         min_length=1,
-        description="Folder of the run: model/, config.yaml, metrics.jsonl, scores.json, counts.json, log.txt.",
+        description="Folder of the run: model/, config.yaml, metrics.jsonl, scores.json, log.txt.",
     )
     seed: int | None = Field(0, ge=0, lt=_SEEDS, description="Seed of all that is random.")
     device: str = Field(

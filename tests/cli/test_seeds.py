@@ -156,7 +156,7 @@ def test_a_folder_of_seeds_is_no_model(three: Path, corpus: Path, tiny_bert: Pat
 
 def test_ctrl_c_stops_all_and_the_same_command_goes_on(three: Path, corpus: Path) -> None:
     top = corpus / "runs/tagger"
-    settings = [word for key in ("threads=1", "train.steps=300", "train.eval_every=20") for word in ("--set", key)]
+    settings = [word for key in ("threads=1", "train.steps=200", "train.eval_every=20") for word in ("--set", key)]
     process = start(three, *settings)
     stderr = kill_when((top / "seed-1/checkpoint.safetensors").exists, process, signal.SIGINT)
     assert process.returncode == 130
