@@ -40,6 +40,8 @@ class TokenModel:
         max_pieces: pieces read at once, special ones included; longer sentences go through windows.
         splitter: how raw text becomes words.
         name: what messages call it.
+        temperature: what its logits are divided by where probabilities are shown (Guo et al. 2017); 1 if it was never
+            calibrated. Neither logits nor tags depend on it.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class TokenModel:
         max_pieces: int,
         splitter: WordSplitter | None = None,
         name: str = "model",
+        temperature: float = 1.0,
     ) -> None:
         """Put the parts together."""
         self.model = model
@@ -59,6 +62,7 @@ class TokenModel:
         self.max_pieces = max_pieces
         self.splitter = splitter or WordSplitter.default()
         self.name = name
+        self.temperature = temperature
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -127,10 +131,10 @@ class TokenModel:
         return self.rule.output(self.emissions(inputs), inputs.chains)
 
     @torch.inference_mode()
-    def answers(self, sentences: Sequence[Sequence[str]], *, batch_pieces: int = 4096) -> list[Answer]:
-        """Logits and label of every word of every sentence; batches are sorted by length, the answer is not.
+    def read(self, sentences: Sequence[Sequence[str]], *, batch_pieces: int = 4096) -> list[NDArray[np.float32]]:
+        """What the net says of every word of every sentence, [words, C] each, before neighbours are looked at.
 
-        The windows of a long sentence join what the net says of their words, and are then read as one sentence.
+        Batches are sorted by length, the answer is not. The windows of a long sentence are joined.
         """
         was_training = self.model.training
         self.model.eval()
@@ -148,9 +152,21 @@ class TokenModel:
                 count = len(window.starts)
                 found[number][window.first_word : window.first_word + count] = values[place : place + count]
                 place += count
-        answers = self.rule.answers(found)
         self.model.train(was_training)
-        return answers
+        return found
+
+    def answers(
+        self, sentences: Sequence[Sequence[str]], *, temperature: float = 1.0, batch_pieces: int = 4096
+    ) -> list[Answer]:
+        """Logits and label of every word of every sentence; a long sentence is read in windows, and answered as one.
+
+        Args:
+            sentences: their words.
+            temperature: divides the logits (of a CRF all scores of the chain), and changes no label; not the model's
+                own unless it is given here.
+            batch_pieces: pieces of a batch, padding included.
+        """
+        return self.rule.answers(self.read(sentences, batch_pieces=batch_pieces), temperature)
 
     def logits(self, sentences: Sequence[Sequence[str]], *, batch_pieces: int = 4096) -> list[NDArray[np.float32]]:
         """Logits of every word of every sentence, [words, C] each; those of a CRF are its log-marginals."""
@@ -167,6 +183,7 @@ class TokenModel:
         self.model.config.id2label = dict(enumerate(self.labels.names))
         self.model.config.label2id = dict(self.labels.ids)
         self.model.config.nlptrain_scheme = self.labels.scheme
+        self.model.config.nlptrain_temperature = self.temperature
         self.model.config.max_pieces = self.max_pieces  # the tokenizer no longer says it
         self.model.save_pretrained(folder)
         self.reader.save(folder)
@@ -188,6 +205,7 @@ class TokenModel:
             "id2label",
             "label2id",
             "nlptrain_scheme",
+            "nlptrain_temperature",
             "max_pieces",
             "architectures",
         ):

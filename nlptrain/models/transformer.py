@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from transformers import (
     AutoModelForTokenClassification,
@@ -100,20 +102,7 @@ def load_token_model(reference: str, *, labels: Labels | None = None, scheme: Sc
             f"{reference}: found {', '.join(config.architectures or ['no architecture'])}, which is no token "
             "classifier; fine-tune it first: nlptrain transformer_token"
         )
-    id2label = {int(index): str(name) for index, name in (config.id2label or {}).items()}
-    named = [id2label[index] for index in sorted(id2label)]
-    nameless = all(name == f"LABEL_{index}" for index, name in enumerate(named))
-    if labels is None:
-        if nameless:
-            raise InputError(f"{reference}: its labels are LABEL_0 to LABEL_{len(named) - 1}; name them in data.labels")
-        labels = Labels.named(named, scheme or getattr(config, "nlptrain_scheme", None))
-    elif len(labels) != len(named):
-        raise InputError(f"data.labels: found {len(labels)} names; {reference} has {len(named)} logit columns")
-    elif not nameless and list(labels.names) != named:
-        raise InputError(
-            f"data.labels: found {', '.join(labels.names)}; the columns of {reference} are {', '.join(named)}, in this "
-            "order: leave data.labels out"
-        )
+    labels = _labels(config, reference, labels, scheme)
     reader, max_pieces = _reader(source, config)
     model, report = AutoModelForTokenClassification.from_pretrained(
         source.folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True
@@ -122,4 +111,41 @@ def load_token_model(reference: str, *, labels: Labels | None = None, scheme: Sc
         raise InputError(f"{reference}: weights are missing ({', '.join(absent[:3])}); train it anew or fetch it again")
     kind = TokenModel if config.model_type == "nlptrain_tagger" else TransformerTokenClassifier
     splitter = WordSplitter.load(source.folder) if (source.folder / "word_splitter.json").is_file() else None
-    return kind(aligned(model).eval(), reader, labels, max_pieces=max_pieces, splitter=splitter, name=source.pinned)
+    return kind(
+        aligned(model).eval(),
+        reader,
+        labels,
+        max_pieces=max_pieces,
+        splitter=splitter,
+        name=source.pinned,
+        temperature=_temperature(config, reference),
+    )
+
+
+def _labels(config: PretrainedConfig, reference: str, labels: Labels | None, scheme: Scheme | None) -> Labels:
+    """The names of the columns: those of ``config``, or ``labels`` where it has none."""
+    id2label = {int(index): str(name) for index, name in (config.id2label or {}).items()}
+    named = [id2label[index] for index in sorted(id2label)]
+    nameless = all(name == f"LABEL_{index}" for index, name in enumerate(named))
+    if labels is None:
+        if nameless:
+            raise InputError(f"{reference}: its labels are LABEL_0 to LABEL_{len(named) - 1}; name them in data.labels")
+        return Labels.named(named, scheme or getattr(config, "nlptrain_scheme", None))
+    if len(labels) != len(named):
+        raise InputError(f"data.labels: found {len(labels)} names; {reference} has {len(named)} logit columns")
+    if not nameless and list(labels.names) != named:
+        raise InputError(
+            f"data.labels: found {', '.join(labels.names)}; the columns of {reference} are {', '.join(named)}, in this "
+            "order: leave data.labels out"
+        )
+    return labels
+
+
+def _temperature(config: PretrainedConfig, reference: str) -> float:
+    """The temperature that a run left in ``config``; 1 where none did."""
+    found = getattr(config, "nlptrain_temperature", 1.0)
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 < found < math.inf:
+        raise InputError(
+            f"{reference}: config.json has {found!r} as nlptrain_temperature; must be a number above 0, or not there"
+        )
+    return float(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -60,36 +60,47 @@ class CRFHead(nn.Linear):
         return ChainedWords(self, emissions, chains)
 
     @torch.inference_mode()
-    def answers(self, emissions: Sequence[NDArray[np.float32]]) -> list[Answer]:
-        """Log-marginals and the best path of each sentence; sentences of like length are decoded together."""
-        found: list[Answer | None] = [None] * len(emissions)
-        order = sorted(range(len(emissions)), key=lambda number: len(emissions[number]))
+    def answers(self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0) -> list[Answer]:
+        """Log-marginals at a temperature and the best path, which it does not change, of each sentence."""
+        found = [Answer(values, np.empty(0, dtype=np.int64)) for values in emissions]
+        for batch, words in self._batches(emissions):
+            ends = np.cumsum([len(emissions[number]) for number in batch])[:-1]
+            logits = np.split(words.log_probabilities(temperature).float().numpy(), ends)
+            best = np.split(words.best().numpy(), ends)
+            for number, values, path in zip(batch, logits, best, strict=True):
+                found[number] = Answer(values, path)
+        return found
+
+    @torch.inference_mode()
+    def log_probabilities(
+        self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0
+    ) -> list[NDArray[np.float64]]:
+        """The log-marginals of each sentence at a temperature, [words, C]."""
+        found = [values.astype(np.float64) for values in emissions]
+        for batch, words in self._batches(emissions):
+            ends = np.cumsum([len(emissions[number]) for number in batch])[:-1]
+            marginals = np.split(words.log_probabilities(temperature).numpy(), ends)
+            for number, values in zip(batch, marginals, strict=True):
+                found[number] = values
+        return found
+
+    def _batches(self, emissions: Sequence[NDArray[np.float32]]) -> Iterator[tuple[list[int], ChainedWords]]:
+        """The numbers of sentences of like length, and their words, chained; those without a word are left out."""
+        order = sorted((n for n in range(len(emissions)) if len(emissions[n])), key=lambda n: len(emissions[n]))
         batch: list[int] = []
         for number in order:
             wide = (len(batch) + 1) * len(emissions[number]) > _DECODED_WORDS
             if batch and (wide or (len(batch) + 1) * self.out_features**2 > _DECODED_PAIRS):
-                self._answer(batch, emissions, found)
+                yield batch, self._chained([emissions[one] for one in batch])
                 batch = []
             batch.append(number)
         if batch:
-            self._answer(batch, emissions, found)
-        return [answer for answer in found if answer is not None]
+            yield batch, self._chained([emissions[one] for one in batch])
 
-    def _answer(self, batch: list[int], emissions: Sequence[NDArray[np.float32]], found: list[Answer | None]) -> None:
-        for number in (n for n in batch if not len(emissions[n])):
-            found[number] = Answer(emissions[number], np.empty(0, dtype=np.int64))
-        batch = [number for number in batch if len(emissions[number])]
-        if not batch:
-            return
+    def _chained(self, emissions: list[NDArray[np.float32]]) -> ChainedWords:
         # On the CPU, in float64: sums along a sentence would cost float32 its last digits.
-        flat = torch.from_numpy(np.concatenate([emissions[number] for number in batch])).double()
-        chains = whole_sentences([len(emissions[number]) for number in batch])
-        words = ChainedWords(self, flat, chains)
-        logits = words.log_probabilities().float().numpy()
-        best = words.best().numpy()
-        ends = np.cumsum([len(emissions[number]) for number in batch])
-        for number, values, path in zip(batch, np.split(logits, ends[:-1]), np.split(best, ends[:-1]), strict=True):
-            found[number] = Answer(values, path)
+        flat = torch.from_numpy(np.concatenate(emissions)).double()
+        return ChainedWords(self, flat, whole_sentences([len(values) for values in emissions]))
 
 
 class ChainedWords:

@@ -57,6 +57,12 @@ class Rule(Protocol):
         """The words of a batch, whose ``emissions`` are [W, C]."""
         ...
 
-    def answers(self, emissions: Sequence[NDArray[np.float32]]) -> list[Answer]:
-        """The answer to each sentence, whose ``emissions`` are [words, C]."""
+    def answers(self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0) -> list[Answer]:
+        """The answer to each sentence, whose ``emissions`` are [words, C]; no temperature changes a label."""
+        ...
+
+    def log_probabilities(
+        self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0
+    ) -> list[NDArray[np.float64]]:
+        """The log-probability of each label of each word of each sentence at a temperature, [words, C]."""
         ...

@@ -54,9 +54,20 @@ class IndependentRule:
         """The words of a batch."""
         return IndependentWords(emissions)
 
-    def answers(self, emissions: Sequence[NDArray[np.float32]]) -> list[Answer]:
-        """Logits and the best label of each word, sentence by sentence."""
-        return [Answer(values, values.argmax(axis=1)) for values in emissions]
+    def answers(self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0) -> list[Answer]:
+        """Logits, divided by the temperature, and the best label of each word, sentence by sentence."""
+        return [Answer(values / temperature, values.argmax(axis=1)) for values in emissions]
+
+    def log_probabilities(
+        self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0
+    ) -> list[NDArray[np.float64]]:
+        """Log softmax(logits / T) of each word, sentence by sentence."""
+        found: list[NDArray[np.float64]] = []
+        for values in emissions:
+            exact = values.astype(np.float64) / temperature
+            exact -= exact.max(axis=1, keepdims=True)
+            found.append(exact - np.log(np.exp(exact).sum(axis=1, keepdims=True)))
+        return found
 
 
 class SoftmaxHead(nn.Linear, IndependentRule):
