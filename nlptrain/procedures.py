@@ -27,6 +27,7 @@ from nlptrain.run import Run
 from nlptrain.run_folder import write_json
 from nlptrain.training.evaluation import Scores, Tagger, evaluate
 from nlptrain.training.examples import Examples
+from nlptrain.training.final_scores import final_scores
 from nlptrain.training.loop import Fit, fit
 from nlptrain.training.objective import GoldObjective
 
@@ -188,16 +189,20 @@ def _counted(scored: dict[str, Scores]) -> dict[str, Any]:
     return {split: scores.counts.to_json() for split, scores in scored.items()}
 
 
-def _finish(model: TokenModel, splits: Splits, done: Fit, run: Run, teacher: _Teacher | None = None) -> dict[str, Any]:
+def _finish(
+    model: TokenModel, splits: Splits, done: Fit, run: Run, teacher: _Teacher | None = None, **more: dict[str, Any]
+) -> dict[str, Any]:
     """Score the best weights, save them, and write the scores last: they are what marks a run as finished."""
-    scored = _scores(model, splits)
+    scored, calibration = final_scores(model, splits, say=run.say)
     scores = {
         **_shown(scored),
+        "calibration": calibration,
         "parameters": model.parameters(),
         "steps": done.steps,
         "best_step": done.best_step,
         "seconds": round(done.seconds, 1),
         **({"teacher": {**teacher.about, **_shown(teacher.scores)}} if teacher else {}),
+        **more,
     }
     if run.folder is not None:
         part = run.folder / "model.part"

@@ -100,7 +100,14 @@ class Tagger(Protocol):
 def evaluate(model: Tagger, sentences: Sequence[Sentence], *, metric: str | None = None) -> Scores:
     """The scores of ``model`` on tagged sentences of any length; ``metric`` is another name for what is measured."""
     predicted = model.tag([sentence.words for sentence in sentences])
-    scores = score([list(sentence.tags or ()) for sentence in sentences], predicted, model.labels.scheme)
+    return evaluate_tags(sentences, predicted, model.labels.scheme, metric=metric)
+
+
+def evaluate_tags(
+    sentences: Sequence[Sentence], predicted: list[list[str]], scheme: Scheme, *, metric: str | None = None
+) -> Scores:
+    """The scores of ``predicted`` tags on tagged sentences; ``metric`` as for ``evaluate``."""
+    scores = score([list(sentence.tags or ()) for sentence in sentences], predicted, scheme)
     return scores if metric is None else replace(scores, metric=metric)
 
 

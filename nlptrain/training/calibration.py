@@ -1,0 +1,151 @@
+"""Calibration: the temperature that makes a model's probabilities honest, and how far they are from it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nlptrain.labels import Labels
+from nlptrain.models.confidence import Tagged
+from nlptrain.models.heads import Rule
+from nlptrain.models.heads.chain import FORBIDDEN
+from nlptrain.schemes import Scheme, Span, spans
+
+BINS = 15
+LEAST, MOST = 0.05, 20.0  # temperatures that are tried
+_CLOSE = 1e-3  # of the logarithm of the temperature: a thousandth of it
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
+Emissions = Sequence[NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class CalibrationErrors:
+    """The expected calibration errors of a model on gold sentences, from 0 to 1.
+
+    Attributes:
+        word: over the words.
+        entity: over the predicted entities, which are right if gold has the same words with the same type; None if
+            there are none, and for plain tags.
+    """
+
+    word: float
+    entity: float | None
+
+    def to_json(self) -> dict[str, float | None]:
+        """A map."""
+        return {"word": self.word, "entity": self.entity}
+
+    def describe(self) -> str:
+        """What stands in the log."""
+        return f"{self.word:.4f} by word" + ("" if self.entity is None else f", {self.entity:.4f} by entity")
+
+
+def expected_calibration_error(confidences: ArrayLike, right: ArrayLike, *, bins: int = BINS) -> float:
+    """How far confidences are from the share that is right: the mean over ``bins``, weighted by what they hold.
+
+    sum over bins b of |b| / n * |accuracy(b) - mean confidence(b)|, the bins being (0, 1/bins], (1/bins, 2/bins], ...
+    (Naeini, Cooper, Hauskrecht 2015; the bins of Guo et al. 2017). 0 for nothing.
+
+    Args:
+        confidences: from 0 to 1.
+        right: whether what they belong to is so.
+        bins: their number.
+
+    Example:
+        >>> round(expected_calibration_error([0.9, 0.9, 0.6], [True, False, True]), 4)
+        0.4
+    """
+    sure = np.asarray(confidences, dtype=np.float64)
+    true = np.asarray(right, dtype=np.float64)
+    if not len(sure):
+        return 0.0
+    places = np.clip(np.ceil(sure * bins).astype(np.int64) - 1, 0, bins - 1)
+    gaps = np.bincount(places, weights=true - sure, minlength=bins)
+    return float(np.abs(gaps).sum() / len(sure))
+
+
+def calibration_errors(gold: Sequence[Sequence[str]], answers: Sequence[Tagged], scheme: Scheme) -> CalibrationErrors:
+    """The errors of ``answers`` against the ``gold`` tags, sentence by sentence."""
+    sure = np.concatenate([np.empty(0), *(answer.confidences for answer in answers)])
+    right = [a == b for tags, answer in zip(gold, answers, strict=True) for a, b in zip(tags, answer.tags, strict=True)]
+    by_word = expected_calibration_error(sure, right)
+    if scheme == "plain":
+        return CalibrationErrors(by_word, None)
+    found = [row for tags, answer in zip(gold, answers, strict=True) for row in judged(answer, tags, scheme)]
+    by_entity = expected_calibration_error([row[1] for row in found], [row[2] for row in found]) if found else None
+    return CalibrationErrors(by_word, by_entity)
+
+
+def judged(answer: Tagged, gold: Sequence[str], scheme: Scheme) -> list[tuple[Span, float, bool]]:
+    """Each entity of ``answer`` (plain tags: each word), its confidence, and whether ``gold`` has the very same."""
+    if scheme == "plain":
+        wanted = {Span(tag, index, index + 1) for index, tag in enumerate(gold)}
+    else:
+        wanted = set(spans(gold))
+    return [(span, confidence, span in wanted) for span, confidence in answer.parts(scheme)]
+
+
+def fit_temperature(rule: Rule, emissions: Emissions, gold: Sequence[Sequence[str]], labels: Labels) -> float:
+    """The temperature T at which the ``gold`` tags are likeliest, word by word (Guo, Pleiss, Sun, Weinberger 2017).
+
+    It makes small the mean of -log p(gold tag of a word; T), where p is softmax(logits / T), or the marginals of a CRF
+    all of whose scores are divided by T. Words whose gold tag the model cannot give, because it has no such label or
+    its scheme forbids it there, say nothing of T and are left out. 1 if none is left.
+
+    Args:
+        rule: the model's.
+        emissions: what its net says of each word, from ``TokenModel.read``.
+        gold: the tags of the same words.
+        labels: names of the columns.
+    """
+    ids = [np.array([labels.ids.get(tag, -1) for tag in tags], dtype=np.int64) for tags in gold]
+    flat = np.concatenate([np.empty(0, dtype=np.int64), *ids])
+    known = np.flatnonzero(flat >= 0)
+    if not len(known):
+        return 1.0
+
+    def likelihoods(temperature: float) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = np.concatenate(rule.log_probabilities(emissions, temperature))[known, flat[known]]
+        return found
+
+    plain = likelihoods(1.0)
+    possible = np.isfinite(plain) & (plain > FORBIDDEN / 2)
+    if not possible.any():
+        return 1.0
+
+    def loss(log_temperature: float) -> float:
+        return -float(likelihoods(math.exp(log_temperature))[possible].mean())
+
+    best = least_argument(loss, math.log(LEAST), math.log(MOST), close=_CLOSE)
+    # The likelihood of marginals may have more than one peak; no temperature is then better than a worse one.
+    return math.exp(best) if loss(best) < -float(plain[possible].mean()) else 1.0
+
+
+def least_argument(function: Callable[[float], float], low: float, high: float, *, close: float) -> float:
+    """Where ``function``, which falls and then rises, is least between ``low`` and ``high`` (Kiefer 1953).
+
+    Golden section: each value that is worked out is used again, and the same function gives the same answer.
+
+    Args:
+        function: of one number.
+        low: where the search begins.
+        high: where it ends.
+        close: the search stops when it is this near.
+    """
+    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    at_left, at_right = function(left), function(right)
+    while high - low > close:
+        if at_left <= at_right:
+            high, right, at_right = right, left, at_left
+            left = high - _GOLDEN * (high - low)
+            at_left = function(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + _GOLDEN * (high - low)
+            at_right = function(right)
+    return (low + high) / 2

@@ -1,0 +1,124 @@
+"""Calibration errors worked out by hand, and temperatures that are known because the tags were drawn at them."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from nlptrain.labels import Labels
+from nlptrain.models.confidence import Tagged
+from nlptrain.models.heads import CRFHead, IndependentRule
+from nlptrain.training.calibration import (
+    LEAST,
+    calibration_errors,
+    expected_calibration_error,
+    fit_temperature,
+    least_argument,
+)
+
+IOB2 = Labels.named(["O", "B-x", "I-x", "B-y", "I-y"])
+
+
+def answer(tags: str, *confidences: float) -> Tagged:
+    return Tagged(tags.split(), np.array(confidences, dtype=np.float32))
+
+
+def test_the_error_of_four_words() -> None:
+    # (14/15, 1]: accuracy 1/2, mean 0.95, gap 0.45; (7/15, 8/15]: accuracy 1/2, mean 0.51, gap 0.01; each half of all
+    found = expected_calibration_error([0.95, 0.5, 0.95, 0.52], [True, True, False, False])
+    assert found == pytest.approx(0.5 * 0.45 + 0.5 * 0.01, abs=1e-12)
+
+
+def test_a_bin_has_its_upper_edge_and_errors_in_one_bin_make_up_for_each_other() -> None:
+    assert expected_calibration_error([1.0, 1.0], [True, True]) == 0.0
+    assert expected_calibration_error([0.0], [False]) == 0.0
+    assert expected_calibration_error([0.5, 0.51], [False, True], bins=1) == pytest.approx(abs(0.5 - 0.505), abs=1e-12)
+    # with two bins, 0.5 is in the lower one: 0.5 wrong there, 0.51 right in the upper one
+    assert expected_calibration_error([0.5, 0.51], [False, True], bins=2) == pytest.approx((0.5 + 0.49) / 2, abs=1e-12)
+    assert expected_calibration_error([], []) == 0.0
+
+
+def test_words_and_entities_by_hand() -> None:
+    gold = [["B-x", "I-x", "O", "B-y"], ["O", "B-x"]]
+    answers = [answer("B-x I-x O B-x", 0.9, 0.7, 1.0, 0.8), answer("B-x O", 0.6, 0.5)]
+    found = calibration_errors(gold, answers, "iob2")
+    # six words, each in a bin of its own: right are 0.9, 0.7 and 1.0
+    assert found.word == pytest.approx((0.1 + 0.3 + 0.0 + 0.8 + 0.6 + 0.5) / 6, abs=1e-6)
+    # three entities: the least of 0.9 and 0.7, right; 0.8 of another type and 0.6 where there is none, wrong
+    assert found.entity == pytest.approx((0.3 + 0.8 + 0.6) / 3, abs=1e-6)
+    assert calibration_errors([["O"]], [answer("O", 0.9)], "iob2").entity is None
+    plain = calibration_errors([["NOUN", "VERB"]], [answer("NOUN NOUN", 0.9, 0.4)], "plain")
+    assert (plain.word, plain.entity) == (pytest.approx((0.1 + 0.4) / 2, abs=1e-6), None)
+    assert plain.describe() == "0.2500 by word"
+
+
+def test_what_is_least_is_found() -> None:
+    assert least_argument(lambda x: (x - 1.3) ** 2, -3, 3, close=1e-4) == pytest.approx(1.3, abs=1e-4)
+    assert least_argument(lambda x: x, -3, 3, close=1e-4) == pytest.approx(-3, abs=1e-4)
+
+
+@pytest.mark.parametrize("wanted", [0.5, 2.0, 6.0])
+def test_the_temperature_that_tags_were_drawn_at_is_found(wanted: float) -> None:
+    random = np.random.default_rng(0)
+    logits = [(3 * random.standard_normal((n, 5))).astype(np.float32) for n in random.integers(1, 40, 1_500)]
+    gold = []
+    for values in logits:
+        drawn = (values / wanted + random.gumbel(size=values.shape)).argmax(axis=1)  # of softmax(logits / wanted)
+        gold.append([IOB2.names[index] for index in drawn])
+    found = fit_temperature(IndependentRule(), logits, gold, IOB2)
+    assert found == pytest.approx(wanted, rel=0.03)
+    assert fit_temperature(IndependentRule(), logits, gold, IOB2) == found
+
+
+def crf() -> CRFHead:
+    torch.manual_seed(1)
+    head = CRFHead(3, 5)
+    with torch.no_grad():
+        for scores in (head.transitions, head.start, head.end):
+            scores.copy_(2 * torch.randn_like(scores))
+    head.constrain(IOB2)
+    return head
+
+
+def drawn_from(head: CRFHead, temperature: float, sentences: int) -> tuple[list[np.ndarray], list[list[str]]]:
+    """Sentences of three words, and tags drawn from the chain's own distribution over all paths."""
+    random = np.random.default_rng(0)
+    paths = np.array(list(itertools.product(range(5), repeat=3)))
+    allowed = head.may_open[paths[:, 0]] & head.allowed[paths[:, :2], paths[:, 1:]].all(1) & head.may_close[paths[:, 2]]
+    paths = paths[allowed.numpy()]
+    fixed = (
+        head.start[paths[:, 0]] + head.end[paths[:, 2]] + head.transitions[paths[:, :2], paths[:, 1:]].sum(1)
+    ).detach()
+    emissions, gold = [], []
+    for _ in range(sentences):
+        values = (3 * random.standard_normal((3, 5))).astype(np.float32)
+        scores = fixed.numpy() + values[np.arange(3), paths].sum(axis=1)
+        path = paths[(scores / temperature + random.gumbel(size=len(paths))).argmax()]
+        emissions.append(values)
+        gold.append([IOB2.names[index] for index in path])
+    return emissions, gold
+
+
+def test_the_temperature_of_a_crf_is_found() -> None:
+    head = crf()
+    emissions, gold = drawn_from(head, 2.0, 4_000)
+    assert fit_temperature(head, emissions, gold, IOB2) == pytest.approx(2.0, rel=0.05)
+
+
+def test_words_that_the_model_cannot_tag_right_say_nothing() -> None:
+    head = crf()
+    emissions, gold = drawn_from(head, 2.0, 300)
+    kept = fit_temperature(head, emissions, gold, IOB2)
+    impossible = [["I-x", "B-z", "E-y"]] * 3  # no I- opens a sentence, and of the others there is no column
+    more = [np.full((3, 5), 100, dtype=np.float32)] * 3
+    assert fit_temperature(head, [*emissions, *more], [*gold, *impossible], IOB2) == kept
+    assert fit_temperature(head, more, impossible, IOB2) == 1.0
+    assert fit_temperature(head, [], [], IOB2) == 1.0
+    assert fit_temperature(IndependentRule(), [np.empty((0, 5), dtype=np.float32)], [[]], IOB2) == 1.0
+
+
+def test_who_is_never_wrong_gets_the_least_temperature() -> None:
+    values = np.eye(5, dtype=np.float32)
+    found = fit_temperature(IndependentRule(), [values], [list(IOB2.names)], IOB2)
+    assert found == pytest.approx(LEAST, rel=0.01)
