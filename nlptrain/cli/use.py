@@ -13,6 +13,9 @@ import click
 from nlptrain.errors import InputError
 
 if TYPE_CHECKING:
+    from nlptrain.data.corpus import Sentence
+    from nlptrain.models import TokenModel
+    from nlptrain.training.calibration import CalibrationErrors
     from nlptrain.training.confusion import Confusion
 
 _MISTAKES = 10  # shown
@@ -52,7 +55,9 @@ def evaluate(
 
     \b
     Reads   RUN: a run's folder or a model's; DATA: gold files.
-    Writes  the scores, overall and per type, and what was taken for what, to
+    Writes  the scores, overall and per type, what was taken for what, and the
+            expected calibration error: how far confidences are from the share
+            that is right (15 bins), by word and by predicted entity, to
             standard output.
 
     Example: nlptrain evaluate runs/demo/tagger_kd runs/demo/data/test.conll
@@ -64,8 +69,6 @@ def evaluate(
     from nlptrain.data.rewriting import rewritten, schemes_of
     from nlptrain.models import load_token_model
     from nlptrain.run import Run
-    from nlptrain.training import score
-    from nlptrain.training.confusion import confusion
 
     tags: Any = int(tags_column) if tags_column and tags_column.lstrip("-").isdigit() else tags_column
     try:
@@ -81,14 +84,27 @@ def evaluate(
     sentences = list(read_gold(list(data), settings))
     schemes = schemes_of({"DATA": sentences}, settings.scheme)
     sentences = rewritten(sentences, schemes["DATA"], model.labels)
-    gold = [list(sentence.tags or ()) for sentence in sentences]
-    predicted = model.tag([sentence.words for sentence in sentences])
-    scores = score(gold, predicted, model.labels.scheme).to_json()
-    mistakes = confusion(gold, predicted, model.labels.scheme)
+    scores, errors, mistakes = _measured(model, sentences)
     if as_json:
-        click.echo(json.dumps({**scores, "confusion": mistakes.to_json()}, indent=2))
+        calibration = {"temperature": model.temperature, **errors.to_json()}
+        click.echo(json.dumps({**scores, "calibration": calibration, "confusion": mistakes.to_json()}, indent=2))
     else:
         _echo_scores(scores, mistakes)
+        click.echo(f"expected calibration error: {errors.describe()} (temperature {model.temperature:.3f})")
+
+
+def _measured(model: TokenModel, sentences: list[Sentence]) -> tuple[dict[str, Any], CalibrationErrors, Confusion]:
+    from nlptrain.models.confidence import tag_surely
+    from nlptrain.training import score
+    from nlptrain.training.calibration import calibration_errors
+    from nlptrain.training.confusion import confusion
+
+    scheme = model.labels.scheme
+    gold = [list(sentence.tags or ()) for sentence in sentences]
+    answers = tag_surely(model, [sentence.words for sentence in sentences])
+    predicted = [answer.tags for answer in answers]
+    errors = calibration_errors(gold, answers, scheme)
+    return score(gold, predicted, scheme).to_json(), errors, confusion(gold, predicted, scheme)
 
 
 def _echo_scores(scores: dict[str, Any], mistakes: Confusion) -> None:
