@@ -137,8 +137,18 @@ def _echo_scores(scores: dict[str, Any], mistakes: Confusion) -> None:
     help="jsonl: an object a line; conll: a word, a tab and a tag a line.",
 )
 @click.option("--pretokenized", is_flag=True, help="The words of each line are already separated by spaces.")
+@click.option(
+    "--min-confidence",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Leave out entities of a lower confidence, as it is shown (0 to 1); conll: their words are O. "
+    "A plain tag below it is null; conll: _.",
+)
 @click.option("--device", default="auto", show_default=True)
-def predict(run: str, files: tuple[str, ...], answer_format: str, pretokenized: bool, device: str) -> None:
+def predict(
+    run: str, files: tuple[str, ...], answer_format: str, pretokenized: bool, min_confidence: float, device: str
+) -> None:
     r"""Tag raw text, a line at a time.
 
     \b
@@ -146,7 +156,9 @@ def predict(run: str, files: tuple[str, ...], answer_format: str, pretokenized: 
     Writes  one JSON object for each line, blank ones too, to standard output:
             {"text", "entities": [{"start", "end", "label", "text", "confidence"}]}
             or, for plain tags, {"text", "words": [{..., "tag", "confidence"}]}.
-            Offsets count code points. With --format conll: the words of each line and
+            Offsets count code points. A confidence is the probability of the tag, an
+            entity's the least of its words', at the temperature that training
+            fitted on dev. With --format conll: the words of each line and
             their tags (IOB2), a blank line behind each; lines without a word are left out.
 
     Example: echo "Ada Lovelace lived in London." | nlptrain predict runs/demo/tagger_kd
@@ -157,6 +169,8 @@ def predict(run: str, files: tuple[str, ...], answer_format: str, pretokenized: 
     from nlptrain.models.prediction import predict_columns
     from nlptrain.run import Run
 
+    if not 0 <= min_confidence <= 1:
+        raise InputError(f"--min-confidence: found {min_confidence}; must be a number from 0 to 1")
     context = Run(None, device=device)
     model = load_token_model(run)
     model.to(context.device)
@@ -166,10 +180,10 @@ def predict(run: str, files: tuple[str, ...], answer_format: str, pretokenized: 
     parts = ([text] for text in texts) if not files and sys.stdin.isatty() else [texts]
     for part in parts:
         if answer_format == "conll":
-            for block in predict_columns(model, part, splitter=splitter):
+            for block in predict_columns(model, part, splitter=splitter, min_confidence=min_confidence):
                 click.echo(block)
             continue
-        for answer in predict_texts(model, part, splitter=splitter):
+        for answer in predict_texts(model, part, splitter=splitter, min_confidence=min_confidence):
             click.echo(json.dumps(answer, ensure_ascii=False))
 
 
