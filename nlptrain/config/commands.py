@@ -264,6 +264,14 @@ class PseudoLabelRunConfig(TaughtConfig):
             )
         return self
 
+    @model_validator(mode="after")
+    def _precision_needs_gold(self) -> PseudoLabelRunConfig:
+        if self.objective.min_precision is not None and self.data.dev is None and self.data.train is None:
+            raise ValueError(
+                "objective.min_precision: is measured on gold dev sentences, and neither data.dev nor data.train is given; name gold sentences in data.dev, or use min_confidence, which needs none"
+            )
+        return self
+
 
 COMMANDS: dict[str, type[CommandConfig]] = {
     "transformer_token": TransformerTokenConfig,

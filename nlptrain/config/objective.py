@@ -33,5 +33,11 @@ class PseudoLabelConfig(Section):
         le=1.0,
         description="A raw sentence with an entity (plain tags: a word) whose teacher probability is lower is left out; an entity's is the least of its words'.",
     )
+    min_precision: float | None = Field(
+        None,
+        gt=0.0,
+        le=1.0,
+        description="As min_confidence, but found for each entity type (plain tags: each tag): the lowest confidence from which on this share of the teacher's answers on the gold dev sentences is right. Where min_confidence is higher, it counts. null: min_confidence alone.",
+    )
     pseudo_w: Weight = Field(1.0, description="Weight of the pseudo-labelled words.")
     loss_w: Weight = Field(1.0, description="Weight of the gold words.")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +15,9 @@ from numpy.typing import NDArray
 from nlptrain.data.corpus import Sentence
 from nlptrain.distillation.mixed_set import TaughtText
 from nlptrain.labels import Labels
-from nlptrain.schemes import spans, valid
+from nlptrain.models.confidence import Tagged, tagged
+from nlptrain.models.heads import Answer
+from nlptrain.schemes import valid
 
 
 @dataclass(frozen=True)
@@ -33,17 +38,23 @@ class PseudoLabels:
     left_out: int
     numbers: NDArray[np.int64]
 
-    def describe(self, labels: Labels, min_confidence: float) -> str:
-        """A sentence for the log."""
+    def describe(self, labels: Labels, limit: str) -> str:
+        """A sentence for the log; ``limit`` names the confidence that was asked for."""
         noun = "words" if labels.scheme == "plain" else "entities"
         return (
             f"pseudo labels: {len(self.sentences):,} sentences kept, {self.left_out:,} left out for "
-            f"{self.doubtful:,} of {self.entities:,} {noun} below a confidence of {min_confidence}"
+            f"{self.doubtful:,} of {self.entities:,} {noun} below {limit}"
         )
 
 
 def pseudo_label_sentences(
-    text: TaughtText, labels: Labels, *, min_confidence: float, path: Path | None, unbroken: bool = False
+    text: TaughtText,
+    labels: Labels,
+    *,
+    min_confidence: float,
+    path: Path | None,
+    unbroken: bool = False,
+    least: Mapping[str, float] | None = None,
 ) -> PseudoLabels:
     """Tag all of ``text`` by the teacher's argmax, and write what is kept to ``path`` as JSON Lines.
 
@@ -56,18 +67,18 @@ def pseudo_label_sentences(
         min_confidence: a sentence with an entity of a lower one is left out; an entity's is the least of its words'.
         path: where the file goes; whole or not at all.
         unbroken: what is trained on must not break the scheme: a CRF gives no probability to what does.
+        least: for a type, another confidence in the place of ``min_confidence``.
     """
     kept: list[Sentence] = []
     numbers: list[int] = []
     entities = doubtful = left_out = 0
-    beside = None if path is None else path.with_name(path.name + ".part")
-    file = None if beside is None else beside.open("w", encoding="utf-8", newline="\n")
-    try:
+    least = least or {}
+    with _json_lines(path) as write:
         for number in range(len(text)):
-            tags, confidences = _argmax(text.rows(number), labels)
-            least = _least_confidences(tags, confidences, labels)
-            unsure = sum(value < min_confidence for value in least)
-            entities += len(least)
+            tags, confidences = answer = teachers_answer(text, number, labels)
+            parts = answer.parts(labels.scheme)
+            unsure = sum(value < least.get(span.label, min_confidence) for span, value in parts)
+            entities += len(parts)
             doubtful += unsure
             if unsure:
                 left_out += 1
@@ -76,15 +87,21 @@ def pseudo_label_sentences(
             shown = _valid(tags, labels)
             kept.append(Sentence(words, tuple(shown if unbroken else tags)))
             numbers.append(number)
-            if file is not None:
-                row = {"tokens": words, "tags": shown, "confidences": [round(float(value), 4) for value in confidences]}
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    finally:
-        if file is not None:
-            file.close()
-    if beside is not None and path is not None:
-        beside.replace(path)
+            rounded = [round(float(value), 4) for value in confidences]
+            write({"tokens": words, "tags": shown, "confidences": rounded})
     return PseudoLabels(kept, entities, doubtful, left_out, np.array(numbers, dtype=np.int64))
+
+
+@contextlib.contextmanager
+def _json_lines(path: Path | None) -> Iterator[Callable[[dict[str, Any]], object]]:
+    """What takes the rows of ``path``, which is there, whole, when all of them are; without a path, they go nowhere."""
+    if path is None:
+        yield lambda row: None
+        return
+    beside = path.with_name(path.name + ".part")
+    with beside.open("w", encoding="utf-8", newline="\n") as file:
+        yield lambda row: file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    beside.replace(path)
 
 
 def _valid(tags: list[str], labels: Labels) -> list[str]:
@@ -92,14 +109,10 @@ def _valid(tags: list[str], labels: Labels) -> list[str]:
     return right if all(tag in labels.ids for tag in right) else tags  # a classifier may lack an I-
 
 
-def _argmax(logits: NDArray[np.float32], labels: Labels) -> tuple[list[str], NDArray[np.float32]]:
-    exact = logits.astype(np.float32)
-    exact = np.exp(exact - exact.max(axis=1, keepdims=True))
-    best = exact.argmax(axis=1)
-    return [labels.names[index] for index in best], exact.max(axis=1) / exact.sum(axis=1)
+def teachers_answer(text: TaughtText, number: int, labels: Labels) -> Tagged:
+    """The teacher's argmax on the sentence ``number`` of ``text``, with its own probabilities, never calibrated ones.
 
-
-def _least_confidences(tags: list[str], confidences: NDArray[np.float32], labels: Labels) -> list[float]:
-    if labels.scheme == "plain":
-        return [float(value) for value in confidences]
-    return [float(confidences[span.start : span.end].min()) for span in spans(tags)]
+    A teacher's temperature is left out, so that ``min_confidence`` means the same of one teacher and of several.
+    """
+    logits = text.rows(number).astype(np.float32)
+    return tagged(Answer(logits, logits.argmax(axis=1)), labels)
