@@ -1,0 +1,179 @@
+"""Calibration as a user meets it: in a run's scores, in evaluate and predict, and in what pseudo_label believes."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from nlptrain.config import COMMANDS, load_config
+from nlptrain.data.splits import read_splits
+from nlptrain.models import load_token_model
+from nlptrain.training.calibration import fit_temperature
+from tests.cli.test_commands import call, configs
+from tests.cli.test_use import plain_corpus
+
+
+@pytest.fixture
+def taught(corpus: Path, tiny_bert: Path) -> dict[str, Path]:
+    """The configurations, with the teacher trained."""
+    paths = configs(corpus, tiny_bert)
+    assert call("transformer_token", paths["transformer_token"]).exit_code == 0
+    return paths
+
+
+def edited(path: Path, **more: Any) -> Path:  # noqa: ANN401
+    values = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({**values, **more}))
+    return path
+
+
+def scores_of(run: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run / "scores.json").read_text())
+    return found
+
+
+def fitted(command: str, path: Path, run: Path) -> float:
+    """The temperature of a finished run's model, fitted once more on its dev sentences."""
+    model = load_token_model(str(run))
+    splits = read_splits(load_config(COMMANDS[command], path).config.data, model.labels, say=lambda _: None)
+    read = model.read([sentence.words for sentence in splits.dev])
+    return fit_temperature(model.rule, read, [sentence.tags or () for sentence in splits.dev], model.labels)
+
+
+@pytest.mark.parametrize("head", ["softmax", "crf"])
+def test_every_run_ends_calibrated(corpus: Path, taught: dict[str, Path], head: str) -> None:
+    given = ["--set", f"student.head.kind={head}"]
+    done = call("tagger_kd", taught["tagger_kd"], *given)
+    assert done.exit_code == 0, done.output
+    for command in ("transformer_token", "tagger_kd"):
+        run = corpus / "runs" / command
+        found = scores_of(run)["calibration"]
+        saved = json.loads((run / "model/config.json").read_text())["nlptrain_temperature"]
+        assert saved == found["temperature"] == fitted(command, taught[command], run)
+        assert saved != 1.0
+        assert set(found) == {"temperature", "dev", "test", "uncalibrated"}
+        for split in ("dev", "test"):
+            for errors in (found[split], found["uncalibrated"][split]):
+                assert 0 <= errors["word"] <= 1
+                assert 0 <= errors["entity"] <= 1
+        evaluated = json.loads(call("evaluate", run, corpus / "test.conll", "--json").stdout)
+        assert evaluated["calibration"] == {"temperature": saved, **found["test"]}
+    assert f"at temperature {saved:.3f}, fitted on dev" in done.stderr
+    shown = call("evaluate", corpus / "runs/tagger_kd", corpus / "test.conll").stdout
+    assert f"expected calibration error: {found['test']['word']:.4f} by word, " in shown
+    assert f"(temperature {saved:.3f})" in shown
+
+
+def test_a_teachers_logits_are_found_again_whatever_its_temperature(corpus: Path, taught: dict[str, Path]) -> None:
+    assert call("tagger_kd", taught["tagger_kd"]).exit_code == 0
+    path = corpus / "runs/transformer_token/model/config.json"
+    values = json.loads(path.read_text())
+    del values["nlptrain_temperature"]  # a teacher of before
+    path.write_text(json.dumps(values))
+    again = call("tagger_kd", taught["tagger_kd"], "--output-dir", corpus / "runs/again")
+    assert "teacher's logits: found all" in again.stderr
+    weights = [(corpus / "runs" / run / "model/model.safetensors").read_bytes() for run in ("tagger_kd", "again")]
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize(
+    "student", [{"start": "tagger_kd"}, {"kind": "transformer", "layers": 1}], ids=["start", "cut"]
+)
+def test_nobody_inherits_a_temperature(corpus: Path, taught: dict[str, Path], student: dict[str, Any]) -> None:
+    if "start" in student:
+        assert call("tagger_kd", taught["tagger_kd"]).exit_code == 0
+        start = corpus / "runs/start"
+        shutil.move(corpus / "runs/tagger_kd", start)
+        student = {**yaml.safe_load(taught["tagger_kd"].read_text())["student"], "start": str(start)}
+    for run in ("start", "transformer_token"):
+        path = corpus / "runs" / run / "model/config.json"
+        if path.is_file():
+            path.write_text(json.dumps({**json.loads(path.read_text()), "nlptrain_temperature": 19.0}))
+    done = call("tagger_kd", edited(taught["tagger_kd"], student=student))
+    assert done.exit_code == 0, done.output
+    found = scores_of(corpus / "runs/tagger_kd")["calibration"]["temperature"]
+    assert found == fitted("tagger_kd", taught["tagger_kd"], corpus / "runs/tagger_kd") < 15
+
+
+def test_predict_leaves_out_what_is_not_sure(corpus: Path, tiny_bert: Path) -> None:
+    assert call("tagger", configs(corpus, tiny_bert)["tagger"], "--set", "train.steps=100").exit_code == 0
+    run, raw = corpus / "runs/tagger", corpus / "raw.txt"
+    everything = call("predict", run, raw).stdout
+    assert call("predict", run, raw, "--min-confidence", "0").stdout == everything
+    answers = [json.loads(line) for line in everything.splitlines()]
+    sure = sorted(entity["confidence"] for answer in answers for entity in answer["entities"])
+    least = sure[len(sure) // 2]
+    kept = [json.loads(line) for line in call("predict", run, raw, "--min-confidence", least).stdout.splitlines()]
+    assert [answer["text"] for answer in kept] == [answer["text"] for answer in answers]
+    shown = [entity["confidence"] for answer in kept for entity in answer["entities"]]
+    assert sorted(shown) == [value for value in sure if value >= least]
+    columns = call("predict", run, raw, "--min-confidence", least, "--format", "conll").stdout
+    assert columns.count("\tB-") == len(shown)
+    for wrong in ("1.01", "-0.1", "nan"):
+        refused = call("predict", run, raw, "--min-confidence", wrong)
+        assert refused.exit_code == 2
+        assert f"--min-confidence: found {wrong}; must be a number from 0 to 1" in refused.stderr
+    assert call("predict", run, raw, "--min-confidence", "half").exit_code == 2
+
+
+def test_plain_tags_are_calibrated_and_left_open(corpus: Path, tiny_bert: Path) -> None:
+    plain_corpus(corpus)
+    path = configs(corpus, tiny_bert)["tagger"]
+    splits = {split: str(corpus / f"{split}.conllu") for split in ("train", "dev", "test")}
+    assert call("tagger", edited(path, data=splits)).exit_code == 0
+    run = corpus / "runs/tagger"
+    assert scores_of(run)["calibration"]["test"]["entity"] is None
+    shown = call("evaluate", run, corpus / "test.conllu").stdout
+    assert "expected calibration error: 0." in shown
+    assert "by entity" not in shown
+    answer = json.loads(call("predict", run, "--min-confidence", "1", text="what a day near Oslo !\n").stdout)
+    assert all((word["tag"] is None) == (word["confidence"] < 1) for word in answer["words"])
+    columns = call("predict", run, "--min-confidence", "1", "--format", "conll", text="what a day near Oslo !\n").stdout
+    assert [line.split("\t")[1] for line in columns.splitlines() if line] == [w["tag"] or "_" for w in answer["words"]]
+
+
+def test_pseudo_labels_as_right_as_is_asked(corpus: Path, taught: dict[str, Path]) -> None:
+    path = edited(taught["pseudo_label"], objective={"min_precision": 0.9, "min_confidence": 0.3})
+    done = call("pseudo_label", path)
+    assert done.exit_code == 0, done.output
+    found = scores_of(corpus / "runs/pseudo_label")["min_precision"]
+    assert set(found) == {"person", "place"}
+    said = "confidences at which the teacher is right 90.0% of the time on dev: person "
+    assert said in done.stderr
+    assert "below that of their type" in done.stderr
+    for limit in found.values():
+        assert limit["min_confidence"] is None or limit["min_confidence"] >= 0.3
+        assert limit["right"] >= 0.9 * limit["answered"]
+    for line in (corpus / "runs/pseudo_label/pseudo_labels.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        for tag, confidence in zip(row["tags"], row["confidences"], strict=True):
+            if tag != "O":
+                assert confidence >= round(found[tag[2:]]["min_confidence"], 4)
+    again = call("pseudo_label", path, "--output-dir", corpus / "runs/again")
+    assert again.stderr.count("teacher's logits: found all") == 2  # those of dev, too
+
+
+def test_precision_is_measured_on_gold_sentences_only(corpus: Path, taught: dict[str, Path]) -> None:
+    data = {"unlabeled": str(corpus / "raw.txt")}
+    path = edited(taught["pseudo_label"], objective={"min_precision": 0.9}, data=data)
+    refused = call("pseudo_label", path)
+    assert refused.exit_code == 2
+    assert "objective.min_precision: is measured on gold dev sentences, and neither data.dev" in refused.stderr
+    assert "name gold sentences in data.dev, or use min_confidence" in refused.stderr
+    edited(path, data={**data, "dev": str(corpus / "dev.conll")}, objective={"min_precision": 1.0})
+    assert call("pseudo_label", path, "--set", "train.steps=5").exit_code == 0
+    for wrong in ("0", "1.5", "high"):
+        assert call("pseudo_label", path, "--set", f"objective.min_precision={wrong}").exit_code == 2
+
+
+def test_a_teacher_that_is_never_sure_enough_leaves_nothing(corpus: Path, taught: dict[str, Path]) -> None:
+    data = {"unlabeled": str(corpus / "raw.txt"), "dev": str(corpus / "dev.conll")}
+    raw = [line for line in (corpus / "raw.txt").read_text().splitlines() if "lives" in line]
+    (corpus / "raw.txt").write_text("\n".join(raw))
+    path = edited(taught["pseudo_label"], objective={"min_confidence": 1.0}, data=data)
+    refused = call("pseudo_label", path)
+    assert refused.exit_code == 2
+    assert "of no raw sentence the teacher is as sure as is asked, and data.train is not given" in refused.stderr
