@@ -15,7 +15,7 @@ from nlptrain.training.evaluation import Scores, evaluate_tags
 def final_scores(
     model: TokenModel, splits: Splits, *, say: Callable[[str], None]
 ) -> tuple[dict[str, Scores], dict[str, Any]]:
-    """Scores and calibration errors on dev and test, each by split; on the way ``model`` gets the temperature that fits dev.
+    """Scores and calibration errors on dev and test, by split; ``model`` is given the temperature that fits dev.
 
     The errors without a temperature stand beside those with it. The net reads each sentence once.
 
