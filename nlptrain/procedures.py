@@ -9,6 +9,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nlptrain.config.augment import AugmentConfig
 from nlptrain.config.objective import DistillConfig, PseudoLabelConfig
 from nlptrain.config.train import TrainConfig
@@ -26,7 +29,7 @@ from nlptrain.errors import InputError
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
 from nlptrain.run_folder import write_json
-from nlptrain.training.evaluation import Scores, Tagger, evaluate
+from nlptrain.training.evaluation import Scores, evaluate_tags
 from nlptrain.training.examples import Examples
 from nlptrain.training.final_scores import final_scores
 from nlptrain.training.loop import Fit, fit
@@ -207,28 +210,31 @@ def _taught(
     return take_agreement_dev(splits, text, say=run.say)
 
 
-def _teachers_scores(committee: Committee, splits: Splits, text: TaughtText, run: Run) -> _Teacher:
-    for member in committee.members:
-        member.model.to(run.device)
-    scores = _scores(committee, splits)
-    for member in committee.members:
-        member.model.to("cpu")
-    keys = [one.key for one in text.sets]
-    about = {"name": committee.name, "key": ", ".join(keys), "parameters": committee.parameters()}
-    return _Teacher(about, scores)
-
-
 @dataclass(frozen=True)
 class _Teacher:
     about: dict[str, Any]
     scores: dict[str, Scores]
+    logits: dict[str, list[NDArray[np.float32]]]
 
 
-def _scores(model: Tagger, splits: Splits) -> dict[str, Scores]:
-    scored = {"dev": evaluate(model, splits.dev, metric=splits.dev_metric)}
-    if splits.test:
-        scored["test"] = evaluate(model, splits.test)
-    return scored
+def _teachers_scores(committee: Committee, splits: Splits, text: TaughtText, run: Run) -> _Teacher:
+    for member in committee.members:
+        member.model.to(run.device)
+    scores: dict[str, Scores] = {}
+    logits: dict[str, list[NDArray[np.float32]]] = {}
+    names, scheme = committee.labels.names, committee.labels.scheme
+    for split, part in (("dev", splits.dev), ("test", splits.test)):
+        if not part:
+            continue
+        answers = committee.answers([sentence.words for sentence in part])
+        tags = [[names[index] for index in answer.best] for answer in answers]
+        scores[split] = evaluate_tags(part, tags, scheme, metric=splits.dev_metric if split == "dev" else None)
+        logits[split] = [answer.logits for answer in answers]
+    for member in committee.members:
+        member.model.to("cpu")
+    keys = [one.key for one in text.sets]
+    about = {"name": committee.name, "key": ", ".join(keys), "parameters": committee.parameters()}
+    return _Teacher(about, scores, logits)
 
 
 def _shown(scored: dict[str, Scores]) -> dict[str, Any]:
@@ -243,15 +249,16 @@ def _finish(
     model: TokenModel, splits: Splits, done: Fit, run: Run, teacher: _Teacher | None = None, **more: dict[str, Any]
 ) -> dict[str, Any]:
     """Score the best weights, save them, and write the scores last: they are what marks a run as finished."""
-    scored, calibration = final_scores(model, splits, say=run.say)
+    found = final_scores(model, splits, say=run.say, teacher=teacher.logits if teacher else None)
+    scored = found.scores
     scores = {
         **_shown(scored),
-        "calibration": calibration,
+        "calibration": found.calibration,
         "parameters": model.parameters(),
         "steps": done.steps,
         "best_step": done.best_step,
         "seconds": round(done.seconds, 1),
-        **({"teacher": {**teacher.about, **_shown(teacher.scores)}} if teacher else {}),
+        **({"teacher": {**teacher.about, **_shown(teacher.scores)}, "divergence": found.divergence} if teacher else {}),
         **more,
     }
     if run.folder is not None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
+from nlptrain.models.heads import Answer
 from nlptrain.models.token_model import TokenModel
 from nlptrain.renaming import renamed
 from nlptrain.schemes import parted
@@ -113,16 +114,21 @@ class Committee:
         mean: NDArray[np.float32] = np.logaddexp.reduce(np.stack(logs), axis=0)
         return mean
 
-    def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-        """The label of every word: of one teacher its own answer, of several the argmax of the mean."""
-        names = self.labels.names
+    def answers(self, sentences: Sequence[Sequence[str]]) -> list[Answer]:
+        """Logits and label of every word: of one teacher its own answer, of several the argmax of the mean."""
         if len(self.members) == 1 and not self.merges:
             (member,) = self.members
-            answers = member.model.answers(sentences)
-            return [[names[member.columns[index]] for index in answer.best] for answer in answers]
+            columns = np.array(member.columns)
+            return [
+                Answer(self.mix([answer.logits]), columns[answer.best]) for answer in member.model.answers(sentences)
+            ]
         logits = [member.model.logits(sentences) for member in self.members]
         mixed = [self.mix(values) for values in zip(*logits, strict=True)]
-        return [[names[index] for index in values.argmax(axis=1)] for values in mixed]
+        return [Answer(values, values.argmax(axis=1)) for values in mixed]
+
+    def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+        """The label of every word."""
+        return [[self.labels.names[index] for index in answer.best] for answer in self.answers(sentences)]
 
     def _mapped(self, logits: NDArray[np.float32], member: Member) -> NDArray[np.float32]:
         columns = np.array(member.columns)

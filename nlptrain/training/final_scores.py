@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from nlptrain.data.splits import Splits
 from nlptrain.models.confidence import tagged
 from nlptrain.models.token_model import TokenModel
 from nlptrain.training.calibration import calibration_errors, fit_temperature
+from nlptrain.training.divergence import Logits, divergence
 from nlptrain.training.evaluation import Scores, evaluate_tags
 
 
+@dataclass(frozen=True)
+class FinalScores:
+    """What there is to say of a model that is done.
+
+    Attributes:
+        scores: of dev and test.
+        calibration: as it stands in ``scores.json``.
+        divergence: of dev and test, from the teacher's probabilities; empty without a teacher.
+    """
+
+    scores: dict[str, Scores]
+    calibration: dict[str, Any]
+    divergence: dict[str, float]
+
+
 def final_scores(
-    model: TokenModel, splits: Splits, *, say: Callable[[str], None]
-) -> tuple[dict[str, Scores], dict[str, Any]]:
+    model: TokenModel,
+    splits: Splits,
+    *,
+    say: Callable[[str], None],
+    teacher: Mapping[str, Sequence[Logits]] | None = None,
+) -> FinalScores:
     """Scores and calibration errors on dev and test, by split; ``model`` is given the temperature that fits dev.
 
     The errors without a temperature stand beside those with it. The net reads each sentence once.
@@ -23,6 +44,7 @@ def final_scores(
         model: with its final weights.
         splits: gold sentences, or dev sentences with a teacher's tags; test may be empty.
         say: told the calibration errors.
+        teacher: the teacher's logits of each sentence, by split.
     """
     parts = {"dev": splits.dev, **({"test": splits.test} if splits.test else {})}
     read = {split: model.read([sentence.words for sentence in part]) for split, part in parts.items()}
@@ -31,11 +53,13 @@ def final_scores(
     model.temperature = fit_temperature(rule, read["dev"], gold["dev"], labels)
     scores: dict[str, Scores] = {}
     calibrated, uncalibrated = {}, {}
+    distances: dict[str, float] = {}
     for split, part in parts.items():
-        before, after = (
-            [tagged(answer, labels) for answer in rule.answers(read[split], temperature)]
-            for temperature in (1.0, model.temperature)
-        )
+        bare_answers = rule.answers(read[split], 1.0)
+        before = [tagged(answer, labels) for answer in bare_answers]
+        after = [tagged(answer, labels) for answer in rule.answers(read[split], model.temperature)]
+        if teacher is not None:
+            distances[split] = divergence(teacher[split], [answer.logits for answer in bare_answers])
         metric = splits.dev_metric if split == "dev" else None
         scores[split] = evaluate_tags(part, [one.tags for one in after], labels.scheme, metric=metric)
         bare, honest = (calibration_errors(gold[split], answers, labels.scheme) for answers in (before, after))
@@ -44,4 +68,5 @@ def final_scores(
             f"calibration on {split}: expected error {honest.describe()} at temperature {model.temperature:.3f}, "
             f"fitted on dev; {bare.describe()} without"
         )
-    return scores, {"temperature": model.temperature, **calibrated, "uncalibrated": uncalibrated}
+    calibration = {"temperature": model.temperature, **calibrated, "uncalibrated": uncalibrated}
+    return FinalScores(scores, calibration, distances)

@@ -1,0 +1,34 @@
+"""How far a student is from its teacher, over all words."""
+
+import numpy as np
+import pytest
+
+from nlptrain.training.divergence import divergence
+
+
+def logs(*rows: list[float]) -> np.ndarray:
+    return np.log(np.array(rows, dtype=np.float32))
+
+
+def test_by_hand():
+    # 0.5 ln(0.5 / 0.25) + 0.5 ln(0.5 / 0.75) = 0.1438; the other two words agree.
+    teacher = [logs([0.5, 0.5]), logs([0.9, 0.1], [0.2, 0.8])]
+    student = [logs([0.25, 0.75]), logs([0.9, 0.1], [0.2, 0.8])]
+    assert divergence(teacher, student) == pytest.approx(0.14384 / 3, abs=1e-5)
+
+
+def test_logits_may_be_moved_by_a_constant():
+    teacher, student = logs([0.7, 0.2, 0.1]), logs([0.1, 0.6, 0.3])
+    assert divergence([teacher + 5], [student - 3]) == pytest.approx(divergence([teacher], [student]), rel=1e-5)
+
+
+def test_what_a_student_cannot_answer_counts_much_and_stays_a_number():
+    impossible = np.array([[0.0, -1e8]], dtype=np.float32)
+    found = divergence([logs([0.5, 0.5])], [impossible])
+    assert 10 < found < 20
+    assert divergence([impossible], [impossible]) == 0.0
+
+
+def test_no_words():
+    assert divergence([], []) == 0.0
+    assert divergence([np.empty((0, 2), dtype=np.float32)], [np.empty((0, 2), dtype=np.float32)]) == 0.0
