@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from nlptrain.config.augment import AugmentConfig
@@ -23,6 +24,7 @@ from nlptrain.distillation.committee import Committee
 from nlptrain.distillation.mixed_set import TaughtText, taught_text
 from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
 from nlptrain.distillation.pseudo_labels import PseudoLabels, pseudo_label_sentences
+from nlptrain.distillation.rarity import rarity
 from nlptrain.distillation.thresholds import Threshold, find_thresholds
 from nlptrain.distillation.transfer_set import Precision
 from nlptrain.errors import InputError
@@ -89,9 +91,14 @@ def distil_tagger(
     taught = _teachers_scores(committee, splits, text, run)
     gold = len(splits.train)
     sentences = chain(splits.train, map(text.sentence, range(gold, len(text))))
-    examples = Examples(student, sentences, logits=text, word_parts=config.word_parts)
+    found = rarity(text)
+    rare = torch.from_numpy(found.labels)
+    found.sentences[:gold] = 0  # every epoch has all of them
+    examples = Examples(
+        student, sentences, logits=text, word_parts=config.word_parts, drawn=found.sentences, focus=objective.focus
+    )
     run.say(f"training on {gold:,} gold and {examples.sentences - gold:,} other sentences, {examples.words:,} words")
-    done = fit(student, examples, splits.dev, DistillObjective(objective), config, run, metric=splits.dev_metric)
+    done = fit(student, examples, splits.dev, DistillObjective(objective, rare), config, run, metric=splits.dev_metric)
     return _finish(student, splits, done, run, teacher=taught)
 
 
@@ -127,6 +134,8 @@ def pseudo_label(
     examples = Examples(
         student,
         [*splits.train, *labelled.sentences],
+        drawn=np.concatenate([np.zeros(gold), rarity(behind).sentences[labelled.numbers]]),
+        focus=objective.focus,
         pseudo_from=gold,
         logits=behind.chosen(labelled.numbers) if objective.targets == "soft" else None,
         logits_from=gold,

@@ -9,7 +9,18 @@ from pydantic import Field
 from nlptrain.config.section import Section, Weight
 
 
-class DistillConfig(Section):
+class TaughtObjectiveConfig(Section):
+    """What both ways of learning from a teacher share."""
+
+    focus: float = Field(
+        0.5,
+        ge=0.0,
+        le=1.0,
+        description="Share of the sentences without gold tags in an epoch that are drawn by how many of their words have rare labels by the teacher's probabilities, as entities have; the others are drawn evenly. 0: every sentence once.",
+    )
+
+
+class DistillConfig(TaughtObjectiveConfig):
     """Knowledge distillation: gold tags and the teacher's logits (Hinton et al. 2015; Ba and Caruana 2014 for mse)."""
 
     loss: Literal["kl", "mse"] = Field(
@@ -19,9 +30,13 @@ class DistillConfig(Section):
     temperature: float = Field(1.0, gt=0.0, le=100.0, description="T of the softmax, no unit; not used by mse.")
     dist_w: Weight = Field(1.0, description="Weight of the teacher's part of the loss.")
     loss_w: Weight = Field(1.0, description="Weight of the gold tags' part of the loss.")
+    rare_w: Weight = Field(
+        3.0,
+        description="In the teacher's part a word counts 1 + rare_w times the rarity of its labels, which is 1 minus their share of all words, by the teacher's probabilities. 0: every word counts the same.",
+    )
 
 
-class PseudoLabelConfig(Section):
+class PseudoLabelConfig(TaughtObjectiveConfig):
     """Pseudo-labelling: the teacher's argmax on raw text is taken for gold."""
 
     targets: Literal["hard", "soft"] = Field(

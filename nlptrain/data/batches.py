@@ -5,16 +5,40 @@ Legend of shapes, here and everywhere: B sequences, T pieces of the longest one,
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 _POOL = 64  # batches that are sorted by length together: little padding, and still a good mix
 
 
+@dataclass(frozen=True)
+class Focus:
+    """Which sequences an epoch has more than once, and which not at all.
+
+    Attributes:
+        weights: of each sequence, [N]; 0 for those that every epoch has once.
+        share: of the others, how many of an epoch's are drawn by weight, again and again if it so happens; the rest of
+            them are drawn evenly, each at most once.
+    """
+
+    weights: NDArray[np.float64]
+    share: float
+
+
 class BatchPlan:
     """The batches of every epoch, cut by padded pieces or by number of sequences, and grouped by length."""
 
-    def __init__(self, lengths: NDArray[np.int64], *, pieces: int | None, sentences: int | None, seed: int) -> None:
+    def __init__(
+        self,
+        lengths: NDArray[np.int64],
+        *,
+        pieces: int | None,
+        sentences: int | None,
+        seed: int,
+        focus: Focus | None = None,
+    ) -> None:
         """Plan over sequences of ``lengths`` pieces.
 
         Args:
@@ -22,11 +46,13 @@ class BatchPlan:
             pieces: the most a batch may hold, padding included (one longer sequence makes a batch of its own).
             sentences: the sequences of a batch; exactly one of the two is given.
             seed: decides the order of all epochs.
+            focus: what an epoch holds; None: every sequence once.
         """
         self.lengths = lengths
         self.pieces = pieces
         self.sentences = sentences
         self.seed = seed
+        self.focus = focus
         self._epoch = -1
         self._first_step = 0
         self._batches: list[NDArray[np.int64]] = []
@@ -46,9 +72,9 @@ class BatchPlan:
         return sum(len(self.epoch(epoch)) for epoch in range(epochs))
 
     def epoch(self, epoch: int) -> list[NDArray[np.int64]]:
-        """All batches of one epoch, each sequence in exactly one of them."""
+        """All batches of one epoch, each sequence in exactly one of them, or as ``focus`` says."""
         random = np.random.default_rng((self.seed, epoch))
-        order = random.permutation(len(self.lengths))
+        order = random.permutation(self._members(random))
         mean = max(1.0, float(self.lengths.mean()))
         size = self.sentences or max(1, int((self.pieces or 1) / mean))
         batches: list[NDArray[np.int64]] = []
@@ -57,6 +83,18 @@ class BatchPlan:
             pool = pool[np.argsort(self.lengths[pool], kind="stable")]
             batches.extend(cut(pool, self.lengths, pieces=self.pieces, sentences=self.sentences))
         return [batches[index] for index in random.permutation(len(batches))]
+
+    def _members(self, random: np.random.Generator) -> NDArray[np.int64]:
+        """The sequences of an epoch, as many as there are."""
+        every = np.arange(len(self.lengths))
+        if self.focus is None or not self.focus.weights.any():
+            return every
+        drawn = every[self.focus.weights > 0]
+        weights = self.focus.weights[drawn]
+        count = round(self.focus.share * len(drawn))
+        chosen = random.choice(drawn, size=count, p=weights / weights.sum())
+        evenly = random.choice(drawn, size=len(drawn) - count, replace=False)
+        return np.concatenate([every[self.focus.weights <= 0], chosen, evenly])
 
 
 def cut(

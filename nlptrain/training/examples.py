@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nlptrain.data.batches import Focus
 from nlptrain.data.corpus import Sentence
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
@@ -41,6 +42,8 @@ class Examples:
         logits: StoredLogits | None = None,
         logits_from: int = 0,
         word_parts: bool = False,
+        drawn: NDArray[np.float64] | None = None,
+        focus: float = 0.0,
     ) -> None:
         """Encode ``sentences`` for ``model``; sentences without tags need ``logits``.
 
@@ -52,6 +55,8 @@ class Examples:
             logits_from: number of the first sentence that has logits; ``logits`` counts from there.
             word_parts: give a target, too, to the pieces inside words that a pipeline takes for words of their own
                 (see ``WordEncoder.parts``): the word's, as the inside of an entity.
+            drawn: weights by which sentences are drawn, 0 for those that every epoch has once, [sentences].
+            focus: share of the others that are drawn so; the rest of them evenly.
         """
         self.model = model
         self.logits = logits
@@ -75,6 +80,8 @@ class Examples:
         for number, sentence in enumerate(sentences):
             self._add(number, sentence)
         self.lengths = np.array([len(pieces) for pieces in self._pieces], dtype=np.int64)
+        owners = np.array([number for number, _ in self._origin], dtype=np.int64)
+        self.focus = None if drawn is None or focus == 0.0 else Focus(drawn[owners], focus)
 
     def _add(self, number: int, sentence: Sentence) -> None:
         self.sentences += 1

@@ -70,7 +70,13 @@ class Fit:
 
 def build_plan(examples: Examples, config: TrainConfig, seed: int) -> tuple[BatchPlan, int]:
     """The batches of a training and the number of its steps."""
-    plan = BatchPlan(examples.lengths, pieces=config.batch_pieces, sentences=config.batch_sentences, seed=seed)
+    plan = BatchPlan(
+        examples.lengths,
+        pieces=config.batch_pieces,
+        sentences=config.batch_sentences,
+        seed=seed,
+        focus=examples.focus,
+    )
     return plan, planned_steps(plan, config)
 
 

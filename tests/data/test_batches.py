@@ -1,0 +1,47 @@
+"""What an epoch holds when some sequences are drawn more often than others."""
+
+from collections import Counter
+
+import numpy as np
+
+from nlptrain.data.batches import BatchPlan, Focus
+
+LENGTHS = np.full(100, 8, dtype=np.int64)
+WEIGHTS = np.concatenate([np.zeros(20), np.full(40, 1.0), np.full(40, 9.0)])
+
+
+def members(plan: BatchPlan, epoch: int) -> Counter[int]:
+    return Counter(int(number) for batch in plan.epoch(epoch) for number in batch)
+
+
+def test_an_epoch_has_what_is_not_drawn_once_and_as_many_of_the_others_as_there_are():
+    plan = BatchPlan(LENGTHS, pieces=80, sentences=None, seed=1, focus=Focus(WEIGHTS, 0.5))
+    for epoch in range(3):
+        found = members(plan, epoch)
+        assert all(found[number] == 1 for number in range(20))
+        assert sum(found.values()) == 100
+
+
+def test_heavy_ones_come_more_often_by_as_much_as_they_weigh():
+    plan = BatchPlan(LENGTHS, pieces=80, sentences=None, seed=1, focus=Focus(WEIGHTS, 0.5))
+    found = Counter[int]()
+    for epoch in range(200):
+        found.update(members(plan, epoch))
+    light = sum(found[number] for number in range(20, 60)) / (200 * 80)
+    # Half of the draws are even (half of those are light), half by weight (a tenth of those).
+    assert abs(light - (0.25 + 0.05)) < 0.01
+
+
+def test_all_by_weight_none_by_weight_and_no_weights():
+    heavy = members(BatchPlan(LENGTHS, pieces=80, sentences=None, seed=1, focus=Focus(WEIGHTS * (WEIGHTS > 5), 1.0)), 0)
+    assert all(heavy[number] == 1 for number in range(60))  # 0 is not drawn, so once
+    even = members(BatchPlan(LENGTHS, pieces=80, sentences=None, seed=1, focus=Focus(WEIGHTS, 0.0)), 0)
+    nothing = members(BatchPlan(LENGTHS, pieces=80, sentences=None, seed=1, focus=Focus(np.zeros(100), 0.5)), 0)
+    assert set(even.values()) == set(nothing.values()) == {1}
+
+
+def test_the_order_is_a_function_of_seed_and_step():
+    one, other = (BatchPlan(LENGTHS, pieces=80, sentences=None, seed=4, focus=Focus(WEIGHTS, 0.5)) for _ in range(2))
+    assert [one.batch(step)[1].tolist() for step in range(30)] == [
+        other.batch(step)[1].tolist() for step in reversed(range(30))
+    ][::-1]

@@ -1,0 +1,64 @@
+"""Rare labels: how rare each is, which sentences hold some, and what their words count."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from nlptrain.config.objective import DistillConfig
+from nlptrain.distillation.objectives import DistillObjective
+from nlptrain.distillation.rarity import rarity
+from nlptrain.models.heads.softmax import IndependentWords
+from nlptrain.training.objective import Targets
+
+
+class Text:
+    """Stored logits of a few sentences."""
+
+    def __init__(self, *sentences: list[list[float]]) -> None:
+        self.logits = [np.log(np.array(rows, dtype=np.float32)).reshape(len(rows), 2) for rows in sentences]
+        self.sets = [SimpleNamespace(rows=self.logits.__getitem__)]
+        self.committee = SimpleNamespace(labels=["O", "X"])
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+    def gather(self, spans: list[tuple[int, int, int]]) -> np.ndarray:
+        return np.concatenate([self.logits[number][first : first + count] for number, first, count in spans])
+
+
+def test_by_hand():
+    # Over four words O has 0.9 + 0.9 + 0.9 + 0.1 = 2.8 of 4: its rarity is 0.3, that of X 0.7.
+    found = rarity(Text([[0.9, 0.1], [0.9, 0.1]], [[0.9, 0.1], [0.1, 0.9]]))
+    np.testing.assert_allclose(found.labels, [0.3, 0.7], atol=1e-6)
+    plain, name = 0.9 * 0.3 + 0.1 * 0.7, 0.1 * 0.3 + 0.9 * 0.7
+    np.testing.assert_allclose(found.sentences, [2 * plain, plain + name], atol=1e-6)
+
+
+def test_blocks_change_nothing_and_a_sentence_counts_at_most_five(monkeypatch: pytest.MonkeyPatch):
+    text = Text(
+        *([[0.5 + number / 20, 0.5 - number / 20]] * (number % 4 + 1) for number in range(9)), [[0.5, 0.5]] * 40
+    )
+    whole = rarity(text)
+    monkeypatch.setattr("nlptrain.distillation.rarity._BLOCK", 3)
+    parts = rarity(text)
+    np.testing.assert_allclose(parts.sentences, whole.sentences)
+    np.testing.assert_allclose(parts.labels, whole.labels)
+    assert whole.sentences[-1] == 5.0
+    assert whole.sentences[:-1].max() < 5.0
+
+
+def test_words_of_rare_labels_count_more():
+    student = IndependentWords(torch.log(torch.tensor([[0.5, 0.5], [0.5, 0.5]])))
+    teacher = torch.log(torch.tensor([[0.9, 0.1], [0.1, 0.9]]))
+    targets = Targets(torch.tensor([-100, -100]), torch.zeros(2).bool(), teacher, torch.ones(2).bool())
+    rare = torch.tensor([0.1, 0.9])
+    one = float((teacher[0].exp() * (teacher[0] - np.log(0.5))).sum())  # the same for both words
+    weights = (1 + 3 * (0.9 * 0.1 + 0.1 * 0.9)) + (1 + 3 * (0.1 * 0.1 + 0.9 * 0.9))
+    for factor, expected in ((3.0, weights * one), (0.0, 2 * one)):
+        loss = DistillObjective(DistillConfig(rare_w=factor), rare).loss(student, targets)
+        assert float(loss.parts["teacher"]) == pytest.approx(expected, rel=1e-5)
+    squared = DistillObjective(DistillConfig(rare_w=3.0, loss="mse"), rare).loss(student, targets).parts["teacher"]
+    each = [((teacher[n] - np.log(0.5)) ** 2).mean() for n in range(2)]
+    assert float(squared) == pytest.approx(float(1.54 * each[0] + 3.46 * each[1]), rel=1e-5)
