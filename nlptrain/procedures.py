@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -23,10 +23,9 @@ from nlptrain.distillation.augmentation import augmented
 from nlptrain.distillation.committee import Committee
 from nlptrain.distillation.mixed_set import TaughtText, taught_text
 from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
-from nlptrain.distillation.pseudo_labels import PseudoLabels, pseudo_label_sentences
 from nlptrain.distillation.rarity import rarity
-from nlptrain.distillation.thresholds import Threshold, find_thresholds
 from nlptrain.distillation.transfer_set import Precision
+from nlptrain.distillation.trusted_labels import refuse_unmeasured, thresholds, trusted_labels
 from nlptrain.errors import InputError
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
@@ -118,14 +117,14 @@ def pseudo_label(
     """Train ``student`` on the gold tags and on raw text tagged by ``teacher``; arguments as above."""
     committee = Committee.of(teacher)
     _refuse_unfit(student, committee, splits)
-    _refuse_unmeasured(splits, objective)
+    refuse_unmeasured(splits, objective)
     raw = chain(raw, augmented(augment, splits, committee, run.say))
     splits, text = _taught(committee, splits, raw, run, transfer_dir, teacher_precision)
     taught = _teachers_scores(committee, splits, text, run)
     gold = len(splits.train)
     behind = text.behind(gold)
-    limits = _thresholds(committee, splits, objective, run, transfer_dir, teacher_precision)
-    labelled = _labelled(behind, objective, limits, run, unbroken=student.rule.constrained)
+    limits = thresholds(committee, splits, objective, run, transfer_dir, teacher_precision)
+    labelled = trusted_labels(behind, objective, limits, run, unbroken=student.rule.constrained)
     if not gold and not labelled.sentences:
         raise InputError(
             "objective: of no raw sentence the teacher is as sure as is asked, and data.train is not given; lower "
@@ -147,50 +146,6 @@ def pseudo_label(
     done = fit(student, examples, splits.dev, PseudoLabelObjective(objective), config, run, metric=splits.dev_metric)
     believed = {"min_precision": {name: limit.to_json() for name, limit in limits.items()}} if limits else {}
     return _finish(student, splits, done, run, teacher=taught, **believed)
-
-
-def _thresholds(
-    committee: Committee, splits: Splits, objective: PseudoLabelConfig, run: Run, folder: Path, precision: Precision
-) -> dict[str, Threshold]:
-    """The least confidence of each type, so that the teacher is right on dev as often as is asked; {}: not asked."""
-    if objective.min_precision is None:
-        return {}
-    text = taught_text(committee, splits.dev, run, folder, precision)
-    limits = find_thresholds(
-        text,
-        splits.dev,
-        committee.labels,
-        min_precision=objective.min_precision,
-        min_confidence=objective.min_confidence,
-    )
-    said = "; ".join(f"{name} {limit.describe()}" for name, limit in limits.items())
-    run.say(f"confidences at which the teacher is right {objective.min_precision:.1%} of the time on dev: {said}")
-    return limits
-
-
-def _labelled(
-    text: TaughtText, objective: PseudoLabelConfig, limits: Mapping[str, Threshold], run: Run, *, unbroken: bool
-) -> PseudoLabels:
-    """The raw sentences that the teacher is sure enough of, with its tags; they are written to the run's folder."""
-    labels = text.committee.labels
-    found = pseudo_label_sentences(
-        text,
-        labels,
-        min_confidence=objective.min_confidence,
-        path=None if run.folder is None else run.folder / "pseudo_labels.jsonl",
-        unbroken=unbroken,
-        least={name: limit.least for name, limit in limits.items()},
-    )
-    run.say(found.describe(labels, "that of their type" if limits else f"a confidence of {objective.min_confidence}"))
-    return found
-
-
-def _refuse_unmeasured(splits: Splits, objective: PseudoLabelConfig) -> None:
-    if objective.min_precision is not None and not splits.dev:
-        raise InputError(
-            "objective.min_precision: is measured on gold dev sentences, and there are none; give some, or use "
-            "min_confidence, which needs none"
-        )
 
 
 def _refuse_unfit(
