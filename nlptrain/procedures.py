@@ -19,7 +19,7 @@ from nlptrain.config.train import TrainConfig
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.agreement import take_agreement_dev
-from nlptrain.distillation.augmentation import augmented
+from nlptrain.distillation.augmentation import topped_up
 from nlptrain.distillation.committee import Committee
 from nlptrain.distillation.mixed_set import TaughtText, taught_text
 from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
@@ -85,7 +85,7 @@ def distil_tagger(
     """
     committee = Committee.of(teacher)
     _refuse_unfit(student, committee, splits, objective)
-    raw = chain(raw, augmented(augment, splits, committee, run.say))
+    raw = topped_up(raw, augment, splits, committee, run.say)
     splits, text = _taught(committee, splits, raw, run, transfer_dir, teacher_precision)
     taught = _teachers_scores(committee, splits, text, run)
     gold = len(splits.train)
@@ -118,7 +118,7 @@ def pseudo_label(
     committee = Committee.of(teacher)
     _refuse_unfit(student, committee, splits)
     refuse_unmeasured(splits, objective)
-    raw = chain(raw, augmented(augment, splits, committee, run.say))
+    raw = topped_up(raw, augment, splits, committee, run.say)
     splits, text = _taught(committee, splits, raw, run, transfer_dir, teacher_precision)
     taught = _teachers_scores(committee, splits, text, run)
     gold = len(splits.train)

@@ -35,7 +35,7 @@ from nlptrain.data.splits import Splits, held_out_digests, read_splits
 from nlptrain.data.text_files import expand
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.agreement import held_out
-from nlptrain.distillation.augmentation import augmented
+from nlptrain.distillation.augmentation import topped_up
 from nlptrain.distillation.committee import Committee, refuse_unmapped
 from nlptrain.insight.comparison import sample_of
 from nlptrain.labels import Labels
@@ -164,12 +164,13 @@ def word_counts(
 
     def learnt_from() -> Iterator[Sentence]:
         yield from splits.train
-        if committee is not None:
-            yield from augmented(augment, splits, committee, lambda _: None)
         dev: set[bytes] = set()
         if not splits.dev:  # it will be taken out of the raw text
             dev.update(held_out([sentence.digest() for sentence in _raw(data, splits, splitter, None)]))
-        yield from (sentence for sentence in _raw(data, splits, splitter, None) if sentence.digest() not in dev)
+        raw = _raw(data, splits, splitter, None)
+        if committee is not None:
+            raw = topped_up(raw, augment, splits, committee, lambda _: None)
+        yield from (sentence for sentence in raw if sentence.digest() not in dev)
 
     return lambda: count_words(learnt_from())
 

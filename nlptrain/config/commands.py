@@ -188,7 +188,7 @@ class TaughtConfig(StudentCommandConfig):
     )
     augment: Literal["auto", "none"] | AugmentConfig = Field(
         "auto",
-        description="Sentences made out of the train sentences, for the teacher to label: none, or a map that says how. auto: made if there is no data.unlabeled.",
+        description="Sentences made out of the train sentences, for the teacher to label: none, or a map that says how. auto: as many as bring all text together to a million words.",
     )
 
     @model_validator(mode="after")
@@ -227,7 +227,7 @@ class TaughtConfig(StudentCommandConfig):
         """How sentences are made, or None if none are."""
         if isinstance(self.augment, AugmentConfig):
             return self.augment
-        return AugmentConfig() if self.augment == "auto" and self.data.unlabeled is None else None
+        return AugmentConfig() if self.augment == "auto" and self.data.train is not None else None
 
     @property
     def teacher_list(self) -> list[TeacherConfig]:

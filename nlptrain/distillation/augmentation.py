@@ -7,7 +7,7 @@ replaced by others).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -29,27 +29,39 @@ Words = tuple[str, ...]
 Parts = list[tuple[str | None, Words]]
 
 
-def augmented(
-    config: AugmentConfig | None, splits: Splits, committee: Committee, say: Callable[[str], None]
+def topped_up(
+    raw: Iterable[Sentence],
+    config: AugmentConfig | None,
+    splits: Splits,
+    committee: Committee,
+    say: Callable[[str], None],
 ) -> Iterator[Sentence]:
-    """The sentences that ``config`` makes out of those of train, none of which stands in train, dev or test."""
-    if config is None or not splits.train:
+    """The ``raw`` sentences, and behind them those that ``config`` makes out of those of train, if any.
+
+    None of these stands in train, dev or test.
+    """
+    words = 0
+    for sentence in raw:
+        words += len(sentence.words)
+        yield sentence
+    count = 0 if config is None else planned_sentences(config, splits.train, words)
+    if config is None or not count:
         return
     taken = held_out_digests(splits) | {sentence.digest() for sentence in splits.train}
     augmenter = Augmenter(splits.train, splits.labels.scheme, config, committee.members[0].model)
-    sentences = words = 0
-    for sentence in augmenter(planned_sentences(config, splits.train), taken=taken):
-        sentences, words = sentences + 1, words + len(sentence.words)
+    made = words = 0
+    for sentence in augmenter(count, taken=taken):
+        made, words = made + 1, words + len(sentence.words)
         yield sentence
-    say(f"augment: {sentences:,} sentences of {words:,} words made out of {len(splits.train):,} train sentences")
+    say(f"augment: {made:,} sentences of {words:,} words made out of {len(splits.train):,} train sentences")
 
 
-def planned_sentences(config: AugmentConfig, gold: Sequence[Sentence]) -> int:
-    """How many sentences are made: what ``config`` says, or what brings the text to a million words."""
+def planned_sentences(config: AugmentConfig, gold: Sequence[Sentence], raw_words: int) -> int:
+    """How many sentences are made: what ``config`` says, or what brings all text together to a million words."""
     if config.sentences != "auto":
-        return int(config.sentences)
+        return int(config.sentences) if gold else 0
     words = sum(len(sentence.words) for sentence in gold)
-    wanted = (ENOUGH_WORDS - words) * len(gold) // max(1, words)
+    wanted = (ENOUGH_WORDS - words - raw_words) * len(gold) // max(1, words)
     return max(0, min(wanted, MOST_PER_SENTENCE * len(gold)))
 
 

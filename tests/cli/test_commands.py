@@ -19,7 +19,7 @@ def configs(corpus: Path, tiny_bert: Path) -> dict[str, Path]:
     student = {"embedder": {"dim": 16}, "encoder": {"hidden": 16, "layers": 1}}
     train = {"steps": 40, "batch_pieces": 300, "learning_rate": 0.01, "warmup_steps": 5, "eval_every": 20, "ema": 0.9}
     teacher = {"teacher": str(corpus / "runs/transformer_token"), "student": student, "train": train}
-    raw = {"data": {**data, "unlabeled": str(corpus / "raw.txt")}}
+    raw = {"data": {**data, "unlabeled": str(corpus / "raw.txt")}, "augment": "none"}
     values: dict[str, dict[str, object]] = {
         "transformer_token": {"model": str(tiny_bert), "data": data, "train": {"epochs": 12, "learning_rate": 5e-3}},
         "tagger": {"student": {**student, "tokenizer": str(tiny_bert)}, "data": data, "train": train},

@@ -48,10 +48,11 @@ def train(house: Path, folder: Path, command: str, *, gold: bool = True, **more:
         "output_dir": str(folder / "run"),
         "transfer_dir": str(house / "transfer"),
         **({} if command == "tagger" or "teachers" in more else {"teacher": str(house / "teacher0")}),
+        "augment": "none",
         **more,
     }
     if command == "tagger":
-        del config["transfer_dir"]
+        del config["transfer_dir"], config["augment"]
     (folder / "c.yaml").write_text(yaml.safe_dump(config))
     result = call(command, folder / "c.yaml")
     if result.exit_code:
@@ -260,7 +261,7 @@ def test_a_transformer_as_the_control_and_as_a_start(house: Path, tmp_path: Path
 @pytest.mark.parametrize("command", ["tagger_kd", "pseudo_label"])
 def test_without_raw_text_sentences_are_made_and_found_again(house: Path, tmp_path: Path, command: str) -> None:
     gold_alone = {"data": {"unlabeled": None}, "transfer_dir": str(tmp_path / "transfer")}
-    first = train(house, tmp_path, command, **gold_alone)
+    first = train(house, tmp_path, command, augment="auto", **gold_alone)
     made = re.search(r"augment: ([\d,]+) sentences of [\d,]+ words made out of 60 train sentences", first["output"])
     assert made
     count = int(made[1].replace(",", ""))
@@ -269,7 +270,7 @@ def test_without_raw_text_sentences_are_made_and_found_again(house: Path, tmp_pa
     assert computed
     assert int(computed[1].replace(",", "")) >= count
     shutil.rmtree(tmp_path / "run")
-    again = train(house, tmp_path, command, seed=1, **gold_alone)
+    again = train(house, tmp_path, command, seed=1, augment="auto", **gold_alone)
     assert "teacher's logits: found all" in again["output"]
     shutil.rmtree(tmp_path / "run")
     none = train(house, tmp_path, command, augment="none", **gold_alone)
@@ -277,6 +278,18 @@ def test_without_raw_text_sentences_are_made_and_found_again(house: Path, tmp_pa
         assert "data.unlabeled: missing" in none["error"]
     else:
         assert "augment" not in none["output"]
+
+
+def test_little_raw_text_is_topped_up(house: Path, tmp_path: Path) -> None:
+    scores = train(house, tmp_path, "tagger_kd", augment="auto", train={"steps": 1})
+    assert "raw text:" in scores["output"]
+    assert "made out of 60 train sentences" in scores["output"]
+
+
+def test_enough_raw_text_is_not(house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlptrain.distillation.augmentation.ENOUGH_WORDS", 500)
+    scores = train(house, tmp_path, "tagger_kd", augment="auto", train={"steps": 1})
+    assert "made out of" not in scores["output"]
 
 
 def test_made_sentences_stand_beside_raw_text_if_asked(house: Path, tmp_path: Path) -> None:
@@ -289,7 +302,9 @@ def test_words_of_made_sentences_count_for_the_vocabulary(house: Path, tmp_path:
     word = {"embedder": {"kind": "word", "dim": 16, "min_count": 1}}
     alone = train(house, tmp_path, "tagger_kd", student=word, data={"unlabeled": None}, augment="none")
     shutil.rmtree(tmp_path / "run")
-    made = train(house, tmp_path, "tagger_kd", student=word, data={"unlabeled": None}, train={"steps": 1})
+    made = train(
+        house, tmp_path, "tagger_kd", student=word, data={"unlabeled": None}, augment="auto", train={"steps": 1}
+    )
     assert made["parameters"] > alone["parameters"]
 
 

@@ -252,18 +252,19 @@ def test_another_kind_takes_away_what_a_base_says_of_the_old_one(tmp_path: Path)
         load_config(COMMANDS["tagger_kd"], path, check_files=False)
 
 
-def test_sentences_are_made_where_there_is_no_raw_text_unless_one_says_otherwise():
+def test_sentences_are_made_where_there_is_gold_unless_one_says_otherwise():
     Path("raw.txt").write_text("a\n")
     gold = {"output_dir": "runs/x", "teacher": "org/teacher", "data": {"train": "train.conll"}}
     both = {**gold, "data": {"train": "train.conll", "unlabeled": "raw.txt"}}
     asked = {"augment": {"join": 0.5}}
+    alone = {**gold, "data": {"unlabeled": "raw.txt"}}
     made = [
         load(values, command="tagger_kd").config.augmenting
-        for values in (gold, both, {**gold, "augment": "none"}, {**both, **asked})
+        for values in (gold, both, {**gold, "augment": "none"}, {**both, **asked}, alone)
     ]
-    assert [one is not None for one in made] == [True, False, False, True]
+    assert [one is not None for one in made] == [True, True, False, True, False]
     assert made[3].join == 0.5
-    raw = {**gold, "data": {"unlabeled": "raw.txt"}, **asked}
+    raw = {**alone, **asked}
     assert "augment: sentences are made out of data.train" in faults(raw, command="tagger_kd")[0]
     assert faults({**gold, "augment": "autoo"}, command="tagger_kd") == [
         "c.yaml: augment: found 'autoo'; must be a map or 'auto' or 'none'; did you mean 'auto'?"
