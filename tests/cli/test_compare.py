@@ -55,7 +55,7 @@ def test_the_seeds_of_a_folder_are_one_row(runs: Path) -> None:
     (row,) = compared(runs / "tagger_kd")["runs"]
     each = [read(runs / f"tagger_kd/seed-{seed}/scores.json") for seed in range(3)]
     scores = [one["test"]["f1"] for one in each]
-    assert len(set(scores)) == 3
+    assert len(set(scores)) > 1
     assert row["f1"] == pytest.approx(sum(scores) / 3, abs=1e-15)
     assert row["spread"] == [min(scores), max(scores)]
     assert row["recall"] == pytest.approx(sum(one["test"]["recall"] for one in each) / 3, abs=1e-15)
