@@ -85,6 +85,13 @@ class TransformerTokenConfig(GoldConfig):
 # words that it will meet have no row.
 _TRANSFORMERS = {"learning_rate": 3e-4, "clip_norm": 1.0, "unknown_rate": 0.0}
 _WORDS = {"unknown_rate": 0.15}
+# A teacher's probabilities on much text do not run out as gold tags do: less need be dropped, and steps may be larger.
+_TAUGHT, _TAUGHT_STUDENT = {"learning_rate": 5e-3}, {"dropout": 0.1}
+_PARTS, _RECURRENT = (("embedder", "subword"), ("encoder", "lstm")), ("lstm", "gru")
+
+
+def _kind(part: object, default: str) -> object:
+    return part.get("kind", default) if isinstance(part, dict) else default
 
 
 class StudentCommandConfig(CommandConfig):
@@ -98,7 +105,7 @@ class StudentCommandConfig(CommandConfig):
     student: Student = Field(StudentConfig(), description="The small tagger.")
     train: TrainConfig = Field(
         TrainConfig(),
-        description="Length, batches, optimizer. Unless given: with student.kind transformer, learning_rate is 3e-4, clip_norm 1 and unknown_rate 0; with student.embedder.kind word, unknown_rate is 0.15.",
+        description="Length, batches, optimizer. Unless given: with student.kind transformer, learning_rate is 3e-4, clip_norm 1 and unknown_rate 0; with student.embedder.kind word, unknown_rate is 0.15; with a teacher and a student of pieces and an LSTM or a GRU, learning_rate is 5e-3 and student.dropout 0.1.",
     )
 
     @classmethod
@@ -115,15 +122,17 @@ class StudentCommandConfig(CommandConfig):
     @model_validator(mode="before")
     @classmethod
     def _defaults_of_kinds(cls, values: Any) -> Any:  # noqa: ANN401
-        student = values.get("student") if isinstance(values, dict) else None
+        student = values.get("student", {}) if isinstance(values, dict) else None
         given = values.get("train", {}) if isinstance(values, dict) else None
         if not isinstance(student, dict) or not isinstance(given, dict):
             return values
-        embedder = student.get("embedder")
-        if student.get("kind") == "transformer":
+        kinds = tuple(_kind(student.get(part), default) for part, default in _PARTS)
+        if student.get("kind", "tagger") == "transformer":
             return {**values, "train": {**_TRANSFORMERS, **given}}
-        if isinstance(embedder, dict) and embedder.get("kind") == "word":
+        if kinds[0] == "word":
             return {**values, "train": {**_WORDS, **given}}
+        if kinds[1] in _RECURRENT and issubclass(cls, TaughtConfig):
+            return {**values, "train": {**_TAUGHT, **given}, "student": {**_TAUGHT_STUDENT, **student}}
         return values
 
     @model_validator(mode="after")
