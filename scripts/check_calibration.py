@@ -1,0 +1,64 @@
+"""How honest confidences are where they were not fitted: python -m scripts.check_calibration GOLD RUN...
+
+The sentences of a gold file, usually dev, are halved by turns. The temperature is fitted on one half and the expected
+calibration error taken on the other, then the other way round; what is printed is the mean of both, with the same
+without a temperature beside it.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Sequence
+
+from nlptrain.config.data import DataConfig
+from nlptrain.data.corpus import Sentence
+from nlptrain.data.reading import read_gold
+from nlptrain.data.rewriting import rewritten, schemes_of
+from nlptrain.models import TokenModel, load_token_model
+from nlptrain.models.confidence import tagged
+from nlptrain.run import quieten
+from nlptrain.training.calibration import CalibrationErrors, calibration_errors, fit_temperature
+
+
+def errors(
+    model: TokenModel, fitted: Sequence[Sentence], scored: Sequence[Sentence]
+) -> tuple[float, CalibrationErrors, CalibrationErrors]:
+    """The temperature that fits the first sentences, and the errors on the second ones with it and without."""
+    rule, labels = model.rule, model.labels
+    read = [model.read([sentence.words for sentence in part]) for part in (fitted, scored)]
+    gold = [[sentence.tags or () for sentence in part] for part in (fitted, scored)]
+    temperature = fit_temperature(rule, read[0], gold[0], labels)
+    with_it, without = (
+        calibration_errors(gold[1], [tagged(answer, labels) for answer in rule.answers(read[1], t)], labels.scheme)
+        for t in (temperature, 1.0)
+    )
+    return temperature, with_it, without
+
+
+def described(found: Sequence[CalibrationErrors]) -> str:
+    """The means of both halves."""
+    word = statistics.mean(one.word for one in found)
+    entity = [one.entity for one in found if one.entity is not None]
+    return f"{word:.4f} by word" + (f", {statistics.mean(entity):.4f} by entity" if entity else "")
+
+
+def main() -> None:
+    """Print a line for each run."""
+    quieten()
+    file, *runs = sys.argv[1:]
+    sentences = list(read_gold([file], DataConfig()))
+    scheme = schemes_of({"gold": sentences}, "auto")["gold"]
+    for run in runs:
+        model = load_token_model(run)
+        gold = rewritten(sentences, scheme, model.labels)
+        halves = [gold[::2], gold[1::2]]
+        found = [errors(model, halves[fitted], halves[1 - fitted]) for fitted in (0, 1)]
+        print(
+            f"{run}: expected calibration error {described([one[1] for one in found])} "
+            f"(temperatures {found[0][0]:.3f} and {found[1][0]:.3f}); {described([one[2] for one in found])} without"
+        )
+
+
+if __name__ == "__main__":
+    main()
