@@ -32,7 +32,7 @@ class DistillConfig(TaughtObjectiveConfig):
     loss_w: Weight = Field(1.0, description="Weight of the gold tags' part of the loss.")
     rare_w: Weight = Field(
         3.0,
-        description="In the teacher's part a word counts 1 + rare_w times the rarity of its labels, which is 1 minus their share of all words, by the teacher's probabilities. 0: every word counts the same.",
+        description="In the teacher's part words of rare labels count more: 1 + rare_w times the rarity of a word's labels, which is 1 minus their share of all words, by the teacher's probabilities, over the mean of this. 0: every word counts 1.",
     )
 
 

@@ -58,10 +58,12 @@ class PseudoLabelObjective:
 
 
 def _weights(teacher: Tensor, rare: Tensor | None, factor: float) -> Tensor | None:
-    """What each word counts, [W]: more, the rarer the labels that its teacher thinks of."""
+    """What each word counts, [W]: more, the rarer the labels that its teacher thinks of; over the whole text 1."""
     if rare is None or factor == 0.0:
         return None
-    return 1.0 + factor * (teacher.softmax(dim=-1) @ rare.to(teacher.device, teacher.dtype))
+    rare = rare.to(teacher.device, teacher.dtype)
+    mean = ((1.0 - rare) * rare).sum()  # a label's share of the words is 1 minus its rarity
+    return (1.0 + factor * (teacher.softmax(dim=-1) @ rare)) / (1.0 + factor * mean)
 
 
 def _divergence(
