@@ -17,10 +17,12 @@ class TrainConfig(Section):
 
     steps: Literal["auto"] | Annotated[int, Field(ge=1)] | None = Field(
         "auto",
-        description=f"Optimizer steps. Exactly one of `steps` and `epochs`. auto: {PASSES} passes over all sentences, but at least {FEWEST_STEPS:,} steps and at most {MOST_STEPS:,}.",
+        description=f"Optimizer steps. Exactly one of `steps` and `epochs`. auto: {PASSES} times as many as read every sentence once, but at least {FEWEST_STEPS:,} steps and at most {MOST_STEPS:,}.",
     )
     epochs: int | None = Field(
-        None, ge=1, description="Passes over all sentences. Exactly one of `steps` and `epochs`."
+        None,
+        ge=1,
+        description="Times that as many sentences are read as there are; with `objective.focus` some of them more than once, and others in another epoch. Exactly one of `steps` and `epochs`.",
     )
     batch_pieces: int | None = Field(
         1600,

@@ -67,6 +67,11 @@ class BatchPlan:
             self._batches = self.epoch(self._epoch)
         return self._epoch, self._batches[step - self._first_step]
 
+    def steps_of_every(self) -> int:
+        """The steps in which every sequence is read once, whatever the seed and whatever is drawn."""
+        plain = BatchPlan(self.lengths, pieces=self.pieces, sentences=self.sentences, seed=0)
+        return len(plain.epoch(0))
+
     def steps_of(self, epochs: int) -> int:
         """The number of steps in the first ``epochs`` epochs."""
         return sum(len(self.epoch(epoch)) for epoch in range(epochs))
