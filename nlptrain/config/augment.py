@@ -23,7 +23,7 @@ class AugmentConfig(Section):
     )
     swap: Share = Field(
         0.6,
-        description="Share of entities that another one of the train sentences takes the place of, mostly one of the same type; of plain tags, share of words.",
+        description="Share of entities that another one of the train sentences takes the place of, mostly one of the same type; of plain tags, a quarter of this share of all words, each by one of the same tag.",
     )
     join: Share = Field(0.35, description="Share of sentences that go on as another one from some word on.")
     insert: Share = Field(0.1, description="Share of sentences that get an entity where there was none.")

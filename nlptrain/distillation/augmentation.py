@@ -8,8 +8,7 @@ replaced by others).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-
-import numpy as np
+from random import Random
 
 from nlptrain.config.augment import AugmentConfig
 from nlptrain.data.corpus import Sentence
@@ -22,6 +21,7 @@ from nlptrain.schemes import Scheme, spans
 ENOUGH_WORDS = 1_000_000
 MOST_PER_SENTENCE = 30
 _LONGEST = 80  # words
+_PLAIN = 0.25  # of the share of entities: every word has a plain tag
 _SAME_TYPE = 0.7  # of the entities that take another one's place
 _RATES = (0.2, 0.4, 0.6, 0.8)  # share of words replaced in a sentence; each as often as the others
 
@@ -49,6 +49,8 @@ def topped_up(
         return
     taken = held_out_digests(splits) | {sentence.digest() for sentence in splits.train}
     augmenter = Augmenter(splits.train, splits.labels.scheme, config, committee.members[0].model)
+    if not augmenter.bank.has_neighbours:
+        say(f"augment: {committee.members[0].model.name} has no input embeddings of words; any word replaces another")
     made = words = 0
     for sentence in augmenter(count, taken=taken):
         made, words = made + 1, words + len(sentence.words)
@@ -96,32 +98,32 @@ class Augmenter:
 
     def made(self, number: int) -> Sentence:
         """The sentence ``number``, without tags."""
-        draw = np.random.default_rng((self.config.seed, number))
+        draw = Random(f"{self.config.seed} {number}")
         words = self._swapped(draw)
         if draw.random() < self.config.join:
             other = self._swapped(draw)
-            words = words[: draw.integers(1, len(words) + 1)] + other[draw.integers(len(other)) :]
+            words = words[: draw.randint(1, len(words))] + other[draw.randrange(len(other)) :]
         if self.every and draw.random() < self.config.insert:
-            place = draw.integers(len(words) + 1)
-            words = [*words[:place], *self.every[draw.integers(len(self.every))], *words[place:]]
+            place = draw.randint(0, len(words))
+            words = [*words[:place], *draw.choice(self.every), *words[place:]]
         if draw.random() < self.config.replace:
-            rate = _RATES[draw.integers(len(_RATES))]
+            rate = draw.choice(_RATES)
             words = [self._replaced(word, draw) if draw.random() < rate else word for word in words]
         if draw.random() < self.config.noise:
-            words = _NOISES[draw.integers(len(_NOISES))](words, draw)
+            words = draw.choice(_NOISES)(words, draw)
         return Sentence(tuple(words[:_LONGEST]), where=f"augment:{number}")
 
-    def _swapped(self, draw: np.random.Generator) -> list[str]:
+    def _swapped(self, draw: Random) -> list[str]:
         """A train sentence with some of its entities (or words of plain tags) replaced by others."""
         words: list[str] = []
-        for label, part in self.sentences[draw.integers(len(self.sentences))]:
-            if label is not None and draw.random() < self.config.swap * (0.25 if self.plain else 1.0):
+        for label, part in draw.choice(self.sentences):
+            if label is not None and draw.random() < self.config.swap * (_PLAIN if self.plain else 1.0):
                 fills = self.fills[label] if self.plain or draw.random() < _SAME_TYPE else self.every
-                part = fills[draw.integers(len(fills))]
+                part = draw.choice(fills)
             words.extend(part)
         return words
 
-    def _replaced(self, word: str, draw: np.random.Generator) -> str:
+    def _replaced(self, word: str, draw: Random) -> str:
         if not any(map(str.isalnum, word)):
             return word
         how = draw.random()
@@ -130,8 +132,7 @@ class Augmenter:
         elif how < 0.8:
             new = self.bank.drawn(draw)
         elif how < 0.9 and self.every:
-            fill = self.every[draw.integers(len(self.every))]
-            new = fill[draw.integers(len(fill))]
+            new = draw.choice(draw.choice(self.every))
         else:
             new = self.bank.compound(draw)
         return new[:1].upper() + new[1:] if word[:1].isupper() else new
@@ -150,25 +151,25 @@ def _parts(sentence: Sentence, scheme: Scheme) -> Parts:
     return [part for part in [*parts, (None, words[at:])] if part[1]]
 
 
-def _dropped(words: list[str], draw: np.random.Generator) -> list[str]:
+def _dropped(words: list[str], draw: Random) -> list[str]:
     return [word for word in words if draw.random() > 0.1] or words
 
 
-def _misspelt(words: list[str], draw: np.random.Generator) -> list[str]:
+def _misspelt(words: list[str], draw: Random) -> list[str]:
     return [_typo(word, draw) if draw.random() < 0.15 else word for word in words]
 
 
-def _typo(word: str, draw: np.random.Generator) -> str:
+def _typo(word: str, draw: Random) -> str:
     """``word`` with two letters swapped, one left out, or one doubled."""
     if len(word) < 3 or not word.isalpha():
         return word
-    at = int(draw.integers(len(word) - 1))
+    at = draw.randrange(len(word) - 1)
     swapped = word[:at] + word[at + 1] + word[at] + word[at + 2 :]
-    return (swapped, word[:at] + word[at + 1 :], word[: at + 1] + word[at:])[draw.integers(3)]
+    return (swapped, word[:at] + word[at + 1 :], word[: at + 1] + word[at:])[draw.randrange(3)]
 
 
-def _in_another_case(words: list[str], draw: np.random.Generator) -> list[str]:
-    change = (str.upper, str.lower, str.title)[draw.integers(3)]
+def _in_another_case(words: list[str], draw: Random) -> list[str]:
+    change = draw.choice((str.upper, str.lower, str.title))
     return [change(word) for word in words]
 
 

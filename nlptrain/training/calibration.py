@@ -17,6 +17,7 @@ from nlptrain.schemes import Scheme, Span, spans
 
 BINS = 15
 LEAST, MOST = 0.05, 20.0  # temperatures that are tried
+FEWEST_MISTAKES = 20  # words; fewer say little of how often a model is wrong where it is sure
 _CLOSE = 1e-3  # of the logarithm of the temperature: a thousandth of it
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -95,7 +96,8 @@ def fit_temperature(rule: Rule, emissions: Emissions, gold: Sequence[Sequence[st
 
     It makes small the mean of -log p(gold tag of a word; T), where p is softmax(logits / T), or the marginals of a CRF
     all of whose scores are divided by T. Words whose gold tag the model cannot give, because it has no such label or
-    its scheme forbids it there, say nothing of T and are left out. 1 if none is left.
+    its scheme forbids it there, say nothing of T and are left out. Too few mistakes say nothing, either: who is never
+    wrong could be surer without end. T is then 1, and where no temperature within the bounds is the best.
 
     Args:
         rule: the model's.
@@ -107,6 +109,9 @@ def fit_temperature(rule: Rule, emissions: Emissions, gold: Sequence[Sequence[st
     flat = np.concatenate([np.empty(0, dtype=np.int64), *ids])
     known = np.flatnonzero(flat >= 0)
     if not len(known):
+        return 1.0
+    best_labels = np.concatenate(rule.log_probabilities(emissions, 1.0)).argmax(axis=1)
+    if (best_labels[known] != flat[known]).sum() < FEWEST_MISTAKES:
         return 1.0
 
     def likelihoods(temperature: float) -> NDArray[np.float64]:
@@ -123,7 +128,8 @@ def fit_temperature(rule: Rule, emissions: Emissions, gold: Sequence[Sequence[st
 
     best = least_argument(loss, math.log(LEAST), math.log(MOST), close=_CLOSE)
     # The likelihood of marginals may have more than one peak; no temperature is then better than a worse one.
-    return math.exp(best) if loss(best) < -float(plain[possible].mean()) else 1.0
+    inside = min(best - math.log(LEAST), math.log(MOST) - best) > 2 * _CLOSE
+    return math.exp(best) if inside and loss(best) < -float(plain[possible].mean()) else 1.0
 
 
 def least_argument(function: Callable[[float], float], low: float, high: float, *, close: float) -> float:

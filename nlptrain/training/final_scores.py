@@ -50,7 +50,9 @@ def final_scores(
     read = {split: model.read([sentence.words for sentence in part]) for split, part in parts.items()}
     gold = {split: [sentence.tags or () for sentence in part] for split, part in parts.items()}
     labels, rule = model.labels, model.rule
-    model.temperature = fit_temperature(rule, read["dev"], gold["dev"], labels)
+    # A teacher's best labels are no sample of what is right: by them its student could be as sure as it likes.
+    by_gold = splits.dev_metric is None
+    model.temperature = fit_temperature(rule, read["dev"], gold["dev"], labels) if by_gold else 1.0
     scores: dict[str, Scores] = {}
     calibrated, uncalibrated = {}, {}
     distances: dict[str, float] = {}
@@ -65,8 +67,8 @@ def final_scores(
         bare, honest = (calibration_errors(gold[split], answers, labels.scheme) for answers in (before, after))
         uncalibrated[split], calibrated[split] = bare.to_json(), honest.to_json()
         say(
-            f"calibration on {split}: expected error {honest.describe()} at temperature {model.temperature:.3f}, "
-            f"fitted on dev; {bare.describe()} without"
+            f"calibration on {split}: expected error {honest.describe()} at temperature {model.temperature:.3f}"
+            + (f", fitted on dev; {bare.describe()} without" if by_gold else ", not fitted: dev has no gold tags")
         )
     calibration = {"temperature": model.temperature, **calibrated, "uncalibrated": uncalibrated}
     return FinalScores(scores, calibration, distances)

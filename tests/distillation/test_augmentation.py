@@ -1,6 +1,8 @@
 """Sentences made out of the train sentences: what may stand in them, and that they are found again."""
 
 from pathlib import Path
+from random import Random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from nlptrain.config.augment import AugmentConfig
 from nlptrain.data.corpus import Sentence
 from nlptrain.distillation.augmentation import Augmenter, planned_sentences
-from nlptrain.distillation.word_bank import WordBank
+from nlptrain.distillation.word_bank import WordBank, _is_spelt, _pieces, _scripts
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier
 from tests.conftest import PEOPLE, PLACES, make_sentences
@@ -121,16 +123,47 @@ def test_neighbours_are_those_of_the_embeddings(teacher: TokenModel):
     table /= np.linalg.norm(table, axis=1, keepdims=True)
     rows = [teacher.reader([word])[0][0] for word in bank.words]
     wanted = [bank.words[index] for index in (table[rows] @ table[teacher.reader(["Oslo"])[0][0]]).argsort()[::-1][:24]]
-    draw = np.random.default_rng(0)
+    draw = Random(0)
     found = {bank.neighbour("Oslo", draw) for _ in range(2000)}
     assert found == set(wanted)
     assert "oslo" in found
 
 
-def test_frequent_words_are_drawn_more_often(teacher: TokenModel):
+def test_frequent_words_are_drawn_more_often(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("nlptrain.distillation.word_bank._COMMON", 1.0)
     bank = WordBank(teacher, PEOPLE)
-    draw = np.random.default_rng(0)
+    draw = Random(0)
     numbers = [bank.words.index(bank.drawn(draw)) for _ in range(4000)]
     half = len(bank.words) // 2
-    assert sum(number < half for number in numbers) > 2000
+    assert sum(number < half for number in numbers) > 2400
     assert set(numbers) == set(range(len(bank.words)))
+
+
+def test_scripts_are_those_of_the_text_and_vowel_signs_belong_to_words():
+    assert _scripts({"Ада": 3, "Ada": 2000}) == {"LATIN", "CYRILLIC"}
+    assert _scripts({"Ада": 1, "Ada": 2000}) == {"LATIN"}
+    assert _scripts({"東京": 1, "と": 1}) == {"CJK", "HIRAGANA"}
+    assert _is_spelt("दिल्ली")
+    assert not _is_spelt("a1")
+    assert not _is_spelt("\u0301")
+
+
+def test_the_words_of_a_vocabulary_are_of_the_scripts_of_the_text():
+    vocabulary = ["the", "of", "北", "京", "на", "a", "##ing", "42", "www"]
+    teacher = SimpleNamespace(reader=_Reader(vocabulary))
+    assert list(_pieces(teacher, {"LATIN"})) == ["the", "of", "www"]
+    assert list(_pieces(teacher, {"CJK"})) == ["北", "京"]
+    assert list(_pieces(teacher, {"LATIN", "CYRILLIC"})) == ["the", "of", "на", "www"]
+
+
+class _Tokenizer(list[str]):
+    def decode(self, ids: list[int]) -> str:
+        return self[ids[0]]
+
+
+class _Reader:
+    def __init__(self, vocabulary: list[str]) -> None:
+        self.tokenizer = _Tokenizer(vocabulary)
+
+    def __call__(self, words: list[str]) -> list[tuple[int, ...]]:
+        return [(self.tokenizer.index(word),) for word in words]

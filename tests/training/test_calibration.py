@@ -10,6 +10,7 @@ from nlptrain.labels import Labels
 from nlptrain.models.confidence import Tagged
 from nlptrain.models.heads import CRFHead, IndependentRule
 from nlptrain.training.calibration import (
+    FEWEST_MISTAKES,
     LEAST,
     calibration_errors,
     expected_calibration_error,
@@ -118,7 +119,18 @@ def test_words_that_the_model_cannot_tag_right_say_nothing() -> None:
     assert fit_temperature(IndependentRule(), [np.empty((0, 5), dtype=np.float32)], [[]], IOB2) == 1.0
 
 
-def test_who_is_never_wrong_gets_the_least_temperature() -> None:
-    values = np.eye(5, dtype=np.float32)
-    found = fit_temperature(IndependentRule(), [values], [list(IOB2.names)], IOB2)
-    assert found == pytest.approx(LEAST, rel=0.01)
+def test_too_few_mistakes_say_nothing() -> None:
+    values = np.tile(np.eye(5, dtype=np.float32), (40, 1))
+    gold = list(IOB2.names) * 40
+    assert fit_temperature(IndependentRule(), [values], [gold], IOB2) == 1.0
+    wrong = [*(["O"] * FEWEST_MISTAKES), *gold[FEWEST_MISTAKES:]]  # a fifth of these are right
+    assert fit_temperature(IndependentRule(), [values], [wrong], IOB2) == 1.0
+    more = [*(["O"] * 2 * FEWEST_MISTAKES), *gold[2 * FEWEST_MISTAKES :]]
+    assert LEAST < fit_temperature(IndependentRule(), [values], [more], IOB2) != 1.0
+
+
+def test_a_temperature_at_a_bound_is_none() -> None:
+    random = np.random.default_rng(0)
+    values = random.standard_normal((2_000, 5)).astype(np.float32)
+    anything = [IOB2.names[index] for index in random.integers(5, size=2_000)]  # no temperature is high enough
+    assert fit_temperature(IndependentRule(), [100 * values], [anything], IOB2) == 1.0
