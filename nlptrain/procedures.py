@@ -25,7 +25,7 @@ from nlptrain.distillation.mixed_set import TaughtText, taught_text
 from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
 from nlptrain.distillation.rarity import rarity
 from nlptrain.distillation.transfer_set import Precision
-from nlptrain.distillation.trusted_labels import refuse_unmeasured, thresholds, trusted_labels
+from nlptrain.distillation.trusted_labels import refuse_nothing_labelled, refuse_unmeasured, thresholds, trusted_labels
 from nlptrain.errors import InputError
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
@@ -85,19 +85,19 @@ def distil_tagger(
     """
     committee = Committee.of(teacher)
     _refuse_unfit(student, committee, splits, objective)
-    raw = topped_up(raw, augment, splits, committee, run.say)
+    raw = topped_up(raw, augment if splits.dev else None, splits, committee, run.say)
     splits, text = _taught(committee, splits, raw, run, transfer_dir, teacher_precision)
     taught = _teachers_scores(committee, splits, text, run)
     gold = len(splits.train)
     sentences = chain(splits.train, map(text.sentence, range(gold, len(text))))
     found = rarity(text)
-    rare = torch.from_numpy(found.labels)
     found.sentences[:gold] = 0  # every epoch has all of them
     examples = Examples(
         student, sentences, logits=text, word_parts=config.word_parts, drawn=found.sentences, focus=objective.focus
     )
     run.say(f"training on {gold:,} gold and {examples.sentences - gold:,} other sentences, {examples.words:,} words")
-    done = fit(student, examples, splits.dev, DistillObjective(objective, rare), config, run, metric=splits.dev_metric)
+    matched = DistillObjective(objective, torch.from_numpy(found.labels))
+    done = fit(student, examples, splits.dev, matched, config, run, metric=splits.dev_metric)
     return _finish(student, splits, done, run, teacher=taught)
 
 
@@ -118,18 +118,14 @@ def pseudo_label(
     committee = Committee.of(teacher)
     _refuse_unfit(student, committee, splits)
     refuse_unmeasured(splits, objective)
-    raw = topped_up(raw, augment, splits, committee, run.say)
+    raw = topped_up(raw, augment if splits.dev else None, splits, committee, run.say)
     splits, text = _taught(committee, splits, raw, run, transfer_dir, teacher_precision)
     taught = _teachers_scores(committee, splits, text, run)
     gold = len(splits.train)
     behind = text.behind(gold)
     limits = thresholds(committee, splits, objective, run, transfer_dir, teacher_precision)
     labelled = trusted_labels(behind, objective, limits, run, unbroken=student.rule.constrained)
-    if not gold and not labelled.sentences:
-        raise InputError(
-            "objective: of no raw sentence the teacher is as sure as is asked, and data.train is not given; lower "
-            "min_confidence or min_precision"
-        )
+    refuse_nothing_labelled(labelled)
     examples = Examples(
         student,
         [*splits.train, *labelled.sentences],

@@ -20,7 +20,16 @@ def print_comparison(rows: Sequence[Row], teacher: float | None) -> None:
     table = Table(box=SIMPLE, title=f"{rows[0].split} {metric}; words/s on one thread", title_justify="left")
     table.add_column("run", overflow="fold")
     seeds = any(row.spread for row in rows)
-    for name in (metric, *(["spread"] if seeds else []), "of teacher's", "parameters", "MB", "words/s", "speed"):
+    for name in (
+        metric,
+        *(["spread"] if seeds else []),
+        "of teacher's",
+        "parameters",
+        "MB",
+        "words/s",
+        "speed",
+        "steps",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("table from", overflow="fold")
     base = next((row.words_per_second for row in rows if row.command == "transformer_token"), 0.0)
@@ -34,6 +43,7 @@ def print_comparison(rows: Sequence[Row], teacher: float | None) -> None:
             f"{row.scores['bytes'] / 1e6:.1f}",
             f"{row.words_per_second:,.0f}" if row.words_per_second else "",
             f"{row.words_per_second / base:.1f}x" if base else "",
+            f"{row.scores['steps']:,}",
             row.scores.get("table") or "",
         )
     console.print(table)

@@ -42,7 +42,7 @@ _HELP = {
 
     \b
     Reads   CONFIG (teacher, student, data, objective, train), gold files, raw text, the teacher.
-    Writes  as tagger_kd, and output_dir/pseudo_labels.jsonl: the raw text with the
+    Writes  as tagger_kd, and output_dir/pseudo_labels.jsonl: raw and made text with the
             teacher's tags and confidences (its own probabilities, not calibrated).
 
     Example: nlptrain pseudo_label configs/demo/pseudo_label.yaml

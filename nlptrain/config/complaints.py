@@ -42,6 +42,8 @@ def complaints(error: ValidationError, model: type[BaseModel], origins: Mapping[
         owners.setdefault(key, owner)
     lines = []
     for key, faults in grouped.items():
+        if faults[0]["type"] == "literal_error" and any(other.startswith(f"{key}.") for other in grouped):
+            continue  # a map where a word might stand: what is wrong in it is said by itself
         text = _describe(key, faults, model, owners[key])
         place = _place(key, origins, file)
         said = text if not key or text.startswith(key) or place.startswith("--set") else f"{key}: {text}"

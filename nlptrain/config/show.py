@@ -9,8 +9,9 @@ from typing import Any
 from nlptrain.config.commands import COMMANDS, CommandConfig, TaggerKDConfig
 from nlptrain.config.layers import merged
 from nlptrain.config.loading import C, LoadedConfig
+from nlptrain.config.objective import DistillConfig, PseudoLabelConfig
 
-_PSEUDO_KEYS = ("targets", "min_confidence", "pseudo_w")
+_PSEUDO_KEYS = PseudoLabelConfig.model_fields.keys() - DistillConfig.model_fields.keys()
 
 
 def describe(loaded: LoadedConfig[C]) -> list[tuple[str, object, str]]:

@@ -20,7 +20,7 @@ class SubwordEmbedderConfig(Section):
     )
     vocab_size: Literal["auto", "all"] | Annotated[int, Field(ge=1)] = Field(
         "auto",
-        description="Pieces that have a row; all others are read as the unknown one. all: every piece of the tokenizer. A number: that many, those most frequent in train and unlabelled text. auto: all, unless the table would pass 2 million parameters; then as many as fit, the text's first and then the tokenizer's first ones.",
+        description="Pieces that have a row; all others are read as the unknown one. all: every piece of the tokenizer. A number: that many, those most frequent in train, unlabelled and made text. auto: all, unless the table would pass 2 million parameters; then as many as fit, the text's first and then the tokenizer's first ones.",
     )
 
 
@@ -30,7 +30,9 @@ class WordEmbedderConfig(Section):
     kind: Literal["word"] = Field("word", description="Words, their characters and their shape; no tokenizer.")
     dim: int = Field(100, ge=1, le=4096, description="Columns of the word table.")
     vocab_size: int = Field(20_000, ge=1, description="Most words that have a row.")
-    min_count: int = Field(2, ge=1, description="Fewest times that such a word stands in train and unlabelled text.")
+    min_count: int = Field(
+        2, ge=1, description="Fewest times that such a word stands in train, unlabelled and made text."
+    )
     lowercase: bool = Field(True, description="Words that differ in case share a row; characters and shape still tell.")
     vectors: str | None = Field(
         None,
@@ -139,7 +141,10 @@ class StudentConfig(WarmStart):
     embedder: Embedder = Field(SubwordEmbedderConfig(), description="What is read to vectors.")
     encoder: Encoder = Field(LSTMEncoderConfig(), description="Vectors to vectors that know their neighbours.")
     head: Head = Field(SoftmaxHeadConfig(), description="Vectors to labels.")
-    dropout: Rate = Field(0.3, description="Share of values dropped behind embedder and encoder layers in training.")
+    dropout: Rate = Field(
+        0.3,
+        description="Share of values dropped behind embedder and encoder layers in training. With a teacher, and an LSTM or a GRU that reads pieces, the default is 0.1.",
+    )
     max_pieces: int = Field(
         4096, ge=16, description="Pieces read in one go; longer sentences go through overlapping windows."
     )

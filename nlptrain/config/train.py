@@ -35,7 +35,12 @@ class TrainConfig(Section):
     micro_batches: int = Field(
         1, ge=1, description="Parts that a step's batch is computed in, to save memory; the gradient is the same."
     )
-    learning_rate: float = Field(3e-3, gt=0.0, le=1.0, description="Peak learning rate of AdamW.")
+    learning_rate: float = Field(
+        3e-3,
+        gt=0.0,
+        le=1.0,
+        description="Peak learning rate of AdamW. Other kinds of students have other defaults: see `train` itself.",
+    )
     warmup_steps: int | None = Field(
         300,
         ge=0,

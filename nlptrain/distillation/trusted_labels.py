@@ -52,6 +52,25 @@ def trusted_labels(
     return found
 
 
+def refuse_nothing_labelled(labelled: PseudoLabels) -> None:
+    """Refuse to go on where no sentence got pseudo labels: what came of it would be a student of gold alone.
+
+    Raises:
+        InputError: there was no text, or the teacher is as sure as was asked of none of it.
+    """
+    if labelled.sentences:
+        return
+    if labelled.left_out:
+        raise InputError(
+            f"objective: the teacher is as sure as is asked of none of the {labelled.left_out:,} sentences without "
+            "gold tags; lower min_confidence or min_precision"
+        )
+    raise InputError(
+        "data.unlabeled: there is no text without gold tags, and none was made: the train sentences alone are as much "
+        "as augment makes up for; name raw text, or say how many are made (augment: {sentences: 10000})"
+    )
+
+
 def refuse_unmeasured(splits: Splits, objective: PseudoLabelConfig) -> None:
     """Refuse to look for thresholds where there is no gold dev to find them on.
 

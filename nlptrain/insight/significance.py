@@ -81,8 +81,8 @@ def bootstrap(rows: Sequence[Row], resamples: int) -> Bootstrap:
         InputError: a run has no counts, or of other gold tags; or there is nothing to compare with.
     """
     teacher = _teacher(rows)
-    students = [_system(row) for row in rows if row.command != "transformer_token"]
-    systems = [*([teacher] if teacher else []), *students]
+    others = [_system(row) for row in rows if teacher is None or row.run != teacher.name]
+    systems = [*([teacher] if teacher else []), *others]
     _refuse_other_gold(systems)
     pairs = list(_pairs(systems))
     if not pairs:

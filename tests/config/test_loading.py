@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nlptrain.config import COMMANDS, describe, load_config
+from nlptrain.config import COMMANDS, command_of, describe, load_config
 from nlptrain.config.loading import LoadedConfig, to_yaml
 from nlptrain.errors import InputError
 
@@ -223,7 +223,10 @@ def test_a_bad_file_is_refused_without_torch():
 @pytest.mark.parametrize(
     ("student", "settings", "rates"),
     [
-        ({}, (), (3e-3, 0.03)),
+        ({}, (), (5e-3, 0.03)),
+        ({"encoder": {"kind": "gru"}}, (), (5e-3, 0.03)),
+        ({"encoder": {"kind": "idcnn"}}, (), (3e-3, 0.03)),
+        ({}, ("train.learning_rate=1e-3",), (1e-3, 0.03)),
         ({"embedder": {"kind": "word"}}, (), (3e-3, 0.15)),
         ({"embedder": {"kind": "word"}}, ("train.unknown_rate=0.1",), (3e-3, 0.1)),
         ({"kind": "transformer", "layers": 2}, (), (3e-4, 0.0)),
@@ -237,6 +240,21 @@ def test_defaults_of_training_go_with_the_kind_of_student(
     path.write_text(yaml.safe_dump({"teacher": "t/t", "student": student, "data": {"train": "x"}, "output_dir": "o"}))
     train = load_config(COMMANDS["tagger_kd"], path, settings, check_files=False).config.train
     assert (train.learning_rate, train.unknown_rate) == rates
+
+
+def test_a_student_with_a_teacher_drops_less_than_one_without():
+    taught = {"teacher": "t/t", "data": {"train": "x"}, "output_dir": "o"}
+    found = [
+        load_config(COMMANDS[command], write("c.yaml", values), settings, check_files=False).config.student.dropout
+        for command, values, settings in (
+            ("tagger_kd", taught, ()),
+            ("pseudo_label", taught, ()),
+            ("tagger", CONTROL, ()),
+            ("tagger_kd", taught, ("student.dropout=0.2",)),
+            ("tagger_kd", taught, ("student.embedder.kind=word",)),
+        )
+    ]
+    assert found == [0.1, 0.1, 0.3, 0.2, 0.3]
 
 
 def test_another_kind_takes_away_what_a_base_says_of_the_old_one(tmp_path: Path) -> None:
@@ -274,3 +292,20 @@ def test_sentences_are_made_where_there_is_gold_unless_one_says_otherwise():
 def test_a_transformer_has_no_steps_of_its_own_to_find():
     teacher = {"model": "org/model", "data": {"train": "train.conll"}, "output_dir": "runs/x"}
     assert "auto is for students" in faults(teacher, "train.steps=auto", command="transformer_token")[0]
+
+
+@pytest.mark.parametrize(
+    ("inside", "fault"),
+    [
+        ({"swop": 0.5}, "c.yaml: augment.swop: unknown key; did you mean 'swap'?"),
+        ({"swap": 1.5}, "c.yaml: augment.swap: found 1.5; must be at most 1.0"),
+    ],
+)
+def test_what_is_wrong_in_a_map_is_not_blamed_on_the_word_that_might_stand_there(inside: dict[str, float], fault: str):
+    values = {"output_dir": "runs/x", "teacher": "org/teacher", "data": {"train": "train.conll"}, "augment": inside}
+    assert faults(values, command="tagger_kd") == [fault]
+
+
+def test_a_file_with_a_key_of_pseudo_labels_alone_is_for_that_command():
+    path = write("mine.yaml", {"teacher": "org/teacher", "objective": {"min_precision": 0.9}})
+    assert command_of(path) == "pseudo_label"

@@ -93,7 +93,7 @@ def _word(config: StudentConfig, teacher: TokenModel | None, text: StudentText, 
     vocabulary = Vocabulary.collect(
         text.words, min_count=embedder.min_count, most=embedder.vocab_size, lowercase=embedder.lowercase
     )
-    say(f"student: {len(vocabulary.words):,} words have a row, of {len(text.words):,} in train and unlabelled text")
+    say(f"student: {len(vocabulary.words):,} words have a row, of {len(text.words):,} of all that is learnt from")
     shape = {
         **{key: getattr(embedder, key) for key in ("kind", "dim", "shape_dim", "char_dim", "char_filters")},
         "char_kernel": embedder.char_kernel,
