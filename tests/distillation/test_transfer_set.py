@@ -137,3 +137,17 @@ def test_pseudo_labels_are_the_argmax_and_doubtful_sentences_are_left_out(tmp_pa
 
     assert [s.tags for s in read_jsonl(path)] == [("B-x", "I-x", "O"), ("B-x", "O")]  # valid IOB2, same entities
     assert '"confidences": [0.8, 0.7, 0.98' in path.read_text()
+
+
+def test_each_precision_has_answers_of_its_own(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
+    sentences = raw(20, 1)
+    exact, _ = label(tmp_path, teacher, sentences)
+    coarse = LogitStore(tmp_path, teacher, "bf16")
+    assert coarse.key.removesuffix("bf16") == exact.key.removesuffix("fp32")
+    assert coarse.label(sentences, teacher, Run(None, device="cpu")).computed == 20
+    digests = [sentence.digest() for sentence in sentences]
+    one, other = (
+        np.concatenate([store.transfer_set(digests).rows(number).astype(np.float32) for number in range(20)])
+        for store in (exact, coarse)
+    )
+    assert 1e-4 < np.abs(one - other).max() < 0.1  # eight bits of a bfloat16's mantissa
