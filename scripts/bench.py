@@ -86,7 +86,8 @@ def distillation_step(teacher: TokenModel, sentences: list[Sentence], run: Run, 
     transfer = store.transfer_set([sentence.digest() for sentence in sentences])
     student = build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher)
     plain = stepper(teacher, Examples(student, sentences), GoldObjective(), run)
-    taught = stepper(teacher, Examples(student, sentences, logits=transfer), DistillObjective(DistillConfig()), run)
+    objective = DistillObjective(DistillConfig(), torch.full((len(teacher.labels),), 0.5))
+    taught = stepper(teacher, Examples(student, sentences, logits=transfer), objective, run)
     seconds = alternating(taught, plain)
     print(f"a distillation step against a plain one, same batches, logits stored: {ratio(*seconds)}")
 
@@ -97,7 +98,7 @@ def labelling(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None:
     windows = [window for sentence in sentences for window in teacher.windows(sentence.words)]
     lengths = np.array([len(window.pieces) for window in windows])
     order = np.argsort(-lengths, kind="stable")
-    cuts = cut(order, lengths, pieces=4096, sentences=None)
+    cuts = cut(order, lengths, pieces=teacher.batch_pieces, sentences=None)
     batches = [teacher.pad([windows[index] for index in batch]).named for batch in cuts]
 
     def bare() -> float:

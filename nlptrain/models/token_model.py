@@ -143,7 +143,7 @@ class TokenModel:
         owned = [(number, window) for number, words in enumerate(sentences) if words for window in self.windows(words)]
         lengths = np.array([len(window.pieces) for _, window in owned], dtype=np.int64)
         order = np.argsort(-lengths, kind="stable")
-        for batch in cut(order, lengths, pieces=self._batch_pieces(), sentences=None):
+        for batch in cut(order, lengths, pieces=self.batch_pieces, sentences=None):
             chosen = [owned[index] for index in batch]
             inputs = self.pad([window for _, window in chosen]).to(self.device)
             values = self.emissions(inputs).float().cpu().numpy()
@@ -186,7 +186,8 @@ class TokenModel:
         self.reader.save(folder)
         self.splitter.save(folder)
 
-    def _batch_pieces(self) -> int:
+    @property
+    def batch_pieces(self) -> int:
         """Pieces of a batch in use, padding included: on a CPU, what its caches hold best.
 
         MiniLM and a 2x128 LSTM on one thread, words per second by pieces of a batch: 2,400 and 29,000 at 1,024, 2,100
