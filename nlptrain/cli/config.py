@@ -21,7 +21,7 @@ def config() -> None:
 @click.option("--command", help="The command that the file is for (default: found out).")
 @click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="As in the training commands.")
 def show(config: Path, command: str | None, settings: tuple[str, ...]) -> None:
-    r"""Print a configuration as it is resolved, each value with its origin.
+    """Print a configuration as it is resolved, each value with its origin.
 
     \b
     Reads   CONFIG and the files that its base: names.
@@ -29,7 +29,7 @@ def show(config: Path, command: str | None, settings: tuple[str, ...]) -> None:
             and how large the student is, once the models that it is built from are there.
 
     Example: nlptrain config show configs/demo/tagger_kd.yaml --set train.steps=500
-    """
+    """  # noqa: D301 - click reads the character
     from nlptrain.config import COMMANDS, command_of, describe, load_config
     from nlptrain.errors import InputError
 

@@ -23,7 +23,7 @@ def doctor() -> None:
 @click.option("--raw", is_flag=True, help="FILES are raw text, a sentence or a paragraph a line.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def alignment(teacher: str, files: tuple[str, ...], raw: bool, as_json: bool) -> None:
-    r"""Show how a model's tokenizer reads a text.
+    """Show how a model's tokenizer reads a text.
 
     \b
     Reads   TEACHER: a model's folder, a run's, package:NAME/folder or a Hub name;
@@ -32,7 +32,7 @@ def alignment(teacher: str, files: tuple[str, ...], raw: bool, as_json: bool) ->
             longest sentence and its windows, to standard output.
 
     Example: nlptrain doctor alignment runs/demo/transformer_token runs/demo/data/dev.conll
-    """
+    """  # noqa: D301 - click reads the character
     from nlptrain.insight.alignment import examine_alignment
     from nlptrain.run import quieten
 

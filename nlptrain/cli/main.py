@@ -51,7 +51,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="nlptrain")
 def main() -> None:
-    r"""Turn an accurate, slow transformer token classifier into a small, fast tagger.
+    """Turn an accurate, slow transformer token classifier into a small, fast tagger.
 
     \b
     The usual way:
@@ -60,7 +60,7 @@ def main() -> None:
       nlptrain tagger control.yaml                the same student without the teacher
       nlptrain compare runs/teacher runs/student  what was gained
       nlptrain predict runs/student < text        use it
-    """
+    """  # noqa: D301 - click reads the character
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 

@@ -51,7 +51,7 @@ def evaluate(
     device: str,
     as_json: bool,
 ) -> None:
-    r"""Score a model on gold files: seqeval's entity F1, or accuracy for plain tags.
+    """Score a model on gold files: seqeval's entity F1, or accuracy for plain tags.
 
     \b
     Reads   RUN: a run's folder or a model's; DATA: gold files.
@@ -61,7 +61,7 @@ def evaluate(
             standard output.
 
     Example: nlptrain evaluate runs/demo/tagger_kd runs/demo/data/test.conll
-    """
+    """  # noqa: D301 - click reads the character
     from pydantic import ValidationError
 
     from nlptrain.config.data import ColumnsConfig, DataConfig
@@ -149,7 +149,7 @@ def _echo_scores(scores: dict[str, Any], mistakes: Confusion) -> None:
 def predict(
     run: str, files: tuple[str, ...], answer_format: str, pretokenized: bool, min_confidence: float, device: str
 ) -> None:
-    r"""Tag raw text, a line at a time.
+    """Tag raw text, a line at a time.
 
     \b
     Reads   RUN: a run's folder or a model's; FILES, or standard input; UTF-8.
@@ -162,7 +162,7 @@ def predict(
             their tags (IOB2), a blank line behind each; lines without a word are left out.
 
     Example: echo "Ada Lovelace lived in London." | nlptrain predict runs/demo/tagger_kd
-    """
+    """  # noqa: D301 - click reads the character
     from nlptrain.data.word_splitter import WordSplitter
     from nlptrain.models import load_token_model
     from nlptrain.models.prediction import predict as predict_texts
@@ -226,7 +226,7 @@ def _standard_input() -> Iterator[str]:
     help="Say how sure the differences are, by N resamples of the scored sentences, e.g. 1000.",
 )
 def compare(runs: tuple[Path, ...], as_json: bool, no_speed: bool, resamples: int | None) -> None:
-    r"""Put finished runs beside each other: scores, share of the teacher's, sizes, speed.
+    """Put finished runs beside each other: scores, share of the teacher's, sizes, speed.
 
     \b
     Reads   RUNS: folders of finished runs on one data set. A folder of several seeds is
@@ -242,7 +242,7 @@ def compare(runs: tuple[Path, ...], as_json: bool, no_speed: bool, resamples: in
     seeds it takes the mean, and does not draw other seeds. p is never below 2 / (N + 1).
 
     Example: nlptrain compare runs/demo/transformer_token runs/demo/tagger runs/demo/tagger_kd
-    """
+    """  # noqa: D301 - click reads the character
     from nlptrain.cli.tables import print_comparison, print_differences
     from nlptrain.insight.comparison import compare as compare_runs
     from nlptrain.insight.comparison import teacher_score

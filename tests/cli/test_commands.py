@@ -176,3 +176,13 @@ def test_help_says_what_is_read_and_written() -> None:
         assert "Reads" in text, name
         assert "Writes" in text, name
         assert "Example" in text, name
+
+
+@pytest.mark.parametrize("path", [[], *([name] for name in main.commands), ["config", "show"], ["doctor", "alignment"]])
+def test_help_keeps_its_lines(path: list[str]) -> None:
+    shown = CliRunner().invoke(main, [*path, "--help"]).output
+    assert "\\b" not in shown
+    assert "\b" not in shown
+    for start in ("Reads ", "Writes ", "nlptrain tagger_kd student.yaml "):
+        places = [line.find(start) for line in shown.split("\n") if start in line]
+        assert all(place <= 4 for place in places), shown
