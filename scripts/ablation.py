@@ -79,7 +79,7 @@ GROUPS = (
             _with("default", "the default"),
             _with("no-rare_w", "targets: every word counts the same", "objective.rare_w=0"),
             _with("no-focus", "text: every sentence once an epoch", "objective.focus=0.0"),
-            _with("no-rare", "neither: every word the same, every sentence once", "objective.rare_w=0", "objective.focus=0.0"),
+            _with("no-rare", "neither `rare_w` nor `focus`", "objective.rare_w=0", "objective.focus=0.0"),
             _with("crf", "nets: CRF", "student.head.kind=crf"),
             _with("one-layer", "nets: one layer of 160", "student.encoder={kind: lstm, hidden: 160, layers: 1}"),
             _with("rate3", "training: learning rate 3e-3", "train.learning_rate=3e-3"),

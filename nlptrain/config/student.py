@@ -143,7 +143,7 @@ class StudentConfig(WarmStart):
     head: Head = Field(SoftmaxHeadConfig(), description="Vectors to labels.")
     dropout: Rate = Field(
         0.3,
-        description="Share of values dropped behind embedder and encoder layers in training. With a teacher, and an LSTM or a GRU that reads pieces, the default is 0.1.",
+        description="Share of values dropped behind embedder and encoder layers in training. In tagger_kd, with an LSTM or a GRU that reads pieces, the default is 0.1.",
     )
     max_pieces: int = Field(
         4096, ge=16, description="Pieces read in one go; longer sentences go through overlapping windows."
