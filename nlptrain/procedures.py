@@ -90,13 +90,17 @@ def distil_tagger(
     taught = _teachers_scores(committee, splits, text, run)
     gold = len(splits.train)
     sentences = chain(splits.train, map(text.sentence, range(gold, len(text))))
-    found = rarity(text)
-    found.sentences[:gold] = 0  # every epoch has all of them
+    found = rarity(text) if objective.focus or objective.rare_w else None
     examples = Examples(
-        student, sentences, logits=text, word_parts=config.word_parts, drawn=found.sentences, focus=objective.focus
+        student,
+        sentences,
+        logits=text,
+        word_parts=config.word_parts,
+        drawn=None if found is None else found.behind(gold),
+        focus=objective.focus,
     )
     run.say(f"training on {gold:,} gold and {examples.sentences - gold:,} other sentences, {examples.words:,} words")
-    matched = DistillObjective(objective, torch.from_numpy(found.labels))
+    matched = DistillObjective(objective, None if found is None else torch.from_numpy(found.labels))
     done = fit(student, examples, splits.dev, matched, config, run, metric=splits.dev_metric)
     return _finish(student, splits, done, run, teacher=taught)
 
@@ -129,7 +133,7 @@ def pseudo_label(
     examples = Examples(
         student,
         [*splits.train, *labelled.sentences],
-        drawn=np.concatenate([np.zeros(gold), rarity(behind).sentences[labelled.numbers]]),
+        drawn=np.append(np.zeros(gold), rarity(behind).sentences[labelled.numbers]) if objective.focus else None,
         focus=objective.focus,
         pseudo_from=gold,
         logits=behind.chosen(labelled.numbers) if objective.targets == "soft" else None,

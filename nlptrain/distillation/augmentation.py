@@ -55,7 +55,8 @@ def topped_up(
     for sentence in augmenter(count, taken=taken):
         made, words = made + 1, words + len(sentence.words)
         yield sentence
-    say(f"augment: {made:,} sentences of {words:,} words made out of {len(splits.train):,} train sentences")
+    fewer = "" if made == count else f", of {count:,} asked for: no more can be made that differ"
+    say(f"augment: {made:,} sentences of {words:,} words made out of {len(splits.train):,} train sentences{fewer}")
 
 
 def planned_sentences(config: AugmentConfig, gold: Sequence[Sentence], raw_words: int) -> int:

@@ -27,6 +27,12 @@ class Rarity:
     labels: NDArray[np.float32]
     sentences: NDArray[np.float64]
 
+    def behind(self, number: int) -> NDArray[np.float64]:
+        """What sentences are drawn by: 0 for the first ``number``, those with gold tags, which every epoch has once."""
+        weights = self.sentences.copy()
+        weights[:number] = 0.0
+        return weights
+
 
 def rarity(text: TaughtText) -> Rarity:
     """The rarity of the labels and sentences of ``text``; it is read once."""

@@ -190,8 +190,8 @@ class TokenModel:
     def batch_pieces(self) -> int:
         """Pieces of a batch in use, padding included: on a CPU, what its caches hold best.
 
-        MiniLM and a 2x128 LSTM on one thread, words per second by pieces of a batch: 2,400 and 29,000 at 1,024, 2,100
-        and 34,400 at 2,048, 1,860 and 33,600 at 4,096.
+        MiniLM and a 2x128 LSTM on one thread of a busy machine, words per second by pieces of a batch: 2,400 and 29,000
+        at 1,024, 2,100 and 34,400 at 2,048, 1,860 and 33,600 at 4,096.
         """
         if self.device.type != "cpu":
             return 4096

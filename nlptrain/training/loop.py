@@ -179,7 +179,7 @@ def fit(
     """
     model.to(run.device)
     plan, steps = build_plan(examples, config, run.seed)
-    if config.steps == "auto":
+    if config.steps == "auto" or plan.focus is not None:  # an epoch then has some sentences twice, and others not
         run.say(describe_length(plan, steps, examples.words))
     average = MovingAverage(list(model.model.parameters()), config.ema)
     state = TrainState(

@@ -298,6 +298,13 @@ def test_made_sentences_stand_beside_raw_text_if_asked(house: Path, tmp_path: Pa
     assert "raw text:" in scores["output"]
 
 
+def test_what_cannot_be_made_is_said(house: Path, tmp_path: Path) -> None:
+    nothing = {"swap": 0.0, "join": 0.0, "insert": 0.0, "replace": 0.0, "noise": 0.0}
+    scores = train(house, tmp_path, "tagger_kd", augment={"sentences": 50, **nothing}, train={"steps": 1})
+    assert "augment: 0 sentences of 0 words made out of 60 train sentences, of 50 asked for" in scores["output"]
+    assert "50% of it drawn by rare labels" in scores["output"]
+
+
 def test_words_of_made_sentences_count_for_the_vocabulary(house: Path, tmp_path: Path) -> None:
     word = {"embedder": {"kind": "word", "dim": 16, "min_count": 1}}
     alone = train(house, tmp_path, "tagger_kd", student=word, data={"unlabeled": None}, augment="none")
