@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from nlptrain.config.augment import AugmentConfig
-from nlptrain.config.objective import DistillConfig, PseudoLabelConfig
+from nlptrain.config.objective import BestBy, DistillConfig, PseudoLabelConfig
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.splits import Splits
@@ -34,7 +34,7 @@ from nlptrain.training.evaluation import Scores, evaluate_tags
 from nlptrain.training.examples import Examples
 from nlptrain.training.final_scores import final_scores
 from nlptrain.training.loop import Fit, fit
-from nlptrain.training.objective import GoldObjective
+from nlptrain.training.objective import GoldObjective, Objective
 
 
 def train_on_gold(model: TokenModel, splits: Splits, config: TrainConfig, run: Run) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def distil_tagger(
     )
     run.say(f"training on {gold:,} gold and {examples.sentences - gold:,} other sentences, {examples.words:,} words")
     matched = DistillObjective(objective, None if found is None else torch.from_numpy(found.labels))
-    done = fit(student, examples, splits.dev, matched, config, run, metric=splits.dev_metric)
+    done = _fit(student, examples, splits, matched, config, run, taught, objective.best_by)
     return _finish(student, splits, done, run, teacher=taught)
 
 
@@ -143,7 +143,7 @@ def pseudo_label(
     run.say(
         f"training on {gold:,} gold and {len(labelled.sentences):,} pseudo-labelled sentences, {examples.words:,} words"
     )
-    done = fit(student, examples, splits.dev, PseudoLabelObjective(objective), config, run, metric=splits.dev_metric)
+    done = _fit(student, examples, splits, PseudoLabelObjective(objective), config, run, taught, objective.best_by)
     believed = {"min_precision": {name: limit.to_json() for name, limit in limits.items()}} if limits else {}
     return _finish(student, splits, done, run, teacher=taught, **believed)
 
@@ -199,6 +199,29 @@ def _teachers_scores(committee: Committee, splits: Splits, text: TaughtText, run
     keys = [one.key for one in text.sets]
     about = {"name": committee.name, "key": ", ".join(keys), "parameters": committee.parameters()}
     return _Teacher(about, scores, logits)
+
+
+def _fit(
+    student: TokenModel,
+    examples: Examples,
+    splits: Splits,
+    objective: Objective,
+    config: TrainConfig,
+    run: Run,
+    teacher: _Teacher,
+    best_by: BestBy,
+) -> Fit:
+    return fit(
+        student,
+        examples,
+        splits.dev,
+        objective,
+        config,
+        run,
+        metric=splits.dev_metric,
+        teacher=teacher.logits["dev"],
+        best_by=best_by,
+    )
 
 
 def _shown(scored: dict[str, Scores]) -> dict[str, Any]:

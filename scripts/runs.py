@@ -54,3 +54,10 @@ def spread(runs: Sequence[str], split: str = "test") -> str:
     """Mean and the smallest and largest of several seeds, in points."""
     found = [value(run, split) for run in runs]
     return f"{statistics.mean(found):.2f} ({min(found):.2f} to {max(found):.2f})"
+
+
+def between(path: Path, begin: str, end: str, text: str) -> None:
+    """Put ``text`` between two lines of a page; what stands around them is written by people."""
+    before, _, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    path.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nlptrain.config.objective import BestBy
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.batches import BatchPlan
 from nlptrain.data.corpus import Sentence
@@ -21,7 +22,8 @@ from nlptrain.errors import InputError, Interrupted
 from nlptrain.models.inputs import Inputs
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
-from nlptrain.training.evaluation import evaluate
+from nlptrain.training.divergence import Logits, divergence
+from nlptrain.training.evaluation import evaluate_tags
 from nlptrain.training.examples import NO_LABEL, Examples
 from nlptrain.training.length import describe_length, planned_steps
 from nlptrain.training.objective import Objective, Targets
@@ -166,12 +168,24 @@ def fit(
     run: Run,
     *,
     metric: str | None = None,
+    teacher: Sequence[Logits] | None = None,
+    best_by: BestBy = "score",
 ) -> Fit:
-    """Train ``model``, score it on ``dev`` now and then, and leave it with the weights that scored best.
+    """Train ``model``, score it on ``dev`` now and then, and leave it with the weights that were best.
 
     With a folder, a checkpoint is written with every scoring and when a signal comes; it is found again by the next
-    call, which goes on to the same bytes as a run that was never stopped (same machine, CPU, same threads). ``metric``
-    is another name for the dev score, where its tags are not gold.
+    call, which goes on to the same bytes as a run that was never stopped (same machine, CPU, same threads).
+
+    Args:
+        model: with its first weights.
+        examples: what it learns from.
+        dev: what it is scored on.
+        objective: the loss.
+        config: length, batches, optimizer.
+        run: where all this happens.
+        metric: another name for the dev score, where its tags are not gold.
+        teacher: the teacher's logits of each dev sentence, [words, C].
+        best_by: ``score``, or ``divergence``, the least from ``teacher``.
 
     Raises:
         Interrupted: a signal came; the state is saved.
@@ -192,6 +206,7 @@ def fit(
     started = time.perf_counter()
     every = config.eval_every or len(plan.epoch(0))
     metrics = Metrics(None if run.folder is None else run.folder / "metrics.jsonl", state.progress)
+    judge = _Judge(model, dev, metric, teacher, best_by)
     with Reporter(run, steps, state.progress) as reporter, run.stopping_between_steps():
         for step in train_steps(model, examples, objective, config, state=state, plan=plan, steps=steps, run=run):
             metrics.add(step)
@@ -199,7 +214,7 @@ def fit(
             if step.number % config.log_every == 0 or step.number == steps:
                 _refuse_divergence(metrics.write(step, reporter.words_per_second), step.number)
             if step.number % every == 0 or step.number == steps:
-                _score(model, dev, metric, state, metrics, reporter)
+                metrics.write_dev(state.progress.step, judge.look(state, reporter))
                 if checkpoint is not None and step.number < steps:
                     state.save(checkpoint)
             try:
@@ -225,22 +240,34 @@ def _refuse_divergence(loss: float, step: int) -> None:
         )
 
 
-def _score(
-    model: TokenModel,
-    dev: Sequence[Sentence],
-    metric: str | None,
-    state: TrainState,
-    metrics: Metrics,
-    reporter: Reporter,
-) -> None:
-    state.average.swap()
-    scores = evaluate(model, dev, metric=metric)
-    best = scores.value > state.progress.best_score
-    if best:
-        state.keep_best(scores.value)
-    state.average.swap()
-    metrics.write_dev(state.progress.step, scores.metric, scores.value)
-    reporter.scored(state.progress.step, scores.metric, scores.value, best=best)
+@dataclass(frozen=True)
+class _Judge:
+    """What says which weights are the best; arguments as for ``fit``."""
+
+    model: TokenModel
+    dev: Sequence[Sentence]
+    metric: str | None
+    teacher: Sequence[Logits] | None
+    best_by: BestBy
+
+    def look(self, state: TrainState, reporter: Reporter) -> dict[str, float]:
+        """Keep the averaged weights if they are the best so far; what metrics.jsonl says of them."""
+        state.average.swap()
+        answers = self.model.answers([sentence.words for sentence in self.dev])
+        labels = self.model.labels
+        tags = [[labels.names[index] for index in answer.best] for answer in answers]
+        scores = evaluate_tags(self.dev, tags, labels.scheme, metric=self.metric)
+        found = {f"dev_{scores.metric}": scores.value}
+        merit = scores.value
+        if self.teacher is not None:
+            found["dev_divergence"] = divergence(self.teacher, [answer.logits for answer in answers])
+            merit = -found["dev_divergence"] if self.best_by == "divergence" else merit
+        best = merit > state.progress.best_merit
+        if best:
+            state.keep_best(scores.value, merit)
+        state.average.swap()
+        reporter.scored(state.progress.step, scores.metric, scores.value, best=best)
+        return found
 
 
 class Metrics:
@@ -284,10 +311,10 @@ class Metrics:
         self.progress.pending, self.progress.words = {}, 0
         return means["loss"]
 
-    def write_dev(self, step: int, metric: str, value: float) -> None:
-        """A line with a dev score."""
+    def write_dev(self, step: int, found: dict[str, float]) -> None:
+        """A line with what was found on dev."""
         self.settle()
-        self._line({"step": step, f"dev_{metric}": value})
+        self._line({"step": step, **found})
 
     def _line(self, values: dict[str, Any]) -> None:
         if self.path is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,8 +22,9 @@ class Progress:
 
     Attributes:
         step: optimizer steps done.
-        best_step: the step with the best dev score; 0 before the first scoring.
-        best_score: that score; -1 before the first scoring.
+        best_step: the step whose weights are the best ones; 0 before the first scoring.
+        best_score: their dev score; -1 before the first scoring.
+        best_merit: what they were chosen by, the larger the better.
         pending: the losses of the steps since the last line of metrics.jsonl, by part.
         words: words of these steps that carried a target.
         metrics_bytes: size of metrics.jsonl behind ``step``.
@@ -31,6 +33,7 @@ class Progress:
     step: int = 0
     best_step: int = 0
     best_score: float = -1.0
+    best_merit: float = -math.inf
     pending: dict[str, list[float]] = field(default_factory=dict)
     words: int = 0
     metrics_bytes: int = 0
@@ -91,9 +94,10 @@ class TrainState:
                 name.removeprefix("best."): file.get_tensor(name) for name in names if name.startswith("best.")
             }
 
-    def keep_best(self, score: float) -> None:
+    def keep_best(self, score: float, merit: float) -> None:
         """Remember the weights as they are now as the best ones."""
         self.progress.best_score, self.progress.best_step = score, self.progress.step
+        self.progress.best_merit = merit
         self.best = {name: parameter.detach().cpu().clone() for name, parameter in self._named()}
 
     @torch.no_grad()

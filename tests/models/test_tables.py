@@ -43,21 +43,18 @@ def test_the_table_is_cut_to_the_most_frequent_pieces_and_the_tokenizer_stays_wh
     assert len(table) == 20
     assert len(model.tokenizer) == len(teacher.tokenizer) > 60
     assert "20 of the tokenizer's" in model.said[0]  # type: ignore[attr-defined]
-    kept = [
-        piece for piece, row in enumerate(model.model.embedder.rows.tolist()) if row != model.model.embedder.rows[1]
-    ]
     special = set(teacher.tokenizer.all_special_ids)
     by_hand = Counter(p for word, n in COUNTS.items() for p in teacher.reader([word])[0] for _ in range(n))
     frequent = sorted(set(by_hand) - special, key=lambda piece: (-by_hand[piece], piece))[: 20 - len(special)]
-    assert set(kept) | {1} == special | set(frequent)
-    # A kept piece has the row of the pretrained table's components, one that is not kept is read as the unknown one.
     order = [*sorted(special), *frequent]
-    start = principal_components(teacher.model.get_input_embeddings().weight[order], 8)
-    assert torch.allclose(table, start)
-    dropped = next(piece for piece in range(len(teacher.tokenizer)) if piece not in order)
-    vectors = model.model.embedder(torch.tensor([[dropped, 1, frequent[0]]]))[0]
-    assert torch.equal(vectors[0], vectors[1])
-    assert torch.allclose(vectors[2], start[len(special)])
+    assert model.model.embedder.rows[order].tolist() == list(range(20))
+    # A kept piece has the row of the teacher's components, and one that is not kept that of the nearest of these.
+    start = principal_components(teacher.model.get_input_embeddings().weight[: len(teacher.tokenizer)], 8)
+    assert torch.allclose(table, start[order])
+    for dropped in set(range(len(teacher.tokenizer))) - set(order):
+        nearest = min(range(20), key=lambda row: float((start[dropped] - start[order[row]]).norm()))
+        assert model.model.embedder.rows[dropped] == nearest
+    assert len(set(model.model.embedder.rows.tolist())) > 10
     model.save(tmp_path)
     again = load_token_model(str(tmp_path))
     assert again.logits([["Ada", "zzz"]])[0].tobytes() == model.logits([["Ada", "zzz"]])[0].tobytes()
@@ -71,10 +68,13 @@ def test_auto_cuts_only_a_table_that_would_be_too_large(teacher: TokenModel, mon
     cut = build(teacher, few, embedder={"dim": 8})
     assert len(cut.model.get_input_embeddings().weight) == 50  # the text's, and then the tokenizer's first ones
     rows = cut.model.embedder.rows
+    special = len(set(teacher.tokenizer.all_special_ids))
     (ada,) = teacher.reader(["Ada"])[0]
-    assert rows[ada] != rows[1]
-    assert rows[5] != rows[1]
-    assert rows[pieces - 1] == rows[1]
+    assert rows[ada] == special
+    own = {ada, *range(50 - (ada >= 50))}
+    assert sorted(rows[sorted(own)].tolist()) == list(range(50))
+    by_chance = build(teacher, few, embedder={"dim": 8, "init": "random"}).model.embedder.rows
+    assert by_chance[pieces - 1] == by_chance[teacher.tokenizer.unk_token_id]
     assert len(build(teacher, few, embedder={"dim": 8, "vocab_size": "all"}).model.embedder.table.weight) == pieces
 
 

@@ -1,12 +1,13 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from nlptrain.config.objective import DistillConfig
+from nlptrain.config.objective import BestBy, DistillConfig
 from nlptrain.config.student import StudentConfig
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.batches import BatchPlan
@@ -18,6 +19,7 @@ from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
 from nlptrain.models.heads import WordOutput
 from nlptrain.run import Run
 from nlptrain.training import Examples, GoldObjective, Loss, Scores, Targets, evaluate, fit, train_steps
+from nlptrain.training.evaluation import evaluate_tags
 from nlptrain.training.loop import build_plan
 from nlptrain.training.optimizer import MovingAverage, learning_rate
 from nlptrain.training.state import Progress, TrainState
@@ -201,13 +203,11 @@ def test_the_best_weights_are_kept_and_not_the_last(tiny_bert: Path, monkeypatch
     seen: list[torch.Tensor] = []
     scores = iter([0.2, 0.9, 0.4, 0.9])
 
-    def fake(model: TokenModel, _: object, metric: str | None = None) -> object:
-        from nlptrain.training.evaluation import Scores
-
+    def fake(*_: object, metric: str | None = None) -> Scores:
         seen.append(model.model.head.weight.detach().clone())
         return Scores("f1", next(scores), 1, 1)
 
-    monkeypatch.setattr("nlptrain.training.loop.evaluate", fake)
+    monkeypatch.setattr("nlptrain.training.loop.evaluate_tags", fake)
     done = fit(
         model,
         Examples(model, tagged),
@@ -219,6 +219,24 @@ def test_the_best_weights_are_kept_and_not_the_last(tiny_bert: Path, monkeypatch
     assert (done.best_step, done.best_score) == (4, 0.9)
     assert torch.equal(model.model.head.weight, seen[1])
     assert not torch.equal(seen[1], seen[3])
+
+
+@pytest.mark.parametrize(("best_by", "kept"), [("score", 4), ("divergence", 6)])
+def test_the_divergence_chooses_where_it_is_asked_to(
+    best_by: BestBy, kept: int, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tagged = [Sentence(words, tags) for words, tags in make_sentences(20, 13)]
+    model = student(tiny_bert)
+    scores, distances = iter([0.2, 0.9, 0.4, 0.9]), iter([0.5, 0.4, 0.1, 0.3])
+    monkeypatch.setattr("nlptrain.training.loop.evaluate_tags", lambda *_, **__: Scores("f1", next(scores), 1, 1))
+    monkeypatch.setattr("nlptrain.training.loop.divergence", lambda *_: next(distances))
+    run = Run(tmp_path, device="cpu")
+    settings = config(steps=8, eval_every=2, log_every=8)
+    examples = Examples(model, tagged)
+    done = fit(model, examples, tagged, GoldObjective(), settings, run, teacher=[], best_by=best_by)
+    assert (done.best_step, done.best_score) == (kept, {4: 0.9, 6: 0.4}[kept])
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["dev_divergence"] for line in lines if "dev_f1" in line] == [0.5, 0.4, 0.1, 0.3]
 
 
 def test_the_average_is_what_is_scored_and_training_goes_on_with_the_weights() -> None:
@@ -301,13 +319,13 @@ def test_a_second_signal_leaves_the_last_checkpoint_alone(
     straight = train(tiny_bert, tmp_path / "straight")
     calls = iter(range(100))
 
-    def impatient(model: TokenModel, dev: list[Sentence], metric: str | None = None) -> Scores:
+    def impatient(*arguments: Any, metric: str | None = None) -> Scores:
         if next(calls) == 1:  # in the second scoring, with weights and average exchanged
             raise Interrupted(2)
-        return evaluate(model, dev)
+        return evaluate_tags(*arguments, metric=metric)
 
     with monkeypatch.context() as patch:
-        patch.setattr("nlptrain.training.loop.evaluate", impatient)
+        patch.setattr("nlptrain.training.loop.evaluate_tags", impatient)
         with pytest.raises(Interrupted):
             train(tiny_bert, tmp_path / "stopped")
     resumed = train(tiny_bert, tmp_path / "stopped")

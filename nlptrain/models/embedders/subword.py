@@ -12,7 +12,7 @@ class SubwordEmbedder(nn.Module):
     """A table with a row for each piece of the tokenizer, or for those that are kept.
 
     Where only some pieces are kept, a map from ids to rows stands in front, so that the tokenizer stays whole: a piece
-    that is not kept is read as the unknown one.
+    that is not kept shares another one's row.
     """
 
     rows: Tensor
@@ -34,8 +34,11 @@ class SubwordEmbedder(nn.Module):
 
     def keep(self, pieces: Sequence[int], unknown: int) -> None:
         """Give row n to the n-th of ``pieces``, and the row of ``unknown``, one of them, to all others."""
-        row_of = {piece: row for row, piece in enumerate(pieces)}
-        self.rows.fill_(row_of[unknown])
+        self.share(pieces, torch.full_like(self.rows, list(pieces).index(unknown)))
+
+    def share(self, pieces: Sequence[int], rows: Tensor) -> None:
+        """Give row n to the n-th of ``pieces``, and to all others what ``rows``, of each piece of the tokenizer, says."""
+        self.rows.copy_(rows)
         self.rows[torch.tensor(pieces)] = torch.arange(len(pieces), dtype=torch.int32)
 
     def forward(self, input_ids: Tensor) -> Tensor:

@@ -21,6 +21,9 @@ from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenizer import load_tokenizer
 
 
+_BLOCK = 2048  # vectors compared with all rows at once: 0.5 GB at 60,000 rows
+
+
 @torch.no_grad()
 def start_piece_table(
     model: NeuralTagger,
@@ -32,6 +35,9 @@ def start_piece_table(
 ) -> None:
     """Start the table from the principal components of the input embeddings of ``reference``, or of the teacher.
 
+    Where only some pieces are ``kept``, each of the others shares the row of the one that is nearest to it among these
+    components: a name that has no row is then read as another name, and not as nothing at all.
+
     Raises:
         InputError: they are too few, or too narrow.
     """
@@ -39,8 +45,19 @@ def start_piece_table(
     if len(table) < pieces:
         raise InputError(f"student.embedder.init: {reference} has {len(table)} rows, and the tokenizer {pieces} pieces")
     _refuse_narrow(table, dim)
-    rows = table[:pieces] if kept is None else table[torch.tensor(kept)]
-    model.embedder.table.weight.copy_(principal_components(rows, dim))
+    components = principal_components(table[:pieces], dim)
+    if kept is None:
+        model.embedder.table.weight.copy_(components)
+        return
+    rows = components[torch.tensor(kept)]
+    model.embedder.table.weight.copy_(rows)
+    model.embedder.share(kept, _nearest(components, rows))
+
+
+def _nearest(vectors: Tensor, rows: Tensor) -> Tensor:
+    """For each of ``vectors`` [V, D] the number of the nearest of ``rows`` [R, D], as int32 [V]."""
+    found = [torch.cdist(block, rows).argmin(dim=1) for block in vectors.split(_BLOCK)]
+    return torch.cat(found).to(torch.int32)
 
 
 @torch.no_grad()

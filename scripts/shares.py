@@ -1,0 +1,216 @@
+"""Train what docs/accuracy.md says of test sets and write its first table: python -m scripts.shares [ROWS...] [--jobs 2].
+
+A row is a student of three seeds and the teacher whose score it is measured by. Every run is a command that anyone can
+give; a finished one is found again, an interrupted one goes on. Test sets are read once a run, when it is done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+from nlptrain.config.data import ColumnsConfig
+from nlptrain.data.columns import read_columns
+from scripts.runs import DATA, ROOT, between, scores, train, value
+
+OUT = ROOT / "docs/accuracy.md"
+BEGIN, END = "<!-- rows of python -m scripts.shares: begin -->", "<!-- end of the shares -->"
+SEEDS = (0, 1, 2)
+LITTLE = "runs/wnut17/train-10.conll"
+# bf16 gives the figures of fp32 sooner where a CPU computes it
+SET = ("--set", "precision=bf16")
+TAUGHT = (*SET, "--set", "teacher_precision=bf16", "--set")
+
+
+def _teacher(corpus: str, name: str, *more: str) -> tuple[str, ...]:
+    return ("transformer_token", f"configs/{corpus}/transformer_token.yaml", *more, *SET, "--output-dir", f"runs/{corpus}/{name}")
+
+
+TEACHERS: dict[str, tuple[str, ...]] = {
+    "wnut17/transformer_token": ("transformer_token", "configs/wnut17/transformer_token.yaml"),
+    "wnut17/transformer_token-1": _teacher("wnut17", "transformer_token-1", "--seed", "1"),
+    "wnut17/transformer_token-2": _teacher("wnut17", "transformer_token-2", "--seed", "2"),
+    "wnut17/transformer_token-10": _teacher(
+        "wnut17", "transformer_token-10", "--set", f"data.train={LITTLE}", "--set", "train.epochs=30"
+    ),
+    "ud_ewt/transformer_token-3e-5": _teacher("ud_ewt", "transformer_token-3e-5", "--set", "train.learning_rate=3e-5"),
+    "ud_ewt/transformer_token-1e-4": _teacher("ud_ewt", "transformer_token-1e-4", "--set", "train.learning_rate=1e-4"),
+    "ud_ewt/transformer_token": _teacher("ud_ewt", "transformer_token"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A student.
+
+    Attributes:
+        what: for the table.
+        command: its own.
+        config: the file, without .yaml, below configs; its runs are below runs/ under the same name.
+        teachers: the runs whose mean test score is 100 %.
+        aim: the share that was wished for.
+    """
+
+    what: str
+    command: str
+    config: str
+    teachers: tuple[str, ...]
+    aim: str
+
+    def arguments(self) -> list[str]:
+        """The command for all seeds."""
+        corpus = self.config.partition("/")[0]
+        more = SET if self.command == "tagger" else (*TAUGHT, f"transfer_dir=runs/{corpus}/transfer")
+        seeds = ("--set", f"seeds=[{','.join(map(str, SEEDS))}]")
+        return [self.command, f"configs/{self.config}.yaml", *more, *seeds, "--output-dir", f"runs/{self.folder}"]
+
+    @property
+    def folder(self) -> str:
+        """Of all its seeds, below runs."""
+        return f"{self.config}-seeds" if self.command == "tagger" else self.config
+
+    def runs(self) -> list[str]:
+        """The folders of its seeds, below runs."""
+        return [f"{self.folder}/seed-{seed}" for seed in SEEDS]
+
+
+MINILM = ("wnut17/transformer_token",)
+ROWS = {
+    "default": Row("gold and raw text: the default", "tagger_kd", "wnut17/tagger_kd", MINILM, "99 %"),
+    "control": Row("the control: gold alone, no teacher, as many steps", "tagger", "wnut17/tagger", MINILM, ""),
+    "made": Row("train sentences alone, topped up", "tagger_kd", "wnut17/tagger_kd-made", MINILM, "85 %"),
+    "raw": Row("raw text alone, no gold sentences", "tagger_kd", "wnut17/tagger_kd-raw", MINILM, "98 %"),
+    "little": Row(
+        "a tenth of the gold sentences for teacher and student, all raw text",
+        "tagger_kd",
+        "wnut17/tagger_kd-little",
+        ("wnut17/transformer_token-10",),
+        "100 %",
+    ),
+    "committee": Row(
+        "the student of three teachers, against the mean of these",
+        "tagger_kd",
+        "wnut17/tagger_kd-committee",
+        ("wnut17/transformer_token", "wnut17/transformer_token-1", "wnut17/transformer_token-2"),
+        "102 %",
+    ),
+    "small": Row("a million parameters", "tagger_kd", "wnut17/tagger_kd-small", MINILM, "95 %"),
+    "ud_ewt": Row(
+        "UD EWT, train sentences alone, topped up",
+        "tagger_kd",
+        "ud_ewt/tagger_kd",
+        ("ud_ewt/transformer_token",),
+        "99.4 %",
+    ),
+}
+
+
+def write_little_gold() -> None:
+    """Every tenth train sentence of WNUT17."""
+    path = ROOT / LITTLE
+    if path.is_file():
+        return
+    sentences = list(read_columns(ROOT / DATA / "wnut17/train.conll", ColumnsConfig()))[::10]
+    blocks = (
+        "\n".join(f"{word}\t{tag}" for word, tag in zip(one.words, one.tags or (), strict=True)) for one in sentences
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
+
+
+def is_finished(run: str) -> bool:
+    """Whether ``run`` has scores."""
+    return (ROOT / "runs" / run / "scores.json").is_file()
+
+
+def _spread(found: Sequence[float], digits: int = 2) -> str:
+    ends = f" ({min(found):.{digits}f} to {max(found):.{digits}f})" if len(found) > 1 else ""
+    return f"{statistics.mean(found):.{digits}f}{ends}"
+
+
+def _typed(arguments: Sequence[str]) -> str:
+    return " ".join(f"'{part}'" if "[" in part else part for part in arguments)
+
+
+def table() -> list[str]:
+    """A line for each teacher and each row that is finished."""
+    lines = ["| what | dev | test | share of the teacher's | aim | divergence | parameters | command |"]
+    lines += ["|---|---:|---:|---:|---:|---:|---:|---|"]
+    for run, arguments in TEACHERS.items():
+        if is_finished(run):
+            size = scores(run)["parameters"]
+            lines.append(
+                f"| teacher, {run} | {value(run, 'dev'):.2f} | {value(run):.2f} | | | | {size:,} "
+                f"| `nlptrain {_typed(arguments)}` |"
+            )
+    for row in ROWS.values():
+        done = [run for run in row.runs() if is_finished(run)]
+        if done and all(map(is_finished, row.teachers)):
+            lines.append(_line(row, done))
+    return lines
+
+
+def _line(row: Row, done: Sequence[str]) -> str:
+    base = statistics.mean(map(value, row.teachers))
+    shares = [100 * value(run) / base for run in done]
+    found = [scores(run) for run in done]
+    distances = [one["divergence"]["dev"] for one in found if "divergence" in one]
+    return (
+        f"| {row.what}, {len(done)} seeds | {_spread([value(run, 'dev') for run in done])} "
+        f"| {_spread([value(run) for run in done])} | {_spread(shares, 1)} % | {row.aim} "
+        f"| {f'{statistics.mean(distances):.4f}' if distances else ''} | {found[0]['parameters']:,} "
+        f"| `nlptrain {_typed(row.arguments())}` |"
+    )
+
+
+def write() -> None:
+    """Put what is finished into docs/accuracy.md."""
+    between(OUT, BEGIN, END, "\n".join(table()))
+
+
+def run(chosen: Sequence[Row], jobs: int) -> None:
+    """Train ``chosen`` and their teachers, ``jobs`` at a time; the table is written anew behind each of them."""
+    lock = Lock()
+
+    def all_of(works: Sequence[Callable[[], None]]) -> None:
+        with ThreadPoolExecutor(jobs) as pool:
+            for done in [pool.submit(work) for work in works]:
+                done.result()
+
+    def work(arguments: Sequence[str]) -> Callable[[], None]:
+        def one() -> None:
+            train(arguments, 1 if jobs > 1 else 2)
+            with lock:
+                write()
+
+        return one
+
+    teachers = dict.fromkeys(name for row in chosen for name in row.teachers)
+    all_of([work(TEACHERS[name]) for name in teachers if not is_finished(name)])
+    all_of([work(row.arguments()) for row in chosen])
+
+
+def main() -> None:
+    """Train and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"default: all of {', '.join(ROWS)}")
+    parser.add_argument("--jobs", type=int, default=2, help="runs side by side (default: 2)")
+    parser.add_argument("--write", action="store_true", help="train nothing; write what is finished")
+    given = parser.parse_args()
+    if unknown := [name for name in given.rows if name not in ROWS]:
+        parser.error(f"no row {', '.join(unknown)}; choose from {', '.join(ROWS)}")
+    write_little_gold()
+    if given.write:
+        write()
+    else:
+        run([ROWS[name] for name in given.rows] or list(ROWS.values()), given.jobs)
+    print(f"written: {Path(OUT).relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
