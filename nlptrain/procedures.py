@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -122,13 +122,16 @@ def pseudo_label(
     committee = Committee.of(teacher)
     _refuse_unfit(student, committee, splits)
     refuse_unmeasured(splits, objective)
-    raw = topped_up(raw, augment if splits.dev else None, splits, committee, run.say)
+    written = _Counted(raw)
+    raw = topped_up(written, augment if splits.dev else None, splits, committee, run.say)
     splits, text = _taught(committee, splits, raw, run, transfer_dir, teacher_precision)
     taught = _teachers_scores(committee, splits, text, run)
     gold = len(splits.train)
     behind = text.behind(gold)
     limits = thresholds(committee, splits, objective, run, transfer_dir, teacher_precision)
-    labelled = trusted_labels(behind, objective, limits, run, unbroken=student.rule.constrained)
+    labelled = trusted_labels(
+        behind, objective, limits, run, unbroken=student.rule.constrained, made_from=written.count
+    )
     refuse_nothing_labelled(labelled)
     examples = Examples(
         student,
@@ -146,6 +149,19 @@ def pseudo_label(
     done = _fit(student, examples, splits, PseudoLabelObjective(objective), config, run, taught, objective.best_by)
     believed = {"min_precision": {name: limit.to_json() for name, limit in limits.items()}} if limits else {}
     return _finish(student, splits, done, run, teacher=taught, **believed)
+
+
+class _Counted:
+    """Sentences, counted as they are read."""
+
+    def __init__(self, sentences: Iterable[Sentence]) -> None:
+        self.sentences = sentences
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Sentence]:
+        for sentence in self.sentences:
+            self.count += 1
+            yield sentence
 
 
 def _refuse_unfit(

@@ -1,4 +1,4 @@
-"""Train what docs/accuracy.md says of test sets and write its first table: python -m scripts.shares [ROWS...] [--jobs 2].
+"""Train what docs/accuracy.md says of test sets: python -m scripts.shares [ROWS...] [--jobs 2].
 
 A row is a student of three seeds and the teacher whose score it is measured by. Every run is a command that anyone can
 give; a finished one is found again, an interrupted one goes on. Test sets are read once a run, when it is done.
@@ -28,7 +28,14 @@ TAUGHT = (*SET, "--set", "teacher_precision=bf16", "--set")
 
 
 def _teacher(corpus: str, name: str, *more: str) -> tuple[str, ...]:
-    return ("transformer_token", f"configs/{corpus}/transformer_token.yaml", *more, *SET, "--output-dir", f"runs/{corpus}/{name}")
+    return (
+        "transformer_token",
+        f"configs/{corpus}/transformer_token.yaml",
+        *more,
+        *SET,
+        "--output-dir",
+        f"runs/{corpus}/{name}",
+    )
 
 
 TEACHERS: dict[str, tuple[str, ...]] = {

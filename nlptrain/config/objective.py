@@ -8,7 +8,6 @@ from pydantic import Field
 
 from nlptrain.config.section import Section, Weight
 
-
 BestBy = Literal["score", "divergence"]
 _BEST_BY = "What chooses, among all scorings of dev, the weights that are kept: the best score, or the least divergence from the teacher, which counts every word and is less of a lottery."
 

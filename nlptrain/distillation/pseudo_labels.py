@@ -55,11 +55,13 @@ def pseudo_label_sentences(
     path: Path | None,
     unbroken: bool = False,
     least: Mapping[str, float] | None = None,
+    made_from: int | None = None,
 ) -> PseudoLabels:
     """Tag all of ``text`` by the teacher's argmax, and write what is kept to ``path`` as JSON Lines.
 
-    Each line is ``{"tokens", "tags", "confidences"}``. Tags that break the scheme are written as it writes the same
-    entities, so that the file is valid; what is trained on is the argmax itself.
+    Each line is ``{"tokens", "tags", "confidences"}``, and ``"made": true`` where nobody wrote the sentence. Tags that
+    break the scheme are written as it writes the same entities, so that the file is valid; what is trained on is the
+    argmax itself.
 
     Args:
         text: raw sentences with the teacher's logits.
@@ -68,6 +70,7 @@ def pseudo_label_sentences(
         path: where the file goes; whole or not at all.
         unbroken: what is trained on must not break the scheme: a CRF gives no probability to what does.
         least: for a type, another confidence in the place of ``min_confidence``.
+        made_from: number of the first sentence that was made out of others; None: none was.
     """
     kept: list[Sentence] = []
     numbers: list[int] = []
@@ -88,7 +91,8 @@ def pseudo_label_sentences(
             kept.append(Sentence(words, tuple(shown if unbroken else tags)))
             numbers.append(number)
             rounded = [round(float(value), 4) for value in confidences]
-            write({"tokens": words, "tags": shown, "confidences": rounded})
+            made = {"made": True} if made_from is not None and number >= made_from else {}
+            write({"tokens": words, "tags": shown, "confidences": rounded, **made})
     return PseudoLabels(kept, entities, doubtful, left_out, np.array(numbers, dtype=np.int64))
 
 

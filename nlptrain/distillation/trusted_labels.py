@@ -36,7 +36,13 @@ def thresholds(
 
 
 def trusted_labels(
-    text: TaughtText, objective: PseudoLabelConfig, limits: Mapping[str, Threshold], run: Run, *, unbroken: bool
+    text: TaughtText,
+    objective: PseudoLabelConfig,
+    limits: Mapping[str, Threshold],
+    run: Run,
+    *,
+    unbroken: bool,
+    made_from: int | None = None,
 ) -> PseudoLabels:
     """The raw sentences that the teacher is sure enough of, with its tags; they are written to the run's folder."""
     labels = text.committee.labels
@@ -47,6 +53,7 @@ def trusted_labels(
         path=None if run.folder is None else run.folder / "pseudo_labels.jsonl",
         unbroken=unbroken,
         least={name: limit.least for name, limit in limits.items()},
+        made_from=made_from,
     )
     run.say(found.describe(labels, "that of their type" if limits else f"a confidence of {objective.min_confidence}"))
     return found

@@ -298,6 +298,16 @@ def test_made_sentences_stand_beside_raw_text_if_asked(house: Path, tmp_path: Pa
     assert "raw text:" in scores["output"]
 
 
+def test_pseudo_labels_say_what_was_made(house: Path, tmp_path: Path) -> None:
+    train(house, tmp_path, "pseudo_label", augment={"sentences": 50}, train={"steps": 1})
+    rows = [json.loads(line) for line in (tmp_path / "run/pseudo_labels.jsonl").read_text().splitlines()]
+    made = [row.get("made", False) for row in rows]
+    assert made == sorted(made)
+    assert sum(made) == 50
+    raw = {tuple(line.split()) for line in (house / "raw.txt").read_text(encoding="utf-8").splitlines()}
+    assert all((tuple(row["tokens"]) in raw) is not row.get("made", False) for row in rows)
+
+
 def test_what_cannot_be_made_is_said(house: Path, tmp_path: Path) -> None:
     nothing = {"swap": 0.0, "join": 0.0, "insert": 0.0, "replace": 0.0, "noise": 0.0}
     scores = train(house, tmp_path, "tagger_kd", augment={"sentences": 50, **nothing}, train={"steps": 1})

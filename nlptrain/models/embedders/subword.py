@@ -37,7 +37,7 @@ class SubwordEmbedder(nn.Module):
         self.share(pieces, torch.full_like(self.rows, list(pieces).index(unknown)))
 
     def share(self, pieces: Sequence[int], rows: Tensor) -> None:
-        """Give row n to the n-th of ``pieces``, and to all others what ``rows``, of each piece of the tokenizer, says."""
+        """Give row n to the n-th of ``pieces``, and to all others their row in ``rows``, one of each piece."""
         self.rows.copy_(rows)
         self.rows[torch.tensor(pieces)] = torch.arange(len(pieces), dtype=torch.int32)
 

@@ -20,7 +20,6 @@ from nlptrain.models.sources import resolve
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenizer import load_tokenizer
 
-
 _BLOCK = 2048  # vectors compared with all rows at once: 0.5 GB at 60,000 rows
 
 
