@@ -22,9 +22,9 @@ from nlptrain.errors import InputError, Interrupted
 from nlptrain.models.inputs import Inputs
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
-from nlptrain.training.divergence import Logits, divergence
-from nlptrain.training.evaluation import evaluate_tags
+from nlptrain.training.divergence import Logits
 from nlptrain.training.examples import NO_LABEL, Examples
+from nlptrain.training.judge import Judge
 from nlptrain.training.length import describe_length, planned_steps
 from nlptrain.training.objective import Objective, Targets
 from nlptrain.training.optimizer import MovingAverage, build_optimizer, learning_rate
@@ -195,18 +195,12 @@ def fit(
     plan, steps = build_plan(examples, config, run.seed)
     if config.steps == "auto" or plan.focus is not None:  # an epoch then has some sentences twice, and others not
         run.say(describe_length(plan, steps, examples.words))
-    average = MovingAverage(list(model.model.parameters()), config.ema)
-    state = TrainState(
-        model.model, build_optimizer(model.model, config), average, Progress(), {}, run.accelerator.scaler
-    )
     checkpoint = None if run.folder is None else run.folder / "checkpoint.safetensors"
-    if checkpoint is not None and checkpoint.is_file():
-        state.load(checkpoint)
-        run.say(f"resuming behind step {state.progress.step:,} of {steps:,}")
+    state = _begun(model, config, run, checkpoint, steps)
     started = time.perf_counter()
     every = config.eval_every or len(plan.epoch(0))
     metrics = Metrics(None if run.folder is None else run.folder / "metrics.jsonl", state.progress)
-    judge = _Judge(model, dev, metric, teacher, best_by)
+    judge = Judge(model, dev, metric, teacher, best_by)
     with Reporter(run, steps, state.progress) as reporter, run.stopping_between_steps():
         for step in train_steps(model, examples, objective, config, state=state, plan=plan, steps=steps, run=run):
             metrics.add(step)
@@ -232,42 +226,24 @@ def fit(
     return Fit(progress.step, progress.best_step, progress.best_score, time.perf_counter() - started)
 
 
+def _begun(model: TokenModel, config: TrainConfig, run: Run, checkpoint: Path | None, steps: int) -> TrainState:
+    """The state of a run at its start, or where its checkpoint says that it stood."""
+    average = MovingAverage(list(model.model.parameters()), config.ema)
+    state = TrainState(
+        model.model, build_optimizer(model.model, config), average, Progress(), {}, run.accelerator.scaler
+    )
+    if checkpoint is not None and checkpoint.is_file():
+        state.load(checkpoint)
+        run.say(f"resuming behind step {state.progress.step:,} of {steps:,}")
+    return state
+
+
 def _refuse_divergence(loss: float, step: int) -> None:
     if not math.isfinite(loss):
         raise InputError(
             f"train: the loss is {loss} behind step {step:,}; what comes of it is no model. Lower train.learning_rate "
             "or train.clip_norm, or give train.warmup_steps more steps, and train anew with --overwrite"
         )
-
-
-@dataclass(frozen=True)
-class _Judge:
-    """What says which weights are the best; arguments as for ``fit``."""
-
-    model: TokenModel
-    dev: Sequence[Sentence]
-    metric: str | None
-    teacher: Sequence[Logits] | None
-    best_by: BestBy
-
-    def look(self, state: TrainState, reporter: Reporter) -> dict[str, float]:
-        """Keep the averaged weights if they are the best so far; what metrics.jsonl says of them."""
-        state.average.swap()
-        answers = self.model.answers([sentence.words for sentence in self.dev])
-        labels = self.model.labels
-        tags = [[labels.names[index] for index in answer.best] for answer in answers]
-        scores = evaluate_tags(self.dev, tags, labels.scheme, metric=self.metric)
-        found = {f"dev_{scores.metric}": scores.value}
-        merit = scores.value
-        if self.teacher is not None:
-            found["dev_divergence"] = divergence(self.teacher, [answer.logits for answer in answers])
-            merit = -found["dev_divergence"] if self.best_by == "divergence" else merit
-        best = merit > state.progress.best_merit
-        if best:
-            state.keep_best(scores.value, merit)
-        state.average.swap()
-        reporter.scored(state.progress.step, scores.metric, scores.value, best=best)
-        return found
 
 
 class Metrics:
