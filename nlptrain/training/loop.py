@@ -176,16 +176,8 @@ def fit(
     With a folder, a checkpoint is written with every scoring and when a signal comes; it is found again by the next
     call, which goes on to the same bytes as a run that was never stopped (same machine, CPU, same threads).
 
-    Args:
-        model: with its first weights.
-        examples: what it learns from.
-        dev: what it is scored on.
-        objective: the loss.
-        config: length, batches, optimizer.
-        run: where all this happens.
-        metric: another name for the dev score, where its tags are not gold.
-        teacher: the teacher's logits of each dev sentence, [words, C].
-        best_by: ``score``, or ``divergence``, the least from ``teacher``.
+    ``metric`` is another name for the dev score, where its tags are not gold; ``teacher`` holds the teacher's logits of
+    each dev sentence, [words, C]; ``best_by`` says what is best: the score, or the least divergence from ``teacher``.
 
     Raises:
         Interrupted: a signal came; the state is saved.
