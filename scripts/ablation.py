@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from scripts.runs import DATA, ROOT, folder_of, scores, train, value
+from scripts.runs import DATA, ROOT, between, folder_of, scores, train, value
 
 OUT = ROOT / "docs/accuracy.md"
 BEGIN, END = "<!-- rows of python -m scripts.ablation: begin -->", "<!-- end -->"
@@ -97,8 +97,10 @@ GROUPS = (
             _with("made", "text: 20,000 made sentences beside all raw text", "augment={sentences: 20000}"),
             _with("pretrained", "inputs: table from the pretrained model", f"student.embedder.init={PRETRAINED}"),
             _with("random", "inputs: table drawn at random", "student.embedder.init=random"),
-            _with("dim48", "inputs: table 48 wide", "student.embedder.dim=48"),
-            _with("dim96", "inputs: table 96 wide", "student.embedder={dim: 96, vocab_size: all}"),
+            _with("dim48", "inputs: table 48 wide, all pieces", "student.embedder.dim=48"),
+            _with("dim64", "inputs: table 64 wide, all pieces", "student.embedder.dim=64"),
+            _with("dim128", "inputs: table 128 wide, 18,750 pieces", "student.embedder.dim=128"),
+            _with("rows12000", "inputs: 12,000 pieces", "student.embedder.vocab_size=12000"),
             _with("wide", "nets: two layers of 192", "student.encoder.hidden=192"),
             _with("gru", "nets: GRU", "student.encoder.kind=gru"),
             _with("idcnn", "nets: ID-CNN, with its own learning rate and dropout", "student.encoder.kind=idcnn"),
@@ -189,11 +191,7 @@ def _line(row: Row) -> str:
 
 def write() -> None:
     """Put the rows that are finished into docs/accuracy.md; what stands around them there is written by people."""
-    text = OUT.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    tables = "\n".join(line for group in GROUPS for line in table(group))
-    OUT.write_text(f"{before}{BEGIN}\n\n{tables}\n{END}{after}", encoding="utf-8")
+    between(OUT, BEGIN, END, "\n".join(line for group in GROUPS for line in table(group)))
 
 
 def run(chosen: Sequence[Row], jobs: int) -> None:
