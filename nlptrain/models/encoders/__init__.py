@@ -3,8 +3,8 @@
 from typing import Any
 
 from nlptrain.models.encoders.idcnn import IDCNNEncoder
-from nlptrain.models.encoders.recurrent import GRUEncoder, LSTMEncoder
+from nlptrain.models.encoders.recurrent import GRUEncoder, LSTMEncoder, RecurrentEncoder
 
 ENCODERS: dict[str, Any] = {"lstm": LSTMEncoder, "gru": GRUEncoder, "idcnn": IDCNNEncoder}
 
-__all__ = ["ENCODERS", "GRUEncoder", "IDCNNEncoder", "LSTMEncoder"]
+__all__ = ["ENCODERS", "GRUEncoder", "IDCNNEncoder", "LSTMEncoder", "RecurrentEncoder"]
