@@ -18,8 +18,7 @@ from nlptrain.distillation.word_bank import WordBank
 from nlptrain.models.token_model import TokenModel
 from nlptrain.schemes import Scheme, spans
 
-# 1.1 million words made beside WNUT17's 1.4 million raw ones still brought the student nearer to its teacher; each costs
-# the teacher's time.
+# Beside WNUT17's 1.4 million words, a million made ones still brought its student nearer to the teacher.
 ENOUGH_WORDS = 2_000_000
 MOST_PER_SENTENCE = 30
 _LONGEST = 80  # words
