@@ -197,7 +197,7 @@ class TaughtConfig(StudentCommandConfig):
     )
     augment: Literal["auto", "none"] | AugmentConfig = Field(
         "auto",
-        description="Sentences made out of the train sentences, for the teacher to label: none, or a map that says how. auto: as many as bring all text together to two million words.",
+        description="Sentences made out of the train sentences, for the teacher to label: none, or a map that says how. auto: as many as bring all text together to a million words.",
     )
 
     @model_validator(mode="after")

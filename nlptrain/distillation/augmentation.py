@@ -17,9 +17,9 @@ from nlptrain.distillation.committee import Committee
 from nlptrain.distillation.word_bank import WordBank
 from nlptrain.models.token_model import TokenModel
 from nlptrain.schemes import Scheme, spans
+from nlptrain.training.by_text import ENOUGH_WORDS
 
-# Beside WNUT17's 1.4 million words, a million made ones still brought its student nearer to the teacher.
-ENOUGH_WORDS = 2_000_000
+MOST_PER_SENTENCE = 30
 MOST_PER_SENTENCE = 30
 _LONGEST = 80  # words
 _PLAIN = 0.25  # of the share of entities: every word has a plain tag
@@ -61,7 +61,7 @@ def topped_up(
 
 
 def planned_sentences(config: AugmentConfig, gold: Sequence[Sentence], raw_words: int) -> int:
-    """How many sentences are made: what ``config`` says, or what brings all text together to two million words."""
+    """How many sentences are made: what ``config`` says, or what brings all text together to a million words."""
     if config.sentences != "auto":
         return int(config.sentences) if gold else 0
     words = sum(len(sentence.words) for sentence in gold)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from nlptrain.config.train import FEWEST_STEPS, MOST_STEPS, PASSES, UNKNOWN_RATE
 
-_PLENTY_OF_WORDS = 1_000_000
+ENOUGH_WORDS = 1_000_000
 _DROPOUT = 0.1  # of a teacher's student that has next to no text
 
 
@@ -34,6 +34,6 @@ def by_text(words: int, steps_of_every: int = 0) -> ByText:
     a million words are enough to need neither: with them the divergence after 3,000 steps on WNUT17 was 0.0338, with
     0.1 and 0.03 it was 0.0362; on the demo's 100,000 words it was 0.0270 and 0.0231. Seeds change nothing.
     """
-    scarce = max(0.0, 1.0 - words / _PLENTY_OF_WORDS)
+    scarce = max(0.0, 1.0 - words / ENOUGH_WORDS)
     steps = min(MOST_STEPS, max(FEWEST_STEPS, PASSES * steps_of_every))
     return ByText(steps, round(_DROPOUT * scarce, 3), round(UNKNOWN_RATE * scarce, 3))

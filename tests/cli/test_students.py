@@ -353,6 +353,6 @@ def test_steps_follow_from_the_text(house: Path, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("nlptrain.training.by_text.MOST_STEPS", 40)
     scores = train(house, tmp_path, "tagger_kd", train={"steps": "auto", "batch_pieces": 1600})
     assert re.search(
-        r"length: 8 steps, 4.0 times as much text as there is \([\d,]+ words\), 50% of it drawn", scores["output"]
+        r"length: 12 steps, 6.0 times as much text as there is \([\d,]+ words\), 50% of it drawn", scores["output"]
     )
-    assert scores["steps"] == 8  # two batches, four times
+    assert scores["steps"] == 12  # two batches, six times

@@ -106,12 +106,12 @@ def test_what_can_make_nothing_new_ends(teacher: TokenModel):
     assert list(augmenter(teacher)(100, taken=taken)) == []
 
 
-def test_as_many_as_bring_the_text_to_two_million_words_but_not_too_many_of_one():
+def test_as_many_as_bring_the_text_to_a_million_words_but_not_too_many_of_one():
     sentence = Sentence(("a",) * 20, ("O",) * 20)
     assert planned_sentences(AugmentConfig(), [sentence] * 10, 0) == 300
-    assert planned_sentences(AugmentConfig(), [sentence] * 10_000, 0) == 90_000
-    assert planned_sentences(AugmentConfig(), [sentence] * 10_000, 1_300_000) == 25_000
-    assert planned_sentences(AugmentConfig(), [sentence] * 10_000, 1_800_001) == 0
+    assert planned_sentences(AugmentConfig(), [sentence] * 10_000, 0) == 40_000
+    assert planned_sentences(AugmentConfig(), [sentence] * 10_000, 300_000) == 25_000
+    assert planned_sentences(AugmentConfig(), [sentence] * 10_000, 800_001) == 0
     assert planned_sentences(AugmentConfig(), [], 0) == 0
     assert planned_sentences(AugmentConfig(sentences=7), [sentence] * 10, 10_000_000) == 7
 

@@ -4,9 +4,9 @@ from nlptrain.training.by_text import by_text
 
 
 @pytest.mark.parametrize(
-    ("every", "steps"), [(1, 3_000), (750, 3_000), (1_000, 4_000), (1_875, 7_500), (90_000, 7_500)]
+    ("every", "steps"), [(1, 3_000), (500, 3_000), (1_000, 6_000), (1_500, 9_000), (90_000, 9_000)]
 )
-def test_steps_are_four_times_the_text_within_bounds(every: int, steps: int) -> None:
+def test_steps_are_six_times_the_text_within_bounds(every: int, steps: int) -> None:
     assert by_text(1, every).steps == steps
 
 
