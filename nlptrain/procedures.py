@@ -27,13 +27,9 @@ from nlptrain.distillation.rarity import rarity
 from nlptrain.distillation.transfer_set import Precision
 from nlptrain.distillation.trusted_labels import refuse_nothing_labelled, refuse_unmeasured, thresholds, trusted_labels
 from nlptrain.errors import InputError
-from nlptrain.models.encoders import RecurrentEncoder
-from nlptrain.models.neural_tagger import NeuralTagger
-from nlptrain.models.readers import PieceReader
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
 from nlptrain.run_folder import write_json
-from nlptrain.training.by_text import by_text
 from nlptrain.training.evaluation import Scores, evaluate_tags
 from nlptrain.training.examples import Examples
 from nlptrain.training.final_scores import final_scores
@@ -104,7 +100,6 @@ def distil_tagger(
         focus=objective.focus,
     )
     run.say(f"training on {gold:,} gold and {examples.sentences - gold:,} other sentences, {examples.words:,} words")
-    config = _by_text(student, examples, config, run)
     matched = DistillObjective(objective, None if found is None else torch.from_numpy(found.labels))
     done = _fit(student, examples, splits, matched, config, run, taught, objective.best_by)
     return _finish(student, splits, done, run, teacher=taught)
@@ -220,24 +215,6 @@ def _teachers_scores(committee: Committee, splits: Splits, text: TaughtText, run
     keys = [one.key for one in text.sets]
     about = {"name": committee.name, "key": ", ".join(keys), "parameters": committee.parameters()}
     return _Teacher(about, scores, logits)
-
-
-def _by_text(student: TokenModel, examples: Examples, config: TrainConfig, run: Run) -> TrainConfig:
-    """``student`` and ``config`` with the rates that follow from the text, where they leave them open."""
-    model = student.model
-    if not isinstance(model, NeuralTagger) or not isinstance(model.encoder, RecurrentEncoder):
-        return config
-    found = by_text(examples.words)
-    said = []
-    if model.config.dropout is None:
-        model.set_dropout(found.dropout)
-        said.append(f"dropout {found.dropout:g}")
-    if config.unknown_rate == "auto" and isinstance(student.reader, PieceReader):
-        config = config.model_copy(update={"unknown_rate": found.unknown_rate})
-        said.append(f"{found.unknown_rate:g} of the pieces shown as unknown")
-    if said:
-        run.say(f"by the amount of text: {', '.join(said)}")
-    return config
 
 
 def _fit(

@@ -141,9 +141,9 @@ class StudentConfig(WarmStart):
     embedder: Embedder = Field(SubwordEmbedderConfig(), description="What is read to vectors.")
     encoder: Encoder = Field(LSTMEncoderConfig(), description="Vectors to vectors that know their neighbours.")
     head: Head = Field(SoftmaxHeadConfig(), description="Vectors to labels.")
-    dropout: Literal["auto"] | Rate = Field(
-        "auto",
-        description="Share of values dropped behind embedder and encoder layers in training. auto: 0.3; in tagger_kd with an LSTM or a GRU that reads pieces, 0.1 for very little text, less for more, and 0 from a million words on.",
+    dropout: Rate = Field(
+        0.3,
+        description="Share of values dropped behind embedder and encoder layers in training. In tagger_kd, with an LSTM or a GRU that reads pieces, the default is 0.1.",
     )
     max_pieces: int = Field(
         4096, ge=16, description="Pieces read in one go; longer sentences go through overlapping windows."

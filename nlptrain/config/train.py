@@ -10,7 +10,6 @@ from nlptrain.config.section import Rate, Section, Weight
 
 # How long a student is trained where nobody says: passes over the text, and the bounds of their steps.
 PASSES, FEWEST_STEPS, MOST_STEPS = 6, 3_000, 9_000
-DROPOUT, UNKNOWN_RATE = 0.3, 0.03  # of a student whose text does not say otherwise
 
 
 class TrainConfig(Section):
@@ -55,10 +54,7 @@ class TrainConfig(Section):
     ema: Rate = Field(
         0.999, description="Decay of the moving average of the weights that is scored and saved; 0 turns it off."
     )
-    unknown_rate: Literal["auto"] | Rate = Field(
-        "auto",
-        description="Share of pieces shown as the unknown piece in training. auto: 0.03, and less in tagger_kd, as student.dropout.",
-    )
+    unknown_rate: Rate = Field(0.03, description="Share of pieces shown as the unknown piece in training.")
     word_parts: bool = Field(
         False,
         description="Teach the parts of a word that transformers' pipeline takes for words of their own (`@` and `ada` of `@ada`) the inside of the word's entity: the pipeline then answers as `predict` does, but names behind an `@` that stands apart are lost.",
@@ -67,11 +63,6 @@ class TrainConfig(Section):
         300, ge=1, description="Steps between two scorings of dev, each with a checkpoint. null: once an epoch."
     )
     log_every: int = Field(50, ge=1, description="Steps between two lines of metrics.jsonl.")
-
-    @property
-    def hidden(self) -> float:
-        """The share of pieces shown as the unknown one; where nothing follows from the text, 0.03."""
-        return UNKNOWN_RATE if self.unknown_rate == "auto" else self.unknown_rate
 
     @classmethod
     def alternatives(cls) -> tuple[tuple[str, str], ...]:
@@ -107,17 +98,13 @@ class TransformerTrainConfig(TrainConfig):
     ema: Rate = Field(
         0.0, description="Decay of the moving average of the weights that is scored and saved; 0 turns it off."
     )
-    unknown_rate: Literal["auto"] | Rate = Field(
-        0.0, description="Share of pieces shown as the unknown piece in training."
-    )
+    unknown_rate: Rate = Field(0.0, description="Share of pieces shown as the unknown piece in training.")
     eval_every: int | None = Field(
         None, ge=1, description="Steps between two scorings of dev, each with a checkpoint. null: once an epoch."
     )
 
     @model_validator(mode="after")
-    def _not_by_text(self) -> TransformerTrainConfig:
+    def _steps_of_a_student(self) -> TransformerTrainConfig:
         if self.steps == "auto":
             raise ValueError("train.steps: auto is for students; give a number of steps, or epochs")
-        if self.unknown_rate == "auto":
-            raise ValueError("train.unknown_rate: auto is for students; give a share, or leave it out")
         return self

@@ -17,8 +17,8 @@ from nlptrain.distillation.committee import Committee
 from nlptrain.distillation.word_bank import WordBank
 from nlptrain.models.token_model import TokenModel
 from nlptrain.schemes import Scheme, spans
-from nlptrain.training.by_text import ENOUGH_WORDS
 
+ENOUGH_WORDS = 1_000_000
 MOST_PER_SENTENCE = 30
 MOST_PER_SENTENCE = 30
 _LONGEST = 80  # words

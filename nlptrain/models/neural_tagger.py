@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForTokenClassification, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import TokenClassifierOutput
 
-from nlptrain.config.train import DROPOUT
 from nlptrain.models.embedders import EMBEDDERS
 from nlptrain.models.encoders import ENCODERS
 from nlptrain.models.heads import HEADS, CRFHead
@@ -25,7 +24,7 @@ class NeuralTaggerConfig(PretrainedConfig):
         embedder: kind and sizes, as ``student.embedder`` in the YAML, with ``vocab_size``.
         encoder: kind and sizes, as ``student.encoder``.
         head: kind, as ``student.head``.
-        dropout: share of values dropped in training; None: 0.3, unless the text says otherwise.
+        dropout: share of values dropped in training.
         max_pieces: pieces read at once, special ones included.
         max_characters: characters of a word that a student of words reads.
     """
@@ -35,7 +34,7 @@ class NeuralTaggerConfig(PretrainedConfig):
     embedder: dict[str, Any] | None = None
     encoder: dict[str, Any] | None = None
     head: dict[str, Any] | None = None
-    dropout: float | None = None
+    dropout: float = 0.3
     max_pieces: int = 4096
     max_characters: int | None = None
 
@@ -59,9 +58,8 @@ class NeuralTagger(PreTrainedModel):
         super().__init__(config)
         embedder, encoder, head = (dict(part or {}) for part in (config.embedder, config.encoder, config.head))
         self.embedder: Any = EMBEDDERS[embedder.pop("kind")](**embedder)
-        rate = DROPOUT if config.dropout is None else config.dropout
-        self.encoder: Any = ENCODERS[encoder.pop("kind")](self.embedder.width, dropout=rate, **encoder)
-        self.dropout = nn.Dropout(rate)
+        self.encoder: Any = ENCODERS[encoder.pop("kind")](self.embedder.width, dropout=config.dropout, **encoder)
+        self.dropout = nn.Dropout(config.dropout)
         self.head: Any = HEADS[head.pop("kind")](self.encoder.width, int(config.num_labels or 0), **head)
         self.post_init()
 
@@ -76,16 +74,6 @@ class NeuralTagger(PreTrainedModel):
     def set_input_embeddings(self, value: nn.Embedding) -> None:  # type: ignore[override]
         """Put another table in its place."""
         self.embedder.table = value
-
-    def set_dropout(self, rate: float | None) -> None:
-        """Drop another share of the values in training; None: 0.3, unless the text says otherwise."""
-        self.config.dropout = rate
-        rate = DROPOUT if rate is None else rate
-        for module in self.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = rate
-            elif isinstance(module, nn.RNNBase):
-                module.dropout = rate if module.num_layers > 1 else 0.0
 
     def emissions(self, attention_mask: Tensor, **named: Tensor) -> Tensor:
         """What the head makes of each place, [B, T, C], before it looks at neighbouring labels.

@@ -22,10 +22,10 @@ from nlptrain.errors import InputError, Interrupted
 from nlptrain.models.inputs import Inputs
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
-from nlptrain.training.by_text import by_text
 from nlptrain.training.divergence import Logits
 from nlptrain.training.examples import NO_LABEL, Examples
 from nlptrain.training.judge import Judge
+from nlptrain.training.length import describe_length, planned_steps
 from nlptrain.training.objective import Objective, Targets
 from nlptrain.training.optimizer import MovingAverage, build_optimizer, learning_rate
 from nlptrain.training.reporter import Reporter
@@ -79,17 +79,7 @@ def build_plan(examples: Examples, config: TrainConfig, seed: int) -> tuple[Batc
         seed=seed,
         focus=examples.focus,
     )
-    if config.epochs is not None:
-        return plan, plan.steps_of(config.epochs)
-    if config.steps == "auto":
-        return plan, by_text(examples.words, plan.steps_of_every()).steps
-    return plan, int(config.steps or 1)
-
-
-def _length(plan: BatchPlan, steps: int, words: int) -> str:
-    passes = steps / max(1, plan.steps_of_every())
-    drawn = "" if plan.focus is None else f", {plan.focus.share:.0%} of it drawn by rare labels"
-    return f"length: {steps:,} steps, {passes:,.1f} times as much text as there is ({words:,} words){drawn}"
+    return plan, planned_steps(plan, config)
 
 
 def train_steps(
@@ -123,7 +113,7 @@ def train_steps(
         for part, part_targets in zip(micro, targets, strict=True):
             inputs = examples.inputs(part)
             pieces += inputs.named["attention_mask"].numel()
-            inputs = replace(inputs, named=model.reader.hide(inputs.named, config.hidden))
+            inputs = replace(inputs, named=model.reader.hide(inputs.named, config.unknown_rate))
             sums = _backward(model, objective, inputs, part_targets, words, run)
             for name, value in sums.items():
                 losses[name] = losses.get(name, 0) + value
@@ -196,7 +186,7 @@ def fit(
     model.to(run.device)
     plan, steps = build_plan(examples, config, run.seed)
     if config.steps == "auto" or plan.focus is not None:  # an epoch then has some sentences twice, and others not
-        run.say(_length(plan, steps, examples.words))
+        run.say(describe_length(plan, steps, examples.words))
     checkpoint = None if run.folder is None else run.folder / "checkpoint.safetensors"
     state = _begun(model, config, run, checkpoint, steps)
     started = time.perf_counter()

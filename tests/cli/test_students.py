@@ -325,32 +325,9 @@ def test_words_of_made_sentences_count_for_the_vocabulary(house: Path, tmp_path:
     assert made["parameters"] > alone["parameters"]
 
 
-@pytest.mark.parametrize(
-    ("student", "train_", "said", "dropout"),
-    [
-        ({}, {}, "by the amount of text: dropout 0.1, 0.03 of the pieces shown as unknown", 0.1),
-        ({"dropout": 0.2}, {}, "by the amount of text: 0.03 of the pieces shown as unknown", 0.2),
-        ({"dropout": 0.2}, {"unknown_rate": 0.0}, None, 0.2),
-        ({"encoder": {"kind": "idcnn", "filters": 16}}, {}, None, None),
-    ],
-)
-def test_what_is_dropped_follows_from_the_text(
-    house: Path,
-    tmp_path: Path,
-    student: dict[str, Any],
-    train_: dict[str, Any],
-    said: str | None,
-    dropout: float | None,
-) -> None:
-    scores = train(house, tmp_path, "tagger_kd", student=student, train={"steps": 1, **train_})
-    assert ("by the amount of text" in scores["output"]) is (said is not None)
-    assert (said or "") in scores["output"]
-    assert json.loads((tmp_path / "run/model/config.json").read_text())["dropout"] == dropout
-
-
 def test_steps_follow_from_the_text(house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nlptrain.training.by_text.FEWEST_STEPS", 5)
-    monkeypatch.setattr("nlptrain.training.by_text.MOST_STEPS", 40)
+    monkeypatch.setattr("nlptrain.training.length.FEWEST_STEPS", 5)
+    monkeypatch.setattr("nlptrain.training.length.MOST_STEPS", 40)
     scores = train(house, tmp_path, "tagger_kd", train={"steps": "auto", "batch_pieces": 1600})
     assert re.search(
         r"length: 12 steps, 6.0 times as much text as there is \([\d,]+ words\), 50% of it drawn", scores["output"]

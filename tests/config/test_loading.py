@@ -48,7 +48,7 @@ def test_all_faults_of_a_file_are_named_at_once():
         "c.yaml: precision: found 'fp61'; choose from fp32, bf16, fp16; did you mean 'fp16'?",
         "c.yaml: student.encoder.layers: found 99; must be at most 8",
         "c.yaml: student.encoder.hiden: unknown key; did you mean 'hidden'?",
-        "c.yaml: student.dropout: found 1.0; must be below 1.0 or 'auto'",
+        "c.yaml: student.dropout: found 1.0; must be below 1.0",
         "c.yaml: train.steps: found 'many'; must be a whole number or 'auto'",
         "c.yaml: train.micro_batches: found 1.5; must be a whole number",
         "c.yaml: train.learning_rate: found -1; must be above 0.0",
@@ -223,10 +223,10 @@ def test_a_bad_file_is_refused_without_torch():
 @pytest.mark.parametrize(
     ("student", "settings", "rates"),
     [
-        ({}, (), (5e-3, "auto")),
-        ({"encoder": {"kind": "gru"}}, (), (5e-3, "auto")),
-        ({"encoder": {"kind": "idcnn"}}, (), (3e-3, "auto")),
-        ({}, ("train.learning_rate=1e-3", "train.unknown_rate=0.1"), (1e-3, 0.1)),
+        ({}, (), (5e-3, 0.03)),
+        ({"encoder": {"kind": "gru"}}, (), (5e-3, 0.03)),
+        ({"encoder": {"kind": "idcnn"}}, (), (3e-3, 0.03)),
+        ({}, ("train.learning_rate=1e-3",), (1e-3, 0.03)),
         ({"embedder": {"kind": "word"}}, (), (3e-3, 0.15)),
         ({"embedder": {"kind": "word"}}, ("train.unknown_rate=0.1",), (3e-3, 0.1)),
         ({"kind": "transformer", "layers": 2}, (), (3e-4, 0.0)),
@@ -234,12 +234,27 @@ def test_a_bad_file_is_refused_without_torch():
     ],
 )
 def test_defaults_of_training_go_with_the_kind_of_student(
-    tmp_path: Path, student: dict[str, object], settings: tuple[str, ...], rates: tuple[float, float | str]
+    tmp_path: Path, student: dict[str, object], settings: tuple[str, ...], rates: tuple[float, float]
 ) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(yaml.safe_dump({"teacher": "t/t", "student": student, "data": {"train": "x"}, "output_dir": "o"}))
     train = load_config(COMMANDS["tagger_kd"], path, settings, check_files=False).config.train
     assert (train.learning_rate, train.unknown_rate) == rates
+
+
+def test_a_student_of_a_teachers_probabilities_drops_less():
+    taught = {"teacher": "t/t", "data": {"train": "x"}, "output_dir": "o"}
+    found = [
+        load_config(COMMANDS[command], write("c.yaml", values), settings, check_files=False).config.student.dropout
+        for command, values, settings in (
+            ("tagger_kd", taught, ()),
+            ("pseudo_label", taught, ()),
+            ("tagger", CONTROL, ()),
+            ("tagger_kd", taught, ("student.dropout=0.2",)),
+            ("tagger_kd", taught, ("student.embedder.kind=word",)),
+        )
+    ]
+    assert found == [0.1, 0.3, 0.3, 0.2, 0.3]
 
 
 def test_another_kind_takes_away_what_a_base_says_of_the_old_one(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 from typing import Any
 
 from nlptrain.models.encoders.idcnn import IDCNNEncoder
-from nlptrain.models.encoders.recurrent import GRUEncoder, LSTMEncoder, RecurrentEncoder
+from nlptrain.models.encoders.recurrent import GRUEncoder, LSTMEncoder
 
 ENCODERS: dict[str, Any] = {"lstm": LSTMEncoder, "gru": GRUEncoder, "idcnn": IDCNNEncoder}
 
-__all__ = ["ENCODERS", "GRUEncoder", "IDCNNEncoder", "LSTMEncoder", "RecurrentEncoder"]
+__all__ = ["ENCODERS", "GRUEncoder", "IDCNNEncoder", "LSTMEncoder"]

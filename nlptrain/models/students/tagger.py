@@ -45,7 +45,7 @@ def build_tagger(
         embedder=embedder,
         encoder=config.encoder.model_dump(),
         head=config.head.model_dump(),
-        dropout=None if config.dropout == "auto" else config.dropout,
+        dropout=config.dropout,
         max_pieces=config.max_pieces,
         max_characters=getattr(config.embedder, "max_characters", None),
         num_labels=len(labels),

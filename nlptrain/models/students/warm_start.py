@@ -36,7 +36,7 @@ def start_from(
         if isinstance(student.model.head, CRFHead):
             student.model.head.constrain(labels)
         assert isinstance(config, StudentConfig)
-        student.model.set_dropout(None if config.dropout == "auto" else config.dropout)
+        _set_dropout(student.model, config.dropout)
         student.max_pieces = config.max_pieces
     student.model.config.num_labels = len(labels)
     kind = type(student)
@@ -101,3 +101,12 @@ def _reorder(model: nn.Module, columns: list[int], labels: int) -> None:
             buffer: Tensor = getattr(head, name)
             head.register_buffer(name, buffer[order].clone())
         head.register_buffer("allowed", head.allowed[order][:, order].clone())
+
+
+def _set_dropout(model: NeuralTagger, rate: float) -> None:
+    model.config.dropout = rate
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = rate
+        elif isinstance(module, nn.RNNBase):
+            module.dropout = rate if module.num_layers > 1 else 0.0
