@@ -9,7 +9,6 @@ from pydantic import Field
 from nlptrain.config.section import Section, Weight
 
 BestBy = Literal["score", "divergence"]
-_BEST_BY = "What chooses, among all scorings of dev, the weights that are kept: the best score, or the least divergence from the teacher, which counts every word and is less of a lottery."
 
 
 class TaughtObjectiveConfig(Section):
@@ -20,6 +19,10 @@ class TaughtObjectiveConfig(Section):
         ge=0.0,
         le=1.0,
         description="Share of the sentences without gold tags in an epoch that are drawn by how many of their words have rare labels by the teacher's probabilities, as entities have; the others are drawn evenly. 0: every sentence once.",
+    )
+    best_by: BestBy = Field(
+        "score",
+        description="What chooses, among all scorings of dev, the weights that are kept: the best score, or the least divergence from the teacher.",
     )
 
 
@@ -33,7 +36,6 @@ class DistillConfig(TaughtObjectiveConfig):
     temperature: float = Field(1.0, gt=0.0, le=100.0, description="T of the softmax, no unit; not used by mse.")
     dist_w: Weight = Field(1.0, description="Weight of the teacher's part of the loss.")
     loss_w: Weight = Field(1.0, description="Weight of the gold tags' part of the loss.")
-    best_by: BestBy = Field("divergence", description=_BEST_BY)
     rare_w: Weight = Field(
         3.0,
         description="In the teacher's part words of rare labels count more: 1 + rare_w times the rarity of a word's labels, which is 1 minus their share of all words, by the teacher's probabilities, over the mean of this. 0: every word counts 1.",
@@ -58,6 +60,5 @@ class PseudoLabelConfig(TaughtObjectiveConfig):
         le=1.0,
         description="As min_confidence, but found for each entity type (plain tags: each tag): the lowest confidence from which on this share of the teacher's answers on the gold dev sentences is right. Where min_confidence is higher, it counts. null: min_confidence alone.",
     )
-    best_by: BestBy = Field("score", description=_BEST_BY)
     pseudo_w: Weight = Field(1.0, description="Weight of the pseudo-labelled words.")
     loss_w: Weight = Field(1.0, description="Weight of the gold words.")

@@ -13,14 +13,14 @@ class SubwordEmbedderConfig(Section):
     """A table with a row for each piece of a transformer's tokenizer."""
 
     kind: Literal["subword"] = Field("subword", description="A row for each piece of the tokenizer.")
-    dim: int = Field(96, ge=1, le=4096, description="Columns of the table.")
+    dim: int = Field(64, ge=1, le=4096, description="Columns of the table.")
     init: Literal["random"] | ModelRef | None = Field(
         None,
         description="What the table starts from: `random`, or a model (as `teacher`) whose input embeddings are cut to `dim` columns by PCA. Default: the teacher; without one, `student.tokenizer`.",
     )
     vocab_size: Literal["auto", "all"] | Annotated[int, Field(ge=1)] = Field(
         "auto",
-        description="Pieces that have a row; each of the others shares the one of the nearest piece among the vectors that the table starts from (with init random: the unknown piece). all: every piece of the tokenizer. A number: that many, those most frequent in train, unlabelled and made text. auto: all, unless the table would pass 2.4 million parameters; then as many as fit, the text's first and then the tokenizer's first ones.",
+        description="Pieces that have a row; each of the others shares the one of the nearest piece among the vectors that the table starts from (with init random: the unknown piece). all: every piece of the tokenizer. A number: that many, those most frequent in train, unlabelled and made text. auto: all, unless the table would pass 2 million parameters; then as many as fit, the text's first and then the tokenizer's first ones.",
     )
 
 

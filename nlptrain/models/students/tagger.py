@@ -23,7 +23,7 @@ from nlptrain.models.students.text import StudentText
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenizer import load_tokenizer
 
-MOST_TABLE_PARAMETERS = 2_400_000  # of a table that is cut by itself
+MOST_TABLE_PARAMETERS = 2_000_000  # of a table that is cut by itself
 
 
 def build_tagger(
