@@ -58,7 +58,7 @@ class Row:
     Attributes:
         what: for the table.
         command: its own.
-        config: the file, without .yaml, below configs; its runs are below runs/ under the same name.
+        config: the file, without .yaml, below configs.
         teachers: the runs whose mean test score is 100 %.
         aim: the share that was wished for.
     """
@@ -79,11 +79,12 @@ class Row:
     @property
     def folder(self) -> str:
         """Of all its seeds, below runs."""
-        return f"{self.config}-seeds" if self.command == "tagger" else self.config
+        return f"{self.config}-seeds"
 
-    def runs(self) -> list[str]:
-        """The folders of its seeds, below runs."""
-        return [f"{self.folder}/seed-{seed}" for seed in SEEDS]
+    def finished(self) -> list[str]:
+        """Its seeds that have scores; without any, the run of its file alone, if it has."""
+        seeds = [f"{self.folder}/seed-{seed}" for seed in SEEDS]
+        return list(filter(is_finished, seeds)) or list(filter(is_finished, [self.config]))
 
 
 MINILM = ("wnut17/transformer_token",)
@@ -156,7 +157,7 @@ def table() -> list[str]:
                 f"| `nlptrain {_typed(arguments)}` |"
             )
     for row in ROWS.values():
-        done = [run for run in row.runs() if is_finished(run)]
+        done = row.finished()
         if done and all(map(is_finished, row.teachers)):
             lines.append(_line(row, done))
     return lines
@@ -166,9 +167,10 @@ def _line(row: Row, done: Sequence[str]) -> str:
     base = statistics.mean(map(value, row.teachers))
     shares = [100 * value(run) / base for run in done]
     found = [scores(run) for run in done]
+    seeds = "1 seed" if len(done) == 1 else f"{len(done)} seeds"
     distances = [one["divergence"]["dev"] for one in found if "divergence" in one]
     return (
-        f"| {row.what}, {len(done)} seeds | {_spread([value(run, 'dev') for run in done])} "
+        f"| {row.what}, {seeds} | {_spread([value(run, 'dev') for run in done])} "
         f"| {_spread([value(run) for run in done])} | {_spread(shares, 1)} % | {row.aim} "
         f"| {f'{statistics.mean(distances):.4f}' if distances else ''} | {found[0]['parameters']:,} "
         f"| `nlptrain {_typed(row.arguments())}` |"
