@@ -1,0 +1,51 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from scripts import runs, shares
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for module in (runs, shares):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    return tmp_path
+
+
+def finished(root: Path, run: str, test: float) -> None:
+    folder = root / "runs" / run
+    folder.mkdir(parents=True)
+    scored = {"metric": "f1", "f1": test}
+    scores = {"dev": scored, "test": scored, "parameters": 7, "divergence": {"dev": 0.03}}
+    (folder / "scores.json").write_text(json.dumps(scores))
+
+
+def test_a_share_is_of_the_mean_of_the_teachers_and_of_the_seeds(root: Path) -> None:
+    for teacher, score in zip(shares.ROWS["committee"].teachers, (0.4, 0.5, 0.6), strict=True):
+        finished(root, teacher, score)
+    for seed, score in enumerate((0.5, 0.55)):
+        finished(root, f"wnut17/tagger_kd-committee-seeds/seed-{seed}", score)
+    (row,) = [line for line in shares.table() if "three teachers" in line]
+    assert ", 2 seeds |" in row
+    assert "| 52.50 (50.00 to 55.00) | 105.0 (100.0 to 110.0) % | 102 % | 0.0300 | 7 |" in row
+
+
+def test_a_row_without_a_teacher_or_a_run_is_not_shown(root: Path) -> None:
+    finished(root, "wnut17/tagger_kd-raw-seeds/seed-0", 0.5)
+    finished(root, "ud_ewt/transformer_token", 0.9)
+    assert not [line for line in shares.table() if "seed" in line]
+
+
+def test_what_people_wrote_around_a_table_stays(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("above\n<!-- b -->\nold\n<!-- e -->\nbelow\n")
+    for _ in range(2):
+        runs.between(page, "<!-- b -->", "<!-- e -->", "| new |")
+        assert page.read_text() == "above\n<!-- b -->\n\n| new |\n\n<!-- e -->\nbelow\n"
+
+
+@pytest.mark.parametrize("row", shares.ROWS.values(), ids=shares.ROWS)
+def test_every_row_has_its_configuration(row: shares.Row) -> None:
+    assert (runs.ROOT / f"configs/{row.config}.yaml").is_file()
+    assert set(row.teachers) <= set(shares.TEACHERS)
