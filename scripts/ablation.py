@@ -8,6 +8,7 @@ Everything is chosen on dev: the configurations name no test set.
 from __future__ import annotations
 
 import argparse
+import shlex
 import statistics
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from scripts.runs import DATA, ROOT, between, folder_of, scores, train, value
+from scripts.runs import DATA, ROOT, between, folder_of, scores, spread, train
 
 OUT = ROOT / "docs/accuracy.md"
 BEGIN, END = "<!-- rows of python -m scripts.ablation: begin -->", "<!-- end -->"
@@ -179,14 +180,9 @@ def _mean(row: Row, what: str) -> float:
 def _line(row: Row) -> str:
     commands = row.commands()
     runs = [folder_of(run) for run in commands]
-    found = [value(run, "dev") for run in runs]
-    f1 = f"{statistics.mean(found):.2f}"
-    if len(found) > 1:
-        f1 += f" ({min(found):.2f} to {max(found):.2f})"
-    typed = " ".join(f'"{part}"' if " " in part else part for part in commands[0])
     return (
-        f"| {row.what} | {f1} | {_mean(row, 'divergence'):.4f} | {_mean(row, 'steps'):,.0f} "
-        f"| {_mean(row, 'parameters'):,.0f} | {_mean(row, 'seconds'):,.0f} | `nlptrain {typed}` |"
+        f"| {row.what} | {spread(runs, 'dev')} | {_mean(row, 'divergence'):.4f} | {_mean(row, 'steps'):,.0f} "
+        f"| {_mean(row, 'parameters'):,.0f} | {_mean(row, 'seconds'):,.0f} | `nlptrain {shlex.join(commands[0])}` |"
     )
 
 

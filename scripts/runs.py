@@ -50,10 +50,15 @@ def value(run: str, split: str = "test") -> float:
     return 100 * float(scored[scored["metric"]])
 
 
+def shown(found: Sequence[float], digits: int = 2) -> str:
+    """The mean of several figures, with the smallest and the largest where there is more than one."""
+    ends = f" ({min(found):.{digits}f} to {max(found):.{digits}f})" if len(found) > 1 else ""
+    return f"{statistics.mean(found):.{digits}f}{ends}"
+
+
 def spread(runs: Sequence[str], split: str = "test") -> str:
-    """Mean and the smallest and largest of several seeds, in points."""
-    found = [value(run, split) for run in runs]
-    return f"{statistics.mean(found):.2f} ({min(found):.2f} to {max(found):.2f})"
+    """``shown`` of the scores of several seeds, in points."""
+    return shown([value(run, split) for run in runs])
 
 
 def between(path: Path, begin: str, end: str, text: str) -> None:

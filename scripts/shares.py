@@ -7,6 +7,7 @@ give; a finished one is found again, an interrupted one goes on. Test sets are r
 from __future__ import annotations
 
 import argparse
+import shlex
 import statistics
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from threading import Lock
 
 from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.columns import read_columns
-from scripts.runs import DATA, ROOT, between, scores, train, value
+from scripts.runs import DATA, ROOT, between, scores, shown, spread, train, value
 
 OUT = ROOT / "docs/accuracy.md"
 BEGIN, END = "<!-- rows of python -m scripts.shares: begin -->", "<!-- end of the shares -->"
@@ -61,6 +62,7 @@ class Row:
         config: the file, without .yaml, below configs.
         teachers: the runs whose mean test score is 100 %.
         aim: the share that was wished for.
+        beside: teachers that are trained to compare these with.
     """
 
     what: str
@@ -68,6 +70,7 @@ class Row:
     config: str
     teachers: tuple[str, ...]
     aim: str
+    beside: tuple[str, ...] = ()
 
     def arguments(self) -> list[str]:
         """The command for all seeds."""
@@ -114,6 +117,7 @@ ROWS = {
         "ud_ewt/tagger_kd",
         ("ud_ewt/transformer_token",),
         "99.4 %",
+        beside=("ud_ewt/transformer_token-3e-5", "ud_ewt/transformer_token-1e-4"),
     ),
 }
 
@@ -136,15 +140,6 @@ def is_finished(run: str) -> bool:
     return (ROOT / "runs" / run / "scores.json").is_file()
 
 
-def _spread(found: Sequence[float], digits: int = 2) -> str:
-    ends = f" ({min(found):.{digits}f} to {max(found):.{digits}f})" if len(found) > 1 else ""
-    return f"{statistics.mean(found):.{digits}f}{ends}"
-
-
-def _typed(arguments: Sequence[str]) -> str:
-    return " ".join(f"'{part}'" if "[" in part else part for part in arguments)
-
-
 def table() -> list[str]:
     """A line for each teacher and each row that is finished."""
     lines = ["| what | dev | test | share of the teacher's | aim | divergence | parameters | command |"]
@@ -154,7 +149,7 @@ def table() -> list[str]:
             size = scores(run)["parameters"]
             lines.append(
                 f"| teacher, {run} | {value(run, 'dev'):.2f} | {value(run):.2f} | | | | {size:,} "
-                f"| `nlptrain {_typed(arguments)}` |"
+                f"| `nlptrain {shlex.join(arguments)}` |"
             )
     for row in ROWS.values():
         done = row.finished()
@@ -170,10 +165,10 @@ def _line(row: Row, done: Sequence[str]) -> str:
     seeds = "1 seed" if len(done) == 1 else f"{len(done)} seeds"
     distances = [one["divergence"]["dev"] for one in found if "divergence" in one]
     return (
-        f"| {row.what}, {seeds} | {_spread([value(run, 'dev') for run in done])} "
-        f"| {_spread([value(run) for run in done])} | {_spread(shares, 1)} % | {row.aim} "
+        f"| {row.what}, {seeds} | {spread(done, 'dev')} "
+        f"| {spread(done)} | {shown(shares, 1)} % | {row.aim} "
         f"| {f'{statistics.mean(distances):.4f}' if distances else ''} | {found[0]['parameters']:,} "
-        f"| `nlptrain {_typed(row.arguments())}` |"
+        f"| `nlptrain {shlex.join(row.arguments())}` |"
     )
 
 
@@ -199,7 +194,7 @@ def run(chosen: Sequence[Row], jobs: int) -> None:
 
         return one
 
-    teachers = dict.fromkeys(name for row in chosen for name in row.teachers)
+    teachers = dict.fromkeys(name for row in chosen for name in (*row.teachers, *row.beside))
     all_of([work(TEACHERS[name]) for name in teachers if not is_finished(name)])
     all_of([work(row.arguments()) for row in chosen])
 

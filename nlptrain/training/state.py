@@ -77,7 +77,9 @@ class TrainState:
     def load(self, path: Path) -> None:
         """Take over the state in ``path``."""
         with safe_open(path, framework="pt") as file:
-            self.progress = Progress(**json.loads(file.metadata()["progress"]))
+            progress = json.loads(file.metadata()["progress"])
+            progress.setdefault("best_merit", progress["best_score"])  # written before there was anything but the score
+            self.progress = Progress(**progress)
             if self.scaler is not None:
                 self.scaler.load_state_dict(json.loads(file.metadata()["scaler"]))
             names = set(file.keys())

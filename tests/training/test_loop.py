@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from nlptrain.config.objective import BestBy, DistillConfig
 from nlptrain.config.student import StudentConfig
@@ -237,6 +239,23 @@ def test_the_divergence_chooses_where_it_is_asked_to(
     assert (done.best_step, done.best_score) == (kept, {4: 0.9, 6: 0.4}[kept])
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [line["dev_divergence"] for line in lines if "dev_f1" in line] == [0.5, 0.4, 0.1, 0.3]
+
+
+def test_a_checkpoint_that_knows_of_scores_alone_keeps_its_best_weights(tmp_path: Path) -> None:
+    net = torch.nn.Linear(1, 1)
+    average = MovingAverage(list(net.parameters()), 0.0)
+    optimizer = torch.optim.AdamW(net.parameters())
+    state = TrainState(net, optimizer, average, Progress(step=4), {})
+    state.keep_best(0.75, 0.75)
+    state.save(tmp_path / "new")
+    with safe_open(tmp_path / "new", framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dictionary
+        progress = json.loads(file.metadata()["progress"])
+    del progress["best_merit"]
+    save_file(tensors, tmp_path / "old", metadata={"progress": json.dumps(progress)})
+    again = TrainState(net, optimizer, average, Progress(), {})
+    again.load(tmp_path / "old")
+    assert again.progress == Progress(step=4, best_step=4, best_score=0.75, best_merit=0.75)
 
 
 def test_the_average_is_what_is_scored_and_training_goes_on_with_the_weights() -> None:
