@@ -102,6 +102,7 @@ GROUPS = (
             _with("dim48", "inputs: table 48 wide", "student.embedder.dim=48"),
             _with("dim96", "inputs: table 96 wide, 20,833 pieces", "student.embedder.dim=96"),
             _with("dim128", "inputs: table 128 wide, 15,625 pieces", "student.embedder.dim=128"),
+            _with("case", "inputs: upper case, which the teacher does not see", "student.embedder.case=true"),
             _with("rows12000", "inputs: 12,000 pieces", "student.embedder.vocab_size=12000"),
             _with("wide", "nets: two layers of 192", "student.encoder.hidden=192"),
             _with("gru", "nets: GRU", "student.encoder.kind=gru"),

@@ -22,6 +22,10 @@ class SubwordEmbedderConfig(Section):
         "auto",
         description="Pieces that have a row; each of the others shares the one of the nearest piece among the vectors that the table starts from (with init random: the unknown piece). all: every piece of the tokenizer. A number: that many, those most frequent in train, unlabelled and made text. auto: all, unless the table would pass 2 million parameters; then as many as fit, the text's first and then the tokenizer's first ones.",
     )
+    case: bool = Field(
+        True,
+        description="Where the tokenizer lowers its text (BERT's uncased WordPiece), the student's keeps upper case: `Ada`, `ADA` and `ada` share a row of the table, and a row for their form is added to it. Other tokenizers stay as they are.",
+    )
 
 
 class WordEmbedderConfig(Section):

@@ -31,11 +31,14 @@ def start_piece_table(
     teacher: TokenModel | None,
     pieces: int,
     kept: Sequence[int] | None,
-) -> None:
+) -> Tensor:
     """Start the table from the principal components of the input embeddings of ``reference``, or of the teacher.
 
     Where only some pieces are ``kept``, each of the others shares the row of the one that is nearest to it among these
     components: a name that has no row is then read as another name, and not as nothing at all.
+
+    Returns:
+        The row of each of the ``pieces``.
 
     Raises:
         InputError: they are too few, or too narrow.
@@ -47,10 +50,17 @@ def start_piece_table(
     components = principal_components(table[:pieces], dim)
     if kept is None:
         model.embedder.table.weight.copy_(components)
-        return
+        return torch.arange(pieces)
     rows = components[torch.tensor(kept)]
     model.embedder.table.weight.copy_(rows)
-    model.embedder.share(kept, _nearest(components, rows))
+    return rows_of(kept, _nearest(components, rows))
+
+
+def rows_of(kept: Sequence[int], others: Tensor) -> Tensor:
+    """Row n for the n-th piece that is ``kept``, and for all others their row in ``others``, one of each piece."""
+    rows = others.clone()
+    rows[torch.tensor(kept)] = torch.arange(len(kept), dtype=rows.dtype)
+    return rows
 
 
 def _nearest(vectors: Tensor, rows: Tensor) -> Tensor:

@@ -18,7 +18,8 @@ from nlptrain.models.heads import CRFHead
 from nlptrain.models.neural_tagger import NeuralTagger, NeuralTaggerConfig
 from nlptrain.models.readers import PieceReader, Reader, WordReader
 from nlptrain.models.sources import resolve
-from nlptrain.models.students.tables import start_piece_table, start_word_table
+from nlptrain.models.students.casing import FORMS, with_case
+from nlptrain.models.students.tables import rows_of, start_piece_table, start_word_table
 from nlptrain.models.students.text import StudentText
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenizer import load_tokenizer
@@ -73,14 +74,25 @@ def _subword(config: StudentConfig, teacher: TokenModel | None, text: StudentTex
     shape: dict[str, Any] = {"kind": "subword", "dim": embedder.dim, "vocab_size": pieces}
     if kept is not None:
         shape["kept"] = len(kept)
+    unknown = _unknown(reader.tokenizer)
+    casing = with_case(reader.tokenizer) if embedder.case else None
+    if casing is not None:
+        reader = PieceReader(casing.tokenizer)
+        shape.update(vocab_size=len(casing.pieces), kept=shape.get("kept", pieces), forms=FORMS)
     init = embedder.init or (None if teacher is not None else config.tokenizer)
 
     def begin(model: NeuralTagger) -> None:
-        if kept is not None:
-            assert isinstance(model.embedder, SubwordEmbedder)
-            model.embedder.keep(kept, _unknown(reader.tokenizer))
         if init != "random":
-            start_piece_table(model, embedder.dim, init, teacher, pieces, kept)
+            rows = start_piece_table(model, embedder.dim, init, teacher, pieces, kept)
+        elif kept is not None:
+            rows = rows_of(kept, torch.full((pieces,), kept.index(unknown)))
+        else:
+            rows = torch.arange(pieces)
+        assert isinstance(model.embedder, SubwordEmbedder)
+        if casing is not None:
+            model.embedder.share(rows[torch.tensor(casing.pieces)], casing.forms)
+        elif kept is not None:
+            model.embedder.share(rows)
 
     return reader, shape, begin
 

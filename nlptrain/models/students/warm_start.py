@@ -17,7 +17,7 @@ from nlptrain.models.token_model import TokenModel
 from nlptrain.models.transformer import load_token_model
 from nlptrain.renaming import renamed
 
-_FROM_THE_START = ("vocab_size", "kept", "shapes")  # what the text or the tokenizer decided
+_FROM_THE_START = ("vocab_size", "kept", "forms", "shapes")  # what the text or the tokenizer decided
 
 
 def start_from(
