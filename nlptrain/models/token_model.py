@@ -17,7 +17,7 @@ from nlptrain.data.batches import cut
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
-from nlptrain.models.heads import Answer, IndependentRule, Rule, WordOutput
+from nlptrain.models.heads import Answer, CRFHead, IndependentRule, Rule, WordOutput, scheme_rule
 from nlptrain.models.inputs import Chains, Inputs
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.readers import Reader
@@ -77,10 +77,15 @@ class TokenModel:
 
     @property
     def rule(self) -> Rule:
-        """How its logits become labels."""
+        """How its logits become labels.
+
+        A student keeps to the scheme that it was taught. What scheme a transformer was taught is a guess, if it was not
+        trained here, so that it answers as transformers reads it, with each word's best label.
+        """
         rule: Rule = _INDEPENDENT
         if isinstance(self.model, NeuralTagger):
-            rule = self.model.head
+            chained = isinstance(self.model.head, CRFHead)
+            rule = self.model.head if chained else scheme_rule(self.labels)
         return rule
 
     @property

@@ -66,7 +66,10 @@ def test_predict_shows_it(model: TokenModel) -> None:
     warm = list(predict(model, TEXTS))
     found = [[entity for answer in part for entity in answer["entities"]] for part in (cold, warm)]
     assert len(found[0]) == len(found[1]) > 3
-    assert sum(e["confidence"] for e in found[1]) < sum(e["confidence"] for e in found[0])
+    # A word's best label; what the scheme puts in its place may be nearly impossible, and then gains by warmth.
+    sure = [(one["confidence"], other["confidence"]) for one, other in zip(*found, strict=True)]
+    assert all(other < one for one, other in sure if one > 0.5)
+    assert any(other != one for one, other in sure)
     assert [e["text"] for e in found[0]] == [e["text"] for e in found[1]]
 
 

@@ -4,8 +4,20 @@ from torch import nn
 
 from nlptrain.models.heads.crf import CRFHead
 from nlptrain.models.heads.output import Answer, Rule, WordOutput
+from nlptrain.models.heads.scheme import SchemeRule, scheme_rule
 from nlptrain.models.heads.softmax import IndependentRule, SoftmaxHead, gold_loss
 
 HEADS: dict[str, type[nn.Linear]] = {"softmax": SoftmaxHead, "crf": CRFHead}
 
-__all__ = ["HEADS", "Answer", "CRFHead", "IndependentRule", "Rule", "SoftmaxHead", "WordOutput", "gold_loss"]
+__all__ = [
+    "HEADS",
+    "Answer",
+    "CRFHead",
+    "IndependentRule",
+    "Rule",
+    "SchemeRule",
+    "SoftmaxHead",
+    "WordOutput",
+    "gold_loss",
+    "scheme_rule",
+]

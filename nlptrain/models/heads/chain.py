@@ -7,10 +7,14 @@ score of ``FORBIDDEN``, finite so that gradients stay numbers.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import torch
 from torch import Tensor
 
 FORBIDDEN = -1e8
+_DECODED_WORDS = 16_384  # decoded together, padding included
+_DECODED_PAIRS = 2_000_000  # pairs of neighbouring labels of all chains that are decoded together
 
 
 def forward_scores(emissions: Tensor, mask: Tensor, transitions: Tensor, start: Tensor) -> Tensor:
@@ -111,3 +115,17 @@ def _reversal(mask: Tensor) -> Tensor:
     places = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
     last = mask.sum(dim=1, keepdim=True) - 1
     return torch.where(mask, last - places, places)
+
+
+def of_like_length(lengths: Sequence[int], labels: int) -> Iterator[list[int]]:
+    """The numbers of chains that are decoded together; those without a word are left out."""
+    order = sorted((number for number, length in enumerate(lengths) if length), key=lambda number: lengths[number])
+    batch: list[int] = []
+    for number in order:
+        more = len(batch) + 1
+        if batch and (more * lengths[number] > _DECODED_WORDS or more * labels**2 > _DECODED_PAIRS):
+            yield batch
+            batch = []
+        batch.append(number)
+    if batch:
+        yield batch

@@ -15,15 +15,13 @@ from nlptrain.models.heads.chain import (
     FORBIDDEN,
     best_paths,
     log_marginals,
+    of_like_length,
     path_scores,
     possible_labels,
 )
 from nlptrain.models.heads.output import Answer
+from nlptrain.models.heads.scheme import allowed_by
 from nlptrain.models.inputs import Chains, whole_sentences
-from nlptrain.schemes import may_follow
-
-_DECODED_WORDS = 16_384  # decoded together, padding included
-_DECODED_PAIRS = 2_000_000  # pairs of neighbouring labels of all chains that are decoded together
 
 
 class CRFHead(nn.Linear):
@@ -50,10 +48,10 @@ class CRFHead(nn.Linear):
 
     def constrain(self, labels: Labels) -> None:
         """Forbid what the scheme of ``labels`` forbids."""
-        names, scheme = labels.names, labels.scheme
-        self.allowed.copy_(torch.tensor([[may_follow(one, other, scheme) for other in names] for one in names]))
-        self.may_open.copy_(torch.tensor([may_follow(None, name, scheme) for name in names]))
-        self.may_close.copy_(torch.tensor([may_follow(name, None, scheme) for name in names]))
+        allowed, may_open, may_close = allowed_by(labels)
+        self.allowed.copy_(allowed)
+        self.may_open.copy_(may_open)
+        self.may_close.copy_(may_close)
 
     def output(self, emissions: Tensor, chains: Chains) -> ChainedWords:
         """The words of a batch, whose windows are chains."""
@@ -86,15 +84,7 @@ class CRFHead(nn.Linear):
 
     def _batches(self, emissions: Sequence[NDArray[np.float32]]) -> Iterator[tuple[list[int], ChainedWords]]:
         """The numbers of sentences of like length, and their words, chained; those without a word are left out."""
-        order = sorted((n for n in range(len(emissions)) if len(emissions[n])), key=lambda n: len(emissions[n]))
-        batch: list[int] = []
-        for number in order:
-            wide = (len(batch) + 1) * len(emissions[number]) > _DECODED_WORDS
-            if batch and (wide or (len(batch) + 1) * self.out_features**2 > _DECODED_PAIRS):
-                yield batch, self._chained([emissions[one] for one in batch])
-                batch = []
-            batch.append(number)
-        if batch:
+        for batch in of_like_length([len(values) for values in emissions], self.out_features):
             yield batch, self._chained([emissions[one] for one in batch])
 
     def _chained(self, emissions: list[NDArray[np.float32]]) -> ChainedWords:

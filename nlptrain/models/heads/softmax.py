@@ -70,7 +70,7 @@ class IndependentRule:
         return found
 
 
-class SoftmaxHead(nn.Linear, IndependentRule):
+class SoftmaxHead(nn.Linear):
     """A linear layer from states [..., width] to logits [..., C]."""
 
     def __init__(self, width: int, labels: int) -> None:

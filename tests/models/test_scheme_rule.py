@@ -1,0 +1,69 @@
+"""Students of a tag scheme answer with sequences that it allows."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from nlptrain.config.student import Student
+from nlptrain.labels import Labels
+from nlptrain.models import TransformerTokenClassifier, build_student
+from nlptrain.models.heads import IndependentRule, SchemeRule
+from nlptrain.schemes import first_break
+
+SCHEMES = {
+    "iob2": Labels.named(["O", "B-x", "I-x", "B-y", "I-y"]),
+    "bilou": Labels.named(["O", "B-x", "I-x", "L-x", "U-x"]),
+    "iobes": Labels.named(["O", "B-x", "I-x", "E-x", "S-x"]),
+}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@given(seed=st.integers(0, 10_000), lengths=st.lists(st.integers(0, 4), min_size=1, max_size=5))
+def test_the_labels_are_the_best_sequence_that_the_scheme_allows(scheme: str, seed: int, lengths: list[int]) -> None:
+    labels = SCHEMES[scheme]
+    assert labels.scheme == scheme
+    random = np.random.default_rng(seed)
+    emissions = [random.normal(size=(length, len(labels))).astype(np.float32) for length in lengths]
+    for values, answer in zip(emissions, SchemeRule(labels).answers(emissions), strict=True):
+        assert np.array_equal(answer.logits, values)
+        scored = {
+            path: float(sum(values[place, label] for place, label in enumerate(path)))
+            for path in itertools.product(range(len(labels)), repeat=len(values))
+            if first_break([labels.names[label] for label in path], labels.scheme) is None
+        }
+        assert scored[tuple(answer.best.tolist())] == pytest.approx(max(scored.values()))
+
+
+def test_plain_tags_and_unbroken_sentences_keep_each_words_best_label() -> None:
+    plain = Labels.named(["NOUN", "VERB", "B-x"], "plain")
+    values = [np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)]
+    assert np.array_equal(SchemeRule(plain).answers(values)[0].best, values[0].argmax(axis=1))
+    names = SCHEMES["iob2"]
+    fine = np.eye(5, dtype=np.float32)[[0, 1, 2, 0, 3]]
+    assert SchemeRule(names).answers([fine])[0].best.tolist() == [0, 1, 2, 0, 3]
+
+
+def test_no_temperature_changes_a_label() -> None:
+    values = [np.random.default_rng(1).normal(size=(40, 5)).astype(np.float32)]
+    rule = SchemeRule(SCHEMES["iob2"])
+    assert np.array_equal(rule.answers(values)[0].best, rule.answers(values, 3.0)[0].best)
+    assert not np.array_equal(rule.answers(values)[0].best, IndependentRule().answers(values)[0].best)
+
+
+def test_students_keep_to_the_scheme_and_transformers_answer_as_transformers_reads_them(tiny_bert: Path) -> None:
+    labels = SCHEMES["iob2"]
+    teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), labels)
+    shape = {"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}}
+    student = build_student(TypeAdapter(Student).validate_python(shape), labels, seed=3, teacher=teacher)
+    student.model.head.weight.data.mul_(40)
+    text = [["Ada", "sings", "in", "Paris", "and", "Oslo"], ["in", "Oslo"], []]
+    raw = student.logits(text)
+    assert any(first_break([labels.names[k] for k in one.argmax(1)], "iob2") for one in raw)
+    assert not any(first_break(tags, "iob2") for tags in student.tag(text))
+    for answer in teacher.answers(text):
+        assert np.array_equal(answer.best, answer.logits.argmax(axis=1))
