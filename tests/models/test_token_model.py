@@ -85,11 +85,21 @@ def test_words_become_the_pieces_that_the_tokenizer_gives_them_in_a_sentence(tin
         assert window.starts == [heads[number] for number in range(len(words))]
 
 
-def test_the_loaded_uncased_tokenizer_still_lowers(model: TokenModel, tmp_path: Path) -> None:
-    model.save(tmp_path)
+def test_the_loaded_uncased_tokenizer_still_lowers(tiny_bert: Path, tmp_path: Path) -> None:
+    TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS).save(tmp_path)
     again = load_token_model(str(tmp_path))
-    assert again.reader(["PARIS"]) == model.reader(["paris"])
+    assert again.reader(["PARIS"]) == again.reader(["paris"])
     assert again.tokenizer.unk_token_id not in again.reader(["PARIS"])[0]
+
+
+def test_the_loaded_student_still_reads_upper_case_and_shares_its_rows(tiny_bert: Path, tmp_path: Path) -> None:
+    student(tiny_bert).save(tmp_path)
+    again = load_token_model(str(tmp_path))
+    (upper,), (lower,) = again.reader(["PARIS"]), again.reader(["paris"])
+    assert upper != lower
+    rows = again.model.embedder.rows
+    assert rows[list(upper)].tolist() == rows[list(lower)].tolist()
+    assert again.tokenizer.unk_token_id not in upper
 
 
 def test_a_students_folder_serves_in_a_pipeline(tiny_bert: Path, tmp_path: Path) -> None:
