@@ -14,6 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Literal, get_args
+
+import yaml
 
 from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.columns import read_columns
@@ -23,20 +26,17 @@ OUT = ROOT / "docs/accuracy.md"
 BEGIN, END = "<!-- rows of python -m scripts.shares: begin -->", "<!-- end of the shares -->"
 SEEDS = (0, 1, 2)
 LITTLE = "runs/wnut17/train-10.conll"
-# bf16 gives the figures of fp32 sooner where a CPU computes it
-SET = ("--set", "precision=bf16")
-TAUGHT = (*SET, "--set", "teacher_precision=bf16", "--set")
+Precision = Literal["fp32", "bf16"]
+
+
+def _set(precision: Precision, *names: str) -> tuple[str, ...]:
+    """What the command line says of a precision that is not the default."""
+    return () if precision == "fp32" else tuple(part for name in names for part in ("--set", f"{name}={precision}"))
 
 
 def _teacher(corpus: str, name: str, *more: str) -> tuple[str, ...]:
-    return (
-        "transformer_token",
-        f"configs/{corpus}/transformer_token.yaml",
-        *more,
-        *SET,
-        "--output-dir",
-        f"runs/{corpus}/{name}",
-    )
+    command = ("transformer_token", f"configs/{corpus}/transformer_token.yaml", *more)
+    return (*command, "--output-dir", f"runs/{corpus}/{name}")
 
 
 TEACHERS: dict[str, tuple[str, ...]] = {
@@ -72,10 +72,12 @@ class Row:
     aim: str
     beside: tuple[str, ...] = ()
 
-    def arguments(self) -> list[str]:
+    def arguments(self, precision: Precision) -> list[str]:
         """The command for all seeds."""
         corpus = self.config.partition("/")[0]
-        more = SET if self.command == "tagger" else (*TAUGHT, f"transfer_dir=runs/{corpus}/transfer")
+        more = _set(precision, "precision")
+        if self.command != "tagger":
+            more = _set(precision, "precision", "teacher_precision") + ("--set", f"transfer_dir=runs/{corpus}/transfer")
         seeds = ("--set", f"seeds=[{','.join(map(str, SEEDS))}]")
         return [self.command, f"configs/{self.config}.yaml", *more, *seeds, "--output-dir", f"runs/{self.folder}"]
 
@@ -122,6 +124,12 @@ ROWS = {
 }
 
 
+def _precision_of(run: str) -> Precision:
+    """What a finished run computed in."""
+    found: Precision = yaml.safe_load((ROOT / "runs" / run / "config.yaml").read_text(encoding="utf-8"))["precision"]
+    return found
+
+
 def write_little_gold() -> None:
     """Every tenth train sentence of WNUT17."""
     path = ROOT / LITTLE
@@ -149,7 +157,7 @@ def table() -> list[str]:
             size = scores(run)["parameters"]
             lines.append(
                 f"| teacher, {run} | {value(run, 'dev'):.2f} | {value(run):.2f} | | | | {size:,} "
-                f"| `nlptrain {shlex.join(arguments)}` |"
+                f"| `nlptrain {shlex.join((*arguments, *_set(_precision_of(run), 'precision')))}` |"
             )
     for row in ROWS.values():
         done = row.finished()
@@ -168,7 +176,7 @@ def _line(row: Row, done: Sequence[str]) -> str:
         f"| {row.what}, {seeds} | {spread(done, 'dev')} "
         f"| {spread(done)} | {shown(shares, 1)} % | {row.aim} "
         f"| {f'{statistics.mean(distances):.4f}' if distances else ''} | {found[0]['parameters']:,} "
-        f"| `nlptrain {shlex.join(row.arguments())}` |"
+        f"| `nlptrain {shlex.join(row.arguments(_precision_of(done[0])))}` |"
     )
 
 
@@ -177,7 +185,7 @@ def write() -> None:
     between(OUT, BEGIN, END, "\n".join(table()))
 
 
-def run(chosen: Sequence[Row], jobs: int) -> None:
+def run(chosen: Sequence[Row], jobs: int, precision: Precision) -> None:
     """Train ``chosen`` and their teachers, ``jobs`` at a time; the table is written anew behind each of them."""
     lock = Lock()
 
@@ -195,8 +203,8 @@ def run(chosen: Sequence[Row], jobs: int) -> None:
         return one
 
     teachers = dict.fromkeys(name for row in chosen for name in (*row.teachers, *row.beside))
-    all_of([work(TEACHERS[name]) for name in teachers if not is_finished(name)])
-    all_of([work(row.arguments()) for row in chosen])
+    all_of([work((*TEACHERS[name], *_set(precision, "precision"))) for name in teachers if not is_finished(name)])
+    all_of([work(row.arguments(precision)) for row in chosen])
 
 
 def main() -> None:
@@ -204,6 +212,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"default: all of {', '.join(ROWS)}")
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side (default: 2)")
+    parser.add_argument(
+        "--precision",
+        choices=get_args(Precision),
+        default="fp32",
+        help="bf16 gives the figures of fp32, and sooner on CPUs with AVX512-BF16 or AMX (default: fp32)",
+    )
     parser.add_argument("--write", action="store_true", help="train nothing; write what is finished")
     given = parser.parse_args()
     if unknown := [name for name in given.rows if name not in ROWS]:
@@ -212,7 +226,7 @@ def main() -> None:
     if given.write:
         write()
     else:
-        run([ROWS[name] for name in given.rows] or list(ROWS.values()), given.jobs)
+        run([ROWS[name] for name in given.rows] or list(ROWS.values()), given.jobs, given.precision)
     print(f"written: {Path(OUT).relative_to(ROOT)}")
 
 

@@ -13,12 +13,13 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def finished(root: Path, run: str, test: float) -> None:
+def finished(root: Path, run: str, test: float, precision: str = "fp32") -> None:
     folder = root / "runs" / run
     folder.mkdir(parents=True)
     scored = {"metric": "f1", "f1": test}
     scores = {"dev": scored, "test": scored, "parameters": 7, "divergence": {"dev": 0.03}}
     (folder / "scores.json").write_text(json.dumps(scores))
+    (folder / "config.yaml").write_text(f"precision: {precision}\n")
 
 
 def test_a_share_is_of_the_mean_of_the_teachers_and_of_the_seeds(root: Path) -> None:
@@ -35,6 +36,16 @@ def test_a_row_without_a_teacher_or_a_run_is_not_shown(root: Path) -> None:
     finished(root, "wnut17/tagger_kd-raw-seeds/seed-0", 0.5)
     finished(root, "ud_ewt/transformer_token", 0.9)
     assert not [line for line in shares.table() if "seed" in line]
+
+
+def test_a_row_shows_the_command_that_trained_it(root: Path) -> None:
+    finished(root, "wnut17/transformer_token", 0.5)
+    finished(root, "wnut17/tagger-seeds/seed-0", 0.3)
+    finished(root, "wnut17/tagger_kd-seeds/seed-0", 0.5, "bf16")
+    teacher, taught, control = [line.rpartition("| `")[2] for line in shares.table()[2:]]
+    assert "precision" not in teacher + control
+    assert "--set precision=bf16 --set teacher_precision=bf16 --set transfer_dir=" in taught
+    assert "--set 'seeds=[0,1,2]' --output-dir runs/wnut17/tagger-seeds" in control
 
 
 def test_what_people_wrote_around_a_table_stays(tmp_path: Path) -> None:
