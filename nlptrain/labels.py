@@ -14,6 +14,11 @@ from nlptrain.schemes import Scheme, detect_scheme, parted
 class Labels:
     """The label names of a model in the order of its logit columns, and the scheme that they are written in.
 
+    Attributes:
+        names: one a column.
+        scheme: of entities or ``plain``.
+        guessed: the scheme is what the names look like, and nobody said so: those of IOB1 and IOB2 can be the same.
+
     Example:
         >>> labels = Labels.collect([["B-person", "I-person", "O"]])
         >>> labels.names, labels.scheme
@@ -22,6 +27,7 @@ class Labels:
 
     names: tuple[str, ...]
     scheme: Scheme
+    guessed: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a set of logit columns.
@@ -77,7 +83,12 @@ class Labels:
     def named(cls, names: Sequence[str], scheme: Scheme | None = None) -> Labels:
         """The labels ``names`` in the order given, as a model's configuration or ``data.labels`` lists them.
 
+        Without a ``scheme`` it is guessed from the names, but for plain ones, which have no other.
+
         Raises:
             InputError: the names have prefixes of two schemes.
         """
-        return cls(tuple(names), scheme or detect_scheme([[name] for name in names], standing_alone=True))
+        if scheme is not None:
+            return cls(tuple(names), scheme)
+        likely = detect_scheme([[name] for name in names], standing_alone=True)
+        return cls(tuple(names), likely, guessed=likely != "plain")

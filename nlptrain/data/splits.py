@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from nlptrain.config.data import DataConfig
@@ -93,7 +93,8 @@ def _read(data: DataConfig, split: str) -> list[Sentence]:
 def _labels(train: Sequence[Sentence], scheme: Scheme, data: DataConfig) -> Labels:
     """The labels of the configuration, or else those that stand in train, which are written in IOB2 or plain."""
     if data.labels is not None:
-        return Labels.named(data.labels, "plain" if scheme == "plain" else None)
+        labels = Labels.named(data.labels, "plain" if scheme == "plain" else None)
+        return replace(labels, guessed=False)  # the tags are written in it, whatever it is
     return Labels.collect((sentence.tags or () for sentence in train), scheme)
 
 

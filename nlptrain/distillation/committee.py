@@ -67,7 +67,8 @@ class Committee:
         pairs = [(teacher, 1.0)] if isinstance(teacher, TokenModel) else list(teacher)
         named = [_renamed(model, label_map or {}, pairs) for model, _ in pairs]
         first = pairs[0][0]
-        labels = Labels.named(list(dict.fromkeys(named[0])), first.labels.scheme)
+        guessed = any(model.labels.guessed for model, _ in pairs)
+        labels = Labels(tuple(dict.fromkeys(named[0])), first.labels.scheme, guessed)
         for (model, _), names in zip(pairs, named, strict=True):
             if set(names) != set(labels.names) or model.labels.scheme != labels.scheme:
                 missing = ", ".join(name for name in labels.names if name not in names) or "none"

@@ -100,11 +100,9 @@ def _pieces(teacher: TokenModel, scripts: Set[str]) -> dict[str, int]:
 
 def _embeddings(teacher: TokenModel) -> Tensor | None:
     """The input embeddings, one a piece, centred and of length 1; None if they are not one a piece."""
-    tokenizer = teacher.reader.tokenizer
-    weight = getattr(teacher.model.get_input_embeddings(), "weight", None)
-    if tokenizer is None or not isinstance(weight, Tensor) or len(weight) < len(tokenizer):
+    table = teacher.piece_vectors()
+    if table is None or len(table) < len(teacher.tokenizer):
         return None
-    table = weight.detach().to("cpu", torch.float32)
     return torch.nn.functional.normalize(table - table.mean(dim=0), dim=1)
 
 

@@ -79,13 +79,15 @@ class TokenModel:
     def rule(self) -> Rule:
         """How its logits become labels.
 
-        A student keeps to the scheme that it was taught. What scheme a transformer was taught is a guess, if it was not
-        trained here, so that it answers as transformers reads it, with each word's best label.
+        A tagger keeps to the scheme that it was taught, if that is known and not guessed from a teacher's names: a
+        classifier of IOB1 can have those of IOB2, and what opens its entities would be forbidden. Transformers answer as
+        transformers reads them, with each word's best label.
         """
         rule: Rule = _INDEPENDENT
         if isinstance(self.model, NeuralTagger):
             chained = isinstance(self.model.head, CRFHead)
-            rule = self.model.head if chained else scheme_rule(self.labels)
+            free = _INDEPENDENT if self.labels.guessed else scheme_rule(self.labels)
+            rule = self.model.head if chained else free
         return rule
 
     @property
@@ -100,6 +102,17 @@ class TokenModel:
     def parameters(self) -> int:
         """The number of weights."""
         return sum(parameter.numel() for parameter in self.model.parameters())
+
+    @torch.no_grad()
+    def piece_vectors(self) -> Tensor | None:
+        """What each piece of the tokenizer is read as, [V, D], before its neighbours are; None: it reads no pieces."""
+        if self.reader.tokenizer is None:
+            return None
+        if isinstance(self.model, NeuralTagger):
+            found = self.model.embedder(torch.arange(len(self.reader.tokenizer), device=self.device))
+        else:
+            found = getattr(self.model.get_input_embeddings(), "weight", None)
+        return found.detach().cpu().float() if isinstance(found, Tensor) else None
 
     def windows(self, words: Sequence[str]) -> list[Window]:
         """The sequences that one sentence becomes, together reading each word once."""
@@ -184,7 +197,7 @@ class TokenModel:
         """Write the model as a folder that transformers loads without us: safetensors, tokenizer, splitter."""
         self.model.config.id2label = dict(enumerate(self.labels.names))
         self.model.config.label2id = dict(self.labels.ids)
-        self.model.config.nlptrain_scheme = self.labels.scheme
+        self.model.config.nlptrain_scheme = None if self.labels.guessed else self.labels.scheme
         self.model.config.nlptrain_temperature = self.temperature
         self.model.config.max_pieces = self.max_pieces  # the tokenizer no longer says it
         self.model.save_pretrained(folder)

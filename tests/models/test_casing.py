@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
-from transformers import AutoTokenizer, pipeline
+from transformers import AutoTokenizer, PreTrainedTokenizerFast, pipeline
 
 from nlptrain.config.student import Student
 from nlptrain.config.train import TrainConfig
@@ -138,3 +138,60 @@ def test_no_letter_is_lost_by_its_case(teacher: TokenModel, word: str) -> None:
         before = teacher.tokenizer(text, add_special_tokens=False, truncation=False)["input_ids"]
         after = casing.tokenizer(text, add_special_tokens=False)["input_ids"]
         assert letters(after) == letters(before)
+
+
+def test_tokens_that_were_added_to_the_teachers_keep_their_ids_and_are_found_in_any_case(tiny_bert: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
+    tokenizer.add_tokens(["zyx", "Wvu"])
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<USER>"]})
+    casing = with_case(tokenizer)
+    assert casing is not None
+    cased = casing.tokenizer
+    assert sorted(cased.get_vocab().values()) == list(range(len(cased))) == list(range(len(casing.pieces)))
+    for text in ("zyx", "ZYX", "Zyx", "wvu", "Wvu", "WVU", "<USER>"):
+        (own,) = tokenizer(text, add_special_tokens=False)["input_ids"]
+        (found,) = cased(text, add_special_tokens=False)["input_ids"]
+        assert casing.pieces[found] == own
+        assert found == own or text not in ("zyx", "Wvu", "<USER>")
+
+
+def test_a_capital_that_is_two_letters_in_lower_case_is_read_as_before() -> None:
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+    names = ["[UNK]", "i\u0307zmir", "i", "##\u0307", "##a"]
+    inner = Tokenizer(models.WordPiece({name: number for number, name in enumerate(names)}, unk_token="[UNK]"))
+    inner.normalizer = normalizers.BertNormalizer(lowercase=True, strip_accents=False)
+    inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="[UNK]")
+    casing = with_case(tokenizer)
+    assert casing is not None
+    for word in ("\u0130zmir", "\u0130ZM\u0130R", "\u0130a", "Ia", "ia"):
+        before = tokenizer(word, add_special_tokens=False)["input_ids"]
+        after = casing.tokenizer(word, add_special_tokens=False)["input_ids"]
+        assert [casing.pieces[piece] for piece in after] == before
+
+
+@pytest.mark.parametrize("embedder", [{"kind": "subword"}, {"kind": "word", "lowercase": False}])
+def test_a_student_that_reads_upper_case_teaches_another_what_its_pieces_are(
+    teacher: TokenModel, embedder: dict[str, object]
+) -> None:
+    first = build(teacher)
+    with torch.no_grad():
+        first.model.embedder.forms.weight.normal_()
+    vectors = first.piece_vectors()
+    assert vectors is not None
+    ((upper,),), ((lower,),) = first.reader(["Paris"]), first.reader(["paris"])
+    assert vectors[upper].tolist() == first.model.embedder(torch.tensor(upper)).tolist()
+    assert vectors[upper].tolist() != vectors[lower].tolist()
+    shape = {"embedder": {"dim": 8, **embedder}, "encoder": {"hidden": 8, "layers": 1}}
+    second = build_student(
+        TypeAdapter(Student).validate_python(shape),
+        LABELS,
+        seed=0,
+        teacher=first,
+        words=lambda: {"Paris": 2, "paris": 2},
+    )
+    assert second.tag([["Paris", "paris"]])
+    table = second.model.embedder.table.weight
+    assert table.std() > 0
+    assert (first.reader(["Paris"]) == second.reader(["Paris"])) == (embedder["kind"] == "subword")

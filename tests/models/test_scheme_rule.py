@@ -1,6 +1,7 @@
 """Students of a tag scheme answer with sequences that it allows."""
 
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +11,16 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from nlptrain.config.student import Student
+from nlptrain.distillation.committee import Committee
 from nlptrain.labels import Labels
-from nlptrain.models import TransformerTokenClassifier, build_student
+from nlptrain.models import TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.models.heads import IndependentRule, SchemeRule
-from nlptrain.schemes import first_break
+from nlptrain.schemes import Scheme, first_break
 
 SCHEMES = {
-    "iob2": Labels.named(["O", "B-x", "I-x", "B-y", "I-y"]),
-    "bilou": Labels.named(["O", "B-x", "I-x", "L-x", "U-x"]),
-    "iobes": Labels.named(["O", "B-x", "I-x", "E-x", "S-x"]),
+    "iob2": Labels.named(["O", "B-x", "I-x", "B-y", "I-y"], "iob2"),
+    "bilou": Labels.named(["O", "B-x", "I-x", "L-x", "U-x"], "bilou"),
+    "iobes": Labels.named(["O", "B-x", "I-x", "E-x", "S-x"], "iobes"),
 }
 
 
@@ -67,3 +69,29 @@ def test_students_keep_to_the_scheme_and_transformers_answer_as_transformers_rea
     assert not any(first_break(tags, "iob2") for tags in student.tag(text))
     for answer in teacher.answers(text):
         assert np.array_equal(answer.best, answer.logits.argmax(axis=1))
+
+
+@pytest.mark.parametrize("said", [None, "iob2", "iob1"])
+def test_a_scheme_that_is_only_guessed_forbids_a_student_nothing(
+    tiny_bert: Path, tmp_path: Path, said: Scheme | None
+) -> None:
+    """A classifier of IOB1 can have the names of IOB2; read so, its entities could not be opened."""
+    names = SCHEMES["iob2"].names
+    TransformerTokenClassifier.from_pretrained(str(tiny_bert), Labels.named(names, "iob1")).save(tmp_path / "teacher")
+    path = tmp_path / "teacher/config.json"
+    config = json.loads(path.read_text())
+    del config["nlptrain_scheme"]  # as the classifiers of others are
+    path.write_text(json.dumps(config))
+    committee = Committee.of(load_token_model(str(tmp_path / "teacher"), scheme=said))
+    assert committee.labels.guessed == (said is None)
+    shape = {"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}}
+    student = build_student(
+        TypeAdapter(Student).validate_python(shape), committee.labels, seed=0, teacher=committee.members[0].model
+    )
+    student.save(tmp_path / "student")
+    for one in (student, load_token_model(str(tmp_path / "student"))):
+        assert one.labels == committee.labels
+        assert isinstance(one.rule, SchemeRule) == (said is not None)
+        opens = np.array([[0.0, -1.0, 1.0, -1.0, -1.0]], dtype=np.float32)
+        (answer,) = one.rule.answers([opens])
+        assert (names[answer.best[0]] == "I-x") == (said != "iob2")

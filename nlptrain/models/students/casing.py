@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
@@ -50,17 +51,18 @@ def with_case(tokenizer: PreTrainedTokenizerBase) -> Casing | None:
     normalizer, model = whole["normalizer"] or {}, whole["model"]
     if not (normalizer.get("type") == "BertNormalizer" and normalizer["lowercase"] and model["type"] == "WordPiece"):
         return None
-    normalizer["lowercase"] = False
-    if normalizer["strip_accents"] is None:  # then it went with the lower case
-        normalizer["strip_accents"] = True
+    whole["normalizer"] = _keeping_case(normalizer)
     vocabulary: dict[str, int] = model["vocab"]
-    added = {piece["content"]: piece["id"] for piece in whole["added_tokens"]}
-    pieces = list(range(max([*vocabulary.values(), *added.values()]) + 1))
+    added = {piece["content"]: piece for piece in whole["added_tokens"]}
+    for name, piece in added.items():
+        vocabulary.setdefault(name, piece["id"])  # what is not in the vocabulary gets a new id when it is loaded
+    pieces = list(range(max(vocabulary.values()) + 1))
     forms = [0] * len(pieces)
     for piece, number in sorted(vocabulary.items(), key=lambda pair: pair[1]):
-        if piece in added:
+        if piece in added and not added[piece]["normalized"]:
             continue
-        for spelt, form in _spellings(piece, model["continuing_subword_prefix"]):
+        read = piece.lower() if piece in added else piece  # found in what has been lowered, however it is written
+        for spelt, form in [(read, 0), *_spellings(read, model["continuing_subword_prefix"])]:
             if spelt not in vocabulary:
                 vocabulary[spelt] = len(pieces)
                 pieces.append(number)
@@ -68,6 +70,17 @@ def with_case(tokenizer: PreTrainedTokenizerBase) -> Casing | None:
     special = dict(tokenizer.special_tokens_map)
     cased = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(whole)), **special)
     return Casing(unlimited(cased), pieces, forms)
+
+
+def _keeping_case(normalizer: dict[str, Any]) -> dict[str, Any]:
+    """BERT's ``normalizer`` without lowering."""
+    stripped = normalizer["strip_accents"]
+    kept = {**normalizer, "lowercase": False, "strip_accents": True if stripped is None else stripped}
+    if kept["strip_accents"]:  # unless told otherwise, accents go with the lower case
+        return kept
+    # The one letter that is two in lower case: as I with a dot above, it is spelt as any other.
+    dotted = {"type": "Replace", "pattern": {"String": "\u0130"}, "content": "I\u0307"}
+    return {"type": "Sequence", "normalizers": [dotted, kept]}
 
 
 def _spellings(piece: str, prefix: str) -> Iterator[tuple[str, int]]:

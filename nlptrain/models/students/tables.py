@@ -45,7 +45,9 @@ def start_piece_table(
     """
     table = input_embeddings(reference, teacher)
     if len(table) < pieces:
-        raise InputError(f"student.embedder.init: {reference} has {len(table)} rows, and the tokenizer {pieces} pieces")
+        raise InputError(
+            f"student.embedder.init: {reference or 'the teacher'} has {len(table)} rows, and the tokenizer {pieces} pieces"
+        )
     _refuse_narrow(table, dim)
     components = principal_components(table[:pieces], dim)
     if kept is None:
@@ -99,13 +101,15 @@ def input_embeddings(reference: str | None, teacher: TokenModel | None) -> Tenso
     if reference is None:
         if teacher is None:
             raise InputError("student.embedder.init: teacher, and there is none; name a pretrained model, or random")
-        model = teacher.model
-    else:
-        folder = resolve(reference).folder
-        model = AutoModel.from_pretrained(folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32)
+        vectors = teacher.piece_vectors()
+        if vectors is None:
+            raise InputError(f"student.embedder.init: {teacher.name} reads words; name a pretrained model, or random")
+        return vectors
+    folder = resolve(reference).folder
+    model = AutoModel.from_pretrained(folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32)
     weight = model.get_input_embeddings().weight
     assert isinstance(weight, Tensor)
-    return weight.detach().cpu()
+    return weight.detach()
 
 
 def _means_of_pieces(
