@@ -109,8 +109,8 @@ def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
     run.provenance["table"] = _table(config, config.teacher_list[0].path)
     if committee.labels.guessed:
         run.say(
-            f"labels: {committee.labels.scheme} by their names alone, which may deceive; say it in data.teacher_scheme, and "
-            "the student's answers will keep to it"
+            f"labels: {committee.labels.scheme} by their names, which can deceive; say it in data.teacher_scheme, "
+            "and the student's answers will keep to it"
         )
     _introduce(
         run,

@@ -80,8 +80,8 @@ class TokenModel:
         """How its logits become labels.
 
         A tagger keeps to the scheme that it was taught, if that is known and not guessed from a teacher's names: a
-        classifier of IOB1 can have those of IOB2, and what opens its entities would be forbidden. Transformers answer as
-        transformers reads them, with each word's best label.
+        classifier of IOB1 can have those of IOB2, and what opens its entities would be forbidden. A transformer answers
+        as transformers reads it, with each word's best label.
         """
         rule: Rule = _INDEPENDENT
         if isinstance(self.model, NeuralTagger):

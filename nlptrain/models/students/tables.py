@@ -45,9 +45,8 @@ def start_piece_table(
     """
     table = input_embeddings(reference, teacher)
     if len(table) < pieces:
-        raise InputError(
-            f"student.embedder.init: {reference or 'the teacher'} has {len(table)} rows, and the tokenizer {pieces} pieces"
-        )
+        named = reference or "the teacher"
+        raise InputError(f"student.embedder.init: {named} has {len(table)} rows, and the tokenizer {pieces} pieces")
     _refuse_narrow(table, dim)
     components = principal_components(table[:pieces], dim)
     if kept is None:
