@@ -24,7 +24,7 @@ class SubwordEmbedderConfig(Section):
     )
     case: bool = Field(
         True,
-        description="Where the tokenizer lowers its text (BERT's uncased WordPiece), the student's keeps upper case: `Ada`, `ADA` and `ada` share a row of the table, and a row for their form is added to it. Other tokenizers stay as they are.",
+        description="Where the tokenizer lowers its text (BERT's uncased WordPiece), the student's keeps upper case: `Ada`, `ADA` and `ada` share a row of the table, and a row for their form is added to it. Other tokenizers stay as they are, and so does a student that `start` names.",
     )
 
 

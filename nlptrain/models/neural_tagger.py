@@ -138,7 +138,10 @@ class NeuralTagger(PreTrainedModel):
 
     @torch.inference_mode()
     def decode(self, input_ids: Tensor, attention_mask: Tensor, word_starts: Tensor) -> list[list[int]]:
-        """The label of each word of each sequence: a CRF's best path; arguments as for ``forward``."""
+        """The label of each word of each sequence: a CRF's best path, or the best one of each word by itself.
+
+        Arguments as for ``forward``. Only ``TokenModel.tag`` knows the scheme and keeps a softmax head to it.
+        """
         logits = self.emissions(attention_mask, input_ids=input_ids)
         if not isinstance(self.head, CRFHead):
             best = logits.argmax(dim=-1)[word_starts.bool()]

@@ -1,0 +1,45 @@
+"""What a model's score is where case does not help: python -m scripts.check_case GOLD RUN...
+
+A student of an uncased teacher reads upper case, which its teacher does not. A gold file, usually dev, is scored as it
+stands, in lower case, in capitals, and with a capital in front of each word.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+from nlptrain.config.data import DataConfig
+from nlptrain.data.reading import read_gold
+from nlptrain.data.rewriting import rewritten, schemes_of
+from nlptrain.models import load_token_model
+from nlptrain.run import quieten
+from nlptrain.training.evaluation import evaluate
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "as it stands": str,
+    "lower": str.lower,
+    "UPPER": str.upper,
+    "Initial": str.capitalize,
+}
+
+
+def main() -> None:
+    """Print a line for each run."""
+    quieten()
+    file, *runs = sys.argv[1:]
+    sentences = list(read_gold([file], DataConfig()))
+    scheme = schemes_of({"gold": sentences}, "auto")["gold"]
+    for run in runs:
+        model = load_token_model(run)
+        gold = rewritten(sentences, scheme, model.labels)
+        found = []
+        for name, spelt in SPELLINGS.items():
+            text = [replace(one, words=tuple(spelt(word) for word in one.words)) for one in gold]
+            found.append(f"{name} {100 * evaluate(model, text).value:.2f}")
+        print(f"{run}: {', '.join(found)}")
+
+
+if __name__ == "__main__":
+    main()
