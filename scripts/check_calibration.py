@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Sentence
@@ -43,15 +43,20 @@ def described(found: Sequence[CalibrationErrors]) -> str:
     return f"{word:.4f} by word" + (f", {statistics.mean(entity):.4f} by entity" if entity else "")
 
 
-def main() -> None:
-    """Print a line for each run."""
-    quieten()
-    file, *runs = sys.argv[1:]
+def models_with_gold(file: str, runs: Sequence[str]) -> Iterator[tuple[str, TokenModel, list[Sentence]]]:
+    """Each run, its model, and the sentences of ``file`` with their tags as the model writes them."""
     sentences = list(read_gold([file], DataConfig()))
     scheme = schemes_of({"gold": sentences}, "auto")["gold"]
     for run in runs:
         model = load_token_model(run)
-        gold = rewritten(sentences, scheme, model.labels)
+        yield run, model, rewritten(sentences, scheme, model.labels)
+
+
+def main() -> None:
+    """Print a line for each run."""
+    quieten()
+    file, *runs = sys.argv[1:]
+    for run, model, gold in models_with_gold(file, runs):
         halves = [gold[::2], gold[1::2]]
         found = [errors(model, halves[fitted], halves[1 - fitted]) for fitted in (0, 1)]
         print(

@@ -10,12 +10,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from nlptrain.config.data import DataConfig
-from nlptrain.data.reading import read_gold
-from nlptrain.data.rewriting import rewritten, schemes_of
-from nlptrain.models import load_token_model
 from nlptrain.run import quieten
 from nlptrain.training.evaluation import evaluate
+from scripts.check_calibration import models_with_gold
 
 SPELLINGS: dict[str, Callable[[str], str]] = {
     "as it stands": str,
@@ -29,11 +26,7 @@ def main() -> None:
     """Print a line for each run."""
     quieten()
     file, *runs = sys.argv[1:]
-    sentences = list(read_gold([file], DataConfig()))
-    scheme = schemes_of({"gold": sentences}, "auto")["gold"]
-    for run in runs:
-        model = load_token_model(run)
-        gold = rewritten(sentences, scheme, model.labels)
+    for run, model, gold in models_with_gold(file, runs):
         found = []
         for name, spelt in SPELLINGS.items():
             text = [replace(one, words=tuple(spelt(word) for word in one.words)) for one in gold]
