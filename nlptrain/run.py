@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -153,7 +153,22 @@ def _accelerator(device: str, precision: str) -> Accelerator:
     mixed = {"fp32": "no"}.get(precision, precision)
     if mixed == "fp16" and (device == "cpu" or not torch.cuda.is_available()):
         raise InputError("precision: fp16 needs a CUDA device, and there is none; use fp32 or bf16")
-    return Accelerator(cpu=device == "cpu", mixed_precision=mixed)
+    accelerator = Accelerator(cpu=device == "cpu", mixed_precision=mixed)
+    refuse_imitated(accelerator.device, precision, "precision")
+    return accelerator
+
+
+def refuse_imitated(device: torch.device, precision: str, key: str) -> None:
+    """Refuse bf16 on an x86 CPU without AVX-512: torch has no LSTM for it there, and all else takes many times as long.
+
+    Raises:
+        InputError: ``precision``, which the configuration calls ``key``, is bf16, and ``device`` such a CPU.
+    """
+    if device.type != "cpu" or precision != "bf16":
+        return
+    known: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    if known.get("architecture") == "x86_64" and not (known.get("avx512_bw") or known.get("avx_ne_convert")):
+        raise InputError(f"{key}: found bf16, which this CPU (x86 without AVX-512) does not compute; use fp32")
 
 
 def quieten() -> None:

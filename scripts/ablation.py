@@ -16,7 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from scripts.runs import DATA, ROOT, between, folder_of, scores, spread, train
+from scripts.runs import (
+    DATA,
+    ROOT,
+    Precision,
+    add_precision,
+    between,
+    folder_of,
+    precision_of,
+    scores,
+    set_precision,
+    spread,
+    train,
+)
 
 OUT = ROOT / "docs/accuracy.md"
 BEGIN, END = "<!-- rows of python -m scripts.ablation: begin -->", "<!-- end -->"
@@ -44,9 +56,10 @@ class Row:
     config: str = "tagger_kd"
     long: bool = False
 
-    def commands(self) -> list[list[str]]:
+    def commands(self, precision: Precision = "fp32") -> list[list[str]]:
         """The arguments of each of its runs."""
-        given = [part for setting in (*(LONG if self.long else ()), *self.settings) for part in ("--set", setting)]
+        given = [*set_precision(precision, "precision", "teacher_precision")]
+        given += [part for setting in (*(LONG if self.long else ()), *self.settings) for part in ("--set", setting)]
         runs = []
         for seed in (0, 1, 2) if self.long else (0,):
             folder = f"runs/ablation/{self.name}" + (f"/seed-{seed}" if self.long else "")
@@ -179,8 +192,8 @@ def _mean(row: Row, what: str) -> float:
 
 
 def _line(row: Row) -> str:
-    commands = row.commands()
-    runs = [folder_of(run) for run in commands]
+    runs = [folder_of(run) for run in row.commands()]
+    commands = row.commands(precision_of(runs[0]))
     return (
         f"| {row.what} | {spread(runs, 'dev')} | {_mean(row, 'divergence'):.4f} | {_mean(row, 'steps'):,.0f} "
         f"| {_mean(row, 'parameters'):,.0f} | {_mean(row, 'seconds'):,.0f} | `nlptrain {shlex.join(commands[0])}` |"
@@ -192,12 +205,12 @@ def write() -> None:
     between(OUT, BEGIN, END, "\n".join(line for group in GROUPS for line in table(group)))
 
 
-def run(chosen: Sequence[Row], jobs: int) -> None:
+def run(chosen: Sequence[Row], jobs: int, precision: Precision) -> None:
     """Train ``chosen``, ``jobs`` at a time; the table is written anew behind each of them."""
     lock = Lock()
 
     def one(row: Row) -> None:
-        for command in row.commands():
+        for command in row.commands(precision):
             train(command, 1 if jobs > 1 else 2)
         with lock:
             write()
@@ -212,6 +225,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"default: all of {', '.join(rows())}")
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side (default: 2)")
+    add_precision(parser)
     given = parser.parse_args()
     known = rows()
     if unknown := [name for name in given.rows if name not in known]:
@@ -219,7 +233,7 @@ def main() -> None:
     if not (Path(ROOT) / "runs/wnut17/transformer_token/scores.json").is_file():
         parser.error("no teacher: nlptrain transformer_token configs/wnut17/transformer_token.yaml comes first")
     write_text()
-    run([known[name] for name in given.rows] or list(known.values()), given.jobs)
+    run([known[name] for name in given.rows] or list(known.values()), given.jobs, given.precision)
     print(f"written: {OUT.relative_to(ROOT)}")
 
 

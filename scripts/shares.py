@@ -14,24 +14,28 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Literal, get_args
-
-import yaml
 
 from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.columns import read_columns
-from scripts.runs import DATA, ROOT, between, scores, shown, spread, train, value
+from scripts.runs import (
+    DATA,
+    ROOT,
+    Precision,
+    add_precision,
+    between,
+    precision_of,
+    scores,
+    set_precision,
+    shown,
+    spread,
+    train,
+    value,
+)
 
 OUT = ROOT / "docs/accuracy.md"
 BEGIN, END = "<!-- rows of python -m scripts.shares: begin -->", "<!-- end of the shares -->"
 SEEDS = (0, 1, 2)
 LITTLE = "runs/wnut17/train-10.conll"
-Precision = Literal["fp32", "bf16"]
-
-
-def _set(precision: Precision, *names: str) -> tuple[str, ...]:
-    """What the command line says of a precision that is not the default."""
-    return () if precision == "fp32" else tuple(part for name in names for part in ("--set", f"{name}={precision}"))
 
 
 def _teacher(corpus: str, name: str, *more: str) -> tuple[str, ...]:
@@ -75,9 +79,12 @@ class Row:
     def arguments(self, precision: Precision) -> list[str]:
         """The command for all seeds."""
         corpus = self.config.partition("/")[0]
-        more = _set(precision, "precision")
+        more = set_precision(precision, "precision")
         if self.command != "tagger":
-            more = _set(precision, "precision", "teacher_precision") + ("--set", f"transfer_dir=runs/{corpus}/transfer")
+            more = set_precision(precision, "precision", "teacher_precision") + (
+                "--set",
+                f"transfer_dir=runs/{corpus}/transfer",
+            )
         seeds = ("--set", f"seeds=[{','.join(map(str, SEEDS))}]")
         return [self.command, f"configs/{self.config}.yaml", *more, *seeds, "--output-dir", f"runs/{self.folder}"]
 
@@ -124,12 +131,6 @@ ROWS = {
 }
 
 
-def _precision_of(run: str) -> Precision:
-    """What a finished run computed in."""
-    found: Precision = yaml.safe_load((ROOT / "runs" / run / "config.yaml").read_text(encoding="utf-8"))["precision"]
-    return found
-
-
 def write_little_gold() -> None:
     """Every tenth train sentence of WNUT17."""
     path = ROOT / LITTLE
@@ -157,7 +158,7 @@ def table() -> list[str]:
             size = scores(run)["parameters"]
             lines.append(
                 f"| teacher, {run} | {value(run, 'dev'):.2f} | {value(run):.2f} | | | | {size:,} "
-                f"| `nlptrain {shlex.join((*arguments, *_set(_precision_of(run), 'precision')))}` |"
+                f"| `nlptrain {shlex.join((*arguments, *set_precision(precision_of(run), 'precision')))}` |"
             )
     for row in ROWS.values():
         done = row.finished()
@@ -176,7 +177,7 @@ def _line(row: Row, done: Sequence[str]) -> str:
         f"| {row.what}, {seeds} | {spread(done, 'dev')} "
         f"| {spread(done)} | {shown(shares, 1)} % | {row.aim} "
         f"| {f'{statistics.mean(distances):.4f}' if distances else ''} | {found[0]['parameters']:,} "
-        f"| `nlptrain {shlex.join(row.arguments(_precision_of(done[0])))}` |"
+        f"| `nlptrain {shlex.join(row.arguments(precision_of(done[0])))}` |"
     )
 
 
@@ -203,7 +204,9 @@ def run(chosen: Sequence[Row], jobs: int, precision: Precision) -> None:
         return one
 
     teachers = dict.fromkeys(name for row in chosen for name in (*row.teachers, *row.beside))
-    all_of([work((*TEACHERS[name], *_set(precision, "precision"))) for name in teachers if not is_finished(name)])
+    all_of(
+        [work((*TEACHERS[name], *set_precision(precision, "precision"))) for name in teachers if not is_finished(name)]
+    )
     all_of([work(row.arguments(precision)) for row in chosen])
 
 
@@ -212,12 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"default: all of {', '.join(ROWS)}")
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side (default: 2)")
-    parser.add_argument(
-        "--precision",
-        choices=get_args(Precision),
-        default="fp32",
-        help="bf16 gives the figures of fp32, and sooner on CPUs with AVX512-BF16 or AMX (default: fp32)",
-    )
+    add_precision(parser)
     parser.add_argument("--write", action="store_true", help="train nothing; write what is finished")
     given = parser.parse_args()
     if unknown := [name for name in given.rows if name not in ROWS]:

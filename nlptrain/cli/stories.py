@@ -41,7 +41,7 @@ from nlptrain.insight.comparison import sample_of
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.models.students.text import count_words
-from nlptrain.run import Run
+from nlptrain.run import Run, refuse_imitated
 from nlptrain.run_folder import command_line, finished_scores, output_folder
 from nlptrain.seeds import beside, refuse_seeds
 
@@ -56,6 +56,7 @@ def run_story(command: str, config: CommandConfig, *, overwrite: bool) -> dict[s
     if overwrite:
         refuse_bad_files([folder], config)
     run = Run(folder, device=config.device, precision=config.precision, threads=config.threads, seed=config.seed or 0)
+    refuse_imitated(run.device, getattr(config, "teacher_precision", "fp32"), "teacher_precision")
     with run.handling_signals(), output_folder(folder, command, config, inputs, overwrite=overwrite):
         scores = finished_scores(folder)
         if scores is None:

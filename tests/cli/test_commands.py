@@ -123,6 +123,23 @@ def test_the_same_seed_gives_the_same_bytes(corpus: Path, tiny_bert: Path) -> No
     assert (corpus / "a/model/model.safetensors").read_bytes() == (corpus / "b/model/model.safetensors").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("command", "key"),
+    [("transformer_token", "precision"), ("tagger_kd", "precision"), ("tagger_kd", "teacher_precision")],
+)
+def test_bf16_where_the_cpu_cannot_is_refused(
+    corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch, command: str, key: str
+) -> None:
+    paths = configs(corpus, tiny_bert)
+    if command != "transformer_token":
+        assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"architecture": "x86_64"}, raising=False)
+    result = call(command, paths[command], "--set", f"{key}=bf16")
+    assert result.exit_code == 2
+    assert f"{key}: found bf16, which this CPU (x86 without AVX-512) does not compute; use fp32" in result.output
+    assert not (corpus / "runs" / command).exists()
+
+
 def test_distillation_leaves_the_teacher_alone(corpus: Path, tiny_bert: Path) -> None:
     paths = configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"]).exit_code == 0
