@@ -31,12 +31,14 @@ from nlptrain.config.data import DataConfig
 from nlptrain.config.student import TransformerStudentConfig, WordEmbedderConfig
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.raw_text import RawCounts, read_raw
+from nlptrain.data.reading import read_gold
 from nlptrain.data.splits import Splits, held_out_digests, read_splits
 from nlptrain.data.text_files import expand
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.agreement import held_out
 from nlptrain.distillation.augmentation import topped_up
 from nlptrain.distillation.committee import Committee, refuse_unmapped
+from nlptrain.distillation.teacher_scheme import shown_scheme
 from nlptrain.insight.comparison import sample_of
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier, build_student, load_token_model
@@ -92,11 +94,11 @@ def _tagger(config: TaggerConfig, run: Run) -> dict[str, Any]:
 
 def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
     data = config.data
-    committee = committee_of(config)
+    splitter = splitter_of(data)
+    committee = committee_of(config, lambda: _some_words(data, splitter))
     mapping = data.label_map
     check = None if mapping is None else partial(refuse_unmapped, committee.labels, label_map=mapping)
     splits = read_splits(data, committee.labels, say=run.say, check=check)
-    splitter = splitter_of(data)
     first = committee.members[0].model
     student = build_student(
         config.student,
@@ -110,8 +112,8 @@ def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
     run.provenance["table"] = _table(config, config.teacher_list[0].path)
     if committee.labels.guessed:
         run.say(
-            f"labels: {committee.labels.scheme} by their names, which can deceive; say it in data.teacher_scheme, "
-            "and the student's answers will keep to it"
+            f"labels: {committee.labels.scheme} by their names alone; say it in data.teacher_scheme, and the "
+            "student's answers will keep to it"
         )
     _introduce(
         run,
@@ -147,12 +149,18 @@ _STORIES: dict[str, Any] = {
 }
 
 
-def committee_of(config: TaughtConfig) -> Committee:
-    """The teacher or teachers of ``config``, loaded, with the data's names."""
+def committee_of(config: TaughtConfig, words: Callable[[], list[tuple[str, ...]]] | None = None) -> Committee:
+    """The teacher or teachers of ``config``, loaded, with the data's names.
+
+    Where a teacher's labels do not tell its scheme, its answers to some sentences do, whose ``words`` are asked for.
+    """
     data = config.data
     scheme = None if data.teacher_scheme == "auto" else data.teacher_scheme
     known = None if data.labels is None else Labels.named(data.labels, scheme)
     models = [(load_token_model(one.path, labels=known, scheme=scheme), one.weight) for one in config.teacher_list]
+    for model, _ in models:
+        if model.labels.guessed and words is not None:
+            model.labels = shown_scheme(model.labels, model.tag(words()))
     return Committee.of(models, data.label_map)
 
 
@@ -179,6 +187,12 @@ def word_counts(
         yield from (sentence for sentence in raw if sentence.digest() not in dev)
 
     return lambda: count_words(learnt_from())
+
+
+def _some_words(data: DataConfig, splitter: WordSplitter) -> list[tuple[str, ...]]:
+    key = next((key for key in ("dev", "train") if getattr(data, key) is not None), None)
+    sentences = _peek(data, splitter) if key is None else read_gold(getattr(data, key), data, key=f"data.{key}")
+    return [sentence.words for sentence in islice(sentences, 300)]
 
 
 def _peek(data: DataConfig, splitter: WordSplitter) -> Iterator[Sentence]:
