@@ -43,7 +43,7 @@ def take_agreement_dev(splits: Splits, text: TaughtText, *, say: Callable[[str],
     names, scheme = text.committee.labels.names, text.committee.labels.scheme
     dev = []
     for number in sorted(taken):
-        tags = [names[index] for index in text.rows(number).argmax(axis=1)]
+        tags = [names[index] for index in text.answer(number).best]
         dev.append(Sentence(text.sentence(number).words, tuple(valid(tags, scheme))))
     say(
         f"dev: {len(dev):,} of the {len(raw):,} raw sentences, tagged by the teacher and taken out of the text: what "

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
-from nlptrain.models.heads import Answer
+from nlptrain.models.heads import Answer, IndependentRule, SchemeRule, scheme_rule
 from nlptrain.models.token_model import TokenModel
 from nlptrain.renaming import renamed
 from nlptrain.schemes import parted
@@ -93,6 +93,16 @@ class Committee:
     def mixes(self) -> bool:
         """Only probabilities are known, and no logits of one model."""
         return self.merges or len(self.members) > 1
+
+    @property
+    def rule(self) -> IndependentRule:
+        """How its logits of one sentence become labels: those of one student as it answers, all others' each by itself.
+
+        A student with a CRF is not one of these: what is stored of it are its words' own log-marginals.
+        """
+        alone = len(self.members) == 1 and not self.merges
+        keeps = alone and isinstance(self.members[0].model.rule, SchemeRule)
+        return scheme_rule(self.labels) if keeps else IndependentRule()
 
     def parameters(self) -> int:
         """The weights of all members."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nlptrain.data.corpus import Sentence
 from nlptrain.distillation.committee import Committee
 from nlptrain.distillation.transfer_set import LogitStore, Precision, TransferSet
+from nlptrain.models.heads import Answer
 from nlptrain.run import Run
 
 
@@ -46,6 +47,11 @@ class TaughtText:
     def rows(self, sentence: int) -> NDArray[np.float32]:
         """The committee's logits of the words of ``sentence``, [words, C]."""
         return self.committee.mix([one.rows(sentence) for one in self.sets])
+
+    def answer(self, sentence: int) -> Answer:
+        """The committee's logits and label of each word of ``sentence``."""
+        (answer,) = self.committee.rule.answers([self.rows(sentence).astype(np.float32)])
+        return answer
 
     def sentence(self, number: int) -> Sentence:
         """The words of a sentence."""

@@ -16,7 +16,6 @@ from nlptrain.data.corpus import Sentence
 from nlptrain.distillation.mixed_set import TaughtText
 from nlptrain.labels import Labels
 from nlptrain.models.confidence import Tagged, tagged
-from nlptrain.models.heads import Answer
 from nlptrain.schemes import valid
 
 
@@ -114,9 +113,8 @@ def _valid(tags: list[str], labels: Labels) -> list[str]:
 
 
 def teachers_answer(text: TaughtText, number: int, labels: Labels) -> Tagged:
-    """The teacher's argmax on the sentence ``number`` of ``text``, with its own probabilities, never calibrated ones.
+    """What the teacher says of the sentence ``number`` of ``text``, with its own probabilities, never calibrated ones.
 
     A teacher's temperature is left out, so that ``min_confidence`` means the same of one teacher and of several.
     """
-    logits = text.rows(number).astype(np.float32)
-    return tagged(Answer(logits, logits.argmax(axis=1)), labels)
+    return tagged(text.answer(number), labels)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from nlptrain.config.student import StudentConfig
 from nlptrain.data.corpus import Sentence
 from nlptrain.distillation.committee import Committee, refuse_unmapped
 from nlptrain.distillation.mixed_set import taught_text
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
-from nlptrain.models import TokenModel, TransformerTokenClassifier
+from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student
 from nlptrain.run import Run
 from tests.conftest import make_sentences
 
@@ -124,3 +125,18 @@ def test_the_word_is_the_unit_so_tokenizers_may_differ(tiny_bert: Path, tmp_path
     long = [Sentence(tuple(word for words in WORDS for word in words))]
     text = taught_text(committee, long, Run(None, device="cpu"), tmp_path)
     assert text.rows(0).shape == (len(long[0].words), 5)
+
+
+def test_what_a_student_teaches_are_its_answers(tiny_bert: Path, tmp_path: Path) -> None:
+    labels = Labels.named(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
+    config = StudentConfig.model_validate({"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}})
+    student = build_student(config, labels, seed=0, teacher=teacher(tiny_bert))
+    with torch.no_grad():
+        student.model.head.weight.mul_(40)
+    committee = Committee.of(student)
+    sentences = [Sentence(words) for words, _ in make_sentences(20, 3)]
+    text = taught_text(committee, sentences, Run(None, device="cpu"), tmp_path)
+    taught = [[labels.names[index] for index in text.answer(number).best] for number in range(len(text))]
+    assert taught == student.tag([one.words for one in sentences])
+    each = [[labels.names[index] for index in text.rows(number).argmax(axis=1)] for number in range(len(text))]
+    assert taught != each  # some of which the scheme forbids

@@ -11,6 +11,7 @@ from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
 from nlptrain.distillation.transfer_set import LogitStore
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier
+from nlptrain.models.heads import Answer
 from nlptrain.run import Run
 from tests.conftest import make_sentences
 
@@ -117,6 +118,9 @@ class Rows:
 
     def rows(self, number: int) -> np.ndarray:
         return self.logits[number]
+
+    def answer(self, number: int) -> Answer:
+        return Answer(self.logits[number].astype(np.float32), self.logits[number].argmax(axis=1))
 
     def sentence(self, number: int) -> Sentence:
         return Sentence(tuple(f"w{i}" for i in range(len(self.logits[number]))))
