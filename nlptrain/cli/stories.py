@@ -95,7 +95,7 @@ def _tagger(config: TaggerConfig, run: Run) -> dict[str, Any]:
 def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
     data = config.data
     splitter = splitter_of(data)
-    committee = committee_of(config, lambda: _some_words(data, splitter))
+    committee = committee_of(config, lambda: _some_words(data, splitter), run.device)
     mapping = data.label_map
     check = None if mapping is None else partial(refuse_unmapped, committee.labels, label_map=mapping)
     splits = read_splits(data, committee.labels, say=run.say, check=check)
@@ -149,10 +149,13 @@ _STORIES: dict[str, Any] = {
 }
 
 
-def committee_of(config: TaughtConfig, words: Callable[[], list[tuple[str, ...]]] | None = None) -> Committee:
+def committee_of(
+    config: TaughtConfig, words: Callable[[], list[tuple[str, ...]]] | None = None, device: torch.device | str = "cpu"
+) -> Committee:
     """The teacher or teachers of ``config``, loaded, with the data's names.
 
-    Where a teacher's labels do not tell its scheme, its answers to some sentences do, whose ``words`` are asked for.
+    Where a teacher's labels do not tell its scheme, its answers to some sentences do, whose ``words`` are asked for; it
+    gives them on ``device``.
     """
     data = config.data
     scheme = None if data.teacher_scheme == "auto" else data.teacher_scheme
@@ -160,7 +163,9 @@ def committee_of(config: TaughtConfig, words: Callable[[], list[tuple[str, ...]]
     models = [(load_token_model(one.path, labels=known, scheme=scheme), one.weight) for one in config.teacher_list]
     for model, _ in models:
         if model.labels.guessed and words is not None:
+            model.to(device)
             model.labels = shown_scheme(model.labels, model.tag(words()))
+            model.to("cpu")
     return Committee.of(models, data.label_map)
 
 
