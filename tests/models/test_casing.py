@@ -192,9 +192,7 @@ def test_a_student_that_reads_upper_case_teaches_another_what_its_pieces_are(
         words=lambda: {"Paris": 2, "paris": 2},
     )
     assert second.tag([["Paris", "paris"]])
-    if (
-        embedder["kind"] == "subword"
-    ):  # its table is the first one's, turned and scaled: all distances keep their ratios
+    if embedder["kind"] == "subword":  # the first one's table, turned and scaled: distances keep their ratios
         table = second.model.embedder.table.weight
         apart, there = (torch.pdist(rows[[upper, lower, 0]]) for rows in (table, vectors))
         assert torch.allclose(apart / apart.sum(), there / there.sum(), atol=1e-4)
