@@ -95,7 +95,7 @@ def _tagger(config: TaggerConfig, run: Run) -> dict[str, Any]:
 def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
     data = config.data
     splitter = splitter_of(data)
-    committee = committee_of(config, lambda: _some_words(data, splitter), run.device)
+    committee = committee_of(config, lambda: _some_words(data, splitter), run.device, run.say)
     mapping = data.label_map
     check = None if mapping is None else partial(refuse_unmapped, committee.labels, label_map=mapping)
     splits = read_splits(data, committee.labels, say=run.say, check=check)
@@ -150,12 +150,15 @@ _STORIES: dict[str, Any] = {
 
 
 def committee_of(
-    config: TaughtConfig, words: Callable[[], list[tuple[str, ...]]] | None = None, device: torch.device | str = "cpu"
+    config: TaughtConfig,
+    words: Callable[[], list[tuple[str, ...]]] | None = None,
+    device: torch.device | str = "cpu",
+    say: Callable[[str], None] = lambda _: None,
 ) -> Committee:
     """The teacher or teachers of ``config``, loaded, with the data's names.
 
     Where a teacher's labels do not tell its scheme, its answers to some sentences do, whose ``words`` are asked for; it
-    gives them on ``device``.
+    gives them on ``device``, and what they showed is said.
     """
     data = config.data
     scheme = None if data.teacher_scheme == "auto" else data.teacher_scheme
@@ -166,6 +169,8 @@ def committee_of(
             model.to(device)
             model.labels = shown_scheme(model.labels, model.tag(words()))
             model.to("cpu")
+            if not model.labels.guessed:
+                say(f"labels: {model.labels.scheme}, as the answers of {model.name} show (data.teacher_scheme says it)")
     return Committee.of(models, data.label_map)
 
 

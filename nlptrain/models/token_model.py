@@ -79,16 +79,12 @@ class TokenModel:
     def rule(self) -> Rule:
         """How its logits become labels.
 
-        A tagger keeps to the scheme that it was taught, if that is known and not guessed from a teacher's names: a
-        classifier of IOB1 can have those of IOB2, and what opens its entities would be forbidden. A transformer answers
-        as transformers reads it, with each word's best label.
+        A tagger keeps to the scheme that it was taught, if that is known and not guessed. A transformer answers as
+        transformers reads it, with each word's best label.
         """
-        rule: Rule = _INDEPENDENT
-        if isinstance(self.model, NeuralTagger):
-            chained = isinstance(self.model.head, CRFHead)
-            free = _INDEPENDENT if self.labels.guessed else scheme_rule(self.labels)
-            rule = self.model.head if chained else free
-        return rule
+        if not isinstance(self.model, NeuralTagger):
+            return _INDEPENDENT
+        return self.model.head if isinstance(self.model.head, CRFHead) else scheme_rule(self.labels)
 
     @property
     def device(self) -> torch.device:

@@ -71,9 +71,10 @@ def test_students_keep_to_the_scheme_and_transformers_answer_as_transformers_rea
         assert np.array_equal(answer.best, answer.logits.argmax(axis=1))
 
 
+@pytest.mark.parametrize("head", ["softmax", "crf"])
 @pytest.mark.parametrize("said", [None, "iob2", "iob1"])
 def test_a_scheme_that_is_only_guessed_forbids_a_student_nothing(
-    tiny_bert: Path, tmp_path: Path, said: Scheme | None
+    tiny_bert: Path, tmp_path: Path, said: Scheme | None, head: str
 ) -> None:
     """A classifier of IOB1 can have the names of IOB2; read so, its entities could not be opened."""
     names = SCHEMES["iob2"].names
@@ -84,14 +85,13 @@ def test_a_scheme_that_is_only_guessed_forbids_a_student_nothing(
     path.write_text(json.dumps(config))
     committee = Committee.of(load_token_model(str(tmp_path / "teacher"), scheme=said))
     assert committee.labels.guessed == (said is None)
-    shape = {"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}}
+    shape = {"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}, "head": {"kind": head}}
     student = build_student(
         TypeAdapter(Student).validate_python(shape), committee.labels, seed=0, teacher=committee.members[0].model
     )
     student.save(tmp_path / "student")
     for one in (student, load_token_model(str(tmp_path / "student"))):
         assert one.labels == committee.labels
-        assert isinstance(one.rule, SchemeRule) == (said is not None)
         opens = np.array([[0.0, -1.0, 1.0, -1.0, -1.0]], dtype=np.float32)
         (answer,) = one.rule.answers([opens])
         assert (names[answer.best[0]] == "I-x") == (said != "iob2")

@@ -19,8 +19,12 @@ from nlptrain.schemes import may_follow
 
 
 def allowed_by(labels: Labels) -> tuple[Tensor, Tensor, Tensor]:
-    """Which label may follow which, [C, C] from the row's to the column's, which may open and which may close, [C]."""
-    names, scheme = labels.names, labels.scheme
+    """Which label may follow which, [C, C] from the row's to the column's, which may open and which may close, [C].
+
+    All may where the scheme is only guessed from a teacher's names: a classifier of IOB1 can have those of IOB2, and
+    what opens its entities would be forbidden.
+    """
+    names, scheme = labels.names, "plain" if labels.guessed else labels.scheme
     return (
         torch.tensor([[may_follow(one, other, scheme) for other in names] for one in names]),
         torch.tensor([may_follow(None, name, scheme) for name in names]),
