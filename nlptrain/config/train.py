@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from nlptrain.config.section import Rate, Section, Weight
 
 # How long a student is trained where nobody says: passes over the text, and the bounds of their steps.
-PASSES, FEWEST_STEPS, MOST_STEPS = 6, 3_000, 9_000
+PASSES, FEWEST_STEPS, MOST_STEPS = 6, 3_000, 6_000
 
 
 class TrainConfig(Section):
