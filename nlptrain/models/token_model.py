@@ -82,9 +82,11 @@ class TokenModel:
         A tagger keeps to the scheme that it was taught, if that is known and not guessed. A transformer answers as
         transformers reads it, with each word's best label.
         """
-        if not isinstance(self.model, NeuralTagger):
-            return _INDEPENDENT
-        return self.model.head if isinstance(self.model.head, CRFHead) else scheme_rule(self.labels)
+        rule: Rule = _INDEPENDENT
+        if isinstance(self.model, NeuralTagger):
+            chained = isinstance(self.model.head, CRFHead)
+            rule = self.model.head if chained else scheme_rule(self.labels)
+        return rule
 
     @property
     def device(self) -> torch.device:

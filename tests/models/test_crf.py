@@ -14,13 +14,20 @@ from nlptrain.config.student import Student
 from nlptrain.distillation import DistillObjective
 from nlptrain.labels import Labels
 from nlptrain.models import build_student, load_token_model
-from nlptrain.models.heads.chain import FORBIDDEN, best_paths, log_marginals, path_scores, possible_labels
+from nlptrain.models.heads.chain import (
+    FORBIDDEN,
+    best_paths,
+    log_marginals,
+    path_scores,
+    possible_labels,
+    posteriors,
+)
 from nlptrain.models.heads.crf import CRFHead
 from nlptrain.models.inputs import Chains, whole_sentences
 from nlptrain.training import Targets
 from tests.conftest import make_sentences
 
-IOB2 = Labels.named(["O", "B-x", "I-x", "B-y", "I-y"])
+IOB2 = Labels.named(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
 
 
 def draw(seed: int, lengths: list[int], labels: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -66,6 +73,21 @@ def test_sums_marginals_and_best_paths_are_those_of_all_paths(seed: int) -> None
                 assert float(marginals[chain, place, label].exp()) == pytest.approx(sum(shares), abs=1e-10)
         assert tuple(best[chain, :length].tolist()) == max(paths, key=paths.__getitem__)
         assert float(scored[chain]) == pytest.approx(values.max(), abs=1e-10)
+
+
+@pytest.mark.parametrize("scale", [1.0, 40.0, 2_000.0])
+def test_posteriors_are_the_marginals(scale: float) -> None:
+    """At 2,000 most shares are below the smallest float64, and chains lose their last path."""
+    lengths = [4, 1, 7, 2, 3]
+    emissions, mask, transitions, start, end = draw(3, lengths, 4)
+    emissions, start, end = emissions * scale, start * scale, end * scale
+    emissions[~mask] = 99.0 * scale
+    found = posteriors(emissions, mask, transitions, start, end)[mask]
+    wanted = log_marginals(emissions, mask, transitions, start, end)[0][mask]
+    assert not found.isnan().any()
+    assert torch.allclose(found.exp(), wanted.exp(), rtol=0, atol=1e-9)
+    likely = wanted > -600
+    assert torch.allclose(found[likely], wanted[likely], rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(4))

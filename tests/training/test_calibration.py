@@ -18,7 +18,7 @@ from nlptrain.training.calibration import (
     least_argument,
 )
 
-IOB2 = Labels.named(["O", "B-x", "I-x", "B-y", "I-y"])
+IOB2 = Labels.named(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
 
 
 def answer(tags: str, *confidences: float) -> Tagged:

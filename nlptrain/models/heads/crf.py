@@ -18,6 +18,7 @@ from nlptrain.models.heads.chain import (
     of_like_length,
     path_scores,
     possible_labels,
+    posteriors,
 )
 from nlptrain.models.heads.output import Answer
 from nlptrain.models.heads.scheme import allowed_by
@@ -63,7 +64,7 @@ class CRFHead(nn.Linear):
         found = [Answer(values, np.empty(0, dtype=np.int64)) for values in emissions]
         for batch, words in self._batches(emissions):
             ends = np.cumsum([len(emissions[number]) for number in batch])[:-1]
-            logits = np.split(words.log_probabilities(temperature).float().numpy(), ends)
+            logits = np.split(words.posteriors(temperature).float().numpy(), ends)
             best = np.split(words.best().numpy(), ends)
             for number, values, path in zip(batch, logits, best, strict=True):
                 found[number] = Answer(values, path)
@@ -77,7 +78,7 @@ class CRFHead(nn.Linear):
         found = [values.astype(np.float64) for values in emissions]
         for batch, words in self._batches(emissions):
             ends = np.cumsum([len(emissions[number]) for number in batch])[:-1]
-            marginals = np.split(words.log_probabilities(temperature).numpy(), ends)
+            marginals = np.split(words.posteriors(temperature).numpy(), ends)
             for number, values in zip(batch, marginals, strict=True):
                 found[number] = values
         return found
@@ -134,6 +135,11 @@ class ChainedWords:
         """
         marginals, _ = self._marginals(temperature)
         return marginals[self._mask]
+
+    def posteriors(self, temperature: float = 1.0) -> Tensor:
+        """The same without gradients, for answering."""
+        emissions, transitions, start, end = self._scores(temperature)
+        return posteriors(emissions, self._mask, transitions, start, end)[self._mask]
 
     def best(self) -> Tensor:
         """The labels of the best path, [W]."""
