@@ -102,6 +102,7 @@ class Row:
 MINILM = ("wnut17/transformer_token",)
 ROWS = {
     "default": Row("gold and raw text: the default", "tagger_kd", "wnut17/tagger_kd", MINILM, "99 %"),
+    "crf": Row("the default with a CRF", "tagger_kd", "wnut17/tagger_kd-crf", MINILM, ""),
     "control": Row("the control: gold alone, no teacher, as many steps", "tagger", "wnut17/tagger", MINILM, ""),
     "made": Row("train sentences alone, topped up", "tagger_kd", "wnut17/tagger_kd-made", MINILM, "85 %"),
     "raw": Row("raw text alone, no gold sentences", "tagger_kd", "wnut17/tagger_kd-raw", MINILM, "98 %"),
