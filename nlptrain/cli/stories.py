@@ -170,7 +170,7 @@ def committee_of(
             model.labels = shown_scheme(model.labels, model.tag(words()))
             model.to("cpu")
             if not model.labels.guessed:
-                say(f"labels: {model.labels.scheme}, as the answers of {model.name} show (data.teacher_scheme says it)")
+                say(f"labels: {model.labels.scheme}, as the answers of {model.name} show (or data.teacher_scheme)")
     return Committee.of(models, data.label_map)
 
 

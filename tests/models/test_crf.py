@@ -75,9 +75,9 @@ def test_sums_marginals_and_best_paths_are_those_of_all_paths(seed: int) -> None
         assert float(scored[chain]) == pytest.approx(values.max(), abs=1e-10)
 
 
-@pytest.mark.parametrize("scale", [1.0, 40.0, 2_000.0])
+@pytest.mark.parametrize("scale", [1.0, 40.0, *range(90, 400, 30), 2_000.0])
 def test_posteriors_are_the_marginals(scale: float) -> None:
-    """At 2,000 most shares are below the smallest float64, and chains lose their last path."""
+    """From 90 on some sums come near the smallest float64; at 2,000 chains lose their last path."""
     lengths = [4, 1, 7, 2, 3]
     emissions, mask, transitions, start, end = draw(3, lengths, 4)
     emissions, start, end = emissions * scale, start * scale, end * scale
@@ -86,7 +86,7 @@ def test_posteriors_are_the_marginals(scale: float) -> None:
     wanted = log_marginals(emissions, mask, transitions, start, end)[0][mask]
     assert not found.isnan().any()
     assert torch.allclose(found.exp(), wanted.exp(), rtol=0, atol=1e-9)
-    likely = wanted > -600
+    likely = wanted > -60
     assert torch.allclose(found[likely], wanted[likely], rtol=1e-9, atol=1e-9)
 
 
