@@ -173,6 +173,8 @@ def _refuse_unfit(
                 f"{name}: its labels are {', '.join(labels.names)}, the teacher's {', '.join(committee.labels.names)}; "
                 "the order counts, too: read the data and build the student with teacher.labels"
             )
+    if objective is not None and objective.loss == "mse" and student.rule.constrained:
+        raise InputError("objective.loss: mse compares logits, and the student's CRF has marginals; use kl")
     if objective is not None and objective.loss == "mse" and committee.mixes:
         raise InputError(
             "objective.loss: mse compares logits, and where labels are merged or teachers averaged only probabilities "

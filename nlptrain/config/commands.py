@@ -88,11 +88,11 @@ _WORDS = {"unknown_rate": 0.15}
 # A teacher's probabilities on much text do not run out as gold tags do: less need be dropped, and steps may be larger.
 # Its best labels alone are another matter: there the demo's student lost 1.8 points of dev F1 by it.
 _TAUGHT, _TAUGHT_STUDENT = {"learning_rate": 5e-3}, {"dropout": 0.1}
-_PARTS, _RECURRENT = (("embedder", "subword"), ("encoder", "lstm")), ("lstm", "gru")
+_PARTS, _RECURRENT = (("embedder", "subword"), ("encoder", "lstm"), ("head", "auto")), ("lstm", "gru")
 
 
-def _kind(part: object, default: str) -> object:
-    return part.get("kind", default) if isinstance(part, dict) else default
+def _kind(part: object, default: str | None, key: str = "kind") -> object:
+    return part.get(key, default) if isinstance(part, dict) else default
 
 
 class StudentCommandConfig(CommandConfig):
@@ -130,6 +130,9 @@ class StudentCommandConfig(CommandConfig):
         kinds = tuple(_kind(student.get(part), default) for part, default in _PARTS)
         if student.get("kind", "tagger") == "transformer":
             return {**values, "train": {**_TRANSFORMERS, **given}}
+        if kinds[2] == "auto" and (given.get("word_parts") or _kind(values.get("objective"), None, "loss") == "mse"):
+            student = {**student, "head": {"kind": "softmax"}}
+            values = {**values, "student": student}
         if kinds[0] == "word":
             return {**values, "train": {**_WORDS, **given}}
         if kinds[1] in _RECURRENT and issubclass(cls, TaggerKDConfig):

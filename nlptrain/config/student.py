@@ -88,6 +88,15 @@ class IDCNNEncoderConfig(Section):
     blocks: int = Field(3, ge=1, le=16, description="How often the block is applied, each time with the same weights.")
 
 
+class AutoHeadConfig(Section):
+    """A CRF where labels depend on each other by their scheme, a softmax where they do not."""
+
+    kind: Literal["auto"] = Field(
+        "auto",
+        description="crf, unless tags are plain, have more than 100 labels, or `train.word_parts` or `objective.loss: mse` leave a chain no place: then softmax.",
+    )
+
+
 class SoftmaxHeadConfig(Section):
     """A linear layer; each word's label is chosen by itself."""
 
@@ -110,7 +119,10 @@ Encoder = Annotated[
     by_kind("lstm"),
 ]
 Head = Annotated[
-    Annotated[SoftmaxHeadConfig, Tag("softmax")] | Annotated[CRFHeadConfig, Tag("crf")], by_kind("softmax")
+    Annotated[AutoHeadConfig, Tag("auto")]
+    | Annotated[SoftmaxHeadConfig, Tag("softmax")]
+    | Annotated[CRFHeadConfig, Tag("crf")],
+    by_kind("auto"),
 ]
 
 
@@ -144,7 +156,7 @@ class StudentConfig(WarmStart):
     )
     embedder: Embedder = Field(SubwordEmbedderConfig(), description="What is read to vectors.")
     encoder: Encoder = Field(LSTMEncoderConfig(), description="Vectors to vectors that know their neighbours.")
-    head: Head = Field(SoftmaxHeadConfig(), description="Vectors to labels.")
+    head: Head = Field(AutoHeadConfig(), description="Vectors to labels.")
     dropout: Rate = Field(
         0.3,
         description="Share of values dropped behind embedder and encoder layers in training. In tagger_kd, with an LSTM or a GRU that reads pieces, the default is 0.1.",

@@ -15,6 +15,7 @@ from nlptrain.models.encoders import ENCODERS
 from nlptrain.models.heads import HEADS, CRFHead
 from nlptrain.models.heads.crf import ChainedWords
 from nlptrain.models.inputs import whole_sentences
+from nlptrain.models.piece_roles import SPECIAL, over_pieces, word_starts
 
 
 class NeuralTaggerConfig(PretrainedConfig):
@@ -27,6 +28,7 @@ class NeuralTaggerConfig(PretrainedConfig):
         dropout: share of values dropped in training.
         max_pieces: pieces read at once, special ones included.
         max_characters: characters of a word that a student of words reads.
+        pieces: of the tokenizer, if the student has a CRF and knows which of them open a word.
     """
 
     model_type = "nlptrain_tagger"
@@ -37,6 +39,7 @@ class NeuralTaggerConfig(PretrainedConfig):
     dropout: float = 0.3
     max_pieces: int = 4096
     max_characters: int | None = None
+    pieces: int | None = None
 
 
 class NeuralTagger(PreTrainedModel):
@@ -52,6 +55,7 @@ class NeuralTagger(PreTrainedModel):
     config_class = NeuralTaggerConfig
     base_model_prefix = "tagger"
     main_input_name = "input_ids"
+    piece_roles: Tensor
 
     def __init__(self, config: NeuralTaggerConfig) -> None:
         """Build the parts that ``config`` names."""
@@ -61,6 +65,8 @@ class NeuralTagger(PreTrainedModel):
         self.encoder: Any = ENCODERS[encoder.pop("kind")](self.embedder.width, dropout=config.dropout, **encoder)
         self.dropout = nn.Dropout(config.dropout)
         self.head: Any = HEADS[head.pop("kind")](self.encoder.width, int(config.num_labels or 0), **head)
+        if config.pieces is not None:
+            self.register_buffer("piece_roles", torch.zeros(config.pieces, dtype=torch.uint8))
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -102,13 +108,15 @@ class NeuralTagger(PreTrainedModel):
             input_ids: [B, T].
             attention_mask: [B, T], 1 at the pieces that count, on either side of the padding; default: all count.
             token_type_ids: taken because pipelines pass it, and ignored.
-            labels: [B, T] ids, -100 where none; adds their mean negative log-likelihood to the output.
+            labels: [B, T] ids, -100 where none; adds their mean negative log-likelihood to the output. A CRF's words
+                are then those that have one.
             return_dict: taken for the Auto classes; the answer is always an object.
-            word_starts: [B, T], 1 at the first piece of each word; needed by a CRF, whose chain runs over words.
+            word_starts: [B, T], 1 at the first piece of each word, for a CRF, whose chain runs over words. Default:
+                the pieces that open a word by the tokenizer's own marks.
 
         Returns:
-            An output with ``logits`` [B, T, C]; those of a CRF are log-marginals at the words'
-            first pieces, 0 elsewhere.
+            An output with ``logits`` [B, T, C]. Those of a CRF are, at each piece of a word, the scores of the best
+            sequences with each label there: the best labels of all pieces are the best path.
 
         Raises:
             ValueError: the student cannot be asked this way, with what to do instead.
@@ -123,18 +131,30 @@ class NeuralTagger(PreTrainedModel):
         logits = self.emissions(attention_mask, input_ids=input_ids)
         loss = None
         if isinstance(self.head, CRFHead):
-            if word_starts is None:
-                raise ValueError(
-                    "this tagger has a CRF, whose chain runs over words: pass word_starts [B, T], 1 at the first piece "
-                    "of each word, or use nlptrain.load_token_model(FOLDER).tag(...), or nlptrain predict"
-                )
-            words = self._words(logits, word_starts.bool())
-            loss = None if labels is None else words.gold_loss(labels[word_starts.bool()]) / word_starts.sum()
-            logits = torch.zeros_like(words.logits.new_empty(logits.shape))
-            logits[word_starts.bool()] = words.log_probabilities()
+            starts = self._starts(input_ids, attention_mask, word_starts, labels)
+            words = self._words(logits, starts)
+            if labels is not None:
+                loss = words.gold_loss(labels[starts]) / starts.sum().clamp(min=1)
+            inside = torch.zeros_like(starts)
+            if self.config.pieces is not None:
+                inside = (self.piece_roles[input_ids] != SPECIAL) & (attention_mask != 0)
+            logits = over_pieces(starts, inside, words.best_scores())
         elif labels is not None:
             loss = nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
         return TokenClassifierOutput(loss=loss, logits=logits)
+
+    def _starts(self, input_ids: Tensor, attention_mask: Tensor, given: Tensor | None, labels: Tensor | None) -> Tensor:
+        if given is not None:
+            return given.bool()
+        if labels is not None:
+            return labels != -100
+        if self.config.pieces is None:
+            raise ValueError(
+                "this tagger has a CRF, whose chain runs over words, and its tokenizer's pieces do not tell which of "
+                "them open a word: pass word_starts [B, T], 1 at the first piece of each word, or use "
+                "nlptrain.load_token_model(FOLDER).tag(...), or nlptrain predict"
+            )
+        return word_starts(self.piece_roles, input_ids, attention_mask)
 
     @torch.inference_mode()
     def decode(self, input_ids: Tensor, attention_mask: Tensor, word_starts: Tensor) -> list[list[int]]:

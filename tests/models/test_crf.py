@@ -13,11 +13,12 @@ from nlptrain.config.objective import DistillConfig
 from nlptrain.config.student import Student
 from nlptrain.distillation import DistillObjective
 from nlptrain.labels import Labels
-from nlptrain.models import build_student, load_token_model
+from nlptrain.models import build_student
 from nlptrain.models.heads.chain import (
     FORBIDDEN,
     best_paths,
     log_marginals,
+    max_marginals,
     path_scores,
     possible_labels,
     posteriors,
@@ -61,6 +62,7 @@ def test_sums_marginals_and_best_paths_are_those_of_all_paths(seed: int) -> None
     emissions[~mask] = 99.0  # whatever stands behind the end of a chain
     marginals, totals = log_marginals(emissions, mask, transitions, start, end)
     best = best_paths(emissions, mask, transitions, start, end)
+    best_of_all = max_marginals(emissions, mask, transitions, start, end)
     scored = path_scores(emissions, mask, transitions, start, end, best)
     for chain, length in enumerate(lengths):
         paths = every_path(emissions[chain, :length], transitions, start[chain], end[chain])
@@ -71,6 +73,10 @@ def test_sums_marginals_and_best_paths_are_those_of_all_paths(seed: int) -> None
             for label in range(4):
                 shares = [np.exp(score - total) for path, score in paths.items() if path[place] == label]
                 assert float(marginals[chain, place, label].exp()) == pytest.approx(sum(shares), abs=1e-10)
+                with_it = [score for path, score in paths.items() if path[place] == label]
+                if with_it:
+                    behind = float(best_of_all[chain, place, label])
+                    assert behind == pytest.approx(max(with_it) - values.max(), abs=1e-10)
         assert tuple(best[chain, :length].tolist()) == max(paths, key=paths.__getitem__)
         assert float(scored[chain]) == pytest.approx(values.max(), abs=1e-10)
 
@@ -213,21 +219,3 @@ def test_windows_join_and_are_decoded_once(tiny_bert: Path, tmp_path: Path) -> N
     assert answer.best.tolist() == best
     np.testing.assert_allclose(answer.logits, logits, atol=1e-4)
     assert model.tag([words, []])[1] == []
-
-
-def test_the_door_of_the_auto_classes_says_what_it_cannot_carry(tiny_bert: Path, tmp_path: Path) -> None:
-    shape = {"tokenizer": str(tiny_bert), "embedder": {"dim": 8}, "encoder": {"hidden": 4}, "head": {"kind": "crf"}}
-    model = build_student(TypeAdapter(Student).validate_python(shape), IOB2, seed=0)
-    model.save(tmp_path)
-    net = load_token_model(str(tmp_path)).model
-    words = ["in", "oslo", "@ada"]
-    (window,) = model.windows(words)
-    ids = torch.tensor([window.pieces])
-    with pytest.raises(ValueError, match=r"a CRF, whose chain runs over words: pass word_starts \[B, T\]"):
-        net(input_ids=ids)
-    starts = torch.zeros_like(ids)
-    starts[0, window.starts] = 1
-    logits = net(input_ids=ids, word_starts=starts).logits
-    np.testing.assert_allclose(logits[0, window.starts].detach(), model.logits([words])[0], atol=1e-4)
-    (path,) = net.decode(ids, torch.ones_like(ids), starts)
-    assert [IOB2.names[index] for index in path] == model.tag([words])[0]

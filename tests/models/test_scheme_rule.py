@@ -60,7 +60,7 @@ def test_no_temperature_changes_a_label() -> None:
 def test_students_keep_to_the_scheme_and_transformers_answer_as_transformers_reads_them(tiny_bert: Path) -> None:
     labels = SCHEMES["iob2"]
     teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), labels)
-    shape = {"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}}
+    shape = {"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}, "head": {"kind": "softmax"}}
     student = build_student(TypeAdapter(Student).validate_python(shape), labels, seed=3, teacher=teacher)
     student.model.head.weight.data.mul_(40)
     text = [["Ada", "sings", "in", "Paris", "and", "Oslo"], ["in", "Oslo"], []]

@@ -7,7 +7,7 @@ score of ``FORBIDDEN``, finite so that gradients stay numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -17,7 +17,13 @@ _DECODED_WORDS = 16_384  # decoded together, padding included
 _DECODED_PAIRS = 2_000_000  # pairs of neighbouring labels of all chains that are decoded together
 
 
-def forward_scores(emissions: Tensor, mask: Tensor, transitions: Tensor, start: Tensor) -> Tensor:
+def forward_scores(
+    emissions: Tensor,
+    mask: Tensor,
+    transitions: Tensor,
+    start: Tensor,
+    over: Callable[[Tensor, int], Tensor] = torch.logsumexp,
+) -> Tensor:
     """For each word and label, the log of the summed exponentials of all paths that end there, [B, N, C].
 
     Behind the end of a chain, the scores of its last word are repeated.
@@ -27,12 +33,13 @@ def forward_scores(emissions: Tensor, mask: Tensor, transitions: Tensor, start: 
         mask: [B, N], true at the words, which stand in front.
         transitions: [C, C], or [B, C, C] where chains have their own.
         start: [B, C].
+        over: what is made of the scores of all paths; with ``torch.amax`` they are the best path's.
     """
     table = transitions if transitions.ndim == 3 else transitions.unsqueeze(0)
     score = start + emissions[:, 0]
     scores = [score]
     for place in range(1, emissions.shape[1]):
-        moved = torch.logsumexp(score.unsqueeze(2) + table, dim=1) + emissions[:, place]
+        moved = over(score.unsqueeze(2) + table, 1) + emissions[:, place]
         score = torch.where(mask[:, place, None], moved, score)
         scores.append(score)
     return torch.stack(scores, dim=1)
@@ -45,13 +52,35 @@ def log_marginals(
 
     Forwards and backwards run as one batch: the backward scores are the forward ones of the reversed chains.
     """
+    return _both_ways(emissions, mask, transitions, start, end, torch.logsumexp)
+
+
+def max_marginals(emissions: Tensor, mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
+    """The score of the best path through each label of each word, less that of the best of all, [B, N, C].
+
+    The labels of score 0 are the best path's, unless several share that score (max-product; Wainwright, Jordan 2008,
+    section 8.1).
+    """
+    return _both_ways(emissions, mask, transitions, start, end, torch.amax)[0]
+
+
+def _both_ways(
+    emissions: Tensor,
+    mask: Tensor,
+    transitions: Tensor,
+    start: Tensor,
+    end: Tensor,
+    over: Callable[[Tensor, int], Tensor],
+) -> tuple[Tensor, Tensor]:
     chains = len(emissions)
     turn = _reversal(mask)
     turned = emissions.gather(1, turn.unsqueeze(-1).expand_as(emissions))
     tables = torch.stack([transitions, transitions.T]).repeat_interleave(chains, 0)
-    both = forward_scores(torch.cat([emissions, turned]), torch.cat([mask, mask]), tables, torch.cat([start, end]))
+    both = forward_scores(
+        torch.cat([emissions, turned]), torch.cat([mask, mask]), tables, torch.cat([start, end]), over
+    )
     forwards, backwards = both[:chains], both[chains:]
-    total = torch.logsumexp(forwards[:, -1] + end, dim=1)
+    total = over(forwards[:, -1] + end, 1)
     backwards = backwards.gather(1, turn.unsqueeze(-1).expand_as(backwards))
     return forwards + backwards - emissions - total[:, None, None], total
 

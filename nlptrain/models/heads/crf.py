@@ -15,6 +15,7 @@ from nlptrain.models.heads.chain import (
     FORBIDDEN,
     best_paths,
     log_marginals,
+    max_marginals,
     of_like_length,
     path_scores,
     possible_labels,
@@ -140,6 +141,13 @@ class ChainedWords:
         """The same without gradients, for answering."""
         emissions, transitions, start, end = self._scores(temperature)
         return posteriors(emissions, self._mask, transitions, start, end)[self._mask]
+
+    def best_scores(self) -> Tensor:
+        """The score of the best sequence with each label on each word, less that of the best of all, [W, C]."""
+        if not len(self.logits):
+            return self.logits
+        emissions, transitions, start, end = self._scores(1.0)
+        return max_marginals(emissions, self._mask, transitions, start, end)[self._mask]
 
     def best(self) -> Tensor:
         """The labels of the best path, [W]."""

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from nlptrain.config.student import Embedder, StudentConfig, SubwordEmbedderConfig, WordEmbedderConfig
+from nlptrain.config.student import Embedder, Head, StudentConfig, SubwordEmbedderConfig, WordEmbedderConfig
 from nlptrain.data.vocabulary import SHAPES, Vocabulary
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
@@ -16,6 +16,7 @@ from nlptrain.labels import Labels
 from nlptrain.models.embedders import SubwordEmbedder
 from nlptrain.models.heads import CRFHead
 from nlptrain.models.neural_tagger import NeuralTagger, NeuralTaggerConfig
+from nlptrain.models.piece_roles import piece_roles
 from nlptrain.models.readers import PieceReader, Reader, WordReader
 from nlptrain.models.sources import resolve
 from nlptrain.models.students.casing import FORMS, with_case
@@ -25,6 +26,7 @@ from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenizer import load_tokenizer
 
 MOST_TABLE_PARAMETERS = 2_000_000  # of a table that is cut by itself
+MOST_CHAINED_LABELS = 100  # a chain's time grows with their square
 
 
 def build_tagger(
@@ -41,22 +43,36 @@ def build_tagger(
     text = text or StudentText()
     build = _PARTS[config.embedder.kind]
     reader, embedder, begin = build(config, teacher, text, say)
+    head = _head(config.head, labels, say)
+    roles = None if reader.tokenizer is None or head["kind"] != "crf" else piece_roles(reader.tokenizer)
     torch.manual_seed(seed)
     shape = NeuralTaggerConfig(  # type: ignore[call-arg]  # transformers' own keys are untyped
         embedder=embedder,
         encoder=config.encoder.model_dump(),
-        head=config.head.model_dump(),
+        head=head,
         dropout=config.dropout,
         max_pieces=config.max_pieces,
         max_characters=getattr(config.embedder, "max_characters", None),
+        pieces=None if roles is None else len(roles),
         num_labels=len(labels),
         pad_token_id=None if reader.tokenizer is None else reader.tokenizer.pad_token_id,
     )
     model = NeuralTagger(shape)
     if isinstance(model.head, CRFHead):
         model.head.constrain(labels)
+    if roles is not None:
+        model.piece_roles.copy_(roles)
     begin(model)
     return TokenModel(model.eval(), reader, labels, max_pieces=config.max_pieces, splitter=splitter, name="student")
+
+
+def _head(config: Head, labels: Labels, say: Callable[[str], None]) -> dict[str, Any]:
+    if config.kind != "auto":
+        return config.model_dump()
+    chained = labels.scheme != "plain" and len(labels) <= MOST_CHAINED_LABELS
+    why = f"for {len(labels)} labels of {'plain tags' if labels.scheme == 'plain' else labels.scheme}"
+    say(f"student: {'a CRF' if chained else 'a softmax'} {why} (student.head.kind)")
+    return {"kind": "crf" if chained else "softmax"}
 
 
 Begin = Callable[[NeuralTagger], None]

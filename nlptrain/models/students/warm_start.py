@@ -61,7 +61,7 @@ def _refuse_other_parts(config: StudentConfig | TransformerStudentConfig, studen
         differing += [
             f"student.{part}.{key}: found {wanted.get(key)!r}, there {value!r}"
             for key, value in there.items()
-            if key not in _FROM_THE_START and wanted.get(key) != value
+            if key not in _FROM_THE_START and wanted.get(key) not in (value, "auto")
         ]
     if differing:
         raise InputError(f"student.start: {config.start} has other parts ({'; '.join(differing)}); give the same")
