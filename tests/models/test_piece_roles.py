@@ -71,7 +71,7 @@ def crf(tiny_bert: Path, **more: object) -> TokenModel:
         student.model.head.bias.zero_()
         mean = np.concatenate(student.read(LETTERS)).mean(axis=0)
         student.model.head.bias.copy_(-torch.from_numpy(mean))
-        student.model.head.transitions.copy_(torch.randn(5, 5, generator=torch.Generator().manual_seed(0)))
+        student.model.head.transitions.copy_(torch.randn(5, 5, generator=torch.Generator().manual_seed(4)))
     return student
 
 
