@@ -43,7 +43,9 @@ PRETRAINED_TABLE = command(
 WORD_PARTS = command(
     "wnut17", "tagger_kd", "--set", "train.word_parts=true", "--output-dir", "runs/wnut17/tagger_kd-word_parts"
 )
-OTHERS = [["tagger_kd", f"configs/wnut17/tagger_kd-{name}.yaml"] for name in ("transformer2", "idcnn", "crf", "word")]
+OTHERS = [
+    ["tagger_kd", f"configs/wnut17/tagger_kd-{name}.yaml"] for name in ("transformer2", "idcnn", "softmax", "word")
+]
 TEACHERS = [command(corpus, "transformer_token") for corpus in ("wnut17", "ud_ewt")]
 # The first one of a corpus fills the transfer set, and others that need it wait: runs without a teacher come between.
 STUDENTS = [
@@ -59,7 +61,11 @@ STUDENTS = [
     WORD_PARTS,
 ]
 WNUT17 = ("transformer_token", "tagger_kd", "pseudo_label", "tagger", "tagger-random")
-KINDS = ("transformer_token", "tagger_kd", *(f"tagger_kd-{name}" for name in ("idcnn", "crf", "word", "transformer2")))
+KINDS = (
+    "transformer_token",
+    "tagger_kd",
+    *(f"tagger_kd-{name}" for name in ("idcnn", "softmax", "word", "transformer2")),
+)
 UD_EWT = ("transformer_token", "tagger_kd", "tagger")
 CHECKS = [
     [sys.executable, "-m", "scripts.check_splitter", DATA, "dev"],
@@ -126,8 +132,8 @@ def results(checks: Iterable[tuple[str, str]]) -> str:
         "",
         *claims(),
         "",
-        "Every student has as many steps, and all but four are the same net: `tagger_kd-idcnn`, `-crf`, `-word` and",
-        "`-transformer2` change one part of it. The control (`tagger`) starts its table from the pretrained model,",
+        "Every student has as many steps, and all but four are the same net: `tagger_kd-idcnn`, `-softmax`, `-word`",
+        "and `-transformer2` change one part of it. The control (`tagger`) starts its table from the pretrained model,",
         "`tagger_kd` from the teacher that was fine-tuned from it; the row `tagger_kd-pretrained_table` starts as the",
         "control does, so that only the teacher's targets and the raw text are between the two. In brackets: the",
         "lowest and the highest of the three seeds. Students of words are shown a share of 0.15 of unknown words:",

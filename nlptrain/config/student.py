@@ -8,6 +8,8 @@ from pydantic import Field, Tag, model_validator
 
 from nlptrain.config.section import ModelRef, Rate, Section, by_kind
 
+MOST_CHAINED_LABELS = 100  # by itself no student has a chain over more: its time grows with their square
+
 
 class SubwordEmbedderConfig(Section):
     """A table with a row for each piece of a transformer's tokenizer."""
@@ -93,7 +95,7 @@ class AutoHeadConfig(Section):
 
     kind: Literal["auto"] = Field(
         "auto",
-        description="crf, unless tags are plain, have more than 100 labels, or `train.word_parts` or `objective.loss: mse` leave a chain no place: then softmax.",
+        description=f"crf, unless tags are plain, there are more than {MOST_CHAINED_LABELS} labels, or `train.word_parts` or `objective.loss: mse` leave a chain no place: then softmax.",
     )
 
 

@@ -8,7 +8,14 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from nlptrain.config.student import Embedder, Head, StudentConfig, SubwordEmbedderConfig, WordEmbedderConfig
+from nlptrain.config.student import (
+    MOST_CHAINED_LABELS,
+    Embedder,
+    Head,
+    StudentConfig,
+    SubwordEmbedderConfig,
+    WordEmbedderConfig,
+)
 from nlptrain.data.vocabulary import SHAPES, Vocabulary
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
@@ -26,7 +33,6 @@ from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenizer import load_tokenizer
 
 MOST_TABLE_PARAMETERS = 2_000_000  # of a table that is cut by itself
-MOST_CHAINED_LABELS = 100  # a chain's time grows with their square
 
 
 def build_tagger(
