@@ -10,6 +10,13 @@ from nlptrain.errors import InputError
 from nlptrain.schemes import Scheme, detect_scheme, parted
 
 
+def begin_inside(names: Sequence[str]) -> list[tuple[int, int]]:
+    """The places of B- and I- of each type in ``names`` that has both."""
+    ids = {name: index for index, name in enumerate(names)}
+    pairs = [(index, ids.get("I" + name[1:])) for name, index in ids.items() if name.startswith("B-")]
+    return [(begin, inside) for begin, inside in pairs if inside is not None]
+
+
 @dataclass(frozen=True)
 class Labels:
     """The label names of a model in the order of its logit columns, and the scheme that they are written in.
@@ -52,6 +59,11 @@ class Labels:
         if self.scheme == "plain":
             return self.names
         return tuple(dict.fromkeys(part[1] for name in self.names if (part := parted(name))))
+
+    @cached_property
+    def begin_inside(self) -> list[tuple[int, int]]:
+        """The columns of B- and I- of each type that has both (a classifier may lack one); plain tags have none."""
+        return [] if self.scheme == "plain" else begin_inside(self.names)
 
     def __len__(self) -> int:
         """The number of labels, C."""

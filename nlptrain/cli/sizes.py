@@ -7,7 +7,7 @@ from collections import Counter
 from nlptrain.cli.stories import committee_of, splitter_of, word_counts
 from nlptrain.config.commands import CommandConfig, StudentCommandConfig, TaughtConfig
 from nlptrain.data.splits import read_splits
-from nlptrain.models import TokenModel, build_student
+from nlptrain.models import NeuralTagger, TokenModel, build_student
 
 
 def describe_student(config: CommandConfig) -> str | None:
@@ -42,4 +42,6 @@ def _parts(student: TokenModel) -> Counter[str]:
     counts: Counter[str] = Counter()
     for name, parameter in student.model.named_parameters():
         counts[name.split(".")[0]] += parameter.numel()
+    if isinstance(student.model, NeuralTagger):
+        counts[f"head {student.model.config.head['kind']}"] = counts.pop("head")
     return counts

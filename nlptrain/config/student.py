@@ -95,7 +95,7 @@ class AutoHeadConfig(Section):
 
     kind: Literal["auto"] = Field(
         "auto",
-        description=f"crf, unless tags are plain, there are more than {MOST_CHAINED_LABELS} labels, or `train.word_parts` or `objective.loss: mse` leave a chain no place: then softmax.",
+        description=f"crf, unless tags are plain, there are more than {MOST_CHAINED_LABELS} labels, or `train.word_parts` or `objective.loss: mse` leave a chain no place: then softmax. With `start`: that of the start.",
     )
 
 

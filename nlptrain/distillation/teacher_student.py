@@ -45,7 +45,7 @@ class TeacherStudentDistill:
             loss_function: ``kl`` or ``mse``.
 
         Raises:
-            ValueError: a number is out of its bounds, or ``loss_function`` is neither.
+            ValueError: a number is out of its bounds, ``loss_function`` is neither, or the teacher has a CRF.
         """
         if loss_function not in ("kl", "mse"):
             raise ValueError(f"loss_function is {loss_function!r}; it must be 'kl' or 'mse'")
@@ -53,6 +53,11 @@ class TeacherStudentDistill:
             raise ValueError(f"temperature is {temperature}; it must be above 0")
         if not (dist_w >= 0 and loss_w >= 0):
             raise ValueError(f"dist_w is {dist_w} and loss_w {loss_w}; neither may be negative")
+        if isinstance(teacher_model, TokenModel) and teacher_model.rule.constrained:
+            raise ValueError(
+                f"{teacher_model.name} has a CRF, whose logits score sequences and give no word's probabilities; "
+                "nlptrain tagger_kd (distil_tagger) learns from its marginals"
+            )
         self.teacher = teacher_model.model if isinstance(teacher_model, TokenModel) else teacher_model
         self.temperature = temperature
         self.dist_w = dist_w

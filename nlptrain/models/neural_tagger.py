@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForTokenClassification, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import TokenClassifierOutput
 
+from nlptrain.labels import begin_inside
 from nlptrain.models.embedders import EMBEDDERS
 from nlptrain.models.encoders import ENCODERS
 from nlptrain.models.heads import HEADS, CRFHead
 from nlptrain.models.heads.crf import ChainedWords
 from nlptrain.models.inputs import whole_sentences
-from nlptrain.models.piece_roles import SPECIAL, over_pieces, word_starts
+from nlptrain.models.piece_roles import over_pieces, word_starts
 
 
 class NeuralTaggerConfig(PretrainedConfig):
@@ -28,7 +29,7 @@ class NeuralTaggerConfig(PretrainedConfig):
         dropout: share of values dropped in training.
         max_pieces: pieces read at once, special ones included.
         max_characters: characters of a word that a student of words reads.
-        pieces: of the tokenizer, if the student has a CRF and knows which of them open a word.
+        pieces: of the tokenizer, if the student has a CRF and is told which of them open a word.
     """
 
     model_type = "nlptrain_tagger"
@@ -66,11 +67,16 @@ class NeuralTagger(PreTrainedModel):
         self.dropout = nn.Dropout(config.dropout)
         self.head: Any = HEADS[head.pop("kind")](self.encoder.width, int(config.num_labels or 0), **head)
         if config.pieces is not None:
-            self.register_buffer("piece_roles", torch.zeros(config.pieces, dtype=torch.uint8))
+            self.tell_pieces(torch.zeros(config.pieces, dtype=torch.uint8))
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
         """Keep what each layer's own constructor drew."""
+
+    def tell_pieces(self, roles: Tensor) -> None:
+        """Say which pieces open a word, [V] (see ``piece_roles``), so that a CRF can do without ``word_starts``."""
+        self.config.pieces = len(roles)
+        self.register_buffer("piece_roles", roles)
 
     def get_input_embeddings(self) -> nn.Module:
         """The table."""
@@ -115,8 +121,9 @@ class NeuralTagger(PreTrainedModel):
                 the pieces that open a word by the tokenizer's own marks.
 
         Returns:
-            An output with ``logits`` [B, T, C]. Those of a CRF are, at each piece of a word, the scores of the best
-            sequences with each label there: the best labels of all pieces are the best path.
+            An output with ``logits`` [B, T, C]. Those of a CRF are, at the first piece of a word, the scores of the
+            best sequences with each label there, so that the words' best labels are the best path. At a word's other
+            pieces they are the same, but that of a B- and its I- the larger one is that of I-.
 
         Raises:
             ValueError: the student cannot be asked this way, with what to do instead.
@@ -131,30 +138,40 @@ class NeuralTagger(PreTrainedModel):
         logits = self.emissions(attention_mask, input_ids=input_ids)
         loss = None
         if isinstance(self.head, CRFHead):
-            starts = self._starts(input_ids, attention_mask, word_starts, labels)
+            starts, word = self._places(input_ids, attention_mask, word_starts, labels)
             words = self._words(logits, starts)
             if labels is not None:
                 loss = words.gold_loss(labels[starts]) / starts.sum().clamp(min=1)
-            inside = torch.zeros_like(starts)
-            if self.config.pieces is not None:
-                inside = (self.piece_roles[input_ids] != SPECIAL) & (attention_mask != 0)
-            logits = over_pieces(starts, inside, words.best_scores())
+            logits = over_pieces(starts, word, words.best_scores(), self._begin_inside())
         elif labels is not None:
             loss = nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
         return TokenClassifierOutput(loss=loss, logits=logits)
 
-    def _starts(self, input_ids: Tensor, attention_mask: Tensor, given: Tensor | None, labels: Tensor | None) -> Tensor:
+    def _places(
+        self, input_ids: Tensor, attention_mask: Tensor, given: Tensor | None, labels: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Where words start, and where pieces of words are, [B, T] each."""
+        known = None
+        if self.config.pieces is not None:
+            known = word_starts(self.piece_roles, input_ids, attention_mask)
+        if given is None and labels is not None:
+            given = labels != -100
         if given is not None:
-            return given.bool()
-        if labels is not None:
-            return labels != -100
-        if self.config.pieces is None:
+            starts = given.bool()
+            return starts, starts if known is None else known[1] | starts
+        if known is None:
             raise ValueError(
                 "this tagger has a CRF, whose chain runs over words, and its tokenizer's pieces do not tell which of "
                 "them open a word: pass word_starts [B, T], 1 at the first piece of each word, or use "
                 "nlptrain.load_token_model(FOLDER).tag(...), or nlptrain predict"
             )
-        return word_starts(self.piece_roles, input_ids, attention_mask)
+        return known
+
+    def _begin_inside(self) -> list[tuple[int, int]]:
+        if getattr(self.config, "nlptrain_scheme", None) == "plain":
+            return []
+        names: dict[Any, Any] = self.config.id2label or {}
+        return begin_inside([str(names[index]) for index in sorted(names)])
 
     @torch.inference_mode()
     def decode(self, input_ids: Tensor, attention_mask: Tensor, word_starts: Tensor) -> list[list[int]]:

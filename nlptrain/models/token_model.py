@@ -232,6 +232,7 @@ class TokenModel:
             "nlptrain_temperature",
             "max_pieces",
             "architectures",
+            "pieces",  # and their roles: only what has no reader needs them
         ):
             shape.pop(silent, None)
         described = {
@@ -243,5 +244,7 @@ class TokenModel:
         }
         yield json.dumps(described, sort_keys=True, default=str).encode()
         for name, tensor in sorted(self.model.state_dict().items()):
+            if name == "piece_roles":
+                continue
             yield f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode()
             yield tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()

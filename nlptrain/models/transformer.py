@@ -11,12 +11,14 @@ from transformers import (
     PreTrainedModel,
 )
 
-import nlptrain.models.neural_tagger  # noqa: F401 - registers the student's architecture with the Auto classes
 from nlptrain.data.vocabulary import Vocabulary
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models.families import family_of
+from nlptrain.models.heads import CRFHead
+from nlptrain.models.neural_tagger import NeuralTagger  # which registers itself with the Auto classes
+from nlptrain.models.piece_roles import piece_roles
 from nlptrain.models.readers import PieceReader, Reader, WordReader
 from nlptrain.models.sources import Source, resolve
 from nlptrain.models.token_model import TokenModel
@@ -111,6 +113,7 @@ def load_token_model(reference: str, *, labels: Labels | None = None, scheme: Sc
         raise InputError(f"{reference}: weights are missing ({', '.join(absent[:3])}); train it anew or fetch it again")
     kind = TokenModel if config.model_type == "nlptrain_tagger" else TransformerTokenClassifier
     splitter = WordSplitter.load(source.folder) if (source.folder / "word_splitter.json").is_file() else None
+    _tell_pieces(model, reader, splitter)
     return kind(
         aligned(model).eval(),
         reader,
@@ -120,6 +123,16 @@ def load_token_model(reference: str, *, labels: Labels | None = None, scheme: Sc
         name=source.pinned,
         temperature=_temperature(config, reference),
     )
+
+
+def _tell_pieces(model: PreTrainedModel, reader: Reader, splitter: WordSplitter | None) -> None:
+    """Tell a CRF which pieces open a word where its folder does not, as those of before students kept it."""
+    if not isinstance(model, NeuralTagger) or not isinstance(model.head, CRFHead) or reader.tokenizer is None:
+        return
+    if model.config.pieces is None:
+        roles = piece_roles(reader.tokenizer, splitter or WordSplitter.default())
+        if roles is not None:
+            model.tell_pieces(roles)
 
 
 def _labels(config: PretrainedConfig, reference: str, labels: Labels | None, scheme: Scheme | None) -> Labels:

@@ -177,10 +177,7 @@ class _Inside:
 
     def __init__(self, labels: Labels) -> None:
         self._map = np.arange(len(labels) + 1, dtype=np.int64)
-        entities = labels.names if labels.scheme == "iob2" else ()
-        pairs = [(labels.ids[name], labels.ids.get("I" + name[1:])) for name in entities if name.startswith("B-")]
-        known = [pair for pair in pairs if pair[1] is not None]  # a classifier may have a B- without its I-
-        self._begin, self._in = np.array(known, dtype=np.int64).reshape(-1, 2).T
+        self._begin, self._in = np.array(labels.begin_inside, dtype=np.int64).reshape(-1, 2).T
         self._map[self._begin] = self._in
 
     def gold(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:

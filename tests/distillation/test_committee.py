@@ -129,7 +129,8 @@ def test_the_word_is_the_unit_so_tokenizers_may_differ(tiny_bert: Path, tmp_path
 
 def test_what_a_student_teaches_are_its_answers(tiny_bert: Path, tmp_path: Path) -> None:
     labels = Labels.named(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
-    config = StudentConfig.model_validate({"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}})
+    shape = {"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}, "head": {"kind": "softmax"}}
+    config = StudentConfig.model_validate(shape)
     student = build_student(config, labels, seed=0, teacher=teacher(tiny_bert))
     with torch.no_grad():
         student.model.head.weight.mul_(40)

@@ -1,5 +1,6 @@
 """A CRF behind the doors of transformers: which pieces open a word, and the best path from ``input_ids`` alone."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoModelForTokenClassification, PreTrainedTokenizerFast, pipeline
 
 from nlptrain.config.student import Student
+from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.distillation import TeacherStudentDistill
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, build_student, load_token_model
 from nlptrain.models.heads import CRFHead
-from nlptrain.models.piece_roles import CONTINUES, OPENS, SPECIAL, over_pieces, piece_roles, word_starts
+from nlptrain.models.piece_roles import CLOSES, HOLDS, NO_WORD, OPENS, over_pieces, piece_roles, word_starts
 from nlptrain.models.readers import PieceReader
 from nlptrain.models.sources import resolve
 from nlptrain.models.tokenizer import load_tokenizer
@@ -28,39 +31,75 @@ LETTERS = [tuple(word for word in words if word.isalpha()) for words, _ in make_
 def test_the_first_piece_of_a_word_opens_it_and_no_other_does(name: str, tmp_path: Path) -> None:
     FAMILIES[name](tmp_path)
     reader = PieceReader(load_tokenizer(resolve(str(tmp_path)))[0])
-    roles = piece_roles(reader.tokenizer)
+    roles = piece_roles(reader.tokenizer, WordSplitter.default())
     assert roles is not None
     assert len(roles) == len(reader.tokenizer)
-    assert set(roles[[*reader.prefix, *reader.suffix, reader.tokenizer.pad_token_id]].tolist()) == {SPECIAL}
     several = 0
-    for words in LETTERS:
+    for words in [*LETTERS, ("met", "\u2603", "in", "Oslo")]:
         pieces = reader(words)
         several += sum(len(one) > 1 for one in pieces)
-        assert [roles[one[0]] for one in pieces] == [OPENS] * len(words)
-        assert all(roles[piece] == CONTINUES for one in pieces for piece in one[1:])
         ids = torch.tensor([[*reader.prefix, *(piece for one in pieces for piece in one), *reader.suffix]])
-        assert int(word_starts(roles, ids, torch.ones_like(ids)).sum()) == len(words)
+        starts, word = word_starts(roles, ids, torch.ones_like(ids))
+        firsts = np.cumsum([len(reader.prefix), *map(len, pieces)])
+        assert starts[0].nonzero().flatten().tolist() == firsts[:-1].tolist()
+        assert word[0].nonzero().flatten().tolist() == list(range(int(firsts[0]), int(firsts[-1])))
     assert several
+
+
+TOUCHING = [
+    ("In (Oslo, Paris).", "In ( Oslo , Paris ) ."),
+    ("Ada in Oslo\nBob left", "Ada in Oslo Bob left"),
+    ('#Oslo, Ada-Bob "hm"', None),
+    ("Ada, Bob", "Ada , Bob"),
+]
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_words_that_touch_are_told_apart(name: str, tmp_path: Path) -> None:
+    """As the word splitter does, as far as pieces show it: WordPiece does not show that ``#`` and ``Oslo`` touch."""
+    FAMILIES[name](tmp_path)
+    tokenizer = load_tokenizer(resolve(str(tmp_path)))[0]
+    splitter = WordSplitter.default()
+    roles = piece_roles(tokenizer, splitter)
+    assert roles is not None
+    wordpiece = bool(getattr(tokenizer.backend_tokenizer.model, "continuing_subword_prefix", None))
+    for text, words in TOUCHING:
+        if wordpiece and words is None:
+            continue
+        wanted = [word.start for word in splitter.split(text)]
+        assert words is None or list(splitter.words(text)) == words.split()
+        encoded = tokenizer(text, return_offsets_mapping=True, return_tensors="pt")
+        starts, _ = word_starts(roles, encoded["input_ids"], encoded["attention_mask"])
+        offsets = [encoded["offset_mapping"][0, place, 0].item() for place in starts[0].nonzero().flatten()]
+        assert [at + text[at].isspace() for at in offsets] == wanted, tokenizer.convert_ids_to_tokens(
+            encoded["input_ids"][0].tolist()
+        )
 
 
 @pytest.mark.parametrize("name", SLOW[:1])
 def test_where_pieces_do_not_tell_nothing_is_said(name: str, tmp_path: Path) -> None:
     FAMILIES[name](tmp_path)
-    assert piece_roles(load_tokenizer(resolve(str(tmp_path)))[0]) is None
+    assert piece_roles(load_tokenizer(resolve(str(tmp_path)))[0], WordSplitter.default()) is None
     unmarked = Tokenizer(models.WordLevel({"a": 0, "b": 1, "?": 2}, unk_token="?"))
     unmarked.pre_tokenizer = pre_tokenizers.Whitespace()
-    assert piece_roles(PreTrainedTokenizerFast(tokenizer_object=unmarked, unk_token="?")) is None
+    wrapped = PreTrainedTokenizerFast(tokenizer_object=unmarked, unk_token="?")
+    assert piece_roles(wrapped, WordSplitter.default()) is None
 
 
 def test_a_sequence_opens_with_a_word_whatever_its_first_piece_is() -> None:
-    roles = torch.tensor([SPECIAL, CONTINUES, OPENS], dtype=torch.uint8)
-    ids = torch.tensor([[0, 1, 1, 2, 1, 0], [0, 0, 2, 1, 1, 0]])
-    mask = torch.tensor([[1, 1, 1, 1, 1, 1], [0, 0, 1, 1, 0, 0]])
-    starts = word_starts(roles, ids, mask)
-    assert starts.int().tolist() == [[0, 1, 0, 1, 0, 0], [0, 0, 1, 0, 0, 0]]
-    inside = (roles[ids] != SPECIAL) & (mask == 1)
-    spread = over_pieces(starts, inside, torch.tensor([[5.0], [6.0], [7.0]]))
-    assert spread.squeeze(-1).tolist() == [[0, 5, 5, 6, 6, 0], [0, 0, 7, 7, 0, 0]]
+    roles = torch.tensor([NO_WORD | CLOSES, 0, OPENS, OPENS | CLOSES, OPENS | HOLDS], dtype=torch.uint8)
+    ids = torch.tensor([[0, 1, 1, 2, 1, 0], [0, 0, 2, 1, 1, 0], [3, 1, 4, 3, 1, 2], [0, 0, 0, 0, 0, 0]])
+    mask = torch.tensor([[1, 1, 1, 1, 1, 1], [0, 0, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1], [1, 0, 0, 0, 0, 0]])
+    starts, word = word_starts(roles, ids, mask)
+    assert starts.int().tolist() == [[0, 1, 0, 1, 0, 0], [0, 0, 1, 0, 0, 0], [1, 1, 1, 0, 1, 1], [0] * 6]
+    assert word.int().tolist() == [[0, 1, 1, 1, 1, 0], [0, 0, 1, 1, 0, 0], [1] * 6, [0] * 6]
+
+
+def test_behind_its_first_piece_a_word_is_the_inside_of_its_entity() -> None:
+    starts = torch.tensor([[0, 1, 0, 0, 1, 0]]).bool()
+    word = torch.tensor([[0, 1, 1, 1, 1, 0]]).bool()
+    spread = over_pieces(starts, word, torch.tensor([[0.0, 5.0, 1.0], [2.0, 1.0, 3.0]]), [(1, 2)])
+    assert spread[0].tolist() == [[0, 0, 0], [0, 5, 1], [0, 1, 5], [0, 1, 5], [2, 1, 3], [0, 0, 0]]
 
 
 def crf(tiny_bert: Path, **more: object) -> TokenModel:
@@ -101,7 +140,7 @@ def test_the_auto_classes_answer_the_best_path_from_input_ids_alone(tiny_bert: P
 def test_a_pipeline_answers_as_predict_does(tiny_bert: Path, tmp_path: Path) -> None:
     student = crf(tiny_bert)
     student.save(tmp_path)
-    for strategy in ("first", "average", "max"):
+    for strategy in ("first", "simple", "max"):
         tagger = pipeline("token-classification", model=str(tmp_path), aggregation_strategy=strategy, ignore_labels=[])
         for words, tags in zip(LETTERS, student.tag(LETTERS), strict=True):
             found = [(one["entity_group"], one["word"]) for one in tagger(" ".join(words))]
@@ -173,3 +212,35 @@ def test_the_head_follows_from_the_labels(tiny_bert: Path) -> None:
     assert head(plain, "crf")
     assert not head(many)
     assert head(many, "crf")
+
+
+def test_a_folder_of_before_pieces_were_told_is_read_and_mended(tiny_bert: Path, tmp_path: Path) -> None:
+    student = crf(tiny_bert)
+    student.save(tmp_path / "now")
+    roles = student.model.piece_roles.clone()
+    student.model.config.pieces = None
+    del student.model.piece_roles
+    student.save(tmp_path / "before")
+    config = json.loads((tmp_path / "before/config.json").read_text())
+    assert config.pop("pieces") is None
+    (tmp_path / "before/config.json").write_text(json.dumps(config))
+    again = load_token_model(str(tmp_path / "before"))
+    assert torch.equal(again.model.piece_roles, roles)
+    with pytest.raises(ValueError, match="has a CRF, whose logits score sequences"):
+        TeacherStudentDistill(again)
+    assert again.fingerprint() == student.fingerprint() == load_token_model(str(tmp_path / "now")).fingerprint()
+    shape = {"start": str(tmp_path / "before"), "embedder": {"dim": 8}, "encoder": {"hidden": 4}}
+    started = build_student(TypeAdapter(Student).validate_python(shape), IOB2, seed=0)
+    started.save(tmp_path / "started")
+    net = AutoModelForTokenClassification.from_pretrained(tmp_path / "started")
+    assert net(torch.tensor([[5, 6]])).logits.shape == (1, 2, 5)
+
+
+def test_half_precision_and_a_row_without_words_pass(tiny_bert: Path) -> None:
+    student = crf(tiny_bert)
+    net = student.model.to(torch.bfloat16)
+    inputs = student.pad([student.windows(words)[0] for words in (LETTERS[0], ())])
+    logits = net(**inputs.named).logits
+    assert not logits[1].any()
+    assert logits[0].isfinite().all()
+    assert not net(torch.zeros(2, 3, dtype=torch.long)).logits.any()

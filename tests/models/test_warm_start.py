@@ -73,6 +73,16 @@ def test_a_label_may_be_dropped_and_none_may_be_missing(
         build(start=folder, start_labels={"plaice": "place"}, **parts)
 
 
+def test_where_no_head_is_named_it_is_that_of_the_start(
+    start: TokenModel, tmp_path: Path, parts: dict[str, object]
+) -> None:
+    unnamed = {name: part for name, part in parts.items() if name != "head"}
+    again = build(start=str(tmp_path / "start"), **unnamed)
+    assert type(again.model.head) is type(start.model.head)
+    for one, other in zip(start.logits(WORDS), again.logits(WORDS), strict=True):
+        assert np.array_equal(one, other)
+
+
 def test_other_parts_are_refused(start: TokenModel, tmp_path: Path, parts: dict[str, object]) -> None:
     folder = str(tmp_path / "start")
     with pytest.raises(InputError, match=r"has other parts \(student\.encoder\.hidden: found 5, there 4\)"):

@@ -23,7 +23,8 @@ LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
 @pytest.fixture
 def model(tiny_bert: Path) -> TokenModel:
     teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
-    return build_tagger(StudentConfig.model_validate({"embedder": {"dim": 8}}), LABELS, seed=0, teacher=teacher)
+    shape = {"embedder": {"dim": 8}, "head": {"kind": "softmax"}}
+    return build_tagger(StudentConfig.model_validate(shape), LABELS, seed=0, teacher=teacher)
 
 
 class Stored:
@@ -89,7 +90,8 @@ def test_without_parts_there_is_one_target_a_word(model: TokenModel) -> None:
 
 def test_a_classifier_may_have_a_begin_without_its_inside(tiny_bert: Path) -> None:
     labels = Labels.named(["O", "B-person", "I-person", "B-place"])
-    shape = StudentConfig.model_validate({"embedder": {"dim": 8}, "tokenizer": str(tiny_bert)})
+    more = {"tokenizer": str(tiny_bert), "head": {"kind": "softmax"}}
+    shape = StudentConfig.model_validate({"embedder": {"dim": 8}, **more})
     examples = Examples(build_tagger(shape, labels, seed=0), SENTENCES, word_parts=True)
     tags = [labels.names[index] for index in examples.targets([0]).gold]
     assert tags == ["O", "B-place", "O", "B-place", "B-place"]  # nothing else is known of a place
@@ -98,7 +100,7 @@ def test_a_classifier_may_have_a_begin_without_its_inside(tiny_bert: Path) -> No
 def test_another_order_of_labels_than_the_teachers_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
     turned = Labels.named(["O", "B-place", "I-place", "B-person", "I-person"])
     teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
-    shape = StudentConfig.model_validate({"embedder": {"dim": 8}})
+    shape = StudentConfig.model_validate({"embedder": {"dim": 8}, "head": {"kind": "softmax"}})
     student = build_tagger(shape, turned, seed=0, teacher=teacher)
     splits = Splits(LABELS, SENTENCES, SENTENCES, [], dev_from_train=False)
     run = Run(None, device="cpu")

@@ -146,8 +146,10 @@ class ChainedWords:
         """The score of the best sequence with each label on each word, less that of the best of all, [W, C]."""
         if not len(self.logits):
             return self.logits
-        emissions, transitions, start, end = self._scores(1.0)
-        return max_marginals(emissions, self._mask, transitions, start, end)[self._mask]
+        # Sums along a long sentence would cost float32 what tells near paths apart; Apple's GPUs have no float64.
+        exact = torch.float32 if self.logits.device.type == "mps" else torch.float64
+        emissions, transitions, start, end = (scores.to(exact) for scores in self._scores(1.0))
+        return max_marginals(emissions, self._mask, transitions, start, end)[self._mask].to(self.logits.dtype)
 
     def best(self) -> Tensor:
         """The labels of the best path, [W]."""

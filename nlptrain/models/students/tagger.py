@@ -50,7 +50,9 @@ def build_tagger(
     build = _PARTS[config.embedder.kind]
     reader, embedder, begin = build(config, teacher, text, say)
     head = _head(config.head, labels, say)
-    roles = None if reader.tokenizer is None or head["kind"] != "crf" else piece_roles(reader.tokenizer)
+    roles = None
+    if head["kind"] == "crf" and reader.tokenizer is not None:
+        roles = piece_roles(reader.tokenizer, splitter or WordSplitter.default())
     torch.manual_seed(seed)
     shape = NeuralTaggerConfig(  # type: ignore[call-arg]  # transformers' own keys are untyped
         embedder=embedder,
@@ -59,15 +61,15 @@ def build_tagger(
         dropout=config.dropout,
         max_pieces=config.max_pieces,
         max_characters=getattr(config.embedder, "max_characters", None),
-        pieces=None if roles is None else len(roles),
-        num_labels=len(labels),
+        id2label=dict(enumerate(labels.names)),
+        label2id=dict(labels.ids),
         pad_token_id=None if reader.tokenizer is None else reader.tokenizer.pad_token_id,
     )
     model = NeuralTagger(shape)
     if isinstance(model.head, CRFHead):
         model.head.constrain(labels)
     if roles is not None:
-        model.piece_roles.copy_(roles)
+        model.tell_pieces(roles)
     begin(model)
     return TokenModel(model.eval(), reader, labels, max_pieces=config.max_pieces, splitter=splitter, name="student")
 
