@@ -214,6 +214,12 @@ def _teachers_scores(committee: Committee, splits: Splits, text: TaughtText, run
         logits[split] = [answer.logits for answer in answers]
     for member in committee.members:
         member.model.to("cpu")
+    for split, scored in scores.items():
+        if scored.value == 0.0:
+            run.say(
+                f"{split}: the teacher is right about nothing; look at nlptrain evaluate {committee.name} FILES, and "
+                "whether its labels mean what the data's do (data.label_map)"
+            )
     keys = [one.key for one in text.sets]
     about = {"name": committee.name, "key": ", ".join(keys), "parameters": committee.parameters()}
     return _Teacher(about, scores, logits)

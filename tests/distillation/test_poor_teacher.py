@@ -1,0 +1,36 @@
+"""A teacher that is right about nothing is nobody's wish."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from nlptrain.config.objective import DistillConfig
+from nlptrain.config.student import StudentConfig
+from nlptrain.config.train import TrainConfig
+from nlptrain.data.corpus import Sentence
+from nlptrain.data.splits import Splits
+from nlptrain.labels import Labels
+from nlptrain.models import TransformerTokenClassifier, build_student
+from nlptrain.procedures import distil_tagger
+from nlptrain.run import Run
+from tests.conftest import make_sentences
+
+LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"], "iob2")
+TEN = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]
+
+
+@pytest.mark.parametrize("opens", [False, True])
+def test_a_teacher_that_finds_no_entity_is_said(tiny_bert: Path, tmp_path: Path, opens: bool) -> None:
+    teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
+    with torch.no_grad():
+        teacher.model.classifier.weight.zero_()
+        teacher.model.classifier.bias.copy_(torch.tensor([0.0, 9.0, 0.0, 0.0, 0.0] if opens else [9.0, 0, 0, 0, 0]))
+    shape = StudentConfig.model_validate({"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}})
+    student = build_student(shape, LABELS, seed=0, teacher=teacher)
+    run, said = Run(None, device="cpu"), []
+    run.say = said.append  # type: ignore[method-assign]
+    settings = TrainConfig.model_validate({"steps": 1, "warmup_steps": 0, "eval_every": 1})
+    splits = Splits(LABELS, TEN, TEN, [], dev_from_train=False)
+    distil_tagger(student, teacher, splits, [], DistillConfig(), settings, run, transfer_dir=tmp_path)
+    assert any("dev: the teacher is right about nothing" in line for line in said) == (not opens)
