@@ -18,10 +18,10 @@ from nlptrain.models.heads.chain import (
     FORBIDDEN,
     best_paths,
     log_marginals,
+    marginals,
     max_marginals,
     path_scores,
     possible_labels,
-    posteriors,
 )
 from nlptrain.models.heads.crf import CRFHead
 from nlptrain.models.inputs import Chains, whole_sentences
@@ -82,18 +82,37 @@ def test_sums_marginals_and_best_paths_are_those_of_all_paths(seed: int) -> None
 
 
 @pytest.mark.parametrize("scale", [1.0, 40.0, *range(90, 400, 30), 2_000.0])
-def test_posteriors_are_the_marginals(scale: float) -> None:
+def test_products_give_what_logarithms_give(scale: float) -> None:
     """From 90 on some sums come near the smallest float64; at 2,000 chains lose their last path."""
     lengths = [4, 1, 7, 2, 3]
     emissions, mask, transitions, start, end = draw(3, lengths, 4)
     emissions, start, end = emissions * scale, start * scale, end * scale
     emissions[~mask] = 99.0 * scale
-    found = posteriors(emissions, mask, transitions, start, end)[mask]
-    wanted = log_marginals(emissions, mask, transitions, start, end)[0][mask]
+    found, total = marginals(emissions, mask, transitions, start, end)
+    found = found[mask]
+    logs, wanted_total = log_marginals(emissions, mask, transitions, start, end)
+    wanted = logs[mask]
     assert not found.isnan().any()
+    assert torch.allclose(total, wanted_total, rtol=1e-12, atol=1e-9)
     assert torch.allclose(found.exp(), wanted.exp(), rtol=0, atol=1e-9)
     likely = wanted > -60
     assert torch.allclose(found[likely], wanted[likely], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1.0, 20.0])
+def test_products_have_the_gradients_of_logarithms(scale: float) -> None:
+    emissions, mask, transitions, start, end = draw(5, [4, 1, 7, 2, 3], 4)
+    scores = [(emissions * scale), transitions, start, end]
+    weights = torch.rand(emissions.shape, dtype=torch.float64)
+    gradients = []
+    for way in (marginals, log_marginals):
+        leaves = [one.clone().requires_grad_() for one in scores]
+        found, total = way(leaves[0], mask, *leaves[1:])
+        (((found.exp() + found.clamp(min=-30)) * weights)[mask].sum() + total.sum()).backward()
+        gradients.append([one.grad for one in leaves])
+    for one, other in zip(*gradients, strict=True):
+        assert one.isfinite().all()
+        assert torch.allclose(one, other, rtol=1e-8, atol=1e-8)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 FORBIDDEN = -1e8
 _DECODED_WORDS = 16_384  # decoded together, padding included
-_DECODED_PAIRS = 2_000_000  # pairs of neighbouring labels of all chains that are decoded together
+_DECODED_PAIRS = 500_000  # pairs of neighbouring labels of all chains that are decoded together
 
 
 def forward_scores(
@@ -85,40 +85,45 @@ def _both_ways(
     return forwards + backwards - emissions - total[:, None, None], total
 
 
-def posteriors(emissions: Tensor, mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """The marginals of ``log_marginals`` without gradients, [B, N, C], and faster: for answering.
+def marginals(
+    emissions: Tensor, mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What ``log_marginals`` gives, faster, the more the more labels there are; gradients flow.
 
     Sums of products, each word's scaled to add up to 1 (Rabiner 1989, section V.A), take a matrix product where sums of
     exponentials take logarithms. What is less likely than the smallest number of its type gets a score of
-    ``FORBIDDEN``; a batch in which sums come near that number is computed by logarithms.
+    ``FORBIDDEN``, and no gradient; a batch in which sums come near that number is computed by logarithms.
     """
     limits = torch.finfo(emissions.dtype)
     least = limits.tiny / limits.eps**2  # what is lost below the smallest number does not count beside such a sum
-    turn = _reversal(mask)
-    turned = emissions.gather(1, turn.unsqueeze(-1).expand_as(emissions))
-    both = torch.stack([emissions, turned])
-    factors = (both - both.amax(dim=3, keepdim=True)).exp()
-    tables = torch.stack([transitions, transitions.T])
-    tables = (tables - tables.max()).exp()
-    edges = torch.stack([start, end])
-    reached = (edges - edges.amax(dim=2, keepdim=True)).exp()  # by what stands in front, not yet by the word itself
-    here = torch.zeros_like(reached)
-    before, sums = [], []
-    for place in range(emissions.shape[1]):
-        if place:
-            reached = torch.where(mask[:, place, None], torch.bmm(here, tables), reached)
-        before.append(reached)
-        here = reached * factors[:, :, place]
-        sums.append(here.sum(dim=2, keepdim=True))
-        here = here / sums[-1]
+    turn = _reversal(mask).unsqueeze(-1).expand_as(emissions)
+    tables, edges = torch.stack([transitions, transitions.T]), torch.stack([start, end])
+    # Constants: what is taken out of the products is put back into the total.
+    highest, most, edge = emissions.detach().amax(2, True), transitions.detach().max(), edges.detach().amax(2, True)
+    factors, tables = (emissions - highest).exp(), (tables - most).exp()
+    both = torch.stack([factors, factors.gather(1, turn)])
+    reached = (edges - edge).exp()  # by what stands in front, not yet by the word itself
+    before, sums = [reached], []
+    for place, factor in enumerate(both.unbind(2)):
+        here = reached * factor
+        sums.append(here.sum(2, keepdim=True))
+        if place + 1 < emissions.shape[1]:
+            reached = torch.bmm(here / sums[-1], tables)
+            before.append(reached)
     fronts, backs = torch.stack(before, dim=2)
-    backs = backs.gather(1, turn.unsqueeze(-1).expand_as(backs))
-    shares = fronts * factors[0] * backs
-    total = shares.sum(dim=2, keepdim=True)
-    if not bool((total > least)[mask].all() and (torch.stack(sums) > least).all()):  # nor is what is no number
-        return log_marginals(emissions, mask, transitions, start, end)[0]
-    found: Tensor = (shares / total).log().clamp(min=FORBIDDEN)
-    return found
+    shares = fronts * factors * backs.gather(1, turn)
+    total = shares.sum(dim=2)
+    scales = torch.stack(sums, dim=2)[0, :, :, 0]
+    if not bool((total > least)[mask].all() and (scales > least)[mask].all()):  # nor is what is no number
+        return log_marginals(emissions, mask, transitions, start, end)
+    likely = shares > 0
+    found = torch.where(likely, shares, torch.ones_like(shares)).log() - total.log().unsqueeze(2)
+    found = found.masked_fill(~likely, FORBIDDEN)
+    last = (mask.sum(dim=1, keepdim=True) - 1).clamp(min=0)
+    passed = mask.scatter(1, last, False)
+    taken = (highest[:, :, 0] * mask).sum(dim=1) + edge.sum(dim=(0, 2)) + most * passed.sum(dim=1)
+    inner = torch.where(passed, scales, torch.ones_like(scales)).log().sum(dim=1)
+    return found, inner + total.gather(1, last).squeeze(1).log() + taken
 
 
 def path_scores(
@@ -133,21 +138,24 @@ def path_scores(
 
 
 def best_paths(emissions: Tensor, mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """The path of the highest score for each chain, [B, N] (Viterbi 1967); behind the end, its last label."""
+    """The path of the highest score for each chain, [B, N] (Viterbi 1967); behind the end, its last label.
+
+    Where a label was best reached from is looked for on the way back, of the labels of the path alone.
+    """
     score = start + emissions[:, 0]
-    behind = []
-    stay = torch.arange(emissions.shape[2], device=emissions.device).expand_as(score)
+    scores = [score]
+    into = transitions.T.contiguous()
     for place in range(1, emissions.shape[1]):
-        best, origin = (score.unsqueeze(2) + transitions).max(dim=1)
-        there = mask[:, place, None]
-        score = torch.where(there, best + emissions[:, place], score)
-        behind.append(torch.where(there, origin, stay))
-    label = (score + end).argmax(dim=1, keepdim=True)
+        moved = (score.unsqueeze(1) + into).amax(dim=2) + emissions[:, place]
+        score = torch.where(mask[:, place, None], moved, score)
+        scores.append(score)
+    label = (score + end).argmax(dim=1)
     path = [label]
-    for origin in reversed(behind):
-        label = origin.gather(1, label)
+    for place in range(emissions.shape[1] - 1, 0, -1):
+        origin = (scores[place - 1] + into[label]).argmax(dim=1)
+        label = torch.where(mask[:, place], origin, label)
         path.append(label)
-    return torch.cat(path[::-1], dim=1)
+    return torch.stack(path[::-1], dim=1)
 
 
 def possible_labels(mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:

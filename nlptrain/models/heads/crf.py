@@ -15,11 +15,11 @@ from nlptrain.models.heads.chain import (
     FORBIDDEN,
     best_paths,
     log_marginals,
+    marginals,
     max_marginals,
     of_like_length,
     path_scores,
     possible_labels,
-    posteriors,
 )
 from nlptrain.models.heads.output import Answer
 from nlptrain.models.heads.scheme import allowed_by
@@ -65,7 +65,7 @@ class CRFHead(nn.Linear):
         found = [Answer(values, np.empty(0, dtype=np.int64)) for values in emissions]
         for batch, words in self._batches(emissions):
             ends = np.cumsum([len(emissions[number]) for number in batch])[:-1]
-            logits = np.split(words.posteriors(temperature).float().numpy(), ends)
+            logits = np.split(words.log_probabilities(temperature).float().numpy(), ends)
             best = np.split(words.best().numpy(), ends)
             for number, values, path in zip(batch, logits, best, strict=True):
                 found[number] = Answer(values, path)
@@ -79,7 +79,7 @@ class CRFHead(nn.Linear):
         found = [values.astype(np.float64) for values in emissions]
         for batch, words in self._batches(emissions):
             ends = np.cumsum([len(emissions[number]) for number in batch])[:-1]
-            marginals = np.split(words.posteriors(temperature).numpy(), ends)
+            marginals = np.split(words.log_probabilities(temperature).numpy(), ends)
             for number, values in zip(batch, marginals, strict=True):
                 found[number] = values
         return found
@@ -137,11 +137,6 @@ class ChainedWords:
         marginals, _ = self._marginals(temperature)
         return marginals[self._mask]
 
-    def posteriors(self, temperature: float = 1.0) -> Tensor:
-        """The same without gradients, for answering."""
-        emissions, transitions, start, end = self._scores(temperature)
-        return posteriors(emissions, self._mask, transitions, start, end)[self._mask]
-
     def best_scores(self) -> Tensor:
         """The score of the best sequence with each label on each word, less that of the best of all, [W, C]."""
         if not len(self.logits):
@@ -173,6 +168,13 @@ class ChainedWords:
 
     def _marginals(self, temperature: float) -> tuple[Tensor, Tensor]:
         if temperature not in self._known:
-            emissions, transitions, start, end = self._scores(temperature)
-            self._known[temperature] = log_marginals(emissions, self._mask, transitions, start, end)
+            scores = self._scores(temperature)
+            if self.logits.device.type == "cpu":
+                # float64 has room for products; a GPU, which has little of it, does as well by logarithms.
+                emissions, *others = (score.double() for score in scores)
+                found, total = marginals(emissions, self._mask, *others)
+            else:
+                emissions, *others = scores
+                found, total = log_marginals(emissions, self._mask, *others)
+            self._known[temperature] = found.to(self.logits.dtype), total.to(self.logits.dtype)
         return self._known[temperature]
