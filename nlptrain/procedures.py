@@ -217,8 +217,8 @@ def _teachers_scores(committee: Committee, splits: Splits, text: TaughtText, run
     for split, scored in scores.items():
         if scored.value == 0.0:
             run.say(
-                f"{split}: the teacher is right about nothing; look at nlptrain evaluate {committee.name} FILES, and "
-                "whether its labels mean what the data's do (data.label_map)"
+                f"{split}: the teacher is right about nothing; nlptrain evaluate TEACHER FILES shows what it takes for "
+                "what; do its labels mean what the data's do (data.label_map), and was it trained for long enough?"
             )
     keys = [one.key for one in text.sets]
     about = {"name": committee.name, "key": ", ".join(keys), "parameters": committee.parameters()}
