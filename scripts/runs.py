@@ -89,7 +89,13 @@ def spread(runs: Sequence[str], split: str = "test") -> str:
 
 
 def between(path: Path, begin: str, end: str, text: str) -> None:
-    """Put ``text`` between two lines of a page; what stands around them is written by people."""
-    before, _, rest = path.read_text(encoding="utf-8").partition(begin)
-    _, _, after = rest.partition(end)
+    """Put ``text`` between two lines of a page; what stands around them is written by people.
+
+    Raises:
+        SystemExit: the page lacks one of the lines.
+    """
+    before, found, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, ended, after = rest.partition(end)
+    if not (found and ended):
+        raise SystemExit(f"{path}: no line {end if found else begin}")
     path.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
