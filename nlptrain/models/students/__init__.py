@@ -48,7 +48,7 @@ def build_student(
     """
     torch.manual_seed(seed)
     if config.start is not None:
-        return start_from(config, labels, splitter=splitter)
+        return start_from(config, labels, splitter=splitter, say=say)
     text = StudentText(words)
     student = STUDENTS[config.kind](config, labels, seed=seed, teacher=teacher, splitter=splitter, text=text, say=say)
     return student

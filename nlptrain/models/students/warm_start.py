@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,9 +22,15 @@ _FROM_THE_START = ("vocab_size", "kept", "forms", "shapes")  # what the text or 
 
 
 def start_from(
-    config: StudentConfig | TransformerStudentConfig, labels: Labels, *, splitter: WordSplitter | None
+    config: StudentConfig | TransformerStudentConfig,
+    labels: Labels,
+    *,
+    splitter: WordSplitter | None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> TokenModel:
     """The student that ``config.start`` names, with the columns of ``labels`` in their order.
+
+    ``say`` is told which head it brings, where ``config`` leaves that open.
 
     Raises:
         InputError: its parts are not those of ``config``, or its labels not those of this run.
@@ -33,9 +40,12 @@ def start_from(
     columns = _columns(student.labels, labels, config.start_labels or {}, str(config.start))
     _reorder(student.model, columns, len(student.labels))
     if isinstance(student.model, NeuralTagger):
+        chained = isinstance(student.model.head, CRFHead)
         if isinstance(student.model.head, CRFHead):
             student.model.head.constrain(labels)
         assert isinstance(config, StudentConfig)
+        if config.head.kind == "auto":
+            say(f"student: {'a CRF' if chained else 'a softmax'}, as {config.start} has (student.head.kind)")
         _set_dropout(student.model, config.dropout)
         student.max_pieces = config.max_pieces
     student.model.config.num_labels = len(labels)
