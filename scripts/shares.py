@@ -153,13 +153,14 @@ def is_finished(run: str) -> bool:
 
 def table() -> list[str]:
     """A line for each teacher and each row that is finished."""
-    lines = ["| what | dev | test | share of the teacher's | aim | divergence | parameters | command |"]
-    lines += ["|---|---:|---:|---:|---:|---:|---:|---|"]
+    lines = ["| what | dev | test | share of the teacher's | aim | divergence | steps | parameters | command |"]
+    lines += ["|---|---:|---:|---:|---:|---:|---:|---:|---|"]
     for run, arguments in TEACHERS.items():
         if is_finished(run):
-            size = scores(run)["parameters"]
+            found = scores(run)
             lines.append(
-                f"| teacher, {run} | {value(run, 'dev'):.2f} | {value(run):.2f} | | | | {size:,} "
+                f"| teacher, {run} | {value(run, 'dev'):.2f} | {value(run):.2f} | | | | {found['steps']:,} "
+                f"| {found['parameters']:,} "
                 f"| `nlptrain {shlex.join((*arguments, *set_precision(precision_of(run), 'precision')))}` |"
             )
     for row in ROWS.values():
@@ -178,7 +179,8 @@ def _line(row: Row, done: Sequence[str]) -> str:
     return (
         f"| {row.what}, {seeds} | {spread(done, 'dev')} "
         f"| {spread(done)} | {shown(shares, 1)} % | {row.aim} "
-        f"| {f'{statistics.mean(distances):.4f}' if distances else ''} | {found[0]['parameters']:,} "
+        f"| {f'{statistics.mean(distances):.4f}' if distances else ''} | {found[0]['steps']:,} "
+        f"| {found[0]['parameters']:,} "
         f"| `nlptrain {shlex.join(row.arguments(precision_of(done[0])))}` |"
     )
 

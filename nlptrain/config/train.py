@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from nlptrain.config.section import Rate, Section, Weight
 
 # How long a student is trained where nobody says: passes over the text, and the bounds of their steps. With more steps
-# than that a student is nearer to its teacher and not more often right (docs/accuracy.md).
-PASSES, FEWEST_STEPS, MOST_STEPS = 6, 3_000, 6_000
+# than that it is not more often right (docs/accuracy.md).
+PASSES, FEWEST_STEPS, MOST_STEPS = 2, 3_000, 6_000
 
 
 class TrainConfig(Section):

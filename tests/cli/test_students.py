@@ -326,10 +326,10 @@ def test_words_of_made_sentences_count_for_the_vocabulary(house: Path, tmp_path:
 
 
 def test_steps_follow_from_the_text(house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nlptrain.training.length.FEWEST_STEPS", 5)
+    monkeypatch.setattr("nlptrain.training.length.FEWEST_STEPS", 3)
     monkeypatch.setattr("nlptrain.training.length.MOST_STEPS", 40)
     scores = train(house, tmp_path, "tagger_kd", train={"steps": "auto", "batch_pieces": 1600})
     assert re.search(
-        r"length: 12 steps, 6.0 times as much text as there is \([\d,]+ words\), 50% of it drawn", scores["output"]
+        r"length: 4 steps, 2.0 times as much text as there is \([\d,]+ words\), 50% of it drawn", scores["output"]
     )
-    assert scores["steps"] == 12  # two batches, six times
+    assert scores["steps"] == 4  # two batches, twice
