@@ -161,9 +161,9 @@ def raw_lines(folder: Path) -> Iterable[str]:
 
 
 def finished() -> list[Path]:
-    """The runs of both corpora that have scores, seeds included; not the control whose table is drawn at random."""
+    """The runs of both corpora that have scores; not the control whose table is drawn at random."""
     folders = (Path("runs") / corpus for corpus in ("wnut17", "ud_ewt"))
-    found = (path.parent for folder in folders for path in sorted(folder.rglob("scores.json")))
+    found = (path.parent for folder in folders for path in sorted(folder.glob("*/scores.json")))
     return [run for run in found if run.name != "tagger-random"]
 
 

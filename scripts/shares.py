@@ -73,7 +73,7 @@ class Row:
         teachers: the runs whose mean test score is 100 %.
         aim: the share that was wished for.
         beside: other teachers that are trained before it, its own or some to compare with.
-        needs: the rows that these learn from.
+        needs: rows that are trained first, for teachers in ``beside`` learn from them.
     """
 
     what: str
@@ -130,7 +130,7 @@ ROWS = {
         "102 %",
     ),
     "refined": Row(
-        "the student of the refined teacher",
+        "the student of the refined teacher, against the teacher before it was refined",
         "tagger_kd",
         "wnut17/tagger_kd-refined",
         MINILM,
@@ -148,6 +148,11 @@ ROWS = {
         beside=("ud_ewt/transformer_token-3e-5", "ud_ewt/transformer_token-1e-4"),
     ),
 }
+
+
+def _in_precision(teacher: Sequence[str], precision: Precision) -> tuple[str, ...]:
+    keys = ("precision", "teacher_precision") if teacher[0] == "tagger_kd" else ("precision",)
+    return (*teacher, *set_precision(precision, *keys))
 
 
 def write_little_gold() -> None:
@@ -178,7 +183,7 @@ def table() -> list[str]:
             lines.append(
                 f"| teacher, {run} | {value(run, 'dev'):.2f} | {value(run):.2f} | | | | {found['steps']:,} "
                 f"| {found['parameters']:,} "
-                f"| `nlptrain {shlex.join((*arguments, *set_precision(precision_of(run), 'precision')))}` |"
+                f"| `nlptrain {shlex.join(_in_precision(arguments, precision_of(run)))}` |"
             )
     for row in ROWS.values():
         done = row.finished()
@@ -192,11 +197,12 @@ def _line(row: Row, done: Sequence[str]) -> str:
     shares = [100 * value(run) / base for run in done]
     found = [scores(run) for run in done]
     seeds = "1 seed" if len(done) == 1 else f"{len(done)} seeds"
+    steps = " to ".join(f"{number:,}" for number in sorted({one["steps"] for one in found}))
     distances = [one["divergence"]["dev"] for one in found if "divergence" in one]
     return (
         f"| {row.what}, {seeds} | {spread(done, 'dev')} "
         f"| {spread(done)} | {shown(shares, 1)} % | {row.aim} "
-        f"| {f'{statistics.mean(distances):.4f}' if distances else ''} | {found[0]['steps']:,} "
+        f"| {f'{statistics.mean(distances):.4f}' if distances else ''} | {steps} "
         f"| {found[0]['parameters']:,} "
         f"| `nlptrain {shlex.join(row.arguments(precision_of(done[0])))}` |"
     )
@@ -209,8 +215,9 @@ def write() -> None:
 
 def run(chosen: Sequence[Row], jobs: int, precision: Precision) -> None:
     """Train ``chosen`` and their teachers, ``jobs`` at a time; the table is written anew behind each of them."""
-    if needed := [ROWS[name] for row in chosen for name in row.needs]:
-        run(needed, jobs, precision)
+    needed = dict.fromkeys(ROWS[name] for row in chosen for name in row.needs)
+    if missing := [row for row in needed if not all(is_finished(f"{row.folder}/seed-{seed}") for seed in SEEDS)]:
+        run(missing, jobs, precision)
     lock = Lock()
 
     def all_of(works: Sequence[Callable[[], None]]) -> None:
@@ -227,9 +234,7 @@ def run(chosen: Sequence[Row], jobs: int, precision: Precision) -> None:
         return one
 
     teachers = dict.fromkeys(name for row in chosen for name in (*row.teachers, *row.beside))
-    all_of(
-        [work((*TEACHERS[name], *set_precision(precision, "precision"))) for name in teachers if not is_finished(name)]
-    )
+    all_of([work(_in_precision(TEACHERS[name], precision)) for name in teachers if not is_finished(name)])
     all_of([work(row.arguments(precision)) for row in chosen])
 
 

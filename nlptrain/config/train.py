@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 
 from nlptrain.config.section import Rate, Section, Weight
 
-# How long a student is trained where nobody says: passes over the text, and the bounds of their steps. With more steps
-# than that it is not more often right (docs/accuracy.md).
+# How long a student is trained where nobody says: passes over the text, and the bounds of their steps. Twice as many
+# gave at most some tenths of a point on dev (docs/accuracy-history.md).
 PASSES, FEWEST_STEPS, MOST_STEPS = 2, 3_000, 6_000
 
 
