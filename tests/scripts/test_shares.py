@@ -13,11 +13,11 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def finished(root: Path, run: str, test: float, precision: str = "fp32") -> None:
+def finished(root: Path, run: str, test: float, precision: str = "fp32", steps: int = 3000) -> None:
     folder = root / "runs" / run
     folder.mkdir(parents=True)
     scored = {"metric": "f1", "f1": test}
-    scores = {"dev": scored, "test": scored, "parameters": 7, "divergence": {"dev": 0.03}}
+    scores = {"dev": scored, "test": scored, "parameters": 7, "steps": steps, "divergence": {"dev": 0.03}}
     (folder / "scores.json").write_text(json.dumps(scores))
     (folder / "config.yaml").write_text(f"precision: {precision}\n")
 
@@ -26,10 +26,10 @@ def test_a_share_is_of_the_mean_of_the_teachers_and_of_the_seeds(root: Path) -> 
     for teacher, score in zip(shares.ROWS["committee"].teachers, (0.4, 0.5, 0.6), strict=True):
         finished(root, teacher, score)
     for seed, score in enumerate((0.5, 0.55)):
-        finished(root, f"wnut17/tagger_kd-committee-seeds/seed-{seed}", score)
+        finished(root, f"wnut17/tagger_kd-committee-seeds/seed-{seed}", score, steps=6000 - 3000 * seed)
     (row,) = [line for line in shares.table() if "three teachers" in line]
     assert ", 2 seeds |" in row
-    assert "| 52.50 (50.00 to 55.00) | 105.0 (100.0 to 110.0) % | 102 % | 0.0300 | 7 |" in row
+    assert "| 52.50 (50.00 to 55.00) | 105.0 (100.0 to 110.0) % | 102 % | 0.0300 | 3,000 to 6,000 | 7 |" in row
 
 
 def test_a_row_without_a_teacher_or_a_run_is_not_shown(root: Path) -> None:
@@ -46,6 +46,31 @@ def test_a_row_shows_the_command_that_trained_it(root: Path) -> None:
     assert "precision" not in teacher + control
     assert "--set precision=bf16 --set teacher_precision=bf16 --set transfer_dir=" in taught
     assert "--set 'seeds=[0,1,2]' --output-dir runs/wnut17/tagger-seeds" in control
+
+
+def test_rows_that_a_teacher_learns_from_come_first_and_only_if_they_are_not_there(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(shares, "train", lambda arguments, threads: done.append(arguments[1]))
+    monkeypatch.setattr(shares, "write", lambda: None)
+    finished(root, "wnut17/transformer_token", 0.5)
+    refined = ["configs/wnut17/tagger_kd-refined_teacher.yaml", "configs/wnut17/tagger_kd-refined.yaml"]
+    shares.run([shares.ROWS["refined"]], 1, "fp32")
+    assert done == ["configs/wnut17/tagger_kd.yaml", *refined]
+    done.clear()
+    for seed in shares.SEEDS:
+        finished(root, f"wnut17/tagger_kd-seeds/seed-{seed}", 0.5)
+    shares.run([shares.ROWS["refined"]], 1, "bf16")
+    assert done == refined
+
+
+def test_a_page_without_the_line_is_left_alone(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- b -->\n")
+    with pytest.raises(SystemExit, match="no line <!-- e -->"):
+        runs.between(page, "<!-- b -->", "<!-- e -->", "| new |")
+    assert page.read_text() == "<!-- b -->\n"
 
 
 def test_what_people_wrote_around_a_table_stays(tmp_path: Path) -> None:
