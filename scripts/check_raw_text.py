@@ -21,6 +21,7 @@ from nlptrain.data.reading import read_gold
 from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict
 from nlptrain.models.readers import PieceReader
+from nlptrain.models.token_model import TokenModel
 from nlptrain.run import quieten
 from nlptrain.schemes import spans
 from nlptrain.training import evaluate
@@ -76,9 +77,8 @@ def f1(pairs: Iterable[tuple[set[Span], set[Span]]]) -> float:
     return 2 * right / (found + gold)
 
 
-def entities(data: Path, run: Path) -> None:
+def entities(data: Path, run: Path, model: TokenModel) -> None:
     """Print what raw text costs in entity F1."""
-    model = load_token_model(str(run))
     path = data / "wnut17/dev.conll"
     split = evaluate(model, list(read_gold([str(path)], DataConfig()))).to_json()["f1"]
     rows = entities_of_columns(path)
@@ -88,9 +88,8 @@ def entities(data: Path, run: Path) -> None:
     print(f"{run}: WNUT17 dev F1 {split:.4f} on gold words, {raw:.4f} on raw text: {100 * (raw - split):+.2f} points")
 
 
-def parts_of_speech(data: Path, run: Path) -> None:
+def parts_of_speech(data: Path, run: Path, model: TokenModel) -> None:
     """Print what raw text costs in accuracy: gold words that are found, with their tag."""
-    model = load_token_model(str(run))
     path = data / "ud_ewt/dev.conllu"
     split = evaluate(model, list(read_gold([str(path)], DataConfig()))).to_json()["accuracy"]
     rows = words_of_conllu(path)
@@ -108,17 +107,15 @@ def parts_of_speech(data: Path, run: Path) -> None:
     )
 
 
-def fits_a_pipeline(run: Path) -> bool:
+def fits_a_pipeline(model: TokenModel) -> bool:
     """Whether the student reads pieces and, if it has a CRF, knows which of them open a word."""
-    model = load_token_model(str(run))
     return isinstance(model.reader, PieceReader) and (
         not model.rule.constrained or model.model.config.pieces is not None
     )
 
 
-def pipeline_agreement(data: Path, run: Path, lines: int = 2_000) -> None:
+def pipeline_agreement(data: Path, run: Path, model: TokenModel, lines: int = 2_000) -> None:
     """Print how often the pipeline gives a word of ``predict`` the same entity type."""
-    model = load_token_model(str(run))
     texts = list(islice(raw_lines(data / "wnut17/raw"), lines))
     # Not from its folder: those of students with a CRF of before do not say which pieces open a word.
     tagger = TokenClassificationPipeline(
@@ -172,12 +169,13 @@ def main(data: Path, runs: Iterable[Path]) -> None:
     quieten()
     for run in runs:
         command = json.loads((run / "scores.json").read_text(encoding="utf-8"))["command"]
-        if load_token_model(str(run)).labels.scheme == "plain":
-            parts_of_speech(data, run)
+        model = load_token_model(str(run))
+        if model.labels.scheme == "plain":
+            parts_of_speech(data, run, model)
             continue
-        entities(data, run)
-        if command == "tagger_kd" and fits_a_pipeline(run):
-            pipeline_agreement(data, run)
+        entities(data, run, model)
+        if command == "tagger_kd" and fits_a_pipeline(model):
+            pipeline_agreement(data, run, model)
 
 
 if __name__ == "__main__":

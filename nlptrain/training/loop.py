@@ -181,14 +181,15 @@ def fit(
 
     Raises:
         Interrupted: a signal came; the state is saved.
-        InputError: the loss is infinite or no number.
+        InputError: the loss is infinite or no number, or a checkpoint stands behind the last step.
     """
     model.to(run.device)
-    plan, steps = build_plan(examples, config, run.seed)
+    plan, planned = build_plan(examples, config, run.seed)
+    checkpoint = None if run.folder is None else run.folder / "checkpoint.safetensors"
+    state = _begun(model, config, run, checkpoint, planned)
+    steps = state.progress.steps
     if config.steps == "auto" or plan.focus is not None:  # an epoch then has some sentences twice, and others not
         run.say(describe_length(plan, steps, examples.words))
-    checkpoint = None if run.folder is None else run.folder / "checkpoint.safetensors"
-    state = _begun(model, config, run, checkpoint, steps)
     started = time.perf_counter()
     every = config.eval_every or len(plan.epoch(0))
     metrics = Metrics(None if run.folder is None else run.folder / "metrics.jsonl", state.progress)
@@ -226,7 +227,15 @@ def _begun(model: TokenModel, config: TrainConfig, run: Run, checkpoint: Path | 
     )
     if checkpoint is not None and checkpoint.is_file():
         state.load(checkpoint)
+        # As it was begun: another version may make something else of ``auto``.
+        steps = state.progress.steps or steps
+        if state.progress.step > steps:
+            raise InputError(
+                f"{checkpoint}: stands behind step {state.progress.step:,}, and the training would now have {steps:,} "
+                "(train.steps); train anew with --overwrite"
+            )
         run.say(f"resuming behind step {state.progress.step:,} of {steps:,}")
+    state.progress.steps = steps
     return state
 
 

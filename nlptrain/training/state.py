@@ -28,6 +28,7 @@ class Progress:
         pending: the losses of the steps since the last line of metrics.jsonl, by part.
         words: words of these steps that carried a target.
         metrics_bytes: size of metrics.jsonl behind ``step``.
+        steps: of the whole training, as it was begun; 0 in checkpoints of before.
     """
 
     step: int = 0
@@ -37,6 +38,7 @@ class Progress:
     pending: dict[str, list[float]] = field(default_factory=dict)
     words: int = 0
     metrics_bytes: int = 0
+    steps: int = 0
 
 
 @dataclass

@@ -186,7 +186,9 @@ def metrics(folder: Path) -> list[dict[str, object]]:
     return [{key: value for key, value in line.items() if key != "words_per_second"} for line in lines]
 
 
-@pytest.mark.parametrize(("stop_at", "scaled"), [(1, False), (6, False), (7, False), (14, True), (22, False)])
+@pytest.mark.parametrize(
+    ("stop_at", "scaled"), [(1, False), (6, False), (7, False), (14, True), (22, False), (23, False)]
+)
 def test_stopped_and_resumed_is_the_straight_run(tiny_bert: Path, tmp_path: Path, stop_at: int, scaled: bool) -> None:
     straight = train(tiny_bert, tmp_path / "straight", scaled=scaled)
     train(tiny_bert, tmp_path / "stopped", stop_at, scaled=scaled)
@@ -197,6 +199,34 @@ def test_stopped_and_resumed_is_the_straight_run(tiny_bert: Path, tmp_path: Path
     for one, other in zip(straight.model.parameters(), resumed.model.parameters(), strict=True):
         assert torch.equal(one, other)
     assert metrics(tmp_path / "straight") == metrics(tmp_path / "stopped")
+
+
+def test_a_training_keeps_the_length_that_it_began_with(
+    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = train(tiny_bert, tmp_path / "straight")
+    train(tiny_bert, tmp_path / "stopped", 14)
+    monkeypatch.setattr("nlptrain.training.loop.planned_steps", lambda plan, config: 12)  # as another version might
+    resumed = train(tiny_bert, tmp_path / "stopped")
+    for one, other in zip(straight.model.parameters(), resumed.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert metrics(tmp_path / "straight") == metrics(tmp_path / "stopped")
+
+
+def test_a_checkpoint_of_before_that_stands_behind_the_end_is_refused(
+    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(tiny_bert, tmp_path, 14)
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    with safe_open(checkpoint, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dictionary
+        progress = json.loads(file.metadata()["progress"])
+    assert progress.pop("steps") == 23
+    save_file(tensors, checkpoint, metadata={"progress": json.dumps(progress)})
+    monkeypatch.setattr("nlptrain.training.loop.planned_steps", lambda plan, config: 12)
+    with pytest.raises(InputError, match="stands behind step 14, and the training would now have 12"):
+        train(tiny_bert, tmp_path)
+    assert checkpoint.is_file()
 
 
 def test_the_best_weights_are_kept_and_not_the_last(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,12 +40,13 @@ def start_from(
     columns = _columns(student.labels, labels, config.start_labels or {}, str(config.start))
     _reorder(student.model, columns, len(student.labels))
     if isinstance(student.model, NeuralTagger):
-        chained = isinstance(student.model.head, CRFHead)
-        if isinstance(student.model.head, CRFHead):
-            student.model.head.constrain(labels)
+        head = student.model.head
+        if isinstance(head, CRFHead):
+            head.constrain(labels)
         assert isinstance(config, StudentConfig)
         if config.head.kind == "auto":
-            say(f"student: {'a CRF' if chained else 'a softmax'}, as {config.start} has (student.head.kind)")
+            brought = "a CRF" if isinstance(head, CRFHead) else "a softmax"
+            say(f"student: {brought}, as {config.start} has (student.head.kind)")
         _set_dropout(student.model, config.dropout)
         student.max_pieces = config.max_pieces
     student.model.config.num_labels = len(labels)
