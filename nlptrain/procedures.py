@@ -215,7 +215,7 @@ def _teachers_scores(committee: Committee, splits: Splits, text: TaughtText, run
     for member in committee.members:
         member.model.to("cpu")
     for split, scored in scores.items():
-        if scored.value == 0.0:
+        if scored.value == 0.0 and any(scored.counts.gold):
             run.say(
                 f"{split}: the teacher is right about nothing; nlptrain evaluate TEACHER FILES shows what it takes for "
                 "what; do its labels mean what the data's do (data.label_map), and was it trained for long enough?"

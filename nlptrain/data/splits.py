@@ -77,6 +77,8 @@ def read_splits(
     if dev_from_train:
         train, dev = _take_dev(train, say)
     _say_leaks(train, {"dev": dev, "test": test}, say)
+    if labels.scheme != "plain":
+        _say_no_entity({"dev": dev, "test": test}, say)
     return Splits(labels, train, dev, test, dev_from_train)
 
 
@@ -110,6 +112,13 @@ def _take_dev(sentences: list[Sentence], say: Callable[[str], None]) -> tuple[li
         "out of train, as there is no data.dev"
     )
     return train, dev
+
+
+def _say_no_entity(splits: dict[str, list[Sentence]], say: Callable[[str], None]) -> None:
+    for name, sentences in splits.items():
+        if sentences and all(tag == "O" for sentence in sentences for tag in sentence.tags or ()):
+            chosen = ", and the last weights are kept" if name == "dev" else ""
+            say(f"{name}: there is no entity in its {len(sentences):,} sentences; its F1 is 0 whatever comes{chosen}")
 
 
 def _say_leaks(train: Sequence[Sentence], splits: dict[str, list[Sentence]], say: Callable[[str], None]) -> None:

@@ -48,7 +48,8 @@ class Judge:
         if self.teacher is not None:
             found["dev_divergence"] = divergence(self.teacher, [answer.logits for answer in answers])
             merit = -found["dev_divergence"] if self.best_by == "divergence" else merit
-        best = merit > state.progress.best_merit
+        # Of equals the later: a small dev set soon stands still, at 0 or at 1, while training still teaches.
+        best = merit >= state.progress.best_merit
         if best:
             state.keep_best(scores.value, merit)
         state.average.swap()

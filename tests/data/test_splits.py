@@ -42,7 +42,7 @@ DEV = [["Bob/B-person"]]
 
 def test_labels_are_those_of_train(tmp_path: Path) -> None:
     """Without a teacher or a list; the scheme is always said."""
-    splits, said = _splits(tmp_path, train=TRAIN, dev=DEV, test=[["sings/O"]])
+    splits, said = _splits(tmp_path, train=TRAIN, dev=DEV, test=[["Bob/B-person"]])
     assert splits.labels == Labels(("O", "B-group", "I-group", "B-person", "I-person"), "iob2")
     assert [len(part) for part in (splits.train, splits.dev, splits.test)] == [2, 1, 1]
     assert not splits.dev_from_train
@@ -212,6 +212,17 @@ def test_sentences_in_train_and_dev_are_said(tmp_path: Path) -> None:
         "dev: 1 of 2 sentences stand in train word for word",
         "test: 2 of 2 sentences stand in train word for word",
     ]
+
+
+def test_a_dev_without_an_entity_is_said(tmp_path: Path) -> None:
+    """No F1 can choose by it; of plain tags each word counts."""
+    _, said = _splits(tmp_path, train=TRAIN, dev=[["Bob/O", "sings/O"], ["he/O"]], test=[["Bob/B-person"]])
+    assert said[1:] == [
+        "dev: there is no entity in its 2 sentences; its F1 is 0 whatever comes, and the last weights are kept"
+    ]
+    plain: Tagged = [["Bob/O", "sings/VERB"]]
+    _, said = _splits(tmp_path, train=plain, dev=[["he/O"]])
+    assert not any("no entity" in line for line in said)
 
 
 def test_dev_is_taken_out_of_train(tmp_path: Path) -> None:
