@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from nlptrain.config.section import Section, sections
 from nlptrain.config.yaml_files import parse, read_yaml
@@ -40,9 +41,9 @@ def merged(
         for key in [key for key in leaves if key.rpartition(".")[2] == "kind"]:
             _drop_other_kind(model, values, origins, key, leaves[key])
         for key, value in leaves.items():
-            for stale in [known for known in origins if known.startswith(f"{key}.")]:
+            for stale in [known for known in origins if known.startswith(f"{key}.") or key.startswith(f"{known}.")]:
                 del origins[stale]
-            _put(values, key, value, origin)
+            _put(model, values, key, value, origin)
             origins[key] = origin
     return values, origins
 
@@ -63,14 +64,18 @@ def _drop_other_kind(
 
 def _default_kind(model: type[BaseModel], key: str) -> str | None:
     """The kind of the map at ``key`` where nothing names one: that of its default, or the first."""
-    owners, kind = [model], None
+    field = _field(model, key)
+    return None if field is None else getattr(field.default, "kind", next(iter(sections(field.annotation)), None))
+
+
+def _field(model: type[BaseModel], key: str) -> FieldInfo | None:
+    owners, field = [model], None
     for part in key.split("."):
         field = next((owner.model_fields[part] for owner in owners if part in owner.model_fields), None)
         if field is None:
             return None
-        choices = sections(field.annotation)
-        owners, kind = list(choices.values()), getattr(field.default, "kind", next(iter(choices), None))
-    return kind
+        owners = list(sections(field.annotation).values())
+    return field
 
 
 def _layers(path: Path, settings: Sequence[str], flags: Mapping[str, object]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -148,14 +153,17 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield prefix + str(key), value
 
 
-def _put(values: dict[str, Any], key: str, value: Any, origin: str) -> None:  # noqa: ANN401
+def _put(model: type[BaseModel], values: dict[str, Any], key: str, value: Any, origin: str) -> None:  # noqa: ANN401
     *above, last = key.split(".")
     for depth, part in enumerate(above):
         inner = values.get(part)
-        if inner is None:
+        if not isinstance(inner, dict):
+            place = ".".join(above[: depth + 1])
+            field = _field(model, place)
+            # A word such as augment's none gives way to a map; what can hold none is a slip of the key.
+            if inner is not None and not (field and sections(field.annotation)):
+                raise InputError(f"{origin}: {place} is {inner!r}, which holds no '{last}'")
             inner = values[part] = {}
-        elif not isinstance(inner, dict):
-            raise InputError(f"{origin}: {'.'.join(above[: depth + 1])} is {inner!r}, which holds no '{last}'")
         values = inner
     # An empty map says nothing; it must not take away what a base says.
     if value != {} or not isinstance(values.get(last), dict):

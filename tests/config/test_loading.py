@@ -99,6 +99,23 @@ def test_lists_are_replaced_and_maps_merged():
     assert (data.train, data.min_words) == ("train.conll", 2)
 
 
+@pytest.mark.parametrize("word", ["none", "auto"])
+def test_a_map_takes_the_place_of_a_word(word: str):
+    """Where the key may hold one: augment's none of a base gives way to how many are made."""
+    write(
+        "base.yaml", {"teacher": "org/model", "data": {"train": "train.conll"}, "output_dir": "runs/x", "augment": word}
+    )
+    for settings in (("augment={sentences: 50}",), ("augment.sentences=50",)):
+        loaded = load({"base": "base.yaml"}, *settings, command="tagger_kd")
+        assert loaded.config.augment.sentences == 50
+        origins = {key: origin for key, _, origin in describe(loaded)}
+        assert (origins["augment.sentences"], origins["augment.swap"]) == ("--set", "default")
+    (line,) = faults({"base": "base.yaml"}, "augment={swaps: 0.5}", command="tagger_kd")
+    assert "did you mean 'swap'?" in line
+    (line,) = faults({"base": "base.yaml"}, "data.train.x=3", command="tagger_kd")
+    assert "data.train is 'train.conll', which holds no 'x'" in line
+
+
 def test_a_ring_of_bases_is_refused():
     write("a.yaml", {"base": "b.yaml"})
     write("b.yaml", {"base": "c.yaml"})

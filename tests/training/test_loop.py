@@ -229,7 +229,9 @@ def test_a_checkpoint_of_before_that_stands_behind_the_end_is_refused(
     assert checkpoint.is_file()
 
 
-def test_the_best_weights_are_kept_of_equals_the_later_and_not_the_last(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_weights_are_kept_of_equals_the_later_and_not_the_last(
+    tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tagged = [Sentence(words, tags) for words, tags in make_sentences(20, 13)]
     model = student(tiny_bert)
     seen: list[torch.Tensor] = []
