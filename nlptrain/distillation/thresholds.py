@@ -21,14 +21,16 @@ class Threshold:
     """The least confidence with which a type is believed.
 
     Attributes:
-        least: that confidence; infinite where no part of the answers is right often enough.
+        least: that confidence; infinite where no part of the answers is right often enough, or where there are none.
         answered: the answers of the type on the gold sentences that reach it.
         right: how many of these are right.
+        seen: all answers of the type on the gold sentences.
     """
 
     least: float
     answered: int = 0
     right: int = 0
+    seen: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """A map; ``min_confidence`` is None where every sentence with the type is left out."""
@@ -37,10 +39,12 @@ class Threshold:
 
     def describe(self) -> str:
         """A clause for the log."""
+        if not self.seen:
+            return "never answered there, so its sentences are left out"
         if not math.isfinite(self.least):
             return "never right often enough, its sentences are left out"
         if not self.answered:
-            return f"from {self.least:.4f} (no answer there reaches it)"
+            return f"from {self.least:.4f} (none of {self.seen:,} answers reaches it)"
         return f"from {self.least:.4f} ({self.right:,} of {self.answered:,} right)"
 
 
@@ -54,7 +58,7 @@ def find_thresholds(
         gold: the same with their tags.
         labels: names of the logit columns.
         min_precision: the share of a type's answers, of that confidence and above, that must be right.
-        min_confidence: no threshold is lower, and that of a type which the teacher never answers.
+        min_confidence: no threshold is lower.
     """
     found: dict[str, list[tuple[float, bool]]] = defaultdict(list)
     for number, sentence in enumerate(gold):
@@ -72,8 +76,9 @@ def lowest_threshold(
 ) -> Threshold:
     """The lowest confidence at which, of all answers of it and above, a share of ``min_precision`` is right.
 
-    Where ``min_confidence`` is higher, it counts; so it does where there is no answer. Answers of the same confidence
-    are believed together or not at all.
+    Where all answers together are right as often, nothing speaks for leaving any out, and ``min_confidence`` counts, as
+    where it is higher. Where there is no answer, nothing is known, and nothing is believed. Answers of the same
+    confidence are believed together or not at all.
 
     Args:
         answers: the confidence of each answer, and whether it is right.
@@ -82,16 +87,16 @@ def lowest_threshold(
 
     Example:
         >>> lowest_threshold([(0.9, True), (0.8, False), (0.7, True), (0.6, True), (0.5, False)], min_precision=0.75)
-        Threshold(least=0.6, answered=4, right=3)
+        Threshold(least=0.6, answered=4, right=3, seen=5)
     """
     ordered = sorted(answers, reverse=True)
-    least, answered, right = math.inf if ordered else 0.0, 0, 0
+    least, answered, right = math.inf, 0, 0
     for confidence, equals in groupby(ordered, key=lambda pair: pair[0]):
         hits = [hit for _, hit in equals]
         answered += len(hits)
         right += sum(hits)
         if right / answered >= min_precision:
-            least = confidence
+            least = 0.0 if answered == len(ordered) else confidence
     least = max(least, min_confidence)
     believed = [hit for confidence, hit in ordered if confidence >= least]
-    return Threshold(least, len(believed), sum(believed))
+    return Threshold(least, len(believed), sum(believed), len(ordered))

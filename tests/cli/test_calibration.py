@@ -1,6 +1,7 @@
 """Calibration as a user meets it: in a run's scores, in evaluate and predict, and in what pseudo_label believes."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -139,11 +140,18 @@ def test_plain_tags_are_calibrated_and_left_open(corpus: Path, tiny_bert: Path) 
 
 
 def test_pseudo_labels_as_right_as_is_asked(corpus: Path, taught: dict[str, Path]) -> None:
+    dev = (corpus / "dev.conll").read_text().split("\n\n")
+    wrong = [re.sub(r"[BI]-person", "O", part) if number % 2 else part for number, part in enumerate(dev)]
+    (corpus / "dev.conll").write_text("\n\n".join(wrong))
     path = edited(taught["pseudo_label"], objective={"min_precision": 0.9, "min_confidence": 0.3})
     done = call("pseudo_label", path)
     assert done.exit_code == 0, done.output
     found = scores_of(corpus / "runs/pseudo_label")["min_precision"]
     assert set(found) == {"person", "place"}
+    person = found["person"]  # half of what is found is none by these tags: only a small part may be believed
+    assert person["min_confidence"] is None or 0.3 < person["min_confidence"]
+    assert person["answered"] < 8
+    assert found["place"]["min_confidence"] == 0.3  # all answers are right: nothing more is asked of them
     said = "confidences at which the teacher is right 90.0% of the time on dev: person "
     assert said in done.stderr
     assert "below that of their type" in done.stderr
@@ -154,7 +162,9 @@ def test_pseudo_labels_as_right_as_is_asked(corpus: Path, taught: dict[str, Path
         row = json.loads(line)
         for tag, confidence in zip(row["tags"], row["confidences"], strict=True):
             if tag != "O":
-                assert confidence >= round(found[tag[2:]]["min_confidence"], 4)
+                least = found[tag[2:]]["min_confidence"]
+                assert least is not None
+                assert confidence >= round(least, 4)
     again = call("pseudo_label", path, "--output-dir", corpus / "runs/again")
     assert again.stderr.count("teacher's logits: found all") == 2  # those of dev, too
 
