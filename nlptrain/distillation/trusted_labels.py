@@ -73,8 +73,8 @@ def refuse_nothing_labelled(labelled: PseudoLabels) -> None:
             "gold tags; lower min_confidence or min_precision"
         )
     raise InputError(
-        "data.unlabeled: there is no text without gold tags, and none was made: the train sentences alone are as much "
-        "as augment makes up for; name raw text, or say how many are made (augment: {sentences: 10000})"
+        "data.unlabeled: there is no text without gold tags, and no sentence was made; name raw text that holds "
+        "sentences, or say how many are made out of the train sentences (augment: {sentences: 10000})"
     )
 
 

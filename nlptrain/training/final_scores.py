@@ -9,7 +9,7 @@ from typing import Any
 from nlptrain.data.splits import Splits
 from nlptrain.models.confidence import tagged
 from nlptrain.models.token_model import TokenModel
-from nlptrain.training.calibration import calibration_errors, fit_temperature
+from nlptrain.training.calibration import CalibrationErrors, calibration_errors, fit_temperature
 from nlptrain.training.divergence import Logits, divergence
 from nlptrain.training.evaluation import Scores, evaluate_tags
 
@@ -68,7 +68,15 @@ def final_scores(
         uncalibrated[split], calibrated[split] = bare.to_json(), honest.to_json()
         say(
             f"calibration on {split}: expected error {honest.describe()} at temperature {model.temperature:.3f}"
-            + (f", fitted on dev; {bare.describe()} without" if by_gold else ", not fitted: dev has no gold tags")
+            + _origin(model.temperature, bare, by_gold=by_gold)
         )
     calibration = {"temperature": model.temperature, **calibrated, "uncalibrated": uncalibrated}
     return FinalScores(scores, calibration, distances)
+
+
+def _origin(temperature: float, bare: CalibrationErrors, *, by_gold: bool) -> str:
+    if not by_gold:
+        return ", not fitted: dev has no gold tags"
+    if temperature == 1.0:
+        return ", not fitted: too few mistakes on dev, or no temperature is better"
+    return f", fitted on dev; {bare.describe()} without"

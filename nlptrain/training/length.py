@@ -23,5 +23,6 @@ def planned_steps(plan: BatchPlan, config: TrainConfig) -> int:
 def describe_length(plan: BatchPlan, steps: int, words: int) -> str:
     """A sentence for the log."""
     passes = steps / max(1, plan.steps_of_every())
-    drawn = "" if plan.focus is None else f", {plan.focus.share:.0%} of it drawn by rare labels"
+    focus = plan.focus if plan.focus is not None and plan.focus.weights.any() else None
+    drawn = "" if focus is None else f", {focus.share:.0%} of it drawn by rare labels"
     return f"length: {steps:,} steps, {passes:,.1f} times as much text as there is ({words:,} words){drawn}"

@@ -115,6 +115,8 @@ def test_raw_text_is_enough(house: Path, tmp_path: Path, command: str, objective
     scores = train(house, tmp_path, command, gold=False, objective=objective, data={"test": str(house / "test.conll")})
     assert "error" not in scores, scores["error"]
     assert scores["dev"]["metric"] == "agreement"
+    assert scores["calibration"]["temperature"] == 1.0  # a teacher's best labels are no sample of what is right
+    assert ", not fitted: dev has no gold tags" in scores["output"]
     assert 0.3 < scores["dev"]["agreement"] <= 1
     assert scores["teacher"]["dev"]["agreement"] == 1.0  # with itself
     assert scores["test"]["metric"] == "f1"
@@ -276,8 +278,12 @@ def test_without_raw_text_sentences_are_made_and_found_again(house: Path, tmp_pa
     none = train(house, tmp_path, command, augment="none", **gold_alone)
     if command == "pseudo_label":
         assert "data.unlabeled: missing" in none["error"]
+        (tmp_path / "empty.txt").write_text("\n")
+        nothing = train(house, tmp_path, command, augment="none", data={"unlabeled": str(tmp_path / "empty.txt")})
+        assert "there is no text without gold tags, and no sentence was made; name raw text" in nothing["error"]
     else:
         assert "augment" not in none["output"]
+        assert "drawn by rare labels" not in none["output"]  # gold sentences stand once in every epoch
 
 
 def test_little_raw_text_is_topped_up(house: Path, tmp_path: Path) -> None:
