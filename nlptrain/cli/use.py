@@ -245,7 +245,7 @@ def compare(runs: tuple[Path, ...], as_json: bool, no_speed: bool, resamples: in
     """  # noqa: D301 - click reads the character
     from nlptrain.cli.tables import print_comparison, print_differences
     from nlptrain.insight.comparison import compare as compare_runs
-    from nlptrain.insight.comparison import teacher_score
+    from nlptrain.insight.comparison import other_teachers, teacher_score
     from nlptrain.insight.significance import bootstrap
     from nlptrain.run import Run
 
@@ -253,6 +253,8 @@ def compare(runs: tuple[Path, ...], as_json: bool, no_speed: bool, resamples: in
     rows = compare_runs(runs, timed=not no_speed)
     teacher = teacher_score(rows)
     found = bootstrap(rows, resamples) if resamples else None
+    for sentence in other_teachers(rows):
+        click.echo(f"note: {sentence}", err=True)
     if as_json:
         shown = {"teacher": teacher, "runs": [row.to_json(teacher) for row in rows]}
         click.echo(json.dumps({**shown, **({"bootstrap": found.to_json()} if found else {})}, indent=2))

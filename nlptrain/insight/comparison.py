@@ -18,6 +18,7 @@ from nlptrain.models.token_model import TokenModel
 from nlptrain.models.transformer import load_token_model
 
 _ROUNDS = 3
+_SAME = 1e-3  # scores of one teacher may differ by this much: two machines, two precisions
 _WORDS = 2_000  # timed in each round: a second or less of a transformer
 
 
@@ -51,6 +52,14 @@ class Row:
         scored = self.scores[self.split]
         return float(scored[scored["metric"]])
 
+    @property
+    def own_teacher(self) -> float | None:
+        """The same of the teacher that it learnt from, as its run found it; None if it had none."""
+        if "teacher" not in self.scores:
+            return None
+        scored = self.scores["teacher"][self.split]
+        return float(scored[scored["metric"]])
+
     def to_json(self, teacher: float | None) -> dict[str, Any]:
         """What ``compare --json`` prints of it; ``teacher`` is the teacher's score."""
         return {
@@ -60,6 +69,7 @@ class Row:
             **self.scores[self.split],
             "spread": self.spread,
             "share_of_teacher": None if not teacher else self.score / teacher,
+            "own_teacher": self.own_teacher,
             "parameters": self.scores["parameters"],
             "bytes": self.scores["bytes"],
             "words_per_second": self.words_per_second,
@@ -103,11 +113,18 @@ def teacher_score(rows: Sequence[Row]) -> float | None:
     for row in rows:
         if row.command == "transformer_token":
             return row.score
-    for row in rows:
-        if "teacher" in row.scores:
-            scored = row.scores["teacher"][row.split]
-            return float(scored[scored["metric"]])
-    return None
+    return next((score for row in rows if (score := row.own_teacher) is not None), None)
+
+
+def other_teachers(rows: Sequence[Row]) -> list[str]:
+    """A sentence for each row that learnt from another teacher than the one whose score the shares are of."""
+    base = teacher_score(rows)
+    return [
+        f"{row.run} learnt from {row.scores['teacher']['name']} ({own:.4f}), and its share is of another teacher's "
+        f"{base:.4f}"
+        for row in rows
+        if base is not None and (own := row.own_teacher) is not None and abs(own - base) > _SAME
+    ]
 
 
 def _speeds(runs: Sequence[Path], sample: list[list[str]]) -> dict[str, float]:

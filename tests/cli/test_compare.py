@@ -143,6 +143,21 @@ def test_the_teacher_may_be_known_by_its_students_alone(runs: Path) -> None:
     assert (counts(runs / "tagger_kd/seed-0", "teacher", "test") == counts(runs / "transformer_token", "test")).all()
 
 
+def test_a_share_of_another_teacher_is_said(runs: Path) -> None:
+    """A row of another teacher, or students of two: the shares are of one of them."""
+    shutil.copytree(runs / "tagger_kd/seed-0", runs / "foreign")
+    path = runs / "foreign/scores.json"
+    scores = read(path)
+    taught = scores["teacher"]["test"]["f1"] = scores["teacher"]["test"]["f1"] / 2
+    path.write_text(json.dumps(scores))
+    fine = call("compare", runs / "transformer_token", runs / "tagger_kd", "--no-speed", "--json")
+    assert "note:" not in fine.stderr
+    found = call("compare", runs / "tagger_kd", runs / "foreign", "--no-speed", "--json")
+    assert f"note: {runs / 'foreign'} learnt from " in found.stderr
+    assert f"({taught:.4f}), and its share is of another teacher's {2 * taught:.4f}" in found.stderr
+    assert [row["own_teacher"] for row in json.loads(found.stdout)["runs"]] == [2 * taught, taught]
+
+
 def test_a_run_does_not_differ_from_itself(runs: Path) -> None:
     shutil.copytree(runs / "tagger", runs / "twin")
     (one,) = compared(runs / "tagger", runs / "twin", "--bootstrap", 500)["bootstrap"]["differences"]
