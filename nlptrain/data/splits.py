@@ -16,6 +16,8 @@ from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.schemes import Scheme
 
+_COLLECTED = "the labels are those of the train sentences; where others are meant, too, list all of them in data.labels"
+
 
 @dataclass(frozen=True)
 class Splits:
@@ -64,13 +66,16 @@ def read_splits(
         raise InputError("data.train: missing; name the files with the gold sentences to train on")
     parts = {key: _read(data, key) for key in ("train", "dev", "test")}
     schemes = schemes_of(parts, data.scheme)
+    collected = labels is None and data.labels is None
     labels = labels or _labels(parts["train"], schemes["train"], data)
     if schemes:
         say(describe(schemes, labels.scheme))
     if check is not None:
         check({tag for part in parts.values() for sentence in part for tag in sentence.tags or ()})
     if "plain" not in {labels.scheme, *schemes.values()} or set(schemes.values()) == {labels.scheme}:
-        refuse_unknown(chain.from_iterable(parts.values()), labels)  # those of all files in one message
+        refuse_unknown(  # those of all files in one message
+            chain.from_iterable(parts.values()), labels, way_out=_COLLECTED if collected else ""
+        )
     train, dev, test = (rewritten(part, schemes[key], labels) if part else [] for key, part in parts.items())
     train = learnable(train, labels, say=say)
     dev_from_train = data.dev is None and data.train is not None

@@ -52,13 +52,13 @@ def refuse_broken(parts: Iterable[tuple[Iterable[Sentence], Scheme]]) -> None:
     _raise(fault for sentences, scheme in parts for fault in _breaks(sentences, scheme))
 
 
-def refuse_unknown(sentences: Iterable[Sentence], labels: Labels) -> None:
+def refuse_unknown(sentences: Iterable[Sentence], labels: Labels, *, way_out: str = "") -> None:
     """Refuse tags, in whatever scheme, of a type that is none of the labels'.
 
     Raises:
-        InputError: with the first place of each of them, up to ten.
+        InputError: with the first place of each of them, up to ten, and ``way_out`` behind them.
     """
-    _raise(_unknown(sentences, labels))
+    _raise(_unknown(sentences, labels), way_out)
 
 
 def listed(names: Sequence[str]) -> str:
@@ -104,11 +104,11 @@ def _unknown(sentences: Iterable[Sentence], labels: Labels) -> Iterator[str]:
                 yield f"{sentence.place(index)}: found {tag!r}; known: {listed(labels.names)}{hint}"
 
 
-def _raise(faults: Iterator[str]) -> None:
+def _raise(faults: Iterator[str], way_out: str = "") -> None:
     shown = list(islice(faults, _SHOWN))
     more = sum(1 for _ in faults)
     if shown:
-        raise InputError("\n".join([*shown, f"(+{more:,} more)"] if more else shown))
+        raise InputError("\n".join([*shown, *([f"(+{more:,} more)"] if more else []), *([way_out] if way_out else [])]))
 
 
 def _file(sentence: Sentence) -> str:

@@ -103,12 +103,16 @@ def test_unknown_tags_are_named_once(tmp_path: Path) -> None:
     assert str(caught.value).splitlines() == [
         f"{tmp_path}/dev.conll:1: found 'B-persona'; {known}; did you mean 'B-person'?",
         f"{tmp_path}/dev.conll:4: found 'B-zzzz'; {known}",
+        "the labels are those of the train sentences; where others are meant, too, list all of them in data.labels",
     ]
+    names = ["O", "B-group", "I-group", "B-person", "I-person", "B-zzzz"]
+    splits, _ = _splits(tmp_path, None, {"labels": names}, train=TRAIN, dev=[["a/B-zzzz"]])
+    assert splits.labels.names == tuple(names)
 
 
 def test_many_labels_are_not_all_listed(tmp_path: Path) -> None:
     """Thirty are."""
-    with pytest.raises(InputError, match=r"found 'X'; known: T10, .*, T39, \.\.\. \(\+20 more\)$"):
+    with pytest.raises(InputError, match=r"found 'X'; known: T10, .*, T39, \.\.\. \(\+20 more\)\n"):
         _splits(tmp_path, train=[[f"a/T{number}" for number in range(10, 60)]], dev=[["a/X"]])
 
 
