@@ -1,4 +1,4 @@
-"""The `augment:` map: sentences made out of the train sentences, for the teacher to label."""
+"""The `augment:` map: sentences made out of the train and the unlabelled ones, for the teacher to label."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class AugmentConfig(Section):
-    """What is done to train sentences to make new ones, each from 0 (never) to 1 (always)."""
+    """What is done to sentences to make new ones, each from 0 (never) to 1 (always)."""
 
     sentences: Literal["auto"] | Annotated[int, Field(ge=1, le=100_000_000)] = Field(
         "auto",
-        description="How many are made. auto: as many as bring train, unlabelled and made text together to a million words, but at most 30 for each train sentence.",
+        description="How many are made. auto: as many as bring train, unlabelled and made text together to a million words, but at most 30 for each train or unlabelled sentence.",
     )
     seed: int = Field(
         0, ge=0, lt=2**31, description="Decides which: runs of other seeds find the teacher's answers again."
     )
     swap: Share = Field(
         0.6,
-        description="Share of entities that another one of the train sentences takes the place of, mostly one of the same type; of plain tags, a quarter of this share of all words, each by one of the same tag.",
+        description="Share of the train sentences' entities that another one of theirs takes the place of, mostly one of the same type; of plain tags, a quarter of this share of all words, each by one of the same tag.",
     )
     join: Share = Field(0.35, description="Share of sentences that go on as another one from some word on.")
     insert: Share = Field(0.1, description="Share of sentences that get an entity where there was none.")

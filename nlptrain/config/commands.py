@@ -201,7 +201,7 @@ class TaughtConfig(StudentCommandConfig):
     )
     augment: Literal["auto", "none"] | AugmentConfig = Field(
         "auto",
-        description="Sentences made out of the train sentences, for the teacher to label: none, or a map that says how. auto: as many as bring all text together to a million words.",
+        description="Sentences made out of the train and the unlabelled ones, for the teacher to label: none, or a map that says how. auto: as many as bring all text together to a million words.",
     )
 
     @model_validator(mode="after")
@@ -221,9 +221,13 @@ class TaughtConfig(StudentCommandConfig):
         return self
 
     @model_validator(mode="after")
-    def _augments_gold(self) -> TaughtConfig:
-        if isinstance(self.augment, AugmentConfig) and self.data.train is None:
-            raise ValueError("augment: sentences are made out of data.train, and there is none; leave it out")
+    def _augments_what_is_no_dev(self) -> TaughtConfig:
+        data = self.data
+        if isinstance(self.augment, AugmentConfig) and data.train is None and data.dev is None:
+            raise ValueError(
+                "augment: without data.train and data.dev some raw sentences become dev, and others made of them would "
+                "tell; name data.dev, or leave augment out"
+            )
         return self
 
     @model_validator(mode="after")
@@ -240,7 +244,8 @@ class TaughtConfig(StudentCommandConfig):
         """How sentences are made, or None if none are."""
         if isinstance(self.augment, AugmentConfig):
             return self.augment
-        return AugmentConfig() if self.augment == "auto" and self.data.train is not None else None
+        held_out = self.data.train is not None or self.data.dev is not None
+        return AugmentConfig() if self.augment == "auto" and held_out else None
 
     @property
     def teacher_list(self) -> list[TeacherConfig]:

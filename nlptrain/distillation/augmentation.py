@@ -1,4 +1,4 @@
-"""Text from nothing: new sentences made out of the train sentences, for a teacher to label.
+"""Text from nothing: new sentences made out of those that there are, for a teacher to label.
 
 Nothing needs to stay true of them, for the teacher says what they are. After the ways of Jiao et al. 2020 (TinyBERT,
 section 3.2: words replaced by near ones), Tang et al. 2019 (cut and random words) and Dai and Adel 2020 (mentions
@@ -36,45 +36,51 @@ def topped_up(
     committee: Committee,
     say: Callable[[str], None],
 ) -> Iterator[Sentence]:
-    """The ``raw`` sentences, and behind them those that ``config`` makes out of those of train, if any.
+    """The ``raw`` sentences, and behind them those that ``config`` makes out of these and of those of train, if any.
 
-    None of these stands in train, dev or test.
+    None of those that are made stands in train, dev, test or, but for what is beyond a million words, raw text.
     """
-    words = 0
+    words = sum(len(sentence.words) for sentence in splits.train)
+    some: list[Sentence] = []
     for sentence in raw:
         words += len(sentence.words)
+        if config is not None and words <= ENOUGH_WORDS:
+            some.append(sentence)
         yield sentence
-    count = 0 if config is None else planned_sentences(config, splits.train, words)
+    count = 0 if config is None else planned_sentences(config, [*splits.train, *some], words)
     if config is None or not count:
         return
-    taken = held_out_digests(splits) | {sentence.digest() for sentence in splits.train}
-    augmenter = Augmenter(splits.train, splits.labels.scheme, config, committee.members[0].model)
+    taken = held_out_digests(splits) | {sentence.digest() for sentence in (*splits.train, *some)}
+    # No more of them than sentences are made, evenly spread: each has its words looked up.
+    some = some[:: max(1, -(-len(some) // count))]
+    teacher = committee.members[0].model
+    augmenter = Augmenter([*splits.train, *some], splits.labels.scheme, config, teacher)
     if not augmenter.bank.has_neighbours:
-        say(f"augment: {committee.members[0].model.name} has no input embeddings of words; any word replaces another")
+        say(f"augment: {teacher.name} has no input embeddings of words; any word replaces another")
     made = words = 0
     for sentence in augmenter(count, taken=taken):
         made, words = made + 1, words + len(sentence.words)
         yield sentence
+    kinds = [f"{len(part):,} {name}" for name, part in (("train", splits.train), ("raw", some)) if part]
     fewer = "" if made == count else f", of {count:,} asked for: no more can be made that differ"
-    say(f"augment: {made:,} sentences of {words:,} words made out of {len(splits.train):,} train sentences{fewer}")
+    say(f"augment: {made:,} sentences of {words:,} words made out of {' and '.join(kinds)} sentences{fewer}")
 
 
-def planned_sentences(config: AugmentConfig, gold: Sequence[Sentence], raw_words: int) -> int:
-    """How many sentences are made: what ``config`` says, or what brings all text together to a million words."""
+def planned_sentences(config: AugmentConfig, bases: Sequence[Sentence], words: int) -> int:
+    """How many sentences are made of ``bases``: what ``config`` says, or what brings ``words`` to a million."""
     if config.sentences != "auto":
-        return int(config.sentences) if gold else 0
-    words = sum(len(sentence.words) for sentence in gold)
-    wanted = (ENOUGH_WORDS - words - raw_words) * len(gold) // max(1, words)
-    return max(0, min(wanted, MOST_PER_SENTENCE * len(gold)))
+        return int(config.sentences) if bases else 0
+    wanted = (ENOUGH_WORDS - words) * len(bases) // max(1, sum(len(sentence.words) for sentence in bases))
+    return max(0, min(wanted, MOST_PER_SENTENCE * len(bases)))
 
 
 class Augmenter:
-    """Makes sentences; the n-th is a function of the train sentences, the teacher's vocabulary, the seed and n."""
+    """Makes sentences; the n-th is a function of those it is given, the teacher's vocabulary, the seed and n."""
 
-    def __init__(self, gold: Sequence[Sentence], scheme: Scheme, config: AugmentConfig, teacher: TokenModel) -> None:
-        """Make them of ``gold``, whose tags are written in ``scheme``; ``teacher`` gives words."""
+    def __init__(self, bases: Sequence[Sentence], scheme: Scheme, config: AugmentConfig, teacher: TokenModel) -> None:
+        """Make them of ``bases``, whose tags, where they have any, are in ``scheme``; ``teacher`` gives words."""
         self.config = config
-        self.sentences = [_parts(sentence, scheme) for sentence in gold if sentence.words]
+        self.sentences = [_parts(sentence, scheme) for sentence in bases if sentence.words]
         self.plain = scheme == "plain"
         self.fills: dict[str, list[Words]] = {}
         for parts in self.sentences:
@@ -82,7 +88,7 @@ class Augmenter:
                 if label is not None:
                     self.fills.setdefault(label, []).append(words)
         self.every = [words for fills in self.fills.values() for words in fills]
-        self.bank = WordBank(teacher, (word for sentence in gold for word in sentence.words))
+        self.bank = WordBank(teacher, (word for sentence in bases for word in sentence.words))
 
     def __call__(self, count: int, *, taken: Collection[bytes] = frozenset()) -> Iterator[Sentence]:
         """At most ``count`` sentences, each once, none with a digest in ``taken``; fewer if no more can be made."""
@@ -115,7 +121,7 @@ class Augmenter:
         return Sentence(tuple(words[:_LONGEST]), where=f"augment:{number}")
 
     def _swapped(self, draw: Random) -> list[str]:
-        """A train sentence with some of its entities (or words of plain tags) replaced by others."""
+        """A sentence with some of its tagged entities (or words of plain tags) replaced by others."""
         words: list[str] = []
         for label, part in draw.choice(self.sentences):
             if label is not None and draw.random() < self.config.swap * (_PLAIN if self.plain else 1.0):
@@ -141,7 +147,9 @@ class Augmenter:
 
 def _parts(sentence: Sentence, scheme: Scheme) -> Parts:
     """The words of a sentence, entity by entity and with what stands between; of plain tags, word by word."""
-    tags, words = sentence.tags or (), sentence.words
+    if sentence.tags is None:
+        return [(None, sentence.words)]
+    tags, words = sentence.tags, sentence.words
     if scheme == "plain":
         return [(tag, (word,)) for tag, word in zip(tags, words, strict=True)]
     parts: Parts = []

@@ -300,7 +300,9 @@ def test_sentences_are_made_where_there_is_gold_unless_one_says_otherwise():
     assert [one is not None for one in made] == [True, True, False, True, False]
     assert made[3].join == 0.5
     raw = {**alone, **asked}
-    assert "augment: sentences are made out of data.train" in faults(raw, command="tagger_kd")[0]
+    assert (
+        "augment: without data.train and data.dev some raw sentences become dev" in faults(raw, command="tagger_kd")[0]
+    )
     assert faults({**gold, "augment": "autoo"}, command="tagger_kd") == [
         "c.yaml: augment: found 'autoo'; must be a map or 'auto' or 'none'; did you mean 'auto'?"
     ]

@@ -1,15 +1,17 @@
-"""Sentences made out of the train sentences: what may stand in them, and that they are found again."""
+"""Sentences made out of others: what may stand in them, and that they are found again."""
 
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from nlptrain.config.augment import AugmentConfig
 from nlptrain.data.corpus import Sentence
-from nlptrain.distillation.augmentation import Augmenter, planned_sentences
+from nlptrain.data.splits import Splits
+from nlptrain.distillation.augmentation import Augmenter, planned_sentences, topped_up
 from nlptrain.distillation.word_bank import WordBank, _is_spelt, _pieces, _scripts
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier
@@ -108,12 +110,66 @@ def test_what_can_make_nothing_new_ends(teacher: TokenModel):
 
 def test_as_many_as_bring_the_text_to_a_million_words_but_not_too_many_of_one():
     sentence = Sentence(("a",) * 20, ("O",) * 20)
-    assert planned_sentences(AugmentConfig(), [sentence] * 10, 0) == 300
-    assert planned_sentences(AugmentConfig(), [sentence] * 10_000, 0) == 40_000
-    assert planned_sentences(AugmentConfig(), [sentence] * 10_000, 300_000) == 25_000
-    assert planned_sentences(AugmentConfig(), [sentence] * 10_000, 800_001) == 0
+    assert planned_sentences(AugmentConfig(), [sentence] * 10, 200) == 300
+    assert planned_sentences(AugmentConfig(), [sentence] * 10_000, 200_000) == 40_000
+    assert planned_sentences(AugmentConfig(), [sentence] * 25_000, 500_000) == 25_000
+    assert planned_sentences(AugmentConfig(), [sentence] * 10_000, 1_000_001) == 0
     assert planned_sentences(AugmentConfig(), [], 0) == 0
     assert planned_sentences(AugmentConfig(sentences=7), [sentence] * 10, 10_000_000) == 7
+
+
+def topped(
+    teacher: TokenModel, raw: list[Sentence], splits: Splits, sentences: int | str = "auto", **rates: object
+) -> tuple[list[Sentence], list[str]]:
+    """What is made behind ``raw``, and what is said."""
+    said: list[str] = []
+    committee: Any = SimpleNamespace(members=[SimpleNamespace(model=teacher)])
+    settings = AugmentConfig(**{**NOTHING, "sentences": sentences, **rates})
+    every = list(topped_up(raw, settings, splits, committee, said.append))
+    assert every[: len(raw)] == raw
+    return every[len(raw) :], said
+
+
+def test_what_is_made_stands_nowhere_else(teacher: TokenModel):
+    """Not in train, dev, test or raw text, although each of these could be made."""
+    people = ("Ada", "Boris", "Cid", "Dee", "Eve")
+    lives = {name: Sentence((name, "lives"), ("B-person", "O")) for name in people}
+    runs = [Sentence((name, "runs"), ("B-person", "O")) for name in people]
+    labels = Labels.collect((sentence.tags or () for sentence in runs), "iob2")
+    train = [lives["Ada"], *runs]
+    splits = Splits(labels, train, [lives["Boris"]], [lives["Cid"]], dev_from_train=False)
+    made, _ = topped(teacher, [Sentence(("Dee", "lives"))], splits, 100, swap=1.0)
+    assert {sentence.words for sentence in made} == {("Eve", "lives")}
+
+
+def test_raw_sentences_are_made_use_of_too(teacher: TokenModel):
+    """They have no tags, so no word of theirs is swapped; they count for how many are made, with gold or without."""
+    raw = [Sentence((f"raw{number}", "x", "y", "z")) for number in range(40)]
+    labels = Labels.collect((sentence.tags or () for sentence in GOLD), "iob2")
+    for train in (GOLD, []):
+        splits = Splits(labels, list(train), GOLD[:3], [], dev_from_train=False)
+        made, said = topped(teacher, raw, splits, 2000, join=0.5, swap=1.0, replace=0.5)
+        assert len(made) == 2000
+        assert {sentence.words[0] for sentence in made} >= {one.words[0] for one in raw}
+        assert "60 train and 40 raw sentences" in said[-1] or not train
+    assert "made out of 40 raw sentences" in said[-1]
+    few, said = topped(teacher, raw, splits, 10, join=1.0)
+    assert len(few) == 10
+    assert "made out of 10 raw sentences" in said[-1]
+    every, _ = topped(teacher, raw[:2], splits, replace=1.0)
+    assert len(every) == 60  # 30 of each
+
+
+def test_enough_raw_text_is_not_kept(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("nlptrain.distillation.augmentation.ENOUGH_WORDS", 100)
+    labels = Labels.collect((sentence.tags or () for sentence in GOLD), "iob2")
+    splits = Splits(labels, GOLD[:2], GOLD[3:5], [], dev_from_train=False)
+    raw = [Sentence((f"raw{number}", "x", "y", "z")) for number in range(50)]
+    assert topped(teacher, raw, splits, replace=1.0) == ([], [])
+    made, said = topped(teacher, raw, splits, 30, join=1.0)
+    assert len(made) == 30
+    room = (100 - sum(len(sentence.words) for sentence in GOLD[:2])) // 4
+    assert f"2 train and {room} raw sentences" in said[-1]
 
 
 def test_neighbours_are_those_of_the_embeddings(teacher: TokenModel):
