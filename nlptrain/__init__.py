@@ -12,6 +12,7 @@ _HOMES = {
     "Labels": "nlptrain.labels",
     "Run": "nlptrain.run",
     "read_splits": "nlptrain.data.splits",
+    "held_out_digests": "nlptrain.data.splits",
     "read_raw": "nlptrain.data.raw_text",
     "WordSplitter": "nlptrain.data.word_splitter",
     "TokenModel": "nlptrain.models",
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from nlptrain.config import COMMANDS as COMMANDS
     from nlptrain.config import load_config as load_config
     from nlptrain.data.raw_text import read_raw as read_raw
+    from nlptrain.data.splits import held_out_digests as held_out_digests
     from nlptrain.data.splits import read_splits as read_splits
     from nlptrain.data.word_splitter import WordSplitter as WordSplitter
     from nlptrain.distillation import TeacherStudentDistill as TeacherStudentDistill

@@ -38,6 +38,7 @@ from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.agreement import held_out
 from nlptrain.distillation.augmentation import topped_up
 from nlptrain.distillation.committee import Committee, refuse_unmapped
+from nlptrain.distillation.plan import describe_plan
 from nlptrain.distillation.teacher_scheme import shown_scheme
 from nlptrain.insight.comparison import sample_of
 from nlptrain.labels import Labels
@@ -88,6 +89,8 @@ def _tagger(config: TaggerConfig, run: Run) -> dict[str, Any]:
     student = build_student(config.student, splits.labels, seed=run.seed, words=words, say=run.say)
     run.provenance["table"] = _table(config, None)
     _introduce(run, splits, f"student: {student.parameters():,} parameters, {_origin(config, None)}")
+    if plan := describe_plan(config.train):
+        run.say(plan)
     run.provenance["sample"] = sample_of([sentence.words for sentence in splits.dev])
     return procedures.train_tagger(student, splits, config.train, run)
 
@@ -121,6 +124,8 @@ def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
         f"teacher {', '.join(one.path for one in config.teacher_list)}: {committee.parameters():,} parameters; "
         f"student: {student.parameters():,}, {_origin(config, config.teacher_list[0].path)}",
     )
+    if plan := describe_plan(config.train, config.augmenting):
+        run.say(plan)
     transfer_dir = Path(config.transfer_dir or beside(Path(config.output_dir)) / "transfer")
     raw = _raw(data, splits, splitter, run)
     # Speed is measured on the same words whatever became of dev.

@@ -290,6 +290,10 @@ def test_little_raw_text_is_topped_up(house: Path, tmp_path: Path) -> None:
     scores = train(house, tmp_path, "tagger_kd", augment="auto", train={"steps": 1})
     assert "raw text:" in scores["output"]
     assert re.search(r"made out of 60 train and \d+ raw sentences", scores["output"])
+    said = (
+        "by how much text there is: sentences are made up to 1,000,000 words, at most 30 for each there is (augment)\n"
+    )
+    assert scores["output"].index(said) < scores["output"].index("raw text:")
 
 
 def test_enough_raw_text_is_not(house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,3 +345,5 @@ def test_steps_follow_from_the_text(house: Path, tmp_path: Path, monkeypatch: py
         r"length: 4 steps, 2.0 times as much text as there is \([\d,]+ words\), 50% of it drawn", scores["output"]
     )
     assert scores["steps"] == 4  # two batches, twice
+    said = "2 readings of it all, but 3,000 steps at least and 6,000 at most (train.steps)"
+    assert scores["output"].index(said) < scores["output"].index("raw text:")
