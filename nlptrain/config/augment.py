@@ -16,7 +16,7 @@ class AugmentConfig(Section):
 
     sentences: Literal["auto"] | Annotated[int, Field(ge=1, le=100_000_000)] = Field(
         "auto",
-        description="How many are made. auto: as many as bring train, unlabelled and made text together to a million words, but at most 30 for each train or unlabelled sentence.",
+        description="How many are made. auto: as many as bring train, unlabelled and made text together to a million words, but at most 300 for each train or unlabelled sentence.",
     )
     seed: int = Field(
         0, ge=0, lt=2**31, description="Decides which: runs of other seeds find the teacher's answers again."

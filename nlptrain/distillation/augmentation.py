@@ -19,7 +19,7 @@ from nlptrain.models.token_model import TokenModel
 from nlptrain.schemes import Scheme, spans
 
 ENOUGH_WORDS = 1_000_000
-MOST_PER_SENTENCE = 30
+MOST_PER_SENTENCE = 300
 _LONGEST = 80  # words
 _PLAIN = 0.25  # of the share of entities: every word has a plain tag
 _SAME_TYPE = 0.7  # of the entities that take another one's place

@@ -261,7 +261,10 @@ def test_a_transformer_as_the_control_and_as_a_start(house: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("command", ["tagger_kd", "pseudo_label"])
-def test_without_raw_text_sentences_are_made_and_found_again(house: Path, tmp_path: Path, command: str) -> None:
+def test_without_raw_text_sentences_are_made_and_found_again(
+    house: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nlptrain.distillation.augmentation.MOST_PER_SENTENCE", 30)
     gold_alone = {"data": {"unlabeled": None}, "transfer_dir": str(tmp_path / "transfer")}
     first = train(house, tmp_path, command, augment="auto", **gold_alone)
     made = re.search(r"augment: ([\d,]+) sentences of [\d,]+ words made out of 60 train sentences", first["output"])
@@ -286,12 +289,13 @@ def test_without_raw_text_sentences_are_made_and_found_again(house: Path, tmp_pa
         assert "drawn by rare labels" not in none["output"]  # gold sentences stand once in every epoch
 
 
-def test_little_raw_text_is_topped_up(house: Path, tmp_path: Path) -> None:
+def test_little_raw_text_is_topped_up(house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlptrain.distillation.augmentation.MOST_PER_SENTENCE", 3)
     scores = train(house, tmp_path, "tagger_kd", augment="auto", train={"steps": 1})
     assert "raw text:" in scores["output"]
     assert re.search(r"made out of 60 train and \d+ raw sentences", scores["output"])
     said = (
-        "by how much text there is: sentences are made up to 1,000,000 words, at most 30 for each there is (augment)\n"
+        "by how much text there is: sentences are made up to 1,000,000 words, at most 300 for each there is (augment)\n"
     )
     assert scores["output"].index(said) < scores["output"].index("raw text:")
 
@@ -327,7 +331,10 @@ def test_what_cannot_be_made_is_said(house: Path, tmp_path: Path) -> None:
     assert "50% of it drawn by rare labels" in scores["output"]
 
 
-def test_words_of_made_sentences_count_for_the_vocabulary(house: Path, tmp_path: Path) -> None:
+def test_words_of_made_sentences_count_for_the_vocabulary(
+    house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nlptrain.distillation.augmentation.MOST_PER_SENTENCE", 30)
     word = {"embedder": {"kind": "word", "dim": 16, "min_count": 1}}
     alone = train(house, tmp_path, "tagger_kd", student=word, data={"unlabeled": None}, augment="none")
     shutil.rmtree(tmp_path / "run")

@@ -110,7 +110,8 @@ def test_what_can_make_nothing_new_ends(teacher: TokenModel):
 
 def test_as_many_as_bring_the_text_to_a_million_words_but_not_too_many_of_one():
     sentence = Sentence(("a",) * 20, ("O",) * 20)
-    assert planned_sentences(AugmentConfig(), [sentence] * 10, 200) == 300
+    assert planned_sentences(AugmentConfig(), [sentence] * 10, 200) == 3_000
+    assert planned_sentences(AugmentConfig(), [sentence] * 200, 4_000) == 49_800
     assert planned_sentences(AugmentConfig(), [sentence] * 10_000, 200_000) == 40_000
     assert planned_sentences(AugmentConfig(), [sentence] * 25_000, 500_000) == 25_000
     assert planned_sentences(AugmentConfig(), [sentence] * 10_000, 1_000_001) == 0
@@ -157,7 +158,7 @@ def test_raw_sentences_are_made_use_of_too(teacher: TokenModel):
     assert len(few) == 10
     assert "made out of 10 raw sentences" in said[-1]
     every, _ = topped(teacher, raw[:2], splits, replace=1.0)
-    assert len(every) == 60  # 30 of each
+    assert len(every) == 600  # 300 of each
 
 
 def test_enough_raw_text_is_not_kept(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):
