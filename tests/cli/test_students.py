@@ -300,6 +300,20 @@ def test_little_raw_text_is_topped_up(house: Path, tmp_path: Path, monkeypatch: 
     assert scores["output"].index(said) < scores["output"].index("raw text:")
 
 
+def test_raw_text_is_topped_up_where_there_are_gold_dev_sentences_alone(
+    house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without them, some raw sentences are dev, and none is made that might tell of these."""
+    monkeypatch.setattr("nlptrain.distillation.augmentation.MOST_PER_SENTENCE", 3)
+    dev = {"dev": str(house / "dev.conll")}
+    scores = train(house, tmp_path, "tagger_kd", gold=False, augment="auto", data=dev, train={"steps": 1})
+    assert re.search(r"made out of \d+ raw sentences\n", scores["output"])
+    shutil.rmtree(tmp_path / "run")
+    alone = train(house, tmp_path, "tagger_kd", gold=False, augment="auto", train={"steps": 1})
+    assert alone["dev"]["metric"] == "agreement"
+    assert "augment" not in alone["output"]
+
+
 def test_enough_raw_text_is_not(house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nlptrain.distillation.augmentation.ENOUGH_WORDS", 500)
     scores = train(house, tmp_path, "tagger_kd", augment="auto", train={"steps": 1})
