@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -76,6 +76,12 @@ def _field(model: type[BaseModel], key: str) -> FieldInfo | None:
             return None
         owners = list(sections(field.annotation).values())
     return field
+
+
+def _is_word(annotation: Any, value: object) -> bool:  # noqa: ANN401
+    """Whether ``value`` is one of the words that stand beside a map in what a key may hold."""
+    words = [word for part in get_args(annotation) if get_origin(part) is Literal for word in get_args(part)]
+    return bool(sections(annotation)) and value in words
 
 
 def _layers(path: Path, settings: Sequence[str], flags: Mapping[str, object]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -160,8 +166,8 @@ def _put(model: type[BaseModel], values: dict[str, Any], key: str, value: Any, o
         if not isinstance(inner, dict):
             place = ".".join(above[: depth + 1])
             field = _field(model, place)
-            # A word such as augment's none gives way to a map; what can hold none is a slip of the key.
-            if inner is not None and not (field and sections(field.annotation)):
+            # A word such as augment's none gives way to a map; anything else is a slip, of the key or of the value.
+            if inner is not None and not (field and _is_word(field.annotation, inner)):
                 raise InputError(f"{origin}: {place} is {inner!r}, which holds no '{last}'")
             inner = values[part] = {}
         values = inner

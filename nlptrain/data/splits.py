@@ -122,7 +122,7 @@ def _take_dev(sentences: list[Sentence], say: Callable[[str], None]) -> tuple[li
 def _say_no_entity(splits: dict[str, list[Sentence]], say: Callable[[str], None]) -> None:
     for name, sentences in splits.items():
         if sentences and all(tag == "O" for sentence in sentences for tag in sentence.tags or ()):
-            chosen = ", and the last weights are kept" if name == "dev" else ""
+            chosen = " and, where it chooses, the last weights are kept" if name == "dev" else ""
             say(f"{name}: there is no entity in its {len(sentences):,} sentences; its F1 is 0 whatever comes{chosen}")
 
 

@@ -46,6 +46,8 @@ def topped_up(
         words += len(sentence.words)
         if config is not None and words <= ENOUGH_WORDS:
             some.append(sentence)
+        elif config is not None and config.sentences == "auto":
+            some.clear()  # there is enough, and none will be made
         yield sentence
     count = 0 if config is None else planned_sentences(config, [*splits.train, *some], words)
     if config is None or not count:

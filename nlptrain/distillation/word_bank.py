@@ -15,6 +15,7 @@ from torch import Tensor
 from nlptrain.models.token_model import TokenModel
 
 _NEIGHBOURS = 24
+_LOOKED_UP = 30_000  # words, the most frequent; the rest of much raw text is three times as many, and takes a minute
 _COMMON = 200.0  # so many of the first pieces are about as frequent as each other
 _OF_ONE_CHARACTER = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL"})
 _ZIPF = 0.7  # flatter than the 1 of running text: rare words are what a student has to learn
@@ -31,7 +32,7 @@ class WordBank:
     """
 
     def __init__(self, teacher: TokenModel, text: Iterable[str]) -> None:
-        """Look up the neighbours of the words of a ``text`` among the input embeddings of ``teacher``."""
+        """Look up the neighbours of the frequent words of a ``text`` among the input embeddings of ``teacher``."""
         counts = Counter(word for word in text if any(map(str.isalnum, word)))
         known = sorted(counts, key=lambda word: (-counts[word], word))
         self.whole = [word for word in known if len(word) > 2 and _is_spelt(word)]
@@ -43,8 +44,8 @@ class WordBank:
         self.has_neighbours = bool(pieces) and table is not None
         if pieces and table is not None:
             rows = torch.tensor(list(pieces.values()))
-            read = teacher.reader(known)
-            for word, near in zip(known, _nearest(table, rows, read), strict=True):
+            looked_up = known[:_LOOKED_UP]
+            for word, near in zip(looked_up, _nearest(table, rows, teacher.reader(looked_up)), strict=True):
                 self._near[word] = near
 
     def drawn(self, draw: Random) -> str:

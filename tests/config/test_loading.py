@@ -114,6 +114,9 @@ def test_a_map_takes_the_place_of_a_word(word: str):
     assert "did you mean 'swap'?" in line
     (line,) = faults({"base": "base.yaml"}, "data.train.x=3", command="tagger_kd")
     assert "data.train is 'train.conll', which holds no 'x'" in line
+    write("base.yaml", {**yaml.safe_load(Path("base.yaml").read_text()), "train": 5})
+    (line,) = faults({"base": "base.yaml"}, "train.steps=3", command="tagger_kd")
+    assert "train is 5, which holds no 'steps'" in line  # no word that train may be, and not passed over
 
 
 def test_a_ring_of_bases_is_refused():

@@ -222,7 +222,8 @@ def test_a_dev_without_an_entity_is_said(tmp_path: Path) -> None:
     """No F1 can choose by it; of plain tags each word counts."""
     _, said = _splits(tmp_path, train=TRAIN, dev=[["Bob/O", "sings/O"], ["he/O"]], test=[["Bob/B-person"]])
     assert said[1:] == [
-        "dev: there is no entity in its 2 sentences; its F1 is 0 whatever comes, and the last weights are kept"
+        "dev: there is no entity in its 2 sentences; its F1 is 0 whatever comes and, where it chooses, the last "
+        "weights are kept"
     ]
     plain: Tagged = [["Bob/O", "sings/VERB"]]
     _, said = _splits(tmp_path, train=plain, dev=[["he/O"]])

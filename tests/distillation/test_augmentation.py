@@ -173,6 +173,14 @@ def test_enough_raw_text_is_not_kept(teacher: TokenModel, monkeypatch: pytest.Mo
     assert f"2 train and {room} raw sentences" in said[-1]
 
 
+def test_rare_words_of_much_text_are_not_looked_up(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):
+    """Any word takes their place."""
+    monkeypatch.setattr("nlptrain.distillation.word_bank._LOOKED_UP", 2)
+    bank = WordBank(teacher, ["Ada", "Oslo", "Ada", "lives", "Oslo", "Ada"])
+    assert set(bank._near) == {"Ada", "Oslo"}
+    assert bank.neighbour("lives", Random(0)) in bank.words
+
+
 def test_neighbours_are_those_of_the_embeddings(teacher: TokenModel):
     bank = WordBank(teacher, [*PEOPLE, *PLACES, "?"])
     table = teacher.model.get_input_embeddings().weight.detach().numpy()
