@@ -30,6 +30,15 @@ class SubwordEmbedderConfig(Section):
     )
 
 
+class PooledEmbedderConfig(SubwordEmbedderConfig):
+    """A table with a row for each piece of a transformer's tokenizer, whose pieces are added up to words."""
+
+    kind: Literal["pooled"] = Field(  # type: ignore[assignment]
+        "pooled",
+        description="As subword, with the pieces of a word added up to one vector in front of the encoder, whose steps are words: fewer by a third and more.",
+    )
+
+
 class WordEmbedderConfig(Section):
     """A table of words, a CNN over their characters, and their shape."""
 
@@ -112,7 +121,10 @@ class CRFHeadConfig(Section):
 
 
 Embedder = Annotated[
-    Annotated[SubwordEmbedderConfig, Tag("subword")] | Annotated[WordEmbedderConfig, Tag("word")], by_kind("subword")
+    Annotated[SubwordEmbedderConfig, Tag("subword")]
+    | Annotated[PooledEmbedderConfig, Tag("pooled")]
+    | Annotated[WordEmbedderConfig, Tag("word")],
+    by_kind("subword"),
 ]
 Encoder = Annotated[
     Annotated[LSTMEncoderConfig, Tag("lstm")]

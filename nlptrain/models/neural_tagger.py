@@ -11,12 +11,12 @@ from transformers import AutoConfig, AutoModelForTokenClassification, Pretrained
 from transformers.modeling_outputs import TokenClassifierOutput
 
 from nlptrain.labels import begin_inside
-from nlptrain.models.embedders import EMBEDDERS
+from nlptrain.models.embedders import EMBEDDERS, PooledEmbedder
 from nlptrain.models.encoders import ENCODERS
 from nlptrain.models.heads import HEADS, CRFHead
 from nlptrain.models.heads.crf import ChainedWords
 from nlptrain.models.inputs import whole_sentences
-from nlptrain.models.piece_roles import over_pieces, word_starts
+from nlptrain.models.piece_roles import over_pieces, word_starts, words_of_pieces
 
 
 class NeuralTaggerConfig(PretrainedConfig):
@@ -128,17 +128,21 @@ class NeuralTagger(PreTrainedModel):
         Raises:
             ValueError: the student cannot be asked this way, with what to do instead.
         """
-        if input_ids is None or "input_ids" not in signature(self.embedder.forward).parameters:
+        pooled = isinstance(self.embedder, PooledEmbedder)
+        if input_ids is None or not (pooled or "input_ids" in signature(self.embedder.forward).parameters):
             raise ValueError(
                 "this tagger reads words, not a tokenizer's pieces: use nlptrain.load_token_model(FOLDER).tag(...), or "
                 "nlptrain predict"
             )
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
-        logits = self.emissions(attention_mask, input_ids=input_ids)
         loss = None
-        if isinstance(self.head, CRFHead):
+        if pooled or isinstance(self.head, CRFHead):
             starts, word = self._places(input_ids, attention_mask, word_starts, labels)
+            logits = self._at_pieces(input_ids, attention_mask, starts, word)
+        else:
+            logits = self.emissions(attention_mask, input_ids=input_ids)
+        if isinstance(self.head, CRFHead):
             words = self._words(logits, starts)
             if labels is not None:
                 loss = words.gold_loss(labels[starts]) / starts.sum().clamp(min=1)
@@ -146,6 +150,14 @@ class NeuralTagger(PreTrainedModel):
         elif labels is not None:
             loss = nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
         return TokenClassifierOutput(loss=loss, logits=logits)
+
+    def _at_pieces(self, input_ids: Tensor, attention_mask: Tensor, starts: Tensor, word: Tensor) -> Tensor:
+        """The emissions at each piece, [B, T, C]; where words are read as one, those of its word, or 0."""
+        if not isinstance(self.embedder, PooledEmbedder):
+            return self.emissions(attention_mask, input_ids=input_ids)
+        pieces, mask = words_of_pieces(input_ids, starts, word)
+        logits = self.emissions(mask, pieces=pieces, words=torch.arange(mask.numel(), device=mask.device).view_as(mask))
+        return over_pieces(starts, word, logits[mask.bool()], self._begin_inside())
 
     def _places(
         self, input_ids: Tensor, attention_mask: Tensor, given: Tensor | None, labels: Tensor | None
@@ -179,12 +191,10 @@ class NeuralTagger(PreTrainedModel):
 
         Arguments as for ``forward``. Only ``TokenModel.tag`` knows the scheme and keeps a softmax head to it.
         """
-        logits = self.emissions(attention_mask, input_ids=input_ids)
-        if not isinstance(self.head, CRFHead):
-            best = logits.argmax(dim=-1)[word_starts.bool()]
-        else:
-            best = self._words(logits, word_starts.bool()).best()
-        return [part.tolist() for part in best.split(word_starts.bool().sum(dim=1).tolist())]
+        starts, word = self._places(input_ids, attention_mask, word_starts, None)
+        logits = self._at_pieces(input_ids, attention_mask, starts, word)
+        best = self._words(logits, starts).best() if isinstance(self.head, CRFHead) else logits.argmax(dim=-1)[starts]
+        return [part.tolist() for part in best.split(starts.sum(dim=1).tolist())]
 
     def _words(self, logits: Tensor, starts: Tensor) -> ChainedWords:
         assert isinstance(self.head, CRFHead)

@@ -74,6 +74,28 @@ def word_starts(roles: Tensor, input_ids: Tensor, attention_mask: Tensor) -> tup
     return word & opened, word
 
 
+def words_of_pieces(input_ids: Tensor, starts: Tensor, word: Tensor) -> tuple[Tensor, Tensor]:
+    """The pieces of each word, [B * N, L] for the N words of the longest sequence, -1 behind; and 1 at words, [B, N].
+
+    Args:
+        input_ids: [B, T].
+        starts: true at the first piece of each word, [B, T].
+        word: true at the pieces of words, [B, T].
+    """
+    counts = starts.sum(dim=1)
+    most = max(1, int(counts.max()))
+    places = torch.arange(starts.shape[1], device=starts.device).expand_as(starts)
+    number = starts.cumsum(dim=1) - 1
+    part = places - places.masked_fill(~starts, 0).cummax(dim=1).values
+    kept = word & (number >= 0)
+    rows = (number + most * torch.arange(len(starts), device=starts.device)[:, None])[kept]
+    parts = part[kept]
+    longest = int(parts.max()) + 1 if len(parts) else 1
+    pieces = input_ids.new_full((len(starts) * most, longest), -1)
+    pieces[rows, parts] = input_ids[kept]
+    return pieces, (torch.arange(most, device=starts.device) < counts[:, None]).to(input_ids.dtype)
+
+
 def over_pieces(starts: Tensor, word: Tensor, values: Tensor, pairs: Sequence[tuple[int, int]] = ()) -> Tensor:
     """The logits of words at all their pieces, [B, T, C]; 0 at other places.
 

@@ -107,7 +107,7 @@ class TokenModel:
         if self.reader.tokenizer is None:
             return None
         if isinstance(self.model, NeuralTagger):
-            found = self.model.embedder(torch.arange(len(self.reader.tokenizer), device=self.device))
+            found = self.model.embedder.vectors(torch.arange(len(self.reader.tokenizer), device=self.device))
         else:
             found = getattr(self.model.get_input_embeddings(), "weight", None)
         return found.detach().cpu().float() if isinstance(found, Tensor) else None

@@ -19,7 +19,7 @@ from nlptrain.models.families import family_of
 from nlptrain.models.heads import CRFHead
 from nlptrain.models.neural_tagger import NeuralTagger  # which registers itself with the Auto classes
 from nlptrain.models.piece_roles import piece_roles
-from nlptrain.models.readers import PieceReader, Reader, WordReader
+from nlptrain.models.readers import PieceReader, PooledReader, Reader, WordReader
 from nlptrain.models.sources import Source, resolve
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenizer import load_config, load_tokenizer
@@ -78,9 +78,12 @@ def aligned(model: PreTrainedModel) -> PreTrainedModel:
 
 def _reader(source: Source, config: PretrainedConfig) -> tuple[Reader, int]:
     """What reads words for the model in ``source``, and the pieces that it reads at once."""
-    if config.model_type == "nlptrain_tagger" and (config.embedder or {}).get("kind") == "word":
+    read = (config.embedder or {}).get("kind") if config.model_type == "nlptrain_tagger" else None
+    if read == "word":
         return WordReader(Vocabulary.load(source.folder), config.max_characters), config.max_pieces
     tokenizer, max_pieces = load_tokenizer(source)
+    if read == "pooled":
+        return PooledReader(tokenizer), max_pieces
     family = None if config.model_type == "nlptrain_tagger" else family_of(config, tokenizer)
     return PieceReader(tokenizer, family), max_pieces
 

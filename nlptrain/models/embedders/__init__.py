@@ -3,9 +3,14 @@
 from torch import nn
 
 from nlptrain.models.embedders.components import principal_components
+from nlptrain.models.embedders.pooled import PooledEmbedder
 from nlptrain.models.embedders.subword import SubwordEmbedder
 from nlptrain.models.embedders.word import WordEmbedder
 
-EMBEDDERS: dict[str, type[nn.Module]] = {"subword": SubwordEmbedder, "word": WordEmbedder}
+EMBEDDERS: dict[str, type[nn.Module]] = {
+    "subword": SubwordEmbedder,
+    "pooled": PooledEmbedder,
+    "word": WordEmbedder,
+}
 
-__all__ = ["EMBEDDERS", "SubwordEmbedder", "WordEmbedder", "principal_components"]
+__all__ = ["EMBEDDERS", "PooledEmbedder", "SubwordEmbedder", "WordEmbedder", "principal_components"]

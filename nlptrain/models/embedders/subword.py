@@ -45,5 +45,9 @@ class SubwordEmbedder(nn.Module):
 
     def forward(self, input_ids: Tensor) -> Tensor:
         """Vectors [B, T, dim] of ``input_ids`` [B, T]."""
+        return self.vectors(input_ids)
+
+    def vectors(self, input_ids: Tensor) -> Tensor:
+        """What each piece is read as, [..., dim] of ``input_ids`` [...]."""
         vectors: Tensor = self.table(self.rows[input_ids] if self.cut else input_ids)
         return vectors if self.forms is None else vectors + self.forms(self.form[input_ids].int())

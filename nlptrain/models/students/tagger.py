@@ -24,7 +24,7 @@ from nlptrain.models.embedders import SubwordEmbedder
 from nlptrain.models.heads import CRFHead
 from nlptrain.models.neural_tagger import NeuralTagger, NeuralTaggerConfig
 from nlptrain.models.piece_roles import piece_roles
-from nlptrain.models.readers import PieceReader, Reader, WordReader
+from nlptrain.models.readers import PieceReader, PooledReader, Reader, WordReader
 from nlptrain.models.sources import resolve
 from nlptrain.models.students.casing import FORMS, with_case
 from nlptrain.models.students.tables import rows_of, start_piece_table, start_word_table
@@ -51,7 +51,7 @@ def build_tagger(
     reader, embedder, begin = build(config, teacher, text, say)
     head = _head(config.head, labels, say)
     roles = None
-    if head["kind"] == "crf" and reader.tokenizer is not None:
+    if reader.tokenizer is not None and (head["kind"] == "crf" or isinstance(reader, PooledReader)):
         roles = piece_roles(reader.tokenizer, splitter or WordSplitter.default())
     torch.manual_seed(seed)
     shape = NeuralTaggerConfig(  # type: ignore[call-arg]  # transformers' own keys are untyped
@@ -95,7 +95,7 @@ def _subword(config: StudentConfig, teacher: TokenModel | None, text: StudentTex
     kept = _kept_pieces(embedder, reader, text)
     if kept is not None:
         say(f"student: {len(kept):,} of the tokenizer's {pieces:,} pieces have a row of their own")
-    shape: dict[str, Any] = {"kind": "subword", "dim": embedder.dim, "vocab_size": pieces}
+    shape: dict[str, Any] = {"kind": embedder.kind, "dim": embedder.dim, "vocab_size": pieces}
     if kept is not None:
         shape["kept"] = len(kept)
     unknown = _unknown(reader.tokenizer)
@@ -103,6 +103,8 @@ def _subword(config: StudentConfig, teacher: TokenModel | None, text: StudentTex
     if casing is not None:
         reader = PieceReader(casing.tokenizer)
         shape.update(vocab_size=len(casing.pieces), kept=shape.get("kept", pieces), forms=FORMS)
+    if embedder.kind == "pooled":
+        reader = PooledReader(reader.tokenizer)
     init = embedder.init or (None if teacher is not None else config.tokenizer)
 
     def begin(model: NeuralTagger) -> None:
@@ -143,7 +145,7 @@ def _word(config: StudentConfig, teacher: TokenModel | None, text: StudentText, 
     return WordReader(vocabulary, embedder.max_characters), shape, begin
 
 
-_PARTS: dict[str, Callable[..., Parts]] = {"subword": _subword, "word": _word}
+_PARTS: dict[str, Callable[..., Parts]] = {"subword": _subword, "pooled": _subword, "word": _word}
 
 
 def _tokenizer(config: StudentConfig, teacher: TokenModel | None) -> PreTrainedTokenizerBase:
