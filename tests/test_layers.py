@@ -85,7 +85,7 @@ def test_no_import_runs_upwards():
         ("from nlptrain.cli.main import main", "nlptrain.procedures"),
         ("from nlptrain.deploy import onnx", "nlptrain.distillation.kd"),
         ("from nlptrain import procedures", "nlptrain.insight.comparison"),
-        ("def f():\n    from nlptrain.models.windows import cut", "nlptrain.data.batches"),
+        ("def f():\n    from nlptrain_runtime.windows import cut", "nlptrain.data.batches"),
         ("if TYPE_CHECKING:\n    from nlptrain.run import Run", "nlptrain.config.train"),
         ("from ..training import loop", "nlptrain.data.batches"),
         ("from . import procedures", "nlptrain.run"),

@@ -10,6 +10,7 @@ import click
 from nlptrain import __version__
 from nlptrain.cli.config import config
 from nlptrain.cli.doctor import doctor
+from nlptrain.cli.export import export
 from nlptrain.cli.train import pseudo_label, tagger, tagger_kd, transformer_token
 from nlptrain.cli.use import compare, evaluate, predict
 from nlptrain.errors import InputError, Interrupted
@@ -64,5 +65,5 @@ def main() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
-for command in (transformer_token, tagger, tagger_kd, pseudo_label, evaluate, predict, compare, config, doctor):
+for command in (transformer_token, tagger, tagger_kd, pseudo_label, evaluate, predict, compare, export, config, doctor):
     main.add_command(command)

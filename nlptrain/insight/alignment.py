@@ -11,7 +11,7 @@ from nlptrain.data.corpus import Sentence
 from nlptrain.models.readers import PieceReader
 from nlptrain.models.sources import resolve
 from nlptrain.models.tokenizer import load_tokenizer
-from nlptrain.models.windows import cut_windows
+from nlptrain_runtime.windows import cut_windows
 
 _SHOWN = 10
 _OPENS = ("\u2581", "\u0120")  # Metaspace's and the byte-level tokenizers' space

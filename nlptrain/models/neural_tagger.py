@@ -5,6 +5,7 @@ from __future__ import annotations
 from inspect import signature
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForTokenClassification, PretrainedConfig, PreTrainedModel
@@ -17,6 +18,7 @@ from nlptrain.models.heads import HEADS, CRFHead
 from nlptrain.models.heads.crf import ChainedWords
 from nlptrain.models.inputs import whole_sentences
 from nlptrain.models.piece_roles import over_pieces, word_starts, words_of_pieces
+from nlptrain_runtime.decoding import Decoder
 
 
 class NeuralTaggerConfig(PretrainedConfig):
@@ -193,8 +195,10 @@ class NeuralTagger(PreTrainedModel):
         """
         starts, word = self._places(input_ids, attention_mask, word_starts, None)
         logits = self._at_pieces(input_ids, attention_mask, starts, word)
-        best = self._words(logits, starts).best() if isinstance(self.head, CRFHead) else logits.argmax(dim=-1)[starts]
-        return [part.tolist() for part in best.split(starts.sum(dim=1).tolist())]
+        counts = starts.sum(dim=1).cpu().numpy()
+        decoder = self.head.decoder if isinstance(self.head, CRFHead) else Decoder("independent")
+        best = decoder.best(logits[starts].float().cpu().numpy(), counts)
+        return [part.tolist() for part in np.split(best, np.cumsum(counts)[:-1])]
 
     def _words(self, logits: Tensor, starts: Tensor) -> ChainedWords:
         assert isinstance(self.head, CRFHead)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from nlptrain.data.word_splitter import Word, WordSplitter
-from nlptrain.models.confidence import Tagged, tag_surely
+import numpy as np
+
+from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.models.confidence import tag_surely, tagged
 from nlptrain.models.token_model import TokenModel
 from nlptrain.schemes import Scheme, tags_of
+from nlptrain_runtime.answers import Answers, Tagged, shown
+from nlptrain_runtime.blocks import blocks
 
+_TEXTS = 512  # of a block: a teacher takes seconds for them
 NOT_SURE = "_"  # CoNLL-U's word for what is not said
-
-_LINES, _CHARACTERS = 512, 200_000  # of a block: enough to batch by length, little enough to answer soon
 
 
 def predict(
@@ -30,28 +33,15 @@ def predict(
         min_confidence: entities of a lower one are left out, and plain tags become None; it is compared with the
             confidence that is shown, to its four digits.
     """
-    for block in _blocks(texts):
+    shown_as = Answers(model.labels.names, model.labels.scheme, min_confidence)
+    for block in blocks(texts, most=_TEXTS):
         words = [(splitter or model.splitter).split(text) for text in block]
-        answers = tag_surely(model, [[word.text for word in sentence] for sentence in words])
-        for text, sentence, answer in zip(block, words, answers, strict=True):
-            yield _answer(model.labels.scheme, text, sentence, answer, min_confidence)
-
-
-def _answer(scheme: Scheme, text: str, words: list[Word], answer: Tagged, least: float) -> dict[str, Any]:
-    found = []
-    for span, confidence in answer.parts(scheme):
-        start, end, sure = words[span.start].start, words[span.end - 1].end, _shown(confidence)
-        place = {"start": start, "end": end}
-        if scheme == "plain":
-            tag = span.label if sure >= least else None
-            found.append({**place, "text": words[span.start].text, "tag": tag, "confidence": sure})
-        elif sure >= least:
-            found.append({**place, "label": span.label, "text": text[start:end], "confidence": sure})
-    return {"text": text, "words" if scheme == "plain" else "entities": found}
-
-
-def _shown(confidence: float) -> float:
-    return round(confidence, 4)
+        answers = model.answers([[word.text for word in sentence] for sentence in words], temperature=model.temperature)
+        counts = np.array([len(sentence) for sentence in words])
+        best = np.concatenate([answer.best for answer in answers])
+        sure = np.concatenate([tagged(answer, model.labels).confidences for answer in answers])
+        places = np.array([word[1:] for sentence in words for word in sentence]).reshape(-1, 2)
+        yield from shown_as.of(block, counts, best, sure, places)
 
 
 def predict_columns(
@@ -63,7 +53,7 @@ def predict_columns(
     ``min_confidence`` are ``O``, and plain tags below it ``_``. Texts without a word are left out. Arguments as for
     ``predict``.
     """
-    for block in _blocks(texts):
+    for block in blocks(texts, most=_TEXTS):
         words = [(splitter or model.splitter).words(text) for text in block]
         for sentence, answer in zip(words, tag_surely(model, words), strict=True):
             if sentence:
@@ -72,20 +62,7 @@ def predict_columns(
 
 
 def _written(answer: Tagged, scheme: Scheme, least: float) -> list[str]:
-    parts = [(span, _shown(confidence) >= least) for span, confidence in answer.parts(scheme)]
+    parts = [(span, shown(confidence) >= least) for span, confidence in answer.parts(scheme)]
     if scheme == "plain":
         return [span.label if kept else NOT_SURE for span, kept in parts]
     return tags_of((span for span, kept in parts if kept), len(answer.tags), "iob2")
-
-
-def _blocks(texts: Iterable[str]) -> Iterator[list[str]]:
-    block: list[str] = []
-    characters = 0
-    for text in texts:
-        block.append(text)
-        characters += len(text)
-        if len(block) == _LINES or characters > _CHARACTERS:
-            yield block
-            block, characters = [], 0
-    if block:
-        yield block

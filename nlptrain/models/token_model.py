@@ -21,8 +21,8 @@ from nlptrain.models.heads import Answer, CRFHead, IndependentRule, Rule, WordOu
 from nlptrain.models.inputs import Chains, Inputs
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.readers import Reader
-from nlptrain.models.windows import WINDOW_RULE, Window, cut_windows
 from nlptrain.run import quiet
+from nlptrain_runtime.windows import WINDOW_RULE, Window, cut_windows
 
 _INDEPENDENT = IndependentRule()
 

@@ -15,8 +15,8 @@ from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models.inputs import Inputs
 from nlptrain.models.token_model import TokenModel
-from nlptrain.models.windows import Window
 from nlptrain.training.objective import Targets
+from nlptrain_runtime.windows import Window
 
 NO_LABEL = -100
 _NO_PARTS = np.empty((0, 2), dtype=np.int32)

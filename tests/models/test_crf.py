@@ -16,7 +16,6 @@ from nlptrain.labels import Labels
 from nlptrain.models import build_student
 from nlptrain.models.heads.chain import (
     FORBIDDEN,
-    best_paths,
     log_marginals,
     marginals,
     max_marginals,
@@ -56,14 +55,13 @@ def every_path(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tenso
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_sums_marginals_and_best_paths_are_those_of_all_paths(seed: int) -> None:
+def test_sums_and_marginals_are_those_of_all_paths(seed: int) -> None:
     lengths = [4, 1, 5, 2, 3]
     emissions, mask, transitions, start, end = draw(seed, lengths, 4)
     emissions[~mask] = 99.0  # whatever stands behind the end of a chain
     marginals, totals = log_marginals(emissions, mask, transitions, start, end)
-    best = best_paths(emissions, mask, transitions, start, end)
     best_of_all = max_marginals(emissions, mask, transitions, start, end)
-    scored = path_scores(emissions, mask, transitions, start, end, best)
+    best = torch.zeros_like(mask, dtype=torch.long)
     for chain, length in enumerate(lengths):
         paths = every_path(emissions[chain, :length], transitions, start[chain], end[chain])
         values = np.array(list(paths.values()))
@@ -77,8 +75,11 @@ def test_sums_marginals_and_best_paths_are_those_of_all_paths(seed: int) -> None
                 if with_it:
                     behind = float(best_of_all[chain, place, label])
                     assert behind == pytest.approx(max(with_it) - values.max(), abs=1e-10)
-        assert tuple(best[chain, :length].tolist()) == max(paths, key=paths.__getitem__)
-        assert float(scored[chain]) == pytest.approx(values.max(), abs=1e-10)
+        best[chain, :length] = torch.tensor(max(paths, key=paths.__getitem__))
+    scored = path_scores(emissions, mask, transitions, start, end, best)
+    for chain, length in enumerate(lengths):
+        paths = every_path(emissions[chain, :length], transitions, start[chain], end[chain])
+        assert float(scored[chain]) == pytest.approx(max(paths.values()), abs=1e-10)
 
 
 @pytest.mark.parametrize("scale", [1.0, 40.0, *range(90, 400, 30), 2_000.0])
@@ -186,7 +187,7 @@ def test_what_the_scheme_forbids_is_never_decoded_and_has_no_probability() -> No
     emissions = torch.full((3, 5), 0.0, dtype=torch.float64)
     emissions[:, 2] = 50.0  # the net is sure of I-x, I-x, I-x
     words = crf.output(emissions, whole_sentences([3]))
-    assert [IOB2.names[index] for index in words.best()] == ["B-x", "I-x", "I-x"]
+    assert [IOB2.names[index] for index in words.best_scores().argmax(dim=1)] == ["B-x", "I-x", "I-x"]
     assert words.log_probabilities()[0, 2].exp().item() == 0.0
     assert words.possible.tolist() == [[True, True, False, True, False], [True] * 5, [True] * 5]
 
@@ -197,7 +198,7 @@ def test_in_the_middle_of_a_sentence_a_window_may_begin_with_anything() -> None:
     emissions[:, 2] = 50.0
     middle = Chains(torch.tensor([2]), opens=torch.tensor([False]), closes=torch.tensor([True]))
     words = crf.output(emissions, middle)
-    assert [IOB2.names[index] for index in words.best()] == ["I-x", "I-x"]
+    assert [IOB2.names[index] for index in words.best_scores().argmax(dim=1)] == ["I-x", "I-x"]
     assert bool(words.possible.all())
 
 
@@ -233,7 +234,7 @@ def test_windows_join_and_are_decoded_once(tiny_bert: Path, tmp_path: Path) -> N
     with torch.inference_mode():
         joined = model.emissions(inputs)  # in the order of the words
         whole = model.model.head.output(joined.double(), whole_sentences([len(words)]))
-        best, logits = whole.best().tolist(), whole.log_probabilities().numpy()
+        best, logits = whole.best_scores().argmax(dim=1).tolist(), whole.log_probabilities().numpy()
     (answer,) = model.answers([words])
     assert answer.best.tolist() == best
     np.testing.assert_allclose(answer.logits, logits, atol=1e-4)

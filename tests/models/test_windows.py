@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlptrain.models.windows import cut_windows
+from nlptrain_runtime.windows import cut_windows
 
 
 @given(st.lists(st.integers(1, 12), max_size=60), st.sampled_from([8, 10, 64]))

@@ -4,7 +4,7 @@ from torch import nn
 
 from nlptrain.models.embedders.components import principal_components
 from nlptrain.models.embedders.pooled import PooledEmbedder
-from nlptrain.models.embedders.subword import SubwordEmbedder
+from nlptrain.models.embedders.subword import PieceTable, SubwordEmbedder
 from nlptrain.models.embedders.word import WordEmbedder
 
 EMBEDDERS: dict[str, type[nn.Module]] = {
@@ -13,4 +13,4 @@ EMBEDDERS: dict[str, type[nn.Module]] = {
     "word": WordEmbedder,
 }
 
-__all__ = ["EMBEDDERS", "PooledEmbedder", "SubwordEmbedder", "WordEmbedder", "principal_components"]
+__all__ = ["EMBEDDERS", "PieceTable", "PooledEmbedder", "SubwordEmbedder", "WordEmbedder", "principal_components"]

@@ -1,4 +1,4 @@
-"""The embedder that reads a transformer's pieces."""
+"""The table of a transformer's pieces, and the embedder that reads them one by one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 
-class SubwordEmbedder(nn.Module):
+class PieceTable(nn.Module):
     """A table with a row for each piece of the tokenizer, or for fewer.
 
     With fewer, a map from ids to rows stands in front, so that the tokenizer stays whole: a piece without a row of its
@@ -43,11 +43,15 @@ class SubwordEmbedder(nn.Module):
         if forms is not None:
             self.form.copy_(torch.tensor(forms, dtype=torch.uint8))
 
-    def forward(self, input_ids: Tensor) -> Tensor:
-        """Vectors [B, T, dim] of ``input_ids`` [B, T]."""
-        return self.vectors(input_ids)
-
     def vectors(self, input_ids: Tensor) -> Tensor:
         """What each piece is read as, [..., dim] of ``input_ids`` [...]."""
         vectors: Tensor = self.table(self.rows[input_ids] if self.cut else input_ids)
         return vectors if self.forms is None else vectors + self.forms(self.form[input_ids].int())
+
+
+class SubwordEmbedder(PieceTable):
+    """Each piece as its row."""
+
+    def forward(self, input_ids: Tensor) -> Tensor:
+        """Vectors [B, T, dim] of ``input_ids`` [B, T]."""
+        return self.vectors(input_ids)

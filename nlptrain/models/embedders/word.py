@@ -55,6 +55,13 @@ class WordEmbedder(nn.Module):
             parts.append(self._spelt(characters)[distinct])
         return torch.cat(parts, dim=-1)
 
+    def of_distinct(self, rows: Tensor, shapes: Tensor, characters: Tensor) -> Tensor:
+        """Vectors [U, width] of the distinct words with these ``rows`` and ``shapes``, [U] each, and ``characters``."""
+        parts = [self.table(rows), self.shapes(shapes)]
+        if self.has_characters:
+            parts.append(self._spelt(characters))
+        return torch.cat(parts, dim=-1)
+
     def _spelt(self, characters: Tensor) -> Tensor:
         """The largest answer of each filter over the characters of each word, [U, char_filters]."""
         real = (characters >= 0).unsqueeze(-1)

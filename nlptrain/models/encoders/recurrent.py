@@ -25,16 +25,26 @@ class RecurrentEncoder(nn.Module):
 
     def forward(self, states: Tensor, attention_mask: Tensor) -> Tensor:
         """States [B, T, 2 * hidden] of ``states`` [B, T, width]; zeros at the padding."""
+        # ``moved`` says where each place goes, ``order`` what comes to each place.
         real = attention_mask.bool()
-        order = real.int().argsort(dim=1, descending=True, stable=True)
-        lengths = real.sum(dim=1).clamp(min=1)
-        front = _reordered(states, order)
+        counts = real.sum(dim=1, keepdim=True)
+        moved = torch.where(real, real.long().cumsum(dim=1), counts + (~real).long().cumsum(dim=1)) - 1
+        order = torch.zeros_like(moved).scatter(
+            1, moved, torch.arange(moved.shape[1], device=moved.device).expand_as(moved)
+        )
+        return _reordered(self.packed(_reordered(states, order), counts.squeeze(1)), moved)
+
+    def packed(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """States [B, T, 2 * hidden] of ``states`` [B, T, width], of which the first ``lengths`` [B] are real."""
+        lengths = lengths.clamp(min=1)
         if self.training and states.device.type == "cpu" and isinstance(self.net, nn.LSTM):
-            answer = self._unpacked(front, lengths)
-        else:
-            packed = pack_padded_sequence(front, lengths.cpu(), batch_first=True, enforce_sorted=False)
-            answer, _ = pad_packed_sequence(self.net(packed)[0], batch_first=True, total_length=states.shape[1])
-        return _reordered(answer, order.argsort(dim=1, stable=True))
+            return self._unpacked(states, lengths)
+        exported = torch.onnx.is_in_onnx_export()  # ONNX's LSTM takes lengths in any order
+        packed = pack_padded_sequence(states, lengths.cpu(), batch_first=True, enforce_sorted=exported)
+        answer, _ = pad_packed_sequence(
+            self.net(packed)[0], batch_first=True, total_length=None if exported else states.shape[1]
+        )
+        return answer
 
     def _unpacked(self, states: Tensor, lengths: Tensor) -> Tensor:
         """What the packed net answers to ``states`` [B, T, width], whose first ``lengths`` [B] places are real."""

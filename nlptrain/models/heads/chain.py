@@ -1,4 +1,6 @@
-"""A linear chain over the words of a sentence: forward-backward and Viterbi, batched (Lafferty et al. 2001).
+"""A linear chain over the words of a sentence, as it is trained: forward-backward (Lafferty et al. 2001).
+
+In use it is decoded by ``nlptrain_runtime.chain``.
 
 Legend: B chains, N words of the longest one, C labels. ``start`` and ``end`` are [B, C], what a chain gains by
 beginning and ending with a label; ``transitions`` [C, C] from the row's label to the column's. What is forbidden has a
@@ -7,14 +9,22 @@ score of ``FORBIDDEN``, finite so that gradients stay numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-FORBIDDEN = -1e8
-_DECODED_WORDS = 16_384  # decoded together, padding included
-_DECODED_PAIRS = 500_000  # pairs of neighbouring labels of all chains that are decoded together
+from nlptrain_runtime.chain import FORBIDDEN
+
+__all__ = [
+    "FORBIDDEN",
+    "forward_scores",
+    "log_marginals",
+    "marginals",
+    "max_marginals",
+    "path_scores",
+    "possible_labels",
+]
 
 
 def forward_scores(
@@ -137,27 +147,6 @@ def path_scores(
     return (chosen * mask).sum(dim=1) + (steps * mask[:, 1:]).sum(dim=1) + edges.squeeze(1)
 
 
-def best_paths(emissions: Tensor, mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """The path of the highest score for each chain, [B, N] (Viterbi 1967); behind the end, its last label.
-
-    Where a label was best reached from is looked for on the way back, of the labels of the path alone.
-    """
-    score = start + emissions[:, 0]
-    scores = [score]
-    into = transitions.T.contiguous()
-    for place in range(1, emissions.shape[1]):
-        moved = (score.unsqueeze(1) + into).amax(dim=2) + emissions[:, place]
-        score = torch.where(mask[:, place, None], moved, score)
-        scores.append(score)
-    label = (score + end).argmax(dim=1)
-    path = [label]
-    for place in range(emissions.shape[1] - 1, 0, -1):
-        origin = (scores[place - 1] + into[label]).argmax(dim=1)
-        label = torch.where(mask[:, place], origin, label)
-        path.append(label)
-    return torch.stack(path[::-1], dim=1)
-
-
 def possible_labels(mask: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> Tensor:
     """Whether any path that is not forbidden has this label on this word, [B, N, C].
 
@@ -188,17 +177,3 @@ def _reversal(mask: Tensor) -> Tensor:
     places = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
     last = mask.sum(dim=1, keepdim=True) - 1
     return torch.where(mask, last - places, places)
-
-
-def of_like_length(lengths: Sequence[int], labels: int) -> Iterator[list[int]]:
-    """The numbers of chains that are decoded together; those without a word are left out."""
-    order = sorted((number for number, length in enumerate(lengths) if length), key=lambda number: lengths[number])
-    batch: list[int] = []
-    for number in order:
-        more = len(batch) + 1
-        if batch and (more * lengths[number] > _DECODED_WORDS or more * labels**2 > _DECODED_PAIRS):
-            yield batch
-            batch = []
-        batch.append(number)
-    if batch:
-        yield batch

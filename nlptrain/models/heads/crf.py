@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -13,17 +13,17 @@ from torch import Tensor, nn
 from nlptrain.labels import Labels
 from nlptrain.models.heads.chain import (
     FORBIDDEN,
-    best_paths,
     log_marginals,
     marginals,
     max_marginals,
-    of_like_length,
     path_scores,
     possible_labels,
 )
-from nlptrain.models.heads.output import Answer
+from nlptrain.models.heads.output import Answer, by_sentence
 from nlptrain.models.heads.scheme import allowed_by
-from nlptrain.models.inputs import Chains, whole_sentences
+from nlptrain.models.inputs import Chains
+from nlptrain_runtime.chain import Tables
+from nlptrain_runtime.decoding import Decoder
 
 
 class CRFHead(nn.Linear):
@@ -59,40 +59,27 @@ class CRFHead(nn.Linear):
         """The words of a batch, whose windows are chains."""
         return ChainedWords(self, emissions, chains)
 
-    @torch.inference_mode()
+    @property
+    def decoder(self) -> Decoder:
+        """Viterbi's path and marginals by the scores as they are now."""
+        scores = ((self.transitions, self.allowed), (self.start, self.may_open), (self.end, self.may_close))
+        known = (score.detach().double().masked_fill(~allowed, FORBIDDEN).cpu().numpy() for score, allowed in scores)
+        return Decoder("chain", Tables(*known))
+
     def answers(self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0) -> list[Answer]:
         """Log-marginals at a temperature and the best path, which it does not change, of each sentence."""
-        found = [Answer(values, np.empty(0, dtype=np.int64)) for values in emissions]
-        for batch, words in self._batches(emissions):
-            ends = np.cumsum([len(emissions[number]) for number in batch])[:-1]
-            logits = np.split(words.log_probabilities(temperature).float().numpy(), ends)
-            best = np.split(words.best().numpy(), ends)
-            for number, values, path in zip(batch, logits, best, strict=True):
-                found[number] = Answer(values, path)
-        return found
+        flat, counts, ends = by_sentence(emissions)
+        decoder = self.decoder
+        logits = decoder.log_probabilities(flat, counts, temperature).astype(np.float32)
+        parts = zip(np.split(logits, ends), np.split(decoder.best(flat, counts), ends), strict=True)
+        return [Answer(*part) for part in parts][: len(emissions)]
 
-    @torch.inference_mode()
     def log_probabilities(
         self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0
     ) -> list[NDArray[np.float64]]:
         """The log-marginals of each sentence at a temperature, [words, C]."""
-        found = [values.astype(np.float64) for values in emissions]
-        for batch, words in self._batches(emissions):
-            ends = np.cumsum([len(emissions[number]) for number in batch])[:-1]
-            marginals = np.split(words.log_probabilities(temperature).numpy(), ends)
-            for number, values in zip(batch, marginals, strict=True):
-                found[number] = values
-        return found
-
-    def _batches(self, emissions: Sequence[NDArray[np.float32]]) -> Iterator[tuple[list[int], ChainedWords]]:
-        """The numbers of sentences of like length, and their words, chained; those without a word are left out."""
-        for batch in of_like_length([len(values) for values in emissions], self.out_features):
-            yield batch, self._chained([emissions[one] for one in batch])
-
-    def _chained(self, emissions: list[NDArray[np.float32]]) -> ChainedWords:
-        # On the CPU, in float64: sums along a sentence would cost float32 its last digits.
-        flat = torch.from_numpy(np.concatenate(emissions)).double()
-        return ChainedWords(self, flat, whole_sentences([len(values) for values in emissions]))
+        flat, counts, ends = by_sentence(emissions)
+        return np.split(self.decoder.log_probabilities(flat, counts, temperature), ends)[: len(emissions)]
 
 
 class ChainedWords:
@@ -145,11 +132,6 @@ class ChainedWords:
         exact = torch.float32 if self.logits.device.type == "mps" else torch.float64
         emissions, transitions, start, end = (scores.to(exact) for scores in self._scores(1.0))
         return max_marginals(emissions, self._mask, transitions, start, end)[self._mask].to(self.logits.dtype)
-
-    def best(self) -> Tensor:
-        """The labels of the best path, [W]."""
-        emissions, transitions, start, end = self._scores(1.0)
-        return best_paths(emissions, self._mask, transitions, start, end)[self._mask]
 
     def _scores(self, temperature: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         head, chains = self._head, self._chains

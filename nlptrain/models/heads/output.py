@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nlptrain.models.inputs import Chains
+from nlptrain_runtime.decoding import Decoder
 
 
 class Answer(NamedTuple):
@@ -44,6 +45,15 @@ class WordOutput(Protocol):
         ...
 
 
+def by_sentence(
+    emissions: Sequence[NDArray[np.float32]],
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    """The emissions of all sentences as one array [W, C], the words of each, and where the sentences part."""
+    counts = np.array([len(values) for values in emissions], dtype=np.int64)
+    flat = np.concatenate(emissions) if len(emissions) else np.empty((0, 1), dtype=np.float32)
+    return flat, counts, np.cumsum(counts)[:-1]
+
+
 class Rule(Protocol):
     """How emissions become labels; a head is one.
 
@@ -52,6 +62,11 @@ class Rule(Protocol):
     """
 
     constrained: bool
+
+    @property
+    def decoder(self) -> Decoder:
+        """How they do so, without torch; made anew where scores are learnt."""
+        ...
 
     def output(self, emissions: Tensor, chains: Chains) -> WordOutput:
         """The words of a batch, whose ``emissions`` are [W, C]."""

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nlptrain.labels import Labels
-from nlptrain.models.heads.chain import FORBIDDEN, best_paths, of_like_length
-from nlptrain.models.heads.output import Answer
+from nlptrain.models.heads.output import Answer, by_sentence
 from nlptrain.models.heads.softmax import IndependentRule
-from nlptrain.models.inputs import whole_sentences
 from nlptrain.schemes import may_follow
+from nlptrain_runtime.decoding import Decoder, scheme_tables
 
 
 def allowed_by(labels: Labels) -> tuple[Tensor, Tensor, Tensor]:
@@ -41,36 +40,21 @@ class SchemeRule(IndependentRule):
     """
 
     def __init__(self, labels: Labels) -> None:
-        """Keep to the scheme of ``labels``."""
-        self._tables = allowed_by(labels)
-        self._free = all(bool(table.all()) for table in self._tables)
-        self._allowed, self._opens, self._closes = (table.numpy() for table in self._tables)
+        """Keep to the scheme of ``labels``; where that is only guessed, to none."""
+        tables = scheme_tables(labels.names, "plain" if labels.guessed else labels.scheme)
+        free = not any((scores < 0).any() for scores in (tables.transitions, tables.start, tables.end))
+        self._decoder = Decoder("independent") if free else Decoder("scheme", tables)
 
-    @torch.inference_mode()
+    @property
+    def decoder(self) -> Decoder:
+        """Each word's best label, put right where these break the scheme."""
+        return self._decoder
+
     def answers(self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0) -> list[Answer]:
         """Logits, divided by the temperature, and the label of each word, sentence by sentence."""
-        found = super().answers(emissions, temperature)
-        if self._free:
-            return found
-        broken = [number for number, answer in enumerate(found) if self._breaks(answer.best)]
-        scores = [torch.zeros(table.shape).masked_fill(~table, FORBIDDEN) for table in self._tables]
-        for batch in of_like_length([len(emissions[number]) for number in broken], len(self._opens)):
-            numbers = [broken[place] for place in batch]
-            flat = torch.from_numpy(np.concatenate([emissions[number] for number in numbers])).double()
-            chains = whole_sentences([len(emissions[number]) for number in numbers])
-            transitions, start, end = (table.double() for table in scores)
-            edges = (edge.expand(len(numbers), -1) for edge in (start, end))
-            paths = best_paths(chains.spread(flat), chains.mask, transitions, *edges)[chains.mask].numpy()
-            ends = np.cumsum([len(emissions[number]) for number in numbers])[:-1]
-            for number, path in zip(numbers, np.split(paths, ends), strict=True):
-                found[number] = Answer(found[number].logits, path)
-        return found
-
-    def _breaks(self, path: NDArray[np.int64]) -> bool:
-        if not len(path):
-            return False
-        inside = bool(self._allowed[path[:-1], path[1:]].all())
-        return not (inside and self._opens[path[0]] and self._closes[path[-1]])
+        flat, counts, ends = by_sentence(emissions)
+        best = np.split(self._decoder.best(flat, counts), ends)
+        return [Answer(values / temperature, path) for values, path in zip(emissions, best, strict=False)]
 
 
 @lru_cache(maxsize=16)

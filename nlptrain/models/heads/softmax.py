@@ -12,6 +12,7 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from nlptrain.models.heads.output import Answer
 from nlptrain.models.inputs import Chains
+from nlptrain_runtime.decoding import Decoder
 
 
 def gold_loss(student: Tensor, gold: Tensor) -> Tensor:
@@ -49,6 +50,11 @@ class IndependentRule:
     """How logits are read when each word's label is chosen by itself; the rule of every transformer."""
 
     constrained = False
+
+    @property
+    def decoder(self) -> Decoder:
+        """Each word's best label."""
+        return Decoder("independent")
 
     def output(self, emissions: Tensor, chains: Chains) -> IndependentWords:
         """The words of a batch."""

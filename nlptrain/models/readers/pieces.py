@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from nlptrain.data.alignment import WordEncoder
 from nlptrain.models.families import Family
 from nlptrain.models.tokenizer import described, unlimited
-from nlptrain.models.windows import Window
+from nlptrain_runtime.windows import Window
 
 
 class PieceReader:

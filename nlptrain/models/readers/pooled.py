@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from nlptrain.models.readers.pieces import PieceReader
-from nlptrain.models.windows import Window
+from nlptrain_runtime.windows import Window
 
 _REMEMBERED = 500_000
 _PADDING, _UNKNOWN = 0, 1

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from nlptrain.models.windows import Window
+from nlptrain_runtime.windows import Window
 
 
 class Reader(Protocol):

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from nlptrain.data.vocabulary import PADDING, UNKNOWN, Vocabulary
-from nlptrain.models.windows import Window
+from nlptrain_runtime.windows import Window
 
 _REMEMBERED = 500_000
 

@@ -12,6 +12,7 @@ from nlptrain.config.student import (
     MOST_CHAINED_LABELS,
     Embedder,
     Head,
+    PooledEmbedderConfig,
     StudentConfig,
     SubwordEmbedderConfig,
     WordEmbedderConfig,
@@ -20,7 +21,7 @@ from nlptrain.data.vocabulary import SHAPES, Vocabulary
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
-from nlptrain.models.embedders import SubwordEmbedder
+from nlptrain.models.embedders import PieceTable
 from nlptrain.models.heads import CRFHead
 from nlptrain.models.neural_tagger import NeuralTagger, NeuralTaggerConfig
 from nlptrain.models.piece_roles import piece_roles
@@ -103,7 +104,7 @@ def _subword(config: StudentConfig, teacher: TokenModel | None, text: StudentTex
     if casing is not None:
         reader = PieceReader(casing.tokenizer)
         shape.update(vocab_size=len(casing.pieces), kept=shape.get("kept", pieces), forms=FORMS)
-    if embedder.kind == "pooled":
+    if isinstance(embedder, PooledEmbedderConfig):
         reader = PooledReader(reader.tokenizer)
     init = embedder.init or (None if teacher is not None else config.tokenizer)
 
@@ -114,7 +115,7 @@ def _subword(config: StudentConfig, teacher: TokenModel | None, text: StudentTex
             rows = rows_of(kept, torch.full((pieces,), kept.index(unknown)))
         else:
             rows = torch.arange(pieces)
-        assert isinstance(model.embedder, SubwordEmbedder)
+        assert isinstance(model.embedder, PieceTable)
         if casing is not None:
             model.embedder.share(rows[torch.tensor(casing.pieces)], casing.forms)
         elif kept is not None:

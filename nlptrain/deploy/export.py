@@ -1,0 +1,127 @@
+"""A model's folder becomes one that runs without us: ONNX nets, tokenizer, and all that reads them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+
+from nlptrain.data.corpus import Sentence
+from nlptrain.deploy.description import describe, write_description
+from nlptrain.deploy.graphs import graphs_of
+from nlptrain.deploy.nets import WRITERS, write_net
+from nlptrain.deploy.parity import Check, Parity, refuse_unlike
+from nlptrain.errors import InputError
+from nlptrain.models.readers import PieceReader, WordReader
+from nlptrain.models.token_model import TokenModel
+from nlptrain_runtime import Tagger
+from nlptrain_runtime.folder import DESCRIPTION, net_file
+
+
+def export_onnx(
+    model: TokenModel,
+    folder: Path,
+    precisions: Sequence[str],
+    *,
+    dev: Sequence[Sentence] = (),
+    max_loss: float = 0.3,
+    min_confidence: float = 0.0,
+    overwrite: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[Parity]:
+    """Write ``model`` as ONNX into ``folder``, compared with the model itself; nothing is left of one that fails.
+
+    Args:
+        model: any whose tokenizer is a fast one, or that has none.
+        folder: is made; an exported one that is there is replaced only with ``overwrite``.
+        precisions: ``fp32``, ``fp16``, ``int8``: one net each.
+        dev: gold sentences, tagged with the model's labels, on which a lower precision must not lose much.
+        max_loss: the most points of the dev score that it may lose.
+        min_confidence: what a tagger of this folder leaves out unless it is told otherwise.
+        overwrite: replace an exported folder.
+        say: told how each net compares.
+
+    Returns:
+        How each of them compares, in their order.
+
+    Raises:
+        InputError: the model cannot be exported, the folder holds something else, or a net says something else.
+    """
+    _refuse_unexportable(model)
+    _refuse_folder(folder, overwrite=overwrite)
+    check = Check(model, dev)
+    with _whole(folder) as part:
+        described = describe(model, min_confidence=min_confidence)
+        _write_reader(model, part)
+        _write_nets(model, part, precisions)
+        write_description(part, described)
+        found = []
+        for precision in precisions:
+            parity = check.of(Tagger(part, precision=precision), precision)
+            say(parity.describe())
+            refuse_unlike(parity, max_loss=max_loss)
+            found.append(parity)
+        write_description(part, {**described, "parity": {parity.precision: parity.to_json() for parity in found}})
+    return found
+
+
+def _refuse_unexportable(model: TokenModel) -> None:
+    tokenizer = model.reader.tokenizer
+    if tokenizer is not None and not tokenizer.is_fast:
+        raise InputError(
+            f"{model.name}: its tokenizer ({type(tokenizer).__name__}) is written in Python, and no other program runs "
+            "it; distil it into a student that reads with another one (student.tokenizer), and export that"
+        )
+
+
+def _refuse_folder(folder: Path, *, overwrite: bool) -> None:
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not (folder / DESCRIPTION).is_file():
+        raise InputError(f"{folder}: is there already, and no exported tagger; name a folder that is not there")
+    if not overwrite:
+        raise InputError(f"{folder}: holds an exported tagger; give --overwrite to replace it, or name another folder")
+
+
+@contextmanager
+def _whole(folder: Path) -> Iterator[Path]:
+    """A folder beside ``folder`` that takes its place once it is whole, and is not there if it never is."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        yield part
+        part.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _write_reader(model: TokenModel, folder: Path) -> None:
+    model.model.config.save_pretrained(folder)
+    if isinstance(model.reader, WordReader):
+        model.reader.save(folder)
+        return
+    assert isinstance(model.reader, PieceReader)
+    model.reader.save(folder)
+    path = folder / "tokenizer.json"
+    written = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(written, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
+
+
+def _write_nets(model: TokenModel, folder: Path, precisions: Sequence[str]) -> None:
+    (folder / "onnx").mkdir()
+    with TemporaryDirectory() as traced:
+        for name, graph in graphs_of(model).items():
+            source = Path(traced) / f"{name}.onnx"
+            write_net(graph, source)
+            for precision in precisions:
+                target = folder / net_file(name, precision)
+                if precision == "fp32":
+                    shutil.copyfile(source, target)
+                else:
+                    WRITERS[precision](source, target)

@@ -1,0 +1,125 @@
+"""``nlptrain-tag``: raw text, a line at a time, to JSON Lines."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+from nlptrain_runtime import __version__
+from nlptrain_runtime.blocks import TEXTS
+from nlptrain_runtime.errors import FolderError
+
+_STORY = """\
+Tags raw text, a line at a time, with a tagger that nlptrain exported.
+
+reads    FOLDER; FILES, or standard input; UTF-8
+writes   one JSON object for each line, blank ones too, to standard output:
+         {"text", "entities": [{"start", "end", "label", "text", "confidence"}]}
+         or, for plain tags, {"text", "words": [{..., "tag", "confidence"}]};
+         offsets count code points
+"""
+
+
+class _Fault(Exception):
+    """Something that is the user's to mend; one line."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; the exit code is 2 for what is the user's to mend."""
+    given = _parser().parse_args(arguments)
+    try:
+        _tag(given)
+    except (FolderError, _Fault) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read has enough; nothing is left to be flushed
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "nlptrain-tag", description=_STORY, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", metavar="FOLDER", help="what nlptrain export wrote")
+    parser.add_argument("files", metavar="FILE", nargs="*", help="text files; default: standard input")
+    parser.add_argument("--threads", type=_count, default=1, metavar="N", help="CPU threads (default: 1)")
+    parser.add_argument("--precision", choices=["fp32", "fp16", "int8"], help="of the net, where there are several")
+    parser.add_argument(
+        "--min-confidence", type=_share, metavar="P", help="leave out entities of a lower one; plain tags become null"
+    )
+    parser.add_argument(
+        "--block",
+        type=_count,
+        default=TEXTS,
+        metavar="N",
+        help=f"lines that are read before the first is answered (default: {TEXTS}; a terminal: 1)",
+    )
+    parser.add_argument("--version", action="version", version=f"nlptrain-tag {__version__}")
+    return parser
+
+
+def _tag(given: argparse.Namespace) -> None:
+    from nlptrain_runtime.tagger import Tagger
+
+    tagger = Tagger(given.folder, threads=given.threads, precision=given.precision, min_confidence=given.min_confidence)
+    block = 1 if not given.files and sys.stdin.isatty() else given.block
+    write = sys.stdout.buffer.write
+    for answer in tagger.stream(_lines(given.files), block=block):
+        write((json.dumps(answer, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass"))
+        if block == 1:
+            sys.stdout.buffer.flush()
+    sys.stdout.buffer.flush()
+
+
+def _lines(files: Iterable[str]) -> Iterator[str]:
+    for name in files or ["-"]:
+        if name == "-":
+            yield from _decoded(sys.stdin.buffer, "standard input")
+            continue
+        try:
+            with open(name, "rb") as file:
+                yield from _decoded(file, name)
+        except OSError as error:
+            raise _Fault(f"{name}: {error.strerror}") from error
+
+
+def _decoded(file: BinaryIO, name: str) -> Iterator[str]:
+    """The lines of ``file``, ended by a line feed alone: other separators of Unicode stand inside a line."""
+    offset = 0
+    for raw in file:
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            byte = raw[error.start]
+            raise _Fault(
+                f"{name}: byte {offset + error.start} (0x{byte:02X}) is not UTF-8; convert it first"
+            ) from error
+        text = text.removeprefix("\ufeff") if offset == 0 else text
+        offset += len(raw)
+        yield text.removesuffix("\n").removesuffix("\r")
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"found {value}; must be 1 or more")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"found {value}; must be a number from 0 to 1")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

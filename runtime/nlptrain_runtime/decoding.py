@@ -1,0 +1,108 @@
+"""What a net says of words to labels and confidences: each word's best label, or the best sequence of a chain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlptrain_runtime.chain import FORBIDDEN, Tables, best_paths, log_marginals
+from nlptrain_runtime.growing import ranges
+from nlptrain_runtime.schemes import Scheme, may_follow
+
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+Rule = Literal["independent", "scheme", "chain"]
+
+
+def scheme_tables(names: Sequence[str], scheme: Scheme) -> Tables:
+    """Scores of 0 for what ``scheme`` allows among labels ``names``, ``FORBIDDEN`` for all else."""
+    allowed = np.array([[may_follow(one, other, scheme) for other in names] for one in names])
+    opens = np.array([may_follow(None, name, scheme) for name in names])
+    closes = np.array([may_follow(name, None, scheme) for name in names])
+    return Tables(*(np.where(table, 0.0, FORBIDDEN) for table in (allowed, opens, closes)))
+
+
+class Decoder:
+    """Emissions to labels and their confidences.
+
+    Attributes:
+        rule: ``independent``: each word's best label. ``scheme``: the same, unless these break the tag scheme; then the
+            best sequence that does not. ``chain``: the best sequence of a CRF.
+    """
+
+    def __init__(self, rule: Rule, tables: Tables | None = None) -> None:
+        """Decode by ``rule``; all but ``independent`` have ``tables``."""
+        self.rule: Rule = rule
+        self._given = tables
+
+    @property
+    def tables(self) -> Tables:
+        """The scores of neighbours."""
+        assert self._given is not None
+        return self._given
+
+    @cached_property
+    def _allowed(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+        tables = self.tables
+        return tables.transitions > FORBIDDEN, tables.start > FORBIDDEN, tables.end > FORBIDDEN
+
+    def best(self, emissions: NDArray[np.floating], counts: Numbers) -> Numbers:
+        """The label of each word, [W].
+
+        Args:
+            emissions: [W, C].
+            counts: words of each sentence, [S].
+        """
+        if self.rule == "chain":
+            return best_paths(emissions, counts, self.tables)
+        best: Numbers = emissions.argmax(axis=1)
+        if self.rule == "scheme":
+            broken = self._broken(best, counts)
+            if len(broken):
+                words = ranges((np.cumsum(counts) - counts)[broken], counts[broken])
+                best[words] = best_paths(emissions[words], counts[broken], self.tables)
+        return best
+
+    def _broken(self, best: Numbers, counts: Numbers) -> Numbers:
+        """The sentences whose labels break the scheme."""
+        allowed, opens, closes = self._allowed
+        counted = counts[counts > 0]
+        ends = np.cumsum(counted)
+        wrong = np.zeros(len(best), dtype=bool)
+        wrong[1:] = ~allowed[best[:-1], best[1:]]
+        wrong[ends - counted] = ~opens[best[ends - counted]]
+        wrong[ends - 1] |= ~closes[best[ends - 1]]
+        owners = np.repeat(np.arange(len(counts)), counts)
+        return np.unique(owners[wrong])
+
+    def log_probabilities(self, emissions: NDArray[np.floating], counts: Numbers, temperature: float) -> Floats:
+        """The log-probability of each label of each word with all scores divided by a temperature, [W, C]."""
+        if self.rule == "chain":
+            return log_marginals(emissions / temperature, counts, self.tables.divided(temperature))
+        exact = emissions.astype(np.float64) / temperature
+        exact -= exact.max(axis=1, keepdims=True, initial=-np.inf)
+        scores: Floats = exact - np.log(np.exp(exact).sum(axis=1, keepdims=True))
+        return scores
+
+    def confidences(
+        self, emissions: NDArray[np.floating], counts: Numbers, best: Numbers, temperature: float
+    ) -> Floats:
+        """The probability of the label ``best`` [W] of each word, [W]."""
+        scores = self.log_probabilities(emissions, counts, temperature)
+        found: Floats = np.exp(scores[np.arange(len(best)), best])
+        return found
+
+
+def decoder_of(described: dict[str, Any]) -> Decoder:
+    """The decoder that an exported folder describes."""
+    told = described["decoding"]
+    if told["rule"] == "chain":
+        parts = (np.array(told[name], dtype=np.float64) for name in ("transitions", "start", "end"))
+        return Decoder("chain", Tables(*parts))
+    if told["rule"] == "scheme":
+        return Decoder("scheme", scheme_tables(described["labels"], described["scheme"]))
+    return Decoder("independent")

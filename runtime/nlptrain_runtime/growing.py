@@ -1,0 +1,95 @@
+"""Arrays that grow: what was read of each distinct word, one word behind the other.
+
+What was added never changes and never moves: an array that was taken once stays right while others add more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Numbers = NDArray[np.int64]
+
+
+class Growing:
+    """Rows that are added at the end, in room that doubles."""
+
+    def __init__(self, width: tuple[int, ...] = (), dtype: DTypeLike = np.int64) -> None:
+        """Start empty; each row has the shape ``width``, none for a number."""
+        self._room: NDArray[Any] = np.empty((1024, *width), dtype=dtype)
+        self._used = 0
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return self._used
+
+    def extend(self, rows: Sequence[int] | NDArray[Any]) -> None:
+        """Add ``rows``."""
+        needed = self._used + len(rows)
+        if needed > len(self._room):
+            more = np.empty((max(len(self._room), needed), *self._room.shape[1:]), dtype=self._room.dtype)
+            self._room = np.concatenate([self._room, more])
+        self._room[self._used : needed] = rows
+        self._used = needed
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """All of them."""
+        return self._room[: self._used]
+
+
+class Lists:
+    """Lists of numbers, read as one array."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._flat, self._begins, self._sizes = Growing(), Growing(), Growing()
+
+    def __len__(self) -> int:
+        """How many lists there are."""
+        return len(self._sizes)
+
+    @property
+    def held(self) -> int:
+        """How many numbers stand in all lists together."""
+        return len(self._flat)
+
+    def extend(self, lists: Sequence[Sequence[int]]) -> None:
+        """Add ``lists``."""
+        sizes = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
+        self._begins.extend(len(self._flat) + np.cumsum(sizes) - sizes)
+        self._sizes.extend(sizes)
+        self._flat.extend([number for numbers in lists for number in numbers])
+
+    def sizes(self, chosen: Numbers) -> Numbers:
+        """The lengths of the ``chosen`` lists."""
+        found: Numbers = self._sizes.values[chosen]
+        return found
+
+    def joined(self, chosen: Numbers) -> Numbers:
+        """The ``chosen`` lists, one behind the other."""
+        found: Numbers = self._flat.values[ranges(self._begins.values[chosen], self._sizes.values[chosen])]
+        return found
+
+
+def padded(lists: Sequence[Sequence[int]], padding: int = -1) -> Numbers:
+    """``lists`` as rows, [lists, longest], at least one column."""
+    sizes = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
+    rows = np.full((len(lists), max(1, int(sizes.max(initial=0)))), padding, dtype=np.int64)
+    rows[np.arange(rows.shape[1]) < sizes[:, None]] = [number for numbers in lists for number in numbers]
+    return rows
+
+
+def ranges(begins: Numbers, sizes: Numbers) -> Numbers:
+    """The numbers from each of ``begins`` on, as many as ``sizes`` says, one range behind the other.
+
+    Example:
+        >>> ranges(np.array([5, 0]), np.array([2, 3])).tolist()
+        [5, 6, 0, 1, 2]
+    """
+    ends = np.cumsum(sizes)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) + np.repeat(begins - ends + sizes, sizes)

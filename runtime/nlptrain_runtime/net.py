@@ -1,0 +1,90 @@
+"""The net: rows to what it says of each word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlptrain_runtime.features import Features, PieceFeatures
+from nlptrain_runtime.folder import Folder
+from nlptrain_runtime.rows import Batch, batches_of, laid, rows_of
+from nlptrain_runtime.sessions import open_session
+
+Floats = NDArray[np.float32]
+Numbers = NDArray[np.int64]
+Inputs = dict[str, NDArray[Any]]
+
+
+class Net:
+    """The exported graph, and how the features of words become its inputs."""
+
+    def __init__(self, folder: Folder, *, threads: int, batch_units: int) -> None:
+        """Load the graph in ``folder``.
+
+        Args:
+            folder: an exported one.
+            threads: batches that are computed at once, each by one thread.
+            batch_units: units of a batch (pieces or words), padding included.
+
+        Raises:
+            FolderError: ONNX Runtime cannot read it.
+        """
+        described = folder.described
+        self._labels = len(described["labels"])
+        self._max_units: int = described["window"]["max_pieces"]
+        self._pieces: dict[str, Any] = described["pieces"] if described["reads"] == "pieces" else {}
+        self._left: bool = self._pieces.get("pads_left", False)
+        self._batch_units = batch_units
+        self._session = open_session(folder.net("model"))
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+
+    def read(self, features: Features, words: Numbers, counts: Numbers) -> Callable[[], Floats]:
+        """What the net says of each word, [W, C]; the features are read now, the net runs when the answer is called.
+
+        Args:
+            features: of all known words.
+            words: their numbers, [W].
+            counts: words of each sentence, [S].
+        """
+        if isinstance(features, PieceFeatures):
+            units, spans = features.pieces.joined(words), features.pieces.sizes(words)
+            inputs: Callable[[Batch], Inputs] = self._of_pieces
+        else:
+            units, spans = words, np.ones(len(words), dtype=np.int64)
+            vectors: Floats = features.vectors.values
+
+            def inputs(batch: Batch) -> Inputs:
+                return {"vectors": vectors[batch.units], "lengths": batch.sizes}
+
+        frame = {name: self._pieces.get(name, []) for name in ("prefix", "suffix")}
+
+        def run() -> Floats:
+            rows = rows_of(units, spans, counts, max_units=self._max_units, **frame)
+            padding = self._pieces.get("padding", 0)
+            batches = batches_of(rows, most=self._batch_units, padding=padding, left=self._left)
+            return self._run(batches, inputs, len(words))
+
+        return run
+
+    def _run(self, batches: Iterable[Batch], inputs: Callable[[Batch], Inputs], words: int) -> Floats:
+        found = np.empty((words, self._labels), dtype=np.float32)
+
+        def answer(batch: Batch) -> None:
+            (logits,) = self._session.run(None, inputs(batch))
+            found[batch.words] = logits.reshape(-1, self._labels)[batch.places]
+
+        if self._pool is None:
+            for batch in batches:
+                answer(batch)
+        else:
+            for _ in self._pool.map(answer, batches):
+                pass
+        return found
+
+    def _of_pieces(self, batch: Batch) -> Inputs:
+        mask = laid(batch.sizes, batch.units.shape[1], left=self._left).astype(np.int64)
+        return {"input_ids": batch.units, "attention_mask": mask}

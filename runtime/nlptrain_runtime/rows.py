@@ -1,0 +1,148 @@
+"""Rows: what the net reads at once, sorted by length and cut into batches with little padding.
+
+Legend: S sentences, W words of all of them, R rows, U units of all rows: pieces, or words where a word is one unit.
+A sentence is one row, or several windows where it is longer than the net reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlptrain_runtime.growing import ranges
+from nlptrain_runtime.windows import cut_windows
+
+Numbers = NDArray[np.int64]
+
+# A net of 8 bits takes as long for a unit in a batch of 12 rows as in one of 100, so little padding is worth more than
+# many rows: once a batch has a few, rows that are much shorter than its longest one begin the next.
+_FEW, _ALIKE = 12, 0.9
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of some sentences.
+
+    Attributes:
+        units: of all rows, one row behind the other, [U].
+        sizes: units of each row, [R].
+        words: the words that are read in the rows, in the order of the rows, [W].
+        places: the unit of its row that speaks for each of these words, [W].
+        held: words of each row, [R].
+    """
+
+    units: Numbers
+    sizes: Numbers
+    words: Numbers
+    places: Numbers
+    held: Numbers
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows that are read together.
+
+    Attributes:
+        units: [B, T], ``padding`` behind the end of each row.
+        sizes: [B].
+        places: where the words stand in the flattened B * T units, [w].
+        words: which words these are, [w].
+    """
+
+    units: Numbers
+    sizes: Numbers
+    places: Numbers
+    words: Numbers
+
+
+def rows_of(
+    units: Numbers, spans: Numbers, counts: Numbers, *, max_units: int, prefix: Sequence[int], suffix: Sequence[int]
+) -> Rows:
+    """The rows of sentences.
+
+    Args:
+        units: of all words, one word behind the other, [u].
+        spans: units of each word, at least 1, [W].
+        counts: words of each sentence, [S]; those without a word have no row.
+        max_units: the most that a row holds, prefix and suffix included.
+        prefix: special units in front of a row.
+        suffix: special units behind it.
+    """
+    bounds = np.concatenate([[0], np.cumsum(spans)])
+    edges = np.concatenate([[0], np.cumsum(counts)])
+    sizes = bounds[edges[1:]] - bounds[edges[:-1]]
+    room = max_units - len(prefix) - len(suffix)
+    short = np.flatnonzero((counts > 0) & (sizes <= room))
+    rows = _one_each(units, bounds, edges[short], counts[short], len(prefix), len(suffix))
+    starts = np.cumsum(rows.sizes) - rows.sizes
+    for place, unit in enumerate(prefix):
+        rows.units[starts + place] = unit
+    for place, unit in enumerate(suffix):
+        rows.units[starts + rows.sizes - len(suffix) + place] = unit
+    parts = [rows]
+    for sentence in np.flatnonzero(sizes > room):
+        first, last = edges[sentence], edges[sentence + 1]
+        words = [tuple(units[bounds[word] : bounds[word + 1]].tolist()) for word in range(first, last)]
+        for window in cut_windows(words, max_pieces=max_units, prefix=prefix, suffix=suffix):
+            held = len(window.starts)
+            parts.append(
+                Rows(
+                    np.array(window.pieces, dtype=np.int64),
+                    np.array([len(window.pieces)]),
+                    first + window.first_word + np.arange(held),
+                    np.array(window.starts, dtype=np.int64),
+                    np.array([held]),
+                )
+            )
+    return _joined(parts)
+
+
+def _one_each(units: Numbers, bounds: Numbers, firsts: Numbers, held: Numbers, before: int, behind: int) -> Rows:
+    """A row for each sentence that begins with a word of ``firsts``, with room for special units."""
+    words = ranges(firsts, held)
+    bare = bounds[firsts + held] - bounds[firsts]
+    sizes = bare + before + behind
+    starts = np.cumsum(sizes) - sizes
+    filled = np.empty(int(sizes.sum()), dtype=np.int64)
+    filled[ranges(starts + before, bare)] = units[ranges(bounds[firsts], bare)]
+    places = bounds[words] - np.repeat(bounds[firsts] - before, held)
+    return Rows(filled, sizes, words, places, held)
+
+
+def _joined(parts: list[Rows]) -> Rows:
+    if len(parts) == 1:
+        return parts[0]
+    fields = ("units", "sizes", "words", "places", "held")
+    return Rows(*(np.concatenate([getattr(part, field) for part in parts]) for field in fields))
+
+
+def laid(sizes: Numbers, longest: int, *, left: bool) -> NDArray[np.bool_]:
+    """True where the units of rows of ``sizes`` lie in a batch, [B, longest]; ``left``: the padding is in front."""
+    places = np.arange(longest)
+    mask: NDArray[np.bool_] = places >= longest - sizes[:, None] if left else places < sizes[:, None]
+    return mask
+
+
+def batches_of(rows: Rows, *, most: int, padding: int, left: bool = False) -> Iterator[Batch]:
+    """``rows``, the longest first, in batches of at most ``most`` units, padding included, or of one row."""
+    order = np.argsort(-rows.sizes, kind="stable")
+    sizes, held = rows.sizes[order], rows.held[order]
+    units = rows.units[ranges((np.cumsum(rows.sizes) - rows.sizes)[order], sizes)]
+    chosen = ranges((np.cumsum(rows.held) - rows.held)[order], held)
+    words, places = rows.words[chosen], rows.places[chosen]
+    ends, word_ends = np.concatenate([[0], np.cumsum(sizes)]), np.concatenate([[0], np.cumsum(held)])
+    start = 0
+    while start < len(order):
+        longest = int(sizes[start])
+        alike = int(np.searchsorted(-sizes, -_ALIKE * longest, side="right"))
+        end = min(len(order), start + max(1, most // longest), max(alike, start + _FEW))
+        size = sizes[start:end]
+        filled = np.full((end - start, longest), padding, dtype=np.int64)
+        filled[laid(size, longest, left=left)] = units[ends[start] : ends[end]]
+        here = slice(word_ends[start], word_ends[end])
+        begins = np.arange(end - start) * longest + (longest - size if left else 0)
+        yield Batch(filled, size, places[here] + np.repeat(begins, held[start:end]), words[here])
+        start = end

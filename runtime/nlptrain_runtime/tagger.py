@@ -1,0 +1,157 @@
+"""The tagger: an exported folder, from raw text or words to entities or tags."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlptrain_runtime.answers import Answers, Tagged
+from nlptrain_runtime.blocks import TEXTS, blocks
+from nlptrain_runtime.decoding import decoder_of
+from nlptrain_runtime.features import features_of
+from nlptrain_runtime.folder import open_folder
+from nlptrain_runtime.lexicon import Lexicon
+from nlptrain_runtime.net import Net
+from nlptrain_runtime.schemes import Scheme
+from nlptrain_runtime.splitter import WordSplitter
+
+Floats = NDArray[np.floating]
+Numbers = NDArray[np.int64]
+
+
+class Tagger:
+    """A student or a teacher that ``nlptrain export`` wrote, without torch.
+
+    It may be asked from several threads at once.
+
+    Example:
+        ``Tagger("exported").predict(["Ada Lovelace lived in London."])``
+
+    Attributes:
+        labels: the tags it knows.
+        scheme: how they are written (``iob2``, ``iobes``, ..., ``plain``).
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        threads: int = 1,
+        precision: str | None = None,
+        min_confidence: float | None = None,
+        batch_units: int = 2048,
+        remember: int = 200_000,
+    ) -> None:
+        """Load ``folder``.
+
+        Args:
+            folder: what ``nlptrain export`` wrote.
+            threads: CPU threads that the net runs on.
+            precision: ``fp32``, ``fp16`` or ``int8``, where the folder has several; default: the smallest there is.
+            min_confidence: entities of a lower one are left out, plain tags are None; default: what the folder says.
+            batch_units: pieces (or words, of a net that reads these) of a batch, padding included.
+            remember: distinct words that are kept with their pieces, about; beyond, all are forgotten.
+
+        Raises:
+            FolderError: a file is missing or changed, or the folder is of another version.
+            ValueError: an argument is out of range.
+        """
+        if threads < 1 or batch_units < 1 or remember < 1:
+            raise ValueError("threads, batch_units and remember must be at least 1")
+        # Words are tokenized a few at a time: the tokenizer's own threads, as many as there are cores, gain nothing.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        opened = open_folder(folder, precision)
+        described = opened.described
+        self.labels: list[str] = described["labels"]
+        self.scheme: Scheme = described["scheme"]
+        least = float(described["decoding"]["min_confidence"] if min_confidence is None else min_confidence)
+        if not 0 <= least <= 1:
+            raise ValueError(f"min_confidence: found {min_confidence}; must be a number from 0 to 1")
+        self._temperature: float = described["decoding"]["temperature"]
+        self._decoder = decoder_of(described)
+        splitter = WordSplitter(**described["splitter"])
+        self._features = features_of(opened)
+        self._lexicon = Lexicon(splitter, self._features, most=remember)
+        self._net = Net(opened, threads=threads, batch_units=batch_units)
+        self._names = np.array(self.labels, dtype=object)
+        self._answers = Answers(self.labels, self.scheme, least)
+        self._reading = Lock()
+
+    def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """One answer for each text, in order: ``{"text", "entities"}``, or ``{"text", "words"}`` for plain tags.
+
+        An entity is ``{"start", "end", "label", "text", "confidence"}``, a word has ``tag`` in the place of ``label``.
+        Offsets are in code points. A confidence is the probability of the tag, an entity's the least of its words'.
+
+        Raises:
+            TypeError: ``texts`` is one string.
+        """
+        return list(self.stream(_several(texts, "predict")))
+
+    def stream(self, texts: Iterable[str], *, block: int = TEXTS) -> Iterator[dict[str, Any]]:
+        """The answers of ``predict``, in order, for any number of texts, read block by block: memory stays bounded.
+
+        Args:
+            texts: any number.
+            block: texts that are read before the first of them is answered; fewer are slower.
+
+        Raises:
+            TypeError: ``texts`` is one string.
+        """
+        for some in blocks(_several(texts, "stream"), most=block):
+            yield from self._answered(some)
+
+    def predict_words(self, sentences: Sequence[Sequence[str]]) -> list[Tagged]:
+        """The tag of each word of each sentence, with its probability.
+
+        Raises:
+            TypeError: a sentence is a string and no list of words.
+        """
+        if any(isinstance(sentence, str) for sentence in _several(sentences, "predict_words")):
+            raise TypeError("predict_words: found a string; it takes lists of words: predict takes texts")
+        found: list[Tagged] = []
+        for block in blocks(sentences, size=lambda words: sum(map(len, words))):
+            with self._reading:
+                read = self._lexicon.read_words(block)
+                run = self._net.read(self._features, read.words, read.counts)
+            emissions = run()
+            best = self._decoder.best(emissions, read.counts)
+            sure = self._decoder.confidences(emissions, read.counts, best, self._temperature)
+            ends = np.cumsum(read.counts)[:-1]
+            tags = np.split(self._names[best], ends)
+            found += [Tagged(list(one), two) for one, two in zip(tags, np.split(sure, ends), strict=True)]
+        return found
+
+    def emissions(self, sentences: Sequence[Sequence[str]]) -> list[Floats]:
+        """What the net says of each word of each sentence, [words, C], before labels are chosen."""
+        found: list[Floats] = []
+        for block in blocks(sentences, size=lambda words: sum(map(len, words))):
+            with self._reading:
+                read = self._lexicon.read_words(block)
+                run = self._net.read(self._features, read.words, read.counts)
+            found += np.split(run(), np.cumsum(read.counts)[:-1])
+        return found
+
+    def _answered(self, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
+        with self._reading:
+            read = self._lexicon.read_texts(texts)
+            run = self._net.read(self._features, read.words, read.counts)
+        emissions = run()
+        best = self._decoder.best(emissions, read.counts)
+        told = self._answers.told(best, read.counts)
+        words = np.flatnonzero(np.repeat(told, read.counts))
+        sure = np.ones(len(best))
+        sure[words] = self._decoder.confidences(emissions[words], read.counts[told], best[words], self._temperature)
+        return self._answers.of(texts, read.counts, best, sure, read.places(texts, told))
+
+
+def _several(given: Any, asked: str) -> Any:  # noqa: ANN401 - passed on as it is
+    if isinstance(given, str):
+        raise TypeError(f"{asked}: found one string; give a list of them, e.g. {asked}([text])")
+    return given

@@ -1,0 +1,55 @@
+"""What a student of words reads of a word: its row, its shape, its characters."""
+
+from __future__ import annotations
+
+import unicodedata
+
+PADDING, UNKNOWN = 0, 1  # rows of the table; the words' follow
+
+SHAPES = (
+    "lower case",
+    "Initial upper",
+    "ALL UPPER",
+    "miXed case",
+    "letters without case",
+    "digits",
+    "digits and letters",
+    "digits and marks",
+    "letters and marks",
+    "marks",
+    "other",
+)
+
+
+def characters_of(word: str, most: int) -> list[int]:
+    """The code points of ``word``; of a longer one, the first and the last ``most / 2``."""
+    points = [ord(character) for character in word]
+    return points if len(points) <= most else [*points[: most - most // 2], *points[len(points) - most // 2 :]]
+
+
+def shape_of(word: str) -> int:
+    """The class of ``word`` by its letters, digits and marks, an index of ``SHAPES``.
+
+    Example:
+        >>> [SHAPES[shape_of(word)] for word in ("sings", "Ada", "NATO", "iPhone", "2026", "4th", "3.5", "Mr.", "!?")]
+        ['lower case', 'Initial upper', 'ALL UPPER', 'miXed case', 'digits', 'digits and letters', 'digits and marks', 'letters and marks', 'marks']
+    """  # noqa: E501
+    kinds = {unicodedata.category(character)[0] for character in word}
+    letters, digits, marks = "L" in kinds, "N" in kinds, bool(kinds & {"P", "S"})
+    if digits:
+        return SHAPES.index("digits and letters" if letters else "digits and marks" if marks else "digits")
+    if letters and marks:
+        return SHAPES.index("letters and marks")
+    if letters:
+        return SHAPES.index(_case_of(word))
+    return SHAPES.index("marks" if marks else "other")
+
+
+def _case_of(word: str) -> str:
+    if word.lower() == word.upper():
+        return "letters without case"
+    if word == word.lower():
+        return "lower case"
+    if word == word.upper() and len(word) > 1:
+        return "ALL UPPER"
+    return "Initial upper" if word[:1] == word[:1].upper() and word[1:] == word[1:].lower() else "miXed case"

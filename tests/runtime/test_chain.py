@@ -1,0 +1,98 @@
+"""The runtime's chains against brute force over all paths."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from nlptrain_runtime.chain import FORBIDDEN, Tables, best_paths, log_marginals
+
+COUNTS = np.array([4, 0, 1, 5, 2, 0, 3, 5])
+
+
+def draw(seed: int, labels: int = 4, scale: float = 2.0) -> tuple[np.ndarray, Tables]:
+    random = np.random.default_rng(seed)
+    transitions = random.normal(size=(labels, labels)) * scale
+    transitions[(random.random((labels, labels)) < 0.3) & ~np.eye(labels, dtype=bool)] = FORBIDDEN
+    start, end = random.normal(size=(2, labels)) * scale
+    start[0] = FORBIDDEN
+    emissions = random.normal(size=(COUNTS.sum(), labels)).astype(np.float32) * scale
+    return emissions, Tables(transitions, start, end)
+
+
+def every_path(emissions: np.ndarray, tables: Tables) -> dict[tuple[int, ...], float]:
+    """The score of every path of one chain, added up by hand."""
+    scores = {}
+    for path in itertools.product(range(emissions.shape[1]), repeat=len(emissions)):
+        steps = sum(tables.transitions[a, b] for a, b in itertools.pairwise(path))
+        gained = sum(float(emissions[place, label]) for place, label in enumerate(path))
+        scores[path] = tables.start[path[0]] + gained + steps + tables.end[path[-1]]
+    return scores
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_paths_and_marginals_are_those_of_all_paths(seed):
+    emissions, tables = draw(seed)
+    best, marginals = best_paths(emissions, COUNTS, tables), log_marginals(emissions, COUNTS, tables)
+    first = 0
+    for count in COUNTS[COUNTS > 0]:
+        here = slice(first, first + count)
+        paths = every_path(emissions[here].astype(np.float64), tables)
+        assert tuple(best[here].tolist()) == max(paths, key=paths.__getitem__)
+        values = np.array(list(paths.values()))
+        total = np.log(np.exp(values - values.max()).sum()) + values.max()
+        for place, label in itertools.product(range(count), range(4)):
+            share = sum(np.exp(score - total) for path, score in paths.items() if path[place] == label)
+            assert np.exp(marginals[first + place, label]) == pytest.approx(share, abs=1e-9)
+        first += count
+    assert first == len(emissions)
+
+
+@pytest.mark.parametrize("scale", [100.0, 300.0, 3_000.0])
+def test_what_products_lose_is_computed_by_logarithms(scale):
+    emissions, tables = draw(3, scale=scale)
+    found = np.exp(log_marginals(emissions, COUNTS, tables))
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-9)
+    first = 0
+    for count in COUNTS[COUNTS > 0]:  # at such scales the best path has nearly all of the probability
+        paths = every_path(emissions[first : first + count].astype(np.float64), tables)
+        values = np.array(list(paths.values()))
+        with np.errstate(under="ignore"):
+            shares = np.exp(values - values.max())
+        shares /= shares.sum()
+        for place, label in itertools.product(range(count), range(4)):
+            wanted = sum(share for path, share in zip(paths, shares, strict=True) if path[place] == label)
+            assert found[first + place, label] == pytest.approx(wanted, abs=1e-9)
+        first += count
+
+
+def test_nothing_forbidden_is_ever_answered():
+    emissions, tables = draw(5)
+    emissions[:, 0] += 1_000  # what may not begin a sentence is what every word looks like
+    best = best_paths(emissions, COUNTS, tables)
+    starts = np.cumsum(COUNTS) - COUNTS
+    assert not (best[starts[COUNTS > 0]] == 0).any()
+
+
+def test_many_sentences_are_decoded_as_one_by_one():
+    random = np.random.default_rng(0)
+    labels = 100  # of so many, 50 sentences are decoded side by side
+    counts = random.integers(0, 9, size=180)
+    emissions = random.normal(size=(counts.sum(), labels))
+    tables = Tables(random.normal(size=(labels, labels)), *random.normal(size=(2, labels)))
+    best, marginals = best_paths(emissions, counts, tables), log_marginals(emissions, counts, tables)
+    ends = np.cumsum(counts)
+    for end, count in zip(ends, counts, strict=True):
+        alone = emissions[end - count : end], np.array([count]), tables
+        assert np.array_equal(best_paths(*alone), best[end - count : end])
+        np.testing.assert_allclose(log_marginals(*alone), marginals[end - count : end], atol=1e-9)
+
+
+def test_a_temperature_divides_what_is_allowed_and_forgets_nothing_forbidden():
+    _, tables = draw(1)
+    divided = tables.divided(2.0)
+    allowed = tables.transitions > FORBIDDEN
+    np.testing.assert_allclose(divided.transitions[allowed], tables.transitions[allowed] / 2)
+    assert (divided.transitions[~allowed] == FORBIDDEN).all()
+    assert divided.start[0] == FORBIDDEN
