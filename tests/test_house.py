@@ -15,7 +15,7 @@ from nlptrain.config.commands import COMMANDS
 from nlptrain.config.loading import load_config
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted((ROOT / "nlptrain").rglob("*.py"))
+SOURCES = sorted([*(ROOT / "nlptrain").rglob("*.py"), *(ROOT / "runtime").rglob("*.py")])
 CONFIGS = sorted((ROOT / "configs").rglob("*.yaml"))
 COMPLETE = [path for path in CONFIGS if not path.name.startswith("_")]  # a leading underscore: a base, not a run
 

@@ -67,6 +67,17 @@ def modules() -> list[tuple[Path, str, bool]]:
     return found
 
 
+def test_the_runtime_imports_nothing_of_what_stands_on_it():
+    runtime = PACKAGE.parent / "runtime" / "nlptrain_runtime"
+    found = [
+        f"{path.name}: {name}"
+        for path in sorted(runtime.rglob("*.py"))
+        for _, name in imported(path.read_text(encoding="utf-8"), f"nlptrain_runtime.{path.stem}")
+    ]
+    assert (runtime / "tagger.py").is_file()
+    assert not found, "\n".join(found)
+
+
 def test_no_import_runs_upwards():
     checked = [module for module in modules() if module[1] != "nlptrain"]  # it hands out the public names, lazily
     assert len(checked) > 10
@@ -85,7 +96,7 @@ def test_no_import_runs_upwards():
         ("from nlptrain.cli.main import main", "nlptrain.procedures"),
         ("from nlptrain.deploy import onnx", "nlptrain.distillation.kd"),
         ("from nlptrain import procedures", "nlptrain.insight.comparison"),
-        ("def f():\n    from nlptrain_runtime.windows import cut", "nlptrain.data.batches"),
+        ("def f():\n    from nlptrain.models.inputs import Chains", "nlptrain.data.batches"),
         ("if TYPE_CHECKING:\n    from nlptrain.run import Run", "nlptrain.config.train"),
         ("from ..training import loop", "nlptrain.data.batches"),
         ("from . import procedures", "nlptrain.run"),

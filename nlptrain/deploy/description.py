@@ -7,14 +7,33 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nlptrain import __version__
 from nlptrain.deploy.graphs import reads
+from nlptrain.deploy.parity import made_sentences
 from nlptrain.models.embedders.pooled import MOST_PIECES
 from nlptrain.models.readers import PieceReader, PooledReader, WordReader
 from nlptrain.models.token_model import TokenModel
 from nlptrain_runtime.decoding import Decoder
 from nlptrain_runtime.folder import DESCRIPTION, FORMAT, own_hash
+from nlptrain_runtime.pieces import WordTokenizer
 from nlptrain_runtime.windows import WINDOW_RULE
+
+# Words that tokenizers treat in ways of their own: spaces, marks, scripts, what they do not know.
+_ODD = (
+    "\u2581",
+    "\u00a0",
+    "##a",
+    "[SEP]",
+    "a\u0301",
+    "\u0301",
+    "\u4e2d\u56fd",
+    "\U0001f642",
+    "https://t.co/aB3",
+    "don't",
+    "\u200d",
+)
 
 
 def describe(model: TokenModel, *, min_confidence: float = 0.0) -> dict[str, Any]:
@@ -53,9 +72,20 @@ def _reading(model: TokenModel) -> dict[str, Any]:
             "padding": 0 if padding is None else padding,
             "unknown": reader.tokenizer.unk_token_id,
             "space": reader.encoder.space,
+            "together": _as_alone(reader),
             "pads_left": reader.family is not None and reader.family.pads_left,
         },
     }
+
+
+def _as_alone(reader: PieceReader) -> bool:
+    """Whether many words that are encoded in one sequence become the same pieces as each by itself."""
+    backend, space, unknown = reader.tokenizer.backend_tokenizer, reader.encoder.space, reader.tokenizer.unk_token_id
+    words = [word for words in made_sentences() for word in words] + [*_ODD, *reversed(_ODD)]
+    pieces = [
+        WordTokenizer(backend, space=space, unknown=unknown, together=together)(words) for together in (False, True)
+    ]
+    return all(np.array_equal(one, other) for one, other in zip(*pieces, strict=True))
 
 
 def _decoding(decoder: Decoder) -> dict[str, Any]:

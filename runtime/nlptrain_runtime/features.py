@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,23 +18,22 @@ from tokenizers import Tokenizer
 
 from nlptrain_runtime.errors import FolderError
 from nlptrain_runtime.folder import Folder
-from nlptrain_runtime.growing import Growing, Lists, padded
-from nlptrain_runtime.pieces import encode_words
+from nlptrain_runtime.growing import Growing, Lists, padded, ranges
+from nlptrain_runtime.pieces import WordTokenizer
 from nlptrain_runtime.sessions import open_session
 from nlptrain_runtime.vocabulary import UNKNOWN, characters_of, shape_of
 
-_WORDS = 1024  # that the graph of words reads at once
+_WORDS = 256  # that the graph of words reads at once
 
-Encode = Callable[[Sequence[str]], list[list[int]]]
-Inputs = dict[str, NDArray[np.int64]]
+Numbers = NDArray[np.int64]
 
 
 class PieceFeatures:
     """The pieces of each word."""
 
-    def __init__(self, encode: Encode) -> None:
-        """Read words by ``encode``."""
-        self._encode = encode
+    def __init__(self, tokenizer: WordTokenizer) -> None:
+        """Read words with ``tokenizer``."""
+        self._tokenizer = tokenizer
         self.clear()
 
     def __len__(self) -> int:
@@ -42,20 +42,40 @@ class PieceFeatures:
 
     def extend(self, words: Sequence[str]) -> None:
         """Add ``words``, none of which is there."""
-        self.pieces.extend(self._encode(words))
+        self.pieces.extend(*self._tokenizer(words))
 
     def clear(self) -> None:
         """Forget all words."""
         self.pieces = Lists()
 
 
+@dataclass(frozen=True)
+class Spelt:
+    """What the graph of words reads of some words.
+
+    Attributes:
+        parts: the name of the input that holds their pieces or characters.
+        flat: these, one word behind the other.
+        sizes: how many each word has, [words].
+        others: the other inputs, one value a word.
+    """
+
+    parts: str
+    flat: Numbers
+    sizes: Numbers
+    others: dict[str, Numbers]
+
+
 class VectorFeatures:
     """The vector of each word."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, inputs: Callable[[Sequence[str]], Inputs]) -> None:
-        """Compute vectors by ``session`` from what ``inputs`` says of words."""
+    def __init__(
+        self, session: onnxruntime.InferenceSession, spell: Callable[[Sequence[str]], Spelt], *, most: int
+    ) -> None:
+        """Compute vectors by ``session`` from what ``spell`` says of words, of which ``most`` parts are read."""
         self._session = session
-        self._inputs = inputs
+        self._spell = spell
+        self._most = most
         self._width = int(session.get_outputs()[0].shape[-1])
         self.clear()
 
@@ -65,9 +85,17 @@ class VectorFeatures:
 
     def extend(self, words: Sequence[str]) -> None:
         """Add ``words``, none of which is there."""
+        spelt = self._spell(words)
+        begins = np.cumsum(spelt.sizes) - spelt.sizes
+        order = np.argsort(spelt.sizes, kind="stable")  # words of like length share a batch: little padding
+        found = np.empty((len(words), self._width), dtype=np.float32)
         for start in range(0, len(words), _WORDS):
-            (vectors,) = self._session.run(None, self._inputs(words[start : start + _WORDS]))
-            self.vectors.extend(vectors)
+            chosen = order[start : start + _WORDS]
+            sizes = spelt.sizes[chosen]
+            parts = padded(spelt.flat[ranges(begins[chosen], sizes)], sizes, most=self._most)
+            others = {name: values[chosen] for name, values in spelt.others.items()}
+            (found[chosen],) = self._session.run(None, {spelt.parts: parts, **others})
+        self.vectors.extend(found)
 
     def clear(self) -> None:
         """Forget all words."""
@@ -85,40 +113,42 @@ def features_of(folder: Folder) -> Features:
     """
     described: dict[str, Any] = folder.described
     if described["reads"] == "words":
-        return VectorFeatures(open_session(folder.net("words")), _vocabulary(folder))
-    encode = _encoder(folder)
+        spell = _vocabulary(folder)
+        return VectorFeatures(open_session(folder.net("words")), spell, most=described["characters"])
+    tokenizer = _tokenizer(folder)
     if described["reads"] == "pieces":
-        return PieceFeatures(encode)
-    most: int = described["most_pieces"]
+        return PieceFeatures(tokenizer)
     return VectorFeatures(
         open_session(folder.net("words")),
-        lambda words: {"pieces": padded([pieces[:most] for pieces in encode(words)])},
+        lambda words: Spelt("pieces", *tokenizer(words), {}),
+        most=described["most_pieces"],
     )
 
 
-def _encoder(folder: Folder) -> Encode:
+def _tokenizer(folder: Folder) -> WordTokenizer:
     path = folder.path / "tokenizer.json"
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises no narrower one
         raise FolderError(f"{path}: cannot be read ({error}); export the tagger again") from error
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
     told = folder.described["pieces"]
-    return lambda words: encode_words(tokenizer, words, space=told["space"], unknown=told["unknown"])
+    return WordTokenizer(tokenizer, space=told["space"], unknown=told["unknown"], together=told["together"])
 
 
-def _vocabulary(folder: Folder) -> Callable[[Sequence[str]], Inputs]:
+def _vocabulary(folder: Folder) -> Callable[[Sequence[str]], Spelt]:
     vocabulary = json.loads((folder.path / "words.json").read_text(encoding="utf-8"))
     rows = {word: row for row, word in enumerate(vocabulary["words"], start=UNKNOWN + 1)}
     lowercase: bool = vocabulary["lowercase"]
     most: int = folder.described["characters"]
 
-    def inputs(words: Sequence[str]) -> Inputs:
-        return {
-            "rows": np.array([rows.get(word.lower() if lowercase else word, UNKNOWN) for word in words]),
-            "shapes": np.array([shape_of(word) for word in words]),
-            "characters": padded([characters_of(word, most) for word in words]),
-        }
+    def spell(words: Sequence[str]) -> Spelt:
+        spelt = [characters_of(word, most) for word in words]
+        found = [rows.get(word.lower() if lowercase else word, UNKNOWN) for word in words]
+        return Spelt(
+            "characters",
+            np.array([point for points in spelt for point in points]),
+            np.fromiter(map(len, spelt), dtype=np.int64, count=len(words)),
+            {"rows": np.array(found), "shapes": np.array([shape_of(word) for word in words])},
+        )
 
-    return inputs
+    return spell

@@ -57,12 +57,11 @@ class Lists:
         """How many numbers stand in all lists together."""
         return len(self._flat)
 
-    def extend(self, lists: Sequence[Sequence[int]]) -> None:
-        """Add ``lists``."""
-        sizes = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
+    def extend(self, flat: Sequence[int] | Numbers, sizes: Numbers) -> None:
+        """Add lists of ``sizes`` numbers, which stand one behind the other in ``flat``."""
         self._begins.extend(len(self._flat) + np.cumsum(sizes) - sizes)
         self._sizes.extend(sizes)
-        self._flat.extend([number for numbers in lists for number in numbers])
+        self._flat.extend(flat)
 
     def sizes(self, chosen: Numbers) -> Numbers:
         """The lengths of the ``chosen`` lists."""
@@ -75,11 +74,11 @@ class Lists:
         return found
 
 
-def padded(lists: Sequence[Sequence[int]], padding: int = -1) -> Numbers:
-    """``lists`` as rows, [lists, longest], at least one column."""
-    sizes = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
-    rows = np.full((len(lists), max(1, int(sizes.max(initial=0)))), padding, dtype=np.int64)
-    rows[np.arange(rows.shape[1]) < sizes[:, None]] = [number for numbers in lists for number in numbers]
+def padded(flat: Numbers, sizes: Numbers, *, most: int, padding: int = -1) -> Numbers:
+    """The first ``most`` numbers of lists of ``sizes``, which stand in ``flat``, as rows, [lists, longest]."""
+    kept = np.minimum(sizes, most)
+    rows = np.full((len(sizes), max(1, int(kept.max(initial=0)))), padding, dtype=np.int64)
+    rows[np.arange(rows.shape[1]) < kept[:, None]] = flat[ranges(np.cumsum(sizes) - sizes, kept)]
     return rows
 
 

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from nlptrain_runtime.features import Features
 from nlptrain_runtime.growing import Lists
-from nlptrain_runtime.splitter import Word, WordSplitter, writable
+from nlptrain_runtime.splitter import WordSplitter, writable
 
 Numbers = NDArray[np.int64]
 
 _HANGING = re.compile(r"[A-Z]\.\Z")  # an initial at the end of a part: is it one word? what stands behind says it
+# Parts that the splitter never cuts: letters and digits, names and tags, web addresses. Most of what is new is one.
+_ONE_WORD = re.compile(r"[A-Za-z0-9]+|[@#][A-Za-z0-9_]+|https?://[!#-;=?-~]*[A-Za-z0-9]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")  # white space to the splitter and not to str.split()
 _PART = re.compile(r"\S+")  # what str.split() gives, with its place
 _DEPENDS = 0  # the number of a part whose words depend on the part behind
@@ -125,24 +127,49 @@ class Lexicon:
             for place in hanging.tolist():
                 follows = place not in last and parts[place + 1][0].isalpha()
                 keys.append(parts[place] + (" a" if follows else " "))
-            self._learn_parts([key for key in dict.fromkeys(keys) if key not in known])
+            self._learn_hanging([key for key in dict.fromkeys(keys) if key not in known])
             numbers[hanging] = [known[key] for key in keys]
         return numbers
 
     def _learn_parts(self, parts: list[str]) -> None:
-        """Split ``parts`` that are not known; a blank at the end marks those of which is known what follows."""
-        split: list[list[Word]] = []
-        for part in parts:
-            if self._splitter.version == 1 and _HANGING.search(part):
-                self._parts[part] = _DEPENDS
-                continue
-            self._parts[part] = len(self._held) + len(split)
-            bare = part.removesuffix(" a") if part.endswith(" a") else part
-            split.append([word for word in self._splitter.split(part) if word.end <= len(bare)])
-        self._learn([word.text for words in split for word in words])
-        self._held.extend([[self._words[word.text] for word in words] for words in split])
-        self._begins.extend([[word.start for word in words] for words in split])
-        self._ends.extend([[word.end for word in words] for words in split])
+        """Split ``parts``, none of which is known; those whose words depend on the next part are only marked so."""
+        if self._splitter.version == 1:
+            hanging = [part for part in parts if part[-1] == "." and _HANGING.search(part)]
+            self._parts.update(dict.fromkeys(hanging, _DEPENDS))
+            simple = [part for part in parts if _ONE_WORD.fullmatch(part)]
+            sizes = np.fromiter(map(len, simple), dtype=np.int64, count=len(simple))
+            self._remember(simple, simple, np.stack([np.zeros_like(sizes), sizes], axis=1), np.ones_like(sizes))
+            parts = [part for part in parts if part not in self._parts]
+        if self._splitter.parts_at_space:  # in one go, each on a line of its own
+            sizes = np.fromiter(map(len, parts), dtype=np.int64, count=len(parts))
+            self._split("\n".join(parts), parts, np.cumsum(sizes + 1) - sizes - 1)
+        else:
+            for part in parts:
+                self._split(part, [part], np.zeros(1, dtype=np.int64))
+
+    def _learn_hanging(self, keys: list[str]) -> None:
+        """Split parts with what follows them: `` a``, which is no word of theirs, or a blank."""
+        for key in keys:
+            bare = key.removesuffix(" a").rstrip(" ")
+            self._split(key, [key], np.zeros(1, dtype=np.int64), end=len(bare))
+
+    def _split(self, text: str, parts: list[str], begins: Numbers, *, end: int | None = None) -> None:
+        """Remember the words of ``parts``, which begin at ``begins`` in ``text``; those that pass ``end`` are none."""
+        found = [pair for pair in self._splitter.places(text) if end is None or pair[1][1] <= end]
+        words = [word for word, _ in found]
+        places = np.array([place for _, place in found], dtype=np.int64).reshape(-1, 2)
+        owners = np.searchsorted(begins, places[:, 0], side="right") - 1
+        held = np.bincount(owners, minlength=len(parts))
+        self._remember(parts, words, places - begins[owners][:, None], held)
+
+    def _remember(self, parts: list[str], words: list[str], places: Numbers, held: Numbers) -> None:
+        """Number ``parts``, each of ``held`` words; ``places`` [words, 2] in the part that a word stands in."""
+        self._learn(words)
+        first = len(self._held)
+        self._held.extend([self._words[word] for word in words], held)
+        self._begins.extend(places[:, 0], held)
+        self._ends.extend(places[:, 1], held)
+        self._parts.update(zip(parts, range(first, first + len(parts)), strict=True))
 
     def _learn(self, words: Sequence[str]) -> None:
         new = [word for word in dict.fromkeys(words) if word not in self._words]
@@ -161,7 +188,7 @@ class Lexicon:
         self._parts: dict[str, int] = {}
         self._held, self._begins, self._ends = Lists(), Lists(), Lists()
         for lists in (self._held, self._begins, self._ends):
-            lists.extend([[]])  # number 0: see _DEPENDS
+            lists.extend([], np.zeros(1, dtype=np.int64))  # number 0: see _DEPENDS
 
 
 def _from_zero(sizes: Numbers) -> Numbers:

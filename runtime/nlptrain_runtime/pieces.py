@@ -4,33 +4,65 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+Numbers = NDArray[np.int64]
 
-def encode_words(tokenizer: Tokenizer, words: Sequence[str], *, space: str, unknown: int | None) -> list[list[int]]:
-    """The pieces of each of ``words``, at least one a word, without special pieces around them.
+_TOGETHER = 256  # words that are encoded in one go
+
+
+class WordTokenizer:
+    """A tokenizer that reads words one by one; the first piece of a word speaks for it.
 
     A word that the tokenizer turns into nothing (a lone variation selector) becomes its unknown piece, so that every
     word has a place in the sequence.
-
-    Args:
-        tokenizer: without truncation and padding of its own.
-        words: they need not be different.
-        space: what stands in front of each word as it is encoded: nothing, or a space.
-        unknown: the unknown piece; None: the tokenizer has none.
-
-    Raises:
-        ValueError: a word has no piece, and there is no unknown one.
     """
-    encoded = tokenizer.encode_batch_fast(
-        [[space + word] for word in words], is_pretokenized=True, add_special_tokens=False
-    )
-    found = []
-    for word, pieces in zip(words, encoded, strict=True):
-        ids = pieces.ids
-        if not ids:
-            if unknown is None:
-                raise ValueError(f"{word!r} has no piece, and the tokenizer has no unknown piece")
-            ids = [unknown]
-        found.append(ids)
-    return found
+
+    def __init__(self, tokenizer: Tokenizer, *, space: str, unknown: int | None, together: bool) -> None:
+        """Read with ``tokenizer``, without truncation and padding of its own.
+
+        Args:
+            tokenizer: any.
+            space: what stands in front of each word as it is encoded: nothing, or a space.
+            unknown: the unknown piece; None: the tokenizer has none.
+            together: many words in one sequence become the same pieces as each by itself, which is faster.
+        """
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self._tokenizer = tokenizer
+        self._space = space
+        self._unknown = unknown
+        self._whole = together
+
+    def __call__(self, words: Sequence[str]) -> tuple[Numbers, Numbers]:
+        """The pieces of ``words``, one word behind the other, [P], and how many each has, at least one, [words].
+
+        Raises:
+            ValueError: a word has no piece, and there is no unknown one.
+        """
+        spaced = [self._space + word for word in words] if self._space else list(words)
+        parts = [self._encoded(spaced[start : start + _TOGETHER]) for start in range(0, len(spaced), _TOGETHER)]
+        flat = np.concatenate([*(part[0] for part in parts), np.empty(0, dtype=np.int64)])
+        sizes = np.concatenate([*(part[1] for part in parts), np.empty(0, dtype=np.int64)])
+        empty = np.flatnonzero(sizes == 0)
+        if len(empty):
+            if self._unknown is None:
+                raise ValueError(f"{words[empty[0]]!r} has no piece, and the tokenizer has no unknown piece")
+            flat = np.insert(flat, (np.cumsum(sizes) - sizes)[empty], self._unknown)
+            sizes[empty] = 1
+        return flat, sizes
+
+    def _encoded(self, words: list[str]) -> tuple[Numbers, Numbers]:
+        """The pieces of ``words`` and how many each has, 0 among them."""
+        if self._whole:
+            one = self._tokenizer.encode(words, is_pretokenized=True, add_special_tokens=False)
+            if None not in one.word_ids:  # a special piece that stands in the text, "[SEP]", is no word's
+                owners = np.array(one.word_ids, dtype=np.int64)
+                return np.array(one.ids, dtype=np.int64), np.bincount(owners, minlength=len(words))
+        encoded = self._tokenizer.encode_batch_fast(
+            [[word] for word in words], is_pretokenized=True, add_special_tokens=False
+        )
+        flat = np.array([piece for one in encoded for piece in one.ids], dtype=np.int64)
+        return flat, np.fromiter((len(one.ids) for one in encoded), dtype=np.int64, count=len(words))

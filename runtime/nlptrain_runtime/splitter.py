@@ -54,17 +54,22 @@ class WordSplitter:
         except Exception as error:  # tokenizers raises no narrower one
             raise ValueError(f"the pattern is no regular expression: {error}") from error
 
+    def places(self, text: str) -> list[tuple[str, tuple[int, int]]]:
+        """The words of ``text``, each with its beginning and end: ``split`` in plain tuples, which is faster."""
+        found: list[tuple[str, tuple[int, int]]] = self._engine.pre_tokenize_str(writable(text))
+        return found
+
     def split(self, text: str) -> list[Word]:
         """The words of ``text`` with their places."""
-        return [Word(word, *place) for word, place in self._engine.pre_tokenize_str(writable(text))]
+        return [Word(word, *place) for word, place in self.places(text)]
 
     def words(self, text: str) -> tuple[str, ...]:
         """The words of ``text`` alone."""
-        return tuple(word for word, _ in self._engine.pre_tokenize_str(writable(text)))
+        return tuple(word for word, _ in self.places(text))
 
     @property
     def parts_at_space(self) -> bool:
-        """White space cuts every text into parts whose words do not depend on each other, but for ``hangs``."""
+        """White space cuts every text into parts whose words do not depend on each other, but for an initial's."""
         return self.version in (0, 1)
 
 

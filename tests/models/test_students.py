@@ -26,6 +26,7 @@ LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
 TEN = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]
 SIZES: dict[str, dict[str, object]] = {
     "subword": {"dim": 16},
+    "pooled": {"dim": 16},
     "word": {"dim": 16, "char_filters": 8, "char_dim": 6, "shape_dim": 3, "min_count": 1, "init": "random"},
     "lstm": {"hidden": 16, "layers": 1},
     "gru": {"hidden": 16, "layers": 1},
@@ -38,7 +39,7 @@ COMBINATIONS = [dict(zip(("embedder", "encoder", "head"), c, strict=True)) for c
 
 def student(tiny_bert: Path, parts: dict[str, str], **more: object) -> TokenModel:
     shape: dict[str, object] = {part: {"kind": kind, **SIZES[kind]} for part, kind in parts.items()}
-    if parts["embedder"] == "subword":
+    if parts["embedder"] != "word":
         shape["tokenizer"] = str(tiny_bert)
     config = TypeAdapter(Student).validate_python({**shape, "dropout": 0.0, **more})
     return build_student(config, LABELS, seed=0, words=lambda: count_words(TEN))
@@ -51,7 +52,7 @@ def padded(model: TokenModel, sentences: Sequence[Sequence[str]], left: int, rig
         inputs = model.pad(model.windows(words))
         wide = dict(inputs.named)
         for name, tensor in inputs.named.items():
-            if name != "characters":
+            if name not in ("characters", "pieces"):
                 wide[name] = torch.nn.functional.pad(tensor, (left, right))
         inputs = type(inputs)(wide, inputs.places + left, inputs.chains)
         with torch.inference_mode():
@@ -92,11 +93,11 @@ def test_every_combination_learns_ten_sentences_and_survives_a_save(
 def test_every_default_has_two_to_three_and_a_half_million_parameters(tiny_bert: Path, parts: dict[str, str]) -> None:
     shape: dict[str, object] = {part: {"kind": kind} for part, kind in parts.items()}
     words = {f"word{number}": 2 for number in range(40_000)}
-    if parts["embedder"] == "subword":
-        shape |= {"tokenizer": str(tiny_bert), "embedder": {"init": "random"}}
+    if parts["embedder"] != "word":
+        shape |= {"tokenizer": str(tiny_bert), "embedder": {"kind": parts["embedder"], "init": "random"}}
     config = TypeAdapter(Student).validate_python(shape)
     model = build_student(config, LABELS, seed=0, words=lambda: words)
     count = model.parameters()
-    if parts["embedder"] == "subword":  # MiniLM's 30,522 pieces in the place of the tiny model's
+    if parts["embedder"] != "word":  # MiniLM's 30,522 pieces in the place of the tiny model's
         count += 64 * (30_522 - len(model.tokenizer))
     assert 2_000_000 <= count <= 3_500_000

@@ -1,0 +1,182 @@
+"""Exported taggers say what their models say, and a refused export leaves nothing behind."""
+
+import json
+import shutil
+from itertools import product
+from pathlib import Path
+
+import onnx
+import pytest
+from click.testing import CliRunner
+
+from nlptrain.cli.main import main
+from nlptrain.deploy import export, nets
+from nlptrain.deploy.export import export_onnx
+from nlptrain.errors import InputError
+from nlptrain.models.embedders import EMBEDDERS
+from nlptrain.models.encoders import ENCODERS
+from nlptrain.models.heads import HEADS
+from nlptrain.models.prediction import predict
+from nlptrain_runtime import Tagger
+from tests.exports import LABELS, ODD, PLAIN, TEXT, small_model
+
+KINDS = ["teacher", *("-".join(kinds) for kinds in product(EMBEDDERS, ENCODERS, HEADS))]
+SENTENCES = [" ".join(sentence.words) for sentence in TEXT]
+
+
+def alike(one: dict, other: dict) -> bool:
+    """Equal but for a last digit of a confidence, which is rounded."""
+    parts = one.get("entities", one.get("words")), other.get("entities", other.get("words"))
+    sure = [[part.pop("confidence") for part in found] for found in parts]
+    return one == other and sure[0] == pytest.approx(sure[1], abs=2e-4)
+
+
+@pytest.mark.parametrize("kinds", KINDS)
+def test_every_kind_of_model_says_the_same_in_onnx(tiny_bert, tmp_path, kinds):
+    model = small_model(tiny_bert, kinds)
+    said: list[str] = []
+    (parity,) = export_onnx(model, tmp_path / "out", ["fp32"], dev=TEXT, say=said.append)
+    assert parity.changed == 0
+    assert parity.logits < 1e-4
+    assert parity.lost == 0
+    assert said == [parity.describe()]
+    texts = [*ODD, *SENTENCES]
+    found = Tagger(tmp_path / "out").predict(texts)
+    assert all(alike(one, other) for one, other in zip(predict(model, texts), found, strict=True))
+    assert any(answer["entities"] for answer in found)
+
+
+def test_plain_tags_are_words_with_tags(tiny_bert, tmp_path):
+    model = small_model(tiny_bert, "pooled-lstm-softmax", PLAIN)
+    export_onnx(model, tmp_path / "out", ["fp32"])
+    found = Tagger(tmp_path / "out", min_confidence=0.5).predict([*ODD, *SENTENCES])
+    wanted = predict(model, [*ODD, *SENTENCES], min_confidence=0.5)
+    assert all(alike(one, other) for one, other in zip(wanted, found, strict=True))
+    assert {word["tag"] for answer in found for word in answer["words"]} > {None}
+
+
+@pytest.mark.parametrize("kinds", ["teacher", "subword-lstm-crf", "pooled-lstm-crf", "word-lstm-softmax"])
+def test_lower_precisions_are_smaller_and_nearly_the_same(tiny_bert, tmp_path, kinds):
+    model = small_model(tiny_bert, kinds)
+    found = export_onnx(model, tmp_path / "out", ["fp32", "fp16", "int8"], dev=TEXT, max_loss=100)
+    assert [parity.precision for parity in found] == ["fp32", "fp16", "int8"]
+    assert found[1].logits < 0.05
+    assert found[1].changed <= 0.01 * found[1].words
+    assert 1e-4 < found[2].logits < 2.0
+    assert found[2].changed <= 0.15 * found[2].words
+    sizes = {
+        ending: sum(path.stat().st_size for path in (tmp_path / "out" / "onnx").glob(f"*{ending}"))
+        for ending in ("s.onnx", "l.onnx", "_fp16.onnx", "_quantized.onnx")
+    }
+    whole = sizes["s.onnx"] + sizes["l.onnx"]
+    assert sizes["_quantized.onnx"] < whole
+    assert sizes["_fp16.onnx"] < whole
+    precisions = json.loads((tmp_path / "out" / "nlptrain.json").read_text(encoding="utf-8"))["parity"]
+    assert list(precisions) == ["fp32", "fp16", "int8"]
+    assert Tagger(tmp_path / "out").predict(SENTENCES) == Tagger(tmp_path / "out", precision="int8").predict(SENTENCES)
+
+
+def test_nothing_of_this_machine_and_no_code_is_in_the_folder(tiny_bert, tmp_path):
+    export_onnx(small_model(tiny_bert, "pooled-lstm-crf"), tmp_path / "out", ["fp32"])
+    names = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
+    assert names == [
+        "config.json",
+        "nlptrain.json",
+        "onnx/model.onnx",
+        "onnx/words.onnx",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ]
+    for name in names:
+        assert str(Path.cwd()).encode() not in (tmp_path / "out" / name).read_bytes()
+    onnx.checker.check_model(tmp_path / "out" / "onnx" / "model.onnx", full_check=True)
+
+
+def test_a_net_that_says_something_else_is_refused_and_nothing_is_left(tiny_bert, tmp_path, monkeypatch):
+    model = small_model(tiny_bert, "subword-lstm-crf")
+    other = small_model(tiny_bert, "subword-lstm-crf")
+    other.model.head.weight.data += 0.01
+    with monkeypatch.context() as patch:
+        patch.setattr(export, "graphs_of", lambda _, real=export.graphs_of: real(other))
+        with pytest.raises(InputError, match="does not say what the model says"):
+            export_onnx(model, tmp_path / "out", ["fp32"], dev=TEXT)
+    assert not list(tmp_path.iterdir())
+
+    def worse(source: Path, target: Path) -> None:
+        shutil.copyfile(source, target)
+        net = onnx.load(target)
+        for tensor in net.graph.initializer:
+            if tensor.data_type == onnx.TensorProto.FLOAT:
+                tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor) * 0, tensor.name))
+        onnx.save(net, target)
+
+    monkeypatch.setitem(nets.WRITERS, "int8", worse)
+    model.model.head.constrain(LABELS)
+    with pytest.raises(InputError, match=r"int8: loses .* points on dev, and 0.3 are allowed"):
+        export_onnx(model, tmp_path / "out", ["int8"], dev=_as_it_says(model))
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(InputError, match="without dev sentences nobody can say what it costs; name gold files: --dev"):
+        export_onnx(model, tmp_path / "out", ["int8"])
+    assert not list(tmp_path.iterdir())
+
+
+def _as_it_says(model):
+    """Dev sentences on which ``model`` is always right."""
+    tags = model.tag([sentence.words for sentence in TEXT])
+    return [type(one)(one.words, tuple(given)) for one, given in zip(TEXT, tags, strict=True)]
+
+
+def test_a_folder_of_others_is_left_alone_and_ours_is_replaced_on_demand_only(tiny_bert, tmp_path):
+    model = small_model(tiny_bert, "subword-gru-softmax")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "diary.txt").write_text("mine")
+    with pytest.raises(InputError, match="is there already, and no exported tagger"):
+        export_onnx(model, out, ["fp32"])
+    assert [path.name for path in out.iterdir()] == ["diary.txt"]
+    (out / "diary.txt").unlink()
+    export_onnx(model, out, ["fp32"])
+    with pytest.raises(InputError, match="give --overwrite to replace it"):
+        export_onnx(model, out, ["fp16"], dev=TEXT)
+    export_onnx(model, out, ["fp16"], dev=TEXT, max_loss=100, overwrite=True)
+    assert [path.name for path in (out / "onnx").iterdir()] == ["model_fp16.onnx"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_slow_tokenizer_is_refused_with_the_way_out(tiny_bert, tmp_path, monkeypatch):
+    model = small_model(tiny_bert, "teacher")
+    monkeypatch.setattr(type(model.tokenizer), "is_fast", False)
+    with pytest.raises(InputError, match=r"written in Python.*student\.tokenizer"):
+        export_onnx(model, tmp_path / "out", ["fp32"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_writes_a_folder_from_a_run_and_compares_on_its_dev(tiny_bert, corpus, monkeypatch):
+    monkeypatch.chdir(corpus)
+    config = {
+        "data": {"train": "train.conll", "dev": "dev.conll"},
+        "student": {"tokenizer": str(tiny_bert), "embedder": {"kind": "pooled", "dim": 16}, "encoder": {"hidden": 8}},
+        "train": {"steps": 4, "eval_every": 4, "warmup_steps": 1},
+        "output_dir": "run",
+    }
+    Path("config.yaml").write_text(json.dumps(config), encoding="utf-8")
+    assert CliRunner().invoke(main, ["tagger", "config.yaml"]).exit_code == 0
+    given = ["export", "run", "out", "--precision", "fp32", "--precision", "int8", "--max-f1-loss", "100"]
+    done = CliRunner().invoke(main, given)
+    assert done.exit_code == 0, done.output
+    assert "fp32: 0 of" in done.output
+    assert "dev" in done.output.splitlines()[1]
+    assert " MB" in done.output.splitlines()[-1]
+    assert Tagger("out", precision="fp32").predict(["Ada Smith lives in Paris ."])[0]["text"]
+    refused = CliRunner().invoke(main, given)
+    assert refused.exit_code == 2
+    assert "give --overwrite" in refused.output
+    for arguments, said in (
+        (["export", "nowhere", "x"], "nowhere: there is no such folder"),
+        (["export", "run", "x", "--dev", "nowhere.conll"], "nowhere.conll"),
+        (["export", "run", "x", "--precision", "int4"], "int4"),
+    ):
+        refused = CliRunner().invoke(main, arguments)
+        assert refused.exit_code == 2
+        assert said in refused.output
+    assert not Path("x").exists()

@@ -1,0 +1,26 @@
+"""Exported folders of tiny models, written once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nlptrain.deploy.export import export_onnx
+from tests.exports import PLAIN, TEXT, small_model
+
+
+@pytest.fixture(scope="session")
+def folders(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A folder for each way of reading words, and one of plain tags."""
+    root = tmp_path_factory.mktemp("exported")
+    kinds = {
+        "teacher": "teacher",
+        "pieces": "subword-lstm-crf",
+        "pooled": "pooled-lstm-crf",
+        "words": "word-lstm-softmax",
+    }
+    for name, kind in kinds.items():
+        export_onnx(small_model(tiny_bert, kind), root / name, ["fp32"], dev=TEXT)
+    export_onnx(small_model(tiny_bert, "pooled-gru-softmax", PLAIN), root / "plain", ["fp32"])
+    return {name: root / name for name in (*kinds, "plain")}

@@ -1,0 +1,74 @@
+"""``nlptrain-tag`` from a shell: lines in, JSON Lines out, and one line where something is wrong."""
+
+import io
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from nlptrain_runtime import Tagger
+from nlptrain_runtime.command import main
+from tests.exports import ODD, TEXT
+
+LINES = [*(text for text in ODD if "\n" not in text), *(" ".join(sentence.words) for sentence in TEXT)]
+
+
+@pytest.fixture
+def tag(monkeypatch):
+    """Run the command on bytes of standard input: exit code and bytes of standard output."""
+
+    def run(arguments: list[str], given: bytes = b"") -> tuple[int, bytes]:
+        out = io.BytesIO()
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(given), isatty=lambda: False))
+        monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=out))
+        return main(arguments), out.getvalue()
+
+    return run
+
+
+def test_each_line_is_answered_in_its_place(folders, tag, tmp_path):
+    wanted = Tagger(folders["pooled"]).predict(LINES)
+    given = ("\ufeff" + "\n".join(LINES) + "\n").encode()
+    code, out = tag([str(folders["pooled"])], given)
+    assert code == 0
+    found = [json.loads(line) for line in out.decode().split("\n")[:-1]]
+    assert found == wanted
+    (tmp_path / "one.txt").write_bytes("\r\n".join(LINES[:5]).encode())
+    (tmp_path / "two.txt").write_bytes("\n".join(LINES[5:]).encode())
+    code, out = tag([str(folders["pooled"]), str(tmp_path / "one.txt"), str(tmp_path / "two.txt"), "--block", "3"])
+    assert [json.loads(line)["text"] for line in out.decode().split("\n")[:-1]] == LINES
+
+
+def test_what_is_wrong_is_one_line_and_code_2(folders, tag, capsys, tmp_path):
+    for arguments, given, said in (
+        ([str(tmp_path / "nowhere")], b"", "there is no such folder"),
+        ([str(folders["pooled"]), str(tmp_path / "none.txt")], b"", "none.txt: No such file"),
+        ([str(folders["pooled"])], b"Ada\nOsl\xf8\n", "standard input: byte 7 (0xF8) is not UTF-8"),
+        ([str(folders["pooled"]), "--precision", "int8"], b"", "there is no net of precision int8"),
+    ):
+        assert tag(arguments, given)[0] == 2
+        error = capsys.readouterr().err
+        assert error.startswith("error: ")
+        assert said in error
+        assert error.count("\n") == 1
+    for arguments in (["--threads", "0"], ["--min-confidence", "2"], ["--block", "x"]):
+        with pytest.raises(SystemExit) as ended:
+            main([str(folders["pooled"]), *arguments])
+        assert ended.value.code == 2
+
+
+def test_less_sure_entities_are_left_out(folders, tag):
+    code, out = tag([str(folders["pooled"]), "--min-confidence", "1"], b"Ada lives in Paris\n")
+    assert code == 0
+    assert all(part["confidence"] == 1 for part in json.loads(out)["entities"])
+
+
+def test_a_reader_that_has_enough_ends_it_quietly(folders):
+    command = f"{sys.executable} -m nlptrain_runtime.command {folders['pooled']} --block 1 | head -n 1"
+    lines = "\n".join(["Ada lives in Paris"] * 3000)
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], input=lines, capture_output=True, text=True)
+    assert json.loads(done.stdout)["text"] == "Ada lives in Paris"
+    assert done.stderr == ""
+    assert done.returncode == 0

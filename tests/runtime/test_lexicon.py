@@ -1,0 +1,135 @@
+"""Texts read part by part have the words that the splitter finds in the whole, wherever they stand."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nlptrain.data.word_splitter import WordSplitter
+from nlptrain_runtime.growing import Growing, Lists, padded, ranges
+from nlptrain_runtime.lexicon import Lexicon
+from tests.data.test_word_splitter import CASES, FRAGMENTS
+from tests.exports import ODD
+
+SPLITTER = WordSplitter.default()
+MORE = [
+    "A.",
+    "B. ",
+    "X.a",
+    "\x00",
+    "\x01 ",
+    "\x85",
+    "\x1f",
+    "_",
+    "Q. \x02",
+    "@a_b",
+    "http://a.b/c",
+    "https://t.co/x.",
+    "U.S.",
+    " ",
+    " ",
+    ".",
+]
+TEXTS = st.one_of(st.lists(st.sampled_from(FRAGMENTS + MORE), max_size=15).map("".join), st.text(max_size=30))
+
+
+class Spelling:
+    """Features that remember the words as they are."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def extend(self, words):
+        self.words += words
+
+    def clear(self) -> None:
+        self.words = []
+
+
+def lexicon(splitter: WordSplitter = SPLITTER, most: int = 1000) -> tuple[Lexicon, Spelling]:
+    features = Spelling()
+    return Lexicon(splitter, features, most=most), features
+
+
+def check(reader: Lexicon, features: Spelling, texts: list[str], splitter: WordSplitter = SPLITTER) -> None:
+    read = reader.read_texts(texts)
+    wanted = [splitter.split(text) for text in texts]
+    assert read.counts.tolist() == [len(words) for words in wanted]
+    assert [features.words[number] for number in read.words] == [word.text for words in wanted for word in words]
+    places = read.places(texts, np.ones(len(texts), dtype=bool))
+    assert places.tolist() == [[word.start, word.end] for words in wanted for word in words]
+
+
+@settings(max_examples=400)
+@given(st.lists(st.lists(TEXTS, max_size=4), min_size=1, max_size=3))
+def test_words_and_places_are_those_of_the_whole_text(blocks):
+    reader, features = lexicon(most=10)  # it forgets all, again and again
+    for texts in blocks:
+        check(reader, features, texts)
+
+
+@settings(max_examples=400)
+@given(st.from_regex(r"\A(?:[A-Za-z0-9]+|[@#][A-Za-z0-9_]+|https?://[!#-;=?-~]*[A-Za-z0-9])\Z"))
+def test_what_is_taken_for_one_word_is_one(part):
+    assert SPLITTER.words(part) == (part,)
+
+
+def test_every_case_of_the_splitter_and_what_is_odd():
+    reader, features = lexicon()
+    texts = [*(case["text"] for case in CASES), *ODD]
+    for _ in range(2):
+        check(reader, features, texts)
+    check(reader, features, [" ".join(texts)])
+
+
+@pytest.mark.parametrize("splitter", [WordSplitter.pretokenized(), WordSplitter(7, r"[a-z ]+|\S", "words with blanks")])
+def test_other_splitters_are_followed_to_the_letter(splitter):
+    reader, features = lexicon(splitter)
+    check(reader, features, ["a b c, d", "", "A. Smith x.com", "  a"], splitter)
+
+
+def test_halves_of_surrogate_pairs_are_read_as_what_is_not_known():
+    reader, features = lexicon()
+    text = "Ada \ud83d lives"
+    read = reader.read_texts([text])
+    assert [features.words[number] for number in read.words] == ["Ada", "\ufffd", "lives"]
+    assert read.places([text], np.array([True])).tolist() == [[0, 3], [4, 5], [6, 11]]
+    (number,) = reader.read_words([["a\udc00"]]).words
+    assert features.words[number] == "a\ufffd"
+
+
+def test_words_given_as_words_are_numbered_as_those_of_texts():
+    reader, features = lexicon()
+    first = reader.read_texts(["Ada lives"])
+    read = reader.read_words([["lives", "x y"], [], ["Ada"]])
+    assert read.counts.tolist() == [2, 0, 1]
+    assert [features.words[number] for number in read.words] == ["lives", "x y", "Ada"]
+    assert read.words[2] == first.words[0]
+
+
+def test_memory_is_bounded():
+    reader, features = lexicon(most=100)
+    for start in range(0, 5_000, 50):
+        reader.read_texts([f"word{start + number}" for number in range(50)])
+        assert len(features) <= 150
+
+
+def test_arrays_grow_and_what_was_taken_stays():
+    rows = Growing((2,), np.float32)
+    rows.extend(np.ones((1000, 2)))
+    taken = rows.values
+    rows.extend(np.zeros((3000, 2)))
+    assert taken.shape == (1000, 2)
+    assert taken.all()
+    assert rows.values.sum() == 2000
+    lists = Lists()
+    lists.extend([1, 2, 3], np.array([2, 0, 1]))
+    lists.extend([4], np.array([1]))
+    assert lists.joined(np.array([3, 0, 1, 0])).tolist() == [4, 1, 2, 1, 2]
+    assert lists.sizes(np.array([1, 3])).tolist() == [0, 1]
+    assert lists.held == 4
+    assert padded(np.array([1, 2, 3, 4]), np.array([3, 0, 1]), most=2).tolist() == [[1, 2], [-1, -1], [4, -1]]
+    assert ranges(np.array([5, 0, 9]), np.array([2, 0, 1])).tolist() == [5, 6, 9]

@@ -1,0 +1,67 @@
+"""Every word is read in one row, once, and batches hold all rows with little padding."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nlptrain_runtime.rows import batches_of, rows_of
+from nlptrain_runtime.windows import cut_windows
+
+SENTENCES = st.lists(st.lists(st.integers(1, 4), max_size=12), min_size=1, max_size=8)
+
+
+def laid_out(sentences: list[list[int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Units numbered from 100 on, each different, the units of each word, and the words of each sentence."""
+    spans = np.array([size for sentence in sentences for size in sentence], dtype=np.int64)
+    return 100 + np.arange(spans.sum()), spans, np.array([len(sentence) for sentence in sentences])
+
+
+@pytest.mark.parametrize("left", [False, True])
+@given(SENTENCES, st.integers(8, 20), st.integers(8, 60))
+def test_each_word_is_read_where_its_first_unit_stands(left, sentences, room, most):
+    units, spans, counts = laid_out(sentences)
+    rows = rows_of(units, spans, counts, max_units=room, prefix=[1], suffix=[2, 3])
+    read: dict[int, int] = {}
+    cells = 0
+    for batch in batches_of(rows, most=most, padding=-7, left=left):
+        assert batch.units.shape == (len(batch.sizes), batch.sizes.max())
+        assert len(batch.sizes) == 1 or batch.units.size <= most
+        cells += batch.units.size
+        for row, size in zip(batch.units, batch.sizes, strict=True):
+            real = row[len(row) - size :] if left else row[:size]
+            assert real[0] == 1
+            assert real[-2:].tolist() == [2, 3]
+            assert (row == -7).sum() == len(row) - size
+        flat = batch.units.ravel()
+        for word, place in zip(batch.words, batch.places, strict=True):
+            assert word not in read
+            read[int(word)] = int(flat[place])
+    firsts = units[np.cumsum(spans) - spans]
+    assert read == dict(enumerate(firsts.tolist()))
+
+
+@given(SENTENCES, st.integers(8, 20))
+def test_windows_are_those_of_the_rule(sentences, room):
+    units, spans, counts = laid_out(sentences)
+    rows = rows_of(units, spans, counts, max_units=room, prefix=[1], suffix=[2])
+    found = sorted(part.tolist() for part in np.split(rows.units, np.cumsum(rows.sizes)[:-1]) if len(part))
+    wanted = []
+    first = 0
+    for sentence in sentences:
+        words = []
+        for size in sentence:
+            words.append(tuple(range(100 + first, 100 + first + size)))
+            first += size
+        if words:
+            wanted += [window.pieces for window in cut_windows(words, max_pieces=room, prefix=[1], suffix=[2])]
+    assert found == sorted(wanted)
+
+
+def test_little_of_a_batch_is_padding():
+    random = np.random.default_rng(0)
+    counts = np.minimum(random.geometric(0.07, size=2000), 80)
+    spans = np.ones(counts.sum(), dtype=np.int64)
+    rows = rows_of(spans, spans, counts, max_units=4096, prefix=[], suffix=[])
+    cells = sum(batch.units.size for batch in batches_of(rows, most=2048, padding=0))
+    assert cells < 1.06 * counts.sum()
