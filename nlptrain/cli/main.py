@@ -8,6 +8,7 @@ from typing import IO, Any
 import click
 
 from nlptrain import __version__
+from nlptrain.cli.benchmark import benchmark
 from nlptrain.cli.config import config
 from nlptrain.cli.doctor import doctor
 from nlptrain.cli.export import export
@@ -65,5 +66,6 @@ def main() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
-for command in (transformer_token, tagger, tagger_kd, pseudo_label, evaluate, predict, compare, export, config, doctor):
+_TRAINING = (transformer_token, tagger, tagger_kd, pseudo_label)
+for command in (*_TRAINING, evaluate, predict, compare, export, benchmark, config, doctor):
     main.add_command(command)

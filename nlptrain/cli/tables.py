@@ -9,6 +9,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from nlptrain.deploy.benchmark import Speed
 from nlptrain.insight.comparison import Row
 from nlptrain.insight.significance import Bootstrap
 
@@ -86,6 +87,31 @@ def print_differences(found: Bootstrap, metric: str) -> None:
 
 def _range(ends: tuple[float, float], form: str = ".4f") -> str:
     return f"{ends[0]:{form}} to {ends[1]:{form}}"
+
+
+def print_speeds(speeds: Sequence[Speed], threads: int) -> None:
+    """Print what a benchmark found; the first row is what the others are compared with."""
+    title = f"raw text to entities, {threads} thread{'s' if threads > 1 else ''}; one sentence: 20 words"
+    table = Table(box=SIMPLE, title=title, title_justify="left")
+    table.add_column("model", overflow="fold")
+    table.add_column("in", no_wrap=True)
+    for name in ("words/s", "speed", "p50 ms", "p95 ms", "speed", "cold s", "peak MB", "MB"):
+        table.add_column(name, justify="right", no_wrap=True)
+    first = speeds[0]
+    for one in speeds:
+        table.add_row(
+            one.name,
+            f"{one.runtime} {one.precision}",
+            f"{one.words_per_second:,.0f}",
+            f"{one.words_per_second / first.words_per_second:,.1f}x",
+            f"{one.p50:.2f}",
+            f"{one.p95:.2f}",
+            f"{first.p50 / one.p50:,.1f}x",
+            f"{one.cold_start:.2f}",
+            f"{one.peak / 1e6:,.0f}",
+            f"{one.size / 1e6:.1f}",
+        )
+    _console().print(table)
 
 
 def _console() -> Console:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
+from typing import Any
 
 from nlptrain.data.corpus import Sentence
 from nlptrain.deploy.description import describe, write_description
@@ -54,10 +55,7 @@ def export_onnx(
     _refuse_folder(folder, overwrite=overwrite)
     check = Check(model, dev)
     with _whole(folder) as part:
-        described = describe(model, min_confidence=min_confidence)
-        _write_reader(model, part)
-        _write_nets(model, part, precisions)
-        write_description(part, described)
+        described = write_tagger(model, part, precisions, min_confidence=min_confidence)
         found = []
         for precision in precisions:
             parity = check.of(Tagger(part, precision=precision), precision)
@@ -66,6 +64,26 @@ def export_onnx(
             found.append(parity)
         write_description(part, {**described, "parity": {parity.precision: parity.to_json() for parity in found}})
     return found
+
+
+def write_tagger(
+    model: TokenModel, folder: Path, precisions: Sequence[str], *, min_confidence: float = 0.0
+) -> dict[str, Any]:
+    """Write all files of an exported ``model`` into ``folder``, compared with nothing.
+
+    Returns:
+        What ``nlptrain.json`` says.
+
+    Raises:
+        InputError: the model cannot be exported.
+    """
+    _refuse_unexportable(model)
+    described = describe(model, min_confidence=min_confidence)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_reader(model, folder)
+    _write_nets(model, folder, precisions)
+    write_description(folder, described)
+    return described
 
 
 def _refuse_unexportable(model: TokenModel) -> None:

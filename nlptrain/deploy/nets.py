@@ -9,15 +9,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 
 from nlptrain.deploy.graphs import Graph
+from nlptrain.deploy.weights import narrow, to_few_bits, to_float16
 
 OPSET = 17
-_LEAST = 64  # weights of a smaller tensor stay as they are
 
 
 def write_net(graph: Graph, path: Path) -> None:
@@ -48,6 +46,7 @@ def write_net(graph: Graph, path: Path) -> None:
     model.producer_name = "nlptrain"
     for node in model.graph.node:
         node.doc_string = ""  # lines of code, with the paths of this machine
+    narrow(model, to_few_bits)
     onnx.save(model, path)
 
 
@@ -68,49 +67,10 @@ def _silenced() -> Iterator[None]:
 def write_float16(source: Path, target: Path) -> None:
     """The float32 net ``source`` with its weights in float16, and computed in float32."""
     import onnx
-    from onnx import TensorProto, helper, numpy_helper
 
     model = onnx.load(source)
-    graph = model.graph
-    tables = {node.input[0] for node in graph.node if node.op_type == "Gather"}
-    casts = []
-    for tensor in graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _LEAST:
-            continue
-        values = numpy_helper.to_array(tensor).astype(np.float16)
-        name = tensor.name
-        users = [node for node in graph.node if name in node.input]
-        tensor.CopyFrom(numpy_helper.from_array(values, name))
-        if name in tables and all(node.op_type == "Gather" and node.input[0] == name for node in users):
-            for node in users:  # rows are cast as they are looked up, not the whole table
-                inner = f"{node.output[0]}_half"
-                casts.append((node, helper.make_node("Cast", [inner], [node.output[0]], to=TensorProto.FLOAT)))
-                node.output[0] = inner
-        else:
-            casts.append((None, helper.make_node("Cast", [name], [f"{name}_single"], to=TensorProto.FLOAT)))
-            for node in users:
-                for place, given in enumerate(node.input):
-                    if given == name:
-                        node.input[place] = f"{name}_single"
-    ordered = [cast for before, cast in casts if before is None]
-    behind = {before.name or id(before): cast for before, cast in casts if before is not None}
-    for node in graph.node:
-        ordered.append(node)
-        cast = behind.get(node.name or id(node))
-        if cast is not None:
-            ordered.append(cast)
-    kept = [helper.make_node("Identity", [], []) for _ in ()] + [_copied(node) for node in ordered]
-    del graph.node[:]
-    graph.node.extend(kept)
+    narrow(model, to_float16)
     onnx.save(model, target)
-
-
-def _copied(node: Any) -> Any:  # noqa: ANN401 - onnx's messages have no types
-    import onnx
-
-    copy = onnx.NodeProto()
-    copy.CopyFrom(node)
-    return copy
 
 
 def write_int8(source: Path, target: Path) -> None:

@@ -1,0 +1,82 @@
+"""The command that measures speed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from nlptrain.errors import InputError
+
+
+@click.command()
+@click.argument("models", nargs=-1, required=True, metavar="RUN_OR_FOLDER...")
+@click.option("--text", "text_files", multiple=True, help="Raw text, a line a text (default: the run's own).")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads of each model.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Pieces of a batch (default: what suits each best).")
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="In which they take turns.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def benchmark(
+    models: tuple[str, ...],
+    text_files: tuple[str, ...],
+    threads: int,
+    batch_size: int | None,
+    rounds: int,
+    as_json: bool,
+) -> None:
+    """Measure how fast models go from raw text to entities.
+
+    \b
+    Reads   RUNS: a teacher's or a student's, measured in torch, in ONNX fp32 and in int8;
+            exported FOLDERS, as they are; raw text.
+    Writes  a table to standard output: words per second, the milliseconds of one
+            sentence of 20 words (median, and 19 of 20), the seconds from the start of a
+            process to its first answer, peak memory, bytes of the files.
+
+    The models take turns; figures are medians over the rounds, each of which reads text
+    that none before has read. Words are what a space separates. The first model is what
+    the others are compared with. Cold start and memory are those of fresh processes.
+
+    Example: nlptrain benchmark runs/demo/transformer_token runs/demo/tagger_kd
+    """  # noqa: D301 - click reads the character
+    import json
+
+    from nlptrain.cli.tables import print_speeds
+    from nlptrain.deploy.benchmark import benchmark as measure
+    from nlptrain.deploy.contenders import contenders
+    from nlptrain.run import Run
+
+    run = Run(None, device="cpu")
+    texts = list(_texts(models, text_files))
+    with contenders(models, threads=threads, batch=batch_size) as found:
+        speeds = measure(found, texts, rounds=rounds, say=run.say)
+    if as_json:
+        shown = {"threads": threads, "rounds": rounds, "texts": len(texts), "models": [one.to_json() for one in speeds]}
+        click.echo(json.dumps(shown, indent=2))
+    else:
+        print_speeds(speeds, threads)
+
+
+def _texts(models: tuple[str, ...], files: tuple[str, ...]) -> Iterator[str]:
+    from nlptrain.data.text_files import expand, lines
+
+    patterns = files or next(filter(None, map(_own_text, models)), ())
+    if not patterns:
+        raise InputError(f"--text: missing; {', '.join(models)} names no raw text of its own: name files to read")
+    for path in expand(list(patterns), key="--text"):
+        yield from (line for _, line in lines(path))
+
+
+def _own_text(model: str) -> tuple[str, ...]:
+    """The unlabelled text that a run has learnt from, if it is still there."""
+    import glob
+
+    import yaml
+
+    said = Path(model) / "config.yaml"
+    if not said.is_file():
+        return ()
+    named = yaml.safe_load(said.read_text(encoding="utf-8")).get("data", {}).get("unlabeled") or ()
+    patterns = (named,) if isinstance(named, str) else tuple(named)
+    return tuple(pattern for pattern in patterns if glob.glob(pattern, recursive=True))

@@ -1,0 +1,131 @@
+"""What a benchmark compares: a model in torch, and the same exported, each from raw text to entities."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from nlptrain.deploy.export import write_tagger
+from nlptrain.errors import InputError
+from nlptrain.models.prediction import predict
+from nlptrain.models.sources import resolve
+from nlptrain.models.transformer import load_token_model
+from nlptrain_runtime import Tagger
+from nlptrain_runtime.folder import DESCRIPTION, open_folder
+
+EXPORTED = ("fp32", "int8")  # what a run is exported as to be measured
+_CHILD = {
+    "torch": "from nlptrain.models import load_token_model\n"
+    "from nlptrain.models.prediction import predict\n"
+    "import torch; torch.set_num_threads({threads})\n"
+    "model = load_token_model({folder!r})\n"
+    "answer = lambda texts: list(predict(model, texts))\n",
+    "onnx": "from nlptrain_runtime import Tagger\n"
+    "tagger = Tagger({folder!r}, threads={threads}, precision={precision!r})\n"
+    "answer = tagger.predict\n",
+}
+_ASK = "import sys, json; texts = json.loads(sys.stdin.buffer.read()); answer(texts)\n"
+# The peak of this process alone: ru_maxrss begins with the peak of the process that started it.
+_PEAK = (
+    "import pathlib, resource, re; status = pathlib.Path('/proc/self/status')\n"
+    "peak = int(re.search('VmHWM:\\\\s+(\\\\d+)', status.read_text())[1]) * 1024 if status.exists() "
+    "else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == 'darwin' else 1024)\n"
+    "print(peak)\n"
+)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model as it is run.
+
+    Attributes:
+        name: what was named on the command line.
+        runtime: ``torch`` or ``onnx``.
+        precision: of its net.
+        folder: where it is.
+        size: bytes of the files that it needs.
+        answer: texts to answers, all of them.
+        threads: that it runs on.
+    """
+
+    name: str
+    runtime: str
+    precision: str
+    folder: Path
+    size: int
+    answer: Callable[[Sequence[str]], object]
+    threads: int
+
+    def alone(self, texts: Sequence[str]) -> tuple[float, int]:
+        """Seconds and peak bytes of a fresh process that loads the model and answers ``texts``."""
+        import json
+
+        program = _CHILD[self.runtime].format(folder=str(self.folder), threads=self.threads, precision=self.precision)
+        started = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-c", program + _ASK + _PEAK],
+            input=json.dumps(list(texts)).encode(),
+            capture_output=True,
+            env={**os.environ, "OMP_NUM_THREADS": str(self.threads), "HF_HUB_OFFLINE": "1"},
+            check=False,
+        )
+        taken = time.perf_counter() - started
+        if done.returncode:
+            raise InputError(f"{self.name}: {done.stderr.decode(errors='replace').strip().splitlines()[-1]}")
+        return taken, int(done.stdout.split()[-1])
+
+
+@contextmanager
+def contenders(names: Sequence[str], *, threads: int, batch: int | None = None) -> Iterator[list[Contender]]:
+    """All that ``names`` stand for: a run in torch and exported, an exported folder as it is.
+
+    Args:
+        names: runs or exported folders.
+        threads: of each of them.
+        batch: pieces (or words) of a batch; default: what suits each of them best.
+
+    Raises:
+        InputError: one is neither.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with ExitStack() as stack:
+            found: list[Contender] = []
+            for name in names:
+                if (Path(name) / DESCRIPTION).is_file():
+                    found.append(_exported(name, Path(name), None, threads, batch))
+                else:
+                    found.append(_in_torch(name, threads, batch))
+                    folder = Path(stack.enter_context(TemporaryDirectory())) / "exported"
+                    write_tagger(load_token_model(name), folder, EXPORTED)
+                    found += [_exported(name, folder, precision, threads, batch) for precision in EXPORTED]
+            yield found
+    finally:
+        torch.set_num_threads(before)
+
+
+def _in_torch(name: str, threads: int, batch: int | None) -> Contender:
+    model = load_token_model(name)
+    if batch is not None:
+        model.batch_pieces = batch
+    folder = resolve(name).folder
+    size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    return Contender(name, "torch", "fp32", folder, size, lambda texts: list(predict(model, texts)), threads)
+
+
+def _exported(name: str, folder: Path, precision: str | None, threads: int, batch: int | None) -> Contender:
+    tagger = Tagger(folder, threads=threads, precision=precision, **({} if batch is None else {"batch_units": batch}))
+    opened = open_folder(folder, precision)
+    others = {path for path in (folder / "onnx").iterdir()} - {opened.net("model"), opened.net("words")}
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path not in others)
+    return Contender(name, "onnx", opened.precision, folder, size, tagger.predict, threads)

@@ -1,0 +1,79 @@
+"""Weights of an ONNX net in fewer bits, computed with in as many as before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_LEAST = 64  # smaller tensors stay as they are
+
+# onnx's messages have no types.
+Net = Any
+Narrow = Callable[[NDArray[Any], bool], NDArray[Any] | None]
+
+
+def narrow(model: Net, choose: Narrow) -> None:
+    """Store the weights of ``model`` as ``choose`` says, and cast them back where they are used.
+
+    Rows of a table are cast as they are looked up, not the whole table.
+
+    Args:
+        model: an ONNX model, changed in place.
+        choose: given a tensor and whether it is only ever looked up; the tensor in a smaller type, or None to leave it.
+    """
+    from onnx import helper, numpy_helper
+
+    graph = model.graph
+    first, behind = [], {}
+    for tensor in graph.initializer:
+        users = [node for node in graph.node if tensor.name in node.input]
+        looked_up = all(node.op_type == "Gather" and node.input[0] == tensor.name for node in users)
+        values = numpy_helper.to_array(tensor)
+        small = None if values.size < _LEAST else choose(values, looked_up)
+        if small is None:
+            continue
+        name, wide = tensor.name, tensor.data_type
+        tensor.CopyFrom(numpy_helper.from_array(small, name))
+        if looked_up:
+            for node in users:
+                whole = node.output[0]
+                node.output[0] = f"{whole}_stored"
+                behind[node.output[0]] = helper.make_node("Cast", [node.output[0]], [whole], to=wide)
+        else:
+            first.append(helper.make_node("Cast", [name], [f"{name}_cast"], to=wide))
+            for node in users:
+                for place, given in enumerate(node.input):
+                    if given == name:
+                        node.input[place] = f"{name}_cast"
+    ordered = [*first]
+    for node in graph.node:
+        ordered += [node, *([behind[node.output[0]]] if node.output[0] in behind else [])]
+    _replace(graph, ordered)
+
+
+def to_float16(values: NDArray[Any], looked_up: bool) -> NDArray[Any] | None:
+    """Floats in 16 bits."""
+    return values.astype(np.float16) if values.dtype == np.float32 else None
+
+
+def to_few_bits(values: NDArray[Any], looked_up: bool) -> NDArray[Any] | None:
+    """Whole numbers that are looked up, a row for each piece, in 8 or 16 bits where these hold them."""
+    if not looked_up or values.dtype not in (np.int32, np.int64) or values.min() < 0:
+        return None
+    kinds = (np.uint8, np.uint16)
+    return next((values.astype(kind) for kind in kinds if values.max() <= np.iinfo(kind).max), None)
+
+
+def _replace(graph: Net, nodes: list[Net]) -> None:
+    import onnx
+
+    copies = []
+    for node in nodes:  # the list that they stand in is emptied: nodes are copied out of it first
+        copy = onnx.NodeProto()
+        copy.CopyFrom(node)
+        copies.append(copy)
+    del graph.node[:]
+    graph.node.extend(copies)

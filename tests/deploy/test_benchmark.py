@@ -1,0 +1,102 @@
+"""The benchmark measures what it says, in turns, on text that is new in each round."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from nlptrain.cli.main import main
+from nlptrain.deploy.benchmark import benchmark, words_in
+from nlptrain.deploy.contenders import Contender, contenders
+from nlptrain.deploy.export import export_onnx
+from nlptrain.errors import InputError
+from tests.exports import small_model
+
+TEXTS = [f"Ada number {number} lives in Paris and " + " ".join(["so on"] * 8) for number in range(60)]
+
+
+def contender(name: str, answer) -> Contender:
+    made = Contender(name, "onnx", "fp32", Path(), 10, answer, 1)
+    object.__setattr__(made, "alone", lambda texts: (0.5, len(texts)))
+    return made
+
+
+def test_models_take_turns_and_no_round_reads_what_another_has_read():
+    read: list[tuple[str, tuple[str, ...]]] = []
+    models = [contender(name, lambda texts, name=name: read.append((name, tuple(texts)))) for name in "ab"]
+    found = benchmark(models, iter([*TEXTS, "", "  "]), rounds=2)
+    many = [(name, texts) for name, texts in read if len(texts) > 1]
+    assert [name for name, _ in many] == ["a", "b", "a", "b", "a", "b"]
+    warm, first, second = (set(texts) for name, texts in many if name == "a")
+    assert not first & second
+    assert not warm & (first | second)
+    assert {name for name, texts in read if len(texts) == 1} == {"a", "b"}
+    assert all(len(texts[0].split()) == 20 for _, texts in read if len(texts) == 1)
+    assert [speed.name for speed in found] == ["a", "b"]
+    for speed in found:
+        assert len(speed.rounds) == 2
+        assert min(speed.rounds) <= speed.words_per_second <= max(speed.rounds)
+        assert 0 < speed.p50 <= speed.p95
+        assert (speed.cold_start, speed.peak) == (0.5, 20)
+
+
+def test_words_are_what_white_space_separates():
+    assert words_in(["a b\tc ", "", "don't x.com"]) == 5
+
+
+def test_too_little_text_is_said():
+    with pytest.raises(InputError, match="no line has 20 words"):
+        benchmark([contender("a", lambda texts: None)], ["Ada lives"], rounds=1)
+
+
+def test_a_run_is_measured_in_torch_and_exported_and_a_folder_as_it_is(tiny_bert, tmp_path):
+    model = small_model(tiny_bert, "pooled-lstm-crf")
+    model.save(tmp_path / "model")
+    export_onnx(model, tmp_path / "out", ["fp32"])
+    with contenders([str(tmp_path / "model"), str(tmp_path / "out")], threads=1, batch=64) as found:
+        assert [(one.runtime, one.precision) for one in found] == [
+            ("torch", "fp32"),
+            ("onnx", "fp32"),
+            ("onnx", "int8"),
+            ("onnx", "fp32"),
+        ]
+        answers = [json.dumps(one.answer(TEXTS[:3]))[:40] for one in found]
+        assert len(set(answers)) == 1
+        assert found[2].size < found[1].size < found[0].size * 2
+        assert abs(found[1].size - found[3].size) < 500  # what the export says of itself
+        seconds, peak = found[1].alone(TEXTS[:2])
+        assert 0 < seconds < 60
+        assert 20e6 < peak < 1e9
+        exported = found[1].folder
+    assert not exported.exists()
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
+    """Rounds of a moment."""
+    monkeypatch.setattr("nlptrain.deploy.benchmark._SECONDS", 0.05)
+    monkeypatch.setattr("nlptrain.deploy.benchmark._ASKED_SECONDS", 0.1)
+    monkeypatch.setattr("nlptrain.deploy.benchmark._COLD_STARTS", 1)
+
+
+def test_the_command_prints_a_table_or_json(tiny_bert, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    export_onnx(small_model(tiny_bert, "pooled-lstm-crf"), tmp_path / "out", ["fp32"])
+    Path("raw.txt").write_text("\n".join(TEXTS), encoding="utf-8")
+    given = ["benchmark", "out", "--text", "raw.txt", "--rounds", "1"]
+    done = CliRunner().invoke(main, given)
+    assert done.exit_code == 0, done.output
+    assert "onnx fp32" in done.output
+    assert "1.0x" in done.output
+    found = json.loads(CliRunner().invoke(main, [*given, "--json"]).stdout)
+    assert found["threads"] == 1
+    assert found["models"][0]["words_per_second"] > 0
+    for arguments, said in (
+        (["benchmark", "out"], "--text: missing"),
+        (["benchmark", "nowhere", "--text", "raw.txt"], "nowhere: there is no such folder"),
+        (["benchmark", "out", "--text", "none.txt"], "none.txt"),
+    ):
+        refused = CliRunner().invoke(main, arguments)
+        assert refused.exit_code == 2
+        assert said in refused.output
