@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -23,24 +24,29 @@ from nlptrain_runtime import Tagger
 from nlptrain_runtime.folder import DESCRIPTION, open_folder
 
 EXPORTED = ("fp32", "int8")  # what a run is exported as to be measured
-_CHILD = {
-    "torch": "from nlptrain.models import load_token_model\n"
-    "from nlptrain.models.prediction import predict\n"
-    "import torch; torch.set_num_threads({threads})\n"
-    "model = load_token_model({folder!r})\n"
-    "answer = lambda texts: list(predict(model, texts))\n",
-    "onnx": "from nlptrain_runtime import Tagger\n"
-    "tagger = Tagger({folder!r}, threads={threads}, precision={precision!r})\n"
-    "answer = tagger.predict\n",
-}
-_ASK = "import sys, json; texts = json.loads(sys.stdin.buffer.read()); answer(texts)\n"
+# Programs that define ``answer``, for a process of its own.
+_TORCH = """\
+import torch
+from nlptrain.models import load_token_model
+from nlptrain.models.prediction import predict
+torch.set_num_threads({threads})
+model = load_token_model({folder!r})
+answer = lambda texts: list(predict(model, texts))
+"""
+_ONNX = """\
+from nlptrain_runtime import Tagger
+answer = Tagger({folder!r}, threads={threads}, precision={precision!r}).predict
+"""
 # The peak of this process alone: ru_maxrss begins with the peak of the process that started it.
-_PEAK = (
-    "import pathlib, resource, re; status = pathlib.Path('/proc/self/status')\n"
-    "peak = int(re.search('VmHWM:\\\\s+(\\\\d+)', status.read_text())[1]) * 1024 if status.exists() "
-    "else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == 'darwin' else 1024)\n"
-    "print(peak)\n"
-)
+_ASK = """
+import json, pathlib, re, resource, sys
+answer(json.loads(sys.stdin.buffer.read()))
+status = pathlib.Path("/proc/self/status")
+if status.exists():
+    print(int(re.search(r"VmHWM:\\s+(\\d+)", status.read_text())[1]) * 1024)
+else:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+"""
 
 
 @dataclass(frozen=True)
@@ -49,33 +55,34 @@ class Contender:
 
     Attributes:
         name: what was named on the command line.
-        runtime: ``torch`` or ``onnx``.
+        runtime: ``torch``, ``onnx`` or another's name.
         precision: of its net.
-        folder: where it is.
         size: bytes of the files that it needs.
         answer: texts to answers, all of them.
-        threads: that it runs on.
+        program: defines ``answer`` in a process of its own.
+        python: the interpreter of that process.
     """
 
     name: str
     runtime: str
     precision: str
-    folder: Path
     size: int
     answer: Callable[[Sequence[str]], object]
-    threads: int
+    program: str
+    python: str = sys.executable
 
     def alone(self, texts: Sequence[str]) -> tuple[float, int]:
-        """Seconds and peak bytes of a fresh process that loads the model and answers ``texts``."""
-        import json
+        """Seconds and peak bytes of a fresh process that loads the model and answers ``texts``.
 
-        program = _CHILD[self.runtime].format(folder=str(self.folder), threads=self.threads, precision=self.precision)
+        Raises:
+            InputError: it fails, with the last line that it wrote.
+        """
         started = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-c", program + _ASK + _PEAK],
+            [self.python, "-c", self.program + _ASK],
             input=json.dumps(list(texts)).encode(),
             capture_output=True,
-            env={**os.environ, "OMP_NUM_THREADS": str(self.threads), "HF_HUB_OFFLINE": "1"},
+            env={**os.environ, "HF_HUB_OFFLINE": "1"},
             check=False,
         )
         taken = time.perf_counter() - started
@@ -85,13 +92,16 @@ class Contender:
 
 
 @contextmanager
-def contenders(names: Sequence[str], *, threads: int, batch: int | None = None) -> Iterator[list[Contender]]:
+def contenders(
+    names: Sequence[str], *, threads: int, batch: int | None = None, exported: Sequence[str] = EXPORTED
+) -> Iterator[list[Contender]]:
     """All that ``names`` stand for: a run in torch and exported, an exported folder as it is.
 
     Args:
         names: runs or exported folders.
         threads: of each of them.
         batch: pieces (or words) of a batch; default: what suits each of them best.
+        exported: the precisions that a run is exported in.
 
     Raises:
         InputError: one is neither.
@@ -107,8 +117,8 @@ def contenders(names: Sequence[str], *, threads: int, batch: int | None = None) 
                 else:
                     found.append(_in_torch(name, threads, batch))
                     folder = Path(stack.enter_context(TemporaryDirectory())) / "exported"
-                    write_tagger(load_token_model(name), folder, EXPORTED)
-                    found += [_exported(name, folder, precision, threads, batch) for precision in EXPORTED]
+                    write_tagger(load_token_model(name), folder, exported)
+                    found += [_exported(name, folder, precision, threads, batch) for precision in exported]
             yield found
     finally:
         torch.set_num_threads(before)
@@ -120,7 +130,8 @@ def _in_torch(name: str, threads: int, batch: int | None) -> Contender:
         model.batch_pieces = batch
     folder = resolve(name).folder
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-    return Contender(name, "torch", "fp32", folder, size, lambda texts: list(predict(model, texts)), threads)
+    program = _TORCH.format(folder=str(folder), threads=threads)
+    return Contender(name, "torch", "fp32", size, lambda texts: list(predict(model, texts)), program)
 
 
 def _exported(name: str, folder: Path, precision: str | None, threads: int, batch: int | None) -> Contender:
@@ -128,4 +139,5 @@ def _exported(name: str, folder: Path, precision: str | None, threads: int, batc
     opened = open_folder(folder, precision)
     others = {path for path in (folder / "onnx").iterdir()} - {opened.net("model"), opened.net("words")}
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path not in others)
-    return Contender(name, "onnx", opened.precision, folder, size, tagger.predict, threads)
+    program = _ONNX.format(folder=str(folder), threads=threads, precision=opened.precision)
+    return Contender(name, "onnx", opened.precision, size, tagger.predict, program)

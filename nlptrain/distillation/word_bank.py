@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nlptrain.data.alignment import WordEncoder
 from nlptrain.models.token_model import TokenModel
 
 _NEIGHBOURS = 24
@@ -46,9 +45,7 @@ class WordBank:
         if pieces and table is not None:
             rows = torch.tensor(list(pieces.values()))
             looked_up = known[:_LOOKED_UP]
-            for word, near in zip(
-                looked_up, _nearest(table, rows, WordEncoder(teacher.tokenizer)(looked_up)), strict=True
-            ):
+            for word, near in zip(looked_up, _nearest(table, rows, teacher.reader.pieces(looked_up)), strict=True):
                 self._near[word] = near
 
     def drawn(self, draw: Random) -> str:
@@ -98,7 +95,7 @@ def _pieces(teacher: TokenModel, scripts: Set[str]) -> dict[str, int]:
     texts = [str(tokenizer.decode([piece])).strip() for piece in range(len(tokenizer))]
     spelt = [text for text in texts if _is_spelt(text) and (len(text) > 1 or _script(text) in _OF_ONE_CHARACTER)]
     words = list(dict.fromkeys(text for text in spelt if {_script(c) for c in text if c.isalpha()} <= scripts))
-    read = WordEncoder(tokenizer)(words)
+    read = teacher.reader.pieces(words)
     return {word: pieces[0] for word, pieces in zip(words, read, strict=True) if len(pieces) == 1}
 
 

@@ -218,6 +218,7 @@ class TokenModel:
 
     @batch_pieces.setter
     def batch_pieces(self, pieces: int) -> None:
+        """Read batches of so many pieces."""
         self._batch_pieces = pieces
 
     def fingerprint(self) -> str:

@@ -1,6 +1,7 @@
 """The benchmark measures what it says, in turns, on text that is new in each round."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ TEXTS = [f"Ada number {number} lives in Paris and " + " ".join(["so on"] * 8) fo
 
 
 def contender(name: str, answer) -> Contender:
-    made = Contender(name, "onnx", "fp32", Path(), 10, answer, 1)
+    made = Contender(name, "onnx", "fp32", 10, answer, "")
     object.__setattr__(made, "alone", lambda texts: (0.5, len(texts)))
     return made
 
@@ -68,8 +69,12 @@ def test_a_run_is_measured_in_torch_and_exported_and_a_folder_as_it_is(tiny_bert
         seconds, peak = found[1].alone(TEXTS[:2])
         assert 0 < seconds < 60
         assert 20e6 < peak < 1e9
-        exported = found[1].folder
+        exported = Path(re.search(r"Tagger\('(.+?)'", found[1].program)[1])
+        assert exported.is_dir()
     assert not exported.exists()
+    (tmp_path / "out" / "tokenizer.json").write_text("{}")
+    with pytest.raises(InputError, match="out: .*is not the file that was exported"):
+        found[3].alone(TEXTS[:2])
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from nlptrain.distillation.word_bank import WordBank, _is_spelt, _pieces, _scrip
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier
 from tests.conftest import PEOPLE, PLACES, make_sentences
+from tests.exports import small_model
 
 NOTHING = {"swap": 0.0, "join": 0.0, "insert": 0.0, "replace": 0.0, "noise": 0.0}
 GOLD = [Sentence(*sentence) for sentence in make_sentences(60, 1)]
@@ -230,5 +231,17 @@ class _Reader:
     def __init__(self, vocabulary: list[str]) -> None:
         self.tokenizer = _Tokenizer(vocabulary)
 
-    def __call__(self, words: list[str]) -> list[tuple[int, ...]]:
+    def pieces(self, words: list[str]) -> list[tuple[int, ...]]:
         return [(self.tokenizer.index(word),) for word in words]
+
+
+def test_a_teacher_that_reads_words_as_one_lends_the_rows_of_its_pieces(tiny_bert: Path):
+    """What stands for a word in its windows is a number of its own, and no row of a table."""
+    one, other = small_model(tiny_bert, "subword-lstm-crf"), small_model(tiny_bert, "pooled-lstm-crf")
+    other.model.embedder.table.weight.data = one.model.embedder.table.weight.data
+    other.reader(["so", "that", "numbers", "are", "moved"])
+    banks = [WordBank(model, PEOPLE) for model in (one, other)]
+    assert banks[0].words == banks[1].words
+    for word in PEOPLE:
+        neighbours = [[bank.neighbour(word, Random(seed)) for seed in range(20)] for bank in banks]
+        assert neighbours[0] == neighbours[1]

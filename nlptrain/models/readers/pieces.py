@@ -32,6 +32,10 @@ class PieceReader:
         """The pieces of each of ``words``, at least one a word, without the sequence's special pieces."""
         return self.encoder(words)
 
+    def pieces(self, words: Sequence[str]) -> list[tuple[int, ...]]:
+        """The same: the pieces of each of ``words``, whatever stands for them in a window."""
+        return self.encoder(words)
+
     def without_a_piece(self, words: Sequence[str]) -> list[str]:
         """Those of ``words`` that the tokenizer turns into nothing."""
         return self.encoder.without_a_piece(words)

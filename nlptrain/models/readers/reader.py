@@ -32,6 +32,10 @@ class Reader(Protocol):
         """The numbers of each of ``words``, at least one a word."""
         ...
 
+    def pieces(self, words: Sequence[str]) -> list[tuple[int, ...]]:
+        """What the tokenizer makes of each of ``words``; of a reader without one, the numbers of the words."""
+        ...
+
     def parts(self, word: str) -> list[int]:
         """The places inside ``word``, from 1 on, that transformers' pipeline takes for the beginning of a word."""
         ...

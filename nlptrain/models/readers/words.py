@@ -34,6 +34,10 @@ class WordReader:
         """The number of each of ``words``."""
         return [(self._number(word),) for word in words]
 
+    def pieces(self, words: Sequence[str]) -> list[tuple[int, ...]]:
+        """The number of each of ``words``: they have no pieces."""
+        return self(words)
+
     def parts(self, word: str) -> list[int]:
         """None: a word has one number."""
         return []

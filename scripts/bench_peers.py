@@ -1,0 +1,131 @@
+"""Measure exported students against what else one could serve: python -m scripts.bench_peers TEACHER FOLDER...
+
+FOLDERS are exported students (`nlptrain export STUDENT FOLDER --precision int8`), TEACHER the run that taught them.
+Beside them, in the same run and in turns: a net of BERT-base's shape with random weights, in torch; the teacher, in
+torch and in ONNX int8; spaCy's `ner` in its `efficiency` configuration, trained on the teacher's gold files in an
+environment of its own, which is made in runs/peers the first time (minutes). One thread each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import torch
+import yaml
+from transformers import BertConfig, BertForTokenClassification
+
+from nlptrain.cli.tables import print_speeds
+from nlptrain.data.text_files import expand, lines
+from nlptrain.deploy.benchmark import Speed, benchmark
+from nlptrain.deploy.contenders import Contender, contenders
+from nlptrain.models import load_token_model
+from nlptrain.models.readers import PieceReader
+from nlptrain.models.token_model import TokenModel
+
+PEERS = Path("runs/peers")
+SPACY = "spacy==3.8.18"
+PROGRAM = Path(__file__).parent / "peers" / "spacy_ner.py"
+ROUNDS = 5
+_ANSWER = "import spacy; nlp = spacy.load({model!r}); answer = lambda texts: [doc.ents for doc in nlp.pipe(texts)]"
+
+
+def bert_base(teacher: TokenModel) -> str:
+    """A folder with a net of BERT-base's shape (110M parameters, random weights) that reads the teacher's pieces."""
+    folder = PEERS / "bert-base"
+    if not (folder / "config.json").is_file():
+        torch.manual_seed(0)
+        labels = len(teacher.labels)
+        shape = BertConfig(vocab_size=len(teacher.tokenizer), num_labels=labels)  # type: ignore[call-arg]
+        net = BertForTokenClassification(shape).eval()
+        reader = PieceReader(teacher.tokenizer)
+        TokenModel(net, reader, teacher.labels, max_pieces=512, name="bert-base").save(folder)
+    return str(folder)
+
+
+def spacy_python() -> str:
+    """The interpreter of an environment that has spaCy and nothing of ours."""
+    folder = PEERS / "spacy-env"
+    python = folder / "bin" / "python"
+    if not (folder / "installed").is_file():
+        venv.create(folder, with_pip=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", SPACY], check=True)
+        (folder / "installed").touch()
+    return str(python)
+
+
+def spacy_model(python: str, gold: dict[str, str]) -> tuple[str, float]:
+    """SpaCy's best model on dev, trained on one thread, and its F1 on test."""
+    folder = PEERS / "spacy-ner"
+    if not (folder / "test.json").is_file():
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        command = [python, str(PROGRAM), "train", gold["train"], gold["dev"], str(folder)]
+        subprocess.run(command, check=True, env=environment)
+        command = [python, str(PROGRAM), "score", str(folder / "model-best"), gold["test"]]
+        score = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+        (folder / "test.json").write_text(json.dumps(float(score)))
+    return str(folder / "model-best"), float(json.loads((folder / "test.json").read_text()))
+
+
+@contextmanager
+def spacy_contender(python: str, model: str) -> Iterator[Contender]:
+    """SpaCy in a process of its own, which is asked through a pipe."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [python, str(PROGRAM), "serve", model]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as server:
+        given, told = server.stdin, server.stdout
+        assert given is not None
+        assert told is not None
+
+        def answer(texts: Sequence[str]) -> object:
+            given.write(json.dumps(list(texts)) + "\n")
+            given.flush()
+            return json.loads(told.readline())
+
+        size = sum(path.stat().st_size for path in Path(model).rglob("*") if path.is_file())
+        yield Contender("spaCy ner, efficiency", "thinc", "fp32", size, answer, _ANSWER.format(model=model), python)
+        given.close()
+
+
+def main(arguments: list[str]) -> None:
+    """Measure and print a table, and the ratios that the project is judged by."""
+    teacher, *students = arguments
+    data = yaml.safe_load((Path(teacher) / "config.yaml").read_text(encoding="utf-8"))["data"]
+    student_data = Path(data["train"]).parent / "raw" / "*.txt"
+    texts = [line for path in expand(str(student_data)) for _, line in lines(path)]
+    python = spacy_python()
+    model, score = spacy_model(python, data)
+    with ExitStack() as stack:
+        named = [bert_base(load_token_model(teacher)), teacher, *students]
+        found = stack.enter_context(contenders(named, threads=1, exported=("int8",)))
+        found.append(stack.enter_context(spacy_contender(python, model)))
+        found = [one for one in found if not (one.name == named[0] and one.runtime == "onnx")]
+        speeds = benchmark(found, texts, rounds=ROUNDS, say=lambda text: print(text, file=sys.stderr))
+    print_speeds(speeds, 1)
+    print(f"spaCy's F1 on test: {score:.2f}")
+    base, peer = speeds[0], speeds[-1]
+    rival = next(one for one in speeds if one.name == teacher and one.runtime == "onnx")
+    for one in speeds:
+        if one.name in students:
+            print_ratios(one, base, rival, peer)
+    (PEERS / "speeds.json").write_text(json.dumps([one.to_json() for one in speeds], indent=2) + "\n")
+
+
+def print_ratios(student: Speed, base: Speed, rival: Speed, peer: Speed) -> None:
+    """How many times as fast ``student`` is, round by round the same text."""
+    print(
+        f"{student.name} ({student.precision}): {student.words_per_second / base.words_per_second:.0f} x BERT-base, "
+        f"{student.words_per_second / rival.words_per_second:.1f} x the teacher in ONNX int8, "
+        f"{student.words_per_second / peer.words_per_second:.1f} x spaCy; "
+        f"latency {base.p50 / student.p50:.0f} x BERT-base's; {student.size / 1e6:.2f} MB"
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Programs that run in other tools' own environments; they import nothing of nlptrain."""
