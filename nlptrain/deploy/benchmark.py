@@ -37,7 +37,7 @@ class Speed:
         p50: milliseconds of one sentence of 20 words, the median.
         p95: what 19 of 20 such sentences take at most.
         cold_start: seconds from the start of a process to its first answer.
-        peak: bytes of memory of a process that reads 2,000 texts.
+        peak: bytes of memory of a process that reads as many texts as it does in a round, at most 2,000.
         size: bytes of the files.
     """
 
@@ -88,10 +88,10 @@ def benchmark(
         for model, found in zip(models, asked, strict=True):
             found += _latencies(model, sentences)
     found_speeds = []
-    for model, speed, waited in zip(models, speeds, asked, strict=True):
+    for model, share, speed, waited in zip(models, shares, speeds, asked, strict=True):
         say(f"{model.name}, {model.runtime} {model.precision}: fresh processes")
         cold = statistics.median(model.alone(sentences[:1])[0] for _ in range(_COLD_STARTS))
-        _, peak = model.alone(slices[0][:_MEMORY_TEXTS])
+        _, peak = model.alone(slices[0][: min(share, _MEMORY_TEXTS)])
         waited.sort()
         found_speeds.append(
             Speed(

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nlptrain_runtime.growing import ranges
+
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
 FORBIDDEN = -1e8  # the score of what the tag scheme rules out; finite, so that sums stay numbers
+_SCALED = 8  # words between which sums of products are scaled
 _PAIRS = 500_000  # pairs of neighbouring labels of all chains that are decoded together
 
 
@@ -54,44 +57,64 @@ def best_paths(emissions: NDArray[np.floating], counts: Numbers, tables: Tables)
         counts: words of each sentence, [S]; may be 0.
         tables: the scores of neighbours.
     """
+    if len(counts) == 1 and len(emissions):
+        return np.array(_best_path(emissions.astype(np.float64), tables))
     best = np.empty(len(emissions), dtype=np.int64)
-    for first, running in _together(counts, emissions.shape[1]):
-        best_of = _viterbi(emissions, first, running, tables, counts)
-        for step, labels in enumerate(best_of):
-            best[first[: running[step]] + step] = labels
+    for words, running in _together(counts, emissions.shape[1]):
+        best[words] = _viterbi(_columns(emissions, words), running, tables)
     return best
 
 
-def _viterbi(
-    emissions: NDArray[np.floating], first: Numbers, running: Numbers, tables: Tables, counts: Numbers
-) -> list[Numbers]:
-    """The labels of each step, [running chains] each."""
-    table = np.ascontiguousarray(tables.transitions)[:, :, None]
-    scores = [_column(emissions, first) + tables.start[:, None]]
-    for step in range(1, len(running)):
-        kept = running[step]
-        moved = (scores[-1][:, None, :kept] + table).max(axis=0)
-        scores.append(moved + _column(emissions, first[:kept] + step))
+def _best_path(emissions: Floats, tables: Tables) -> list[int]:
+    """The labels of one sentence, [N]: half of the time of many side by side, which matters to who asks for one."""
+    into = np.ascontiguousarray(tables.transitions.T)
+    highest = np.maximum.reduce
+    score = emissions[0] + tables.start
+    scores = [score]
+    for here in emissions[1:]:
+        score = highest(into + score, axis=1) + here
+        scores.append(score)
+    label = int((score + tables.end).argmax())
+    path = [label]
+    for score in scores[-2::-1]:
+        label = int((score + into[label]).argmax())
+        path.append(label)
+    return path[::-1]
+
+
+def _viterbi(columns: Floats, running: list[int], tables: Tables) -> Numbers:
+    """The labels of all steps, one step behind the other, [w]; ``columns`` are the emissions, [C, w]."""
+    table = tables.transitions[:, :, None]
+    highest = np.maximum.reduce
+    score = columns[:, : running[0]] + tables.start[:, None]
+    scores = [score]
+    begin = running[0]
+    for kept in running[1:]:
+        score = highest(score[:, None, :kept] + table, axis=0)
+        score += columns[:, begin : begin + kept]
+        scores.append(score)
+        begin += kept
+    into = tables.transitions.T
     labels: list[Numbers] = []
-    behind = np.empty(0, dtype=np.int64)
-    for step in range(len(running) - 1, -1, -1):
+    going, behind = 0, np.empty(0, dtype=np.int64)
+    for kept, score in zip(running[::-1], scores[::-1], strict=True):
         # Chains that end here take their best last label; the others what led to the label behind.
-        going = len(behind)
-        here = scores[step]
-        label = np.empty(running[step], dtype=np.int64)
-        label[going:] = (here[:, going:] + tables.end[:, None]).argmax(axis=0)
-        if going:
-            label[:going] = (here[:, :going] + tables.transitions[:, behind]).argmax(axis=0)
-        labels.append(label)
-        behind = label
-    return labels[::-1]
+        if going == kept:
+            behind = (score + into[behind].T).argmax(axis=0)
+        else:
+            ending = (score[:, going:] + tables.end[:, None]).argmax(axis=0)
+            before = (score[:, :going] + into[behind].T).argmax(axis=0)
+            behind = np.concatenate([before, ending])
+        labels.append(behind)
+        going = kept
+    return np.concatenate(labels[::-1])
 
 
 def log_marginals(emissions: NDArray[np.floating], counts: Numbers, tables: Tables) -> Floats:
     """The log-probability of each label of each word, [W, C].
 
-    Sums of products, each word's scaled to add up to 1 (Rabiner 1989, section V.A); sentences in which these fall below
-    the smallest number are computed by logarithms. What is less likely than that number has ``FORBIDDEN``.
+    Sums of products, scaled every few words to add up to 1 (Rabiner 1989, section V.A); sentences in which these fall
+    below the smallest number are computed by logarithms. What is less likely than that number has ``FORBIDDEN``.
 
     Args:
         emissions: [W, C].
@@ -99,45 +122,50 @@ def log_marginals(emissions: NDArray[np.floating], counts: Numbers, tables: Tabl
         tables: the scores of neighbours.
     """
     found = np.empty(emissions.shape, dtype=np.float64)
-    for first, running in _together(counts, emissions.shape[1]):
+    for words, running in _together(counts, emissions.shape[1]):
         with np.errstate(divide="ignore", invalid="ignore", under="ignore"):
-            shares = _shares(emissions, first, running, tables)
-            lost = np.zeros(len(first), dtype=bool)
-            for here in shares:
-                lost[: here.shape[1]] |= ~(here.sum(axis=0) > 0.5)
-            for step, here in enumerate(shares):
-                found[first[: here.shape[1]] + step] = np.where(here > 0, np.log(here), FORBIDDEN).T
-        for chain in np.flatnonzero(lost):
-            start = int(first[chain])
-            end = start + int((running > chain).sum())
-            found[start:end] = _by_logarithms(emissions[start:end].astype(np.float64), tables)
+            shares = _shares(_columns(emissions, words), running, tables)
+            found[words] = np.where(shares > 0, np.log(shares), FORBIDDEN).T
+        lost = ~(np.add.reduce(shares, axis=0) > 0.5)
+        if lost.any():
+            begins = words[: running[0]]
+            lengths = np.bincount(np.concatenate([np.arange(kept) for kept in running]))
+            chains = np.concatenate([np.arange(kept) for kept in running])[lost]
+            for chain in np.unique(chains):
+                here = slice(begins[chain], begins[chain] + lengths[chain])
+                found[here] = _by_logarithms(emissions[here].astype(np.float64), tables)
     return found
 
 
-def _shares(emissions: NDArray[np.floating], first: Numbers, running: Numbers, tables: Tables) -> list[Floats]:
-    """The probability of each label at each step, [C, running chains] each; no number where a product was lost."""
+def _shares(columns: Floats, running: list[int], tables: Tables) -> Floats:
+    """The probability of each label at all steps, [C, w]; no number where a product was lost."""
     move = np.exp(tables.transitions - tables.transitions.max())
-    factors = []
-    for step in range(len(running)):
-        column = _column(emissions, first[: running[step]] + step)
-        factors.append(np.exp(column - column.max(axis=0)))
+    onwards = np.ascontiguousarray(move.T)
+    factors = np.exp(columns - columns.max(axis=0))
     start, end = (np.exp(scores - scores.max())[:, None] for scores in (tables.start, tables.end))
-    fronts = [_scaled(start * factors[0])]
-    for step in range(1, len(running)):
-        fronts.append(_scaled((move.T @ fronts[-1][:, : running[step]]) * factors[step]))
-    shares: list[Floats] = []
-    back = np.empty((len(move), 0))
-    for step in range(len(running) - 1, -1, -1):
-        here = np.repeat(end, running[step], axis=1)
-        if back.shape[1]:
-            here[:, : back.shape[1]] = move @ (back * factors[step + 1])
-        back = _scaled(here)
-        shares.append(_scaled(fronts[step] * back))
-    return shares[::-1]
-
-
-def _scaled(values: Floats) -> Floats:
-    scaled: Floats = values / values.sum(axis=0)
+    total = np.add.reduce
+    here = start * factors[:, : running[0]]
+    fronts = np.empty_like(factors)
+    begin = 0
+    for number, kept in enumerate(running):
+        if number:
+            here = (onwards @ here[:, :kept]) * factors[:, begin : begin + kept]
+        if number % _SCALED == _SCALED - 1:
+            here = here / total(here, axis=0)
+        fronts[:, begin : begin + kept] = here
+        begin += kept
+    backs = np.empty_like(factors)
+    behind = np.empty((len(move), 0))
+    for number, kept in enumerate(running[::-1]):
+        begin -= kept
+        going = behind.shape[1]
+        here = np.repeat(end, kept, axis=1) if going < kept else np.empty_like(behind)
+        if going:
+            here[:, :going] = move @ (behind * factors[:, begin + kept : begin + kept + going])
+        behind = here / total(here, axis=0) if number % _SCALED == _SCALED - 1 else here
+        backs[:, begin : begin + kept] = behind
+    shares = fronts * backs
+    scaled: Floats = shares / total(shares, axis=0)
     return scaled
 
 
@@ -153,22 +181,26 @@ def _by_logarithms(emissions: Floats, tables: Tables) -> Floats:
     return found
 
 
-def _column(emissions: NDArray[np.floating], words: Numbers) -> Floats:
-    """The emissions of ``words`` as columns, [C, chains]."""
+def _columns(emissions: NDArray[np.floating], words: Numbers) -> Floats:
+    """The emissions of ``words`` as columns, [C, w]."""
     return np.ascontiguousarray(emissions[words].T, dtype=np.float64)
 
 
-def _together(counts: Numbers, labels: int) -> Iterator[tuple[Numbers, Numbers]]:
-    """Groups of sentences that are decoded side by side: their first words, the longest first, and how many still run.
+def _together(counts: Numbers, labels: int) -> Iterator[tuple[Numbers, list[int]]]:
+    """Groups of sentences that are decoded side by side: their words, step by step, and how many run at each step.
 
-    Sentences without a word are left out.
+    A step holds a word of each sentence that still has one, the longest first. Sentences without a word are left out.
     """
     begins = np.cumsum(counts) - counts
     order = np.argsort(-counts, kind="stable")
-    order = order[counts[order] > 0]
+    order = order[: np.count_nonzero(counts)]
     size = max(1, _PAIRS // labels**2)
     for start in range(0, len(order), size):
         chosen = order[start : start + size]
-        lengths = counts[chosen]
+        first, lengths = begins[chosen], counts[chosen]
+        if len(chosen) == 1:
+            yield first[0] + np.arange(lengths[0]), [1] * int(lengths[0])
+            continue
         running = len(lengths) - np.searchsorted(lengths[::-1], np.arange(lengths[0]), side="right")
-        yield begins[chosen], running
+        steps = np.repeat(np.arange(len(running)), running)
+        yield first[ranges(np.zeros_like(running), running)] + steps, running.tolist()

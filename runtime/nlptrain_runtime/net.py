@@ -38,6 +38,7 @@ class Net:
         self._max_units: int = described["window"]["max_pieces"]
         self._pieces: dict[str, Any] = described["pieces"] if described["reads"] == "pieces" else {}
         self._left: bool = self._pieces.get("pads_left", False)
+        self._special = len(self._pieces.get("prefix", [])) + len(self._pieces.get("suffix", []))
         self._batch_units = batch_units
         self._session = open_session(folder.net("model"))
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
@@ -63,6 +64,8 @@ class Net:
         frame = {name: self._pieces.get(name, []) for name in ("prefix", "suffix")}
 
         def run() -> Floats:
+            if len(counts) == 1 and 0 < len(units) <= self._max_units - self._special:
+                return self._one(units, spans, inputs)
             rows = rows_of(units, spans, counts, max_units=self._max_units, **frame)
             padding = self._pieces.get("padding", 0)
             batches = batches_of(rows, most=self._batch_units, padding=padding, left=self._left)
@@ -83,6 +86,17 @@ class Net:
         else:
             for _ in self._pool.map(answer, batches):
                 pass
+        return found
+
+    def _one(self, units: Numbers, spans: Numbers, inputs: Callable[[Batch], Inputs]) -> Floats:
+        """What the net says of the words of one sentence that is not too long: nothing is sorted, nothing padded."""
+        before, behind = self._pieces.get("prefix", []), self._pieces.get("suffix", [])
+        places = len(before) + np.cumsum(spans) - spans
+        if self._special:
+            units = np.concatenate([before, units, behind])
+        batch = Batch(units[None], np.array([len(units)]), places, places)
+        (logits,) = self._session.run(None, inputs(batch))
+        found: Floats = logits[0, places]
         return found
 
     def _of_pieces(self, batch: Batch) -> Inputs:
