@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import random
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -104,3 +107,18 @@ def corpus(tmp_path: Path) -> Path:
     raw = [" ".join(words) for words, _ in make_sentences(300, 4)]
     (tmp_path / "raw.txt").write_text("\n".join([*raw, "", "too short"]) + "\n", encoding="utf-8")
     return tmp_path
+
+
+@pytest.fixture
+def tag(monkeypatch):
+    """Run the command on bytes of standard input: exit code and bytes of standard output."""
+
+    from nlptrain_runtime.command import main
+
+    def run(arguments: list[str], given: bytes = b"") -> tuple[int, bytes]:
+        out = io.BytesIO()
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(given), isatty=lambda: False))
+        monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=out))
+        return main(arguments), out.getvalue()
+
+    return run

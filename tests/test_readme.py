@@ -21,7 +21,7 @@ def blocks(language: str) -> list[str]:
 
 
 PROGRAMS = blocks("python")
-LINES = [line for block in blocks("sh") for line in block.split("\n") if "nlptrain " in line]
+LINES = [line for block in blocks("sh") for line in block.split("\n") if re.search(r"\bnlptrain(-tag)? ", line)]
 
 
 @pytest.fixture
@@ -44,12 +44,14 @@ def demo(corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 def test_there_is_something_to_test():
-    assert len(PROGRAMS) == 3
+    assert len(PROGRAMS) == 4
     assert len(LINES) >= 6
     assert len(blocks("yaml")) == 3
 
 
 def test_its_programs_run(demo, capsys):
+    exported = ["export", "runs/demo/tagger_kd", "exported"]
+    assert CliRunner().invoke(main, exported).exit_code == 0
     for program in PROGRAMS:
         exec(compile(program, "README.md", "exec"), {})  # noqa: S102
     shown = capsys.readouterr()
@@ -60,15 +62,19 @@ def test_its_programs_run(demo, capsys):
 
 
 def test_the_program_of_ten_lines_has_ten():
-    program = PROGRAMS[1].strip().split("\n")
+    program = PROGRAMS[2].strip().split("\n")
     assert len([line for line in program if line and not line.startswith(("from", "import"))]) <= 10
 
 
-def test_its_commands_run(demo):
+def test_its_commands_run(demo, tag):
     for number, name in enumerate(("teacher.yaml", "student.yaml")):
         Path(name).write_text(blocks("yaml")[number])
     for line in LINES:
         command = line.split("|")[-1].strip()
+        if command.startswith("nlptrain-tag "):
+            code, _ = tag(shlex.split(command)[1:], b"Ada Lovelace lived in London.\n")
+            assert code == 0
+            continue
         name, *arguments = shlex.split(command.removeprefix("nlptrain "))
         if name in COMMANDS:
             settings = [arguments[at + 1] for at, word in enumerate(arguments) if word == "--set"]

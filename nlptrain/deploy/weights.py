@@ -54,6 +54,36 @@ def narrow(model: Net, choose: Narrow) -> None:
     _replace(graph, ordered)
 
 
+def tables_to_int8(model: Net) -> None:
+    """Store the tables of floats that are looked up in 8 bits, each row with a scale of its own in 16, in place."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = model.graph
+    instead: dict[str, list[Net]] = {}
+    for tensor in list(graph.initializer):
+        users = [node for node in graph.node if tensor.name in node.input]
+        values = numpy_helper.to_array(tensor)
+        looked_up = all(node.op_type == "Gather" and node.input[0] == tensor.name for node in users)
+        if values.dtype != np.float32 or values.ndim != 2 or values.size < _LEAST or not looked_up:
+            continue
+        scales = (np.abs(values).max(axis=1, keepdims=True) / 127).astype(np.float16)
+        steps = np.maximum(scales.astype(np.float32), np.finfo(np.float16).tiny)
+        rounded = np.clip(np.round(values / steps), -127, 127).astype(np.int8)
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(rounded, name))
+        graph.initializer.append(numpy_helper.from_array(scales, f"{name}_scales"))
+        for node in users:
+            row, scale = f"{node.output[0]}_row", f"{node.output[0]}_scale"
+            instead[node.output[0]] = [
+                helper.make_node("Gather", [name, node.input[1]], [row], axis=0),
+                helper.make_node("Gather", [f"{name}_scales", node.input[1]], [scale], axis=0),
+                helper.make_node("Cast", [row], [f"{row}_cast"], to=TensorProto.FLOAT),
+                helper.make_node("Cast", [scale], [f"{scale}_cast"], to=TensorProto.FLOAT),
+                helper.make_node("Mul", [f"{row}_cast", f"{scale}_cast"], [node.output[0]]),
+            ]
+    _replace(graph, [made for node in graph.node for made in instead.get(node.output[0], [node])])
+
+
 def to_float16(values: NDArray[Any], looked_up: bool) -> NDArray[Any] | None:
     """Floats in 16 bits."""
     return values.astype(np.float16) if values.dtype == np.float32 else None

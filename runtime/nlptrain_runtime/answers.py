@@ -6,15 +6,14 @@ Legend: S texts, W words of all of them, one text behind the other.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nlptrain_runtime.schemes import CLOSING, OPENING, Scheme, Span, parted, spans
 
-Numbers = NDArray[np.int64]
-Floats = NDArray[np.floating]
+if TYPE_CHECKING:
+    from nlptrain_runtime.arrays import Flags, Floats, Numbers
 
 
 class Tagged(NamedTuple):
@@ -68,7 +67,7 @@ class Answers:
         self._opening = np.array([part is not None and part[0] in OPENING for part in parts])
         self._closing = np.array([part is None or part[0] in CLOSING for part in parts])
 
-    def told(self, best: Numbers, counts: Numbers) -> NDArray[np.bool_]:
+    def told(self, best: Numbers, counts: Numbers) -> Flags:
         """True at the texts that have something to tell, [S]: those with an entity; of plain tags, all.
 
         Args:
@@ -79,7 +78,7 @@ class Answers:
             return np.ones(len(counts), dtype=bool)
         inside = np.concatenate([[0], np.cumsum(self._type[best] >= 0)])
         ends = np.cumsum(counts)
-        found: NDArray[np.bool_] = inside[ends] > inside[ends - counts]
+        found: Flags = inside[ends] > inside[ends - counts]
         return found
 
     def of(

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nlptrain_runtime.growing import ranges
 
-Floats = NDArray[np.float64]
-Numbers = NDArray[np.int64]
+if TYPE_CHECKING:
+    from nlptrain_runtime.arrays import Floats, Numbers
+
 
 FORBIDDEN = -1e8  # the score of what the tag scheme rules out; finite, so that sums stay numbers
 _SCALED = 8  # words between which sums of products are scaled
@@ -47,7 +48,7 @@ def _divided(scores: Floats, temperature: float) -> Floats:
     return np.where(scores <= FORBIDDEN, FORBIDDEN, scores / temperature)
 
 
-def best_paths(emissions: NDArray[np.floating], counts: Numbers, tables: Tables) -> Numbers:
+def best_paths(emissions: Floats, counts: Numbers, tables: Tables) -> Numbers:
     """The labels of the best path of each sentence, [W] (Viterbi 1967).
 
     Where a label was best reached from is looked for on the way back, of the labels of the path alone.
@@ -110,7 +111,7 @@ def _viterbi(columns: Floats, running: list[int], tables: Tables) -> Numbers:
     return np.concatenate(labels[::-1])
 
 
-def log_marginals(emissions: NDArray[np.floating], counts: Numbers, tables: Tables) -> Floats:
+def log_marginals(emissions: Floats, counts: Numbers, tables: Tables) -> Floats:
     """The log-probability of each label of each word, [W, C].
 
     Sums of products, scaled every few words to add up to 1 (Rabiner 1989, section V.A); sentences in which these fall
@@ -181,7 +182,7 @@ def _by_logarithms(emissions: Floats, tables: Tables) -> Floats:
     return found
 
 
-def _columns(emissions: NDArray[np.floating], words: Numbers) -> Floats:
+def _columns(emissions: Floats, words: Numbers) -> Floats:
     """The emissions of ``words`` as columns, [C, w]."""
     return np.ascontiguousarray(emissions[words].T, dtype=np.float64)
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nlptrain_runtime.chain import FORBIDDEN, Tables, best_paths, log_marginals
 from nlptrain_runtime.growing import ranges
 from nlptrain_runtime.schemes import Scheme, may_follow
 
-Floats = NDArray[np.float64]
-Numbers = NDArray[np.int64]
+if TYPE_CHECKING:
+    from nlptrain_runtime.arrays import Flags, Floats, Numbers
+
+
 Rule = Literal["independent", "scheme", "chain"]
 
 
@@ -46,11 +47,11 @@ class Decoder:
         return self._given
 
     @cached_property
-    def _allowed(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    def _allowed(self) -> tuple[Flags, Flags, Flags]:
         tables = self.tables
         return tables.transitions > FORBIDDEN, tables.start > FORBIDDEN, tables.end > FORBIDDEN
 
-    def best(self, emissions: NDArray[np.floating], counts: Numbers) -> Numbers:
+    def best(self, emissions: Floats, counts: Numbers) -> Numbers:
         """The label of each word, [W].
 
         Args:
@@ -79,7 +80,7 @@ class Decoder:
         owners = np.repeat(np.arange(len(counts)), counts)
         return np.unique(owners[wrong])
 
-    def log_probabilities(self, emissions: NDArray[np.floating], counts: Numbers, temperature: float) -> Floats:
+    def log_probabilities(self, emissions: Floats, counts: Numbers, temperature: float) -> Floats:
         """The log-probability of each label of each word with all scores divided by a temperature, [W, C]."""
         if self.rule == "chain":
             return log_marginals(emissions / temperature, counts, self.tables.divided(temperature))
@@ -88,9 +89,7 @@ class Decoder:
         scores: Floats = exact - np.log(np.exp(exact).sum(axis=1, keepdims=True))
         return scores
 
-    def confidences(
-        self, emissions: NDArray[np.floating], counts: Numbers, best: Numbers, temperature: float
-    ) -> Floats:
+    def confidences(self, emissions: Floats, counts: Numbers, best: Numbers, temperature: float) -> Floats:
         """The probability of the label ``best`` [W] of each word, [W]."""
         scores = self.log_probabilities(emissions, counts, temperature)
         found: Floats = np.exp(scores[np.arange(len(best)), best])

@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from nlptrain_runtime.errors import FolderError
@@ -23,9 +22,11 @@ from nlptrain_runtime.pieces import WordTokenizer
 from nlptrain_runtime.sessions import open_session
 from nlptrain_runtime.vocabulary import UNKNOWN, characters_of, shape_of
 
-_WORDS = 256  # that the graph of words reads at once
+if TYPE_CHECKING:
+    from nlptrain_runtime.arrays import Numbers
 
-Numbers = NDArray[np.int64]
+
+_WORDS = 256  # that the graph of words reads at once
 
 
 class PieceFeatures:

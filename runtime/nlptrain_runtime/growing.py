@@ -6,27 +6,27 @@ What was added never changes and never moves: an array that was taken once stays
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
-Numbers = NDArray[np.int64]
+if TYPE_CHECKING:
+    from nlptrain_runtime.arrays import Array, Numbers
 
 
 class Growing:
     """Rows that are added at the end, in room that doubles."""
 
-    def __init__(self, width: tuple[int, ...] = (), dtype: DTypeLike = np.int64) -> None:
+    def __init__(self, width: tuple[int, ...] = (), dtype: type[np.generic] = np.int64) -> None:
         """Start empty; each row has the shape ``width``, none for a number."""
-        self._room: NDArray[Any] = np.empty((1024, *width), dtype=dtype)
+        self._room: Array = np.empty((1024, *width), dtype=dtype)
         self._used = 0
 
     def __len__(self) -> int:
         """How many there are."""
         return self._used
 
-    def extend(self, rows: Sequence[int] | NDArray[Any]) -> None:
+    def extend(self, rows: Sequence[int] | Array) -> None:
         """Add ``rows``."""
         needed = self._used + len(rows)
         if needed > len(self._room):
@@ -36,7 +36,7 @@ class Growing:
         self._used = needed
 
     @property
-    def values(self) -> NDArray[Any]:
+    def values(self) -> Array:
         """All of them."""
         return self._room[: self._used]
 

@@ -6,15 +6,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nlptrain_runtime.features import Features
 from nlptrain_runtime.growing import Lists
 from nlptrain_runtime.splitter import WordSplitter, writable
 
-Numbers = NDArray[np.int64]
+if TYPE_CHECKING:
+    from nlptrain_runtime.arrays import Flags, Numbers
+
 
 _HANGING = re.compile(r"[A-Z]\.\Z")  # an initial at the end of a part: is it one word? what stands behind says it
 # Parts that the splitter never cuts: letters and digits, names and tags, web addresses. Most of what is new is one.
@@ -53,7 +55,7 @@ class ReadTexts(Read):
     lengths: Numbers
     within: Numbers
 
-    def places(self, texts: Sequence[str], told: NDArray[np.bool_]) -> Numbers:
+    def places(self, texts: Sequence[str], told: Flags) -> Numbers:
         """Where each word begins and ends in its text, [W, 2]; right in the texts that are ``told`` [S]."""
         ends = np.cumsum(self.sizes)
         behind = _from_zero(self.lengths + 1)

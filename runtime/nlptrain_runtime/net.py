@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nlptrain_runtime.features import Features, PieceFeatures
 from nlptrain_runtime.folder import Folder
 from nlptrain_runtime.rows import Batch, batches_of, laid, rows_of
 from nlptrain_runtime.sessions import open_session
 
-Floats = NDArray[np.float32]
-Numbers = NDArray[np.int64]
-Inputs = dict[str, NDArray[Any]]
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from nlptrain_runtime.arrays import Array, Floats, Numbers
 
 
 class Net:
@@ -41,7 +40,7 @@ class Net:
         self._special = len(self._pieces.get("prefix", [])) + len(self._pieces.get("suffix", []))
         self._batch_units = batch_units
         self._session = open_session(folder.net("model"))
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._pool = _pool(threads) if threads > 1 else None
 
     def read(self, features: Features, words: Numbers, counts: Numbers) -> Callable[[], Floats]:
         """What the net says of each word, [W, C]; the features are read now, the net runs when the answer is called.
@@ -53,12 +52,12 @@ class Net:
         """
         if isinstance(features, PieceFeatures):
             units, spans = features.pieces.joined(words), features.pieces.sizes(words)
-            inputs: Callable[[Batch], Inputs] = self._of_pieces
+            inputs: Callable[[Batch], dict[str, Array]] = self._of_pieces
         else:
             units, spans = words, np.ones(len(words), dtype=np.int64)
             vectors: Floats = features.vectors.values
 
-            def inputs(batch: Batch) -> Inputs:
+            def inputs(batch: Batch) -> dict[str, Array]:
                 return {"vectors": vectors[batch.units], "lengths": batch.sizes}
 
         frame = {name: self._pieces.get(name, []) for name in ("prefix", "suffix")}
@@ -73,7 +72,7 @@ class Net:
 
         return run
 
-    def _run(self, batches: Iterable[Batch], inputs: Callable[[Batch], Inputs], words: int) -> Floats:
+    def _run(self, batches: Iterable[Batch], inputs: Callable[[Batch], dict[str, Array]], words: int) -> Floats:
         found = np.empty((words, self._labels), dtype=np.float32)
 
         def answer(batch: Batch) -> None:
@@ -88,7 +87,7 @@ class Net:
                 pass
         return found
 
-    def _one(self, units: Numbers, spans: Numbers, inputs: Callable[[Batch], Inputs]) -> Floats:
+    def _one(self, units: Numbers, spans: Numbers, inputs: Callable[[Batch], dict[str, Array]]) -> Floats:
         """What the net says of the words of one sentence that is not too long: nothing is sorted, nothing padded."""
         before, behind = self._pieces.get("prefix", []), self._pieces.get("suffix", [])
         places = len(before) + np.cumsum(spans) - spans
@@ -99,6 +98,12 @@ class Net:
         found: Floats = logits[0, places]
         return found
 
-    def _of_pieces(self, batch: Batch) -> Inputs:
+    def _of_pieces(self, batch: Batch) -> dict[str, Array]:
         mask = laid(batch.sizes, batch.units.shape[1], left=self._left).astype(np.int64)
         return {"input_ids": batch.units, "attention_mask": mask}
+
+
+def _pool(threads: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # which a process of one thread need not open
+
+    return ThreadPoolExecutor(threads)

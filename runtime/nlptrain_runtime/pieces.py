@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-Numbers = NDArray[np.int64]
+if TYPE_CHECKING:
+    from nlptrain_runtime.arrays import Numbers
+
 
 _TOGETHER = 256  # words that are encoded in one go
 

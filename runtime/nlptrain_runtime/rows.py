@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nlptrain_runtime.growing import ranges
 from nlptrain_runtime.windows import cut_windows
 
-Numbers = NDArray[np.int64]
+if TYPE_CHECKING:
+    from nlptrain_runtime.arrays import Flags, Numbers
+
 
 # A net of 8 bits takes as long for a unit in a batch of 12 rows as in one of 100, so little padding is worth more than
 # many rows: once a batch has a few, rows that are much shorter than its longest one begin the next.
@@ -119,10 +121,10 @@ def _joined(parts: list[Rows]) -> Rows:
     return Rows(*(np.concatenate([getattr(part, field) for part in parts]) for field in fields))
 
 
-def laid(sizes: Numbers, longest: int, *, left: bool) -> NDArray[np.bool_]:
+def laid(sizes: Numbers, longest: int, *, left: bool) -> Flags:
     """True where the units of rows of ``sizes`` lie in a batch, [B, longest]; ``left``: the padding is in front."""
     places = np.arange(longest)
-    mask: NDArray[np.bool_] = places >= longest - sizes[:, None] if left else places < sizes[:, None]
+    mask: Flags = places >= longest - sizes[:, None] if left else places < sizes[:, None]
     return mask
 
 

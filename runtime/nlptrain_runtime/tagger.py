@@ -6,10 +6,9 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nlptrain_runtime.answers import Answers, Tagged
 from nlptrain_runtime.blocks import TEXTS, blocks
@@ -21,8 +20,8 @@ from nlptrain_runtime.net import Net
 from nlptrain_runtime.schemes import Scheme
 from nlptrain_runtime.splitter import WordSplitter
 
-Floats = NDArray[np.floating]
-Numbers = NDArray[np.int64]
+if TYPE_CHECKING:
+    from nlptrain_runtime.arrays import Floats
 
 
 class Tagger:

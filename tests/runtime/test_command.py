@@ -1,10 +1,8 @@
 """``nlptrain-tag`` from a shell: lines in, JSON Lines out, and one line where something is wrong."""
 
-import io
 import json
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 
@@ -13,19 +11,6 @@ from nlptrain_runtime.command import main
 from tests.exports import ODD, TEXT
 
 LINES = [*(text for text in ODD if "\n" not in text), *(" ".join(sentence.words) for sentence in TEXT)]
-
-
-@pytest.fixture
-def tag(monkeypatch):
-    """Run the command on bytes of standard input: exit code and bytes of standard output."""
-
-    def run(arguments: list[str], given: bytes = b"") -> tuple[int, bytes]:
-        out = io.BytesIO()
-        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(given), isatty=lambda: False))
-        monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=out))
-        return main(arguments), out.getvalue()
-
-    return run
 
 
 def test_each_line_is_answered_in_its_place(folders, tag, tmp_path):

@@ -79,7 +79,8 @@ class CRFHead(nn.Linear):
     ) -> list[NDArray[np.float64]]:
         """The log-marginals of each sentence at a temperature, [words, C]."""
         flat, counts, ends = by_sentence(emissions)
-        return np.split(self.decoder.log_probabilities(flat, counts, temperature), ends)[: len(emissions)]
+        found = self.decoder.log_probabilities(flat, counts, temperature).astype(np.float64, copy=False)
+        return np.split(found, ends)[: len(emissions)]
 
 
 class ChainedWords:
