@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,11 @@ from nlptrain.errors import InputError
 
 if TYPE_CHECKING:
     from nlptrain.data.corpus import Sentence
-    from nlptrain.models import TokenModel
+    from nlptrain.labels import Labels
+    from nlptrain.run import Run
     from nlptrain.training.calibration import CalibrationErrors
     from nlptrain.training.confusion import Confusion
+    from nlptrain_runtime import Tagged
 
 _MISTAKES = 10  # shown
 
@@ -54,7 +56,7 @@ def evaluate(
     """Score a model on gold files: seqeval's entity F1, or accuracy for plain tags.
 
     \b
-    Reads   RUN: a run's folder or a model's; DATA: gold files.
+    Reads   RUN: a run's folder, a model's or an exported one; DATA: gold files.
     Writes  the scores, overall and per type, what was taken for what, and the
             expected calibration error: how far confidences are from the share
             that is right (15 bins), by word and by predicted entity, to
@@ -67,7 +69,6 @@ def evaluate(
     from nlptrain.config.data import ColumnsConfig, DataConfig
     from nlptrain.data.reading import read_gold
     from nlptrain.data.rewriting import rewritten, schemes_of
-    from nlptrain.models import load_token_model
     from nlptrain.run import Run
 
     tags: Any = int(tags_column) if tags_column and tags_column.lstrip("-").isdigit() else tags_column
@@ -78,30 +79,52 @@ def evaluate(
             "--words-column, --tags-column: must be numbers from 1, or from -1 for the last; tags may be upos or xpos"
         ) from error
     settings = DataConfig(format=data_format, columns=columns, scheme=scheme)  # type: ignore[arg-type]
-    context = Run(None, device=device)
-    model = load_token_model(run)
-    model.to(context.device)
+    labels, temperature, tag = _asked(run, Run(None, device=device))
     sentences = list(read_gold(list(data), settings))
     schemes = schemes_of({"DATA": sentences}, settings.scheme)
-    sentences = rewritten(sentences, schemes["DATA"], model.labels)
-    scores, errors, mistakes = _measured(model, sentences)
+    sentences = rewritten(sentences, schemes["DATA"], labels)
+    scores, errors, mistakes = _measured(labels, tag([sentence.words for sentence in sentences]), sentences)
     if as_json:
-        calibration = {"temperature": model.temperature, **errors.to_json()}
+        calibration = {"temperature": temperature, **errors.to_json()}
         click.echo(json.dumps({**scores, "calibration": calibration, "confusion": mistakes.to_json()}, indent=2))
     else:
         _echo_scores(scores, mistakes)
-        click.echo(f"expected calibration error: {errors.describe()} (temperature {model.temperature:.3f})")
+        click.echo(f"expected calibration error: {errors.describe()} (temperature {temperature:.3f})")
 
 
-def _measured(model: TokenModel, sentences: list[Sentence]) -> tuple[dict[str, Any], CalibrationErrors, Confusion]:
+Tag = Callable[[list[tuple[str, ...]]], "list[Tagged]"]
+
+
+def _asked(run: str, context: Run) -> tuple[Labels, float, Tag]:
+    """The labels, the temperature and what tags words of the model in ``run``, or of the exported tagger."""
+    from nlptrain_runtime.folder import DESCRIPTION
+
+    if (Path(run) / DESCRIPTION).is_file():
+        from nlptrain.labels import Labels
+        from nlptrain_runtime import FolderError, Tagger
+
+        try:
+            tagger = Tagger(run)
+        except FolderError as error:
+            raise InputError(str(error)) from error
+        return Labels.named(tagger.labels, tagger.scheme), tagger.temperature, tagger.predict_words
+    from nlptrain.models import load_token_model
     from nlptrain.models.confidence import tag_surely
+
+    model = load_token_model(run)
+    model.to(context.device)
+    return model.labels, model.temperature, lambda sentences: tag_surely(model, sentences)
+
+
+def _measured(
+    labels: Labels, answers: list[Tagged], sentences: list[Sentence]
+) -> tuple[dict[str, Any], CalibrationErrors, Confusion]:
     from nlptrain.training import score
     from nlptrain.training.calibration import calibration_errors
     from nlptrain.training.confusion import confusion
 
-    scheme = model.labels.scheme
+    scheme = labels.scheme
     gold = [list(sentence.tags or ()) for sentence in sentences]
-    answers = tag_surely(model, [sentence.words for sentence in sentences])
     predicted = [answer.tags for answer in answers]
     errors = calibration_errors(gold, answers, scheme)
     return score(gold, predicted, scheme).to_json(), errors, confusion(gold, predicted, scheme)

@@ -20,7 +20,7 @@ from nlptrain.errors import InputError
 from nlptrain.models.prediction import predict
 from nlptrain.models.sources import resolve
 from nlptrain.models.transformer import load_token_model
-from nlptrain_runtime import Tagger
+from nlptrain_runtime import FolderError, Tagger
 from nlptrain_runtime.folder import DESCRIPTION, open_folder
 
 EXPORTED = ("fp32", "int8")  # what a run is exported as to be measured
@@ -135,7 +135,12 @@ def _in_torch(name: str, threads: int, batch: int | None) -> Contender:
 
 
 def _exported(name: str, folder: Path, precision: str | None, threads: int, batch: int | None) -> Contender:
-    tagger = Tagger(folder, threads=threads, precision=precision, **({} if batch is None else {"batch_units": batch}))
+    try:
+        tagger = Tagger(
+            folder, threads=threads, precision=precision, **({} if batch is None else {"batch_units": batch})
+        )
+    except FolderError as error:
+        raise InputError(str(error)) from error
     opened = open_folder(folder, precision)
     others = {path for path in (folder / "onnx").iterdir()} - {opened.net("model"), opened.net("words")}
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path not in others)

@@ -35,6 +35,7 @@ class Tagger:
     Attributes:
         labels: the tags it knows.
         scheme: how they are written (``iob2``, ``iobes``, ..., ``plain``).
+        temperature: what scores are divided by where probabilities are shown; no tag depends on it.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Tagger:
         least = float(described["decoding"]["min_confidence"] if min_confidence is None else min_confidence)
         if not 0 <= least <= 1:
             raise ValueError(f"min_confidence: found {min_confidence}; must be a number from 0 to 1")
-        self._temperature: float = described["decoding"]["temperature"]
+        self.temperature: float = described["decoding"]["temperature"]
         self._decoder = decoder_of(described)
         splitter = WordSplitter(**described["splitter"])
         self._features = features_of(opened)
@@ -121,7 +122,7 @@ class Tagger:
                 run = self._net.read(self._features, read.words, read.counts)
             emissions = run()
             best = self._decoder.best(emissions, read.counts)
-            sure = self._decoder.confidences(emissions, read.counts, best, self._temperature)
+            sure = self._decoder.confidences(emissions, read.counts, best, self.temperature)
             ends = np.cumsum(read.counts)[:-1]
             tags = np.split(self._names[best], ends)
             found += [Tagged(list(one), two) for one, two in zip(tags, np.split(sure, ends), strict=True)]
@@ -146,7 +147,7 @@ class Tagger:
         told = self._answers.told(best, read.counts)
         words = np.flatnonzero(np.repeat(told, read.counts))
         sure = np.ones(len(best))
-        sure[words] = self._decoder.confidences(emissions[words], read.counts[told], best[words], self._temperature)
+        sure[words] = self._decoder.confidences(emissions[words], read.counts[told], best[words], self.temperature)
         return self._answers.of(texts, read.counts, best, sure, read.places(texts, told))
 
 

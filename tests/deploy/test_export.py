@@ -168,6 +168,15 @@ def test_the_command_writes_a_folder_from_a_run_and_compares_on_its_dev(tiny_ber
     assert "dev" in done.output.splitlines()[1]
     assert " MB" in done.output.splitlines()[-1]
     assert Tagger("out", precision="fp32").predict(["Ada Smith lives in Paris ."])[0]["text"]
+    command = ["evaluate", "", "dev.conll", "--json"]
+    scores = [json.loads(CliRunner().invoke(main, [command[0], name, *command[2:]]).stdout) for name in ("run", "out")]
+    assert scores[0]["words"] == scores[1]["words"] > 0
+    assert scores[0]["calibration"]["temperature"] == scores[1]["calibration"]["temperature"]
+    Path("out/config.json").write_text("{}")
+    for arguments in (["evaluate", "out", "dev.conll"], ["benchmark", "out", "--text", "raw.txt"]):
+        broken = CliRunner().invoke(main, arguments)
+        assert broken.exit_code == 2
+        assert "config.json: is not the file that was exported" in broken.output
     refused = CliRunner().invoke(main, given)
     assert refused.exit_code == 2
     assert "give --overwrite" in refused.output
