@@ -64,6 +64,7 @@ class Answers:
         types = list(dict.fromkeys(part[1] for part in parts if part))
         self._types = types
         self._type = np.array([types.index(part[1]) if part else -1 for part in parts])
+        self._inside = self._type >= 0
         self._opening = np.array([part is not None and part[0] in OPENING for part in parts])
         self._closing = np.array([part is None or part[0] in CLOSING for part in parts])
 
@@ -76,7 +77,9 @@ class Answers:
         """
         if self._plain:
             return np.ones(len(counts), dtype=bool)
-        inside = np.concatenate([[0], np.cumsum(self._type[best] >= 0)])
+        if len(counts) == 1:
+            return np.array([self._inside[best].any()])
+        inside = np.concatenate([[0], np.cumsum(self._inside[best])])
         ends = np.cumsum(counts)
         found: Flags = inside[ends] > inside[ends - counts]
         return found
@@ -93,6 +96,9 @@ class Answers:
             confidences: the probability of that label, [W]; anything at words that have nothing to tell.
             places: where each word begins and ends in its text, in code points, [W, 2].
         """
+        if not len(best):
+            yield from (self._answer(text, []) for text in texts)
+            return
         starts = np.cumsum(counts) - counts
         if self._plain:
             first, last, sure = np.arange(len(best)), np.arange(len(best)), confidences

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FORBIDDEN = -1e8  # the score of what the tag scheme rules out; finite, so that sums stay numbers
 _SCALED = 8  # words between which sums of products are scaled
+_SHORT = 40  # words of a sentence whose sums of products need no scale
+_TINY = 1e-250
 _PAIRS = 500_000  # pairs of neighbouring labels of all chains that are decoded together
 
 
@@ -67,18 +69,20 @@ def best_paths(emissions: Floats, counts: Numbers, tables: Tables) -> Numbers:
 
 
 def _best_path(emissions: Floats, tables: Tables) -> list[int]:
-    """The labels of one sentence, [N]: half of the time of many side by side, which matters to who asks for one."""
-    into = np.ascontiguousarray(tables.transitions.T)
-    highest = np.maximum.reduce
-    score = emissions[0] + tables.start
-    scores = [score]
-    for here in emissions[1:]:
-        score = highest(into + score, axis=1) + here
-        scores.append(score)
-    label = int((score + tables.end).argmax())
+    """The labels of one sentence, [N]: a fraction of the time of many side by side, for who asks for one at a time."""
+    moves = tables.transitions + emissions[:, None, :]  # from each label to each
+    add, highest, reached = np.add, np.maximum.reduce, np.empty_like(tables.transitions)
+    scores = np.empty_like(emissions)
+    scores[0] = emissions[0] + tables.start
+    columns = scores[:, :, None]
+    for place in range(1, len(moves)):
+        add(moves[place], columns[place - 1], out=reached)
+        highest(reached, axis=0, out=scores[place])
+    label = int((scores[-1] + tables.end).argmax())
+    origins = (columns[:-1] + tables.transitions).argmax(axis=1).tolist()
     path = [label]
-    for score in scores[-2::-1]:
-        label = int((score + into[label]).argmax())
+    for origin in reversed(origins):
+        label = origin[label]
         path.append(label)
     return path[::-1]
 
@@ -122,6 +126,10 @@ def log_marginals(emissions: Floats, counts: Numbers, tables: Tables) -> Floats:
         counts: words of each sentence, [S]; may be 0.
         tables: the scores of neighbours.
     """
+    if len(counts) == 1 and 0 < len(emissions) <= _SHORT:
+        found = _of_one(emissions.astype(np.float64), tables)
+        if found is not None:
+            return found
     found = np.empty(emissions.shape, dtype=np.float64)
     for words, running in _together(counts, emissions.shape[1]):
         with np.errstate(divide="ignore", invalid="ignore", under="ignore"):
@@ -168,6 +176,30 @@ def _shares(columns: Floats, running: list[int], tables: Tables) -> Floats:
     shares = fronts * backs
     scaled: Floats = shares / total(shares, axis=0)
     return scaled
+
+
+def _of_one(emissions: Floats, tables: Tables) -> Floats | None:
+    """The log-marginals of one short sentence, [N, C], or None where sums of products were lost."""
+    move = np.exp(tables.transitions - tables.transitions.max())
+    factors = np.exp(emissions - emissions.max(axis=1, keepdims=True))
+    front, back = np.exp(tables.start - tables.start.max()), np.exp(tables.end - tables.end.max())
+    front = front * factors[0]
+    fronts, backs = [front], [back]
+    dot = np.dot  # of small ones it takes half as long as @
+    for factor in factors[1:]:
+        front = dot(front, move) * factor
+        fronts.append(front)
+    onwards = np.ascontiguousarray(move.T)
+    for factor in factors[:0:-1]:
+        back = dot(back * factor, onwards)
+        backs.append(back)
+    shares = np.array(fronts) * np.array(backs[::-1])
+    total = np.add.reduce(shares, axis=1, keepdims=True)
+    if not total.min() > _TINY:
+        return None
+    with np.errstate(divide="ignore"):
+        found: Floats = np.log(shares / total)
+    return np.maximum(found, FORBIDDEN)
 
 
 def _by_logarithms(emissions: Floats, tables: Tables) -> Floats:

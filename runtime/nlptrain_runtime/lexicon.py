@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -135,43 +135,58 @@ class Lexicon:
 
     def _learn_parts(self, parts: list[str]) -> None:
         """Split ``parts``, none of which is known; those whose words depend on the next part are only marked so."""
-        if self._splitter.version == 1:
-            hanging = [part for part in parts if part[-1] == "." and _HANGING.search(part)]
-            self._parts.update(dict.fromkeys(hanging, _DEPENDS))
-            simple = [part for part in parts if _ONE_WORD.fullmatch(part)]
-            sizes = np.fromiter(map(len, simple), dtype=np.int64, count=len(simple))
-            self._remember(simple, simple, np.stack([np.zeros_like(sizes), sizes], axis=1), np.ones_like(sizes))
-            parts = [part for part in parts if part not in self._parts]
-        if self._splitter.parts_at_space:  # in one go, each on a line of its own
-            sizes = np.fromiter(map(len, parts), dtype=np.int64, count=len(parts))
-            self._split("\n".join(parts), parts, np.cumsum(sizes + 1) - sizes - 1)
-        else:
+        if not self._splitter.parts_at_space:
             for part in parts:
-                self._split(part, [part], np.zeros(1, dtype=np.int64))
+                self._split(part, [part], [0])
+            return
+        simple: list[str] = []
+        others: list[str] = []
+        if self._splitter.version == 1:
+            for part in parts:
+                if _ONE_WORD.fullmatch(part):
+                    simple.append(part)
+                elif _HANGING.search(part):
+                    self._parts[part] = _DEPENDS
+                else:
+                    others.append(part)
+        else:
+            others = parts
+        begins = [0, *accumulate(len(part) + 1 for part in others)]
+        self._split("\n".join(others), others, begins[:-1], simple=simple)  # in one go, each on a line of its own
 
     def _learn_hanging(self, keys: list[str]) -> None:
         """Split parts with what follows them: `` a``, which is no word of theirs, or a blank."""
         for key in keys:
             bare = key.removesuffix(" a").rstrip(" ")
-            self._split(key, [key], np.zeros(1, dtype=np.int64), end=len(bare))
+            self._split(key, [key], [0], end=len(bare))
 
-    def _split(self, text: str, parts: list[str], begins: Numbers, *, end: int | None = None) -> None:
-        """Remember the words of ``parts``, which begin at ``begins`` in ``text``; those that pass ``end`` are none."""
-        found = [pair for pair in self._splitter.places(text) if end is None or pair[1][1] <= end]
-        words = [word for word, _ in found]
-        places = np.array([place for _, place in found], dtype=np.int64).reshape(-1, 2)
-        owners = np.searchsorted(begins, places[:, 0], side="right") - 1
-        held = np.bincount(owners, minlength=len(parts))
-        self._remember(parts, words, places - begins[owners][:, None], held)
+    def _split(
+        self, text: str, parts: list[str], begins: list[int], *, end: int | None = None, simple: Sequence[str] = ()
+    ) -> None:
+        """Remember the words of ``parts``, which begin at ``begins`` in ``text``; those that pass ``end`` are none.
 
-    def _remember(self, parts: list[str], words: list[str], places: Numbers, held: Numbers) -> None:
-        """Number ``parts``, each of ``held`` words; ``places`` [words, 2] in the part that a word stands in."""
+        Beside them ``simple`` parts, each of which is one word.
+        """
+        words, starts, ends, held = list(simple), [0] * len(simple), [len(part) for part in simple], [1] * len(simple)
+        number, last = -1, len(begins) - 1
+        for word, (start, stop) in self._splitter.places(text) if parts else ():
+            if end is not None and stop > end:
+                break
+            while number < last and begins[number + 1] <= start:
+                number += 1
+                held.append(0)
+            held[-1] += 1
+            words.append(word)
+            starts.append(start - begins[number])
+            ends.append(stop - begins[number])
+        held += [0] * (last - number)
         self._learn(words)
+        sizes = np.array(held, dtype=np.int64)
         first = len(self._held)
-        self._held.extend([self._words[word] for word in words], held)
-        self._begins.extend(places[:, 0], held)
-        self._ends.extend(places[:, 1], held)
-        self._parts.update(zip(parts, range(first, first + len(parts)), strict=True))
+        self._held.extend([self._words[word] for word in words], sizes)
+        self._begins.extend(starts, sizes)
+        self._ends.extend(ends, sizes)
+        self._parts.update(zip([*simple, *parts], range(first, first + len(held)), strict=True))
 
     def _learn(self, words: Sequence[str]) -> None:
         new = [word for word in dict.fromkeys(words) if word not in self._words]

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from nlptrain_runtime.arrays import Floats
 
 
+_NOTHING = np.empty(0, dtype=np.int64), np.empty(0), np.empty((0, 2), dtype=np.int64)
+
+
 class Tagger:
     """A student or a teacher that ``nlptrain export`` wrote, without torch.
 
@@ -145,6 +148,8 @@ class Tagger:
         emissions = run()
         best = self._decoder.best(emissions, read.counts)
         told = self._answers.told(best, read.counts)
+        if not told.any():
+            return self._answers.of(texts, read.counts, *_NOTHING)
         words = np.flatnonzero(np.repeat(told, read.counts))
         sure = np.ones(len(best))
         sure[words] = self._decoder.confidences(emissions[words], read.counts[told], best[words], self.temperature)

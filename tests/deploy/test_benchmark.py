@@ -32,7 +32,9 @@ def test_models_take_turns_and_no_round_reads_what_another_has_read():
     warm, first, second = (set(texts) for name, texts in many if name == "a")
     assert not first & second
     assert not warm & (first | second)
-    assert {name for name, texts in read if len(texts) == 1} == {"a", "b"}
+    asked = [texts[0] for name, texts in read if len(texts) == 1 and name == "a"]
+    assert len(set(asked)) == len(asked) == 6
+    assert not {text.split()[2] for text in asked} & {text.split()[2] for text in warm | first | second}
     assert all(len(texts[0].split()) == 20 for _, texts in read if len(texts) == 1)
     assert [speed.name for speed in found] == ["a", "b"]
     for speed in found:
@@ -47,7 +49,7 @@ def test_words_are_what_white_space_separates():
 
 
 def test_too_little_text_is_said():
-    with pytest.raises(InputError, match="no line has 20 words"):
+    with pytest.raises(InputError, match="too few lines have 20 words"):
         benchmark([contender("a", lambda texts: None)], ["Ada lives"], rounds=1)
 
 
