@@ -9,6 +9,7 @@ import click
 
 from nlptrain import __version__
 from nlptrain.cli.benchmark import benchmark
+from nlptrain.cli.card import card
 from nlptrain.cli.config import config
 from nlptrain.cli.doctor import doctor
 from nlptrain.cli.export import export
@@ -67,5 +68,5 @@ def main() -> None:
 
 
 _TRAINING = (transformer_token, tagger, tagger_kd, pseudo_label)
-for command in (*_TRAINING, evaluate, predict, compare, export, benchmark, config, doctor):
+for command in (*_TRAINING, evaluate, predict, compare, export, benchmark, card, config, doctor):
     main.add_command(command)

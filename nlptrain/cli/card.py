@@ -1,0 +1,60 @@
+"""The command that writes a model card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--name", help="Of the model, e.g. OWNER/NAME on the Hub (default: the run's folder).")
+@click.option("--dataset", help="Name of the data set that it is scored on (default: its folder's).")
+@click.option("--control", type=click.Path(path_type=Path), help="A finished run of the same net without a teacher.")
+@click.option("--speed", "speeds", type=click.Path(path_type=Path), help="What nlptrain benchmark --json printed.")
+@click.option("--license", "licence", help="The Hub's word for it, e.g. apache-2.0.")
+@click.option("--language", multiple=True, help="Of the text, e.g. en; may be repeated.")
+@click.option("--base-model", multiple=True, help="On the Hub, what it was made from; may be repeated.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="File to write, e.g. README.md (default: standard output)."
+)
+def card(
+    run: Path,
+    name: str | None,
+    dataset: str | None,
+    control: Path | None,
+    speeds: Path | None,
+    licence: str | None,
+    language: tuple[str, ...],
+    base_model: tuple[str, ...],
+    out: Path | None,
+) -> None:
+    """Write the model card of a finished run, with the Hub's metadata.
+
+    \b
+    Reads   RUN: a finished run's folder, or that of several seeds; its scores.json.
+    Writes  Markdown: scores beside the teacher's and the control's, by type; the data
+            with hashes; size and speed; limits; how to load it.
+
+    `hf upload OWNER/NAME FOLDER` publishes a folder with the card as its README.md.
+
+    Example: nlptrain card runs/demo/tagger_kd --control runs/demo/tagger
+    """  # noqa: D301 - click reads the character
+    from nlptrain.deploy.card import Named, model_card
+    from nlptrain.insight.finished import read_finished
+    from nlptrain.run_folder import write_text
+
+    found = read_finished(run)
+    known = dataset or _folder_of(found.scores[0]["inputs"])
+    named = Named(name or run.resolve().name, known, licence, language, base_model)
+    text = model_card(run, named, control=control, speeds=speeds)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        write_text(out, text)
+
+
+def _folder_of(inputs: dict[str, str]) -> str:
+    """The folder of the first file that was read."""
+    return Path(next(iter(inputs))).resolve().parent.name

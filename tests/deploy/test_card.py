@@ -1,0 +1,107 @@
+"""The card says what the run says, and the Hub's own reader understands its metadata."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from huggingface_hub import ModelCard
+from huggingface_hub.repocard_data import model_index_to_eval_results
+
+from nlptrain.cli.main import main
+from tests.cli.test_commands import configs
+
+
+@pytest.fixture
+def runs(corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A teacher, its student of two seeds and a control, all finished."""
+    monkeypatch.chdir(corpus)
+    paths = configs(corpus, tiny_bert)
+    for name in ("transformer_token", "tagger", "tagger_kd"):
+        values = yaml.safe_load(paths[name].read_text())
+        values["output_dir"] = name
+        if name == "tagger_kd":
+            values["teacher"], values["seeds"] = "transformer_token", [0, 1]
+        Path(f"{name}.yaml").write_text(yaml.safe_dump(values))
+        done = CliRunner().invoke(main, [name, f"{name}.yaml"])
+        assert done.exit_code == 0, done.output
+    return corpus
+
+
+def card(*arguments: str) -> str:
+    done = CliRunner().invoke(main, ["card", *arguments])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_the_hub_reads_the_scores_of_the_run(runs):
+    given = [
+        "--name",
+        "me/small",
+        "--dataset",
+        "invented",
+        "--license",
+        "mit",
+        "--language",
+        "en",
+        "--control",
+        "tagger",
+    ]
+    text = card("tagger_kd", *given)
+    read = ModelCard(text)
+    scores = [json.loads((runs / "tagger_kd" / f"seed-{seed}" / "scores.json").read_text()) for seed in (0, 1)]
+    mean = sum(one["test"]["f1"] for one in scores) / 2
+    data = read.data.to_dict()
+    assert (data["license"], data["language"], data["pipeline_tag"]) == ("mit", ["en"], "token-classification")
+    name, results = model_index_to_eval_results(yaml.safe_load(text.split("---")[1])["model-index"])
+    assert name == "me/small"
+    assert [(one.metric_type, one.dataset_name, one.dataset_split) for one in results] == [
+        ("f1", "invented", "test"),
+        ("precision", "invented", "test"),
+        ("recall", "invented", "test"),
+    ]
+    assert results[0].metric_value == pytest.approx(mean, abs=1e-4)
+    assert f"| this model | {mean:.4f} (" in text
+    control = json.loads((runs / "tagger" / "scores.json").read_text())
+    assert f"| the control: no teacher | {control['test']['f1']:.4f} | one |" in text
+    assert f"its teacher ({scores[0]['teacher']['parameters']:,} parameters)" in text
+    for kind, row in scores[0]["test"]["types"].items():
+        assert f"| {kind} |" in text
+        assert row["support"] < 50
+    assert "Types whose figures say little" in text
+    digest = scores[0]["inputs"][next(iter(scores[0]["inputs"]))]
+    assert digest[:16] in text
+    assert str(runs) not in text
+    for way in ("nlptrain predict small", "pipeline(", "Tagger(", "add_pipe("):
+        assert way in text
+
+
+def test_what_is_not_known_is_said(runs):
+    text = card("tagger_kd/seed-0")
+    assert "What the teacher adds is not known" in text
+    assert "Its speed was not measured" in text
+    assert "license" not in ModelCard(text).data.to_dict()
+    assert "What the teacher adds" not in card("transformer_token")
+
+
+def test_speeds_are_those_of_the_benchmark(runs):
+    one = {"name": "x/exported", "runtime": "onnx", "precision": "int8", "words_per_second": 12_345.6}
+    speeds = {"threads": 1, "rounds": 5, "models": [{**one, "p50": 1.25, "cold_start": 0.4, "size": 3_700_000}]}
+    Path("speed.json").write_text(json.dumps(speeds))
+    assert "| exported | onnx int8 | 12,346 | 1.25 | 0.40 | 3.7 |" in card("tagger", "--speed", "speed.json")
+
+
+def test_it_is_written_whole_or_not_at_all(runs):
+    card("tagger", "--out", "README.md")
+    assert ModelCard.load("README.md").data.library_name == "nlptrain"
+    Path("bad.json").write_text("{}")
+    for arguments, said in (
+        (["nowhere"], "no scores.json"),
+        (["tagger", "--speed", "bad.json"], "is not what nlptrain benchmark --json prints"),
+        (["tagger", "--control", "nowhere"], "no scores.json"),
+    ):
+        refused = CliRunner().invoke(main, ["card", *arguments, "--out", "other.md"])
+        assert refused.exit_code == 2
+        assert said in refused.output
+    assert not Path("other.md").exists()
