@@ -27,6 +27,7 @@ class Run:
         folder: the output folder, or None for a run that only reads.
         accelerator: device and mixed precision.
         seed: of all that is random.
+        workers: processes that label text.
         provenance: what ``scores.json`` says of where the scores come from.
     """
 
@@ -38,12 +39,14 @@ class Run:
         precision: str = "fp32",
         threads: int | None = None,
         seed: int = 0,
+        workers: int = 1,
         console: Console | None = None,
     ) -> None:
         """Choose the device and quieten the libraries; nothing is written yet."""
         refuse_more_processes()
         self.folder = folder
         self.seed = seed
+        self.workers = workers
         self.console = console or Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
         self.accelerator = _accelerator(device, precision)
         if threads is not None:

@@ -19,7 +19,7 @@ from nlptrain.run_folder import refuse_other, run_identity
 from nlptrain.seeds import seed_folder, seed_folders, seeds_folder
 
 
-def run_seeds(command: str, config: StudentCommandConfig, *, overwrite: bool) -> None:
+def run_seeds(command: str, config: StudentCommandConfig, *, overwrite: bool, workers: int = 1) -> None:
     """Run ``command`` for each of the seeds of ``config``, and print the mean of their scores and how far they spread.
 
     Raises:
@@ -33,7 +33,7 @@ def run_seeds(command: str, config: StudentCommandConfig, *, overwrite: bool) ->
             scores = []
             for run in runs:
                 click.echo(f"seed {run.seed}:")
-                scores.append(run_story(command, run, overwrite=False))
+                scores.append(run_story(command, run, overwrite=False, workers=workers))
     _print_spread(scores)
 
 

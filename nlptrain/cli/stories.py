@@ -49,7 +49,7 @@ from nlptrain.run_folder import command_line, finished_scores, output_folder
 from nlptrain.seeds import beside, refuse_seeds
 
 
-def run_story(command: str, config: CommandConfig, *, overwrite: bool) -> dict[str, Any]:
+def run_story(command: str, config: CommandConfig, *, overwrite: bool, workers: int = 1) -> dict[str, Any]:
     """Run ``command``, or find the same run finished; print the scores and return them."""
     folder = Path(config.output_dir)
     config = pinned(config)
@@ -58,7 +58,14 @@ def run_story(command: str, config: CommandConfig, *, overwrite: bool) -> dict[s
     refuse_seeds(folder)
     if overwrite:
         refuse_bad_files([folder], config)
-    run = Run(folder, device=config.device, precision=config.precision, threads=config.threads, seed=config.seed or 0)
+    run = Run(
+        folder,
+        device=config.device,
+        precision=config.precision,
+        threads=config.threads,
+        seed=config.seed or 0,
+        workers=workers,
+    )
     refuse_imitated(run.device, getattr(config, "teacher_precision", "fp32"), "teacher_precision")
     with run.handling_signals(), output_folder(folder, command, config, inputs, overwrite=overwrite):
         scores = finished_scores(folder)

@@ -50,7 +50,16 @@ _HELP = {
 }
 
 
-def _options(function: Callable[..., None]) -> Callable[..., None]:
+_WORKERS = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that label text side by side, on a CPU; they share the threads.",
+)
+
+
+def _options(function: Callable[..., None], *, taught: bool) -> Callable[..., None]:
     path = click.Path(path_type=Path)
     for decorate in reversed(
         (
@@ -65,6 +74,7 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
             click.option("--device", help="auto, cpu, cuda, cuda:N or mps."),
             click.option("--output-dir", help="Folder of the run."),
             click.option("--seed", type=int, help="Seed of all that is random; one run, in the place of `seeds`."),
+            *([_WORKERS] if taught else []),
             click.option("--overwrite", is_flag=True, help="Clear a run that is in the output folder."),
         )
     ):
@@ -73,7 +83,13 @@ def _options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _command(name: str) -> click.Command:
-    def command(config: Path, settings: tuple[str, ...], overwrite: bool, **flags: Any) -> None:  # noqa: ANN401
+    def command(
+        config: Path,
+        settings: tuple[str, ...],
+        overwrite: bool,
+        workers: int = 1,
+        **flags: Any,  # noqa: ANN401
+    ) -> None:
         from nlptrain.config import COMMANDS, load_config
         from nlptrain.config.commands import StudentCommandConfig
 
@@ -83,13 +99,13 @@ def _command(name: str) -> click.Command:
         if isinstance(loaded.config, StudentCommandConfig) and loaded.config.seeds:
             from nlptrain.cli.seeds import run_seeds
 
-            run_seeds(name, loaded.config, overwrite=overwrite)
+            run_seeds(name, loaded.config, overwrite=overwrite, workers=workers)
         else:
             from nlptrain.cli.stories import run_story
 
-            run_story(name, loaded.config, overwrite=overwrite)
+            run_story(name, loaded.config, overwrite=overwrite, workers=workers)
 
-    return click.command(name, help=_HELP[name])(_options(command))
+    return click.command(name, help=_HELP[name])(_options(command, taught=name in ("tagger_kd", "pseudo_label")))
 
 
 transformer_token = _command("transformer_token")

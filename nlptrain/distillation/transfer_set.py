@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,11 +14,11 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import torch
 from filelock import FileLock
 from numpy.typing import NDArray
 
 from nlptrain.data.corpus import Sentence
+from nlptrain.distillation.labelling import Logits, labelling
 from nlptrain.errors import InputError
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
@@ -24,6 +26,7 @@ from nlptrain.run_folder import write_json
 
 Precision = Literal["fp32", "bf16"]
 SHARD_SENTENCES = 2048
+_AHEAD = 2  # shards that wait for each worker
 _FORMAT = 1
 _DIGEST = pa.binary(16)
 
@@ -77,15 +80,22 @@ class LogitStore:
         self._lock = FileLock(folder / f"{self.key}.lock")
 
     def label(self, sentences: Iterable[Sentence], teacher: TokenModel, run: Run) -> Labelled:
-        """Make sure that every one of ``sentences`` has logits; those that have none are computed, shard by shard."""
+        """Make sure that every one of ``sentences`` has logits; those that have none are computed, shard by shard.
+
+        They are computed by as many processes as ``run`` has workers, and stored in the order of the sentences.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self._lock:
+        with self._lock, labelling(teacher, self.precision, run.workers) as compute:
             self._open()
             found = computed = words = 0
             started, said = time.perf_counter(), time.monotonic()
+            waiting: deque[tuple[list[Sentence], Callable[[], Logits]]] = deque()
             missing: list[Sentence] = []
             pending: set[bytes] = set()
+            stored: set[bytes] = set()
             for block in _blocks(sentences):
+                pending -= stored  # these are found from now on
+                stored.clear()
                 digests = [sentence.digest() for sentence in block]
                 known = self._find(digests)
                 for sentence, digest, row in zip(block, digests, known.tolist(), strict=True):
@@ -94,17 +104,23 @@ class LogitStore:
                         continue
                     pending.add(digest)
                     missing.append(sentence)
-                    computed += 1
-                    words += len(sentence.words)
                     if len(missing) == SHARD_SENTENCES:
-                        self._add(missing, teacher)
-                        missing, pending = [], set()
+                        waiting.append((missing, compute([one.words for one in missing])))
+                        missing = []
+                    while len(waiting) >= _AHEAD * run.workers or (waiting and run.workers == 1):
+                        shard = self._add(*waiting.popleft())
+                        stored |= {one.digest() for one in shard}
+                        computed += len(shard)
+                        words += sum(len(one.words) for one in shard)
                         if time.monotonic() - said > 20:
                             said = time.monotonic()
                             rate = words / (time.perf_counter() - started)
                             run.say(f"labelling: {computed:,} sentences, {rate:,.0f} words/s")
             if missing:
-                self._add(missing, teacher)
+                waiting.append((missing, compute([one.words for one in missing])))
+            for shard in itertools.starmap(self._add, waiting):
+                computed += len(shard)
+                words += sum(len(one.words) for one in shard)
             return Labelled(found, computed, words, time.perf_counter() - started)
 
     def transfer_set(self, digests: list[bytes]) -> TransferSet:
@@ -147,18 +163,15 @@ class LogitStore:
         self._shards.append(Shard(table.column("words"), offsets, logits.values.to_numpy(zero_copy_only=True)))
         self._digests.append(table.column("digest"))
 
-    def _add(self, sentences: list[Sentence], teacher: TokenModel) -> None:
-        with torch.autocast(teacher.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            logits = teacher.logits([sentence.words for sentence in sentences])
-        flat = np.concatenate([values.reshape(-1) for values in logits])
-        # A float16 ends at 65,504; a logit beyond it would be stored as infinite and end as a NaN.
-        values = np.clip(flat, -6e4, 6e4).astype(np.float16)
-        offsets = np.cumsum([0, *(values.size for values in logits)])
+    def _add(self, sentences: list[Sentence], wait: Callable[[], Logits]) -> list[Sentence]:
+        """Store the logits of ``sentences`` as a shard."""
+        logits = wait()
+        offsets = np.concatenate([[0], np.cumsum(logits.sizes)])
         batch = pa.record_batch(
             {
                 "digest": pa.array([sentence.digest() for sentence in sentences], _DIGEST),
                 "words": pa.array([list(sentence.words) for sentence in sentences], pa.list_(pa.string())),
-                "logits": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values)),
+                "logits": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(logits.values)),
             }
         )
         path = self.folder / f"{len(self._shards):06d}.arrow"
@@ -170,6 +183,7 @@ class LogitStore:
         shards = [{"file": f"{n:06d}.arrow", "sentences": len(s.offsets) - 1} for n, s in enumerate(self._shards)]
         described = {"format": _FORMAT, "key": self.key, "teacher": self.teacher, "labels": list(self.labels)}
         write_json(self.folder / "manifest.json", {**described, "shards": shards})
+        return sentences
 
 
 class TransferSet:

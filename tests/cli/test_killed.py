@@ -70,15 +70,16 @@ def test_a_killed_run_goes_on_to_the_same_bytes(corpus: Path, tiny_bert: Path, n
     assert lines(run) == lines(straight)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_a_run_killed_while_labelling_keeps_whole_shards_and_ends_as_the_straight_one(
-    corpus: Path, tiny_bert: Path, number: int, code: int
+    corpus: Path, tiny_bert: Path, number: int, code: int, workers: int
 ) -> None:
     paths = configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
     slow(corpus)
     transfer = corpus / "runs/transfer"
-    process = start(paths["tagger_kd"])
+    process = start(paths["tagger_kd"], "--workers", str(workers))
     stderr = kill_when(lambda: any(transfer.glob("*/000000.arrow")), process, number)
     assert process.returncode == code, stderr
     assert not (corpus / "runs/tagger_kd/scores.json").exists()

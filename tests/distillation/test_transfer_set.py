@@ -1,5 +1,9 @@
+import multiprocessing
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +13,7 @@ from nlptrain.data.corpus import Sentence
 from nlptrain.distillation import transfer_set
 from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
 from nlptrain.distillation.transfer_set import LogitStore
+from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier
 from nlptrain.models.heads import Answer
@@ -155,3 +160,39 @@ def test_each_precision_has_answers_of_its_own(teacher: TransformerTokenClassifi
         for store in (exact, coarse)
     )
     assert 1e-4 < np.abs(one - other).max() < 0.1  # eight bits of a bfloat16's mantissa
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_several_workers_store_what_one_does(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
+    sentences = [*raw(70, 1), *raw(5, 1), Sentence(tuple(["Ada"] * 300))]
+    alone, _ = label(tmp_path / "alone", teacher, sentences)
+    store = LogitStore(tmp_path / "together", teacher)
+    done = store.label(sentences, teacher, Run(None, device="cpu", workers=2))
+    assert (done.computed, done.found) == (71, 5)
+    files = [sorted(path.name for path in one.folder.iterdir()) for one in (alone, store)]
+    assert files[0] == files[1]
+    assert len(files[0]) == 6
+    for name in files[0]:
+        if name.endswith(".arrow"):
+            assert (alone.folder / name).read_bytes() == (store.folder / name).read_bytes()
+
+
+def test_a_worker_that_is_killed_is_said_and_what_is_stored_stays(
+    teacher: TransformerTokenClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_shards: None
+) -> None:
+    sentences = raw(200, 1)
+    store = LogitStore(tmp_path, teacher)
+    added = store._add
+
+    def then_kill(*given: Any) -> list[Sentence]:
+        shard = added(*given)
+        for child in multiprocessing.active_children():
+            os.kill(child.pid, signal.SIGKILL)
+        return shard
+
+    monkeypatch.setattr(store, "_add", then_kill)
+    with pytest.raises(InputError, match="a process that labels was killed"):
+        store.label(sentences, teacher, Run(None, device="cpu", workers=2))
+    again = LogitStore(tmp_path, teacher).label(sentences, teacher, Run(None, device="cpu"))
+    assert again.found >= 16
+    assert again.found + again.computed == 200
