@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nlptrain.errors import InputError
-
 if TYPE_CHECKING:
     from nlptrain.data.corpus import Sentence
     from nlptrain.models import TokenModel
@@ -66,13 +64,10 @@ def export(
 
     Example: nlptrain export runs/demo/tagger_kd exported --precision int8
     """  # noqa: D301 - click reads the character
+    from nlptrain.deploy.export import export_onnx
     from nlptrain.models import load_token_model
     from nlptrain.run import Run
 
-    try:
-        from nlptrain.deploy.export import export_onnx
-    except ModuleNotFoundError as error:
-        raise InputError(f"export: {error.name} is not installed: pip install 'nlptrain[onnx]'") from error
     Run(None, device="cpu")
     model = load_token_model(run)
     dev = _dev(run, dev_files, model)

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
@@ -87,6 +88,8 @@ def write_tagger(
 
 
 def _refuse_unexportable(model: TokenModel) -> None:
+    if find_spec("onnx") is None:
+        raise InputError("onnx is not installed, which writes nets: pip install 'nlptrain[onnx]'")
     tokenizer = model.reader.tokenizer
     if tokenizer is not None and not tokenizer.is_fast:
         raise InputError(

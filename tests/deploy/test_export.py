@@ -151,6 +151,13 @@ def test_a_slow_tokenizer_is_refused_with_the_way_out(tiny_bert, tmp_path, monke
     assert not list(tmp_path.iterdir())
 
 
+def test_without_onnx_it_is_said_what_to_install(tiny_bert, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"onnx is not installed.*pip install 'nlptrain\[onnx\]'"):
+        export_onnx(small_model(tiny_bert, "teacher"), tmp_path / "out", ["fp32"])
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_command_writes_a_folder_from_a_run_and_compares_on_its_dev(tiny_bert, corpus, monkeypatch):
     monkeypatch.chdir(corpus)
     config = {
