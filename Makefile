@@ -1,10 +1,12 @@
 # Every target that runs something installs first; `make install` reruns only when what it installs has changed.
 #   PYTHON     the interpreter that .venv is made with (3.11 or newer)
 #   PIP_ARGS   more arguments for pip, e.g. an index that holds torch's CPU build
+#   MODEL      the exported folder that `make browser` puts into its page
 #   NLPTRAIN_DATA  where `make check-data` finds the public corpora
 PYTHON ?= python3
 PIP_ARGS ?=
 PYTEST_ARGS ?=
+MODEL ?= exported
 NLPTRAIN_DATA ?= ../shared/data
 
 VENV := .venv
@@ -20,7 +22,7 @@ export PYTHONUTF8 ?= 1
 export NLPTRAIN_DATA
 
 .DEFAULT_GOAL := help
-.PHONY: install demo test check fix bench check-data clean help
+.PHONY: install demo test check fix bench browser check-data clean help
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -55,6 +57,17 @@ fix: install  ## Mend what ruff can mend.
 
 bench: install  ## Measure how fast the parts run on this machine.
 	$(BIN)/python -m scripts.bench
+
+browser:  ## Build the page that tags in a browser tab, with the exported folder MODEL in it.
+	@command -v npm >/dev/null || { echo "error: npm not found; install Node.js 20 or newer" >&2; exit 1; }
+	@test -f "$(MODEL)/nlptrain.json" || { echo "error: MODEL=$(MODEL) is no exported tagger; make one: nlptrain export RUN $(MODEL) --precision int8" >&2; exit 1; }
+	npm --prefix examples/browser install --no-package-lock --no-audit --no-fund --silent
+	rm -rf examples/browser/dist
+	mkdir -p examples/browser/dist/lib
+	cp examples/browser/index.html examples/browser/tagger.js examples/browser/dist/
+	cp examples/browser/node_modules/@huggingface/tokenizers/dist/tokenizers.min.mjs examples/browser/dist/lib/
+	cp $(addprefix examples/browser/node_modules/onnxruntime-web/dist/,ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm) examples/browser/dist/lib/
+	cp -r "$(MODEL)" examples/browser/dist/exported
 
 check-data: install  ## Read the public corpora in NLPTRAIN_DATA and compare what is counted with what is known.
 	$(BIN)/python -m scripts.check_data "$(NLPTRAIN_DATA)"
