@@ -35,7 +35,7 @@ class PooledEmbedderConfig(SubwordEmbedderConfig):
 
     kind: Literal["pooled"] = Field(  # type: ignore[assignment]
         "pooled",
-        description="As subword, with the pieces of a word added up to one vector in front of the encoder, whose steps are words: fewer by a third and more.",
+        description="As subword, with the pieces of a word added up to one vector in front of the encoder, whose steps are words: fewer by a third and more. Of a word the first 16 pieces are read.",
     )
 
 

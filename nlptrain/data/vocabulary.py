@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,23 +11,11 @@ from functools import cached_property
 from pathlib import Path
 
 from nlptrain.errors import InputError
+from nlptrain_runtime.vocabulary import PADDING, SHAPES, UNKNOWN, characters_of, shape_of
 
-PADDING, UNKNOWN = 0, 1
+__all__ = ["PADDING", "SHAPES", "UNKNOWN", "Vocabulary", "shape_of"]
+
 _FILE, _VERSION = "words.json", 1
-
-SHAPES = (
-    "lower case",
-    "Initial upper",
-    "ALL UPPER",
-    "miXed case",
-    "letters without case",
-    "digits",
-    "digits and letters",
-    "digits and marks",
-    "letters and marks",
-    "marks",
-    "other",
-)
 
 
 @dataclass(frozen=True)
@@ -79,8 +66,7 @@ class Vocabulary:
 
     def characters(self, word: str, most: int) -> list[int]:
         """The code points of ``word``; of a longer one, the first and the last ``most / 2``."""
-        points = [ord(character) for character in word]
-        return points if len(points) <= most else [*points[: most - most // 2], *points[len(points) - most // 2 :]]
+        return characters_of(word, most)
 
     def save(self, folder: Path) -> None:
         """Write it as ``words.json``."""
@@ -110,31 +96,3 @@ class Vocabulary:
         """A hash of all that it decides."""
         text = json.dumps([_VERSION, self.lowercase, self.words, SHAPES])
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def shape_of(word: str) -> int:
-    """The class of ``word`` by its letters, digits and marks, an index of ``SHAPES``.
-
-    Example:
-        >>> [SHAPES[shape_of(word)] for word in ("sings", "Ada", "NATO", "iPhone", "2026", "4th", "3.5", "Mr.", "!?")]
-        ['lower case', 'Initial upper', 'ALL UPPER', 'miXed case', 'digits', 'digits and letters', 'digits and marks', 'letters and marks', 'marks']
-    """  # noqa: E501
-    kinds = {unicodedata.category(character)[0] for character in word}
-    letters, digits, marks = "L" in kinds, "N" in kinds, bool(kinds & {"P", "S"})
-    if digits:
-        return SHAPES.index("digits and letters" if letters else "digits and marks" if marks else "digits")
-    if letters and marks:
-        return SHAPES.index("letters and marks")
-    if letters:
-        return SHAPES.index(_case_of(word))
-    return SHAPES.index("marks" if marks else "other")
-
-
-def _case_of(word: str) -> str:
-    if word.lower() == word.upper():
-        return "letters without case"
-    if word == word.lower():
-        return "lower case"
-    if word == word.upper() and len(word) > 1:
-        return "ALL UPPER"
-    return "Initial upper" if word[:1] == word[:1].upper() and word[1:] == word[1:].lower() else "miXed case"

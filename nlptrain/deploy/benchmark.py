@@ -75,9 +75,11 @@ def benchmark(
     lines = list(islice((text for text in texts if text.strip()), 2_000_000))
     sentences = _sentences(lines[::_ASIDE])
     if len(sentences) < 2:
-        raise InputError(f"--text: too few lines have {_WORDS_OF_LATENCY} words; give more text")
+        raise InputError(f"--text: found {len(lines):,} lines, too few for sentences of 20 words; give more text")
     del lines[::_ASIDE]
     slices = _slices(lines, rounds + 1)
+    if not all(slices):
+        raise InputError(f"--text: found too few lines for {rounds} rounds of others each; give more, or --rounds 1")
     shares = [_share(model, slices[0]) for model in models]
     speeds: list[list[float]] = [[] for _ in models]
     for number in range(1, rounds + 1):
@@ -123,8 +125,12 @@ def _slices(lines: Sequence[str], count: int) -> list[Sequence[str]]:
 
 
 def _sentences(lines: Iterable[str]) -> list[str]:
-    """The first 20 words of lines that have as many."""
-    long = (words for words in map(str.split, lines) if len(words) >= _WORDS_OF_LATENCY)
+    """The first 20 words of lines that have as many; where hardly any has, lines are joined."""
+    split = [text.split() for text in lines]
+    if sum(len(words) >= _WORDS_OF_LATENCY for words in split) < 2:  # short lines: one behind the other
+        every = [word for words in split for word in words]
+        split = [every[start : start + _WORDS_OF_LATENCY] for start in range(0, len(every), _WORDS_OF_LATENCY)]
+    long = (words for words in split if len(words) >= _WORDS_OF_LATENCY)
     return [" ".join(words[:_WORDS_OF_LATENCY]) for words in islice(long, _ASKED)]
 
 

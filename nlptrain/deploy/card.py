@@ -78,6 +78,7 @@ def model_card(run: Path, named: Named, *, control: Path | None = None, speeds: 
 def _metadata(found: Finished, split: str, named: Named) -> ModelCardData:
     scored = found.mean(split)[split]
     kinds = ["accuracy"] if scored["metric"] == "accuracy" else ["f1", "precision", "recall"]
+    taught = ["knowledge-distillation"] if "teacher" in found.scores[0] else []
     metric = [kind for kind in kinds if scored.get(kind) is not None] or [scored["metric"]]
     results = [
         EvalResult(
@@ -96,7 +97,7 @@ def _metadata(found: Finished, split: str, named: Named) -> ModelCardData:
         license=named.licence,
         library_name="nlptrain",
         pipeline_tag="token-classification",
-        tags=["token-classification", "nlptrain", "knowledge-distillation"],
+        tags=["token-classification", "nlptrain", *taught],
         base_model=list(named.base_model) or None,
         metrics=metric,
         model_name=named.name,

@@ -115,9 +115,11 @@ def _whole(folder: Path) -> Iterator[Path]:
     try:
         yield part
         part.chmod(0o755)
+        old = part.with_name(part.name + ".old")
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.rename(old)
         part.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

@@ -79,13 +79,18 @@ def labelling(teacher: TokenModel, precision: str, workers: int) -> Iterator[Lab
             f"--workers: found {workers}, and the teacher is on {teacher.device}: one process uses all of it"
         )
     with TemporaryDirectory() as folder:
-        teacher.save(Path(folder))
         threads = max(1, torch.get_num_threads() // workers)
         start = (folder, precision, threads, os.getpid())
         context = multiprocessing.get_context("spawn")  # a fork would copy locks of torch's threads
         pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=start)
         try:
-            yield lambda words: _waiting(pool.submit(_label, [tuple(one) for one in words]))
+
+            def submit(words: Words) -> Callable[[], Logits]:
+                if not any(Path(folder).iterdir()):  # only now: often all logits are found
+                    teacher.save(Path(folder))
+                return _waiting(pool.submit(_label, [tuple(one) for one in words]))
+
+            yield submit
         except BaseException:  # a signal, say: nobody waits for shards that nobody will store
             for process in list((pool._processes or {}).values()):
                 process.terminate()

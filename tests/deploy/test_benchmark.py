@@ -49,7 +49,7 @@ def test_words_are_what_white_space_separates():
 
 
 def test_too_little_text_is_said():
-    with pytest.raises(InputError, match="too few lines have 20 words"):
+    with pytest.raises(InputError, match="found 1 lines, too few for sentences of 20 words"):
         benchmark([contender("a", lambda texts: None)], ["Ada lives"], rounds=1)
 
 
@@ -107,3 +107,11 @@ def test_the_command_prints_a_table_or_json(tiny_bert, tmp_path, monkeypatch):
         refused = CliRunner().invoke(main, arguments)
         assert refused.exit_code == 2
         assert said in refused.output
+
+
+def test_short_lines_are_joined_and_too_few_are_said():
+    short = [f"word{number} in Paris" for number in range(400)]
+    (found,) = benchmark([contender("a", lambda texts: None)], short, rounds=1)
+    assert found.p50 > 0
+    with pytest.raises(InputError, match="too few lines for 50 rounds"):
+        benchmark([contender("a", lambda texts: None)], ["a b " * 30] * 21, rounds=50)
