@@ -23,6 +23,7 @@ _HANGING = re.compile(r"[A-Z]\.\Z")  # an initial at the end of a part: is it on
 _ONE_WORD = re.compile(r"[A-Za-z0-9]+|[@#][A-Za-z0-9_]+|https?://[!#-;=?-~]*[A-Za-z0-9]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")  # white space to the splitter and not to str.split()
 _PART = re.compile(r"\S+")  # what str.split() gives, with its place
+_CHARACTERS = 100  # of a part, on average, that are remembered
 _DEPENDS = 0  # the number of a part whose words depend on the part behind
 
 
@@ -187,6 +188,7 @@ class Lexicon:
         self._begins.extend(starts, sizes)
         self._ends.extend(ends, sizes)
         self._parts.update(zip([*simple, *parts], range(first, first + len(held)), strict=True))
+        self._characters += sum(map(len, words)) + sum(map(len, parts))
 
     def _learn(self, words: Sequence[str]) -> None:
         new = [word for word in dict.fromkeys(words) if word not in self._words]
@@ -196,12 +198,14 @@ class Lexicon:
             self._words.update(zip(new, range(first, first + len(new)), strict=True))
 
     def _renew(self) -> None:
-        if len(self._words) > self._most or len(self._parts) > self._most or self._held.held > 2 * self._most:
+        many = max(len(self._words), len(self._parts), self._held.held // 2) > self._most
+        if many or self._characters > _CHARACTERS * self._most:  # or few, and enormous ones
             self._clear()
 
     def _clear(self) -> None:
         self._features.clear()
         self._words.clear()
+        self._characters = 0
         self._parts: dict[str, int] = {}
         self._held, self._begins, self._ends = Lists(), Lists(), Lists()
         for lists in (self._held, self._begins, self._ends):

@@ -117,6 +117,13 @@ def test_memory_is_bounded():
         assert len(features) <= 150
 
 
+def test_enormous_words_are_forgotten_sooner():
+    reader, features = lexicon(most=100)
+    for number in range(20):
+        reader.read_texts([f"{number}-" + "x" * 4_000])
+        assert sum(map(len, features.words)) < 20_000
+
+
 def test_arrays_grow_and_what_was_taken_stays():
     rows = Growing((2,), np.float32)
     rows.extend(np.ones((1000, 2)))
