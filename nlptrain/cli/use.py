@@ -224,17 +224,12 @@ def _texts(files: tuple[str, ...]) -> Iterator[str]:
 
 
 def _standard_input() -> Iterator[str]:
-    offset = 0
-    for raw in sys.stdin.buffer:
-        try:
-            text = raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"standard input: byte {offset + error.start} (0x{raw[error.start]:02X}) is not UTF-8"
-            ) from error
-        text = text.removeprefix("\ufeff") if offset == 0 else text
-        offset += len(raw)
-        yield text.rstrip("\n").removesuffix("\r")
+    from nlptrain_runtime.lines import NotUTF8, decoded
+
+    try:
+        yield from decoded(sys.stdin.buffer, "standard input")
+    except NotUTF8 as error:
+        raise InputError(str(error)) from error
 
 
 @click.command()

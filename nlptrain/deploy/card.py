@@ -24,6 +24,21 @@ _METHODS = {
 }
 
 
+_PIPELINE = """```python
+import nlptrain.models  # tells transformers what it is
+from transformers import pipeline
+
+tagger = pipeline("token-classification", model="{folder}", aggregation_strategy="first")
+```
+"""
+_WORDS = """```python
+from nlptrain import load_token_model
+
+print(load_token_model("{folder}").tag([["Ada", "Lovelace", "lived", "in", "London", "."]]))
+```
+"""
+
+
 @dataclass(frozen=True)
 class Named:
     """What a run does not say of its model.
@@ -77,9 +92,9 @@ def model_card(run: Path, named: Named, *, control: Path | None = None, speeds: 
 
 def _metadata(found: Finished, split: str, named: Named) -> ModelCardData:
     scored = found.mean(split)[split]
-    kinds = ["accuracy"] if scored["metric"] == "accuracy" else ["f1", "precision", "recall"]
     taught = ["knowledge-distillation"] if "teacher" in found.scores[0] else []
-    metric = [kind for kind in kinds if scored.get(kind) is not None] or [scored["metric"]]
+    # Agreement with a teacher is no score on gold, and has no precision.
+    metric = ["f1", "precision", "recall"] if scored["metric"] == "f1" else [scored["metric"]]
     results = [
         EvalResult(
             task_type="token-classification",
@@ -225,19 +240,15 @@ def _listed(names: Iterable[str]) -> str:
 
 def _loading(found: Finished, named: Named) -> str:
     folder = named.name.rpartition("/")[2]
+    config = json.loads((found.folders[0] / "model" / "config.json").read_text(encoding="utf-8"))
+    reads_words = (config.get("embedder") or {}).get("kind") == "word"  # which no pipeline of transformers does
     return f"""## How to load it
 
 ```sh
 echo "Ada Lovelace lived in London." | nlptrain predict {folder}
 ```
 
-```python
-import nlptrain.models  # tells transformers what it is
-from transformers import pipeline
-
-tagger = pipeline("token-classification", model="{folder}", aggregation_strategy="first")
-```
-
+{_WORDS.format(folder=folder) if reads_words else _PIPELINE.format(folder=folder)}
 Without torch, from what `nlptrain export {folder} exported --precision int8` writes:
 
 ```python

@@ -7,11 +7,11 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
 
 from nlptrain_runtime import __version__
 from nlptrain_runtime.blocks import TEXTS
 from nlptrain_runtime.errors import FolderError
+from nlptrain_runtime.lines import NotUTF8, decoded
 
 _STORY = """\
 Tags raw text, a line at a time, with a tagger that nlptrain exported.
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         _tag(given)
-    except (FolderError, _Fault) as error:
+    except (FolderError, NotUTF8, _Fault) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
@@ -82,29 +82,13 @@ def _tag(given: argparse.Namespace) -> None:
 def _lines(files: Iterable[str]) -> Iterator[str]:
     for name in files or ["-"]:
         if name == "-":
-            yield from _decoded(sys.stdin.buffer, "standard input")
+            yield from decoded(sys.stdin.buffer, "standard input")
             continue
         try:
             with open(name, "rb") as file:
-                yield from _decoded(file, name)
+                yield from decoded(file, name)
         except OSError as error:
             raise _Fault(f"{name}: {error.strerror}") from error
-
-
-def _decoded(file: BinaryIO, name: str) -> Iterator[str]:
-    """The lines of ``file``, ended by a line feed alone: other separators of Unicode stand inside a line."""
-    offset = 0
-    for raw in file:
-        try:
-            text = raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            byte = raw[error.start]
-            raise _Fault(
-                f"{name}: byte {offset + error.start} (0x{byte:02X}) is not UTF-8; convert it first"
-            ) from error
-        text = text.removeprefix("\ufeff") if offset == 0 else text
-        offset += len(raw)
-        yield text.removesuffix("\n").removesuffix("\r")
 
 
 def _count(text: str) -> int:

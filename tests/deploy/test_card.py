@@ -85,6 +85,25 @@ def test_what_is_not_known_is_said(runs):
     assert "What the teacher adds" not in card("transformer_token")
 
 
+def test_a_run_without_gold_has_no_score_on_gold_and_one_of_words_no_pipeline(runs):
+    values = yaml.safe_load(Path("tagger_kd.yaml").read_text())
+    del values["seeds"]
+    for split in ("train", "dev", "test"):
+        values["data"].pop(split, None)
+    values |= {"student": {"embedder": {"kind": "word", "dim": 8, "min_count": 1}, "encoder": {"hidden": 8}}}
+    values["output_dir"] = "raw"
+    Path("raw.yaml").write_text(yaml.safe_dump(values))
+    done = CliRunner().invoke(main, ["tagger_kd", "raw.yaml"])
+    assert done.exit_code == 0, done.output
+    text = card("raw")
+    _, results = model_index_to_eval_results(yaml.safe_load(text.split("---")[1])["model-index"])
+    assert [one.metric_type for one in results] == ["agreement"]
+    assert "knowledge-distillation" in ModelCard(text).data.tags
+    assert "pipeline(" not in text
+    assert "load_token_model(" in text
+    assert "knowledge-distillation" not in ModelCard(card("tagger")).data.tags
+
+
 def test_speeds_are_those_of_the_benchmark(runs):
     one = {"name": "x/exported", "runtime": "onnx", "precision": "int8", "words_per_second": 12_345.6}
     speeds = {"threads": 1, "rounds": 5, "models": [{**one, "p50": 1.25, "cold_start": 0.4, "size": 3_700_000}]}

@@ -13,7 +13,7 @@ from torch import Tensor
 from nlptrain.labels import Labels
 from nlptrain.models.heads.output import Answer, by_sentence
 from nlptrain.models.heads.softmax import IndependentRule
-from nlptrain.schemes import may_follow
+from nlptrain_runtime.chain import FORBIDDEN, Tables
 from nlptrain_runtime.decoding import Decoder, scheme_tables
 
 
@@ -23,12 +23,15 @@ def allowed_by(labels: Labels) -> tuple[Tensor, Tensor, Tensor]:
     All may where the scheme is only guessed from a teacher's names: a classifier of IOB1 can have those of IOB2, and
     what opens its entities would be forbidden.
     """
-    names, scheme = labels.names, "plain" if labels.guessed else labels.scheme
-    return (
-        torch.tensor([[may_follow(one, other, scheme) for other in names] for one in names]),
-        torch.tensor([may_follow(None, name, scheme) for name in names]),
-        torch.tensor([may_follow(name, None, scheme) for name in names]),
+    tables = _tables(labels)
+    allowed, opens, closes = (
+        torch.from_numpy(scores > FORBIDDEN) for scores in (tables.transitions, tables.start, tables.end)
     )
+    return allowed, opens, closes
+
+
+def _tables(labels: Labels) -> Tables:
+    return scheme_tables(labels.names, "plain" if labels.guessed else labels.scheme)
 
 
 class SchemeRule(IndependentRule):
@@ -41,7 +44,7 @@ class SchemeRule(IndependentRule):
 
     def __init__(self, labels: Labels) -> None:
         """Keep to the scheme of ``labels``; where that is only guessed, to none."""
-        tables = scheme_tables(labels.names, "plain" if labels.guessed else labels.scheme)
+        tables = _tables(labels)
         free = not any((scores < 0).any() for scores in (tables.transitions, tables.start, tables.end))
         self._decoder = Decoder("independent") if free else Decoder("scheme", tables)
 

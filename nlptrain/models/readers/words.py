@@ -12,12 +12,11 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from nlptrain.data.vocabulary import PADDING, UNKNOWN, Vocabulary
+from nlptrain.models.readers.numbered import Numbering, laid_out, spelt_out
 from nlptrain_runtime.windows import Window
 
-_REMEMBERED = 500_000
 
-
-class WordReader:
+class WordReader(Numbering):
     """Words as numbers of this reader's own, each standing for a row, a shape and characters."""
 
     def __init__(self, vocabulary: Vocabulary, characters: int) -> None:
@@ -27,7 +26,6 @@ class WordReader:
         self.tokenizer: PreTrainedTokenizerBase | None = None  # there is none
         self.prefix: list[int] = []
         self.suffix: list[int] = []
-        self._pinned = False
         self._forget()
 
     def __call__(self, words: Sequence[str]) -> list[tuple[int, ...]]:
@@ -38,26 +36,14 @@ class WordReader:
         """The number of each of ``words``: they have no pieces."""
         return self(words)
 
-    def parts(self, word: str) -> list[int]:
-        """None: a word has one number."""
-        return []
-
     def batch(self, windows: Sequence[Window]) -> tuple[dict[str, Tensor], list[int]]:
         """What ``WordEmbedder`` reads, with ``attention_mask`` [B, T]."""
-        longest = max(len(window.pieces) for window in windows)
-        numbers = np.zeros((len(windows), longest), dtype=np.int64)
-        mask = np.zeros((len(windows), longest), dtype=np.int64)
-        for row, window in enumerate(windows):
-            numbers[row, : len(window.pieces)] = window.pieces
-            mask[row, : len(window.pieces)] = 1
+        numbers, mask = laid_out(windows)
         distinct, which = np.unique(numbers, return_inverse=True)
         rows = np.array([self._rows[number] for number in distinct])
         shapes = np.array([self._shapes[number] for number in distinct])
         which = which.reshape(numbers.shape)
-        spelt = [self._spelt[number] for number in distinct]
-        characters = np.full((len(spelt), max(1, max(map(len, spelt)))), -1, dtype=np.int64)
-        for row, points in enumerate(spelt):
-            characters[row, : len(points)] = points
+        characters = spelt_out([self._spelt[number] for number in distinct])
         arrays = {
             "word_ids": rows[which],
             "shape_ids": shapes[which],
@@ -75,15 +61,6 @@ class WordReader:
         hidden = (torch.rand(ids.shape) < rate) & (ids != PADDING)
         return {**named, "word_ids": ids.masked_fill(hidden, UNKNOWN)}
 
-    def renew(self) -> None:
-        """Forget all numbers, once there are many, unless they are pinned."""
-        if len(self._rows) > _REMEMBERED and not self._pinned:
-            self._forget()
-
-    def pin(self) -> None:
-        """Never forget a number from now on."""
-        self._pinned = True
-
     def save(self, folder: Path) -> None:
         """Write the vocabulary."""
         self.vocabulary.save(folder)
@@ -91,6 +68,9 @@ class WordReader:
     def describe(self) -> dict[str, Any]:
         """The vocabulary and the characters read."""
         return {"vocabulary": self.vocabulary.describe(), "characters": self.characters}
+
+    def _count(self) -> int:
+        return len(self._rows)
 
     def _forget(self) -> None:
         """Number 0 is the padding's."""
