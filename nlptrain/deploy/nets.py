@@ -77,8 +77,8 @@ def write_int8(source: Path, target: Path) -> None:
     """The float32 net ``source`` with the weights of products, LSTMs and tables in 8 bits.
 
     Activations are quantized as they come (dynamic quantization). The last product, which is small and decides, stays
-    in float32: it made half of the error. So do convolutions: in 8 bits they were slower. Scales by channel, which ONNX
-    Runtime 1.32 offers for LSTMs, made the error four times as large.
+    in float32: it made up to half of the error. So do convolutions: in 8 bits they were slower. Scales by channel,
+    which ONNX Runtime 1.32 offers for LSTMs, made the error up to four times as large.
     """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic

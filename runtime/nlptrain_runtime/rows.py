@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from nlptrain_runtime.arrays import Flags, Numbers
 
 
-# A net of 8 bits takes as long for a unit in a batch of 12 rows as in one of 100, so little padding is worth more than
-# many rows: once a batch has a few, rows that are much shorter than its longest one begin the next.
+# A net of 8 bits gains little by more rows than a few, so little padding is worth more: once a batch has these, rows
+# that are much shorter than its longest one begin the next.
 _FEW, _ALIKE = 12, 0.9
 
 
