@@ -167,9 +167,9 @@ def test_word_dropout_hides_the_row_and_not_the_characters() -> None:
 
 
 def test_numbers_of_words_are_forgotten_only_between_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    from nlptrain.models.readers import words as module
+    from nlptrain.models.readers import numbered
 
-    monkeypatch.setattr(module, "_REMEMBERED", 3)
+    monkeypatch.setattr(numbered, "REMEMBERED", 3)
     model = build(embedder={"kind": "word", "dim": 4, "min_count": 1})
     sentences = [words for words, _ in make_sentences(20, 2)]
     together = model.logits(sentences)
