@@ -29,10 +29,11 @@ from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
 from nlptrain.models.readers import PieceReader
 from nlptrain.run import Run
 from nlptrain.training.examples import Examples
-from nlptrain.training.loop import build_plan, train_steps
+from nlptrain.training.loop import build_plan
 from nlptrain.training.objective import GoldObjective, Objective
 from nlptrain.training.optimizer import MovingAverage, build_optimizer
 from nlptrain.training.state import Progress, TrainState
+from nlptrain.training.steps import train_steps
 from scripts.demo_corpus import invent
 
 ROUNDS = 7

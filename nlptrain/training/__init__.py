@@ -2,8 +2,9 @@
 
 from nlptrain.training.evaluation import Scores, evaluate, score
 from nlptrain.training.examples import Examples
-from nlptrain.training.loop import Fit, Step, fit, train_steps
+from nlptrain.training.loop import Fit, fit
 from nlptrain.training.objective import GoldObjective, Loss, Objective, Targets
+from nlptrain.training.steps import Step, train_steps
 
 __all__ = [
     "Examples",

@@ -1,0 +1,66 @@
+"""``metrics.jsonl``: what a training says of itself for programs to read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from nlptrain.training.state import Progress
+from nlptrain.training.steps import Step
+
+
+class Metrics:
+    """``metrics.jsonl``: a line every few steps, cut back to the checkpoint when a run resumes."""
+
+    def __init__(self, path: Path | None, progress: Progress) -> None:
+        """Go on in ``path`` behind the lines that ``progress`` knows of."""
+        self.path = path
+        self.progress = progress
+        self._new: list[dict[str, Tensor]] = []
+        if path is not None:
+            with path.open("ab") as file:
+                file.truncate(progress.metrics_bytes)
+
+    def add(self, step: Step) -> None:
+        """Count a step in; its losses stay on the device until they are written."""
+        self._new.append(step.losses)
+        self.progress.words += step.words
+
+    def settle(self) -> None:
+        """Fetch the losses from the device, so that they can be saved."""
+        for losses in self._new:
+            for name, value in losses.items():
+                self.progress.pending.setdefault(name, []).append(float(value))
+        self._new = []
+
+    def write(self, step: Step, words_per_second: float) -> float:
+        """Write a line with the mean losses since the last one; the answer is the mean of the whole loss."""
+        self.settle()
+        means = {name: sum(values) / len(values) for name, values in self.progress.pending.items()}
+        self._line(
+            {
+                "step": step.number,
+                "epoch": step.epoch,
+                **means,
+                "learning_rate": step.learning_rate,
+                "words": self.progress.words,
+                "words_per_second": round(words_per_second),
+            }
+        )
+        self.progress.pending, self.progress.words = {}, 0
+        return means["loss"]
+
+    def write_dev(self, step: int, found: dict[str, float]) -> None:
+        """A line with what was found on dev."""
+        self.settle()
+        self._line({"step": step, **found})
+
+    def _line(self, values: dict[str, Any]) -> None:
+        if self.path is not None:
+            line = (json.dumps(values) + "\n").encode()
+            with self.path.open("ab") as file:
+                file.write(line)
+            self.progress.metrics_bytes += len(line)
