@@ -200,6 +200,8 @@ class _Teacher:
 
 
 def _teachers_scores(committee: Committee, splits: Splits, text: TaughtText, run: Run) -> _Teacher:
+    if not run.processes.first:  # nobody asks the others
+        return _Teacher({}, {}, {})
     for member in committee.members:
         member.model.to(run.device)
     scores: dict[str, Scores] = {}
@@ -208,7 +210,8 @@ def _teachers_scores(committee: Committee, splits: Splits, text: TaughtText, run
     for split, part in (("dev", splits.dev), ("test", splits.test)):
         if not part:
             continue
-        answers = committee.answers([sentence.words for sentence in part])
+        with run.processes.waited_for():
+            answers = committee.answers([sentence.words for sentence in part])
         tags = [[names[index] for index in answer.best] for answer in answers]
         scores[split] = evaluate_tags(part, tags, scheme, metric=splits.dev_metric if split == "dev" else None)
         logits[split] = [answer.logits for answer in answers]
@@ -243,7 +246,7 @@ def _fit(
         config,
         run,
         metric=splits.dev_metric,
-        teacher=teacher.logits["dev"],
+        teacher=teacher.logits.get("dev"),
         best_by=best_by,
     )
 
@@ -258,6 +261,14 @@ def _counted(scored: dict[str, Scores]) -> dict[str, Any]:
 
 def _finish(
     model: TokenModel, splits: Splits, done: Fit, run: Run, teacher: _Teacher | None = None, **more: dict[str, Any]
+) -> dict[str, Any]:
+    """What ``_scored_and_saved`` says in the first process, in all of them."""
+    with run.processes.waited_for():
+        return run.processes.agreed(lambda: _scored_and_saved(model, splits, done, run, teacher, **more))
+
+
+def _scored_and_saved(
+    model: TokenModel, splits: Splits, done: Fit, run: Run, teacher: _Teacher | None, **more: dict[str, Any]
 ) -> dict[str, Any]:
     """Score the best weights, save them, and write the scores last: they are what marks a run as finished."""
     found = final_scores(model, splits, say=run.say, teacher=teacher.logits if teacher else None)

@@ -7,27 +7,34 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import accelerate
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import InitProcessGroupKwargs
 from rich.console import Console
 
 from nlptrain.errors import InputError, Interrupted
+from nlptrain.processes import PATIENCE, Processes, launched_processes
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Run:
     """What a command runs in: where it computes, where it writes, what it says.
 
     Attributes:
-        folder: the output folder, or None for a run that only reads.
+        folder: where this process writes: the output folder, or None for a run that only reads.
         accelerator: device and mixed precision.
         seed: of all that is random.
         workers: processes that label text.
+        processes: that share the steps of a training; one of them writes.
+        shared: the output folder, for all of these to read; ``folder`` is None in those that do not write.
         provenance: what ``scores.json`` says of where the scores come from.
     """
 
@@ -41,18 +48,41 @@ class Run:
         seed: int = 0,
         workers: int = 1,
         console: Console | None = None,
+        launched: bool = False,
     ) -> None:
-        """Choose the device and quieten the libraries; nothing is written yet."""
-        refuse_more_processes()
-        self.folder = folder
+        """Choose the device and quieten the libraries; nothing is written yet.
+
+        Args:
+            folder: the output folder.
+            device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+            precision: ``fp32``, ``bf16`` or ``fp16``.
+            threads: of torch; None: as torch chooses.
+            seed: of all that is random.
+            workers: processes that label text.
+            console: where it speaks; None: on stderr.
+            launched: whether this command knows how to share its work with other processes of a launcher.
+
+        Raises:
+            InputError: the device is not there, cannot compute in this precision, or a launcher started several
+                processes of a command that runs in one.
+        """
+        if not launched:
+            refuse_more_processes()
         self.seed = seed
         self.workers = workers
-        self.console = console or Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
         self.accelerator = _accelerator(device, precision)
+        self.processes = Processes(self.accelerator.process_index, self.accelerator.num_processes)
+        self.shared = folder
+        self.folder = folder if self.processes.first else None
+        self.console = console or Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+        self.console.quiet = self.console.quiet or not self.processes.first
+        if workers > 1 and self.processes.count > 1:
+            raise InputError("--workers: the launcher's processes share the labelling; leave it out")
         if threads is not None:
             torch.set_num_threads(threads)
         self.provenance: dict[str, Any] = {}
         self._stop: int | None = None
+        self._stop_all: int | None = None
         self._waiting = False
         quieten()
 
@@ -72,21 +102,34 @@ class Run:
     def introduce(self, command: str) -> None:
         """The first lines: what runs where."""
         device = str(self.device)
+        if self.device.type == "cpu":
+            device = "cpu"  # where several train, accelerate counts them
         if self.device.type == "cuda":
             device += f" ({torch.cuda.get_device_name(self.device)})"
+        processes = self.processes.count
         self.say(
             f"{command} -> {self.folder}  |  {device}, {self.accelerator.mixed_precision.replace('no', 'fp32')}, "
-            f"{self.accelerator.num_processes} process, {torch.get_num_threads()} threads, seed {self.seed}"
+            f"{processes} {'process' if processes == 1 else 'processes'}, "
+            f"{torch.get_num_threads()} threads{' each' if processes > 1 else ''}, seed {self.seed}"
         )
 
+    def heard(self) -> list[float]:
+        """1 for each of ``SIGNALS`` that has asked this process to stop, 0 for the others."""
+        return [float(self._stop == number) for number in SIGNALS]
+
+    def stop_together(self, heard: Sequence[float]) -> None:
+        """Know what all processes have ``heard``, added up."""
+        self._stop_all = next((number for number, count in zip(SIGNALS, heard, strict=True) if count), None)
+
     def check(self) -> None:
-        """Stop here if a signal has come since the last call.
+        """Stop here if a signal has come since the last call; where several train, one that all of them know of.
 
         Raises:
             Interrupted: one has.
         """
-        if self._stop is not None:
-            raise Interrupted(self._stop)
+        stop = self._stop if self.processes.count == 1 else self._stop_all
+        if stop is not None:
+            raise Interrupted(stop)
 
     @contextlib.contextmanager
     def stopping_between_steps(self) -> Iterator[None]:
@@ -99,11 +142,14 @@ class Run:
 
     @contextlib.contextmanager
     def handling_signals(self) -> Iterator[None]:
-        """Turn SIGINT and SIGTERM into ``Interrupted``; a second one does not wait."""
+        """Turn SIGINT and SIGTERM into ``Interrupted``; a second one does not wait, but where several train.
+
+        A terminal tells each of them, and their launcher tells them again.
+        """
 
         def stop(number: int, _: FrameType | None) -> None:
-            if self._waiting and self._stop is None:
-                self._stop = number
+            if self._waiting and (self._stop is None or self.processes.count > 1):
+                self._stop = self._stop or number
             else:
                 raise Interrupted(number)
 
@@ -115,7 +161,7 @@ class Run:
 def handlers(stop: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     """Install ``stop`` for SIGINT and SIGTERM in here; outside the main thread nothing is installed."""
     try:
-        old = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        old = {number: signal.signal(number, stop) for number in SIGNALS}
     except ValueError:
         old = {}
     try:
@@ -126,15 +172,15 @@ def handlers(stop: Callable[[int, FrameType | None], None]) -> Iterator[None]:
 
 
 def refuse_more_processes() -> None:
-    """Two silent copies in one folder is what would come of ``torchrun`` today.
+    """Two silent copies of what is done once is what would come of ``torchrun`` here.
 
     Raises:
         InputError: the launcher started more than one process.
     """
-    world = os.environ.get("WORLD_SIZE", "1")
-    if world != "1":
+    if (world := launched_processes()) > 1:
         raise InputError(
-            f"WORLD_SIZE is {world}; this version trains in one process: start nlptrain without a launcher"
+            f"WORLD_SIZE is {world}, and only training and labelling are shared by several processes; start this "
+            "command without a launcher"
         )
 
 
@@ -156,7 +202,18 @@ def _accelerator(device: str, precision: str) -> Accelerator:
     mixed = {"fp32": "no"}.get(precision, precision)
     if mixed == "fp16" and (device == "cpu" or not torch.cuda.is_available()):
         raise InputError("precision: fp16 needs a CUDA device, and there is none; use fp32 or bf16")
-    accelerator = Accelerator(cpu=device == "cpu", mixed_precision=mixed)
+    world = launched_processes()
+    if world > 1 and device not in ("auto", "cpu", "cuda"):
+        raise InputError(f"device: {device}, and {world} processes share the work; give auto, cpu or cuda")
+    # Without a GPU, Accelerator takes the processes of a launcher for strangers unless it is told of the CPU.
+    on_cpu = device == "cpu" or (world > 1 and not torch.cuda.is_available())
+    patient = [InitProcessGroupKwargs(timeout=PATIENCE)] if world > 1 else []
+    accelerator = Accelerator(cpu=on_cpu, mixed_precision=mixed, kwargs_handlers=patient)
+    if accelerator.num_processes != world:
+        raise InputError(
+            f"WORLD_SIZE is {world}, but accelerate {accelerate.__version__} found {accelerator.num_processes}; start "
+            "with torchrun --nproc_per_node N -m nlptrain ..."
+        )
     refuse_imitated(accelerator.device, precision, "precision")
     return accelerator
 

@@ -11,7 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,7 @@ from nlptrain.training.loop import build_plan
 from nlptrain.training.objective import GoldObjective, Objective
 from nlptrain.training.optimizer import MovingAverage, build_optimizer
 from nlptrain.training.state import Progress, TrainState
-from nlptrain.training.steps import train_steps
+from nlptrain.training.steps import Step, batches, train_steps
 from scripts.demo_corpus import invent
 
 ROUNDS = 7
@@ -57,17 +57,31 @@ def ratio(above: list[float], below: list[float]) -> str:
     return f"{statistics.median(ratios):.3f} (rounds {ratios[0]:.3f} to {ratios[-1]:.3f})"
 
 
-def stepper(teacher: TokenModel, examples: Examples, objective: Objective, run: Run) -> Callable[[], float]:
-    """Seconds of ``STEPS`` more steps of a student of its own, over the same batches whatever the objective."""
+def student_steps(
+    teacher: TokenModel, examples: Examples, objective: Objective, run: Run, count: int, *, ready: bool = False
+) -> Iterator[Step]:
+    """The first steps of a default student of its own, over the same batches whatever the objective.
+
+    ``ready``: what they read is made beforehand.
+    """
     student = build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher)
     examples.model = student
     config = TrainConfig()
     plan, _ = build_plan(examples, config, 0)
     average = MovingAverage(list(student.model.parameters()), config.ema)
     state = TrainState(student.model, build_optimizer(student.model, config), average, Progress(), {})
-    steps = train_steps(
-        student, examples, objective, config, state=state, plan=plan, steps=STEPS * (ROUNDS + 1), run=run
-    )
+    read = iter(list(batches(examples, plan, config.micro_batches, run, 0, count))) if ready else None
+    return train_steps(student, examples, objective, config, state=state, plan=plan, steps=count, run=run, read=read)
+
+
+def distilling(teacher: TokenModel) -> DistillObjective:
+    """The default objective of a distilled student, for labels of the same rarity."""
+    return DistillObjective(DistillConfig(), torch.full((len(teacher.labels),), 0.5))
+
+
+def stepper(teacher: TokenModel, examples: Examples, objective: Objective, run: Run) -> Callable[[], float]:
+    """Seconds of ``STEPS`` more steps."""
+    steps = student_steps(teacher, examples, objective, run, STEPS * (ROUNDS + 1))
 
     def measure() -> float:
         started = time.perf_counter()
@@ -87,8 +101,7 @@ def distillation_step(teacher: TokenModel, sentences: list[Sentence], run: Run, 
     transfer = store.transfer_set([sentence.digest() for sentence in sentences])
     student = build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher)
     plain = stepper(teacher, Examples(student, sentences), GoldObjective(), run)
-    objective = DistillObjective(DistillConfig(), torch.full((len(teacher.labels),), 0.5))
-    taught = stepper(teacher, Examples(student, sentences, logits=transfer), objective, run)
+    taught = stepper(teacher, Examples(student, sentences, logits=transfer), distilling(teacher), run)
     seconds = alternating(taught, plain)
     print(f"a distillation step against a plain one, same batches, logits stored: {ratio(*seconds)}")
 

@@ -49,26 +49,31 @@ def bert_base(teacher: TokenModel) -> str:
     return str(folder)
 
 
-def spacy_python() -> str:
-    """The interpreter of an environment that has spaCy and nothing of ours."""
-    folder = PEERS / "spacy-env"
+def environment(name: str, *packages: str) -> str:
+    """The interpreter of an environment that has ``packages``, installed one by one, and nothing of ours."""
+    folder = PEERS / name
     python = folder / "bin" / "python"
     if not (folder / "installed").is_file():
         venv.create(folder, with_pip=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", SPACY], check=True)
+        for package in packages:
+            subprocess.run([str(python), "-m", "pip", "install", "-q", package], check=True)
         (folder / "installed").touch()
     return str(python)
+
+
+def one_thread() -> dict[str, str]:
+    """The environment variables of a peer."""
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def spacy_model(python: str, gold: dict[str, str]) -> tuple[str, float]:
     """SpaCy's best model on dev, trained on one thread, and its F1 on test."""
     folder = PEERS / "spacy-ner"
     if not (folder / "test.json").is_file():
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         command = [python, str(PROGRAM), "train", gold["train"], gold["dev"], str(folder)]
-        subprocess.run(command, check=True, env=environment)
+        subprocess.run(command, check=True, env=one_thread())
         command = [python, str(PROGRAM), "score", str(folder / "model-best"), gold["test"]]
-        score = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+        score = subprocess.run(command, check=True, capture_output=True, text=True, env=one_thread()).stdout
         (folder / "test.json").write_text(json.dumps(float(score)))
     return str(folder / "model-best"), float(json.loads((folder / "test.json").read_text()))
 
@@ -76,9 +81,10 @@ def spacy_model(python: str, gold: dict[str, str]) -> tuple[str, float]:
 @contextmanager
 def spacy_contender(python: str, model: str) -> Iterator[Contender]:
     """SpaCy in a process of its own, which is asked through a pipe."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [python, str(PROGRAM), "serve", model]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as server:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=one_thread()
+    ) as server:
         given, told = server.stdin, server.stdout
         assert given is not None
         assert told is not None
@@ -99,7 +105,7 @@ def main(arguments: list[str]) -> None:
     data = yaml.safe_load((Path(teacher) / "config.yaml").read_text(encoding="utf-8"))["data"]
     student_data = Path(data["train"]).parent / "raw" / "*.txt"
     texts = [line for path in expand(str(student_data)) for _, line in lines(path)]
-    python = spacy_python()
+    python = environment("spacy-env", SPACY)
     model, score = spacy_model(python, data)
     with ExitStack() as stack:
         found = stack.enter_context(contenders([bert_base(load_token_model(teacher))], threads=1, exported=()))

@@ -19,6 +19,7 @@ FLOORS = (
     ("models",),
     ("data",),
     ("run", "run_folder", "seeds"),
+    ("processes",),
     ("config",),
     ("labels", "renaming"),
     ("schemes",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import IO, Any
 
 import click
@@ -17,6 +18,13 @@ from nlptrain.cli.train import pseudo_label, tagger, tagger_kd, transformer_toke
 from nlptrain.cli.use import compare, evaluate, predict
 from nlptrain.errors import InputError, Interrupted
 
+_OTHERS_SECONDS = 5.0
+
+
+def _among_others() -> bool:
+    """Whether a launcher has started this process, and others in front of it."""
+    return os.environ.get("RANK", "0") != "0"
+
 
 class Fault(click.ClickException):
     """Something that is the user's to mend: a line each, exit code 2."""
@@ -24,7 +32,9 @@ class Fault(click.ClickException):
     exit_code = 2
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print each line behind ``error:``."""
+        """Print each line behind ``error:``; of several processes that end by the same fault, the first one does."""
+        if _among_others():
+            time.sleep(_OTHERS_SECONDS)  # its launcher ends this one meanwhile, if the first has ended
         for line in self.message.split("\n"):
             click.echo(f"error: {line}", file=file, err=file is None)
 
@@ -44,7 +54,8 @@ class Commands(click.Group):
             where = f"{error.filename}: " if error.filename else ""
             raise Fault(f"{where}{error.strerror or error}") from error
         except Interrupted as error:
-            click.echo(f"stopped by {error}; give the same command again to go on from here", err=True)
+            if not _among_others():
+                click.echo(f"stopped by {error}; give the same command again to go on from here", err=True)
             ctx.exit(128 + error.number)
         except KeyboardInterrupt:
             click.echo("stopped by SIGINT; give the same command again", err=True)

@@ -14,6 +14,7 @@ from nlptrain.cli.inputs import input_hashes, pinned, refuse_bad_files, refuse_o
 from nlptrain.cli.stories import run_story
 from nlptrain.config.commands import StudentCommandConfig
 from nlptrain.errors import Interrupted
+from nlptrain.processes import Processes
 from nlptrain.run import Run, handlers
 from nlptrain.run_folder import refuse_other, run_identity
 from nlptrain.seeds import seed_folder, seed_folders, seeds_folder
@@ -28,13 +29,15 @@ def run_seeds(command: str, config: StudentCommandConfig, *, overwrite: bool, wo
     folder = Path(config.output_dir)
     runs = [_of_seed(config, seed) for seed in config.seeds or ()]
     with handlers(_stop):
-        _check(command, runs, folder, overwrite=overwrite)
-        with seeds_folder(folder, command, config.seeds or (), overwrite=overwrite):
+        processes = _check(command, runs, folder, overwrite=overwrite)
+        with processes.led(seeds_folder(folder, command, config.seeds or (), overwrite=overwrite)):
             scores = []
             for run in runs:
-                click.echo(f"seed {run.seed}:")
+                if processes.first:
+                    click.echo(f"seed {run.seed}:")
                 scores.append(run_story(command, run, overwrite=False, workers=workers))
-    _print_spread(scores)
+    if processes.first:
+        _print_spread(scores)
 
 
 def _of_seed(config: StudentCommandConfig, seed: int) -> StudentCommandConfig:
@@ -43,18 +46,19 @@ def _of_seed(config: StudentCommandConfig, seed: int) -> StudentCommandConfig:
     return config.model_copy(update={"seed": seed, "seeds": None, "output_dir": str(folder)})
 
 
-def _check(command: str, runs: Sequence[StudentCommandConfig], folder: Path, *, overwrite: bool) -> None:
+def _check(command: str, runs: Sequence[StudentCommandConfig], folder: Path, *, overwrite: bool) -> Processes:
     """See that each run may begin: nothing is trained, or cleared, for a command that ends in an error."""
-    Run(None, device=runs[0].device, precision=runs[0].precision)  # a device that is not there
+    run = Run(None, device=runs[0].device, precision=runs[0].precision, launched=True)  # or the device is not there
     inputs = input_hashes(pinned(runs[0]))
     folders = {folder, *seed_folders(folder), *(Path(run.output_dir) for run in runs)}
-    for one in folders:
-        refuse_own_input(one, runs[0])
+    for place in folders:
+        refuse_own_input(place, runs[0])
     if overwrite:
         refuse_bad_files(folders, runs[0])
-        return
-    for run in runs:
-        refuse_other(Path(run.output_dir), run_identity(command, pinned(run), inputs))
+        return run.processes
+    for one in runs:
+        refuse_other(Path(one.output_dir), run_identity(command, pinned(one), inputs))
+    return run.processes
 
 
 def _stop(number: int, _: FrameType | None) -> None:

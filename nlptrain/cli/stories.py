@@ -65,9 +65,11 @@ def run_story(command: str, config: CommandConfig, *, overwrite: bool, workers: 
         threads=config.threads,
         seed=config.seed or 0,
         workers=workers,
+        launched=True,
     )
     refuse_imitated(run.device, getattr(config, "teacher_precision", "fp32"), "teacher_precision")
-    with run.handling_signals(), output_folder(folder, command, config, inputs, overwrite=overwrite):
+    held = output_folder(folder, command, config, inputs, overwrite=overwrite)
+    with run.handling_signals(), run.processes.led(held):
         scores = finished_scores(folder)
         if scores is None:
             run.introduce(command)
@@ -75,7 +77,8 @@ def run_story(command: str, config: CommandConfig, *, overwrite: bool, workers: 
             scores = _STORIES[command](config, run)
         else:
             run.say(f"{folder} is finished; its scores (--overwrite trains it anew):")
-    _print(scores)
+    if run.processes.first:
+        _print(scores)
     return scores
 
 

@@ -21,12 +21,14 @@ from nlptrain.data.corpus import Sentence
 from nlptrain.distillation.labelling import Logits, labelling
 from nlptrain.errors import InputError
 from nlptrain.models.token_model import TokenModel
+from nlptrain.processes import Processes
 from nlptrain.run import Run
 from nlptrain.run_folder import write_json
 
 Precision = Literal["fp32", "bf16"]
 SHARD_SENTENCES = 2048
 _AHEAD = 2  # shards that wait for each worker
+_LOOK_SECONDS = 0.05  # between two looks for a file of another process
 _FORMAT = 1
 _DIGEST = pa.binary(16)
 
@@ -49,14 +51,18 @@ class Labelled:
     words: int
     seconds: float
 
+    @property
+    def rate(self) -> float:
+        """Words computed per second."""
+        return self.words / max(1e-9, self.seconds)
+
     def describe(self) -> str:
         """A sentence for the log."""
         if not self.computed:
             return f"teacher's logits: found all {self.found:,} sentences"
-        rate = self.words / max(1e-9, self.seconds)
         return (
             f"teacher's logits: found {self.found:,} sentences, computed {self.computed:,} "
-            f"({self.words:,} words, {rate:,.0f} words/s)"
+            f"({self.words:,} words, {self.rate:,.0f} words/s)"
         )
 
 
@@ -82,14 +88,25 @@ class LogitStore:
     def label(self, sentences: Iterable[Sentence], teacher: TokenModel, run: Run) -> Labelled:
         """Make sure that every one of ``sentences`` has logits; those that have none are computed, shard by shard.
 
-        They are computed by as many processes as ``run`` has workers, and stored in the order of the sentences.
+        They are computed by as many processes as ``run`` has workers, or by all that a launcher has started, each of
+        which computes and writes every so manieth shard; they are stored in the order of the sentences.
         """
+        processes = run.processes
+        sharing = max(run.workers, processes.count)
+        ahead = 1 if sharing == 1 else _AHEAD * sharing
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self._lock, labelling(teacher, self.precision, run.workers) as compute:
+        with processes.led(self._lock), labelling(teacher, self.precision, run.workers) as compute:
+            processes.agreed(self._drop_unknown)
             self._open()
+            asked = itertools.count(len(self._shards))
+
+            def ask() -> Callable[[], Logits] | None:
+                own = next(asked) % processes.count == processes.number
+                return compute([one.words for one in missing]) if own else None
+
             found = computed = words = 0
             started, said = time.perf_counter(), time.monotonic()
-            waiting: deque[tuple[list[Sentence], Callable[[], Logits]]] = deque()
+            waiting: deque[tuple[list[Sentence], Callable[[], Logits] | None]] = deque()
             missing: list[Sentence] = []
             pending: set[bytes] = set()
             stored: set[bytes] = set()
@@ -105,10 +122,10 @@ class LogitStore:
                     pending.add(digest)
                     missing.append(sentence)
                     if len(missing) == SHARD_SENTENCES:
-                        waiting.append((missing, compute([one.words for one in missing])))
+                        waiting.append((missing, ask()))
                         missing = []
-                    while len(waiting) >= _AHEAD * run.workers or (waiting and run.workers == 1):
-                        shard = self._add(*waiting.popleft())
+                    while len(waiting) >= ahead:
+                        shard = self._add(*waiting.popleft(), processes)
                         stored |= {one.digest() for one in shard}
                         computed += len(shard)
                         words += sum(len(one.words) for one in shard)
@@ -117,10 +134,12 @@ class LogitStore:
                             rate = words / (time.perf_counter() - started)
                             run.say(f"labelling: {computed:,} sentences, {rate:,.0f} words/s")
             if missing:
-                waiting.append((missing, compute([one.words for one in missing])))
-            for shard in itertools.starmap(self._add, waiting):
+                waiting.append((missing, ask()))
+            for shard, wait in waiting:
+                self._add(shard, wait, processes)
                 computed += len(shard)
                 words += sum(len(one.words) for one in shard)
+            processes.wait()  # until all have mapped all: then others may write here
             return Labelled(found, computed, words, time.perf_counter() - started)
 
     def transfer_set(self, digests: list[bytes]) -> TransferSet:
@@ -143,18 +162,37 @@ class LogitStore:
         rows: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
         return rows
 
+    def _known(self) -> list[Path]:
+        """The files of the shards that the manifest knows."""
+        manifest = self.folder / "manifest.json"
+        if not manifest.is_file():
+            return []
+        try:
+            shards = json.loads(manifest.read_text(encoding="utf-8"))["shards"]
+            return [self.folder / shard["file"] for shard in shards]
+        except (ValueError, KeyError) as error:
+            raise self._damaged(error) from error
+
+    def _drop_unknown(self) -> None:
+        """Take away what was interrupted: another process would take it for what it waits for."""
+        known = set(self._known())
+        for path in self.folder.glob("*.arrow"):
+            if path not in known:
+                path.unlink()
+
     def _open(self) -> None:
         self._shards, self._digests = [], []
-        manifest = self.folder / "manifest.json"
-        if manifest.is_file():
-            try:
-                for shard in json.loads(manifest.read_text(encoding="utf-8"))["shards"]:
-                    self._map(self.folder / shard["file"])
-            except (OSError, ValueError, KeyError, pa.ArrowInvalid) as error:
-                raise InputError(
-                    f"{self.folder}: a stored file is missing or damaged ({error}); remove this folder, and the "
-                    "teacher's logits are computed anew"
-                ) from error
+        try:
+            for path in self._known():
+                self._map(path)
+        except (OSError, KeyError, pa.ArrowInvalid) as error:
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> InputError:
+        return InputError(
+            f"{self.folder}: a stored file is missing or damaged ({error}); remove this folder, and the teacher's "
+            "logits are computed anew"
+        )
 
     def _map(self, path: Path) -> None:
         table = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
@@ -163,9 +201,23 @@ class LogitStore:
         self._shards.append(Shard(table.column("words"), offsets, logits.values.to_numpy(zero_copy_only=True)))
         self._digests.append(table.column("digest"))
 
-    def _add(self, sentences: list[Sentence], wait: Callable[[], Logits]) -> list[Sentence]:
-        """Store the logits of ``sentences`` as a shard."""
-        logits = wait()
+    def _add(
+        self, sentences: list[Sentence], wait: Callable[[], Logits] | None, processes: Processes
+    ) -> list[Sentence]:
+        """The next shard, with the logits of ``sentences``: written here or, without ``wait``, by another process."""
+        path = self.folder / f"{len(self._shards):06d}.arrow"
+        if wait is not None:
+            self._write(path, sentences, wait())
+        while not path.is_file():
+            time.sleep(_LOOK_SECONDS)
+        self._map(path)
+        if processes.first:
+            shards = [{"file": f"{n:06d}.arrow", "sentences": len(s.offsets) - 1} for n, s in enumerate(self._shards)]
+            described = {"format": _FORMAT, "key": self.key, "teacher": self.teacher, "labels": list(self.labels)}
+            write_json(self.folder / "manifest.json", {**described, "shards": shards})
+        return sentences
+
+    def _write(self, path: Path, sentences: list[Sentence], logits: Logits) -> None:
         offsets = np.concatenate([[0], np.cumsum(logits.sizes)])
         batch = pa.record_batch(
             {
@@ -174,16 +226,10 @@ class LogitStore:
                 "logits": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(logits.values)),
             }
         )
-        path = self.folder / f"{len(self._shards):06d}.arrow"
         beside = path.with_name(path.name + ".part")
         with pa.OSFile(str(beside), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
             writer.write_batch(batch)
         beside.replace(path)
-        self._map(path)
-        shards = [{"file": f"{n:06d}.arrow", "sentences": len(s.offsets) - 1} for n, s in enumerate(self._shards)]
-        described = {"format": _FORMAT, "key": self.key, "teacher": self.teacher, "labels": list(self.labels)}
-        write_json(self.folder / "manifest.json", {**described, "shards": shards})
-        return sentences
 
 
 class TransferSet:

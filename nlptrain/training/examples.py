@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -47,6 +48,8 @@ class Examples:
     ) -> None:
         """Encode ``sentences`` for ``model``; sentences without tags need ``logits``.
 
+        ``lengths`` holds the pieces of each window, ``counted`` its words that have a target, [N] each.
+
         Args:
             model: whose pieces are read.
             sentences: in the order that ``logits`` numbers them.
@@ -80,6 +83,7 @@ class Examples:
         for number, sentence in enumerate(sentences):
             self._add(number, sentence)
         self.lengths = np.array([len(pieces) for pieces in self._pieces], dtype=np.int64)
+        self.counted = np.array([self._counted(number) for number in range(len(self))], dtype=np.int64)
         owners = np.array([number for number, _ in self._origin], dtype=np.int64)
         self.focus = None if drawn is None or focus == 0.0 else Focus(drawn[owners], focus)
 
@@ -110,6 +114,12 @@ class Examples:
             if start + place < len(window.pieces) - len(self.model.reader.suffix)
         ]
         return np.array(found, dtype=np.int32) if found else _NO_PARTS
+
+    def _counted(self, window: int) -> int:
+        """The words of ``window``, and the parts of words, that have a target."""
+        taught = self.logits is not None and self._origin[window][0] >= self._logits_from
+        known = taught or self._gold[window] is not None
+        return (len(self._starts[window]) + len(self._parts[window])) * known
 
     def __len__(self) -> int:
         """The number of windows."""
@@ -170,6 +180,11 @@ class Examples:
             teacher=None if teacher is None else torch.from_numpy(teacher),
             taught=torch.from_numpy(taught),
         )
+
+
+def untaught(targets: Targets) -> Targets:
+    """``targets`` of words that nothing is known of."""
+    return replace(targets, gold=torch.full_like(targets.gold, NO_LABEL), taught=torch.zeros_like(targets.taught))
 
 
 class _Inside:

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from nlptrain.config.objective import BestBy
 from nlptrain.config.train import TrainConfig
@@ -71,7 +70,8 @@ def fit(
     """Train ``model``, score it on ``dev`` now and then, and leave it with the weights that were best.
 
     With a folder, a checkpoint is written with every scoring and when a signal comes; it is found again by the next
-    call, which goes on to the same bytes as a run that was never stopped (same machine, CPU, same threads).
+    call, which goes on to the same bytes as a run that was never stopped (same machine, CPU, same threads). Of several
+    processes the first one scores and writes, and has the best weights in the end.
 
     ``metric`` is another name for the dev score, where its tags are not gold; ``teacher`` holds the teacher's logits of
     each dev sentence, [words, C]; ``best_by`` says what is best: the score, or the least divergence from ``teacher``.
@@ -83,7 +83,7 @@ def fit(
     model.to(run.device)
     plan, planned = build_plan(examples, config, run.seed)
     checkpoint = None if run.folder is None else run.folder / "checkpoint.safetensors"
-    state = _begun(model, config, run, checkpoint, planned)
+    state = _begun(model, config, run, planned)
     steps = state.progress.steps
     if config.steps == "auto" or plan.focus is not None:  # an epoch then has some sentences twice, and others not
         run.say(describe_length(plan, steps, examples.words))
@@ -94,11 +94,13 @@ def fit(
     with Reporter(run, steps, state.progress) as reporter, run.stopping_between_steps():
         for step in train_steps(model, examples, objective, config, state=state, plan=plan, steps=steps, run=run):
             metrics.add(step)
-            reporter.step(step.number, step.words, step.losses)
+            reporter.step(step)
             if step.number % config.log_every == 0 or step.number == steps:
-                _refuse_divergence(metrics.write(step, reporter.words_per_second), step.number)
-            if step.number % every == 0 or step.number == steps:
-                metrics.write_dev(state.progress.step, judge.look(state, reporter))
+                _refuse_divergence(metrics.write(step, reporter.speed), step.number)
+            if run.processes.first and (step.number % every == 0 or step.number == steps):
+                with run.processes.waited_for():
+                    found = judge.look(state, reporter)
+                metrics.write_dev(state.progress.step, found)
                 if checkpoint is not None and step.number < steps:
                     state.save(checkpoint)
             try:
@@ -110,14 +112,17 @@ def fit(
                     metrics.settle()
                     state.save(checkpoint)
                 raise
-    state.restore_best()
+    if run.processes.first:
+        state.restore_best()
     model.model.eval()
     progress = state.progress
     return Fit(progress.step, progress.best_step, progress.best_score, time.perf_counter() - started)
 
 
-def _begun(model: TokenModel, config: TrainConfig, run: Run, checkpoint: Path | None, steps: int) -> TrainState:
-    """The state of a run at its start, or where its checkpoint says that it stood."""
+def _begun(model: TokenModel, config: TrainConfig, run: Run, steps: int) -> TrainState:
+    """The state of a run at its start, or where its checkpoint says that it stood; in all processes the same."""
+    checkpoint = None if run.shared is None else run.shared / "checkpoint.safetensors"
+    run.processes.take_over([parameter.data for parameter in model.model.parameters()])
     average = MovingAverage(list(model.model.parameters()), config.ema)
     state = TrainState(
         model.model, build_optimizer(model.model, config), average, Progress(), {}, run.accelerator.scaler

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,11 @@ class Metrics:
                 self.progress.pending.setdefault(name, []).append(float(value))
         self._new = []
 
-    def write(self, step: Step, words_per_second: float) -> float:
-        """Write a line with the mean losses since the last one; the answer is the mean of the whole loss."""
+    def write(self, step: Step, speed: Mapping[str, float]) -> float:
+        """Write a line with the mean losses since the last one; the answer is the mean of the whole loss.
+
+        ``speed``: what else it says, of this process' time.
+        """
         self.settle()
         means = {name: sum(values) / len(values) for name, values in self.progress.pending.items()}
         self._line(
@@ -47,7 +51,7 @@ class Metrics:
                 **means,
                 "learning_rate": step.learning_rate,
                 "words": self.progress.words,
-                "words_per_second": round(words_per_second),
+                **speed,
             }
         )
         self.progress.pending, self.progress.words = {}, 0

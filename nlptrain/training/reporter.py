@@ -7,10 +7,10 @@ from types import TracebackType
 
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
-from torch import Tensor
 
 from nlptrain.run import Run
 from nlptrain.training.state import Progress
+from nlptrain.training.steps import Step
 
 _QUIET_SECONDS = 20.0  # between two plain lines
 _LOOK_EVERY = 10  # steps between two looks at the loss: each one waits for the device
@@ -25,6 +25,7 @@ class Reporter:
         self.steps = steps
         self._start = progress.step
         self._words = 0
+        self._waited = 0.0
         self._began = self._said = time.monotonic()
         self._loss = self._dev = ""
         self._bar: Bar | None = None
@@ -40,9 +41,10 @@ class Reporter:
             self._task = self._bar.add_task("", total=steps, completed=progress.step)
 
     @property
-    def words_per_second(self) -> float:
-        """Words with a target, per second of this process."""
-        return self._words / max(1e-9, time.monotonic() - self._began)
+    def speed(self) -> dict[str, float]:
+        """Words with a target per second of this process so far, and the share of its time without tensors."""
+        seconds = max(1e-9, time.monotonic() - self._began)
+        return {"words_per_second": round(self._words / seconds), "waiting": round(self._waited / seconds, 4)}
 
     def __enter__(self) -> Reporter:
         """Show the bar."""
@@ -57,12 +59,14 @@ class Reporter:
         if self._bar is not None:
             self._bar.stop()
 
-    def step(self, number: int, words: int, losses: dict[str, Tensor]) -> None:
-        """Show that step ``number`` is done."""
-        self._words += words
+    def step(self, step: Step) -> None:
+        """Show that ``step`` is done."""
+        number = step.number
+        self._words += step.words
+        self._waited += step.waited
         now = time.monotonic()
         if number % _LOOK_EVERY == 0:
-            self._loss = f"loss {float(losses['loss']):.4f}"
+            self._loss = f"loss {float(step.losses['loss']):.4f}"
         if self._bar is not None:
             self._bar.update(self._task, completed=number, description=self._status())
         elif now - self._said >= _QUIET_SECONDS:
@@ -77,4 +81,5 @@ class Reporter:
         self._said = time.monotonic()
 
     def _status(self) -> str:
-        return "  ".join(part for part in (self._loss, self._dev, f"{self.words_per_second:,.0f} words/s") if part)
+        rate = f"{self.speed['words_per_second']:,} words/s"
+        return "  ".join(part for part in (self._loss, self._dev, rate) if part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -14,10 +15,14 @@ from nlptrain.data.batches import BatchPlan
 from nlptrain.models.inputs import Inputs
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
-from nlptrain.training.examples import NO_LABEL, Examples
+from nlptrain.training.examples import Examples, untaught
 from nlptrain.training.objective import Objective, Targets
 from nlptrain.training.optimizer import learning_rate
 from nlptrain.training.state import TrainState
+
+_MIXED = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: what differs in one place then differs in many
+_TALL = 4096  # rows of what is taken for a table
+_LISTEN = 10  # steps between two looks at signals, where looking waits for a GPU
 
 
 @dataclass(frozen=True)
@@ -28,9 +33,10 @@ class Step:
         number: counted from 1.
         epoch: counted from 0.
         losses: the loss, its weighted parts and its notes, each a mean over the step's words, still on the device.
-        words: words that carried a gold tag or a teacher's logits.
-        pieces: pieces read, padding included.
+        words: words of all processes that carried a gold tag or a teacher's logits.
+        pieces: pieces read in this process, padding included.
         learning_rate: of this step.
+        waited: seconds that this process had no tensors to compute with.
     """
 
     number: int
@@ -39,6 +45,41 @@ class Step:
     words: int
     pieces: int
     learning_rate: float
+    waited: float
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step reads.
+
+    Attributes:
+        epoch: counted from 0.
+        parts: the micro-batches of this process, each with its targets.
+        words: words of all processes that carry a gold tag or a teacher's logits, at least 1.
+        pieces: pieces in ``parts``, padding included.
+    """
+
+    epoch: int
+    parts: list[tuple[Inputs, Targets]]
+    words: int
+    pieces: int
+
+
+def batches(examples: Examples, plan: BatchPlan, micro_batches: int, run: Run, start: int, end: int) -> Iterator[Batch]:
+    """What the steps from ``start`` to ``end``, counted from 0, read in this process, each made when it is asked for.
+
+    The windows of a step are dealt out one by one, so that every process has its part of the long ones.
+    """
+    own, count = run.processes.number, run.processes.count
+    for number in range(start, end):
+        epoch, chosen = plan.batch(number)
+        share = chosen[own::count]
+        micro = np.array_split(share, min(micro_batches, len(share))) if len(share) else [chosen[:1]]
+        parts = [(examples.inputs(part), examples.targets(part)) for part in micro]
+        if not len(share):  # it answers like the others, and has no say
+            parts = [(inputs, untaught(targets)) for inputs, targets in parts]
+        pieces = sum(inputs.named["attention_mask"].numel() for inputs, _ in parts)
+        yield Batch(epoch, parts, max(1, int(examples.counted[chosen].sum())), pieces)
 
 
 def train_steps(
@@ -51,33 +92,38 @@ def train_steps(
     plan: BatchPlan,
     steps: int,
     run: Run,
+    read: Iterator[Batch] | None = None,
 ) -> Iterator[Step]:
     """Yield one ``Step`` per optimizer step, from where ``state`` stands up to ``steps``.
 
-    The parts of an objective are sums over words; they are divided once, by the words of the whole step, so the
-    gradient does not depend on how the step is cut into micro-batches.
+    ``read`` is what they read, if it is there already.
+
+    The parts of an objective are sums over words; they are divided once, by the words of the whole step over all
+    processes, and the gradients of all are added up, so it does not depend on how the step is cut into micro-batches or
+    shares. Every process then does the same with them.
     """
-    for number in range(state.progress.step, steps):
-        epoch, chosen = plan.batch(number)
-        torch.manual_seed((run.seed << 32) + number)  # dropout, too, is a function of seed and step
+    made = read or batches(examples, plan, config.micro_batches, run, state.progress.step, steps)
+    while state.progress.step < steps:
+        number = state.progress.step
+        started = time.perf_counter()
+        batch = next(made)
+        waited = time.perf_counter() - started
+        # Dropout, too, is a function of seed and step, and of the process.
+        torch.manual_seed(((run.seed << 32) + number) ^ (run.processes.number * _MIXED % 2**64))
         model.model.train()
         rate = learning_rate(number, steps, config)
         for group in state.optimizer.param_groups:
             group["lr"] = rate
-        micro = [part for part in np.array_split(chosen, min(config.micro_batches, len(chosen)))]
-        targets = [examples.targets(part) for part in micro]
-        words = max(1, sum(_counted(part) for part in targets))
         losses: dict[str, Tensor] = {}
-        pieces = 0
-        for part, part_targets in zip(micro, targets, strict=True):
-            inputs = examples.inputs(part)
-            pieces += inputs.named["attention_mask"].numel()
-            inputs = replace(inputs, named=model.reader.hide(inputs.named, config.unknown_rate))
-            sums = _backward(model, objective, inputs, part_targets, words, run)
+        for inputs, targets in batch.parts:
+            shown = replace(inputs, named=model.reader.hide(inputs.named, config.unknown_rate))
+            sums = _backward(model, objective, shown, targets, batch.words, run)
             for name, value in sums.items():
                 losses[name] = losses.get(name, 0) + value
+        if run.processes.count > 1:
+            losses = _together(state.model, losses, run, listen=model.device.type == "cpu" or number % _LISTEN == 0)
         _update(state, config.clip_norm)
-        yield Step(number + 1, epoch, losses, words, pieces, rate)
+        yield Step(number + 1, batch.epoch, losses, batch.words, batch.pieces, rate, waited)
 
 
 def _backward(
@@ -92,6 +138,33 @@ def _backward(
     run.accelerator.backward(loss)
     notes = {name: value / words for name, value in found.notes.items()}
     return {"loss": loss.detach(), **{name: value.detach() for name, value in {**parts, **notes}.items()}}
+
+
+def _together(model: nn.Module, losses: dict[str, Tensor], run: Run, *, listen: bool) -> dict[str, Tensor]:
+    """Add up the gradients of all processes, their losses, and the signals that they have had.
+
+    On a CPU, of a table only the rows are sent that a process has read: of a student's 10 MB a tenth or so.
+
+    ``listen``: act upon the signals now, for which a GPU has to be waited for.
+    """
+    gradients = []
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            gradients.append(parameter.grad)
+    numbers = torch.stack([value.to(gradients[0].dtype) for value in losses.values()])
+    heard = torch.tensor(run.heard(), dtype=numbers.dtype).to(numbers.device)
+    tables = [one for one in gradients if one.device.type == "cpu" and one.ndim == 2 and len(one) >= _TALL]
+    read = run.processes.any_of([(table != 0).any(dim=1) for table in tables])
+    rows = [table[where] for table, where in zip(tables, read, strict=True)]
+    whole = [one for one in gradients if all(one is not table for table in tables)]
+    run.processes.add_up([*whole, *rows, numbers, heard])
+    for table, where, sums in zip(tables, read, rows, strict=True):
+        table[where] = sums
+    if listen:
+        run.stop_together(heard.tolist())
+    return dict(zip(losses, numbers, strict=True))
 
 
 def _update(state: TrainState, clip_norm: float) -> None:
@@ -112,7 +185,3 @@ def to_device(targets: Targets, device: torch.device) -> Targets:
     """``targets`` on ``device``."""
     teacher = None if targets.teacher is None else targets.teacher.to(device)
     return Targets(targets.gold.to(device), targets.pseudo.to(device), teacher, targets.taught.to(device))
-
-
-def _counted(targets: Targets) -> int:
-    return int(((targets.gold != NO_LABEL) | targets.taught).sum())

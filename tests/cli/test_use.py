@@ -150,14 +150,6 @@ def test_config_show_names_origins(corpus: Path, tiny_bert: Path) -> None:
     assert call("config", "show", path, "--command", "nonsense").exit_code == 2
 
 
-def test_a_launcher_is_refused(corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    result = call("tagger", configs(corpus, tiny_bert)["tagger"])
-    assert result.exit_code == 2
-    assert "trains in one process" in result.stderr
-    assert not (corpus / "runs/tagger").exists()
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,0 +1,121 @@
+"""The processes of one run, as ``torchrun`` starts them: what they tell each other, and which of them writes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, distributed
+
+from nlptrain.errors import InputError
+
+Value = TypeVar("Value")
+# The first one may label text, or score dev, for hours while the others wait; one that died is torchrun's to notice.
+PATIENCE = timedelta(days=7)
+
+
+def launched_processes() -> int:
+    """How many processes a launcher has started, this one among them; 1 without a launcher."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+class Processes:
+    """Several processes that train one model, each on its share of every step; or this one alone.
+
+    The first of them holds the folder, speaks, scores and saves. All read the same files.
+
+    Attributes:
+        number: of this one, from 0.
+        count: how many there are.
+    """
+
+    def __init__(self, number: int = 0, count: int = 1) -> None:
+        """``torch.distributed`` is set up already if there are several."""
+        self.number = number
+        self.count = count
+        self._talk: Any = None
+        if count > 1:  # what is no tensor goes over gloo, whatever the gradients take
+            self._talk = distributed.new_group(backend="gloo", timeout=PATIENCE)
+
+    @property
+    def first(self) -> bool:
+        """Whether this one speaks and writes."""
+        return self.number == 0
+
+    def wait(self) -> None:
+        """Go on once all are here."""
+        if self.count > 1:
+            distributed.barrier(self._talk)
+
+    def agreed(self, answer: Callable[[], Value]) -> Value:
+        """What ``answer`` gives the first process, in all of them; the others do not call it.
+
+        Raises:
+            InputError: what ``answer`` raised.
+        """
+        if self.count == 1:
+            return answer()
+        told: list[Any] = [None, None]
+        if self.first:
+            try:
+                told = [answer(), None]
+            except InputError as error:
+                told = [None, str(error)]
+                distributed.broadcast_object_list(told, group=self._talk)
+                raise
+        distributed.broadcast_object_list(told, group=self._talk)
+        value, fault = told
+        if fault is not None:
+            raise InputError(fault)
+        return value  # type: ignore[no-any-return]
+
+    @contextmanager
+    def led(self, context: AbstractContextManager[object]) -> Iterator[None]:
+        """The inside of ``context``, which the first process alone enters, for all of them."""
+        with ExitStack() as stack:
+
+            def enter() -> None:
+                stack.enter_context(context)
+
+            self.agreed(enter)
+            yield
+
+    @contextmanager
+    def waited_for(self) -> Iterator[None]:
+        """For the first process: the threads of all processes of its machine, which wait for it."""
+        threads = torch.get_num_threads()
+        if self.first:
+            torch.set_num_threads(threads * int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+
+    def take_over(self, tensors: Sequence[Tensor]) -> None:
+        """Give ``tensors`` the values that they have in the first process."""
+        if self.count > 1:
+            for tensor in tensors:
+                distributed.broadcast(tensor, 0)
+
+    def any_of(self, masks: Sequence[Tensor]) -> list[Tensor]:
+        """For each of ``masks``, of truth values, where it is true in any process."""
+        if self.count == 1 or not masks:
+            return list(masks)
+        flat = torch.cat(list(masks)).to(torch.uint8)
+        distributed.all_reduce(flat, distributed.ReduceOp.MAX)
+        return list(torch.split(flat.bool(), [len(mask) for mask in masks]))
+
+    def add_up(self, tensors: Sequence[Tensor]) -> None:
+        """Make each of ``tensors``, of one type and on one device, the sum over all processes: one message in all."""
+        if self.count == 1:
+            return
+        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+        distributed.all_reduce(flat)
+        place = 0
+        for tensor in tensors:
+            tensor.copy_(flat[place : place + tensor.numel()].view_as(tensor))
+            place += tensor.numel()

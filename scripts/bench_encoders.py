@@ -1,0 +1,171 @@
+"""Judge students by F1 against speed: python -m scripts.bench_encoders [--jobs 2].
+
+Each is trained on WNUT17 with three seeds and chosen by dev; test is read only by the two that have a row in
+docs/accuracy.md. The first seed is measured in int8, all in one run and in turns, beside the teacher. Writes the table
+and the picture of docs/speed.md. A finished run is found again, an interrupted one goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import shutil
+import statistics
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from nlptrain.data.text_files import expand, lines
+from nlptrain.deploy.benchmark import Speed, benchmark
+from nlptrain.deploy.contenders import contenders
+from nlptrain.deploy.export import write_tagger
+from nlptrain.models import load_token_model
+from scripts.runs import DATA, ROOT, between, shown, train_all, value
+
+OUT, PICTURE = ROOT / "docs/speed.md", ROOT / "docs/speed.svg"
+BEGIN, END = "<!-- students of python -m scripts.bench_encoders: begin -->", "<!-- end of the students -->"
+TEACHER = "wnut17/transformer_token"
+SEEDS = (0, 1, 2)
+ROUNDS = 5
+LAYERS, HIDDEN, POOLED = "student.encoder.layers=1", "student.encoder.hidden=64", "student.embedder.kind=pooled"
+ROWS = {  # of scripts.shares
+    "lstm 2x128: the default": "wnut17/tagger_kd",
+    "lstm 1x64, pooled: tagger_kd-fast": "wnut17/tagger_kd-fast",
+}
+STUDENTS: dict[str, tuple[str, ...]] = {
+    "lstm 2x128: the default": (),
+    "lstm 1x128": (LAYERS,),
+    "lstm 1x64": (LAYERS, HIDDEN),
+    "gru 1x128": (LAYERS, "student.encoder.kind=gru"),
+    "idcnn": ("student.encoder.kind=idcnn",),
+    "lstm 1x128, pooled": (POOLED, LAYERS),
+    "lstm 1x64, pooled: tagger_kd-fast": (POOLED, LAYERS, HIDDEN),
+    "lstm 1x64, pooled, 10,000 rows": (POOLED, LAYERS, HIDDEN, "student.embedder.vocab_size=10000"),
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """A model in the picture.
+
+    Attributes:
+        name: of it.
+        speed: as it was measured.
+        scores: dev F1 of each seed, in points.
+    """
+
+    name: str
+    speed: Speed
+    scores: list[float]
+
+
+def folder(name: str) -> str:
+    """The folder of a student's seeds, below runs/."""
+    if name in ROWS:
+        return f"{ROWS[name]}-seeds"
+    plain = "".join(letter if letter.isalnum() else "-" for letter in name.partition(":")[0])
+    return f"wnut17/encoders/{'-'.join(filter(None, plain.split('-')))}"
+
+
+def command(name: str) -> list[str]:
+    """What trains a student."""
+    settings: tuple[str, ...] = ("transfer_dir=runs/wnut17/transfer", "seeds=[0,1,2]")
+    if name not in ROWS:
+        settings = ("data.test=null", *settings, *STUDENTS[name])
+    given = [part for setting in settings for part in ("--set", setting)]
+    config = f"configs/{ROWS.get(name, 'wnut17/tagger_kd')}.yaml"
+    return ["tagger_kd", config, *given, "--output-dir", f"runs/{folder(name)}"]
+
+
+def measured() -> Iterator[Point]:
+    """The teacher and all students, measured in turns."""
+    texts = [line for path in expand(f"{DATA}/wnut17/raw/*.txt") for _, line in lines(path)]
+    exported = []
+    for name in STUDENTS:
+        place = ROOT / "runs/peers/encoders" / Path(folder(name)).name
+        shutil.rmtree(place, ignore_errors=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_tagger(load_token_model(str(ROOT / "runs" / folder(name) / "seed-0")), place, ("int8",))
+        exported.append(str(place))
+    with ExitStack() as stack:
+        found = stack.enter_context(contenders([str(ROOT / "runs" / TEACHER)], threads=1, exported=("int8",)))
+        found += stack.enter_context(contenders(exported, threads=1, exported=()))
+        teacher, rival, *speeds = benchmark(found, texts, rounds=ROUNDS, say=lambda text: print(text, file=sys.stderr))
+    yield Point("MiniLM, the teacher, torch", teacher, [value(TEACHER, "dev")])
+    yield Point("MiniLM, the teacher, int8", rival, [value(TEACHER, "dev")])
+    for name, speed in zip(STUDENTS, speeds, strict=True):
+        yield Point(name, speed, [value(f"{folder(name)}/seed-{seed}", "dev") for seed in SEEDS])
+
+
+def table(points: list[Point]) -> str:
+    """A row for each model."""
+    base = next(point.speed for point in points if point.name in STUDENTS)
+    rows = [
+        "| model | dev F1 | words/s | times the default | 20 words, p50 | MB |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for point in points:
+        speed = point.speed
+        rows.append(
+            f"| {point.name} | {shown(point.scores, 1)} | {speed.words_per_second:,.0f} "
+            f"| {speed.words_per_second / base.words_per_second:.2f} | {speed.p50:.2f} ms | {speed.size / 1e6:.1f} |"
+        )
+    return "\n".join(rows)
+
+
+def picture(points: list[Point]) -> str:
+    """F1 against words per second, the seeds as lines, as SVG."""
+    width, height, left, right, top, bottom = 860, 440, 60, 200, 20, 50
+    rates = [point.speed.words_per_second for point in points]
+    low, high = math.floor(math.log10(min(rates))), math.ceil(math.log10(max(rates)) * 4) / 4
+    every = [score for point in points for score in point.scores]
+    least, most = math.floor(min(every)) - 0.5, math.ceil(max(every)) + 0.5
+
+    def across(rate: float) -> float:
+        return left + (math.log10(rate) - low) / (high - low) * (width - left - right)
+
+    def up(score: float) -> float:
+        return top + (most - score) / (most - least) * (height - top - bottom)
+
+    text = '<text font-family="sans-serif" font-size="13" fill="#333"'
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">',
+        "<title>dev F1 against words per second</title>",
+        f'<rect width="{width}" height="{height}" fill="#fff"/>',
+    ]
+    for power in range(low, math.floor(high) + 1):
+        for times in (1, 2, 5):
+            if low <= math.log10(times * 10**power) <= high:
+                x = across(times * 10**power)
+                parts.append(f'<path d="M{x:.1f} {top}V{height - bottom}" stroke="#ddd"/>')
+                parts.append(f'{text} x="{x:.1f}" y="{height - 30}" text-anchor="middle">{times * 10**power:,}</text>')
+    for score in range(math.ceil(least), math.floor(most) + 1):
+        parts.append(f'<path d="M{left} {up(score):.1f}H{width - right}" stroke="#ddd"/>')
+        parts.append(f'{text} x="{left - 8}" y="{up(score) + 4:.1f}" text-anchor="end">{score}</text>')
+    middle, half = (left + width - right) / 2, (top + height - bottom) / 2
+    parts.append(f'{text} x="{middle}" y="{height - 8}" text-anchor="middle">words per second, one thread</text>')
+    parts.append(f'{text} x="14" y="{half}" transform="rotate(-90 14 {half})" text-anchor="middle">dev F1</text>')
+    for point in points:
+        x, mean = across(point.speed.words_per_second), statistics.mean(point.scores)
+        colour = "#1668a8" if point.name in STUDENTS else "#b03a2e"
+        parts.append(f'<path d="M{x:.1f} {up(min(point.scores)):.1f}V{up(max(point.scores)):.1f}" stroke="{colour}"/>')
+        parts.append(f'<circle cx="{x:.1f}" cy="{up(mean):.1f}" r="5" fill="{colour}"/>')
+        parts.append(f'{text} x="{x + 9:.1f}" y="{up(mean) + 4:.1f}">{point.name.partition(":")[0]}</text>')
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def main() -> None:
+    """Train, measure, write."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--jobs", type=int, default=1, help="trainings side by side (default: 1)")
+    train_all([command(name) for name in STUDENTS], parser.parse_args().jobs)
+    points = list(measured())
+    between(OUT, BEGIN, END, table(points))
+    PICTURE.write_text(picture(points), encoding="utf-8")
+    print(table(points))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""A run of several processes, as `torchrun` starts them: one folder, one voice, the same transfer set."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.cli.test_commands import call, configs
+from tests.cli.test_killed import kill_when, lines
+from tests.conftest import make_sentences
+
+SETTINGS = [word for key in ("train.steps=300", "train.eval_every=25", "threads=1") for word in ("--set", key)]
+
+
+def start(path: Path, *more: object) -> subprocess.Popen[str]:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "nlptrain"]
+    arguments = [*launcher, path.stem, str(path), *SETTINGS, *map(str, more)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env=environment
+    )
+
+
+def test_two_processes_share_labelling_and_training_and_go_on_when_stopped(corpus: Path, tiny_bert: Path) -> None:
+    paths = configs(corpus, tiny_bert)
+    assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
+    raw = sorted({" ".join((*words, f"n{n}")) for n, (words, _) in enumerate(make_sentences(5_000, 5))})  # three shards
+    (corpus / "raw.txt").write_text("\n".join(raw) + "\n")
+    path, run = paths["tagger_kd"], corpus / "runs/tagger_kd"
+    process = start(path)
+    stderr = kill_when((run / "checkpoint.safetensors").exists, process, signal.SIGTERM)
+    assert process.returncode != 0
+    assert stderr.count("stopped by SIGTERM; give the same command again") == 1
+    assert not (run / "scores.json").exists()
+
+    process = start(path)
+    stdout, stderr = process.communicate(timeout=240)
+    assert process.returncode == 0, stderr
+    assert stderr.count("resuming behind step") == 1
+    assert "2 processes, 1 threads each" in stderr
+    assert stdout.count("dev   f1") == 1
+
+    straight = corpus / "straight"
+    stdout, stderr = start(path, "--output-dir", straight, "--set", f"transfer_dir={corpus}/again").communicate(
+        timeout=240
+    )
+    assert (run / "model/model.safetensors").read_bytes() == (straight / "model/model.safetensors").read_bytes()
+    assert lines(run) == lines(straight)
+
+    alone = corpus / "alone"
+    settings = [*SETTINGS, "--set", "train.steps=1", "--set", f"transfer_dir={corpus}/alone-transfer"]
+    assert call("tagger_kd", path, *settings, "--output-dir", alone).exit_code == 0
+    stores = [next((corpus / name).glob("*-fp32")) for name in ("runs/transfer", "again", "alone-transfer")]
+    names = sorted(file.name for file in stores[0].iterdir())
+    assert names == ["000000.arrow", "000001.arrow", "000002.arrow", "manifest.json"]
+    for name in names:
+        assert len({(store / name).read_bytes() for store in stores}) == 1, name
+
+
+def test_what_is_wrong_is_said_once_and_nothing_is_left(corpus: Path, tiny_bert: Path) -> None:
+    path = configs(corpus, tiny_bert)["tagger"]
+    process = start(path, "--set", "data.dev=nowhere.conll")
+    _, stderr = process.communicate(timeout=240)
+    assert process.returncode != 0
+    assert stderr.count("error: data.dev: nowhere.conll") == 1, stderr
+    assert not (corpus / "runs/tagger/scores.json").exists()

@@ -1,0 +1,25 @@
+"""What each process of ``test_processes.py`` runs: some steps of plain SGD, whose weights the first one writes down."""
+
+import json
+import sys
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from tests.training.test_loop import config, sgd_steps
+
+
+def main(tiny_bert: str, folder: str) -> None:
+    """Train with and without a teacher, in float64."""
+    for name, distil in (("gold", False), ("taught", True)):
+        model, losses, run = sgd_steps(
+            Path(tiny_bert), config(batch_sentences=5, clip_norm=1e6), distil=distil, steps=6
+        )
+        if run.processes.first:
+            tensors = {key: value.detach().clone() for key, value in model.model.named_parameters()}
+            save_file(tensors, Path(folder) / f"{name}.safetensors")
+            (Path(folder) / f"{name}.json").write_text(json.dumps(losses))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

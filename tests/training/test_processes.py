@@ -1,0 +1,41 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from nlptrain.errors import InputError
+from nlptrain.run import Run
+from tests.training.shares import main
+from tests.training.test_loop import student
+
+
+def test_processes_with_uneven_shares_and_with_none_do_what_one_does(tiny_bert: Path, tmp_path: Path) -> None:
+    """Of 12 sentences by fives, three processes have 2, 2 and 1, or 1, 1 and none."""
+    alone, shared = tmp_path / "alone", tmp_path / "shared"
+    for folder in (alone, shared):
+        folder.mkdir()
+    main(str(tiny_bert), str(alone))
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "3"]
+    arguments = [*launcher, "-m", "tests.training.shares", str(tiny_bert), str(shared)]
+    subprocess.run(arguments, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=240)
+    before = dict(student(tiny_bert).model.named_parameters())
+    for name in ("gold", "taught"):
+        one, other = load_file(alone / f"{name}.safetensors"), load_file(shared / f"{name}.safetensors")
+        for key, value in one.items():
+            assert torch.allclose(value, other[key], atol=1e-10, rtol=0), key
+        assert sum((value - before[key]).abs().sum().item() for key, value in one.items()) > 0.1
+        losses = [json.loads((folder / f"{name}.json").read_text()) for folder in (alone, shared)]
+        assert losses[0] == pytest.approx(losses[1], abs=1e-10)
+
+
+def test_a_process_that_a_launcher_started_without_the_others_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match="only training and labelling are shared"):
+        Run(None, device="cpu")
+    with pytest.raises(InputError, match="2 processes share the work; give auto, cpu or cuda"):
+        Run(None, device="mps", launched=True)
