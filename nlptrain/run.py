@@ -188,6 +188,9 @@ def _accelerator(device: str, precision: str) -> Accelerator:
     AcceleratorState._reset_state(reset_partial_state=True)  # one process may hold several runs, each with its own
     if re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", device) is None:
         raise InputError(f"device: found {device!r}; must be auto, cpu, cuda, cuda:N or mps")
+    world = launched_processes()
+    if world > 1 and device not in ("auto", "cpu", "cuda"):
+        raise InputError(f"device: {device}, and {world} processes share the work; give auto, cpu or cuda")
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise InputError(f"device: {device}, but torch {torch.__version__} finds no CUDA device; use cpu or auto")
     if device.startswith("cuda:"):
@@ -202,9 +205,6 @@ def _accelerator(device: str, precision: str) -> Accelerator:
     mixed = {"fp32": "no"}.get(precision, precision)
     if mixed == "fp16" and (device == "cpu" or not torch.cuda.is_available()):
         raise InputError("precision: fp16 needs a CUDA device, and there is none; use fp32 or bf16")
-    world = launched_processes()
-    if world > 1 and device not in ("auto", "cpu", "cuda"):
-        raise InputError(f"device: {device}, and {world} processes share the work; give auto, cpu or cuda")
     # Without a GPU, Accelerator takes the processes of a launcher for strangers unless it is told of the CPU.
     on_cpu = device == "cpu" or (world > 1 and not torch.cuda.is_available())
     patient = [InitProcessGroupKwargs(timeout=PATIENCE)] if world > 1 else []

@@ -58,15 +58,10 @@ def ratio(above: list[float], below: list[float]) -> str:
 
 
 def student_steps(
-    teacher: TokenModel, examples: Examples, objective: Objective, run: Run, count: int, *, ready: bool = False
+    examples: Examples, objective: Objective, run: Run, count: int, *, ready: bool = False
 ) -> Iterator[Step]:
-    """The first steps of a default student of its own, over the same batches whatever the objective.
-
-    ``ready``: what they read is made beforehand.
-    """
-    student = build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher)
-    examples.model = student
-    config = TrainConfig()
+    """The first ``count`` steps of the student of ``examples``; ``ready``: what they read is made beforehand."""
+    student, config = examples.model, TrainConfig()
     plan, _ = build_plan(examples, config, 0)
     average = MovingAverage(list(student.model.parameters()), config.ema)
     state = TrainState(student.model, build_optimizer(student.model, config), average, Progress(), {})
@@ -79,9 +74,9 @@ def distilling(teacher: TokenModel) -> DistillObjective:
     return DistillObjective(DistillConfig(), torch.full((len(teacher.labels),), 0.5))
 
 
-def stepper(teacher: TokenModel, examples: Examples, objective: Objective, run: Run) -> Callable[[], float]:
+def stepper(examples: Examples, objective: Objective, run: Run) -> Callable[[], float]:
     """Seconds of ``STEPS`` more steps."""
-    steps = student_steps(teacher, examples, objective, run, STEPS * (ROUNDS + 1))
+    steps = student_steps(examples, objective, run, STEPS * (ROUNDS + 1))
 
     def measure() -> float:
         started = time.perf_counter()
@@ -99,9 +94,9 @@ def distillation_step(teacher: TokenModel, sentences: list[Sentence], run: Run, 
     store.label(sentences, teacher, run)
     run.console.quiet = False
     transfer = store.transfer_set([sentence.digest() for sentence in sentences])
-    student = build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher)
-    plain = stepper(teacher, Examples(student, sentences), GoldObjective(), run)
-    taught = stepper(teacher, Examples(student, sentences, logits=transfer), distilling(teacher), run)
+    students = [build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher) for _ in range(2)]
+    plain = stepper(Examples(students[0], sentences), GoldObjective(), run)
+    taught = stepper(Examples(students[1], sentences, logits=transfer), distilling(teacher), run)
     seconds = alternating(taught, plain)
     print(f"a distillation step against a plain one, same batches, logits stored: {ratio(*seconds)}")
 

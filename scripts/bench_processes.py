@@ -50,7 +50,7 @@ def training(teacher: TokenModel, store: LogitStore, sentences: list[Sentence], 
     """Words a second that the default student is trained on."""
     student = build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher)
     examples = Examples(student, sentences, logits=store.transfer_set([one.digest() for one in sentences]))
-    steps = student_steps(teacher, examples, distilling(teacher), run, WARM + STEPS)
+    steps = student_steps(examples, distilling(teacher), run, WARM + STEPS)
     for _ in range(WARM):
         next(steps)
     started = time.perf_counter()

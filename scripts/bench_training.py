@@ -1,9 +1,10 @@
 """Measure a step of training: python -m scripts.bench_training TEACHER [--flair].
 
-What is trained is the default student, on gold sentences and the logits of TEACHER, a run. Its step is measured against
-the same step on tensors that are there already; with `--flair`, its words per second also against those of Flair's
-BiLSTM-CRF of the same shape on the same sentences, which is made in an environment of its own in runs/peers the first
-time. One thread, in turns, medians of the rounds.
+What is trained is the default student, and that of tagger_kd-fast, on gold sentences and the logits of TEACHER, a run.
+A step is measured against the same step on tensors that are there already; with `--flair`, words per second also
+against those of Flair's BiLSTM-CRF on the same sentences, in the default student's shape and as Flair has it (one layer
+of 256 units), in an environment of its own in runs/peers, which is made the first time. One thread, in turns, medians
+of the rounds.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import yaml
@@ -34,21 +35,29 @@ FLAIR = ("torch==2.13.0", "flair==0.15.1")
 PROGRAM = Path(__file__).parent / "peers" / "flair_tagger.py"
 SENTENCES = 1_000
 STEPS = 30  # timed in a round
-SHAPE = ("128", "2", "64")  # the default student's: units, layers, columns of its table
+FAST = StudentConfig.model_validate(
+    {"embedder": {"kind": "pooled"}, "encoder": {"kind": "lstm", "layers": 1, "hidden": 64}}
+)
+STUDENTS = {"the default": StudentConfig(), "tagger_kd-fast": FAST}
+SHAPES = {"2x128": ("128", "2", "64"), "1x256, its default": ("256", "1", "300")}  # units, layers, columns of the table
 
 
-def examples_of(teacher: TokenModel, sentences: list[Sentence], run: Run, folder: Path) -> Examples:
-    """``sentences`` with their tags and the teacher's logits, for a default student."""
+def trainer(
+    teacher: TokenModel,
+    sentences: list[Sentence],
+    run: Run,
+    folder: Path,
+    config: StudentConfig,
+    *,
+    ready: bool = False,
+) -> Callable[[], float]:
+    """Words per second of ``STEPS`` more steps of a student; ``folder`` keeps the teacher's logits."""
     store = LogitStore(folder, teacher)
     store.label(sentences, teacher, run)
     logits = store.transfer_set([sentence.digest() for sentence in sentences])
-    student = build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher)
-    return Examples(student, sentences, logits=logits)
-
-
-def trainer(teacher: TokenModel, examples: Examples, run: Run, *, ready: bool) -> Callable[[], float]:
-    """Words per second of ``STEPS`` more steps."""
-    steps = student_steps(teacher, examples, distilling(teacher), run, STEPS * (ROUNDS + 1), ready=ready)
+    student = build_tagger(config, teacher.labels, seed=0, teacher=teacher)
+    examples = Examples(student, sentences, logits=logits)
+    steps = student_steps(examples, distilling(teacher), run, STEPS * (ROUNDS + 1), ready=ready)
 
     def measure() -> float:
         started = time.perf_counter()
@@ -59,9 +68,9 @@ def trainer(teacher: TokenModel, examples: Examples, run: Run, *, ready: bool) -
 
 
 @contextmanager
-def flair_trainer(gold: str) -> Iterator[Callable[[], float]]:
+def flair_trainer(gold: str, shape: Sequence[str]) -> Iterator[Callable[[], float]]:
     """Words per second of one more pass of Flair over the first sentences of ``gold``."""
-    command = [environment("flair-env", *FLAIR), str(PROGRAM), gold, str(SENTENCES), *SHAPE]
+    command = [environment("flair-env", *FLAIR), str(PROGRAM), gold, str(SENTENCES), *shape]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=one_thread()) as peer:
         given, told = peer.stdin, peer.stdout
         assert given is not None
@@ -87,16 +96,20 @@ def main(reference: str, *options: str) -> None:
     )
     assert data.train is not None
     sentences = list(read_gold(data.train, data, key="data.train"))[:SENTENCES]
-    with tempfile.TemporaryDirectory() as folder:
-        examples = examples_of(teacher, sentences, run, Path(folder))
-        whole, ready = (trainer(teacher, examples, run, ready=ready) for ready in (False, True))
-        print(f"1 thread; {len(sentences):,} sentences; medians of {ROUNDS} rounds in turns")
-        found = alternating(whole, ready)
-        print(f"a step against the same one on tensors that are there already: {ratio(*found)}")
+    print(f"1 thread; {len(sentences):,} sentences; medians of {ROUNDS} rounds in turns")
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        for student, config in STUDENTS.items():
+            pair = [trainer(teacher, sentences, run, folder, config, ready=ready) for ready in (False, True)]
+            found = ratio(*alternating(*pair))
+            print(f"a step of {student} against the same one on tensors that are there already: {found}")
         if "--flair" in options:
-            with flair_trainer(str(data.train)) as flair:
-                found = alternating(trainer(teacher, examples, run, ready=False), flair)
-            print(f"words per second against Flair's BiLSTM-CRF of the same shape: {ratio(*found)}")
+            ours = [trainer(teacher, sentences, run, folder, config) for config in STUDENTS.values()]
+            theirs = [stack.enter_context(flair_trainer(str(data.train), shape)) for shape in SHAPES.values()]
+            rates = alternating(*ours, *theirs)
+            for student, rate in zip(STUDENTS, rates, strict=False):
+                for shape, peer in zip(SHAPES, rates[len(STUDENTS) :], strict=True):
+                    print(f"words per second, {student} against Flair's BiLSTM-CRF {shape}: {ratio(rate, peer)}")
 
 
 if __name__ == "__main__":

@@ -13,12 +13,13 @@ import time
 
 import flair
 import torch
-from flair.data import Corpus, FlairDatapointDataset, Sentence
+from flair.data import Corpus, Sentence
+from flair.datasets import FlairDatapointDataset
 from flair.embeddings import OneHotEmbeddings
 from flair.models import SequenceTagger
 from flair.trainers import ModelTrainer
 from flair.trainers.plugins import TrainerPlugin
-from spacy_ner import sentences
+from gold import sentences
 
 
 class Clock(TrainerPlugin):

@@ -12,22 +12,10 @@ import time
 from pathlib import Path
 
 import spacy
+from gold import sentences
 from spacy.scorer import Scorer
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example, biluo_tags_to_spans, iob_to_biluo
-
-
-def sentences(path):
-    """The words and IOB2 tags of each sentence of a CoNLL file: word first, tag last."""
-    words, tags = [], []
-    for line in [*Path(path).read_text(encoding="utf-8").split("\n"), ""]:
-        if line.strip():
-            columns = line.split("\t")
-            words.append(columns[0])
-            tags.append(columns[-1].strip())
-        elif words:
-            yield words, tags
-            words, tags = [], []
 
 
 def docs(path, nlp):

@@ -63,5 +63,5 @@ def test_what_is_wrong_is_said_once_and_nothing_is_left(corpus: Path, tiny_bert:
     process = start(path, "--set", "data.dev=nowhere.conll")
     _, stderr = process.communicate(timeout=240)
     assert process.returncode != 0
-    assert stderr.count("error: data.dev: nowhere.conll") == 1, stderr
+    assert stderr.count("data.dev: no file matches 'nowhere.conll'") == 1, stderr
     assert not (corpus / "runs/tagger/scores.json").exists()
