@@ -39,7 +39,8 @@ class Judge:
     def look(self, state: TrainState, reporter: Reporter) -> dict[str, float]:
         """Keep the averaged weights if they are the best so far; what metrics.jsonl says of them."""
         state.average.swap()
-        answers = self.model.answers([sentence.words for sentence in self.dev])
+        with reporter.run.processes.waited_for():
+            answers = self.model.answers([sentence.words for sentence in self.dev])
         labels = self.model.labels
         tags = [[labels.names[index] for index in answer.best] for answer in answers]
         scores = evaluate_tags(self.dev, tags, labels.scheme, metric=self.metric)

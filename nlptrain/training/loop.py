@@ -98,9 +98,7 @@ def fit(
             if step.number % config.log_every == 0 or step.number == steps:
                 _refuse_divergence(metrics.write(step, reporter.speed), step.number)
             if run.processes.first and (step.number % every == 0 or step.number == steps):
-                with run.processes.waited_for():
-                    found = judge.look(state, reporter)
-                metrics.write_dev(state.progress.step, found)
+                metrics.write_dev(state.progress.step, judge.look(state, reporter))
                 if checkpoint is not None and step.number < steps:
                     state.save(checkpoint)
             try:
