@@ -2,11 +2,14 @@
 #   PYTHON     the interpreter that .venv is made with (3.11 or newer)
 #   PIP_ARGS   more arguments for pip, e.g. an index that holds torch's CPU build
 #   MODEL      the exported folder that `make browser` puts into its page
+#   TEACHER, STUDENT  runs that `make bench` measures
 #   NLPTRAIN_DATA  where `make check-data` finds the public corpora
 PYTHON ?= python3
 PIP_ARGS ?=
 PYTEST_ARGS ?=
 MODEL ?= exported
+TEACHER ?=
+STUDENT ?=
 NLPTRAIN_DATA ?= ../shared/data
 
 VENV := .venv
@@ -55,8 +58,15 @@ fix: install  ## Mend what ruff can mend.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install  ## Measure how fast the parts run on this machine.
-	$(BIN)/python -m scripts.bench
+bench: install  ## Measure how fast the parts run here; with TEACHER and STUDENT, runs, all of docs/speed.md (an hour).
+	$(BIN)/python -m scripts.bench $(TEACHER)
+ifneq ($(and $(TEACHER),$(STUDENT)),)
+	$(BIN)/nlptrain export "$(STUDENT)" runs/peers/student --precision int8 --overwrite
+	$(BIN)/python -m scripts.bench_peers "$(TEACHER)" runs/peers/student
+	$(BIN)/python -m scripts.bench_training "$(TEACHER)" --flair
+	$(BIN)/python -m scripts.bench_processes "$(TEACHER)" "$(NLPTRAIN_DATA)/wnut17/raw/*.txt"
+	$(BIN)/python -m scripts.bench_growth "$(STUDENT)" runs/peers/student "$(NLPTRAIN_DATA)/wnut17/raw/*.txt"
+endif
 
 browser:  ## Build the page that tags in a browser tab, with the exported folder MODEL in it.
 	@command -v npm >/dev/null || { echo "error: npm not found; install Node.js 20 or newer" >&2; exit 1; }

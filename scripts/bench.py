@@ -164,7 +164,7 @@ def main(reference: str | None) -> None:
         tagged = [Sentence(words, ("O",) * len(words)) for words in texts]
         print(f"{torch.get_num_threads()} threads; {len(texts):,} sentences; medians of {ROUNDS} alternating rounds")
         distillation_step(teacher, tagged, run, folder / "transfer")
-        labelling(teacher, tagged[:512], run)
+        labelling(teacher, tagged, run)
         inference(teacher, tagged)
 
 
