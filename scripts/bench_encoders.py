@@ -39,7 +39,6 @@ STUDENTS: dict[str, tuple[str, ...]] = {
     "lstm 1x128": (LAYERS,),
     "lstm 1x64": (LAYERS, HIDDEN),
     "gru 1x128": (LAYERS, "student.encoder.kind=gru"),
-    "idcnn": ("student.encoder.kind=idcnn",),
     "lstm 1x128, pooled": (POOLED, LAYERS),
     "lstm 1x64, pooled: tagger_kd-fast": (POOLED, LAYERS, HIDDEN),
     "lstm 1x64, pooled, 10,000 rows": (POOLED, LAYERS, HIDDEN, "student.embedder.vocab_size=10000"),

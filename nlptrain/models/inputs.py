@@ -8,6 +8,13 @@ import torch
 from torch import Tensor
 
 
+def moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """``tensor`` on ``device``; to a GPU from pinned memory, so that nobody waits for the copy."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
 @dataclass(frozen=True)
 class Chains:
     """How the W words of a batch stand in its B windows, for heads that look at neighbouring labels.
@@ -24,7 +31,7 @@ class Chains:
 
     def to(self, device: torch.device) -> Chains:
         """The same on ``device``."""
-        return Chains(self.counts.to(device), self.opens.to(device), self.closes.to(device))
+        return Chains(moved(self.counts, device), moved(self.opens, device), moved(self.closes, device))
 
     @property
     def mask(self) -> Tensor:
@@ -66,5 +73,5 @@ class Inputs:
 
     def to(self, device: torch.device) -> Inputs:
         """The same on ``device``."""
-        named = {name: tensor.to(device) for name, tensor in self.named.items()}
-        return Inputs(named, self.places.to(device), self.chains.to(device))
+        named = {name: moved(tensor, device) for name, tensor in self.named.items()}
+        return Inputs(named, moved(self.places, device), self.chains.to(device))

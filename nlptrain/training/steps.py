@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.batches import BatchPlan
-from nlptrain.models.inputs import Inputs
+from nlptrain.models.inputs import Inputs, moved
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
 from nlptrain.training.examples import Examples, untaught
@@ -183,5 +183,6 @@ def _update(state: TrainState, clip_norm: float) -> None:
 
 def to_device(targets: Targets, device: torch.device) -> Targets:
     """``targets`` on ``device``."""
-    teacher = None if targets.teacher is None else targets.teacher.to(device)
-    return Targets(targets.gold.to(device), targets.pseudo.to(device), teacher, targets.taught.to(device))
+    teacher = None if targets.teacher is None else moved(targets.teacher, device)
+    gold, pseudo, taught = (moved(one, device) for one in (targets.gold, targets.pseudo, targets.taught))
+    return Targets(gold, pseudo, teacher, taught)
