@@ -58,7 +58,7 @@ fix: install  ## Mend what ruff can mend.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install  ## Measure how fast the parts run here; with TEACHER and STUDENT, runs, all of docs/speed.md (an hour).
+bench: install  ## Measure how fast the parts run here; with TEACHER and STUDENT, runs, docs/speed.md but for its choice of students (an hour).
 	$(BIN)/python -m scripts.bench $(TEACHER)
 ifneq ($(and $(TEACHER),$(STUDENT)),)
 	$(BIN)/nlptrain export "$(STUDENT)" runs/peers/student --precision int8 --overwrite

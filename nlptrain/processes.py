@@ -16,11 +16,26 @@ from nlptrain.errors import InputError
 Value = TypeVar("Value")
 # The first one may label text, or score dev, for hours while the others wait; one that died is torchrun's to notice.
 PATIENCE = timedelta(days=7)
+MEETING = timedelta(minutes=5)  # for all to start
+_LAUNCHED = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
 def launched_processes() -> int:
-    """How many processes a launcher has started, this one among them; 1 without a launcher."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    """How many processes a launcher has started, this one among them; 1 without a launcher.
+
+    Raises:
+        InputError: the environment variables of a launcher are there in part, or make no sense.
+    """
+    world = os.environ.get("WORLD_SIZE") or "1"
+    if not world.isdecimal() or world == "0":
+        raise InputError(f"WORLD_SIZE: found {world!r}; must be the number of processes, or not there")
+    missing = [name for name in _LAUNCHED if not os.environ.get(name)]
+    if int(world) > 1 and missing:
+        raise InputError(
+            f"WORLD_SIZE is {world}, and {', '.join(missing)} not there: no launcher has started this process; use "
+            "torchrun --nproc_per_node N -m nlptrain ..., or unset WORLD_SIZE"
+        )
+    return int(world)
 
 
 class Processes:
@@ -38,8 +53,11 @@ class Processes:
         self.number = number
         self.count = count
         self._talk: Any = None
+        self._sums: Any = None
         if count > 1:  # what is no tensor goes over gloo, whatever the gradients take
-            self._talk = distributed.new_group(backend="gloo", timeout=PATIENCE)
+            self._talk = self._sums = distributed.new_group(backend="gloo", timeout=PATIENCE)
+            if distributed.get_backend() != "gloo":
+                self._sums = distributed.new_group(timeout=PATIENCE)
 
     @property
     def first(self) -> bool:
@@ -55,7 +73,7 @@ class Processes:
         """What ``answer`` gives the first process, in all of them; the others do not call it.
 
         Raises:
-            InputError: what ``answer`` raised.
+            InputError: in the others, whatever ``answer`` raised in the first.
         """
         if self.count == 1:
             return answer()
@@ -63,8 +81,8 @@ class Processes:
         if self.first:
             try:
                 told = [answer(), None]
-            except InputError as error:
-                told = [None, str(error)]
+            except Exception as error:
+                told = [None, str(error) or type(error).__name__]
                 distributed.broadcast_object_list(told, group=self._talk)
                 raise
         distributed.broadcast_object_list(told, group=self._talk)
@@ -99,14 +117,14 @@ class Processes:
         """Give ``tensors`` the values that they have in the first process."""
         if self.count > 1:
             for tensor in tensors:
-                distributed.broadcast(tensor, 0)
+                distributed.broadcast(tensor, 0, group=self._sums)
 
     def any_of(self, masks: Sequence[Tensor]) -> list[Tensor]:
         """For each of ``masks``, of truth values, where it is true in any process."""
         if self.count == 1 or not masks:
             return list(masks)
         flat = torch.cat(list(masks)).to(torch.uint8)
-        distributed.all_reduce(flat, distributed.ReduceOp.MAX)
+        distributed.all_reduce(flat, distributed.ReduceOp.MAX, group=self._sums)
         return list(torch.split(flat.bool(), [len(mask) for mask in masks]))
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
@@ -114,7 +132,7 @@ class Processes:
         if self.count == 1:
             return
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-        distributed.all_reduce(flat)
+        distributed.all_reduce(flat, group=self._sums)
         place = 0
         for tensor in tensors:
             tensor.copy_(flat[place : place + tensor.numel()].view_as(tensor))

@@ -20,7 +20,7 @@ from accelerate.utils import InitProcessGroupKwargs
 from rich.console import Console
 
 from nlptrain.errors import InputError, Interrupted
-from nlptrain.processes import PATIENCE, Processes, launched_processes
+from nlptrain.processes import MEETING, Processes, launched_processes
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -117,6 +117,13 @@ class Run:
         """1 for each of ``SIGNALS`` that has asked this process to stop, 0 for the others."""
         return [float(self._stop == number) for number in SIGNALS]
 
+    def listen(self) -> None:
+        """Let all processes know what each has heard."""
+        if self.processes.count > 1:
+            heard = torch.tensor(self.heard(), device=self.device)
+            self.processes.add_up([heard])
+            self.stop_together(heard.tolist())
+
     def stop_together(self, heard: Sequence[float]) -> None:
         """Know what all processes have ``heard``, added up."""
         self._stop_all = next((number for number, count in zip(SIGNALS, heard, strict=True) if count), None)
@@ -207,7 +214,7 @@ def _accelerator(device: str, precision: str) -> Accelerator:
         raise InputError("precision: fp16 needs a CUDA device, and there is none; use fp32 or bf16")
     # Without a GPU, Accelerator takes the processes of a launcher for strangers unless it is told of the CPU.
     on_cpu = device == "cpu" or (world > 1 and not torch.cuda.is_available())
-    patient = [InitProcessGroupKwargs(timeout=PATIENCE)] if world > 1 else []
+    patient = [InitProcessGroupKwargs(timeout=MEETING)] if world > 1 else []
     accelerator = Accelerator(cpu=on_cpu, mixed_precision=mixed, kwargs_handlers=patient)
     if accelerator.num_processes != world:
         raise InputError(

@@ -23,7 +23,7 @@ _OTHERS_SECONDS = 5.0
 
 def _among_others() -> bool:
     """Whether a launcher has started this process, and others in front of it."""
-    return os.environ.get("RANK", "0") != "0"
+    return os.environ.get("WORLD_SIZE", "1") not in ("", "1") and os.environ.get("RANK", "0") != "0"
 
 
 class Fault(click.ClickException):
@@ -50,6 +50,10 @@ class Commands(click.Group):
             raise Fault(str(error)) from error
         except BrokenPipeError:
             raise
+        except RuntimeError:
+            if _among_others():  # it may have lost the first process, whose fault is what matters
+                time.sleep(_OTHERS_SECONDS)
+            raise
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             raise Fault(f"{where}{error.strerror or error}") from error
@@ -58,7 +62,8 @@ class Commands(click.Group):
                 click.echo(f"stopped by {error}; give the same command again to go on from here", err=True)
             ctx.exit(128 + error.number)
         except KeyboardInterrupt:
-            click.echo("stopped by SIGINT; give the same command again", err=True)
+            if not _among_others():
+                click.echo("stopped by SIGINT; give the same command again", err=True)
             ctx.exit(130)
 
 

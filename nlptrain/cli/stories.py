@@ -70,7 +70,7 @@ def run_story(command: str, config: CommandConfig, *, overwrite: bool, workers: 
     refuse_imitated(run.device, getattr(config, "teacher_precision", "fp32"), "teacher_precision")
     held = output_folder(folder, command, config, inputs, overwrite=overwrite)
     with run.handling_signals(), run.processes.led(held):
-        scores = finished_scores(folder)
+        scores = run.processes.agreed(lambda: finished_scores(folder))
         if scores is None:
             run.introduce(command)
             run.provenance = _provenance(command, config, run, inputs)
@@ -278,6 +278,7 @@ def _provenance(command: str, config: CommandConfig, run: Run, inputs: dict[str,
     return {
         "command": command,
         "seed": run.seed,
+        "processes": run.processes.count,
         "command_line": command_line(),
         "versions": {"nlptrain": __version__, **{m.__name__: getattr(m, "__version__", "?") for m in modules}},
         "inputs": inputs,

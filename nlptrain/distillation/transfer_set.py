@@ -92,12 +92,10 @@ class LogitStore:
         which computes and writes every so manieth shard; they are stored in the order of the sentences.
         """
         processes = run.processes
-        sharing = max(run.workers, processes.count)
-        ahead = 1 if sharing == 1 else _AHEAD * sharing
+        ahead = processes.count if run.workers == 1 else _AHEAD * run.workers
         self.folder.mkdir(parents=True, exist_ok=True)
         with processes.led(self._lock), labelling(teacher, self.precision, run.workers) as compute:
-            processes.agreed(self._drop_unknown)
-            self._open()
+            self._begin(processes)
             asked = itertools.count(len(self._shards))
 
             def ask() -> Callable[[], Logits] | None:
@@ -162,6 +160,16 @@ class LogitStore:
         rows: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
         return rows
 
+    def _begin(self, processes: Processes) -> None:
+        """Open what is there, in all processes the same."""
+        processes.agreed(self._drop_unknown)
+        if not Path(self._lock.lock_file).exists():
+            raise InputError(
+                f"{self.folder}: process {processes.number} does not see what the first one writes there "
+                "(transfer_dir); all must see the same folders"
+            )
+        self._open()
+
     def _known(self) -> list[Path]:
         """The files of the shards that the manifest knows."""
         manifest = self.folder / "manifest.json"
@@ -211,6 +219,8 @@ class LogitStore:
         while not path.is_file():
             time.sleep(_LOOK_SECONDS)
         self._map(path)
+        if self._digests[-1].to_pylist() != [sentence.digest() for sentence in sentences]:
+            raise InputError(f"{path}: another run has written it; end that one, and give the same command again")
         if processes.first:
             shards = [{"file": f"{n:06d}.arrow", "sentences": len(s.offsets) - 1} for n, s in enumerate(self._shards)]
             described = {"format": _FORMAT, "key": self.key, "teacher": self.teacher, "labels": list(self.labels)}

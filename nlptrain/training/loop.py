@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from nlptrain.config.objective import BestBy
 from nlptrain.config.train import TrainConfig
@@ -70,8 +71,8 @@ def fit(
     """Train ``model``, score it on ``dev`` now and then, and leave it with the weights that were best.
 
     With a folder, a checkpoint is written with every scoring and when a signal comes; it is found again by the next
-    call, which goes on to the same bytes as a run that was never stopped (same machine, CPU, same threads). Of several
-    processes the first one scores and writes, and has the best weights in the end.
+    call, which goes on to the same bytes as a run that was never stopped (same machine, CPU, as many threads and
+    processes). Of several processes the first one scores and writes, and has the best weights in the end.
 
     ``metric`` is another name for the dev score, where its tags are not gold; ``teacher`` holds the teacher's logits of
     each dev sentence, [words, C]; ``best_by`` says what is best: the score, or the least divergence from ``teacher``.
@@ -101,20 +102,25 @@ def fit(
                 metrics.write_dev(state.progress.step, judge.look(state, reporter))
                 if checkpoint is not None and step.number < steps:
                     state.save(checkpoint)
-            try:
-                run.check()
-            except Interrupted:
-                # Only here is the state whole: a second, impatient signal may come anywhere, and then the last
-                # checkpoint stays.
-                if checkpoint is not None:
-                    metrics.settle()
-                    state.save(checkpoint)
-                raise
+            _stop_if_asked(run, state, metrics, checkpoint, last=step.number == steps)
     if run.processes.first:
         state.restore_best()
     model.model.eval()
     progress = state.progress
     return Fit(progress.step, progress.best_step, progress.best_score, time.perf_counter() - started)
+
+
+def _stop_if_asked(run: Run, state: TrainState, metrics: Metrics, checkpoint: Path | None, *, last: bool) -> None:
+    if last:
+        run.listen()  # what came to a process while the others had gone on
+    try:
+        run.check()
+    except Interrupted:
+        # Only here is the state whole: a second, impatient signal may come anywhere; then the last checkpoint stays.
+        if checkpoint is not None:
+            metrics.settle()
+            state.save(checkpoint)
+        raise
 
 
 def _begun(model: TokenModel, config: TrainConfig, run: Run, steps: int) -> TrainState:
@@ -125,7 +131,12 @@ def _begun(model: TokenModel, config: TrainConfig, run: Run, steps: int) -> Trai
     state = TrainState(
         model.model, build_optimizer(model.model, config), average, Progress(), {}, run.accelerator.scaler
     )
-    if checkpoint is not None and checkpoint.is_file():
+    if checkpoint is not None and run.processes.agreed(checkpoint.is_file):
+        if not checkpoint.is_file():
+            raise InputError(
+                f"{checkpoint}: the first process resumes from it, and process {run.processes.number} does not see it; "
+                "all must see the same folders"
+            )
         state.load(checkpoint)
         # As it was begun: another version may make something else of ``auto``.
         steps = state.progress.steps or steps

@@ -42,7 +42,7 @@ class Reporter:
 
     @property
     def speed(self) -> dict[str, float]:
-        """Words with a target per second of this process so far, and the share of its time without tensors."""
+        """Words with a target, of all processes, per second so far, and this one's share of time without tensors."""
         seconds = max(1e-9, time.monotonic() - self._began)
         return {"words_per_second": round(self._words / seconds), "waiting": round(self._waited / seconds, 4)}
 

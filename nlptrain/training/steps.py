@@ -147,12 +147,8 @@ def _together(model: nn.Module, losses: dict[str, Tensor], run: Run, *, listen: 
 
     ``listen``: act upon the signals now, for which a GPU has to be waited for.
     """
-    gradients = []
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-            gradients.append(parameter.grad)
+    # What a net never uses has no gradient in any process, for each has read something.
+    gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     numbers = torch.stack([value.to(gradients[0].dtype) for value in losses.values()])
     heard = torch.tensor(run.heard(), dtype=numbers.dtype).to(numbers.device)
     tables = [one for one in gradients if one.device.type == "cpu" and one.ndim == 2 and len(one) >= _TALL]

@@ -1,10 +1,13 @@
 """A run of several processes, as `torchrun` starts them: one folder, one voice, the same transfer set."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+from filelock import FileLock
 
 from tests.cli.test_commands import call, configs
 from tests.cli.test_killed import kill_when, lines
@@ -42,9 +45,10 @@ def test_two_processes_share_labelling_and_training_and_go_on_when_stopped(corpu
     assert stdout.count("dev   f1") == 1
 
     straight = corpus / "straight"
-    stdout, stderr = start(path, "--output-dir", straight, "--set", f"transfer_dir={corpus}/again").communicate(
-        timeout=240
-    )
+    process = start(path, "--output-dir", straight, "--set", f"transfer_dir={corpus}/again")
+    stdout, stderr = process.communicate(timeout=240)
+    assert process.returncode == 0, stderr
+    assert json.loads((straight / "scores.json").read_text())["processes"] == 2
     assert (run / "model/model.safetensors").read_bytes() == (straight / "model/model.safetensors").read_bytes()
     assert lines(run) == lines(straight)
 
@@ -64,4 +68,16 @@ def test_what_is_wrong_is_said_once_and_nothing_is_left(corpus: Path, tiny_bert:
     _, stderr = process.communicate(timeout=240)
     assert process.returncode != 0
     assert stderr.count("data.dev: no file matches 'nowhere.conll'") == 1, stderr
-    assert not (corpus / "runs/tagger/scores.json").exists()
+    assert not (corpus / "runs/tagger").exists()
+
+
+def test_what_the_first_process_alone_meets_ends_all_and_is_said_once(corpus: Path, tiny_bert: Path) -> None:
+    path, run = configs(corpus, tiny_bert)["tagger"], corpus / "runs/tagger"
+    run.mkdir(parents=True)
+    with FileLock(run / ".lock"):
+        process = start(path)
+        _, stderr = process.communicate(timeout=240)
+    assert process.returncode != 0
+    assert stderr.count("another nlptrain is writing there") == 1, stderr
+    assert "[rank" not in stderr  # a traceback of another one; torchrun itself has one, too
+    assert [file.name for file in run.iterdir()] == [".lock"]

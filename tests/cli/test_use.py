@@ -151,6 +151,24 @@ def test_config_show_names_origins(corpus: Path, tiny_bert: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"WORLD_SIZE": "2"}, "WORLD_SIZE is 2, and RANK, LOCAL_RANK, MASTER_ADDR, MASTER_PORT not there"),
+        ({"WORLD_SIZE": "two"}, "WORLD_SIZE: found 'two'"),
+    ],
+)
+def test_half_a_launcher_is_refused(
+    corpus: Path, tiny_bert: Path, variables: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    result = call("tagger", configs(corpus, tiny_bert)["tagger"])
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not (corpus / "runs/tagger").exists()
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--device", "mps"], "torch finds no Apple GPU"),

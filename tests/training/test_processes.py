@@ -34,7 +34,14 @@ def test_processes_with_uneven_shares_and_with_none_do_what_one_does(tiny_bert: 
 
 
 def test_a_process_that_a_launcher_started_without_the_others_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name, value in {
+        "WORLD_SIZE": "2",
+        "RANK": "0",
+        "LOCAL_RANK": "0",
+        "MASTER_ADDR": "-",
+        "MASTER_PORT": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
     with pytest.raises(InputError, match="only training and labelling are shared"):
         Run(None, device="cpu")
     with pytest.raises(InputError, match="2 processes share the work; give auto, cpu or cuda"):
