@@ -1,0 +1,30 @@
+from xml.etree import ElementTree
+
+from nlptrain.deploy.benchmark import Speed
+from scripts.bench_encoders import STUDENTS, Point, command, folder, picture, table
+
+
+def point(name: str, rate: float, *scores: float) -> Point:
+    return Point(name, Speed(name, "onnx", "int8", rate, (rate,), 1.5, 2.0, 0.4, 10**8, 2_040_000), list(scores))
+
+
+def test_the_table_and_the_picture_show_every_model() -> None:
+    names = list(STUDENTS)
+    points = [point("the teacher", 1_000, 58.9)] + [point(name, 20_000 + n, 60.0, 62.0) for n, name in enumerate(names)]
+    rows = table(points).split("\n")
+    assert rows[2] == "| the teacher | 58.9 | 1,000 | 0.05 | 1.50 ms | 2.0 |"
+    assert rows[3].startswith(f"| {names[0]} | 61.0 (60.0 to 62.0) | 20,000 | 1.00 |")
+    drawn = ElementTree.fromstring(picture(points))
+    marks = [one for one in drawn if one.tag.endswith("circle")]
+    assert len(marks) == len(points)
+    left, *others = (float(mark.get("cx") or 0) for mark in marks)
+    assert all(left < x < 640 for x in others)
+    heights = [float(mark.get("cy") or 0) for mark in marks]
+    assert heights[0] > heights[1]  # down is less
+
+
+def test_each_student_has_a_folder_of_its_own_and_reads_no_test_set_but_those_with_a_row() -> None:
+    folders = {folder(name) for name in STUDENTS}
+    assert len(folders) == len(STUDENTS)
+    for name in STUDENTS:
+        assert ("data.test=null" in command(name)) == folder(name).startswith("wnut17/encoders/")
