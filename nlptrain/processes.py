@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -83,7 +83,8 @@ class Processes:
                 told = [answer(), None]
             except Exception as error:
                 told = [None, str(error) or type(error).__name__]
-                distributed.broadcast_object_list(told, group=self._talk)
+                with suppress(RuntimeError):  # one of them is gone: what happened here is still what matters
+                    distributed.broadcast_object_list(told, group=self._talk)
                 raise
         distributed.broadcast_object_list(told, group=self._talk)
         value, fault = told
@@ -106,7 +107,7 @@ class Processes:
     def waited_for(self) -> Iterator[None]:
         """For the first process: the threads of all processes of its machine, which wait for it."""
         threads = torch.get_num_threads()
-        if self.first:
+        if self.first and self.count > 1:
             torch.set_num_threads(threads * int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
         try:
             yield
