@@ -106,9 +106,11 @@ class Processes:
     @contextmanager
     def waited_for(self) -> Iterator[None]:
         """For the first process: the threads of all processes of its machine, which wait for it."""
+        if self.count == 1 or not self.first:
+            yield
+            return
         threads = torch.get_num_threads()
-        if self.first and self.count > 1:
-            torch.set_num_threads(threads * int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+        torch.set_num_threads(threads * int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
         try:
             yield
         finally:

@@ -143,7 +143,7 @@ def _backward(
 def _together(model: nn.Module, losses: dict[str, Tensor], run: Run, *, listen: bool) -> dict[str, Tensor]:
     """Add up the gradients of all processes, their losses, and the signals that they have had.
 
-    On a CPU, of a table only the rows are sent that a process has read: of a student's 10 MB a tenth or so.
+    On a CPU, of a table only the rows are sent that a process has read.
 
     ``listen``: act upon the signals now, for which a GPU has to be waited for.
     """
