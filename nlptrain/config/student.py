@@ -71,12 +71,16 @@ class WordEmbedderConfig(Section):
         return self
 
 
+Layers = Literal["auto"] | Annotated[int, Field(ge=1, le=8)]
+_LAYERS = "Layers. auto: 1 under a CRF, 2 under a softmax. With `start`: those of the start."
+
+
 class LSTMEncoderConfig(Section):
     """A bidirectional LSTM."""
 
     kind: Literal["lstm"] = Field("lstm", description="Bidirectional LSTM.")
     hidden: int = Field(128, ge=1, le=4096, description="Units of each direction of each layer.")
-    layers: int = Field(2, ge=1, le=8, description="Layers.")
+    layers: Layers = Field("auto", description=_LAYERS)
 
 
 class GRUEncoderConfig(Section):
@@ -84,7 +88,7 @@ class GRUEncoderConfig(Section):
 
     kind: Literal["gru"] = Field("gru", description="Bidirectional GRU.")
     hidden: int = Field(128, ge=1, le=4096, description="Units of each direction of each layer.")
-    layers: int = Field(2, ge=1, le=8, description="Layers.")
+    layers: Layers = Field("auto", description=_LAYERS)
 
 
 class IDCNNEncoderConfig(Section):

@@ -244,3 +244,19 @@ def test_half_precision_and_a_row_without_words_pass(tiny_bert: Path) -> None:
     assert not logits[1].any()
     assert logits[0].isfinite().all()
     assert not net(torch.zeros(2, 3, dtype=torch.long)).logits.any()
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_the_layers_follow_from_the_head(tiny_bert: Path, kind: str) -> None:
+    def layers(head: str, **encoder: object) -> tuple[int, bool]:
+        shape = {"tokenizer": str(tiny_bert), "embedder": {"dim": 8}, "head": {"kind": head}}
+        shape["encoder"] = {"kind": kind, "hidden": 4, **encoder}
+        said: list[str] = []
+        student = build_student(TypeAdapter(Student).validate_python(shape), IOB2, seed=0, say=said.append)
+        assert student.model.config.encoder["layers"] == student.model.encoder.net.num_layers
+        return student.model.encoder.net.num_layers, any("(student.encoder.layers)" in line for line in said)
+
+    assert layers("auto") == layers("crf") == (1, True)
+    assert layers("softmax") == (2, True)
+    assert layers("crf", layers=3) == (3, False)
+    assert layers("softmax", layers=1) == (1, False)

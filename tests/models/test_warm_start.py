@@ -46,13 +46,20 @@ def test_the_same_labels_start_with_the_same_weights(
     assert again.model.dropout.p == again.model.encoder.net.dropout == 0.7
 
 
-def test_the_head_that_a_start_brings_is_said(start: TokenModel, tmp_path: Path, parts: dict[str, object]) -> None:
+def test_the_head_and_the_layers_that_a_start_brings_are_said(
+    start: TokenModel, tmp_path: Path, parts: dict[str, object]
+) -> None:
     said: list[str] = []
-    shape = {**parts, "start": str(tmp_path / "start"), "head": {"kind": "auto"}}
+    open_ones = {"encoder": {"hidden": 4}, "head": {"kind": "auto"}}
+    shape = {**parts, "start": str(tmp_path / "start"), **open_ones}
     again = build_student(TypeAdapter(Student).validate_python(shape), LABELS, seed=0, say=said.append)
     assert type(again.model.head) is type(start.model.head)
     kind = {"softmax": "a softmax", "crf": "a CRF"}[again.model.config.head["kind"]]
-    assert said == [f"student: {kind}, as {tmp_path / 'start'} has (student.head.kind)"]
+    assert again.model.encoder.net.num_layers == 2
+    assert said == [
+        f"student: {kind}, as {tmp_path / 'start'} has (student.head.kind)",
+        f"student: 2 layers, as {tmp_path / 'start'} has (student.encoder.layers)",
+    ]
 
 
 def test_labels_in_another_order_or_under_other_names_keep_their_columns(

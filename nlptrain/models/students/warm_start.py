@@ -30,7 +30,7 @@ def start_from(
 ) -> TokenModel:
     """The student that ``config.start`` names, with the columns of ``labels`` in their order.
 
-    ``say`` is told which head it brings, where ``config`` leaves that open.
+    ``say`` is told which head and how many layers it brings, where ``config`` leaves that open.
 
     Raises:
         InputError: its parts are not those of ``config``, or its labels not those of this run.
@@ -47,6 +47,9 @@ def start_from(
         if config.head.kind == "auto":
             brought = "a CRF" if isinstance(head, CRFHead) else "a softmax"
             say(f"student: {brought}, as {config.start} has (student.head.kind)")
+        if getattr(config.encoder, "layers", None) == "auto":
+            depth = student.model.config.encoder["layers"]
+            say(f"student: {depth} layer{'s'[: depth > 1]}, as {config.start} has (student.encoder.layers)")
         _set_dropout(student.model, config.dropout)
         student.max_pieces = config.max_pieces
     student.model.config.num_labels = len(labels)
