@@ -106,11 +106,11 @@ class Run:
             device = "cpu"  # where several train, accelerate counts them
         if self.device.type == "cuda":
             device += f" ({torch.cuda.get_device_name(self.device)})"
-        processes = self.processes.count
+        processes, threads = self.processes.count, torch.get_num_threads()
         self.say(
             f"{command} -> {self.folder}  |  {device}, {self.accelerator.mixed_precision.replace('no', 'fp32')}, "
             f"{processes} {'process' if processes == 1 else 'processes'}, "
-            f"{torch.get_num_threads()} threads{' each' if processes > 1 else ''}, seed {self.seed}"
+            f"{threads} {'thread' if threads == 1 else 'threads'}{' each' if processes > 1 else ''}, seed {self.seed}"
         )
 
     def heard(self) -> list[float]:

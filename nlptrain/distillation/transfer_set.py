@@ -28,6 +28,7 @@ from nlptrain.run_folder import write_json
 Precision = Literal["fp32", "bf16"]
 SHARD_SENTENCES = 2048
 _AHEAD = 2  # shards that wait for each worker
+_SAY_SECONDS = 20
 _LOOK_SECONDS = 0.05  # between two looks for a file of another process
 _FORMAT = 1
 _DIGEST = pa.binary(16)
@@ -66,6 +67,44 @@ class Labelled:
         )
 
 
+@dataclass
+class _Asked:
+    """Sentences that become a shard.
+
+    Attributes:
+        sentences: of it.
+        digests: theirs.
+        wait: gives their logits; None where another process computes them.
+        stored: whether they are.
+    """
+
+    sentences: list[Sentence]
+    digests: list[bytes]
+    wait: Callable[[], Logits] | None = None
+    stored: bool = False
+
+
+class _Counts:
+    """How far labelling is, said every 20 seconds."""
+
+    def __init__(self, run: Run) -> None:
+        self.found = self._computed = self._words = 0
+        self._run = run
+        self._started = self._said = time.monotonic()
+
+    def add(self, shard: _Asked) -> None:
+        """Count what was computed."""
+        self._computed += len(shard.sentences)
+        self._words += sum(len(one.words) for one in shard.sentences)
+        if time.monotonic() - self._said > _SAY_SECONDS:
+            self._said = time.monotonic()
+            self._run.say(f"labelling: {self._computed:,} sentences, {self.labelled().rate:,.0f} words/s")
+
+    def labelled(self) -> Labelled:
+        """All until now."""
+        return Labelled(self.found, self._computed, self._words, time.monotonic() - self._started)
+
+
 class LogitStore:
     """One teacher's logits on disk: a folder of Arrow shards and a manifest, which is written last.
 
@@ -96,49 +135,45 @@ class LogitStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         with processes.led(self._lock), labelling(teacher, self.precision, run.workers) as compute:
             self._begin(processes)
-            asked = itertools.count(len(self._shards))
-
-            def ask() -> Callable[[], Logits] | None:
-                own = next(asked) % processes.count == processes.number
-                return compute([one.words for one in missing]) if own else None
-
-            found = computed = words = 0
-            started, said = time.perf_counter(), time.monotonic()
-            waiting: deque[tuple[list[Sentence], Callable[[], Logits] | None]] = deque()
-            missing: list[Sentence] = []
-            pending: set[bytes] = set()
-            stored: set[bytes] = set()
-            for block in _blocks(sentences):
-                pending -= stored  # these are found from now on
-                stored.clear()
-                digests = [sentence.digest() for sentence in block]
-                known = self._find(digests)
-                for sentence, digest, row in zip(block, digests, known.tolist(), strict=True):
-                    if row >= 0 or digest in pending:
-                        found += 1
-                        continue
-                    pending.add(digest)
-                    missing.append(sentence)
-                    if len(missing) == SHARD_SENTENCES:
-                        waiting.append((missing, ask()))
-                        missing = []
-                    while len(waiting) >= ahead:
-                        shard = self._add(*waiting.popleft(), processes)
-                        stored |= {one.digest() for one in shard}
-                        computed += len(shard)
-                        words += sum(len(one.words) for one in shard)
-                        if time.monotonic() - said > 20:
-                            said = time.monotonic()
-                            rate = words / (time.perf_counter() - started)
-                            run.say(f"labelling: {computed:,} sentences, {rate:,.0f} words/s")
-            if missing:
-                waiting.append((missing, ask()))
-            for shard, wait in waiting:
-                self._add(shard, wait, processes)
-                computed += len(shard)
-                words += sum(len(one.words) for one in shard)
+            counts = _Counts(run)
+            waiting: deque[_Asked] = deque()
+            for number, asked in enumerate(self._unknown(sentences, counts), start=len(self._shards)):
+                if number % processes.count == processes.number:
+                    asked.wait = compute([one.words for one in asked.sentences])
+                waiting.append(asked)
+                while len(waiting) >= ahead:
+                    self._add(waiting[0], processes)
+                    counts.add(waiting.popleft())
+            for asked in waiting:
+                self._add(asked, processes)
+                counts.add(asked)
             processes.wait()  # until all have mapped all: then others may write here
-            return Labelled(found, computed, words, time.perf_counter() - started)
+            return counts.labelled()
+
+    def _unknown(self, sentences: Iterable[Sentence], counts: _Counts) -> Iterator[_Asked]:
+        """The shards of those that are not stored, each once; those found are counted."""
+        asked = _Asked([], [])
+        given: list[_Asked] = []
+        pending: set[bytes] = set()
+        for block in _blocks(sentences):
+            for shard in given:
+                if shard.stored:  # found from now on
+                    pending.difference_update(shard.digests)
+            given = [shard for shard in given if not shard.stored]
+            digests = [sentence.digest() for sentence in block]
+            for sentence, digest, row in zip(block, digests, self._find(digests).tolist(), strict=True):
+                if row >= 0 or digest in pending:
+                    counts.found += 1
+                    continue
+                pending.add(digest)
+                asked.sentences.append(sentence)
+                asked.digests.append(digest)
+                if len(asked.sentences) == SHARD_SENTENCES:
+                    given.append(asked)
+                    yield asked
+                    asked = _Asked([], [])
+        if asked.sentences:
+            yield asked
 
     def transfer_set(self, digests: list[bytes]) -> TransferSet:
         """The stored rows of the sentences with ``digests``, in this order."""
@@ -209,30 +244,28 @@ class LogitStore:
         self._shards.append(Shard(table.column("words"), offsets, logits.values.to_numpy(zero_copy_only=True)))
         self._digests.append(table.column("digest"))
 
-    def _add(
-        self, sentences: list[Sentence], wait: Callable[[], Logits] | None, processes: Processes
-    ) -> list[Sentence]:
-        """The next shard, with the logits of ``sentences``: written here or, without ``wait``, by another process."""
+    def _add(self, asked: _Asked, processes: Processes) -> None:
+        """The next shard: written here or, where nothing is to wait for, by another process."""
         path = self.folder / f"{len(self._shards):06d}.arrow"
-        if wait is not None:
-            self._write(path, sentences, wait())
+        if asked.wait is not None:
+            self._write(path, asked, asked.wait())
         while not path.is_file():
             time.sleep(_LOOK_SECONDS)
         self._map(path)
-        if self._digests[-1].to_pylist() != [sentence.digest() for sentence in sentences]:
+        if self._digests[-1].to_pylist() != asked.digests:
             raise InputError(f"{path}: another run has written it; end that one, and give the same command again")
         if processes.first:
             shards = [{"file": f"{n:06d}.arrow", "sentences": len(s.offsets) - 1} for n, s in enumerate(self._shards)]
             described = {"format": _FORMAT, "key": self.key, "teacher": self.teacher, "labels": list(self.labels)}
             write_json(self.folder / "manifest.json", {**described, "shards": shards})
-        return sentences
+        asked.stored = True
 
-    def _write(self, path: Path, sentences: list[Sentence], logits: Logits) -> None:
+    def _write(self, path: Path, asked: _Asked, logits: Logits) -> None:
         offsets = np.concatenate([[0], np.cumsum(logits.sizes)])
         batch = pa.record_batch(
             {
-                "digest": pa.array([sentence.digest() for sentence in sentences], _DIGEST),
-                "words": pa.array([list(sentence.words) for sentence in sentences], pa.list_(pa.string())),
+                "digest": pa.array(asked.digests, _DIGEST),
+                "words": pa.array([list(sentence.words) for sentence in asked.sentences], pa.list_(pa.string())),
                 "logits": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(logits.values)),
             }
         )
@@ -280,11 +313,6 @@ class TransferSet:
 
 
 def _blocks(sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
-    block: list[Sentence] = []
-    for sentence in sentences:
-        block.append(sentence)
-        if len(block) == SHARD_SENTENCES:
-            yield block
-            block = []
-    if block:
+    rest = iter(sentences)
+    while block := list(itertools.islice(rest, SHARD_SENTENCES)):
         yield block

@@ -41,7 +41,7 @@ def test_two_processes_share_labelling_and_training_and_go_on_when_stopped(corpu
     stdout, stderr = process.communicate(timeout=240)
     assert process.returncode == 0, stderr
     assert stderr.count("resuming behind step") == 1
-    assert "2 processes, 1 threads each" in stderr
+    assert "2 processes, 1 thread each" in stderr
     assert stdout.count("dev   f1") == 1
 
     straight = corpus / "straight"

@@ -199,7 +199,9 @@ def test_the_head_follows_from_the_labels(tiny_bert: Path) -> None:
         said: list[str] = []
         student = build_student(TypeAdapter(Student).validate_python(shape), labels, seed=0, say=said.append)
         chained = isinstance(student.model.head, CRFHead)
-        assert any(("a CRF" if chained else "a softmax") in line for line in said) == (kind in (None, "auto"))
+        told = [line for line in said if line.endswith("(student.head.kind)")]
+        assert len(told) == (kind in (None, "auto"))
+        assert all(("a CRF" if chained else "a softmax") in line for line in told)
         assert (student.model.config.pieces is not None) == chained
         return chained
 
