@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +39,15 @@ class Tables:
     transitions: Floats
     start: Floats
     end: Floats
+
+    @cached_property
+    def products(self) -> tuple[Floats, Floats]:
+        """For sums of products, forwards and backwards side by side: a block for each [2C, 2C], and both ends [2C]."""
+        labels = len(self.start)
+        both = np.zeros((2 * labels, 2 * labels))
+        move = np.exp(self.transitions - self.transitions.max())
+        both[:labels, :labels], both[labels:, labels:] = move, move.T
+        return both, np.concatenate([np.exp(scores - scores.max()) for scores in (self.start, self.end)])
 
     def divided(self, temperature: float) -> Tables:
         """The scores divided by a temperature; what is forbidden stays so."""
@@ -75,9 +85,9 @@ def _best_path(emissions: Floats, tables: Tables) -> list[int]:
     scores = np.empty_like(emissions)
     scores[0] = emissions[0] + tables.start
     columns = scores[:, :, None]
-    for place in range(1, len(moves)):
-        add(moves[place], columns[place - 1], out=reached)
-        highest(reached, axis=0, out=scores[place])
+    for move, column, score in zip(moves[1:], columns[:-1], scores[1:], strict=True):
+        add(move, column, out=reached)
+        highest(reached, axis=0, out=score)
     label = int((scores[-1] + tables.end).argmax())
     origins = (columns[:-1] + tables.transitions).argmax(axis=1).tolist()
     path = [label]
@@ -180,20 +190,22 @@ def _shares(columns: Floats, running: list[int], tables: Tables) -> Floats:
 
 def _of_one(emissions: Floats, tables: Tables) -> Floats | None:
     """The log-marginals of one short sentence, [N, C], or None where sums of products were lost."""
-    move = np.exp(tables.transitions - tables.transitions.max())
+    labels = len(tables.start)
+    both, ends = tables.products
     factors = np.exp(emissions - emissions.max(axis=1, keepdims=True))
-    front, back = np.exp(tables.start - tables.start.max()), np.exp(tables.end - tables.end.max())
-    front = front * factors[0]
-    fronts, backs = [front], [back]
+    # Forwards and, from the other end, backwards: two vectors side by side, one product a step for both.
+    pairs = np.concatenate([factors, factors[::-1]], axis=1)
+    bare = ends
+    here = bare * pairs[0]
+    without, within = [bare], [here]
     dot = np.dot  # of small ones it takes half as long as @
-    for factor in factors[1:]:
-        front = dot(front, move) * factor
-        fronts.append(front)
-    onwards = np.ascontiguousarray(move.T)
-    for factor in factors[:0:-1]:
-        back = dot(back * factor, onwards)
-        backs.append(back)
-    shares = np.array(fronts) * np.array(backs[::-1])
+    for pair in pairs[1:]:
+        bare = dot(here, both)
+        here = bare * pair
+        without.append(bare)
+        within.append(here)
+    # A word's own factor counts once: it is in what leads to the word, and not in what leads away from it.
+    shares = np.array(within)[:, :labels] * np.array(without)[::-1, labels:]
     total = np.add.reduce(shares, axis=1, keepdims=True)
     if not total.min() > _TINY:
         return None

@@ -39,6 +39,7 @@ class Decoder:
         """Decode by ``rule``; all but ``independent`` have ``tables``."""
         self.rule: Rule = rule
         self._given = tables
+        self._divided: dict[float, Tables] = {}
 
     @property
     def tables(self) -> Tables:
@@ -83,7 +84,11 @@ class Decoder:
     def log_probabilities(self, emissions: Floats, counts: Numbers, temperature: float) -> Floats:
         """The log-probability of each label of each word with all scores divided by a temperature, [W, C]."""
         if self.rule == "chain":
-            return log_marginals(emissions / temperature, counts, self.tables.divided(temperature))
+            tables = self._divided.get(temperature)
+            if tables is None:
+                tables = self.tables.divided(temperature)
+                self._divided = {temperature: tables}  # the last one asked for: a tagger has one
+            return log_marginals(emissions / temperature, counts, tables)
         exact = emissions.astype(np.float64) / temperature
         exact -= exact.max(axis=1, keepdims=True, initial=-np.inf)
         scores: Floats = exact - np.log(np.exp(exact).sum(axis=1, keepdims=True))

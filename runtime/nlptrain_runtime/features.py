@@ -23,10 +23,11 @@ from nlptrain_runtime.sessions import open_session
 from nlptrain_runtime.vocabulary import UNKNOWN, characters_of, shape_of
 
 if TYPE_CHECKING:
-    from nlptrain_runtime.arrays import Numbers
+    from nlptrain_runtime.arrays import Floats, Numbers
 
 
 _WORDS = 256  # that the graph of words reads at once
+_FEW = 8  # words that are read as they come
 
 
 class PieceFeatures:
@@ -87,16 +88,24 @@ class VectorFeatures:
     def extend(self, words: Sequence[str]) -> None:
         """Add ``words``, none of which is there."""
         spelt = self._spell(words)
+        if len(words) <= _FEW:
+            self.vectors.extend(self._read(spelt.flat, spelt.sizes, spelt.parts, spelt.others))
+            return
         begins = np.cumsum(spelt.sizes) - spelt.sizes
         order = np.argsort(spelt.sizes, kind="stable")  # words of like length share a batch: little padding
         found = np.empty((len(words), self._width), dtype=np.float32)
         for start in range(0, len(words), _WORDS):
             chosen = order[start : start + _WORDS]
             sizes = spelt.sizes[chosen]
-            parts = padded(spelt.flat[ranges(begins[chosen], sizes)], sizes, most=self._most)
+            flat = spelt.flat[ranges(begins[chosen], sizes)]
             others = {name: values[chosen] for name, values in spelt.others.items()}
-            (found[chosen],) = self._session.run(None, {spelt.parts: parts, **others})
+            found[chosen] = self._read(flat, sizes, spelt.parts, others)
         self.vectors.extend(found)
+
+    def _read(self, flat: Numbers, sizes: Numbers, parts: str, others: dict[str, Numbers]) -> Floats:
+        """The vectors of words, [words, width]; ``others`` are the inputs beside their ``parts``."""
+        found: Floats = self._session.run(None, {parts: padded(flat, sizes, most=self._most), **others})[0]
+        return found
 
     def clear(self) -> None:
         """Forget all words."""

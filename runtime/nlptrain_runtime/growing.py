@@ -42,11 +42,11 @@ class Growing:
 
 
 class Lists:
-    """Lists of numbers, read as one array."""
+    """Lists of numbers, or of rows of numbers, read as one array."""
 
-    def __init__(self) -> None:
-        """Start empty."""
-        self._flat, self._begins, self._sizes = Growing(), Growing(), Growing()
+    def __init__(self, width: tuple[int, ...] = ()) -> None:
+        """Start empty; what the lists hold has the shape ``width``, none for a number."""
+        self._flat, self._begins, self._sizes = Growing(width), Growing(), Growing()
 
     def __len__(self) -> int:
         """How many lists there are."""
@@ -54,11 +54,11 @@ class Lists:
 
     @property
     def held(self) -> int:
-        """How many numbers stand in all lists together."""
+        """How many numbers or rows stand in all lists together."""
         return len(self._flat)
 
     def extend(self, flat: Sequence[int] | Numbers, sizes: Numbers) -> None:
-        """Add lists of ``sizes`` numbers, which stand one behind the other in ``flat``."""
+        """Add lists of ``sizes`` numbers or rows, which stand one behind the other in ``flat``."""
         self._begins.extend(len(self._flat) + np.cumsum(sizes) - sizes)
         self._sizes.extend(sizes)
         self._flat.extend(flat)
@@ -76,9 +76,12 @@ class Lists:
 
 def padded(flat: Numbers, sizes: Numbers, *, most: int, padding: int = -1) -> Numbers:
     """The first ``most`` numbers of lists of ``sizes``, which stand in ``flat``, as rows, [lists, longest]."""
-    kept = np.minimum(sizes, most)
-    rows = np.full((len(sizes), max(1, int(kept.max(initial=0)))), padding, dtype=np.int64)
-    rows[np.arange(rows.shape[1]) < kept[:, None]] = flat[ranges(np.cumsum(sizes) - sizes, kept)]
+    longest = int(sizes.max(initial=1))
+    if longest > most:
+        flat = flat[ranges(np.cumsum(sizes) - sizes, np.minimum(sizes, most))]
+        sizes, longest = np.minimum(sizes, most), most
+    rows = np.full((len(sizes), longest), padding, dtype=np.int64)
+    rows[np.arange(longest) < sizes[:, None]] = flat
     return rows
 
 

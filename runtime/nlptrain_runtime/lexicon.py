@@ -106,13 +106,14 @@ class Lexicon:
         parts = list(chain.from_iterable(split))
         numbers = self._numbers(parts, sizes)
         held = self._held.sizes(numbers)
+        rows = self._held.joined(numbers)
         return ReadTexts(
-            self._held.joined(numbers),
+            rows[:, 0],
             np.diff(_from_zero(held)[_from_zero(sizes)]),
             sizes,
             held,
             np.fromiter(map(len, parts), dtype=np.int64, count=len(parts)),
-            np.stack([self._begins.joined(numbers), self._ends.joined(numbers)], axis=1),
+            rows[:, 1:],
         )
 
     def _numbers(self, parts: list[str], sizes: Numbers) -> Numbers:
@@ -184,9 +185,8 @@ class Lexicon:
         self._learn(words)
         sizes = np.array(held, dtype=np.int64)
         first = len(self._held)
-        self._held.extend([self._words[word] for word in words], sizes)
-        self._begins.extend(starts, sizes)
-        self._ends.extend(ends, sizes)
+        numbers = [self._words[word] for word in words]
+        self._held.extend(np.array([numbers, starts, ends], dtype=np.int64).T, sizes)
         self._parts.update(zip([*simple, *parts], range(first, first + len(held)), strict=True))
         self._characters += sum(map(len, words)) + sum(map(len, parts))
 
@@ -207,9 +207,8 @@ class Lexicon:
         self._words.clear()
         self._characters = 0
         self._parts: dict[str, int] = {}
-        self._held, self._begins, self._ends = Lists(), Lists(), Lists()
-        for lists in (self._held, self._begins, self._ends):
-            lists.extend([], np.zeros(1, dtype=np.int64))  # number 0: see _DEPENDS
+        self._held = Lists((3,))  # the words of each part: number, begin, end
+        self._held.extend(np.empty((0, 3), dtype=np.int64), np.zeros(1, dtype=np.int64))  # number 0: see _DEPENDS
 
 
 def _from_zero(sizes: Numbers) -> Numbers:

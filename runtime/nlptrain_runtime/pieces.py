@@ -45,9 +45,11 @@ class WordTokenizer:
             ValueError: a word has no piece, and there is no unknown one.
         """
         spaced = [self._space + word for word in words] if self._space else list(words)
-        parts = [self._encoded(spaced[start : start + _TOGETHER]) for start in range(0, len(spaced), _TOGETHER)]
-        flat = np.concatenate([*(part[0] for part in parts), np.empty(0, dtype=np.int64)])
-        sizes = np.concatenate([*(part[1] for part in parts), np.empty(0, dtype=np.int64)])
+        if len(spaced) <= _TOGETHER:
+            flat, sizes = self._encoded(spaced)
+        else:
+            parts = [self._encoded(spaced[start : start + _TOGETHER]) for start in range(0, len(spaced), _TOGETHER)]
+            flat, sizes = (np.concatenate(values) for values in zip(*parts, strict=True))
         empty = np.flatnonzero(sizes == 0)
         if len(empty):
             if self._unknown is None:
@@ -60,9 +62,9 @@ class WordTokenizer:
         """The pieces of ``words`` and how many each has, 0 among them."""
         if self._whole:
             one = self._tokenizer.encode(words, is_pretokenized=True, add_special_tokens=False)
-            if None not in one.word_ids:  # a special piece that stands in the text, "[SEP]", is no word's
-                owners = np.array(one.word_ids, dtype=np.int64)
-                return np.array(one.ids, dtype=np.int64), np.bincount(owners, minlength=len(words))
+            owners = one.word_ids
+            if None not in owners:  # a special piece that stands in the text, "[SEP]", is no word's
+                return np.array(one.ids, dtype=np.int64), np.bincount(np.array(owners, np.int64), minlength=len(words))
         encoded = self._tokenizer.encode_batch_fast(
             [[word] for word in words], is_pretokenized=True, add_special_tokens=False
         )

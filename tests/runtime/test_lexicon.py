@@ -132,6 +132,9 @@ def test_arrays_grow_and_what_was_taken_stays():
     assert taken.shape == (1000, 2)
     assert taken.all()
     assert rows.values.sum() == 2000
+    pairs = Lists((2,))
+    pairs.extend(np.array([[1, 2], [3, 4], [5, 6]]), np.array([1, 2]))
+    assert pairs.joined(np.array([1, 0])).tolist() == [[3, 4], [5, 6], [1, 2]]
     lists = Lists()
     lists.extend([1, 2, 3], np.array([2, 0, 1]))
     lists.extend([4], np.array([1]))
@@ -139,4 +142,5 @@ def test_arrays_grow_and_what_was_taken_stays():
     assert lists.sizes(np.array([1, 3])).tolist() == [0, 1]
     assert lists.held == 4
     assert padded(np.array([1, 2, 3, 4]), np.array([3, 0, 1]), most=2).tolist() == [[1, 2], [-1, -1], [4, -1]]
+    assert padded(np.array([1, 2, 3, 4]), np.array([3, 1]), most=5).tolist() == [[1, 2, 3], [4, -1, -1]]
     assert ranges(np.array([5, 0, 9]), np.array([2, 0, 1])).tolist() == [5, 6, 9]
