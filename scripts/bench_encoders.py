@@ -1,6 +1,6 @@
 """Judge students by F1 against speed: python -m scripts.bench_encoders [--jobs 2].
 
-Each is trained on WNUT17 with three seeds and chosen by dev; test is read only by the two that have a row in
+Each is trained on WNUT17 with three seeds and chosen by dev; test is read only by those that have a row in
 docs/accuracy.md. The first seed is measured in int8, all in one run and in turns, beside the teacher. Writes the table
 and the picture of docs/speed.md. A finished run is found again, an interrupted one goes on.
 """
@@ -29,19 +29,20 @@ BEGIN, END = "<!-- students of python -m scripts.bench_encoders: begin -->", "<!
 TEACHER = "wnut17/transformer_token"
 SEEDS = (0, 1, 2)
 ROUNDS = 5
-LAYERS, HIDDEN, POOLED = "student.encoder.layers=1", "student.encoder.hidden=64", "student.embedder.kind=pooled"
+ONE, TWO = "student.encoder.layers=1", "student.encoder.layers=2"
+HIDDEN, POOLED = "student.encoder.hidden=64", "student.embedder.kind=pooled"
 ROWS = {  # of scripts.shares
-    "lstm 2x128: the default": "wnut17/tagger_kd",
+    "lstm 1x128: the default": "wnut17/tagger_kd",
     "lstm 1x64, pooled: tagger_kd-fast": "wnut17/tagger_kd-fast",
     "lstm 1x64, pooled, 9,000 rows of 32: tagger_kd-tiny": "wnut17/tagger_kd-tiny",
 }
 STUDENTS: dict[str, tuple[str, ...]] = {
-    "lstm 2x128: the default": (),
-    "lstm 1x128": (LAYERS,),
-    "lstm 1x64": (LAYERS, HIDDEN),
-    "lstm 1x128, pooled": (POOLED, LAYERS),
+    "lstm 1x128: the default": (),
+    "lstm 2x128": (TWO,),
+    "lstm 1x64": (ONE, HIDDEN),
+    "lstm 1x128, pooled": (POOLED, ONE),
     "lstm 1x64, pooled: tagger_kd-fast": (),
-    "lstm 1x64, pooled, 10,000 rows": (POOLED, LAYERS, HIDDEN, "student.embedder.vocab_size=10000"),
+    "lstm 1x64, pooled, 10,000 rows": (POOLED, ONE, HIDDEN, "student.embedder.vocab_size=10000"),
     "lstm 1x64, pooled, 9,000 rows of 32: tagger_kd-tiny": (),
 }
 

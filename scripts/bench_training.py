@@ -39,7 +39,7 @@ FAST = StudentConfig.model_validate(
     {"embedder": {"kind": "pooled"}, "encoder": {"kind": "lstm", "layers": 1, "hidden": 64}}
 )
 STUDENTS = {"the default": StudentConfig(), "tagger_kd-fast": FAST}
-SHAPES = {"2x128": ("128", "2", "64"), "1x256, its default": ("256", "1", "300")}  # units, layers, columns of the table
+SHAPES = {"1x128": ("128", "1", "64"), "1x256, its default": ("256", "1", "300")}  # units, layers, columns of the table
 
 
 def trainer(
