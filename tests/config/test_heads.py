@@ -1,4 +1,4 @@
-"""Which head a configuration comes to where a chain has no place."""
+"""Which head a configuration comes to where a chain has no place, and how many layers."""
 
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,16 @@ from nlptrain.config import COMMANDS, load_config
 from nlptrain.errors import InputError
 
 
-def head(folder: Path, command: str, *settings: str) -> str:
+def student(folder: Path, command: str, *settings: str) -> Any:  # noqa: ANN401
     values: dict[str, Any] = {"output_dir": "runs/x", "data": {"train": "train.conll"}}
     values |= {"student": {"tokenizer": "org/model"}} if command == "tagger" else {"teacher": "org/teacher"}
     path = folder / "c.yaml"
     path.write_text(yaml.safe_dump(values))
-    config = load_config(COMMANDS[command], path, settings, check_files=False).config
-    return str(config.student.head.kind)
+    return load_config(COMMANDS[command], path, settings, check_files=False).config.student
+
+
+def head(folder: Path, command: str, *settings: str) -> str:
+    return str(student(folder, command, *settings).head.kind)
 
 
 @pytest.mark.parametrize("command", ["tagger", "tagger_kd", "pseudo_label"])
@@ -33,3 +36,28 @@ def test_mse_takes_a_softmax(tmp_path: Path) -> None:
     assert head(tmp_path, "tagger_kd", "objective.loss=mse", "student.head.kind=auto") == "softmax"
     with pytest.raises(InputError, match="mse compares logits, and a CRF has marginals"):
         head(tmp_path, "tagger_kd", "objective.loss=mse", "student.head.kind=crf")
+
+
+@pytest.mark.parametrize(
+    ("command", "settings", "layers"),
+    [
+        ("tagger_kd", (), "auto"),
+        ("tagger_kd", ("student.embedder.kind=pooled", "student.encoder.hidden=64"), "auto"),
+        ("tagger_kd", ("student.encoder.kind=gru",), "auto"),
+        ("tagger_kd", ("student.embedder.kind=word",), 2),
+        ("tagger_kd", ("student.embedder.kind=word", "student.encoder.layers=1"), 1),
+        ("pseudo_label", (), 2),
+        ("tagger", (), 2),
+        ("tagger", ("student.encoder.hidden=64", "student.encoder.layers=auto"), 2),
+        ("tagger", ("student.encoder.layers=3",), 3),
+        ("tagger", ("student.start=org/start",), "auto"),  # those of the start
+    ],
+)
+def test_one_layer_is_for_students_of_pieces_and_probabilities(
+    tmp_path: Path, command: str, settings: tuple[str, ...], layers: int | str
+) -> None:
+    assert student(tmp_path, command, *settings).encoder.layers == layers
+
+
+def test_a_convolution_is_given_no_layers(tmp_path: Path) -> None:
+    assert student(tmp_path, "tagger", "student.encoder.kind=idcnn").encoder.kind == "idcnn"

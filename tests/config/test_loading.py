@@ -189,7 +189,7 @@ def test_files_that_are_not_there_are_named_with_what_is_near():
 def test_each_command_says_what_it_cannot_do_without():
     nothing = {"output_dir": "runs/x", "data": {"train": "train.conll"}}
     assert "model: missing" in faults(nothing, command="transformer_token")[0]
-    assert "student: missing" in faults(nothing)[0]
+    assert "student.tokenizer: missing" in faults(nothing)[0]
     assert "teacher: missing" in faults(nothing, command="tagger_kd")[0]
     taught = {**nothing, "teacher": "org/teacher"}
     assert "data.unlabeled: missing" in faults({**taught, "augment": "none"}, command="pseudo_label")[0]
