@@ -6,10 +6,11 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from nlptrain.config.data import Format
 from nlptrain.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,11 +31,11 @@ _MISTAKES = 10  # shown
     "--format",
     "data_format",
     default="auto",
-    type=click.Choice(["auto", "conll", "conllu", "jsonl"]),
+    type=click.Choice(["auto", *get_args(Format)]),
     help="Format of DATA (default: by suffix).",
 )
-@click.option("--words-column", type=int, help="Column of the words, from 1; negative from the end.")
-@click.option("--tags-column", help="Column of the tags: a number, upos or xpos.")
+@click.option("--words-column", help="Column of the words: a number from 1, negative from the end, or a name.")
+@click.option("--tags-column", help="Column of the tags: a number, upos or xpos, or a name.")
 @click.option(
     "--scheme",
     default="auto",
@@ -47,7 +48,7 @@ def evaluate(
     run: str,
     data: tuple[str, ...],
     data_format: str,
-    words_column: int | None,
+    words_column: str | None,
     tags_column: str | None,
     scheme: str,
     device: str,
@@ -71,12 +72,11 @@ def evaluate(
     from nlptrain.data.rewriting import rewritten, schemes_of
     from nlptrain.run import Run
 
-    tags: Any = int(tags_column) if tags_column and tags_column.lstrip("-").isdigit() else tags_column
     try:
-        columns = ColumnsConfig(words=words_column, tags=tags)
+        columns = ColumnsConfig(words=_column(words_column), tags=_column(tags_column))
     except ValidationError as error:
         raise InputError(
-            "--words-column, --tags-column: must be numbers from 1, or from -1 for the last; tags may be upos or xpos"
+            "--words-column, --tags-column: must be names, or numbers from 1, or from -1 for the last"
         ) from error
     settings = DataConfig(format=data_format, columns=columns, scheme=scheme)  # type: ignore[arg-type]
     labels, temperature, tag = _asked(run, Run(None, device=device))
@@ -90,6 +90,10 @@ def evaluate(
     else:
         _echo_scores(scores, mistakes)
         click.echo(f"expected calibration error: {errors.describe()} (temperature {temperature:.3f})")
+
+
+def _column(given: str | None) -> int | str | None:
+    return int(given) if given and given.removeprefix("-").isdecimal() else given
 
 
 Tag = Callable[[list[tuple[str, ...]]], "list[Tagged]"]

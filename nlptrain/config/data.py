@@ -10,17 +10,20 @@ from nlptrain.config.section import Section
 
 Paths = Annotated[str | list[str], Field(min_length=1)]
 Column = Annotated[int, Field(ge=-64, le=64)]
+ColumnName = Annotated[str, Field(min_length=1)]
+Format = Literal["conll", "conllu", "jsonl", "parquet", "arrow"]
 
 
 class ColumnsConfig(Section):
-    """Which columns of a column file hold the words and the tags."""
+    """Which columns of a file hold the words and the tags: numbers where they have none, else names."""
 
-    words: Column | None = Field(
-        None, description="Column of the words: 1 is the first, -1 the last. Default: 1 in CoNLL, 2 (FORM) in CoNLL-U."
-    )
-    tags: Column | Literal["upos", "xpos"] | None = Field(
+    words: Column | ColumnName | None = Field(
         None,
-        description="Column of the tags: a number as for `words`, or `upos` (4) or `xpos` (5) in CoNLL-U. Default: -1 in CoNLL, upos in CoNLL-U.",
+        description="Column of the words: 1 is the first, -1 the last; in Parquet and Arrow files a name. Default: 1 in CoNLL, 2 (FORM) in CoNLL-U, else tokens or words.",
+    )
+    tags: Column | ColumnName | None = Field(
+        None,
+        description="Column of the tags: a number as for `words`, `upos` (4) or `xpos` (5) in CoNLL-U, or a name. Default: -1 in CoNLL, upos in CoNLL-U, else tags or ner_tags.",
     )
 
     @model_validator(mode="after")
@@ -43,12 +46,12 @@ class DataConfig(Section):
         None,
         description="Raw text, a sentence or a paragraph a line, that the teacher labels; without a teacher, its words only count for the student's vocabulary.",
     )
-    format: Literal["auto", "conll", "conllu", "jsonl"] = Field(
+    format: Literal["auto"] | Format = Field(
         "auto",
-        description="Format of the gold files. auto: by suffix (.conll .tsv .bio .iob .iob2 .txt: conll; .conllu; .jsonl .ndjson).",
+        description="Format of the gold files. auto: by suffix (.conll .tsv .bio .iob .iob2 .txt: conll; .conllu; .jsonl .ndjson; .parquet .pq; .arrow .feather).",
     )
     columns: ColumnsConfig = Field(
-        ColumnsConfig(), description="Columns of the words and tags in CoNLL and CoNLL-U files."
+        ColumnsConfig(), description="Columns of the words and tags in CoNLL, CoNLL-U, Parquet and Arrow files."
     )
     scheme: Literal["auto", "iob1", "iob2", "iobes", "bilou", "plain"] = Field(
         "auto",

@@ -97,8 +97,7 @@ class _Layout(NamedTuple):
 
 def _layout(path: Path, columns: ColumnsConfig) -> _Layout | None:
     """The layout by the first line that must be a word's, or, if all start with ``#``, by the last; None if none is."""
-    if isinstance(columns.tags, str):
-        raise InputError(f"data.columns.tags: found '{columns.tags}', and {path} is no CoNLL-U file; give a number")
+    words, tags = (_number(columns, key, path) for key in ("words", "tags"))
     shown: tuple[int, str] | None = None
     for number, line in lines(path):
         if not _is_break(line):
@@ -108,8 +107,15 @@ def _layout(path: Path, columns: ColumnsConfig) -> _Layout | None:
     if shown is None:
         return None
     number, line = shown
-    layout = _Layout(columns.words or 1, columns.tags or -1, "\t" in line, 0, number)
+    layout = _Layout(words or 1, tags or -1, "\t" in line, 0, number)
     return layout._replace(width=len(layout.cells(line)))
+
+
+def _number(columns: ColumnsConfig, key: str, path: Path) -> int | None:
+    found: int | str | None = getattr(columns, key)
+    if isinstance(found, str):
+        raise InputError(f"data.columns.{key}: found {found!r}, and the columns of {path} have no names; give a number")
+    return found
 
 
 def _is_break(line: str) -> bool:

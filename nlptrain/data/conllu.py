@@ -14,37 +14,28 @@ from nlptrain.errors import InputError
 
 _WIDTH = 10
 _FORM, _UPOS, _XPOS = 2, 4, 5
-_NAMED = {"upos": _UPOS, "xpos": _XPOS}
+_NAMED = {"tags": {"upos": _UPOS, "xpos": _XPOS}, "words": {"form": _FORM}}
 _NO_WORD = re.compile(r"[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")  # a multiword token 3-4, an empty node 8.1
-_TEXT = re.compile(r"#\s*text\s*=\s?(.*)", re.DOTALL)
+_COMMENT = re.compile(r"#\s*(text|sent_id)\s*=\s?(.*)", re.DOTALL)
 
 
 def read_conllu(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
     """The sentences of a CoNLL-U file: its syntactic words, FORM (2) with UPOS (4) unless ``columns`` says otherwise.
 
+    Comments give a sentence its ``# sent_id`` and its ``# text``, where its words are looked for.
+
     Raises:
         InputError: a line has not ten columns, the words of a sentence are not numbered 1, 2, 3, ..., a word is empty
             or has no UPOS or XPOS where that is read.
     """
-    return (sentence for _, sentence in read_conllu_text(path, columns))
-
-
-def read_conllu_text(path: Path, columns: ColumnsConfig | None = None) -> Iterator[tuple[str, Sentence]]:
-    """The sentences of a CoNLL-U file, each behind its ``# text``: the sentence before it was cut into words.
-
-    Raises:
-        InputError: as for ``read_conllu``.
-    """
-    columns = columns or ColumnsConfig()
-    words = _column(columns.words or _FORM, "words")
-    named = columns.tags or "upos"
-    tags = _column(_NAMED[named] if isinstance(named, str) else named, "tags")
-    for text, rows in _blocks(path):
+    words, tags = _column(columns.words or _FORM, "words"), _column(columns.tags or _UPOS, "tags")
+    for said, rows in _blocks(path):
         for row in rows:
             _refuse_empty(row, words, tags, path)
         numbers = tuple(row.line for row in rows)
         forms, tagged = (tuple(row.cells[column - 1] for row in rows) for column in (words, tags))
-        yield text, Sentence(forms, tagged, f"{path}:{numbers[0]}", numbers)
+        where = f"{path}:{numbers[0]}"
+        yield Sentence(forms, tagged, where, numbers, id=said.get("sent_id"), text=said.get("text"))
 
 
 class _Row(NamedTuple):
@@ -52,22 +43,22 @@ class _Row(NamedTuple):
     cells: list[str]
 
 
-def _blocks(path: Path) -> Iterator[tuple[str, list[_Row]]]:
-    """The text and the words' lines of each sentence."""
-    text = ""
+def _blocks(path: Path) -> Iterator[tuple[dict[str, str], list[_Row]]]:
+    """The comments that are read and the words' lines of each sentence."""
+    said: dict[str, str] = {}
     rows: list[_Row] = []
     for number, line in lines(path):
         if not line.strip():
             if rows:
-                yield text, rows
-            text, rows = "", []
+                yield said, rows
+            said, rows = {}, []
         elif line.startswith("#"):
-            match = _TEXT.fullmatch(line)
-            text = match[1] if match else text
+            if match := _COMMENT.fullmatch(line):
+                said[match[1]] = match[2]
         elif row := _row(path, number, line, len(rows)):
             rows.append(row)
     if rows:
-        yield text, rows
+        yield said, rows
 
 
 def _row(path: Path, number: int, line: str, before: int) -> _Row | None:
@@ -101,7 +92,11 @@ def _refuse_empty(row: _Row, words: int, tags: int, path: Path) -> None:
         )
 
 
-def _column(number: int, key: str) -> int:
+def _column(wanted: int | str, key: str) -> int:
+    if isinstance(wanted, str) and wanted not in _NAMED[key]:
+        known = " or ".join(_NAMED[key])
+        raise InputError(f"data.columns.{key}: found {wanted!r}; CoNLL-U has {known}; or give a number, 1 to {_WIDTH}")
+    number = _NAMED[key][wanted] if isinstance(wanted, str) else wanted
     column = number if number > 0 else _WIDTH + 1 + number
     if not 1 <= column <= _WIDTH:
         raise InputError(f"data.columns.{key}: found {number}; CoNLL-U has {_WIDTH} columns")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -10,11 +11,15 @@ from dataclasses import dataclass, field
 class Sentence:
     """The words of one sentence, their gold tags if it has any, and its place in its file.
 
+    Two sentences of the same words, tags and place are equal; what stands beside these is for who writes them again.
+
     Attributes:
         words: the words.
         tags: the gold tag of each word, or None.
         where: ``path:line`` of the first word.
-        lines: the line of each word, where each has its own; neither compared nor shown.
+        lines: the line of each word, where each has its own.
+        id: its name in its file, or None.
+        text: what the words were cut from, or None.
 
     Example:
         >>> Sentence(("Ada", "sings"), ("B-person", "O"), "train.conll:1").digest().hex()[:8]
@@ -25,6 +30,13 @@ class Sentence:
     tags: tuple[str, ...] | None = None
     where: str = ""
     lines: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    id: str | None = field(default=None, compare=False, repr=False)
+    text: str | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def places(self) -> tuple[tuple[int, int], ...]:
+        """Where each word begins and ends in ``text``, in code points; empty where that is not known."""
+        return () if self.text is None else places_in(self.text, self.words)
 
     def digest(self) -> bytes:
         """16 bytes that stand for the words alone: equal words, equal digest, on every machine."""
@@ -42,6 +54,24 @@ class Sentence:
         if not self.lines:
             return f"{self.where}: word {index + 1}"
         return f"{self.where.rpartition(':')[0]}:{self.lines[index]}"
+
+
+def places_in(text: str, words: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """Where each of ``words`` begins and ends in ``text``; empty if they are not all there, with white space between.
+
+    Example:
+        >>> places_in("Ada sings.", ("Ada", "sings", "."))
+        ((0, 3), (4, 9), (9, 10))
+    """
+    found: list[tuple[int, int]] = []
+    end = 0
+    for word in words:
+        start = text.find(word, end)
+        if start < 0 or text[end:start].strip():
+            return ()
+        end = start + len(word)
+        found.append((start, end))
+    return () if text[end:].strip() else tuple(found)
 
 
 def digest(words: tuple[str, ...]) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.entity_lines import SHAPE, entity_sentence
 from nlptrain.data.text_files import lines
+from nlptrain.data.tokens import kind, strings
 from nlptrain.errors import InputError
 from nlptrain.schemes import Scheme
 
@@ -55,7 +56,7 @@ def _object(line: str, where: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets in brackets
         raise InputError(f"{where}: not JSON that can be read: {error}; a line is {_SHAPE}") from error
     if not isinstance(value, dict):
-        raise InputError(f"{where}: found {_kind(value)}; a line is {_SHAPE}")
+        raise InputError(f"{where}: found {kind(value)}; a line is {_SHAPE}")
     return value
 
 
@@ -64,30 +65,4 @@ def _strings(row: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
         other = next((name for name in _OTHER_NAMES[key] if name in row), None)
         hint = f"; rename {other!r} to {key!r}" if other else ""
         raise InputError(f"{where}: found no {key!r} (keys: {', '.join(row) or 'none'}){hint}; a line is {_SHAPE}")
-    values = row[key]
-    if not isinstance(values, list):
-        raise InputError(f"{where}: found {_kind(values)} in {key!r}; it is a list of strings, as in {_SHAPE}")
-    for index, value in enumerate(values, start=1):
-        if fault := _fault(value, key):
-            raise InputError(f"{where}: {key!r} {index}: found {fault}")
-    return tuple(values)
-
-
-def _fault(value: Any, key: str) -> str | None:  # noqa: ANN401
-    if not isinstance(value, str):
-        number = key == "tags" and isinstance(value, int) and not isinstance(value, bool)
-        right = "write the names of the labels, not their numbers" if number else f"{key!r} is a list of strings"
-        return f"{json.dumps(value)}; {right}"
-    if not value:
-        return "an empty string; leave the word and its tag out" if key == "tokens" else "an empty string; name the tag"
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        half = value[error.start].encode("unicode_escape").decode()
-        return f"{half}, half of a character, which UTF-8 cannot hold; a character above U+FFFF needs both its halves"
-    return None
-
-
-def _kind(value: Any) -> str:  # noqa: ANN401
-    names = {dict: "an object", list: "a list", str: "a string", type(None): "null", bool: "true or false"}
-    return names.get(type(value), "a number")
+    return strings(row[key], key, where, tags=key == "tags", shape=_SHAPE)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nlptrain.config.data import DataConfig
+from nlptrain.data.arrow_files import read_arrow, read_parquet
 from nlptrain.data.columns import read_columns
 from nlptrain.data.conllu import read_conllu
 from nlptrain.data.corpus import Sentence
@@ -17,6 +18,8 @@ _SUFFIXES = {
     "conll": (".conll", ".tsv", ".bio", ".iob", ".iob2", ".txt"),
     "conllu": (".conllu",),
     "jsonl": (".jsonl", ".ndjson"),
+    "parquet": (".parquet", ".pq"),
+    "arrow": (".arrow", ".feather"),
 }
 
 
@@ -47,6 +50,10 @@ def _read_file(path: Path, data: DataConfig) -> Iterator[Sentence]:
             return read_columns(path, data.columns)
         case "conllu":
             return read_conllu(path, data.columns)
+        case "parquet":
+            return read_parquet(path, data.columns)
+        case "arrow":
+            return read_arrow(path, data.columns)
         case _:
             # Entities have no scheme; their tags are written in the one that the files of the run are in.
             return read_jsonl(path, "iob2" if data.scheme == "auto" else data.scheme)

@@ -124,7 +124,7 @@ def test_columns_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"found 2 columns \('a', 'O'\); the words are in column 1 and the tags in"):
         _read(tmp_path, "a O\n", ColumnsConfig(words=1, tags=-2))
     with pytest.raises(
-        InputError, match=r"^data\.columns\.tags: found 'upos', and .*a\.conll is no CoNLL-U file; give"
+        InputError, match=r"^data\.columns\.tags: found 'upos', and the columns of .*a\.conll have no names; give"
     ):
         _read(tmp_path, "a O\n", ColumnsConfig(tags="upos"))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nlptrain.config.data import ColumnsConfig
-from nlptrain.data.conllu import read_conllu, read_conllu_text
+from nlptrain.data.conllu import read_conllu
 from nlptrain.data.corpus import Sentence
 from nlptrain.errors import InputError
 
@@ -41,13 +41,12 @@ TEXT = (
 def test_words_are_the_plain_numbers(tmp_path: Path, end: str) -> None:
     """Comments, multiword tokens and empty nodes are none; each word knows its line."""
     path = _file(tmp_path, TEXT.replace("\n", end))
-    first, second = read_conllu_text(path)
-    assert first == (
-        "I don't #",
-        Sentence(("I", "do", "n't", "#"), ("PRON", "AUX", "PART", "SYM"), f"{path}:3"),
-    )
-    assert first[1].lines == (3, 5, 6, 8)
-    assert second == ("", Sentence(("New York",), ("PROPN",), f"{path}:11"))
+    first, second = read_conllu(path, ColumnsConfig())
+    assert first == Sentence(("I", "do", "n't", "#"), ("PRON", "AUX", "PART", "SYM"), f"{path}:3")
+    assert first.lines == (3, 5, 6, 8)
+    assert (first.id, first.text, first.places) == ("1", "I don't #", ((0, 1), (2, 4), (4, 7), (8, 9)))
+    assert second == Sentence(("New York",), ("PROPN",), f"{path}:11")
+    assert (second.id, second.text, second.places) == (None, None, ())
 
 
 @pytest.mark.parametrize(

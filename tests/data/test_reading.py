@@ -44,7 +44,8 @@ def test_unknown_suffixes_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(JSONL)
     message = (
         r"a\.json: found the suffix '\.json', which names no format \(\.conll \.tsv \.bio \.iob \.iob2 \.txt: conll; "
-        r"\.conllu: conllu; \.jsonl \.ndjson: jsonl\); set data\.format$"
+        r"\.conllu: conllu; \.jsonl \.ndjson: jsonl; \.parquet \.pq: parquet; "
+        r"\.arrow \.feather: arrow\); set data\.format$"
     )
     with pytest.raises(InputError, match=message):
         list(read_gold(str(tmp_path / "a.json"), DataConfig()))

@@ -1,0 +1,52 @@
+"""Lists of words and of tags, as files hold them, checked."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from nlptrain.errors import InputError
+
+
+def strings(values: Any, key: str, where: str, *, tags: bool = False, shape: str = "") -> tuple[str, ...]:  # noqa: ANN401
+    """``values`` as words, or as ``tags``.
+
+    Args:
+        values: what stands there.
+        key: under which name, for messages.
+        where: ``path:line`` or ``path:row``, for messages.
+        tags: they are tags.
+        shape: what would be right, for messages.
+
+    Raises:
+        InputError: they are no list, or one of them is no string, empty, or cannot be written in UTF-8.
+    """
+    if not isinstance(values, list):
+        raise InputError(
+            f"{where}: found {kind(values)} in {key!r}; it is a list of strings{shape and f', as in {shape}'}"
+        )
+    for index, value in enumerate(values, start=1):
+        if fault := _fault(value, key, tags):
+            raise InputError(f"{where}: {key!r} {index}: found {fault}")
+    return tuple(values)
+
+
+def kind(value: Any) -> str:  # noqa: ANN401
+    """What JSON calls ``value``, with its article."""
+    names = {dict: "an object", list: "a list", str: "a string", type(None): "null", bool: "true or false"}
+    return names.get(type(value), "a number")
+
+
+def _fault(value: Any, key: str, tags: bool) -> str | None:  # noqa: ANN401
+    if not isinstance(value, str):
+        number = tags and isinstance(value, int) and not isinstance(value, bool)
+        right = "write the names of the labels, not their numbers" if number else f"{key!r} is a list of strings"
+        return f"{json.dumps(value, default=str)}; {right}"
+    if not value:
+        return "an empty string; name the tag" if tags else "an empty string; leave the word and its tag out"
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        half = value[error.start].encode("unicode_escape").decode()
+        return f"{half}, half of a character, which UTF-8 cannot hold; a character above U+FFFF needs both its halves"
+    return None
