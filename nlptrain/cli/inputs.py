@@ -8,6 +8,7 @@ from pathlib import Path
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.data import DataConfig
 from nlptrain.config.references import model_references, with_references
+from nlptrain.data.brat import text_beside
 from nlptrain.data.splits import read_splits
 from nlptrain.data.text_files import expand
 from nlptrain.errors import InputError
@@ -30,9 +31,10 @@ def input_hashes(config: CommandConfig) -> dict[str, str]:
 def data_files(data: DataConfig) -> dict[str, list[Path]]:
     """The files of each split that ``data`` names."""
     splits = ("train", "dev", "test", "unlabeled")
-    return {
+    found = {
         split: expand(getattr(data, split), key=f"data.{split}") for split in splits if getattr(data, split) is not None
     }
+    return {split: [*paths, *filter(None, map(text_beside, paths))] for split, paths in found.items()}
 
 
 def _model_hashes(config: CommandConfig) -> dict[str, str]:

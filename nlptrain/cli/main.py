@@ -12,6 +12,7 @@ from nlptrain import __version__
 from nlptrain.cli.benchmark import benchmark
 from nlptrain.cli.card import card
 from nlptrain.cli.config import config
+from nlptrain.cli.convert import convert
 from nlptrain.cli.doctor import doctor
 from nlptrain.cli.export import export
 from nlptrain.cli.train import pseudo_label, tagger, tagger_kd, transformer_token
@@ -84,5 +85,5 @@ def main() -> None:
 
 
 _TRAINING = (transformer_token, tagger, tagger_kd, pseudo_label)
-for command in (*_TRAINING, evaluate, predict, compare, export, benchmark, card, config, doctor):
+for command in (*_TRAINING, evaluate, predict, compare, convert, export, benchmark, card, config, doctor):
     main.add_command(command)

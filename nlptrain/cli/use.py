@@ -65,22 +65,14 @@ def evaluate(
 
     Example: nlptrain evaluate runs/demo/tagger_kd runs/demo/data/test.conll
     """  # noqa: D301 - click reads the character
-    from pydantic import ValidationError
-
-    from nlptrain.config.data import ColumnsConfig, DataConfig
+    from nlptrain.cli.columns import data_config
     from nlptrain.data.reading import read_gold
     from nlptrain.data.rewriting import rewritten, schemes_of
     from nlptrain.run import Run
 
-    try:
-        columns = ColumnsConfig(words=_column(words_column), tags=_column(tags_column))
-    except ValidationError as error:
-        raise InputError(
-            "--words-column, --tags-column: must be names, or numbers from 1, or from -1 for the last"
-        ) from error
-    settings = DataConfig(format=data_format, columns=columns, scheme=scheme)  # type: ignore[arg-type]
+    settings = data_config(data_format, words_column, tags_column, scheme)
     labels, temperature, tag = _asked(run, Run(None, device=device))
-    sentences = list(read_gold(list(data), settings))
+    sentences = list(read_gold(list(data), settings, say=lambda text: click.echo(f"note: {text}", err=True)))
     schemes = schemes_of({"DATA": sentences}, settings.scheme)
     sentences = rewritten(sentences, schemes["DATA"], labels)
     scores, errors, mistakes = _measured(labels, tag([sentence.words for sentence in sentences]), sentences)
@@ -90,10 +82,6 @@ def evaluate(
     else:
         _echo_scores(scores, mistakes)
         click.echo(f"expected calibration error: {errors.describe()} (temperature {temperature:.3f})")
-
-
-def _column(given: str | None) -> int | str | None:
-    return int(given) if given and given.removeprefix("-").isdecimal() else given
 
 
 Tag = Callable[[list[tuple[str, ...]]], "list[Tagged]"]

@@ -11,7 +11,7 @@ from nlptrain.config.section import Section
 Paths = Annotated[str | list[str], Field(min_length=1)]
 Column = Annotated[int, Field(ge=-64, le=64)]
 ColumnName = Annotated[str, Field(min_length=1)]
-Format = Literal["conll", "conllu", "jsonl", "parquet", "arrow"]
+Format = Literal["conll", "conllu", "csv", "jsonl", "json", "brat", "parquet", "arrow"]
 
 
 class ColumnsConfig(Section):
@@ -19,16 +19,21 @@ class ColumnsConfig(Section):
 
     words: Column | ColumnName | None = Field(
         None,
-        description="Column of the words: 1 is the first, -1 the last; in Parquet and Arrow files a name. Default: 1 in CoNLL, 2 (FORM) in CoNLL-U, else tokens or words.",
+        description="Column of the words: 1 is the first, -1 the last; in CSV, Parquet and Arrow files a name. Default: 1 in CoNLL, 2 (FORM) in CoNLL-U; word or token; tokens or words.",
     )
     tags: Column | ColumnName | None = Field(
         None,
-        description="Column of the tags: a number as for `words`, `upos` (4) or `xpos` (5) in CoNLL-U, or a name. Default: -1 in CoNLL, upos in CoNLL-U, else tags or ner_tags.",
+        description="Column of the tags: a number as for `words`, `upos` (4) or `xpos` (5) in CoNLL-U, or a name. Default: -1 in CoNLL, upos in CoNLL-U; tag, ner_tag or label; tags or ner_tags.",
+    )
+
+    sentences: Column | ColumnName | None = Field(
+        None,
+        description="Column of the sentences' names in CSV files. Default: sentence_id, sent_id, sentence or sentence #.",
     )
 
     @model_validator(mode="after")
     def _no_column_zero(self) -> ColumnsConfig:
-        if self.words == 0 or self.tags == 0:
+        if 0 in (self.words, self.tags, self.sentences):
             raise ValueError("columns are counted from 1 (or from the end: -1 is the last); there is no column 0")
         return self
 
@@ -48,10 +53,10 @@ class DataConfig(Section):
     )
     format: Literal["auto"] | Format = Field(
         "auto",
-        description="Format of the gold files. auto: by suffix (.conll .tsv .bio .iob .iob2 .txt: conll; .conllu; .jsonl .ndjson; .parquet .pq; .arrow .feather).",
+        description="Format of the gold files. auto: by suffix (.conll .tsv .bio .iob .iob2 .txt: conll; .conllu; .csv; .jsonl .ndjson; .json; .ann: brat; .parquet .pq; .arrow .feather).",
     )
     columns: ColumnsConfig = Field(
-        ColumnsConfig(), description="Columns of the words and tags in CoNLL, CoNLL-U, Parquet and Arrow files."
+        ColumnsConfig(), description="Columns of the words and tags in CoNLL, CoNLL-U, CSV, Parquet and Arrow files."
     )
     scheme: Literal["auto", "iob1", "iob2", "iobes", "bilou", "plain"] = Field(
         "auto",

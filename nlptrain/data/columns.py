@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from nlptrain.data.text_files import lines
 from nlptrain.errors import InputError
 
 _DOCUMENT = "-DOCSTART-"
+_COMMENT = re.compile(r"# (?:sent_)?(id|text) = (.*)", re.DOTALL)
 
 
 def read_columns(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
@@ -23,7 +25,7 @@ def read_columns(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
 
     A comment is a line that starts with ``#`` and a space and cannot be a word's: it has no tab where tabs separate;
     where spaces do, it has not as many columns as the words' lines, or reads ``# name = value``. So ``# O``,
-    ``#<TAB>O`` and ``#NowPlaying O`` are words.
+    ``#<TAB>O`` and ``#NowPlaying O`` are words. ``# id = ...`` and ``# text = ...`` are the sentence's.
 
     Raises:
         InputError: a line has too few columns, an empty word or no tag.
@@ -31,22 +33,26 @@ def read_columns(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
     layout = _layout(path, columns)
     if layout is None:
         return
-    words: list[str] = []
-    tags: list[str] = []
-    numbers: list[int] = []
+    found: list[tuple[str, str, int]] = []
+    said: dict[str, str] = {}
+
+    def sentence() -> Sentence:
+        words, tags, numbers = zip(*found, strict=True)
+        return Sentence(words, tags, f"{path}:{numbers[0]}", numbers, id=said.get("id"), text=said.get("text"))
+
     for number, line in lines(path):
         if not _is_break(line):
             cells = layout.cells(line)
-            if not layout.is_comment(line, cells):
-                word, tag = layout.word_and_tag(cells, f"{path}:{number}")
-                words.append(word)
-                tags.append(tag)
-                numbers.append(number)
-        elif words:
-            yield Sentence(tuple(words), tuple(tags), f"{path}:{numbers[0]}", tuple(numbers))
-            words, tags, numbers = [], [], []
-    if words:
-        yield Sentence(tuple(words), tuple(tags), f"{path}:{numbers[0]}", tuple(numbers))
+            if layout.is_comment(line, cells):
+                if match := _COMMENT.fullmatch(line):
+                    said[match[1]] = match[2]
+            else:
+                found.append((*layout.word_and_tag(cells, f"{path}:{number}"), number))
+        elif found:
+            yield sentence()
+            found, said = [], {}
+    if found:
+        yield sentence()
 
 
 class _Layout(NamedTuple):

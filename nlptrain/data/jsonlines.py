@@ -1,14 +1,15 @@
-"""JSON lines: an object with the words and the tags of a sentence on each line."""
+"""JSON and JSON lines: words with tags, or a text with marks, in each object."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from nlptrain.data.annotation_rows import SHAPE, is_marked, marked_row
 from nlptrain.data.corpus import Sentence
-from nlptrain.data.entity_lines import SHAPE, entity_sentence
 from nlptrain.data.text_files import lines
 from nlptrain.data.tokens import kind, strings
 from nlptrain.errors import InputError
@@ -21,14 +22,15 @@ _OTHER_NAMES = {
 }
 
 
-def read_jsonl(path: Path, scheme: Scheme = "iob2") -> Iterator[Sentence]:
+def read_jsonl(path: Path, scheme: Scheme = "iob2", *, left_out: Counter[str] | None = None) -> Iterator[Sentence]:
     """The sentences of a file with ``{"tokens": [...], "tags": [...]}`` on each line; other keys are passed over.
 
-    A line may hold ``{"text": ..., "entities": [...]}`` in their place, see ``entity_sentence``.
+    In their place a line may hold a text with marks, as annotation tools export them, see ``annotation_rows``.
 
     Args:
         path: the file.
-        scheme: what the tags of such entities are written in.
+        scheme: what the tags of such marks are written in.
+        left_out: counts rows that are not to be learnt from, by the reason.
 
     Raises:
         InputError: a line is no such object, or holds a word that is empty or cannot be written in UTF-8.
@@ -36,25 +38,54 @@ def read_jsonl(path: Path, scheme: Scheme = "iob2") -> Iterator[Sentence]:
     for number, line in lines(path):
         if line.strip():
             where = f"{path}:{number}"
-            row = _object(line, where)
-            if "tokens" not in row and "text" in row and "entities" in row:
-                if sentence := entity_sentence(row, where, scheme):
-                    yield sentence
-                continue
-            words, tags = (_strings(row, key, where) for key in ("tokens", "tags"))
-            if len(words) != len(tags):
-                raise InputError(f"{where}: found {len(words)} tokens and {len(tags)} tags; each token has one tag")
-            if words:
-                yield Sentence(words, tags, where)
+            if sentence := _sentence(_object(_parsed(line, where), where), where, scheme, left_out):
+                yield sentence
 
 
-def _object(line: str, where: str) -> dict[str, Any]:
+def read_json(path: Path, scheme: Scheme = "iob2", *, left_out: Counter[str] | None = None) -> Iterator[Sentence]:
+    """The sentences of a file that is one JSON list of such objects, as Label Studio exports it; all in memory.
+
+    Raises:
+        InputError: the file is no such list, or as for ``read_jsonl``; an object is named by its number in the list.
+    """
+    rows = _parsed("\n".join(line for _, line in lines(path)), str(path))
+    if not isinstance(rows, list):
+        raise InputError(f"{path}: found {kind(rows)}; a .json file is a list of objects, each {_SHAPE}")
+    for number, row in enumerate(rows, start=1):
+        where = f"{path}:{number}"
+        if sentence := _sentence(_object(row, where), where, scheme, left_out):
+            yield sentence
+
+
+def _sentence(row: dict[str, Any], where: str, scheme: Scheme, left_out: Counter[str] | None) -> Sentence | None:
+    if is_marked(row):
+        marked = marked_row(row, where, Counter() if left_out is None else left_out)
+        return None if marked is None else marked.sentence(scheme)
+    words, tags = (_strings(row, key, where) for key in ("tokens", "tags"))
+    if len(words) != len(tags):
+        raise InputError(f"{where}: found {len(words)} tokens and {len(tags)} tags; each token has one tag")
+    if not words:
+        return None
+    text, name = row.get("text"), row.get("id")
+    return Sentence(
+        words,
+        tags,
+        where,
+        id=None if name is None else str(name),
+        text=text if isinstance(text, str) else None,
+    )
+
+
+def _parsed(text: str, where: str) -> Any:  # noqa: ANN401
     try:
-        value = json.loads(line)
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(f"{where}: not JSON: {error.msg} at column {error.colno}; a line is {_SHAPE}") from error
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets in brackets
         raise InputError(f"{where}: not JSON that can be read: {error}; a line is {_SHAPE}") from error
+
+
+def _object(value: Any, where: str) -> dict[str, Any]:  # noqa: ANN401
     if not isinstance(value, dict):
         raise InputError(f"{where}: found {kind(value)}; a line is {_SHAPE}")
     return value

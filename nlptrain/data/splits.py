@@ -64,7 +64,7 @@ def read_splits(
     """
     if data.train is None and labels is None:
         raise InputError("data.train: missing; name the files with the gold sentences to train on")
-    parts = {key: _read(data, key) for key in ("train", "dev", "test")}
+    parts = {key: _read(data, key, say) for key in ("train", "dev", "test")}
     schemes = schemes_of(parts, data.scheme)
     collected = labels is None and data.labels is None
     labels = labels or _labels(parts["train"], schemes["train"], data)
@@ -92,9 +92,9 @@ def held_out_digests(splits: Splits) -> frozenset[bytes]:
     return frozenset(sentence.digest() for sentence in (*splits.dev, *splits.test))
 
 
-def _read(data: DataConfig, split: str) -> list[Sentence]:
+def _read(data: DataConfig, split: str, say: Callable[[str], None]) -> list[Sentence]:
     paths = getattr(data, split)
-    return [] if paths is None else list(read_gold(paths, data, key=f"data.{split}"))
+    return [] if paths is None else list(read_gold(paths, data, key=f"data.{split}", say=say))
 
 
 def _labels(train: Sequence[Sentence], scheme: Scheme, data: DataConfig) -> Labels:

@@ -41,14 +41,14 @@ def test_the_format_can_be_named(tmp_path: Path, form: str, text: str) -> None:
 
 def test_unknown_suffixes_are_refused(tmp_path: Path) -> None:
     """With those that are known."""
-    (tmp_path / "a.json").write_text(JSONL)
+    (tmp_path / "a.xml").write_text(JSONL)
     message = (
-        r"a\.json: found the suffix '\.json', which names no format \(\.conll \.tsv \.bio \.iob \.iob2 \.txt: conll; "
-        r"\.conllu: conllu; \.jsonl \.ndjson: jsonl; \.parquet \.pq: parquet; "
-        r"\.arrow \.feather: arrow\); set data\.format$"
+        r"a\.xml: found the suffix '\.xml', which names no format \(\.conll \.tsv \.bio \.iob \.iob2 \.txt: conll; "
+        r"\.conllu: conllu; \.csv: csv; \.jsonl \.ndjson: jsonl; \.json: json; \.ann: brat; "
+        r"\.parquet \.pq: parquet; \.arrow \.feather: arrow\); set data\.format$"
     )
     with pytest.raises(InputError, match=message):
-        list(read_gold(str(tmp_path / "a.json"), DataConfig()))
+        list(read_gold(str(tmp_path / "a.xml"), DataConfig()))
 
 
 @pytest.mark.parametrize("text", ["", "\n\t\n", "\ufeff", "-DOCSTART- O\n\n"])

@@ -7,6 +7,7 @@ import pytest
 
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Sentence
+from nlptrain.data.marked_text import marked_text
 from nlptrain.data.reading import read_gold
 from nlptrain.errors import InputError
 from nlptrain.schemes import Scheme
@@ -65,7 +66,8 @@ def test_both_kinds_of_lines_may_stand_in_one_file(tmp_path: Path) -> None:
         ([entity(2.0, 5)], r'found the entity {"start": 2\.0, .*; it needs \'start\' and \'end\' \(whole numbers\)'),
         ([entity(True, 5)], r"it needs 'start' and 'end'"),
         ([entity(2, 5, "")], r"and 'label' \(a name\)"),
-        ([[2, 5, "p"]], r'found \[2, 5, "p"\] among the entities; one is an object'),
+        ([[2, 5]], r"found the entity \[2, 5\]; it needs 'start' and 'end'"),
+        (["Ada"], r"found the entity \"Ada\"; it needs 'start' and 'end'"),
     ],
 )
 def test_what_is_wrong_is_named_with_what_would_be_right(tmp_path: Path, entities: list[object], message: str) -> None:
@@ -75,9 +77,29 @@ def test_what_is_wrong_is_named_with_what_would_be_right(tmp_path: Path, entitie
 
 def test_texts_and_entities_of_other_kinds_are_refused(tmp_path: Path) -> None:
     for row in ({"text": 3, "entities": []}, {"text": "a", "entities": {}}):
-        with pytest.raises(InputError, match="'text' is a string and 'entities' a list of objects"):
+        with pytest.raises(InputError, match="'text' is a string and 'entities' a list, as in"):
             read(tmp_path, row)
-    with pytest.raises(InputError, match=r"found entities, and data\.scheme is plain, which has none"):
-        read(tmp_path, {"text": "Ada", "entities": [entity(0, 3)]}, scheme="plain")
     with pytest.raises(InputError, match="half of a character"):
         read(tmp_path, {"text": "\ud83d", "entities": []})
+
+
+def test_plain_tags_are_marks_on_each_word(tmp_path: Path) -> None:
+    marks = [entity(4, 9, "VERB"), entity(0, 3, "NOUN")]
+    (sentence,) = read(tmp_path, {"text": "Ada sings", "entities": marks}, scheme="plain")
+    assert (sentence.words, sentence.tags) == (("Ada", "sings"), ("NOUN", "VERB"))
+    for wrong in (marks[:1], [entity(0, 9)], []):
+        with pytest.raises(InputError, match=r"'Ada' \(0-3\) is not marked by itself; where data\.scheme is plain"):
+            read(tmp_path, {"text": "Ada sings", "entities": wrong}, scheme="plain")
+
+
+@pytest.mark.parametrize("scheme", ["iob2", "plain"])
+@pytest.mark.parametrize("text", [None, "Ada  Lovelace,sings"])
+def test_a_sentence_and_its_marked_text_say_the_same(scheme: Scheme, text: str | None) -> None:
+    tags = ("B-p", "I-p", "O", "B-v") if scheme == "iob2" else ("N", "N", ",", "V")
+    sentence = Sentence(("Ada", "Lovelace", ",", "sings"), tags, "x:1", id="7", text=text)
+    marked = marked_text(sentence, scheme)
+    again = marked.sentence(scheme)
+    assert again == sentence
+    assert again is not None
+    assert (again.id, again.text) == ("7", text or "Ada Lovelace , sings")
+    assert again.places == tuple(marked.places or ())

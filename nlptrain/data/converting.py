@@ -1,0 +1,126 @@
+"""Gold files of one format to a file of another, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nlptrain.config.data import DataConfig
+from nlptrain.data.corpus import Sentence
+from nlptrain.data.reading import read_gold
+from nlptrain.data.tag_checks import refuse_broken, scheme_of
+from nlptrain.data.text_files import expand
+from nlptrain.data.writing import Target, Written, write_gold
+from nlptrain.errors import InputError
+from nlptrain.schemes import NAMES, Scheme, proven_scheme, valid
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was written.
+
+    Attributes:
+        sentences: how many.
+        words: theirs.
+        scheme: how the tags of the files are written.
+        wrote: how those of the new one are.
+        lost: what has no place in the format, and in how many sentences.
+    """
+
+    sentences: int
+    words: int
+    scheme: Scheme
+    wrote: Scheme
+    lost: Mapping[str, int]
+
+    def describe(self) -> str:
+        """A sentence for the user."""
+        tags = f"tags: {NAMES[self.scheme]}"
+        tags += "" if self.wrote == self.scheme else f", written in {NAMES[self.wrote]}"
+        return f"{self.sentences:,} sentences, {self.words:,} words, {tags}"
+
+
+def convert(
+    paths: Sequence[str],
+    data: DataConfig,
+    out: Path,
+    target: Target,
+    *,
+    write_scheme: Scheme | None = None,
+    comments: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> Converted:
+    """Write the sentences of all files that ``paths`` names to ``out``; they are read twice, and never all in memory.
+
+    Args:
+        paths: paths or globs.
+        data: how the files are written.
+        out: the new file.
+        target: its format.
+        write_scheme: what its tags are written in; None: as those of the files.
+        comments: of CoNLL: ids and texts are kept as comments.
+        say: told what of the files is left out.
+
+    Raises:
+        InputError: a file cannot be read, its tags break their scheme, ``out`` is one of them, or the format cannot
+            hold a word.
+    """
+    if out.resolve() in [path.resolve() for path in expand(paths)]:
+        raise InputError(f"{out}: would be written where it is read; give another name")
+    seen = _Seen()
+    scheme = _scheme(paths, data, seen)
+    if write_scheme is not None and scheme == "plain":
+        raise InputError("--write-scheme: the tags are plain, and have no scheme to be written in")
+    wrote = write_scheme or scheme
+    told = Written(wrote, comments, data.pretokenized, ids=seen.ids, texts=seen.texts)
+    counted = _Counted()
+    write_gold(counted.all(_rewritten(paths, data, scheme, wrote, say)), out, target, told)
+    return Converted(counted.sentences, counted.words, scheme, wrote, told.lost)
+
+
+class _Seen:
+    """What a first reading finds."""
+
+    def __init__(self) -> None:
+        self.ids = self.texts = False
+        self.tags: set[str] = set()
+
+    def tagged(self, sentences: Iterator[Sentence]) -> Iterator[Sequence[str]]:
+        for sentence in sentences:
+            self.ids |= sentence.id is not None
+            self.texts |= sentence.text is not None
+            self.tags.update(sentence.tags or ())
+            yield sentence.tags or ()
+
+
+class _Counted:
+    """Sentences, counted as they pass."""
+
+    def __init__(self) -> None:
+        self.sentences = self.words = 0
+
+    def all(self, sentences: Iterator[Sentence]) -> Iterator[Sentence]:
+        for sentence in sentences:
+            self.sentences += 1
+            self.words += len(sentence.words)
+            yield sentence
+
+
+def _scheme(paths: Sequence[str], data: DataConfig, seen: _Seen) -> Scheme:
+    """The scheme of the files, read to their end."""
+    tagged = seen.tagged(read_gold(paths, data))
+    found = proven_scheme(tagged) if data.scheme == "auto" else data.scheme
+    for _ in tagged:
+        pass
+    if data.scheme == "auto" and found == "plain" and "O" in seen.tags and any(tag[:2] == "B-" for tag in seen.tags):
+        scheme_of(list(read_gold(paths, data)))  # which says where a tag has slipped
+    return found or "iob2"
+
+
+def _rewritten(
+    paths: Sequence[str], data: DataConfig, scheme: Scheme, wrote: Scheme, say: Callable[[str], None]
+) -> Iterator[Sentence]:
+    for sentence in read_gold(paths, data, say=say):
+        refuse_broken([([sentence], scheme)])
+        yield sentence if wrote == scheme else replace(sentence, tags=tuple(valid(sentence.tags or (), wrote)))

@@ -1,0 +1,101 @@
+"""CSV files: a word, its tag and its sentence in each row, under a row of names."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from nlptrain.config.data import ColumnsConfig
+from nlptrain.data.corpus import Sentence
+from nlptrain.data.text_files import lines
+from nlptrain.errors import InputError
+
+_NAMES = {
+    "words": ("word", "token", "words", "tokens"),
+    "tags": ("tag", "ner_tag", "tags", "ner_tags", "label"),
+    "sentences": ("sentence_id", "sent_id", "sentence", "sentence #"),
+}
+_SEPARATORS = ",;\t|"
+
+
+class _Row(NamedTuple):
+    line: int
+    sentence: str
+    word: str
+    tag: str
+
+
+def read_csv(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
+    """The sentences of a CSV file: neighbouring rows with one name in the column of sentences.
+
+    A row whose name is empty goes on with the sentence above. What separates the columns, the first row shows; names
+    are found in any case.
+
+    Raises:
+        InputError: a column is missing, a row has another number of them, a word or a tag is empty, a quote is never
+            closed, or a sentence's name comes back behind another one.
+    """
+    seen: set[str] = set()
+    for name, rows in groupby(_rows(path, columns), key=lambda row: row.sentence):
+        found = list(rows)
+        where = f"{path}:{found[0].line}"
+        if name in seen:
+            raise InputError(f"{where}: sentence {name!r} comes back behind others; sort the rows by sentence")
+        seen.add(name)
+        words, tags = tuple(row.word for row in found), tuple(row.tag for row in found)
+        yield Sentence(words, tags, where, tuple(row.line for row in found), id=name)
+
+
+def _rows(path: Path, columns: ColumnsConfig) -> Iterator[_Row]:
+    text = (f"{line}\n" for _, line in lines(path))
+    head = next(text, "")
+    separator = max(_SEPARATORS, key=head.count)
+    names = next(csv.reader([head], delimiter=separator), [])
+    word, tag, sentence = (
+        _column(path, names, key, wanted)
+        for key, wanted in (("words", columns.words), ("tags", columns.tags), ("sentences", columns.sentences))
+    )
+    reader = csv.reader(text, delimiter=separator, strict=True)
+    current = ""
+    line = 2
+    try:
+        for cells in reader:
+            where, line = f"{path}:{line}", reader.line_num + 2
+            if not any(cells):
+                continue
+            if len(cells) != len(names):
+                raise InputError(f"{where}: found {len(cells)} columns where the first row names {len(names)}")
+            current = cells[sentence] or current
+            if fault := _fault(cells, word, tag, current):
+                raise InputError(f"{where}: found {fault}")
+            yield _Row(int(where.rpartition(":")[2]), current, cells[word], cells[tag])
+    except csv.Error as error:
+        raise InputError(f"{path}:{line}: not CSV: {error}") from error
+
+
+def _fault(cells: Sequence[str], word: int, tag: int, sentence: str) -> str | None:
+    if not cells[word]:
+        return "an empty word; leave its row out"
+    if not cells[tag]:
+        return f"no tag for {cells[word]!r}"
+    return None if sentence else f"no sentence for {cells[word]!r}, nor one above it"
+
+
+def _column(path: Path, names: Sequence[str], key: str, wanted: int | str | None) -> int:
+    if isinstance(wanted, int):
+        at = wanted - 1 if wanted > 0 else len(names) + wanted
+        if not 0 <= at < len(names):
+            raise InputError(f"data.columns.{key}: found {wanted}; {path} has {len(names)} columns")
+        return at
+    given = [name.strip().lower() for name in names]
+    usual = [wanted.lower()] if wanted is not None else _NAMES[key]
+    found = next((given.index(name) for name in usual if name in given), None)
+    if found is None:
+        raise InputError(
+            f"{path}: found no column {' or '.join(map(repr, usual))} (columns: {', '.join(names) or 'none'}); "
+            f"name it with data.columns.{key}"
+        )
+    return found

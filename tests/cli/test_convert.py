@@ -1,0 +1,80 @@
+"""The command convert as a user meets it."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from nlptrain.cli.main import main
+
+GOLD = "Ada\tB-person\nLovelace\tI-person\nsings\tO\n\nrain\tO\n\n"
+
+
+def convert(*arguments: object) -> tuple[int, str, str]:
+    done = CliRunner().invoke(main, ["convert", *map(str, arguments)])
+    return done.exit_code, done.stdout, done.stderr
+
+
+@pytest.fixture
+def gold(tmp_path: Path) -> Path:
+    path = tmp_path / "gold.conll"
+    path.write_text(GOLD)
+    return path
+
+
+@pytest.mark.parametrize("out", ["a.parquet", "a.arrow", "a.jsonl", "a.json", "a.csv", "a.ann", "a.conllu", "a.tsv.gz"])
+def test_the_suffix_says_the_format_there_and_back(gold: Path, tmp_path: Path, out: str) -> None:
+    code, said, _ = convert(gold, tmp_path / out)
+    assert (code, said) == (0, f"{tmp_path / out}: 2 sentences, 4 words, tags: IOB2\n")
+    code, _, _ = convert(tmp_path / out, tmp_path / "back.conll")
+    assert code == 0
+    assert (tmp_path / "back.conll").read_text() == GOLD
+
+
+@pytest.mark.parametrize("target", ["entities", "prodigy", "doccano"])
+def test_tools_are_named(gold: Path, tmp_path: Path, target: str) -> None:
+    assert convert(gold, tmp_path / "a.jsonl", "--to", target)[0] == 0
+    assert convert(tmp_path / "a.jsonl", tmp_path / "back.conll")[0] == 0
+    assert (tmp_path / "back.conll").read_text() == GOLD
+
+
+def test_several_files_become_one_in_another_scheme_and_losses_are_said(gold: Path, tmp_path: Path) -> None:
+    other = tmp_path / "more.jsonl"
+    other.write_text(
+        '{"id": 1, "text": "Ada sings", "entities": [[0, 3, "person"]]}\n'
+        '{"text": "x", "spans": [], "answer": "reject"}\n'
+    )
+    code, said, noted = convert(gold, other, tmp_path / "all.conll", "--write-scheme", "iobes")
+    assert (code, said) == (0, f"{tmp_path}/all.conll: 3 sentences, 6 words, tags: IOB2, written in IOBES\n")
+    assert (tmp_path / "all.conll").read_text().startswith("Ada\tB-person\nLovelace\tE-person\n")
+    assert noted == (
+        f"note: {other}: 1 text rejected by who annotated\n"
+        "note: conll has no place for ids: left out of 1 sentence\n"
+        "note: conll has no place for texts (and with them the words' offsets): left out of 1 sentence\n"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["gold.conl", "a.jsonl"], "found no file 'gold.conl'"),
+        (["gold.conll", "a.xyz"], "a.xyz: found the suffix '.xyz', which names no format (.conll, "),
+        (["gold.conll", "gold.conll"], "gold.conll: is there already; give another name, or --overwrite"),
+        (["gold.conll", "gold.conll", "--overwrite"], "gold.conll: would be written where it is read"),
+        (["gold.conll", "a.jsonl", "--words-column", "0"], "--words-column, --tags-column: must be names, or numbers"),
+        (["gold.conll", "a.jsonl", "--tags-column", "pos"], "data.columns.tags: found 'pos', and the columns of"),
+        (["gold.conll", "a.jsonl", "--from", "jsonl"], "gold.conll:1: not JSON: "),
+        (["gold.conll", "a.jsonl", "--scheme", "iobes"], "gold.conll:2: found I-person behind B-person and before O"),
+        (["gold.conll", "a.jsonl", "--to", "prodigi"], "'prodigi' is not one of 'auto', "),
+    ],
+    ids=range(9),
+)
+def test_what_is_wrong_ends_with_code_2_and_leaves_nothing(
+    gold: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(gold.parent)
+    code, said, noted = convert(*arguments)
+    assert (code, said) == (2, "")
+    assert message in noted
+    assert [file.name for file in gold.parent.iterdir()] == ["gold.conll"]
+    assert gold.read_text() == GOLD

@@ -1,0 +1,142 @@
+"""What annotation tools export is read as they mean it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nlptrain.config.data import DataConfig
+from nlptrain.data.corpus import Sentence
+from nlptrain.data.reading import read_gold
+from nlptrain.errors import InputError
+
+TEXT = "\U0001f642 Ada Lovelace met NATO"
+WORDS = ("\U0001f642", "Ada", "Lovelace", "met", "NATO")
+TAGS = ("O", "B-p", "I-p", "O", "B-g")
+TOKENS = [{"text": word, "start": TEXT.index(word), "end": TEXT.index(word) + len(word)} for word in WORDS]
+
+
+def read(folder: Path, *rows: object, name: str = "a.jsonl", **data: object) -> tuple[list[Sentence], list[str]]:
+    path = folder / name
+    path.write_text(json.dumps(rows) if name.endswith(".json") else "".join(json.dumps(row) + "\n" for row in rows))
+    said: list[str] = []
+    return list(read_gold(str(path), DataConfig.model_validate(data), say=said.append)), said
+
+
+def task(*marks: tuple[int, int, str, str], **more: object) -> dict[str, Any]:
+    """A task of Label Studio."""
+    values = [{"start": start, "end": end, "text": text, "labels": [label]} for start, end, text, label in marks]
+    result = [{"value": value, "from_name": "label", "to_name": "text", "type": "labels"} for value in values]
+    choices = {"value": {"choices": ["fine"]}, "from_name": "kind", "to_name": "text", "type": "choices"}
+    return {"id": 7, "data": {"text": TEXT}, "annotations": [{"result": [*result, choices], **more}], "predictions": []}
+
+
+MARKS = ((2, 14, "Ada Lovelace", "p"), (19, 23, "NATO", "g"))
+PRODIGY = [
+    {"start": 2, "end": 14, "token_start": 1, "token_end": 2, "label": "p"},
+    {"start": 19, "end": 23, "token_start": 4, "token_end": 4, "label": "g"},
+]
+ROWS: dict[str, dict[str, Any]] = {
+    "ours": {"id": 7, "text": TEXT, "entities": [{"start": 2, "end": 14, "label": "p"}, [19, 23, "g"]]},
+    "prodigy": {"text": TEXT, "tokens": TOKENS, "spans": PRODIGY, "answer": "accept", "id": 7},
+    "doccano": {"id": 7, "text": TEXT, "label": [[2, 14, "p"], [19, 23, "g"]], "Comments": []},
+    "older doccano": {"id": 7, "text": TEXT, "labels": [[2, 14, "p"], [19, 23, "g"]]},
+    "doccano with relations": {
+        "id": 7,
+        "text": TEXT,
+        "entities": [
+            {"id": 1, "label": "p", "start_offset": 2, "end_offset": 14},
+            {"id": 2, "label": "g", "start_offset": 19, "end_offset": 23},
+        ],
+        "relations": [],
+    },
+    "label studio": task(*MARKS),
+    "label studio, small": {
+        "id": 7,
+        "text": TEXT,
+        "label": [{"start": start, "end": end, "text": text, "labels": [label]} for start, end, text, label in MARKS],
+        "annotator": 1,
+    },
+}
+
+
+@pytest.mark.parametrize("kind", ROWS)
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_each_tool_is_understood(tmp_path: Path, kind: str, name: str) -> None:
+    ((sentence,), said) = read(tmp_path, ROWS[kind], name=name)
+    assert sentence == Sentence(WORDS, TAGS, f"{tmp_path / name}:1")
+    assert (sentence.id, sentence.text) == ("7", TEXT)
+    assert not said
+
+
+def test_offsets_of_label_studio_may_count_the_halves_of_utf16(tmp_path: Path) -> None:
+    """An emoji was two places to it; what a mark says it holds tells which is meant."""
+    halves = [(start + 1, end + 1, text, label) for start, end, text, label in MARKS]
+    ((sentence,), _) = read(tmp_path, task(*halves))
+    assert sentence.tags == TAGS
+
+
+def test_tokens_that_are_given_are_the_words(tmp_path: Path) -> None:
+    """Whatever the word splitter would make of the text."""
+    row = {"text": "don't go", "tokens": [{"start": 0, "end": 5}, {"start": 6, "end": 8}], "spans": []}
+    ours = {"text": "don't go", "tokens": [[0, 5], [6, 8]], "entities": []}
+    found, _ = read(tmp_path, row, ours, {"text": "don't go", "spans": []})
+    assert [sentence.words for sentence in found] == [("don't", "go"), ("don't", "go"), ("do", "n't", "go")]
+
+
+def test_what_was_not_accepted_is_left_out_and_counted(tmp_path: Path) -> None:
+    rows = [ROWS["prodigy"], {**ROWS["prodigy"], "answer": "reject"}, {**ROWS["prodigy"], "answer": "ignore"}]
+    found, (said,) = read(tmp_path, *rows)
+    assert len(found) == 1
+    assert said == f"{tmp_path}/a.jsonl: 1 text rejected by who annotated; 1 text ignored by who annotated"
+    two = {**task(*MARKS), "annotations": [*task(*MARKS)["annotations"], *task(MARKS[0])["annotations"]]}
+    cancelled = {**task(*MARKS), "annotations": [*task(MARKS[0], was_cancelled=True)["annotations"]]}
+    found, (said,) = read(tmp_path, task(*MARKS), two, cancelled, {**task(), "annotations": []}, name="a.json")
+    assert [sentence.tags for sentence in found] == [TAGS, TAGS]
+    assert said.endswith(
+        "1 text with annotations that differ, of which the first was read; 2 texts without an annotation"
+    )
+    with pytest.raises(InputError, match=r"a gold file has at least one \(2 texts without an annotation\)$"):
+        read(tmp_path, cancelled, {**task(), "annotations": []})
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            {"data": {"a": "x", "b": "y"}, "annotations": [{"result": []}]},
+            "found a, b in 'data'; call the text that is",
+        ),
+        (
+            {"data": {"text": "x"}, "annotations": [{"result": {}}]},
+            "found an object in 'result'; Label Studio writes a",
+        ),
+        (
+            {"text": "Ada", "spans": [], "tokens": [{"start": 0}]},
+            r"found the token {\"start\": 0}; it needs 'start' and",
+        ),
+        ({"text": "Ada", "spans": [], "tokens": [{"start": 0, "end": 4}]}, "found a token from 0 to 4; the next one"),
+        (
+            {"text": "a b", "entities": [], "tokens": [[2, 3], [0, 1]]},
+            "found a token from 0 to 1; the next one begins at 3",
+        ),
+        ({"text": "Ada", "label": [[0, 3]]}, r"found the entity \[0, 3\]; it needs 'start' and 'end'"),
+        ({"text": "Ada", "label": [{"start": 0, "end": 3, "labels": ["p", "q"]}]}, ".*it needs 'start' and 'end'"),
+    ],
+    ids=range(7),
+)
+def test_what_is_wrong_is_named(tmp_path: Path, row: object, message: str) -> None:
+    with pytest.raises(InputError, match=rf"a\.jsonl:1: {message}"):
+        read(tmp_path, row)
+
+
+def test_a_json_file_is_a_list(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"text": "Ada"}')
+    with pytest.raises(InputError, match=r"a\.json: found an object; a \.json file is a list of objects"):
+        list(read_gold(str(tmp_path / "a.json"), DataConfig()))
+    (tmp_path / "a.json").write_text('[{"text": "Ada"')
+    with pytest.raises(InputError, match=r"a\.json: not JSON: "):
+        list(read_gold(str(tmp_path / "a.json"), DataConfig()))
