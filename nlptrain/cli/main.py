@@ -14,9 +14,10 @@ from nlptrain.cli.card import card
 from nlptrain.cli.config import config
 from nlptrain.cli.convert import convert
 from nlptrain.cli.doctor import doctor
+from nlptrain.cli.evaluate import evaluate
 from nlptrain.cli.export import export
 from nlptrain.cli.train import pseudo_label, tagger, tagger_kd, transformer_token
-from nlptrain.cli.use import compare, evaluate, predict
+from nlptrain.cli.use import compare, predict
 from nlptrain.errors import InputError, Interrupted
 
 _OTHERS_SECONDS = 5.0

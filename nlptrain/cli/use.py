@@ -1,143 +1,19 @@
-"""The commands that use a model: evaluate, predict, compare."""
+"""The commands that use a model: predict, compare."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING
 
 import click
 
-from nlptrain.config.data import Format
 from nlptrain.errors import InputError
 
 if TYPE_CHECKING:
-    from nlptrain.data.corpus import Sentence
-    from nlptrain.labels import Labels
-    from nlptrain.run import Run
-    from nlptrain.training.calibration import CalibrationErrors
-    from nlptrain.training.confusion import Confusion
-    from nlptrain_runtime import Tagged
-
-_MISTAKES = 10  # shown
-
-
-@click.command()
-@click.argument("run")
-@click.argument("data", nargs=-1, required=True)
-@click.option(
-    "--format",
-    "data_format",
-    default="auto",
-    type=click.Choice(["auto", *get_args(Format)]),
-    help="Format of DATA (default: by suffix).",
-)
-@click.option("--words-column", help="Column of the words: a number from 1, negative from the end, or a name.")
-@click.option("--tags-column", help="Column of the tags: a number, upos or xpos, or a name.")
-@click.option(
-    "--scheme",
-    default="auto",
-    type=click.Choice(["auto", "iob1", "iob2", "iobes", "bilou", "plain"]),
-    help="How the tags of DATA are written (default: found out).",
-)
-@click.option("--device", default="auto", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def evaluate(
-    run: str,
-    data: tuple[str, ...],
-    data_format: str,
-    words_column: str | None,
-    tags_column: str | None,
-    scheme: str,
-    device: str,
-    as_json: bool,
-) -> None:
-    """Score a model on gold files: seqeval's entity F1, or accuracy for plain tags.
-
-    \b
-    Reads   RUN: a run's folder, a model's or an exported one; DATA: gold files.
-    Writes  the scores, overall and per type, what was taken for what, and the
-            expected calibration error: how far confidences are from the share
-            that is right (15 bins), by word and by predicted entity, to
-            standard output.
-
-    Example: nlptrain evaluate runs/demo/tagger_kd runs/demo/data/test.conll
-    """  # noqa: D301 - click reads the character
-    from nlptrain.cli.columns import data_config
-    from nlptrain.data.reading import read_gold
-    from nlptrain.data.rewriting import rewritten, schemes_of
-    from nlptrain.run import Run
-
-    settings = data_config(data_format, words_column, tags_column, scheme)
-    labels, temperature, tag = _asked(run, Run(None, device=device))
-    sentences = list(read_gold(list(data), settings, say=lambda text: click.echo(f"note: {text}", err=True)))
-    schemes = schemes_of({"DATA": sentences}, settings.scheme)
-    sentences = rewritten(sentences, schemes["DATA"], labels)
-    scores, errors, mistakes = _measured(labels, tag([sentence.words for sentence in sentences]), sentences)
-    if as_json:
-        calibration = {"temperature": temperature, **errors.to_json()}
-        click.echo(json.dumps({**scores, "calibration": calibration, "confusion": mistakes.to_json()}, indent=2))
-    else:
-        _echo_scores(scores, mistakes)
-        click.echo(f"expected calibration error: {errors.describe()} (temperature {temperature:.3f})")
-
-
-Tag = Callable[[list[tuple[str, ...]]], "list[Tagged]"]
-
-
-def _asked(run: str, context: Run) -> tuple[Labels, float, Tag]:
-    """The labels, the temperature and what tags words of the model in ``run``, or of the exported tagger."""
-    from nlptrain_runtime.folder import DESCRIPTION
-
-    if (Path(run) / DESCRIPTION).is_file():
-        from nlptrain.labels import Labels
-        from nlptrain_runtime import FolderError, Tagger
-
-        try:
-            tagger = Tagger(run)
-        except FolderError as error:
-            raise InputError(str(error)) from error
-        return Labels.named(tagger.labels, tagger.scheme), tagger.temperature, tagger.predict_words
-    from nlptrain.models import load_token_model
-    from nlptrain.models.confidence import tag_surely
-
-    model = load_token_model(run)
-    model.to(context.device)
-    return model.labels, model.temperature, lambda sentences: tag_surely(model, sentences)
-
-
-def _measured(
-    labels: Labels, answers: list[Tagged], sentences: list[Sentence]
-) -> tuple[dict[str, Any], CalibrationErrors, Confusion]:
-    from nlptrain.training import score
-    from nlptrain.training.calibration import calibration_errors
-    from nlptrain.training.confusion import confusion
-
-    scheme = labels.scheme
-    gold = [list(sentence.tags or ()) for sentence in sentences]
-    predicted = [answer.tags for answer in answers]
-    errors = calibration_errors(gold, answers, scheme)
-    return score(gold, predicted, scheme).to_json(), errors, confusion(gold, predicted, scheme)
-
-
-def _echo_scores(scores: dict[str, Any], mistakes: Confusion) -> None:
-    click.echo(
-        f"{scores['metric']} {scores[scores['metric']]:.4f} "
-        f"on {scores['sentences']:,} sentences, {scores['words']:,} words"
-    )
-    for name, row in scores["types"].items():
-        click.echo(
-            f"  {name:20} precision {row['precision']:.4f}  recall {row['recall']:.4f}  "
-            f"f1 {row['f1']:.4f}  support {row['support']:,}"
-        )
-    if mistakes.kinds:
-        click.echo("entities: " + ", ".join(f"{count:,} {kind}" for kind, count in mistakes.kinds.items()))
-    if wrong := mistakes.mistakes():
-        click.echo("most frequent mistakes (gold -> predicted; - stands for none):")
-        for gold, predicted, count in wrong[:_MISTAKES]:
-            click.echo(f"  {count:6,}  {gold} -> {predicted}")
+    pass
 
 
 @click.command()

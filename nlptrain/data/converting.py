@@ -68,8 +68,8 @@ def convert(
     """
     if out.resolve() in [path.resolve() for path in expand(paths)]:
         raise InputError(f"{out}: would be written where it is read; give another name")
-    seen = _Seen()
-    scheme = _scheme(paths, data, seen)
+    seen = Seen()
+    scheme = scheme_of_files(paths, data, seen)
     if write_scheme is not None and scheme == "plain":
         raise InputError("--write-scheme: the tags are plain, and have no scheme to be written in")
     wrote = write_scheme or scheme
@@ -79,14 +79,22 @@ def convert(
     return Converted(counted.sentences, counted.words, scheme, wrote, told.lost)
 
 
-class _Seen:
-    """What a first reading finds."""
+class Seen:
+    """What a first reading finds.
+
+    Attributes:
+        ids: whether any sentence has an id.
+        texts: whether any has a text.
+        tags: all that stand there.
+    """
 
     def __init__(self) -> None:
+        """Nothing yet."""
         self.ids = self.texts = False
         self.tags: set[str] = set()
 
     def tagged(self, sentences: Iterator[Sentence]) -> Iterator[Sequence[str]]:
+        """The tags of ``sentences``, noted as they pass."""
         for sentence in sentences:
             self.ids |= sentence.id is not None
             self.texts |= sentence.text is not None
@@ -107,8 +115,20 @@ class _Counted:
             yield sentence
 
 
-def _scheme(paths: Sequence[str], data: DataConfig, seen: _Seen) -> Scheme:
-    """The scheme of the files, read to their end."""
+def scheme_of_files(paths: Sequence[str], data: DataConfig, seen: Seen | None = None) -> Scheme:
+    """The scheme that the tags of all files that ``paths`` names are written in, in bounded memory.
+
+    Args:
+        paths: paths or globs.
+        data: how the files are written.
+        seen: notes what else is in them; they are then read to their end.
+
+    Raises:
+        InputError: a file cannot be read, or the tags are of no one scheme.
+    """
+    if data.scheme != "auto" and seen is None:
+        return data.scheme
+    seen = seen or Seen()
     tagged = seen.tagged(read_gold(paths, data))
     found = proven_scheme(tagged) if data.scheme == "auto" else data.scheme
     for _ in tagged:

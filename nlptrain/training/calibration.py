@@ -61,25 +61,56 @@ def expected_calibration_error(confidences: ArrayLike, right: ArrayLike, *, bins
         >>> round(expected_calibration_error([0.9, 0.9, 0.6], [True, False, True]), 4)
         0.4
     """
-    sure = np.asarray(confidences, dtype=np.float64)
-    true = np.asarray(right, dtype=np.float64)
-    if not len(sure):
-        return 0.0
-    places = np.clip(np.ceil(sure * bins).astype(np.int64) - 1, 0, bins - 1)
-    gaps = np.bincount(places, weights=true - sure, minlength=bins)
-    return float(np.abs(gaps).sum() / len(sure))
+    found = _Bins(bins)
+    found.add(confidences, right)
+    return found.error()
+
+
+class _Bins:
+    """What the expected calibration error is made of: for each bin, how much more was right than it was sure of."""
+
+    def __init__(self, bins: int = BINS) -> None:
+        self._gaps = np.zeros(bins)
+        self.count = 0
+
+    def add(self, confidences: ArrayLike, right: ArrayLike) -> None:
+        sure = np.asarray(confidences, dtype=np.float64)
+        true = np.asarray(right, dtype=np.float64)
+        places = np.clip(np.ceil(sure * len(self._gaps)).astype(np.int64) - 1, 0, len(self._gaps) - 1)
+        np.add.at(self._gaps, places, true - sure)  # one by one: in whatever parts they come, the sum is the same
+        self.count += len(sure)
+
+    def error(self) -> float:
+        return float(np.abs(self._gaps).sum() / self.count) if self.count else 0.0
+
+
+class CalibrationTally:
+    """Calibration errors that add up, for more sentences than memory holds: those of ``calibration_errors``."""
+
+    def __init__(self, scheme: Scheme) -> None:
+        """Nothing yet; the tags that come are in ``scheme``."""
+        self._scheme = scheme
+        self._words, self._entities = _Bins(), _Bins()
+
+    def add(self, gold: Sequence[Sequence[str]], answers: Sequence[Tagged]) -> None:
+        """Count ``answers`` against the ``gold`` tags, sentence by sentence."""
+        pairs = list(zip(gold, answers, strict=True))
+        right = [one == other for tags, answer in pairs for one, other in zip(tags, answer.tags, strict=True)]
+        self._words.add(np.concatenate([np.empty(0), *(answer.confidences for answer in answers)]), right)
+        if self._scheme != "plain":
+            found = [row for tags, answer in pairs for row in judged(answer, tags, self._scheme)]
+            self._entities.add([row[1] for row in found], [row[2] for row in found])
+
+    def errors(self) -> CalibrationErrors:
+        """The errors of all that was counted."""
+        return CalibrationErrors(self._words.error(), self._entities.error() if self._entities.count else None)
 
 
 def calibration_errors(gold: Sequence[Sequence[str]], answers: Sequence[Tagged], scheme: Scheme) -> CalibrationErrors:
     """The errors of ``answers`` against the ``gold`` tags, sentence by sentence."""
-    sure = np.concatenate([np.empty(0), *(answer.confidences for answer in answers)])
-    right = [a == b for tags, answer in zip(gold, answers, strict=True) for a, b in zip(tags, answer.tags, strict=True)]
-    by_word = expected_calibration_error(sure, right)
-    if scheme == "plain":
-        return CalibrationErrors(by_word, None)
-    found = [row for tags, answer in zip(gold, answers, strict=True) for row in judged(answer, tags, scheme)]
-    by_entity = expected_calibration_error([row[1] for row in found], [row[2] for row in found]) if found else None
-    return CalibrationErrors(by_word, by_entity)
+    tally = CalibrationTally(scheme)
+    tally.add(gold, answers)
+    return tally.errors()
 
 
 def judged(answer: Tagged, gold: Sequence[str], scheme: Scheme) -> list[tuple[Span, float, bool]]:

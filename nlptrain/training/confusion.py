@@ -26,14 +26,19 @@ class Confusion:
     """
 
     pairs: Counter[tuple[str, str]]
-    kinds: dict[str, int]
+    kinds: Counter[str]
+
+    def __add__(self, other: Confusion) -> Confusion:
+        """Both together."""
+        return Confusion(self.pairs + other.pairs, self.kinds + other.kinds)
 
     def to_json(self) -> dict[str, Any]:
         """Nested maps: gold type, predicted type, count."""
         table: dict[str, dict[str, int]] = {}
         for (gold, predicted), count in sorted(self.pairs.items()):
             table.setdefault(gold, {})[predicted] = count
-        return {**({"spans": self.kinds} if self.kinds else {}), "types": table}
+        kinds = {kind: self.kinds[kind] for kind in _KINDS}
+        return {**({"spans": kinds} if self.kinds else {}), "types": table}
 
     def mistakes(self) -> list[tuple[str, str, int]]:
         """Gold, predicted and count of what is not right, the most frequent first."""
@@ -51,8 +56,8 @@ def confusion(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]],
     if scheme == "plain":
         for one, other in zip(gold, predicted, strict=True):
             pairs.update(zip(one, other, strict=True))
-        return Confusion(pairs, {})
-    kinds = dict.fromkeys(_KINDS, 0)
+        return Confusion(pairs, Counter())
+    kinds: Counter[str] = Counter()
     for one, other in zip(gold, predicted, strict=True):
         wanted, found = spans(one), spans(other)
         for span in wanted:

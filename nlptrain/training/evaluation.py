@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -35,9 +36,7 @@ class Counts:
 
     def shares(self) -> tuple[float, float, float]:
         """Precision, recall and F1 of all sentences together, 0 where seqeval has 0; of plain tags each is accuracy."""
-        correct = sum(self.correct)
-        precision, recall = correct / (sum(self.predicted) or 1), correct / (sum(self.gold) or 1)
-        return precision, recall, 2 * precision * recall / (precision + recall or 1)
+        return _shares(sum(self.correct), sum(self.predicted), sum(self.gold))
 
     def to_json(self) -> dict[str, list[int]]:
         """What ``counts.json`` holds of a split."""
@@ -127,7 +126,9 @@ def score(gold: list[list[str]], predicted: list[list[str]], scheme: Scheme) -> 
     counts = Counts.of(gold, predicted, scheme)
     precision, recall, f1 = counts.shares()
     if scheme == "plain":
-        return Scores("accuracy", recall, len(gold), words, types=_tags(gold, predicted), counts=counts)
+        tally = ScoreTally(scheme)
+        tally.add(gold, predicted)
+        return replace(tally.scores(), counts=counts)
     types = _types(gold, predicted) if any(counts.predicted + counts.gold) else {}
     return Scores("f1", f1, len(gold), words, precision, recall, types, counts)
 
@@ -147,13 +148,49 @@ def _types(gold: list[list[str]], predicted: list[list[str]]) -> dict[str, dict[
     }
 
 
-def _tags(gold: list[list[str]], predicted: list[list[str]]) -> dict[str, dict[str, float]]:
-    pairs = [pair for one, other in zip(gold, predicted, strict=True) for pair in zip(one, other, strict=True)]
-    types = {}
-    for name in sorted({tag for pair in pairs for tag in pair}):
-        hits = sum(one == other == name for one, other in pairs)
-        found, there = sum(other == name for _, other in pairs), sum(one == name for one, _ in pairs)
-        precision, recall = hits / max(1, found), hits / max(1, there)
-        f1 = 2 * precision * recall / max(1e-12, precision + recall)
-        types[name] = {"precision": precision, "recall": recall, "f1": f1, "support": there}
-    return types
+class ScoreTally:
+    """Scores that add up, for more sentences than memory holds: those of ``score``, without what each sentence adds."""
+
+    def __init__(self, scheme: Scheme) -> None:
+        """Nothing yet; the tags that come are in ``scheme``."""
+        self._scheme = scheme
+        self._sentences = self._words = 0
+        self._correct: Counter[str] = Counter()
+        self._predicted: Counter[str] = Counter()
+        self._gold: Counter[str] = Counter()
+
+    def add(self, gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> None:
+        """Count ``predicted`` tags against ``gold`` ones, sentence by sentence, each as many as the other."""
+        for one, other in zip(gold, predicted, strict=True):
+            self._sentences += 1
+            self._words += len(one)
+            if self._scheme == "plain":
+                self._correct.update(tag for tag, answer in zip(one, other, strict=True) if tag == answer)
+                self._predicted.update(other)
+                self._gold.update(one)
+            else:
+                there, found = set(spans(one)), set(spans(other))
+                self._correct.update(span.label for span in there & found)
+                self._predicted.update(span.label for span in found)
+                self._gold.update(span.label for span in there)
+
+    def scores(self) -> Scores:
+        """The scores of all that was counted."""
+        names = sorted({*self._predicted, *self._gold})
+        types = {name: self._row(self._correct[name], self._predicted[name], self._gold[name]) for name in names}
+        totals = (counter.total() for counter in (self._correct, self._predicted, self._gold))
+        precision, recall, f1 = _shares(*totals)
+        if self._scheme == "plain":
+            return Scores("accuracy", recall, self._sentences, self._words, types=types)
+        return Scores("f1", f1, self._sentences, self._words, precision, recall, types)
+
+    @staticmethod
+    def _row(correct: int, predicted: int, gold: int) -> dict[str, float]:
+        precision, recall, f1 = _shares(correct, predicted, gold)
+        return {"precision": precision, "recall": recall, "f1": f1, "support": gold}
+
+
+def _shares(correct: int, predicted: int, gold: int) -> tuple[float, float, float]:
+    """Precision, recall and F1; 0 where there is nothing to share."""
+    precision, recall = correct / (predicted or 1), correct / (gold or 1)
+    return precision, recall, 2 * precision * recall / (precision + recall or 1)

@@ -5,6 +5,8 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nlptrain.labels import Labels
 from nlptrain.models.confidence import Tagged
@@ -12,6 +14,7 @@ from nlptrain.models.heads import CRFHead, IndependentRule
 from nlptrain.training.calibration import (
     FEWEST_MISTAKES,
     LEAST,
+    CalibrationTally,
     calibration_errors,
     expected_calibration_error,
     fit_temperature,
@@ -52,6 +55,19 @@ def test_words_and_entities_by_hand() -> None:
     plain = calibration_errors([["NOUN", "VERB"]], [answer("NOUN NOUN", 0.9, 0.4)], "plain")
     assert (plain.word, plain.entity) == (pytest.approx((0.1 + 0.4) / 2, abs=1e-6), None)
     assert plain.describe() == "0.2500 by word"
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["B-x", "O"]), st.sampled_from(["B-x", "O"]), st.floats(0, 1))),
+    st.integers(0, 9),
+)
+def test_errors_that_add_up_are_the_same_in_whatever_parts_they_come(rows, cut: int) -> None:
+    gold = [[one] for one, _, _ in rows]
+    answers = [answer(other, sure) for _, other, sure in rows]
+    tally = CalibrationTally("iob2")
+    tally.add(gold[:cut], answers[:cut])
+    tally.add(gold[cut:], answers[cut:])
+    assert tally.errors() == calibration_errors(gold, answers, "iob2")
 
 
 def test_what_is_least_is_found() -> None:

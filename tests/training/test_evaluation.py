@@ -5,7 +5,7 @@ from seqeval.metrics import accuracy_score, f1_score, precision_score, recall_sc
 
 from nlptrain.schemes import valid
 from nlptrain.training import score
-from nlptrain.training.evaluation import Counts
+from nlptrain.training.evaluation import Counts, ScoreTally
 
 TAGS = {
     "iob2": ["O", "B-x", "I-x", "B-y", "I-y"],
@@ -81,3 +81,15 @@ def test_accuracy_of_plain_tags() -> None:
 def test_a_missing_tag_is_no_score() -> None:
     with pytest.raises(ValueError, match="sentence 0 has 2 gold tags and 1 predicted ones"):
         score([["O", "O"]], [["O"]], "iob2")
+
+
+@given(
+    st.sampled_from(sorted(TAGS)).flatmap(lambda scheme: st.tuples(st.just(scheme), pairs(scheme))), st.integers(0, 8)
+)
+def test_scores_that_add_up_are_seqevals_in_whatever_parts_they_come(drawn, cut: int) -> None:
+    scheme, sentences = drawn
+    gold, predicted = [one for one, _ in sentences], [other for _, other in sentences]
+    tally = ScoreTally(scheme)
+    tally.add(gold[:cut], predicted[:cut])
+    tally.add(gold[cut:], predicted[cut:])
+    assert tally.scores().to_json() == score(gold, predicted, scheme).to_json()
