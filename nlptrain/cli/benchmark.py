@@ -59,13 +59,14 @@ def benchmark(
 
 
 def _texts(models: tuple[str, ...], files: tuple[str, ...]) -> Iterator[str]:
-    from nlptrain.data.text_files import expand, lines
+    from nlptrain.data.raw_files import raw_texts
+    from nlptrain.data.text_files import expand
 
     patterns = files or next(filter(None, map(_own_text, models)), ())
     if not patterns:
         raise InputError(f"--text: missing; {', '.join(models)} names no raw text of its own: name files to read")
     for path in expand(list(patterns), key="--text"):
-        yield from (line for _, line in lines(path))
+        yield from raw_texts(path)
 
 
 def _own_text(model: str) -> tuple[str, ...]:

@@ -53,11 +53,12 @@ def _gold(files: tuple[str, ...]) -> Iterator[Sentence]:
 
 def _raw(files: tuple[str, ...]) -> Iterator[Sentence]:
     from nlptrain.data.corpus import Sentence
-    from nlptrain.data.text_files import expand, lines
+    from nlptrain.data.raw_files import raw_words
+    from nlptrain.data.text_files import expand
     from nlptrain.data.word_splitter import WordSplitter
 
     splitter = WordSplitter.default()
     for path in expand(list(files)):
-        for number, line in lines(path):
-            if words := splitter.words(line):
+        for number, words in raw_words(path, splitter):
+            if words:
                 yield Sentence(words, where=f"{path}:{number}")

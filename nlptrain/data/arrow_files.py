@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +31,8 @@ def read_parquet(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
         InputError: the file is none, has no such column, numbers without names, or a row whose lists are not of equal
             length or hold anything but words.
     """
-    try:
-        file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path}: cannot be read as Parquet: {_first_line(error)}") from error
-    with file:
-        reader = _Rows(path, file.schema_arrow, columns)
-        yield from reader.sentences(file.iter_batches(_ROWS, columns=reader.read))
+    with _parquet(path) as table:
+        yield from _Rows(path, table.schema, columns).sentences(table)
 
 
 def read_arrow(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
@@ -44,6 +41,66 @@ def read_arrow(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
     Raises:
         InputError: as for ``read_parquet``.
     """
+    with _arrow(path) as table:
+        yield from _Rows(path, table.schema, columns).sentences(table)
+
+
+def read_rows(path: Path, *, parquet: bool, wanted: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The rows of a Parquet or an Arrow file with those of the ``wanted`` columns that it has.
+
+    Raises:
+        InputError: the file is none, or has none of them.
+    """
+    with (_parquet if parquet else _arrow)(path) as table:
+        read = [name for name in wanted if name in table.schema.names]
+        if not read:
+            raise InputError(
+                f"{path}: found no column {' or '.join(map(repr, wanted))} (columns: {', '.join(table.schema.names)})"
+            )
+        yield from table.rows(read)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """An open file.
+
+    Attributes:
+        path: of it.
+        schema: of all its columns.
+        batches: those with the columns that are named, a few rows each.
+    """
+
+    path: Path
+    schema: pa.Schema
+    batches: Callable[[list[str]], Iterator[pa.RecordBatch]]
+
+    def rows(self, read: list[str]) -> Iterator[dict[str, Any]]:
+        """Its rows with the columns ``read``."""
+        number = 0
+        batches = self.batches(read)
+        while True:
+            try:
+                batch = next(batches, None)
+            except (OSError, pa.ArrowException) as error:
+                raise InputError(f"{self.path}: damaged behind row {number:,}: {_first_line(error)}") from error
+            if batch is None:
+                return
+            number += batch.num_rows
+            yield from batch.to_pylist()
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[_Table]:
+    try:
+        file = pq.ParquetFile(path)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: cannot be read as Parquet: {_first_line(error)}") from error
+    with file:
+        yield _Table(path, file.schema_arrow, lambda read: file.iter_batches(_ROWS, columns=read))
+
+
+@contextmanager
+def _arrow(path: Path) -> Iterator[_Table]:
     try:
         source = pa.memory_map(str(path))
         try:
@@ -57,20 +114,17 @@ def read_arrow(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: cannot be read as Arrow: {_first_line(error)}") from error
     with source:
-        reader = _Rows(path, schema, columns)
-        yield from reader.sentences(
-            batch.slice(start, _ROWS).select(reader.read)
-            for batch in batches
-            for start in range(0, batch.num_rows, _ROWS)
+        yield _Table(
+            path,
+            schema,
+            lambda read: (
+                batch.slice(start, _ROWS).select(read) for batch in batches for start in range(0, batch.num_rows, _ROWS)
+            ),
         )
 
 
 class _Rows:
-    """How the rows of one file are to be read.
-
-    Attributes:
-        read: the columns that are.
-    """
+    """How the rows of one file are to be read."""
 
     def __init__(self, path: Path, schema: pa.Schema, columns: ColumnsConfig) -> None:
         self._path = path
@@ -84,22 +138,12 @@ class _Rows:
                 "the labels, or let `datasets` write the file, which keeps those of its ClassLabel"
             )
         beside = [name for name in ("id", "text") if name in schema.names and name not in (self._words, self._tags)]
-        self.read = [self._words, self._tags, *beside]
+        self._read = [self._words, self._tags, *beside]
 
-    def sentences(self, batches: Iterable[pa.RecordBatch]) -> Iterator[Sentence]:
-        number = 0
-        batches = iter(batches)
-        while True:
-            try:
-                batch = next(batches, None)
-            except (OSError, pa.ArrowException) as error:
-                raise InputError(f"{self._path}: damaged behind row {number:,}: {_first_line(error)}") from error
-            if batch is None:
-                return
-            for row in batch.to_pylist():
-                number += 1
-                if sentence := self._sentence(row, f"{self._path}:{number}"):
-                    yield sentence
+    def sentences(self, table: _Table) -> Iterator[Sentence]:
+        for number, row in enumerate(table.rows(self._read), start=1):
+            if sentence := self._sentence(row, f"{self._path}:{number}"):
+                yield sentence
 
     def _sentence(self, row: dict[str, Any], where: str) -> Sentence | None:
         words = strings(row[self._words], self._words, where)

@@ -35,11 +35,21 @@ def read_jsonl(path: Path, scheme: Scheme = "iob2", *, left_out: Counter[str] | 
     Raises:
         InputError: a line is no such object, or holds a word that is empty or cannot be written in UTF-8.
     """
+    for number, row in read_objects(path):
+        if sentence := _sentence(row, f"{path}:{number}", scheme, left_out):
+            yield sentence
+
+
+def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a file with one on each line, with the numbers of these; blank lines are none.
+
+    Raises:
+        InputError: a line is no object.
+    """
     for number, line in lines(path):
         if line.strip():
             where = f"{path}:{number}"
-            if sentence := _sentence(_object(_parsed(line, where), where), where, scheme, left_out):
-                yield sentence
+            yield number, _object(_parsed(line, where), where)
 
 
 def read_json(path: Path, scheme: Scheme = "iob2", *, left_out: Counter[str] | None = None) -> Iterator[Sentence]:

@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from nlptrain.data.corpus import Sentence
-from nlptrain.data.text_files import lines
+from nlptrain.data.raw_files import Splitter, raw_words
 from nlptrain.errors import InputError
 
 _TERMINALS = ".!?\u2026\u3002\uff01\uff1f"
 _CLOSERS = "\"'\u2019\u201d\u00bb\u203a)]}\u300d\u300f\uff09"
-
-
-class Splitter(Protocol):
-    """What cuts a line into words: the word splitter."""
-
-    def words(self, text: str) -> tuple[str, ...]:
-        """The words of ``text``."""
-        ...
 
 
 @dataclass
@@ -83,7 +74,7 @@ def read_raw(
     held_out: Collection[bytes] = frozenset(),
     counts: RawCounts | None = None,
 ) -> Iterator[Sentence]:
-    """The sentences of raw text, a sentence or a paragraph a line, without tags.
+    """The sentences of raw text, a sentence or a paragraph a line or row, without tags.
 
     Lines are kept whole, up to ``max_words``; longer ones are cut, see ``cut``. What is used once is not used again.
 
@@ -104,8 +95,8 @@ def read_raw(
     counts.min_words, counts.max_words = min_words, max_words
     seen: set[bytes] = set()
     for path in paths:
-        for number, line in lines(path):
-            for part in _parts(splitter.words(line), counts):
+        for number, words in raw_words(path, splitter):
+            for part in _parts(words, counts):
                 sentence = Sentence(part, where=f"{path}:{number}")
                 if _is_new(sentence.digest(), seen, held_out, counts):
                     counts.sentences += 1

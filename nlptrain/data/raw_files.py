@@ -1,0 +1,87 @@
+"""Raw text from files of any kind, to the words of each line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from nlptrain.data.arrow_files import read_rows
+from nlptrain.data.jsonlines import read_objects
+from nlptrain.data.text_files import lines, unpacked
+from nlptrain.data.tokens import kind, strings
+from nlptrain.errors import InputError
+
+_COLUMNS = ("text", "tokens", "words")  # the first one that a row has is read
+_PARQUET, _ARROW, _JSON = (".parquet", ".pq"), (".arrow", ".feather"), (".jsonl", ".ndjson")
+
+
+class Splitter(Protocol):
+    """What cuts a line into words: the word splitter."""
+
+    def words(self, text: str) -> tuple[str, ...]:
+        """The words of ``text``."""
+        ...
+
+
+def raw_words(path: Path, splitter: Splitter) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The words of each line of raw text, with the number of its line or row, from 1.
+
+    A text file holds lines. A row of Parquet, Arrow or JSON Lines (by its name) holds ``text``, whose lines are taken
+    one by one, or, without it, ``tokens`` or ``words``, which are taken as they are.
+
+    Args:
+        path: the file.
+        splitter: cuts texts into words.
+
+    Raises:
+        InputError: the file cannot be read, or a row has none of these or something else in it.
+    """
+    suffix = unpacked(path).suffix.lower()
+    if suffix not in (*_PARQUET, *_ARROW, *_JSON):
+        yield from ((number, splitter.words(line)) for number, line in lines(path))
+        return
+    for number, row in _rows(path, suffix):
+        for words in _of_row(row, f"{path}:{number}", splitter):
+            yield number, words
+
+
+def raw_texts(path: Path) -> Iterator[str]:
+    """The lines of raw text; of rows without a text, their words with blanks between.
+
+    Raises:
+        InputError: as for ``raw_words``.
+    """
+    suffix = unpacked(path).suffix.lower()
+    if suffix not in (*_PARQUET, *_ARROW, *_JSON):
+        yield from (line for _, line in lines(path))
+        return
+    for number, row in _rows(path, suffix):
+        yield from (" ".join(part) for part in _of_row(row, f"{path}:{number}", _Whole()))
+
+
+class _Whole:
+    """A splitter that leaves a line as it is."""
+
+    def words(self, text: str) -> tuple[str, ...]:
+        return (text,)
+
+
+def _rows(path: Path, suffix: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    if suffix in _JSON:
+        return read_objects(path)
+    return enumerate(read_rows(path, parquet=suffix in _PARQUET, wanted=_COLUMNS), start=1)
+
+
+def _of_row(row: dict[str, Any], where: str, splitter: Splitter) -> Iterator[tuple[str, ...]]:
+    key = next((key for key in _COLUMNS if row.get(key) is not None), None)
+    if key is None:
+        raise InputError(f"{where}: found no 'text', nor 'tokens' (keys: {', '.join(row) or 'none'})")
+    if key != "text":
+        yield strings(row[key], key, where)
+        return
+    text = row[key]
+    if not isinstance(text, str):
+        raise InputError(f"{where}: found {kind(text)} in 'text'; it is a string")
+    for line in text.split("\n"):
+        yield splitter.words(line)
