@@ -11,13 +11,14 @@ import click
 from nlptrain import __version__
 from nlptrain.cli.benchmark import benchmark
 from nlptrain.cli.card import card
+from nlptrain.cli.compare import compare
 from nlptrain.cli.config import config
 from nlptrain.cli.convert import convert
 from nlptrain.cli.doctor import doctor
 from nlptrain.cli.evaluate import evaluate
 from nlptrain.cli.export import export
+from nlptrain.cli.predict import predict
 from nlptrain.cli.train import pseudo_label, tagger, tagger_kd, transformer_token
-from nlptrain.cli.use import compare, predict
 from nlptrain.errors import InputError, Interrupted
 
 _OTHERS_SECONDS = 5.0

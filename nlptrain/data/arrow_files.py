@@ -45,15 +45,15 @@ def read_arrow(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
         yield from _Rows(path, table.schema, columns).sentences(table)
 
 
-def read_rows(path: Path, *, parquet: bool, wanted: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """The rows of a Parquet or an Arrow file with those of the ``wanted`` columns that it has.
+def read_rows(path: Path, *, parquet: bool, wanted: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """The rows of a Parquet or an Arrow file with those of the ``wanted`` columns that it has; None: with all.
 
     Raises:
         InputError: the file is none, or has none of them.
     """
     with (_parquet if parquet else _arrow)(path) as table:
-        read = [name for name in wanted if name in table.schema.names]
-        if not read:
+        read = [name for name in table.schema.names if wanted is None or name in wanted]
+        if wanted is not None and not read:
             raise InputError(
                 f"{path}: found no column {' or '.join(map(repr, wanted))} (columns: {', '.join(table.schema.names)})"
             )

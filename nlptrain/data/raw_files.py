@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -37,11 +37,10 @@ def raw_words(path: Path, splitter: Splitter) -> Iterator[tuple[int, tuple[str, 
     Raises:
         InputError: the file cannot be read, or a row has none of these or something else in it.
     """
-    suffix = unpacked(path).suffix.lower()
-    if suffix not in (*_PARQUET, *_ARROW, *_JSON):
+    if not has_rows(path):
         yield from ((number, splitter.words(line)) for number, line in lines(path))
         return
-    for number, row in _rows(path, suffix):
+    for number, row in _rows(path, _COLUMNS):
         for words in _of_row(row, f"{path}:{number}", splitter):
             yield number, words
 
@@ -52,11 +51,10 @@ def raw_texts(path: Path) -> Iterator[str]:
     Raises:
         InputError: as for ``raw_words``.
     """
-    suffix = unpacked(path).suffix.lower()
-    if suffix not in (*_PARQUET, *_ARROW, *_JSON):
+    if not has_rows(path):
         yield from (line for _, line in lines(path))
         return
-    for number, row in _rows(path, suffix):
+    for number, row in _rows(path, _COLUMNS):
         yield from (" ".join(part) for part in _of_row(row, f"{path}:{number}", _Whole()))
 
 
@@ -67,10 +65,25 @@ class _Whole:
         return (text,)
 
 
-def _rows(path: Path, suffix: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def has_rows(path: Path) -> bool:
+    """Whether ``path`` is, by its name, a file of rows rather than of lines."""
+    return unpacked(path).suffix.lower() in (*_PARQUET, *_ARROW, *_JSON)
+
+
+def read_any_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a file for which ``has_rows`` holds, with all their columns.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    return (row for _, row in _rows(path, None))
+
+
+def _rows(path: Path, wanted: Sequence[str] | None) -> Iterator[tuple[int, dict[str, Any]]]:
+    suffix = unpacked(path).suffix.lower()
     if suffix in _JSON:
         return read_objects(path)
-    return enumerate(read_rows(path, parquet=suffix in _PARQUET, wanted=_COLUMNS), start=1)
+    return enumerate(read_rows(path, parquet=suffix in _PARQUET, wanted=wanted), start=1)
 
 
 def _of_row(row: dict[str, Any], where: str, splitter: Splitter) -> Iterator[tuple[str, ...]]:

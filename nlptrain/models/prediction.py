@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice, tee
 from typing import Any
 
 import numpy as np
 
 from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.errors import InputError
 from nlptrain.models.confidence import tag_surely, tagged
 from nlptrain.models.token_model import TokenModel
 from nlptrain.schemes import Scheme, tags_of
@@ -19,7 +22,11 @@ NOT_SURE = "_"  # CoNLL-U's word for what is not said
 
 
 def predict(
-    model: TokenModel, texts: Iterable[str], *, splitter: WordSplitter | None = None, min_confidence: float = 0.0
+    model: TokenModel,
+    texts: Iterable[str],
+    *,
+    splitter: WordSplitter | None = None,
+    min_confidence: float | Mapping[str, float] = 0.0,
 ) -> Iterator[dict[str, Any]]:
     """One answer for each text, in order: ``{"text", "entities"}``, or ``{"text", "words"}`` for plain tags.
 
@@ -31,7 +38,7 @@ def predict(
         texts: any number, read block by block.
         splitter: what cuts them into words; the model's own if None.
         min_confidence: entities of a lower one are left out, and plain tags become None; it is compared with the
-            confidence that is shown, to its four digits.
+            confidence that is shown, to its four digits. A map has one for each type, and under "" that of all others.
     """
     shown_as = Answers(model.labels.names, model.labels.scheme, min_confidence)
     for block in blocks(texts, most=_TEXTS):
@@ -45,7 +52,11 @@ def predict(
 
 
 def predict_columns(
-    model: TokenModel, texts: Iterable[str], *, splitter: WordSplitter | None = None, min_confidence: float = 0.0
+    model: TokenModel,
+    texts: Iterable[str],
+    *,
+    splitter: WordSplitter | None = None,
+    min_confidence: float | Mapping[str, float] = 0.0,
 ) -> Iterator[str]:
     """The words of each text with their tags, a word, a tab and a tag a line, and a blank line behind each sentence.
 
@@ -61,8 +72,64 @@ def predict_columns(
                 yield "".join(f"{word}\t{tag}\n" for word, tag in zip(sentence, written, strict=True))
 
 
-def _written(answer: Tagged, scheme: Scheme, least: float) -> list[str]:
-    parts = [(span, shown(confidence) >= least) for span, confidence in answer.parts(scheme)]
+def predict_rows(
+    model: TokenModel,
+    rows: Iterable[dict[str, Any]],
+    *,
+    splitter: WordSplitter | None = None,
+    min_confidence: float | Mapping[str, float] = 0.0,
+) -> Iterator[dict[str, Any]]:
+    """Each row with what ``predict`` answers to its ``text``, or, where the rows have none, with tags of its words.
+
+    All other columns stay as they are. Of ``tokens`` or ``words`` come ``tags`` (IOB2 or plain) and ``confidences``.
+
+    Args:
+        model: teacher or student.
+        rows: any number, all of one kind, read block by block.
+        splitter: as for ``predict``.
+        min_confidence: as for ``predict``.
+
+    Raises:
+        InputError: a row has neither, or another kind than the first one.
+    """
+    rest = iter(rows)
+    first = list(islice(rest, 1))
+    key = next((name for row in first for name in ("text", "tokens", "words") if row.get(name) is not None), "text")
+    kept, read = tee(chain(first, rest))
+    asked = (_checked(row, number, key) for number, row in enumerate(read, start=1))
+    if key == "text":
+        answers = predict(model, asked, splitter=splitter, min_confidence=min_confidence)
+    else:
+        answers = _tagged_rows(model, asked, min_confidence)
+    for row, answer in zip(kept, answers, strict=True):
+        yield {**row, **answer}
+
+
+def _checked(row: dict[str, Any], number: int, key: str) -> Any:  # noqa: ANN401
+    value = row.get(key)
+    if key == "text":
+        right = None if isinstance(value, str) else "a string, as in the first row"
+    else:
+        words = isinstance(value, list) and all(isinstance(word, str) and word for word in value)
+        right = None if words else "a list of words, as in the first row"
+    if right:
+        raise InputError(f"row {number}: found {json.dumps(value, default=str)[:40]} in {key!r}; it is {right}")
+    return value
+
+
+def _tagged_rows(
+    model: TokenModel, sentences: Iterable[list[str]], min_confidence: float | Mapping[str, float]
+) -> Iterator[dict[str, Any]]:
+    for block in blocks(sentences, most=_TEXTS, size=lambda words: sum(map(len, words))):
+        for answer in tag_surely(model, block):
+            sure = [shown(float(confidence)) for confidence in answer.confidences]
+            yield {"tags": _written(answer, model.labels.scheme, min_confidence), "confidences": sure}
+
+
+def _written(answer: Tagged, scheme: Scheme, least: float | Mapping[str, float]) -> list[str]:
+    limits = least if isinstance(least, Mapping) else {"": least}
+    other = limits.get("", 0.0)
+    parts = [(span, shown(confidence) >= limits.get(span.label, other)) for span, confidence in answer.parts(scheme)]
     if scheme == "plain":
         return [span.label if kept else NOT_SURE for span, kept in parts]
     return tags_of((span for span, kept in parts if kept), len(answer.tags), "iob2")

@@ -5,7 +5,8 @@ Legend: S texts, W words of all of them, one text behind the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -49,17 +50,19 @@ def shown(confidence: float) -> float:
 class Answers:
     """From the labels of words to one answer a text, without a step for each word."""
 
-    def __init__(self, labels: Sequence[str], scheme: Scheme, min_confidence: float) -> None:
+    def __init__(self, labels: Sequence[str], scheme: Scheme, min_confidence: float | Mapping[str, float]) -> None:
         """Answer with ``labels`` of ``scheme``.
 
         Args:
             labels: their names, by number.
             scheme: how they are written.
-            min_confidence: entities of a lower one are left out, and plain tags become None.
+            min_confidence: entities of a lower one are left out, and plain tags become None; for each type (of plain
+                tags, tag) another one, and "" for all others, which is 0 if it is not there.
         """
         self._names = list(labels)
         self._plain = scheme == "plain"
-        self._least = min_confidence
+        by_type = min_confidence if isinstance(min_confidence, Mapping) else {"": min_confidence}
+        self._least: defaultdict[str, float] = defaultdict(lambda: by_type.get("", 0.0), by_type)
         parts = [None if self._plain else parted(name) for name in labels]
         types = list(dict.fromkeys(part[1] for part in parts if part))
         self._types = types
@@ -142,9 +145,9 @@ class Answers:
         for name, start, end, confidence in rows:
             sure = shown(confidence)
             if self._plain:
-                tag = name if sure >= self._least else None
+                tag = name if sure >= self._least[name] else None
                 found.append({"start": start, "end": end, "text": text[start:end], "tag": tag, "confidence": sure})
-            elif sure >= self._least:
+            elif sure >= self._least[name]:
                 found.append({"start": start, "end": end, "label": name, "text": text[start:end], "confidence": sure})
         return {"text": text, "words" if self._plain else "entities": found}
 

@@ -116,10 +116,25 @@ def test_predict_leaves_out_what_is_not_sure(corpus: Path, tiny_bert: Path) -> N
     assert sorted(shown) == [value for value in sure if value >= least]
     columns = call("predict", run, raw, "--min-confidence", least, "--format", "conll").stdout
     assert columns.count("\tB-") == len(shown)
-    for wrong in ("1.01", "-0.1", "nan"):
+    by_type = ("--min-confidence", "person=1", "--min-confidence", least)
+    kept = [json.loads(line) for line in call("predict", run, raw, *by_type).stdout.splitlines()]
+    wanted = [
+        entity
+        for answer in answers
+        for entity in answer["entities"]
+        if entity["confidence"] >= (1 if entity["label"] == "person" else least)
+    ]
+    assert [entity for answer in kept for entity in answer["entities"]] == wanted
+    refused = call("predict", run, raw, "--min-confidence", "persn=0.5")
+    assert refused.exit_code == 2
+    assert (
+        "--min-confidence: found the type 'persn'; the model knows person, place; did you mean 'person'?"
+        in refused.stderr
+    )
+    for wrong in ("1.01", "-0.1", "nan", "person=2", "person="):
         refused = call("predict", run, raw, "--min-confidence", wrong)
         assert refused.exit_code == 2
-        assert f"--min-confidence: found {wrong}; must be a number from 0 to 1" in refused.stderr
+        assert f"--min-confidence: found '{wrong}'; must be a number from 0 to 1, or TYPE=NUMBER" in refused.stderr
     assert call("predict", run, raw, "--min-confidence", "half").exit_code == 2
 
 

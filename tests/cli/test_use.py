@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from filelock import FileLock
@@ -284,3 +286,33 @@ def test_another_vocabulary_of_a_slow_tokenizer_makes_another_run(corpus: Path, 
     again = call("transformer_token", path, *given)
     assert again.exit_code == 2
     assert "merges.txt changed since this run was made" in again.stderr
+
+
+def test_rows_keep_their_columns(tagged: Path, tmp_path: Path) -> None:
+    texts = ["Ada met Kim in Oslo .", "", "what rain\nnear Paris !"]
+    lines = [json.loads(line) for line in call("predict", tagged, text=texts[0] + "\n").stdout.splitlines()]
+    rows = [{"id": f"d{number}", "text": text, "more": {"x": number}} for number, text in enumerate(texts)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    for name in ("a.jsonl", "a.parquet"):
+        found = [json.loads(line) for line in call("predict", tagged, tmp_path / name).stdout.splitlines()]
+        assert [{name: row[name] for name in ("id", "text", "more")} for row in found] == rows
+        assert found[0]["entities"] == lines[0]["entities"]
+        assert all(
+            row["text"][part["start"] : part["end"]] == part["text"] for row in found for part in row["entities"]
+        )
+
+
+def test_rows_of_words_become_gold_that_can_be_read(tagged: Path, tmp_path: Path) -> None:
+    rows = [{"id": 7, "tokens": ["Ada", "met", "Kim", "."]}, {"id": 8, "tokens": ["rain"]}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = call("predict", tagged, tmp_path / "a.jsonl").stdout
+    found = [json.loads(line) for line in said.splitlines()]
+    assert [{name: row[name] for name in ("id", "tokens")} for row in found] == rows
+    assert all(len(row["tokens"]) == len(row["tags"]) == len(row["confidences"]) for row in found)
+    (tmp_path / "again.jsonl").write_text(said)
+    assert call("evaluate", tagged, tmp_path / "again.jsonl").exit_code == 0
+    (tmp_path / "a.jsonl").write_text('{"text": "Ada"}\n{"tokens": ["Ada"]}\n')
+    wrong = call("predict", tagged, tmp_path / "a.jsonl")
+    assert wrong.exit_code == 2
+    assert "row 2: found null in 'text'; it is a string, as in the first row" in wrong.stderr
