@@ -31,11 +31,8 @@ def show(config: Path, command: str | None, settings: tuple[str, ...]) -> None:
     Example: nlptrain config show configs/demo/tagger_kd.yaml --set train.steps=500
     """  # noqa: D301 - click reads the character
     from nlptrain.config import COMMANDS, command_of, describe, load_config
-    from nlptrain.errors import InputError
 
-    name = command or command_of(config, settings, {})
-    if name not in COMMANDS:
-        raise InputError(f"--command {name}: unknown command; choose from {', '.join(COMMANDS)}")
+    name = _known(command or command_of(config, settings, {}))
     loaded = load_config(COMMANDS[name], config, settings, check_files=False)
     rows = describe(loaded)
     click.echo(f"# nlptrain {name} {config}")
@@ -45,6 +42,55 @@ def show(config: Path, command: str | None, settings: tuple[str, ...]) -> None:
     for key, _, origin in rows:
         click.echo(f"{key:{wide}}  {shown[key]:{most}}  {origin}")
     _echo_student(loaded.config)
+
+
+@config.command()
+@click.argument("command")
+def schema(command: str) -> None:
+    """Print the JSON Schema of a command's YAML files, for editors.
+
+    \b
+    Reads   nothing; COMMAND is transformer_token, tagger, tagger_kd or pseudo_label.
+    Writes  the schema to standard output. In an editor with a YAML language server,
+            the first line of a file names it:
+            # yaml-language-server: $schema=tagger_kd.schema.json
+
+    Example: nlptrain config schema tagger_kd > tagger_kd.schema.json
+    """  # noqa: D301 - click reads the character
+    import json
+
+    from nlptrain.config.schema import json_schema
+
+    click.echo(json.dumps(json_schema(_known(command)), indent=2, ensure_ascii=False))
+
+
+@config.command()
+@click.argument("command")
+def init(command: str) -> None:
+    """Print a file to begin with: what must be said, and all that may be as comments.
+
+    \b
+    Reads   nothing; COMMAND is transformer_token, tagger, tagger_kd or pseudo_label.
+    Writes  YAML to standard output; it runs once its paths are right.
+
+    Example: nlptrain config init tagger_kd > student.yaml
+    """  # noqa: D301 - click reads the character
+    from nlptrain.config.schema import starter
+
+    click.echo(starter(_known(command)), nl=False)
+
+
+def _known(command: str) -> str:
+    import difflib
+
+    from nlptrain.config import COMMANDS
+    from nlptrain.errors import InputError
+
+    if command not in COMMANDS:
+        near = difflib.get_close_matches(command, COMMANDS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"{command}: unknown command; choose from {', '.join(COMMANDS)}{hint}")
+    return command
 
 
 def _echo_student(config: CommandConfig) -> None:

@@ -1,0 +1,12 @@
+"""Write docs/configuration.md from what checks the files: python -m scripts.reference."""
+
+from __future__ import annotations
+
+from nlptrain.config.schema import reference
+from scripts.runs import ROOT
+
+OUT = ROOT / "docs/configuration.md"
+
+if __name__ == "__main__":
+    OUT.write_text(reference(), encoding="utf-8")
+    print(f"written: {OUT.relative_to(ROOT)}")

@@ -1,0 +1,115 @@
+"""What editors, readers and beginners are told of a configuration is what checks it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from jsonschema import Draft202012Validator
+
+from nlptrain.cli.main import main
+from nlptrain.config import COMMANDS, command_of, load_config
+from nlptrain.config.schema import json_schema, keys, reference, starter
+from nlptrain.config.yaml_files import read_yaml
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted(path for path in (ROOT / "configs").glob("*/*.yaml") if not path.name.startswith("_"))
+
+
+def faults(command: str, values: dict[str, Any]) -> list[str]:
+    Draft202012Validator.check_schema(json_schema(command))
+    return [error.message for error in Draft202012Validator(json_schema(command)).iter_errors(values)]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=[f"{path.parent.name}/{path.stem}" for path in SHIPPED])
+def test_every_file_that_is_shipped_keeps_to_the_schema(path: Path) -> None:
+    assert not faults(command_of(path), read_yaml(path))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_starter_is_a_file_that_loads_with_all_defaults(tmp_path: Path, command: str) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(starter(command))
+    found = load_config(COMMANDS[command], path, check_files=False).config
+    assert not faults(command, read_yaml(path))
+    assert max(map(len, starter(command).split("\n"))) <= 110
+    said = {**found.model_dump(), "data": {}, "output_dir": "", "model": "", "teacher": "", "student": {}}
+    bare = {"data": {"train": "x"}, "output_dir": "y", "model": "org/m", "teacher": "org/t"}
+    bare |= {"student": {"tokenizer": "org/m"}} if command == "tagger" else {}
+    bare = {key: value for key, value in bare.items() if key in COMMANDS[command].model_fields}
+    other = COMMANDS[command].model_validate(bare).model_dump()
+    assert said == {**other, "data": {}, "output_dir": "", "model": "", "teacher": "", "student": {}}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_lines_of_a_starter_can_be_taken_in(tmp_path: Path, command: str) -> None:
+    """Each key that stands behind a # is one that the file may have, in the place where it stands."""
+    known = {key.name for key in keys(COMMANDS[command])}
+    path: list[str] = []
+    seen = set()
+    for line in starter(command).split("\n"):
+        if match := re.match(r"( *)#?(\w+):", line):
+            depth = len(match[1]) // 2
+            path = [*path[:depth], match[2]]
+            assert ".".join(path) in known
+            seen.add(".".join(path))
+    assert seen == {key.name for key in keys(COMMANDS[command], all_kinds=False)}
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        ({"studnet": {}}, "'studnet' was unexpected"),
+        ({"train": {"steps": 0}}, "is not valid under any of the given schemas"),
+        ({"student": {"encoder": {"hidden": 4, "filters": 3}}}, "is not valid under any of the given schemas"),
+        ({"student": {"encoder": {"hidden": 4, "layers": 9}}}, "is not valid under any of the given schemas"),
+        ({"student": {"encoder": {"kind": "gruu"}}}, "is not valid under any of the given schemas"),
+        ({"seed": "1"}, "is not valid under any of the given schemas"),
+    ],
+)
+def test_what_is_wrong_is_underlined(values: dict[str, Any], fault: str) -> None:
+    base = {"teacher": "t", "data": {"train": "x"}, "output_dir": "o"}
+    assert not faults("tagger_kd", base)
+    assert not faults("tagger_kd", {"base": "other.yaml"})
+    assert any("is not valid under any of the given" in one for one in faults("tagger_kd", {"teacher": "t"}))
+    assert any(fault in one for one in faults("tagger_kd", {**base, **values}))
+
+
+@pytest.mark.parametrize(
+    "student",
+    [
+        {"encoder": {"hidden": 4}},
+        {"encoder": {"kind": "gru", "hidden": 4}},
+        {"embedder": {"kind": "word"}, "head": {"kind": "softmax"}},
+        {"kind": "transformer", "layers": 2},
+    ],
+)
+def test_kinds_are_told_apart(student: dict[str, Any]) -> None:
+    assert not faults("tagger_kd", {"teacher": "t", "data": {}, "output_dir": "o", "student": student})
+
+
+def test_the_reference_is_current() -> None:
+    written = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+    assert written == reference(), "run python -m scripts.reference"
+    for command, model in COMMANDS.items():
+        assert f"## {command}\n" in written
+        for key in keys(model):
+            assert f"| `{key.name.rpartition('.')[2]}` |" in written
+
+
+def test_the_commands_print_them() -> None:
+    def call(*arguments: str) -> Any:  # noqa: ANN401
+        return CliRunner().invoke(main, ["config", *arguments])
+
+    assert json.loads(call("schema", "tagger").stdout) == json_schema("tagger")
+    assert yaml.safe_load(call("init", "pseudo_label").stdout)["output_dir"] == "runs/pseudo"
+    for name in ("schema", "init"):
+        wrong = call(name, "taggerkd")
+        assert wrong.exit_code == 2
+        assert "taggerkd: unknown command; choose from transformer_token, tagger, " in wrong.stderr
+        assert wrong.stderr.endswith("did you mean 'tagger_kd'?\n")
