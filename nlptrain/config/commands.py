@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from nlptrain.config.augment import AugmentConfig
 from nlptrain.config.data import DataConfig
+from nlptrain.config.defaults import with_defaults
 from nlptrain.config.objective import DistillConfig, PseudoLabelConfig
 from nlptrain.config.section import ModelRef, Section
 from nlptrain.config.student import (
@@ -81,32 +82,6 @@ class TransformerTokenConfig(GoldConfig):
     train: TransformerTrainConfig = Field(TransformerTrainConfig(), description="Length, batches, optimizer.")
 
 
-# What kinds of students want otherwise: a transformer smaller steps; a student of words more unknown ones, for most
-# words that it will meet have no row.
-_TRANSFORMERS = {"learning_rate": 3e-4, "clip_norm": 1.0, "unknown_rate": 0.0}
-_WORDS = {"unknown_rate": 0.15}
-# A teacher's probabilities on much text do not run out as gold tags do: less need be dropped, and steps may be larger.
-# Its best labels alone are another matter: there the demo's student lost 1.8 points of dev F1 by it.
-_TAUGHT, _TAUGHT_STUDENT = {"learning_rate": 5e-3}, {"dropout": 0.1}
-_PARTS, _RECURRENT = (("embedder", "subword"), ("encoder", "lstm"), ("head", "auto")), ("lstm", "gru")
-
-
-# Of gold tags alone the control learns less with one layer than with two: 3 points of F1 on WNUT17.
-_UNTAUGHT_LAYERS = 2
-
-
-def _with_layers(student: dict[str, Any], layers: int) -> dict[str, Any]:
-    """``student`` with so many layers of its encoder, where it leaves them open."""
-    encoder = student.get("encoder", {})
-    if not isinstance(encoder, dict) or encoder.get("layers", "auto") != "auto":
-        return student
-    return {**student, "encoder": {**encoder, "layers": layers}}
-
-
-def _kind(part: object, default: str | None, key: str = "kind") -> object:
-    return part.get(key, default) if isinstance(part, dict) else default
-
-
 class StudentCommandConfig(CommandConfig):
     """What the commands that train a student share."""
 
@@ -135,25 +110,7 @@ class StudentCommandConfig(CommandConfig):
     @model_validator(mode="before")
     @classmethod
     def _defaults_of_kinds(cls, values: Any) -> Any:  # noqa: ANN401
-        student = values.get("student", {}) if isinstance(values, dict) else None
-        given = values.get("train", {}) if isinstance(values, dict) else None
-        if not isinstance(student, dict) or not isinstance(given, dict):
-            return values
-        kinds = tuple(_kind(student.get(part), default) for part, default in _PARTS)
-        if student.get("kind", "tagger") == "transformer":
-            return {**values, "train": {**_TRANSFORMERS, **given}}
-        if kinds[2] == "auto" and (given.get("word_parts") or _kind(values.get("objective"), None, "loss") == "mse"):
-            student = {**student, "head": {"kind": "softmax"}}
-            values = {**values, "student": student}
-        taught = kinds[1] in _RECURRENT and kinds[0] != "word" and issubclass(cls, TaggerKDConfig)
-        if kinds[1] in _RECURRENT and not taught and not student.get("start"):
-            student = _with_layers(student, _UNTAUGHT_LAYERS)
-            values = {**values, "student": student}
-        if kinds[0] == "word":
-            return {**values, "train": {**_WORDS, **given}}
-        if taught:
-            return {**values, "train": {**_TAUGHT, **given}, "student": {**_TAUGHT_STUDENT, **student}}
-        return values
+        return with_defaults(values, distilled=issubclass(cls, TaggerKDConfig)) if isinstance(values, dict) else values
 
     @model_validator(mode="after")
     def _parts_of_pieces(self) -> StudentCommandConfig:

@@ -72,7 +72,7 @@ class WordEmbedderConfig(Section):
 
 
 Layers = Literal["auto"] | Annotated[int, Field(ge=1, le=8)]
-_LAYERS = "Layers. auto: in tagger_kd, for a student of pieces with a CRF, 1; else 2. With `start`: those of the start."
+_LAYERS = "Layers. auto: in tagger_kd with raw text, for a student of pieces with a CRF, 1; else 2. With `start`: those of the start."
 
 
 class LSTMEncoderConfig(Section):

@@ -9,6 +9,8 @@ import yaml
 from nlptrain.config import COMMANDS, load_config
 from nlptrain.errors import InputError
 
+RAW = "data.unlabeled=raw.txt"
+
 
 def student(folder: Path, command: str, *settings: str) -> Any:  # noqa: ANN401
     values: dict[str, Any] = {"output_dir": "runs/x", "data": {"train": "train.conll"}}
@@ -41,19 +43,20 @@ def test_mse_takes_a_softmax(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "settings", "layers"),
     [
-        ("tagger_kd", (), "auto"),
-        ("tagger_kd", ("student.embedder.kind=pooled", "student.encoder.hidden=64"), "auto"),
-        ("tagger_kd", ("student.encoder.kind=gru",), "auto"),
-        ("tagger_kd", ("student.embedder.kind=word",), 2),
-        ("tagger_kd", ("student.embedder.kind=word", "student.encoder.layers=1"), 1),
-        ("pseudo_label", (), 2),
+        ("tagger_kd", (RAW,), "auto"),
+        ("tagger_kd", (RAW, "student.embedder.kind=pooled", "student.encoder.hidden=64"), "auto"),
+        ("tagger_kd", (RAW, "student.encoder.kind=gru"), "auto"),
+        ("tagger_kd", (), 2),
+        ("tagger_kd", (RAW, "student.embedder.kind=word"), 2),
+        ("tagger_kd", (RAW, "student.embedder.kind=word", "student.encoder.layers=1"), 1),
+        ("pseudo_label", (RAW,), 2),
         ("tagger", (), 2),
         ("tagger", ("student.encoder.hidden=64", "student.encoder.layers=auto"), 2),
         ("tagger", ("student.encoder.layers=3",), 3),
         ("tagger", ("student.start=org/start",), "auto"),  # those of the start
     ],
 )
-def test_one_layer_is_for_students_of_pieces_and_probabilities(
+def test_one_layer_is_for_students_of_pieces_and_probabilities_on_raw_text(
     tmp_path: Path, command: str, settings: tuple[str, ...], layers: int | str
 ) -> None:
     assert student(tmp_path, command, *settings).encoder.layers == layers
