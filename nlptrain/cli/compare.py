@@ -19,7 +19,16 @@ import click
     metavar="N",
     help="Say how sure the differences are, by N resamples of the scored sentences, e.g. 1000.",
 )
-def compare(runs: tuple[Path, ...], as_json: bool, no_speed: bool, resamples: int | None) -> None:
+@click.option(
+    "--require",
+    "gates",
+    multiple=True,
+    metavar="GATE",
+    help="What every student must reach, e.g. 'share >= 0.95' or 'type.person.f1 >= 0.4'; exit code 1 if one does not.",
+)
+def compare(
+    runs: tuple[Path, ...], as_json: bool, no_speed: bool, resamples: int | None, gates: tuple[str, ...]
+) -> None:
     """Put finished runs beside each other: scores, share of the teacher's, sizes, speed.
 
     \b
@@ -27,7 +36,8 @@ def compare(runs: tuple[Path, ...], as_json: bool, no_speed: bool, resamples: in
             one row: the mean of their scores, from the smallest to the largest; sizes
             and speed of the first.
     Writes  a table to standard output. Words per second: words to tags on one CPU
-            thread, the models taking turns, medians of three rounds.
+            thread, the models taking turns, medians of three rounds. Types of which a
+            student has 10 points of F1 less than its teacher are named.
 
     With --bootstrap, a second table: each student less the teacher and less each
     control, with a 95 % interval and a two-sided p-value of "no difference". The scored
@@ -35,24 +45,42 @@ def compare(runs: tuple[Path, ...], as_json: bool, no_speed: bool, resamples: in
     (Koehn 2004). It says what another test set of this kind might have shown; of several
     seeds it takes the mean, and does not draw other seeds. p is never below 2 / (N + 1).
 
+    --require may be given several times. Figures: share (of the teacher's score), gain (over
+    the best run without a teacher), speed (times the teacher's), f1 or accuracy, precision,
+    recall, type.NAME.f1 (precision, recall, support), words_per_second, parameters, bytes,
+    steps. It holds for the runs that learnt from a teacher or, where none did, for all but
+    teachers; of several seeds, for their mean.
+
     Example: nlptrain compare runs/demo/transformer_token runs/demo/tagger runs/demo/tagger_kd
     """  # noqa: D301 - click reads the character
     from nlptrain.cli.tables import print_comparison, print_differences
     from nlptrain.insight.comparison import compare as compare_runs
     from nlptrain.insight.comparison import other_teachers, teacher_score
+    from nlptrain.insight.gates import Gate, far_behind
     from nlptrain.insight.significance import bootstrap
     from nlptrain.run import Run
 
+    required = [Gate.parse(gate) for gate in gates]
     Run(None, device="cpu")
     rows = compare_runs(runs, timed=not no_speed)
     teacher = teacher_score(rows)
+    failed = [failure for gate in required for failure in gate.failures(rows)]
     found = bootstrap(rows, resamples) if resamples else None
     for sentence in other_teachers(rows):
         click.echo(f"note: {sentence}", err=True)
     if as_json:
-        shown = {"teacher": teacher, "runs": [row.to_json(teacher) for row in rows]}
+        each = [{**row.to_json(teacher), "far_behind": [name for name, *_ in far_behind(row, rows)]} for row in rows]
+        shown = {"teacher": teacher, "runs": each, "failed": failed}
         click.echo(json.dumps({**shown, **({"bootstrap": found.to_json()} if found else {})}, indent=2))
-        return
-    print_comparison(rows, teacher)
-    if found:
-        print_differences(found, f"{rows[0].split} {rows[0].scores[rows[0].split]['metric']}")
+    else:
+        print_comparison(rows, teacher)
+        if found:
+            print_differences(found, f"{rows[0].split} {rows[0].scores[rows[0].split]['metric']}")
+    for row in rows:
+        for name, own, theirs in far_behind(row, rows):
+            points = f"{100 * (theirs - own):.1f} points behind its teacher: F1 {own:.4f}, the teacher's {theirs:.4f}"
+            click.echo(f"note: {row.run}: {name} is {points}", err=True)
+    for failure in failed:
+        click.echo(f"failed: {failure}", err=True)
+    if failed:
+        raise click.exceptions.Exit(1)

@@ -151,7 +151,7 @@ def test_a_share_of_another_teacher_is_said(runs: Path) -> None:
     taught = scores["teacher"]["test"]["f1"] = scores["teacher"]["test"]["f1"] / 2
     path.write_text(json.dumps(scores))
     fine = call("compare", runs / "transformer_token", runs / "tagger_kd", "--no-speed", "--json")
-    assert "note:" not in fine.stderr
+    assert "learnt from" not in fine.stderr
     found = call("compare", runs / "tagger_kd", runs / "foreign", "--no-speed", "--json")
     assert f"note: {runs / 'foreign'} learnt from " in found.stderr
     assert f"({taught:.4f}), and its share is of another teacher's {2 * taught:.4f}" in found.stderr
@@ -204,3 +204,67 @@ def test_overwrite_clears_the_counts(runs: Path, tiny_bert: Path, monkeypatch: p
     result = call("tagger", path, "--overwrite")
     assert isinstance(result.exception, ZeroDivisionError)
     assert not (runs / "tagger/counts.json").exists()
+
+
+def test_gates_that_are_reached_say_nothing_and_others_end_with_code_1(runs: Path) -> None:
+    names = ("transformer_token", "tagger", "tagger_kd")
+    (_, _, row) = compared(*(runs / name for name in names))["runs"]
+    folders = [runs / name for name in names]
+    reached = (
+        f"share >= {row['share_of_teacher'] - 1e-6}",
+        "f1>0",
+        f"parameters <= {row['parameters']}",
+        "gain > -100%",
+    )
+    done = call("compare", *folders, "--no-speed", *(part for gate in reached for part in ("--require", gate)))
+    assert done.exit_code == 0
+    assert "failed" not in done.stderr
+    kind, values = next(iter(row["types"].items()))
+    gates = ("share >= 2", f"type.{kind}.f1 > {values['f1']}", "steps < 1e3")
+    done = call("compare", *folders, "--no-speed", *(part for gate in gates for part in ("--require", gate)))
+    assert done.exit_code == 1
+    failed = [line for line in done.stderr.split("\n") if line.startswith("failed: ")]
+    assert len(failed) == 2
+    assert (
+        failed[0] == f"failed: {runs}/tagger_kd: share is {row['share_of_teacher']:.4g}, and 'share >= 2' is required"
+    )
+    assert f"failed: {runs}/tagger_kd: type.{kind}.f1 is {values['f1']:,.4g}, and" in failed[1]
+    assert "F1 per type" in done.stdout
+    shown = call("compare", *folders, "--no-speed", "--json", "--require", "share >= 2")
+    assert shown.exit_code == 1
+    assert len(json.loads(shown.stdout)["failed"]) == 1
+    alone = call("compare", runs / "tagger", "--no-speed", "--require", "f1 >= 2")  # the control, where nothing else is
+    assert alone.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("gate", "message"),
+    [
+        ("share", "--require: found 'share'; a gate is FIGURE OPERATOR NUMBER"),
+        ("share >= x", "--require: found 'share >= x'; a gate is"),
+        ("share >= 1.2.3", "--require: found 'share >= 1.2.3'; a gate is"),
+        ("shre >= 0.9", "has no figure 'shre'; did you mean 'share'?"),
+        ("type.persn.f1 >= 0.9", "has no figure 'type.persn.f1'; did you mean 'type.person.f1'?"),
+        ("zzz > 1", "has no figure 'zzz'; known: f1, precision, recall, parameters, bytes, steps, share"),
+    ],
+)
+def test_a_gate_that_is_none_ends_with_code_2(runs: Path, gate: str, message: str) -> None:
+    done = call("compare", runs / "transformer_token", runs / "tagger_kd", "--no-speed", "--require", gate)
+    assert done.exit_code == 2
+    assert message in done.stderr
+    none = call("compare", runs / "transformer_token", "--no-speed", "--require", "f1 > 0")
+    assert (none.exit_code, "there is no student among these runs" in none.stderr) == (2, True)
+
+
+def test_types_that_fall_far_behind_are_named(runs: Path) -> None:
+    for seed in range(3):
+        path = runs / f"tagger_kd/seed-{seed}/scores.json"
+        scores = read(path)
+        for kind, change in (("person", 0.101), ("place", 0.099)):
+            scores["teacher"]["test"]["types"][kind]["f1"] = scores["test"]["types"][kind]["f1"] + change
+        path.write_text(json.dumps(scores))
+    done = call("compare", runs / "tagger_kd/seed-1", "--no-speed")
+    assert "seed-1: person is 10.1 points behind its teacher: F1 0." in done.stderr
+    assert "place is" not in done.stderr
+    (row,) = compared(runs / "tagger_kd/seed-1")["runs"]
+    assert row["far_behind"] == ["person"]
