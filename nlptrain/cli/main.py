@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import time
 from typing import IO, Any
@@ -15,6 +16,7 @@ from nlptrain.cli.compare import compare
 from nlptrain.cli.config import config
 from nlptrain.cli.convert import convert
 from nlptrain.cli.doctor import doctor
+from nlptrain.cli.env import env, version_line
 from nlptrain.cli.evaluate import evaluate
 from nlptrain.cli.export import export
 from nlptrain.cli.predict import predict
@@ -45,6 +47,18 @@ class Fault(click.ClickException):
 class Commands(click.Group):
     """A group that turns our errors into exit codes: 2 for bad input, 130 and 143 for signals."""
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant; of one that is not known, those that are near are named."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = difflib.get_close_matches(args[0], self.commands, n=1)
+            if not near or "Did you mean" in error.message:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean '{near[0]}'?", ctx) from error
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
         """Run the command."""
         try:
@@ -71,7 +85,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="nlptrain")
+@click.version_option(__version__, message=version_line())
 def main() -> None:
     """Turn an accurate, slow transformer token classifier into a small, fast tagger.
 
@@ -87,5 +101,5 @@ def main() -> None:
 
 
 _TRAINING = (transformer_token, tagger, tagger_kd, pseudo_label)
-for command in (*_TRAINING, evaluate, predict, compare, convert, export, benchmark, card, config, doctor):
+for command in (*_TRAINING, evaluate, predict, compare, convert, export, benchmark, card, config, doctor, env):
     main.add_command(command)

@@ -1,0 +1,43 @@
+"""What is asked about in bug reports, and names that were meant."""
+
+import json
+import subprocess
+import sys
+from importlib import metadata
+
+import pytest
+
+from tests.cli.test_commands import call
+
+
+def test_versions_are_said_without_torch_being_imported() -> None:
+    script = "import sys; from nlptrain.cli.main import main; main(['--version'], standalone_mode=False)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{script}; print('torch' in sys.modules)"], capture_output=True, text=True, check=True
+    )
+    line, imported = done.stdout.splitlines()
+    assert line.startswith("nlptrain 0.1.0 (torch ")
+    for name in ("torch", "transformers", "tokenizers"):
+        assert f"{name} {metadata.version(name)}" in line
+    assert imported == "False"
+
+
+def test_env_says_what_is_there_and_keeps_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    found = json.loads(call("env", "--json").stdout)
+    assert found["pyarrow"] == metadata.version("pyarrow")
+    assert (found["HF_TOKEN"], found["OMP_NUM_THREADS"]) == ("(set)", "3")
+    lines = call("env").stdout
+    assert "hf_secret" not in lines
+    assert "cores" in lines
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("taggerkd", "tagger_kd"), ("compair", "compare"), ("pseudolabel", "pseudo_label")]
+)
+def test_a_command_that_is_misspelt_is_told_what_was_meant(given: str, meant: str) -> None:
+    done = call(given)
+    assert done.exit_code == 2
+    assert f"No such command {given!r}. Did you mean {meant!r}?" in done.stderr
+    assert "Did you mean" not in call("zzz").stderr
