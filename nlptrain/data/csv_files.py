@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.corpus import Sentence
@@ -49,31 +49,54 @@ def read_csv(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
         yield Sentence(words, tags, where, tuple(row.line for row in found), id=name)
 
 
-def _rows(path: Path, columns: ColumnsConfig) -> Iterator[_Row]:
+def read_named(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of a CSV file by the names of its columns, with the numbers of their first lines.
+
+    Raises:
+        InputError: as for ``read_csv``.
+    """
+    names, rows = _opened(path)
+    return ((line, dict(zip(names, cells, strict=True))) for line, cells in rows)
+
+
+def _opened(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
+    """The names of the columns, and the rows with the numbers of their first lines."""
     text = (f"{line}\n" for _, line in lines(path))
     head = next(text, "")
     separator = max(_SEPARATORS, key=head.count)
     names = next(csv.reader([head], delimiter=separator), [])
+
+    def rows() -> Iterator[tuple[int, list[str]]]:
+        reader = csv.reader(text, delimiter=separator, strict=True)
+        line = 2
+        try:
+            for cells in reader:
+                first, line = line, reader.line_num + 2
+                if not any(cells):
+                    continue
+                if len(cells) != len(names):
+                    raise InputError(
+                        f"{path}:{first}: found {len(cells)} columns where the first row names {len(names)}"
+                    )
+                yield first, cells
+        except csv.Error as error:
+            raise InputError(f"{path}:{line}: not CSV: {error}") from error
+
+    return names, rows()
+
+
+def _rows(path: Path, columns: ColumnsConfig) -> Iterator[_Row]:
+    names, rows = _opened(path)
     word, tag, sentence = (
         _column(path, names, key, wanted)
         for key, wanted in (("words", columns.words), ("tags", columns.tags), ("sentences", columns.sentences))
     )
-    reader = csv.reader(text, delimiter=separator, strict=True)
     current = ""
-    line = 2
-    try:
-        for cells in reader:
-            where, line = f"{path}:{line}", reader.line_num + 2
-            if not any(cells):
-                continue
-            if len(cells) != len(names):
-                raise InputError(f"{where}: found {len(cells)} columns where the first row names {len(names)}")
-            current = cells[sentence] or current
-            if fault := _fault(cells, word, tag, current):
-                raise InputError(f"{where}: found {fault}")
-            yield _Row(int(where.rpartition(":")[2]), current, cells[word], cells[tag])
-    except csv.Error as error:
-        raise InputError(f"{path}:{line}: not CSV: {error}") from error
+    for line, cells in rows:
+        current = cells[sentence] or current
+        if fault := _fault(cells, word, tag, current):
+            raise InputError(f"{path}:{line}: found {fault}")
+        yield _Row(line, current, cells[word], cells[tag])
 
 
 def _fault(cells: Sequence[str], word: int, tag: int, sentence: str) -> str | None:

@@ -58,13 +58,22 @@ def read_json(path: Path, scheme: Scheme = "iob2", *, left_out: Counter[str] | N
     Raises:
         InputError: the file is no such list, or as for ``read_jsonl``; an object is named by its number in the list.
     """
+    for number, row in read_list(path):
+        if sentence := _sentence(row, f"{path}:{number}", scheme, left_out):
+            yield sentence
+
+
+def read_list(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a file that is one JSON list, with their numbers in it; all in memory.
+
+    Raises:
+        InputError: the file is no such list.
+    """
     rows = _parsed("\n".join(line for _, line in lines(path)), str(path))
     if not isinstance(rows, list):
         raise InputError(f"{path}: found {kind(rows)}; a .json file is a list of objects, each {_SHAPE}")
     for number, row in enumerate(rows, start=1):
-        where = f"{path}:{number}"
-        if sentence := _sentence(_object(row, where), where, scheme, left_out):
-            yield sentence
+        yield number, _object(row, f"{path}:{number}")
 
 
 def _sentence(row: dict[str, Any], where: str, scheme: Scheme, left_out: Counter[str] | None) -> Sentence | None:

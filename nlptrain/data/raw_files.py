@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nlptrain.data.arrow_files import read_rows
-from nlptrain.data.jsonlines import read_objects
+from nlptrain.data.csv_files import read_named
+from nlptrain.data.jsonlines import read_list, read_objects
 from nlptrain.data.text_files import lines, unpacked
 from nlptrain.data.tokens import kind, strings
 from nlptrain.errors import InputError
 
 _COLUMNS = ("text", "tokens", "words")  # the first one that a row has is read
-_PARQUET, _ARROW, _JSON = (".parquet", ".pq"), (".arrow", ".feather"), (".jsonl", ".ndjson")
+_PARQUET, _ARROW = (".parquet", ".pq"), (".arrow", ".feather")
+_LINES, _LIST, _CSV = (".jsonl", ".ndjson"), (".json",), (".csv",)
+_GOLD = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".ann")  # whose lines are no text
 
 
 class Splitter(Protocol):
@@ -27,8 +30,8 @@ class Splitter(Protocol):
 def raw_words(path: Path, splitter: Splitter) -> Iterator[tuple[int, tuple[str, ...]]]:
     """The words of each line of raw text, with the number of its line or row, from 1.
 
-    A text file holds lines. A row of Parquet, Arrow or JSON Lines (by its name) holds ``text``, whose lines are taken
-    one by one, or, without it, ``tokens`` or ``words``, which are taken as they are.
+    A text file holds lines. A row of Parquet, Arrow, JSON, JSON Lines or CSV (by its name) holds ``text``, whose lines
+    are taken one by one, or, without it, ``tokens`` or ``words``, which are taken as they are.
 
     Args:
         path: the file.
@@ -66,8 +69,18 @@ class _Whole:
 
 
 def has_rows(path: Path) -> bool:
-    """Whether ``path`` is, by its name, a file of rows rather than of lines."""
-    return unpacked(path).suffix.lower() in (*_PARQUET, *_ARROW, *_JSON)
+    """Whether ``path`` is, by its name, a file of rows rather than of lines.
+
+    Raises:
+        InputError: by its name it holds neither, but gold sentences.
+    """
+    suffix = unpacked(path).suffix.lower()
+    if suffix in _GOLD:
+        raise InputError(
+            f"{path}: its name says that it holds words with tags, and raw text is read here; nlptrain convert {path.name} "
+            f"{unpacked(path).stem}.jsonl writes rows whose words can be read"
+        )
+    return suffix in (*_PARQUET, *_ARROW, *_LINES, *_LIST, *_CSV)
 
 
 def read_any_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -81,12 +94,18 @@ def read_any_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 def _rows(path: Path, wanted: Sequence[str] | None) -> Iterator[tuple[int, dict[str, Any]]]:
     suffix = unpacked(path).suffix.lower()
-    if suffix in _JSON:
+    if suffix in _LINES:
         return read_objects(path)
+    if suffix in _LIST:
+        return read_list(path)
+    if suffix in _CSV:
+        return read_named(path)
     return enumerate(read_rows(path, parquet=suffix in _PARQUET, wanted=wanted), start=1)
 
 
 def _of_row(row: dict[str, Any], where: str, splitter: Splitter) -> Iterator[tuple[str, ...]]:
+    if isinstance(row.get("data"), dict):  # a task of Label Studio
+        row = row["data"]
     key = next((key for key in _COLUMNS if row.get(key) is not None), None)
     if key is None:
         raise InputError(f"{where}: found no 'text', nor 'tokens' (keys: {', '.join(row) or 'none'})")

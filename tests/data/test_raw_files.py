@@ -43,6 +43,23 @@ def test_the_lines_of_each_row_are_read(tmp_path: Path, kind: str) -> None:
     assert list(raw_words(path, SPLITTER)) == [(1, ("don't",)), (2, ("a", "b c"))]
 
 
+def test_tables_and_lists_have_texts_too(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('id,text\n1,"I don\'t, know."\n2,"one\ntwo  lines"\n')
+    assert list(raw_words(tmp_path / "a.csv", SPLITTER)) == [
+        (2, ("I", "do", "n't", ",", "know", ".")),
+        (3, ("one",)),
+        (3, ("two", "lines")),
+    ]
+    (tmp_path / "a.json").write_text(json.dumps([{"text": "a b"}, {"data": {"text": "c"}, "annotations": []}]))
+    assert list(raw_words(tmp_path / "a.json", SPLITTER)) == [(1, ("a", "b")), (2, ("c",))]
+
+
+@pytest.mark.parametrize("name", ["a.conll", "a.conllu", "a.iob2.gz", "a.ann"])
+def test_gold_files_are_no_raw_text(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=rf"{name}: its name says that it holds words with tags.*convert {name} a"):
+        list(raw_words(tmp_path / name, SPLITTER))
+
+
 def test_rows_are_counted_as_lines(tmp_path: Path) -> None:
     path = write(tmp_path, "parquet", {"text": ["a b c d", "a b", "a b c d", "e f g h"]})
     counts = RawCounts()
