@@ -49,8 +49,8 @@ def predict(
             entity's the least of its words', at the temperature that training
             fitted on dev. With --format conll: the words of each line and
             their tags (IOB2), a blank line behind each; lines without a word are left out.
-            A row of FILES named .jsonl, .parquet or .arrow keeps its columns, ids among
-            them: its text is tagged as one or, without it, its tokens, to tags.
+            A row of FILES named .jsonl, .json, .csv, .parquet or .arrow keeps its columns,
+            ids among them: its text is tagged as one or, without it, its tokens, to tags.
 
     Example: echo "Ada Lovelace lived in London." | nlptrain predict runs/demo/tagger_kd
     """  # noqa: D301 - click reads the character

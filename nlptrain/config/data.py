@@ -49,7 +49,7 @@ class DataConfig(Section):
     test: Paths | None = Field(None, description="Gold sentences that are scored once, at the end. Default: none.")
     unlabeled: Paths | None = Field(
         None,
-        description="Raw text, a sentence or a paragraph a line, that the teacher labels (of .parquet, .arrow and .jsonl files the column text, or else tokens); without a teacher, its words only count for the student's vocabulary.",
+        description="Raw text, a sentence or a paragraph a line, that the teacher labels (of .parquet, .arrow, .jsonl, .json and .csv files the column text, or else tokens); without a teacher, its words only count for the student's vocabulary.",
     )
     format: Literal["auto"] | Format = Field(
         "auto",

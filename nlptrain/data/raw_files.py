@@ -77,8 +77,8 @@ def has_rows(path: Path) -> bool:
     suffix = unpacked(path).suffix.lower()
     if suffix in _GOLD:
         raise InputError(
-            f"{path}: its name says that it holds words with tags, and raw text is read here; nlptrain convert {path.name} "
-            f"{unpacked(path).stem}.jsonl writes rows whose words can be read"
+            f"{path}: its name says that it holds words with tags, and raw text is read here; "
+            f"nlptrain convert {path.name} {unpacked(path).stem}.jsonl writes rows whose words can be read"
         )
     return suffix in (*_PARQUET, *_ARROW, *_LINES, *_LIST, *_CSV)
 
