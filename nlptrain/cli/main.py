@@ -20,6 +20,7 @@ from nlptrain.cli.env import env, version_line
 from nlptrain.cli.evaluate import evaluate
 from nlptrain.cli.export import export
 from nlptrain.cli.predict import predict
+from nlptrain.cli.run import run
 from nlptrain.cli.train import pseudo_label, tagger, tagger_kd, transformer_token
 from nlptrain.errors import InputError, Interrupted
 
@@ -101,5 +102,5 @@ def main() -> None:
 
 
 _TRAINING = (transformer_token, tagger, tagger_kd, pseudo_label)
-for command in (*_TRAINING, evaluate, predict, compare, convert, export, benchmark, card, config, doctor, env):
+for command in (*_TRAINING, run, evaluate, predict, compare, convert, export, benchmark, card, config, doctor, env):
     main.add_command(command)

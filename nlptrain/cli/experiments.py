@@ -1,0 +1,195 @@
+"""Folders of experiments: which needs which, and each in a process of its own, several side by side."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from nlptrain.config import COMMANDS, command_of, load_config
+from nlptrain.config.references import model_references
+from nlptrain.errors import InputError, Interrupted
+
+State = Literal["waiting", "running", "done", "failed", "left out"]
+_LOOK_SECONDS = 0.1
+
+
+@dataclass
+class Experiment:
+    """A YAML file, and what becomes of it.
+
+    Attributes:
+        path: of the file.
+        command: that it is for.
+        output: its ``output_dir``; None where the file cannot be read.
+        needs: the files of the experiments that it names as models.
+        state: how far it is.
+        fault: why it failed or was left out.
+        seconds: how long it took.
+    """
+
+    path: Path
+    command: str = ""
+    output: Path | None = None
+    needs: tuple[Path, ...] = ()
+    state: State = "waiting"
+    fault: str = ""
+    seconds: float = 0.0
+
+
+def experiment_files(named: Iterable[Path]) -> list[Path]:
+    """The YAML files that files and folders name; of a folder those in it, but for bases, which begin with ``_``.
+
+    Raises:
+        InputError: there is no such file or folder, or a folder has none.
+    """
+    found: dict[Path, Path] = {}
+    for one in named:
+        files = [one]
+        if one.is_dir():
+            files = sorted(path for path in one.iterdir() if path.suffix in (".yaml", ".yml") and path.name[0] != "_")
+            if not files:
+                raise InputError(f"{one}: found no YAML file in it; name a folder of experiments, or files")
+        elif not one.is_file():
+            raise InputError(f"{one}: there is no such file or folder")
+        for path in files:
+            found.setdefault(path.resolve(), path)
+    return list(found.values())
+
+
+def plan(files: Sequence[Path], settings: Sequence[str]) -> list[Experiment]:
+    """The experiments of ``files``, each behind those that it needs; a file that cannot be read has failed already.
+
+    Raises:
+        InputError: two would write to one folder, or some need each other.
+    """
+    found = [_read(path, settings) for path in files]
+    owners: dict[Path, Experiment] = {}
+    for one, _ in found:
+        if one.output is not None:
+            other = owners.setdefault(one.output.resolve(), one)
+            if other is not one:
+                raise InputError(f"{one.path}: writes to {one.output}, as {other.path} does; give another output_dir")
+    for one, references in found:
+        folders = [folder for name in references for folder in (Path(name).resolve(), *Path(name).resolve().parents)]
+        one.needs = tuple(owners[folder].path for folder in folders if folder in owners and owners[folder] is not one)
+    return _ordered([one for one, _ in found])
+
+
+def _read(path: Path, settings: Sequence[str]) -> tuple[Experiment, list[str]]:
+    try:
+        command = command_of(path, settings)
+        config = load_config(COMMANDS[command], path, settings, check_files=False).config
+    except InputError as error:
+        return Experiment(path, state="failed", fault=str(error)), []
+    return Experiment(path, command, Path(config.output_dir)), list(model_references(config).values())
+
+
+def _ordered(experiments: Sequence[Experiment]) -> list[Experiment]:
+    found: list[Experiment] = []
+    rest = list(experiments)
+    while rest:
+        known = {one.path for one in found}
+        ready = next((one for one in rest if all(need in known for need in one.needs)), None)
+        if ready is None:
+            names = ", ".join(str(one.path) for one in rest)
+            raise InputError(f"{names}: each of them needs another one's model, so that none can be first")
+        found.append(ready)
+        rest.remove(ready)
+    return found
+
+
+@dataclass
+class _Process:
+    experiment: Experiment
+    process: subprocess.Popen[bytes]
+    log: Path
+    started: float = field(default_factory=time.monotonic)
+
+
+def run_all(
+    experiments: Sequence[Experiment], arguments: Sequence[str], *, jobs: int, say: Callable[[str], None]
+) -> None:
+    """Run what waits, ``jobs`` at a time; a failure leaves out what needs it, and stops nothing else.
+
+    Args:
+        experiments: from ``plan``; their states are kept up to date.
+        arguments: that each command is given, too.
+        jobs: processes side by side; they share the CPU's cores.
+        say: told of each beginning and end.
+
+    Raises:
+        Interrupted: by a signal, which all running ones have been sent and have ended by.
+    """
+    states = {one.path: one for one in experiments}
+    running: list[_Process] = []
+    heard: list[int] = []
+    before = {number: signal.signal(number, lambda *_, n=number: heard.append(n)) for number in (2, 15)}
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            while not heard and (running or any(one.state == "waiting" for one in experiments)):
+                _leave_out(experiments, states, say)
+                for one in experiments:
+                    ready = one.state == "waiting" and all(states[need].state == "done" for need in one.needs)
+                    if ready and len(running) < jobs:
+                        running.append(_started(one, arguments, Path(folder), jobs))
+                        say(f"{one.path}: nlptrain {one.command} -> {one.output}")
+                time.sleep(_LOOK_SECONDS)
+                running = [one for one in running if not _ended(one, say)]
+            for still in running:
+                still.process.send_signal(heard[0])
+            for still in running:
+                still.process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if heard:
+        raise Interrupted(heard[0])
+
+
+def _leave_out(experiments: Sequence[Experiment], states: dict[Path, Experiment], say: Callable[[str], None]) -> None:
+    for one in experiments:
+        lost = [need for need in one.needs if states[need].state in ("failed", "left out")]
+        if one.state == "waiting" and lost:
+            what = "failed" if states[lost[0]].state == "failed" else "was left out"
+            one.state, one.fault = "left out", f"needs {lost[0]}, which {what}"
+            say(f"{one.path}: left out; it {one.fault}")
+
+
+def _started(one: Experiment, arguments: Sequence[str], folder: Path, jobs: int) -> _Process:
+    log = folder / f"{len(list(folder.iterdir()))}.log"
+    environment = dict(os.environ)
+    if jobs > 1:
+        environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
+    command = [sys.executable, "-m", "nlptrain", one.command, str(one.path), *arguments]
+    with log.open("wb") as file:
+        # A group of its own: a Ctrl-C reaches this process alone, which passes it on once.
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment, start_new_session=True
+        )
+    one.state = "running"
+    return _Process(one, process, log)
+
+
+def _ended(one: _Process, say: Callable[[str], None]) -> bool:
+    code = one.process.poll()
+    if code is None:
+        return False
+    experiment = one.experiment
+    experiment.seconds = time.monotonic() - one.started
+    if code == 0:
+        experiment.state = "done"
+        say(f"{experiment.path}: done in {experiment.seconds:,.0f} s")
+    else:
+        lines = one.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        faults = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")] or lines[-5:]
+        experiment.state, experiment.fault = "failed", "\n".join(faults) or f"exit code {code}"
+        say(f"{experiment.path}: failed: {experiment.fault.splitlines()[0]}")
+    return True

@@ -1,0 +1,107 @@
+"""The command that runs a folder of experiments: run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from nlptrain.cli.experiments import Experiment
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR_OR_FILES...")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Experiments side by side.")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Set a key of every file; may be repeated.")
+@click.option("--dry-run", is_flag=True, help="Say what would be run, in which order, and run nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
+def run(files: tuple[Path, ...], jobs: int, settings: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+    """Run a folder of experiments: each file with its command, teachers first.
+
+    \b
+    Reads   YAML files, or folders of them (but for bases, whose names begin with _).
+            A file is for the command that it is named after, up to a dash
+            (tagger_kd-mse.yaml), or else that its keys are of.
+    Writes  what each command writes; to standard output a table of all. Finished
+            runs are found again, interrupted ones go on; one that fails leaves
+            out those that need it as a teacher, and stops no other. The exit
+            code is 1 if any failed or was left out.
+
+    Example: nlptrain run configs/demo --jobs 2
+    """  # noqa: D301 - click reads the character
+    from nlptrain.cli.experiments import experiment_files, plan, run_all
+
+    experiments = plan(experiment_files(files), settings)
+    if dry_run:
+        for one in experiments:
+            _echo_plan(one)
+        raise click.exceptions.Exit(int(any(one.state == "failed" for one in experiments)))
+    for one in experiments:
+        if one.state == "failed":
+            click.echo(f"{one.path}: failed: {one.fault}", err=True)
+    given = [part for setting in settings for part in ("--set", setting)]
+    run_all(experiments, given, jobs=jobs, say=lambda text: click.echo(text, err=True))
+    if as_json:
+        click.echo(json.dumps([_shown(one) for one in experiments], indent=2))
+    else:
+        _print(experiments)
+    raise click.exceptions.Exit(int(any(one.state != "done" for one in experiments)))
+
+
+def _echo_plan(one: Experiment) -> None:
+    if one.state == "failed":
+        click.echo(f"{one.path}: cannot be run: {one.fault}")
+        return
+    behind = f", behind {', '.join(map(str, one.needs))}" if one.needs else ""
+    click.echo(f"{one.path}: nlptrain {one.command} -> {one.output}{behind}")
+
+
+def _shown(one: Experiment) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "file": str(one.path),
+        "command": one.command,
+        "output_dir": None if one.output is None else str(one.output),
+        "state": one.state,
+        "seconds": round(one.seconds, 1),
+    }
+    return {**shown, **({"fault": one.fault} if one.fault else {}), **_scores(one)}
+
+
+def _scores(one: Experiment) -> dict[str, float]:
+    """The dev and test scores of a finished one, and its share of its teacher's."""
+    if one.state != "done" or one.output is None:
+        return {}
+    from nlptrain.insight.finished import read_finished
+
+    finished = read_finished(one.output)
+    found: dict[str, float] = {}
+    for split in ("dev", "test"):
+        if split in finished.scores[0]:
+            mean = finished.mean(split)[split]
+            found[split] = mean[mean["metric"]]
+            theirs = finished.scores[0].get("teacher", {}).get(split)
+            if theirs and theirs[theirs["metric"]]:
+                found["share"] = found[split] / theirs[theirs["metric"]]
+    return found
+
+
+def _print(experiments: list[Experiment]) -> None:
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=SIMPLE)
+    table.add_column("experiment", overflow="fold")
+    table.add_column("state", overflow="fold")
+    for name in ("dev", "test", "of teacher's", "seconds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for one in experiments:
+        scores = _scores(one)
+        told = f"{one.state}: {one.fault.splitlines()[0]}" if one.fault else one.state
+        figures = [f"{scores[split]:.4f}" if split in scores else "" for split in ("dev", "test")]
+        share = f"{scores['share']:.1%}" if "share" in scores else ""
+        table.add_row(str(one.path), told, *figures, share, f"{one.seconds:,.0f}" if one.seconds else "")
+    Console(highlight=False, width=None if Console().is_terminal else 140).print(table)

@@ -1,0 +1,140 @@
+"""A folder of experiments: order, failures, what is found again, and how it is stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from nlptrain.cli.experiments import experiment_files, plan
+from nlptrain.errors import InputError
+from tests.cli.test_commands import call, configs
+
+
+@pytest.fixture
+def folder(corpus: Path, tiny_bert: Path) -> Path:
+    """Six experiments, one of which is broken; the teacher's file is not the first by name."""
+    target = corpus / "experiments"
+    target.mkdir()
+    for name, path in configs(corpus, tiny_bert).items():
+        values = yaml.safe_load(path.read_text())
+        short = {**values["train"], "steps": 6, "eval_every": 3}
+        values["train"] = {"epochs": 1} if name == "transformer_token" else short
+        if name == "pseudo_label":
+            values["objective"] = {"min_confidence": 0.0}
+        write(target / f"{name}.yaml", values)
+    taught = yaml.safe_load((target / "tagger_kd.yaml").read_text())
+    write(target / "_base.yaml", taught)
+    more = {"base": "_base.yaml", "output_dir": str(corpus / "runs/mse"), "objective": {"loss": "mse"}}
+    write(target / "tagger_kd-mse.yaml", more)
+    write(target / "tagger_kd-broken.yaml", {**more, "output_dir": str(corpus / "runs/broken"), "trian": {}})
+    return target
+
+
+def write(path: Path, values: dict[str, Any]) -> None:
+    path.write_text(yaml.safe_dump(values))
+
+
+def test_six_experiments_one_of_them_broken(folder: Path, corpus: Path) -> None:
+    def ran() -> dict[str, dict[str, Any]]:
+        done = call("run", folder, "--jobs", "2", "--json", "--set", "data.min_words=1")
+        assert done.exit_code == 1
+        return {Path(one["file"]).stem: one for one in json.loads(done.stdout)}
+
+    found = ran()
+    assert {name for name, one in found.items() if one["state"] == "done"} == {
+        "transformer_token", "tagger", "tagger_kd", "tagger_kd-mse", "pseudo_label"
+    }  # fmt: skip
+    broken = found["tagger_kd-broken"]
+    assert (broken["state"], broken["seconds"]) == ("failed", 0.0)
+    assert "trian: unknown key; did you mean 'train'?" in broken["fault"]
+    scores = json.loads((corpus / "runs/mse/scores.json").read_text())
+    assert (found["tagger_kd-mse"]["dev"], found["tagger_kd-mse"]["test"]) == (
+        scores["dev"]["f1"],
+        scores["test"]["f1"],
+    )
+    assert "share" not in found["tagger"]
+    written = {path: path.stat().st_mtime_ns for path in corpus.glob("runs/*/scores.json")}
+    assert len(written) == 5
+    again = ran()
+    assert {path: path.stat().st_mtime_ns for path in corpus.glob("runs/*/scores.json")} == written
+    for one in (*found.values(), *again.values()):
+        one.pop("seconds")
+    assert again == found
+
+
+def test_what_needs_a_run_that_failed_is_left_out(folder: Path, corpus: Path) -> None:
+    path = folder / "transformer_token.yaml"
+    write(path, {**yaml.safe_load(path.read_text()), "model": str(corpus / "nowhere")})
+    done = call("run", path, folder / "tagger_kd.yaml")
+    assert done.exit_code == 1
+    assert f"{path}: failed: " in done.stderr
+    assert f"{folder}/tagger_kd.yaml: left out; it needs {path}, which failed" in done.stderr
+    assert "left out: needs" in " ".join(done.stdout.split())
+    assert not (corpus / "runs/tagger_kd").exists()
+
+
+def test_a_plan_says_the_order_and_runs_nothing(folder: Path, corpus: Path) -> None:
+    done = call("run", folder, "--dry-run")
+    assert done.exit_code == 1
+    lines = done.stdout.splitlines()
+    assert [Path(line.split(": ")[0]).stem for line in lines if "cannot" not in line] == [
+        "tagger", "transformer_token", "pseudo_label", "tagger_kd-mse", "tagger_kd"
+    ]  # fmt: skip
+    assert f", behind {folder}/transformer_token.yaml" in lines[-1]
+    assert not (corpus / "runs").exists()
+    seeds = folder / "tagger_kd-again.yaml"
+    write(
+        seeds,
+        {"base": "_base.yaml", "output_dir": "runs/x", "student": {"start": str(corpus / "runs/tagger_kd/model")}},
+    )
+    needs = {one.path.stem: {need.stem for need in one.needs} for one in plan(experiment_files([folder]), [])}
+    assert needs["tagger_kd-again"] == {"tagger_kd", "transformer_token"}
+
+
+def test_what_cannot_be_planned_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="found no YAML file in it"):
+        experiment_files([tmp_path / "empty"])
+    with pytest.raises(InputError, match="there is no such file or folder"):
+        experiment_files([tmp_path / "none.yaml"])
+    assert call("run", tmp_path / "none.yaml").exit_code == 2
+    write(folder / "tagger_kd-same.yaml", {"base": "_base.yaml"})
+    with pytest.raises(InputError, match=r"tagger_kd\.yaml: writes to .*, as .*tagger_kd-same\.yaml does"):
+        plan(experiment_files([folder]), [])
+    write(folder / "tagger_kd-a.yaml", {"base": "_base.yaml", "output_dir": "runs/a", "teacher": "runs/b"})
+    write(folder / "tagger_kd-b.yaml", {"base": "_base.yaml", "output_dir": "runs/b", "teacher": "runs/a"})
+    with pytest.raises(InputError, match="each of them needs another one's model"):
+        plan(experiment_files([folder / "tagger_kd-a.yaml", folder / "tagger_kd-b.yaml"]), [])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_all_that_run(folder: Path, corpus: Path, number: int) -> None:
+    arguments = ["run", str(folder / "tagger.yaml"), "--set", "train.steps=100000", "--set", "train.eval_every=1000"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nlptrain", *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    metrics = corpus / "runs/tagger/metrics.jsonl"
+    for _ in range(600):
+        if metrics.is_file() and metrics.stat().st_size:
+            break
+        time.sleep(0.1)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert said.endswith(f"stopped by {signal.Signals(number).name}; give the same command again to go on from here\n")
+    assert not (corpus / "runs/tagger/scores.json").exists()
+    left = subprocess.run(["pgrep", "-f", str(folder / "tagger.yaml")], capture_output=True, check=False)
+    assert not left.stdout
