@@ -17,7 +17,16 @@ SETTINGS = [word for key in ("train.steps=300", "train.eval_every=25", "threads=
 
 
 def start(path: Path, *more: object) -> subprocess.Popen[str]:
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "-m", "nlptrain"]
+    launcher = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node",
+        "2",
+        "-m",
+        "nlptrain",
+    ]
     arguments = [*launcher, path.stem, str(path), *SETTINGS, *map(str, more)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(

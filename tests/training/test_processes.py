@@ -20,7 +20,7 @@ def test_processes_with_uneven_shares_and_with_none_do_what_one_does(tiny_bert: 
     for folder in (alone, shared):
         folder.mkdir()
     main(str(tiny_bert), str(alone))
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "3"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "3"]
     arguments = [*launcher, "-m", "tests.training.shares", str(tiny_bert), str(shared)]
     subprocess.run(arguments, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=240)
     before = dict(student(tiny_bert).model.named_parameters())
