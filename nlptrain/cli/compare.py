@@ -69,7 +69,7 @@ def compare(
     for sentence in other_teachers(rows):
         click.echo(f"note: {sentence}", err=True)
     if as_json:
-        each = [{**row.to_json(teacher), "far_behind": [name for name, *_ in far_behind(row, rows)]} for row in rows]
+        each = [{**row.to_json(teacher), "far_behind": [name for name, *_ in far_behind(row)]} for row in rows]
         shown = {"teacher": teacher, "runs": each, "failed": failed}
         click.echo(json.dumps({**shown, **({"bootstrap": found.to_json()} if found else {})}, indent=2))
     else:
@@ -77,7 +77,7 @@ def compare(
         if found:
             print_differences(found, f"{rows[0].split} {rows[0].scores[rows[0].split]['metric']}")
     for row in rows:
-        for name, own, theirs in far_behind(row, rows):
+        for name, own, theirs in far_behind(row):
             points = f"{100 * (theirs - own):.1f} points behind its teacher: F1 {own:.4f}, the teacher's {theirs:.4f}"
             click.echo(f"note: {row.run}: {name} is {points}", err=True)
     for failure in failed:

@@ -105,15 +105,14 @@ def figures(row: Row, rows: Sequence[Row]) -> dict[str, float]:
     return {name: float(value) for name, value in found.items()}
 
 
-def far_behind(row: Row, rows: Sequence[Row]) -> list[tuple[str, float, float]]:
+def far_behind(row: Row) -> list[tuple[str, float, float]]:
     """The types of which ``row`` has more than 10 points of F1 less than its teacher: name, its F1, the teacher's."""
     if row.own_teacher is None:
         return []
     own = row.scores["teacher"][row.split]["types"]
-    shown = next((one.scores[one.split]["types"] for one in rows if one.command == "transformer_token"), own)
     types = row.scores[row.split]["types"]
     return [
         (name, types.get(name, {"f1": 0.0})["f1"], values["f1"])
-        for name, values in shown.items()
+        for name, values in own.items()
         if values["f1"] - types.get(name, {"f1": 0.0})["f1"] > _BEHIND
     ]
