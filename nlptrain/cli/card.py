@@ -11,7 +11,7 @@ import click
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--name", help="Of the model, e.g. OWNER/NAME on the Hub (default: the run's folder).")
 @click.option("--dataset", help="Name of the data set that it is scored on (default: its folder's).")
-@click.option("--control", type=click.Path(path_type=Path), help="A finished run of the same net without a teacher.")
+@click.option("--control", type=click.Path(path_type=Path), help="A finished run of such a net without a teacher.")
 @click.option("--speed", "speeds", type=click.Path(path_type=Path), help="What nlptrain benchmark --json printed.")
 @click.option("--license", "licence", help="The Hub's word for it, e.g. apache-2.0.")
 @click.option("--language", multiple=True, help="Of the text, e.g. en; may be repeated.")

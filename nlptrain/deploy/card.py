@@ -64,7 +64,7 @@ def model_card(run: Path, named: Named, *, control: Path | None = None, speeds: 
     Args:
         run: a finished run, or a folder of several seeds.
         named: what only its owner knows.
-        control: a finished run of the same net without a teacher.
+        control: a finished run of such a net without a teacher.
         speeds: what ``nlptrain benchmark --json`` printed.
 
     Raises:
@@ -151,7 +151,7 @@ def _scores(found: Finished, split: str, control: Finished | None, named: Named)
         lines.append(f"\n{scored[metric] / teacher[split][metric]:.1%} of its teacher's.")
     if control is None and found.scores[0]["command"] in ("tagger_kd", "pseudo_label"):
         lines.append(
-            "\nWhat the teacher adds is not known: no control was given (the same net without it, `--control`)."
+            "\nWhat the teacher adds is not known: no control was given (such a net without it, `--control`)."
         )
     errors = found.scores[0].get("calibration", {}).get(split)
     if errors:
