@@ -150,9 +150,7 @@ def _scores(found: Finished, split: str, control: Finished | None, named: Named)
     if teacher and split in teacher and teacher[split][metric]:
         lines.append(f"\n{scored[metric] / teacher[split][metric]:.1%} of its teacher's.")
     if control is None and found.scores[0]["command"] in ("tagger_kd", "pseudo_label"):
-        lines.append(
-            "\nWhat the teacher adds is not known: no control was given (such a net without it, `--control`)."
-        )
+        lines.append("\nWhat the teacher adds is not known: no control was given (such a net without it, `--control`).")
     errors = found.scores[0].get("calibration", {}).get(split)
     if errors:
         lines.append(f"\nExpected calibration error: {errors['word']:.3f} by word, {errors['entity']:.3f} by entity.")
