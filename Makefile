@@ -46,8 +46,8 @@ $(STAMP): pyproject.toml runtime/pyproject.toml constraints.txt
 demo: install  ## Train a teacher and three students on an invented corpus, and compare them (minutes).
 	bash scripts/demo.sh
 
-test: install  ## Run the tests, a process on each core.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
+test: install  ## Run the tests, a process on each core (four at most).
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
 check: install  ## Check style, types and docstrings.
 	$(BIN)/ruff check .

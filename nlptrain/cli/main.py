@@ -94,7 +94,7 @@ def main() -> None:
     The usual way:
       nlptrain transformer_token teacher.yaml     fine-tune the teacher
       nlptrain tagger_kd student.yaml             distil it into a student
-      nlptrain tagger control.yaml                the same student without the teacher
+      nlptrain tagger control.yaml                such a student without the teacher
       nlptrain compare runs/teacher runs/student  what was gained
       nlptrain predict runs/student < text        use it
     """  # noqa: D301 - click reads the character
