@@ -25,7 +25,7 @@ from nlptrain.schemes import Scheme
 Target = Literal[
     "conll", "conllu", "csv", "jsonl", "entities", "prodigy", "doccano", "labelstudio", "brat", "parquet", "arrow"
 ]
-_ROWS = 1024  # of a batch of Parquet and Arrow
+_ROWS = 8192  # of a group of Parquet's and a batch of Arrow's: a file of many small ones is larger, and slow to open
 _IDS, _TEXTS, _WORDS = "ids", "texts (and with them the words' offsets)", "where words begin and end"
 
 
