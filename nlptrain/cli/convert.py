@@ -91,15 +91,28 @@ def convert(
     """  # noqa: D301 - click reads the character
     from nlptrain.cli.columns import data_config
     from nlptrain.data.converting import convert as convert_files
+    from nlptrain.data.writing import written
 
     data = data_config(source_format, words_column, tags_column, scheme, pretokenized=pretokenized)
     wanted = _target(out) if target == "auto" else target
-    if out.exists() and not overwrite:
-        raise InputError(f"{out}: is there already; give another name, or --overwrite")
+    _refuse_name(out, wanted)
+    for one in written(out, wanted):  # type: ignore[arg-type]
+        if one.exists() and not one.is_file():
+            raise InputError(f"{one}: is no file; give the name of one")
+        if one.exists() and not overwrite:
+            raise InputError(f"{one}: is there already; give another name, or --overwrite")
     done = convert_files(list(sources), data, out, wanted, write_scheme=write_scheme, comments=comments, say=_note)  # type: ignore[arg-type]
     click.echo(f"{out}: {done.describe()}")
     for what, count in done.lost.items():
         _note(f"{wanted} has no place for {what}: left out of {count:,} sentence{'s' * (count > 1)}")
+
+
+def _refuse_name(out: Path, target: str) -> None:
+    """Names that say otherwise than what would be written."""
+    if target == "brat" and out.suffix.lower() != ".ann":
+        raise InputError(f"{out}: BRAT's marks stand in a file named .ann, beside its text; give such a name")
+    if target in ("parquet", "arrow") and out.suffix.lower() == ".gz":
+        raise InputError(f"{out}: {target} is not packed by gzip; give the name without .gz")
 
 
 def _note(text: str) -> None:

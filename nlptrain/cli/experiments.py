@@ -131,7 +131,7 @@ def run_all(
     states = {one.path: one for one in experiments}
     running: list[_Process] = []
     heard: list[int] = []
-    before = {number: signal.signal(number, lambda *_, n=number: heard.append(n)) for number in (2, 15)}
+    before = {number: signal.signal(number, lambda *_, n=number: heard.append(n)) for number in (1, 2, 15)}
     try:
         with tempfile.TemporaryDirectory() as folder:
             while not heard and (running or any(one.state == "waiting" for one in experiments)):
@@ -148,6 +148,10 @@ def run_all(
             for still in running:
                 still.process.wait()
     finally:
+        for still in running:  # whatever ended this loop, nothing is left behind
+            if still.process.poll() is None:
+                still.process.terminate()
+                still.process.wait()
         for number, handler in before.items():
             signal.signal(number, handler)
     if heard:

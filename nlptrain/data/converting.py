@@ -11,7 +11,7 @@ from nlptrain.data.corpus import Sentence
 from nlptrain.data.reading import read_gold
 from nlptrain.data.tag_checks import refuse_broken, scheme_of
 from nlptrain.data.text_files import expand
-from nlptrain.data.writing import Target, Written, write_gold
+from nlptrain.data.writing import Target, Written, write_gold, written
 from nlptrain.errors import InputError
 from nlptrain.schemes import NAMES, Scheme, proven_scheme, valid
 
@@ -66,8 +66,10 @@ def convert(
         InputError: a file cannot be read, its tags break their scheme, ``out`` is one of them, or the format cannot
             hold a word.
     """
-    if out.resolve() in [path.resolve() for path in expand(paths)]:
-        raise InputError(f"{out}: would be written where it is read; give another name")
+    read = {path.resolve() for path in expand(paths)}
+    for one in written(out, target):
+        if one.resolve() in read:
+            raise InputError(f"{one}: would be written where it is read; give another name")
     seen = Seen()
     scheme = scheme_of_files(paths, data, seen)
     if write_scheme is not None and scheme == "plain":

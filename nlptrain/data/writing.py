@@ -57,6 +57,11 @@ class Written:
             self.lost[_TEXTS] += 1
 
 
+def written(path: Path, target: Target) -> list[Path]:
+    """The files that ``write_gold`` writes for ``path``."""
+    return [path, path.with_suffix(".txt")] if target == "brat" else [path]
+
+
 def write_gold(sentences: Iterable[Sentence], path: Path, target: Target, told: Written) -> None:
     """Write ``sentences`` to ``path``; nothing is left there if one cannot be written.
 
@@ -69,6 +74,7 @@ def write_gold(sentences: Iterable[Sentence], path: Path, target: Target, told: 
     Raises:
         InputError: a word or a tag cannot be written in this format.
     """
+    path = path.resolve()  # a link stays one
     parts = {path: path.with_name(f"{path.name}.part")}
     beside = path.with_suffix(".txt")
     if target == "brat":
@@ -102,7 +108,7 @@ def _conll(sentences: Iterable[Sentence], told: Written) -> Iterator[str]:
         else:
             told.note(sentence, ids=False, texts=False)
         for word, tag in _tagged(sentence, "\t\n\r"):
-            if word.strip(" ") != word or word == "-DOCSTART-":
+            if word.strip(" ") != word or word.startswith("-DOCSTART-"):
                 raise InputError(f"{sentence.where}: the word {word!r} cannot stand in a column of CoNLL")
             yield f"{word}\t{tag}\n"
         yield "\n"
@@ -122,7 +128,7 @@ def _conllu(sentences: Iterable[Sentence], told: Written) -> Iterator[str]:
 def _comments(sentence: Sentence, told: Written, name: str) -> Iterator[str]:
     """The id, called ``name``, and the text of a sentence, where each is one line."""
     for key, value in ((name, sentence.id), ("text", sentence.text)):
-        if value is not None and len(value.splitlines()) > 1:
+        if value is not None and (len(value.splitlines()) > 1 or "\t" in value):
             told.lost[_TEXTS if key == "text" else _IDS] += 1
         elif value is not None:
             yield f"# {key} = {value}\n"

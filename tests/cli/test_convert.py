@@ -78,3 +78,20 @@ def test_what_is_wrong_ends_with_code_2_and_leaves_nothing(
     assert message in noted
     assert [file.name for file in gold.parent.iterdir()] == ["gold.conll"]
     assert gold.read_text() == GOLD
+
+
+def test_the_text_of_brat_is_guarded_as_its_marks_are(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text(GOLD)
+    code, _, noted = convert(tmp_path / "train.txt", tmp_path / "train.ann", "--overwrite")
+    assert (code, "train.txt: would be written where it is read" in noted) == (2, True)
+    (tmp_path / "gold.conll").write_text(GOLD)
+    code, _, noted = convert(tmp_path / "gold.conll", tmp_path / "train.ann")
+    assert (code, "train.txt: is there already" in noted) == (2, True)
+    assert (tmp_path / "train.txt").read_text() == GOLD
+    for name, message in (("a.txt", "named .ann"), ("a.ann.gz", "named .ann")):
+        code, _, noted = convert(tmp_path / "gold.conll", tmp_path / name, "--to", "brat")
+        assert (code, message in noted) == (2, True)
+    code, _, noted = convert(tmp_path / "gold.conll", tmp_path / "a.parquet.gz")
+    assert (code, "is not packed by gzip" in noted) == (2, True)
+    code, _, noted = convert(tmp_path / "gold.conll", tmp_path, "--to", "jsonl", "--overwrite")
+    assert (code, "is no file" in noted) == (2, True)
