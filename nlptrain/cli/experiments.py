@@ -15,6 +15,7 @@ from typing import Literal
 
 from nlptrain.config import COMMANDS, command_of, load_config
 from nlptrain.config.references import model_references
+from nlptrain.config.yaml_files import read_yaml
 from nlptrain.errors import InputError, Interrupted
 
 State = Literal["waiting", "running", "done", "failed", "left out"]
@@ -88,8 +89,17 @@ def _read(path: Path, settings: Sequence[str]) -> tuple[Experiment, list[str]]:
         command = command_of(path, settings)
         config = load_config(COMMANDS[command], path, settings, check_files=False).config
     except InputError as error:
-        return Experiment(path, state="failed", fault=str(error)), []
+        return Experiment(path, output=_said_output(path), state="failed", fault=str(error)), []
     return Experiment(path, command, Path(config.output_dir)), list(model_references(config).values())
+
+
+def _said_output(path: Path) -> Path | None:
+    """The folder that a faulty file names, so that what needs its run is left out."""
+    try:
+        said = read_yaml(path).get("output_dir")
+    except InputError:
+        return None
+    return Path(said) if isinstance(said, str) else None
 
 
 def _ordered(experiments: Sequence[Experiment]) -> list[Experiment]:

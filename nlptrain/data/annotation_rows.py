@@ -47,7 +47,8 @@ def marked_row(row: dict[str, Any], where: str, left_out: Counter[str]) -> Marke
     """
     if isinstance(row.get("data"), dict):
         return _task(row, where, left_out)
-    if (answer := row.get("answer")) in _REFUSED:
+    answer = row.get("answer")
+    if isinstance(answer, str) and answer in _REFUSED:
         left_out[_REFUSED[answer]] += 1
         return None
     key = next((key for key in _MARKS if key in row), "spans")
@@ -57,6 +58,8 @@ def marked_row(row: dict[str, Any], where: str, left_out: Counter[str]) -> Marke
 def _task(row: dict[str, Any], where: str, left_out: Counter[str]) -> MarkedText | None:
     """A task of Label Studio."""
     given = row.get("annotations", row.get("completions"))
+    if given is not None and not isinstance(given, list):
+        raise InputError(f"{where}: found {kind(given)} in 'annotations'; Label Studio writes a list there")
     found = [one for one in given or [] if isinstance(one, dict) and not one.get("was_cancelled")]
     if not found:
         left_out[_UNMARKED] += 1
