@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nlptrain.config.data import DataConfig
 from nlptrain.data.converting import convert
-from nlptrain.data.writing import Target
+from nlptrain.data.targets import SUFFIXES, Target
 from nlptrain.schemes import Scheme
 from scripts.runs import DATA, ROOT
 
@@ -20,26 +20,13 @@ CORPORA: dict[str, tuple[Target, Scheme]] = {
     "wnut17/{}.conll": ("conll", "iob2"),
     "ud_ewt/{}.conllu": ("conllu", "plain"),
 }
-FORMATS: dict[Target, str] = {
-    "conll": ".conll",
-    "conllu": ".conllu",
-    "csv": ".csv",
-    "jsonl": ".jsonl",
-    "entities": ".jsonl",
-    "prodigy": ".jsonl",
-    "doccano": ".jsonl",
-    "labelstudio": ".json",
-    "brat": ".ann",
-    "parquet": ".parquet",
-    "arrow": ".arrow",
-}  # fmt: skip
 
 
 def there_and_back(path: Path, own: Target, scheme: Scheme, target: Target, folder: Path) -> str:
     """What became of the words, tags, ids and texts of ``path`` by way of ``target``, in one line."""
     data = DataConfig(scheme=scheme, pretokenized=target == "brat")
     other, again, direct = (folder / f"{name}{suffix}" for name, suffix in (
-        ("other", FORMATS[target]), ("again", path.suffix), ("direct", path.suffix)
+        ("other", SUFFIXES[target][0]), ("again", path.suffix), ("direct", path.suffix)
     ))  # fmt: skip
     there = convert([str(path)], data, other, target, comments=True)
     back = convert([str(other)], data, again, own, comments=True)
@@ -60,7 +47,7 @@ def main(data: str = DATA) -> None:
     """Print a line for each format and file; exit with 1 if anything came back otherwise."""
     wrong = 0
     for pattern, (own, scheme) in CORPORA.items():
-        for target in FORMATS:
+        for target in SUFFIXES:
             for split in ("train", "dev", "test"):
                 with tempfile.TemporaryDirectory() as name:
                     path = ROOT / data / pattern.format(split)

@@ -2,8 +2,46 @@
 
 from __future__ import annotations
 
-from nlptrain.config.data import DataConfig
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args
+
+import click
+
+from nlptrain.config.data import DataConfig, Format
 from nlptrain.errors import InputError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+SCHEMES = ("iob1", "iob2", "iobes", "bilou")
+
+
+def gold_options(what: str, *, option: str = "--format") -> Callable[[Command], Command]:
+    """The options that say how the gold files ``what`` are written; ``option`` names their format."""
+
+    def decorate(command: Command) -> Command:
+        for one in (
+            click.option(
+                "--scheme",
+                default="auto",
+                type=click.Choice(["auto", *SCHEMES, "plain"]),
+                help=f"How the tags of {what} are written (default: found out).",
+            ),
+            click.option("--tags-column", help=f"Column of the tags of {what}: a number, upos or xpos, or a name."),
+            click.option(
+                "--words-column",
+                help=f"Column of the words of {what}: a number from 1, negative from the end, or a name.",
+            ),
+            click.option(
+                option,
+                "data_format",
+                default="auto",
+                type=click.Choice(["auto", *get_args(Format)]),
+                help=f"Format of {what} (default: by suffix).",
+            ),
+        ):
+            command = one(command)
+        return command
+
+    return decorate
 
 
 def data_config(

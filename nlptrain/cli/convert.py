@@ -3,63 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import click
 
-from nlptrain.config.data import Format
+from nlptrain.cli.columns import SCHEMES, data_config, gold_options
+from nlptrain.data.targets import SUFFIXES, Target
+from nlptrain.data.text_files import unpacked
 from nlptrain.errors import InputError
-
-if TYPE_CHECKING:
-    from nlptrain.data.writing import Target
-
-_TARGETS: dict[str, Target] = {
-    ".conll": "conll",
-    ".tsv": "conll",
-    ".bio": "conll",
-    ".iob": "conll",
-    ".iob2": "conll",
-    ".txt": "conll",
-    ".conllu": "conllu",
-    ".csv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "labelstudio",
-    ".ann": "brat",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".arrow": "arrow",
-    ".feather": "arrow",
-}
-_NAMES = (*dict.fromkeys(_TARGETS.values()), "entities", "prodigy", "doccano")
-
-_SCHEMES = ("iob1", "iob2", "iobes", "bilou")
 
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="IN...")
 @click.argument("out", type=click.Path(path_type=Path))
+@gold_options("IN", option="--from")
 @click.option(
-    "--from",
-    "source_format",
+    "--to",
+    "target",
     default="auto",
-    type=click.Choice(["auto", *get_args(Format)]),
-    help="Format of IN (default: by suffix).",
-)
-@click.option(
-    "--to", "target", default="auto", type=click.Choice(["auto", *_NAMES]), help="Format of OUT (default: by suffix)."
-)
-@click.option("--words-column", help="Column of the words of IN: a number from 1, negative from the end, or a name.")
-@click.option("--tags-column", help="Column of the tags of IN: a number, upos or xpos, or a name.")
-@click.option(
-    "--scheme",
-    default="auto",
-    type=click.Choice(["auto", "iob1", "iob2", "iobes", "bilou", "plain"]),
-    help="How the tags of IN are written (default: found out).",
+    type=click.Choice(["auto", *get_args(Target)]),
+    help="Format of OUT (default: by suffix).",
 )
 @click.option(
     "--write-scheme",
-    type=click.Choice(["iob1", "iob2", "iobes", "bilou"]),
+    type=click.Choice(SCHEMES),
     help="How the tags of OUT are written (default: as those of IN).",
 )
 @click.option("--pretokenized", is_flag=True, help="brat: spaces separate the words, in IN and in OUT.")
@@ -68,7 +35,7 @@ _SCHEMES = ("iob1", "iob2", "iobes", "bilou")
 def convert(
     sources: tuple[str, ...],
     out: Path,
-    source_format: str,
+    data_format: str,
     target: str,
     words_column: str | None,
     tags_column: str | None,
@@ -89,11 +56,10 @@ def convert(
 
     Example: nlptrain convert train.conll train.parquet
     """  # noqa: D301 - click reads the character
-    from nlptrain.cli.columns import data_config
     from nlptrain.data.converting import convert as convert_files
     from nlptrain.data.writing import written
 
-    data = data_config(source_format, words_column, tags_column, scheme, pretokenized=pretokenized)
+    data = data_config(data_format, words_column, tags_column, scheme, pretokenized=pretokenized)
     wanted = _target(out) if target == "auto" else target
     _refuse_name(out, wanted)
     for one in written(out, wanted):  # type: ignore[arg-type]
@@ -120,10 +86,10 @@ def _note(text: str) -> None:
 
 
 def _target(out: Path) -> Target:
-    from nlptrain.data.text_files import unpacked
-
+    """The format that a name says; of JSON Lines, that of words with tags."""
     suffix = unpacked(out).suffix.lower()
-    if suffix not in _TARGETS:
-        known = ", ".join(_TARGETS)
+    found = next((target for target, suffixes in SUFFIXES.items() if suffix in suffixes), None)
+    if found is None:
+        known = ", ".join(dict.fromkeys(name for suffixes in SUFFIXES.values() for name in suffixes))
         raise InputError(f"{out}: found the suffix {suffix!r}, which names no format ({known}); give --to")
-    return _TARGETS[suffix]
+    return found

@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nlptrain.config.data import Format
+from nlptrain.cli.columns import data_config, gold_options
 from nlptrain.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,21 +28,7 @@ _MISTAKES = 10  # shown
 @click.command()
 @click.argument("run")
 @click.argument("data", nargs=-1, required=True)
-@click.option(
-    "--format",
-    "data_format",
-    default="auto",
-    type=click.Choice(["auto", *get_args(Format)]),
-    help="Format of DATA (default: by suffix).",
-)
-@click.option("--words-column", help="Column of the words: a number from 1, negative from the end, or a name.")
-@click.option("--tags-column", help="Column of the tags: a number, upos or xpos, or a name.")
-@click.option(
-    "--scheme",
-    default="auto",
-    type=click.Choice(["auto", "iob1", "iob2", "iobes", "bilou", "plain"]),
-    help="How the tags of DATA are written (default: found out).",
-)
+@gold_options("DATA")
 @click.option("--device", default="auto", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def evaluate(
@@ -66,7 +52,6 @@ def evaluate(
 
     Example: nlptrain evaluate runs/demo/tagger_kd runs/demo/data/test.conll
     """  # noqa: D301 - click reads the character
-    from nlptrain.cli.columns import data_config
     from nlptrain.run import Run
 
     settings = data_config(data_format, words_column, tags_column, scheme)

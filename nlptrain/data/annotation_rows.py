@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nlptrain.data.marked_text import Mark, MarkedText
-from nlptrain.data.tokens import kind
+from nlptrain.data.tokens import kind, name_and_text
 from nlptrain.errors import InputError
 
 SHAPE = '{"text": "Ada sings", "entities": [{"start": 0, "end": 3, "label": "person"}]}'
@@ -88,7 +88,8 @@ def _marked(text: Any, marks: Any, key: str, where: str, tokens: Any, name: Any)
     if not isinstance(text, str) or not isinstance(marks, list):
         raise InputError(f"{where}: 'text' is a string and {key!r} a list, as in {SHAPE}")
     found = [_mark(value, text, where) for value in marks]
-    return MarkedText(text, found, where, _places(tokens, where), None if name is None else str(name))
+    name, _ = name_and_text({"id": name}, where)
+    return MarkedText(text, found, where, _places(tokens, where), name)
 
 
 def _mark(value: Any, text: str, where: str) -> Mark:  # noqa: ANN401

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.corpus import Sentence
-from nlptrain.data.tokens import strings
+from nlptrain.data.tokens import name_and_text, strings
 from nlptrain.errors import InputError
 
 _WORDS, _TAGS = ("tokens", "words"), ("tags", "ner_tags")
@@ -76,17 +76,20 @@ class _Table:
 
     def rows(self, read: list[str]) -> Iterator[dict[str, Any]]:
         """Its rows with the columns ``read``."""
+        if twice := [name for name in read if self.schema.names.count(name) > 1]:
+            raise InputError(f"{self.path}: has several columns {twice[0]!r}; rename all but one")
         number = 0
         batches = self.batches(read)
         while True:
             try:
                 batch = next(batches, None)
-            except (OSError, pa.ArrowException) as error:
+                rows = [] if batch is None else batch.to_pylist()
+            except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
                 raise InputError(f"{self.path}: damaged behind row {number:,}: {_first_line(error)}") from error
             if batch is None:
                 return
-            number += batch.num_rows
-            yield from batch.to_pylist()
+            number += len(rows)
+            yield from rows
 
 
 @contextmanager
@@ -154,9 +157,8 @@ class _Rows:
             )
         if not words:
             return None
-        text, name = row.get("text"), row.get("id")
-        text = text if isinstance(text, str) else None
-        return Sentence(words, tags, where, id=None if name is None else str(name), text=text)
+        name, text = name_and_text(row, where)
+        return Sentence(words, tags, where, id=name, text=text)
 
     def _named(self, tags: Any, where: str) -> Any:  # noqa: ANN401 - checked by who reads it
         if self._names is None or not isinstance(tags, list):
@@ -179,6 +181,8 @@ def _chosen(path: Path, schema: pa.Schema, key: str, wanted: int | str | None, u
             f"{path}: found no column {' or '.join(map(repr, names))} (columns: {', '.join(schema.names) or 'none'}); "
             f"name it with data.columns.{key}"
         )
+    if schema.names.count(found) > 1:
+        raise InputError(f"{path}: has several columns {found!r}; rename all but one")
     if _items(schema.field(found).type) is None:
         raise InputError(
             f"{path}: column {found!r} holds {schema.field(found).type}; {key} are a list, one for each word"

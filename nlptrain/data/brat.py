@@ -14,7 +14,7 @@ from nlptrain.data.text_files import lines
 from nlptrain.errors import InputError
 from nlptrain.schemes import Scheme
 
-_MARK = re.compile(r"T\S+\t(\S+) (\d+) (\d+)\t.*", re.DOTALL)
+_MARK = re.compile(r"T\S+\t(\S+) (\d{1,15}) (\d{1,15})\t.*", re.DOTALL)
 _PARTED = re.compile(r"T\S+\t\S+ \d+ \d+(;\d+ \d+)+\t.*", re.DOTALL)
 _PLACES = re.compile(r"\S+")
 

@@ -10,8 +10,9 @@ from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.reading import read_gold
 from nlptrain.data.tag_checks import refuse_broken, scheme_of
+from nlptrain.data.targets import Target
 from nlptrain.data.text_files import expand
-from nlptrain.data.writing import Target, Written, write_gold, written
+from nlptrain.data.writing import Written, write_gold, written
 from nlptrain.errors import InputError
 from nlptrain.schemes import NAMES, Scheme, proven_scheme, valid
 

@@ -11,7 +11,7 @@ from typing import Any
 from nlptrain.data.annotation_rows import SHAPE, is_marked, marked_row
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.text_files import lines
-from nlptrain.data.tokens import kind, strings
+from nlptrain.data.tokens import kind, name_and_text, strings
 from nlptrain.errors import InputError
 from nlptrain.schemes import Scheme
 
@@ -85,14 +85,8 @@ def _sentence(row: dict[str, Any], where: str, scheme: Scheme, left_out: Counter
         raise InputError(f"{where}: found {len(words)} tokens and {len(tags)} tags; each token has one tag")
     if not words:
         return None
-    text, name = row.get("text"), row.get("id")
-    return Sentence(
-        words,
-        tags,
-        where,
-        id=None if name is None else str(name),
-        text=text if isinstance(text, str) else None,
-    )
+    name, text = name_and_text(row, where)
+    return Sentence(words, tags, where, id=name, text=text)
 
 
 def _parsed(text: str, where: str) -> Any:  # noqa: ANN401

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from nlptrain.errors import InputError
@@ -31,6 +32,21 @@ def strings(values: Any, key: str, where: str, *, tags: bool = False, shape: str
     return tuple(values)
 
 
+def name_and_text(row: Mapping[str, Any], where: str) -> tuple[str | None, str | None]:
+    """The id and the text of a row, each None where it has none.
+
+    Raises:
+        InputError: one of them cannot be written in UTF-8.
+    """
+    name, text = row.get("id"), row.get("text")
+    name = None if name is None else str(name)
+    text = text if isinstance(text, str) else None
+    for key, value in (("id", name), ("text", text)):
+        if value is not None and (fault := _half(value)):
+            raise InputError(f"{where}: {key!r}: found {fault}")
+    return name, text
+
+
 def kind(value: Any) -> str:  # noqa: ANN401
     """What JSON calls ``value``, with its article."""
     names = {dict: "an object", list: "a list", str: "a string", type(None): "null", bool: "true or false"}
@@ -44,6 +60,10 @@ def _fault(value: Any, key: str, tags: bool) -> str | None:  # noqa: ANN401
         return f"{json.dumps(value, default=str)}; {right}"
     if not value:
         return "an empty string; name the tag" if tags else "an empty string; leave the word and its tag out"
+    return _half(value)
+
+
+def _half(value: str) -> str | None:
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -11,20 +11,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.marked_text import MarkedText, marked_text
+from nlptrain.data.targets import Target
 from nlptrain.data.text_files import is_gz
 from nlptrain.errors import InputError
 from nlptrain.schemes import Scheme
 
-Target = Literal[
-    "conll", "conllu", "csv", "jsonl", "entities", "prodigy", "doccano", "labelstudio", "brat", "parquet", "arrow"
-]
 _ROWS = 8192  # of a group of Parquet's and a batch of Arrow's: a file of many small ones is larger, and slow to open
 _IDS, _TEXTS, _WORDS = "ids", "texts (and with them the words' offsets)", "where words begin and end"
 

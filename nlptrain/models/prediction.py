@@ -94,7 +94,8 @@ def predict_rows(
     """
     rest = iter(rows)
     first = list(islice(rest, 1))
-    key = next((name for row in first for name in ("text", "tokens", "words") if row.get(name) is not None), "text")
+    told = [_told(row) for row in first]
+    key = next((name for row in told for name in ("text", "tokens", "words") if row.get(name) is not None), "text")
     kept, read = tee(chain(first, rest))
     asked = (_checked(row, number, key) for number, row in enumerate(read, start=1))
     if key == "text":
@@ -105,8 +106,14 @@ def predict_rows(
         yield {**row, **answer}
 
 
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    """What holds a row's text: of a task of Label Studio its ``data``."""
+    data = row.get("data")
+    return data if isinstance(data, dict) else row
+
+
 def _checked(row: dict[str, Any], number: int, key: str) -> Any:  # noqa: ANN401
-    value = row.get(key)
+    value = _told(row).get(key)
     if key == "text":
         right = None if isinstance(value, str) else "a string, as in the first row"
     else:
@@ -114,6 +121,10 @@ def _checked(row: dict[str, Any], number: int, key: str) -> Any:  # noqa: ANN401
         right = None if words else "a list of words, as in the first row"
     if right:
         raise InputError(f"row {number}: found {json.dumps(value, default=str)[:40]} in {key!r}; it is {right}")
+    try:
+        "".join(value or ()).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(f"row {number}: {key!r} holds half of a character, which UTF-8 cannot hold") from error
     return value
 
 

@@ -125,8 +125,10 @@ def test_what_was_not_accepted_is_left_out_and_counted(tmp_path: Path) -> None:
         ),
         ({"text": "Ada", "label": [[0, 3]]}, r"found the entity \[0, 3\]; it needs 'start' and 'end'"),
         ({"text": "Ada", "label": [{"start": 0, "end": 3, "labels": ["p", "q"]}]}, ".*it needs 'start' and 'end'"),
+        ({"data": {"text": "x"}, "annotations": 5}, "found a number in 'annotations'; Label Studio writes a list"),
+        ({"text": "Ada", "spans": [], "id": "\ud83d"}, "'id': found .*half of a character"),
     ],
-    ids=range(7),
+    ids=range(9),
 )
 def test_what_is_wrong_is_named(tmp_path: Path, row: object, message: str) -> None:
     with pytest.raises(InputError, match=rf"a\.jsonl:1: {message}"):

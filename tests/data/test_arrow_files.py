@@ -128,3 +128,15 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, kind: str) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(InputError, match=f"{re.escape(path.name)}: (cannot be read|damaged)"):
         read(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_columns_of_one_name_and_bytes_that_are_no_text_are_refused(tmp_path: Path, kind: str) -> None:
+    words = pa.array([["a"]])
+    twice = pa.Table.from_arrays([words, words, pa.array([["O"]])], names=["tokens", "tokens", "tags"])
+    with pytest.raises(InputError, match=r"has several columns 'tokens'; rename all but one"):
+        read(write(tmp_path, kind, twice))
+    bytes_ = pa.array([b"\xff"]).view(pa.string())
+    wrong = pa.table({"tokens": pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), bytes_), "tags": [["O"]]})
+    with pytest.raises(InputError, match="damaged behind row 0: "):
+        read(write(tmp_path, kind, wrong))

@@ -85,3 +85,10 @@ def test_both_halves_are_a_character(tmp_path: Path) -> None:
     """As ``json.dumps`` writes what lies above U+FFFF."""
     path = _file(tmp_path, '{"tokens": ["\\ud83d\\ude00"], "tags": ["O"]}')
     assert next(read_jsonl(path)).words == ("\U0001f600",)
+
+
+@pytest.mark.parametrize("key", ["id", "text"])
+def test_half_characters_beside_the_words_are_named(tmp_path: Path, key: str) -> None:
+    path = _file(tmp_path, json.dumps({"tokens": ["a"], "tags": ["O"], key: "x\ud83d"}))
+    with pytest.raises(InputError, match=rf"a\.jsonl:1: '{key}': found \\ud83d, half of a character"):
+        list(read_jsonl(path))

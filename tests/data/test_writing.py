@@ -16,24 +16,12 @@ from nlptrain.config.data import DataConfig
 from nlptrain.data.converting import convert
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.reading import read_gold
-from nlptrain.data.writing import Target, Written, write_gold
+from nlptrain.data.targets import SUFFIXES, Target
+from nlptrain.data.writing import Written, write_gold
 from nlptrain.errors import InputError
 from nlptrain.schemes import Scheme, tags_of
 from nlptrain_runtime.schemes import Span
 
-SUFFIXES: dict[Target, str] = {
-    "conll": ".conll",
-    "conllu": ".conllu",
-    "csv": ".csv",
-    "jsonl": ".jsonl",
-    "entities": ".jsonl",
-    "prodigy": ".jsonl",
-    "doccano": ".jsonl",
-    "labelstudio": ".json",
-    "brat": ".ann",
-    "parquet": ".parquet",
-    "arrow": ".arrow",
-}
 ODD = [
     "\U0001f642",
     "New York",
@@ -78,7 +66,7 @@ def sentences(draw: st.DrawFn, scheme: Scheme) -> list[Sentence]:
 def again(
     folder: Path, found: Sequence[Sentence], target: Target, told: Written, suffix: str | None = None
 ) -> list[Sentence]:
-    path = folder / f"a{suffix or SUFFIXES[target]}"
+    path = folder / f"a{suffix or SUFFIXES[target][0]}"
     write_gold(found, path, target, told)
     assert not list(folder.glob("*.part"))
     return list(read_gold(str(path), DataConfig(scheme=told.scheme)))
@@ -150,7 +138,7 @@ def test_columns_have_no_place_for_ids_unless_as_comments(tmp_path: Path) -> Non
 def test_what_a_format_cannot_hold_is_refused_and_leaves_nothing(
     tmp_path: Path, target: Target, sentence: Sentence, message: str
 ) -> None:
-    path = tmp_path / f"a{SUFFIXES[target]}"
+    path = tmp_path / f"a{SUFFIXES[target][0]}"
     path.write_text("before")
     with pytest.raises(InputError, match=message):
         write_gold([Sentence(("b",), ("O",)), sentence], path, target, Written("iob2"))
