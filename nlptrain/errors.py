@@ -10,8 +10,12 @@ class InputError(Exception):
     """
 
 
-class Interrupted(Exception):
-    """A signal asked the run to stop; its number decides the exit code (130 for SIGINT, 143 for SIGTERM)."""
+class Interrupted(BaseException):
+    """A signal asked the run to stop; its number decides the exit code (130 for SIGINT, 143 for SIGTERM).
+
+    As ``KeyboardInterrupt`` it is no ``Exception``: it comes wherever the program stands, also in the middle of a
+    library's ``except Exception``, which would take it for a fault of its own and go on.
+    """
 
     def __init__(self, number: int) -> None:
         """Stopped by the signal ``number``."""
