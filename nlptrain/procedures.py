@@ -175,6 +175,8 @@ def _refuse_unfit(
             )
     if objective is not None and objective.loss == "mse" and student.rule.constrained:
         raise InputError("objective.loss: mse compares logits, and the student's CRF has marginals; use kl")
+    if objective is not None and objective.loss == "mse" and any(m.model.rule.constrained for m in committee.members):
+        raise InputError("objective.loss: mse compares logits, and the teacher's CRF has marginals; use kl")
     if objective is not None and objective.loss == "mse" and committee.mixes:
         raise InputError(
             "objective.loss: mse compares logits, and where labels are merged or teachers averaged only probabilities "

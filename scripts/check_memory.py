@@ -1,8 +1,10 @@
 """Measure that much text takes no more memory: python -m scripts.check_memory RUN GOLD_FILE [ROWS...].
 
 Writes ROWS sentences of Parquet (default: 10,000, 100,000, 1,000,000), those of GOLD_FILE over and over with a number
-behind each first word, so that no two are equal; `convert` writes them as JSON Lines, and `evaluate` scores RUN on
-them. Memory is RssAnon, what a process holds itself, without the files that it has mapped; one thread.
+behind each first word, so that no two are equal; `convert` writes them as JSON Lines, `evaluate` scores RUN on them,
+and `tagger_kd` has RUN label their words, after which it is stopped. Memory is RssAnon, what a process holds itself,
+without the files that it has mapped; one thread. With `tiny` in the place of RUN, the teacher is a BERT of two layers
+of 16 that has learnt for one epoch.
 """
 
 from __future__ import annotations
@@ -18,10 +20,15 @@ from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
 
+import torch
+import yaml
+from transformers import BertConfig, BertModel, BertTokenizer
+
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.reading import read_gold
 from nlptrain.data.writing import Written, write_gold
+from nlptrain.run import quieten
 
 ROWS = (10_000, 100_000, 1_000_000)
 _LOOK_SECONDS = 0.05
@@ -35,29 +42,86 @@ def sentences(path: str) -> Iterator[Sentence]:
             yield replace(one, words=(f"{one.words[0]}{turn or ''}", *one.words[1:]))
 
 
-def measured(command: Sequence[str]) -> tuple[float, int]:
-    """Seconds and peak RssAnon in bytes of a command."""
+def measured(command: Sequence[str], until: tuple[Path, str] | None = None) -> tuple[float, int]:
+    """Seconds and peak RssAnon in bytes of a command, which is stopped when a file has a text in it."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     started, peak = time.perf_counter(), 0
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as process:
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as said,
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, env=environment) as process,
+    ):
         while process.poll() is None:
             with suppress(OSError, IndexError, ValueError):  # it has just ended
                 status = Path(f"/proc/{process.pid}/status").read_text()
                 peak = max(peak, 1024 * int(status.partition("RssAnon:")[2].split()[0]))
+            if until is not None and until[0].is_file() and until[1] in until[0].read_text(encoding="utf-8"):
+                process.kill()
+                process.wait()
+                return time.perf_counter() - started, peak
             time.sleep(_LOOK_SECONDS)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}")
+        if process.returncode or until is not None:
+            said.seek(0)
+            raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}\n{said.read()}")
     return time.perf_counter() - started, peak
+
+
+def labelling(run: str, gold: str, raw: Path, output: Path) -> Path:
+    """The configuration of a student of ``run`` that learns from ``raw``."""
+    values = {
+        "teacher": run,
+        "data": {"dev": gold, "unlabeled": str(raw)},
+        "student": {"embedder": {"init": "random"}},
+        "augment": "none",
+        "device": "cpu",
+        "output_dir": str(output),
+        "transfer_dir": f"{output}-transfer",
+    }
+    path = output.with_suffix(".yaml")
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+    return path
+
+
+def tiny_teacher(gold: str, folder: Path) -> str:
+    """A BERT of two layers of 16, with a row for each word of ``gold``, that has learnt for one epoch."""
+    words = sorted({word.lower() for one in read_gold(gold, DataConfig()) for word in one.words})
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
+    vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+    tokenizer = BertTokenizer(vocab=vocabulary, do_lower_case=True)
+    config = BertConfig(
+        vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32
+    )
+    torch.manual_seed(0)
+    quieten()
+    BertModel(config).save_pretrained(folder / "tiny")
+    tokenizer.save_pretrained(folder / "tiny")
+    values = {
+        "model": str(folder / "tiny"),
+        "data": {"train": gold},
+        "train": {"epochs": 1, "learning_rate": 0.01},
+        "device": "cpu",
+        "output_dir": str(folder / "teacher"),
+    }
+    path = folder / "teacher.yaml"
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+    subprocess.run([sys.executable, "-m", "nlptrain", "transformer_token", str(path)], check=True, capture_output=True)
+    return str(folder / "teacher")
 
 
 def main(run: str, gold: str, *sizes: str) -> None:
     """Print a line for each command and size."""
     with tempfile.TemporaryDirectory() as folder:
+        run = tiny_teacher(gold, Path(folder)) if run == "tiny" else run
         for size in map(int, sizes) if sizes else ROWS:
             path, out = Path(folder) / f"{size}.parquet", Path(folder) / f"{size}.jsonl"
             write_gold(islice(sentences(gold), size), path, "parquet", Written("iob2", ids=False, texts=False))
-            for name, arguments in (("convert", (path, out)), ("evaluate", (run, path, "--device", "cpu"))):
-                seconds, peak = measured([sys.executable, "-m", "nlptrain", name, *map(str, arguments)])
+            student = labelling(run, gold, path, Path(folder) / f"student-{size}")
+            log = Path(folder) / f"student-{size}" / "log.txt"
+            for name, arguments, until in (
+                ("convert", (path, out), None),
+                ("evaluate", (run, path, "--device", "cpu"), None),
+                ("tagger_kd", (student,), (log, "teacher's logits: ")),
+            ):
+                seconds, peak = measured([sys.executable, "-m", "nlptrain", name, *map(str, arguments)], until)
                 print(f"{name}: {size:,} sentences: {seconds:.1f} s, {peak / 1e6:.0f} MB", flush=True)
 
 

@@ -12,7 +12,6 @@ from nlptrain.data.corpus import Sentence
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student
 from nlptrain.models.heads import CRFHead
-from nlptrain.models.students.text import count_words
 from tests.conftest import make_sentences
 
 LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"], "iob2")
@@ -65,7 +64,7 @@ def small_model(tiny_bert: Path, kinds: str, labels: Labels = LABELS) -> TokenMo
         if parts["embedder"] != "word":
             shape["tokenizer"] = str(tiny_bert)
         config = TypeAdapter(Student).validate_python({**shape, "dropout": 0.0, "max_pieces": 64})
-        model = build_student(config, labels, seed=1, words=lambda: count_words(TEXT))
+        model = build_student(config, labels, seed=1, text=lambda: TEXT)
     torch.manual_seed(2)
     with torch.no_grad():
         head = model.model.head if kinds != "teacher" else model.model.classifier

@@ -99,6 +99,7 @@ def main() -> None:
       nlptrain predict runs/student < text        use it
     """  # noqa: D301 - click reads the character
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # its own pools keep what files needed long ago
 
 
 _TRAINING = (transformer_token, tagger, tagger_kd, pseudo_label)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from nlptrain.cli.stories import committee_of, splitter_of, word_counts
+from nlptrain.cli.stories import committee_of, learnt_from, splitter_of
 from nlptrain.config.commands import CommandConfig, StudentCommandConfig, TaughtConfig
 from nlptrain.data.splits import read_splits
 from nlptrain.models import NeuralTagger, TokenModel, build_student
@@ -30,7 +30,7 @@ def describe_student(config: CommandConfig) -> str | None:
         seed=0,
         teacher=committee.members[0].model if committee else None,
         splitter=splitter,
-        words=word_counts(config, splits, splitter, committee),
+        text=learnt_from(config, splits, splitter, committee),
     )
     parts = ", ".join(f"{name} {count:,}" for name, count in _parts(student).items())
     held = [*student.model.parameters(), *student.model.buffers()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -43,7 +42,6 @@ from nlptrain.distillation.teacher_scheme import shown_scheme
 from nlptrain.insight.comparison import sample_of
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier, build_student, load_token_model
-from nlptrain.models.students.text import count_words
 from nlptrain.run import Run, refuse_imitated
 from nlptrain.run_folder import command_line, finished_scores, output_folder
 from nlptrain.seeds import beside, refuse_seeds
@@ -95,8 +93,8 @@ def _transformer_token(config: TransformerTokenConfig, run: Run) -> dict[str, An
 def _tagger(config: TaggerConfig, run: Run) -> dict[str, Any]:
     splits = read_splits(config.data, say=run.say)
     splitter = splitter_of(config.data)
-    words = word_counts(config, splits, splitter)
-    student = build_student(config.student, splits.labels, seed=run.seed, words=words, say=run.say)
+    text = learnt_from(config, splits, splitter)
+    student = build_student(config.student, splits.labels, seed=run.seed, text=text, say=run.say)
     run.provenance["table"] = _table(config, None)
     _introduce(run, splits, f"student: {student.parameters():,} parameters, {_origin(config, None)}")
     if plan := describe_plan(config.train):
@@ -119,7 +117,7 @@ def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
         seed=run.seed,
         teacher=first,
         splitter=splitter,
-        words=word_counts(config, splits, splitter, committee),
+        text=learnt_from(config, splits, splitter, committee),
         say=run.say,
     )
     run.provenance["table"] = _table(config, config.teacher_list[0].path)
@@ -194,14 +192,14 @@ def splitter_of(data: DataConfig) -> WordSplitter:
     return WordSplitter.pretokenized() if data.pretokenized else WordSplitter.default()
 
 
-def word_counts(
+def learnt_from(
     config: StudentCommandConfig, splits: Splits, splitter: WordSplitter, committee: Committee | None = None
-) -> Callable[[], Counter[str]]:
-    """How to count the words of all that is learnt from, which is read or made once more for it; dev is not in it."""
+) -> Callable[[], Iterator[Sentence]]:
+    """How to read all that is learnt from, which is read or made once more for it; dev is not in it."""
     data = config.data
     augment = config.augmenting if isinstance(config, TaughtConfig) else None
 
-    def learnt_from() -> Iterator[Sentence]:
+    def read() -> Iterator[Sentence]:
         yield from splits.train
         dev: set[bytes] = set()
         if not splits.dev:  # it will be taken out of the raw text
@@ -211,7 +209,7 @@ def word_counts(
             raw = topped_up(raw, augment, splits, committee, lambda _: None)
         yield from (sentence for sentence in raw if sentence.digest() not in dev)
 
-    return lambda: count_words(learnt_from())
+    return read
 
 
 def _some_words(data: DataConfig, splitter: WordSplitter) -> list[tuple[str, ...]]:

@@ -29,6 +29,6 @@ class AugmentConfig(Section):
     insert: Share = Field(0.1, description="Share of sentences that get an entity where there was none.")
     replace: Share = Field(
         0.8,
-        description="Share of sentences of which some words, up to four of five, are replaced: by neighbours among the teacher's input embeddings, words of its vocabulary, and words made of two.",
+        description="Share of sentences of which some words, up to four of five, are replaced: by neighbours among the teacher's input embeddings, words of its vocabulary, words made of two and, a tenth of them, those of an entity.",
     )
     noise: Share = Field(0.3, description="Share of sentences with words dropped, misspelt, or in another case.")

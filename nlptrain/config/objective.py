@@ -52,7 +52,7 @@ class PseudoLabelConfig(TaughtObjectiveConfig):
         0.0,
         ge=0.0,
         le=1.0,
-        description="A raw sentence with an entity (plain tags: a word) whose teacher probability is lower is left out; an entity's is the least of its words'.",
+        description="A raw or made sentence with an entity (plain tags: a word) whose teacher probability is lower is left out; an entity's is the least of its words'.",
     )
     min_precision: float | None = Field(
         None,

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from nlptrain.errors import InputError
 
-_REMEMBERED = 500_000
+_REMEMBERED = 100_000  # words: some 30 MB, and in running text nearly all that come twice
 
 
 class WordEncoder:

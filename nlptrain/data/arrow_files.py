@@ -99,7 +99,13 @@ def _parquet(path: Path) -> Iterator[_Table]:
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: cannot be read as Parquet: {_first_line(error)}") from error
     with file:
-        yield _Table(path, file.schema_arrow, lambda read: file.iter_batches(_ROWS, columns=read))
+        yield _Table(path, file.schema_arrow, lambda read: _batches(file, read))
+
+
+def _batches(file: pq.ParquetFile, read: list[str]) -> Iterator[pa.RecordBatch]:
+    """A reader of its own for each row group: one for all of them would hold on to what it has decoded."""
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(_ROWS, row_groups=[group], columns=read)
 
 
 @contextmanager

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from nlptrain.data.corpus import Sentence
+from nlptrain.data.digests import DigestNumbers, packed
 from nlptrain.data.raw_files import Splitter, raw_words
 from nlptrain.errors import InputError
 
 _TERMINALS = ".!?\u2026\u3002\uff01\uff1f"
+_BLOCK = 1024  # sentences that are looked up at once
 _CLOSERS = "\"'\u2019\u201d\u00bb\u203a)]}\u300d\u300f\uff09"
 
 
@@ -93,15 +96,30 @@ def read_raw(
         raise InputError(f"data.min_words: found {min_words}; it cannot be more than data.max_words, {max_words}")
     counts = RawCounts() if counts is None else counts
     counts.min_words, counts.max_words = min_words, max_words
-    seen: set[bytes] = set()
+    seen = DigestNumbers()
+    rest = _sentences(paths, splitter, counts)
+    while block := list(islice(rest, _BLOCK)):
+        digests = [sentence.digest() for sentence in block]
+        known = seen.find(packed(digests)).tolist()
+        new: dict[bytes, None] = {}
+        for sentence, digest, number in zip(block, digests, known, strict=True):
+            if digest in held_out:
+                counts.held_out += 1
+            elif number >= 0 or digest in new:
+                counts.repeats += 1
+            else:
+                new[digest] = None
+                counts.sentences += 1
+                counts.words += len(sentence.words)
+                yield sentence
+        seen.add(packed(list(new)))
+
+
+def _sentences(paths: Sequence[Path], splitter: Splitter, counts: RawCounts) -> Iterator[Sentence]:
     for path in paths:
         for number, words in raw_words(path, splitter):
             for part in _parts(words, counts):
-                sentence = Sentence(part, where=f"{path}:{number}")
-                if _is_new(sentence.digest(), seen, held_out, counts):
-                    counts.sentences += 1
-                    counts.words += len(part)
-                    yield sentence
+                yield Sentence(part, where=f"{path}:{number}")
 
 
 def cut(words: tuple[str, ...], min_words: int, max_words: int) -> Iterator[tuple[str, ...]]:
@@ -139,17 +157,6 @@ def _parts(words: tuple[str, ...], counts: RawCounts) -> Iterator[tuple[str, ...
             yield part
         else:
             counts.short += 1
-
-
-def _is_new(digest: bytes, seen: set[bytes], held_out: Collection[bytes], counts: RawCounts) -> bool:
-    if digest in held_out:
-        counts.held_out += 1
-    elif digest in seen:
-        counts.repeats += 1
-    else:
-        seen.add(digest)
-        return True
-    return False
 
 
 def _ends(words: Sequence[str]) -> list[bool]:

@@ -65,11 +65,11 @@ def taught_text(
 
     The sentences are read once; for the teachers behind the first they come from what the first one stored.
     """
-    digests: list[bytes] = []
+    digests = bytearray()  # 16 bytes a sentence
 
     def noted() -> Iterator[Sentence]:
         for sentence in sentences:
-            digests.append(sentence.digest())
+            digests.extend(sentence.digest())
             yield sentence
 
     sets: list[TransferSet] = []
@@ -79,6 +79,6 @@ def taught_text(
         source: Iterable[Sentence] = map(sets[0].sentence, range(len(sets[0]))) if sets else noted()
         said = store.label(source, member.model, run).describe()
         run.say(f"{member.model.name}: {said}" if len(committee.members) > 1 else said)
-        sets.append(store.transfer_set(digests))
+        sets.append(store.transfer_set(np.frombuffer(digests, dtype="S16")))
         member.model.to("cpu")
     return TaughtText(committee, tuple(sets))

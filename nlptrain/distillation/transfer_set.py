@@ -13,11 +13,11 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from filelock import FileLock
 from numpy.typing import NDArray
 
 from nlptrain.data.corpus import Sentence
+from nlptrain.data.digests import DigestNumbers, Digests, packed
 from nlptrain.distillation.labelling import Logits, labelling
 from nlptrain.errors import InputError
 from nlptrain.models.token_model import TokenModel
@@ -121,7 +121,7 @@ class LogitStore:
         self.folder = folder / self.key
         self.teacher = teacher.name
         self._shards: list[Shard] = []
-        self._digests: list[pa.Array] = []
+        self._numbers = DigestNumbers()
         self._lock = FileLock(folder / f"{self.key}.lock")
 
     def label(self, sentences: Iterable[Sentence], teacher: TokenModel, run: Run) -> Labelled:
@@ -161,7 +161,7 @@ class LogitStore:
                     pending.difference_update(shard.digests)
             given = [shard for shard in given if not shard.stored]
             digests = [sentence.digest() for sentence in block]
-            for sentence, digest, row in zip(block, digests, self._find(digests).tolist(), strict=True):
+            for sentence, digest, row in zip(block, digests, self._numbers.find(packed(digests)).tolist(), strict=True):
                 if row >= 0 or digest in pending:
                     counts.found += 1
                     continue
@@ -175,25 +175,13 @@ class LogitStore:
         if asked.sentences:
             yield asked
 
-    def transfer_set(self, digests: list[bytes]) -> TransferSet:
+    def transfer_set(self, digests: Sequence[bytes] | Digests) -> TransferSet:
         """The stored rows of the sentences with ``digests``, in this order."""
-        rows = self._find(digests)
+        rows = self._numbers.find(digests if isinstance(digests, np.ndarray) else packed(digests))
         assert (rows >= 0).all(), "label() comes first"
         sizes = np.cumsum([0, *(len(shard.offsets) - 1 for shard in self._shards)])
         shards = np.searchsorted(sizes, rows, side="right") - 1
         return TransferSet(self._shards, shards, rows - sizes[shards], len(self.labels), self.key)
-
-    def _find(self, digests: list[bytes]) -> NDArray[np.int64]:
-        """The number of each sentence over all shards, -1 where it is not stored."""
-        if not self._digests:
-            return np.full(len(digests), -1)
-        stored = pa.chunked_array(self._digests)
-        if len(self._digests) > 1:
-            self._digests = [pa.concat_arrays(self._digests)]
-            stored = self._digests[0]
-        found = pc.index_in(pa.array(digests, _DIGEST), value_set=stored)
-        rows: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
-        return rows
 
     def _begin(self, processes: Processes) -> None:
         """Open what is there, in all processes the same."""
@@ -224,10 +212,10 @@ class LogitStore:
                 path.unlink()
 
     def _open(self) -> None:
-        self._shards, self._digests = [], []
+        self._shards, self._numbers = [], DigestNumbers()
         try:
             for path in self._known():
-                self._map(path)
+                self._numbers.add(packed(self._map(path)))
         except (OSError, KeyError, pa.ArrowInvalid) as error:
             raise self._damaged(error) from error
 
@@ -237,12 +225,14 @@ class LogitStore:
             "logits are computed anew"
         )
 
-    def _map(self, path: Path) -> None:
+    def _map(self, path: Path) -> list[bytes]:
+        """Open the next shard; the digests of its sentences."""
         table = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
         logits = table.column("logits")
         offsets = logits.offsets.to_numpy().astype(np.int64)
         self._shards.append(Shard(table.column("words"), offsets, logits.values.to_numpy(zero_copy_only=True)))
-        self._digests.append(table.column("digest"))
+        digests: list[bytes] = table.column("digest").to_pylist()
+        return digests
 
     def _add(self, asked: _Asked, processes: Processes) -> None:
         """The next shard: written here or, where nothing is to wait for, by another process."""
@@ -251,9 +241,9 @@ class LogitStore:
             self._write(path, asked, asked.wait())
         while not path.is_file():
             time.sleep(_LOOK_SECONDS)
-        self._map(path)
-        if self._digests[-1].to_pylist() != asked.digests:
+        if self._map(path) != asked.digests:
             raise InputError(f"{path}: another run has written it; end that one, and give the same command again")
+        self._numbers.add(packed(asked.digests))
         if processes.first:
             shards = [{"file": f"{n:06d}.arrow", "sentences": len(s.offsets) - 1} for n, s in enumerate(self._shards)]
             described = {"format": _FORMAT, "key": self.key, "teacher": self.teacher, "labels": list(self.labels)}

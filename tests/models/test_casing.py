@@ -87,7 +87,7 @@ def test_a_cut_table_has_forms_too_and_both_survive_a_save(teacher: TokenModel, 
         LABELS,
         seed=0,
         teacher=teacher,
-        words=lambda: {"Ada": 3, "sings": 1},
+        text=lambda: [Sentence(("Ada", "Ada", "sings"))],
     )
     assert len(student.model.embedder.table.weight) == 7
     with torch.no_grad():
@@ -189,7 +189,7 @@ def test_a_student_that_reads_upper_case_teaches_another_what_its_pieces_are(
         LABELS,
         seed=0,
         teacher=first,
-        words=lambda: {"Paris": 2, "paris": 2},
+        text=lambda: [Sentence(("Paris", "paris"))] * 2,
     )
     assert second.tag([["Paris", "paris"]])
     if embedder["kind"] == "subword":  # the first one's table, turned and scaled: distances keep their ratios

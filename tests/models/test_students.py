@@ -17,7 +17,6 @@ from nlptrain.models import TokenModel, build_student, load_token_model
 from nlptrain.models.embedders import EMBEDDERS
 from nlptrain.models.encoders import ENCODERS
 from nlptrain.models.heads import HEADS
-from nlptrain.models.students.text import count_words
 from nlptrain.run import Run
 from nlptrain.training import Examples, GoldObjective, evaluate, fit
 from tests.conftest import make_sentences
@@ -42,7 +41,7 @@ def student(tiny_bert: Path, parts: dict[str, str], **more: object) -> TokenMode
     if parts["embedder"] != "word":
         shape["tokenizer"] = str(tiny_bert)
     config = TypeAdapter(Student).validate_python({**shape, "dropout": 0.0, **more})
-    return build_student(config, LABELS, seed=0, words=lambda: count_words(TEN))
+    return build_student(config, LABELS, seed=0, text=lambda: TEN)
 
 
 def padded(model: TokenModel, sentences: Sequence[Sequence[str]], left: int, right: int) -> list[np.ndarray]:
@@ -92,11 +91,11 @@ def test_every_combination_learns_ten_sentences_and_survives_a_save(
 @pytest.mark.parametrize("parts", COMBINATIONS, ids=lambda parts: "-".join(parts.values()))
 def test_every_default_has_two_to_three_and_a_half_million_parameters(tiny_bert: Path, parts: dict[str, str]) -> None:
     shape: dict[str, object] = {part: {"kind": kind} for part, kind in parts.items()}
-    words = {f"word{number}": 2 for number in range(40_000)}
+    text = [Sentence((f"word{number}",) * 2) for number in range(40_000)]
     if parts["embedder"] != "word":
         shape |= {"tokenizer": str(tiny_bert), "embedder": {"kind": parts["embedder"], "init": "random"}}
     config = TypeAdapter(Student).validate_python(shape)
-    model = build_student(config, LABELS, seed=0, words=lambda: words)
+    model = build_student(config, LABELS, seed=0, text=lambda: text)
     count = model.parameters()
     if parts["embedder"] != "word":  # MiniLM's 30,522 pieces in the place of the tiny model's
         count += 64 * (30_522 - len(model.tokenizer))

@@ -14,18 +14,21 @@ from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.models.embedders import principal_components
 from nlptrain.models.students import tagger
-from nlptrain.models.students.text import count_words
 from tests.conftest import make_sentences
 
 LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
 TEXT = [Sentence(words) for words, _ in make_sentences(40, 1)]
-COUNTS = count_words(TEXT)
+COUNTS = Counter(word for sentence in TEXT for word in sentence.words)
+
+
+def text_of(words: Counter[str]) -> list[Sentence]:
+    return [Sentence((word,)) for word in words.elements()]
 
 
 def build(teacher: TokenModel | None = None, words: Counter[str] = COUNTS, **shape: object) -> TokenModel:
     config = TypeAdapter(Student).validate_python({"encoder": {"hidden": 4, "layers": 1}, **shape})
     said: list[str] = []
-    model = build_student(config, LABELS, seed=0, teacher=teacher, words=lambda: words, say=said.append)
+    model = build_student(config, LABELS, seed=0, teacher=teacher, text=lambda: text_of(words), say=said.append)
     model.said = said  # type: ignore[attr-defined]
     return model
 
@@ -110,7 +113,7 @@ def test_a_vocabulary_of_250_000_pieces_gives_a_default_student_of_at_most_three
         LABELS,
         seed=0,
         teacher=big,
-        words=lambda: words,
+        text=lambda: text_of(words),
     )
     assert 2_000_000 <= student.parameters() <= 3_500_000
     assert student.logits([["w100", "w249000", "new"]])[0].shape == (3, 5)

@@ -23,5 +23,6 @@ def principal_components(table: Tensor, dim: int) -> Tensor:
     loadings = vectors[:, -dim:].flip(1)
     loadings = loadings * loadings.gather(0, loadings.abs().argmax(dim=0, keepdim=True)).sign()
     cut = exact @ loadings
-    scaled: Tensor = (cut / cut.std()).float()
+    spread = cut.std()
+    scaled: Tensor = (cut / spread if spread > 0.0 else torch.zeros_like(cut)).float()  # equal rows differ in nothing
     return scaled

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 
 import torch
 
 from nlptrain.config.student import StudentConfig, TransformerStudentConfig
+from nlptrain.data.corpus import Sentence
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.labels import Labels
 from nlptrain.models.students.small_transformer import build_transformer
@@ -29,7 +30,7 @@ def build_student(
     seed: int,
     teacher: TokenModel | None = None,
     splitter: WordSplitter | None = None,
-    words: Callable[[], Mapping[str, int]] | None = None,
+    text: Callable[[], Iterable[Sentence]] | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> TokenModel:
     """A student with new weights, drawn by ``seed``, or with those of the student that it starts from.
@@ -40,7 +41,7 @@ def build_student(
         seed: decides every weight.
         teacher: where tokenizer and first table come from unless ``config`` names others.
         splitter: how it will read raw text.
-        words: counts the words of train and unlabelled text; asked only where they decide the vocabulary.
+        text: reads the sentences of train and unlabelled text; asked only where they decide the vocabulary.
         say: told what a reader of the run should know.
 
     Raises:
@@ -49,6 +50,6 @@ def build_student(
     torch.manual_seed(seed)
     if config.start is not None:
         return start_from(config, labels, splitter=splitter, say=say)
-    text = StudentText(words)
-    student = STUDENTS[config.kind](config, labels, seed=seed, teacher=teacher, splitter=splitter, text=text, say=say)
+    read = StudentText(text)
+    student = STUDENTS[config.kind](config, labels, seed=seed, teacher=teacher, splitter=splitter, text=read, say=say)
     return student
