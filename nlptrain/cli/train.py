@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+
+from nlptrain.errors import InputError
 
 _HELP = {
     "transformer_token": """Fine-tune a transformer token classifier: the teacher.
@@ -36,7 +38,9 @@ _HELP = {
     Writes  output_dir: model/, config.yaml, metrics.jsonl, scores.json, counts.json, log.txt;
             transfer_dir: the teacher's logits, found again by the next run.
 
+    \b
     Example: nlptrain tagger_kd configs/demo/tagger_kd.yaml --set objective.temperature=2
+    Without a file: nlptrain tagger_kd --teacher runs/teacher --unlabeled 'text/*.txt' --output-dir runs/student
     """,
     "pseudo_label": """Train a small tagger on gold tags and on raw text tagged by the teacher.
 
@@ -59,11 +63,42 @@ _WORKERS = click.option(
 )
 
 
-def _options(function: Callable[..., None], *, taught: bool) -> Callable[..., None]:
+# The keys that a flag may say, for runs without a file; what else there is, --set says.
+_MODELS = {
+    "transformer_token": {"model": ("model", "The pretrained transformer: a folder or a Hub name.")},
+    "tagger": {"tokenizer": ("student.tokenizer", "The pretrained transformer that the student's table is from.")},
+    "tagger_kd": {"teacher": ("teacher", "The fine-tuned classifier: a run's folder, a model's, or a Hub name.")},
+}
+_MODELS["pseudo_label"] = _MODELS["tagger_kd"]
+_FILES = {
+    "train": ("data.train", "Gold sentences to train on: a file or a glob in quotes; may be repeated."),
+    "dev": ("data.dev", "Gold sentences that choose the best step."),
+    "test": ("data.test", "Gold sentences that are scored once, at the end."),
+    "unlabeled": ("data.unlabeled", "Raw text for the teacher to label."),
+}
+_YAML = (".yaml", ".yml", ".json")
+
+
+def _keys(name: str) -> dict[str, tuple[str, str]]:
+    """The flags of a command that say a key, with the key and what it means."""
+    return {**_MODELS[name], **{flag: said for flag, said in _FILES.items() if flag != "unlabeled" or _taught(name)}}
+
+
+def _taught(name: str) -> bool:
+    return name in ("tagger_kd", "pseudo_label")
+
+
+def _options(function: Callable[..., None], name: str) -> Callable[..., None]:
     path = click.Path(path_type=Path)
     for decorate in reversed(
         (
-            click.argument("config", type=path),
+            click.argument("config", type=path, required=False),
+            *(
+                click.option(
+                    f"--{flag}", metavar="FILES" if flag in _FILES else None, multiple=flag in _FILES, help=told
+                )
+                for flag, (_, told) in _keys(name).items()
+            ),
             click.option(
                 "--set",
                 "settings",
@@ -74,7 +109,7 @@ def _options(function: Callable[..., None], *, taught: bool) -> Callable[..., No
             click.option("--device", help="auto, cpu, cuda, cuda:N or mps."),
             click.option("--output-dir", help="Folder of the run."),
             click.option("--seed", type=int, help="Seed of all that is random; one run, in the place of `seeds`."),
-            *([_WORKERS] if taught else []),
+            *([_WORKERS] if _taught(name) else []),
             click.option("--overwrite", is_flag=True, help="Clear a run that is in the output folder."),
         )
     ):
@@ -84,7 +119,7 @@ def _options(function: Callable[..., None], *, taught: bool) -> Callable[..., No
 
 def _command(name: str) -> click.Command:
     def command(
-        config: Path,
+        config: Path | None,
         settings: tuple[str, ...],
         overwrite: bool,
         workers: int = 1,
@@ -93,7 +128,8 @@ def _command(name: str) -> click.Command:
         from nlptrain.config import COMMANDS, load_config
         from nlptrain.config.commands import StudentCommandConfig
 
-        given = {key: value for key, value in flags.items() if value is not None}
+        given = _given(name, flags)
+        _refuse_no_file(name, config, given, settings)
         loaded = load_config(COMMANDS[name], config, settings, given)
 
         if isinstance(loaded.config, StudentCommandConfig) and loaded.config.seeds:
@@ -105,7 +141,33 @@ def _command(name: str) -> click.Command:
 
             run_story(name, loaded.config, overwrite=overwrite, workers=workers)
 
-    return click.command(name, help=_HELP[name])(_options(command, taught=name in ("tagger_kd", "pseudo_label")))
+    return click.command(name, help=_HELP[name])(_options(command, name))
+
+
+def _given(name: str, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """What the flags of a command say, by dotted key."""
+    known = _keys(name)
+    given: dict[str, Any] = {}
+    for flag, value in flags.items():
+        if value not in (None, ()):
+            key = known[flag][0] if flag in known else flag
+            given[key] = value if not isinstance(value, tuple) else value[0] if len(value) == 1 else list(value)
+    return given
+
+
+def _refuse_no_file(name: str, config: Path | None, given: Mapping[str, Any], settings: Sequence[str]) -> None:
+    """A run without a file needs flags; what a shell made of a glob is no file of ours."""
+    if config is None and not given and not settings:
+        flags = " ".join(f"--{flag} ..." for flag in _MODELS[name])
+        raise InputError(
+            f"found no CONFIG; give a YAML file (nlptrain config init {name} prints one), or say what it must say: "
+            f"{flags} --{'unlabeled' if _taught(name) else 'train'} 'FILES' --output-dir FOLDER"
+        )
+    if config is not None and config.suffix.lower() not in _YAML and any(key.startswith("data.") for key in given):
+        raise InputError(
+            f"{config}: found where only a YAML file may stand; a flag takes one value: put a glob in quotes, as in "
+            "--unlabeled 'text/*.txt', or repeat the flag"
+        )
 
 
 transformer_token = _command("transformer_token")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import glob
 import os
 import re
@@ -13,6 +12,7 @@ from pathlib import Path
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.data import DataConfig
 from nlptrain.config.references import model_references
+from nlptrain.nearby import nearby
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
 
@@ -27,7 +27,7 @@ def missing_files(config: CommandConfig) -> Iterator[tuple[str, str]]:
     if vectors is not None and not Path(vectors).is_file():
         yield (
             "student.embedder.vectors",
-            f"there is no file {vectors!r} (looked in {os.getcwd()}){_similar(Path(vectors))}",
+            f"there is no file {vectors!r} (looked in {os.getcwd()}){nearby(Path(vectors))}",
         )
 
 
@@ -45,7 +45,7 @@ def missing_model(reference: str) -> str | None:
         return None
     if path.is_file():
         return f"{reference!r} is a file; name the folder of a model or of a run"
-    return f"there is no folder {reference!r} (looked in {os.getcwd()}){_similar(path)}"
+    return f"there is no folder {reference!r} (looked in {os.getcwd()}){nearby(path)}"
 
 
 def _missing_data(data: DataConfig) -> Iterator[tuple[str, str]]:
@@ -54,13 +54,6 @@ def _missing_data(data: DataConfig) -> Iterator[tuple[str, str]]:
         for entry in [paths] if isinstance(paths, str) else paths or []:
             matches = [entry] if os.path.exists(entry) else glob.glob(entry, recursive=True)
             if not matches:
-                yield f"data.{split}", f"no file matches {entry!r} (looked in {os.getcwd()}){_similar(Path(entry))}"
+                yield f"data.{split}", f"no file matches {entry!r} (looked in {os.getcwd()}){nearby(Path(entry))}"
             elif all(os.path.isdir(match) for match in matches):
                 yield f"data.{split}", f"{entry!r} is a folder; name its files, e.g. '{entry.rstrip('/')}/*'"
-
-
-def _similar(path: Path) -> str:
-    if not path.parent.is_dir():
-        return ""
-    near = difflib.get_close_matches(path.name, [item.name for item in path.parent.iterdir()], n=1)
-    return f"; did you mean '{path.parent / near[0]}'?" if near else ""

@@ -19,11 +19,12 @@ _VARIABLE = re.compile(r"\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)(:-((?:[^}])*))?\})")
 
 
 def merged(
-    model: type[Section], path: Path, settings: Sequence[str], flags: Mapping[str, object]
+    model: type[Section], path: Path | None, settings: Sequence[str], flags: Mapping[str, object]
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """All layers as one nested map, and the origin of each dotted leaf key.
 
-    Later layers win: bases, the file, ``settings`` (KEY=VALUE), ``flags``. Maps merge; anything else is replaced.
+    Later layers win: bases, the file (None: there is none), ``settings`` (KEY=VALUE), ``flags`` (by dotted key). Maps
+    merge; anything else is replaced.
 
     Raises:
         InputError: a file, a setting or a variable is not as it should be.
@@ -84,15 +85,18 @@ def _is_word(annotation: Any, value: object) -> bool:  # noqa: ANN401
     return bool(sections(annotation)) and value in words
 
 
-def _layers(path: Path, settings: Sequence[str], flags: Mapping[str, object]) -> Iterator[tuple[str, dict[str, Any]]]:
-    yield from reversed(list(_files(path)))
+def _layers(
+    path: Path | None, settings: Sequence[str], flags: Mapping[str, object]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    if path is not None:
+        yield from reversed(list(_files(path)))
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not all(key.split(".")):
             raise InputError(f"--set {setting}: must be KEY=VALUE, e.g. --set train.steps=500")
         yield f"--set {key}={text}", _nested(key, parse(text, f"--set {setting}"))
     for key, value in flags.items():
-        yield f"--{key.replace('_', '-')}", _nested(key, value)
+        yield f"--{key.rpartition('.')[2].replace('_', '-')}", _nested(key, value)
 
 
 def _files(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -28,17 +28,17 @@ class LoadedConfig(Generic[C]):
         config: the values.
         origins: who said the value of a dotted key: a file, ``base FILE``, ``--set KEY=VALUE`` or a flag; keys that
             nobody set are not in it.
-        path: the file.
+        path: the file; None: flags said all.
     """
 
     config: C
     origins: dict[str, str]
-    path: Path
+    path: Path | None
 
 
 def load_config(
     model: type[C],
-    path: Path | str,
+    path: Path | str | None,
     settings: Sequence[str] = (),
     flags: Mapping[str, object] | None = None,
     *,
@@ -48,7 +48,7 @@ def load_config(
 
     Args:
         model: the command's.
-        path: the YAML file.
+        path: the YAML file; None: there is none.
         settings: ``KEY=VALUE`` strings, the value in YAML.
         flags: dotted keys and values of the command line's own flags.
         check_files: see, too, whether the files that it names are there.
@@ -59,16 +59,16 @@ def load_config(
     Example:
         ``load_config(COMMANDS["tagger"], "configs/demo/tagger.yaml", ["train.steps=500"]).config.train.steps``
     """
-    path = Path(path)
+    path = None if path is None else Path(path)
+    place = "command line" if path is None else str(path)
     values, origins = merged(model, path, settings, flags or {})
     try:
         config = model.model_validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
-        raise InputError("\n".join(complaints(error, model, origins, str(path)))) from error
+        raise InputError("\n".join(complaints(error, model, origins, place))) from error
     if check_files:
         faults = [
-            f"{origins.get(key, str(path)).removeprefix('base ')}: {key}: {fault}"
-            for key, fault in missing_files(config)
+            f"{origins.get(key, place).removeprefix('base ')}: {key}: {fault}" for key, fault in missing_files(config)
         ]
         if faults:
             raise InputError("\n".join(faults))

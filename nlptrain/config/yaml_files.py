@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from nlptrain.errors import InputError
+from nlptrain.nearby import nearby
 
 
 class _Loader(yaml.SafeLoader):
@@ -66,7 +67,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file") from error
+        raise InputError(f"{path}: there is no such file{nearby(path)}") from error
     except IsADirectoryError as error:
         raise InputError(f"{path}: is a folder; name a YAML file") from error
     except UnicodeDecodeError as error:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from nlptrain.errors import InputError
+from nlptrain.nearby import nearby
 
 _PACKED = {".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "unzstd", ".zip": "unzip"}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -98,7 +99,7 @@ def sha256(path: Path) -> str:
 def _nothing(pattern: str) -> str:
     if Path(pattern).is_dir():
         return f"'{pattern}' is a folder; name its files, e.g. '{Path(pattern) / '*.conll'}'"
-    return f"found no file '{pattern}' (looked from {Path.cwd()})"
+    return f"found no file '{pattern}' (looked from {Path.cwd()}){nearby(Path(pattern))}"
 
 
 def _refuse_packed(path: Path) -> None:

@@ -206,6 +206,16 @@ def test_merged_labels_have_no_logits_for_mse(house: Path, tmp_path: Path) -> No
     assert set(train(house, tmp_path, "tagger_kd", **more)["dev"]["types"]) == {"person"}
 
 
+def test_a_teacher_with_a_crf_has_no_logits_for_mse(house: Path, tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    train(
+        house, tmp_path / "first", "tagger_kd", train={"steps": 1, "eval_every": 1}, student={"head": {"kind": "crf"}}
+    )
+    teacher = str(tmp_path / "first/run")
+    refused = train(house, tmp_path, "tagger_kd", objective={"loss": "mse"}, teacher=teacher)
+    assert "objective.loss: mse compares logits, and the teacher's CRF has marginals; use kl" in refused["error"]
+
+
 def test_a_warm_start_goes_on_from_a_finished_student(house: Path, tmp_path: Path) -> None:
     (tmp_path / "first").mkdir()
     first = train(house, tmp_path / "first", "tagger_kd", train={"steps": 150, "eval_every": 150})
