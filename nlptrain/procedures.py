@@ -98,6 +98,7 @@ def distil_tagger(
         word_parts=config.word_parts,
         drawn=None if found is None else found.behind(gold),
         focus=objective.focus,
+        sources=text.sources(gold),
     )
     run.say(f"training on {gold:,} gold and {examples.sentences - gold:,} other sentences, {examples.words:,} words")
     matched = DistillObjective(objective, None if found is None else torch.from_numpy(found.labels))
@@ -138,6 +139,7 @@ def pseudo_label(
         [*splits.train, *labelled.sentences],
         drawn=np.append(np.zeros(gold), rarity(behind).sentences[labelled.numbers]) if objective.focus else None,
         focus=objective.focus,
+        sources=text.chosen(np.append(np.arange(gold), gold + labelled.numbers)).sources(gold),
         pseudo_from=gold,
         logits=behind.chosen(labelled.numbers) if objective.targets == "soft" else None,
         logits_from=gold,

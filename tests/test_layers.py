@@ -21,7 +21,7 @@ FLOORS = (
     ("run", "run_folder", "seeds"),
     ("processes",),
     ("config",),
-    ("labels", "renaming"),
+    ("labels", "renaming", "nearby"),
     ("schemes",),
     ("errors",),
 )

@@ -75,9 +75,10 @@ def _own_text(model: str) -> tuple[str, ...]:
 
     import yaml
 
+    from nlptrain.config.data import DataConfig
+
     said = Path(model) / "config.yaml"
     if not said.is_file():
         return ()
-    named = yaml.safe_load(said.read_text(encoding="utf-8")).get("data", {}).get("unlabeled") or ()
-    patterns = (named,) if isinstance(named, str) else tuple(named)
-    return tuple(pattern for pattern in patterns if glob.glob(pattern, recursive=True))
+    data = DataConfig.model_validate(yaml.safe_load(said.read_text(encoding="utf-8")).get("data", {}))
+    return tuple(pattern for pattern in data.named("unlabeled") if glob.glob(pattern, recursive=True))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nlptrain.config.commands import CommandConfig
-from nlptrain.config.data import DataConfig
+from nlptrain.config.data import SPLITS, DataConfig
 from nlptrain.config.references import model_references, with_references
 from nlptrain.data.brat import text_beside
 from nlptrain.data.splits import read_splits
@@ -30,10 +30,7 @@ def input_hashes(config: CommandConfig) -> dict[str, str]:
 
 def data_files(data: DataConfig) -> dict[str, list[Path]]:
     """The files of each split that ``data`` names."""
-    splits = ("train", "dev", "test", "unlabeled")
-    found = {
-        split: expand(getattr(data, split), key=f"data.{split}") for split in splits if getattr(data, split) is not None
-    }
+    found = {split: expand(paths, key=f"data.{split}") for split in SPLITS if (paths := data.named(split))}
     return {split: [*paths, *filter(None, map(text_beside, paths))] for split, paths in found.items()}
 
 

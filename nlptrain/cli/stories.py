@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +16,17 @@ import transformers
 
 from nlptrain import __version__, procedures
 from nlptrain.cli.inputs import data_files, input_hashes, pinned, refuse_bad_files, refuse_own_input
+from nlptrain.cli.raw import learnt_from, peek, raw_text, some_words, splitter_of
 from nlptrain.config.commands import (
     CommandConfig,
     PseudoLabelRunConfig,
-    StudentCommandConfig,
     TaggerConfig,
     TaggerKDConfig,
     TaughtConfig,
     TransformerTokenConfig,
 )
-from nlptrain.config.data import DataConfig
 from nlptrain.config.student import TransformerStudentConfig, WordEmbedderConfig
-from nlptrain.data.corpus import Sentence
-from nlptrain.data.raw_text import RawCounts, read_raw
-from nlptrain.data.reading import read_gold
-from nlptrain.data.splits import Splits, held_out_digests, read_splits
-from nlptrain.data.text_files import expand
-from nlptrain.data.word_splitter import WordSplitter
-from nlptrain.distillation.agreement import held_out
-from nlptrain.distillation.augmentation import topped_up
+from nlptrain.data.splits import Splits, read_splits
 from nlptrain.distillation.committee import Committee, refuse_unmapped
 from nlptrain.distillation.plan import describe_plan
 from nlptrain.distillation.teacher_scheme import shown_scheme
@@ -106,7 +97,7 @@ def _tagger(config: TaggerConfig, run: Run) -> dict[str, Any]:
 def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
     data = config.data
     splitter = splitter_of(data)
-    committee = committee_of(config, lambda: _some_words(data, splitter), run.device, run.say)
+    committee = committee_of(config, lambda: some_words(data, splitter), run.device, run.say)
     mapping = data.label_map
     check = None if mapping is None else partial(refuse_unmapped, committee.labels, label_map=mapping)
     splits = read_splits(data, committee.labels, say=run.say, check=check)
@@ -135,9 +126,9 @@ def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
     if plan := describe_plan(config.train, config.augmenting):
         run.say(plan)
     transfer_dir = Path(config.transfer_dir or beside(Path(config.output_dir)) / "transfer")
-    raw = _raw(data, splits, splitter, run)
+    raw = raw_text(data, splits, splitter, run)
     # Speed is measured on the same words whatever became of dev.
-    run.provenance["sample"] = sample_of([sentence.words for sentence in splits.dev or _peek(data, splitter)])
+    run.provenance["sample"] = sample_of([sentence.words for sentence in splits.dev or peek(data, splitter)])
     arguments = (student, committee, splits, raw, config.objective, config.train, run)  # type: ignore[attr-defined]
     scores: dict[str, Any] = _TAUGHT[type(config)](
         *arguments,
@@ -187,42 +178,6 @@ def committee_of(
     return Committee.of(models, data.label_map)
 
 
-def splitter_of(data: DataConfig) -> WordSplitter:
-    """What cuts the raw text of ``data`` into words."""
-    return WordSplitter.pretokenized() if data.pretokenized else WordSplitter.default()
-
-
-def learnt_from(
-    config: StudentCommandConfig, splits: Splits, splitter: WordSplitter, committee: Committee | None = None
-) -> Callable[[], Iterator[Sentence]]:
-    """How to read all that is learnt from, which is read or made once more for it; dev is not in it."""
-    data = config.data
-    augment = config.augmenting if isinstance(config, TaughtConfig) else None
-
-    def read() -> Iterator[Sentence]:
-        yield from splits.train
-        dev: set[bytes] = set()
-        if not splits.dev:  # it will be taken out of the raw text
-            dev.update(held_out([sentence.digest() for sentence in _raw(data, splits, splitter, None)]))
-        raw = _raw(data, splits, splitter, None)
-        if committee is not None:
-            raw = topped_up(raw, augment, splits, committee, lambda _: None)
-        yield from (sentence for sentence in raw if sentence.digest() not in dev)
-
-    return read
-
-
-def _some_words(data: DataConfig, splitter: WordSplitter) -> list[tuple[str, ...]]:
-    key = next((key for key in ("dev", "train") if getattr(data, key) is not None), None)
-    sentences = _peek(data, splitter) if key is None else read_gold(getattr(data, key), data, key=f"data.{key}")
-    return [sentence.words for sentence in islice(sentences, 300)]
-
-
-def _peek(data: DataConfig, splitter: WordSplitter) -> Iterator[Sentence]:
-    paths = expand(data.unlabeled or [], key="data.unlabeled")
-    yield from islice(read_raw(paths, splitter, min_words=data.min_words, max_words=data.max_words), 500)
-
-
 def _table(config: TaggerConfig | TaughtConfig, teacher: str | None) -> str:
     """What the student's first weights are from, in a word for comparisons."""
     student = config.student
@@ -241,19 +196,6 @@ def _origin(config: TaggerConfig | TaughtConfig, teacher: str | None) -> str:
     student = config.student
     part = "weights" if student.start is not None or isinstance(student, TransformerStudentConfig) else "table"
     return f"{part} from {_table(config, teacher)}"
-
-
-def _raw(data: DataConfig, splits: Splits, splitter: WordSplitter, run: Run | None) -> Iterator[Sentence]:
-    if data.unlabeled is None:
-        return
-    counts = RawCounts(data.min_words, data.max_words)
-    paths = expand(data.unlabeled, key="data.unlabeled")
-    held_out = held_out_digests(splits)
-    yield from read_raw(
-        paths, splitter, min_words=data.min_words, max_words=data.max_words, held_out=held_out, counts=counts
-    )
-    if run is not None:
-        run.say(f"raw text: {counts.describe()}")
 
 
 def _introduce(run: Run, splits: Splits, models: str) -> None:

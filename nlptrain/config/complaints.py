@@ -42,8 +42,9 @@ def complaints(error: ValidationError, model: type[BaseModel], origins: Mapping[
         owners.setdefault(key, owner)
     lines = []
     for key, faults in grouped.items():
-        if faults[0]["type"] == "literal_error" and any(other.startswith(f"{key}.") for other in grouped):
-            continue  # a map where a word might stand: what is wrong in it is said by itself
+        another = all(fault["type"] == "literal_error" or fault["type"] in _KINDS for fault in faults)
+        if another and any(other.startswith(f"{key}.") for other in grouped):
+            continue  # a map where a word or a list might stand: what is wrong in it is said by itself
         text = _describe(key, faults, model, owners[key])
         place = _place(key, origins, file)
         said = text if not key or text.startswith(key) or place.startswith("--set") else f"{key}: {text}"

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from nlptrain.config.section import Section
 
+Split = Literal["train", "dev", "test", "unlabeled"]
 Paths = Annotated[str | list[str], Field(min_length=1)]
+HUB = re.compile(
+    r"hub:(?P<name>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<revision>[\w.-]+))?(/(?P<config>[\w.-]+))?:(?P<split>[\w.-]+)"
+)
+SPLITS: tuple[Split, ...] = ("train", "dev", "test", "unlabeled")
 Column = Annotated[int, Field(ge=-64, le=64)]
 ColumnName = Annotated[str, Field(min_length=1)]
 Format = Literal["conll", "conllu", "csv", "jsonl", "json", "brat", "parquet", "arrow"]
@@ -38,8 +44,20 @@ class ColumnsConfig(Section):
         return self
 
 
+class SourceConfig(Section):
+    """Raw text with a weight."""
+
+    path: Paths = Field(description="A file, a glob, or a list of them.")
+    weight: float = Field(
+        1.0,
+        gt=0.0,
+        le=1000.0,
+        description="How often its sentences are read, beside those of a source of weight 1: 2 is twice as often.",
+    )
+
+
 class DataConfig(Section):
-    """The files of a run. A path may be a glob or a list of paths and globs, relative to the working directory."""
+    """The files of a run. A path may be a glob or a list of paths and globs, relative to the working directory, or hub:OWNER/NAME:SPLIT for a split of a data set on the Hub (also hub:OWNER/NAME@REVISION/CONFIGURATION:SPLIT)."""
 
     train: Paths | None = Field(None, description="Gold training sentences.")
     dev: Paths | None = Field(
@@ -47,9 +65,9 @@ class DataConfig(Section):
         description="Gold sentences that choose the best step. Default: 10 % of train (at least 100 but at most a third, at most 2,000 sentences), chosen by a hash of the sentence.",
     )
     test: Paths | None = Field(None, description="Gold sentences that are scored once, at the end. Default: none.")
-    unlabeled: Paths | None = Field(
+    unlabeled: Annotated[str | list[str | SourceConfig], Field(min_length=1)] | None = Field(
         None,
-        description="Raw text, a sentence or a paragraph a line, that the teacher labels (of .parquet, .arrow, .jsonl, .json and .csv files the column text, or else tokens); without a teacher, its words only count for the student's vocabulary.",
+        description="Raw text, a sentence or a paragraph a line, that the teacher labels (of .parquet, .arrow, .jsonl, .json and .csv files the column text, or else tokens); without a teacher, its words only count for the student's vocabulary. A list may hold maps of path and weight.",
     )
     format: Literal["auto"] | Format = Field(
         "auto",
@@ -85,3 +103,17 @@ class DataConfig(Section):
         ge=8,
         description="Raw lines of more words are cut behind a sentence's end, or failing that at this many words.",
     )
+
+    @property
+    def sources(self) -> list[SourceConfig]:
+        """The raw text, each part with its weight; a sentence that stands in several counts for the first."""
+        entries = [self.unlabeled] if isinstance(self.unlabeled, str) else self.unlabeled or []
+        return [SourceConfig(path=entry) if isinstance(entry, str) else entry for entry in entries]
+
+    def named(self, split: Split) -> list[str]:
+        """The paths and globs of a split, none if it is not given."""
+        if split == "unlabeled":
+            paths = [source.path for source in self.sources]
+        else:
+            paths = [given] if (given := getattr(self, split)) is not None else []
+        return [one for path in paths for one in ([path] if isinstance(path, str) else path)]

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from nlptrain.config.commands import CommandConfig
-from nlptrain.config.data import DataConfig
+from nlptrain.config.data import HUB, SPLITS, DataConfig
 from nlptrain.config.references import model_references
 from nlptrain.nearby import nearby
 
@@ -49,9 +49,12 @@ def missing_model(reference: str) -> str | None:
 
 
 def _missing_data(data: DataConfig) -> Iterator[tuple[str, str]]:
-    for split in ("train", "dev", "test", "unlabeled"):
-        paths = getattr(data, split)
-        for entry in [paths] if isinstance(paths, str) else paths or []:
+    for split in SPLITS:
+        for entry in data.named(split):
+            if entry.startswith("hub:"):
+                if HUB.fullmatch(entry) is None:
+                    yield f"data.{split}", f"found {entry!r}; a split of a data set on the Hub is hub:OWNER/NAME:SPLIT"
+                continue
             matches = [entry] if os.path.exists(entry) else glob.glob(entry, recursive=True)
             if not matches:
                 yield f"data.{split}", f"no file matches {entry!r} (looked in {os.getcwd()}){nearby(Path(entry))}"

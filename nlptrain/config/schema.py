@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel
@@ -111,7 +111,8 @@ def keys(model: type[BaseModel], prefix: str = "", *, all_kinds: bool = True) ->
     Args:
         model: of a command, or of a map.
         prefix: in front of each name.
-        all_kinds: of a map of several kinds, the keys of all of them, not of the first alone, which is the default.
+        all_kinds: of a map of several kinds, the keys of all of them, not of the first alone, which is the default; and
+            those of maps in lists.
     """
     schema = model.model_json_schema()
     for name, field in model.model_fields.items():
@@ -119,9 +120,18 @@ def keys(model: type[BaseModel], prefix: str = "", *, all_kinds: bool = True) ->
         default = None if field.is_required() else _yaml(field.get_default(call_default_factory=True))
         values = _values(schema["properties"][name])
         key = f"{prefix}{name}"
+        if not all_kinds and _in_a_list(field.annotation):
+            inner = {}
         yield Key(key, values, default, field.description or "", bool(inner))
         for section in inner.values() if all_kinds else list(inner.values())[:1]:
             yield from keys(section, f"{key}.", all_kinds=all_kinds)
+
+
+def _in_a_list(annotation: Any) -> bool:  # noqa: ANN401
+    """Whether the maps of a key stand in a list."""
+    if get_origin(annotation) is list:
+        return bool(sections(annotation))
+    return any(map(_in_a_list, get_args(annotation)))
 
 
 def reference() -> str:

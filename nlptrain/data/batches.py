@@ -20,11 +20,13 @@ class Focus:
     Attributes:
         weights: of each sequence, [N]; 0 for those that every epoch has once.
         share: of the others, how many of an epoch's are drawn by weight, again and again if it so happens; the rest of
-            them are drawn evenly, each at most once.
+            them are drawn evenly, each at most once, or as ``sources`` says.
+        sources: how often each sequence is read beside one of weight 1, [N]; None: all alike.
     """
 
     weights: NDArray[np.float64]
     share: float
+    sources: NDArray[np.float64] | None = None
 
 
 class BatchPlan:
@@ -98,8 +100,24 @@ class BatchPlan:
         weights = self.focus.weights[drawn]
         count = round(self.focus.share * len(drawn))
         chosen = random.choice(drawn, size=count, p=weights / weights.sum())
-        evenly = random.choice(drawn, size=len(drawn) - count, replace=False)
+        if self.focus.sources is None:
+            evenly = random.choice(drawn, size=len(drawn) - count, replace=False)
+        else:
+            evenly = _in_proportion(drawn, self.focus.sources[drawn], len(drawn) - count, random)
         return np.concatenate([every[self.focus.weights <= 0], chosen, evenly])
+
+
+def _in_proportion(
+    numbers: NDArray[np.int64], weights: NDArray[np.float64], count: int, random: np.random.Generator
+) -> NDArray[np.int64]:
+    """``count`` of ``numbers``, each as often as its weight says, rounded up or down (systematic sampling)."""
+    order = random.permutation(len(numbers))
+    upto = np.cumsum(weights[order])
+    places = (np.arange(count) + random.random()) * (upto[-1] / max(1, count))
+    chosen: NDArray[np.int64] = numbers[
+        order[np.minimum(np.searchsorted(upto, places, side="right"), len(numbers) - 1)]
+    ]
+    return chosen
 
 
 def cut(

@@ -20,6 +20,7 @@ class Sentence:
         lines: the line of each word, where each has its own.
         id: its name in its file, or None.
         text: what the words were cut from, or None.
+        weight: of raw text, how often it is read beside text of weight 1.
 
     Example:
         >>> Sentence(("Ada", "sings"), ("B-person", "O"), "train.conll:1").digest().hex()[:8]
@@ -32,6 +33,7 @@ class Sentence:
     lines: tuple[int, ...] = field(default=(), compare=False, repr=False)
     id: str | None = field(default=None, compare=False, repr=False)
     text: str | None = field(default=None, compare=False, repr=False)
+    weight: float = field(default=1.0, compare=False, repr=False)
 
     @property
     def places(self) -> tuple[tuple[int, int], ...]:

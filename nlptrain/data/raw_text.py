@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from nlptrain.data.corpus import Sentence
-from nlptrain.data.digests import DigestNumbers, packed
+from nlptrain.data.digests import DigestSet, packed
 from nlptrain.data.raw_files import Splitter, raw_words
 from nlptrain.errors import InputError
 
@@ -76,6 +76,7 @@ def read_raw(
     max_words: int,
     held_out: Collection[bytes] = frozenset(),
     counts: RawCounts | None = None,
+    weights: Mapping[Path, float] | None = None,
 ) -> Iterator[Sentence]:
     """The sentences of raw text, a sentence or a paragraph a line or row, without tags.
 
@@ -88,6 +89,7 @@ def read_raw(
         max_words: lines of more words are cut.
         held_out: digests of sentences that must not be used: those of dev and test.
         counts: counts along, for ``describe`` at the end.
+        weights: how often the sentences of a file are read, where that is not 1.
 
     Raises:
         InputError: ``min_words`` is more than ``max_words``, or a file is not UTF-8.
@@ -96,16 +98,16 @@ def read_raw(
         raise InputError(f"data.min_words: found {min_words}; it cannot be more than data.max_words, {max_words}")
     counts = RawCounts() if counts is None else counts
     counts.min_words, counts.max_words = min_words, max_words
-    seen = DigestNumbers()
-    rest = _sentences(paths, splitter, counts)
+    seen = DigestSet()
+    rest = _sentences(paths, splitter, counts, weights or {})
     while block := list(islice(rest, _BLOCK)):
         digests = [sentence.digest() for sentence in block]
-        known = seen.find(packed(digests)).tolist()
+        known = seen.has(packed(digests)).tolist()
         new: dict[bytes, None] = {}
-        for sentence, digest, number in zip(block, digests, known, strict=True):
+        for sentence, digest, is_known in zip(block, digests, known, strict=True):
             if digest in held_out:
                 counts.held_out += 1
-            elif number >= 0 or digest in new:
+            elif is_known or digest in new:
                 counts.repeats += 1
             else:
                 new[digest] = None
@@ -115,11 +117,14 @@ def read_raw(
         seen.add(packed(list(new)))
 
 
-def _sentences(paths: Sequence[Path], splitter: Splitter, counts: RawCounts) -> Iterator[Sentence]:
+def _sentences(
+    paths: Sequence[Path], splitter: Splitter, counts: RawCounts, weights: Mapping[Path, float]
+) -> Iterator[Sentence]:
     for path in paths:
+        weight = weights.get(path, 1.0)
         for number, words in raw_words(path, splitter):
             for part in _parts(words, counts):
-                yield Sentence(part, where=f"{path}:{number}")
+                yield Sentence(part, where=f"{path}:{number}", weight=weight)
 
 
 def cut(words: tuple[str, ...], min_words: int, max_words: int) -> Iterator[tuple[str, ...]]:

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from nlptrain.data.hub import hub_files
 from nlptrain.errors import InputError
 from nlptrain.nearby import nearby
 
@@ -71,14 +72,18 @@ def expand(paths: str | Sequence[str], *, key: str = "") -> list[Path]:
     """The files that paths and globs name: in the order given, those of a glob sorted, each file once.
 
     Args:
-        paths: a path or a glob (``**`` descends into folders), or several.
+        paths: a path or a glob (``**`` descends into folders), or several; ``hub:OWNER/NAME:SPLIT`` names the files of
+            a data set on the Hub.
         key: the configuration key that holds them, for messages.
 
     Raises:
-        InputError: a path or a glob names no file, or one that is packed.
+        InputError: a path or a glob names no file, or one that is packed; the Hub cannot be asked or has no such split.
     """
     found: dict[Path, Path] = {}
     for pattern in [paths] if isinstance(paths, str) else paths:
+        if pattern.startswith("hub:"):
+            found.update((path.resolve(), path) for path in hub_files(pattern, key=key) if path.resolve() not in found)
+            continue
         # A file may be called data[1].txt: what stands there under this very name is no glob.
         names = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))
         files = [path for path in map(Path, names) if path.is_file()]

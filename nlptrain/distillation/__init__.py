@@ -2,8 +2,9 @@
 
 from nlptrain.distillation.losses import kl_loss, mse_loss
 from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
+from nlptrain.distillation.stored_logits import TransferSet
 from nlptrain.distillation.teacher_student import TeacherStudentDistill
-from nlptrain.distillation.transfer_set import LogitStore, TransferSet
+from nlptrain.distillation.transfer_set import LogitStore
 
 __all__ = [
     "DistillObjective",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nlptrain.data.corpus import Sentence
+from nlptrain.data.digests import Digests
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.mixed_set import TaughtText
 from nlptrain.errors import InputError
@@ -18,9 +20,9 @@ _ONE_IN = 50  # 2 %
 _MOST = 2_000
 
 
-def held_out(digests: Collection[bytes]) -> list[bytes]:
-    """Those of the ``digests`` of all raw sentences that become dev: the smallest ones, 2 % and at most 2,000."""
-    return sorted(digests)[: min(_MOST, len(digests) // _ONE_IN)]
+def held_out(digests: Digests) -> NDArray[np.int64]:
+    """The numbers of the raw sentences that become dev: those of the smallest ``digests``, 2 % and at most 2,000."""
+    return np.argsort(digests, kind="stable")[: min(_MOST, len(digests) // _ONE_IN)]
 
 
 def take_agreement_dev(splits: Splits, text: TaughtText, *, say: Callable[[str], None]) -> tuple[Splits, TaughtText]:
@@ -33,16 +35,15 @@ def take_agreement_dev(splits: Splits, text: TaughtText, *, say: Callable[[str],
     """
     gold = len(splits.train)
     raw = np.arange(gold, len(text))
-    digests = {text.sentence(number).digest(): number for number in raw.tolist()}
-    taken = [digests[digest] for digest in held_out(digests)]
-    if not taken:
+    taken = gold + held_out(text.digests()[gold:])
+    if not len(taken):
         raise InputError(
             f"data.dev: missing, and the {len(raw):,} sentences of data.unlabeled are too few to take 2 % of them; "
             "give more text, or name a file with gold sentences"
         )
     names, scheme = text.committee.labels.names, text.committee.labels.scheme
     dev = []
-    for number in sorted(taken):
+    for number in sorted(taken.tolist()):
         tags = [names[index] for index in text.answer(number).best]
         dev.append(Sentence(text.sentence(number).words, tuple(valid(tags, scheme))))
     say(

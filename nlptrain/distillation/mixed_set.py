@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptrain.data.corpus import Sentence
+from nlptrain.data.digests import Digests
 from nlptrain.distillation.committee import Committee
-from nlptrain.distillation.transfer_set import LogitStore, Precision, TransferSet
+from nlptrain.distillation.stored_logits import TransferSet
+from nlptrain.distillation.transfer_set import LogitStore, Precision
 from nlptrain.models.heads import Answer
 from nlptrain.run import Run
 
@@ -23,10 +26,12 @@ class TaughtText:
     Attributes:
         committee: says how these are mixed.
         sets: the stored logits of each member, sentence by sentence the same.
+        weights: how often each sentence is read beside those of weight 1, [N].
     """
 
     committee: Committee
     sets: tuple[TransferSet, ...]
+    weights: NDArray[np.float32]
 
     def __len__(self) -> int:
         """The number of sentences."""
@@ -34,11 +39,18 @@ class TaughtText:
 
     def chosen(self, numbers: NDArray[np.int64]) -> TaughtText:
         """The sentences with ``numbers``, in this order."""
-        return TaughtText(self.committee, tuple(one.chosen(numbers) for one in self.sets))
+        return TaughtText(self.committee, tuple(one.chosen(numbers) for one in self.sets), self.weights[numbers])
 
     def behind(self, number: int) -> TaughtText:
         """The sentences from ``number`` on."""
         return self.chosen(np.arange(number, len(self)))
+
+    def sources(self, number: int) -> NDArray[np.float64] | None:
+        """The weights, 0 for the first ``number`` sentences; None where all others have the same."""
+        others = self.weights[number:]
+        if not len(others) or (others == others[0]).all():
+            return None
+        return np.append(np.zeros(number), others.astype(np.float64))
 
     def gather(self, spans: Sequence[tuple[int, int, int]]) -> NDArray[np.float32]:
         """The committee's logits of the words of all ``spans`` (sentence, first word, words), [W, C]."""
@@ -53,6 +65,10 @@ class TaughtText:
         (answer,) = self.committee.rule.answers([self.rows(sentence).astype(np.float32)])
         return answer
 
+    def digests(self) -> Digests:
+        """The digest of each sentence, [N]."""
+        return self.sets[0].digests()
+
     def sentence(self, number: int) -> Sentence:
         """The words of a sentence."""
         return self.sets[0].sentence(number)
@@ -65,11 +81,11 @@ def taught_text(
 
     The sentences are read once; for the teachers behind the first they come from what the first one stored.
     """
-    digests = bytearray()  # 16 bytes a sentence
+    weights = array("f")
 
     def noted() -> Iterator[Sentence]:
         for sentence in sentences:
-            digests.extend(sentence.digest())
+            weights.append(sentence.weight)
             yield sentence
 
     sets: list[TransferSet] = []
@@ -77,8 +93,9 @@ def taught_text(
         member.model.to(run.device)
         store = LogitStore(folder, member.model, precision)
         source: Iterable[Sentence] = map(sets[0].sentence, range(len(sets[0]))) if sets else noted()
-        said = store.label(source, member.model, run).describe()
+        done = store.label(source, member.model, run)
+        said = done.describe()
         run.say(f"{member.model.name}: {said}" if len(committee.members) > 1 else said)
-        sets.append(store.transfer_set(np.frombuffer(digests, dtype="S16")))
+        sets.append(store.rows(done.rows))
         member.model.to("cpu")
-    return TaughtText(committee, tuple(sets))
+    return TaughtText(committee, tuple(sets), np.array(weights, dtype=np.float32))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.digests import DigestNumbers, Digests, packed
 from nlptrain.distillation.labelling import Logits, labelling
+from nlptrain.distillation.stored_logits import Shard, TransferSet, opened, write_shard
 from nlptrain.errors import InputError
 from nlptrain.models.token_model import TokenModel
 from nlptrain.processes import Processes
@@ -31,26 +33,25 @@ _AHEAD = 2  # shards that wait for each worker
 _SAY_SECONDS = 20
 _LOOK_SECONDS = 0.05  # between two looks for a file of another process
 _FORMAT = 1
-_DIGEST = pa.binary(16)
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One Arrow file, mapped into memory: the words of its sentences and their logits, flat."""
-
-    words: pa.ListArray
-    offsets: NDArray[np.int64]
-    logits: NDArray[np.float16]
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """What a call of ``LogitStore.label`` found and what it computed."""
+    """What a call of ``LogitStore.label`` found and what it computed.
+
+    Attributes:
+        found: sentences that were stored.
+        computed: those that were not.
+        words: of these.
+        seconds: that it took.
+        rows: where each sentence that was given is stored, [sentences].
+    """
 
     found: int
     computed: int
     words: int
     seconds: float
+    rows: NDArray[np.uint32]
 
     @property
     def rate(self) -> float:
@@ -89,6 +90,7 @@ class _Counts:
 
     def __init__(self, run: Run) -> None:
         self.found = self._computed = self._words = 0
+        self.rows = array("I")
         self._run = run
         self._started = self._said = time.monotonic()
 
@@ -98,11 +100,13 @@ class _Counts:
         self._words += sum(len(one.words) for one in shard.sentences)
         if time.monotonic() - self._said > _SAY_SECONDS:
             self._said = time.monotonic()
-            self._run.say(f"labelling: {self._computed:,} sentences, {self.labelled().rate:,.0f} words/s")
+            rate = self._words / (self._said - self._started)
+            self._run.say(f"labelling: {self._computed:,} sentences, {rate:,.0f} words/s")
 
     def labelled(self) -> Labelled:
         """All until now."""
-        return Labelled(self.found, self._computed, self._words, time.monotonic() - self._started)
+        seconds = time.monotonic() - self._started
+        return Labelled(self.found, self._computed, self._words, seconds, np.array(self.rows, dtype=np.uint32))
 
 
 class LogitStore:
@@ -151,21 +155,26 @@ class LogitStore:
             return counts.labelled()
 
     def _unknown(self, sentences: Iterable[Sentence], counts: _Counts) -> Iterator[_Asked]:
-        """The shards of those that are not stored, each once; those found are counted."""
+        """The shards of those that are not stored, each once; those found are counted, and where all are is noted."""
         asked = _Asked([], [])
         given: list[_Asked] = []
-        pending: set[bytes] = set()
+        pending: dict[bytes, int] = {}
+        behind = len(self._numbers)
         for block in _blocks(sentences):
             for shard in given:
                 if shard.stored:  # found from now on
-                    pending.difference_update(shard.digests)
+                    for digest in shard.digests:
+                        del pending[digest]
             given = [shard for shard in given if not shard.stored]
             digests = [sentence.digest() for sentence in block]
-            for sentence, digest, row in zip(block, digests, self._numbers.find(packed(digests)).tolist(), strict=True):
-                if row >= 0 or digest in pending:
+            for sentence, digest, stored in zip(block, digests, self._find(packed(digests)).tolist(), strict=True):
+                row = stored if stored >= 0 else pending.get(digest, behind)
+                counts.rows.append(row)
+                if row < behind:
                     counts.found += 1
                     continue
-                pending.add(digest)
+                pending[digest] = row
+                behind += 1
                 asked.sentences.append(sentence)
                 asked.digests.append(digest)
                 if len(asked.sentences) == SHARD_SENTENCES:
@@ -175,13 +184,34 @@ class LogitStore:
         if asked.sentences:
             yield asked
 
-    def transfer_set(self, digests: Sequence[bytes] | Digests) -> TransferSet:
+    def transfer_set(self, digests: Sequence[bytes]) -> TransferSet:
         """The stored rows of the sentences with ``digests``, in this order."""
-        rows = self._numbers.find(digests if isinstance(digests, np.ndarray) else packed(digests))
+        rows = self._find(packed(digests))
         assert (rows >= 0).all(), "label() comes first"
-        sizes = np.cumsum([0, *(len(shard.offsets) - 1 for shard in self._shards)])
+        return self.rows(rows)
+
+    def rows(self, rows: NDArray[np.integer[Any]]) -> TransferSet:
+        """The stored ``rows``, as ``label`` has told them, in this order."""
+        sizes = self._sizes()
         shards = np.searchsorted(sizes, rows, side="right") - 1
-        return TransferSet(self._shards, shards, rows - sizes[shards], len(self.labels), self.key)
+        within = rows - sizes[shards]
+        return TransferSet(self._shards, shards.astype(np.int32), within.astype(np.int32), len(self.labels), self.key)
+
+    def _sizes(self) -> NDArray[np.int64]:
+        """The number of the first row of each shard, and behind the last of all."""
+        return np.cumsum([0, *(len(shard.digests) for shard in self._shards)])
+
+    def _find(self, digests: Digests) -> NDArray[np.int64]:
+        """The row of each sentence, -1 where it is not stored."""
+        rows = self._numbers.find(digests)
+        sizes = self._sizes()
+        shards = np.searchsorted(sizes, rows, side="right") - 1
+        for shard in np.unique(shards[rows >= 0]):
+            here = np.flatnonzero(shards == shard)
+            rows[here] = np.where(
+                self._shards[shard].digests[rows[here] - sizes[shard]] == digests[here], rows[here], -1
+            )
+        return rows
 
     def _begin(self, processes: Processes) -> None:
         """Open what is there, in all processes the same."""
@@ -215,7 +245,7 @@ class LogitStore:
         self._shards, self._numbers = [], DigestNumbers()
         try:
             for path in self._known():
-                self._numbers.add(packed(self._map(path)))
+                self._numbers.add(self._map(path))
         except (OSError, KeyError, pa.ArrowInvalid) as error:
             raise self._damaged(error) from error
 
@@ -225,81 +255,27 @@ class LogitStore:
             "logits are computed anew"
         )
 
-    def _map(self, path: Path) -> list[bytes]:
+    def _map(self, path: Path) -> Digests:
         """Open the next shard; the digests of its sentences."""
-        table = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
-        logits = table.column("logits")
-        offsets = logits.offsets.to_numpy().astype(np.int64)
-        self._shards.append(Shard(table.column("words"), offsets, logits.values.to_numpy(zero_copy_only=True)))
-        digests: list[bytes] = table.column("digest").to_pylist()
-        return digests
+        self._shards.append(opened(path))
+        return self._shards[-1].digests
 
     def _add(self, asked: _Asked, processes: Processes) -> None:
         """The next shard: written here or, where nothing is to wait for, by another process."""
         path = self.folder / f"{len(self._shards):06d}.arrow"
         if asked.wait is not None:
-            self._write(path, asked, asked.wait())
+            write_shard(path, asked.sentences, asked.digests, asked.wait())
         while not path.is_file():
             time.sleep(_LOOK_SECONDS)
-        if self._map(path) != asked.digests:
+        digests = self._map(path)
+        if not np.array_equal(digests, packed(asked.digests)):
             raise InputError(f"{path}: another run has written it; end that one, and give the same command again")
-        self._numbers.add(packed(asked.digests))
+        self._numbers.add(digests)
         if processes.first:
             shards = [{"file": f"{n:06d}.arrow", "sentences": len(s.offsets) - 1} for n, s in enumerate(self._shards)]
             described = {"format": _FORMAT, "key": self.key, "teacher": self.teacher, "labels": list(self.labels)}
             write_json(self.folder / "manifest.json", {**described, "shards": shards})
         asked.stored = True
-
-    def _write(self, path: Path, asked: _Asked, logits: Logits) -> None:
-        offsets = np.concatenate([[0], np.cumsum(logits.sizes)])
-        batch = pa.record_batch(
-            {
-                "digest": pa.array(asked.digests, _DIGEST),
-                "words": pa.array([list(sentence.words) for sentence in asked.sentences], pa.list_(pa.string())),
-                "logits": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(logits.values)),
-            }
-        )
-        beside = path.with_name(path.name + ".part")
-        with pa.OSFile(str(beside), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
-            writer.write_batch(batch)
-        beside.replace(path)
-
-
-class TransferSet:
-    """Sentences with a teacher's logits, in a fixed order, read from the mapped shards."""
-
-    def __init__(
-        self, shards: list[Shard], shard: NDArray[np.int64], row: NDArray[np.int64], labels: int, key: str
-    ) -> None:
-        """The sentences that stand in row ``row`` of shard ``shard``; ``labels`` is C, ``key`` names the teacher."""
-        self.key = key
-        self._shards = shards
-        self._shard = shard
-        self._row = row
-        self._labels = labels
-
-    def __len__(self) -> int:
-        """The number of sentences."""
-        return len(self._row)
-
-    def chosen(self, numbers: NDArray[np.int64]) -> TransferSet:
-        """The sentences with ``numbers``, in this order."""
-        return TransferSet(self._shards, self._shard[numbers], self._row[numbers], self._labels, self.key)
-
-    def rows(self, sentence: int) -> NDArray[np.float16]:
-        """The logits of the words of ``sentence``, [words, C], a view of the file."""
-        shard, row = self._shards[self._shard[sentence]], self._row[sentence]
-        rows: NDArray[np.float16] = shard.logits[shard.offsets[row] : shard.offsets[row + 1]]
-        return rows.reshape(-1, self._labels)
-
-    def gather(self, spans: Sequence[tuple[int, int, int]]) -> NDArray[np.float32]:
-        """The logits of the words of all ``spans`` (sentence, first word, words), one behind the other, [W, C]."""
-        rows = [self.rows(sentence)[first : first + count] for sentence, first, count in spans]
-        return np.concatenate(rows).astype(np.float32)
-
-    def sentence(self, number: int) -> Sentence:
-        """The words of a sentence, as they were labelled."""
-        return Sentence(tuple(self._shards[self._shard[number]].words[int(self._row[number])].as_py()))
 
 
 def _blocks(sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:

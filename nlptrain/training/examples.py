@@ -45,6 +45,7 @@ class Examples:
         word_parts: bool = False,
         drawn: NDArray[np.float64] | None = None,
         focus: float = 0.0,
+        sources: NDArray[np.float64] | None = None,
     ) -> None:
         """Encode ``sentences`` for ``model``; sentences without tags need ``logits``.
 
@@ -60,6 +61,8 @@ class Examples:
                 (see ``WordEncoder.parts``): the word's, as the inside of an entity.
             drawn: weights by which sentences are drawn, 0 for those that every epoch has once, [sentences].
             focus: share of the others that are drawn so; the rest of them evenly.
+            sources: how often each is read beside those of weight 1, 0 for those that every epoch has once,
+                [sentences]; None: all alike.
         """
         self.model = model
         self.logits = logits
@@ -85,7 +88,7 @@ class Examples:
         self.lengths = np.array([len(pieces) for pieces in self._pieces], dtype=np.int64)
         self.counted = np.array([self._counted(number) for number in range(len(self))], dtype=np.int64)
         owners = np.array([number for number, _ in self._origin], dtype=np.int64)
-        self.focus = None if drawn is None or focus == 0.0 else Focus(drawn[owners], focus)
+        self.focus = _focus(drawn, focus, sources, owners)
 
     def _add(self, number: int, sentence: Sentence) -> None:
         self.sentences += 1
@@ -180,6 +183,20 @@ class Examples:
             teacher=None if teacher is None else torch.from_numpy(teacher),
             taught=torch.from_numpy(taught),
         )
+
+
+def _focus(
+    drawn: NDArray[np.float64] | None,
+    share: float,
+    sources: NDArray[np.float64] | None,
+    owners: NDArray[np.int64],
+) -> Focus | None:
+    """What an epoch has of the windows of the sentences ``owners``."""
+    if drawn is None or share == 0.0:
+        return None if sources is None else Focus(sources[owners], 0.0, sources[owners])
+    if sources is None:
+        return Focus(drawn[owners], share)
+    return Focus((drawn * sources)[owners], share, sources[owners])
 
 
 def untaught(targets: Targets) -> Targets:

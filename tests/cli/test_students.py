@@ -378,3 +378,26 @@ def test_steps_follow_from_the_text(house: Path, tmp_path: Path, monkeypatch: py
     assert scores["steps"] == 4  # two batches, twice
     said = "2 readings of it all, but 3,000 steps at least and 6,000 at most (train.steps)"
     assert scores["output"].index(said) < scores["output"].index("raw text:")
+
+
+def test_raw_text_with_weights(house: Path, tmp_path: Path) -> None:
+    lines = (house / "raw.txt").read_text().splitlines()
+    for name, part in (("a.txt", lines[:50]), ("b.txt", lines[50:])):
+        (tmp_path / name).write_text("\n".join(part) + "\n")
+    files = [str(tmp_path / "a.txt"), {"path": str(tmp_path / "b.txt"), "weight": 3}]
+    for command in ("tagger_kd", "pseudo_label"):
+        weighted = train(house, tmp_path, command, data={"unlabeled": files})
+        (tmp_path / "run").rename(tmp_path / f"{command}-weighted")
+        plain = train(house, tmp_path, command, data={"unlabeled": [str(tmp_path / n) for n in ("a.txt", "b.txt")]})
+        (tmp_path / "run").rename(tmp_path / f"{command}-plain")
+        assert weighted["steps"] == plain["steps"]
+        assert weighted["divergence"] != plain["divergence"]  # other sentences, or as many in another share
+    for entry, said in (
+        ({"path": "b.txt", "wieght": 3}, "data.unlabeled.0.wieght: unknown key; did you mean 'weight'?"),
+        ({"path": "b.txt", "weight": 0}, "data.unlabeled.0.weight: found 0; must be above 0"),
+        ({"path": str(tmp_path / "c.txt")}, "data.unlabeled: no file matches"),
+    ):
+        refused = train(house, tmp_path, "tagger_kd", data={"unlabeled": [entry]})
+        assert said in refused["error"]
+        assert refused["error"].count("error: ") == 1
+        assert refused["code"] == 2

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import numpy as np
+import pytest
 
 from nlptrain.data.batches import BatchPlan, Focus
 
@@ -45,3 +46,32 @@ def test_the_order_is_a_function_of_seed_and_step():
     assert [one.batch(step)[1].tolist() for step in range(30)] == [
         other.batch(step)[1].tolist() for step in reversed(range(30))
     ][::-1]
+
+
+def test_sources_are_read_in_proportion_to_their_weights() -> None:
+    sources = np.array([0.0] * 10 + [1.0] * 40 + [2.0] * 20 + [0.5] * 40)
+    plan = BatchPlan(np.full(110, 5), pieces=None, sentences=7, seed=3, focus=Focus(sources, 0.0, sources))
+    read = np.zeros(110)
+    for epoch in range(60):
+        batches = plan.epoch(epoch)
+        counts = np.bincount(np.concatenate(batches), minlength=110)
+        assert (counts[:10] == 1).all()  # those with gold tags
+        assert counts.sum() == 110
+        assert set(counts[10:50]) <= {1}  # as many as there are: a weight of 1 is once, where the mean is 1
+        assert set(counts[50:70]) <= {2}
+        assert set(counts[70:]) <= {0, 1}
+        read += counts
+    assert read[70:].min() > 15  # and each of them now and then
+
+
+def test_sources_that_weigh_the_same_are_each_read_once() -> None:
+    sources = np.full(30, 4.0)
+    plan = BatchPlan(np.full(30, 5), pieces=None, sentences=7, seed=3, focus=Focus(sources, 0.0, sources))
+    assert np.bincount(np.concatenate(plan.epoch(0))).tolist() == [1] * 30
+
+
+def test_what_is_rare_is_drawn_by_its_source_too() -> None:
+    rare, sources = np.full(100, 1.0), np.array([1.0] * 50 + [3.0] * 50)
+    plan = BatchPlan(np.full(100, 5), pieces=None, sentences=7, seed=3, focus=Focus(rare * sources, 0.5, sources))
+    read = sum(np.bincount(np.concatenate(plan.epoch(epoch)), minlength=100) for epoch in range(40))
+    assert read[50:].sum() / read[:50].sum() == pytest.approx(3.0, rel=0.1)

@@ -1,41 +1,52 @@
-"""Which sentences have been seen: the map of digests against a dict."""
+"""Which sentences have been seen: the compact maps of digests against a dict."""
 
 import random
 
 import numpy as np
 import pytest
 
-from nlptrain.data.digests import DigestNumbers, packed
+from nlptrain.data import digests
+from nlptrain.data.digests import DigestNumbers, DigestSet, packed
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_numbers_are_those_of_a_dict_however_they_are_added(seed: int) -> None:
+def test_they_answer_as_a_dict_does_however_they_are_filled(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digests, "_LONGEST", 2_000)
     draw = random.Random(seed)
-    numbers, expected = DigestNumbers(), {}
+    numbers, seen, expected = DigestNumbers(), DigestSet(), {}
     for _ in range(40):
         new = {draw.randbytes(16) for _ in range(draw.choice([0, 1, 3, 50, 700]))} - set(expected)
         numbers.add(packed(list(new)))
+        seen.add(packed(list(new)))
         expected |= {digest: len(expected) + at for at, digest in enumerate(new)}
         asked = [*draw.sample(list(expected), min(30, len(expected))), draw.randbytes(16)]
         assert numbers.find(packed(asked)).tolist() == [expected.get(digest, -1) for digest in asked]
+        assert seen.has(packed(asked)).tolist() == [digest in expected for digest in asked]
     assert len(numbers) == len(expected)
-    # Each run is at least twice as long as the next, so that a search looks into few.
+    # Each run is at least twice as long as the next, or as long as a run becomes.
     lengths = [len(run) for run, _ in numbers._runs]
-    assert all(one >= 2 * other for one, other in zip(lengths, lengths[1:], strict=False))
-    assert sum(run.nbytes + theirs.nbytes for run, theirs in numbers._runs) == 24 * len(expected)
+    assert lengths == [len(run) for run in seen._runs]
+    assert all(one >= min(2 * other, 2_000) for one, other in zip(lengths, lengths[1:], strict=False))
+    assert sum(run.nbytes + theirs.nbytes for run, theirs in numbers._runs) == 12 * len(expected)
+    assert sum(run.nbytes for run in seen._runs) == 8 * len(expected)
 
 
 def test_a_digest_that_ends_in_zeros_is_itself() -> None:
-    numbers = DigestNumbers()
     ends = [b"a" * 15 + b"\0", b"a" * 14 + b"\0\0", b"a" * 14 + b"\0a", bytes(16)]
-    numbers.add(packed(ends))
-    assert numbers.find(packed([*ends[::-1], b"a" * 16])).tolist() == [3, 2, 1, 0, -1]
+    assert packed(ends).tolist() == [end.rstrip(b"\0") for end in ends]
+    assert len(set(packed(ends).tolist())) == 4
+    seen = DigestSet()
+    seen.add(packed([bytes(16)]))
+    assert seen.has(packed([bytes(16), b"a" * 16])).tolist() == [True, False]
 
 
 def test_nothing_is_found_among_nothing() -> None:
-    numbers = DigestNumbers()
-    assert numbers.find(packed([b"x" * 16])).tolist() == [-1]
-    assert numbers.find(packed([])).tolist() == []
-    numbers.add(packed([]))
+    numbers, seen = DigestNumbers(), DigestSet()
+    for _ in range(2):
+        assert numbers.find(packed([b"x" * 16])).tolist() == [-1]
+        assert numbers.find(packed([])).tolist() == []
+        assert seen.has(packed([b"x" * 16])).tolist() == [False]
+        numbers.add(packed([]))
+        seen.add(packed([]))
     assert len(numbers) == 0
     assert packed([]).dtype == np.dtype("S16")

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from nlptrain.data.corpus import Sentence
+from nlptrain.data.digests import packed
 from nlptrain.distillation import transfer_set
 from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
 from nlptrain.distillation.transfer_set import LogitStore
@@ -72,6 +73,32 @@ def test_a_changed_teacher_is_never_served_old_logits(teacher: TransformerTokenC
     assert first.key != second.key
     teacher.max_pieces = 32
     assert LogitStore(tmp_path, teacher).key not in (first.key, second.key)
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_rows_are_told_in_the_order_of_the_sentences_also_of_repeats(
+    teacher: TransformerTokenClassifier, tmp_path: Path
+) -> None:
+    label(tmp_path, teacher, raw(20, 1))
+    sentences = [*raw(40, 2)[::-1], *raw(20, 1), *raw(40, 2), *raw(50, 3)]
+    store = LogitStore(tmp_path, teacher)
+    done = store.label(sentences, teacher, Run(None, device="cpu"))
+    stored = store.rows(done.rows)
+    assert [stored.sentence(number).words for number in range(len(stored))] == [one.words for one in sentences]
+    assert stored.digests().tolist() == packed([one.digest() for one in sentences]).tolist()
+    known = {one.digest() for one in (*raw(20, 1), *raw(40, 2), *raw(50, 3))}
+    assert (done.found, done.computed) == (len(sentences) - len(known) + 20, len(known) - 20)
+
+
+def test_a_digest_that_begins_as_another_is_not_taken_for_it(
+    teacher: TransformerTokenClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begins = {sentence.words: sentence.digest() for sentence in raw(4, 1)}
+    monkeypatch.setattr(Sentence, "digest", lambda self: bytes(8) + begins[self.words][:8])
+    store, computed = label(tmp_path, teacher, raw(4, 1))
+    assert computed == 4
+    again, computed = label(tmp_path, teacher, raw(4, 1))
+    assert computed >= 3  # one is found by its first 8 bytes and is the same; of the others nothing is believed
 
 
 class Stop(Exception):

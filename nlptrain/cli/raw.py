@@ -1,0 +1,91 @@
+"""The raw text of a run: read and weighed, once more for what a vocabulary counts, and a little of it to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from nlptrain.config.commands import StudentCommandConfig, TaughtConfig
+from nlptrain.config.data import DataConfig
+from nlptrain.data.corpus import Sentence
+from nlptrain.data.raw_text import RawCounts, read_raw
+from nlptrain.data.reading import read_gold
+from nlptrain.data.splits import Splits, held_out_digests
+from nlptrain.data.text_files import expand
+from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.distillation.agreement import held_out
+from nlptrain.distillation.augmentation import topped_up
+from nlptrain.distillation.committee import Committee
+from nlptrain.run import Run
+
+
+def splitter_of(data: DataConfig) -> WordSplitter:
+    """What cuts the raw text of ``data`` into words."""
+    return WordSplitter.pretokenized() if data.pretokenized else WordSplitter.default()
+
+
+def raw_text(data: DataConfig, splits: Splits, splitter: WordSplitter, run: Run | None) -> Iterator[Sentence]:
+    """The raw sentences of ``data``, none of them of dev or test; ``run`` is told what became of the lines."""
+    if data.unlabeled is None:
+        return
+    counts = RawCounts(data.min_words, data.max_words)
+    yield from read_raw(
+        expand(data.named("unlabeled"), key="data.unlabeled"),
+        splitter,
+        min_words=data.min_words,
+        max_words=data.max_words,
+        held_out=held_out_digests(splits),
+        counts=counts,
+        weights=_weights(data),
+    )
+    if run is not None:
+        run.say(f"raw text: {counts.describe()}")
+
+
+def _weights(data: DataConfig) -> dict[Path, float]:
+    """The weight of each file of raw text that has another than 1."""
+    found: dict[Path, float] = {}
+    for source in data.sources:
+        for path in expand(source.path, key="data.unlabeled"):
+            found.setdefault(path, source.weight)
+    return {path: weight for path, weight in found.items() if weight != 1.0}
+
+
+def learnt_from(
+    config: StudentCommandConfig, splits: Splits, splitter: WordSplitter, committee: Committee | None = None
+) -> Callable[[], Iterator[Sentence]]:
+    """How to read all that is learnt from, which is read or made once more for it; dev is not in it."""
+    data = config.data
+    augment = config.augmenting if isinstance(config, TaughtConfig) else None
+
+    def read() -> Iterator[Sentence]:
+        yield from splits.train
+        dev: set[bytes] = set()
+        if not splits.dev:  # it will be taken out of the raw text
+            every = bytearray()
+            for sentence in raw_text(data, splits, splitter, None):
+                every.extend(sentence.digest())
+            digests = np.frombuffer(every, dtype="S16")
+            dev.update(digest.ljust(16, b"\0") for digest in digests[held_out(digests)].tolist())
+        raw = raw_text(data, splits, splitter, None)
+        if committee is not None:
+            raw = topped_up(raw, augment, splits, committee, lambda _: None)
+        yield from (sentence for sentence in raw if sentence.digest() not in dev)
+
+    return read
+
+
+def some_words(data: DataConfig, splitter: WordSplitter) -> list[tuple[str, ...]]:
+    """The words of 300 sentences of dev, or else of train, or of the raw text."""
+    key = next((key for key in ("dev", "train") if getattr(data, key) is not None), None)
+    sentences = peek(data, splitter) if key is None else read_gold(getattr(data, key), data, key=f"data.{key}")
+    return [sentence.words for sentence in islice(sentences, 300)]
+
+
+def peek(data: DataConfig, splitter: WordSplitter) -> Iterator[Sentence]:
+    """The first 500 raw sentences of ``data``."""
+    paths = expand(data.named("unlabeled"), key="data.unlabeled")
+    yield from islice(read_raw(paths, splitter, min_words=data.min_words, max_words=data.max_words), 500)
