@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from nlptrain.cli.building import committee_of
 from nlptrain.cli.raw import learnt_from, splitter_of
-from nlptrain.cli.stories import committee_of
 from nlptrain.config.commands import CommandConfig, StudentCommandConfig, TaughtConfig
 from nlptrain.data.splits import read_splits
 from nlptrain.models import NeuralTagger, TokenModel, build_student

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,9 @@ import torch
 import transformers
 
 from nlptrain import __version__, procedures
+from nlptrain.cli.building import build, transfer_dir
 from nlptrain.cli.inputs import data_files, input_hashes, pinned, refuse_bad_files, refuse_own_input
-from nlptrain.cli.raw import learnt_from, peek, raw_text, some_words, splitter_of
+from nlptrain.cli.raw import peek, raw_text
 from nlptrain.config.commands import (
     CommandConfig,
     PseudoLabelRunConfig,
@@ -25,17 +24,10 @@ from nlptrain.config.commands import (
     TaughtConfig,
     TransformerTokenConfig,
 )
-from nlptrain.config.student import TransformerStudentConfig, WordEmbedderConfig
-from nlptrain.data.splits import Splits, read_splits
-from nlptrain.distillation.committee import Committee, refuse_unmapped
-from nlptrain.distillation.plan import describe_plan
-from nlptrain.distillation.teacher_scheme import shown_scheme
 from nlptrain.insight.comparison import sample_of
-from nlptrain.labels import Labels
-from nlptrain.models import TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.run import Run, refuse_imitated
 from nlptrain.run_folder import command_line, finished_scores, output_folder
-from nlptrain.seeds import beside, refuse_seeds
+from nlptrain.seeds import refuse_seeds
 
 
 def run_story(command: str, config: CommandConfig, *, overwrite: bool, workers: int = 1) -> dict[str, Any]:
@@ -71,68 +63,22 @@ def run_story(command: str, config: CommandConfig, *, overwrite: bool, workers: 
     return scores
 
 
-def _transformer_token(config: TransformerTokenConfig, run: Run) -> dict[str, Any]:
-    splits = read_splits(config.data, say=run.say)
-    model = TransformerTokenClassifier.from_pretrained(
-        config.model, splits.labels, seed=config.seed, language=config.language
-    )
-    _introduce(run, splits, f"model {config.model}: {model.parameters():,} parameters")
-    run.provenance["sample"] = sample_of([sentence.words for sentence in splits.dev])
-    return procedures.train_transformer(model, splits, config.train, run)
-
-
-def _tagger(config: TaggerConfig, run: Run) -> dict[str, Any]:
-    splits = read_splits(config.data, say=run.say)
-    splitter = splitter_of(config.data)
-    text = learnt_from(config, splits, splitter)
-    student = build_student(config.student, splits.labels, seed=run.seed, text=text, say=run.say)
-    run.provenance["table"] = _table(config, None)
-    _introduce(run, splits, f"student: {student.parameters():,} parameters, {_origin(config, None)}")
-    if plan := describe_plan(config.train):
-        run.say(plan)
-    run.provenance["sample"] = sample_of([sentence.words for sentence in splits.dev])
-    return procedures.train_tagger(student, splits, config.train, run)
+def _on_gold(config: TransformerTokenConfig | TaggerConfig, run: Run) -> dict[str, Any]:
+    made = build(config, run)
+    run.provenance["sample"] = sample_of([sentence.words for sentence in made.splits.dev])
+    return procedures.train_on_gold(made.model, made.splits, config.train, run)
 
 
 def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
-    data = config.data
-    splitter = splitter_of(data)
-    committee = committee_of(config, lambda: some_words(data, splitter), run.device, run.say)
-    mapping = data.label_map
-    check = None if mapping is None else partial(refuse_unmapped, committee.labels, label_map=mapping)
-    splits = read_splits(data, committee.labels, say=run.say, check=check)
-    first = committee.members[0].model
-    student = build_student(
-        config.student,
-        committee.labels,
-        seed=run.seed,
-        teacher=first,
-        splitter=splitter,
-        text=learnt_from(config, splits, splitter, committee),
-        say=run.say,
-    )
-    run.provenance["table"] = _table(config, config.teacher_list[0].path)
-    if committee.labels.guessed:
-        run.say(
-            f"labels: {committee.labels.scheme} by their names alone; say it in data.teacher_scheme, and the "
-            "student's answers will keep to it"
-        )
-    _introduce(
-        run,
-        splits,
-        f"teacher {', '.join(one.path for one in config.teacher_list)}: {committee.parameters():,} parameters; "
-        f"student: {student.parameters():,}, {_origin(config, config.teacher_list[0].path)}",
-    )
-    if plan := describe_plan(config.train, config.augmenting):
-        run.say(plan)
-    transfer_dir = Path(config.transfer_dir or beside(Path(config.output_dir)) / "transfer")
-    raw = raw_text(data, splits, splitter, run)
+    made = build(config, run)
+    raw = raw_text(config.data, made.splits, made.splitter, run)
     # Speed is measured on the same words whatever became of dev.
-    run.provenance["sample"] = sample_of([sentence.words for sentence in splits.dev or peek(data, splitter)])
-    arguments = (student, committee, splits, raw, config.objective, config.train, run)  # type: ignore[attr-defined]
+    seen = made.splits.dev or peek(config.data, made.splitter)
+    run.provenance["sample"] = sample_of([sentence.words for sentence in seen])
+    arguments = (made.model, made.committee, made.splits, raw, config.objective, config.train, run)  # type: ignore[attr-defined]
     scores: dict[str, Any] = _TAUGHT[type(config)](
         *arguments,
-        transfer_dir=transfer_dir,
+        transfer_dir=transfer_dir(config),
         teacher_precision=config.teacher_precision,
         augment=config.augmenting,
     )
@@ -146,66 +92,11 @@ _TAUGHT: dict[type[TaughtConfig], Any] = {
 
 
 _STORIES: dict[str, Any] = {
-    "transformer_token": _transformer_token,
-    "tagger": _tagger,
+    "transformer_token": _on_gold,
+    "tagger": _on_gold,
     "tagger_kd": _taught,
     "pseudo_label": _taught,
 }
-
-
-def committee_of(
-    config: TaughtConfig,
-    words: Callable[[], list[tuple[str, ...]]] | None = None,
-    device: torch.device | str = "cpu",
-    say: Callable[[str], None] = lambda _: None,
-) -> Committee:
-    """The teacher or teachers of ``config``, loaded, with the data's names.
-
-    Where a teacher's labels do not tell its scheme, its answers to some sentences do, whose ``words`` are asked for; it
-    gives them on ``device``, and what they showed is said.
-    """
-    data = config.data
-    scheme = None if data.teacher_scheme == "auto" else data.teacher_scheme
-    known = None if data.labels is None else Labels.named(data.labels, scheme)
-    models = [(load_token_model(one.path, labels=known, scheme=scheme), one.weight) for one in config.teacher_list]
-    for model, _ in models:
-        if model.labels.guessed and words is not None:
-            model.to(device)
-            model.labels = shown_scheme(model.labels, model.tag(words()))
-            model.to("cpu")
-            if not model.labels.guessed:
-                say(f"labels: {model.labels.scheme}, as the answers of {model.name} show (or data.teacher_scheme)")
-    return Committee.of(models, data.label_map)
-
-
-def _table(config: TaggerConfig | TaughtConfig, teacher: str | None) -> str:
-    """What the student's first weights are from, in a word for comparisons."""
-    student = config.student
-    if student.start is not None:
-        return student.start
-    if isinstance(student, TransformerStudentConfig):
-        return student.model or str(teacher)
-    embedder = student.embedder
-    if isinstance(embedder, WordEmbedderConfig):
-        named = embedder.vectors or (None if embedder.init == "teacher" else embedder.init)
-        return named or teacher or "random"
-    return embedder.init or teacher or str(student.tokenizer)
-
-
-def _origin(config: TaggerConfig | TaughtConfig, teacher: str | None) -> str:
-    student = config.student
-    part = "weights" if student.start is not None or isinstance(student, TransformerStudentConfig) else "table"
-    return f"{part} from {_table(config, teacher)}"
-
-
-def _introduce(run: Run, splits: Splits, models: str) -> None:
-    sizes = ", ".join(
-        f"{name} {len(part):,} sentences ({sum(len(s.words) for s in part):,} words)"
-        for name, part in (("train", splits.train), ("dev", splits.dev), ("test", splits.test))
-        if part
-    )
-    run.say(f"{models}; {len(splits.labels)} labels ({splits.labels.scheme})")
-    run.say(f"data: {sizes or 'no gold sentences'}")
 
 
 def _provenance(command: str, config: CommandConfig, run: Run, inputs: dict[str, str]) -> dict[str, Any]:

@@ -111,6 +111,11 @@ def _options(function: Callable[..., None], name: str) -> Callable[..., None]:
             click.option("--seed", type=int, help="Seed of all that is random; one run, in the place of `seeds`."),
             *([_WORKERS] if _taught(name) else []),
             click.option("--overwrite", is_flag=True, help="Clear a run that is in the output folder."),
+            click.option(
+                "--dry-run",
+                is_flag=True,
+                help="Say what would be read, found and computed, and, after half a minute's trial, how long it takes.",
+            ),
         )
     ):
         function = decorate(function)
@@ -122,6 +127,7 @@ def _command(name: str) -> click.Command:
         config: Path | None,
         settings: tuple[str, ...],
         overwrite: bool,
+        dry_run: bool,
         workers: int = 1,
         **flags: Any,  # noqa: ANN401
     ) -> None:
@@ -132,7 +138,11 @@ def _command(name: str) -> click.Command:
         _refuse_no_file(name, config, given, settings)
         loaded = load_config(COMMANDS[name], config, settings, given)
 
-        if isinstance(loaded.config, StudentCommandConfig) and loaded.config.seeds:
+        if dry_run:
+            from nlptrain.cli.dry_run import dry_run as say_what_would_be
+
+            say_what_would_be(name, loaded.config, overwrite=overwrite)
+        elif isinstance(loaded.config, StudentCommandConfig) and loaded.config.seeds:
             from nlptrain.cli.seeds import run_seeds
 
             run_seeds(name, loaded.config, overwrite=overwrite, workers=workers)

@@ -154,6 +154,12 @@ class LogitStore:
             processes.wait()  # until all have mapped all: then others may write here
             return counts.labelled()
 
+    def look(self, digests: Digests) -> NDArray[np.bool_]:
+        """Whether each sentence is stored; for who will not store any."""
+        if not self._shards:
+            self._open()
+        return self._find(digests) >= 0
+
     def _unknown(self, sentences: Iterable[Sentence], counts: _Counts) -> Iterator[_Asked]:
         """The shards of those that are not stored, each once; those found are counted, and where all are is noted."""
         asked = _Asked([], [])

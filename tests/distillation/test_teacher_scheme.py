@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nlptrain.cli.stories import committee_of
+from nlptrain.cli.building import committee_of
 from nlptrain.config.commands import TaggerKDConfig
 from nlptrain.distillation.teacher_scheme import shown_scheme
 from nlptrain.labels import Labels

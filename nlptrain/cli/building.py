@@ -1,0 +1,184 @@
+"""What a command works with, built as its configuration says: the gold sentences, the teacher, what is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from nlptrain.cli.raw import learnt_from, some_words, splitter_of
+from nlptrain.config.commands import (
+    CommandConfig,
+    TaggerConfig,
+    TaughtConfig,
+    TransformerTokenConfig,
+)
+from nlptrain.config.student import TransformerStudentConfig, WordEmbedderConfig
+from nlptrain.data.splits import Splits, read_splits
+from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.distillation.committee import Committee, refuse_unmapped
+from nlptrain.distillation.plan import describe_plan
+from nlptrain.distillation.teacher_scheme import shown_scheme
+from nlptrain.labels import Labels
+from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
+from nlptrain.run import Run
+from nlptrain.seeds import beside
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a command works with.
+
+    Attributes:
+        splits: the gold sentences.
+        model: what is trained.
+        committee: what teaches it; None: the gold tags alone.
+        splitter: what cuts the raw text into words.
+    """
+
+    splits: Splits
+    model: TokenModel
+    committee: Committee | None
+    splitter: WordSplitter
+
+
+def build(config: CommandConfig, run: Run) -> Built:
+    """Read the gold sentences of ``config`` and build its models, and say what they are.
+
+    Raises:
+        InputError: a file or a model is not there, or not as it should be.
+    """
+    if isinstance(config, TransformerTokenConfig):
+        return _transformer(config, run)
+    if isinstance(config, TaggerConfig):
+        return _tagger(config, run)
+    assert isinstance(config, TaughtConfig)
+    return _taught(config, run)
+
+
+def transfer_dir(config: TaughtConfig) -> Path:
+    """The folder of the teachers' logits."""
+    return Path(config.transfer_dir or beside(Path(config.output_dir)) / "transfer")
+
+
+def _transformer(config: TransformerTokenConfig, run: Run) -> Built:
+    splits = read_splits(config.data, say=run.say)
+    model = TransformerTokenClassifier.from_pretrained(
+        config.model, splits.labels, seed=config.seed, language=config.language
+    )
+    _introduce(run, splits, f"model {config.model}: {model.parameters():,} parameters")
+    return Built(splits, model, None, splitter_of(config.data))
+
+
+def _tagger(config: TaggerConfig, run: Run) -> Built:
+    splits = read_splits(config.data, say=run.say)
+    splitter = splitter_of(config.data)
+    text = learnt_from(config, splits, splitter)
+    student = build_student(config.student, splits.labels, seed=run.seed, text=text, say=run.say)
+    _introduce_student(config, run, splits, student)
+    return Built(splits, student, None, splitter)
+
+
+def _taught(config: TaughtConfig, run: Run) -> Built:
+    data = config.data
+    splitter = splitter_of(data)
+    committee = committee_of(config, lambda: some_words(data, splitter), run.device, run.say)
+    mapping = data.label_map
+    check = None if mapping is None else partial(refuse_unmapped, committee.labels, label_map=mapping)
+    splits = read_splits(data, committee.labels, say=run.say, check=check)
+    student = build_student(
+        config.student,
+        committee.labels,
+        seed=run.seed,
+        teacher=committee.members[0].model,
+        splitter=splitter,
+        text=learnt_from(config, splits, splitter, committee),
+        say=run.say,
+    )
+    if committee.labels.guessed:
+        run.say(
+            f"labels: {committee.labels.scheme} by their names alone; say it in data.teacher_scheme, and the "
+            "student's answers will keep to it"
+        )
+    _introduce_student(config, run, splits, student, committee)
+    return Built(splits, student, committee, splitter)
+
+
+def _introduce_student(
+    config: TaggerConfig | TaughtConfig,
+    run: Run,
+    splits: Splits,
+    student: TokenModel,
+    committee: Committee | None = None,
+) -> None:
+    """Say what teaches and what learns, for how long, and note in ``run`` where its first weights are from."""
+    teachers = [one.path for one in config.teacher_list] if isinstance(config, TaughtConfig) else [None]
+    run.provenance["table"] = _table(config, teachers[0])
+    size = f"{student.parameters():,} parameters, {_origin(config, teachers[0])}"
+    if committee is None:
+        _introduce(run, splits, f"student: {size}")
+    else:
+        names = ", ".join(map(str, teachers))
+        size = size.replace(" parameters", "", 1)
+        _introduce(run, splits, f"teacher {names}: {committee.parameters():,} parameters; student: {size}")
+    augment = config.augmenting if isinstance(config, TaughtConfig) else None
+    if plan := describe_plan(config.train, augment):
+        run.say(plan)
+
+
+def committee_of(
+    config: TaughtConfig,
+    words: Callable[[], list[tuple[str, ...]]] | None = None,
+    device: torch.device | str = "cpu",
+    say: Callable[[str], None] = lambda _: None,
+) -> Committee:
+    """The teacher or teachers of ``config``, loaded, with the data's names.
+
+    Where a teacher's labels do not tell its scheme, its answers to some sentences do, whose ``words`` are asked for; it
+    gives them on ``device``, and what they showed is said.
+    """
+    data = config.data
+    scheme = None if data.teacher_scheme == "auto" else data.teacher_scheme
+    known = None if data.labels is None else Labels.named(data.labels, scheme)
+    models = [(load_token_model(one.path, labels=known, scheme=scheme), one.weight) for one in config.teacher_list]
+    for model, _ in models:
+        if model.labels.guessed and words is not None:
+            model.to(device)
+            model.labels = shown_scheme(model.labels, model.tag(words()))
+            model.to("cpu")
+            if not model.labels.guessed:
+                say(f"labels: {model.labels.scheme}, as the answers of {model.name} show (or data.teacher_scheme)")
+    return Committee.of(models, data.label_map)
+
+
+def _table(config: TaggerConfig | TaughtConfig, teacher: str | None) -> str:
+    """What the student's first weights are from, in a word for comparisons."""
+    student = config.student
+    if student.start is not None:
+        return student.start
+    if isinstance(student, TransformerStudentConfig):
+        return student.model or str(teacher)
+    embedder = student.embedder
+    if isinstance(embedder, WordEmbedderConfig):
+        named = embedder.vectors or (None if embedder.init == "teacher" else embedder.init)
+        return named or teacher or "random"
+    return embedder.init or teacher or str(student.tokenizer)
+
+
+def _origin(config: TaggerConfig | TaughtConfig, teacher: str | None) -> str:
+    student = config.student
+    part = "weights" if student.start is not None or isinstance(student, TransformerStudentConfig) else "table"
+    return f"{part} from {_table(config, teacher)}"
+
+
+def _introduce(run: Run, splits: Splits, models: str) -> None:
+    sizes = ", ".join(
+        f"{name} {len(part):,} sentences ({sum(len(s.words) for s in part):,} words)"
+        for name, part in (("train", splits.train), ("dev", splits.dev), ("test", splits.test))
+        if part
+    )
+    run.say(f"{models}; {len(splits.labels)} labels ({splits.labels.scheme})")
+    run.say(f"data: {sizes or 'no gold sentences'}")

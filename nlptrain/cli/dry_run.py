@@ -1,0 +1,279 @@
+"""Behind --dry-run: all that a training does before it trains, half a minute of it, and what follows for the rest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+
+import click
+import numpy as np
+
+from nlptrain.cli.building import Built, build, transfer_dir
+from nlptrain.cli.inputs import data_files, input_hashes, pinned, refuse_own_input
+from nlptrain.cli.raw import raw_text
+from nlptrain.config.commands import CommandConfig, StudentCommandConfig, TaggerKDConfig, TaughtConfig
+from nlptrain.config.objective import DistillConfig
+from nlptrain.data.corpus import Sentence
+from nlptrain.data.digests import DigestSet, packed
+from nlptrain.distillation.augmentation import topped_up
+from nlptrain.distillation.objectives import DistillObjective
+from nlptrain.distillation.transfer_set import LogitStore
+from nlptrain.insight.trial import (
+    Labelling,
+    Sample,
+    Training,
+    peak_gpu_memory,
+    peak_memory,
+    try_labelling,
+    try_training,
+)
+from nlptrain.run import Run, refuse_imitated
+from nlptrain.run_folder import finished_scores, refuse_other, run_identity, worth_keeping
+from nlptrain.seeds import refuse_seeds, seed_folder
+from nlptrain.training.objective import GoldObjective, Objective
+
+_LABELLING_SECONDS, _TRAINING_SECONDS = 10.0, 15.0
+_BLOCK = 1024  # sentences that are looked up at once
+_BYTES_A_SENTENCE = 24  # what tells of all text which of it was seen, and where it is stored
+
+
+@dataclass
+class _Asked:
+    """What there is to label, by teacher.
+
+    Attributes:
+        found: sentences that are stored.
+        words: of those that are not.
+        sample: of these.
+    """
+
+    found: int = 0
+    words: int = 0
+    sample: Sample = field(default_factory=Sample)
+
+
+@dataclass
+class _Text:
+    """All that is learnt from.
+
+    Attributes:
+        sample: of it.
+        asked: of each teacher.
+    """
+
+    sample: Sample = field(default_factory=Sample)
+    asked: list[_Asked] = field(default_factory=list)
+
+
+def dry_run(command: str, config: CommandConfig, *, overwrite: bool) -> None:
+    """Say what ``command`` would read, find and compute, and about how long it would take; write nothing.
+
+    Raises:
+        InputError: whatever the training itself would raise before it trains.
+    """
+    began = time.perf_counter()
+    config = pinned(config)
+    seeds = config.seeds if isinstance(config, StudentCommandConfig) else None
+    folders = [seed_folder(Path(config.output_dir), seed) for seed in seeds or ()] or [Path(config.output_dir)]
+    state = _state(command, config, folders, seeds=seeds, overwrite=overwrite)
+    run = Run(
+        None,
+        device=config.device,
+        precision=config.precision,
+        threads=config.threads,
+        seed=(seeds or [config.seed or 0])[0],
+    )
+    refuse_imitated(run.device, getattr(config, "teacher_precision", "fp32"), "teacher_precision")
+    with run.handling_signals():
+        made = build(config, run)
+        text = _text(config, made, run)
+        _echo_reads(config, made, text)
+        read = time.perf_counter() - began
+        labelled, trained = _tried(config, made, text, run)
+    click.echo(f"measured  {_measured(labelled, trained)}")
+    for line in _estimates(config, made, text, labelled, trained, read, len(folders), run):
+        click.echo(line)
+    click.echo(f"writes    {state}; this dry run has written nothing")
+
+
+def _state(
+    command: str, config: CommandConfig, folders: Sequence[Path], *, seeds: Sequence[int] | None, overwrite: bool
+) -> str:
+    """What stands in the run's folders, if it may stand there."""
+    inputs = input_hashes(config)
+    said = []
+    for number, folder in enumerate(folders):
+        refuse_own_input(folder, config)
+        if seeds is None:
+            refuse_seeds(folder)
+            own = config
+        else:
+            own = config.model_copy(update={"seed": seeds[number], "seeds": None, "output_dir": str(folder)})
+        if overwrite and worth_keeping(folder):
+            said.append(f"{folder}, over the run that is there")
+            continue
+        refuse_other(folder, run_identity(command, own, inputs))
+        if finished_scores(folder) is not None:
+            said.append(f"{folder}, which is finished: its scores would be printed, and nothing computed")
+        elif worth_keeping(folder):
+            said.append(f"{folder}, which was stopped and would go on")
+        else:
+            said.append(str(folder))
+    return "; ".join(said)
+
+
+def _text(config: CommandConfig, made: Built, run: Run) -> _Text:
+    """Read all that is learnt from, and look up what of it is labelled."""
+    if made.committee is None or not isinstance(config, TaughtConfig):
+        text = _Text()
+        for sentence in made.splits.train:
+            text.sample.add(sentence)
+        return text
+    raw = raw_text(config.data, made.splits, made.splitter, run)
+    augment = config.augmenting if made.splits.dev else None
+    sentences = chain(made.splits.train, topped_up(raw, augment, made.splits, made.committee, run.say))
+    folder, precision = transfer_dir(config), config.teacher_precision
+    stores = [LogitStore(folder, member.model, precision) for member in made.committee.members]
+    text = _Text(asked=[_Asked() for _ in stores])
+    seen = DigestSet()  # train may have a sentence twice
+    for block in _blocks(sentences):
+        own = [sentence.digest() for sentence in block]
+        first = {digest: number for number, digest in reversed(list(enumerate(own)))}
+        digests = packed(own)
+        before = seen.has(digests).tolist()
+        known = [store.look(digests).tolist() for store in stores]
+        seen.add(digests)
+        for number, sentence in enumerate(block):
+            text.sample.add(sentence)
+            repeat = before[number] or first[own[number]] < number
+            for asked, stored in zip(text.asked, known, strict=True):
+                if stored[number] or repeat:
+                    asked.found += 1
+                else:
+                    asked.words += len(sentence.words)
+                    asked.sample.add(sentence)
+    return text
+
+
+def _blocks(sentences: Iterator[Sentence]) -> Iterator[list[Sentence]]:
+    while block := list(islice(sentences, _BLOCK)):
+        yield block
+
+
+def _tried(config: CommandConfig, made: Built, text: _Text, run: Run) -> tuple[list[Labelling], Training]:
+    """Label some sentences, and train on them."""
+    sentences, logits, labelled = text.sample.sentences, None, []
+    objective: Objective = GoldObjective()
+    if made.committee is not None and isinstance(config, TaughtConfig):
+        members = made.committee.members
+        for member in members:
+            member.model.to(run.device)
+            seconds = _LABELLING_SECONDS / len(members)
+            labelled.append(try_labelling(member.model, sentences, config.teacher_precision, seconds=seconds))
+            member.model.to("cpu")
+        count = min(len(one.sentences) for one in labelled)
+        sentences = sentences[:count]
+        logits = [
+            made.committee.mix([one.logits[number] for one in labelled]).astype(np.float16) for number in range(count)
+        ]
+        # pseudo_label's words have a tag in the place of logits, which takes as long.
+        objective = DistillObjective(config.objective if isinstance(config, TaggerKDConfig) else DistillConfig())
+    trained = try_training(
+        made.model,
+        sentences,
+        objective,
+        config.train,  # type: ignore[attr-defined]
+        run,
+        logits=logits,
+        of=text.sample.count,
+        seconds=_TRAINING_SECONDS,
+    )
+    return labelled, trained
+
+
+def _echo_reads(config: CommandConfig, made: Built, text: _Text) -> None:
+    files = data_files(config.data)
+    splits = made.splits
+    for name, part in (("train", splits.train), ("dev", splits.dev), ("test", splits.test)):
+        if part:
+            where = f"{_files(files[name])}" if name in files else "taken out of train"
+            click.echo(f"reads     {name}: {len(part):,} sentences, {_words(part):,} words ({where})")
+    other = text.sample.count - len(splits.train)
+    if other:
+        where = _files(files["unlabeled"]) if "unlabeled" in files else "made out of the train sentences"
+        words = text.sample.words - _words(splits.train)
+        click.echo(f"reads     without tags: {other:,} sentences, {words:,} words ({where})")
+    if made.committee is not None and isinstance(config, TaughtConfig):
+        for member, asked in zip(made.committee.members, text.asked, strict=True):
+            click.echo(
+                f"teacher   {member.model.name}: {asked.found:,} sentences are labelled in {transfer_dir(config)}, "
+                f"{asked.sample.count:,} are not ({asked.words:,} words)"
+            )
+
+
+def _measured(labelled: Sequence[Labelling], trained: Training) -> str:
+    parts = [f"{one.rate:,.0f} words a second labelled" for one in labelled]
+    parts.append(f"{trained.step:.3f} s a step of {trained.words:,.0f} words")
+    parts.append(f"{trained.answered:,.0f} words a second answered")
+    return ", ".join(parts)
+
+
+def _estimates(
+    config: CommandConfig,
+    made: Built,
+    text: _Text,
+    labelled: Sequence[Labelling],
+    trained: Training,
+    read: float,
+    runs: int,
+    run: Run,
+) -> Iterator[str]:
+    """Steps, time, memory."""
+    train = config.train  # type: ignore[attr-defined]
+    sample = text.sample
+    scorings = 1 + trained.steps // (train.eval_every or max(1, trained.steps // (train.epochs or 1)))
+    again = f", for each of {runs} seeds" if runs > 1 else ""
+    yield (
+        f"trains    about {trained.steps:,} steps on {sample.count:,} sentences, {sample.words:,} words{again}; dev is "
+        f"scored {scorings:,} times"
+    )
+    scored = _words(made.splits.dev) + _words(made.splits.test)
+    label = sum((asked.words + scored) / one.rate for asked, one in zip(text.asked, labelled, strict=True))
+    ready = trained.encoding * sample.count
+    learn = trained.step * trained.steps
+    score = (_words(made.splits.dev) * scorings + scored) / trained.answered
+    total = read + label + runs * (ready + learn + score)
+    parts = [(read, "to read"), (label, "to label"), (runs * ready, "to make ready"), (runs * learn, "to learn")]
+    shown = ", ".join(f"{_time(seconds)} {what}" for seconds, what in [*parts, (runs * score, "to score")] if seconds)
+    yield f"time      about {_time(total)}: {shown}"
+    rest = max(0, sample.count - len(sample.sentences))
+    memory = peak_memory() + rest * (trained.held + (_BYTES_A_SENTENCE if labelled else 0))
+    gpu = peak_gpu_memory(run.device)
+    members = () if made.committee is None else made.committee.members
+    stored = sum(
+        asked.words * (2 * len(member.model.labels) + 8) for asked, member in zip(text.asked, members, strict=True)
+    )
+    of_gpu = f", and {_size(gpu)} of the GPU's" if gpu else ""
+    on_disk = f"; {_size(stored)} more on the disk for the teacher's logits" if stored else ""
+    yield f"memory    about {_size(memory)}{of_gpu}{on_disk}"
+
+
+def _files(paths: Sequence[Path]) -> str:
+    return str(paths[0]) if len(paths) == 1 else f"{len(paths)} files"
+
+
+def _words(sentences: Sequence[Sentence]) -> int:
+    return sum(len(sentence.words) for sentence in sentences)
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
