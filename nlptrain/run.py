@@ -32,6 +32,7 @@ class Run:
         folder: where this process writes: the output folder, or None for a run that only reads.
         accelerator: device and mixed precision.
         seed: of all that is random.
+        track: who is told what ``metrics.jsonl`` says.
         workers: processes that label text.
         processes: that share the steps of a training; one of them writes.
         shared: the output folder, for all of these to read; ``folder`` is None in those that do not write.
@@ -49,6 +50,7 @@ class Run:
         workers: int = 1,
         console: Console | None = None,
         launched: bool = False,
+        track: str = "none",
     ) -> None:
         """Choose the device and quieten the libraries; nothing is written yet.
 
@@ -61,6 +63,7 @@ class Run:
             workers: processes that label text.
             console: where it speaks; None: on stderr.
             launched: whether this command knows how to share its work with other processes of a launcher.
+            track: who is told what ``metrics.jsonl`` says, beside it: ``none`` or ``tensorboard``.
 
         Raises:
             InputError: the device is not there, cannot compute in this precision, or a launcher started several
@@ -69,6 +72,7 @@ class Run:
         if not launched:
             refuse_more_processes()
         self.seed = seed
+        self.track = track
         self.workers = workers
         self.accelerator = _accelerator(device, precision)
         self.processes = Processes(self.accelerator.process_index, self.accelerator.num_processes)

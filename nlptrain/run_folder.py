@@ -19,7 +19,7 @@ from nlptrain.config.commands import CommandConfig
 from nlptrain.config.loading import to_yaml
 from nlptrain.errors import InputError
 
-_SILENT_KEYS = ("output_dir",)
+_SILENT_KEYS = ("output_dir", "track")
 # What a run has to lose: one that ended before, on bad input, say, may be given again with other keys and files.
 _WORTH = ("checkpoint.safetensors", "model", "scores.json")
 
@@ -137,6 +137,7 @@ def clear_run(folder: Path) -> None:
         "scores.json",
         "log.txt",
         "pseudo_labels.jsonl",
+        "tensorboard",
     )
     for name in ours:
         path = folder / name

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nlptrain.cli.completion import complete_command, complete_key
+
 if TYPE_CHECKING:
     from nlptrain.config import CommandConfig
 
@@ -19,7 +21,14 @@ def config() -> None:
 @config.command()
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--command", help="The command that the file is for (default: found out).")
-@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="As in the training commands.")
+@click.option(
+    "--set",
+    "settings",
+    metavar="KEY=VALUE",
+    multiple=True,
+    shell_complete=complete_key,
+    help="As in the training commands.",
+)
 def show(config: Path, command: str | None, settings: tuple[str, ...]) -> None:
     """Print a configuration as it is resolved, each value with its origin.
 
@@ -45,7 +54,7 @@ def show(config: Path, command: str | None, settings: tuple[str, ...]) -> None:
 
 
 @config.command()
-@click.argument("command")
+@click.argument("command", shell_complete=complete_command)
 def schema(command: str) -> None:
     """Print the JSON Schema of a command's YAML files, for editors.
 
@@ -65,7 +74,7 @@ def schema(command: str) -> None:
 
 
 @config.command()
-@click.argument("command")
+@click.argument("command", shell_complete=complete_command)
 def init(command: str) -> None:
     """Print a file to begin with: what must be said, and all that may be as comments.
 

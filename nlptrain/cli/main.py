@@ -13,6 +13,7 @@ from nlptrain import __version__
 from nlptrain.cli.benchmark import benchmark
 from nlptrain.cli.card import card
 from nlptrain.cli.compare import compare
+from nlptrain.cli.completion import completion
 from nlptrain.cli.config import config
 from nlptrain.cli.convert import convert
 from nlptrain.cli.doctor import doctor
@@ -103,5 +104,6 @@ def main() -> None:
 
 
 _TRAINING = (transformer_token, tagger, tagger_kd, pseudo_label)
-for command in (*_TRAINING, run, evaluate, predict, compare, convert, export, benchmark, card, config, doctor, env):
+_OTHERS = (run, evaluate, predict, compare, convert, export, benchmark, card, config, doctor, env, completion)
+for command in (*_TRAINING, *_OTHERS):
     main.add_command(command)

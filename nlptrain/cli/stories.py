@@ -28,6 +28,7 @@ from nlptrain.insight.comparison import sample_of
 from nlptrain.run import Run, refuse_imitated
 from nlptrain.run_folder import command_line, finished_scores, output_folder
 from nlptrain.seeds import refuse_seeds
+from nlptrain.training.tracking import refuse_untracked
 
 
 def run_story(command: str, config: CommandConfig, *, overwrite: bool, workers: int = 1) -> dict[str, Any]:
@@ -47,7 +48,10 @@ def run_story(command: str, config: CommandConfig, *, overwrite: bool, workers: 
         seed=config.seed or 0,
         workers=workers,
         launched=True,
+        track=config.track,
     )
+    if config.track != "none":
+        refuse_untracked()
     refuse_imitated(run.device, getattr(config, "teacher_precision", "fp32"), "teacher_precision")
     held = output_folder(folder, command, config, inputs, overwrite=overwrite)
     with run.handling_signals(), run.processes.led(held):

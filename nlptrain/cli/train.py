@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from nlptrain.cli.completion import complete_key
 from nlptrain.errors import InputError
 
 _HELP = {
@@ -104,6 +105,7 @@ def _options(function: Callable[..., None], name: str) -> Callable[..., None]:
                 "settings",
                 metavar="KEY=VALUE",
                 multiple=True,
+                shell_complete=complete_key,
                 help="Set a key, e.g. --set train.steps=500; may be repeated.",
             ),
             click.option("--device", help="auto, cpu, cuda, cuda:N or mps."),

@@ -44,6 +44,10 @@ class CommandConfig(Section):
         "fp32", description="Arithmetic of the forward pass; fp16 needs a CUDA device."
     )
     threads: int | None = Field(None, ge=1, le=1024, description="CPU threads. null: as torch chooses.")
+    track: Literal["none", "tensorboard"] = Field(
+        "none",
+        description="Who is told what metrics.jsonl says, beside it. tensorboard: event files in `output_dir`/tensorboard (pip install 'nlptrain[track]').",
+    )
 
     @model_validator(mode="after")
     def _half_needs_a_gpu(self) -> CommandConfig:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from nlptrain.training.optimizer import MovingAverage, build_optimizer
 from nlptrain.training.reporter import Reporter
 from nlptrain.training.state import Progress, TrainState
 from nlptrain.training.steps import train_steps
+from nlptrain.training.tracking import tracker
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,10 @@ def fit(
         run.say(describe_length(plan, steps, examples.words))
     started = time.perf_counter()
     every = config.eval_every or len(plan.epoch(0))
-    metrics = Metrics(None if run.folder is None else run.folder / "metrics.jsonl", state.progress)
+    told = tracker(run.track, run.folder, state.progress.step)
+    metrics = Metrics(None if run.folder is None else run.folder / "metrics.jsonl", state.progress, told)
     judge = Judge(model, dev, metric, teacher, best_by)
-    with Reporter(run, steps, state.progress) as reporter, run.stopping_between_steps():
+    with closing(told), Reporter(run, steps, state.progress) as reporter, run.stopping_between_steps():
         for step in train_steps(model, examples, objective, config, state=state, plan=plan, steps=steps, run=run):
             metrics.add(step)
             reporter.step(step)

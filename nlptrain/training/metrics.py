@@ -11,15 +11,17 @@ from torch import Tensor
 
 from nlptrain.training.state import Progress
 from nlptrain.training.steps import Step
+from nlptrain.training.tracking import Tracker, Untracked
 
 
 class Metrics:
     """``metrics.jsonl``: a line every few steps, cut back to the checkpoint when a run resumes."""
 
-    def __init__(self, path: Path | None, progress: Progress) -> None:
-        """Go on in ``path`` behind the lines that ``progress`` knows of."""
+    def __init__(self, path: Path | None, progress: Progress, told: Tracker | None = None) -> None:
+        """Go on in ``path`` behind the lines that ``progress`` knows of; ``told`` hears of each, too."""
         self.path = path
         self.progress = progress
+        self._told = told or Untracked()
         self._new: list[dict[str, Tensor]] = []
         if path is not None:
             with path.open("ab") as file:
@@ -68,3 +70,4 @@ class Metrics:
             with self.path.open("ab") as file:
                 file.write(line)
             self.progress.metrics_bytes += len(line)
+        self._told.write(values)

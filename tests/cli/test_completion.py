@@ -1,0 +1,52 @@
+"""What a shell is told when it completes a line."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from nlptrain.config import COMMANDS
+from tests.cli.test_commands import call
+
+
+def completed(*words: str) -> list[str]:
+    """What the last of ``words`` may become, by the variables that click's bash script sets."""
+    environment = {
+        **os.environ,
+        "_NLPTRAIN_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(["nlptrain", *words]),
+        "COMP_CWORD": str(len(words)),
+    }
+    program = "import sys; sys.argv = ['nlptrain']; from nlptrain.cli.main import main; main(prog_name='nlptrain')"
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False
+    )
+    return [line.partition(",")[2] for line in answer.stdout.splitlines() if line]
+
+
+def test_commands_options_and_keys() -> None:
+    assert {"tagger", "tagger_kd", "transformer_token"} == set(completed("ta")) | {"transformer_token"}
+    assert "--unlabeled" in completed("tagger_kd", "--")
+    keys = completed("tagger_kd", "--set", "objective.")
+    assert {"objective.temperature=", "objective.dist_w="} <= set(keys)
+    assert completed("tagger", "--set", "objective.") == []
+    assert "train.warmup_steps=" in completed("run", "--set", "train.w")
+    assert completed("config", "schema", "") == list(COMMANDS)
+    assert completed("compare", "--requ") == ["--require"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_has_a_script(shell: str) -> None:
+    result = call("completion", shell)
+    assert result.exit_code == 0
+    assert "_NLPTRAIN_COMPLETE" in result.stdout
+    if program := shutil.which(shell):
+        subprocess.run([program, "-n"], input=result.stdout, text=True, check=True)
+
+
+def test_another_shell_is_refused() -> None:
+    result = call("completion", "bsh")
+    assert result.exit_code == 2
+    assert "'bash', 'zsh', 'fish'" in result.stderr
