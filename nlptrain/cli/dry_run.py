@@ -150,9 +150,8 @@ def _text(config: CommandConfig, made: Built, run: Run) -> _Text:
             text.sample.add(sentence)
             repeat = before[number] or first[own[number]] < number
             for asked, stored in zip(text.asked, known, strict=True):
-                if stored[number] or repeat:
-                    asked.found += 1
-                else:
+                asked.found += stored[number] and not repeat
+                if not stored[number] and not repeat:
                     asked.words += len(sentence.words)
                     asked.sample.add(sentence)
     return text

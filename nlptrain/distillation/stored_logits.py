@@ -23,7 +23,7 @@ class Shard:
 
     digests: Digests
     words: pa.ListArray
-    offsets: NDArray[np.int64]
+    offsets: NDArray[np.int32]
     logits: NDArray[np.float16]
 
 
@@ -36,7 +36,7 @@ def opened(path: Path) -> Shard:
     table = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
     logits, column = table.column("logits"), table.column("digest")
     digests: Digests = np.frombuffer(column.buffers()[1], dtype="S16")[column.offset :][: len(column)]
-    offsets = logits.offsets.to_numpy().astype(np.int64)
+    offsets = logits.offsets.to_numpy(zero_copy_only=True)
     return Shard(digests, table.column("words"), offsets, logits.values.to_numpy(zero_copy_only=True))
 
 

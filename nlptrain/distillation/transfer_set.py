@@ -32,6 +32,7 @@ SHARD_SENTENCES = 2048
 _AHEAD = 2  # shards that wait for each worker
 _SAY_SECONDS = 20
 _LOOK_SECONDS = 0.05  # between two looks for a file of another process
+_AT_ONCE = 65_536  # rows that are looked up
 _FORMAT = 1
 
 
@@ -199,9 +200,12 @@ class LogitStore:
     def rows(self, rows: NDArray[np.integer[Any]]) -> TransferSet:
         """The stored ``rows``, as ``label`` has told them, in this order."""
         sizes = self._sizes()
-        shards = np.searchsorted(sizes, rows, side="right") - 1
-        within = rows - sizes[shards]
-        return TransferSet(self._shards, shards.astype(np.int32), within.astype(np.int32), len(self.labels), self.key)
+        shards, within = np.empty(len(rows), np.int32), np.empty(len(rows), np.int32)
+        for start in range(0, len(rows), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            shards[part] = np.searchsorted(sizes, rows[part], side="right") - 1
+            within[part] = rows[part] - sizes[shards[part]]
+        return TransferSet(self._shards, shards, within, len(self.labels), self.key)
 
     def _sizes(self) -> NDArray[np.int64]:
         """The number of the first row of each shard, and behind the last of all."""

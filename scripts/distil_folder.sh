@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# From a teacher and a folder of text to a folder that serves: distil, export, try.
+#
+#   scripts/distil_folder.sh TEACHER TEXT OUT [OPTION...]
+#   scripts/distil_folder.sh runs/teacher data/raw runs/served --dev data/dev.conll --test data/test.conll
+#
+# TEXT is a folder of .txt files; the OPTIONs are those of `nlptrain tagger_kd`. Without --dev, 2 % of the text is held
+# out, and the scores are agreement with the teacher. Given again, it goes on where it stopped.
+#   PRECISION  of the exported net: fp32, fp16 or int8 (int8; fp32 without --dev, for nobody could say what int8 costs)
+#   LEAST      share of the teacher's score that the student must reach (0.9)
+# Leaves OUT/run (the training) and OUT/exported (all that `nlptrain-tag` and the runtime need). Exit code: 0; 1 the
+# student does not reach LEAST; 2 bad input.
+set -euo pipefail
+
+if [ $# -lt 3 ]; then
+  echo "usage: $0 TEACHER TEXT OUT [OPTION...]" >&2
+  exit 2
+fi
+teacher=$1 text=$2 out=$3
+shift 3
+
+case " $* " in
+  *" --dev"*) precision=${PRECISION:-int8} ;;
+  *) precision=${PRECISION:-fp32} ;;
+esac
+
+nlptrain tagger_kd --teacher "$teacher" --unlabeled "$text/*.txt" --output-dir "$out/run" "$@"
+nlptrain compare "$out/run" --no-speed --require "share >= ${LEAST:-0.9}"
+nlptrain export "$out/run" "$out/exported" --precision "$precision" --overwrite
+cat "$text"/*.txt | head -n 3 | nlptrain-tag "$out/exported"

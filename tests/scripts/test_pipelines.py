@@ -1,0 +1,80 @@
+"""The shell scripts that people put into their pipelines, on tiny models."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_commands import call, configs
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+def bash(folder: Path, script: str, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    own = str(Path(sys.executable).parent)
+    environment = {**os.environ, "PATH": f"{own}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1", **variables}
+    return subprocess.run(
+        ["bash", str(SCRIPTS / script), *map(str, arguments)],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+@pytest.fixture
+def experiments(corpus: Path, tiny_bert: Path) -> Path:
+    folder = corpus / "experiments"
+    folder.mkdir()
+    for name, path in configs(corpus, tiny_bert).items():
+        if name in ("transformer_token", "tagger_kd"):
+            path.rename(folder / path.name)
+    return folder
+
+
+def test_the_gate_lets_through_what_is_good_enough_and_nothing_else(corpus: Path, experiments: Path) -> None:
+    first = bash(corpus, "ci_gate.sh", experiments, "share >= 0.01", "parameters < 1e6")
+    assert first.returncode == 0, first.stderr
+    assert "tagger_kd" in (corpus / "gate.txt").read_text()
+    again = bash(corpus, "ci_gate.sh", experiments, "share >= 0.01", "type.person.f1 > 1.5", REPORT="other.txt")
+    assert again.returncode == 1
+    assert "type.person.f1 is" in again.stderr
+    assert "and 'type.person.f1 > 1.5' is required" in again.stderr
+    assert (corpus / "other.txt").exists()
+    wrong = bash(corpus, "ci_gate.sh", experiments, "shaer >= 0.9")
+    assert wrong.returncode == 2
+    assert "did you mean 'share'?" in wrong.stderr
+    assert bash(corpus, "ci_gate.sh", experiments).returncode == 2
+
+
+def test_the_gate_is_shut_where_an_experiment_fails(corpus: Path, experiments: Path) -> None:
+    (corpus / "train.conll").write_text("Ada\tB-person\nsings\n")
+    failed = bash(corpus, "ci_gate.sh", experiments, "share >= 0.01")
+    assert failed.returncode == 1
+    assert "train.conll:2" in failed.stderr
+    assert not (corpus / "gate.txt").exists()
+
+
+def test_a_folder_of_text_becomes_a_folder_that_serves(corpus: Path, experiments: Path) -> None:
+    assert call("transformer_token", experiments / "transformer_token.yaml").exit_code == 0
+    text = corpus / "text"
+    text.mkdir()
+    (corpus / "raw.txt").rename(text / "a.txt")
+    teacher = corpus / "runs/transformer_token"
+    small = ["--set", "train.steps=30", "--set", "train.eval_every=15", "--set", "student.embedder.dim=16"]
+    given = ["--dev", corpus / "dev.conll", "--test", corpus / "test.conll", "--set", "augment=none", *small]
+    done = bash(corpus, "distil_folder.sh", teacher, text, "out", *given, LEAST="0.01")
+    assert done.returncode == 0, done.stderr
+    assert (corpus / "out/exported/onnx/model_quantized.onnx").is_file()
+    assert '"entities"' in done.stdout
+    short = bash(corpus, "distil_folder.sh", teacher, text, "out", *given, LEAST="1.5")
+    assert short.returncode == 1
+    assert "share is" in short.stderr
+    # Without gold sentences it is agreement that is measured.
+    bare = bash(corpus, "distil_folder.sh", teacher, text, "bare", *small, LEAST="0.01")
+    assert bare.returncode == 0, bare.stderr
+    assert "agreement" in bare.stdout
+    assert bash(corpus, "distil_folder.sh", "nowhere", text, "out2").returncode == 2
