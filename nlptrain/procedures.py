@@ -225,7 +225,8 @@ def _teachers_scores(committee: Committee, splits: Splits, text: TaughtText, run
         if scored.value == 0.0 and any(scored.counts.gold):
             run.say(
                 f"{split}: the teacher is right about nothing; nlptrain evaluate TEACHER FILES shows what it takes for "
-                "what; do its labels mean what the data's do (data.label_map), and was it trained for long enough?"
+                "what; does data.labels have the order of its columns, do its labels mean what the data's do "
+                "(data.label_map), and was it trained for long enough?"
             )
     keys = [one.key for one in text.sets]
     about = {"name": committee.name, "key": ", ".join(keys), "parameters": committee.parameters()}

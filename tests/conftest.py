@@ -101,12 +101,17 @@ def write_columns(path: Path, sentences: list[tuple[tuple[str, ...], tuple[str, 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     """A folder with train, dev and test columns and raw lines."""
-    write_columns(tmp_path / "train.conll", make_sentences(60, 1))
-    write_columns(tmp_path / "dev.conll", make_sentences(20, 2))
-    write_columns(tmp_path / "test.conll", make_sentences(20, 3))
+    return write_corpus(tmp_path)
+
+
+def write_corpus(folder: Path) -> Path:
+    """Write train, dev and test columns and raw lines into ``folder``."""
+    write_columns(folder / "train.conll", make_sentences(60, 1))
+    write_columns(folder / "dev.conll", make_sentences(20, 2))
+    write_columns(folder / "test.conll", make_sentences(20, 3))
     raw = [" ".join(words) for words, _ in make_sentences(300, 4)]
-    (tmp_path / "raw.txt").write_text("\n".join([*raw, "", "too short"]) + "\n", encoding="utf-8")
-    return tmp_path
+    (folder / "raw.txt").write_text("\n".join([*raw, "", "too short"]) + "\n", encoding="utf-8")
+    return folder
 
 
 @pytest.fixture

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import torch
+from rich.console import Console
 
 from nlptrain.cli.raw import learnt_from, some_words, splitter_of
 from nlptrain.config.commands import (
     CommandConfig,
+    StudentCommandConfig,
     TaggerConfig,
     TaughtConfig,
     TransformerTokenConfig,
@@ -25,6 +27,7 @@ from nlptrain.distillation.teacher_scheme import shown_scheme
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.run import Run
+from nlptrain.run_folder import finished_scores
 from nlptrain.seeds import beside
 
 
@@ -57,6 +60,18 @@ def build(config: CommandConfig, run: Run) -> Built:
         return _tagger(config, run)
     assert isinstance(config, TaughtConfig)
     return _taught(config, run)
+
+
+def refuse_faulty(folders: Iterable[Path], config: CommandConfig) -> None:
+    """Build all of it once if one of ``folders`` holds a finished run: what is there must not be lost to a fault.
+
+    Raises:
+        InputError: a file or a model is not there, or not as it should be.
+    """
+    if any(finished_scores(folder) is not None for folder in folders):
+        seeds = config.seeds if isinstance(config, StudentCommandConfig) else None
+        seed = seeds[0] if seeds else config.seed or 0
+        build(config, Run(None, device=config.device, seed=seed, console=Console(quiet=True), launched=True))
 
 
 def transfer_dir(config: TaughtConfig) -> Path:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar, get_args
 
 import click
@@ -25,6 +26,7 @@ def gold_options(what: str, *, option: str = "--format") -> Callable[[Command], 
                 type=click.Choice(["auto", *SCHEMES, "plain"]),
                 help=f"How the tags of {what} are written (default: found out).",
             ),
+            click.option("--sentences-column", help=f"Column of the sentences' names of {what}, where these are CSV."),
             click.option("--tags-column", help=f"Column of the tags of {what}: a number, upos or xpos, or a name."),
             click.option(
                 "--words-column",
@@ -45,7 +47,13 @@ def gold_options(what: str, *, option: str = "--format") -> Callable[[Command], 
 
 
 def data_config(
-    data_format: str, words: str | None, tags: str | None, scheme: str, *, pretokenized: bool = False
+    data_format: str,
+    words: str | None,
+    tags: str | None,
+    sentences: str | None,
+    scheme: str,
+    *,
+    pretokenized: bool = False,
 ) -> DataConfig:
     """How files are written, by the options of a command.
 
@@ -54,14 +62,28 @@ def data_config(
     """
     from pydantic import ValidationError
 
-    columns = {"words": _column(words), "tags": _column(tags)}
+    columns = {"words": _column(words), "tags": _column(tags), "sentences": _column(sentences)}
     given = {"format": data_format, "columns": columns, "scheme": scheme, "pretokenized": pretokenized}
     try:
         return DataConfig.model_validate(given)
     except ValidationError as error:
         raise InputError(
-            "--words-column, --tags-column: must be names, or numbers from 1, or from -1 for the last"
+            "--words-column, --tags-column, --sentences-column: must be names, or numbers from 1 or, backwards, from -1"
         ) from error
+
+
+@contextmanager
+def keys_as_options(format_option: str = "--format") -> Iterator[None]:
+    """Faults of gold files name the keys of a configuration; here, where there is none, options say the same."""
+    names = {f"data.columns.{part}": f"--{part}-column" for part in ("words", "tags", "sentences")}
+    names |= {"data.scheme": "--scheme", "data.format": format_option}
+    try:
+        yield
+    except InputError as error:
+        said = str(error).replace("(data.columns)", "(--words-column, --tags-column)")
+        for key, option in names.items():
+            said = said.replace(f"set {key} to", f"give {option}").replace(key, option)
+        raise InputError(said.replace(f"set {format_option}", f"give {format_option}")) from error
 
 
 def _column(given: str | None) -> int | str | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 
-from nlptrain.cli.columns import SCHEMES, data_config, gold_options
+from nlptrain.cli.columns import SCHEMES, data_config, gold_options, keys_as_options
 from nlptrain.data.targets import SUFFIXES, Target
 from nlptrain.data.text_files import unpacked
 from nlptrain.errors import InputError
@@ -39,6 +39,7 @@ def convert(
     target: str,
     words_column: str | None,
     tags_column: str | None,
+    sentences_column: str | None,
     scheme: str,
     write_scheme: str | None,
     pretokenized: bool,
@@ -59,7 +60,8 @@ def convert(
     from nlptrain.data.converting import convert as convert_files
     from nlptrain.data.writing import written
 
-    data = data_config(data_format, words_column, tags_column, scheme, pretokenized=pretokenized)
+    columns = (words_column, tags_column, sentences_column)
+    data = data_config(data_format, *columns, scheme, pretokenized=pretokenized)
     wanted = _target(out) if target == "auto" else target
     _refuse_name(out, wanted)
     for one in written(out, wanted):  # type: ignore[arg-type]
@@ -67,7 +69,9 @@ def convert(
             raise InputError(f"{one}: is no file; give the name of one")
         if one.exists() and not overwrite:
             raise InputError(f"{one}: is there already; give another name, or --overwrite")
-    done = convert_files(list(sources), data, out, wanted, write_scheme=write_scheme, comments=comments, say=_note)  # type: ignore[arg-type]
+    how: Any = {"write_scheme": write_scheme, "comments": comments, "say": _note}
+    with keys_as_options("--from"):
+        done = convert_files(list(sources), data, out, wanted, **how)  # type: ignore[arg-type]
     click.echo(f"{out}: {done.describe()}")
     for what, count in done.lost.items():
         _note(f"{wanted} has no place for {what}: left out of {count:,} sentence{'s' * (count > 1)}")

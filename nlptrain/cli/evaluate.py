@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nlptrain.cli.columns import data_config, gold_options
+from nlptrain.cli.columns import data_config, gold_options, keys_as_options
 from nlptrain.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def evaluate(
     data_format: str,
     words_column: str | None,
     tags_column: str | None,
+    sentences_column: str | None,
     scheme: str,
     device: str,
     as_json: bool,
@@ -54,9 +55,10 @@ def evaluate(
     """  # noqa: D301 - click reads the character
     from nlptrain.run import Run
 
-    settings = data_config(data_format, words_column, tags_column, scheme)
+    settings = data_config(data_format, words_column, tags_column, sentences_column, scheme)
     labels, temperature, tag = _asked(run, Run(None, device=device))
-    scores, errors, mistakes = _measured(labels, tag, list(data), settings)
+    with keys_as_options():
+        scores, errors, mistakes = _measured(labels, tag, list(data), settings)
     if as_json:
         calibration = {"temperature": temperature, **errors.to_json()}
         click.echo(json.dumps({**scores, "calibration": calibration, "confusion": mistakes.to_json()}, indent=2))

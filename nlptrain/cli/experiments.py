@@ -56,6 +56,8 @@ def experiment_files(named: Iterable[Path]) -> list[Path]:
         files = [one]
         if one.is_dir():
             files = sorted(path for path in one.iterdir() if path.suffix in (".yaml", ".yml") and path.name[0] != "_")
+            if (one / "run.json").is_file():
+                raise InputError(f"{one}: is the folder of a run; name a folder of experiments, or files")
             if not files:
                 raise InputError(f"{one}: found no YAML file in it; name a folder of experiments, or files")
         elif not one.is_file():

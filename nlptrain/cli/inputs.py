@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.data import SPLITS, DataConfig
 from nlptrain.config.references import model_references, with_references
 from nlptrain.data.brat import text_beside
-from nlptrain.data.splits import read_splits
 from nlptrain.data.text_files import expand
 from nlptrain.errors import InputError
 from nlptrain.models.sources import resolve
-from nlptrain.run_folder import file_hash, finished_scores
+from nlptrain.run_folder import file_hash
 
 
 def pinned(config: CommandConfig) -> CommandConfig:
@@ -65,13 +63,3 @@ def refuse_own_input(folder: Path, config: CommandConfig) -> None:
     for reference in model_references(config).values():
         if folder.resolve() in (resolve(reference).folder.resolve(), resolve(reference).folder.resolve().parent):
             raise InputError(f"output_dir: {folder} holds {reference}, which this run reads; give another --output-dir")
-
-
-def refuse_bad_files(folders: Iterable[Path], config: CommandConfig) -> None:
-    """Read the gold files if one of ``folders`` holds a finished run: bad ones must not cost what is there.
-
-    Raises:
-        InputError: a file is not as it should be.
-    """
-    if config.data.train is not None and any(finished_scores(folder) is not None for folder in folders):
-        read_splits(config.data, say=lambda _: None)

@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from nlptrain.cli.inputs import input_hashes, pinned, refuse_bad_files, refuse_own_input
+from nlptrain.cli.building import refuse_faulty
+from nlptrain.cli.inputs import input_hashes, pinned, refuse_own_input
 from nlptrain.cli.stories import run_story
 from nlptrain.config.commands import StudentCommandConfig
 from nlptrain.errors import Interrupted
@@ -54,7 +55,7 @@ def _check(command: str, runs: Sequence[StudentCommandConfig], folder: Path, *, 
     for place in folders:
         refuse_own_input(place, runs[0])
     if overwrite:
-        refuse_bad_files(folders, runs[0])
+        refuse_faulty(folders, runs[0])
         return run.processes
     for one in runs:
         refuse_other(Path(one.output_dir), run_identity(command, pinned(one), inputs))

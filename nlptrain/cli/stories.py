@@ -13,8 +13,8 @@ import torch
 import transformers
 
 from nlptrain import __version__, procedures
-from nlptrain.cli.building import build, transfer_dir
-from nlptrain.cli.inputs import data_files, input_hashes, pinned, refuse_bad_files, refuse_own_input
+from nlptrain.cli.building import build, refuse_faulty, transfer_dir
+from nlptrain.cli.inputs import data_files, input_hashes, pinned, refuse_own_input
 from nlptrain.cli.raw import peek, raw_text
 from nlptrain.config.commands import (
     CommandConfig,
@@ -39,7 +39,7 @@ def run_story(command: str, config: CommandConfig, *, overwrite: bool, workers: 
     refuse_own_input(folder, config)
     refuse_seeds(folder)
     if overwrite:
-        refuse_bad_files([folder], config)
+        refuse_faulty([folder], config)
     run = Run(
         folder,
         device=config.device,

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from nlptrain.config.commands import COMMANDS
 from nlptrain.config.section import sections
 
 _KINDS = {
@@ -149,6 +150,9 @@ def _nearest(key: str, model: type[BaseModel], owner: type[BaseModel]) -> str:
         return f"did you mean '{near[0]}'?"
     if elsewhere := [name for name in _keys(model) if name.rpartition(".")[2] == wrong and name != key]:
         return f"did you mean '{elsewhere[0]}'?"
+    others = [name for name, other in COMMANDS.items() if owner is model and wrong in other.model_fields]
+    if others:
+        return f"it is one of {' and '.join(others)}, for which this file may be"
     kind = owner.model_fields.get("kind")
     where = f"with kind {kind.default}" if kind else "here"
     return f"known {where}: {', '.join(siblings)}"

@@ -45,7 +45,8 @@ def missing_model(reference: str) -> str | None:
         return None
     if path.is_file():
         return f"{reference!r} is a file; name the folder of a model or of a run"
-    return f"there is no folder {reference!r} (looked in {os.getcwd()}){nearby(path)}"
+    hint = nearby(path) or ("" if "/" in reference else "; a model of the Hub has an owner, too: OWNER/NAME")
+    return f"there is no folder {reference!r} (looked in {os.getcwd()}){hint}"
 
 
 def _missing_data(data: DataConfig) -> Iterator[tuple[str, str]]:

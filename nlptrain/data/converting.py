@@ -9,12 +9,12 @@ from pathlib import Path
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.reading import read_gold
-from nlptrain.data.tag_checks import refuse_broken, scheme_of
+from nlptrain.data.tag_checks import proven, refuse_broken, scheme_of
 from nlptrain.data.targets import Target
 from nlptrain.data.text_files import expand
 from nlptrain.data.writing import Written, write_gold, written
 from nlptrain.errors import InputError
-from nlptrain.schemes import NAMES, Scheme, proven_scheme, valid
+from nlptrain.schemes import NAMES, Scheme, valid
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def scheme_of_files(paths: Sequence[str], data: DataConfig, seen: Seen | None = 
         return data.scheme
     seen = seen or Seen()
     tagged = seen.tagged(read_gold(paths, data))
-    found = proven_scheme(tagged) if data.scheme == "auto" else data.scheme
+    found = proven(tagged, ", ".join(paths)) if data.scheme == "auto" else data.scheme
     for _ in tagged:
         pass
     if data.scheme == "auto" and found == "plain" and "O" in seen.tags and any(tag[:2] == "B-" for tag in seen.tags):

@@ -108,5 +108,7 @@ def _strings(row: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
     if key not in row:
         other = next((name for name in _OTHER_NAMES[key] if name in row), None)
         hint = f"; rename {other!r} to {key!r}" if other else ""
+        if isinstance(row.get("text"), str):
+            hint = "; a text without an entity has 'entities': []"
         raise InputError(f"{where}: found no {key!r} (keys: {', '.join(row) or 'none'}){hint}; a line is {_SHAPE}")
     return strings(row[key], key, where, tags=key == "tags", shape=_SHAPE)

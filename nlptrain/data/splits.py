@@ -16,6 +16,7 @@ from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.schemes import Scheme
 
+_TAUGHT = "if the teacher has other names for these, map them (data.label_map: {THEIRS: YOURS}, or O)"
 _COLLECTED = "the labels are those of the train sentences; where others are meant, too, list all of them in data.labels"
 
 
@@ -74,7 +75,7 @@ def read_splits(
         check({tag for part in parts.values() for sentence in part for tag in sentence.tags or ()})
     if "plain" not in {labels.scheme, *schemes.values()} or set(schemes.values()) == {labels.scheme}:
         refuse_unknown(  # those of all files in one message
-            chain.from_iterable(parts.values()), labels, way_out=_COLLECTED if collected else ""
+            chain.from_iterable(parts.values()), labels, way_out=_COLLECTED if collected else _TAUGHT
         )
     train, dev, test = (rewritten(part, schemes[key], labels) if part else [] for key, part in parts.items())
     train = learnable(train, labels, say=say)

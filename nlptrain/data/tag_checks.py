@@ -23,10 +23,7 @@ def scheme_of(sentences: Sequence[Sentence]) -> Scheme | None:
             than the whole is plain.
     """
     tagged = [sentence.tags or () for sentence in sentences]
-    try:
-        scheme = proven_scheme(tagged)
-    except InputError as error:
-        raise InputError(f"{_file(sentences[0])}: {error}") from error
+    scheme = proven(tagged, _file(sentences[0]) if sentences else "")
     found = {tag for tags in tagged for tag in tags}
     if scheme == "plain" and "O" in found and any(tag.startswith("B-") for tag in found):
         odd = next(
@@ -41,6 +38,18 @@ def scheme_of(sentences: Sequence[Sentence]) -> Scheme | None:
             "or set data.scheme to plain if each tag stands for itself"
         )
     return scheme
+
+
+def proven(tagged: Iterable[Sequence[str]], where: str) -> Scheme | None:
+    """``proven_scheme`` of the tags of the files ``where``, which its faults are said of.
+
+    Raises:
+        InputError: the tags are of two schemes.
+    """
+    try:
+        return proven_scheme(tagged)
+    except InputError as error:
+        raise InputError(f"{where}: {error}" if where else str(error)) from error
 
 
 def refuse_broken(parts: Iterable[tuple[Iterable[Sentence], Scheme]]) -> None:

@@ -41,7 +41,8 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
                 text = raw[start:].decode("utf-8")
             except UnicodeDecodeError as error:
                 at = start + error.start
-                origin = "utf-16" if number == 1 and raw.startswith(_UTF16) else "latin1"
+                latin = "cp1252" if 0x80 <= raw[at] <= 0x9F else "latin1"  # where latin1 has control characters
+                origin = "utf-16" if number == 1 and raw.startswith(_UTF16) else latin
                 raise InputError(
                     f"{path}:{number}: byte {offset + at} (0x{raw[at]:02X}) is not UTF-8; "
                     f"convert the file, e.g. iconv -f {origin} -t utf-8"

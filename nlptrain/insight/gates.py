@@ -17,7 +17,7 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
-_GATE = re.compile(r"\s*(\S.*?)\s*(>=|<=|>|<)\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*(%?)\s*")
+_GATE = re.compile(r"\s*([^\s<>=](?:[^<>=]*[^\s<>=])?)\s*(>=|<=|>|<)\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*(%?)\s*")
 _BEHIND = 0.10  # of a type's F1: who is further behind its teacher is named
 
 

@@ -11,7 +11,9 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
 from nlptrain.errors import InputError
+from nlptrain.nearby import nearby
 from nlptrain.seeds import seed_folders
+from nlptrain_runtime.folder import DESCRIPTION
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 _WANTED = ["*.json", "*.txt", "*.model", "*.safetensors", "*.safetensors.index.json"]
@@ -62,6 +64,8 @@ def _from_hub(reference: str) -> Source:
     try:
         folder = Path(snapshot_download(name, revision=revision or None, allow_patterns=_WANTED))
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, HFValidationError, OSError) as error:
+        if meant := nearby(Path(reference)):
+            raise InputError(f"{reference}: neither a folder here nor a model that the Hub gives{meant}") from error
         reason = str(error).strip().split("\n")[0]
         raise InputError(
             f"{reference}: neither a folder here nor a model that the Hub gives ({reason}); name a folder that exists, "
@@ -86,4 +90,8 @@ def _with_weights(folder: Path, reference: str) -> Path:
             f'Convert it where you trust it: python -c "from transformers import AutoModelForTokenClassification as M; '
             f"M.from_pretrained('{folder}').save_pretrained('{folder}')\""
         )
-    raise InputError(f"{reference}: no *.safetensors in {folder}")
+    if (folder / DESCRIPTION).is_file():
+        raise InputError(
+            f"{reference}: is an exported tagger, which nlptrain-tag and nlptrain evaluate read; name the run's folder"
+        )
+    raise InputError(f"{reference}: no *.safetensors in {folder}; fetch or save the model again")

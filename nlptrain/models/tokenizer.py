@@ -70,7 +70,10 @@ def load_tokenizer(source: Source, *, language: str | None = None) -> tuple[PreT
         InputError: there is no tokenizer, it needs a package that is not installed, or the model takes no language.
     """
     if not any((source.folder / name).is_file() for name in TOKENIZER_FILES):
-        raise InputError(f"{source.pinned}: no tokenizer in {source.folder} ({', '.join(TOKENIZER_FILES)})")
+        raise InputError(
+            f"{source.pinned}: no tokenizer in {source.folder} ({', '.join(TOKENIZER_FILES)}); save that of the model "
+            "that it was fine-tuned from beside it"
+        )
     config = load_config(source)
     family = family_class(config)
     if language is not None and not family.told_language:

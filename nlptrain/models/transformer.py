@@ -145,7 +145,10 @@ def _labels(config: PretrainedConfig, reference: str, labels: Labels | None, sch
     nameless = all(name == f"LABEL_{index}" for index, name in enumerate(named))
     if labels is None:
         if nameless:
-            raise InputError(f"{reference}: its labels are LABEL_0 to LABEL_{len(named) - 1}; name them in data.labels")
+            raise InputError(
+                f"{reference}: its labels are LABEL_0 to LABEL_{len(named) - 1}; name them in data.labels, or in "
+                "id2label and label2id of its config.json"
+            )
         return Labels.named(named, scheme or getattr(config, "nlptrain_scheme", None))
     if len(labels) != len(named):
         raise InputError(f"data.labels: found {len(labels)} names; {reference} has {len(named)} logit columns")

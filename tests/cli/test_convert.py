@@ -57,12 +57,15 @@ def test_several_files_become_one_in_another_scheme_and_losses_are_said(gold: Pa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["gold.conl", "a.jsonl"], "found no file 'gold.conl'"),
+        (["gold.conl", "a.jsonl"], "; did you mean 'gold.conll'?"),
         (["gold.conll", "a.xyz"], "a.xyz: found the suffix '.xyz', which names no format (.conll, "),
         (["gold.conll", "gold.conll"], "gold.conll: is there already; give another name, or --overwrite"),
         (["gold.conll", "gold.conll", "--overwrite"], "gold.conll: would be written where it is read"),
-        (["gold.conll", "a.jsonl", "--words-column", "0"], "--words-column, --tags-column: must be names, or numbers"),
-        (["gold.conll", "a.jsonl", "--tags-column", "pos"], "data.columns.tags: found 'pos', and the columns of"),
+        (
+            ["gold.conll", "a.jsonl", "--words-column", "0"],
+            "--tags-column, --sentences-column: must be names, or",
+        ),
+        (["gold.conll", "a.jsonl", "--tags-column", "pos"], "--tags-column: found 'pos', and the columns of"),
         (["gold.conll", "a.jsonl", "--from", "jsonl"], "gold.conll:1: not JSON: "),
         (["gold.conll", "a.jsonl", "--scheme", "iobes"], "gold.conll:2: found I-person behind B-person and before O"),
         (["gold.conll", "a.jsonl", "--to", "prodigi"], "'prodigi' is not one of 'auto', "),

