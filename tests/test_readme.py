@@ -78,7 +78,8 @@ def test_its_commands_run(demo, tag):
         name, *arguments = shlex.split(command.removeprefix("nlptrain "))
         if name in COMMANDS:
             settings = [arguments[at + 1] for at, word in enumerate(arguments) if word == "--set"]
-            load_config(COMMANDS[name], arguments[0], settings, check_files=False)
+            if not arguments[0].startswith("--"):
+                load_config(COMMANDS[name], arguments[0], settings, check_files=False)
             with main.commands[name].make_context(name, arguments):
                 continue
         if name == "run":
