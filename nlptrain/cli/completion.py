@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
+Command = TypeVar("Command", bound=Callable[..., Any])
 _VARIABLE = "_NLPTRAIN_COMPLETE"
 
 
@@ -41,6 +45,11 @@ def complete_key(ctx: click.Context, _: click.Parameter, incomplete: str) -> lis
         if not key.opens and key.name.startswith(incomplete)
     }
     return [CompletionItem(f"{name}=", help=told.split(". ")[0]) for name, told in sorted(found.items())]
+
+
+def set_option(told: str) -> Callable[[Command], Command]:
+    """``--set KEY=VALUE``, whose keys the shell completes; ``told`` is its help."""
+    return click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, shell_complete=complete_key, help=told)
 
 
 def complete_command(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nlptrain.cli.completion import complete_command, complete_key
+from nlptrain.cli.completion import complete_command, set_option
 
 if TYPE_CHECKING:
     from nlptrain.config import CommandConfig
@@ -21,14 +21,7 @@ def config() -> None:
 @config.command()
 @click.argument("config", type=click.Path(path_type=Path))
 @click.option("--command", help="The command that the file is for (default: found out).")
-@click.option(
-    "--set",
-    "settings",
-    metavar="KEY=VALUE",
-    multiple=True,
-    shell_complete=complete_key,
-    help="As in the training commands.",
-)
+@set_option("As in the training commands.")
 def show(config: Path, command: str | None, settings: tuple[str, ...]) -> None:
     """Print a configuration as it is resolved, each value with its origin.
 

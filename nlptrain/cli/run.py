@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nlptrain.cli.completion import complete_key
+from nlptrain.cli.completion import set_option
 
 if TYPE_CHECKING:
     from nlptrain.cli.experiments import Experiment
@@ -17,14 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR_OR_FILES...")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Experiments side by side.")
-@click.option(
-    "--set",
-    "settings",
-    metavar="KEY=VALUE",
-    multiple=True,
-    shell_complete=complete_key,
-    help="Set a key of every file; may be repeated.",
-)
+@set_option("Set a key of every file; may be repeated.")
 @click.option("--dry-run", is_flag=True, help="Say what would be run, in which order, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 def run(files: tuple[Path, ...], jobs: int, settings: tuple[str, ...], dry_run: bool, as_json: bool) -> None:

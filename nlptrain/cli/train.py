@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from nlptrain.cli.completion import complete_key
+from nlptrain.cli.completion import set_option
 from nlptrain.errors import InputError
 
 _HELP = {
@@ -93,21 +93,14 @@ def _options(function: Callable[..., None], name: str) -> Callable[..., None]:
     path = click.Path(path_type=Path)
     for decorate in reversed(
         (
-            click.argument("config", type=path, required=False),
+            click.argument("files", nargs=-1, type=path, metavar="[CONFIG]"),
             *(
                 click.option(
                     f"--{flag}", metavar="FILES" if flag in _FILES else None, multiple=flag in _FILES, help=told
                 )
                 for flag, (_, told) in _keys(name).items()
             ),
-            click.option(
-                "--set",
-                "settings",
-                metavar="KEY=VALUE",
-                multiple=True,
-                shell_complete=complete_key,
-                help="Set a key, e.g. --set train.steps=500; may be repeated.",
-            ),
+            set_option("Set a key, e.g. --set train.steps=500; may be repeated."),
             click.option("--device", help="auto, cpu, cuda, cuda:N or mps."),
             click.option("--output-dir", help="Folder of the run."),
             click.option("--seed", type=int, help="Seed of all that is random; one run, in the place of `seeds`."),
@@ -126,7 +119,7 @@ def _options(function: Callable[..., None], name: str) -> Callable[..., None]:
 
 def _command(name: str) -> click.Command:
     def command(
-        config: Path | None,
+        files: tuple[Path, ...],
         settings: tuple[str, ...],
         overwrite: bool,
         dry_run: bool,
@@ -137,7 +130,7 @@ def _command(name: str) -> click.Command:
         from nlptrain.config.commands import StudentCommandConfig
 
         given = _given(name, flags)
-        _refuse_no_file(name, config, given, settings)
+        config = _one_file(name, files, given, settings)
         loaded = load_config(COMMANDS[name], config, settings, given)
 
         if dry_run:
@@ -167,19 +160,29 @@ def _given(name: str, flags: Mapping[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _refuse_no_file(name: str, config: Path | None, given: Mapping[str, Any], settings: Sequence[str]) -> None:
-    """A run without a file needs flags; what a shell made of a glob is no file of ours."""
-    if config is None and not given and not settings:
+def _one_file(name: str, files: Sequence[Path], given: Mapping[str, Any], settings: Sequence[str]) -> Path | None:
+    """The YAML file that was given, if one was.
+
+    Raises:
+        InputError: there is neither a file nor a flag, or more than one file, as a shell makes of a glob.
+    """
+    if not files and not given and not settings:
         flags = " ".join(f"--{flag} ..." for flag in _MODELS[name])
         raise InputError(
             f"found no CONFIG; give a YAML file (nlptrain config init {name} prints one), or say what it must say: "
             f"{flags} --{'unlabeled' if _taught(name) else 'train'} 'FILES' --output-dir FOLDER"
         )
-    if config is not None and config.suffix.lower() not in _YAML and any(key.startswith("data.") for key in given):
+    others = [one for one in files if one.suffix.lower() not in _YAML]
+    if others and any(key.startswith("data.") for key in given):
         raise InputError(
-            f"{config}: found where only a YAML file may stand; a flag takes one value: put a glob in quotes, as in "
+            f"{others[0]}: found where only a YAML file may stand; a flag takes one value: put a glob in quotes, as in "
             "--unlabeled 'text/*.txt', or repeat the flag"
         )
+    if len(files) > 1:
+        raise InputError(
+            f"found {len(files)} files ({files[0]}, {files[1]}, ...); give one, or nlptrain run for several"
+        )
+    return files[0] if files else None
 
 
 transformer_token = _command("transformer_token")

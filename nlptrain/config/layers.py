@@ -58,8 +58,8 @@ def _drop_other_kind(
     for part in above.split("."):
         at = at.get(part) if isinstance(at, dict) else None
     if isinstance(at, dict) and at.get("kind", _default_kind(model, above)) != kind:
+        at.clear()
         for known in [known for known in origins if known.startswith(f"{above}.")]:
-            _remove(values, known)
             del origins[known]
 
 

@@ -83,6 +83,11 @@ def test_teacher_and_control_of_flags(corpus: Path, tiny_bert: Path) -> None:
             ["--teacher", "text", "--unlabeled", "raw.txt", "train.conll", "--output-dir", "out"],
             "train.conll: found where only a YAML file may stand; a flag takes one value: put a glob in quotes",
         ),
+        (
+            ["--teacher", "text", "--unlabeled", "raw.txt", "train.conll", "dev.conll", "--output-dir", "out"],
+            "train.conll: found where only a YAML file may stand",
+        ),
+        (["a.yaml", "b.yaml"], "found 2 files (a.yaml, b.yaml, ...); give one; nlptrain run takes several"),
     ],
 )
 def test_what_is_missing_is_said_in_a_line(

@@ -285,6 +285,8 @@ def test_another_kind_takes_away_what_a_base_says_of_the_old_one(tmp_path: Path)
     assert same.student.encoder.hidden == 7  # the kind that it was already
     other = load_config(COMMANDS["tagger_kd"], path, ["student.encoder.kind=idcnn"], check_files=False).config
     assert other.student.encoder.filters == 256
+    student = ["student.kind=transformer", "student.layers=1"]  # maps of the old kind go with their keys
+    assert load_config(COMMANDS["tagger_kd"], path, student, check_files=False).config.student.kind == "transformer"
     path.write_text(yaml.safe_dump({**base, "student": {"encoder": {"hidden": 7, "kind": "idcnn"}}}))
     with pytest.raises(InputError, match=r"encoder\.hidden: unknown key; known with kind idcnn: kind, filters"):
         load_config(COMMANDS["tagger_kd"], path, check_files=False)
