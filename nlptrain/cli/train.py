@@ -180,7 +180,7 @@ def _one_file(name: str, files: Sequence[Path], given: Mapping[str, Any], settin
         )
     if len(files) > 1:
         raise InputError(
-            f"found {len(files)} files ({files[0]}, {files[1]}, ...); give one, or nlptrain run for several"
+            f"found {len(files)} files ({files[0]}, {files[1]}, ...); give one; nlptrain run takes several"
         )
     return files[0] if files else None
 
