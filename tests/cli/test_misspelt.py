@@ -56,7 +56,7 @@ def trained(folder: Path, command: str, key: str, value: object) -> list[object]
         ),
         (
             ["tagger", "tagger_kd.yaml", "--set", "augment=none"],
-            "augment: unknown key; it is one of tagger_kd and pseudo_label",
+            "unknown key; it is one of tagger_kd and pseudo_label",
         ),
         (["run", "expriments"], "expriments"),
         (["run", "runs/tagger_kd"], "is the folder of a run"),
