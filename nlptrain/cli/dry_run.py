@@ -61,11 +61,19 @@ class _Text:
 
     Attributes:
         sample: of it.
+        written: raw sentences; all others without tags are made.
         asked: of each teacher.
     """
 
     sample: Sample = field(default_factory=Sample)
+    written: int = 0
     asked: list[_Asked] = field(default_factory=list)
+
+    def counted(self, raw: Iterator[Sentence]) -> Iterator[Sentence]:
+        """``raw``, counted as it is read."""
+        for sentence in raw:
+            self.written += 1
+            yield sentence
 
 
 def dry_run(command: str, config: CommandConfig, *, overwrite: bool) -> None:
@@ -132,12 +140,12 @@ def _text(config: CommandConfig, made: Built, run: Run) -> _Text:
         for sentence in made.splits.train:
             text.sample.add(sentence)
         return text
-    raw = raw_text(config.data, made.splits, made.splitter, run)
+    text = _Text(asked=[_Asked() for _ in made.committee.members])
+    raw = text.counted(raw_text(config.data, made.splits, made.splitter, run))
     augment = config.augmenting if made.splits.dev else None
     sentences = chain(made.splits.train, topped_up(raw, augment, made.splits, made.committee, run.say))
     folder, precision = transfer_dir(config), config.teacher_precision
     stores = [LogitStore(folder, member.model, precision) for member in made.committee.members]
-    text = _Text(asked=[_Asked() for _ in stores])
     seen = DigestSet()  # train may have a sentence twice
     for block in _blocks(sentences):
         own = [sentence.digest() for sentence in block]
@@ -202,9 +210,10 @@ def _echo_reads(config: CommandConfig, made: Built, text: _Text) -> None:
             click.echo(f"reads     {name}: {len(part):,} sentences, {_words(part):,} words ({where})")
     other = text.sample.count - len(splits.train)
     if other:
-        where = _files(files["unlabeled"]) if "unlabeled" in files else "made out of the train sentences"
+        kinds = [f"{text.written:,} raw ones ({_files(files['unlabeled'])})"] if text.written else []
+        kinds += [f"{other - text.written:,} made ones (augment)"] if other > text.written else []
         words = text.sample.words - _words(splits.train)
-        click.echo(f"reads     without tags: {other:,} sentences, {words:,} words ({where})")
+        click.echo(f"reads     without tags: {other:,} sentences, {words:,} words: {' and '.join(kinds)}")
     if made.committee is not None and isinstance(config, TaughtConfig):
         for member, asked in zip(made.committee.members, text.asked, strict=True):
             click.echo(
