@@ -16,7 +16,7 @@ from nlptrain.data.corpus import Sentence
 from nlptrain.distillation.mixed_set import TaughtText
 from nlptrain.labels import Labels
 from nlptrain.models.confidence import Tagged, tagged
-from nlptrain.schemes import valid
+from nlptrain.schemes import spans, valid
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def pseudo_label_sentences(
                 continue
             words = text.sentence(number).words
             shown = _valid(tags, labels)
-            kept.append(Sentence(words, tuple(shown if unbroken else tags)))
+            kept.append(Sentence(words, tuple(_allowed(shown, labels) if unbroken else tags)))
             numbers.append(number)
             rounded = [round(float(value), 4) for value in confidences]
             made = {"made": True} if made_from is not None and number >= made_from else {}
@@ -110,6 +110,15 @@ def _json_lines(path: Path | None) -> Iterator[Callable[[dict[str, Any]], object
 def _valid(tags: list[str], labels: Labels) -> list[str]:
     right = valid(tags, labels.scheme)
     return right if all(tag in labels.ids for tag in right) else tags  # a classifier may lack an I-
+
+
+def _allowed(tags: list[str], labels: Labels) -> list[str]:
+    """``tags`` that do not break the scheme: an entity that the labels have no right tags for is none."""
+    allowed = valid(tags, labels.scheme)
+    for _, start, end in spans(allowed) if labels.scheme != "plain" else ():
+        if any(tag not in labels.ids for tag in allowed[start:end]):
+            allowed[start:end] = ["O"] * (end - start)
+    return allowed
 
 
 def teachers_answer(text: TaughtText, number: int, labels: Labels) -> Tagged:

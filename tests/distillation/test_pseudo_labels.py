@@ -1,0 +1,27 @@
+"""Pseudo labels that a CRF can learn: what breaks the scheme is written as the scheme writes it, or is no entity."""
+
+import pytest
+
+from nlptrain.distillation.pseudo_labels import _allowed
+from nlptrain.labels import Labels
+from nlptrain.schemes import first_break
+
+
+@pytest.mark.parametrize(
+    ("tags", "learnt"),
+    [
+        ("O B-x O B-x E-x", "O O O B-x E-x"),  # S-x would be right, and there is no such label
+        ("B-x I-x E-x", "B-x I-x E-x"),
+        ("I-x I-x O", "B-x E-x O"),
+        ("E-x", "O"),
+    ],
+)
+def test_an_entity_without_right_tags_is_none(tags: str, learnt: str) -> None:
+    labels = Labels.named(["O", "B-x", "I-x", "E-x"], "iobes")
+    found = _allowed(tags.split(), labels)
+    assert found == learnt.split()
+    assert first_break(found, "iobes") is None
+
+
+def test_plain_tags_stay() -> None:
+    assert _allowed(["NOUN", "X"], Labels.named(["NOUN", "X"], "plain")) == ["NOUN", "X"]
