@@ -27,26 +27,23 @@ def bash(folder: Path, script: str, *arguments: object, **variables: str) -> sub
 
 @pytest.fixture
 def experiments(corpus: Path, tiny_bert: Path) -> Path:
+    """A folder with a student of a teacher that is there."""
     folder = corpus / "experiments"
     folder.mkdir()
-    for name, path in configs(corpus, tiny_bert).items():
-        if name in ("transformer_token", "tagger_kd"):
-            path.rename(folder / path.name)
+    paths = configs(corpus, tiny_bert)
+    assert call("transformer_token", paths["transformer_token"]).exit_code == 0
+    paths["tagger_kd"].rename(folder / "tagger_kd.yaml")
     return folder
 
 
-def test_the_gate_lets_through_what_is_good_enough_and_nothing_else(corpus: Path, experiments: Path) -> None:
-    first = bash(corpus, "ci_gate.sh", experiments, "share >= 0.01", "parameters < 1e6")
-    assert first.returncode == 0, first.stderr
-    assert "tagger_kd" in (corpus / "gate.txt").read_text()
-    again = bash(corpus, "ci_gate.sh", experiments, "share >= 0.01", "type.person.f1 > 1.5", REPORT="other.txt")
-    assert again.returncode == 1
-    assert "type.person.f1 is" in again.stderr
-    assert "and 'type.person.f1 > 1.5' is required" in again.stderr
-    assert (corpus / "other.txt").exists()
-    wrong = bash(corpus, "ci_gate.sh", experiments, "shaer >= 0.9")
-    assert wrong.returncode == 2
-    assert "did you mean 'share'?" in wrong.stderr
+def test_the_gate_says_what_falls_short(corpus: Path, experiments: Path) -> None:
+    """That it lets through what is good enough, the page on getting started shows."""
+    short = bash(corpus, "ci_gate.sh", experiments, "share >= 0.01", "type.person.f1 > 1.5", REPORT="report.txt")
+    assert short.returncode == 1
+    assert "type.person.f1 is" in short.stderr
+    assert "and 'type.person.f1 > 1.5' is required" in short.stderr
+    assert "share is" not in short.stderr
+    assert "tagger_kd" in (corpus / "report.txt").read_text()
     assert bash(corpus, "ci_gate.sh", experiments).returncode == 2
 
 
@@ -59,22 +56,20 @@ def test_the_gate_is_shut_where_an_experiment_fails(corpus: Path, experiments: P
 
 
 def test_a_folder_of_text_becomes_a_folder_that_serves(corpus: Path, experiments: Path) -> None:
-    assert call("transformer_token", experiments / "transformer_token.yaml").exit_code == 0
     text = corpus / "text"
     text.mkdir()
     (corpus / "raw.txt").rename(text / "a.txt")
     teacher = corpus / "runs/transformer_token"
     small = ["--set", "train.steps=30", "--set", "train.eval_every=15", "--set", "student.embedder.dim=16"]
-    given = ["--dev", corpus / "dev.conll", "--test", corpus / "test.conll", "--set", "augment=none", *small]
+    given = ["--dev", corpus / "dev.conll", "--set", "augment=none", *small]
     done = bash(corpus, "distil_folder.sh", teacher, text, "out", *given, LEAST="0.01")
     assert done.returncode == 0, done.stderr
     assert (corpus / "out/exported/onnx/model_quantized.onnx").is_file()
     assert '"entities"' in done.stdout
-    short = bash(corpus, "distil_folder.sh", teacher, text, "out", *given, LEAST="1.5")
-    assert short.returncode == 1
-    assert "share is" in short.stderr
     # Without gold sentences it is agreement that is measured.
-    bare = bash(corpus, "distil_folder.sh", teacher, text, "bare", *small, LEAST="0.01")
-    assert bare.returncode == 0, bare.stderr
+    bare = bash(corpus, "distil_folder.sh", teacher, text, "bare", *small, LEAST="1.5")
+    assert bare.returncode == 1
     assert "agreement" in bare.stdout
+    assert "share is" in bare.stderr
+    assert not (corpus / "bare/exported").exists()
     assert bash(corpus, "distil_folder.sh", "nowhere", text, "out2").returncode == 2
