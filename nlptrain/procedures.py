@@ -84,7 +84,7 @@ def distil_tagger(
         What ``scores.json`` holds.
     """
     committee = Committee.of(teacher)
-    _refuse_unfit(student, committee, splits, objective)
+    refuse_unfit(student, committee, splits, objective)
     raw = topped_up(raw, augment if splits.dev else None, splits, committee, run.say)
     splits, text = _taught(committee, splits, raw, run, transfer_dir, teacher_precision)
     taught = _teachers_scores(committee, splits, text, run)
@@ -121,7 +121,7 @@ def pseudo_label(
 ) -> dict[str, Any]:
     """Train ``student`` on the gold tags and on raw text tagged by ``teacher``; arguments as above."""
     committee = Committee.of(teacher)
-    _refuse_unfit(student, committee, splits)
+    refuse_unfit(student, committee, splits)
     refuse_unmeasured(splits, objective)
     written = _Counted(raw)
     raw = topped_up(written, augment if splits.dev else None, splits, committee, run.say)
@@ -166,9 +166,14 @@ class _Counted:
             yield sentence
 
 
-def _refuse_unfit(
+def refuse_unfit(
     student: TokenModel, committee: Committee, splits: Splits, objective: DistillConfig | None = None
 ) -> None:
+    """Refuse what cannot be distilled.
+
+    Raises:
+        InputError: student or data have other labels than the teacher, or there are no logits for mse to compare.
+    """
     for name, labels in (("student", student.labels), ("data", splits.labels)):
         if labels.names != committee.labels.names:
             raise InputError(

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, distributed
 
-from nlptrain.errors import InputError
+from nlptrain.errors import InputError, Interrupted
 
 Value = TypeVar("Value")
 # The first one may label text, or score dev, for hours while the others wait; one that died is torchrun's to notice.
@@ -81,7 +81,7 @@ class Processes:
         if self.first:
             try:
                 told = [answer(), None]
-            except Exception as error:
+            except (Exception, Interrupted) as error:
                 told = [None, str(error) or type(error).__name__]
                 with suppress(RuntimeError):  # one of them is gone: what happened here is still what matters
                     distributed.broadcast_object_list(told, group=self._talk)

@@ -20,11 +20,14 @@ teacher=$1 text=$2 out=$3
 shift 3
 
 case " $* " in
-  *" --dev"*) precision=${PRECISION:-int8} ;;
+  *" --dev "* | *" --dev="*) precision=${PRECISION:-int8} ;;
   *) precision=${PRECISION:-fp32} ;;
 esac
 
 nlptrain tagger_kd --teacher "$teacher" --unlabeled "$text/*.txt" --output-dir "$out/run" "$@"
 nlptrain compare "$out/run" --no-speed --require "share >= ${LEAST:-0.9}"
 nlptrain export "$out/run" "$out/exported" --precision "$precision" --overwrite
-cat "$text"/*.txt | head -n 3 | nlptrain-tag "$out/exported"
+for file in "$text"/*.txt; do
+  head -n 3 "$file" | nlptrain-tag "$out/exported"
+  break
+done

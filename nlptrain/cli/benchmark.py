@@ -80,5 +80,6 @@ def _own_text(model: str) -> tuple[str, ...]:
     said = Path(model) / "config.yaml"
     if not said.is_file():
         return ()
-    data = DataConfig.model_validate(yaml.safe_load(said.read_text(encoding="utf-8")).get("data", {}))
+    named = yaml.safe_load(said.read_text(encoding="utf-8")).get("data", {}).get("unlabeled")
+    data = DataConfig.model_validate({"unlabeled": named})  # other keys may be of another version
     return tuple(pattern for pattern in data.named("unlabeled") if glob.glob(pattern, recursive=True))

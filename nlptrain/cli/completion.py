@@ -44,7 +44,7 @@ def complete_key(ctx: click.Context, _: click.Parameter, incomplete: str) -> lis
         for key in keys(model)
         if not key.opens and key.name.startswith(incomplete)
     }
-    return [CompletionItem(f"{name}=", help=told.split(". ")[0]) for name, told in sorted(found.items())]
+    return [CompletionItem(name, help=told.split(". ")[0]) for name, told in sorted(found.items())]
 
 
 def set_option(told: str) -> Callable[[Command], Command]:

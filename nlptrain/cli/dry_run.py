@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +19,11 @@ from nlptrain.config.commands import CommandConfig, StudentCommandConfig, Tagger
 from nlptrain.config.objective import DistillConfig
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.digests import DigestSet, packed
+from nlptrain.distillation.agreement import held_out
 from nlptrain.distillation.augmentation import topped_up
 from nlptrain.distillation.objectives import DistillObjective
 from nlptrain.distillation.transfer_set import LogitStore
+from nlptrain.errors import InputError
 from nlptrain.insight.trial import (
     Labelling,
     Sample,
@@ -30,10 +33,12 @@ from nlptrain.insight.trial import (
     try_labelling,
     try_training,
 )
+from nlptrain.procedures import refuse_unfit
 from nlptrain.run import Run, refuse_imitated
 from nlptrain.run_folder import finished_scores, refuse_other, run_identity, worth_keeping
 from nlptrain.seeds import refuse_seeds, seed_folder
 from nlptrain.training.objective import GoldObjective, Objective
+from nlptrain.training.tracking import refuse_untracked
 
 _LABELLING_SECONDS, _TRAINING_SECONDS = 10.0, 15.0
 _BLOCK = 1024  # sentences that are looked up at once
@@ -94,10 +99,16 @@ def dry_run(command: str, config: CommandConfig, *, overwrite: bool) -> None:
         threads=config.threads,
         seed=(seeds or [config.seed or 0])[0],
     )
+    if config.track != "none":
+        refuse_untracked()
     refuse_imitated(run.device, getattr(config, "teacher_precision", "fp32"), "teacher_precision")
     with run.handling_signals():
         made = build(config, run)
+        if made.committee is not None:
+            objective = config.objective if isinstance(config, TaggerKDConfig) else None
+            refuse_unfit(made.model, made.committee, made.splits, objective)
         text = _text(config, made, run)
+        _refuse_too_few(made, text)
         _echo_reads(config, made, text)
         read = time.perf_counter() - began
         labelled, trained = _tried(config, made, text, run)
@@ -163,6 +174,19 @@ def _text(config: CommandConfig, made: Built, run: Run) -> _Text:
                     asked.words += len(sentence.words)
                     asked.sample.add(sentence)
     return text
+
+
+def _taken(text: _Text) -> int:
+    """The raw sentences that become dev where there is none."""
+    return len(held_out(np.zeros(text.written, dtype="S16")))
+
+
+def _refuse_too_few(made: Built, text: _Text) -> None:
+    if made.committee is not None and not made.splits.dev and not _taken(text):
+        raise InputError(
+            f"data.dev: missing, and the {text.written:,} sentences of data.unlabeled are too few to take 2 % of them; "
+            "give more text, or name a file with gold sentences"
+        )
 
 
 def _blocks(sentences: Iterator[Sentence]) -> Iterator[list[Sentence]]:
@@ -242,17 +266,18 @@ def _estimates(
     """Steps, time, memory."""
     train = config.train  # type: ignore[attr-defined]
     sample = text.sample
-    scorings = 1 + trained.steps // (train.eval_every or max(1, trained.steps // (train.epochs or 1)))
+    scorings = math.ceil(trained.steps / max(1, train.eval_every or round(trained.epoch)))
     again = f", for each of {runs} seeds" if runs > 1 else ""
     yield (
         f"trains    about {trained.steps:,} steps on {sample.count:,} sentences, {sample.words:,} words{again}; dev is "
         f"scored {scorings:,} times"
     )
-    scored = _words(made.splits.dev) + _words(made.splits.test)
+    dev = _words(made.splits.dev) or round(_taken(text) * sample.words / max(1, sample.count))
+    scored = dev + _words(made.splits.test)
     label = sum((asked.words + scored) / one.rate for asked, one in zip(text.asked, labelled, strict=True))
     ready = trained.encoding * sample.count
     learn = trained.step * trained.steps
-    score = (_words(made.splits.dev) * scorings + scored) / trained.answered
+    score = (dev * scorings + scored) / trained.answered
     total = read + label + runs * (ready + learn + score)
     parts = [(read, "to read"), (label, "to label"), (runs * ready, "to make ready"), (runs * learn, "to learn")]
     shown = ", ".join(f"{_time(seconds)} {what}" for seconds, what in [*parts, (runs * score, "to score")] if seconds)

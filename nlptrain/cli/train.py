@@ -77,7 +77,7 @@ _FILES = {
     "test": ("data.test", "Gold sentences that are scored once, at the end."),
     "unlabeled": ("data.unlabeled", "Raw text for the teacher to label."),
 }
-_YAML = (".yaml", ".yml", ".json")
+_TEXT = (".txt", ".gz", ".conll", ".conllu", ".tsv", ".csv", ".jsonl", ".parquet", ".arrow")  # no YAML, surely
 
 
 def _keys(name: str) -> dict[str, tuple[str, str]]:
@@ -172,7 +172,7 @@ def _one_file(name: str, files: Sequence[Path], given: Mapping[str, Any], settin
             f"found no CONFIG; give a YAML file (nlptrain config init {name} prints one), or say what it must say: "
             f"{flags} --{'unlabeled' if _taught(name) else 'train'} 'FILES' --output-dir FOLDER"
         )
-    others = [one for one in files if one.suffix.lower() not in _YAML]
+    others = [one for one in files if one.suffix.lower() in _TEXT]
     if others and any(key.startswith("data.") for key in given):
         raise InputError(
             f"{others[0]}: found where only a YAML file may stand; a flag takes one value: put a glob in quotes, as in "

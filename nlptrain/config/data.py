@@ -12,7 +12,7 @@ from nlptrain.config.section import Section
 Split = Literal["train", "dev", "test", "unlabeled"]
 Paths = Annotated[str | list[str], Field(min_length=1)]
 HUB = re.compile(
-    r"hub:(?P<name>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<revision>[\w.-]+))?(/(?P<config>[\w.-]+))?:(?P<split>[\w.-]+)"
+    r"hub:(?P<name>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<revision>refs/(?:convert|pr)/[\w.-]+|[\w.-]+))?(/(?P<config>[\w.-]+))?:(?P<split>[\w.-]+)"
 )
 SPLITS: tuple[Split, ...] = ("train", "dev", "test", "unlabeled")
 Column = Annotated[int, Field(ge=-64, le=64)]

@@ -30,7 +30,7 @@ def hub_files(reference: str, *, key: str = "") -> list[Path]:
         raise InputError(f"{place}{reference}: the package datasets is not installed; pip install 'nlptrain[hub]'")
     try:
         return _fetched(match["name"], match["config"], match["revision"], match["split"])
-    except (OSError, ValueError) as error:  # of datasets, too; its messages are long behind their first line
+    except (OSError, ValueError, RuntimeError) as error:  # what datasets raises; its messages are long
         reason = str(error).strip().split("\n")[0]
         raise InputError(
             f"{place}{reference}: cannot be had from the Hub ({reason}); without a network, fetch it where there is "
@@ -44,5 +44,8 @@ def _fetched(name: str, config: str | None, revision: str | None, split: str) ->
 
     datasets.disable_progress_bars()
     datasets.logging.set_verbosity_error()
-    found = datasets.load_dataset(name, config, revision=revision, split=split)
+    try:
+        found = datasets.load_dataset(name, config, revision=revision, split=split)
+    except datasets.exceptions.DatasetsError as error:
+        raise ValueError(str(error)) from error
     return [Path(file["filename"]) for file in found.cache_files]

@@ -75,16 +75,16 @@ def try_labelling(teacher: TokenModel, sentences: Sequence[Sentence], precision:
     """Label as many of ``sentences``, one at least, as ``teacher`` does in so many ``seconds``."""
     labels = len(teacher.labels)
     done: list[NDArray[np.float16]] = []
-    warm = words = 0
+    words, warm = 0, False
     began = started = time.perf_counter()
     while len(done) < len(sentences) and time.perf_counter() - began < seconds:
         block = [one.words for one in sentences[len(done) : len(done) + _LABELLED_AT_ONCE]]
         found = logits_of(teacher, precision, block)
         done += np.split(found.values.reshape(-1, labels), np.cumsum(found.sizes // labels)[:-1])
-        if not warm and len(done) < len(sentences):  # the first ones take longer
-            warm, started = len(done), time.perf_counter()
-        else:
-            words += sum(map(len, block))
+        words += sum(map(len, block))
+        now = time.perf_counter()
+        if not warm and len(done) < len(sentences) and now - began < seconds / 2:  # the first ones take longer
+            words, warm, started = 0, True, now
     return Labelling(words / max(1e-9, time.perf_counter() - started), list(sentences[: len(done)]), done)
 
 
@@ -94,6 +94,7 @@ class Training:
 
     Attributes:
         steps: of the whole run.
+        epoch: steps that read all text once.
         step: seconds of one.
         words: of a step.
         encoding: seconds that a sentence takes to be made ready.
@@ -102,6 +103,7 @@ class Training:
     """
 
     steps: int
+    epoch: float
     step: float
     words: float
     encoding: float
@@ -153,7 +155,8 @@ def try_training(
     tracemalloc.stop()
     model.to(run.device)
     plan, _ = build_plan(examples, config, run.seed)
-    steps = _steps(config, plan.steps_of_every() * of / max(1, len(sentences)))
+    epoch = plan.steps_of_every() * of / max(1, len(sentences))
+    steps = _steps(config, epoch)
     average = MovingAverage(list(model.model.parameters()), config.ema)
     state = TrainState(
         model.model, build_optimizer(model.model, config), average, Progress(), {}, run.accelerator.scaler
@@ -174,7 +177,7 @@ def try_training(
     began = time.perf_counter()
     model.answers(asked)
     answered = sum(map(len, asked)) / max(1e-9, time.perf_counter() - began)
-    return Training(steps, each, words / done, encoding, held, answered)
+    return Training(steps, epoch, each, words / done, encoding, held, answered)
 
 
 def _steps(config: TrainConfig, every: float) -> int:

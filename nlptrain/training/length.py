@@ -24,5 +24,6 @@ def describe_length(plan: BatchPlan, steps: int, words: int) -> str:
     """A sentence for the log."""
     passes = steps / max(1, plan.steps_of_every())
     focus = plan.focus if plan.focus is not None and plan.focus.weights.any() else None
-    drawn = "" if focus is None else f", {focus.share:.0%} of it drawn by rare labels"
+    drawn = f", {focus.share:.0%} of it drawn by rare labels" if focus is not None and focus.share else ""
+    drawn += ", by the weights of data.unlabeled" if focus is not None and focus.sources is not None else ""
     return f"length: {steps:,} steps, {passes:,.1f} times as much text as there is ({words:,} words){drawn}"

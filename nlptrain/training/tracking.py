@@ -44,7 +44,7 @@ class TensorBoard:
         refuse_untracked()
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+        self._writer = SummaryWriter(str(folder), purge_step=step + 1)
 
     def write(self, values: Mapping[str, Any]) -> None:
         """A point on each curve: ``train/...``, and of a scoring ``dev/...``."""

@@ -30,9 +30,9 @@ def test_commands_options_and_keys() -> None:
     assert {"tagger", "tagger_kd", "transformer_token"} == set(completed("ta")) | {"transformer_token"}
     assert "--unlabeled" in completed("tagger_kd", "--")
     keys = completed("tagger_kd", "--set", "objective.")
-    assert {"objective.temperature=", "objective.dist_w="} <= set(keys)
+    assert {"objective.temperature", "objective.dist_w"} <= set(keys)
     assert completed("tagger", "--set", "objective.") == []
-    assert "train.warmup_steps=" in completed("run", "--set", "train.w")
+    assert "train.warmup_steps" in completed("run", "--set", "train.w")
     assert completed("config", "schema", "") == list(COMMANDS)
     assert completed("compare", "--requ") == ["--require"]
 
