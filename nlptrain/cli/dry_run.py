@@ -291,7 +291,7 @@ def _estimates(
     )
     of_gpu = f", and {_size(gpu)} of the GPU's" if gpu else ""
     on_disk = f"; {_size(stored)} more on the disk for the teacher's logits" if stored else ""
-    yield f"memory    about {_size(memory)}{of_gpu}{on_disk}"
+    yield f"memory    at least about {_size(memory)}{of_gpu}{on_disk}"
 
 
 def _files(paths: Sequence[Path]) -> str:

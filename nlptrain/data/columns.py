@@ -84,7 +84,7 @@ class _Layout(NamedTuple):
         if width != self.width and (self.words > 0) != (self.tags > 0):
             raise InputError(
                 f"{where}: found {self._found(cells)} where line {self.line} has {self.width}; {self._wanted()}, "
-                "so each line needs as many: mend it, or count both from the same end"
+                "so each line needs as many: mend it, or count both from the same end (raw text is for data.unlabeled)"
             )
         if not cells[word]:
             raise InputError(f"{where}: found an empty word in column {self.words}; a blank line ends a sentence")

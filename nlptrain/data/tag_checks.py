@@ -49,7 +49,8 @@ def proven(tagged: Iterable[Sequence[str]], where: str) -> Scheme | None:
     try:
         return proven_scheme(tagged)
     except InputError as error:
-        raise InputError(f"{where}: {error}" if where else str(error)) from error
+        # What reads the tags as they are asked for has named its place already.
+        raise InputError(f"{where}: {error}" if where and str(error).startswith("the tags") else str(error)) from error
 
 
 def refuse_broken(parts: Iterable[tuple[Iterable[Sentence], Scheme]]) -> None:

@@ -98,3 +98,15 @@ def test_the_text_of_brat_is_guarded_as_its_marks_are(tmp_path: Path) -> None:
     assert (code, "is not packed by gzip" in noted) == (2, True)
     code, _, noted = convert(tmp_path / "gold.conll", tmp_path, "--to", "jsonl", "--overwrite")
     assert (code, "is no file" in noted) == (2, True)
+
+
+def test_a_fault_names_its_file_once(gold: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(gold.parent)
+    (gold.parent / "broken.conll").write_text("Ada\tB-person\nsings\n")
+    code, _, noted = convert("broken.conll", "a.jsonl")
+    assert code == 2
+    assert noted.count("broken.conll") == 1
+    (gold.parent / "two.conll").write_text("Ada\tS-person\n\nBoris\tU-person\n")
+    code, _, noted = convert("two.conll", "a.jsonl")
+    assert code == 2
+    assert noted.startswith("error: two.conll: the tags have prefixes of IOBES and of BILOU")

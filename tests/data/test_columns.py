@@ -105,7 +105,7 @@ WANTED = "the words are in column 1 and the tags in column -1 (data.columns)"
         (
             "a O\nNew York O\n",
             f":2: found 3 columns ('New', 'York', 'O') where line 1 has 2; {WANTED}, so each line needs as many: "
-            "mend it, or count both from the same end",
+            "mend it, or count both from the same end (raw text is for data.unlabeled)",
         ),
         ("a\tO\n\tO\n", ":2: found an empty word in column 1; a blank line ends a sentence"),
         ("a\tO\nb\t\n", ":2: found no tag for 'b' in column -1 (data.columns.tags)"),
