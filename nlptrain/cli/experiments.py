@@ -17,6 +17,7 @@ from nlptrain.config import COMMANDS, command_of, load_config
 from nlptrain.config.references import model_references
 from nlptrain.config.yaml_files import read_yaml
 from nlptrain.errors import InputError, Interrupted
+from nlptrain.nearby import nearby
 
 State = Literal["waiting", "running", "done", "failed", "left out"]
 _LOOK_SECONDS = 0.1
@@ -61,7 +62,7 @@ def experiment_files(named: Iterable[Path]) -> list[Path]:
             if not files:
                 raise InputError(f"{one}: found no YAML file in it; name a folder of experiments, or files")
         elif not one.is_file():
-            raise InputError(f"{one}: there is no such file or folder")
+            raise InputError(f"{one}: there is no such file or folder{nearby(one)}")
         for path in files:
             found.setdefault(path.resolve(), path)
     return list(found.values())

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from nlptrain.errors import InputError
+from nlptrain.nearby import nearby
 
 
 @click.command()
@@ -106,7 +107,7 @@ def _rows(file: str) -> Iterator[dict[str, Any]]:
     from nlptrain.data.raw_files import read_any_rows
 
     if not Path(file).is_file():
-        raise InputError(f"{file}: there is no such file")
+        raise InputError(f"{file}: there is no such file{nearby(Path(file))}")
     return read_any_rows(Path(file))
 
 
@@ -116,7 +117,7 @@ def _texts(file: str) -> Iterator[str]:
     if file == "-":
         return _standard_input()
     if not Path(file).is_file():
-        raise InputError(f"{file}: there is no such file")
+        raise InputError(f"{file}: there is no such file{nearby(Path(file))}")
     return raw_texts(Path(file))
 
 

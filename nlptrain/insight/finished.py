@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nlptrain.errors import InputError
+from nlptrain.nearby import nearby
 from nlptrain.run_folder import finished_scores, flatten
 from nlptrain.seeds import seed_folders
 
@@ -53,7 +54,8 @@ def read_finished(run: Path) -> Finished:
     if not folders:
         scores = finished_scores(run)
         if scores is None:
-            raise InputError(f"{run}: no scores.json; name the folder of a finished run")
+            meant = "" if run.exists() else nearby(run)
+            raise InputError(f"{run}: no scores.json; name the folder of a finished run{meant}")
         return Finished(run, (run,), (scores,))
     found = []
     for folder in folders:
