@@ -27,7 +27,5 @@ esac
 nlptrain tagger_kd --teacher "$teacher" --unlabeled "$text/*.txt" --output-dir "$out/run" "$@"
 nlptrain compare "$out/run" --no-speed --require "share >= ${LEAST:-0.9}"
 nlptrain export "$out/run" "$out/exported" --precision "$precision" --overwrite
-for file in "$text"/*.txt; do
-  head -n 3 "$file" | nlptrain-tag "$out/exported"
-  break
-done
+files=("$text"/*.txt)
+head -n 3 "${files[0]}" | nlptrain-tag "$out/exported"

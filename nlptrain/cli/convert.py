@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import click
 
@@ -69,9 +69,16 @@ def convert(
             raise InputError(f"{one}: is no file; give the name of one")
         if one.exists() and not overwrite:
             raise InputError(f"{one}: is there already; give another name, or --overwrite")
-    how: Any = {"write_scheme": write_scheme, "comments": comments, "say": _note}
     with keys_as_options("--from"):
-        done = convert_files(list(sources), data, out, wanted, **how)  # type: ignore[arg-type]
+        done = convert_files(
+            list(sources),
+            data,
+            out,
+            wanted,  # type: ignore[arg-type]
+            write_scheme=write_scheme,  # type: ignore[arg-type]
+            comments=comments,
+            say=_note,
+        )
     click.echo(f"{out}: {done.describe()}")
     for what, count in done.lost.items():
         _note(f"{wanted} has no place for {what}: left out of {count:,} sentence{'s' * (count > 1)}")

@@ -19,11 +19,10 @@ from nlptrain.config.commands import CommandConfig, StudentCommandConfig, Tagger
 from nlptrain.config.objective import DistillConfig
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.digests import DigestSet, packed
-from nlptrain.distillation.agreement import held_out
+from nlptrain.distillation.agreement import taken
 from nlptrain.distillation.augmentation import topped_up
 from nlptrain.distillation.objectives import DistillObjective
 from nlptrain.distillation.transfer_set import LogitStore
-from nlptrain.errors import InputError
 from nlptrain.insight.trial import (
     Labelling,
     Sample,
@@ -51,13 +50,13 @@ class _Asked:
 
     Attributes:
         found: sentences that are stored.
-        words: of those that are not.
-        sample: of these.
+        missing: those that are not.
+        words: of these.
     """
 
     found: int = 0
+    missing: int = 0
     words: int = 0
-    sample: Sample = field(default_factory=Sample)
 
 
 @dataclass
@@ -108,12 +107,12 @@ def dry_run(command: str, config: CommandConfig, *, overwrite: bool) -> None:
             objective = config.objective if isinstance(config, TaggerKDConfig) else None
             refuse_unfit(made.model, made.committee, made.splits, objective)
         text = _text(config, made, run)
-        _refuse_too_few(made, text)
+        dev = _dev_words(made, text)
         _echo_reads(config, made, text)
         read = time.perf_counter() - began
         labelled, trained = _tried(config, made, text, run)
     click.echo(f"measured  {_measured(labelled, trained)}")
-    for line in _estimates(config, made, text, labelled, trained, read, len(folders), run):
+    for line in _estimates(config, made, text, labelled, trained, read, dev, len(folders), run):
         click.echo(line)
     click.echo(f"writes    {state}; this dry run has written nothing")
 
@@ -172,21 +171,15 @@ def _text(config: CommandConfig, made: Built, run: Run) -> _Text:
                 asked.found += stored[number] and not repeat
                 if not stored[number] and not repeat:
                     asked.words += len(sentence.words)
-                    asked.sample.add(sentence)
+                    asked.missing += 1
     return text
 
 
-def _taken(text: _Text) -> int:
-    """The raw sentences that become dev where there is none."""
-    return len(held_out(np.zeros(text.written, dtype="S16")))
-
-
-def _refuse_too_few(made: Built, text: _Text) -> None:
-    if made.committee is not None and not made.splits.dev and not _taken(text):
-        raise InputError(
-            f"data.dev: missing, and the {text.written:,} sentences of data.unlabeled are too few to take 2 % of them; "
-            "give more text, or name a file with gold sentences"
-        )
+def _dev_words(made: Built, text: _Text) -> int:
+    """The words of dev; where there is none, those that are taken out of the raw text."""
+    if made.committee is None or made.splits.dev:
+        return _words(made.splits.dev)
+    return round(taken(text.written) * text.sample.words / max(1, text.sample.count))
 
 
 def _blocks(sentences: Iterator[Sentence]) -> Iterator[list[Sentence]]:
@@ -242,7 +235,7 @@ def _echo_reads(config: CommandConfig, made: Built, text: _Text) -> None:
         for member, asked in zip(made.committee.members, text.asked, strict=True):
             click.echo(
                 f"teacher   {member.model.name}: {asked.found:,} sentences are labelled in {transfer_dir(config)}, "
-                f"{asked.sample.count:,} are not ({asked.words:,} words)"
+                f"{asked.missing:,} are not ({asked.words:,} words)"
             )
 
 
@@ -260,6 +253,7 @@ def _estimates(
     labelled: Sequence[Labelling],
     trained: Training,
     read: float,
+    dev: int,
     runs: int,
     run: Run,
 ) -> Iterator[str]:
@@ -272,7 +266,6 @@ def _estimates(
         f"trains    about {trained.steps:,} steps on {sample.count:,} sentences, {sample.words:,} words{again}; dev is "
         f"scored {scorings:,} times"
     )
-    dev = _words(made.splits.dev) or round(_taken(text) * sample.words / max(1, sample.count))
     scored = dev + _words(made.splits.test)
     label = sum((asked.words + scored) / one.rate for asked, one in zip(text.asked, labelled, strict=True))
     ready = trained.encoding * sample.count

@@ -22,6 +22,7 @@ _KINDS = {
     "model_type": "a map",
     "model_attributes_type": "a map",
 }
+_FLAGS = ("output_dir", "model")  # what must be said, and can be said by a flag of the same name
 _BOUNDS = {
     "greater_than": "above {gt}",
     "greater_than_equal": "at least {ge}",
@@ -95,7 +96,8 @@ def _describe(key: str, faults: list[Any], model: type[BaseModel], owner: type[B
     if kind == "union_tag_invalid":
         return _choose(first["ctx"]["tag"], first["ctx"]["expected_tags"])
     if kind == "missing":
-        return f"missing; {_field_description(key, model)}"
+        flag = f" (--{key.replace('_', '-')})" if key in _FLAGS else ""
+        return f"missing; {_field_description(key, model)}{flag}"
     if kind == "value_error":
         return str(first["ctx"]["error"])
     if kind == "literal_error":

@@ -14,19 +14,16 @@ from nlptrain.data.conllu import read_conllu
 from nlptrain.data.corpus import Sentence
 from nlptrain.data.csv_files import read_csv
 from nlptrain.data.jsonlines import read_json, read_jsonl
+from nlptrain.data.targets import SUFFIXES
 from nlptrain.data.text_files import expand, unpacked
 from nlptrain.errors import InputError
 from nlptrain.schemes import Scheme
 
+# Of what is written, all but what shares a suffix with words and tags; Label Studio's export is a list of objects.
 _SUFFIXES = {
-    "conll": (".conll", ".tsv", ".bio", ".iob", ".iob2", ".txt"),
-    "conllu": (".conllu",),
-    "csv": (".csv",),
-    "jsonl": (".jsonl", ".ndjson"),
-    "json": (".json",),
-    "brat": (".ann",),
-    "parquet": (".parquet", ".pq"),
-    "arrow": (".arrow", ".feather"),
+    "json" if name == "labelstudio" else name: suffixes
+    for name, suffixes in SUFFIXES.items()
+    if name not in ("entities", "prodigy", "doccano")
 }
 
 

@@ -20,6 +20,20 @@ _ONE_IN = 50  # 2 %
 _MOST = 2_000
 
 
+def taken(raw: int) -> int:
+    """How many of so many raw sentences become dev: 2 %, at most 2,000.
+
+    Raises:
+        InputError: there is too little text.
+    """
+    if raw < _ONE_IN:
+        raise InputError(
+            f"data.dev: missing, and the {raw:,} sentences of data.unlabeled are too few to take 2 % of them; "
+            "give more text, or name a file with gold sentences"
+        )
+    return min(_MOST, raw // _ONE_IN)
+
+
 def held_out(digests: Digests) -> NDArray[np.int64]:
     """The numbers of the raw sentences that become dev: those of the smallest ``digests``, 2 % and at most 2,000."""
     return np.argsort(digests, kind="stable")[: min(_MOST, len(digests) // _ONE_IN)]
@@ -35,20 +49,16 @@ def take_agreement_dev(splits: Splits, text: TaughtText, *, say: Callable[[str],
     """
     gold = len(splits.train)
     raw = np.arange(gold, len(text))
-    taken = gold + held_out(text.digests()[gold:])
-    if not len(taken):
-        raise InputError(
-            f"data.dev: missing, and the {len(raw):,} sentences of data.unlabeled are too few to take 2 % of them; "
-            "give more text, or name a file with gold sentences"
-        )
+    taken(len(raw))
+    chosen = gold + held_out(text.digests()[gold:])
     names, scheme = text.committee.labels.names, text.committee.labels.scheme
     dev = []
-    for number in sorted(taken.tolist()):
+    for number in sorted(chosen.tolist()):
         tags = [names[index] for index in text.answer(number).best]
         dev.append(Sentence(text.sentence(number).words, tuple(valid(tags, scheme))))
     say(
         f"dev: {len(dev):,} of the {len(raw):,} raw sentences, tagged by the teacher and taken out of the text: what "
         "is scored on them is agreement with the teacher"
     )
-    left = np.setdiff1d(np.arange(len(text)), taken)
+    left = np.setdiff1d(np.arange(len(text)), chosen)
     return replace(splits, dev=dev, dev_metric=AGREEMENT), text.chosen(left)

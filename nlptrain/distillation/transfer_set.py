@@ -214,6 +214,8 @@ class LogitStore:
     def _find(self, digests: Digests) -> NDArray[np.int64]:
         """The row of each sentence, -1 where it is not stored."""
         rows = self._numbers.find(digests)
+        if (rows < 0).all():
+            return rows
         sizes = self._sizes()
         shards = np.searchsorted(sizes, rows, side="right") - 1
         for shard in np.unique(shards[rows >= 0]):

@@ -14,12 +14,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlptrain.config.train import FEWEST_STEPS, MOST_STEPS, PASSES, TrainConfig
+from nlptrain.config.train import TrainConfig
 from nlptrain.data.corpus import Sentence
 from nlptrain.distillation.labelling import logits_of
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
 from nlptrain.training.examples import Examples
+from nlptrain.training.length import by_text
 from nlptrain.training.loop import build_plan
 from nlptrain.training.objective import Objective
 from nlptrain.training.optimizer import MovingAverage, build_optimizer
@@ -186,7 +187,7 @@ def _steps(config: TrainConfig, every: float) -> int:
         return config.epochs * max(1, round(every))
     if config.steps != "auto":
         return int(config.steps or 1)
-    return min(MOST_STEPS, max(FEWEST_STEPS, PASSES * round(every)))
+    return by_text(round(every))
 
 
 def peak_memory() -> int:

@@ -17,7 +17,12 @@ def planned_steps(plan: BatchPlan, config: TrainConfig) -> int:
         return plan.steps_of(config.epochs)
     if config.steps != "auto":
         return int(config.steps or 1)
-    return min(MOST_STEPS, max(FEWEST_STEPS, PASSES * plan.steps_of_every()))
+    return by_text(plan.steps_of_every())
+
+
+def by_text(every: int) -> int:
+    """The steps of ``train.steps: auto`` where ``every`` read each sentence once."""
+    return min(MOST_STEPS, max(FEWEST_STEPS, PASSES * every))
 
 
 def describe_length(plan: BatchPlan, steps: int, words: int) -> str:

@@ -16,6 +16,12 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dry_run, "_TRAINING_SECONDS", 0.3)
 
 
+def with_a_teacher(corpus: Path, tiny_bert: Path) -> dict[str, Path]:
+    paths = configs(corpus, tiny_bert)
+    assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
+    return paths
+
+
 def everything(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -60,8 +66,7 @@ def test_the_length_of_much_text_is_told_from_some_of_it(
 ) -> None:
     from nlptrain.insight import trial
 
-    paths = configs(corpus, tiny_bert)
-    assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
+    paths = with_a_teacher(corpus, tiny_bert)
     more = ["--set", "train.epochs=5", "--set", "objective.focus=0", "--set", "seeds=[1,2]"]
     monkeypatch.setattr(trial, "SAMPLE", 50)
     told = call("tagger_kd", paths["tagger_kd"], "--dry-run", *more)
@@ -85,8 +90,7 @@ def test_a_fault_is_a_line_and_exit_code_2(corpus: Path, tiny_bert: Path) -> Non
 def test_what_the_training_refuses_it_refuses_before_anything_is_tried(
     corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paths = configs(corpus, tiny_bert)
-    assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
+    paths = with_a_teacher(corpus, tiny_bert)
     monkeypatch.setattr(dry_run, "_tried", None)
     mapped = ["--set", "data.label_map={place: person}", "--set", "objective.loss=mse"]
     for name in ("train", "dev", "test"):
@@ -105,8 +109,7 @@ def test_what_the_training_refuses_it_refuses_before_anything_is_tried(
 def test_a_teacher_that_is_slow_is_measured_by_what_it_did(
     corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paths = configs(corpus, tiny_bert)
-    assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
+    paths = with_a_teacher(corpus, tiny_bert)
     monkeypatch.setattr(dry_run, "_LABELLING_SECONDS", 0.0001)
     told = call("tagger_kd", paths["tagger_kd"], "--dry-run")
     assert told.exit_code == 0, told.output
