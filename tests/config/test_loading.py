@@ -44,7 +44,8 @@ def test_all_faults_of_a_file_are_named_at_once():
         "outputdir": "x",
     }
     assert faults(values) == [
-        "c.yaml: output_dir: missing; Folder of the run: model/, config.yaml, metrics.jsonl, scores.json, log.txt (--output-dir)",
+        "c.yaml: output_dir: missing; Folder of the run: model/, config.yaml, metrics.jsonl, scores.json, log.txt "
+        "(--output-dir)",
         "c.yaml: precision: found 'fp61'; choose from fp32, bf16, fp16; did you mean 'fp16'?",
         "c.yaml: student.encoder.layers: found 99; must be at most 8 or 'auto'",
         "c.yaml: student.encoder.hiden: unknown key; did you mean 'hidden'?",
