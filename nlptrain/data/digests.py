@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 Digests = NDArray[np.bytes_]  # of 16 bytes each
 Keys = NDArray[np.uint64]
+_Values = TypeVar("_Values", bound="np.generic[Any]")
 _LONGEST = 2**18  # entries of a run that is not merged any more: what merging takes for a moment is bounded, too
 
 
@@ -22,12 +26,26 @@ def _keys(digests: Digests) -> Keys:
     return keys
 
 
+def _kept(run: NDArray[_Values]) -> NDArray[_Values]:
+    """``run``; one of the longest is mapped from a file, which is gone with it."""
+    if len(run) < _LONGEST:
+        return run
+    try:
+        with tempfile.NamedTemporaryFile() as file:
+            run.tofile(file)
+            file.flush()
+            return np.frombuffer(pa.memory_map(file.name).read_buffer(), run.dtype)  # unlike numpy's, no open file
+    except OSError:  # no room there
+        return run
+
+
 class DigestSet:
     """Digests that were added, 8 bytes each: of 16 bytes the first 8.
 
     Among a million sentences one is taken for another with a chance of 1 in 37 million, among a hundred million with
     one of 1 in 3,700. They are held in sorted runs, of which each is at least twice as long as the one behind it, up to
-    a quarter of a million: a search looks into few of them, and adding seldom merges.
+    a quarter of a million: a search looks into few of them, and adding seldom merges. The longest are in temporary
+    files, so that memory holds the others alone.
 
     Example:
         >>> seen = DigestSet()
@@ -47,7 +65,7 @@ class DigestSet:
         keys = _keys(digests)
         while self._runs and _to_be_merged(len(self._runs[-1]), len(keys)):
             keys = np.concatenate([self._runs.pop(), keys])
-        self._runs.append(np.sort(keys, kind="stable"))
+        self._runs.append(_kept(np.sort(keys, kind="stable")))
 
     def has(self, digests: Digests) -> NDArray[np.bool_]:
         """Whether each of ``digests`` was added."""
@@ -83,7 +101,7 @@ class DigestNumbers:
             before, theirs = self._runs.pop()
             keys, numbers = np.concatenate([before, keys]), np.concatenate([theirs, numbers])
         order = np.argsort(keys, kind="stable")
-        self._runs.append((keys[order], numbers[order]))
+        self._runs.append((_kept(keys[order]), _kept(numbers[order])))
 
     def find(self, digests: Digests) -> NDArray[np.int64]:
         """The number of each of ``digests`` or of one with the same first 8 bytes, -1 where no such one was added."""

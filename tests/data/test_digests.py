@@ -1,6 +1,8 @@
 """Which sentences have been seen: the compact maps of digests against a dict."""
 
 import random
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +31,20 @@ def test_they_answer_as_a_dict_does_however_they_are_filled(seed: int, monkeypat
     assert all(one >= min(2 * other, 2_000) for one, other in zip(lengths, lengths[1:], strict=False))
     assert sum(run.nbytes + theirs.nbytes for run, theirs in numbers._runs) == 12 * len(expected)
     assert sum(run.nbytes for run in seen._runs) == 8 * len(expected)
+
+
+@pytest.mark.parametrize("room", [True, False])
+def test_the_longest_are_in_files_and_in_memory_where_there_is_no_room(
+    room: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(digests, "_LONGEST", 100)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path if room else tmp_path / "missing"))
+    numbers, all_of_them = DigestNumbers(), [one.to_bytes(16, "little") for one in range(1, 251)]
+    for start in range(0, 250, 50):
+        numbers.add(packed(all_of_them[start : start + 50]))
+    assert [(len(run), run.flags.writeable) for run, _ in numbers._runs] == [(100, not room)] * 2 + [(50, True)]
+    assert numbers.find(packed(all_of_them)).tolist() == list(range(250))
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_digest_that_ends_in_zeros_is_itself() -> None:
