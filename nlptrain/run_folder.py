@@ -9,7 +9,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,8 @@ def output_folder(
 ) -> Iterator[None]:
     """Hold ``folder`` for one command and one configuration, with the resolved configuration in it.
 
+    A new run that ends in an ``InputError`` before it has trained a step leaves nothing behind.
+
     Args:
         folder: made if it is not there.
         command: the command's name.
@@ -61,9 +63,11 @@ def output_folder(
     Raises:
         InputError: another process writes there, it holds another command's or configuration's run, or other files.
     """
+    made = missing(folder)
     with held(folder):
         identity = run_identity(command, config, inputs)
         path = folder / "run.json"
+        new = not path.is_file()
         if path.is_file() and overwrite:
             clear_run(folder)
         elif path.is_file():
@@ -72,7 +76,26 @@ def output_folder(
             refuse_strangers(folder, ("log.txt", "config.yaml", "run.json"))
         write_text(folder / "config.yaml", to_yaml(config))
         write_json(path, identity)
-        yield
+        try:
+            yield
+        except InputError:
+            if new and not worth_keeping(folder) and not (folder / "metrics.jsonl").exists():
+                clear_run(folder)
+                leave(folder, made)
+            raise
+
+
+def missing(folder: Path) -> list[Path]:
+    """``folder`` and those above it that are not there, the last one first."""
+    return [one for one in (folder, *folder.parents) if not one.exists()]
+
+
+def leave(folder: Path, made: Sequence[Path]) -> None:
+    """Take away the lock of ``folder``, and those of the folders ``made`` for it that hold nothing else."""
+    (folder / ".lock").unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # it holds something else
+        for one in made:
+            one.rmdir()
 
 
 @contextlib.contextmanager

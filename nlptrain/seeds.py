@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nlptrain.errors import InputError
-from nlptrain.run_folder import clear_run, held, refuse_strangers, worth_keeping, write_json
+from nlptrain.run_folder import clear_run, held, leave, missing, refuse_strangers, worth_keeping, write_json
 
 _FILE = "seeds.json"
 
@@ -33,7 +33,8 @@ def beside(folder: Path) -> Path:
 def seeds_folder(folder: Path, command: str, seeds: Sequence[int], *, overwrite: bool) -> Iterator[None]:
     """Hold ``folder`` for the runs of ``seeds``, with the file in it that names them.
 
-    A run of one of them that stands there already is kept, so that seeds may be added later.
+    A run of one of them that stands there already is kept, so that seeds may be added later. Where the first one ends
+    in an ``InputError`` before it has trained a step, nothing is left behind.
 
     Args:
         folder: made if it is not there.
@@ -45,6 +46,7 @@ def seeds_folder(folder: Path, command: str, seeds: Sequence[int], *, overwrite:
         InputError: another process writes there, or it holds a single run, another command's seeds, more seeds than
             these, or no run of ours.
     """
+    made = missing(folder)
     with held(folder):
         ours = [folder / _FILE, *(one / "run.json" for one in (folder, *(seed_folder(folder, n) for n in seeds)))]
         if not any(path.is_file() for path in ours):
@@ -54,8 +56,15 @@ def seeds_folder(folder: Path, command: str, seeds: Sequence[int], *, overwrite:
         else:
             _refuse_single(folder)
             _refuse_other_seeds(folder, command, seeds)
+        new = not (folder / _FILE).is_file()
         write_json(folder / _FILE, {"command": command, "seeds": list(seeds)})
-        yield
+        try:
+            yield
+        except InputError:
+            if new and not any(one.exists() for one in seed_folders(folder)):
+                (folder / _FILE).unlink()
+                leave(folder, made)
+            raise
 
 
 def refuse_seeds(folder: Path) -> None:

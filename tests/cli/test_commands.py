@@ -169,6 +169,22 @@ def test_bad_data_is_named_by_its_line(corpus: Path, tiny_bert: Path, line: str,
     assert result.exit_code == 2
     assert message.format(n=number) in result.stderr
     assert "Traceback" not in result.output
+    assert not (corpus / "runs").exists()
+
+
+def test_a_fault_takes_nothing_away_that_was_there(corpus: Path, tiny_bert: Path) -> None:
+    config, run = configs(corpus, tiny_bert)["tagger"], corpus / "runs/tagger"
+    run.mkdir(parents=True)
+    good = (corpus / "train.conll").read_text()
+    (corpus / "train.conll").write_text(good + "\nAda\n")
+    assert call("tagger", config).exit_code == 2
+    assert list(run.iterdir()) == []
+    (corpus / "train.conll").write_text(good)
+    assert call("tagger", config).exit_code == 0
+    held = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    (corpus / "train.conll").write_text(good + "\nAda\n")
+    assert call("tagger", config).exit_code == 2
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == held
 
 
 def test_a_bad_configuration_names_all_its_faults(tmp_path: Path) -> None:

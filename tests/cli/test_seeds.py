@@ -207,6 +207,13 @@ def test_bad_seeds_are_named(three: Path, value: str, message: str) -> None:
     assert str(fault.value).startswith("--set seeds=" if "once" not in message else str(three))
 
 
+def test_a_fault_leaves_no_seed_behind(three: Path, corpus: Path) -> None:
+    with (corpus / "train.conll").open("a") as file:
+        file.write("\nAda\n")
+    assert call("tagger", three).exit_code == 2
+    assert not (corpus / "runs").exists()
+
+
 def test_a_teacher_has_one_seed(corpus: Path, tiny_bert: Path) -> None:
     result = call("transformer_token", configs(corpus, tiny_bert)["transformer_token"], "--set", "seeds=[0]")
     assert result.exit_code == 2
