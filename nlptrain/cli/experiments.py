@@ -8,12 +8,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from nlptrain.config import COMMANDS, command_of, load_config
+from nlptrain.config.commands import CommandConfig
+from nlptrain.config.data import SPLITS
+from nlptrain.config.loading import LoadedConfig, refuse_missing
 from nlptrain.config.references import model_references
 from nlptrain.config.yaml_files import read_yaml
 from nlptrain.errors import InputError, Interrupted
@@ -69,7 +73,10 @@ def experiment_files(named: Iterable[Path]) -> list[Path]:
 
 
 def plan(files: Sequence[Path], settings: Sequence[str]) -> list[Experiment]:
-    """The experiments of ``files``, each behind those that it needs; a file that cannot be read has failed already.
+    """The experiments of ``files``, each behind those that it needs.
+
+    One has failed already if its file cannot be read, or names files or models that are neither there nor to be made by
+    another one.
 
     Raises:
         InputError: two would write to one folder, or some need each other.
@@ -81,19 +88,43 @@ def plan(files: Sequence[Path], settings: Sequence[str]) -> list[Experiment]:
             other = owners.setdefault(one.output.resolve(), one)
             if other is not one:
                 raise InputError(f"{one.path}: writes to {one.output}, as {other.path} does; give another output_dir")
-    for one, references in found:
-        folders = [folder for name in references for folder in (Path(name).resolve(), *Path(name).resolve().parents)]
-        one.needs = tuple(owners[folder].path for folder in folders if folder in owners and owners[folder] is not one)
+    for one, loaded in found:
+        if loaded is None:
+            continue
+        others = {folder: owner.path for folder, owner in owners.items() if owner is not one}
+        folders = [folder for name in _read_by(loaded.config) for folder in _folders(name)]
+        one.needs = tuple(dict.fromkeys(others[folder] for folder in folders if folder in others))
+        try:
+            refuse_missing(loaded, partial(_made_in, others))
+        except InputError as error:
+            one.state, one.fault = "failed", str(error)
     return _ordered([one for one, _ in found])
 
 
-def _read(path: Path, settings: Sequence[str]) -> tuple[Experiment, list[str]]:
+def _read(path: Path, settings: Sequence[str]) -> tuple[Experiment, LoadedConfig[CommandConfig] | None]:
     try:
         command = command_of(path, settings)
-        config = load_config(COMMANDS[command], path, settings, check_files=False).config
+        loaded = load_config(COMMANDS[command], path, settings, check_files=False)
     except InputError as error:
-        return Experiment(path, output=_said_output(path), state="failed", fault=str(error)), []
-    return Experiment(path, command, Path(config.output_dir)), list(model_references(config).values())
+        return Experiment(path, output=_said_output(path), state="failed", fault=str(error)), None
+    return Experiment(path, command, Path(loaded.config.output_dir)), loaded
+
+
+def _read_by(config: CommandConfig) -> list[str]:
+    """The models and files that a run names."""
+    return [*model_references(config).values(), *(name for split in SPLITS for name in config.data.named(split))]
+
+
+def _folders(name: str) -> list[Path]:
+    """A file or folder, and those that it is in."""
+    path = Path(name).resolve()
+    return [path, *path.parents]
+
+
+def _made_in(outputs: Collection[Path], name: str) -> bool:
+    """Whether ``name``, which may be a glob, may come to be in one of ``outputs``."""
+    patterns = _folders(name)
+    return any(output in patterns or any(output.match(str(one)) for one in patterns) for output in outputs)
 
 
 def _said_output(path: Path) -> Path | None:

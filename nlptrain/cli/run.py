@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Say what would be run, in which order, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 def run(files: tuple[Path, ...], jobs: int, settings: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
-    """Run a folder of experiments: each file with its command, teachers first.
+    """Run a folder of experiments: each with its command, behind those that it needs.
 
     \b
     Reads   YAML files, or folders of them (but for bases, whose names begin with _).
@@ -29,7 +29,7 @@ def run(files: tuple[Path, ...], jobs: int, settings: tuple[str, ...], dry_run: 
             (tagger_kd-mse.yaml), or else that its keys are of.
     Writes  what each command writes; to standard output a table of all. Finished
             runs are found again, interrupted ones go on; one that fails leaves
-            out those that need it as a teacher, and stops no other. The exit
+            out those that need what it makes, and stops no other. The exit
             code is 1 if any failed or was left out.
 
     Example: nlptrain run configs/demo --jobs 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,11 +17,13 @@ from nlptrain.nearby import nearby
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
 
 
-def missing_files(config: CommandConfig) -> Iterator[tuple[str, str]]:
-    """The key and the fault of each file or model folder that is not there."""
-    yield from _missing_data(config.data)
+def missing_files(
+    config: CommandConfig, expected: Callable[[str], bool] = lambda _: False
+) -> Iterator[tuple[str, str]]:
+    """The key and the fault of each file or model folder that is not there, but for those that are ``expected``."""
+    yield from _missing_data(config.data, expected)
     for key, reference in model_references(config).items():
-        if fault := missing_model(reference):
+        if not expected(reference) and (fault := missing_model(reference)):
             yield key, fault
     vectors = getattr(getattr(getattr(config, "student", None), "embedder", None), "vectors", None)
     if vectors is not None and not Path(vectors).is_file():
@@ -49,9 +51,11 @@ def missing_model(reference: str) -> str | None:
     return f"there is no folder {reference!r} (looked in {os.getcwd()}){hint}"
 
 
-def _missing_data(data: DataConfig) -> Iterator[tuple[str, str]]:
+def _missing_data(data: DataConfig, expected: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
     for split in SPLITS:
         for entry in data.named(split):
+            if expected(entry):
+                continue
             if entry.startswith("hub:"):
                 if HUB.fullmatch(entry) is None:
                     yield f"data.{split}", f"found {entry!r}; a split of a data set on the Hub is hub:OWNER/NAME:SPLIT"

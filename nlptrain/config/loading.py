@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -60,19 +60,34 @@ def load_config(
         ``load_config(COMMANDS["tagger"], "configs/demo/tagger.yaml", ["train.steps=500"]).config.train.steps``
     """
     path = None if path is None else Path(path)
-    place = "command line" if path is None else str(path)
     values, origins = merged(model, path, settings, flags or {})
     try:
         config = model.model_validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
-        raise InputError("\n".join(complaints(error, model, origins, place))) from error
+        raise InputError("\n".join(complaints(error, model, origins, _place(path)))) from error
+    loaded = LoadedConfig(config, origins, path)
     if check_files:
-        faults = [
-            f"{origins.get(key, place).removeprefix('base ')}: {key}: {fault}" for key, fault in missing_files(config)
-        ]
-        if faults:
-            raise InputError("\n".join(faults))
-    return LoadedConfig(config, origins, path)
+        refuse_missing(loaded)
+    return loaded
+
+
+def refuse_missing(loaded: LoadedConfig[C], expected: Callable[[str], bool] = lambda _: False) -> None:
+    """See whether the files and folders that a configuration names are there, but for those that are ``expected``.
+
+    Raises:
+        InputError: with a line for each that is not.
+    """
+    place = _place(loaded.path)
+    faults = [
+        f"{loaded.origins.get(key, place).removeprefix('base ')}: {key}: {fault}"
+        for key, fault in missing_files(loaded.config, expected)
+    ]
+    if faults:
+        raise InputError("\n".join(faults))
+
+
+def _place(path: Path | None) -> str:
+    return "command line" if path is None else str(path)
 
 
 def to_yaml(config: CommandConfig) -> str:

@@ -103,6 +103,28 @@ def test_a_plan_says_the_order_and_runs_nothing(folder: Path, corpus: Path) -> N
     assert needs["tagger_kd-again"] == {"tagger_kd", "transformer_token"}
 
 
+def test_a_plan_knows_what_is_missing_and_what_is_to_come(folder: Path, corpus: Path) -> None:
+    data = {"train": str(corpus / "train.conll"), "dev": str(corpus / "dev.conll")}
+    labelled, shards = (str(corpus / f"runs/{name}") for name in ("pseudo_label/pseudo_labels.jsonl", "*/*.jsonl"))
+    for name, files in {
+        "second": {"unlabeled": labelled},
+        "globbed": {"unlabeled": shards},
+        "missing": {"unlabeled": [labelled, str(corpus / "rwa.txt")]},
+    }.items():
+        path = folder / f"tagger_kd-{name}.yaml"
+        write(path, {"base": "_base.yaml", "output_dir": str(corpus / f"runs/{name}"), "data": {**data, **files}})
+    found = {one.path.stem: one for one in plan(experiment_files([folder]), [])}
+    assert {need.stem for need in found["tagger_kd-second"].needs} == {"pseudo_label", "transformer_token"}
+    assert {need.stem for need in found["tagger_kd-globbed"].needs} == {"transformer_token"}
+    assert {one.state for name, one in found.items() if name in ("tagger_kd-second", "tagger_kd-globbed")} == {"waiting"}
+    missing = f"{folder}/tagger_kd-missing.yaml: data.unlabeled: no file matches '{corpus}/rwa.txt'"
+    assert found["tagger_kd-missing"].fault.startswith(missing)
+    assert found["tagger_kd-missing"].fault.endswith(f"; did you mean '{corpus}/raw.txt'?")
+    done = call("run", folder, "--dry-run")
+    assert f"{folder}/tagger_kd-missing.yaml: cannot be run: {missing}" in done.stdout
+    assert done.exit_code == 1
+
+
 def test_what_cannot_be_planned_is_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="found no YAML file in it"):
