@@ -8,6 +8,7 @@ from typing import Any, TypeVar, get_args
 
 import click
 
+from nlptrain.cli.slips import Choice
 from nlptrain.config.data import DataConfig, Format
 from nlptrain.errors import InputError
 
@@ -23,7 +24,7 @@ def gold_options(what: str, *, option: str = "--format") -> Callable[[Command], 
             click.option(
                 "--scheme",
                 default="auto",
-                type=click.Choice(["auto", *SCHEMES, "plain"]),
+                type=Choice(["auto", *SCHEMES, "plain"]),
                 help=f"How the tags of {what} are written (default: found out).",
             ),
             click.option("--sentences-column", help=f"Column of the sentences' names of {what}, where these are CSV."),
@@ -36,7 +37,7 @@ def gold_options(what: str, *, option: str = "--format") -> Callable[[Command], 
                 option,
                 "data_format",
                 default="auto",
-                type=click.Choice(["auto", *get_args(Format)]),
+                type=Choice(["auto", *get_args(Format)]),
                 help=f"Format of {what} (default: by suffix).",
             ),
         ):

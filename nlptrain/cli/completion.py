@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
+from nlptrain.cli.slips import Choice
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 _VARIABLE = "_NLPTRAIN_COMPLETE"
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print what lets a shell complete commands, options and keys.

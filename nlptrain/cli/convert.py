@@ -8,6 +8,7 @@ from typing import get_args
 import click
 
 from nlptrain.cli.columns import SCHEMES, data_config, gold_options, keys_as_options
+from nlptrain.cli.slips import Choice
 from nlptrain.data.targets import SUFFIXES, Target
 from nlptrain.data.text_files import unpacked
 from nlptrain.errors import InputError
@@ -21,12 +22,12 @@ from nlptrain.errors import InputError
     "--to",
     "target",
     default="auto",
-    type=click.Choice(["auto", *get_args(Target)]),
+    type=Choice(["auto", *get_args(Target)]),
     help="Format of OUT (default: by suffix).",
 )
 @click.option(
     "--write-scheme",
-    type=click.Choice(SCHEMES),
+    type=Choice(SCHEMES),
     help="How the tags of OUT are written (default: as those of IN).",
 )
 @click.option("--pretokenized", is_flag=True, help="brat: spaces separate the words, in IN and in OUT.")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nlptrain.cli.slips import Choice
+
 if TYPE_CHECKING:
     from nlptrain.data.corpus import Sentence
     from nlptrain.models import TokenModel
@@ -15,14 +17,14 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run")
 @click.argument("out", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--format", "out_format", default="onnx", show_default=True, type=click.Choice(["onnx"]))
+@click.option("--format", "out_format", default="onnx", show_default=True, type=Choice(["onnx"]))
 @click.option(
     "--precision",
     "precisions",
     multiple=True,
     default=["fp32"],
     show_default=True,
-    type=click.Choice(["fp32", "fp16", "int8"]),
+    type=Choice(["fp32", "fp16", "int8"]),
     help="Of the net's weights; may be repeated, one net each.",
 )
 @click.option("--dev", "dev_files", multiple=True, help="Gold files to compare on (default: the run's own dev).")

@@ -22,6 +22,7 @@ from nlptrain.cli.evaluate import evaluate
 from nlptrain.cli.export import export
 from nlptrain.cli.predict import predict
 from nlptrain.cli.run import run
+from nlptrain.cli.slips import slip
 from nlptrain.cli.train import pseudo_label, tagger, tagger_kd, transformer_token
 from nlptrain.errors import InputError, Interrupted
 
@@ -64,7 +65,7 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            return self._invoked(ctx)
         except InputError as error:
             raise Fault(str(error)) from error
         except BrokenPipeError:
@@ -84,6 +85,14 @@ class Commands(click.Group):
             if not _among_others():
                 click.echo("stopped by SIGINT; give the same command again", err=True)
             ctx.exit(130)
+
+    def _invoked(self, ctx: click.Context) -> Any:  # noqa: ANN401
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            if (said := slip(error)) is None:
+                raise
+            raise Fault(said) from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

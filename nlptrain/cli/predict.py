@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from nlptrain.cli.slips import Choice
 from nlptrain.errors import InputError
 from nlptrain.nearby import nearby
 
@@ -23,7 +24,7 @@ from nlptrain.nearby import nearby
     "answer_format",
     default="jsonl",
     show_default=True,
-    type=click.Choice(["jsonl", "conll"]),
+    type=Choice(["jsonl", "conll"]),
     help="jsonl: an object a line; conll: a word, a tab and a tag a line.",
 )
 @click.option("--pretokenized", is_flag=True, help="The words of each line are already separated by spaces.")

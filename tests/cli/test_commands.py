@@ -11,7 +11,7 @@ from nlptrain.cli.main import main
 
 
 def call(*arguments: object, text: str | bytes | None = None) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments], input=text)
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], input=text, prog_name="nlptrain")
 
 
 def configs(corpus: Path, tiny_bert: Path) -> dict[str, Path]:

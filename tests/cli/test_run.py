@@ -116,7 +116,9 @@ def test_a_plan_knows_what_is_missing_and_what_is_to_come(folder: Path, corpus: 
     found = {one.path.stem: one for one in plan(experiment_files([folder]), [])}
     assert {need.stem for need in found["tagger_kd-second"].needs} == {"pseudo_label", "transformer_token"}
     assert {need.stem for need in found["tagger_kd-globbed"].needs} == {"transformer_token"}
-    assert {one.state for name, one in found.items() if name in ("tagger_kd-second", "tagger_kd-globbed")} == {"waiting"}
+    assert {one.state for name, one in found.items() if name in ("tagger_kd-second", "tagger_kd-globbed")} == {
+        "waiting"
+    }
     missing = f"{folder}/tagger_kd-missing.yaml: data.unlabeled: no file matches '{corpus}/rwa.txt'"
     assert found["tagger_kd-missing"].fault.startswith(missing)
     assert found["tagger_kd-missing"].fault.endswith(f"; did you mean '{corpus}/raw.txt'?")
