@@ -11,6 +11,7 @@ import numpy as np
 from nlptrain.config.commands import StudentCommandConfig, TaughtConfig
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Sentence
+from nlptrain.data.raw_files import tags_beside
 from nlptrain.data.raw_text import RawCounts, read_raw
 from nlptrain.data.reading import read_gold
 from nlptrain.data.splits import Splits, held_out_digests
@@ -32,8 +33,9 @@ def raw_text(data: DataConfig, splits: Splits, splitter: WordSplitter, run: Run 
     if data.unlabeled is None:
         return
     counts = RawCounts(data.min_words, data.max_words)
+    paths = expand(data.named("unlabeled"), key="data.unlabeled")
     yield from read_raw(
-        expand(data.named("unlabeled"), key="data.unlabeled"),
+        paths,
         splitter,
         min_words=data.min_words,
         max_words=data.max_words,
@@ -43,6 +45,11 @@ def raw_text(data: DataConfig, splits: Splits, splitter: WordSplitter, run: Run 
     )
     if run is not None:
         run.say(f"raw text: {counts.describe()}")
+        if tagged := [f"{path} ({column})" for path in paths if (column := tags_beside(path))]:
+            run.say(
+                f"raw text: {', '.join(tagged[:3])}{' and others' * (len(tagged) > 3)}: tags are not read here, but in "
+                "data.train"
+            )
 
 
 def _weights(data: DataConfig) -> dict[Path, float]:

@@ -79,7 +79,8 @@ class _Layout(NamedTuple):
         width = len(cells)
         word, tag = (column - 1 if column > 0 else width + column for column in (self.words, self.tags))
         if not (0 <= word < width and 0 <= tag < width and word != tag):
-            raise InputError(f"{where}: found {self._found(cells)}; {self._wanted()}")
+            raw = "; raw text is for data.unlabeled" if self.width == 1 else ""
+            raise InputError(f"{where}: found {self._found(cells)}; {self._wanted()}{raw}")
         # Columns counted from both ends meet the same two only if the lines are equally long: 'New York O'.
         if width != self.width and (self.words > 0) != (self.tags > 0):
             raise InputError(

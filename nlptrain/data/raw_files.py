@@ -16,6 +16,7 @@ from nlptrain.errors import InputError
 _COLUMNS = ("text", "tokens", "words")  # the first one that a row has is read
 _PARQUET, _ARROW = (".parquet", ".pq"), (".arrow", ".feather")
 _LINES, _LIST, _CSV = (".jsonl", ".ndjson"), (".json",), (".csv",)
+_TAGS = ("tags", "ner_tags", "entities", "spans", "label", "labels", "annotations", "completions")
 _GOLD = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".ann")  # whose lines are no text
 
 
@@ -81,6 +82,12 @@ def has_rows(path: Path) -> bool:
             f"nlptrain convert {path.name} {unpacked(path).stem}.jsonl writes rows whose words can be read"
         )
     return suffix in (*_PARQUET, *_ARROW, *_LINES, *_LIST, *_CSV)
+
+
+def tags_beside(path: Path) -> str | None:
+    """The column of a file of rows that holds, in the first of them, a list of tags or marks, which no text needs."""
+    row = next(read_any_rows(path), {}) if has_rows(path) else {}
+    return next((key for key in _TAGS if isinstance(row.get(key), list)), None)
 
 
 def read_any_rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -100,6 +100,7 @@ WANTED = "the words are in column 1 and the tags in column -1 (data.columns)"
     ("text", "message"),
     [
         ("a O\nfoo\n", f":2: found 1 column ('foo'); {WANTED}"),
+        ("foo\nbar baz\n", f":1: found 1 column ('foo'); {WANTED}; raw text is for data.unlabeled"),
         ("a O\n#foo\n", f":2: found 1 column ('#foo'); {WANTED}"),
         ("a\tO\nfoo O\n", f":2: found 1 column ('foo O'), and no tab, which separates the columns in line 1; {WANTED}"),
         (

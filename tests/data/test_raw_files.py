@@ -12,7 +12,7 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
-from nlptrain.data.raw_files import raw_texts, raw_words
+from nlptrain.data.raw_files import raw_texts, raw_words, tags_beside
 from nlptrain.data.raw_text import RawCounts, read_raw
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
@@ -52,6 +52,22 @@ def test_tables_and_lists_have_texts_too(tmp_path: Path) -> None:
     ]
     (tmp_path / "a.json").write_text(json.dumps([{"text": "a b"}, {"data": {"text": "c"}, "annotations": []}]))
     assert list(raw_words(tmp_path / "a.json", SPLITTER)) == [(1, ("a", "b")), (2, ("c",))]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "feather", "jsonl"])
+def test_tags_that_stand_beside_a_text_are_seen(tmp_path: Path, kind: str) -> None:
+    assert tags_beside(write(tmp_path, kind, {"tokens": [["a"]], "tags": [["O"]]})) == "tags"
+    assert tags_beside(write(tmp_path, kind, {"text": ["a"], "label": ["good"]})) is None
+    assert tags_beside(write(tmp_path, kind, {"text": ["a"], "entities": [[{"start": 0}]]})) == "entities"
+
+
+def test_there_are_none_beside_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a\n")
+    assert tags_beside(tmp_path / "a.txt") is None
+    (tmp_path / "a.jsonl").write_text("")
+    assert tags_beside(tmp_path / "a.jsonl") is None
+    (tmp_path / "a.json").write_text(json.dumps([{"data": {"text": "c"}, "annotations": [{"result": []}]}]))
+    assert tags_beside(tmp_path / "a.json") == "annotations"
 
 
 @pytest.mark.parametrize("name", ["a.conll", "a.conllu", "a.iob2.gz", "a.ann"])
