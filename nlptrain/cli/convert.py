@@ -54,7 +54,8 @@ def convert(
     Writes  OUT, one file (brat: and the .txt beside the .ann): conll, conllu, csv,
             jsonl (tokens and tags), entities (text and spans, a JSON object a line),
             prodigy, doccano, labelstudio (.json), brat (.ann), parquet or arrow. Words,
-            tags, ids, texts and offsets go along; what a format has no place for is said.
+            tags, ids, texts and offsets go along; what is not read, or has no place in
+            OUT, is said.
 
     Example: nlptrain convert train.conll train.parquet
     """  # noqa: D301 - click reads the character

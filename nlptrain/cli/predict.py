@@ -70,9 +70,11 @@ def predict(
         "splitter": WordSplitter.pretokenized() if pretokenized else None,
         "min_confidence": _least(least, model.labels.types),
     }
+    left = not least
     for file in files or ("-",):
         if file != "-" and has_rows(Path(file)) and answer_format == "jsonl":
             for answer in predict_rows(model, _rows(file), **how):
+                left = left or _tells(answer)
                 click.echo(json.dumps(answer, ensure_ascii=False, default=str))
             continue
         texts = _texts(file)
@@ -80,10 +82,24 @@ def predict(
         for part in ([text] for text in texts) if not files and sys.stdin.isatty() else [texts]:
             if answer_format == "conll":
                 for block in predict_columns(model, part, **how):
+                    left = left or any(line[-2:] not in ("\tO", "\t_", "") for line in block.split("\n"))
                     click.echo(block)
                 continue
             for answer in predict_texts(model, part, **how):
+                left = left or _tells(answer)
                 click.echo(json.dumps(answer, ensure_ascii=False))
+    if not left:
+        click.echo(
+            "note: nothing that was found is as sure as --min-confidence asks; without it, confidences are shown",
+            err=True,
+        )
+
+
+def _tells(answer: dict[str, Any]) -> bool:
+    """Whether an answer has an entity, or a tag that is said."""
+    words, tags = (value if isinstance(value := answer.get(key), list) else [] for key in ("words", "tags"))
+    said = [word.get("tag") for word in words if isinstance(word, dict)]
+    return bool(answer.get("entities")) or any(tag not in ("O", "_", None) for tag in [*said, *tags])
 
 
 def _least(given: tuple[str, ...], types: Sequence[str]) -> float | dict[str, float]:

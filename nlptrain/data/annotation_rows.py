@@ -19,6 +19,7 @@ from nlptrain.errors import InputError
 
 SHAPE = '{"text": "Ada sings", "entities": [{"start": 0, "end": 3, "label": "person"}]}'
 _MARKS = ("entities", "spans", "label", "labels")
+KEYS = ("id", "text", "tokens", "tags", "answer", *_MARKS)  # that are read, of rows of any shape but a task's
 _REFUSED = {"reject": "rejected by who annotated", "ignore": "ignored by who annotated"}
 _UNMARKED = "without an annotation"
 _SEVERAL = "with annotations that differ, of which the first was read"

@@ -45,6 +45,26 @@ def read_arrow(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
         yield from _Rows(path, table.schema, columns).sentences(table)
 
 
+def other_parquet(path: Path, columns: ColumnsConfig) -> list[str]:
+    """The columns that ``read_parquet`` passes over.
+
+    Raises:
+        InputError: as for ``read_parquet``.
+    """
+    with _parquet(path) as table:
+        return _Rows(path, table.schema, columns).passed_over
+
+
+def other_arrow(path: Path, columns: ColumnsConfig) -> list[str]:
+    """The columns that ``read_arrow`` passes over.
+
+    Raises:
+        InputError: as for ``read_arrow``.
+    """
+    with _arrow(path) as table:
+        return _Rows(path, table.schema, columns).passed_over
+
+
 def read_rows(path: Path, *, parquet: bool, wanted: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet or an Arrow file with those of the ``wanted`` columns that it has; None: with all.
 
@@ -148,6 +168,7 @@ class _Rows:
             )
         beside = [name for name in ("id", "text") if name in schema.names and name not in (self._words, self._tags)]
         self._read = [self._words, self._tags, *beside]
+        self.passed_over = [name for name in schema.names if name not in self._read]
 
     def sentences(self, table: _Table) -> Iterator[Sentence]:
         for number, row in enumerate(table.rows(self._read), start=1):

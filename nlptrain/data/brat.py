@@ -54,6 +54,12 @@ def read_brat(path: Path, scheme: Scheme = "iob2", *, pretokenized: bool = False
             yield sentence
 
 
+def other_annotations(path: Path) -> list[str]:
+    """What ``NAME.ann`` holds beside text-bound annotations."""
+    kinds = {"R": "relations", "*": "relations", "E": "events", "A": "attributes", "M": "attributes", "N": "norms"}
+    return list(dict.fromkeys(kinds.get(line[0], "notes") for _, line in lines(path) if line and line[0] != "T"))
+
+
 def text_beside(path: Path) -> Path | None:
     """The text of a ``NAME.ann``, if ``path`` is one and has a text."""
     beside = path.with_suffix(".txt")

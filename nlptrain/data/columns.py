@@ -55,6 +55,19 @@ def read_columns(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
         yield sentence()
 
 
+def other_columns(path: Path, columns: ColumnsConfig) -> list[str]:
+    """The columns that ``read_columns`` passes over, as the line shows by which it goes.
+
+    Raises:
+        InputError: ``columns`` names one, and these have no names.
+    """
+    layout = _layout(path, columns)
+    if layout is None:
+        return []
+    read = {number if number > 0 else layout.width + 1 + number for number in (layout.words, layout.tags)}
+    return [f"column {number}" for number in range(1, layout.width + 1) if number not in read]
+
+
 class _Layout(NamedTuple):
     """How the lines of one file are to be read, by the first one that has a word."""
 

@@ -14,6 +14,7 @@ from nlptrain.errors import InputError
 
 _WIDTH = 10
 _FORM, _UPOS, _XPOS = 2, 4, 5
+_NAMES = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
 _NAMED = {"tags": {"upos": _UPOS, "xpos": _XPOS}, "words": {"form": _FORM}}
 _NO_WORD = re.compile(r"[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")  # a multiword token 3-4, an empty node 8.1
 _COMMENT = re.compile(r"#\s*(text|sent_id)\s*=\s?(.*)", re.DOTALL)
@@ -36,6 +37,16 @@ def read_conllu(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
         forms, tagged = (tuple(row.cells[column - 1] for row in rows) for column in (words, tags))
         where = f"{path}:{numbers[0]}"
         yield Sentence(forms, tagged, where, numbers, id=said.get("sent_id"), text=said.get("text"))
+
+
+def other_fields(_: Path, columns: ColumnsConfig) -> list[str]:
+    """The columns that ``read_conllu`` passes over, by the names that the format gives them.
+
+    Raises:
+        InputError: ``columns`` is not of a CoNLL-U file.
+    """
+    read = {1, _column(columns.words or _FORM, "words"), _column(columns.tags or _UPOS, "tags")}
+    return [name for number, name in enumerate(_NAMES, start=1) if number not in read]
 
 
 class _Row(NamedTuple):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Sentence
+from nlptrain.data.passed_over import passed_over
 from nlptrain.data.reading import read_gold
 from nlptrain.data.tag_checks import proven, refuse_broken, scheme_of
 from nlptrain.data.targets import Target
@@ -15,6 +16,8 @@ from nlptrain.data.text_files import expand
 from nlptrain.data.writing import Written, write_gold, written
 from nlptrain.errors import InputError
 from nlptrain.schemes import NAMES, Scheme, valid
+
+_NAMES = 12  # that are said
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ def convert(
             raise InputError(f"{one}: would be written where it is read; give another name")
     seen = Seen()
     scheme = scheme_of_files(paths, data, seen)
+    _say_passed_over(expand(paths), data, say)
     if write_scheme is not None and scheme == "plain":
         raise InputError("--write-scheme: the tags are plain, and have no scheme to be written in")
     wrote = write_scheme or scheme
@@ -80,6 +84,18 @@ def convert(
     counted = _Counted()
     write_gold(counted.all(_rewritten(paths, data, scheme, wrote, say)), out, target, told)
     return Converted(counted.sentences, counted.words, scheme, wrote, told.lost)
+
+
+def _say_passed_over(paths: Sequence[Path], data: DataConfig, say: Callable[[str], None]) -> None:
+    """What is not read of the files, those with the same together."""
+    found: dict[tuple[str, ...], list[Path]] = {}
+    for path in paths:
+        if others := passed_over(path, data):
+            found.setdefault(tuple(others), []).append(path)
+    for names, files in found.items():
+        more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
+        rest = f" and {len(names) - _NAMES:,} others" if len(names) > _NAMES else ""
+        say(f"{files[0]}{more}: not read, and not written: {', '.join(names[:_NAMES])}{rest}")
 
 
 class Seen:

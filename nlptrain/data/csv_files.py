@@ -49,6 +49,17 @@ def read_csv(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
         yield Sentence(words, tags, where, tuple(row.line for row in found), id=name)
 
 
+def other_names(path: Path, columns: ColumnsConfig) -> list[str]:
+    """The columns that ``read_csv`` passes over.
+
+    Raises:
+        InputError: a column is missing.
+    """
+    names, _ = _opened(path)
+    read = _read(path, names, columns)
+    return [name for at, name in enumerate(names) if at not in read]
+
+
 def read_named(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """The rows of a CSV file by the names of its columns, with the numbers of their first lines.
 
@@ -87,16 +98,19 @@ def _opened(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
 
 def _rows(path: Path, columns: ColumnsConfig) -> Iterator[_Row]:
     names, rows = _opened(path)
-    word, tag, sentence = (
-        _column(path, names, key, wanted)
-        for key, wanted in (("words", columns.words), ("tags", columns.tags), ("sentences", columns.sentences))
-    )
+    word, tag, sentence = _read(path, names, columns)
     current = ""
     for line, cells in rows:
         current = cells[sentence] or current
         if fault := _fault(cells, word, tag, current):
             raise InputError(f"{path}:{line}: found {fault}")
         yield _Row(line, current, cells[word], cells[tag])
+
+
+def _read(path: Path, names: Sequence[str], columns: ColumnsConfig) -> tuple[int, int, int]:
+    """Where the columns of words, tags and sentences stand."""
+    word, tag = _column(path, names, "words", columns.words), _column(path, names, "tags", columns.tags)
+    return word, tag, _column(path, names, "sentences", columns.sentences)
 
 
 def _fault(cells: Sequence[str], word: int, tag: int, sentence: str) -> str | None:

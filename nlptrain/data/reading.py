@@ -58,7 +58,7 @@ def read_gold(
 def _read_file(path: Path, data: DataConfig, left_out: Counter[str]) -> Iterator[Sentence]:
     # Marks have no scheme; their tags are written in the one that the files of the run are in.
     scheme: Scheme = "iob2" if data.scheme == "auto" else data.scheme
-    match _format(path) if data.format == "auto" else data.format:
+    match format_of(path, data):
         case "conll":
             return read_columns(path, data.columns)
         case "conllu":
@@ -77,7 +77,14 @@ def _read_file(path: Path, data: DataConfig, left_out: Counter[str]) -> Iterator
             return read_jsonl(path, scheme, left_out=left_out)
 
 
-def _format(path: Path) -> str:
+def format_of(path: Path, data: DataConfig) -> str:
+    """The format that ``path`` is read in: what ``data`` says, or else its suffix.
+
+    Raises:
+        InputError: the suffix says nothing.
+    """
+    if data.format != "auto":
+        return data.format
     suffix = unpacked(path).suffix.lower()
     for name, suffixes in _SUFFIXES.items():
         if suffix in suffixes:

@@ -125,6 +125,10 @@ def test_predict_leaves_out_what_is_not_sure(corpus: Path, tiny_bert: Path) -> N
         if entity["confidence"] >= (1 if entity["label"] == "person" else least)
     ]
     assert [entity for answer in kept for entity in answer["entities"]] == wanted
+    for shape in ("jsonl", "conll"):
+        for asked, note in ((least, False), (max(sure), False), (1, max(sure) < 1)):
+            done = call("predict", run, raw, "--min-confidence", asked, "--format", shape)
+            assert done.stderr.startswith("note: nothing that was found is as sure") == note
     refused = call("predict", run, raw, "--min-confidence", "persn=0.5")
     assert refused.exit_code == 2
     assert (

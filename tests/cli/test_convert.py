@@ -100,6 +100,21 @@ def test_the_text_of_brat_is_guarded_as_its_marks_are(tmp_path: Path) -> None:
     assert (code, "is no file" in noted) == (2, True)
 
 
+def test_what_is_not_read_is_said(tmp_path: Path) -> None:
+    for name in ("a.conll", "b.conll"):
+        (tmp_path / name).write_text("Ada NNP B-person\n")
+    (tmp_path / "c.jsonl").write_text(
+        '{"tokens": ["a"], "tags": ["O"], ' + ", ".join(f'"k{n}": 1' for n in range(14)) + "}"
+    )
+    code, _, noted = convert(tmp_path / "?.conll", tmp_path / "c.jsonl", tmp_path / "out.jsonl")
+    assert code == 0
+    keys = ", ".join(f"k{n}" for n in range(12))
+    assert noted == (
+        f"note: {tmp_path}/a.conll and 1 more: not read, and not written: column 2\n"
+        f"note: {tmp_path}/c.jsonl: not read, and not written: {keys} and 2 others\n"
+    )
+
+
 def test_a_fault_names_its_file_once(gold: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(gold.parent)
     (gold.parent / "broken.conll").write_text("Ada\tB-person\nsings\n")

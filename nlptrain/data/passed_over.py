@@ -1,0 +1,52 @@
+"""What of a gold file is not read: columns, keys and annotations that tell neither words nor tags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nlptrain.config.data import DataConfig
+from nlptrain.data.annotation_rows import KEYS
+from nlptrain.data.arrow_files import other_arrow, other_parquet
+from nlptrain.data.brat import other_annotations
+from nlptrain.data.columns import other_columns
+from nlptrain.data.conllu import other_fields
+from nlptrain.data.csv_files import other_names
+from nlptrain.data.jsonlines import read_list, read_objects
+from nlptrain.data.reading import format_of
+
+
+def passed_over(path: Path, data: DataConfig) -> list[str]:
+    """The names of what ``read_gold`` passes over in ``path``; of rows of JSON, of the first one.
+
+    Raises:
+        InputError: the file cannot be read, or has not the columns that ``data`` names.
+    """
+    match format_of(path, data):
+        case "brat":
+            return other_annotations(path)
+        case "json":
+            return _other_keys(next(read_list(path), (0, {}))[1])
+        case "jsonl":
+            return _other_keys(next(read_objects(path), (0, {}))[1])
+        case known:
+            return _IN_COLUMNS[known](path, data.columns)
+
+
+_IN_COLUMNS: dict[str, Callable[..., list[str]]] = {
+    "conll": other_columns,
+    "conllu": other_fields,
+    "csv": other_names,
+    "parquet": other_parquet,
+    "arrow": other_arrow,
+}
+
+
+def _other_keys(row: dict[str, Any]) -> list[str]:
+    data = row.get("data")
+    if not isinstance(data, dict):
+        return [key for key in row if key not in KEYS]
+    text = "text" if "text" in data else next((key for key in data if isinstance(data[key], str)), "text")
+    inside = [f"data.{key}" for key in data if key not in (text, "tokens")]
+    return [*inside, *(key for key in row if key not in ("id", "data", "annotations", "completions"))]
