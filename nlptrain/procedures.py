@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nlptrain.config.augment import AugmentConfig
 from nlptrain.config.objective import BestBy, DistillConfig, PseudoLabelConfig
 from nlptrain.config.train import TrainConfig
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.agreement import take_agreement_dev
 from nlptrain.distillation.augmentation import topped_up

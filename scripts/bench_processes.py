@@ -19,8 +19,8 @@ from itertools import islice
 from pathlib import Path
 
 from nlptrain.config.student import StudentConfig
-from nlptrain.data.corpus import Sentence
 from nlptrain.data.raw_text import read_raw
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.text_files import expand
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation import LogitStore

@@ -22,8 +22,8 @@ import yaml
 
 from nlptrain.config.data import DataConfig
 from nlptrain.config.student import StudentConfig
-from nlptrain.data.corpus import Sentence
-from nlptrain.data.reading import read_gold
+from nlptrain.data.corpus import read_gold
+from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import LogitStore
 from nlptrain.models import TokenModel, build_tagger, load_token_model
 from nlptrain.run import Run

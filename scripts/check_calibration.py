@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import Sentence
-from nlptrain.data.reading import read_gold
+from nlptrain.data.corpus import read_gold
 from nlptrain.data.rewriting import rewritten, schemes_of
+from nlptrain.data.sentence import Sentence
 from nlptrain.models import TokenModel, load_token_model
 from nlptrain.models.confidence import tagged
 from nlptrain.run import quieten

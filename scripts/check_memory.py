@@ -25,8 +25,8 @@ import yaml
 from transformers import BertConfig, BertModel, BertTokenizer
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import Sentence
-from nlptrain.data.reading import read_gold
+from nlptrain.data.corpus import read_gold
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.writing import Written, write_gold
 from nlptrain.run import quieten
 

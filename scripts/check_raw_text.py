@@ -17,7 +17,7 @@ from transformers import TokenClassificationPipeline
 
 from nlptrain.config.data import DataConfig
 from nlptrain.data.columns import read_columns
-from nlptrain.data.reading import read_gold
+from nlptrain.data.corpus import read_gold
 from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict
 from nlptrain.models.readers import PieceReader

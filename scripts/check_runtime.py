@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.reading import read_gold
+from nlptrain.data.corpus import read_gold
 from nlptrain.data.text_files import expand, lines
 from nlptrain.deploy.export import export_onnx
 from nlptrain.models import load_token_model

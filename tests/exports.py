@@ -8,7 +8,7 @@ import torch
 from pydantic import TypeAdapter
 
 from nlptrain.config.student import Student
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student
 from nlptrain.models.heads import CRFHead

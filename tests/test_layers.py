@@ -120,9 +120,9 @@ def test_a_relative_import_in_a_package_counts_from_the_package():
     ("source", "module"),
     [
         ("from nlptrain.labels import Labels\nimport torch", "nlptrain.data.batches"),
-        ("from nlptrain.data.columns import read_columns", "nlptrain.data.reading"),
+        ("from nlptrain.data.columns import read_columns", "nlptrain.data.corpus"),
         ("from nlptrain.deploy.benchmark import words_per_second", "nlptrain.insight.comparison"),
-        ("from .columns import read_columns\nfrom ..labels import Labels", "nlptrain.data.reading"),
+        ("from .columns import read_columns\nfrom ..labels import Labels", "nlptrain.data.corpus"),
         ("from nlptrain.cli.main import main", "nlptrain.__main__"),
         ("from nlptrain import __version__", "nlptrain.run"),
         ("import nlptrainer", "nlptrain.errors"),

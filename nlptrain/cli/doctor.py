@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from nlptrain.data.corpus import Sentence
+    from nlptrain.data.sentence import Sentence
 
 
 @click.group()
@@ -46,14 +46,14 @@ def alignment(teacher: str, files: tuple[str, ...], raw: bool, as_json: bool) ->
 
 def _gold(files: tuple[str, ...]) -> Iterator[Sentence]:
     from nlptrain.config.data import DataConfig
-    from nlptrain.data.reading import read_gold
+    from nlptrain.data.corpus import read_gold
 
     return read_gold(list(files), DataConfig())
 
 
 def _raw(files: tuple[str, ...]) -> Iterator[Sentence]:
-    from nlptrain.data.corpus import Sentence
     from nlptrain.data.raw_files import raw_words
+    from nlptrain.data.sentence import Sentence
     from nlptrain.data.text_files import expand
     from nlptrain.data.word_splitter import WordSplitter
 

@@ -17,8 +17,8 @@ from nlptrain.cli.inputs import data_files, input_hashes, pinned, refuse_own_inp
 from nlptrain.cli.raw import raw_text
 from nlptrain.config.commands import CommandConfig, StudentCommandConfig, TaggerKDConfig, TaughtConfig
 from nlptrain.config.objective import DistillConfig
-from nlptrain.data.corpus import Sentence
 from nlptrain.data.digests import DigestSet, packed
+from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.agreement import taken
 from nlptrain.distillation.augmentation import topped_up
 from nlptrain.distillation.objectives import DistillObjective

@@ -96,7 +96,7 @@ def _measured(
 ) -> tuple[dict[str, Any], CalibrationErrors, Confusion]:
     """The scores of what ``tag`` answers, a block of sentences at a time."""
     from nlptrain.data.converting import scheme_of_files
-    from nlptrain.data.reading import read_gold
+    from nlptrain.data.corpus import read_gold
     from nlptrain.data.rewriting import rewritten
     from nlptrain.data.tag_checks import refuse_broken
     from nlptrain.training.calibration import CalibrationTally

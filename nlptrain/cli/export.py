@@ -10,7 +10,7 @@ import click
 from nlptrain.cli.slips import Choice
 
 if TYPE_CHECKING:
-    from nlptrain.data.corpus import Sentence
+    from nlptrain.data.sentence import Sentence
     from nlptrain.models import TokenModel
 
 

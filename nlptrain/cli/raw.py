@@ -10,10 +10,10 @@ import numpy as np
 
 from nlptrain.config.commands import StudentCommandConfig, TaughtConfig
 from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.corpus import read_gold
 from nlptrain.data.raw_files import tags_beside
 from nlptrain.data.raw_text import RawCounts, read_raw
-from nlptrain.data.reading import read_gold
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits, held_out_digests
 from nlptrain.data.text_files import expand
 from nlptrain.data.word_splitter import WordSplitter

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nlptrain.config.data import ColumnsConfig
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.tokens import name_and_text, strings
 from nlptrain.errors import InputError
 

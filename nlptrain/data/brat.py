@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
 
-from nlptrain.data.corpus import Sentence
 from nlptrain.data.marked_text import Mark, MarkedText
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.text_files import lines
 from nlptrain.errors import InputError
 from nlptrain.schemes import Scheme

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.corpus import read_gold
 from nlptrain.data.passed_over import passed_over
-from nlptrain.data.reading import read_gold
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_checks import proven, refuse_broken, scheme_of
 from nlptrain.data.targets import Target
 from nlptrain.data.text_files import expand

@@ -1,82 +1,93 @@
-"""A sentence and where it came from: what every reader yields and everything above reads."""
+"""Gold files of any format that is read, to sentences."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from nlptrain.config.data import DataConfig
+from nlptrain.data.arrow_files import read_arrow, read_parquet
+from nlptrain.data.brat import read_brat
+from nlptrain.data.columns import read_columns
+from nlptrain.data.conllu import read_conllu
+from nlptrain.data.csv_files import read_csv
+from nlptrain.data.jsonlines import read_json, read_jsonl
+from nlptrain.data.sentence import Sentence
+from nlptrain.data.targets import SUFFIXES
+from nlptrain.data.text_files import expand, unpacked
+from nlptrain.errors import InputError
+from nlptrain.schemes import Scheme
+
+# Of what is written, all but what shares a suffix with words and tags; Label Studio's export is a list of objects.
+_SUFFIXES = {
+    "json" if name == "labelstudio" else name: suffixes
+    for name, suffixes in SUFFIXES.items()
+    if name not in ("entities", "prodigy", "doccano")
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """The words of one sentence, their gold tags if it has any, and its place in its file.
+def read_gold(
+    paths: str | Sequence[str], data: DataConfig, *, key: str = "", say: Callable[[str], None] = lambda _: None
+) -> Iterator[Sentence]:
+    """The tagged sentences of all files that ``paths`` names, file by file.
 
-    Two sentences of the same words, tags and place are equal; what stands beside these is for who writes them again.
+    Args:
+        paths: a path or a glob, or several.
+        data: says how the files are written.
+        key: the configuration key that holds ``paths``, for messages.
+        say: told what of a file is not to be learnt from.
 
-    Attributes:
-        words: the words.
-        tags: the gold tag of each word, or None.
-        where: ``path:line`` of the first word.
-        lines: the line of each word, where each has its own.
-        id: its name in its file, or None.
-        text: what the words were cut from, or None.
-        weight: of raw text, how often it is read beside text of weight 1.
-
-    Example:
-        >>> Sentence(("Ada", "sings"), ("B-person", "O"), "train.conll:1").digest().hex()[:8]
-        'ea3137ea'
+    Raises:
+        InputError: there is no such file, one has a suffix that says nothing, one is not written as it should be, or
+            one has no sentence.
     """
-
-    words: tuple[str, ...]
-    tags: tuple[str, ...] | None = None
-    where: str = ""
-    lines: tuple[int, ...] = field(default=(), compare=False, repr=False)
-    id: str | None = field(default=None, compare=False, repr=False)
-    text: str | None = field(default=None, compare=False, repr=False)
-    weight: float = field(default=1.0, compare=False, repr=False)
-
-    @property
-    def places(self) -> tuple[tuple[int, int], ...]:
-        """Where each word begins and ends in ``text``, in code points; empty where that is not known."""
-        return () if self.text is None else places_in(self.text, self.words)
-
-    def digest(self) -> bytes:
-        """16 bytes that stand for the words alone: equal words, equal digest, on every machine."""
-        return digest(self.words)
-
-    def place(self, index: int) -> str:
-        """Where the word ``index`` (from 0) stands, for messages.
-
-        Example:
-            >>> Sentence(("Ada", "sings"), where="train.conll:1", lines=(1, 2)).place(1)
-            'train.conll:2'
-            >>> Sentence(("Ada", "sings"), where="train.jsonl:1").place(1)
-            'train.jsonl:1: word 2'
-        """
-        if not self.lines:
-            return f"{self.where}: word {index + 1}"
-        return f"{self.where.rpartition(':')[0]}:{self.lines[index]}"
+    for path in expand(paths, key=key):
+        left_out: Counter[str] = Counter()
+        sentences = 0
+        for sentence in _read_file(path, data, left_out):
+            sentences += 1
+            yield sentence
+        said = "; ".join(f"{count:,} text{'s' * (count > 1)} {why}" for why, count in left_out.items())
+        if not sentences:
+            raise InputError(f"{path}: found no sentence; a gold file has at least one{said and f' ({said})'}")
+        if said:
+            say(f"{path}: {said}")
 
 
-def places_in(text: str, words: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Where each of ``words`` begins and ends in ``text``; empty if they are not all there, with white space between.
+def _read_file(path: Path, data: DataConfig, left_out: Counter[str]) -> Iterator[Sentence]:
+    # Marks have no scheme; their tags are written in the one that the files of the run are in.
+    scheme: Scheme = "iob2" if data.scheme == "auto" else data.scheme
+    match format_of(path, data):
+        case "conll":
+            return read_columns(path, data.columns)
+        case "conllu":
+            return read_conllu(path, data.columns)
+        case "csv":
+            return read_csv(path, data.columns)
+        case "brat":
+            return read_brat(path, scheme, pretokenized=data.pretokenized)
+        case "parquet":
+            return read_parquet(path, data.columns)
+        case "arrow":
+            return read_arrow(path, data.columns)
+        case "json":
+            return read_json(path, scheme, left_out=left_out)
+        case _:
+            return read_jsonl(path, scheme, left_out=left_out)
 
-    Example:
-        >>> places_in("Ada sings.", ("Ada", "sings", "."))
-        ((0, 3), (4, 9), (9, 10))
+
+def format_of(path: Path, data: DataConfig) -> str:
+    """The format that ``path`` is read in: what ``data`` says, or else its suffix.
+
+    Raises:
+        InputError: the suffix says nothing.
     """
-    found: list[tuple[int, int]] = []
-    end = 0
-    for word in words:
-        start = text.find(word, end)
-        if start < 0 or text[end:start].strip():
-            return ()
-        end = start + len(word)
-        found.append((start, end))
-    return () if text[end:].strip() else tuple(found)
-
-
-def digest(words: tuple[str, ...]) -> bytes:
-    """The BLAKE2b hash of ``words``, 16 bytes; a word's length goes in before it, so that no two lists share a text."""
-    text = "".join(f"{len(word)}:{word}" for word in words)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    if data.format != "auto":
+        return data.format
+    suffix = unpacked(path).suffix.lower()
+    for name, suffixes in _SUFFIXES.items():
+        if suffix in suffixes:
+            return name
+    known = "; ".join(f"{' '.join(suffixes)}: {name}" for name, suffixes in _SUFFIXES.items())
+    raise InputError(f"{path}: found the suffix {suffix!r}, which names no format ({known}); set data.format")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 
 _SHARE = 10
 _LEAST, _MOST = 100, 2_000

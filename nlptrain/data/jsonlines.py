@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nlptrain.data.annotation_rows import SHAPE, is_marked, marked_row
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.text_files import lines
 from nlptrain.data.tokens import kind, name_and_text, strings
 from nlptrain.errors import InputError

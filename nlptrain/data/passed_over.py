@@ -12,9 +12,9 @@ from nlptrain.data.arrow_files import other_arrow, other_parquet
 from nlptrain.data.brat import other_annotations
 from nlptrain.data.columns import other_columns
 from nlptrain.data.conllu import other_fields
+from nlptrain.data.corpus import format_of
 from nlptrain.data.csv_files import other_names
 from nlptrain.data.jsonlines import read_list, read_objects
-from nlptrain.data.reading import format_of
 
 
 def passed_over(path: Path, data: DataConfig) -> list[str]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from nlptrain.data.corpus import Sentence
 from nlptrain.data.digests import DigestSet, packed
 from nlptrain.data.raw_files import Splitter, raw_words
+from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
 _TERMINALS = ".!?\u2026\u3002\uff01\uff1f"

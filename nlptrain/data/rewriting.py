@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_checks import listed, refuse_broken, refuse_unknown, scheme_of
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.corpus import read_gold
 from nlptrain.data.dev_split import take_dev
-from nlptrain.data.reading import read_gold
 from nlptrain.data.rewriting import describe, learnable, rewritten, schemes_of
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_checks import refuse_unknown
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.schemes import NAMES, PREFIXES, Scheme, first_break, parted, proven_scheme

@@ -16,8 +16,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nlptrain.data.corpus import Sentence
 from nlptrain.data.marked_text import MarkedText, marked_text
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.targets import Target
 from nlptrain.data.text_files import is_gz
 from nlptrain.errors import InputError

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.deploy.description import describe, write_description
 from nlptrain.deploy.graphs import graphs_of
 from nlptrain.deploy.nets import WRITERS, write_net

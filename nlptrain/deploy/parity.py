@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 from nlptrain.models.token_model import TokenModel
 from nlptrain.training.evaluation import score

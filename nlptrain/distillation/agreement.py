@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptrain.data.corpus import Sentence
 from nlptrain.data.digests import Digests
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.mixed_set import TaughtText
 from nlptrain.errors import InputError

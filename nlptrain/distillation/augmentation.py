@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from random import Random
 
 from nlptrain.config.augment import AugmentConfig
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits, held_out_digests
 from nlptrain.distillation.committee import Committee
 from nlptrain.distillation.word_bank import WordBank

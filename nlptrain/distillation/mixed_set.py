@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptrain.data.corpus import Sentence
 from nlptrain.data.digests import Digests
+from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.committee import Committee
 from nlptrain.distillation.stored_logits import TransferSet
 from nlptrain.distillation.transfer_set import LogitStore, Precision

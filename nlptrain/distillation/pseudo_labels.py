@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.mixed_set import TaughtText
 from nlptrain.labels import Labels
 from nlptrain.models.confidence import Tagged, tagged

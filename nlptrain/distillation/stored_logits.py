@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from nlptrain.data.corpus import Sentence
 from nlptrain.data.digests import Digests
+from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.labelling import Logits
 
 _DIGEST = pa.binary(16)

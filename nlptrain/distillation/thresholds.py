@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.mixed_set import TaughtText
 from nlptrain.distillation.pseudo_labels import teachers_answer
 from nlptrain.labels import Labels

@@ -17,8 +17,8 @@ import pyarrow as pa
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from nlptrain.data.corpus import Sentence
 from nlptrain.data.digests import DigestNumbers, Digests, packed
+from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.labelling import Logits, labelling
 from nlptrain.distillation.stored_logits import Shard, TransferSet, opened, write_shard
 from nlptrain.errors import InputError

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.models.readers import PieceReader
 from nlptrain.models.sources import resolve
 from nlptrain.models.tokenizer import load_tokenizer

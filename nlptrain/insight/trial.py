@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from nlptrain.config.train import TrainConfig
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.labelling import logits_of
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run

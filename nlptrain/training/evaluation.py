@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from seqeval.metrics import classification_report
 
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.labels import Labels
 from nlptrain.schemes import Scheme, spans, valid
 

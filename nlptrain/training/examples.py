@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from nlptrain.data.batches import Focus
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models.inputs import Inputs

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nlptrain.config.objective import BestBy
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.models.token_model import TokenModel
 from nlptrain.training.divergence import Logits, divergence
 from nlptrain.training.evaluation import evaluate_tags

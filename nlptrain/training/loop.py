@@ -12,7 +12,7 @@ from pathlib import Path
 from nlptrain.config.objective import BestBy
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.batches import BatchPlan
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import Sentence
-from nlptrain.data.reading import read_gold
+from nlptrain.data.corpus import read_gold
+from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
 TEXT = "\U0001f642 Ada Lovelace met NATO"

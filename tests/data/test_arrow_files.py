@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import Sentence
-from nlptrain.data.reading import read_gold
+from nlptrain.data.corpus import read_gold
+from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
 NAMES = ["O", "B-person", "I-person"]

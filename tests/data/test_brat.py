@@ -8,8 +8,8 @@ import pytest
 
 from nlptrain.cli.inputs import data_files
 from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import Sentence
-from nlptrain.data.reading import read_gold
+from nlptrain.data.corpus import read_gold
+from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
 TEXT = "\U0001f642 Ada Lovelace sings.\n\nIn NATO, too.\n"

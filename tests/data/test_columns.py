@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.columns import read_columns
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
 DEFAULT = ColumnsConfig()

@@ -9,7 +9,7 @@ import pytest
 
 from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.conllu import read_conllu
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from nlptrain.config.data import DataConfig
+from nlptrain.data.corpus import read_gold
 from nlptrain.data.hub import _fetched, hub_files
-from nlptrain.data.reading import read_gold
 from nlptrain.data.text_files import expand
 from nlptrain.errors import InputError
 from tests.cli.test_commands import call

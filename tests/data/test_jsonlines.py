@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlptrain.data.corpus import Sentence
 from nlptrain.data.jsonlines import read_jsonl
+from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.corpus import read_gold
 from nlptrain.data.marked_text import marked_text
-from nlptrain.data.reading import read_gold
+from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 from nlptrain.schemes import Scheme
 

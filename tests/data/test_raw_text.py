@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlptrain.data.corpus import Sentence, digest
 from nlptrain.data.raw_text import RawCounts, cut, read_raw
+from nlptrain.data.sentence import Sentence, digest
 from nlptrain.errors import InputError
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import Sentence, digest
 from nlptrain.data.dev_split import take_dev
+from nlptrain.data.sentence import Sentence, digest
 from nlptrain.data.splits import Splits, held_out_digests, read_splits
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels

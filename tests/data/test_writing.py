@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from nlptrain.config.data import DataConfig
 from nlptrain.data.converting import convert
-from nlptrain.data.corpus import Sentence
-from nlptrain.data.reading import read_gold
+from nlptrain.data.corpus import read_gold
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.targets import SUFFIXES, Target
 from nlptrain.data.writing import Written, write_gold
 from nlptrain.errors import InputError

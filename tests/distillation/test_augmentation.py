@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nlptrain.config.augment import AugmentConfig
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.augmentation import Augmenter, planned_sentences, topped_up
 from nlptrain.distillation.word_bank import WordBank, _is_spelt, _pieces, _scripts

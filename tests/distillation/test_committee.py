@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from nlptrain.config.student import StudentConfig
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.committee import Committee, refuse_unmapped
 from nlptrain.distillation.mixed_set import taught_text
 from nlptrain.errors import InputError

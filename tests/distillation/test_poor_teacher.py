@@ -8,7 +8,7 @@ import torch
 from nlptrain.config.objective import DistillConfig
 from nlptrain.config.student import StudentConfig
 from nlptrain.config.train import TrainConfig
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier, build_student

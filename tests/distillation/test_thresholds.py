@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
 from nlptrain.distillation.thresholds import Threshold, find_thresholds, lowest_threshold
 from nlptrain.labels import Labels

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from nlptrain.data.corpus import Sentence
 from nlptrain.data.digests import packed
+from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import transfer_set
 from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
 from nlptrain.distillation.transfer_set import LogitStore

@@ -10,7 +10,7 @@ from transformers import AutoModelForTokenClassification
 from nlptrain.config.objective import DistillConfig
 from nlptrain.config.student import StudentConfig, TransformerStudentConfig
 from nlptrain.config.train import TrainConfig, TransformerTrainConfig
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation import LogitStore
 from nlptrain.errors import InputError

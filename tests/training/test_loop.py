@@ -13,7 +13,7 @@ from nlptrain.config.objective import BestBy, DistillConfig
 from nlptrain.config.student import StudentConfig
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.batches import BatchPlan
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import DistillObjective
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.labels import Labels

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import torch
 
 from nlptrain.config.student import StudentConfig, TransformerStudentConfig
-from nlptrain.data.corpus import Sentence
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.labels import Labels
 from nlptrain.models.students.small_transformer import build_transformer

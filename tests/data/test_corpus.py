@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.reading import read_gold
+from nlptrain.data.corpus import read_gold
 from nlptrain.errors import InputError
 
 COLUMNS = "Ada\tB-a\n"
