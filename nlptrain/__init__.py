@@ -10,10 +10,10 @@ _HOMES = {
     "load_config": "nlptrain.config",
     "COMMANDS": "nlptrain.config",
     "Labels": "nlptrain.labels",
+    "Corpus": "nlptrain.data.corpus",
     "Run": "nlptrain.run",
     "read_splits": "nlptrain.data.splits",
     "held_out_digests": "nlptrain.data.splits",
-    "read_raw": "nlptrain.data.raw_text",
     "WordSplitter": "nlptrain.data.word_splitter",
     "TokenModel": "nlptrain.models",
     "TransformerTokenClassifier": "nlptrain.models",
@@ -36,7 +36,7 @@ __all__ = ["__version__", *_HOMES]
 if TYPE_CHECKING:
     from nlptrain.config import COMMANDS as COMMANDS
     from nlptrain.config import load_config as load_config
-    from nlptrain.data.raw_text import read_raw as read_raw
+    from nlptrain.data.corpus import Corpus as Corpus
     from nlptrain.data.splits import held_out_digests as held_out_digests
     from nlptrain.data.splits import read_splits as read_splits
     from nlptrain.data.word_splitter import WordSplitter as WordSplitter

@@ -22,7 +22,7 @@ import yaml
 
 from nlptrain.config.data import DataConfig
 from nlptrain.config.student import StudentConfig
-from nlptrain.data.corpus import read_gold
+from nlptrain.data.corpus import Corpus
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import LogitStore
 from nlptrain.models import TokenModel, build_tagger, load_token_model
@@ -95,7 +95,7 @@ def main(reference: str, *options: str) -> None:
         yaml.safe_load((Path(reference) / "config.yaml").read_text(encoding="utf-8"))["data"]
     )
     assert data.train is not None
-    sentences = list(read_gold(data.train, data, key="data.train"))[:SENTENCES]
+    sentences = list(Corpus(data.train, data, key="data.train"))[:SENTENCES]
     print(f"1 thread; {len(sentences):,} sentences; medians of {ROUNDS} rounds in turns")
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)

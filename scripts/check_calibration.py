@@ -11,8 +11,7 @@ import statistics
 import sys
 from collections.abc import Iterator, Sequence
 
-from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import read_gold
+from nlptrain.data.corpus import Corpus
 from nlptrain.data.rewriting import rewritten, schemes_of
 from nlptrain.data.sentence import Sentence
 from nlptrain.models import TokenModel, load_token_model
@@ -45,7 +44,7 @@ def described(found: Sequence[CalibrationErrors]) -> str:
 
 def models_with_gold(file: str, runs: Sequence[str]) -> Iterator[tuple[str, TokenModel, list[Sentence]]]:
     """Each run, its model, and the sentences of ``file`` with their tags as the model writes them."""
-    sentences = list(read_gold([file], DataConfig()))
+    sentences = list(Corpus([file]))
     scheme = schemes_of({"gold": sentences}, "auto")["gold"]
     for run in runs:
         model = load_token_model(run)

@@ -24,8 +24,7 @@ import torch
 import yaml
 from transformers import BertConfig, BertModel, BertTokenizer
 
-from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import read_gold
+from nlptrain.data.corpus import Corpus
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.writing import Written, write_gold
 from nlptrain.run import quieten
@@ -36,7 +35,7 @@ _LOOK_SECONDS = 0.05
 
 def sentences(path: str) -> Iterator[Sentence]:
     """Those of a gold file without end, no two of them equal."""
-    own = list(read_gold(path, DataConfig()))
+    own = list(Corpus(path))
     for turn in count():
         for one in own:
             yield replace(one, words=(f"{one.words[0]}{turn or ''}", *one.words[1:]))
@@ -83,7 +82,7 @@ def labelling(run: str, gold: str, raw: Path, output: Path) -> Path:
 
 def tiny_teacher(gold: str, folder: Path) -> str:
     """A BERT of two layers of 16, with a row for each word of ``gold``, that has learnt for one epoch."""
-    words = sorted({word.lower() for one in read_gold(gold, DataConfig()) for word in one.words})
+    words = sorted({word.lower() for one in Corpus(gold) for word in one.words})
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
     vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
     tokenizer = BertTokenizer(vocab=vocabulary, do_lower_case=True)

@@ -17,7 +17,7 @@ from transformers import TokenClassificationPipeline
 
 from nlptrain.config.data import DataConfig
 from nlptrain.data.columns import read_columns
-from nlptrain.data.corpus import read_gold
+from nlptrain.data.corpus import Corpus
 from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict
 from nlptrain.models.readers import PieceReader
@@ -80,7 +80,7 @@ def f1(pairs: Iterable[tuple[set[Span], set[Span]]]) -> float:
 def entities(data: Path, run: Path, model: TokenModel) -> None:
     """Print what raw text costs in entity F1."""
     path = data / "wnut17/dev.conll"
-    split = evaluate(model, list(read_gold([str(path)], DataConfig()))).to_json()["f1"]
+    split = evaluate(model, list(Corpus([str(path)]))).to_json()["f1"]
     rows = entities_of_columns(path)
     answers = predict(model, (text for text, _ in rows))
     found = ({(e["start"], e["end"], e["label"]) for e in answer["entities"]} for answer in answers)
@@ -91,7 +91,7 @@ def entities(data: Path, run: Path, model: TokenModel) -> None:
 def parts_of_speech(data: Path, run: Path, model: TokenModel) -> None:
     """Print what raw text costs in accuracy: gold words that are found, with their tag."""
     path = data / "ud_ewt/dev.conllu"
-    split = evaluate(model, list(read_gold([str(path)], DataConfig()))).to_json()["accuracy"]
+    split = evaluate(model, list(Corpus([str(path)]))).to_json()["accuracy"]
     rows = words_of_conllu(path)
     right = [0, 0]
     total = [0, 0]

@@ -15,8 +15,7 @@ import venv
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import read_gold
+from nlptrain.data.corpus import Corpus
 from nlptrain.data.text_files import expand, lines
 from nlptrain.deploy.export import export_onnx
 from nlptrain.models import load_token_model
@@ -32,7 +31,7 @@ def texts_of(files: list[str]) -> list[str]:
         if path.suffix == ".txt":
             found += [line for _, line in lines(path)]
         else:
-            found += [" ".join(sentence.words) for sentence in read_gold(str(path), DataConfig())]
+            found += [" ".join(sentence.words) for sentence in Corpus(str(path))]
     return found
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from nlptrain.cli.raw import learnt_from, some_words, splitter_of
+from nlptrain.cli.raw import learnt_from, some_words
 from nlptrain.config.commands import (
     CommandConfig,
     StudentCommandConfig,
@@ -19,6 +19,7 @@ from nlptrain.config.commands import (
     TransformerTokenConfig,
 )
 from nlptrain.config.student import TransformerStudentConfig, WordEmbedderConfig
+from nlptrain.data.corpus import splitter_of
 from nlptrain.data.splits import Splits, read_splits
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.committee import Committee, refuse_unmapped

@@ -60,6 +60,7 @@ def convert(
     Example: nlptrain convert train.conll train.parquet
     """  # noqa: D301 - click reads the character
     from nlptrain.data.converting import convert as convert_files
+    from nlptrain.data.corpus import Corpus
     from nlptrain.data.writing import written
 
     columns = (words_column, tags_column, sentences_column)
@@ -73,8 +74,7 @@ def convert(
             raise InputError(f"{one}: is there already; give another name, or --overwrite")
     with keys_as_options("--from"):
         done = convert_files(
-            list(sources),
-            data,
+            Corpus(sources, data, say=_note),
             out,
             wanted,  # type: ignore[arg-type]
             write_scheme=write_scheme,  # type: ignore[arg-type]

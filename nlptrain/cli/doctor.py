@@ -45,10 +45,9 @@ def alignment(teacher: str, files: tuple[str, ...], raw: bool, as_json: bool) ->
 
 
 def _gold(files: tuple[str, ...]) -> Iterator[Sentence]:
-    from nlptrain.config.data import DataConfig
-    from nlptrain.data.corpus import read_gold
+    from nlptrain.data.corpus import Corpus
 
-    return read_gold(list(files), DataConfig())
+    return iter(Corpus(files))
 
 
 def _raw(files: tuple[str, ...]) -> Iterator[Sentence]:

@@ -14,7 +14,7 @@ from nlptrain.cli.columns import data_config, gold_options, keys_as_options
 from nlptrain.errors import InputError
 
 if TYPE_CHECKING:
-    from nlptrain.config.data import DataConfig
+    from nlptrain.data.corpus import Corpus
     from nlptrain.labels import Labels
     from nlptrain.run import Run
     from nlptrain.training.calibration import CalibrationErrors
@@ -53,12 +53,14 @@ def evaluate(
 
     Example: nlptrain evaluate runs/demo/tagger_kd runs/demo/data/test.conll
     """  # noqa: D301 - click reads the character
+    from nlptrain.data.corpus import Corpus
     from nlptrain.run import Run
 
     settings = data_config(data_format, words_column, tags_column, sentences_column, scheme)
     labels, temperature, tag = _asked(run, Run(None, device=device))
     with keys_as_options():
-        scores, errors, mistakes = _measured(labels, tag, list(data), settings)
+        corpus = Corpus(data, settings, say=lambda text: click.echo(f"note: {text}", err=True))
+        scores, errors, mistakes = _measured(labels, tag, corpus)
     if as_json:
         calibration = {"temperature": temperature, **errors.to_json()}
         click.echo(json.dumps({**scores, "calibration": calibration, "confusion": mistakes.to_json()}, indent=2))
@@ -91,21 +93,18 @@ def _asked(run: str, context: Run) -> tuple[Labels, float, Tag]:
     return model.labels, model.temperature, lambda sentences: tag_surely(model, sentences)
 
 
-def _measured(
-    labels: Labels, tag: Tag, paths: list[str], settings: DataConfig
-) -> tuple[dict[str, Any], CalibrationErrors, Confusion]:
+def _measured(labels: Labels, tag: Tag, corpus: Corpus) -> tuple[dict[str, Any], CalibrationErrors, Confusion]:
     """The scores of what ``tag`` answers, a block of sentences at a time."""
     from nlptrain.data.converting import scheme_of_files
-    from nlptrain.data.corpus import read_gold
     from nlptrain.data.rewriting import rewritten
     from nlptrain.data.tag_checks import refuse_broken
     from nlptrain.training.calibration import CalibrationTally
     from nlptrain.training.confusion import confusion
     from nlptrain.training.evaluation import ScoreTally
 
-    written = scheme_of_files(paths, settings)
+    written = scheme_of_files(corpus)
     scores, errors, mistakes = ScoreTally(labels.scheme), CalibrationTally(labels.scheme), None
-    rest = read_gold(paths, settings, say=lambda text: click.echo(f"note: {text}", err=True))
+    rest = iter(corpus)
     while block := list(islice(rest, _BLOCK)):
         refuse_broken([(block, written)])
         block = rewritten(block, written, labels)

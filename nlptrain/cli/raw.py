@@ -10,9 +10,9 @@ import numpy as np
 
 from nlptrain.config.commands import StudentCommandConfig, TaughtConfig
 from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import read_gold
+from nlptrain.data.corpus import Corpus
 from nlptrain.data.raw_files import tags_beside
-from nlptrain.data.raw_text import RawCounts, read_raw
+from nlptrain.data.raw_text import RawCounts
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits, held_out_digests
 from nlptrain.data.text_files import expand
@@ -23,29 +23,16 @@ from nlptrain.distillation.committee import Committee
 from nlptrain.run import Run
 
 
-def splitter_of(data: DataConfig) -> WordSplitter:
-    """What cuts the raw text of ``data`` into words."""
-    return WordSplitter.pretokenized() if data.pretokenized else WordSplitter.default()
-
-
 def raw_text(data: DataConfig, splits: Splits, splitter: WordSplitter, run: Run | None) -> Iterator[Sentence]:
     """The raw sentences of ``data``, none of them of dev or test; ``run`` is told what became of the lines."""
     if data.unlabeled is None:
         return
     counts = RawCounts(data.min_words, data.max_words)
-    paths = expand(data.named("unlabeled"), key="data.unlabeled")
-    yield from read_raw(
-        paths,
-        splitter,
-        min_words=data.min_words,
-        max_words=data.max_words,
-        held_out=held_out_digests(splits),
-        counts=counts,
-        weights=_weights(data),
-    )
+    corpus = _unlabeled(data)
+    yield from corpus.raw(splitter, held_out=held_out_digests(splits), counts=counts, weights=_weights(data))
     if run is not None:
         run.say(f"raw text: {counts.describe()}")
-        if tagged := [f"{path} ({column})" for path in paths if (column := tags_beside(path))]:
+        if tagged := [f"{path} ({column})" for path in corpus.files if (column := tags_beside(path))]:
             run.say(
                 f"raw text: {', '.join(tagged[:3])}{' and others' * (len(tagged) > 3)}: tags are not read here, but in "
                 "data.train"
@@ -88,11 +75,14 @@ def learnt_from(
 def some_words(data: DataConfig, splitter: WordSplitter) -> list[tuple[str, ...]]:
     """The words of 300 sentences of dev, or else of train, or of the raw text."""
     key = next((key for key in ("dev", "train") if getattr(data, key) is not None), None)
-    sentences = peek(data, splitter) if key is None else read_gold(getattr(data, key), data, key=f"data.{key}")
+    sentences = peek(data, splitter) if key is None else Corpus(getattr(data, key), data, key=f"data.{key}")
     return [sentence.words for sentence in islice(sentences, 300)]
 
 
 def peek(data: DataConfig, splitter: WordSplitter) -> Iterator[Sentence]:
     """The first 500 raw sentences of ``data``."""
-    paths = expand(data.named("unlabeled"), key="data.unlabeled")
-    yield from islice(read_raw(paths, splitter, min_words=data.min_words, max_words=data.max_words), 500)
+    yield from islice(_unlabeled(data).raw(splitter), 500)
+
+
+def _unlabeled(data: DataConfig) -> Corpus:
+    return Corpus(data.named("unlabeled"), data, key="data.unlabeled")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from nlptrain.cli.building import committee_of
-from nlptrain.cli.raw import learnt_from, splitter_of
+from nlptrain.cli.raw import learnt_from
 from nlptrain.config.commands import CommandConfig, StudentCommandConfig, TaughtConfig
+from nlptrain.data.corpus import splitter_of
 from nlptrain.data.splits import read_splits
 from nlptrain.models import NeuralTagger, TokenModel, build_student
 

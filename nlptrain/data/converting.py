@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import read_gold
+from nlptrain.data.corpus import Corpus
 from nlptrain.data.passed_over import passed_over
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_checks import proven, refuse_broken, scheme_of
 from nlptrain.data.targets import Target
-from nlptrain.data.text_files import expand
 from nlptrain.data.writing import Written, write_gold, written
 from nlptrain.errors import InputError
 from nlptrain.schemes import NAMES, Scheme, valid
@@ -46,8 +44,7 @@ class Converted:
 
 
 def convert(
-    paths: Sequence[str],
-    data: DataConfig,
+    corpus: Corpus,
     out: Path,
     target: Target,
     *,
@@ -55,42 +52,41 @@ def convert(
     comments: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> Converted:
-    """Write the sentences of all files that ``paths`` names to ``out``; they are read twice, and never all in memory.
+    """Write the gold sentences of ``corpus`` to ``out``; they are read twice, and never all in memory.
 
     Args:
-        paths: paths or globs.
-        data: how the files are written.
+        corpus: the files; at the end of each, it says what is not to be learnt from.
         out: the new file.
         target: its format.
         write_scheme: what its tags are written in; None: as those of the files.
         comments: of CoNLL: ids and texts are kept as comments.
-        say: told what of the files is left out.
+        say: told what of the files is not read.
 
     Raises:
         InputError: a file cannot be read, its tags break their scheme, ``out`` is one of them, or the format cannot
             hold a word.
     """
-    read = {path.resolve() for path in expand(paths)}
+    read = {path.resolve() for path in corpus.files}
     for one in written(out, target):
         if one.resolve() in read:
             raise InputError(f"{one}: would be written where it is read; give another name")
     seen = Seen()
-    scheme = scheme_of_files(paths, data, seen)
-    _say_passed_over(expand(paths), data, say)
+    scheme = scheme_of_files(corpus, seen)
+    _say_passed_over(corpus, say)
     if write_scheme is not None and scheme == "plain":
         raise InputError("--write-scheme: the tags are plain, and have no scheme to be written in")
     wrote = write_scheme or scheme
-    told = Written(wrote, comments, data.pretokenized, ids=seen.ids, texts=seen.texts)
+    told = Written(wrote, comments, corpus.data.pretokenized, ids=seen.ids, texts=seen.texts)
     counted = _Counted()
-    write_gold(counted.all(_rewritten(paths, data, scheme, wrote, say)), out, target, told)
+    write_gold(counted.all(_rewritten(corpus, scheme, wrote)), out, target, told)
     return Converted(counted.sentences, counted.words, scheme, wrote, told.lost)
 
 
-def _say_passed_over(paths: Sequence[Path], data: DataConfig, say: Callable[[str], None]) -> None:
+def _say_passed_over(corpus: Corpus, say: Callable[[str], None]) -> None:
     """What is not read of the files, those with the same together."""
     found: dict[tuple[str, ...], list[Path]] = {}
-    for path in paths:
-        if others := passed_over(path, data):
+    for path in corpus.files:
+        if others := passed_over(path, corpus.data):
             found.setdefault(tuple(others), []).append(path)
     for names, files in found.items():
         more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
@@ -112,7 +108,7 @@ class Seen:
         self.ids = self.texts = False
         self.tags: set[str] = set()
 
-    def tagged(self, sentences: Iterator[Sentence]) -> Iterator[Sequence[str]]:
+    def tagged(self, sentences: Iterable[Sentence]) -> Iterator[Sequence[str]]:
         """The tags of ``sentences``, noted as they pass."""
         for sentence in sentences:
             self.ids |= sentence.id is not None
@@ -134,32 +130,30 @@ class _Counted:
             yield sentence
 
 
-def scheme_of_files(paths: Sequence[str], data: DataConfig, seen: Seen | None = None) -> Scheme:
-    """The scheme that the tags of all files that ``paths`` names are written in, in bounded memory.
+def scheme_of_files(corpus: Corpus, seen: Seen | None = None) -> Scheme:
+    """The scheme that the tags of all files of ``corpus`` are written in, in bounded memory.
 
     Args:
-        paths: paths or globs.
-        data: how the files are written.
+        corpus: the files.
         seen: notes what else is in them; they are then read to their end.
 
     Raises:
         InputError: a file cannot be read, or the tags are of no one scheme.
     """
-    if data.scheme != "auto" and seen is None:
-        return data.scheme
+    said = corpus.data.scheme
+    if said != "auto" and seen is None:
+        return said
     seen = seen or Seen()
-    tagged = seen.tagged(read_gold(paths, data))
-    found = proven(tagged, ", ".join(paths)) if data.scheme == "auto" else data.scheme
+    tagged = seen.tagged(corpus.silent())
+    found = proven(tagged, ", ".join(corpus.paths)) if said == "auto" else said
     for _ in tagged:
         pass
-    if data.scheme == "auto" and found == "plain" and "O" in seen.tags and any(tag[:2] == "B-" for tag in seen.tags):
-        scheme_of(list(read_gold(paths, data)))  # which says where a tag has slipped
+    if said == "auto" and found == "plain" and "O" in seen.tags and any(tag[:2] == "B-" for tag in seen.tags):
+        scheme_of(list(corpus.silent()))  # which says where a tag has slipped
     return found or "iob2"
 
 
-def _rewritten(
-    paths: Sequence[str], data: DataConfig, scheme: Scheme, wrote: Scheme, say: Callable[[str], None]
-) -> Iterator[Sentence]:
-    for sentence in read_gold(paths, data, say=say):
+def _rewritten(corpus: Corpus, scheme: Scheme, wrote: Scheme) -> Iterator[Sentence]:
+    for sentence in corpus:
         refuse_broken([([sentence], scheme)])
         yield sentence if wrote == scheme else replace(sentence, tags=tuple(valid(sentence.tags or (), wrote)))

@@ -18,7 +18,7 @@ from nlptrain.data.jsonlines import read_list, read_objects
 
 
 def passed_over(path: Path, data: DataConfig) -> list[str]:
-    """The names of what ``read_gold`` passes over in ``path``; of rows of JSON, of the first one.
+    """The names of what ``Corpus`` passes over in ``path``; of rows of JSON, of the first one.
 
     Raises:
         InputError: the file cannot be read, or has not the columns that ``data`` names.

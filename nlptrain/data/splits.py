@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import read_gold
+from nlptrain.data.corpus import Corpus
 from nlptrain.data.dev_split import take_dev
 from nlptrain.data.rewriting import describe, learnable, rewritten, schemes_of
 from nlptrain.data.sentence import Sentence
@@ -95,7 +95,7 @@ def held_out_digests(splits: Splits) -> frozenset[bytes]:
 
 def _read(data: DataConfig, split: str, say: Callable[[str], None]) -> list[Sentence]:
     paths = getattr(data, split)
-    return [] if paths is None else list(read_gold(paths, data, key=f"data.{split}", say=say))
+    return [] if paths is None else list(Corpus(paths, data, key=f"data.{split}", say=say))
 
 
 def _labels(train: Sequence[Sentence], scheme: Scheme, data: DataConfig) -> Labels:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import read_gold
+from nlptrain.data.corpus import Corpus
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
@@ -23,7 +23,7 @@ def read(folder: Path, *rows: object, name: str = "a.jsonl", **data: object) -> 
     path = folder / name
     path.write_text(json.dumps(rows) if name.endswith(".json") else "".join(json.dumps(row) + "\n" for row in rows))
     said: list[str] = []
-    return list(read_gold(str(path), DataConfig.model_validate(data), say=said.append)), said
+    return list(Corpus(str(path), DataConfig.model_validate(data), say=said.append)), said
 
 
 def task(*marks: tuple[int, int, str, str], **more: object) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, row: object, message: str) -> No
 def test_a_json_file_is_a_list(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"text": "Ada"}')
     with pytest.raises(InputError, match=r"a\.json: found an object; a \.json file is a list of objects"):
-        list(read_gold(str(tmp_path / "a.json"), DataConfig()))
+        list(Corpus(str(tmp_path / "a.json")))
     (tmp_path / "a.json").write_text('[{"text": "Ada"')
     with pytest.raises(InputError, match=r"a\.json: not JSON: "):
-        list(read_gold(str(tmp_path / "a.json"), DataConfig()))
+        list(Corpus(str(tmp_path / "a.json")))

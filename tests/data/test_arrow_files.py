@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import read_gold
+from nlptrain.data.corpus import Corpus
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
@@ -40,7 +40,7 @@ def write(folder: Path, kind: str, table: pa.Table) -> Path:
 
 
 def read(path: Path, **columns: object) -> list[Sentence]:
-    return list(read_gold(str(path), DataConfig.model_validate({"columns": columns})))
+    return list(Corpus(str(path), DataConfig.model_validate({"columns": columns})))
 
 
 @pytest.mark.parametrize("kind", KINDS)

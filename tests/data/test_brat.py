@@ -8,7 +8,7 @@ import pytest
 
 from nlptrain.cli.inputs import data_files
 from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import read_gold
+from nlptrain.data.corpus import Corpus
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
@@ -23,7 +23,7 @@ def write(folder: Path, text: str, marks: str) -> Path:
 
 
 def read(path: Path, **data: object) -> list[Sentence]:
-    return list(read_gold(str(path), DataConfig.model_validate(data)))
+    return list(Corpus(str(path), DataConfig.model_validate(data)))
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])

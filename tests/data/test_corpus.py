@@ -1,4 +1,4 @@
-"""Gold files: the format by suffix or by name."""
+"""Gold files: the format by suffix or by name; all of them again and again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import read_gold
+from nlptrain.data.corpus import Corpus
 from nlptrain.errors import InputError
 
 COLUMNS = "Ada\tB-a\n"
@@ -27,7 +27,7 @@ JSONL = '{"tokens": ["Ada"], "tags": ["B-a"]}\n'
 def test_the_suffix_says_the_format(tmp_path: Path, name: str, text: str) -> None:
     """In capitals, too."""
     (tmp_path / name).write_text(text)
-    (sentence,) = read_gold(str(tmp_path / name), DataConfig())
+    (sentence,) = Corpus(str(tmp_path / name))
     assert (sentence.words, sentence.tags, sentence.where) == (("Ada",), ("B-a",), f"{tmp_path / name}:1")
 
 
@@ -35,7 +35,7 @@ def test_the_suffix_says_the_format(tmp_path: Path, name: str, text: str) -> Non
 def test_the_format_can_be_named(tmp_path: Path, form: str, text: str) -> None:
     """Whatever the suffix."""
     (tmp_path / "a.data").write_text(text)
-    (sentence,) = read_gold([str(tmp_path / "*.data")], DataConfig.model_validate({"format": form}))
+    (sentence,) = Corpus([str(tmp_path / "*.data")], DataConfig.model_validate({"format": form}))
     assert sentence.words == ("Ada",)
 
 
@@ -48,7 +48,26 @@ def test_unknown_suffixes_are_refused(tmp_path: Path) -> None:
         r"\.parquet \.pq: parquet; \.arrow \.feather: arrow\); set data\.format$"
     )
     with pytest.raises(InputError, match=message):
-        list(read_gold(str(tmp_path / "a.xml"), DataConfig()))
+        list(Corpus(str(tmp_path / "a.xml")))
+
+
+def test_it_can_be_gone_through_again_and_says_so_each_time(tmp_path: Path) -> None:
+    (tmp_path / "a.conll").write_text(COLUMNS)
+    (tmp_path / "b.jsonl").write_text(f'{JSONL}{{"text": "x", "spans": [], "answer": "reject"}}\n')
+    said: list[str] = []
+    corpus = Corpus([tmp_path / "a.conll", str(tmp_path / "*.jsonl")], say=said.append)
+    assert corpus.files == [tmp_path / "a.conll", tmp_path / "b.jsonl"]
+    assert [one.where for one in corpus] == [one.where for one in corpus] == [f"{file}:1" for file in corpus.files]
+    assert said == [f"{tmp_path}/b.jsonl: 1 text rejected by who annotated"] * 2
+    assert len(list(corpus.silent())) == len(said)
+
+
+@pytest.mark.parametrize("pretokenized", [False, True])
+def test_its_raw_text_is_cut_as_the_configuration_says(tmp_path: Path, pretokenized: bool) -> None:
+    (tmp_path / "a.txt").write_text("I don't know.\nno\n" + "w " * 9)
+    corpus = Corpus(tmp_path / "a.txt", DataConfig(pretokenized=pretokenized, min_words=3, max_words=8))
+    first = ("I", "don't", "know.") if pretokenized else ("I", "do", "n't", "know", ".")
+    assert [one.words for one in corpus.raw()] == [first, ("w",) * 6, ("w",) * 3]
 
 
 @pytest.mark.parametrize("text", ["", "\n\t\n", "\ufeff", "-DOCSTART- O\n\n"])
@@ -57,4 +76,4 @@ def test_files_without_a_sentence_are_refused(tmp_path: Path, text: str) -> None
     (tmp_path / "a.conll").write_text(COLUMNS)
     (tmp_path / "b.conll").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=r"b\.conll: found no sentence; a gold file has at least one$"):
-        list(read_gold(str(tmp_path / "*"), DataConfig()))
+        list(Corpus(str(tmp_path / "*")))

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import read_gold
+from nlptrain.data.corpus import Corpus
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
 
 def read(folder: Path, text: str, **columns: object) -> list[Sentence]:
     (folder / "a.csv").write_text(text, encoding="utf-8")
-    return list(read_gold(str(folder / "a.csv"), DataConfig.model_validate({"columns": columns})))
+    return list(Corpus(str(folder / "a.csv"), DataConfig.model_validate({"columns": columns})))
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])

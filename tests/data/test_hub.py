@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import read_gold
+from nlptrain.data.corpus import Corpus
 from nlptrain.data.hub import _fetched, hub_files
 from nlptrain.data.text_files import expand
 from nlptrain.errors import InputError
@@ -29,7 +28,7 @@ def hub(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         }
     )
     for split, name in (("train", "train"), ("validation", "dev")):
-        sentences = list(read_gold(str(corpus / f"{name}.conll"), DataConfig()))
+        sentences = list(Corpus(str(corpus / f"{name}.conll")))
         rows = {
             "id": [str(number) for number in range(len(sentences))],
             "tokens": [list(one.words) for one in sentences],
@@ -42,10 +41,9 @@ def hub(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_split_is_read_as_the_files_that_it_was_made_of(hub: Path) -> None:
-    found = list(read_gold("hub:ours/made:validation", DataConfig()))
+    found = list(Corpus("hub:ours/made:validation"))
     assert found == [
-        one.__class__(one.words, one.tags, there.where)
-        for one, there in zip(read_gold("dev.conll", DataConfig()), found, strict=True)
+        one.__class__(one.words, one.tags, there.where) for one, there in zip(Corpus("dev.conll"), found, strict=True)
     ]
     assert [one.id for one in found[:2]] == ["0", "1"]
 

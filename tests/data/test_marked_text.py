@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import read_gold
+from nlptrain.data.corpus import Corpus
 from nlptrain.data.marked_text import marked_text
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
@@ -18,7 +18,7 @@ TEXT = "\U0001f642 Ada Lovelace met NATO."  # an emoji is one code point
 def read(folder: Path, *rows: object, scheme: str = "auto") -> list[Sentence]:
     path = folder / "gold.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return list(read_gold(str(path), DataConfig.model_validate({"scheme": scheme})))
+    return list(Corpus(str(path), DataConfig.model_validate({"scheme": scheme})))
 
 
 def entity(start: object, end: object, label: object = "p") -> dict[str, object]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from nlptrain.config.data import DataConfig
 from nlptrain.data.converting import convert
-from nlptrain.data.corpus import read_gold
+from nlptrain.data.corpus import Corpus
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.targets import SUFFIXES, Target
 from nlptrain.data.writing import Written, write_gold
@@ -69,7 +69,7 @@ def again(
     path = folder / f"a{suffix or SUFFIXES[target][0]}"
     write_gold(found, path, target, told)
     assert not list(folder.glob("*.part"))
-    return list(read_gold(str(path), DataConfig(scheme=told.scheme)))
+    return list(Corpus(str(path), DataConfig(scheme=told.scheme)))
 
 
 @pytest.mark.parametrize("target", [target for target in get_args(Target) if target not in ("csv", "brat")])
@@ -106,7 +106,7 @@ def test_a_csv_has_names_and_no_texts_and_brat_has_neither(tmp_path: Path) -> No
     assert path.read_text() == "T1\tp 0 3\tAda\n"
     assert (tmp_path / "a.txt").read_text() == "Ada  don't\nrain\n"
     assert dict(told.lost) == {"ids": 1}
-    (first, second) = read_gold(str(path), DataConfig(pretokenized=True))
+    (first, second) = Corpus(str(path), DataConfig(pretokenized=True))
     assert (first.words, first.text, second.words) == (("Ada", "don't"), "Ada  don't", ("rain",))
     told = Written("iob2", pretokenized=True)
     write_gold([Sentence(("a", "."), ("O", "O"), text="a.")], path, "brat", told)
@@ -170,12 +170,12 @@ def test_tags_are_found_out_and_rewritten(tmp_path: Path, scheme: Scheme) -> Non
     tags = {name: tuple(tags_of(spans, 5, name)) for name in ("iob2", scheme)}
     path = tmp_path / "a.jsonl"
     write_gold([Sentence(tuple("abcde"), tags["iob2"])], path, "jsonl", Written("iob2"))
-    done = convert([str(path)], DataConfig(), tmp_path / "b.conll", "conll", write_scheme=scheme)
+    done = convert(Corpus(str(path)), tmp_path / "b.conll", "conll", write_scheme=scheme)
     assert (done.scheme, done.wrote, done.sentences, done.words) == ("iob2", scheme, 1, 5)
-    (found,) = read_gold(str(tmp_path / "b.conll"), DataConfig())
+    (found,) = Corpus(str(tmp_path / "b.conll"))
     assert found.tags == tags[scheme]
-    convert([str(tmp_path / "b.conll")], DataConfig(), tmp_path / "c.parquet", "parquet", write_scheme="iob2")
-    (found,) = read_gold(str(tmp_path / "c.parquet"), DataConfig())
+    convert(Corpus(str(tmp_path / "b.conll")), tmp_path / "c.parquet", "parquet", write_scheme="iob2")
+    (found,) = Corpus(str(tmp_path / "c.parquet"))
     assert found.tags == tags["iob2"]
 
 
@@ -183,13 +183,13 @@ def test_what_cannot_be_converted_is_said(tmp_path: Path) -> None:
     path = tmp_path / "a.conll"
     path.write_text("a\tO\nb\tI-p\nc\tB-p\nd\tI-g\n\ne\tB-p\n")
     with pytest.raises(InputError, match=r"a\.conll:2: found I-p behind O; IOB2 opens an entity with B-p"):
-        convert([str(path)], DataConfig(), tmp_path / "b.jsonl", "jsonl")
+        convert(Corpus(str(path)), tmp_path / "b.jsonl", "jsonl")
     path.write_text("a\tO\nb\tB-p\nc\tperson\n")
     with pytest.raises(InputError, match=r"a\.conll:3: found 'person' among IOB2 tags"):
-        convert([str(path)], DataConfig(), tmp_path / "b.jsonl", "jsonl")
+        convert(Corpus(str(path)), tmp_path / "b.jsonl", "jsonl")
     path.write_text("a\tNOUN\n")
     with pytest.raises(InputError, match="--write-scheme: the tags are plain"):
-        convert([str(path)], DataConfig(), tmp_path / "b.jsonl", "jsonl", write_scheme="iobes")
+        convert(Corpus(str(path)), tmp_path / "b.jsonl", "jsonl", write_scheme="iobes")
     with pytest.raises(InputError, match=r"a\.conll: would be written where it is read"):
-        convert([str(tmp_path / "*.conll")], DataConfig(), tmp_path / "x/../a.conll", "conll")
+        convert(Corpus(str(tmp_path / "*.conll")), tmp_path / "x/../a.conll", "conll")
     assert [file.name for file in tmp_path.iterdir()] == ["a.conll"]
