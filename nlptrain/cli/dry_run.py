@@ -21,12 +21,14 @@ from nlptrain.data.digests import DigestSet, packed
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.agreement import taken
 from nlptrain.distillation.augmentation import topped_up
+from nlptrain.distillation.committee import Member
 from nlptrain.distillation.objectives import DistillObjective
 from nlptrain.distillation.transfer_set import LogitStore
 from nlptrain.insight.trial import (
     Labelling,
     Sample,
     Training,
+    memory_now,
     peak_gpu_memory,
     peak_memory,
     try_labelling,
@@ -41,7 +43,7 @@ from nlptrain.training.tracking import refuse_untracked
 
 _LABELLING_SECONDS, _TRAINING_SECONDS = 10.0, 15.0
 _BLOCK = 1024  # sentences that are looked up at once
-_BYTES_A_SENTENCE = 24  # what tells of all text which of it was seen, and where it is stored
+_BYTES_A_SENTENCE = 16  # what tells of all text where it is stored, and how often it is drawn
 
 
 @dataclass
@@ -80,8 +82,10 @@ class _Text:
             yield sentence
 
 
-def dry_run(command: str, config: CommandConfig, *, overwrite: bool) -> None:
+def dry_run(command: str, config: CommandConfig, *, overwrite: bool, workers: int = 1) -> None:
     """Say what ``command`` would read, find and compute, and about how long it would take; write nothing.
+
+    Several ``workers`` are not tried: their time is that of one.
 
     Raises:
         InputError: whatever the training itself would raise before it trains.
@@ -109,11 +113,13 @@ def dry_run(command: str, config: CommandConfig, *, overwrite: bool) -> None:
         text = _text(config, made, run)
         dev = _dev_words(made, text)
         _echo_reads(config, made, text)
-        read = time.perf_counter() - began
+        read, held = time.perf_counter() - began, memory_now()
         labelled, trained = _tried(config, made, text, run)
-    click.echo(f"measured  {_measured(labelled, trained)}")
-    for line in _estimates(config, made, text, labelled, trained, read, dev, len(folders), run):
+    alone = f"; --workers {workers} is not tried, the time is that of one" if workers > 1 else ""
+    click.echo(f"measured  {_measured(labelled, trained)}{alone}")
+    for line in _estimates(config, made, text, labelled, trained, read, dev, len(folders)):
         click.echo(line)
+    click.echo(f"memory    {_memory(made, text, trained, held, run)}")
     click.echo(f"writes    {state}; this dry run has written nothing")
 
 
@@ -255,9 +261,8 @@ def _estimates(
     read: float,
     dev: int,
     runs: int,
-    run: Run,
 ) -> Iterator[str]:
-    """Steps, time, memory."""
+    """Steps and time."""
     train = config.train  # type: ignore[attr-defined]
     sample = text.sample
     scorings = math.ceil(trained.steps / max(1, train.eval_every or round(trained.epoch)))
@@ -275,16 +280,25 @@ def _estimates(
     parts = [(read, "to read"), (label, "to label"), (runs * ready, "to make ready"), (runs * learn, "to learn")]
     shown = ", ".join(f"{_time(seconds)} {what}" for seconds, what in [*parts, (runs * score, "to score")] if seconds)
     yield f"time      about {_time(total)}: {shown}"
-    rest = max(0, sample.count - len(sample.sentences))
-    memory = peak_memory() + rest * (trained.held + (_BYTES_A_SENTENCE if labelled else 0))
-    gpu = peak_gpu_memory(run.device)
+
+
+def _memory(made: Built, text: _Text, trained: Training, held: int, run: Run) -> str:
+    """What it takes of memory, of a GPU's and of the disk; ``held`` is what was held when all had been read."""
     members = () if made.committee is None else made.committee.members
-    stored = sum(
-        asked.words * (2 * len(member.model.labels) + 8) for asked, member in zip(text.asked, members, strict=True)
-    )
+    rest = max(0, text.sample.count - len(text.sample.sentences))
+    mapped = sum(_stored(member) for member in members) * text.sample.words
+    memory = max(peak_memory(), held + trained.grown) + mapped
+    memory += round(rest * (trained.held + (_BYTES_A_SENTENCE if members else 0)))
+    gpu = peak_gpu_memory(run.device)
+    stored = sum(asked.words * _stored(member) for asked, member in zip(text.asked, members, strict=True))
     of_gpu = f", and {_size(gpu)} of the GPU's" if gpu else ""
     on_disk = f"; {_size(stored)} more on the disk for the teacher's logits" if stored else ""
-    yield f"memory    at least about {_size(memory)}{of_gpu}{on_disk}"
+    return f"at least about {_size(memory)}{of_gpu}{on_disk}"
+
+
+def _stored(member: Member) -> int:
+    """The bytes that a word with its logits takes in the transfer set."""
+    return 2 * len(member.model.labels) + 8
 
 
 def _files(paths: Sequence[Path]) -> str:

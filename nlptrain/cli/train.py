@@ -136,7 +136,7 @@ def _command(name: str) -> click.Command:
         if dry_run:
             from nlptrain.cli.dry_run import dry_run as say_what_would_be
 
-            say_what_would_be(name, loaded.config, overwrite=overwrite)
+            say_what_would_be(name, loaded.config, overwrite=overwrite, workers=workers)
         elif isinstance(loaded.config, StudentCommandConfig) and loaded.config.seeds:
             from nlptrain.cli.seeds import run_seeds
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import resource
 import sys
 import time
 import tracemalloc
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -101,6 +104,7 @@ class Training:
         encoding: seconds that a sentence takes to be made ready.
         held: bytes that it then takes.
         answered: words a second that the model answers.
+        grown: bytes that this process held more while it trained.
     """
 
     steps: int
@@ -110,6 +114,7 @@ class Training:
     encoding: float
     held: float
     answered: float
+    grown: int
 
 
 class _Rows:
@@ -162,13 +167,15 @@ def try_training(
     state = TrainState(
         model.model, build_optimizer(model.model, config), average, Progress(), {}, run.accelerator.scaler
     )
+    give_back()  # or what is free by now, and would not be in the whole run, hides what training takes
+    most = before = memory_now()
     began = started = time.perf_counter()
     words = done = 0
     for step in train_steps(model, examples, objective, config, state=state, plan=plan, steps=max(steps, 4), run=run):
         if step.number == 1:  # it takes longer
             began = time.perf_counter()
             continue
-        done, words = done + 1, words + step.words
+        done, words, most = done + 1, words + step.words, max(most, memory_now())
         if step.number > 3 and time.perf_counter() - started > seconds:
             break
     float(step.losses["loss"])  # a GPU is waited for
@@ -178,7 +185,7 @@ def try_training(
     began = time.perf_counter()
     model.answers(asked)
     answered = sum(map(len, asked)) / max(1e-9, time.perf_counter() - began)
-    return Training(steps, epoch, each, words / done, encoding, held, answered)
+    return Training(steps, epoch, each, words / done, encoding, held, answered, max(most, memory_now()) - before)
 
 
 def _steps(config: TrainConfig, every: float) -> int:
@@ -188,6 +195,21 @@ def _steps(config: TrainConfig, every: float) -> int:
     if config.steps != "auto":
         return int(config.steps or 1)
     return by_text(round(every))
+
+
+def memory_now() -> int:
+    """The bytes that this process holds, files that it has mapped included; where none tells, the most so far."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return peak_memory()
+    return pages * resource.getpagesize()
+
+
+def give_back() -> None:
+    """Give the system what is free of this process's memory, where its C library can."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def peak_memory() -> int:

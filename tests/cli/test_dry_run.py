@@ -69,13 +69,14 @@ def test_the_length_of_much_text_is_told_from_some_of_it(
     paths = with_a_teacher(corpus, tiny_bert)
     more = ["--set", "train.epochs=5", "--set", "objective.focus=0", "--set", "seeds=[1,2]"]
     monkeypatch.setattr(trial, "SAMPLE", 50)
-    told = call("tagger_kd", paths["tagger_kd"], "--dry-run", *more)
+    told = call("tagger_kd", paths["tagger_kd"], "--dry-run", "--workers", "2", *more)
     assert told.exit_code == 0, told.output
     assert call("tagger_kd", paths["tagger_kd"], *more).exit_code == 0
     scores = json.loads((corpus / "runs/tagger_kd/seed-1/scores.json").read_text())
     steps = int(re.search(r"about ([\d,]+) steps", told.stdout)[1].replace(",", ""))
     assert steps == pytest.approx(scores["steps"], rel=0.2)
     assert "for each of 2 seeds" in told.stdout
+    assert "words a second answered; --workers 2 is not tried, the time is that of one\n" in told.stdout
     assert "seed-1; " in told.stdout
 
 
