@@ -18,7 +18,9 @@ def print_comparison(rows: Sequence[Row], teacher: float | None) -> None:
     """Print ``rows`` with their overall figures, then the F1 of each type."""
     console = _console()
     metric = rows[0].scores[rows[0].split]["metric"]
-    table = Table(box=SIMPLE, title=f"{rows[0].split} {metric}; words/s on one thread", title_justify="left")
+    timed = any(row.words_per_second for row in rows)
+    title = f"{rows[0].split} {metric}" + "; words/s on one thread" * timed
+    table = Table(box=SIMPLE, title=title, title_justify="left")
     table.add_column("run", overflow="fold")
     seeds = any(row.spread for row in rows)
     for name in (
@@ -27,8 +29,7 @@ def print_comparison(rows: Sequence[Row], teacher: float | None) -> None:
         "of teacher's",
         "parameters",
         "MB",
-        "words/s",
-        "speed",
+        *(["words/s", "speed"] if timed else []),
         "steps",
     ):
         table.add_column(name, justify="right", no_wrap=True)
@@ -42,8 +43,7 @@ def print_comparison(rows: Sequence[Row], teacher: float | None) -> None:
             f"{row.score / teacher:.1%}" if teacher else "",
             f"{row.scores['parameters']:,}",
             f"{row.scores['bytes'] / 1e6:.1f}",
-            f"{row.words_per_second:,.0f}" if row.words_per_second else "",
-            f"{row.words_per_second / base:.1f}x" if base else "",
+            *([f"{row.words_per_second:,.0f}", f"{row.words_per_second / base:.1f}x" if base else ""] if timed else []),
             f"{row.scores['steps']:,}",
             row.scores.get("table") or "",
         )

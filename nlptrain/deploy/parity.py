@@ -130,6 +130,7 @@ def refuse_unlike(parity: Parity, *, max_loss: float) -> None:
         )
     elif parity.lost > max_loss:
         raise InputError(
-            f"{parity.precision}: loses {parity.lost:.2f} points on dev, and {max_loss:g} are allowed "
-            f"({parity.describe()}); nothing was written. Allow more with --max-f1-loss, or export another precision"
+            f"{parity.precision}: loses {parity.lost:.2f} points on dev, and {max_loss:g} are allowed; nothing was "
+            "written. Allow more with --max-f1-loss, export another precision, or name more gold sentences to judge "
+            "by: --dev FILE"
         )

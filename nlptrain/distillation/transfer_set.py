@@ -41,9 +41,10 @@ class Labelled:
     """What a call of ``LogitStore.label`` found and what it computed.
 
     Attributes:
-        found: sentences that were stored.
+        found: sentences that were stored before.
         computed: those that were not.
         words: of these.
+        repeats: sentences whose words are those of one that was computed.
         seconds: that it took.
         rows: where each sentence that was given is stored, [sentences].
     """
@@ -51,6 +52,7 @@ class Labelled:
     found: int
     computed: int
     words: int
+    repeats: int
     seconds: float
     rows: NDArray[np.uint32]
 
@@ -63,8 +65,11 @@ class Labelled:
         """A sentence for the log."""
         if not self.computed:
             return f"teacher's logits: found all {self.found:,} sentences"
+        repeats = (
+            f" and {self.repeats:,} {'repeat' if self.repeats == 1 else 'repeats'} of them" if self.repeats else ""
+        )
         return (
-            f"teacher's logits: found {self.found:,} sentences, computed {self.computed:,} "
+            f"teacher's logits: found {self.found:,} sentences, computed {self.computed:,}{repeats} "
             f"({self.words:,} words, {self.rate:,.0f} words/s)"
         )
 
@@ -90,7 +95,7 @@ class _Counts:
     """How far labelling is, said every 20 seconds."""
 
     def __init__(self, run: Run) -> None:
-        self.found = self._computed = self._words = 0
+        self.found = self.repeats = self._computed = self._words = 0
         self.rows = array("I")
         self._run = run
         self._started = self._said = time.monotonic()
@@ -107,7 +112,8 @@ class _Counts:
     def labelled(self) -> Labelled:
         """All until now."""
         seconds = time.monotonic() - self._started
-        return Labelled(self.found, self._computed, self._words, seconds, np.array(self.rows, dtype=np.uint32))
+        rows = np.array(self.rows, dtype=np.uint32)
+        return Labelled(self.found, self._computed, self._words, self.repeats, seconds, rows)
 
 
 class LogitStore:
@@ -166,7 +172,7 @@ class LogitStore:
         asked = _Asked([], [])
         given: list[_Asked] = []
         pending: dict[bytes, int] = {}
-        behind = len(self._numbers)
+        before = behind = len(self._numbers)
         for block in _blocks(sentences):
             for shard in given:
                 if shard.stored:  # found from now on
@@ -178,7 +184,8 @@ class LogitStore:
                 row = stored if stored >= 0 else pending.get(digest, behind)
                 counts.rows.append(row)
                 if row < behind:
-                    counts.found += 1
+                    counts.found += row < before
+                    counts.repeats += row >= before
                     continue
                 pending[digest] = row
                 behind += 1

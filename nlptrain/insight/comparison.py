@@ -91,7 +91,10 @@ def compare(runs: Sequence[Path], *, timed: bool = True) -> list[Row]:
     split = "test" if all("test" in scores for scores in everything) else "dev"
     hashes = {json.dumps(scores["scored_files"][split], sort_keys=True) for scores in everything}
     if len(hashes) > 1:
-        raise InputError(f"these runs were scored on different {split} files; compare runs of one data set")
+        raise InputError(
+            f"these runs were scored on different {split} files; compare runs of one data set, or score each on "
+            "the same files: nlptrain evaluate RUN FILES"
+        )
     speeds = _speeds([one.folders[0] for one in found], everything[0]["sample"]) if timed else {}
     return [
         Row(

@@ -16,6 +16,7 @@ from nlptrain.seeds import seed_folders
 from nlptrain_runtime.folder import DESCRIPTION
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+_SHOWN = 5  # models that a folder holds
 _WANTED = ["*.json", "*.txt", "*.model", "*.safetensors", "*.safetensors.index.json"]
 
 
@@ -74,6 +75,10 @@ def _from_hub(reference: str) -> Source:
     return Source(_with_weights(folder, reference), f"{name}@{folder.name}")
 
 
+def _is_model(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("config.json", "model/config.json"))
+
+
 def _with_weights(folder: Path, reference: str) -> Path:
     """``folder`` if it holds a model in safetensors: a pickle runs code as it is read."""
     if not (folder / "config.json").is_file():
@@ -81,6 +86,9 @@ def _with_weights(folder: Path, reference: str) -> Path:
             raise InputError(f"{reference}: holds a run for each seed; name one of them: {', '.join(map(str, seeds))}")
         if (folder / "config.yaml").is_file():
             raise InputError(f"{reference}: this run has not finished; give its command again to go on")
+        if inside := [one.name for one in sorted(folder.iterdir()) if _is_model(one)]:
+            names = ", ".join(f"{reference.rstrip('/')}/{name}" for name in inside[:_SHOWN])
+            raise InputError(f"{reference}: no config.json in {folder}, but there are models in it; name one: {names}")
         raise InputError(f"{reference}: no config.json in {folder}; name a folder in Hugging Face's layout")
     if any(folder.glob("*.safetensors")):
         return folder

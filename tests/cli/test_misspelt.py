@@ -73,6 +73,7 @@ def trained(folder: Path, command: str, key: str, value: object) -> list[object]
         (["evaluate", "runs/tagger_kd", "wrong_tag.conll"], "did you mean 'B-place'?"),
         (["evaluate", "runs/tagger_kd", "test.data"], "give --format"),
         (["predict", "runs/tager_kd", "raw.txt"], "did you mean 'runs/tagger_kd'?"),
+        (["predict", "runs", "raw.txt"], "there are models in it; name one: runs/tagger_kd, runs/transformer_token"),
         (["predict", "exported", "raw.txt"], "is an exported tagger, which nlptrain-tag and nlptrain evaluate read"),
         (["predict", "runs/tagger_kd", "raw.tx"], "did you mean 'raw.txt'?"),
         (["predict", "runs/tagger_kd", "raw.txt", "--min-confidence", "persn=0.9"], "person"),

@@ -66,6 +66,7 @@ def test_word_classes_from_end_to_end(corpus: Path, tiny_bert: Path) -> None:
     table = call("compare", corpus / "runs/transformer_token", run, "--no-speed").stdout
     assert "accuracy" in table
     assert "PUNCT" in table
+    assert "words/s" not in table
     shown = json.loads(call("compare", run, "--no-speed", "--json", "--bootstrap", 100).stdout)
     (found,) = shown["bootstrap"]["differences"]  # to the teacher, which its student's run counted
     assert found["difference"] == shown["runs"][0]["accuracy"] - shown["teacher"]
