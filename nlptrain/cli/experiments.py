@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,6 +27,7 @@ from nlptrain.nearby import nearby
 
 State = Literal["waiting", "running", "done", "failed", "left out"]
 _LOOK_SECONDS = 0.1
+_OUTPUT = re.compile(r"^output_dir:[ \t]*([^\s#]+)", re.MULTILINE)
 
 
 @dataclass
@@ -128,10 +131,13 @@ def _made_in(outputs: Collection[Path], name: str) -> bool:
 
 
 def _said_output(path: Path) -> Path | None:
-    """The folder that a faulty file names, so that what needs its run is left out."""
+    """The folder that a faulty file names, so that what needs its run is left out; also if it is no YAML."""
     try:
         said = read_yaml(path).get("output_dir")
     except InputError:
+        with suppress(OSError):
+            line = _OUTPUT.search(path.read_text(encoding="utf-8", errors="replace"))
+            return Path(line[1].strip("'\"")) if line else None
         return None
     return Path(said) if isinstance(said, str) else None
 

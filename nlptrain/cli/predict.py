@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -75,7 +76,7 @@ def predict(
         if file != "-" and has_rows(Path(file)) and answer_format == "jsonl":
             for answer in predict_rows(model, _rows(file), **how):
                 left = left or _tells(answer)
-                click.echo(json.dumps(answer, ensure_ascii=False, default=str))
+                click.echo(_json(answer))
             continue
         texts = _texts(file)
         # Who types waits for an answer to each line; blocks of lines, which are faster, are for files and pipes.
@@ -93,6 +94,22 @@ def predict(
             "note: nothing that was found is as sure as --min-confidence asks; without it, confidences are shown",
             err=True,
         )
+
+
+def _json(row: dict[str, Any]) -> str:
+    """A row with what other columns held; JSON has no word for what is no number, and null says so."""
+    try:
+        return json.dumps(row, ensure_ascii=False, default=str, allow_nan=False)
+    except ValueError:
+        return json.dumps(_without_nan(row), ensure_ascii=False, default=str)
+
+
+def _without_nan(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _tells(answer: dict[str, Any]) -> bool:

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 from nlptrain.config.data import ColumnsConfig
@@ -18,6 +19,7 @@ _NAMES = {
     "tags": ("tag", "ner_tag", "tags", "ner_tags", "label"),
     "sentences": ("sentence_id", "sent_id", "sentence", "sentence #"),
 }
+_SHOWN = 200  # characters of the columns' names
 _SEPARATORS = ",;\t|"
 
 
@@ -132,7 +134,12 @@ def _column(path: Path, names: Sequence[str], key: str, wanted: int | str | None
     found = next((given.index(name) for name in usual if name in given), None)
     if found is None:
         raise InputError(
-            f"{path}: found no column {' or '.join(map(repr, usual))} (columns: {', '.join(names) or 'none'}); "
+            f"{path}: found no column {' or '.join(map(repr, usual))} (columns: {_shown(names)}); "
             f"name it with data.columns.{key}"
         )
     return found
+
+
+def _shown(names: Sequence[str]) -> str:
+    """The names of columns; the head of what is no CSV may be all of its text."""
+    return shorten(", ".join(names), _SHOWN, placeholder=" ...") or "none"

@@ -82,6 +82,9 @@ def test_what_needs_a_run_that_failed_is_left_out(folder: Path, corpus: Path) ->
     write(path, {**yaml.safe_load(path.read_text()), "trian": {}})  # a fault that is found at once
     done = call("run", path, folder / "tagger_kd.yaml")
     assert f"{folder}/tagger_kd.yaml: left out; it needs {path}, which failed" in done.stderr
+    path.write_text(path.read_text() + "train: [\n")  # which is no YAML
+    done = call("run", path, folder / "tagger_kd.yaml")
+    assert f"{folder}/tagger_kd.yaml: left out; it needs {path}, which failed" in done.stderr
     assert not (corpus / "runs/tagger_kd").exists()
 
 

@@ -304,6 +304,14 @@ def test_rows_keep_their_columns(tagged: Path, tmp_path: Path) -> None:
         )
 
 
+def test_what_is_no_number_is_null_in_json(tagged: Path, tmp_path: Path) -> None:
+    table = pa.table({"text": ["Ada sings ."], "score": [float("nan")], "more": [[1.5, float("inf")]], "id": [7]})
+    pq.write_table(table, tmp_path / "rows.parquet")
+    done = call("predict", tagged, tmp_path / "rows.parquet")
+    row = json.loads(done.stdout, parse_constant=pytest.fail)
+    assert (row["score"], row["more"], row["id"]) == (None, [1.5, None], 7)
+
+
 def test_rows_of_words_become_gold_that_can_be_read(tagged: Path, tmp_path: Path) -> None:
     rows = [{"id": 7, "tokens": ["Ada", "met", "Kim", "."]}, {"id": 8, "tokens": ["rain"]}]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

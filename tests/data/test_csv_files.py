@@ -57,6 +57,14 @@ def test_what_is_wrong_is_named_by_its_line(tmp_path: Path, text: str, message: 
         read(tmp_path, text)
 
 
+def test_a_whole_text_in_the_head_is_not_said_whole(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as fault:
+        read(tmp_path, '[{"id": 1, "text": ' + ", ".join(f'"word{number}"' for number in range(500)) + "}]\n")
+    assert "(columns: [{" in str(fault.value)
+    assert " ...); name it with data.columns.words" in str(fault.value)
+    assert len(str(fault.value)) < 500
+
+
 def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"data\.columns\.tags: found 4; .*a\.csv has 3 columns"):
         read(tmp_path, "sentence,word,tag\n1,a,O\n", tags=4)
