@@ -52,6 +52,10 @@ class Experiment:
     fault: str = ""
     seconds: float = 0.0
 
+    def fail(self, faults: Sequence[str]) -> None:
+        """Note that it failed, and why; what names its own file need not do so again."""
+        self.state, self.fault = "failed", "\n".join(line.removeprefix(f"{self.path}: ") for line in faults)
+
 
 def experiment_files(named: Iterable[Path]) -> list[Path]:
     """The YAML files that files and folders name; of a folder those in it, but for bases, which begin with ``_``.
@@ -100,7 +104,7 @@ def plan(files: Sequence[Path], settings: Sequence[str]) -> list[Experiment]:
         try:
             refuse_missing(loaded, partial(_made_in, others))
         except InputError as error:
-            one.state, one.fault = "failed", str(error)
+            one.fail(str(error).split("\n"))
     return _ordered([one for one, _ in found])
 
 
@@ -109,7 +113,9 @@ def _read(path: Path, settings: Sequence[str]) -> tuple[Experiment, LoadedConfig
         command = command_of(path, settings)
         loaded = load_config(COMMANDS[command], path, settings, check_files=False)
     except InputError as error:
-        return Experiment(path, output=_said_output(path), state="failed", fault=str(error)), None
+        broken = Experiment(path, output=_said_output(path))
+        broken.fail(str(error).split("\n"))
+        return broken, None
     return Experiment(path, command, Path(loaded.config.output_dir)), loaded
 
 
@@ -244,6 +250,6 @@ def _ended(one: _Process, say: Callable[[str], None]) -> bool:
     else:
         lines = one.log.read_text(encoding="utf-8", errors="replace").splitlines()
         faults = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")] or lines[-5:]
-        experiment.state, experiment.fault = "failed", "\n".join(faults) or f"exit code {code}"
+        experiment.fail(faults or [f"exit code {code}"])
         say(f"{experiment.path}: failed: {experiment.fault.splitlines()[0]}")
     return True

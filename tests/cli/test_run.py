@@ -122,7 +122,7 @@ def test_a_plan_knows_what_is_missing_and_what_is_to_come(folder: Path, corpus: 
     assert {one.state for name, one in found.items() if name in ("tagger_kd-second", "tagger_kd-globbed")} == {
         "waiting"
     }
-    missing = f"{folder}/tagger_kd-missing.yaml: data.unlabeled: no file matches '{corpus}/rwa.txt'"
+    missing = f"data.unlabeled: no file matches '{corpus}/rwa.txt'"
     assert found["tagger_kd-missing"].fault.startswith(missing)
     assert found["tagger_kd-missing"].fault.endswith(f"; did you mean '{corpus}/raw.txt'?")
     done = call("run", folder, "--dry-run")
