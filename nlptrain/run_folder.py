@@ -73,9 +73,9 @@ def output_folder(
         elif path.is_file():
             refuse_other(folder, identity)
         else:
-            refuse_strangers(folder, ("log.txt", "config.yaml", "run.json"))
-        write_text(folder / "config.yaml", to_yaml(config))
+            refuse_strangers(folder, ("run.json",))  # whose absence says that a config.yaml is not ours
         write_json(path, identity)
+        write_text(folder / "config.yaml", to_yaml(config))
         try:
             yield
         except InputError:

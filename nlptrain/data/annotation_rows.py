@@ -25,9 +25,14 @@ _UNMARKED = "without an annotation"
 _SEVERAL = "with annotations that differ, of which the first was read"
 
 
+def is_task(row: dict[str, Any]) -> bool:
+    """Whether ``row`` is a task of Label Studio."""
+    return isinstance(row.get("data"), dict) and ("annotations" in row or "completions" in row)
+
+
 def is_marked(row: dict[str, Any]) -> bool:
     """Whether ``row`` is a text with marks rather than words with tags."""
-    if isinstance(row.get("data"), dict) and ("annotations" in row or "completions" in row):
+    if is_task(row):
         return True
     tokens = row.get("tokens")
     objects = isinstance(tokens, list) and all(isinstance(token, dict | list) for token in tokens)
@@ -46,7 +51,7 @@ def marked_row(row: dict[str, Any], where: str, left_out: Counter[str]) -> Marke
     Raises:
         InputError: it is not as its tool writes it.
     """
-    if isinstance(row.get("data"), dict):
+    if is_task(row):
         return _task(row, where, left_out)
     answer = row.get("answer")
     if isinstance(answer, str) and answer in _REFUSED:

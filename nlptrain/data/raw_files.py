@@ -111,9 +111,10 @@ def _rows(path: Path, wanted: Sequence[str] | None) -> Iterator[tuple[int, dict[
 
 
 def _of_row(row: dict[str, Any], where: str, splitter: Splitter) -> Iterator[tuple[str, ...]]:
-    if isinstance(row.get("data"), dict):  # a task of Label Studio
-        row = row["data"]
     key = next((key for key in _COLUMNS if row.get(key) is not None), None)
+    if key is None and isinstance(row.get("data"), dict):  # a task of Label Studio
+        row = row["data"]
+        key = next((key for key in _COLUMNS if row.get(key) is not None), None)
     if key is None:
         raise InputError(f"{where}: found no 'text', nor 'tokens' (keys: {', '.join(row) or 'none'})")
     if key != "text":

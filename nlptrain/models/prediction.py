@@ -109,7 +109,7 @@ def predict_rows(
 def _told(row: dict[str, Any]) -> dict[str, Any]:
     """What holds a row's text: of a task of Label Studio its ``data``."""
     data = row.get("data")
-    return data if isinstance(data, dict) else row
+    return data if isinstance(data, dict) and "text" not in row and "tokens" not in row else row
 
 
 def _checked(row: dict[str, Any], number: int, key: str) -> Any:  # noqa: ANN401

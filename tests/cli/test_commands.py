@@ -172,6 +172,18 @@ def test_bad_data_is_named_by_its_line(corpus: Path, tiny_bert: Path, line: str,
     assert not (corpus / "runs").exists()
 
 
+def test_a_config_that_lies_in_the_output_folder_is_left_alone(corpus: Path, tiny_bert: Path) -> None:
+    run = corpus / "runs/tagger"
+    run.mkdir(parents=True)
+    own = configs(corpus, tiny_bert)["tagger"].rename(run / "config.yaml")
+    text = own.read_bytes()
+    done = call("tagger", own)
+    assert done.exit_code == 2
+    assert "holds config.yaml, and no run of ours; give another --output-dir" in done.stderr
+    assert {path.name for path in run.iterdir()} <= {"config.yaml", ".lock"}
+    assert own.read_bytes() == text
+
+
 def test_a_fault_takes_nothing_away_that_was_there(corpus: Path, tiny_bert: Path) -> None:
     config, run = configs(corpus, tiny_bert)["tagger"], corpus / "runs/tagger"
     run.mkdir(parents=True)

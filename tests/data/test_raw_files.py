@@ -50,8 +50,10 @@ def test_tables_and_lists_have_texts_too(tmp_path: Path) -> None:
         (3, ("one",)),
         (3, ("two", "lines")),
     ]
-    (tmp_path / "a.json").write_text(json.dumps([{"text": "a b"}, {"data": {"text": "c"}, "annotations": []}]))
-    assert list(raw_words(tmp_path / "a.json", SPLITTER)) == [(1, ("a", "b")), (2, ("c",))]
+    (tmp_path / "a.json").write_text(
+        json.dumps([{"text": "a b"}, {"data": {"text": "c"}, "annotations": []}, {"text": "d", "data": {"url": "x"}}])
+    )
+    assert list(raw_words(tmp_path / "a.json", SPLITTER)) == [(1, ("a", "b")), (2, ("c",)), (3, ("d",))]
 
 
 @pytest.mark.parametrize("kind", ["parquet", "feather", "jsonl"])
