@@ -79,10 +79,15 @@ def output_folder(
         try:
             yield
         except InputError:
-            if new and not worth_keeping(folder) and not (folder / "metrics.jsonl").exists():
+            if new and not worth_keeping(folder) and _only_ours(folder):
                 clear_run(folder)
                 leave(folder, made)
             raise
+
+
+def _only_ours(folder: Path) -> bool:
+    """Whether a run has left nothing in ``folder`` but what it begins with: no curve, and no transfer set."""
+    return all(item.name in (".lock", "run.json", "config.yaml", "log.txt") for item in folder.iterdir())
 
 
 def missing(folder: Path) -> list[Path]:

@@ -61,7 +61,7 @@ def seeds_folder(folder: Path, command: str, seeds: Sequence[int], *, overwrite:
         try:
             yield
         except InputError:
-            if new and not any(one.exists() for one in seed_folders(folder)):
+            if new and {item.name for item in folder.iterdir()} <= {".lock", _FILE}:
                 (folder / _FILE).unlink()
                 leave(folder, made)
             raise

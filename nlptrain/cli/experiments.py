@@ -27,7 +27,7 @@ from nlptrain.nearby import nearby
 
 State = Literal["waiting", "running", "done", "failed", "left out"]
 _LOOK_SECONDS = 0.1
-_OUTPUT = re.compile(r"^output_dir:[ \t]*([^\s#]+)", re.MULTILINE)
+_OUTPUT = re.compile(r"^output_dir:[ \t]*(?:\"([^\"\n]+)\"|'([^'\n]+)'|([^\"'\s#][^\n#]*))", re.MULTILINE)
 
 
 @dataclass
@@ -143,7 +143,7 @@ def _said_output(path: Path) -> Path | None:
     except InputError:
         with suppress(OSError):
             line = _OUTPUT.search(path.read_text(encoding="utf-8", errors="replace"))
-            return Path(line[1].strip("'\"")) if line else None
+            return Path(next(filter(None, line.groups())).strip()) if line else None
         return None
     return Path(said) if isinstance(said, str) else None
 

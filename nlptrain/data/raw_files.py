@@ -86,7 +86,10 @@ def has_rows(path: Path) -> bool:
 
 def tags_beside(path: Path) -> str | None:
     """The column of a file of rows that holds, in the first of them, a list of tags or marks, which no text needs."""
-    row = next(read_any_rows(path), {}) if has_rows(path) else {}
+    try:
+        row = next(_rows(path, _TAGS), (1, {}))[1] if has_rows(path) else {}
+    except (InputError, OverflowError):  # no such column, or two of a name: nothing that is read
+        return None
     return next((key for key in _TAGS if isinstance(row.get(key), list)), None)
 
 
