@@ -134,6 +134,7 @@ def refuse_strangers(folder: Path, ours: Collection[str]) -> None:
     """
     strangers = [item.name for item in folder.iterdir() if item.name.removesuffix(".part") not in (".lock", *ours)]
     if strangers:
+        (folder / ".lock").unlink(missing_ok=True)  # which is all that is ours there
         raise InputError(
             f"{folder}: holds {', '.join(sorted(strangers)[:3])}, and no run of ours; give another --output-dir"
         )

@@ -9,21 +9,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+from nlptrain.cli.makers import models_of, texts_of
 from nlptrain.config import COMMANDS, command_of, load_config
 from nlptrain.config.commands import CommandConfig
-from nlptrain.config.data import SPLITS
 from nlptrain.config.loading import LoadedConfig, refuse_missing
-from nlptrain.config.references import model_references
 from nlptrain.config.yaml_files import read_yaml
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.nearby import nearby
+from nlptrain.run_folder import finished_scores
 
 State = Literal["waiting", "running", "done", "failed", "left out"]
 _LOOK_SECONDS = 0.1
@@ -90,50 +90,37 @@ def plan(files: Sequence[Path], settings: Sequence[str]) -> list[Experiment]:
     """
     found = [_read(path, settings) for path in files]
     owners: dict[Path, Experiment] = {}
-    for one, _ in found:
+    for one, loaded in sorted(found, key=lambda pair: pair[1] is None):  # a faulty one takes no folder from another
         if one.output is not None:
             other = owners.setdefault(one.output.resolve(), one)
-            if other is not one:
+            if other is not one and loaded is not None:
                 raise InputError(f"{one.path}: writes to {one.output}, as {other.path} does; give another output_dir")
     for one, loaded in found:
         if loaded is None:
             continue
-        others = {folder: owner.path for folder, owner in owners.items() if owner is not one}
-        folders = [folder for name in _read_by(loaded.config) for folder in _folders(name)]
-        one.needs = tuple(dict.fromkeys(others[folder] for folder in folders if folder in others))
+        others = {folder: owner.command for folder, owner in owners.items() if owner is not one}
+        models, texts = models_of(loaded.config, others), texts_of(loaded.config, others)
+        # A finished run is found again: its text stays what it is, whatever comes first.
+        waits = [*chain(*models.values()), *(one for one in chain(*texts.values()) if finished_scores(one) is None)]
+        one.needs = tuple(dict.fromkeys(owners[folder].path for folder in waits))
+        made = {name for name, folders in chain(models.items(), texts.items()) if folders}
         try:
-            refuse_missing(loaded, partial(_made_in, others))
+            refuse_missing(loaded, made.__contains__)
         except InputError as error:
             one.fail(str(error).split("\n"))
     return _ordered([one for one, _ in found])
 
 
 def _read(path: Path, settings: Sequence[str]) -> tuple[Experiment, LoadedConfig[CommandConfig] | None]:
+    command = ""
     try:
         command = command_of(path, settings)
         loaded = load_config(COMMANDS[command], path, settings, check_files=False)
     except InputError as error:
-        broken = Experiment(path, output=_said_output(path))
+        broken = Experiment(path, command, _said_output(path))
         broken.fail(str(error).split("\n"))
         return broken, None
     return Experiment(path, command, Path(loaded.config.output_dir)), loaded
-
-
-def _read_by(config: CommandConfig) -> list[str]:
-    """The models and files that a run names."""
-    return [*model_references(config).values(), *(name for split in SPLITS for name in config.data.named(split))]
-
-
-def _folders(name: str) -> list[Path]:
-    """A file or folder, and those that it is in."""
-    path = Path(name).resolve()
-    return [path, *path.parents]
-
-
-def _made_in(outputs: Collection[Path], name: str) -> bool:
-    """Whether ``name``, which may be a glob, may come to be in one of ``outputs``."""
-    patterns = _folders(name)
-    return any(output in patterns or any(output.match(str(one)) for one in patterns) for output in outputs)
 
 
 def _said_output(path: Path) -> Path | None:
@@ -156,7 +143,7 @@ def _ordered(experiments: Sequence[Experiment]) -> list[Experiment]:
         ready = next((one for one in rest if all(need in known for need in one.needs)), None)
         if ready is None:
             names = ", ".join(str(one.path) for one in rest)
-            raise InputError(f"{names}: each of them needs another one's model, so that none can be first")
+            raise InputError(f"{names}: each of them needs another one's model or text, so that none can be first")
         found.append(ready)
         rest.remove(ready)
     return found

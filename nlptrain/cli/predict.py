@@ -63,6 +63,7 @@ def predict(
     from nlptrain.models.prediction import predict as predict_texts
     from nlptrain.models.prediction import predict_columns, predict_rows
     from nlptrain.run import Run
+    from nlptrain_runtime.answers import Tally
 
     context = Run(None, device=device)
     model = load_token_model(run)
@@ -70,12 +71,11 @@ def predict(
     how: dict[str, Any] = {
         "splitter": WordSplitter.pretokenized() if pretokenized else None,
         "min_confidence": _least(least, model.labels.types),
+        "tally": (tally := Tally()),
     }
-    left = not least
     for file in files or ("-",):
         if file != "-" and has_rows(Path(file)) and answer_format == "jsonl":
             for answer in predict_rows(model, _rows(file), **how):
-                left = left or _tells(answer)
                 click.echo(_json(answer))
             continue
         texts = _texts(file)
@@ -83,15 +83,14 @@ def predict(
         for part in ([text] for text in texts) if not files and sys.stdin.isatty() else [texts]:
             if answer_format == "conll":
                 for block in predict_columns(model, part, **how):
-                    left = left or any(line[-2:] not in ("\tO", "\t_", "") for line in block.split("\n"))
                     click.echo(block)
                 continue
             for answer in predict_texts(model, part, **how):
-                left = left or _tells(answer)
                 click.echo(json.dumps(answer, ensure_ascii=False))
-    if not left:
+    if tally.left_out and not tally.kept:
         click.echo(
-            "note: nothing that was found is as sure as --min-confidence asks; without it, confidences are shown",
+            f"note: --min-confidence left out all {tally.left_out:,} that were found; without it, they are shown with "
+            "their confidences",
             err=True,
         )
 
@@ -110,13 +109,6 @@ def _without_nan(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, list | tuple):
         return [_without_nan(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _tells(answer: dict[str, Any]) -> bool:
-    """Whether an answer has an entity, or a tag that is said."""
-    words, tags = (value if isinstance(value := answer.get(key), list) else [] for key in ("words", "tags"))
-    said = [word.get("tag") for word in words if isinstance(word, dict)]
-    return bool(answer.get("entities")) or any(tag not in ("O", "_", None) for tag in [*said, *tags])
 
 
 def _least(given: tuple[str, ...], types: Sequence[str]) -> float | dict[str, float]:

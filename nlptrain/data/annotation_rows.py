@@ -19,7 +19,6 @@ from nlptrain.errors import InputError
 
 SHAPE = '{"text": "Ada sings", "entities": [{"start": 0, "end": 3, "label": "person"}]}'
 _MARKS = ("entities", "spans", "label", "labels")
-KEYS = ("id", "text", "tokens", "tags", "answer", *_MARKS)  # that are read, of rows of any shape but a task's
 _REFUSED = {"reject": "rejected by who annotated", "ignore": "ignored by who annotated"}
 _UNMARKED = "without an annotation"
 _SEVERAL = "with annotations that differ, of which the first was read"
@@ -28,6 +27,18 @@ _SEVERAL = "with annotations that differ, of which the first was read"
 def is_task(row: dict[str, Any]) -> bool:
     """Whether ``row`` is a task of Label Studio."""
     return isinstance(row.get("data"), dict) and ("annotations" in row or "completions" in row)
+
+
+def keys_read(row: dict[str, Any]) -> tuple[str, ...]:
+    """The keys of ``row`` that are read, of the shape that it has."""
+    if is_task(row):
+        return ("id", "data", "annotations" if "annotations" in row else "completions")
+    return ("id", "text", "tokens", "answer", _key(row)) if is_marked(row) else ("id", "text", "tokens", "tags")
+
+
+def _key(row: dict[str, Any]) -> str:
+    """The key of a marked text's marks."""
+    return next((key for key in _MARKS if key in row), "spans")
 
 
 def is_marked(row: dict[str, Any]) -> bool:
@@ -57,7 +68,7 @@ def marked_row(row: dict[str, Any], where: str, left_out: Counter[str]) -> Marke
     if isinstance(answer, str) and answer in _REFUSED:
         left_out[_REFUSED[answer]] += 1
         return None
-    key = next((key for key in _MARKS if key in row), "spans")
+    key = _key(row)
     return _marked(row["text"], row.get(key, []), key, where, row.get("tokens"), row.get("id"))
 
 

@@ -32,7 +32,7 @@ def _kept(run: NDArray[_Values]) -> NDArray[_Values]:
         return run
     try:
         with tempfile.NamedTemporaryFile() as file:
-            run.tofile(file)
+            file.write(run.data)  # numpy's own tofile does not tell of a disk that is full by its end
             file.flush()
             return np.frombuffer(pa.memory_map(file.name).read_buffer(), run.dtype)  # unlike numpy's, no open file
     except OSError:  # no room there

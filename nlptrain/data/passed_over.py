@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.annotation_rows import KEYS, is_task
+from nlptrain.data.annotation_rows import is_task, keys_read
 from nlptrain.data.arrow_files import other_arrow, other_parquet
 from nlptrain.data.brat import other_annotations
 from nlptrain.data.columns import other_columns
@@ -44,9 +44,9 @@ _IN_COLUMNS: dict[str, Callable[..., list[str]]] = {
 
 
 def _other_keys(row: dict[str, Any]) -> list[str]:
-    data = row.get("data")
-    if not is_task(row) or not isinstance(data, dict):
-        return [key for key in row if key not in KEYS]
-    text = "text" if "text" in data else next((key for key in data if isinstance(data[key], str)), "text")
-    inside = [f"data.{key}" for key in data if key not in (text, "tokens")]
-    return [*inside, *(key for key in row if key not in ("id", "data", "annotations", "completions"))]
+    read, inside = keys_read(row), []
+    if is_task(row):
+        data = row["data"]
+        text = "text" if "text" in data else next((key for key in data if isinstance(data[key], str)), "text")
+        inside = [f"data.{key}" for key in data if key not in (text, "tokens")]
+    return [*inside, *(key for key in row if key not in read)]

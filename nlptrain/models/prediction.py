@@ -14,7 +14,7 @@ from nlptrain.errors import InputError
 from nlptrain.models.confidence import tag_surely, tagged
 from nlptrain.models.token_model import TokenModel
 from nlptrain.schemes import Scheme, tags_of
-from nlptrain_runtime.answers import Answers, Tagged, shown
+from nlptrain_runtime.answers import Answers, Tagged, Tally, shown
 from nlptrain_runtime.blocks import blocks
 
 _TEXTS = 512  # of a block: a teacher takes seconds for them
@@ -27,6 +27,7 @@ def predict(
     *,
     splitter: WordSplitter | None = None,
     min_confidence: float | Mapping[str, float] = 0.0,
+    tally: Tally | None = None,
 ) -> Iterator[dict[str, Any]]:
     """One answer for each text, in order: ``{"text", "entities"}``, or ``{"text", "words"}`` for plain tags.
 
@@ -39,8 +40,9 @@ def predict(
         splitter: what cuts them into words; the model's own if None.
         min_confidence: entities of a lower one are left out, and plain tags become None; it is compared with the
             confidence that is shown, to its four digits. A map has one for each type, and under "" that of all others.
+        tally: counts what is told and what is left out so.
     """
-    shown_as = Answers(model.labels.names, model.labels.scheme, min_confidence)
+    shown_as = Answers(model.labels.names, model.labels.scheme, min_confidence, tally)
     for block in blocks(texts, most=_TEXTS):
         words = [(splitter or model.splitter).split(text) for text in block]
         answers = model.answers([[word.text for word in sentence] for sentence in words], temperature=model.temperature)
@@ -57,6 +59,7 @@ def predict_columns(
     *,
     splitter: WordSplitter | None = None,
     min_confidence: float | Mapping[str, float] = 0.0,
+    tally: Tally | None = None,
 ) -> Iterator[str]:
     """The words of each text with their tags, a word, a tab and a tag a line, and a blank line behind each sentence.
 
@@ -68,7 +71,7 @@ def predict_columns(
         words = [(splitter or model.splitter).words(text) for text in block]
         for sentence, answer in zip(words, tag_surely(model, words), strict=True):
             if sentence:
-                written = _written(answer, model.labels.scheme, min_confidence)
+                written = _written(answer, model.labels.scheme, min_confidence, tally)
                 yield "".join(f"{word}\t{tag}\n" for word, tag in zip(sentence, written, strict=True))
 
 
@@ -78,6 +81,7 @@ def predict_rows(
     *,
     splitter: WordSplitter | None = None,
     min_confidence: float | Mapping[str, float] = 0.0,
+    tally: Tally | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Each row with what ``predict`` answers to its ``text``, or, where the rows have none, with tags of its words.
 
@@ -88,6 +92,7 @@ def predict_rows(
         rows: any number, all of one kind, read block by block.
         splitter: as for ``predict``.
         min_confidence: as for ``predict``.
+        tally: as for ``predict``.
 
     Raises:
         InputError: a row has neither, or another kind than the first one.
@@ -99,9 +104,9 @@ def predict_rows(
     kept, read = tee(chain(first, rest))
     asked = (_checked(row, number, key) for number, row in enumerate(read, start=1))
     if key == "text":
-        answers = predict(model, asked, splitter=splitter, min_confidence=min_confidence)
+        answers = predict(model, asked, splitter=splitter, min_confidence=min_confidence, tally=tally)
     else:
-        answers = _tagged_rows(model, asked, min_confidence)
+        answers = _tagged_rows(model, asked, min_confidence, tally)
     for row, answer in zip(kept, answers, strict=True):
         yield {**row, **answer}
 
@@ -129,18 +134,20 @@ def _checked(row: dict[str, Any], number: int, key: str) -> Any:  # noqa: ANN401
 
 
 def _tagged_rows(
-    model: TokenModel, sentences: Iterable[list[str]], min_confidence: float | Mapping[str, float]
+    model: TokenModel, sentences: Iterable[list[str]], min_confidence: float | Mapping[str, float], tally: Tally | None
 ) -> Iterator[dict[str, Any]]:
     for block in blocks(sentences, most=_TEXTS, size=lambda words: sum(map(len, words))):
         for answer in tag_surely(model, block):
             sure = [shown(float(confidence)) for confidence in answer.confidences]
-            yield {"tags": _written(answer, model.labels.scheme, min_confidence), "confidences": sure}
+            yield {"tags": _written(answer, model.labels.scheme, min_confidence, tally), "confidences": sure}
 
 
-def _written(answer: Tagged, scheme: Scheme, least: float | Mapping[str, float]) -> list[str]:
+def _written(answer: Tagged, scheme: Scheme, least: float | Mapping[str, float], tally: Tally | None) -> list[str]:
     limits = least if isinstance(least, Mapping) else {"": least}
     other = limits.get("", 0.0)
     parts = [(span, shown(confidence) >= limits.get(span.label, other)) for span, confidence in answer.parts(scheme)]
+    if tally is not None:
+        tally.add(sum(kept for _, kept in parts), len(parts))
     if scheme == "plain":
         return [span.label if kept else NOT_SURE for span, kept in parts]
     return tags_of((span for span, kept in parts if kept), len(answer.tags), "iob2")

@@ -76,7 +76,10 @@ def _from_hub(reference: str) -> Source:
 
 
 def _is_model(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in ("config.json", "model/config.json"))
+    try:
+        return any((folder / name).is_file() for name in ("config.json", "model/config.json"))
+    except OSError:  # it may not be looked into
+        return False
 
 
 def _with_weights(folder: Path, reference: str) -> Path:
@@ -87,7 +90,8 @@ def _with_weights(folder: Path, reference: str) -> Path:
         if (folder / "config.yaml").is_file():
             raise InputError(f"{reference}: this run has not finished; give its command again to go on")
         if inside := [one.name for one in sorted(folder.iterdir()) if _is_model(one)]:
-            names = ", ".join(f"{reference.rstrip('/')}/{name}" for name in inside[:_SHOWN])
+            local = reference.startswith("package:") or Path(reference).expanduser().is_dir()
+            names = ", ".join(f"{reference.rstrip('/') if local else folder}/{name}" for name in inside[:_SHOWN])
             raise InputError(f"{reference}: no config.json in {folder}, but there are models in it; name one: {names}")
         raise InputError(f"{reference}: no config.json in {folder}; name a folder in Hugging Face's layout")
     if any(folder.glob("*.safetensors")):

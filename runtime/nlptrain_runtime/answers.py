@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -42,6 +43,19 @@ class Tagged(NamedTuple):
         return [(span, float(self.confidences[span.start : span.end].min())) for span in found]
 
 
+@dataclass
+class Tally:
+    """How many entities, or tags of words, were sure enough to be told, and how many were not."""
+
+    kept: int = 0
+    left_out: int = 0
+
+    def add(self, kept: int, found: int) -> None:
+        """Count that of ``found`` so many were ``kept``."""
+        self.kept += kept
+        self.left_out += found - kept
+
+
 def shown(confidence: float) -> float:
     """A confidence as it is shown, to four digits; it is compared as it is shown."""
     return round(confidence, 4)
@@ -50,7 +64,13 @@ def shown(confidence: float) -> float:
 class Answers:
     """From the labels of words to one answer a text, without a step for each word."""
 
-    def __init__(self, labels: Sequence[str], scheme: Scheme, min_confidence: float | Mapping[str, float]) -> None:
+    def __init__(
+        self,
+        labels: Sequence[str],
+        scheme: Scheme,
+        min_confidence: float | Mapping[str, float],
+        tally: Tally | None = None,
+    ) -> None:
         """Answer with ``labels`` of ``scheme``.
 
         Args:
@@ -58,7 +78,9 @@ class Answers:
             scheme: how they are written.
             min_confidence: entities of a lower one are left out, and plain tags become None; for each type (of plain
                 tags, tag) another one, and "" for all others, which is 0 if it is not there.
+            tally: counts what is told and what is left out.
         """
+        self._tally = tally
         self._names = list(labels)
         self._plain = scheme == "plain"
         by_type = min_confidence if isinstance(min_confidence, Mapping) else {"": min_confidence}
@@ -149,6 +171,9 @@ class Answers:
                 found.append({"start": start, "end": end, "text": text[start:end], "tag": tag, "confidence": sure})
             elif sure >= self._least[name]:
                 found.append({"start": start, "end": end, "label": name, "text": text[start:end], "confidence": sure})
+        if self._tally is not None:
+            kept = sum(one["tag"] is not None for one in found) if self._plain else len(found)
+            self._tally.add(kept, len(rows))
         return {"text": text, "words" if self._plain else "entities": found}
 
 

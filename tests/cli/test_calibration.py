@@ -128,7 +128,13 @@ def test_predict_leaves_out_what_is_not_sure(corpus: Path, tiny_bert: Path) -> N
     for shape in ("jsonl", "conll"):
         for asked, note in ((least, False), (max(sure), False), (1, max(sure) < 1)):
             done = call("predict", run, raw, "--min-confidence", asked, "--format", shape)
-            assert done.stderr.startswith("note: nothing that was found is as sure") == note
+            assert done.stderr.startswith(f"note: --min-confidence left out all {len(sure)} that were found") == note
+    rows = corpus / "rows.jsonl"
+    rows.write_text(json.dumps({**answers[0], "tags": ["B-person"]}) + "\n")
+    said = call("predict", run, rows, "--min-confidence", 1).stderr
+    own = [entity["confidence"] for entity in answers[0]["entities"]]
+    assert bool(said) == (bool(own) and max(own) < 1)
+    assert call("predict", run, "--min-confidence", 1, text="").stderr == ""
     refused = call("predict", run, raw, "--min-confidence", "persn=0.5")
     assert refused.exit_code == 2
     assert (

@@ -172,6 +172,20 @@ def test_bad_data_is_named_by_its_line(corpus: Path, tiny_bert: Path, line: str,
     assert not (corpus / "runs").exists()
 
 
+def test_a_transfer_set_inside_stays_with_its_run(corpus: Path, tiny_bert: Path) -> None:
+    paths = configs(corpus, tiny_bert)
+    assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
+    good = (corpus / "raw.txt").read_bytes()
+    for more in ((), ("--set", "seeds=[1,2]")):
+        place = corpus / f"runs/inside{len(more)}"
+        given = (paths["tagger_kd"], "--output-dir", place, "--set", f"transfer_dir={place}/transfer", *more)
+        (corpus / "raw.txt").write_bytes(good + b"\xff\n")
+        assert call("tagger_kd", *given).exit_code == 2
+        assert (place / "transfer").is_dir()
+        (corpus / "raw.txt").write_bytes(good)
+        assert call("tagger_kd", *given, "--set", "train.steps=2", "--set", "train.eval_every=2").exit_code == 0
+
+
 def test_a_config_that_lies_in_the_output_folder_is_left_alone(corpus: Path, tiny_bert: Path) -> None:
     run = corpus / "runs/tagger"
     run.mkdir(parents=True)
@@ -180,7 +194,7 @@ def test_a_config_that_lies_in_the_output_folder_is_left_alone(corpus: Path, tin
     done = call("tagger", own)
     assert done.exit_code == 2
     assert "holds config.yaml, and no run of ours; give another --output-dir" in done.stderr
-    assert {path.name for path in run.iterdir()} <= {"config.yaml", ".lock"}
+    assert [path.name for path in run.iterdir()] == ["config.yaml"]
     assert own.read_bytes() == text
 
 

@@ -108,26 +108,71 @@ def test_a_plan_says_the_order_and_runs_nothing(folder: Path, corpus: Path) -> N
 
 def test_a_plan_knows_what_is_missing_and_what_is_to_come(folder: Path, corpus: Path) -> None:
     data = {"train": str(corpus / "train.conll"), "dev": str(corpus / "dev.conll")}
-    labelled, shards = (str(corpus / f"runs/{name}") for name in ("pseudo_label/pseudo_labels.jsonl", "*/*.jsonl"))
-    for name, files in {
-        "second": {"unlabeled": labelled},
-        "globbed": {"unlabeled": shards},
-        "missing": {"unlabeled": [labelled, str(corpus / "rwa.txt")]},
-    }.items():
-        path = folder / f"tagger_kd-{name}.yaml"
-        write(path, {"base": "_base.yaml", "output_dir": str(corpus / f"runs/{name}"), "data": {**data, **files}})
-    found = {one.path.stem: one for one in plan(experiment_files([folder]), [])}
-    assert {need.stem for need in found["tagger_kd-second"].needs} == {"pseudo_label", "transformer_token"}
-    assert {need.stem for need in found["tagger_kd-globbed"].needs} == {"transformer_token"}
-    assert {one.state for name, one in found.items() if name in ("tagger_kd-second", "tagger_kd-globbed")} == {
-        "waiting"
+    names = {
+        "named": "pseudo_label/pseudo_labels.jsonl",
+        "globbed": "*/pseudo*.jsonl",
+        "deep": "../**/pseudo_labels.jsonl",
+        "curve": "pseudo_label/metrics.jsonl",
+        "text": "../**/*.txt",
+        "gone": "../rwa.txt",
     }
+    for name, file in names.items():
+        path = folder / f"tagger_kd-{name}.yaml"
+        read = {**data, "unlabeled": [str(corpus / "raw.txt"), f"{corpus}/runs/{file}".replace("runs/../", "")]}
+        write(path, {"base": "_base.yaml", "output_dir": str(corpus / f"runs/{name}"), "data": read})
+    found = {one.path.stem.removeprefix("tagger_kd-"): one for one in plan(experiment_files([folder]), [])}
+    for name in names:
+        waits = {"pseudo_label"} if name in ("named", "globbed", "deep") else set()
+        assert {need.stem for need in found[name].needs} == {"transformer_token", *waits}, name
+    assert {name for name in names if found[name].state == "failed"} == {"curve", "gone"}
     missing = f"data.unlabeled: no file matches '{corpus}/rwa.txt'"
-    assert found["tagger_kd-missing"].fault.startswith(missing)
-    assert found["tagger_kd-missing"].fault.endswith(f"; did you mean '{corpus}/raw.txt'?")
+    assert found["gone"].fault.startswith(missing)
+    assert found["gone"].fault.endswith(f"; did you mean '{corpus}/raw.txt'?")
     done = call("run", folder, "--dry-run")
-    assert f"{folder}/tagger_kd-missing.yaml: cannot be run: {missing}" in done.stdout
+    assert f"{folder}/tagger_kd-gone.yaml: cannot be run: {missing}" in done.stdout
     assert done.exit_code == 1
+
+
+def test_text_of_finished_runs_is_there_whatever_comes_first(folder: Path, corpus: Path) -> None:
+    for own, other in (("a", "b"), ("b", "a")):
+        values = yaml.safe_load((folder / "pseudo_label.yaml").read_text())
+        values["data"]["unlabeled"] = str(corpus / f"runs/{other}/pseudo_labels.jsonl")
+        write(folder / f"pseudo_label-{own}.yaml", {**values, "output_dir": str(corpus / f"runs/{own}")})
+    files = [folder / "pseudo_label-a.yaml", folder / "pseudo_label-b.yaml"]
+    with pytest.raises(InputError, match="each of them needs another one's model or text"):
+        plan(files, [])
+    for own in ("a", "b"):
+        (corpus / "runs" / own).mkdir(parents=True)
+        (corpus / "runs" / own / "scores.json").write_text("{}")
+    assert [one.needs for one in plan(files, [])] == [(), ()]
+
+
+def test_a_model_at_home_is_waited_for(folder: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(corpus))
+    write(
+        folder / "tagger_kd-home.yaml", {"base": "_base.yaml", "output_dir": "x", "teacher": "~/runs/transformer_token"}
+    )
+    found = {one.path.stem: one for one in plan(experiment_files([folder]), [])}
+    assert [need.stem for need in found["tagger_kd-home"].needs] == ["transformer_token"]
+    assert found["tagger_kd-home"].state == "waiting"
+
+
+def test_broken_files_take_no_folder_from_others(folder: Path) -> None:
+    for name, said in (
+        ("a", '"my runs/tagger"'),
+        ("b", "'my runs/b'"),
+        ("c", "my runs/c # here"),
+        ("d", '"my runs/tagger"'),
+    ):
+        (folder / f"tagger-{name}.yaml").write_text(f"output_dir: {said}\ntrain: [\n")
+    write(
+        folder / "tagger-e.yaml",
+        {**yaml.safe_load((folder / "tagger.yaml").read_text()), "output_dir": "my runs/tagger"},
+    )
+    found = {one.path.stem: one for one in plan(experiment_files([folder]), [])}
+    outputs = {name: str(found[f"tagger-{name}"].output) for name in "abcd"}
+    assert outputs == {"a": "my runs/tagger", "b": "my runs/b", "c": "my runs/c", "d": "my runs/tagger"}
+    assert found["tagger-e"].state == "waiting"
 
 
 def test_what_cannot_be_planned_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """Which sentences have been seen: the compact maps of digests against a dict."""
 
 import random
+import resource
+import signal
 import tempfile
 from pathlib import Path
 
@@ -45,6 +47,20 @@ def test_the_longest_are_in_files_and_in_memory_where_there_is_no_room(
     assert [(len(run), run.flags.writeable) for run, _ in numbers._runs] == [(100, not room)] * 2 + [(50, True)]
     assert numbers.find(packed(all_of_them)).tolist() == list(range(250))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_is_full_at_the_very_end_loses_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(digests, "_LONGEST", 10)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before, heard = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (80, before[1]))
+    try:
+        seen, all_of_them = DigestSet(), packed([one.to_bytes(16, "little") for one in range(1, 14)])
+        seen.add(all_of_them)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, heard)
+    assert seen.has(all_of_them).all()
 
 
 def test_a_digest_that_ends_in_zeros_is_itself() -> None:

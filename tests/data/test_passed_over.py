@@ -26,6 +26,8 @@ TASK = {"id": 1, "annotations": [{"result": []}], "meta": {}}
         ("a.csv", "sentence_id,word,POS,tag\n1,Ada,NNP,B-person\n", ["POS"]),
         ("a.jsonl", json.dumps({**ROW, "pos": ["NNP"]}), ["pos"]),
         ("b.jsonl", json.dumps(ROW), []),
+        ("e.jsonl", '{"tokens": ["Ada"], "tags": ["O"], "labels": ["x"], "spans": []}', ["labels", "spans"]),
+        ("f.jsonl", '{"text": "Ada", "entities": [], "label": "x"}', ["label"]),
         ("d.jsonl", '{"text": "Ada", "entities": [], "data": {"url": "x"}}', ["data"]),
         ("p.jsonl", '{"text": "Ada", "spans": [], "answer": "accept", "_hash": 3, "meta": {}}', ["_hash", "meta"]),
         ("a.json", json.dumps([{**TASK, "data": {"text": "Ada", "url": "x"}}]), ["data.url", "meta"]),

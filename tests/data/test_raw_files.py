@@ -63,6 +63,18 @@ def test_tags_that_stand_beside_a_text_are_seen(tmp_path: Path, kind: str) -> No
     assert tags_beside(write(tmp_path, kind, {"text": ["a"], "entities": [[{"start": 0}]]})) == "entities"
 
 
+def test_columns_that_nobody_reads_are_not_looked_at(tmp_path: Path) -> None:
+    far = pa.array([10**17], pa.timestamp("us"))  # no date of Python's
+    tags = pa.array([["O"]])
+    pq.write_table(pa.table({"text": ["a"], "at": far}), tmp_path / "a.parquet")
+    assert tags_beside(tmp_path / "a.parquet") is None
+    pq.write_table(
+        pa.Table.from_arrays([pa.array(["a"]), far, far, tags], names=["text", "x", "x", "tags"]),
+        tmp_path / "b.parquet",
+    )
+    assert tags_beside(tmp_path / "b.parquet") == "tags"
+
+
 def test_there_are_none_beside_lines(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a\n")
     assert tags_beside(tmp_path / "a.txt") is None
