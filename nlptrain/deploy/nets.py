@@ -14,6 +14,7 @@ import torch
 
 from nlptrain.deploy.graphs import Graph
 from nlptrain.deploy.weights import narrow, tables_to_int8, to_few_bits, to_float16
+from nlptrain_runtime import sessions  # noqa: F401 - before ONNX Runtime is loaded: it tells nobody what it runs
 
 OPSET = 17
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 from tokenizers import Tokenizer
 
 from nlptrain_runtime.errors import FolderError
@@ -23,6 +22,8 @@ from nlptrain_runtime.sessions import open_session
 from nlptrain_runtime.vocabulary import UNKNOWN, characters_of, shape_of
 
 if TYPE_CHECKING:
+    import onnxruntime
+
     from nlptrain_runtime.arrays import Floats, Numbers
 
 

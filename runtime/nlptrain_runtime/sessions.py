@@ -1,12 +1,18 @@
-"""ONNX Runtime, on one thread."""
+"""ONNX Runtime, on one thread, and keeping what it sees to itself."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-import onnxruntime
+# Since 1.29 its packages report sessions, names of graphs and speeds to their makers, from a database that they open in
+# the user's home. Who tags private text has not asked for that; ORT_DISABLE_TELEMETRY=0 in the environment brings it
+# back. It is read once, when the library is loaded.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from nlptrain_runtime.errors import FolderError
+import onnxruntime  # noqa: E402
+
+from nlptrain_runtime.errors import FolderError  # noqa: E402
 
 
 def open_session(path: Path) -> onnxruntime.InferenceSession:
@@ -15,6 +21,8 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
     Raises:
         FolderError: ONNX Runtime cannot read it.
     """
+    if os.environ["ORT_DISABLE_TELEMETRY"] != "0":
+        onnxruntime.disable_telemetry_events()  # where somebody has loaded the library before
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3

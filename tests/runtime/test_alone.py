@@ -1,6 +1,7 @@
 """The runtime where torch, transformers and nlptrain are not installed: what it asks for is all it needs."""
 
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import Distribution, distribution
@@ -75,3 +76,18 @@ def test_all_that_it_needs_is_small():
         if Path(str(file.locate())).is_file()
     )
     assert 50e6 < size < MOST_BYTES
+
+
+def test_it_reports_nothing_to_the_makers_of_onnx_runtime(folders, tmp_path):
+    """Its packages do, by a database in the user's home, unless they are told not to before they are loaded."""
+    program = f"from nlptrain_runtime import Tagger\nTagger({str(folders['pieces'])!r}).predict(['Ada'])"
+    quiet = ("CI", "GITHUB_ACTIONS", "ORT_RUNNING_UNIT_TESTS", "ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")
+    environment = {name: value for name, value in os.environ.items() if name not in quiet}
+    written = {}
+    for name, more in (("ours", {}), ("asked for", {"ORT_DISABLE_TELEMETRY": "0"})):
+        home = tmp_path / name
+        home.mkdir()
+        subprocess.run([sys.executable, "-c", program], env={**environment, **more, "HOME": str(home)}, check=True)
+        written[name] = [path.name for path in home.rglob("*") if path.is_file()]
+    assert written["ours"] == []
+    assert "onnxruntime.db" in written["asked for"]
