@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoModelForTokenClassification, Pretrained
 from transformers.modeling_outputs import TokenClassifierOutput
 
 from nlptrain.labels import begin_inside
+from nlptrain.models.dropout import Dropout
 from nlptrain.models.embedders import EMBEDDERS, PooledEmbedder
 from nlptrain.models.encoders import ENCODERS
 from nlptrain.models.heads import HEADS, CRFHead
@@ -66,7 +67,7 @@ class NeuralTagger(PreTrainedModel):
         embedder, encoder, head = (dict(part or {}) for part in (config.embedder, config.encoder, config.head))
         self.embedder: Any = EMBEDDERS[embedder.pop("kind")](**embedder)
         self.encoder: Any = ENCODERS[encoder.pop("kind")](self.embedder.width, dropout=config.dropout, **encoder)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.head: Any = HEADS[head.pop("kind")](self.encoder.width, int(config.num_labels or 0), **head)
         if config.pieces is not None:
             self.tell_pieces(torch.zeros(config.pieces, dtype=torch.uint8))

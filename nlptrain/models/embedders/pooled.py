@@ -38,6 +38,18 @@ class PooledEmbedder(PieceTable):
         """Vectors [U, dim] of the distinct words whose ``pieces`` [U, L] are given as for ``forward``."""
         pieces = pieces[:, :MOST_PIECES]
         real = pieces >= 0
+        if pieces.device.type == "cpu" and not torch.onnx.is_in_onnx_export():
+            # Most words have one piece or two, the longest many: what is not there is not computed.
+            owners, places = real.nonzero(as_tuple=True)
+            rows = self.vectors(pieces[real]) * self.weights.weight[places]
+            to = owners.unsqueeze(1).expand_as(rows)
+            pooled: Tensor = rows.new_zeros(len(pieces), rows.shape[1]).scatter_add(0, to, rows)
+            return pooled / _root(real, pooled)
         rows = self.vectors(pieces.clamp(min=0)) * self.weights.weight[: pieces.shape[1]]
-        pooled: Tensor = (rows * real.unsqueeze(-1)).sum(dim=1)
-        return pooled / real.sum(dim=1, keepdim=True).clamp(min=1).to(pooled.dtype).sqrt()
+        pooled = (rows * real.unsqueeze(-1)).sum(dim=1)
+        return pooled / _root(real, pooled)
+
+
+def _root(real: Tensor, like: Tensor) -> Tensor:
+    """The root of the number of pieces of each word, [U, 1]."""
+    return real.sum(dim=1, keepdim=True).clamp(min=1).to(like.dtype).sqrt()

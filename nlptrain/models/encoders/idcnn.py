@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from nlptrain.models.dropout import Dropout
+
 
 class IDCNNEncoder(nn.Module):
     """One block of dilated convolutions, applied several times with the same weights.
@@ -36,7 +38,7 @@ class IDCNNEncoder(nn.Module):
             nn.Conv1d(filters, filters, kernel, padding=kernel // 2 * step, dilation=step) for step in dilations
         )
         self.norms = nn.ModuleList(nn.LayerNorm(filters) for _ in dilations)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.width = filters
 
     def forward(self, states: Tensor, attention_mask: Tensor) -> Tensor:

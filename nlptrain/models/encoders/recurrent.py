@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from nlptrain.models.dropout import dropped
 
 
 class RecurrentEncoder(nn.Module):
@@ -25,9 +28,11 @@ class RecurrentEncoder(nn.Module):
 
     def forward(self, states: Tensor, attention_mask: Tensor) -> Tensor:
         """States [B, T, 2 * hidden] of ``states`` [B, T, width]; zeros at the padding."""
-        # ``moved`` says where each place goes, ``order`` what comes to each place.
         real = attention_mask.bool()
         counts = real.sum(dim=1, keepdim=True)
+        if _in_front(real):
+            return self.packed(states, counts.squeeze(1))
+        # ``moved`` says where each place goes, ``order`` what comes to each place.
         moved = torch.where(real, real.long().cumsum(dim=1), counts + (~real).long().cumsum(dim=1)) - 1
         order = torch.zeros_like(moved).scatter(
             1, moved, torch.arange(moved.shape[1], device=moved.device).expand_as(moved)
@@ -48,23 +53,52 @@ class RecurrentEncoder(nn.Module):
 
     def _unpacked(self, states: Tensor, lengths: Tensor) -> Tensor:
         """What the packed net answers to ``states`` [B, T, width], whose first ``lengths`` [B] places are real."""
-        places = torch.arange(states.shape[1])
+        rows, places = torch.arange(len(states)), torch.arange(states.shape[1])
         real = places < lengths[:, None]
         turned = torch.where(real, lengths[:, None] - 1 - places, places)
+        # The nets read one place of all sequences after the other, [T, B, ...]. As flat numbers: which place of which
+        # sequence comes to each place of these, turned round, and back.
+        there = (rows * len(places) + turned.T).flatten()
+        back = (turned * len(rows) + rows[:, None]).flatten()
         for layer in range(self.net.num_layers):
             if layer:
-                states = F.dropout(states, self.net.dropout, self.training)
-            forwards = self._direction(states, f"l{layer}")
-            backwards = _reordered(self._direction(_reordered(states, turned), f"l{layer}_reverse"), turned)
+                states = dropped(states, self.net.dropout, training=self.training)
+            forwards = self._direction(states.transpose(0, 1), f"l{layer}").transpose(0, 1)
+            reverse = _Permuted.apply(states.reshape(-1, states.shape[2]), there, back)
+            answered = self._direction(reverse.view(len(places), len(rows), -1), f"l{layer}_reverse")
+            backwards = _Permuted.apply(answered.reshape(-1, answered.shape[2]), back, there).view(forwards.shape)
             states = torch.cat([forwards, backwards], dim=-1)
         return states * real.unsqueeze(-1)
 
     def _direction(self, states: Tensor, name: str) -> Tensor:
-        """One layer in one direction over the padded batch."""
+        """One layer in one direction over the padded batch, [T, B, ...]."""
         weights = [getattr(self.net, f"{part}_{name}") for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-        start = states.new_zeros(1, len(states), self.net.hidden_size)
-        answer, _, _ = torch.lstm(states, (start, start), weights, True, 1, 0.0, True, False, True)
+        start = states.new_zeros(1, states.shape[1], self.net.hidden_size)
+        answer, _, _ = torch.lstm(states, (start, start), weights, True, 1, 0.0, True, False, False)
         return answer
+
+
+class _Permuted(torch.autograd.Function):
+    """Rows in another order. Autograd would add the gradients of rows up; in a permutation each has one."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, order: Tensor, inverse: Tensor) -> Tensor:  # noqa: ANN401 - torch's context
+        """``rows`` [R, D] as ``order`` [R] says."""
+        ctx.save_for_backward(inverse)
+        return rows.index_select(0, order)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:  # noqa: ANN401 - torch's context
+        """The gradients of the rows, in the order of before."""
+        (inverse,) = ctx.saved_tensors
+        return gradients[0].index_select(0, inverse), None, None
+
+
+def _in_front(real: Tensor) -> bool:
+    """Whether all that counts stands in front already; only asked where the answer costs nothing."""
+    if real.device.type != "cpu" or torch.onnx.is_in_onnx_export():
+        return False
+    return not bool((real[:, 1:] & ~real[:, :-1]).any())
 
 
 def _reordered(states: Tensor, order: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from nlptrain.models.heads.products import Products, reversal
 from nlptrain_runtime.chain import FORBIDDEN
 
 __all__ = [
@@ -83,7 +84,7 @@ def _both_ways(
     over: Callable[[Tensor, int], Tensor],
 ) -> tuple[Tensor, Tensor]:
     chains = len(emissions)
-    turn = _reversal(mask)
+    turn = reversal(mask)
     turned = emissions.gather(1, turn.unsqueeze(-1).expand_as(emissions))
     tables = torch.stack([transitions, transitions.T]).repeat_interleave(chains, 0)
     both = forward_scores(
@@ -104,36 +105,10 @@ def marginals(
     exponentials take logarithms. What is less likely than the smallest number of its type gets a score of
     ``FORBIDDEN``, and no gradient; a batch in which sums come near that number is computed by logarithms.
     """
-    limits = torch.finfo(emissions.dtype)
-    least = limits.tiny / limits.eps**2  # what is lost below the smallest number does not count beside such a sum
-    turn = _reversal(mask).unsqueeze(-1).expand_as(emissions)
-    tables, edges = torch.stack([transitions, transitions.T]), torch.stack([start, end])
-    # Constants: what is taken out of the products is put back into the total.
-    highest, most, edge = emissions.detach().amax(2, True), transitions.detach().max(), edges.detach().amax(2, True)
-    factors, tables = (emissions - highest).exp(), (tables - most).exp()
-    both = torch.stack([factors, factors.gather(1, turn)])
-    reached = (edges - edge).exp()  # by what stands in front, not yet by the word itself
-    before, sums = [reached], []
-    for place, factor in enumerate(both.unbind(2)):
-        here = reached * factor
-        sums.append(here.sum(2, keepdim=True))
-        if place + 1 < emissions.shape[1]:
-            reached = torch.bmm(here / sums[-1], tables)
-            before.append(reached)
-    fronts, backs = torch.stack(before, dim=2)
-    shares = fronts * factors * backs.gather(1, turn)
-    total = shares.sum(dim=2)
-    scales = torch.stack(sums, dim=2)[0, :, :, 0]
-    if not bool((total > least)[mask].all() and (scales > least)[mask].all()):  # nor is what is no number
+    found, total, exact = Products.apply(emissions, mask, transitions, start, end)
+    if not bool(exact):
         return log_marginals(emissions, mask, transitions, start, end)
-    likely = shares > 0
-    found = torch.where(likely, shares, torch.ones_like(shares)).log() - total.log().unsqueeze(2)
-    found = found.masked_fill(~likely, FORBIDDEN)
-    last = (mask.sum(dim=1, keepdim=True) - 1).clamp(min=0)
-    passed = mask.scatter(1, last, False)
-    taken = (highest[:, :, 0] * mask).sum(dim=1) + edge.sum(dim=(0, 2)) + most * passed.sum(dim=1)
-    inner = torch.where(passed, scales, torch.ones_like(scales)).log().sum(dim=1)
-    return found, inner + total.gather(1, last).squeeze(1).log() + taken
+    return found, total
 
 
 def path_scores(
@@ -156,24 +131,21 @@ def possible_labels(mask: Tensor, transitions: Tensor, start: Tensor, end: Tenso
         start: [B, C], true where a chain may begin with a label.
         end: [B, C], true where it may end with it.
     """
-    turn = _reversal(mask)
-    forwards = _reachable(mask, transitions, start)
-    backwards = _reachable(mask, transitions.T, end)
+    turn = reversal(mask)
+    forwards = _reachable(mask.shape[1], transitions, start)
+    backwards = _reachable(mask.shape[1], transitions.T, end)
     return forwards & backwards.gather(1, turn.unsqueeze(-1).expand_as(backwards))
 
 
-def _reachable(mask: Tensor, allowed: Tensor, start: Tensor) -> Tensor:
+def _reachable(places: int, allowed: Tensor, start: Tensor) -> Tensor:
+    """Which labels a path from ``start`` [B, C] can have at each of the first ``places``, [B, places, C]."""
     table = allowed.float()
-    here = start
-    reached = [here]
-    for place in range(1, mask.shape[1]):
-        here = torch.where(mask[:, place, None], (here.float() @ table) > 0, here)
+    reached = [start]
+    for _ in range(1, places):
+        here = (reached[-1].float() @ table) > 0
+        # In a tag scheme nothing changes from the second or third place on; looking would make a GPU wait.
+        if here.device.type == "cpu" and torch.equal(here, reached[-1]):
+            break
         reached.append(here)
-    return torch.stack(reached, dim=1)
-
-
-def _reversal(mask: Tensor) -> Tensor:
-    """Where each word of a chain stands in the reversed chain, [B, N]; the padding stays behind."""
-    places = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)
-    last = mask.sum(dim=1, keepdim=True) - 1
-    return torch.where(mask, last - places, places)
+    rest = reached[-1].unsqueeze(1).expand(-1, places - len(reached), -1)
+    return torch.cat([torch.stack(reached, dim=1), rest], dim=1)
