@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -30,7 +31,13 @@ def write_json(path: Path, value: Any) -> None:  # noqa: ANN401
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` whole or not at all."""
+    """Write ``text`` whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; the name is that of ``path``.
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path.parent))
     beside = path.with_name(path.name + ".part")
     with beside.open("w", encoding="utf-8", newline="\n") as file:
         file.write(text)

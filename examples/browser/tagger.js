@@ -69,7 +69,7 @@ export class Tagger {
     const plain = this.described.scheme === "plain";
     const name = plain ? "words" : "entities";
     if (!words.length) return { text, [name]: [] };
-    if (this.known.size > 100000) this.known.clear();
+    if (this.known.size > 100000) this.known = new Map(); // who is still reading keeps the one that it has
     const emissions = await this.emissions(words.map((word) => word.text));
     const best = this.best(emissions);
     const sure = confidences(emissions, best, this.described.decoding, this.tables);
@@ -88,8 +88,9 @@ export class Tagger {
 
   /** What the net says of each word, an array of C numbers each. */
   async emissions(words) {
-    await this.learn([...new Set(words)].filter((word) => !this.known.has(word)));
-    const read = words.map((word) => this.known.get(word));
+    const known = this.known;
+    await this.learn([...new Set(words)].filter((word) => !known.has(word)), known);
+    const read = words.map((word) => known.get(word));
     let feeds, places;
     if (this.nets.words) {
       const width = read[0].length, flat = new Float32Array(words.length * width);
@@ -108,12 +109,12 @@ export class Tagger {
     return places.map((place) => Array.from(data.slice(place * dims[2], (place + 1) * dims[2])));
   }
 
-  /** Remember what new words are read as. */
-  async learn(words) {
+  /** Remember in `known` what new words are read as. */
+  async learn(words, known) {
     if (!words.length) return;
     const { reads, most_pieces: most, characters } = this.described;
     if (reads === "pieces") {
-      for (const word of words) this.known.set(word, this.encode(word));
+      for (const word of words) known.set(word, this.encode(word));
       return;
     }
     const spelt = words.map((word) => (reads === "pooled" ? this.encode(word).slice(0, most) : characterCodes(word, characters)));
@@ -126,7 +127,7 @@ export class Tagger {
       characters: parts,
     };
     const { data, dims } = (await this.nets.words.run(feeds)).vectors;
-    words.forEach((word, at) => this.known.set(word, data.slice(at * dims[1], (at + 1) * dims[1])));
+    words.forEach((word, at) => known.set(word, data.slice(at * dims[1], (at + 1) * dims[1])));
   }
 
   /** The label of each word: the best path of a chain, or each word's best one, put right where these break the scheme. */

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import difflib
 import os
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import IO, Any
 
 import click
@@ -32,6 +36,31 @@ _OTHERS_SECONDS = 5.0
 def _among_others() -> bool:
     """Whether a launcher has started this process, and others in front of it."""
     return os.environ.get("WORLD_SIZE", "1") not in ("", "1") and os.environ.get("RANK", "0") != "0"
+
+
+class _Ended(Interrupted):
+    """A signal came to a command that has nothing to save."""
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does: what is half-written goes. A training has its own way."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise _Ended(number)
+
+    old = {}
+    try:
+        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+            if signal.getsignal(number) == signal.SIG_DFL:  # nohup's is not
+                old[number] = signal.signal(number, end)
+    except ValueError:  # another thread than the main one
+        pass
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
 
 
 class Fault(click.ClickException):
@@ -65,7 +94,8 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
         """Run the command."""
         try:
-            return self._invoked(ctx)
+            with _ended_by_signals():
+                return self._invoked(ctx)
         except InputError as error:
             raise Fault(str(error)) from error
         except BrokenPipeError:
@@ -79,7 +109,8 @@ class Commands(click.Group):
             raise Fault(f"{where}{error.strerror or error}") from error
         except Interrupted as error:
             if not _among_others():
-                click.echo(f"stopped by {error}; give the same command again to go on from here", err=True)
+                on = "" if isinstance(error, _Ended) else " to go on from here"
+                click.echo(f"stopped by {error}; give the same command again{on}", err=True)
             ctx.exit(128 + error.number)
         except KeyboardInterrupt:
             if not _among_others():

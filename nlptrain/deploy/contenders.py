@@ -31,11 +31,12 @@ from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict
 torch.set_num_threads({threads})
 model = load_token_model({folder!r})
+model.batch_pieces = {batch} or model.batch_pieces
 answer = lambda texts: list(predict(model, texts))
 """
 _ONNX = """\
 from nlptrain_runtime import Tagger
-answer = Tagger({folder!r}, threads={threads}, precision={precision!r}).predict
+answer = Tagger({folder!r}, threads={threads}, precision={precision!r}{more}).predict
 """
 # The peak of this process alone: ru_maxrss begins with the peak of the process that started it.
 _ASK = """
@@ -130,7 +131,7 @@ def _in_torch(name: str, threads: int, batch: int | None) -> Contender:
         model.batch_pieces = batch
     folder = resolve(name).folder
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-    program = _TORCH.format(folder=str(folder), threads=threads)
+    program = _TORCH.format(folder=str(folder), threads=threads, batch=batch)
     return Contender(name, "torch", "fp32", size, lambda texts: list(predict(model, texts)), program)
 
 
@@ -144,5 +145,6 @@ def _exported(name: str, folder: Path, precision: str | None, threads: int, batc
     opened = open_folder(folder, precision)
     others = {path for path in (folder / "onnx").iterdir()} - {opened.net("model"), opened.net("words")}
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path not in others)
-    program = _ONNX.format(folder=str(folder), threads=threads, precision=opened.precision)
+    more = "" if batch is None else f", batch_units={batch}"
+    program = _ONNX.format(folder=str(folder), threads=threads, precision=opened.precision, more=more)
     return Contender(name, "onnx", opened.precision, size, tagger.predict, program)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
@@ -110,6 +110,7 @@ def _refuse_folder(folder: Path, *, overwrite: bool) -> None:
 @contextmanager
 def _whole(folder: Path) -> Iterator[Path]:
     """A folder beside ``folder`` that takes its place once it is whole, and is not there if it never is."""
+    made = [parent for parent in folder.parents if not parent.exists()]
     folder.parent.mkdir(parents=True, exist_ok=True)
     part = Path(mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
@@ -120,8 +121,12 @@ def _whole(folder: Path) -> Iterator[Path]:
             folder.rename(old)
         part.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
-    finally:
+    except BaseException:
         shutil.rmtree(part, ignore_errors=True)
+        for parent in made:
+            with suppress(OSError):  # somebody has put something there
+                parent.rmdir()
+        raise
 
 
 def _write_reader(model: TokenModel, folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ Net = Any
 Narrow = Callable[[NDArray[Any], bool], NDArray[Any] | None]
 
 
-def narrow(model: Net, choose: Narrow) -> None:
+def narrow(model: Net, choose: Narrow, *, read_by: Sequence[str] | None = None) -> None:
     """Store the weights of ``model`` as ``choose`` says, and cast them back where they are used.
 
     Rows of a table are cast as they are looked up, not the whole table.
@@ -23,6 +23,7 @@ def narrow(model: Net, choose: Narrow) -> None:
     Args:
         model: an ONNX model, changed in place.
         choose: given a tensor and whether it is only ever looked up; the tensor in a smaller type, or None to leave it.
+        read_by: only what nodes of these kinds read is asked for; None: all.
     """
     from onnx import helper, numpy_helper
 
@@ -30,6 +31,8 @@ def narrow(model: Net, choose: Narrow) -> None:
     first, behind = [], {}
     for tensor in graph.initializer:
         users = [node for node in graph.node if tensor.name in node.input]
+        if read_by is not None and not all(node.op_type in read_by for node in users):
+            continue
         looked_up = all(node.op_type == "Gather" and node.input[0] == tensor.name for node in users)
         values = numpy_helper.to_array(tensor)
         small = None if values.size < _LEAST else choose(values, looked_up)

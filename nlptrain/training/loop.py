@@ -102,9 +102,10 @@ def fit(
             if step.number % config.log_every == 0 or step.number == steps:
                 _refuse_divergence(metrics.write(step, reporter.speed), step.number)
             if run.processes.first and (step.number % every == 0 or step.number == steps):
-                metrics.write_dev(state.progress.step, judge.look(state, reporter))
-                if checkpoint is not None and step.number < steps:
-                    state.save(checkpoint)
+                with reporter.pausing():
+                    metrics.write_dev(state.progress.step, judge.look(state, reporter))
+                    if checkpoint is not None and step.number < steps:
+                        state.save(checkpoint)
             _stop_if_asked(run, state, metrics, checkpoint, last=step.number == steps)
     if run.processes.first:
         state.restore_best()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -26,6 +28,8 @@ class Reporter:
         self._start = progress.step
         self._words = 0
         self._waited = 0.0
+        self._aside = 0.0
+        self._paused: float | None = None
         self._began = self._said = time.monotonic()
         self._loss = self._dev = ""
         self._bar: Bar | None = None
@@ -42,8 +46,11 @@ class Reporter:
 
     @property
     def speed(self) -> dict[str, float]:
-        """Words with a target, of all processes, per second so far, and this one's share of time without tensors."""
-        seconds = max(1e-9, time.monotonic() - self._began)
+        """Words with a target, of all processes, per second of training, and this one's share of it without tensors.
+
+        What is spent on scoring and saving does not count.
+        """
+        seconds = max(1e-9, (self._paused or time.monotonic()) - self._began - self._aside)
         return {"words_per_second": round(self._words / seconds), "waiting": round(self._waited / seconds, 4)}
 
     def __enter__(self) -> Reporter:
@@ -58,6 +65,16 @@ class Reporter:
         """Take the bar away."""
         if self._bar is not None:
             self._bar.stop()
+
+    @contextmanager
+    def pausing(self) -> Iterator[None]:
+        """What is done in here is no training."""
+        self._paused = time.monotonic()
+        try:
+            yield
+        finally:
+            self._aside += time.monotonic() - self._paused
+            self._paused = None
 
     def step(self, step: Step) -> None:
         """Show that ``step`` is done."""

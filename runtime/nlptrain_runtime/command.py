@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from nlptrain_runtime import __version__
 from nlptrain_runtime.blocks import TEXTS
@@ -39,6 +40,11 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read has enough; nothing is left to be flushed
         return 0
+    except OSError as error:
+        print(f"error: standard output: {error.strerror}", file=sys.stderr)
+        with suppress(OSError):  # nothing is left for Python to write when it ends, and to fail at
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 2
     except KeyboardInterrupt:
         return 130
     return 0
@@ -69,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
 def _tag(given: argparse.Namespace) -> None:
     from nlptrain_runtime.tagger import Tagger
 
+    for stream, name in ((sys.stdin, "standard input"), (sys.stdout, "standard output")):
+        if stream is None and not (given.files and name == "standard input"):
+            raise _Fault(f"{name}: is closed")
     tagger = Tagger(given.folder, threads=given.threads, precision=given.precision, min_confidence=given.min_confidence)
     block = 1 if not given.files and sys.stdin.isatty() else given.block
     write = sys.stdout.buffer.write

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nlptrain_runtime.errors import FolderError
+from nlptrain_runtime.windows import WINDOW_RULE
 
 DESCRIPTION = "nlptrain.json"
 FORMAT = 1  # of the description: another one is refused
@@ -97,6 +98,11 @@ def _described(folder: Path) -> dict[str, Any]:
     ]
     if missing:
         raise FolderError(f"{file}: lacks {', '.join(missing)}; copy the folder again")
+    if (rule := found["window"].get("rule")) != WINDOW_RULE:
+        raise FolderError(
+            f"{file}: long texts are cut by the rule {rule!r} there, and by {WINDOW_RULE!r} in this nlptrain-runtime: "
+            "export the tagger again, or install the runtime that it was exported for"
+        )
     nets = [net_file("model", precision) for precision in ENDINGS]
     if not any(name in found["files"] for name in nets):
         raise FolderError(f"{file}: names no net ({', '.join(nets)}); export the tagger again")

@@ -85,7 +85,7 @@ class Lexicon:
         self._features = features
         self._most = most
         self._words: dict[str, int] = {}
-        self._clear()
+        self.clear()
 
     def read_words(self, sentences: Sequence[Sequence[str]]) -> Read:
         """The words of ``sentences``."""
@@ -200,9 +200,10 @@ class Lexicon:
     def _renew(self) -> None:
         many = max(len(self._words), len(self._parts), self._held.held // 2) > self._most
         if many or self._characters > _CHARACTERS * self._most:  # or few, and enormous ones
-            self._clear()
+            self.clear()
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Forget all words and parts."""
         self._features.clear()
         self._words.clear()
         self._characters = 0

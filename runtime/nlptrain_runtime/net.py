@@ -40,7 +40,12 @@ class Net:
         self._special = len(self._pieces.get("prefix", [])) + len(self._pieces.get("suffix", []))
         self._batch_units = batch_units
         self._session = open_session(folder.net("model"))
-        self._pool = _pool(threads) if threads > 1 else None
+        self._threads = threads
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin with threads of this process: those of the one that it was forked from are not in it."""
+        self._pool = _pool(self._threads) if self._threads > 1 else None
 
     def read(self, features: Features, words: Numbers, counts: Numbers) -> Callable[[], Floats]:
         """What the net says of each word, [W, C]; the features are read now, the net runs when the answer is called.

@@ -17,7 +17,8 @@ class TaggerComponent:
     """Entities of an exported tagger as ``doc.ents``, plain tags as ``token.tag_``.
 
     The tagger cuts the text into words by its own rule. Where these are not spaCy's tokens, an entity is all tokens
-    that it touches, and a token has the tag of the word in which it begins.
+    that it touches, and a token has the tag of the word in which it begins. Entities that components in front of it
+    have set stay, as with spaCy's own ``ner``; what overlaps them is left out.
 
     Attributes:
         tagger: what is asked.
@@ -70,5 +71,7 @@ def _told(doc: Doc, answer: dict[str, Any]) -> Doc:
         doc.char_span(part["start"], part["end"], label=part["label"], alignment_mode="expand")
         for part in answer["entities"]
     )
-    doc.ents = filter_spans([span for span in found if span is not None])
+    taken = {token.i for one in doc.ents for token in one}  # what stands in the pipeline before has said
+    spans = [span for span in found if span is not None and taken.isdisjoint(range(span.start, span.end))]
+    doc.ents = [*doc.ents, *filter_spans(spans)]
     return doc

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
 _NOTHING = np.empty(0, dtype=np.int64), np.empty(0), np.empty((0, 2), dtype=np.int64)
 
 
+_ALIVE: WeakSet[Tagger] = WeakSet()
+
+
 class Tagger:
     """A student or a teacher that ``nlptrain export`` wrote, without torch.
 
-    It may be asked from several threads at once.
+    It may be asked from several threads at once, and in processes that are forked from the one that loaded it.
 
     Example:
         ``Tagger("exported").predict(["Ada Lovelace lived in London."])``
@@ -85,6 +89,14 @@ class Tagger:
         self._names = np.array(self.labels, dtype=object)
         self._answers = Answers(self.labels, self.scheme, least)
         self._reading = Lock()
+        _ALIVE.add(self)
+
+    def _after_fork(self) -> None:
+        """Go on in a process that was forked from the one that loaded this."""
+        if self._reading.locked():  # by a thread that is not here: what it had half remembered is forgotten
+            self._lexicon.clear()
+        self._reading = Lock()
+        self._net.renew()
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """One answer for each text, in order: ``{"text", "entities"}``, or ``{"text", "words"}`` for plain tags.
@@ -106,20 +118,23 @@ class Tagger:
 
         Raises:
             TypeError: ``texts`` is one string.
+            ValueError: ``block`` is less than 1.
         """
+        if block < 1:
+            raise ValueError(f"stream: found block={block}; must be at least 1")
         for some in blocks(_several(texts, "stream"), most=block):
             yield from self._answered(some)
 
-    def predict_words(self, sentences: Sequence[Sequence[str]]) -> list[Tagged]:
+    def predict_words(self, sentences: Iterable[Sequence[str]]) -> list[Tagged]:
         """The tag of each word of each sentence, with its probability.
 
         Raises:
             TypeError: a sentence is a string and no list of words.
         """
-        if any(isinstance(sentence, str) for sentence in _several(sentences, "predict_words")):
-            raise TypeError("predict_words: found a string; it takes lists of words: predict takes texts")
         found: list[Tagged] = []
-        for block in blocks(sentences, size=lambda words: sum(map(len, words))):
+        for block in blocks(_several(sentences, "predict_words"), size=lambda words: sum(map(len, words))):
+            if any(isinstance(sentence, str) for sentence in block):
+                raise TypeError("predict_words: found a string; it takes lists of words: predict takes texts")
             with self._reading:
                 read = self._lexicon.read_words(block)
                 run = self._net.read(self._features, read.words, read.counts)
@@ -154,6 +169,15 @@ class Tagger:
         sure = np.ones(len(best))
         sure[words] = self._decoder.confidences(emissions[words], read.counts[told], best[words], self.temperature)
         return self._answers.of(texts, read.counts, best, sure, read.places(texts, told))
+
+
+def _forked() -> None:
+    for tagger in list(_ALIVE):
+        tagger._after_fork()  # noqa: SLF001 - a part of the class
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def _several(given: Any, asked: str) -> Any:  # noqa: ANN401 - passed on as it is

@@ -222,6 +222,26 @@ def test_a_terminal_gets_a_bar_and_a_pipe_plain_lines(corpus: Path, tiny_bert: P
     assert "dev f1 0.5000" in shown[False]
 
 
+def test_words_a_second_and_waiting_are_shares_of_training_alone(monkeypatch) -> None:
+    from types import SimpleNamespace
+
+    from nlptrain.training import reporter as reporters
+    from nlptrain.training.state import Progress
+
+    clock = SimpleNamespace(now=100.0, monotonic=lambda: clock.now)
+    monkeypatch.setattr(reporters, "time", clock)
+    console = Console(file=io.StringIO(), width=100)
+    reporter = reporters.Reporter(Run(None, device="cpu", console=console), 10, Progress())
+    clock.now += 4.0
+    reporter.step(SimpleNamespace(number=1, words=800, waited=1.0, losses={"loss": 0.0}))  # type: ignore[arg-type]
+    wanted = {"words_per_second": 200, "waiting": 0.25}
+    assert reporter.speed == wanted
+    with reporter.pausing():
+        clock.now += 60.0
+        assert reporter.speed == wanted
+    assert reporter.speed == wanted
+
+
 def test_who_mends_the_files_gives_the_same_command_again(corpus: Path, tiny_bert: Path) -> None:
     path = configs(corpus, tiny_bert)["tagger"]
     good = (corpus / "train.conll").read_text()

@@ -1,7 +1,9 @@
 """Exported taggers say what their models say, and a refused export leaves nothing behind."""
 
 import json
+import os
 import shutil
+import signal
 from itertools import product
 from pathlib import Path
 
@@ -196,3 +198,40 @@ def test_the_command_writes_a_folder_from_a_run_and_compares_on_its_dev(tiny_ber
         assert refused.exit_code == 2
         assert said in refused.output
     assert not Path("x").exists()
+
+
+@pytest.mark.parametrize("encoder", ["gru", "idcnn"])
+def test_weights_that_stay_floats_in_8_bits_are_stored_narrow(tiny_bert, tmp_path, encoder):
+    model = small_model(tiny_bert, f"pooled-{encoder}-softmax")
+    export_onnx(model, tmp_path / "out", ["fp32", "fp16", "int8"], dev=TEXT, max_loss=100)
+    whole, half, few = (
+        sum(
+            len(value.raw_data)
+            for value in onnx.load(tmp_path / "out" / "onnx" / f"model{ending}.onnx").graph.initializer
+        )
+        for ending in ("", "_fp16", "_quantized")
+    )
+    assert max(few, half) < 0.6 * whole
+
+
+def test_a_transformers_products_have_a_scale_for_each_column(tiny_bert, tmp_path):
+    export_onnx(small_model(tiny_bert, "teacher"), tmp_path / "out", ["int8"], dev=TEXT, max_loss=100)
+    net = onnx.load(tmp_path / "out" / "onnx" / "model_quantized.onnx")
+    scales = [list(value.dims) for value in net.graph.initializer if value.name.endswith("_scale")]
+    assert any(dims and dims[0] > 1 for dims in scales)
+
+
+def test_a_signal_and_a_refusal_leave_nothing_not_even_parents(tiny_bert, tmp_path, monkeypatch):
+    small_model(tiny_bert, "pooled-lstm-crf").save(tmp_path / "run")
+    command = ["export", str(tmp_path / "run"), str(tmp_path / "a" / "b" / "out"), "--precision", "fp32"]
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        with monkeypatch.context() as patch:
+            patch.setattr(export, "_write_nets", lambda *_, number=number: os.kill(os.getpid(), number))
+            ended = CliRunner().invoke(main, command)
+        assert ended.exit_code == 128 + number
+        assert f"stopped by {number.name}; give the same command again\n" in ended.output
+        assert [path.name for path in tmp_path.iterdir()] == ["run"]
+        assert signal.getsignal(number) == signal.SIG_DFL
+    refused = CliRunner().invoke(main, [*command[:-1], "int8"])
+    assert refused.exit_code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]

@@ -45,9 +45,15 @@ def test_what_is_wrong_is_one_line_and_code_2(folders, tag, capsys, tmp_path):
 
 
 def test_less_sure_entities_are_left_out(folders, tag):
-    code, out = tag([str(folders["pooled"]), "--min-confidence", "1"], b"Ada lives in Paris\n")
+    given = "\n".join(LINES).encode()
+    _, out = tag([str(folders["pooled"])], given)
+    every = [part for line in out.splitlines() for part in json.loads(line)["entities"]]
+    least = sorted(part["confidence"] for part in every)[len(every) // 2]
+    code, out = tag([str(folders["pooled"]), "--min-confidence", str(least)], given)
     assert code == 0
-    assert all(part["confidence"] == 1 for part in json.loads(out)["entities"])
+    kept = [part for line in out.splitlines() for part in json.loads(line)["entities"]]
+    assert kept == [part for part in every if part["confidence"] >= least]
+    assert 0 < len(kept) < len(every)
 
 
 def test_a_reader_that_has_enough_ends_it_quietly(folders):
@@ -57,3 +63,18 @@ def test_a_reader_that_has_enough_ends_it_quietly(folders):
     assert json.loads(done.stdout)["text"] == "Ada lives in Paris"
     assert done.stderr == ""
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("way", "said"),
+    [
+        ("> /dev/full", "standard output: No space left on device"),
+        (">&-", "standard output: is closed"),
+        ("<&-", "standard input: is closed"),
+    ],
+)
+def test_what_cannot_be_read_or_written_is_one_line_and_code_2(folders, way, said):
+    command = f"echo Ada lives in Paris | {{ {sys.executable} -m nlptrain_runtime.command {folders['pooled']} {way}; }}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stderr == f"error: {said}\n"
+    assert done.returncode == 2

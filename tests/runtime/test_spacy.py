@@ -51,3 +51,17 @@ def test_what_is_configured_is_followed(folders, pipeline):
     assert 0 < sum(map(len, sure)) < sum(map(len, every))
     with pytest.raises(FolderError, match="there is no such folder"):
         spacy.blank("en").add_pipe("nlptrain", config={"model": "nowhere"})
+
+
+def test_entities_of_components_in_front_of_it_stay(folders):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "ORG", "pattern": "Acme"}])
+    nlp.add_pipe("nlptrain", config={"model": str(folders["pooled"])})
+    plain = Tagger(folders["pooled"])
+    added = 0
+    for text in (f"{text} Acme" for text in TEXTS):
+        found = {(ent.text, ent.label_) for ent in nlp(text).ents}
+        assert ("Acme", "ORG") in found
+        added += len(found) - 1
+    assert plain.predict(["Acme"])  # it may have an opinion, and has no say
+    assert added > 10

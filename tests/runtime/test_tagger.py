@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -63,6 +65,32 @@ def test_words_given_as_words_have_the_tags_of_the_text(folders, kind):
     assert [values.shape for values in logits] == [(len(words), len(tagger.labels)) for words in sentences]
 
 
+def test_any_iterable_of_sentences_is_read(folders):
+    tagger = Tagger(folders["pooled"])
+    wanted = [given.tags for given in tagger.predict_words([["Ada", "lives"], ["Oslo"]])]
+    assert [len(tags) for tags in wanted] == [2, 1]
+    assert [given.tags for given in tagger.predict_words(words for words in [["Ada", "lives"], ["Oslo"]])] == wanted
+
+
+FORKED = """
+import os, sys
+from nlptrain_runtime import Tagger
+tagger = Tagger(sys.argv[1], threads=2)
+texts = [f"Ada {word} lives in Oslo" * 9 for word in range(300)]
+wanted = tagger.predict(texts)
+tagger._reading.acquire()  # as another thread of this process may have it
+child = os.fork()
+if not child:
+    os._exit(0 if tagger.predict(texts) == wanted else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_forked_process_goes_on_by_itself(folders):
+    done = subprocess.run([sys.executable, "-c", FORKED, str(folders["pooled"])], timeout=120, check=False)
+    assert done.returncode == 0
+
+
 def test_what_is_asked_for_wrongly_is_said(folders):
     tagger = Tagger(folders["pooled"])
     with pytest.raises(TypeError, match="predict: found one string; give a list of them"):
@@ -71,6 +99,8 @@ def test_what_is_asked_for_wrongly_is_said(folders):
         next(tagger.stream("Ada lives"))
     with pytest.raises(TypeError, match="it takes lists of words: predict takes texts"):
         tagger.predict_words(["Ada lives"])
+    with pytest.raises(ValueError, match="stream: found block=0; must be at least 1"):
+        next(tagger.stream(["Ada lives"], block=0))
     with pytest.raises(ValueError, match="min_confidence: found 2"):
         Tagger(folders["pooled"], min_confidence=2)
     with pytest.raises(ValueError, match="threads, batch_units and remember must be at least 1"):
@@ -111,7 +141,7 @@ def test_a_file_that_is_missing_or_changed_is_named(copy, name):
         Tagger(copy)
 
 
-def test_a_folder_that_is_none_of_ours_says_what_would_be(copy, tmp_path):
+def test_a_folder_that_is_none_of_ours_says_what_would_be(folders, copy, tmp_path):
     with pytest.raises(FolderError, match="there is no such folder; make one with: nlptrain export"):
         Tagger(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
@@ -122,7 +152,11 @@ def test_a_folder_that_is_none_of_ours_says_what_would_be(copy, tmp_path):
     describe_anew(copy, format=99)
     with pytest.raises(FolderError, match="found format 99; this nlptrain-runtime reads format 1"):
         Tagger(copy)
-    describe_anew(copy, format=1)
+    describe_anew(copy, format=1, window={"rule": "halves", "max_pieces": 64})
+    with pytest.raises(FolderError, match="long texts are cut by the rule 'halves' there, and by '"):
+        Tagger(copy)
+    described = json.loads((folders["pooled"] / "nlptrain.json").read_text(encoding="utf-8"))
+    describe_anew(copy, window=described["window"])
     changed = (copy / "nlptrain.json").read_text(encoding="utf-8").replace('"B-person"', '"B-place"', 1)
     (copy / "nlptrain.json").write_text(changed, encoding="utf-8")
     with pytest.raises(FolderError, match=r"nlptrain\.json: is not the file that was exported"):
