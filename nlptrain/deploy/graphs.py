@@ -42,16 +42,27 @@ class Graph:
 
 
 class _Pieces(nn.Module):
-    """Pieces to logits, by the keyword inputs that the model's family takes."""
+    """Pieces to logits, by the keyword inputs that the model's family takes.
 
-    def __init__(self, model: nn.Module, named: Callable[[Tensor, Tensor], dict[str, Tensor]]) -> None:
+    Where the tokenizer pads behind, a recurrent net is traced without what would bring the pieces to the front: that
+    took a sixth of its time.
+    """
+
+    def __init__(
+        self, model: nn.Module, named: Callable[[Tensor, Tensor], dict[str, Tensor]], *, pads_left: bool
+    ) -> None:
         super().__init__()
         self.model = model
         self._named = named
+        self._pads_left = pads_left
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         if isinstance(self.model, NeuralTagger):
-            return self.model.emissions(attention_mask, input_ids=input_ids)
+            if self._pads_left or not isinstance(self.model.encoder, RecurrentEncoder):
+                return self.model.emissions(attention_mask, input_ids=input_ids)
+            states = self.model.encoder.packed(self.model.embedder(input_ids), attention_mask.sum(dim=1))
+            answer: Tensor = self.model.head(states)
+            return answer
         named = self._named(input_ids, attention_mask)
         logits: Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask, **named).logits
         return logits
@@ -128,9 +139,12 @@ def _of_pieces(model: TokenModel) -> Graph:
     def named(ids: Tensor, mask: Tensor) -> dict[str, Tensor]:
         return {} if family is None else family.inputs(ids, mask)
 
+    pads_left = family is not None and family.pads_left
     mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]])
-    if family is not None and family.pads_left:
+    if pads_left:
         mask = mask.flip(1)
     ids = torch.full_like(mask, reader.tokenizer.unk_token_id or 0)
     inputs = {"input_ids": ("batch", "pieces"), "attention_mask": ("batch", "pieces")}
-    return Graph(_Pieces(model.model, named), inputs, ("logits", ("batch", "pieces", "")), (ids, mask))
+    # The tokenizer of a student may pad on the left for who runs the graph without us.
+    net = _Pieces(model.model, named, pads_left=pads_left or reader.tokenizer.padding_side == "left")
+    return Graph(net, inputs, ("logits", ("batch", "pieces", "")), (ids, mask))

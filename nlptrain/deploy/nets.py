@@ -32,7 +32,7 @@ def write_net(graph: Graph, path: Path) -> None:
     with warnings.catch_warnings(), torch.no_grad(), _silenced():
         # The exporter by tracing is called deprecated; it is the one that takes a packed LSTM exactly.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
-        warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\.onnx")
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\.onnx|transformers\.")
         warnings.filterwarnings("ignore", category=torch.jit._trace.TracerWarning)
         torch.onnx.export(
             graph.net.eval(),

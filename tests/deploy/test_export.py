@@ -7,7 +7,9 @@ import signal
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from click.testing import CliRunner
 
@@ -15,12 +17,14 @@ from nlptrain.cli.main import main
 from nlptrain.deploy import export, nets
 from nlptrain.deploy.export import export_onnx
 from nlptrain.errors import InputError
+from nlptrain.models import TransformerTokenClassifier
 from nlptrain.models.embedders import EMBEDDERS
 from nlptrain.models.encoders import ENCODERS
 from nlptrain.models.heads import HEADS
 from nlptrain.models.prediction import predict
 from nlptrain_runtime import Tagger
 from tests.exports import LABELS, ODD, PLAIN, TEXT, small_model
+from tests.families import FAMILIES, FAST
 
 KINDS = ["teacher", *("-".join(kinds) for kinds in product(EMBEDDERS, ENCODERS, HEADS))]
 SENTENCES = [" ".join(sentence.words) for sentence in TEXT]
@@ -46,6 +50,40 @@ def test_every_kind_of_model_says_the_same_in_onnx(tiny_bert, tmp_path, kinds):
     found = Tagger(tmp_path / "out").predict(texts)
     assert all(alike(one, other) for one, other in zip(predict(model, texts), found, strict=True))
     assert any(answer["entities"] for answer in found)
+
+
+@pytest.mark.parametrize("kinds", ["teacher", "subword-lstm-crf"])
+@pytest.mark.parametrize("family", FAST)
+def test_every_family_says_the_same_in_onnx(family, kinds, tmp_path):
+    FAMILIES[family](tmp_path / family)
+    if kinds == "teacher":
+        model = TransformerTokenClassifier.from_pretrained(str(tmp_path / family), LABELS, seed=1)
+    else:
+        model = small_model(tmp_path / family, kinds)
+    model.model.eval()
+    (parity,) = export_onnx(model, tmp_path / "out", ["fp32"], dev=TEXT)
+    assert (parity.changed, parity.lost) == (0, 0)
+    texts = [*ODD, *SENTENCES]
+    found = Tagger(tmp_path / "out").predict(texts)
+    assert all(alike(one, other) for one, other in zip(predict(model, texts), found, strict=True))
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_padding_on_the_side_of_the_tokenizer_changes_nothing(tiny_bert, tmp_path, side):
+    model = small_model(tiny_bert, "subword-lstm-softmax")
+    model.reader.tokenizer.padding_side = side
+    export_onnx(model, tmp_path / "out", ["fp32"], dev=TEXT)
+    session = onnxruntime.InferenceSession(tmp_path / "out" / "onnx" / "model.onnx")
+    ids = [[7, 8, 9, 10, 11], [9, 7]]
+    batch = np.zeros((2, 5), dtype=np.int64)
+    mask = np.zeros_like(batch)
+    for row, given in enumerate(ids):
+        here = slice(len(given)) if side == "right" else slice(5 - len(given), None)
+        batch[row, here], mask[row, here] = given, 1
+    (logits,) = session.run(None, {"input_ids": batch, "attention_mask": mask})
+    for row, given in enumerate(ids):
+        alone = {"input_ids": np.array([given]), "attention_mask": np.ones((1, len(given)), dtype=np.int64)}
+        assert np.allclose(logits[row][mask[row] > 0], session.run(None, alone)[0][0], atol=1e-5)
 
 
 def test_plain_tags_are_words_with_tags(tiny_bert, tmp_path):
