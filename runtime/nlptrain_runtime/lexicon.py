@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _HANGING = re.compile(r"[A-Z]\.\Z")  # an initial at the end of a part: is it one word? what stands behind says it
 # Parts that the splitter never cuts: letters and digits, names and tags, web addresses. Most of what is new is one.
 _ONE_WORD = re.compile(r"[A-Za-z0-9]+|[@#][A-Za-z0-9_]+|https?://[!#-;=?-~]*[A-Za-z0-9]")
+# And parts that it cuts in two, always: one of these in front of a mark.
+_AND_MARK = re.compile(r"(?:[@#]?[A-Za-z0-9]+|[@#][A-Za-z0-9_]+)[,:;!?)\"]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")  # white space to the splitter and not to str.split()
 _PART = re.compile(r"\S+")  # what str.split() gives, with its place
 _CHARACTERS = 100  # of a part, on average, that are remembered
@@ -69,6 +71,15 @@ class ReadTexts(Read):
             begins[ends[text] - self.sizes[text] : ends[text]] = found
         placed: Numbers = self.within + np.repeat(begins, self.held)[:, None]
         return placed
+
+
+class _Split(NamedTuple):
+    """The words of some parts, where each begins and ends in its part, and how many each part has."""
+
+    words: list[str]
+    starts: list[int]
+    ends: list[int]
+    held: list[int]
 
 
 class Lexicon:
@@ -139,39 +150,52 @@ class Lexicon:
         """Split ``parts``, none of which is known; those whose words depend on the next part are only marked so."""
         if not self._splitter.parts_at_space:
             for part in parts:
-                self._split(part, [part], [0])
+                self._remember([part], self._split(part, [0]))
             return
-        simple: list[str] = []
+        whole, marked, others = self._sorted(parts)
+        found = _Split(whole.copy(), [0] * len(whole), [len(part) for part in whole], [1] * len(whole))
+        for part in marked:
+            cut = len(part) - 1
+            found.words.extend((part[:cut], part[cut]))
+            found.starts.extend((0, cut))
+            found.ends.extend((cut, cut + 1))
+        found.held.extend([2] * len(marked))
+        if others:  # in one go, each on a line of its own
+            begins = [0, *accumulate(len(part) + 1 for part in others)][:-1]
+            split = self._split("\n".join(others), begins)
+            for values, more in zip(found, split, strict=True):
+                values.extend(more)  # type: ignore[attr-defined]
+        self._remember([*whole, *marked, *others], found)
+
+    def _sorted(self, parts: list[str]) -> tuple[list[str], list[str], list[str]]:
+        """Parts that are one word, those that are a word and a mark, and all others that can be split by themselves."""
+        if self._splitter.version != 1:
+            return [], [], parts
+        whole: list[str] = []
+        marked: list[str] = []
         others: list[str] = []
-        if self._splitter.version == 1:
-            for part in parts:
-                if _ONE_WORD.fullmatch(part):
-                    simple.append(part)
-                elif _HANGING.search(part):
-                    self._parts[part] = _DEPENDS
-                else:
-                    others.append(part)
-        else:
-            others = parts
-        begins = [0, *accumulate(len(part) + 1 for part in others)]
-        self._split("\n".join(others), others, begins[:-1], simple=simple)  # in one go, each on a line of its own
+        for part in parts:
+            if _ONE_WORD.fullmatch(part):
+                whole.append(part)
+            elif _AND_MARK.fullmatch(part):
+                marked.append(part)
+            elif _HANGING.search(part):
+                self._parts[part] = _DEPENDS
+            else:
+                others.append(part)
+        return whole, marked, others
 
     def _learn_hanging(self, keys: list[str]) -> None:
         """Split parts with what follows them: `` a``, which is no word of theirs, or a blank."""
         for key in keys:
             bare = key.removesuffix(" a").rstrip(" ")
-            self._split(key, [key], [0], end=len(bare))
+            self._remember([key], self._split(key, [0], end=len(bare)))
 
-    def _split(
-        self, text: str, parts: list[str], begins: list[int], *, end: int | None = None, simple: Sequence[str] = ()
-    ) -> None:
-        """Remember the words of ``parts``, which begin at ``begins`` in ``text``; those that pass ``end`` are none.
-
-        Beside them ``simple`` parts, each of which is one word.
-        """
-        words, starts, ends, held = list(simple), [0] * len(simple), [len(part) for part in simple], [1] * len(simple)
+    def _split(self, text: str, begins: list[int], *, end: int | None = None) -> _Split:
+        """The words of the parts that begin at ``begins`` in ``text``; those that pass ``end`` are none."""
+        words, starts, ends, held = _Split([], [], [], [])
         number, last = -1, len(begins) - 1
-        for word, (start, stop) in self._splitter.places(text) if parts else ():
+        for word, (start, stop) in self._splitter.places(text):
             if end is not None and stop > end:
                 break
             while number < last and begins[number + 1] <= start:
@@ -182,13 +206,17 @@ class Lexicon:
             starts.append(start - begins[number])
             ends.append(stop - begins[number])
         held += [0] * (last - number)
-        self._learn(words)
-        sizes = np.array(held, dtype=np.int64)
+        return _Split(words, starts, ends, held)
+
+    def _remember(self, parts: list[str], split: _Split) -> None:
+        """Give ``parts`` their numbers, and their words theirs."""
+        self._learn(split.words)
         first = len(self._held)
-        numbers = [self._words[word] for word in words]
-        self._held.extend(np.array([numbers, starts, ends], dtype=np.int64).T, sizes)
-        self._parts.update(zip([*simple, *parts], range(first, first + len(held)), strict=True))
-        self._characters += sum(map(len, words)) + sum(map(len, parts))
+        numbers = [self._words[word] for word in split.words]
+        rows = np.array([numbers, split.starts, split.ends], dtype=np.int64).T
+        self._held.extend(rows, np.array(split.held, dtype=np.int64))
+        self._parts.update(zip(parts, range(first, first + len(parts)), strict=True))
+        self._characters += sum(map(len, split.words)) + sum(map(len, parts))
 
     def _learn(self, words: Sequence[str]) -> None:
         new = [word for word in dict.fromkeys(words) if word not in self._words]

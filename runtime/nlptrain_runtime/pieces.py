@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 from tokenizers import Tokenizer
+
+from nlptrain_runtime.wordpiece import ascii_pieces
 
 if TYPE_CHECKING:
     from nlptrain_runtime.arrays import Numbers
@@ -22,7 +25,9 @@ class WordTokenizer:
     word has a place in the sequence.
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, space: str, unknown: int | None, together: bool) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, *, space: str, unknown: int | None, together: bool, shortcut: bool = True
+    ) -> None:
         """Read with ``tokenizer``, without truncation and padding of its own.
 
         Args:
@@ -30,6 +35,7 @@ class WordTokenizer:
             space: what stands in front of each word as it is encoded: nothing, or a space.
             unknown: the unknown piece; None: the tokenizer has none.
             together: many words in one sequence become the same pieces as each by itself, which is faster.
+            shortcut: words in ASCII may go past the tokenizer, where it is known what it does to them.
         """
         tokenizer.no_truncation()
         tokenizer.no_padding()
@@ -37,6 +43,7 @@ class WordTokenizer:
         self._space = space
         self._unknown = unknown
         self._whole = together
+        self._ascii = ascii_pieces(tokenizer) if shortcut and not space else None
 
     def __call__(self, words: Sequence[str]) -> tuple[Numbers, Numbers]:
         """The pieces of ``words``, one word behind the other, [P], and how many each has, at least one, [words].
@@ -44,6 +51,24 @@ class WordTokenizer:
         Raises:
             ValueError: a word has no piece, and there is no unknown one.
         """
+        if self._ascii is None:
+            return self._asked(words)
+        found: list[Sequence[int]] = []
+        missing = []
+        for place, word in enumerate(words):
+            pieces = self._ascii(word)
+            if pieces is None:
+                missing.append(place)
+            found.append(pieces or ())
+        if missing:
+            asked, counts = self._asked([words[place] for place in missing])
+            for place, some in zip(missing, np.split(asked, np.cumsum(counts)[:-1]), strict=True):
+                found[place] = some.tolist()
+        sizes = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
+        return np.fromiter(chain.from_iterable(found), dtype=np.int64, count=int(sizes.sum())), sizes
+
+    def _asked(self, words: Sequence[str]) -> tuple[Numbers, Numbers]:
+        """The pieces of ``words`` as the tokenizer says."""
         spaced = [self._space + word for word in words] if self._space else list(words)
         if len(spaced) <= _TOGETHER:
             flat, sizes = self._encoded(spaced)

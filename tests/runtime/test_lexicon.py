@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain_runtime.growing import Growing, Lists, padded, ranges
-from nlptrain_runtime.lexicon import Lexicon
+from nlptrain_runtime.lexicon import _AND_MARK, Lexicon
 from tests.data.test_word_splitter import CASES, FRAGMENTS
 from tests.exports import ODD
 
@@ -75,6 +75,12 @@ def test_words_and_places_are_those_of_the_whole_text(blocks):
 @given(st.from_regex(r"\A(?:[A-Za-z0-9]+|[@#][A-Za-z0-9_]+|https?://[!#-;=?-~]*[A-Za-z0-9])\Z"))
 def test_what_is_taken_for_one_word_is_one(part):
     assert SPLITTER.words(part) == (part,)
+
+
+@given(st.from_regex(_AND_MARK, fullmatch=True))
+def test_what_is_taken_for_a_word_and_a_mark_is_that(part):
+    cut = len(part) - 1
+    assert SPLITTER.places(part) == [(part[:cut], (0, cut)), (part[cut], (cut, cut + 1))]
 
 
 def test_every_case_of_the_splitter_and_what_is_odd():

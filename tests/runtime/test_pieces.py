@@ -1,0 +1,74 @@
+"""Pieces of words in ASCII that go past the tokenizer are those that it gives."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
+
+from nlptrain_runtime.pieces import WordTokenizer
+from nlptrain_runtime.wordpiece import ascii_pieces
+from tests.data.test_word_splitter import CASES
+from tests.exports import ODD
+
+LETTERS = [chr(code) for code in range(ord("!"), ord("~") + 1)]
+SPECIALS = ["[UNK]", "[SEP]", "<mask>"]
+
+
+def bert_like(*, lowercase: bool = True, specials: list[str] = SPECIALS, most: int = 100) -> Tokenizer:
+    vocabulary = [*SPECIALS, *LETTERS, *(f"##{letter}" for letter in LETTERS if letter not in "xyz7")]
+    vocabulary += ["ada", "Ada", "##ing", "lond", "##on", "st", "##st", "\u00e9", "\ufe0f\u200d"]
+    model = models.WordPiece(
+        vocab={piece: number for number, piece in enumerate(dict.fromkeys(vocabulary))},
+        unk_token="[UNK]",
+        max_input_chars_per_word=most,
+    )
+    tokenizer = Tokenizer(model)
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.add_special_tokens([AddedToken(special, special=True) for special in specials])
+    return tokenizer
+
+
+TOKENIZERS = [bert_like(), bert_like(lowercase=False, most=6)]
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
+@given(
+    st.lists(st.one_of(st.text("aAdolsting.@#-_[]<>SEP7x", min_size=1, max_size=12), st.text(min_size=1, max_size=6)))
+)
+def test_they_are_those_of_the_tokenizer(tokenizer, words):
+    short, long = (WordTokenizer(tokenizer, space="", unknown=0, together=True, shortcut=one) for one in (True, False))
+    for found, wanted in zip(short(words), long(words), strict=True):
+        assert np.array_equal(found, wanted)
+
+
+def test_words_of_real_text_and_what_is_odd():
+    words = [
+        *(word for text in ODD for word in text.split()),
+        *(word for case in CASES for word in case["text"].split()),
+        *SPECIALS,
+    ]
+    for tokenizer in TOKENIZERS:
+        bare = ascii_pieces(tokenizer)
+        assert bare is not None
+        assert bare("London,") is not None
+        assert bare("[SEP]") is None
+        short, long = (
+            WordTokenizer(tokenizer, space="", unknown=0, together=False, shortcut=one) for one in (True, False)
+        )
+        for found, wanted in zip(short(words), long(words), strict=True):
+            assert np.array_equal(found, wanted)
+
+
+def test_tokenizers_of_which_less_is_known_are_always_asked(tmp_path: Path):
+    assert ascii_pieces(bert_like(specials=[*SPECIALS, "mask"])) is None  # it stands in "masked", too
+    other = bert_like()
+    other.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    assert ascii_pieces(other) is None
+    other = bert_like()
+    other.pre_tokenizer = pre_tokenizers.Whitespace()
+    assert ascii_pieces(other) is None
+    assert ascii_pieces(Tokenizer(models.BPE())) is None
