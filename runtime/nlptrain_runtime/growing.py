@@ -70,8 +70,13 @@ class Lists:
 
     def joined(self, chosen: Numbers) -> Numbers:
         """The ``chosen`` lists, one behind the other."""
-        found: Numbers = self._flat.values[ranges(self._begins.values[chosen], self._sizes.values[chosen])]
-        return found
+        return self.joined_with_sizes(chosen)[0]
+
+    def joined_with_sizes(self, chosen: Numbers) -> tuple[Numbers, Numbers]:
+        """The ``chosen`` lists, one behind the other, and their lengths."""
+        sizes = self._sizes.values[chosen]
+        found: Numbers = self._flat.values[ranges(self._begins.values[chosen], sizes)]
+        return found, sizes
 
 
 def padded(flat: Numbers, sizes: Numbers, *, most: int, padding: int = -1) -> Numbers:

@@ -116,11 +116,10 @@ class Lexicon:
         sizes = np.fromiter(map(len, split), dtype=np.int64, count=len(split))
         parts = list(chain.from_iterable(split))
         numbers = self._numbers(parts, sizes)
-        held = self._held.sizes(numbers)
-        rows = self._held.joined(numbers)
+        rows, held = self._held.joined_with_sizes(numbers)
         return ReadTexts(
             rows[:, 0],
-            np.diff(_from_zero(held)[_from_zero(sizes)]),
+            np.array([len(rows)]) if len(texts) == 1 else np.diff(_from_zero(held)[_from_zero(sizes)]),
             sizes,
             held,
             np.fromiter(map(len, parts), dtype=np.int64, count=len(parts)),
@@ -242,4 +241,6 @@ class Lexicon:
 
 def _from_zero(sizes: Numbers) -> Numbers:
     """The sums of the first 0, 1, 2, ... ``sizes``."""
-    return np.concatenate([[0], np.cumsum(sizes)])
+    sums = np.zeros(len(sizes) + 1, dtype=np.int64)
+    np.cumsum(sizes, out=sums[1:])
+    return sums

@@ -48,6 +48,25 @@ def test_paths_and_marginals_are_those_of_all_paths(seed):
     assert first == len(emissions)
 
 
+def test_one_label_throughout_is_seen_only_where_it_is_the_best_path():
+    random = np.random.default_rng(0)
+    seen, best = 0, 0
+    for seed in range(300):
+        _, tables = draw(seed, scale=random.choice([0.1, 0.5]))
+        tables = Tables(tables.transitions, np.abs(tables.start), tables.end)
+        emissions = random.normal(size=(random.integers(1, 6), 4))
+        emissions[:, 0] += random.choice([0.0, 2.0, 3.0])
+        paths = every_path(emissions, tables)
+        throughout = max(paths, key=paths.__getitem__) == (0,) * len(emissions)
+        assert tables.common is not None
+        assert throughout or not tables.common.wins(emissions)
+        seen, best = seen + tables.common.wins(emissions), best + throughout
+        assert tuple(best_paths(emissions, np.array([len(emissions)]), tables)) == max(paths, key=paths.__getitem__)
+    assert best > seen > 50
+    assert Tables(np.full((2, 2), FORBIDDEN), np.zeros(2), np.zeros(2)).common is None
+    assert Tables(np.zeros((1, 1)), np.zeros(1), np.zeros(1)).common is None
+
+
 @pytest.mark.parametrize("scale", [100.0, 300.0, 3_000.0])
 def test_what_products_lose_is_computed_by_logarithms(scale):
     emissions, tables = draw(3, scale=scale)
