@@ -20,8 +20,8 @@ from pathlib import Path
 from nlptrain.data.text_files import expand, lines
 from nlptrain.deploy.benchmark import Speed, benchmark
 from nlptrain.deploy.contenders import contenders
-from nlptrain.deploy.export import write_tagger
 from nlptrain.models import load_token_model
+from nlptrain.models.exported import write_tagger
 from scripts.runs import DATA, ROOT, between, shown, train_all, value
 
 OUT, PICTURE = ROOT / "docs/speed.md", ROOT / "docs/speed.svg"

@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from nlptrain.deploy.export import write_tagger
 from nlptrain.errors import InputError
+from nlptrain.models.exported import write_tagger
 from nlptrain.models.prediction import predict
 from nlptrain.models.sources import resolve
 from nlptrain.models.transformer import load_token_model

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
-from typing import Any
+from tempfile import mkdtemp
 
 from nlptrain.data.sentence import Sentence
-from nlptrain.deploy.description import describe, write_description
-from nlptrain.deploy.graphs import graphs_of
-from nlptrain.deploy.nets import WRITERS, write_net
 from nlptrain.deploy.parity import Check, Parity, refuse_unlike
 from nlptrain.errors import InputError
-from nlptrain.models.readers import PieceReader, WordReader
+from nlptrain.models.exported import refuse_unexportable, write_description, write_tagger
 from nlptrain.models.token_model import TokenModel
 from nlptrain_runtime import Tagger
-from nlptrain_runtime.folder import DESCRIPTION, net_file
+from nlptrain_runtime.folder import DESCRIPTION
 
 
 def export_onnx(
@@ -52,7 +46,7 @@ def export_onnx(
     Raises:
         InputError: the model cannot be exported, the folder holds something else, or a net says something else.
     """
-    _refuse_unexportable(model)
+    refuse_unexportable(model)
     _refuse_folder(folder, overwrite=overwrite)
     check = Check(model, dev)
     with _whole(folder) as part:
@@ -65,37 +59,6 @@ def export_onnx(
             found.append(parity)
         write_description(part, {**described, "parity": {parity.precision: parity.to_json() for parity in found}})
     return found
-
-
-def write_tagger(
-    model: TokenModel, folder: Path, precisions: Sequence[str], *, min_confidence: float = 0.0
-) -> dict[str, Any]:
-    """Write all files of an exported ``model`` into ``folder``, compared with nothing.
-
-    Returns:
-        What ``nlptrain.json`` says.
-
-    Raises:
-        InputError: the model cannot be exported.
-    """
-    _refuse_unexportable(model)
-    described = describe(model, min_confidence=min_confidence)
-    folder.mkdir(parents=True, exist_ok=True)
-    _write_reader(model, folder)
-    _write_nets(model, folder, precisions)
-    write_description(folder, described)
-    return described
-
-
-def _refuse_unexportable(model: TokenModel) -> None:
-    if find_spec("onnx") is None:
-        raise InputError("onnx is not installed, which writes nets: pip install 'nlptrain[onnx]'")
-    tokenizer = model.reader.tokenizer
-    if tokenizer is not None and not tokenizer.is_fast:
-        raise InputError(
-            f"{model.name}: its tokenizer ({type(tokenizer).__name__}) is written in Python, and no other program runs "
-            "it; distil it into a student that reads with another one (student.tokenizer), and export that"
-        )
 
 
 def _refuse_folder(folder: Path, *, overwrite: bool) -> None:
@@ -127,29 +90,3 @@ def _whole(folder: Path) -> Iterator[Path]:
             with suppress(OSError):  # somebody has put something there
                 parent.rmdir()
         raise
-
-
-def _write_reader(model: TokenModel, folder: Path) -> None:
-    model.model.config.save_pretrained(folder)
-    if isinstance(model.reader, WordReader):
-        model.reader.save(folder)
-        return
-    assert isinstance(model.reader, PieceReader)
-    model.reader.save(folder)
-    path = folder / "tokenizer.json"
-    written = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps(written, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
-
-
-def _write_nets(model: TokenModel, folder: Path, precisions: Sequence[str]) -> None:
-    (folder / "onnx").mkdir()
-    with TemporaryDirectory() as traced:
-        for name, graph in graphs_of(model).items():
-            source = Path(traced) / f"{name}.onnx"
-            write_net(graph, source)
-            for precision in precisions:
-                target = folder / net_file(name, precision)
-                if precision == "fp32":
-                    shutil.copyfile(source, target)
-                else:
-                    WRITERS[precision](source, target)

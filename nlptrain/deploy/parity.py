@@ -10,6 +10,7 @@ import numpy as np
 
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
+from nlptrain.models.exported import MADE
 from nlptrain.models.token_model import TokenModel
 from nlptrain.training.evaluation import score
 from nlptrain_runtime import Tagger
@@ -17,15 +18,6 @@ from nlptrain_runtime import Tagger
 LOGITS = 1e-4  # the most by which a logit may differ in float32
 _TIES = 1e-4  # share of words whose tag may differ in float32: the last bit decides between two that are as likely
 _COMPARED = 500  # dev sentences whose logits are compared
-
-# One word; a word that a tokenizer turns into nothing; more words than any window holds; lengths never traced.
-_MADE = (
-    ("Ada",),
-    ("Ada", "\ufe0f", "lives"),
-    ("\ufe0f",),
-    tuple(f"{word}{number % 97}" for number in range(600) for word in ("Ada", "lives", "in", "Paris", ".")),
-    tuple("the quick brown fox jumps over the lazy dog".split()),
-)
 
 
 @dataclass(frozen=True)
@@ -65,11 +57,6 @@ class Parity:
         }
 
 
-def made_sentences() -> list[tuple[str, ...]]:
-    """Sentences that are read in every check, each of which has broken some export somewhere."""
-    return list(_MADE)
-
-
 class Check:
     """What a model says of the sentences that its exports are compared on, computed once."""
 
@@ -78,9 +65,9 @@ class Check:
         self._labels = model.labels
         self._dev = [list(sentence.words) for sentence in dev]
         self._gold = [list(sentence.tags or ()) for sentence in dev]
-        self._sentences = [*(list(words) for words in _MADE), *self._dev]
+        self._sentences = [*(list(words) for words in MADE), *self._dev]
         emissions = model.read(self._sentences)
-        self._emissions = emissions[: len(_MADE) + _COMPARED]
+        self._emissions = emissions[: len(MADE) + _COMPARED]
         names = model.labels.names
         self._tags = [[names[index] for index in answer.best] for answer in model.rule.answers(emissions)]
         self._score = self._scored(self._tags)
@@ -104,7 +91,7 @@ class Check:
     def _scored(self, tags: list[list[str]]) -> float | None:
         if not self._dev:
             return None
-        scores = score(self._gold, tags[len(_MADE) :], self._labels.scheme)
+        scores = score(self._gold, tags[len(MADE) :], self._labels.scheme)
         return 100 * scores.value
 
 

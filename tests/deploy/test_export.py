@@ -14,12 +14,12 @@ import pytest
 from click.testing import CliRunner
 
 from nlptrain.cli.main import main
-from nlptrain.deploy import export, nets
 from nlptrain.deploy.export import export_onnx
 from nlptrain.errors import InputError
 from nlptrain.models import TransformerTokenClassifier
 from nlptrain.models.embedders import EMBEDDERS
 from nlptrain.models.encoders import ENCODERS
+from nlptrain.models.exported import nets, writing
 from nlptrain.models.heads import HEADS
 from nlptrain.models.prediction import predict
 from nlptrain_runtime import Tagger
@@ -137,7 +137,7 @@ def test_a_net_that_says_something_else_is_refused_and_nothing_is_left(tiny_bert
     other = small_model(tiny_bert, "subword-lstm-crf")
     other.model.head.weight.data += 0.01
     with monkeypatch.context() as patch:
-        patch.setattr(export, "graphs_of", lambda _, real=export.graphs_of: real(other))
+        patch.setattr(writing, "graphs_of", lambda _, real=writing.graphs_of: real(other))
         with pytest.raises(InputError, match="does not say what the model says"):
             export_onnx(model, tmp_path / "out", ["fp32"], dev=TEXT)
     assert not list(tmp_path.iterdir())
@@ -192,7 +192,7 @@ def test_a_slow_tokenizer_is_refused_with_the_way_out(tiny_bert, tmp_path, monke
 
 
 def test_without_onnx_it_is_said_what_to_install(tiny_bert, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "find_spec", lambda name: None)
+    monkeypatch.setattr(writing, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"onnx is not installed.*pip install 'nlptrain\[onnx\]'"):
         export_onnx(small_model(tiny_bert, "teacher"), tmp_path / "out", ["fp32"])
     assert not list(tmp_path.iterdir())
@@ -264,7 +264,7 @@ def test_a_signal_and_a_refusal_leave_nothing_not_even_parents(tiny_bert, tmp_pa
     command = ["export", str(tmp_path / "run"), str(tmp_path / "a" / "b" / "out"), "--precision", "fp32"]
     for number in (signal.SIGTERM, signal.SIGHUP):
         with monkeypatch.context() as patch:
-            patch.setattr(export, "_write_nets", lambda *_, number=number: os.kill(os.getpid(), number))
+            patch.setattr(writing, "_write_nets", lambda *_, number=number: os.kill(os.getpid(), number))
             ended = CliRunner().invoke(main, command)
         assert ended.exit_code == 128 + number
         assert f"stopped by {number.name}; give the same command again\n" in ended.output

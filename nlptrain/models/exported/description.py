@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from nlptrain import __version__
-from nlptrain.deploy.graphs import reads
-from nlptrain.deploy.parity import made_sentences
 from nlptrain.models.embedders.pooled import MOST_PIECES
+from nlptrain.models.exported.graphs import reads
 from nlptrain.models.readers import PieceReader, PooledReader, WordReader
 from nlptrain.models.token_model import TokenModel
 from nlptrain_runtime.decoding import Decoder
@@ -20,6 +19,14 @@ from nlptrain_runtime.folder import DESCRIPTION, FORMAT, own_hash
 from nlptrain_runtime.pieces import WordTokenizer
 from nlptrain_runtime.windows import WINDOW_RULE
 
+# One word; a word that a tokenizer turns into nothing; more words than any window holds; lengths never traced.
+MADE = (
+    ("Ada",),
+    ("Ada", "\ufe0f", "lives"),
+    ("\ufe0f",),
+    tuple(f"{word}{number % 97}" for number in range(600) for word in ("Ada", "lives", "in", "Paris", ".")),
+    tuple("the quick brown fox jumps over the lazy dog".split()),
+)
 # Words that tokenizers treat in ways of their own: spaces, marks, scripts, what they do not know.
 _ODD = (
     "\u2581",
@@ -81,7 +88,7 @@ def _reading(model: TokenModel) -> dict[str, Any]:
 def _as_alone(reader: PieceReader) -> bool:
     """Whether many words that are encoded in one sequence become the same pieces as each by itself."""
     backend, space, unknown = reader.tokenizer.backend_tokenizer, reader.encoder.space, reader.tokenizer.unk_token_id
-    words = [word for words in made_sentences() for word in words] + [*_ODD, *reversed(_ODD)]
+    words = [word for words in MADE for word in words] + [*_ODD, *reversed(_ODD)]
     pieces = [
         WordTokenizer(backend, space=space, unknown=unknown, together=together, shortcut=False)(words)
         for together in (False, True)
