@@ -109,8 +109,8 @@ class Commands(click.Group):
             raise Fault(f"{where}{error.strerror or error}") from error
         except Interrupted as error:
             if not _among_others():
-                on = "" if isinstance(error, _Ended) else " to go on from here"
-                click.echo(f"stopped by {error}; give the same command again{on}", err=True)
+                said = f"stopped by {error}; give the same command again to go on from here"
+                click.echo(said.removesuffix(" to go on from here") if isinstance(error, _Ended) else said, err=True)
             ctx.exit(128 + error.number)
         except KeyboardInterrupt:
             if not _among_others():

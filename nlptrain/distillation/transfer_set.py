@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nlptrain.data.digests import DigestNumbers, Digests, packed
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.labelling import Logits, labelling
+from nlptrain.distillation.labelling import Logits, backend, labelling, refuse_precision
 from nlptrain.distillation.stored_logits import Shard, TransferSet, opened, write_shard
 from nlptrain.errors import InputError
 from nlptrain.models.token_model import TokenModel
@@ -27,7 +27,7 @@ from nlptrain.processes import Processes
 from nlptrain.run import Run
 from nlptrain.run_folder import write_json
 
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "bf16", "int8"]
 SHARD_SENTENCES = 2048
 _AHEAD = 2  # shards that wait for each worker
 _SAY_SECONDS = 20
@@ -125,9 +125,14 @@ class LogitStore:
     """
 
     def __init__(self, folder: Path, teacher: TokenModel, precision: Precision = "fp32") -> None:
-        """Open or start the store of ``teacher`` below ``folder``; it computes in ``precision``."""
+        """Open or start the store of ``teacher`` below ``folder``; it computes in ``precision``.
+
+        Raises:
+            InputError: the teacher does not label in it.
+        """
+        refuse_precision(teacher, precision)
         self.labels = teacher.labels.names
-        self.key = f"{teacher.fingerprint()}-torch-{precision}"
+        self.key = f"{teacher.fingerprint()}-{backend(precision)}"
         self.precision = precision
         self.folder = folder / self.key
         self.teacher = teacher.name

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.labelling import logits_of
+from nlptrain.distillation.labelling import answering
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
 from nlptrain.training.examples import Examples
@@ -81,14 +81,15 @@ def try_labelling(teacher: TokenModel, sentences: Sequence[Sentence], precision:
     done: list[NDArray[np.float16]] = []
     words, warm = 0, False
     began = started = time.perf_counter()
-    while len(done) < len(sentences) and time.perf_counter() - began < seconds:
-        block = [one.words for one in sentences[len(done) : len(done) + _LABELLED_AT_ONCE]]
-        found = logits_of(teacher, precision, block)
-        done += np.split(found.values.reshape(-1, labels), np.cumsum(found.sizes // labels)[:-1])
-        words += sum(map(len, block))
-        now = time.perf_counter()
-        if not warm and len(done) < len(sentences) and now - began < seconds / 2:  # the first ones take longer
-            words, warm, started = 0, True, now
+    with answering(teacher, precision) as answer:
+        while len(done) < len(sentences) and time.perf_counter() - began < seconds:
+            block = [one.words for one in sentences[len(done) : len(done) + _LABELLED_AT_ONCE]]
+            found = answer(block)
+            done += np.split(found.values.reshape(-1, labels), np.cumsum(found.sizes // labels)[:-1])
+            words += sum(map(len, block))
+            now = time.perf_counter()
+            if not warm and len(done) < len(sentences) and now - began < seconds / 2:  # the first ones take longer
+                words, warm, started = 0, True, now
     return Labelling(words / max(1e-9, time.perf_counter() - started), list(sentences[: len(done)]), done)
 
 

@@ -13,13 +13,14 @@ from nlptrain.data.digests import packed
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import transfer_set
 from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
-from nlptrain.distillation.transfer_set import LogitStore
+from nlptrain.distillation.transfer_set import LogitStore, Precision
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier
 from nlptrain.models.heads import Answer
 from nlptrain.run import Run
 from tests.conftest import make_sentences
+from tests.exports import small_model
 
 LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
 
@@ -192,11 +193,39 @@ def test_each_precision_has_answers_of_its_own(teacher: TransformerTokenClassifi
     assert 1e-4 < np.abs(one - other).max() < 0.1  # eight bits of a bfloat16's mantissa
 
 
+def test_eight_bits_are_computed_without_torch_and_stored_apart(
+    teacher: TransformerTokenClassifier, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentences = [*raw(20, 1), Sentence(tuple(["Ada"] * 300))]
+    exact, _ = label(tmp_path, teacher, sentences)
+    coarse = LogitStore(tmp_path, teacher, "int8")
+    assert coarse.key == exact.key.removesuffix("torch-fp32") + "onnx1-int8"
+    with monkeypatch.context() as patch:
+        patch.setattr(type(teacher), "logits", lambda *_: pytest.fail("asked torch"))
+        assert coarse.label(sentences, teacher, Run(None, device="cpu")).computed == 21
+    digests = [sentence.digest() for sentence in sentences]
+    one, other = (
+        np.concatenate([store.transfer_set(digests).rows(number).astype(np.float32) for number in range(21)])
+        for store in (exact, coarse)
+    )
+    assert one.shape == other.shape
+    assert 1e-4 < np.abs(one - other).max() < 0.1 * np.abs(one).max()
+    with pytest.raises(InputError, match=r"teacher_precision: int8 is for transformers, and .* is a tagger; use fp32"):
+        LogitStore(tmp_path, small_model(tiny_bert, "subword-lstm-softmax"), "int8")
+    monkeypatch.setattr(type(teacher.tokenizer), "is_fast", False)
+    with pytest.raises(InputError, match="teacher_precision: int8 needs a fast tokenizer"):
+        LogitStore(tmp_path, teacher, "int8")
+
+
 @pytest.mark.usefixtures("small_shards")
-def test_several_workers_store_what_one_does(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_several_workers_store_what_one_does(
+    teacher: TransformerTokenClassifier, tmp_path: Path, precision: Precision
+) -> None:
     sentences = [*raw(70, 1), *raw(5, 1), Sentence(tuple(["Ada"] * 300))]
-    alone, _ = label(tmp_path / "alone", teacher, sentences)
-    store = LogitStore(tmp_path / "together", teacher)
+    alone = LogitStore(tmp_path / "alone", teacher, precision)
+    alone.label(sentences, teacher, Run(None, device="cpu"))
+    store = LogitStore(tmp_path / "together", teacher, precision)
     done = store.label(sentences, teacher, Run(None, device="cpu", workers=2))
     assert (done.computed, done.found, done.repeats) == (71, 0, 5)
     files = [sorted(path.name for path in one.folder.iterdir()) for one in (alone, store)]

@@ -17,6 +17,7 @@ from nlptrain.models.exported.weights import narrow, tables_to_int8, to_few_bits
 from nlptrain_runtime import sessions  # noqa: F401 - before ONNX Runtime is loaded: it tells nobody what it runs
 
 OPSET = 17
+INT8_RULE = 1  # a part of the transfer set's key: change it when int8 nets become other ones
 _IN_FLOATS = ("Conv", "GRU")  # what is not computed in 8 bits
 
 
