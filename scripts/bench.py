@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import torch
@@ -22,10 +23,13 @@ from nlptrain.config.train import TrainConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation import DistillObjective, LogitStore
+from nlptrain.distillation.labelling import answering
+from nlptrain.distillation.transfer_set import Precision
+from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger, load_token_model
 from nlptrain.models.readers import PieceReader
-from nlptrain.run import Run
+from nlptrain.run import Run, refuse_imitated
 from nlptrain.training.examples import Examples
 from nlptrain.training.loop import build_plan
 from nlptrain.training.objective import GoldObjective, Objective
@@ -128,6 +132,29 @@ def labelling(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None:
     )
 
 
+def precisions(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None:
+    """Print how much sooner the teacher's logits are there in bf16 and in int8 than in fp32."""
+    texts = [sentence.words for sentence in sentences[:512]]
+    with ExitStack() as stack:
+        names: list[Precision] = ["fp32", "int8"]
+        with suppress(InputError):  # a CPU that would only imitate it
+            refuse_imitated(run.device, "bf16", "precision")
+            names.append("bf16")
+        answers = [stack.enter_context(answering(teacher, name)) for name in names]
+
+        def timed(answer: Callable[[list[tuple[str, ...]]], object]) -> Callable[[], float]:
+            def measure() -> float:
+                started = time.perf_counter()
+                answer(texts)
+                return 1 / (time.perf_counter() - started)
+
+            return measure
+
+        whole, *others = alternating(*map(timed, answers))
+        for name, rate in zip(names[1:], others, strict=True):
+            print(f"the teacher's logits in {name} against fp32: {ratio(rate, whole)}")
+
+
 def inference(teacher: TokenModel, sentences: list[Sentence]) -> None:
     """Print how much faster the student tags than its teacher."""
     student = build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher)
@@ -163,6 +190,7 @@ def main(reference: str | None) -> None:
         print(f"{torch.get_num_threads()} threads; {len(texts):,} sentences; medians of {ROUNDS} alternating rounds")
         distillation_step(teacher, tagged, run, folder / "transfer")
         labelling(teacher, tagged, run)
+        precisions(teacher, tagged, run)
         inference(teacher, tagged)
 
 

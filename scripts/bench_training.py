@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import yaml
@@ -25,6 +25,7 @@ from nlptrain.config.student import StudentConfig
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import LogitStore
+from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, build_tagger, load_token_model
 from nlptrain.run import Run
 from nlptrain.training.examples import Examples
@@ -103,6 +104,12 @@ def main(reference: str, *options: str) -> None:
             pair = [trainer(teacher, sentences, run, folder, config, ready=ready) for ready in (False, True)]
             found = ratio(*alternating(*pair))
             print(f"a step of {student} against the same one on tensors that are there already: {found}")
+        with suppress(InputError):  # a CPU that would only imitate it
+            half = Run(None, device="cpu", threads=1, precision="bf16")
+            half.console.quiet = True
+            for student, config in STUDENTS.items():
+                pair = [trainer(teacher, sentences, one, folder, config) for one in (half, run)]
+                print(f"words per second, {student} in bf16 against fp32: {ratio(*alternating(*pair))}")
         if "--flair" in options:
             ours = [trainer(teacher, sentences, run, folder, config) for config in STUDENTS.values()]
             theirs = [stack.enter_context(flair_trainer(str(data.train), shape)) for shape in SHAPES.values()]
