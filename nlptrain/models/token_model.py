@@ -123,17 +123,16 @@ class TokenModel:
         """The inputs of a batch of windows; the places of the words stand in the order of the windows."""
         named, moved = self.reader.batch(windows)
         longest = named["attention_mask"].shape[1]
-        places = [
-            row * longest + shift + start
-            for row, (window, shift) in enumerate(zip(windows, moved, strict=True))
-            for start in window.starts
-        ]
+        counts = np.array([len(window.starts) for window in windows])
+        begins = np.arange(len(windows)) * longest + moved
+        places = np.concatenate([np.asarray(window.starts, dtype=np.int64) for window in windows])
+        places += np.repeat(begins, counts)
         chains = Chains(
-            torch.tensor([len(window.starts) for window in windows], dtype=torch.long),
+            torch.from_numpy(counts),
             torch.tensor([window.first_word == 0 for window in windows]),
             torch.tensor([window.closes for window in windows]),
         )
-        return Inputs(named, torch.tensor(places, dtype=torch.long), chains)
+        return Inputs(named, torch.from_numpy(places), chains)
 
     def emissions(self, inputs: Inputs) -> Tensor:
         """Logits of the words [W, C], of a CRF's words before their neighbours are looked at; gradients flow."""

@@ -130,17 +130,14 @@ class Examples:
 
     def inputs(self, numbers: Sequence[int] | NDArray[np.int64]) -> Inputs:
         """``TokenModel.pad`` of the windows ``numbers``; the places of words' parts come behind those of words."""
-        windows = [
-            Window(self._pieces[n].tolist(), self._starts[n].tolist(), self._origin[n][1], self._closes[n])
-            for n in numbers
-        ]
+        windows = [Window(self._pieces[n], self._starts[n], self._origin[n][1], self._closes[n]) for n in numbers]
         inputs = self.model.pad(windows)
         if not self._word_parts:
             return inputs
         longest = inputs.named["attention_mask"].shape[1]
         firsts = np.cumsum([0, *(len(window.starts) for window in windows)])
         moved = [  # by padding on the left
-            int(inputs.places[first]) - row * longest - window.starts[0] if window.starts else 0
+            int(inputs.places[first]) - row * longest - int(window.starts[0]) if len(window.starts) else 0
             for row, (first, window) in enumerate(zip(firsts[:-1], windows, strict=True))
         ]
         parts = [self._parts[n][:, 0] + row * longest + moved[row] for row, n in enumerate(numbers)]

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 WINDOW_RULE = "quarter-overlap-deepest-1"  # a part of the transfer set's key: change it when the rule changes
 
@@ -19,8 +24,8 @@ class Window:
         closes: the last of them ends the sentence.
     """
 
-    pieces: list[int]
-    starts: list[int]
+    pieces: Sequence[int] | NDArray[np.integer[Any]]
+    starts: Sequence[int] | NDArray[np.integer[Any]]
     first_word: int
     closes: bool = True
 

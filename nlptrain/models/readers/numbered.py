@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nlptrain_runtime.growing import padded
 from nlptrain_runtime.windows import Window
 
 REMEMBERED = 500_000  # words, before all numbers are forgotten
@@ -53,7 +55,6 @@ def laid_out(windows: Sequence[Window]) -> tuple[NDArray[np.int64], NDArray[np.i
 
 def spelt_out(lists: Sequence[Sequence[int]]) -> NDArray[np.int64]:
     """``lists`` as rows, -1 behind the end of each, at least one column."""
-    rows = np.full((len(lists), max(1, max(map(len, lists)))), -1, dtype=np.int64)
-    for row, numbers in enumerate(lists):
-        rows[row, : len(numbers)] = numbers
-    return rows
+    sizes = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
+    flat = np.fromiter(chain.from_iterable(lists), dtype=np.int64, count=int(sizes.sum()))
+    return padded(flat, sizes, most=int(sizes.max(initial=1)))
