@@ -174,7 +174,7 @@ class TaughtConfig(StudentCommandConfig):
 
     teacher_precision: Literal["fp32", "bf16", "int8"] = Field(
         "fp32",
-        description="Arithmetic of the teacher while it labels; its answers are stored apart. bf16 is up to twice as fast on GPUs and on CPUs with AVX512-BF16 or AMX; int8 (ONNX Runtime on a CPU, a transformer on a fast tokenizer, extra [onnx]) up to 2.7 times on CPUs with VNNI.",
+        description="Arithmetic of the teacher while it labels; its answers are stored apart. bf16 is up to twice as fast on GPUs and on CPUs with AVX512-BF16 or AMX; int8 (ONNX Runtime on a CPU, a transformer on a fast tokenizer, extra [onnx]) up to three times on CPUs with VNNI.",
     )
     augment: Literal["auto", "none"] | AugmentConfig = Field(
         "auto",
