@@ -263,13 +263,14 @@ def test_a_signal_and_a_refusal_leave_nothing_not_even_parents(tiny_bert, tmp_pa
     small_model(tiny_bert, "pooled-lstm-crf").save(tmp_path / "run")
     command = ["export", str(tmp_path / "run"), str(tmp_path / "a" / "b" / "out"), "--precision", "fp32"]
     for number in (signal.SIGTERM, signal.SIGHUP):
+        kept = signal.signal(number, signal.SIG_DFL)  # nohup has SIGHUP ignored, and then we leave it so
         with monkeypatch.context() as patch:
             patch.setattr(writing, "_write_nets", lambda *_, number=number: os.kill(os.getpid(), number))
             ended = CliRunner().invoke(main, command)
         assert ended.exit_code == 128 + number
         assert f"stopped by {number.name}; give the same command again\n" in ended.output
         assert [path.name for path in tmp_path.iterdir()] == ["run"]
-        assert signal.getsignal(number) == signal.SIG_DFL
+        assert signal.signal(number, kept) == signal.SIG_DFL
     refused = CliRunner().invoke(main, [*command[:-1], "int8"])
     assert refused.exit_code == 2
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
