@@ -80,8 +80,9 @@ def try_labelling(teacher: TokenModel, sentences: Sequence[Sentence], precision:
     labels = len(teacher.labels)
     done: list[NDArray[np.float16]] = []
     words, warm = 0, False
-    began = started = time.perf_counter()
     with answering(teacher, precision) as answer:
+        answer([one.words for one in sentences[:1]])  # for 8 bits a net is written first
+        began = started = time.perf_counter()
         while len(done) < len(sentences) and time.perf_counter() - began < seconds:
             block = [one.words for one in sentences[len(done) : len(done) + _LABELLED_AT_ONCE]]
             found = answer(block)

@@ -29,5 +29,6 @@ def dropped(states: Tensor, rate: float, *, training: bool) -> Tensor:
     count = states.numel()
     numbers = torch.empty(-(-count // _DRAWS), dtype=torch.int64).random_(-(2**63), None)
     draws = numbers.view(torch.int16)[:count].view(states.shape)
-    mask = (draws >= round(rate * _CHANCES) - _CHANCES // 2).to(states.dtype)
+    least = min(round(rate * _CHANCES), _CHANCES - 1) - _CHANCES // 2
+    mask = (draws >= least).to(states.dtype)
     return states * mask.mul_(1.0 / (1.0 - rate))

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 from nlptrain_runtime import __version__
 from nlptrain_runtime.blocks import TEXTS
@@ -29,6 +29,10 @@ class _Fault(Exception):
     """Something that is the user's to mend; one line."""
 
 
+class _NotWritten(Exception):
+    """What was to be written could not be."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit code is 2 for what is the user's to mend."""
     given = _parser().parse_args(arguments)
@@ -40,8 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read has enough; nothing is left to be flushed
         return 0
-    except OSError as error:
-        print(f"error: standard output: {error.strerror}", file=sys.stderr)
+    except _NotWritten as error:
+        print(f"error: standard output: {error}", file=sys.stderr)
         with suppress(OSError):  # nothing is left for Python to write when it ends, and to fail at
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 2
@@ -80,24 +84,30 @@ def _tag(given: argparse.Namespace) -> None:
             raise _Fault(f"{name}: is closed")
     tagger = Tagger(given.folder, threads=given.threads, precision=given.precision, min_confidence=given.min_confidence)
     block = 1 if not given.files and sys.stdin.isatty() else given.block
-    write = sys.stdout.buffer.write
     for answer in tagger.stream(_lines(given.files), block=block):
-        write((json.dumps(answer, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass"))
-        if block == 1:
+        _write((json.dumps(answer, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass"), flush=block == 1)
+    _write(b"", flush=True)
+
+
+def _write(line: bytes, *, flush: bool) -> None:
+    try:
+        sys.stdout.buffer.write(line)
+        if flush:
             sys.stdout.buffer.flush()
-    sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _NotWritten(error.strerror) from error
 
 
 def _lines(files: Iterable[str]) -> Iterator[str]:
     for name in files or ["-"]:
-        if name == "-":
-            yield from decoded(sys.stdin.buffer, "standard input")
-            continue
+        shown = "standard input" if name == "-" else name
         try:
-            with open(name, "rb") as file:
-                yield from decoded(file, name)
+            with nullcontext(sys.stdin.buffer) if name == "-" else open(name, "rb") as file:
+                yield from decoded(file, shown)
         except OSError as error:
-            raise _Fault(f"{name}: {error.strerror}") from error
+            raise _Fault(f"{shown}: {error.strerror}") from error
 
 
 def _count(text: str) -> int:

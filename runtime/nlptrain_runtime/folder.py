@@ -62,7 +62,11 @@ def open_folder(path: str | Path, precision: str | None = None) -> Folder:
         file = folder / name
         if not file.is_file():
             raise FolderError(f"{file}: there is no such file, and {DESCRIPTION} names it; copy the whole folder again")
-        if hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            raise FolderError(f"{file}: cannot be read ({error.strerror})") from error
+        if hashlib.sha256(content).hexdigest() != digest:
             raise FolderError(f"{file}: is not the file that was exported (its hash differs); copy the folder again")
     return Folder(folder, described, chosen)
 

@@ -33,6 +33,7 @@ def test_where_nothing_is_dropped_states_stay_as_they_are() -> None:
     assert torch.equal(Dropout(0.5).eval()(states), states)
     assert torch.equal(Dropout(0.0)(states), states)
     assert not Dropout(1.0)(states).any()
+    assert not Dropout(0.9999999)(states).any()
     assert Dropout(0.5)(states[:0]).shape == (0, 4)
     assert isinstance(Dropout(0.5), nn.Dropout)  # what looks for dropout finds it
 

@@ -7,6 +7,24 @@ from nlptrain.models.embedders import PooledEmbedder
 from nlptrain.models.embedders.pooled import MOST_PIECES
 
 
+def test_gradients_are_the_same_on_every_run() -> None:
+    """Several threads that add up in no order would give other bytes to a run that is resumed."""
+    torch.manual_seed(0)
+    embedder = PooledEmbedder(vocab_size=40, dim=128)
+    pieces, words = torch.randint(0, 40, (600, 4)), torch.randint(0, 600, (40, 60))
+    wanted = torch.randn(40, 60, 128)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        runs = [
+            torch.autograd.grad((embedder(pieces, words) * wanted).sum(), list(embedder.parameters())) for _ in range(8)
+        ]
+    finally:
+        torch.set_num_threads(threads)
+    for run in runs[1:]:
+        assert all(torch.equal(one, other) for one, other in zip(runs[0], run, strict=True))
+
+
 def test_both_ways_give_the_same_vectors_and_gradients(monkeypatch) -> None:
     torch.manual_seed(0)
     embedder = PooledEmbedder(vocab_size=50, dim=6)

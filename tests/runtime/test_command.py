@@ -71,6 +71,7 @@ def test_a_reader_that_has_enough_ends_it_quietly(folders):
         ("> /dev/full", "standard output: No space left on device"),
         (">&-", "standard output: is closed"),
         ("<&-", "standard input: is closed"),
+        ("0> /dev/null", "standard input: Bad file descriptor"),
     ],
 )
 def test_what_cannot_be_read_or_written_is_one_line_and_code_2(folders, way, said):

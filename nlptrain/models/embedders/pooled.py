@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from nlptrain.models.embedders.subword import PieceTable
 
@@ -32,7 +33,7 @@ class PooledEmbedder(PieceTable):
                 not read.
             words: which of them stands where, [B, T].
         """
-        return self.of_distinct(pieces)[words]
+        return F.embedding(words, self.of_distinct(pieces))  # unlike indexing, its gradients are the same on every run
 
     def of_distinct(self, pieces: Tensor) -> Tensor:
         """Vectors [U, dim] of the distinct words whose ``pieces`` [U, L] are given as for ``forward``."""
@@ -41,7 +42,7 @@ class PooledEmbedder(PieceTable):
         if pieces.device.type == "cpu" and not torch.onnx.is_in_onnx_export():
             # Most words have one piece or two, the longest many: what is not there is not computed.
             owners, places = real.nonzero(as_tuple=True)
-            rows = self.vectors(pieces[real]) * self.weights.weight[places]
+            rows = self.vectors(pieces[real]) * self.weights(places)
             to = owners.unsqueeze(1).expand_as(rows)
             pooled: Tensor = rows.new_zeros(len(pieces), rows.shape[1]).scatter_add(0, to, rows)
             return pooled / _root(real, pooled)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 _BLOCK = 256
 _BLOCKS = 0x110000 // _BLOCK
@@ -52,7 +53,7 @@ class WordEmbedder(nn.Module):
         """
         parts = [self.table(word_ids), self.shapes(shape_ids)]
         if self.has_characters:
-            parts.append(self._spelt(characters)[distinct])
+            parts.append(F.embedding(distinct, self._spelt(characters)))  # indexing has other gradients on every run
         return torch.cat(parts, dim=-1)
 
     def of_distinct(self, rows: Tensor, shapes: Tensor, characters: Tensor) -> Tensor:

@@ -71,7 +71,7 @@ class Products(torch.autograd.Function):
         final = whole[:, None] * found.gather(1, last.unsqueeze(2).expand(-1, 1, found.shape[2])).squeeze(1).exp()
         own = given.scatter_add(1, last.unsqueeze(2).expand(-1, 1, found.shape[2]), final.unsqueeze(1))
         left = torch.where(mask.T[:, None, :, None], left, 0)  # behind the end of a chain anything may stand
-        passing = torch.where(before > 0, before.reciprocal(), 0)
+        passing = torch.where(before >= torch.finfo(before.dtype).tiny, before.reciprocal(), 0)
         # What each place is given, and then also what the place behind it hands on.
         into = torch.stack([own, given.gather(1, turn)]).permute(2, 0, 1, 3).contiguous()
         shares, back, moved = torch.empty_like(into), tables.transpose(1, 2).contiguous(), torch.empty_like(into[0])
