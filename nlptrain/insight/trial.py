@@ -81,7 +81,8 @@ def try_labelling(teacher: TokenModel, sentences: Sequence[Sentence], precision:
     done: list[NDArray[np.float16]] = []
     words, warm = 0, False
     with answering(teacher, precision) as answer:
-        answer([one.words for one in sentences[:1]])  # for 8 bits a net is written first
+        if sentences:
+            answer([sentences[0].words])  # for 8 bits a net is written first
         began = started = time.perf_counter()
         while len(done) < len(sentences) and time.perf_counter() - began < seconds:
             block = [one.words for one in sentences[len(done) : len(done) + _LABELLED_AT_ONCE]]

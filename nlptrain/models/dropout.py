@@ -21,8 +21,8 @@ class Dropout(nn.Dropout):
 def dropped(states: Tensor, rate: float, *, training: bool) -> Tensor:
     """``states`` [...] with a share of ``rate`` at 0 and the others divided by what is left of 1.
 
-    On a CPU torch draws a number of its own for each value, one after the other: with an LSTM of 128 units that was a
-    twelfth of a step. Here 16 bits decide, four values a number, so a rate is exact to a 65,536th.
+    On a CPU torch draws a number of its own for each value, one after the other: with an LSTM of 128 units that was an
+    eighth of a step. Here 16 bits decide, four values a number, so a rate is exact to a 65,536th.
     """
     if not training or rate == 0.0 or states.device.type != "cpu" or rate == 1.0:
         return F.dropout(states, rate, training)

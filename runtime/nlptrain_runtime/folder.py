@@ -65,7 +65,9 @@ def open_folder(path: str | Path, precision: str | None = None) -> Folder:
         try:
             content = file.read_bytes()
         except OSError as error:
-            raise FolderError(f"{file}: cannot be read ({error.strerror})") from error
+            raise FolderError(
+                f"{file}: cannot be read ({error.strerror}); make it readable, or copy the folder again"
+            ) from error
         if hashlib.sha256(content).hexdigest() != digest:
             raise FolderError(f"{file}: is not the file that was exported (its hash differs); copy the folder again")
     return Folder(folder, described, chosen)

@@ -63,16 +63,7 @@ class Lists:
         self._sizes.extend(sizes)
         self._flat.extend(flat)
 
-    def sizes(self, chosen: Numbers) -> Numbers:
-        """The lengths of the ``chosen`` lists."""
-        found: Numbers = self._sizes.values[chosen]
-        return found
-
-    def joined(self, chosen: Numbers) -> Numbers:
-        """The ``chosen`` lists, one behind the other."""
-        return self.joined_with_sizes(chosen)[0]
-
-    def joined_with_sizes(self, chosen: Numbers) -> tuple[Numbers, Numbers]:
+    def joined(self, chosen: Numbers) -> tuple[Numbers, Numbers]:
         """The ``chosen`` lists, one behind the other, and their lengths."""
         sizes = self._sizes.values[chosen]
         found: Numbers = self._flat.values[ranges(self._begins.values[chosen], sizes)]

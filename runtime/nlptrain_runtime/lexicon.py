@@ -116,7 +116,7 @@ class Lexicon:
         sizes = np.fromiter(map(len, split), dtype=np.int64, count=len(split))
         parts = list(chain.from_iterable(split))
         numbers = self._numbers(parts, sizes)
-        rows, held = self._held.joined_with_sizes(numbers)
+        rows, held = self._held.joined(numbers)
         return ReadTexts(
             rows[:, 0],
             np.array([len(rows)]) if len(texts) == 1 else np.diff(_from_zero(held)[_from_zero(sizes)]),

@@ -56,7 +56,7 @@ class Net:
             counts: words of each sentence, [S].
         """
         if isinstance(features, PieceFeatures):
-            units, spans = features.pieces.joined_with_sizes(words)
+            units, spans = features.pieces.joined(words)
             inputs: Callable[[Batch], dict[str, Array]] = self._of_pieces
         else:
             units, spans = words, np.ones(len(words), dtype=np.int64)

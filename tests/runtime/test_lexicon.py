@@ -140,12 +140,12 @@ def test_arrays_grow_and_what_was_taken_stays():
     assert rows.values.sum() == 2000
     pairs = Lists((2,))
     pairs.extend(np.array([[1, 2], [3, 4], [5, 6]]), np.array([1, 2]))
-    assert pairs.joined(np.array([1, 0])).tolist() == [[3, 4], [5, 6], [1, 2]]
+    assert pairs.joined(np.array([1, 0]))[0].tolist() == [[3, 4], [5, 6], [1, 2]]
     lists = Lists()
     lists.extend([1, 2, 3], np.array([2, 0, 1]))
     lists.extend([4], np.array([1]))
-    assert lists.joined(np.array([3, 0, 1, 0])).tolist() == [4, 1, 2, 1, 2]
-    assert lists.sizes(np.array([1, 3])).tolist() == [0, 1]
+    flat, sizes = lists.joined(np.array([3, 0, 1, 0]))
+    assert (flat.tolist(), sizes.tolist()) == ([4, 1, 2, 1, 2], [1, 2, 0, 2])
     assert lists.held == 4
     assert padded(np.array([1, 2, 3, 4]), np.array([3, 0, 1]), most=2).tolist() == [[1, 2], [-1, -1], [4, -1]]
     assert padded(np.array([1, 2, 3, 4]), np.array([3, 1]), most=5).tolist() == [[1, 2, 3], [4, -1, -1]]
