@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -25,7 +25,9 @@ from nlptrain.models.exported import INT8_RULE, refuse_unexportable, write_tagge
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.transformer import load_token_model
-from nlptrain_runtime import Tagger
+
+if TYPE_CHECKING:
+    from nlptrain_runtime import Tagger
 
 Words = Sequence[Sequence[str]]
 _WATCHED_SECONDS = 2.0
@@ -90,7 +92,7 @@ def answering(teacher: TokenModel, precision: str) -> Iterator[Callable[[Words],
         def read(words: Words) -> Logits:
             if not opened:
                 _export(teacher, Path(folder))
-                opened.append(Tagger(folder, threads=torch.get_num_threads()))
+                opened.append(_opened(folder, torch.get_num_threads()))
             return _in_onnx(opened[0], words)
 
         yield read
@@ -98,6 +100,12 @@ def answering(teacher: TokenModel, precision: str) -> Iterator[Callable[[Words],
 
 def _export(teacher: TokenModel, folder: Path) -> None:
     write_tagger(teacher, folder, ["int8"])
+
+
+def _opened(folder: str, threads: int) -> Tagger:
+    from nlptrain_runtime import Tagger  # with ONNX Runtime, which no other command needs
+
+    return Tagger(folder, threads=threads)
 
 
 def _in_torch(teacher: TokenModel, precision: str, words: Words) -> Logits:
@@ -185,7 +193,7 @@ def _begin(folder: str, precision: str, threads: int, parent: int) -> None:
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(threads)
     if precision == "int8":
-        _HERE["answer"] = partial(_in_onnx, Tagger(folder, threads=threads))
+        _HERE["answer"] = partial(_in_onnx, _opened(folder, threads))
     else:
         _HERE["answer"] = partial(_in_torch, load_token_model(folder), precision)
 

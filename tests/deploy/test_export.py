@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 
@@ -274,3 +276,8 @@ def test_a_signal_and_a_refusal_leave_nothing_not_even_parents(tiny_bert, tmp_pa
     refused = CliRunner().invoke(main, [*command[:-1], "int8"])
     assert refused.exit_code == 2
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_what_trains_does_not_load_onnx_runtime():
+    program = "import sys, nlptrain.procedures; sys.exit('onnxruntime' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

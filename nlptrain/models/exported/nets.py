@@ -14,7 +14,6 @@ import torch
 
 from nlptrain.models.exported.graphs import Graph
 from nlptrain.models.exported.weights import narrow, tables_to_int8, to_few_bits, to_float16
-from nlptrain_runtime import sessions  # noqa: F401 - before ONNX Runtime is loaded: it tells nobody what it runs
 
 OPSET = 17
 INT8_RULE = 1  # a part of the transfer set's key: change it when int8 nets become other ones
@@ -86,7 +85,10 @@ def write_int8(source: Path, target: Path) -> None:
     keeps one scale for each matrix: on such CPUs, several made its error up to four times as large.
     """
     import onnx
-    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    from nlptrain_runtime import sessions  # noqa: F401 - before ONNX Runtime is loaded: it tells nobody what it runs
+
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # isort: skip
 
     model = onnx.load(source)
     tables_to_int8(model)
