@@ -3,6 +3,8 @@
 #   PIP_ARGS   more arguments for pip, e.g. an index that holds torch's CPU build
 #   MODEL      the exported folder that `make browser` puts into its page
 #   TEACHER, STUDENT  runs that `make bench` measures
+#   FUZZ_INPUTS  inputs per surface of `make fuzz`
+#   FAULTS       runs that `make faults` interrupts, for each command
 #   NLPTRAIN_DATA  where `make check-data` finds the public corpora
 PYTHON ?= python3
 PIP_ARGS ?=
@@ -10,6 +12,8 @@ PYTEST_ARGS ?=
 MODEL ?= exported
 TEACHER ?=
 STUDENT ?=
+FUZZ_INPUTS ?= 20000
+FAULTS ?= 10
 NLPTRAIN_DATA ?= ../shared/data
 
 VENV := .venv
@@ -25,7 +29,7 @@ export PYTHONUTF8 ?= 1
 export NLPTRAIN_DATA
 
 .DEFAULT_GOAL := help
-.PHONY: install demo test check fix bench browser check-data clean help
+.PHONY: install demo test faults fuzz check fix bench browser check-data clean help
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -48,6 +52,12 @@ demo: install  ## Train a teacher and three students on an invented corpus, and 
 
 test: install  ## Run the tests, a process on each core (four at most).
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+
+faults: install  ## Kill, starve and damage every command many times, and count what survives (nightly; an hour).
+	NLPTRAIN_FAULTS=$(FAULTS) OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults -n auto --maxprocesses 4 $(PYTEST_ARGS)
+
+fuzz: install  ## Run every reader, the configuration, exported folders and the tagger on generated inputs (nightly).
+	NLPTRAIN_FUZZ=$(FUZZ_INPUTS) OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/fuzz -n auto --maxprocesses 4 $(PYTEST_ARGS)
 
 check: install  ## Check style, types and docstrings.
 	$(BIN)/ruff check .

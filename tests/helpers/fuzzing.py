@@ -1,0 +1,77 @@
+"""Fuzzing: run a surface on generated inputs, with the errors that it may raise and the CPU time that it may take.
+
+``make test`` runs a small, repeatable slice; ``make fuzz`` sets ``NLPTRAIN_FUZZ`` to the number of inputs per surface
+and draws new ones each time.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import SearchStrategy
+
+SLICE = 60  # inputs per surface in `make test`
+INPUTS = int(os.environ.get("NLPTRAIN_FUZZ", SLICE))
+CPU_SECONDS = 2.0
+TRIED: Counter[str] = Counter()  # inputs per test
+
+
+class TooSlow(BaseException):
+    """An input took more CPU time than it may; no library's ``except Exception`` catches it."""
+
+
+def fuzz(*strategies: SearchStrategy[Any], share: float = 1.0) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Call a test with values drawn from ``strategies``, passed by position after its fixtures.
+
+    Args:
+        strategies: one for each of the test's last arguments.
+        share: inputs, as a share of those of the other surfaces; below 1 where one input is slow.
+    """
+    nightly = "NLPTRAIN_FUZZ" in os.environ
+
+    def decorate(test: Callable[..., None]) -> Callable[..., None]:
+        chosen = settings(
+            max_examples=max(1, int(INPUTS * share)),
+            deadline=None,  # wall time depends on the machine; `bounded` measures CPU time
+            derandomize=not nightly,
+            database=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+        )
+        return chosen(given(*strategies)(test))
+
+    return decorate
+
+
+@contextmanager
+def bounded(*allowed: type[BaseException], surface: str, seconds: float = CPU_SECONDS) -> Iterator[None]:
+    """Let the block raise ``allowed`` errors alone and take at most ``seconds`` of CPU time; count it for ``surface``.
+
+    Raises:
+        TooSlow: it takes longer. Python code is interrupted; native code is measured after it returns.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise TooSlow(f"{surface}: more than {seconds} s of CPU time")
+
+    TRIED[surface] += 1
+    old = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    begun = time.process_time()
+    try:
+        yield
+    except allowed:
+        pass
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, old)
+    if (spent := time.process_time() - begun) > seconds:
+        raise TooSlow(f"{surface}: {spent:.1f} s of CPU time, more than {seconds} s")
