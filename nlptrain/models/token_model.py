@@ -22,7 +22,7 @@ from nlptrain.models.inputs import Chains, Inputs
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.readers import Reader
 from nlptrain.run import quiet
-from nlptrain_runtime.windows import WINDOW_RULE, Window, cut_windows
+from nlptrain_runtime.windows import Window, cut_windows, window_rule
 
 _INDEPENDENT = IndependentRule()
 
@@ -246,7 +246,7 @@ class TokenModel:
             "config": shape,
             "labels": self.labels.names,
             **self.reader.describe(),
-            "windows": [WINDOW_RULE, self.max_pieces],
+            "windows": [window_rule(self.max_pieces), self.max_pieces],
             "splitter": self.splitter.version,
         }
         yield json.dumps(described, sort_keys=True, default=str).encode()

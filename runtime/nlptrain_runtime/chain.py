@@ -7,95 +7,24 @@ side by side, the longest first, so that a step of all those that still have a w
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nlptrain_runtime.chain_tables import FORBIDDEN, Tables
 from nlptrain_runtime.growing import ranges
+from nlptrain_runtime.long_chain import LONG, certain_labels, long_marginals, long_path
 
 if TYPE_CHECKING:
     from nlptrain_runtime.arrays import Floats, Numbers
 
+__all__ = ["FORBIDDEN", "Tables", "best_paths", "log_marginals", "marginal_blocks"]
 
-FORBIDDEN = -1e8  # the score of what the tag scheme rules out; finite, so that sums stay numbers
 _SCALED = 8  # words between which sums of products are scaled
 _SHORT = 40  # words of a sentence whose sums of products need no scale
 _TINY = 1e-250
 _PAIRS = 500_000  # pairs of neighbouring labels of all chains that are decoded together
-
-
-@dataclass(frozen=True)
-class Common:
-    """What shows soon that the best path has one label throughout, as half of all sentences do, all ``O``.
-
-    Attributes:
-        label: which.
-        gain: the most that a pair of neighbours, a beginning or an end, can score above the label's own.
-        first: the labels that can stand behind it, or first, without itself.
-    """
-
-    label: int
-    gain: float
-    first: Numbers
-
-    def wins(self, emissions: Floats) -> bool:
-        """Whether the label is the best one of every word of a sentence, [N, C]; where it says no, it may still be.
-
-        Any other path leaves the label somewhere, by a label of ``first``, and stays away for some words, each of which
-        gains a pair of neighbours, and one pair to come back: what it wins at most is less than what leaving costs.
-        """
-        others = emissions - emissions[:, self.label : self.label + 1]
-        leaving = others[:, self.first].max(axis=1) + 2 * self.gain
-        others[:, self.label] = -np.inf
-        staying = np.maximum(others.max(axis=1) + self.gain, 0)
-        later = staying[::-1].cumsum()[::-1] - staying
-        return bool((leaving + later < 0).all())
-
-
-@dataclass(frozen=True)
-class Tables:
-    """The scores of a chain; what is forbidden has ``FORBIDDEN``.
-
-    Attributes:
-        transitions: [C, C], from the row's label to the column's.
-        start: what a sentence gains by beginning with a label, [C].
-        end: what it gains by ending with it, [C].
-    """
-
-    transitions: Floats
-    start: Floats
-    end: Floats
-
-    @cached_property
-    def products(self) -> tuple[Floats, Floats]:
-        """For sums of products, forwards and backwards side by side: a block for each [2C, 2C], and both ends [2C]."""
-        labels = len(self.start)
-        both = np.zeros((2 * labels, 2 * labels))
-        move = np.exp(self.transitions - self.transitions.max())
-        both[:labels, :labels], both[labels:, labels:] = move, move.T
-        return both, np.concatenate([np.exp(scores - scores.max()) for scores in (self.start, self.end)])
-
-    @cached_property
-    def common(self) -> Common | None:
-        """The label that most words have, if a sentence may have it throughout: the first one, ``O`` in a scheme."""
-        scores = (self.transitions[0, 0], self.start[0], self.end[0])
-        behind = np.flatnonzero(np.maximum(self.transitions[0], self.start)[1:] > FORBIDDEN) + 1
-        if min(scores) <= FORBIDDEN or not len(behind):
-            return None
-        gains = (self.transitions.max() - scores[0], self.start.max() - scores[1], self.end.max() - scores[2])
-        return Common(0, max(0.0, *gains), behind)
-
-    def divided(self, temperature: float) -> Tables:
-        """The scores divided by a temperature; what is forbidden stays so."""
-        if temperature == 1.0:
-            return self
-        return Tables(*(_divided(scores, temperature) for scores in (self.transitions, self.start, self.end)))
-
-
-def _divided(scores: Floats, temperature: float) -> Floats:
-    return np.where(scores <= FORBIDDEN, FORBIDDEN, scores / temperature)
+_SCORES = 2_000_000  # labels of all their words
 
 
 def best_paths(emissions: Floats, counts: Numbers, tables: Tables) -> Numbers:
@@ -108,15 +37,41 @@ def best_paths(emissions: Floats, counts: Numbers, tables: Tables) -> Numbers:
         counts: words of each sentence, [S]; may be 0.
         tables: the scores of neighbours.
     """
-    if len(counts) == 1 and len(emissions):
+    if len(counts) == 1 and 0 < len(emissions) <= LONG:
         exact = emissions.astype(np.float64)
         common = tables.common
         if common is not None and common.wins(exact):
             return np.full(len(emissions), common.label)
         return np.array(_best_path(exact, tables))
     best = np.empty(len(emissions), dtype=np.int64)
-    for words, running in _together(counts, emissions.shape[1]):
-        best[words] = _viterbi(_columns(emissions, words), running, tables)
+    begins = np.cumsum(counts) - counts
+    short = counts <= LONG
+    for words, running, _ in _together(begins[short], counts[short], emissions.shape[1]):
+        best[words] = _viterbi(_columns(emissions, words), running, tables, tables.start[:, None], tables.end[:, None])
+    for begin, count in zip(begins[~short], counts[~short], strict=True):
+        best[begin : begin + count] = _cut_path(emissions[begin : begin + count], tables)
+    return best
+
+
+def _cut_path(emissions: Floats, tables: Tables) -> Numbers:
+    """The labels of one long sentence: the chain is cut at words whose label no neighbor can change."""
+    best = certain_labels(emissions, tables)
+    cuts = np.concatenate([[-1], np.flatnonzero(best >= 0), [len(best)]])
+    begins, counts = cuts[:-1] + 1, np.diff(cuts) - 1
+    between = counts > 0
+    begins, counts = begins[between], counts[between]
+    starts = np.concatenate([tables.transitions, tables.start[None]]).T  # [C, C + 1], by the label in front
+    ends = np.concatenate([tables.transitions, tables.end[:, None]], axis=1)  # [C, C + 1], by the label after
+    labels = len(tables.start)
+    before = np.where(begins > 0, best[begins - 1], labels)
+    after = np.where(begins + counts < len(best), best[np.minimum(begins + counts, len(best) - 1)], labels)
+    short = counts <= LONG
+    for words, running, chains in _together(begins[short], counts[short], labels):
+        edges = starts[:, before[short][chains]], ends[:, after[short][chains]]
+        best[words] = _viterbi(_columns(emissions, words), running, tables, *edges)
+    for begin, count, one, other in zip(*(values[~short] for values in (begins, counts, before, after)), strict=True):
+        part = emissions[begin : begin + count]
+        best[begin : begin + count] = long_path(part, tables.transitions, starts[:, one], ends[:, other])
     return best
 
 
@@ -139,11 +94,15 @@ def _best_path(emissions: Floats, tables: Tables) -> list[int]:
     return path[::-1]
 
 
-def _viterbi(columns: Floats, running: list[int], tables: Tables) -> Numbers:
-    """The labels of all steps, one step behind the other, [w]; ``columns`` are the emissions, [C, w]."""
+def _viterbi(columns: Floats, running: list[int], tables: Tables, start: Floats, end: Floats) -> Numbers:
+    """The labels of all steps, one step behind the other, [w]; ``columns`` are the emissions, [C, w].
+
+    ``start`` and ``end`` are [C, n], of each chain, or [C, 1].
+    """
+    end = np.broadcast_to(end, (len(end), running[0]))
     table = tables.transitions[:, :, None]
     highest = np.maximum.reduce
-    score = columns[:, : running[0]] + tables.start[:, None]
+    score = columns[:, : running[0]] + start
     scores = [score]
     begin = running[0]
     for kept in running[1:]:
@@ -159,7 +118,7 @@ def _viterbi(columns: Floats, running: list[int], tables: Tables) -> Numbers:
         if going == kept:
             behind = (score + into[behind].T).argmax(axis=0)
         else:
-            ending = (score[:, going:] + tables.end[:, None]).argmax(axis=0)
+            ending = (score[:, going:] + end[:, going:kept]).argmax(axis=0)
             before = (score[:, :going] + into[behind].T).argmax(axis=0)
             behind = np.concatenate([before, ending])
         labels.append(behind)
@@ -167,7 +126,13 @@ def _viterbi(columns: Floats, running: list[int], tables: Tables) -> Numbers:
     return np.concatenate(labels[::-1])
 
 
-def log_marginals(emissions: Floats, counts: Numbers, tables: Tables) -> Floats:
+def log_marginals(
+    emissions: Floats,
+    counts: Numbers,
+    tables: Tables,
+    temperature: float = 1.0,
+    dtype: type[np.floating] = np.float64,
+) -> Floats:
     """The log-probability of each label of each word, [W, C].
 
     Sums of products, scaled every few words to add up to 1 (Rabiner 1989, section V.A); sentences in which these fall
@@ -176,25 +141,48 @@ def log_marginals(emissions: Floats, counts: Numbers, tables: Tables) -> Floats:
     Args:
         emissions: [W, C].
         counts: words of each sentence, [S]; may be 0.
-        tables: the scores of neighbours.
+        tables: the scores of neighbours, divided by the temperature.
+        temperature: divides the emissions.
+        dtype: of the answer.
+    """
+    found = np.empty(emissions.shape, dtype)
+    for words, values in marginal_blocks(emissions, counts, tables, temperature):
+        found[words] = values
+    return found
+
+
+def marginal_blocks(
+    emissions: Floats, counts: Numbers, tables: Tables, temperature: float
+) -> Iterator[tuple[Numbers | slice, Floats]]:
+    """Yield words and their ``log_marginals`` [w, C], group by group, so that memory stays bounded.
+
+    Some words may come twice; the later values count.
     """
     if len(counts) == 1 and 0 < len(emissions) <= _SHORT:
-        found = _of_one(emissions.astype(np.float64), tables)
+        found = _of_one((emissions / temperature).astype(np.float64), tables)
         if found is not None:
-            return found
-    found = np.empty(emissions.shape, dtype=np.float64)
-    for words, running in _together(counts, emissions.shape[1]):
-        with np.errstate(divide="ignore", invalid="ignore", under="ignore"):
-            shares = _shares(_columns(emissions, words), running, tables)
-            found[words] = np.where(shares > 0, np.log(shares), FORBIDDEN).T
-        lost = ~(np.add.reduce(shares, axis=0) > 0.5)
-        if lost.any():
-            begins = words[: running[0]]
-            lengths = np.bincount(np.concatenate([np.arange(kept) for kept in running]))
-            chains = np.concatenate([np.arange(kept) for kept in running])[lost]
-            for chain in np.unique(chains):
-                here = slice(begins[chain], begins[chain] + lengths[chain])
-                found[here] = _by_logarithms(emissions[here].astype(np.float64), tables)
+            yield slice(None), found
+            return
+    begins = np.cumsum(counts) - counts
+    short = counts <= LONG
+    for words, running, _ in _together(begins[short], counts[short], emissions.shape[1]):
+        yield words, _marginals(_columns(emissions, words, temperature), running, tables)
+    for begin, count in zip(begins[~short].tolist(), counts[~short].tolist(), strict=True):
+        for part, values in long_marginals(emissions[begin : begin + count], tables, temperature):
+            yield slice(begin + part.start, begin + part.stop), values
+
+
+def _marginals(columns: Floats, running: list[int], tables: Tables) -> Floats:
+    """The log-probability of each label at all steps, [w, C]."""
+    with np.errstate(divide="ignore", invalid="ignore", under="ignore"):
+        shares = _shares(columns, running, tables)
+        found: Floats = np.where(shares > 0, np.log(shares), FORBIDDEN).T
+    lost = ~(np.add.reduce(shares, axis=0) > 0.5)
+    if lost.any():
+        chains = np.concatenate([np.arange(kept) for kept in running])
+        for chain in np.unique(chains[lost]):
+            here = np.flatnonzero(chains == chain)
+            found[here] = _by_logarithms(columns[:, here].T, tables)
     return found
 
 
@@ -268,26 +256,32 @@ def _by_logarithms(emissions: Floats, tables: Tables) -> Floats:
     return found
 
 
-def _columns(emissions: Floats, words: Numbers) -> Floats:
-    """The emissions of ``words`` as columns, [C, w]."""
-    return np.ascontiguousarray(emissions[words].T, dtype=np.float64)
+def _columns(emissions: Floats, words: Numbers, temperature: float = 1.0) -> Floats:
+    """The emissions of ``words``, divided by a temperature, as columns, [C, w]."""
+    return np.ascontiguousarray((emissions[words] / temperature).T, dtype=np.float64)
 
 
-def _together(counts: Numbers, labels: int) -> Iterator[tuple[Numbers, list[int]]]:
-    """Groups of sentences that are decoded side by side: their words, step by step, and how many run at each step.
+def _together(begins: Numbers, counts: Numbers, labels: int) -> Iterator[tuple[Numbers, list[int], Numbers]]:
+    """Groups of chains that are decoded side by side: their words, step by step, how many run at each step, and which.
 
-    A step holds a word of each sentence that still has one, the longest first. Sentences without a word are left out.
+    A step holds a word of each chain that still has one, the longest first. Chains without a word are left out.
+
+    Args:
+        begins: the first word of each chain.
+        counts: its words.
+        labels: C.
     """
-    begins = np.cumsum(counts) - counts
     order = np.argsort(-counts, kind="stable")
     order = order[: np.count_nonzero(counts)]
-    size = max(1, _PAIRS // labels**2)
-    for start in range(0, len(order), size):
-        chosen = order[start : start + size]
+    start = 0
+    while start < len(order):
+        longest = int(counts[order[start]])
+        chosen = order[start : start + max(1, min(_PAIRS // labels**2, _SCORES // (labels * longest)))]
+        start += len(chosen)
         first, lengths = begins[chosen], counts[chosen]
         if len(chosen) == 1:
-            yield first[0] + np.arange(lengths[0]), [1] * int(lengths[0])
+            yield first[0] + np.arange(lengths[0]), [1] * int(lengths[0]), chosen
             continue
         running = len(lengths) - np.searchsorted(lengths[::-1], np.arange(lengths[0]), side="right")
         steps = np.repeat(np.arange(len(running)), running)
-        yield first[ranges(np.zeros_like(running), running)] + steps, running.tolist()
+        yield first[ranges(np.zeros_like(running), running)] + steps, running.tolist(), chosen

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from nlptrain_runtime.chain import FORBIDDEN, Tables, best_paths, log_marginals
+from nlptrain_runtime.chain import FORBIDDEN, Tables, best_paths, marginal_blocks
 from nlptrain_runtime.growing import ranges
 from nlptrain_runtime.schemes import Scheme, may_follow
 
 if TYPE_CHECKING:
     from nlptrain_runtime.arrays import Flags, Floats, Numbers
 
+
+_WORDS = 16_384  # whose log-probabilities are in memory at once
 
 Rule = Literal["independent", "scheme", "chain"]
 
@@ -64,6 +66,8 @@ class Decoder:
         best: Numbers = emissions.argmax(axis=1)
         if self.rule == "scheme":
             broken = self._broken(best, counts)
+            if len(broken) == len(counts):
+                return best_paths(emissions, counts, self.tables)
             if len(broken):
                 words = ranges((np.cumsum(counts) - counts)[broken], counts[broken])
                 best[words] = best_paths(emissions[words], counts[broken], self.tables)
@@ -81,24 +85,38 @@ class Decoder:
         owners = np.repeat(np.arange(len(counts)), counts)
         return np.unique(owners[wrong])
 
-    def log_probabilities(self, emissions: Floats, counts: Numbers, temperature: float) -> Floats:
+    def log_probabilities(
+        self, emissions: Floats, counts: Numbers, temperature: float, dtype: type[np.floating] = np.float64
+    ) -> Floats:
         """The log-probability of each label of each word with all scores divided by a temperature, [W, C]."""
+        found = np.empty(emissions.shape, dtype)
+        for words, scores in self._blocks(emissions, counts, temperature):
+            found[words] = scores
+        return found
+
+    def confidences(self, emissions: Floats, counts: Numbers, best: Numbers, temperature: float) -> Floats:
+        """The probability of the label ``best`` [W] of each word, [W]."""
+        found = np.empty(len(best))
+        for words, scores in self._blocks(emissions, counts, temperature):
+            found[words] = np.exp(scores[np.arange(len(scores)), best[words]])
+        return found
+
+    def _blocks(
+        self, emissions: Floats, counts: Numbers, temperature: float
+    ) -> Iterator[tuple[Numbers | slice, Floats]]:
+        """Yield words and their log-probabilities [w, C]; where words come twice, the later ones count."""
         if self.rule == "chain":
             tables = self._divided.get(temperature)
             if tables is None:
                 tables = self.tables.divided(temperature)
                 self._divided = {temperature: tables}  # the last one asked for: a tagger has one
-            return log_marginals(emissions / temperature, counts, tables)
-        exact = emissions.astype(np.float64) / temperature
-        exact -= exact.max(axis=1, keepdims=True, initial=-np.inf)
-        scores: Floats = exact - np.log(np.exp(exact).sum(axis=1, keepdims=True))
-        return scores
-
-    def confidences(self, emissions: Floats, counts: Numbers, best: Numbers, temperature: float) -> Floats:
-        """The probability of the label ``best`` [W] of each word, [W]."""
-        scores = self.log_probabilities(emissions, counts, temperature)
-        found: Floats = np.exp(scores[np.arange(len(best)), best])
-        return found
+            yield from marginal_blocks(emissions, counts, tables, temperature)
+            return
+        for begin in range(0, len(emissions), _WORDS):
+            exact = emissions[begin : begin + _WORDS].astype(np.float64) / temperature
+            exact -= exact.max(axis=1, keepdims=True, initial=-np.inf)
+            exact -= np.log(np.exp(exact).sum(axis=1, keepdims=True))
+            yield slice(begin, begin + _WORDS), exact
 
 
 def decoder_of(described: dict[str, Any]) -> Decoder:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nlptrain_runtime.errors import FolderError
-from nlptrain_runtime.windows import WINDOW_RULE
+from nlptrain_runtime.windows import OVERLAPS
 
 DESCRIPTION = "nlptrain.json"
 FORMAT = 1  # of the description: another one is refused
@@ -104,9 +104,9 @@ def _described(folder: Path) -> dict[str, Any]:
     ]
     if missing:
         raise FolderError(f"{file}: lacks {', '.join(missing)}; copy the folder again")
-    if (rule := found["window"].get("rule")) != WINDOW_RULE:
+    if (rule := found["window"].get("rule")) not in OVERLAPS:
         raise FolderError(
-            f"{file}: long texts are cut by the rule {rule!r} there, and by {WINDOW_RULE!r} in this nlptrain-runtime: "
+            f"{file}: long texts are cut by the rule {rule!r} there, which this nlptrain-runtime does not know: "
             "export the tagger again, or install the runtime that it was exported for"
         )
     nets = [net_file("model", precision) for precision in ENDINGS]

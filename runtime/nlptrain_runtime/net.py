@@ -11,11 +11,17 @@ from nlptrain_runtime.features import Features, PieceFeatures
 from nlptrain_runtime.folder import Folder
 from nlptrain_runtime.rows import Batch, batches_of, laid, rows_of
 from nlptrain_runtime.sessions import open_session
+from nlptrain_runtime.windows import OVERLAPS
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
     from nlptrain_runtime.arrays import Array, Floats, Numbers
+
+
+# Units of a batch of rows that are longer than a whole batch otherwise: windows of a long text. A recurrent net reads
+# three of them together 1.3 times as fast as one by one in float32.
+_LONG_ROWS = 12_288
 
 
 class Net:
@@ -38,6 +44,7 @@ class Net:
         self._pieces: dict[str, Any] = described["pieces"] if described["reads"] == "pieces" else {}
         self._left: bool = self._pieces.get("pads_left", False)
         self._special = len(self._pieces.get("prefix", [])) + len(self._pieces.get("suffix", []))
+        self._overlap = OVERLAPS[described["window"]["rule"]]
         self._batch_units = batch_units
         self._session = open_session(folder.net("model"))
         self._threads = threads
@@ -70,9 +77,11 @@ class Net:
         def run() -> Floats:
             if len(counts) == 1 and 0 < len(units) <= self._max_units - self._special:
                 return self._one(units, spans, inputs)
-            rows = rows_of(units, spans, counts, max_units=self._max_units, **frame)
+            rows = rows_of(units, spans, counts, max_units=self._max_units, overlap=self._overlap, **frame)
             padding = self._pieces.get("padding", 0)
-            batches = batches_of(rows, most=self._batch_units, padding=padding, left=self._left)
+            longest = int(rows.sizes.max(initial=0))
+            most = self._batch_units if longest <= self._batch_units else max(longest, min(3 * longest, _LONG_ROWS))
+            batches = batches_of(rows, most=most, padding=padding, left=self._left)
             return self._run(batches, inputs, len(words))
 
         return run

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nlptrain_runtime.growing import ranges
-from nlptrain_runtime.windows import cut_windows
+from nlptrain_runtime.windows import window_bounds
 
 if TYPE_CHECKING:
     from nlptrain_runtime.arrays import Flags, Numbers
@@ -61,7 +61,14 @@ class Batch:
 
 
 def rows_of(
-    units: Numbers, spans: Numbers, counts: Numbers, *, max_units: int, prefix: Sequence[int], suffix: Sequence[int]
+    units: Numbers,
+    spans: Numbers,
+    counts: Numbers,
+    *,
+    max_units: int,
+    prefix: Sequence[int],
+    suffix: Sequence[int],
+    overlap: int | None = 128,
 ) -> Rows:
     """The rows of sentences.
 
@@ -72,6 +79,7 @@ def rows_of(
         max_units: the most that a row holds, prefix and suffix included.
         prefix: special units in front of a row.
         suffix: special units behind it.
+        overlap: as for ``cut_windows``.
     """
     bounds = np.concatenate([[0], np.cumsum(spans)])
     edges = np.concatenate([[0], np.cumsum(counts)])
@@ -86,19 +94,17 @@ def rows_of(
         rows.units[starts + rows.sizes - len(suffix) + place] = unit
     parts = [rows]
     for sentence in np.flatnonzero(sizes > room):
-        first, last = edges[sentence], edges[sentence + 1]
-        words = [tuple(units[bounds[word] : bounds[word + 1]].tolist()) for word in range(first, last)]
-        for window in cut_windows(words, max_pieces=max_units, prefix=prefix, suffix=suffix):
-            held = len(window.starts)
-            parts.append(
-                Rows(
-                    np.array(window.pieces, dtype=np.int64),
-                    np.array([len(window.pieces)]),
-                    first + window.first_word + np.arange(held),
-                    np.array(window.starts, dtype=np.int64),
-                    np.array([held]),
-                )
-            )
+        words = slice(edges[sentence], edges[sentence + 1])
+        pieces, held = units[bounds[words.start] : bounds[words.stop]], spans[words]
+        if held.max() > room:  # a word of more keeps its first ones
+            pieces = pieces[ranges(np.cumsum(held) - held, np.minimum(held, room))]
+            held = np.minimum(held, room)
+        ends = np.concatenate([[0], np.cumsum(held)])
+        for start, end, first, last in window_bounds(held, room, overlap):
+            window = np.concatenate([prefix, pieces[ends[start] : ends[end]], suffix]).astype(np.int64)
+            read = words.start + np.arange(first, last)
+            places = ends[first:last] - ends[start] + len(prefix)
+            parts.append(Rows(window, np.array([len(window)]), read, places, np.array([last - first])))
     return _joined(parts)
 
 

@@ -6,11 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-WINDOW_RULE = "quarter-overlap-deepest-1"  # a part of the transfer set's key: change it when the rule changes
+    from nlptrain_runtime.arrays import Numbers
+
+# The pieces that neighboring windows share at most, by rule; always at most a quarter of a window. A rule's name is a
+# part of the transfer set's key and of exported folders: a changed rule needs a new one.
+OVERLAPS: dict[str, int | None] = {"quarter-overlap-deepest-1": None, "overlap-128-deepest-1": 128}
+
+
+def window_rule(max_pieces: int) -> str:
+    """Return the rule that new models cut long texts by; where both rules cut alike, it is the older one."""
+    return "overlap-128-deepest-1" if max_pieces // 4 > 128 else "quarter-overlap-deepest-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +41,14 @@ class Window:
 
 
 def cut_windows(
-    words: Sequence[tuple[int, ...]], *, max_pieces: int, prefix: Sequence[int], suffix: Sequence[int]
+    words: Sequence[tuple[int, ...]],
+    *,
+    max_pieces: int,
+    prefix: Sequence[int],
+    suffix: Sequence[int],
+    overlap: int | None = 128,
 ) -> list[Window]:
-    """The windows of a sentence: whole words, a quarter shared by neighbours, each word read where it stands deepest.
+    """The windows of a sentence: whole words, some shared by neighbours, each word read where it stands deepest.
 
     A word of more pieces than a window holds keeps its first ones: the first piece speaks for it.
 
@@ -42,14 +57,18 @@ def cut_windows(
         max_pieces: what the model reads at once, special pieces included.
         prefix: special pieces in front.
         suffix: special pieces behind.
+        overlap: the most pieces that neighbours share, at most a quarter of a window; None: a quarter.
     """
     room = max_pieces - len(prefix) - len(suffix)
     if room < 1:
         raise ValueError(f"max_pieces is {max_pieces}; it must leave room for a piece beside the special ones")
     words = [pieces[:room] for pieces in words]
-    bounds = _bounds([len(pieces) for pieces in words], room)
+    sizes = [len(pieces) for pieces in words]
+    bounds = [(0, len(words), 0, len(words))]  # of most sentences
+    if sum(sizes) > room:
+        bounds = window_bounds(np.array(sizes, dtype=np.int64), room, overlap)
     windows = []
-    for (start, end), (first, last) in zip(bounds, _owned([len(p) for p in words], bounds), strict=True):
+    for start, end, first, last in bounds:
         ids = list(prefix)
         starts = []
         for number in range(start, end):
@@ -61,36 +80,30 @@ def cut_windows(
     return windows
 
 
-def _bounds(sizes: list[int], room: int) -> list[tuple[int, int]]:
-    """First and last-plus-one word of each window."""
-    bounds = []
-    start = 0
+def window_bounds(sizes: Numbers, room: int, overlap: int | None) -> list[tuple[int, int, int, int]]:
+    """Return the first word of each window, the word after its last one, and the same of the words read in it.
+
+    An overlap is parted where both windows are equally deep.
+
+    Args:
+        sizes: pieces of each word, 1 to ``room``, [words].
+        room: pieces that a window holds.
+        overlap: as for ``cut_windows``.
+    """
+    ends = np.concatenate([[0], np.cumsum(sizes)])
+    if ends[-1] <= room:
+        return [(0, len(sizes), 0, len(sizes))]
+    middles = ends[:-1] + ends[1:]  # twice the middle of each word
+    most = room // 4 if overlap is None else min(room // 4, overlap)
+    bounds: list[tuple[int, int, int, int]] = []
+    start = first = 0
     while True:
-        end, held = start, 0
-        while end < len(sizes) and held + sizes[end] <= room:
-            held += sizes[end]
-            end += 1
-        bounds.append((start, end))
+        end = int(np.searchsorted(ends, ends[start] + room, side="right")) - 1
         if end == len(sizes):
+            bounds.append((start, end, first, end))
             return bounds
-        next_start, shared = end, 0
-        while next_start - 1 > start and shared + sizes[next_start - 1] <= room // 4:
-            if shared + sizes[next_start - 1] + sizes[end] > room:
-                break
-            next_start -= 1
-            shared += sizes[next_start]
-        start = next_start
-
-
-def _owned(sizes: list[int], bounds: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The words read in each window: an overlap is parted where both windows are equally deep."""
-    edges = [0]
-    for (_, end), (start, _) in zip(bounds, bounds[1:], strict=False):
-        shared = sum(sizes[start:end])
-        before, edge = 0, start
-        while edge < end and 2 * before + sizes[edge] < shared:
-            before += sizes[edge]
-            edge += 1
-        edges.append(edge)
-    edges.append(len(sizes))
-    return list(zip(edges, edges[1:], strict=False))
+        shared = min(most, room - int(sizes[end]))
+        following = min(end, max(start + 1, int(np.searchsorted(ends, ends[end] - shared))))
+        last = min(end, int(np.searchsorted(middles, ends[end] + ends[following])))
+        bounds.append((start, end, first, last))
+        start, first = following, last

@@ -17,7 +17,7 @@ from nlptrain.models.token_model import TokenModel
 from nlptrain_runtime.decoding import Decoder
 from nlptrain_runtime.folder import DESCRIPTION, FORMAT, own_hash
 from nlptrain_runtime.pieces import WordTokenizer
-from nlptrain_runtime.windows import WINDOW_RULE
+from nlptrain_runtime.windows import window_rule
 
 # One word; a word that a tokenizer turns into nothing; more words than any window holds; lengths never traced.
 MADE = (
@@ -53,7 +53,7 @@ def describe(model: TokenModel, *, min_confidence: float = 0.0) -> dict[str, Any
         "scheme": model.labels.scheme,
         "reads": reads(model),
         **_reading(model),
-        "window": {"rule": WINDOW_RULE, "max_pieces": model.max_pieces},
+        "window": {"rule": window_rule(model.max_pieces), "max_pieces": model.max_pieces},
         "splitter": {"version": splitter.version, "rule": splitter.rule, "pattern": splitter.pattern},
         "decoding": {
             **_decoding(model.rule.decoder),

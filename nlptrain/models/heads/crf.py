@@ -70,7 +70,7 @@ class CRFHead(nn.Linear):
         """Log-marginals at a temperature and the best path, which it does not change, of each sentence."""
         flat, counts, ends = by_sentence(emissions)
         decoder = self.decoder
-        logits = decoder.log_probabilities(flat, counts, temperature).astype(np.float32)
+        logits = decoder.log_probabilities(flat, counts, temperature, np.float32)
         parts = zip(np.split(logits, ends), np.split(decoder.best(flat, counts), ends), strict=True)
         return [Answer(*part) for part in parts][: len(emissions)]
 

@@ -1,0 +1,87 @@
+"""The scores of a linear chain's neighbors, and what follows from them alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from nlptrain_runtime.arrays import Floats, Numbers
+
+
+FORBIDDEN = -1e8  # the score of what the tag scheme rules out; finite, so that sums stay numbers
+
+
+@dataclass(frozen=True)
+class Common:
+    """What shows soon that the best path has one label throughout, as half of all sentences do, all ``O``.
+
+    Attributes:
+        label: which.
+        gain: the most that a pair of neighbours, a beginning or an end, can score above the label's own.
+        first: the labels that can stand behind it, or first, without itself.
+    """
+
+    label: int
+    gain: float
+    first: Numbers
+
+    def wins(self, emissions: Floats) -> bool:
+        """Whether the label is the best one of every word of a sentence, [N, C]; where it says no, it may still be.
+
+        Any other path leaves the label somewhere, by a label of ``first``, and stays away for some words, each of which
+        gains a pair of neighbours, and one pair to come back: what it wins at most is less than what leaving costs.
+        """
+        others = emissions - emissions[:, self.label : self.label + 1]
+        leaving = others[:, self.first].max(axis=1) + 2 * self.gain
+        others[:, self.label] = -np.inf
+        staying = np.maximum(others.max(axis=1) + self.gain, 0)
+        later = staying[::-1].cumsum()[::-1] - staying
+        return bool((leaving + later < 0).all())
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The scores of a chain; what is forbidden has ``FORBIDDEN``.
+
+    Attributes:
+        transitions: [C, C], from the row's label to the column's.
+        start: what a sentence gains by beginning with a label, [C].
+        end: what it gains by ending with it, [C].
+    """
+
+    transitions: Floats
+    start: Floats
+    end: Floats
+
+    @cached_property
+    def products(self) -> tuple[Floats, Floats]:
+        """For sums of products, forwards and backwards side by side: a block for each [2C, 2C], and both ends [2C]."""
+        labels = len(self.start)
+        both = np.zeros((2 * labels, 2 * labels))
+        move = np.exp(self.transitions - self.transitions.max())
+        both[:labels, :labels], both[labels:, labels:] = move, move.T
+        return both, np.concatenate([np.exp(scores - scores.max()) for scores in (self.start, self.end)])
+
+    @cached_property
+    def common(self) -> Common | None:
+        """The label that most words have, if a sentence may have it throughout: the first one, ``O`` in a scheme."""
+        scores = (self.transitions[0, 0], self.start[0], self.end[0])
+        behind = np.flatnonzero(np.maximum(self.transitions[0], self.start)[1:] > FORBIDDEN) + 1
+        if min(scores) <= FORBIDDEN or not len(behind):
+            return None
+        gains = (self.transitions.max() - scores[0], self.start.max() - scores[1], self.end.max() - scores[2])
+        return Common(0, max(0.0, *gains), behind)
+
+    def divided(self, temperature: float) -> Tables:
+        """The scores divided by a temperature; what is forbidden stays so."""
+        if temperature == 1.0:
+            return self
+        return Tables(*(_divided(scores, temperature) for scores in (self.transitions, self.start, self.end)))
+
+
+def _divided(scores: Floats, temperature: float) -> Floats:
+    return np.where(scores <= FORBIDDEN, FORBIDDEN, scores / temperature)
