@@ -37,19 +37,14 @@ class PieceFeatures:
     def __init__(self, tokenizer: WordTokenizer) -> None:
         """Read words with ``tokenizer``."""
         self._tokenizer = tokenizer
-        self.clear()
 
-    def __len__(self) -> int:
-        """How many words there are."""
-        return len(self.pieces)
+    def empty(self) -> Lists:
+        """Return what holds the pieces of words, without any."""
+        return Lists()
 
-    def extend(self, words: Sequence[str]) -> None:
-        """Add ``words``, none of which is there."""
-        self.pieces.extend(*self._tokenizer(words))
-
-    def clear(self) -> None:
-        """Forget all words."""
-        self.pieces = Lists()
+    def read(self, words: Sequence[str]) -> tuple[Numbers, Numbers]:
+        """Return the pieces of ``words``, one word after the other, and how many each has; nothing is kept."""
+        return self._tokenizer(words)
 
 
 @dataclass(frozen=True)
@@ -80,18 +75,16 @@ class VectorFeatures:
         self._spell = spell
         self._most = most
         self._width = int(session.get_outputs()[0].shape[-1])
-        self.clear()
 
-    def __len__(self) -> int:
-        """How many words there are."""
-        return len(self.vectors)
+    def empty(self) -> Growing:
+        """Return what holds the vectors of words, without any."""
+        return Growing((self._width,), np.float32)
 
-    def extend(self, words: Sequence[str]) -> None:
-        """Add ``words``, none of which is there."""
+    def read(self, words: Sequence[str]) -> tuple[Floats]:
+        """Return the vectors of ``words``, [words, width]; nothing is kept."""
         spelt = self._spell(words)
         if len(words) <= _FEW:
-            self.vectors.extend(self._read(spelt.flat, spelt.sizes, spelt.parts, spelt.others))
-            return
+            return (self._read(spelt.flat, spelt.sizes, spelt.parts, spelt.others),)
         begins = np.cumsum(spelt.sizes) - spelt.sizes
         order = np.argsort(spelt.sizes, kind="stable")  # words of like length share a batch: little padding
         found = np.empty((len(words), self._width), dtype=np.float32)
@@ -101,16 +94,12 @@ class VectorFeatures:
             flat = spelt.flat[ranges(begins[chosen], sizes)]
             others = {name: values[chosen] for name, values in spelt.others.items()}
             found[chosen] = self._read(flat, sizes, spelt.parts, others)
-        self.vectors.extend(found)
+        return (found,)
 
     def _read(self, flat: Numbers, sizes: Numbers, parts: str, others: dict[str, Numbers]) -> Floats:
         """The vectors of words, [words, width]; ``others`` are the inputs beside their ``parts``."""
         found: Floats = self._session.run(None, {parts: padded(flat, sizes, most=self._most), **others})[0]
         return found
-
-    def clear(self) -> None:
-        """Forget all words."""
-        self.vectors = Growing((self._width,), np.float32)
 
 
 Features = PieceFeatures | VectorFeatures

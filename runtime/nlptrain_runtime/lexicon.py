@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
@@ -11,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from nlptrain_runtime.features import Features
-from nlptrain_runtime.growing import Lists
+from nlptrain_runtime.growing import Growing, Lists
 from nlptrain_runtime.splitter import WordSplitter, writable
+from nlptrain_runtime.word_cache import BrokenCache, WordCache
 
 if TYPE_CHECKING:
     from nlptrain_runtime.arrays import Flags, Numbers
@@ -25,8 +28,9 @@ _ONE_WORD = re.compile(r"[A-Za-z0-9]+|[@#][A-Za-z0-9_]+|https?://[!#-;=?-~]*[A-Z
 _AND_MARK = re.compile(r"(?:[@#]?[A-Za-z0-9]+|[@#][A-Za-z0-9_]+)[,:;!?)\"]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")  # white space to the splitter and not to str.split()
 _PART = re.compile(r"\S+")  # what str.split() gives, with its place
-_CHARACTERS = 100  # of a part, on average, that are remembered
 _DEPENDS = 0  # the number of a part whose words depend on the part behind
+_PAUSE = 1e-4  # seconds; long enough for a waiting thread to take over
+_SLICE = 1024  # new parts, or words, that are read before other threads have their turn
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,12 @@ class Read:
     Attributes:
         words: the number of each word of all texts, [W].
         counts: words of each text, [S].
+        features: what is known of each word, by its number.
     """
 
     words: Numbers
     counts: Numbers
+    features: Growing | Lists
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,9 @@ class Lexicon:
     The splitter's words depend on what is left and right of them, but never across white space, with one exception: an
     initial (``A. Smith``) is one word only if a letter follows. So the parts of a text between white space are looked
     up whole, and only new ones are split and tokenized.
+
+    Several threads may read at once. What is new is computed without a lock, a slice at a time, and then added to the
+    cache; a call that is interrupted while it adds leaves a broken cache, which is replaced.
     """
 
     def __init__(self, splitter: WordSplitter, features: Features, *, most: int) -> None:
@@ -95,43 +104,60 @@ class Lexicon:
         self._splitter = splitter
         self._features = features
         self._most = most
-        self._words: dict[str, int] = {}
         self.clear()
 
     def read_words(self, sentences: Sequence[Sequence[str]]) -> Read:
         """The words of ``sentences``."""
-        self._renew()
         counts = np.fromiter(map(len, sentences), dtype=np.int64, count=len(sentences))
         words = list(chain.from_iterable(sentences))
-        self._learn(words)
-        return Read(np.fromiter(map(self._words.__getitem__, words), dtype=np.int64, count=len(words)), counts)
+        while True:
+            cache = self._current()
+            try:
+                self._learn(cache, words)
+            except BrokenCache:
+                continue
+            numbers = np.fromiter(map(cache.words.__getitem__, words), dtype=np.int64, count=len(words))
+            return Read(numbers, counts, cache.features)
 
     def read_texts(self, texts: Sequence[str]) -> ReadTexts:
         """The words of ``texts``."""
-        self._renew()
         if self._splitter.parts_at_space:
             split = [(_CONTROL.sub(" ", text) if _CONTROL.search(text) else text).split() for text in texts]
         else:
             split = [[text] if text else [] for text in texts]
         sizes = np.fromiter(map(len, split), dtype=np.int64, count=len(split))
         parts = list(chain.from_iterable(split))
-        numbers = self._numbers(parts, sizes)
-        rows, held = self._held.joined(numbers)
+        while True:
+            cache = self._current()
+            try:
+                numbers = self._numbers(cache, parts, sizes)
+                break
+            except BrokenCache:
+                continue
+        rows, held = cache.part_words.joined(numbers)
         return ReadTexts(
             rows[:, 0],
             np.array([len(rows)]) if len(texts) == 1 else np.diff(_from_zero(held)[_from_zero(sizes)]),
+            cache.features,
             sizes,
             held,
             np.fromiter(map(len, parts), dtype=np.int64, count=len(parts)),
             rows[:, 1:],
         )
 
-    def _numbers(self, parts: list[str], sizes: Numbers) -> Numbers:
+    def _current(self) -> WordCache:
+        """The cache, or a new one where it is full or broken."""
+        cache = self._cache
+        if cache.is_full(self._most) or cache.is_broken():
+            cache = self._cache = WordCache(self._features.empty())
+        return cache
+
+    def _numbers(self, cache: WordCache, parts: list[str], sizes: Numbers) -> Numbers:
         """The number of each of ``parts``, of which ``sizes`` stand in each text."""
-        known = self._parts
+        known = cache.parts
         found = list(map(known.get, parts))
         if None in found:
-            self._learn_parts([part for part in dict.fromkeys(parts) if part not in known])
+            self._learn_parts(cache, [part for part in dict.fromkeys(parts) if part not in known])
             found = list(map(known.get, parts))
         numbers = np.array(found, dtype=np.int64)
         hanging = np.flatnonzero(numbers == _DEPENDS)
@@ -141,37 +167,39 @@ class Lexicon:
             for place in hanging.tolist():
                 follows = place not in last and parts[place + 1][0].isalpha()
                 keys.append(parts[place] + (" a" if follows else " "))
-            self._learn_hanging([key for key in dict.fromkeys(keys) if key not in known])
+            self._learn_hanging(cache, [key for key in dict.fromkeys(keys) if key not in known])
             numbers[hanging] = [known[key] for key in keys]
         return numbers
 
-    def _learn_parts(self, parts: list[str]) -> None:
+    def _learn_parts(self, cache: WordCache, parts: list[str]) -> None:
         """Split ``parts``, none of which is known; those whose words depend on the next part are only marked so."""
         if not self._splitter.parts_at_space:
             for part in parts:
-                self._remember([part], self._split(part, [0]))
+                self._remember(cache, [part], self._split(part, [0]))
             return
-        whole, marked, others = self._sorted(parts)
-        found = _Split(whole.copy(), [0] * len(whole), [len(part) for part in whole], [1] * len(whole))
-        for part in marked:
-            cut = len(part) - 1
-            found.words.extend((part[:cut], part[cut]))
-            found.starts.extend((0, cut))
-            found.ends.extend((cut, cut + 1))
-        found.held.extend([2] * len(marked))
-        if others:  # in one go, each on a line of its own
-            begins = [0, *accumulate(len(part) + 1 for part in others)][:-1]
-            split = self._split("\n".join(others), begins)
-            for values, more in zip(found, split, strict=True):
-                values.extend(more)  # type: ignore[attr-defined]
-        self._remember([*whole, *marked, *others], found)
+        for start in range(0, len(parts), _SLICE):
+            whole, marked, hanging, others = self._sorted(parts[start : start + _SLICE])
+            found = _Split(whole.copy(), [0] * len(whole), [len(part) for part in whole], [1] * len(whole))
+            for part in marked:
+                cut = len(part) - 1
+                found.words.extend((part[:cut], part[cut]))
+                found.starts.extend((0, cut))
+                found.ends.extend((cut, cut + 1))
+            found.held.extend([2] * len(marked))
+            if others:  # in one go, each on a line of its own
+                begins = [0, *accumulate(len(part) + 1 for part in others)][:-1]
+                split = self._split("\n".join(others), begins)
+                for values, more in zip(found, split, strict=True):
+                    values.extend(more)  # type: ignore[attr-defined]
+            self._remember(cache, [*whole, *marked, *others], found, hanging)
 
-    def _sorted(self, parts: list[str]) -> tuple[list[str], list[str], list[str]]:
-        """Parts that are one word, those that are a word and a mark, and all others that can be split by themselves."""
+    def _sorted(self, parts: list[str]) -> tuple[list[str], list[str], list[str], list[str]]:
+        """Parts that are one word, those that are a word and a mark, those that depend on the next one, all others."""
         if self._splitter.version != 1:
-            return [], [], parts
+            return [], [], [], parts
         whole: list[str] = []
         marked: list[str] = []
+        hanging: list[str] = []
         others: list[str] = []
         for part in parts:
             if _ONE_WORD.fullmatch(part):
@@ -179,16 +207,16 @@ class Lexicon:
             elif _AND_MARK.fullmatch(part):
                 marked.append(part)
             elif _HANGING.search(part):
-                self._parts[part] = _DEPENDS
+                hanging.append(part)
             else:
                 others.append(part)
-        return whole, marked, others
+        return whole, marked, hanging, others
 
-    def _learn_hanging(self, keys: list[str]) -> None:
+    def _learn_hanging(self, cache: WordCache, keys: list[str]) -> None:
         """Split parts with what follows them: `` a``, which is no word of theirs, or a blank."""
         for key in keys:
             bare = key.removesuffix(" a").rstrip(" ")
-            self._remember([key], self._split(key, [0], end=len(bare)))
+            self._remember(cache, [key], self._split(key, [0], end=len(bare)))
 
     def _split(self, text: str, begins: list[int], *, end: int | None = None) -> _Split:
         """The words of the parts that begin at ``begins`` in ``text``; those that pass ``end`` are none."""
@@ -207,36 +235,35 @@ class Lexicon:
         held += [0] * (last - number)
         return _Split(words, starts, ends, held)
 
-    def _remember(self, parts: list[str], split: _Split) -> None:
-        """Give ``parts`` their numbers, and their words theirs."""
-        self._learn(split.words)
-        first = len(self._held)
-        numbers = [self._words[word] for word in split.words]
+    def _remember(self, cache: WordCache, parts: list[str], split: _Split, hanging: Sequence[str] = ()) -> None:
+        """Give ``parts`` their numbers, and their words theirs; ``hanging`` are marked."""
+        self._learn(cache, split.words)
+        numbers = [cache.words[word] for word in split.words]
         rows = np.array([numbers, split.starts, split.ends], dtype=np.int64).T
-        self._held.extend(rows, np.array(split.held, dtype=np.int64))
-        self._parts.update(zip(parts, range(first, first + len(parts)), strict=True))
-        self._characters += sum(map(len, split.words)) + sum(map(len, parts))
+        cache.add_parts(parts, rows, np.array(split.held, dtype=np.int64), hanging)
 
-    def _learn(self, words: Sequence[str]) -> None:
-        new = [word for word in dict.fromkeys(words) if word not in self._words]
-        if new:
-            first = len(self._features)
-            self._features.extend([writable(word) for word in new])
-            self._words.update(zip(new, range(first, first + len(new)), strict=True))
-
-    def _renew(self) -> None:
-        many = max(len(self._words), len(self._parts), self._held.held // 2) > self._most
-        if many or self._characters > _CHARACTERS * self._most:  # or few, and enormous ones
-            self.clear()
+    def _learn(self, cache: WordCache, words: Sequence[str]) -> None:
+        new = [word for word in dict.fromkeys(words) if word not in cache.words]
+        for start in range(0, len(new), _SLICE):
+            some = new[start : start + _SLICE]
+            cache.add_words(some, self._features.read([writable(word) for word in some]))
+            if len(new) > _SLICE // 2:
+                give_way()
 
     def clear(self) -> None:
         """Forget all words and parts."""
-        self._features.clear()
-        self._words.clear()
-        self._characters = 0
-        self._parts: dict[str, int] = {}
-        self._held = Lists((3,))  # the words of each part: number, begin, end
-        self._held.extend(np.empty((0, 3), dtype=np.int64), np.zeros(1, dtype=np.int64))  # number 0: see _DEPENDS
+        self._cache = WordCache(self._features.empty())
+
+    def after_fork(self) -> None:
+        """Go on in a forked process: what another thread was adding to when it forked is forgotten."""
+        if self._cache.is_locked():
+            self.clear()
+
+
+def give_way() -> None:
+    """Let other threads run, where there are any: one that computes would keep them waiting for milliseconds."""
+    if threading.active_count() > 1:
+        time.sleep(_PAUSE)
 
 
 def _from_zero(sizes: Numbers) -> Numbers:

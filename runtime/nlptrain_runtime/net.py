@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nlptrain_runtime.features import Features, PieceFeatures
 from nlptrain_runtime.folder import Folder
+from nlptrain_runtime.growing import Growing, Lists
 from nlptrain_runtime.rows import Batch, batches_of, laid, rows_of
 from nlptrain_runtime.sessions import open_session
 from nlptrain_runtime.windows import OVERLAPS
@@ -54,37 +54,32 @@ class Net:
         """Begin with threads of this process: those of the one that it was forked from are not in it."""
         self._pool = _pool(self._threads) if self._threads > 1 else None
 
-    def read(self, features: Features, words: Numbers, counts: Numbers) -> Callable[[], Floats]:
-        """What the net says of each word, [W, C]; the features are read now, the net runs when the answer is called.
+    def read(self, features: Growing | Lists, words: Numbers, counts: Numbers) -> Floats:
+        """What the net says of each word, [W, C].
 
         Args:
-            features: of all known words.
+            features: the pieces of all known words, or their vectors.
             words: their numbers, [W].
             counts: words of each sentence, [S].
         """
-        if isinstance(features, PieceFeatures):
-            units, spans = features.pieces.joined(words)
+        if isinstance(features, Lists):
+            units, spans = features.joined(words)
             inputs: Callable[[Batch], dict[str, Array]] = self._of_pieces
         else:
             units, spans = words, np.ones(len(words), dtype=np.int64)
-            vectors: Floats = features.vectors.values
+            vectors: Floats = features.values
 
             def inputs(batch: Batch) -> dict[str, Array]:
                 return {"vectors": vectors[batch.units], "lengths": batch.sizes}
 
+        if len(counts) == 1 and 0 < len(units) <= self._max_units - self._special:
+            return self._one(units, spans, inputs)
         frame = {name: self._pieces.get(name, []) for name in ("prefix", "suffix")}
-
-        def run() -> Floats:
-            if len(counts) == 1 and 0 < len(units) <= self._max_units - self._special:
-                return self._one(units, spans, inputs)
-            rows = rows_of(units, spans, counts, max_units=self._max_units, overlap=self._overlap, **frame)
-            padding = self._pieces.get("padding", 0)
-            longest = int(rows.sizes.max(initial=0))
-            most = self._batch_units if longest <= self._batch_units else max(longest, min(3 * longest, _LONG_ROWS))
-            batches = batches_of(rows, most=most, padding=padding, left=self._left)
-            return self._run(batches, inputs, len(words))
-
-        return run
+        rows = rows_of(units, spans, counts, max_units=self._max_units, overlap=self._overlap, **frame)
+        longest = int(rows.sizes.max(initial=0))
+        most = self._batch_units if longest <= self._batch_units else max(longest, min(3 * longest, _LONG_ROWS))
+        batches = batches_of(rows, most=most, padding=self._pieces.get("padding", 0), left=self._left)
+        return self._run(batches, inputs, len(words))
 
     def _run(self, batches: Iterable[Batch], inputs: Callable[[Batch], dict[str, Array]], words: int) -> Floats:
         found = np.empty((words, self._labels), dtype=np.float32)

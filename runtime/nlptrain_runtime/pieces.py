@@ -90,8 +90,8 @@ class WordTokenizer:
             owners = one.word_ids
             if None not in owners:  # a special piece that stands in the text, "[SEP]", is no word's
                 return np.array(one.ids, dtype=np.int64), np.bincount(np.array(owners, np.int64), minlength=len(words))
-        encoded = self._tokenizer.encode_batch_fast(
-            [[word] for word in words], is_pretokenized=True, add_special_tokens=False
-        )
-        flat = np.array([piece for one in encoded for piece in one.ids], dtype=np.int64)
-        return flat, np.fromiter((len(one.ids) for one in encoded), dtype=np.int64, count=len(words))
+        # One call per word takes no longer than a batch, which would start threads unless the environment forbids it.
+        encode = self._tokenizer.encode
+        found = [encode([word], is_pretokenized=True, add_special_tokens=False).ids for word in words]
+        flat = np.fromiter(chain.from_iterable(found), dtype=np.int64)
+        return flat, np.fromiter(map(len, found), dtype=np.int64, count=len(words))

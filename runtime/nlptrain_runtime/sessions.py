@@ -7,10 +7,16 @@ from pathlib import Path
 
 # Since 1.29 its packages report sessions, names of graphs and speeds to their makers, from a database that they open in
 # the user's home. Who tags private text has not asked for that; ORT_DISABLE_TELEMETRY=0 in the environment brings it
-# back. It is read once, when the library is loaded.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
-import onnxruntime  # noqa: E402
+# back. It is read once, when the library is loaded, so the environment is left as it was.
+_SWITCH = "ORT_DISABLE_TELEMETRY"
+_GIVEN = os.environ.get(_SWITCH)
+if _GIVEN is None:
+    os.environ[_SWITCH] = "1"
+try:
+    import onnxruntime
+finally:
+    if _GIVEN is None:
+        os.environ.pop(_SWITCH, None)
 
 from nlptrain_runtime.errors import FolderError  # noqa: E402
 
@@ -21,7 +27,7 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
     Raises:
         FolderError: ONNX Runtime cannot read it.
     """
-    if os.environ["ORT_DISABLE_TELEMETRY"] != "0":
+    if _GIVEN != "0":
         onnxruntime.disable_telemetry_events()  # where somebody has loaded the library before
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -71,8 +70,6 @@ class Tagger:
         """
         if threads < 1 or batch_units < 1 or remember < 1:
             raise ValueError("threads, batch_units and remember must be at least 1")
-        # Words are tokenized a few at a time: the tokenizer's own threads, as many as there are cores, gain nothing.
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         opened = open_folder(folder, precision)
         described = opened.described
         self.labels: list[str] = described["labels"]
@@ -83,19 +80,15 @@ class Tagger:
         self.temperature: float = described["decoding"]["temperature"]
         self._decoder = decoder_of(described)
         splitter = WordSplitter(**described["splitter"])
-        self._features = features_of(opened)
-        self._lexicon = Lexicon(splitter, self._features, most=remember)
+        self._lexicon = Lexicon(splitter, features_of(opened), most=remember)
         self._net = Net(opened, threads=threads, batch_units=batch_units)
         self._names = np.array(self.labels, dtype=object)
         self._answers = Answers(self.labels, self.scheme, least)
-        self._reading = Lock()
         _ALIVE.add(self)
 
     def _after_fork(self) -> None:
         """Go on in a process that was forked from the one that loaded this."""
-        if self._reading.locked():  # by a thread that is not here: what it had half remembered is forgotten
-            self._lexicon.clear()
-        self._reading = Lock()
+        self._lexicon.after_fork()
         self._net.renew()
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
@@ -135,10 +128,8 @@ class Tagger:
         for block in blocks(_several(sentences, "predict_words"), size=lambda words: sum(map(len, words))):
             if any(isinstance(sentence, str) for sentence in block):
                 raise TypeError("predict_words: found a string; it takes lists of words: predict takes texts")
-            with self._reading:
-                read = self._lexicon.read_words(block)
-                run = self._net.read(self._features, read.words, read.counts)
-            emissions = run()
+            read = self._lexicon.read_words(block)
+            emissions = self._net.read(read.features, read.words, read.counts)
             best = self._decoder.best(emissions, read.counts)
             sure = self._decoder.confidences(emissions, read.counts, best, self.temperature)
             ends = np.cumsum(read.counts)[:-1]
@@ -150,24 +141,24 @@ class Tagger:
         """What the net says of each word of each sentence, [words, C], before labels are chosen."""
         found: list[Floats] = []
         for block in blocks(sentences, size=lambda words: sum(map(len, words))):
-            with self._reading:
-                read = self._lexicon.read_words(block)
-                run = self._net.read(self._features, read.words, read.counts)
-            found += np.split(run(), np.cumsum(read.counts)[:-1])
+            read = self._lexicon.read_words(block)
+            emissions = self._net.read(read.features, read.words, read.counts)
+            found += np.split(emissions, np.cumsum(read.counts)[:-1])
         return found
 
     def _answered(self, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
-        with self._reading:
-            read = self._lexicon.read_texts(texts)
-            run = self._net.read(self._features, read.words, read.counts)
-        emissions = run()
+        read = self._lexicon.read_texts(texts)
+        emissions = self._net.read(read.features, read.words, read.counts)
         best = self._decoder.best(emissions, read.counts)
         told = self._answers.told(best, read.counts)
         if not told.any():
             return self._answers.of(texts, read.counts, *_NOTHING)
-        words = np.flatnonzero(np.repeat(told, read.counts))
-        sure = np.ones(len(best))
-        sure[words] = self._decoder.confidences(emissions[words], read.counts[told], best[words], self.temperature)
+        if told.all():
+            sure = self._decoder.confidences(emissions, read.counts, best, self.temperature)
+        else:
+            words = np.flatnonzero(np.repeat(told, read.counts))
+            sure = np.ones(len(best))
+            sure[words] = self._decoder.confidences(emissions[words], read.counts[told], best[words], self.temperature)
         return self._answers.of(texts, read.counts, best, sure, read.places(texts, told))
 
 

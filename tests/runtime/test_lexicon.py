@@ -33,8 +33,8 @@ MORE = [
 TEXTS = st.one_of(st.lists(st.sampled_from(FRAGMENTS + MORE), max_size=15).map("".join), st.text(max_size=30))
 
 
-class Spelling:
-    """Features that remember the words as they are."""
+class Words:
+    """Features that are the words themselves."""
 
     def __init__(self) -> None:
         self.words: list[str] = []
@@ -45,20 +45,26 @@ class Spelling:
     def extend(self, words):
         self.words += words
 
-    def clear(self) -> None:
-        self.words = []
+
+class Spelling:
+    """What reads words as they are."""
+
+    def empty(self) -> Words:
+        return Words()
+
+    def read(self, words):
+        return (words,)
 
 
-def lexicon(splitter: WordSplitter = SPLITTER, most: int = 1000) -> tuple[Lexicon, Spelling]:
-    features = Spelling()
-    return Lexicon(splitter, features, most=most), features
+def lexicon(splitter: WordSplitter = SPLITTER, most: int = 1000) -> Lexicon:
+    return Lexicon(splitter, Spelling(), most=most)
 
 
-def check(reader: Lexicon, features: Spelling, texts: list[str], splitter: WordSplitter = SPLITTER) -> None:
+def check(reader: Lexicon, texts: list[str], splitter: WordSplitter = SPLITTER) -> None:
     read = reader.read_texts(texts)
     wanted = [splitter.split(text) for text in texts]
     assert read.counts.tolist() == [len(words) for words in wanted]
-    assert [features.words[number] for number in read.words] == [word.text for words in wanted for word in words]
+    assert [read.features.words[number] for number in read.words] == [word.text for words in wanted for word in words]
     places = read.places(texts, np.ones(len(texts), dtype=bool))
     assert places.tolist() == [[word.start, word.end] for words in wanted for word in words]
 
@@ -66,9 +72,9 @@ def check(reader: Lexicon, features: Spelling, texts: list[str], splitter: WordS
 @settings(max_examples=400)
 @given(st.lists(st.lists(TEXTS, max_size=4), min_size=1, max_size=3))
 def test_words_and_places_are_those_of_the_whole_text(blocks):
-    reader, features = lexicon(most=10)  # it forgets all, again and again
+    reader = lexicon(most=10)  # it forgets all, again and again
     for texts in blocks:
-        check(reader, features, texts)
+        check(reader, texts)
 
 
 @settings(max_examples=400)
@@ -84,50 +90,50 @@ def test_what_is_taken_for_a_word_and_a_mark_is_that(part):
 
 
 def test_every_case_of_the_splitter_and_what_is_odd():
-    reader, features = lexicon()
+    reader = lexicon()
     texts = [*(case["text"] for case in CASES), *ODD]
     for _ in range(2):
-        check(reader, features, texts)
-    check(reader, features, [" ".join(texts)])
+        check(reader, texts)
+    check(reader, [" ".join(texts)])
 
 
 @pytest.mark.parametrize("splitter", [WordSplitter.pretokenized(), WordSplitter(7, r"[a-z ]+|\S", "words with blanks")])
 def test_other_splitters_are_followed_to_the_letter(splitter):
-    reader, features = lexicon(splitter)
-    check(reader, features, ["a b c, d", "", "A. Smith x.com", "  a"], splitter)
+    reader = lexicon(splitter)
+    check(reader, ["a b c, d", "", "A. Smith x.com", "  a"], splitter)
 
 
 def test_halves_of_surrogate_pairs_are_read_as_what_is_not_known():
-    reader, features = lexicon()
+    reader = lexicon()
     text = "Ada \ud83d lives"
     read = reader.read_texts([text])
-    assert [features.words[number] for number in read.words] == ["Ada", "\ufffd", "lives"]
+    assert [read.features.words[number] for number in read.words] == ["Ada", "\ufffd", "lives"]
     assert read.places([text], np.array([True])).tolist() == [[0, 3], [4, 5], [6, 11]]
-    (number,) = reader.read_words([["a\udc00"]]).words
-    assert features.words[number] == "a\ufffd"
+    read = reader.read_words([["a\udc00"]])
+    assert read.features.words[read.words[0]] == "a\ufffd"
 
 
 def test_words_given_as_words_are_numbered_as_those_of_texts():
-    reader, features = lexicon()
+    reader = lexicon()
     first = reader.read_texts(["Ada lives"])
     read = reader.read_words([["lives", "x y"], [], ["Ada"]])
     assert read.counts.tolist() == [2, 0, 1]
-    assert [features.words[number] for number in read.words] == ["lives", "x y", "Ada"]
+    assert [read.features.words[number] for number in read.words] == ["lives", "x y", "Ada"]
     assert read.words[2] == first.words[0]
 
 
 def test_memory_is_bounded():
-    reader, features = lexicon(most=100)
+    reader = lexicon(most=100)
     for start in range(0, 5_000, 50):
-        reader.read_texts([f"word{start + number}" for number in range(50)])
-        assert len(features) <= 150
+        read = reader.read_texts([f"word{start + number}" for number in range(50)])
+        assert len(read.features) <= 150
 
 
 def test_enormous_words_are_forgotten_sooner():
-    reader, features = lexicon(most=100)
+    reader = lexicon(most=100)
     for number in range(20):
-        reader.read_texts([f"{number}-" + "x" * 4_000])
-        assert sum(map(len, features.words)) < 20_000
+        read = reader.read_texts([f"{number}-" + "x" * 4_000])
+        assert sum(map(len, read.features.words)) < 20_000
 
 
 def test_arrays_grow_and_what_was_taken_stays():

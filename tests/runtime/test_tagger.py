@@ -78,7 +78,7 @@ from nlptrain_runtime import Tagger
 tagger = Tagger(sys.argv[1], threads=2)
 texts = [f"Ada {word} lives in Oslo" * 9 for word in range(300)]
 wanted = tagger.predict(texts)
-tagger._reading.acquire()  # as another thread of this process may have it
+tagger._lexicon._cache._lock.acquire()  # as another thread of this process may have it
 child = os.fork()
 if not child:
     os._exit(0 if tagger.predict(texts) == wanted else 1)
@@ -153,7 +153,9 @@ def test_a_folder_that_is_none_of_ours_says_what_would_be(folders, copy, tmp_pat
     with pytest.raises(FolderError, match="found format 99; this nlptrain-runtime reads format 1"):
         Tagger(copy)
     describe_anew(copy, format=1, window={"rule": "halves", "max_pieces": 64})
-    with pytest.raises(FolderError, match="long texts are cut by the rule 'halves' there, and by '"):
+    with pytest.raises(
+        FolderError, match="long texts are cut by the rule 'halves' there, which this nlptrain-runtime does not know"
+    ):
         Tagger(copy)
     described = json.loads((folders["pooled"] / "nlptrain.json").read_text(encoding="utf-8"))
     describe_anew(copy, window=described["window"])
