@@ -21,7 +21,7 @@ from nlptrain_runtime.schemes import Scheme
 from nlptrain_runtime.splitter import WordSplitter
 
 if TYPE_CHECKING:
-    from nlptrain_runtime.arrays import Floats
+    from nlptrain_runtime.arrays import Floats, Numbers
 
 
 _NOTHING = np.empty(0, dtype=np.int64), np.empty(0), np.empty((0, 2), dtype=np.int64)
@@ -98,7 +98,7 @@ class Tagger:
         Offsets are in code points. A confidence is the probability of the tag, an entity's the least of its words'.
 
         Raises:
-            TypeError: ``texts`` is one string.
+            TypeError: ``texts`` is one string, or holds something else than strings.
         """
         return list(self.stream(_several(texts, "predict")))
 
@@ -110,12 +110,12 @@ class Tagger:
             block: texts that are read before the first of them is answered; fewer are slower.
 
         Raises:
-            TypeError: ``texts`` is one string.
+            TypeError: ``texts`` is one string, or holds something else than strings.
             ValueError: ``block`` is less than 1.
         """
         if block < 1:
             raise ValueError(f"stream: found block={block}; must be at least 1")
-        for some in blocks(_several(texts, "stream"), most=block):
+        for some in blocks(_several(texts, "stream"), most=block, size=_length):
             yield from self._answered(some)
 
     def predict_words(self, sentences: Iterable[Sequence[str]]) -> list[Tagged]:
@@ -125,26 +125,30 @@ class Tagger:
             TypeError: a sentence is a string and no list of words.
         """
         found: list[Tagged] = []
-        for block in blocks(_several(sentences, "predict_words"), size=lambda words: sum(map(len, words))):
-            if any(isinstance(sentence, str) for sentence in block):
-                raise TypeError("predict_words: found a string; it takes lists of words: predict takes texts")
-            read = self._lexicon.read_words(block)
-            emissions = self._net.read(read.features, read.words, read.counts)
-            best = self._decoder.best(emissions, read.counts)
-            sure = self._decoder.confidences(emissions, read.counts, best, self.temperature)
-            ends = np.cumsum(read.counts)[:-1]
+        for block in blocks(_several(sentences, "predict_words"), size=_letters):
+            counts, emissions = self._emissions(block)
+            best = self._decoder.best(emissions, counts)
+            sure = self._decoder.confidences(emissions, counts, best, self.temperature)
+            ends = np.cumsum(counts)[:-1]
             tags = np.split(self._names[best], ends)
             found += [Tagged(list(one), two) for one, two in zip(tags, np.split(sure, ends), strict=True)]
         return found
 
-    def emissions(self, sentences: Sequence[Sequence[str]]) -> list[Floats]:
-        """What the net says of each word of each sentence, [words, C], before labels are chosen."""
+    def emissions(self, sentences: Iterable[Sequence[str]]) -> list[Floats]:
+        """What the net says of each word of each sentence, [words, C], before labels are chosen.
+
+        Raises:
+            TypeError: a sentence is a string and no list of words.
+        """
         found: list[Floats] = []
-        for block in blocks(sentences, size=lambda words: sum(map(len, words))):
-            read = self._lexicon.read_words(block)
-            emissions = self._net.read(read.features, read.words, read.counts)
-            found += np.split(emissions, np.cumsum(read.counts)[:-1])
+        for block in blocks(_several(sentences, "emissions"), size=_letters):
+            counts, emissions = self._emissions(block)
+            found += np.split(emissions, np.cumsum(counts)[:-1])
         return found
+
+    def _emissions(self, sentences: Sequence[Sequence[str]]) -> tuple[Numbers, Floats]:
+        read = self._lexicon.read_words(sentences)
+        return read.counts, self._net.read(read.features, read.words, read.counts)
 
     def _answered(self, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
         read = self._lexicon.read_texts(texts)
@@ -172,6 +176,20 @@ if hasattr(os, "register_at_fork"):
 
 
 def _several(given: Any, asked: str) -> Any:  # noqa: ANN401 - passed on as it is
-    if isinstance(given, str):
+    if isinstance(given, str | bytes):
         raise TypeError(f"{asked}: found one string; give a list of them, e.g. {asked}([text])")
     return given
+
+
+def _length(text: str) -> int:
+    if not isinstance(text, str):
+        raise TypeError(f"predict: found {type(text).__name__} among the texts; each is a string")
+    return len(text)
+
+
+def _letters(words: Sequence[str]) -> int:
+    if isinstance(words, str):
+        raise TypeError("predict_words: found a string; it takes lists of words: predict takes texts")
+    if not all(isinstance(word, str) for word in words):
+        raise TypeError("predict_words: found a word that is no string")
+    return sum(map(len, words))

@@ -99,6 +99,14 @@ def test_what_is_asked_for_wrongly_is_said(folders):
         next(tagger.stream("Ada lives"))
     with pytest.raises(TypeError, match="it takes lists of words: predict takes texts"):
         tagger.predict_words(["Ada lives"])
+    with pytest.raises(TypeError, match="it takes lists of words"):
+        tagger.emissions(["abc"])
+    with pytest.raises(TypeError, match="found a word that is no string"):
+        tagger.emissions([["Ada", 1]])
+    with pytest.raises(TypeError, match="predict: found int among the texts"):
+        tagger.predict(["Ada lives", 7])
+    with pytest.raises(TypeError, match="found one string"):
+        tagger.predict(b"Ada lives")
     with pytest.raises(ValueError, match="stream: found block=0; must be at least 1"):
         next(tagger.stream(["Ada lives"], block=0))
     with pytest.raises(ValueError, match="min_confidence: found 2"):
