@@ -9,8 +9,8 @@ import numpy as np
 
 from nlptrain_runtime.features import Features, PieceFeatures
 from nlptrain_runtime.folder import Folder
+from nlptrain_runtime.graph import Graph
 from nlptrain_runtime.rows import Batch, batches_of, laid, rows_of
-from nlptrain_runtime.sessions import open_session
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +39,7 @@ class Net:
         self._left: bool = self._pieces.get("pads_left", False)
         self._special = len(self._pieces.get("prefix", [])) + len(self._pieces.get("suffix", []))
         self._batch_units = batch_units
-        self._session = open_session(folder.net("model"))
+        self._session = Graph(folder, "model")
         self._threads = threads
         self.renew()
 
