@@ -170,7 +170,7 @@ def _named(path: Path, what: str) -> Iterator[None]:
     except BaseException as error:
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        raise FolderError(f"{path}: {what} ({str(error)[:200]!r}); export the tagger again") from error
+        raise FolderError(f"{path}: {what} ({ascii(str(error)[:200])}); export the tagger again") from error
 
 
 def _vocabulary(folder: Folder) -> Callable[[Sequence[str]], Spelt]:

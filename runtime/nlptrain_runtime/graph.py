@@ -10,7 +10,7 @@ import numpy as np
 
 from nlptrain_runtime.errors import FolderError
 from nlptrain_runtime.folder import Folder
-from nlptrain_runtime.sessions import open_session
+from nlptrain_runtime.sessions import first_line, open_session
 
 if TYPE_CHECKING:
     from nlptrain_runtime.arrays import Array
@@ -75,7 +75,7 @@ class Graph:
         except MemoryError:
             raise
         except Exception as error:  # onnxruntime's own errors share no class
-            raise self._fault(f"fails ({str(error).splitlines()[0][:200]})") from error
+            raise self._fault(f"fails ({first_line(error)})") from error
         shape = next(iter(feeds.values())).shape[: self._rank - 1]
         if answer.shape != (*shape, self.width):
             raise self._fault(f"answers a tensor of shape {answer.shape}; must be {(*shape, self.width)}")

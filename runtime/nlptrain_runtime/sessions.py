@@ -29,5 +29,11 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own errors share no class
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise FolderError(f"{path}: ONNX Runtime {onnxruntime.__version__} cannot read it ({reason})") from error
+
+
+def first_line(error: Exception) -> str:
+    """Return what ``error`` says in one short line; names of a graph's parts stand in it, which may be anything."""
+    line = next(iter(str(error).splitlines()), type(error).__name__)[:200]
+    return line if line.isprintable() else ascii(line)
