@@ -227,4 +227,5 @@ def shown(value: object) -> str:
     short = reprlib.Repr()
     short.maxstring = short.maxother = 60
     short.maxlevel, short.maxlist, short.maxdict = 2, 4, 3
-    return short.repr(value)
+    text = short.repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
