@@ -1,6 +1,6 @@
 """One table of cases for Python and for the browser's page, which Node runs here: ``cases.json``.
 
-A text or a word of a case is a string, or a part with how often it is repeated. What needs the page's npm packages runs
+What needs the page's npm packages runs
 where ``npm --prefix examples/browser install`` has been run; ``scripts/check_browser.py`` runs all of it in Chromium.
 """
 
@@ -21,24 +21,18 @@ from nlptrain.data.word_splitter import WordSplitter
 from nlptrain_runtime import FolderError, Tagger
 from nlptrain_runtime.answers import Tagged
 from nlptrain_runtime.decoding import decoder_of
-from nlptrain_runtime.folder import open_folder, own_hash
+from nlptrain_runtime.folder import open_folder
 from nlptrain_runtime.vocabulary import characters_of, shape_of
 from nlptrain_runtime.windows import cut_windows
+from tests.helpers.cases import CASES, FILE, changed, check_refusals, check_tables, described_cases, text_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "examples" / "browser"
-FILE = Path(__file__).with_name("cases.json")
-CASES: dict[str, list[Any]] = json.loads(FILE.read_text("utf-8"))
-REMOVED = object()
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 needs_packages = pytest.mark.skipif(
     not (PAGE / "node_modules").is_dir(), reason="run: npm --prefix examples/browser install"
 )
-
-
-def text_of(text: str | list[Any]) -> str:
-    return text if isinstance(text, str) else text[0] * text[1]
 
 
 def node(*arguments: object) -> Any:
@@ -48,31 +42,12 @@ def node(*arguments: object) -> Any:
     return json.loads(done.stdout)
 
 
-def changed(description: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
-    """A description as a case changes it, with its hash computed anew."""
-    made = json.loads(json.dumps(description))
-    edits = {**case.get("change", {}), **({case["remove"]: REMOVED} if "remove" in case else {})}
-    for key, value in edits.items():
-        *parents, last = key.split(".")
-        inner = made
-        for name in parents:
-            inner = inner[name]
-        if value is REMOVED:
-            del inner[last]
-        else:
-            inner[last] = value
-    made["files"] = {**made["files"], **case.get("add_file", {})} if isinstance(made["files"], dict) else made["files"]
-    if "remove_file" in case:
-        del made["files"][case["remove_file"]]
-    return {**made, "hash": own_hash(made)}
-
-
 @pytest.fixture(scope="module")
 def written(folders, tmp_path_factory) -> list[Path]:
     """The description of each case in a copy of its folder: those that are refused, accepted, damaged."""
     root = tmp_path_factory.mktemp("described")
     files = []
-    for number, case in enumerate([*CASES["refused"], *CASES["accepted"]]):
+    for number, case in enumerate(described_cases()):
         folder = root / str(number)
         shutil.copytree(folders[case["reads"]], folder, copy_function=os.link)
         description = json.loads((folder / "nlptrain.json").read_text("utf-8"))
@@ -96,58 +71,37 @@ def refusal(file: Path) -> str | None:
     return None
 
 
-def check_refusals(refusals: list[str | None]) -> None:
-    begins = [f"nlptrain.json: {case['key']}: found " for case in CASES["refused"]]
-    begins += [None] * len(CASES["accepted"]) + ["nlptrain.json: "] * len(CASES["damaged"])
-    for begin, refused, case in zip(
-        begins, refusals, [*CASES["refused"], *CASES["accepted"], *CASES["damaged"]], strict=True
-    ):
-        if begin is None:
-            assert refused is None, case
-        else:
-            assert refused is not None, case
-            assert refused.replace("long texts are cut by the rule", "window.rule: found").startswith(begin), case
-            assert len(refused) < 400, case
-            assert refused.isprintable(), case
-
-
 def test_python_refuses_descriptions_of_strangers(written):
     check_refusals([refusal(file) for file in written])
 
 
 def test_python_answers_the_table():
     splitter = WordSplitter.default()
-    for case in CASES["words"]:
-        assert [list(word) for word in splitter.split(text_of(case["text"]))] == _wanted_words(case)
-    for case in CASES["windows"]:
-        words = [tuple(range(100 * word, 100 * word + size)) for word, size in enumerate(case["sizes"])]
-        windows = cut_windows(words, max_pieces=case["room"] + 3, prefix=[-1], suffix=[-2, -3])
-        found = []
-        for window in windows:
-            inside = [piece // 100 for piece in window.pieces if piece >= 0]
-            start, end = (inside[0], inside[-1] + 1) if inside else (0, 0)
-            found.append([start, end, window.first_word, window.first_word + len(window.starts)])
-        assert found == case["windows"]
-    for case in CASES["decoding"]:
-        emissions, counts = np.array(case["emissions"], dtype=np.float32), np.array([len(case["emissions"])])
-        decoder = decoder_of(case)
-        best = decoder.best(emissions, counts)
-        sure = decoder.confidences(emissions, counts, best, case["decoding"]["temperature"])
-        parts = Tagged([case["labels"][label] for label in best], sure).parts(case["scheme"])
-        assert best.tolist() == case["best"]
-        _check_spans([[span.label, span.start, span.end, confidence] for span, confidence in parts], case["spans"])
-    for case in CASES["spelling"]:
-        assert shape_of(case["word"]) == case["shape"]
-        assert characters_of(case["word"], case["most"]) == case["characters"]
+    words = [[list(word) for word in splitter.split(text_of(case["text"]))] for case in CASES["words"]]
+    windows = [windows_of(case["sizes"], case["room"]) for case in CASES["windows"]]
+    decoding = [decoded(case) for case in CASES["decoding"]]
+    spelling = [[shape_of(case["word"]), characters_of(case["word"], case["most"])] for case in CASES["spelling"]]
+    check_tables({"words": words, "windows": windows, "decoding": decoding, "spelling": spelling})
 
 
-def _wanted_words(case: dict[str, Any]) -> list[list[Any]]:
-    return [[text_of(word), start, end] for word, start, end in case["words"]]
+def windows_of(sizes: list[int], room: int) -> list[list[int]]:
+    words = [tuple(range(100 * word, 100 * word + size)) for word, size in enumerate(sizes)]
+    found = []
+    for window in cut_windows(words, max_pieces=room + 3, prefix=[-1], suffix=[-2, -3]):
+        inside = [piece // 100 for piece in window.pieces if piece >= 0]
+        start, end = (inside[0], inside[-1] + 1) if inside else (0, 0)
+        found.append([start, end, window.first_word, window.first_word + len(window.starts)])
+    return found
 
 
-def _check_spans(found: list[list[Any]], wanted: list[list[Any]]) -> None:
-    assert [span[:3] for span in found] == [span[:3] for span in wanted]
-    assert [span[3] for span in found] == pytest.approx([span[3] for span in wanted], abs=2e-4)
+def decoded(case: dict[str, Any]) -> dict[str, Any]:
+    emissions, counts = np.array(case["emissions"], dtype=np.float32), np.array([len(case["emissions"])])
+    decoder = decoder_of(case)
+    best = decoder.best(emissions, counts)
+    sure = decoder.confidences(emissions, counts, best, case["decoding"]["temperature"])
+    parts = Tagged([case["labels"][label] for label in best], sure).parts(case["scheme"])
+    spans = [[span.label, span.start, span.end, confidence] for span, confidence in parts]
+    return {"best": best.tolist(), "spans": spans}
 
 
 @needs_node
@@ -155,12 +109,7 @@ def test_the_page_answers_the_table(written, tmp_path):
     pattern = tmp_path / "pattern.txt"
     pattern.write_text(WordSplitter.default().pattern, encoding="utf-8")
     found = node(FILE, pattern, *written)
-    assert found["words"] == [_wanted_words(case) for case in CASES["words"]]
-    assert found["windows"] == [case["windows"] for case in CASES["windows"]]
-    for one, case in zip(found["decoding"], CASES["decoding"], strict=True):
-        assert one["best"] == case["best"]
-        _check_spans(one["spans"], case["spans"])
-    assert found["spelling"] == [[case["shape"], case["characters"]] for case in CASES["spelling"]]
+    check_tables(found)
     check_refusals(found["refusals"])
 
 
