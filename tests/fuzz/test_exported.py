@@ -503,3 +503,13 @@ _LONG = st.one_of(
 def test_long_texts_of_strangers(taggers, kind, text):
     with bounded(surface="Tagger.predict: long texts"):
         check_answers([text], taggers[kind].predict([text]))
+
+
+@fuzz(st.sampled_from([*KINDS, "plain"]), st.lists(st.lists(_TEXT, max_size=6), max_size=4))
+def test_words_of_strangers(taggers, kind, sentences):
+    with bounded(surface="Tagger.predict_words"):
+        found = taggers[kind].predict_words(sentences)
+        assert [len(tagged.tags) for tagged in found] == [len(words) for words in sentences]
+        for tagged in found:
+            assert set(tagged.tags) <= set(taggers[kind].labels)
+            assert ((tagged.confidences >= 0) & (tagged.confidences <= 1 + 1e-9)).all()
