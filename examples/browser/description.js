@@ -61,7 +61,7 @@ const EVERY = {
   files: [
     "must be the SHA-256 of each file by its relative path",
     (value) => isObject(value) && Object.entries(value).every(
-      ([name, digest]) => NAME.test(name) && typeof digest === "string" && /^[0-9a-f]{64}$/.test(digest)),
+      ([name, digest]) => name.length <= 200 && NAME.test(name) && typeof digest === "string" && /^[0-9a-f]{64}$/.test(digest)),
   ],
 };
 const PIECES = {

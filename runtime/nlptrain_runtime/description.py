@@ -78,7 +78,8 @@ def _are_labels(value: object) -> bool:
 
 def _are_files(value: object) -> bool:
     return type(value) is dict and all(
-        _NAME.fullmatch(name) and type(digest) is str and _SHA256.fullmatch(digest) for name, digest in value.items()
+        len(name) <= 200 and _NAME.fullmatch(name) and type(digest) is str and _SHA256.fullmatch(digest)
+        for name, digest in value.items()
     )
 
 

@@ -48,7 +48,7 @@ class Folder:
             FolderError: the file is missing, changed or too large.
         """
         file = self.path / name
-        if not file.is_file():
+        if not os.path.isfile(file):  # false, and no error, for a name that is too long
             raise FolderError(f"{file}: there is no such file, and {DESCRIPTION} names it; copy the whole folder again")
         content = _content(file)
         if hashlib.sha256(content).hexdigest() != self.described["files"][name]:
@@ -148,9 +148,9 @@ def _refuse_external_weights(file: Path, content: bytes) -> None:
 
 def _described(folder: Path) -> dict[str, Any]:
     file = folder / DESCRIPTION
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise FolderError(f"{folder}: there is no such folder; make one with: nlptrain export RUN {folder}")
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise FolderError(
             f"{folder}: no {DESCRIPTION} there, so it is no exported tagger; make one: nlptrain export {folder} OUT"
         )

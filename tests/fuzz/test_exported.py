@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -299,7 +300,7 @@ def test_a_tokenizer_of_strangers(exported, described, copies, kind, changes):
         inner = tokenizer
         for name in parents:
             inner = inner[name] if isinstance(inner.get(name), dict) else inner.setdefault(f"{name}_", {})
-        inner[last] = value
+        inner[last] = deepcopy(value)  # the strategies give the same lists and dictionaries again
     write_reader(copies[kind], described[kind], "tokenizer.json", json.dumps(tokenizer).encode())
     try:
         with bounded(FolderError, surface="tokenizer.json"):

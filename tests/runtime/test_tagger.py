@@ -143,8 +143,9 @@ def test_a_file_that_is_missing_or_changed_is_named(copy, name):
 
 
 def test_a_folder_that_is_none_of_ours_says_what_would_be(folders, copy, tmp_path):
-    with pytest.raises(FolderError, match="there is no such folder; make one with: nlptrain export"):
-        Tagger(tmp_path / "nowhere")
+    for name in ("nowhere", "x" * 5000, "\x00"):
+        with pytest.raises(FolderError, match="there is no such folder; make one with: nlptrain export"):
+            Tagger(tmp_path / name)
     (tmp_path / "empty").mkdir()
     with pytest.raises(FolderError, match=r"no nlptrain\.json there, so it is no exported tagger"):
         Tagger(tmp_path / "empty")
