@@ -84,7 +84,7 @@ browser:  ## Build the page that tags in a browser tab, with the exported folder
 	npm --prefix examples/browser install --no-package-lock --no-audit --no-fund --silent
 	rm -rf examples/browser/dist
 	mkdir -p examples/browser/dist/lib
-	cp examples/browser/index.html examples/browser/tagger.js examples/browser/dist/
+	cp $(wildcard examples/browser/*.html examples/browser/*.css examples/browser/*.js) examples/browser/dist/
 	cp examples/browser/node_modules/@huggingface/tokenizers/dist/tokenizers.min.mjs examples/browser/dist/lib/
 	cp $(addprefix examples/browser/node_modules/onnxruntime-web/dist/,ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm) examples/browser/dist/lib/
 	cp -r "$(MODEL)" examples/browser/dist/exported

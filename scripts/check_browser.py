@@ -1,7 +1,8 @@
 """Compare the browser's page with `nlptrain predict`: python -m scripts.check_browser RUN TEXT_FILE.
 
 RUN is exported in fp32 into the page's folder, which `make browser` builds (npm); 200 lines of TEXT_FILE are tagged by
-both, in headless Chromium. Needs Debian's chromium and chromium-driver. `--picture FILE` photographs the page.
+both, in headless Chromium. The page also answers tests/runtime/cases.json, and refuses models from elsewhere.
+Needs Debian's chromium and chromium-driver. `--picture FILE` photographs the page.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import subprocess
 import threading
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +28,7 @@ from nlptrain.data.text_files import lines
 from nlptrain.deploy.export import export_onnx
 from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict
+from tests.helpers.cases import CASES, changed, check_tables, described_cases, text_of
 
 DIST = Path("examples/browser/dist")
 LINES = 200
@@ -42,7 +45,10 @@ ARGUMENTS = [
 ]
 _ASK = """
 const [texts, done] = arguments;
-const wait = async () => { while (!window.tagger) await new Promise((go) => setTimeout(go, 50)); };
+const wait = async () => {
+  while (!window.tagger && !window.failure) await new Promise((go) => setTimeout(go, 50));
+  if (window.failure) throw new Error(window.failure);
+};
 const tag = async () => {
   const found = [];
   for (const text of texts) found.push(await tagger.predict(text));
@@ -50,6 +56,35 @@ const tag = async () => {
 };
 wait().then(tag).then(done, (error) => done(String(error)));
 """
+_CASES = """
+const [cases, pattern, descriptions, done] = arguments;
+const run = async () => {
+  const { answers, refusal } = await import(new URL("./cases.js", location.href));
+  const found = answers(cases, pattern);
+  found.refusals = [];
+  const bytes = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+  for (const text of descriptions) found.refusals.push(await refusal(bytes(text)));
+  return found;
+};
+run().then(done, (error) => done(String(error)));
+"""
+_FAILURE = """
+const [done] = arguments;
+const wait = async () => {
+  while (!window.tagger && !window.failure) await new Promise((go) => setTimeout(go, 50));
+  return window.failure ?? null;
+};
+wait().then(done);
+"""
+ELSEWHERE = [
+    "https://example.org/x",
+    "//example.org/x",
+    "../exported",
+    "/exported",
+    "data:,x",
+    "exported/../exported",
+    "",
+]
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -112,6 +147,45 @@ def bare(answer: dict[str, Any]) -> dict[str, Any]:
     return {"text": answer["text"], name: parts}
 
 
+def build(folder: Path) -> None:
+    """Build the page with the exported ``folder`` in it."""
+    subprocess.run(["make", "browser", f"MODEL={folder}"], check=True)
+
+
+def check_table(driver: Driver, folder: Path) -> None:
+    """Let the page answer the table of cases that Python and Node answer; ``folder`` is the exported one."""
+    described = json.loads((folder / "nlptrain.json").read_text("utf-8"))
+    cases = [case for case in described_cases() if case["reads"] == described["reads"]]
+    written = [json.dumps(changed(described, case)).encode() for case in cases]
+    given = {name: CASES[name] for name in ("words", "windows", "decoding", "spelling")}
+    encoded = [base64.b64encode(text).decode() for text in written]
+    # ChromeDriver takes no halves of surrogate pairs.
+    given["words"] = [case for case in CASES["words"] if _is_whole(text_of(case["text"]))]
+    arguments = [given, described["splitter"]["pattern"], encoded]
+    found = driver.post("/execute/async", {"script": _CASES, "args": arguments})
+    if isinstance(found, str):
+        raise SystemExit(f"error: the page failed: {found}")
+    wrong = [case for case, why in zip(cases, found["refusals"], strict=True) if (why is None) == ("key" in case)]
+    if wrong:
+        raise SystemExit(f"error: the page does not refuse what Python refuses: {wrong}")
+    check_tables(found, words=given["words"])
+    print(f"{len(cases)} descriptions and the table of cases: as Python")
+
+
+def _is_whole(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def check_addresses(driver: Driver, address: str) -> None:
+    """Refuse models that are not next to the page."""
+    for model in ELSEWHERE:
+        driver.post("/url", {"url": f"{address}/?{urllib.parse.urlencode({'model': model})}"})
+        failure = driver.post("/execute/async", {"script": _FAILURE, "args": []})
+        if not failure or "must be a folder next to this page" not in failure:
+            raise SystemExit(f"error: the page does not refuse ?model={model}: {failure}")
+    print(f"{len(ELSEWHERE)} addresses of models elsewhere: refused")
+
+
 def main() -> None:
     """Export, build, serve, ask, compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -120,19 +194,22 @@ def main() -> None:
     parser.add_argument("--picture", type=Path)
     given = parser.parse_args()
     texts = list(islice((line for _, line in lines(given.text) if line.strip()), LINES))
+    texts += [text for text in map(text_of, CASES["texts"]) if _is_whole(text)]
     model = load_token_model(given.run)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / "exported"
         export_onnx(model, folder, ["fp32"], say=print)
-        subprocess.run(["make", "browser", f"MODEL={folder}"], check=True)
-    with served(DIST) as address, browser() as driver:
-        driver.post("/timeouts", {"script": 240_000})
-        driver.post("/url", {"url": address})
-        found = driver.post("/execute/async", {"script": _ASK, "args": [texts]})
-        if isinstance(found, str):
-            raise SystemExit(f"error: the page failed: {found}")
-        if given.picture:
-            given.picture.write_bytes(driver.picture())
+        build(folder)
+        with served(DIST) as address, browser() as driver:
+            driver.post("/timeouts", {"script": 240_000})
+            driver.post("/url", {"url": address})
+            found = driver.post("/execute/async", {"script": _ASK, "args": [texts]})
+            if isinstance(found, str):
+                raise SystemExit(f"error: the page failed: {found}")
+            if given.picture:
+                given.picture.write_bytes(driver.picture())
+            check_table(driver, folder)
+            check_addresses(driver, address)
     wanted = [bare(answer) for answer in predict(model, texts)]
     same = sum(one == bare(other) for one, other in zip(wanted, found, strict=True))
     parts = sum(len(answer.get("entities", answer.get("words", []))) for answer in wanted)

@@ -13,7 +13,7 @@ from nlptrain.deploy.parity import Check, Parity, refuse_unlike
 from nlptrain.errors import InputError
 from nlptrain.models.exported import refuse_unexportable, write_description, write_tagger
 from nlptrain.models.token_model import TokenModel
-from nlptrain_runtime import Tagger
+from nlptrain_runtime import FolderError, Tagger
 from nlptrain_runtime.folder import DESCRIPTION
 
 
@@ -53,12 +53,20 @@ def export_onnx(
         described = write_tagger(model, part, precisions, min_confidence=min_confidence)
         found = []
         for precision in precisions:
-            parity = check.of(Tagger(part, precision=precision), precision)
+            parity = _compared(check, part, precision)
             say(parity.describe())
             refuse_unlike(parity, max_loss=max_loss)
             found.append(parity)
         write_description(part, {**described, "parity": {parity.precision: parity.to_json() for parity in found}})
     return found
+
+
+def _compared(check: Check, part: Path, precision: str) -> Parity:
+    try:
+        return check.of(Tagger(part, precision=precision), precision)
+    except FolderError as error:
+        reason = str(error).removeprefix(f"{part}/").removesuffix("; export the tagger again")
+        raise InputError(f"{precision}: the exported net cannot be used: {reason}; export another precision") from error
 
 
 def _refuse_folder(folder: Path, *, overwrite: bool) -> None:

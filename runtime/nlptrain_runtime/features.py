@@ -6,24 +6,24 @@ own makes of the pieces, or of a row of a vocabulary, a shape and characters.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tokenizers import Tokenizer
 
+from nlptrain_runtime.description import READER
 from nlptrain_runtime.errors import FolderError
-from nlptrain_runtime.folder import Folder
+from nlptrain_runtime.folder import DESCRIPTION, Folder, parsed
+from nlptrain_runtime.graph import Graph
 from nlptrain_runtime.growing import Growing, Lists, padded, ranges
 from nlptrain_runtime.pieces import WordTokenizer
-from nlptrain_runtime.sessions import open_session
-from nlptrain_runtime.vocabulary import UNKNOWN, characters_of, shape_of
+from nlptrain_runtime.vocabulary import UNKNOWN, characters_of, rows_of_words, shape_of
 
 if TYPE_CHECKING:
-    import onnxruntime
-
     from nlptrain_runtime.arrays import Floats, Numbers
 
 
@@ -31,10 +31,13 @@ _WORDS = 256  # that the graph of words reads at once
 _FEW = 8  # words that are read as they come
 
 
+Encode = Callable[[Sequence[str]], "tuple[Numbers, Numbers]"]  # words to their pieces, and how many each has
+
+
 class PieceFeatures:
     """The pieces of each word."""
 
-    def __init__(self, tokenizer: WordTokenizer) -> None:
+    def __init__(self, tokenizer: Encode) -> None:
         """Read words with ``tokenizer``."""
         self._tokenizer = tokenizer
 
@@ -67,14 +70,12 @@ class Spelt:
 class VectorFeatures:
     """The vector of each word."""
 
-    def __init__(
-        self, session: onnxruntime.InferenceSession, spell: Callable[[Sequence[str]], Spelt], *, most: int
-    ) -> None:
+    def __init__(self, session: Graph, spell: Callable[[Sequence[str]], Spelt], *, most: int) -> None:
         """Compute vectors by ``session`` from what ``spell`` says of words, of which ``most`` parts are read."""
         self._session = session
         self._spell = spell
         self._most = most
-        self._width = int(session.get_outputs()[0].shape[-1])
+        self._width = session.width
 
     def empty(self) -> Growing:
         """Return what holds the vectors of words, without any."""
@@ -114,31 +115,61 @@ def features_of(folder: Folder) -> Features:
     described: dict[str, Any] = folder.described
     if described["reads"] == "words":
         spell = _vocabulary(folder)
-        return VectorFeatures(open_session(folder.net("words")), spell, most=described["characters"])
+        return VectorFeatures(Graph(folder, "words"), spell, most=described["characters"])
     tokenizer = _tokenizer(folder)
     if described["reads"] == "pieces":
         return PieceFeatures(tokenizer)
     return VectorFeatures(
-        open_session(folder.net("words")),
+        Graph(folder, "words"),
         lambda words: Spelt("pieces", *tokenizer(words), {}),
         most=described["most_pieces"],
     )
 
 
-def _tokenizer(folder: Folder) -> WordTokenizer:
-    path = folder.path / "tokenizer.json"
+def _tokenizer(folder: Folder) -> Encode:
+    name = READER[folder.described["reads"]]
+    path = folder.path / name
+    pieces = folder.described["pieces"]
+    with _named(path, "cannot be read"):
+        tokenizer = Tokenizer.from_buffer(folder.read(name))
+        _refuse_unknown_pieces(tokenizer, pieces, path)
+        read = WordTokenizer(tokenizer, space=pieces["space"], unknown=pieces["unknown"], together=pieces["together"])
+
+    def encode(words: Sequence[str]) -> tuple[Numbers, Numbers]:
+        with _named(path, "fails"):
+            return read(words)
+
+    return encode
+
+
+def _refuse_unknown_pieces(tokenizer: Tokenizer, pieces: dict[str, Any], path: Path) -> None:
+    named = [*pieces["prefix"], *pieces["suffix"], *(pieces[name] or 0 for name in ("unknown", "padding"))]
+    missing = next((piece for piece in named if piece and tokenizer.id_to_token(piece) is None), None)
+    if missing is not None:
+        raise FolderError(f"{path}: has no piece {missing}, which {DESCRIPTION} names; export the tagger again")
+
+
+@contextmanager
+def _named(path: Path, what: str) -> Iterator[None]:
+    """Turn what tokenizers raises into a ``FolderError``: plain exceptions, and Rust's panics.
+
+    All others pass: a handler of signals may raise anything here.
+    """
     try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # tokenizers raises no narrower one
-        raise FolderError(f"{path}: cannot be read ({error}); export the tagger again") from error
-    told = folder.described["pieces"]
-    return WordTokenizer(tokenizer, space=told["space"], unknown=told["unknown"], together=told["together"])
+        yield
+    except FolderError:
+        raise
+    except BaseException as error:
+        own = type(error) is Exception or isinstance(error, ValueError) or type(error).__name__ == "PanicException"
+        if not own:
+            raise
+        raise FolderError(f"{path}: {what} ({ascii(str(error)[:200])}); export the tagger again") from error
 
 
 def _vocabulary(folder: Folder) -> Callable[[Sequence[str]], Spelt]:
-    vocabulary = json.loads((folder.path / "words.json").read_text(encoding="utf-8"))
-    rows = {word: row for row, word in enumerate(vocabulary["words"], start=UNKNOWN + 1)}
-    lowercase: bool = vocabulary["lowercase"]
+    name = READER["words"]
+    file = folder.path / name
+    rows, lowercase = rows_of_words(parsed(folder.read(name), file), file)
     most: int = folder.described["characters"]
 
     def spell(words: Sequence[str]) -> Spelt:

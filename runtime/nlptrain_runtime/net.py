@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nlptrain_runtime.folder import Folder
+from nlptrain_runtime.graph import Graph
 from nlptrain_runtime.growing import Growing, Lists
 from nlptrain_runtime.rows import Batch, batches_of, laid, rows_of
-from nlptrain_runtime.sessions import open_session
 from nlptrain_runtime.windows import OVERLAPS
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Net:
         self._special = len(self._pieces.get("prefix", [])) + len(self._pieces.get("suffix", []))
         self._overlap = OVERLAPS[described["window"]["rule"]]
         self._batch_units = batch_units
-        self._session = open_session(folder.net("model"))
+        self._session = Graph(folder, "model")
         self._threads = threads
         self.renew()
 

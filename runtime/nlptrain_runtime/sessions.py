@@ -36,6 +36,24 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
     options.enable_mem_pattern = False
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own errors share no class
-        reason = str(error).splitlines()[0]
+    except Exception as error:
+        if not is_onnxruntime_error(error):
+            raise
+        reason = first_line(error)
         raise FolderError(f"{path}: ONNX Runtime {onnxruntime.__version__} cannot read it ({reason})") from error
+
+
+def is_onnxruntime_error(error: Exception) -> bool:
+    """Return whether ONNX Runtime raised ``error``, and not a handler of signals; its errors share no class."""
+    return type(error).__module__.startswith("onnxruntime") or type(error) in (
+        RuntimeError,
+        ValueError,
+        TypeError,
+        UnicodeDecodeError,
+    )
+
+
+def first_line(error: Exception) -> str:
+    """Return what ``error`` says in one short line; names of a graph's parts stand in it, which may be anything."""
+    line = next(iter(str(error).splitlines()), type(error).__name__)[:200]
+    return line if line.isprintable() else ascii(line)

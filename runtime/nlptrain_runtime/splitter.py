@@ -9,11 +9,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import sha256
 from typing import NamedTuple
 
 from tokenizers import Regex, pre_tokenizers
 
 WHITE_SPACE = r"[^\p{Z}\p{Cc}]+"  # the pattern of text whose words are already separated
+# SHA-256 of the pattern of each version: a new version of the pattern gets a new line, and old folders stay readable.
+_PATTERNS = {
+    0: "5d11c7d36ed8b680311fd6fab0d056719250aa5b85664a04bdcb7b2ccb78f439",
+    1: "407ea3910cb9c7e07e6ef2bf8964b95cd49d25600cd9c21955c8f7c8671d06a6",
+}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -71,6 +77,11 @@ class WordSplitter:
     def parts_at_space(self) -> bool:
         """White space cuts every text into parts whose words do not depend on each other, but for an initial's."""
         return self.version in (0, 1)
+
+
+def is_known_pattern(version: int, pattern: str) -> bool:
+    """Whether ``pattern`` is the one of ``version``."""
+    return sha256(pattern.encode("utf-8", "surrogatepass")).hexdigest() == _PATTERNS.get(version)
 
 
 def writable(text: str) -> str:

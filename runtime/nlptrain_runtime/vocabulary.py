@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from pathlib import Path
+from typing import Any
+
+from nlptrain_runtime.errors import FolderError
 
 PADDING, UNKNOWN = 0, 1  # rows of the table; the words' follow
 
@@ -19,6 +23,18 @@ SHAPES = (
     "marks",
     "other",
 )
+
+
+def rows_of_words(vocabulary: dict[str, Any], file: Path) -> tuple[dict[str, int], bool]:
+    """Return the row of each word of ``words.json``, and whether words are looked up in lower case.
+
+    Raises:
+        FolderError: it is not such a file.
+    """
+    words, lowercase = vocabulary.get("words"), vocabulary.get("lowercase")
+    if type(lowercase) is not bool or type(words) is not list or not set(map(type, words)) <= {str}:
+        raise FolderError(f"{file}: must have words, a list, and lowercase, true or false; export the tagger again")
+    return {word: row for row, word in enumerate(words, start=UNKNOWN + 1)}, lowercase
 
 
 def characters_of(word: str, most: int) -> list[int]:

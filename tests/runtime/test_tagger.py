@@ -1,6 +1,7 @@
 """The tagger as it is used: any order, any number, from several threads; folders that are not what they were."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -150,8 +151,9 @@ def test_a_file_that_is_missing_or_changed_is_named(copy, name):
 
 
 def test_a_folder_that_is_none_of_ours_says_what_would_be(folders, copy, tmp_path):
-    with pytest.raises(FolderError, match="there is no such folder; make one with: nlptrain export"):
-        Tagger(tmp_path / "nowhere")
+    for name in ("nowhere", "x" * 5000, "\x00"):
+        with pytest.raises(FolderError, match="there is no such folder; make one with: nlptrain export"):
+            Tagger(tmp_path / name)
     (tmp_path / "empty").mkdir()
     with pytest.raises(FolderError, match=r"no nlptrain\.json there, so it is no exported tagger"):
         Tagger(tmp_path / "empty")
@@ -185,3 +187,120 @@ def test_a_net_that_onnx_runtime_cannot_read_is_named(copy):
     describe_anew(copy, files=files)
     with pytest.raises(FolderError, match=r"model\.onnx: ONNX Runtime [\d.]+ cannot read it"):
         Tagger(copy)
+
+
+def list_anew(folder: Path, name: str, content: bytes) -> None:
+    """Write a file, and the description with the file's hash."""
+    import hashlib
+
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(content)
+    described = json.loads((folder / "nlptrain.json").read_text(encoding="utf-8"))
+    describe_anew(folder, files={**described["files"], name: hashlib.sha256(content).hexdigest()})
+
+
+def test_every_file_that_is_read_is_listed(folders, tmp_path):
+    for kind, name in [("pooled", "tokenizer.json"), ("words", "words.json"), ("pooled", "onnx/words.onnx")]:
+        folder = tmp_path / f"{kind}-{Path(name).stem}"
+        shutil.copytree(folders[kind], folder)
+        files = json.loads((folder / "nlptrain.json").read_text(encoding="utf-8"))["files"]
+        del files[name]
+        describe_anew(folder, files=files)
+        with pytest.raises(FolderError, match=rf"files: found no {name}; must list every file that is read"):
+            Tagger(folder)
+
+
+@pytest.mark.parametrize("kind", ["pieces", "pooled", "words"])
+def test_a_net_that_does_not_fit_its_description_is_refused_as_it_is_opened(folders, tmp_path, kind):
+    folder = Path(shutil.copytree(folders[kind], tmp_path / "copy"))
+    other = "pooled" if kind == "pieces" else "pieces"
+    whole = (folder / "onnx" / "model.onnx").read_bytes()
+    list_anew(folder, "onnx/model.onnx", (folders[other] / "onnx" / "model.onnx").read_bytes())
+    with pytest.raises(FolderError, match=r"model\.onnx: reads '.*; must read '"):
+        Tagger(folder)
+    list_anew(folder, "onnx/model.onnx", whole)
+    described = json.loads((folder / "nlptrain.json").read_text(encoding="utf-8"))
+    decoding = {**described["decoding"], "rule": "independent"}
+    describe_anew(folder, labels=[*described["labels"], "B-group"], decoding=decoding)
+    with pytest.raises(
+        FolderError, match=r"model\.onnx: answers a tensor of shape \(1, \d+, 5\); must be \(1, \d+, 6\)"
+    ):
+        Tagger(folder)
+
+
+def test_vectors_that_the_net_of_words_does_not_make_are_refused(folders, copy):
+    list_anew(copy, "onnx/model.onnx", (folders["words"] / "onnx" / "model.onnx").read_bytes())
+    with pytest.raises(FolderError, match=r"model\.onnx: fails .*"):
+        Tagger(copy)
+
+
+def test_pieces_that_the_tokenizer_or_the_net_lack_are_refused(folders, tmp_path):
+    folder = Path(shutil.copytree(folders["pieces"], tmp_path / "copy"))
+    described = json.loads((folder / "nlptrain.json").read_text(encoding="utf-8"))
+    for name, value in {"prefix": [9999], "suffix": [9999], "unknown": 9999, "padding": 9999}.items():
+        describe_anew(folder, pieces={**described["pieces"], name: value})
+        with pytest.raises(FolderError, match=r"tokenizer\.json: has no piece 9999, which nlptrain\.json names"):
+            Tagger(folder)
+    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    tokenizer["model"]["vocab"]["later"] = 9999
+    list_anew(folder, "tokenizer.json", json.dumps(tokenizer).encode())
+    describe_anew(folder, pieces={**described["pieces"], "unknown": 9999})
+    with pytest.raises(FolderError, match=r"model\.onnx: fails"):
+        Tagger(folder)
+    describe_anew(folder, pieces=described["pieces"])
+    with pytest.raises(FolderError, match=r"model\.onnx: fails"):
+        Tagger(folder).predict(["later"])
+
+
+def test_a_net_that_answers_no_numbers_is_refused(copy):
+    import onnx
+    from onnx import numpy_helper
+
+    net = onnx.load(copy / "onnx" / "model.onnx")
+    for tensor in net.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype == np.float32:
+            tensor.CopyFrom(numpy_helper.from_array(np.full_like(values, np.nan), tensor.name))
+    list_anew(copy, "onnx/model.onnx", net.SerializeToString())
+    with pytest.raises(FolderError, match=r"model\.onnx: answers what is no number"):
+        Tagger(copy)
+
+
+@pytest.mark.parametrize("location", ["weights.bin", "../weights.bin", "/etc/passwd", "*/_ORT_MEM_ADDR_/*"])
+def test_weights_in_another_file_are_refused(copy, location):
+    import onnx
+    from onnx.external_data_helper import set_external_data
+
+    net = onnx.load(copy / "onnx" / "model.onnx")
+    for tensor in net.graph.initializer:
+        if tensor.HasField("raw_data"):
+            size = len(tensor.raw_data)
+            set_external_data(tensor, location, offset=0, length=size)
+            tensor.ClearField("raw_data")
+            break
+    (copy / "onnx" / "weights.bin").write_bytes(bytes(1 << 16))
+    list_anew(copy, "onnx/model.onnx", net.SerializeToString())
+    with pytest.raises(FolderError, match=r"model\.onnx: keeps weights in another file; must hold all of them"):
+        Tagger(copy)
+
+
+def test_a_description_without_end_and_one_that_is_no_file_are_refused(copy):
+    file = copy / "nlptrain.json"
+    with file.open("wb") as stream:
+        stream.truncate(1 << 30)  # of holes
+    with pytest.raises(FolderError, match=r"nlptrain\.json: found 1024 MiB; must be at most 64 MiB"):
+        Tagger(copy)
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(FolderError, match=r"no nlptrain\.json there"):
+        Tagger(copy)
+
+
+def test_the_word_splitters_of_this_version_are_known_to_the_runtime():
+    from nlptrain.data.word_splitter import WordSplitter
+    from nlptrain_runtime.splitter import is_known_pattern
+
+    for splitter in (WordSplitter.default(), WordSplitter.pretokenized()):
+        assert is_known_pattern(splitter.version, splitter.pattern)
+    assert not is_known_pattern(2, WordSplitter.default().pattern)
+    assert not is_known_pattern(1, "(a+)+$")

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from nlptrain import __version__
+from nlptrain.errors import InputError
 from nlptrain.models.embedders.pooled import MOST_PIECES
 from nlptrain.models.exported.graphs import reads
 from nlptrain.models.readers import PieceReader, PooledReader, WordReader
 from nlptrain.models.token_model import TokenModel
 from nlptrain_runtime.decoding import Decoder
+from nlptrain_runtime.description import first_fault
 from nlptrain_runtime.folder import DESCRIPTION, FORMAT, own_hash
 from nlptrain_runtime.pieces import WordTokenizer
 from nlptrain_runtime.windows import window_rule
@@ -105,7 +107,11 @@ def _decoding(decoder: Decoder) -> dict[str, Any]:
 
 
 def write_description(folder: Path, described: dict[str, Any]) -> None:
-    """Write ``nlptrain.json`` with the hashes of all files that stand in ``folder``."""
+    """Write ``nlptrain.json`` with the hashes of all files that stand in ``folder``.
+
+    Raises:
+        InputError: the runtime would refuse it.
+    """
     files = {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -113,4 +119,6 @@ def write_description(folder: Path, described: dict[str, Any]) -> None:
     }
     whole = {**described, "files": files}
     whole["hash"] = own_hash(whole)
+    if fault := first_fault(whole):
+        raise InputError(f"{fault.key}: found {fault.found}; {fault.right} in an exported tagger")
     folder.joinpath(DESCRIPTION).write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")

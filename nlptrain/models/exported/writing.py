@@ -16,7 +16,7 @@ from nlptrain.models.exported.graphs import graphs_of
 from nlptrain.models.exported.nets import WRITERS, write_net
 from nlptrain.models.readers import PieceReader, WordReader
 from nlptrain.models.token_model import TokenModel
-from nlptrain_runtime.folder import net_file
+from nlptrain_runtime.description import net_file
 
 
 def write_tagger(
