@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from nlptrain.errors import InputError
 FAULTS = (OSError, pa.ArrowException, ValueError, LookupError, TypeError, OverflowError, MemoryError, RecursionError)
 _ROWS = 1024  # that are in memory at once
 _VALUE = 8  # bytes that each value counts at least
+_LARGE = 2**20  # bytes of a row group, uncompressed, whose first row is looked at before the others
 _AT_ONCE = 2**26  # bytes of the decoded rows that are in memory at once, if several
 _ROW = 2**28  # bytes of one row
 _FREE, _EXPANSION = 2**26, 100  # bytes that any file may expand to, and to how many times its size a large one
@@ -54,25 +56,20 @@ def parquet_batches(path: Path, file: pq.ParquetFile, read: Sequence[str]) -> It
     Each row group has a reader of its own: one for all of them would hold on to what it has decoded.
 
     Raises:
-        InputError: the file expands too far, by what it says of itself or as it is read.
+        InputError: the file expands too far.
     """
-    columns, claims = _leaves(file, read), _Expansion(path)
-    for group in map(file.metadata.row_group, _groups(file)):
-        for chunk in map(group.column, columns):
-            claims.add(max(_VALUE * chunk.num_values, chunk.total_uncompressed_size))
-    # Text is read as its dictionary and the places there, so that its size is known before it is decoded.
-    texts = [file.schema.column(at).path for at in columns if file.schema.column(at).physical_type == "BYTE_ARRAY"]
     expansion = _Expansion(path)
-    with (
-        pa.OSFile(os.fsencode(path)) as source,
-        pq.ParquetFile(source, metadata=file.metadata, read_dictionary=texts) as coded,
-    ):
-        for group in _groups(coded):
-            for batch in coded.iter_batches(_ROWS, row_groups=[group], columns=list(read)):
-                for part in _parts(batch, path, expansion):
-                    decoded = _decoded(part)
-                    decoded.validate(full=True)
-                    yield decoded
+    for number in range(file.metadata.num_row_groups):
+        taken = partial(file.iter_batches, row_groups=[number], columns=list(read))
+        rows = _ROWS
+        # What the metadata says of single columns is left alone: pyarrow ends the process where it is damaged.
+        if file.metadata.row_group(number).total_byte_size > _LARGE:
+            # A dictionary may hold one text for many rows: the first row says how many of them fit into memory.
+            size = sum(_size(column) for batch in islice(taken(1), 1) for column in batch.columns)
+            rows = max(1, min(_ROWS, _AT_ONCE // max(1, size)))
+        for batch in taken(rows):
+            batch.validate(full=True)
+            yield from _parts(batch, path, expansion)
 
 
 def arrow_batches(path: Path, batches: Iterator[pa.RecordBatch], read: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -86,22 +83,11 @@ def arrow_batches(path: Path, batches: Iterator[pa.RecordBatch], read: Sequence[
         batch = whole.select(list(read))
         batch.validate(full=True)
         for start in range(0, batch.num_rows, _ROWS):
-            for part in _parts(batch.slice(start, _ROWS), path, expansion):
-                yield _decoded(part)
-
-
-def _groups(file: pq.ParquetFile) -> range:
-    return range(file.metadata.num_row_groups)
-
-
-def _leaves(file: pq.ParquetFile, read: Sequence[str]) -> list[int]:
-    """The columns of a Parquet file, from 0, that the columns ``read`` of its table are stored in."""
-    paths = [file.schema.column(at).path for at in range(len(file.schema))]
-    return [at for at, path in enumerate(paths) if any(path == name or path.startswith(f"{name}.") for name in read)]
+            yield from _parts(batch.slice(start, _ROWS), path, expansion)
 
 
 def _parts(batch: pa.RecordBatch, path: Path, expansion: _Expansion) -> Iterator[pa.RecordBatch]:
-    """Parts of ``batch`` that fit into memory once they are decoded."""
+    """Decode ``batch`` in parts that fit into memory."""
     size = sum(map(_size, batch.columns))
     if size > _AT_ONCE and batch.num_rows > 1:
         half = batch.num_rows // 2
@@ -111,7 +97,7 @@ def _parts(batch: pa.RecordBatch, path: Path, expansion: _Expansion) -> Iterator
     if size > _ROW:
         raise InputError(f"{path}: a row holds more than {_ROW >> 20} MB; split it")
     expansion.add(size)
-    yield batch
+    yield _decoded(batch)
 
 
 def _is(kind: pa.DataType, checks: Sequence[Callable[[pa.DataType], bool]]) -> bool:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.arrow_batches import FAULTS, arrow_batches, parquet_batches
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tokens import name_and_text, strings
+from nlptrain.data.tokens import listed_names, name_and_text, strings
 from nlptrain.errors import InputError
 
 _WORDS, _TAGS = ("tokens", "words"), ("tags", "ner_tags")
@@ -79,7 +79,8 @@ def read_rows(path: Path, *, parquet: bool, wanted: Sequence[str] | None = None)
         read = [name for name in table.schema.names if wanted is None or name in wanted]
         if wanted is not None and not read:
             raise InputError(
-                f"{path}: found no column {' or '.join(map(repr, wanted))} (columns: {_shown(table.schema)})"
+                f"{path}: found no column {' or '.join(map(repr, wanted))} "
+                f"(columns: {listed_names(table.schema.names)})"
             )
         yield from table.rows(read)
 
@@ -151,8 +152,10 @@ def _arrow(path: Path) -> Iterator[_Table]:
 
 def _readable(schema: pa.Schema) -> pa.Schema:
     """``schema``, whose names and types are text; where they are not, this raises what ``FAULTS`` names."""
-    for field in schema:
-        str(field)
+    for name in schema.names:
+        str(name)
+    for kind in schema.types:
+        str(kind)
     return schema
 
 
@@ -204,12 +207,12 @@ class _Rows:
 
 def _chosen(path: Path, schema: pa.Schema, key: str, wanted: int | str | None, usual: Sequence[str]) -> str:
     if isinstance(wanted, int):
-        raise InputError(f"data.columns.{key}: found {wanted}, and {path} has names ({_shown(schema)})")
-    names = [wanted] if wanted is not None else usual
-    found = next((name for name in names if name in schema.names), None)
+        raise InputError(f"data.columns.{key}: found {wanted}, and {path} has names ({listed_names(schema.names)})")
+    usual = [wanted] if wanted is not None else usual
+    found = next((name for name in usual if name in schema.names), None)
     if found is None:
         raise InputError(
-            f"{path}: found no column {' or '.join(map(repr, names))} (columns: {_shown(schema)}); "
+            f"{path}: found no column {' or '.join(map(repr, usual))} (columns: {listed_names(schema.names)}); "
             f"name it with data.columns.{key}"
         )
     if schema.names.count(found) > 1:
@@ -244,7 +247,3 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror and error.errno:
         return os.strerror(error.errno)
     return shorten(str(error).split("\n", 1)[0], _SHOWN, placeholder=" ...") or type(error).__name__
-
-
-def _shown(schema: pa.Schema) -> str:
-    return shorten(", ".join(schema.names), _SHOWN, placeholder=" ...") or "none"
