@@ -17,11 +17,11 @@ from nlptrain.errors import InputError
 # What pyarrow raises on bytes that are no such file: its own errors, and Python's while it converts names and values.
 FAULTS = (OSError, pa.ArrowException, ValueError, LookupError, TypeError, OverflowError, MemoryError, RecursionError)
 _ROWS = 1024  # that are in memory at once
-_VALUE = 8  # bytes that each value counts at least
+_ROW_ITSELF, _VALUE = 64, 8  # bytes that each row and each value count at least
 _LARGE = 2**20  # bytes of a row group, uncompressed, whose first row is looked at before the others
 _AT_ONCE = 2**26  # bytes of the decoded rows that are in memory at once, if several
 _ROW = 2**28  # bytes of one row
-_FREE, _EXPANSION = 2**26, 100  # bytes that any file may expand to, and to how many times its size a large one
+_FREE, _EXPANSION = 2**25, 100  # bytes that any file may expand to, and to how many times its size a large one
 _VIEWS = (pa.types.is_string_view, pa.types.is_binary_view)
 _TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary, *_VIEWS)
 _LISTS = (pa.types.is_list, pa.types.is_large_list)
@@ -88,7 +88,7 @@ def arrow_batches(path: Path, batches: Iterator[pa.RecordBatch], read: Sequence[
 
 def _parts(batch: pa.RecordBatch, path: Path, expansion: _Expansion) -> Iterator[pa.RecordBatch]:
     """Decode ``batch`` in parts that fit into memory."""
-    size = sum(map(_size, batch.columns))
+    size = _ROW_ITSELF * batch.num_rows + sum(map(_size, batch.columns))
     if size > _AT_ONCE and batch.num_rows > 1:
         half = batch.num_rows // 2
         yield from _parts(batch.slice(0, half), path, expansion)
