@@ -17,9 +17,7 @@ from nlptrain.data.sentence import digest as digest_of
 from nlptrain.distillation.labelling import Logits
 
 _DIGEST = pa.binary(16)
-_SCHEMA = pa.schema(
-    {"digest": _DIGEST, "words": pa.list_(pa.string()), "logits": pa.list_(pa.float16())}  # type: ignore[arg-type]
-)
+_SCHEMA = pa.schema({"digest": _DIGEST, "words": pa.list_(pa.string()), "logits": pa.list_(pa.float16())})
 
 
 class DamagedShardError(Exception):
