@@ -35,15 +35,18 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
     _refuse_packed(path)
     try:
         file = gzip.open(path, "rb") if is_gz(path) else path.open("rb")
-        most = _FREE + _EXPANSION * path.stat().st_size if is_gz(path) else 2**63
+        size = path.stat().st_size
     except (OSError, ValueError) as error:  # a ValueError: a name with a zero in it
         raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', error)}") from error
+    most = _FREE + _EXPANSION * size if is_gz(path) else 2**63
     longest = min(_LINE, most + 1)
+    checked = is_gz(path) or size >= _LINE  # no line of a small file is too long
+    raw_lines = iter(partial(file.readline, longest), b"") if checked else file
     offset = 0
     with file:
-        for number, raw in enumerate(_whole(iter(partial(file.readline, longest), b""), path), start=1):
+        for number, raw in enumerate(_whole(raw_lines, path), start=1):
             length = len(raw)
-            if length >= longest or offset + length > most:
+            if checked and (length >= longest or offset + length > most):
                 raise InputError(_too_large(path, number, packed=offset + length > most))
             start = len(codecs.BOM_UTF8) if number == 1 and raw.startswith(codecs.BOM_UTF8) else 0
             try:
