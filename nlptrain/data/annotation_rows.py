@@ -8,17 +8,17 @@ export, ``{"id", "text", "label": [{"start", "end", "labels"}]}``. Which one a r
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from nlptrain.data.marked_text import Mark, MarkedText
-from nlptrain.data.tokens import kind, name_and_text
+from nlptrain.data.tokens import half, kind, name_and_text, shown
 from nlptrain.errors import InputError
 
 SHAPE = '{"text": "Ada sings", "entities": [{"start": 0, "end": 3, "label": "person"}]}'
 _MARKS = ("entities", "spans", "label", "labels")
+_FARTHEST = 2**53  # no text is longer
 _REFUSED = {"reject": "rejected by who annotated", "ignore": "ignored by who annotated"}
 _UNMARKED = "without an annotation"
 _SEVERAL = "with annotations that differ, of which the first was read"
@@ -111,10 +111,9 @@ def _marked(text: Any, marks: Any, key: str, where: str, tokens: Any, name: Any)
 
 def _mark(value: Any, text: str, where: str) -> Mark:  # noqa: ANN401
     start, end, label, said = _parts(value)
-    whole = all(isinstance(place, int) and not isinstance(place, bool) for place in (start, end))
-    if not whole or not isinstance(label, str) or not label:
+    if not (_is_place(start) and _is_place(end) and isinstance(label, str) and label and half(label) is None):
         raise InputError(
-            f"{where}: found the entity {json.dumps(value)}; it needs 'start' and 'end' (whole numbers) and 'label' "
+            f"{where}: found the entity {shown(value)}; it needs 'start' and 'end' (whole numbers) and 'label' "
             f"(a name), as in {SHAPE}"
         )
     if isinstance(said, str) and text[start:end] != said:
@@ -123,6 +122,10 @@ def _mark(value: Any, text: str, where: str) -> Mark:  # noqa: ANN401
         if halves[2 * start : 2 * end].decode("utf-16-le", "replace") == said:
             start, end = (len(halves[: 2 * place].decode("utf-16-le", "replace")) for place in (start, end))
     return Mark(start, end, label)
+
+
+def _is_place(value: Any) -> bool:  # noqa: ANN401
+    return type(value) is int and -_FARTHEST < value < _FARTHEST
 
 
 def _parts(value: Any) -> tuple[Any, Any, Any, Any]:  # noqa: ANN401
@@ -145,7 +148,7 @@ def _places(tokens: Any, where: str) -> Sequence[tuple[int, int]] | None:  # noq
     found = []
     for token in tokens if isinstance(tokens, list) else [tokens]:
         pair = [token.get("start"), token.get("end")] if isinstance(token, dict) else token
-        if not isinstance(pair, list) or len(pair) != 2 or not all(type(place) is int for place in pair):
-            raise InputError(f"{where}: found the token {json.dumps(token)}; it needs 'start' and 'end', whole numbers")
+        if not isinstance(pair, list) or len(pair) != 2 or not all(map(_is_place, pair)):
+            raise InputError(f"{where}: found the token {shown(token)}; it needs 'start' and 'end', whole numbers")
         found.append((pair[0], pair[1]))
     return found

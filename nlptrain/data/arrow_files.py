@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nlptrain.config.data import ColumnsConfig
+from nlptrain.data.arrow_batches import FAULTS, arrow_batches, parquet_batches
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tokens import name_and_text, strings
+from nlptrain.data.tokens import listed_names, name_and_text, strings
 from nlptrain.errors import InputError
 
 _WORDS, _TAGS = ("tokens", "words"), ("tags", "ner_tags")
-_ROWS = 1024  # that are in memory at once
+_SHOWN = 200  # characters of what is quoted
 
 
 def read_parquet(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
@@ -75,7 +79,8 @@ def read_rows(path: Path, *, parquet: bool, wanted: Sequence[str] | None = None)
         read = [name for name in table.schema.names if wanted is None or name in wanted]
         if wanted is not None and not read:
             raise InputError(
-                f"{path}: found no column {' or '.join(map(repr, wanted))} (columns: {', '.join(table.schema.names)})"
+                f"{path}: found no column {' or '.join(map(repr, wanted))} "
+                f"(columns: {listed_names(table.schema.names)})"
             )
         yield from table.rows(read)
 
@@ -98,14 +103,16 @@ class _Table:
         """Its rows with the columns ``read``."""
         if twice := [name for name in read if self.schema.names.count(name) > 1]:
             raise InputError(f"{self.path}: has several columns {twice[0]!r}; rename all but one")
+        if not read:
+            raise InputError(f"{self.path}: has no column")
         number = 0
         batches = self.batches(read)
         while True:
             try:
                 batch = next(batches, None)
                 rows = [] if batch is None else batch.to_pylist()
-            except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-                raise InputError(f"{self.path}: damaged behind row {number:,}: {_first_line(error)}") from error
+            except FAULTS as error:
+                raise InputError(f"{self.path}: damaged behind row {number:,}: {_reason(error)}") from error
             if batch is None:
                 return
             number += len(rows)
@@ -114,42 +121,42 @@ class _Table:
 
 @contextmanager
 def _parquet(path: Path) -> Iterator[_Table]:
-    try:
-        file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path}: cannot be read as Parquet: {_first_line(error)}") from error
-    with file:
-        yield _Table(path, file.schema_arrow, lambda read: _batches(file, read))
-
-
-def _batches(file: pq.ParquetFile, read: list[str]) -> Iterator[pa.RecordBatch]:
-    """A reader of its own for each row group: one for all of them would hold on to what it has decoded."""
-    for group in range(file.num_row_groups):
-        yield from file.iter_batches(_ROWS, row_groups=[group], columns=read)
+    with ExitStack() as stack:
+        try:
+            source = stack.enter_context(pa.OSFile(os.fsencode(path)))
+            file = stack.enter_context(pq.ParquetFile(source))
+            schema = _readable(file.schema_arrow)
+        except FAULTS as error:
+            raise InputError(f"{path}: cannot be read as Parquet: {_reason(error)}") from error
+        yield _Table(path, schema, partial(parquet_batches, path, file))
 
 
 @contextmanager
 def _arrow(path: Path) -> Iterator[_Table]:
-    try:
-        source = pa.memory_map(str(path))
+    with ExitStack() as stack:
         try:
-            file = pa.ipc.open_file(source)
-        except pa.ArrowInvalid:
-            source.seek(0)
-            stream = pa.ipc.open_stream(source)
-            schema, batches = stream.schema, iter(stream)
-        else:
-            schema, batches = file.schema, map(file.get_batch, range(file.num_record_batches))
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path}: cannot be read as Arrow: {_first_line(error)}") from error
-    with source:
-        yield _Table(
-            path,
-            schema,
-            lambda read: (
-                batch.slice(start, _ROWS).select(read) for batch in batches for start in range(0, batch.num_rows, _ROWS)
-            ),
-        )
+            # Not mapped: a mapped file that another process cuts short would end this one.
+            source = stack.enter_context(pa.OSFile(os.fsencode(path)))
+            try:
+                file = pa.ipc.open_file(source)
+            except pa.ArrowInvalid:
+                source.seek(0)
+                stream = pa.ipc.open_stream(source)
+                schema, batches = _readable(stream.schema), iter(stream)
+            else:
+                schema, batches = _readable(file.schema), map(file.get_batch, range(file.num_record_batches))
+        except FAULTS as error:
+            raise InputError(f"{path}: cannot be read as Arrow: {_reason(error)}") from error
+        yield _Table(path, schema, partial(arrow_batches, path, batches))
+
+
+def _readable(schema: pa.Schema) -> pa.Schema:
+    """``schema``, whose names and types are text; where they are not, this raises what ``FAULTS`` names."""
+    for name in schema.names:
+        str(name)
+    for kind in schema.types:
+        str(kind)
+    return schema
 
 
 class _Rows:
@@ -200,12 +207,12 @@ class _Rows:
 
 def _chosen(path: Path, schema: pa.Schema, key: str, wanted: int | str | None, usual: Sequence[str]) -> str:
     if isinstance(wanted, int):
-        raise InputError(f"data.columns.{key}: found {wanted}, and {path} has names ({', '.join(schema.names)})")
-    names = [wanted] if wanted is not None else usual
-    found = next((name for name in names if name in schema.names), None)
+        raise InputError(f"data.columns.{key}: found {wanted}, and {path} has names ({listed_names(schema.names)})")
+    usual = [wanted] if wanted is not None else usual
+    found = next((name for name in usual if name in schema.names), None)
     if found is None:
         raise InputError(
-            f"{path}: found no column {' or '.join(map(repr, names))} (columns: {', '.join(schema.names) or 'none'}); "
+            f"{path}: found no column {' or '.join(map(repr, usual))} (columns: {listed_names(schema.names)}); "
             f"name it with data.columns.{key}"
         )
     if schema.names.count(found) > 1:
@@ -227,7 +234,7 @@ def _class_names(schema: pa.Schema, column: str) -> list[str] | None:
     """The names that ``datasets`` has written for the numbers of ``column``, or None."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"][column]
-    except (KeyError, ValueError, TypeError):
+    except (LookupError, ValueError, TypeError, RecursionError):
         return None
     inner = features[0] if isinstance(features, list) and features else features
     inner = inner.get("feature", inner) if isinstance(inner, dict) else {}
@@ -235,5 +242,8 @@ def _class_names(schema: pa.Schema, column: str) -> list[str] | None:
     return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else None
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).split("\n", 1)[0]
+def _reason(error: BaseException) -> str:
+    """The first line of an error, or its head: what a library quotes of a file may be all of it."""
+    if isinstance(error, OSError) and error.strerror and error.errno:
+        return os.strerror(error.errno)
+    return shorten(str(error).split("\n", 1)[0], _SHOWN, placeholder=" ...") or type(error).__name__

@@ -39,17 +39,21 @@ def read_brat(path: Path, scheme: Scheme = "iob2", *, pretokenized: bool = False
     for _ in lines(beside):  # which names what is not UTF-8
         pass
     # Offsets count what a line ends with, too: one place, or two.
-    raw = beside.read_bytes().decode("utf-8").removeprefix("\ufeff").split("\n")
+    try:
+        raw = beside.read_bytes().decode("utf-8").removeprefix("\ufeff").split("\n")
+    except (OSError, UnicodeDecodeError) as error:  # it was another one a moment ago
+        raise InputError(f"{beside}: cannot be read: {error}") from error
     starts = [0, *accumulate(len(text) + 1 for text in raw)]
     texts = [text.removesuffix("\r") for text in raw]
     marks: list[list[Mark]] = [[] for _ in texts]
+    name = path.stem.encode("utf-8", "replace").decode("utf-8")  # a file may have a name that is no text
     for number, line in lines(path):
         if line.startswith("T"):
             at, mark = _mark(line, f"{path}:{number}", texts, starts)
             marks[at].append(mark)
     for number, (text, found) in enumerate(zip(texts, marks, strict=True), start=1):
         places = [match.span() for match in _PLACES.finditer(text)] if pretokenized else None
-        marked = MarkedText(text, found, f"{beside}:{number}", places, f"{path.stem}:{number}")
+        marked = MarkedText(text, found, f"{beside}:{number}", places, f"{name}:{number}")
         if sentence := marked.sentence(scheme):
             yield sentence
 

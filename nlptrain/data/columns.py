@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nlptrain.config.data import ColumnsConfig
-from nlptrain.data.sentence import Sentence
+from nlptrain.data.sentence import MOST_WORDS, Sentence
 from nlptrain.data.text_files import lines
 from nlptrain.errors import InputError
 
@@ -48,6 +48,10 @@ def read_columns(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
                     said[match[1]] = match[2]
             else:
                 found.append((*layout.word_and_tag(cells, f"{path}:{number}"), number))
+                if len(found) > MOST_WORDS:
+                    raise InputError(
+                        f"{path}:{number}: found a sentence of more than {MOST_WORDS:,} words; a blank line ends one"
+                    )
         elif found:
             yield sentence()
             found, said = [], {}

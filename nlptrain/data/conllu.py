@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nlptrain.config.data import ColumnsConfig
-from nlptrain.data.sentence import Sentence
+from nlptrain.data.sentence import MOST_WORDS, Sentence
 from nlptrain.data.text_files import lines
 from nlptrain.errors import InputError
 
@@ -68,6 +68,10 @@ def _blocks(path: Path) -> Iterator[tuple[dict[str, str], list[_Row]]]:
                 said[match[1]] = match[2]
         elif row := _row(path, number, line, len(rows)):
             rows.append(row)
+            if len(rows) > MOST_WORDS:
+                raise InputError(
+                    f"{path}:{number}: found a sentence of more than {MOST_WORDS:,} words; a blank line ends one"
+                )
     if rows:
         yield said, rows
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
-from textwrap import shorten
 from typing import Any, NamedTuple
 
 from nlptrain.config.data import ColumnsConfig
-from nlptrain.data.sentence import Sentence
+from nlptrain.data.sentence import MOST_WORDS, Sentence
 from nlptrain.data.text_files import lines
+from nlptrain.data.tokens import listed_names
 from nlptrain.errors import InputError
 
 _NAMES = {
@@ -19,7 +20,6 @@ _NAMES = {
     "tags": ("tag", "ner_tag", "tags", "ner_tags", "label"),
     "sentences": ("sentence_id", "sent_id", "sentence", "sentence #"),
 }
-_SHOWN = 200  # characters of the columns' names
 _SEPARATORS = ",;\t|"
 
 
@@ -42,8 +42,12 @@ def read_csv(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
     """
     seen: set[str] = set()
     for name, rows in groupby(_rows(path, columns), key=lambda row: row.sentence):
-        found = list(rows)
+        found = list(islice(rows, MOST_WORDS + 1))
         where = f"{path}:{found[0].line}"
+        if len(found) > MOST_WORDS:
+            raise InputError(
+                f"{where}: sentence {name!r} has more than {MOST_WORDS:,} words; name the column of sentences"
+            )
         if name in seen:
             raise InputError(f"{where}: sentence {name!r} comes back behind others; sort the rows by sentence")
         seen.add(name)
@@ -69,6 +73,8 @@ def read_named(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         InputError: as for ``read_csv``.
     """
     names, rows = _opened(path)
+    if twice := next((name for name, count in Counter(names).items() if name and count > 1), None):
+        raise InputError(f"{path}: has several columns {twice!r}; rename all but one")
     return ((line, dict(zip(names, cells, strict=True))) for line, cells in rows)
 
 
@@ -77,7 +83,10 @@ def _opened(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     text = (f"{line}\n" for _, line in lines(path))
     head = next(text, "")
     separator = max(_SEPARATORS, key=head.count)
-    names = next(csv.reader([head], delimiter=separator), [])
+    try:
+        names = next(csv.reader([head], delimiter=separator), [])
+    except csv.Error as error:
+        raise InputError(f"{path}:1: not CSV: {error}") from error
 
     def rows() -> Iterator[tuple[int, list[str]]]:
         reader = csv.reader(text, delimiter=separator, strict=True)
@@ -134,12 +143,9 @@ def _column(path: Path, names: Sequence[str], key: str, wanted: int | str | None
     found = next((given.index(name) for name in usual if name in given), None)
     if found is None:
         raise InputError(
-            f"{path}: found no column {' or '.join(map(repr, usual))} (columns: {_shown(names)}); "
+            f"{path}: found no column {' or '.join(map(repr, usual))} (columns: {listed_names(names)}); "
             f"name it with data.columns.{key}"
         )
+    if given.count(given[found]) > 1:
+        raise InputError(f"{path}: has several columns {names[found]!r}; rename all but one")
     return found
-
-
-def _shown(names: Sequence[str]) -> str:
-    """The names of columns; the head of what is no CSV may be all of its text."""
-    return shorten(", ".join(names), _SHOWN, placeholder=" ...") or "none"

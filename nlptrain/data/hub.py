@@ -5,9 +5,12 @@ from __future__ import annotations
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from textwrap import shorten
 
 from nlptrain.config.data import HUB
 from nlptrain.errors import InputError
+
+_SHOWN = 200  # characters of a reason
 
 
 def hub_files(reference: str, *, key: str = "") -> list[Path]:
@@ -30,8 +33,8 @@ def hub_files(reference: str, *, key: str = "") -> list[Path]:
         raise InputError(f"{place}{reference}: the package datasets is not installed; pip install 'nlptrain[hub]'")
     try:
         return _fetched(match["name"], match["config"], match["revision"], match["split"])
-    except (OSError, ValueError, RuntimeError) as error:  # what datasets raises; its messages are long
-        reason = str(error).strip().split("\n")[0]
+    except Exception as error:  # datasets raises of all kinds, and its messages are long
+        reason = shorten(str(error).strip().split("\n")[0], _SHOWN, placeholder=" ...") or type(error).__name__
         raise InputError(
             f"{place}{reference}: cannot be had from the Hub ({reason}); without a network, fetch it where there is "
             "one and bring the folder HF_HOME along, or name files here"

@@ -11,11 +11,15 @@ from typing import Any
 from nlptrain.data.annotation_rows import SHAPE, is_marked, marked_row
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.text_files import lines
-from nlptrain.data.tokens import kind, name_and_text, strings
+from nlptrain.data.tokens import kind, listed_names, name_and_text, strings
 from nlptrain.errors import InputError
 from nlptrain.schemes import Scheme
 
 _SHAPE = f'{{"tokens": ["Ada", "sings"], "tags": ["B-person", "O"]}} or {SHAPE}'
+_LINE, _FILE = (
+    2**26,
+    2**30,
+)  # characters that are parsed at once: as objects they take up to thirty times as much memory
 _OTHER_NAMES = {
     "tokens": ("words", "text", "token", "sentence"),
     "tags": ("ner_tags", "pos_tags", "labels", "upos", "xpos", "ner", "tag", "label"),
@@ -69,7 +73,7 @@ def read_list(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises:
         InputError: the file is no such list.
     """
-    rows = _parsed("\n".join(line for _, line in lines(path)), str(path))
+    rows = _parsed("\n".join(line for _, line in lines(path)), str(path), _FILE)
     if not isinstance(rows, list):
         raise InputError(f"{path}: found {kind(rows)}; a .json file is a list of objects, each {_SHAPE}")
     for number, row in enumerate(rows, start=1):
@@ -89,7 +93,11 @@ def _sentence(row: dict[str, Any], where: str, scheme: Scheme, left_out: Counter
     return Sentence(words, tags, where, id=name, text=text)
 
 
-def _parsed(text: str, where: str) -> Any:  # noqa: ANN401
+def _parsed(text: str, where: str, most: int = _LINE) -> Any:  # noqa: ANN401
+    if len(text) > most:
+        raise InputError(
+            f"{where}: holds more than {most >> 20} MB of JSON; write more objects, each on a line, as .jsonl"
+        )
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
@@ -110,5 +118,5 @@ def _strings(row: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
         hint = f"; rename {other!r} to {key!r}" if other else ""
         if isinstance(row.get("text"), str):
             hint = "; a text without an entity has 'entities': []"
-        raise InputError(f"{where}: found no {key!r} (keys: {', '.join(row) or 'none'}){hint}; a line is {_SHAPE}")
+        raise InputError(f"{where}: found no {key!r} (keys: {listed_names(row)}){hint}; a line is {_SHAPE}")
     return strings(row[key], key, where, tags=key == "tags", shape=_SHAPE)

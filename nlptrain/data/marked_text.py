@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import itemgetter
 
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.word_splitter import WordSplitter
@@ -93,18 +95,18 @@ class MarkedText:
                 f"{self.where}: entity {part!r} ({start}-{end}) begins or ends with white space; "
                 + (f"{first}-{first + len(inner)} is {inner!r}" if inner else "leave it out")
             )
-        inside = [number for number, word in enumerate(places) if word[0] < end and start < word[1]]
-        if not inside:
+        opening = bisect_right(places, start, key=itemgetter(1))  # the first word that ends after the start
+        closing = bisect_left(places, end, key=itemgetter(0)) - 1  # the last one that begins before the end
+        if opening > closing:
             raise InputError(f"{self.where}: entity {part!r} ({start}-{end}) holds no word; leave it out")
-        for number in (inside[0], inside[-1]):
-            begins, ends = places[number]
+        for begins, ends in (places[opening], places[closing]):
             if begins < start or end < ends:
-                first, last = places[inside[0]][0], places[inside[-1]][1]
+                first, last = places[opening][0], places[closing][1]
                 raise InputError(
                     f"{self.where}: entity {part!r} ({start}-{end}) cuts the word {text[begins:ends]!r} "
                     f"({begins}-{ends}); {text[first:last]!r} ({first}-{last}) has whole words"
                 )
-        return Span(mark.label, inside[0], inside[-1] + 1)
+        return Span(mark.label, opening, closing + 1)
 
     def _plain(self, places: Sequence[tuple[int, int]], found: Sequence[Span]) -> list[str]:
         """The label of each word."""

@@ -10,7 +10,7 @@ from nlptrain.data.arrow_files import read_rows
 from nlptrain.data.csv_files import read_named
 from nlptrain.data.jsonlines import read_list, read_objects
 from nlptrain.data.text_files import lines, unpacked
-from nlptrain.data.tokens import kind, strings
+from nlptrain.data.tokens import kind, listed_names, strings
 from nlptrain.errors import InputError
 
 _COLUMNS = ("text", "tokens", "words")  # the first one that a row has is read
@@ -119,7 +119,7 @@ def _of_row(row: dict[str, Any], where: str, splitter: Splitter) -> Iterator[tup
         row = row["data"]
         key = next((key for key in _COLUMNS if row.get(key) is not None), None)
     if key is None:
-        raise InputError(f"{where}: found no 'text', nor 'tokens' (keys: {', '.join(row) or 'none'})")
+        raise InputError(f"{where}: found no 'text', nor 'tokens' (keys: {listed_names(row)})")
     if key != "text":
         yield strings(row[key], key, where)
         return

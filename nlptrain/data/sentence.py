@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+MOST_WORDS = 1_000_000  # of a sentence: a file without blank lines is none
+
 
 @dataclass(frozen=True, slots=True)
 class Sentence:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from textwrap import shorten
 from typing import Any
 
 from nlptrain.errors import InputError
+
+_SHOWN = 200  # characters of the names of keys or columns
 
 
 def strings(values: Any, key: str, where: str, *, tags: bool = False, shape: str = "") -> tuple[str, ...]:  # noqa: ANN401
@@ -39,10 +42,13 @@ def name_and_text(row: Mapping[str, Any], where: str) -> tuple[str | None, str |
         InputError: one of them cannot be written in UTF-8.
     """
     name, text = row.get("id"), row.get("text")
-    name = None if name is None else str(name)
+    try:
+        name = None if name is None else str(name)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: 'id': found {kind(name)} that cannot be written; it is a string") from error
     text = text if isinstance(text, str) else None
     for key, value in (("id", name), ("text", text)):
-        if value is not None and (fault := _half(value)):
+        if value is not None and (fault := half(value)):
             raise InputError(f"{where}: {key!r}: found {fault}")
     return name, text
 
@@ -53,17 +59,32 @@ def kind(value: Any) -> str:  # noqa: ANN401
     return names.get(type(value), "a number")
 
 
+def listed_names(keys: Iterable[str]) -> str:
+    """``keys`` in a line, for messages; the first ones of many."""
+    return shorten(", ".join(keys), _SHOWN, placeholder=" ...") or "none"
+
+
+def shown(value: Any, most: int = 80) -> str:  # noqa: ANN401
+    """``value`` as JSON writes it, for messages; the head of a long one."""
+    try:
+        text = json.dumps(value, default=str)
+    except (ValueError, RecursionError):  # lists in lists in lists
+        text = kind(value)
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def _fault(value: Any, key: str, tags: bool) -> str | None:  # noqa: ANN401
     if not isinstance(value, str):
         number = tags and isinstance(value, int) and not isinstance(value, bool)
         right = "write the names of the labels, not their numbers" if number else f"{key!r} is a list of strings"
-        return f"{json.dumps(value, default=str)}; {right}"
+        return f"{shown(value)}; {right}"
     if not value:
         return "an empty string; name the tag" if tags else "an empty string; leave the word and its tag out"
-    return _half(value)
+    return half(value)
 
 
-def _half(value: str) -> str | None:
+def half(value: str) -> str | None:
+    """What is wrong with a string that UTF-8 cannot hold; None where nothing is."""
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from nlptrain.data.text_files import lines
 from nlptrain.errors import InputError
 
+_SHOWN = 80  # characters of what is no number
+_DIGITS = 12  # of a header's numbers
 _LOOK = 50  # rows that decide the width: a word may hold spaces, but most have none
 
 
@@ -89,6 +91,8 @@ def _is_header(head: list[tuple[int, str]]) -> bool:
     cells = head[0][1].split()
     if len(cells) != 2 or not all(cell.isascii() and cell.isdigit() for cell in cells):
         return False
+    if any(len(cell) > _DIGITS for cell in cells):
+        return False
     return len(head) == 1 or head[1][1].rstrip(" ").count(" ") >= int(cells[1])
 
 
@@ -98,10 +102,11 @@ def _forms(word: str) -> Iterator[str]:
 
 def _numbers(cells: list[str], place: str) -> NDArray[np.float32]:
     try:
-        values = np.array([float(cell) for cell in cells], dtype=np.float32)
+        with np.errstate(over="ignore"):  # what is too large is not finite
+            values = np.array([float(cell) for cell in cells], dtype=np.float32)
     except ValueError as error:
         raise InputError(
-            f"{place}: {str(error).removeprefix('could not convert string to float: ')} is no number"
+            f"{place}: {str(error).removeprefix('could not convert string to float: ')[:_SHOWN]} is no number"
         ) from error
     if not np.isfinite(values).all():
         raise InputError(f"{place}: found a number that is not finite")

@@ -86,7 +86,7 @@ class Vocabulary:
             version, words, lowercase = values["version"], values["words"], values["lowercase"]
         except FileNotFoundError as error:
             raise InputError(f"{path}: there is no such file, which holds the words of this model") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
             raise InputError(f"{path}: is damaged ({error}); fetch the model again") from error
         if version != _VERSION:
             raise InputError(f"{path}: found version {version}; this nlptrain reads version {_VERSION}")

@@ -49,7 +49,7 @@ class WordSplitter(runtime.WordSplitter):
             found = json.loads(path.read_text(encoding="utf-8"))
             splitter = cls(int(found["version"]), str(found["pattern"]), str(found["rule"]))
             splitter.check()
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
             raise InputError(f"{path}: not a word splitter ({error}); it holds version, pattern and rule") from error
         return splitter
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,34 +11,90 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from nlptrain.data.digests import Digests
+from nlptrain.data.digests import Digests, packed
 from nlptrain.data.sentence import Sentence
+from nlptrain.data.sentence import digest as digest_of
 from nlptrain.distillation.labelling import Logits
 
 _DIGEST = pa.binary(16)
+_SCHEMA = pa.schema({"digest": _DIGEST, "words": pa.list_(pa.string()), "logits": pa.list_(pa.float16())})
+
+
+class DamagedShardError(Exception):
+    """A shard's file does not hold what was written; the message says why."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One Arrow file, mapped into memory: digests and words of its sentences and their logits, flat."""
+    """One Arrow file, mapped into memory: digests and words of its sentences and their logits, flat.
 
+    Attributes:
+        file: its name.
+        sha256: the checksum of its bytes.
+        digests: of its sentences.
+        words: of its sentences.
+        offsets: where the logits of each sentence begin, and where the last ones end.
+        logits: of all words, flat.
+    """
+
+    file: str
+    sha256: str
     digests: Digests
     words: pa.ListArray
     offsets: NDArray[np.int32]
     logits: NDArray[np.float16]
 
 
-def opened(path: Path) -> Shard:
-    """The shard in the file ``path``.
+def open_shard(path: Path, labels: int, sha256: str | None = None) -> Shard:
+    """Map the shard in the file ``path`` into memory, and verify it before anything of it is read.
+
+    Args:
+        path: the file.
+        labels: logits of a word.
+        sha256: its checksum; None where none is known.
 
     Raises:
-        OSError, KeyError, pyarrow.ArrowInvalid: it is none.
+        DamagedShardError: it is not what was written.
+        OSError: it cannot be opened.
     """
-    table = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
-    logits, column = table.column("logits"), table.column("digest")
-    digests: Digests = np.frombuffer(column.buffers()[1], dtype="S16")[column.offset :][: len(column)]
-    offsets = logits.offsets.to_numpy(zero_copy_only=True)
-    return Shard(digests, table.column("words"), offsets, logits.values.to_numpy(zero_copy_only=True))
+    try:
+        with pa.memory_map(str(path)) as file:
+            content = file.read_buffer()  # it holds the mapping
+        checksum = hashlib.sha256(content).hexdigest()
+        if sha256 is not None and checksum != sha256:
+            raise DamagedShardError("its checksum differs")
+        reader = pa.ipc.open_file(pa.BufferReader(content))
+        if not reader.schema.equals(_SCHEMA) or reader.num_record_batches != 1:
+            raise DamagedShardError("it is no shard")
+        batch = reader.get_batch(0)
+        if not batch.num_rows:
+            raise DamagedShardError("it holds no sentence")
+        batch.validate(full=True)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise DamagedShardError(str(error).split("\n", 1)[0]) from error
+    digests, words, values = batch.columns
+    lists_are_whole = not any(one.null_count for one in (*batch.columns, words.values, values.values))
+    if not lists_are_whole or (np.diff(values.offsets) != labels * np.diff(words.offsets)).any():
+        raise DamagedShardError(f"it does not hold {labels} logits for each word")
+    return Shard(
+        path.name,
+        checksum,
+        np.frombuffer(digests.buffers()[1], dtype="S16")[digests.offset :][: len(digests)],
+        words,
+        values.offsets.to_numpy(zero_copy_only=True),
+        values.values.to_numpy(zero_copy_only=True),
+    )
+
+
+def check_words(shard: Shard) -> None:
+    """Check what can be checked of a shard without a known checksum: its words against their digests.
+
+    Raises:
+        DamagedShardError: they are others, or a logit is not finite.
+    """
+    digests = [digest_of(tuple(words)) for words in shard.words.to_pylist()]
+    if not np.array_equal(shard.digests, packed(digests)) or not np.isfinite(shard.logits).all():
+        raise DamagedShardError("its words are not those that were labeled")
 
 
 def write_shard(path: Path, sentences: Sequence[Sentence], digests: Sequence[bytes], logits: Logits) -> None:

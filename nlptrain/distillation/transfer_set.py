@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import json
 import time
-from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,65 +11,32 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pyarrow as pa
 from filelock import FileLock
 from numpy.typing import NDArray
 
 from nlptrain.data.digests import DigestNumbers, Digests, packed
 from nlptrain.data.sentence import Sentence
+from nlptrain.distillation.labelled import Labelled, LabelledCounts
 from nlptrain.distillation.labelling import Logits, backend, labelling, refuse_precision
-from nlptrain.distillation.stored_logits import Shard, TransferSet, opened, write_shard
+from nlptrain.distillation.manifest import FILE_NAME, ListedShard, read_manifest, set_aside, write_manifest
+from nlptrain.distillation.stored_logits import (
+    DamagedShardError,
+    Shard,
+    TransferSet,
+    check_words,
+    open_shard,
+    write_shard,
+)
 from nlptrain.errors import InputError
 from nlptrain.models.token_model import TokenModel
 from nlptrain.processes import Processes
 from nlptrain.run import Run
-from nlptrain.run_folder import write_json
 
 Precision = Literal["fp32", "bf16", "int8"]
 SHARD_SENTENCES = 2048
 _AHEAD = 2  # shards that wait for each worker
-_SAY_SECONDS = 20
 _LOOK_SECONDS = 0.05  # between two looks for a file of another process
 _AT_ONCE = 65_536  # rows that are looked up
-_FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """What a call of ``LogitStore.label`` found and what it computed.
-
-    Attributes:
-        found: sentences that were stored before.
-        computed: those that were not.
-        words: of these.
-        repeats: sentences whose words are those of one that was computed.
-        seconds: that it took.
-        rows: where each sentence that was given is stored, [sentences].
-    """
-
-    found: int
-    computed: int
-    words: int
-    repeats: int
-    seconds: float
-    rows: NDArray[np.uint32]
-
-    @property
-    def rate(self) -> float:
-        """Words computed per second."""
-        return self.words / max(1e-9, self.seconds)
-
-    def describe(self) -> str:
-        """A sentence for the log."""
-        if not self.computed:
-            return f"teacher's logits: found all {self.found:,} sentences"
-        repeats = (
-            f" and {self.repeats:,} {'repeat' if self.repeats == 1 else 'repeats'} of them" if self.repeats else ""
-        )
-        return (
-            f"teacher's logits: found {self.found:,} sentences, computed {self.computed:,}{repeats} "
-            f"({self.words:,} words, {self.rate:,.0f} words/s)"
-        )
 
 
 @dataclass
@@ -91,37 +56,16 @@ class _Asked:
     stored: bool = False
 
 
-class _Counts:
-    """How far labelling is, said every 20 seconds."""
-
-    def __init__(self, run: Run) -> None:
-        self.found = self.repeats = self._computed = self._words = 0
-        self.rows = array("I")
-        self._run = run
-        self._started = self._said = time.monotonic()
-
-    def add(self, shard: _Asked) -> None:
-        """Count what was computed."""
-        self._computed += len(shard.sentences)
-        self._words += sum(len(one.words) for one in shard.sentences)
-        if time.monotonic() - self._said > _SAY_SECONDS:
-            self._said = time.monotonic()
-            rate = self._words / (self._said - self._started)
-            self._run.say(f"labelling: {self._computed:,} sentences, {rate:,.0f} words/s")
-
-    def labelled(self) -> Labelled:
-        """All until now."""
-        seconds = time.monotonic() - self._started
-        rows = np.array(self.rows, dtype=np.uint32)
-        return Labelled(self.found, self._computed, self._words, self.repeats, seconds, rows)
-
-
 class LogitStore:
     """One teacher's logits on disk: a folder of Arrow shards and a manifest, which is written last.
 
     The folder is named by all that decides a logit, so a changed teacher is never served old ones. A shard that the
     manifest does not know was interrupted; it is labelled anew, whole, so that its bytes do not depend on when a run
     was stopped (batch mates change a few float16 logits).
+
+    The manifest holds the checksum of each shard, and its own. A damaged file is moved aside. The sentences of a lost
+    shard are then the first that have no logits, so that the next shard is labeled from them, whole, and takes the
+    place of the lost one: it has the same bytes.
     """
 
     def __init__(self, folder: Path, teacher: TokenModel, precision: Precision = "fp32") -> None:
@@ -136,7 +80,7 @@ class LogitStore:
         self.precision = precision
         self.folder = folder / self.key
         self.teacher = teacher.name
-        self._shards: list[Shard] = []
+        self._shards: list[Shard] = []  # in the order of their rows, which is not that of their names
         self._numbers = DigestNumbers()
         self._lock = FileLock(folder / f"{self.key}.lock")
 
@@ -150,8 +94,8 @@ class LogitStore:
         ahead = processes.count if run.workers == 1 else _AHEAD * run.workers
         self.folder.mkdir(parents=True, exist_ok=True)
         with processes.led(self._lock), labelling(teacher, self.precision, run.workers) as compute:
-            self._begin(processes)
-            counts = _Counts(run)
+            self._begin(processes, run.say)
+            counts = LabelledCounts(run)
             waiting: deque[_Asked] = deque()
             for number, asked in enumerate(self._unknown(sentences, counts), start=len(self._shards)):
                 if number % processes.count == processes.number:
@@ -159,20 +103,20 @@ class LogitStore:
                 waiting.append(asked)
                 while len(waiting) >= ahead:
                     self._add(waiting[0], processes)
-                    counts.add(waiting.popleft())
+                    counts.add(waiting.popleft().sentences)
             for asked in waiting:
                 self._add(asked, processes)
-                counts.add(asked)
+                counts.add(asked.sentences)
             processes.wait()  # until all have mapped all: then others may write here
             return counts.labelled()
 
     def look(self, digests: Digests) -> NDArray[np.bool_]:
         """Whether each sentence is stored; for who will not store any."""
         if not self._shards:
-            self._open()
+            self._open(read_manifest(self.folder))
         return self._find(digests) >= 0
 
-    def _unknown(self, sentences: Iterable[Sentence], counts: _Counts) -> Iterator[_Asked]:
+    def _unknown(self, sentences: Iterable[Sentence], counts: LabelledCounts) -> Iterator[_Asked]:
         """The shards of those that are not stored, each once; those found are counted, and where all are is noted."""
         asked = _Asked([], [])
         given: list[_Asked] = []
@@ -237,68 +181,84 @@ class LogitStore:
             )
         return rows
 
-    def _begin(self, processes: Processes) -> None:
-        """Open what is there, in all processes the same."""
-        processes.agreed(self._drop_unknown)
+    def _begin(self, processes: Processes, say: Callable[[str], None]) -> None:
+        """Open what is stored, in all processes the same."""
+        listed = processes.agreed(lambda: self._recover(say))
         if not Path(self._lock.lock_file).exists():
             raise InputError(
                 f"{self.folder}: process {processes.number} does not see what the first one writes there "
                 "(transfer_dir); all must see the same folders"
             )
-        self._open()
+        if not processes.first and (damaged := self._open(listed)):
+            raise InputError("\n".join(f"{path}: {reason}" for path, reason in damaged.items()))
 
-    def _known(self) -> list[Path]:
-        """The files of the shards that the manifest knows."""
-        manifest = self.folder / "manifest.json"
-        if not manifest.is_file():
-            return []
-        try:
-            shards = json.loads(manifest.read_text(encoding="utf-8"))["shards"]
-            return [self.folder / shard["file"] for shard in shards]
-        except (ValueError, KeyError) as error:
-            raise self._damaged(error) from error
+    def _recover(self, say: Callable[[str], None]) -> list[ListedShard]:
+        """Open what is stored, and move what is damaged aside."""
 
-    def _drop_unknown(self) -> None:
-        """Take away what was interrupted: another process would take it for what it waits for."""
-        known = set(self._known())
+        def without_manifest(reason: str) -> None:
+            set_aside(self.folder / FILE_NAME, reason, "the shards are checked without it", say)
+
+        known = read_manifest(self.folder, without_manifest)
+        for path, reason in self._open(known).items():
+            set_aside(path, reason, "its sentences are labeled again", say)
+        listed = self._listed()
+        if listed != known:
+            self._write_manifest()
+        # What was interrupted goes: another process would take it for what it waits for.
+        kept = {one.file for one in listed}
         for path in self.folder.glob("*.arrow"):
-            if path not in known:
+            if path.name not in kept:
                 path.unlink()
+        return listed
 
-    def _open(self) -> None:
+    def _listed(self) -> list[ListedShard]:
+        return [ListedShard(shard.file, len(shard.digests), shard.sha256) for shard in self._shards]
+
+    def _write_manifest(self) -> None:
+        described = {"key": self.key, "teacher": self.teacher, "labels": list(self.labels)}
+        write_manifest(self.folder, described, self._listed())
+
+    def _open(self, listed: Iterable[ListedShard]) -> dict[Path, str]:
+        """Open those of the ``listed`` shards that are whole; the others, with the reason of each."""
         self._shards, self._numbers = [], DigestNumbers()
-        try:
-            for path in self._known():
-                self._numbers.add(self._map(path))
-        except (OSError, KeyError, pa.ArrowInvalid) as error:
-            raise self._damaged(error) from error
+        damaged: dict[Path, str] = {}
+        for one in listed:
+            path = self.folder / one.file
+            try:
+                shard = open_shard(path, len(self.labels), one.sha256)
+                if one.sha256 is None:
+                    check_words(shard)
+            except FileNotFoundError:
+                damaged[path] = "missing"
+            except DamagedShardError as error:
+                damaged[path] = f"damaged ({error})"
+            except OSError as error:
+                raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+            else:
+                self._append(shard)
+        return damaged
 
-    def _damaged(self, error: Exception) -> InputError:
-        return InputError(
-            f"{self.folder}: a stored file is missing or damaged ({error}); remove this folder, and the teacher's "
-            "logits are computed anew"
-        )
-
-    def _map(self, path: Path) -> Digests:
-        """Open the next shard; the digests of its sentences."""
-        self._shards.append(opened(path))
-        return self._shards[-1].digests
+    def _append(self, shard: Shard) -> None:
+        self._shards.append(shard)
+        self._numbers.add(shard.digests)
 
     def _add(self, asked: _Asked, processes: Processes) -> None:
         """The next shard: written here or, where nothing is to wait for, by another process."""
-        path = self.folder / f"{len(self._shards):06d}.arrow"
+        taken = {shard.file for shard in self._shards}
+        path = self.folder / next(name for n in itertools.count() if (name := f"{n:06d}.arrow") not in taken)
         if asked.wait is not None:
             write_shard(path, asked.sentences, asked.digests, asked.wait())
         while not path.is_file():
             time.sleep(_LOOK_SECONDS)
-        digests = self._map(path)
-        if not np.array_equal(digests, packed(asked.digests)):
+        try:
+            shard = open_shard(path, len(self.labels))
+        except DamagedShardError as error:
+            raise InputError(f"{path}: damaged as soon as it was written ({error}); is the disk sound?") from error
+        if not np.array_equal(shard.digests, packed(asked.digests)):
             raise InputError(f"{path}: another run has written it; end that one, and give the same command again")
-        self._numbers.add(digests)
+        self._append(shard)
         if processes.first:
-            shards = [{"file": f"{n:06d}.arrow", "sentences": len(s.offsets) - 1} for n, s in enumerate(self._shards)]
-            described = {"format": _FORMAT, "key": self.key, "teacher": self.teacher, "labels": list(self.labels)}
-            write_json(self.folder / "manifest.json", {**described, "shards": shards})
+            self._write_manifest()
         asked.stored = True
 
 

@@ -118,7 +118,7 @@ def test_an_interrupted_shard_is_labelled_anew_to_the_same_bytes(
     straight, _ = label(tmp_path / "straight", teacher, sentences)
 
     calls = iter(range(100))
-    target, name = (teacher, "logits") if when == "shard" else (transfer_set, "write_json")
+    target, name = (teacher, "logits") if when == "shard" else (transfer_set, "write_manifest")
     whole: Callable[..., object] = getattr(target, name)
 
     def broken(*args: object, **named: object) -> object:

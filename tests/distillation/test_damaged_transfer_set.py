@@ -1,0 +1,177 @@
+"""Damage to a transfer set on disk: it is named and moved aside, and the same command ends with the same bytes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nlptrain.data.sentence import Sentence
+from nlptrain.distillation import manifest, transfer_set
+from nlptrain.distillation.transfer_set import Labelled, LogitStore
+from nlptrain.errors import InputError
+from nlptrain.labels import Labels
+from nlptrain.models import TransformerTokenClassifier
+from nlptrain.run import Run
+from tests.conftest import make_sentences
+
+LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
+SENTENCES = [Sentence((*words, str(n))) for n, (words, _) in enumerate(make_sentences(40, 1))]
+
+
+@pytest.fixture(scope="module")
+def teacher(tiny_bert: Path) -> TransformerTokenClassifier:
+    return TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
+
+
+@pytest.fixture(scope="module")
+def straight(teacher: TransformerTokenClassifier, tmp_path_factory: pytest.TempPathFactory) -> LogitStore:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transfer_set, "SHARD_SENTENCES", 16)
+        store = LogitStore(tmp_path_factory.mktemp("straight"), teacher)
+        store.label(SENTENCES, teacher, Run(None, device="cpu"))
+    return store
+
+
+@pytest.fixture
+def stored(straight: LogitStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the transfer set of three shards, of 16, 16 and 8 sentences."""
+    monkeypatch.setattr(transfer_set, "SHARD_SENTENCES", 16)
+    return Path(shutil.copytree(straight.folder, tmp_path / straight.folder.name))
+
+
+def label_again(folder: Path, teacher: TransformerTokenClassifier) -> tuple[Labelled, list[str], LogitStore]:
+    store, run, log = LogitStore(folder.parent, teacher), Run(None, device="cpu"), []
+    run.say = log.append  # type: ignore[method-assign, assignment]
+    return store.label(SENTENCES, teacher, run), log, store
+
+
+def flip(path: Path, place: int = -1) -> None:
+    content = bytearray(path.read_bytes())
+    content[place if place >= 0 else len(content) // 2] ^= 0x10
+    path.write_bytes(content)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("numbers", [[0], [1], [2], [1, 0]], ids=str)
+@pytest.mark.parametrize("damage", [flip, cut, empty, Path.unlink])
+def test_a_damaged_shard_is_moved_aside_and_labeled_again_to_the_same_bytes(
+    teacher: TransformerTokenClassifier,
+    straight: LogitStore,
+    stored: Path,
+    numbers: list[int],
+    damage: Callable[[Path], object],
+) -> None:
+    names = [f"{number:06d}.arrow" for number in numbers]
+    for name in names:
+        damage(stored / name)
+    left = {name: (stored / name).read_bytes() for name in names if (stored / name).exists()}
+    done, log, store = label_again(stored, teacher)
+    assert done.computed == sum(8 if name == "000002.arrow" else 16 for name in names)
+    assert done.found == 40 - done.computed
+    for path in straight.folder.iterdir():
+        assert (stored / path.name).read_bytes() == path.read_bytes(), path.name
+    for name in names:
+        aside = stored / f"{name}.damaged"
+        assert (aside.read_bytes() if name in left else aside.exists()) == left.get(name, False)
+        (line,) = [line for line in log if line.startswith(f"{stored / name}: ")]
+        assert line.endswith("; its sentences are labeled again")
+        assert ("damaged (" in line, f"; moved to {name}.damaged" in line) == (name in left, name in left)
+    rows = store.rows(done.rows)
+    assert [rows.sentence(number).words for number in range(40)] == [sentence.words for sentence in SENTENCES]
+    assert label_again(stored, teacher)[0].computed == 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        flip,
+        cut,
+        empty,
+        lambda path: path.write_text("[" * 100_000),
+        lambda path: path.write_text("[1]"),
+        lambda path: path.write_text('{"format": 1, "shards": [{"file": "../../x.arrow", "sentences": 1}]}'),
+        lambda path: path.write_text('{"format": 1, "shards": {"file": 1}}'),
+    ],
+    ids=["flip", "cut", "empty", "deep", "list", "other folder", "other shape"],
+)
+def test_a_damaged_manifest_is_moved_aside_and_no_shard_is_lost(
+    teacher: TransformerTokenClassifier, straight: LogitStore, stored: Path, damage: Callable[[Path], object]
+) -> None:
+    path = stored / manifest.FILE_NAME
+    damage(path)
+    done, log, _ = label_again(stored, teacher)
+    assert (done.computed, done.found) == (0, 40)
+    assert path.read_bytes() == (straight.folder / path.name).read_bytes()
+    assert (stored / "manifest.json.damaged").exists()
+    (line,) = log
+    assert line.startswith(f"{path}: damaged (")
+    assert line.endswith("; moved to manifest.json.damaged; the shards are checked without it")
+
+
+def without_checksums(folder: Path) -> None:
+    """Write the manifest as version 0.1.0 did."""
+    path = folder / manifest.FILE_NAME
+    described = json.loads(path.read_text(encoding="utf-8"))
+    shards = [{"file": shard["file"], "sentences": shard["sentences"]} for shard in described["shards"]]
+    path.write_text(json.dumps({**described, "format": 1, "checksum": None, "shards": shards}), encoding="utf-8")
+
+
+def test_a_transfer_set_without_checksums_is_checked_and_given_them(
+    teacher: TransformerTokenClassifier, straight: LogitStore, stored: Path
+) -> None:
+    without_checksums(stored)
+    done, log, _ = label_again(stored, teacher)
+    assert (done.computed, log) == (0, [])
+    assert (stored / manifest.FILE_NAME).read_bytes() == (straight.folder / manifest.FILE_NAME).read_bytes()
+
+
+def test_other_words_in_a_shard_without_a_checksum_are_found(
+    teacher: TransformerTokenClassifier, straight: LogitStore, stored: Path
+) -> None:
+    without_checksums(stored)
+    path = stored / "000001.arrow"
+    word = SENTENCES[20].words[0].encode()
+    path.write_bytes(path.read_bytes().replace(word, word[::-1], 1))
+    done, log, _ = label_again(stored, teacher)
+    assert done.computed == 16
+    assert "its words are not those that were labeled" in log[0]
+    assert path.read_bytes() == (straight.folder / path.name).read_bytes()
+
+
+def test_looking_changes_nothing_and_finds_what_is_whole(teacher: TransformerTokenClassifier, stored: Path) -> None:
+    flip(stored / "000001.arrow")
+    before = {path.name: path.read_bytes() for path in stored.iterdir()}
+    known = LogitStore(stored.parent, teacher).look(np.array([one.digest() for one in SENTENCES], dtype="S16"))
+    assert known.sum() == 24
+    assert before == {path.name: path.read_bytes() for path in stored.iterdir()}
+
+
+def test_a_shard_that_cannot_be_read_is_kept(teacher: TransformerTokenClassifier, stored: Path) -> None:
+    (stored / "000001.arrow").unlink()
+    (stored / "000001.arrow").mkdir()
+    with pytest.raises(InputError, match=r"000001\.arrow: cannot be read: "):
+        label_again(stored, teacher)
+    assert (stored / "000001.arrow").is_dir()
+
+
+def test_each_changed_byte_of_a_shard_is_noticed(teacher: TransformerTokenClassifier, stored: Path) -> None:
+    path = stored / "000002.arrow"
+    content = path.read_bytes()
+    store = LogitStore(stored.parent, teacher)
+    for place in range(0, len(content), 7):
+        flip(path, place)
+        assert store.look(np.array([SENTENCES[-1].digest()], dtype="S16")).tolist() == [False]
+        store._shards.clear()
+        path.write_bytes(content)

@@ -1,0 +1,152 @@
+"""Readers of Arrow, Parquet and stored logits on changed bytes: pyarrow decodes these, and must not end the process."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+from hypothesis import strategies as st
+
+from nlptrain import Corpus, Labels, Run, TransformerTokenClassifier
+from nlptrain.cli.main import main
+from nlptrain.data.raw_files import read_any_rows
+from nlptrain.data.sentence import Sentence
+from nlptrain.distillation import LogitStore, transfer_set
+from nlptrain.errors import InputError
+from tests.conftest import make_sentences
+from tests.helpers.fuzzing import bounded, fuzz
+from tests.helpers.mutations import mutated
+
+NAMES = {"feature": {"names": ["O", "B-p"], "_type": "ClassLabel"}}
+
+
+def table(rows: int) -> pa.Table:
+    """Columns of all kinds that are read."""
+    numbers = pa.array([[1, 0, 0]] * rows)
+    words = [["Ada", "sings", f"w{number}"] for number in range(rows)]
+    made = pa.table(
+        {
+            "tokens": words,
+            "ner_tags": numbers,
+            "id": [str(number) for number in range(rows)],
+            "text": pa.array([" ".join(one) for one in words]).dictionary_encode(),
+            "more": [{"x": number, "y": [None, 1.5]} for number in range(rows)],
+            "kind": pa.array([["a", "b"]] * rows, pa.list_(pa.dictionary(pa.int8(), pa.string()))),
+        }
+    )
+    return made.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": {"ner_tags": NAMES}}})})
+
+
+def arrow(rows: int, opened: Callable[..., Any], compression: str | None = None) -> bytes:
+    sink = io.BytesIO()
+    with opened(sink, table(rows).schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
+        writer.write_table(table(rows), max_chunksize=4)
+    return sink.getvalue()
+
+
+def parquet(rows: int, **how: Any) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table(rows), sink, row_group_size=3, **how)
+    return sink.getvalue()
+
+
+ARROW = (arrow(6, pa.ipc.new_file), arrow(6, pa.ipc.new_file, "zstd"), arrow(2, pa.ipc.new_file, "lz4"))
+STREAM = (arrow(6, pa.ipc.new_stream), arrow(2, pa.ipc.new_stream, "lz4"))
+PARQUET = (parquet(6), parquet(6, compression="zstd", data_page_version="2.0"), parquet(2, use_dictionary=False))
+LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
+SENTENCES = [Sentence((*words, str(n))) for n, (words, _) in enumerate(make_sentences(10, 1))]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fuzz")
+
+
+def read_all(path: Path, content: bytes, surface: str) -> None:
+    path.write_bytes(content)
+    with bounded(InputError, surface=surface):
+        for sentence in Corpus(path):
+            assert all(word and word.encode() for word in sentence.words)
+    with bounded(InputError, surface=surface):
+        list(Corpus(path).raw())
+    with bounded(InputError, surface=surface):
+        list(read_any_rows(path))
+
+
+@fuzz(mutated(*ARROW))
+def test_arrow(folder: Path, content: bytes) -> None:
+    read_all(folder / "a.arrow", content, "arrow")
+
+
+@fuzz(mutated(*STREAM))
+def test_arrow_stream(folder: Path, content: bytes) -> None:
+    read_all(folder / "b.arrow", content, "arrow stream")
+
+
+@fuzz(mutated(ARROW[2]))
+def test_feather(folder: Path, content: bytes) -> None:
+    read_all(folder / "a.feather", content, "feather")
+
+
+@fuzz(mutated(*PARQUET))
+def test_parquet(folder: Path, content: bytes) -> None:
+    read_all(folder / "a.parquet", content, "parquet")
+
+
+@fuzz(
+    st.one_of(mutated(*ARROW).map(lambda one: (".arrow", one)), mutated(*PARQUET).map(lambda one: (".parquet", one))),
+    share=0.3,
+)
+def test_convert(folder: Path, given: tuple[str, bytes]) -> None:
+    path, target = folder / f"c{given[0]}", folder / "c.jsonl"
+    path.write_bytes(given[1])
+    with bounded(surface="convert, native"):
+        done = CliRunner().invoke(main, ["convert", str(path), str(target)])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    assert done.exit_code in (0, 2), done.output
+    assert target.exists() == (done.exit_code == 0)
+    target.unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="module")
+def teacher(tiny_bert: Path) -> TransformerTokenClassifier:
+    return TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
+
+
+@pytest.fixture(scope="module")
+def stored(teacher: TransformerTokenClassifier, tmp_path_factory: pytest.TempPathFactory) -> LogitStore:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transfer_set, "SHARD_SENTENCES", 4)
+        store = LogitStore(tmp_path_factory.mktemp("straight"), teacher)
+        store.label(SENTENCES, teacher, Run(None, device="cpu"))
+    return store
+
+
+@fuzz(st.data(), st.sampled_from(["000000.arrow", "000001.arrow", "000002.arrow", "manifest.json"]), share=0.3)
+def test_transfer_set(
+    teacher: TransformerTokenClassifier, stored: LogitStore, folder: Path, data: st.DataObject, name: str
+) -> None:
+    copy = folder / "transfer" / stored.folder.name
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(stored.folder, copy)
+    (copy / name).write_bytes(data.draw(mutated((copy / name).read_bytes())))
+    with pytest.MonkeyPatch.context() as patch, bounded(surface="transfer set"):
+        patch.setattr(transfer_set, "SHARD_SENTENCES", 4)
+        store, run = LogitStore(copy.parent, teacher), Run(None, device="cpu")
+        run.say = lambda _: None  # type: ignore[method-assign, assignment]
+        rows = store.rows(store.label(SENTENCES, teacher, run).rows)
+    right = stored.transfer_set([sentence.digest() for sentence in SENTENCES])
+    for number, sentence in enumerate(SENTENCES):
+        assert rows.sentence(number).words == sentence.words
+        np.testing.assert_array_equal(rows.rows(number), right.rows(number))
+    for path in stored.folder.iterdir():
+        assert (copy / path.name).read_bytes() == path.read_bytes(), path.name

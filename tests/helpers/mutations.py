@@ -1,0 +1,79 @@
+"""Bytes of a valid file, changed: what fuzzing draws for every format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from hypothesis import strategies as st
+
+_LARGE = (0, 1, 255, 2**15, 2**31 - 1, 2**31, 2**32 - 1)
+_TOKENS = (
+    b"\x00", b"\xff", b"\xef\xbb\xbf", b"\r", b"\n", b"\n\n", b"\t", b'"', b"'", b"\\", b"#", b"# ", b",", b";", b"|",
+    b" = ", b"\\ud800", b"1e999", b"-1", b"NaN", b"null", b"[[[[", b"{}", b"[]", b"9" * 30, b"9" * 5000,
+    b"\xed\xa0\x80",
+    "\u2028\u200b\u0301".encode(), b"B-", b"I-x", b"O", b"1-2", b"1.1", b"T1\t", b";0 1", b"-DOCSTART-",
+)  # fmt: skip
+_Edit = tuple[int, float, float, bytes]
+
+
+def _edited(content: bytes, edits: Sequence[_Edit]) -> bytes:
+    """``content`` after each edit: its kind, two places as shares of the length, and bytes."""
+    for kind, share, other, piece in edits:
+        size = len(content)
+        at, to = sorted((int(share * size), int(other * size)))
+        match kind:
+            case 0:  # flip
+                content = content[:at] + piece[:1] + content[at + 1 :]
+            case 1:  # insert
+                content = content[:at] + piece + content[at:]
+            case 2:  # delete
+                content = content[:at] + content[at + len(piece) :]
+            case 3:  # duplicate
+                content = content[:at] + content[at : min(to, at + 64)] + content[at:]
+            case 4:  # truncate
+                content = content[:to]
+            case 5:  # splice
+                content = content[:at] + content[to:]
+            case _:  # a number of four bytes
+                at -= at % 4
+                content = content[:at] + piece[:4].ljust(4, b"\0") + content[at + 4 :]
+    return content
+
+
+def mutated(*contents: bytes, write: Callable[[bytes], bytes] = bytes) -> st.SearchStrategy[bytes]:
+    """One of ``contents`` after one to six edits, then passed through ``write``, as gzip packs it."""
+    share = st.floats(0, 1, exclude_max=True)
+    piece = st.one_of(
+        st.binary(min_size=1, max_size=8),
+        st.sampled_from(_TOKENS),
+        st.sampled_from(_LARGE).map(lambda number: number.to_bytes(4, "little")),
+    )
+    edits = st.lists(st.tuples(st.sampled_from([0, 0, 1, 2, 3, 4, 5, 6]), share, share, piece), min_size=1, max_size=6)
+    return st.builds(_edited, st.sampled_from(contents), edits).map(write)
+
+
+def nasty_text() -> st.SearchStrategy[str]:
+    """Short strings of what readers trip over."""
+    return st.lists(
+        st.one_of(st.sampled_from([token.decode("utf-8", "replace") for token in _TOKENS]), st.text(max_size=4)),
+        max_size=4,
+    ).map("".join)
+
+
+def nasty_numbers() -> st.SearchStrategy[int | float]:
+    """Numbers at the limits of their types, and beyond."""
+    edges = (0, -1, 1, 2**31, 2**63, -(2**63), 10**30, 10**400, 1e308, -0.0, float("inf"), float("nan"))
+    return st.one_of(st.integers(-3, 40), st.sampled_from(edges))
+
+
+def nasty_values() -> st.SearchStrategy[object]:
+    """Values of JSON, some of them huge or deep."""
+    deep: object = []
+    for _ in range(300):
+        deep = [deep]
+    leaves = st.one_of(st.none(), st.booleans(), nasty_numbers(), nasty_text(), st.just(deep))
+    return st.recursive(
+        leaves,
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(nasty_text(), inner, max_size=3)),
+        max_leaves=6,
+    )
