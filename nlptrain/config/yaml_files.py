@@ -167,7 +167,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         InputError: there is no such file, or it holds no map of names to values.
     """
     try:
-        text = _content(path).decode("utf-8-sig")
+        text = read_bytes(path).decode("utf-8-sig")
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file{nearby(path)}") from error
     except IsADirectoryError as error:
@@ -184,7 +184,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def _content(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """The content of a file of a configuration's size.
+
+    Raises:
+        InputError: it is larger, or no file.
+        OSError: it cannot be read.
+    """
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise IsADirectoryError

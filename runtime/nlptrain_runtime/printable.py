@@ -17,7 +17,7 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def printable(text: str) -> str:
-    """Return ``text`` with each control, bidirectional or invisible character as an escape such as ``\\x1b``."""
+    """Return ``text`` with an escape for each control, bidirectional or invisible character."""
     return text if text.isascii() and text.isprintable() else _UNSAFE.sub(_escape, text)
 
 
