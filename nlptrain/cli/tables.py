@@ -67,7 +67,8 @@ def _print_types(rows: Sequence[Row]) -> None:
 
 def print_differences(found: Bootstrap, metric: str) -> None:
     """Print how far the students differ in ``metric`` from the teacher and the controls, and how sure that is."""
-    title = f"{printable(metric)}, differences: {found.resamples:,} resamples of {found.sentences:,} sentences, 95 % intervals"
+    drawn = f"{found.resamples:,} resamples of {found.sentences:,} sentences"
+    title = f"{printable(metric)}, differences: {drawn}, 95 % intervals"
     table = Table(box=SIMPLE, title=title, title_justify="left")
     table.add_column("run", overflow="fold")
     table.add_column("against", overflow="fold")
