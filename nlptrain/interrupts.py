@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -14,26 +14,34 @@ from nlptrain.errors import Interrupted
 from nlptrain_runtime.signals import ENDING, end_at_once
 
 _AGAIN_SECONDS = 0.05
+_PATIENCE_SECONDS = 0.5
 _IMPORTS = "<frozen importlib._bootstrap>"
-_waiting: set[int] = set()  # signals that a timer sends again
+
+
+class _Imports:
+    """When a signal first came in the middle of the import that is under way."""
+
+    since: float | None = None
 
 
 def interrupt(number: int, frame: FrameType | None, kind: type[Interrupted] = Interrupted) -> None:
     """Raise ``kind``; in the middle of an import, whose native code may not pass an exception on, after it.
 
-    A second signal in the middle of the same import ends the process at once.
+    An import that takes long is one of those that a command begins with, when it has nothing to save: it ends at once.
 
     Raises:
         Interrupted: no import is under way.
     """
-    if not _imports(frame):
+    if not _in_import(frame) or not hasattr(signal, "setitimer"):
+        _Imports.since = None
         raise kind(number)
-    if number in _waiting:
+    _Imports.since = _Imports.since or time.monotonic()
+    if time.monotonic() - _Imports.since > _PATIENCE_SECONDS:
         end_at_once(number, frame)
-    _send_again(number)
+    _repeat(number)
 
 
-def _imports(frame: FrameType | None) -> bool:
+def _in_import(frame: FrameType | None) -> bool:
     while frame is not None:
         if frame.f_code.co_filename == _IMPORTS:
             return True
@@ -41,15 +49,10 @@ def _imports(frame: FrameType | None) -> bool:
     return False
 
 
-def _send_again(number: int) -> None:
-    def send() -> None:
-        _waiting.discard(number)
-        os.kill(os.getpid(), number)
-
-    _waiting.add(number)
-    timer = threading.Timer(_AGAIN_SECONDS, send)
-    timer.daemon = True
-    timer.start()
+def _repeat(number: int) -> None:
+    """Send ``number`` to this process again, a little later."""
+    signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), number))
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
 
 
 @contextmanager
@@ -65,7 +68,7 @@ def interruptible(kind: type[Interrupted]) -> Iterator[None]:
 
     def unraisable(report: sys.UnraisableHookArgs) -> None:
         if isinstance(report.exc_value, Interrupted):
-            _send_again(report.exc_value.number)
+            _repeat(report.exc_value.number)
         else:
             hook(report)
 
