@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     from nlptrain_runtime.lines import NotUTF8
 
     try:
-        _tag(_given(arguments))
+        _tag(_parser().parse_args(arguments))
     except (FolderError, NotUTF8, _Fault) as error:
         _complain(str(error))
         return 2
@@ -76,20 +76,6 @@ def _discard(stream: int) -> None:
         pass
 
 
-def _given(arguments: list[str] | None) -> argparse.Namespace:
-    try:
-        return _parser().parse_args(arguments)
-    except SystemExit as ended:
-        try:
-            if not ended.code and sys.stdout is not None:  # --help or --version
-                sys.stdout.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise _NotWritten(error.strerror) from error
-        raise
-
-
 def _parser() -> argparse.ArgumentParser:
     import argparse
 
@@ -101,9 +87,11 @@ def _parser() -> argparse.ArgumentParser:
             _complain(message)
             self.exit(2)
 
-    parser = Parser(
-        "nlptrain-tag", description=_STORY, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+        def _print_message(self, message: str, file: object = None) -> None:  # help and version
+            if sys.stdout is not None:
+                _write(message.encode(), flush=True)
+
+    parser = Parser("nlptrain-tag", description=_STORY, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", metavar="FOLDER", help="what nlptrain export wrote")
     parser.add_argument("files", metavar="FILE", nargs="*", help="text files; default: standard input")
     parser.add_argument("--threads", type=_count, default=1, metavar="N", help="CPU threads (default: 1)")
