@@ -62,10 +62,11 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that is meant; of one that is not known, those that are near are named."""
+        asked = args[0]  # click takes away what looks like an option
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            near = difflib.get_close_matches(args[0], self.commands, n=1)
+            near = difflib.get_close_matches(asked, self.commands, n=1)
             if not near or "Did you mean" in error.message:
                 raise
             raise click.UsageError(f"{error.message} Did you mean '{near[0]}'?", ctx) from error
@@ -77,8 +78,7 @@ class Commands(click.Group):
         try:
             return super().make_context(*args, **extra)
         except click.UsageError as error:
-            error.message = message_line(error.message)
-            raise
+            raise _printable(error) from error
         except BrokenPipeError as error:
             raise click.exceptions.Exit(0) from error
         except OSError as error:
@@ -115,9 +115,12 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except click.UsageError as error:
             if (said := slip(error)) is None:
-                error.message = message_line(error.message)
-                raise
+                raise _printable(error) from error
             raise Fault(message_line(said)) from error
+
+
+def _printable(error: click.UsageError) -> click.UsageError:
+    return click.UsageError(message_line(error.format_message()), error.ctx)
 
 
 def _refuse_removed_folder() -> None:

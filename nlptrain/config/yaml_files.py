@@ -47,9 +47,9 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:  # noqa: ANN401
         if self.depth > MOST_DEPTH:
-            _refuse(_TOO_DEEP, self.peek_event())
+            _refuse(_TOO_DEEP, self.peek_event())  # type: ignore[no-untyped-call]
         if self.count == MOST_VALUES:
-            _refuse(_TOO_MANY, self.peek_event())
+            _refuse(_TOO_MANY, self.peek_event())  # type: ignore[no-untyped-call]
         self.count += 1
         self.depth += 1
         node: yaml.Node | None = super().compose_node(parent, index)
@@ -133,7 +133,7 @@ def _refuse_tag(node: yaml.Node) -> NoReturn:
 
 
 def _refuse(what: str, node: yaml.Node | yaml.Event) -> NoReturn:
-    raise ConstructorError(None, None, what, node.start_mark)
+    raise ConstructorError(None, None, what, node.start_mark)  # type: ignore[arg-type]
 
 
 def parse(text: str, place: str) -> Any:  # noqa: ANN401

@@ -29,7 +29,7 @@ def message_line(text: str, limit: int = LINE) -> str:
 
 def quoted(value: object, limit: int = VALUE) -> str:
     """Return ``repr(value)`` for a message, shortened and printable."""
-    if isinstance(value, str | bytes) and len(value) > limit:
+    if isinstance(value, str) and len(value) > limit:
         value = value[:limit] + value[-limit:]  # more cannot be shown
     return message_line(repr(value), limit)
 

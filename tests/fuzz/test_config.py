@@ -262,6 +262,8 @@ def test_config_show(folder: Path, text: str, given: list[str]) -> None:
 
 
 @fuzz(several(Maker.argument, 1, 5), share=0.5)
+@example(["-\x1b"])
+@example(["--", "-x"])
 @example(["\x1b[31m"])
 @example(["tagger", "c.yaml", "\x1b[31m"])
 @example(["compare", "x\ny"])
