@@ -1,8 +1,8 @@
 """nlptrain turns an accurate, slow transformer token classifier into a small, fast tagger."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # as of typing, which takes milliseconds to import, and in which a signal is a traceback
 __version__ = "0.1.0"
 
 # Handed out on first use (PEP 562), so that the command line answers without importing torch.

@@ -2,12 +2,19 @@
 
 import signal
 
+from nlptrain_runtime.printable import message_line
+
 
 class InputError(Exception):
-    """What was found, where, and what would be right; one line a fault.
+    """What was found, where, and what would be right; one argument and one line a fault.
 
-    The command line prints each line after ``error:`` and exits with code 2.
+    The command line prints each line after ``error:`` and exits with code 2. Lines are printable and of bounded length,
+    whatever names and values they quote.
     """
+
+    def __str__(self) -> str:
+        """Return the lines."""
+        return "\n".join(message_line(str(line)) for line in self.args)
 
 
 class Interrupted(BaseException):

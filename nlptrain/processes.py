@@ -89,7 +89,7 @@ class Processes:
         distributed.broadcast_object_list(told, group=self._talk)
         value, fault = told
         if fault is not None:
-            raise InputError(fault)
+            raise InputError(*fault.split("\n"))
         return value  # type: ignore[no-any-return]
 
     @contextmanager

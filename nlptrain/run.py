@@ -20,7 +20,9 @@ from accelerate.utils import InitProcessGroupKwargs
 from rich.console import Console
 
 from nlptrain.errors import InputError, Interrupted
+from nlptrain.interrupts import interrupt
 from nlptrain.processes import MEETING, Processes, launched_processes
+from nlptrain_runtime.printable import message_line
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -78,7 +80,7 @@ class Run:
         self.processes = Processes(self.accelerator.process_index, self.accelerator.num_processes)
         self.shared = folder
         self.folder = folder if self.processes.first else None
-        self.console = console or Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+        self.console = console or Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
         self.console.quiet = self.console.quiet or not self.processes.first
         if workers > 1 and self.processes.count > 1:
             raise InputError("--workers: the launcher's processes share the labelling; leave it out")
@@ -98,6 +100,7 @@ class Run:
 
     def say(self, text: str) -> None:
         """Tell the user a line, and keep it in ``log.txt``."""
+        text = message_line(text)
         self.console.print(text)
         if self.folder is not None and self.folder.is_dir():
             with (self.folder / "log.txt").open("a", encoding="utf-8") as file:
@@ -158,11 +161,11 @@ class Run:
         A terminal tells each of them, and their launcher tells them again.
         """
 
-        def stop(number: int, _: FrameType | None) -> None:
+        def stop(number: int, frame: FrameType | None) -> None:
             if self._waiting and (self._stop is None or self.processes.count > 1):
                 self._stop = self._stop or number
             else:
-                raise Interrupted(number)
+                interrupt(number, frame)
 
         with handlers(stop):
             yield

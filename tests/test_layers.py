@@ -23,7 +23,8 @@ FLOORS = (
     ("config",),
     ("labels", "renaming", "nearby"),
     ("schemes",),
-    ("errors",),
+    ("interrupts",),
+    ("errors", "streams"),
 )
 DEPTH = {name: depth for depth, floor in enumerate(FLOORS) for name in floor}
 

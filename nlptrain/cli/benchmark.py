@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
+from nlptrain.cli.output import echo_json
 from nlptrain.errors import InputError
+from nlptrain_runtime.printable import quoted
 
 
 @click.command()
@@ -40,8 +42,6 @@ def benchmark(
 
     Example: nlptrain benchmark runs/demo/transformer_token runs/demo/tagger_kd
     """  # noqa: D301 - click reads the character
-    import json
-
     from nlptrain.cli.tables import print_speeds
     from nlptrain.deploy.benchmark import benchmark as measure
     from nlptrain.deploy.contenders import contenders
@@ -53,7 +53,7 @@ def benchmark(
         speeds = measure(found, texts, rounds=rounds, say=run.say)
     if as_json:
         shown = {"threads": threads, "rounds": rounds, "texts": len(texts), "models": [one.to_json() for one in speeds]}
-        click.echo(json.dumps(shown, indent=2))
+        echo_json(shown)
     else:
         print_speeds(speeds, threads)
 
@@ -73,13 +73,18 @@ def _own_text(model: str) -> tuple[str, ...]:
     """The unlabelled text that a run has learnt from, if it is still there."""
     import glob
 
-    import yaml
+    from pydantic import ValidationError
 
     from nlptrain.config.data import DataConfig
+    from nlptrain.config.yaml_files import read_yaml
 
     said = Path(model) / "config.yaml"
     if not said.is_file():
         return ()
-    named = yaml.safe_load(said.read_text(encoding="utf-8")).get("data", {}).get("unlabeled")
-    data = DataConfig.model_validate({"unlabeled": named})  # other keys may be of another version
+    data = read_yaml(said).get("data")
+    named = data.get("unlabeled") if isinstance(data, dict) else None
+    try:
+        data = DataConfig.model_validate({"unlabeled": named})  # other keys may be of another version
+    except ValidationError as error:
+        raise InputError(f"{said}: data.unlabeled: found {quoted(named)}; must be files") from error
     return tuple(pattern for pattern in data.named("unlabeled") if glob.glob(pattern, recursive=True))

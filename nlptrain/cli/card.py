@@ -6,6 +6,9 @@ from pathlib import Path
 
 import click
 
+from nlptrain.cli.output import echo_data
+from nlptrain_runtime.printable import printable
+
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
@@ -48,9 +51,9 @@ def card(
     found = read_finished(run)
     known = dataset or _folder_of(found.scores[0]["inputs"])
     named = Named(name or run.resolve().name, known, licence, language, base_model)
-    text = model_card(run, named, control=control, speeds=speeds)
+    text = "\n".join(map(printable, model_card(run, named, control=control, speeds=speeds).split("\n")))
     if out is None:
-        click.echo(text, nl=False)
+        echo_data(text, nl=False)
     else:
         write_text(out, text)
 

@@ -84,7 +84,8 @@ def keys_as_options(format_option: str = "--format") -> Iterator[None]:
         said = str(error).replace("(data.columns)", "(--words-column, --tags-column)")
         for key, option in names.items():
             said = said.replace(f"set {key} to", f"give {option}").replace(key, option)
-        raise InputError(said.replace(f"set {format_option}", f"give {format_option}")) from error
+        said = said.replace(f"set {format_option}", f"give {format_option}")
+        raise InputError(*said.split("\n")) from error
 
 
 def _column(given: str | None) -> int | str | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
+
+from nlptrain.cli.output import echo_json, echo_line
 
 
 @click.command()
@@ -67,11 +68,11 @@ def compare(
     failed = [failure for gate in required for failure in gate.failures(rows)]
     found = bootstrap(rows, resamples) if resamples else None
     for sentence in other_teachers(rows):
-        click.echo(f"note: {sentence}", err=True)
+        echo_line(f"note: {sentence}", err=True)
     if as_json:
         each = [{**row.to_json(teacher), "far_behind": [name for name, *_ in far_behind(row)]} for row in rows]
         shown = {"teacher": teacher, "runs": each, "failed": failed}
-        click.echo(json.dumps({**shown, **({"bootstrap": found.to_json()} if found else {})}, indent=2))
+        echo_json({**shown, **({"bootstrap": found.to_json()} if found else {})})
     else:
         print_comparison(rows, teacher)
         if found:
@@ -79,8 +80,8 @@ def compare(
     for row in rows:
         for name, own, theirs in far_behind(row):
             points = f"{100 * (theirs - own):.1f} points behind its teacher: F1 {own:.4f}, the teacher's {theirs:.4f}"
-            click.echo(f"note: {row.run}: {name} is {points}", err=True)
+            echo_line(f"note: {row.run}: {name} is {points}", err=True)
     for failure in failed:
-        click.echo(f"failed: {failure}", err=True)
+        echo_line(f"failed: {failure}", err=True)
     if failed:
         raise click.exceptions.Exit(1)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from nlptrain.cli.completion import complete_command, set_option
+from nlptrain.cli.output import echo_line
+from nlptrain_runtime.printable import message_line
 
 if TYPE_CHECKING:
     from nlptrain.config import CommandConfig
@@ -37,12 +39,12 @@ def show(config: Path, command: str | None, settings: tuple[str, ...]) -> None:
     name = _known(command or command_of(config, settings, {}))
     loaded = load_config(COMMANDS[name], config, settings, check_files=False)
     rows = describe(loaded)
-    click.echo(f"# nlptrain {name} {config}")
+    echo_line(f"# nlptrain {name} {config}")
     wide = max(len(key) for key, _, _ in rows)
-    shown = {key: "null" if value is None else str(value) for key, value, _ in rows}
+    shown = {key: "null" if value is None else message_line(str(value)) for key, value, _ in rows}
     most = min(60, max(map(len, shown.values())))
     for key, _, origin in rows:
-        click.echo(f"{key:{wide}}  {shown[key]:{most}}  {origin}")
+        echo_line(f"{key:{wide}}  {shown[key]:{most}}  {origin}")
     _echo_student(loaded.config)
 
 
@@ -101,7 +103,7 @@ def _echo_student(config: CommandConfig) -> None:
 
     try:
         if line := describe_student(config):
-            click.echo(f"# {line}")
+            echo_line(f"# {line}")
     except InputError as error:
         first = str(error).split("\n")[0]
-        click.echo(f"# student: how large it is cannot be said yet: {first}")
+        echo_line(f"# student: how large it is cannot be said yet: {first}")

@@ -8,6 +8,7 @@ from typing import get_args
 import click
 
 from nlptrain.cli.columns import SCHEMES, data_config, gold_options, keys_as_options
+from nlptrain.cli.output import echo_line
 from nlptrain.cli.slips import Choice
 from nlptrain.data.targets import SUFFIXES, Target
 from nlptrain.data.text_files import unpacked
@@ -81,7 +82,7 @@ def convert(
             comments=comments,
             say=_note,
         )
-    click.echo(f"{out}: {done.describe()}")
+    echo_line(f"{out}: {done.describe()}")
     for what, count in done.lost.items():
         _note(f"{wanted} has no place for {what}: left out of {count:,} sentence{'s' * (count > 1)}")
 
@@ -95,7 +96,7 @@ def _refuse_name(out: Path, target: str) -> None:
 
 
 def _note(text: str) -> None:
-    click.echo(f"note: {text}", err=True)
+    echo_line(f"note: {text}", err=True)
 
 
 def _target(out: Path) -> Target:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
+
+from nlptrain.cli.output import echo_json, echo_line
 
 if TYPE_CHECKING:
     from nlptrain.data.sentence import Sentence
@@ -39,9 +40,10 @@ def alignment(teacher: str, files: tuple[str, ...], raw: bool, as_json: bool) ->
     quieten()
     found = examine_alignment(teacher, _raw(files) if raw else _gold(files))
     if as_json:
-        click.echo(json.dumps(found.to_json(), indent=2))
+        echo_json(found.to_json())
     else:
-        click.echo("\n".join(found.describe()))
+        for line in found.describe():
+            echo_line(line)
 
 
 def _gold(files: tuple[str, ...]) -> Iterator[Sentence]:

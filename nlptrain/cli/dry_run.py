@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 
-import click
 import numpy as np
 
 from nlptrain.cli.building import Built, build, transfer_dir
 from nlptrain.cli.inputs import data_files, input_hashes, pinned, refuse_own_input
+from nlptrain.cli.output import echo_line
 from nlptrain.cli.raw import raw_text
 from nlptrain.config.commands import CommandConfig, StudentCommandConfig, TaggerKDConfig, TaughtConfig
 from nlptrain.config.objective import DistillConfig
@@ -116,11 +116,11 @@ def dry_run(command: str, config: CommandConfig, *, overwrite: bool, workers: in
         read, held = time.perf_counter() - began, memory_now()
         labelled, trained = _tried(config, made, text, run)
     alone = f"; --workers {workers} is not tried, the time is that of one" if workers > 1 else ""
-    click.echo(f"measured  {_measured(labelled, trained)}{alone}")
+    echo_line(f"measured  {_measured(labelled, trained)}{alone}")
     for line in _estimates(config, made, text, labelled, trained, read, dev, len(folders)):
-        click.echo(line)
-    click.echo(f"memory    {_memory(made, text, trained, held, run)}")
-    click.echo(f"writes    {state}; this dry run has written nothing")
+        echo_line(line)
+    echo_line(f"memory    {_memory(made, text, trained, held, run)}")
+    echo_line(f"writes    {state}; this dry run has written nothing")
 
 
 def _state(
@@ -230,16 +230,16 @@ def _echo_reads(config: CommandConfig, made: Built, text: _Text) -> None:
     for name, part in (("train", splits.train), ("dev", splits.dev), ("test", splits.test)):
         if part:
             where = f"{_files(files[name])}" if name in files else "taken out of train"
-            click.echo(f"reads     {name}: {len(part):,} sentences, {_words(part):,} words ({where})")
+            echo_line(f"reads     {name}: {len(part):,} sentences, {_words(part):,} words ({where})")
     other = text.sample.count - len(splits.train)
     if other:
         kinds = [f"{text.written:,} raw ones ({_files(files['unlabeled'])})"] if text.written else []
         kinds += [f"{other - text.written:,} made ones (augment)"] if other > text.written else []
         words = text.sample.words - _words(splits.train)
-        click.echo(f"reads     without tags: {other:,} sentences, {words:,} words: {' and '.join(kinds)}")
+        echo_line(f"reads     without tags: {other:,} sentences, {words:,} words: {' and '.join(kinds)}")
     if made.committee is not None and isinstance(config, TaughtConfig):
         for member, asked in zip(made.committee.members, text.asked, strict=True):
-            click.echo(
+            echo_line(
                 f"teacher   {member.model.name}: {asked.found:,} sentences are labelled in {transfer_dir(config)}, "
                 f"{asked.missing:,} are not ({asked.words:,} words)"
             )

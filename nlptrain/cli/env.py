@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
@@ -11,6 +10,7 @@ from importlib import metadata
 import click
 
 from nlptrain import __version__
+from nlptrain.cli.output import echo_json, echo_line
 
 _SHORT = ("torch", "transformers", "tokenizers")
 _PACKAGES = (
@@ -61,11 +61,11 @@ def env(as_json: bool) -> None:
         **{name: _shown(name) for name in sorted(os.environ) if name.startswith(_SETTINGS)},
     }
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        echo_json(found)
         return
     wide = max(map(len, found))
     for name, value in found.items():
-        click.echo(f"{name:{wide}}  {value}")
+        echo_line(f"{name:{wide}}  {value}")
 
 
 def _shown(name: str) -> str:

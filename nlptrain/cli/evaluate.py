@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nlptrain.cli.columns import data_config, gold_options, keys_as_options
+from nlptrain.cli.output import echo_json, echo_line
 from nlptrain.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,14 +59,14 @@ def evaluate(
     settings = data_config(data_format, words_column, tags_column, sentences_column, scheme)
     labels, temperature, tag = _asked(run, Run(None, device=device))
     with keys_as_options():
-        corpus = Corpus(data, settings, say=lambda text: click.echo(f"note: {text}", err=True))
+        corpus = Corpus(data, settings, say=lambda text: echo_line(f"note: {text}", err=True))
         scores, errors, mistakes = _measured(labels, tag, corpus)
     if as_json:
         calibration = {"temperature": temperature, **errors.to_json()}
-        click.echo(json.dumps({**scores, "calibration": calibration, "confusion": mistakes.to_json()}, indent=2))
+        echo_json({**scores, "calibration": calibration, "confusion": mistakes.to_json()})
     else:
         _echo_scores(scores, mistakes)
-        click.echo(f"expected calibration error: {errors.describe()} (temperature {temperature:.3f})")
+        echo_line(f"expected calibration error: {errors.describe()} (temperature {temperature:.3f})")
 
 
 Tag = Callable[[Sequence[tuple[str, ...]]], "list[Tagged]"]
@@ -120,18 +120,18 @@ def _measured(labels: Labels, tag: Tag, corpus: Corpus) -> tuple[dict[str, Any],
 
 
 def _echo_scores(scores: dict[str, Any], mistakes: Confusion) -> None:
-    click.echo(
+    echo_line(
         f"{scores['metric']} {scores[scores['metric']]:.4f} "
         f"on {scores['sentences']:,} sentences, {scores['words']:,} words"
     )
     for name, row in scores["types"].items():
-        click.echo(
+        echo_line(
             f"  {name:20} precision {row['precision']:.4f}  recall {row['recall']:.4f}  "
             f"f1 {row['f1']:.4f}  support {row['support']:,}"
         )
     if kinds := mistakes.to_json().get("spans"):
-        click.echo("entities: " + ", ".join(f"{count:,} {kind}" for kind, count in kinds.items()))
+        echo_line("entities: " + ", ".join(f"{count:,} {kind}" for kind, count in kinds.items()))
     if wrong := mistakes.mistakes():
-        click.echo("most frequent mistakes (gold -> predicted; - stands for none):")
+        echo_line("most frequent mistakes (gold -> predicted; - stands for none):")
         for gold, predicted, count in wrong[:_MISTAKES]:
-            click.echo(f"  {count:6,}  {gold} -> {predicted}")
+            echo_line(f"  {count:6,}  {gold} -> {predicted}")

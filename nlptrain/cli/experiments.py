@@ -20,7 +20,7 @@ from nlptrain.cli.makers import models_of, texts_of
 from nlptrain.config import COMMANDS, command_of, load_config
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.loading import LoadedConfig, refuse_missing
-from nlptrain.config.yaml_files import read_yaml
+from nlptrain.config.yaml_files import read_bytes, read_yaml
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.nearby import nearby
 from nlptrain.run_folder import finished_scores
@@ -128,8 +128,8 @@ def _said_output(path: Path) -> Path | None:
     try:
         said = read_yaml(path).get("output_dir")
     except InputError:
-        with suppress(OSError):
-            line = _OUTPUT.search(path.read_text(encoding="utf-8", errors="replace"))
+        with suppress(OSError, InputError):
+            line = _OUTPUT.search(read_bytes(path).decode("utf-8", errors="replace"))
             return Path(next(filter(None, line.groups())).strip()) if line else None
         return None
     return Path(said) if isinstance(said, str) else None

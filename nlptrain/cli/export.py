@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nlptrain.cli.output import echo_line
 from nlptrain.cli.slips import Choice
 
 if TYPE_CHECKING:
@@ -81,10 +82,10 @@ def export(
         max_loss=max_f1_loss,
         min_confidence=min_confidence,
         overwrite=overwrite,
-        say=click.echo,
+        say=echo_line,
     )
     total = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    click.echo(f"{out}: {total / 1e6:.2f} MB")
+    echo_line(f"{out}: {total / 1e6:.2f} MB")
 
 
 def _dev(run: str, files: tuple[str, ...], model: TokenModel) -> list[Sentence]:

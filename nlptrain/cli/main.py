@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import difflib
 import os
-import signal
+import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import IO, Any
 
 import click
@@ -29,8 +26,11 @@ from nlptrain.cli.run import run
 from nlptrain.cli.slips import slip
 from nlptrain.cli.train import pseudo_label, tagger, tagger_kd, transformer_token
 from nlptrain.errors import InputError, Interrupted
+from nlptrain.interrupts import interruptible
+from nlptrain_runtime.printable import message_line
 
 _OTHERS_SECONDS = 5.0
+_NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")  # as torch says it
 
 
 def _among_others() -> bool:
@@ -40,27 +40,6 @@ def _among_others() -> bool:
 
 class _Ended(Interrupted):
     """A signal came to a command that has nothing to save."""
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end a command as Ctrl-C does: what is half-written goes. A training has its own way."""
-
-    def end(number: int, _: FrameType | None) -> None:
-        raise _Ended(number)
-
-    old = {}
-    try:
-        for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-            if signal.getsignal(number) == signal.SIG_DFL:  # nohup's is not
-                old[number] = signal.signal(number, end)
-    except ValueError:  # another thread than the main one
-        pass
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
 
 
 class Fault(click.ClickException):
@@ -73,7 +52,7 @@ class Fault(click.ClickException):
         if _among_others():
             time.sleep(_OTHERS_SECONDS)  # its launcher ends this one meanwhile, if the first has ended
         for line in self.message.split("\n"):
-            click.echo(f"error: {line}", file=file, err=file is None)
+            click.echo(f"error: {message_line(line)}", file=file, err=file is None)
 
 
 class Commands(click.Group):
@@ -83,47 +62,77 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that is meant; of one that is not known, those that are near are named."""
+        asked = args[0]  # click takes away what looks like an option
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            near = difflib.get_close_matches(args[0], self.commands, n=1)
+            near = difflib.get_close_matches(asked, self.commands, n=1)
             if not near or "Did you mean" in error.message:
                 raise
             raise click.UsageError(f"{error.message} Did you mean '{near[0]}'?", ctx) from error
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:  # noqa: ANN401
+        """Read the arguments; those that ask for help are answered here."""
+        if sys.stdout is None:
+            raise Fault("standard output: is closed")
+        try:
+            return super().make_context(*args, **extra)
+        except click.UsageError as error:
+            raise _printable(error) from error
+        except BrokenPipeError as error:
+            raise click.exceptions.Exit(0) from error
+        except OSError as error:
+            raise _fault(error) from error
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
         """Run the command."""
         try:
-            with _ended_by_signals():
+            with interruptible(_Ended):
+                _refuse_removed_folder()
                 return self._invoked(ctx)
         except InputError as error:
             raise Fault(str(error)) from error
-        except BrokenPipeError:
-            raise
-        except RuntimeError:
+        except BrokenPipeError:  # whoever read has enough
+            ctx.exit(0)
+        except RuntimeError as error:
             if _among_others():  # it may have lost the first process, whose fault is what matters
                 time.sleep(_OTHERS_SECONDS)
+            if any(words in str(error) for words in _NO_MEMORY):
+                raise Fault(f"not enough memory: {error}") from error
             raise
+        except MemoryError as error:
+            raise Fault("not enough memory") from error
         except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            raise Fault(f"{where}{error.strerror or error}") from error
+            raise _fault(error) from error
         except Interrupted as error:
             if not _among_others():
                 said = f"stopped by {error}; give the same command again to go on from here"
                 click.echo(said.removesuffix(" to go on from here") if isinstance(error, _Ended) else said, err=True)
             ctx.exit(128 + error.number)
-        except KeyboardInterrupt:
-            if not _among_others():
-                click.echo("stopped by SIGINT; give the same command again", err=True)
-            ctx.exit(130)
 
     def _invoked(self, ctx: click.Context) -> Any:  # noqa: ANN401
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
             if (said := slip(error)) is None:
-                raise
-            raise Fault(said) from error
+                raise _printable(error) from error
+            raise Fault(message_line(said)) from error
+
+
+def _printable(error: click.UsageError) -> click.UsageError:
+    return click.UsageError(message_line(error.format_message()), error.ctx)
+
+
+def _refuse_removed_folder() -> None:
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise InputError("the current folder was removed; change to one that exists") from error
+
+
+def _fault(error: OSError) -> Fault:
+    where = f"{error.filename}: " if error.filename else ""
+    return Fault(message_line(f"{where}{error.strerror or error}"))
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

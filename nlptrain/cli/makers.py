@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,7 +17,7 @@ _TEXT = "pseudo_labels.jsonl"  # all that a run writes and another one may learn
 
 def models_of(config: CommandConfig, outputs: Collection[Path]) -> dict[str, list[Path]]:
     """The models that a run names, each with those of the ``outputs`` of others that it is, or will be, in."""
-    return {name: _within(str(Path(name).expanduser()), outputs) for name in model_references(config).values()}
+    return {name: _within(os.path.expanduser(name), outputs) for name in model_references(config).values()}
 
 
 def texts_of(config: CommandConfig, outputs: Mapping[Path, str]) -> dict[str, list[Path]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from nlptrain.cli.output import echo_data, echo_line
 from nlptrain.cli.slips import Choice
 from nlptrain.errors import InputError
 from nlptrain.nearby import nearby
@@ -76,19 +77,19 @@ def predict(
     for file in files or ("-",):
         if file != "-" and has_rows(Path(file)) and answer_format == "jsonl":
             for answer in predict_rows(model, _rows(file), **how):
-                click.echo(_json(answer))
+                echo_data(_json(answer))
             continue
         texts = _texts(file)
         # Who types waits for an answer to each line; blocks of lines, which are faster, are for files and pipes.
         for part in ([text] for text in texts) if not files and sys.stdin.isatty() else [texts]:
             if answer_format == "conll":
                 for block in predict_columns(model, part, **how):
-                    click.echo(block)
+                    echo_data(block)
                 continue
             for answer in predict_texts(model, part, **how):
-                click.echo(json.dumps(answer, ensure_ascii=False))
+                echo_data(json.dumps(answer, ensure_ascii=False))
     if tally.left_out and not tally.kept:
-        click.echo(
+        echo_line(
             f"note: --min-confidence left out all {tally.left_out:,} that were found; without it, they are shown with "
             "their confidences",
             err=True,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from nlptrain.cli.completion import set_option
+from nlptrain.cli.output import add_row, echo_json, echo_line, echo_lines, print_table
+from nlptrain_runtime.printable import printable
 
 if TYPE_CHECKING:
     from nlptrain.cli.experiments import Experiment
@@ -43,11 +44,11 @@ def run(files: tuple[Path, ...], jobs: int, settings: tuple[str, ...], dry_run: 
         raise click.exceptions.Exit(int(any(one.state == "failed" for one in experiments)))
     for one in experiments:
         if one.state == "failed":
-            click.echo(f"{one.path}: failed: {one.fault}", err=True)
+            echo_lines(f"{printable(str(one.path))}: failed: {one.fault}", err=True)
     given = [part for setting in settings for part in ("--set", setting)]
-    run_all(experiments, given, jobs=jobs, say=lambda text: click.echo(text, err=True))
+    run_all(experiments, given, jobs=jobs, say=lambda text: echo_line(text, err=True))
     if as_json:
-        click.echo(json.dumps([_shown(one) for one in experiments], indent=2))
+        echo_json([_shown(one) for one in experiments])
     else:
         _print(experiments)
     raise click.exceptions.Exit(int(any(one.state != "done" for one in experiments)))
@@ -55,10 +56,10 @@ def run(files: tuple[Path, ...], jobs: int, settings: tuple[str, ...], dry_run: 
 
 def _echo_plan(one: Experiment) -> None:
     if one.state == "failed":
-        click.echo(f"{one.path}: cannot be run: {one.fault}")
+        echo_lines(f"{printable(str(one.path))}: cannot be run: {one.fault}")
         return
     behind = f", behind {', '.join(map(str, one.needs))}" if one.needs else ""
-    click.echo(f"{one.path}: nlptrain {one.command} -> {one.output}{behind}")
+    echo_line(f"{one.path}: nlptrain {one.command} -> {one.output}{behind}")
 
 
 def _shown(one: Experiment) -> dict[str, Any]:
@@ -92,7 +93,6 @@ def _scores(one: Experiment) -> dict[str, float]:
 
 def _print(experiments: list[Experiment]) -> None:
     from rich.box import SIMPLE
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=SIMPLE)
@@ -105,5 +105,5 @@ def _print(experiments: list[Experiment]) -> None:
         told = f"{one.state}: {one.fault.splitlines()[0]}" if one.fault else one.state
         figures = [f"{scores[split]:.4f}" if split in scores else "" for split in ("dev", "test")]
         share = f"{scores['share']:.1%}" if "share" in scores else ""
-        table.add_row(str(one.path), told, *figures, share, f"{one.seconds:,.0f}" if one.seconds else "")
-    Console(highlight=False, width=None if Console().is_terminal else 140).print(table)
+        add_row(table, str(one.path), told, *figures, share, f"{one.seconds:,.0f}" if one.seconds else "")
+    print_table(table)

@@ -5,16 +5,14 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
-
-import click
 
 from nlptrain.cli.building import refuse_faulty
 from nlptrain.cli.inputs import input_hashes, pinned, refuse_own_input
+from nlptrain.cli.output import echo_line
 from nlptrain.cli.stories import run_story
 from nlptrain.config.commands import StudentCommandConfig
-from nlptrain.errors import Interrupted
+from nlptrain.interrupts import interrupt
 from nlptrain.processes import Processes
 from nlptrain.run import Run, handlers
 from nlptrain.run_folder import refuse_other, run_identity
@@ -29,13 +27,13 @@ def run_seeds(command: str, config: StudentCommandConfig, *, overwrite: bool, wo
     """
     folder = Path(config.output_dir)
     runs = [_of_seed(config, seed) for seed in config.seeds or ()]
-    with handlers(_stop):
+    with handlers(interrupt):
         processes = _check(command, runs, folder, overwrite=overwrite)
         with processes.led(seeds_folder(folder, command, config.seeds or (), overwrite=overwrite)):
             scores = []
             for run in runs:
                 if processes.first:
-                    click.echo(f"seed {run.seed}:")
+                    echo_line(f"seed {run.seed}:")
                 scores.append(run_story(command, run, overwrite=False, workers=workers))
     if processes.first:
         _print_spread(scores)
@@ -62,10 +60,6 @@ def _check(command: str, runs: Sequence[StudentCommandConfig], folder: Path, *, 
     return run.processes
 
 
-def _stop(number: int, _: FrameType | None) -> None:
-    raise Interrupted(number)
-
-
 def _print_spread(scores: Sequence[dict[str, Any]]) -> None:
     for split in ("dev", "test"):
         if split not in scores[0]:
@@ -77,4 +71,4 @@ def _print_spread(scores: Sequence[dict[str, Any]]) -> None:
         if teacher := scores[0].get("teacher"):
             theirs = teacher[split][metric]
             line += f"  teacher {theirs:.4f}" + (f"  share {mean / theirs:.1%}" if theirs else "")
-        click.echo(f"{line}  (mean of {len(values)} seeds)")
+        echo_line(f"{line}  (mean of {len(values)} seeds)")

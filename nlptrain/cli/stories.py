@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import accelerate
-import click
 import seqeval
 import tokenizers
 import torch
@@ -15,6 +14,7 @@ import transformers
 from nlptrain import __version__, procedures
 from nlptrain.cli.building import build, refuse_faulty, transfer_dir
 from nlptrain.cli.inputs import data_files, input_hashes, pinned, refuse_own_input
+from nlptrain.cli.output import echo_line
 from nlptrain.cli.raw import peek, raw_text
 from nlptrain.config.commands import (
     CommandConfig,
@@ -133,8 +133,8 @@ def _print(scores: dict[str, Any]) -> None:
         if teacher := scores.get("teacher"):
             theirs = teacher[split][metric]
             line += f"  teacher {theirs:.4f}" + (f"  share {scored[metric] / theirs:.1%}" if theirs else "")
-        click.echo(line)
-    click.echo(
+        echo_line(line)
+    echo_line(
         f"{scores['parameters']:,} parameters, {scores['bytes'] / 1e6:.1f} MB; "
         f"best step {scores['best_step']:,} of {scores['steps']:,}"
     )

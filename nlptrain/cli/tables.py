@@ -6,25 +6,25 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 
+from nlptrain.cli.output import add_row, print_table
 from nlptrain.deploy.benchmark import Speed
 from nlptrain.insight.comparison import Row
 from nlptrain.insight.significance import Bootstrap
+from nlptrain_runtime.printable import printable
 
 
 def print_comparison(rows: Sequence[Row], teacher: float | None) -> None:
     """Print ``rows`` with their overall figures, then the F1 of each type."""
-    console = _console()
     metric = rows[0].scores[rows[0].split]["metric"]
     timed = any(row.words_per_second for row in rows)
-    title = f"{rows[0].split} {metric}" + "; words/s on one thread" * timed
+    title = printable(f"{rows[0].split} {metric}") + "; words/s on one thread" * timed
     table = Table(box=SIMPLE, title=title, title_justify="left")
     table.add_column("run", overflow="fold")
     seeds = any(row.spread for row in rows)
     for name in (
-        metric,
+        printable(metric),
         *(["spread"] if seeds else []),
         "of teacher's",
         "parameters",
@@ -36,7 +36,8 @@ def print_comparison(rows: Sequence[Row], teacher: float | None) -> None:
     table.add_column("table from", overflow="fold")
     base = next((row.words_per_second for row in rows if row.command == "transformer_token"), 0.0)
     for row in rows:
-        table.add_row(
+        add_row(
+            table,
             row.run if row.seeds is None else f"{row.run} ({len(row.seeds)} seeds)",
             f"{row.score:.4f}",
             *([_range(row.spread) if row.spread else ""] if seeds else []),
@@ -47,33 +48,35 @@ def print_comparison(rows: Sequence[Row], teacher: float | None) -> None:
             f"{row.scores['steps']:,}",
             row.scores.get("table") or "",
         )
-    console.print(table)
-    _print_types(console, rows)
+    print_table(table)
+    _print_types(rows)
 
 
-def _print_types(console: Console, rows: Sequence[Row]) -> None:
+def _print_types(rows: Sequence[Row]) -> None:
     types = sorted({name for row in rows for name in row.scores[row.split]["types"]})
     detail = Table(box=SIMPLE, title="F1 per type", title_justify="left")
     detail.add_column("type")
     names = [PurePath(row.run).name for row in rows]
     for row, name in zip(rows, names, strict=True):
-        detail.add_column(name if names.count(name) == 1 else row.run, justify="right", overflow="fold")
+        detail.add_column(printable(name if names.count(name) == 1 else row.run), justify="right", overflow="fold")
     for name in types:
         values = (row.scores[row.split]["types"].get(name) for row in rows)
-        detail.add_row(name, *(f"{value['f1']:.4f}" if value else "" for value in values))
-    console.print(detail)
+        add_row(detail, name, *(f"{value['f1']:.4f}" if value else "" for value in values))
+    print_table(detail)
 
 
 def print_differences(found: Bootstrap, metric: str) -> None:
     """Print how far the students differ in ``metric`` from the teacher and the controls, and how sure that is."""
-    title = f"{metric}, differences: {found.resamples:,} resamples of {found.sentences:,} sentences, 95 % intervals"
+    drawn = f"{found.resamples:,} resamples of {found.sentences:,} sentences"
+    title = f"{printable(metric)}, differences: {drawn}, 95 % intervals"
     table = Table(box=SIMPLE, title=title, title_justify="left")
     table.add_column("run", overflow="fold")
     table.add_column("against", overflow="fold")
     for name in ("difference", "interval", "p", "of teacher's", "interval"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in found.differences:
-        table.add_row(
+        add_row(
+            table,
             one.run,
             one.against,
             f"{one.difference:+.4f}",
@@ -82,7 +85,7 @@ def print_differences(found: Bootstrap, metric: str) -> None:
             "" if one.share is None else f"{one.share:.1%}",
             "" if one.share_interval is None else _range(one.share_interval, ".1%"),
         )
-    _console().print(table)
+    print_table(table)
 
 
 def _range(ends: tuple[float, float], form: str = ".4f") -> str:
@@ -99,7 +102,8 @@ def print_speeds(speeds: Sequence[Speed], threads: int) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     first = speeds[0]
     for one in speeds:
-        table.add_row(
+        add_row(
+            table,
             one.name,
             f"{one.runtime} {one.precision}",
             f"{one.words_per_second:,.0f}",
@@ -111,8 +115,4 @@ def print_speeds(speeds: Sequence[Speed], threads: int) -> None:
             f"{one.peak / 1e6:,.0f}",
             f"{one.size / 1e6:.1f}",
         )
-    _console().print(table)
-
-
-def _console() -> Console:
-    return Console(soft_wrap=False, highlight=False, width=None if Console().is_terminal else 140)
+    print_table(table)

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from nlptrain.config.commands import COMMANDS
 from nlptrain.config.section import sections
+from nlptrain_runtime.printable import VALUE, quoted, shortened
 
+_MOST_LINES = 20
 _KINDS = {
     "string_type": "a string",
     "int_type": "a whole number",
@@ -35,23 +37,36 @@ _BOUNDS = {
 
 
 def complaints(error: ValidationError, model: type[BaseModel], origins: Mapping[str, str], file: str) -> list[str]:
-    """One line for each key at fault, in the order of the file."""
+    """One line for each key at fault, in the order of the file; of many, for the first."""
     grouped: dict[str, list[Any]] = {}
     owners: dict[str, type[BaseModel]] = {}
     for fault in error.errors(include_url=False):
         key, owner = _located(fault["loc"], model, fault["type"])
         grouped.setdefault(key, []).append(fault)
         owners.setdefault(key, owner)
-    lines = []
+    lines: list[str] = []
+    opened = {above for key in grouped for above in _above(key)}
     for key, faults in grouped.items():
         another = all(fault["type"] == "literal_error" or fault["type"] in _KINDS for fault in faults)
-        if another and any(other.startswith(f"{key}.") for other in grouped):
+        if another and key in opened:
             continue  # a map where a word or a list might stand: what is wrong in it is said by itself
+        if len(lines) == _MOST_LINES:
+            return [*lines, f"{file}: there is more that is wrong; correct these {_MOST_LINES} first"]
         text = _describe(key, faults, model, owners[key])
         place = _place(key, origins, file)
-        said = text if not key or text.startswith(key) or place.startswith("--set") else f"{key}: {text}"
+        said = text if not key or text.startswith(key) or place.startswith("--set") else f"{_shown(key)}: {text}"
         lines.append(f"{place}: {said}")
     return lines
+
+
+def _above(key: str) -> Iterator[str]:
+    while key:
+        key = key.rpartition(".")[0]
+        yield key
+
+
+def _shown(key: str) -> str:
+    return shortened(key, VALUE)
 
 
 def _place(key: str, origins: Mapping[str, str], file: str) -> str:
@@ -92,7 +107,7 @@ def _describe(key: str, faults: list[Any], model: type[BaseModel], owner: type[B
     if kind == "extra_forbidden":
         return f"unknown key; {_nearest(key, model, owner)}"
     if kind == "union_tag_not_found":
-        return f"found {found!r}; must be a map"
+        return f"found {quoted(found)}; must be a map"
     if kind == "union_tag_invalid":
         return _choose(first["ctx"]["tag"], first["ctx"]["expected_tags"])
     if kind == "missing":
@@ -104,23 +119,23 @@ def _describe(key: str, faults: list[Any], model: type[BaseModel], owner: type[B
         others = list(dict.fromkeys(_wanted([fault for fault in faults if fault["type"] != "literal_error"])))
         expected = first["ctx"]["expected"]
         if others:
-            return f"found {found!r}; must be {' or '.join([*others, expected])}{_near(found, expected)}"
+            return f"found {quoted(found)}; must be {' or '.join([*others, expected])}{_near(found, expected)}"
         return _choose(found, expected.replace(" or ", ", "))
     if kind == "string_pattern_mismatch":
-        return f"found {found!r}; must be {_field_description(key, model)}"
+        return f"found {quoted(found)}; must be {_field_description(key, model)}"
     wanted = list(dict.fromkeys(_wanted(faults)))
-    return f"found {found!r}; must be {' or '.join(wanted)}"
+    return f"found {quoted(found)}; must be {' or '.join(wanted)}"
 
 
 def _choose(found: object, expected: str) -> str:
     choices = expected.replace("'", "")
-    return f"found {found!r}; choose from {choices}{_near(found, expected)}"
+    return f"found {quoted(found)}; choose from {choices}{_near(found, expected)}"
 
 
 def _near(found: object, expected: str) -> str:
     """What else may have been meant, of names in quotes with commas or ``or`` between them."""
     names = expected.replace("'", "").replace(" or ", ", ").split(", ")
-    near = difflib.get_close_matches(str(found), names, n=1)
+    near = difflib.get_close_matches(str(found)[:VALUE], names, n=1)
     return f"; did you mean '{near[0]}'?" if near else ""
 
 
@@ -146,7 +161,7 @@ def _field_description(key: str, model: type[BaseModel]) -> str:
 
 
 def _nearest(key: str, model: type[BaseModel], owner: type[BaseModel]) -> str:
-    wrong = key.rpartition(".")[2]
+    wrong = key.rpartition(".")[2][:VALUE]
     siblings = list(owner.model_fields)
     if near := difflib.get_close_matches(wrong, siblings, n=1):
         return f"did you mean '{near[0]}'?"

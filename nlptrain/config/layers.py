@@ -12,9 +12,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from nlptrain.config.section import Section, sections
-from nlptrain.config.yaml_files import parse, read_yaml
+from nlptrain.config.yaml_files import MOST_CHARACTERS, MOST_DEPTH, NO_TEXT, parse, read_yaml
 from nlptrain.errors import InputError
+from nlptrain_runtime.printable import VALUE, quoted, shortened
 
+_MOST_BASES = 20
+_MOST_KEY = 1_000  # characters of a key and of those above it
 _VARIABLE = re.compile(r"\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)(:-((?:[^}])*))?\})")
 
 
@@ -33,20 +36,50 @@ def merged(
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for origin, layer in _layers(path, settings, flags):
-        leaves = dict(_leaves(_substituted(layer, origin)))
+        leaves = {}
+        for key, value in _leaves(_Variables(origin).replaced(layer)):
+            _refuse_key(key, origin)
+            leaves[key] = value
         for one, other in pairs:
             for given, dropped in ((one, other), (other, one)):
                 if leaves.get(given) is not None and dropped not in leaves:
+                    _forget(values, origins, dropped)
                     _remove(values, dropped)
-                    origins.pop(dropped, None)
         for key in [key for key in leaves if key.rpartition(".")[2] == "kind"]:
             _drop_other_kind(model, values, origins, key, leaves[key])
         for key, value in leaves.items():
-            for stale in [known for known in origins if known.startswith(f"{key}.") or key.startswith(f"{known}.")]:
-                del origins[stale]
+            if value == {} and isinstance(_at(values, key), dict):
+                continue  # an empty map says nothing; it must not take away what a base says
+            _forget(values, origins, key)
             _put(model, values, key, value, origin)
             origins[key] = origin
     return values, origins
+
+
+def _refuse_key(key: str, origin: str) -> None:
+    if len(key) > _MOST_KEY or key.count(".") > MOST_DEPTH:
+        raise InputError(
+            f"{origin}: the key {quoted(key)} has more than {_MOST_KEY:,} characters, or more than {MOST_DEPTH} parts"
+        )
+    if not key.isascii() and NO_TEXT.search(key):
+        raise InputError(f"{origin}: the key {quoted(key)} is not UTF-8")
+
+
+def _at(values: dict[str, Any], key: str) -> Any:  # noqa: ANN401
+    at: Any = values
+    for part in key.split("."):
+        at = at.get(part) if isinstance(at, dict) else None
+    return at
+
+
+def _forget(values: dict[str, Any], origins: dict[str, str], key: str) -> None:
+    """Remove the origins of ``key``, of the keys in it and of those above it."""
+    inner = _at(values, key)
+    for leaf, _ in _leaves(inner, f"{key}.") if isinstance(inner, dict) else ():
+        origins.pop(leaf, None)
+    while key:
+        origins.pop(key, None)
+        key = key.rpartition(".")[0]
 
 
 def _drop_other_kind(
@@ -54,13 +87,10 @@ def _drop_other_kind(
 ) -> None:
     """A layer that names another ``kind`` takes away what the layers below said of the old one."""
     above = key.rpartition(".")[0]
-    at: Any = values
-    for part in above.split("."):
-        at = at.get(part) if isinstance(at, dict) else None
+    at = _at(values, above)
     if isinstance(at, dict) and at.get("kind", _default_kind(model, above)) != kind:
+        _forget(values, origins, above)
         at.clear()
-        for known in [known for known in origins if known.startswith(f"{above}.")]:
-            del origins[known]
 
 
 def _default_kind(model: type[BaseModel], key: str) -> str | None:
@@ -93,8 +123,10 @@ def _layers(
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not all(key.split(".")):
-            raise InputError(f"--set {setting}: must be KEY=VALUE, e.g. --set train.steps=500")
-        yield f"--set {key}={text}", _nested(key, parse(text, f"--set {setting}"))
+            raise InputError(f"--set {shortened(setting, VALUE)}: must be KEY=VALUE, e.g. --set train.steps=500")
+        origin = f"--set {shortened(setting, VALUE)}"
+        _refuse_key(key, origin)
+        yield origin, _nested(key, parse(text, origin))
     for key, value in flags.items():
         yield f"--{key.rpartition('.')[2].replace('_', '-')}", _nested(key, value)
 
@@ -103,9 +135,11 @@ def _files(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The file, its base, the base's base."""
     visited: list[Path] = []
     while True:
-        if path.resolve() in [known.resolve() for known in visited]:
+        if os.path.realpath(path) in map(os.path.realpath, visited):
             ring = " -> ".join(str(known) for known in (*visited, path))
             raise InputError(f"{visited[0]}: base: goes round in a ring: {ring}")
+        if len(visited) > _MOST_BASES:
+            raise InputError(f"{visited[0]}: base: a chain of more than {_MOST_BASES} files")
         values = read_yaml(path)
         base = values.pop("base", None)
         yield str(path) if not visited else f"base {path}", values
@@ -113,40 +147,64 @@ def _files(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         if base is None:
             return
         if not isinstance(base, str):
-            raise InputError(f"{path}: base: found {base!r}; must be the path of one YAML file")
+            raise InputError(f"{path}: base: found {quoted(base)}; must be the path of one YAML file")
         path = Path(os.path.normpath(path.parent / substitute(base, f"{path}: base")))
+
+
+class _Variables:
+    """Replaces ``${VAR}`` and ``${VAR:-default}`` in the values of a layer by what the environment says."""
+
+    def __init__(self, origin: str) -> None:
+        self._origin = origin
+        self._characters = 0
+
+    def replaced(self, value: Any, key: tuple[str, ...] = ()) -> Any:  # noqa: ANN401
+        if isinstance(value, dict):
+            return {name: self.replaced(inner, (*key, name)) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self.replaced(inner, key) for inner in value]
+        if not isinstance(value, str):
+            return value
+        if not value.isascii() and NO_TEXT.search(value):  # an argument; files and variables are checked before
+            raise InputError(f"{self._origin}: found {quoted(value)}, which is not UTF-8")
+        if "$" not in value:
+            return value
+        place = f"{self._origin}: {shortened('.'.join(key), VALUE)}"
+        text = substitute(value, place)
+        self._characters += len(text)
+        if self._characters > MOST_CHARACTERS:
+            raise InputError(f"{place}: more than {MOST_CHARACTERS:,} characters, its variables replaced")
+        whole = _VARIABLE.fullmatch(value)
+        return parse(text, place) if whole and whole[1] else text
 
 
 def substitute(text: str, place: str) -> str:
     """``text`` with ``${VAR}`` and ``${VAR:-default}`` replaced by the environment's values, ``$$`` by ``$``.
 
     Raises:
-        InputError: a variable without a default is not set.
+        InputError: a variable without a default is not set, or is no text, or the result is too long.
     """
+    characters = 0
 
     def value(match: re.Match[str]) -> str:
+        nonlocal characters
         if match[1] is None:
             return "$"
         found = os.environ.get(match[1]) or (match[3] if match[2] else None)
+        name = shortened(match[1], VALUE)
         if found is None:
             raise InputError(
-                f"{place}: the variable {match[1]} is not set; export {match[1]}=..., or write ${{{match[1]}:-default}}"
+                f"{place}: the variable {name} is not set; export {name}=..., or write ${{{name}:-default}}"
             )
+        if not found.isascii() and NO_TEXT.search(found):
+            raise InputError(f"{place}: the variable {name} is not UTF-8")
+        characters += len(found)
+        if characters > MOST_CHARACTERS:
+            raise InputError(f"{place}: more than {MOST_CHARACTERS:,} characters, its variables replaced")
         return found
 
-    return _VARIABLE.sub(value, text)
-
-
-def _substituted(value: Any, place: str, key: str = "") -> Any:  # noqa: ANN401
-    if isinstance(value, dict):
-        return {name: _substituted(inner, place, f"{key}.{name}".lstrip(".")) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_substituted(inner, place, key) for inner in value]
-    if not isinstance(value, str) or "$" not in value:
-        return value
-    text = substitute(value, f"{place}: {key}")
-    whole = _VARIABLE.fullmatch(value)
-    return parse(text, f"{place}: {key}") if whole and whole[1] else text
+    inside, brace, rest = text.rpartition("}")  # behind the last brace, a search for its like would be quadratic
+    return _VARIABLE.sub(value, inside + brace) + rest.replace("$$", "$")
 
 
 def _nested(key: str, value: object) -> dict[str, Any]:
@@ -172,20 +230,17 @@ def _put(model: type[BaseModel], values: dict[str, Any], key: str, value: Any, o
             field = _field(model, place)
             # A word such as augment's none gives way to a map; anything else is a slip, of the key or of the value.
             if inner is not None and not (field and _is_word(field.annotation, inner)):
-                raise InputError(f"{origin}: {place} is {inner!r}, which holds no '{last}'")
+                raise InputError(f"{origin}: {place} is {quoted(inner)}, which holds no '{last}'")
             inner = values[part] = {}
         values = inner
-    # An empty map says nothing; it must not take away what a base says.
-    if value != {} or not isinstance(values.get(last), dict):
-        values[last] = value
+    values[last] = value
 
 
 def _remove(values: dict[str, Any], key: str) -> None:
     *above, last = key.split(".")
-    for part in above:
-        values = values.get(part, {})
-    if isinstance(values, dict):
-        values.pop(last, None)
+    inner = _at(values, ".".join(above)) if above else values
+    if isinstance(inner, dict):
+        inner.pop(last, None)
 
 
 def _alternatives(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:

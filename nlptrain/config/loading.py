@@ -64,7 +64,7 @@ def load_config(
     try:
         config = model.model_validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
-        raise InputError("\n".join(complaints(error, model, origins, _place(path)))) from error
+        raise InputError(*complaints(error, model, origins, _place(path))) from error
     loaded = LoadedConfig(config, origins, path)
     if check_files:
         refuse_missing(loaded)
@@ -83,7 +83,7 @@ def refuse_missing(loaded: LoadedConfig[C], expected: Callable[[str], bool] = la
         for key, fault in missing_files(loaded.config, expected)
     ]
     if faults:
-        raise InputError("\n".join(faults))
+        raise InputError(*faults)
 
 
 def _place(path: Path | None) -> str:

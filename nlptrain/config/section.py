@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validato
 class Section(BaseModel):
     """A map of the YAML: unknown keys refused, values of exactly the declared type, frozen once read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True, allow_inf_nan=False)
 
     @classmethod
     def alternatives(cls) -> tuple[tuple[str, str], ...]:

@@ -40,5 +40,5 @@ def command_of(path: Path, settings: Sequence[str] = (), flags: Mapping[str, obj
         return "transformer_token"
     if "teacher" not in values:
         return "tagger"
-    objective = values.get("objective") or {}
-    return "pseudo_label" if any(key in objective for key in _PSEUDO_KEYS) else "tagger_kd"
+    objective = values.get("objective")
+    return "pseudo_label" if isinstance(objective, dict) and _PSEUDO_KEYS & objective.keys() else "tagger_kd"

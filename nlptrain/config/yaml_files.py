@@ -1,61 +1,163 @@
-"""YAML files as people write them: 1e-4 is a number, NO is a string, a key stands once."""
+"""YAML files as people write them: 1e-4 is a number, NO is a string, a key stands once; and of bounded size."""
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Hashable
+import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
+from yaml.constructor import ConstructorError
 
 from nlptrain.errors import InputError
 from nlptrain.nearby import nearby
+from nlptrain_runtime.printable import quoted
 
+MOST_CHARACTERS = 1_000_000  # bytes of a file; characters of its values, once aliases and variables are replaced
+MOST_VALUES = 10_000  # and keys, once aliases are replaced
+MOST_DEPTH = 50
+_MOST_DIGITS = 18  # a whole number of more does not fit into 64 bits
+_OPENED = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")  # what a shell makes of <(command)
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2's plain scalars, and no key twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key '{key.value}' stands twice", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
-
-
+_TAG = "tag:yaml.org,2002:"
 _TYPED = (
-    ("tag:yaml.org,2002:bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("tag:yaml.org,2002:null", r"~|null|Null|NULL|", "~nN\0"),
-    ("tag:yaml.org,2002:int", r"[-+]?(0|[1-9][0-9]*)", "-+0123456789"),
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", "~nN\0"),
+    ("int", r"[-+]?(0|[1-9][0-9]*)", "-+0123456789"),
     (
-        "tag:yaml.org,2002:float",
+        "float",
         r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf)|\.(nan|NaN)",
         "-+0123456789.",
     ),
 )
+_PATTERNS = {f"{_TAG}{name}": re.compile(rf"(?:{pattern})\Z") for name, pattern, _ in _TYPED}
+_TOO_DEEP = f"is nested more than {MOST_DEPTH} deep, its aliases replaced"
+_TOO_MANY = f"holds more than {MOST_VALUES:,} keys and values, its aliases replaced"
+_TOO_LONG = f"holds more than {MOST_CHARACTERS:,} characters, its aliases replaced"
+NO_TEXT = re.compile("[\0\ud800-\udfff]")  # no file can be called so, and no JSON holds it
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with YAML 1.2's plain scalars, and limits to what it takes on."""
+
+    depth = 0
+    count = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:  # noqa: ANN401
+        if self.depth > MOST_DEPTH:
+            _refuse(_TOO_DEEP, self.peek_event())  # type: ignore[no-untyped-call]
+        if self.count == MOST_VALUES:
+            _refuse(_TOO_MANY, self.peek_event())  # type: ignore[no-untyped-call]
+        self.count += 1
+        self.depth += 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
 _Loader.yaml_implicit_resolvers = {}
-for _tag, _pattern, _first in _TYPED:
-    _Loader.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})$"), [c if c != "\0" else "" for c in _first])
+for _name, _, _first in _TYPED:
+    _tag = f"{_TAG}{_name}"
+    _Loader.add_implicit_resolver(_tag, _PATTERNS[_tag], [c if c != "\0" else "" for c in _first])
+
+
+class _Values:
+    """The values of nodes, as many as a configuration may have: an alias repeats what it stands for."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._characters = 0
+
+    def of(self, node: yaml.Node, depth: int = 0) -> Any:  # noqa: ANN401
+        self._add(node)
+        if depth > MOST_DEPTH:
+            _refuse(_TOO_DEEP, node)
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(node)
+        if isinstance(node, yaml.SequenceNode) and node.tag == f"{_TAG}seq":
+            return [self.of(inner, depth + 1) for inner in node.value]
+        if isinstance(node, yaml.MappingNode) and node.tag == f"{_TAG}map":
+            return self._map(node, depth)
+        return _refuse_tag(node)
+
+    def _map(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for key, inner in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                _refuse("found a list or a map as a key; a key is a word", key)
+            self._add(key)
+            name = _text(key)
+            if name in values:
+                _refuse(f"the key {quoted(name)} stands twice", key)
+            values[name] = self.of(inner, depth + 1)
+        return values
+
+    def _add(self, node: yaml.Node) -> None:
+        self._count += 1
+        self._characters += len(node.value) if isinstance(node, yaml.ScalarNode) else 0
+        if self._count > MOST_VALUES:
+            _refuse(_TOO_MANY, node)
+        if self._characters > MOST_CHARACTERS:
+            _refuse(_TOO_LONG, node)
+
+
+def _scalar(node: yaml.ScalarNode) -> Any:  # noqa: ANN401
+    text: str = node.value
+    if node.tag == f"{_TAG}str":
+        return _text(node)
+    if node.tag not in _PATTERNS:
+        return _refuse_tag(node)
+    kind = node.tag.removeprefix(_TAG)
+    if _PATTERNS[node.tag].match(text) is None:
+        _refuse(f"found {quoted(text)}, which is no !!{kind}", node)
+    if kind == "bool":
+        return text.lower() == "true"
+    if kind == "float":
+        return float(text.replace(".inf", "inf").replace(".Inf", "inf").replace(".nan", "nan").replace(".NaN", "nan"))
+    if kind == "int" and len(text) > _MOST_DIGITS:
+        _refuse(f"found {quoted(text)}; a whole number has at most {_MOST_DIGITS} digits", node)
+    return int(text) if kind == "int" else None
+
+
+def _text(node: yaml.ScalarNode) -> str:
+    text: str = node.value
+    if wrong := NO_TEXT.search(text):
+        _refuse(f"found the character U+{ord(wrong[0]):04X}, which no text may hold", node)
+    return text
+
+
+def _refuse_tag(node: yaml.Node) -> NoReturn:
+    _refuse(f"found the tag {quoted(node.tag.replace(_TAG, '!!'))}, which is not read here; remove it", node)
+
+
+def _refuse(what: str, node: yaml.Node | yaml.Event) -> NoReturn:
+    raise ConstructorError(None, None, what, node.start_mark)  # type: ignore[arg-type]
 
 
 def parse(text: str, place: str) -> Any:  # noqa: ANN401
-    """The value that ``text`` stands for.
+    """The value that ``text`` stands for: of maps with strings as keys, lists, strings, numbers, booleans and None.
 
     Raises:
-        InputError: it is no YAML; named by ``place`` and its line.
+        InputError: it is no YAML, or more than a configuration may be; named by ``place`` and its line.
     """
+    if len(text) > MOST_CHARACTERS:
+        raise InputError(f"{place}: holds more than {MOST_CHARACTERS:,} characters, which no configuration needs")
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+        node = yaml.compose(text, Loader=_Loader)
+        return None if node is None else _Values().of(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
-        raise InputError(f"{place}{line}: {error.problem or error}") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise InputError(f"{place}: {' '.join(str(error).split())}") from error
+        several = error.problem == "but found another document"
+        what = "holds several documents; a configuration is one" if several else error.problem
+        raise InputError(f"{place}{line}: {what}") from error
+    except yaml.reader.ReaderError as error:
+        line = f":{text.count(chr(10), 0, error.position) + 1}"
+        raise InputError(f"{place}{line}: found the character U+{error.character:04X}, which YAML forbids") from error
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # an escape of no character, e.g. "\UFFFFFFFF"
+        raise InputError(f"{place}: is no YAML: {error}") from error
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -65,16 +167,37 @@ def read_yaml(path: Path) -> dict[str, Any]:
         InputError: there is no such file, or it holds no map of names to values.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_bytes(path).decode("utf-8-sig")
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file{nearby(path)}") from error
     except IsADirectoryError as error:
         raise InputError(f"{path}: is a folder; name a YAML file") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     values = parse(text, str(path))
     if values is None:
         raise InputError(f"{path}: is empty; see `nlptrain --help` for a command's keys")
-    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+    if not isinstance(values, dict):
         raise InputError(f"{path}: found {type(values).__name__}; a configuration is a map of keys to values")
     return values
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file of a configuration's size.
+
+    Raises:
+        InputError: it is larger, or no file.
+        OSError: it cannot be read.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError
+    if not stat.S_ISREG(mode) and not os.fspath(path).startswith(_OPENED):  # a device may be endless, a pipe may block
+        raise InputError(f"{path}: is a device or a pipe; name a YAML file")
+    with path.open("rb") as file:
+        content = file.read(MOST_CHARACTERS + 1)
+    if len(content) > MOST_CHARACTERS:
+        raise InputError(f"{path}: has more than {MOST_CHARACTERS:,} bytes, which no configuration needs")
+    return content

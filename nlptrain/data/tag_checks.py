@@ -118,7 +118,7 @@ def _raise(faults: Iterator[str], way_out: str = "") -> None:
     shown = list(islice(faults, _SHOWN))
     more = sum(1 for _ in faults)
     if shown:
-        raise InputError("\n".join([*shown, *([f"(+{more:,} more)"] if more else []), *([way_out] if way_out else [])]))
+        raise InputError(*shown, *([f"(+{more:,} more)"] if more else []), *([way_out] if way_out else []))
 
 
 def _file(sentence: Sentence) -> str:

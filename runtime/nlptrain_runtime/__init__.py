@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # as of typing, which takes milliseconds to import, and in which a signal is a traceback
 if TYPE_CHECKING:
     from nlptrain_runtime.answers import Tagged as Tagged
     from nlptrain_runtime.errors import FolderError as FolderError

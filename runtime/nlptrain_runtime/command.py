@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
-import json
+# Nothing else is imported before `main` handles signals.
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import nullcontext, suppress
 
-from nlptrain_runtime import __version__
-from nlptrain_runtime.blocks import TEXTS
-from nlptrain_runtime.errors import FolderError
-from nlptrain_runtime.lines import NotUTF8, decoded
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator
+    from typing import NoReturn
 
 _STORY = """\
 Tags raw text, a line at a time, with a tagger that nlptrain exported.
@@ -35,29 +33,65 @@ class _NotWritten(Exception):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit code is 2 for what is the user's to mend."""
-    given = _parser().parse_args(arguments)
+    if arguments is None:
+        try:
+            from nlptrain_runtime.signals import end_by_signals
+
+            end_by_signals()
+        except KeyboardInterrupt:
+            return 130
+    from nlptrain_runtime.errors import FolderError
+    from nlptrain_runtime.lines import NotUTF8
+
     try:
-        _tag(given)
+        _tag(_parser().parse_args(arguments))
     except (FolderError, NotUTF8, _Fault) as error:
-        print(f"error: {error}", file=sys.stderr)
+        _complain(str(error))
         return 2
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read has enough; nothing is left to be flushed
+    except BrokenPipeError:  # whoever read has enough
+        _discard(1)
         return 0
     except _NotWritten as error:
-        print(f"error: standard output: {error}", file=sys.stderr)
-        with suppress(OSError):  # nothing is left for Python to write when it ends, and to fail at
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _complain(f"standard output: {error}")
+        _discard(1)
         return 2
-    except KeyboardInterrupt:
-        return 130
     return 0
 
 
+def _complain(fault: str) -> None:
+    from nlptrain_runtime.printable import message_line
+
+    if sys.stderr is not None:  # None, print would take standard output
+        try:
+            print(f"error: {message_line(fault)}", file=sys.stderr, flush=True)
+        except OSError:
+            _discard(2)
+
+
+def _discard(stream: int) -> None:
+    """Let go nowhere what is left for Python to write when it ends, and to fail at."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    except OSError:
+        pass
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "nlptrain-tag", description=_STORY, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    import argparse
+
+    from nlptrain_runtime import __version__
+    from nlptrain_runtime.blocks import TEXTS
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            _complain(message)
+            self.exit(2)
+
+        def _print_message(self, message: str, file: object = None) -> None:  # help and version
+            if sys.stdout is not None:
+                _write(message.encode(), flush=True)
+
+    parser = Parser("nlptrain-tag", description=_STORY, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", metavar="FOLDER", help="what nlptrain export wrote")
     parser.add_argument("files", metavar="FILE", nargs="*", help="text files; default: standard input")
     parser.add_argument("--threads", type=_count, default=1, metavar="N", help="CPU threads (default: 1)")
@@ -77,6 +111,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _tag(given: argparse.Namespace) -> None:
+    import json
+
     from nlptrain_runtime.tagger import Tagger
 
     for stream, name in ((sys.stdin, "standard input"), (sys.stdout, "standard output")):
@@ -101,26 +137,38 @@ def _write(line: bytes, *, flush: bool) -> None:
 
 
 def _lines(files: Iterable[str]) -> Iterator[str]:
+    from contextlib import nullcontext
+
+    from nlptrain_runtime.lines import NotUTF8, decoded
+
     for name in files or ["-"]:
         shown = "standard input" if name == "-" else name
         try:
             with nullcontext(sys.stdin.buffer) if name == "-" else open(name, "rb") as file:
                 yield from decoded(file, shown)
-        except OSError as error:
-            raise _Fault(f"{shown}: {error.strerror}") from error
+        except NotUTF8:
+            raise
+        except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+            raise _Fault(f"{shown}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"found {value}; must be 1 or more")
-    return value
+    from argparse import ArgumentTypeError
+
+    if not (text.isdecimal() and len(text) < 10 and int(text) >= 1):
+        raise ArgumentTypeError(f"found {text}; must be a number from 1")
+    return int(text)
 
 
 def _share(text: str) -> float:
-    value = float(text)
+    from argparse import ArgumentTypeError
+
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"found {value}; must be a number from 0 to 1")
+        raise ArgumentTypeError(f"found {text}; must be a number from 0 to 1")
     return value
 
 

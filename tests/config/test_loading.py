@@ -234,7 +234,11 @@ def test_a_bad_file_is_refused_without_torch():
     )
     root = Path(__file__).parents[2]
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env={"PYTHONPATH": str(root)}
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": f"{root}:{root / 'runtime'}"},
     )
     assert done.stdout == "2 False\n"
     assert "error: bad.yaml: teecher: unknown key; did you mean 'teacher'?" in done.stderr
