@@ -17,6 +17,7 @@ from nlptrain.data.batches import cut
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
+from nlptrain.models.folder_checks import reading
 from nlptrain.models.heads import Answer, CRFHead, IndependentRule, Rule, WordOutput, scheme_rule
 from nlptrain.models.inputs import Chains, Inputs
 from nlptrain.models.neural_tagger import NeuralTagger
@@ -156,13 +157,21 @@ class TokenModel:
         self.model.eval()
         self.reader.renew()
         found = [np.empty((len(words), len(self.labels)), dtype=np.float32) for words in sentences]
-        owned = [(number, window) for number, words in enumerate(sentences) if words for window in self.windows(words)]
+        with reading(f"{self.name}: what turns words into its inputs"):
+            owned = [
+                (number, window) for number, words in enumerate(sentences) if words for window in self.windows(words)
+            ]
         lengths = np.array([len(window.pieces) for _, window in owned], dtype=np.int64)
         order = np.argsort(-lengths, kind="stable")
         for batch in cut(order, lengths, pieces=self.batch_pieces, sentences=None):
             chosen = [owned[index] for index in batch]
             inputs = self.pad([window for _, window in chosen]).to(self.device)
-            values = self.emissions(inputs).float().cpu().numpy()
+            try:
+                values = self.emissions(inputs).float().cpu().numpy()
+            except IndexError as error:
+                raise InputError(
+                    f"{self.name}: its tokenizer has pieces that its embeddings lack ({error}); fetch the model again"
+                ) from error
             place = 0
             for number, window in chosen:
                 count = len(window.starts)
@@ -201,6 +210,19 @@ class TokenModel:
         self.model.save_pretrained(folder)
         self.reader.save(folder)
         self.splitter.save(folder)
+
+    @torch.inference_mode()
+    def check(self) -> None:
+        """Let the net read one window, without a trace in what the reader remembers.
+
+        Raises:
+            InputError: it cannot, since its configuration, weights and tokenizer do not fit each other.
+        """
+        with reading(f"{self.name}: its config.json, weights and tokenizer together"):
+            parts = {"max_pieces": self.max_pieces, "prefix": self.reader.prefix, "suffix": self.reader.suffix}
+            logits = self.emissions(self.pad(cut_windows([(0,)], **parts)).to(self.device))
+        if tuple(logits.shape) != (1, len(self.labels)):
+            raise InputError(f"{self.name}: has {logits.shape[1]} logits and {len(self.labels)} labels")
 
     @property
     def batch_pieces(self) -> int:
