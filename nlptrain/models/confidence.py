@@ -5,7 +5,7 @@ All that shows, counts or filters confidences reads them here, so that they mean
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -24,6 +24,6 @@ def tagged(answer: Answer, labels: Labels) -> Tagged:
     return Tagged([labels.names[index] for index in answer.best], sure)
 
 
-def tag_surely(model: TokenModel, sentences: Sequence[Sequence[str]]) -> list[Tagged]:
+def tag_surely(model: TokenModel, sentences: Iterable[Sequence[str]]) -> list[Tagged]:
     """The tag of every word of every sentence, with its probability at the temperature of ``model``."""
     return [tagged(answer, model.labels) for answer in model.answers(sentences, temperature=model.temperature)]

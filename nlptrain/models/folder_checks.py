@@ -1,7 +1,7 @@
-"""What a model's folder may say: checked before a library reads it, since its files decide what a library loads or runs.
+"""Checks of a model's folder before a library reads it, since its files decide what a library loads and runs.
 
-Loading a folder runs no code of its own and reads no pickle, whatever its files are called. What transformers would load
-beyond weights in safetensors (adapters, kernels, quantization, classes of the repository) is refused by name.
+Loading a folder runs no code of its own and reads no pickle, whatever its files are called. What transformers would
+load beyond weights in safetensors (adapters, kernels, quantization, classes of the repository) is refused by name.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ def weight_files(folder: Path, reference: str) -> list[Path]:
         for name in shards.values():
             if not isinstance(name, str) or _SHARD.fullmatch(name) is None:
                 raise InputError(
-                    f"{reference}: {INDEX} names {str(name)[:60]!r}; only safetensors files next to it are loaded: save "
-                    "the model again as safetensors where you trust it"
+                    f"{reference}: {INDEX} names {str(name)[:60]!r}; only safetensors files next to it are loaded: "
+                    "save the model again as safetensors where you trust it"
                 )
         names = sorted(set(shards.values()))
     else:

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from transformers import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING, PretrainedConfig, PreTrainedModel
@@ -170,7 +170,7 @@ def _labels(config: PretrainedConfig, reference: str, labels: Labels | None, sch
                 f"{reference}: its labels are LABEL_0 to LABEL_{len(named) - 1}; name them in data.labels, or in "
                 "id2label and label2id of its config.json"
             )
-        return Labels.named(named, scheme or getattr(config, "nlptrain_scheme", None))
+        return Labels.named(named, scheme or _scheme(config, reference))
     if len(labels) != len(named):
         raise InputError(f"data.labels: found {len(labels)} names; {reference} has {len(named)} logit columns")
     if not nameless and list(labels.names) != named:
@@ -179,6 +179,18 @@ def _labels(config: PretrainedConfig, reference: str, labels: Labels | None, sch
             "order: leave data.labels out"
         )
     return labels
+
+
+def _scheme(config: PretrainedConfig, reference: str) -> Scheme | None:
+    """The scheme that a run left in ``config``; None where none did."""
+    found = getattr(config, "nlptrain_scheme", None)
+    known: tuple[Scheme, ...] = get_args(Scheme)
+    if found is not None and found not in known:
+        raise InputError(
+            f"{reference}: config.json has {str(found)[:60]!r} as nlptrain_scheme; must be one of {', '.join(known)}, "
+            "or missing"
+        )
+    return found
 
 
 def _temperature(config: PretrainedConfig, reference: str) -> float:

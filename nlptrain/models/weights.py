@@ -26,7 +26,7 @@ from nlptrain.models.folder_checks import reading, weight_files
 from nlptrain.models.sources import Source
 
 # What a net may have beyond the weights that are there: a new head, tied tables, poolers that nobody saved.
-_SPARE_VALUES, _SPARE_TENSORS = 2**24, 10_000
+_SPARE_VALUES, _SPARE_TENSORS = 2**24, 500
 
 
 def load_net(
@@ -82,7 +82,7 @@ def _no_larger_than(weights: Mapping[str, Tensor], source: Source) -> Iterator[N
         InputError: in the block, as soon as the net becomes larger.
     """
     stored = sum(tensor.numel() for tensor in weights.values())
-    most_values, most_tensors = 2 * stored + _SPARE_VALUES, 4 * len(weights) + _SPARE_TENSORS
+    most_values, most_tensors = 2 * stored + _SPARE_VALUES, 2 * len(weights) + _SPARE_TENSORS
     owner, values, tensors = threading.get_ident(), 0, 0
 
     def count(module: nn.Module, name: str, tensor: Tensor | None) -> None:
