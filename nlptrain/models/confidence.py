@@ -16,11 +16,16 @@ from nlptrain_runtime.answers import Tagged
 
 __all__ = ["Tagged", "tag_surely", "tagged"]
 
+_ROWS = 16_384  # words at once: a text may have any number
+
 
 def tagged(answer: Answer, labels: Labels) -> Tagged:
     """The tags of ``answer``, and what the softmax of its logits gives them."""
-    exact = np.exp(answer.logits - answer.logits.max(axis=1, keepdims=True, initial=-np.inf))
-    sure = exact[np.arange(len(exact)), answer.best] / exact.sum(axis=1)
+    sure = np.empty(len(answer.best), dtype=answer.logits.dtype)
+    for start in range(0, len(sure), _ROWS):
+        logits, best = answer.logits[start : start + _ROWS], answer.best[start : start + _ROWS]
+        exact = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+        sure[start : start + _ROWS] = exact[np.arange(len(exact)), best] / exact.sum(axis=1)
     return Tagged([labels.names[index] for index in answer.best], sure)
 
 

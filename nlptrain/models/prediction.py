@@ -67,6 +67,7 @@ def _predicted(
         best = np.concatenate([answer.best for answer in answers])
         sure = np.concatenate([tagged(answer, model.labels).confidences for answer in answers])
         places = np.array([word[1:] for sentence in words for word in sentence]).reshape(-1, 2)
+        del words, answers  # of a long text, more than all that is shown
         yield from shown_as.of(block, counts, best, sure, places)
 
 

@@ -192,7 +192,7 @@ def refused(source: Path, tmp_path: Path, edit: Edit, message: str) -> None:
         pickle.dump(_Touch(marker), file)
     edit(folder)
     with pytest.raises(InputError, match=message) as caught:
-        load_token_model(folder)
+        load_token_model(str(folder))
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 500 + len(str(folder))
     done = CliRunner().invoke(main, ["predict", str(folder)], input="Ada sings")
@@ -209,7 +209,7 @@ def test_an_encoder_is_checked_as_well(tiny_bert, tmp_path):
             pickle.dump(_Touch(tmp_path / "pickle was read"), file)
         edit(folder)
         with pytest.raises(InputError, match=message):
-            TransformerTokenClassifier.from_pretrained(folder, LABELS)
+            TransformerTokenClassifier.from_pretrained(str(folder), LABELS)
         with pytest.raises(InputError, match=message):
             input_embeddings(str(folder), None)
     assert not (tmp_path / "pickle was read").exists()
@@ -219,7 +219,7 @@ def test_an_encoder_whose_weights_do_not_fit_is_not_drawn_anew(tiny_bert, tmp_pa
     shutil.copytree(tiny_bert, tmp_path / "model")
     change("config.json", hidden_size=64)(tmp_path / "model")
     with pytest.raises(InputError, match="its weights have other sizes than its config.json describes"):
-        TransformerTokenClassifier.from_pretrained(tmp_path / "model", LABELS)
+        TransformerTokenClassifier.from_pretrained(str(tmp_path / "model"), LABELS)
 
 
 def test_shards_are_loaded_and_stale_names_of_code_do_no_harm(folders, tmp_path):
@@ -235,6 +235,6 @@ def test_shards_are_loaded_and_stale_names_of_code_do_no_harm(folders, tmp_path)
         tmp_path / "model"
     )
     whole, sharded = (
-        load_token_model(folder).model.state_dict() for folder in (folders["teacher"], tmp_path / "model")
+        load_token_model(str(folder)).model.state_dict() for folder in (folders["teacher"], tmp_path / "model")
     )
     assert all(torch.equal(whole[name], sharded[name]) for name in whole)
