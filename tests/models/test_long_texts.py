@@ -13,7 +13,7 @@ from nlptrain.models.heads.output import by_sentence
 from nlptrain.models.prediction import predict
 from tests.exports import small_model
 
-WORDS, LABELS = 40_000, 49
+WORDS, LABELS = 100_000, 49
 
 
 def test_confidences_take_no_second_table_of_logits():
