@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nlptrain.config.augment import AugmentConfig
 from nlptrain.config.objective import BestBy, DistillConfig, PseudoLabelConfig
 from nlptrain.config.train import TrainConfig
+from nlptrain.data.dev_sample import write_dev_sample
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.agreement import take_agreement_dev
@@ -62,7 +63,7 @@ def distil_tagger(
     config: TrainConfig,
     run: Run,
     *,
-    transfer_dir: Path,
+    transfer_dir: str | Path,
     teacher_precision: Precision = "fp32",
     augment: AugmentConfig | None = None,
 ) -> dict[str, Any]:
@@ -86,7 +87,7 @@ def distil_tagger(
     committee = Committee.of(teacher)
     refuse_unfit(student, committee, splits, objective)
     raw = topped_up(raw, augment if splits.dev else None, splits, committee, run.say)
-    splits, text = _taught(committee, splits, raw, run, transfer_dir, teacher_precision)
+    splits, text = _taught(committee, splits, raw, run, Path(transfer_dir), teacher_precision)
     taught = _teachers_scores(committee, splits, text, run)
     gold = len(splits.train)
     sentences = chain(splits.train, map(text.sentence, range(gold, len(text))))
@@ -115,7 +116,7 @@ def pseudo_label(
     config: TrainConfig,
     run: Run,
     *,
-    transfer_dir: Path,
+    transfer_dir: str | Path,
     teacher_precision: Precision = "fp32",
     augment: AugmentConfig | None = None,
 ) -> dict[str, Any]:
@@ -125,11 +126,11 @@ def pseudo_label(
     refuse_unmeasured(splits, objective)
     written = _Counted(raw)
     raw = topped_up(written, augment if splits.dev else None, splits, committee, run.say)
-    splits, text = _taught(committee, splits, raw, run, transfer_dir, teacher_precision)
+    splits, text = _taught(committee, splits, raw, run, Path(transfer_dir), teacher_precision)
     taught = _teachers_scores(committee, splits, text, run)
     gold = len(splits.train)
     behind = text.behind(gold)
-    limits = thresholds(committee, splits, objective, run, transfer_dir, teacher_precision)
+    limits = thresholds(committee, splits, objective, run, Path(transfer_dir), teacher_precision)
     labelled = trusted_labels(
         behind, objective, limits, run, unbroken=student.rule.constrained, made_from=written.count
     )
@@ -296,12 +297,13 @@ def _scored_and_saved(
     if run.folder is not None:
         part = run.folder / "model.part"
         shutil.rmtree(part, ignore_errors=True)
-        model.save(part)
+        model.write(part)
         shutil.rmtree(run.folder / "model", ignore_errors=True)
         part.rename(run.folder / "model")
         scores["bytes"] = sum(file.stat().st_size for file in (run.folder / "model").iterdir())
         taught = {"teacher": _counted(teacher.scores)} if teacher else {}
         write_json(run.folder / "counts.json", {**_counted(scored), **taught})
+        write_dev_sample(run.folder, splits.dev)
         write_json(run.folder / "scores.json", {**scores, **run.provenance})
         (run.folder / "checkpoint.safetensors").unlink(missing_ok=True)
     return scores

@@ -43,7 +43,7 @@ class Run:
 
     def __init__(
         self,
-        folder: Path | None,
+        folder: str | Path | None,
         *,
         device: str = "auto",
         precision: str = "fp32",
@@ -71,6 +71,7 @@ class Run:
             InputError: the device is not there, cannot compute in this precision, or a launcher started several
                 processes of a command that runs in one.
         """
+        folder = None if folder is None else Path(folder)
         if not launched:
             refuse_more_processes()
         self.seed = seed

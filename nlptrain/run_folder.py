@@ -173,6 +173,7 @@ def clear_run(folder: Path) -> None:
         "scores.json",
         "log.txt",
         "pseudo_labels.jsonl",
+        "dev_sample.jsonl",
         "tensorboard",
     )
     for name in ours:

@@ -14,7 +14,9 @@ from nlptrain_runtime.printable import quoted
 
 @click.command()
 @click.argument("models", nargs=-1, required=True, metavar="RUN_OR_FOLDER...")
-@click.option("--text", "text_files", multiple=True, help="Raw text, a line a text (default: the run's own).")
+@click.option(
+    "--text", "text_files", multiple=True, help="Raw text, a line a text (default: the run's own, or its dev sample)."
+)
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads of each model.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Pieces of a batch (default: what suits each best).")
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="In which they take turns.")
@@ -59,14 +61,22 @@ def benchmark(
 
 
 def _texts(models: tuple[str, ...], files: tuple[str, ...]) -> Iterator[str]:
+    from nlptrain.data.dev_sample import FILE_NAME, read_dev_sample
     from nlptrain.data.raw_files import raw_texts
     from nlptrain.data.text_files import expand
 
     patterns = files or next(filter(None, map(_own_text, models)), ())
-    if not patterns:
-        raise InputError(f"--text: missing; {', '.join(models)} names no raw text of its own: name files to read")
-    for path in expand(list(patterns), key="--text"):
-        yield from raw_texts(path)
+    if patterns:
+        for path in expand(list(patterns), key="--text"):
+            yield from raw_texts(path)
+        return
+    sample = next(filter(None, (read_dev_sample(Path(model)) for model in models)), None)
+    if sample is None:
+        raise InputError(
+            f"--text: missing; {', '.join(models)} has neither raw text, seen from here, nor {FILE_NAME}: name files "
+            "to read"
+        )
+    yield from (" ".join(sentence.words) for sentence in sample)
 
 
 def _own_text(model: str) -> tuple[str, ...]:

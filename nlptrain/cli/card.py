@@ -59,5 +59,6 @@ def card(
 
 
 def _folder_of(inputs: dict[str, str]) -> str:
-    """The folder of the first file that was read."""
-    return Path(next(iter(inputs))).resolve().parent.name
+    """The folder of the first file that was read, by the name that it was given then."""
+    first = Path(next(iter(inputs)))
+    return first.parent.name or (first.resolve().parent.name if first.exists() else first.stem)

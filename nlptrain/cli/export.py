@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from nlptrain.cli.output import echo_line
 from nlptrain.cli.slips import Choice
+from nlptrain.errors import InputError
 
 if TYPE_CHECKING:
+    from nlptrain.config.data import DataConfig
     from nlptrain.data.sentence import Sentence
     from nlptrain.models import TokenModel
 
@@ -28,7 +30,12 @@ if TYPE_CHECKING:
     type=Choice(["fp32", "fp16", "int8"]),
     help="Of the net's weights; may be repeated, one net each.",
 )
-@click.option("--dev", "dev_files", multiple=True, help="Gold files to compare on (default: the run's own dev).")
+@click.option(
+    "--dev",
+    "dev_files",
+    multiple=True,
+    help="Gold files to compare on (default: the run's own dev, or its sample of it).",
+)
 @click.option(
     "--max-f1-loss",
     type=click.FloatRange(min=0),
@@ -57,7 +64,8 @@ def export(
     """Write a model as a folder that runs without torch: nlptrain-runtime, ONNX Runtime, a browser.
 
     \b
-    Reads   RUN: a run's folder or a model's, teacher or student; its dev files.
+    Reads   RUN: a run's folder or a model's, teacher or student; its dev files or,
+            where these are elsewhere, dev_sample.jsonl in the run's folder.
     Writes  OUT: onnx/model.onnx (fp32), model_fp16.onnx, model_quantized.onnx (int8),
             tokenizer.json, config.json, nlptrain.json; all of it, or nothing.
 
@@ -89,19 +97,50 @@ def export(
 
 
 def _dev(run: str, files: tuple[str, ...], model: TokenModel) -> list[Sentence]:
-    """The gold sentences to compare on: those of ``files``, else the run's own dev, else none."""
+    """The gold sentences to compare on: those of ``files``, else the run's dev files or its sample of them, else none.
+
+    Raises:
+        InputError: the run has no sample, and its files are missing or other ones by now.
+    """
+    from nlptrain.config.data import DataConfig
+    from nlptrain.data.dev_sample import FILE_NAME, read_dev_sample
+    from nlptrain.data.splits import read_splits
+
+    folder = Path(run)
+    if files:
+        return list(read_splits(DataConfig(dev=list(files)), model.labels, say=lambda _: None).dev)
+    if not (folder / "config.yaml").is_file():
+        return []
+    data = _data_of(folder)
+    if data is not None:
+        return list(read_splits(data, model.labels, say=lambda _: None).dev)
+    if sample := read_dev_sample(folder):
+        click.echo(f"note: compared on the {len(sample):,} sentences of {folder / FILE_NAME}", err=True)
+        return sample
+    raise InputError(
+        f"{run}: its dev files are not where its config.yaml says, seen from here, and it holds no {FILE_NAME}; name "
+        f"gold files: --dev FILE, give the command where the run was trained, or export {folder / 'model'}, which is "
+        "compared on no dev sentences"
+    )
+
+
+def _data_of(folder: Path) -> DataConfig | None:
+    """The dev files of the run in ``folder``, or None unless all of them are still the files that it read."""
     import yaml
 
     from nlptrain.config.data import DataConfig
-    from nlptrain.data.splits import read_splits
+    from nlptrain.data.text_files import expand
+    from nlptrain.run_folder import file_hash, finished_scores
 
-    said = Path(run) / "config.yaml"
-    if files:
-        data = DataConfig(dev=list(files))
-    elif said.is_file():
-        data = DataConfig.model_validate(yaml.safe_load(said.read_text(encoding="utf-8"))["data"])
-        kept = {"test": None, "unlabeled": None} | ({"train": None} if data.dev is not None else {})
-        data = data.model_copy(update=kept)
-    else:
-        return []
-    return list(read_splits(data, model.labels, say=lambda _: None).dev)
+    data = DataConfig.model_validate(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["data"])
+    split: Literal["train", "dev"] = "train" if data.dev is None else "dev"
+    if not data.named(split):
+        return None
+    known = (finished_scores(folder) or {}).get("inputs", {})
+    try:
+        if any(known.get(str(path)) != file_hash(path) for path in expand(data.named(split), key=f"data.{split}")):
+            return None
+    except (InputError, OSError):
+        return None
+    others = {"train", "test", "unlabeled"} - {split}
+    return data.model_copy(update=dict.fromkeys(others))

@@ -55,10 +55,13 @@ def load_config(
 
     Raises:
         InputError: with a line for each fault.
+        TypeError: ``settings`` is one string and no list.
 
     Example:
         ``load_config(COMMANDS["tagger"], "configs/demo/tagger.yaml", ["train.steps=500"]).config.train.steps``
     """
+    if isinstance(settings, str):
+        raise TypeError(f"settings: found the string {settings[:40]!r}; must be a list of KEY=VALUE")
     path = None if path is None else Path(path)
     values, origins = merged(model, path, settings, flags or {})
     try:

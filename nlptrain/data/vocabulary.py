@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from nlptrain.errors import InputError
+from nlptrain.run_folder import write_text
 from nlptrain_runtime.vocabulary import PADDING, SHAPES, UNKNOWN, characters_of, shape_of
 
 __all__ = ["PADDING", "SHAPES", "UNKNOWN", "Vocabulary", "shape_of"]
@@ -68,19 +69,19 @@ class Vocabulary:
         """The code points of ``word``; of a longer one, the first and the last ``most / 2``."""
         return characters_of(word, most)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write it as ``words.json``."""
         values = {"version": _VERSION, "lowercase": self.lowercase, "words": self.words}
-        folder.joinpath(_FILE).write_text(json.dumps(values) + "\n", encoding="ascii", newline="\n")
+        write_text(Path(folder) / _FILE, json.dumps(values) + "\n")
 
     @classmethod
-    def load(cls, folder: Path) -> Vocabulary:
+    def load(cls, folder: str | Path) -> Vocabulary:
         """The vocabulary in ``folder``.
 
         Raises:
             InputError: there is none, or none that this version reads.
         """
-        path = folder / _FILE
+        path = Path(folder) / _FILE
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             version, words, lowercase = values["version"], values["words"], values["lowercase"]

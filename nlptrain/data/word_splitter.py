@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from nlptrain.errors import InputError
+from nlptrain.run_folder import write_text
 from nlptrain_runtime import splitter as runtime
 from nlptrain_runtime.splitter import WHITE_SPACE, Word
 
@@ -38,13 +39,13 @@ class WordSplitter(runtime.WordSplitter):
         return cls(0, WHITE_SPACE, "Words are separated by white space.")
 
     @classmethod
-    def load(cls, folder: Path) -> WordSplitter:
+    def load(cls, folder: str | Path) -> WordSplitter:
         """The splitter that a model's folder carries.
 
         Raises:
             InputError: the file cannot be read as one.
         """
-        path = folder / FILE_NAME
+        path = Path(folder) / FILE_NAME
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
             splitter = cls(int(found["version"]), str(found["pattern"]), str(found["rule"]))
@@ -53,10 +54,10 @@ class WordSplitter(runtime.WordSplitter):
             raise InputError(f"{path}: not a word splitter ({error}); it holds version, pattern and rule") from error
         return splitter
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write the splitter into a model's folder."""
         described = {"version": self.version, "rule": self.rule, "pattern": self.pattern}
-        (folder / FILE_NAME).write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+        write_text(Path(folder) / FILE_NAME, json.dumps(described, indent=1) + "\n")
 
 
 @cache

@@ -58,7 +58,9 @@ class Named:
     base_model: Sequence[str] = ()
 
 
-def model_card(run: Path, named: Named, *, control: Path | None = None, speeds: Path | None = None) -> str:
+def model_card(
+    run: str | Path, named: Named, *, control: str | Path | None = None, speeds: str | Path | None = None
+) -> str:
     """The card of the model in ``run``, with the Hub's metadata in front.
 
     Args:
@@ -70,9 +72,9 @@ def model_card(run: Path, named: Named, *, control: Path | None = None, speeds: 
     Raises:
         InputError: a run has not finished, or a file cannot be read.
     """
-    found = read_finished(run)
+    found = read_finished(Path(run))
     split = "test" if all("test" in scores for scores in found.scores) else "dev"
-    beside = None if control is None else read_finished(control)
+    beside = None if control is None else read_finished(Path(control))
     if beside is not None and any(split not in scores for scores in beside.scores):
         raise InputError(f"{control}: has no scores on {split}, on which {run} is scored; name a run of the same data")
     parts = [
@@ -82,7 +84,7 @@ def model_card(run: Path, named: Named, *, control: Path | None = None, speeds: 
         _scores(found, split, beside, named),
         _types(found, split),
         _data(found),
-        _size(found, None if speeds is None else _read_speeds(speeds)),
+        _size(found, None if speeds is None else _read_speeds(Path(speeds))),
         _limits(found, split),
         _loading(found, named),
         f"Made by nlptrain {__version__} from the run itself (`nlptrain card`).\n",

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import mkdtemp
 
 from nlptrain.data.sentence import Sentence
 from nlptrain.deploy.parity import Check, Parity, refuse_unlike
 from nlptrain.errors import InputError
+from nlptrain.models.arguments import check_many
 from nlptrain.models.exported import refuse_unexportable, write_description, write_tagger
+from nlptrain.models.saving import whole_folder
 from nlptrain.models.token_model import TokenModel
 from nlptrain_runtime import FolderError, Tagger
 from nlptrain_runtime.folder import DESCRIPTION
@@ -19,7 +18,7 @@ from nlptrain_runtime.folder import DESCRIPTION
 
 def export_onnx(
     model: TokenModel,
-    folder: Path,
+    folder: str | Path,
     precisions: Sequence[str],
     *,
     dev: Sequence[Sentence] = (),
@@ -46,10 +45,12 @@ def export_onnx(
     Raises:
         InputError: the model cannot be exported, the folder holds something else, or a net says something else.
     """
+    folder = Path(folder)
+    check_many(precisions, "precisions", 'a list of them, e.g. ["fp32"]')
     refuse_unexportable(model)
     _refuse_folder(folder, overwrite=overwrite)
     check = Check(model, dev)
-    with _whole(folder) as part:
+    with whole_folder(folder) as part:
         described = write_tagger(model, part, precisions, min_confidence=min_confidence)
         found = []
         for precision in precisions:
@@ -76,25 +77,3 @@ def _refuse_folder(folder: Path, *, overwrite: bool) -> None:
         raise InputError(f"{folder}: is there already, and no exported tagger; name a folder that is not there")
     if not overwrite:
         raise InputError(f"{folder}: holds an exported tagger; give --overwrite to replace it, or name another folder")
-
-
-@contextmanager
-def _whole(folder: Path) -> Iterator[Path]:
-    """A folder beside ``folder`` that takes its place once it is whole, and is not there if it never is."""
-    made = [parent for parent in folder.parents if not parent.exists()]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        yield part
-        part.chmod(0o755)
-        old = part.with_name(part.name + ".old")
-        if folder.exists():
-            folder.rename(old)
-        part.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        for parent in made:
-            with suppress(OSError):  # somebody has put something there
-                parent.rmdir()
-        raise

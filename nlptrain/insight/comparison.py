@@ -14,6 +14,7 @@ import torch
 
 from nlptrain.errors import InputError
 from nlptrain.insight.finished import read_finished
+from nlptrain.models.arguments import check_many
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.transformer import load_token_model
 
@@ -80,13 +81,16 @@ class Row:
         }
 
 
-def compare(runs: Sequence[Path], *, timed: bool = True) -> list[Row]:
+def compare(runs: Sequence[str | Path], *, timed: bool = True) -> list[Row]:
     """The rows of finished runs, all scored on the same sentences; the seeds in one folder are one row.
 
     Raises:
         InputError: a run has not finished, or they were scored on different files.
+        TypeError: ``runs`` is one folder and no list.
     """
-    found = [read_finished(run) for run in runs]
+    check_many(runs, "runs", "a list of folders")
+    folders = [Path(run) for run in runs]
+    found = [read_finished(run) for run in folders]
     everything = [scores for one in found for scores in one.scores]
     split = "test" if all("test" in scores for scores in everything) else "dev"
     hashes = {json.dumps(scores["scored_files"][split], sort_keys=True) for scores in everything}

@@ -5,7 +5,7 @@ All that shows, counts or filters confidences reads them here, so that they mean
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -16,14 +16,19 @@ from nlptrain_runtime.answers import Tagged
 
 __all__ = ["Tagged", "tag_surely", "tagged"]
 
+_ROWS = 16_384  # words at once: a text may have any number
+
 
 def tagged(answer: Answer, labels: Labels) -> Tagged:
     """The tags of ``answer``, and what the softmax of its logits gives them."""
-    exact = np.exp(answer.logits - answer.logits.max(axis=1, keepdims=True, initial=-np.inf))
-    sure = exact[np.arange(len(exact)), answer.best] / exact.sum(axis=1)
+    sure = np.empty(len(answer.best), dtype=answer.logits.dtype)
+    for start in range(0, len(sure), _ROWS):
+        logits, best = answer.logits[start : start + _ROWS], answer.best[start : start + _ROWS]
+        exact = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+        sure[start : start + _ROWS] = exact[np.arange(len(exact)), best] / exact.sum(axis=1)
     return Tagged([labels.names[index] for index in answer.best], sure)
 
 
-def tag_surely(model: TokenModel, sentences: Sequence[Sequence[str]]) -> list[Tagged]:
+def tag_surely(model: TokenModel, sentences: Iterable[Sequence[str]]) -> list[Tagged]:
     """The tag of every word of every sentence, with its probability at the temperature of ``model``."""
     return [tagged(answer, model.labels) for answer in model.answers(sentences, temperature=model.temperature)]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice, tee
+from os import PathLike
 from typing import Any
 
 import numpy as np
 
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
+from nlptrain.models.arguments import check_many, text_list
 from nlptrain.models.confidence import tag_surely, tagged
 from nlptrain.models.token_model import TokenModel
 from nlptrain.schemes import Scheme, tags_of
@@ -41,8 +43,23 @@ def predict(
         min_confidence: entities of a lower one are left out, and plain tags become None; it is compared with the
             confidence that is shown, to its four digits. A map has one for each type, and under "" that of all others.
         tally: counts what is told and what is left out so.
+
+    Raises:
+        TypeError: ``texts`` is one string, or something else than texts; or ``model`` is a name.
     """
+    _check_loaded(model)
     shown_as = Answers(model.labels.names, model.labels.scheme, min_confidence, tally)
+    return _predicted(model, text_list(texts), splitter, shown_as)
+
+
+def _check_loaded(model: TokenModel) -> None:
+    if isinstance(model, str | PathLike):
+        raise TypeError(f"model: found {str(model)!r}; load it first: nlptrain.load_token_model(...)")
+
+
+def _predicted(
+    model: TokenModel, texts: Iterable[str], splitter: WordSplitter | None, shown_as: Answers
+) -> Iterator[dict[str, Any]]:
     for block in blocks(texts, most=_TEXTS):
         words = [(splitter or model.splitter).split(text) for text in block]
         answers = model.answers([[word.text for word in sentence] for sentence in words], temperature=model.temperature)
@@ -50,6 +67,7 @@ def predict(
         best = np.concatenate([answer.best for answer in answers])
         sure = np.concatenate([tagged(answer, model.labels).confidences for answer in answers])
         places = np.array([word[1:] for sentence in words for word in sentence]).reshape(-1, 2)
+        del words, answers  # of a long text, more than all that is shown
         yield from shown_as.of(block, counts, best, sure, places)
 
 
@@ -67,6 +85,17 @@ def predict_columns(
     ``min_confidence`` are ``O``, and plain tags below it ``_``. Texts without a word are left out. Arguments as for
     ``predict``.
     """
+    _check_loaded(model)
+    return _columns(model, text_list(texts), splitter, min_confidence, tally)
+
+
+def _columns(
+    model: TokenModel,
+    texts: Iterable[str],
+    splitter: WordSplitter | None,
+    min_confidence: float | Mapping[str, float],
+    tally: Tally | None,
+) -> Iterator[str]:
     for block in blocks(texts, most=_TEXTS):
         words = [(splitter or model.splitter).words(text) for text in block]
         for sentence, answer in zip(words, tag_surely(model, words), strict=True):
@@ -96,7 +125,20 @@ def predict_rows(
 
     Raises:
         InputError: a row has neither, or another kind than the first one.
+        TypeError: ``rows`` is one string or one row, or ``model`` is a name.
     """
+    _check_loaded(model)
+    check_many(None if isinstance(rows, Mapping) else rows, "rows", "a list of rows, each a dictionary")
+    return _answered(model, rows, splitter, min_confidence, tally)
+
+
+def _answered(
+    model: TokenModel,
+    rows: Iterable[dict[str, Any]],
+    splitter: WordSplitter | None,
+    min_confidence: float | Mapping[str, float],
+    tally: Tally | None,
+) -> Iterator[dict[str, Any]]:
     rest = iter(rows)
     first = list(islice(rest, 1))
     told = [_told(row) for row in first]

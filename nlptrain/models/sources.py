@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -11,6 +12,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
 from nlptrain.errors import InputError
+from nlptrain.models.folder_checks import INDEX, WEIGHTS, check_model_folder, weight_files
 from nlptrain.nearby import nearby
 from nlptrain.seeds import seed_folders
 from nlptrain_runtime.folder import DESCRIPTION
@@ -28,7 +30,7 @@ class Source:
     pinned: str
 
 
-def resolve(reference: str) -> Source:
+def resolve(reference: str | Path) -> Source:
     """The folder that ``reference`` names, fetched from the Hub if need be.
 
     Args:
@@ -36,8 +38,10 @@ def resolve(reference: str) -> Source:
             ``OWNER/NAME@REVISION``.
 
     Raises:
-        InputError: nothing is there, or what is there has no weights in safetensors.
+        InputError: nothing is there, or what is there is damaged, has no weights in safetensors, or would make
+            transformers load more than these.
     """
+    reference = os.fspath(reference)
     if reference.startswith("package:"):
         return Source(_with_weights(_in_package(reference), reference), reference)
     folder = Path(reference).expanduser()
@@ -94,7 +98,8 @@ def _with_weights(folder: Path, reference: str) -> Path:
             names = ", ".join(f"{reference.rstrip('/') if local else folder}/{name}" for name in inside[:_SHOWN])
             raise InputError(f"{reference}: no config.json in {folder}, but there are models in it; name one: {names}")
         raise InputError(f"{reference}: no config.json in {folder}; name a folder in Hugging Face's layout")
-    if any(folder.glob("*.safetensors")):
+    if weight_files(folder, reference):
+        check_model_folder(folder, reference)
         return folder
     if any(folder.glob("pytorch_model*.bin")):
         raise InputError(
@@ -106,4 +111,4 @@ def _with_weights(folder: Path, reference: str) -> Path:
         raise InputError(
             f"{reference}: is an exported tagger, which nlptrain-tag and nlptrain evaluate read; name the run's folder"
         )
-    raise InputError(f"{reference}: no *.safetensors in {folder}; fetch or save the model again")
+    raise InputError(f"{reference}: no {WEIGHTS} and no {INDEX} in {folder}; fetch or save the model again")

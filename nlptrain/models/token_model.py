@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,13 @@ from nlptrain.data.batches import cut
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
+from nlptrain.models.arguments import check_many, sentence_list
+from nlptrain.models.folder_checks import reading
 from nlptrain.models.heads import Answer, CRFHead, IndependentRule, Rule, WordOutput, scheme_rule
 from nlptrain.models.inputs import Chains, Inputs
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.readers import Reader
+from nlptrain.models.saving import whole_model
 from nlptrain.run import quiet
 from nlptrain_runtime.windows import Window, cut_windows, window_rule
 
@@ -115,6 +118,7 @@ class TokenModel:
 
     def windows(self, words: Sequence[str]) -> list[Window]:
         """The sequences that one sentence becomes, together reading each word once."""
+        check_many(words, "words", "a list of words")
         return cut_windows(
             self.reader(words), max_pieces=self.max_pieces, prefix=self.reader.prefix, suffix=self.reader.suffix
         )
@@ -147,22 +151,34 @@ class TokenModel:
         return self.rule.output(self.emissions(inputs), inputs.chains)
 
     @torch.inference_mode()
-    def read(self, sentences: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
+    def read(self, sentences: Iterable[Sequence[str]]) -> list[NDArray[np.float32]]:
         """What the net says of every word of every sentence, [words, C] each, before neighbours are looked at.
 
         Batches are sorted by length, the answer is not. The windows of a long sentence are joined.
+
+        Raises:
+            TypeError: ``sentences`` is not a list of lists of words, but a string, or holds one.
         """
+        sentences = sentence_list(sentences)
         was_training = self.model.training
         self.model.eval()
         self.reader.renew()
         found = [np.empty((len(words), len(self.labels)), dtype=np.float32) for words in sentences]
-        owned = [(number, window) for number, words in enumerate(sentences) if words for window in self.windows(words)]
+        with reading(f"{self.name}: what turns words into its inputs"):
+            owned = [
+                (number, window) for number, words in enumerate(sentences) if words for window in self.windows(words)
+            ]
         lengths = np.array([len(window.pieces) for _, window in owned], dtype=np.int64)
         order = np.argsort(-lengths, kind="stable")
         for batch in cut(order, lengths, pieces=self.batch_pieces, sentences=None):
             chosen = [owned[index] for index in batch]
             inputs = self.pad([window for _, window in chosen]).to(self.device)
-            values = self.emissions(inputs).float().cpu().numpy()
+            try:
+                values = self.emissions(inputs).float().cpu().numpy()
+            except IndexError as error:
+                raise InputError(
+                    f"{self.name}: its tokenizer has pieces that its embeddings lack ({error}); fetch the model again"
+                ) from error
             place = 0
             for number, window in chosen:
                 count = len(window.starts)
@@ -171,7 +187,7 @@ class TokenModel:
         self.model.train(was_training)
         return found
 
-    def answers(self, sentences: Sequence[Sequence[str]], *, temperature: float = 1.0) -> list[Answer]:
+    def answers(self, sentences: Iterable[Sequence[str]], *, temperature: float = 1.0) -> list[Answer]:
         """Logits and label of every word of every sentence; a long sentence is read in windows, and answered as one.
 
         Args:
@@ -181,18 +197,29 @@ class TokenModel:
         """
         return self.rule.answers(self.read(sentences), temperature)
 
-    def logits(self, sentences: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
+    def logits(self, sentences: Iterable[Sequence[str]]) -> list[NDArray[np.float32]]:
         """Logits of every word of every sentence, [words, C] each; those of a CRF are its log-marginals."""
         return [answer.logits for answer in self.answers(sentences)]
 
-    def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+    def tag(self, sentences: Iterable[Sequence[str]]) -> list[list[str]]:
         """The label of every word of every sentence."""
         names = self.labels.names
         return [[names[index] for index in answer.best] for answer in self.answers(sentences)]
 
+    def save(self, folder: str | Path) -> None:
+        """Write the model as a folder that transformers loads without us: safetensors, tokenizer, splitter.
+
+        The folder is whole or not written at all. Another model in it is replaced; other files in it stay.
+
+        Raises:
+            InputError: ``folder`` holds something else than a model, or the weights cannot be written.
+        """
+        with whole_model(Path(folder)) as part:
+            self.write(part)
+
     @quiet()
-    def save(self, folder: Path) -> None:
-        """Write the model as a folder that transformers loads without us: safetensors, tokenizer, splitter."""
+    def write(self, folder: Path) -> None:
+        """Write the files of ``save`` into ``folder``, one after the other."""
         self.model.config.id2label = dict(enumerate(self.labels.names))
         self.model.config.label2id = dict(self.labels.ids)
         self.model.config.nlptrain_scheme = None if self.labels.guessed else self.labels.scheme
@@ -201,6 +228,20 @@ class TokenModel:
         self.model.save_pretrained(folder)
         self.reader.save(folder)
         self.splitter.save(folder)
+
+    @torch.inference_mode()
+    def check(self) -> None:
+        """Let the net read one window, without a trace in what the reader remembers.
+
+        Raises:
+            InputError: it cannot, since its configuration, weights and tokenizer do not fit each other.
+        """
+        with reading(f"{self.name}: its config.json, weights and tokenizer together"):
+            prefix, suffix = self.reader.prefix, self.reader.suffix
+            windows = cut_windows([(0,)], max_pieces=self.max_pieces, prefix=prefix, suffix=suffix)
+            logits = self.emissions(self.pad(windows).to(self.device))
+        if tuple(logits.shape) != (1, len(self.labels)):
+            raise InputError(f"{self.name}: has {logits.shape[1]} logits and {len(self.labels)} labels")
 
     @property
     def batch_pieces(self) -> int:

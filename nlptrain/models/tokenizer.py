@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrained
 
 from nlptrain.errors import InputError
 from nlptrain.models.families import family_class
+from nlptrain.models.folder_checks import reading
 from nlptrain.models.sources import Source
 
 SAFE_LENGTH = int(1e30)  # transformers' own word for "no limit"
@@ -53,9 +54,10 @@ def load_config(source: Source) -> PretrainedConfig:
         InputError: it cannot be read, or names an architecture that transformers does not know.
     """
     try:
-        config: PretrainedConfig = AutoConfig.from_pretrained(source.folder, trust_remote_code=False)
-    except (ValueError, OSError) as error:
-        raise InputError(f"{source.pinned}: cannot be read: {str(error).strip().splitlines()[0]}") from error
+        with reading(f"{source.pinned}: config.json"):
+            config: PretrainedConfig = AutoConfig.from_pretrained(source.folder, trust_remote_code=False)
+    except ImportError as error:
+        raise InputError(f"{source.pinned}: its net needs more packages ({' '.join(str(error).split())})") from error
     return config
 
 
@@ -82,11 +84,21 @@ def load_tokenizer(source: Source, *, language: str | None = None) -> tuple[PreT
     _refuse_unreadable(source)
     try:
         # Byte-level tokenizers (RoBERTa) read the words of a sentence as words only with a space in front.
-        tokenizer = AutoTokenizer.from_pretrained(source.folder, add_prefix_space=True, trust_remote_code=False, **told)
+        with reading(f"{source.pinned}: its tokenizer"):
+            tokenizer = AutoTokenizer.from_pretrained(
+                source.folder, config=config, add_prefix_space=True, trust_remote_code=False, **told
+            )
     except ImportError as error:
         raise _missing(source, " ".join(str(error).split())) from error
-    stated = getattr(config, "max_pieces", None) or family.window(config, tokenizer)
-    return unlimited(tokenizer), int(stated)
+    with reading(f"{source.pinned}: the length in config.json or tokenizer_config.json"):
+        max_pieces = int(getattr(config, "max_pieces", None) or family.window(config, tokenizer))
+        positions = family.positions(config)
+    if max_pieces < 1 or 0 < positions < max_pieces:
+        raise InputError(
+            f"{source.pinned}: config.json has max_pieces {max_pieces}; must be 1 or more"
+            + (f", up to {positions}" if positions > 0 else "")
+        )
+    return unlimited(tokenizer), max_pieces
 
 
 def unlimited(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
 
 import torch
-from transformers import (
-    AutoModelForTokenClassification,
-    PretrainedConfig,
-    PreTrainedModel,
-)
+from transformers import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING, PretrainedConfig, PreTrainedModel
 
 from nlptrain.data.vocabulary import Vocabulary
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models.families import family_of
+from nlptrain.models.folder_checks import reading
 from nlptrain.models.heads import CRFHead
 from nlptrain.models.neural_tagger import NeuralTagger  # which registers itself with the Auto classes
 from nlptrain.models.piece_roles import piece_roles
@@ -23,6 +24,7 @@ from nlptrain.models.readers import PieceReader, PooledReader, Reader, WordReade
 from nlptrain.models.sources import Source, resolve
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenizer import load_config, load_tokenizer
+from nlptrain.models.weights import load_net
 from nlptrain.run import quiet
 from nlptrain.schemes import Scheme
 
@@ -37,7 +39,7 @@ class TransformerTokenClassifier(TokenModel):
     @classmethod
     @quiet()
     def from_pretrained(
-        cls, reference: str, labels: Labels, *, seed: int = 0, language: str | None = None
+        cls, reference: str | Path, labels: Labels, *, seed: int = 0, language: str | None = None
     ) -> TransformerTokenClassifier:
         """The pretrained encoder ``reference`` with a new head for ``labels``, drawn by ``seed``.
 
@@ -52,17 +54,28 @@ class TransformerTokenClassifier(TokenModel):
         """
         source = resolve(reference)
         tokenizer, max_pieces = load_tokenizer(source, language=language)
-        family = family_of(load_config(source), tokenizer)
+        config = load_config(source)
+        with reading(f"{source.pinned}: config.json"):
+            family = family_of(config, tokenizer)
+            config.num_labels = len(labels)
         torch.manual_seed(seed)
-        model = AutoModelForTokenClassification.from_pretrained(
-            source.folder,
-            num_labels=len(labels),
-            use_safetensors=True,
-            trust_remote_code=False,
-            ignore_mismatched_sizes=True,
-            dtype=torch.float32,
-        )
+        model, report = load_net(source, config, MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING, ignore_mismatched_sizes=True)
+        _check_fit(model, report, source)
         return cls(aligned(model), PieceReader(tokenizer, family), labels, max_pieces=max_pieces, name=source.pinned)
+
+
+def _check_fit(model: PreTrainedModel, report: Mapping[str, Any], source: Source) -> None:
+    """Refuse weights of other sizes than ``config.json`` describes, but for those of the head, which is new.
+
+    Raises:
+        InputError: the encoder's do not fit.
+    """
+    base = f"{model.base_model_prefix}."
+    if unlike := sorted(str(found[0]) for found in report["mismatched_keys"] if str(found[0]).startswith(base)):
+        raise InputError(
+            f"{source.pinned}: its weights have other sizes than its config.json describes ({', '.join(unlike[:3])}); "
+            "fetch or save the model again"
+        )
 
 
 def aligned(model: PreTrainedModel) -> PreTrainedModel:
@@ -89,7 +102,9 @@ def _reader(source: Source, config: PretrainedConfig) -> tuple[Reader, int]:
 
 
 @quiet()
-def load_token_model(reference: str, *, labels: Labels | None = None, scheme: Scheme | None = None) -> TokenModel:
+def load_token_model(
+    reference: str | Path, *, labels: Labels | None = None, scheme: Scheme | None = None
+) -> TokenModel:
     """The teacher or student in ``reference``, a run's folder or any name that ``resolve`` reads.
 
     Args:
@@ -100,24 +115,27 @@ def load_token_model(reference: str, *, labels: Labels | None = None, scheme: Sc
     Raises:
         InputError: there is no such model, it is no token classifier, or its labels are not known.
     """
+    reference = os.fspath(reference)
     source = resolve(reference)
     config = load_config(source)
-    if not any("TokenClassification" in name or name == "NeuralTagger" for name in config.architectures or ()):
+    with reading(f"{source.pinned}: architectures in config.json"):
+        architectures = [str(name) for name in config.architectures or ["no architecture"]]
+    if not any("TokenClassification" in name or name == "NeuralTagger" for name in architectures):
         raise InputError(
-            f"{reference}: found {', '.join(config.architectures or ['no architecture'])}, which is no token "
-            "classifier; fine-tune it first: nlptrain transformer_token"
+            f"{reference}: found {', '.join(architectures)}, which is no token classifier; fine-tune it first: "
+            "nlptrain transformer_token"
         )
     labels = _labels(config, reference, labels, scheme)
-    reader, max_pieces = _reader(source, config)
-    model, report = AutoModelForTokenClassification.from_pretrained(
-        source.folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, output_loading_info=True
-    )
+    with reading(f"{source.pinned}: what turns words into its inputs"):
+        reader, max_pieces = _reader(source, config)
+    model, report = load_net(source, config, MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING)
     if absent := sorted(report["missing_keys"]):
         raise InputError(f"{reference}: weights are missing ({', '.join(absent[:3])}); train it anew or fetch it again")
     kind = TokenModel if config.model_type == "nlptrain_tagger" else TransformerTokenClassifier
     splitter = WordSplitter.load(source.folder) if (source.folder / "word_splitter.json").is_file() else None
-    _tell_pieces(model, reader, splitter)
-    return kind(
+    with reading(f"{source.pinned}: its tokenizer"):
+        _tell_pieces(model, reader, splitter)
+    loaded = kind(
         aligned(model).eval(),
         reader,
         labels,
@@ -126,6 +144,8 @@ def load_token_model(reference: str, *, labels: Labels | None = None, scheme: Sc
         name=source.pinned,
         temperature=_temperature(config, reference),
     )
+    loaded.check()
+    return loaded
 
 
 def _tell_pieces(model: PreTrainedModel, reader: Reader, splitter: WordSplitter | None) -> None:
@@ -140,7 +160,8 @@ def _tell_pieces(model: PreTrainedModel, reader: Reader, splitter: WordSplitter 
 
 def _labels(config: PretrainedConfig, reference: str, labels: Labels | None, scheme: Scheme | None) -> Labels:
     """The names of the columns: those of ``config``, or ``labels`` where it has none."""
-    id2label = {int(index): str(name) for index, name in (config.id2label or {}).items()}
+    with reading(f"{reference}: id2label in config.json"):
+        id2label = {int(index): str(name) for index, name in (config.id2label or {}).items()}
     named = [id2label[index] for index in sorted(id2label)]
     nameless = all(name == f"LABEL_{index}" for index, name in enumerate(named))
     if labels is None:
@@ -149,7 +170,7 @@ def _labels(config: PretrainedConfig, reference: str, labels: Labels | None, sch
                 f"{reference}: its labels are LABEL_0 to LABEL_{len(named) - 1}; name them in data.labels, or in "
                 "id2label and label2id of its config.json"
             )
-        return Labels.named(named, scheme or getattr(config, "nlptrain_scheme", None))
+        return Labels.named(named, scheme or _scheme(config, reference))
     if len(labels) != len(named):
         raise InputError(f"data.labels: found {len(labels)} names; {reference} has {len(named)} logit columns")
     if not nameless and list(labels.names) != named:
@@ -158,6 +179,18 @@ def _labels(config: PretrainedConfig, reference: str, labels: Labels | None, sch
             "order: leave data.labels out"
         )
     return labels
+
+
+def _scheme(config: PretrainedConfig, reference: str) -> Scheme | None:
+    """The scheme that a run left in ``config``; None where none did."""
+    found = getattr(config, "nlptrain_scheme", None)
+    known: tuple[Scheme, ...] = get_args(Scheme)
+    if found is not None and found not in known:
+        raise InputError(
+            f"{reference}: config.json has {str(found)[:60]!r} as nlptrain_scheme; must be one of {', '.join(known)}, "
+            "or missing"
+        )
+    return found
 
 
 def _temperature(config: PretrainedConfig, reference: str) -> float:

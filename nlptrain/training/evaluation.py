@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from seqeval.metrics import classification_report
 
 from nlptrain.data.sentence import Sentence
 from nlptrain.labels import Labels
+from nlptrain.models.arguments import check_many
 from nlptrain.schemes import Scheme, spans, valid
 
 
@@ -96,8 +97,17 @@ class Tagger(Protocol):
         ...
 
 
-def evaluate(model: Tagger, sentences: Sequence[Sentence], *, metric: str | None = None) -> Scores:
-    """The scores of ``model`` on tagged sentences of any length; ``metric`` is another name for what is measured."""
+def evaluate(model: Tagger, sentences: Iterable[Sentence], *, metric: str | None = None) -> Scores:
+    """The scores of ``model`` on tagged sentences of any length; ``metric`` is another name for what is measured.
+
+    Raises:
+        TypeError: ``sentences`` is not a list of sentences, but a string, or holds one.
+    """
+    check_many(sentences, "sentences", "a list of Sentence: Corpus(FILE) reads them")
+    sentences = list(sentences)
+    for number, sentence in enumerate(sentences):
+        if not isinstance(sentence, Sentence):
+            raise TypeError(f"sentences[{number}]: found {type(sentence).__name__}; must be a Sentence, words and tags")
     predicted = model.tag([sentence.words for sentence in sentences])
     return evaluate_tags(sentences, predicted, model.labels.scheme, metric=metric)
 

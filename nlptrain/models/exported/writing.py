@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from nlptrain.errors import InputError
+from nlptrain.models.arguments import check_many
 from nlptrain.models.exported.description import describe, write_description
 from nlptrain.models.exported.graphs import graphs_of
 from nlptrain.models.exported.nets import WRITERS, write_net
@@ -20,7 +21,7 @@ from nlptrain_runtime.description import net_file
 
 
 def write_tagger(
-    model: TokenModel, folder: Path, precisions: Sequence[str], *, min_confidence: float = 0.0
+    model: TokenModel, folder: str | Path, precisions: Sequence[str], *, min_confidence: float = 0.0
 ) -> dict[str, Any]:
     """Write all files of an exported ``model`` into ``folder``, compared with nothing.
 
@@ -30,6 +31,8 @@ def write_tagger(
     Raises:
         InputError: the model cannot be exported.
     """
+    folder = Path(folder)
+    check_many(precisions, "precisions", 'a list of them, e.g. ["fp32"]')
     refuse_unexportable(model)
     described = describe(model, min_confidence=min_confidence)
     folder.mkdir(parents=True, exist_ok=True)

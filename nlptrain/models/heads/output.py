@@ -50,6 +50,8 @@ def by_sentence(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
     """The emissions of all sentences as one array [W, C], the words of each, and where the sentences part."""
     counts = np.array([len(values) for values in emissions], dtype=np.int64)
+    if len(emissions) == 1:  # which may be a whole document, and is not copied
+        return emissions[0], counts, counts[:0]
     flat = np.concatenate(emissions) if len(emissions) else np.empty((0, 1), dtype=np.float32)
     return flat, counts, np.cumsum(counts)[:-1]
 

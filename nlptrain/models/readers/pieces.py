@@ -75,7 +75,7 @@ class PieceReader:
     def pin(self) -> None:
         """Pieces stand for themselves."""
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write the tokenizer, without truncation or padding, and without a length: a pipeline would cut silently."""
         unlimited(self.tokenizer)
         self.tokenizer.save_pretrained(folder)

@@ -56,7 +56,7 @@ class Reader(Protocol):
         """Keep what the numbers given so far stand for: they are stored."""
         ...
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write what is needed to read again the same way."""
         ...
 

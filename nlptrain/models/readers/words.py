@@ -61,7 +61,7 @@ class WordReader(Numbering):
         hidden = (torch.rand(ids.shape) < rate) & (ids != PADDING)
         return {**named, "word_ids": ids.masked_fill(hidden, UNKNOWN)}
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write the vocabulary."""
         self.vocabulary.save(folder)
 

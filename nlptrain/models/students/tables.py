@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from transformers import AutoModel
+from transformers import MODEL_MAPPING
 
 from nlptrain.config.student import WordEmbedderConfig
 from nlptrain.data.vectors import read_vectors
@@ -18,7 +18,8 @@ from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.readers import PieceReader
 from nlptrain.models.sources import resolve
 from nlptrain.models.token_model import TokenModel
-from nlptrain.models.tokenizer import load_tokenizer
+from nlptrain.models.tokenizer import load_config, load_tokenizer
+from nlptrain.models.weights import load_net
 
 _BLOCK = 2048  # vectors compared with all rows at once: 0.5 GB at 60,000 rows
 
@@ -104,8 +105,8 @@ def input_embeddings(reference: str | None, teacher: TokenModel | None) -> Tenso
         if vectors is None:
             raise InputError(f"student.embedder.init: {teacher.name} reads words; name a pretrained model, or random")
         return vectors
-    folder = resolve(reference).folder
-    model = AutoModel.from_pretrained(folder, use_safetensors=True, trust_remote_code=False, dtype=torch.float32)
+    source = resolve(reference)
+    model, _ = load_net(source, load_config(source), MODEL_MAPPING)
     weight = model.get_input_embeddings().weight
     assert isinstance(weight, Tensor)
     return weight.detach()

@@ -1,0 +1,114 @@
+"""A finished run works wherever its folder lies, without the data that it was trained on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+
+from nlptrain.data.dev_sample import FILE_NAME, read_dev_sample, write_dev_sample
+from nlptrain.data.sentence import Sentence
+from nlptrain.errors import InputError
+from tests.cli.test_commands import call
+from tests.conftest import make_sentences, write_columns, write_corpus
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data and a run that names it by relative paths."""
+    folder = write_corpus(tmp_path_factory.mktemp("trained"))
+    write_columns(folder / "dev.conll", make_sentences(200, 2))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        done = call(
+            "tagger", "--tokenizer", tiny_bert, "--train", "train.conll", "--dev", "dev.conll", "--output-dir", "run",
+            "--set", "train.steps=20", "--set", "train.warmup_steps=2", "--set", "student.embedder.dim=8",
+            "--set", "student.encoder={kind: lstm, hidden: 8, layers: 1}", "--device", "cpu",
+        )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    return folder
+
+
+@pytest.fixture
+def moved(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The run alone, in another folder, which is the working one."""
+    shutil.copytree(trained / "run", tmp_path / "elsewhere" / "run")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    return tmp_path / "elsewhere" / "run"
+
+
+def test_a_run_holds_a_sample_of_dev(trained):
+    sentences = read_dev_sample(trained / "run")
+    assert len(sentences) == 200
+    lines = [json.loads(line) for line in (trained / "run" / FILE_NAME).read_text().splitlines()]
+    assert set(lines[0]) == {"tokens", "tags"}
+
+
+@pytest.mark.parametrize("sentences", [3, 501, 30_000])
+def test_the_sample_is_bounded_and_evenly_spread(tmp_path, sentences):
+    write_dev_sample(tmp_path, [Sentence((str(number),) * 30, ("O",) * 30) for number in range(sentences)])
+    kept = [int(sentence.words[0]) for sentence in read_dev_sample(tmp_path)]
+    assert 0 < len(kept) <= 500
+    assert kept == list(range(0, sentences, max(1, -(-sentences // 500))))
+
+
+def test_without_data_and_working_folder_a_run_is_exported_compared_and_used(moved):
+    done = call("export", "run", "out", "--precision", "fp32", "--precision", "int8", "--max-f1-loss", "100")
+    assert done.exit_code == 0, done.output
+    assert f"200 sentences of run/{FILE_NAME}" in done.stderr
+    assert json.loads((moved.parent / "out" / "nlptrain.json").read_text())["parity"]["int8"]["dev"] is not None
+    for command in (
+        ("card", "run"),
+        ("compare", "run", "--no-speed"),
+        ("compare", "run", "out/../run", "--bootstrap", 100),
+    ):
+        assert (done := call(*command)).exit_code == 0, done.output
+    assert call("predict", "run", text="Ada lives in Oslo .").exit_code == 0
+    write_columns(moved.parent / "gold.conll", [(("Ada", "sings"), ("B-person", "O"))])
+    for model in ("run", "out"):
+        assert call("evaluate", model, "gold.conll").exit_code == 0
+
+
+def test_its_speed_is_measured_on_the_sample(moved, monkeypatch):
+    measured: list[str] = []
+    monkeypatch.setattr("nlptrain.deploy.contenders.contenders", lambda *_, **__: nullcontext([]))
+    monkeypatch.setattr("nlptrain.deploy.benchmark.benchmark", lambda _, texts, **__: measured.extend(texts) or [])
+    done = call("benchmark", "run", "--json")
+    assert done.exit_code == 0, done.output
+    assert measured == [" ".join(sentence.words) for sentence in read_dev_sample(moved)]
+
+
+def test_other_data_of_the_same_name_is_not_taken_for_the_run_s(moved):
+    write_columns(moved.parent / "dev.conll", [(("Ada", "sings"), ("B-person", "O"))])
+    done = call("export", "run", "out")
+    assert done.exit_code == 0
+    assert FILE_NAME in done.stderr
+
+
+def test_in_its_place_a_run_is_compared_on_all_of_dev(trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(trained)
+    done = call("export", "run", tmp_path / "out")
+    assert done.exit_code == 0, done.output
+    assert FILE_NAME not in done.stderr
+
+
+def test_what_a_run_without_a_sample_lacks_is_said(moved):
+    (moved / FILE_NAME).unlink()
+    done = call("export", "run", "out")
+    assert done.exit_code == 2
+    assert "name gold files: --dev FILE, give the command where the run was trained, or export run/model" in done.stderr
+    assert not Path("out").exists()
+    assert call("export", "run/model", "out").exit_code == 0
+    done = call("benchmark", "run")
+    assert done.exit_code == 2
+    assert f"has neither raw text, seen from here, nor {FILE_NAME}: name files" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"tokens": ["a"], "tags": []}', '{"tokens": 1, "tags": 1}', "[" * 10**5])
+def test_a_damaged_sample_is_named(moved, text):
+    (moved / FILE_NAME).write_text(text)
+    with pytest.raises(InputError, match="dev_sample.jsonl: is damaged"):
+        read_dev_sample(moved)

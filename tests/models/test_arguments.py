@@ -1,0 +1,84 @@
+"""Arguments of the library: paths as text or ``Path``, lists that are no bare string."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import nlptrain
+from nlptrain import Corpus, Run, TokenModel, TransformerTokenClassifier, WordSplitter, load_config, predict
+from nlptrain.deploy.card import Named, model_card
+from nlptrain.deploy.export import export_onnx
+from nlptrain.errors import InputError
+from nlptrain.models.prediction import predict_columns, predict_rows
+from tests.conftest import write_corpus
+from tests.exports import LABELS, TEXT, small_model
+
+WORDS = [["Ada", "sings"], ["in", "Oslo"]]
+
+
+@pytest.fixture(scope="module")
+def model(tiny_bert: Path) -> TokenModel:
+    """A student."""
+    return small_model(tiny_bert, "pooled-lstm-crf")
+
+
+@pytest.mark.parametrize("as_path", [str, Path])
+def test_paths_are_text_or_path(model, tiny_bert, tmp_path, as_path):
+    folder = as_path(tmp_path / "saved")
+    model.save(folder)
+    assert nlptrain.load_token_model(folder).tag(WORDS) == model.tag(WORDS)
+    TransformerTokenClassifier.from_pretrained(as_path(tiny_bert), LABELS)
+    write_corpus(tmp_path)
+    assert len(list(Corpus(as_path(tmp_path / "train.conll")))) == 60
+    assert len(list(Corpus([as_path(tmp_path / "train.conll")]))) == 60
+    assert Run(as_path(tmp_path / "run"), device="cpu").folder == tmp_path / "run"
+    WordSplitter.default().save(as_path(tmp_path))
+    assert WordSplitter.load(as_path(tmp_path)) == WordSplitter.default()
+    export_onnx(model, as_path(tmp_path / "out"), ["fp32"])
+    for function in (
+        lambda: nlptrain.compare([as_path(tmp_path)]),
+        lambda: model_card(as_path(tmp_path), Named("", "")),
+    ):
+        with pytest.raises(InputError, match=r"no scores\.json"):
+            function()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda model: predict(model, "Victoria Osei left"), "texts: found the string 'Victoria Osei left'; must be"),
+        (lambda model: predict_columns(model, "Victoria Osei left"), "texts: found the string"),
+        (lambda model: predict_rows(model, "Victoria"), "rows: found the string"),
+        (lambda model: predict_rows(model, {"text": "Ada"}), "rows: found NoneType; must be a list of rows"),
+        (lambda model: predict(model, None), "texts: found NoneType"),
+        (lambda model: list(predict(model, ["Ada", 7])), r"texts\[1\]: found int 7; must be a string"),
+        (lambda model: predict("runs/demo", ["Ada"]), "model: found 'runs/demo'; load it first"),
+        (lambda model: model.tag(["Ada sings"]), r"sentences\[0\]: found the string 'Ada sings'; must be a list"),
+        (lambda model: model.tag("Ada sings"), "sentences: found the string"),
+        (lambda model: model.tag([["Ada", 7]]), r"sentences\[0\]\[1\]: found int 7"),
+        (lambda model: model.answers(["Ada"]), r"sentences\[0\]: found the string"),
+        (lambda model: model.logits(["Ada"]), r"sentences\[0\]: found the string"),
+        (lambda model: model.read(["Ada"]), r"sentences\[0\]: found the string"),
+        (lambda model: model.windows("Ada"), "words: found the string"),
+        (lambda model: nlptrain.evaluate(model, "Ada"), "sentences: found the string"),
+        (lambda model: nlptrain.evaluate(model, WORDS), r"sentences\[0\]: found list; must be a Sentence"),
+        (lambda model: nlptrain.compare("runs/demo"), "runs: found the string"),
+        (lambda model: nlptrain.compare(Path("runs/demo")), "runs: found PosixPath"),
+        (lambda model: export_onnx(model, "out", "fp32"), "precisions: found the string"),
+        (lambda model: load_config(nlptrain.COMMANDS["tagger"], None, "train.steps=5"), "settings: found"),
+    ],
+)  # fmt: skip
+def test_a_bare_string_is_no_list_and_is_refused_at_the_call(model, call, message):
+    with pytest.raises(TypeError, match=message):
+        call(model)
+
+
+def test_generators_and_tuples_are_lists(model):
+    wanted = model.tag(WORDS)
+    assert model.tag(tuple(map(tuple, WORDS))) == wanted
+    assert model.tag((word for word in words) for words in WORDS) == wanted
+    texts = ["Ada sings", "in Oslo"]
+    assert list(predict(model, iter(texts))) == list(predict(model, texts))
+    assert nlptrain.evaluate(model, iter(TEXT)) == nlptrain.evaluate(model, TEXT)

@@ -1,0 +1,48 @@
+"""A long text takes memory in proportion to its words, and little for each."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+
+from nlptrain.labels import Labels
+from nlptrain.models.confidence import tagged
+from nlptrain.models.heads import Answer
+from nlptrain.models.heads.output import by_sentence
+from nlptrain.models.prediction import predict
+from tests.exports import small_model
+
+WORDS, LABELS = 100_000, 49
+
+
+def test_confidences_take_no_second_table_of_logits():
+    logits = np.random.default_rng(0).normal(size=(WORDS, LABELS)).astype(np.float32)
+    labels = Labels.named([f"T{number}" for number in range(LABELS)], "plain")
+    tracemalloc.start()
+    found = tagged(Answer(logits, logits.argmax(axis=1)), labels)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.6 * logits.nbytes
+    exact = np.exp(logits - logits.max(axis=1, keepdims=True))
+    assert np.array_equal(found.confidences, exact.max(axis=1) / exact.sum(axis=1))
+
+
+def test_the_emissions_of_one_text_are_not_copied():
+    values = np.zeros((9, 3), dtype=np.float32)
+    flat, counts, ends = by_sentence([values])
+    assert np.shares_memory(flat, values)
+    assert counts.tolist() == [9]
+    assert [len(part) for part in np.split(flat, ends)] == [9]
+
+
+def test_a_teacher_reads_a_long_text_in_little_memory(tiny_bert):
+    model = small_model(tiny_bert, "teacher")
+    text = " ".join(["Ada Smith lives in Paris ."] * 1_000)
+    list(predict(model, ["Ada"]))
+    tracemalloc.start()
+    (answer,) = predict(model, [text])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(answer["text"]) == len(text)
+    assert peak < 6_000 * 1_500  # bytes for each word; entities included

@@ -1,0 +1,109 @@
+"""A saved model is whole or not there, and what is not a model's stays."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+import pytest
+
+from nlptrain import TokenModel, load_token_model
+from nlptrain.data.vocabulary import Vocabulary
+from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.errors import InputError
+from tests.exports import small_model
+
+WORDS = [["Ada", "lives", "in", "Oslo"]]
+
+
+@pytest.fixture(params=["teacher", "pooled-lstm-crf", "word-idcnn-softmax"])
+def model(tiny_bert: Path, request: pytest.FixtureRequest) -> TokenModel:
+    """One of each kind."""
+    return small_model(tiny_bert, request.param)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("part", [WordSplitter, "reader", "model"])
+@pytest.mark.parametrize("there", [False, True])
+def test_a_save_that_fails_changes_nothing(model, tmp_path, monkeypatch, part, there):
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if there:
+        model.save(tmp_path / "above" / "saved")
+    before = files(tmp_path)
+    if part is WordSplitter:
+        monkeypatch.setattr(WordSplitter, "save", fail)
+    else:
+        owner = getattr(model, part)
+        monkeypatch.setattr(owner, "save" if part == "reader" else "save_pretrained", fail)
+    with pytest.raises(OSError, match="No space left"):
+        model.save(tmp_path / "above" / "saved")
+    assert files(tmp_path) == before
+    assert (tmp_path / "above").exists() == there
+
+
+def test_another_model_is_replaced_and_other_files_stay(model, tiny_bert, tmp_path):
+    small_model(tiny_bert, "teacher").save(tmp_path / "saved")
+    (tmp_path / "saved" / "README.md").write_text("a card")
+    (tmp_path / "saved" / "figures").mkdir()
+    (tmp_path / "saved" / "figures" / "a.svg").write_text("a figure")
+    (tmp_path / "saved" / "model-00001-of-00002.safetensors").write_bytes(b"a shard of the old one")
+    model.save(tmp_path / "saved")
+    assert load_token_model(tmp_path / "saved").tag(WORDS) == model.tag(WORDS)
+    assert (tmp_path / "saved" / "README.md").read_text() == "a card"
+    assert (tmp_path / "saved" / "figures" / "a.svg").read_text() == "a figure"
+    assert not (tmp_path / "saved" / "model-00001-of-00002.safetensors").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["saved"]
+
+
+def test_other_folders_are_left_alone(model, tmp_path, monkeypatch):
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "a.txt").write_text("x")
+    (tmp_path / "file").write_text("x")
+    for name, message in (("letters", "holds a.txt, and no model"), ("file", "is a file")):
+        with pytest.raises(InputError, match=message):
+            model.save(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="is the working folder"):
+        model.save(".")
+    assert sorted(files(tmp_path)) == ["file", "letters/a.txt"]
+
+
+def test_a_link_to_a_folder_stays_one(model, tmp_path):
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "link").symlink_to("saved")
+    model.save(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "saved" / "config.json").is_file()
+
+
+def test_a_file_that_may_not_grow_is_an_input_error(tiny_bert, tmp_path):
+    model = small_model(tiny_bert, "teacher")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises((InputError, OSError)) as caught:
+            model.save(tmp_path / "saved")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_splitter_and_vocabulary_are_whole_files(tmp_path, monkeypatch):
+    WordSplitter.default().save(tmp_path)
+    Vocabulary(("a",), lowercase=False).save(tmp_path)
+    before = files(tmp_path)
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nlptrain.run_folder.os.fsync", fail)
+    for part in (WordSplitter.default(), Vocabulary(("b",), lowercase=True)):
+        with pytest.raises(OSError, match="No space left"):
+            part.save(tmp_path)
+    assert {name: content for name, content in files(tmp_path).items() if not name.endswith(".part")} == before
