@@ -21,7 +21,9 @@ FLOORS = (
     ("run", "run_folder", "seeds"),
     ("processes",),
     ("config",),
-    ("labels", "renaming", "nearby"),
+    ("finished_run",),
+    ("checksums",),
+    ("labels", "renaming", "nearby", "atomic_files"),
     ("schemes",),
     ("errors",),
 )

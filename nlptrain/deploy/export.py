@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
+from nlptrain.atomic_files import write_errors
 from nlptrain.data.sentence import Sentence
 from nlptrain.deploy.parity import Check, Parity, refuse_unlike
 from nlptrain.errors import InputError
@@ -74,16 +75,18 @@ def _refuse_folder(folder: Path, *, overwrite: bool) -> None:
 def _whole(folder: Path) -> Iterator[Path]:
     """A folder beside ``folder`` that takes its place once it is whole, and is not there if it never is."""
     made = [parent for parent in folder.parents if not parent.exists()]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    with write_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
     try:
-        yield part
-        part.chmod(0o755)
-        old = part.with_name(part.name + ".old")
-        if folder.exists():
-            folder.rename(old)
-        part.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
+        with write_errors(folder):
+            yield part
+            part.chmod(0o755)
+            old = part.with_name(part.name + ".old")
+            if folder.exists():
+                folder.rename(old)
+            part.rename(folder)
+            shutil.rmtree(old, ignore_errors=True)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         for parent in made:

@@ -10,6 +10,7 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
+from nlptrain.checksums import verify_files
 from nlptrain.errors import InputError
 from nlptrain.nearby import nearby
 from nlptrain.seeds import seed_folders
@@ -36,12 +37,13 @@ def resolve(reference: str) -> Source:
             ``OWNER/NAME@REVISION``.
 
     Raises:
-        InputError: nothing is there, or what is there has no weights in safetensors.
+        InputError: nothing is there, what is there has no weights in safetensors, or a run's model is damaged.
     """
     if reference.startswith("package:"):
         return Source(_with_weights(_in_package(reference), reference), reference)
     folder = Path(reference).expanduser()
     if folder.is_dir():
+        verify_files(folder, "model/")
         inner = folder / "model"
         return Source(_with_weights(inner if (inner / "config.json").is_file() else folder, reference), reference)
     if _HUB_NAME.fullmatch(reference) is None or reference.startswith("."):
