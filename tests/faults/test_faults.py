@@ -141,14 +141,21 @@ def test_a_full_standard_output(workshop: Workshop, name: str) -> None:
         count("full standard output", CLEAR_ERROR)
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root starts a command as another user")
+def take_away(folder: Path) -> None:
+    """Give all in ``folder`` to another user, who lets others read it."""
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files to another user")
 @pytest.mark.parametrize("name", _WRITERS if NIGHTLY else ["tagger"])
 def test_a_folder_that_may_not_be_written(workshop: Workshop, name: str) -> None:
     kind = "no permission to write"
     with workshop.trial() as trial:
-        trial.chmod(0o777)  # for its standard output
+        take_away(trial)
         before = contents(trial)
-        ended = workshop.start(trial, name, user=NOBODY).wait()
+        ended = workshop.start(trial, name, powerless=True).wait()
         check_error(ended, kind, "cannot be written to", "Permission denied")
         check_kept(before, trial, kind)
         workshop.ends_as_straight(trial, name, kind=kind, number=0)
@@ -158,16 +165,14 @@ def test_a_folder_that_may_not_be_written(workshop: Workshop, name: str) -> None
 _READ = ("train.conll", "tiny_bert/config.json", "tiny_bert/model.safetensors", "tagger.yaml", "dev.conll")
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root starts a command as another user")
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files to another user")
 @pytest.mark.parametrize("file", _READ if NIGHTLY else _READ[:1])
 def test_a_file_that_may_not_be_read(workshop: Workshop, file: str) -> None:
     kind = "no permission to read"
     with workshop.trial() as trial:
-        for path in (trial, *trial.rglob("*")):
-            os.chown(path, NOBODY, NOBODY)
-        os.chown(trial / file, 0, 0)
+        os.chown(trial / file, NOBODY, NOBODY)
         (trial / file).chmod(0o600)
-        ended = workshop.start(trial, "tagger", user=NOBODY).wait()
+        ended = workshop.start(trial, "tagger", powerless=True).wait()
         check_error(ended, kind, Path(file).name, "tiny_bert")
         (trial / file).chmod(0o644)
         workshop.ends_as_straight(trial, "tagger", kind=kind, number=0)
@@ -254,7 +259,14 @@ _READERS: dict[str, list[str]] = {
     "evaluate": ["evaluate", "runs/pseudo_label", "test.conll", "--json"],
     "predict": ["predict", "runs/pseudo_label", "test.conll"],
     "export": ["export", "runs/pseudo_label", "runs/out"],
-    "tagger_kd of it": ["tagger_kd", "tagger_kd.yaml", "--set", "teacher=runs/pseudo_label", "--set", "train.steps=2"],
+    "tagger_kd of it": [
+        "tagger_kd",
+        "tagger_kd.yaml",
+        "--set",
+        "teacher=runs/pseudo_label",
+        "--set",
+        "transfer_dir=of_it",
+    ],
 }
 
 
@@ -267,9 +279,8 @@ def test_a_finished_run_whose_files_are_damaged(workshop: Workshop, finished: Pa
             DAMAGE[kind](trial / file, draw)
             for reader in draw.sample(sorted(_READERS), 3 if NIGHTLY else 1):
                 if reader not in shown:
-                    shown[reader] = workshop.server.run(finished, _READERS[reader]).stdout
-                    shutil.rmtree(finished / "runs/out", ignore_errors=True)
-                    shutil.rmtree(finished / "runs/tagger_kd", ignore_errors=True)
+                    with copied(workshop, finished) as other:
+                        shown[reader] = workshop.server.run(other, _READERS[reader]).stdout
                 ended = workshop.server.run(trial, _READERS[reader])
                 if ended.code:
                     check_error(

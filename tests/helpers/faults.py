@@ -130,9 +130,9 @@ class Server:
         stdin: str = os.devnull,
         stdout: str | None = None,
         file_size: int | None = None,
-        user: int | None = None,
+        powerless: bool = False,
     ) -> Process:
-        """Start ``nlptrain ARGUMENTS`` in ``folder``."""
+        """Start ``nlptrain ARGUMENTS`` in ``folder``; ``powerless``: permissions hold for it, also if it is root's."""
         self._number += 1
         name = str(self._number)
         request = {
@@ -143,7 +143,7 @@ class Server:
             "stdout": stdout or f".{name}.stdout",
             "stderr": f".{name}.stderr",
             "file_size": file_size,
-            "user": user,
+            "powerless": powerless,
         }
         return Process(self, self.ask(request)["pid"], folder, name)
 
@@ -152,9 +152,7 @@ class Server:
         return self.start(folder, arguments, **how).wait()
 
     def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+        self._process.communicate()
 
 
 @dataclass(frozen=True)
