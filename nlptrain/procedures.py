@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nlptrain.atomic_files import replacing_folder
 from nlptrain.config.augment import AugmentConfig
 from nlptrain.config.objective import BestBy, DistillConfig, PseudoLabelConfig
 from nlptrain.config.train import TrainConfig
@@ -28,9 +28,9 @@ from nlptrain.distillation.rarity import rarity
 from nlptrain.distillation.transfer_set import Precision
 from nlptrain.distillation.trusted_labels import refuse_nothing_labelled, refuse_unmeasured, thresholds, trusted_labels
 from nlptrain.errors import InputError
+from nlptrain.finished_run import finish_run
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
-from nlptrain.run_folder import write_json
 from nlptrain.training.evaluation import Scores, evaluate_tags
 from nlptrain.training.examples import Examples
 from nlptrain.training.final_scores import final_scores
@@ -295,15 +295,10 @@ def _scored_and_saved(
         **more,
     }
     if run.folder is not None:
-        part = run.folder / "model.part"
-        shutil.rmtree(part, ignore_errors=True)
-        model.write(part)
-        shutil.rmtree(run.folder / "model", ignore_errors=True)
-        part.rename(run.folder / "model")
+        with replacing_folder(run.folder / "model") as part:
+            model.write(part)
         scores["bytes"] = sum(file.stat().st_size for file in (run.folder / "model").iterdir())
         taught = {"teacher": _counted(teacher.scores)} if teacher else {}
-        write_json(run.folder / "counts.json", {**_counted(scored), **taught})
         write_dev_sample(run.folder, splits.dev)
-        write_json(run.folder / "scores.json", {**scores, **run.provenance})
-        (run.folder / "checkpoint.safetensors").unlink(missing_ok=True)
+        finish_run(run.folder, {**scores, **run.provenance}, {**_counted(scored), **taught})
     return scores

@@ -19,6 +19,7 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import InitProcessGroupKwargs
 from rich.console import Console
 
+from nlptrain.atomic_files import write_errors
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.interrupts import interrupt
 from nlptrain.processes import MEETING, Processes, launched_processes
@@ -39,6 +40,7 @@ class Run:
         processes: that share the steps of a training; one of them writes.
         shared: the output folder, for all of these to read; ``folder`` is None in those that do not write.
         provenance: what ``scores.json`` says of where the scores come from.
+        identity: SHA-256 of ``run.json``, which checkpoints record; empty where there is none.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Run:
         if threads is not None:
             torch.set_num_threads(threads)
         self.provenance: dict[str, Any] = {}
+        self.identity = ""
         self._stop: int | None = None
         self._stop_all: int | None = None
         self._waiting = False
@@ -104,7 +107,8 @@ class Run:
         text = message_line(text)
         self.console.print(text)
         if self.folder is not None and self.folder.is_dir():
-            with (self.folder / "log.txt").open("a", encoding="utf-8") as file:
+            path = self.folder / "log.txt"
+            with write_errors(path), path.open("a", encoding="utf-8") as file:
                 file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
 
     def introduce(self, command: str) -> None:

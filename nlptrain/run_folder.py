@@ -3,58 +3,58 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
-import json
-import os
 import shlex
 import shutil
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from nlptrain.atomic_files import move_aside, to_json, write_text
+from nlptrain.atomic_files import write_json as write_json
+from nlptrain.checksums import (
+    CHECKPOINT,
+    PREVIOUS,
+    SUMS,
+    DamagedFile,
+    file_hash,
+    read_json,
+    read_metadata,
+    read_sums,
+    text_hash,
+)
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.loading import to_yaml
 from nlptrain.errors import InputError
 
 _SILENT_KEYS = ("output_dir", "track")
 # What a run has to lose: one that ended before, on bad input, say, may be given again with other keys and files.
-_WORTH = ("checkpoint.safetensors", "model", "scores.json")
-
-
-def write_json(path: Path, value: Any) -> None:  # noqa: ANN401
-    """Write ``value`` whole or not at all."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write ``text`` whole or not at all.
-
-    Raises:
-        OSError: it cannot be written; the name is that of ``path``.
-    """
-    if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path.parent))
-    beside = path.with_name(path.name + ".part")
-    with beside.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-
-
-def finished_scores(folder: Path) -> dict[str, Any] | None:
-    """``scores.json`` of a finished run, or None."""
-    path = folder / "scores.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+_WORTH = (CHECKPOINT, PREVIOUS, "model", "scores.json")
+_OURS = (
+    *_WORTH,
+    "config.yaml",
+    "run.json",
+    "metrics.jsonl",
+    "counts.json",
+    SUMS,
+    "log.txt",
+    "pseudo_labels.jsonl",
+    "dev_sample.jsonl",
+    "tensorboard",
+)
 
 
 @contextlib.contextmanager
 def output_folder(
-    folder: Path, command: str, config: CommandConfig, inputs: Mapping[str, str], *, overwrite: bool
+    folder: Path,
+    command: str,
+    config: CommandConfig,
+    inputs: Mapping[str, str],
+    *,
+    overwrite: bool,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[None]:
     """Hold ``folder`` for one command and one configuration, with the resolved configuration in it.
 
@@ -66,6 +66,7 @@ def output_folder(
         config: all keys but ``output_dir`` decide whether a run found there is the same.
         inputs: the hash of every file that is read; they decide, too.
         overwrite: clear the run that stands there.
+        say: reports a damaged file.
 
     Raises:
         InputError: another process writes there, it holds another command's or configuration's run, or other files.
@@ -74,18 +75,19 @@ def output_folder(
     with held(folder):
         identity = run_identity(command, config, inputs)
         path = folder / "run.json"
-        new = not path.is_file()
-        if path.is_file() and overwrite:
-            clear_run(folder)
-        elif path.is_file():
-            refuse_other(folder, identity)
-        else:
+        new = not path.is_file() and _recorded_hash(folder) is None
+        if new:
             refuse_strangers(folder, ("run.json",))  # whose absence says that a config.yaml is not ours
-        write_json(path, identity)
-        write_text(folder / "config.yaml", to_yaml(config))
+        elif overwrite:
+            clear_run(folder)
+        else:
+            _repair_identity(folder, identity, say)
+            _remove_parts(folder)
         try:
+            write_json(path, identity)
+            write_text(folder / "config.yaml", to_yaml(config))
             yield
-        except InputError:
+        except (InputError, OSError):
             if new and not worth_keeping(folder) and _only_ours(folder):
                 clear_run(folder)
                 leave(folder, made)
@@ -149,7 +151,8 @@ def refuse_strangers(folder: Path, ours: Collection[str]) -> None:
 
 def worth_keeping(folder: Path) -> bool:
     """Whether the run in ``folder``, if there is one, has trained anything yet."""
-    return (folder / "run.json").is_file() and any((folder / name).exists() for name in _WORTH)
+    trained = any((folder / name).exists() for name in _WORTH)
+    return trained and ((folder / "run.json").is_file() or _recorded_hash(folder) is not None)
 
 
 def run_identity(command: str, config: CommandConfig, inputs: Mapping[str, str]) -> dict[str, Any]:
@@ -159,40 +162,73 @@ def run_identity(command: str, config: CommandConfig, inputs: Mapping[str, str])
     return {"command": command, "config": kept, "inputs": dict(inputs)}
 
 
+def identity_hash(identity: Mapping[str, Any]) -> str:
+    """SHA-256 of the ``run.json`` that holds ``identity``."""
+    return text_hash(to_json(identity))
+
+
+def _recorded_hash(folder: Path) -> str | None:
+    """The hash of ``run.json`` as another file of the run recorded it; None if no whole one did."""
+    with contextlib.suppress(InputError):
+        if digest := read_sums(folder).get("run.json"):
+            return digest
+    for name in (CHECKPOINT, PREVIOUS):
+        with contextlib.suppress(InputError, OSError):
+            return read_metadata(folder / name)["run"] or None
+    return None
+
+
+def _repair_identity(folder: Path, wanted: Mapping[str, Any], say: Callable[[str], None]) -> None:
+    """Move ``run.json`` aside if it is damaged and the run in ``folder`` is the one that is ``wanted``.
+
+    Raises:
+        InputError: it is another run, or nothing says which one it is.
+    """
+    refuse_other(folder, wanted)
+    path = folder / "run.json"
+    if not worth_keeping(folder):
+        return
+    if not path.is_file():
+        say(f"{path}: is missing; written again")
+    elif file_hash(path) != identity_hash(wanted) == _recorded_hash(folder):
+        say(f"{path}: is damaged; moved to {move_aside(path).name}, and written again")
+
+
 def clear_run(folder: Path) -> None:
     """Take away all that a run leaves in its ``folder``."""
-    ours = (
-        "model",
-        "model.part",
-        "checkpoint.safetensors",
-        "checkpoint.safetensors.part",
-        "config.yaml",
-        "run.json",
-        "metrics.jsonl",
-        "counts.json",
-        "scores.json",
-        "log.txt",
-        "pseudo_labels.jsonl",
-        "dev_sample.jsonl",
-        "tensorboard",
-    )
-    for name in ours:
-        path = folder / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+    for path in list(folder.iterdir()):
+        if path.name in _OURS or path.name.split(".damaged")[0].removesuffix(".part") in _OURS:
+            _remove(path)
+
+
+def _remove_parts(folder: Path) -> None:
+    """Remove what a killed process was writing."""
+    for name in _OURS:
+        _remove(folder / f"{name}.part")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def refuse_other(folder: Path, wanted: Mapping[str, Any]) -> None:
     """Keep a run that has trained something from being taken for another.
 
     Raises:
-        InputError: the run in ``folder`` has another identity than ``wanted``.
+        InputError: the run in ``folder`` has another identity than ``wanted``, or its ``run.json`` is damaged and no
+            other file says which run it is.
     """
+    path = folder / "run.json"
     if not worth_keeping(folder):
         return
-    found = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    if path.is_file() and file_hash(path) == identity_hash(wanted):
+        return
+    if _recorded_hash(folder) == identity_hash(wanted):
+        return  # the file is damaged, and the run is the same
+    found = read_identity(folder)
     if found["command"] != wanted["command"]:
         raise InputError(f"{folder}: holds a run of {found['command']}; give another --output-dir, or --overwrite it")
     before, after = flatten(found["config"]), flatten(wanted["config"])
@@ -211,6 +247,26 @@ def refuse_other(folder: Path, wanted: Mapping[str, Any]) -> None:
         )
 
 
+def read_identity(folder: Path) -> dict[str, Any]:
+    """Read ``run.json``, which says what the run in ``folder`` is.
+
+    Raises:
+        DamagedFile: it is missing, or not as it was written.
+    """
+    path = folder / "run.json"
+    advice = "give another --output-dir, or --overwrite the run"
+    try:
+        found = read_json(path)
+    except FileNotFoundError as error:
+        raise DamagedFile(path, "it is missing", advice) from error
+    except DamagedFile as error:
+        raise DamagedFile(path, error.reason, advice) from error
+    kinds = {"command": str, "config": dict, "inputs": dict}
+    if not isinstance(found, dict) or not all(isinstance(found.get(key), kind) for key, kind in kinds.items()):
+        raise DamagedFile(path, f"not a map of {', '.join(kinds)}", advice)
+    return found
+
+
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested maps as one, with dotted keys."""
     flat: dict[str, Any] = {}
@@ -220,12 +276,6 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + key] = value
     return flat
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def command_line() -> str:

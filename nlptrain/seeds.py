@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from nlptrain.atomic_files import move_aside, write_json
+from nlptrain.checksums import DamagedFile, read_json
 from nlptrain.errors import InputError
-from nlptrain.run_folder import clear_run, held, leave, missing, refuse_strangers, worth_keeping, write_json
+from nlptrain.run_folder import clear_run, held, leave, missing, refuse_strangers, worth_keeping
 
 _FILE = "seeds.json"
 
@@ -30,7 +31,14 @@ def beside(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def seeds_folder(folder: Path, command: str, seeds: Sequence[int], *, overwrite: bool) -> Iterator[None]:
+def seeds_folder(
+    folder: Path,
+    command: str,
+    seeds: Sequence[int],
+    *,
+    overwrite: bool,
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[None]:
     """Hold ``folder`` for the runs of ``seeds``, with the file in it that names them.
 
     A run of one of them that stands there already is kept, so that seeds may be added later. Where the first one ends
@@ -41,6 +49,7 @@ def seeds_folder(folder: Path, command: str, seeds: Sequence[int], *, overwrite:
         command: the command's name.
         seeds: one run each.
         overwrite: clear the run, or the runs of all seeds, that stand there.
+        say: reports a damaged file.
 
     Raises:
         InputError: another process writes there, or it holds a single run, another command's seeds, more seeds than
@@ -51,6 +60,7 @@ def seeds_folder(folder: Path, command: str, seeds: Sequence[int], *, overwrite:
         ours = [folder / _FILE, *(one / "run.json" for one in (folder, *(seed_folder(folder, n) for n in seeds)))]
         if not any(path.is_file() for path in ours):
             refuse_strangers(folder, (_FILE,))
+        _repair(folder, command, say)
         if overwrite:
             _clear(folder, seeds)
         else:
@@ -60,7 +70,7 @@ def seeds_folder(folder: Path, command: str, seeds: Sequence[int], *, overwrite:
         write_json(folder / _FILE, {"command": command, "seeds": list(seeds)})
         try:
             yield
-        except InputError:
+        except (InputError, OSError):
             if new and {item.name for item in folder.iterdir()} <= {".lock", _FILE}:
                 (folder / _FILE).unlink()
                 leave(folder, made)
@@ -85,8 +95,27 @@ def _recorded(folder: Path) -> tuple[str, list[int]]:
     path = folder / _FILE
     if not path.is_file():
         return "", []
-    values = json.loads(path.read_text(encoding="utf-8"))
-    return values["command"], values["seeds"]
+    advice = "give the command of this folder again, which writes it again"
+    try:
+        values = read_json(path)
+    except DamagedFile as error:
+        raise DamagedFile(path, error.reason, advice) from error
+    command, seeds = (values.get("command"), values.get("seeds")) if isinstance(values, dict) else (None, None)
+    if not isinstance(command, str) or not isinstance(seeds, list) or not all(type(seed) is int for seed in seeds):
+        raise DamagedFile(path, "not a map of command and seeds", advice)
+    return command, seeds
+
+
+def _repair(folder: Path, command: str, say: Callable[[str], None]) -> None:
+    """Write ``seeds.json`` again from the runs that are there, if it is damaged; each run says what it is of."""
+    try:
+        _recorded(folder)
+    except DamagedFile as error:
+        found = sorted(
+            int(path.name.removeprefix("seed-")) for path in folder.glob("seed-*") if path.name[5:].isdigit()
+        )
+        say(f"{error.path}: is damaged ({error.reason}); moved to {move_aside(error.path).name}, and written again")
+        write_json(error.path, {"command": command, "seeds": found})
 
 
 def _refuse_single(folder: Path) -> None:

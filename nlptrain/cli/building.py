@@ -28,7 +28,6 @@ from nlptrain.distillation.teacher_scheme import shown_scheme
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.run import Run
-from nlptrain.run_folder import finished_scores
 from nlptrain.seeds import beside
 
 
@@ -69,7 +68,7 @@ def refuse_faulty(folders: Iterable[Path], config: CommandConfig) -> None:
     Raises:
         InputError: a file or a model is not there, or not as it should be.
     """
-    if any(finished_scores(folder) is not None for folder in folders):
+    if any((folder / "scores.json").is_file() for folder in folders):
         seeds = config.seeds if isinstance(config, StudentCommandConfig) else None
         seed = seeds[0] if seeds else config.seed or 0
         build(config, Run(None, device=config.device, seed=seed, console=Console(quiet=True), launched=True))

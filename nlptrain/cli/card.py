@@ -44,9 +44,9 @@ def card(
 
     Example: nlptrain card runs/demo/tagger_kd --control runs/demo/tagger
     """  # noqa: D301 - click reads the character
+    from nlptrain.atomic_files import write_text
     from nlptrain.deploy.card import Named, model_card
     from nlptrain.insight.finished import read_finished
-    from nlptrain.run_folder import write_text
 
     found = read_finished(run)
     known = dataset or _folder_of(found.scores[0]["inputs"])
@@ -60,5 +60,5 @@ def card(
 
 def _folder_of(inputs: dict[str, str]) -> str:
     """The folder of the first file that was read, by the name that it was given then."""
-    first = Path(next(iter(inputs)))
+    first = Path(next(iter(inputs), ""))
     return first.parent.name or (first.resolve().parent.name if first.exists() else first.stem)

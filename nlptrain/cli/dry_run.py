@@ -24,6 +24,7 @@ from nlptrain.distillation.augmentation import topped_up
 from nlptrain.distillation.committee import Member
 from nlptrain.distillation.objectives import DistillObjective
 from nlptrain.distillation.transfer_set import LogitStore
+from nlptrain.finished_run import finished_scores
 from nlptrain.insight.trial import (
     Labelling,
     Sample,
@@ -36,7 +37,7 @@ from nlptrain.insight.trial import (
 )
 from nlptrain.procedures import refuse_unfit
 from nlptrain.run import Run, refuse_imitated
-from nlptrain.run_folder import finished_scores, refuse_other, run_identity, worth_keeping
+from nlptrain.run_folder import refuse_other, run_identity, worth_keeping
 from nlptrain.seeds import refuse_seeds, seed_folder
 from nlptrain.training.objective import GoldObjective, Objective
 from nlptrain.training.tracking import refuse_untracked

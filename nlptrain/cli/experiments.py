@@ -23,7 +23,6 @@ from nlptrain.config.loading import LoadedConfig, refuse_missing
 from nlptrain.config.yaml_files import read_bytes, read_yaml
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.nearby import nearby
-from nlptrain.run_folder import finished_scores
 
 State = Literal["waiting", "running", "done", "failed", "left out"]
 _LOOK_SECONDS = 0.1
@@ -101,7 +100,10 @@ def plan(files: Sequence[Path], settings: Sequence[str]) -> list[Experiment]:
         others = {folder: owner.command for folder, owner in owners.items() if owner is not one}
         models, texts = models_of(loaded.config, others), texts_of(loaded.config, others)
         # A finished run is found again: its text stays what it is, whatever comes first.
-        waits = [*chain(*models.values()), *(one for one in chain(*texts.values()) if finished_scores(one) is None)]
+        waits = [
+            *chain(*models.values()),
+            *(one for one in chain(*texts.values()) if not (one / "scores.json").is_file()),
+        ]
         one.needs = tuple(dict.fromkeys(owners[folder].path for folder in waits))
         made = {name for name, folders in chain(models.items(), texts.items()) if folders}
         try:

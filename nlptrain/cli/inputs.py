@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nlptrain.checksums import file_hash
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.data import SPLITS, DataConfig
 from nlptrain.config.references import model_references, with_references
@@ -11,7 +12,6 @@ from nlptrain.data.brat import text_beside
 from nlptrain.data.text_files import expand
 from nlptrain.errors import InputError
 from nlptrain.models.sources import resolve
-from nlptrain.run_folder import file_hash
 
 
 def pinned(config: CommandConfig) -> CommandConfig:

@@ -58,6 +58,7 @@ def predict(
 
     Example: echo "Ada Lovelace lived in London." | nlptrain predict runs/demo/tagger_kd
     """  # noqa: D301 - click reads the character
+    from nlptrain.atomic_files import write_errors
     from nlptrain.data.raw_files import has_rows
     from nlptrain.data.word_splitter import WordSplitter
     from nlptrain.models import load_token_model
@@ -74,20 +75,21 @@ def predict(
         "min_confidence": _least(least, model.labels.types),
         "tally": (tally := Tally()),
     }
-    for file in files or ("-",):
-        if file != "-" and has_rows(Path(file)) and answer_format == "jsonl":
-            for answer in predict_rows(model, _rows(file), **how):
-                echo_data(_json(answer))
-            continue
-        texts = _texts(file)
-        # Who types waits for an answer to each line; blocks of lines, which are faster, are for files and pipes.
-        for part in ([text] for text in texts) if not files and sys.stdin.isatty() else [texts]:
-            if answer_format == "conll":
-                for block in predict_columns(model, part, **how):
-                    echo_data(block)
+    with write_errors("standard output"):
+        for file in files or ("-",):
+            if file != "-" and has_rows(Path(file)) and answer_format == "jsonl":
+                for answer in predict_rows(model, _rows(file), **how):
+                    echo_data(_json(answer))
                 continue
-            for answer in predict_texts(model, part, **how):
-                echo_data(json.dumps(answer, ensure_ascii=False))
+            texts = _texts(file)
+            # Who types waits for an answer to each line; blocks of lines, which are faster, are for files and pipes.
+            for part in ([text] for text in texts) if not files and sys.stdin.isatty() else [texts]:
+                if answer_format == "conll":
+                    for block in predict_columns(model, part, **how):
+                        echo_data(block)
+                    continue
+                for answer in predict_texts(model, part, **how):
+                    echo_data(json.dumps(answer, ensure_ascii=False))
     if tally.left_out and not tally.kept:
         echo_line(
             f"note: --min-confidence left out all {tally.left_out:,} that were found; without it, they are shown with "

@@ -16,7 +16,7 @@ from nlptrain.interrupts import interrupt
 from nlptrain.processes import Processes
 from nlptrain.run import Run, handlers
 from nlptrain.run_folder import refuse_other, run_identity
-from nlptrain.seeds import seed_folder, seed_folders, seeds_folder
+from nlptrain.seeds import seed_folder, seeds_folder
 
 
 def run_seeds(command: str, config: StudentCommandConfig, *, overwrite: bool, workers: int = 1) -> None:
@@ -29,7 +29,8 @@ def run_seeds(command: str, config: StudentCommandConfig, *, overwrite: bool, wo
     runs = [_of_seed(config, seed) for seed in config.seeds or ()]
     with handlers(interrupt):
         processes = _check(command, runs, folder, overwrite=overwrite)
-        with processes.led(seeds_folder(folder, command, config.seeds or (), overwrite=overwrite)):
+        held = seeds_folder(folder, command, config.seeds or (), overwrite=overwrite, say=_note)
+        with processes.led(held):
             scores = []
             for run in runs:
                 if processes.first:
@@ -49,7 +50,7 @@ def _check(command: str, runs: Sequence[StudentCommandConfig], folder: Path, *, 
     """See that each run may begin: nothing is trained, or cleared, for a command that ends in an error."""
     run = Run(None, device=runs[0].device, precision=runs[0].precision, launched=True)  # or the device is not there
     inputs = input_hashes(pinned(runs[0]))
-    folders = {folder, *seed_folders(folder), *(Path(run.output_dir) for run in runs)}
+    folders = {folder, *folder.glob("seed-*"), *(Path(run.output_dir) for run in runs)}
     for place in folders:
         refuse_own_input(place, runs[0])
     if overwrite:
@@ -58,6 +59,10 @@ def _check(command: str, runs: Sequence[StudentCommandConfig], folder: Path, *, 
     for one in runs:
         refuse_other(Path(one.output_dir), run_identity(command, pinned(one), inputs))
     return run.processes
+
+
+def _note(text: str) -> None:
+    echo_line(text, err=True)
 
 
 def _print_spread(scores: Sequence[dict[str, Any]]) -> None:

@@ -24,9 +24,10 @@ from nlptrain.config.commands import (
     TaughtConfig,
     TransformerTokenConfig,
 )
+from nlptrain.finished_run import resume_finished
 from nlptrain.insight.comparison import sample_of
 from nlptrain.run import Run, refuse_imitated
-from nlptrain.run_folder import command_line, finished_scores, output_folder
+from nlptrain.run_folder import command_line, identity_hash, output_folder, run_identity
 from nlptrain.seeds import refuse_seeds
 from nlptrain.training.tracking import refuse_untracked
 
@@ -53,9 +54,10 @@ def run_story(command: str, config: CommandConfig, *, overwrite: bool, workers: 
     if config.track != "none":
         refuse_untracked()
     refuse_imitated(run.device, getattr(config, "teacher_precision", "fp32"), "teacher_precision")
-    held = output_folder(folder, command, config, inputs, overwrite=overwrite)
+    run.identity = identity_hash(run_identity(command, config, inputs))
+    held = output_folder(folder, command, config, inputs, overwrite=overwrite, say=run.say)
     with run.handling_signals(), run.processes.led(held):
-        scores = run.processes.agreed(lambda: finished_scores(folder))
+        scores = run.processes.agreed(lambda: resume_finished(folder, run.say))
         if scores is None:
             run.introduce(command)
             run.provenance = _provenance(command, config, run, inputs)

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nlptrain.atomic_files import write_errors
 from nlptrain.data.marked_text import MarkedText, marked_text
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.targets import Target
@@ -79,14 +80,15 @@ def write_gold(sentences: Iterable[Sentence], path: Path, target: Target, told: 
         parts[beside] = beside.with_name(f"{beside.name}.part")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        if target == "brat":
-            _write_brat(sentences, parts[path], parts[beside], told)
-        elif target in ("parquet", "arrow"):
-            _write_table(sentences, parts[path], target, told)
-        else:
-            _write_lines(_LINES[target](sentences, told), parts[path], packed=is_gz(path))
-        for final, part in parts.items():
-            part.replace(final)
+        with write_errors(path):
+            if target == "brat":
+                _write_brat(sentences, parts[path], parts[beside], told)
+            elif target in ("parquet", "arrow"):
+                _write_table(sentences, parts[path], target, told)
+            else:
+                _write_lines(_LINES[target](sentences, told), parts[path], packed=is_gz(path))
+            for final, part in parts.items():
+                part.replace(final)
     finally:
         for part in parts.values():
             part.unlink(missing_ok=True)

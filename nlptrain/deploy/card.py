@@ -11,6 +11,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from nlptrain import __version__
+from nlptrain.checksums import DamagedFile, read_json, verify_files
 from nlptrain.errors import InputError
 from nlptrain.insight.finished import Finished, read_finished
 
@@ -124,7 +125,7 @@ def _metadata(found: Finished, split: str, named: Named) -> ModelCardData:
 
 def _what(found: Finished, named: Named) -> str:
     scores = found.scores[0]
-    config = json.loads((found.folders[0] / "model" / "config.json").read_text(encoding="utf-8"))
+    config = _read_config(found.folders[0])
     labels = [config["id2label"][key] for key in sorted(config["id2label"], key=int)]
     scheme = config.get("nlptrain_scheme") or "not said"
     return (
@@ -132,6 +133,17 @@ def _what(found: Finished, named: Named) -> str:
         f"{len(labels)} labels ({', '.join(labels)}; scheme: {scheme}), {scores['parameters']:,} parameters, "
         f"trained for {scores['steps']:,} steps.\n"
     )
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    """The ``config.json`` of the model in the run ``folder``, with the names of its labels."""
+    verify_files(folder, "model/config.json")
+    path = folder / "model" / "config.json"
+    config = read_json(path)
+    labels = config.get("id2label") if isinstance(config, dict) else None
+    if not isinstance(labels, dict) or not all(key.isdecimal() for key in labels):
+        raise DamagedFile(path, "it does not name the labels", "train the run again with --overwrite")
+    return dict(config)
 
 
 def _scores(found: Finished, split: str, control: Finished | None, named: Named) -> str:
@@ -155,7 +167,8 @@ def _scores(found: Finished, split: str, control: Finished | None, named: Named)
         lines.append("\nWhat the teacher adds is not known: no control was given (such a net without it, `--control`).")
     errors = found.scores[0].get("calibration", {}).get(split)
     if errors:
-        lines.append(f"\nExpected calibration error: {errors['word']:.3f} by word, {errors['entity']:.3f} by entity.")
+        by_entity = "" if errors["entity"] is None else f", {errors['entity']:.3f} by entity"
+        lines.append(f"\nExpected calibration error: {errors['word']:.3f} by word{by_entity}.")
     return "\n".join(lines) + "\n"
 
 
@@ -240,7 +253,7 @@ def _listed(names: Iterable[str]) -> str:
 
 def _loading(found: Finished, named: Named) -> str:
     folder = named.name.rpartition("/")[2]
-    config = json.loads((found.folders[0] / "model" / "config.json").read_text(encoding="utf-8"))
+    config = _read_config(found.folders[0])
     reads_words = (config.get("embedder") or {}).get("kind") == "word"  # which no pipeline of transformers does
     return f"""## How to load it
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from nlptrain.atomic_files import whole_folder
 from nlptrain.data.sentence import Sentence
 from nlptrain.deploy.parity import Check, Parity, refuse_unlike
 from nlptrain.errors import InputError
 from nlptrain.models.arguments import check_many
 from nlptrain.models.exported import refuse_unexportable, write_description, write_tagger
-from nlptrain.models.saving import whole_folder
 from nlptrain.models.token_model import TokenModel
 from nlptrain_runtime import FolderError, Tagger
 from nlptrain_runtime.folder import DESCRIPTION

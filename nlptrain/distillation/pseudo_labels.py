@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nlptrain.atomic_files import replacing
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.mixed_set import TaughtText
 from nlptrain.labels import Labels
@@ -101,10 +102,8 @@ def _json_lines(path: Path | None) -> Iterator[Callable[[dict[str, Any]], object
     if path is None:
         yield lambda row: None
         return
-    beside = path.with_name(path.name + ".part")
-    with beside.open("w", encoding="utf-8", newline="\n") as file:
+    with replacing(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
         yield lambda row: file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    beside.replace(path)
 
 
 def _valid(tags: list[str], labels: Labels) -> list[str]:

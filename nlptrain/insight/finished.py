@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from nlptrain.errors import InputError
+from nlptrain.finished_run import finished_scores
 from nlptrain.nearby import nearby
-from nlptrain.run_folder import finished_scores, flatten
+from nlptrain.run_folder import flatten, read_identity
 from nlptrain.seeds import seed_folders
 
 
@@ -48,18 +48,18 @@ def read_finished(run: Path) -> Finished:
     """The scores of what ``run`` stands for.
 
     Raises:
-        InputError: it has not finished, or its seeds differ in more than the seed.
+        InputError: it has not finished, its files are damaged, or its seeds differ in more than the seed.
     """
     folders = tuple(seed_folders(run))
     if not folders:
-        scores = finished_scores(run)
+        scores = finished_scores(run, provenance=True)
         if scores is None:
             meant = "" if run.exists() else nearby(run)
             raise InputError(f"{run}: no scores.json; name the folder of a finished run{meant}")
         return Finished(run, (run,), (scores,))
     found = []
     for folder in folders:
-        scores = finished_scores(folder)
+        scores = finished_scores(folder, provenance=True)
         if scores is None:
             raise InputError(f"{folder}: this seed of {run} has not finished; give the command of {run} again to go on")
         found.append(scores)
@@ -79,7 +79,7 @@ def _refuse_unlike(run: Path, folders: Sequence[Path]) -> None:
 
 
 def _all_but_the_seed(folder: Path) -> dict[str, Any]:
-    identity = flatten(json.loads((folder / "run.json").read_text(encoding="utf-8")))
+    identity = flatten(read_identity(folder))
     return {key: value for key, value in identity.items() if key != "config.seed"}
 
 

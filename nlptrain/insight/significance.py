@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nlptrain.checksums import DamagedFile, read_json
 from nlptrain.errors import InputError
 from nlptrain.insight.bootstrap import Array, interval, p_value, resampled_scores
 from nlptrain.insight.comparison import Row, teacher_score
@@ -140,9 +140,19 @@ def _counts(folder: Path, split: str, whose: str | None = None) -> Array:
             f"{folder}: no counts.json, which --bootstrap reads and runs of older versions lack; train it again with "
             "--overwrite"
         )
-    values = json.loads(path.read_text(encoding="utf-8"))
-    of_split = (values[whose] if whose else values)[split]
-    return np.array([of_split[name] for name in _COLUMNS], dtype=np.float64).T
+    values = read_json(path)
+    try:
+        of_split = (values[whose] if whose else values)[split]
+        counts = np.array([of_split[name] for name in _COLUMNS], dtype=np.float64)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(path) from error
+    if counts.ndim != 2 or not counts.size:
+        raise _damaged(path)
+    return counts.T
+
+
+def _damaged(path: Path) -> DamagedFile:
+    return DamagedFile(path, "not the counts of each sentence", "train the run again with --overwrite")
 
 
 def _refuse_other_gold(systems: Sequence[_System]) -> None:

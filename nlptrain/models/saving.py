@@ -1,16 +1,14 @@
-"""Saving: a folder that is whole or is not there."""
+"""Saving a model into a folder, which is whole or stays as it was."""
 
 from __future__ import annotations
 
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
 
-from safetensors import SafetensorError
-
+from nlptrain.atomic_files import whole_folder
 from nlptrain.errors import InputError
 
 # Files that belong to a saved model, and go with it when another one takes its place.
@@ -21,47 +19,15 @@ _OF_A_MODEL = re.compile(
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """A new folder that takes the place of ``folder`` when the block ends, and leaves no trace if the block fails."""
-    made = [parent for parent in folder.parents if not parent.exists()]
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        yield part
-        part.chmod(0o755)
-        old = part.with_name(part.name + ".old")
-        if folder.exists():
-            folder.rename(old)
-        try:
-            part.rename(folder)
-        except BaseException:
-            if old.exists():
-                old.rename(folder)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        for parent in made:
-            with suppress(OSError):  # somebody has put something there
-                parent.rmdir()
-        raise
-
-
-@contextmanager
 def whole_model(folder: Path) -> Iterator[Path]:
-    """The same for a model's folder, in which files that are no part of a model (a README, say) are kept.
+    """A ``whole_folder`` for a model, in which files that are no part of a model (a README, say) are kept.
 
     Raises:
         InputError: ``folder`` is a file or holds something else than a model, or the weights cannot be written.
     """
     kept = _other_files(folder)
     with whole_folder(folder.resolve()) as part:
-        try:
-            yield part
-        except SafetensorError as error:  # a full disk, a limit
-            raise InputError(
-                f"{folder}: cannot be written to ({error}); free some space or name another folder"
-            ) from error
+        yield part
         for path in kept:
             target = part / path.name
             if path.is_dir() and not path.is_symlink():

@@ -11,6 +11,7 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
+from nlptrain.checksums import verify_files
 from nlptrain.errors import InputError
 from nlptrain.models.folder_checks import INDEX, WEIGHTS, check_model_folder, weight_files
 from nlptrain.nearby import nearby
@@ -46,6 +47,7 @@ def resolve(reference: str | Path) -> Source:
         return Source(_with_weights(_in_package(reference), reference), reference)
     folder = Path(reference).expanduser()
     if folder.is_dir():
+        verify_files(folder, "model/")
         inner = folder / "model"
         return Source(_with_weights(inner if (inner / "config.json").is_file() else folder, reference), reference)
     if _HUB_NAME.fullmatch(reference) is None or reference.startswith("."):

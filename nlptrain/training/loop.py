@@ -9,6 +9,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors import SafetensorError
+
+from nlptrain.atomic_files import move_aside
+from nlptrain.checksums import CHECKPOINT, PREVIOUS, DamagedFile, read_metadata
 from nlptrain.config.objective import BestBy
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.batches import BatchPlan
@@ -81,11 +85,10 @@ def fit(
 
     Raises:
         Interrupted: a signal came; the state is saved.
-        InputError: the loss is infinite or no number, or a checkpoint stands behind the last step.
+        InputError: the loss is infinite or no number, or a checkpoint does not fit or has no checksum.
     """
     model.to(run.device)
     plan, planned = build_plan(examples, config, run.seed)
-    checkpoint = None if run.folder is None else run.folder / "checkpoint.safetensors"
     state = _begun(model, config, run, planned)
     steps = state.progress.steps
     if config.steps == "auto" or plan.focus is not None:  # an epoch then has some sentences twice, and others not
@@ -93,7 +96,7 @@ def fit(
     started = time.perf_counter()
     every = config.eval_every or len(plan.epoch(0))
     told = tracker(run.track, run.folder, state.progress.step)
-    metrics = Metrics(None if run.folder is None else run.folder / "metrics.jsonl", state.progress, told)
+    metrics = Metrics(None if run.folder is None else run.folder / "metrics.jsonl", state.progress, told, run.say)
     judge = Judge(model, dev, metric, teacher, best_by)
     with closing(told), Reporter(run, steps, state.progress) as reporter, run.stopping_between_steps():
         for step in train_steps(model, examples, objective, config, state=state, plan=plan, steps=steps, run=run):
@@ -104,9 +107,9 @@ def fit(
             if run.processes.first and (step.number % every == 0 or step.number == steps):
                 with reporter.pausing():
                     metrics.write_dev(state.progress.step, judge.look(state, reporter))
-                    if checkpoint is not None and step.number < steps:
-                        state.save(checkpoint)
-            _stop_if_asked(run, state, metrics, checkpoint, last=step.number == steps)
+                    if step.number < steps:
+                        _save(state, run)
+            _stop_if_asked(run, state, metrics, last=step.number == steps)
     if run.processes.first:
         state.restore_best()
     model.model.eval()
@@ -114,44 +117,70 @@ def fit(
     return Fit(progress.step, progress.best_step, progress.best_score, time.perf_counter() - started)
 
 
-def _stop_if_asked(run: Run, state: TrainState, metrics: Metrics, checkpoint: Path | None, *, last: bool) -> None:
+def _stop_if_asked(run: Run, state: TrainState, metrics: Metrics, *, last: bool) -> None:
     if last:
         run.listen()  # what came to a process while the others had gone on
     try:
         run.check()
     except Interrupted:
         # Only here is the state whole: a second, impatient signal may come anywhere; then the last checkpoint stays.
-        if checkpoint is not None:
-            metrics.settle()
-            state.save(checkpoint)
+        metrics.settle()
+        _save(state, run)
         raise
+
+
+def _save(state: TrainState, run: Run) -> None:
+    """Write a checkpoint and keep the one before it; there is never less than one, nor more than two."""
+    if run.folder is None:
+        return
+    checkpoint, previous = run.folder / CHECKPOINT, run.folder / PREVIOUS
+    if checkpoint.is_file():
+        checkpoint.replace(previous)
+    state.save(checkpoint, run.identity)
 
 
 def _begun(model: TokenModel, config: TrainConfig, run: Run, steps: int) -> TrainState:
     """The state of a run at its start, or where its checkpoint says that it stood; in all processes the same."""
-    checkpoint = None if run.shared is None else run.shared / "checkpoint.safetensors"
     run.processes.take_over([parameter.data for parameter in model.model.parameters()])
     average = MovingAverage(list(model.model.parameters()), config.ema)
     state = TrainState(
         model.model, build_optimizer(model.model, config), average, Progress(), {}, run.accelerator.scaler
     )
-    if checkpoint is not None and run.processes.agreed(checkpoint.is_file):
+    checkpoint = None if run.shared is None else run.processes.agreed(lambda: _whole_checkpoint(run))
+    if checkpoint is not None:
         if not checkpoint.is_file():
             raise InputError(
                 f"{checkpoint}: the first process resumes from it, and process {run.processes.number} does not see it; "
                 "all must see the same folders"
             )
-        state.load(checkpoint)
-        # As it was begun: another version may make something else of ``auto``.
-        steps = state.progress.steps or steps
-        if state.progress.step > steps:
+        try:
+            state.load(checkpoint)
+        except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
             raise InputError(
-                f"{checkpoint}: stands behind step {state.progress.step:,}, and the training would now have {steps:,} "
-                "(train.steps); train anew with --overwrite"
-            )
+                f"{checkpoint}: does not fit this model ({str(error).splitlines()[0]}); train anew with --overwrite"
+            ) from error
+        steps = state.progress.steps  # as it was begun: another version may make something else of ``auto``
         run.say(f"resuming behind step {state.progress.step:,} of {steps:,}")
     state.progress.steps = steps
     return state
+
+
+def _whole_checkpoint(run: Run) -> Path | None:
+    """The last checkpoint of ``run`` whose bytes are as they were written; a damaged one is moved aside."""
+    assert run.folder is not None
+    damaged = False
+    for path in (run.folder / CHECKPOINT, run.folder / PREVIOUS):
+        if path.is_file():
+            try:
+                read_metadata(path)
+            except DamagedFile as error:
+                run.say(f"{path}: is damaged ({error.reason}); moved to {move_aside(path).name}")
+                damaged = True
+            else:
+                return path
+    if damaged:
+        run.say("no checkpoint is whole: training starts again")
+    return None
 
 
 def _refuse_divergence(loss: float, step: int) -> None:

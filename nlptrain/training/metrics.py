@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from nlptrain.atomic_files import move_aside, write_errors
 from nlptrain.training.state import Progress
 from nlptrain.training.steps import Step
 from nlptrain.training.tracking import Tracker, Untracked
@@ -17,14 +20,25 @@ from nlptrain.training.tracking import Tracker, Untracked
 class Metrics:
     """``metrics.jsonl``: a line every few steps, cut back to the checkpoint when a run resumes."""
 
-    def __init__(self, path: Path | None, progress: Progress, told: Tracker | None = None) -> None:
-        """Go on in ``path`` behind the lines that ``progress`` knows of; ``told`` hears of each, too."""
+    def __init__(
+        self,
+        path: Path | None,
+        progress: Progress,
+        told: Tracker | None = None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Go on in ``path`` behind the lines that ``progress`` knows of; ``told`` hears of each, too.
+
+        Where these lines are missing or damaged, the file begins anew, and ``say`` reports it.
+        """
         self.path = path
         self.progress = progress
         self._told = told or Untracked()
         self._new: list[dict[str, Tensor]] = []
+        self._hash = hashlib.sha256()
         if path is not None:
-            with path.open("ab") as file:
+            self._hash.update(_written_before(path, progress, say))
+            with write_errors(path), path.open("ab") as file:
                 file.truncate(progress.metrics_bytes)
 
     def add(self, step: Step) -> None:
@@ -67,7 +81,27 @@ class Metrics:
     def _line(self, values: dict[str, Any]) -> None:
         if self.path is not None:
             line = (json.dumps(values) + "\n").encode()
-            with self.path.open("ab") as file:
-                file.write(line)
+            try:
+                with write_errors(self.path), self.path.open("ab") as file:
+                    file.write(line)
+            except OSError:
+                with suppress(OSError), self.path.open("ab") as file:
+                    file.truncate(self.progress.metrics_bytes)  # a part of the line may be written
+                raise
+            self._hash.update(line)
             self.progress.metrics_bytes += len(line)
+            self.progress.metrics_hash = self._hash.hexdigest()
         self._told.write(values)
+
+
+def _written_before(path: Path, progress: Progress, say: Callable[[str], None]) -> bytes:
+    """The lines in ``path`` that ``progress`` knows of; none if they are not what was written."""
+    data = b""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        data = file.read(progress.metrics_bytes)
+    if not progress.metrics_bytes or hashlib.sha256(data).hexdigest() == progress.metrics_hash:
+        return data
+    found = f"is damaged; moved to {move_aside(path).name}" if path.exists() else "is missing"
+    say(f"{path}: {found}; it now begins after step {progress.step:,}")
+    progress.metrics_bytes, progress.metrics_hash = 0, ""
+    return b""

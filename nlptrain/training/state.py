@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from nlptrain.checksums import save_tensors
 from nlptrain.training.optimizer import MovingAverage
 
 
@@ -28,7 +27,8 @@ class Progress:
         pending: the losses of the steps since the last line of metrics.jsonl, by part.
         words: words of these steps that carried a target.
         metrics_bytes: size of metrics.jsonl behind ``step``.
-        steps: of the whole training, as it was begun; 0 in checkpoints of before.
+        metrics_hash: SHA-256 of these bytes.
+        steps: of the whole training, as it was begun.
     """
 
     step: int = 0
@@ -38,6 +38,7 @@ class Progress:
     pending: dict[str, list[float]] = field(default_factory=dict)
     words: int = 0
     metrics_bytes: int = 0
+    metrics_hash: str = ""
     steps: int = 0
 
 
@@ -55,8 +56,8 @@ class TrainState:
     best: dict[str, Tensor]
     scaler: torch.amp.GradScaler | None = None
 
-    def save(self, path: Path) -> None:
-        """Write the state to ``path`` whole or not at all."""
+    def save(self, path: Path, identity: str) -> None:
+        """Write the state of the run with the hash ``identity`` to ``path``, whole or not at all."""
         tensors: dict[str, Tensor] = {}
         for (name, parameter), average in zip(self._named(), self.average.values, strict=True):
             tensors[f"model.{name}"] = parameter.detach()
@@ -65,23 +66,17 @@ class TrainState:
             for moment, value in self.optimizer.state[parameter].items():
                 tensors[f"{moment}.{name}"] = value
         tensors.update({f"best.{name}": tensor for name, tensor in self.best.items()})
-        beside = path.with_name(path.name + ".part")
         contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-        numbers = {"progress": json.dumps(asdict(self.progress))}
+        metadata = {"progress": json.dumps(asdict(self.progress)), "run": identity}
         if self.scaler is not None:
-            numbers["scaler"] = json.dumps(self.scaler.state_dict())
-        save_file(contiguous, beside, metadata=numbers)
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
+            metadata["scaler"] = json.dumps(self.scaler.state_dict())
+        save_tensors(path, contiguous, metadata)
 
     @torch.no_grad()
     def load(self, path: Path) -> None:
-        """Take over the state in ``path``."""
+        """Take over the state in ``path``, which has been verified."""
         with safe_open(path, framework="pt") as file:
-            progress = json.loads(file.metadata()["progress"])
-            progress.setdefault("best_merit", progress["best_score"])  # written before there was anything but the score
-            self.progress = Progress(**progress)
+            self.progress = Progress(**json.loads(file.metadata()["progress"]))
             if self.scaler is not None:
                 self.scaler.load_state_dict(json.loads(file.metadata()["scaler"]))
             names = set(file.keys())

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
+from nlptrain.atomic_files import write_errors
 from nlptrain.errors import InputError
 
 
@@ -44,7 +45,9 @@ class TensorBoard:
         refuse_untracked()
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(str(folder), purge_step=step + 1)
+        self._folder = folder
+        with write_errors(folder):
+            self._writer = SummaryWriter(str(folder), purge_step=step + 1)
 
     def write(self, values: Mapping[str, Any]) -> None:
         """A point on each curve: ``train/...``, and of a scoring ``dev/...``."""
@@ -52,11 +55,13 @@ class TensorBoard:
             if name == "step":
                 continue
             curve = f"dev/{name.removeprefix('dev_')}" if name.startswith("dev_") else f"train/{name}"
-            self._writer.add_scalar(curve, value, values["step"])
+            with write_errors(self._folder):
+                self._writer.add_scalar(curve, value, values["step"])
 
     def close(self) -> None:
         """Write what is left."""
-        self._writer.close()
+        with write_errors(self._folder):
+            self._writer.close()
 
 
 def tracker(kind: str, folder: Path | None, step: int) -> Tracker:

@@ -1,0 +1,50 @@
+"""Report what became of each kind of fault, from all processes of pytest-xdist."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.faults import CLEAR_ERROR, COUNTS, LOST, SURVIVED, Workshop
+
+_PROPERTY = "faults"
+
+
+@pytest.fixture(autouse=True)
+def _count_faults(record_property):
+    before = Counter(COUNTS)
+    yield
+    record_property(_PROPERTY, dict(COUNTS - before))
+
+
+@pytest.fixture(scope="session")
+def workshop(tiny_bert: Path) -> Iterator[Workshop]:
+    folder = Path(tempfile.mkdtemp(prefix="nlptrain-faults-"))  # not below pytest's, which no other user may enter
+    folder.chmod(0o755)
+    made = Workshop(folder, tiny_bert)
+    yield made
+    made.close()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    counts: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) == "teardown":
+                counts.update(dict(report.user_properties).get(_PROPERTY, {}))
+    if not counts:
+        return
+    kinds = sorted({key.split("|")[0] for key in counts})
+    terminalreporter.section("faults")
+    terminalreporter.line(f"{'':44}{'tried':>8}{'survived':>10}{'clear error':>13}{'lost':>6}")
+    rows = [(kind, [counts[f"{kind}|{outcome}"] for outcome in (SURVIVED, CLEAR_ERROR, LOST)]) for kind in kinds]
+    rows.append(("all", [sum(column) for column in zip(*(numbers for _, numbers in rows), strict=True)]))
+    for kind, numbers in rows:
+        survived, clear, lost = numbers
+        terminalreporter.line(f"{kind:44}{sum(numbers):>8,}{survived:>10,}{clear:>13,}{lost:>6,}")

@@ -1,0 +1,85 @@
+"""Each command, killed at random moments and given again: it ends with the bytes of a run that nobody disturbed."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.faults import (
+    CODES,
+    COMMANDS,
+    LOST,
+    NIGHTLY,
+    SIGNALS,
+    Ended,
+    Workshop,
+    count,
+    draw_for,
+    kill_at,
+    kill_at_change,
+    rounds,
+    wait_for_others,
+)
+
+_KILLS = 5  # in each round, before the command may end
+_FEW = 2  # of those that start processes of their own
+_SLICE = ("tagger", "tagger_kd", "export", "convert", "card")
+
+
+@pytest.mark.parametrize("name", COMMANDS if NIGHTLY else _SLICE)
+def test_a_killed_command_ends_as_the_straight_one(workshop: Workshop, name: str) -> None:
+    draw = draw_for(f"kills {name}")
+    kills = _FEW if name == "run" else _KILLS if NIGHTLY else 2
+    for _ in range(rounds()):
+        with workshop.trial() as trial:
+            killed = sum(_kill(workshop, trial, name, draw) for _ in range(kills))
+            workshop.ends_as_straight(trial, name, kind=f"kill {name}", number=killed)
+
+
+def _kill(workshop: Workshop, trial: Path, name: str, draw: random.Random) -> bool:
+    """Start the command and kill it, at a random moment or just after something was written."""
+    straight, number = workshop.straight(name), draw.choice(SIGNALS)
+    wait_for_others(trial)
+    process = workshop.start(trial, name)
+    if draw.random() < 0.5:
+        killed = kill_at(process, number, draw.uniform(0, straight.seconds))
+    else:
+        killed = kill_at_change(process, number, trial, COMMANDS[name], draw.randint(1, straight.changes))
+    _check(process.wait(), number, name)
+    return killed
+
+
+def _check(ended: Ended, number: int, name: str) -> None:
+    if ended.code not in (0, *CODES[number]) or "Traceback" in ended.stderr:
+        count(f"kill {name}", LOST)
+        raise AssertionError(f"{name} ended with {ended.code} after signal {number}:\n{ended.stderr}")
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "run"] if NIGHTLY else ["tagger"])
+def test_a_command_that_is_killed_as_it_starts(workshop: Workshop, name: str) -> None:
+    draw, command = draw_for(f"start {name}"), COMMANDS[name]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with workshop.trial() as trial:
+        for _ in range(rounds()):
+            with (trial / "stderr").open("wb") as stderr:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "nlptrain", *command.arguments],
+                    cwd=trial,
+                    env=environment,
+                    stdout=subprocess.DEVNULL,
+                    stderr=stderr,
+                )
+            number = draw.choice(SIGNALS)
+            time.sleep(draw.uniform(0, 4))
+            killed = process.poll() is None
+            process.send_signal(number)
+            code = process.wait()
+            _check(Ended(code, "", (trial / "stderr").read_text()), number, "at the start")
+            count("kill at the start", "survived", killed)
+        workshop.ends_as_straight(trial, name, kind="kill at the start", number=0)
