@@ -126,17 +126,20 @@ def _dev(run: str, files: tuple[str, ...], model: TokenModel) -> list[Sentence]:
 
 def _data_of(folder: Path) -> DataConfig | None:
     """The dev files of the run in ``folder``, or None unless all of them are still the files that it read."""
-    import yaml
-
-    from nlptrain.config.data import DataConfig
+    from nlptrain.checksums import file_hash
+    from nlptrain.config import COMMANDS, load_config
     from nlptrain.data.text_files import expand
-    from nlptrain.run_folder import file_hash, finished_scores
+    from nlptrain.finished_run import finished_scores
 
-    data = DataConfig.model_validate(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["data"])
+    scores = finished_scores(folder) or {}
+    if scores.get("command") not in COMMANDS:
+        return None
+    loaded = load_config(COMMANDS[scores["command"]], folder / "config.yaml", check_files=False)
+    data: DataConfig = loaded.config.data
     split: Literal["train", "dev"] = "train" if data.dev is None else "dev"
     if not data.named(split):
         return None
-    known = (finished_scores(folder) or {}).get("inputs", {})
+    known = scores.get("inputs", {})
     try:
         if any(known.get(str(path)) != file_hash(path) for path in expand(data.named(split), key=f"data.{split}")):
             return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
-from nlptrain.run_folder import write_text
+from nlptrain.atomic_files import write_text
 
 FILE_NAME = "dev_sample.jsonl"
 _SENTENCES, _WORDS = 500, 20_000  # at most

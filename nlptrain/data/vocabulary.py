@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from nlptrain.errors import InputError
-from nlptrain.run_folder import write_text
+from nlptrain.atomic_files import write_text
 from nlptrain_runtime.vocabulary import PADDING, SHAPES, UNKNOWN, characters_of, shape_of
 
 __all__ = ["PADDING", "SHAPES", "UNKNOWN", "Vocabulary", "shape_of"]

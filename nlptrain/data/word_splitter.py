@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from nlptrain.errors import InputError
-from nlptrain.run_folder import write_text
+from nlptrain.atomic_files import write_text
 from nlptrain_runtime import splitter as runtime
 from nlptrain_runtime.splitter import WHITE_SPACE, Word
 

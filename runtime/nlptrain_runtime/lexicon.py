@@ -104,7 +104,7 @@ class Lexicon:
         self._splitter = splitter
         self._features = features
         self._most = most
-        self.clear()
+        self._cache = WordCache(features.empty())
 
     def read_words(self, sentences: Sequence[Sequence[str]]) -> Read:
         """The words of ``sentences``."""
