@@ -27,6 +27,7 @@ from nlptrain.cli.slips import slip
 from nlptrain.cli.train import pseudo_label, tagger, tagger_kd, transformer_token
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.interrupts import interruptible
+from nlptrain_runtime.errors import FolderError
 from nlptrain_runtime.printable import message_line
 
 _OTHERS_SECONDS = 5.0
@@ -90,7 +91,7 @@ class Commands(click.Group):
             with interruptible(_Ended):
                 _refuse_removed_folder()
                 return self._invoked(ctx)
-        except InputError as error:
+        except (InputError, FolderError) as error:
             raise Fault(str(error)) from error
         except BrokenPipeError:  # whoever read has enough
             ctx.exit(0)

@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from nlptrain.atomic_files import write_text
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
-from nlptrain.atomic_files import write_text
 
 FILE_NAME = "dev_sample.jsonl"
 _SENTENCES, _WORDS = 500, 20_000  # at most

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from nlptrain.errors import InputError
 from nlptrain.atomic_files import write_text
+from nlptrain.errors import InputError
 from nlptrain_runtime.vocabulary import PADDING, SHAPES, UNKNOWN, characters_of, shape_of
 
 __all__ = ["PADDING", "SHAPES", "UNKNOWN", "Vocabulary", "shape_of"]

@@ -10,8 +10,8 @@ import json
 from functools import cache
 from pathlib import Path
 
-from nlptrain.errors import InputError
 from nlptrain.atomic_files import write_text
+from nlptrain.errors import InputError
 from nlptrain_runtime import splitter as runtime
 from nlptrain_runtime.splitter import WHITE_SPACE, Word
 

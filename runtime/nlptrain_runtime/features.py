@@ -35,7 +35,13 @@ Encode = Callable[[Sequence[str]], "tuple[Numbers, Numbers]"]  # words to their 
 
 
 class PieceFeatures:
-    """The pieces of each word."""
+    """The pieces of each word.
+
+    Attributes:
+        together: words to read at once; a thread that reads more gives way to others in between.
+    """
+
+    together = 256
 
     def __init__(self, tokenizer: Encode) -> None:
         """Read words with ``tokenizer``."""
@@ -68,7 +74,13 @@ class Spelt:
 
 
 class VectorFeatures:
-    """The vector of each word."""
+    """The vector of each word.
+
+    Attributes:
+        together: as for ``PieceFeatures``; more words of like length share a batch.
+    """
+
+    together = 4 * _WORDS
 
     def __init__(self, session: Graph, spell: Callable[[Sequence[str]], Spelt], *, most: int) -> None:
         """Compute vectors by ``session`` from what ``spell`` says of words, of which ``most`` parts are read."""

@@ -30,7 +30,6 @@ _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")  # white space t
 _PART = re.compile(r"\S+")  # what str.split() gives, with its place
 _DEPENDS = 0  # the number of a part whose words depend on the part behind
 _PAUSE = 1e-4  # seconds; long enough for a waiting thread to take over
-_SLICE = 1024  # new parts, or words, that are read before other threads have their turn
 
 
 @dataclass(frozen=True)
@@ -103,6 +102,7 @@ class Lexicon:
         """Split by ``splitter``, and remember about ``most`` words and parts."""
         self._splitter = splitter
         self._features = features
+        self._slice = features.together
         self._most = most
         self._cache = WordCache(features.empty())
 
@@ -177,8 +177,10 @@ class Lexicon:
             for part in parts:
                 self._remember(cache, [part], self._split(part, [0]))
             return
-        for start in range(0, len(parts), _SLICE):
-            whole, marked, hanging, others = self._sorted(parts[start : start + _SLICE])
+        for start in range(0, len(parts), self._slice):
+            if start:
+                give_way()
+            whole, marked, hanging, others = self._sorted(parts[start : start + self._slice])
             found = _Split(whole.copy(), [0] * len(whole), [len(part) for part in whole], [1] * len(whole))
             for part in marked:
                 cut = len(part) - 1
@@ -244,11 +246,11 @@ class Lexicon:
 
     def _learn(self, cache: WordCache, words: Sequence[str]) -> None:
         new = [word for word in dict.fromkeys(words) if word not in cache.words]
-        for start in range(0, len(new), _SLICE):
-            some = new[start : start + _SLICE]
-            cache.add_words(some, self._features.read([writable(word) for word in some]))
-            if len(new) > _SLICE // 2:
+        for start in range(0, len(new), self._slice):
+            if start:
                 give_way()
+            some = new[start : start + self._slice]
+            cache.add_words(some, self._features.read([writable(word) for word in some]))
 
     def clear(self) -> None:
         """Forget all words and parts."""

@@ -49,6 +49,8 @@ class Words:
 class Spelling:
     """What reads words as they are."""
 
+    together = 3
+
     def empty(self) -> Words:
         return Words()
 
