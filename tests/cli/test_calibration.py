@@ -77,6 +77,7 @@ def test_a_teachers_logits_are_found_again_whatever_its_temperature(corpus: Path
     values = json.loads(path.read_text())
     del values["nlptrain_temperature"]  # a teacher of before
     path.write_text(json.dumps(values))
+    (corpus / "runs/transformer_token/SHA256SUMS").unlink()
     again = call("tagger_kd", taught["tagger_kd"], "--output-dir", corpus / "runs/again")
     assert "teacher's logits: found all" in again.stderr
     weights = [(corpus / "runs" / run / "model/model.safetensors").read_bytes() for run in ("tagger_kd", "again")]
@@ -96,6 +97,7 @@ def test_nobody_inherits_a_temperature(corpus: Path, taught: dict[str, Path], st
         path = corpus / "runs" / run / "model/config.json"
         if path.is_file():
             path.write_text(json.dumps({**json.loads(path.read_text()), "nlptrain_temperature": 19.0}))
+            (path.parents[1] / "SHA256SUMS").unlink()
     done = call("tagger_kd", edited(taught["tagger_kd"], student=student))
     assert done.exit_code == 0, done.output
     found = scores_of(corpus / "runs/tagger_kd")["calibration"]["temperature"]
