@@ -37,7 +37,7 @@ def read_dev_sample(folder: Path) -> list[Sentence]:
         return []
     sentences = []
     try:
-        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n")[:-1], start=1):
+        for number, line in enumerate(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"), start=1):
             row = json.loads(line)
             words, tags = tuple(map(str, row["tokens"])), tuple(map(str, row["tags"]))
             if not words or len(words) != len(tags):

@@ -257,7 +257,7 @@ _READERS: dict[str, list[str]] = {
     "compare": ["compare", "runs/teacher", "runs/pseudo_label", "--no-speed", "--bootstrap", "100", "--json"],
     "card": ["card", "runs/pseudo_label", "--dataset", "corpus"],
     "evaluate": ["evaluate", "runs/pseudo_label", "test.conll", "--json"],
-    "predict": ["predict", "runs/pseudo_label", "test.conll"],
+    "predict": ["predict", "runs/pseudo_label", "raw.txt"],
     "export": ["export", "runs/pseudo_label", "runs/out"],
     "tagger_kd of it": [
         "tagger_kd",
@@ -280,7 +280,9 @@ def test_a_finished_run_whose_files_are_damaged(workshop: Workshop, finished: Pa
             for reader in draw.sample(sorted(_READERS), 3 if NIGHTLY else 1):
                 if reader not in shown:
                     with copied(workshop, finished) as other:
-                        shown[reader] = workshop.server.run(other, _READERS[reader]).stdout
+                        whole = workshop.server.run(other, _READERS[reader])
+                        assert whole.code == 0, whole.stderr
+                        shown[reader] = whole.stdout
                 ended = workshop.server.run(trial, _READERS[reader])
                 if ended.code:
                     check_error(

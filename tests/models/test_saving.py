@@ -102,7 +102,7 @@ def test_splitter_and_vocabulary_are_whole_files(tmp_path, monkeypatch):
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("nlptrain.run_folder.os.fsync", fail)
+    monkeypatch.setattr("nlptrain.atomic_files.os.fsync", fail)
     for part in (WordSplitter.default(), Vocabulary(("b",), lowercase=True)):
         with pytest.raises(OSError, match="No space left"):
             part.save(tmp_path)
