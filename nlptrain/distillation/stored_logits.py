@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from nlptrain.atomic_files import replacing
 from nlptrain.data.digests import Digests, packed
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.sentence import digest as digest_of
@@ -107,10 +108,8 @@ def write_shard(path: Path, sentences: Sequence[Sentence], digests: Sequence[byt
             "logits": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(logits.values)),
         }
     )
-    beside = path.with_name(path.name + ".part")
-    with pa.OSFile(str(beside), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
+    with replacing(path) as part, pa.OSFile(str(part), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
         writer.write_batch(batch)
-    beside.replace(path)
 
 
 class TransferSet:
