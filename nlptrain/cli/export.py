@@ -89,16 +89,19 @@ def export(
 
 def _dev(run: str, files: tuple[str, ...], model: TokenModel) -> list[Sentence]:
     """The gold sentences to compare on: those of ``files``, else the run's own dev, else none."""
-    import yaml
-
+    from nlptrain.checksums import DamagedFile
     from nlptrain.config.data import DataConfig
+    from nlptrain.config.yaml_files import read_yaml
     from nlptrain.data.splits import read_splits
 
     said = Path(run) / "config.yaml"
     if files:
         data = DataConfig(dev=list(files))
     elif said.is_file():
-        data = DataConfig.model_validate(yaml.safe_load(said.read_text(encoding="utf-8"))["data"])
+        try:
+            data = DataConfig.model_validate(read_yaml(said)["data"])
+        except (KeyError, ValueError) as error:
+            raise DamagedFile(said, "it does not name the data", "name gold files: --dev FILE") from error
         kept = {"test": None, "unlabeled": None} | ({"train": None} if data.dev is not None else {})
         data = data.model_copy(update=kept)
     else:
