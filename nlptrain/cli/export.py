@@ -126,7 +126,7 @@ def _dev(run: str, files: tuple[str, ...], model: TokenModel) -> list[Sentence]:
 
 def _data_of(folder: Path) -> DataConfig | None:
     """The dev files of the run in ``folder``, or None unless all of them are still the files that it read."""
-    from nlptrain.checksums import file_hash
+    from nlptrain.checksums import DamagedFile, file_hash
     from nlptrain.config import COMMANDS, load_config
     from nlptrain.data.text_files import expand
     from nlptrain.finished_run import finished_scores
@@ -134,8 +134,11 @@ def _data_of(folder: Path) -> DataConfig | None:
     scores = finished_scores(folder) or {}
     if scores.get("command") not in COMMANDS:
         return None
-    loaded = load_config(COMMANDS[scores["command"]], folder / "config.yaml", check_files=False)
-    data: DataConfig = loaded.config.data
+    path = folder / "config.yaml"
+    try:
+        data: DataConfig = load_config(COMMANDS[scores["command"]], path, check_files=False).config.data
+    except InputError as error:
+        raise DamagedFile(path, str(error.args[0]), "name gold files: --dev FILE") from error
     split: Literal["train", "dev"] = "train" if data.dev is None else "dev"
     if not data.named(split):
         return None

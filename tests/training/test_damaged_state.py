@@ -243,3 +243,12 @@ def test_damaged_checksums_are_named_and_moved_aside(finished: Path) -> None:
     assert again.exit_code == 0
     assert "moved to SHA256SUMS.damaged; nothing is verified" in again.stderr
     assert call("compare", finished, "--no-speed").exit_code == 0
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "a: b", "data: 1", "data: {dev: 7}", "\0"])
+def test_an_export_without_a_whole_configuration_is_an_error(finished: Path, content: str) -> None:
+    (finished / "config.yaml").write_text(content)
+    refused = call("export", finished, finished.parents[1] / "exported")
+    assert refused.exit_code == 2, refused.output
+    assert refused.stderr.startswith(f"error: {finished / 'config.yaml'}")
+    assert not (finished.parents[1] / "exported").exists()
