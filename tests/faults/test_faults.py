@@ -257,7 +257,7 @@ _READERS: dict[str, list[str]] = {
     "compare": ["compare", "runs/teacher", "runs/pseudo_label", "--no-speed", "--bootstrap", "100", "--json"],
     "card": ["card", "runs/pseudo_label", "--dataset", "corpus"],
     "evaluate": ["evaluate", "runs/pseudo_label", "test.conll", "--json"],
-    "predict": ["predict", "runs/pseudo_label", "test.conll"],
+    "predict": ["predict", "runs/pseudo_label", "raw.txt"],
     "export": ["export", "runs/pseudo_label", "runs/out"],
     "tagger_kd of it": [
         "tagger_kd",
@@ -283,9 +283,7 @@ def test_a_finished_run_whose_files_are_damaged(workshop: Workshop, finished: Pa
                         shown[reader] = workshop.server.run(other, _READERS[reader]).stdout
                 ended = workshop.server.run(trial, _READERS[reader])
                 if ended.code:
-                    check_error(
-                        ended, f"{label(file)} ({reader})", Path(file).name, "has not finished", "no scores.json"
-                    )
+                    check_error(ended, label(file), Path(file).name, "has not finished", "no scores.json")
                 elif ended.stdout != shown[reader] and reader not in ("export", "tagger_kd of it"):
                     count(label(file), LOST)
                     raise AssertionError(
