@@ -285,9 +285,7 @@ def test_a_finished_run_whose_files_are_damaged(workshop: Workshop, finished: Pa
                         shown[reader] = whole.stdout
                 ended = workshop.server.run(trial, _READERS[reader])
                 if ended.code:
-                    check_error(
-                        ended, f"{label(file)} ({reader})", Path(file).name, "has not finished", "no scores.json"
-                    )
+                    check_error(ended, label(file), Path(file).name, "has not finished", "no scores.json")
                 elif ended.stdout != shown[reader] and reader not in ("export", "tagger_kd of it"):
                     count(label(file), LOST)
                     raise AssertionError(
