@@ -29,7 +29,7 @@ from tests.helpers.faults import (
 
 _KILLS = 4  # in each round, before the command may end
 _FEW = 2  # of those that start processes of their own
-_SLICE = ("tagger", "tagger_kd", "export", "convert", "card")
+_SLICE = ("tagger_kd", "export")
 
 
 @pytest.mark.parametrize("name", COMMANDS if NIGHTLY else _SLICE)

@@ -12,6 +12,8 @@ import signal
 import sys
 import traceback
 
+from nlptrain_runtime.signals import end_by_signals
+
 
 def serve() -> None:
     requests = os.fdopen(os.dup(0), encoding="utf-8")
@@ -45,6 +47,8 @@ def _run(main, request) -> None:
     """Be the command; this never returns."""
     code = 1
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        end_by_signals()  # as the installed command does first
         os.setpgid(0, 0)
         os.chdir(request["folder"])
         for stream, name, mode in (
@@ -57,7 +61,6 @@ def _run(main, request) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_size"], resource.RLIM_INFINITY))
         if request["powerless"]:
             _obey_permissions()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.argv = ["nlptrain", *request["arguments"]]
         main(prog_name="nlptrain")
     except SystemExit as end:
