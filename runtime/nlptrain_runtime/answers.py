@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from nlptrain_runtime.arrays import Flags, Floats, Numbers
 
 
+_SHORT = 64  # words
+
+
 class Tagged(NamedTuple):
     """The tags of one sentence with their confidences.
 
@@ -124,7 +127,7 @@ class Answers:
         if not len(best):
             yield from (self._answer(text, []) for text in texts)
             return
-        if len(texts) == 1 and not self._plain:  # for who asks for one at a time, in a fraction of the time
+        if len(texts) == 1 and len(best) <= _SHORT and not self._plain:  # a fraction of the time, of a short text
             yield self._answer(texts[0], self._rows(best, confidences, places))
             return
         starts = np.cumsum(counts) - counts

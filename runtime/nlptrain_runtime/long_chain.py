@@ -32,7 +32,8 @@ _SLACK = 1e-6  # scores closer than this count as equal, as sums along a chain a
 _AGREE = 1e-10  # distance of two messages that count as equal
 _SEGMENT = 256  # words of a segment without its context
 _CONTEXTS = (32, 128)  # words on each side of a segment; the second if the first is too short
-_TOGETHER = 64  # segments that run side by side
+_TOGETHER = 3200  # labels of all segments that run side by side, at each step
+_SCALED = 4  # steps between which messages are scaled
 
 
 def certain_labels(emissions: Floats, tables: Tables) -> Numbers:
@@ -154,8 +155,9 @@ def _segment_marginals(
     move = np.exp(tables.transitions - tables.transitions.max())
     start, end = (np.exp(scores - scores.max()) for scores in (tables.start, tables.end))
     known: Floats | None = None  # the messages at the end of the segments before
-    for first in range(0, len(emissions), _SEGMENT * _TOGETHER):
-        last = min(len(emissions), first + _SEGMENT * _TOGETHER)
+    together = _SEGMENT * max(1, _TOGETHER // emissions.shape[1])
+    for first in range(0, len(emissions), together):
+        last = min(len(emissions), first + together)
         count = -(-(last - first) // _SEGMENT)
         steps = first - context + _SEGMENT * np.arange(count) + np.arange(_SEGMENT + 2 * context)[:, None]  # [T, n]
         part = _divided(emissions[np.clip(steps, 0, len(emissions) - 1)], temperature)  # [T, n, C]
@@ -175,12 +177,14 @@ def _forward(factors: Floats, move: Floats, start: Floats, opens: Flags) -> Floa
     """Return the scaled forward messages of segments, [T, n, C]; where ``opens`` [T, n], the chain begins."""
     messages = np.empty_like(factors)
     message = np.ones_like(factors[0])
-    for step, (factor, first) in enumerate(zip(factors, opens, strict=True)):
-        message = (message @ move if step else message) * factor
-        if first.any():
-            message[first] = start * factor[first]
-        message /= message.sum(axis=1, keepdims=True)
-        messages[step] = message
+    opening = opens.any(axis=1).tolist()
+    for step, (factor, here) in enumerate(zip(factors, messages, strict=True)):
+        np.multiply(message @ move if step else message, factor, out=here)
+        if opening[step]:
+            here[opens[step]] = start * factor[opens[step]]
+        if step % _SCALED == 0:
+            here /= np.add.reduce(here, axis=1, keepdims=True)
+        message = here
     return messages
 
 
@@ -188,14 +192,16 @@ def _backward(factors: Floats, move: Floats, end: Floats, closes: Flags) -> Floa
     """Return the scaled backward messages of segments, [T, n, C]; where ``closes`` [T, n], the chain ends."""
     messages = np.empty_like(factors)
     onwards = np.ascontiguousarray(move.T)
-    message = np.ones_like(factors[0])
+    messages[-1] = 1.0
+    closing = closes.any(axis=1).tolist()
     for step in range(len(factors) - 1, -1, -1):
+        here = messages[step]
         if step < len(factors) - 1:
-            message = (message * factors[step + 1]) @ onwards
-        if closes[step].any():
-            message[closes[step]] = end
-        message /= message.sum(axis=1, keepdims=True)
-        messages[step] = message
+            np.matmul(messages[step + 1] * factors[step + 1], onwards, out=here)
+        if closing[step]:
+            here[closes[step]] = end
+        if step % _SCALED == 0:
+            here /= np.add.reduce(here, axis=1, keepdims=True)
     return messages
 
 
