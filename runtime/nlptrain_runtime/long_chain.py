@@ -177,7 +177,7 @@ def _forward(factors: Floats, move: Floats, start: Floats, opens: Flags) -> Floa
     """Return the scaled forward messages of segments, [T, n, C]; where ``opens`` [T, n], the chain begins."""
     messages = np.empty_like(factors)
     message = np.ones_like(factors[0])
-    opening = opens.any(axis=1).tolist()
+    opening: list[bool] = np.logical_or.reduce(opens, axis=1).tolist()
     for step, (factor, here) in enumerate(zip(factors, messages, strict=True)):
         np.multiply(message @ move if step else message, factor, out=here)
         if opening[step]:
@@ -193,7 +193,7 @@ def _backward(factors: Floats, move: Floats, end: Floats, closes: Flags) -> Floa
     messages = np.empty_like(factors)
     onwards = np.ascontiguousarray(move.T)
     messages[-1] = 1.0
-    closing = closes.any(axis=1).tolist()
+    closing: list[bool] = np.logical_or.reduce(closes, axis=1).tolist()
     for step in range(len(factors) - 1, -1, -1):
         here = messages[step]
         if step < len(factors) - 1:
