@@ -33,6 +33,7 @@ _AGREE = 1e-10  # distance of two messages that count as equal
 _SEGMENT = 256  # words of a segment without its context
 _CONTEXTS = (32, 128)  # words on each side of a segment; the second if the first is too short
 _TOGETHER = 3200  # labels of all segments that run side by side, at each step
+_MOST = 128  # segments that do
 _SCALED = 4  # steps between which messages are scaled
 
 
@@ -155,7 +156,7 @@ def _segment_marginals(
     move = np.exp(tables.transitions - tables.transitions.max())
     start, end = (np.exp(scores - scores.max()) for scores in (tables.start, tables.end))
     known: Floats | None = None  # the messages at the end of the segments before
-    together = _SEGMENT * max(1, _TOGETHER // emissions.shape[1])
+    together = _SEGMENT * max(1, min(_MOST, _TOGETHER // emissions.shape[1]))
     for first in range(0, len(emissions), together):
         last = min(len(emissions), first + together)
         count = -(-(last - first) // _SEGMENT)
