@@ -12,7 +12,7 @@ from typing import Any
 class _Stream(io.FileIO):
     """A standard stream that goes nowhere once it fails: Python writes what is left when it ends, and would fail again.
 
-    Standard error fails silently. A log that nobody reads is no reason to stop.
+    Standard error fails silently. An unread log does not stop a run.
     """
 
     def write(self, data: Any) -> int:  # noqa: ANN401

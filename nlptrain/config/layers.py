@@ -203,7 +203,7 @@ def substitute(text: str, place: str) -> str:
             raise InputError(f"{place}: more than {MOST_CHARACTERS:,} characters, its variables replaced")
         return found
 
-    inside, brace, rest = text.rpartition("}")  # behind the last brace, a search for its like would be quadratic
+    inside, brace, rest = text.rpartition("}")  # after the last brace, a search for another would be quadratic
     return _VARIABLE.sub(value, inside + brace) + rest.replace("$$", "$")
 
 

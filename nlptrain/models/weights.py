@@ -25,7 +25,7 @@ from nlptrain.errors import InputError
 from nlptrain.models.folder_checks import reading, weight_files
 from nlptrain.models.sources import Source
 
-# What a net may have beyond the weights that are there: a new head, tied tables, poolers that nobody saved.
+# What a net may have beyond the weights that are there: a new head, tied tables, poolers that were not saved.
 _SPARE_VALUES, _SPARE_TENSORS = 2**24, 500
 
 
