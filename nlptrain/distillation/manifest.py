@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nlptrain.run_folder import write_json
+from nlptrain.atomic_files import move_aside, write_json
 
 FILE_NAME = "manifest.json"
 _FORMAT = 2  # 1 had no checksums
@@ -53,11 +53,9 @@ def _parsed(content: bytes) -> list[ListedShard]:
 
 
 def set_aside(path: Path, reason: str, then: str, say: Callable[[str], None]) -> None:
-    """Rename the damaged file ``path`` to ``NAME.damaged`` if it exists, and log why and what happens ``then``."""
-    moved = path.with_name(f"{path.name}.damaged")
+    """Move the damaged file ``path`` aside if it exists, and log why and what happens ``then``."""
     if path.exists():
-        path.replace(moved)
-        reason = f"{reason}; moved to {moved.name}"
+        reason = f"{reason}; moved to {move_aside(path).name}"
     say(f"{path}: {reason}; {then}")
 
 

@@ -206,7 +206,7 @@ class LogitStore:
             self._write_manifest()
         # What was interrupted goes: another process would take it for what it waits for.
         kept = {one.file for one in listed}
-        for path in self.folder.glob("*.arrow"):
+        for path in [*self.folder.glob("*.arrow"), *self.folder.glob("*.arrow.part")]:
             if path.name not in kept:
                 path.unlink()
         return listed

@@ -175,3 +175,15 @@ def test_each_changed_byte_of_a_shard_is_noticed(teacher: TransformerTokenClassi
         assert store.look(np.array([SENTENCES[-1].digest()], dtype="S16")).tolist() == [False]
         store._shards.clear()
         path.write_bytes(content)
+
+
+def test_what_a_killed_process_was_writing_is_removed_and_what_was_set_aside_stays(
+    teacher: TransformerTokenClassifier, stored: Path
+) -> None:
+    (stored / "000003.arrow.part").write_bytes(b"half")
+    (stored / "000001.arrow.damaged").write_bytes(b"of an earlier time")
+    flip(stored / "000001.arrow")
+    _, log, _ = label_again(stored, teacher)
+    assert not list(stored.glob("*.part"))
+    assert (stored / "000001.arrow.damaged").read_bytes() == b"of an earlier time"
+    assert any("moved to 000001.arrow.damaged-2" in line for line in log)
