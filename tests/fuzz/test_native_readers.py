@@ -24,7 +24,7 @@ from nlptrain.distillation import LogitStore, transfer_set
 from nlptrain.errors import InputError
 from tests.conftest import make_sentences
 from tests.helpers.fuzzing import bounded, fuzz
-from tests.helpers.mutations import mutated
+from tests.helpers.mutations import mutated, nasty_text
 
 NAMES = {"feature": {"names": ["O", "B-p"], "_type": "ClassLabel"}}
 
@@ -100,6 +100,33 @@ def test_feather(folder: Path, content: bytes) -> None:
 @fuzz(mutated(*PARQUET))
 def test_parquet(folder: Path, content: bytes) -> None:
     read_all(folder / "a.parquet", content, "parquet")
+
+
+def made_up() -> st.SearchStrategy[pa.Table]:
+    """Tables whose columns have any names and values."""
+    words = st.lists(st.one_of(st.none(), nasty_text()), max_size=3)
+    numbers = st.lists(st.integers(-2, 2), max_size=3)
+    texts, names = nasty_text(), st.one_of(st.sampled_from(["tokens", "ner_tags", "tags", "id", "text"]), nasty_text())
+    values = st.one_of(*(st.lists(one, min_size=2, max_size=2) for one in (words, words, numbers, texts)))
+    return st.dictionaries(names, values, min_size=1, max_size=4).map(_table)
+
+
+def _table(columns: dict[str, list[Any]]) -> pa.Table:
+    made = pa.table({name.encode("utf-8", "replace").decode(): column for name, column in columns.items()})
+    features = {name: NAMES for name in columns if len(name) % 2}
+    return made.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+
+
+@fuzz(made_up(), st.booleans())
+def test_made_up_tables(folder: Path, made: pa.Table, is_parquet: bool) -> None:
+    sink = io.BytesIO()
+    if is_parquet:
+        pq.write_table(made, sink)
+    else:
+        with pa.ipc.new_file(sink, made.schema) as writer:
+            writer.write_table(made)
+    name = "b.parquet" if is_parquet else "c.arrow"
+    read_all(folder / name, sink.getvalue(), "arrow and parquet, made up")
 
 
 @fuzz(

@@ -5,8 +5,10 @@ Requests and replies are JSON objects, a line each: ``start`` replies with a pro
 """
 
 import ctypes
+import importlib
 import json
 import os
+import pkgutil
 import resource
 import signal
 import sys
@@ -26,8 +28,12 @@ def serve() -> None:
     import onnxruntime  # noqa: F401
     from transformers import AutoModelForTokenClassification, AutoTokenizer  # noqa: F401
 
-    import nlptrain_runtime.tagger  # noqa: F401
+    import nlptrain
     from nlptrain.cli.main import main
+
+    for module in pkgutil.walk_packages(nlptrain.__path__, "nlptrain."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
 
     print(json.dumps({"pid": os.getpid()}), file=replies, flush=True)
     for line in requests:

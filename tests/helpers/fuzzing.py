@@ -7,6 +7,7 @@ and draws new ones each time.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections import Counter
@@ -18,9 +19,15 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import SearchStrategy
 
+from nlptrain.errors import InputError
+
 SLICE = 60  # inputs per surface in `make test`
 INPUTS = int(os.environ.get("NLPTRAIN_FUZZ", SLICE))
 CPU_SECONDS = 2.0
+LINE = 520  # characters of a line that is printed, at most
+UNSAFE = re.compile(  # a terminal acts on these
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 TRIED: Counter[str] = Counter()  # inputs per test
 
 
@@ -55,6 +62,8 @@ def fuzz(*strategies: SearchStrategy[Any], share: float = 1.0) -> Callable[[Call
 def bounded(*allowed: type[BaseException], surface: str, seconds: float = CPU_SECONDS) -> Iterator[None]:
     """Let the block raise ``allowed`` errors alone and take at most ``seconds`` of CPU time; count it for ``surface``.
 
+    The lines of an ``InputError`` must be printable and short.
+
     Raises:
         TooSlow: it takes longer. Python code is interrupted; native code is measured after it returns.
     """
@@ -68,10 +77,19 @@ def bounded(*allowed: type[BaseException], surface: str, seconds: float = CPU_SE
     begun = time.process_time()
     try:
         yield
-    except allowed:
-        pass
+    except allowed as error:
+        if isinstance(error, InputError):
+            check_lines(str(error))
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, old)
     if (spent := time.process_time() - begun) > seconds:
         raise TooSlow(f"{surface}: {spent:.1f} s of CPU time, more than {seconds} s")
+
+
+def check_lines(text: str) -> None:
+    """See that ``text`` is fit for a terminal, whatever it quotes."""
+    for line in text.split("\n"):
+        assert line.strip()
+        assert len(line) <= LINE, f"{len(line):,} characters: {line[:200]!r}"
+        assert not UNSAFE.search(line), repr(line)

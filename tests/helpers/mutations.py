@@ -12,6 +12,7 @@ _TOKENS = (
     b" = ", b"\\ud800", b"1e999", b"-1", b"NaN", b"null", b"[[[[", b"{}", b"[]", b"9" * 30, b"9" * 5000,
     b"\xed\xa0\x80",
     "\u2028\u200b\u0301".encode(), b"B-", b"I-x", b"O", b"1-2", b"1.1", b"T1\t", b";0 1", b"-DOCSTART-",
+    b"\x1b[31m", "\u202e".encode(),
 )  # fmt: skip
 _Edit = tuple[int, float, float, bytes]
 
