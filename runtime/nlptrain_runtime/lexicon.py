@@ -27,7 +27,7 @@ _ONE_WORD = re.compile(r"[A-Za-z0-9]+|[@#][A-Za-z0-9_]+|https?://[!#-;=?-~]*[A-Z
 # And parts that it cuts in two, always: one of these in front of a mark.
 _AND_MARK = re.compile(r"(?:[@#]?[A-Za-z0-9]+|[@#][A-Za-z0-9_]+)[,:;!?)\"]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")  # white space to the splitter and not to str.split()
-_PART = re.compile(r"\S+")  # what str.split() gives, with its place
+_BLANK = np.array([chr(code).isspace() or bool(_CONTROL.match(chr(code))) for code in range(0x3002)])
 _DEPENDS = 0  # the number of a part whose words depend on the part behind
 _PAUSE = 1e-4  # seconds; long enough for a waiting thread to take over
 
@@ -72,10 +72,17 @@ class ReadTexts(Read):
         spaced = behind[ends] - behind[ends - self.sizes] - 1
         sizes = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
         for text in np.flatnonzero(told & (spaced != sizes)).tolist():
-            found = [match.start() for match in _PART.finditer(_CONTROL.sub(" ", texts[text]))]
-            begins[ends[text] - self.sizes[text] : ends[text]] = found
+            begins[ends[text] - self.sizes[text] : ends[text]] = _starts(texts[text])
         placed: Numbers = self.within + np.repeat(begins, self.held)[:, None]
         return placed
+
+
+def _starts(text: str) -> Numbers:
+    """Return where the parts between white space begin in ``text``."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    blank = _BLANK[np.minimum(codes, len(_BLANK) - 1)]
+    blank_before = np.concatenate([[True], blank[:-1]])
+    return np.flatnonzero(~blank & blank_before)
 
 
 class _Split(NamedTuple):

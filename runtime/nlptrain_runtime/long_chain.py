@@ -31,9 +31,9 @@ _PAIRS = 1_000_000  # pairs of labels of all words of a block, for argmax
 _SLACK = 1e-6  # scores closer than this count as equal, as sums along a chain are rounded
 _AGREE = 1e-10  # distance of two messages that count as equal
 _SEGMENT = 256  # words of a segment without its context
-_CONTEXTS = (32, 128)  # words on each side of a segment; the second if the first is too short
+_CONTEXTS = (64, 192)  # words on each side of a segment; the second if the first is too short
 _TOGETHER = 3200  # labels of all segments that run side by side, at each step
-_MOST = 128  # segments that do
+_MOST = 256  # segments that do
 _SCALED = 4  # steps between which messages are scaled
 
 
@@ -153,25 +153,37 @@ def _segment_marginals(
     emissions: Floats, tables: Tables, temperature: float, context: int
 ) -> Iterator[tuple[slice, Floats, bool]]:
     """Yield words, their log-probabilities, and whether all boundaries until there agree."""
-    move = np.exp(tables.transitions - tables.transitions.max())
-    start, end = (np.exp(scores - scores.max()) for scores in (tables.start, tables.end))
     known: Floats | None = None  # the messages at the end of the segments before
     together = _SEGMENT * max(1, min(_MOST, _TOGETHER // emissions.shape[1]))
     for first in range(0, len(emissions), together):
         last = min(len(emissions), first + together)
-        count = -(-(last - first) // _SEGMENT)
-        steps = first - context + _SEGMENT * np.arange(count) + np.arange(_SEGMENT + 2 * context)[:, None]  # [T, n]
-        part = _divided(emissions[np.clip(steps, 0, len(emissions) - 1)], temperature)  # [T, n, C]
-        factors = np.exp(part - part.max(axis=2, keepdims=True))
         with np.errstate(divide="ignore", invalid="ignore", under="ignore"):
-            forward = _forward(factors, move, start, steps == 0)
-            backward = _backward(factors, move, end, steps == len(emissions) - 1)
-            agree, known = _agree(forward, backward, known, context)
-            core = slice(context, context + _SEGMENT)
-            shares = (forward[core] * backward[core]).transpose(1, 0, 2).reshape(-1, part.shape[2])[: last - first]
+            shares, agree, known = _segment_shares(emissions, tables, temperature, context, first, last, known)
             total = shares.sum(axis=1, keepdims=True)
-            values = np.where(shares > 0, np.log(shares / total), FORBIDDEN)
-        yield slice(first, last), values, agree and bool((total > 0).all())
+            agree = agree and bool((total > 0).all())
+            shares /= total
+            np.maximum(np.log(shares, out=shares), FORBIDDEN, out=shares)
+        yield slice(first, last), shares, agree
+
+
+def _segment_shares(
+    emissions: Floats, tables: Tables, temperature: float, context: int, first: int, last: int, known: Floats | None
+) -> tuple[Floats, bool, Floats]:
+    """Return the shares of the labels of the words from ``first`` to ``last``, [n, C], and what ``_agree`` returns."""
+    count = -(-(last - first) // _SEGMENT)
+    steps = first - context + _SEGMENT * np.arange(count) + np.arange(_SEGMENT + 2 * context)[:, None]  # [T, n]
+    factors = _divided(emissions[np.clip(steps, 0, len(emissions) - 1)], temperature)  # [T, n, C]
+    factors -= factors.max(axis=2, keepdims=True)
+    np.exp(factors, out=factors)
+    move = np.exp(tables.transitions - tables.transitions.max())
+    start, end = (np.exp(scores - scores.max()) for scores in (tables.start, tables.end))
+    forward = _forward(factors, move, start, steps == 0)
+    backward = _backward(factors, move, end, steps == len(emissions) - 1)
+    agree, ends = _agree(forward, backward, known, context)
+    core = slice(context, context + _SEGMENT)
+    forward[core] *= backward[core]
+    shares = forward[core].transpose(1, 0, 2).reshape(-1, emissions.shape[1])[: last - first]
+    return shares, agree, ends
 
 
 def _forward(factors: Floats, move: Floats, start: Floats, opens: Flags) -> Floats:

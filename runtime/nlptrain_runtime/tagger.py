@@ -21,7 +21,8 @@ from nlptrain_runtime.schemes import Scheme
 from nlptrain_runtime.splitter import WordSplitter
 
 if TYPE_CHECKING:
-    from nlptrain_runtime.arrays import Floats, Numbers
+    from nlptrain_runtime.arrays import Flags, Floats, Numbers
+    from nlptrain_runtime.lexicon import Read
 
 
 _NOTHING = np.empty(0, dtype=np.int64), np.empty(0), np.empty((0, 2), dtype=np.int64)
@@ -152,18 +153,27 @@ class Tagger:
 
     def _answered(self, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
         read = self._lexicon.read_texts(texts)
+        best, told, sure = self._decoded(read)
+        if sure is None:
+            return self._answers.of(texts, read.counts, *_NOTHING)
+        return self._answers.of(texts, read.counts, best, sure, read.places(texts, told))
+
+    def _decoded(self, read: Read) -> tuple[Numbers, Flags, Floats | None]:
+        """Return the best labels, [W], the sentences with something to tell, [S], and the probabilities of the labels.
+
+        The probabilities, [W], are right in these sentences; None where there is no such sentence.
+        """
         emissions = self._net.read(read.features, read.words, read.counts)
         best = self._decoder.best(emissions, read.counts)
         told = self._answers.told(best, read.counts)
         if not told.any():
-            return self._answers.of(texts, read.counts, *_NOTHING)
+            return best, told, None
         if told.all():
-            sure = self._decoder.confidences(emissions, read.counts, best, self.temperature)
-        else:
-            words = np.flatnonzero(np.repeat(told, read.counts))
-            sure = np.ones(len(best))
-            sure[words] = self._decoder.confidences(emissions[words], read.counts[told], best[words], self.temperature)
-        return self._answers.of(texts, read.counts, best, sure, read.places(texts, told))
+            return best, told, self._decoder.confidences(emissions, read.counts, best, self.temperature)
+        words = np.flatnonzero(np.repeat(told, read.counts))
+        sure = np.ones(len(best))
+        sure[words] = self._decoder.confidences(emissions[words], read.counts[told], best[words], self.temperature)
+        return best, told, sure
 
 
 def _forked() -> None:

@@ -88,7 +88,7 @@ def test_a_call_that_is_interrupted_at_any_line_spoils_nothing(folders, kind):
         except Timeout:
             raised += 1
         first += size  # other words each time, or nothing would be added any more
-    assert raised > len(lines) * 0.8
+    assert raised > len(lines) * 0.75  # a text need not come by each line
     asked = asked[:first:5]
     assert len(asked) >= 150
     found = [tagger.predict([text])[0] for text in asked]
