@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -99,7 +100,10 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     made = [parent for parent in folder.parents if not parent.exists()]
     with write_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+        for left in folder.parent.glob(f".{escape(folder.name)}.*.part*"):
+            if not _is_alive(left):
+                shutil.rmtree(left, ignore_errors=True)
+        part = Path(mkdtemp(prefix=f".{folder.name}.{os.getpid()}.", suffix=".part", dir=folder.parent))
     try:
         with write_errors(folder):
             yield part
@@ -120,6 +124,19 @@ def whole_folder(folder: Path) -> Iterator[Path]:
             with suppress(OSError):  # somebody has put something there
                 parent.rmdir()
         raise
+
+
+def _is_alive(part: Path) -> bool:
+    """Return whether the process that makes a temporary folder of ``whole_folder`` may be running."""
+    if os.name == "nt":  # where `os.kill` ends a process
+        return True
+    try:
+        os.kill(int(part.name.removesuffix(".old").split(".")[-3]), 0)
+    except (ValueError, LookupError, ProcessLookupError):
+        return False
+    except OSError:  # another user's
+        pass
+    return True
 
 
 def to_json(value: Any) -> str:  # noqa: ANN401

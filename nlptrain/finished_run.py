@@ -132,6 +132,7 @@ def resume_finished(folder: Path, say: Callable[[str], None]) -> dict[str, Any] 
         return None
     if scores is not None:
         verify_files(folder)
+        remove_checkpoints(folder)  # where the run was killed before it did
     return scores
 
 
@@ -149,5 +150,10 @@ def finish_run(folder: Path, scores: Mapping[str, Any], counts: Mapping[str, Any
     names = ("run.json", "counts.json", "metrics.jsonl", "pseudo_labels.jsonl", "dev_sample.jsonl", *model)
     write_sums(folder, names, {_NAME: written})
     write_text(folder / _NAME, written)
+    remove_checkpoints(folder)
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove the checkpoints of the run in ``folder``."""
     for name in (CHECKPOINT, PREVIOUS):
         (folder / name).unlink(missing_ok=True)

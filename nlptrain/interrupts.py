@@ -24,6 +24,12 @@ class _Imports:
     since: float | None = None
 
 
+class _Raised:
+    """What the last signal raised."""
+
+    error: Interrupted | None = None
+
+
 def interrupt(number: int, frame: FrameType | None, kind: type[Interrupted] = Interrupted) -> None:
     """Raise ``kind``; in the middle of an import, whose native code may not pass an exception on, after it.
 
@@ -34,7 +40,8 @@ def interrupt(number: int, frame: FrameType | None, kind: type[Interrupted] = In
     """
     if not _in_import(frame) or not hasattr(signal, "setitimer"):
         _Imports.since = None
-        raise kind(number)
+        _Raised.error = kind(number)
+        raise _Raised.error
     _Imports.since = _Imports.since or time.monotonic()
     if time.monotonic() - _Imports.since > _PATIENCE_SECONDS:
         end_at_once(number, frame)
@@ -60,8 +67,10 @@ def interruptible(kind: type[Interrupted]) -> Iterator[None]:
     """Let signals raise ``kind`` in the block, except those that are ignored or that somebody else handles.
 
     An exception that is raised where Python can only report it, in a finalizer for example, is raised again elsewhere.
+    Native code that calls Python may turn it into an error of its own; at the end of the block it is itself again.
     """
     old, hook = {}, sys.unraisablehook
+    _Raised.error = None
 
     def raise_kind(number: int, frame: FrameType | None) -> None:
         interrupt(number, frame, kind)
@@ -81,6 +90,10 @@ def interruptible(kind: type[Interrupted]) -> Iterator[None]:
     sys.unraisablehook = unraisable
     try:
         yield
+    except Exception as error:
+        if _Raised.error is None:
+            raise
+        raise _Raised.error from error
     finally:
         sys.unraisablehook = hook
         for number, handler in old.items():

@@ -32,6 +32,7 @@ from nlptrain.errors import InputError
 _SILENT_KEYS = ("output_dir", "track")
 # What a run has to lose: one that ended before, on bad input, say, may be given again with other keys and files.
 _WORTH = (CHECKPOINT, PREVIOUS, "model", "scores.json")
+_OF_SAFETENSORS = ".tmp??????"  # what it writes before it gives a file its name
 _OURS = (
     *_WORTH,
     "config.yaml",
@@ -196,15 +197,16 @@ def _repair_identity(folder: Path, wanted: Mapping[str, Any], say: Callable[[str
 
 def clear_run(folder: Path) -> None:
     """Take away all that a run leaves in its ``folder``."""
+    _remove_parts(folder)
     for path in list(folder.iterdir()):
-        if path.name in _OURS or path.name.split(".damaged")[0].removesuffix(".part") in _OURS:
+        if path.name in _OURS or path.name.split(".damaged")[0] in _OURS:
             _remove(path)
 
 
 def _remove_parts(folder: Path) -> None:
     """Remove what a killed process was writing."""
-    for name in _OURS:
-        _remove(folder / f"{name}.part")
+    for path in (*(folder / f"{name}.part" for name in _OURS), *folder.glob(_OF_SAFETENSORS)):
+        _remove(path)
 
 
 def _remove(path: Path) -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from nlptrain.errors import InputError, Interrupted
+from nlptrain.interrupts import interruptible
+
 # What a console script does, with a sign of life once signals are handled, which is the first that `main` sees to.
 ENTRY = (
     "import os, sys; from nlptrain_runtime.signals import end_by_signals; end_by_signals(); os.write(1, b'x'); "
@@ -49,6 +52,21 @@ def test_a_signal_at_any_moment(name: str, arguments: list[str], seconds: float)
     if code not in (None, 0, 2, -number):  # ended by itself, or when Python had given up its handlers
         assert code == 128 + number
         assert error == f"stopped by {signal.Signals(number).name}; give the same command again\n"
+
+
+@pytest.mark.parametrize("other", [ValueError, OSError, InputError])
+def test_a_signal_that_native_code_turns_into_an_error_of_its_own(other: type[Exception]) -> None:
+    def native() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+        except Interrupted:
+            raise other("could not determine the shape") from None
+
+    with pytest.raises(Interrupted, match="SIGTERM"), interruptible(Interrupted):
+        native()
+    with pytest.raises(other), interruptible(Interrupted):
+        raise other("no signal came")
 
 
 def test_a_signal_that_is_ignored_stays_so() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from nlptrain import TokenModel, load_token_model
+from nlptrain.atomic_files import whole_folder
 from nlptrain.data.vocabulary import Vocabulary
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
@@ -71,6 +75,17 @@ def test_other_folders_are_left_alone(model, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="is the working folder"):
         model.save(".")
     assert sorted(files(tmp_path)) == ["file", "letters/a.txt"]
+
+
+def test_what_a_killed_process_was_saving_is_removed(tmp_path):
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    left = [tmp_path / f".saved.{int(dead.stdout)}.abc.part{old}" for old in ("", ".old")]
+    others = [tmp_path / f".saved.{os.getpid()}.abc.part", tmp_path / f".save.{int(dead.stdout)}.abc.part"]
+    for folder in (*left, *others):
+        folder.mkdir()
+    with whole_folder(tmp_path / "saved") as part:
+        (part / "a").write_text("a")
+    assert {path.name for path in tmp_path.iterdir()} == {"saved", *(path.name for path in others)}
 
 
 def test_a_link_to_a_folder_stays_one(model, tmp_path):

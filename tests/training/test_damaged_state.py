@@ -148,10 +148,11 @@ def test_a_damaged_identity_does_not_let_another_run_in(run: Path) -> None:
 
 def test_what_a_killed_process_was_writing_is_removed(run: Path) -> None:
     (run / f"{CHECKPOINT}.part").write_bytes(b"half")
+    (run / ".tmpa1B2c3").write_bytes(b"half")  # safetensors writes a file under such a name
     (run / "model.part").mkdir()
     (run / "model.part/config.json").write_text("{")
     assert resume(run).exit_code == 0
-    assert not list(run.glob("*.part"))
+    assert not [path for path in run.iterdir() if path.name.endswith(".part") or path.name.startswith(".tmp")]
 
 
 FINISHED = ("model/model.safetensors", "model/config.json", "model/tokenizer.json", "model/word_splitter.json")
@@ -162,6 +163,12 @@ def finished(run: Path) -> Path:
     shutil.rmtree(run)
     shutil.copytree(run.parents[1] / "straight", run)
     return run
+
+
+def test_a_finished_run_keeps_no_checkpoint(run: Path, finished: Path) -> None:
+    shutil.copyfile(run.parents[1] / "kept" / PREVIOUS, finished / PREVIOUS)  # it was killed before the file went
+    assert resume(finished).exit_code == 0
+    assert not (finished / PREVIOUS).exists()
 
 
 @pytest.mark.parametrize("name", FINISHED)
