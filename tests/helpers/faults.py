@@ -361,8 +361,10 @@ def snapshot(trial: Path, command: Command) -> dict[str, bytes]:
 def _stable(path: Path) -> bytes:
     data = path.read_bytes()
     if path.name in ("scores.json", "metrics.jsonl"):
-        rows = [json.loads(data)] if path.name == "scores.json" else [json.loads(line) for line in data.splitlines()]
-        return json.dumps([{k: v for k, v in row.items() if k not in _TIMINGS} for row in rows]).encode()
+        with suppress(ValueError, AttributeError):  # it is damaged
+            parts = [data] if path.name == "scores.json" else data.splitlines()
+            rows = [json.loads(part).items() for part in parts]
+            return json.dumps([{k: v for k, v in row if k not in _TIMINGS} for row in rows]).encode()
     if path.name == "SHA256SUMS":
         return b"".join(line for line in data.splitlines(True) if b"scores" not in line and b"metrics" not in line)
     return data
