@@ -78,9 +78,7 @@ def small_disk(folder: Path, room: int) -> Iterator[None]:
     kept = folder.with_name(folder.name + "-kept")
     folder.rename(kept)
     folder.mkdir()
-    pages = sum(-(-path.stat().st_size // 4096) + 1 for path in kept.rglob("*"))
-    options = f"size={4096 * (pages + 2) + room}"
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1g", "tmpfs", str(folder)], capture_output=True)
     if mounted.returncode:
         folder.rmdir()
         kept.rename(folder)
@@ -88,6 +86,9 @@ def small_disk(folder: Path, room: int) -> Iterator[None]:
     try:
         shutil.copytree(kept, folder, dirs_exist_ok=True)
         shutil.rmtree(kept)
+        disk = os.statvfs(folder)
+        used = (disk.f_blocks - disk.f_bfree) * disk.f_frsize
+        subprocess.run(["mount", "-o", f"remount,size={used + room // 4096 * 4096}", str(folder)], check=True)
         yield
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
