@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nlptrain.atomic_files import move_aside, write_json
+from nlptrain.atomic_files import move_aside, to_json, write_json
 
 FILE_NAME = "manifest.json"
 _FORMAT = 2  # 1 had no checksums
@@ -46,6 +46,8 @@ def _parsed(content: bytes) -> list[ListedShard]:
     checksum = found.pop("checksum", None)
     if checksum != (None if found["format"] == 1 else _checksum(found)):
         raise ValueError("its checksum differs")
+    if checksum is not None and to_json({**found, "checksum": checksum}).encode() != content:
+        raise ValueError("it has other bytes than were written")  # a key twice, for example
     shards = [ListedShard(one["file"], one["sentences"], one.get("sha256")) for one in found["shards"]]
     if not all(_SHARD_NAME.fullmatch(one.file) for one in shards):
         raise ValueError("it names a file that is no shard")

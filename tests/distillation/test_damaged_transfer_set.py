@@ -103,8 +103,9 @@ def test_a_damaged_shard_is_moved_aside_and_labeled_again_to_the_same_bytes(
         lambda path: path.write_text("[1]"),
         lambda path: path.write_text('{"format": 1, "shards": [{"file": "../../x.arrow", "sentences": 1}]}'),
         lambda path: path.write_text('{"format": 1, "shards": {"file": 1}}'),
+        lambda path: path.write_text(path.read_text().replace('"teacher"', '"teacher": "a",\n  "teacher"')),
     ],
-    ids=["flip", "cut", "empty", "deep", "list", "other folder", "other shape"],
+    ids=["flip", "cut", "empty", "deep", "list", "other folder", "other shape", "a key twice"],
 )
 def test_a_damaged_manifest_is_moved_aside_and_no_shard_is_lost(
     teacher: TransformerTokenClassifier, straight: LogitStore, stored: Path, damage: Callable[[Path], object]
