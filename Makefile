@@ -87,7 +87,7 @@ endif
 browser:  ## Build the page that tags in a browser tab, with the exported folder MODEL in it.
 	@command -v npm >/dev/null || { echo "error: npm not found; install Node.js 20 or newer" >&2; exit 1; }
 	@test -f "$(MODEL)/nlptrain.json" || { echo "error: MODEL=$(MODEL) is no exported tagger; make one: nlptrain export RUN $(MODEL) --precision int8" >&2; exit 1; }
-	@$(MAKE) --no-print-directory $(PAGE_STAMP)
+	@$(MAKE) --silent --no-print-directory $(PAGE_STAMP)
 	rm -rf $(PAGE)/dist
 	mkdir -p $(PAGE)/dist/lib
 	cp $(wildcard $(PAGE)/*.html $(PAGE)/*.css $(PAGE)/*.js) $(PAGE)/dist/
