@@ -16,7 +16,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
@@ -120,6 +120,11 @@ class Driver:
         with urllib.request.urlopen(asked, timeout=300) as answer:
             return json.load(answer)["value"]
 
+    def close(self) -> None:
+        """Close the browser, which outlives its driver otherwise."""
+        asked = urllib.request.Request(self._base + self._session, method="DELETE")
+        urllib.request.urlopen(asked, timeout=60).close()
+
     def picture(self) -> bytes:
         """The window as a PNG."""
         with urllib.request.urlopen(f"{self._base}{self._session}/screenshot", timeout=60) as answer:
@@ -134,7 +139,8 @@ def browser() -> Iterator[Driver]:
         process = subprocess.Popen(["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL)
         try:
             time.sleep(2)
-            yield Driver(port, profile)
+            with closing(Driver(port, profile)) as driver:
+                yield driver
         finally:
             process.terminate()
             process.wait()
