@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from nlptrain.cli.makers import models_of, texts_of
+from nlptrain.cli.dependencies import model_dependencies, text_dependencies
 from nlptrain.config import COMMANDS, command_of, load_config
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.loading import LoadedConfig, refuse_missing
@@ -98,7 +98,7 @@ def plan(files: Sequence[Path], settings: Sequence[str]) -> list[Experiment]:
         if loaded is None:
             continue
         others = {folder: owner.command for folder, owner in owners.items() if owner is not one}
-        models, texts = models_of(loaded.config, others), texts_of(loaded.config, others)
+        models, texts = model_dependencies(loaded.config, others), text_dependencies(loaded.config, others)
         # A finished run is found again: its text stays what it is, whatever comes first.
         waits = [
             *chain(*models.values()),

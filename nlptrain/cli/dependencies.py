@@ -1,4 +1,4 @@
-"""Which experiments make what another one reads: models, and the text that ``pseudo_label`` writes."""
+"""Dependencies between experiments: models, and the text that ``pseudo_label`` writes."""
 
 from __future__ import annotations
 
@@ -12,20 +12,25 @@ from nlptrain.config.commands import CommandConfig
 from nlptrain.config.data import SPLITS
 from nlptrain.config.references import model_references
 
-_TEXT = "pseudo_labels.jsonl"  # all that a run writes and another one may learn from
+_TEXT = "pseudo_labels.jsonl"  # the only text that a run writes and another run can train on
 
 
-def models_of(config: CommandConfig, outputs: Collection[Path]) -> dict[str, list[Path]]:
-    """The models that a run names, each with those of the ``outputs`` of others that it is, or will be, in."""
-    return {name: _within(os.path.expanduser(name), outputs) for name in model_references(config).values()}
-
-
-def texts_of(config: CommandConfig, outputs: Mapping[Path, str]) -> dict[str, list[Path]]:
-    """The files and globs that a run names, each with those of the ``outputs`` whose text it is, or matches.
+def model_dependencies(config: CommandConfig, outputs: Collection[Path]) -> dict[str, list[Path]]:
+    """Map each model that a run names to the output folders that contain it, or will contain it.
 
     Args:
         config: of the run.
-        outputs: of the others, each with its command; "" where it is not known.
+        outputs: output folders of the other experiments.
+    """
+    return {name: _within(os.path.expanduser(name), outputs) for name in model_references(config).values()}
+
+
+def text_dependencies(config: CommandConfig, outputs: Mapping[Path, str]) -> dict[str, list[Path]]:
+    """Map each file and glob that a run names to the output folders whose text it matches.
+
+    Args:
+        config: of the run.
+        outputs: output folders of the other experiments with their commands; "" if a command is unknown.
     """
     writers = [output for output, command in outputs.items() if command in ("pseudo_label", "")]
     names = [name for split in SPLITS for name in config.data.named(split)]
@@ -33,7 +38,7 @@ def texts_of(config: CommandConfig, outputs: Mapping[Path, str]) -> dict[str, li
 
 
 def _within(name: str, outputs: Collection[Path]) -> list[Path]:
-    """Those of ``outputs``, which are resolved, that ``name``, a path or a glob, is in or may match something in."""
+    """Return the ``outputs`` (resolved paths) that contain ``name``, a path, or may contain a match of it, a glob."""
     parts = Path(name).parts
     fixed = next((number for number, part in enumerate(parts) if glob.has_magic(part)), len(parts))
     pattern = (*Path(*parts[:fixed]).resolve().parts, *parts[fixed:])
