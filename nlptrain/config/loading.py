@@ -12,9 +12,9 @@ import yaml
 from pydantic import ValidationError
 
 from nlptrain.config.commands import CommandConfig
-from nlptrain.config.complaints import complaints
 from nlptrain.config.files import missing_files
 from nlptrain.config.layers import merged
+from nlptrain.config.validation_errors import validation_messages
 from nlptrain.errors import InputError
 
 C = TypeVar("C", bound=CommandConfig)
@@ -67,7 +67,7 @@ def load_config(
     try:
         config = model.model_validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
-        raise InputError(*complaints(error, model, origins, _place(path))) from error
+        raise InputError(*validation_messages(error, model, origins, _place(path))) from error
     loaded = LoadedConfig(config, origins, path)
     if check_files:
         refuse_missing(loaded)

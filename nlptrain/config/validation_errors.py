@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in words: a line a fault, with its place and what would be right."""
+"""Validation errors of a configuration as messages: one line per key, with its location and what is expected."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KINDS = {
     "model_type": "a map",
     "model_attributes_type": "a map",
 }
-_FLAGS = ("output_dir", "model")  # what must be said, and can be said by a flag of the same name
+_FLAGS = ("output_dir", "model")  # required keys that a flag of the same name can set
 _BOUNDS = {
     "greater_than": "above {gt}",
     "greater_than_equal": "at least {ge}",
@@ -36,8 +36,17 @@ _BOUNDS = {
 }
 
 
-def complaints(error: ValidationError, model: type[BaseModel], origins: Mapping[str, str], file: str) -> list[str]:
-    """One line for each key at fault, in the order of the file; of many, for the first."""
+def validation_messages(
+    error: ValidationError, model: type[BaseModel], origins: Mapping[str, str], file: str
+) -> list[str]:
+    """Return one line per invalid key, in the order of the file; at most ``_MOST_LINES`` of them.
+
+    Args:
+        error: raised by ``model``.
+        model: the configuration model.
+        origins: where each key was set: a file, ``--set``, a flag.
+        file: named for keys without an origin.
+    """
     grouped: dict[str, list[Any]] = {}
     owners: dict[str, type[BaseModel]] = {}
     for fault in error.errors(include_url=False):
@@ -49,13 +58,13 @@ def complaints(error: ValidationError, model: type[BaseModel], origins: Mapping[
     for key, faults in grouped.items():
         another = all(fault["type"] == "literal_error" or fault["type"] in _KINDS for fault in faults)
         if another and key in opened:
-            continue  # a map where a word or a list might stand: what is wrong in it is said by itself
+            continue  # a map in place of a word or a list: the errors in the map have lines of their own
         if len(lines) == _MOST_LINES:
-            return [*lines, f"{file}: there is more that is wrong; correct these {_MOST_LINES} first"]
+            return [*lines, f"{file}: there are more errors; correct these {_MOST_LINES} first"]
         text = _describe(key, faults, model, owners[key])
         place = _place(key, origins, file)
-        said = text if not key or text.startswith(key) or place.startswith("--set") else f"{_shown(key)}: {text}"
-        lines.append(f"{place}: {said}")
+        line = text if not key or text.startswith(key) or place.startswith("--set") else f"{_shown(key)}: {text}"
+        lines.append(f"{place}: {line}")
     return lines
 
 
@@ -70,14 +79,14 @@ def _shown(key: str) -> str:
 
 
 def _place(key: str, origins: Mapping[str, str], file: str) -> str:
-    listed = key.rstrip("0123456789").removesuffix(".")  # an item of a list was said by who said the list
+    listed = key.rstrip("0123456789").removesuffix(".")  # an item has the origin of its list
     within = (value for known, value in origins.items() if known.startswith(f"{key}."))
     origin = origins.get(key) or origins.get(listed) or next(within, file)
     return origin.removeprefix("base ")
 
 
 def _located(loc: tuple[int | str, ...], model: type[BaseModel], kind: str) -> tuple[str, type[BaseModel]]:
-    """The key that ``loc`` stands for, without the parts that only name an alternative, and the map that it stands in."""
+    """Return the dotted key of ``loc``, without the parts that only name a member of a union, and the model that holds it."""
     parts: list[str] = []
     at: type[BaseModel] | None = model
     owner = model
@@ -133,7 +142,7 @@ def _choose(found: object, expected: str) -> str:
 
 
 def _near(found: object, expected: str) -> str:
-    """What else may have been meant, of names in quotes with commas or ``or`` between them."""
+    """Return a suggestion from ``expected``: quoted names separated by commas or ``or``."""
     names = expected.replace("'", "").replace(" or ", ", ").split(", ")
     near = difflib.get_close_matches(str(found)[:VALUE], names, n=1)
     return f"; did you mean '{near[0]}'?" if near else ""
