@@ -22,9 +22,9 @@ from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
 from nlptrain.training.divergence import Logits
 from nlptrain.training.examples import Examples
-from nlptrain.training.judge import Judge
 from nlptrain.training.length import describe_length, planned_steps
 from nlptrain.training.metrics import Metrics
+from nlptrain.training.model_selection import ModelSelector
 from nlptrain.training.objective import Objective
 from nlptrain.training.optimizer import MovingAverage, build_optimizer
 from nlptrain.training.reporter import Reporter
@@ -97,7 +97,7 @@ def fit(
     every = config.eval_every or len(plan.epoch(0))
     told = tracker(run.track, run.folder, state.progress.step)
     metrics = Metrics(None if run.folder is None else run.folder / "metrics.jsonl", state.progress, told, run.say)
-    judge = Judge(model, dev, metric, teacher, best_by)
+    selector = ModelSelector(model, dev, metric, teacher, best_by)
     with closing(told), Reporter(run, steps, state.progress) as reporter, run.stopping_between_steps():
         for step in train_steps(model, examples, objective, config, state=state, plan=plan, steps=steps, run=run):
             metrics.add(step)
@@ -106,7 +106,7 @@ def fit(
                 _refuse_divergence(metrics.write(step, reporter.speed), step.number)
             if run.processes.first and (step.number % every == 0 or step.number == steps):
                 with reporter.pausing():
-                    metrics.write_dev(state.progress.step, judge.look(state, reporter))
+                    metrics.write_dev(state.progress.step, selector.evaluate(state, reporter))
                     if step.number < steps:
                         _save(state, run)
             _stop_if_asked(run, state, metrics, last=step.number == steps)

@@ -23,7 +23,7 @@ class Progress:
         step: optimizer steps done.
         best_step: the step whose weights are the best ones; 0 before the first scoring.
         best_score: their dev score; -1 before the first scoring.
-        best_merit: what they were chosen by, the larger the better.
+        best_selection_metric: the value that selected them; larger is better.
         pending: the losses of the steps since the last line of metrics.jsonl, by part.
         words: words of these steps that carried a target.
         metrics_bytes: size of metrics.jsonl behind ``step``.
@@ -34,7 +34,7 @@ class Progress:
     step: int = 0
     best_step: int = 0
     best_score: float = -1.0
-    best_merit: float = -math.inf
+    best_selection_metric: float = -math.inf
     pending: dict[str, list[float]] = field(default_factory=dict)
     words: int = 0
     metrics_bytes: int = 0
@@ -76,7 +76,10 @@ class TrainState:
     def load(self, path: Path) -> None:
         """Take over the state in ``path``, which has been verified."""
         with safe_open(path, framework="pt") as file:
-            self.progress = Progress(**json.loads(file.metadata()["progress"]))
+            progress = json.loads(file.metadata()["progress"])
+            if "best_merit" in progress:  # the older name
+                progress["best_selection_metric"] = progress.pop("best_merit")
+            self.progress = Progress(**progress)
             if self.scaler is not None:
                 self.scaler.load_state_dict(json.loads(file.metadata()["scaler"]))
             names = set(file.keys())
@@ -93,10 +96,10 @@ class TrainState:
                 name.removeprefix("best."): file.get_tensor(name) for name in names if name.startswith("best.")
             }
 
-    def keep_best(self, score: float, merit: float) -> None:
-        """Remember the weights as they are now as the best ones."""
+    def keep_best(self, score: float, selection_metric: float) -> None:
+        """Store the current weights as the best ones."""
         self.progress.best_score, self.progress.best_step = score, self.progress.step
-        self.progress.best_merit = merit
+        self.progress.best_selection_metric = selection_metric
         self.best = {name: parameter.detach().cpu().clone() for name, parameter in self._named()}
 
     @torch.no_grad()

@@ -244,7 +244,7 @@ def test_the_best_weights_are_kept_of_equals_the_later_and_not_the_last(
         seen.append(model.model.head.weight.detach().clone())
         return Scores("f1", next(scores), 1, 1)
 
-    monkeypatch.setattr("nlptrain.training.judge.evaluate_tags", fake)
+    monkeypatch.setattr("nlptrain.training.model_selection.evaluate_tags", fake)
     done = fit(
         model,
         Examples(model, tagged),
@@ -266,8 +266,10 @@ def test_the_divergence_chooses_where_it_is_asked_to(
     tagged = [Sentence(words, tags) for words, tags in make_sentences(20, 13)]
     model = student(tiny_bert)
     scores, distances = iter([0.2, 0.9, 0.4, 0.8]), iter([0.5, 0.4, 0.1, 0.3])
-    monkeypatch.setattr("nlptrain.training.judge.evaluate_tags", lambda *_, **__: Scores("f1", next(scores), 1, 1))
-    monkeypatch.setattr("nlptrain.training.judge.divergence", lambda *_: next(distances))
+    monkeypatch.setattr(
+        "nlptrain.training.model_selection.evaluate_tags", lambda *_, **__: Scores("f1", next(scores), 1, 1)
+    )
+    monkeypatch.setattr("nlptrain.training.model_selection.divergence", lambda *_: next(distances))
     run = Run(tmp_path, device="cpu")
     settings = config(steps=8, eval_every=2, log_every=8)
     examples = Examples(model, tagged)
@@ -363,7 +365,7 @@ def test_a_second_signal_leaves_the_last_checkpoint_alone(
         return evaluate_tags(*arguments, metric=metric)
 
     with monkeypatch.context() as patch:
-        patch.setattr("nlptrain.training.judge.evaluate_tags", impatient)
+        patch.setattr("nlptrain.training.model_selection.evaluate_tags", impatient)
         with pytest.raises(Interrupted):
             train(tiny_bert, tmp_path / "stopped")
     resumed = train(tiny_bert, tmp_path / "stopped")
