@@ -20,7 +20,7 @@ from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
 from nlptrain.models.heads import WordOutput
 from nlptrain.run import Run
-from nlptrain.training import Examples, GoldObjective, Loss, Scores, Targets, evaluate, fit, train_steps
+from nlptrain.training import Examples, GoldObjective, Loss, Scores, Targets, evaluate, fit, model_selection, train_steps
 from nlptrain.training.evaluation import evaluate_tags
 from nlptrain.training.loop import build_plan
 from nlptrain.training.optimizer import MovingAverage, learning_rate
@@ -244,7 +244,7 @@ def test_the_best_weights_are_kept_of_equals_the_later_and_not_the_last(
         seen.append(model.model.head.weight.detach().clone())
         return Scores("f1", next(scores), 1, 1)
 
-    monkeypatch.setattr("nlptrain.training.model_selection.evaluate_tags", fake)
+    monkeypatch.setattr(model_selection, "evaluate_tags", fake)
     done = fit(
         model,
         Examples(model, tagged),
@@ -365,7 +365,7 @@ def test_a_second_signal_leaves_the_last_checkpoint_alone(
         return evaluate_tags(*arguments, metric=metric)
 
     with monkeypatch.context() as patch:
-        patch.setattr("nlptrain.training.model_selection.evaluate_tags", impatient)
+        patch.setattr(model_selection, "evaluate_tags", impatient)
         with pytest.raises(Interrupted):
             train(tiny_bert, tmp_path / "stopped")
     resumed = train(tiny_bert, tmp_path / "stopped")
