@@ -22,10 +22,10 @@ from nlptrain.data.splits import Splits
 from nlptrain.distillation.agreement import take_agreement_dev
 from nlptrain.distillation.augmentation import topped_up
 from nlptrain.distillation.committee import Committee
+from nlptrain.distillation.logit_store import Precision
 from nlptrain.distillation.mixed_set import TaughtText, taught_text
 from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
 from nlptrain.distillation.rarity import rarity
-from nlptrain.distillation.transfer_set import Precision
 from nlptrain.distillation.trusted_labels import refuse_nothing_labelled, refuse_unmeasured, thresholds, trusted_labels
 from nlptrain.errors import InputError
 from nlptrain.finished_run import finish_run

@@ -24,7 +24,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation import DistillObjective, LogitStore
 from nlptrain.distillation.labelling import answering
-from nlptrain.distillation.transfer_set import Precision
+from nlptrain.distillation.logit_store import Precision
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger, load_token_model

@@ -22,8 +22,8 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.agreement import taken
 from nlptrain.distillation.augmentation import topped_up
 from nlptrain.distillation.committee import Member
+from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.distillation.objectives import DistillObjective
-from nlptrain.distillation.transfer_set import LogitStore
 from nlptrain.finished_run import finished_scores
 from nlptrain.insight.trial import (
     Labelling,
@@ -169,7 +169,7 @@ def _text(config: CommandConfig, made: Built, run: Run) -> _Text:
         first = {digest: number for number, digest in reversed(list(enumerate(own)))}
         digests = packed(own)
         before = seen.has(digests).tolist()
-        known = [store.look(digests).tolist() for store in stores]
+        known = [store.contains(digests).tolist() for store in stores]
         seen.add(digests)
         for number, sentence in enumerate(block):
             text.sample.add(sentence)

@@ -1,10 +1,10 @@
 """Distillation: the losses, TeacherStudentDistill, the transfer set and pseudo labels."""
 
+from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.distillation.losses import kl_loss, mse_loss
 from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
-from nlptrain.distillation.stored_logits import TransferSet
 from nlptrain.distillation.teacher_student import TeacherStudentDistill
-from nlptrain.distillation.transfer_set import LogitStore
+from nlptrain.distillation.transfer_set import TransferSet
 
 __all__ = [
     "DistillObjective",

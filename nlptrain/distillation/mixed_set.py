@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from nlptrain.data.digests import Digests
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.committee import Committee
-from nlptrain.distillation.stored_logits import TransferSet
-from nlptrain.distillation.transfer_set import LogitStore, Precision
+from nlptrain.distillation.logit_store import LogitStore, Precision
+from nlptrain.distillation.transfer_set import TransferSet
 from nlptrain.models.heads import Answer
 from nlptrain.run import Run
 

@@ -1,268 +1,158 @@
-"""The transfer set: words and the teacher's logits for them, computed once and found again sentence by sentence."""
+"""TransferSet: sentences with a teacher's logits, and the Arrow shards that hold them."""
 
 from __future__ import annotations
 
-import itertools
-import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
-from filelock import FileLock
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from nlptrain.data.digests import DigestNumbers, Digests, packed
+from nlptrain.atomic_files import replacing
+from nlptrain.data.digests import Digests, packed
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.labelled import Labelled, LabelledCounts
-from nlptrain.distillation.labelling import Logits, backend, labelling, refuse_precision
-from nlptrain.distillation.manifest import FILE_NAME, ListedShard, read_manifest, set_aside, write_manifest
-from nlptrain.distillation.stored_logits import (
-    DamagedShardError,
-    Shard,
-    TransferSet,
-    check_words,
-    open_shard,
-    write_shard,
-)
-from nlptrain.errors import InputError
-from nlptrain.models.token_model import TokenModel
-from nlptrain.processes import Processes
-from nlptrain.run import Run
+from nlptrain.data.sentence import digest as digest_of
+from nlptrain.distillation.labelling import Logits
 
-Precision = Literal["fp32", "bf16", "int8"]
-SHARD_SENTENCES = 2048
-_AHEAD = 2  # shards that wait for each worker
-_LOOK_SECONDS = 0.05  # between two looks for a file of another process
-_AT_ONCE = 65_536  # rows that are looked up
+_DIGEST = pa.binary(16)
+_SCHEMA = pa.schema({"digest": _DIGEST, "words": pa.list_(pa.string()), "logits": pa.list_(pa.float16())})
 
 
-@dataclass
-class _Asked:
-    """Sentences that become a shard.
+class DamagedShardError(Exception):
+    """The file of a shard has other content than was written; the message says why."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One Arrow file, mapped into memory: digests, words and logits of its sentences.
 
     Attributes:
-        sentences: of it.
-        digests: theirs.
-        wait: gives their logits; None where another process computes them.
-        stored: whether they are.
+        file: its name.
+        sha256: the checksum of its bytes.
+        digests: of its sentences.
+        words: of its sentences.
+        offsets: where the logits of each sentence begin, and where the last ones end, [sentences + 1].
+        logits: of all words, [words * C].
     """
 
-    sentences: list[Sentence]
-    digests: list[bytes]
-    wait: Callable[[], Logits] | None = None
-    stored: bool = False
+    file: str
+    sha256: str
+    digests: Digests
+    words: pa.ListArray
+    offsets: NDArray[np.int32]
+    logits: NDArray[np.float16]
 
 
-class LogitStore:
-    """One teacher's logits on disk: a folder of Arrow shards and a manifest, which is written last.
+def open_shard(path: Path, labels: int, sha256: str | None = None) -> Shard:
+    """Map the shard in the file ``path`` into memory, after verifying it.
 
-    The folder is named by all that decides a logit, so a changed teacher is never served old ones. A shard that the
-    manifest does not know was interrupted; it is labelled anew, whole, so that its bytes do not depend on when a run
-    was stopped (batch mates change a few float16 logits).
+    Args:
+        path: the file.
+        labels: logits of a word.
+        sha256: its checksum; None if unknown.
 
-    The manifest holds the checksum of each shard, and its own. A damaged file is moved aside. The sentences of a lost
-    shard are then the first that have no logits, so that the next shard is labeled from them, whole, and takes the
-    place of the lost one: it has the same bytes.
+    Raises:
+        DamagedShardError: it has other content than was written.
+        OSError: it cannot be opened.
     """
-
-    def __init__(self, folder: Path, teacher: TokenModel, precision: Precision = "fp32") -> None:
-        """Open or start the store of ``teacher`` below ``folder``; it computes in ``precision``.
-
-        Raises:
-            InputError: the teacher does not label in it.
-        """
-        refuse_precision(teacher, precision)
-        self.labels = teacher.labels.names
-        self.key = f"{teacher.fingerprint()}-{backend(precision)}"
-        self.precision = precision
-        self.folder = folder / self.key
-        self.teacher = teacher.name
-        self._shards: list[Shard] = []  # in the order of their rows, which is not that of their names
-        self._numbers = DigestNumbers()
-        self._lock = FileLock(folder / f"{self.key}.lock")
-
-    def label(self, sentences: Iterable[Sentence], teacher: TokenModel, run: Run) -> Labelled:
-        """Make sure that every one of ``sentences`` has logits; those that have none are computed, shard by shard.
-
-        They are computed by as many processes as ``run`` has workers, or by all that a launcher has started, each of
-        which computes and writes every so manieth shard; they are stored in the order of the sentences.
-        """
-        processes = run.processes
-        ahead = processes.count if run.workers == 1 else _AHEAD * run.workers
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with processes.led(self._lock), labelling(teacher, self.precision, run.workers) as compute:
-            self._begin(processes, run.say)
-            counts = LabelledCounts(run)
-            waiting: deque[_Asked] = deque()
-            for number, asked in enumerate(self._unknown(sentences, counts), start=len(self._shards)):
-                if number % processes.count == processes.number:
-                    asked.wait = compute([one.words for one in asked.sentences])
-                waiting.append(asked)
-                while len(waiting) >= ahead:
-                    self._add(waiting[0], processes)
-                    counts.add(waiting.popleft().sentences)
-            for asked in waiting:
-                self._add(asked, processes)
-                counts.add(asked.sentences)
-            processes.wait()  # until all have mapped all: then others may write here
-            return counts.labelled()
-
-    def look(self, digests: Digests) -> NDArray[np.bool_]:
-        """Whether each sentence is stored; for who will not store any."""
-        if not self._shards:
-            self._open(read_manifest(self.folder))
-        return self._find(digests) >= 0
-
-    def _unknown(self, sentences: Iterable[Sentence], counts: LabelledCounts) -> Iterator[_Asked]:
-        """The shards of those that are not stored, each once; those found are counted, and where all are is noted."""
-        asked = _Asked([], [])
-        given: list[_Asked] = []
-        pending: dict[bytes, int] = {}
-        before = behind = len(self._numbers)
-        for block in _blocks(sentences):
-            for shard in given:
-                if shard.stored:  # found from now on
-                    for digest in shard.digests:
-                        del pending[digest]
-            given = [shard for shard in given if not shard.stored]
-            digests = [sentence.digest() for sentence in block]
-            for sentence, digest, stored in zip(block, digests, self._find(packed(digests)).tolist(), strict=True):
-                row = stored if stored >= 0 else pending.get(digest, behind)
-                counts.rows.append(row)
-                if row < behind:
-                    counts.found += row < before
-                    counts.repeats += row >= before
-                    continue
-                pending[digest] = row
-                behind += 1
-                asked.sentences.append(sentence)
-                asked.digests.append(digest)
-                if len(asked.sentences) == SHARD_SENTENCES:
-                    given.append(asked)
-                    yield asked
-                    asked = _Asked([], [])
-        if asked.sentences:
-            yield asked
-
-    def transfer_set(self, digests: Sequence[bytes]) -> TransferSet:
-        """The stored rows of the sentences with ``digests``, in this order."""
-        rows = self._find(packed(digests))
-        assert (rows >= 0).all(), "label() comes first"
-        return self.rows(rows)
-
-    def rows(self, rows: NDArray[np.integer[Any]]) -> TransferSet:
-        """The stored ``rows``, as ``label`` has told them, in this order."""
-        sizes = self._sizes()
-        shards, within = np.empty(len(rows), np.int32), np.empty(len(rows), np.int32)
-        for start in range(0, len(rows), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
-            shards[part] = np.searchsorted(sizes, rows[part], side="right") - 1
-            within[part] = rows[part] - sizes[shards[part]]
-        return TransferSet(self._shards, shards, within, len(self.labels), self.key)
-
-    def _sizes(self) -> NDArray[np.int64]:
-        """The number of the first row of each shard, and behind the last of all."""
-        return np.cumsum([0, *(len(shard.digests) for shard in self._shards)])
-
-    def _find(self, digests: Digests) -> NDArray[np.int64]:
-        """The row of each sentence, -1 where it is not stored."""
-        rows = self._numbers.find(digests)
-        if (rows < 0).all():
-            return rows
-        sizes = self._sizes()
-        shards = np.searchsorted(sizes, rows, side="right") - 1
-        for shard in np.unique(shards[rows >= 0]):
-            here = np.flatnonzero(shards == shard)
-            rows[here] = np.where(
-                self._shards[shard].digests[rows[here] - sizes[shard]] == digests[here], rows[here], -1
-            )
-        return rows
-
-    def _begin(self, processes: Processes, say: Callable[[str], None]) -> None:
-        """Open what is stored, in all processes the same."""
-        listed = processes.agreed(lambda: self._recover(say))
-        if not Path(self._lock.lock_file).exists():
-            raise InputError(
-                f"{self.folder}: process {processes.number} does not see what the first one writes there "
-                "(transfer_dir); all must see the same folders"
-            )
-        if not processes.first and (damaged := self._open(listed)):
-            raise InputError(*(f"{path}: {reason}" for path, reason in damaged.items()))
-
-    def _recover(self, say: Callable[[str], None]) -> list[ListedShard]:
-        """Open what is stored, and move what is damaged aside."""
-
-        def without_manifest(reason: str) -> None:
-            set_aside(self.folder / FILE_NAME, reason, "the shards are checked without it", say)
-
-        known = read_manifest(self.folder, without_manifest)
-        for path, reason in self._open(known).items():
-            set_aside(path, reason, "its sentences are labeled again", say)
-        listed = self._listed()
-        if listed != known:
-            self._write_manifest()
-        # What was interrupted goes: another process would take it for what it waits for.
-        kept = {one.file for one in listed}
-        for path in [*self.folder.glob("*.arrow"), *self.folder.glob("*.arrow.part")]:
-            if path.name not in kept:
-                path.unlink()
-        return listed
-
-    def _listed(self) -> list[ListedShard]:
-        return [ListedShard(shard.file, len(shard.digests), shard.sha256) for shard in self._shards]
-
-    def _write_manifest(self) -> None:
-        described = {"key": self.key, "teacher": self.teacher, "labels": list(self.labels)}
-        write_manifest(self.folder, described, self._listed())
-
-    def _open(self, listed: Iterable[ListedShard]) -> dict[Path, str]:
-        """Open those of the ``listed`` shards that are whole; the others, with the reason of each."""
-        self._shards, self._numbers = [], DigestNumbers()
-        damaged: dict[Path, str] = {}
-        for one in listed:
-            path = self.folder / one.file
-            try:
-                shard = open_shard(path, len(self.labels), one.sha256)
-                if one.sha256 is None:
-                    check_words(shard)
-            except FileNotFoundError:
-                damaged[path] = "missing"
-            except DamagedShardError as error:
-                damaged[path] = f"damaged ({error})"
-            except OSError as error:
-                raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-            else:
-                self._append(shard)
-        return damaged
-
-    def _append(self, shard: Shard) -> None:
-        self._shards.append(shard)
-        self._numbers.add(shard.digests)
-
-    def _add(self, asked: _Asked, processes: Processes) -> None:
-        """The next shard: written here or, where nothing is to wait for, by another process."""
-        taken = {shard.file for shard in self._shards}
-        path = self.folder / next(name for n in itertools.count() if (name := f"{n:06d}.arrow") not in taken)
-        if asked.wait is not None:
-            write_shard(path, asked.sentences, asked.digests, asked.wait())
-        while not path.is_file():
-            time.sleep(_LOOK_SECONDS)
-        try:
-            shard = open_shard(path, len(self.labels))
-        except DamagedShardError as error:
-            raise InputError(f"{path}: damaged as soon as it was written ({error}); is the disk sound?") from error
-        if not np.array_equal(shard.digests, packed(asked.digests)):
-            raise InputError(f"{path}: another run has written it; end that one, and give the same command again")
-        self._append(shard)
-        if processes.first:
-            self._write_manifest()
-        asked.stored = True
+    try:
+        with pa.memory_map(str(path)) as file:
+            content = file.read_buffer()  # it holds the mapping
+        checksum = hashlib.sha256(content).hexdigest()
+        if sha256 is not None and checksum != sha256:
+            raise DamagedShardError("its checksum differs")
+        reader = pa.ipc.open_file(pa.BufferReader(content))
+        if not reader.schema.equals(_SCHEMA) or reader.num_record_batches != 1:
+            raise DamagedShardError("it is no shard")
+        batch = reader.get_batch(0)
+        if not batch.num_rows:
+            raise DamagedShardError("it holds no sentence")
+        batch.validate(full=True)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise DamagedShardError(str(error).split("\n", 1)[0]) from error
+    digests, words, values = batch.columns
+    lists_are_whole = not any(one.null_count for one in (*batch.columns, words.values, values.values))
+    if not lists_are_whole or (np.diff(values.offsets) != labels * np.diff(words.offsets)).any():
+        raise DamagedShardError(f"it does not hold {labels} logits for each word")
+    return Shard(
+        path.name,
+        checksum,
+        np.frombuffer(digests.buffers()[1], dtype="S16")[digests.offset :][: len(digests)],
+        words,
+        values.offsets.to_numpy(zero_copy_only=True),
+        values.values.to_numpy(zero_copy_only=True),
+    )
 
 
-def _blocks(sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
-    rest = iter(sentences)
-    while block := list(itertools.islice(rest, SHARD_SENTENCES)):
-        yield block
+def check_words(shard: Shard) -> None:
+    """Check the words of a shard without a known checksum against their digests.
+
+    Raises:
+        DamagedShardError: they differ, or a logit is not finite.
+    """
+    digests = [digest_of(tuple(words)) for words in shard.words.to_pylist()]
+    if not np.array_equal(shard.digests, packed(digests)) or not np.isfinite(shard.logits).all():
+        raise DamagedShardError("its words are not those that were labeled")
+
+
+def write_shard(path: Path, sentences: Sequence[Sentence], digests: Sequence[bytes], logits: Logits) -> None:
+    """Write ``sentences`` with their ``digests`` and ``logits``, whole or not at all."""
+    offsets = np.concatenate([[0], np.cumsum(logits.sizes)])
+    batch = pa.record_batch(
+        {
+            "digest": pa.array(digests, _DIGEST),
+            "words": pa.array([list(sentence.words) for sentence in sentences], pa.list_(pa.string())),
+            "logits": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(logits.values)),
+        }
+    )
+    with replacing(path) as part, pa.OSFile(str(part), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
+        writer.write_batch(batch)
+
+
+class TransferSet:
+    """Sentences with a teacher's logits, in a fixed order, read from mapped shards."""
+
+    def __init__(
+        self, shards: list[Shard], shard: NDArray[np.int32], row: NDArray[np.int32], labels: int, key: str
+    ) -> None:
+        """Take the sentences in row ``row`` of shard ``shard``; ``labels`` is C, ``key`` names the teacher."""
+        self.key = key
+        self._shards = shards
+        self._shard = shard
+        self._row = row
+        self._labels = labels
+
+    def __len__(self) -> int:
+        """Return the number of sentences."""
+        return len(self._row)
+
+    def chosen(self, numbers: NDArray[np.int64]) -> TransferSet:
+        """Return the sentences with ``numbers``, in this order."""
+        return TransferSet(self._shards, self._shard[numbers], self._row[numbers], self._labels, self.key)
+
+    def rows(self, sentence: int) -> NDArray[np.float16]:
+        """Return the logits of the words of ``sentence``, [words, C], as a view of the file."""
+        shard, row = self._shards[self._shard[sentence]], self._row[sentence]
+        rows: NDArray[np.float16] = shard.logits[shard.offsets[row] : shard.offsets[row + 1]]
+        return rows.reshape(-1, self._labels)
+
+    def gather(self, spans: Sequence[tuple[int, int, int]]) -> NDArray[np.float32]:
+        """Return the logits of the words of all ``spans`` (sentence, first word, words), concatenated, [W, C]."""
+        rows = [self.rows(sentence)[first : first + count] for sentence, first, count in spans]
+        return np.concatenate(rows).astype(np.float32)
+
+    def digests(self) -> Digests:
+        """Return the digest of each sentence, [N]."""
+        found = np.empty(len(self), dtype="S16")
+        order = np.argsort(self._shard, kind="stable")  # one pass per shard, not one over all sentences for each
+        shards, starts = np.unique(self._shard[order], return_index=True)
+        for shard, here in zip(shards, np.split(order, starts[1:]), strict=True):
+            found[here] = self._shards[shard].digests[self._row[here]]
+        return found
+
+    def sentence(self, number: int) -> Sentence:
+        """Return the words of a sentence, as they were labeled."""
+        return Sentence(tuple(self._shards[self._shard[number]].words[int(self._row[number])].as_py()))

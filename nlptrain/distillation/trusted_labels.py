@@ -8,10 +8,10 @@ from pathlib import Path
 from nlptrain.config.objective import PseudoLabelConfig
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.committee import Committee
+from nlptrain.distillation.logit_store import Precision
 from nlptrain.distillation.mixed_set import TaughtText, taught_text
 from nlptrain.distillation.pseudo_labels import PseudoLabels, pseudo_label_sentences
 from nlptrain.distillation.thresholds import Threshold, find_thresholds
-from nlptrain.distillation.transfer_set import Precision
 from nlptrain.errors import InputError
 from nlptrain.run import Run
 

@@ -9,7 +9,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
 from nlptrain.distillation.thresholds import Threshold, find_thresholds, lowest_threshold
 from nlptrain.labels import Labels
-from tests.distillation.test_transfer_set import Rows
+from tests.distillation.test_logit_store import Rows
 
 LABELS = Labels.named(["O", "B-x", "I-x", "B-y", "I-y", "B-z", "I-z"])
 ROWS = [(0.9, True), (0.8, False), (0.7, True), (0.6, True), (0.5, False), (0.4, True)]

@@ -20,7 +20,17 @@ from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
 from nlptrain.models.heads import WordOutput
 from nlptrain.run import Run
-from nlptrain.training import Examples, GoldObjective, Loss, Scores, Targets, evaluate, fit, model_selection, train_steps
+from nlptrain.training import (
+    Examples,
+    GoldObjective,
+    Loss,
+    Scores,
+    Targets,
+    evaluate,
+    fit,
+    model_selection,
+    train_steps,
+)
 from nlptrain.training.evaluation import evaluate_tags
 from nlptrain.training.loop import build_plan
 from nlptrain.training.optimizer import MovingAverage, learning_rate

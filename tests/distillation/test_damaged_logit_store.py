@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation import manifest, transfer_set
-from nlptrain.distillation.transfer_set import Labelled, LogitStore
+from nlptrain.distillation import logit_store, manifest
+from nlptrain.distillation.logit_store import Labelled, LogitStore
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier
@@ -31,7 +31,7 @@ def teacher(tiny_bert: Path) -> TransformerTokenClassifier:
 @pytest.fixture(scope="module")
 def straight(teacher: TransformerTokenClassifier, tmp_path_factory: pytest.TempPathFactory) -> LogitStore:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transfer_set, "SHARD_SENTENCES", 16)
+        patch.setattr(logit_store, "SHARD_SENTENCES", 16)
         store = LogitStore(tmp_path_factory.mktemp("straight"), teacher)
         store.label(SENTENCES, teacher, Run(None, device="cpu"))
     return store
@@ -40,7 +40,7 @@ def straight(teacher: TransformerTokenClassifier, tmp_path_factory: pytest.TempP
 @pytest.fixture
 def stored(straight: LogitStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the transfer set of three shards, of 16, 16 and 8 sentences."""
-    monkeypatch.setattr(transfer_set, "SHARD_SENTENCES", 16)
+    monkeypatch.setattr(logit_store, "SHARD_SENTENCES", 16)
     return Path(shutil.copytree(straight.folder, tmp_path / straight.folder.name))
 
 
@@ -154,7 +154,7 @@ def test_other_words_in_a_shard_without_a_checksum_are_found(
 def test_looking_changes_nothing_and_finds_what_is_whole(teacher: TransformerTokenClassifier, stored: Path) -> None:
     flip(stored / "000001.arrow")
     before = {path.name: path.read_bytes() for path in stored.iterdir()}
-    known = LogitStore(stored.parent, teacher).look(np.array([one.digest() for one in SENTENCES], dtype="S16"))
+    known = LogitStore(stored.parent, teacher).contains(np.array([one.digest() for one in SENTENCES], dtype="S16"))
     assert known.sum() == 24
     assert before == {path.name: path.read_bytes() for path in stored.iterdir()}
 
@@ -173,7 +173,7 @@ def test_each_changed_byte_of_a_shard_is_noticed(teacher: TransformerTokenClassi
     store = LogitStore(stored.parent, teacher)
     for place in range(0, len(content), 7):
         flip(path, place)
-        assert store.look(np.array([SENTENCES[-1].digest()], dtype="S16")).tolist() == [False]
+        assert store.contains(np.array([SENTENCES[-1].digest()], dtype="S16")).tolist() == [False]
         store._shards.clear()
         path.write_bytes(content)
 

@@ -11,9 +11,9 @@ import torch
 
 from nlptrain.data.digests import packed
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation import transfer_set
+from nlptrain.distillation import logit_store
+from nlptrain.distillation.logit_store import LogitStore, Precision
 from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
-from nlptrain.distillation.transfer_set import LogitStore, Precision
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier
@@ -32,7 +32,7 @@ def teacher(tiny_bert: Path) -> TransformerTokenClassifier:
 
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer_set, "SHARD_SENTENCES", 16)
+    monkeypatch.setattr(logit_store, "SHARD_SENTENCES", 16)
 
 
 def raw(count: int, seed: int) -> list[Sentence]:
@@ -118,7 +118,7 @@ def test_an_interrupted_shard_is_labelled_anew_to_the_same_bytes(
     straight, _ = label(tmp_path / "straight", teacher, sentences)
 
     calls = iter(range(100))
-    target, name = (teacher, "logits") if when == "shard" else (transfer_set, "write_manifest")
+    target, name = (teacher, "logits") if when == "shard" else (logit_store, "write_manifest")
     whole: Callable[..., object] = getattr(target, name)
 
     def broken(*args: object, **named: object) -> object:
