@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.text_files import expand, lines
 from nlptrain.deploy.benchmark import Speed, benchmark
-from nlptrain.deploy.contenders import contenders
+from nlptrain.deploy.benchmark_candidates import open_candidates
 from nlptrain.deploy.parity import Check
 from nlptrain.models import load_token_model
 from nlptrain.models.exported import write_tagger
@@ -96,8 +96,8 @@ def measured() -> Iterator[Point]:
     coarse = check.of(Tagger(exported[0]), "int8").score
     assert coarse is not None
     with ExitStack() as stack:
-        found = stack.enter_context(contenders([str(ROOT / "runs" / TEACHER)], threads=1, exported=()))
-        found += stack.enter_context(contenders(exported, threads=1, exported=()))
+        found = stack.enter_context(open_candidates([str(ROOT / "runs" / TEACHER)], threads=1, exported=()))
+        found += stack.enter_context(open_candidates(exported, threads=1, exported=()))
         teacher, rival, *speeds = benchmark(found, texts, rounds=ROUNDS, say=lambda text: print(text, file=sys.stderr))
     yield Point("MiniLM, the teacher, torch", teacher, [value(TEACHER, "dev")])
     yield Point("MiniLM, the teacher, int8", rival, [coarse])

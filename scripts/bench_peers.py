@@ -24,7 +24,7 @@ from transformers import BertConfig, BertForTokenClassification
 from nlptrain.cli.tables import print_speeds
 from nlptrain.data.text_files import expand, lines
 from nlptrain.deploy.benchmark import Speed, benchmark
-from nlptrain.deploy.contenders import Contender, contenders
+from nlptrain.deploy.benchmark_candidates import Candidate, open_candidates
 from nlptrain.models import load_token_model
 from nlptrain.models.readers import PieceReader
 from nlptrain.models.token_model import TokenModel
@@ -79,7 +79,7 @@ def spacy_model(python: str, gold: dict[str, str]) -> tuple[str, float]:
 
 
 @contextmanager
-def spacy_contender(python: str, model: str) -> Iterator[Contender]:
+def spacy_candidate(python: str, model: str) -> Iterator[Candidate]:
     """SpaCy in a process of its own, which is asked through a pipe."""
     command = [python, str(PROGRAM), "serve", model]
     with subprocess.Popen(
@@ -95,7 +95,7 @@ def spacy_contender(python: str, model: str) -> Iterator[Contender]:
             return json.loads(told.readline())
 
         size = sum(path.stat().st_size for path in Path(model).rglob("*") if path.is_file())
-        yield Contender("spaCy ner, efficiency", "thinc", "fp32", size, answer, _ANSWER.format(model=model), python)
+        yield Candidate("spaCy ner, efficiency", "thinc", "fp32", size, answer, _ANSWER.format(model=model), python)
         given.close()
 
 
@@ -108,9 +108,9 @@ def main(arguments: list[str]) -> None:
     python = environment("spacy-env", SPACY)
     model, score = spacy_model(python, data)
     with ExitStack() as stack:
-        found = stack.enter_context(contenders([bert_base(load_token_model(teacher))], threads=1, exported=()))
-        found += stack.enter_context(contenders([teacher, *students], threads=1, exported=("int8",)))
-        found.append(stack.enter_context(spacy_contender(python, model)))
+        found = stack.enter_context(open_candidates([bert_base(load_token_model(teacher))], threads=1, exported=()))
+        found += stack.enter_context(open_candidates([teacher, *students], threads=1, exported=("int8",)))
+        found.append(stack.enter_context(spacy_candidate(python, model)))
         speeds = benchmark(found, texts, rounds=ROUNDS, say=lambda text: print(text, file=sys.stderr))
     print_speeds(speeds, 1)
     print(f"spaCy's F1 on test: {score:.2f}")

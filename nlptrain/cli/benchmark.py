@@ -46,12 +46,12 @@ def benchmark(
     """  # noqa: D301 - click reads the character
     from nlptrain.cli.tables import print_speeds
     from nlptrain.deploy.benchmark import benchmark as measure
-    from nlptrain.deploy.contenders import contenders
+    from nlptrain.deploy.benchmark_candidates import open_candidates
     from nlptrain.run import Run
 
     run = Run(None, device="cpu")
     texts = list(_texts(models, text_files))
-    with contenders(models, threads=threads, batch=batch_size) as found:
+    with open_candidates(models, threads=threads, batch=batch_size) as found:
         speeds = measure(found, texts, rounds=rounds, say=run.say)
     if as_json:
         shown = {"threads": threads, "rounds": rounds, "texts": len(texts), "models": [one.to_json() for one in speeds]}

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
-from nlptrain.deploy.contenders import Contender
+from nlptrain.deploy.benchmark_candidates import Candidate
 from nlptrain.errors import InputError
 
 _SECONDS = 1.5  # of a round of each model, about: the slower it is, the less it reads
@@ -27,7 +27,7 @@ _COLD_STARTS = 3
 
 @dataclass(frozen=True)
 class Speed:
-    """The figures of one contender.
+    """The figures of one candidate.
 
     Attributes:
         name: what was named.
@@ -59,7 +59,7 @@ class Speed:
 
 
 def benchmark(
-    models: Sequence[Contender], texts: Iterable[str], *, rounds: int, say: Callable[[str], None] = lambda _: None
+    models: Sequence[Candidate], texts: Iterable[str], *, rounds: int, say: Callable[[str], None] = lambda _: None
 ) -> list[Speed]:
     """The speeds of ``models`` on ``texts``.
 
@@ -134,7 +134,7 @@ def _sentences(lines: Iterable[str]) -> list[str]:
     return [" ".join(words[:_WORDS_OF_LATENCY]) for words in islice(long, _ASKED)]
 
 
-def _share(model: Contender, lines: Sequence[str]) -> int:
+def _share(model: Candidate, lines: Sequence[str]) -> int:
     """How many lines ``model`` reads in about the seconds of a round; it is warm then."""
     read, taken = 0, 0.0
     size = 32
@@ -148,13 +148,13 @@ def _share(model: Contender, lines: Sequence[str]) -> int:
     return max(16, round(read * _SECONDS / max(taken, 1e-9)))
 
 
-def _words_per_second(model: Contender, lines: Sequence[str]) -> float:
+def _words_per_second(model: Candidate, lines: Sequence[str]) -> float:
     started = time.perf_counter()
     model.answer(lines)
     return words_in(lines) / (time.perf_counter() - started)
 
 
-def _latencies(model: Contender, sentences: Sequence[str]) -> list[float]:
+def _latencies(model: Candidate, sentences: Sequence[str]) -> list[float]:
     """Seconds of each of ``sentences``, asked by itself."""
     found: list[float] = []
     ended = time.perf_counter() + _ASKED_SECONDS / 2

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from nlptrain.cli.main import main
 from nlptrain.deploy.benchmark import benchmark, words_in
-from nlptrain.deploy.contenders import Contender, contenders
+from nlptrain.deploy.benchmark_candidates import Candidate, open_candidates
 from nlptrain.deploy.export import export_onnx
 from nlptrain.errors import InputError
 from tests.exports import small_model
@@ -17,15 +17,15 @@ from tests.exports import small_model
 TEXTS = [f"Ada number {number} lives in Paris and " + " ".join(["so on"] * 8) for number in range(60)]
 
 
-def contender(name: str, answer) -> Contender:
-    made = Contender(name, "onnx", "fp32", 10, answer, "")
+def candidate(name: str, answer) -> Candidate:
+    made = Candidate(name, "onnx", "fp32", 10, answer, "")
     object.__setattr__(made, "alone", lambda texts: (0.5, len(texts)))
     return made
 
 
 def test_models_take_turns_and_no_round_reads_what_another_has_read():
     read: list[tuple[str, tuple[str, ...]]] = []
-    models = [contender(name, lambda texts, name=name: read.append((name, tuple(texts)))) for name in "ab"]
+    models = [candidate(name, lambda texts, name=name: read.append((name, tuple(texts)))) for name in "ab"]
     found = benchmark(models, iter([*TEXTS, "", "  "]), rounds=2)
     many = [(name, texts) for name, texts in read if len(texts) > 1]
     assert [name for name, _ in many] == ["a", "b", "a", "b", "a", "b"]
@@ -50,14 +50,14 @@ def test_words_are_what_white_space_separates():
 
 def test_too_little_text_is_said():
     with pytest.raises(InputError, match="found 1 lines, too few for sentences of 20 words"):
-        benchmark([contender("a", lambda texts: None)], ["Ada lives"], rounds=1)
+        benchmark([candidate("a", lambda texts: None)], ["Ada lives"], rounds=1)
 
 
 def test_a_run_is_measured_in_torch_and_exported_and_a_folder_as_it_is(tiny_bert, tmp_path):
     model = small_model(tiny_bert, "pooled-lstm-crf")
     model.save(tmp_path / "model")
     export_onnx(model, tmp_path / "out", ["fp32"])
-    with contenders([str(tmp_path / "model"), str(tmp_path / "out")], threads=1, batch=64) as found:
+    with open_candidates([str(tmp_path / "model"), str(tmp_path / "out")], threads=1, batch=64) as found:
         assert [(one.runtime, one.precision) for one in found] == [
             ("torch", "fp32"),
             ("onnx", "fp32"),
@@ -113,7 +113,7 @@ def test_the_command_prints_a_table_or_json(tiny_bert, tmp_path, monkeypatch):
 
 def test_short_lines_are_joined_and_too_few_are_said():
     short = [f"word{number} in Paris" for number in range(400)]
-    (found,) = benchmark([contender("a", lambda texts: None)], short, rounds=1)
+    (found,) = benchmark([candidate("a", lambda texts: None)], short, rounds=1)
     assert found.p50 > 0
     with pytest.raises(InputError, match="too few lines for 50 rounds"):
-        benchmark([contender("a", lambda texts: None)], ["a b " * 30] * 21, rounds=50)
+        benchmark([candidate("a", lambda texts: None)], ["a b " * 30] * 21, rounds=50)

@@ -1,4 +1,4 @@
-"""What a benchmark compares: a model in torch, and the same exported, each from raw text to entities."""
+"""Candidates of a benchmark: a model in torch and exported models, each from raw text to entities."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from nlptrain.models.transformer import load_token_model
 from nlptrain_runtime import FolderError, Tagger
 from nlptrain_runtime.folder import DESCRIPTION, open_folder
 
-EXPORTED = ("fp32", "int8")  # what a run is exported as to be measured
+EXPORTED = ("fp32", "int8")  # precisions in which a run is exported and measured
 # Programs that define ``answer``, for a process of its own.
 _TORCH = """\
 import torch
@@ -38,7 +38,7 @@ _ONNX = """\
 from nlptrain_runtime import Tagger
 answer = Tagger({folder!r}, threads={threads}, precision={precision!r}{more}).predict
 """
-# The peak of this process alone: ru_maxrss begins with the peak of the process that started it.
+# Not ru_maxrss alone, which a process inherits from the one that starts it.
 _ASK = """
 import json, pathlib, re, resource, sys
 answer(json.loads(sys.stdin.buffer.read()))
@@ -51,16 +51,16 @@ else:
 
 
 @dataclass(frozen=True)
-class Contender:
-    """A model as it is run.
+class Candidate:
+    """A model in one runtime and precision.
 
     Attributes:
-        name: what was named on the command line.
-        runtime: ``torch``, ``onnx`` or another's name.
-        precision: of its net.
-        size: bytes of the files that it needs.
-        answer: texts to answers, all of them.
-        program: defines ``answer`` in a process of its own.
+        name: as on the command line.
+        runtime: ``torch``, ``onnx``, or the name of another one.
+        precision: of the net.
+        size: of the files that the model needs, in bytes.
+        answer: predicts a list of texts.
+        program: Python code that defines ``answer``, for a separate process.
         python: the interpreter of that process.
     """
 
@@ -73,10 +73,10 @@ class Contender:
     python: str = sys.executable
 
     def alone(self, texts: Sequence[str]) -> tuple[float, int]:
-        """Seconds and peak bytes of a fresh process that loads the model and answers ``texts``.
+        """Load the model and predict ``texts`` in a fresh process; return its seconds and its peak memory in bytes.
 
         Raises:
-            InputError: it fails, with the last line that it wrote.
+            InputError: the process fails; the message is the last line that it wrote.
         """
         started = time.perf_counter()
         done = subprocess.run(
@@ -93,49 +93,49 @@ class Contender:
 
 
 @contextmanager
-def contenders(
+def open_candidates(
     names: Sequence[str], *, threads: int, batch: int | None = None, exported: Sequence[str] = EXPORTED
-) -> Iterator[list[Contender]]:
-    """All that ``names`` stand for: a run in torch and exported, an exported folder as it is.
+) -> Iterator[list[Candidate]]:
+    """Yield the candidates of ``names``: a run in torch and exported, an exported folder as it is.
 
     Args:
         names: runs or exported folders.
-        threads: of each of them.
-        batch: pieces (or words) of a batch; default: what suits each of them best.
-        exported: the precisions that a run is exported in.
+        threads: of each candidate.
+        batch: pieces (or words) of a batch; default: that of each candidate.
+        exported: the precisions in which a run is exported.
 
     Raises:
-        InputError: one is neither.
+        InputError: a name is neither a run nor an exported folder.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         with ExitStack() as stack:
-            found: list[Contender] = []
+            candidates: list[Candidate] = []
             for name in names:
                 if (Path(name) / DESCRIPTION).is_file():
-                    found.append(_exported(name, Path(name), None, threads, batch))
+                    candidates.append(_exported(name, Path(name), None, threads, batch))
                 else:
-                    found.append(_in_torch(name, threads, batch))
+                    candidates.append(_in_torch(name, threads, batch))
                     folder = Path(stack.enter_context(TemporaryDirectory())) / "exported"
                     write_tagger(load_token_model(name), folder, exported)
-                    found += [_exported(name, folder, precision, threads, batch) for precision in exported]
-            yield found
+                    candidates += [_exported(name, folder, precision, threads, batch) for precision in exported]
+            yield candidates
     finally:
         torch.set_num_threads(before)
 
 
-def _in_torch(name: str, threads: int, batch: int | None) -> Contender:
+def _in_torch(name: str, threads: int, batch: int | None) -> Candidate:
     model = load_token_model(name)
     if batch is not None:
         model.batch_pieces = batch
     folder = resolve(name).folder
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     program = _TORCH.format(folder=str(folder), threads=threads, batch=batch)
-    return Contender(name, "torch", "fp32", size, lambda texts: list(predict(model, texts)), program)
+    return Candidate(name, "torch", "fp32", size, lambda texts: list(predict(model, texts)), program)
 
 
-def _exported(name: str, folder: Path, precision: str | None, threads: int, batch: int | None) -> Contender:
+def _exported(name: str, folder: Path, precision: str | None, threads: int, batch: int | None) -> Candidate:
     try:
         tagger = Tagger(
             folder, threads=threads, precision=precision, **({} if batch is None else {"batch_units": batch})
@@ -147,4 +147,4 @@ def _exported(name: str, folder: Path, precision: str | None, threads: int, batc
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path not in others)
     more = "" if batch is None else f", batch_units={batch}"
     program = _ONNX.format(folder=str(folder), threads=threads, precision=opened.precision, more=more)
-    return Contender(name, "onnx", opened.precision, size, tagger.predict, program)
+    return Candidate(name, "onnx", opened.precision, size, tagger.predict, program)
