@@ -1,4 +1,4 @@
-"""Other names for labels: a map of types, or of whole labels, applied to a list of label names."""
+"""Label mapping: rename entity types or whole labels in a list of label names."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from nlptrain.errors import InputError
 from nlptrain.schemes import parted
 
 
-def renamed(names: Sequence[str], mapping: Mapping[str, str], *, plain: bool, key: str) -> list[str]:
-    """``names`` as ``mapping`` renames them; what it does not name stays.
+def map_labels(names: Sequence[str], mapping: Mapping[str, str], *, plain: bool, key: str) -> list[str]:
+    """Rename ``names`` by ``mapping``; others stay as they are.
 
     Args:
-        names: labels, as ``B-PER`` or, for plain tags, ``NN``.
-        mapping: whole labels, or the types in them, to others; ``O`` for none.
-        plain: the names hold no types.
-        key: the configuration key that holds the map, for messages.
+        names: labels, e.g. ``B-PER`` or, for plain tags, ``NN``.
+        mapping: from labels or entity types to new names; ``O`` removes a type.
+        plain: whether the labels are plain tags, without entity types.
+        key: the configuration key of the mapping, for messages.
 
     Raises:
-        InputError: the map names what is no label and no type.
+        InputError: the mapping has a name that is no label and no type.
 
     Example:
-        >>> renamed(["O", "B-PER", "I-PER", "B-MISC"], {"PER": "person", "B-MISC": "O"}, plain=False, key="label_map")
-        ['O', 'B-person', 'I-person', 'O']
+        >>> map_labels(["O", "B-PER", "B-MISC"], {"PER": "person", "B-MISC": "O"}, plain=False, key="label_map")
+        ['O', 'B-person', 'O']
     """
     types = [] if plain else list(dict.fromkeys(part[1] for name in names if (part := parted(name))))
-    strangers = [name for name in mapping if name not in names and name not in types]
-    if strangers:
+    unknown = [name for name in mapping if name not in names and name not in types]
+    if unknown:
         known = [*types, *(name for name in names if plain or name == "O")]
-        near = difflib.get_close_matches(strangers[0], [*known, *names], n=1)
+        near = difflib.get_close_matches(unknown[0], [*known, *names], n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise InputError(f"{key}: {', '.join(strangers)} is no label or type; known: {', '.join(known)}{hint}")
-    return [_renamed(name, mapping, plain) for name in names]
+        raise InputError(f"{key}: {', '.join(unknown)} is no label or type; known: {', '.join(known)}{hint}")
+    return [_map_label(name, mapping, plain) for name in names]
 
 
-def _renamed(name: str, mapping: Mapping[str, str], plain: bool) -> str:
+def _map_label(name: str, mapping: Mapping[str, str], plain: bool) -> str:
     if name in mapping:
         return mapping[name]
     part = None if plain else parted(name)
     if part is None or part[1] not in mapping:
         return name
-    wanted = mapping[part[1]]
-    return "O" if wanted == "O" else f"{part[0]}-{wanted}"
+    new_type = mapping[part[1]]
+    return "O" if new_type == "O" else f"{part[0]}-{new_type}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nlptrain.errors import InputError
+from nlptrain.label_mapping import map_labels
 from nlptrain.labels import Labels
-from nlptrain.renaming import renamed
 
 
 @pytest.mark.parametrize(
@@ -64,10 +64,10 @@ def test_labels_that_are_no_columns_are_refused() -> None:
 def test_types_and_whole_labels_are_renamed() -> None:
     names = ["O", "B-PER", "I-PER", "B-creative-work", "I-creative-work", "B-MISC"]
     mapping = {"PER": "person", "creative-work": "work", "MISC": "O"}
-    assert renamed(names, mapping, plain=False, key="k") == ["O", "B-person", "I-person", "B-work", "I-work", "O"]
-    assert renamed(["O", "B-x", "I-x"], {"B-x": "B-y", "I-x": "I-y"}, plain=False, key="k") == ["O", "B-y", "I-y"]
-    assert renamed(["NN", "VB"], {"NN": "NOUN"}, plain=True, key="k") == ["NOUN", "VB"]
+    assert map_labels(names, mapping, plain=False, key="k") == ["O", "B-person", "I-person", "B-work", "I-work", "O"]
+    assert map_labels(["O", "B-x", "I-x"], {"B-x": "B-y", "I-x": "I-y"}, plain=False, key="k") == ["O", "B-y", "I-y"]
+    assert map_labels(["NN", "VB"], {"NN": "NOUN"}, plain=True, key="k") == ["NOUN", "VB"]
     with pytest.raises(
         InputError, match="^k: PRE is no label or type; known: PER, creative-work, MISC, O; did you mean"
     ):
-        renamed(names, {"PRE": "person"}, plain=False, key="k")
+        map_labels(names, {"PRE": "person"}, plain=False, key="k")

@@ -23,7 +23,7 @@ FLOORS = (
     ("config",),
     ("finished_run",),
     ("checksums",),
-    ("labels", "renaming", "nearby", "atomic_files"),
+    ("labels", "label_mapping", "nearby", "atomic_files"),
     ("schemes",),
     ("interrupts",),
     ("errors", "streams"),

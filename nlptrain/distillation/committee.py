@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptrain.errors import InputError
+from nlptrain.label_mapping import map_labels
 from nlptrain.labels import Labels
 from nlptrain.models.heads import Answer, IndependentRule, SchemeRule, scheme_rule
 from nlptrain.models.token_model import TokenModel
-from nlptrain.renaming import renamed
 from nlptrain.schemes import parted
 
 Floats = NDArray[np.floating]
@@ -179,7 +179,7 @@ def _renamed(model: TokenModel, mapping: Mapping[str, str], pairs: Sequence[tupl
     others = {name for other, _ in pairs for name in other.labels.names}
     others |= {name[2:] for name in others}
     mine = {name: wanted for name, wanted in mapping.items() if name in known or name not in others}
-    return renamed(model.labels.names, mine, plain=model.labels.scheme == "plain", key="data.label_map")
+    return map_labels(model.labels.names, mine, plain=model.labels.scheme == "plain", key="data.label_map")
 
 
 def _log_sum_exp(values: NDArray[np.float32]) -> NDArray[np.float32]:

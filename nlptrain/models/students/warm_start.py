@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from nlptrain.config.student import StudentConfig, TransformerStudentConfig
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
+from nlptrain.label_mapping import map_labels
 from nlptrain.labels import Labels
 from nlptrain.models.heads import CRFHead
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.transformer import load_token_model
-from nlptrain.renaming import renamed
 
 _FROM_THE_START = ("vocab_size", "kept", "forms", "shapes")  # what the text or the tokenizer decided
 
@@ -83,7 +83,7 @@ def _refuse_other_parts(config: StudentConfig | TransformerStudentConfig, studen
 
 def _columns(there: Labels, wanted: Labels, mapping: dict[str, str], start: str) -> list[int]:
     """For each of ``wanted``, its column in ``there``."""
-    names = renamed(there.names, mapping, plain=there.scheme == "plain", key="student.start_labels")
+    names = map_labels(there.names, mapping, plain=there.scheme == "plain", key="student.start_labels")
     used = [name for name, old in zip(names, there.names, strict=True) if not (name == "O" and old != "O")]
     missing = [name for name in wanted.names if name not in names]
     twice = sorted({name for name in used if used.count(name) > 1})
