@@ -29,7 +29,7 @@ def read_parquet(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
     """The sentences of a Parquet file, in bounded memory.
 
     Words are lists of strings; tags lists of strings, or of numbers that the file has names for, as ``datasets`` keeps
-    them for its ``ClassLabel``. Columns ``id`` and ``text`` are read, too, where there are any; others are passed over.
+    them for its ``ClassLabel``. Columns ``id`` and ``text`` are also read, if there are any; other columns are ignored.
 
     Raises:
         InputError: the file is none, has no such column, numbers without names, or a row whose lists are not of equal
@@ -50,23 +50,23 @@ def read_arrow(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
 
 
 def other_parquet(path: Path, columns: ColumnsConfig) -> list[str]:
-    """The columns that ``read_parquet`` passes over.
+    """Return the columns that ``read_parquet`` ignores.
 
     Raises:
         InputError: as for ``read_parquet``.
     """
     with _parquet(path) as table:
-        return _Rows(path, table.schema, columns).passed_over
+        return _Rows(path, table.schema, columns).ignored
 
 
 def other_arrow(path: Path, columns: ColumnsConfig) -> list[str]:
-    """The columns that ``read_arrow`` passes over.
+    """Return the columns that ``read_arrow`` ignores.
 
     Raises:
         InputError: as for ``read_arrow``.
     """
     with _arrow(path) as table:
-        return _Rows(path, table.schema, columns).passed_over
+        return _Rows(path, table.schema, columns).ignored
 
 
 def read_rows(path: Path, *, parquet: bool, wanted: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
@@ -175,7 +175,7 @@ class _Rows:
             )
         beside = [name for name in ("id", "text") if name in schema.names and name not in (self._words, self._tags)]
         self._read = [self._words, self._tags, *beside]
-        self.passed_over = [name for name in schema.names if name not in self._read]
+        self.ignored = [name for name in schema.names if name not in self._read]
 
     def sentences(self, table: _Table) -> Iterator[Sentence]:
         for number, row in enumerate(table.rows(self._read), start=1):

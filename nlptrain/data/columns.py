@@ -60,7 +60,7 @@ def read_columns(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
 
 
 def other_columns(path: Path, columns: ColumnsConfig) -> list[str]:
-    """The columns that ``read_columns`` passes over, as the line shows by which it goes.
+    """Return the columns that ``read_columns`` ignores, by the first line that has columns.
 
     Raises:
         InputError: ``columns`` names one, and these have no names.

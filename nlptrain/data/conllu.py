@@ -40,7 +40,7 @@ def read_conllu(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
 
 
 def other_fields(_: Path, columns: ColumnsConfig) -> list[str]:
-    """The columns that ``read_conllu`` passes over, by the names that the format gives them.
+    """Return the columns that ``read_conllu`` ignores, by their names in the format.
 
     Raises:
         InputError: ``columns`` is not of a CoNLL-U file.

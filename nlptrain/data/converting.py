@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nlptrain.data.corpus import Corpus
-from nlptrain.data.passed_over import passed_over
+from nlptrain.data.ignored_columns import ignored_columns
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_checks import proven, refuse_broken, scheme_of
 from nlptrain.data.targets import Target
@@ -72,7 +72,7 @@ def convert(
             raise InputError(f"{one}: would be written where it is read; give another name")
     seen = Seen()
     scheme = scheme_of_files(corpus, seen)
-    _say_passed_over(corpus, say)
+    _log_ignored_columns(corpus, say)
     if write_scheme is not None and scheme == "plain":
         raise InputError("--write-scheme: the tags are plain, and have no scheme to be written in")
     wrote = write_scheme or scheme
@@ -82,13 +82,13 @@ def convert(
     return Converted(counted.sentences, counted.words, scheme, wrote, told.lost)
 
 
-def _say_passed_over(corpus: Corpus, say: Callable[[str], None]) -> None:
-    """What is not read of the files, those with the same together."""
-    found: dict[tuple[str, ...], list[Path]] = {}
+def _log_ignored_columns(corpus: Corpus, say: Callable[[str], None]) -> None:
+    """Log the ignored columns of the files, one line for files with the same ones."""
+    ignored: dict[tuple[str, ...], list[Path]] = {}
     for path in corpus.files:
-        if others := passed_over(path, corpus.data):
-            found.setdefault(tuple(others), []).append(path)
-    for names, files in found.items():
+        if others := ignored_columns(path, corpus.data):
+            ignored.setdefault(tuple(others), []).append(path)
+    for names, files in ignored.items():
         more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
         rest = f" and {len(names) - _NAMES:,} others" if len(names) > _NAMES else ""
         say(f"{files[0]}{more}: not read, and not written: {', '.join(names[:_NAMES])}{rest}")

@@ -56,7 +56,7 @@ def read_csv(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
 
 
 def other_names(path: Path, columns: ColumnsConfig) -> list[str]:
-    """The columns that ``read_csv`` passes over.
+    """Return the columns that ``read_csv`` ignores.
 
     Raises:
         InputError: a column is missing.

@@ -27,7 +27,7 @@ _OTHER_NAMES = {
 
 
 def read_jsonl(path: Path, scheme: Scheme = "iob2", *, left_out: Counter[str] | None = None) -> Iterator[Sentence]:
-    """The sentences of a file with ``{"tokens": [...], "tags": [...]}`` on each line; other keys are passed over.
+    """Read the sentences of a file with ``{"tokens": [...], "tags": [...]}`` on each line; other keys are ignored.
 
     In their place a line may hold a text with marks, as annotation tools export them, see ``annotation_rows``.
 

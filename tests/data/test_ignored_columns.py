@@ -9,7 +9,7 @@ import pytest
 from pyarrow import feather
 
 from nlptrain.config.data import ColumnsConfig, DataConfig
-from nlptrain.data.passed_over import passed_over
+from nlptrain.data.ignored_columns import ignored_columns
 
 ROW = {"tokens": ["Ada"], "tags": ["B-person"], "id": 1, "text": "Ada"}
 TASK = {"id": 1, "annotations": [{"result": []}], "meta": {}}
@@ -38,7 +38,7 @@ TASK = {"id": 1, "annotations": [{"result": []}], "meta": {}}
 )  # fmt: skip
 def test_of_text(tmp_path: Path, name: str, text: str, found: list[str]) -> None:
     (tmp_path / name).write_text(text)
-    assert passed_over(tmp_path / name, DataConfig()) == found
+    assert ignored_columns(tmp_path / name, DataConfig()) == found
 
 
 def test_of_tables(tmp_path: Path) -> None:
@@ -47,13 +47,13 @@ def test_of_tables(tmp_path: Path) -> None:
     feather.write_feather(table, str(tmp_path / "a.feather"))
     other = DataConfig(columns=ColumnsConfig(tags="pos"))
     for name in ("a.parquet", "a.feather"):
-        assert passed_over(tmp_path / name, DataConfig()) == ["pos"]
-        assert passed_over(tmp_path / name, other) == ["tags"]
+        assert ignored_columns(tmp_path / name, DataConfig()) == ["pos"]
+        assert ignored_columns(tmp_path / name, other) == ["tags"]
 
 
 def test_of_columns_that_are_chosen(tmp_path: Path) -> None:
     (tmp_path / "a.conllu").write_text("1\tAda\t_\tPROPN\t_\t_\t0\t_\t_\t_\n")
-    assert "UPOS" in passed_over(tmp_path / "a.conllu", DataConfig(columns=ColumnsConfig(tags="xpos")))
+    assert "UPOS" in ignored_columns(tmp_path / "a.conllu", DataConfig(columns=ColumnsConfig(tags="xpos")))
     (tmp_path / "a.conll").write_text("Ada NNP B-person\n")
     chosen = DataConfig(columns=ColumnsConfig(tags=2))
-    assert passed_over(tmp_path / "a.conll", chosen) == ["column 3"]
+    assert ignored_columns(tmp_path / "a.conll", chosen) == ["column 3"]

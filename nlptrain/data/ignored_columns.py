@@ -1,4 +1,4 @@
-"""What of a gold file is not read: columns, keys and annotations that tell neither words nor tags."""
+"""Ignored columns: the columns, keys and annotations of a gold file that hold neither words nor tags."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from nlptrain.data.csv_files import other_names
 from nlptrain.data.jsonlines import read_list, read_objects
 
 
-def passed_over(path: Path, data: DataConfig) -> list[str]:
-    """The names of what ``Corpus`` passes over in ``path``; of rows of JSON, of the first one.
+def ignored_columns(path: Path, data: DataConfig) -> list[str]:
+    """Return the names of what ``Corpus`` ignores in ``path``; of JSON, the keys of the first row.
 
     Raises:
-        InputError: the file cannot be read, or has not the columns that ``data`` names.
+        InputError: the file cannot be read, or lacks a column that ``data`` names.
     """
     match format_of(path, data):
         case "brat":
@@ -30,11 +30,11 @@ def passed_over(path: Path, data: DataConfig) -> list[str]:
             return _other_keys(next(read_list(path), (0, {}))[1])
         case "jsonl":
             return _other_keys(next(read_objects(path), (0, {}))[1])
-        case known:
-            return _IN_COLUMNS[known](path, data.columns)
+        case other:
+            return _BY_FORMAT[other](path, data.columns)
 
 
-_IN_COLUMNS: dict[str, Callable[..., list[str]]] = {
+_BY_FORMAT: dict[str, Callable[..., list[str]]] = {
     "conll": other_columns,
     "conllu": other_fields,
     "csv": other_names,
