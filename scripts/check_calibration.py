@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from nlptrain.data.corpus import Corpus
-from nlptrain.data.rewriting import rewritten, schemes_of
+from nlptrain.data.scheme_conversion import convert_scheme, detect_schemes
 from nlptrain.data.sentence import Sentence
 from nlptrain.models import TokenModel, load_token_model
 from nlptrain.models.confidence import tagged
@@ -45,10 +45,10 @@ def described(found: Sequence[CalibrationErrors]) -> str:
 def models_with_gold(file: str, runs: Sequence[str]) -> Iterator[tuple[str, TokenModel, list[Sentence]]]:
     """Each run, its model, and the sentences of ``file`` with their tags as the model writes them."""
     sentences = list(Corpus([file]))
-    scheme = schemes_of({"gold": sentences}, "auto")["gold"]
+    scheme = detect_schemes({"gold": sentences}, "auto")["gold"]
     for run in runs:
         model = load_token_model(run)
-        yield run, model, rewritten(sentences, scheme, model.labels)
+        yield run, model, convert_scheme(sentences, scheme, model.labels)
 
 
 def main() -> None:

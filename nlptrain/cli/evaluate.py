@@ -96,7 +96,7 @@ def _asked(run: str, context: Run) -> tuple[Labels, float, Tag]:
 def _measured(labels: Labels, tag: Tag, corpus: Corpus) -> tuple[dict[str, Any], CalibrationErrors, Confusion]:
     """The scores of what ``tag`` answers, a block of sentences at a time."""
     from nlptrain.data.converting import scheme_of_files
-    from nlptrain.data.rewriting import rewritten
+    from nlptrain.data.scheme_conversion import convert_scheme
     from nlptrain.data.tag_checks import refuse_broken
     from nlptrain.training.calibration import CalibrationTally
     from nlptrain.training.confusion import confusion
@@ -107,7 +107,7 @@ def _measured(labels: Labels, tag: Tag, corpus: Corpus) -> tuple[dict[str, Any],
     rest = iter(corpus)
     while block := list(islice(rest, _BLOCK)):
         refuse_broken([(block, written)])
-        block = rewritten(block, written, labels)
+        block = convert_scheme(block, written, labels)
         answers = tag([sentence.words for sentence in block])
         gold = [sentence.tags or () for sentence in block]
         tags = [answer.tags for answer in answers]

@@ -9,7 +9,7 @@ from pathlib import Path
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.ignored_columns import ignored_columns
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tag_checks import proven, refuse_broken, scheme_of
+from nlptrain.data.tag_checks import detect_scheme, proven, refuse_broken
 from nlptrain.data.targets import Target
 from nlptrain.data.writing import Written, write_gold, written
 from nlptrain.errors import InputError
@@ -78,7 +78,7 @@ def convert(
     wrote = write_scheme or scheme
     told = Written(wrote, comments, corpus.data.pretokenized, ids=seen.ids, texts=seen.texts)
     counted = _Counted()
-    write_gold(counted.all(_rewritten(corpus, scheme, wrote)), out, target, told)
+    write_gold(counted.all(_converted(corpus, scheme, wrote)), out, target, told)
     return Converted(counted.sentences, counted.words, scheme, wrote, told.lost)
 
 
@@ -149,11 +149,11 @@ def scheme_of_files(corpus: Corpus, seen: Seen | None = None) -> Scheme:
     for _ in tagged:
         pass
     if said == "auto" and found == "plain" and "O" in seen.tags and any(tag[:2] == "B-" for tag in seen.tags):
-        scheme_of(list(corpus.silent()))  # which says where a tag has slipped
+        detect_scheme(list(corpus.silent()))  # which says where a tag has slipped
     return found or "iob2"
 
 
-def _rewritten(corpus: Corpus, scheme: Scheme, wrote: Scheme) -> Iterator[Sentence]:
+def _converted(corpus: Corpus, scheme: Scheme, wrote: Scheme) -> Iterator[Sentence]:
     for sentence in corpus:
         refuse_broken([([sentence], scheme)])
         yield sentence if wrote == scheme else replace(sentence, tags=tuple(valid(sentence.tags or (), wrote)))

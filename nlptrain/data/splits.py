@@ -9,7 +9,7 @@ from itertools import chain
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.dev_split import take_dev
-from nlptrain.data.rewriting import describe, learnable, rewritten, schemes_of
+from nlptrain.data.scheme_conversion import convert_scheme, describe, detect_schemes, fit_to_labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_checks import refuse_unknown
 from nlptrain.errors import InputError
@@ -66,7 +66,7 @@ def read_splits(
     if data.train is None and labels is None:
         raise InputError("data.train: missing; name the files with the gold sentences to train on")
     parts = {key: _read(data, key, say) for key in ("train", "dev", "test")}
-    schemes = schemes_of(parts, data.scheme)
+    schemes = detect_schemes(parts, data.scheme)
     collected = labels is None and data.labels is None
     labels = labels or _labels(parts["train"], schemes["train"], data)
     if schemes:
@@ -77,8 +77,8 @@ def read_splits(
         refuse_unknown(  # those of all files in one message
             chain.from_iterable(parts.values()), labels, way_out=_COLLECTED if collected else _TAUGHT
         )
-    train, dev, test = (rewritten(part, schemes[key], labels) if part else [] for key, part in parts.items())
-    train = learnable(train, labels, say=say)
+    train, dev, test = (convert_scheme(part, schemes[key], labels) if part else [] for key, part in parts.items())
+    train = fit_to_labels(train, labels, say=say)
     dev_from_train = data.dev is None and data.train is not None
     if dev_from_train:
         train, dev = _take_dev(train, say)

@@ -15,7 +15,7 @@ _SHOWN = 10
 _LABELS_SHOWN = 30
 
 
-def scheme_of(sentences: Sequence[Sentence]) -> Scheme | None:
+def detect_scheme(sentences: Sequence[Sentence]) -> Scheme | None:
     """The scheme that the tags of ``sentences`` prove, or None if they prove none.
 
     Raises:

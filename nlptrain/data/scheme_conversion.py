@@ -1,4 +1,4 @@
-"""Gold sentences of any tag scheme, checked and rewritten in the one that a run uses."""
+"""Scheme conversion: check the tags of gold sentences and convert them to the scheme of a run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tag_checks import listed, refuse_broken, refuse_unknown, scheme_of
+from nlptrain.data.tag_checks import detect_scheme, listed, refuse_broken, refuse_unknown
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.schemes import NAMES, Scheme, valid
@@ -15,17 +15,17 @@ from nlptrain.schemes import NAMES, Scheme, valid
 Parts = Mapping[str, Sequence[Sentence]]
 
 
-def schemes_of(parts: Parts, stated: Scheme | Literal["auto"]) -> dict[str, Scheme]:
-    """The scheme of each part (train, dev, test) that has sentences, whose tags are then valid in it.
+def detect_schemes(parts: Parts, stated: Scheme | Literal["auto"]) -> dict[str, Scheme]:
+    """Detect the scheme of each part (train, dev, test) that has sentences, and validate its tags.
 
-    Each part is looked at by itself; one that proves nothing is written as the first one that does, or else in IOB2.
+    Each part is detected by itself. A part without evidence has the scheme of the first part with evidence, else IOB2.
 
     Args:
         parts: sentences by name.
-        stated: the scheme of all of them, or ``auto``.
+        stated: the scheme of all parts, or ``auto``.
 
     Raises:
-        InputError: a tag breaks its scheme, or some parts hold entities and others plain tags.
+        InputError: a tag is invalid in its scheme, or some parts hold entities and others plain tags.
     """
     parts = {name: sentences for name, sentences in parts.items() if sentences}
     proven = {name: _scheme(part, stated) for name, part in parts.items()}
@@ -43,7 +43,7 @@ def schemes_of(parts: Parts, stated: Scheme | Literal["auto"]) -> dict[str, Sche
 
 
 def describe(schemes: Mapping[str, Scheme], target: Scheme) -> str:
-    """What is said of the tags in the first lines of a run.
+    """Describe the schemes for the log.
 
     Example:
         >>> describe({"train": "iob1", "dev": "iob1", "test": "iob2"}, "iob2")
@@ -53,18 +53,17 @@ def describe(schemes: Mapping[str, Scheme], target: Scheme) -> str:
     for name, scheme in schemes.items():
         places.setdefault(scheme, []).append(name)
     if len(places) > 1:
-        said = ", ".join(f"{NAMES[scheme]} in {' and '.join(names)}" for scheme, names in places.items())
+        summary = ", ".join(f"{NAMES[scheme]} in {' and '.join(names)}" for scheme, names in places.items())
     else:
-        said = NAMES[next(iter(places))]
-    return f"tags: {said}" if list(places) == [target] else f"tags: {said}; read as {NAMES[target]}"
+        summary = NAMES[next(iter(places))]
+    return f"tags: {summary}" if list(places) == [target] else f"tags: {summary}; read as {NAMES[target]}"
 
 
-def rewritten(sentences: Sequence[Sentence], scheme: Scheme, labels: Labels) -> list[Sentence]:
-    """``sentences`` with the same entities, written in the scheme of ``labels``.
+def convert_scheme(sentences: Sequence[Sentence], scheme: Scheme, labels: Labels) -> list[Sentence]:
+    """Convert the tags of ``sentences`` to the scheme of ``labels``; the entities stay the same.
 
     Raises:
-        InputError: the tags are plain where the labels are of entities, or the other way round, or one is of a type
-            that no label has.
+        InputError: one of tags and labels is plain and the other is not, or an entity has a type without a label.
     """
     if (scheme == "plain") != (labels.scheme == "plain"):
         raise InputError(
@@ -77,14 +76,14 @@ def rewritten(sentences: Sequence[Sentence], scheme: Scheme, labels: Labels) -> 
     return [replace(sentence, tags=tuple(valid(sentence.tags or (), labels.scheme))) for sentence in sentences]
 
 
-def learnable(train: Sequence[Sentence], labels: Labels, *, say: Callable[[str], None]) -> list[Sentence]:
-    """``train`` with tags that all are labels, as what is learnt from must be.
+def fit_to_labels(train: Sequence[Sentence], labels: Labels, *, say: Callable[[str], None]) -> list[Sentence]:
+    """Return ``train`` with tags that are all labels.
 
-    A classifier may know a type by its I- alone. An entity directly behind another one of its type, which IOB1 would
-    write with a B-, is then learnt as a part of it; how many there are is said.
+    A classifier may have only an I- label for a type. An entity directly after another one of its type, which has a B-
+    in IOB1, then becomes a part of that one; their number is logged.
 
     Raises:
-        InputError: the model lacks labels in another way.
+        InputError: other labels are missing from the model.
     """
     absent = {tag for sentence in train for tag in sentence.tags or ()} - set(labels.names)
     joined = {tag for tag in absent if labels.scheme == "iob1" and f"I{tag[1:]}" in labels.ids}
@@ -104,7 +103,7 @@ def learnable(train: Sequence[Sentence], labels: Labels, *, say: Callable[[str],
 
 
 def _scheme(part: Sequence[Sentence], stated: Scheme | Literal["auto"]) -> Scheme | None:
-    return scheme_of(part) if stated == "auto" else stated
+    return detect_scheme(part) if stated == "auto" else stated
 
 
 def _file(sentences: Sequence[Sentence]) -> str:
