@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 
 from nlptrain.errors import InputError
 from nlptrain.schemes import parted
+from nlptrain.suggestions import suggest
 
 
 def map_labels(names: Sequence[str], mapping: Mapping[str, str], *, plain: bool, key: str) -> list[str]:
@@ -29,8 +29,7 @@ def map_labels(names: Sequence[str], mapping: Mapping[str, str], *, plain: bool,
     unknown = [name for name in mapping if name not in names and name not in types]
     if unknown:
         known = [*types, *(name for name in names if plain or name == "O")]
-        near = difflib.get_close_matches(unknown[0], [*known, *names], n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = suggest(unknown[0], [*known, *names])
         raise InputError(f"{key}: {', '.join(unknown)} is no label or type; known: {', '.join(known)}{hint}")
     return [_map_label(name, mapping, plain) for name in names]
 

@@ -23,7 +23,7 @@ FLOORS = (
     ("config",),
     ("finished_run",),
     ("checksums",),
-    ("labels", "label_mapping", "nearby", "atomic_files"),
+    ("labels", "label_mapping", "suggestions", "atomic_files"),
     ("schemes",),
     ("interrupts",),
     ("errors", "streams"),

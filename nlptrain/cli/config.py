@@ -85,14 +85,12 @@ def init(command: str) -> None:
 
 
 def _known(command: str) -> str:
-    import difflib
-
     from nlptrain.config import COMMANDS
     from nlptrain.errors import InputError
+    from nlptrain.suggestions import suggest
 
     if command not in COMMANDS:
-        near = difflib.get_close_matches(command, COMMANDS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = suggest(command, COMMANDS)
         raise InputError(f"{command}: unknown command; choose from {', '.join(COMMANDS)}{hint}")
     return command
 

@@ -22,7 +22,7 @@ from nlptrain.config.commands import CommandConfig
 from nlptrain.config.loading import LoadedConfig, refuse_missing
 from nlptrain.config.yaml_files import read_bytes, read_yaml
 from nlptrain.errors import InputError, Interrupted
-from nlptrain.nearby import nearby
+from nlptrain.suggestions import suggest_path
 
 State = Literal["waiting", "running", "done", "failed", "left out"]
 _LOOK_SECONDS = 0.1
@@ -72,7 +72,7 @@ def experiment_files(named: Iterable[Path]) -> list[Path]:
             if not files:
                 raise InputError(f"{one}: found no YAML file in it; name a folder of experiments, or files")
         elif not one.is_file():
-            raise InputError(f"{one}: there is no such file or folder{nearby(one)}")
+            raise InputError(f"{one}: there is no such file or folder{suggest_path(one)}")
         for path in files:
             found.setdefault(path.resolve(), path)
     return list(found.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import sys
@@ -15,7 +14,7 @@ import click
 from nlptrain.cli.output import echo_data, echo_line
 from nlptrain.cli.slips import Choice
 from nlptrain.errors import InputError
-from nlptrain.nearby import nearby
+from nlptrain.suggestions import suggest, suggest_path
 
 
 @click.command()
@@ -126,8 +125,7 @@ def _least(given: tuple[str, ...], types: Sequence[str]) -> float | dict[str, fl
         if not 0 <= found[name] <= 1:
             raise InputError(f"--min-confidence: found {one!r}; must be a number from 0 to 1, or TYPE=NUMBER")
         if name and name not in types:
-            near = difflib.get_close_matches(name, types, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = suggest(name, types)
             raise InputError(f"--min-confidence: found the type {name!r}; the model knows {', '.join(types)}{hint}")
     return found
 
@@ -136,7 +134,7 @@ def _rows(file: str) -> Iterator[dict[str, Any]]:
     from nlptrain.data.raw_files import read_any_rows
 
     if not Path(file).is_file():
-        raise InputError(f"{file}: there is no such file{nearby(Path(file))}")
+        raise InputError(f"{file}: there is no such file{suggest_path(Path(file))}")
     return read_any_rows(Path(file))
 
 
@@ -146,7 +144,7 @@ def _texts(file: str) -> Iterator[str]:
     if file == "-":
         return _standard_input()
     if not Path(file).is_file():
-        raise InputError(f"{file}: there is no such file{nearby(Path(file))}")
+        raise InputError(f"{file}: there is no such file{suggest_path(Path(file))}")
     return raw_texts(Path(file))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.data import HUB, SPLITS, DataConfig
 from nlptrain.config.references import model_references
-from nlptrain.nearby import nearby
+from nlptrain.suggestions import suggest_path
 from nlptrain_runtime.printable import quoted
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
@@ -30,7 +30,7 @@ def missing_files(
     if vectors is not None and not os.path.isfile(vectors):
         yield (
             "student.embedder.vectors",
-            f"there is no file {quoted(vectors)} (looked in {_here()}){nearby(Path(vectors))}",
+            f"there is no file {quoted(vectors)} (looked in {_here()}){suggest_path(Path(vectors))}",
         )
 
 
@@ -48,7 +48,7 @@ def missing_model(reference: str) -> str | None:
         return None
     if os.path.isfile(path):
         return f"{quoted(reference)} is a file; name the folder of a model or of a run"
-    hint = nearby(path) or ("" if "/" in reference else "; a model of the Hub has an owner, too: OWNER/NAME")
+    hint = suggest_path(path) or ("" if "/" in reference else "; a model of the Hub has an owner, too: OWNER/NAME")
     return f"there is no folder {quoted(reference)} (looked in {_here()}){hint}"
 
 
@@ -66,7 +66,10 @@ def _missing_data(data: DataConfig, expected: Callable[[str], bool]) -> Iterator
                 continue
             matches = [entry] if os.path.exists(entry) else glob.glob(entry, recursive=True)
             if not matches:
-                yield f"data.{split}", f"no file matches {quoted(entry)} (looked in {_here()}){nearby(Path(entry))}"
+                yield (
+                    f"data.{split}",
+                    f"no file matches {quoted(entry)} (looked in {_here()}){suggest_path(Path(entry))}",
+                )
             elif all(os.path.isdir(match) for match in matches):
                 yield f"data.{split}", f"{quoted(entry)} is a folder; name its files, e.g. '{entry.rstrip('/')}/*'"
 

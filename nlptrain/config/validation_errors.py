@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from nlptrain.config.commands import COMMANDS
 from nlptrain.config.section import sections
+from nlptrain.suggestions import suggest
 from nlptrain_runtime.printable import VALUE, quoted, shortened
 
 _MOST_LINES = 20
@@ -144,8 +145,7 @@ def _choose(found: object, expected: str) -> str:
 def _near(found: object, expected: str) -> str:
     """Return a suggestion from ``expected``: quoted names separated by commas or ``or``."""
     names = expected.replace("'", "").replace(" or ", ", ").split(", ")
-    near = difflib.get_close_matches(str(found)[:VALUE], names, n=1)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    return suggest(str(found)[:VALUE], names)
 
 
 def _wanted(faults: list[Any]) -> Iterator[str]:

@@ -12,7 +12,7 @@ import yaml
 from yaml.constructor import ConstructorError
 
 from nlptrain.errors import InputError
-from nlptrain.nearby import nearby
+from nlptrain.suggestions import suggest_path
 from nlptrain_runtime.printable import quoted
 
 MOST_CHARACTERS = 1_000_000  # bytes of a file; characters of its values, once aliases and variables are replaced
@@ -169,7 +169,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         text = read_bytes(path).decode("utf-8-sig")
     except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file{nearby(path)}") from error
+        raise InputError(f"{path}: there is no such file{suggest_path(path)}") from error
     except IsADirectoryError as error:
         raise InputError(f"{path}: is a folder; name a YAML file") from error
     except UnicodeDecodeError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
@@ -10,6 +9,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.schemes import NAMES, PREFIXES, Scheme, first_break, parted, proven_scheme
+from nlptrain.suggestions import suggest
 
 _SHOWN = 10
 _LABELS_SHOWN = 30
@@ -109,9 +109,8 @@ def _unknown(sentences: Iterable[Sentence], labels: Labels) -> Iterator[str]:
             known = part[1] in types if part else tag in labels.ids
             if not known and tag not in said:
                 said.add(tag)
-                near = difflib.get_close_matches(tag, labels.names, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                yield f"{sentence.place(index)}: found {tag!r}; known: {listed(labels.names)}{hint}"
+                known_labels = listed(labels.names)
+                yield f"{sentence.place(index)}: found {tag!r}; known: {known_labels}{suggest(tag, labels.names)}"
 
 
 def _raise(faults: Iterator[str], way_out: str = "") -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nlptrain.data.hub import hub_files
 from nlptrain.errors import InputError
-from nlptrain.nearby import nearby
+from nlptrain.suggestions import suggest_path
 
 _PACKED = {".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "unzstd", ".zip": "unzip"}
 _LINE = 2**28  # bytes of a line
@@ -129,7 +129,7 @@ def sha256(path: Path) -> str:
 def _nothing(pattern: str) -> str:
     if Path(pattern).is_dir():
         return f"'{pattern}' is a folder; name its files, e.g. '{Path(pattern) / '*.conll'}'"
-    return f"found no file '{pattern}' (looked from {Path.cwd()}){nearby(Path(pattern))}"
+    return f"found no file '{pattern}' (looked from {Path.cwd()}){suggest_path(Path(pattern))}"
 
 
 def _refuse_packed(path: Path) -> None:

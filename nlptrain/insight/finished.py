@@ -10,9 +10,9 @@ from typing import Any
 
 from nlptrain.errors import InputError
 from nlptrain.finished_run import finished_scores
-from nlptrain.nearby import nearby
 from nlptrain.run_folder import flatten, read_identity
 from nlptrain.seeds import seed_folders
+from nlptrain.suggestions import suggest_path
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def read_finished(run: Path) -> Finished:
     if not folders:
         scores = finished_scores(run, provenance=True)
         if scores is None:
-            meant = "" if run.exists() else nearby(run)
+            meant = "" if run.exists() else suggest_path(run)
             raise InputError(f"{run}: no scores.json; name the folder of a finished run{meant}")
         return Finished(run, (run,), (scores,))
     found = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import operator
 import re
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 
 from nlptrain.errors import InputError
 from nlptrain.insight.comparison import Row, teacher_score
+from nlptrain.suggestions import suggest
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
@@ -72,8 +72,7 @@ class Gate:
         for row in students:
             known = figures(row, rows)
             if self.figure not in known:
-                near = difflib.get_close_matches(self.figure, known, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
+                hint = suggest(self.figure, known) or f"; known: {', '.join(known)}"
                 raise InputError(f"--require: {row.run} has no figure {self.figure!r}{hint}")
             value = known[self.figure]
             if not _OPERATORS[self.compared](value, self.bound):

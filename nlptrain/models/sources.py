@@ -14,8 +14,8 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from nlptrain.checksums import verify_files
 from nlptrain.errors import InputError
 from nlptrain.models.folder_checks import INDEX, WEIGHTS, check_model_folder, weight_files
-from nlptrain.nearby import nearby
 from nlptrain.seeds import seed_folders
+from nlptrain.suggestions import suggest_path
 from nlptrain_runtime.folder import DESCRIPTION
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
@@ -74,7 +74,7 @@ def _from_hub(reference: str) -> Source:
     try:
         folder = Path(snapshot_download(name, revision=revision or None, allow_patterns=_WANTED))
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, HFValidationError, OSError) as error:
-        if meant := nearby(Path(reference)):
+        if meant := suggest_path(Path(reference)):
             raise InputError(f"{reference}: neither a folder here nor a model that the Hub gives{meant}") from error
         reason = str(error).strip().split("\n")[0]
         raise InputError(
