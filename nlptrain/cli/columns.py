@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args
 
 import click
 
-from nlptrain.cli.slips import Choice
+from nlptrain.cli.errors import Choice
 from nlptrain.config.data import DataConfig, Format
 from nlptrain.errors import InputError
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from nlptrain.cli.slips import Choice
+from nlptrain.cli.errors import Choice
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _VARIABLE = "_NLPTRAIN_COMPLETE"

@@ -8,8 +8,8 @@ from typing import get_args
 import click
 
 from nlptrain.cli.columns import SCHEMES, data_config, gold_options, keys_as_options
+from nlptrain.cli.errors import Choice
 from nlptrain.cli.output import echo_line
-from nlptrain.cli.slips import Choice
 from nlptrain.data.targets import SUFFIXES, Target
 from nlptrain.data.text_files import unpacked
 from nlptrain.errors import InputError

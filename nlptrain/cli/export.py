@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from nlptrain.cli.errors import Choice
 from nlptrain.cli.output import echo_line
-from nlptrain.cli.slips import Choice
 from nlptrain.errors import InputError
 
 if TYPE_CHECKING:

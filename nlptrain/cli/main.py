@@ -6,7 +6,7 @@ import difflib
 import os
 import sys
 import time
-from typing import IO, Any
+from typing import Any
 
 import click
 
@@ -19,41 +19,29 @@ from nlptrain.cli.config import config
 from nlptrain.cli.convert import convert
 from nlptrain.cli.doctor import doctor
 from nlptrain.cli.env import env, version_line
+from nlptrain.cli.errors import (
+    RANK_ZERO_SECONDS,
+    CommandError,
+    is_secondary_rank,
+    os_error,
+    printable_usage_error,
+    usage_message,
+)
 from nlptrain.cli.evaluate import evaluate
 from nlptrain.cli.export import export
 from nlptrain.cli.predict import predict
 from nlptrain.cli.run import run
-from nlptrain.cli.slips import slip
 from nlptrain.cli.train import pseudo_label, tagger, tagger_kd, transformer_token
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.interrupts import interruptible
 from nlptrain_runtime.errors import FolderError
 from nlptrain_runtime.printable import message_line
 
-_OTHERS_SECONDS = 5.0
 _NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")  # as torch says it
-
-
-def _among_others() -> bool:
-    """Whether a launcher has started this process, and others in front of it."""
-    return os.environ.get("WORLD_SIZE", "1") not in ("", "1") and os.environ.get("RANK", "0") != "0"
 
 
 class _Ended(Interrupted):
     """A signal came to a command that has nothing to save."""
-
-
-class Fault(click.ClickException):
-    """Something that is the user's to mend: a line each, exit code 2."""
-
-    exit_code = 2
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Print each line behind ``error:``; of several processes that end by the same fault, the first one does."""
-        if _among_others():
-            time.sleep(_OTHERS_SECONDS)  # its launcher ends this one meanwhile, if the first has ended
-        for line in self.message.split("\n"):
-            click.echo(f"error: {message_line(line)}", file=file, err=file is None)
 
 
 class Commands(click.Group):
@@ -75,15 +63,15 @@ class Commands(click.Group):
     def make_context(self, *args: Any, **extra: Any) -> click.Context:  # noqa: ANN401
         """Read the arguments; those that ask for help are answered here."""
         if sys.stdout is None:
-            raise Fault("standard output: is closed")
+            raise CommandError("standard output: is closed")
         try:
             return super().make_context(*args, **extra)
         except click.UsageError as error:
-            raise _printable(error) from error
+            raise printable_usage_error(error) from error
         except BrokenPipeError as error:
             raise click.exceptions.Exit(0) from error
         except OSError as error:
-            raise _fault(error) from error
+            raise os_error(error) from error
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
         """Run the command."""
@@ -92,21 +80,21 @@ class Commands(click.Group):
                 _refuse_removed_folder()
                 return self._invoked(ctx)
         except (InputError, FolderError) as error:
-            raise Fault(str(error)) from error
+            raise CommandError(str(error)) from error
         except BrokenPipeError:  # whoever read has enough
             ctx.exit(0)
         except RuntimeError as error:
-            if _among_others():  # it may have lost the first process, whose fault is what matters
-                time.sleep(_OTHERS_SECONDS)
+            if is_secondary_rank():  # it may have lost the first process, whose fault is what matters
+                time.sleep(RANK_ZERO_SECONDS)
             if any(words in str(error) for words in _NO_MEMORY):
-                raise Fault(f"not enough memory: {error}") from error
+                raise CommandError(f"not enough memory: {error}") from error
             raise
         except MemoryError as error:
-            raise Fault("not enough memory") from error
+            raise CommandError("not enough memory") from error
         except OSError as error:
-            raise _fault(error) from error
+            raise os_error(error) from error
         except Interrupted as error:
-            if not _among_others():
+            if not is_secondary_rank():
                 said = f"stopped by {error}; give the same command again to go on from here"
                 click.echo(said.removesuffix(" to go on from here") if isinstance(error, _Ended) else said, err=True)
             ctx.exit(128 + error.number)
@@ -115,13 +103,10 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
-            if (said := slip(error)) is None:
-                raise _printable(error) from error
-            raise Fault(message_line(said)) from error
-
-
-def _printable(error: click.UsageError) -> click.UsageError:
-    return click.UsageError(message_line(error.format_message()), error.ctx)
+            message = usage_message(error)
+            if message is None:
+                raise printable_usage_error(error) from error
+            raise CommandError(message_line(message)) from error
 
 
 def _refuse_removed_folder() -> None:
@@ -129,11 +114,6 @@ def _refuse_removed_folder() -> None:
         os.getcwd()
     except OSError as error:
         raise InputError("the current folder was removed; change to one that exists") from error
-
-
-def _fault(error: OSError) -> Fault:
-    where = f"{error.filename}: " if error.filename else ""
-    return Fault(message_line(f"{where}{error.strerror or error}"))
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
