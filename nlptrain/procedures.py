@@ -21,11 +21,11 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.agreement import take_agreement_dev
 from nlptrain.distillation.augmentation import topped_up
-from nlptrain.distillation.committee import Committee
 from nlptrain.distillation.logit_store import Precision
 from nlptrain.distillation.mixed_set import TaughtText, taught_text
 from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
 from nlptrain.distillation.rarity import rarity
+from nlptrain.distillation.teacher_ensemble import TeacherEnsemble
 from nlptrain.distillation.trusted_labels import refuse_nothing_labelled, refuse_unmeasured, thresholds, trusted_labels
 from nlptrain.errors import InputError
 from nlptrain.finished_run import finish_run
@@ -56,7 +56,7 @@ train_tagger = train_on_gold
 
 def distil_tagger(
     student: TokenModel,
-    teacher: TokenModel | Committee,
+    teacher: TokenModel | TeacherEnsemble,
     splits: Splits,
     raw: Iterable[Sentence],
     objective: DistillConfig,
@@ -84,11 +84,11 @@ def distil_tagger(
     Returns:
         What ``scores.json`` holds.
     """
-    committee = Committee.of(teacher)
-    refuse_unfit(student, committee, splits, objective)
-    raw = topped_up(raw, augment if splits.dev else None, splits, committee, run.say)
-    splits, text = _taught(committee, splits, raw, run, Path(transfer_dir), teacher_precision)
-    taught = _teachers_scores(committee, splits, text, run)
+    ensemble = TeacherEnsemble.of(teacher)
+    refuse_unfit(student, ensemble, splits, objective)
+    raw = topped_up(raw, augment if splits.dev else None, splits, ensemble, run.say)
+    splits, text = _taught(ensemble, splits, raw, run, Path(transfer_dir), teacher_precision)
+    taught = _teachers_scores(ensemble, splits, text, run)
     gold = len(splits.train)
     sentences = chain(splits.train, map(text.sentence, range(gold, len(text))))
     found = rarity(text) if objective.focus or objective.rare_w else None
@@ -109,7 +109,7 @@ def distil_tagger(
 
 def pseudo_label(
     student: TokenModel,
-    teacher: TokenModel | Committee,
+    teacher: TokenModel | TeacherEnsemble,
     splits: Splits,
     raw: Iterable[Sentence],
     objective: PseudoLabelConfig,
@@ -121,16 +121,16 @@ def pseudo_label(
     augment: AugmentConfig | None = None,
 ) -> dict[str, Any]:
     """Train ``student`` on the gold tags and on raw text tagged by ``teacher``; arguments as above."""
-    committee = Committee.of(teacher)
-    refuse_unfit(student, committee, splits)
+    ensemble = TeacherEnsemble.of(teacher)
+    refuse_unfit(student, ensemble, splits)
     refuse_unmeasured(splits, objective)
     written = _Counted(raw)
-    raw = topped_up(written, augment if splits.dev else None, splits, committee, run.say)
-    splits, text = _taught(committee, splits, raw, run, Path(transfer_dir), teacher_precision)
-    taught = _teachers_scores(committee, splits, text, run)
+    raw = topped_up(written, augment if splits.dev else None, splits, ensemble, run.say)
+    splits, text = _taught(ensemble, splits, raw, run, Path(transfer_dir), teacher_precision)
+    taught = _teachers_scores(ensemble, splits, text, run)
     gold = len(splits.train)
     behind = text.behind(gold)
-    limits = thresholds(committee, splits, objective, run, Path(transfer_dir), teacher_precision)
+    limits = thresholds(ensemble, splits, objective, run, Path(transfer_dir), teacher_precision)
     labelled = trusted_labels(
         behind, objective, limits, run, unbroken=student.rule.constrained, made_from=written.count
     )
@@ -168,7 +168,7 @@ class _Counted:
 
 
 def refuse_unfit(
-    student: TokenModel, committee: Committee, splits: Splits, objective: DistillConfig | None = None
+    student: TokenModel, ensemble: TeacherEnsemble, splits: Splits, objective: DistillConfig | None = None
 ) -> None:
     """Refuse what cannot be distilled.
 
@@ -176,16 +176,16 @@ def refuse_unfit(
         InputError: student or data have other labels than the teacher, or there are no logits for mse to compare.
     """
     for name, labels in (("student", student.labels), ("data", splits.labels)):
-        if labels.names != committee.labels.names:
+        if labels.names != ensemble.labels.names:
             raise InputError(
-                f"{name}: its labels are {', '.join(labels.names)}, the teacher's {', '.join(committee.labels.names)}; "
+                f"{name}: its labels are {', '.join(labels.names)}, the teacher's {', '.join(ensemble.labels.names)}; "
                 "the order counts, too: read the data and build the student with teacher.labels"
             )
     if objective is not None and objective.loss == "mse" and student.rule.constrained:
         raise InputError("objective.loss: mse compares logits, and the student's CRF has marginals; use kl")
-    if objective is not None and objective.loss == "mse" and any(m.model.rule.constrained for m in committee.members):
+    if objective is not None and objective.loss == "mse" and any(m.model.rule.constrained for m in ensemble.teachers):
         raise InputError("objective.loss: mse compares logits, and the teacher's CRF has marginals; use kl")
-    if objective is not None and objective.loss == "mse" and committee.mixes:
+    if objective is not None and objective.loss == "mse" and ensemble.mixes:
         raise InputError(
             "objective.loss: mse compares logits, and where labels are merged or teachers averaged only probabilities "
             "are known; use kl"
@@ -193,10 +193,10 @@ def refuse_unfit(
 
 
 def _taught(
-    committee: Committee, splits: Splits, raw: Iterable[Sentence], run: Run, folder: Path, precision: Precision
+    ensemble: TeacherEnsemble, splits: Splits, raw: Iterable[Sentence], run: Run, folder: Path, precision: Precision
 ) -> tuple[Splits, TaughtText]:
-    """The train and raw sentences with the committee's logits, in this order; without a dev set, one is taken out."""
-    text = taught_text(committee, chain(splits.train, raw), run, folder, precision)
+    """The train and raw sentences with the ensemble's logits, in this order; without a dev set, one is taken out."""
+    text = taught_text(ensemble, chain(splits.train, raw), run, folder, precision)
     if splits.dev:
         return splits, text
     return take_agreement_dev(splits, text, say=run.say)
@@ -209,24 +209,24 @@ class _Teacher:
     logits: dict[str, list[NDArray[np.float32]]]
 
 
-def _teachers_scores(committee: Committee, splits: Splits, text: TaughtText, run: Run) -> _Teacher:
+def _teachers_scores(ensemble: TeacherEnsemble, splits: Splits, text: TaughtText, run: Run) -> _Teacher:
     if not run.processes.first:  # nobody asks the others
         return _Teacher({}, {}, {})
-    for member in committee.members:
-        member.model.to(run.device)
+    for teacher in ensemble.teachers:
+        teacher.model.to(run.device)
     scores: dict[str, Scores] = {}
     logits: dict[str, list[NDArray[np.float32]]] = {}
-    names, scheme = committee.labels.names, committee.labels.scheme
+    names, scheme = ensemble.labels.names, ensemble.labels.scheme
     for split, part in (("dev", splits.dev), ("test", splits.test)):
         if not part:
             continue
         with run.processes.waited_for():
-            answers = committee.answers([sentence.words for sentence in part])
+            answers = ensemble.answers([sentence.words for sentence in part])
         tags = [[names[index] for index in answer.best] for answer in answers]
         scores[split] = evaluate_tags(part, tags, scheme, metric=splits.dev_metric if split == "dev" else None)
         logits[split] = [answer.logits for answer in answers]
-    for member in committee.members:
-        member.model.to("cpu")
+    for teacher in ensemble.teachers:
+        teacher.model.to("cpu")
     for split, scored in scores.items():
         if scored.value == 0.0 and any(scored.counts.gold):
             run.say(
@@ -235,7 +235,7 @@ def _teachers_scores(committee: Committee, splits: Splits, text: TaughtText, run
                 "(data.label_map), and was it trained for long enough?"
             )
     keys = [one.key for one in text.sets]
-    about = {"name": committee.name, "key": ", ".join(keys), "parameters": committee.parameters()}
+    about = {"name": ensemble.name, "key": ", ".join(keys), "parameters": ensemble.parameters()}
     return _Teacher(about, scores, logits)
 
 

@@ -123,10 +123,10 @@ ROWS = {
         ("wnut17/transformer_token-10",),
         "100 %",
     ),
-    "committee": Row(
+    "ensemble": Row(
         "the student of three teachers, against the mean of these",
         "tagger_kd",
-        "wnut17/tagger_kd-committee",
+        "wnut17/tagger_kd-ensemble",
         ("wnut17/transformer_token", "wnut17/transformer_token-1", "wnut17/transformer_token-2"),
         "102 %",
     ),

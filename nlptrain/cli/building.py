@@ -22,8 +22,8 @@ from nlptrain.config.student import TransformerStudentConfig, WordEmbedderConfig
 from nlptrain.data.corpus import splitter_of
 from nlptrain.data.splits import Splits, read_splits
 from nlptrain.data.word_splitter import WordSplitter
-from nlptrain.distillation.committee import Committee, refuse_unmapped
 from nlptrain.distillation.plan import describe_plan
+from nlptrain.distillation.teacher_ensemble import TeacherEnsemble, refuse_unmapped
 from nlptrain.distillation.teacher_scheme import shown_scheme
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
@@ -38,13 +38,13 @@ class Built:
     Attributes:
         splits: the gold sentences.
         model: what is trained.
-        committee: what teaches it; None: the gold tags alone.
+        ensemble: what teaches it; None: the gold tags alone.
         splitter: what cuts the raw text into words.
     """
 
     splits: Splits
     model: TokenModel
-    committee: Committee | None
+    ensemble: TeacherEnsemble | None
     splitter: WordSplitter
 
 
@@ -100,26 +100,26 @@ def _tagger(config: TaggerConfig, run: Run) -> Built:
 def _taught(config: TaughtConfig, run: Run) -> Built:
     data = config.data
     splitter = splitter_of(data)
-    committee = committee_of(config, lambda: some_words(data, splitter), run.device, run.say)
+    ensemble = ensemble_of(config, lambda: some_words(data, splitter), run.device, run.say)
     mapping = data.label_map
-    check = None if mapping is None else partial(refuse_unmapped, committee.labels, label_map=mapping)
-    splits = read_splits(data, committee.labels, say=run.say, check=check)
+    check = None if mapping is None else partial(refuse_unmapped, ensemble.labels, label_map=mapping)
+    splits = read_splits(data, ensemble.labels, say=run.say, check=check)
     student = build_student(
         config.student,
-        committee.labels,
+        ensemble.labels,
         seed=run.seed,
-        teacher=committee.members[0].model,
+        teacher=ensemble.teachers[0].model,
         splitter=splitter,
-        text=learnt_from(config, splits, splitter, committee),
+        text=learnt_from(config, splits, splitter, ensemble),
         say=run.say,
     )
-    if committee.labels.guessed:
+    if ensemble.labels.guessed:
         run.say(
-            f"labels: {committee.labels.scheme} by their names alone; say it in data.teacher_scheme, and the "
+            f"labels: {ensemble.labels.scheme} by their names alone; say it in data.teacher_scheme, and the "
             "student's answers will keep to it"
         )
-    _introduce_student(config, run, splits, student, committee)
-    return Built(splits, student, committee, splitter)
+    _introduce_student(config, run, splits, student, ensemble)
+    return Built(splits, student, ensemble, splitter)
 
 
 def _introduce_student(
@@ -127,29 +127,29 @@ def _introduce_student(
     run: Run,
     splits: Splits,
     student: TokenModel,
-    committee: Committee | None = None,
+    ensemble: TeacherEnsemble | None = None,
 ) -> None:
     """Say what teaches and what learns, for how long, and note in ``run`` where its first weights are from."""
     teachers = [one.path for one in config.teacher_list] if isinstance(config, TaughtConfig) else [None]
     run.provenance["table"] = _table(config, teachers[0])
     size = f"{student.parameters():,} parameters, {_origin(config, teachers[0])}"
-    if committee is None:
+    if ensemble is None:
         _introduce(run, splits, f"student: {size}")
     else:
         names = ", ".join(map(str, teachers))
         size = size.replace(" parameters", "", 1)
-        _introduce(run, splits, f"teacher {names}: {committee.parameters():,} parameters; student: {size}")
+        _introduce(run, splits, f"teacher {names}: {ensemble.parameters():,} parameters; student: {size}")
     augment = config.augmenting if isinstance(config, TaughtConfig) else None
     if plan := describe_plan(config.train, augment):
         run.say(plan)
 
 
-def committee_of(
+def ensemble_of(
     config: TaughtConfig,
     words: Callable[[], list[tuple[str, ...]]] | None = None,
     device: torch.device | str = "cpu",
     say: Callable[[str], None] = lambda _: None,
-) -> Committee:
+) -> TeacherEnsemble:
     """The teacher or teachers of ``config``, loaded, with the data's names.
 
     Where a teacher's labels do not tell its scheme, its answers to some sentences do, whose ``words`` are asked for; it
@@ -166,7 +166,7 @@ def committee_of(
             model.to("cpu")
             if not model.labels.guessed:
                 say(f"labels: {model.labels.scheme}, as the answers of {model.name} show (or data.teacher_scheme)")
-    return Committee.of(models, data.label_map)
+    return TeacherEnsemble.of(models, data.label_map)
 
 
 def _table(config: TaggerConfig | TaughtConfig, teacher: str | None) -> str:

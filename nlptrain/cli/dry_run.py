@@ -21,9 +21,9 @@ from nlptrain.data.digests import DigestSet, packed
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.agreement import taken
 from nlptrain.distillation.augmentation import topped_up
-from nlptrain.distillation.committee import Member
 from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.distillation.objectives import DistillObjective
+from nlptrain.distillation.teacher_ensemble import EnsembleTeacher
 from nlptrain.finished_run import finished_scores
 from nlptrain.insight.trial import (
     Labelling,
@@ -108,9 +108,9 @@ def dry_run(command: str, config: CommandConfig, *, overwrite: bool, workers: in
     refuse_imitated(run.device, getattr(config, "teacher_precision", "fp32"), "teacher_precision")
     with run.handling_signals():
         made = build(config, run)
-        if made.committee is not None:
+        if made.ensemble is not None:
             objective = config.objective if isinstance(config, TaggerKDConfig) else None
-            refuse_unfit(made.model, made.committee, made.splits, objective)
+            refuse_unfit(made.model, made.ensemble, made.splits, objective)
         text = _text(config, made, run)
         dev = _dev_words(made, text)
         _echo_reads(config, made, text)
@@ -152,17 +152,17 @@ def _state(
 
 def _text(config: CommandConfig, made: Built, run: Run) -> _Text:
     """Read all that is learnt from, and look up what of it is labelled."""
-    if made.committee is None or not isinstance(config, TaughtConfig):
+    if made.ensemble is None or not isinstance(config, TaughtConfig):
         text = _Text()
         for sentence in made.splits.train:
             text.sample.add(sentence)
         return text
-    text = _Text(asked=[_Asked() for _ in made.committee.members])
+    text = _Text(asked=[_Asked() for _ in made.ensemble.teachers])
     raw = text.counted(raw_text(config.data, made.splits, made.splitter, run))
     augment = config.augmenting if made.splits.dev else None
-    sentences = chain(made.splits.train, topped_up(raw, augment, made.splits, made.committee, run.say))
+    sentences = chain(made.splits.train, topped_up(raw, augment, made.splits, made.ensemble, run.say))
     folder, precision = transfer_dir(config), config.teacher_precision
-    stores = [LogitStore(folder, member.model, precision) for member in made.committee.members]
+    stores = [LogitStore(folder, teacher.model, precision) for teacher in made.ensemble.teachers]
     seen = DigestSet()  # train may have a sentence twice
     for block in _blocks(sentences):
         own = [sentence.digest() for sentence in block]
@@ -184,7 +184,7 @@ def _text(config: CommandConfig, made: Built, run: Run) -> _Text:
 
 def _dev_words(made: Built, text: _Text) -> int:
     """The words of dev; where there is none, those that are taken out of the raw text."""
-    if made.committee is None or made.splits.dev:
+    if made.ensemble is None or made.splits.dev:
         return _words(made.splits.dev)
     return round(taken(text.written) * text.sample.words / max(1, text.sample.count))
 
@@ -198,17 +198,17 @@ def _tried(config: CommandConfig, made: Built, text: _Text, run: Run) -> tuple[l
     """Label some sentences, and train on them."""
     sentences, logits, labelled = text.sample.sentences, None, []
     objective: Objective = GoldObjective()
-    if made.committee is not None and isinstance(config, TaughtConfig):
-        members = made.committee.members
-        for member in members:
-            member.model.to(run.device)
-            seconds = _LABELLING_SECONDS / len(members)
-            labelled.append(try_labelling(member.model, sentences, config.teacher_precision, seconds=seconds))
-            member.model.to("cpu")
+    if made.ensemble is not None and isinstance(config, TaughtConfig):
+        teachers = made.ensemble.teachers
+        for teacher in teachers:
+            teacher.model.to(run.device)
+            seconds = _LABELLING_SECONDS / len(teachers)
+            labelled.append(try_labelling(teacher.model, sentences, config.teacher_precision, seconds=seconds))
+            teacher.model.to("cpu")
         count = min(len(one.sentences) for one in labelled)
         sentences = sentences[:count]
         logits = [
-            made.committee.mix([one.logits[number] for one in labelled]).astype(np.float16) for number in range(count)
+            made.ensemble.mix([one.logits[number] for one in labelled]).astype(np.float16) for number in range(count)
         ]
         # pseudo_label's words have a tag in the place of logits, which takes as long.
         objective = DistillObjective(config.objective if isinstance(config, TaggerKDConfig) else DistillConfig())
@@ -238,10 +238,10 @@ def _echo_reads(config: CommandConfig, made: Built, text: _Text) -> None:
         kinds += [f"{other - text.written:,} made ones (augment)"] if other > text.written else []
         words = text.sample.words - _words(splits.train)
         echo_line(f"reads     without tags: {other:,} sentences, {words:,} words: {' and '.join(kinds)}")
-    if made.committee is not None and isinstance(config, TaughtConfig):
-        for member, asked in zip(made.committee.members, text.asked, strict=True):
+    if made.ensemble is not None and isinstance(config, TaughtConfig):
+        for teacher, asked in zip(made.ensemble.teachers, text.asked, strict=True):
             echo_line(
-                f"teacher   {member.model.name}: {asked.found:,} sentences are labelled in {transfer_dir(config)}, "
+                f"teacher   {teacher.model.name}: {asked.found:,} sentences are labelled in {transfer_dir(config)}, "
                 f"{asked.missing:,} are not ({asked.words:,} words)"
             )
 
@@ -285,21 +285,21 @@ def _estimates(
 
 def _memory(made: Built, text: _Text, trained: Training, held: int, run: Run) -> str:
     """What it takes of memory, of a GPU's and of the disk; ``held`` is what was held when all had been read."""
-    members = () if made.committee is None else made.committee.members
+    teachers = () if made.ensemble is None else made.ensemble.teachers
     rest = max(0, text.sample.count - len(text.sample.sentences))
-    mapped = sum(_stored(member) for member in members) * text.sample.words
+    mapped = sum(_stored(teacher) for teacher in teachers) * text.sample.words
     memory = max(peak_memory(), held + trained.grown) + mapped
-    memory += round(rest * (trained.held + (_BYTES_A_SENTENCE if members else 0)))
+    memory += round(rest * (trained.held + (_BYTES_A_SENTENCE if teachers else 0)))
     gpu = peak_gpu_memory(run.device)
-    stored = sum(asked.words * _stored(member) for asked, member in zip(text.asked, members, strict=True))
+    stored = sum(asked.words * _stored(teacher) for asked, teacher in zip(text.asked, teachers, strict=True))
     of_gpu = f", and {_size(gpu)} of the GPU's" if gpu else ""
     on_disk = f"; {_size(stored)} more on the disk for the teacher's logits" if stored else ""
     return f"at least about {_size(memory)}{of_gpu}{on_disk}"
 
 
-def _stored(member: Member) -> int:
+def _stored(teacher: EnsembleTeacher) -> int:
     """The bytes that a word with its logits takes in the transfer set."""
-    return 2 * len(member.model.labels) + 8
+    return 2 * len(teacher.model.labels) + 8
 
 
 def _files(paths: Sequence[Path]) -> str:

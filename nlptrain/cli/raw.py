@@ -19,7 +19,7 @@ from nlptrain.data.text_files import expand
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.agreement import held_out
 from nlptrain.distillation.augmentation import topped_up
-from nlptrain.distillation.committee import Committee
+from nlptrain.distillation.teacher_ensemble import TeacherEnsemble
 from nlptrain.run import Run
 
 
@@ -49,7 +49,7 @@ def _weights(data: DataConfig) -> dict[Path, float]:
 
 
 def learnt_from(
-    config: StudentCommandConfig, splits: Splits, splitter: WordSplitter, committee: Committee | None = None
+    config: StudentCommandConfig, splits: Splits, splitter: WordSplitter, ensemble: TeacherEnsemble | None = None
 ) -> Callable[[], Iterator[Sentence]]:
     """How to read all that is learnt from, which is read or made once more for it; dev is not in it."""
     data = config.data
@@ -65,8 +65,8 @@ def learnt_from(
             digests = np.frombuffer(every, dtype="S16")
             dev.update(digest.ljust(16, b"\0") for digest in digests[held_out(digests)].tolist())
         raw = raw_text(data, splits, splitter, None)
-        if committee is not None:
-            raw = topped_up(raw, augment, splits, committee, lambda _: None)
+        if ensemble is not None:
+            raw = topped_up(raw, augment, splits, ensemble, lambda _: None)
         yield from (sentence for sentence in raw if sentence.digest() not in dev)
 
     return read

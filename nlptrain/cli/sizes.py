@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from nlptrain.cli.building import committee_of
+from nlptrain.cli.building import ensemble_of
 from nlptrain.cli.raw import learnt_from
 from nlptrain.config.commands import CommandConfig, StudentCommandConfig, TaughtConfig
 from nlptrain.data.corpus import splitter_of
@@ -23,16 +23,16 @@ def describe_student(config: CommandConfig) -> str | None:
     """
     if not isinstance(config, StudentCommandConfig):
         return None
-    committee = committee_of(config) if isinstance(config, TaughtConfig) else None
-    splits = read_splits(config.data, committee.labels if committee else None, say=lambda _: None)
+    ensemble = ensemble_of(config) if isinstance(config, TaughtConfig) else None
+    splits = read_splits(config.data, ensemble.labels if ensemble else None, say=lambda _: None)
     splitter = splitter_of(config.data)
     student = build_student(
         config.student,
-        committee.labels if committee else splits.labels,
+        ensemble.labels if ensemble else splits.labels,
         seed=0,
-        teacher=committee.members[0].model if committee else None,
+        teacher=ensemble.teachers[0].model if ensemble else None,
         splitter=splitter,
-        text=learnt_from(config, splits, splitter, committee),
+        text=learnt_from(config, splits, splitter, ensemble),
     )
     parts = ", ".join(f"{name} {count:,}" for name, count in _parts(student).items())
     held = [*student.model.parameters(), *student.model.buffers()]

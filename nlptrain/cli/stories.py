@@ -81,7 +81,7 @@ def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
     # Speed is measured on the same words whatever became of dev.
     seen = made.splits.dev or peek(config.data, made.splitter)
     run.provenance["sample"] = sample_of([sentence.words for sentence in seen])
-    arguments = (made.model, made.committee, made.splits, raw, config.objective, config.train, run)  # type: ignore[attr-defined]
+    arguments = (made.model, made.ensemble, made.splits, raw, config.objective, config.train, run)  # type: ignore[attr-defined]
     scores: dict[str, Any] = _TAUGHT[type(config)](
         *arguments,
         transfer_dir=transfer_dir(config),

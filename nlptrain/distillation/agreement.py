@@ -51,7 +51,7 @@ def take_agreement_dev(splits: Splits, text: TaughtText, *, say: Callable[[str],
     raw = np.arange(gold, len(text))
     taken(len(raw))
     chosen = gold + held_out(text.digests()[gold:])
-    names, scheme = text.committee.labels.names, text.committee.labels.scheme
+    names, scheme = text.ensemble.labels.names, text.ensemble.labels.scheme
     dev = []
     for number in sorted(chosen.tolist()):
         tags = [names[index] for index in text.answer(number).best]

@@ -13,7 +13,7 @@ from random import Random
 from nlptrain.config.augment import AugmentConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits, held_out_digests
-from nlptrain.distillation.committee import Committee
+from nlptrain.distillation.teacher_ensemble import TeacherEnsemble
 from nlptrain.distillation.word_bank import WordBank
 from nlptrain.models.token_model import TokenModel
 from nlptrain.schemes import Scheme, spans
@@ -33,7 +33,7 @@ def topped_up(
     raw: Iterable[Sentence],
     config: AugmentConfig | None,
     splits: Splits,
-    committee: Committee,
+    ensemble: TeacherEnsemble,
     say: Callable[[str], None],
 ) -> Iterator[Sentence]:
     """The ``raw`` sentences, and behind them those that ``config`` makes out of these and of those of train, if any.
@@ -55,7 +55,7 @@ def topped_up(
     taken = held_out_digests(splits) | {sentence.digest() for sentence in (*splits.train, *some)}
     # No more of them than sentences are made, evenly spread: each has its words looked up.
     some = some[:: max(1, -(-len(some) // count))]
-    teacher = committee.members[0].model
+    teacher = ensemble.teachers[0].model
     augmenter = Augmenter([*splits.train, *some], splits.labels.scheme, config, teacher)
     if not augmenter.bank.has_neighbours:
         say(f"augment: {teacher.name} has no input embeddings of words; any word replaces another")

@@ -1,4 +1,4 @@
-"""Taught text: the sentences of a run with the logits of its committee, mixed and mapped as they are read."""
+"""Taught text: the sentences of a run with the logits of its ensemble, mixed and mapped as they are read."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from nlptrain.data.digests import Digests
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.committee import Committee
 from nlptrain.distillation.logit_store import LogitStore, Precision
+from nlptrain.distillation.teacher_ensemble import TeacherEnsemble
 from nlptrain.distillation.transfer_set import TransferSet
 from nlptrain.models.heads import Answer
 from nlptrain.run import Run
@@ -21,15 +21,15 @@ from nlptrain.run import Run
 
 @dataclass(frozen=True)
 class TaughtText:
-    """Sentences in a fixed order, with what each teacher of a committee said of them.
+    """Sentences in a fixed order, with what each teacher of an ensemble said of them.
 
     Attributes:
-        committee: says how these are mixed.
-        sets: the stored logits of each member, sentence by sentence the same.
+        ensemble: says how these are mixed.
+        sets: the stored logits of each teacher, sentence by sentence the same.
         weights: how often each sentence is read beside those of weight 1, [N].
     """
 
-    committee: Committee
+    ensemble: TeacherEnsemble
     sets: tuple[TransferSet, ...]
     weights: NDArray[np.float32]
 
@@ -39,7 +39,7 @@ class TaughtText:
 
     def chosen(self, numbers: NDArray[np.int64]) -> TaughtText:
         """The sentences with ``numbers``, in this order."""
-        return TaughtText(self.committee, tuple(one.chosen(numbers) for one in self.sets), self.weights[numbers])
+        return TaughtText(self.ensemble, tuple(one.chosen(numbers) for one in self.sets), self.weights[numbers])
 
     def behind(self, number: int) -> TaughtText:
         """The sentences from ``number`` on."""
@@ -53,16 +53,16 @@ class TaughtText:
         return np.append(np.zeros(number), others.astype(np.float64))
 
     def gather(self, spans: Sequence[tuple[int, int, int]]) -> NDArray[np.float32]:
-        """The committee's logits of the words of all ``spans`` (sentence, first word, words), [W, C]."""
-        return self.committee.mix([one.gather(spans) for one in self.sets])
+        """The ensemble's logits of the words of all ``spans`` (sentence, first word, words), [W, C]."""
+        return self.ensemble.mix([one.gather(spans) for one in self.sets])
 
     def rows(self, sentence: int) -> NDArray[np.float32]:
-        """The committee's logits of the words of ``sentence``, [words, C]."""
-        return self.committee.mix([one.rows(sentence) for one in self.sets])
+        """The ensemble's logits of the words of ``sentence``, [words, C]."""
+        return self.ensemble.mix([one.rows(sentence) for one in self.sets])
 
     def answer(self, sentence: int) -> Answer:
-        """The committee's logits and label of each word of ``sentence``."""
-        (answer,) = self.committee.rule.answers([self.rows(sentence).astype(np.float32)])
+        """The ensemble's logits and label of each word of ``sentence``."""
+        (answer,) = self.ensemble.rule.answers([self.rows(sentence).astype(np.float32)])
         return answer
 
     def digests(self) -> Digests:
@@ -75,9 +75,9 @@ class TaughtText:
 
 
 def taught_text(
-    committee: Committee, sentences: Iterable[Sentence], run: Run, folder: Path, precision: Precision = "fp32"
+    ensemble: TeacherEnsemble, sentences: Iterable[Sentence], run: Run, folder: Path, precision: Precision = "fp32"
 ) -> TaughtText:
-    """``sentences`` with the logits of each member, found below ``folder`` or computed now, one teacher at a time.
+    """``sentences`` with the logits of each teacher, found below ``folder`` or computed now, one teacher at a time.
 
     The sentences are read once; for the teachers behind the first they come from what the first one stored.
     """
@@ -89,13 +89,13 @@ def taught_text(
             yield sentence
 
     sets: list[TransferSet] = []
-    for member in committee.members:
-        member.model.to(run.device)
-        store = LogitStore(folder, member.model, precision)
+    for teacher in ensemble.teachers:
+        teacher.model.to(run.device)
+        store = LogitStore(folder, teacher.model, precision)
         source: Iterable[Sentence] = map(sets[0].sentence, range(len(sets[0]))) if sets else noted()
-        done = store.label(source, member.model, run)
+        done = store.label(source, teacher.model, run)
         said = done.describe()
-        run.say(f"{member.model.name}: {said}" if len(committee.members) > 1 else said)
+        run.say(f"{teacher.model.name}: {said}" if len(ensemble.teachers) > 1 else said)
         sets.append(store.rows(done.rows))
-        member.model.to("cpu")
-    return TaughtText(committee, tuple(sets), np.array(weights, dtype=np.float32))
+        teacher.model.to("cpu")
+    return TaughtText(ensemble, tuple(sets), np.array(weights, dtype=np.float32))

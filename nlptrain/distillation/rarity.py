@@ -36,7 +36,7 @@ class Rarity:
 
 def rarity(text: TaughtText) -> Rarity:
     """The rarity of the labels and sentences of ``text``; it is read once."""
-    sums = np.zeros((len(text), len(text.committee.labels)))
+    sums = np.zeros((len(text), len(text.ensemble.labels)))
     words = 0
     for start in range(0, len(text), _BLOCK):
         counts = [len(text.sets[0].rows(number)) for number in range(start, min(start + _BLOCK, len(text)))]

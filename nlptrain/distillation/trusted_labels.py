@@ -7,26 +7,31 @@ from pathlib import Path
 
 from nlptrain.config.objective import PseudoLabelConfig
 from nlptrain.data.splits import Splits
-from nlptrain.distillation.committee import Committee
 from nlptrain.distillation.logit_store import Precision
 from nlptrain.distillation.mixed_set import TaughtText, taught_text
 from nlptrain.distillation.pseudo_labels import PseudoLabels, pseudo_label_sentences
+from nlptrain.distillation.teacher_ensemble import TeacherEnsemble
 from nlptrain.distillation.thresholds import Threshold, find_thresholds
 from nlptrain.errors import InputError
 from nlptrain.run import Run
 
 
 def thresholds(
-    committee: Committee, splits: Splits, objective: PseudoLabelConfig, run: Run, folder: Path, precision: Precision
+    ensemble: TeacherEnsemble,
+    splits: Splits,
+    objective: PseudoLabelConfig,
+    run: Run,
+    folder: Path,
+    precision: Precision,
 ) -> dict[str, Threshold]:
     """The least confidence of each type, so that the teacher is right on dev as often as is asked; {}: not asked."""
     if objective.min_precision is None:
         return {}
-    text = taught_text(committee, splits.dev, run, folder, precision)
+    text = taught_text(ensemble, splits.dev, run, folder, precision)
     limits = find_thresholds(
         text,
         splits.dev,
-        committee.labels,
+        ensemble.labels,
         min_precision=objective.min_precision,
         min_confidence=objective.min_confidence,
     )
@@ -45,7 +50,7 @@ def trusted_labels(
     made_from: int | None = None,
 ) -> PseudoLabels:
     """The raw sentences that the teacher is sure enough of, with its tags; they are written to the run's folder."""
-    labels = text.committee.labels
+    labels = text.ensemble.labels
     found = pseudo_label_sentences(
         text,
         labels,

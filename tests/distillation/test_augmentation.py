@@ -125,9 +125,9 @@ def topped(
 ) -> tuple[list[Sentence], list[str]]:
     """What is made behind ``raw``, and what is said."""
     said: list[str] = []
-    committee: Any = SimpleNamespace(members=[SimpleNamespace(model=teacher)])
+    ensemble: Any = SimpleNamespace(teachers=[SimpleNamespace(model=teacher)])
     settings = AugmentConfig(**{**NOTHING, "sentences": sentences, **rates})
-    every = list(topped_up(raw, settings, splits, committee, said.append))
+    every = list(topped_up(raw, settings, splits, ensemble, said.append))
     assert every[: len(raw)] == raw
     return every[len(raw) :], said
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nlptrain.cli.building import committee_of
+from nlptrain.cli.building import ensemble_of
 from nlptrain.config.commands import TaggerKDConfig
 from nlptrain.distillation.teacher_scheme import shown_scheme
 from nlptrain.labels import Labels
@@ -64,7 +64,7 @@ def test_a_teachers_folder_or_its_answers_decide(
         {"teacher": str(tmp_path), "data": {"unlabeled": "raw.txt"}, "output_dir": str(tmp_path / "run")}
     )
     said: list[str] = []
-    labels = committee_of(config, lambda: [("Ada", "sings")], say=said.append).labels
+    labels = ensemble_of(config, lambda: [("Ada", "sings")], say=said.append).labels
     assert labels == Labels(IOB, "iob1" if foreign else "iob2")
     assert asked == [[("Ada", "sings")]] * foreign
     assert ["iob1, as the answers of" in line for line in said] == [True] * foreign

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from nlptrain.config.student import Student
-from nlptrain.distillation.committee import Committee
+from nlptrain.distillation.teacher_ensemble import TeacherEnsemble
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.models.heads import IndependentRule, SchemeRule
@@ -83,15 +83,15 @@ def test_a_scheme_that_is_only_guessed_forbids_a_student_nothing(
     config = json.loads(path.read_text())
     del config["nlptrain_scheme"]  # as the classifiers of others are
     path.write_text(json.dumps(config))
-    committee = Committee.of(load_token_model(str(tmp_path / "teacher"), scheme=said))
-    assert committee.labels.guessed == (said is None)
+    ensemble = TeacherEnsemble.of(load_token_model(str(tmp_path / "teacher"), scheme=said))
+    assert ensemble.labels.guessed == (said is None)
     shape = {"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}, "head": {"kind": head}}
     student = build_student(
-        TypeAdapter(Student).validate_python(shape), committee.labels, seed=0, teacher=committee.members[0].model
+        TypeAdapter(Student).validate_python(shape), ensemble.labels, seed=0, teacher=ensemble.teachers[0].model
     )
     student.save(tmp_path / "student")
     for one in (student, load_token_model(str(tmp_path / "student"))):
-        assert one.labels == committee.labels
+        assert one.labels == ensemble.labels
         opens = np.array([[0.0, -1.0, 1.0, -1.0, -1.0]], dtype=np.float32)
         (answer,) = one.rule.answers([opens])
         assert (names[answer.best[0]] == "I-x") == (said != "iob2")

@@ -23,10 +23,10 @@ def finished(root: Path, run: str, test: float, precision: str = "fp32", steps: 
 
 
 def test_a_share_is_of_the_mean_of_the_teachers_and_of_the_seeds(root: Path) -> None:
-    for teacher, score in zip(shares.ROWS["committee"].teachers, (0.4, 0.5, 0.6), strict=True):
+    for teacher, score in zip(shares.ROWS["ensemble"].teachers, (0.4, 0.5, 0.6), strict=True):
         finished(root, teacher, score)
     for seed, score in enumerate((0.5, 0.55)):
-        finished(root, f"wnut17/tagger_kd-committee-seeds/seed-{seed}", score, steps=6000 - 3000 * seed)
+        finished(root, f"wnut17/tagger_kd-ensemble-seeds/seed-{seed}", score, steps=6000 - 3000 * seed)
     (row,) = [line for line in shares.table() if "three teachers" in line]
     assert ", 2 seeds |" in row
     assert "| 52.50 (50.00 to 55.00) | 105.0 (100.0 to 110.0) % | 102 % | 0.0300 | 3,000 to 6,000 | 7 |" in row

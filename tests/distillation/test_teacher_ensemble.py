@@ -10,8 +10,8 @@ import torch
 
 from nlptrain.config.student import StudentConfig
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.committee import Committee, refuse_unmapped
 from nlptrain.distillation.mixed_set import taught_text
+from nlptrain.distillation.teacher_ensemble import TeacherEnsemble, refuse_unmapped
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student
@@ -31,54 +31,54 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return exact / exact.sum(axis=-1, keepdims=True)
 
 
-def test_one_teacher_is_its_own_committee(tiny_bert: Path) -> None:
+def test_one_teacher_is_its_own_ensemble(tiny_bert: Path) -> None:
     model = teacher(tiny_bert)
-    committee = Committee.of(model)
+    ensemble = TeacherEnsemble.of(model)
     (values, *_) = model.logits(WORDS)
-    assert committee.labels == model.labels
-    assert committee.mix([values]).tobytes() == values.tobytes()
-    assert committee.tag(WORDS) == model.tag(WORDS)
-    assert not committee.mixes
-    assert Committee.of(committee) is committee
+    assert ensemble.labels == model.labels
+    assert ensemble.mix([values]).tobytes() == values.tobytes()
+    assert ensemble.tag(WORDS) == model.tag(WORDS)
+    assert not ensemble.mixes
+    assert TeacherEnsemble.of(ensemble) is ensemble
 
 
 def test_other_names_change_no_logit(tiny_bert: Path) -> None:
     model = teacher(tiny_bert)
-    committee = Committee.of(model, {"PER": "person", "B-LOC": "B-place", "I-LOC": "I-place"})
-    assert committee.labels.names == ("O", "B-person", "I-person", "B-place", "I-place")
-    assert not committee.mixes
+    ensemble = TeacherEnsemble.of(model, {"PER": "person", "B-LOC": "B-place", "I-LOC": "I-place"})
+    assert ensemble.labels.names == ("O", "B-person", "I-person", "B-place", "I-place")
+    assert not ensemble.mixes
     values = model.logits(WORDS)[0]
-    assert np.array_equal(committee.mix([values]), values)
+    assert np.array_equal(ensemble.mix([values]), values)
 
 
 def test_what_is_mapped_together_adds_its_probabilities(tiny_bert: Path) -> None:
-    committee = Committee.of(teacher(tiny_bert), {"LOC": "O"})
-    assert committee.labels.names == ("O", "B-PER", "I-PER")
-    assert committee.mixes
+    ensemble = TeacherEnsemble.of(teacher(tiny_bert), {"LOC": "O"})
+    assert ensemble.labels.names == ("O", "B-PER", "I-PER")
+    assert ensemble.mixes
     # by hand: softmax of [ln 1, ln 2, ln 3, ln 4, ln 10] is [1, 2, 3, 4, 10] / 20; O gets 1 + 4 + 10
-    mixed = committee.mix([np.log([[1.0, 2.0, 3.0, 4.0, 10.0]])])
+    mixed = ensemble.mix([np.log([[1.0, 2.0, 3.0, 4.0, 10.0]])])
     np.testing.assert_allclose(softmax(mixed), [[0.75, 0.1, 0.15]], atol=1e-6)
-    assert {tag for tags in committee.tag(WORDS) for tag in tags} <= {"O", "B-PER", "I-PER"}
+    assert {tag for tags in ensemble.tag(WORDS) for tag in tags} <= {"O", "B-PER", "I-PER"}
 
 
 def test_several_teachers_are_the_log_of_the_weighted_mean(tiny_bert: Path) -> None:
     one, other = teacher(tiny_bert), teacher(tiny_bert, [*reversed(NAMES)], seed=1)  # its columns the other way round
-    committee = Committee.of([(one, 3.0), (other, 1.0)])
+    ensemble = TeacherEnsemble.of([(one, 3.0), (other, 1.0)])
     first, second = one.logits(WORDS), other.logits(WORDS)
     for number, (a, b) in enumerate(zip(first, second, strict=True)):
-        mixed = committee.mix([a, b])
+        mixed = ensemble.mix([a, b])
         np.testing.assert_allclose(np.exp(mixed), 0.75 * softmax(a) + 0.25 * softmax(b)[:, ::-1], atol=1e-6)
-        best = [committee.labels.names[index] for index in mixed.argmax(axis=1)]
-        assert committee.tag(WORDS)[number] == best
-    assert committee.parameters() == one.parameters() + other.parameters()
-    assert math.isfinite(committee.mix([np.array([[900.0, 0, 0, 0, 0]]), np.array([[0, 0, 0, 0, 900.0]])]).max())
+        best = [ensemble.labels.names[index] for index in mixed.argmax(axis=1)]
+        assert ensemble.tag(WORDS)[number] == best
+    assert ensemble.parameters() == one.parameters() + other.parameters()
+    assert math.isfinite(ensemble.mix([np.array([[900.0, 0, 0, 0, 0]]), np.array([[0, 0, 0, 0, 900.0]])]).max())
 
 
 def test_teachers_with_other_labels_are_refused(tiny_bert: Path) -> None:
     third = teacher(tiny_bert, ["O", "B-PER", "I-PER", "B-ORG", "I-ORG"])
     with pytest.raises(InputError, match=r"missing: B-LOC, I-LOC; too many: B-ORG, I-ORG; see data\.label_map"):
-        Committee.of([(teacher(tiny_bert), 1.0), (third, 1.0)])
-    same = Committee.of([(teacher(tiny_bert), 1.0), (third, 1.0)], {"LOC": "other", "ORG": "other"})
+        TeacherEnsemble.of([(teacher(tiny_bert), 1.0), (third, 1.0)])
+    same = TeacherEnsemble.of([(teacher(tiny_bert), 1.0), (third, 1.0)], {"LOC": "other", "ORG": "other"})
     assert same.labels.names == ("O", "B-PER", "I-PER", "B-other", "I-other")
 
 
@@ -86,24 +86,24 @@ def test_a_map_of_what_is_not_there_is_refused(tiny_bert: Path) -> None:
     with pytest.raises(
         InputError, match=r"data\.label_map: PRE is no label or type; known: PER, LOC, O; did you mean 'PER'"
     ):
-        Committee.of(teacher(tiny_bert), {"PRE": "person"})
+        TeacherEnsemble.of(teacher(tiny_bert), {"PRE": "person"})
 
 
 def test_names_that_the_data_does_not_know_are_listed(tiny_bert: Path) -> None:
     gold = {"O", "B-person", "B-place"}
     mapping = {"PER": "person"}
-    committee = Committee.of(teacher(tiny_bert), mapping)
+    ensemble = TeacherEnsemble.of(teacher(tiny_bert), mapping)
     with pytest.raises(InputError, match=r"the teacher's LOC is neither mapped nor in the data \(person, place\)"):
-        refuse_unmapped(committee.labels, gold, mapping)
+        refuse_unmapped(ensemble.labels, gold, mapping)
     mapping["LOC"] = "O"
-    refuse_unmapped(Committee.of(teacher(tiny_bert), mapping).labels, gold, mapping)
+    refuse_unmapped(TeacherEnsemble.of(teacher(tiny_bert), mapping).labels, gold, mapping)
 
 
 def test_each_teacher_is_stored_under_its_own_key_and_mixed_on_reading(tiny_bert: Path, tmp_path: Path) -> None:
     models = [teacher(tiny_bert, seed=seed) for seed in (0, 1)]
     sentences = [Sentence(words) for words in WORDS]
     run = Run(None, device="cpu")
-    text = taught_text(Committee.of([(models[0], 1.0), (models[1], 1.0)]), sentences, run, tmp_path)
+    text = taught_text(TeacherEnsemble.of([(models[0], 1.0), (models[1], 1.0)]), sentences, run, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == sorted(
         f"{model.fingerprint()}-torch-fp32" for model in models
     )
@@ -113,7 +113,7 @@ def test_each_teacher_is_stored_under_its_own_key_and_mixed_on_reading(tiny_bert
     joined = text.gather([(3, 1, 2), (0, 0, 1)])
     np.testing.assert_allclose(joined, np.concatenate([expected[3][1:3], expected[0][:1]]), atol=5e-3)
     stored = {path: path.read_bytes() for path in tmp_path.rglob("*.arrow")}
-    taught_text(Committee.of([(models[1], 1.0), (models[0], 5.0)]), sentences, run, tmp_path)
+    taught_text(TeacherEnsemble.of([(models[1], 1.0), (models[0], 5.0)]), sentences, run, tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.arrow")} == stored  # other weights, nothing computed
 
 
@@ -121,9 +121,9 @@ def test_the_word_is_the_unit_so_tokenizers_may_differ(tiny_bert: Path, tmp_path
     torch.manual_seed(0)
     other = teacher(tiny_bert, seed=1)
     other.max_pieces = 16  # other windows, at least
-    committee = Committee.of([(teacher(tiny_bert), 1.0), (other, 1.0)])
+    ensemble = TeacherEnsemble.of([(teacher(tiny_bert), 1.0), (other, 1.0)])
     long = [Sentence(tuple(word for words in WORDS for word in words))]
-    text = taught_text(committee, long, Run(None, device="cpu"), tmp_path)
+    text = taught_text(ensemble, long, Run(None, device="cpu"), tmp_path)
     assert text.rows(0).shape == (len(long[0].words), 5)
 
 
@@ -134,9 +134,9 @@ def test_what_a_student_teaches_are_its_answers(tiny_bert: Path, tmp_path: Path)
     student = build_student(config, labels, seed=0, teacher=teacher(tiny_bert))
     with torch.no_grad():
         student.model.head.weight.mul_(40)
-    committee = Committee.of(student)
+    ensemble = TeacherEnsemble.of(student)
     sentences = [Sentence(words) for words, _ in make_sentences(20, 3)]
-    text = taught_text(committee, sentences, Run(None, device="cpu"), tmp_path)
+    text = taught_text(ensemble, sentences, Run(None, device="cpu"), tmp_path)
     taught = [[labels.names[index] for index in text.answer(number).best] for number in range(len(text))]
     assert taught == student.tag([one.words for one in sentences])
     each = [[labels.names[index] for index in text.rows(number).argmax(axis=1)] for number in range(len(text))]

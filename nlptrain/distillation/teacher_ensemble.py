@@ -1,4 +1,4 @@
-"""Committee: the teacher or teachers of a run, read with the labels of the data."""
+"""TeacherEnsemble: the teacher or teachers of a run, with the labels of the data."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Member:
-    """One teacher.
+class EnsembleTeacher:
+    """One teacher of an ensemble.
 
     Attributes:
         model: the token classifier, with its own labels.
-        weight: its share of the mean, beside those of the others.
-        columns: for each of its labels, the column of the committee's labels that it counts for.
+        weight: of its probabilities in the weighted mean.
+        columns: the index of each of its labels in the labels of the ensemble.
     """
 
     model: TokenModel
@@ -34,38 +34,38 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Committee:
+class TeacherEnsemble:
     """Teachers whose probabilities are averaged, each with its own labels mapped to those of the data.
 
     Attributes:
-        members: the teachers.
-        labels: of the mixed logits; those of the first teacher, mapped, in its order.
-        merges: some labels of a teacher count for one of these, so that only probabilities are known.
+        teachers: with their weights.
+        labels: of the ensemble: those of the first teacher, mapped, in its order.
+        merges: whether several labels of a teacher are mapped to one, so that only probabilities are known.
     """
 
-    members: tuple[Member, ...]
+    teachers: tuple[EnsembleTeacher, ...]
     labels: Labels
     merges: bool
 
     @classmethod
     def of(
         cls,
-        teacher: TokenModel | Committee | Sequence[tuple[TokenModel, float]],
+        teacher: TokenModel | TeacherEnsemble | Sequence[tuple[TokenModel, float]],
         label_map: Mapping[str, str] | None = None,
-    ) -> Committee:
-        """A committee of one teacher or of several with their weights; a committee stays as it is.
+    ) -> TeacherEnsemble:
+        """Build an ensemble of one teacher, or of several with their weights; return an ensemble unchanged.
 
         Args:
-            teacher: one, or pairs of a teacher and its weight.
-            label_map: other names for their labels or types; ``O`` for none.
+            teacher: a model, an ensemble, or pairs of a model and its weight.
+            label_map: from labels or entity types to new names; ``O`` removes a type.
 
         Raises:
-            InputError: their labels differ after the mapping, or the map names what no teacher has.
+            InputError: the labels differ after the mapping, or the mapping has a name that no teacher has.
         """
-        if isinstance(teacher, Committee):
+        if isinstance(teacher, TeacherEnsemble):
             return teacher
         pairs = [(teacher, 1.0)] if isinstance(teacher, TokenModel) else list(teacher)
-        named = [_renamed(model, label_map or {}, pairs) for model, _ in pairs]
+        named = [_mapped_labels(model, label_map or {}, pairs) for model, _ in pairs]
         first = pairs[0][0]
         guessed = any(model.labels.guessed for model, _ in pairs)
         labels = Labels(tuple(dict.fromkeys(named[0])), first.labels.scheme, guessed)
@@ -78,71 +78,71 @@ class Committee:
                     f"({labels.scheme}); missing: {missing}; too many: {extra}; "
                     "see data.label_map"
                 )
-        members = tuple(
-            Member(model, weight, tuple(labels.ids[name] for name in names))
+        teachers = tuple(
+            EnsembleTeacher(model, weight, tuple(labels.ids[name] for name in names))
             for (model, weight), names in zip(pairs, named, strict=True)
         )
-        return cls(members, labels, any(len(set(names)) < len(names) for names in named))
+        return cls(teachers, labels, any(len(set(names)) < len(names) for names in named))
 
     @property
     def name(self) -> str:
-        """What messages call it."""
-        return ", ".join(member.model.name for member in self.members)
+        """The names of all teachers, for messages."""
+        return ", ".join(teacher.model.name for teacher in self.teachers)
 
     @property
     def mixes(self) -> bool:
-        """Only probabilities are known, and no logits of one model."""
-        return self.merges or len(self.members) > 1
+        """Whether only probabilities are known, and no logits of one model."""
+        return self.merges or len(self.teachers) > 1
 
     @property
     def rule(self) -> IndependentRule:
-        """How its logits of one sentence become labels: those of one student as it answers, all others' each by itself.
+        """How the logits of a sentence become labels: by the rule of a single teacher, or each word by itself.
 
-        A student with a CRF is not one of these: what is stored of it are its words' own log-marginals.
+        The logits of a student with a CRF are log-marginals of single words, so its chain is not used.
         """
-        alone = len(self.members) == 1 and not self.merges
-        keeps = alone and isinstance(self.members[0].model.rule, SchemeRule)
+        alone = len(self.teachers) == 1 and not self.merges
+        keeps = alone and isinstance(self.teachers[0].model.rule, SchemeRule)
         return scheme_rule(self.labels) if keeps else IndependentRule()
 
     def parameters(self) -> int:
-        """The weights of all members."""
-        return sum(member.model.parameters() for member in self.members)
+        """Return the number of parameters of all teachers."""
+        return sum(teacher.model.parameters() for teacher in self.teachers)
 
     def mix(self, logits: Sequence[Floats]) -> NDArray[np.float32]:
-        """The logits of the committee for W words, [W, C], from those of each member, [W, its labels].
+        """Return the logits of the ensemble for W words, [W, C], from those of each teacher, [W, its labels].
 
-        One teacher's logits stay what they are, up to the order of the columns; labels that count for the same column
-        add their probabilities; of several teachers, the log of the weighted mean of the probabilities is what stands.
+        The logits of a single teacher only change the order of their columns. Labels that are mapped to the same label
+        add their probabilities. Several teachers give the log of the weighted mean of their probabilities.
         """
-        mapped = [self._mapped(values.astype(np.float32), m) for values, m in zip(logits, self.members, strict=True)]
+        mapped = [self._mapped(values.astype(np.float32), m) for values, m in zip(logits, self.teachers, strict=True)]
         if len(mapped) == 1:
             return mapped[0]
-        total = sum(member.weight for member in self.members)
+        total = sum(teacher.weight for teacher in self.teachers)
         logs = [
-            values - _log_sum_exp(values)[:, None] + np.log(member.weight / total)
-            for values, member in zip(mapped, self.members, strict=True)
+            values - _log_sum_exp(values)[:, None] + np.log(teacher.weight / total)
+            for values, teacher in zip(mapped, self.teachers, strict=True)
         ]
         mean: NDArray[np.float32] = np.logaddexp.reduce(np.stack(logs), axis=0)
         return mean
 
     def answers(self, sentences: Sequence[Sequence[str]]) -> list[Answer]:
-        """Logits and label of every word: of one teacher its own answer, of several the argmax of the mean."""
-        if len(self.members) == 1 and not self.merges:
-            (member,) = self.members
-            columns = np.array(member.columns)
+        """Return logits and label of each word: those of a single teacher, or the argmax of the mean of several."""
+        if len(self.teachers) == 1 and not self.merges:
+            (teacher,) = self.teachers
+            columns = np.array(teacher.columns)
             return [
-                Answer(self.mix([answer.logits]), columns[answer.best]) for answer in member.model.answers(sentences)
+                Answer(self.mix([answer.logits]), columns[answer.best]) for answer in teacher.model.answers(sentences)
             ]
-        logits = [member.model.logits(sentences) for member in self.members]
+        logits = [teacher.model.logits(sentences) for teacher in self.teachers]
         mixed = [self.mix(values) for values in zip(*logits, strict=True)]
         return [Answer(values, values.argmax(axis=1)) for values in mixed]
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-        """The label of every word."""
+        """Return the label of each word."""
         return [[self.labels.names[index] for index in answer.best] for answer in self.answers(sentences)]
 
-    def _mapped(self, logits: NDArray[np.float32], member: Member) -> NDArray[np.float32]:
-        columns = np.array(member.columns)
+    def _mapped(self, logits: NDArray[np.float32], teacher: EnsembleTeacher) -> NDArray[np.float32]:
+        columns = np.array(teacher.columns)
         if np.array_equal(columns, np.arange(len(self.labels))):
             return logits
         mapped = np.empty((len(logits), len(self.labels)), dtype=np.float32)
@@ -153,10 +153,10 @@ class Committee:
 
 
 def refuse_unmapped(labels: Labels, gold: Collection[str], label_map: Mapping[str, str]) -> None:
-    """Refuse a map that leaves a name of the teacher's that the ``gold`` tags do not know.
+    """Check that each entity type of the teacher is mapped or occurs in the ``gold`` tags.
 
     Raises:
-        InputError: with all of these names.
+        InputError: with all types that are neither.
     """
     if not gold:
         return
@@ -173,8 +173,10 @@ def _types_of(names: Iterable[str]) -> set[str]:
     return {part[1] if (part := parted(name)) else name for name in names}
 
 
-def _renamed(model: TokenModel, mapping: Mapping[str, str], pairs: Sequence[tuple[TokenModel, float]]) -> list[str]:
-    """The labels of one of several teachers, which share a map: what another one has is no stranger in it."""
+def _mapped_labels(
+    model: TokenModel, mapping: Mapping[str, str], pairs: Sequence[tuple[TokenModel, float]]
+) -> list[str]:
+    """Map the labels of ``model``; names in the mapping that only another teacher of ``pairs`` has are no error."""
     known = set(model.labels.names) | {name[2:] for name in model.labels.names}
     others = {name for other, _ in pairs for name in other.labels.names}
     others |= {name[2:] for name in others}
