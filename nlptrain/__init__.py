@@ -28,12 +28,13 @@ _HOMES = {
     "train_tagger": "nlptrain.procedures",
     "distil_tagger": "nlptrain.procedures",
     "pseudo_label": "nlptrain.procedures",
-    "compare": "nlptrain.insight",
+    "compare": "nlptrain.analysis",
 }
 
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
+    from nlptrain.analysis import compare as compare
     from nlptrain.config import COMMANDS as COMMANDS
     from nlptrain.config import load_config as load_config
     from nlptrain.data.corpus import Corpus as Corpus
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from nlptrain.data.splits import read_splits as read_splits
     from nlptrain.data.word_splitter import WordSplitter as WordSplitter
     from nlptrain.distillation import TeacherStudentDistill as TeacherStudentDistill
-    from nlptrain.insight import compare as compare
     from nlptrain.labels import Labels as Labels
     from nlptrain.models import NeuralTagger as NeuralTagger
     from nlptrain.models import TokenModel as TokenModel

@@ -44,9 +44,9 @@ def card(
 
     Example: nlptrain card runs/demo/tagger_kd --control runs/demo/tagger
     """  # noqa: D301 - click reads the character
+    from nlptrain.analysis.finished import read_finished
     from nlptrain.atomic_files import write_text
     from nlptrain.deploy.card import Named, model_card
-    from nlptrain.insight.finished import read_finished
 
     found = read_finished(run)
     known = dataset or _folder_of(found.scores[0]["inputs"])

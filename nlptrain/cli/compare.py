@@ -54,11 +54,11 @@ def compare(
 
     Example: nlptrain compare runs/demo/transformer_token runs/demo/tagger runs/demo/tagger_kd
     """  # noqa: D301 - click reads the character
+    from nlptrain.analysis.comparison import compare as compare_runs
+    from nlptrain.analysis.comparison import other_teachers, teacher_score
+    from nlptrain.analysis.gates import Gate, far_behind
+    from nlptrain.analysis.significance import bootstrap
     from nlptrain.cli.tables import print_comparison, print_differences
-    from nlptrain.insight.comparison import compare as compare_runs
-    from nlptrain.insight.comparison import other_teachers, teacher_score
-    from nlptrain.insight.gates import Gate, far_behind
-    from nlptrain.insight.significance import bootstrap
     from nlptrain.run import Run
 
     required = [Gate.parse(gate) for gate in gates]

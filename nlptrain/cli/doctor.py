@@ -34,7 +34,7 @@ def alignment(teacher: str, files: tuple[str, ...], raw: bool, as_json: bool) ->
 
     Example: nlptrain doctor alignment runs/demo/transformer_token runs/demo/data/dev.conll
     """  # noqa: D301 - click reads the character
-    from nlptrain.insight.alignment import examine_alignment
+    from nlptrain.analysis.alignment import examine_alignment
     from nlptrain.run import quieten
 
     quieten()

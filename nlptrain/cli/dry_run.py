@@ -11,6 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
+from nlptrain.analysis.profiling import (
+    LabelingProfile,
+    Sample,
+    TrainingProfile,
+    memory_now,
+    peak_gpu_memory,
+    peak_memory,
+    profile_labeling,
+    profile_training,
+)
 from nlptrain.cli.building import Built, build, transfer_dir
 from nlptrain.cli.inputs import data_files, input_hashes, pinned, refuse_own_input
 from nlptrain.cli.output import echo_line
@@ -25,16 +35,6 @@ from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.distillation.objectives import DistillObjective
 from nlptrain.distillation.teacher_ensemble import EnsembleTeacher
 from nlptrain.finished_run import finished_scores
-from nlptrain.insight.trial import (
-    Labelling,
-    Sample,
-    Training,
-    memory_now,
-    peak_gpu_memory,
-    peak_memory,
-    try_labelling,
-    try_training,
-)
 from nlptrain.procedures import refuse_unfit
 from nlptrain.run import Run, refuse_imitated
 from nlptrain.run_folder import refuse_other, run_identity, worth_keeping
@@ -194,7 +194,7 @@ def _blocks(sentences: Iterator[Sentence]) -> Iterator[list[Sentence]]:
         yield block
 
 
-def _tried(config: CommandConfig, made: Built, text: _Text, run: Run) -> tuple[list[Labelling], Training]:
+def _tried(config: CommandConfig, made: Built, text: _Text, run: Run) -> tuple[list[LabelingProfile], TrainingProfile]:
     """Label some sentences, and train on them."""
     sentences, logits, labelled = text.sample.sentences, None, []
     objective: Objective = GoldObjective()
@@ -203,7 +203,7 @@ def _tried(config: CommandConfig, made: Built, text: _Text, run: Run) -> tuple[l
         for teacher in teachers:
             teacher.model.to(run.device)
             seconds = _LABELLING_SECONDS / len(teachers)
-            labelled.append(try_labelling(teacher.model, sentences, config.teacher_precision, seconds=seconds))
+            labelled.append(profile_labeling(teacher.model, sentences, config.teacher_precision, seconds=seconds))
             teacher.model.to("cpu")
         count = min(len(one.sentences) for one in labelled)
         sentences = sentences[:count]
@@ -212,7 +212,7 @@ def _tried(config: CommandConfig, made: Built, text: _Text, run: Run) -> tuple[l
         ]
         # pseudo_label's words have a tag in the place of logits, which takes as long.
         objective = DistillObjective(config.objective if isinstance(config, TaggerKDConfig) else DistillConfig())
-    trained = try_training(
+    trained = profile_training(
         made.model,
         sentences,
         objective,
@@ -246,7 +246,7 @@ def _echo_reads(config: CommandConfig, made: Built, text: _Text) -> None:
             )
 
 
-def _measured(labelled: Sequence[Labelling], trained: Training) -> str:
+def _measured(labelled: Sequence[LabelingProfile], trained: TrainingProfile) -> str:
     parts = [f"{one.rate:,.0f} words a second labelled" for one in labelled]
     parts.append(f"{trained.step:.3f} s a step of {trained.words:,.0f} words")
     parts.append(f"{trained.answered:,.0f} words a second answered")
@@ -257,8 +257,8 @@ def _estimates(
     config: CommandConfig,
     made: Built,
     text: _Text,
-    labelled: Sequence[Labelling],
-    trained: Training,
+    labelled: Sequence[LabelingProfile],
+    trained: TrainingProfile,
     read: float,
     dev: int,
     runs: int,
@@ -283,7 +283,7 @@ def _estimates(
     yield f"time      about {_time(total)}: {shown}"
 
 
-def _memory(made: Built, text: _Text, trained: Training, held: int, run: Run) -> str:
+def _memory(made: Built, text: _Text, trained: TrainingProfile, held: int, run: Run) -> str:
     """What it takes of memory, of a GPU's and of the disk; ``held`` is what was held when all had been read."""
     teachers = () if made.ensemble is None else made.ensemble.teachers
     rest = max(0, text.sample.count - len(text.sample.sentences))

@@ -77,7 +77,7 @@ def _scores(one: Experiment) -> dict[str, float]:
     """The dev and test scores of a finished one, and its share of its teacher's."""
     if one.state != "done" or one.output is None:
         return {}
-    from nlptrain.insight.finished import read_finished
+    from nlptrain.analysis.finished import read_finished
 
     finished = read_finished(one.output)
     found: dict[str, float] = {}

@@ -12,6 +12,7 @@ import torch
 import transformers
 
 from nlptrain import __version__, procedures
+from nlptrain.analysis.comparison import sample_of
 from nlptrain.cli.building import build, refuse_faulty, transfer_dir
 from nlptrain.cli.inputs import data_files, input_hashes, pinned, refuse_own_input
 from nlptrain.cli.output import echo_line
@@ -25,7 +26,6 @@ from nlptrain.config.commands import (
     TransformerTokenConfig,
 )
 from nlptrain.finished_run import resume_finished
-from nlptrain.insight.comparison import sample_of
 from nlptrain.run import Run, refuse_imitated
 from nlptrain.run_folder import command_line, identity_hash, output_folder, run_identity
 from nlptrain.seeds import refuse_seeds

@@ -8,10 +8,10 @@ from pathlib import PurePath
 from rich.box import SIMPLE
 from rich.table import Table
 
+from nlptrain.analysis.comparison import Row
+from nlptrain.analysis.significance import Bootstrap
 from nlptrain.cli.output import add_row, print_table
 from nlptrain.deploy.benchmark import Speed
-from nlptrain.insight.comparison import Row
-from nlptrain.insight.significance import Bootstrap
 from nlptrain_runtime.printable import printable
 
 

@@ -64,11 +64,11 @@ def test_it_says_what_the_run_then_does_and_writes_nothing(corpus: Path, tiny_be
 def test_the_length_of_much_text_is_told_from_some_of_it(
     corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nlptrain.insight import trial
+    from nlptrain.analysis import profiling
 
     paths = with_a_teacher(corpus, tiny_bert)
     more = ["--set", "train.epochs=5", "--set", "objective.focus=0", "--set", "seeds=[1,2]"]
-    monkeypatch.setattr(trial, "SAMPLE", 50)
+    monkeypatch.setattr(profiling, "SAMPLE", 50)
     told = call("tagger_kd", paths["tagger_kd"], "--dry-run", "--workers", "2", *more)
     assert told.exit_code == 0, told.output
     assert call("tagger_kd", paths["tagger_kd"], *more).exit_code == 0

@@ -16,10 +16,10 @@ from hypothesis import example
 from hypothesis import strategies as st
 
 from nlptrain import COMMANDS, load_config
+from nlptrain.analysis.comparison import Row
 from nlptrain.cli.main import main
 from nlptrain.cli.tables import print_comparison
 from nlptrain.errors import InputError
-from nlptrain.insight.comparison import Row
 from tests.helpers.fuzzing import LINE, UNSAFE, bounded, fuzz
 
 ODD = [

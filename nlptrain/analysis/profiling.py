@@ -1,4 +1,4 @@
-"""A trial: what some seconds of labelling, training and scoring say of the whole run; nothing is written."""
+"""Profiling: estimate the time and memory of a run from some seconds of labeling and training; writes nothing."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ from nlptrain.training.optimizer import MovingAverage, build_optimizer
 from nlptrain.training.state import Progress, TrainState
 from nlptrain.training.steps import train_steps
 
-SAMPLE = 2_000  # sentences that are tried
-_LABELLED_AT_ONCE = 128
-_WEIGHED = 500  # sentences whose memory is traced
+SAMPLE = 2_000  # sentences that are profiled
+_LABELING_BLOCK = 128  # sentences
+_TRACED = 500  # sentences whose memory is traced
 
 
 class Sample:
-    """Some of very many sentences, each as likely as any other (reservoir sampling), and the count of all.
+    """A uniform sample of a stream of sentences (reservoir sampling), and the counts of the stream.
 
     Attributes:
-        sentences: at most ``SAMPLE``.
-        count: all that were read.
-        words: theirs.
+        sentences: the sample, at most ``SAMPLE``.
+        count: sentences of the stream.
+        words: words of the stream.
     """
 
     def __init__(self) -> None:
@@ -61,13 +61,13 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Labelling:
-    """What labelling some sentences has shown.
+class LabelingProfile:
+    """Speed of labeling, measured on some sentences.
 
     Attributes:
-        rate: words a second.
-        sentences: those that were labelled.
-        logits: theirs, [words, C] each.
+        rate: words per second.
+        sentences: that were labeled.
+        logits: of each sentence, [words, C].
     """
 
     rate: float
@@ -75,39 +75,41 @@ class Labelling:
     logits: list[NDArray[np.float16]]
 
 
-def try_labelling(teacher: TokenModel, sentences: Sequence[Sentence], precision: str, *, seconds: float) -> Labelling:
-    """Label as many of ``sentences``, one at least, as ``teacher`` does in so many ``seconds``."""
+def profile_labeling(
+    teacher: TokenModel, sentences: Sequence[Sentence], precision: str, *, seconds: float
+) -> LabelingProfile:
+    """Label ``sentences`` for a number of ``seconds``, at least one block of them."""
     labels = len(teacher.labels)
     done: list[NDArray[np.float16]] = []
     words, warm = 0, False
     with answering(teacher, precision) as answer:
         if sentences:
-            answer([sentences[0].words])  # for 8 bits a net is written first
+            answer([sentences[0].words])  # int8 exports the net first
         began = started = time.perf_counter()
         while len(done) < len(sentences) and time.perf_counter() - began < seconds:
-            block = [one.words for one in sentences[len(done) : len(done) + _LABELLED_AT_ONCE]]
+            block = [one.words for one in sentences[len(done) : len(done) + _LABELING_BLOCK]]
             found = answer(block)
             done += np.split(found.values.reshape(-1, labels), np.cumsum(found.sizes // labels)[:-1])
             words += sum(map(len, block))
             now = time.perf_counter()
             if not warm and len(done) < len(sentences) and now - began < seconds / 2:  # the first ones take longer
                 words, warm, started = 0, True, now
-    return Labelling(words / max(1e-9, time.perf_counter() - started), list(sentences[: len(done)]), done)
+    return LabelingProfile(words / max(1e-9, time.perf_counter() - started), list(sentences[: len(done)]), done)
 
 
 @dataclass(frozen=True)
-class Training:
-    """What training on some sentences for a while has shown.
+class TrainingProfile:
+    """Speed and memory of training, measured on some sentences.
 
     Attributes:
         steps: of the whole run.
-        epoch: steps that read all text once.
-        step: seconds of one.
-        words: of a step.
-        encoding: seconds that a sentence takes to be made ready.
-        held: bytes that it then takes.
-        answered: words a second that the model answers.
-        grown: bytes that this process held more while it trained.
+        epoch: steps per epoch of the whole run.
+        step: seconds per step.
+        words: per step.
+        encoding: seconds to encode a sentence.
+        held: bytes per encoded sentence.
+        answered: words per second at inference.
+        grown: by how many bytes the memory of the process grew in training.
     """
 
     steps: int
@@ -131,7 +133,7 @@ class _Rows:
         return np.concatenate(rows).astype(np.float32)
 
 
-def try_training(
+def profile_training(
     model: TokenModel,
     sentences: Sequence[Sentence],
     objective: Objective,
@@ -141,25 +143,25 @@ def try_training(
     logits: Sequence[NDArray[np.float16]] | None = None,
     of: int,
     seconds: float,
-) -> Training:
-    """Train ``model`` for so many ``seconds``, three steps at least; what is left of it is no model.
+) -> TrainingProfile:
+    """Train ``model`` for a number of ``seconds``, at least three steps; its weights are useless afterwards.
 
     Args:
-        model: the whole run's.
-        sentences: some of its sentences; with ``logits`` the teacher's of each, [words, C].
+        model: of the run.
+        sentences: a sample of its sentences.
         objective: the loss.
         config: of the training.
-        run: where it computes.
-        logits: a teacher's; None: there are gold tags.
-        of: sentences of the whole run.
-        seconds: of the trial.
+        run: device and precision.
+        logits: the teacher's for each sentence, [words, C]; None: the sentences have gold tags.
+        of: number of sentences of the whole run.
+        seconds: that profiling takes.
     """
     stored = None if logits is None else _Rows(logits)
     began = time.perf_counter()
     examples = Examples(model, sentences, logits=stored, word_parts=config.word_parts)
     encoding = (time.perf_counter() - began) / max(1, len(sentences))
     tracemalloc.start()
-    weighed = Examples(model, sentences[:_WEIGHED], logits=stored, word_parts=config.word_parts)
+    weighed = Examples(model, sentences[:_TRACED], logits=stored, word_parts=config.word_parts)
     held = tracemalloc.get_traced_memory()[0] / max(1, weighed.sentences)
     tracemalloc.stop()
     model.to(run.device)
@@ -170,7 +172,7 @@ def try_training(
     state = TrainState(
         model.model, build_optimizer(model.model, config), average, Progress(), {}, run.accelerator.scaler
     )
-    give_back()  # or what is free by now, and would not be in the whole run, hides what training takes
+    trim_heap()  # free heap pages would hide the growth
     most = before = memory_now()
     began = started = time.perf_counter()
     words = done = 0
@@ -181,18 +183,18 @@ def try_training(
         done, words, most = done + 1, words + step.words, max(most, memory_now())
         if step.number > 3 and time.perf_counter() - started > seconds:
             break
-    float(step.losses["loss"])  # a GPU is waited for
+    float(step.losses["loss"])  # synchronizes a GPU
     each = (time.perf_counter() - began) / done
     model.model.eval()
     asked = [sentence.words for sentence in sentences[:300]]
     began = time.perf_counter()
     model.answers(asked)
     answered = sum(map(len, asked)) / max(1e-9, time.perf_counter() - began)
-    return Training(steps, epoch, each, words / done, encoding, held, answered, max(most, memory_now()) - before)
+    return TrainingProfile(steps, epoch, each, words / done, encoding, held, answered, max(most, memory_now()) - before)
 
 
 def _steps(config: TrainConfig, every: float) -> int:
-    """The steps of a training of which ``every`` read all text once."""
+    """Return the steps of a training whose epoch has ``every`` steps."""
     if config.epochs is not None:
         return config.epochs * max(1, round(every))
     if config.steps != "auto":
@@ -201,7 +203,7 @@ def _steps(config: TrainConfig, every: float) -> int:
 
 
 def memory_now() -> int:
-    """The bytes that this process holds, files that it has mapped included; where none tells, the most so far."""
+    """Return the resident memory of this process in bytes, mapped files included; without /proc, its peak."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except (OSError, IndexError, ValueError):
@@ -209,18 +211,18 @@ def memory_now() -> int:
     return pages * resource.getpagesize()
 
 
-def give_back() -> None:
-    """Give the system what is free of this process's memory, where its C library can."""
+def trim_heap() -> None:
+    """Return free heap pages to the operating system (``malloc_trim``)."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def peak_memory() -> int:
-    """The most bytes that this process has held so far, files that it has mapped included."""
+    """Return the peak resident memory of this process in bytes, mapped files included."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most if sys.platform == "darwin" else 1024 * most
 
 
 def peak_gpu_memory(device: torch.device) -> int:
-    """The most bytes that it has held on a GPU."""
+    """Return the peak memory of this process on a GPU in bytes."""
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0

@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from nlptrain.insight import bootstrap
-from nlptrain.insight.bootstrap import interval, p_value, resampled_scores, score_of
+from nlptrain.analysis import bootstrap
+from nlptrain.analysis.bootstrap import interval, p_value, resampled_scores, score_of
 
 
 def one_word(right: np.ndarray) -> np.ndarray:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from nlptrain.analysis.comparison import Row, teacher_score
 from nlptrain.errors import InputError
-from nlptrain.insight.comparison import Row, teacher_score
 from nlptrain.suggestions import suggest
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {

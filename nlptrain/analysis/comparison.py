@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
+from nlptrain.analysis.finished import read_finished
 from nlptrain.errors import InputError
-from nlptrain.insight.finished import read_finished
 from nlptrain.models.arguments import check_many
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.transformer import load_token_model

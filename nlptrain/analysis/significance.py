@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from nlptrain.analysis.bootstrap import Array, interval, p_value, resampled_scores
+from nlptrain.analysis.comparison import Row, teacher_score
 from nlptrain.checksums import DamagedFile, read_json
 from nlptrain.errors import InputError
-from nlptrain.insight.bootstrap import Array, interval, p_value, resampled_scores
-from nlptrain.insight.comparison import Row, teacher_score
 
 _COLUMNS = ("correct", "predicted", "gold")
 
