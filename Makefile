@@ -56,8 +56,9 @@ $(PAGE_STAMP): $(PAGE)/package.json
 demo: install  ## Train a teacher and three students on an invented corpus, and compare them (minutes).
 	bash scripts/demo.sh
 
+# In the order of their names, or files of few but long tests come last, with nothing left for the other processes.
 test: install $(and $(shell command -v npm),$(PAGE_STAMP))  ## Run the tests, a process on each core (four at most).
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 faults: install  ## Kill, starve and damage every command many times, and count what survives (nightly; an hour).
 	NLPTRAIN_FAULTS=$(FAULTS) OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults -n auto --maxprocesses 4 $(PYTEST_ARGS)
