@@ -23,8 +23,8 @@ from nlptrain.config.train import TrainConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation import DistillObjective, LogitStore
-from nlptrain.distillation.labelling import answering
 from nlptrain.distillation.logit_store import Precision
+from nlptrain.distillation.teacher_inference import logits_predictor
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger, load_token_model
@@ -140,7 +140,7 @@ def precisions(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None
         with suppress(InputError):  # a CPU that would only imitate it
             refuse_imitated(run.device, "bf16", "precision")
             names.append("bf16")
-        answers = [stack.enter_context(answering(teacher, name)) for name in names]
+        answers = [stack.enter_context(logits_predictor(teacher, name)) for name in names]
 
         def timed(answer: Callable[[list[tuple[str, ...]]], object]) -> Callable[[], float]:
             def measure() -> float:

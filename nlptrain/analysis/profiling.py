@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.labelling import answering
+from nlptrain.distillation.teacher_inference import logits_predictor
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
 from nlptrain.training.examples import Examples
@@ -82,7 +82,7 @@ def profile_labeling(
     labels = len(teacher.labels)
     done: list[NDArray[np.float16]] = []
     words, warm = 0, False
-    with answering(teacher, precision) as answer:
+    with logits_predictor(teacher, precision) as answer:
         if sentences:
             answer([sentences[0].words])  # int8 exports the net first
         began = started = time.perf_counter()

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from nlptrain.data.digests import DigestNumbers, Digests, packed
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.labelled import Labelled, LabelledCounts
-from nlptrain.distillation.labelling import Logits, backend, labelling, refuse_precision
 from nlptrain.distillation.manifest import FILE_NAME, ListedShard, read_manifest, set_aside, write_manifest
+from nlptrain.distillation.teacher_inference import Logits, backend, logits_workers, refuse_precision
 from nlptrain.distillation.transfer_set import (
     DamagedShardError,
     Shard,
@@ -93,7 +93,7 @@ class LogitStore:
         processes = run.processes
         ahead = processes.count if run.workers == 1 else _AHEAD * run.workers
         self.folder.mkdir(parents=True, exist_ok=True)
-        with processes.led(self._lock), labelling(teacher, self.precision, run.workers) as compute:
+        with processes.led(self._lock), logits_workers(teacher, self.precision, run.workers) as compute:
             self._begin(processes, run.say)
             counts = LabelledCounts(run)
             waiting: deque[_PendingShard] = deque()

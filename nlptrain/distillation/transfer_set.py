@@ -15,7 +15,7 @@ from nlptrain.atomic_files import replacing
 from nlptrain.data.digests import Digests, packed
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.sentence import digest as digest_of
-from nlptrain.distillation.labelling import Logits
+from nlptrain.distillation.teacher_inference import Logits
 
 _DIGEST = pa.binary(16)
 _SCHEMA = pa.schema({"digest": _DIGEST, "words": pa.list_(pa.string()), "logits": pa.list_(pa.float16())})

@@ -1,4 +1,4 @@
-"""Who computes the teacher's logits of a shard: this process, or several others on the cores of this machine."""
+"""Teacher inference: compute the logits of a shard in this process, or in several processes on this machine."""
 
 from __future__ import annotations
 
@@ -30,34 +30,37 @@ if TYPE_CHECKING:
     from nlptrain_runtime import Tagger
 
 Words = Sequence[Sequence[str]]
-_WATCHED_SECONDS = 2.0
+_POLL_SECONDS = 2.0
 
 
 class Logits(NamedTuple):
     """The logits of a shard.
 
     Attributes:
-        values: of all words of all sentences, flat.
-        sizes: how many each sentence has, [sentences].
+        values: of all words of all sentences, concatenated, [words * C].
+        sizes: number of values of each sentence, [sentences].
     """
 
     values: NDArray[np.float16]
     sizes: NDArray[np.int64]
 
 
-Label = Callable[[Words], Callable[[], Logits]]
+Submit = Callable[[Words], Callable[[], Logits]]
 
 
 def backend(precision: str) -> str:
-    """What computes in ``precision``, as the keys of stored logits name it: other ways to 8 bits get other numbers."""
+    """Return the name of the backend for ``precision``, a part of the transfer set's key.
+
+    The name for int8 holds the version of the quantization, as another one gives other logits.
+    """
     return f"onnx{INT8_RULE}-int8" if precision == "int8" else f"torch-{precision}"
 
 
 def refuse_precision(teacher: TokenModel, precision: str) -> None:
-    """Refuse what ``teacher`` does not label in.
+    """Check that ``teacher`` can compute in ``precision``.
 
     Raises:
-        InputError: it is 8 bits, and the teacher a tagger of ours, or its tokenizer a slow one, or onnx not installed.
+        InputError: the precision is int8, and the teacher is a NeuralTagger, has a slow tokenizer, or onnx is missing.
     """
     if precision != "int8":
         return
@@ -71,15 +74,15 @@ def refuse_precision(teacher: TokenModel, precision: str) -> None:
 
 
 @contextmanager
-def answering(teacher: TokenModel, precision: str) -> Iterator[Callable[[Words], Logits]]:
-    """What gives the logits of words as they are stored, computed by this process.
+def logits_predictor(teacher: TokenModel, precision: str) -> Iterator[Callable[[Words], Logits]]:
+    """Yield a function that predicts float16 logits in this process.
 
     Args:
         teacher: on the device that it computes on.
-        precision: ``fp32`` or ``bf16``, in torch; ``int8``, in ONNX Runtime, whose net is written when it is needed.
+        precision: ``fp32`` or ``bf16`` in torch, ``int8`` in ONNX Runtime; the teacher is exported at the first call.
 
     Raises:
-        InputError: the teacher is to label in 8 bits on another device than the CPU.
+        InputError: the precision is int8 and the teacher is not on the CPU.
     """
     if precision != "int8":
         yield partial(_in_torch, teacher, precision)
@@ -89,13 +92,13 @@ def answering(teacher: TokenModel, precision: str) -> Iterator[Callable[[Words],
     with TemporaryDirectory() as folder:
         opened: list[Tagger] = []
 
-        def read(words: Words) -> Logits:
+        def predict(words: Words) -> Logits:
             if not opened:
                 _export(teacher, Path(folder))
                 opened.append(_opened(folder, torch.get_num_threads()))
             return _in_onnx(opened[0], words)
 
-        yield read
+        yield predict
 
 
 def _export(teacher: TokenModel, folder: Path) -> None:
@@ -119,33 +122,34 @@ def _in_onnx(tagger: Tagger, words: Words) -> Logits:
 
 def _stored(logits: Sequence[NDArray[np.float32]]) -> Logits:
     flat = np.concatenate([values.reshape(-1) for values in logits])
-    # A float16 ends at 65,504; a logit beyond it would be stored as infinite and end as a NaN.
+    # The largest float16 is 65,504; a larger logit would become infinite, and NaN in the loss.
     return Logits(np.clip(flat, -6e4, 6e4).astype(np.float16), np.array([values.size for values in logits]))
 
 
 @contextmanager
-def labelling(teacher: TokenModel, precision: str, workers: int) -> Iterator[Label]:
-    """What takes the words of a shard and gives a function that answers, or waits for, their logits.
+def logits_workers(teacher: TokenModel, precision: str, workers: int) -> Iterator[Submit]:
+    """Yield a function that takes the words of a shard and returns a function that waits for their logits.
 
-    Several workers each read ``teacher`` from a folder that it is saved to for the time, and share the threads of this
-    process. A shard is labelled by one of them alone, so that it has the same batches whoever does it.
+    Several workers load ``teacher`` from a temporary folder and share the threads of this process. One worker labels a
+    whole shard, so that its batches do not depend on the worker.
 
     Args:
         teacher: on the device that it computes on.
         precision: ``fp32``, ``bf16`` or ``int8``.
-        workers: processes; 1: this one.
+        workers: processes; 1: this process.
 
     Raises:
-        InputError: as for ``answering``; there are several and the teacher is not on the CPU; one of them was killed.
+        InputError: as for ``logits_predictor``; several workers and a teacher that is not on the CPU; a worker was
+            killed.
     """
     if workers == 1:
-        with answering(teacher, precision) as answer:
+        with logits_predictor(teacher, precision) as predict:
 
-            def at_once(words: Words) -> Callable[[], Logits]:
-                found = answer(words)
-                return lambda: found
+            def compute(words: Words) -> Callable[[], Logits]:
+                logits = predict(words)
+                return lambda: logits
 
-            yield at_once
+            yield compute
         return
     if teacher.device.type != "cpu":
         raise InputError(
@@ -155,16 +159,16 @@ def labelling(teacher: TokenModel, precision: str, workers: int) -> Iterator[Lab
         threads = max(1, torch.get_num_threads() // workers)
         start = (folder, precision, threads, os.getpid())
         context = multiprocessing.get_context("spawn")  # a fork would copy locks of torch's threads
-        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=start)
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=start)
         try:
 
             def submit(words: Words) -> Callable[[], Logits]:
-                if not any(Path(folder).iterdir()):  # only now: often all logits are found
+                if not any(Path(folder).iterdir()):  # not earlier: often all logits are stored already
                     (_export if precision == "int8" else TokenModel.save)(teacher, Path(folder))
-                return _waiting(pool.submit(_label, [tuple(one) for one in words]))
+                return _waiting(pool.submit(_predict_in_worker, [tuple(sentence) for sentence in words]))
 
             yield submit
-        except BaseException:  # a signal, say: nobody waits for shards that nobody will store
+        except BaseException:  # e.g. a signal: the remaining shards will not be stored
             for process in list((pool._processes or {}).values()):
                 process.terminate()
             raise
@@ -185,25 +189,25 @@ def _waiting(future: Future[Logits]) -> Callable[[], Logits]:
     return wait
 
 
-_HERE: dict[str, Callable[[Words], Logits]] = {}  # what a worker answers by
+_WORKER: dict[str, Callable[[Words], Logits]] = {}  # the predictor of a worker process
 
 
-def _begin(folder: str, precision: str, threads: int, parent: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it decides when it ends
+def _start_worker(folder: str, precision: str, threads: int, parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles it
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(threads)
     if precision == "int8":
-        _HERE["answer"] = partial(_in_onnx, _opened(folder, threads))
+        _WORKER["predict"] = partial(_in_onnx, _opened(folder, threads))
     else:
-        _HERE["answer"] = partial(_in_torch, load_token_model(folder), precision)
+        _WORKER["predict"] = partial(_in_torch, load_token_model(folder), precision)
 
 
 def _end_with(parent: int) -> None:
-    """End this process once its parent is gone: nobody else would tell it."""
+    """End this process when its parent has ended."""
     while os.getppid() == parent:
-        time.sleep(_WATCHED_SECONDS)
+        time.sleep(_POLL_SECONDS)
     os._exit(1)
 
 
-def _label(words: Words) -> Logits:
-    return _HERE["answer"](words)
+def _predict_in_worker(words: Words) -> Logits:
+    return _WORKER["predict"](words)
