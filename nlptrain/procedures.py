@@ -22,10 +22,10 @@ from nlptrain.data.splits import Splits
 from nlptrain.distillation.agreement import take_agreement_dev
 from nlptrain.distillation.augmentation import topped_up
 from nlptrain.distillation.logit_store import Precision
-from nlptrain.distillation.mixed_set import TaughtText, taught_text
 from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
 from nlptrain.distillation.rarity import rarity
 from nlptrain.distillation.teacher_ensemble import TeacherEnsemble
+from nlptrain.distillation.teacher_logits_dataset import TeacherLogitsDataset, label_with_ensemble
 from nlptrain.distillation.trusted_labels import refuse_nothing_labelled, refuse_unmeasured, thresholds, trusted_labels
 from nlptrain.errors import InputError
 from nlptrain.finished_run import finish_run
@@ -97,7 +97,7 @@ def distil_tagger(
         sentences,
         logits=text,
         word_parts=config.word_parts,
-        drawn=None if found is None else found.behind(gold),
+        drawn=None if found is None else found.starting_at(gold),
         focus=objective.focus,
         sources=text.sources(gold),
     )
@@ -129,20 +129,20 @@ def pseudo_label(
     splits, text = _taught(ensemble, splits, raw, run, Path(transfer_dir), teacher_precision)
     taught = _teachers_scores(ensemble, splits, text, run)
     gold = len(splits.train)
-    behind = text.behind(gold)
+    unlabeled = text.starting_at(gold)
     limits = thresholds(ensemble, splits, objective, run, Path(transfer_dir), teacher_precision)
     labelled = trusted_labels(
-        behind, objective, limits, run, unbroken=student.rule.constrained, made_from=written.count
+        unlabeled, objective, limits, run, unbroken=student.rule.constrained, made_from=written.count
     )
     refuse_nothing_labelled(labelled)
     examples = Examples(
         student,
         [*splits.train, *labelled.sentences],
-        drawn=np.append(np.zeros(gold), rarity(behind).sentences[labelled.numbers]) if objective.focus else None,
+        drawn=np.append(np.zeros(gold), rarity(unlabeled).sentences[labelled.numbers]) if objective.focus else None,
         focus=objective.focus,
         sources=text.chosen(np.append(np.arange(gold), gold + labelled.numbers)).sources(gold),
         pseudo_from=gold,
-        logits=behind.chosen(labelled.numbers) if objective.targets == "soft" else None,
+        logits=unlabeled.chosen(labelled.numbers) if objective.targets == "soft" else None,
         logits_from=gold,
         word_parts=config.word_parts,
     )
@@ -194,9 +194,9 @@ def refuse_unfit(
 
 def _taught(
     ensemble: TeacherEnsemble, splits: Splits, raw: Iterable[Sentence], run: Run, folder: Path, precision: Precision
-) -> tuple[Splits, TaughtText]:
+) -> tuple[Splits, TeacherLogitsDataset]:
     """The train and raw sentences with the ensemble's logits, in this order; without a dev set, one is taken out."""
-    text = taught_text(ensemble, chain(splits.train, raw), run, folder, precision)
+    text = label_with_ensemble(ensemble, chain(splits.train, raw), run, folder, precision)
     if splits.dev:
         return splits, text
     return take_agreement_dev(splits, text, say=run.say)
@@ -209,7 +209,7 @@ class _Teacher:
     logits: dict[str, list[NDArray[np.float32]]]
 
 
-def _teachers_scores(ensemble: TeacherEnsemble, splits: Splits, text: TaughtText, run: Run) -> _Teacher:
+def _teachers_scores(ensemble: TeacherEnsemble, splits: Splits, text: TeacherLogitsDataset, run: Run) -> _Teacher:
     if not run.processes.first:  # nobody asks the others
         return _Teacher({}, {}, {})
     for teacher in ensemble.teachers:

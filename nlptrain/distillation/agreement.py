@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nlptrain.data.digests import Digests
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
-from nlptrain.distillation.mixed_set import TaughtText
+from nlptrain.distillation.teacher_logits_dataset import TeacherLogitsDataset
 from nlptrain.errors import InputError
 from nlptrain.schemes import valid
 
@@ -39,7 +39,9 @@ def held_out(digests: Digests) -> NDArray[np.int64]:
     return np.argsort(digests, kind="stable")[: min(_MOST, len(digests) // _ONE_IN)]
 
 
-def take_agreement_dev(splits: Splits, text: TaughtText, *, say: Callable[[str], None]) -> tuple[Splits, TaughtText]:
+def take_agreement_dev(
+    splits: Splits, text: TeacherLogitsDataset, *, say: Callable[[str], None]
+) -> tuple[Splits, TeacherLogitsDataset]:
     """``splits`` whose dev sentences are 2 % of the raw text (at most 2,000), tagged by the teacher, and the rest.
 
     Which sentences are taken is decided by a hash of their words, so that neither seed nor order changes it.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nlptrain.data.digests import DigestNumbers, Digests, packed
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.labelled import Labelled, LabelledCounts
+from nlptrain.distillation.labeling_progress import LabelingProgress, LabelingResult
 from nlptrain.distillation.manifest import FILE_NAME, ListedShard, read_manifest, set_aside, write_manifest
 from nlptrain.distillation.teacher_inference import Logits, backend, logits_workers, refuse_precision
 from nlptrain.distillation.transfer_set import (
@@ -84,7 +84,7 @@ class LogitStore:
         self._numbers = DigestNumbers()
         self._lock = FileLock(folder / f"{self.key}.lock")
 
-    def label(self, sentences: Iterable[Sentence], teacher: TokenModel, run: Run) -> Labelled:
+    def label(self, sentences: Iterable[Sentence], teacher: TokenModel, run: Run) -> LabelingResult:
         """Compute the logits of those ``sentences`` that have none, and store them shard by shard.
 
         They are computed by as many processes as ``run`` has workers, or by all processes of a launcher: process k of
@@ -95,20 +95,20 @@ class LogitStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         with processes.led(self._lock), logits_workers(teacher, self.precision, run.workers) as compute:
             self._begin(processes, run.say)
-            counts = LabelledCounts(run)
+            progress = LabelingProgress(run)
             waiting: deque[_PendingShard] = deque()
-            for number, shard in enumerate(self._unknown(sentences, counts), start=len(self._shards)):
+            for number, shard in enumerate(self._unknown(sentences, progress), start=len(self._shards)):
                 if number % processes.count == processes.number:
                     shard.wait = compute([sentence.words for sentence in shard.sentences])
                 waiting.append(shard)
                 while len(waiting) >= ahead:
                     self._add(waiting[0], processes)
-                    counts.add(waiting.popleft().sentences)
+                    progress.add(waiting.popleft().sentences)
             for shard in waiting:
                 self._add(shard, processes)
-                counts.add(shard.sentences)
+                progress.add(shard.sentences)
             processes.wait()  # until every process has mapped every shard: then other runs may write here
-            return counts.labelled()
+            return progress.result()
 
     def contains(self, digests: Digests) -> NDArray[np.bool_]:
         """Return which sentences are stored, [N], without taking the write lock."""
@@ -116,7 +116,7 @@ class LogitStore:
             self._open(read_manifest(self.folder))
         return self._find(digests) >= 0
 
-    def _unknown(self, sentences: Iterable[Sentence], counts: LabelledCounts) -> Iterator[_PendingShard]:
+    def _unknown(self, sentences: Iterable[Sentence], progress: LabelingProgress) -> Iterator[_PendingShard]:
         """Yield shards of the sentences that are not stored, each sentence once; count the others and note all rows."""
         pending_shard = _PendingShard([], [])
         yielded: list[_PendingShard] = []
@@ -131,10 +131,10 @@ class LogitStore:
             digests = [sentence.digest() for sentence in block]
             for sentence, digest, stored in zip(block, digests, self._find(packed(digests)).tolist(), strict=True):
                 row = stored if stored >= 0 else pending.get(digest, next_new)
-                counts.rows.append(row)
+                progress.rows.append(row)
                 if row < next_new:
-                    counts.found += row < first_new
-                    counts.repeats += row >= first_new
+                    progress.found += row < first_new
+                    progress.repeats += row >= first_new
                     continue
                 pending[digest] = row
                 next_new += 1

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nlptrain.atomic_files import replacing
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.mixed_set import TaughtText
+from nlptrain.distillation.teacher_logits_dataset import TeacherLogitsDataset
 from nlptrain.labels import Labels
 from nlptrain.models.confidence import Tagged, tagged
 from nlptrain.schemes import spans, valid
@@ -48,7 +48,7 @@ class PseudoLabels:
 
 
 def pseudo_label_sentences(
-    text: TaughtText,
+    text: TeacherLogitsDataset,
     labels: Labels,
     *,
     min_confidence: float,
@@ -120,7 +120,7 @@ def _allowed(tags: list[str], labels: Labels) -> list[str]:
     return allowed
 
 
-def teachers_answer(text: TaughtText, number: int, labels: Labels) -> Tagged:
+def teachers_answer(text: TeacherLogitsDataset, number: int, labels: Labels) -> Tagged:
     """What the teacher says of the sentence ``number`` of ``text``, with its own probabilities, never calibrated ones.
 
     A teacher's temperature is left out, so that ``min_confidence`` means the same of one teacher and of several.

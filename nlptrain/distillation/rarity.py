@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptrain.distillation.mixed_set import TaughtText
+from nlptrain.distillation.teacher_logits_dataset import TeacherLogitsDataset
 
 _BLOCK = 1024  # sentences read at once
 _MOST = 5.0  # rare words that count for a sentence: a list of names is not a hundred sentences
@@ -27,14 +27,14 @@ class Rarity:
     labels: NDArray[np.float32]
     sentences: NDArray[np.float64]
 
-    def behind(self, number: int) -> NDArray[np.float64]:
+    def starting_at(self, number: int) -> NDArray[np.float64]:
         """What sentences are drawn by: 0 for the first ``number``, those with gold tags, which every epoch has once."""
         weights = self.sentences.copy()
         weights[:number] = 0.0
         return weights
 
 
-def rarity(text: TaughtText) -> Rarity:
+def rarity(text: TeacherLogitsDataset) -> Rarity:
     """The rarity of the labels and sentences of ``text``; it is read once."""
     sums = np.zeros((len(text), len(text.ensemble.labels)))
     words = 0

@@ -10,8 +10,8 @@ from itertools import groupby
 from typing import Any
 
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.mixed_set import TaughtText
 from nlptrain.distillation.pseudo_labels import teachers_answer
+from nlptrain.distillation.teacher_logits_dataset import TeacherLogitsDataset
 from nlptrain.labels import Labels
 from nlptrain.training.calibration import judged
 
@@ -49,7 +49,7 @@ class Threshold:
 
 
 def find_thresholds(
-    text: TaughtText, gold: Sequence[Sentence], labels: Labels, *, min_precision: float, min_confidence: float
+    text: TeacherLogitsDataset, gold: Sequence[Sentence], labels: Labels, *, min_precision: float, min_confidence: float
 ) -> dict[str, Threshold]:
     """For each type of ``labels`` the least confidence from which on the teacher's answers are right often enough.
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from nlptrain.config.objective import PseudoLabelConfig
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.logit_store import Precision
-from nlptrain.distillation.mixed_set import TaughtText, taught_text
 from nlptrain.distillation.pseudo_labels import PseudoLabels, pseudo_label_sentences
 from nlptrain.distillation.teacher_ensemble import TeacherEnsemble
+from nlptrain.distillation.teacher_logits_dataset import TeacherLogitsDataset, label_with_ensemble
 from nlptrain.distillation.thresholds import Threshold, find_thresholds
 from nlptrain.errors import InputError
 from nlptrain.run import Run
@@ -27,7 +27,7 @@ def thresholds(
     """The least confidence of each type, so that the teacher is right on dev as often as is asked; {}: not asked."""
     if objective.min_precision is None:
         return {}
-    text = taught_text(ensemble, splits.dev, run, folder, precision)
+    text = label_with_ensemble(ensemble, splits.dev, run, folder, precision)
     limits = find_thresholds(
         text,
         splits.dev,
@@ -41,7 +41,7 @@ def thresholds(
 
 
 def trusted_labels(
-    text: TaughtText,
+    text: TeacherLogitsDataset,
     objective: PseudoLabelConfig,
     limits: Mapping[str, Threshold],
     run: Run,

@@ -12,7 +12,7 @@ import pytest
 
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import logit_store, manifest
-from nlptrain.distillation.logit_store import Labelled, LogitStore
+from nlptrain.distillation.logit_store import LabelingResult, LogitStore
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier
@@ -44,7 +44,7 @@ def stored(straight: LogitStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return Path(shutil.copytree(straight.folder, tmp_path / straight.folder.name))
 
 
-def label_again(folder: Path, teacher: TransformerTokenClassifier) -> tuple[Labelled, list[str], LogitStore]:
+def label_again(folder: Path, teacher: TransformerTokenClassifier) -> tuple[LabelingResult, list[str], LogitStore]:
     store, run, log = LogitStore(folder.parent, teacher), Run(None, device="cpu"), []
     run.say = log.append  # type: ignore[method-assign, assignment]
     return store.label(SENTENCES, teacher, run), log, store

@@ -32,7 +32,7 @@ def test_by_hand():
     # Over four words O has 0.9 + 0.9 + 0.9 + 0.1 = 2.8 of 4: its rarity is 0.3, that of X 0.7.
     found = rarity(Text([[0.9, 0.1], [0.9, 0.1]], [[0.9, 0.1], [0.1, 0.9]]))
     np.testing.assert_allclose(found.labels, [0.3, 0.7], atol=1e-6)
-    np.testing.assert_allclose(found.behind(1), [0.0, found.sentences[1]])
+    np.testing.assert_allclose(found.starting_at(1), [0.0, found.sentences[1]])
     assert found.sentences[0] > 0
     plain, name = 0.9 * 0.3 + 0.1 * 0.7, 0.1 * 0.3 + 0.9 * 0.7
     np.testing.assert_allclose(found.sentences, [2 * plain, plain + name], atol=1e-6)

@@ -10,8 +10,8 @@ import torch
 
 from nlptrain.config.student import StudentConfig
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.mixed_set import taught_text
 from nlptrain.distillation.teacher_ensemble import TeacherEnsemble, refuse_unmapped
+from nlptrain.distillation.teacher_logits_dataset import label_with_ensemble
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student
@@ -103,7 +103,7 @@ def test_each_teacher_is_stored_under_its_own_key_and_mixed_on_reading(tiny_bert
     models = [teacher(tiny_bert, seed=seed) for seed in (0, 1)]
     sentences = [Sentence(words) for words in WORDS]
     run = Run(None, device="cpu")
-    text = taught_text(TeacherEnsemble.of([(models[0], 1.0), (models[1], 1.0)]), sentences, run, tmp_path)
+    text = label_with_ensemble(TeacherEnsemble.of([(models[0], 1.0), (models[1], 1.0)]), sentences, run, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == sorted(
         f"{model.fingerprint()}-torch-fp32" for model in models
     )
@@ -113,7 +113,7 @@ def test_each_teacher_is_stored_under_its_own_key_and_mixed_on_reading(tiny_bert
     joined = text.gather([(3, 1, 2), (0, 0, 1)])
     np.testing.assert_allclose(joined, np.concatenate([expected[3][1:3], expected[0][:1]]), atol=5e-3)
     stored = {path: path.read_bytes() for path in tmp_path.rglob("*.arrow")}
-    taught_text(TeacherEnsemble.of([(models[1], 1.0), (models[0], 5.0)]), sentences, run, tmp_path)
+    label_with_ensemble(TeacherEnsemble.of([(models[1], 1.0), (models[0], 5.0)]), sentences, run, tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.arrow")} == stored  # other weights, nothing computed
 
 
@@ -123,7 +123,7 @@ def test_the_word_is_the_unit_so_tokenizers_may_differ(tiny_bert: Path, tmp_path
     other.max_pieces = 16  # other windows, at least
     ensemble = TeacherEnsemble.of([(teacher(tiny_bert), 1.0), (other, 1.0)])
     long = [Sentence(tuple(word for words in WORDS for word in words))]
-    text = taught_text(ensemble, long, Run(None, device="cpu"), tmp_path)
+    text = label_with_ensemble(ensemble, long, Run(None, device="cpu"), tmp_path)
     assert text.rows(0).shape == (len(long[0].words), 5)
 
 
@@ -136,7 +136,7 @@ def test_what_a_student_teaches_are_its_answers(tiny_bert: Path, tmp_path: Path)
         student.model.head.weight.mul_(40)
     ensemble = TeacherEnsemble.of(student)
     sentences = [Sentence(words) for words, _ in make_sentences(20, 3)]
-    text = taught_text(ensemble, sentences, Run(None, device="cpu"), tmp_path)
+    text = label_with_ensemble(ensemble, sentences, Run(None, device="cpu"), tmp_path)
     taught = [[labels.names[index] for index in text.answer(number).best] for number in range(len(text))]
     assert taught == student.tag([one.words for one in sentences])
     each = [[labels.names[index] for index in text.rows(number).argmax(axis=1)] for number in range(len(text))]

@@ -1,4 +1,4 @@
-"""Taught text: the sentences of a run with the logits of its ensemble, mixed and mapped as they are read."""
+"""TeacherLogitsDataset: the sentences of a run with the logits of its teacher ensemble."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from nlptrain.run import Run
 
 
 @dataclass(frozen=True)
-class TaughtText:
-    """Sentences in a fixed order, with what each teacher of an ensemble said of them.
+class TeacherLogitsDataset:
+    """Sentences in a fixed order with the logits of each teacher, which are mixed when they are read.
 
     Attributes:
-        ensemble: says how these are mixed.
-        sets: the stored logits of each teacher, sentence by sentence the same.
-        weights: how often each sentence is read beside those of weight 1, [N].
+        ensemble: mixes the logits.
+        sets: the transfer set of each teacher, with the same sentences.
+        weights: sampling weight of each sentence, [N].
     """
 
     ensemble: TeacherEnsemble
@@ -34,56 +34,58 @@ class TaughtText:
     weights: NDArray[np.float32]
 
     def __len__(self) -> int:
-        """The number of sentences."""
+        """Return the number of sentences."""
         return len(self.sets[0])
 
-    def chosen(self, numbers: NDArray[np.int64]) -> TaughtText:
-        """The sentences with ``numbers``, in this order."""
-        return TaughtText(self.ensemble, tuple(one.chosen(numbers) for one in self.sets), self.weights[numbers])
+    def chosen(self, numbers: NDArray[np.int64]) -> TeacherLogitsDataset:
+        """Return the sentences with ``numbers``, in this order."""
+        return TeacherLogitsDataset(
+            self.ensemble, tuple(one.chosen(numbers) for one in self.sets), self.weights[numbers]
+        )
 
-    def behind(self, number: int) -> TaughtText:
-        """The sentences from ``number`` on."""
+    def starting_at(self, number: int) -> TeacherLogitsDataset:
+        """Return the sentences from ``number`` on."""
         return self.chosen(np.arange(number, len(self)))
 
     def sources(self, number: int) -> NDArray[np.float64] | None:
-        """The weights, 0 for the first ``number`` sentences; None where all others have the same."""
+        """Return the weights, 0 for the first ``number`` sentences; None if all others have the same weight."""
         others = self.weights[number:]
         if not len(others) or (others == others[0]).all():
             return None
         return np.append(np.zeros(number), others.astype(np.float64))
 
     def gather(self, spans: Sequence[tuple[int, int, int]]) -> NDArray[np.float32]:
-        """The ensemble's logits of the words of all ``spans`` (sentence, first word, words), [W, C]."""
+        """Return the ensemble's logits of the words of all ``spans`` (sentence, first word, words), [W, C]."""
         return self.ensemble.mix([one.gather(spans) for one in self.sets])
 
     def rows(self, sentence: int) -> NDArray[np.float32]:
-        """The ensemble's logits of the words of ``sentence``, [words, C]."""
+        """Return the ensemble's logits of the words of ``sentence``, [words, C]."""
         return self.ensemble.mix([one.rows(sentence) for one in self.sets])
 
     def answer(self, sentence: int) -> Answer:
-        """The ensemble's logits and label of each word of ``sentence``."""
+        """Return the ensemble's logits and label of each word of ``sentence``."""
         (answer,) = self.ensemble.rule.answers([self.rows(sentence).astype(np.float32)])
         return answer
 
     def digests(self) -> Digests:
-        """The digest of each sentence, [N]."""
+        """Return the digest of each sentence, [N]."""
         return self.sets[0].digests()
 
     def sentence(self, number: int) -> Sentence:
-        """The words of a sentence."""
+        """Return the words of a sentence."""
         return self.sets[0].sentence(number)
 
 
-def taught_text(
+def label_with_ensemble(
     ensemble: TeacherEnsemble, sentences: Iterable[Sentence], run: Run, folder: Path, precision: Precision = "fp32"
-) -> TaughtText:
-    """``sentences`` with the logits of each teacher, found below ``folder`` or computed now, one teacher at a time.
+) -> TeacherLogitsDataset:
+    """Label ``sentences`` with each teacher in turn; logits that are stored in ``folder`` are not computed again.
 
-    The sentences are read once; for the teachers behind the first they come from what the first one stored.
+    The sentences are read once; teachers after the first read them from the first one's transfer set.
     """
     weights = array("f")
 
-    def noted() -> Iterator[Sentence]:
+    def with_weights_noted() -> Iterator[Sentence]:
         for sentence in sentences:
             weights.append(sentence.weight)
             yield sentence
@@ -92,10 +94,10 @@ def taught_text(
     for teacher in ensemble.teachers:
         teacher.model.to(run.device)
         store = LogitStore(folder, teacher.model, precision)
-        source: Iterable[Sentence] = map(sets[0].sentence, range(len(sets[0]))) if sets else noted()
-        done = store.label(source, teacher.model, run)
-        said = done.describe()
-        run.say(f"{teacher.model.name}: {said}" if len(ensemble.teachers) > 1 else said)
-        sets.append(store.rows(done.rows))
+        source: Iterable[Sentence] = map(sets[0].sentence, range(len(sets[0]))) if sets else with_weights_noted()
+        result = store.label(source, teacher.model, run)
+        line = result.describe()
+        run.say(f"{teacher.model.name}: {line}" if len(ensemble.teachers) > 1 else line)
+        sets.append(store.rows(result.rows))
         teacher.model.to("cpu")
-    return TaughtText(ensemble, tuple(sets), np.array(weights, dtype=np.float32))
+    return TeacherLogitsDataset(ensemble, tuple(sets), np.array(weights, dtype=np.float32))

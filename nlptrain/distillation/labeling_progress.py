@@ -1,4 +1,4 @@
-"""What labelling has found and computed until now, and how far it is."""
+"""Progress and result of labeling sentences with a teacher."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 from nlptrain.data.sentence import Sentence
 from nlptrain.run import Run
 
-_SAY_SECONDS = 20
+_LOG_SECONDS = 20
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """What a call of ``LogitStore.label`` found and what it computed.
+class LabelingResult:
+    """The result of ``LogitStore.label``.
 
     Attributes:
-        found: sentences that were stored before.
-        computed: those that were not.
-        words: of these.
-        repeats: sentences whose words are those of one that was computed.
-        seconds: that it took.
-        rows: where each sentence that was given is stored, [sentences].
+        found: sentences that were stored already.
+        computed: sentences that were labeled.
+        words: of the labeled sentences.
+        repeats: sentences with the same words as a labeled one.
+        seconds: that labeling took.
+        rows: the row of each given sentence in the store, [sentences].
     """
 
     found: int
@@ -38,11 +38,11 @@ class Labelled:
 
     @property
     def rate(self) -> float:
-        """Words computed per second."""
+        """Labeled words per second."""
         return self.words / max(1e-9, self.seconds)
 
     def describe(self) -> str:
-        """A sentence for the log."""
+        """Return a line for the log."""
         if not self.computed:
             return f"teacher's logits: found all {self.found:,} sentences"
         repeats = (
@@ -54,27 +54,27 @@ class Labelled:
         )
 
 
-class LabelledCounts:
-    """How far labelling is, said every 20 seconds."""
+class LabelingProgress:
+    """Counts sentences and logs the progress every 20 seconds."""
 
     def __init__(self, run: Run) -> None:
-        """Nothing is computed yet; ``run`` is told how far it is."""
+        """Start at zero; progress goes to the log of ``run``."""
         self.found = self.repeats = self._computed = self._words = 0
         self.rows = array("I")
         self._run = run
-        self._started = self._said = time.monotonic()
+        self._started = self._logged = time.monotonic()
 
     def add(self, sentences: Sequence[Sentence]) -> None:
-        """Count what was computed."""
+        """Count labeled ``sentences``."""
         self._computed += len(sentences)
         self._words += sum(len(one.words) for one in sentences)
-        if time.monotonic() - self._said > _SAY_SECONDS:
-            self._said = time.monotonic()
-            rate = self._words / (self._said - self._started)
+        if time.monotonic() - self._logged > _LOG_SECONDS:
+            self._logged = time.monotonic()
+            rate = self._words / (self._logged - self._started)
             self._run.say(f"labelling: {self._computed:,} sentences, {rate:,.0f} words/s")
 
-    def labelled(self) -> Labelled:
-        """All until now."""
+    def result(self) -> LabelingResult:
+        """Return the counts so far."""
         seconds = time.monotonic() - self._started
         rows = np.array(self.rows, dtype=np.uint32)
-        return Labelled(self.found, self._computed, self._words, self.repeats, seconds, rows)
+        return LabelingResult(self.found, self._computed, self._words, self.repeats, seconds, rows)
