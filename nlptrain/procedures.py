@@ -20,13 +20,18 @@ from nlptrain.data.dev_sample import write_dev_sample
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.agreement import take_agreement_dev
-from nlptrain.distillation.augmentation import topped_up
+from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.logit_store import Precision
 from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
+from nlptrain.distillation.pseudo_label_filter import (
+    confidence_thresholds,
+    filter_pseudo_labels,
+    refuse_nothing_labelled,
+    refuse_unmeasured,
+)
 from nlptrain.distillation.rarity import rarity
 from nlptrain.distillation.teacher_ensemble import TeacherEnsemble
 from nlptrain.distillation.teacher_logits_dataset import TeacherLogitsDataset, label_with_ensemble
-from nlptrain.distillation.trusted_labels import refuse_nothing_labelled, refuse_unmeasured, thresholds, trusted_labels
 from nlptrain.errors import InputError
 from nlptrain.finished_run import finish_run
 from nlptrain.models.token_model import TokenModel
@@ -86,7 +91,7 @@ def distil_tagger(
     """
     ensemble = TeacherEnsemble.of(teacher)
     refuse_unfit(student, ensemble, splits, objective)
-    raw = topped_up(raw, augment if splits.dev else None, splits, ensemble, run.say)
+    raw = add_synthetic_sentences(raw, augment if splits.dev else None, splits, ensemble, run.say)
     splits, text = _taught(ensemble, splits, raw, run, Path(transfer_dir), teacher_precision)
     taught = _teachers_scores(ensemble, splits, text, run)
     gold = len(splits.train)
@@ -125,13 +130,13 @@ def pseudo_label(
     refuse_unfit(student, ensemble, splits)
     refuse_unmeasured(splits, objective)
     written = _Counted(raw)
-    raw = topped_up(written, augment if splits.dev else None, splits, ensemble, run.say)
+    raw = add_synthetic_sentences(written, augment if splits.dev else None, splits, ensemble, run.say)
     splits, text = _taught(ensemble, splits, raw, run, Path(transfer_dir), teacher_precision)
     taught = _teachers_scores(ensemble, splits, text, run)
     gold = len(splits.train)
     unlabeled = text.starting_at(gold)
-    limits = thresholds(ensemble, splits, objective, run, Path(transfer_dir), teacher_precision)
-    labelled = trusted_labels(
+    limits = confidence_thresholds(ensemble, splits, objective, run, Path(transfer_dir), teacher_precision)
+    labelled = filter_pseudo_labels(
         unlabeled, objective, limits, run, unbroken=student.rule.constrained, made_from=written.count
     )
     refuse_nothing_labelled(labelled)

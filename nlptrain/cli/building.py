@@ -13,9 +13,9 @@ from rich.console import Console
 from nlptrain.cli.raw import learnt_from, some_words
 from nlptrain.config.commands import (
     CommandConfig,
+    DistillationConfig,
     StudentCommandConfig,
     TaggerConfig,
-    TaughtConfig,
     TransformerTokenConfig,
 )
 from nlptrain.config.student import TransformerStudentConfig, WordEmbedderConfig
@@ -58,7 +58,7 @@ def build(config: CommandConfig, run: Run) -> Built:
         return _transformer(config, run)
     if isinstance(config, TaggerConfig):
         return _tagger(config, run)
-    assert isinstance(config, TaughtConfig)
+    assert isinstance(config, DistillationConfig)
     return _taught(config, run)
 
 
@@ -74,7 +74,7 @@ def refuse_faulty(folders: Iterable[Path], config: CommandConfig) -> None:
         build(config, Run(None, device=config.device, seed=seed, console=Console(quiet=True), launched=True))
 
 
-def transfer_dir(config: TaughtConfig) -> Path:
+def transfer_dir(config: DistillationConfig) -> Path:
     """The folder of the teachers' logits."""
     return Path(config.transfer_dir or beside(Path(config.output_dir)) / "transfer")
 
@@ -97,7 +97,7 @@ def _tagger(config: TaggerConfig, run: Run) -> Built:
     return Built(splits, student, None, splitter)
 
 
-def _taught(config: TaughtConfig, run: Run) -> Built:
+def _taught(config: DistillationConfig, run: Run) -> Built:
     data = config.data
     splitter = splitter_of(data)
     ensemble = ensemble_of(config, lambda: some_words(data, splitter), run.device, run.say)
@@ -123,14 +123,14 @@ def _taught(config: TaughtConfig, run: Run) -> Built:
 
 
 def _introduce_student(
-    config: TaggerConfig | TaughtConfig,
+    config: TaggerConfig | DistillationConfig,
     run: Run,
     splits: Splits,
     student: TokenModel,
     ensemble: TeacherEnsemble | None = None,
 ) -> None:
     """Say what teaches and what learns, for how long, and note in ``run`` where its first weights are from."""
-    teachers = [one.path for one in config.teacher_list] if isinstance(config, TaughtConfig) else [None]
+    teachers = [one.path for one in config.teacher_list] if isinstance(config, DistillationConfig) else [None]
     run.provenance["table"] = _table(config, teachers[0])
     size = f"{student.parameters():,} parameters, {_origin(config, teachers[0])}"
     if ensemble is None:
@@ -139,13 +139,13 @@ def _introduce_student(
         names = ", ".join(map(str, teachers))
         size = size.replace(" parameters", "", 1)
         _introduce(run, splits, f"teacher {names}: {ensemble.parameters():,} parameters; student: {size}")
-    augment = config.augmenting if isinstance(config, TaughtConfig) else None
+    augment = config.augmenting if isinstance(config, DistillationConfig) else None
     if plan := describe_plan(config.train, augment):
         run.say(plan)
 
 
 def ensemble_of(
-    config: TaughtConfig,
+    config: DistillationConfig,
     words: Callable[[], list[tuple[str, ...]]] | None = None,
     device: torch.device | str = "cpu",
     say: Callable[[str], None] = lambda _: None,
@@ -169,7 +169,7 @@ def ensemble_of(
     return TeacherEnsemble.of(models, data.label_map)
 
 
-def _table(config: TaggerConfig | TaughtConfig, teacher: str | None) -> str:
+def _table(config: TaggerConfig | DistillationConfig, teacher: str | None) -> str:
     """What the student's first weights are from, in a word for comparisons."""
     student = config.student
     if student.start is not None:
@@ -183,7 +183,7 @@ def _table(config: TaggerConfig | TaughtConfig, teacher: str | None) -> str:
     return embedder.init or teacher or str(student.tokenizer)
 
 
-def _origin(config: TaggerConfig | TaughtConfig, teacher: str | None) -> str:
+def _origin(config: TaggerConfig | DistillationConfig, teacher: str | None) -> str:
     student = config.student
     part = "weights" if student.start is not None or isinstance(student, TransformerStudentConfig) else "table"
     return f"{part} from {_table(config, teacher)}"

@@ -25,12 +25,12 @@ from nlptrain.cli.building import Built, build, transfer_dir
 from nlptrain.cli.inputs import data_files, input_hashes, pinned, refuse_own_input
 from nlptrain.cli.output import echo_line
 from nlptrain.cli.raw import raw_text
-from nlptrain.config.commands import CommandConfig, StudentCommandConfig, TaggerKDConfig, TaughtConfig
+from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig, TaggerKDConfig
 from nlptrain.config.objective import DistillConfig
 from nlptrain.data.digests import DigestSet, packed
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.agreement import taken
-from nlptrain.distillation.augmentation import topped_up
+from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.distillation.objectives import DistillObjective
 from nlptrain.distillation.teacher_ensemble import EnsembleTeacher
@@ -152,7 +152,7 @@ def _state(
 
 def _text(config: CommandConfig, made: Built, run: Run) -> _Text:
     """Read all that is learnt from, and look up what of it is labelled."""
-    if made.ensemble is None or not isinstance(config, TaughtConfig):
+    if made.ensemble is None or not isinstance(config, DistillationConfig):
         text = _Text()
         for sentence in made.splits.train:
             text.sample.add(sentence)
@@ -160,7 +160,7 @@ def _text(config: CommandConfig, made: Built, run: Run) -> _Text:
     text = _Text(asked=[_Asked() for _ in made.ensemble.teachers])
     raw = text.counted(raw_text(config.data, made.splits, made.splitter, run))
     augment = config.augmenting if made.splits.dev else None
-    sentences = chain(made.splits.train, topped_up(raw, augment, made.splits, made.ensemble, run.say))
+    sentences = chain(made.splits.train, add_synthetic_sentences(raw, augment, made.splits, made.ensemble, run.say))
     folder, precision = transfer_dir(config), config.teacher_precision
     stores = [LogitStore(folder, teacher.model, precision) for teacher in made.ensemble.teachers]
     seen = DigestSet()  # train may have a sentence twice
@@ -198,7 +198,7 @@ def _tried(config: CommandConfig, made: Built, text: _Text, run: Run) -> tuple[l
     """Label some sentences, and train on them."""
     sentences, logits, labelled = text.sample.sentences, None, []
     objective: Objective = GoldObjective()
-    if made.ensemble is not None and isinstance(config, TaughtConfig):
+    if made.ensemble is not None and isinstance(config, DistillationConfig):
         teachers = made.ensemble.teachers
         for teacher in teachers:
             teacher.model.to(run.device)
@@ -238,7 +238,7 @@ def _echo_reads(config: CommandConfig, made: Built, text: _Text) -> None:
         kinds += [f"{other - text.written:,} made ones (augment)"] if other > text.written else []
         words = text.sample.words - _words(splits.train)
         echo_line(f"reads     without tags: {other:,} sentences, {words:,} words: {' and '.join(kinds)}")
-    if made.ensemble is not None and isinstance(config, TaughtConfig):
+    if made.ensemble is not None and isinstance(config, DistillationConfig):
         for teacher, asked in zip(made.ensemble.teachers, text.asked, strict=True):
             echo_line(
                 f"teacher   {teacher.model.name}: {asked.found:,} sentences are labelled in {transfer_dir(config)}, "

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nlptrain.config.commands import StudentCommandConfig, TaughtConfig
+from nlptrain.config.commands import DistillationConfig, StudentCommandConfig
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.raw_files import tags_beside
@@ -18,7 +18,7 @@ from nlptrain.data.splits import Splits, held_out_digests
 from nlptrain.data.text_files import expand
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.agreement import held_out
-from nlptrain.distillation.augmentation import topped_up
+from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.teacher_ensemble import TeacherEnsemble
 from nlptrain.run import Run
 
@@ -53,7 +53,7 @@ def learnt_from(
 ) -> Callable[[], Iterator[Sentence]]:
     """How to read all that is learnt from, which is read or made once more for it; dev is not in it."""
     data = config.data
-    augment = config.augmenting if isinstance(config, TaughtConfig) else None
+    augment = config.augmenting if isinstance(config, DistillationConfig) else None
 
     def read() -> Iterator[Sentence]:
         yield from splits.train
@@ -66,7 +66,7 @@ def learnt_from(
             dev.update(digest.ljust(16, b"\0") for digest in digests[held_out(digests)].tolist())
         raw = raw_text(data, splits, splitter, None)
         if ensemble is not None:
-            raw = topped_up(raw, augment, splits, ensemble, lambda _: None)
+            raw = add_synthetic_sentences(raw, augment, splits, ensemble, lambda _: None)
         yield from (sentence for sentence in raw if sentence.digest() not in dev)
 
     return read

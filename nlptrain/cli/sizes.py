@@ -6,7 +6,7 @@ from collections import Counter
 
 from nlptrain.cli.building import ensemble_of
 from nlptrain.cli.raw import learnt_from
-from nlptrain.config.commands import CommandConfig, StudentCommandConfig, TaughtConfig
+from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig
 from nlptrain.data.corpus import splitter_of
 from nlptrain.data.splits import read_splits
 from nlptrain.models import NeuralTagger, TokenModel, build_student
@@ -23,7 +23,7 @@ def describe_student(config: CommandConfig) -> str | None:
     """
     if not isinstance(config, StudentCommandConfig):
         return None
-    ensemble = ensemble_of(config) if isinstance(config, TaughtConfig) else None
+    ensemble = ensemble_of(config) if isinstance(config, DistillationConfig) else None
     splits = read_splits(config.data, ensemble.labels if ensemble else None, say=lambda _: None)
     splitter = splitter_of(config.data)
     student = build_student(

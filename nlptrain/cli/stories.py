@@ -19,10 +19,10 @@ from nlptrain.cli.output import echo_line
 from nlptrain.cli.raw import peek, raw_text
 from nlptrain.config.commands import (
     CommandConfig,
+    DistillationConfig,
     PseudoLabelRunConfig,
     TaggerConfig,
     TaggerKDConfig,
-    TaughtConfig,
     TransformerTokenConfig,
 )
 from nlptrain.finished_run import resume_finished
@@ -75,7 +75,7 @@ def _on_gold(config: TransformerTokenConfig | TaggerConfig, run: Run) -> dict[st
     return procedures.train_on_gold(made.model, made.splits, config.train, run)
 
 
-def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
+def _taught(config: DistillationConfig, run: Run) -> dict[str, Any]:
     made = build(config, run)
     raw = raw_text(config.data, made.splits, made.splitter, run)
     # Speed is measured on the same words whatever became of dev.
@@ -91,7 +91,7 @@ def _taught(config: TaughtConfig, run: Run) -> dict[str, Any]:
     return scores
 
 
-_TAUGHT: dict[type[TaughtConfig], Any] = {
+_TAUGHT: dict[type[DistillationConfig], Any] = {
     TaggerKDConfig: procedures.distil_tagger,
     PseudoLabelRunConfig: procedures.pseudo_label,
 }

@@ -3,10 +3,10 @@
 from nlptrain.config.commands import (
     COMMANDS,
     CommandConfig,
+    DistillationConfig,
     PseudoLabelRunConfig,
     TaggerConfig,
     TaggerKDConfig,
-    TaughtConfig,
     TransformerTokenConfig,
 )
 from nlptrain.config.loading import LoadedConfig, load_config, to_yaml
@@ -19,7 +19,7 @@ __all__ = [
     "PseudoLabelRunConfig",
     "TaggerConfig",
     "TaggerKDConfig",
-    "TaughtConfig",
+    "DistillationConfig",
     "TransformerTokenConfig",
     "command_of",
     "describe",

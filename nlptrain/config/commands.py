@@ -157,8 +157,8 @@ class TeacherConfig(Section):
     weight: float = Field(1.0, gt=0.0, le=1e6, description="Its share of the mean, beside those of the others.")
 
 
-class TaughtConfig(StudentCommandConfig):
-    """What the two commands with a teacher share."""
+class DistillationConfig(StudentCommandConfig):
+    """Keys that the two commands with a teacher share."""
 
     teacher: ModelRef | None = Field(None, description=f"The fine-tuned token classifier: {_MODEL}.")
     teachers: list[TeacherConfig] | None = Field(
@@ -182,7 +182,7 @@ class TaughtConfig(StudentCommandConfig):
     )
 
     @model_validator(mode="after")
-    def _one_teacher_or_several(self) -> TaughtConfig:
+    def _one_teacher_or_several(self) -> DistillationConfig:
         if (self.teacher is None) == (self.teachers is None):
             raise ValueError(
                 "teacher: missing; name the fine-tuned token classifier, or several in teachers"
@@ -192,13 +192,13 @@ class TaughtConfig(StudentCommandConfig):
         return self
 
     @model_validator(mode="after")
-    def _needs_text(self) -> TaughtConfig:
+    def _needs_text(self) -> DistillationConfig:
         if self.data.train is None and self.data.unlabeled is None:
             raise ValueError("data: neither train nor unlabeled is given; name gold sentences, raw text, or both")
         return self
 
     @model_validator(mode="after")
-    def _augments_what_is_no_dev(self) -> TaughtConfig:
+    def _augments_what_is_no_dev(self) -> DistillationConfig:
         data = self.data
         if isinstance(self.augment, AugmentConfig) and data.train is None and data.dev is None:
             raise ValueError(
@@ -208,7 +208,7 @@ class TaughtConfig(StudentCommandConfig):
         return self
 
     @model_validator(mode="after")
-    def _a_transformer_needs_a_size(self) -> TaughtConfig:
+    def _a_transformer_needs_a_size(self) -> DistillationConfig:
         student = self.student
         if isinstance(student, TransformerStudentConfig) and not (student.model or student.layers or student.start):
             raise ValueError(
@@ -218,7 +218,7 @@ class TaughtConfig(StudentCommandConfig):
 
     @property
     def augmenting(self) -> AugmentConfig | None:
-        """How sentences are made, or None if none are."""
+        """The configuration of the augmentation, or None without augmentation."""
         if isinstance(self.augment, AugmentConfig):
             return self.augment
         held_out = self.data.train is not None or self.data.dev is not None
@@ -230,7 +230,7 @@ class TaughtConfig(StudentCommandConfig):
         return self.teachers or [TeacherConfig(path=self.teacher or "")]
 
 
-class TaggerKDConfig(TaughtConfig):
+class TaggerKDConfig(DistillationConfig):
     """`nlptrain tagger_kd`: trains a student on the gold tags and on the teacher's logits."""
 
     objective: DistillConfig = Field(DistillConfig(), description="The loss.")
@@ -246,7 +246,7 @@ class TaggerKDConfig(TaughtConfig):
         return self
 
 
-class PseudoLabelRunConfig(TaughtConfig):
+class PseudoLabelRunConfig(DistillationConfig):
     """`nlptrain pseudo_label`: trains a student on the gold tags and on the teacher's argmax on raw text."""
 
     objective: PseudoLabelConfig = Field(PseudoLabelConfig(), description="The loss.")

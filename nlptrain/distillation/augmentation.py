@@ -1,8 +1,8 @@
-"""Text from nothing: new sentences made out of those that there are, for a teacher to label.
+"""Data augmentation: synthetic sentences for the teacher to label, made of train and raw sentences.
 
-Nothing needs to stay true of them, for the teacher says what they are. After the ways of Jiao et al. 2020 (TinyBERT,
-section 3.2: words replaced by near ones), Tang et al. 2019 (cut and random words) and Dai and Adel 2020 (mentions
-replaced by others).
+They need not keep their tags, because the teacher labels them. The operations follow Jiao et al. 2020 (TinyBERT,
+section 3.2: replace words by similar ones), Tang et al. 2019 (drop and replace words at random) and Dai and Adel 2020
+(replace mentions).
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from nlptrain.schemes import Scheme, spans
 ENOUGH_WORDS = 1_000_000
 MOST_PER_SENTENCE = 300
 _LONGEST = 80  # words
-_PLAIN = 0.25  # of the share of entities: every word has a plain tag
-_SAME_TYPE = 0.7  # of the entities that take another one's place
-_RATES = (0.2, 0.4, 0.6, 0.8)  # share of words replaced in a sentence; each as often as the others
+_PLAIN = 0.25  # factor on `swap` for plain tags, which every word has
+_SAME_TYPE = 0.7  # share of replacements by an entity of the same type
+_RATES = (0.2, 0.4, 0.6, 0.8)  # share of replaced words, drawn uniformly for each sentence
 
 Words = tuple[str, ...]
 Parts = list[tuple[str | None, Words]]
 
 
-def topped_up(
+def add_synthetic_sentences(
     raw: Iterable[Sentence],
     config: AugmentConfig | None,
     splits: Splits,
     ensemble: TeacherEnsemble,
     say: Callable[[str], None],
 ) -> Iterator[Sentence]:
-    """The ``raw`` sentences, and behind them those that ``config`` makes out of these and of those of train, if any.
+    """Yield the ``raw`` sentences, then synthetic sentences made of raw and train sentences as ``config`` says.
 
-    None of those that are made stands in train, dev, test or, but for what is beyond a million words, raw text.
+    No synthetic sentence occurs in train, dev or test, or in the first million words of raw text.
     """
     words = sum(len(sentence.words) for sentence in splits.train)
     some: list[Sentence] = []
@@ -47,13 +47,13 @@ def topped_up(
         if config is not None and words <= ENOUGH_WORDS:
             some.append(sentence)
         elif config is not None and config.sentences == "auto":
-            some.clear()  # there is enough, and none will be made
+            some.clear()  # there is enough text: no synthetic sentence is needed
         yield sentence
     count = 0 if config is None else planned_sentences(config, [*splits.train, *some], words)
     if config is None or not count:
         return
     taken = held_out_digests(splits) | {sentence.digest() for sentence in (*splits.train, *some)}
-    # No more of them than sentences are made, evenly spread: each has its words looked up.
+    # At most one raw sentence per synthetic one, evenly spread: the words of each are looked up.
     some = some[:: max(1, -(-len(some) // count))]
     teacher = ensemble.teachers[0].model
     augmenter = Augmenter([*splits.train, *some], splits.labels.scheme, config, teacher)
@@ -69,7 +69,7 @@ def topped_up(
 
 
 def planned_sentences(config: AugmentConfig, bases: Sequence[Sentence], words: int) -> int:
-    """How many sentences are made of ``bases``: what ``config`` says, or what brings ``words`` to a million."""
+    """Return the number of synthetic sentences: as ``config`` says, or so many that all text has a million words."""
     if config.sentences != "auto":
         return int(config.sentences) if bases else 0
     wanted = (ENOUGH_WORDS - words) * len(bases) // max(1, sum(len(sentence.words) for sentence in bases))
@@ -77,10 +77,10 @@ def planned_sentences(config: AugmentConfig, bases: Sequence[Sentence], words: i
 
 
 class Augmenter:
-    """Makes sentences; the n-th is a function of those it is given, the teacher's vocabulary, the seed and n."""
+    """Makes synthetic sentences; the n-th depends only on the given sentences, the vocabulary, the seed and n."""
 
     def __init__(self, bases: Sequence[Sentence], scheme: Scheme, config: AugmentConfig, teacher: TokenModel) -> None:
-        """Make them of ``bases``, whose tags, where they have any, are in ``scheme``; ``teacher`` gives words."""
+        """Use ``bases``, whose tags, if any, are in ``scheme``, and the vocabulary of ``teacher``."""
         self.config = config
         self.sentences = [_parts(sentence, scheme) for sentence in bases if sentence.words]
         self.plain = scheme == "plain"
@@ -93,7 +93,7 @@ class Augmenter:
         self.bank = WordBank(teacher, (word for sentence in bases for word in sentence.words))
 
     def __call__(self, count: int, *, taken: Collection[bytes] = frozenset()) -> Iterator[Sentence]:
-        """At most ``count`` sentences, each once, none with a digest in ``taken``; fewer if no more can be made."""
+        """Yield up to ``count`` distinct sentences without those with a digest in ``taken``."""
         seen = set(taken)
         number = made = 0
         while made < count and number < 3 * count + 1000:
@@ -106,7 +106,7 @@ class Augmenter:
                 yield sentence
 
     def made(self, number: int) -> Sentence:
-        """The sentence ``number``, without tags."""
+        """Return the sentence ``number``, without tags."""
         draw = Random(f"{self.config.seed} {number}")
         words = self._swapped(draw)
         if draw.random() < self.config.join:
@@ -123,7 +123,7 @@ class Augmenter:
         return Sentence(tuple(words[:_LONGEST]), where=f"augment:{number}")
 
     def _swapped(self, draw: Random) -> list[str]:
-        """A sentence with some of its tagged entities (or words of plain tags) replaced by others."""
+        """Return the words of a random sentence with some entities (or words with plain tags) replaced by others."""
         words: list[str] = []
         for label, part in draw.choice(self.sentences):
             if label is not None and draw.random() < self.config.swap * (_PLAIN if self.plain else 1.0):
@@ -148,7 +148,7 @@ class Augmenter:
 
 
 def _parts(sentence: Sentence, scheme: Scheme) -> Parts:
-    """The words of a sentence, entity by entity and with what stands between; of plain tags, word by word."""
+    """Split a sentence into its entities and the words between them; with plain tags, into words."""
     if sentence.tags is None:
         return [(None, sentence.words)]
     tags, words = sentence.tags, sentence.words
@@ -171,7 +171,7 @@ def _misspelt(words: list[str], draw: Random) -> list[str]:
 
 
 def _typo(word: str, draw: Random) -> str:
-    """``word`` with two letters swapped, one left out, or one doubled."""
+    """Swap two letters of ``word``, drop one, or double one."""
     if len(word) < 3 or not word.isalpha():
         return word
     at = draw.randrange(len(word) - 1)

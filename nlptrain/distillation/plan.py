@@ -10,7 +10,7 @@ from nlptrain.distillation.augmentation import ENOUGH_WORDS, MOST_PER_SENTENCE
 def describe_plan(train: TrainConfig, augment: AugmentConfig | None = None) -> str | None:
     """A sentence for the log on what follows from how much text there is; None if nothing does.
 
-    What it comes to is said when the text is known: by ``topped_up``, and by ``describe_length``.
+    What it comes to is said when the text is known: by ``add_synthetic_sentences``, and by ``describe_length``.
     """
     rules = []
     if augment is not None and augment.sentences == "auto":

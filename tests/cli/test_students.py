@@ -299,7 +299,7 @@ def test_without_raw_text_sentences_are_made_and_found_again(
         assert "drawn by rare labels" not in none["output"]  # gold sentences stand once in every epoch
 
 
-def test_little_raw_text_is_topped_up(house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_little_raw_text_is_augmented(house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nlptrain.distillation.augmentation.MOST_PER_SENTENCE", 3)
     scores = train(house, tmp_path, "tagger_kd", augment="auto", train={"steps": 1})
     assert "raw text:" in scores["output"]
@@ -310,7 +310,7 @@ def test_little_raw_text_is_topped_up(house: Path, tmp_path: Path, monkeypatch: 
     assert scores["output"].index(said) < scores["output"].index("raw text:")
 
 
-def test_raw_text_is_topped_up_where_there_are_gold_dev_sentences_alone(
+def test_raw_text_is_augmented_where_there_are_gold_dev_sentences_alone(
     house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without them, some raw sentences are dev, and none is made that might tell of these."""

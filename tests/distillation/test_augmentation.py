@@ -11,7 +11,7 @@ import pytest
 from nlptrain.config.augment import AugmentConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
-from nlptrain.distillation.augmentation import Augmenter, planned_sentences, topped_up
+from nlptrain.distillation.augmentation import Augmenter, add_synthetic_sentences, planned_sentences
 from nlptrain.distillation.word_bank import WordBank, _is_spelt, _pieces, _scripts
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier
@@ -127,7 +127,7 @@ def topped(
     said: list[str] = []
     ensemble: Any = SimpleNamespace(teachers=[SimpleNamespace(model=teacher)])
     settings = AugmentConfig(**{**NOTHING, "sentences": sentences, **rates})
-    every = list(topped_up(raw, settings, splits, ensemble, said.append))
+    every = list(add_synthetic_sentences(raw, settings, splits, ensemble, said.append))
     assert every[: len(raw)] == raw
     return every[len(raw) :], said
 

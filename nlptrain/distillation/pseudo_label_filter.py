@@ -1,4 +1,4 @@
-"""Which of a teacher's labels on raw text are believed: thresholds of each type, and the sentences that pass them."""
+"""Filter pseudo labels by the teacher's confidence: a threshold for each type, and the sentences above it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nlptrain.errors import InputError
 from nlptrain.run import Run
 
 
-def thresholds(
+def confidence_thresholds(
     ensemble: TeacherEnsemble,
     splits: Splits,
     objective: PseudoLabelConfig,
@@ -24,7 +24,7 @@ def thresholds(
     folder: Path,
     precision: Precision,
 ) -> dict[str, Threshold]:
-    """The least confidence of each type, so that the teacher is right on dev as often as is asked; {}: not asked."""
+    """Return the lowest confidence per type at which the teacher has ``min_precision`` on dev; {} if it is not set."""
     if objective.min_precision is None:
         return {}
     text = label_with_ensemble(ensemble, splits.dev, run, folder, precision)
@@ -35,12 +35,12 @@ def thresholds(
         min_precision=objective.min_precision,
         min_confidence=objective.min_confidence,
     )
-    said = "; ".join(f"{name} {limit.describe()}" for name, limit in limits.items())
-    run.say(f"confidences at which the teacher is right {objective.min_precision:.1%} of the time on dev: {said}")
+    summary = "; ".join(f"{name} {limit.describe()}" for name, limit in limits.items())
+    run.say(f"confidences at which the teacher is right {objective.min_precision:.1%} of the time on dev: {summary}")
     return limits
 
 
-def trusted_labels(
+def filter_pseudo_labels(
     text: TeacherLogitsDataset,
     objective: PseudoLabelConfig,
     limits: Mapping[str, Threshold],
@@ -49,9 +49,9 @@ def trusted_labels(
     unbroken: bool,
     made_from: int | None = None,
 ) -> PseudoLabels:
-    """The raw sentences that the teacher is sure enough of, with its tags; they are written to the run's folder."""
+    """Return the raw sentences whose confidences reach their thresholds, tagged, and write them to the run's folder."""
     labels = text.ensemble.labels
-    found = pseudo_label_sentences(
+    pseudo_labels = pseudo_label_sentences(
         text,
         labels,
         min_confidence=objective.min_confidence,
@@ -60,15 +60,19 @@ def trusted_labels(
         least={name: limit.least for name, limit in limits.items()},
         made_from=made_from,
     )
-    run.say(found.describe(labels, "that of their type" if limits else f"a confidence of {objective.min_confidence}"))
-    return found
+    run.say(
+        pseudo_labels.describe(
+            labels, "that of their type" if limits else f"a confidence of {objective.min_confidence}"
+        )
+    )
+    return pseudo_labels
 
 
 def refuse_nothing_labelled(labelled: PseudoLabels) -> None:
-    """Refuse to go on where no sentence got pseudo labels: what came of it would be a student of gold alone.
+    """Check that some sentences have pseudo labels: without them, the student would be trained on gold tags alone.
 
     Raises:
-        InputError: there was no text, or the teacher is as sure as was asked of none of it.
+        InputError: there is no text, or no sentence reaches the confidence.
     """
     if labelled.sentences:
         return
@@ -84,10 +88,10 @@ def refuse_nothing_labelled(labelled: PseudoLabels) -> None:
 
 
 def refuse_unmeasured(splits: Splits, objective: PseudoLabelConfig) -> None:
-    """Refuse to look for thresholds where there is no gold dev to find them on.
+    """Check that there are gold dev sentences if ``min_precision`` needs them.
 
     Raises:
-        InputError: there is none.
+        InputError: there are none.
     """
     if objective.min_precision is not None and not splits.dev:
         raise InputError(
