@@ -1,4 +1,4 @@
-"""One straight story per training command; each leaves the trained model and its scores in the run's folder."""
+"""The procedure of each training command; each writes the trained model and its scores to the run's folder."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from nlptrain.training.objective import GoldObjective, Objective
 
 
 def train_on_gold(model: TokenModel, splits: Splits, config: TrainConfig, run: Run) -> dict[str, Any]:
-    """Train ``model``, teacher or student, on the gold tags alone; the story of transformer_token and of tagger.
+    """Train ``model``, teacher or student, on the gold tags alone; the procedure of transformer_token and of tagger.
 
     Returns:
         What ``scores.json`` holds.

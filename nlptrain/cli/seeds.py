@@ -10,7 +10,7 @@ from typing import Any
 from nlptrain.cli.building import refuse_faulty
 from nlptrain.cli.inputs import input_hashes, pinned, refuse_own_input
 from nlptrain.cli.output import echo_line
-from nlptrain.cli.stories import run_story
+from nlptrain.cli.training import run_training
 from nlptrain.config.commands import StudentCommandConfig
 from nlptrain.interrupts import interrupt
 from nlptrain.processes import Processes
@@ -35,7 +35,7 @@ def run_seeds(command: str, config: StudentCommandConfig, *, overwrite: bool, wo
             for run in runs:
                 if processes.first:
                     echo_line(f"seed {run.seed}:")
-                scores.append(run_story(command, run, overwrite=False, workers=workers))
+                scores.append(run_training(command, run, overwrite=False, workers=workers))
     if processes.first:
         _print_spread(scores)
 

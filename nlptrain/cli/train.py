@@ -142,9 +142,9 @@ def _command(name: str) -> click.Command:
 
             run_seeds(name, loaded.config, overwrite=overwrite, workers=workers)
         else:
-            from nlptrain.cli.stories import run_story
+            from nlptrain.cli.training import run_training
 
-            run_story(name, loaded.config, overwrite=overwrite, workers=workers)
+            run_training(name, loaded.config, overwrite=overwrite, workers=workers)
 
     return click.command(name, help=_HELP[name])(_options(command, name))
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nlptrain_runtime.chain_tables import FORBIDDEN, Tables
-from nlptrain_runtime.growing import ranges
+from nlptrain_runtime.growable_array import ranges
 from nlptrain_runtime.long_chain import LONG, certain_labels, long_marginals, long_path
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ def best_paths(emissions: Floats, counts: Numbers, tables: Tables) -> Numbers:
     """
     if len(counts) == 1 and 0 < len(emissions) <= LONG:
         exact = emissions.astype(np.float64)
-        common = tables.common
-        if common is not None and common.wins(exact):
-            return np.full(len(emissions), common.label)
+        all_outside = tables.all_outside
+        if all_outside is not None and all_outside.wins(exact):
+            return np.full(len(emissions), all_outside.label)
         return np.array(_best_path(exact, tables))
     best = np.empty(len(emissions), dtype=np.int64)
     begins = np.cumsum(counts) - counts

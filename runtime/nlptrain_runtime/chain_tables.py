@@ -16,13 +16,13 @@ FORBIDDEN = -1e8  # the score of what the tag scheme rules out; finite, so that 
 
 
 @dataclass(frozen=True)
-class Common:
-    """What shows soon that the best path has one label throughout, as half of all sentences do, all ``O``.
+class AllOutsideShortcut:
+    """A fast test whether the best path has one label throughout: half of all sentences are all ``O``.
 
     Attributes:
-        label: which.
-        gain: the most that a pair of neighbours, a beginning or an end, can score above the label's own.
-        first: the labels that can stand behind it, or first, without itself.
+        label: the index of ``O``.
+        gain: an upper bound on what a transition, a start or an end can score above those of the label.
+        first: the other labels that can follow it or start a sentence.
     """
 
     label: int
@@ -30,10 +30,10 @@ class Common:
     first: Numbers
 
     def wins(self, emissions: Floats) -> bool:
-        """Whether the label is the best one of every word of a sentence, [N, C]; where it says no, it may still be.
+        """Return True only if the label is best at every word of a sentence, [N, C]; False proves nothing.
 
-        Any other path leaves the label somewhere, by a label of ``first``, and stays away for some words, each of which
-        gains a pair of neighbours, and one pair to come back: what it wins at most is less than what leaving costs.
+        Any other path leaves the label at some word with a label of ``first``, has other labels for some words, and
+        returns. The test is True if leaving costs more than all these words and transitions can gain.
         """
         others = emissions - emissions[:, self.label : self.label + 1]
         leaving = others[:, self.first].max(axis=1) + 2 * self.gain
@@ -67,14 +67,14 @@ class Tables:
         return both, np.concatenate([np.exp(scores - scores.max()) for scores in (self.start, self.end)])
 
     @cached_property
-    def common(self) -> Common | None:
-        """The label that most words have, if a sentence may have it throughout: the first one, ``O`` in a scheme."""
+    def all_outside(self) -> AllOutsideShortcut | None:
+        """The test for the first label, ``O`` in a tag scheme; None if a sentence cannot have it throughout."""
         scores = (self.transitions[0, 0], self.start[0], self.end[0])
         behind = np.flatnonzero(np.maximum(self.transitions[0], self.start)[1:] > FORBIDDEN) + 1
         if min(scores) <= FORBIDDEN or not len(behind):
             return None
         gains = (self.transitions.max() - scores[0], self.start.max() - scores[1], self.end.max() - scores[2])
-        return Common(0, max(0.0, *gains), behind)
+        return AllOutsideShortcut(0, max(0.0, *gains), behind)
 
     def divided(self, temperature: float) -> Tables:
         """The scores divided by a temperature; what is forbidden stays so."""

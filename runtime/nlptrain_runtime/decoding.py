@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from nlptrain_runtime.chain import FORBIDDEN, Tables, best_paths, marginal_blocks
-from nlptrain_runtime.growing import ranges
+from nlptrain_runtime.growable_array import ranges
 from nlptrain_runtime.schemes import Scheme, may_follow
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from nlptrain_runtime.description import READER
 from nlptrain_runtime.errors import FolderError
 from nlptrain_runtime.folder import DESCRIPTION, Folder, parsed
 from nlptrain_runtime.graph import Graph
-from nlptrain_runtime.growing import Growing, Lists, padded, ranges
+from nlptrain_runtime.growable_array import GrowableArray, GrowableLists, padded, ranges
 from nlptrain_runtime.pieces import WordTokenizer
 from nlptrain_runtime.vocabulary import UNKNOWN, characters_of, rows_of_words, shape_of
 
@@ -47,9 +47,9 @@ class PieceFeatures:
         """Read words with ``tokenizer``."""
         self._tokenizer = tokenizer
 
-    def empty(self) -> Lists:
+    def empty(self) -> GrowableLists:
         """Return what holds the pieces of words, without any."""
-        return Lists()
+        return GrowableLists()
 
     def read(self, words: Sequence[str]) -> tuple[Numbers, Numbers]:
         """Return the pieces of ``words``, one word after the other, and how many each has; nothing is kept."""
@@ -89,9 +89,9 @@ class VectorFeatures:
         self._most = most
         self._width = session.width
 
-    def empty(self) -> Growing:
+    def empty(self) -> GrowableArray:
         """Return what holds the vectors of words, without any."""
-        return Growing((self._width,), np.float32)
+        return GrowableArray((self._width,), np.float32)
 
     def read(self, words: Sequence[str]) -> tuple[Floats]:
         """Return the vectors of ``words``, [words, width]; nothing is kept."""

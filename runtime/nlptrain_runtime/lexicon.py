@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from nlptrain_runtime.features import Features
-from nlptrain_runtime.growing import Growing, Lists
+from nlptrain_runtime.growable_array import GrowableArray, GrowableLists
 from nlptrain_runtime.splitter import WordSplitter, writable
 from nlptrain_runtime.word_cache import BrokenCache, WordCache
 
@@ -44,7 +44,7 @@ class Read:
 
     words: Numbers
     counts: Numbers
-    features: Growing | Lists
+    features: GrowableArray | GrowableLists
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from nlptrain_runtime.folder import Folder
 from nlptrain_runtime.graph import Graph
-from nlptrain_runtime.growing import Growing, Lists
+from nlptrain_runtime.growable_array import GrowableArray, GrowableLists
 from nlptrain_runtime.rows import Batch, batches_of, laid, rows_of
 from nlptrain_runtime.windows import OVERLAPS
 
@@ -54,7 +54,7 @@ class Net:
         """Begin with threads of this process: those of the one that it was forked from are not in it."""
         self._pool = _pool(self._threads) if self._threads > 1 else None
 
-    def read(self, features: Growing | Lists, words: Numbers, counts: Numbers) -> Floats:
+    def read(self, features: GrowableArray | GrowableLists, words: Numbers, counts: Numbers) -> Floats:
         """What the net says of each word, [W, C].
 
         Args:
@@ -62,7 +62,7 @@ class Net:
             words: their numbers, [W].
             counts: words of each sentence, [S].
         """
-        if isinstance(features, Lists):
+        if isinstance(features, GrowableLists):
             units, spans = features.joined(words)
             inputs: Callable[[Batch], dict[str, Array]] = self._of_pieces
         else:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nlptrain_runtime.growing import ranges
+from nlptrain_runtime.growable_array import ranges
 from nlptrain_runtime.windows import window_bounds
 
 if TYPE_CHECKING:

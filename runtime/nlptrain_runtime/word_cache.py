@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nlptrain_runtime.growing import Growing, Lists
+from nlptrain_runtime.growable_array import GrowableArray, GrowableLists
 
 if TYPE_CHECKING:
     from nlptrain_runtime.arrays import Numbers
@@ -34,12 +34,12 @@ class WordCache:
         part_words: the words of each part, by its number: number, begin and end in the part.
     """
 
-    def __init__(self, features: Growing | Lists) -> None:
+    def __init__(self, features: GrowableArray | GrowableLists) -> None:
         """Begin without words; ``features`` is empty."""
         self.words: dict[str, int] = {}
         self.parts: dict[str, int] = {}
         self.features = features
-        self.part_words = Lists((3,))
+        self.part_words = GrowableLists((3,))
         self.part_words.extend(np.empty((0, 3), dtype=np.int64), np.zeros(1, dtype=np.int64))  # 0: depends on the next
         self._characters = 0
         self._lock = Lock()

@@ -58,13 +58,13 @@ def test_one_label_throughout_is_seen_only_where_it_is_the_best_path():
         emissions[:, 0] += random.choice([0.0, 2.0, 3.0])
         paths = every_path(emissions, tables)
         throughout = max(paths, key=paths.__getitem__) == (0,) * len(emissions)
-        assert tables.common is not None
-        assert throughout or not tables.common.wins(emissions)
-        seen, best = seen + tables.common.wins(emissions), best + throughout
+        assert tables.all_outside is not None
+        assert throughout or not tables.all_outside.wins(emissions)
+        seen, best = seen + tables.all_outside.wins(emissions), best + throughout
         assert tuple(best_paths(emissions, np.array([len(emissions)]), tables)) == max(paths, key=paths.__getitem__)
     assert best > seen > 50
-    assert Tables(np.full((2, 2), FORBIDDEN), np.zeros(2), np.zeros(2)).common is None
-    assert Tables(np.zeros((1, 1)), np.zeros(1), np.zeros(1)).common is None
+    assert Tables(np.full((2, 2), FORBIDDEN), np.zeros(2), np.zeros(2)).all_outside is None
+    assert Tables(np.zeros((1, 1)), np.zeros(1), np.zeros(1)).all_outside is None
 
 
 @pytest.mark.parametrize("scale", [100.0, 300.0, 3_000.0])

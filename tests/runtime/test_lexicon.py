@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlptrain.data.word_splitter import WordSplitter
-from nlptrain_runtime.growing import Growing, Lists, padded, ranges
+from nlptrain_runtime.growable_array import GrowableArray, GrowableLists, padded, ranges
 from nlptrain_runtime.lexicon import _AND_MARK, Lexicon
 from tests.data.test_word_splitter import CASES, FRAGMENTS
 from tests.exports import ODD
@@ -139,17 +139,17 @@ def test_enormous_words_are_forgotten_sooner():
 
 
 def test_arrays_grow_and_what_was_taken_stays():
-    rows = Growing((2,), np.float32)
+    rows = GrowableArray((2,), np.float32)
     rows.extend(np.ones((1000, 2)))
     taken = rows.values
     rows.extend(np.zeros((3000, 2)))
     assert taken.shape == (1000, 2)
     assert taken.all()
     assert rows.values.sum() == 2000
-    pairs = Lists((2,))
+    pairs = GrowableLists((2,))
     pairs.extend(np.array([[1, 2], [3, 4], [5, 6]]), np.array([1, 2]))
     assert pairs.joined(np.array([1, 0]))[0].tolist() == [[3, 4], [5, 6], [1, 2]]
-    lists = Lists()
+    lists = GrowableLists()
     lists.extend([1, 2, 3], np.array([2, 0, 1]))
     lists.extend([4], np.array([1]))
     flat, sizes = lists.joined(np.array([3, 0, 1, 0]))

@@ -1,6 +1,6 @@
-"""Arrays that grow: what was read of each distinct word, one word behind the other.
+"""Growable arrays, which hold the features of distinct words.
 
-What was added never changes and never moves: an array that was taken once stays right while others add more.
+Rows never change after they are added: a view that was taken earlier stays valid while other threads add more.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from nlptrain_runtime.arrays import Array, Numbers
 
 
-class Growing:
-    """Rows that are added at the end, in room that doubles."""
+class GrowableArray:
+    """An array with rows added at the end; its capacity doubles."""
 
     def __init__(self, width: tuple[int, ...] = (), dtype: type[np.generic] = np.int64) -> None:
-        """Start empty; each row has the shape ``width``, none for a number."""
+        """Create an empty array; each row has the shape ``width``, () for numbers."""
         self._room: Array = np.empty((1024, *width), dtype=dtype)
         self._used = 0
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return the number of rows."""
         return self._used
 
     def extend(self, rows: Sequence[int] | Array) -> None:
@@ -37,41 +37,41 @@ class Growing:
 
     @property
     def values(self) -> Array:
-        """All of them."""
+        """All rows, [n, ...]."""
         return self._room[: self._used]
 
 
-class Lists:
-    """Lists of numbers, or of rows of numbers, read as one array."""
+class GrowableLists:
+    """Lists of numbers or rows of different lengths, stored in one array."""
 
     def __init__(self, width: tuple[int, ...] = ()) -> None:
-        """Start empty; what the lists hold has the shape ``width``, none for a number."""
-        self._flat, self._begins, self._sizes = Growing(width), Growing(), Growing()
+        """Create no list; the elements of the lists have the shape ``width``, () for numbers."""
+        self._flat, self._begins, self._sizes = GrowableArray(width), GrowableArray(), GrowableArray()
 
     def __len__(self) -> int:
-        """How many lists there are."""
+        """Return the number of lists."""
         return len(self._sizes)
 
     @property
     def held(self) -> int:
-        """How many numbers or rows stand in all lists together."""
+        """Number of elements of all lists."""
         return len(self._flat)
 
     def extend(self, flat: Sequence[int] | Numbers, sizes: Numbers) -> None:
-        """Add lists of ``sizes`` numbers or rows, which stand one behind the other in ``flat``."""
+        """Add lists of ``sizes`` elements, concatenated in ``flat``."""
         self._begins.extend(len(self._flat) + np.cumsum(sizes) - sizes)
         self._sizes.extend(sizes)
         self._flat.extend(flat)
 
     def joined(self, chosen: Numbers) -> tuple[Numbers, Numbers]:
-        """The ``chosen`` lists, one behind the other, and their lengths."""
+        """Return the ``chosen`` lists, concatenated, and their lengths."""
         sizes = self._sizes.values[chosen]
-        found: Numbers = self._flat.values[ranges(self._begins.values[chosen], sizes)]
-        return found, sizes
+        elements: Numbers = self._flat.values[ranges(self._begins.values[chosen], sizes)]
+        return elements, sizes
 
 
 def padded(flat: Numbers, sizes: Numbers, *, most: int, padding: int = -1) -> Numbers:
-    """The first ``most`` numbers of lists of ``sizes``, which stand in ``flat``, as rows, [lists, longest]."""
+    """Return the first ``most`` numbers of lists of ``sizes``, concatenated in ``flat``, as rows, [lists, longest]."""
     longest = int(sizes.max(initial=1))
     if longest > most:
         flat = flat[ranges(np.cumsum(sizes) - sizes, np.minimum(sizes, most))]
@@ -82,7 +82,7 @@ def padded(flat: Numbers, sizes: Numbers, *, most: int, padding: int = -1) -> Nu
 
 
 def ranges(begins: Numbers, sizes: Numbers) -> Numbers:
-    """The numbers from each of ``begins`` on, as many as ``sizes`` says, one range behind the other.
+    """Return the ranges that start at ``begins`` and have ``sizes`` numbers, concatenated.
 
     Example:
         >>> ranges(np.array([5, 0]), np.array([2, 3])).tolist()

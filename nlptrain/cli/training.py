@@ -1,4 +1,4 @@
-"""Behind the training commands: open the run, build the models, hand them to the procedures, print the scores."""
+"""Training commands: open the run, build the models, call the procedure, print the scores."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from nlptrain.seeds import refuse_seeds
 from nlptrain.training.tracking import refuse_untracked
 
 
-def run_story(command: str, config: CommandConfig, *, overwrite: bool, workers: int = 1) -> dict[str, Any]:
-    """Run ``command``, or find the same run finished; print the scores and return them."""
+def run_training(command: str, config: CommandConfig, *, overwrite: bool, workers: int = 1) -> dict[str, Any]:
+    """Run ``command``, or read the scores if the same run has finished; print the scores and return them."""
     folder = Path(config.output_dir)
     config = pinned(config)
     inputs = input_hashes(config)
@@ -61,7 +61,7 @@ def run_story(command: str, config: CommandConfig, *, overwrite: bool, workers: 
         if scores is None:
             run.introduce(command)
             run.provenance = _provenance(command, config, run, inputs)
-            scores = _STORIES[command](config, run)
+            scores = _COMMANDS[command](config, run)
         else:
             run.say(f"{folder} is finished; its scores (--overwrite trains it anew):")
     if run.processes.first:
@@ -82,7 +82,7 @@ def _taught(config: DistillationConfig, run: Run) -> dict[str, Any]:
     seen = made.splits.dev or peek(config.data, made.splitter)
     run.provenance["sample"] = sample_of([sentence.words for sentence in seen])
     arguments = (made.model, made.ensemble, made.splits, raw, config.objective, config.train, run)  # type: ignore[attr-defined]
-    scores: dict[str, Any] = _TAUGHT[type(config)](
+    scores: dict[str, Any] = _PROCEDURES[type(config)](
         *arguments,
         transfer_dir=transfer_dir(config),
         teacher_precision=config.teacher_precision,
@@ -91,13 +91,13 @@ def _taught(config: DistillationConfig, run: Run) -> dict[str, Any]:
     return scores
 
 
-_TAUGHT: dict[type[DistillationConfig], Any] = {
+_PROCEDURES: dict[type[DistillationConfig], Any] = {
     TaggerKDConfig: procedures.distil_tagger,
     PseudoLabelRunConfig: procedures.pseudo_label,
 }
 
 
-_STORIES: dict[str, Any] = {
+_COMMANDS: dict[str, Any] = {
     "transformer_token": _on_gold,
     "tagger": _on_gold,
     "tagger_kd": _taught,
