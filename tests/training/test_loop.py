@@ -9,6 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from nlptrain.checksums import save_tensors
 from nlptrain.config.objective import BestBy, DistillConfig
 from nlptrain.config.student import StudentConfig
 from nlptrain.config.train import TrainConfig
@@ -131,6 +132,21 @@ def test_the_gradient_does_not_depend_on_how_a_step_is_cut(tiny_bert: Path, dist
         assert torch.allclose(one, other, atol=1e-10, rtol=0)
         moved += (one - before).abs().sum().item()
     assert moved > 0.1
+
+
+def test_a_checkpoint_with_the_older_name_of_the_selection_metric_is_read(tiny_bert: Path, tmp_path: Path) -> None:
+    model = student(tiny_bert).model
+    average = MovingAverage(list(model.parameters()), 0.0)
+    saved = TrainState(model, torch.optim.AdamW(model.parameters()), average, Progress(3, 2, 0.5, -0.25), {})
+    saved.save(tmp_path / "checkpoint.safetensors", "")
+    with safe_open(tmp_path / "checkpoint.safetensors", framework="pt") as file:
+        progress = file.metadata()["progress"].replace("best_selection_metric", "best_merit")
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_tensors(tmp_path / "older.safetensors", tensors, {"progress": progress, "run": ""})
+    assert "best_merit" in progress
+    saved.progress = Progress()
+    saved.load(tmp_path / "older.safetensors")
+    assert saved.progress == Progress(3, 2, 0.5, -0.25)
 
 
 def test_the_loss_is_a_mean_over_the_words_of_the_step(tiny_bert: Path) -> None:
