@@ -9,7 +9,6 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from glob import escape
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -100,9 +99,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     made = [parent for parent in folder.parents if not parent.exists()]
     with write_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        for left in folder.parent.glob(f".{escape(folder.name)}.*.part*"):
-            if not _is_alive(left):
-                shutil.rmtree(left, ignore_errors=True)
+        _clean_up(folder)
         part = Path(mkdtemp(prefix=f".{folder.name}.{os.getpid()}.", suffix=".part", dir=folder.parent))
     try:
         with write_errors(folder):
@@ -126,13 +123,26 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         raise
 
 
-def _is_alive(part: Path) -> bool:
-    """Return whether the process that makes a temporary folder of ``whole_folder`` may be running."""
+def _clean_up(folder: Path) -> None:
+    """Remove what killed processes left of their ``whole_folder``; put the old folder back if it is the only one."""
+    name = re.compile(rf"\.{re.escape(folder.name)}\.(\d+)\.\w{{8}}\.part(\.old)?")
+    for path in list(folder.parent.iterdir()):
+        match = name.fullmatch(path.name)
+        if match is None or _is_alive(int(match[1])):
+            continue
+        if match[2] and not folder.exists():
+            path.rename(folder)
+        else:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    """Return whether a process with this id may be running."""
     if os.name == "nt":  # where `os.kill` ends a process
         return True
     try:
-        os.kill(int(part.name.removesuffix(".old").split(".")[-3]), 0)
-    except (ValueError, LookupError, ProcessLookupError):
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
         return False
     except OSError:  # another user's
         pass

@@ -205,8 +205,11 @@ def clear_run(folder: Path) -> None:
 
 def _remove_parts(folder: Path) -> None:
     """Remove what a killed process was writing."""
-    for path in (*(folder / f"{name}.part" for name in _OURS), *folder.glob(_OF_SAFETENSORS)):
-        _remove(path)
+    for name in _OURS:
+        _remove(folder / f"{name}.part")
+    for path in folder.glob(_OF_SAFETENSORS):
+        if path.is_file():
+            path.unlink()
 
 
 def _remove(path: Path) -> None:

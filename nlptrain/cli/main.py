@@ -81,7 +81,7 @@ class Commands(click.Group):
                 return self._invoked(ctx)
         except (InputError, FolderError) as error:
             raise CommandError(str(error)) from error
-        except BrokenPipeError:  # whoever read has enough
+        except BrokenPipeError:  # the reader has closed the pipe
             ctx.exit(0)
         except RuntimeError as error:
             if is_secondary_rank():  # it may have lost the first process, whose fault is what matters

@@ -36,7 +36,7 @@ def echo_data(text: str, *, nl: bool = True) -> None:
     """Print data exactly as it is (``click.echo`` removes escape sequences from what goes into a file).
 
     Raises:
-        BrokenPipeError: nobody reads it any more.
+        BrokenPipeError: the reader has closed the pipe.
     """
     click.echo(text, nl=nl, color=True)
 

@@ -112,7 +112,7 @@ class _Table:
                 batch = next(batches, None)
                 rows = [] if batch is None else batch.to_pylist()
             except FAULTS as error:
-                raise InputError(f"{self.path}: damaged behind row {number:,}: {_reason(error)}") from error
+                raise InputError(f"{self.path}: damaged after row {number:,}: {_reason(error)}") from error
             if batch is None:
                 return
             number += len(rows)

@@ -95,7 +95,7 @@ def _best_path(emissions: Floats, tables: Tables) -> list[int]:
 
 
 def _viterbi(columns: Floats, running: list[int], tables: Tables, start: Floats, end: Floats) -> Numbers:
-    """The labels of all steps, one step behind the other, [w]; ``columns`` are the emissions, [C, w].
+    """Return the labels of all steps, concatenated, [w]; ``columns`` are the emissions, [C, w].
 
     ``start`` and ``end`` are [C, n], of each chain, or [C, 1].
     """

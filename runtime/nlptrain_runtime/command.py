@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (FolderError, NotUTF8, _Fault) as error:
         _complain(str(error))
         return 2
-    except BrokenPipeError:  # whoever read has enough
+    except BrokenPipeError:  # the reader has closed the pipe
         _discard(1)
         return 0
     except _NotWritten as error:

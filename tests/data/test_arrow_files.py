@@ -138,5 +138,5 @@ def test_columns_of_one_name_and_bytes_that_are_no_text_are_refused(tmp_path: Pa
         read(write(tmp_path, kind, twice))
     bytes_ = pa.array([b"\xff"]).view(pa.string())
     wrong = pa.table({"tokens": pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), bytes_), "tags": [["O"]]})
-    with pytest.raises(InputError, match="damaged behind row 0: "):
+    with pytest.raises(InputError, match="damaged after row 0: "):
         read(write(tmp_path, kind, wrong))

@@ -236,7 +236,7 @@ def test_a_buffer_that_claims_terabytes_is_refused(tmp_path: Path) -> None:
     content = path.read_bytes()
     assert size in content
     path.write_bytes(content.replace(size, (2**46).to_bytes(8, "little")))
-    refused(path, "damaged behind row 0: ", raw)
+    refused(path, "damaged after row 0: ", raw)
 
 
 @pytest.mark.parametrize("kind", ["parquet", "arrow"])
@@ -263,7 +263,7 @@ def test_views_runs_and_maps_are_read_or_refused(tmp_path: Path, kind: str) -> N
         runs = pa.RunEndEncodedArray.from_arrays(pa.array([2**20], pa.int32()), pa.array(["x" * 2**20]))
         with pa.ipc.new_file(str(path), pa.schema({"text": runs.type})) as writer:
             writer.write_table(pa.table({"text": runs}))
-        refused(path, "damaged behind row 0: a column of type run_end_encoded", lambda one: list(read_any_rows(one)))
+        refused(path, "damaged after row 0: a column of type run_end_encoded", lambda one: list(read_any_rows(one)))
 
 
 def test_a_file_that_is_cut_short_while_it_is_read_ends_in_an_error(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_a_file_that_is_cut_short_while_it_is_read_ends_in_an_error(tmp_path: Pa
     rows = read_any_rows(path)
     assert next(rows)["text"] == "text 0"
     os.truncate(path, 5000)
-    with pytest.raises(InputError, match="damaged behind row"):
+    with pytest.raises(InputError, match="damaged after row"):
         list(rows)
 
 

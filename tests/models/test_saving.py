@@ -79,13 +79,35 @@ def test_other_folders_are_left_alone(model, tmp_path, monkeypatch):
 
 def test_what_a_killed_process_was_saving_is_removed(tmp_path):
     dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    left = [tmp_path / f".saved.{int(dead.stdout)}.abc.part{old}" for old in ("", ".old")]
-    others = [tmp_path / f".saved.{os.getpid()}.abc.part", tmp_path / f".save.{int(dead.stdout)}.abc.part"]
+    left = [tmp_path / f".saved.{int(dead.stdout)}.abcdefg1.part{old}" for old in ("", ".old")]
+    pid = int(dead.stdout)
+    names = [
+        f".saved.{os.getpid()}.abcdefg1.part",
+        f".save.{pid}.abcdefg1.part",
+        ".saved.my.partition",
+        ".saved.1.parts",
+    ]
+    others = [tmp_path / name for name in names]
     for folder in (*left, *others):
         folder.mkdir()
     with whole_folder(tmp_path / "saved") as part:
         (part / "a").write_text("a")
     assert {path.name for path in tmp_path.iterdir()} == {"saved", *(path.name for path in others)}
+
+
+def test_the_old_folder_comes_back_where_a_process_was_killed_before_the_new_one_had_its_name(tmp_path):
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    old = tmp_path / f".saved.{int(dead.stdout)}.abcdefg1.part.old"
+    old.mkdir()
+    (old / "a").write_text("old")
+
+    def fail() -> None:
+        with whole_folder(tmp_path / "saved"):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        fail()
+    assert files(tmp_path) == {"saved/a": b"old"}
 
 
 def test_a_link_to_a_folder_stays_one(model, tmp_path):
