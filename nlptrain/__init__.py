@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from nlptrain.models import build_tagger as build_tagger
     from nlptrain.models import load_token_model as load_token_model
     from nlptrain.models.prediction import predict as predict
-    from nlptrain.procedures import distil_tagger as distil_tagger
+    from nlptrain.procedures import distill as distill
     from nlptrain.procedures import pseudo_label as pseudo_label
     from nlptrain.procedures import train_tagger as train_tagger
     from nlptrain.procedures import train_transformer as train_transformer

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from nlptrain.atomic_files import replacing, write_text
-from nlptrain.errors import InputError
+from nlptrain.errors import InputError, Text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,9 +35,9 @@ class DamagedFile(InputError):
         reason: what is wrong with it.
     """
 
-    def __init__(self, path: Path, reason: str, advice: str = "") -> None:
+    def __init__(self, path: Path, reason: str, advice: Text = "") -> None:
         """``path`` cannot be used because of ``reason``; ``advice`` says what to do."""
-        super().__init__(f"{path}: is damaged ({reason}){advice and '; '}{advice}")
+        super().__init__(f"is damaged ({reason})", location=str(path), hint=advice)
         self.path = path
         self.reason = reason
 

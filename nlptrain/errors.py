@@ -1,30 +1,122 @@
-"""How a command ends early: by an input that is the user's to mend, or by a signal."""
+"""Errors that the user can fix, as objects with fields, and the exception that a signal raises."""
 
+from __future__ import annotations
+
+import difflib
+import os
 import signal
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
 from nlptrain_runtime.printable import message_line
 
+_ENTRIES = 10_000  # of a folder that are compared, at most
 
-class InputError(Exception):
-    """What was found, where, and what would be right; one argument and one line a fault.
 
-    The command line prints each line after ``error:`` and exits with code 2. Lines are printable and of bounded length,
-    whatever names and values they quote.
+@dataclass(frozen=True)
+class Setting:
+    """A configuration key in an error.
+
+    Each interface shows it by its own name: the key itself (``output_dir``), or a command's option (``--output-dir``).
     """
 
+    key: str
+
+
+Text = str | Setting | tuple[str | Setting, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault of the input.
+
+    Attributes:
+        found: what is there, e.g. ``found 3 columns``.
+        location: where: ``FILE:LINE``, a folder, or a configuration key.
+        expected: what would be right, e.g. ``4 columns, as in line 1``.
+        hint: what to do about it, e.g. ``did you mean 'person'?``.
+    """
+
+    found: Text
+    location: Text = ""
+    expected: Text = ""
+    hint: Text = ""
+
+    def render(self, name_of: Callable[[str], str] = str) -> str:
+        """Return ``LOCATION: FOUND; expected EXPECTED; HINT`` without the fields that are empty.
+
+        Args:
+            name_of: maps a configuration key to the name that the reader knows it by.
+        """
+        location, found, expected, hint = (
+            _render(text, name_of) for text in (self.location, self.found, self.expected, self.hint)
+        )
+        parts = [found, f"expected {expected}" if expected else "", hint]
+        message = "; ".join(part for part in parts if part)
+        return f"{location}: {message}" if location else message
+
+
+class InputError(Exception):
+    """Invalid input, with one ``Problem`` per fault.
+
+    The command line prints one line per problem after ``error:`` and exits with code 2. Lines are printable and of
+    bounded length, whatever names and values they quote.
+
+    Example:
+        ``raise InputError("found 3 columns", location=f"{path}:{line}", expected="4, as in line 1")``
+    """
+
+    def __init__(self, *problems: Problem | Text, location: Text = "", expected: Text = "", hint: Text = "") -> None:
+        """Take problems, or the ``found`` texts of problems that share the other fields."""
+        super().__init__(
+            *(one if isinstance(one, Problem) else Problem(one, location, expected, hint) for one in problems)
+        )
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The faults, in the order in which they were found."""
+        return self.args
+
+    def lines(self, name_of: Callable[[str], str] = str) -> list[str]:
+        """Return one printable line per problem; ``name_of`` as for ``Problem.render``."""
+        return [message_line(problem.render(name_of)) for problem in self.problems]
+
     def __str__(self) -> str:
-        """Return the lines."""
-        return "\n".join(message_line(str(line)) for line in self.args)
+        """Return the lines, with configuration keys by their own names."""
+        return "\n".join(self.lines())
 
 
 class Interrupted(BaseException):
     """A signal asked the run to stop; its number decides the exit code (130 for SIGINT, 143 for SIGTERM).
 
-    As ``KeyboardInterrupt`` it is no ``Exception``: it comes wherever the program stands, also in the middle of a
-    library's ``except Exception``, which would take it for a fault of its own and go on.
+    Derives from ``BaseException``, so that a library's ``except Exception`` cannot swallow it.
     """
 
     def __init__(self, number: int) -> None:
-        """Stopped by the signal ``number``."""
+        """Record the signal's ``number``."""
         super().__init__(signal.Signals(number).name)
         self.number = number
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return ``did you mean 'person'?`` with the most similar of the ``known`` names, or "" if none is similar."""
+    similar = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {similar[0]!r}?" if similar else ""
+
+
+def path_suggestion(path: Path) -> str:
+    """Return ``did you mean 'data/train.conll'?`` with a similar name from the folder of ``path``, or ""."""
+    try:
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry in islice(entries, _ENTRIES)]
+    except (OSError, ValueError):  # the folder is missing or unreadable
+        return ""
+    similar = difflib.get_close_matches(path.name, names, n=1)
+    return f"did you mean '{path.parent / similar[0]}'?" if similar else ""
+
+
+def _render(text: Text, name_of: Callable[[str], str]) -> str:
+    parts = text if isinstance(text, tuple) else (text,)
+    return "".join(name_of(part.key) if isinstance(part, Setting) else part for part in parts)

@@ -113,7 +113,7 @@ def finished_scores(folder: Path, *, provenance: bool = False) -> dict[str, Any]
     return scores
 
 
-def resume_finished(folder: Path, say: Callable[[str], None]) -> dict[str, Any] | None:
+def resume_finished(folder: Path, log: Callable[[str], None]) -> dict[str, Any] | None:
     """Return the scores of the finished run in ``folder`` after verifying its files; None if it has to be trained.
 
     Damaged scores are moved aside: training goes on from the last checkpoint, or starts again.
@@ -124,11 +124,11 @@ def resume_finished(folder: Path, say: Callable[[str], None]) -> dict[str, Any] 
     try:
         read_sums(folder)
     except DamagedFile as error:
-        say(f"{error.path}: is damaged ({error.reason}); moved to {move_aside(error.path).name}; nothing is verified")
+        log(f"{error.path}: is damaged ({error.reason}); moved to {move_aside(error.path).name}; nothing is verified")
     try:
         scores = finished_scores(folder)
     except DamagedFile as error:
-        say(f"{error.path}: is damaged ({error.reason}); moved to {move_aside(error.path).name}; training again")
+        log(f"{error.path}: is damaged ({error.reason}); moved to {move_aside(error.path).name}; training again")
         return None
     if scores is not None:
         verify_files(folder)

@@ -24,10 +24,10 @@ from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.logit_store import Precision
 from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
 from nlptrain.distillation.pseudo_label_filter import (
+    check_any_labeled,
+    check_min_precision,
     confidence_thresholds,
     filter_pseudo_labels,
-    refuse_nothing_labelled,
-    refuse_unmeasured,
 )
 from nlptrain.distillation.rarity import rarity
 from nlptrain.distillation.teacher_ensemble import TeacherEnsemble
@@ -50,7 +50,7 @@ def train_on_gold(model: TokenModel, splits: Splits, config: TrainConfig, run: R
         What ``scores.json`` holds.
     """
     examples = Examples(model, splits.train, word_parts=config.word_parts)
-    run.say(f"training on {examples.sentences:,} gold sentences, {examples.words:,} words")
+    run.log(f"training on {examples.sentences:,} gold sentences, {examples.words:,} words")
     done = fit(model, examples, splits.dev, GoldObjective(), config, run)
     return _finish(model, splits, done, run)
 
@@ -59,7 +59,7 @@ train_transformer = train_on_gold
 train_tagger = train_on_gold
 
 
-def distil_tagger(
+def distill(
     student: TokenModel,
     teacher: TokenModel | TeacherEnsemble,
     splits: Splits,
@@ -78,20 +78,20 @@ def distil_tagger(
         student: with the teacher's labels in their order.
         teacher: a token classifier, or several with what makes one of them.
         splits: gold sentences; without train and dev sentences, a share of ``raw`` becomes dev.
-        raw: unlabelled sentences; may be empty.
+        raw: unlabeled sentences; may be empty.
         objective: the loss.
         config: length, batches, optimizer.
         run: where all this happens.
         transfer_dir: where the teacher's logits are kept for all runs.
         teacher_precision: what the teacher computes in while it labels.
-        augment: how sentences are made out of the train sentences, to be labelled, too; None: none are.
+        augment: how sentences are made out of the train sentences, to be labeled, too; None: none are.
 
     Returns:
         What ``scores.json`` holds.
     """
     ensemble = TeacherEnsemble.of(teacher)
-    refuse_unfit(student, ensemble, splits, objective)
-    raw = add_synthetic_sentences(raw, augment if splits.dev else None, splits, ensemble, run.say)
+    check_distillable(student, ensemble, splits, objective)
+    raw = add_synthetic_sentences(raw, augment if splits.dev else None, splits, ensemble, run.log)
     splits, text = _taught(ensemble, splits, raw, run, Path(transfer_dir), teacher_precision)
     taught = _teachers_scores(ensemble, splits, text, run)
     gold = len(splits.train)
@@ -106,7 +106,7 @@ def distil_tagger(
         focus=objective.focus,
         sources=text.sources(gold),
     )
-    run.say(f"training on {gold:,} gold and {examples.sentences - gold:,} other sentences, {examples.words:,} words")
+    run.log(f"training on {gold:,} gold and {examples.sentences - gold:,} other sentences, {examples.words:,} words")
     matched = DistillObjective(objective, None if found is None else torch.from_numpy(found.labels))
     done = _fit(student, examples, splits, matched, config, run, taught, objective.best_by)
     return _finish(student, splits, done, run, teacher=taught)
@@ -127,32 +127,32 @@ def pseudo_label(
 ) -> dict[str, Any]:
     """Train ``student`` on the gold tags and on raw text tagged by ``teacher``; arguments as above."""
     ensemble = TeacherEnsemble.of(teacher)
-    refuse_unfit(student, ensemble, splits)
-    refuse_unmeasured(splits, objective)
+    check_distillable(student, ensemble, splits)
+    check_min_precision(splits, objective)
     written = _Counted(raw)
-    raw = add_synthetic_sentences(written, augment if splits.dev else None, splits, ensemble, run.say)
+    raw = add_synthetic_sentences(written, augment if splits.dev else None, splits, ensemble, run.log)
     splits, text = _taught(ensemble, splits, raw, run, Path(transfer_dir), teacher_precision)
     taught = _teachers_scores(ensemble, splits, text, run)
     gold = len(splits.train)
     unlabeled = text.starting_at(gold)
     limits = confidence_thresholds(ensemble, splits, objective, run, Path(transfer_dir), teacher_precision)
-    labelled = filter_pseudo_labels(
+    labeled = filter_pseudo_labels(
         unlabeled, objective, limits, run, unbroken=student.rule.constrained, made_from=written.count
     )
-    refuse_nothing_labelled(labelled)
+    check_any_labeled(labeled)
     examples = Examples(
         student,
-        [*splits.train, *labelled.sentences],
-        drawn=np.append(np.zeros(gold), rarity(unlabeled).sentences[labelled.numbers]) if objective.focus else None,
+        [*splits.train, *labeled.sentences],
+        drawn=np.append(np.zeros(gold), rarity(unlabeled).sentences[labeled.numbers]) if objective.focus else None,
         focus=objective.focus,
-        sources=text.chosen(np.append(np.arange(gold), gold + labelled.numbers)).sources(gold),
+        sources=text.chosen(np.append(np.arange(gold), gold + labeled.numbers)).sources(gold),
         pseudo_from=gold,
-        logits=unlabeled.chosen(labelled.numbers) if objective.targets == "soft" else None,
+        logits=unlabeled.chosen(labeled.numbers) if objective.targets == "soft" else None,
         logits_from=gold,
         word_parts=config.word_parts,
     )
-    run.say(
-        f"training on {gold:,} gold and {len(labelled.sentences):,} pseudo-labelled sentences, {examples.words:,} words"
+    run.log(
+        f"training on {gold:,} gold and {len(labeled.sentences):,} pseudo-labeled sentences, {examples.words:,} words"
     )
     done = _fit(student, examples, splits, PseudoLabelObjective(objective), config, run, taught, objective.best_by)
     believed = {"min_precision": {name: limit.to_json() for name, limit in limits.items()}} if limits else {}
@@ -172,7 +172,7 @@ class _Counted:
             yield sentence
 
 
-def refuse_unfit(
+def check_distillable(
     student: TokenModel, ensemble: TeacherEnsemble, splits: Splits, objective: DistillConfig | None = None
 ) -> None:
     """Refuse what cannot be distilled.
@@ -204,7 +204,7 @@ def _taught(
     text = label_with_ensemble(ensemble, chain(splits.train, raw), run, folder, precision)
     if splits.dev:
         return splits, text
-    return take_agreement_dev(splits, text, say=run.say)
+    return take_agreement_dev(splits, text, log=run.log)
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ def _teachers_scores(ensemble: TeacherEnsemble, splits: Splits, text: TeacherLog
         teacher.model.to("cpu")
     for split, scored in scores.items():
         if scored.value == 0.0 and any(scored.counts.gold):
-            run.say(
+            run.log(
                 f"{split}: the teacher is right about nothing; nlptrain evaluate TEACHER FILES shows what it takes for "
                 "what; does data.labels have the order of its columns, do its labels mean what the data's do "
                 "(data.label_map), and was it trained for long enough?"
@@ -287,7 +287,7 @@ def _scored_and_saved(
     model: TokenModel, splits: Splits, done: Fit, run: Run, teacher: _Teacher | None, **more: dict[str, Any]
 ) -> dict[str, Any]:
     """Score the best weights, save them, and write the scores last: they are what marks a run as finished."""
-    found = final_scores(model, splits, say=run.say, teacher=teacher.logits if teacher else None)
+    found = final_scores(model, splits, log=run.log, teacher=teacher.logits if teacher else None)
     scored = found.scores
     scores = {
         **_shown(scored),

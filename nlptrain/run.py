@@ -75,7 +75,7 @@ class Run:
         """
         folder = None if folder is None else Path(folder)
         if not launched:
-            refuse_more_processes()
+            check_single_process()
         self.seed = seed
         self.track = track
         self.workers = workers
@@ -86,7 +86,7 @@ class Run:
         self.console = console or Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
         self.console.quiet = self.console.quiet or not self.processes.first
         if workers > 1 and self.processes.count > 1:
-            raise InputError("--workers: the launcher's processes share the labelling; leave it out")
+            raise InputError("--workers: the launcher's processes share the labeling; leave it out")
         if threads is not None:
             torch.set_num_threads(threads)
         self.provenance: dict[str, Any] = {}
@@ -102,7 +102,7 @@ class Run:
         device: torch.device = self.accelerator.device
         return device
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Tell the user a line, and keep it in ``log.txt``."""
         text = message_line(text)
         self.console.print(text)
@@ -119,7 +119,7 @@ class Run:
         if self.device.type == "cuda":
             device += f" ({torch.cuda.get_device_name(self.device)})"
         processes, threads = self.processes.count, torch.get_num_threads()
-        self.say(
+        self.log(
             f"{command} -> {self.folder}  |  {device}, {self.accelerator.mixed_precision.replace('no', 'fp32')}, "
             f"{processes} {'process' if processes == 1 else 'processes'}, "
             f"{threads} {'thread' if threads == 1 else 'threads'}{' each' if processes > 1 else ''}, seed {self.seed}"
@@ -190,7 +190,7 @@ def handlers(stop: Callable[[int, FrameType | None], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def refuse_more_processes() -> None:
+def check_single_process() -> None:
     """Two silent copies of what is done once is what would come of ``torchrun`` here.
 
     Raises:
@@ -198,7 +198,7 @@ def refuse_more_processes() -> None:
     """
     if (world := launched_processes()) > 1:
         raise InputError(
-            f"WORLD_SIZE is {world}, and only training and labelling are shared by several processes; start this "
+            f"WORLD_SIZE is {world}, and only training and labeling are shared by several processes; start this "
             "command without a launcher"
         )
 
@@ -233,11 +233,11 @@ def _accelerator(device: str, precision: str) -> Accelerator:
             f"WORLD_SIZE is {world}, but accelerate {accelerate.__version__} found {accelerator.num_processes}; start "
             "with torchrun --nproc_per_node N -m nlptrain ..."
         )
-    refuse_imitated(accelerator.device, precision, "precision")
+    check_native_precision(accelerator.device, precision, "precision")
     return accelerator
 
 
-def refuse_imitated(device: torch.device, precision: str, key: str) -> None:
+def check_native_precision(device: torch.device, precision: str, key: str) -> None:
     """Refuse bf16 on an x86 CPU without AVX-512: torch has no LSTM for it there, and all else takes many times as long.
 
     Raises:

@@ -55,7 +55,7 @@ def output_folder(
     inputs: Mapping[str, str],
     *,
     overwrite: bool,
-    say: Callable[[str], None] = lambda _: None,
+    log: Callable[[str], None] = lambda _: None,
 ) -> Iterator[None]:
     """Hold ``folder`` for one command and one configuration, with the resolved configuration in it.
 
@@ -67,7 +67,7 @@ def output_folder(
         config: all keys but ``output_dir`` decide whether a run found there is the same.
         inputs: the hash of every file that is read; they decide, too.
         overwrite: clear the run that stands there.
-        say: reports a damaged file.
+        log: reports a damaged file.
 
     Raises:
         InputError: another process writes there, it holds another command's or configuration's run, or other files.
@@ -78,11 +78,11 @@ def output_folder(
         path = folder / "run.json"
         new = not path.is_file() and _recorded_hash(folder) is None
         if new:
-            refuse_strangers(folder, ("run.json",))  # whose absence says that a config.yaml is not ours
+            check_foreign_files(folder, ("run.json",))  # whose absence says that a config.yaml is not ours
         elif overwrite:
             clear_run(folder)
         else:
-            _repair_identity(folder, identity, say)
+            _repair_identity(folder, identity, log)
             _remove_parts(folder)
         try:
             write_json(path, identity)
@@ -136,7 +136,7 @@ def held(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def refuse_strangers(folder: Path, ours: Collection[str]) -> None:
+def check_foreign_files(folder: Path, ours: Collection[str]) -> None:
     """Leave other people's folders alone.
 
     Raises:
@@ -179,20 +179,20 @@ def _recorded_hash(folder: Path) -> str | None:
     return None
 
 
-def _repair_identity(folder: Path, wanted: Mapping[str, Any], say: Callable[[str], None]) -> None:
+def _repair_identity(folder: Path, wanted: Mapping[str, Any], log: Callable[[str], None]) -> None:
     """Move ``run.json`` aside if it is damaged and the run in ``folder`` is the one that is ``wanted``.
 
     Raises:
         InputError: it is another run, or nothing says which one it is.
     """
-    refuse_other(folder, wanted)
+    check_same_run(folder, wanted)
     path = folder / "run.json"
     if not worth_keeping(folder):
         return
     if not path.is_file():
-        say(f"{path}: is missing; written again")
+        log(f"{path}: is missing; written again")
     elif file_hash(path) != identity_hash(wanted) == _recorded_hash(folder):
-        say(f"{path}: is damaged; moved to {move_aside(path).name}, and written again")
+        log(f"{path}: is damaged; moved to {move_aside(path).name}, and written again")
 
 
 def clear_run(folder: Path) -> None:
@@ -219,7 +219,7 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def refuse_other(folder: Path, wanted: Mapping[str, Any]) -> None:
+def check_same_run(folder: Path, wanted: Mapping[str, Any]) -> None:
     """Keep a run that has trained something from being taken for another.
 
     Raises:

@@ -66,7 +66,7 @@ def detect_scheme(tagged: Iterable[Sequence[str]], *, standing_alone: bool = Fal
 
     Args:
         tagged: the tags of each sentence.
-        standing_alone: the tags are a list of names, so that their neighbours prove nothing: with no B- at all it is
+        standing_alone: the tags are a list of names, so that their neighbors prove nothing: with no B- at all it is
             IOB1, else IOB2.
 
     Raises:

@@ -9,7 +9,7 @@ from pathlib import Path
 from nlptrain.atomic_files import move_aside, write_json
 from nlptrain.checksums import DamagedFile, read_json
 from nlptrain.errors import InputError
-from nlptrain.run_folder import clear_run, held, leave, missing, refuse_strangers, worth_keeping
+from nlptrain.run_folder import check_foreign_files, clear_run, held, leave, missing, worth_keeping
 
 _FILE = "seeds.json"
 
@@ -37,7 +37,7 @@ def seeds_folder(
     seeds: Sequence[int],
     *,
     overwrite: bool,
-    say: Callable[[str], None] = lambda _: None,
+    log: Callable[[str], None] = lambda _: None,
 ) -> Iterator[None]:
     """Hold ``folder`` for the runs of ``seeds``, with the file in it that names them.
 
@@ -49,7 +49,7 @@ def seeds_folder(
         command: the command's name.
         seeds: one run each.
         overwrite: clear the run, or the runs of all seeds, that stand there.
-        say: reports a damaged file.
+        log: reports a damaged file.
 
     Raises:
         InputError: another process writes there, or it holds a single run, another command's seeds, more seeds than
@@ -59,13 +59,13 @@ def seeds_folder(
     with held(folder):
         ours = [folder / _FILE, *(one / "run.json" for one in (folder, *(seed_folder(folder, n) for n in seeds)))]
         if not any(path.is_file() for path in ours):
-            refuse_strangers(folder, (_FILE,))
-        _repair(folder, command, say)
+            check_foreign_files(folder, (_FILE,))
+        _repair(folder, command, log)
         if overwrite:
             _clear(folder, seeds)
         else:
-            _refuse_single(folder)
-            _refuse_other_seeds(folder, command, seeds)
+            _check_not_single_run(folder)
+            _check_same_seeds(folder, command, seeds)
         new = not (folder / _FILE).is_file()
         write_json(folder / _FILE, {"command": command, "seeds": list(seeds)})
         try:
@@ -77,7 +77,7 @@ def seeds_folder(
             raise
 
 
-def refuse_seeds(folder: Path) -> None:
+def check_not_seeds_folder(folder: Path) -> None:
     """Keep a single run out of a folder of several.
 
     Raises:
@@ -106,7 +106,7 @@ def _recorded(folder: Path) -> tuple[str, list[int]]:
     return command, seeds
 
 
-def _repair(folder: Path, command: str, say: Callable[[str], None]) -> None:
+def _repair(folder: Path, command: str, log: Callable[[str], None]) -> None:
     """Write ``seeds.json`` again from the runs that are there, if it is damaged; each run says what it is of."""
     try:
         _recorded(folder)
@@ -114,11 +114,11 @@ def _repair(folder: Path, command: str, say: Callable[[str], None]) -> None:
         found = sorted(
             int(path.name.removeprefix("seed-")) for path in folder.glob("seed-*") if path.name[5:].isdigit()
         )
-        say(f"{error.path}: is damaged ({error.reason}); moved to {move_aside(error.path).name}, and written again")
+        log(f"{error.path}: is damaged ({error.reason}); moved to {move_aside(error.path).name}, and written again")
         write_json(error.path, {"command": command, "seeds": found})
 
 
-def _refuse_single(folder: Path) -> None:
+def _check_not_single_run(folder: Path) -> None:
     if worth_keeping(folder):
         raise InputError(
             f"{folder}: holds a single run, and seeds are given; give another --output-dir, or --overwrite it"
@@ -127,7 +127,7 @@ def _refuse_single(folder: Path) -> None:
         clear_run(folder)
 
 
-def _refuse_other_seeds(folder: Path, command: str, seeds: Sequence[int]) -> None:
+def _check_same_seeds(folder: Path, command: str, seeds: Sequence[int]) -> None:
     there, recorded = _recorded(folder)
     kept = [seed for seed in recorded if worth_keeping(seed_folder(folder, seed))]
     if kept and there != command:

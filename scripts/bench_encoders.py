@@ -98,7 +98,7 @@ def measured() -> Iterator[Point]:
     with ExitStack() as stack:
         found = stack.enter_context(open_candidates([str(ROOT / "runs" / TEACHER)], threads=1, exported=()))
         found += stack.enter_context(open_candidates(exported, threads=1, exported=()))
-        teacher, rival, *speeds = benchmark(found, texts, rounds=ROUNDS, say=lambda text: print(text, file=sys.stderr))
+        teacher, rival, *speeds = benchmark(found, texts, rounds=ROUNDS, log=lambda text: print(text, file=sys.stderr))
     yield Point("MiniLM, the teacher, torch", teacher, [value(TEACHER, "dev")])
     yield Point("MiniLM, the teacher, int8", rival, [coarse])
     for name, speed in zip(STUDENTS, speeds, strict=True):

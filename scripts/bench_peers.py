@@ -111,7 +111,7 @@ def main(arguments: list[str]) -> None:
         found = stack.enter_context(open_candidates([bert_base(load_token_model(teacher))], threads=1, exported=()))
         found += stack.enter_context(open_candidates([teacher, *students], threads=1, exported=("int8",)))
         found.append(stack.enter_context(spacy_candidate(python, model)))
-        speeds = benchmark(found, texts, rounds=ROUNDS, say=lambda text: print(text, file=sys.stderr))
+        speeds = benchmark(found, texts, rounds=ROUNDS, log=lambda text: print(text, file=sys.stderr))
     print_speeds(speeds, 1)
     print(f"spaCy's F1 on test: {score:.2f}")
     base, peer = speeds[0], speeds[-1]

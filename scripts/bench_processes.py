@@ -1,7 +1,7 @@
 """Measure what a second process gains: python -m scripts.bench_processes TEACHER TEXT_FILE...
 
 Two cores are used in four ways, in turns: one process of one thread, one process of two threads, two processes as
-`--workers 2` starts them (for labelling alone), and two as `torchrun` does. TEACHER is a run whose model labels the
+`--workers 2` starts them (for labeling alone), and two as `torchrun` does. TEACHER is a run whose model labels the
 text; what is trained on it is the default student. The start of `--workers` is in their figure, that of a command is
 not. Medians of the rounds.
 """
@@ -40,8 +40,8 @@ WAYS = {
 }
 
 
-def labelling(teacher: TokenModel, sentences: list[Sentence], run: Run, folder: Path) -> tuple[float, LogitStore]:
-    """Words labelled a second, and the store."""
+def labeling(teacher: TokenModel, sentences: list[Sentence], run: Run, folder: Path) -> tuple[float, LogitStore]:
+    """Words labeled a second, and the store."""
     store = LogitStore(folder, teacher)
     return store.label(sentences, teacher, run).rate, store
 
@@ -66,10 +66,10 @@ def measured(reference: str, threads: int, workers: int, folder: str, paths: lis
     files = [Path(path) for path in paths]
     raw = read_raw(files, WordSplitter.default(), min_words=4, max_words=200)
     sentences = list({one.digest(): one for one in islice(raw, SENTENCES)}.values())
-    labelled, store = labelling(teacher, sentences, run, Path(folder))
+    labeled, store = labeling(teacher, sentences, run, Path(folder))
     trained = training(teacher, store, sentences, run) if workers == 1 else 0.0
     if run.processes.first:
-        print(json.dumps({"labelling": labelled, "training": trained}))
+        print(json.dumps({"labeling": labeled, "training": trained}))
 
 
 def asked(reference: str, paths: list[str], processes: int, threads: int, workers: int) -> dict[str, float]:
@@ -98,7 +98,7 @@ def main(reference: str, patterns: list[str]) -> None:
     """Print a table, and what each way comes to against one process of one thread."""
     paths = [str(path) for pattern in patterns for path in expand(pattern)]
     rounds = [{name: asked(reference, paths, *way) for name, way in WAYS.items()} for _ in range(ROUNDS)]
-    for what in ("labelling", "training"):
+    for what in ("labeling", "training"):
         alone = [one["1 process, 1 thread"][what] for one in rounds]
         for name in WAYS:
             rates = [one[name][what] for one in rounds]

@@ -204,7 +204,7 @@ def main() -> None:
     model = load_token_model(given.run)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / "exported"
-        export_onnx(model, folder, ["fp32"], say=print)
+        export_onnx(model, folder, ["fp32"], log=print)
         build(folder)
         with served(DIST) as address, browser() as driver:
             driver.post("/timeouts", {"script": 240_000})

@@ -28,8 +28,8 @@ def main() -> None:
     file, *runs = sys.argv[1:]
     for run, model, gold in models_with_gold(file, runs):
         found = []
-        for name, spelt in SPELLINGS.items():
-            text = [replace(one, words=tuple(spelt(word) for word in one.words)) for one in gold]
+        for name, spelled in SPELLINGS.items():
+            text = [replace(one, words=tuple(spelled(word) for word in one.words)) for one in gold]
             found.append(f"{name} {100 * evaluate(model, text).value:.2f}")
         print(f"{run}: {', '.join(found)}")
 

@@ -27,7 +27,7 @@ def checks(data: Path) -> Iterator[tuple[str, object, object]]:
     """What is looked at, what was found, and what is known."""
     for (corpus, suffix), splits in KNOWN.items():
         files = {split: str(data / corpus / f"{split}.{suffix}") for split in splits}
-        read = read_splits(DataConfig(**files), say=lambda _: None)  # type: ignore[arg-type]
+        read = read_splits(DataConfig(**files), log=lambda _: None)  # type: ignore[arg-type]
         for split, known in splits.items():
             sentences = getattr(read, split)
             yield f"{corpus} {split}", (len(sentences), sum(len(s.words) for s in sentences)), known
@@ -44,7 +44,7 @@ def checks(data: Path) -> Iterator[tuple[str, object, object]]:
     xpos = DataConfig(
         train=str(data / "ud_ewt/train.conllu"), dev=str(data / "ud_ewt/dev.conllu"), columns=ColumnsConfig(tags="xpos")
     )
-    yield "ud_ewt XPOS scheme", read_splits(xpos, say=lambda _: None).labels.scheme, "plain"
+    yield "ud_ewt XPOS scheme", read_splits(xpos, log=lambda _: None).labels.scheme, "plain"
     score = f1(conllu_places(data / "ud_ewt/dev.conllu"))
     yield f"splitter on UD EWT dev, F1 {score:.4f} at least {LEAST_F1}", score >= LEAST_F1, True
     rows = [(text, places) for text, places, _ in column_places(data / "wnut17/dev.conll")]

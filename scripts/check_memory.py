@@ -4,7 +4,7 @@ Writes ROWS sentences of Parquet (default: 10,000, 100,000, 1,000,000), those of
 behind each first word, so that no two are equal; `convert` writes them as JSON Lines, `evaluate` scores RUN on them,
 and `tagger_kd` has RUN label their words, after which it is stopped. Memory is RssAnon, what a process holds itself,
 without the files that it has mapped; one thread. With `tiny` in the place of RUN, the teacher is a BERT of two layers
-of 16 that has learnt for one epoch.
+of 16 that has learned for one epoch.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def measured(command: Sequence[str], until: tuple[Path, str] | None = None) -> t
     return time.perf_counter() - started, peak
 
 
-def labelling(run: str, gold: str, raw: Path, output: Path) -> Path:
+def labeling(run: str, gold: str, raw: Path, output: Path) -> Path:
     """The configuration of a student of ``run`` that learns from ``raw``."""
     values = {
         "teacher": run,
@@ -81,7 +81,7 @@ def labelling(run: str, gold: str, raw: Path, output: Path) -> Path:
 
 
 def tiny_teacher(gold: str, folder: Path) -> str:
-    """A BERT of two layers of 16, with a row for each word of ``gold``, that has learnt for one epoch."""
+    """A BERT of two layers of 16, with a row for each word of ``gold``, that has learned for one epoch."""
     words = sorted({word.lower() for one in Corpus(gold) for word in one.words})
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
     vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
@@ -113,7 +113,7 @@ def main(run: str, gold: str, *sizes: str) -> None:
         for size in map(int, sizes) if sizes else ROWS:
             path, out = Path(folder) / f"{size}.parquet", Path(folder) / f"{size}.jsonl"
             write_gold(islice(sentences(gold), size), path, "parquet", Written("iob2", ids=False, texts=False))
-            student = labelling(run, gold, path, Path(folder) / f"student-{size}")
+            student = labeling(run, gold, path, Path(folder) / f"student-{size}")
             log = Path(folder) / f"student-{size}" / "log.txt"
             for name, arguments, until in (
                 ("convert", (path, out), None),

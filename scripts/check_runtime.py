@@ -68,7 +68,7 @@ def main(arguments: list[str]) -> None:
     wanted = list(predict(model, texts))
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / "exported"
-        export_onnx(model, folder, ["fp32"], say=print)
+        export_onnx(model, folder, ["fp32"], log=print)
         programs = environment(Path(temporary) / "env")
         print(f"environment without torch: {megabytes(programs.parent):.0f} MB")
         tag = [str(programs / "nlptrain-tag"), str(folder)]

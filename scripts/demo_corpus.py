@@ -1,4 +1,4 @@
-"""Invents the demo's corpus: labelled English sentences with people, places, organisations and products, and raw text.
+"""Invents the demo's corpus: labeled English sentences with people, places, organisations and products, and raw text.
 
     python scripts/demo_corpus.py OUT_DIR [--seed N]
 

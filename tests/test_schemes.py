@@ -42,7 +42,7 @@ def entities(draw: st.DrawFn) -> tuple[list[Span], int]:
 @pytest.mark.parametrize(
     ("scheme", "tags"),
     [
-        # Ada Lovelace | Boris | met | NATO, by hand; two neighbours of one type
+        # Ada Lovelace | Boris | met | NATO, by hand; two neighbors of one type
         ("iob1", ["I-p", "I-p", "B-p", "O", "I-g"]),
         ("iob2", ["B-p", "I-p", "B-p", "O", "B-g"]),
         ("iobes", ["B-p", "E-p", "S-p", "O", "S-g"]),

@@ -152,11 +152,11 @@ export class Tagger {
       for (const word of words) known.set(word, this.encode(word));
       return;
     }
-    const spelt = words.map((word) => (reads === "pooled" ? this.encode(word).slice(0, most) : characterCodes(word, characters)));
-    const longest = spelt.reduce((most, parts) => Math.max(most, parts.length), 1);
+    const spelled = words.map((word) => (reads === "pooled" ? this.encode(word).slice(0, most) : characterCodes(word, characters)));
+    const longest = spelled.reduce((most, parts) => Math.max(most, parts.length), 1);
     for (let start = 0; start < words.length; start += 256) { // as many as Python reads at once: memory stays bounded
       const some = words.slice(start, start + 256);
-      const parts = longs(spelt.slice(start, start + 256).flatMap((one) => one.concat(Array(longest - one.length).fill(-1))), [some.length, longest]);
+      const parts = longs(spelled.slice(start, start + 256).flatMap((one) => one.concat(Array(longest - one.length).fill(-1))), [some.length, longest]);
       const feeds = reads === "pooled" ? { pieces: parts } : {
         rows: longs(some.map((word) => this.vocabulary(word)), [some.length]),
         shapes: longs(some.map(shapeOf), [some.length]),

@@ -55,7 +55,7 @@ class Row:
 
     @property
     def own_teacher(self) -> float | None:
-        """The same of the teacher that it learnt from, as its run found it; None if it had none."""
+        """The same of the teacher that it learned from, as its run found it; None if it had none."""
         if "teacher" not in self.scores:
             return None
         scored = self.scores["teacher"][self.split]
@@ -124,10 +124,10 @@ def teacher_score(rows: Sequence[Row]) -> float | None:
 
 
 def other_teachers(rows: Sequence[Row]) -> list[str]:
-    """A sentence for each row that learnt from another teacher than the one whose score the shares are of."""
+    """A sentence for each row that learned from another teacher than the one whose score the shares are of."""
     base = teacher_score(rows)
     return [
-        f"{row.run} learnt from {row.scores['teacher']['name']} ({own:.4f}), and its share is of another teacher's "
+        f"{row.run} learned from {row.scores['teacher']['name']} ({own:.4f}), and its share is of another teacher's "
         f"{base:.4f}"
         for row in rows
         if base is not None and (own := row.own_teacher) is not None and abs(own - base) > _SAME

@@ -63,11 +63,11 @@ def read_finished(run: Path) -> Finished:
         if scores is None:
             raise InputError(f"{folder}: this seed of {run} has not finished; give the command of {run} again to go on")
         found.append(scores)
-    _refuse_unlike(run, folders)
+    _check_comparable(run, folders)
     return Finished(run, folders, tuple(found))
 
 
-def _refuse_unlike(run: Path, folders: Sequence[Path]) -> None:
+def _check_comparable(run: Path, folders: Sequence[Path]) -> None:
     """A mean is over runs that differ in their seed alone."""
     first, *others = (_all_but_the_seed(folder) for folder in folders)
     for folder, other in zip(folders[1:], others, strict=True):

@@ -59,7 +59,7 @@ class Gate:
     def failures(self, rows: Sequence[Row]) -> list[str]:
         """A sentence for each student among ``rows`` that does not reach it.
 
-        Students are the runs that learnt from a teacher or, where none did, all that are no teacher.
+        Students are the runs that learned from a teacher or, where none did, all that are no teacher.
 
         Raises:
             InputError: there is no student, or no figure of this name.

@@ -83,7 +83,7 @@ def bootstrap(rows: Sequence[Row], resamples: int) -> Bootstrap:
     teacher = _teacher(rows)
     others = [_system(row) for row in rows if teacher is None or row.run != teacher.name]
     systems = [*([teacher] if teacher else []), *others]
-    _refuse_other_gold(systems)
+    _check_same_gold(systems)
     pairs = list(_pairs(systems))
     if not pairs:
         raise InputError("--bootstrap: there is neither a teacher nor a control to compare with; name its run, too")
@@ -155,7 +155,7 @@ def _damaged(path: Path) -> DamagedFile:
     return DamagedFile(path, "not the counts of each sentence", "train the run again with --overwrite")
 
 
-def _refuse_other_gold(systems: Sequence[_System]) -> None:
+def _check_same_gold(systems: Sequence[_System]) -> None:
     first = systems[0].counts[0, :, 2]
     for system in systems:
         for counts in system.counts:

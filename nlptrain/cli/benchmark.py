@@ -52,7 +52,7 @@ def benchmark(
     run = Run(None, device="cpu")
     texts = list(_texts(models, text_files))
     with open_candidates(models, threads=threads, batch=batch_size) as found:
-        speeds = measure(found, texts, rounds=rounds, say=run.say)
+        speeds = measure(found, texts, rounds=rounds, log=run.log)
     if as_json:
         shown = {"threads": threads, "rounds": rounds, "texts": len(texts), "models": [one.to_json() for one in speeds]}
         echo_json(shown)
@@ -80,7 +80,7 @@ def _texts(models: tuple[str, ...], files: tuple[str, ...]) -> Iterator[str]:
 
 
 def _own_text(model: str) -> tuple[str, ...]:
-    """The unlabelled text that a run has learnt from, if it is still there."""
+    """The unlabeled text that a run has learned from, if it is still there."""
     import glob
 
     from pydantic import ValidationError

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from nlptrain.cli.raw import learnt_from, some_words
+from nlptrain.cli.raw import learned_from, some_words
 from nlptrain.config.commands import (
     CommandConfig,
     DistillationConfig,
@@ -23,7 +23,7 @@ from nlptrain.data.corpus import splitter_of
 from nlptrain.data.splits import Splits, read_splits
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.plan import describe_plan
-from nlptrain.distillation.teacher_ensemble import TeacherEnsemble, refuse_unmapped
+from nlptrain.distillation.teacher_ensemble import TeacherEnsemble, check_label_map
 from nlptrain.distillation.teacher_scheme import shown_scheme
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
@@ -62,7 +62,7 @@ def build(config: CommandConfig, run: Run) -> Built:
     return _taught(config, run)
 
 
-def refuse_faulty(folders: Iterable[Path], config: CommandConfig) -> None:
+def check_buildable(folders: Iterable[Path], config: CommandConfig) -> None:
     """Build all of it once if one of ``folders`` holds a finished run: what is there must not be lost to a fault.
 
     Raises:
@@ -80,7 +80,7 @@ def transfer_dir(config: DistillationConfig) -> Path:
 
 
 def _transformer(config: TransformerTokenConfig, run: Run) -> Built:
-    splits = read_splits(config.data, say=run.say)
+    splits = read_splits(config.data, log=run.log)
     model = TransformerTokenClassifier.from_pretrained(
         config.model, splits.labels, seed=config.seed, language=config.language
     )
@@ -89,10 +89,10 @@ def _transformer(config: TransformerTokenConfig, run: Run) -> Built:
 
 
 def _tagger(config: TaggerConfig, run: Run) -> Built:
-    splits = read_splits(config.data, say=run.say)
+    splits = read_splits(config.data, log=run.log)
     splitter = splitter_of(config.data)
-    text = learnt_from(config, splits, splitter)
-    student = build_student(config.student, splits.labels, seed=run.seed, text=text, say=run.say)
+    text = learned_from(config, splits, splitter)
+    student = build_student(config.student, splits.labels, seed=run.seed, text=text, log=run.log)
     _introduce_student(config, run, splits, student)
     return Built(splits, student, None, splitter)
 
@@ -100,21 +100,21 @@ def _tagger(config: TaggerConfig, run: Run) -> Built:
 def _taught(config: DistillationConfig, run: Run) -> Built:
     data = config.data
     splitter = splitter_of(data)
-    ensemble = ensemble_of(config, lambda: some_words(data, splitter), run.device, run.say)
+    ensemble = ensemble_of(config, lambda: some_words(data, splitter), run.device, run.log)
     mapping = data.label_map
-    check = None if mapping is None else partial(refuse_unmapped, ensemble.labels, label_map=mapping)
-    splits = read_splits(data, ensemble.labels, say=run.say, check=check)
+    check = None if mapping is None else partial(check_label_map, ensemble.labels, label_map=mapping)
+    splits = read_splits(data, ensemble.labels, log=run.log, check=check)
     student = build_student(
         config.student,
         ensemble.labels,
         seed=run.seed,
         teacher=ensemble.teachers[0].model,
         splitter=splitter,
-        text=learnt_from(config, splits, splitter, ensemble),
-        say=run.say,
+        text=learned_from(config, splits, splitter, ensemble),
+        log=run.log,
     )
     if ensemble.labels.guessed:
-        run.say(
+        run.log(
             f"labels: {ensemble.labels.scheme} by their names alone; say it in data.teacher_scheme, and the "
             "student's answers will keep to it"
         )
@@ -141,14 +141,14 @@ def _introduce_student(
         _introduce(run, splits, f"teacher {names}: {ensemble.parameters():,} parameters; student: {size}")
     augment = config.augmenting if isinstance(config, DistillationConfig) else None
     if plan := describe_plan(config.train, augment):
-        run.say(plan)
+        run.log(plan)
 
 
 def ensemble_of(
     config: DistillationConfig,
     words: Callable[[], list[tuple[str, ...]]] | None = None,
     device: torch.device | str = "cpu",
-    say: Callable[[str], None] = lambda _: None,
+    log: Callable[[str], None] = lambda _: None,
 ) -> TeacherEnsemble:
     """The teacher or teachers of ``config``, loaded, with the data's names.
 
@@ -165,7 +165,7 @@ def ensemble_of(
             model.labels = shown_scheme(model.labels, model.tag(words()))
             model.to("cpu")
             if not model.labels.guessed:
-                say(f"labels: {model.labels.scheme}, as the answers of {model.name} show (or data.teacher_scheme)")
+                log(f"labels: {model.labels.scheme}, as the answers of {model.name} show (or data.teacher_scheme)")
     return TeacherEnsemble.of(models, data.label_map)
 
 
@@ -195,5 +195,5 @@ def _introduce(run: Run, splits: Splits, models: str) -> None:
         for name, part in (("train", splits.train), ("dev", splits.dev), ("test", splits.test))
         if part
     )
-    run.say(f"{models}; {len(splits.labels)} labels ({splits.labels.scheme})")
-    run.say(f"data: {sizes or 'no gold sentences'}")
+    run.log(f"{models}; {len(splits.labels)} labels ({splits.labels.scheme})")
+    run.log(f"data: {sizes or 'no gold sentences'}")

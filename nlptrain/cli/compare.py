@@ -49,7 +49,7 @@ def compare(
     --require may be given several times. Figures: share (of the teacher's score), gain (over
     the best run without a teacher), speed (times the teacher's), f1 or accuracy, precision,
     recall, type.NAME.f1 (precision, recall, support), words_per_second, parameters, bytes,
-    steps. It holds for the runs that learnt from a teacher or, where none did, for all but
+    steps. It holds for the runs that learned from a teacher or, where none did, for all but
     teachers; of several seeds, for their mean.
 
     Example: nlptrain compare runs/demo/transformer_token runs/demo/tagger runs/demo/tagger_kd

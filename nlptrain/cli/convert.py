@@ -67,7 +67,7 @@ def convert(
     columns = (words_column, tags_column, sentences_column)
     data = data_config(data_format, *columns, scheme, pretokenized=pretokenized)
     wanted = _target(out) if target == "auto" else target
-    _refuse_name(out, wanted)
+    _check_name(out, wanted)
     for one in written(out, wanted):  # type: ignore[arg-type]
         if one.exists() and not one.is_file():
             raise InputError(f"{one}: is no file; give the name of one")
@@ -75,19 +75,19 @@ def convert(
             raise InputError(f"{one}: is there already; give another name, or --overwrite")
     with keys_as_options("--from"):
         done = convert_files(
-            Corpus(sources, data, say=_note),
+            Corpus(sources, data, log=_note),
             out,
             wanted,  # type: ignore[arg-type]
             write_scheme=write_scheme,  # type: ignore[arg-type]
             comments=comments,
-            say=_note,
+            log=_note,
         )
     echo_line(f"{out}: {done.describe()}")
     for what, count in done.lost.items():
         _note(f"{wanted} has no place for {what}: left out of {count:,} sentence{'s' * (count > 1)}")
 
 
-def _refuse_name(out: Path, target: str) -> None:
+def _check_name(out: Path, target: str) -> None:
     """Names that say otherwise than what would be written."""
     if target == "brat" and out.suffix.lower() != ".ann":
         raise InputError(f"{out}: BRAT's marks stand in a file named .ann, beside its text; give such a name")

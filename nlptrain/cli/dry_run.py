@@ -22,7 +22,7 @@ from nlptrain.analysis.profiling import (
     profile_training,
 )
 from nlptrain.cli.building import Built, build, transfer_dir
-from nlptrain.cli.inputs import data_files, input_hashes, pinned, refuse_own_input
+from nlptrain.cli.inputs import check_output_is_not_input, data_files, input_hashes, pinned
 from nlptrain.cli.output import echo_line
 from nlptrain.cli.raw import raw_text
 from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig, TaggerKDConfig
@@ -35,12 +35,12 @@ from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.distillation.objectives import DistillObjective
 from nlptrain.distillation.teacher_ensemble import EnsembleTeacher
 from nlptrain.finished_run import finished_scores
-from nlptrain.procedures import refuse_unfit
-from nlptrain.run import Run, refuse_imitated
-from nlptrain.run_folder import refuse_other, run_identity, worth_keeping
-from nlptrain.seeds import refuse_seeds, seed_folder
+from nlptrain.procedures import check_distillable
+from nlptrain.run import Run, check_native_precision
+from nlptrain.run_folder import check_same_run, run_identity, worth_keeping
+from nlptrain.seeds import check_not_seeds_folder, seed_folder
 from nlptrain.training.objective import GoldObjective, Objective
-from nlptrain.training.tracking import refuse_untracked
+from nlptrain.training.tracking import check_tracker_installed
 
 _LABELLING_SECONDS, _TRAINING_SECONDS = 10.0, 15.0
 _BLOCK = 1024  # sentences that are looked up at once
@@ -64,7 +64,7 @@ class _Asked:
 
 @dataclass
 class _Text:
-    """All that is learnt from.
+    """All that is learned from.
 
     Attributes:
         sample: of it.
@@ -104,21 +104,21 @@ def dry_run(command: str, config: CommandConfig, *, overwrite: bool, workers: in
         seed=(seeds or [config.seed or 0])[0],
     )
     if config.track != "none":
-        refuse_untracked()
-    refuse_imitated(run.device, getattr(config, "teacher_precision", "fp32"), "teacher_precision")
+        check_tracker_installed()
+    check_native_precision(run.device, getattr(config, "teacher_precision", "fp32"), "teacher_precision")
     with run.handling_signals():
         made = build(config, run)
         if made.ensemble is not None:
             objective = config.objective if isinstance(config, TaggerKDConfig) else None
-            refuse_unfit(made.model, made.ensemble, made.splits, objective)
+            check_distillable(made.model, made.ensemble, made.splits, objective)
         text = _text(config, made, run)
         dev = _dev_words(made, text)
         _echo_reads(config, made, text)
         read, held = time.perf_counter() - began, memory_now()
-        labelled, trained = _tried(config, made, text, run)
+        labeled, trained = _tried(config, made, text, run)
     alone = f"; --workers {workers} is not tried, the time is that of one" if workers > 1 else ""
-    echo_line(f"measured  {_measured(labelled, trained)}{alone}")
-    for line in _estimates(config, made, text, labelled, trained, read, dev, len(folders)):
+    echo_line(f"measured  {_measured(labeled, trained)}{alone}")
+    for line in _estimates(config, made, text, labeled, trained, read, dev, len(folders)):
         echo_line(line)
     echo_line(f"memory    {_memory(made, text, trained, held, run)}")
     echo_line(f"writes    {state}; this dry run has written nothing")
@@ -131,16 +131,16 @@ def _state(
     inputs = input_hashes(config)
     said = []
     for number, folder in enumerate(folders):
-        refuse_own_input(folder, config)
+        check_output_is_not_input(folder, config)
         if seeds is None:
-            refuse_seeds(folder)
+            check_not_seeds_folder(folder)
             own = config
         else:
             own = config.model_copy(update={"seed": seeds[number], "seeds": None, "output_dir": str(folder)})
         if overwrite and worth_keeping(folder):
             said.append(f"{folder}, over the run that is there")
             continue
-        refuse_other(folder, run_identity(command, own, inputs))
+        check_same_run(folder, run_identity(command, own, inputs))
         if finished_scores(folder) is not None:
             said.append(f"{folder}, which is finished: its scores would be printed, and nothing computed")
         elif worth_keeping(folder):
@@ -151,7 +151,7 @@ def _state(
 
 
 def _text(config: CommandConfig, made: Built, run: Run) -> _Text:
-    """Read all that is learnt from, and look up what of it is labelled."""
+    """Read all that is learned from, and look up what of it is labeled."""
     if made.ensemble is None or not isinstance(config, DistillationConfig):
         text = _Text()
         for sentence in made.splits.train:
@@ -160,7 +160,7 @@ def _text(config: CommandConfig, made: Built, run: Run) -> _Text:
     text = _Text(asked=[_Asked() for _ in made.ensemble.teachers])
     raw = text.counted(raw_text(config.data, made.splits, made.splitter, run))
     augment = config.augmenting if made.splits.dev else None
-    sentences = chain(made.splits.train, add_synthetic_sentences(raw, augment, made.splits, made.ensemble, run.say))
+    sentences = chain(made.splits.train, add_synthetic_sentences(raw, augment, made.splits, made.ensemble, run.log))
     folder, precision = transfer_dir(config), config.teacher_precision
     stores = [LogitStore(folder, teacher.model, precision) for teacher in made.ensemble.teachers]
     seen = DigestSet()  # train may have a sentence twice
@@ -196,19 +196,19 @@ def _blocks(sentences: Iterator[Sentence]) -> Iterator[list[Sentence]]:
 
 def _tried(config: CommandConfig, made: Built, text: _Text, run: Run) -> tuple[list[LabelingProfile], TrainingProfile]:
     """Label some sentences, and train on them."""
-    sentences, logits, labelled = text.sample.sentences, None, []
+    sentences, logits, labeled = text.sample.sentences, None, []
     objective: Objective = GoldObjective()
     if made.ensemble is not None and isinstance(config, DistillationConfig):
         teachers = made.ensemble.teachers
         for teacher in teachers:
             teacher.model.to(run.device)
             seconds = _LABELLING_SECONDS / len(teachers)
-            labelled.append(profile_labeling(teacher.model, sentences, config.teacher_precision, seconds=seconds))
+            labeled.append(profile_labeling(teacher.model, sentences, config.teacher_precision, seconds=seconds))
             teacher.model.to("cpu")
-        count = min(len(one.sentences) for one in labelled)
+        count = min(len(one.sentences) for one in labeled)
         sentences = sentences[:count]
         logits = [
-            made.ensemble.mix([one.logits[number] for one in labelled]).astype(np.float16) for number in range(count)
+            made.ensemble.mix([one.logits[number] for one in labeled]).astype(np.float16) for number in range(count)
         ]
         # pseudo_label's words have a tag in the place of logits, which takes as long.
         objective = DistillObjective(config.objective if isinstance(config, TaggerKDConfig) else DistillConfig())
@@ -222,7 +222,7 @@ def _tried(config: CommandConfig, made: Built, text: _Text, run: Run) -> tuple[l
         of=text.sample.count,
         seconds=_TRAINING_SECONDS,
     )
-    return labelled, trained
+    return labeled, trained
 
 
 def _echo_reads(config: CommandConfig, made: Built, text: _Text) -> None:
@@ -241,13 +241,13 @@ def _echo_reads(config: CommandConfig, made: Built, text: _Text) -> None:
     if made.ensemble is not None and isinstance(config, DistillationConfig):
         for teacher, asked in zip(made.ensemble.teachers, text.asked, strict=True):
             echo_line(
-                f"teacher   {teacher.model.name}: {asked.found:,} sentences are labelled in {transfer_dir(config)}, "
+                f"teacher   {teacher.model.name}: {asked.found:,} sentences are labeled in {transfer_dir(config)}, "
                 f"{asked.missing:,} are not ({asked.words:,} words)"
             )
 
 
-def _measured(labelled: Sequence[LabelingProfile], trained: TrainingProfile) -> str:
-    parts = [f"{one.rate:,.0f} words a second labelled" for one in labelled]
+def _measured(labeled: Sequence[LabelingProfile], trained: TrainingProfile) -> str:
+    parts = [f"{one.rate:,.0f} words a second labeled" for one in labeled]
     parts.append(f"{trained.step:.3f} s a step of {trained.words:,.0f} words")
     parts.append(f"{trained.answered:,.0f} words a second answered")
     return ", ".join(parts)
@@ -257,7 +257,7 @@ def _estimates(
     config: CommandConfig,
     made: Built,
     text: _Text,
-    labelled: Sequence[LabelingProfile],
+    labeled: Sequence[LabelingProfile],
     trained: TrainingProfile,
     read: float,
     dev: int,
@@ -273,7 +273,7 @@ def _estimates(
         f"scored {scorings:,} times"
     )
     scored = dev + _words(made.splits.test)
-    label = sum((asked.words + scored) / one.rate for asked, one in zip(text.asked, labelled, strict=True))
+    label = sum((asked.words + scored) / one.rate for asked, one in zip(text.asked, labeled, strict=True))
     ready = trained.encoding * sample.count
     learn = trained.step * trained.steps
     score = (dev * scorings + scored) / trained.answered

@@ -59,7 +59,7 @@ def evaluate(
     settings = data_config(data_format, words_column, tags_column, sentences_column, scheme)
     labels, temperature, tag = _asked(run, Run(None, device=device))
     with keys_as_options():
-        corpus = Corpus(data, settings, say=lambda text: echo_line(f"note: {text}", err=True))
+        corpus = Corpus(data, settings, log=lambda text: echo_line(f"note: {text}", err=True))
         scores, errors, mistakes = _measured(labels, tag, corpus)
     if as_json:
         calibration = {"temperature": temperature, **errors.to_json()}
@@ -97,7 +97,7 @@ def _measured(labels: Labels, tag: Tag, corpus: Corpus) -> tuple[dict[str, Any],
     """The scores of what ``tag`` answers, a block of sentences at a time."""
     from nlptrain.data.converting import scheme_of_files
     from nlptrain.data.scheme_conversion import convert_scheme
-    from nlptrain.data.tag_checks import refuse_broken
+    from nlptrain.data.tag_checks import check_tag_sequences
     from nlptrain.training.calibration import CalibrationTally
     from nlptrain.training.confusion import confusion
     from nlptrain.training.evaluation import ScoreTally
@@ -106,7 +106,7 @@ def _measured(labels: Labels, tag: Tag, corpus: Corpus) -> tuple[dict[str, Any],
     scores, errors, mistakes = ScoreTally(labels.scheme), CalibrationTally(labels.scheme), None
     rest = iter(corpus)
     while block := list(islice(rest, _BLOCK)):
-        refuse_broken([(block, written)])
+        check_tag_sequences([(block, written)])
         block = convert_scheme(block, written, labels)
         answers = tag([sentence.words for sentence in block])
         gold = [sentence.tags or () for sentence in block]

@@ -19,7 +19,7 @@ from typing import Literal
 from nlptrain.cli.dependencies import model_dependencies, text_dependencies
 from nlptrain.config import COMMANDS, command_of, load_config
 from nlptrain.config.commands import CommandConfig
-from nlptrain.config.loading import LoadedConfig, refuse_missing
+from nlptrain.config.loading import LoadedConfig, check_files_exist
 from nlptrain.config.yaml_files import read_bytes, read_yaml
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.suggestions import suggest_path
@@ -107,7 +107,7 @@ def plan(files: Sequence[Path], settings: Sequence[str]) -> list[Experiment]:
         one.needs = tuple(dict.fromkeys(owners[folder].path for folder in waits))
         made = {name for name, folders in chain(models.items(), texts.items()) if folders}
         try:
-            refuse_missing(loaded, made.__contains__)
+            check_files_exist(loaded, made.__contains__)
         except InputError as error:
             one.fail(str(error).split("\n"))
     return _ordered([one for one, _ in found])
@@ -160,7 +160,7 @@ class _Process:
 
 
 def run_all(
-    experiments: Sequence[Experiment], arguments: Sequence[str], *, jobs: int, say: Callable[[str], None]
+    experiments: Sequence[Experiment], arguments: Sequence[str], *, jobs: int, log: Callable[[str], None]
 ) -> None:
     """Run what waits, ``jobs`` at a time; a failure leaves out what needs it, and stops nothing else.
 
@@ -168,7 +168,7 @@ def run_all(
         experiments: from ``plan``; their states are kept up to date.
         arguments: that each command is given, too.
         jobs: processes side by side; they share the CPU's cores.
-        say: told of each beginning and end.
+        log: receives a line when each experiment starts and ends.
 
     Raises:
         Interrupted: by a signal, which all running ones have been sent and have ended by.
@@ -180,14 +180,14 @@ def run_all(
     try:
         with tempfile.TemporaryDirectory() as folder:
             while not heard and (running or any(one.state == "waiting" for one in experiments)):
-                _leave_out(experiments, states, say)
+                _leave_out(experiments, states, log)
                 for one in experiments:
                     ready = one.state == "waiting" and all(states[need].state == "done" for need in one.needs)
                     if ready and len(running) < jobs:
                         running.append(_started(one, arguments, Path(folder), jobs))
-                        say(f"{one.path}: nlptrain {one.command} -> {one.output}")
+                        log(f"{one.path}: nlptrain {one.command} -> {one.output}")
                 time.sleep(_LOOK_SECONDS)
-                running = [one for one in running if not _ended(one, say)]
+                running = [one for one in running if not _ended(one, log)]
             for still in running:
                 still.process.send_signal(heard[0])
             for still in running:
@@ -203,13 +203,13 @@ def run_all(
         raise Interrupted(heard[0])
 
 
-def _leave_out(experiments: Sequence[Experiment], states: dict[Path, Experiment], say: Callable[[str], None]) -> None:
+def _leave_out(experiments: Sequence[Experiment], states: dict[Path, Experiment], log: Callable[[str], None]) -> None:
     for one in experiments:
         lost = [need for need in one.needs if states[need].state in ("failed", "left out")]
         if one.state == "waiting" and lost:
             what = "failed" if states[lost[0]].state == "failed" else "was left out"
             one.state, one.fault = "left out", f"needs {lost[0]}, which {what}"
-            say(f"{one.path}: left out; it {one.fault}")
+            log(f"{one.path}: left out; it {one.fault}")
 
 
 def _started(one: Experiment, arguments: Sequence[str], folder: Path, jobs: int) -> _Process:
@@ -227,7 +227,7 @@ def _started(one: Experiment, arguments: Sequence[str], folder: Path, jobs: int)
     return _Process(one, process, log)
 
 
-def _ended(one: _Process, say: Callable[[str], None]) -> bool:
+def _ended(one: _Process, log: Callable[[str], None]) -> bool:
     code = one.process.poll()
     if code is None:
         return False
@@ -235,10 +235,10 @@ def _ended(one: _Process, say: Callable[[str], None]) -> bool:
     experiment.seconds = time.monotonic() - one.started
     if code == 0:
         experiment.state = "done"
-        say(f"{experiment.path}: done in {experiment.seconds:,.0f} s")
+        log(f"{experiment.path}: done in {experiment.seconds:,.0f} s")
     else:
         lines = one.log.read_text(encoding="utf-8", errors="replace").splitlines()
         faults = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")] or lines[-5:]
         experiment.fail(faults or [f"exit code {code}"])
-        say(f"{experiment.path}: failed: {experiment.fault.splitlines()[0]}")
+        log(f"{experiment.path}: failed: {experiment.fault.splitlines()[0]}")
     return True

@@ -90,7 +90,7 @@ def export(
         max_loss=max_f1_loss,
         min_confidence=min_confidence,
         overwrite=overwrite,
-        say=echo_line,
+        log=echo_line,
     )
     total = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     echo_line(f"{out}: {total / 1e6:.2f} MB")
@@ -108,12 +108,12 @@ def _dev(run: str, files: tuple[str, ...], model: TokenModel) -> list[Sentence]:
 
     folder = Path(run)
     if files:
-        return list(read_splits(DataConfig(dev=list(files)), model.labels, say=lambda _: None).dev)
+        return list(read_splits(DataConfig(dev=list(files)), model.labels, log=lambda _: None).dev)
     if not (folder / "config.yaml").is_file():
         return []
     data = _data_of(folder)
     if data is not None:
-        return list(read_splits(data, model.labels, say=lambda _: None).dev)
+        return list(read_splits(data, model.labels, log=lambda _: None).dev)
     if sample := read_dev_sample(folder):
         echo_line(f"note: compared on the {len(sample):,} sentences of {folder / FILE_NAME}", err=True)
         return sample
@@ -138,7 +138,7 @@ def _data_of(folder: Path) -> DataConfig | None:
     try:
         data: DataConfig = load_config(COMMANDS[scores["command"]], path, check_files=False).config.data
     except InputError as error:
-        raise DamagedFile(path, str(error.args[0]), "name gold files: --dev FILE") from error
+        raise DamagedFile(path, str(error), "name gold files: --dev FILE") from error
     split: Literal["train", "dev"] = "train" if data.dev is None else "dev"
     if not data.named(split):
         return None

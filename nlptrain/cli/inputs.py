@@ -54,7 +54,7 @@ def _vector_hash(config: CommandConfig) -> dict[str, str]:
     return {} if vectors is None else {vectors: file_hash(Path(vectors))}
 
 
-def refuse_own_input(folder: Path, config: CommandConfig) -> None:
+def check_output_is_not_input(folder: Path, config: CommandConfig) -> None:
     """Keep a run from writing where it reads.
 
     Raises:

@@ -77,7 +77,7 @@ class Commands(click.Group):
         """Run the command."""
         try:
             with interruptible(_Ended):
-                _refuse_removed_folder()
+                _check_working_directory()
                 return self._invoked(ctx)
         except (InputError, FolderError) as error:
             raise CommandError(str(error)) from error
@@ -109,7 +109,7 @@ class Commands(click.Group):
             raise CommandError(message_line(message)) from error
 
 
-def _refuse_removed_folder() -> None:
+def _check_working_directory() -> None:
     try:
         os.getcwd()
     except OSError as error:
@@ -124,7 +124,7 @@ def main() -> None:
     \b
     The usual way:
       nlptrain transformer_token teacher.yaml     fine-tune the teacher
-      nlptrain tagger_kd student.yaml             distil it into a student
+      nlptrain tagger_kd student.yaml             distill it into a student
       nlptrain tagger control.yaml                such a student without the teacher
       nlptrain compare runs/teacher runs/student  what was gained
       nlptrain predict runs/student < text        use it

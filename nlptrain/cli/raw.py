@@ -31,9 +31,9 @@ def raw_text(data: DataConfig, splits: Splits, splitter: WordSplitter, run: Run 
     corpus = _unlabeled(data)
     yield from corpus.raw(splitter, held_out=held_out_digests(splits), counts=counts, weights=_weights(data))
     if run is not None:
-        run.say(f"raw text: {counts.describe()}")
+        run.log(f"raw text: {counts.describe()}")
         if tagged := [f"{path} ({column})" for path in corpus.files if (column := tags_beside(path))]:
-            run.say(
+            run.log(
                 f"raw text: {', '.join(tagged[:3])}{' and others' * (len(tagged) > 3)}: tags are not read here, but in "
                 "data.train"
             )
@@ -48,10 +48,10 @@ def _weights(data: DataConfig) -> dict[Path, float]:
     return {path: weight for path, weight in found.items() if weight != 1.0}
 
 
-def learnt_from(
+def learned_from(
     config: StudentCommandConfig, splits: Splits, splitter: WordSplitter, ensemble: TeacherEnsemble | None = None
 ) -> Callable[[], Iterator[Sentence]]:
-    """How to read all that is learnt from, which is read or made once more for it; dev is not in it."""
+    """How to read all that is learned from, which is read or made once more for it; dev is not in it."""
     data = config.data
     augment = config.augmenting if isinstance(config, DistillationConfig) else None
 

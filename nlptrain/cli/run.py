@@ -46,7 +46,7 @@ def run(files: tuple[Path, ...], jobs: int, settings: tuple[str, ...], dry_run: 
         if one.state == "failed":
             echo_lines(f"{printable(str(one.path))}: failed: {one.fault}", err=True)
     given = [part for setting in settings for part in ("--set", setting)]
-    run_all(experiments, given, jobs=jobs, say=lambda text: echo_line(text, err=True))
+    run_all(experiments, given, jobs=jobs, log=lambda text: echo_line(text, err=True))
     if as_json:
         echo_json([_shown(one) for one in experiments])
     else:

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nlptrain.cli.building import refuse_faulty
-from nlptrain.cli.inputs import input_hashes, pinned, refuse_own_input
+from nlptrain.cli.building import check_buildable
+from nlptrain.cli.inputs import check_output_is_not_input, input_hashes, pinned
 from nlptrain.cli.output import echo_line
 from nlptrain.cli.training import run_training
 from nlptrain.config.commands import StudentCommandConfig
 from nlptrain.interrupts import interrupt
 from nlptrain.processes import Processes
 from nlptrain.run import Run, handlers
-from nlptrain.run_folder import refuse_other, run_identity
+from nlptrain.run_folder import check_same_run, run_identity
 from nlptrain.seeds import seed_folder, seeds_folder
 
 
@@ -29,7 +29,7 @@ def run_seeds(command: str, config: StudentCommandConfig, *, overwrite: bool, wo
     runs = [_of_seed(config, seed) for seed in config.seeds or ()]
     with handlers(interrupt):
         processes = _check(command, runs, folder, overwrite=overwrite)
-        held = seeds_folder(folder, command, config.seeds or (), overwrite=overwrite, say=_note)
+        held = seeds_folder(folder, command, config.seeds or (), overwrite=overwrite, log=_note)
         with processes.led(held):
             scores = []
             for run in runs:
@@ -52,12 +52,12 @@ def _check(command: str, runs: Sequence[StudentCommandConfig], folder: Path, *, 
     inputs = input_hashes(pinned(runs[0]))
     folders = {folder, *folder.glob("seed-*"), *(Path(run.output_dir) for run in runs)}
     for place in folders:
-        refuse_own_input(place, runs[0])
+        check_output_is_not_input(place, runs[0])
     if overwrite:
-        refuse_faulty(folders, runs[0])
+        check_buildable(folders, runs[0])
         return run.processes
     for one in runs:
-        refuse_other(Path(one.output_dir), run_identity(command, pinned(one), inputs))
+        check_same_run(Path(one.output_dir), run_identity(command, pinned(one), inputs))
     return run.processes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from nlptrain.cli.building import ensemble_of
-from nlptrain.cli.raw import learnt_from
+from nlptrain.cli.raw import learned_from
 from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig
 from nlptrain.data.corpus import splitter_of
 from nlptrain.data.splits import read_splits
@@ -24,7 +24,7 @@ def describe_student(config: CommandConfig) -> str | None:
     if not isinstance(config, StudentCommandConfig):
         return None
     ensemble = ensemble_of(config) if isinstance(config, DistillationConfig) else None
-    splits = read_splits(config.data, ensemble.labels if ensemble else None, say=lambda _: None)
+    splits = read_splits(config.data, ensemble.labels if ensemble else None, log=lambda _: None)
     splitter = splitter_of(config.data)
     student = build_student(
         config.student,
@@ -32,7 +32,7 @@ def describe_student(config: CommandConfig) -> str | None:
         seed=0,
         teacher=ensemble.teachers[0].model if ensemble else None,
         splitter=splitter,
-        text=learnt_from(config, splits, splitter, ensemble),
+        text=learned_from(config, splits, splitter, ensemble),
     )
     parts = ", ".join(f"{name} {count:,}" for name, count in _parts(student).items())
     held = [*student.model.parameters(), *student.model.buffers()]

@@ -13,8 +13,8 @@ import transformers
 
 from nlptrain import __version__, procedures
 from nlptrain.analysis.comparison import sample_of
-from nlptrain.cli.building import build, refuse_faulty, transfer_dir
-from nlptrain.cli.inputs import data_files, input_hashes, pinned, refuse_own_input
+from nlptrain.cli.building import build, check_buildable, transfer_dir
+from nlptrain.cli.inputs import check_output_is_not_input, data_files, input_hashes, pinned
 from nlptrain.cli.output import echo_line
 from nlptrain.cli.raw import peek, raw_text
 from nlptrain.config.commands import (
@@ -26,10 +26,10 @@ from nlptrain.config.commands import (
     TransformerTokenConfig,
 )
 from nlptrain.finished_run import resume_finished
-from nlptrain.run import Run, refuse_imitated
+from nlptrain.run import Run, check_native_precision
 from nlptrain.run_folder import command_line, identity_hash, output_folder, run_identity
-from nlptrain.seeds import refuse_seeds
-from nlptrain.training.tracking import refuse_untracked
+from nlptrain.seeds import check_not_seeds_folder
+from nlptrain.training.tracking import check_tracker_installed
 
 
 def run_training(command: str, config: CommandConfig, *, overwrite: bool, workers: int = 1) -> dict[str, Any]:
@@ -37,10 +37,10 @@ def run_training(command: str, config: CommandConfig, *, overwrite: bool, worker
     folder = Path(config.output_dir)
     config = pinned(config)
     inputs = input_hashes(config)
-    refuse_own_input(folder, config)
-    refuse_seeds(folder)
+    check_output_is_not_input(folder, config)
+    check_not_seeds_folder(folder)
     if overwrite:
-        refuse_faulty([folder], config)
+        check_buildable([folder], config)
     run = Run(
         folder,
         device=config.device,
@@ -52,18 +52,18 @@ def run_training(command: str, config: CommandConfig, *, overwrite: bool, worker
         track=config.track,
     )
     if config.track != "none":
-        refuse_untracked()
-    refuse_imitated(run.device, getattr(config, "teacher_precision", "fp32"), "teacher_precision")
+        check_tracker_installed()
+    check_native_precision(run.device, getattr(config, "teacher_precision", "fp32"), "teacher_precision")
     run.identity = identity_hash(run_identity(command, config, inputs))
-    held = output_folder(folder, command, config, inputs, overwrite=overwrite, say=run.say)
+    held = output_folder(folder, command, config, inputs, overwrite=overwrite, log=run.log)
     with run.handling_signals(), run.processes.led(held):
-        scores = run.processes.agreed(lambda: resume_finished(folder, run.say))
+        scores = run.processes.agreed(lambda: resume_finished(folder, run.log))
         if scores is None:
             run.introduce(command)
             run.provenance = _provenance(command, config, run, inputs)
             scores = _COMMANDS[command](config, run)
         else:
-            run.say(f"{folder} is finished; its scores (--overwrite trains it anew):")
+            run.log(f"{folder} is finished; its scores (--overwrite trains it anew):")
     if run.processes.first:
         _print(scores)
     return scores
@@ -92,7 +92,7 @@ def _taught(config: DistillationConfig, run: Run) -> dict[str, Any]:
 
 
 _PROCEDURES: dict[type[DistillationConfig], Any] = {
-    TaggerKDConfig: procedures.distil_tagger,
+    TaggerKDConfig: procedures.distill,
     PseudoLabelRunConfig: procedures.pseudo_label,
 }
 

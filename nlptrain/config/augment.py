@@ -1,4 +1,4 @@
-"""The `augment:` map: sentences made out of the train and the unlabelled ones, for the teacher to label."""
+"""The `augment:` map: sentences made out of the train and the unlabeled ones, for the teacher to label."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class AugmentConfig(Section):
 
     sentences: Literal["auto"] | Annotated[int, Field(ge=1, le=100_000_000)] = Field(
         "auto",
-        description="How many are made. auto: as many as bring train, unlabelled and made text together to a million words, but at most 300 for each train or unlabelled sentence.",
+        description="How many are made. auto: as many as bring train, unlabeled and made text together to a million words, but at most 300 for each train or unlabeled sentence.",
     )
     seed: int = Field(
         0, ge=0, lt=2**31, description="Decides which: runs of other seeds find the teacher's answers again."
@@ -29,6 +29,6 @@ class AugmentConfig(Section):
     insert: Share = Field(0.1, description="Share of sentences that get an entity where there was none.")
     replace: Share = Field(
         0.8,
-        description="Share of sentences of which some words, up to four of five, are replaced: by neighbours among the teacher's input embeddings, words of its vocabulary, words made of two and, a tenth of them, those of an entity.",
+        description="Share of sentences of which some words, up to four of five, are replaced: by neighbors among the teacher's input embeddings, words of its vocabulary, words made of two and, a tenth of them, those of an entity.",
     )
-    noise: Share = Field(0.3, description="Share of sentences with words dropped, misspelt, or in another case.")
+    noise: Share = Field(0.3, description="Share of sentences with words dropped, misspelled, or in another case.")

@@ -178,7 +178,7 @@ class DistillationConfig(StudentCommandConfig):
     )
     augment: Literal["auto", "none"] | AugmentConfig = Field(
         "auto",
-        description="Sentences made out of the train and the unlabelled ones, for the teacher to label: none, or a map that says how. auto: as many as bring all text together to a million words.",
+        description="Sentences made out of the train and the unlabeled ones, for the teacher to label: none, or a map that says how. auto: as many as bring all text together to a million words.",
     )
 
     @model_validator(mode="after")

@@ -38,7 +38,7 @@ def merged(
     for origin, layer in _layers(path, settings, flags):
         leaves = {}
         for key, value in _leaves(_Variables(origin).replaced(layer)):
-            _refuse_key(key, origin)
+            _check_key(key, origin)
             leaves[key] = value
         for one, other in pairs:
             for given, dropped in ((one, other), (other, one)):
@@ -56,7 +56,7 @@ def merged(
     return values, origins
 
 
-def _refuse_key(key: str, origin: str) -> None:
+def _check_key(key: str, origin: str) -> None:
     if len(key) > _MOST_KEY or key.count(".") > MOST_DEPTH:
         raise InputError(
             f"{origin}: the key {quoted(key)} has more than {_MOST_KEY:,} characters, or more than {MOST_DEPTH} parts"
@@ -125,7 +125,7 @@ def _layers(
         if not equals or not all(key.split(".")):
             raise InputError(f"--set {shortened(setting, VALUE)}: must be KEY=VALUE, e.g. --set train.steps=500")
         origin = f"--set {shortened(setting, VALUE)}"
-        _refuse_key(key, origin)
+        _check_key(key, origin)
         yield origin, _nested(key, parse(text, origin))
     for key, value in flags.items():
         yield f"--{key.rpartition('.')[2].replace('_', '-')}", _nested(key, value)

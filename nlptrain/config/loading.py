@@ -70,11 +70,11 @@ def load_config(
         raise InputError(*validation_messages(error, model, origins, _place(path))) from error
     loaded = LoadedConfig(config, origins, path)
     if check_files:
-        refuse_missing(loaded)
+        check_files_exist(loaded)
     return loaded
 
 
-def refuse_missing(loaded: LoadedConfig[C], expected: Callable[[str], bool] = lambda _: False) -> None:
+def check_files_exist(loaded: LoadedConfig[C], expected: Callable[[str], bool] = lambda _: False) -> None:
     """See whether the files and folders that a configuration names are there, but for those that are ``expected``.
 
     Raises:

@@ -43,7 +43,7 @@ class DistillConfig(TaughtObjectiveConfig):
 
 
 class PseudoLabelConfig(TaughtObjectiveConfig):
-    """Pseudo-labelling: the teacher's argmax on raw text is taken for gold."""
+    """Pseudo-labeling: the teacher's argmax on raw text is taken for gold."""
 
     targets: Literal["hard", "soft"] = Field(
         "hard", description="hard: the teacher's argmax. soft: its probabilities of all labels."
@@ -60,5 +60,5 @@ class PseudoLabelConfig(TaughtObjectiveConfig):
         le=1.0,
         description="As min_confidence, but found for each entity type (plain tags: each tag): the lowest confidence from which on this share of the teacher's answers on the gold dev sentences is right. Where min_confidence is higher, it counts. null: min_confidence alone.",
     )
-    pseudo_w: Weight = Field(1.0, description="Weight of the pseudo-labelled words.")
+    pseudo_w: Weight = Field(1.0, description="Weight of the pseudo-labeled words.")
     loss_w: Weight = Field(1.0, description="Weight of the gold words.")

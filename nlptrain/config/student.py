@@ -22,7 +22,7 @@ class SubwordEmbedderConfig(Section):
     )
     vocab_size: Literal["auto", "all"] | Annotated[int, Field(ge=1)] = Field(
         "auto",
-        description="Pieces that have a row; each of the others shares the one of the nearest piece among the vectors that the table starts from (with init random: the unknown piece). all: every piece of the tokenizer. A number: that many, those most frequent in train, unlabelled and made text. auto: all, unless the table would pass 2 million parameters; then as many as fit, the text's first and then the tokenizer's first ones.",
+        description="Pieces that have a row; each of the others shares the one of the nearest piece among the vectors that the table starts from (with init random: the unknown piece). all: every piece of the tokenizer. A number: that many, those most frequent in train, unlabeled and made text. auto: all, unless the table would pass 2 million parameters; then as many as fit, the text's first and then the tokenizer's first ones.",
     )
     case: bool = Field(
         True,
@@ -46,7 +46,7 @@ class WordEmbedderConfig(Section):
     dim: int = Field(100, ge=1, le=4096, description="Columns of the word table.")
     vocab_size: int = Field(20_000, ge=1, description="Most words that have a row.")
     min_count: int = Field(
-        2, ge=1, description="Fewest times that such a word stands in train, unlabelled and made text."
+        2, ge=1, description="Fewest times that such a word stands in train, unlabeled and made text."
     )
     lowercase: bool = Field(True, description="Words that differ in case share a row; characters and shape still tell.")
     vectors: str | None = Field(
@@ -173,7 +173,7 @@ class StudentConfig(WarmStart):
         description="Model folder, package:NAME/folder or Hub name whose tokenizer the student reads with. Default: the teacher's (of several, the first's). `tagger` has no teacher, so there it must be given: name the pretrained model, never the fine-tuned one.",
     )
     embedder: Embedder = Field(SubwordEmbedderConfig(), description="What is read to vectors.")
-    encoder: Encoder = Field(LSTMEncoderConfig(), description="Vectors to vectors that know their neighbours.")
+    encoder: Encoder = Field(LSTMEncoderConfig(), description="Vectors to vectors that know their neighbors.")
     head: Head = Field(AutoHeadConfig(), description="Vectors to labels.")
     dropout: Rate = Field(
         0.3,

@@ -47,9 +47,9 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:  # noqa: ANN401
         if self.depth > MOST_DEPTH:
-            _refuse(_TOO_DEEP, self.peek_event())  # type: ignore[no-untyped-call]
+            _raise_at(_TOO_DEEP, self.peek_event())  # type: ignore[no-untyped-call]
         if self.count == MOST_VALUES:
-            _refuse(_TOO_MANY, self.peek_event())  # type: ignore[no-untyped-call]
+            _raise_at(_TOO_MANY, self.peek_event())  # type: ignore[no-untyped-call]
         self.count += 1
         self.depth += 1
         node: yaml.Node | None = super().compose_node(parent, index)
@@ -73,24 +73,24 @@ class _Values:
     def of(self, node: yaml.Node, depth: int = 0) -> Any:  # noqa: ANN401
         self._add(node)
         if depth > MOST_DEPTH:
-            _refuse(_TOO_DEEP, node)
+            _raise_at(_TOO_DEEP, node)
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node)
         if isinstance(node, yaml.SequenceNode) and node.tag == f"{_TAG}seq":
             return [self.of(inner, depth + 1) for inner in node.value]
         if isinstance(node, yaml.MappingNode) and node.tag == f"{_TAG}map":
             return self._map(node, depth)
-        return _refuse_tag(node)
+        return _raise_for_tag(node)
 
     def _map(self, node: yaml.MappingNode, depth: int) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for key, inner in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                _refuse("found a list or a map as a key; a key is a word", key)
+                _raise_at("found a list or a map as a key; a key is a word", key)
             self._add(key)
             name = _text(key)
             if name in values:
-                _refuse(f"the key {quoted(name)} stands twice", key)
+                _raise_at(f"the key {quoted(name)} stands twice", key)
             values[name] = self.of(inner, depth + 1)
         return values
 
@@ -98,9 +98,9 @@ class _Values:
         self._count += 1
         self._characters += len(node.value) if isinstance(node, yaml.ScalarNode) else 0
         if self._count > MOST_VALUES:
-            _refuse(_TOO_MANY, node)
+            _raise_at(_TOO_MANY, node)
         if self._characters > MOST_CHARACTERS:
-            _refuse(_TOO_LONG, node)
+            _raise_at(_TOO_LONG, node)
 
 
 def _scalar(node: yaml.ScalarNode) -> Any:  # noqa: ANN401
@@ -108,31 +108,31 @@ def _scalar(node: yaml.ScalarNode) -> Any:  # noqa: ANN401
     if node.tag == f"{_TAG}str":
         return _text(node)
     if node.tag not in _PATTERNS:
-        return _refuse_tag(node)
+        return _raise_for_tag(node)
     kind = node.tag.removeprefix(_TAG)
     if _PATTERNS[node.tag].match(text) is None:
-        _refuse(f"found {quoted(text)}, which is no !!{kind}", node)
+        _raise_at(f"found {quoted(text)}, which is no !!{kind}", node)
     if kind == "bool":
         return text.lower() == "true"
     if kind == "float":
         return float(text.replace(".inf", "inf").replace(".Inf", "inf").replace(".nan", "nan").replace(".NaN", "nan"))
     if kind == "int" and len(text) > _MOST_DIGITS:
-        _refuse(f"found {quoted(text)}; a whole number has at most {_MOST_DIGITS} digits", node)
+        _raise_at(f"found {quoted(text)}; a whole number has at most {_MOST_DIGITS} digits", node)
     return int(text) if kind == "int" else None
 
 
 def _text(node: yaml.ScalarNode) -> str:
     text: str = node.value
     if wrong := NO_TEXT.search(text):
-        _refuse(f"found the character U+{ord(wrong[0]):04X}, which no text may hold", node)
+        _raise_at(f"found the character U+{ord(wrong[0]):04X}, which no text may hold", node)
     return text
 
 
-def _refuse_tag(node: yaml.Node) -> NoReturn:
-    _refuse(f"found the tag {quoted(node.tag.replace(_TAG, '!!'))}, which is not read here; remove it", node)
+def _raise_for_tag(node: yaml.Node) -> NoReturn:
+    _raise_at(f"found the tag {quoted(node.tag.replace(_TAG, '!!'))}, which is not read here; remove it", node)
 
 
-def _refuse(what: str, node: yaml.Node | yaml.Event) -> NoReturn:
+def _raise_at(what: str, node: yaml.Node | yaml.Event) -> NoReturn:
     raise ConstructorError(None, None, what, node.start_mark)  # type: ignore[arg-type]
 
 

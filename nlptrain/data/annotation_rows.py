@@ -52,7 +52,7 @@ def is_marked(row: dict[str, Any]) -> bool:
 
 
 def marked_row(row: dict[str, Any], where: str, left_out: Counter[str]) -> MarkedText | None:
-    """The text of a row; None where it is not to be learnt from.
+    """The text of a row; None where it is not to be learned from.
 
     Args:
         row: for which ``is_marked`` holds.

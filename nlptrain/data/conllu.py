@@ -32,7 +32,7 @@ def read_conllu(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
     words, tags = _column(columns.words or _FORM, "words"), _column(columns.tags or _UPOS, "tags")
     for said, rows in _blocks(path):
         for row in rows:
-            _refuse_empty(row, words, tags, path)
+            _check_not_empty(row, words, tags, path)
         numbers = tuple(row.line for row in rows)
         forms, tagged = (tuple(row.cells[column - 1] for row in rows) for column in (words, tags))
         where = f"{path}:{numbers[0]}"
@@ -95,7 +95,7 @@ def _row(path: Path, number: int, line: str, before: int) -> _Row | None:
     return _Row(number, cells)
 
 
-def _refuse_empty(row: _Row, words: int, tags: int, path: Path) -> None:
+def _check_not_empty(row: _Row, words: int, tags: int, path: Path) -> None:
     word, tag = row.cells[words - 1], row.cells[tags - 1]
     if not word:
         raise InputError(f"{path}:{row.line}: found an empty word in column {words} (data.columns.words)")

@@ -9,7 +9,7 @@ from pathlib import Path
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.ignored_columns import ignored_columns
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tag_checks import detect_scheme, proven, refuse_broken
+from nlptrain.data.tag_checks import check_tag_sequences, detect_scheme, proven
 from nlptrain.data.targets import Target
 from nlptrain.data.writing import Written, write_gold, written
 from nlptrain.errors import InputError
@@ -50,17 +50,17 @@ def convert(
     *,
     write_scheme: Scheme | None = None,
     comments: bool = False,
-    say: Callable[[str], None] = lambda _: None,
+    log: Callable[[str], None] = lambda _: None,
 ) -> Converted:
     """Write the gold sentences of ``corpus`` to ``out``; they are read twice, and never all in memory.
 
     Args:
-        corpus: the files; at the end of each, it says what is not to be learnt from.
+        corpus: the files; at the end of each, it says what is not to be learned from.
         out: the new file.
         target: its format.
         write_scheme: what its tags are written in; None: as those of the files.
         comments: of CoNLL: ids and texts are kept as comments.
-        say: told what of the files is not read.
+        log: receives what of the files is not read.
 
     Raises:
         InputError: a file cannot be read, its tags break their scheme, ``out`` is one of them, or the format cannot
@@ -72,7 +72,7 @@ def convert(
             raise InputError(f"{one}: would be written where it is read; give another name")
     seen = Seen()
     scheme = scheme_of_files(corpus, seen)
-    _log_ignored_columns(corpus, say)
+    _log_ignored_columns(corpus, log)
     if write_scheme is not None and scheme == "plain":
         raise InputError("--write-scheme: the tags are plain, and have no scheme to be written in")
     wrote = write_scheme or scheme
@@ -82,7 +82,7 @@ def convert(
     return Converted(counted.sentences, counted.words, scheme, wrote, told.lost)
 
 
-def _log_ignored_columns(corpus: Corpus, say: Callable[[str], None]) -> None:
+def _log_ignored_columns(corpus: Corpus, log: Callable[[str], None]) -> None:
     """Log the ignored columns of the files, one line for files with the same ones."""
     ignored: dict[tuple[str, ...], list[Path]] = {}
     for path in corpus.files:
@@ -91,7 +91,7 @@ def _log_ignored_columns(corpus: Corpus, say: Callable[[str], None]) -> None:
     for names, files in ignored.items():
         more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
         rest = f" and {len(names) - _NAMES:,} others" if len(names) > _NAMES else ""
-        say(f"{files[0]}{more}: not read, and not written: {', '.join(names[:_NAMES])}{rest}")
+        log(f"{files[0]}{more}: not read, and not written: {', '.join(names[:_NAMES])}{rest}")
 
 
 class Seen:
@@ -155,5 +155,5 @@ def scheme_of_files(corpus: Corpus, seen: Seen | None = None) -> Scheme:
 
 def _converted(corpus: Corpus, scheme: Scheme, wrote: Scheme) -> Iterator[Sentence]:
     for sentence in corpus:
-        refuse_broken([([sentence], scheme)])
+        check_tag_sequences([([sentence], scheme)])
         yield sentence if wrote == scheme else replace(sentence, tags=tuple(valid(sentence.tags or (), wrote)))

@@ -50,7 +50,7 @@ class Corpus:
         data: DataConfig | None = None,
         *,
         key: str = "",
-        say: Callable[[str], None] = lambda _: None,
+        log: Callable[[str], None] = lambda _: None,
     ) -> None:
         """The files that ``paths`` names; none of them is opened yet.
 
@@ -58,12 +58,12 @@ class Corpus:
             paths: one, or several.
             data: how the files are written; None: as their names say.
             key: the configuration key that holds ``paths``, for messages.
-            say: told what of a file is not to be learnt from, each time that all of it has been read.
+            log: receives what of a file is not to be learned from, each time that all of it has been read.
         """
         self.paths = [str(one) for one in ([paths] if isinstance(paths, str | Path) else paths)]
         self.data = data or DataConfig()
         self._key = key
-        self._say = say
+        self._log = log
 
     @property
     def files(self) -> list[Path]:
@@ -91,7 +91,7 @@ class Corpus:
             if not sentences:
                 raise InputError(f"{path}: found no sentence; a gold file has at least one{said and f' ({said})'}")
             if said:
-                self._say(f"{path}: {said}")
+                self._log(f"{path}: {said}")
 
     def silent(self) -> Corpus:
         """The same files, of which nothing is said: for who goes through them more than once."""

@@ -34,7 +34,7 @@ def read_jsonl(path: Path, scheme: Scheme = "iob2", *, left_out: Counter[str] | 
     Args:
         path: the file.
         scheme: what the tags of such marks are written in.
-        left_out: counts rows that are not to be learnt from, by the reason.
+        left_out: counts rows that are not to be learned from, by the reason.
 
     Raises:
         InputError: a line is no such object, or holds a word that is empty or cannot be written in UTF-8.

@@ -16,7 +16,7 @@ from nlptrain.schemes import Scheme, Span, spans, tags_of
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A labelled part of a text, in code points from 0; ``end`` is the place behind the last one."""
+    """A labeled part of a text, in code points from 0; ``end`` is the place behind the last one."""
 
     start: int
     end: int

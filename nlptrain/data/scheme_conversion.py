@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tag_checks import detect_scheme, listed, refuse_broken, refuse_unknown
+from nlptrain.data.tag_checks import check_known_labels, check_tag_sequences, detect_scheme, listed
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.schemes import NAMES, Scheme, valid
@@ -38,7 +38,7 @@ def detect_schemes(parts: Parts, stated: Scheme | Literal["auto"]) -> dict[str, 
             f"data.{plain[0]}: the tags are plain ({_tags(parts[plain[0]])}), and those of data.{other} are "
             f"{NAMES[schemes[other]]}; give files of one task"
         )
-    refuse_broken((sentences, schemes[name]) for name, sentences in parts.items())
+    check_tag_sequences((sentences, schemes[name]) for name, sentences in parts.items())
     return schemes
 
 
@@ -70,13 +70,13 @@ def convert_scheme(sentences: Sequence[Sentence], scheme: Scheme, labels: Labels
             f"{_file(sentences)}: the tags are {NAMES[scheme]} ({_tags(sentences)}), but the labels of the model are "
             f"{NAMES[labels.scheme]} ({listed(labels.names)}); give files and a model of the same task"
         )
-    refuse_unknown(sentences, labels)
+    check_known_labels(sentences, labels)
     if scheme == labels.scheme:
         return list(sentences)
     return [replace(sentence, tags=tuple(valid(sentence.tags or (), labels.scheme))) for sentence in sentences]
 
 
-def fit_to_labels(train: Sequence[Sentence], labels: Labels, *, say: Callable[[str], None]) -> list[Sentence]:
+def fit_to_labels(train: Sequence[Sentence], labels: Labels, *, log: Callable[[str], None]) -> list[Sentence]:
     """Return ``train`` with tags that are all labels.
 
     A classifier may have only an I- label for a type. An entity directly after another one of its type, which has a B-
@@ -95,7 +95,7 @@ def fit_to_labels(train: Sequence[Sentence], labels: Labels, *, say: Callable[[s
     if not joined:
         return list(train)
     count = sum(tag in joined for sentence in train for tag in sentence.tags or ())
-    say(f"train: {count:,} entities stand directly behind one of their type, and the model has no B- to part them")
+    log(f"train: {count:,} entities stand directly behind one of their type, and the model has no B- to part them")
     return [
         replace(sentence, tags=tuple(f"I{tag[1:]}" if tag in joined else tag for tag in sentence.tags or ()))
         for sentence in train

@@ -53,7 +53,7 @@ def proven(tagged: Iterable[Sequence[str]], where: str) -> Scheme | None:
         raise InputError(f"{where}: {error}" if where and str(error).startswith("the tags") else str(error)) from error
 
 
-def refuse_broken(parts: Iterable[tuple[Iterable[Sentence], Scheme]]) -> None:
+def check_tag_sequences(parts: Iterable[tuple[Iterable[Sentence], Scheme]]) -> None:
     """Refuse tags that are not valid in the scheme beside them.
 
     Raises:
@@ -62,7 +62,7 @@ def refuse_broken(parts: Iterable[tuple[Iterable[Sentence], Scheme]]) -> None:
     _raise(fault for sentences, scheme in parts for fault in _breaks(sentences, scheme))
 
 
-def refuse_unknown(sentences: Iterable[Sentence], labels: Labels, *, way_out: str = "") -> None:
+def check_known_labels(sentences: Iterable[Sentence], labels: Labels, *, way_out: str = "") -> None:
     """Refuse tags, in whatever scheme, of a type that is none of the labels'.
 
     Raises:

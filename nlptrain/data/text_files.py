@@ -32,7 +32,7 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
         InputError: the file cannot be opened, is packed otherwise or damaged, unpacks to a hundred times its size, has
             a line of 256 MB, or holds bytes that are not UTF-8 (named by their offset in the unpacked file, from 0).
     """
-    _refuse_packed(path)
+    _check_not_compressed(path)
     try:
         file = gzip.open(path, "rb") if is_gz(path) else path.open("rb")
         size = path.stat().st_size
@@ -115,7 +115,7 @@ def expand(paths: str | Sequence[str], *, key: str = "") -> list[Path]:
         if not files:
             raise InputError(f"{key}{': ' if key else ''}{_nothing(pattern)}")
         for path in files:
-            _refuse_packed(path)
+            _check_not_compressed(path)
             found.setdefault(path.resolve(), path)
     return list(found.values())
 
@@ -132,6 +132,6 @@ def _nothing(pattern: str) -> str:
     return f"found no file '{pattern}' (looked from {Path.cwd()}){suggest_path(Path(pattern))}"
 
 
-def _refuse_packed(path: Path) -> None:
+def _check_not_compressed(path: Path) -> None:
     if command := _PACKED.get(path.suffix.lower()):
         raise InputError(f"{path}: packed files ({path.suffix}) are not read by this version; unpack it: {command}")

@@ -38,7 +38,7 @@ class Vocabulary:
         """The words that stand ``min_count`` times or more, at most ``most`` of them, by falling count.
 
         Args:
-            counts: how often each word stands in the text that may be learnt from, never dev or test.
+            counts: how often each word stands in the text that may be learned from, never dev or test.
             min_count: the fewest times; words that differ only in case count together with ``lowercase``.
             most: None: no limit.
             lowercase: look words up in lower case.

@@ -59,7 +59,7 @@ class Speed:
 
 
 def benchmark(
-    models: Sequence[Candidate], texts: Iterable[str], *, rounds: int, say: Callable[[str], None] = lambda _: None
+    models: Sequence[Candidate], texts: Iterable[str], *, rounds: int, log: Callable[[str], None] = lambda _: None
 ) -> list[Speed]:
     """The speeds of ``models`` on ``texts``.
 
@@ -67,7 +67,7 @@ def benchmark(
         models: measured in turns.
         texts: of which each round reads others, as long as there are any.
         rounds: that are counted; one more warms up.
-        say: told what is measured.
+        log: receives one line per measurement.
 
     Raises:
         InputError: there is too little text.
@@ -83,17 +83,17 @@ def benchmark(
     shares = [_share(model, slices[0]) for model in models]
     speeds: list[list[float]] = [[] for _ in models]
     for number in range(1, rounds + 1):
-        say(f"round {number} of {rounds}")
+        log(f"round {number} of {rounds}")
         for model, share, found in zip(models, shares, speeds, strict=True):
             found.append(_words_per_second(model, slices[number][:share]))
     asked: list[list[float]] = [[] for _ in models]
-    say("one sentence at a time")
+    log("one sentence at a time")
     for turn in range(2):  # each sentence is new to who is asked
         for model, found in zip(models, asked, strict=True):
             found += _latencies(model, sentences[turn::2])
     found_speeds = []
     for model, share, speed, waited in zip(models, shares, speeds, asked, strict=True):
-        say(f"{model.name}, {model.runtime} {model.precision}: fresh processes")
+        log(f"{model.name}, {model.runtime} {model.precision}: fresh processes")
         cold = statistics.median(model.alone(sentences[:1])[0] for _ in range(_COLD_STARTS))
         _, peak = model.alone(slices[0][: min(share, _MEMORY_TEXTS)])
         waited.sort()

@@ -20,8 +20,8 @@ _POOR = 0.5  # below this share of the entities found or right, a type is named 
 _METHODS = {
     "transformer_token": "a transformer, fine-tuned on gold tags",
     "tagger": "a small tagger, trained on gold tags alone",
-    "tagger_kd": "a small tagger, distilled: it learnt the logits of a transformer (knowledge distillation)",
-    "pseudo_label": "a small tagger, distilled: it learnt what a transformer answered on raw text (pseudo labels)",
+    "tagger_kd": "a small tagger, distilled: it learned the logits of a transformer (knowledge distillation)",
+    "pseudo_label": "a small tagger, distilled: it learned what a transformer answered on raw text (pseudo labels)",
 }
 
 
@@ -243,7 +243,7 @@ def _limits(found: Finished, split: str) -> str:
         lines.append(f"- Types of which half or more are missed, or wrong where it answers them: {_listed(poor)}.")
     lines.append("- A confidence is the probability of a tag as far as dev showed it, and no promise.")
     if "teacher" in found.scores[0]:
-        lines.append("- Where its teacher is wrong, it has learnt to be wrong.")
+        lines.append("- Where its teacher is wrong, it has learned to be wrong.")
     return "\n".join(lines) + "\n"
 
 

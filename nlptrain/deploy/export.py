@@ -7,10 +7,10 @@ from pathlib import Path
 
 from nlptrain.atomic_files import whole_folder
 from nlptrain.data.sentence import Sentence
-from nlptrain.deploy.parity import Check, Parity, refuse_unlike
+from nlptrain.deploy.parity import Check, Parity, check_parity
 from nlptrain.errors import InputError
 from nlptrain.models.arguments import check_many
-from nlptrain.models.exported import refuse_unexportable, write_description, write_tagger
+from nlptrain.models.exported import check_exportable, write_description, write_tagger
 from nlptrain.models.token_model import TokenModel
 from nlptrain_runtime import FolderError, Tagger
 from nlptrain_runtime.folder import DESCRIPTION
@@ -25,7 +25,7 @@ def export_onnx(
     max_loss: float = 0.3,
     min_confidence: float = 0.0,
     overwrite: bool = False,
-    say: Callable[[str], None] = lambda _: None,
+    log: Callable[[str], None] = lambda _: None,
 ) -> list[Parity]:
     """Write ``model`` as ONNX into ``folder``, compared with the model itself; nothing is left of one that fails.
 
@@ -37,7 +37,7 @@ def export_onnx(
         max_loss: the most points of the dev score that it may lose.
         min_confidence: what a tagger of this folder leaves out unless it is told otherwise.
         overwrite: replace an exported folder.
-        say: told how each net compares.
+        log: receives one line per precision with its comparison.
 
     Returns:
         How each of them compares, in their order.
@@ -47,16 +47,16 @@ def export_onnx(
     """
     folder = Path(folder)
     check_many(precisions, "precisions", 'a list of them, e.g. ["fp32"]')
-    refuse_unexportable(model)
-    _refuse_folder(folder, overwrite=overwrite)
+    check_exportable(model)
+    _check_folder(folder, overwrite=overwrite)
     check = Check(model, dev)
     with whole_folder(folder) as part:
         described = write_tagger(model, part, precisions, min_confidence=min_confidence)
         found = []
         for precision in precisions:
             parity = _compared(check, part, precision)
-            say(parity.describe())
-            refuse_unlike(parity, max_loss=max_loss)
+            log(parity.describe())
+            check_parity(parity, max_loss=max_loss)
             found.append(parity)
         write_description(part, {**described, "parity": {parity.precision: parity.to_json() for parity in found}})
     return found
@@ -70,7 +70,7 @@ def _compared(check: Check, part: Path, precision: str) -> Parity:
         raise InputError(f"{precision}: the exported net cannot be used: {reason}; export another precision") from error
 
 
-def _refuse_folder(folder: Path, *, overwrite: bool) -> None:
+def _check_folder(folder: Path, *, overwrite: bool) -> None:
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder / DESCRIPTION).is_file():

@@ -95,7 +95,7 @@ class Check:
         return 100 * scores.value
 
 
-def refuse_unlike(parity: Parity, *, max_loss: float) -> None:
+def check_parity(parity: Parity, *, max_loss: float) -> None:
     """Refuse an export that says something else than its model.
 
     Args:

@@ -40,7 +40,7 @@ def held_out(digests: Digests) -> NDArray[np.int64]:
 
 
 def take_agreement_dev(
-    splits: Splits, text: TeacherLogitsDataset, *, say: Callable[[str], None]
+    splits: Splits, text: TeacherLogitsDataset, *, log: Callable[[str], None]
 ) -> tuple[Splits, TeacherLogitsDataset]:
     """``splits`` whose dev sentences are 2 % of the raw text (at most 2,000), tagged by the teacher, and the rest.
 
@@ -58,7 +58,7 @@ def take_agreement_dev(
     for number in sorted(chosen.tolist()):
         tags = [names[index] for index in text.answer(number).best]
         dev.append(Sentence(text.sentence(number).words, tuple(valid(tags, scheme))))
-    say(
+    log(
         f"dev: {len(dev):,} of the {len(raw):,} raw sentences, tagged by the teacher and taken out of the text: what "
         "is scored on them is agreement with the teacher"
     )

@@ -34,7 +34,7 @@ def add_synthetic_sentences(
     config: AugmentConfig | None,
     splits: Splits,
     ensemble: TeacherEnsemble,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> Iterator[Sentence]:
     """Yield the ``raw`` sentences, then synthetic sentences made of raw and train sentences as ``config`` says.
 
@@ -57,15 +57,15 @@ def add_synthetic_sentences(
     some = some[:: max(1, -(-len(some) // count))]
     teacher = ensemble.teachers[0].model
     augmenter = Augmenter([*splits.train, *some], splits.labels.scheme, config, teacher)
-    if not augmenter.bank.has_neighbours:
-        say(f"augment: {teacher.name} has no input embeddings of words; any word replaces another")
+    if not augmenter.bank.has_neighbors:
+        log(f"augment: {teacher.name} has no input embeddings of words; any word replaces another")
     made = words = 0
     for sentence in augmenter(count, taken=taken):
         made, words = made + 1, words + len(sentence.words)
         yield sentence
     kinds = [f"{len(part):,} {name}" for name, part in (("train", splits.train), ("raw", some)) if part]
     fewer = "" if made == count else f", of {count:,} asked for: no more can be made that differ"
-    say(f"augment: {made:,} sentences of {words:,} words made out of {' and '.join(kinds)} sentences{fewer}")
+    log(f"augment: {made:,} sentences of {words:,} words made out of {' and '.join(kinds)} sentences{fewer}")
 
 
 def planned_sentences(config: AugmentConfig, bases: Sequence[Sentence], words: int) -> int:
@@ -137,7 +137,7 @@ class Augmenter:
             return word
         how = draw.random()
         if how < 0.5:
-            new = self.bank.neighbour(word, draw)
+            new = self.bank.neighbor(word, draw)
         elif how < 0.8:
             new = self.bank.drawn(draw)
         elif how < 0.9 and self.every:
@@ -166,7 +166,7 @@ def _dropped(words: list[str], draw: Random) -> list[str]:
     return [word for word in words if draw.random() > 0.1] or words
 
 
-def _misspelt(words: list[str], draw: Random) -> list[str]:
+def _misspelled(words: list[str], draw: Random) -> list[str]:
     return [_typo(word, draw) if draw.random() < 0.15 else word for word in words]
 
 
@@ -184,4 +184,4 @@ def _in_another_case(words: list[str], draw: Random) -> list[str]:
     return [change(word) for word in words]
 
 
-_NOISES = (_dropped, _misspelt, _in_another_case)
+_NOISES = (_dropped, _misspelled, _in_another_case)

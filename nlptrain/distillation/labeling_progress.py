@@ -71,7 +71,7 @@ class LabelingProgress:
         if time.monotonic() - self._logged > _LOG_SECONDS:
             self._logged = time.monotonic()
             rate = self._words / (self._logged - self._started)
-            self._run.say(f"labelling: {self._computed:,} sentences, {rate:,.0f} words/s")
+            self._run.log(f"labeling: {self._computed:,} sentences, {rate:,.0f} words/s")
 
     def result(self) -> LabelingResult:
         """Return the counts so far."""

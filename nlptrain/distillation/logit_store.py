@@ -18,7 +18,7 @@ from nlptrain.data.digests import DigestNumbers, Digests, packed
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.labeling_progress import LabelingProgress, LabelingResult
 from nlptrain.distillation.manifest import FILE_NAME, ListedShard, read_manifest, set_aside, write_manifest
-from nlptrain.distillation.teacher_inference import Logits, backend, logits_workers, refuse_precision
+from nlptrain.distillation.teacher_inference import Logits, backend, check_teacher_precision, logits_workers
 from nlptrain.distillation.transfer_set import (
     DamagedShardError,
     Shard,
@@ -74,7 +74,7 @@ class LogitStore:
         Raises:
             InputError: the teacher cannot compute in this precision.
         """
-        refuse_precision(teacher, precision)
+        check_teacher_precision(teacher, precision)
         self.labels = teacher.labels.names
         self.key = f"{teacher.fingerprint()}-{backend(precision)}"
         self.precision = precision
@@ -94,7 +94,7 @@ class LogitStore:
         ahead = processes.count if run.workers == 1 else _AHEAD * run.workers
         self.folder.mkdir(parents=True, exist_ok=True)
         with processes.led(self._lock), logits_workers(teacher, self.precision, run.workers) as compute:
-            self._begin(processes, run.say)
+            self._begin(processes, run.log)
             progress = LabelingProgress(run)
             waiting: deque[_PendingShard] = deque()
             for number, shard in enumerate(self._unknown(sentences, progress), start=len(self._shards)):
@@ -181,9 +181,9 @@ class LogitStore:
             )
         return rows
 
-    def _begin(self, processes: Processes, say: Callable[[str], None]) -> None:
+    def _begin(self, processes: Processes, log: Callable[[str], None]) -> None:
         """Open the stored shards, the same ones in all processes."""
-        listed = processes.agreed(lambda: self._recover(say))
+        listed = processes.agreed(lambda: self._recover(log))
         if not Path(self._lock.lock_file).exists():
             raise InputError(
                 f"{self.folder}: process {processes.number} does not see what the first one writes there "
@@ -192,15 +192,15 @@ class LogitStore:
         if not processes.first and (damaged := self._open(listed)):
             raise InputError(*(f"{path}: {reason}" for path, reason in damaged.items()))
 
-    def _recover(self, say: Callable[[str], None]) -> list[ListedShard]:
+    def _recover(self, log: Callable[[str], None]) -> list[ListedShard]:
         """Open the stored shards, and move damaged ones aside."""
 
         def without_manifest(reason: str) -> None:
-            set_aside(self.folder / FILE_NAME, reason, "the shards are checked without it", say)
+            set_aside(self.folder / FILE_NAME, reason, "the shards are checked without it", log)
 
         known = read_manifest(self.folder, without_manifest)
         for path, reason in self._open(known).items():
-            set_aside(path, reason, "its sentences are labeled again", say)
+            set_aside(path, reason, "its sentences are labeled again", log)
         listed = self._listed()
         if listed != known:
             self._write_manifest()

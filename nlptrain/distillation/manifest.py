@@ -54,11 +54,11 @@ def _parsed(content: bytes) -> list[ListedShard]:
     return shards
 
 
-def set_aside(path: Path, reason: str, then: str, say: Callable[[str], None]) -> None:
+def set_aside(path: Path, reason: str, then: str, log: Callable[[str], None]) -> None:
     """Move the damaged file ``path`` aside if it exists, and log why and what happens ``then``."""
     if path.exists():
         reason = f"{reason}; moved to {move_aside(path).name}"
-    say(f"{path}: {reason}; {then}")
+    log(f"{path}: {reason}; {then}")
 
 
 def write_manifest(folder: Path, described: Mapping[str, Any], shards: Sequence[ListedShard]) -> None:

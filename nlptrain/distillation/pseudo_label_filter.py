@@ -36,7 +36,7 @@ def confidence_thresholds(
         min_confidence=objective.min_confidence,
     )
     summary = "; ".join(f"{name} {limit.describe()}" for name, limit in limits.items())
-    run.say(f"confidences at which the teacher is right {objective.min_precision:.1%} of the time on dev: {summary}")
+    run.log(f"confidences at which the teacher is right {objective.min_precision:.1%} of the time on dev: {summary}")
     return limits
 
 
@@ -60,7 +60,7 @@ def filter_pseudo_labels(
         least={name: limit.least for name, limit in limits.items()},
         made_from=made_from,
     )
-    run.say(
+    run.log(
         pseudo_labels.describe(
             labels, "that of their type" if limits else f"a confidence of {objective.min_confidence}"
         )
@@ -68,17 +68,17 @@ def filter_pseudo_labels(
     return pseudo_labels
 
 
-def refuse_nothing_labelled(labelled: PseudoLabels) -> None:
+def check_any_labeled(labeled: PseudoLabels) -> None:
     """Check that some sentences have pseudo labels: without them, the student would be trained on gold tags alone.
 
     Raises:
         InputError: there is no text, or no sentence reaches the confidence.
     """
-    if labelled.sentences:
+    if labeled.sentences:
         return
-    if labelled.left_out:
+    if labeled.left_out:
         raise InputError(
-            f"objective: the teacher is as sure as is asked of none of the {labelled.left_out:,} sentences without "
+            f"objective: the teacher is as sure as is asked of none of the {labeled.left_out:,} sentences without "
             "gold tags; lower min_confidence or min_precision"
         )
     raise InputError(
@@ -87,7 +87,7 @@ def refuse_nothing_labelled(labelled: PseudoLabels) -> None:
     )
 
 
-def refuse_unmeasured(splits: Splits, objective: PseudoLabelConfig) -> None:
+def check_min_precision(splits: Splits, objective: PseudoLabelConfig) -> None:
     """Check that there are gold dev sentences if ``min_precision`` needs them.
 
     Raises:

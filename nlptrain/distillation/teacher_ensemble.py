@@ -152,7 +152,7 @@ class TeacherEnsemble:
         return mapped
 
 
-def refuse_unmapped(labels: Labels, gold: Collection[str], label_map: Mapping[str, str]) -> None:
+def check_label_map(labels: Labels, gold: Collection[str], label_map: Mapping[str, str]) -> None:
     """Check that each entity type of the teacher is mapped or occurs in the ``gold`` tags.
 
     Raises:

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from nlptrain.errors import InputError
-from nlptrain.models.exported import INT8_RULE, refuse_unexportable, write_tagger
+from nlptrain.models.exported import INT8_RULE, check_exportable, write_tagger
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.transformer import load_token_model
@@ -56,7 +56,7 @@ def backend(precision: str) -> str:
     return f"onnx{INT8_RULE}-int8" if precision == "int8" else f"torch-{precision}"
 
 
-def refuse_precision(teacher: TokenModel, precision: str) -> None:
+def check_teacher_precision(teacher: TokenModel, precision: str) -> None:
     """Check that ``teacher`` can compute in ``precision``.
 
     Raises:
@@ -70,7 +70,7 @@ def refuse_precision(teacher: TokenModel, precision: str) -> None:
         raise InputError(
             f"teacher_precision: int8 needs a fast tokenizer, and that of {teacher.name} is written in Python; use fp32"
         )
-    refuse_unexportable(teacher)
+    check_exportable(teacher)
 
 
 @contextmanager
@@ -183,7 +183,7 @@ def _waiting(future: Future[Logits]) -> Callable[[], Logits]:
         except BrokenProcessPool as error:
             raise InputError(
                 "--workers: a process that labels was killed (is there memory for that many teachers?); give the same "
-                "command with fewer, what is labelled is found again"
+                "command with fewer, what is labeled is found again"
             ) from error
 
     return wait

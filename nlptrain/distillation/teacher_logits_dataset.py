@@ -97,7 +97,7 @@ def label_with_ensemble(
         source: Iterable[Sentence] = map(sets[0].sentence, range(len(sets[0]))) if sets else with_weights_noted()
         result = store.label(source, teacher.model, run)
         line = result.describe()
-        run.say(f"{teacher.model.name}: {line}" if len(ensemble.teachers) > 1 else line)
+        run.log(f"{teacher.model.name}: {line}" if len(ensemble.teachers) > 1 else line)
         sets.append(store.rows(result.rows))
         teacher.model.to("cpu")
     return TeacherLogitsDataset(ensemble, tuple(sets), np.array(weights, dtype=np.float32))

@@ -22,26 +22,26 @@ _ZIPF = 0.7  # flatter than the 1 of running text: rare words are what a student
 
 
 class WordBank:
-    """Words with their neighbours in a teacher's embedding space.
+    """Words with their neighbors in a teacher's embedding space.
 
     Attributes:
         words: the teacher's words of one piece, letters only, in the scripts of the text, in the order of its
             vocabulary (tokenizers number frequent pieces first); of a teacher without pieces, those of the text, the
             most frequent first.
-        has_neighbours: whether words have any.
+        has_neighbors: whether words have any.
     """
 
     def __init__(self, teacher: TokenModel, text: Iterable[str]) -> None:
-        """Look up the neighbours of the frequent words of a ``text`` among the input embeddings of ``teacher``."""
+        """Look up the neighbors of the frequent words of a ``text`` among the input embeddings of ``teacher``."""
         counts = Counter(word for word in text if any(map(str.isalnum, word)))
         known = sorted(counts, key=lambda word: (-counts[word], word))
-        self.whole = [word for word in known if len(word) > 2 and _is_spelt(word)]
+        self.whole = [word for word in known if len(word) > 2 and _is_spelled(word)]
         pieces, table = _pieces(teacher, _scripts(counts)), _embeddings(teacher)
         self.words = list(pieces) or known
         weights = 1.0 / (np.arange(len(self.words)) + _COMMON) ** _ZIPF
         self._upto = np.cumsum(weights / weights.sum()).tolist()
         self._near: dict[str, list[int]] = {}
-        self.has_neighbours = bool(pieces) and table is not None
+        self.has_neighbors = bool(pieces) and table is not None
         if pieces and table is not None:
             rows = torch.tensor(list(pieces.values()))
             looked_up = known[:_LOOKED_UP]
@@ -52,7 +52,7 @@ class WordBank:
         """A word of the vocabulary, frequent ones more often."""
         return self.words[min(len(self.words) - 1, bisect(self._upto, draw.random()))]
 
-    def neighbour(self, word: str, draw: Random) -> str:
+    def neighbor(self, word: str, draw: Random) -> str:
         """A word whose input embedding is near that of ``word``; any word, if nothing is known of it."""
         near = self._near.get(word)
         return self.drawn(draw) if near is None else self.words[draw.choice(near)]
@@ -65,7 +65,7 @@ class WordBank:
         return one[: draw.randrange(1, len(one))] + other[draw.randrange(1, len(other)) :]
 
 
-def _is_spelt(word: str) -> bool:
+def _is_spelled(word: str) -> bool:
     """Whether ``word`` is letters and what goes with them, such as the vowel signs of Devanagari."""
     return any(map(str.isalpha, word)) and all(unicodedata.category(character)[0] in "LM" for character in word)
 
@@ -93,8 +93,8 @@ def _pieces(teacher: TokenModel, scripts: Set[str]) -> dict[str, int]:
     if tokenizer is None:
         return {}
     texts = [str(tokenizer.decode([piece])).strip() for piece in range(len(tokenizer))]
-    spelt = [text for text in texts if _is_spelt(text) and (len(text) > 1 or _script(text) in _OF_ONE_CHARACTER)]
-    words = list(dict.fromkeys(text for text in spelt if {_script(c) for c in text if c.isalpha()} <= scripts))
+    spelled = [text for text in texts if _is_spelled(text) and (len(text) > 1 or _script(text) in _OF_ONE_CHARACTER)]
+    words = list(dict.fromkeys(text for text in spelled if {_script(c) for c in text if c.isalpha()} <= scripts))
     read = teacher.reader.pieces(words)
     return {word: pieces[0] for word, pieces in zip(words, read, strict=True) if len(pieces) == 1}
 

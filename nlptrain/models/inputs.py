@@ -20,7 +20,7 @@ class Chains:
     """How the W words of a batch stand in its B windows, for heads that look at neighbouring labels.
 
     Attributes:
-        counts: words read in each window, [B]; the words of a window are neighbours.
+        counts: words read in each window, [B]; the words of a window are neighbors.
         opens: true where the first of them begins its sentence, [B].
         closes: true where the last of them ends its sentence, [B].
     """

@@ -107,7 +107,7 @@ class TokenModel:
 
     @torch.no_grad()
     def piece_vectors(self) -> Tensor | None:
-        """What each piece of the tokenizer is read as, [V, D], before its neighbours are; None: it reads no pieces."""
+        """What each piece of the tokenizer is read as, [V, D], before its neighbors are; None: it reads no pieces."""
         if self.reader.tokenizer is None:
             return None
         if isinstance(self.model, NeuralTagger):
@@ -139,7 +139,7 @@ class TokenModel:
         return Inputs(named, torch.from_numpy(places), chains)
 
     def emissions(self, inputs: Inputs) -> Tensor:
-        """Logits of the words [W, C], of a CRF's words before their neighbours are looked at; gradients flow."""
+        """Logits of the words [W, C], of a CRF's words before their neighbors are looked at; gradients flow."""
         if isinstance(self.model, NeuralTagger):
             logits = self.model.emissions(**inputs.named)
         else:
@@ -152,7 +152,7 @@ class TokenModel:
 
     @torch.inference_mode()
     def read(self, sentences: Iterable[Sequence[str]]) -> list[NDArray[np.float32]]:
-        """What the net says of every word of every sentence, [words, C] each, before neighbours are looked at.
+        """What the net says of every word of every sentence, [words, C] each, before neighbors are looked at.
 
         Batches are sorted by length, the answer is not. The windows of a long sentence are joined.
 

@@ -81,7 +81,7 @@ def load_tokenizer(source: Source, *, language: str | None = None) -> tuple[PreT
     if language is not None and not family.told_language:
         raise InputError(f"language: found {language!r}; {config.model_type} models are not told one: leave it out")
     told = {} if language is None else {"language": language}
-    _refuse_unreadable(source)
+    _check_readable(source)
     try:
         # Byte-level tokenizers (RoBERTa) read the words of a sentence as words only with a space in front.
         with reading(f"{source.pinned}: its tokenizer"):
@@ -137,7 +137,7 @@ def _vocabulary_files(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
         return {path.name: path.read_bytes().hex() for path in sorted(Path(folder).iterdir())}
 
 
-def _refuse_unreadable(source: Source) -> None:
+def _check_readable(source: Source) -> None:
     """Refuse a SentencePiece model that nothing installed can read: transformers would take it for another format."""
     if (source.folder / "tokenizer.json").is_file() or not any(source.folder.glob("*.model")):
         return

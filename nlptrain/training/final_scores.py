@@ -33,7 +33,7 @@ def final_scores(
     model: TokenModel,
     splits: Splits,
     *,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     teacher: Mapping[str, Sequence[Logits]] | None = None,
 ) -> FinalScores:
     """Scores and calibration errors on dev and test, by split; ``model`` is given the temperature that fits dev.
@@ -43,7 +43,7 @@ def final_scores(
     Args:
         model: with its final weights.
         splits: gold sentences, or dev sentences with a teacher's tags; test may be empty.
-        say: told the calibration errors.
+        log: receives the calibration errors.
         teacher: the teacher's logits of each sentence, by split.
     """
     parts = {"dev": splits.dev, **({"test": splits.test} if splits.test else {})}
@@ -66,7 +66,7 @@ def final_scores(
         scores[split] = evaluate_tags(part, [one.tags for one in after], labels.scheme, metric=metric)
         bare, honest = (calibration_errors(gold[split], answers, labels.scheme) for answers in (before, after))
         uncalibrated[split], calibrated[split] = bare.to_json(), honest.to_json()
-        say(
+        log(
             f"calibration on {split}: expected error {honest.describe()} at temperature {model.temperature:.3f}"
             + _origin(model.temperature, bare, by_gold=by_gold)
         )

@@ -92,18 +92,18 @@ def fit(
     state = _begun(model, config, run, planned)
     steps = state.progress.steps
     if config.steps == "auto" or plan.focus is not None:  # an epoch then has some sentences twice, and others not
-        run.say(describe_length(plan, steps, examples.words))
+        run.log(describe_length(plan, steps, examples.words))
     started = time.perf_counter()
     every = config.eval_every or len(plan.epoch(0))
     told = tracker(run.track, run.folder, state.progress.step)
-    metrics = Metrics(None if run.folder is None else run.folder / "metrics.jsonl", state.progress, told, run.say)
+    metrics = Metrics(None if run.folder is None else run.folder / "metrics.jsonl", state.progress, told, run.log)
     selector = ModelSelector(model, dev, metric, teacher, best_by)
     with closing(told), Reporter(run, steps, state.progress) as reporter, run.stopping_between_steps():
         for step in train_steps(model, examples, objective, config, state=state, plan=plan, steps=steps, run=run):
             metrics.add(step)
             reporter.step(step)
             if step.number % config.log_every == 0 or step.number == steps:
-                _refuse_divergence(metrics.write(step, reporter.speed), step.number)
+                _check_divergence(metrics.write(step, reporter.speed), step.number)
             if run.processes.first and (step.number % every == 0 or step.number == steps):
                 with reporter.pausing():
                     metrics.write_dev(state.progress.step, selector.evaluate(state, reporter))
@@ -160,7 +160,7 @@ def _begun(model: TokenModel, config: TrainConfig, run: Run, steps: int) -> Trai
                 f"{checkpoint}: does not fit this model ({str(error).splitlines()[0]}); train anew with --overwrite"
             ) from error
         steps = state.progress.steps  # as it was begun: another version may make something else of ``auto``
-        run.say(f"resuming behind step {state.progress.step:,} of {steps:,}")
+        run.log(f"resuming behind step {state.progress.step:,} of {steps:,}")
     state.progress.steps = steps
     return state
 
@@ -174,16 +174,16 @@ def _whole_checkpoint(run: Run) -> Path | None:
             try:
                 read_metadata(path)
             except DamagedFile as error:
-                run.say(f"{path}: is damaged ({error.reason}); moved to {move_aside(path).name}")
+                run.log(f"{path}: is damaged ({error.reason}); moved to {move_aside(path).name}")
                 damaged = True
             else:
                 return path
     if damaged:
-        run.say("no checkpoint is whole: training starts again")
+        run.log("no checkpoint is whole: training starts again")
     return None
 
 
-def _refuse_divergence(loss: float, step: int) -> None:
+def _check_divergence(loss: float, step: int) -> None:
     if not math.isfinite(loss):
         raise InputError(
             f"train: the loss is {loss} behind step {step:,}; what comes of it is no model. Lower train.learning_rate "

@@ -25,7 +25,7 @@ class Metrics:
         path: Path | None,
         progress: Progress,
         told: Tracker | None = None,
-        say: Callable[[str], None] = lambda _: None,
+        log: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Go on in ``path`` behind the lines that ``progress`` knows of; ``told`` hears of each, too.
 
@@ -37,7 +37,7 @@ class Metrics:
         self._new: list[dict[str, Tensor]] = []
         self._hash = hashlib.sha256()
         if path is not None:
-            self._hash.update(_written_before(path, progress, say))
+            self._hash.update(_written_before(path, progress, log))
             with write_errors(path), path.open("ab") as file:
                 file.truncate(progress.metrics_bytes)
 
@@ -94,7 +94,7 @@ class Metrics:
         self._told.write(values)
 
 
-def _written_before(path: Path, progress: Progress, say: Callable[[str], None]) -> bytes:
+def _written_before(path: Path, progress: Progress, log: Callable[[str], None]) -> bytes:
     """The lines in ``path`` that ``progress`` knows of; none if they are not what was written."""
     data = b""
     with suppress(FileNotFoundError), path.open("rb") as file:
@@ -102,6 +102,6 @@ def _written_before(path: Path, progress: Progress, say: Callable[[str], None]) 
     if not progress.metrics_bytes or hashlib.sha256(data).hexdigest() == progress.metrics_hash:
         return data
     found = f"is damaged; moved to {move_aside(path).name}" if path.exists() else "is missing"
-    say(f"{path}: {found}; it now begins after step {progress.step:,}")
+    log(f"{path}: {found}; it now begins after step {progress.step:,}")
     progress.metrics_bytes, progress.metrics_hash = 0, ""
     return b""

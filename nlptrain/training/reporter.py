@@ -89,12 +89,12 @@ class Reporter:
         elif now - self._said >= _QUIET_SECONDS:
             self._said = now
             left = (now - self._began) / max(1, number - self._start) * (self.steps - number)
-            self.run.say(f"step {number:,}/{self.steps:,}  {self._status()}  {left:,.0f} s left")
+            self.run.log(f"step {number:,}/{self.steps:,}  {self._status()}  {left:,.0f} s left")
 
     def scored(self, step: int, metric: str, value: float, *, best: bool) -> None:
         """Show a dev score."""
         self._dev = f"dev {metric} {value:.4f}"
-        self.run.say(f"step {step:,}/{self.steps:,}  {self._status()}{'  (best so far)' if best else ''}")
+        self.run.log(f"step {step:,}/{self.steps:,}  {self._status()}{'  (best so far)' if best else ''}")
         self._said = time.monotonic()
 
     def _status(self) -> str:

@@ -42,7 +42,7 @@ class TensorBoard:
         Raises:
             InputError: the package is not installed.
         """
-        refuse_untracked()
+        check_tracker_installed()
         from torch.utils.tensorboard import SummaryWriter
 
         self._folder = folder
@@ -71,7 +71,7 @@ def tracker(kind: str, folder: Path | None, step: int) -> Tracker:
     return TensorBoard(folder / "tensorboard", step)
 
 
-def refuse_untracked() -> None:
+def check_tracker_installed() -> None:
     """See that TensorBoard can be told.
 
     Raises:

@@ -35,7 +35,7 @@ def best_paths(emissions: Floats, counts: Numbers, tables: Tables) -> Numbers:
     Args:
         emissions: [W, C].
         counts: words of each sentence, [S]; may be 0.
-        tables: the scores of neighbours.
+        tables: the scores of neighbors.
     """
     if len(counts) == 1 and 0 < len(emissions) <= LONG:
         exact = emissions.astype(np.float64)
@@ -141,7 +141,7 @@ def log_marginals(
     Args:
         emissions: [W, C].
         counts: words of each sentence, [S]; may be 0.
-        tables: the scores of neighbours, divided by the temperature.
+        tables: the scores of neighbors, divided by the temperature.
         temperature: divides the emissions.
         dtype: of the answer.
     """

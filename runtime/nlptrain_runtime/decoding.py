@@ -45,7 +45,7 @@ class Decoder:
 
     @property
     def tables(self) -> Tables:
-        """The scores of neighbours."""
+        """The scores of neighbors."""
         assert self._given is not None
         return self._given
 

@@ -57,7 +57,7 @@ class PieceFeatures:
 
 
 @dataclass(frozen=True)
-class Spelt:
+class Spelled:
     """What the graph of words reads of some words.
 
     Attributes:
@@ -82,7 +82,7 @@ class VectorFeatures:
 
     together = 4 * _WORDS
 
-    def __init__(self, session: Graph, spell: Callable[[Sequence[str]], Spelt], *, most: int) -> None:
+    def __init__(self, session: Graph, spell: Callable[[Sequence[str]], Spelled], *, most: int) -> None:
         """Compute vectors by ``session`` from what ``spell`` says of words, of which ``most`` parts are read."""
         self._session = session
         self._spell = spell
@@ -95,18 +95,18 @@ class VectorFeatures:
 
     def read(self, words: Sequence[str]) -> tuple[Floats]:
         """Return the vectors of ``words``, [words, width]; nothing is kept."""
-        spelt = self._spell(words)
+        spelled = self._spell(words)
         if len(words) <= _FEW:
-            return (self._read(spelt.flat, spelt.sizes, spelt.parts, spelt.others),)
-        begins = np.cumsum(spelt.sizes) - spelt.sizes
-        order = np.argsort(spelt.sizes, kind="stable")  # words of like length share a batch: little padding
+            return (self._read(spelled.flat, spelled.sizes, spelled.parts, spelled.others),)
+        begins = np.cumsum(spelled.sizes) - spelled.sizes
+        order = np.argsort(spelled.sizes, kind="stable")  # words of like length share a batch: little padding
         found = np.empty((len(words), self._width), dtype=np.float32)
         for start in range(0, len(words), _WORDS):
             chosen = order[start : start + _WORDS]
-            sizes = spelt.sizes[chosen]
-            flat = spelt.flat[ranges(begins[chosen], sizes)]
-            others = {name: values[chosen] for name, values in spelt.others.items()}
-            found[chosen] = self._read(flat, sizes, spelt.parts, others)
+            sizes = spelled.sizes[chosen]
+            flat = spelled.flat[ranges(begins[chosen], sizes)]
+            others = {name: values[chosen] for name, values in spelled.others.items()}
+            found[chosen] = self._read(flat, sizes, spelled.parts, others)
         return (found,)
 
     def _read(self, flat: Numbers, sizes: Numbers, parts: str, others: dict[str, Numbers]) -> Floats:
@@ -133,7 +133,7 @@ def features_of(folder: Folder) -> Features:
         return PieceFeatures(tokenizer)
     return VectorFeatures(
         Graph(folder, "words"),
-        lambda words: Spelt("pieces", *tokenizer(words), {}),
+        lambda words: Spelled("pieces", *tokenizer(words), {}),
         most=described["most_pieces"],
     )
 
@@ -144,7 +144,7 @@ def _tokenizer(folder: Folder) -> Encode:
     pieces = folder.described["pieces"]
     with _named(path, "cannot be read"):
         tokenizer = Tokenizer.from_buffer(folder.read(name))
-        _refuse_unknown_pieces(tokenizer, pieces, path)
+        _check_known_subwords(tokenizer, pieces, path)
         read = WordTokenizer(tokenizer, space=pieces["space"], unknown=pieces["unknown"], together=pieces["together"])
 
     def encode(words: Sequence[str]) -> tuple[Numbers, Numbers]:
@@ -154,7 +154,7 @@ def _tokenizer(folder: Folder) -> Encode:
     return encode
 
 
-def _refuse_unknown_pieces(tokenizer: Tokenizer, pieces: dict[str, Any], path: Path) -> None:
+def _check_known_subwords(tokenizer: Tokenizer, pieces: dict[str, Any], path: Path) -> None:
     named = [*pieces["prefix"], *pieces["suffix"], *(pieces[name] or 0 for name in ("unknown", "padding"))]
     missing = next((piece for piece in named if piece and tokenizer.id_to_token(piece) is None), None)
     if missing is not None:
@@ -178,19 +178,19 @@ def _named(path: Path, what: str) -> Iterator[None]:
         raise FolderError(f"{path}: {what} ({ascii(str(error)[:200])}); export the tagger again") from error
 
 
-def _vocabulary(folder: Folder) -> Callable[[Sequence[str]], Spelt]:
+def _vocabulary(folder: Folder) -> Callable[[Sequence[str]], Spelled]:
     name = READER["words"]
     file = folder.path / name
     rows, lowercase = rows_of_words(parsed(folder.read(name), file), file)
     most: int = folder.described["characters"]
 
-    def spell(words: Sequence[str]) -> Spelt:
-        spelt = [characters_of(word, most) for word in words]
+    def spell(words: Sequence[str]) -> Spelled:
+        spelled = [characters_of(word, most) for word in words]
         found = [rows.get(word.lower() if lowercase else word, UNKNOWN) for word in words]
-        return Spelt(
+        return Spelled(
             "characters",
-            np.array([point for points in spelt for point in points]),
-            np.fromiter(map(len, spelt), dtype=np.int64, count=len(words)),
+            np.array([point for points in spelled for point in points]),
+            np.fromiter(map(len, spelled), dtype=np.int64, count=len(words)),
             {"rows": np.array(found), "shapes": np.array([shape_of(word) for word in words])},
         )
 

@@ -80,7 +80,7 @@ def open_folder(path: str | Path, precision: str | None = None) -> Folder:
         if name != READER[described["reads"]] and (name in nets or not name.endswith(".onnx")):
             content = opened.read(name)
             if name in nets:
-                _refuse_external_weights(folder / name, content)
+                _check_external_weights(folder / name, content)
     return opened
 
 
@@ -137,7 +137,7 @@ def _content(file: Path) -> bytes:
     return content
 
 
-def _refuse_external_weights(file: Path, content: bytes) -> None:
+def _check_external_weights(file: Path, content: bytes) -> None:
     at = content.find(_EXTERNAL)
     while at >= 0:
         if content[at - 1] in _BEFORE_EXTERNAL:

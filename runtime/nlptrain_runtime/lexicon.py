@@ -68,7 +68,7 @@ class ReadTexts(Read):
         ends = np.cumsum(self.sizes)
         behind = _from_zero(self.lengths + 1)
         begins = behind[:-1] - np.repeat(behind[ends - self.sizes], self.sizes)
-        # One blank between neighbours, and none around them, makes a text this long; elsewhere parts are looked for.
+        # One blank between neighbors, and none around them, makes a text this long; elsewhere parts are looked for.
         spaced = behind[ends] - behind[ends - self.sizes] - 1
         sizes = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
         for text in np.flatnonzero(told & (spaced != sizes)).tolist():

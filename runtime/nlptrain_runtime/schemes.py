@@ -3,7 +3,7 @@
 ========  =============================================  ==============
 scheme    written as                                     an entity is
 ========  =============================================  ==============
-iob1      I- everywhere; B- only between two neighbours  I I, B I
+iob1      I- everywhere; B- only between two neighbors  I I, B I
 iob2      B- at each beginning                           B I I
 iobes     B-, I-, E- at the end, S- for one word         B I E, S
 bilou     B-, I-, L- at the end, U- for one word         B I L, U
@@ -81,7 +81,7 @@ def tags_of(entities: Iterable[Span], length: int, scheme: Scheme) -> list[str]:
     for label, start, end in entities:
         for index in range(start, end):
             tags[index] = f"{_prefix(scheme, index == start, index == end - 1)}-{label}"
-        # IOB1 tells two neighbours of one type apart, and nothing else.
+        # IOB1 tells two neighbors of one type apart, and nothing else.
         if scheme == "iob1" and (start == 0 or tags[start - 1][2:] != label):
             tags[start] = f"I-{label}"
     return tags

@@ -29,7 +29,7 @@ class Window:
 
     Attributes:
         pieces: ids, special ones included.
-        starts: place of the first piece of each word read here; the words are neighbours.
+        starts: place of the first piece of each word read here; the words are neighbors.
         first_word: number of the first of these words in its sentence.
         closes: the last of them ends the sentence.
     """
@@ -48,7 +48,7 @@ def cut_windows(
     suffix: Sequence[int],
     overlap: int | None = 128,
 ) -> list[Window]:
-    """The windows of a sentence: whole words, some shared by neighbours, each word read where it stands deepest.
+    """The windows of a sentence: whole words, some shared by neighbors, each word read where it stands deepest.
 
     A word of more pieces than a window holds keeps its first ones: the first piece speaks for it.
 
@@ -57,7 +57,7 @@ def cut_windows(
         max_pieces: what the model reads at once, special pieces included.
         prefix: special pieces in front.
         suffix: special pieces behind.
-        overlap: the most pieces that neighbours share, at most a quarter of a window; None: a quarter.
+        overlap: the most pieces that neighbors share, at most a quarter of a window; None: a quarter.
     """
     room = max_pieces - len(prefix) - len(suffix)
     if room < 1:

@@ -157,9 +157,9 @@ def test_a_share_of_another_teacher_is_said(runs: Path) -> None:
     taught = scores["teacher"]["test"]["f1"] = scores["teacher"]["test"]["f1"] / 2
     changed(path, json.dumps(scores))
     fine = call("compare", runs / "transformer_token", runs / "tagger_kd", "--no-speed", "--json")
-    assert "learnt from" not in fine.stderr
+    assert "learned from" not in fine.stderr
     found = call("compare", runs / "tagger_kd", runs / "foreign", "--no-speed", "--json")
-    assert f"note: {runs / 'foreign'} learnt from " in found.stderr
+    assert f"note: {runs / 'foreign'} learned from " in found.stderr
     assert f"({taught:.4f}), and its share is of another teacher's {2 * taught:.4f}" in found.stderr
     assert [row["own_teacher"] for row in json.loads(found.stdout)["runs"]] == [2 * taught, taught]
 

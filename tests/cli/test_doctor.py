@@ -24,7 +24,7 @@ def test_alignment_is_counted(tiny_bert: Path, tmp_path: Path) -> None:
     assert (found["longest_word"], found["longest_word_pieces"]) == ("zzzz", 4)
     assert found["pieces"] == 155 + 4  # one a word, but zzzz
     assert (found["longest"], found["longest_words"]) == (f"{path}:9", 150)
-    # 64 pieces at once, 62 beside [CLS] and [SEP], 15 shared by neighbours: 62, 109, 150
+    # 64 pieces at once, 62 beside [CLS] and [SEP], 15 shared by neighbors: 62, 109, 150
     assert (found["longest_windows"], found["windowed"], found["max_pieces"]) == (3, 1, 64)
     shown = call("doctor", "alignment", tiny_bert, path).stdout
     assert "words without a piece: 2 of 156 ('\ufe0f' 2)" in shown

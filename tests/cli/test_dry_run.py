@@ -45,12 +45,12 @@ def test_it_says_what_the_run_then_does_and_writes_nothing(corpus: Path, tiny_be
         lines = [json.loads(line) for line in (corpus / "runs" / name / "metrics.jsonl").read_text().splitlines()]
         assert scored == sum("dev_f1" in line for line in lines)
         if name in ("tagger_kd", "pseudo_label"):
-            found, missing = re.search(r"([\d,]+) sentences are labelled in .*, ([\d,]+) are not", told.stdout).groups()
+            found, missing = re.search(r"([\d,]+) sentences are labeled in .*, ([\d,]+) are not", told.stdout).groups()
             computed = re.search(r"computed ([\d,]+)", log)
             assert int(missing) == (int(computed[1]) if computed else 0)
             assert (int(found) > 0) == (name == "pseudo_label")  # which finds what tagger_kd has stored
         else:
-            assert "labelled" not in told.stdout
+            assert "labeled" not in told.stdout
     again = call("tagger_kd", paths["tagger_kd"], "--dry-run")
     assert "which is finished: its scores would be printed, and nothing computed" in again.stdout
     other = call("tagger_kd", paths["tagger_kd"], "--dry-run", "--set", "train.steps=41")

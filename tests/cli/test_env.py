@@ -36,7 +36,7 @@ def test_env_says_what_is_there_and_keeps_secrets(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("given", "meant"), [("taggerkd", "tagger_kd"), ("compair", "compare"), ("pseudolabel", "pseudo_label")]
 )
-def test_a_command_that_is_misspelt_is_told_what_was_meant(given: str, meant: str) -> None:
+def test_a_command_that_is_misspelled_is_told_what_was_meant(given: str, meant: str) -> None:
     done = call(given)
     assert done.exit_code == 2
     assert f"No such command {given!r}. Did you mean {meant!r}?" in done.stderr

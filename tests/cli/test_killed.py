@@ -69,7 +69,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(corpus: Path, tiny_bert: Path, n
 
 
 @pytest.mark.parametrize(("number", "code", "workers"), [(signal.SIGINT, 130, 1), (signal.SIGKILL, -signal.SIGKILL, 2)])
-def test_a_run_killed_while_labelling_keeps_whole_shards_and_ends_as_the_straight_one(
+def test_a_run_killed_while_labeling_keeps_whole_shards_and_ends_as_the_straight_one(
     corpus: Path, tiny_bert: Path, number: int, code: int, workers: int
 ) -> None:
     paths = configs(corpus, tiny_bert)
@@ -77,11 +77,11 @@ def test_a_run_killed_while_labelling_keeps_whole_shards_and_ends_as_the_straigh
     slow(corpus)
     transfer = corpus / "runs/transfer"
 
-    def labelling() -> bool:
+    def labeling() -> bool:
         return any(transfer.glob("*/manifest.json"))  # which is written behind each shard
 
     process = start(paths["tagger_kd"], "--workers", str(workers))
-    stderr = kill_when(labelling, process, number)
+    stderr = kill_when(labeling, process, number)
     assert process.returncode == code, stderr
     assert not (corpus / "runs/tagger_kd/scores.json").exists()
     again = call("tagger_kd", paths["tagger_kd"])

@@ -34,7 +34,7 @@ def start(path: Path, *more: object) -> subprocess.Popen[str]:
     )
 
 
-def test_two_processes_share_labelling_and_training_and_go_on_when_stopped(corpus: Path, tiny_bert: Path) -> None:
+def test_two_processes_share_labeling_and_training_and_go_on_when_stopped(corpus: Path, tiny_bert: Path) -> None:
     paths = configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
     raw = sorted({" ".join((*words, f"n{n}")) for n, (words, _) in enumerate(make_sentences(5_000, 5))})  # three shards

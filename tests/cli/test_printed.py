@@ -44,7 +44,7 @@ def test_lines_for_people_and_data(capsysbinary: pytest.CaptureFixture[bytes]) -
 
 def test_a_log_line(tmp_path: Path) -> None:
     out = io.StringIO()
-    Run(tmp_path, device="cpu", console=Console(file=out, soft_wrap=True)).say(f"found {RED} {'y' * 1_000}")
+    Run(tmp_path, device="cpu", console=Console(file=out, soft_wrap=True)).log(f"found {RED} {'y' * 1_000}")
     for text in (out.getvalue(), (tmp_path / "log.txt").read_text()):
         assert "\\x1b[31mred" in text
         assert "\x1b" not in text

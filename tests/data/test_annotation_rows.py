@@ -23,7 +23,7 @@ def read(folder: Path, *rows: object, name: str = "a.jsonl", **data: object) -> 
     path = folder / name
     path.write_text(json.dumps(rows) if name.endswith(".json") else "".join(json.dumps(row) + "\n" for row in rows))
     said: list[str] = []
-    return list(Corpus(str(path), DataConfig.model_validate(data), say=said.append)), said
+    return list(Corpus(str(path), DataConfig.model_validate(data), log=said.append)), said
 
 
 def task(*marks: tuple[int, int, str, str], **more: object) -> dict[str, Any]:
@@ -93,14 +93,14 @@ def test_what_was_not_accepted_is_left_out_and_counted(tmp_path: Path) -> None:
     assert len(found) == 1
     assert said == f"{tmp_path}/a.jsonl: 1 text rejected by who annotated; 1 text ignored by who annotated"
     two = {**task(*MARKS), "annotations": [*task(*MARKS)["annotations"], *task(MARKS[0])["annotations"]]}
-    cancelled = {**task(*MARKS), "annotations": [*task(MARKS[0], was_cancelled=True)["annotations"]]}
-    found, (said,) = read(tmp_path, task(*MARKS), two, cancelled, {**task(), "annotations": []}, name="a.json")
+    canceled = {**task(*MARKS), "annotations": [*task(MARKS[0], was_cancelled=True)["annotations"]]}
+    found, (said,) = read(tmp_path, task(*MARKS), two, canceled, {**task(), "annotations": []}, name="a.json")
     assert [sentence.tags for sentence in found] == [TAGS, TAGS]
     assert said.endswith(
         "1 text with annotations that differ, of which the first was read; 2 texts without an annotation"
     )
     with pytest.raises(InputError, match=r"a gold file has at least one \(2 texts without an annotation\)$"):
-        read(tmp_path, cancelled, {**task(), "annotations": []})
+        read(tmp_path, canceled, {**task(), "annotations": []})
 
 
 @pytest.mark.parametrize(

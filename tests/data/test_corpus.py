@@ -55,7 +55,7 @@ def test_it_can_be_gone_through_again_and_says_so_each_time(tmp_path: Path) -> N
     (tmp_path / "a.conll").write_text(COLUMNS)
     (tmp_path / "b.jsonl").write_text(f'{JSONL}{{"text": "x", "spans": [], "answer": "reject"}}\n')
     said: list[str] = []
-    corpus = Corpus([tmp_path / "a.conll", str(tmp_path / "*.jsonl")], say=said.append)
+    corpus = Corpus([tmp_path / "a.conll", str(tmp_path / "*.jsonl")], log=said.append)
     assert corpus.files == [tmp_path / "a.conll", tmp_path / "b.jsonl"]
     assert [one.where for one in corpus] == [one.where for one in corpus] == [f"{file}:1" for file in corpus.files]
     assert said == [f"{tmp_path}/b.jsonl: 1 text rejected by who annotated"] * 2

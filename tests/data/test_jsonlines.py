@@ -38,7 +38,7 @@ def test_what_is_written_is_read(
 
 
 def test_other_keys_blank_lines_and_nan_are_ignored(tmp_path: Path) -> None:
-    """Pseudo-labelled files have confidences; a sentence without a word is none."""
+    """Pseudo-labeled files have confidences; a sentence without a word is none."""
     path = _file(
         tmp_path, '\n{"tokens": ["a"], "tags": ["O"], "confidences": [NaN], "x": {}}\n \n{"tokens": [], "tags": []}'
     )

@@ -33,7 +33,7 @@ def _splits(
         paths[name] = str(path)
     said: list[str] = []
     data = DataConfig.model_validate({**paths, **(options or {})})
-    return read_splits(data, labels, say=said.append), said
+    return read_splits(data, labels, log=said.append), said
 
 
 TRAIN = [["Ada/B-person", "sings/O"], ["Acme/B-group", "Inc/I-group"]]
@@ -135,7 +135,7 @@ CORPUS = [
 
 
 def _written(scheme: Scheme) -> list[list[str]]:
-    """The corpus in a scheme: neighbours of one type and number are one entity."""
+    """The corpus in a scheme: neighbors of one type and number are one entity."""
     sentences = []
     for words in CORPUS:
         found = [

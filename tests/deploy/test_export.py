@@ -43,7 +43,7 @@ def alike(one: dict, other: dict) -> bool:
 def test_every_kind_of_model_says_the_same_in_onnx(tiny_bert, tmp_path, kinds):
     model = small_model(tiny_bert, kinds)
     said: list[str] = []
-    (parity,) = export_onnx(model, tmp_path / "out", ["fp32"], dev=TEXT, say=said.append)
+    (parity,) = export_onnx(model, tmp_path / "out", ["fp32"], dev=TEXT, log=said.append)
     assert parity.changed == 0
     assert parity.logits < 1e-4
     assert parity.lost == 0

@@ -12,7 +12,7 @@ from nlptrain.config.augment import AugmentConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.augmentation import Augmenter, add_synthetic_sentences, planned_sentences
-from nlptrain.distillation.word_bank import WordBank, _is_spelt, _pieces, _scripts
+from nlptrain.distillation.word_bank import WordBank, _is_spelled, _pieces, _scripts
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier
 from tests.conftest import PEOPLE, PLACES, make_sentences
@@ -179,7 +179,7 @@ def test_rare_words_of_much_text_are_not_looked_up(teacher: TokenModel, monkeypa
     monkeypatch.setattr("nlptrain.distillation.word_bank._LOOKED_UP", 2)
     bank = WordBank(teacher, ["Ada", "Oslo", "Ada", "lives", "Oslo", "Ada"])
     assert set(bank._near) == {"Ada", "Oslo"}
-    assert bank.neighbour("lives", Random(0)) in bank.words
+    assert bank.neighbor("lives", Random(0)) in bank.words
 
 
 def test_neighbours_are_those_of_the_embeddings(teacher: TokenModel):
@@ -190,7 +190,7 @@ def test_neighbours_are_those_of_the_embeddings(teacher: TokenModel):
     rows = [teacher.reader([word])[0][0] for word in bank.words]
     wanted = [bank.words[index] for index in (table[rows] @ table[teacher.reader(["Oslo"])[0][0]]).argsort()[::-1][:24]]
     draw = Random(0)
-    found = {bank.neighbour("Oslo", draw) for _ in range(2000)}
+    found = {bank.neighbor("Oslo", draw) for _ in range(2000)}
     assert found == set(wanted)
     assert "oslo" in found
 
@@ -209,9 +209,9 @@ def test_scripts_are_those_of_the_text_and_vowel_signs_belong_to_words():
     assert _scripts({"Ада": 3, "Ada": 2000}) == {"LATIN", "CYRILLIC"}
     assert _scripts({"Ада": 1, "Ada": 2000}) == {"LATIN"}
     assert _scripts({"東京": 1, "と": 1}) == {"CJK", "HIRAGANA"}
-    assert _is_spelt("दिल्ली")
-    assert not _is_spelt("a1")
-    assert not _is_spelt("\u0301")
+    assert _is_spelled("दिल्ली")
+    assert not _is_spelled("a1")
+    assert not _is_spelled("\u0301")
 
 
 def test_the_words_of_a_vocabulary_are_of_the_scripts_of_the_text():
@@ -243,5 +243,5 @@ def test_a_teacher_that_reads_words_as_one_lends_the_rows_of_its_pieces(tiny_ber
     banks = [WordBank(model, PEOPLE) for model in (one, other)]
     assert banks[0].words == banks[1].words
     for word in PEOPLE:
-        neighbours = [[bank.neighbour(word, Random(seed)) for seed in range(20)] for bank in banks]
-        assert neighbours[0] == neighbours[1]
+        neighbors = [[bank.neighbor(word, Random(seed)) for seed in range(20)] for bank in banks]
+        assert neighbors[0] == neighbors[1]

@@ -46,7 +46,7 @@ def stored(straight: LogitStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def label_again(folder: Path, teacher: TransformerTokenClassifier) -> tuple[LabelingResult, list[str], LogitStore]:
     store, run, log = LogitStore(folder.parent, teacher), Run(None, device="cpu"), []
-    run.say = log.append  # type: ignore[method-assign, assignment]
+    run.log = log.append  # type: ignore[method-assign, assignment]
     return store.label(SENTENCES, teacher, run), log, store
 
 

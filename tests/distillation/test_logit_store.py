@@ -111,7 +111,7 @@ class Stop(Exception):
 
 @pytest.mark.usefixtures("small_shards")
 @pytest.mark.parametrize("when", ["shard", "manifest"])
-def test_an_interrupted_shard_is_labelled_anew_to_the_same_bytes(
+def test_an_interrupted_shard_is_labeled_anew_to_the_same_bytes(
     teacher: TransformerTokenClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     sentences = raw(40, 1)

@@ -12,7 +12,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier, build_student
-from nlptrain.procedures import distil_tagger
+from nlptrain.procedures import distill
 from nlptrain.run import Run
 from tests.conftest import make_sentences
 
@@ -29,10 +29,10 @@ def test_a_teacher_that_finds_no_entity_is_said(tiny_bert: Path, tmp_path: Path,
     shape = StudentConfig.model_validate({"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}})
     student = build_student(shape, LABELS, seed=0, teacher=teacher)
     run, said = Run(None, device="cpu"), []
-    run.say = said.append  # type: ignore[method-assign]
+    run.log = said.append  # type: ignore[method-assign]
     settings = TrainConfig.model_validate({"steps": 1, "warmup_steps": 0, "eval_every": 1})
     splits = Splits(LABELS, TEN, TEN, [], dev_from_train=False)
-    distil_tagger(student, teacher, splits, [], DistillConfig(), settings, run, transfer_dir=tmp_path)
+    distill(student, teacher, splits, [], DistillConfig(), settings, run, transfer_dir=tmp_path)
     assert any("dev: the teacher is right about nothing" in line for line in said) == (not opens)
 
 
@@ -41,9 +41,9 @@ def test_nothing_is_said_of_a_teacher_where_there_is_nothing_to_find(tiny_bert: 
     shape = StudentConfig.model_validate({"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}})
     student = build_student(shape, LABELS, seed=0, teacher=teacher)
     run, said = Run(None, device="cpu"), []
-    run.say = said.append  # type: ignore[method-assign]
+    run.log = said.append  # type: ignore[method-assign]
     settings = TrainConfig.model_validate({"steps": 1, "warmup_steps": 0, "eval_every": 1})
     bare = [Sentence(one.words, ("O",) * len(one.words)) for one in TEN]
     splits = Splits(LABELS, TEN, bare, [], dev_from_train=False)
-    distil_tagger(student, teacher, splits, [], DistillConfig(), settings, run, transfer_dir=tmp_path)
+    distill(student, teacher, splits, [], DistillConfig(), settings, run, transfer_dir=tmp_path)
     assert not any("right about nothing" in line for line in said)

@@ -8,7 +8,7 @@ from nlptrain.schemes import first_break
 
 
 @pytest.mark.parametrize(
-    ("tags", "learnt"),
+    ("tags", "learned"),
     [
         ("O B-x O B-x E-x", "O O O B-x E-x"),  # S-x would be right, and there is no such label
         ("B-x I-x E-x", "B-x I-x E-x"),
@@ -16,10 +16,10 @@ from nlptrain.schemes import first_break
         ("E-x", "O"),
     ],
 )
-def test_an_entity_without_right_tags_is_none(tags: str, learnt: str) -> None:
+def test_an_entity_without_right_tags_is_none(tags: str, learned: str) -> None:
     labels = Labels.named(["O", "B-x", "I-x", "E-x"], "iobes")
     found = _allowed(tags.split(), labels)
-    assert found == learnt.split()
+    assert found == learned.split()
     assert first_break(found, "iobes") is None
 
 

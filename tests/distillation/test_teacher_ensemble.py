@@ -10,7 +10,7 @@ import torch
 
 from nlptrain.config.student import StudentConfig
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.teacher_ensemble import TeacherEnsemble, refuse_unmapped
+from nlptrain.distillation.teacher_ensemble import TeacherEnsemble, check_label_map
 from nlptrain.distillation.teacher_logits_dataset import label_with_ensemble
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
@@ -94,9 +94,9 @@ def test_names_that_the_data_does_not_know_are_listed(tiny_bert: Path) -> None:
     mapping = {"PER": "person"}
     ensemble = TeacherEnsemble.of(teacher(tiny_bert), mapping)
     with pytest.raises(InputError, match=r"the teacher's LOC is neither mapped nor in the data \(person, place\)"):
-        refuse_unmapped(ensemble.labels, gold, mapping)
+        check_label_map(ensemble.labels, gold, mapping)
     mapping["LOC"] = "O"
-    refuse_unmapped(TeacherEnsemble.of(teacher(tiny_bert), mapping).labels, gold, mapping)
+    check_label_map(TeacherEnsemble.of(teacher(tiny_bert), mapping).labels, gold, mapping)
 
 
 def test_each_teacher_is_stored_under_its_own_key_and_mixed_on_reading(tiny_bert: Path, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_a_teachers_folder_or_its_answers_decide(
         {"teacher": str(tmp_path), "data": {"unlabeled": "raw.txt"}, "output_dir": str(tmp_path / "run")}
     )
     said: list[str] = []
-    labels = ensemble_of(config, lambda: [("Ada", "sings")], say=said.append).labels
+    labels = ensemble_of(config, lambda: [("Ada", "sings")], log=said.append).labels
     assert labels == Labels(IOB, "iob1" if foreign else "iob2")
     assert asked == [[("Ada", "sings")]] * foreign
     assert ["iob1, as the answers of" in line for line in said] == [True] * foreign

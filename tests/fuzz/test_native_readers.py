@@ -169,7 +169,7 @@ def test_transfer_set(
     with pytest.MonkeyPatch.context() as patch, bounded(surface="transfer set"):
         patch.setattr(logit_store, "SHARD_SENTENCES", 4)
         store, run = LogitStore(copy.parent, teacher), Run(None, device="cpu")
-        run.say = lambda _: None  # type: ignore[method-assign, assignment]
+        run.log = lambda _: None  # type: ignore[method-assign, assignment]
         rows = store.rows(store.label(SENTENCES, teacher, run).rows)
     right = stored.transfer_set([sentence.digest() for sentence in SENTENCES])
     for number, sentence in enumerate(SENTENCES):

@@ -31,7 +31,7 @@ def build(teacher: TokenModel, **embedder: object) -> TokenModel:
     return build_student(TypeAdapter(Student).validate_python(shape), LABELS, seed=0, teacher=teacher)
 
 
-def spelt(model: TokenModel, word: str) -> list[str]:
+def spelled(model: TokenModel, word: str) -> list[str]:
     (pieces,) = model.reader([word])
     return list(model.tokenizer.convert_ids_to_tokens(list(pieces)))
 
@@ -52,8 +52,8 @@ def test_pieces_in_upper_case_share_the_row_and_have_a_form(teacher: TokenModel)
 
 def test_words_of_mixed_case_are_cut_where_it_changes(teacher: TokenModel) -> None:
     student = build(teacher)
-    assert spelt(student, "ParisLondon") == ["Paris", *spelt(student, "xLondon")[1:]]
-    assert spelt(student, "[MASK]") == ["[MASK]"]
+    assert spelled(student, "ParisLondon") == ["Paris", *spelled(student, "xLondon")[1:]]
+    assert spelled(student, "[MASK]") == ["[MASK]"]
     assert "[Mask]" not in student.tokenizer.get_vocab()
 
 

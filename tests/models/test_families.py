@@ -1,4 +1,4 @@
-"""Each family of transformers through the whole chain: fine-tune, save, load, label, distil."""
+"""Each family of transformers through the whole chain: fine-tune, save, load, label, distill."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from nlptrain.distillation import LogitStore
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
-from nlptrain.procedures import distil_tagger
+from nlptrain.procedures import distill
 from nlptrain.run import Run
 from nlptrain.training import Examples, GoldObjective, evaluate, fit
 from tests.conftest import make_sentences
@@ -111,9 +111,7 @@ def test_it_labels_text_and_teaches_a_student(family: tuple[str, TokenModel, Pat
         {"steps": 60, "learning_rate": 0.02, "warmup_steps": 5, "eval_every": 60, "ema": 0.0, "batch_sentences": 20}
     )
     splits = Splits(model.labels, TEN, TEN, [], dev_from_train=False)
-    scores = distil_tagger(
-        student, model, splits, raw, DistillConfig(), settings, RUN, transfer_dir=tmp_path / "transfer"
-    )
+    scores = distill(student, model, splits, raw, DistillConfig(), settings, RUN, transfer_dir=tmp_path / "transfer")
     assert scores["dev"]["f1"] > 0.9
     student.save(tmp_path / "student")
     again = load_token_model(str(tmp_path / "student"))

@@ -197,7 +197,7 @@ def test_the_head_follows_from_the_labels(tiny_bert: Path) -> None:
         if kind is not None:
             shape["head"] = {"kind": kind}
         said: list[str] = []
-        student = build_student(TypeAdapter(Student).validate_python(shape), labels, seed=0, say=said.append)
+        student = build_student(TypeAdapter(Student).validate_python(shape), labels, seed=0, log=said.append)
         chained = isinstance(student.model.head, CRFHead)
         told = [line for line in said if line.endswith("(student.head.kind)")]
         assert len(told) == (kind in (None, "auto"))
@@ -254,7 +254,7 @@ def test_the_layers_follow_from_the_head(tiny_bert: Path, kind: str) -> None:
         shape = {"tokenizer": str(tiny_bert), "embedder": {"dim": 8}, "head": {"kind": head}}
         shape["encoder"] = {"kind": kind, "hidden": 4, **encoder}
         said: list[str] = []
-        student = build_student(TypeAdapter(Student).validate_python(shape), IOB2, seed=0, say=said.append)
+        student = build_student(TypeAdapter(Student).validate_python(shape), IOB2, seed=0, log=said.append)
         assert student.model.config.encoder["layers"] == student.model.encoder.net.num_layers
         return student.model.encoder.net.num_layers, any("(student.encoder.layers)" in line for line in said)
 

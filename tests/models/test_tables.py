@@ -28,7 +28,7 @@ def text_of(words: Counter[str]) -> list[Sentence]:
 def build(teacher: TokenModel | None = None, words: Counter[str] = COUNTS, **shape: object) -> TokenModel:
     config = TypeAdapter(Student).validate_python({"encoder": {"hidden": 4, "layers": 1}, **shape})
     said: list[str] = []
-    model = build_student(config, LABELS, seed=0, teacher=teacher, text=lambda: text_of(words), say=said.append)
+    model = build_student(config, LABELS, seed=0, teacher=teacher, text=lambda: text_of(words), log=said.append)
     model.said = said  # type: ignore[attr-defined]
     return model
 

@@ -52,7 +52,7 @@ def test_the_head_and_the_layers_that_a_start_brings_are_said(
     said: list[str] = []
     open_ones = {"encoder": {"hidden": 4}, "head": {"kind": "auto"}}
     shape = {**parts, "start": str(tmp_path / "start"), **open_ones}
-    again = build_student(TypeAdapter(Student).validate_python(shape), LABELS, seed=0, say=said.append)
+    again = build_student(TypeAdapter(Student).validate_python(shape), LABELS, seed=0, log=said.append)
     assert type(again.model.head) is type(start.model.head)
     kind = {"softmax": "a softmax", "crf": "a CRF"}[again.model.config.head["kind"]]
     assert again.model.encoder.net.num_layers == 2

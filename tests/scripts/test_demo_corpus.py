@@ -83,10 +83,10 @@ def test_no_piece_of_a_name_in_test_is_in_a_name_in_train(corpus):
     assert not train & test
 
 
-def test_no_labelled_sentence_is_in_the_raw_text(corpus):
+def test_no_labeled_sentence_is_in_the_raw_text(corpus):
     raw = set(corpus["unlabeled.txt"].lower().splitlines())
-    labelled = {written(sentence).lower() for split in LABELLED for sentence in sentences(corpus[f"{split}.conll"])}
-    assert not raw & labelled
+    labeled = {written(sentence).lower() for split in LABELLED for sentence in sentences(corpus[f"{split}.conll"])}
+    assert not raw & labeled
 
 
 def test_many_names_have_more_than_one_type(corpus):

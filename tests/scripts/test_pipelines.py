@@ -62,14 +62,14 @@ def test_a_folder_of_text_becomes_a_folder_that_serves(corpus: Path, experiments
     teacher = corpus / "runs/transformer_token"
     small = ["--set", "train.steps=30", "--set", "train.eval_every=15", "--set", "student.embedder.dim=16"]
     given = ["--dev", corpus / "dev.conll", "--set", "augment=none", *small]
-    done = bash(corpus, "distil_folder.sh", teacher, text, "out", *given, LEAST="0.01")
+    done = bash(corpus, "distill_folder.sh", teacher, text, "out", *given, LEAST="0.01")
     assert done.returncode == 0, done.stderr
     assert (corpus / "out/exported/onnx/model_quantized.onnx").is_file()
     assert '"entities"' in done.stdout
     # Without gold sentences it is agreement that is measured.
-    bare = bash(corpus, "distil_folder.sh", teacher, text, "bare", *small, LEAST="1.5")
+    bare = bash(corpus, "distill_folder.sh", teacher, text, "bare", *small, LEAST="1.5")
     assert bare.returncode == 1
     assert "agreement" in bare.stdout
     assert "share is" in bare.stderr
     assert not (corpus / "bare/exported").exists()
-    assert bash(corpus, "distil_folder.sh", "nowhere", text, "out2").returncode == 2
+    assert bash(corpus, "distill_folder.sh", "nowhere", text, "out2").returncode == 2

@@ -14,8 +14,8 @@ def main(tiny_bert: str, folder: str) -> None:
     """Train with and without a teacher, in float64; the tables are taken for large ones, and the norm is cut."""
     steps._TALL = 16
     settings = config(batch_sentences=5, clip_norm=0.5, micro_batches=2)
-    for name, distil in (("gold", False), ("taught", True)):
-        model, losses, run = sgd_steps(Path(tiny_bert), settings, distil=distil, steps=6)
+    for name, distill in (("gold", False), ("taught", True)):
+        model, losses, run = sgd_steps(Path(tiny_bert), settings, distill=distill, steps=6)
         if run.processes.first:
             tensors = {key: value.detach().clone() for key, value in model.model.named_parameters()}
             save_file(tensors, Path(folder) / f"{name}.safetensors")

@@ -48,7 +48,7 @@ def test_summed_counts_give_the_accuracy_exactly(sentences) -> None:
 def test_counts_are_of_each_sentence() -> None:
     gold = [["B-x", "I-x", "O", "B-y"], ["O", "O"], ["B-y", "B-y"]]
     predicted = [["B-x", "O", "O", "B-y"], ["B-x", "O"], ["I-y", "I-y"]]
-    # x ends too early and y is right; one too many; two neighbours read as one entity of two words
+    # x ends too early and y is right; one too many; two neighbors read as one entity of two words
     assert Counts.of(gold, predicted, "iob2") == Counts((1, 0, 0), (2, 1, 1), (2, 0, 2))
 
 

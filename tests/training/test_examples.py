@@ -13,7 +13,7 @@ from nlptrain.data.splits import Splits
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
-from nlptrain.procedures import distil_tagger
+from nlptrain.procedures import distill
 from nlptrain.run import Run
 from nlptrain.training.examples import NO_LABEL, Examples
 
@@ -105,7 +105,5 @@ def test_another_order_of_labels_than_the_teachers_is_refused(tiny_bert: Path, t
     splits = Splits(LABELS, SENTENCES, SENTENCES, [], dev_from_train=False)
     run = Run(None, device="cpu")
     with pytest.raises(InputError, match="student: its labels are O, B-place"):
-        distil_tagger(
-            student, teacher, splits, [], DistillConfig(), TrainConfig(), run, transfer_dir=tmp_path / "transfer"
-        )
+        distill(student, teacher, splits, [], DistillConfig(), TrainConfig(), run, transfer_dir=tmp_path / "transfer")
     assert not (tmp_path / "transfer").exists()

@@ -72,7 +72,7 @@ def config(**values: object) -> TrainConfig:
 
 
 def sgd_steps(
-    tiny_bert: Path, settings: TrainConfig, *, distil: bool, steps: int = 2
+    tiny_bert: Path, settings: TrainConfig, *, distill: bool, steps: int = 2
 ) -> tuple[TokenModel, list[float], Run]:
     """Steps of plain SGD in float64, and their losses: Adam would forgive a loss that is scaled wrongly."""
     torch.set_default_dtype(torch.float64)
@@ -80,7 +80,9 @@ def sgd_steps(
         model = student(tiny_bert)
         model.model.double()
         examples = Examples(
-            model, SENTENCES if distil else [s for s in SENTENCES if s.tags], logits=RandomLogits() if distil else None
+            model,
+            SENTENCES if distill else [s for s in SENTENCES if s.tags],
+            logits=RandomLogits() if distill else None,
         )
         run = Run(None, device="cpu", launched=True)
         optimizer = torch.optim.SGD(model.model.parameters(), lr=0.5)
@@ -88,7 +90,7 @@ def sgd_steps(
         state = TrainState(model.model, optimizer, average, Progress(), {})
         plan, _ = build_plan(examples, settings, 0)
         objective = (
-            DistillObjective(DistillConfig(temperature=2.0, dist_w=0.7, loss_w=0.4)) if distil else GoldObjective()
+            DistillObjective(DistillConfig(temperature=2.0, dist_w=0.7, loss_w=0.4)) if distill else GoldObjective()
         )
         made = train_steps(model, examples, objective, settings, state=state, plan=plan, steps=steps, run=run)
         losses = [float(step.losses["loss"]) for step in made]
@@ -116,12 +118,12 @@ def test_the_gradient_is_clipped_by_its_own_norm_and_not_by_fp16s_scaled_one(tin
     assert torch.allclose(moved[0], moved[1], atol=1e-7)
 
 
-@pytest.mark.parametrize("distil", [False, True])
+@pytest.mark.parametrize("distill", [False, True])
 @pytest.mark.parametrize("micro_batches", [3, 6, 12])
-def test_the_gradient_does_not_depend_on_how_a_step_is_cut(tiny_bert: Path, distil: bool, micro_batches: int) -> None:
-    whole, losses, _ = sgd_steps(tiny_bert, config(batch_sentences=12, clip_norm=1e6), distil=distil)
+def test_the_gradient_does_not_depend_on_how_a_step_is_cut(tiny_bert: Path, distill: bool, micro_batches: int) -> None:
+    whole, losses, _ = sgd_steps(tiny_bert, config(batch_sentences=12, clip_norm=1e6), distill=distill)
     cut, others, _ = sgd_steps(
-        tiny_bert, config(batch_sentences=12, clip_norm=1e6, micro_batches=micro_batches), distil=distil
+        tiny_bert, config(batch_sentences=12, clip_norm=1e6, micro_batches=micro_batches), distill=distill
     )
     assert losses == pytest.approx(others, abs=1e-10)
     start = student(tiny_bert)

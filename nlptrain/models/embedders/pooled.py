@@ -16,7 +16,7 @@ MOST_PIECES = 16  # of a word that are read: of a web address, what begins it
 class PooledEmbedder(PieceTable):
     """Each word as one vector: the weighed sum of its first pieces' rows, over the root of their number.
 
-    The weights of the places (Sukhbaatar et al. 2015, section 4.1, learnt here) tell what stands first from what
+    The weights of the places (Sukhbaatar et al. 2015, section 4.1, learned here) tell what stands first from what
     follows. The encoder's steps are words, which are fewer than pieces by a third and more.
     """
 

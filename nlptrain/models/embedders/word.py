@@ -53,22 +53,22 @@ class WordEmbedder(nn.Module):
         """
         parts = [self.table(word_ids), self.shapes(shape_ids)]
         if self.has_characters:
-            parts.append(F.embedding(distinct, self._spelt(characters)))  # indexing has other gradients on every run
+            parts.append(F.embedding(distinct, self._spelled(characters)))  # indexing has other gradients on every run
         return torch.cat(parts, dim=-1)
 
     def of_distinct(self, rows: Tensor, shapes: Tensor, characters: Tensor) -> Tensor:
         """Vectors [U, width] of the distinct words with these ``rows`` and ``shapes``, [U] each, and ``characters``."""
         parts = [self.table(rows), self.shapes(shapes)]
         if self.has_characters:
-            parts.append(self._spelt(characters))
+            parts.append(self._spelled(characters))
         return torch.cat(parts, dim=-1)
 
-    def _spelt(self, characters: Tensor) -> Tensor:
+    def _spelled(self, characters: Tensor) -> Tensor:
         """The largest answer of each filter over the characters of each word, [U, char_filters]."""
         real = (characters >= 0).unsqueeze(-1)
         points = characters.clamp(min=0)
         vectors = (self.blocks(points // _BLOCK) + self.places(points % _BLOCK)) * real
         answers: Tensor = self.convolution(vectors.transpose(1, 2))
         behind = ~real.transpose(1, 2)
-        spelt = answers.masked_fill(behind, torch.finfo(answers.dtype).min).amax(dim=2)
-        return torch.relu(spelt)
+        spelled = answers.masked_fill(behind, torch.finfo(answers.dtype).min).amax(dim=2)
+        return torch.relu(spelled)

@@ -1,4 +1,4 @@
-"""Encoders: vectors to vectors that know their neighbours. A new one is a file and a line in the table."""
+"""Encoders: vectors to vectors that know their neighbors. A new one is a file and a line in the table."""
 
 from typing import Any
 

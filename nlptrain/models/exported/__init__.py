@@ -2,6 +2,6 @@
 
 from nlptrain.models.exported.description import MADE, write_description
 from nlptrain.models.exported.nets import INT8_RULE
-from nlptrain.models.exported.writing import refuse_unexportable, write_tagger
+from nlptrain.models.exported.writing import check_exportable, write_tagger
 
-__all__ = ["INT8_RULE", "MADE", "refuse_unexportable", "write_description", "write_tagger"]
+__all__ = ["INT8_RULE", "MADE", "check_exportable", "write_description", "write_tagger"]

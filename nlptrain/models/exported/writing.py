@@ -33,7 +33,7 @@ def write_tagger(
     """
     folder = Path(folder)
     check_many(precisions, "precisions", 'a list of them, e.g. ["fp32"]')
-    refuse_unexportable(model)
+    check_exportable(model)
     described = describe(model, min_confidence=min_confidence)
     folder.mkdir(parents=True, exist_ok=True)
     _write_reader(model, folder)
@@ -42,7 +42,7 @@ def write_tagger(
     return described
 
 
-def refuse_unexportable(model: TokenModel) -> None:
+def check_exportable(model: TokenModel) -> None:
     """Refuse what no ONNX net reads for.
 
     Raises:
@@ -54,7 +54,7 @@ def refuse_unexportable(model: TokenModel) -> None:
     if tokenizer is not None and not tokenizer.is_fast:
         raise InputError(
             f"{model.name}: its tokenizer ({type(tokenizer).__name__}) is written in Python, and no other program runs "
-            "it; distil it into a student that reads with another one (student.tokenizer), and export that"
+            "it; distill it into a student that reads with another one (student.tokenizer), and export that"
         )
 
 

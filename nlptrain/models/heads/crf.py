@@ -1,4 +1,4 @@
-"""The head whose labels depend on their neighbours: a conditional random field over the words of a sentence."""
+"""The head whose labels depend on their neighbors: a conditional random field over the words of a sentence."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CRFHead(nn.Linear):
     """Emissions of a linear layer, and a score for each pair of neighbouring labels (Lample et al. 2016, section 2.2).
 
     What the tag scheme forbids (an I- behind O, ...) has no probability, in training and in decoding. A sentence's
-    begin and end count as neighbours, too, but a window's, where the sentence goes on, do not.
+    begin and end count as neighbors, too, but a window's, where the sentence goes on, do not.
     """
 
     constrained = True

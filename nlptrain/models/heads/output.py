@@ -60,14 +60,14 @@ class Rule(Protocol):
     """How emissions become labels; a head is one.
 
     Attributes:
-        constrained: label sequences that break the scheme are impossible, and cannot be learnt.
+        constrained: label sequences that break the scheme are impossible, and cannot be learned.
     """
 
     constrained: bool
 
     @property
     def decoder(self) -> Decoder:
-        """How they do so, without torch; made anew where scores are learnt."""
+        """How they do so, without torch; made anew where scores are learned."""
         ...
 
     def output(self, emissions: Tensor, chains: Chains) -> WordOutput:

@@ -39,7 +39,7 @@ class SchemeRule(IndependentRule):
 
     That is Viterbi's path over the words' logits without transition scores: each word's best label, unless these
     together break the scheme. An ``I-`` behind O, which would count as an entity of its own, is then read as what its
-    neighbours make likely.
+    neighbors make likely.
     """
 
     def __init__(self, labels: Labels) -> None:

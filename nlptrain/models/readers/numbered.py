@@ -53,7 +53,7 @@ def laid_out(windows: Sequence[Window]) -> tuple[NDArray[np.int64], NDArray[np.i
     return numbers, mask
 
 
-def spelt_out(lists: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+def spelled_out(lists: Sequence[Sequence[int]]) -> NDArray[np.int64]:
     """``lists`` as rows, -1 behind the end of each, at least one column."""
     sizes = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
     flat = np.fromiter(chain.from_iterable(lists), dtype=np.int64, count=int(sizes.sum()))

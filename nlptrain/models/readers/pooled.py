@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from nlptrain.models.readers.numbered import Numbering, laid_out, spelt_out
+from nlptrain.models.readers.numbered import Numbering, laid_out, spelled_out
 from nlptrain.models.readers.pieces import PieceReader
 from nlptrain_runtime.windows import Window
 
@@ -39,7 +39,7 @@ class PooledReader(Numbering, PieceReader):
         numbers, mask = laid_out(windows)
         # Row 1 is the unknown word's, whether it stands there or not: words are hidden behind it.
         distinct, which = np.unique(np.append(numbers, (_PADDING, _UNKNOWN)), return_inverse=True)
-        pieces = spelt_out([self._pieces[number] for number in distinct])
+        pieces = spelled_out([self._pieces[number] for number in distinct])
         arrays = {"pieces": pieces, "words": which[:-2].reshape(numbers.shape), "attention_mask": mask}
         return {name: torch.from_numpy(array) for name, array in arrays.items()}, [0] * len(windows)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from nlptrain.data.vocabulary import PADDING, UNKNOWN, Vocabulary
-from nlptrain.models.readers.numbered import Numbering, laid_out, spelt_out
+from nlptrain.models.readers.numbered import Numbering, laid_out, spelled_out
 from nlptrain_runtime.windows import Window
 
 
@@ -43,7 +43,7 @@ class WordReader(Numbering):
         rows = np.array([self._rows[number] for number in distinct])
         shapes = np.array([self._shapes[number] for number in distinct])
         which = which.reshape(numbers.shape)
-        characters = spelt_out([self._spelt[number] for number in distinct])
+        characters = spelled_out([self._spelled[number] for number in distinct])
         arrays = {
             "word_ids": rows[which],
             "shape_ids": shapes[which],
@@ -76,7 +76,7 @@ class WordReader(Numbering):
         """Number 0 is the padding's."""
         self._numbers: dict[str, int] = {}
         self._rows, self._shapes = [PADDING], [0]
-        self._spelt: list[list[int]] = [[]]
+        self._spelled: list[list[int]] = [[]]
 
     def _number(self, word: str) -> int:
         number = self._numbers.get(word)
@@ -84,5 +84,5 @@ class WordReader(Numbering):
             number = self._numbers[word] = len(self._rows)
             self._rows.append(self.vocabulary.id_of(word))
             self._shapes.append(self.vocabulary.shape_of(word))
-            self._spelt.append(self.vocabulary.characters(word, self.characters))
+            self._spelled.append(self.vocabulary.characters(word, self.characters))
         return number

@@ -31,7 +31,7 @@ def build_student(
     teacher: TokenModel | None = None,
     splitter: WordSplitter | None = None,
     text: Callable[[], Iterable[Sentence]] | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    log: Callable[[str], None] = lambda _: None,
 ) -> TokenModel:
     """A student with new weights, drawn by ``seed``, or with those of the student that it starts from.
 
@@ -41,15 +41,15 @@ def build_student(
         seed: decides every weight.
         teacher: where tokenizer and first table come from unless ``config`` names others.
         splitter: how it will read raw text.
-        text: reads the sentences of train and unlabelled text; asked only where they decide the vocabulary.
-        say: told what a reader of the run should know.
+        text: reads the sentences of train and unlabeled text; asked only where they decide the vocabulary.
+        log: receives what a reader of the run should know.
 
     Raises:
         InputError: a model or file that ``config`` names is not there, or does not fit.
     """
     torch.manual_seed(seed)
     if config.start is not None:
-        return start_from(config, labels, splitter=splitter, say=say)
+        return start_from(config, labels, splitter=splitter, log=log)
     read = StudentText(text)
-    student = STUDENTS[config.kind](config, labels, seed=seed, teacher=teacher, splitter=splitter, text=read, say=say)
+    student = STUDENTS[config.kind](config, labels, seed=seed, teacher=teacher, splitter=splitter, text=read, log=log)
     return student

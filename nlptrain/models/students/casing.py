@@ -62,9 +62,9 @@ def with_case(tokenizer: PreTrainedTokenizerBase) -> Casing | None:
         if piece in added and not added[piece]["normalized"]:
             continue
         read = piece.lower() if piece in added else piece  # found in what has been lowered, however it is written
-        for spelt, form in [(read, 0), *_spellings(read, model["continuing_subword_prefix"])]:
-            if spelt not in vocabulary:
-                vocabulary[spelt] = len(pieces)
+        for spelled, form in [(read, 0), *_spellings(read, model["continuing_subword_prefix"])]:
+            if spelled not in vocabulary:
+                vocabulary[spelled] = len(pieces)
                 pieces.append(number)
                 forms.append(form)
     special = dict(tokenizer.special_tokens_map)
@@ -78,7 +78,7 @@ def _keeping_case(normalizer: dict[str, Any]) -> dict[str, Any]:
     kept = {**normalizer, "lowercase": False, "strip_accents": True if stripped is None else stripped}
     if kept["strip_accents"]:  # unless told otherwise, accents go with the lower case
         return kept
-    # The one letter that is two in lower case: as I with a dot above, it is spelt as any other.
+    # The one letter that is two in lower case: as I with a dot above, it is spelled as any other.
     dotted = {"type": "Replace", "pattern": {"String": "\u0130"}, "content": "I\u0307"}
     return {"type": "Sequence", "normalizers": [dotted, kept]}
 
@@ -90,9 +90,9 @@ def _spellings(piece: str, prefix: str) -> Iterator[tuple[str, int]]:
     if len(body) == 1:
         yield from ((head + letter, _LETTER) for letter in _uppers().get(body, ()))
         return
-    for spelt, form in ((body[:1].upper() + body[1:], _INITIAL), (body.upper(), _ALL)):
-        if spelt != body and spelt.lower() == body:
-            yield head + spelt, form
+    for spelled, form in ((body[:1].upper() + body[1:], _INITIAL), (body.upper(), _ALL)):
+        if spelled != body and spelled.lower() == body:
+            yield head + spelled, form
 
 
 @cache

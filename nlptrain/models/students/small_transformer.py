@@ -27,7 +27,7 @@ def build_transformer(
     teacher: TokenModel | None = None,
     splitter: WordSplitter | None = None,
     text: StudentText | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    log: Callable[[str], None] = lambda _: None,
 ) -> TokenModel:
     """A transformer with ``config.layers`` layers of the model that it names, or of the teacher, whose head it keeps.
 
@@ -43,7 +43,7 @@ def build_transformer(
     if model is whole.model and whole is teacher:
         model = copy.deepcopy(model)
     if config.layers is not None:
-        say(f"student: {config.layers} layers of {whole.name}")
+        log(f"student: {config.layers} layers of {whole.name}")
     return TransformerTokenClassifier(
         model.eval(), whole.reader, labels, max_pieces=whole.max_pieces, splitter=splitter, name="student"
     )

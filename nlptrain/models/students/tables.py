@@ -48,7 +48,7 @@ def start_piece_table(
     if len(table) < pieces:
         named = reference or "the teacher"
         raise InputError(f"student.embedder.init: {named} has {len(table)} rows, and the tokenizer {pieces} pieces")
-    _refuse_narrow(table, dim)
+    _check_width(table, dim)
     components = principal_components(table[:pieces], dim)
     if kept is None:
         model.embedder.table.weight.copy_(components)
@@ -77,7 +77,7 @@ def start_word_table(
     config: WordEmbedderConfig,
     vocabulary: Vocabulary,
     teacher: TokenModel | None,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> None:
     """Start the table as ``config`` says; the padding's row is 0.
 
@@ -87,11 +87,11 @@ def start_word_table(
     weight = model.embedder.table.weight
     init = config.init or ("random" if teacher is None else "teacher")
     if config.vectors is not None:
-        _from_vectors(weight, config, vocabulary, say)
+        _from_vectors(weight, config, vocabulary, log)
     elif init != "random":
         reference = None if init == "teacher" else init
         table = input_embeddings(reference, teacher)
-        _refuse_narrow(table, config.dim)
+        _check_width(table, config.dim)
         weight.copy_(principal_components(_means_of_pieces(vocabulary, table, reference, teacher), config.dim))
     weight[0] = 0
 
@@ -132,10 +132,10 @@ def _means_of_pieces(
 
 
 def _from_vectors(
-    weight: Tensor, config: WordEmbedderConfig, vocabulary: Vocabulary, say: Callable[[str], None]
+    weight: Tensor, config: WordEmbedderConfig, vocabulary: Vocabulary, log: Callable[[str], None]
 ) -> None:
     vectors = read_vectors(Path(str(config.vectors)), vocabulary.words)
-    say(f"student: {config.vectors}: {vectors.describe()}")
+    log(f"student: {config.vectors}: {vectors.describe()}")
     if vectors.dim < config.dim:
         raise InputError(
             f"student.embedder.dim: found {config.dim}, and the vectors in {config.vectors} have {vectors.dim} "
@@ -152,7 +152,7 @@ def _from_vectors(
     weight[torch.tensor([row for row, _ in found])] = rows
 
 
-def _refuse_narrow(table: Tensor, dim: int) -> None:
+def _check_width(table: Tensor, dim: int) -> None:
     if dim > table.shape[1]:
         raise InputError(
             f"student.embedder.dim: found {dim}, and the input embeddings that the table starts "

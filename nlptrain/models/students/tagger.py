@@ -46,20 +46,20 @@ def build_tagger(
     teacher: TokenModel | None = None,
     splitter: WordSplitter | None = None,
     text: StudentText | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    log: Callable[[str], None] = lambda _: None,
 ) -> TokenModel:
     """A NeuralTagger with new weights, drawn by ``seed``; arguments and errors as for ``build_student``."""
     text = text or StudentText()
     build = _PARTS[config.embedder.kind]
-    reader, embedder, begin = build(config, teacher, text, say)
-    head = _head(config.head, labels, say)
+    reader, embedder, begin = build(config, teacher, text, log)
+    head = _head(config.head, labels, log)
     roles = None
     if reader.tokenizer is not None and (head["kind"] == "crf" or isinstance(reader, PooledReader)):
         roles = piece_roles(reader.tokenizer, splitter or WordSplitter.default())
     torch.manual_seed(seed)
     shape = NeuralTaggerConfig(  # type: ignore[call-arg]  # transformers' own keys are untyped
         embedder=embedder,
-        encoder=_encoder(config.encoder, head, say),
+        encoder=_encoder(config.encoder, head, log),
         head=head,
         dropout=config.dropout,
         max_pieces=config.max_pieces,
@@ -77,21 +77,21 @@ def build_tagger(
     return TokenModel(model.eval(), reader, labels, max_pieces=config.max_pieces, splitter=splitter, name="student")
 
 
-def _encoder(config: Encoder, head: dict[str, Any], say: Callable[[str], None]) -> dict[str, Any]:
+def _encoder(config: Encoder, head: dict[str, Any], log: Callable[[str], None]) -> dict[str, Any]:
     if isinstance(config, IDCNNEncoderConfig) or config.layers != "auto":
         return config.model_dump()
     # Three seeds each: with a CRF, on WNUT17, a second layer gains nothing; with a softmax, on UD EWT, 0.2 points.
     layers = 1 if head["kind"] == "crf" else 2
-    say(f"student: {'1 layer, under a CRF' if layers == 1 else '2 layers, under a softmax'} (student.encoder.layers)")
+    log(f"student: {'1 layer, under a CRF' if layers == 1 else '2 layers, under a softmax'} (student.encoder.layers)")
     return {**config.model_dump(), "layers": layers}
 
 
-def _head(config: Head, labels: Labels, say: Callable[[str], None]) -> dict[str, Any]:
+def _head(config: Head, labels: Labels, log: Callable[[str], None]) -> dict[str, Any]:
     if config.kind != "auto":
         return config.model_dump()
     chained = labels.scheme != "plain" and len(labels) <= MOST_CHAINED_LABELS
     why = f"for {len(labels)} labels of {'plain tags' if labels.scheme == 'plain' else labels.scheme}"
-    say(f"student: {'a CRF' if chained else 'a softmax'} {why} (student.head.kind)")
+    log(f"student: {'a CRF' if chained else 'a softmax'} {why} (student.head.kind)")
     return {"kind": "crf" if chained else "softmax"}
 
 
@@ -99,14 +99,14 @@ Begin = Callable[[NeuralTagger], None]
 Parts = tuple[Reader, dict[str, Any], Begin]
 
 
-def _subword(config: StudentConfig, teacher: TokenModel | None, text: StudentText, say: Callable[[str], None]) -> Parts:
+def _subword(config: StudentConfig, teacher: TokenModel | None, text: StudentText, log: Callable[[str], None]) -> Parts:
     embedder = config.embedder
     assert isinstance(embedder, SubwordEmbedderConfig)
     reader = PieceReader(_tokenizer(config, teacher))
     pieces = len(reader.tokenizer)
     kept = _kept_pieces(embedder, reader, text)
     if kept is not None:
-        say(f"student: {len(kept):,} of the tokenizer's {pieces:,} pieces have a row of their own")
+        log(f"student: {len(kept):,} of the tokenizer's {pieces:,} pieces have a row of their own")
     shape: dict[str, Any] = {"kind": embedder.kind, "dim": embedder.dim, "vocab_size": pieces}
     if kept is not None:
         shape["kept"] = len(kept)
@@ -135,7 +135,7 @@ def _subword(config: StudentConfig, teacher: TokenModel | None, text: StudentTex
     return reader, shape, begin
 
 
-def _word(config: StudentConfig, teacher: TokenModel | None, text: StudentText, say: Callable[[str], None]) -> Parts:
+def _word(config: StudentConfig, teacher: TokenModel | None, text: StudentText, log: Callable[[str], None]) -> Parts:
     embedder = config.embedder
     assert isinstance(embedder, WordEmbedderConfig)
     if config.tokenizer is not None:
@@ -143,7 +143,7 @@ def _word(config: StudentConfig, teacher: TokenModel | None, text: StudentText, 
     vocabulary = Vocabulary.collect(
         text.words, min_count=embedder.min_count, most=embedder.vocab_size, lowercase=embedder.lowercase
     )
-    say(f"student: {len(vocabulary.words):,} words have a row, of {len(text.words):,} of all that is learnt from")
+    log(f"student: {len(vocabulary.words):,} words have a row, of {len(text.words):,} of all that is learned from")
     shape = {
         **{key: getattr(embedder, key) for key in ("kind", "dim", "shape_dim", "char_dim", "char_filters")},
         "char_kernel": embedder.char_kernel,
@@ -152,7 +152,7 @@ def _word(config: StudentConfig, teacher: TokenModel | None, text: StudentText, 
     }
 
     def begin(model: NeuralTagger) -> None:
-        start_word_table(model, embedder, vocabulary, teacher, say)
+        start_word_table(model, embedder, vocabulary, teacher, log)
 
     return WordReader(vocabulary, embedder.max_characters), shape, begin
 

@@ -14,7 +14,7 @@ _HELD = 100_000  # different words that are counted before their pieces are: muc
 
 
 class StudentText:
-    """How often words and pieces stand in train and unlabelled text; dev and test are never in it."""
+    """How often words and pieces stand in train and unlabeled text; dev and test are never in it."""
 
     def __init__(self, sentences: Callable[[], Iterable[Sentence]] | None = None) -> None:
         """Read what ``sentences`` gives when it is needed."""

@@ -26,7 +26,7 @@ def start_from(
     labels: Labels,
     *,
     splitter: WordSplitter | None,
-    say: Callable[[str], None] = lambda _: None,
+    log: Callable[[str], None] = lambda _: None,
 ) -> TokenModel:
     """The student that ``config.start`` names, with the columns of ``labels`` in their order.
 
@@ -36,7 +36,7 @@ def start_from(
         InputError: its parts are not those of ``config``, or its labels not those of this run.
     """
     student = load_token_model(str(config.start))
-    _refuse_other_parts(config, student)
+    _check_same_parts(config, student)
     columns = _columns(student.labels, labels, config.start_labels or {}, str(config.start))
     _reorder(student.model, columns, len(student.labels))
     if isinstance(student.model, NeuralTagger):
@@ -46,10 +46,10 @@ def start_from(
         assert isinstance(config, StudentConfig)
         if config.head.kind == "auto":
             brought = "a CRF" if isinstance(head, CRFHead) else "a softmax"
-            say(f"student: {brought}, as {config.start} has (student.head.kind)")
+            log(f"student: {brought}, as {config.start} has (student.head.kind)")
         if getattr(config.encoder, "layers", None) == "auto":
             depth = student.model.config.encoder["layers"]
-            say(f"student: {depth} layer{'s'[: depth > 1]}, as {config.start} has (student.encoder.layers)")
+            log(f"student: {depth} layer{'s'[: depth > 1]}, as {config.start} has (student.encoder.layers)")
         _set_dropout(student.model, config.dropout)
         student.max_pieces = config.max_pieces
     student.model.config.num_labels = len(labels)
@@ -59,7 +59,7 @@ def start_from(
     )
 
 
-def _refuse_other_parts(config: StudentConfig | TransformerStudentConfig, student: TokenModel) -> None:
+def _check_same_parts(config: StudentConfig | TransformerStudentConfig, student: TokenModel) -> None:
     found = "tagger" if isinstance(student.model, NeuralTagger) else "transformer"
     if found != config.kind:
         raise InputError(f"student.start: {config.start} is of kind {found}, and student.kind is {config.kind}")

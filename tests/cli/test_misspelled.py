@@ -1,4 +1,4 @@
-"""A misspelt anything: a line that says what would be right, exit code 2, and nothing lost or half written."""
+"""A misspelled anything: a line that says what would be right, exit code 2, and nothing lost or half written."""
 
 import shutil
 from pathlib import Path

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# From a teacher and a folder of text to a folder that serves: distil, export, try.
+# From a teacher and a folder of text to a folder that serves: distill, export, try.
 #
-#   scripts/distil_folder.sh TEACHER TEXT OUT [OPTION...]
-#   scripts/distil_folder.sh runs/teacher data/raw runs/served --dev data/dev.conll --test data/test.conll
+#   scripts/distill_folder.sh TEACHER TEXT OUT [OPTION...]
+#   scripts/distill_folder.sh runs/teacher data/raw runs/served --dev data/dev.conll --test data/test.conll
 #
 # TEXT is a folder of .txt files; the OPTIONs are those of `nlptrain tagger_kd`. Without --dev, 2 % of the text is held
 # out, and the scores are agreement with the teacher. Given again, it goes on where it stopped.

@@ -1,0 +1,34 @@
+import pickle
+
+from nlptrain.errors import InputError, Problem, Setting
+
+
+def test_an_error_shows_its_fields_in_one_line():
+    error = InputError("found 3 columns", location="a.conll:7", expected="4 columns", hint="give data.format")
+    assert str(error) == "a.conll:7: found 3 columns; expected 4 columns; give data.format"
+    assert error.problems == (Problem("found 3 columns", "a.conll:7", "4 columns", "give data.format"),)
+
+
+def test_empty_fields_leave_no_marks():
+    assert str(InputError("found nothing")) == "found nothing"
+    assert str(InputError("found nothing", location="a")) == "a: found nothing"
+    assert str(InputError("found nothing", hint="look again")) == "found nothing; look again"
+
+
+def test_each_problem_is_one_line():
+    assert str(InputError(Problem("one\nbreak", "a"), Problem("two", "b"))) == "a: one\\nbreak\nb: two"
+
+
+def test_a_setting_has_the_name_that_the_reader_knows():
+    hint = ("give another ", Setting("output_dir"), ", or set ", Setting("overwrite"))
+    error = InputError("holds another run", location="runs/a", hint=hint)
+    assert str(error) == "runs/a: holds another run; give another output_dir, or set overwrite"
+    options = {"output_dir": "--output-dir", "overwrite": "--overwrite"}
+    assert error.lines(options.__getitem__) == [
+        "runs/a: holds another run; give another --output-dir, or set --overwrite"
+    ]
+
+
+def test_an_error_survives_pickling():
+    error = InputError("found 3", location=Setting("train.steps"))
+    assert pickle.loads(pickle.dumps(error)).problems == error.problems
