@@ -24,7 +24,7 @@ from pydantic import TypeAdapter
 
 from nlptrain.config.student import Student
 from nlptrain.data.text_files import expand, lines
-from nlptrain.deploy.export import export_onnx
+from nlptrain.export.export import export_onnx
 from nlptrain.labels import Labels
 from nlptrain.models import build_student
 from nlptrain_runtime import Tagger

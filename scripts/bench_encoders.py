@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.text_files import expand, lines
-from nlptrain.deploy.benchmark import Speed, benchmark
-from nlptrain.deploy.benchmark_candidates import open_candidates
-from nlptrain.deploy.parity import Check
+from nlptrain.export.benchmark import Speed, benchmark
+from nlptrain.export.benchmark_candidates import open_candidates
+from nlptrain.export.parity import Check
 from nlptrain.models import load_token_model
 from nlptrain.models.exported import write_tagger
 from nlptrain_runtime import Tagger

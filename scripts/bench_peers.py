@@ -23,8 +23,8 @@ from transformers import BertConfig, BertForTokenClassification
 
 from nlptrain.cli.tables import print_speeds
 from nlptrain.data.text_files import expand, lines
-from nlptrain.deploy.benchmark import Speed, benchmark
-from nlptrain.deploy.benchmark_candidates import Candidate, open_candidates
+from nlptrain.export.benchmark import Speed, benchmark
+from nlptrain.export.benchmark_candidates import Candidate, open_candidates
 from nlptrain.models import load_token_model
 from nlptrain.models.readers import PieceReader
 from nlptrain.models.token_model import TokenModel

@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from nlptrain.data.text_files import lines
-from nlptrain.deploy.export import export_onnx
+from nlptrain.export.export import export_onnx
 from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict
 from tests.helpers.cases import CASES, changed, check_tables, described_cases, text_of

@@ -75,9 +75,9 @@ def reader(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(ROOT / "scripts", folder / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.chdir(folder)
     for name, short in (("_SECONDS", 0.05), ("_ASKED_SECONDS", 0.1), ("_COLD_STARTS", 1)):
-        monkeypatch.setattr(f"nlptrain.deploy.benchmark.{name}", short)
-    # Fresh processes of torch take seconds each; tests/deploy has them.
-    monkeypatch.setattr("nlptrain.deploy.benchmark_candidates.Candidate.alone", lambda self, texts: (0.5, len(texts)))
+        monkeypatch.setattr(f"nlptrain.export.benchmark.{name}", short)
+    # Fresh processes of torch take seconds each; tests/export has them.
+    monkeypatch.setattr("nlptrain.export.benchmark_candidates.Candidate.alone", lambda self, texts: (0.5, len(texts)))
     for name in ("_LABELLING_SECONDS", "_TRAINING_SECONDS"):
         monkeypatch.setattr(f"nlptrain.cli.dry_run.{name}", 0.2)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")

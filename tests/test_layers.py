@@ -13,7 +13,8 @@ FLOORS = (
     ("__main__",),
     ("cli",),
     ("procedures",),
-    ("analysis", "deploy"),
+    ("export",),
+    ("analysis",),
     ("distillation",),
     ("training",),
     ("models",),
@@ -98,7 +99,7 @@ def test_no_import_runs_upwards():
     [
         ("import nlptrain.training.loop", "nlptrain.models.tagger"),
         ("from nlptrain.cli.main import main", "nlptrain.procedures"),
-        ("from nlptrain.deploy import onnx", "nlptrain.distillation.kd"),
+        ("from nlptrain.export import onnx", "nlptrain.distillation.kd"),
         ("from nlptrain import procedures", "nlptrain.analysis.comparison"),
         ("def f():\n    from nlptrain.models.inputs import Chains", "nlptrain.data.batches"),
         ("if TYPE_CHECKING:\n    from nlptrain.run import Run", "nlptrain.config.train"),
@@ -124,7 +125,7 @@ def test_a_relative_import_in_a_package_counts_from_the_package():
     [
         ("from nlptrain.labels import Labels\nimport torch", "nlptrain.data.batches"),
         ("from nlptrain.data.columns import read_columns", "nlptrain.data.corpus"),
-        ("from nlptrain.deploy.benchmark import words_per_second", "nlptrain.analysis.comparison"),
+        ("from nlptrain.analysis.comparison import compare", "nlptrain.export.benchmark"),
         ("from .columns import read_columns\nfrom ..labels import Labels", "nlptrain.data.corpus"),
         ("from nlptrain.cli.main import main", "nlptrain.__main__"),
         ("from nlptrain import __version__", "nlptrain.run"),

@@ -45,8 +45,8 @@ def benchmark(
     Example: nlptrain benchmark runs/demo/transformer_token runs/demo/tagger_kd
     """  # noqa: D301 - click reads the character
     from nlptrain.cli.tables import print_speeds
-    from nlptrain.deploy.benchmark import benchmark as measure
-    from nlptrain.deploy.benchmark_candidates import open_candidates
+    from nlptrain.export.benchmark import benchmark as measure
+    from nlptrain.export.benchmark_candidates import open_candidates
     from nlptrain.run import Run
 
     run = Run(None, device="cpu")

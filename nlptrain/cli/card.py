@@ -46,7 +46,7 @@ def card(
     """  # noqa: D301 - click reads the character
     from nlptrain.analysis.finished import read_finished
     from nlptrain.atomic_files import write_text
-    from nlptrain.deploy.card import Named, model_card
+    from nlptrain.export.card import Named, model_card
 
     found = read_finished(run)
     known = dataset or _folder_of(found.scores[0]["inputs"])

@@ -75,7 +75,7 @@ def export(
 
     Example: nlptrain export runs/demo/tagger_kd exported --precision int8
     """  # noqa: D301 - click reads the character
-    from nlptrain.deploy.export import export_onnx
+    from nlptrain.export.export import export_onnx
     from nlptrain.models import load_token_model
     from nlptrain.run import Run
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from nlptrain.analysis.comparison import Row
 from nlptrain.analysis.significance import Bootstrap
 from nlptrain.cli.output import add_row, print_table
-from nlptrain.deploy.benchmark import Speed
+from nlptrain.export.benchmark import Speed
 from nlptrain_runtime.printable import printable
 
 

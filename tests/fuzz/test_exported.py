@@ -18,7 +18,7 @@ import pytest
 from hypothesis import example
 from hypothesis import strategies as st
 
-from nlptrain.deploy.export import export_onnx
+from nlptrain.export.export import export_onnx
 from nlptrain_runtime import FolderError, Tagger
 from tests.exports import PLAIN, small_model
 from tests.helpers.fuzzing import bounded, fuzz

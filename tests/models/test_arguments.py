@@ -8,8 +8,8 @@ import pytest
 
 import nlptrain
 from nlptrain import Corpus, Run, TokenModel, TransformerTokenClassifier, WordSplitter, load_config, predict
-from nlptrain.deploy.card import Named, model_card
-from nlptrain.deploy.export import export_onnx
+from nlptrain.export.card import Named, model_card
+from nlptrain.export.export import export_onnx
 from nlptrain.errors import InputError
 from nlptrain.models.prediction import predict_columns, predict_rows
 from tests.conftest import write_corpus

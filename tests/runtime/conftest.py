@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nlptrain.deploy.export import export_onnx
+from nlptrain.export.export import export_onnx
 from tests.exports import PLAIN, TEXT, small_model
 
 

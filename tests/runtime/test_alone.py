@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from nlptrain.models.prediction import predict
-from tests.deploy.test_export import alike
+from tests.export.test_export import alike
 from tests.exports import ODD, TEXT, small_model
 
 ROOT = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""A model as a folder that runs without torch; ``nlptrain.deploy.export`` also compares it with the model."""
+"""A model as a folder that runs without torch; ``nlptrain.export.export`` also compares it with the model."""
 
 from nlptrain.models.exported.description import MADE, write_description
 from nlptrain.models.exported.nets import INT8_RULE

@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from nlptrain.cli.main import main
-from nlptrain.deploy.benchmark import benchmark, words_in
-from nlptrain.deploy.benchmark_candidates import Candidate, open_candidates
-from nlptrain.deploy.export import export_onnx
+from nlptrain.export.benchmark import benchmark, words_in
+from nlptrain.export.benchmark_candidates import Candidate, open_candidates
+from nlptrain.export.export import export_onnx
 from nlptrain.errors import InputError
 from tests.exports import small_model
 
@@ -84,9 +84,9 @@ def test_a_run_is_measured_in_torch_and_exported_and_a_folder_as_it_is(tiny_bert
 @pytest.fixture(autouse=True)
 def soon(monkeypatch):
     """Rounds of a moment."""
-    monkeypatch.setattr("nlptrain.deploy.benchmark._SECONDS", 0.05)
-    monkeypatch.setattr("nlptrain.deploy.benchmark._ASKED_SECONDS", 0.1)
-    monkeypatch.setattr("nlptrain.deploy.benchmark._COLD_STARTS", 1)
+    monkeypatch.setattr("nlptrain.export.benchmark._SECONDS", 0.05)
+    monkeypatch.setattr("nlptrain.export.benchmark._ASKED_SECONDS", 0.1)
+    monkeypatch.setattr("nlptrain.export.benchmark._COLD_STARTS", 1)
 
 
 def test_the_command_prints_a_table_or_json(tiny_bert, tmp_path, monkeypatch):

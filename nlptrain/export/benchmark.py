@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
-from nlptrain.deploy.benchmark_candidates import Candidate
+from nlptrain.export.benchmark_candidates import Candidate
 from nlptrain.errors import InputError
 
 _SECONDS = 1.5  # of a round of each model, about: the slower it is, the less it reads

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from nlptrain.cli.main import main
-from nlptrain.deploy.export import export_onnx
+from nlptrain.export.export import export_onnx
 from nlptrain.errors import InputError
 from nlptrain.models import TransformerTokenClassifier
 from nlptrain.models.embedders import EMBEDDERS

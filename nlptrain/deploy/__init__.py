@@ -1,1 +1,0 @@
-"""What goes out of the house: exported taggers, benchmarks, model cards."""

@@ -1,0 +1,1 @@
+"""Exported taggers, benchmarks and model cards."""
