@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
-from nlptrain.export.benchmark_candidates import Candidate
 from nlptrain.errors import InputError
+from nlptrain.export.benchmark_candidates import Candidate
 
 _SECONDS = 1.5  # of a round of each model, about: the slower it is, the less it reads
 _WORDS_OF_LATENCY = 20

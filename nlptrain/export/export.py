@@ -7,8 +7,8 @@ from pathlib import Path
 
 from nlptrain.atomic_files import whole_folder
 from nlptrain.data.sentence import Sentence
-from nlptrain.export.parity import Check, Parity, check_parity
 from nlptrain.errors import InputError
+from nlptrain.export.parity import Check, Parity, check_parity
 from nlptrain.models.arguments import check_many
 from nlptrain.models.exported import check_exportable, write_description, write_tagger
 from nlptrain.models.token_model import TokenModel

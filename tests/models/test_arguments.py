@@ -8,9 +8,9 @@ import pytest
 
 import nlptrain
 from nlptrain import Corpus, Run, TokenModel, TransformerTokenClassifier, WordSplitter, load_config, predict
+from nlptrain.errors import InputError
 from nlptrain.export.card import Named, model_card
 from nlptrain.export.export import export_onnx
-from nlptrain.errors import InputError
 from nlptrain.models.prediction import predict_columns, predict_rows
 from tests.conftest import write_corpus
 from tests.exports import LABELS, TEXT, small_model
