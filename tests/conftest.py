@@ -4,43 +4,16 @@ from __future__ import annotations
 
 import io
 import os
-import random
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from tests.helpers.corpora import make_sentences, write_corpus
+
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-
-PEOPLE = ["Ada", "Boris", "Chloe", "Dmitri", "Elena", "Farid"]
-PLACES = ["Paris", "Oslo", "Kyoto", "Lagos", "Quito", "Turin"]
-FRAMES = [
-    "{p} lives in {l} .",
-    "in {l} it rains , says {p} Smith .",
-    "{p} Smith and {q} went to {l} yesterday",
-    "nobody saw the old house near {l}",
-    "the dog barked at {p} , again and again !",
-    "what a day it was",
-]
-
-
-def make_sentences(count: int, seed: int) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Sentences of words and IOB2 tags, drawn by ``seed``."""
-    draw = random.Random(seed)
-    made = []
-    for _ in range(count):
-        words: list[str] = []
-        tags: list[str] = []
-        for token in draw.choice(FRAMES).split(" "):
-            kind = {"{p}": "person", "{q}": "person", "{l}": "place"}.get(token)
-            word = draw.choice(PLACES if kind == "place" else PEOPLE) if kind else token
-            words.append(word)
-            inside = word == "Smith" and tags[-1] == "B-person"
-            tags.append(f"B-{kind}" if kind else "I-person" if inside else "O")
-        made.append((tuple(words), tuple(tags)))
-    return made
 
 
 @pytest.fixture(scope="session")
@@ -91,27 +64,10 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def write_columns(path: Path, sentences: list[tuple[tuple[str, ...], tuple[str, ...]]]) -> Path:
-    """``sentences`` as a CoNLL file."""
-    blocks = ("".join(f"{word}\t{tag}\n" for word, tag in zip(*sentence, strict=True)) for sentence in sentences)
-    path.write_text("\n".join(blocks), encoding="utf-8")
-    return path
-
-
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     """A folder with train, dev and test columns and raw lines."""
     return write_corpus(tmp_path)
-
-
-def write_corpus(folder: Path) -> Path:
-    """Write train, dev and test columns and raw lines into ``folder``."""
-    write_columns(folder / "train.conll", make_sentences(60, 1))
-    write_columns(folder / "dev.conll", make_sentences(20, 2))
-    write_columns(folder / "test.conll", make_sentences(20, 3))
-    raw = [" ".join(words) for words, _ in make_sentences(300, 4)]
-    (folder / "raw.txt").write_text("\n".join([*raw, "", "too short"]) + "\n", encoding="utf-8")
-    return folder
 
 
 @pytest.fixture

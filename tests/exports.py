@@ -12,7 +12,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student
 from nlptrain.models.heads import CRFHead
-from tests.conftest import make_sentences
+from tests.helpers.corpora import make_sentences
 
 LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"], "iob2")
 PLAIN = Labels.named(["DET", "NOUN", "VERB"], "plain")

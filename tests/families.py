@@ -18,7 +18,7 @@ import transformers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
-from tests.conftest import make_sentences
+from tests.helpers.corpora import make_sentences
 
 MARKS = ".,!?-@#&'\"()1234567890"
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}

@@ -19,8 +19,8 @@ from click.testing import CliRunner
 from nlptrain.cli.main import main
 from nlptrain.config import COMMANDS, load_config
 from nlptrain.config.show import command_of
-from tests.cli.test_commands import configs
-from tests.conftest import write_corpus
+from tests.helpers.commands import write_configs
+from tests.helpers.corpora import write_corpus
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -51,7 +51,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
     """A folder as a reader has it: gold files, raw text, the demo's files and two of its runs, of tiny models."""
     folder = tmp_path_factory.mktemp("reader")
     write_corpus(folder)
-    for name, path in configs(folder, tiny_bert).items():
+    for name, path in write_configs(folder, tiny_bert).items():
         values = yaml.safe_load(path.read_text())
         path.unlink()
         values["output_dir"] = f"runs/demo/{name}"

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from nlptrain.cli.main import main
 from nlptrain.config import COMMANDS, load_config
-from tests.cli.test_commands import configs
+from tests.helpers.commands import write_configs
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -28,7 +28,7 @@ LINES = [line for block in blocks("sh") for line in block.split("\n") if re.sear
 def demo(corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder as `make demo` leaves it, with tiny models, and with the README's own runs."""
     monkeypatch.chdir(corpus)
-    for name, path in configs(corpus, tiny_bert).items():
+    for name, path in write_configs(corpus, tiny_bert).items():
         values = yaml.safe_load(path.read_text())
         values["output_dir"] = f"runs/demo/{name}"
         if "teacher" in values:

@@ -13,14 +13,14 @@ from nlptrain.config import COMMANDS, load_config
 from nlptrain.data.splits import read_splits
 from nlptrain.models import load_token_model
 from nlptrain.training.calibration import fit_temperature
-from tests.cli.test_commands import call, configs
-from tests.cli.test_use import plain_corpus
+from tests.helpers.commands import call, write_configs
+from tests.helpers.corpora import write_word_classes
 
 
 @pytest.fixture
 def taught(corpus: Path, tiny_bert: Path) -> dict[str, Path]:
     """The configurations, with the teacher trained."""
-    paths = configs(corpus, tiny_bert)
+    paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"]).exit_code == 0
     return paths
 
@@ -105,7 +105,7 @@ def test_nobody_inherits_a_temperature(corpus: Path, taught: dict[str, Path], st
 
 
 def test_predict_leaves_out_what_is_not_sure(corpus: Path, tiny_bert: Path) -> None:
-    assert call("tagger", configs(corpus, tiny_bert)["tagger"], "--set", "train.steps=100").exit_code == 0
+    assert call("tagger", write_configs(corpus, tiny_bert)["tagger"], "--set", "train.steps=100").exit_code == 0
     run, raw = corpus / "runs/tagger", corpus / "raw.txt"
     everything = call("predict", run, raw).stdout
     assert call("predict", run, raw, "--min-confidence", "0").stdout == everything
@@ -151,8 +151,8 @@ def test_predict_leaves_out_what_is_not_sure(corpus: Path, tiny_bert: Path) -> N
 
 
 def test_plain_tags_are_calibrated_and_left_open(corpus: Path, tiny_bert: Path) -> None:
-    plain_corpus(corpus)
-    path = configs(corpus, tiny_bert)["tagger"]
+    write_word_classes(corpus)
+    path = write_configs(corpus, tiny_bert)["tagger"]
     splits = {split: str(corpus / f"{split}.conllu") for split in ("train", "dev", "test")}
     assert call("tagger", edited(path, data=splits)).exit_code == 0
     run = corpus / "runs/tagger"

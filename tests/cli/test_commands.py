@@ -4,33 +4,10 @@ from typing import Any
 
 import click
 import pytest
-import yaml
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from nlptrain.cli.main import main
-
-
-def call(*arguments: object, text: str | bytes | None = None) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments], input=text, prog_name="nlptrain")
-
-
-def configs(corpus: Path, tiny_bert: Path) -> dict[str, Path]:
-    data = {split: str(corpus / f"{split}.conll") for split in ("train", "dev", "test")}
-    student = {"embedder": {"dim": 16}, "encoder": {"hidden": 16, "layers": 1}}
-    train = {"steps": 40, "batch_pieces": 300, "learning_rate": 0.01, "warmup_steps": 5, "eval_every": 20, "ema": 0.9}
-    teacher = {"teacher": str(corpus / "runs/transformer_token"), "student": student, "train": train}
-    raw = {"data": {**data, "unlabeled": str(corpus / "raw.txt")}, "augment": "none"}
-    values: dict[str, dict[str, object]] = {
-        "transformer_token": {"model": str(tiny_bert), "data": data, "train": {"epochs": 12, "learning_rate": 5e-3}},
-        "tagger": {"student": {**student, "tokenizer": str(tiny_bert)}, "data": data, "train": train},
-        "tagger_kd": {**teacher, **raw},
-        "pseudo_label": {**teacher, **raw, "objective": {"min_confidence": 0.3}},
-    }
-    paths = {}
-    for name, config in values.items():
-        paths[name] = corpus / f"{name}.yaml"
-        paths[name].write_text(yaml.safe_dump({**config, "device": "cpu", "output_dir": str(corpus / "runs" / name)}))
-    return paths
+from tests.helpers.commands import call, write_configs
 
 
 def assert_counted(counts: dict[str, Any], scores: dict[str, Any]) -> None:
@@ -42,7 +19,7 @@ def assert_counted(counts: dict[str, Any], scores: dict[str, Any]) -> None:
 
 def test_the_whole_story(corpus: Path, tiny_bert: Path) -> None:
     runs = []
-    for name, path in configs(corpus, tiny_bert).items():
+    for name, path in write_configs(corpus, tiny_bert).items():
         result = call(name, path)
         assert result.exit_code == 0, result.output
         run = corpus / "runs" / name
@@ -77,7 +54,7 @@ def test_the_whole_story(corpus: Path, tiny_bert: Path) -> None:
 
 
 def test_predict_answers_every_line(corpus: Path, tiny_bert: Path) -> None:
-    path = configs(corpus, tiny_bert)["tagger"]
+    path = write_configs(corpus, tiny_bert)["tagger"]
     assert call("tagger", path, "--set", "train.steps=200").exit_code == 0
     run = corpus / "runs/tagger"
     text = "Ada lives in Oslo.\n\n🙂 Boris Smith went to Kyoto yesterday\n" + "Ada lives in Oslo . " * 600 + "\n"
@@ -100,7 +77,7 @@ def test_predict_answers_every_line(corpus: Path, tiny_bert: Path) -> None:
 
 
 def test_the_same_command_again(corpus: Path, tiny_bert: Path) -> None:
-    path = configs(corpus, tiny_bert)["tagger"]
+    path = write_configs(corpus, tiny_bert)["tagger"]
     first = call("tagger", path)
     again = call("tagger", path)
     assert again.exit_code == 0
@@ -117,7 +94,7 @@ def test_the_same_command_again(corpus: Path, tiny_bert: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_bytes(corpus: Path, tiny_bert: Path) -> None:
-    path = configs(corpus, tiny_bert)["tagger"]
+    path = write_configs(corpus, tiny_bert)["tagger"]
     for name in ("a", "b"):
         assert call("tagger", path, "--output-dir", corpus / name).exit_code == 0
     assert (corpus / "a/model/model.safetensors").read_bytes() == (corpus / "b/model/model.safetensors").read_bytes()
@@ -130,7 +107,7 @@ def test_the_same_seed_gives_the_same_bytes(corpus: Path, tiny_bert: Path) -> No
 def test_bf16_where_the_cpu_cannot_is_refused(
     corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch, command: str, key: str
 ) -> None:
-    paths = configs(corpus, tiny_bert)
+    paths = write_configs(corpus, tiny_bert)
     if command != "transformer_token":
         assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"architecture": "x86_64"}, raising=False)
@@ -141,7 +118,7 @@ def test_bf16_where_the_cpu_cannot_is_refused(
 
 
 def test_distillation_leaves_the_teacher_alone(corpus: Path, tiny_bert: Path) -> None:
-    paths = configs(corpus, tiny_bert)
+    paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"]).exit_code == 0
     weights = corpus / "runs/transformer_token/model/model.safetensors"
     before = weights.read_bytes()
@@ -165,7 +142,7 @@ def test_bad_data_is_named_by_its_line(corpus: Path, tiny_bert: Path, line: str,
     number = train.read_text().count("\n") + 2
     with train.open("a") as file:
         file.write(f"\n{line}\n")
-    result = call("tagger", configs(corpus, tiny_bert)["tagger"])
+    result = call("tagger", write_configs(corpus, tiny_bert)["tagger"])
     assert result.exit_code == 2
     assert message.format(n=number) in result.stderr
     assert "Traceback" not in result.output
@@ -173,7 +150,7 @@ def test_bad_data_is_named_by_its_line(corpus: Path, tiny_bert: Path, line: str,
 
 
 def test_a_transfer_set_inside_stays_with_its_run(corpus: Path, tiny_bert: Path) -> None:
-    paths = configs(corpus, tiny_bert)
+    paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
     good = (corpus / "raw.txt").read_bytes()
     for more in ((), ("--set", "seeds=[1,2]")):
@@ -189,7 +166,7 @@ def test_a_transfer_set_inside_stays_with_its_run(corpus: Path, tiny_bert: Path)
 def test_a_config_that_lies_in_the_output_folder_is_left_alone(corpus: Path, tiny_bert: Path) -> None:
     run = corpus / "runs/tagger"
     run.mkdir(parents=True)
-    own = configs(corpus, tiny_bert)["tagger"].rename(run / "config.yaml")
+    own = write_configs(corpus, tiny_bert)["tagger"].rename(run / "config.yaml")
     text = own.read_bytes()
     done = call("tagger", own)
     assert done.exit_code == 2
@@ -199,7 +176,7 @@ def test_a_config_that_lies_in_the_output_folder_is_left_alone(corpus: Path, tin
 
 
 def test_a_fault_takes_nothing_away_that_was_there(corpus: Path, tiny_bert: Path) -> None:
-    config, run = configs(corpus, tiny_bert)["tagger"], corpus / "runs/tagger"
+    config, run = write_configs(corpus, tiny_bert)["tagger"], corpus / "runs/tagger"
     run.mkdir(parents=True)
     good = (corpus / "train.conll").read_text()
     (corpus / "train.conll").write_text(good + "\nAda\n")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.cli.test_commands import call, configs
-from tests.conftest import make_sentences, write_columns
+from tests.helpers.commands import call, write_configs
+from tests.helpers.corpora import make_sentences, write_columns
 
 SHORT = ("--set", "train.steps=50", "--set", "train.eval_every=25")
 SHORTER = ("--set", "train.steps=20", "--set", "train.eval_every=20")  # so that seeds differ
@@ -24,7 +24,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
     for split, count, seed in (("train", 60, 1), ("dev", 20, 2), ("test", 40, 3)):
         write_columns(folder / f"{split}.conll", make_sentences(count, seed))
     (folder / "raw.txt").write_text("\n".join(" ".join(words) for words, _ in make_sentences(300, 4)))
-    paths = configs(folder, tiny_bert)
+    paths = write_configs(folder, tiny_bert)
     for name, more in (
         ("transformer_token", ("--set", "train.epochs=6")),
         ("tagger", SHORT),

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from nlptrain.config import COMMANDS
-from tests.cli.test_commands import call
+from tests.helpers.commands import call
 
 
 def completed(*words: str) -> list[str]:

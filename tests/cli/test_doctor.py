@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_commands import call
-from tests.conftest import write_columns
 from tests.families import FAMILIES
+from tests.helpers.commands import call
+from tests.helpers.corpora import write_columns
 
 
 def test_alignment_is_counted(tiny_bert: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nlptrain.cli import dry_run
-from tests.cli.test_commands import call, configs
+from tests.helpers.commands import call, write_configs
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def with_a_teacher(corpus: Path, tiny_bert: Path) -> dict[str, Path]:
-    paths = configs(corpus, tiny_bert)
+    paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
     return paths
 
@@ -27,7 +27,7 @@ def everything(folder: Path) -> dict[str, bytes]:
 
 
 def test_it_says_what_the_run_then_does_and_writes_nothing(corpus: Path, tiny_bert: Path) -> None:
-    paths = configs(corpus, tiny_bert)
+    paths = write_configs(corpus, tiny_bert)
     for name, path in paths.items():
         before = everything(corpus)
         told = call(name, path, "--dry-run")
@@ -81,7 +81,7 @@ def test_the_length_of_much_text_is_told_from_some_of_it(
 
 
 def test_a_fault_is_a_line_and_exit_code_2(corpus: Path, tiny_bert: Path) -> None:
-    path = configs(corpus, tiny_bert)["tagger"]
+    path = write_configs(corpus, tiny_bert)["tagger"]
     (corpus / "train.conll").write_text("Ada B-person\nsings\n")
     result = call("tagger", path, "--dry-run")
     assert result.exit_code == 2

@@ -7,7 +7,7 @@ from importlib import metadata
 
 import pytest
 
-from tests.cli.test_commands import call
+from tests.helpers.commands import call
 
 
 def test_versions_are_said_without_torch_being_imported() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cli.test_commands import call, configs
+from tests.helpers.commands import call, write_configs
 
 SMALL = [
     word
@@ -16,7 +16,7 @@ SMALL = [
 
 @pytest.fixture
 def teacher(corpus: Path, tiny_bert: Path) -> Path:
-    path = configs(corpus, tiny_bert)["transformer_token"]
+    path = write_configs(corpus, tiny_bert)["transformer_token"]
     assert call("transformer_token", path, "--set", "train.epochs=1").exit_code == 0
     return corpus / "runs/transformer_token"
 
@@ -42,7 +42,7 @@ def test_a_student_of_flags_alone_and_the_file_that_it_amounts_to(corpus: Path, 
 
 
 def test_a_flag_that_is_repeated_is_a_list_and_wins_over_the_file(corpus: Path, tiny_bert: Path) -> None:
-    path = configs(corpus, tiny_bert)["tagger"]
+    path = write_configs(corpus, tiny_bert)["tagger"]
     train = ["--train", corpus / "train.conll", "--train", corpus / "dev.conll"]
     result = call("tagger", path, *train, "--set", "train.steps=2", "--set", "train.eval_every=2")
     assert result.exit_code == 0, result.output
@@ -103,7 +103,7 @@ def test_what_is_missing_is_said_in_a_line(
 
 
 def test_a_file_that_is_not_there_is_told_what_was_meant(corpus: Path, tiny_bert: Path) -> None:
-    path = configs(corpus, tiny_bert)["tagger_kd"]
+    path = write_configs(corpus, tiny_bert)["tagger_kd"]
     result = call("tagger_kd", path.with_name("tager_kd.yaml"))
     assert result.exit_code == 2
     assert f"there is no such file; did you mean '{path}'?" in result.stderr

@@ -1,38 +1,13 @@
 """What a crash leaves behind, seen from outside: processes that are killed, and the command that is given again."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_commands import call, configs
-from tests.conftest import make_sentences
-
-Checked = Callable[[], bool]
-
-
-def start(path: Path, *more: str) -> subprocess.Popen[str]:
-    arguments = [sys.executable, "-m", "nlptrain", path.stem, str(path), *more]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env=environment
-    )
-
-
-def kill_when(there: Checked, process: subprocess.Popen[str], number: int) -> str:
-    for _ in range(3600):  # processes that start others take a while on a busy machine
-        if there() or process.poll() is not None:
-            break
-        time.sleep(0.05)
-    assert process.poll() is None, process.communicate()
-    process.send_signal(number)
-    return process.communicate(timeout=180)[1]
+from tests.helpers.commands import call, kill_when, read_metrics, start_command, write_configs
+from tests.helpers.corpora import make_sentences
 
 
 def slow(corpus: Path) -> None:
@@ -41,18 +16,12 @@ def slow(corpus: Path) -> None:
     (corpus / "raw.txt").write_text("\n".join(lines) + "\n")
 
 
-def lines(folder: Path) -> list[dict[str, object]]:
-    """metrics.jsonl without its timings."""
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in row.items() if key not in ("words_per_second", "waiting")} for row in rows]
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_a_killed_run_goes_on_to_the_same_bytes(corpus: Path, tiny_bert: Path, number: int, code: int) -> None:
-    path = configs(corpus, tiny_bert)["tagger"]
+    path = write_configs(corpus, tiny_bert)["tagger"]
     settings = [word for key in ("threads=1", "train.steps=400", "train.eval_every=25") for word in ("--set", key)]
     run = corpus / "runs/tagger"
-    process = start(path, *settings)
+    process = start_command(path, *settings)
     stderr = kill_when((run / "checkpoint.safetensors").exists, process, number)
     assert process.returncode == code, stderr
     if code > 0:
@@ -65,14 +34,14 @@ def test_a_killed_run_goes_on_to_the_same_bytes(corpus: Path, tiny_bert: Path, n
     assert call("tagger", path, *settings, "--output-dir", straight).exit_code == 0
     for name in ("model/model.safetensors", "model/config.json"):
         assert (run / name).read_bytes() == (straight / name).read_bytes()
-    assert lines(run) == lines(straight)
+    assert read_metrics(run) == read_metrics(straight)
 
 
 @pytest.mark.parametrize(("number", "code", "workers"), [(signal.SIGINT, 130, 1), (signal.SIGKILL, -signal.SIGKILL, 2)])
 def test_a_run_killed_while_labeling_keeps_whole_shards_and_ends_as_the_straight_one(
     corpus: Path, tiny_bert: Path, number: int, code: int, workers: int
 ) -> None:
-    paths = configs(corpus, tiny_bert)
+    paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
     slow(corpus)
     transfer = corpus / "runs/transfer"
@@ -80,7 +49,7 @@ def test_a_run_killed_while_labeling_keeps_whole_shards_and_ends_as_the_straight
     def labeling() -> bool:
         return any(transfer.glob("*/manifest.json"))  # which is written behind each shard
 
-    process = start(paths["tagger_kd"], "--workers", str(workers))
+    process = start_command(paths["tagger_kd"], "--workers", str(workers))
     stderr = kill_when(labeling, process, number)
     assert process.returncode == code, stderr
     assert not (corpus / "runs/tagger_kd/scores.json").exists()
@@ -97,9 +66,9 @@ def test_a_run_killed_while_labeling_keeps_whole_shards_and_ends_as_the_straight
 
 
 def test_overwrite_forgets_the_run_that_was_stopped(corpus: Path, tiny_bert: Path) -> None:
-    path = configs(corpus, tiny_bert)["tagger"]
+    path = write_configs(corpus, tiny_bert)["tagger"]
     run = corpus / "runs/tagger"
-    process = start(path, "--set", "train.steps=2000")
+    process = start_command(path, "--set", "train.steps=2000")
     kill_when((run / "checkpoint.safetensors").exists, process, signal.SIGTERM)
     assert process.returncode == 143
     anew = call("tagger", path, "--overwrite")
@@ -110,9 +79,9 @@ def test_overwrite_forgets_the_run_that_was_stopped(corpus: Path, tiny_bert: Pat
 
 
 def test_an_unfinished_run_is_no_model(corpus: Path, tiny_bert: Path) -> None:
-    path = configs(corpus, tiny_bert)["tagger"]
+    path = write_configs(corpus, tiny_bert)["tagger"]
     run = corpus / "runs/tagger"
-    process = start(path, "--set", "train.steps=2000")
+    process = start_command(path, "--set", "train.steps=2000")
     kill_when((run / "checkpoint.safetensors").exists, process, signal.SIGKILL)
     for arguments in (["predict", run], ["evaluate", run, corpus / "test.conll"], ["compare", run]):
         result = call(*arguments, text="Ada\n")

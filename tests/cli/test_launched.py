@@ -9,9 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from tests.cli.test_commands import call, configs
-from tests.cli.test_killed import kill_when, lines
-from tests.conftest import make_sentences
+from tests.helpers.commands import call, kill_when, read_metrics, write_configs
+from tests.helpers.corpora import make_sentences
 
 SETTINGS = [word for key in ("train.steps=300", "train.eval_every=25", "threads=1") for word in ("--set", key)]
 
@@ -35,7 +34,7 @@ def start(path: Path, *more: object) -> subprocess.Popen[str]:
 
 
 def test_two_processes_share_labeling_and_training_and_go_on_when_stopped(corpus: Path, tiny_bert: Path) -> None:
-    paths = configs(corpus, tiny_bert)
+    paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
     raw = sorted({" ".join((*words, f"n{n}")) for n, (words, _) in enumerate(make_sentences(5_000, 5))})  # three shards
     (corpus / "raw.txt").write_text("\n".join(raw) + "\n")
@@ -59,7 +58,7 @@ def test_two_processes_share_labeling_and_training_and_go_on_when_stopped(corpus
     assert process.returncode == 0, stderr
     assert json.loads((straight / "scores.json").read_text())["processes"] == 2
     assert (run / "model/model.safetensors").read_bytes() == (straight / "model/model.safetensors").read_bytes()
-    assert lines(run) == lines(straight)
+    assert read_metrics(run) == read_metrics(straight)
 
     alone = corpus / "alone"
     settings = [*SETTINGS, "--set", "train.steps=1", "--set", f"transfer_dir={corpus}/alone-transfer"]
@@ -72,7 +71,7 @@ def test_two_processes_share_labeling_and_training_and_go_on_when_stopped(corpus
 
 
 def test_what_is_wrong_is_said_once_and_nothing_is_left(corpus: Path, tiny_bert: Path) -> None:
-    path = configs(corpus, tiny_bert)["tagger"]
+    path = write_configs(corpus, tiny_bert)["tagger"]
     process = start(path, "--set", "data.dev=nowhere.conll")
     _, stderr = process.communicate(timeout=240)
     assert process.returncode != 0
@@ -81,7 +80,7 @@ def test_what_is_wrong_is_said_once_and_nothing_is_left(corpus: Path, tiny_bert:
 
 
 def test_what_the_first_process_alone_meets_ends_all_and_is_said_once(corpus: Path, tiny_bert: Path) -> None:
-    path, run = configs(corpus, tiny_bert)["tagger"], corpus / "runs/tagger"
+    path, run = write_configs(corpus, tiny_bert)["tagger"], corpus / "runs/tagger"
     run.mkdir(parents=True)
     with FileLock(run / ".lock"):
         process = start(path)

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cli.test_commands import call, configs
+from tests.helpers.commands import call, write_configs
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
     """A folder with files of all kinds, a finished teacher and a finished student."""
-    from tests.conftest import write_corpus
+    from tests.helpers.corpora import write_corpus
 
     folder = tmp_path_factory.mktemp("house")
     write_corpus(folder)
-    for name, path in configs(folder, tiny_bert).items():
+    for name, path in write_configs(folder, tiny_bert).items():
         if name in ("transformer_token", "tagger_kd"):
             assert call(name, path).exit_code == 0
     for target in ("train.jsonl", "train.csv", "train.parquet"):

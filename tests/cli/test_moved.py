@@ -12,8 +12,8 @@ import pytest
 from nlptrain.data.dev_sample import FILE_NAME, read_dev_sample, write_dev_sample
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
-from tests.cli.test_commands import call
-from tests.conftest import make_sentences, write_columns, write_corpus
+from tests.helpers.commands import call
+from tests.helpers.corpora import make_sentences, write_columns, write_corpus
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from nlptrain.cli.output import echo_data, echo_line
 from nlptrain.errors import InputError
 from nlptrain.run import Run
 from nlptrain_runtime.printable import message_line, printable, quoted
-from tests.cli.test_commands import call, configs
+from tests.helpers.commands import call, write_configs
 
 RED = "\x1b[31mred\x1b[0m"
 
@@ -55,7 +55,7 @@ def test_labels_of_strangers(corpus: Path, tiny_bert: Path) -> None:
     for name in ("train", "dev", "test"):
         path = corpus / f"{name}.conll"
         path.write_text(path.read_text().replace("person", f"[red]{RED}").replace("-place", "-\u202eplace"))
-    path = configs(corpus, tiny_bert)["tagger"]
+    path = write_configs(corpus, tiny_bert)["tagger"]
     trained = call("tagger", path, "--set", "train.steps=2", "--set", "train.eval_every=1")
     assert trained.exit_code == 0, trained.output
     run = corpus / "runs/tagger"

@@ -16,7 +16,7 @@ import yaml
 
 from nlptrain.cli.experiments import experiment_files, plan
 from nlptrain.errors import InputError
-from tests.cli.test_commands import call, configs
+from tests.helpers.commands import call, write_configs
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def folder(corpus: Path, tiny_bert: Path) -> Path:
     """Six experiments, one of which is broken; the teacher's file is not the first by name."""
     target = corpus / "experiments"
     target.mkdir()
-    for name, path in configs(corpus, tiny_bert).items():
+    for name, path in write_configs(corpus, tiny_bert).items():
         values = yaml.safe_load(path.read_text())
         short = {**values["train"], "steps": 6, "eval_every": 3}
         values["train"] = {"epochs": 1} if name == "transformer_token" else short

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from nlptrain.schemes import Scheme, valid
-from tests.cli.test_commands import call, configs
-from tests.conftest import make_sentences, write_columns
+from tests.helpers.commands import call, write_configs
+from tests.helpers.corpora import make_sentences, write_columns
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     write_all(folder, "iob2")
     (folder / "raw.txt").write_text("\n".join(" ".join(words) for words, _ in make_sentences(80, 4)))
-    for name, path in configs(folder, tiny_bert).items():
+    for name, path in write_configs(folder, tiny_bert).items():
         if name != "pseudo_label":
             assert call(name, path).exit_code == 0
     return folder
@@ -36,7 +36,7 @@ def test_a_corpus_in_another_scheme_gives_the_same_students_bit_for_bit(
     write_all(tmp_path, scheme)
     (tmp_path / "raw.txt").write_bytes((trained / "raw.txt").read_bytes())
     assert (tmp_path / "train.conll").read_bytes() != (trained / "train.conll").read_bytes()
-    paths = configs(tmp_path, tiny_bert)
+    paths = write_configs(tmp_path, tiny_bert)
     result = call("tagger", paths["tagger"])
     assert result.exit_code == 0, result.stderr
     assert f"tags: {scheme.upper()}; read as IOB2" in result.stderr
@@ -104,7 +104,7 @@ def test_columns_out_can_be_read_again(trained: Path, tmp_path: Path) -> None:
 def test_packed_files_are_read_everywhere(trained: Path, tmp_path: Path, tiny_bert: Path) -> None:
     for name in ("train.conll", "dev.conll", "test.conll", "raw.txt"):
         (tmp_path / f"{name}.gz").write_bytes(gzip.compress((trained / name).read_bytes()))
-    paths = configs(tmp_path, tiny_bert)
+    paths = write_configs(tmp_path, tiny_bert)
     text = paths["tagger_kd"].read_text().replace(".conll", ".conll.gz").replace("raw.txt", "raw.txt.gz")
     paths["tagger_kd"].write_text(text)
     teacher = f"teacher={trained / 'runs/transformer_token'}"

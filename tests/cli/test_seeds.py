@@ -12,8 +12,7 @@ import yaml
 from nlptrain.config import COMMANDS, load_config
 from nlptrain.config.loading import to_yaml
 from nlptrain.errors import InputError
-from tests.cli.test_commands import call, configs
-from tests.cli.test_killed import kill_when, start
+from tests.helpers.commands import call, kill_when, start_command, write_configs
 
 QUICK = ("--set", "train.steps=10", "--set", "train.eval_every=10")
 
@@ -29,7 +28,7 @@ def weights(run: Path) -> bytes:
 @pytest.fixture
 def three(corpus: Path, tiny_bert: Path) -> Path:
     """The control's configuration, for three seeds."""
-    path = configs(corpus, tiny_bert)["tagger"]
+    path = write_configs(corpus, tiny_bert)["tagger"]
     path.write_text(path.read_text() + "seeds: [0, 1, 7]\n")
     return path
 
@@ -125,7 +124,7 @@ def test_runs_that_were_made_one_by_one_are_found(three: Path, corpus: Path) -> 
 
 
 def test_all_seeds_share_the_transfer_set_beside_the_folder(corpus: Path, tiny_bert: Path) -> None:
-    paths = configs(corpus, tiny_bert)
+    paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
     done = call("tagger_kd", paths["tagger_kd"], *QUICK, "--set", "seeds=[0, 1]")
     assert done.exit_code == 0, done.output
@@ -143,7 +142,7 @@ def test_all_seeds_share_the_transfer_set_beside_the_folder(corpus: Path, tiny_b
 def test_a_folder_of_seeds_is_no_model(three: Path, corpus: Path, tiny_bert: Path) -> None:
     assert call("tagger", three, *QUICK, "--set", "seeds=[0, 1]").exit_code == 0
     top = corpus / "runs/tagger"
-    student = configs(corpus, tiny_bert)["tagger_kd"]
+    student = write_configs(corpus, tiny_bert)["tagger_kd"]
     for arguments in (
         ["predict", top],
         ["evaluate", top, corpus / "test.conll"],
@@ -157,7 +156,7 @@ def test_a_folder_of_seeds_is_no_model(three: Path, corpus: Path, tiny_bert: Pat
 def test_ctrl_c_stops_all_and_the_same_command_goes_on(three: Path, corpus: Path) -> None:
     top = corpus / "runs/tagger"
     settings = [word for key in ("threads=1", "train.steps=200", "train.eval_every=20") for word in ("--set", key)]
-    process = start(three, *settings)
+    process = start_command(three, *settings)
     stderr = kill_when((top / "seed-1/checkpoint.safetensors").exists, process, signal.SIGINT)
     assert process.returncode == 130
     assert "give the same command again to go on" in stderr
@@ -215,7 +214,7 @@ def test_a_fault_leaves_no_seed_behind(three: Path, corpus: Path) -> None:
 
 
 def test_a_teacher_has_one_seed(corpus: Path, tiny_bert: Path) -> None:
-    result = call("transformer_token", configs(corpus, tiny_bert)["transformer_token"], "--set", "seeds=[0]")
+    result = call("transformer_token", write_configs(corpus, tiny_bert)["transformer_token"], "--set", "seeds=[0]")
     assert result.exit_code == 2
     assert "--set seeds=[0]: unknown key; did you mean 'seed'?" in result.stderr
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cli.test_commands import call
-from tests.conftest import make_sentences, write_columns
+from tests.helpers.commands import call
+from tests.helpers.corpora import make_sentences, write_columns
 
 TRAIN = {"steps": 30, "batch_pieces": 300, "learning_rate": 0.01, "warmup_steps": 5, "eval_every": 15, "ema": 0.9}
 PARTS = {"embedder": {"dim": 16}, "encoder": {"hidden": 16, "layers": 1}}

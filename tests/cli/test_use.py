@@ -14,36 +14,21 @@ from filelock import FileLock
 from rich.console import Console
 
 from nlptrain.run import Run
-from tests.cli.test_commands import call, configs
-from tests.conftest import make_sentences
 from tests.families import FAMILIES
-
-WORD_CLASSES = {"in": "ADP", "near": "ADP", "at": "ADP", "to": "ADP", ".": "PUNCT", ",": "PUNCT", "!": "PUNCT"}
-
-
-def plain_corpus(folder: Path) -> None:
-    """The corpus with a word class for each word, as CoNLL-U."""
-    for seed, split in enumerate(("train", "dev", "test")):
-        blocks = []
-        for words, _ in make_sentences(60, seed):
-            rows = [
-                f"{number}\t{word}\t_\t{WORD_CLASSES.get(word, 'X')}\tx\t_\t_\t_\t_\t_\n"
-                for number, word in enumerate(words, start=1)
-            ]
-            blocks.append(f"# text = {' '.join(words)}\n" + "".join(rows))
-        (folder / f"{split}.conllu").write_text("\n".join(blocks) + "\n")
+from tests.helpers.commands import call, write_configs
+from tests.helpers.corpora import make_sentences, write_word_classes
 
 
 @pytest.fixture
 def tagged(corpus: Path, tiny_bert: Path) -> Path:
-    path = configs(corpus, tiny_bert)["tagger"]
+    path = write_configs(corpus, tiny_bert)["tagger"]
     assert call("tagger", path, "--set", "train.steps=150").exit_code == 0
     return corpus / "runs/tagger"
 
 
 def test_word_classes_from_end_to_end(corpus: Path, tiny_bert: Path) -> None:
-    plain_corpus(corpus)
-    paths = configs(corpus, tiny_bert)
+    write_word_classes(corpus)
+    paths = write_configs(corpus, tiny_bert)
     columns = [
         value for split in ("train", "dev", "test") for value in ("--set", f"data.{split}={corpus / f'{split}.conllu'}")
     ]
@@ -74,7 +59,7 @@ def test_word_classes_from_end_to_end(corpus: Path, tiny_bert: Path) -> None:
 
 
 def test_a_run_without_dev_and_test(corpus: Path, tiny_bert: Path) -> None:
-    path = configs(corpus, tiny_bert)["tagger"]
+    path = write_configs(corpus, tiny_bert)["tagger"]
     values = yaml.safe_load(path.read_text())
     values["data"] = {"train": str(corpus / "train.conll")}
     path.write_text(yaml.safe_dump(values))
@@ -135,14 +120,14 @@ def test_compare_refuses_what_cannot_be_compared(tagged: Path, corpus: Path, tin
     with (corpus / "test.conll").open("a") as file:
         file.write("\nAda\tB-person\n")
     other = corpus / "runs/other"
-    assert call("tagger", configs(corpus, tiny_bert)["tagger"], "--output-dir", other).exit_code == 0
+    assert call("tagger", write_configs(corpus, tiny_bert)["tagger"], "--output-dir", other).exit_code == 0
     mixed = call("compare", tagged, other)
     assert mixed.exit_code == 2
     assert "scored on different test files" in mixed.stderr
 
 
 def test_config_show_names_origins(corpus: Path, tiny_bert: Path) -> None:
-    path = configs(corpus, tiny_bert)["tagger_kd"]
+    path = write_configs(corpus, tiny_bert)["tagger_kd"]
     shown = call("config", "show", path, "--set", "train.steps=7")
     assert shown.exit_code == 0
     rows = {line.split()[0]: line.split() for line in shown.stdout.split("\n") if line}
@@ -165,7 +150,7 @@ def test_half_a_launcher_is_refused(
 ) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    result = call("tagger", configs(corpus, tiny_bert)["tagger"])
+    result = call("tagger", write_configs(corpus, tiny_bert)["tagger"])
     assert result.exit_code == 2
     assert message in result.stderr
     assert not (corpus / "runs/tagger").exists()
@@ -184,7 +169,7 @@ def test_a_device_that_is_not_there_is_refused(
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
-    path = configs(corpus, tiny_bert)["tagger"]
+    path = write_configs(corpus, tiny_bert)["tagger"]
     values = yaml.safe_load(path.read_text())
     del values["device"]
     path.write_text(yaml.safe_dump(values))
@@ -197,7 +182,7 @@ def test_a_device_that_is_not_there_is_refused(
 def test_a_folder_of_other_things_is_left_alone(corpus: Path, tiny_bert: Path) -> None:
     (corpus / "mine").mkdir()
     (corpus / "mine/thesis.txt").write_text("years of work")
-    path = configs(corpus, tiny_bert)["tagger"]
+    path = write_configs(corpus, tiny_bert)["tagger"]
     result = call("tagger", path, "--output-dir", corpus / "mine")
     assert result.exit_code == 2
     assert "holds thesis.txt, and no run of ours" in result.stderr
@@ -243,7 +228,7 @@ def test_words_a_second_and_waiting_are_shares_of_training_alone(monkeypatch) ->
 
 
 def test_who_mends_the_files_gives_the_same_command_again(corpus: Path, tiny_bert: Path) -> None:
-    path = configs(corpus, tiny_bert)["tagger"]
+    path = write_configs(corpus, tiny_bert)["tagger"]
     good = (corpus / "train.conll").read_text()
     (corpus / "train.conll").write_text(good + "\nAda\tI-person\n")
     assert call("tagger", path).exit_code == 2
@@ -254,7 +239,7 @@ def test_who_mends_the_files_gives_the_same_command_again(corpus: Path, tiny_ber
 
 def test_a_folder_that_cannot_be_written_to_is_named(corpus: Path, tiny_bert: Path) -> None:
     (corpus / "file").touch()
-    result = call("tagger", configs(corpus, tiny_bert)["tagger"], "--output-dir", corpus / "file")
+    result = call("tagger", write_configs(corpus, tiny_bert)["tagger"], "--output-dir", corpus / "file")
     assert result.exit_code == 2
     assert "file: cannot be written to" in result.stderr
 
@@ -262,13 +247,13 @@ def test_a_folder_that_cannot_be_written_to_is_named(corpus: Path, tiny_bert: Pa
 def test_two_processes_do_not_share_a_folder(corpus: Path, tiny_bert: Path) -> None:
     (corpus / "runs/tagger").mkdir(parents=True)
     with FileLock(corpus / "runs/tagger/.lock"):
-        result = call("tagger", configs(corpus, tiny_bert)["tagger"])
+        result = call("tagger", write_configs(corpus, tiny_bert)["tagger"])
     assert result.exit_code == 2
     assert "another nlptrain is writing there" in result.stderr
 
 
 def test_overwrite_takes_nothing_that_is_read_or_not_ours(corpus: Path, tiny_bert: Path) -> None:
-    paths = configs(corpus, tiny_bert)
+    paths = write_configs(corpus, tiny_bert)
     (corpus / "proj/model").mkdir(parents=True)
     (corpus / "proj/model/weights").write_text("precious")
     assert call("tagger", paths["tagger"], "--output-dir", corpus / "proj", "--overwrite").exit_code == 2
@@ -285,7 +270,7 @@ def test_overwrite_takes_nothing_that_is_read_or_not_ours(corpus: Path, tiny_ber
 
 
 def test_a_data_file_that_is_gone_makes_another_run(corpus: Path, tiny_bert: Path) -> None:
-    paths = configs(corpus, tiny_bert)
+    paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
     (corpus / "raw2.txt").write_text("Boris went to Oslo again today .\n")
     glob = ["--set", f"data.unlabeled={corpus}/raw*.txt"]
@@ -298,7 +283,7 @@ def test_a_data_file_that_is_gone_makes_another_run(corpus: Path, tiny_bert: Pat
 
 def test_another_vocabulary_of_a_slow_tokenizer_makes_another_run(corpus: Path, tiny_bert: Path) -> None:
     FAMILIES["xlm"](corpus / "xlm")
-    path = configs(corpus, tiny_bert)["transformer_token"]
+    path = write_configs(corpus, tiny_bert)["transformer_token"]
     given = ["--set", f"model={corpus / 'xlm'}", "--set", "train.epochs=1"]
     assert call("transformer_token", path, *given).exit_code == 0
     assert call("transformer_token", path, *given).exit_code == 0

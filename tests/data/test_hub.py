@@ -8,7 +8,7 @@ from nlptrain.data.corpus import Corpus
 from nlptrain.data.hub import _fetched, hub_files
 from nlptrain.data.text_files import expand
 from nlptrain.errors import InputError
-from tests.cli.test_commands import call
+from tests.helpers.commands import call
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 import regex
@@ -13,35 +12,9 @@ from hypothesis import strategies as st
 
 from nlptrain.data.word_splitter import Word, WordSplitter
 from nlptrain.errors import InputError
+from tests.helpers.splitter_cases import CASES, FRAGMENTS
 
-CASES = [
-    json.loads(line)
-    for line in Path(__file__).with_name("word_splitter_cases.jsonl").read_text(encoding="utf-8").split("\n")
-    if line
-]
 SPLITTER = WordSplitter.default()
-# Pieces that meet where one rule ends and another begins; random characters seldom do.
-FRAGMENTS = [
-    "a",
-    "Ab",
-    "n't",
-    "'s",
-    "’",
-    ".",
-    "...",
-    "http://",
-    "x.com",
-    "@",
-    "#",
-    "3",
-    "3.5",
-    ",",
-    "-",
-    " ",
-    "\t",
-    "\n",
-]
-FRAGMENTS += ["🙂", "👩‍💻", "️", "‍", "한국", "北京", "ひら", "カタ", "ไทย", "é", "́", "&amp;", "\u2028", "\u00ad", "Mr."]
 # Engines know different versions of Unicode: they differ at code points that were assigned lately, and at no others.
 ASSIGNED = st.characters(exclude_categories=["Cs", "Cn"])
 TEXTS = st.one_of(st.text(ASSIGNED, max_size=60), st.lists(st.sampled_from(FRAGMENTS), max_size=20).map("".join))

@@ -17,10 +17,10 @@ from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier
-from nlptrain.models.heads import Answer
 from nlptrain.run import Run
-from tests.conftest import make_sentences
 from tests.exports import small_model
+from tests.helpers.corpora import make_sentences
+from tests.helpers.transfer_sets import FixedTransferSet
 
 LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
 
@@ -143,31 +143,12 @@ def test_large_logits_stay_finite(teacher: TransformerTokenClassifier, tmp_path:
     assert np.isfinite(store.transfer_set([raw(2, 1)[0].digest()]).rows(0)).all()
 
 
-class Rows:
-    """Three words of a transfer set, with probabilities worked out by hand."""
-
-    def __init__(self, *probabilities: list[list[float]]) -> None:
-        self.logits = [np.log(np.array(p, dtype=np.float32)).astype(np.float16) for p in probabilities]
-
-    def __len__(self) -> int:
-        return len(self.logits)
-
-    def rows(self, number: int) -> np.ndarray:
-        return self.logits[number]
-
-    def answer(self, number: int) -> Answer:
-        return Answer(self.logits[number].astype(np.float32), self.logits[number].argmax(axis=1))
-
-    def sentence(self, number: int) -> Sentence:
-        return Sentence(tuple(f"w{i}" for i in range(len(self.logits[number]))))
-
-
 def test_pseudo_labels_are_the_argmax_and_doubtful_sentences_are_left_out(tmp_path: Path) -> None:
     labels = Labels.named(["O", "B-x", "I-x"])
     sure = [[0.1, 0.8, 0.1], [0.2, 0.1, 0.7], [0.98, 0.01, 0.01]]
     unsure = [[0.3, 0.1, 0.6], [0.98, 0.01, 0.01]]
     path = tmp_path / "pseudo.jsonl"
-    rows = Rows(sure, unsure)
+    rows = FixedTransferSet(sure, unsure)
     found = pseudo_label_sentences(rows, labels, min_confidence=0.65, path=path)  # type: ignore[arg-type]
     assert [s.tags for s in found.sentences] == [("B-x", "I-x", "O")]
     assert (found.entities, found.doubtful, found.left_out) == (2, 1, 1)

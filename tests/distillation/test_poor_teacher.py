@@ -14,7 +14,7 @@ from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier, build_student
 from nlptrain.procedures import distill
 from nlptrain.run import Run
-from tests.conftest import make_sentences
+from tests.helpers.corpora import make_sentences
 
 LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"], "iob2")
 TEN = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]

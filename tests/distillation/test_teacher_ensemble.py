@@ -16,7 +16,7 @@ from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student
 from nlptrain.run import Run
-from tests.conftest import make_sentences
+from tests.helpers.corpora import make_sentences
 
 NAMES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 WORDS = [words for words, _ in make_sentences(12, 5)]

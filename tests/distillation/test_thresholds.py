@@ -9,7 +9,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
 from nlptrain.distillation.thresholds import Threshold, find_thresholds, lowest_threshold
 from nlptrain.labels import Labels
-from tests.distillation.test_logit_store import Rows
+from tests.helpers.transfer_sets import FixedTransferSet
 
 LABELS = Labels.named(["O", "B-x", "I-x", "B-y", "I-y", "B-z", "I-z"])
 ROWS = [(0.9, True), (0.8, False), (0.7, True), (0.6, True), (0.5, False), (0.4, True)]
@@ -53,7 +53,7 @@ def row(label: str, sure: float) -> list[float]:
 
 def test_each_type_has_its_own_and_sentences_below_it_are_left_out() -> None:
     o = row("O", 0.99)
-    dev = Rows(
+    dev = FixedTransferSet(
         [row("B-x", 0.9), row("I-x", 0.8), o],  # right, sure by 0.8
         [row("B-x", 0.6), o, row("B-y", 0.9)],  # too short, and a wrong type
         [row("B-x", 0.7), o, o],  # right
@@ -74,7 +74,9 @@ def test_each_type_has_its_own_and_sentences_below_it_are_left_out() -> None:
     assert found["x"].describe() == f"from {found['x'].least:.4f} (2 of 2 right)"
     assert found["y"].describe() == "never right often enough, its sentences are left out"
 
-    raw = Rows([row("B-x", 0.72), o], [row("B-x", 0.65), o], [o, row("B-y", 0.99)], [row("B-z", 0.31), o], [o, o])
+    raw = FixedTransferSet(
+        [row("B-x", 0.72), o], [row("B-x", 0.65), o], [o, row("B-y", 0.99)], [row("B-z", 0.31), o], [o, o]
+    )
     least = {name: limit.least for name, limit in found.items()}
     kept = pseudo_label_sentences(raw, LABELS, min_confidence=0.3, path=None, least=least)  # type: ignore[arg-type]
     np.testing.assert_array_equal(kept.numbers, [0, 4])
@@ -83,7 +85,7 @@ def test_each_type_has_its_own_and_sentences_below_it_are_left_out() -> None:
 
 def test_of_plain_tags_the_words_are_judged() -> None:
     labels = Labels.named(["N", "V"], "plain")
-    dev = Rows([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]])
+    dev = FixedTransferSet([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]])
     gold = [Sentence(("a", "b", "c", "d"), ("N", "V", "V", "N"))]
     found = find_thresholds(dev, gold, labels, min_precision=1.0, min_confidence=0.0)  # type: ignore[arg-type]
     assert found["N"].least == pytest.approx(0.9, abs=1e-3)

@@ -10,14 +10,14 @@ from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
 from nlptrain.cli.main import main
-from tests.cli.test_commands import configs
+from tests.helpers.commands import write_configs
 
 
 @pytest.fixture
 def runs(corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A teacher, its student of two seeds and a control, all finished."""
     monkeypatch.chdir(corpus)
-    paths = configs(corpus, tiny_bert)
+    paths = write_configs(corpus, tiny_bert)
     for name in ("transformer_token", "tagger", "tagger_kd"):
         values = yaml.safe_load(paths[name].read_text())
         values["output_dir"] = name

@@ -27,16 +27,10 @@ from nlptrain.models.prediction import predict
 from nlptrain_runtime import Tagger
 from tests.exports import LABELS, ODD, PLAIN, TEXT, small_model
 from tests.families import FAMILIES, FAST
+from tests.helpers.predictions import same_prediction
 
 KINDS = ["teacher", *("-".join(kinds) for kinds in product(EMBEDDERS, ENCODERS, HEADS))]
 SENTENCES = [" ".join(sentence.words) for sentence in TEXT]
-
-
-def alike(one: dict, other: dict) -> bool:
-    """Equal but for a last digit of a confidence, which is rounded."""
-    parts = one.get("entities", one.get("words")), other.get("entities", other.get("words"))
-    sure = [[part.pop("confidence") for part in found] for found in parts]
-    return one == other and sure[0] == pytest.approx(sure[1], abs=2e-4)
 
 
 @pytest.mark.parametrize("kinds", KINDS)
@@ -50,7 +44,7 @@ def test_every_kind_of_model_says_the_same_in_onnx(tiny_bert, tmp_path, kinds):
     assert said == [parity.describe()]
     texts = [*ODD, *SENTENCES]
     found = Tagger(tmp_path / "out").predict(texts)
-    assert all(alike(one, other) for one, other in zip(predict(model, texts), found, strict=True))
+    assert all(same_prediction(one, other) for one, other in zip(predict(model, texts), found, strict=True))
     assert any(answer["entities"] for answer in found)
 
 
@@ -67,7 +61,7 @@ def test_every_family_says_the_same_in_onnx(family, kinds, tmp_path):
     assert (parity.changed, parity.lost) == (0, 0)
     texts = [*ODD, *SENTENCES]
     found = Tagger(tmp_path / "out").predict(texts)
-    assert all(alike(one, other) for one, other in zip(predict(model, texts), found, strict=True))
+    assert all(same_prediction(one, other) for one, other in zip(predict(model, texts), found, strict=True))
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
@@ -93,7 +87,7 @@ def test_plain_tags_are_words_with_tags(tiny_bert, tmp_path):
     export_onnx(model, tmp_path / "out", ["fp32"])
     found = Tagger(tmp_path / "out", min_confidence=0.5).predict([*ODD, *SENTENCES])
     wanted = predict(model, [*ODD, *SENTENCES], min_confidence=0.5)
-    assert all(alike(one, other) for one, other in zip(wanted, found, strict=True))
+    assert all(same_prediction(one, other) for one, other in zip(wanted, found, strict=True))
     assert {word["tag"] for answer in found for word in answer["words"]} > {None}
 
 

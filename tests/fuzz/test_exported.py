@@ -22,6 +22,7 @@ from nlptrain.export.export import export_onnx
 from nlptrain_runtime import FolderError, Tagger
 from tests.exports import PLAIN, small_model
 from tests.helpers.fuzzing import bounded, fuzz
+from tests.helpers.predictions import check_predictions, open_and_predict
 
 KINDS = {
     "pieces": "subword-lstm-crf",
@@ -29,7 +30,6 @@ KINDS = {
     "words": "word-lstm-softmax",
     "teacher": "teacher",
 }
-SHORT = ["Ada Smith lives in Paris .", "", "\ufe0f x", "Ada \u0301 " * 40]
 
 
 @pytest.fixture(scope="session")
@@ -72,23 +72,6 @@ def copies(exported: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) 
     """Folders that may be changed, each with all files of its own."""
     root = tmp_path_factory.mktemp("copies")
     return {name: Path(shutil.copytree(folder, root / name)) for name, folder in exported.items()}
-
-
-def check_answers(texts: list[str], answers: list[dict[str, Any]]) -> None:
-    assert [answer["text"] for answer in answers] == texts
-    for text, answer in zip(texts, answers, strict=True):
-        last = 0
-        (parts,) = [answer[name] for name in ("entities", "words") if name in answer]
-        for part in parts:
-            assert 0 <= last <= part["start"] < part["end"] <= len(text)
-            assert part["text"] == text[part["start"] : part["end"]]
-            assert 0 <= part["confidence"] <= 1
-            last = part["end"]
-
-
-def open_and_predict(folder: Path) -> None:
-    tagger = Tagger(folder)
-    check_answers(SHORT, tagger.predict(SHORT))
 
 
 # Descriptions: one to three entries changed, and the hash computed anew.
@@ -331,7 +314,7 @@ def test_a_vocabulary_of_strangers(exported, described, copies, value):
 _CHILD = """
 import sys, time
 from nlptrain_runtime import FolderError, Tagger
-from tests.fuzz.test_exported import check_answers, open_and_predict
+from tests.helpers.predictions import open_and_predict
 for line in sys.stdin:
     begun = time.process_time()
     try:
@@ -473,7 +456,7 @@ def test_texts_of_strangers(taggers, kind, texts):
     tagger = taggers[kind]
     with bounded(surface="Tagger.predict: texts"):
         answers = tagger.predict(texts)
-        check_answers(texts, answers)
+        check_predictions(texts, answers)
         alone = [tagger.predict([text])[0] for text in texts]
     assert _comparable(answers) == _comparable(alone)
     for one, other in zip(answers, alone, strict=True):
@@ -503,7 +486,7 @@ _LONG = st.one_of(
 @example("plain", "http://" * 20_000)
 def test_long_texts_of_strangers(taggers, kind, text):
     with bounded(surface="Tagger.predict: long texts"):
-        check_answers([text], taggers[kind].predict([text]))
+        check_predictions([text], taggers[kind].predict([text]))
 
 
 @fuzz(st.sampled_from([*KINDS, "plain"]), st.lists(st.lists(_TEXT, max_size=6), max_size=4))

@@ -22,7 +22,7 @@ from nlptrain.data.raw_files import read_any_rows
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import LogitStore, logit_store
 from nlptrain.errors import InputError
-from tests.conftest import make_sentences
+from tests.helpers.corpora import make_sentences
 from tests.helpers.fuzzing import bounded, fuzz
 from tests.helpers.mutations import mutated, nasty_text
 

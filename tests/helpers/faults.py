@@ -23,7 +23,7 @@ from typing import Any
 
 import yaml
 
-from tests.conftest import make_sentences, write_columns, write_corpus
+from tests.helpers.corpora import make_sentences, write_columns, write_corpus
 
 NIGHTLY = "NLPTRAIN_FAULTS" in os.environ
 ROUNDS = int(os.environ.get("NLPTRAIN_FAULTS", "1"))

@@ -25,7 +25,7 @@ from nlptrain.models.heads.chain import (
 from nlptrain.models.heads.crf import CRFHead
 from nlptrain.models.inputs import Chains, whole_sentences
 from nlptrain.training import Targets
-from tests.conftest import make_sentences
+from tests.helpers.corpora import make_sentences
 
 IOB2 = Labels.named(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
 

@@ -19,8 +19,8 @@ from nlptrain.models import TokenModel, TransformerTokenClassifier, build_studen
 from nlptrain.procedures import distill
 from nlptrain.run import Run
 from nlptrain.training import Examples, GoldObjective, evaluate, fit
-from tests.conftest import make_sentences
 from tests.families import FAMILIES, SLOW
+from tests.helpers.corpora import make_sentences
 
 LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
 TEN = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]

@@ -17,9 +17,9 @@ from nlptrain.models.families import FAMILIES, Family, family_class
 from nlptrain.models.families.roberta import PositionsBehindPadding
 from nlptrain.models.sources import resolve
 from nlptrain.models.tokenizer import load_tokenizer
-from tests.conftest import make_sentences
 from tests.families import FAMILIES as BUILDERS
 from tests.families import POSITIONS, SIZES, save, unigrams
+from tests.helpers.corpora import make_sentences
 
 LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
 SHIFTED = """camembert data2vec-text ibert longformer luke markuplm mpnet roberta roberta-prelayernorm xlm-roberta

@@ -20,8 +20,8 @@ from nlptrain.models.piece_roles import CLOSES, HOLDS, NO_WORD, OPENS, over_piec
 from nlptrain.models.readers import PieceReader
 from nlptrain.models.sources import resolve
 from nlptrain.models.tokenizer import load_tokenizer
-from tests.conftest import make_sentences
 from tests.families import FAMILIES, FAST, SLOW
+from tests.helpers.corpora import make_sentences
 
 IOB2 = Labels.named(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
 LETTERS = [tuple(word for word in words if word.isalpha()) for words, _ in make_sentences(20, 5)]

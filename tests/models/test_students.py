@@ -19,7 +19,7 @@ from nlptrain.models.encoders import ENCODERS
 from nlptrain.models.heads import HEADS
 from nlptrain.run import Run
 from nlptrain.training import Examples, GoldObjective, evaluate, fit
-from tests.conftest import make_sentences
+from tests.helpers.corpora import make_sentences
 
 LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
 TEN = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]

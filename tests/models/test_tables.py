@@ -14,7 +14,7 @@ from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.models.embedders import principal_components
 from nlptrain.models.students import tagger
-from tests.conftest import make_sentences
+from tests.helpers.corpora import make_sentences
 
 LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
 TEXT = [Sentence(words) for words, _ in make_sentences(40, 1)]

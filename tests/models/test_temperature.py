@@ -16,7 +16,7 @@ from nlptrain.models import TokenModel, TransformerTokenClassifier, build_studen
 from nlptrain.models.confidence import tag_surely
 from nlptrain.models.inputs import whole_sentences
 from nlptrain.models.prediction import predict, predict_columns
-from tests.conftest import make_sentences
+from tests.helpers.corpora import make_sentences
 
 LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
 PLAIN = Labels.named(["ADP", "NOUN", "VERB"], "plain")

@@ -16,7 +16,7 @@ from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
 from nlptrain.models.embedders import principal_components
 from nlptrain.models.encoders import LSTMEncoder
 from nlptrain.models.prediction import predict
-from tests.conftest import make_sentences
+from tests.helpers.corpora import make_sentences
 
 LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
 

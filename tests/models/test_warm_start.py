@@ -11,7 +11,7 @@ from nlptrain.config.student import Student
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student
-from tests.conftest import make_sentences
+from tests.helpers.corpora import make_sentences
 
 NAMES = ["O", "B-person", "I-person", "B-place", "I-place"]
 LABELS = Labels.named(NAMES)

@@ -11,8 +11,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from nlptrain.models.prediction import predict
-from tests.export.test_export import alike
 from tests.exports import ODD, TEXT, small_model
+from tests.helpers.predictions import same_prediction
 
 ROOT = Path(__file__).parents[2]
 MOST_BYTES = 220e6
@@ -65,7 +65,7 @@ def test_it_says_what_nlptrain_says(alone, folders, tiny_bert, kind):
         "words": "word-lstm-softmax",
     }
     wanted = list(predict(small_model(tiny_bert, kinds[kind]), TEXTS))
-    assert all(alike(one, other) for one, other in zip(wanted, json.loads(done.stdout), strict=True))
+    assert all(same_prediction(one, other) for one, other in zip(wanted, json.loads(done.stdout), strict=True))
 
 
 def test_all_that_it_needs_is_small():

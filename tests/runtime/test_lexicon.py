@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain_runtime.growable_array import GrowableArray, GrowableLists, padded, ranges
 from nlptrain_runtime.lexicon import _AND_MARK, Lexicon
-from tests.data.test_word_splitter import CASES, FRAGMENTS
 from tests.exports import ODD
+from tests.helpers.splitter_cases import CASES, FRAGMENTS
 
 SPLITTER = WordSplitter.default()
 MORE = [

@@ -10,8 +10,8 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizer
 
 from nlptrain_runtime.pieces import WordTokenizer
 from nlptrain_runtime.wordpiece import ascii_pieces
-from tests.data.test_word_splitter import CASES
 from tests.exports import ODD
+from tests.helpers.splitter_cases import CASES
 
 LETTERS = [chr(code) for code in range(ord("!"), ord("~") + 1)]
 SPECIALS = ["[UNK]", "[SEP]", "<mask>"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_commands import call, configs
+from tests.helpers.commands import call, write_configs
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -30,7 +30,7 @@ def experiments(corpus: Path, tiny_bert: Path) -> Path:
     """A folder with a student of a teacher that is there."""
     folder = corpus / "experiments"
     folder.mkdir()
-    paths = configs(corpus, tiny_bert)
+    paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"]).exit_code == 0
     paths["tagger_kd"].rename(folder / "tagger_kd.yaml")
     return folder

@@ -11,8 +11,8 @@ from click.testing import Result
 
 from nlptrain.errors import Interrupted
 from nlptrain.run import Run
-from tests.cli.test_commands import call, configs
-from tests.conftest import write_corpus
+from tests.helpers.commands import call, write_configs
+from tests.helpers.corpora import write_corpus
 
 SETTINGS = [word for key in ("threads=1", "train.steps=60", "train.eval_every=10") for word in ("--set", key)]
 CHECKPOINT, PREVIOUS = "checkpoint.safetensors", "checkpoint-previous.safetensors"
@@ -22,7 +22,7 @@ CHECKPOINT, PREVIOUS = "checkpoint.safetensors", "checkpoint-previous.safetensor
 def stopped(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
     """A folder with a run that was stopped after two checkpoints, and the straight one."""
     corpus = write_corpus(tmp_path_factory.mktemp("stopped"))
-    path = configs(corpus, tiny_bert)["tagger"]
+    path = write_configs(corpus, tiny_bert)["tagger"]
     checks = iter(range(1000))
 
     def check(_: Run) -> None:

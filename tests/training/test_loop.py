@@ -1,5 +1,4 @@
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +9,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from nlptrain.checksums import save_tensors
-from nlptrain.config.objective import BestBy, DistillConfig
-from nlptrain.config.student import StudentConfig
+from nlptrain.config.objective import BestBy
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.batches import BatchPlan
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation import DistillObjective
 from nlptrain.errors import InputError, Interrupted
-from nlptrain.labels import Labels
-from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
+from nlptrain.models import TokenModel, TransformerTokenClassifier
 from nlptrain.models.heads import WordOutput
 from nlptrain.run import Run
 from nlptrain.training import (
@@ -36,67 +32,8 @@ from nlptrain.training.evaluation import evaluate_tags
 from nlptrain.training.loop import build_plan
 from nlptrain.training.optimizer import MovingAverage, learning_rate
 from nlptrain.training.state import Progress, TrainState
-from tests.conftest import make_sentences
-
-LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
-
-
-class RandomLogits:
-    """A teacher's logits out of nowhere; words without one number of labels would not fit."""
-
-    def gather(self, spans: Sequence[tuple[int, int, int]]) -> np.ndarray:
-        rows = [
-            np.random.default_rng(sentence).normal(size=(len(SENTENCES[sentence].words), 5))[first : first + count]
-            for sentence, first, count in spans
-        ]
-        return np.concatenate(rows).astype(np.float16)
-
-
-SENTENCES = [Sentence(words, tags if n % 3 else None) for n, (words, tags) in enumerate(make_sentences(12, 9))]
-
-
-def student(tiny_bert: Path, dropout: float = 0.0) -> TokenModel:
-    shape = {
-        "tokenizer": str(tiny_bert),
-        "embedder": {"dim": 16},
-        "encoder": {"hidden": 8, "layers": 1},
-        "dropout": dropout,
-    }
-    return build_tagger(StudentConfig.model_validate(shape), LABELS, seed=0)
-
-
-def config(**values: object) -> TrainConfig:
-    return TrainConfig.model_validate(
-        {"steps": 4, "warmup_steps": 0, "schedule": "constant", "unknown_rate": 0.0, **values}
-    )
-
-
-def sgd_steps(
-    tiny_bert: Path, settings: TrainConfig, *, distill: bool, steps: int = 2
-) -> tuple[TokenModel, list[float], Run]:
-    """Steps of plain SGD in float64, and their losses: Adam would forgive a loss that is scaled wrongly."""
-    torch.set_default_dtype(torch.float64)
-    try:
-        model = student(tiny_bert)
-        model.model.double()
-        examples = Examples(
-            model,
-            SENTENCES if distill else [s for s in SENTENCES if s.tags],
-            logits=RandomLogits() if distill else None,
-        )
-        run = Run(None, device="cpu", launched=True)
-        optimizer = torch.optim.SGD(model.model.parameters(), lr=0.5)
-        average = MovingAverage(list(model.model.parameters()), 0.0)
-        state = TrainState(model.model, optimizer, average, Progress(), {})
-        plan, _ = build_plan(examples, settings, 0)
-        objective = (
-            DistillObjective(DistillConfig(temperature=2.0, dist_w=0.7, loss_w=0.4)) if distill else GoldObjective()
-        )
-        made = train_steps(model, examples, objective, settings, state=state, plan=plan, steps=steps, run=run)
-        losses = [float(step.losses["loss"]) for step in made]
-    finally:
-        torch.set_default_dtype(torch.float32)
-    return model, losses, run
+from tests.helpers.corpora import make_sentences
+from tests.helpers.training import LABELS, SENTENCES, config, sgd_steps, student
 
 
 def test_the_gradient_is_clipped_by_its_own_norm_and_not_by_fp16s_scaled_one(tiny_bert: Path) -> None:

@@ -10,8 +10,7 @@ from safetensors.torch import load_file
 
 from nlptrain.errors import InputError
 from nlptrain.run import Run
-from tests.training.shares import main
-from tests.training.test_loop import student
+from tests.helpers.training import main, student
 
 
 def test_processes_with_uneven_shares_and_with_none_do_what_one_does(tiny_bert: Path, tmp_path: Path) -> None:
@@ -21,7 +20,7 @@ def test_processes_with_uneven_shares_and_with_none_do_what_one_does(tiny_bert: 
         folder.mkdir()
     main(str(tiny_bert), str(alone))
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "3"]
-    arguments = [*launcher, "-m", "tests.training.shares", str(tiny_bert), str(shared)]
+    arguments = [*launcher, "-m", "tests.helpers.training", str(tiny_bert), str(shared)]
     subprocess.run(arguments, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=240)
     before = dict(student(tiny_bert).model.named_parameters())
     for name in ("gold", "taught"):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nlptrain.training.tracking import TensorBoard
-from tests.cli.test_commands import call, configs
+from tests.helpers.commands import call, write_configs
 
 
 def curves(folder: Path) -> dict[str, dict[int, float]]:
@@ -19,7 +19,7 @@ def curves(folder: Path) -> dict[str, dict[int, float]]:
 
 
 def test_every_number_is_a_point_on_its_curve(corpus: Path, tiny_bert: Path) -> None:
-    path = configs(corpus, tiny_bert)["tagger"]
+    path = write_configs(corpus, tiny_bert)["tagger"]
     result = call("tagger", path, "--set", "track=tensorboard", "--set", "train.log_every=10")
     assert result.exit_code == 0, result.output
     run = corpus / "runs/tagger"
@@ -41,7 +41,7 @@ def test_every_number_is_a_point_on_its_curve(corpus: Path, tiny_bert: Path) -> 
 def test_what_cannot_be_told_is_said_before_anything_is_trained(
     corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = configs(corpus, tiny_bert)["tagger"]
+    path = write_configs(corpus, tiny_bert)["tagger"]
     monkeypatch.setattr("nlptrain.training.tracking.find_spec", lambda name: None)
     result = call("tagger", path, "--set", "track=tensorboard")
     assert result.exit_code == 2

@@ -1,0 +1,103 @@
+"""Small trainings in float64, also as the program of each process that a launcher starts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from nlptrain.config.objective import DistillConfig
+from nlptrain.config.student import StudentConfig
+from nlptrain.config.train import TrainConfig
+from nlptrain.data.sentence import Sentence
+from nlptrain.distillation import DistillObjective
+from nlptrain.labels import Labels
+from nlptrain.models import TokenModel, build_tagger
+from nlptrain.run import Run
+from nlptrain.training import Examples, GoldObjective, train_steps
+from nlptrain.training import steps as training_steps
+from nlptrain.training.loop import build_plan
+from nlptrain.training.optimizer import MovingAverage
+from nlptrain.training.state import Progress, TrainState
+from tests.helpers.corpora import make_sentences
+
+LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
+SENTENCES = [Sentence(words, tags if n % 3 else None) for n, (words, tags) in enumerate(make_sentences(12, 9))]
+
+
+class RandomLogits:
+    """Random teacher logits for ``SENTENCES``, as a transfer set gives them."""
+
+    def gather(self, spans: Sequence[tuple[int, int, int]]) -> np.ndarray:
+        rows = [
+            np.random.default_rng(sentence).normal(size=(len(SENTENCES[sentence].words), 5))[first : first + count]
+            for sentence, first, count in spans
+        ]
+        return np.concatenate(rows).astype(np.float16)
+
+
+def student(tiny_bert: Path, dropout: float = 0.0) -> TokenModel:
+    """Return a tagger of random weights with the tokenizer of ``tiny_bert``."""
+    shape = {
+        "tokenizer": str(tiny_bert),
+        "embedder": {"dim": 16},
+        "encoder": {"hidden": 8, "layers": 1},
+        "dropout": dropout,
+    }
+    return build_tagger(StudentConfig.model_validate(shape), LABELS, seed=0)
+
+
+def config(**values: object) -> TrainConfig:
+    """Return a configuration of four steps with a constant learning rate, with ``values`` on top."""
+    return TrainConfig.model_validate(
+        {"steps": 4, "warmup_steps": 0, "schedule": "constant", "unknown_rate": 0.0, **values}
+    )
+
+
+def sgd_steps(
+    tiny_bert: Path, settings: TrainConfig, *, distill: bool, steps: int = 2
+) -> tuple[TokenModel, list[float], Run]:
+    """Steps of plain SGD in float64, and their losses: Adam would forgive a loss that is scaled wrongly."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        model = student(tiny_bert)
+        model.model.double()
+        examples = Examples(
+            model,
+            SENTENCES if distill else [s for s in SENTENCES if s.tags],
+            logits=RandomLogits() if distill else None,
+        )
+        run = Run(None, device="cpu", launched=True)
+        optimizer = torch.optim.SGD(model.model.parameters(), lr=0.5)
+        average = MovingAverage(list(model.model.parameters()), 0.0)
+        state = TrainState(model.model, optimizer, average, Progress(), {})
+        plan, _ = build_plan(examples, settings, 0)
+        objective = (
+            DistillObjective(DistillConfig(temperature=2.0, dist_w=0.7, loss_w=0.4)) if distill else GoldObjective()
+        )
+        made = train_steps(model, examples, objective, settings, state=state, plan=plan, steps=steps, run=run)
+        losses = [float(step.losses["loss"]) for step in made]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    return model, losses, run
+
+
+def main(tiny_bert: str, folder: str) -> None:
+    """Train with and without a teacher, in float64; the tables are taken for large ones, and the norm is cut."""
+    training_steps._TALL = 16
+    settings = config(batch_sentences=5, clip_norm=0.5, micro_batches=2)
+    for name, distill in (("gold", False), ("taught", True)):
+        model, losses, run = sgd_steps(Path(tiny_bert), settings, distill=distill, steps=6)
+        if run.processes.first:
+            tensors = {key: value.detach().clone() for key, value in model.model.named_parameters()}
+            save_file(tensors, Path(folder) / f"{name}.safetensors")
+            (Path(folder) / f"{name}.json").write_text(json.dumps(losses))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
