@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from nlptrain_runtime.printable import message_line
+from nlptrain_runtime.errors import message_line
 
 _ENTRIES = 10_000  # of a folder that are compared, at most
 

@@ -1,4 +1,4 @@
-// Text to words, and what a student of words reads of one (nlptrain_runtime/splitter.py and vocabulary.py).
+// Text to words, and what a student of words reads of one (nlptrain_runtime/word_splitter.py and vocabulary.py).
 
 /** The words of `text` with their places in code points. */
 export function split(text, pattern) {

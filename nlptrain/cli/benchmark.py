@@ -9,7 +9,7 @@ import click
 
 from nlptrain.cli.output import echo_json
 from nlptrain.errors import InputError
-from nlptrain_runtime.printable import quoted
+from nlptrain_runtime.errors import quoted
 
 
 @click.command()

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from nlptrain.cli.output import echo_data
-from nlptrain_runtime.printable import printable
+from nlptrain_runtime.errors import printable
 
 
 @click.command()

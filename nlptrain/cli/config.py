@@ -9,7 +9,7 @@ import click
 
 from nlptrain.cli.completion import complete_command, set_option
 from nlptrain.cli.output import echo_line
-from nlptrain_runtime.printable import message_line
+from nlptrain_runtime.errors import message_line
 
 if TYPE_CHECKING:
     from nlptrain.config import CommandConfig

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import click
 
-from nlptrain_runtime.printable import message_line
+from nlptrain_runtime.errors import message_line
 
 RANK_ZERO_SECONDS = 5.0  # in which rank 0 reports an error that all ranks have
 

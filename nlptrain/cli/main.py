@@ -34,8 +34,7 @@ from nlptrain.cli.run import run
 from nlptrain.cli.train import pseudo_label, tagger, tagger_kd, transformer_token
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.interrupts import interruptible
-from nlptrain_runtime.errors import FolderError
-from nlptrain_runtime.printable import message_line
+from nlptrain_runtime.errors import FolderError, message_line
 
 _NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")  # as torch says it
 

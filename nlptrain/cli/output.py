@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nlptrain_runtime.printable import message_line, printable
+from nlptrain_runtime.errors import message_line, printable
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -64,7 +64,7 @@ def predict(
     from nlptrain.models.prediction import predict as predict_texts
     from nlptrain.models.prediction import predict_columns, predict_rows
     from nlptrain.run import Run
-    from nlptrain_runtime.answers import Tally
+    from nlptrain_runtime.predictions import Tally
 
     context = Run(None, device=device)
     model = load_token_model(run)
@@ -149,7 +149,7 @@ def _texts(file: str) -> Iterator[str]:
 
 
 def _standard_input() -> Iterator[str]:
-    from nlptrain_runtime.lines import NotUTF8, decoded
+    from nlptrain_runtime.text_stream import NotUTF8, decoded
 
     try:
         yield from decoded(sys.stdin.buffer, "standard input")

@@ -9,7 +9,7 @@ import click
 
 from nlptrain.cli.completion import set_option
 from nlptrain.cli.output import add_row, echo_json, echo_line, echo_lines, print_table
-from nlptrain_runtime.printable import printable
+from nlptrain_runtime.errors import printable
 
 if TYPE_CHECKING:
     from nlptrain.cli.experiments import Experiment

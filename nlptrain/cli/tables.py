@@ -12,7 +12,7 @@ from nlptrain.analysis.comparison import Row
 from nlptrain.analysis.significance import Bootstrap
 from nlptrain.cli.output import add_row, print_table
 from nlptrain.export.benchmark import Speed
-from nlptrain_runtime.printable import printable
+from nlptrain_runtime.errors import printable
 
 
 def print_comparison(rows: Sequence[Row], teacher: float | None) -> None:

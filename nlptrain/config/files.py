@@ -13,7 +13,7 @@ from nlptrain.config.commands import CommandConfig
 from nlptrain.config.data import HUB, SPLITS, DataConfig
 from nlptrain.config.references import model_references
 from nlptrain.suggestions import suggest_path
-from nlptrain_runtime.printable import quoted
+from nlptrain_runtime.errors import quoted
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
 

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from nlptrain.config.section import Section, sections
 from nlptrain.config.yaml_files import MOST_CHARACTERS, MOST_DEPTH, NO_TEXT, parse, read_yaml
 from nlptrain.errors import InputError
-from nlptrain_runtime.printable import VALUE, quoted, shortened
+from nlptrain_runtime.errors import VALUE, quoted, shortened
 
 _MOST_BASES = 20
 _MOST_KEY = 1_000  # characters of a key and of those above it

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from nlptrain.config.commands import COMMANDS
 from nlptrain.config.section import sections
 from nlptrain.suggestions import suggest
-from nlptrain_runtime.printable import VALUE, quoted, shortened
+from nlptrain_runtime.errors import VALUE, quoted, shortened
 
 _MOST_LINES = 20
 _KINDS = {

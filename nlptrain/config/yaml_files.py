@@ -13,7 +13,7 @@ from yaml.constructor import ConstructorError
 
 from nlptrain.errors import InputError
 from nlptrain.suggestions import suggest_path
-from nlptrain_runtime.printable import quoted
+from nlptrain_runtime.errors import quoted
 
 MOST_CHARACTERS = 1_000_000  # bytes of a file; characters of its values, once aliases and variables are replaced
 MOST_VALUES = 10_000  # and keys, once aliases are replaced

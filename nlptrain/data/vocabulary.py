@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nlptrain.atomic_files import write_text
 from nlptrain.errors import InputError
-from nlptrain_runtime.vocabulary import PADDING, SHAPES, UNKNOWN, characters_of, shape_of
+from nlptrain_runtime.word_features import PADDING, SHAPES, UNKNOWN, characters_of, shape_of
 
 __all__ = ["PADDING", "SHAPES", "UNKNOWN", "Vocabulary", "shape_of"]
 

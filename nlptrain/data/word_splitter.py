@@ -1,4 +1,4 @@
-"""The word splitter of this package and of a model's folder; what it does is the runtime's (nlptrain_runtime.splitter).
+"""The word splitter of this package and of a model's folder, built on ``nlptrain_runtime.word_splitter``.
 
 A copy of its pattern goes into every model's folder, so that whatever reads a student later splits text as it was
 trained on.
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from nlptrain.atomic_files import write_text
 from nlptrain.errors import InputError
-from nlptrain_runtime import splitter as runtime
-from nlptrain_runtime.splitter import WHITE_SPACE, Word
+from nlptrain_runtime import word_splitter as runtime
+from nlptrain_runtime.word_splitter import WHITE_SPACE, Word
 
 __all__ = ["FILE_NAME", "Word", "WordSplitter"]
 

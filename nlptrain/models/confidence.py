@@ -12,7 +12,7 @@ import numpy as np
 from nlptrain.labels import Labels
 from nlptrain.models.heads import Answer
 from nlptrain.models.token_model import TokenModel
-from nlptrain_runtime.answers import Tagged
+from nlptrain_runtime.predictions import Tagged
 
 __all__ = ["Tagged", "tag_surely", "tagged"]
 

@@ -16,8 +16,8 @@ from nlptrain.models.arguments import check_many, text_list
 from nlptrain.models.confidence import tag_surely, tagged
 from nlptrain.models.token_model import TokenModel
 from nlptrain.schemes import Scheme, tags_of
-from nlptrain_runtime.answers import Answers, Tagged, Tally, shown
-from nlptrain_runtime.blocks import blocks
+from nlptrain_runtime.predictions import Answers, Tagged, Tally, shown
+from nlptrain_runtime.text_stream import blocks
 
 _TEXTS = 512  # of a block: a teacher takes seconds for them
 NOT_SURE = "_"  # CoNLL-U's word for what is not said

@@ -9,14 +9,14 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # as of typing, which takes milliseconds to import, and in which a signal is a traceback
 if TYPE_CHECKING:
-    from nlptrain_runtime.answers import Tagged as Tagged
     from nlptrain_runtime.errors import FolderError as FolderError
+    from nlptrain_runtime.predictions import Tagged as Tagged
     from nlptrain_runtime.tagger import Tagger as Tagger
 
 __version__ = "0.1.0"
 __all__ = ["FolderError", "Tagged", "Tagger", "__version__"]
 
-_HOMES = {"FolderError": "errors", "Tagged": "answers", "Tagger": "tagger"}
+_HOMES = {"FolderError": "errors", "Tagged": "predictions", "Tagger": "tagger"}
 
 
 def __getattr__(name: str) -> object:

@@ -1,16 +1,100 @@
-"""The kinds of arrays, for who checks types: numpy.typing takes a tenth of a cold start, so nothing imports it to run.
+"""Array types, growable arrays for the features of distinct words, and padding.
 
-``Numbers`` are whole numbers of 64 bits, ``Floats`` any floats, ``Flags`` true or false, ``Array`` anything.
+Rows never change after they are added: a view that was taken earlier stays valid while other threads add more.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-Numbers = NDArray[np.int64]
-Floats = NDArray[np.floating]
-Flags = NDArray[np.bool_]
-Array = NDArray[Any]
+if TYPE_CHECKING:  # numpy.typing takes a tenth of the cold start, so these names exist for the type checker only
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    IntArray = NDArray[np.int64]
+    FloatArray = NDArray[np.floating]
+    BoolArray = NDArray[np.bool_]
+    Array = NDArray[Any]
+
+
+class GrowableArray:
+    """An array with rows added at the end; its capacity doubles."""
+
+    def __init__(self, width: tuple[int, ...] = (), dtype: type[np.generic] = np.int64) -> None:
+        """Create an empty array; each row has the shape ``width``, () for numbers."""
+        self._room: Array = np.empty((1024, *width), dtype=dtype)
+        self._used = 0
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self._used
+
+    def extend(self, rows: Sequence[int] | Array) -> None:
+        """Add ``rows``."""
+        needed = self._used + len(rows)
+        if needed > len(self._room):
+            more = np.empty((max(len(self._room), needed), *self._room.shape[1:]), dtype=self._room.dtype)
+            self._room = np.concatenate([self._room, more])
+        self._room[self._used : needed] = rows
+        self._used = needed
+
+    @property
+    def values(self) -> Array:
+        """All rows, [n, ...]."""
+        return self._room[: self._used]
+
+
+class GrowableLists:
+    """Lists of numbers or rows of different lengths, stored in one array."""
+
+    def __init__(self, width: tuple[int, ...] = ()) -> None:
+        """Create no list; the elements of the lists have the shape ``width``, () for numbers."""
+        self._flat, self._begins, self._sizes = GrowableArray(width), GrowableArray(), GrowableArray()
+
+    def __len__(self) -> int:
+        """Return the number of lists."""
+        return len(self._sizes)
+
+    @property
+    def held(self) -> int:
+        """Number of elements of all lists."""
+        return len(self._flat)
+
+    def extend(self, flat: Sequence[int] | IntArray, sizes: IntArray) -> None:
+        """Add lists of ``sizes`` elements, concatenated in ``flat``."""
+        self._begins.extend(len(self._flat) + np.cumsum(sizes) - sizes)
+        self._sizes.extend(sizes)
+        self._flat.extend(flat)
+
+    def joined(self, chosen: IntArray) -> tuple[IntArray, IntArray]:
+        """Return the ``chosen`` lists, concatenated, and their lengths."""
+        sizes = self._sizes.values[chosen]
+        elements: IntArray = self._flat.values[ranges(self._begins.values[chosen], sizes)]
+        return elements, sizes
+
+
+def padded(flat: IntArray, sizes: IntArray, *, most: int, padding: int = -1) -> IntArray:
+    """Return the first ``most`` numbers of lists of ``sizes``, concatenated in ``flat``, as rows, [lists, longest]."""
+    longest = int(sizes.max(initial=1))
+    if longest > most:
+        flat = flat[ranges(np.cumsum(sizes) - sizes, np.minimum(sizes, most))]
+        sizes, longest = np.minimum(sizes, most), most
+    rows = np.full((len(sizes), longest), padding, dtype=np.int64)
+    rows[np.arange(longest) < sizes[:, None]] = flat
+    return rows
+
+
+def ranges(begins: IntArray, sizes: IntArray) -> IntArray:
+    """Return the ranges that start at ``begins`` and have ``sizes`` numbers, concatenated.
+
+    Example:
+        >>> ranges(np.array([5, 0]), np.array([2, 3])).tolist()
+        [5, 6, 0, 1, 2]
+    """
+    ends = np.cumsum(sizes)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total) + np.repeat(begins - ends + sizes, sizes)

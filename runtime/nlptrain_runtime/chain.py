@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nlptrain_runtime.chain_tables import FORBIDDEN, Tables
-from nlptrain_runtime.growable_array import ranges
+from nlptrain_runtime.arrays import ranges
 from nlptrain_runtime.long_chain import LONG, certain_labels, long_marginals, long_path
+from nlptrain_runtime.transition_tables import FORBIDDEN, Tables
 
 if TYPE_CHECKING:
-    from nlptrain_runtime.arrays import Floats, Numbers
+    from nlptrain_runtime.arrays import FloatArray, IntArray
 
 __all__ = ["FORBIDDEN", "Tables", "best_paths", "log_marginals", "marginal_blocks"]
 
@@ -27,7 +27,7 @@ _PAIRS = 500_000  # pairs of neighbouring labels of all chains that are decoded 
 _SCORES = 2_000_000  # labels of all their words
 
 
-def best_paths(emissions: Floats, counts: Numbers, tables: Tables) -> Numbers:
+def best_paths(emissions: FloatArray, counts: IntArray, tables: Tables) -> IntArray:
     """The labels of the best path of each sentence, [W] (Viterbi 1967).
 
     Where a label was best reached from is looked for on the way back, of the labels of the path alone.
@@ -53,7 +53,7 @@ def best_paths(emissions: Floats, counts: Numbers, tables: Tables) -> Numbers:
     return best
 
 
-def _cut_path(emissions: Floats, tables: Tables) -> Numbers:
+def _cut_path(emissions: FloatArray, tables: Tables) -> IntArray:
     """The labels of one long sentence: the chain is cut at words whose label no neighbor can change."""
     best = certain_labels(emissions, tables)
     cuts = np.concatenate([[-1], np.flatnonzero(best >= 0), [len(best)]])
@@ -75,7 +75,7 @@ def _cut_path(emissions: Floats, tables: Tables) -> Numbers:
     return best
 
 
-def _best_path(emissions: Floats, tables: Tables) -> list[int]:
+def _best_path(emissions: FloatArray, tables: Tables) -> list[int]:
     """The labels of one sentence, [N]: a fraction of the time of many side by side, for who asks for one at a time."""
     moves = tables.transitions + emissions[:, None, :]  # from each label to each
     add, highest, reached = np.add, np.maximum.reduce, np.empty_like(tables.transitions)
@@ -94,7 +94,7 @@ def _best_path(emissions: Floats, tables: Tables) -> list[int]:
     return path[::-1]
 
 
-def _viterbi(columns: Floats, running: list[int], tables: Tables, start: Floats, end: Floats) -> Numbers:
+def _viterbi(columns: FloatArray, running: list[int], tables: Tables, start: FloatArray, end: FloatArray) -> IntArray:
     """Return the labels of all steps, concatenated, [w]; ``columns`` are the emissions, [C, w].
 
     ``start`` and ``end`` are [C, n], of each chain, or [C, 1].
@@ -111,7 +111,7 @@ def _viterbi(columns: Floats, running: list[int], tables: Tables, start: Floats,
         scores.append(score)
         begin += kept
     into = tables.transitions.T
-    labels: list[Numbers] = []
+    labels: list[IntArray] = []
     going, behind = 0, np.empty(0, dtype=np.int64)
     for kept, score in zip(running[::-1], scores[::-1], strict=True):
         # Chains that end here take their best last label; the others what led to the label behind.
@@ -127,12 +127,12 @@ def _viterbi(columns: Floats, running: list[int], tables: Tables, start: Floats,
 
 
 def log_marginals(
-    emissions: Floats,
-    counts: Numbers,
+    emissions: FloatArray,
+    counts: IntArray,
     tables: Tables,
     temperature: float = 1.0,
     dtype: type[np.floating] = np.float64,
-) -> Floats:
+) -> FloatArray:
     """The log-probability of each label of each word, [W, C].
 
     Sums of products, scaled every few words to add up to 1 (Rabiner 1989, section V.A); sentences in which these fall
@@ -152,8 +152,8 @@ def log_marginals(
 
 
 def marginal_blocks(
-    emissions: Floats, counts: Numbers, tables: Tables, temperature: float
-) -> Iterator[tuple[Numbers | slice, Floats]]:
+    emissions: FloatArray, counts: IntArray, tables: Tables, temperature: float
+) -> Iterator[tuple[IntArray | slice, FloatArray]]:
     """Yield words and their ``log_marginals`` [w, C], group by group, so that memory stays bounded.
 
     Some words may come twice; the later values count.
@@ -172,11 +172,11 @@ def marginal_blocks(
             yield slice(begin + part.start, begin + part.stop), values
 
 
-def _marginals(columns: Floats, running: list[int], tables: Tables) -> Floats:
+def _marginals(columns: FloatArray, running: list[int], tables: Tables) -> FloatArray:
     """The log-probability of each label at all steps, [w, C]."""
     with np.errstate(divide="ignore", invalid="ignore", under="ignore"):
         shares = _shares(columns, running, tables)
-        found: Floats = np.where(shares > 0, np.log(shares), FORBIDDEN).T
+        found: FloatArray = np.where(shares > 0, np.log(shares), FORBIDDEN).T
     lost = ~(np.add.reduce(shares, axis=0) > 0.5)
     if lost.any():
         chains = np.concatenate([np.arange(kept) for kept in running])
@@ -186,7 +186,7 @@ def _marginals(columns: Floats, running: list[int], tables: Tables) -> Floats:
     return found
 
 
-def _shares(columns: Floats, running: list[int], tables: Tables) -> Floats:
+def _shares(columns: FloatArray, running: list[int], tables: Tables) -> FloatArray:
     """The probability of each label at all steps, [C, w]; no number where a product was lost."""
     move = np.exp(tables.transitions - tables.transitions.max())
     onwards = np.ascontiguousarray(move.T)
@@ -214,11 +214,11 @@ def _shares(columns: Floats, running: list[int], tables: Tables) -> Floats:
         behind = here / total(here, axis=0) if number % _SCALED == _SCALED - 1 else here
         backs[:, begin : begin + kept] = behind
     shares = fronts * backs
-    scaled: Floats = shares / total(shares, axis=0)
+    scaled: FloatArray = shares / total(shares, axis=0)
     return scaled
 
 
-def _of_one(emissions: Floats, tables: Tables) -> Floats | None:
+def _of_one(emissions: FloatArray, tables: Tables) -> FloatArray | None:
     """The log-marginals of one short sentence, [N, C], or None where sums of products were lost."""
     labels = len(tables.start)
     both, ends = tables.products
@@ -240,11 +240,11 @@ def _of_one(emissions: Floats, tables: Tables) -> Floats | None:
     if not total.min() > _TINY:
         return None
     with np.errstate(divide="ignore"):
-        found: Floats = np.log(shares / total)
+        found: FloatArray = np.log(shares / total)
     return np.maximum(found, FORBIDDEN)
 
 
-def _by_logarithms(emissions: Floats, tables: Tables) -> Floats:
+def _by_logarithms(emissions: FloatArray, tables: Tables) -> FloatArray:
     """The log-marginals of one sentence, [N, C]."""
     fronts, backs = [emissions[0] + tables.start], [tables.end]
     for here in emissions[1:]:
@@ -252,16 +252,16 @@ def _by_logarithms(emissions: Floats, tables: Tables) -> Floats:
     for behind in emissions[:0:-1]:
         backs.append(np.logaddexp.reduce(tables.transitions + (backs[-1] + behind), axis=1))
     sums = np.stack(fronts) + np.stack(backs[::-1])
-    found: Floats = np.maximum(sums - np.logaddexp.reduce(sums, axis=1, keepdims=True), FORBIDDEN)
+    found: FloatArray = np.maximum(sums - np.logaddexp.reduce(sums, axis=1, keepdims=True), FORBIDDEN)
     return found
 
 
-def _columns(emissions: Floats, words: Numbers, temperature: float = 1.0) -> Floats:
+def _columns(emissions: FloatArray, words: IntArray, temperature: float = 1.0) -> FloatArray:
     """The emissions of ``words``, divided by a temperature, as columns, [C, w]."""
     return np.ascontiguousarray((emissions[words] / temperature).T, dtype=np.float64)
 
 
-def _together(begins: Numbers, counts: Numbers, labels: int) -> Iterator[tuple[Numbers, list[int], Numbers]]:
+def _together(begins: IntArray, counts: IntArray, labels: int) -> Iterator[tuple[IntArray, list[int], IntArray]]:
     """Groups of chains that are decoded side by side: their words, step by step, how many run at each step, and which.
 
     A step holds a word of each chain that still has one, the longest first. Chains without a word are left out.

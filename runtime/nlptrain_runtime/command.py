@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         except KeyboardInterrupt:
             return 130
     from nlptrain_runtime.errors import FolderError
-    from nlptrain_runtime.lines import NotUTF8
+    from nlptrain_runtime.text_stream import NotUTF8
 
     try:
         _tag(_parser().parse_args(arguments))
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _complain(fault: str) -> None:
-    from nlptrain_runtime.printable import message_line
+    from nlptrain_runtime.errors import message_line
 
     if sys.stderr is not None:  # None, print would take standard output
         try:
@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     import argparse
 
     from nlptrain_runtime import __version__
-    from nlptrain_runtime.blocks import TEXTS
+    from nlptrain_runtime.text_stream import TEXTS
 
     class Parser(argparse.ArgumentParser):
         def error(self, message: str) -> NoReturn:
@@ -139,7 +139,7 @@ def _write(line: bytes, *, flush: bool) -> None:
 def _lines(files: Iterable[str]) -> Iterator[str]:
     from contextlib import nullcontext
 
-    from nlptrain_runtime.lines import NotUTF8, decoded
+    from nlptrain_runtime.text_stream import NotUTF8, decoded
 
     for name in files or ["-"]:
         shown = "standard input" if name == "-" else name

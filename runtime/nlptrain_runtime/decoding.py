@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from nlptrain_runtime.arrays import ranges
 from nlptrain_runtime.chain import FORBIDDEN, Tables, best_paths, marginal_blocks
-from nlptrain_runtime.growable_array import ranges
 from nlptrain_runtime.schemes import Scheme, may_follow
 
 if TYPE_CHECKING:
-    from nlptrain_runtime.arrays import Flags, Floats, Numbers
+    from nlptrain_runtime.arrays import BoolArray, FloatArray, IntArray
 
 
 _WORDS = 16_384  # whose log-probabilities are in memory at once
@@ -50,11 +50,11 @@ class Decoder:
         return self._given
 
     @cached_property
-    def _allowed(self) -> tuple[Flags, Flags, Flags]:
+    def _allowed(self) -> tuple[BoolArray, BoolArray, BoolArray]:
         tables = self.tables
         return tables.transitions > FORBIDDEN, tables.start > FORBIDDEN, tables.end > FORBIDDEN
 
-    def best(self, emissions: Floats, counts: Numbers) -> Numbers:
+    def best(self, emissions: FloatArray, counts: IntArray) -> IntArray:
         """The label of each word, [W].
 
         Args:
@@ -63,7 +63,7 @@ class Decoder:
         """
         if self.rule == "chain":
             return best_paths(emissions, counts, self.tables)
-        best: Numbers = emissions.argmax(axis=1)
+        best: IntArray = emissions.argmax(axis=1)
         if self.rule == "scheme":
             broken = self._broken(best, counts)
             if len(broken) == len(counts):
@@ -73,7 +73,7 @@ class Decoder:
                 best[words] = best_paths(emissions[words], counts[broken], self.tables)
         return best
 
-    def _broken(self, best: Numbers, counts: Numbers) -> Numbers:
+    def _broken(self, best: IntArray, counts: IntArray) -> IntArray:
         """The sentences whose labels break the scheme."""
         allowed, opens, closes = self._allowed
         counted = counts[counts > 0]
@@ -86,15 +86,15 @@ class Decoder:
         return np.unique(owners[wrong])
 
     def log_probabilities(
-        self, emissions: Floats, counts: Numbers, temperature: float, dtype: type[np.floating] = np.float64
-    ) -> Floats:
+        self, emissions: FloatArray, counts: IntArray, temperature: float, dtype: type[np.floating] = np.float64
+    ) -> FloatArray:
         """The log-probability of each label of each word with all scores divided by a temperature, [W, C]."""
         found = np.empty(emissions.shape, dtype)
         for words, scores in self._blocks(emissions, counts, temperature):
             found[words] = scores
         return found
 
-    def confidences(self, emissions: Floats, counts: Numbers, best: Numbers, temperature: float) -> Floats:
+    def confidences(self, emissions: FloatArray, counts: IntArray, best: IntArray, temperature: float) -> FloatArray:
         """The probability of the label ``best`` [W] of each word, [W]."""
         found = np.empty(len(best))
         for words, scores in self._blocks(emissions, counts, temperature):
@@ -102,8 +102,8 @@ class Decoder:
         return found
 
     def _blocks(
-        self, emissions: Floats, counts: Numbers, temperature: float
-    ) -> Iterator[tuple[Numbers | slice, Floats]]:
+        self, emissions: FloatArray, counts: IntArray, temperature: float
+    ) -> Iterator[tuple[IntArray | slice, FloatArray]]:
         """Yield words and their log-probabilities [w, C]; where words come twice, the later ones count."""
         if self.rule == "chain":
             tables = self._divided.get(temperature)

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, get_args
 
 from nlptrain_runtime.chain import FORBIDDEN
 from nlptrain_runtime.schemes import Scheme, parted
-from nlptrain_runtime.splitter import is_known_pattern
 from nlptrain_runtime.windows import OVERLAPS
+from nlptrain_runtime.word_splitter import is_known_pattern
 
 PRECISIONS = {"int8": "_quantized", "fp16": "_fp16", "fp32": ""}  # file endings, the smallest first
 MOST_LABELS = 10_000

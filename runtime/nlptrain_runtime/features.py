@@ -15,23 +15,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tokenizers import Tokenizer
 
+from nlptrain_runtime.arrays import GrowableArray, GrowableLists, padded, ranges
 from nlptrain_runtime.description import READER
 from nlptrain_runtime.errors import FolderError
 from nlptrain_runtime.folder import DESCRIPTION, Folder, parsed
-from nlptrain_runtime.graph import Graph
-from nlptrain_runtime.growable_array import GrowableArray, GrowableLists, padded, ranges
-from nlptrain_runtime.pieces import WordTokenizer
-from nlptrain_runtime.vocabulary import UNKNOWN, characters_of, rows_of_words, shape_of
+from nlptrain_runtime.onnx_graph import Graph
+from nlptrain_runtime.subwords import WordTokenizer
+from nlptrain_runtime.word_features import UNKNOWN, characters_of, rows_of_words, shape_of
 
 if TYPE_CHECKING:
-    from nlptrain_runtime.arrays import Floats, Numbers
+    from nlptrain_runtime.arrays import FloatArray, IntArray
 
 
 _WORDS = 256  # that the graph of words reads at once
 _FEW = 8  # words that are read as they come
 
 
-Encode = Callable[[Sequence[str]], "tuple[Numbers, Numbers]"]  # words to their pieces, and how many each has
+Encode = Callable[[Sequence[str]], "tuple[IntArray, IntArray]"]  # words to their pieces, and how many each has
 
 
 class PieceFeatures:
@@ -51,7 +51,7 @@ class PieceFeatures:
         """Return what holds the pieces of words, without any."""
         return GrowableLists()
 
-    def read(self, words: Sequence[str]) -> tuple[Numbers, Numbers]:
+    def read(self, words: Sequence[str]) -> tuple[IntArray, IntArray]:
         """Return the pieces of ``words``, one word after the other, and how many each has; nothing is kept."""
         return self._tokenizer(words)
 
@@ -68,9 +68,9 @@ class Spelled:
     """
 
     parts: str
-    flat: Numbers
-    sizes: Numbers
-    others: dict[str, Numbers]
+    flat: IntArray
+    sizes: IntArray
+    others: dict[str, IntArray]
 
 
 class VectorFeatures:
@@ -93,7 +93,7 @@ class VectorFeatures:
         """Return what holds the vectors of words, without any."""
         return GrowableArray((self._width,), np.float32)
 
-    def read(self, words: Sequence[str]) -> tuple[Floats]:
+    def read(self, words: Sequence[str]) -> tuple[FloatArray]:
         """Return the vectors of ``words``, [words, width]; nothing is kept."""
         spelled = self._spell(words)
         if len(words) <= _FEW:
@@ -109,9 +109,9 @@ class VectorFeatures:
             found[chosen] = self._read(flat, sizes, spelled.parts, others)
         return (found,)
 
-    def _read(self, flat: Numbers, sizes: Numbers, parts: str, others: dict[str, Numbers]) -> Floats:
+    def _read(self, flat: IntArray, sizes: IntArray, parts: str, others: dict[str, IntArray]) -> FloatArray:
         """The vectors of words, [words, width]; ``others`` are the inputs beside their ``parts``."""
-        found: Floats = self._session.run(None, {parts: padded(flat, sizes, most=self._most), **others})[0]
+        found: FloatArray = self._session.run(None, {parts: padded(flat, sizes, most=self._most), **others})[0]
         return found
 
 
@@ -147,7 +147,7 @@ def _tokenizer(folder: Folder) -> Encode:
         _check_known_subwords(tokenizer, pieces, path)
         read = WordTokenizer(tokenizer, space=pieces["space"], unknown=pieces["unknown"], together=pieces["together"])
 
-    def encode(words: Sequence[str]) -> tuple[Numbers, Numbers]:
+    def encode(words: Sequence[str]) -> tuple[IntArray, IntArray]:
         with _named(path, "fails"):
             return read(words)
 

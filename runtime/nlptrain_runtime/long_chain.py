@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nlptrain_runtime.chain_tables import FORBIDDEN, Tables
+from nlptrain_runtime.transition_tables import FORBIDDEN, Tables
 
 if TYPE_CHECKING:
-    from nlptrain_runtime.arrays import Flags, Floats, Numbers
+    from nlptrain_runtime.arrays import BoolArray, FloatArray, IntArray
 
 LONG = 256  # words; longer sequences are handled here
 _BLOCK = 4096  # words whose emissions are converted to float64 together
@@ -37,7 +37,7 @@ _MOST = 256  # segments that do
 _SCALED = 4  # steps between which messages are scaled
 
 
-def certain_labels(emissions: Floats, tables: Tables) -> Numbers:
+def certain_labels(emissions: FloatArray, tables: Tables) -> IntArray:
     """Return the label of each word that is the same on every best path, and -1 for all other words, [N].
 
     Args:
@@ -49,7 +49,7 @@ def certain_labels(emissions: Floats, tables: Tables) -> Numbers:
     return _certain_by_excursions(emissions, tables)
 
 
-def _certain_by_neighbors(emissions: Floats, tables: Tables) -> Numbers:
+def _certain_by_neighbors(emissions: FloatArray, tables: Tables) -> IntArray:
     """Compare each word's best label with every other one between the two neighbors that favor the other most."""
     moves = np.concatenate([tables.transitions, tables.start[None]])
     returns = np.concatenate([tables.transitions, tables.end[:, None]], axis=1)
@@ -65,7 +65,7 @@ def _certain_by_neighbors(emissions: Floats, tables: Tables) -> Numbers:
     return labels
 
 
-def _certain_by_excursions(emissions: Floats, tables: Tables) -> Numbers:
+def _certain_by_excursions(emissions: FloatArray, tables: Tables) -> IntArray:
     """Find the words at which no path gains by leaving the most frequent label, ``O`` in a tag scheme.
 
     A path that has another label at a word leaves the frequent label somewhere at or before the word, and comes back
@@ -96,7 +96,7 @@ def _certain_by_excursions(emissions: Floats, tables: Tables) -> Numbers:
     return np.where(before + after < -_SLACK, label, uncertain)
 
 
-def long_path(emissions: Floats, transitions: Floats, start: Floats, end: Floats) -> Numbers:
+def long_path(emissions: FloatArray, transitions: FloatArray, start: FloatArray, end: FloatArray) -> IntArray:
     """Return the best path word by word, [N] (Viterbi 1967), with one small number per word and label in memory.
 
     Args:
@@ -128,7 +128,7 @@ def long_path(emissions: Floats, transitions: Floats, start: Floats, end: Floats
     return path
 
 
-def long_marginals(emissions: Floats, tables: Tables, temperature: float) -> Iterator[tuple[slice, Floats]]:
+def long_marginals(emissions: FloatArray, tables: Tables, temperature: float) -> Iterator[tuple[slice, FloatArray]]:
     """Yield the log-probabilities of the labels, [n, C], of one block of words after another, as (words, values).
 
     A block may come twice; the later one counts.
@@ -150,10 +150,10 @@ def long_marginals(emissions: Floats, tables: Tables, temperature: float) -> Ite
 
 
 def _segment_marginals(
-    emissions: Floats, tables: Tables, temperature: float, context: int
-) -> Iterator[tuple[slice, Floats, bool]]:
+    emissions: FloatArray, tables: Tables, temperature: float, context: int
+) -> Iterator[tuple[slice, FloatArray, bool]]:
     """Yield words, their log-probabilities, and whether all boundaries until there agree."""
-    known: Floats | None = None  # the messages at the end of the segments before
+    known: FloatArray | None = None  # the messages at the end of the segments before
     together = _SEGMENT * max(1, min(_MOST, _TOGETHER // emissions.shape[1]))
     for first in range(0, len(emissions), together):
         last = min(len(emissions), first + together)
@@ -167,8 +167,14 @@ def _segment_marginals(
 
 
 def _segment_shares(
-    emissions: Floats, tables: Tables, temperature: float, context: int, first: int, last: int, known: Floats | None
-) -> tuple[Floats, bool, Floats]:
+    emissions: FloatArray,
+    tables: Tables,
+    temperature: float,
+    context: int,
+    first: int,
+    last: int,
+    known: FloatArray | None,
+) -> tuple[FloatArray, bool, FloatArray]:
     """Return the shares of the labels of the words from ``first`` to ``last``, [n, C], and what ``_agree`` returns."""
     count = -(-(last - first) // _SEGMENT)
     steps = first - context + _SEGMENT * np.arange(count) + np.arange(_SEGMENT + 2 * context)[:, None]  # [T, n]
@@ -186,7 +192,7 @@ def _segment_shares(
     return shares, agree, ends
 
 
-def _forward(factors: Floats, move: Floats, start: Floats, opens: Flags) -> Floats:
+def _forward(factors: FloatArray, move: FloatArray, start: FloatArray, opens: BoolArray) -> FloatArray:
     """Return the scaled forward messages of segments, [T, n, C]; where ``opens`` [T, n], the chain begins."""
     messages = np.empty_like(factors)
     message = np.ones_like(factors[0])
@@ -201,7 +207,7 @@ def _forward(factors: Floats, move: Floats, start: Floats, opens: Flags) -> Floa
     return messages
 
 
-def _backward(factors: Floats, move: Floats, end: Floats, closes: Flags) -> Floats:
+def _backward(factors: FloatArray, move: FloatArray, end: FloatArray, closes: BoolArray) -> FloatArray:
     """Return the scaled backward messages of segments, [T, n, C]; where ``closes`` [T, n], the chain ends."""
     messages = np.empty_like(factors)
     onwards = np.ascontiguousarray(move.T)
@@ -218,7 +224,9 @@ def _backward(factors: Floats, move: Floats, end: Floats, closes: Flags) -> Floa
     return messages
 
 
-def _agree(forward: Floats, backward: Floats, known: Floats | None, context: int) -> tuple[bool, Floats]:
+def _agree(
+    forward: FloatArray, backward: FloatArray, known: FloatArray | None, context: int
+) -> tuple[bool, FloatArray]:
     """Compare the messages of neighboring segments at their boundaries; return those at the last boundary, too.
 
     At the boundary in front of word w, the forward messages at w - 1 and the backward messages at w count.
@@ -234,9 +242,11 @@ def _agree(forward: Floats, backward: Floats, known: Floats | None, context: int
     return bool((spread < _AGREE).all()), ends[:, -1]
 
 
-def _sequential_marginals(emissions: Floats, tables: Tables, temperature: float) -> Iterator[tuple[slice, Floats]]:
+def _sequential_marginals(
+    emissions: FloatArray, tables: Tables, temperature: float
+) -> Iterator[tuple[slice, FloatArray]]:
     """Yield the log-probabilities, the last block first: the forward messages of a block are computed again for it."""
-    first_messages: list[Floats] = []
+    first_messages: list[FloatArray] = []
     for begin in range(0, len(emissions), _BLOCK):
         before = first_messages[-1] if first_messages else None
         if before is None:
@@ -256,7 +266,7 @@ def _sequential_marginals(emissions: Floats, tables: Tables, temperature: float)
         yield slice(begin, begin + len(part)), np.maximum(values, FORBIDDEN)
 
 
-def _forward_logs(emissions: Floats, message: Floats, tables: Tables) -> list[Floats]:
+def _forward_logs(emissions: FloatArray, message: FloatArray, tables: Tables) -> list[FloatArray]:
     """Return the forward messages of a block of words, as logarithms; ``message`` is that of its first word."""
     messages = [message - message.max()]
     for word in emissions[1:]:
@@ -265,5 +275,5 @@ def _forward_logs(emissions: Floats, message: Floats, tables: Tables) -> list[Fl
     return messages
 
 
-def _divided(emissions: Floats, temperature: float) -> Floats:
+def _divided(emissions: FloatArray, temperature: float) -> FloatArray:
     return (emissions / temperature).astype(np.float64)

@@ -10,19 +10,19 @@ from weakref import WeakSet
 
 import numpy as np
 
-from nlptrain_runtime.answers import Answers, Tagged
-from nlptrain_runtime.blocks import TEXTS, blocks
 from nlptrain_runtime.decoding import decoder_of
 from nlptrain_runtime.features import features_of
 from nlptrain_runtime.folder import open_folder
-from nlptrain_runtime.lexicon import Lexicon
-from nlptrain_runtime.net import Net
+from nlptrain_runtime.inference import Net
+from nlptrain_runtime.predictions import Answers, Tagged
 from nlptrain_runtime.schemes import Scheme
-from nlptrain_runtime.splitter import WordSplitter
+from nlptrain_runtime.text_stream import TEXTS, blocks
+from nlptrain_runtime.token_cache import Lexicon
+from nlptrain_runtime.word_splitter import WordSplitter
 
 if TYPE_CHECKING:
-    from nlptrain_runtime.arrays import Flags, Floats, Numbers
-    from nlptrain_runtime.lexicon import Read
+    from nlptrain_runtime.arrays import BoolArray, FloatArray, IntArray
+    from nlptrain_runtime.token_cache import Read
 
 
 _NOTHING = np.empty(0, dtype=np.int64), np.empty(0), np.empty((0, 2), dtype=np.int64)
@@ -135,19 +135,19 @@ class Tagger:
             found += [Tagged(list(one), two) for one, two in zip(tags, np.split(sure, ends), strict=True)]
         return found
 
-    def emissions(self, sentences: Iterable[Sequence[str]]) -> list[Floats]:
+    def emissions(self, sentences: Iterable[Sequence[str]]) -> list[FloatArray]:
         """What the net says of each word of each sentence, [words, C], before labels are chosen.
 
         Raises:
             TypeError: a sentence is a string and no list of words.
         """
-        found: list[Floats] = []
+        found: list[FloatArray] = []
         for block in blocks(_several(sentences, "emissions"), size=_letters):
             counts, emissions = self._emissions(block)
             found += np.split(emissions, np.cumsum(counts)[:-1])
         return found
 
-    def _emissions(self, sentences: Sequence[Sequence[str]]) -> tuple[Numbers, Floats]:
+    def _emissions(self, sentences: Sequence[Sequence[str]]) -> tuple[IntArray, FloatArray]:
         read = self._lexicon.read_words(sentences)
         return read.counts, self._net.read(read.features, read.words, read.counts)
 
@@ -158,7 +158,7 @@ class Tagger:
             return self._answers.of(texts, read.counts, *_NOTHING)
         return self._answers.of(texts, read.counts, best, sure, read.places(texts, told))
 
-    def _decoded(self, read: Read) -> tuple[Numbers, Flags, Floats | None]:
+    def _decoded(self, read: Read) -> tuple[IntArray, BoolArray, FloatArray | None]:
         """Return the best labels, [W], the sentences with something to tell, [S], and the probabilities of the labels.
 
         The probabilities, [W], are right in these sentences; None where there is no such sentence.

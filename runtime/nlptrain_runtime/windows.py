@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nlptrain_runtime.arrays import Numbers
+    from nlptrain_runtime.arrays import IntArray
 
 # The pieces that neighboring windows share at most, by rule; always at most a quarter of a window. A rule's name is a
 # part of the transfer set's key and of exported folders: a changed rule needs a new one.
@@ -80,7 +80,7 @@ def cut_windows(
     return windows
 
 
-def window_bounds(sizes: Numbers, room: int, overlap: int | None) -> list[tuple[int, int, int, int]]:
+def window_bounds(sizes: IntArray, room: int, overlap: int | None) -> list[tuple[int, int, int, int]]:
     """Return the first word of each window, the word after its last one, and the same of the words read in it.
 
     An overlap is parted where both windows are equally deep.

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlptrain.schemes import PREFIXES
-from nlptrain_runtime.answers import Answers, Tagged
-from nlptrain_runtime.blocks import blocks
+from nlptrain_runtime.predictions import Answers, Tagged
 from nlptrain_runtime.schemes import Scheme
+from nlptrain_runtime.text_stream import blocks
 
 NAMES = {
     scheme: ["O", *(f"{prefix}-{kind}" for kind in ("x", "y") for prefix in PREFIXES[scheme])]

@@ -19,11 +19,11 @@ import pytest
 
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain_runtime import FolderError, Tagger
-from nlptrain_runtime.answers import Tagged
 from nlptrain_runtime.decoding import decoder_of
 from nlptrain_runtime.folder import open_folder
-from nlptrain_runtime.vocabulary import characters_of, shape_of
+from nlptrain_runtime.predictions import Tagged
 from nlptrain_runtime.windows import OVERLAPS, cut_windows
+from nlptrain_runtime.word_features import characters_of, shape_of
 from tests.helpers.cases import CASES, FILE, changed, check_refusals, check_tables, described_cases, text_of
 
 ROOT = Path(__file__).parents[2]

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlptrain.data.word_splitter import WordSplitter
-from nlptrain_runtime.growable_array import GrowableArray, GrowableLists, padded, ranges
-from nlptrain_runtime.lexicon import _AND_MARK, Lexicon
+from nlptrain_runtime.arrays import GrowableArray, GrowableLists, padded, ranges
+from nlptrain_runtime.token_cache import _AND_MARK, Lexicon
 from tests.exports import ODD
 from tests.helpers.splitter_cases import CASES, FRAGMENTS
 

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-from nlptrain_runtime.pieces import WordTokenizer
-from nlptrain_runtime.wordpiece import ascii_pieces
+from nlptrain_runtime.subwords import WordTokenizer, ascii_pieces
 from tests.exports import ODD
 from tests.helpers.splitter_cases import CASES
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlptrain_runtime.rows import batches_of, rows_of
+from nlptrain_runtime.batching import batches_of, rows_of
 from nlptrain_runtime.windows import cut_windows
 
 SENTENCES = st.lists(st.lists(st.integers(1, 4), max_size=12), min_size=1, max_size=8)

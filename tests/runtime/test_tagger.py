@@ -298,7 +298,7 @@ def test_a_description_without_end_and_one_that_is_no_file_are_refused(copy):
 
 def test_the_word_splitters_of_this_version_are_known_to_the_runtime():
     from nlptrain.data.word_splitter import WordSplitter
-    from nlptrain_runtime.splitter import is_known_pattern
+    from nlptrain_runtime.word_splitter import is_known_pattern
 
     for splitter in (WordSplitter.default(), WordSplitter.pretokenized()):
         assert is_known_pattern(splitter.version, splitter.pattern)

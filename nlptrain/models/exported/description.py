@@ -18,7 +18,7 @@ from nlptrain.models.token_model import TokenModel
 from nlptrain_runtime.decoding import Decoder
 from nlptrain_runtime.description import first_fault
 from nlptrain_runtime.folder import DESCRIPTION, FORMAT, own_hash
-from nlptrain_runtime.pieces import WordTokenizer
+from nlptrain_runtime.subwords import WordTokenizer
 from nlptrain_runtime.windows import window_rule
 
 # One word; a word that a tokenizer turns into nothing; more words than any window holds; lengths never traced.

@@ -86,7 +86,7 @@ def write_int8(source: Path, target: Path) -> None:
     """
     import onnx
 
-    from nlptrain_runtime import sessions  # noqa: F401 - before ONNX Runtime is loaded: it tells nobody what it runs
+    from nlptrain_runtime import onnx_graph  # noqa: F401 - before ONNX Runtime is loaded: it tells nobody what it runs
 
     from onnxruntime.quantization import QuantType, quantize_dynamic  # isort: skip
 

@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptrain_runtime.growable_array import padded
+from nlptrain_runtime.arrays import padded
 from nlptrain_runtime.windows import Window
 
 REMEMBERED = 500_000  # words, before all numbers are forgotten

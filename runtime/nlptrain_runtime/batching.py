@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nlptrain_runtime.growable_array import ranges
+from nlptrain_runtime.arrays import ranges
 from nlptrain_runtime.windows import window_bounds
 
 if TYPE_CHECKING:
-    from nlptrain_runtime.arrays import Flags, Numbers
+    from nlptrain_runtime.arrays import BoolArray, IntArray
 
 
 # A net of 8 bits gains little by more rows than a few, so little padding is worth more: once a batch has these, rows
@@ -36,11 +36,11 @@ class Rows:
         held: words of each row, [R].
     """
 
-    units: Numbers
-    sizes: Numbers
-    words: Numbers
-    places: Numbers
-    held: Numbers
+    units: IntArray
+    sizes: IntArray
+    words: IntArray
+    places: IntArray
+    held: IntArray
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,16 @@ class Batch:
         words: which words these are, [w].
     """
 
-    units: Numbers
-    sizes: Numbers
-    places: Numbers
-    words: Numbers
+    units: IntArray
+    sizes: IntArray
+    places: IntArray
+    words: IntArray
 
 
 def rows_of(
-    units: Numbers,
-    spans: Numbers,
-    counts: Numbers,
+    units: IntArray,
+    spans: IntArray,
+    counts: IntArray,
     *,
     max_units: int,
     prefix: Sequence[int],
@@ -108,7 +108,7 @@ def rows_of(
     return _joined(parts)
 
 
-def _one_each(units: Numbers, bounds: Numbers, firsts: Numbers, held: Numbers, before: int, behind: int) -> Rows:
+def _one_each(units: IntArray, bounds: IntArray, firsts: IntArray, held: IntArray, before: int, behind: int) -> Rows:
     """A row for each sentence that begins with a word of ``firsts``, with room for special units."""
     words = ranges(firsts, held)
     bare = bounds[firsts + held] - bounds[firsts]
@@ -127,10 +127,10 @@ def _joined(parts: list[Rows]) -> Rows:
     return Rows(*(np.concatenate([getattr(part, field) for part in parts]) for field in fields))
 
 
-def laid(sizes: Numbers, longest: int, *, left: bool) -> Flags:
+def laid(sizes: IntArray, longest: int, *, left: bool) -> BoolArray:
     """True where the units of rows of ``sizes`` lie in a batch, [B, longest]; ``left``: the padding is in front."""
     places = np.arange(longest)
-    mask: Flags = places >= longest - sizes[:, None] if left else places < sizes[:, None]
+    mask: BoolArray = places >= longest - sizes[:, None] if left else places < sizes[:, None]
     return mask
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from nlptrain_runtime.schemes import CLOSING, OPENING, Scheme, Span, parted, spans
 
 if TYPE_CHECKING:
-    from nlptrain_runtime.arrays import Flags, Floats, Numbers
+    from nlptrain_runtime.arrays import BoolArray, FloatArray, IntArray
 
 
 _SHORT = 64  # words
@@ -30,7 +30,7 @@ class Tagged(NamedTuple):
     """
 
     tags: list[str]
-    confidences: Floats
+    confidences: FloatArray
 
     def parts(self, scheme: Scheme) -> list[tuple[Span, float]]:
         """The entities, each with the least confidence of its words; of plain tags, each word with its own.
@@ -96,7 +96,7 @@ class Answers:
         self._opening = np.array([part is not None and part[0] in OPENING for part in parts])
         self._closing = np.array([part is None or part[0] in CLOSING for part in parts])
 
-    def told(self, best: Numbers, counts: Numbers) -> Flags:
+    def told(self, best: IntArray, counts: IntArray) -> BoolArray:
         """True at the texts that have something to tell, [S]: those with an entity; of plain tags, all.
 
         Args:
@@ -109,11 +109,11 @@ class Answers:
             return np.array([self._inside[best].any()])
         inside = np.concatenate([[0], np.cumsum(self._inside[best])])
         ends = np.cumsum(counts)
-        found: Flags = inside[ends] > inside[ends - counts]
+        found: BoolArray = inside[ends] > inside[ends - counts]
         return found
 
     def of(
-        self, texts: Sequence[str], counts: Numbers, best: Numbers, confidences: Floats, places: Numbers
+        self, texts: Sequence[str], counts: IntArray, best: IntArray, confidences: FloatArray, places: IntArray
     ) -> Iterator[dict[str, Any]]:
         """``{"text", "entities"}`` of each text, or ``{"text", "words"}`` for plain tags.
 
@@ -146,7 +146,7 @@ class Answers:
             yield self._answer(text, rows[begin:end])
             begin = end
 
-    def _rows(self, best: Numbers, confidences: Floats, places: Numbers) -> list[tuple[str, int, int, float]]:
+    def _rows(self, best: IntArray, confidences: FloatArray, places: IntArray) -> list[tuple[str, int, int, float]]:
         """The entities of one text."""
         found = spans([self._names[label] for label in best.tolist()])
         return [
@@ -154,7 +154,7 @@ class Answers:
             for label, start, end in found
         ]
 
-    def _entities(self, best: Numbers, starts: Numbers) -> tuple[Numbers, Numbers]:
+    def _entities(self, best: IntArray, starts: IntArray) -> tuple[IntArray, IntArray]:
         """The first and the last word of each entity, as ``schemes.spans`` reads them."""
         kinds = self._type[best]
         inside = kinds >= 0
@@ -180,10 +180,10 @@ class Answers:
         return {"text": text, "words" if self._plain else "entities": found}
 
 
-def _least(confidences: Floats, first: Numbers, last: Numbers) -> Floats:
+def _least(confidences: FloatArray, first: IntArray, last: IntArray) -> FloatArray:
     """The least confidence from each of ``first`` to ``last``."""
     if not len(first):
         return confidences[:0]
     edges = np.stack([first, last + 1], axis=1).ravel()
-    found: Floats = np.minimum.reduceat(np.append(confidences, np.inf), edges)[::2]
+    found: FloatArray = np.minimum.reduceat(np.append(confidences, np.inf), edges)[::2]
     return found

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tokenizers import Tokenizer
-
-from nlptrain_runtime.wordpiece import ascii_pieces
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 if TYPE_CHECKING:
-    from nlptrain_runtime.arrays import Numbers
+    from nlptrain_runtime.arrays import IntArray
 
 
+_PARTS = re.compile(r"[A-Za-z0-9]+|[!-~]")  # as BertPreTokenizer cuts printable ASCII
 _TOGETHER = 256  # words that are encoded in one go
 
 
@@ -45,7 +45,7 @@ class WordTokenizer:
         self._whole = together
         self._ascii = ascii_pieces(tokenizer) if shortcut and not space else None
 
-    def __call__(self, words: Sequence[str]) -> tuple[Numbers, Numbers]:
+    def __call__(self, words: Sequence[str]) -> tuple[IntArray, IntArray]:
         """The pieces of ``words``, one word behind the other, [P], and how many each has, at least one, [words].
 
         Raises:
@@ -67,7 +67,7 @@ class WordTokenizer:
         sizes = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
         return np.fromiter(chain.from_iterable(found), dtype=np.int64, count=int(sizes.sum())), sizes
 
-    def _asked(self, words: Sequence[str]) -> tuple[Numbers, Numbers]:
+    def _asked(self, words: Sequence[str]) -> tuple[IntArray, IntArray]:
         """The pieces of ``words`` as the tokenizer says."""
         spaced = [self._space + word for word in words] if self._space else list(words)
         if len(spaced) <= _TOGETHER:
@@ -83,7 +83,7 @@ class WordTokenizer:
             sizes[empty] = 1
         return flat, sizes
 
-    def _encoded(self, words: list[str]) -> tuple[Numbers, Numbers]:
+    def _encoded(self, words: list[str]) -> tuple[IntArray, IntArray]:
         """The pieces of ``words`` and how many each has, 0 among them."""
         if self._whole:
             one = self._tokenizer.encode(words, is_pretokenized=True, add_special_tokens=False)
@@ -95,3 +95,50 @@ class WordTokenizer:
         found = [encode([word], is_pretokenized=True, add_special_tokens=False).ids for word in words]
         flat = np.fromiter(chain.from_iterable(found), dtype=np.int64)
         return flat, np.fromiter(map(len, found), dtype=np.int64, count=len(words))
+
+
+def ascii_pieces(tokenizer: Tokenizer) -> Callable[[str], list[int] | None] | None:
+    """What answers the pieces of a word, or None where ``tokenizer`` has to be asked; None: it always has to.
+
+    Known are tokenizers like BERT's, whose special pieces all have a mark in them (``[SEP]``): a word with such a mark
+    is asked for.
+    """
+    cleaning = tokenizer.normalizer
+    if not isinstance(tokenizer.model, models.WordPiece):
+        return None
+    if not isinstance(tokenizer.pre_tokenizer, pre_tokenizers.BertPreTokenizer):
+        return None
+    if not (cleaning is None or isinstance(cleaning, normalizers.BertNormalizer)):
+        return None
+    marks = [_mark(token.content) for token in tokenizer.get_added_tokens_decoder().values()]
+    if None in marks:
+        return None
+    known = re.compile(_all_but({mark for mark in marks if mark}))
+    lowercase = cleaning is not None and cleaning.lowercase
+    tokenize = tokenizer.model.tokenize
+    signs = {sign: [piece.id for piece in tokenize(sign)] for sign in map(chr, range(ord("!"), ord("~") + 1))}
+
+    def pieces(word: str) -> list[int] | None:
+        if not known.fullmatch(word):
+            return None
+        if lowercase:
+            word = word.lower()
+        if word.isalnum():
+            return [piece.id for piece in tokenize(word)]
+        found: list[int] = []
+        for part in _PARTS.findall(word):
+            found += signs[part] if len(part) == 1 else [piece.id for piece in tokenize(part)]
+        return found
+
+    return pieces
+
+
+def _mark(content: str) -> str | None:
+    """A character of a special piece that is no letter and no digit."""
+    return next((letter for letter in content if letter.isascii() and not letter.isalnum()), None)
+
+
+def _all_but(marks: set[str]) -> str:
+    """A pattern of printable ASCII without ``marks``."""
+    kept = "".join(re.escape(chr(code)) for code in range(ord("!"), ord("~") + 1) if chr(code) not in marks)
+    return f"[{kept}]+"

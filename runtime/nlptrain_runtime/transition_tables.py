@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from nlptrain_runtime.arrays import Floats, Numbers
+    from nlptrain_runtime.arrays import FloatArray, IntArray
 
 
 FORBIDDEN = -1e8  # the score of what the tag scheme rules out; finite, so that sums stay numbers
@@ -27,9 +27,9 @@ class AllOutsideShortcut:
 
     label: int
     gain: float
-    first: Numbers
+    first: IntArray
 
-    def wins(self, emissions: Floats) -> bool:
+    def wins(self, emissions: FloatArray) -> bool:
         """Return True only if the label is best at every word of a sentence, [N, C]; False proves nothing.
 
         Any other path leaves the label at some word with a label of ``first``, has other labels for some words, and
@@ -53,12 +53,12 @@ class Tables:
         end: what it gains by ending with it, [C].
     """
 
-    transitions: Floats
-    start: Floats
-    end: Floats
+    transitions: FloatArray
+    start: FloatArray
+    end: FloatArray
 
     @cached_property
-    def products(self) -> tuple[Floats, Floats]:
+    def products(self) -> tuple[FloatArray, FloatArray]:
         """For sums of products, forwards and backwards side by side: a block for each [2C, 2C], and both ends [2C]."""
         labels = len(self.start)
         both = np.zeros((2 * labels, 2 * labels))
@@ -83,5 +83,5 @@ class Tables:
         return Tables(*(_divided(scores, temperature) for scores in (self.transitions, self.start, self.end)))
 
 
-def _divided(scores: Floats, temperature: float) -> Floats:
+def _divided(scores: FloatArray, temperature: float) -> FloatArray:
     return np.where(scores <= FORBIDDEN, FORBIDDEN, scores / temperature)

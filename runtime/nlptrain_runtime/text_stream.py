@@ -1,8 +1,13 @@
-"""Lines of UTF-8 as they come through a pipe."""
+"""Streams of texts: decode UTF-8 lines, and group texts into blocks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+Text = TypeVar("Text")
+
+TEXTS, CHARACTERS = 2048, 400_000  # of a block
 
 
 class NotUTF8(ValueError):
@@ -31,3 +36,23 @@ def decoded(lines: Iterable[bytes], name: str) -> Iterator[str]:
         text = text.removeprefix("\ufeff") if offset == 0 else text
         offset += len(raw)
         yield text.removesuffix("\n").removesuffix("\r")
+
+
+def blocks(texts: Iterable[Text], *, most: int = TEXTS, size: Callable[[Text], int] = len) -> Iterator[list[Text]]:  # type: ignore[assignment]
+    """``texts`` in lists of at most ``most``, each ended by the text with which it passes ``CHARACTERS``.
+
+    Args:
+        texts: any number.
+        most: texts of a block.
+        size: the characters of one.
+    """
+    block: list[Text] = []
+    characters = 0
+    for text in texts:
+        block.append(text)
+        characters += size(text)
+        if len(block) == most or characters > CHARACTERS:
+            yield block
+            block, characters = [], 0
+    if block:
+        yield block

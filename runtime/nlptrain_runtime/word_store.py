@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nlptrain_runtime.growable_array import GrowableArray, GrowableLists
+from nlptrain_runtime.arrays import GrowableArray, GrowableLists
 
 if TYPE_CHECKING:
-    from nlptrain_runtime.arrays import Numbers
+    from nlptrain_runtime.arrays import IntArray
 
 
 _CHARACTERS = 100  # of a part, on average, that are remembered
@@ -61,7 +61,7 @@ class WordCache:
             self.words.update(zip(words, range(first, first + len(words)), strict=True))
             self._broken = False
 
-    def add_parts(self, parts: Sequence[str], rows: Numbers, counts: Numbers, hanging: Sequence[str]) -> None:
+    def add_parts(self, parts: Sequence[str], rows: IntArray, counts: IntArray, hanging: Sequence[str]) -> None:
         """Add ``parts`` with the words of each, of which ``rows`` [words, 3] has ``counts``, and mark ``hanging``.
 
         Raises:

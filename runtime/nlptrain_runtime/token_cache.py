@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from nlptrain_runtime.arrays import GrowableArray, GrowableLists
 from nlptrain_runtime.features import Features
-from nlptrain_runtime.growable_array import GrowableArray, GrowableLists
-from nlptrain_runtime.splitter import WordSplitter, writable
-from nlptrain_runtime.word_cache import BrokenCache, WordCache
+from nlptrain_runtime.word_splitter import WordSplitter, writable
+from nlptrain_runtime.word_store import BrokenCache, WordCache
 
 if TYPE_CHECKING:
-    from nlptrain_runtime.arrays import Flags, Numbers
+    from nlptrain_runtime.arrays import BoolArray, IntArray
 
 
 _HANGING = re.compile(r"[A-Z]\.\Z")  # an initial at the end of a part: is it one word? what stands behind says it
@@ -42,8 +42,8 @@ class Read:
         features: what is known of each word, by its number.
     """
 
-    words: Numbers
-    counts: Numbers
+    words: IntArray
+    counts: IntArray
     features: GrowableArray | GrowableLists
 
 
@@ -58,12 +58,12 @@ class ReadTexts(Read):
         within: where in its part each word begins and ends, [W, 2].
     """
 
-    sizes: Numbers
-    held: Numbers
-    lengths: Numbers
-    within: Numbers
+    sizes: IntArray
+    held: IntArray
+    lengths: IntArray
+    within: IntArray
 
-    def places(self, texts: Sequence[str], told: Flags) -> Numbers:
+    def places(self, texts: Sequence[str], told: BoolArray) -> IntArray:
         """Where each word begins and ends in its text, [W, 2]; right in the texts that are ``told`` [S]."""
         ends = np.cumsum(self.sizes)
         behind = _from_zero(self.lengths + 1)
@@ -73,11 +73,11 @@ class ReadTexts(Read):
         sizes = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
         for text in np.flatnonzero(told & (spaced != sizes)).tolist():
             begins[ends[text] - self.sizes[text] : ends[text]] = _starts(texts[text])
-        placed: Numbers = self.within + np.repeat(begins, self.held)[:, None]
+        placed: IntArray = self.within + np.repeat(begins, self.held)[:, None]
         return placed
 
 
-def _starts(text: str) -> Numbers:
+def _starts(text: str) -> IntArray:
     """Return where the parts between white space begin in ``text``."""
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     blank = _BLANK[np.minimum(codes, len(_BLANK) - 1)]
@@ -95,7 +95,7 @@ class _Split(NamedTuple):
 
 
 class Lexicon:
-    """Numbers for words, and for what stands between white space: most of a text has been seen before.
+    """IntArray for words, and for what stands between white space: most of a text has been seen before.
 
     The splitter's words depend on what is left and right of them, but never across white space, with one exception: an
     initial (``A. Smith``) is one word only if a letter follows. So the parts of a text between white space are looked
@@ -159,7 +159,7 @@ class Lexicon:
             cache = self._cache = WordCache(self._features.empty())
         return cache
 
-    def _numbers(self, cache: WordCache, parts: list[str], sizes: Numbers) -> Numbers:
+    def _numbers(self, cache: WordCache, parts: list[str], sizes: IntArray) -> IntArray:
         """The number of each of ``parts``, of which ``sizes`` stand in each text."""
         known = cache.parts
         found = list(map(known.get, parts))
@@ -275,7 +275,7 @@ def give_way() -> None:
         time.sleep(_PAUSE)
 
 
-def _from_zero(sizes: Numbers) -> Numbers:
+def _from_zero(sizes: IntArray) -> IntArray:
     """The sums of the first 0, 1, 2, ... ``sizes``."""
     sums = np.zeros(len(sizes) + 1, dtype=np.int64)
     np.cumsum(sizes, out=sums[1:])

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nlptrain_runtime.arrays import GrowableArray, GrowableLists
+from nlptrain_runtime.batching import Batch, batches_of, laid, rows_of
 from nlptrain_runtime.folder import Folder
-from nlptrain_runtime.graph import Graph
-from nlptrain_runtime.growable_array import GrowableArray, GrowableLists
-from nlptrain_runtime.rows import Batch, batches_of, laid, rows_of
+from nlptrain_runtime.onnx_graph import Graph
 from nlptrain_runtime.windows import OVERLAPS
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-    from nlptrain_runtime.arrays import Array, Floats, Numbers
+    from nlptrain_runtime.arrays import Array, FloatArray, IntArray
 
 
 # Units of a batch of rows that are longer than a whole batch otherwise: windows of a long text. A recurrent net reads
@@ -54,7 +54,7 @@ class Net:
         """Begin with threads of this process: those of the one that it was forked from are not in it."""
         self._pool = _pool(self._threads) if self._threads > 1 else None
 
-    def read(self, features: GrowableArray | GrowableLists, words: Numbers, counts: Numbers) -> Floats:
+    def read(self, features: GrowableArray | GrowableLists, words: IntArray, counts: IntArray) -> FloatArray:
         """What the net says of each word, [W, C].
 
         Args:
@@ -67,7 +67,7 @@ class Net:
             inputs: Callable[[Batch], dict[str, Array]] = self._of_pieces
         else:
             units, spans = words, np.ones(len(words), dtype=np.int64)
-            vectors: Floats = features.values
+            vectors: FloatArray = features.values
 
             def inputs(batch: Batch) -> dict[str, Array]:
                 return {"vectors": vectors[batch.units], "lengths": batch.sizes}
@@ -81,7 +81,7 @@ class Net:
         batches = batches_of(rows, most=most, padding=self._pieces.get("padding", 0), left=self._left)
         return self._run(batches, inputs, len(words))
 
-    def _run(self, batches: Iterable[Batch], inputs: Callable[[Batch], dict[str, Array]], words: int) -> Floats:
+    def _run(self, batches: Iterable[Batch], inputs: Callable[[Batch], dict[str, Array]], words: int) -> FloatArray:
         found = np.empty((words, self._labels), dtype=np.float32)
 
         def answer(batch: Batch) -> None:
@@ -96,7 +96,7 @@ class Net:
                 pass
         return found
 
-    def _one(self, units: Numbers, spans: Numbers, inputs: Callable[[Batch], dict[str, Array]]) -> Floats:
+    def _one(self, units: IntArray, spans: IntArray, inputs: Callable[[Batch], dict[str, Array]]) -> FloatArray:
         """What the net says of the words of one sentence that is not too long: nothing is sorted, nothing padded."""
         before, behind = self._pieces.get("prefix", []), self._pieces.get("suffix", [])
         places = len(before) + np.cumsum(spans) - spans
@@ -104,7 +104,7 @@ class Net:
             units = np.concatenate([before, units, behind])
         batch = Batch(units[None], np.array([len(units)]), places, places)
         (logits,) = self._session.run(None, inputs(batch))
-        found: Floats = logits[0, places]
+        found: FloatArray = logits[0, places]
         return found
 
     def _of_pieces(self, batch: Batch) -> dict[str, Array]:
