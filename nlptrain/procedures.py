@@ -19,27 +19,27 @@ from nlptrain.config.train import TrainConfig
 from nlptrain.data.dev_sample import write_dev_sample
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
-from nlptrain.distillation.agreement import take_agreement_dev
 from nlptrain.distillation.augmentation import add_synthetic_sentences
+from nlptrain.distillation.labeling import label_with_ensemble
 from nlptrain.distillation.logit_store import Precision
-from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
+from nlptrain.distillation.losses import DistillObjective, PseudoLabelObjective
 from nlptrain.distillation.pseudo_label_filter import (
     check_any_labeled,
     check_min_precision,
     confidence_thresholds,
     filter_pseudo_labels,
 )
-from nlptrain.distillation.rarity import rarity
-from nlptrain.distillation.teacher_ensemble import TeacherEnsemble
-from nlptrain.distillation.teacher_logits_dataset import TeacherLogitsDataset, label_with_ensemble
+from nlptrain.distillation.sampling import inverse_label_frequency, take_agreement_dev
+from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
+from nlptrain.distillation.transfer_set import TeacherLogitsDataset
 from nlptrain.errors import InputError
 from nlptrain.finished_run import finish_run
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
 from nlptrain.training.evaluation import Scores, evaluate_tags
 from nlptrain.training.examples import Examples
-from nlptrain.training.final_scores import final_scores
 from nlptrain.training.loop import Fit, fit
+from nlptrain.training.model_selection import final_scores
 from nlptrain.training.objective import GoldObjective, Objective
 
 
@@ -96,18 +96,18 @@ def distill(
     taught = _teachers_scores(ensemble, splits, text, run)
     gold = len(splits.train)
     sentences = chain(splits.train, map(text.sentence, range(gold, len(text))))
-    found = rarity(text) if objective.focus or objective.rare_w else None
+    frequency = inverse_label_frequency(text) if objective.focus or objective.rare_w else None
     examples = Examples(
         student,
         sentences,
         logits=text,
         word_parts=config.word_parts,
-        drawn=None if found is None else found.starting_at(gold),
+        drawn=None if frequency is None else frequency.sampling_weights(gold),
         focus=objective.focus,
         sources=text.sources(gold),
     )
     run.log(f"training on {gold:,} gold and {examples.sentences - gold:,} other sentences, {examples.words:,} words")
-    matched = DistillObjective(objective, None if found is None else torch.from_numpy(found.labels))
+    matched = DistillObjective(objective, None if frequency is None else torch.from_numpy(frequency.labels))
     done = _fit(student, examples, splits, matched, config, run, taught, objective.best_by)
     return _finish(student, splits, done, run, teacher=taught)
 
@@ -140,10 +140,13 @@ def pseudo_label(
         unlabeled, objective, limits, run, unbroken=student.rule.constrained, made_from=written.count
     )
     check_any_labeled(labeled)
+    drawn = None
+    if objective.focus:
+        drawn = np.append(np.zeros(gold), inverse_label_frequency(unlabeled).sentences[labeled.numbers])
     examples = Examples(
         student,
         [*splits.train, *labeled.sentences],
-        drawn=np.append(np.zeros(gold), rarity(unlabeled).sentences[labeled.numbers]) if objective.focus else None,
+        drawn=drawn,
         focus=objective.focus,
         sources=text.chosen(np.append(np.arange(gold), gold + labeled.numbers)).sources(gold),
         pseudo_from=gold,

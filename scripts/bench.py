@@ -23,18 +23,19 @@ from nlptrain.config.train import TrainConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation import DistillObjective, LogitStore
+from nlptrain.distillation.labeling import label_sentences
 from nlptrain.distillation.logit_store import Precision
-from nlptrain.distillation.teacher_inference import logits_predictor
+from nlptrain.distillation.teachers.inference import logits_predictor
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger, load_token_model
 from nlptrain.models.readers import PieceReader
 from nlptrain.run import Run, check_native_precision
+from nlptrain.training.checkpoint import Progress, TrainState
 from nlptrain.training.examples import Examples
 from nlptrain.training.loop import build_plan
 from nlptrain.training.objective import GoldObjective, Objective
 from nlptrain.training.optimizer import MovingAverage, build_optimizer
-from nlptrain.training.state import Progress, TrainState
 from nlptrain.training.steps import Step, batches, train_steps
 from scripts.demo_corpus import invent
 
@@ -94,7 +95,7 @@ def distillation_step(teacher: TokenModel, sentences: list[Sentence], run: Run, 
     """Print what a step with stored logits costs against one without."""
     store = LogitStore(folder, teacher)
     run.console.quiet = True
-    store.label(sentences, teacher, run)
+    label_sentences(store, sentences, teacher, run)
     run.console.quiet = False
     transfer = store.transfer_set([sentence.digest() for sentence in sentences])
     students = [build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher) for _ in range(2)]
@@ -122,7 +123,7 @@ def labeling(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None:
         spent[0] = 0.0
         with tempfile.TemporaryDirectory() as folder:
             started = time.perf_counter()
-            LogitStore(Path(folder), teacher).label(sentences, teacher, run)
+            label_sentences(LogitStore(Path(folder), teacher), sentences, teacher, run)
             shares.append(spent[0] / (time.perf_counter() - started))
     for hook in hooks:
         hook.remove()

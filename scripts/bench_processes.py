@@ -24,6 +24,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.text_files import expand
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation import LogitStore
+from nlptrain.distillation.labeling import label_sentences
 from nlptrain.models import TokenModel, build_tagger, load_token_model
 from nlptrain.run import Run
 from nlptrain.training.examples import Examples
@@ -43,7 +44,7 @@ WAYS = {
 def labeling(teacher: TokenModel, sentences: list[Sentence], run: Run, folder: Path) -> tuple[float, LogitStore]:
     """Words labeled a second, and the store."""
     store = LogitStore(folder, teacher)
-    return store.label(sentences, teacher, run).rate, store
+    return label_sentences(store, sentences, teacher, run).rate, store
 
 
 def training(teacher: TokenModel, store: LogitStore, sentences: list[Sentence], run: Run) -> float:

@@ -25,6 +25,7 @@ from nlptrain.config.student import StudentConfig
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import LogitStore
+from nlptrain.distillation.labeling import label_sentences
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, build_tagger, load_token_model
 from nlptrain.run import Run
@@ -54,7 +55,7 @@ def trainer(
 ) -> Callable[[], float]:
     """Words per second of ``STEPS`` more steps of a student; ``folder`` keeps the teacher's logits."""
     store = LogitStore(folder, teacher)
-    store.label(sentences, teacher, run)
+    label_sentences(store, sentences, teacher, run)
     logits = store.transfer_set([sentence.digest() for sentence in sentences])
     student = build_tagger(config, teacher.labels, seed=0, teacher=teacher)
     examples = Examples(student, sentences, logits=logits)

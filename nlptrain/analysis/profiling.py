@@ -19,15 +19,14 @@ from numpy.typing import NDArray
 
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.teacher_inference import logits_predictor
+from nlptrain.distillation.teachers.inference import logits_predictor
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
+from nlptrain.training.checkpoint import Progress, TrainState
 from nlptrain.training.examples import Examples
-from nlptrain.training.length import by_text
-from nlptrain.training.loop import build_plan
+from nlptrain.training.loop import build_plan, by_text
 from nlptrain.training.objective import Objective
 from nlptrain.training.optimizer import MovingAverage, build_optimizer
-from nlptrain.training.state import Progress, TrainState
 from nlptrain.training.steps import train_steps
 
 SAMPLE = 2_000  # sentences that are profiled

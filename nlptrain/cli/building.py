@@ -22,13 +22,13 @@ from nlptrain.config.student import TransformerStudentConfig, WordEmbedderConfig
 from nlptrain.data.corpus import splitter_of
 from nlptrain.data.splits import Splits, read_splits
 from nlptrain.data.word_splitter import WordSplitter
-from nlptrain.distillation.plan import describe_plan
-from nlptrain.distillation.teacher_ensemble import TeacherEnsemble, check_label_map
-from nlptrain.distillation.teacher_scheme import shown_scheme
+from nlptrain.distillation.augmentation import describe_auto_sentences
+from nlptrain.distillation.teachers.ensemble import TeacherEnsemble, check_label_map, shown_scheme
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.run import Run
 from nlptrain.seeds import beside
+from nlptrain.training.loop import describe_auto_steps
 
 
 @dataclass(frozen=True)
@@ -140,8 +140,9 @@ def _introduce_student(
         size = size.replace(" parameters", "", 1)
         _introduce(run, splits, f"teacher {names}: {ensemble.parameters():,} parameters; student: {size}")
     augment = config.augmenting if isinstance(config, DistillationConfig) else None
-    if plan := describe_plan(config.train, augment):
-        run.log(plan)
+    for line in (describe_auto_sentences(augment), describe_auto_steps(config.train)):
+        if line is not None:
+            run.log(line)
 
 
 def ensemble_of(

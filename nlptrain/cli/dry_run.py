@@ -29,11 +29,11 @@ from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentC
 from nlptrain.config.objective import DistillConfig
 from nlptrain.data.digests import DigestSet, packed
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.agreement import taken
 from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.logit_store import LogitStore
-from nlptrain.distillation.objectives import DistillObjective
-from nlptrain.distillation.teacher_ensemble import EnsembleTeacher
+from nlptrain.distillation.losses import DistillObjective
+from nlptrain.distillation.sampling import agreement_dev_size
+from nlptrain.distillation.teachers.ensemble import EnsembleTeacher
 from nlptrain.finished_run import finished_scores
 from nlptrain.procedures import check_distillable
 from nlptrain.run import Run, check_native_precision
@@ -186,7 +186,7 @@ def _dev_words(made: Built, text: _Text) -> int:
     """The words of dev; where there is none, those that are taken out of the raw text."""
     if made.ensemble is None or made.splits.dev:
         return _words(made.splits.dev)
-    return round(taken(text.written) * text.sample.words / max(1, text.sample.count))
+    return round(agreement_dev_size(text.written) * text.sample.words / max(1, text.sample.count))
 
 
 def _blocks(sentences: Iterator[Sentence]) -> Iterator[list[Sentence]]:

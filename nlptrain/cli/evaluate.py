@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nlptrain.labels import Labels
     from nlptrain.run import Run
     from nlptrain.training.calibration import CalibrationErrors
-    from nlptrain.training.confusion import Confusion
+    from nlptrain.training.evaluation import Confusion
     from nlptrain_runtime import Tagged
 
 _BLOCK = 1024  # sentences that are in memory at once
@@ -99,8 +99,7 @@ def _measured(labels: Labels, tag: Tag, corpus: Corpus) -> tuple[dict[str, Any],
     from nlptrain.data.scheme_conversion import convert_scheme
     from nlptrain.data.tag_checks import check_tag_sequences
     from nlptrain.training.calibration import CalibrationTally
-    from nlptrain.training.confusion import confusion
-    from nlptrain.training.evaluation import ScoreTally
+    from nlptrain.training.evaluation import ScoreTally, confusion
 
     written = scheme_of_files(corpus)
     scores, errors, mistakes = ScoreTally(labels.scheme), CalibrationTally(labels.scheme), None

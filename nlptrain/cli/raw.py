@@ -17,9 +17,9 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits, held_out_digests
 from nlptrain.data.text_files import expand
 from nlptrain.data.word_splitter import WordSplitter
-from nlptrain.distillation.agreement import held_out
 from nlptrain.distillation.augmentation import add_synthetic_sentences
-from nlptrain.distillation.teacher_ensemble import TeacherEnsemble
+from nlptrain.distillation.sampling import agreement_dev_rows
+from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.run import Run
 
 
@@ -63,7 +63,7 @@ def learned_from(
             for sentence in raw_text(data, splits, splitter, None):
                 every.extend(sentence.digest())
             digests = np.frombuffer(every, dtype="S16")
-            dev.update(digest.ljust(16, b"\0") for digest in digests[held_out(digests)].tolist())
+            dev.update(digest.ljust(16, b"\0") for digest in digests[agreement_dev_rows(digests)].tolist())
         raw = raw_text(data, splits, splitter, None)
         if ensemble is not None:
             raw = add_synthetic_sentences(raw, augment, splits, ensemble, lambda _: None)

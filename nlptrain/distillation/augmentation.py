@@ -13,7 +13,7 @@ from random import Random
 from nlptrain.config.augment import AugmentConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits, held_out_digests
-from nlptrain.distillation.teacher_ensemble import TeacherEnsemble
+from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.distillation.word_bank import WordBank
 from nlptrain.models.token_model import TokenModel
 from nlptrain.schemes import Scheme, spans
@@ -74,6 +74,16 @@ def planned_sentences(config: AugmentConfig, bases: Sequence[Sentence], words: i
         return int(config.sentences) if bases else 0
     wanted = (ENOUGH_WORDS - words) * len(bases) // max(1, sum(len(sentence.words) for sentence in bases))
     return max(0, min(wanted, MOST_PER_SENTENCE * len(bases)))
+
+
+def describe_auto_sentences(config: AugmentConfig | None) -> str | None:
+    """Return a line for the log on ``augment.sentences: auto``, before the text is read; None for a fixed number."""
+    if config is None or config.sentences != "auto":
+        return None
+    return (
+        f"augment.sentences=auto: synthetic sentences if there are fewer than {ENOUGH_WORDS:,} words of text, "
+        f"at most {MOST_PER_SENTENCE} per sentence"
+    )
 
 
 class Augmenter:

@@ -1,59 +1,32 @@
-"""LogitStore: a teacher's logits on disk, computed once and found again sentence by sentence."""
+"""LogitStore: a teacher's logits on disk, found again sentence by sentence: Arrow shards and a manifest."""
 
 from __future__ import annotations
 
+import hashlib
 import itertools
-import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from nlptrain.atomic_files import move_aside, to_json, write_json
 from nlptrain.data.digests import DigestNumbers, Digests, packed
-from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.labeling_progress import LabelingProgress, LabelingResult
-from nlptrain.distillation.manifest import FILE_NAME, ListedShard, read_manifest, set_aside, write_manifest
-from nlptrain.distillation.teacher_inference import Logits, backend, check_teacher_precision, logits_workers
-from nlptrain.distillation.transfer_set import (
-    DamagedShardError,
-    Shard,
-    TransferSet,
-    check_words,
-    open_shard,
-    write_shard,
-)
-from nlptrain.errors import InputError
+from nlptrain.distillation.teachers.inference import backend, check_teacher_precision
+from nlptrain.distillation.transfer_set import DamagedShardError, Shard, TransferSet, check_words, open_shard
+from nlptrain.errors import InputError, Problem, Setting
 from nlptrain.models.token_model import TokenModel
 from nlptrain.processes import Processes
-from nlptrain.run import Run
 
 Precision = Literal["fp32", "bf16", "int8"]
-SHARD_SENTENCES = 2048
-_AHEAD = 2  # shards that wait for each worker
-_POLL_SECONDS = 0.05  # between two checks for a file of another process
-_AT_ONCE = 65_536  # rows that are looked up
-
-
-@dataclass
-class _PendingShard:
-    """Sentences that are labeled and written as one shard.
-
-    Attributes:
-        sentences: of the shard.
-        digests: of the sentences.
-        wait: waits for their logits and returns them; None if another process computes them.
-        is_stored: whether the shard is written.
-    """
-
-    sentences: list[Sentence]
-    digests: list[bytes]
-    wait: Callable[[], Logits] | None = None
-    is_stored: bool = False
+MANIFEST = "manifest.json"
+_FORMAT = 2  # 1 had no checksums
+_SHARD_NAME = re.compile(r"\d{6,9}\.arrow")
+_LOOKUP_ROWS = 65_536  # rows that are looked up at once
 
 
 class LogitStore:
@@ -82,83 +55,40 @@ class LogitStore:
         self.teacher = teacher.name
         self._shards: list[Shard] = []  # in the order of their rows, which is not that of their names
         self._numbers = DigestNumbers()
-        self._lock = FileLock(folder / f"{self.key}.lock")
-
-    def label(self, sentences: Iterable[Sentence], teacher: TokenModel, run: Run) -> LabelingResult:
-        """Compute the logits of those ``sentences`` that have none, and store them shard by shard.
-
-        They are computed by as many processes as ``run`` has workers, or by all processes of a launcher: process k of
-        n computes and writes every n-th shard. Shards are stored in the order of the sentences.
-        """
-        processes = run.processes
-        ahead = processes.count if run.workers == 1 else _AHEAD * run.workers
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with processes.led(self._lock), logits_workers(teacher, self.precision, run.workers) as compute:
-            self._begin(processes, run.log)
-            progress = LabelingProgress(run)
-            waiting: deque[_PendingShard] = deque()
-            for number, shard in enumerate(self._unknown(sentences, progress), start=len(self._shards)):
-                if number % processes.count == processes.number:
-                    shard.wait = compute([sentence.words for sentence in shard.sentences])
-                waiting.append(shard)
-                while len(waiting) >= ahead:
-                    self._add(waiting[0], processes)
-                    progress.add(waiting.popleft().sentences)
-            for shard in waiting:
-                self._add(shard, processes)
-                progress.add(shard.sentences)
-            processes.wait()  # until every process has mapped every shard: then other runs may write here
-            return progress.result()
+        self.lock = FileLock(folder / f"{self.key}.lock")
 
     def contains(self, digests: Digests) -> NDArray[np.bool_]:
         """Return which sentences are stored, [N], without taking the write lock."""
         if not self._shards:
             self._open(read_manifest(self.folder))
-        return self._find(digests) >= 0
-
-    def _unknown(self, sentences: Iterable[Sentence], progress: LabelingProgress) -> Iterator[_PendingShard]:
-        """Yield shards of the sentences that are not stored, each sentence once; count the others and note all rows."""
-        pending_shard = _PendingShard([], [])
-        yielded: list[_PendingShard] = []
-        pending: dict[bytes, int] = {}
-        first_new = next_new = len(self._numbers)
-        for block in _blocks(sentences):
-            for shard in yielded:
-                if shard.is_stored:  # `_find` finds its sentences from now on
-                    for digest in shard.digests:
-                        del pending[digest]
-            yielded = [shard for shard in yielded if not shard.is_stored]
-            digests = [sentence.digest() for sentence in block]
-            for sentence, digest, stored in zip(block, digests, self._find(packed(digests)).tolist(), strict=True):
-                row = stored if stored >= 0 else pending.get(digest, next_new)
-                progress.rows.append(row)
-                if row < next_new:
-                    progress.found += row < first_new
-                    progress.repeats += row >= first_new
-                    continue
-                pending[digest] = row
-                next_new += 1
-                pending_shard.sentences.append(sentence)
-                pending_shard.digests.append(digest)
-                if len(pending_shard.sentences) == SHARD_SENTENCES:
-                    yielded.append(pending_shard)
-                    yield pending_shard
-                    pending_shard = _PendingShard([], [])
-        if pending_shard.sentences:
-            yield pending_shard
+        return self.find(digests) >= 0
 
     def transfer_set(self, digests: Sequence[bytes]) -> TransferSet:
         """Return the stored sentences with ``digests``, in this order."""
-        rows = self._find(packed(digests))
-        assert (rows >= 0).all(), "label() comes first"
+        rows = self.find(packed(digests))
+        assert (rows >= 0).all(), "label_sentences() comes first"
         return self.rows(rows)
 
+    @property
+    def shard_count(self) -> int:
+        """The number of stored shards."""
+        return len(self._shards)
+
+    def __len__(self) -> int:
+        """Return the number of stored sentences."""
+        return len(self._numbers)
+
+    def next_path(self) -> Path:
+        """Return the file of the next shard: the first free number."""
+        taken = {shard.file for shard in self._shards}
+        return self.folder / next(name for n in itertools.count() if (name := f"{n:06d}.arrow") not in taken)
+
     def rows(self, rows: NDArray[np.integer[Any]]) -> TransferSet:
-        """Return the stored sentences of ``rows``, numbers that ``label`` returned, in this order."""
+        """Return the stored sentences of ``rows``, numbers that ``label_sentences`` returned, in this order."""
         sizes = self._sizes()
         shards, within = np.empty(len(rows), np.int32), np.empty(len(rows), np.int32)
-        for start in range(0, len(rows), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
+        for start in range(0, len(rows), _LOOKUP_ROWS):
+            part = slice(start, start + _LOOKUP_ROWS)
             shards[part] = np.searchsorted(sizes, rows[part], side="right") - 1
             within[part] = rows[part] - sizes[shards[part]]
         return TransferSet(self._shards, shards, within, len(self.labels), self.key)
@@ -167,7 +97,7 @@ class LogitStore:
         """Return the number of the first row of each shard, and the number of all rows at the end."""
         return np.cumsum([0, *(len(shard.digests) for shard in self._shards)])
 
-    def _find(self, digests: Digests) -> NDArray[np.int64]:
+    def find(self, digests: Digests) -> NDArray[np.int64]:
         """Return the row of each sentence, -1 if it is not stored."""
         rows = self._numbers.find(digests)
         if (rows < 0).all():
@@ -181,29 +111,30 @@ class LogitStore:
             )
         return rows
 
-    def _begin(self, processes: Processes, log: Callable[[str], None]) -> None:
+    def open(self, processes: Processes, log: Callable[[str], None]) -> None:
         """Open the stored shards, the same ones in all processes."""
         listed = processes.agreed(lambda: self._recover(log))
-        if not Path(self._lock.lock_file).exists():
+        if not Path(self.lock.lock_file).exists():
             raise InputError(
-                f"{self.folder}: process {processes.number} does not see what the first one writes there "
-                "(transfer_dir); all must see the same folders"
+                f"process {processes.number} does not see what rank 0 writes there",
+                location=str(self.folder),
+                hint=("give all processes the same ", Setting("transfer_dir"), ", e.g. on a shared disk"),
             )
         if not processes.first and (damaged := self._open(listed)):
-            raise InputError(*(f"{path}: {reason}" for path, reason in damaged.items()))
+            raise InputError(*(Problem(reason, location=str(path)) for path, reason in damaged.items()))
 
     def _recover(self, log: Callable[[str], None]) -> list[ListedShard]:
         """Open the stored shards, and move damaged ones aside."""
 
         def without_manifest(reason: str) -> None:
-            set_aside(self.folder / FILE_NAME, reason, "the shards are checked without it", log)
+            set_aside(self.folder / MANIFEST, reason, "the shards are checked without it", log)
 
         known = read_manifest(self.folder, without_manifest)
         for path, reason in self._open(known).items():
             set_aside(path, reason, "its sentences are labeled again", log)
         listed = self._listed()
         if listed != known:
-            self._write_manifest()
+            self.write_manifest()
         # Remove interrupted shards: another process would take them for those that it waits for.
         kept = {one.file for one in listed}
         for path in [*self.folder.glob("*.arrow"), *self.folder.glob("*.arrow.part")]:
@@ -214,9 +145,10 @@ class LogitStore:
     def _listed(self) -> list[ListedShard]:
         return [ListedShard(shard.file, len(shard.digests), shard.sha256) for shard in self._shards]
 
-    def _write_manifest(self) -> None:
+    def write_manifest(self) -> None:
+        """List all shards in the manifest."""
         described = {"key": self.key, "teacher": self.teacher, "labels": list(self.labels)}
-        write_manifest(self.folder, described, self._listed())
+        _write_manifest(self.folder, described, self._listed())
 
     def _open(self, listed: Iterable[ListedShard]) -> dict[Path, str]:
         """Open the ``listed`` shards; return those that are damaged, each with the reason."""
@@ -233,36 +165,68 @@ class LogitStore:
             except DamagedShardError as error:
                 damaged[path] = f"damaged ({error})"
             except OSError as error:
-                raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+                raise InputError(f"cannot be read: {error.strerror or error}", location=str(path)) from error
             else:
-                self._append(shard)
+                self.append(shard)
         return damaged
 
-    def _append(self, shard: Shard) -> None:
+    def append(self, shard: Shard) -> None:
+        """Add ``shard``, whose sentences get the next rows."""
         self._shards.append(shard)
         self._numbers.add(shard.digests)
 
-    def _add(self, pending: _PendingShard, processes: Processes) -> None:
-        """Add the next shard, which this process writes, or another one if ``pending`` has no logits."""
-        taken = {shard.file for shard in self._shards}
-        path = self.folder / next(name for n in itertools.count() if (name := f"{n:06d}.arrow") not in taken)
-        if pending.wait is not None:
-            write_shard(path, pending.sentences, pending.digests, pending.wait())
-        while not path.is_file():
-            time.sleep(_POLL_SECONDS)
-        try:
-            shard = open_shard(path, len(self.labels))
-        except DamagedShardError as error:
-            raise InputError(f"{path}: damaged as soon as it was written ({error}); is the disk sound?") from error
-        if not np.array_equal(shard.digests, packed(pending.digests)):
-            raise InputError(f"{path}: another run has written it; end that one, and give the same command again")
-        self._append(shard)
-        if processes.first:
-            self._write_manifest()
-        pending.is_stored = True
+
+class ListedShard(NamedTuple):
+    """A shard in the manifest; ``sha256`` is None in manifests of older versions."""
+
+    file: str
+    sentences: int
+    sha256: str | None
 
 
-def _blocks(sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
-    rest = iter(sentences)
-    while block := list(itertools.islice(rest, SHARD_SENTENCES)):
-        yield block
+def read_manifest(folder: Path, damaged: Callable[[str], None] = lambda _: None) -> list[ListedShard]:
+    """Read which shards ``folder`` holds; none where there is no manifest, and all files where it is damaged.
+
+    Args:
+        folder: of the transfer set.
+        damaged: called with the reason where the manifest is not what was written.
+    """
+    path = folder / MANIFEST
+    try:
+        return _parsed(path.read_bytes())
+    except FileNotFoundError:
+        return []
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        damaged(f"damaged ({error})")
+        return [ListedShard(path.name, 0, None) for path in sorted(folder.glob("*.arrow"))]
+
+
+def _parsed(content: bytes) -> list[ListedShard]:
+    found = json.loads(content)
+    checksum = found.pop("checksum", None)
+    if checksum != (None if found["format"] == 1 else _checksum(found)):
+        raise ValueError("its checksum differs")
+    if checksum is not None and to_json({**found, "checksum": checksum}).encode() != content:
+        raise ValueError("it has other bytes than were written")  # a key twice, for example
+    shards = [ListedShard(one["file"], one["sentences"], one.get("sha256")) for one in found["shards"]]
+    if not all(_SHARD_NAME.fullmatch(one.file) for one in shards):
+        raise ValueError("it names a file that is no shard")
+    return shards
+
+
+def set_aside(path: Path, reason: str, then: str, log: Callable[[str], None]) -> None:
+    """Move the damaged file ``path`` aside if it exists, and log why and what happens ``then``."""
+    if path.exists():
+        reason = f"{reason}; moved to {move_aside(path).name}"
+    log(f"{path}: {reason}; {then}")
+
+
+def _write_manifest(folder: Path, described: Mapping[str, Any], shards: Sequence[ListedShard]) -> None:
+    """Write the manifest of ``shards``, whole or not at all, with what ``described`` says of their teacher."""
+    listed = [one._asdict() for one in sorted(shards)]
+    content = {"format": _FORMAT, **described, "shards": listed}
+    write_json(folder / MANIFEST, {**content, "checksum": _checksum(content)})
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nlptrain.atomic_files import replacing
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.teacher_logits_dataset import TeacherLogitsDataset
+from nlptrain.distillation.transfer_set import TeacherLogitsDataset
 from nlptrain.labels import Labels
 from nlptrain.models.confidence import Tagged, tagged
 from nlptrain.schemes import spans, valid

@@ -15,7 +15,9 @@ from nlptrain.atomic_files import replacing
 from nlptrain.data.digests import Digests, packed
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.sentence import digest as digest_of
-from nlptrain.distillation.teacher_inference import Logits
+from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
+from nlptrain.distillation.teachers.inference import Logits
+from nlptrain.models.heads import Answer
 
 _DIGEST = pa.binary(16)
 _SCHEMA = pa.schema({"digest": _DIGEST, "words": pa.list_(pa.string()), "logits": pa.list_(pa.float16())})
@@ -156,3 +158,60 @@ class TransferSet:
     def sentence(self, number: int) -> Sentence:
         """Return the words of a sentence, as they were labeled."""
         return Sentence(tuple(self._shards[self._shard[number]].words[int(self._row[number])].as_py()))
+
+
+@dataclass(frozen=True)
+class TeacherLogitsDataset:
+    """Sentences in a fixed order with the logits of each teacher, which are mixed when they are read.
+
+    Attributes:
+        ensemble: mixes the logits.
+        sets: the transfer set of each teacher, with the same sentences.
+        weights: sampling weight of each sentence, [N].
+    """
+
+    ensemble: TeacherEnsemble
+    sets: tuple[TransferSet, ...]
+    weights: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        """Return the number of sentences."""
+        return len(self.sets[0])
+
+    def chosen(self, numbers: NDArray[np.int64]) -> TeacherLogitsDataset:
+        """Return the sentences with ``numbers``, in this order."""
+        return TeacherLogitsDataset(
+            self.ensemble, tuple(one.chosen(numbers) for one in self.sets), self.weights[numbers]
+        )
+
+    def starting_at(self, number: int) -> TeacherLogitsDataset:
+        """Return the sentences from ``number`` on."""
+        return self.chosen(np.arange(number, len(self)))
+
+    def sources(self, number: int) -> NDArray[np.float64] | None:
+        """Return the weights, 0 for the first ``number`` sentences; None if all others have the same weight."""
+        others = self.weights[number:]
+        if not len(others) or (others == others[0]).all():
+            return None
+        return np.append(np.zeros(number), others.astype(np.float64))
+
+    def gather(self, spans: Sequence[tuple[int, int, int]]) -> NDArray[np.float32]:
+        """Return the ensemble's logits of the words of all ``spans`` (sentence, first word, words), [W, C]."""
+        return self.ensemble.mix([one.gather(spans) for one in self.sets])
+
+    def rows(self, sentence: int) -> NDArray[np.float32]:
+        """Return the ensemble's logits of the words of ``sentence``, [words, C]."""
+        return self.ensemble.mix([one.rows(sentence) for one in self.sets])
+
+    def answer(self, sentence: int) -> Answer:
+        """Return the ensemble's logits and label of each word of ``sentence``."""
+        (answer,) = self.ensemble.rule.answers([self.rows(sentence).astype(np.float32)])
+        return answer
+
+    def digests(self) -> Digests:
+        """Return the digest of each sentence, [N]."""
+        return self.sets[0].digests()
+
+    def sentence(self, number: int) -> Sentence:
+        """Return the words of a sentence."""
+        return self.sets[0].sentence(number)

@@ -15,10 +15,10 @@ from nlptrain.data.batches import BatchPlan
 from nlptrain.models.inputs import Inputs, moved
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run import Run
+from nlptrain.training.checkpoint import TrainState
 from nlptrain.training.examples import Examples, untaught
 from nlptrain.training.objective import Objective, Targets
 from nlptrain.training.optimizer import learning_rate
-from nlptrain.training.state import TrainState
 
 _MIXED = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: what differs in one place then differs in many
 _TALL = 4096  # rows of what is taken for a table

@@ -79,7 +79,7 @@ def test_a_teachers_logits_are_found_again_whatever_its_temperature(corpus: Path
     path.write_text(json.dumps(values))
     (corpus / "runs/transformer_token/SHA256SUMS").unlink()
     again = call("tagger_kd", taught["tagger_kd"], "--output-dir", corpus / "runs/again")
-    assert "teacher's logits: found all" in again.stderr
+    assert "sentences from transfer_dir, 0 computed" in again.stderr
     weights = [(corpus / "runs" / run / "model/model.safetensors").read_bytes() for run in ("tagger_kd", "again")]
     assert weights[0] == weights[1]
 
@@ -193,7 +193,7 @@ def test_pseudo_labels_as_right_as_is_asked(corpus: Path, taught: dict[str, Path
                 assert least is not None
                 assert confidence >= round(least, 4)
     again = call("pseudo_label", path, "--output-dir", corpus / "runs/again")
-    assert again.stderr.count("teacher's logits: found all") == 2  # those of dev, too
+    assert again.stderr.count("sentences from transfer_dir, 0 computed") == 2  # those of dev, too
 
 
 def test_precision_is_measured_on_gold_sentences_only(corpus: Path, taught: dict[str, Path]) -> None:

@@ -122,7 +122,7 @@ def test_raw_text_is_enough(house: Path, tmp_path: Path, command: str, objective
     assert scores["test"]["metric"] == "f1"
     sentences = int(re.search(r"raw text: \d+ lines: (\d+) sentences", scores["output"])[1])  # type: ignore[index]
     assert scores["dev"]["sentences"] == sentences // 50 > 0
-    assert "is scored on them is agreement with the teacher" in scores["output"]
+    assert "dev scores are agreement with the teacher" in scores["output"]
     assert f"0 gold and {sentences - sentences // 50} " in scores["output"]
     assert "dev agreement 0." in scores["output"] or "dev agreement 1." in scores["output"]
     lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
@@ -163,7 +163,7 @@ def test_too_little_raw_text_is_said(house: Path, tmp_path: Path) -> None:
     few.write_text("\n".join((house / "raw.txt").read_text().splitlines()[:49]))
     scores = train(house, tmp_path, "tagger_kd", gold=False, data={"unlabeled": str(few)})
     assert scores["code"] == 2
-    assert "the 49 sentences of data.unlabeled are too few to take 2 % of them" in scores["error"]
+    assert "49 unlabeled sentences are too few to take 2 % of them" in scores["error"]
     scores = train(house, tmp_path, "tagger_kd", gold=False, data={"unlabeled": None})
     assert "data: neither train nor unlabeled is given" in scores["error"]
 
@@ -281,12 +281,12 @@ def test_without_raw_text_sentences_are_made_and_found_again(
     assert made
     count = int(made[1].replace(",", ""))
     assert 60 < count <= 1800
-    computed = re.search(r"found \d+ sentences, computed ([\d,]+)", first["output"])
+    computed = re.search(r"\d+ sentences from transfer_dir, ([\d,]+) computed", first["output"])
     assert computed
     assert int(computed[1].replace(",", "")) >= count
     shutil.rmtree(tmp_path / "run")
     again = train(house, tmp_path, command, seed=1, augment="auto", **gold_alone)
-    assert "teacher's logits: found all" in again["output"]
+    assert "sentences from transfer_dir, 0 computed" in again["output"]
     shutil.rmtree(tmp_path / "run")
     none = train(house, tmp_path, command, augment="none", **gold_alone)
     if command == "pseudo_label":
@@ -304,10 +304,11 @@ def test_little_raw_text_is_augmented(house: Path, tmp_path: Path, monkeypatch: 
     scores = train(house, tmp_path, "tagger_kd", augment="auto", train={"steps": 1})
     assert "raw text:" in scores["output"]
     assert re.search(r"made out of 60 train and \d+ raw sentences", scores["output"])
-    said = (
-        "by how much text there is: sentences are made up to 1,000,000 words, at most 300 for each there is (augment)\n"
+    line = (
+        "augment.sentences=auto: synthetic sentences if there are fewer than 1,000,000 words of text, "
+        "at most 3 per sentence\n"
     )
-    assert scores["output"].index(said) < scores["output"].index("raw text:")
+    assert scores["output"].index(line) < scores["output"].index("raw text:")
 
 
 def test_raw_text_is_augmented_where_there_are_gold_dev_sentences_alone(
@@ -369,15 +370,15 @@ def test_words_of_made_sentences_count_for_the_vocabulary(
 
 
 def test_steps_follow_from_the_text(house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nlptrain.training.length.FEWEST_STEPS", 3)
-    monkeypatch.setattr("nlptrain.training.length.MOST_STEPS", 40)
+    monkeypatch.setattr("nlptrain.training.loop.FEWEST_STEPS", 3)
+    monkeypatch.setattr("nlptrain.training.loop.MOST_STEPS", 40)
     scores = train(house, tmp_path, "tagger_kd", train={"steps": "auto", "batch_pieces": 1600})
     assert re.search(
         r"length: 4 steps, 2.0 times as much text as there is \([\d,]+ words\), 50% of it drawn", scores["output"]
     )
     assert scores["steps"] == 4  # two batches, twice
-    said = "2 readings of it all, but 3,000 steps at least and 6,000 at most (train.steps)"
-    assert scores["output"].index(said) < scores["output"].index("raw text:")
+    line = "train.steps=auto: 2 epochs, clipped to 3..40 steps"
+    assert scores["output"].index(line) < scores["output"].index("raw text:")
 
 
 def test_raw_text_with_weights(house: Path, tmp_path: Path) -> None:

@@ -191,8 +191,8 @@ def test_a_folder_of_other_things_is_left_alone(corpus: Path, tiny_bert: Path) -
 
 
 def test_a_terminal_gets_a_bar_and_a_pipe_plain_lines(corpus: Path, tiny_bert: Path) -> None:
+    from nlptrain.training.checkpoint import Progress
     from nlptrain.training.reporter import Reporter
-    from nlptrain.training.state import Progress
 
     shown = {}
     for terminal in (True, False):
@@ -211,7 +211,7 @@ def test_words_a_second_and_waiting_are_shares_of_training_alone(monkeypatch) ->
     from types import SimpleNamespace
 
     from nlptrain.training import reporter as reporters
-    from nlptrain.training.state import Progress
+    from nlptrain.training.checkpoint import Progress
 
     clock = SimpleNamespace(now=100.0, monotonic=lambda: clock.now)
     monkeypatch.setattr(reporters, "time", clock)

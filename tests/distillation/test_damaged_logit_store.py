@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation import logit_store, manifest
-from nlptrain.distillation.logit_store import LabelingResult, LogitStore
+from nlptrain.distillation import labeling, logit_store
+from nlptrain.distillation.labeling import LabelingResult, label_sentences
+from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier
@@ -31,23 +32,23 @@ def teacher(tiny_bert: Path) -> TransformerTokenClassifier:
 @pytest.fixture(scope="module")
 def straight(teacher: TransformerTokenClassifier, tmp_path_factory: pytest.TempPathFactory) -> LogitStore:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logit_store, "SHARD_SENTENCES", 16)
+        patch.setattr(labeling, "SHARD_SENTENCES", 16)
         store = LogitStore(tmp_path_factory.mktemp("straight"), teacher)
-        store.label(SENTENCES, teacher, Run(None, device="cpu"))
+        label_sentences(store, SENTENCES, teacher, Run(None, device="cpu"))
     return store
 
 
 @pytest.fixture
 def stored(straight: LogitStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the transfer set of three shards, of 16, 16 and 8 sentences."""
-    monkeypatch.setattr(logit_store, "SHARD_SENTENCES", 16)
+    monkeypatch.setattr(labeling, "SHARD_SENTENCES", 16)
     return Path(shutil.copytree(straight.folder, tmp_path / straight.folder.name))
 
 
 def label_again(folder: Path, teacher: TransformerTokenClassifier) -> tuple[LabelingResult, list[str], LogitStore]:
     store, run, log = LogitStore(folder.parent, teacher), Run(None, device="cpu"), []
     run.log = log.append  # type: ignore[method-assign, assignment]
-    return store.label(SENTENCES, teacher, run), log, store
+    return label_sentences(store, SENTENCES, teacher, run), log, store
 
 
 def flip(path: Path, place: int = -1) -> None:
@@ -79,7 +80,7 @@ def test_a_damaged_shard_is_moved_aside_and_labeled_again_to_the_same_bytes(
     left = {name: (stored / name).read_bytes() for name in names if (stored / name).exists()}
     done, log, store = label_again(stored, teacher)
     assert done.computed == sum(8 if name == "000002.arrow" else 16 for name in names)
-    assert done.found == 40 - done.computed
+    assert done.stored == 40 - done.computed
     for path in straight.folder.iterdir():
         assert (stored / path.name).read_bytes() == path.read_bytes(), path.name
     for name in names:
@@ -110,10 +111,10 @@ def test_a_damaged_shard_is_moved_aside_and_labeled_again_to_the_same_bytes(
 def test_a_damaged_manifest_is_moved_aside_and_no_shard_is_lost(
     teacher: TransformerTokenClassifier, straight: LogitStore, stored: Path, damage: Callable[[Path], object]
 ) -> None:
-    path = stored / manifest.FILE_NAME
+    path = stored / logit_store.MANIFEST
     damage(path)
     done, log, _ = label_again(stored, teacher)
-    assert (done.computed, done.found) == (0, 40)
+    assert (done.computed, done.stored) == (0, 40)
     assert path.read_bytes() == (straight.folder / path.name).read_bytes()
     assert (stored / "manifest.json.damaged").exists()
     (line,) = log
@@ -123,7 +124,7 @@ def test_a_damaged_manifest_is_moved_aside_and_no_shard_is_lost(
 
 def without_checksums(folder: Path) -> None:
     """Write the manifest as version 0.1.0 did."""
-    path = folder / manifest.FILE_NAME
+    path = folder / logit_store.MANIFEST
     described = json.loads(path.read_text(encoding="utf-8"))
     shards = [{"file": shard["file"], "sentences": shard["sentences"]} for shard in described["shards"]]
     path.write_text(json.dumps({**described, "format": 1, "checksum": None, "shards": shards}), encoding="utf-8")
@@ -135,7 +136,7 @@ def test_a_transfer_set_without_checksums_is_checked_and_given_them(
     without_checksums(stored)
     done, log, _ = label_again(stored, teacher)
     assert (done.computed, log) == (0, [])
-    assert (stored / manifest.FILE_NAME).read_bytes() == (straight.folder / manifest.FILE_NAME).read_bytes()
+    assert (stored / logit_store.MANIFEST).read_bytes() == (straight.folder / logit_store.MANIFEST).read_bytes()
 
 
 def test_other_words_in_a_shard_without_a_checksum_are_found(

@@ -11,7 +11,8 @@ import torch
 
 from nlptrain.data.digests import packed
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation import logit_store
+from nlptrain.distillation import labeling, logit_store
+from nlptrain.distillation.labeling import label_sentences
 from nlptrain.distillation.logit_store import LogitStore, Precision
 from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
 from nlptrain.errors import InputError
@@ -32,7 +33,7 @@ def teacher(tiny_bert: Path) -> TransformerTokenClassifier:
 
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logit_store, "SHARD_SENTENCES", 16)
+    monkeypatch.setattr(labeling, "SHARD_SENTENCES", 16)
 
 
 def raw(count: int, seed: int) -> list[Sentence]:
@@ -41,7 +42,7 @@ def raw(count: int, seed: int) -> list[Sentence]:
 
 def label(folder: Path, teacher: TransformerTokenClassifier, sentences: list[Sentence]) -> tuple[LogitStore, int]:
     store = LogitStore(folder, teacher)
-    return store, store.label(sentences, teacher, Run(None, device="cpu")).computed
+    return store, label_sentences(store, sentences, teacher, Run(None, device="cpu")).computed
 
 
 @pytest.mark.usefixtures("small_shards")
@@ -83,15 +84,16 @@ def test_rows_are_told_in_the_order_of_the_sentences_also_of_repeats(
     label(tmp_path, teacher, raw(20, 1))
     sentences = [*raw(40, 2)[::-1], *raw(20, 1), *raw(40, 2), *raw(50, 3)]
     store = LogitStore(tmp_path, teacher)
-    done = store.label(sentences, teacher, Run(None, device="cpu"))
+    done = label_sentences(store, sentences, teacher, Run(None, device="cpu"))
     stored = store.rows(done.rows)
     assert [stored.sentence(number).words for number in range(len(stored))] == [one.words for one in sentences]
     assert stored.digests().tolist() == packed([one.digest() for one in sentences]).tolist()
     before = {one.digest() for one in raw(20, 1)}
     found = sum(one.digest() in before for one in sentences)
     computed = len({one.digest() for one in sentences} - before)
-    assert (done.found, done.computed, done.repeats) == (found, computed, len(sentences) - found - computed)
-    assert f"found {found} sentences, computed {computed} and {done.repeats} repeats of them (" in done.describe()
+    assert (done.stored, done.computed, done.repeats) == (found, computed, len(sentences) - found - computed)
+    counts = f"teacher logits: {found} sentences from transfer_dir, {computed} computed, {done.repeats} repeated ("
+    assert done.describe().startswith(counts)
 
 
 def test_a_digest_that_begins_as_another_is_not_taken_for_it(
@@ -118,7 +120,7 @@ def test_an_interrupted_shard_is_labeled_anew_to_the_same_bytes(
     straight, _ = label(tmp_path / "straight", teacher, sentences)
 
     calls = iter(range(100))
-    target, name = (teacher, "logits") if when == "shard" else (logit_store, "write_manifest")
+    target, name = (teacher, "logits") if when == "shard" else (logit_store, "_write_manifest")
     whole: Callable[..., object] = getattr(target, name)
 
     def broken(*args: object, **named: object) -> object:
@@ -165,7 +167,7 @@ def test_each_precision_has_answers_of_its_own(teacher: TransformerTokenClassifi
     exact, _ = label(tmp_path, teacher, sentences)
     coarse = LogitStore(tmp_path, teacher, "bf16")
     assert coarse.key.removesuffix("bf16") == exact.key.removesuffix("fp32")
-    assert coarse.label(sentences, teacher, Run(None, device="cpu")).computed == 20
+    assert label_sentences(coarse, sentences, teacher, Run(None, device="cpu")).computed == 20
     digests = [sentence.digest() for sentence in sentences]
     one, other = (
         np.concatenate([store.transfer_set(digests).rows(number).astype(np.float32) for number in range(20)])
@@ -183,7 +185,7 @@ def test_eight_bits_are_computed_without_torch_and_stored_apart(
     assert coarse.key == exact.key.removesuffix("torch-fp32") + "onnx1-int8"
     with monkeypatch.context() as patch:
         patch.setattr(type(teacher), "logits", lambda *_: pytest.fail("asked torch"))
-        assert coarse.label(sentences, teacher, Run(None, device="cpu")).computed == 21
+        assert label_sentences(coarse, sentences, teacher, Run(None, device="cpu")).computed == 21
     digests = [sentence.digest() for sentence in sentences]
     one, other = (
         np.concatenate([store.transfer_set(digests).rows(number).astype(np.float32) for number in range(21)])
@@ -205,10 +207,10 @@ def test_several_workers_store_what_one_does(
 ) -> None:
     sentences = [*raw(70, 1), *raw(5, 1), Sentence(tuple(["Ada"] * 300))]
     alone = LogitStore(tmp_path / "alone", teacher, precision)
-    alone.label(sentences, teacher, Run(None, device="cpu"))
+    label_sentences(alone, sentences, teacher, Run(None, device="cpu"))
     store = LogitStore(tmp_path / "together", teacher, precision)
-    done = store.label(sentences, teacher, Run(None, device="cpu", workers=2))
-    assert (done.computed, done.found, done.repeats) == (71, 0, 5)
+    done = label_sentences(store, sentences, teacher, Run(None, device="cpu", workers=2))
+    assert (done.computed, done.stored, done.repeats) == (71, 0, 5)
     files = [sorted(path.name for path in one.folder.iterdir()) for one in (alone, store)]
     assert files[0] == files[1]
     assert len(files[0]) == 6
@@ -222,17 +224,17 @@ def test_a_worker_that_is_killed_is_said_and_what_is_stored_stays(
 ) -> None:
     sentences = raw(200, 1)
     store = LogitStore(tmp_path, teacher)
-    added = store._add
+    append = store.append
 
     def then_kill(*given: Any) -> list[Sentence]:
-        shard = added(*given)
+        shard = append(*given)
         for child in multiprocessing.active_children():
             os.kill(child.pid, signal.SIGKILL)
         return shard
 
-    monkeypatch.setattr(store, "_add", then_kill)
+    monkeypatch.setattr(store, "append", then_kill)
     with pytest.raises(InputError, match="a process that labels was killed"):
-        store.label(sentences, teacher, Run(None, device="cpu", workers=2))
-    again = LogitStore(tmp_path, teacher).label(sentences, teacher, Run(None, device="cpu"))
-    assert again.found >= 16
-    assert again.found + again.computed == 200
+        label_sentences(store, sentences, teacher, Run(None, device="cpu", workers=2))
+    again = label_sentences(LogitStore(tmp_path, teacher), sentences, teacher, Run(None, device="cpu"))
+    assert again.stored >= 16
+    assert again.stored + again.computed == 200

@@ -20,7 +20,8 @@ from nlptrain import Corpus, Labels, Run, TransformerTokenClassifier
 from nlptrain.cli.main import main
 from nlptrain.data.raw_files import read_any_rows
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation import LogitStore, logit_store
+from nlptrain.distillation import LogitStore, labeling
+from nlptrain.distillation.labeling import label_sentences
 from nlptrain.errors import InputError
 from tests.helpers.corpora import make_sentences
 from tests.helpers.fuzzing import bounded, fuzz
@@ -152,9 +153,9 @@ def teacher(tiny_bert: Path) -> TransformerTokenClassifier:
 @pytest.fixture(scope="module")
 def stored(teacher: TransformerTokenClassifier, tmp_path_factory: pytest.TempPathFactory) -> LogitStore:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logit_store, "SHARD_SENTENCES", 4)
+        patch.setattr(labeling, "SHARD_SENTENCES", 4)
         store = LogitStore(tmp_path_factory.mktemp("straight"), teacher)
-        store.label(SENTENCES, teacher, Run(None, device="cpu"))
+        label_sentences(store, SENTENCES, teacher, Run(None, device="cpu"))
     return store
 
 
@@ -167,10 +168,10 @@ def test_transfer_set(
     shutil.copytree(stored.folder, copy)
     (copy / name).write_bytes(data.draw(mutated((copy / name).read_bytes())))
     with pytest.MonkeyPatch.context() as patch, bounded(surface="transfer set"):
-        patch.setattr(logit_store, "SHARD_SENTENCES", 4)
+        patch.setattr(labeling, "SHARD_SENTENCES", 4)
         store, run = LogitStore(copy.parent, teacher), Run(None, device="cpu")
         run.log = lambda _: None  # type: ignore[method-assign, assignment]
-        rows = store.rows(store.label(SENTENCES, teacher, run).rows)
+        rows = store.rows(label_sentences(store, SENTENCES, teacher, run).rows)
     right = stored.transfer_set([sentence.digest() for sentence in SENTENCES])
     for number, sentence in enumerate(SENTENCES):
         assert rows.sentence(number).words == sentence.words

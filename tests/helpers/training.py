@@ -21,9 +21,9 @@ from nlptrain.models import TokenModel, build_tagger
 from nlptrain.run import Run
 from nlptrain.training import Examples, GoldObjective, train_steps
 from nlptrain.training import steps as training_steps
+from nlptrain.training.checkpoint import Progress, TrainState
 from nlptrain.training.loop import build_plan
 from nlptrain.training.optimizer import MovingAverage
-from nlptrain.training.state import Progress, TrainState
 from tests.helpers.corpora import make_sentences
 
 LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])

@@ -13,6 +13,7 @@ from nlptrain.config.train import TrainConfig, TransformerTrainConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation import LogitStore
+from nlptrain.distillation.labeling import label_sentences
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
@@ -104,7 +105,7 @@ def test_it_labels_text_and_teaches_a_student(family: tuple[str, TokenModel, Pat
     _, model, _ = family
     raw = [Sentence(words) for words, _ in make_sentences(30, 12)]
     store = LogitStore(tmp_path / "transfer", model)
-    assert store.label(raw, model, RUN).computed == len({sentence.words for sentence in raw})
+    assert label_sentences(store, raw, model, RUN).computed == len({sentence.words for sentence in raw})
     shape = StudentConfig.model_validate({"embedder": {"dim": 16}, "encoder": {"hidden": 16, "layers": 1}})
     student = build_student(shape, model.labels, seed=0, teacher=model)
     settings = TrainConfig.model_validate(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from nlptrain.config.student import Student
-from nlptrain.distillation.teacher_ensemble import TeacherEnsemble
+from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.models.heads import IndependentRule, SchemeRule

@@ -1,6 +1,6 @@
 """What a model takes for what."""
 
-from nlptrain.training.confusion import confusion
+from nlptrain.training.evaluation import confusion
 
 
 def test_entities_are_counted_by_how_they_were_answered() -> None:

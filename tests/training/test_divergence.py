@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nlptrain.training.divergence import divergence
+from nlptrain.training.model_selection import divergence
 
 
 def logs(*rows: list[float]) -> np.ndarray:

@@ -8,11 +8,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from nlptrain.checksums import save_tensors
-from nlptrain.training.optimizer import MovingAverage
+from nlptrain.atomic_files import move_aside
+from nlptrain.checksums import CHECKPOINT, PREVIOUS, DamagedFile, read_metadata, save_tensors
+from nlptrain.config.train import TrainConfig
+from nlptrain.errors import InputError
+from nlptrain.models.token_model import TokenModel
+from nlptrain.run import Run
+from nlptrain.training.optimizer import MovingAverage, build_optimizer
 
 
 @dataclass
@@ -110,3 +115,57 @@ class TrainState:
 
     def _named(self) -> list[tuple[str, nn.Parameter]]:
         return list(self.model.named_parameters())
+
+
+def save_checkpoint(state: TrainState, run: Run) -> None:
+    """Write a checkpoint and keep the one before it; there is never less than one, nor more than two."""
+    if run.folder is None:
+        return
+    checkpoint, previous = run.folder / CHECKPOINT, run.folder / PREVIOUS
+    if checkpoint.is_file():
+        checkpoint.replace(previous)
+    state.save(checkpoint, run.identity)
+
+
+def start_or_resume(model: TokenModel, config: TrainConfig, run: Run, steps: int) -> TrainState:
+    """The state of a run at its start, or where its checkpoint says that it stood; in all processes the same."""
+    run.processes.take_over([parameter.data for parameter in model.model.parameters()])
+    average = MovingAverage(list(model.model.parameters()), config.ema)
+    state = TrainState(
+        model.model, build_optimizer(model.model, config), average, Progress(), {}, run.accelerator.scaler
+    )
+    checkpoint = None if run.shared is None else run.processes.agreed(lambda: _whole_checkpoint(run))
+    if checkpoint is not None:
+        if not checkpoint.is_file():
+            raise InputError(
+                f"{checkpoint}: the first process resumes from it, and process {run.processes.number} does not see it; "
+                "all must see the same folders"
+            )
+        try:
+            state.load(checkpoint)
+        except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
+            raise InputError(
+                f"{checkpoint}: does not fit this model ({str(error).splitlines()[0]}); train anew with --overwrite"
+            ) from error
+        steps = state.progress.steps  # as it was begun: another version may make something else of ``auto``
+        run.log(f"resuming behind step {state.progress.step:,} of {steps:,}")
+    state.progress.steps = steps
+    return state
+
+
+def _whole_checkpoint(run: Run) -> Path | None:
+    """The last checkpoint of ``run`` whose bytes are as they were written; a damaged one is moved aside."""
+    assert run.folder is not None
+    damaged = False
+    for path in (run.folder / CHECKPOINT, run.folder / PREVIOUS):
+        if path.is_file():
+            try:
+                read_metadata(path)
+            except DamagedFile as error:
+                run.log(f"{path}: is damaged ({error.reason}); moved to {move_aside(path).name}")
+                damaged = True
+            else:
+                return path
+    if damaged:
+        run.log("no checkpoint is whole: training starts again")
+    return None

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from nlptrain.data.sentence import Sentence
+from nlptrain.distillation.pseudo_label_filter import Threshold, find_thresholds, lowest_threshold
 from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
-from nlptrain.distillation.thresholds import Threshold, find_thresholds, lowest_threshold
 from nlptrain.labels import Labels
 from tests.helpers.transfer_sets import FixedTransferSet
 

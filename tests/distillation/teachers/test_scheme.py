@@ -7,7 +7,7 @@ import pytest
 
 from nlptrain.cli.building import ensemble_of
 from nlptrain.config.commands import TaggerKDConfig
-from nlptrain.distillation.teacher_scheme import shown_scheme
+from nlptrain.distillation.teachers.ensemble import shown_scheme
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier
 from nlptrain.schemes import Scheme

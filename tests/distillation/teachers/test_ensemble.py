@@ -10,8 +10,8 @@ import torch
 
 from nlptrain.config.student import StudentConfig
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.teacher_ensemble import TeacherEnsemble, check_label_map
-from nlptrain.distillation.teacher_logits_dataset import label_with_ensemble
+from nlptrain.distillation.labeling import label_with_ensemble
+from nlptrain.distillation.teachers.ensemble import TeacherEnsemble, check_label_map
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student

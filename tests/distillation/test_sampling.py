@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from nlptrain.config.objective import DistillConfig
-from nlptrain.distillation.objectives import DistillObjective
-from nlptrain.distillation.rarity import rarity
+from nlptrain.distillation.losses import DistillObjective
+from nlptrain.distillation.sampling import inverse_label_frequency
 from nlptrain.models.heads.softmax import IndependentWords
 from nlptrain.training.objective import Targets
 
@@ -29,22 +29,22 @@ class Text:
 
 
 def test_by_hand():
-    # Over four words O has 0.9 + 0.9 + 0.9 + 0.1 = 2.8 of 4: its rarity is 0.3, that of X 0.7.
-    found = rarity(Text([[0.9, 0.1], [0.9, 0.1]], [[0.9, 0.1], [0.1, 0.9]]))
-    np.testing.assert_allclose(found.labels, [0.3, 0.7], atol=1e-6)
-    np.testing.assert_allclose(found.starting_at(1), [0.0, found.sentences[1]])
-    assert found.sentences[0] > 0
+    # Over four words O has 0.9 + 0.9 + 0.9 + 0.1 = 2.8 of 4: its inverse frequency is 0.3, that of X 0.7.
+    frequency = inverse_label_frequency(Text([[0.9, 0.1], [0.9, 0.1]], [[0.9, 0.1], [0.1, 0.9]]))
+    np.testing.assert_allclose(frequency.labels, [0.3, 0.7], atol=1e-6)
+    np.testing.assert_allclose(frequency.sampling_weights(1), [0.0, frequency.sentences[1]])
+    assert frequency.sentences[0] > 0
     plain, name = 0.9 * 0.3 + 0.1 * 0.7, 0.1 * 0.3 + 0.9 * 0.7
-    np.testing.assert_allclose(found.sentences, [2 * plain, plain + name], atol=1e-6)
+    np.testing.assert_allclose(frequency.sentences, [2 * plain, plain + name], atol=1e-6)
 
 
 def test_blocks_change_nothing_and_a_sentence_counts_at_most_five(monkeypatch: pytest.MonkeyPatch):
     text = Text(
         *([[0.5 + number / 20, 0.5 - number / 20]] * (number % 4 + 1) for number in range(9)), [[0.5, 0.5]] * 40
     )
-    whole = rarity(text)
-    monkeypatch.setattr("nlptrain.distillation.rarity._BLOCK", 3)
-    parts = rarity(text)
+    whole = inverse_label_frequency(text)
+    monkeypatch.setattr("nlptrain.distillation.sampling._BLOCK", 3)
+    parts = inverse_label_frequency(text)
     np.testing.assert_allclose(parts.sentences, whole.sentences)
     np.testing.assert_allclose(parts.labels, whole.labels)
     assert whole.sentences[-1] == 5.0
