@@ -11,7 +11,7 @@ _HOMES = {
     "COMMANDS": "nlptrain.config",
     "Labels": "nlptrain.labels",
     "Corpus": "nlptrain.data.corpus",
-    "Run": "nlptrain.run",
+    "Run": "nlptrain.run.run",
     "read_splits": "nlptrain.data.splits",
     "held_out_digests": "nlptrain.data.splits",
     "WordSplitter": "nlptrain.data.word_splitter",
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from nlptrain.procedures import pseudo_label as pseudo_label
     from nlptrain.procedures import train_tagger as train_tagger
     from nlptrain.procedures import train_transformer as train_transformer
-    from nlptrain.run import Run as Run
+    from nlptrain.run.run import Run as Run
     from nlptrain.training import evaluate as evaluate
 
 

@@ -33,9 +33,9 @@ from nlptrain.distillation.sampling import inverse_label_frequency, take_agreeme
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.distillation.transfer_set import TeacherLogitsDataset
 from nlptrain.errors import InputError
-from nlptrain.finished_run import finish_run
 from nlptrain.models.token_model import TokenModel
-from nlptrain.run import Run
+from nlptrain.run.finished_run import finish_run
+from nlptrain.run.run import Run
 from nlptrain.training.evaluation import Scores, evaluate_tags
 from nlptrain.training.examples import Examples
 from nlptrain.training.loop import Fit, fit

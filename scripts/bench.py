@@ -30,7 +30,7 @@ from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger, load_token_model
 from nlptrain.models.readers import PieceReader
-from nlptrain.run import Run, check_native_precision
+from nlptrain.run.run import Run, check_native_precision
 from nlptrain.training.checkpoint import Progress, TrainState
 from nlptrain.training.examples import Examples
 from nlptrain.training.loop import build_plan

@@ -26,7 +26,7 @@ from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation import LogitStore
 from nlptrain.distillation.labeling import label_sentences
 from nlptrain.models import TokenModel, build_tagger, load_token_model
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from nlptrain.training.examples import Examples
 from scripts.bench import distilling, student_steps
 

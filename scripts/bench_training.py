@@ -28,7 +28,7 @@ from nlptrain.distillation import LogitStore
 from nlptrain.distillation.labeling import label_sentences
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, build_tagger, load_token_model
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from nlptrain.training.examples import Examples
 from scripts.bench import ROUNDS, alternating, distilling, ratio, student_steps
 from scripts.bench_peers import environment, one_thread

@@ -16,7 +16,7 @@ from nlptrain.data.scheme_conversion import convert_scheme, detect_schemes
 from nlptrain.data.sentence import Sentence
 from nlptrain.models import TokenModel, load_token_model
 from nlptrain.models.confidence import tagged
-from nlptrain.run import quieten
+from nlptrain.run.run import quieten
 from nlptrain.training.calibration import CalibrationErrors, calibration_errors, fit_temperature
 
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from nlptrain.run import quieten
+from nlptrain.run.run import quieten
 from nlptrain.training.evaluation import evaluate
 from scripts.check_calibration import models_with_gold
 

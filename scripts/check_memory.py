@@ -27,7 +27,7 @@ from transformers import BertConfig, BertModel, BertTokenizer
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.writing import Written, write_gold
-from nlptrain.run import quieten
+from nlptrain.run.run import quieten
 
 ROWS = (10_000, 100_000, 1_000_000)
 _LOOK_SECONDS = 0.05

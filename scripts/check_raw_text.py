@@ -22,7 +22,7 @@ from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict
 from nlptrain.models.readers import PieceReader
 from nlptrain.models.token_model import TokenModel
-from nlptrain.run import quieten
+from nlptrain.run.run import quieten
 from nlptrain.schemes import spans
 from nlptrain.training import evaluate
 

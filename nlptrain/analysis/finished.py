@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from nlptrain.errors import InputError
-from nlptrain.finished_run import finished_scores
-from nlptrain.run_folder import flatten, read_identity
-from nlptrain.seeds import seed_folders
+from nlptrain.run.finished_run import finished_scores
+from nlptrain.run.output_folder import flatten, read_identity
+from nlptrain.run.seeds import seed_folders
 from nlptrain.suggestions import suggest_path
 
 

@@ -21,7 +21,7 @@ from nlptrain.config.train import TrainConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.teachers.inference import logits_predictor
 from nlptrain.models.token_model import TokenModel
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from nlptrain.training.checkpoint import Progress, TrainState
 from nlptrain.training.examples import Examples
 from nlptrain.training.loop import build_plan, by_text

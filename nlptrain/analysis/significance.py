@@ -11,8 +11,8 @@ import numpy as np
 
 from nlptrain.analysis.bootstrap import Array, interval, p_value, resampled_scores
 from nlptrain.analysis.comparison import Row, teacher_score
-from nlptrain.checksums import DamagedFile, read_json
 from nlptrain.errors import InputError
+from nlptrain.run.checksums import DamagedFile, read_json
 
 _COLUMNS = ("correct", "predicted", "gold")
 

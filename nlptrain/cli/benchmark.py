@@ -47,7 +47,7 @@ def benchmark(
     from nlptrain.cli.tables import print_speeds
     from nlptrain.export.benchmark import benchmark as measure
     from nlptrain.export.benchmark_candidates import open_candidates
-    from nlptrain.run import Run
+    from nlptrain.run.run import Run
 
     run = Run(None, device="cpu")
     texts = list(_texts(models, text_files))

@@ -26,8 +26,8 @@ from nlptrain.distillation.augmentation import describe_auto_sentences
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble, check_label_map, shown_scheme
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
-from nlptrain.run import Run
-from nlptrain.seeds import beside
+from nlptrain.run.run import Run
+from nlptrain.run.seeds import beside
 from nlptrain.training.loop import describe_auto_steps
 
 

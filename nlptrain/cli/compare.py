@@ -59,7 +59,7 @@ def compare(
     from nlptrain.analysis.gates import Gate, far_behind
     from nlptrain.analysis.significance import bootstrap
     from nlptrain.cli.tables import print_comparison, print_differences
-    from nlptrain.run import Run
+    from nlptrain.run.run import Run
 
     required = [Gate.parse(gate) for gate in gates]
     Run(None, device="cpu")

@@ -35,7 +35,7 @@ def alignment(teacher: str, files: tuple[str, ...], raw: bool, as_json: bool) ->
     Example: nlptrain doctor alignment runs/demo/transformer_token runs/demo/data/dev.conll
     """  # noqa: D301 - click reads the character
     from nlptrain.analysis.alignment import examine_alignment
-    from nlptrain.run import quieten
+    from nlptrain.run.run import quieten
 
     quieten()
     found = examine_alignment(teacher, _raw(files) if raw else _gold(files))

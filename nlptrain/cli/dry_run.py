@@ -34,11 +34,11 @@ from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.distillation.losses import DistillObjective
 from nlptrain.distillation.sampling import agreement_dev_size
 from nlptrain.distillation.teachers.ensemble import EnsembleTeacher
-from nlptrain.finished_run import finished_scores
 from nlptrain.procedures import check_distillable
-from nlptrain.run import Run, check_native_precision
-from nlptrain.run_folder import check_same_run, run_identity, worth_keeping
-from nlptrain.seeds import check_not_seeds_folder, seed_folder
+from nlptrain.run.finished_run import finished_scores
+from nlptrain.run.output_folder import check_same_run, run_identity, worth_keeping
+from nlptrain.run.run import Run, check_native_precision
+from nlptrain.run.seeds import check_not_seeds_folder, seed_folder
 from nlptrain.training.objective import GoldObjective, Objective
 from nlptrain.training.tracking import check_tracker_installed
 

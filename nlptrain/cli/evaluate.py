@@ -16,7 +16,7 @@ from nlptrain.errors import InputError
 if TYPE_CHECKING:
     from nlptrain.data.corpus import Corpus
     from nlptrain.labels import Labels
-    from nlptrain.run import Run
+    from nlptrain.run.run import Run
     from nlptrain.training.calibration import CalibrationErrors
     from nlptrain.training.evaluation import Confusion
     from nlptrain_runtime import Tagged
@@ -54,7 +54,7 @@ def evaluate(
     Example: nlptrain evaluate runs/demo/tagger_kd runs/demo/data/test.conll
     """  # noqa: D301 - click reads the character
     from nlptrain.data.corpus import Corpus
-    from nlptrain.run import Run
+    from nlptrain.run.run import Run
 
     settings = data_config(data_format, words_column, tags_column, sentences_column, scheme)
     labels, temperature, tag = _asked(run, Run(None, device=device))

@@ -77,7 +77,7 @@ def export(
     """  # noqa: D301 - click reads the character
     from nlptrain.export.export import export_onnx
     from nlptrain.models import load_token_model
-    from nlptrain.run import Run
+    from nlptrain.run.run import Run
 
     Run(None, device="cpu")
     model = load_token_model(run)
@@ -126,10 +126,10 @@ def _dev(run: str, files: tuple[str, ...], model: TokenModel) -> list[Sentence]:
 
 def _data_of(folder: Path) -> DataConfig | None:
     """The dev files of the run in ``folder``, or None unless all of them are still the files that it read."""
-    from nlptrain.checksums import DamagedFile, file_hash
     from nlptrain.config import COMMANDS, load_config
     from nlptrain.data.text_files import expand
-    from nlptrain.finished_run import finished_scores
+    from nlptrain.run.checksums import DamagedFile, file_hash
+    from nlptrain.run.finished_run import finished_scores
 
     scores = finished_scores(folder) or {}
     if scores.get("command") not in COMMANDS:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nlptrain.checksums import file_hash
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.data import SPLITS, DataConfig
 from nlptrain.config.references import model_references, with_references
@@ -12,6 +11,7 @@ from nlptrain.data.brat import text_beside
 from nlptrain.data.text_files import expand
 from nlptrain.errors import InputError
 from nlptrain.models.sources import resolve
+from nlptrain.run.checksums import file_hash
 
 
 def pinned(config: CommandConfig) -> CommandConfig:

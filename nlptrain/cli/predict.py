@@ -63,7 +63,7 @@ def predict(
     from nlptrain.models import load_token_model
     from nlptrain.models.prediction import predict as predict_texts
     from nlptrain.models.prediction import predict_columns, predict_rows
-    from nlptrain.run import Run
+    from nlptrain.run.run import Run
     from nlptrain_runtime.predictions import Tally
 
     context = Run(None, device=device)

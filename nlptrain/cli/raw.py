@@ -20,7 +20,7 @@ from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.sampling import agreement_dev_rows
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 
 
 def raw_text(data: DataConfig, splits: Splits, splitter: WordSplitter, run: Run | None) -> Iterator[Sentence]:

@@ -13,10 +13,10 @@ from nlptrain.cli.output import echo_line
 from nlptrain.cli.training import run_training
 from nlptrain.config.commands import StudentCommandConfig
 from nlptrain.interrupts import interrupt
-from nlptrain.processes import Processes
-from nlptrain.run import Run, handlers
-from nlptrain.run_folder import check_same_run, run_identity
-from nlptrain.seeds import seed_folder, seeds_folder
+from nlptrain.run.output_folder import check_same_run, run_identity
+from nlptrain.run.processes import Processes
+from nlptrain.run.run import Run, handlers
+from nlptrain.run.seeds import seed_folder, seeds_folder
 
 
 def run_seeds(command: str, config: StudentCommandConfig, *, overwrite: bool, workers: int = 1) -> None:

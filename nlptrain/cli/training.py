@@ -25,10 +25,10 @@ from nlptrain.config.commands import (
     TaggerKDConfig,
     TransformerTokenConfig,
 )
-from nlptrain.finished_run import resume_finished
-from nlptrain.run import Run, check_native_precision
-from nlptrain.run_folder import command_line, identity_hash, output_folder, run_identity
-from nlptrain.seeds import check_not_seeds_folder
+from nlptrain.run.finished_run import resume_finished
+from nlptrain.run.output_folder import command_line, identity_hash, output_folder, run_identity
+from nlptrain.run.run import Run, check_native_precision
+from nlptrain.run.seeds import check_not_seeds_folder
 from nlptrain.training.tracking import check_tracker_installed
 
 

@@ -27,8 +27,8 @@ from nlptrain.distillation.transfer_set import (
 )
 from nlptrain.errors import InputError
 from nlptrain.models.token_model import TokenModel
-from nlptrain.processes import Processes
-from nlptrain.run import Run
+from nlptrain.run.processes import Processes
+from nlptrain.run.run import Run
 
 SHARD_SENTENCES = 2048
 _AHEAD = 2  # shards that wait for each worker

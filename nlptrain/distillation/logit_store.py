@@ -20,7 +20,7 @@ from nlptrain.distillation.teachers.inference import backend, check_teacher_prec
 from nlptrain.distillation.transfer_set import DamagedShardError, Shard, TransferSet, check_words, open_shard
 from nlptrain.errors import InputError, Problem, Setting
 from nlptrain.models.token_model import TokenModel
-from nlptrain.processes import Processes
+from nlptrain.run.processes import Processes
 
 Precision = Literal["fp32", "bf16", "int8"]
 MANIFEST = "manifest.json"

@@ -20,7 +20,7 @@ from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.distillation.transfer_set import TeacherLogitsDataset
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from nlptrain.training.calibration import judged
 
 

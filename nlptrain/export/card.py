@@ -12,8 +12,8 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from nlptrain import __version__
 from nlptrain.analysis.finished import Finished, read_finished
-from nlptrain.checksums import DamagedFile, read_json, verify_files
 from nlptrain.errors import InputError
+from nlptrain.run.checksums import DamagedFile, read_json, verify_files
 
 _FEW = 50  # entities of a type: its F1 says little
 _POOR = 0.5  # below this share of the entities found or right, a type is named among the limits

@@ -11,10 +11,10 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-from nlptrain.checksums import verify_files
 from nlptrain.errors import InputError
 from nlptrain.models.folder_checks import INDEX, WEIGHTS, check_model_folder, weight_files
-from nlptrain.seeds import seed_folders
+from nlptrain.run.checksums import verify_files
+from nlptrain.run.seeds import seed_folders
 from nlptrain.suggestions import suggest_path
 from nlptrain_runtime.folder import DESCRIPTION
 

@@ -24,7 +24,7 @@ from nlptrain.models.inputs import Chains, Inputs
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.readers import Reader
 from nlptrain.models.saving import whole_model
-from nlptrain.run import quiet
+from nlptrain.run.run import quiet
 from nlptrain_runtime.windows import Window, cut_windows, window_rule
 
 _INDEPENDENT = IndependentRule()

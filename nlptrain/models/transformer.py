@@ -25,7 +25,7 @@ from nlptrain.models.sources import Source, resolve
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenizer import load_config, load_tokenizer
 from nlptrain.models.weights import load_net
-from nlptrain.run import quiet
+from nlptrain.run.run import quiet
 from nlptrain.schemes import Scheme
 
 

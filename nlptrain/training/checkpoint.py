@@ -12,11 +12,11 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from nlptrain.atomic_files import move_aside
-from nlptrain.checksums import CHECKPOINT, PREVIOUS, DamagedFile, read_metadata, save_tensors
 from nlptrain.config.train import TrainConfig
 from nlptrain.errors import InputError
 from nlptrain.models.token_model import TokenModel
-from nlptrain.run import Run
+from nlptrain.run.checksums import CHECKPOINT, PREVIOUS, DamagedFile, read_metadata, save_tensors
+from nlptrain.run.run import Run
 from nlptrain.training.optimizer import MovingAverage, build_optimizer
 
 

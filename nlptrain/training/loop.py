@@ -14,7 +14,7 @@ from nlptrain.data.batches import BatchPlan
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.models.token_model import TokenModel
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from nlptrain.training.checkpoint import TrainState, save_checkpoint, start_or_resume
 from nlptrain.training.examples import Examples
 from nlptrain.training.model_selection import Logits, ModelSelector

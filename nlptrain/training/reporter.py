@@ -16,7 +16,7 @@ from rich.progress import Progress as Bar
 from torch import Tensor
 
 from nlptrain.atomic_files import move_aside, write_errors
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from nlptrain.training.checkpoint import Progress
 from nlptrain.training.steps import Step
 from nlptrain.training.tracking import Tracker, Untracked

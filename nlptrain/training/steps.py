@@ -14,7 +14,7 @@ from nlptrain.config.train import TrainConfig
 from nlptrain.data.batches import BatchPlan
 from nlptrain.models.inputs import Inputs, moved
 from nlptrain.models.token_model import TokenModel
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from nlptrain.training.checkpoint import TrainState
 from nlptrain.training.examples import Examples, untaught
 from nlptrain.training.objective import Objective, Targets

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from nlptrain.cli.output import echo_data, echo_line
 from nlptrain.errors import InputError
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from nlptrain_runtime.errors import message_line, printable, quoted
 from tests.helpers.commands import call, write_configs
 

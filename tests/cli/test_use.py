@@ -13,7 +13,7 @@ import yaml
 from filelock import FileLock
 from rich.console import Console
 
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from tests.families import FAMILIES
 from tests.helpers.commands import call, write_configs
 from tests.helpers.corpora import make_sentences, write_word_classes

@@ -17,7 +17,7 @@ from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from tests.helpers.corpora import make_sentences
 
 LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])

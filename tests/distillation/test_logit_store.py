@@ -18,7 +18,7 @@ from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from tests.exports import small_model
 from tests.helpers.corpora import make_sentences
 from tests.helpers.transfer_sets import FixedTransferSet

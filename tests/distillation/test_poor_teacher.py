@@ -13,7 +13,7 @@ from nlptrain.data.splits import Splits
 from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier, build_student
 from nlptrain.procedures import distill
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from tests.helpers.corpora import make_sentences
 
 LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"], "iob2")

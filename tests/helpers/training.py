@@ -18,7 +18,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import DistillObjective
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, build_tagger
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from nlptrain.training import Examples, GoldObjective, train_steps
 from nlptrain.training import steps as training_steps
 from nlptrain.training.checkpoint import Progress, TrainState

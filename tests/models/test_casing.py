@@ -15,7 +15,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.models.students.casing import with_case
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from nlptrain.training import Examples, GoldObjective, evaluate, fit
 
 LABELS = Labels.named(["O", "B-person", "I-person"])

@@ -18,7 +18,7 @@ from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.procedures import distill
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from nlptrain.training import Examples, GoldObjective, evaluate, fit
 from tests.families import FAMILIES, SLOW
 from tests.helpers.corpora import make_sentences

@@ -17,7 +17,7 @@ from nlptrain.models import TokenModel, build_student, load_token_model
 from nlptrain.models.embedders import EMBEDDERS
 from nlptrain.models.encoders import ENCODERS
 from nlptrain.models.heads import HEADS
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from nlptrain.training import Examples, GoldObjective, evaluate, fit
 from tests.helpers.corpora import make_sentences
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 
 from nlptrain.errors import Interrupted
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from tests.helpers.commands import call, write_configs
 from tests.helpers.corpora import write_corpus
 

@@ -14,7 +14,7 @@ from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
 from nlptrain.procedures import distill
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from nlptrain.training.examples import NO_LABEL, Examples
 
 LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])

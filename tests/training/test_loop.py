@@ -8,7 +8,6 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from nlptrain.checksums import save_tensors
 from nlptrain.config.objective import BestBy
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.batches import BatchPlan
@@ -16,7 +15,8 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.models import TokenModel, TransformerTokenClassifier
 from nlptrain.models.heads import WordOutput
-from nlptrain.run import Run
+from nlptrain.run.checksums import save_tensors
+from nlptrain.run.run import Run
 from nlptrain.training import (
     Examples,
     GoldObjective,

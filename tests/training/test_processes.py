@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from nlptrain.errors import InputError
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from tests.helpers.training import main, student
 
 

@@ -15,7 +15,7 @@ from nlptrain.models.students.tagger import build_tagger
 from nlptrain.models.students.text import StudentText
 from nlptrain.models.students.warm_start import start_from
 from nlptrain.models.token_model import TokenModel
-from nlptrain.run import quiet
+from nlptrain.run.run import quiet
 
 STUDENTS: dict[str, Callable[..., TokenModel]] = {"tagger": build_tagger, "transformer": build_transformer}
 

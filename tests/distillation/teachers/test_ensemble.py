@@ -15,7 +15,7 @@ from nlptrain.distillation.teachers.ensemble import TeacherEnsemble, check_label
 from nlptrain.errors import InputError
 from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student
-from nlptrain.run import Run
+from nlptrain.run.run import Run
 from tests.helpers.corpora import make_sentences
 
 NAMES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]

@@ -22,7 +22,7 @@ from rich.console import Console
 from nlptrain.atomic_files import write_errors
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.interrupts import interrupt
-from nlptrain.processes import MEETING, Processes, launched_processes
+from nlptrain.run.processes import MEETING, Processes, launched_processes
 from nlptrain_runtime.errors import message_line
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

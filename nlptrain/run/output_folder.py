@@ -14,7 +14,10 @@ from filelock import FileLock, Timeout
 
 from nlptrain.atomic_files import move_aside, to_json, write_text
 from nlptrain.atomic_files import write_json as write_json
-from nlptrain.checksums import (
+from nlptrain.config.commands import CommandConfig
+from nlptrain.config.loading import to_yaml
+from nlptrain.errors import InputError
+from nlptrain.run.checksums import (
     CHECKPOINT,
     PREVIOUS,
     SUMS,
@@ -25,9 +28,6 @@ from nlptrain.checksums import (
     read_sums,
     text_hash,
 )
-from nlptrain.config.commands import CommandConfig
-from nlptrain.config.loading import to_yaml
-from nlptrain.errors import InputError
 
 _SILENT_KEYS = ("output_dir", "track")
 # What a run has to lose: one that ended before, on bad input, say, may be given again with other keys and files.

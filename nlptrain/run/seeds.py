@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from nlptrain.atomic_files import move_aside, write_json
-from nlptrain.checksums import DamagedFile, read_json
 from nlptrain.errors import InputError
-from nlptrain.run_folder import check_foreign_files, clear_run, held, leave, missing, worth_keeping
+from nlptrain.run.checksums import DamagedFile, read_json
+from nlptrain.run.output_folder import check_foreign_files, clear_run, held, leave, missing, worth_keeping
 
 _FILE = "seeds.json"
 

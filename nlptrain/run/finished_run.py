@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from nlptrain.atomic_files import move_aside, to_json, write_json, write_text
-from nlptrain.checksums import CHECKPOINT, PREVIOUS, DamagedFile, read_json, read_sums, verify_files, write_sums
+from nlptrain.run.checksums import CHECKPOINT, PREVIOUS, DamagedFile, read_json, read_sums, verify_files, write_sums
 
 _NAME = "scores.json"
 
