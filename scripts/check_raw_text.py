@@ -133,8 +133,9 @@ def pipeline_agreement(data: Path, run: Path, model: TokenModel, lines: int = 2_
                 total_entities += 1
                 same_entities += pair[0] == pair[1]
     print(
-        f"{run}: the pipeline answers as predict does for {same / total:.4f} of {total:,} words of {len(texts):,} raw "
-        f"lines, and for {same_entities / total_entities:.4f} of the {total_entities:,} that either calls an entity"
+        f"{run}: the pipeline predicts the same as predict for {same / total:.4f} of {total:,} words of "
+        f"{len(texts):,} raw lines, and for {same_entities / total_entities:.4f} of the {total_entities:,} that either "
+        "takes for an entity"
     )
 
 

@@ -114,11 +114,11 @@ def claims() -> list[str]:
         ("tagger_kd's share of the teacher's test F1", "95 %", f"{100 * mean_kd / teacher:.1f} %"),
         ("tagger_kd over tagger, test F1", "+12", f"{mean_kd - mean_plain:+.2f}"),
         ("pseudo_label over tagger, test F1", "+10", f"{value('wnut17/pseudo_label') - mean_plain:+.2f}"),
-        ("the least of the other students' shares", "85 %", f"{100 * others[least] / teacher:.1f} % ({least})"),
+        ("the lowest share of the other students", "85 %", f"{100 * others[least] / teacher:.1f} % ({least})"),
         ("idcnn against lstm, test F1, one seed", "-4", f"{others['tagger_kd-idcnn'] - value(kd[0]):+.2f}"),
         ("UD EWT tagger_kd's share of the teacher's accuracy", "98.5 %", f"{100 * pos / pos_teacher:.2f} %"),
     ]
-    return ["| what | at least | found |", "|---|---:|---:|", *(f"| {a} | {b} | {c} |" for a, b, c in rows)]
+    return ["| what | goal | result |", "|---|---:|---:|", *(f"| {a} | {b} | {c} |" for a, b, c in rows)]
 
 
 def results(checks: Iterable[tuple[str, str]]) -> str:
@@ -127,17 +127,18 @@ def results(checks: Iterable[tuple[str, str]]) -> str:
         "# Results on real text",
         "",
         "Written by `python -m scripts.real_text`, from the runs' own `scores.json` and the output of the commands",
-        "below. One teacher a corpus; choices were made on dev, and test was read once a run. `configs/README.md` says",
-        "where the corpora are from.",
+        "below. One teacher per corpus; choices were made on dev, and test was scored once per run.",
+        "`configs/README.md` has the sources of the corpora.",
         "",
         *claims(),
         "",
-        "Every student has as many steps, and all but four are the same net: `tagger_kd-idcnn`, `-softmax`, `-word`",
-        "and `-transformer2` change one part of it. The control (`tagger`) starts its table from the pretrained model,",
-        "`tagger_kd` from the teacher that was fine-tuned from it; the row `tagger_kd-pretrained_table` starts as the",
-        "control does, so that only the teacher's targets and the raw text are between the two. In brackets: the",
-        "lowest and the highest of the three seeds. Students of words are shown a share of 0.15 of unknown words:",
-        "chosen on dev (57.6 at half the steps, 57.0 at best with 0.03), after 0.03 had come to 36.95 on test.",
+        "Every student has as many steps, and all but four are the same network: `tagger_kd-idcnn`, `-softmax`,",
+        "`-word` and `-transformer2` change one component. The control (`tagger`) initializes its table from the",
+        "pretrained model, `tagger_kd` from the teacher that was fine-tuned from it. The row",
+        "`tagger_kd-pretrained_table` is initialized like the control, so that it differs only by the targets of",
+        "the teacher and the raw text. In parentheses: the lowest and the highest of the three seeds. For `word`",
+        "students a share of 0.15 of the words is unknown in training: chosen on dev (57.6 at half the steps, 57.0 at",
+        "best with 0.03), after 0.03 had given 36.95 on test.",
         "",
         "## WNUT17: entity F1 in points",
         "",
@@ -147,8 +148,8 @@ def results(checks: Iterable[tuple[str, str]]) -> str:
         "",
         *table_of_runs([TEACHERS[1], *(run for run in STUDENTS if "ud_ewt" in run[1])]),
         "",
-        "Without raw text the student has seen no more than the control, and is no better: distillation pays by the",
-        "text that nobody has tagged.",
+        "Without raw text the student has seen no more text than the control, and is no better: distillation helps",
+        "through the unlabeled text.",
         "",
         "## Splitter, raw text, pipeline, speed",
     ]

@@ -113,7 +113,9 @@ ROWS = {
     "softmax": Row("the default without a CRF", "tagger_kd", "wnut17/tagger_kd-softmax", MINILM, ""),
     "control": Row("the control: gold alone, no teacher, as many steps", "tagger", "wnut17/tagger", MINILM, "14 below"),
     "control-1layer": Row("the control with one layer, as the student", "tagger", "wnut17/tagger-1layer", MINILM, ""),
-    "made": Row("train sentences alone, topped up", "tagger_kd", "wnut17/tagger_kd-made", MINILM, "85 %"),
+    "made": Row(
+        "train sentences alone, with synthetic sentences", "tagger_kd", "wnut17/tagger_kd-made", MINILM, "85 %"
+    ),
     "made-softmax": Row("the same without a CRF", "tagger_kd", "wnut17/tagger_kd-made-softmax", MINILM, ""),
     "raw": Row("raw text alone, no gold sentences", "tagger_kd", "wnut17/tagger_kd-raw", MINILM, "98 %"),
     "little": Row(
@@ -124,14 +126,14 @@ ROWS = {
         "100 %",
     ),
     "ensemble": Row(
-        "the student of three teachers, against the mean of these",
+        "the student of three teachers, relative to their mean",
         "tagger_kd",
         "wnut17/tagger_kd-ensemble",
         ("wnut17/transformer_token", "wnut17/transformer_token-1", "wnut17/transformer_token-2"),
         "102 %",
     ),
     "refined": Row(
-        "the student of the refined teacher, against the teacher before it was refined",
+        "the student of the refined teacher, relative to the teacher before refining",
         "tagger_kd",
         "wnut17/tagger_kd-refined",
         MINILM,
@@ -140,10 +142,10 @@ ROWS = {
         needs=("default",),
     ),
     "small": Row("a million parameters", "tagger_kd", "wnut17/tagger_kd-small", MINILM, "95 %"),
-    "fast": Row("pieces added up to words, one layer of 64", "tagger_kd", "wnut17/tagger_kd-fast", MINILM, "97 %"),
-    "tiny": Row("the same, a table of 9,000 rows of 32", "tagger_kd", "wnut17/tagger_kd-tiny", MINILM, "97 %"),
+    "fast": Row("sum-pooled subwords, one layer of 64 units", "tagger_kd", "wnut17/tagger_kd-fast", MINILM, "97 %"),
+    "tiny": Row("the same, a table of 9,000 x 32", "tagger_kd", "wnut17/tagger_kd-tiny", MINILM, "97 %"),
     "ud_ewt": Row(
-        "UD EWT, train sentences alone, topped up",
+        "UD EWT, train sentences alone, with synthetic sentences",
         "tagger_kd",
         "ud_ewt/tagger_kd",
         ("ud_ewt/transformer_token",),
@@ -178,7 +180,7 @@ def is_finished(run: str) -> bool:
 
 def table() -> list[str]:
     """A line for each teacher and each row that is finished."""
-    lines = ["| what | dev | test | share of the teacher's | aim | divergence | steps | parameters | command |"]
+    lines = ["| what | dev | test | share of the teacher's | goal | divergence | steps | parameters | command |"]
     lines += ["|---|---:|---:|---:|---:|---:|---:|---:|---|"]
     for run, arguments in TEACHERS.items():
         if is_finished(run):

@@ -34,8 +34,8 @@ def test_the_nearest_stand_first_behind_the_default(root: Path) -> None:
     assert lines[2] == f"Teacher `{'a' * 32}-torch-fp32`."
     assert [line.split(" | ")[0] for line in lines[6:]] == [
         "| the default",
-        "| nets: CRF",
-        "| targets: every word counts the same",
+        "| networks: CRF",
+        "| targets: all words have equal weight",
     ]
     assert (
         "| 50.00 | 0.0500 | 1,000 | 7 | 60 | `nlptrain tagger_kd configs/ablation/tagger_kd.yaml --seed 0 " in lines[6]
