@@ -9,11 +9,11 @@ __version__ = "0.1.0"
 _HOMES = {
     "load_config": "nlptrain.config",
     "COMMANDS": "nlptrain.config",
-    "Labels": "nlptrain.labels",
+    "Labels": "nlptrain.data.labels",
     "Corpus": "nlptrain.data.corpus",
     "Run": "nlptrain.run.run",
     "read_splits": "nlptrain.data.splits",
-    "held_out_digests": "nlptrain.data.splits",
+    "held_out_hashes": "nlptrain.data.splits",
     "WordSplitter": "nlptrain.data.word_splitter",
     "TokenModel": "nlptrain.models",
     "TransformerTokenClassifier": "nlptrain.models",
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from nlptrain.config import COMMANDS as COMMANDS
     from nlptrain.config import load_config as load_config
     from nlptrain.data.corpus import Corpus as Corpus
-    from nlptrain.data.splits import held_out_digests as held_out_digests
+    from nlptrain.data.labels import Labels as Labels
+    from nlptrain.data.splits import held_out_hashes as held_out_hashes
     from nlptrain.data.splits import read_splits as read_splits
     from nlptrain.data.word_splitter import WordSplitter as WordSplitter
     from nlptrain.distillation import TeacherStudentDistill as TeacherStudentDistill
-    from nlptrain.labels import Labels as Labels
     from nlptrain.models import NeuralTagger as NeuralTagger
     from nlptrain.models import TokenModel as TokenModel
     from nlptrain.models import TransformerTokenClassifier as TransformerTokenClassifier

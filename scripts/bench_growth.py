@@ -18,7 +18,7 @@ from itertools import count, islice
 from pathlib import Path
 from threading import Event, Thread
 
-from nlptrain.data.text_files import expand, lines
+from nlptrain.data.text_files import expand_paths, read_lines
 
 LINES = (10_000, 100_000, 1_000_000)
 _LOOK_SECONDS = 0.2
@@ -26,7 +26,7 @@ _LOOK_SECONDS = 0.2
 
 def write_text(path: Path, patterns: Sequence[str], size: int) -> None:
     """``size`` lines, each of them once."""
-    own = [line for name in expand(list(patterns)) for _, line in lines(name) if line]
+    own = [line for name in expand_paths(list(patterns)) for _, line in read_lines(name) if line]
     every = (line if turn == 0 else f"{line} {turn}" for turn in count() for line in own)
     with path.open("w", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in islice(every, size))

@@ -22,7 +22,7 @@ import yaml
 from transformers import BertConfig, BertForTokenClassification
 
 from nlptrain.cli.tables import print_speeds
-from nlptrain.data.text_files import expand, lines
+from nlptrain.data.text_files import expand_paths, read_lines
 from nlptrain.export.benchmark import Speed, benchmark
 from nlptrain.export.benchmark_candidates import Candidate, open_candidates
 from nlptrain.models import load_token_model
@@ -104,7 +104,7 @@ def main(arguments: list[str]) -> None:
     teacher, *students = arguments
     data = yaml.safe_load((Path(teacher) / "config.yaml").read_text(encoding="utf-8"))["data"]
     student_data = Path(data["train"]).parent / "raw" / "*.txt"
-    texts = [line for path in expand(str(student_data)) for _, line in lines(path)]
+    texts = [line for path in expand_paths(str(student_data)) for _, line in read_lines(path)]
     python = environment("spacy-env", SPACY)
     model, score = spacy_model(python, data)
     with ExitStack() as stack:

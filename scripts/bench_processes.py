@@ -21,7 +21,7 @@ from pathlib import Path
 from nlptrain.config.student import StudentConfig
 from nlptrain.data.raw_text import read_raw
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.text_files import expand
+from nlptrain.data.text_files import expand_paths
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation import LogitStore
 from nlptrain.distillation.labeling import label_sentences
@@ -50,7 +50,7 @@ def labeling(teacher: TokenModel, sentences: list[Sentence], run: Run, folder: P
 def training(teacher: TokenModel, store: LogitStore, sentences: list[Sentence], run: Run) -> float:
     """Words a second that the default student is trained on."""
     student = build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher)
-    examples = Examples(student, sentences, logits=store.transfer_set([one.digest() for one in sentences]))
+    examples = Examples(student, sentences, logits=store.transfer_set([one.hash() for one in sentences]))
     steps = student_steps(examples, distilling(teacher), run, WARM + STEPS)
     for _ in range(WARM):
         next(steps)
@@ -66,7 +66,7 @@ def measured(reference: str, threads: int, workers: int, folder: str, paths: lis
     teacher = load_token_model(reference)
     files = [Path(path) for path in paths]
     raw = read_raw(files, WordSplitter.default(), min_words=4, max_words=200)
-    sentences = list({one.digest(): one for one in islice(raw, SENTENCES)}.values())
+    sentences = list({one.hash(): one for one in islice(raw, SENTENCES)}.values())
     labeled, store = labeling(teacher, sentences, run, Path(folder))
     trained = training(teacher, store, sentences, run) if workers == 1 else 0.0
     if run.processes.first:
@@ -97,7 +97,7 @@ def asked(reference: str, paths: list[str], processes: int, threads: int, worker
 
 def main(reference: str, patterns: list[str]) -> None:
     """Print a table, and what each way comes to against one process of one thread."""
-    paths = [str(path) for pattern in patterns for path in expand(pattern)]
+    paths = [str(path) for pattern in patterns for path in expand_paths(pattern)]
     rounds = [{name: asked(reference, paths, *way) for name, way in WAYS.items()} for _ in range(ROUNDS)]
     for what in ("labeling", "training"):
         alone = [one["1 process, 1 thread"][what] for one in rounds]

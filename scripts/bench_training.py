@@ -56,7 +56,7 @@ def trainer(
     """Words per second of ``STEPS`` more steps of a student; ``folder`` keeps the teacher's logits."""
     store = LogitStore(folder, teacher)
     label_sentences(store, sentences, teacher, run)
-    logits = store.transfer_set([sentence.digest() for sentence in sentences])
+    logits = store.transfer_set([sentence.hash() for sentence in sentences])
     student = build_tagger(config, teacher.labels, seed=0, teacher=teacher)
     examples = Examples(student, sentences, logits=logits)
     steps = student_steps(examples, distilling(teacher), run, STEPS * (ROUNDS + 1), ready=ready)

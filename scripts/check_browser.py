@@ -24,7 +24,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from nlptrain.data.text_files import lines
+from nlptrain.data.text_files import read_lines
 from nlptrain.export.export import export_onnx
 from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict
@@ -199,7 +199,7 @@ def main() -> None:
     parser.add_argument("text", type=Path)
     parser.add_argument("--picture", type=Path)
     given = parser.parse_args()
-    texts = list(islice((line for _, line in lines(given.text) if line.strip()), LINES))
+    texts = list(islice((line for _, line in read_lines(given.text) if line.strip()), LINES))
     texts += [text for text in map(text_of, CASES["texts"]) if _is_whole(text)]
     model = load_token_model(given.run)
     with TemporaryDirectory() as temporary:

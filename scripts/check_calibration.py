@@ -12,8 +12,9 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from nlptrain.data.corpus import Corpus
-from nlptrain.data.scheme_conversion import convert_scheme, detect_schemes
+from nlptrain.data.labels import convert_scheme
 from nlptrain.data.sentence import Sentence
+from nlptrain.data.tag_schemes import detect_schemes
 from nlptrain.models import TokenModel, load_token_model
 from nlptrain.models.confidence import tagged
 from nlptrain.run.run import quieten

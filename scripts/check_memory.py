@@ -25,8 +25,9 @@ import yaml
 from transformers import BertConfig, BertModel, BertTokenizer
 
 from nlptrain.data.corpus import Corpus
+from nlptrain.data.formats import WriteContext
+from nlptrain.data.formats.registry import write_gold
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.writing import Written, write_gold
 from nlptrain.run.run import quieten
 
 ROWS = (10_000, 100_000, 1_000_000)
@@ -112,7 +113,9 @@ def main(run: str, gold: str, *sizes: str) -> None:
         run = tiny_teacher(gold, Path(folder)) if run == "tiny" else run
         for size in map(int, sizes) if sizes else ROWS:
             path, out = Path(folder) / f"{size}.parquet", Path(folder) / f"{size}.jsonl"
-            write_gold(islice(sentences(gold), size), path, "parquet", Written("iob2", ids=False, texts=False))
+            write_gold(
+                islice(sentences(gold), size), path, "parquet", WriteContext("iob2", has_ids=False, has_texts=False)
+            )
             student = labeling(run, gold, path, Path(folder) / f"student-{size}")
             log = Path(folder) / f"student-{size}" / "log.txt"
             for name, arguments, until in (

@@ -16,14 +16,14 @@ from pathlib import Path
 from transformers import TokenClassificationPipeline
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.columns import read_columns
 from nlptrain.data.corpus import Corpus
+from nlptrain.data.formats.conll import read_conll
+from nlptrain.data.tag_schemes import spans
 from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict
 from nlptrain.models.readers import PieceReader
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run.run import quieten
-from nlptrain.schemes import spans
 from nlptrain.training import evaluate
 
 Span = tuple[int, int, str]
@@ -32,7 +32,7 @@ Span = tuple[int, int, str]
 def entities_of_columns(path: Path) -> list[tuple[str, set[Span]]]:
     """Each sentence joined by spaces, with its entities by character."""
     found = []
-    for sentence in read_columns(path, DataConfig().columns):
+    for sentence in read_conll(path, DataConfig().columns):
         starts, at = [], 0
         for word in sentence.words:
             starts.append(at)

@@ -13,17 +13,17 @@ from pathlib import Path
 from nlptrain.config.data import DataConfig
 from nlptrain.data.converting import convert
 from nlptrain.data.corpus import Corpus
-from nlptrain.data.targets import SUFFIXES, Target
-from nlptrain.schemes import Scheme
+from nlptrain.data.formats import SUFFIXES, GoldFormat
+from nlptrain.data.tag_schemes import Scheme
 from scripts.runs import DATA, ROOT
 
-CORPORA: dict[str, tuple[Target, Scheme]] = {
+CORPORA: dict[str, tuple[GoldFormat, Scheme]] = {
     "wnut17/{}.conll": ("conll", "iob2"),
     "ud_ewt/{}.conllu": ("conllu", "plain"),
 }
 
 
-def there_and_back(path: Path, own: Target, scheme: Scheme, target: Target, folder: Path) -> str:
+def there_and_back(path: Path, own: GoldFormat, scheme: Scheme, target: GoldFormat, folder: Path) -> str:
     """What became of the words, tags, ids and texts of ``path`` by way of ``target``, in one line."""
     data = DataConfig(scheme=scheme, pretokenized=target == "brat")
     other, again, direct = (folder / f"{name}{suffix}" for name, suffix in (

@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from nlptrain.data.corpus import Corpus
-from nlptrain.data.text_files import expand, lines
+from nlptrain.data.text_files import expand_paths, read_lines
 from nlptrain.export.export import export_onnx
 from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict
@@ -27,9 +27,9 @@ COLD_STARTS = 7
 def texts_of(files: list[str]) -> list[str]:
     """The lines of raw files, and the sentences of gold ones."""
     found: list[str] = []
-    for path in expand(files):
+    for path in expand_paths(files):
         if path.suffix == ".txt":
-            found += [line for _, line in lines(path)]
+            found += [line for _, line in read_lines(path)]
         else:
             found += [" ".join(sentence.words) for sentence in Corpus(str(path))]
     return found

@@ -5,9 +5,9 @@ from collections import Counter
 from pathlib import Path
 
 from nlptrain.config.data import ColumnsConfig
-from nlptrain.data.columns import read_columns
+from nlptrain.data.formats.conll import read_conll
+from nlptrain.data.tag_schemes import spans
 from nlptrain.data.word_splitter import WordSplitter
-from nlptrain.schemes import spans
 
 Place = tuple[int, int]
 
@@ -42,7 +42,7 @@ def conllu_places(path: Path) -> list[tuple[str, set[Place]]]:
 def column_places(path: Path) -> list[tuple[str, set[Place], set[Place]]]:
     """Each sentence joined by spaces, the places of its words, and those of its entities."""
     found = []
-    for sentence in read_columns(path, ColumnsConfig()):
+    for sentence in read_conll(path, ColumnsConfig()):
         starts, at = [], 0
         for word in sentence.words:
             starts.append(at)

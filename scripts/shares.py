@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Lock
 
 from nlptrain.config.data import ColumnsConfig
-from nlptrain.data.columns import read_columns
+from nlptrain.data.formats.conll import read_conll
 from scripts.runs import (
     DATA,
     ROOT,
@@ -165,7 +165,7 @@ def write_little_gold() -> None:
     path = ROOT / LITTLE
     if path.is_file():
         return
-    sentences = list(read_columns(ROOT / DATA / "wnut17/train.conll", ColumnsConfig()))[::10]
+    sentences = list(read_conll(ROOT / DATA / "wnut17/train.conll", ColumnsConfig()))[::10]
     blocks = (
         "\n".join(f"{word}\t{tag}" for word, tag in zip(one.words, one.tags or (), strict=True)) for one in sentences
     )

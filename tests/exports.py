@@ -8,14 +8,14 @@ import torch
 from pydantic import TypeAdapter
 
 from nlptrain.config.student import Student
+from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
-from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student
 from nlptrain.models.heads import CRFHead
 from tests.helpers.corpora import make_sentences
 
-LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"], "iob2")
-PLAIN = Labels.named(["DET", "NOUN", "VERB"], "plain")
+LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"], "iob2")
+PLAIN = Labels.from_names(["DET", "NOUN", "VERB"], "plain")
 TEXT = [Sentence(words, tags) for words, tags in make_sentences(40, 11)]
 SIZES: dict[str, dict[str, object]] = {
     "subword": {"dim": 16},

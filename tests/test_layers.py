@@ -21,8 +21,7 @@ FLOORS = (
     ("data",),
     ("run",),
     ("config",),
-    ("labels", "label_mapping", "suggestions", "atomic_files"),
-    ("schemes",),
+    ("suggestions", "atomic_files"),
     ("interrupts",),
     ("errors", "streams"),
 )
@@ -98,11 +97,11 @@ def test_no_import_runs_upwards():
         ("from nlptrain.cli.main import main", "nlptrain.procedures"),
         ("from nlptrain.export import onnx", "nlptrain.distillation.kd"),
         ("from nlptrain import procedures", "nlptrain.analysis.comparison"),
-        ("def f():\n    from nlptrain.models.inputs import Chains", "nlptrain.data.batches"),
+        ("def f():\n    from nlptrain.models.inputs import Chains", "nlptrain.data.batching"),
         ("if TYPE_CHECKING:\n    from nlptrain.run.run import Run", "nlptrain.config.train"),
-        ("from ..training import loop", "nlptrain.data.batches"),
+        ("from ..training import loop", "nlptrain.data.batching"),
         ("from . import procedures", "nlptrain.labels"),
-        ("import nlptrain", "nlptrain.data.batches"),
+        ("import nlptrain", "nlptrain.data.batching"),
         ("from nlptrain import TokenModel", "nlptrain.training.loop"),
         ("from nlptrain.utils import helper", "nlptrain.cli.main"),
         ("", "nlptrain.utils"),
@@ -113,17 +112,17 @@ def test_an_upward_arrow_is_seen(source, module):
 
 
 def test_a_relative_import_in_a_package_counts_from_the_package():
-    assert not upward_arrows("from . import columns\nfrom ..labels import Labels", "nlptrain.data", is_package=True)
+    assert not upward_arrows("from . import columns\nfrom ..errors import InputError", "nlptrain.data", is_package=True)
     assert len(upward_arrows("from ..models import crf", "nlptrain.data", is_package=True)) == 1
 
 
 @pytest.mark.parametrize(
     ("source", "module"),
     [
-        ("from nlptrain.labels import Labels\nimport torch", "nlptrain.data.batches"),
-        ("from nlptrain.data.columns import read_columns", "nlptrain.data.corpus"),
+        ("from nlptrain.errors import InputError\nimport torch", "nlptrain.data.batching"),
+        ("from nlptrain.data.formats.conll import read_conll", "nlptrain.data.corpus"),
         ("from nlptrain.analysis.comparison import compare", "nlptrain.export.benchmark"),
-        ("from .columns import read_columns\nfrom ..labels import Labels", "nlptrain.data.corpus"),
+        ("from .formats import conll\nfrom ..errors import InputError", "nlptrain.data.corpus"),
         ("from nlptrain.cli.main import main", "nlptrain.__main__"),
         ("from nlptrain import __version__", "nlptrain.run"),
         ("import nlptrainer", "nlptrain.errors"),

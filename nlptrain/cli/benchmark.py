@@ -61,20 +61,20 @@ def benchmark(
 
 
 def _texts(models: tuple[str, ...], files: tuple[str, ...]) -> Iterator[str]:
-    from nlptrain.data.dev_sample import FILE_NAME, read_dev_sample
-    from nlptrain.data.raw_files import raw_texts
-    from nlptrain.data.text_files import expand
+    from nlptrain.data.raw_text import read_raw_texts
+    from nlptrain.data.splits import DEV_SAMPLE_FILE, read_dev_sample
+    from nlptrain.data.text_files import expand_paths
 
     patterns = files or next(filter(None, map(_own_text, models)), ())
     if patterns:
-        for path in expand(list(patterns), key="--text"):
-            yield from raw_texts(path)
+        for path in expand_paths(list(patterns), key="--text"):
+            yield from read_raw_texts(path)
         return
     sample = next(filter(None, (read_dev_sample(Path(model)) for model in models)), None)
     if sample is None:
         raise InputError(
-            f"--text: missing; {', '.join(models)} has neither raw text, seen from here, nor {FILE_NAME}: name files "
-            "to read"
+            f"--text: missing; {', '.join(models)} has neither raw text, seen from here, nor {DEV_SAMPLE_FILE}: name "
+            "files to read"
         )
     yield from (" ".join(sentence.words) for sentence in sample)
 

@@ -20,11 +20,11 @@ from nlptrain.config.commands import (
 )
 from nlptrain.config.student import TransformerStudentConfig, WordEmbedderConfig
 from nlptrain.data.corpus import splitter_of
+from nlptrain.data.labels import Labels
 from nlptrain.data.splits import Splits, read_splits
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.augmentation import describe_auto_sentences
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble, check_label_map, shown_scheme
-from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.run.run import Run
 from nlptrain.run.seeds import beside
@@ -158,7 +158,7 @@ def ensemble_of(
     """
     data = config.data
     scheme = None if data.teacher_scheme == "auto" else data.teacher_scheme
-    known = None if data.labels is None else Labels.named(data.labels, scheme)
+    known = None if data.labels is None else Labels.from_names(data.labels, scheme)
     models = [(load_token_model(one.path, labels=known, scheme=scheme), one.weight) for one in config.teacher_list]
     for model, _ in models:
         if model.labels.guessed and words is not None:

@@ -10,8 +10,8 @@ import click
 from nlptrain.cli.columns import SCHEMES, data_config, gold_options, keys_as_options
 from nlptrain.cli.errors import Choice
 from nlptrain.cli.output import echo_line
-from nlptrain.data.targets import SUFFIXES, Target
-from nlptrain.data.text_files import unpacked
+from nlptrain.data.formats import SUFFIXES, GoldFormat
+from nlptrain.data.text_files import without_gz
 from nlptrain.errors import InputError
 
 
@@ -23,7 +23,7 @@ from nlptrain.errors import InputError
     "--to",
     "target",
     default="auto",
-    type=Choice(["auto", *get_args(Target)]),
+    type=Choice(["auto", *get_args(GoldFormat)]),
     help="Format of OUT (default: by suffix).",
 )
 @click.option(
@@ -62,13 +62,13 @@ def convert(
     """  # noqa: D301 - click reads the character
     from nlptrain.data.converting import convert as convert_files
     from nlptrain.data.corpus import Corpus
-    from nlptrain.data.writing import written
+    from nlptrain.data.formats.registry import output_files
 
     columns = (words_column, tags_column, sentences_column)
     data = data_config(data_format, *columns, scheme, pretokenized=pretokenized)
     wanted = _target(out) if target == "auto" else target
     _check_name(out, wanted)
-    for one in written(out, wanted):  # type: ignore[arg-type]
+    for one in output_files(out, wanted):  # type: ignore[arg-type]
         if one.exists() and not one.is_file():
             raise InputError(f"{one}: is no file; give the name of one")
         if one.exists() and not overwrite:
@@ -99,9 +99,9 @@ def _note(text: str) -> None:
     echo_line(f"note: {text}", err=True)
 
 
-def _target(out: Path) -> Target:
+def _target(out: Path) -> GoldFormat:
     """The format that a name says; of JSON Lines, that of words with tags."""
-    suffix = unpacked(out).suffix.lower()
+    suffix = without_gz(out).suffix.lower()
     found = next((target for target, suffixes in SUFFIXES.items() if suffix in suffixes), None)
     if found is None:
         known = ", ".join(dict.fromkeys(name for suffixes in SUFFIXES.values() for name in suffixes))

@@ -53,13 +53,13 @@ def _gold(files: tuple[str, ...]) -> Iterator[Sentence]:
 
 
 def _raw(files: tuple[str, ...]) -> Iterator[Sentence]:
-    from nlptrain.data.raw_files import raw_words
+    from nlptrain.data.raw_text import read_raw_words
     from nlptrain.data.sentence import Sentence
-    from nlptrain.data.text_files import expand
+    from nlptrain.data.text_files import expand_paths
     from nlptrain.data.word_splitter import WordSplitter
 
     splitter = WordSplitter.default()
-    for path in expand(list(files)):
-        for number, words in raw_words(path, splitter):
+    for path in expand_paths(list(files)):
+        for number, words in read_raw_words(path, splitter):
             if words:
                 yield Sentence(words, where=f"{path}:{number}")

@@ -27,8 +27,7 @@ from nlptrain.cli.output import echo_line
 from nlptrain.cli.raw import raw_text
 from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig, TaggerKDConfig
 from nlptrain.config.objective import DistillConfig
-from nlptrain.data.digests import DigestSet, packed
-from nlptrain.data.sentence import Sentence
+from nlptrain.data.sentence import HashSet, Sentence, hash_array
 from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.distillation.losses import DistillObjective
@@ -163,11 +162,11 @@ def _text(config: CommandConfig, made: Built, run: Run) -> _Text:
     sentences = chain(made.splits.train, add_synthetic_sentences(raw, augment, made.splits, made.ensemble, run.log))
     folder, precision = transfer_dir(config), config.teacher_precision
     stores = [LogitStore(folder, teacher.model, precision) for teacher in made.ensemble.teachers]
-    seen = DigestSet()  # train may have a sentence twice
+    seen = HashSet()  # train may have a sentence twice
     for block in _blocks(sentences):
-        own = [sentence.digest() for sentence in block]
+        own = [sentence.hash() for sentence in block]
         first = {digest: number for number, digest in reversed(list(enumerate(own)))}
-        digests = packed(own)
+        digests = hash_array(own)
         before = seen.has(digests).tolist()
         known = [store.contains(digests).tolist() for store in stores]
         seen.add(digests)

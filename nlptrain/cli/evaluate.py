@@ -15,7 +15,7 @@ from nlptrain.errors import InputError
 
 if TYPE_CHECKING:
     from nlptrain.data.corpus import Corpus
-    from nlptrain.labels import Labels
+    from nlptrain.data.labels import Labels
     from nlptrain.run.run import Run
     from nlptrain.training.calibration import CalibrationErrors
     from nlptrain.training.evaluation import Confusion
@@ -77,14 +77,14 @@ def _asked(run: str, context: Run) -> tuple[Labels, float, Tag]:
     from nlptrain_runtime.folder import DESCRIPTION
 
     if (Path(run) / DESCRIPTION).is_file():
-        from nlptrain.labels import Labels
+        from nlptrain.data.labels import Labels
         from nlptrain_runtime import FolderError, Tagger
 
         try:
             tagger = Tagger(run)
         except FolderError as error:
             raise InputError(str(error)) from error
-        return Labels.named(tagger.labels, tagger.scheme), tagger.temperature, tagger.predict_words
+        return Labels.from_names(tagger.labels, tagger.scheme), tagger.temperature, tagger.predict_words
     from nlptrain.models import load_token_model
     from nlptrain.models.confidence import tag_surely
 
@@ -96,8 +96,8 @@ def _asked(run: str, context: Run) -> tuple[Labels, float, Tag]:
 def _measured(labels: Labels, tag: Tag, corpus: Corpus) -> tuple[dict[str, Any], CalibrationErrors, Confusion]:
     """The scores of what ``tag`` answers, a block of sentences at a time."""
     from nlptrain.data.converting import scheme_of_files
-    from nlptrain.data.scheme_conversion import convert_scheme
-    from nlptrain.data.tag_checks import check_tag_sequences
+    from nlptrain.data.labels import convert_scheme
+    from nlptrain.data.tag_schemes import check_tag_sequences
     from nlptrain.training.calibration import CalibrationTally
     from nlptrain.training.evaluation import ScoreTally, confusion
 

@@ -103,8 +103,7 @@ def _dev(run: str, files: tuple[str, ...], model: TokenModel) -> list[Sentence]:
         InputError: the run has no sample, and its files are missing or other ones by now.
     """
     from nlptrain.config.data import DataConfig
-    from nlptrain.data.dev_sample import FILE_NAME, read_dev_sample
-    from nlptrain.data.splits import read_splits
+    from nlptrain.data.splits import DEV_SAMPLE_FILE, read_dev_sample, read_splits
 
     folder = Path(run)
     if files:
@@ -115,19 +114,19 @@ def _dev(run: str, files: tuple[str, ...], model: TokenModel) -> list[Sentence]:
     if data is not None:
         return list(read_splits(data, model.labels, log=lambda _: None).dev)
     if sample := read_dev_sample(folder):
-        echo_line(f"note: compared on the {len(sample):,} sentences of {folder / FILE_NAME}", err=True)
+        echo_line(f"note: compared on the {len(sample):,} sentences of {folder / DEV_SAMPLE_FILE}", err=True)
         return sample
     raise InputError(
-        f"{run}: its dev files are not where its config.yaml says, seen from here, and it holds no {FILE_NAME}; name "
-        f"gold files: --dev FILE, give the command where the run was trained, or export {folder / 'model'}, which is "
-        "compared on no dev sentences"
+        f"{run}: its dev files are not where its config.yaml says, seen from here, and it holds no {DEV_SAMPLE_FILE}; "
+        f"name gold files: --dev FILE, give the command where the run was trained, or export {folder / 'model'}, "
+        "which is compared on no dev sentences"
     )
 
 
 def _data_of(folder: Path) -> DataConfig | None:
     """The dev files of the run in ``folder``, or None unless all of them are still the files that it read."""
     from nlptrain.config import COMMANDS, load_config
-    from nlptrain.data.text_files import expand
+    from nlptrain.data.text_files import expand_paths
     from nlptrain.run.checksums import DamagedFile, file_hash
     from nlptrain.run.finished_run import finished_scores
 
@@ -144,7 +143,9 @@ def _data_of(folder: Path) -> DataConfig | None:
         return None
     known = scores.get("inputs", {})
     try:
-        if any(known.get(str(path)) != file_hash(path) for path in expand(data.named(split), key=f"data.{split}")):
+        if any(
+            known.get(str(path)) != file_hash(path) for path in expand_paths(data.named(split), key=f"data.{split}")
+        ):
             return None
     except (InputError, OSError):
         return None

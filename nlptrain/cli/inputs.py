@@ -7,8 +7,8 @@ from pathlib import Path
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.data import SPLITS, DataConfig
 from nlptrain.config.references import model_references, with_references
-from nlptrain.data.brat import text_beside
-from nlptrain.data.text_files import expand
+from nlptrain.data.formats.brat import text_file_of
+from nlptrain.data.text_files import expand_paths
 from nlptrain.errors import InputError
 from nlptrain.models.sources import resolve
 from nlptrain.run.checksums import file_hash
@@ -28,8 +28,8 @@ def input_hashes(config: CommandConfig) -> dict[str, str]:
 
 def data_files(data: DataConfig) -> dict[str, list[Path]]:
     """The files of each split that ``data`` names."""
-    found = {split: expand(paths, key=f"data.{split}") for split in SPLITS if (paths := data.named(split))}
-    return {split: [*paths, *filter(None, map(text_beside, paths))] for split, paths in found.items()}
+    found = {split: expand_paths(paths, key=f"data.{split}") for split in SPLITS if (paths := data.named(split))}
+    return {split: [*paths, *filter(None, map(text_file_of, paths))] for split, paths in found.items()}
 
 
 def _model_hashes(config: CommandConfig) -> dict[str, str]:

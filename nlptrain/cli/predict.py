@@ -58,7 +58,7 @@ def predict(
     Example: echo "Ada Lovelace lived in London." | nlptrain predict runs/demo/tagger_kd
     """  # noqa: D301 - click reads the character
     from nlptrain.atomic_files import write_errors
-    from nlptrain.data.raw_files import has_rows
+    from nlptrain.data.raw_text import has_rows
     from nlptrain.data.word_splitter import WordSplitter
     from nlptrain.models import load_token_model
     from nlptrain.models.prediction import predict as predict_texts
@@ -131,21 +131,21 @@ def _least(given: tuple[str, ...], types: Sequence[str]) -> float | dict[str, fl
 
 
 def _rows(file: str) -> Iterator[dict[str, Any]]:
-    from nlptrain.data.raw_files import read_any_rows
+    from nlptrain.data.raw_text import read_rows
 
     if not Path(file).is_file():
         raise InputError(f"{file}: there is no such file{suggest_path(Path(file))}")
-    return read_any_rows(Path(file))
+    return read_rows(Path(file))
 
 
 def _texts(file: str) -> Iterator[str]:
-    from nlptrain.data.raw_files import raw_texts
+    from nlptrain.data.raw_text import read_raw_texts
 
     if file == "-":
         return _standard_input()
     if not Path(file).is_file():
         raise InputError(f"{file}: there is no such file{suggest_path(Path(file))}")
-    return raw_texts(Path(file))
+    return read_raw_texts(Path(file))
 
 
 def _standard_input() -> Iterator[str]:

@@ -11,11 +11,10 @@ import numpy as np
 from nlptrain.config.commands import DistillationConfig, StudentCommandConfig
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Corpus
-from nlptrain.data.raw_files import tags_beside
-from nlptrain.data.raw_text import RawCounts
+from nlptrain.data.raw_text import RawCounts, find_tag_column
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.splits import Splits, held_out_digests
-from nlptrain.data.text_files import expand
+from nlptrain.data.splits import Splits, held_out_hashes
+from nlptrain.data.text_files import expand_paths
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.sampling import agreement_dev_rows
@@ -29,10 +28,10 @@ def raw_text(data: DataConfig, splits: Splits, splitter: WordSplitter, run: Run 
         return
     counts = RawCounts(data.min_words, data.max_words)
     corpus = _unlabeled(data)
-    yield from corpus.raw(splitter, held_out=held_out_digests(splits), counts=counts, weights=_weights(data))
+    yield from corpus.raw(splitter, held_out=held_out_hashes(splits), counts=counts, weights=_weights(data))
     if run is not None:
         run.log(f"raw text: {counts.describe()}")
-        if tagged := [f"{path} ({column})" for path in corpus.files if (column := tags_beside(path))]:
+        if tagged := [f"{path} ({column})" for path in corpus.files if (column := find_tag_column(path))]:
             run.log(
                 f"raw text: {', '.join(tagged[:3])}{' and others' * (len(tagged) > 3)}: tags are not read here, but in "
                 "data.train"
@@ -43,7 +42,7 @@ def _weights(data: DataConfig) -> dict[Path, float]:
     """The weight of each file of raw text that has another than 1."""
     found: dict[Path, float] = {}
     for source in data.sources:
-        for path in expand(source.path, key="data.unlabeled"):
+        for path in expand_paths(source.path, key="data.unlabeled"):
             found.setdefault(path, source.weight)
     return {path: weight for path, weight in found.items() if weight != 1.0}
 
@@ -61,13 +60,13 @@ def learned_from(
         if not splits.dev:  # it will be taken out of the raw text
             every = bytearray()
             for sentence in raw_text(data, splits, splitter, None):
-                every.extend(sentence.digest())
+                every.extend(sentence.hash())
             digests = np.frombuffer(every, dtype="S16")
             dev.update(digest.ljust(16, b"\0") for digest in digests[agreement_dev_rows(digests)].tolist())
         raw = raw_text(data, splits, splitter, None)
         if ensemble is not None:
             raw = add_synthetic_sentences(raw, augment, splits, ensemble, lambda _: None)
-        yield from (sentence for sentence in raw if sentence.digest() not in dev)
+        yield from (sentence for sentence in raw if sentence.hash() not in dev)
 
     return read
 

@@ -1,4 +1,4 @@
-"""Words to pieces: the one place that decides how a tokenizer's pieces stand for words."""
+"""Words to subwords: the one module that decides how a tokenizer encodes words."""
 
 from __future__ import annotations
 
@@ -10,82 +10,83 @@ from transformers import PreTrainedTokenizerBase
 
 from nlptrain.errors import InputError
 
-_REMEMBERED = 100_000  # words: some 30 MB, and in running text nearly all that come twice
+_MAX_CACHED = 100_000  # words: some 30 MB, and nearly all repeated words of running text
 
 
 class WordEncoder:
-    """Encodes words one by one and remembers them; the first piece of a word speaks for it.
+    """Encodes words one by one, with a cache; the logits of a word are those of its first subword.
 
-    A word that the tokenizer turns into nothing (a lone variation selector) becomes its unknown piece, so that every
-    word has a place in the sequence. Every word is read as it stands behind another one, the first word, too: where a
-    tokenizer puts no space in front of words that it is given one by one (ModernBERT's), each is given its space.
+    A word that the tokenizer encodes as nothing (a lone variation selector) becomes the unknown token, so that every
+    word has a position in the sequence. Every word, the first one included, is encoded as after another word: if a
+    tokenizer adds no space before words that are given one by one (ModernBERT's), the space is added here.
 
     Attributes:
-        prefix: special pieces in front of a sequence.
-        suffix: special pieces behind it.
-        space: what stands in front of each word as it is encoded: nothing, or a space.
+        prefix: special tokens before a sequence.
+        suffix: special tokens after it.
+        space: what precedes each word when it is encoded: nothing, or a space.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Read with ``tokenizer``; its own truncation and padding are not used.
+        """Create an encoder; the tokenizer's own truncation and padding are not used.
 
         Args:
-            tokenizer: a fast or a slow one that knows an unknown piece or turns every word into some piece.
+            tokenizer: a fast or a slow tokenizer that has an unknown token or encodes every word.
 
         Raises:
-            InputError: words of its language are cut by a package that is not installed.
+            InputError: the tokenizer's language needs a package that is not installed.
         """
         self.tokenizer = tokenizer
         self.space = _space_between_words(tokenizer) if tokenizer.is_fast else ""
-        self._encode = _in_one_go(tokenizer, self.space) if tokenizer.is_fast else _one_by_one(tokenizer)
+        self._encode = _fast_encoder(tokenizer, self.space) if tokenizer.is_fast else _slow_encoder(tokenizer)
         try:
-            (bare,) = self._encode(["a"])
-        except ImportError as error:  # XLM's words of zh, ja and th
-            language = tokenizer.init_kwargs.get("language")
+            (subwords,) = self._encode(["a"])
+        except ImportError as error:  # XLM with zh, ja and th
             raise InputError(
-                f"language: words of {language!r} need one more package: {error}; install it, or name another language"
+                f"words of {tokenizer.init_kwargs.get('language')!r} need another package: {error}",
+                location="language",
+                hint="install it, or name another language",
             ) from error
-        self.prefix, self.suffix = _frame(tokenizer, self.space + "a", bare)
-        self._known: dict[str, tuple[int, ...]] = {}
+        self.prefix, self.suffix = _special_tokens(tokenizer, self.space + "a", subwords)
+        self._cache: dict[str, tuple[int, ...]] = {}
         model = tokenizer.backend_tokenizer.model if tokenizer.is_fast else None
         self._continuing: str | None = getattr(model, "continuing_subword_prefix", None) or None
-        self._opening: dict[int, bool] = {}
+        self._starts_word: dict[int, bool] = {}
 
     def __call__(self, words: Sequence[str]) -> list[tuple[int, ...]]:
-        """The pieces of each of ``words``, at least one a word, without the sequence's special pieces."""
-        known = self._known
-        new = [word for word in dict.fromkeys(words) if word not in known]
+        """Return the subwords of each of ``words``, at least one per word, without special tokens."""
+        cache = self._cache
+        new = [word for word in dict.fromkeys(words) if word not in cache]
         if new:
-            if len(known) + len(new) > _REMEMBERED:
-                known.clear()
+            if len(cache) + len(new) > _MAX_CACHED:
+                cache.clear()
                 new = list(dict.fromkeys(words))
             unknown = self.tokenizer.unk_token_id
-            for word, pieces in zip(new, self._encode(new), strict=True):
-                if not pieces and unknown is None:
-                    raise ValueError(f"{word!r} has no piece, and the tokenizer has no unknown piece")
-                known[word] = tuple(pieces) if pieces else (int(unknown or 0),)
-        return [known[word] for word in words]
+            for word, subwords in zip(new, self._encode(new), strict=True):
+                if not subwords and unknown is None:
+                    raise ValueError(f"{word!r} has no subword, and the tokenizer has no unknown token")
+                cache[word] = tuple(subwords) if subwords else (int(unknown or 0),)
+        return [cache[word] for word in words]
 
-    def without_a_piece(self, words: Sequence[str]) -> list[str]:
-        """Those of ``words`` that the tokenizer turns into nothing."""
-        found = list(dict.fromkeys(words))
-        return [word for word, pieces in zip(found, self._encode(found), strict=True) if not pieces]
+    def unencodable(self, words: Sequence[str]) -> list[str]:
+        """Return those of ``words`` that the tokenizer encodes as nothing."""
+        distinct = list(dict.fromkeys(words))
+        return [word for word, subwords in zip(distinct, self._encode(distinct), strict=True) if not subwords]
 
-    def parts(self, word: str) -> list[int]:
-        """The places, from 1 on, of the pieces inside ``word`` that open a word by the tokenizer's own rule.
+    def pipeline_word_starts(self, word: str) -> list[int]:
+        """Return the positions, from 1, of the subwords inside ``word`` that start a word by the tokenizer's own rule.
 
-        WordPiece marks what continues a word (``##``); transformers' pipeline takes every other piece for a word, so
-        that ``@ada`` is two words to it. Tokenizers without such a mark have no such parts.
+        WordPiece marks subwords that continue a word (``##``); the pipeline of transformers takes every other subword
+        for the start of a word, so that ``@ada`` is two words. Tokenizers without such a mark have no such positions.
         """
-        (pieces,) = self([word])
-        return [place for place in range(1, len(pieces)) if self._opens(pieces[place])]
+        (subwords,) = self([word])
+        return [position for position in range(1, len(subwords)) if self._is_word_start(subwords[position])]
 
-    def _opens(self, piece: int) -> bool:
-        known = self._opening.get(piece)
+    def _is_word_start(self, subword: int) -> bool:
+        known = self._starts_word.get(subword)
         if known is None:
             prefix = self._continuing
-            known = prefix is not None and not str(self.tokenizer.convert_ids_to_tokens(piece)).startswith(prefix)
-            self._opening[piece] = known
+            known = prefix is not None and not str(self.tokenizer.convert_ids_to_tokens(subword)).startswith(prefix)
+            self._starts_word[subword] = known
         return known
 
 
@@ -93,14 +94,14 @@ Encode = Callable[[list[str]], list[list[int]]]
 
 
 def _space_between_words(tokenizer: PreTrainedTokenizerBase) -> str:
-    """What a word needs in front to become what it is behind another word of a text: a space, or nothing."""
+    """Return what must precede a word so that it is encoded as after another word: a space, or nothing."""
     text = list(tokenizer("a a", add_special_tokens=False, truncation=False, padding=False)["input_ids"])
-    alone, spaced = _in_one_go(tokenizer)(["a", " a"])
+    alone, spaced = _fast_encoder(tokenizer)(["a", " a"])
     return " " if text != alone + alone and text[-len(spaced) :] == spaced else ""
 
 
-def _in_one_go(tokenizer: PreTrainedTokenizerBase, space: str = "") -> Encode:
-    """A fast tokenizer encodes many words at once, each as a sentence of its own."""
+def _fast_encoder(tokenizer: PreTrainedTokenizerBase, space: str = "") -> Encode:
+    """Return a function that encodes many words at once, each as a sentence of its own."""
 
     def encode(words: list[str]) -> list[list[int]]:
         encoded = tokenizer(
@@ -110,35 +111,36 @@ def _in_one_go(tokenizer: PreTrainedTokenizerBase, space: str = "") -> Encode:
             truncation=False,
             padding=False,
         )
-        return [list(pieces) for pieces in encoded["input_ids"]]
+        return [list(subwords) for subwords in encoded["input_ids"]]
 
     return encode
 
 
-def _one_by_one(tokenizer: PreTrainedTokenizerBase) -> Encode:
-    """A slow one is asked word by word, and told the language if it cuts words by it (XLM)."""
+def _slow_encoder(tokenizer: PreTrainedTokenizerBase) -> Encode:
+    """Return a function that encodes word by word, with the tokenizer's language if it has one (XLM)."""
     language = tokenizer.init_kwargs.get("language")
-    cut = tokenizer._tokenize
-    # ``tokenize(word, lang=...)`` loses the language on its way (transformers 5.23), so what cuts is told itself.
-    told = {"_tokenize": partial(cut, lang=language)} if language and "lang" in signature(cut).parameters else {}
+    tokenize = tokenizer._tokenize
+    # ``tokenize(word, lang=...)`` does not pass the language on (transformers 5.23), so ``_tokenize`` gets it directly.
+    has_language = language and "lang" in signature(tokenize).parameters
+    patched = {"_tokenize": partial(tokenize, lang=language)} if has_language else {}
 
     def encode(words: list[str]) -> list[list[int]]:
-        vars(tokenizer).update(told)
+        vars(tokenizer).update(patched)
         try:
             encoded = [tokenizer.convert_tokens_to_ids(tokenizer.tokenize(word)) for word in words]
         finally:
-            for name in told:
+            for name in patched:
                 vars(tokenizer).pop(name)
         return [ids if isinstance(ids, list) else [ids] for ids in encoded]
 
     return encode
 
 
-def _frame(tokenizer: PreTrainedTokenizerBase, word: str, bare: list[int]) -> tuple[list[int], list[int]]:
-    """The special pieces in front of and behind a sentence, looked for around the pieces ``bare`` of ``word``."""
+def _special_tokens(tokenizer: PreTrainedTokenizerBase, word: str, subwords: list[int]) -> tuple[list[int], list[int]]:
+    """Return the special tokens before and after a sentence, found around the ``subwords`` of ``word``."""
     if tokenizer.is_fast:
-        framed = list(tokenizer([word], is_split_into_words=True, truncation=False, padding=False)["input_ids"])
+        encoded = list(tokenizer([word], is_split_into_words=True, truncation=False, padding=False)["input_ids"])
     else:
-        framed = list(tokenizer.build_inputs_with_special_tokens(bare))
-    at = next(i for i in range(len(framed)) if framed[i : i + len(bare)] == bare)
-    return framed[:at], framed[at + len(bare) :]
+        encoded = list(tokenizer.build_inputs_with_special_tokens(subwords))
+    start = next(i for i in range(len(encoded)) if encoded[i : i + len(subwords)] == subwords)
+    return encoded[:start], encoded[start + len(subwords) :]

@@ -1,4 +1,4 @@
-"""Gold files of one format to a file of another, in bounded memory."""
+"""Conversion of gold files to a file of another format, in bounded memory."""
 
 from __future__ import annotations
 
@@ -7,153 +7,162 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nlptrain.data.corpus import Corpus
-from nlptrain.data.ignored_columns import ignored_columns
+from nlptrain.data.formats import GoldFormat, WriteContext
+from nlptrain.data.formats.registry import ignored_columns, output_files, write_gold
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tag_checks import check_tag_sequences, detect_scheme, proven
-from nlptrain.data.targets import Target
-from nlptrain.data.writing import Written, write_gold, written
-from nlptrain.errors import InputError
-from nlptrain.schemes import NAMES, Scheme, valid
+from nlptrain.data.tag_schemes import (
+    SCHEME_NAMES,
+    Scheme,
+    check_tag_sequences,
+    detect_scheme,
+    detect_sentence_scheme,
+    to_scheme,
+)
+from nlptrain.errors import InputError, Setting
 
-_NAMES = 12  # that are said
+_MAX_NAMES = 12  # ignored columns that are logged
 
 
 @dataclass(frozen=True)
-class Converted:
-    """What was written.
+class Conversion:
+    """The result of a conversion.
 
     Attributes:
-        sentences: how many.
-        words: theirs.
-        scheme: how the tags of the files are written.
-        wrote: how those of the new one are.
-        lost: what has no place in the format, and in how many sentences.
+        sentences: the number of sentences.
+        words: the number of words.
+        scheme: the tag scheme of the files that were read.
+        written_scheme: the tag scheme of the new file.
+        lost: for each kind of information that the format cannot hold, the number of sentences that had it.
     """
 
     sentences: int
     words: int
     scheme: Scheme
-    wrote: Scheme
+    written_scheme: Scheme
     lost: Mapping[str, int]
 
     def describe(self) -> str:
-        """A sentence for the user."""
-        tags = f"tags: {NAMES[self.scheme]}"
-        tags += "" if self.wrote == self.scheme else f", written in {NAMES[self.wrote]}"
-        return f"{self.sentences:,} sentences, {self.words:,} words, {tags}"
+        """Return the result in one line."""
+        scheme = SCHEME_NAMES[self.scheme]
+        if self.written_scheme != self.scheme:
+            scheme += f", converted to {SCHEME_NAMES[self.written_scheme]}"
+        return f"{self.sentences:,} sentences, {self.words:,} words, tag scheme: {scheme}"
 
 
 def convert(
     corpus: Corpus,
     out: Path,
-    target: Target,
+    target: GoldFormat,
     *,
     write_scheme: Scheme | None = None,
     comments: bool = False,
     log: Callable[[str], None] = lambda _: None,
-) -> Converted:
-    """Write the gold sentences of ``corpus`` to ``out``; they are read twice, and never all in memory.
+) -> Conversion:
+    """Write the gold sentences of ``corpus`` to ``out``; the files are read twice, and never held in memory.
 
     Args:
-        corpus: the files; at the end of each, it says what is not to be learned from.
+        corpus: the files; it logs the texts that are not used.
         out: the new file.
         target: its format.
-        write_scheme: what its tags are written in; None: as those of the files.
-        comments: of CoNLL: ids and texts are kept as comments.
-        log: receives what of the files is not read.
+        write_scheme: its tag scheme; None: that of the files.
+        comments: of CoNLL: write ids and texts as comments.
+        log: receives the columns of the files that are ignored.
 
     Raises:
-        InputError: a file cannot be read, its tags break their scheme, ``out`` is one of them, or the format cannot
-            hold a word.
+        InputError: a file cannot be read, its tags are invalid in their scheme, ``out`` is one of the files, or the
+            format cannot hold a word.
     """
-    read = {path.resolve() for path in corpus.files}
-    for one in written(out, target):
-        if one.resolve() in read:
-            raise InputError(f"{one}: would be written where it is read; give another name")
-    seen = Seen()
-    scheme = scheme_of_files(corpus, seen)
+    sources = {path.resolve() for path in corpus.files}
+    for path in output_files(out, target):
+        if path.resolve() in sources:
+            raise InputError("is one of the files that are read", location=str(path), hint="give another name")
+    contents = _Contents()
+    scheme = scheme_of_files(corpus, contents)
     _log_ignored_columns(corpus, log)
     if write_scheme is not None and scheme == "plain":
-        raise InputError("--write-scheme: the tags are plain, and have no scheme to be written in")
-    wrote = write_scheme or scheme
-    told = Written(wrote, comments, corpus.data.pretokenized, ids=seen.ids, texts=seen.texts)
-    counted = _Counted()
-    write_gold(counted.all(_converted(corpus, scheme, wrote)), out, target, told)
-    return Converted(counted.sentences, counted.words, scheme, wrote, told.lost)
+        raise InputError("the tags are plain", location=Setting("write_scheme"), expected="tags of entities")
+    written_scheme = write_scheme or scheme
+    context = WriteContext(
+        written_scheme, comments, corpus.data.pretokenized, has_ids=contents.has_ids, has_texts=contents.has_texts
+    )
+    counter = _Counter()
+    write_gold(counter.count(_converted(corpus, scheme, written_scheme)), out, target, context)
+    return Conversion(counter.sentences, counter.words, scheme, written_scheme, context.lost)
 
 
-def _log_ignored_columns(corpus: Corpus, log: Callable[[str], None]) -> None:
-    """Log the ignored columns of the files, one line for files with the same ones."""
-    ignored: dict[tuple[str, ...], list[Path]] = {}
-    for path in corpus.files:
-        if others := ignored_columns(path, corpus.data):
-            ignored.setdefault(tuple(others), []).append(path)
-    for names, files in ignored.items():
-        more = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
-        rest = f" and {len(names) - _NAMES:,} others" if len(names) > _NAMES else ""
-        log(f"{files[0]}{more}: not read, and not written: {', '.join(names[:_NAMES])}{rest}")
+def scheme_of_files(corpus: Corpus, contents: _Contents | None = None) -> Scheme:
+    """Return the tag scheme of all files of ``corpus``, detected in bounded memory.
+
+    Args:
+        corpus: the files.
+        contents: collects what else the files hold; they are then read to their end.
+
+    Raises:
+        InputError: a file cannot be read, or the tags are of two schemes.
+    """
+    stated = corpus.data.scheme
+    if stated != "auto" and contents is None:
+        return stated
+    contents = contents or _Contents()
+    tag_sequences = contents.tag_sequences(corpus.without_log())
+    scheme = detect_scheme(tag_sequences, location=", ".join(corpus.paths)) if stated == "auto" else stated
+    for _ in tag_sequences:
+        pass
+    has_entities = "O" in contents.tags and any(tag[:2] == "B-" for tag in contents.tags)
+    if stated == "auto" and scheme == "plain" and has_entities:
+        detect_sentence_scheme(list(corpus.without_log()))  # raises with the location of the odd tag
+    return scheme or "iob2"
 
 
-class Seen:
-    """What a first reading finds.
+class _Contents:
+    """What a first pass over the files finds.
 
     Attributes:
-        ids: whether any sentence has an id.
-        texts: whether any has a text.
-        tags: all that stand there.
+        has_ids: whether any sentence has an id.
+        has_texts: whether any sentence has a text.
+        tags: all tags.
     """
 
     def __init__(self) -> None:
-        """Nothing yet."""
-        self.ids = self.texts = False
+        self.has_ids = self.has_texts = False
         self.tags: set[str] = set()
 
-    def tagged(self, sentences: Iterable[Sentence]) -> Iterator[Sequence[str]]:
-        """The tags of ``sentences``, noted as they pass."""
+    def tag_sequences(self, sentences: Iterable[Sentence]) -> Iterator[Sequence[str]]:
+        """Yield the tags of ``sentences``, and record what they hold."""
         for sentence in sentences:
-            self.ids |= sentence.id is not None
-            self.texts |= sentence.text is not None
+            self.has_ids |= sentence.id is not None
+            self.has_texts |= sentence.text is not None
             self.tags.update(sentence.tags or ())
             yield sentence.tags or ()
 
 
-class _Counted:
-    """Sentences, counted as they pass."""
+class _Counter:
+    """Counts sentences and words on their way to a writer."""
 
     def __init__(self) -> None:
         self.sentences = self.words = 0
 
-    def all(self, sentences: Iterator[Sentence]) -> Iterator[Sentence]:
+    def count(self, sentences: Iterator[Sentence]) -> Iterator[Sentence]:
         for sentence in sentences:
             self.sentences += 1
             self.words += len(sentence.words)
             yield sentence
 
 
-def scheme_of_files(corpus: Corpus, seen: Seen | None = None) -> Scheme:
-    """The scheme that the tags of all files of ``corpus`` are written in, in bounded memory.
-
-    Args:
-        corpus: the files.
-        seen: notes what else is in them; they are then read to their end.
-
-    Raises:
-        InputError: a file cannot be read, or the tags are of no one scheme.
-    """
-    said = corpus.data.scheme
-    if said != "auto" and seen is None:
-        return said
-    seen = seen or Seen()
-    tagged = seen.tagged(corpus.silent())
-    found = proven(tagged, ", ".join(corpus.paths)) if said == "auto" else said
-    for _ in tagged:
-        pass
-    if said == "auto" and found == "plain" and "O" in seen.tags and any(tag[:2] == "B-" for tag in seen.tags):
-        detect_scheme(list(corpus.silent()))  # which says where a tag has slipped
-    return found or "iob2"
+def _log_ignored_columns(corpus: Corpus, log: Callable[[str], None]) -> None:
+    """Log the ignored columns of the files, one line for files with the same ones."""
+    files: dict[tuple[str, ...], list[Path]] = {}
+    for path in corpus.files:
+        if ignored := ignored_columns(path, corpus.data):
+            files.setdefault(tuple(ignored), []).append(path)
+    for names, paths in files.items():
+        more_files = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
+        more_names = f" and {len(names) - _MAX_NAMES:,} more" if len(names) > _MAX_NAMES else ""
+        log(f"ignored columns: {', '.join(names[:_MAX_NAMES])}{more_names} ({paths[0]}{more_files})")
 
 
-def _converted(corpus: Corpus, scheme: Scheme, wrote: Scheme) -> Iterator[Sentence]:
+def _converted(corpus: Corpus, scheme: Scheme, written_scheme: Scheme) -> Iterator[Sentence]:
     for sentence in corpus:
         check_tag_sequences([([sentence], scheme)])
-        yield sentence if wrote == scheme else replace(sentence, tags=tuple(valid(sentence.tags or (), wrote)))
+        tags = sentence.tags or ()
+        yield sentence if written_scheme == scheme else replace(sentence, tags=tuple(to_scheme(tags, written_scheme)))

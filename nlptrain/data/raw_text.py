@@ -1,4 +1,4 @@
-"""Raw text: lines to sentences of words, each once, none of them a dev or test sentence, and the count of all that."""
+"""Raw text: files of lines or rows, cut into sentences of words, deduplicated, without dev and test sentences."""
 
 from __future__ import annotations
 
@@ -6,31 +6,55 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any, Protocol
 
-from nlptrain.data.digests import DigestSet, packed
-from nlptrain.data.raw_files import Splitter, raw_words
-from nlptrain.data.sentence import Sentence
-from nlptrain.errors import InputError
+from nlptrain.data.formats.arrow import read_table_rows
+from nlptrain.data.formats.csv import read_csv_rows
+from nlptrain.data.formats.fields import check_strings, join_names, json_type
+from nlptrain.data.formats.jsonl import read_list, read_objects
+from nlptrain.data.sentence import HashSet, Sentence, hash_array
+from nlptrain.data.text_files import read_lines, without_gz
+from nlptrain.errors import InputError, Setting
 
 _TERMINALS = ".!?\u2026\u3002\uff01\uff1f"
-_BLOCK = 1024  # sentences that are looked up at once
 _CLOSERS = "\"'\u2019\u201d\u00bb\u203a)]}\u300d\u300f\uff09"
+_BLOCK = 1024  # sentences whose hashes are looked up at once
+_COLUMNS = ("text", "tokens", "words")  # the first one that a row has is read
+_PARQUET, _ARROW = (".parquet", ".pq"), (".arrow", ".feather")
+_LINES, _LIST, _CSV = (".jsonl", ".ndjson"), (".json",), (".csv",)
+_TAGS = ("tags", "ner_tags", "entities", "spans", "label", "labels", "annotations", "completions")
+_GOLD = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".ann")  # whose lines are not text
+
+
+class Splitter(Protocol):
+    """Anything that cuts a line into words."""
+
+    def words(self, text: str) -> tuple[str, ...]:
+        """Return the words of ``text``."""
+        ...
+
+
+class _WholeLine:
+    """A splitter that returns a line as it is."""
+
+    def words(self, text: str) -> tuple[str, ...]:
+        return (text,)
 
 
 @dataclass
 class RawCounts:
-    """What became of the lines of the raw text.
+    """Counts of the lines and sentences of raw text.
 
     Attributes:
         min_words: the fewest words of a sentence that is used.
         max_words: the most.
         lines: all lines that were read.
         blank: lines without a word.
-        short: sentences left out for having fewer than ``min_words``.
+        short: sentences omitted because they have fewer than ``min_words``.
         cut: lines of more than ``max_words``.
-        parts: what these were cut into.
-        repeats: sentences left out because their words had come before.
-        held_out: sentences left out because they stand in dev or test.
+        parts: the sentences that these were cut into.
+        repeats: sentences omitted because they occurred before.
+        held_out: sentences omitted because they occur in dev or test.
         sentences: those that are used.
         words: their words.
     """
@@ -48,24 +72,24 @@ class RawCounts:
     words: int = 0
 
     def describe(self) -> str:
-        """What was used and what was not, in one line.
+        """Return the counts in one line, for the log.
 
         Example:
             >>> RawCounts(4, 80, lines=9, short=2, cut=1, parts=2, sentences=8, words=1200).describe()
-            '9 lines: 8 sentences of 1,200 words used; left out 2 of fewer than 4 words; 1 line of more than 80 words cut in 2'
+            '9 lines: 8 sentences of 1,200 words used; omitted 2 of fewer than 4 words; 1 line of more than 80 words cut into 2'
         """  # noqa: E501
-        left_out = (
+        omitted = (
             (self.blank, "blank"),
             (self.short, f"of fewer than {self.min_words} words"),
             (self.repeats, "repeat" if self.repeats == 1 else "repeats"),
-            (self.held_out, "that stand in dev or test"),
+            (self.held_out, "that occur in dev or test"),
         )
-        said = [f"{_count(self.lines, 'line')}: {_count(self.sentences, 'sentence')} of {self.words:,} words used"]
-        if out := ", ".join(f"{number:,} {what}" for number, what in left_out if number):
-            said.append(f"left out {out}")
+        parts = [f"{_count(self.lines, 'line')}: {_count(self.sentences, 'sentence')} of {self.words:,} words used"]
+        if reasons := ", ".join(f"{count:,} {reason}" for count, reason in omitted if count):
+            parts.append(f"omitted {reasons}")
         if self.cut:
-            said.append(f"{_count(self.cut, 'line')} of more than {self.max_words} words cut in {self.parts:,}")
-        return "; ".join(said)
+            parts.append(f"{_count(self.cut, 'line')} of more than {self.max_words} words cut into {self.parts:,}")
+        return "; ".join(parts)
 
 
 def read_raw(
@@ -78,43 +102,139 @@ def read_raw(
     counts: RawCounts | None = None,
     weights: Mapping[Path, float] | None = None,
 ) -> Iterator[Sentence]:
-    """The sentences of raw text, a sentence or a paragraph a line or row, without tags.
+    """Read the sentences of raw text, each once; a line or row is a sentence or a paragraph.
 
-    Lines are kept whole, up to ``max_words``; longer ones are cut, see ``cut``. What is used once is not used again.
+    Lines are kept whole, up to ``max_words``; longer ones are cut, see ``split_long``.
 
     Args:
         paths: the files.
         splitter: cuts a line into words.
-        min_words: sentences of fewer words are left out.
+        min_words: sentences of fewer words are omitted.
         max_words: lines of more words are cut.
-        held_out: digests of sentences that must not be used: those of dev and test.
-        counts: counts along, for ``describe`` at the end.
-        weights: how often the sentences of a file are read, where that is not 1.
+        held_out: hashes of sentences that are omitted: those of dev and test.
+        counts: is updated while the text is read.
+        weights: the sampling weight of a file's sentences, where that is not 1.
 
     Raises:
         InputError: ``min_words`` is more than ``max_words``, or a file is not UTF-8.
     """
     if min_words > max_words:
-        raise InputError(f"data.min_words: found {min_words}; it cannot be more than data.max_words, {max_words}")
+        raise InputError(
+            f"found {min_words}",
+            location=Setting("data.min_words"),
+            expected=("at most ", Setting("data.max_words"), f" ({max_words})"),
+        )
     counts = RawCounts() if counts is None else counts
     counts.min_words, counts.max_words = min_words, max_words
-    seen = DigestSet()
-    rest = _sentences(paths, splitter, counts, weights or {})
-    while block := list(islice(rest, _BLOCK)):
-        digests = [sentence.digest() for sentence in block]
-        known = seen.has(packed(digests)).tolist()
+    seen = HashSet()
+    sentences = _sentences(paths, splitter, counts, weights or {})
+    while block := list(islice(sentences, _BLOCK)):
+        hashes = [sentence.hash() for sentence in block]
+        are_known = seen.has(hash_array(hashes)).tolist()
         new: dict[bytes, None] = {}
-        for sentence, digest, is_known in zip(block, digests, known, strict=True):
-            if digest in held_out:
+        for sentence, words_hash, is_known in zip(block, hashes, are_known, strict=True):
+            if words_hash in held_out:
                 counts.held_out += 1
-            elif is_known or digest in new:
+            elif is_known or words_hash in new:
                 counts.repeats += 1
             else:
-                new[digest] = None
+                new[words_hash] = None
                 counts.sentences += 1
                 counts.words += len(sentence.words)
                 yield sentence
-        seen.add(packed(list(new)))
+        seen.add(hash_array(list(new)))
+
+
+def read_raw_words(path: Path, splitter: Splitter) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Read the words of each line of raw text, with the number of its line or row, from 1.
+
+    A text file has lines. A row of Parquet, Arrow, JSON, JSON Lines or CSV (by the file's name) has a ``text``, whose
+    lines are read one by one, or else ``tokens`` or ``words``, which are read as they are.
+
+    Args:
+        path: the file.
+        splitter: cuts texts into words.
+
+    Raises:
+        InputError: the file cannot be read, or a row has none of these or a value of another type.
+    """
+    if not has_rows(path):
+        yield from ((number, splitter.words(line)) for number, line in read_lines(path))
+        return
+    for number, row in _rows(path, _COLUMNS):
+        for words in _row_words(row, f"{path}:{number}", splitter):
+            yield number, words
+
+
+def read_raw_texts(path: Path) -> Iterator[str]:
+    """Read the lines of raw text; of rows without a text, their words joined by spaces.
+
+    Raises:
+        InputError: as for ``read_raw_words``.
+    """
+    if not has_rows(path):
+        yield from (line for _, line in read_lines(path))
+        return
+    for number, row in _rows(path, _COLUMNS):
+        yield from (" ".join(words) for words in _row_words(row, f"{path}:{number}", _WholeLine()))
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Read the rows of a file for which ``has_rows`` is true, with all their columns.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    return (row for _, row in _rows(path, None))
+
+
+def has_rows(path: Path) -> bool:
+    """Return whether ``path`` is, by its name, a file of rows rather than of lines.
+
+    Raises:
+        InputError: by its name it is a file of gold sentences.
+    """
+    suffix = without_gz(path).suffix.lower()
+    if suffix in _GOLD:
+        raise InputError(
+            f"the suffix {suffix} is that of words with tags",
+            location=str(path),
+            expected="raw text",
+            hint=f"nlptrain convert {path.name} {without_gz(path).stem}.jsonl writes rows whose words can be read",
+        )
+    return suffix in (*_PARQUET, *_ARROW, *_LINES, *_LIST, *_CSV)
+
+
+def find_tag_column(path: Path) -> str | None:
+    """Return the column of tags or annotations in the first row of ``path``, if any: it may not be raw text."""
+    try:
+        row = next(_rows(path, _TAGS), (1, {}))[1] if has_rows(path) else {}
+    except (InputError, OverflowError):  # no such column, or two of the same name
+        return None
+    return next((key for key in _TAGS if isinstance(row.get(key), list)), None)
+
+
+def split_long(words: tuple[str, ...], min_words: int, max_words: int) -> Iterator[tuple[str, ...]]:
+    """Cut ``words`` into parts of at most ``max_words``, each as long as possible with a sentence end at its end.
+
+    Where no sentence ends within reach, a part has ``max_words``. No part, the last one included, has fewer than
+    ``min_words`` if that can be avoided, so that none is omitted.
+
+    Example:
+        >>> for part in split_long(tuple("They came . They saw . They won and went .".split()), 2, 7):
+        ...     print(*part)
+        They came . They saw .
+        They won and went .
+    """
+    ends = _sentence_ends(words)
+    start = 0
+    while len(words) - start > max_words:
+        longest = min(max_words, max(len(words) - start - min_words, min_words))
+        reach = range(start + longest, start + min_words - 1, -1)
+        stop = next((end for end in reach if ends[end - 1]), start + longest)
+        yield words[start:stop]
+        start = stop
+    yield words[start:]
 
 
 def _sentences(
@@ -122,38 +242,15 @@ def _sentences(
 ) -> Iterator[Sentence]:
     for path in paths:
         weight = weights.get(path, 1.0)
-        for number, words in raw_words(path, splitter):
+        for number, words in read_raw_words(path, splitter):
             for part in _parts(words, counts):
                 yield Sentence(part, where=f"{path}:{number}", weight=weight)
-
-
-def cut(words: tuple[str, ...], min_words: int, max_words: int) -> Iterator[tuple[str, ...]]:
-    """``words`` in parts of at most ``max_words``, each as long as it can be while it ends behind a sentence.
-
-    Where no sentence ends in reach, a part has ``max_words``. No part, the last one included, has fewer than
-    ``min_words`` if that can be avoided, so that none of it is left out.
-
-    Example:
-        >>> for part in cut(tuple("They came . They saw . They won and went .".split()), 2, 7):
-        ...     print(*part)
-        They came . They saw .
-        They won and went .
-    """
-    ends = _ends(words)
-    start = 0
-    while len(words) - start > max_words:
-        most = min(max_words, max(len(words) - start - min_words, min_words))
-        reach = range(start + most, start + min_words - 1, -1)
-        stop = next((place for place in reach if ends[place - 1]), start + most)
-        yield words[start:stop]
-        start = stop
-    yield words[start:]
 
 
 def _parts(words: tuple[str, ...], counts: RawCounts) -> Iterator[tuple[str, ...]]:
     counts.lines += 1
     counts.blank += not words
-    parts = list(cut(words, counts.min_words, counts.max_words)) if words else []
+    parts = list(split_long(words, counts.min_words, counts.max_words)) if words else []
     if len(parts) > 1:
         counts.cut += 1
         counts.parts += len(parts)
@@ -164,17 +261,45 @@ def _parts(words: tuple[str, ...], counts: RawCounts) -> Iterator[tuple[str, ...
             counts.short += 1
 
 
-def _ends(words: Sequence[str]) -> list[bool]:
-    """For each word, whether a sentence ends behind it: at ``.``, or at the last quote or bracket that follows it."""
+def _sentence_ends(words: Sequence[str]) -> list[bool]:
+    """Return for each word whether a sentence ends after it: at ``.``, or at the last quote or bracket after that."""
     ends: list[bool] = []
     for word in words:
         core = word.rstrip(_CLOSERS)
-        closes_an_end = not core and bool(ends) and ends[-1]
-        if closes_an_end:
+        closes_sentence = not core and bool(ends) and ends[-1]
+        if closes_sentence:
             ends[-1] = False
-        ends.append(closes_an_end or core.endswith(tuple(_TERMINALS)))
+        ends.append(closes_sentence or core.endswith(tuple(_TERMINALS)))
     return ends
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"
+def _rows(path: Path, columns: Sequence[str] | None) -> Iterator[tuple[int, dict[str, Any]]]:
+    suffix = without_gz(path).suffix.lower()
+    if suffix in _LINES:
+        return read_objects(path)
+    if suffix in _LIST:
+        return read_list(path)
+    if suffix in _CSV:
+        return read_csv_rows(path)
+    return enumerate(read_table_rows(path, is_parquet=suffix in _PARQUET, columns=columns), start=1)
+
+
+def _row_words(row: dict[str, Any], location: str, splitter: Splitter) -> Iterator[tuple[str, ...]]:
+    key = next((key for key in _COLUMNS if row.get(key) is not None), None)
+    if key is None and isinstance(row.get("data"), dict):  # a task of Label Studio
+        row = row["data"]
+        key = next((key for key in _COLUMNS if row.get(key) is not None), None)
+    if key is None:
+        raise InputError(f"found the keys {join_names(row)}", location=location, expected="'text' or 'tokens'")
+    if key != "text":
+        yield check_strings(row[key], key, location)
+        return
+    text = row[key]
+    if not isinstance(text, str):
+        raise InputError(f"found {json_type(text)} in 'text'", location=location, expected="a string")
+    for line in text.split("\n"):
+        yield splitter.words(line)
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"

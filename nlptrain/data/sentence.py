@@ -1,31 +1,37 @@
-"""A sentence and where it came from: what every reader yields and everything above reads."""
+"""Sentences with their tags and origin, hashes of their words, and compact sets of such hashes."""
 
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-MOST_WORDS = 1_000_000  # of a sentence: a file without blank lines is none
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+MAX_WORDS = 1_000_000  # of a sentence; a file with more of them between two blank lines has another format
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """The words of one sentence, their gold tags if it has any, and its place in its file.
+    """The words of one sentence, its gold tags if it has any, and its origin.
 
-    Two sentences of the same words, tags and place are equal; what stands beside these is for who writes them again.
+    Sentences are equal if their words, tags and ``where`` are.
 
     Attributes:
         words: the words.
         tags: the gold tag of each word, or None.
         where: ``path:line`` of the first word.
-        lines: the line of each word, where each has its own.
-        id: its name in its file, or None.
-        text: what the words were cut from, or None.
-        weight: of raw text, how often it is read beside text of weight 1.
+        lines: the line number of each word, in formats with one word per line.
+        id: the sentence's id in its file, or None.
+        text: the original text, or None.
+        weight: of raw text, how often the sentence is sampled, relative to text of weight 1.
 
     Example:
-        >>> Sentence(("Ada", "sings"), ("B-person", "O"), "train.conll:1").digest().hex()[:8]
+        >>> Sentence(("Ada", "sings"), ("B-person", "O"), "train.conll:1").hash().hex()[:8]
         'ea3137ea'
     """
 
@@ -38,47 +44,165 @@ class Sentence:
     weight: float = field(default=1.0, compare=False, repr=False)
 
     @property
-    def places(self) -> tuple[tuple[int, int], ...]:
-        """Where each word begins and ends in ``text``, in code points; empty where that is not known."""
-        return () if self.text is None else places_in(self.text, self.words)
+    def offsets(self) -> tuple[tuple[int, int], ...]:
+        """Start and end of each word in ``text``, in code points; empty if unknown."""
+        return () if self.text is None else find_offsets(self.text, self.words)
 
-    def digest(self) -> bytes:
-        """16 bytes that stand for the words alone: equal words, equal digest, on every machine."""
-        return digest(self.words)
+    def hash(self) -> bytes:
+        """Return 16 bytes that depend on the words alone and are the same on every machine."""
+        return words_hash(self.words)
 
-    def place(self, index: int) -> str:
-        """Where the word ``index`` (from 0) stands, for messages.
+    def location(self, index: int) -> str:
+        """Return the location of the word ``index`` (from 0), for messages.
 
         Example:
-            >>> Sentence(("Ada", "sings"), where="train.conll:1", lines=(1, 2)).place(1)
+            >>> Sentence(("Ada", "sings"), where="train.conll:1", lines=(1, 2)).location(1)
             'train.conll:2'
-            >>> Sentence(("Ada", "sings"), where="train.jsonl:1").place(1)
+            >>> Sentence(("Ada", "sings"), where="train.jsonl:1").location(1)
             'train.jsonl:1: word 2'
         """
         if not self.lines:
             return f"{self.where}: word {index + 1}"
-        return f"{self.where.rpartition(':')[0]}:{self.lines[index]}"
+        return f"{self.file}:{self.lines[index]}"
+
+    @property
+    def file(self) -> str:
+        """The path in ``where``."""
+        return self.where.rpartition(":")[0]
 
 
-def places_in(text: str, words: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Where each of ``words`` begins and ends in ``text``; empty if they are not all there, with white space between.
+def find_offsets(text: str, words: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """Return start and end of each of ``words`` in ``text``; empty unless ``text`` is the words and white space.
 
     Example:
-        >>> places_in("Ada sings.", ("Ada", "sings", "."))
+        >>> find_offsets("Ada sings.", ("Ada", "sings", "."))
         ((0, 3), (4, 9), (9, 10))
     """
-    found: list[tuple[int, int]] = []
+    offsets: list[tuple[int, int]] = []
     end = 0
     for word in words:
         start = text.find(word, end)
         if start < 0 or text[end:start].strip():
             return ()
         end = start + len(word)
-        found.append((start, end))
-    return () if text[end:].strip() else tuple(found)
+        offsets.append((start, end))
+    return () if text[end:].strip() else tuple(offsets)
 
 
-def digest(words: tuple[str, ...]) -> bytes:
-    """The BLAKE2b hash of ``words``, 16 bytes; a word's length goes in before it, so that no two lists share a text."""
+def words_hash(words: tuple[str, ...]) -> bytes:
+    """Return the BLAKE2b hash of ``words``, 16 bytes, of a text in which each word is preceded by its length."""
     text = "".join(f"{len(word)}:{word}" for word in words)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+Hashes = NDArray[np.bytes_]  # of 16 bytes each
+Keys = NDArray[np.uint64]
+_Values = TypeVar("_Values", bound="np.generic[Any]")
+_MAX_RUN = 2**18  # entries of a run that is not merged any more, which bounds the memory that merging needs
+
+
+def hash_array(hashes: Sequence[bytes]) -> Hashes:
+    """Return ``hashes``, of 16 bytes each, as one array (numpy's own conversion would strip trailing zeros)."""
+    return np.frombuffer(b"".join(hashes), dtype="S16")
+
+
+class HashSet:
+    """A set of hashes that keeps 8 bytes of each, where Python's ``set`` takes a hundred.
+
+    The chance that any two sentences are confused is 1 in 37 million among a million sentences, and 1 in 3,700 among a
+    hundred million. Hashes are kept in sorted runs, each at least twice as long as the next one, up to a quarter of a
+    million: lookups search few runs, and additions seldom merge. The longest runs are mapped from temporary files.
+
+    Example:
+        >>> seen = HashSet()
+        >>> seen.add(hash_array([b"a" * 16]))
+        >>> seen.has(hash_array([b"a" * 16, b"b" * 16])).tolist()
+        [True, False]
+    """
+
+    def __init__(self) -> None:
+        """Create an empty set."""
+        self._runs: list[Keys] = []
+
+    def add(self, hashes: Hashes) -> None:
+        """Add ``hashes``."""
+        if not len(hashes):
+            return
+        keys = _keys(hashes)
+        while self._runs and _should_merge(len(self._runs[-1]), len(keys)):
+            keys = np.concatenate([self._runs.pop(), keys])
+        self._runs.append(_store(np.sort(keys, kind="stable")))
+
+    def has(self, hashes: Hashes) -> NDArray[np.bool_]:
+        """Return which of ``hashes`` are in the set."""
+        keys = _keys(hashes)
+        is_known = np.zeros(len(keys), dtype=bool)
+        for run in self._runs:
+            is_known |= _search(run, keys) >= 0
+        return is_known
+
+
+class HashIndex:
+    """The position (0, 1, 2, ...) at which each hash was added, 12 bytes per hash; stored as in ``HashSet``.
+
+    Callers must compare the full hash at the returned position with the one that they look for.
+    """
+
+    def __init__(self) -> None:
+        """Create an empty index."""
+        self._runs: list[tuple[Keys, NDArray[np.uint32]]] = []
+        self._count = 0
+
+    def __len__(self) -> int:
+        """Return the number of hashes."""
+        return self._count
+
+    def add(self, hashes: Hashes) -> None:
+        """Append ``hashes``."""
+        if not len(hashes):
+            return
+        keys, positions = _keys(hashes), np.arange(self._count, self._count + len(hashes), dtype=np.uint32)
+        self._count += len(hashes)
+        while self._runs and _should_merge(len(self._runs[-1][0]), len(keys)):
+            run_keys, run_positions = self._runs.pop()
+            keys, positions = np.concatenate([run_keys, keys]), np.concatenate([run_positions, positions])
+        order = np.argsort(keys, kind="stable")
+        self._runs.append((_store(keys[order]), _store(positions[order])))
+
+    def find(self, hashes: Hashes) -> NDArray[np.int64]:
+        """Return the position of each of ``hashes``, or of one with the same first 8 bytes; -1 if there is none."""
+        keys = _keys(hashes)
+        result = np.full(len(keys), -1)
+        for run, positions in self._runs:
+            rows = _search(run, keys)
+            result = np.where(rows >= 0, positions[rows], result)
+        return result
+
+
+def _keys(hashes: Hashes) -> Keys:
+    """Return the first 8 bytes of each hash."""
+    keys: Keys = np.ascontiguousarray(hashes).view("<u8")[::2]
+    return keys
+
+
+def _store(run: NDArray[_Values]) -> NDArray[_Values]:
+    """Return ``run``, mapped from an unlinked temporary file if it is one of the longest."""
+    if len(run) < _MAX_RUN:
+        return run
+    try:
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(run.data)  # numpy's own tofile does not raise if the disk is full
+            file.flush()
+            return np.frombuffer(pa.memory_map(file.name).read_buffer(), run.dtype)  # unlike numpy's, no open file
+    except OSError:  # no room on the disk
+        return run
+
+
+def _should_merge(run_length: int, new: int) -> bool:
+    return run_length < min(2 * new, _MAX_RUN)
+
+
+def _search(run: Keys, keys: Keys) -> NDArray[np.int64]:
+    """Return the row of each of ``keys`` in ``run``, which is sorted and not empty, or -1."""
+    rows = np.minimum(np.searchsorted(run, keys), len(run) - 1)
+    return np.where(run[rows] == keys, rows, -1)

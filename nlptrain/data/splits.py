@@ -1,23 +1,35 @@
-"""Train, dev and test sentences of a run, with the labels that they are all tagged with."""
+"""Train, dev and test sentences of a run, with the labels of their tags; and a run's sample of dev."""
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from pathlib import Path
 
+from nlptrain.atomic_files import write_text
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Corpus
-from nlptrain.data.dev_split import take_dev
-from nlptrain.data.scheme_conversion import convert_scheme, describe, detect_schemes, fit_to_labels
+from nlptrain.data.labels import Labels, check_known_labels, convert_scheme, fit_to_labels
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tag_checks import check_known_labels
-from nlptrain.errors import InputError
-from nlptrain.labels import Labels
-from nlptrain.schemes import Scheme
+from nlptrain.data.tag_schemes import Scheme, describe_schemes, detect_schemes
+from nlptrain.errors import InputError, Setting, Text
 
-_TAUGHT = "if the teacher has other names for these, map them (data.label_map: {THEIRS: YOURS}, or O)"
-_COLLECTED = "the labels are those of the train sentences; where others are meant, too, list all of them in data.labels"
+DEV_SAMPLE_FILE = "dev_sample.jsonl"
+_MAX_SAMPLE_SENTENCES, _MAX_SAMPLE_WORDS = 500, 20_000
+_DEV_SHARE = 10  # one in ten train sentences
+_MIN_DEV, _MAX_DEV = 100, 2_000
+_MAP_HINT: Text = (
+    "if the teacher has other names for these labels, map them in ",
+    Setting("data.label_map"),
+    " ({THEIRS: YOURS}, or O)",
+)
+_LABELS_HINT: Text = (
+    "the labels are those of the train sentences; if there are others, list all labels in ",
+    Setting("data.labels"),
+)
 
 
 @dataclass(frozen=True)
@@ -26,11 +38,11 @@ class Splits:
 
     Attributes:
         labels: the labels, in the order of the logit columns.
-        train: the sentences that are learned from.
-        dev: those that choose the best step.
-        test: those that are scored once, at the end; may be empty.
-        dev_from_train: dev was taken out of the train files.
-        dev_metric: what a score on dev is called; None: by the scheme.
+        train: the training sentences.
+        dev: the sentences that select the best step.
+        test: the sentences that are scored once, at the end; may be empty.
+        dev_from_train: dev was taken from the train files.
+        dev_metric: the name of a score on dev; None: by the scheme.
     """
 
     labels: Labels
@@ -48,36 +60,37 @@ def read_splits(
     log: Callable[[str], None],
     check: Callable[[set[str]], None] | None = None,
 ) -> Splits:
-    """The splits that ``data`` names, checked; without ``data.dev``, dev is taken out of train.
+    """Read and check the splits that ``data`` names; without ``data.dev``, dev is taken from train.
 
-    Entities are written as the labels are, whatever the scheme of the files: those of a teacher in its own, all others
-    in IOB2.
+    Tags are converted to the scheme of the labels, whatever the scheme of the files: that of the teacher's labels, or
+    else IOB2.
 
     Args:
-        data: the files and how they are written.
+        data: the files and their format.
         labels: the teacher's; their order is kept. None: those of ``data.labels``, or else of train.
-        check: is given all gold tags as they stand in the files, and may raise.
-        log: receives what a reader of the run should know: how the tags are written, where dev comes from, and
-            sentences of it that train has too.
+        check: receives all gold tags as they are in the files, and may raise.
+        log: receives the schemes, the origin of dev, and the number of duplicates between the splits.
 
     Raises:
-        InputError: a file cannot be read, or a tag breaks its scheme or is none of the labels.
+        InputError: a file cannot be read, or a tag is invalid in its scheme or is not one of the labels.
     """
     if data.train is None and labels is None:
-        raise InputError("data.train: missing; name the files with the gold sentences to train on")
-    parts = {key: _read(data, key, log) for key in ("train", "dev", "test")}
-    schemes = detect_schemes(parts, data.scheme)
-    collected = labels is None and data.labels is None
-    labels = labels or _labels(parts["train"], schemes["train"], data)
+        raise InputError("missing", location=Setting("data.train"), expected="the files of the gold train sentences")
+    sentences = {name: _read(data, name, log) for name in ("train", "dev", "test")}
+    schemes = detect_schemes(sentences, data.scheme)
+    are_collected = labels is None and data.labels is None
+    labels = labels or _labels(sentences["train"], schemes["train"], data)
     if schemes:
-        log(describe(schemes, labels.scheme))
+        log(describe_schemes(schemes, labels.scheme))
     if check is not None:
-        check({tag for part in parts.values() for sentence in part for tag in sentence.tags or ()})
+        check({tag for split in sentences.values() for sentence in split for tag in sentence.tags or ()})
     if "plain" not in {labels.scheme, *schemes.values()} or set(schemes.values()) == {labels.scheme}:
         check_known_labels(  # those of all files in one message
-            chain.from_iterable(parts.values()), labels, way_out=_COLLECTED if collected else _TAUGHT
+            chain.from_iterable(sentences.values()), labels, hint=_LABELS_HINT if are_collected else _MAP_HINT
         )
-    train, dev, test = (convert_scheme(part, schemes[key], labels) if part else [] for key, part in parts.items())
+    train, dev, test = (
+        convert_scheme(split, schemes[name], labels) if split else [] for name, split in sentences.items()
+    )
     train = fit_to_labels(train, labels, log=log)
     dev_from_train = data.dev is None and data.train is not None
     if dev_from_train:
@@ -88,9 +101,69 @@ def read_splits(
     return Splits(labels, train, dev, test, dev_from_train)
 
 
-def held_out_digests(splits: Splits) -> frozenset[bytes]:
-    """The digests of the dev and test sentences: what raw text must not teach."""
-    return frozenset(sentence.digest() for sentence in (*splits.dev, *splits.test))
+def held_out_hashes(splits: Splits) -> frozenset[bytes]:
+    """Return the hashes of the dev and test sentences, which must not be trained on as raw text."""
+    return frozenset(sentence.hash() for sentence in (*splits.dev, *splits.test))
+
+
+def take_dev(sentences: Sequence[Sentence]) -> tuple[list[Sentence], list[Sentence]]:
+    """Split ``sentences`` into train and dev: 10 % become dev, at least 100 but at most a third, at most 2,000.
+
+    Those with the smallest hashes are taken, so that the choice depends on neither seed nor order, and an added
+    sentence moves hardly any other. Sentences of the same words stay together, so dev may have a few less.
+    """
+    hashes = [sentence.hash() for sentence in sentences]
+    copies = Counter(hashes)
+    room = min(max(len(sentences) // _DEV_SHARE, _MIN_DEV), len(sentences) // 3, _MAX_DEV)
+    taken: set[bytes] = set()
+    for words_hash in sorted(copies):
+        if copies[words_hash] <= room:
+            taken.add(words_hash)
+            room -= copies[words_hash]
+        if not room:
+            break
+    train = [sentence for sentence, words_hash in zip(sentences, hashes, strict=True) if words_hash not in taken]
+    dev = [sentence for sentence, words_hash in zip(sentences, hashes, strict=True) if words_hash in taken]
+    return train, dev
+
+
+def write_dev_sample(folder: Path, dev: Sequence[Sentence]) -> None:
+    """Write up to 500 of the ``dev`` sentences, evenly spread, with their tags, into a run's ``folder``.
+
+    The sample is used by later measurements, wherever the folder has been moved to.
+    """
+    lines, words = [], 0
+    for sentence in dev[:: -(-len(dev) // _MAX_SAMPLE_SENTENCES) or 1]:
+        words += len(sentence.words)
+        if words > _MAX_SAMPLE_WORDS:
+            break
+        row = {"tokens": sentence.words, "tags": sentence.tags or ()}
+        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    write_text(folder / DEV_SAMPLE_FILE, "".join(lines))
+
+
+def read_dev_sample(folder: Path) -> list[Sentence]:
+    """Read the dev sample of a run's ``folder``; empty if it has none.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path = folder / DEV_SAMPLE_FILE
+    if not path.is_file():
+        return []
+    sentences = []
+    try:
+        for number, line in enumerate(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"), start=1):
+            row = json.loads(line)
+            words, tags = tuple(map(str, row["tokens"])), tuple(map(str, row["tags"]))
+            if not words or len(words) != len(tags):
+                raise ValueError(f"line {number} has {len(words)} words and {len(tags)} tags")
+            sentences.append(Sentence(words, tags, f"{path}:{number}"))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(
+            f"damaged ({type(error).__name__}: {str(error)[:100]})", location=str(path), hint="remove it"
+        ) from error
+    return sentences
 
 
 def _read(data: DataConfig, split: str, log: Callable[[str], None]) -> list[Sentence]:
@@ -99,10 +172,10 @@ def _read(data: DataConfig, split: str, log: Callable[[str], None]) -> list[Sent
 
 
 def _labels(train: Sequence[Sentence], scheme: Scheme, data: DataConfig) -> Labels:
-    """The labels of the configuration, or else those that stand in train, which are written in IOB2 or plain."""
+    """Return the labels of the configuration, or else those of train, in IOB2 or plain."""
     if data.labels is not None:
-        labels = Labels.named(data.labels, "plain" if scheme == "plain" else None)
-        return replace(labels, guessed=False)  # the tags are written in it, whatever it is
+        labels = Labels.from_names(data.labels, "plain" if scheme == "plain" else None)
+        return replace(labels, guessed=False)  # the tags are converted to this scheme
     return Labels.collect((sentence.tags or () for sentence in train), scheme)
 
 
@@ -110,25 +183,27 @@ def _take_dev(sentences: list[Sentence], log: Callable[[str], None]) -> tuple[li
     train, dev = take_dev(sentences)
     if not dev:
         raise InputError(
-            f"data.dev: missing, and the {len(sentences):,} sentences of data.train are too few (or too much alike) "
-            "to take it from; name a file"
+            (
+                f"missing, and the {len(sentences):,} sentences of ",
+                Setting("data.train"),
+                " are too few (or too similar) to take dev sentences from",
+            ),
+            location=Setting("data.dev"),
+            hint="name a file",
         )
-    log(
-        f"dev: {len(dev):,} of the {len(sentences):,} train sentences, chosen by a hash of the sentence and taken "
-        "out of train, as there is no data.dev"
-    )
+    log(f"dev: {len(dev):,} of {len(sentences):,} train sentences, chosen by hash (data.dev is not set)")
     return train, dev
 
 
 def _log_no_entity(splits: dict[str, list[Sentence]], log: Callable[[str], None]) -> None:
     for name, sentences in splits.items():
         if sentences and all(tag == "O" for sentence in sentences for tag in sentence.tags or ()):
-            chosen = " and, where it chooses, the last weights are kept" if name == "dev" else ""
-            log(f"{name}: there is no entity in its {len(sentences):,} sentences; its F1 is 0 whatever comes{chosen}")
+            selection = ", the last step is kept if this F1 selects" if name == "dev" else ""
+            log(f"{name}: no entity in {len(sentences):,} sentences, F1 is always 0{selection}")
 
 
 def _log_duplicates(train: Sequence[Sentence], splits: dict[str, list[Sentence]], log: Callable[[str], None]) -> None:
-    known = {sentence.digest() for sentence in train}
+    train_hashes = {sentence.hash() for sentence in train}
     for name, sentences in splits.items():
-        if leaks := sum(sentence.digest() in known for sentence in sentences):
-            log(f"{name}: {leaks:,} of {len(sentences):,} sentences stand in train word for word")
+        if count := sum(sentence.hash() in train_hashes for sentence in sentences):
+            log(f"duplicates: {count:,} of {len(sentences):,} {name} sentences also occur in train")

@@ -1,4 +1,4 @@
-"""Text files: which ones a path names, their lines, and the hash of their bytes."""
+"""Files: those that paths, globs and Hub references name, their lines, and the hash of their bytes."""
 
 from __future__ import annotations
 
@@ -9,129 +9,210 @@ import hashlib
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
+from textwrap import shorten
 
-from nlptrain.data.hub import hub_files
-from nlptrain.errors import InputError
-from nlptrain.suggestions import suggest_path
+from nlptrain.config.data import HUB
+from nlptrain.errors import InputError, Setting, Text, path_suggestion
 
-_PACKED = {".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "unzstd", ".zip": "unzip"}
-_LINE = 2**28  # bytes of a line
-_FREE, _EXPANSION = 2**23, 100  # bytes that any .gz may unpack to, and to how many times its size a large one
+_DECOMPRESSORS = {".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "unzstd", ".zip": "unzip"}
+_MAX_LINE = 2**28  # bytes
+_FREE, _MAX_EXPANSION = 2**23, 100  # bytes that any .gz may expand to, and the factor by which a large one may
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_REASON = 200  # characters of an error of the Hub that are shown
 
 
-def lines(path: Path) -> Iterator[tuple[int, str]]:
-    r"""The lines of a UTF-8 file with their numbers, from 1, without their ends (``\n`` or ``\r\n``).
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    r"""Read the lines of a UTF-8 file with their numbers, from 1, without line ends (``\n`` or ``\r\n``).
 
-    A file whose name ends in ``.gz`` is unpacked as it is read. Only ``\n`` ends a line: U+2028, U+0085 and their kin,
-    where ``str.splitlines`` breaks too, stand inside words of real text. A byte order mark at the beginning is dropped.
+    A file whose name ends in ``.gz`` is decompressed. Only ``\n`` ends a line: U+2028, U+0085 and the like, where
+    ``str.splitlines`` breaks as well, occur inside words of real text. A leading byte order mark is dropped.
 
     Raises:
-        InputError: the file cannot be opened, is packed otherwise or damaged, unpacks to a hundred times its size, has
-            a line of 256 MB, or holds bytes that are not UTF-8 (named by their offset in the unpacked file, from 0).
+        InputError: the file cannot be opened, is compressed otherwise or damaged, expands to a hundred times its size,
+            has a line of 256 MB, or holds bytes that are not UTF-8 (reported with their offset in the decompressed
+            file, from 0).
     """
     _check_not_compressed(path)
     try:
         file = gzip.open(path, "rb") if is_gz(path) else path.open("rb")
         size = path.stat().st_size
-    except (OSError, ValueError) as error:  # a ValueError: a name with a zero in it
-        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', error)}") from error
-    most = _FREE + _EXPANSION * size if is_gz(path) else 2**63
-    longest = min(_LINE, most + 1)
-    checked = is_gz(path) or size >= _LINE  # no line of a small file is too long
-    raw_lines = iter(partial(file.readline, longest), b"") if checked else file
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        raise InputError(f"cannot be read: {getattr(error, 'strerror', error)}", location=str(path)) from error
+    max_size = _FREE + _MAX_EXPANSION * size if is_gz(path) else 2**63
+    longest = min(_MAX_LINE, max_size + 1)
+    is_limited = is_gz(path) or size >= _MAX_LINE  # no line of a small file is too long
+    raw_lines = iter(partial(file.readline, longest), b"") if is_limited else file
     offset = 0
     with file:
-        for number, raw in enumerate(_whole(raw_lines, path), start=1):
+        for number, raw in enumerate(_checked(raw_lines, path), start=1):
             length = len(raw)
-            if checked and (length >= longest or offset + length > most):
-                raise InputError(_too_large(path, number, packed=offset + length > most))
+            if is_limited and (length >= longest or offset + length > max_size):
+                raise _too_large(path, number, expanded=offset + length > max_size)
             start = len(codecs.BOM_UTF8) if number == 1 and raw.startswith(codecs.BOM_UTF8) else 0
             try:
                 text = raw[start:].decode("utf-8")
             except UnicodeDecodeError as error:
-                at = start + error.start
-                latin = "cp1252" if 0x80 <= raw[at] <= 0x9F else "latin1"  # where latin1 has control characters
-                origin = "utf-16" if number == 1 and raw.startswith(_UTF16) else latin
-                raise InputError(
-                    f"{path}:{number}: byte {offset + at} (0x{raw[at]:02X}) is not UTF-8; "
-                    f"convert the file, e.g. iconv -f {origin} -t utf-8"
-                ) from error
+                raise _not_utf8(path, number, raw, start + error.start, offset) from error
             offset += length
             if start < length:
                 yield number, text.removesuffix("\n").removesuffix("\r")
 
 
-def _too_large(path: Path, number: int, *, packed: bool) -> str:
-    if packed:
-        return f"{path}: unpacks to more than {_EXPANSION} times its size; if that is right, unpack it: gunzip -k"
-    return f"{path}:{number}: a line of more than {_LINE >> 20} MB; a line is a sentence, a paragraph or a row"
-
-
 def is_gz(path: Path) -> bool:
-    """Whether the name of ``path`` says that it is packed by gzip."""
+    """Return whether ``path`` is compressed by gzip, according to its name."""
     return path.suffix.lower() == ".gz"
 
 
-def unpacked(path: Path) -> Path:
-    """The name of ``path`` without the suffix of gzip."""
+def without_gz(path: Path) -> Path:
+    """Return ``path`` without the suffix of gzip."""
     return path.with_suffix("") if is_gz(path) else path
 
 
-def _whole(file: Iterable[bytes], path: Path) -> Iterator[bytes]:
-    try:
-        yield from file
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: is no whole gzip file ({error}); pack it again, or give it without .gz") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def expand(paths: str | Sequence[str], *, key: str = "") -> list[Path]:
-    """The files that paths and globs name: in the order given, those of a glob sorted, each file once.
+def expand_paths(paths: str | Sequence[str], *, key: str = "") -> list[Path]:
+    """Return the files that paths and globs name, in the given order, those of a glob sorted, each file once.
 
     Args:
-        paths: a path or a glob (``**`` descends into folders), or several; ``hub:OWNER/NAME:SPLIT`` names the files of
-            a data set on the Hub.
+        paths: one or several paths, globs (``**`` descends into folders) or Hub references (``hub:OWNER/NAME:SPLIT``).
         key: the configuration key that holds them, for messages.
 
     Raises:
-        InputError: a path or a glob names no file, or one that is packed; the Hub cannot be asked or has no such split.
+        InputError: a path or a glob names no file, or a compressed one that is not read; the Hub cannot be reached or
+            lacks the split.
     """
-    found: dict[Path, Path] = {}
+    files: dict[Path, Path] = {}
     for pattern in [paths] if isinstance(paths, str) else paths:
         if pattern.startswith("hub:"):
-            found.update((path.resolve(), path) for path in hub_files(pattern, key=key) if path.resolve() not in found)
+            files.update((path.resolve(), path) for path in hub_files(pattern, key=key) if path.resolve() not in files)
             continue
         try:
-            # A file may be called data[1].txt: what stands there under this very name is no glob.
+            # A file may be called data[1].txt: an existing path is not a glob.
             names = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))
-            files = [path for path in map(Path, names) if path.is_file()]
+            matches = [path for path in map(Path, names) if path.is_file()]
         except (OSError, ValueError, re.error) as error:  # no permission, a name that is too long, a glob like [z-a]
             reason = getattr(error, "strerror", None) or error
-            raise InputError(f"{key}{': ' if key else ''}{pattern!r}: cannot be read: {reason}") from error
-        if not files:
-            raise InputError(f"{key}{': ' if key else ''}{_nothing(pattern)}")
-        for path in files:
+            raise InputError(f"{pattern!r} cannot be read: {reason}", location=_location(key)) from error
+        if not matches:
+            raise _no_file(pattern, key)
+        for path in matches:
             _check_not_compressed(path)
-            found.setdefault(path.resolve(), path)
-    return list(found.values())
+            files.setdefault(path.resolve(), path)
+    return list(files.values())
 
 
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
+def hub_files(reference: str, *, key: str = "") -> list[Path]:
+    """Return the Arrow files of a split of a data set on the Hub, downloaded unless they are cached.
+
+    Args:
+        reference: ``hub:OWNER/NAME:SPLIT`` or ``hub:OWNER/NAME@REVISION/CONFIGURATION:SPLIT``, where revision and
+            configuration are optional.
+        key: the configuration key that holds the reference, for messages.
+
+    Raises:
+        InputError: the reference is malformed, the package ``datasets`` is not installed, the Hub cannot be reached,
+            or it has no such data set, configuration or split.
+    """
+    match = HUB.fullmatch(reference)
+    if match is None:
+        raise InputError(
+            f"found {reference!r}",
+            location=_location(key),
+            expected="hub:OWNER/NAME:SPLIT, a split of a data set on the Hub",
+        )
+    if find_spec("datasets") is None:
+        raise InputError(
+            f"{reference} needs the package datasets, which is not installed",
+            location=_location(key),
+            hint="pip install 'nlptrain[hub]'",
+        )
+    try:
+        return _download(match["name"], match["config"], match["revision"], match["split"])
+    except Exception as error:  # datasets raises errors of all kinds, with long messages
+        reason = shorten(str(error).strip().split("\n")[0], _REASON, placeholder=" ...") or type(error).__name__
+        raise InputError(
+            f"{reference} cannot be loaded from the Hub ({reason})",
+            location=_location(key),
+            hint="without a network, download it elsewhere and copy the folder HF_HOME, or name files",
+        ) from error
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _nothing(pattern: str) -> str:
+@cache
+def _download(name: str, config: str | None, revision: str | None, split: str) -> list[Path]:
+    import datasets
+
+    datasets.disable_progress_bars()
+    datasets.logging.set_verbosity_error()
+    try:
+        data_set = datasets.load_dataset(name, config, revision=revision, split=split)
+    except datasets.exceptions.DatasetsError as error:
+        raise ValueError(str(error)) from error
+    return [Path(file["filename"]) for file in data_set.cache_files]
+
+
+def _checked(file: Iterable[bytes], path: Path) -> Iterator[bytes]:
+    """Yield the lines of ``file``, with errors of decompression and of reading as ``InputError``."""
+    try:
+        yield from file
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(
+            f"not a complete gzip file ({error})",
+            location=str(path),
+            hint="compress it again, or give the file without .gz",
+        ) from error
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", location=str(path)) from error
+
+
+def _too_large(path: Path, number: int, *, expanded: bool) -> InputError:
+    if expanded:
+        return InputError(
+            f"expands to more than {_MAX_EXPANSION} times its size",
+            location=str(path),
+            hint="if this is right, decompress it: gunzip -k",
+        )
+    return InputError(
+        f"found a line of more than {_MAX_LINE >> 20} MB",
+        location=f"{path}:{number}",
+        expected="a sentence, a paragraph or a row on each line",
+    )
+
+
+def _not_utf8(path: Path, number: int, raw: bytes, position: int, offset: int) -> InputError:
+    latin = "cp1252" if 0x80 <= raw[position] <= 0x9F else "latin1"  # latin1 has control characters there
+    encoding = "utf-16" if number == 1 and raw.startswith(_UTF16) else latin
+    return InputError(
+        f"byte {offset + position} (0x{raw[position]:02X}) is not UTF-8",
+        location=f"{path}:{number}",
+        hint=f"convert the file, e.g. iconv -f {encoding} -t utf-8",
+    )
+
+
+def _no_file(pattern: str, key: str) -> InputError:
     if Path(pattern).is_dir():
-        return f"'{pattern}' is a folder; name its files, e.g. '{Path(pattern) / '*.conll'}'"
-    return f"found no file '{pattern}' (looked from {Path.cwd()}){suggest_path(Path(pattern))}"
+        return InputError(
+            f"'{pattern}' is a folder",
+            location=_location(key),
+            expected=f"files, e.g. '{Path(pattern) / '*.conll'}'",
+        )
+    return InputError(
+        f"found no file '{pattern}' (in {Path.cwd()})", location=_location(key), hint=path_suggestion(Path(pattern))
+    )
+
+
+def _location(key: str) -> Text:
+    return Setting(key) if key else ""
 
 
 def _check_not_compressed(path: Path) -> None:
-    if command := _PACKED.get(path.suffix.lower()):
-        raise InputError(f"{path}: packed files ({path.suffix}) are not read by this version; unpack it: {command}")
+    if command := _DECOMPRESSORS.get(path.suffix.lower()):
+        raise InputError(
+            f"files compressed as {path.suffix} are not read", location=str(path), hint=f"decompress it: {command}"
+        )

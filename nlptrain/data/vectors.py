@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptrain.data.text_files import lines
+from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError
 
-_SHOWN = 80  # characters of what is no number
-_DIGITS = 12  # of a header's numbers
-_LOOK = 50  # rows that decide the width: a word may hold spaces, but most have none
+_MAX_QUOTED = 80  # characters of a value that is not a number
+_MAX_DIGITS = 12  # of the numbers in a header
+_HEAD = 50  # rows that decide the width: a word may hold spaces, but most have none
 
 
 @dataclass(frozen=True)
@@ -25,40 +25,41 @@ class Vectors:
 
     Attributes:
         dim: their width.
-        rows: the vector of each wanted word that has one, [dim].
-        wanted: how many words were wanted.
-        exact: how many of them stand in the file as they are.
+        rows: the vector of each requested word that has one, [dim].
+        requested: the number of requested words.
+        exact: the number of those whose vector was found under exactly this form.
     """
 
     dim: int
     rows: dict[str, NDArray[np.float32]]
-    wanted: int
+    requested: int
     exact: int
 
     def describe(self) -> str:
-        """The coverage, for the log.
+        """Return the coverage, for the log.
 
         Example:
             >>> Vectors(50, {"a": np.zeros(50), "b": np.zeros(50)}, 4, 1).describe()
-            'vectors of 50 numbers for 2 of 4 words (50.0 %), 1 of them in another case'
+            '2 of 4 words have a vector (50.0 %), 1 of them in another case; 50 dimensions'
         """
-        share = 100 * len(self.rows) / max(1, self.wanted)
+        share = 100 * len(self.rows) / max(1, self.requested)
         other = f", {len(self.rows) - self.exact:,} of them in another case" if len(self.rows) > self.exact else ""
-        return f"vectors of {self.dim} numbers for {len(self.rows):,} of {self.wanted:,} words ({share:.1f} %){other}"
+        count = f"{len(self.rows):,} of {self.requested:,} words have a vector ({share:.1f} %)"
+        return f"{count}{other}; {self.dim} dimensions"
 
 
-def read_vectors(path: Path, wanted: Collection[str]) -> Vectors:
-    """The vectors of ``wanted`` words; the file is streamed, and only their rows are kept.
+def read_vectors(path: Path, words: Collection[str]) -> Vectors:
+    """Read the vectors of ``words``; the file is streamed, and only their rows are kept.
 
-    A row is a word and its numbers, separated by spaces; the word may hold spaces itself. A first line of two whole
-    numbers, as fastText and word2vec write it, is a header. A wanted word without a row takes that of its lower case,
-    then with an initial capital, then in capitals. Of two rows of one word the first counts.
+    A row is a word and its numbers, separated by spaces; the word may hold spaces itself. A first line of two integers,
+    as fastText and word2vec write it, is a header. A word without a row takes that of its lower case, then with an
+    initial capital, then in capitals. If a word has two rows, the first one counts.
 
     Raises:
-        InputError: the file has no row, or a row has too few numbers or something that is no finite number.
+        InputError: the file has no row, or a row has too few numbers or a value that is not a finite number.
     """
-    rows = lines(path)
-    head = list(islice(rows, _LOOK))
+    lines = read_lines(path)
+    head = list(islice(lines, _HEAD))
     if head and _is_header(head):
         stated = int(head[0][1].split()[1])
         head = head[1:]
@@ -66,32 +67,40 @@ def read_vectors(path: Path, wanted: Collection[str]) -> Vectors:
         stated = None
     head = [(number, line) for number, line in head if line.strip(" ")]
     if not head:
-        raise InputError(f"{path}: found no vector; a row is a word and its numbers")
+        raise InputError("found no vector", location=str(path), expected="a word and its numbers on each line")
     widths = Counter(line.rstrip(" ").count(" ") for _, line in head)
     dim = stated if stated is not None else min(widths, key=lambda width: (-widths[width], width))
     if dim < 1:
-        raise InputError(f"{path}:{head[0][0]}: found no numbers behind the word; a row is a word and its numbers")
-    forms = {form for word in wanted for form in _forms(word)}
-    found: dict[str, NDArray[np.float32]] = {}
-    for number, line in chain(head, rows):
+        raise InputError(
+            "found no numbers after the word",
+            location=f"{path}:{head[0][0]}",
+            expected="a word and its numbers on each line",
+        )
+    forms = {form for word in words for form in _forms(word)}
+    vectors: dict[str, NDArray[np.float32]] = {}
+    for number, line in chain(head, lines):
         line = line.rstrip(" ")
-        parts = line.rsplit(" ", dim)
-        if len(parts) == dim + 1 and parts[0] in forms:
-            if parts[0] not in found:
-                found[parts[0]] = _numbers(parts[1:], f"{path}:{number}")
-        elif len(parts) != dim + 1 and line:
-            raise InputError(f"{path}:{number}: found {len(parts) - 1} numbers; the rows of this file have {dim}")
-    taken = {word: form for word in wanted if (form := next((f for f in _forms(word) if f in found), None)) is not None}
-    exact = sum(word == form for word, form in taken.items())
-    return Vectors(dim, {word: found[form] for word, form in taken.items()}, len(wanted), exact)
+        cells = line.rsplit(" ", dim)
+        if len(cells) == dim + 1 and cells[0] in forms:
+            if cells[0] not in vectors:
+                vectors[cells[0]] = _parse_vector(cells[1:], f"{path}:{number}")
+        elif len(cells) != dim + 1 and line:
+            raise InputError(
+                f"found {len(cells) - 1} numbers", location=f"{path}:{number}", expected=f"{dim}, as in other rows"
+            )
+    form_of = {
+        word: form for word in words if (form := next((f for f in _forms(word) if f in vectors), None)) is not None
+    }
+    exact = sum(word == form for word, form in form_of.items())
+    return Vectors(dim, {word: vectors[form] for word, form in form_of.items()}, len(words), exact)
 
 
 def _is_header(head: list[tuple[int, str]]) -> bool:
-    """Whether the first line counts rows and columns: two whole numbers, and the next row has as many numbers."""
+    """Return whether the first line is a header: two integers, and the next row has as many numbers as the second."""
     cells = head[0][1].split()
     if len(cells) != 2 or not all(cell.isascii() and cell.isdigit() for cell in cells):
         return False
-    if any(len(cell) > _DIGITS for cell in cells):
+    if any(len(cell) > _MAX_DIGITS for cell in cells):
         return False
     return len(head) == 1 or head[1][1].rstrip(" ").count(" ") >= int(cells[1])
 
@@ -100,14 +109,13 @@ def _forms(word: str) -> Iterator[str]:
     yield from (word, word.lower(), word[:1].upper() + word[1:], word.upper())
 
 
-def _numbers(cells: list[str], place: str) -> NDArray[np.float32]:
+def _parse_vector(cells: list[str], location: str) -> NDArray[np.float32]:
     try:
-        with np.errstate(over="ignore"):  # what is too large is not finite
+        with np.errstate(over="ignore"):  # a value that is too large becomes infinite
             values = np.array([float(cell) for cell in cells], dtype=np.float32)
     except ValueError as error:
-        raise InputError(
-            f"{place}: {str(error).removeprefix('could not convert string to float: ')[:_SHOWN]} is no number"
-        ) from error
+        value = str(error).removeprefix("could not convert string to float: ")[:_MAX_QUOTED]
+        raise InputError(f"found {value}", location=location, expected="a number") from error
     if not np.isfinite(values).all():
-        raise InputError(f"{place}: found a number that is not finite")
+        raise InputError("found a number that is not finite", location=location)
     return values

@@ -1,4 +1,4 @@
-"""The vocabulary of a student that reads words: rows of a table, shapes and characters."""
+"""Vocabulary of a student with word embeddings: rows of the table, word shapes and characters."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _FILE, _VERSION = "words.json", 1
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words that have a row of a table, behind those of the padding (0) and of the unknown word (1).
+    """The words with a row of the embedding table, after the rows of padding (0) and of the unknown word (1).
 
     Attributes:
-        words: in the order of their rows, the first in row 2.
-        lowercase: a word is looked up in lower case.
+        words: the words in the order of their rows, from row 2.
+        lowercase: whether words are looked up in lower case.
     """
 
     words: tuple[str, ...]
@@ -33,24 +33,24 @@ class Vocabulary:
 
     @classmethod
     def collect(
-        cls, counts: Mapping[str, int], *, min_count: int, most: int | None = None, lowercase: bool
+        cls, counts: Mapping[str, int], *, min_count: int, max_size: int | None = None, lowercase: bool
     ) -> Vocabulary:
-        """The words that stand ``min_count`` times or more, at most ``most`` of them, by falling count.
+        """Collect the words that occur ``min_count`` times or more, at most ``max_size`` of them, by decreasing count.
 
         Args:
-            counts: how often each word stands in the text that may be learned from, never dev or test.
-            min_count: the fewest times; words that differ only in case count together with ``lowercase``.
-            most: None: no limit.
-            lowercase: look words up in lower case.
+            counts: the count of each word in the training text, never in dev or test.
+            min_count: the smallest count; with ``lowercase``, words that differ only in case are counted together.
+            max_size: the largest number of words; None: no limit.
+            lowercase: whether words are looked up in lower case.
         """
         summed: Counter[str] = Counter()
         for word, count in counts.items():
             summed[word.lower() if lowercase else word] += count
         kept = sorted((word for word in summed if summed[word] >= min_count), key=lambda word: (-summed[word], word))
-        return cls(tuple(kept[:most]), lowercase)
+        return cls(tuple(kept[:max_size]), lowercase)
 
     def __len__(self) -> int:
-        """Rows of the table, those of padding and unknown word among them."""
+        """Return the number of rows, those of padding and the unknown word included."""
         return len(self.words) + 2
 
     @cached_property
@@ -58,42 +58,46 @@ class Vocabulary:
         return {word: row for row, word in enumerate(self.words, start=UNKNOWN + 1)}
 
     def id_of(self, word: str) -> int:
-        """The row of ``word``."""
+        """Return the row of ``word``."""
         return self._rows.get(word.lower() if self.lowercase else word, UNKNOWN)
 
     def shape_of(self, word: str) -> int:
-        """The shape of ``word``, a number below ``len(SHAPES)``."""
+        """Return the shape of ``word``, a number below ``len(SHAPES)``."""
         return shape_of(word)
 
-    def characters(self, word: str, most: int) -> list[int]:
-        """The code points of ``word``; of a longer one, the first and the last ``most / 2``."""
-        return characters_of(word, most)
+    def characters(self, word: str, limit: int) -> list[int]:
+        """Return the code points of ``word``; of a longer one, the first and the last ``limit / 2``."""
+        return characters_of(word, limit)
 
     def save(self, folder: str | Path) -> None:
-        """Write it as ``words.json``."""
+        """Write the vocabulary as ``words.json`` into ``folder``."""
         values = {"version": _VERSION, "lowercase": self.lowercase, "words": self.words}
         write_text(Path(folder) / _FILE, json.dumps(values) + "\n")
 
     @classmethod
     def load(cls, folder: str | Path) -> Vocabulary:
-        """The vocabulary in ``folder``.
+        """Read the vocabulary in ``folder``.
 
         Raises:
-            InputError: there is none, or none that this version reads.
+            InputError: the file is missing, damaged, or of another version.
         """
         path = Path(folder) / _FILE
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             version, words, lowercase = values["version"], values["words"], values["lowercase"]
         except FileNotFoundError as error:
-            raise InputError(f"{path}: there is no such file, which holds the words of this model") from error
+            raise InputError("missing", location=str(path), expected="the file with the words of this model") from error
         except (ValueError, LookupError, TypeError, RecursionError) as error:
-            raise InputError(f"{path}: is damaged ({error}); fetch the model again") from error
+            raise InputError(
+                f"damaged ({error})", location=str(path), hint="copy or download the model again"
+            ) from error
         if version != _VERSION:
-            raise InputError(f"{path}: found version {version}; this nlptrain reads version {_VERSION}")
+            raise InputError(
+                f"found version {version}", location=str(path), expected=f"{_VERSION}, which this nlptrain reads"
+            )
         return cls(tuple(words), bool(lowercase))
 
     def describe(self) -> str:
-        """A hash of all that it decides."""
+        """Return a hash of everything that affects the lookup."""
         text = json.dumps([_VERSION, self.lowercase, self.words, SHAPES])
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,7 +1,6 @@
-"""The word splitter of this package and of a model's folder, built on ``nlptrain_runtime.word_splitter``.
+"""The default word splitter, and the one in a model's folder, built on ``nlptrain_runtime.word_splitter``.
 
-A copy of its pattern goes into every model's folder, so that whatever reads a student later splits text as it was
-trained on.
+Every model's folder has a copy of the pattern, so that text is always split as in training.
 """
 
 from __future__ import annotations
@@ -30,34 +29,36 @@ class WordSplitter(runtime.WordSplitter):
 
     @staticmethod
     def default() -> WordSplitter:
-        """The project's own splitter."""
+        """Return the default splitter."""
         return _default()
 
     @classmethod
     def pretokenized(cls) -> WordSplitter:
-        """The splitter for text whose words are already separated by spaces."""
+        """Return the splitter for text whose words are already separated by spaces."""
         return cls(0, WHITE_SPACE, "Words are separated by white space.")
 
     @classmethod
     def load(cls, folder: str | Path) -> WordSplitter:
-        """The splitter that a model's folder carries.
+        """Read the splitter in a model's folder.
 
         Raises:
-            InputError: the file cannot be read as one.
+            InputError: the file is not a word splitter.
         """
         path = Path(folder) / FILE_NAME
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            splitter = cls(int(found["version"]), str(found["pattern"]), str(found["rule"]))
+            values = json.loads(path.read_text(encoding="utf-8"))
+            splitter = cls(int(values["version"]), str(values["pattern"]), str(values["rule"]))
             splitter.check()
         except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
-            raise InputError(f"{path}: not a word splitter ({error}); it holds version, pattern and rule") from error
+            raise InputError(
+                f"not a word splitter ({error})", location=str(path), expected="version, pattern and rule"
+            ) from error
         return splitter
 
     def save(self, folder: str | Path) -> None:
         """Write the splitter into a model's folder."""
-        described = {"version": self.version, "rule": self.rule, "pattern": self.pattern}
-        write_text(Path(folder) / FILE_NAME, json.dumps(described, indent=1) + "\n")
+        values = {"version": self.version, "rule": self.rule, "pattern": self.pattern}
+        write_text(Path(folder) / FILE_NAME, json.dumps(values, indent=1) + "\n")
 
 
 @cache

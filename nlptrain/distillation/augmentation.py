@@ -12,11 +12,11 @@ from random import Random
 
 from nlptrain.config.augment import AugmentConfig
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.splits import Splits, held_out_digests
+from nlptrain.data.splits import Splits, held_out_hashes
+from nlptrain.data.tag_schemes import Scheme, spans
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.distillation.word_bank import WordBank
 from nlptrain.models.token_model import TokenModel
-from nlptrain.schemes import Scheme, spans
 
 ENOUGH_WORDS = 1_000_000
 MOST_PER_SENTENCE = 300
@@ -52,7 +52,7 @@ def add_synthetic_sentences(
     count = 0 if config is None else planned_sentences(config, [*splits.train, *some], words)
     if config is None or not count:
         return
-    taken = held_out_digests(splits) | {sentence.digest() for sentence in (*splits.train, *some)}
+    taken = held_out_hashes(splits) | {sentence.hash() for sentence in (*splits.train, *some)}
     # At most one raw sentence per synthetic one, evenly spread: the words of each are looked up.
     some = some[:: max(1, -(-len(some) // count))]
     teacher = ensemble.teachers[0].model
@@ -109,7 +109,7 @@ class Augmenter:
         while made < count and number < 3 * count + 1000:
             sentence = self.made(number)
             number += 1
-            digest = sentence.digest()
+            digest = sentence.hash()
             if sentence.words and digest not in seen:
                 seen.add(digest)
                 made += 1

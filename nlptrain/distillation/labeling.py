@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptrain.data.digests import packed
-from nlptrain.data.sentence import Sentence
+from nlptrain.data.sentence import Sentence, hash_array
 from nlptrain.distillation.logit_store import LogitStore, Precision
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.distillation.teachers.inference import Logits, logits_workers
@@ -181,8 +180,8 @@ def _missing_shards(store: LogitStore, sentences: Iterable[Sentence], progress: 
                 for digest in shard.digests:
                     del pending[digest]
         yielded = [shard for shard in yielded if not shard.is_stored]
-        digests = [sentence.digest() for sentence in block]
-        for sentence, digest, stored in zip(block, digests, store.find(packed(digests)).tolist(), strict=True):
+        digests = [sentence.hash() for sentence in block]
+        for sentence, digest, stored in zip(block, digests, store.find(hash_array(digests)).tolist(), strict=True):
             row = stored if stored >= 0 else pending.get(digest, next_new)
             progress.rows.append(row)
             if row < next_new:
@@ -214,7 +213,7 @@ def _add_shard(store: LogitStore, pending: _PendingShard, processes: Processes) 
         raise InputError(
             f"damaged as soon as it was written ({error})", location=str(path), hint="check the disk"
         ) from error
-    if not np.array_equal(shard.digests, packed(pending.digests)):
+    if not np.array_equal(shard.digests, hash_array(pending.digests)):
         raise InputError(
             "another run has written this file", location=str(path), hint="end that run, then repeat this command"
         )

@@ -15,7 +15,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from nlptrain.atomic_files import move_aside, to_json, write_json
-from nlptrain.data.digests import DigestNumbers, Digests, packed
+from nlptrain.data.sentence import Hashes, HashIndex, hash_array
 from nlptrain.distillation.teachers.inference import backend, check_teacher_precision
 from nlptrain.distillation.transfer_set import DamagedShardError, Shard, TransferSet, check_words, open_shard
 from nlptrain.errors import InputError, Problem, Setting
@@ -54,10 +54,10 @@ class LogitStore:
         self.folder = folder / self.key
         self.teacher = teacher.name
         self._shards: list[Shard] = []  # in the order of their rows, which is not that of their names
-        self._numbers = DigestNumbers()
+        self._numbers = HashIndex()
         self.lock = FileLock(folder / f"{self.key}.lock")
 
-    def contains(self, digests: Digests) -> NDArray[np.bool_]:
+    def contains(self, digests: Hashes) -> NDArray[np.bool_]:
         """Return which sentences are stored, [N], without taking the write lock."""
         if not self._shards:
             self._open(read_manifest(self.folder))
@@ -65,7 +65,7 @@ class LogitStore:
 
     def transfer_set(self, digests: Sequence[bytes]) -> TransferSet:
         """Return the stored sentences with ``digests``, in this order."""
-        rows = self.find(packed(digests))
+        rows = self.find(hash_array(digests))
         assert (rows >= 0).all(), "label_sentences() comes first"
         return self.rows(rows)
 
@@ -97,7 +97,7 @@ class LogitStore:
         """Return the number of the first row of each shard, and the number of all rows at the end."""
         return np.cumsum([0, *(len(shard.digests) for shard in self._shards)])
 
-    def find(self, digests: Digests) -> NDArray[np.int64]:
+    def find(self, digests: Hashes) -> NDArray[np.int64]:
         """Return the row of each sentence, -1 if it is not stored."""
         rows = self._numbers.find(digests)
         if (rows < 0).all():
@@ -152,7 +152,7 @@ class LogitStore:
 
     def _open(self, listed: Iterable[ListedShard]) -> dict[Path, str]:
         """Open the ``listed`` shards; return those that are damaged, each with the reason."""
-        self._shards, self._numbers = [], DigestNumbers()
+        self._shards, self._numbers = [], HashIndex()
         damaged: dict[Path, str] = {}
         for one in listed:
             path = self.folder / one.file

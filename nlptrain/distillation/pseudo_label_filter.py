@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nlptrain.config.objective import PseudoLabelConfig
+from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.labeling import label_with_ensemble
@@ -19,7 +20,6 @@ from nlptrain.distillation.pseudo_labels import PseudoLabels, pseudo_label_sente
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.distillation.transfer_set import TeacherLogitsDataset
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels
 from nlptrain.run.run import Run
 from nlptrain.training.calibration import judged
 

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptrain.atomic_files import replacing
+from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
+from nlptrain.data.tag_schemes import spans, to_scheme
 from nlptrain.distillation.transfer_set import TeacherLogitsDataset
-from nlptrain.labels import Labels
 from nlptrain.models.confidence import Tagged, tagged
-from nlptrain.schemes import spans, valid
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,13 @@ def _json_lines(path: Path | None) -> Iterator[Callable[[dict[str, Any]], object
 
 
 def _valid(tags: list[str], labels: Labels) -> list[str]:
-    right = valid(tags, labels.scheme)
+    right = to_scheme(tags, labels.scheme)
     return right if all(tag in labels.ids for tag in right) else tags  # a classifier may lack an I-
 
 
 def _allowed(tags: list[str], labels: Labels) -> list[str]:
     """``tags`` that do not break the scheme: an entity that the labels have no right tags for is none."""
-    allowed = valid(tags, labels.scheme)
+    allowed = to_scheme(tags, labels.scheme)
     for _, start, end in spans(allowed) if labels.scheme != "plain" else ():
         if any(tag not in labels.ids for tag in allowed[start:end]):
             allowed[start:end] = ["O"] * (end - start)

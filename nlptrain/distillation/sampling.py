@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptrain.data.digests import Digests
-from nlptrain.data.sentence import Sentence
+from nlptrain.data.sentence import Hashes, Sentence
 from nlptrain.data.splits import Splits
+from nlptrain.data.tag_schemes import to_scheme
 from nlptrain.distillation.transfer_set import TeacherLogitsDataset
 from nlptrain.errors import InputError, Setting
-from nlptrain.schemes import valid
 
 AGREEMENT = "agreement"
 _BLOCK = 1024  # sentences that are read at once
@@ -72,7 +71,7 @@ def agreement_dev_size(sentences: int) -> int:
     return min(_MAX_DEV, sentences // _DEV_FRACTION)
 
 
-def agreement_dev_rows(hashes: Digests) -> NDArray[np.int64]:
+def agreement_dev_rows(hashes: Hashes) -> NDArray[np.int64]:
     """Return the rows of the unlabeled sentences that become dev: those with the smallest ``hashes``."""
     return np.argsort(hashes, kind="stable")[: min(_MAX_DEV, len(hashes) // _DEV_FRACTION)]
 
@@ -98,7 +97,7 @@ def take_agreement_dev(
     dev = []
     for row in sorted(rows.tolist()):
         tags = [names[label_id] for label_id in dataset.answer(row).best]
-        dev.append(Sentence(dataset.sentence(row).words, tuple(valid(tags, scheme))))
+        dev.append(Sentence(dataset.sentence(row).words, tuple(to_scheme(tags, scheme))))
     log(
         f"dev: {len(dev):,} of {unlabeled:,} unlabeled sentences, with the teacher's tags; dev scores are agreement "
         "with the teacher (no data.dev)"

@@ -12,9 +12,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from nlptrain.atomic_files import replacing
-from nlptrain.data.digests import Digests, packed
-from nlptrain.data.sentence import Sentence
-from nlptrain.data.sentence import digest as digest_of
+from nlptrain.data.sentence import Hashes, Sentence, hash_array
+from nlptrain.data.sentence import words_hash as digest_of
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.distillation.teachers.inference import Logits
 from nlptrain.models.heads import Answer
@@ -42,7 +41,7 @@ class Shard:
 
     file: str
     sha256: str
-    digests: Digests
+    digests: Hashes
     words: pa.ListArray
     offsets: NDArray[np.int32]
     logits: NDArray[np.float16]
@@ -96,7 +95,7 @@ def check_words(shard: Shard) -> None:
         DamagedShardError: they differ, or a logit is not finite.
     """
     digests = [digest_of(tuple(words)) for words in shard.words.to_pylist()]
-    if not np.array_equal(shard.digests, packed(digests)) or not np.isfinite(shard.logits).all():
+    if not np.array_equal(shard.digests, hash_array(digests)) or not np.isfinite(shard.logits).all():
         raise DamagedShardError("its words are not those that were labeled")
 
 
@@ -146,7 +145,7 @@ class TransferSet:
         rows = [self.rows(sentence)[first : first + count] for sentence, first, count in spans]
         return np.concatenate(rows).astype(np.float32)
 
-    def digests(self) -> Digests:
+    def digests(self) -> Hashes:
         """Return the digest of each sentence, [N]."""
         found = np.empty(len(self), dtype="S16")
         order = np.argsort(self._shard, kind="stable")  # one pass per shard, not one over all sentences for each
@@ -208,7 +207,7 @@ class TeacherLogitsDataset:
         (answer,) = self.ensemble.rule.answers([self.rows(sentence).astype(np.float32)])
         return answer
 
-    def digests(self) -> Digests:
+    def digests(self) -> Hashes:
         """Return the digest of each sentence, [N]."""
         return self.sets[0].digests()
 

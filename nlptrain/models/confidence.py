@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from nlptrain.labels import Labels
+from nlptrain.data.labels import Labels
 from nlptrain.models.heads import Answer
 from nlptrain.models.token_model import TokenModel
 from nlptrain_runtime.predictions import Tagged

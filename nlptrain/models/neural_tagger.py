@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForTokenClassification, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import TokenClassifierOutput
 
-from nlptrain.labels import begin_inside
+from nlptrain.data.labels import begin_inside_pairs
 from nlptrain.models.dropout import Dropout
 from nlptrain.models.embedders import EMBEDDERS, PooledEmbedder
 from nlptrain.models.encoders import ENCODERS
@@ -186,7 +186,7 @@ class NeuralTagger(PreTrainedModel):
         if getattr(self.config, "nlptrain_scheme", None) == "plain":
             return []
         names: dict[Any, Any] = self.config.id2label or {}
-        return begin_inside([str(names[index]) for index in sorted(names)])
+        return begin_inside_pairs([str(names[index]) for index in sorted(names)])
 
     @torch.inference_mode()
     def decode(self, input_ids: Tensor, attention_mask: Tensor, word_starts: Tensor) -> list[list[int]]:

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from nlptrain.data.tag_schemes import Scheme, tags_of
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.models.arguments import check_many, text_list
 from nlptrain.models.confidence import tag_surely, tagged
 from nlptrain.models.token_model import TokenModel
-from nlptrain.schemes import Scheme, tags_of
 from nlptrain_runtime.predictions import Answers, Tagged, Tally, shown
 from nlptrain_runtime.text_stream import blocks
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from nlptrain.data.batches import cut
+from nlptrain.data.batching import cut_batches
+from nlptrain.data.labels import Labels
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels
 from nlptrain.models.arguments import check_many, sentence_list
 from nlptrain.models.folder_checks import reading
 from nlptrain.models.heads import Answer, CRFHead, IndependentRule, Rule, WordOutput, scheme_rule
@@ -170,7 +170,7 @@ class TokenModel:
             ]
         lengths = np.array([len(window.pieces) for _, window in owned], dtype=np.int64)
         order = np.argsort(-lengths, kind="stable")
-        for batch in cut(order, lengths, pieces=self.batch_pieces, sentences=None):
+        for batch in cut_batches(order, lengths, subwords=self.batch_pieces, sentences=None):
             chosen = [owned[index] for index in batch]
             inputs = self.pad([window for _, window in chosen]).to(self.device)
             try:

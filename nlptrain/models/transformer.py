@@ -11,10 +11,11 @@ from typing import Any, get_args
 import torch
 from transformers import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING, PretrainedConfig, PreTrainedModel
 
+from nlptrain.data.labels import Labels
+from nlptrain.data.tag_schemes import Scheme
 from nlptrain.data.vocabulary import Vocabulary
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels
 from nlptrain.models.families import family_of
 from nlptrain.models.folder_checks import reading
 from nlptrain.models.heads import CRFHead
@@ -26,7 +27,6 @@ from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenizer import load_config, load_tokenizer
 from nlptrain.models.weights import load_net
 from nlptrain.run.run import quiet
-from nlptrain.schemes import Scheme
 
 
 class TransformerTokenClassifier(TokenModel):
@@ -170,7 +170,7 @@ def _labels(config: PretrainedConfig, reference: str, labels: Labels | None, sch
                 f"{reference}: its labels are LABEL_0 to LABEL_{len(named) - 1}; name them in data.labels, or in "
                 "id2label and label2id of its config.json"
             )
-        return Labels.named(named, scheme or _scheme(config, reference))
+        return Labels.from_names(named, scheme or _scheme(config, reference))
     if len(labels) != len(named):
         raise InputError(f"data.labels: found {len(labels)} names; {reference} has {len(named)} logit columns")
     if not nameless and list(labels.names) != named:

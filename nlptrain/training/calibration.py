@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nlptrain.labels import Labels
+from nlptrain.data.labels import Labels
+from nlptrain.data.tag_schemes import Scheme, Span, spans
 from nlptrain.models.confidence import Tagged
 from nlptrain.models.heads import Rule
 from nlptrain.models.heads.chain import FORBIDDEN
-from nlptrain.schemes import Scheme, Span, spans
 
 BINS = 15
 LEAST, MOST = 0.05, 20.0  # temperatures that are tried

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 from seqeval.metrics import classification_report
 
+from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
-from nlptrain.labels import Labels
+from nlptrain.data.tag_schemes import Scheme, Span, spans, to_scheme
 from nlptrain.models.arguments import check_many
-from nlptrain.schemes import Scheme, Span, spans, valid
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def score(gold: list[list[str]], predicted: list[list[str]], scheme: Scheme) -> 
 
 
 def _types(gold: list[list[str]], predicted: list[list[str]]) -> dict[str, dict[str, float]]:
-    written = [[valid(tags, "iob2") for tags in part] for part in (gold, predicted)]
+    written = [[to_scheme(tags, "iob2") for tags in part] for part in (gold, predicted)]
     report = classification_report(*written, output_dict=True, zero_division=0)
     return {
         name: {

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlptrain.data.batches import Focus
+from nlptrain.data.batching import Oversampling
+from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels
 from nlptrain.models.inputs import Inputs
 from nlptrain.models.token_model import TokenModel
 from nlptrain.training.objective import Targets
@@ -187,13 +187,13 @@ def _focus(
     share: float,
     sources: NDArray[np.float64] | None,
     owners: NDArray[np.int64],
-) -> Focus | None:
+) -> Oversampling | None:
     """What an epoch has of the windows of the sentences ``owners``."""
     if drawn is None or share == 0.0:
-        return None if sources is None else Focus(sources[owners], 0.0, sources[owners])
+        return None if sources is None else Oversampling(sources[owners], 0.0, sources[owners])
     if sources is None:
-        return Focus(drawn[owners], share)
-    return Focus((drawn * sources)[owners], share, sources[owners])
+        return Oversampling(drawn[owners], share)
+    return Oversampling((drawn * sources)[owners], share, sources[owners])
 
 
 def untaught(targets: Targets) -> Targets:
@@ -206,7 +206,7 @@ class _Inside:
 
     def __init__(self, labels: Labels) -> None:
         self._map = np.arange(len(labels) + 1, dtype=np.int64)
-        self._begin, self._in = np.array(labels.begin_inside, dtype=np.int64).reshape(-1, 2).T
+        self._begin, self._in = np.array(labels.begin_inside_pairs, dtype=np.int64).reshape(-1, 2).T
         self._map[self._begin] = self._in
 
     def gold(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from nlptrain.config.objective import BestBy
 from nlptrain.config.train import FEWEST_STEPS, MOST_STEPS, PASSES, TrainConfig
-from nlptrain.data.batches import BatchPlan
+from nlptrain.data.batching import BatchPlan
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.models.token_model import TokenModel
@@ -70,7 +70,9 @@ def fit(
     plan, planned = build_plan(examples, config, run.seed)
     state = start_or_resume(model, config, run, planned)
     steps = state.progress.steps
-    if config.steps == "auto" or plan.focus is not None:  # an epoch then has some sentences twice, and others not
+    if (
+        config.steps == "auto" or plan.oversampling is not None
+    ):  # an epoch then has some sentences twice, and others not
         run.log(describe_length(plan, steps, examples.words))
     started = time.perf_counter()
     every = config.eval_every or len(plan.epoch(0))
@@ -120,10 +122,10 @@ def build_plan(examples: Examples, config: TrainConfig, seed: int) -> tuple[Batc
     """The batches of a training and the number of its steps."""
     plan = BatchPlan(
         examples.lengths,
-        pieces=config.batch_pieces,
+        subwords=config.batch_pieces,
         sentences=config.batch_sentences,
         seed=seed,
-        focus=examples.focus,
+        oversampling=examples.focus,
     )
     return plan, planned_steps(plan, config)
 
@@ -150,7 +152,7 @@ def by_text(every: int) -> int:
 def describe_length(plan: BatchPlan, steps: int, words: int) -> str:
     """A sentence for the log."""
     passes = steps / max(1, plan.steps_of_every())
-    focus = plan.focus if plan.focus is not None and plan.focus.weights.any() else None
+    focus = plan.oversampling if plan.oversampling is not None and plan.oversampling.weights.any() else None
     drawn = f", {focus.share:.0%} of it drawn by rare labels" if focus is not None and focus.share else ""
     drawn += ", by the weights of data.unlabeled" if focus is not None and focus.sources is not None else ""
     return f"length: {steps:,} steps, {passes:,.1f} times as much text as there is ({words:,} words){drawn}"

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nlptrain.config.train import TrainConfig
-from nlptrain.data.batches import BatchPlan
+from nlptrain.data.batching import BatchPlan
 from nlptrain.models.inputs import Inputs, moved
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run.run import Run

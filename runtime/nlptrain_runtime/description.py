@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, get_args
 
 from nlptrain_runtime.chain import FORBIDDEN
-from nlptrain_runtime.schemes import Scheme, parted
+from nlptrain_runtime.schemes import Scheme, split_tag
 from nlptrain_runtime.windows import OVERLAPS
 from nlptrain_runtime.word_splitter import is_known_pattern
 
@@ -144,7 +144,7 @@ def _labels_fit(described: Mapping[str, Any]) -> Fault | None:
     scheme = described["scheme"]
     if scheme == "plain":
         return None
-    prefixes = {part[0] for part in map(parted, described["labels"]) if part}
+    prefixes = {part[0] for part in map(split_tag, described["labels"]) if part}
     if prefixes and prefixes <= set(_PREFIXES[scheme]):
         return None
     return Fault(

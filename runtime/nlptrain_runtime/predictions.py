@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from nlptrain_runtime.schemes import CLOSING, OPENING, Scheme, Span, parted, spans
+from nlptrain_runtime.schemes import CLOSING, OPENING, Scheme, Span, spans, split_tag
 
 if TYPE_CHECKING:
     from nlptrain_runtime.arrays import BoolArray, FloatArray, IntArray
@@ -88,7 +88,7 @@ class Answers:
         self._plain = scheme == "plain"
         by_type = min_confidence if isinstance(min_confidence, Mapping) else {"": min_confidence}
         self._least: defaultdict[str, float] = defaultdict(lambda: by_type.get("", 0.0), by_type)
-        parts = [None if self._plain else parted(name) for name in labels]
+        parts = [None if self._plain else split_tag(name) for name in labels]
         types = list(dict.fromkeys(part[1] for part in parts if part))
         self._types = types
         self._type = np.array([types.index(part[1]) if part else -1 for part in parts])

@@ -33,7 +33,7 @@ class Span(NamedTuple):
     end: int
 
 
-def parted(tag: str) -> tuple[str, str] | None:
+def split_tag(tag: str) -> tuple[str, str] | None:
     """Prefix and type of a tag, or None for ``O`` and whatever else has none."""
     match = _PREFIXED.fullmatch(tag)
     return (match[1], match[2]) if match else None
@@ -52,7 +52,7 @@ def spans(tags: Sequence[str]) -> list[Span]:
     found: list[Span] = []
     open_ = False
     for index, tag in enumerate(tags):
-        part = parted(tag)
+        part = split_tag(tag)
         if part is None:
             open_ = False
             continue
@@ -110,5 +110,5 @@ def may_follow(previous: str | None, tag: str | None, scheme: Scheme) -> bool:
 
 
 def _read(tag: str | None) -> tuple[str, str]:
-    part = None if tag is None else parted(tag)
+    part = None if tag is None else split_tag(tag)
     return part or ("", "")

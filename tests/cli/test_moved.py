@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nlptrain.data.dev_sample import FILE_NAME, read_dev_sample, write_dev_sample
 from nlptrain.data.sentence import Sentence
+from nlptrain.data.splits import DEV_SAMPLE_FILE, read_dev_sample, write_dev_sample
 from nlptrain.errors import InputError
 from tests.helpers.commands import call
 from tests.helpers.corpora import make_sentences, write_columns, write_corpus
@@ -43,7 +43,7 @@ def moved(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 def test_a_run_holds_a_sample_of_dev(trained):
     sentences = read_dev_sample(trained / "run")
     assert len(sentences) == 200
-    lines = [json.loads(line) for line in (trained / "run" / FILE_NAME).read_text().splitlines()]
+    lines = [json.loads(line) for line in (trained / "run" / DEV_SAMPLE_FILE).read_text().splitlines()]
     assert set(lines[0]) == {"tokens", "tags"}
 
 
@@ -58,7 +58,7 @@ def test_the_sample_is_bounded_and_evenly_spread(tmp_path, sentences):
 def test_without_data_and_working_folder_a_run_is_exported_compared_and_used(moved):
     done = call("export", "run", "out", "--precision", "fp32", "--precision", "int8", "--max-f1-loss", "100")
     assert done.exit_code == 0, done.output
-    assert f"200 sentences of run/{FILE_NAME}" in done.stderr
+    assert f"200 sentences of run/{DEV_SAMPLE_FILE}" in done.stderr
     assert json.loads((moved.parent / "out" / "nlptrain.json").read_text())["parity"]["int8"]["dev"] is not None
     for command in (
         ("card", "run"),
@@ -85,18 +85,18 @@ def test_other_data_of_the_same_name_is_not_taken_for_the_run_s(moved):
     write_columns(moved.parent / "dev.conll", [(("Ada", "sings"), ("B-person", "O"))])
     done = call("export", "run", "out")
     assert done.exit_code == 0
-    assert FILE_NAME in done.stderr
+    assert DEV_SAMPLE_FILE in done.stderr
 
 
 def test_in_its_place_a_run_is_compared_on_all_of_dev(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(trained)
     done = call("export", "run", tmp_path / "out")
     assert done.exit_code == 0, done.output
-    assert FILE_NAME not in done.stderr
+    assert DEV_SAMPLE_FILE not in done.stderr
 
 
 def test_what_a_run_without_a_sample_lacks_is_said(moved):
-    (moved / FILE_NAME).unlink()
+    (moved / DEV_SAMPLE_FILE).unlink()
     done = call("export", "run", "out")
     assert done.exit_code == 2
     assert "name gold files: --dev FILE, give the command where the run was trained, or export run/model" in done.stderr
@@ -104,11 +104,11 @@ def test_what_a_run_without_a_sample_lacks_is_said(moved):
     assert call("export", "run/model", "out").exit_code == 0
     done = call("benchmark", "run")
     assert done.exit_code == 2
-    assert f"has neither raw text, seen from here, nor {FILE_NAME}: name files" in done.stderr
+    assert f"has neither raw text, seen from here, nor {DEV_SAMPLE_FILE}: name files" in done.stderr
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"tokens": ["a"], "tags": []}', '{"tokens": 1, "tags": 1}', "[" * 10**5])
 def test_a_damaged_sample_is_named(moved, text):
-    (moved / FILE_NAME).write_text(text)
+    (moved / DEV_SAMPLE_FILE).write_text(text)
     with pytest.raises(InputError, match="dev_sample.jsonl: is damaged"):
         read_dev_sample(moved)

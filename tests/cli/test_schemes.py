@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nlptrain.schemes import Scheme, valid
+from nlptrain.data.tag_schemes import Scheme, to_scheme
 from tests.helpers.commands import call, write_configs
 from tests.helpers.corpora import make_sentences, write_columns
 
@@ -25,7 +25,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
 
 def write_all(folder: Path, scheme: Scheme) -> None:
     for split, count, seed in (("train", 60, 1), ("dev", 20, 2), ("test", 20, 3)):
-        written = [(words, tuple(valid(tags, scheme))) for words, tags in make_sentences(count, seed)]
+        written = [(words, tuple(to_scheme(tags, scheme))) for words, tags in make_sentences(count, seed)]
         write_columns(folder / f"{split}.conll", written)
 
 

@@ -59,7 +59,7 @@ def test_it_can_be_gone_through_again_and_says_so_each_time(tmp_path: Path) -> N
     assert corpus.files == [tmp_path / "a.conll", tmp_path / "b.jsonl"]
     assert [one.where for one in corpus] == [one.where for one in corpus] == [f"{file}:1" for file in corpus.files]
     assert said == [f"{tmp_path}/b.jsonl: 1 text rejected by who annotated"] * 2
-    assert len(list(corpus.silent())) == len(said)
+    assert len(list(corpus.without_log())) == len(said)
 
 
 @pytest.mark.parametrize("pretokenized", [False, True])

@@ -16,10 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nlptrain.data import arrow_batches, columns, conllu, csv_files, jsonlines, text_files
+from nlptrain.data import text_files
 from nlptrain.data.corpus import Corpus
-from nlptrain.data.marked_text import Mark, MarkedText
-from nlptrain.data.raw_files import read_any_rows
+from nlptrain.data.formats import arrow_batches, conll, conllu, csv, jsonl
+from nlptrain.data.formats.annotated_text import AnnotatedText, TextSpan
+from nlptrain.data.raw_text import read_rows
 from nlptrain.data.vectors import read_vectors
 from nlptrain.errors import InputError
 
@@ -42,7 +43,7 @@ def raw(path: Path) -> object:
 
 
 def read_lines(path: Path) -> object:
-    return list(text_files.lines(path))
+    return list(text_files.read_lines(path))
 
 
 def test_a_file_that_unpacks_to_a_hundred_times_its_size_is_refused(tmp_path: Path) -> None:
@@ -54,7 +55,7 @@ def test_a_file_that_unpacks_to_a_hundred_times_its_size_is_refused(tmp_path: Pa
 
 
 def test_a_line_without_an_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_files, "_LINE", 2**20)
+    monkeypatch.setattr(text_files, "_MAX_LINE", 2**20)
     path = file(tmp_path, "a.txt", b"a line\n" + b"word " * 2**18)
     refused(path, r"a\.txt:2: a line of more than 1 MB; a line is a sentence, a paragraph or a row", raw)
 
@@ -70,8 +71,8 @@ def test_a_line_without_an_end_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_sentence_without_an_end_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes
 ) -> None:
-    for module in (columns, conllu, csv_files):
-        monkeypatch.setattr(module, "MOST_WORDS", 10)
+    for module in (conll, conllu, csv):
+        monkeypatch.setattr(module, "MAX_WORDS", 10)
     refused(file(tmp_path, name, content), "more than 10 words; (a blank line ends one|name the column of sentences)")
 
 
@@ -105,10 +106,10 @@ def test_an_id_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 
 def test_json_of_too_many_characters_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsonlines, "_LINE", 2**20)
+    monkeypatch.setattr(jsonl, "_MAX_LINE", 2**20)
     path = file(tmp_path, "a.jsonl", b"[%s]" % (b"[]," * 2**19))
     with monkeypatch.context() as patch:
-        patch.setattr(jsonlines._parsed, "__defaults__", (2**20,))
+        patch.setattr(jsonl._parse, "__defaults__", (2**20,))
         refused(path, "a.jsonl:1: holds more than 1 MB of JSON")
 
 
@@ -129,9 +130,9 @@ def test_headers_of_csv(tmp_path: Path, content: bytes, message: str) -> None:
 
 def test_rows_of_csv_lose_no_column_of_a_name(tmp_path: Path) -> None:
     path = file(tmp_path, "a.csv", b"text,more,more\na,b,c\n")
-    refused(path, r"has several columns 'more'; rename all but one", lambda one: list(read_any_rows(one)))
+    refused(path, r"has several columns 'more'; rename all but one", lambda one: list(read_rows(one)))
     path = file(tmp_path, "b.csv", b"text,,\na,b,c\n")
-    assert [row["text"] for row in read_any_rows(path)] == ["a"]
+    assert [row["text"] for row in read_rows(path)] == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -173,9 +174,9 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 
 def test_many_marks_in_a_long_text_take_little_time() -> None:
     words = 20_000
-    marks = [Mark(4 * number, 4 * number + 3, "p") for number in range(words)]
+    marks = [TextSpan(4 * number, 4 * number + 3, "p") for number in range(words)]
     started = time.process_time()
-    sentence = MarkedText("Ada " * words, marks, "a:1", [(4 * n, 4 * n + 3) for n in range(words)]).sentence("iob2")
+    sentence = AnnotatedText("Ada " * words, marks, "a:1", [(4 * n, 4 * n + 3) for n in range(words)]).sentence("iob2")
     assert time.process_time() - started < 2
     assert sentence is not None
     assert sentence.tags == ("B-p",) * words
@@ -205,7 +206,7 @@ BOMBS: dict[str, Callable[[], pa.Table]] = {
 def test_tables_that_expand_without_measure_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, bomb: str
 ) -> None:
-    monkeypatch.setattr(arrow_batches, "_ROW", 2**20)
+    monkeypatch.setattr(arrow_batches, "_MAX_ROW_SIZE", 2**20)
     path, table = tmp_path / f"a.{kind}", BOMBS[bomb]()
     if kind == "parquet":
         pq.write_table(table, path, compression="zstd")
@@ -216,7 +217,7 @@ def test_tables_that_expand_without_measure_are_refused(
     refused(
         path,
         "expands to more than 100 times its size|holds more than 1 MB; split it",
-        lambda one: list(read_any_rows(one)),
+        lambda one: list(read_rows(one)),
     )
 
 
@@ -256,14 +257,14 @@ def test_views_runs_and_maps_are_read_or_refused(tmp_path: Path, kind: str) -> N
     else:
         with pa.ipc.new_file(str(path), table.schema) as writer:
             writer.write_table(table)
-    rows = list(read_any_rows(path))
+    rows = list(read_rows(path))
     assert [row["text"] for row in rows] == ["Ada sings, and a longer text"] * 3
     assert [row["map"] for row in rows] == [[("a", "b")], [], [("c", "d")]]
     if kind == "arrow":
         runs = pa.RunEndEncodedArray.from_arrays(pa.array([2**20], pa.int32()), pa.array(["x" * 2**20]))
         with pa.ipc.new_file(str(path), pa.schema({"text": runs.type})) as writer:
             writer.write_table(pa.table({"text": runs}))
-        refused(path, "damaged after row 0: a column of type run_end_encoded", lambda one: list(read_any_rows(one)))
+        refused(path, "damaged after row 0: a column of type run_end_encoded", lambda one: list(read_rows(one)))
 
 
 def test_a_file_that_is_cut_short_while_it_is_read_ends_in_an_error(tmp_path: Path) -> None:
@@ -271,7 +272,7 @@ def test_a_file_that_is_cut_short_while_it_is_read_ends_in_an_error(tmp_path: Pa
     table = pa.table({"text": [f"text {number}" for number in range(50_000)]})
     with pa.ipc.new_file(str(path), table.schema) as writer:
         writer.write_table(table, max_chunksize=1000)
-    rows = read_any_rows(path)
+    rows = read_rows(path)
     assert next(rows)["text"] == "text 0"
     os.truncate(path, 5000)
     with pytest.raises(InputError, match="damaged after row"):

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlptrain.data.raw_text import RawCounts, cut, read_raw
-from nlptrain.data.sentence import Sentence, digest
+from nlptrain.data.raw_text import RawCounts, find_tag_column, read_raw, read_raw_texts, read_raw_words, split_long
+from nlptrain.data.sentence import Sentence, words_hash
+from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 
 
@@ -35,7 +42,7 @@ def _read(
 def test_everything_is_counted(tmp_path: Path) -> None:
     """Blank and short lines, repeats and held-out sentences are left out; the rest is used in its order."""
     text = "a b c\n\n \none\na  b c\nd e\nx y z\n1 2 3 4 . 5 6 7 8 .\n"
-    sentences, counts = _read(tmp_path / "a.txt", text, held_out=frozenset({digest(("x", "y", "z"))}))
+    sentences, counts = _read(tmp_path / "a.txt", text, held_out=frozenset({words_hash(("x", "y", "z"))}))
     assert sentences == ["a b c", "d e", "1 2 3 4 .", "5 6 7 8 ."]
     assert counts == RawCounts(2, 8, 8, blank=2, short=1, cut=1, parts=2, repeats=1, held_out=1, sentences=4, words=15)
     assert counts.describe() == (
@@ -81,7 +88,7 @@ def test_sentences_know_their_lines_and_repeats_span_files(tmp_path: Path) -> No
 )
 def test_long_lines_are_cut_behind_sentences(words: str, parts: list[str]) -> None:
     """In parts of 2 to 8 words."""
-    assert [" ".join(part) for part in cut(tuple(words.split()), 2, 8)] == parts
+    assert [" ".join(part) for part in split_long(tuple(words.split()), 2, 8)] == parts
 
 
 @given(
@@ -91,7 +98,7 @@ def test_long_lines_are_cut_behind_sentences(words: str, parts: list[str]) -> No
 )
 def test_cutting_loses_nothing(words: list[str], min_words: int, max_words: int) -> None:
     """The parts are the words again; none is too long, and, where twice the least fits the most, none too short."""
-    parts = list(cut(tuple(words), min_words, max_words))
+    parts = list(split_long(tuple(words), min_words, max_words))
     assert [word for part in parts for word in part] == words
     assert all(len(part) <= max_words for part in parts)
     if 2 * min_words <= max_words + 1 and len(words) >= min_words:
@@ -102,3 +109,107 @@ def test_limits_that_leave_nothing_are_refused(tmp_path: Path) -> None:
     """Before a line is read."""
     with pytest.raises(InputError, match=r"^data\.min_words: found 9; it cannot be more than data\.max_words, 8$"):
         _read(tmp_path / "a.txt", "a", min_words=9)
+
+
+SPLITTER = WordSplitter.default()
+TEXTS = ["I don't know.", "one\ntwo  lines", ""]
+WORDS = [(1, ("I", "do", "n't", "know", ".")), (2, ("one",)), (2, ("two", "lines")), (3, ())]
+
+
+def write(folder: Path, kind: str, rows: dict[str, Any]) -> Path:
+    path = folder / f"raw.{kind}"
+    if kind == "parquet":
+        pq.write_table(pa.table(rows), path)
+    elif kind == "feather":
+        feather.write_feather(pa.table(rows), str(path))
+    else:
+        lines = (json.dumps(dict(zip(rows, row, strict=True))) + "\n" for row in zip(*rows.values(), strict=True))
+        with (gzip.open if kind.endswith("gz") else open)(path, "wt", encoding="utf-8") as file:
+            file.write("".join(lines))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["parquet", "feather", "jsonl", "ndjson.gz"])
+def test_the_lines_of_each_row_are_read(tmp_path: Path, kind: str) -> None:
+    path = write(tmp_path, kind, {"id": [1, 2, 3], "text": TEXTS, "tokens": [["x"], ["y"], ["z"]]})
+    assert list(read_raw_words(path, SPLITTER)) == WORDS
+    path = write(tmp_path, kind, {"tokens": [["don't"], ["a", "b c"]], "tags": [["O"], ["O", "O"]]})
+    assert list(read_raw_words(path, SPLITTER)) == [(1, ("don't",)), (2, ("a", "b c"))]
+
+
+def test_tables_and_lists_have_texts_too(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('id,text\n1,"I don\'t, know."\n2,"one\ntwo  lines"\n')
+    assert list(read_raw_words(tmp_path / "a.csv", SPLITTER)) == [
+        (2, ("I", "do", "n't", ",", "know", ".")),
+        (3, ("one",)),
+        (3, ("two", "lines")),
+    ]
+    (tmp_path / "a.json").write_text(
+        json.dumps([{"text": "a b"}, {"data": {"text": "c"}, "annotations": []}, {"text": "d", "data": {"url": "x"}}])
+    )
+    assert list(read_raw_words(tmp_path / "a.json", SPLITTER)) == [(1, ("a", "b")), (2, ("c",)), (3, ("d",))]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "feather", "jsonl"])
+def test_tags_that_stand_beside_a_text_are_seen(tmp_path: Path, kind: str) -> None:
+    assert find_tag_column(write(tmp_path, kind, {"tokens": [["a"]], "tags": [["O"]]})) == "tags"
+    assert find_tag_column(write(tmp_path, kind, {"text": ["a"], "label": ["good"]})) is None
+    assert find_tag_column(write(tmp_path, kind, {"text": ["a"], "entities": [[{"start": 0}]]})) == "entities"
+
+
+def test_columns_that_nobody_reads_are_not_looked_at(tmp_path: Path) -> None:
+    far = pa.array([10**17], pa.timestamp("us"))  # no date of Python's
+    tags = pa.array([["O"]])
+    pq.write_table(pa.table({"text": ["a"], "at": far}), tmp_path / "a.parquet")
+    assert find_tag_column(tmp_path / "a.parquet") is None
+    pq.write_table(
+        pa.Table.from_arrays([pa.array(["a"]), far, far, tags], names=["text", "x", "x", "tags"]),
+        tmp_path / "b.parquet",
+    )
+    assert find_tag_column(tmp_path / "b.parquet") == "tags"
+
+
+def test_there_are_none_beside_lines(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a\n")
+    assert find_tag_column(tmp_path / "a.txt") is None
+    (tmp_path / "a.jsonl").write_text("")
+    assert find_tag_column(tmp_path / "a.jsonl") is None
+    (tmp_path / "a.json").write_text(json.dumps([{"data": {"text": "c"}, "annotations": [{"result": []}]}]))
+    assert find_tag_column(tmp_path / "a.json") == "annotations"
+
+
+@pytest.mark.parametrize("name", ["a.conll", "a.conllu", "a.iob2.gz", "a.ann"])
+def test_gold_files_are_no_raw_text(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match=rf"{name}: its name says that it holds words with tags.*convert {name} a"):
+        list(read_raw_words(tmp_path / name, SPLITTER))
+
+
+def test_rows_are_counted_as_lines(tmp_path: Path) -> None:
+    path = write(tmp_path, "parquet", {"text": ["a b c d", "a b", "a b c d", "e f g h"]})
+    counts = RawCounts()
+    found = list(read_raw([path], SPLITTER, min_words=4, max_words=8, counts=counts))
+    assert [(one.words[0], one.where) for one in found] == [("a", f"{path}:1"), ("e", f"{path}:4")]
+    assert (counts.lines, counts.short, counts.repeats) == (4, 1, 1)
+
+
+def test_texts_are_lines_or_words_between_blanks(tmp_path: Path) -> None:
+    path = write(tmp_path, "jsonl", {"text": TEXTS})
+    assert list(read_raw_texts(path)) == ["I don't know.", "one", "two  lines", ""]
+    path = write(tmp_path, "parquet", {"words": [["a", "b"]]})
+    assert list(read_raw_texts(path)) == ["a b"]
+    (tmp_path / "raw.txt").write_text("a\n\nb\n")
+    assert list(read_raw_texts(tmp_path / "raw.txt")) == ["a", "", "b"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "rows", "message"),
+    [
+        ("parquet", {"x": [1]}, r": found no column 'text' or 'tokens' or 'words' \(columns: x\)"),
+        ("parquet", {"text": [1]}, r":1: found a number in 'text'; it is a string"),
+        ("jsonl", {"x": ["a"]}, r":1: found no 'text', nor 'tokens' \(keys: x\)"),
+        ("jsonl", {"tokens": ["a"]}, r":1: found a string in 'tokens'; it is a list of strings"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, kind: str, rows: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=rf"raw\.{kind}{message}"):
+        list(read_raw_words(write(tmp_path, kind, rows), SPLITTER))

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.dev_split import take_dev
-from nlptrain.data.sentence import Sentence, digest
-from nlptrain.data.splits import Splits, held_out_digests, read_splits
+from nlptrain.data.labels import Labels
+from nlptrain.data.sentence import Sentence, words_hash
+from nlptrain.data.splits import Splits, held_out_hashes, read_splits, take_dev
+from nlptrain.data.tag_schemes import SCHEME_PREFIXES, Scheme, Span, tags_of
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels
-from nlptrain.schemes import PREFIXES, Scheme, Span, tags_of
 
 Tagged = Sequence[Sequence[str]]
 
@@ -47,7 +46,7 @@ def test_labels_are_those_of_train(tmp_path: Path) -> None:
     assert [len(part) for part in (splits.train, splits.dev, splits.test)] == [2, 1, 1]
     assert not splits.dev_from_train
     assert said == ["tags: IOB2"]
-    assert held_out_digests(splits) == {digest(("Bob",)), digest(("Cid",))}
+    assert held_out_hashes(splits) == {words_hash(("Bob",)), words_hash(("Cid",))}
 
 
 def test_the_order_of_given_labels_is_kept(tmp_path: Path) -> None:
@@ -154,7 +153,7 @@ def test_the_scheme_of_the_files_changes_nothing(tmp_path: Path, scheme: Scheme,
     """The same corpus gives the same sentences, in IOB2 or in a teacher's own scheme."""
     labels = None
     if wanted is not None:
-        labels = Labels(("O", *(f"{prefix}-{name}" for name in "plg" for prefix in PREFIXES[wanted])), wanted)
+        labels = Labels(("O", *(f"{prefix}-{name}" for name in "plg" for prefix in SCHEME_PREFIXES[wanted])), wanted)
     expected, _ = _splits(tmp_path, labels, train=_written("iob2"), dev=_written("iob2"))
     splits, said = _splits(tmp_path, labels, train=_written(scheme), dev=_written("iob2"))
     assert splits == expected
@@ -279,7 +278,7 @@ def test_what_is_learnt_must_be_a_label_of_the_model(tmp_path: Path) -> None:
 
 def test_a_teacher_without_b_learns_neighbours_as_one(tmp_path: Path) -> None:
     """That is counted and said; dev keeps them apart, so that the score stays what it is."""
-    labels = Labels.named(["O", "I-p"])
+    labels = Labels.from_names(["O", "I-p"])
     gold = [["a/B-p", "b/B-p", "c/O"]]
     splits, said = _splits(tmp_path, labels, train=gold, dev=gold)
     assert splits.train[0].tags == ("I-p", "I-p", "O")

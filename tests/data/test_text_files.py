@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlptrain.data.text_files import expand, lines, sha256
+from nlptrain.data.corpus import Corpus
+from nlptrain.data.text_files import _download, expand_paths, file_sha256, hub_files, read_lines
 from nlptrain.errors import InputError
+from tests.helpers.commands import call
 
 
 def _file(folder: Path, content: bytes, name: str = "a.txt") -> Path:
@@ -35,14 +37,14 @@ def _file(folder: Path, content: bytes, name: str = "a.txt") -> Path:
 )
 def test_lines_end_at_newlines_only(tmp_path: Path, content: bytes, expected: list[str]) -> None:
     """One carriage return goes with the end of its line; a byte order mark is one at the very beginning only."""
-    assert [line for _, line in lines(_file(tmp_path, content))] == expected
+    assert [line for _, line in read_lines(_file(tmp_path, content))] == expected
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r"))))
 def test_any_characters_come_back(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     """U+2028, U+0085 and their kin stay inside their line."""
     path = _file(tmp_path_factory.getbasetemp(), "".join(f"{text}\n" for text in texts).encode("utf-8-sig"))
-    assert list(lines(path)) == list(enumerate(texts, start=1))
+    assert list(read_lines(path)) == list(enumerate(texts, start=1))
 
 
 @pytest.mark.parametrize(
@@ -58,19 +60,19 @@ def test_bytes_that_are_not_utf8_are_named(tmp_path: Path, content: bytes, messa
     """By line, and by offset in the file."""
     path = _file(tmp_path, content)
     with pytest.raises(InputError, match=f"^{re.escape(str(path) + message)}$"):
-        list(lines(path))
+        list(read_lines(path))
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     """A missing file, and one that is packed in a way that is not read."""
     with pytest.raises(InputError, match=r"none\.txt: cannot be read: No such file or directory$"):
-        list(lines(tmp_path / "none.txt"))
+        list(read_lines(tmp_path / "none.txt"))
     packed = _file(tmp_path, b"BZh", "a.conll.BZ2")
     message = r"a\.conll\.BZ2: packed files \(\.BZ2\) are not read by this version; unpack it: bunzip2 -k$"
     with pytest.raises(InputError, match=message):
-        list(lines(packed))
+        list(read_lines(packed))
     with pytest.raises(InputError, match=message):
-        expand(str(packed))
+        expand_paths(str(packed))
 
 
 def test_globs_are_sorted_and_lists_keep_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,22 +81,100 @@ def test_globs_are_sorted_and_lists_keep_their_order(tmp_path: Path, monkeypatch
     (tmp_path / "deep" / "er.txt").mkdir(parents=True)
     for name in ("c.txt", "a.txt", "deep/b.txt", "x[1].txt"):
         (tmp_path / name).touch()
-    assert [str(path) for path in expand("*.txt")] == ["a.txt", "c.txt", "x[1].txt"]
-    assert [str(path) for path in expand("**/*.txt")] == ["a.txt", "c.txt", "deep/b.txt", "x[1].txt"]
-    assert [str(path) for path in expand(["c.txt", "./a.txt", "*.txt"])] == ["c.txt", "a.txt", "x[1].txt"]
-    assert expand("x[1].txt") == [Path("x[1].txt")]
+    assert [str(path) for path in expand_paths("*.txt")] == ["a.txt", "c.txt", "x[1].txt"]
+    assert [str(path) for path in expand_paths("**/*.txt")] == ["a.txt", "c.txt", "deep/b.txt", "x[1].txt"]
+    assert [str(path) for path in expand_paths(["c.txt", "./a.txt", "*.txt"])] == ["c.txt", "a.txt", "x[1].txt"]
+    assert expand_paths("x[1].txt") == [Path("x[1].txt")]
 
 
 def test_nothing_found_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says the key, the pattern, and from where it was looked for."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=rf"^data\.dev: found no file 'no\*\.txt' \(looked from {tmp_path}\)$"):
-        expand(["no*.txt"], key="data.dev")
+        expand_paths(["no*.txt"], key="data.dev")
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match=r"^'folder' is a folder; name its files, e\.g\. 'folder/\*\.conll'$"):
-        expand("folder")
+        expand_paths("folder")
 
 
 def test_sha256_is_of_the_bytes(tmp_path: Path) -> None:
     """Line ends and marks count."""
-    assert sha256(_file(tmp_path, b"a\r\n")) == hashlib.sha256(b"a\r\n").hexdigest()
+    assert file_sha256(_file(tmp_path, b"a\r\n")) == hashlib.sha256(b"a\r\n").hexdigest()
+
+
+@pytest.fixture
+def hub(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """``ours/made``, with the splits train and validation, whose tags are numbers with class names."""
+    import datasets
+
+    monkeypatch.chdir(corpus)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", corpus / "cache")
+    _download.cache_clear()
+    names = ["O", "B-person", "I-person", "B-place", "I-place"]
+    features = datasets.Features(
+        {
+            "id": datasets.Value("string"),
+            "tokens": datasets.Sequence(datasets.Value("string")),
+            "ner_tags": datasets.Sequence(datasets.ClassLabel(names=names)),
+        }
+    )
+    for split, name in (("train", "train"), ("validation", "dev")):
+        sentences = list(Corpus(str(corpus / f"{name}.conll")))
+        rows = {
+            "id": [str(number) for number in range(len(sentences))],
+            "tokens": [list(one.words) for one in sentences],
+            "ner_tags": [[names.index(tag) for tag in one.tags or ()] for one in sentences],
+        }
+        target = corpus / "ours/made/data" / f"{split}-00000-of-00001.parquet"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        datasets.Dataset.from_dict(rows, features=features).to_parquet(target)
+    return corpus
+
+
+def test_a_split_is_read_as_the_files_that_it_was_made_of(hub: Path) -> None:
+    found = list(Corpus("hub:ours/made:validation"))
+    assert found == [
+        one.__class__(one.words, one.tags, there.where) for one, there in zip(Corpus("dev.conll"), found, strict=True)
+    ]
+    assert [one.id for one in found[:2]] == ["0", "1"]
+
+
+def test_commands_take_it_as_they_take_files(hub: Path) -> None:
+    result = call("convert", "hub:ours/made:train", "out.conll")
+    assert result.exit_code == 0, result.output
+    assert "60 sentences" in result.output
+    assert expand_paths(["train.conll", "hub:ours/made:train"])[0] == Path("train.conll")
+    assert len(expand_paths(["hub:ours/made:train", "hub:ours/made:train", "train.conll"])) == 2
+
+
+def test_what_is_wrong_is_said_in_a_line(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(
+        InputError, match=r"hub:ours/made:dev: cannot be had from the Hub \(Unknown split \"dev\""
+    ) as found:
+        hub_files("hub:ours/made:dev", key="data.dev")
+    assert "\n" not in str(found.value)
+    with pytest.raises(InputError, match="hub:ours/other:train: cannot be had from the Hub .*bring the folder HF_HOME"):
+        hub_files("hub:ours/other:train")
+    with pytest.raises(InputError, match="found 'hub:ours/made'; a split of a data set on the Hub is hub:OWNER/NA"):
+        hub_files("hub:ours/made")
+    monkeypatch.setattr("nlptrain.data.text_files.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"the package datasets is not installed; pip install 'nlptrain\[hub\]'"):
+        hub_files("hub:ours/made:train")
+
+
+def test_a_configuration_is_checked_before_the_hub_is_asked(hub: Path) -> None:
+    for named, code in (("hub:ours/made", 2), ("hub:ours/made:train", 0)):
+        Path("c.yaml").write_text(f"model: org/model\ndata: {{train: '{named}'}}\noutput_dir: out\n")
+        result = call("config", "show", "c.yaml", "--command", "transformer_token")
+        assert result.exit_code == 0  # which reads no file
+        result = call("transformer_token", "c.yaml")
+        assert result.exit_code == 2
+        assert ("c.yaml: data.train: found 'hub:ours/made'" in result.stderr) == bool(code)
+
+
+def test_a_name_in_full() -> None:
+    from nlptrain.config.data import HUB
+
+    whole = HUB.fullmatch("hub:ours/made@main/english:train")
+    assert whole is not None
+    assert whole.groupdict() == {"name": "ours/made", "revision": "main", "config": "english", "split": "train"}

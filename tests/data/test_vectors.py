@@ -30,7 +30,7 @@ def test_rows_are_read_with_and_without_a_header(tmp_path: Path, header: str, na
         "\u00a0x": [1, 1, 1],
     }
     assert all(row.dtype == np.float32 for row in found.rows.values())
-    assert (found.wanted, found.exact) == (4, 3)
+    assert (found.requested, found.exact) == (4, 3)
 
 
 def test_a_word_may_hold_spaces(tmp_path: Path) -> None:

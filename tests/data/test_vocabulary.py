@@ -25,7 +25,7 @@ def test_variants_of_case_count_together() -> None:
     lower = Vocabulary.collect(COUNTS, min_count=4, lowercase=True)
     assert lower.words == ("the", "oslo")
     assert lower.id_of("OSLO") == lower.id_of("oslo") == 3
-    assert Vocabulary.collect(COUNTS, min_count=1, most=1, lowercase=True).words == ("the",)
+    assert Vocabulary.collect(COUNTS, min_count=1, max_size=1, lowercase=True).words == ("the",)
 
 
 @given(st.text(max_size=12))

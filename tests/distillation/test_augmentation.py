@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from nlptrain.config.augment import AugmentConfig
+from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.augmentation import Augmenter, add_synthetic_sentences, planned_sentences
 from nlptrain.distillation.word_bank import WordBank, _is_spelled, _pieces, _scripts
-from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier
 from tests.exports import small_model
 from tests.helpers.corpora import PEOPLE, PLACES, make_sentences
@@ -96,16 +96,16 @@ def test_noise_drops_misspells_and_changes_the_case(teacher: TokenModel):
 
 def test_no_sentence_comes_twice_and_none_that_is_taken(teacher: TokenModel):
     every = list(augmenter(teacher, swap=1.0)(400))
-    digests = [sentence.digest() for sentence in every]
+    digests = [sentence.hash() for sentence in every]
     assert len(set(digests)) == len(digests)
     taken = set(digests[::2])
-    left = {sentence.digest() for sentence in augmenter(teacher, swap=1.0)(400, taken=taken)}
+    left = {sentence.hash() for sentence in augmenter(teacher, swap=1.0)(400, taken=taken)}
     assert left
     assert not left & taken
 
 
 def test_what_can_make_nothing_new_ends(teacher: TokenModel):
-    taken = {sentence.digest() for sentence in GOLD}
+    taken = {sentence.hash() for sentence in GOLD}
     assert list(augmenter(teacher)(100, taken=taken)) == []
 
 

@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import labeling, logit_store
 from nlptrain.distillation.labeling import LabelingResult, label_sentences
 from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier
 from nlptrain.run.run import Run
 from tests.helpers.corpora import make_sentences
 
-LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
+LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 SENTENCES = [Sentence((*words, str(n))) for n, (words, _) in enumerate(make_sentences(40, 1))]
 
 
@@ -155,7 +155,7 @@ def test_other_words_in_a_shard_without_a_checksum_are_found(
 def test_looking_changes_nothing_and_finds_what_is_whole(teacher: TransformerTokenClassifier, stored: Path) -> None:
     flip(stored / "000001.arrow")
     before = {path.name: path.read_bytes() for path in stored.iterdir()}
-    known = LogitStore(stored.parent, teacher).contains(np.array([one.digest() for one in SENTENCES], dtype="S16"))
+    known = LogitStore(stored.parent, teacher).contains(np.array([one.hash() for one in SENTENCES], dtype="S16"))
     assert known.sum() == 24
     assert before == {path.name: path.read_bytes() for path in stored.iterdir()}
 
@@ -174,7 +174,7 @@ def test_each_changed_byte_of_a_shard_is_noticed(teacher: TransformerTokenClassi
     store = LogitStore(stored.parent, teacher)
     for place in range(0, len(content), 7):
         flip(path, place)
-        assert store.contains(np.array([SENTENCES[-1].digest()], dtype="S16")).tolist() == [False]
+        assert store.contains(np.array([SENTENCES[-1].hash()], dtype="S16")).tolist() == [False]
         store._shards.clear()
         path.write_bytes(content)
 

@@ -9,21 +9,20 @@ import numpy as np
 import pytest
 import torch
 
-from nlptrain.data.digests import packed
-from nlptrain.data.sentence import Sentence
+from nlptrain.data.labels import Labels
+from nlptrain.data.sentence import Sentence, hash_array
 from nlptrain.distillation import labeling, logit_store
 from nlptrain.distillation.labeling import label_sentences
 from nlptrain.distillation.logit_store import LogitStore, Precision
 from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier
 from nlptrain.run.run import Run
 from tests.exports import small_model
 from tests.helpers.corpora import make_sentences
 from tests.helpers.transfer_sets import FixedTransferSet
 
-LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
+LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ def test_stored_logits_are_the_live_ones_to_float16(teacher: TransformerTokenCla
     sentences = raw(50, 1) + [Sentence(tuple(["Ada"] * 300))]
     store, computed = label(tmp_path, teacher, sentences)
     assert computed == 51
-    stored = store.transfer_set([s.digest() for s in reversed(sentences)])
+    stored = store.transfer_set([s.hash() for s in reversed(sentences)])
     for number, sentence in enumerate(reversed(sentences)):
         (live,) = teacher.logits([sentence.words])
         np.testing.assert_allclose(stored.rows(number), live.astype(np.float16), atol=2e-3)
@@ -87,10 +86,10 @@ def test_rows_are_told_in_the_order_of_the_sentences_also_of_repeats(
     done = label_sentences(store, sentences, teacher, Run(None, device="cpu"))
     stored = store.rows(done.rows)
     assert [stored.sentence(number).words for number in range(len(stored))] == [one.words for one in sentences]
-    assert stored.digests().tolist() == packed([one.digest() for one in sentences]).tolist()
-    before = {one.digest() for one in raw(20, 1)}
-    found = sum(one.digest() in before for one in sentences)
-    computed = len({one.digest() for one in sentences} - before)
+    assert stored.digests().tolist() == hash_array([one.hash() for one in sentences]).tolist()
+    before = {one.hash() for one in raw(20, 1)}
+    found = sum(one.hash() in before for one in sentences)
+    computed = len({one.hash() for one in sentences} - before)
     assert (done.stored, done.computed, done.repeats) == (found, computed, len(sentences) - found - computed)
     counts = f"teacher logits: {found} sentences from transfer_dir, {computed} computed, {done.repeats} repeated ("
     assert done.describe().startswith(counts)
@@ -99,8 +98,8 @@ def test_rows_are_told_in_the_order_of_the_sentences_also_of_repeats(
 def test_a_digest_that_begins_as_another_is_not_taken_for_it(
     teacher: TransformerTokenClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begins = {sentence.words: sentence.digest() for sentence in raw(4, 1)}
-    monkeypatch.setattr(Sentence, "digest", lambda self: bytes(8) + begins[self.words][:8])
+    begins = {sentence.words: sentence.hash() for sentence in raw(4, 1)}
+    monkeypatch.setattr(Sentence, "hash", lambda self: bytes(8) + begins[self.words][:8])
     store, computed = label(tmp_path, teacher, raw(4, 1))
     assert computed == 4
     again, computed = label(tmp_path, teacher, raw(4, 1))
@@ -142,11 +141,11 @@ def test_large_logits_stay_finite(teacher: TransformerTokenClassifier, tmp_path:
     with torch.no_grad():
         teacher.model.classifier.bias[0] = 1e6
     store, _ = label(tmp_path, teacher, raw(2, 1))
-    assert np.isfinite(store.transfer_set([raw(2, 1)[0].digest()]).rows(0)).all()
+    assert np.isfinite(store.transfer_set([raw(2, 1)[0].hash()]).rows(0)).all()
 
 
 def test_pseudo_labels_are_the_argmax_and_doubtful_sentences_are_left_out(tmp_path: Path) -> None:
-    labels = Labels.named(["O", "B-x", "I-x"])
+    labels = Labels.from_names(["O", "B-x", "I-x"])
     sure = [[0.1, 0.8, 0.1], [0.2, 0.1, 0.7], [0.98, 0.01, 0.01]]
     unsure = [[0.3, 0.1, 0.6], [0.98, 0.01, 0.01]]
     path = tmp_path / "pseudo.jsonl"
@@ -156,7 +155,7 @@ def test_pseudo_labels_are_the_argmax_and_doubtful_sentences_are_left_out(tmp_pa
     assert (found.entities, found.doubtful, found.left_out) == (2, 1, 1)
     found = pseudo_label_sentences(rows, labels, min_confidence=0.0, path=path)  # type: ignore[arg-type]
     assert [s.tags for s in found.sentences][1] == ("I-x", "O")  # the argmax itself
-    from nlptrain.data.jsonlines import read_jsonl
+    from nlptrain.data.formats.jsonl import read_jsonl
 
     assert [s.tags for s in read_jsonl(path)] == [("B-x", "I-x", "O"), ("B-x", "O")]  # valid IOB2, same entities
     assert '"confidences": [0.8, 0.7, 0.98' in path.read_text()
@@ -168,7 +167,7 @@ def test_each_precision_has_answers_of_its_own(teacher: TransformerTokenClassifi
     coarse = LogitStore(tmp_path, teacher, "bf16")
     assert coarse.key.removesuffix("bf16") == exact.key.removesuffix("fp32")
     assert label_sentences(coarse, sentences, teacher, Run(None, device="cpu")).computed == 20
-    digests = [sentence.digest() for sentence in sentences]
+    digests = [sentence.hash() for sentence in sentences]
     one, other = (
         np.concatenate([store.transfer_set(digests).rows(number).astype(np.float32) for number in range(20)])
         for store in (exact, coarse)
@@ -186,7 +185,7 @@ def test_eight_bits_are_computed_without_torch_and_stored_apart(
     with monkeypatch.context() as patch:
         patch.setattr(type(teacher), "logits", lambda *_: pytest.fail("asked torch"))
         assert label_sentences(coarse, sentences, teacher, Run(None, device="cpu")).computed == 21
-    digests = [sentence.digest() for sentence in sentences]
+    digests = [sentence.hash() for sentence in sentences]
     one, other = (
         np.concatenate([store.transfer_set(digests).rows(number).astype(np.float32) for number in range(21)])
         for store in (exact, coarse)

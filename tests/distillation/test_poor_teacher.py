@@ -8,15 +8,15 @@ import torch
 from nlptrain.config.objective import DistillConfig
 from nlptrain.config.student import StudentConfig
 from nlptrain.config.train import TrainConfig
+from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
-from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier, build_student
 from nlptrain.procedures import distill
 from nlptrain.run.run import Run
 from tests.helpers.corpora import make_sentences
 
-LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"], "iob2")
+LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"], "iob2")
 TEN = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]
 
 

@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 
+from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.pseudo_label_filter import Threshold, find_thresholds, lowest_threshold
 from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
-from nlptrain.labels import Labels
 from tests.helpers.transfer_sets import FixedTransferSet
 
-LABELS = Labels.named(["O", "B-x", "I-x", "B-y", "I-y", "B-z", "I-z"])
+LABELS = Labels.from_names(["O", "B-x", "I-x", "B-y", "I-y", "B-z", "I-z"])
 ROWS = [(0.9, True), (0.8, False), (0.7, True), (0.6, True), (0.5, False), (0.4, True)]
 
 
@@ -84,7 +84,7 @@ def test_each_type_has_its_own_and_sentences_below_it_are_left_out() -> None:
 
 
 def test_of_plain_tags_the_words_are_judged() -> None:
-    labels = Labels.named(["N", "V"], "plain")
+    labels = Labels.from_names(["N", "V"], "plain")
     dev = FixedTransferSet([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]])
     gold = [Sentence(("a", "b", "c", "d"), ("N", "V", "V", "N"))]
     found = find_thresholds(dev, gold, labels, min_precision=1.0, min_confidence=0.0)  # type: ignore[arg-type]

@@ -2,9 +2,9 @@
 
 import pytest
 
+from nlptrain.data.labels import Labels
+from nlptrain.data.tag_schemes import first_invalid_tag
 from nlptrain.distillation.pseudo_labels import _allowed
-from nlptrain.labels import Labels
-from nlptrain.schemes import first_break
 
 
 @pytest.mark.parametrize(
@@ -17,11 +17,11 @@ from nlptrain.schemes import first_break
     ],
 )
 def test_an_entity_without_right_tags_is_none(tags: str, learned: str) -> None:
-    labels = Labels.named(["O", "B-x", "I-x", "E-x"], "iobes")
+    labels = Labels.from_names(["O", "B-x", "I-x", "E-x"], "iobes")
     found = _allowed(tags.split(), labels)
     assert found == learned.split()
-    assert first_break(found, "iobes") is None
+    assert first_invalid_tag(found, "iobes") is None
 
 
 def test_plain_tags_stay() -> None:
-    assert _allowed(["NOUN", "X"], Labels.named(["NOUN", "X"], "plain")) == ["NOUN", "X"]
+    assert _allowed(["NOUN", "X"], Labels.from_names(["NOUN", "X"], "plain")) == ["NOUN", "X"]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from nlptrain import Corpus, Labels, Run, TransformerTokenClassifier
 from nlptrain.cli.main import main
-from nlptrain.data.raw_files import read_any_rows
+from nlptrain.data.raw_text import read_rows
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import LogitStore, labeling
 from nlptrain.distillation.labeling import label_sentences
@@ -63,7 +63,7 @@ def parquet(rows: int, **how: Any) -> bytes:
 ARROW = (arrow(6, pa.ipc.new_file), arrow(6, pa.ipc.new_file, "zstd"), arrow(2, pa.ipc.new_file, "lz4"))
 STREAM = (arrow(6, pa.ipc.new_stream), arrow(2, pa.ipc.new_stream, "lz4"))
 PARQUET = (parquet(6), parquet(6, compression="zstd", data_page_version="2.0"), parquet(2, use_dictionary=False))
-LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
+LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 SENTENCES = [Sentence((*words, str(n))) for n, (words, _) in enumerate(make_sentences(10, 1))]
 
 
@@ -80,7 +80,7 @@ def read_all(path: Path, content: bytes, surface: str) -> None:
     with bounded(InputError, surface=surface):
         list(Corpus(path).raw())
     with bounded(InputError, surface=surface):
-        list(read_any_rows(path))
+        list(read_rows(path))
 
 
 @fuzz(mutated(*ARROW))
@@ -172,7 +172,7 @@ def test_transfer_set(
         store, run = LogitStore(copy.parent, teacher), Run(None, device="cpu")
         run.log = lambda _: None  # type: ignore[method-assign, assignment]
         rows = store.rows(label_sentences(store, SENTENCES, teacher, run).rows)
-    right = stored.transfer_set([sentence.digest() for sentence in SENTENCES])
+    right = stored.transfer_set([sentence.hash() for sentence in SENTENCES])
     for number, sentence in enumerate(SENTENCES):
         assert rows.sentence(number).words == sentence.words
         np.testing.assert_array_equal(rows.rows(number), right.rows(number))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from nlptrain import Corpus, WordSplitter
 from nlptrain.cli.main import main
 from nlptrain.config.data import DataConfig
-from nlptrain.data.raw_files import read_any_rows
+from nlptrain.data.raw_text import read_rows
 from nlptrain.data.vectors import read_vectors
 from nlptrain.errors import InputError
 from tests.helpers.fuzzing import bounded, check_lines, fuzz
@@ -153,7 +153,7 @@ def test_json_lines_made_up(folder: Path, content: bytes) -> None:
     (folder / "b.jsonl").write_bytes(content)
     read_all(folder / "b.jsonl", "json lines, made up")
     with bounded(InputError, surface="json lines, made up"):
-        list(read_any_rows(folder / "b.jsonl"))
+        list(read_rows(folder / "b.jsonl"))
 
 
 @fuzz(st.one_of(mutated(STUDIO), rows(*KEYS).map(lambda lines: b"[" + b",".join(lines.splitlines()) + b"]")))

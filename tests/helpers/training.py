@@ -14,9 +14,9 @@ from safetensors.torch import save_file
 from nlptrain.config.objective import DistillConfig
 from nlptrain.config.student import StudentConfig
 from nlptrain.config.train import TrainConfig
+from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import DistillObjective
-from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, build_tagger
 from nlptrain.run.run import Run
 from nlptrain.training import Examples, GoldObjective, train_steps
@@ -26,7 +26,7 @@ from nlptrain.training.loop import build_plan
 from nlptrain.training.optimizer import MovingAverage
 from tests.helpers.corpora import make_sentences
 
-LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
+LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 SENTENCES = [Sentence(words, tags if n % 3 else None) for n, (words, tags) in enumerate(make_sentences(12, 9))]
 
 

@@ -11,14 +11,14 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast, pipeline
 
 from nlptrain.config.student import Student
 from nlptrain.config.train import TrainConfig
+from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
-from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.models.students.casing import with_case
 from nlptrain.run.run import Run
 from nlptrain.training import Examples, GoldObjective, evaluate, fit
 
-LABELS = Labels.named(["O", "B-person", "I-person"])
+LABELS = Labels.from_names(["O", "B-person", "I-person"])
 
 
 @pytest.fixture(scope="module")

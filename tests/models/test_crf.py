@@ -11,8 +11,8 @@ from torch import Tensor
 
 from nlptrain.config.objective import DistillConfig
 from nlptrain.config.student import Student
+from nlptrain.data.labels import Labels
 from nlptrain.distillation import DistillObjective
-from nlptrain.labels import Labels
 from nlptrain.models import build_student
 from nlptrain.models.heads.chain import (
     FORBIDDEN,
@@ -27,7 +27,7 @@ from nlptrain.models.inputs import Chains, whole_sentences
 from nlptrain.training import Targets
 from tests.helpers.corpora import make_sentences
 
-IOB2 = Labels.named(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
+IOB2 = Labels.from_names(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
 
 
 def draw(seed: int, lengths: list[int], labels: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -220,7 +220,7 @@ def test_a_teacher_that_favours_a_forbidden_label_is_renormalised_and_its_lost_m
 
 
 def test_windows_join_and_are_decoded_once(tiny_bert: Path, tmp_path: Path) -> None:
-    labels = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
+    labels = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
     shape = {"tokenizer": str(tiny_bert), "embedder": {"dim": 8}, "encoder": {"hidden": 4}, "head": {"kind": "crf"}}
     model = build_student(TypeAdapter(Student).validate_python({**shape, "max_pieces": 16}), labels, seed=0)
     with torch.no_grad():

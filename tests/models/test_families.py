@@ -10,12 +10,12 @@ from transformers import AutoModelForTokenClassification
 from nlptrain.config.objective import DistillConfig
 from nlptrain.config.student import StudentConfig, TransformerStudentConfig
 from nlptrain.config.train import TrainConfig, TransformerTrainConfig
+from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation import LogitStore
 from nlptrain.distillation.labeling import label_sentences
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.procedures import distill
 from nlptrain.run.run import Run
@@ -23,7 +23,7 @@ from nlptrain.training import Examples, GoldObjective, evaluate, fit
 from tests.families import FAMILIES, SLOW
 from tests.helpers.corpora import make_sentences
 
-LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
+LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 TEN = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]
 WORDS = [words for words, _ in make_sentences(8, 5)] + [("hm",), ("\ufe0f", "Ada", "x" * 90)]
 RUN = Run(None, device="cpu")

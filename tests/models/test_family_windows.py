@@ -10,8 +10,8 @@ import torch
 import transformers
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
+from nlptrain.data.labels import Labels
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier, load_token_model
 from nlptrain.models.families import FAMILIES, Family, family_class
 from nlptrain.models.families.roberta import PositionsBehindPadding
@@ -21,7 +21,7 @@ from tests.families import FAMILIES as BUILDERS
 from tests.families import POSITIONS, SIZES, save, unigrams
 from tests.helpers.corpora import make_sentences
 
-LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
+LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 SHIFTED = """camembert data2vec-text ibert longformer luke markuplm mpnet roberta roberta-prelayernorm xlm-roberta
     xlm-roberta-xl xmod""".split()
 # What each type needs beside the sizes to be small enough.

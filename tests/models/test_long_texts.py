@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 
-from nlptrain.labels import Labels
+from nlptrain.data.labels import Labels
 from nlptrain.models.confidence import tagged
 from nlptrain.models.heads import Answer
 from nlptrain.models.heads.output import by_sentence
@@ -18,7 +18,7 @@ WORDS, LABELS = 100_000, 49
 
 def test_confidences_take_no_second_table_of_logits():
     logits = np.random.default_rng(0).normal(size=(WORDS, LABELS)).astype(np.float32)
-    labels = Labels.named([f"T{number}" for number in range(LABELS)], "plain")
+    labels = Labels.from_names([f"T{number}" for number in range(LABELS)], "plain")
     tracemalloc.start()
     found = tagged(Answer(logits, logits.argmax(axis=1)), labels)
     peak = tracemalloc.get_traced_memory()[1]

@@ -11,9 +11,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoModelForTokenClassification, PreTrainedTokenizerFast, pipeline
 
 from nlptrain.config.student import Student
+from nlptrain.data.labels import Labels
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation import TeacherStudentDistill
-from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, build_student, load_token_model
 from nlptrain.models.heads import CRFHead
 from nlptrain.models.piece_roles import CLOSES, HOLDS, NO_WORD, OPENS, over_pieces, piece_roles, word_starts
@@ -23,7 +23,7 @@ from nlptrain.models.tokenizer import load_tokenizer
 from tests.families import FAMILIES, FAST, SLOW
 from tests.helpers.corpora import make_sentences
 
-IOB2 = Labels.named(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
+IOB2 = Labels.from_names(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
 LETTERS = [tuple(word for word in words if word.isalpha()) for words, _ in make_sentences(20, 5)]
 
 
@@ -205,8 +205,8 @@ def test_the_head_follows_from_the_labels(tiny_bert: Path) -> None:
         assert (student.model.config.pieces is not None) == chained
         return chained
 
-    many = Labels.named(["O", *(f"{prefix}-{number}" for number in range(60) for prefix in "BI")], "iob2")
-    plain = Labels.named(["NOUN", "VERB"], "plain")
+    many = Labels.from_names(["O", *(f"{prefix}-{number}" for number in range(60) for prefix in "BI")], "iob2")
+    plain = Labels.from_names(["NOUN", "VERB"], "plain")
     assert head(IOB2)
     assert head(IOB2, "auto")
     assert not head(IOB2, "softmax")

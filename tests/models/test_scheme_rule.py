@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from nlptrain.config.student import Student
+from nlptrain.data.labels import Labels
+from nlptrain.data.tag_schemes import Scheme, first_invalid_tag
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
-from nlptrain.labels import Labels
 from nlptrain.models import TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.models.heads import IndependentRule, SchemeRule
-from nlptrain.schemes import Scheme, first_break
 
 SCHEMES = {
-    "iob2": Labels.named(["O", "B-x", "I-x", "B-y", "I-y"], "iob2"),
-    "bilou": Labels.named(["O", "B-x", "I-x", "L-x", "U-x"], "bilou"),
-    "iobes": Labels.named(["O", "B-x", "I-x", "E-x", "S-x"], "iobes"),
+    "iob2": Labels.from_names(["O", "B-x", "I-x", "B-y", "I-y"], "iob2"),
+    "bilou": Labels.from_names(["O", "B-x", "I-x", "L-x", "U-x"], "bilou"),
+    "iobes": Labels.from_names(["O", "B-x", "I-x", "E-x", "S-x"], "iobes"),
 }
 
 
@@ -36,13 +36,13 @@ def test_the_labels_are_the_best_sequence_that_the_scheme_allows(scheme: str, se
         scored = {
             path: float(sum(values[place, label] for place, label in enumerate(path)))
             for path in itertools.product(range(len(labels)), repeat=len(values))
-            if first_break([labels.names[label] for label in path], labels.scheme) is None
+            if first_invalid_tag([labels.names[label] for label in path], labels.scheme) is None
         }
         assert scored[tuple(answer.best.tolist())] == pytest.approx(max(scored.values()))
 
 
 def test_plain_tags_and_unbroken_sentences_keep_each_words_best_label() -> None:
-    plain = Labels.named(["NOUN", "VERB", "B-x"], "plain")
+    plain = Labels.from_names(["NOUN", "VERB", "B-x"], "plain")
     values = [np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)]
     assert np.array_equal(SchemeRule(plain).answers(values)[0].best, values[0].argmax(axis=1))
     names = SCHEMES["iob2"]
@@ -65,8 +65,8 @@ def test_students_keep_to_the_scheme_and_transformers_answer_as_transformers_rea
     student.model.head.weight.data.mul_(40)
     text = [["Ada", "sings", "in", "Paris", "and", "Oslo"], ["in", "Oslo"], []]
     raw = student.logits(text)
-    assert any(first_break([labels.names[k] for k in one.argmax(1)], "iob2") for one in raw)
-    assert not any(first_break(tags, "iob2") for tags in student.tag(text))
+    assert any(first_invalid_tag([labels.names[k] for k in one.argmax(1)], "iob2") for one in raw)
+    assert not any(first_invalid_tag(tags, "iob2") for tags in student.tag(text))
     for answer in teacher.answers(text):
         assert np.array_equal(answer.best, answer.logits.argmax(axis=1))
 
@@ -78,7 +78,9 @@ def test_a_scheme_that_is_only_guessed_forbids_a_student_nothing(
 ) -> None:
     """A classifier of IOB1 can have the names of IOB2; read so, its entities could not be opened."""
     names = SCHEMES["iob2"].names
-    TransformerTokenClassifier.from_pretrained(str(tiny_bert), Labels.named(names, "iob1")).save(tmp_path / "teacher")
+    TransformerTokenClassifier.from_pretrained(str(tiny_bert), Labels.from_names(names, "iob1")).save(
+        tmp_path / "teacher"
+    )
     path = tmp_path / "teacher/config.json"
     config = json.loads(path.read_text())
     del config["nlptrain_scheme"]  # as the classifiers of others are

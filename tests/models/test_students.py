@@ -11,8 +11,8 @@ from pydantic import TypeAdapter
 
 from nlptrain.config.student import Student
 from nlptrain.config.train import TrainConfig
+from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
-from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, build_student, load_token_model
 from nlptrain.models.embedders import EMBEDDERS
 from nlptrain.models.encoders import ENCODERS
@@ -21,7 +21,7 @@ from nlptrain.run.run import Run
 from nlptrain.training import Examples, GoldObjective, evaluate, fit
 from tests.helpers.corpora import make_sentences
 
-LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
+LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 TEN = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]
 SIZES: dict[str, dict[str, object]] = {
     "subword": {"dim": 16},

@@ -10,16 +10,16 @@ from pydantic import TypeAdapter
 from transformers import AutoModelForTokenClassification, pipeline
 
 from nlptrain.config.student import Student
+from nlptrain.data.labels import Labels
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.models.confidence import tag_surely
 from nlptrain.models.inputs import whole_sentences
 from nlptrain.models.prediction import predict, predict_columns
 from tests.helpers.corpora import make_sentences
 
-LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
-PLAIN = Labels.named(["ADP", "NOUN", "VERB"], "plain")
+LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
+PLAIN = Labels.from_names(["ADP", "NOUN", "VERB"], "plain")
 SENTENCES = [words for words, _ in make_sentences(12, 5)]
 TEXTS = [" ".join(words) for words in SENTENCES]
 

@@ -10,15 +10,15 @@ from transformers import AutoModelForTokenClassification, AutoTokenizer, pipelin
 
 import nlptrain.models  # noqa: F401
 from nlptrain.config.student import StudentConfig
+from nlptrain.data.labels import Labels
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger, load_token_model
 from nlptrain.models.embedders import principal_components
 from nlptrain.models.encoders import LSTMEncoder
 from nlptrain.models.prediction import predict
 from tests.helpers.corpora import make_sentences
 
-LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
+LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 
 
 @pytest.fixture(params=["teacher", "student"])
@@ -180,13 +180,13 @@ def test_labels_without_names_need_names(tiny_bert: Path, tmp_path: Path) -> Non
         load_token_model(str(tmp_path))
     assert load_token_model(str(tmp_path), labels=LABELS).labels == LABELS
     with pytest.raises(InputError, match="found 2 names; .* has 5 logit columns"):
-        load_token_model(str(tmp_path), labels=Labels.named(["O", "B-x"]))
+        load_token_model(str(tmp_path), labels=Labels.from_names(["O", "B-x"]))
 
 
 def test_labels_in_another_order_than_the_teachers_are_refused(tiny_bert: Path, tmp_path: Path) -> None:
     student(tiny_bert).save(tmp_path)
     assert load_token_model(str(tmp_path), labels=LABELS).labels == LABELS
-    turned = Labels.named(["O", *reversed(LABELS.names[1:])])
+    turned = Labels.from_names(["O", *reversed(LABELS.names[1:])])
     with pytest.raises(InputError, match="in this order: leave data.labels out"):
         load_token_model(str(tmp_path), labels=turned)
 

@@ -8,13 +8,13 @@ import torch
 from pydantic import TypeAdapter
 
 from nlptrain.config.student import Student
+from nlptrain.data.labels import Labels
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student
 from tests.helpers.corpora import make_sentences
 
 NAMES = ["O", "B-person", "I-person", "B-place", "I-place"]
-LABELS = Labels.named(NAMES)
+LABELS = Labels.from_names(NAMES)
 WORDS = [words for words, _ in make_sentences(6, 5)]
 
 
@@ -65,7 +65,7 @@ def test_the_head_and_the_layers_that_a_start_brings_are_said(
 def test_labels_in_another_order_or_under_other_names_keep_their_columns(
     start: TokenModel, tmp_path: Path, parts: dict[str, object]
 ) -> None:
-    turned = Labels.named(["O", "B-LOC", "I-LOC", "B-PER", "I-PER"])
+    turned = Labels.from_names(["O", "B-LOC", "I-LOC", "B-PER", "I-PER"])
     again = build(turned, start=str(tmp_path / "start"), start_labels={"person": "PER", "place": "LOC"}, **parts)
     for one, other in zip(start.logits(WORDS), again.logits(WORDS), strict=True):
         np.testing.assert_allclose(one[:, [0, 3, 4, 1, 2]], other, atol=1e-5)
@@ -77,12 +77,12 @@ def test_a_label_may_be_dropped_and_none_may_be_missing(
     start: TokenModel, tmp_path: Path, parts: dict[str, object]
 ) -> None:
     folder = str(tmp_path / "start")
-    fewer = build(Labels.named(NAMES[:3]), start=folder, start_labels={"place": "O"}, **parts)
+    fewer = build(Labels.from_names(NAMES[:3]), start=folder, start_labels={"place": "O"}, **parts)
     assert fewer.logits(WORDS)[0].shape == (len(WORDS[0]), 3)
     with pytest.raises(InputError, match=r"too many \(map them to O\): B-place, I-place"):
-        build(Labels.named(NAMES[:3]), start=folder, **parts)
+        build(Labels.from_names(NAMES[:3]), start=folder, **parts)
     with pytest.raises(InputError, match="missing: B-group, I-group"):
-        build(Labels.named([*NAMES, "B-group", "I-group"]), start=folder, **parts)
+        build(Labels.from_names([*NAMES, "B-group", "I-group"]), start=folder, **parts)
     with pytest.raises(InputError, match="more than once: B-person, I-person"):
         build(start=folder, start_labels={"place": "person"}, **parts)
     with pytest.raises(InputError, match=r"student\.start_labels: plaice is no label or type"):

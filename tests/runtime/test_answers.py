@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlptrain.schemes import PREFIXES
+from nlptrain.data.tag_schemes import SCHEME_PREFIXES
 from nlptrain_runtime.predictions import Answers, Tagged
 from nlptrain_runtime.schemes import Scheme
 from nlptrain_runtime.text_stream import blocks
 
 NAMES = {
-    scheme: ["O", *(f"{prefix}-{kind}" for kind in ("x", "y") for prefix in PREFIXES[scheme])]
+    scheme: ["O", *(f"{prefix}-{kind}" for kind in ("x", "y") for prefix in SCHEME_PREFIXES[scheme])]
     for scheme in ("iob1", "iob2", "iobes", "bilou")
 }
 

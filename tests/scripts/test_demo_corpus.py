@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nlptrain.data.tag_schemes import first_invalid_tag, spans
 from nlptrain.data.word_splitter import WordSplitter
-from nlptrain.schemes import first_break, spans
 from scripts.demo_corpus import COMMON, LABELLED, RAW_LINES, TYPES, conll, invent, read_templates, written
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "demo_corpus.py"
@@ -59,7 +59,7 @@ def test_the_counts_are_as_promised(corpus):
 @pytest.mark.parametrize("split", LABELLED)
 def test_the_tags_are_iob2_of_four_types(corpus, split):
     tagged = sentences(corpus[f"{split}.conll"])
-    assert all(first_break([tag for _, tag in sentence], "iob2") is None for sentence in tagged)
+    assert all(first_invalid_tag([tag for _, tag in sentence], "iob2") is None for sentence in tagged)
     assert {tag[2:] for sentence in tagged for _, tag in sentence if tag != "O"} == set(TYPES)
     assert 0.05 < sum(all(tag == "O" for _, tag in s) for s in tagged) / len(tagged) < 0.3
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlptrain.labels import Labels
+from nlptrain.data.labels import Labels
 from nlptrain.models.confidence import Tagged
 from nlptrain.models.heads import CRFHead, IndependentRule
 from nlptrain.training.calibration import (
@@ -21,7 +21,7 @@ from nlptrain.training.calibration import (
     least_argument,
 )
 
-IOB2 = Labels.named(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
+IOB2 = Labels.from_names(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
 
 
 def answer(tags: str, *confidences: float) -> Tagged:

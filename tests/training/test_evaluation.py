@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.metrics import accuracy_score, f1_score, precision_score, recall_score
 
-from nlptrain.schemes import valid
+from nlptrain.data.tag_schemes import to_scheme
 from nlptrain.training import score
 from nlptrain.training.evaluation import Counts, ScoreTally
 
@@ -30,7 +30,7 @@ def test_summed_counts_give_seqevals_f1_exactly(drawn) -> None:
     if not any(scores.counts.gold) and not any(scores.counts.predicted):
         assert (scores.value, scores.types) == (0.0, {})  # seqeval has no report of it
         return
-    written = [[valid(tags, "iob2") for tags in part] for part in (gold, predicted)]
+    written = [[to_scheme(tags, "iob2") for tags in part] for part in (gold, predicted)]
     assert scores.value == f1_score(*written, zero_division=0)
     assert scores.precision == precision_score(*written, zero_division=0)
     assert scores.recall == recall_score(*written, zero_division=0)

@@ -8,16 +8,16 @@ import torch
 from nlptrain.config.objective import DistillConfig
 from nlptrain.config.student import StudentConfig
 from nlptrain.config.train import TrainConfig
+from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
 from nlptrain.procedures import distill
 from nlptrain.run.run import Run
 from nlptrain.training.examples import NO_LABEL, Examples
 
-LABELS = Labels.named(["O", "B-person", "I-person", "B-place", "I-place"])
+LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_without_parts_there_is_one_target_a_word(model: TokenModel) -> None:
 
 
 def test_a_classifier_may_have_a_begin_without_its_inside(tiny_bert: Path) -> None:
-    labels = Labels.named(["O", "B-person", "I-person", "B-place"])
+    labels = Labels.from_names(["O", "B-person", "I-person", "B-place"])
     more = {"tokenizer": str(tiny_bert), "head": {"kind": "softmax"}}
     shape = StudentConfig.model_validate({"embedder": {"dim": 8}, **more})
     examples = Examples(build_tagger(shape, labels, seed=0), SENTENCES, word_parts=True)
@@ -98,7 +98,7 @@ def test_a_classifier_may_have_a_begin_without_its_inside(tiny_bert: Path) -> No
 
 
 def test_another_order_of_labels_than_the_teachers_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
-    turned = Labels.named(["O", "B-place", "I-place", "B-person", "I-person"])
+    turned = Labels.from_names(["O", "B-place", "I-place", "B-person", "I-person"])
     teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
     shape = StudentConfig.model_validate({"embedder": {"dim": 8}, "head": {"kind": "softmax"}})
     student = build_tagger(shape, turned, seed=0, teacher=teacher)

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from nlptrain.config.objective import BestBy
 from nlptrain.config.train import TrainConfig
-from nlptrain.data.batches import BatchPlan
+from nlptrain.data.batching import BatchPlan
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.models import TokenModel, TransformerTokenClassifier
@@ -275,7 +275,7 @@ def test_unknown_pieces_are_shown_at_the_rate_asked_for_and_never_for_special_on
 
 def test_every_sequence_stands_in_one_batch_of_each_epoch_and_none_is_too_large() -> None:
     lengths = np.random.default_rng(0).integers(3, 90, 1000)
-    plan = BatchPlan(lengths, pieces=400, sentences=None, seed=5)
+    plan = BatchPlan(lengths, subwords=400, sentences=None, seed=5)
     for epoch in range(3):
         batches = plan.epoch(epoch)
         assert sorted(np.concatenate(batches).tolist()) == list(range(1000))
@@ -286,10 +286,10 @@ def test_every_sequence_stands_in_one_batch_of_each_epoch_and_none_is_too_large(
 
 def test_a_steps_batch_needs_no_replay() -> None:
     lengths = np.random.default_rng(0).integers(3, 90, 300)
-    straight = BatchPlan(lengths, pieces=400, sentences=None, seed=5)
+    straight = BatchPlan(lengths, subwords=400, sentences=None, seed=5)
     steps = [straight.batch(step) for step in range(150)]
     for step in (149, 3, 77):
-        epoch, batch = BatchPlan(lengths, pieces=400, sentences=None, seed=5).batch(step)
+        epoch, batch = BatchPlan(lengths, subwords=400, sentences=None, seed=5).batch(step)
         assert epoch == steps[step][0]
         assert np.array_equal(batch, steps[step][1])
     assert steps[149][0] > 0

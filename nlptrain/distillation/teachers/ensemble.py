@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nlptrain.data.labels import Labels, map_labels
+from nlptrain.data.tag_schemes import SCHEME_PREFIXES, Scheme, split_tag
 from nlptrain.errors import InputError
-from nlptrain.label_mapping import map_labels
-from nlptrain.labels import Labels
 from nlptrain.models.heads import Answer, IndependentRule, SchemeRule, scheme_rule
 from nlptrain.models.token_model import TokenModel
-from nlptrain.schemes import PREFIXES, Scheme, parted
 
 Floats = NDArray[np.floating]
 
@@ -171,7 +170,7 @@ def check_label_map(labels: Labels, gold: Collection[str], label_map: Mapping[st
 
 
 def _types_of(names: Iterable[str]) -> set[str]:
-    return {part[1] if (part := parted(name)) else name for name in names}
+    return {part[1] if (part := split_tag(name)) else name for name in names}
 
 
 def _mapped_labels(
@@ -206,14 +205,14 @@ def shown_scheme(labels: Labels, answers: Iterable[Sequence[str]]) -> Labels:
         answers: its best label for each word of some sentences.
 
     Example:
-        >>> labels = Labels.named(["O", "B-x", "I-x"])
+        >>> labels = Labels.from_names(["O", "B-x", "I-x"])
         >>> shown_scheme(labels, [["O", "I-x", "I-x"]] * 20)
         Labels(names=('O', 'B-x', 'I-x'), scheme='iob1', guessed=False)
     """
     if not labels.guessed:
         return labels
     scheme = labels.scheme
-    needed: Sequence[str] = PREFIXES[scheme]
+    needed: Sequence[str] = SCHEME_PREFIXES[scheme]
     if scheme in ("iob1", "iob2"):
         opens = _opening(answers)
         shown = {"iob1": opens["I"], "iob2": opens["B"]}
@@ -230,7 +229,7 @@ def _opening(answers: Iterable[Sequence[str]]) -> Counter[str]:
     opens: Counter[str] = Counter()
     for tags in answers:
         for previous, tag in zip(("O", *tags), tags, strict=False):
-            part = parted(tag)
+            part = split_tag(tag)
             if part is not None and previous == "O":
                 opens[part[0]] += 1
     return opens

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nlptrain.labels import Labels
+from nlptrain.data.labels import Labels
 from nlptrain.models.heads.chain import (
     FORBIDDEN,
     log_marginals,

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nlptrain.labels import Labels
+from nlptrain.data.labels import Labels
 from nlptrain.models.heads.output import Answer, by_sentence
 from nlptrain.models.heads.softmax import IndependentRule
 from nlptrain_runtime.chain import FORBIDDEN, Tables

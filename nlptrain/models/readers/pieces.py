@@ -38,11 +38,11 @@ class PieceReader:
 
     def without_a_piece(self, words: Sequence[str]) -> list[str]:
         """Those of ``words`` that the tokenizer turns into nothing."""
-        return self.encoder.without_a_piece(words)
+        return self.encoder.unencodable(words)
 
     def parts(self, word: str) -> list[int]:
         """See ``WordEncoder.parts``."""
-        return self.encoder.parts(word)
+        return self.encoder.pipeline_word_starts(word)
 
     def batch(self, windows: Sequence[Window]) -> tuple[dict[str, Tensor], list[int]]:
         """``input_ids`` and ``attention_mask``, [B, T] each, and what the family reads beside them."""

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 import torch
 
 from nlptrain.config.student import StudentConfig, TransformerStudentConfig
+from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.word_splitter import WordSplitter
-from nlptrain.labels import Labels
 from nlptrain.models.students.small_transformer import build_transformer
 from nlptrain.models.students.tagger import build_tagger
 from nlptrain.models.students.text import StudentText

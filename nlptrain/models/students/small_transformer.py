@@ -11,9 +11,9 @@ from torch import nn
 from transformers import AutoModelForTokenClassification, PreTrainedModel
 
 from nlptrain.config.student import TransformerStudentConfig
+from nlptrain.data.labels import Labels
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels
 from nlptrain.models.students.text import StudentText
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.transformer import TransformerTokenClassifier

@@ -19,10 +19,10 @@ from nlptrain.config.student import (
     SubwordEmbedderConfig,
     WordEmbedderConfig,
 )
+from nlptrain.data.labels import Labels
 from nlptrain.data.vocabulary import SHAPES, Vocabulary
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels
 from nlptrain.models.embedders import PieceTable
 from nlptrain.models.heads import CRFHead
 from nlptrain.models.neural_tagger import NeuralTagger, NeuralTaggerConfig
@@ -141,7 +141,7 @@ def _word(config: StudentConfig, teacher: TokenModel | None, text: StudentText, 
     if config.tokenizer is not None:
         raise InputError("student.tokenizer: with embedder kind word, the student reads words; leave the tokenizer out")
     vocabulary = Vocabulary.collect(
-        text.words, min_count=embedder.min_count, most=embedder.vocab_size, lowercase=embedder.lowercase
+        text.words, min_count=embedder.min_count, max_size=embedder.vocab_size, lowercase=embedder.lowercase
     )
     log(f"student: {len(vocabulary.words):,} words have a row, of {len(text.words):,} of all that is learned from")
     shape = {

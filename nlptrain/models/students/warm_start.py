@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from nlptrain.config.student import StudentConfig, TransformerStudentConfig
+from nlptrain.data.labels import Labels, map_labels
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
-from nlptrain.label_mapping import map_labels
-from nlptrain.labels import Labels
 from nlptrain.models.heads import CRFHead
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.token_model import TokenModel

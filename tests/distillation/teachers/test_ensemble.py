@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from nlptrain.config.student import StudentConfig
+from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.labeling import label_with_ensemble
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble, check_label_map
 from nlptrain.errors import InputError
-from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student
 from nlptrain.run.run import Run
 from tests.helpers.corpora import make_sentences
@@ -23,7 +23,7 @@ WORDS = [words for words, _ in make_sentences(12, 5)]
 
 
 def teacher(tiny_bert: Path, names: Sequence[str] = NAMES, seed: int = 0) -> TokenModel:
-    return TransformerTokenClassifier.from_pretrained(str(tiny_bert), Labels.named(names), seed=seed)
+    return TransformerTokenClassifier.from_pretrained(str(tiny_bert), Labels.from_names(names), seed=seed)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -128,7 +128,7 @@ def test_the_word_is_the_unit_so_tokenizers_may_differ(tiny_bert: Path, tmp_path
 
 
 def test_what_a_student_teaches_are_its_answers(tiny_bert: Path, tmp_path: Path) -> None:
-    labels = Labels.named(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
+    labels = Labels.from_names(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
     shape = {"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}, "head": {"kind": "softmax"}}
     config = StudentConfig.model_validate(shape)
     student = build_student(config, labels, seed=0, teacher=teacher(tiny_bert))

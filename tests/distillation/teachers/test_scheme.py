@@ -7,10 +7,10 @@ import pytest
 
 from nlptrain.cli.building import ensemble_of
 from nlptrain.config.commands import TaggerKDConfig
+from nlptrain.data.labels import Labels
+from nlptrain.data.tag_schemes import Scheme
 from nlptrain.distillation.teachers.ensemble import shown_scheme
-from nlptrain.labels import Labels
 from nlptrain.models import TokenModel, TransformerTokenClassifier
-from nlptrain.schemes import Scheme
 
 IOB = ("O", "B-x", "I-x", "B-y", "I-y")
 OPENED_BY_B = [["B-x", "I-x", "O", "B-y", "B-y"]] * 10
@@ -37,11 +37,11 @@ OPENED_BY_I = [["I-x", "I-x", "O", "I-y", "B-y"]] * 10
 def test_what_opens_its_entities_tells(
     names: tuple[str, ...], answers: list[list[str]], scheme: Scheme, guessed: bool
 ) -> None:
-    assert shown_scheme(Labels.named(names), answers) == Labels(names, scheme, guessed)
+    assert shown_scheme(Labels.from_names(names), answers) == Labels(names, scheme, guessed)
 
 
 def test_what_is_known_is_not_asked() -> None:
-    known = Labels.named(IOB, "iob2")
+    known = Labels.from_names(IOB, "iob2")
     assert shown_scheme(known, OPENED_BY_I) is known
 
 
@@ -49,7 +49,7 @@ def test_what_is_known_is_not_asked() -> None:
 def test_a_teachers_folder_or_its_answers_decide(
     tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, foreign: bool
 ) -> None:
-    TransformerTokenClassifier.from_pretrained(str(tiny_bert), Labels.named(IOB, "iob2")).save(tmp_path)
+    TransformerTokenClassifier.from_pretrained(str(tiny_bert), Labels.from_names(IOB, "iob2")).save(tmp_path)
     path = tmp_path / "config.json"
     if foreign:
         path.write_text(json.dumps({**json.loads(path.read_text()), "nlptrain_scheme": None}))

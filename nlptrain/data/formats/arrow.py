@@ -1,0 +1,281 @@
+"""Parquet and Arrow files: each row a sentence, with a list of words and one of tags, as ``datasets`` writes them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nlptrain.config.data import ColumnsConfig
+from nlptrain.data.formats import WriteContext
+from nlptrain.data.formats.arrow_batches import ARROW_ERRORS, arrow_batches, parquet_batches
+from nlptrain.data.formats.fields import check_strings, id_and_text, join_names
+from nlptrain.data.sentence import Sentence
+from nlptrain.errors import InputError, Setting
+
+_WORDS, _TAGS = ("tokens", "words"), ("tags", "ner_tags")
+_MAX_REASON = 200  # characters of an error that are shown
+_WRITTEN_ROWS = 8192  # of a row group or batch: many small ones make a file larger, and slow to open
+
+
+def read_parquet(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
+    """Read the sentences of a Parquet file, in bounded memory.
+
+    Words are lists of strings; tags are lists of strings, or of integers if the file names their values, as
+    ``datasets`` does for its ``ClassLabel``. Columns ``id`` and ``text`` are read as well; others are ignored.
+
+    Raises:
+        InputError: the file is malformed, lacks a column, has integers without names, or has a row whose lists are of
+            different lengths or hold other values than words.
+    """
+    with _open(path, is_parquet=True) as table:
+        yield from _RowReader(path, table.schema, columns).sentences(table)
+
+
+def read_arrow(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
+    """Read the sentences of an Arrow (or Feather) file or stream, as ``save_to_disk`` of ``datasets`` writes them.
+
+    Raises:
+        InputError: as for ``read_parquet``.
+    """
+    with _open(path, is_parquet=False) as table:
+        yield from _RowReader(path, table.schema, columns).sentences(table)
+
+
+def ignored_columns(path: Path, columns: ColumnsConfig, *, is_parquet: bool) -> list[str]:
+    """Return the columns that ``read_parquet`` or ``read_arrow`` ignores.
+
+    Raises:
+        InputError: as for ``read_parquet``.
+    """
+    with _open(path, is_parquet=is_parquet) as table:
+        return _RowReader(path, table.schema, columns).ignored
+
+
+def read_table_rows(path: Path, *, is_parquet: bool, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Read the rows of a Parquet or an Arrow file, with those of ``columns`` that it has; None: with all columns.
+
+    Raises:
+        InputError: the file is malformed, or has none of the columns.
+    """
+    with _open(path, is_parquet=is_parquet) as table:
+        read = [name for name in table.schema.names if columns is None or name in columns]
+        if columns is not None and not read:
+            raise InputError(
+                f"found the columns {join_names(table.schema.names)}",
+                location=str(path),
+                expected=f"a column {' or '.join(map(repr, columns))}",
+            )
+        yield from table.rows(read)
+
+
+def write_table(sentences: Iterable[Sentence], path: Path, context: WriteContext, *, is_parquet: bool) -> None:
+    """Write ``sentences`` as a Parquet or an Arrow file, a few thousand at a time."""
+    strings = pa.list_(pa.string())
+    fields = [pa.field("tokens", strings), pa.field("tags", strings)]
+    optional = (("id", context.has_ids), ("text", context.has_texts))
+    fields += [pa.field(name, pa.string()) for name, is_present in optional if is_present]
+    schema = pa.schema(fields)
+    open_writer = pq.ParquetWriter if is_parquet else pa.ipc.new_file
+    rest = iter(sentences)
+    with open_writer(str(path), schema) as writer:
+        while chunk := list(islice(rest, _WRITTEN_ROWS)):
+            values = {
+                "tokens": [list(sentence.words) for sentence in chunk],
+                "tags": [list(sentence.tags or ()) for sentence in chunk],
+                "id": [sentence.id for sentence in chunk],
+                "text": [sentence.text for sentence in chunk],
+            }
+            arrays = [pa.array(values[column.name], column.type) for column in schema]
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
+
+
+@dataclass(frozen=True)
+class _Table:
+    """An open file.
+
+    Attributes:
+        path: its path.
+        schema: the schema of all its columns.
+        batches: reads batches of a few rows, with the given columns.
+    """
+
+    path: Path
+    schema: pa.Schema
+    batches: Callable[[list[str]], Iterator[pa.RecordBatch]]
+
+    def rows(self, columns: list[str]) -> Iterator[dict[str, Any]]:
+        """Read the rows with ``columns``."""
+        if repeated := [name for name in columns if self.schema.names.count(name) > 1]:
+            raise _repeated_column(self.path, repeated[0])
+        if not columns:
+            raise InputError("found no column", location=str(self.path))
+        count = 0
+        batches = self.batches(columns)
+        while True:
+            try:
+                batch = next(batches, None)
+                rows = [] if batch is None else batch.to_pylist()
+            except ARROW_ERRORS as error:
+                raise InputError(f"damaged after row {count:,}: {_reason(error)}", location=str(self.path)) from error
+            if batch is None:
+                return
+            count += len(rows)
+            yield from rows
+
+
+@contextmanager
+def _open(path: Path, *, is_parquet: bool) -> Iterator[_Table]:
+    with ExitStack() as stack:
+        try:
+            # Not mapped into memory: if another process truncates a mapped file, the system ends this process.
+            source = stack.enter_context(pa.OSFile(os.fsencode(path)))
+            schema, batches = (_open_parquet if is_parquet else _open_arrow)(path, source, stack)
+        except ARROW_ERRORS as error:
+            name = "Parquet" if is_parquet else "Arrow"
+            raise InputError(f"cannot be read as {name}: {_reason(error)}", location=str(path)) from error
+        yield _Table(path, schema, batches)
+
+
+_Batches = Callable[[list[str]], Iterator[pa.RecordBatch]]
+
+
+def _open_parquet(path: Path, source: pa.OSFile, stack: ExitStack) -> tuple[pa.Schema, _Batches]:
+    file = stack.enter_context(pq.ParquetFile(source))
+    return _validated(file.schema_arrow), partial(parquet_batches, path, file)
+
+
+def _open_arrow(path: Path, source: pa.OSFile, _: ExitStack) -> tuple[pa.Schema, _Batches]:
+    try:
+        file = pa.ipc.open_file(source)
+    except pa.ArrowInvalid:
+        source.seek(0)
+        stream = pa.ipc.open_stream(source)
+        return _validated(stream.schema), partial(arrow_batches, path, iter(stream))
+    batches = map(file.get_batch, range(file.num_record_batches))
+    return _validated(file.schema), partial(arrow_batches, path, batches)
+
+
+def _validated(schema: pa.Schema) -> pa.Schema:
+    """Return ``schema``; raises one of ``ARROW_ERRORS`` if a name or a type is not valid text."""
+    for name in schema.names:
+        str(name)
+    for data_type in schema.types:
+        str(data_type)
+    return schema
+
+
+class _RowReader:
+    """Reads the rows of one file as sentences."""
+
+    def __init__(self, path: Path, schema: pa.Schema, columns: ColumnsConfig) -> None:
+        self._path = path
+        self._words = _find_column(path, schema, "words", columns.words, _WORDS)
+        self._tags = _find_column(path, schema, "tags", columns.tags, _TAGS)
+        self._label_names = _class_label_names(schema, self._tags)
+        tag_type = _item_type(schema.field(self._tags).type)
+        if tag_type is not None and pa.types.is_integer(tag_type) and self._label_names is None:
+            raise InputError(
+                f"column {self._tags!r} holds numbers, and the file has no names for them",
+                location=str(path),
+                expected="the names of the labels",
+                hint="write them, or write the file with `datasets`, which stores the names of a ClassLabel",
+            )
+        others = [name for name in ("id", "text") if name in schema.names and name not in (self._words, self._tags)]
+        self._columns = [self._words, self._tags, *others]
+        self.ignored = [name for name in schema.names if name not in self._columns]
+
+    def sentences(self, table: _Table) -> Iterator[Sentence]:
+        for number, row in enumerate(table.rows(self._columns), start=1):
+            if sentence := self._sentence(row, f"{self._path}:{number}"):
+                yield sentence
+
+    def _sentence(self, row: dict[str, Any], location: str) -> Sentence | None:
+        words = check_strings(row[self._words], self._words, location)
+        tags = check_strings(self._to_names(row[self._tags], location), self._tags, location, tags=True)
+        if len(words) != len(tags):
+            raise InputError(
+                f"found {len(words)} {self._words} and {len(tags)} {self._tags}",
+                location=location,
+                expected="one tag for each word",
+            )
+        if not words:
+            return None
+        sentence_id, text = id_and_text(row, location)
+        return Sentence(words, tags, location, id=sentence_id, text=text)
+
+    def _to_names(self, tags: Any, location: str) -> Any:  # noqa: ANN401 - the caller validates the result
+        if self._label_names is None or not isinstance(tags, list):
+            return tags
+        for label_id in tags:
+            if not isinstance(label_id, int) or not 0 <= label_id < len(self._label_names):
+                raise InputError(
+                    f"found {label_id!r} in {self._tags!r}",
+                    location=location,
+                    expected=f"0 to {len(self._label_names) - 1}, the labels that the file names",
+                )
+        return [self._label_names[label_id] for label_id in tags]
+
+
+def _find_column(path: Path, schema: pa.Schema, key: str, column: int | str | None, usual: Sequence[str]) -> str:
+    setting = Setting(f"data.columns.{key}")
+    if isinstance(column, int):
+        raise InputError(
+            f"found {column}", location=setting, expected=f"a column name of {path} ({join_names(schema.names)})"
+        )
+    candidates = [column] if column is not None else usual
+    name = next((name for name in candidates if name in schema.names), None)
+    if name is None:
+        raise InputError(
+            f"found no column {' or '.join(map(repr, candidates))} (columns: {join_names(schema.names)})",
+            location=str(path),
+            hint=("name it in ", setting),
+        )
+    if schema.names.count(name) > 1:
+        raise _repeated_column(path, name)
+    if _item_type(schema.field(name).type) is None:
+        raise InputError(
+            f"column {name!r} holds {schema.field(name).type}",
+            location=str(path),
+            expected=f"a list of {key}, one for each word",
+        )
+    return name
+
+
+def _repeated_column(path: Path, name: str) -> InputError:
+    return InputError(f"found several columns {name!r}", location=str(path), hint="rename all but one")
+
+
+def _item_type(data_type: pa.DataType) -> pa.DataType | None:
+    """Return the type of the items of a column of lists; None if it holds no lists."""
+    lists = pa.types.is_list(data_type) or pa.types.is_large_list(data_type) or pa.types.is_fixed_size_list(data_type)
+    return data_type.value_type if lists else None
+
+
+def _class_label_names(schema: pa.Schema, column: str) -> list[str] | None:
+    """Return the names that ``datasets`` has written for the integers of ``column``, or None."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"][column]
+    except (LookupError, ValueError, TypeError, RecursionError):
+        return None
+    inner = features[0] if isinstance(features, list) and features else features
+    inner = inner.get("feature", inner) if isinstance(inner, dict) else {}
+    names = inner.get("names") if isinstance(inner, dict) else None
+    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else None
+
+
+def _reason(error: BaseException) -> str:
+    """Return the first line of an error, shortened: a library may quote a whole file."""
+    if isinstance(error, OSError) and error.strerror and error.errno:
+        return os.strerror(error.errno)
+    return shorten(str(error).split("\n", 1)[0], _MAX_REASON, placeholder=" ...") or type(error).__name__

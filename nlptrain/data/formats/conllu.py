@@ -1,0 +1,150 @@
+"""CoNLL-U: ten columns, comments, multiword tokens and empty nodes (universaldependencies.org/format.html)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from nlptrain.config.data import ColumnsConfig
+from nlptrain.data.formats import WriteContext
+from nlptrain.data.formats.conll import too_many_words
+from nlptrain.data.formats.fields import comment_lines, tagged_words
+from nlptrain.data.sentence import MAX_WORDS, Sentence
+from nlptrain.data.text_files import read_lines
+from nlptrain.errors import InputError, Setting
+
+_WIDTH = 10
+_FORM, _UPOS, _XPOS = 2, 4, 5
+_NAMES = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
+_COLUMNS_BY_NAME = {"tags": {"upos": _UPOS, "xpos": _XPOS}, "words": {"form": _FORM}}
+_NOT_A_WORD = re.compile(r"[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")  # a multiword token 3-4, an empty node 8.1
+_COMMENT = re.compile(r"#\s*(text|sent_id)\s*=\s?(.*)", re.DOTALL)
+
+
+def read_conllu(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
+    """Read the sentences of a CoNLL-U file: its syntactic words, FORM (2) with UPOS (4) unless ``columns`` differs.
+
+    The comments ``# sent_id`` and ``# text`` are the id and the text of a sentence.
+
+    Raises:
+        InputError: a line has not ten columns, the words of a sentence have not the IDs 1, 2, 3, ..., or a word is
+            empty or has no UPOS or XPOS where that is read.
+    """
+    words, tags = _column(columns.words or _FORM, "words"), _column(columns.tags or _UPOS, "tags")
+    for comments, rows in _blocks(path):
+        for row in rows:
+            _check_not_empty(row, words, tags, path)
+        numbers = tuple(row.line for row in rows)
+        forms, tag_sequence = (tuple(row.cells[column - 1] for row in rows) for column in (words, tags))
+        where = f"{path}:{numbers[0]}"
+        yield Sentence(forms, tag_sequence, where, numbers, id=comments.get("sent_id"), text=comments.get("text"))
+
+
+def ignored_columns(_: Path, columns: ColumnsConfig) -> list[str]:
+    """Return the columns that ``read_conllu`` ignores, by their names in the format.
+
+    Raises:
+        InputError: ``columns`` has a column that CoNLL-U lacks.
+    """
+    read = {1, _column(columns.words or _FORM, "words"), _column(columns.tags or _UPOS, "tags")}
+    return [name for column, name in enumerate(_NAMES, start=1) if column not in read]
+
+
+def conllu_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterator[str]:
+    """Yield the lines of a CoNLL-U file, with the tags as UPOS.
+
+    Raises:
+        InputError: a word or a tag has a tab or a line break.
+    """
+    for sentence in sentences:
+        yield from comment_lines(sentence, context, "sent_id")
+        offsets = sentence.offsets
+        for number, (word, tag) in enumerate(tagged_words(sentence, "\t\n\r"), start=1):
+            is_joined = 0 < number < len(offsets) and offsets[number - 1][1] == offsets[number][0]
+            space = "SpaceAfter=No" if is_joined else "_"
+            yield "\t".join([str(number), word, "_", tag, "_", "_", "_", "_", "_", f"{space}\n"])
+        yield "\n"
+
+
+class _Row(NamedTuple):
+    line: int
+    cells: list[str]
+
+
+def _blocks(path: Path) -> Iterator[tuple[dict[str, str], list[_Row]]]:
+    """Yield the comments and the words' lines of each sentence."""
+    comments: dict[str, str] = {}
+    rows: list[_Row] = []
+    for number, line in read_lines(path):
+        if not line.strip():
+            if rows:
+                yield comments, rows
+            comments, rows = {}, []
+        elif line.startswith("#"):
+            if match := _COMMENT.fullmatch(line):
+                comments[match[1]] = match[2]
+        elif row := _row(path, number, line, len(rows)):
+            rows.append(row)
+            if len(rows) > MAX_WORDS:
+                raise too_many_words(f"{path}:{number}")
+    if rows:
+        yield comments, rows
+
+
+def _row(path: Path, number: int, line: str, words_before: int) -> _Row | None:
+    """Return the word of a line, or None for a multiword token or an empty node."""
+    cells = line.split("\t")
+    if len(cells) != _WIDTH:
+        raise InputError(
+            f"found {len(cells)} column{'s' * (len(cells) != 1)}",
+            location=f"{path}:{number}",
+            expected=f"{_WIDTH}, separated by tabs, in CoNLL-U",
+            hint=("for a word and a tag on each line, set ", Setting("data.format"), " to conll"),
+        )
+    if _NOT_A_WORD.fullmatch(cells[0]):
+        return None
+    # Without this check, a missing blank line would join two sentences.
+    if cells[0] != str(words_before + 1):
+        raise InputError(
+            f"found ID {cells[0]!r} after {words_before} words",
+            location=f"{path}:{number}",
+            expected=f"{words_before + 1}, or a blank line if the sentence ends before",
+        )
+    return _Row(number, cells)
+
+
+def _check_not_empty(row: _Row, words: int, tags: int, path: Path) -> None:
+    word, tag = row.cells[words - 1], row.cells[tags - 1]
+    if not word:
+        raise InputError(
+            f"found an empty word in column {words}",
+            location=f"{path}:{row.line}",
+            hint=("or set ", Setting("data.columns.words")),
+        )
+    # In other columns _ may be a value: FEATS of a word without features.
+    if not tag or (tag == "_" and tags in (_UPOS, _XPOS)):
+        raise InputError(
+            f"found {tag!r} (no tag) for {word!r} in column {tags}",
+            location=f"{path}:{row.line}",
+            hint=("add the tag, or name another column in ", Setting("data.columns.tags")),
+        )
+
+
+def _column(column: int | str, key: str) -> int:
+    if isinstance(column, str) and column not in _COLUMNS_BY_NAME[key]:
+        raise InputError(
+            f"found {column!r}",
+            location=Setting(f"data.columns.{key}"),
+            expected=f"{' or '.join(_COLUMNS_BY_NAME[key])}, or a number from 1 to {_WIDTH}, in CoNLL-U",
+        )
+    number = _COLUMNS_BY_NAME[key][column] if isinstance(column, str) else column
+    position = number if number > 0 else _WIDTH + 1 + number
+    if not 1 <= position <= _WIDTH:
+        raise InputError(
+            f"found {number}",
+            location=Setting(f"data.columns.{key}"),
+            expected=f"one of the {_WIDTH} columns of CoNLL-U",
+        )
+    return position

@@ -1,0 +1,147 @@
+"""JSON Lines and JSON: an object with words and tags for each sentence, or a row of an annotation tool."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from nlptrain.data.formats import WriteContext
+from nlptrain.data.formats.annotation_tools import (
+    ENTITIES_EXAMPLE,
+    ignored_task_keys,
+    is_annotated_row,
+    read_annotated_row,
+    used_keys,
+)
+from nlptrain.data.formats.fields import check_strings, id_and_text, join_names, json_line, json_type
+from nlptrain.data.sentence import Sentence
+from nlptrain.data.tag_schemes import Scheme
+from nlptrain.data.text_files import read_lines
+from nlptrain.errors import InputError
+
+_EXAMPLE = f'{{"tokens": ["Ada", "sings"], "tags": ["B-person", "O"]}} or {ENTITIES_EXAMPLE}'
+_MAX_LINE, _MAX_FILE = 2**26, 2**30  # characters parsed at once: as objects they take up to thirty times the memory
+_SIMILAR_KEYS = {
+    "tokens": ("words", "text", "token", "sentence"),
+    "tags": ("ner_tags", "pos_tags", "labels", "upos", "xpos", "ner", "tag", "label"),
+}
+
+
+def read_jsonl(path: Path, scheme: Scheme = "iob2", *, omitted: Counter[str] | None = None) -> Iterator[Sentence]:
+    """Read the sentences of a file with ``{"tokens": [...], "tags": [...]}`` on each line; other keys are ignored.
+
+    A line may also be a row of an annotation tool: a text with labeled spans, see ``annotation_tools``.
+
+    Args:
+        path: the file.
+        scheme: the scheme of the tags of labeled spans.
+        omitted: counts the rows that are not used, by reason.
+
+    Raises:
+        InputError: a line is not such an object, or has a word that is empty or not valid UTF-8.
+    """
+    for number, row in read_objects(path):
+        if sentence := _sentence(row, f"{path}:{number}", scheme, omitted):
+            yield sentence
+
+
+def read_json(path: Path, scheme: Scheme = "iob2", *, omitted: Counter[str] | None = None) -> Iterator[Sentence]:
+    """Read the sentences of a file that is one JSON list of such objects, as Label Studio exports it; all in memory.
+
+    Raises:
+        InputError: the file is not such a list, or as for ``read_jsonl``; the location is the number in the list.
+    """
+    for number, row in read_list(path):
+        if sentence := _sentence(row, f"{path}:{number}", scheme, omitted):
+            yield sentence
+
+
+def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read the objects of a JSON Lines file with their line numbers; blank lines are skipped.
+
+    Raises:
+        InputError: a line is not an object.
+    """
+    for number, line in read_lines(path):
+        if line.strip():
+            location = f"{path}:{number}"
+            yield number, _check_object(_parse(line, location), location)
+
+
+def read_list(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read the objects of a file that is one JSON list, with their numbers from 1; all in memory.
+
+    Raises:
+        InputError: the file is not such a list.
+    """
+    rows = _parse("\n".join(line for _, line in read_lines(path)), str(path), _MAX_FILE)
+    if not isinstance(rows, list):
+        raise InputError(f"found {json_type(rows)}", location=str(path), expected=f"a list of objects, each {_EXAMPLE}")
+    for number, row in enumerate(rows, start=1):
+        yield number, _check_object(row, f"{path}:{number}")
+
+
+def ignored_keys(row: dict[str, Any]) -> list[str]:
+    """Return the keys of ``row`` that are not read."""
+    read = used_keys(row)
+    return [*ignored_task_keys(row), *(key for key in row if key not in read)]
+
+
+def jsonl_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterator[str]:
+    """Yield the lines of a JSON Lines file with words and tags."""
+    del context
+    for sentence in sentences:
+        row: dict[str, Any] = {"id": sentence.id, "text": sentence.text}
+        row = {name: value for name, value in row.items() if value is not None}
+        yield json_line({**row, "tokens": sentence.words, "tags": sentence.tags})
+
+
+def _sentence(row: dict[str, Any], location: str, scheme: Scheme, omitted: Counter[str] | None) -> Sentence | None:
+    if is_annotated_row(row):
+        annotated = read_annotated_row(row, location, Counter() if omitted is None else omitted)
+        return None if annotated is None else annotated.sentence(scheme)
+    words, tags = (_strings(row, key, location) for key in ("tokens", "tags"))
+    if len(words) != len(tags):
+        raise InputError(
+            f"found {len(words)} tokens and {len(tags)} tags", location=location, expected="one tag for each token"
+        )
+    if not words:
+        return None
+    sentence_id, text = id_and_text(row, location)
+    return Sentence(words, tags, location, id=sentence_id, text=text)
+
+
+def _parse(text: str, location: str, max_characters: int = _MAX_LINE) -> Any:  # noqa: ANN401
+    if len(text) > max_characters:
+        raise InputError(
+            f"found more than {max_characters >> 20} MB of JSON",
+            location=location,
+            hint="write more objects, each on a line, as .jsonl",
+        )
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"not JSON: {error.msg} at column {error.colno}", location=location, expected=_EXAMPLE
+        ) from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, deeply nested lists
+        raise InputError(f"JSON that cannot be read: {error}", location=location, expected=_EXAMPLE) from error
+
+
+def _check_object(value: Any, location: str) -> dict[str, Any]:  # noqa: ANN401
+    if not isinstance(value, dict):
+        raise InputError(f"found {json_type(value)}", location=location, expected=_EXAMPLE)
+    return value
+
+
+def _strings(row: dict[str, Any], key: str, location: str) -> tuple[str, ...]:
+    if key not in row:
+        similar = next((name for name in _SIMILAR_KEYS[key] if name in row), None)
+        hint = f"rename {similar!r} to {key!r}" if similar else ""
+        if isinstance(row.get("text"), str):
+            hint = "a text without an entity has 'entities': []"
+        raise InputError(f"found no {key!r} (keys: {join_names(row)})", location=location, expected=_EXAMPLE, hint=hint)
+    return check_strings(row[key], key, location, tags=key == "tags", example=_EXAMPLE)

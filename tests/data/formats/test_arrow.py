@@ -1,0 +1,142 @@
+"""Parquet and Arrow files: what is read, what is named, and how much of it is in memory."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from nlptrain.config.data import DataConfig
+from nlptrain.data.corpus import Corpus
+from nlptrain.data.sentence import Sentence
+from nlptrain.errors import InputError
+
+NAMES = ["O", "B-person", "I-person"]
+ROWS: dict[str, Any] = {"tokens": [["Ada", "Lovelace", "sings"], [], ["rain"]], "ner_tags": [[1, 2, 0], [], [0]]}
+KINDS = ("parquet", "arrow", "stream")
+
+
+def named(table: pa.Table, feature: object) -> pa.Table:
+    """``table`` with what ``datasets`` writes of the feature of its tags."""
+    return table.replace_schema_metadata(
+        {"huggingface": json.dumps({"info": {"features": {"tokens": {}, "ner_tags": feature}}})}
+    )
+
+
+def write(folder: Path, kind: str, table: pa.Table) -> Path:
+    path = folder / ("a.parquet" if kind == "parquet" else "a.arrow")
+    if kind == "parquet":
+        pq.write_table(table, path)
+        return path
+    opened = pa.ipc.new_file if kind == "arrow" else pa.ipc.new_stream
+    with opened(str(path), table.schema) as writer:
+        writer.write_table(table)
+    return path
+
+
+def read(path: Path, **columns: object) -> list[Sentence]:
+    return list(Corpus(str(path), DataConfig.model_validate({"columns": columns})))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "feature",
+    [
+        {"feature": {"names": NAMES, "_type": "ClassLabel"}, "_type": "Sequence"},
+        {"feature": {"names": NAMES, "_type": "ClassLabel"}, "_type": "List"},
+        [{"names": NAMES, "_type": "ClassLabel"}],
+    ],
+    ids=["sequence", "list", "short"],
+)
+def test_numbers_have_the_names_that_datasets_keeps(tmp_path: Path, kind: str, feature: object) -> None:
+    path = write(tmp_path, kind, named(pa.table(ROWS), feature))
+    assert read(path) == [
+        Sentence(("Ada", "Lovelace", "sings"), ("B-person", "I-person", "O"), f"{path}:1"),
+        Sentence(("rain",), ("O",), f"{path}:3"),
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_strings_ids_and_texts_are_read_and_the_rest_is_not(tmp_path: Path, kind: str) -> None:
+    table = pa.table(
+        {
+            "id": pa.array([7, 8]),
+            "text": pa.array(["Ada  sings.", "a line"]),
+            "words": pa.array([["Ada", "sings", "."], ["another"]], pa.large_list(pa.string())),
+            "tags": pa.array([["B-p", "O", "O"], ["O"]], pa.list_(pa.dictionary(pa.int8(), pa.string()))),
+            "other": pa.array([{"x": 1}, {"x": 2}]),
+        }
+    )
+    first, second = read(write(tmp_path, kind, table))
+    assert (first.words, first.tags, first.id) == (("Ada", "sings", "."), ("B-p", "O", "O"), "7")
+    assert (first.text, first.offsets) == ("Ada  sings.", ((0, 3), (5, 10), (10, 11)))
+    assert (second.text, second.offsets) == ("a line", ())
+
+
+def test_columns_can_be_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "parquet", pa.table({"token": [["a"]], "tags": [["x"]], "pos": [["NOUN"]]}))
+    (sentence,) = read(path, words="token", tags="pos")
+    assert (sentence.words, sentence.tags) == (("a",), ("NOUN",))
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "message"),
+    [
+        ({"token": [["a"]]}, {}, ": found no column 'tokens' or 'words' (columns: token); name it with data.columns"),
+        ({"tokens": [["a"]]}, {"tags": "pos"}, ": found no column 'pos' (columns: tokens); name it with data.col"),
+        ({"tokens": ["a b"], "tags": [["O", "O"]]}, {}, ": column 'tokens' holds string; words are a list, one"),
+        ({"tokens": [["a"]], "ner_tags": [[1]]}, {}, ": column 'ner_tags' holds numbers, and the file says no names"),
+        ({"tokens": [["a", "b"]], "tags": [["O"]]}, {}, ":1: found 2 tokens and 1 tags; each word has one tag"),
+        ({"tokens": [["a"], None], "tags": [["O"], ["O"]]}, {}, ":2: found null in 'tokens'; it is a list of strings"),
+        ({"tokens": [["a", ""]], "tags": [["O", "O"]]}, {}, ":1: 'tokens' 2: found an empty string; leave the"),
+        ({"tokens": [["a"]], "tags": [[None]]}, {}, ":1: 'tags' 1: found null; 'tags' is a list of strings"),
+    ],
+    ids=range(8),
+)  # fmt: skip
+def test_what_is_wrong_is_named(tmp_path: Path, rows: dict[str, Any], columns: dict[str, object], message: str) -> None:
+    path = write(tmp_path, "parquet", pa.table(rows))
+    with pytest.raises(InputError, match=f"^{re.escape(str(path) + message)}"):
+        read(path, **columns)
+
+
+def test_a_number_without_a_name_and_a_number_for_a_column_are_refused(tmp_path: Path) -> None:
+    feature = {"feature": {"names": NAMES, "_type": "ClassLabel"}}
+    path = write(tmp_path, "parquet", named(pa.table({"tokens": [["a"]], "ner_tags": [[3]]}), feature))
+    with pytest.raises(InputError, match=r":1: found 3 in 'ner_tags'; the file names 0 to 2$"):
+        read(path)
+    with pytest.raises(InputError, match=r"^data\.columns\.words: found 1, and .* has names \(tokens, ner_tags\)$"):
+        read(path, words=1)
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.arrow"])
+@pytest.mark.parametrize("content", [b"", b"PAR1 no", b"Ada\tB-p\n" * 9])
+def test_another_file_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=rf"{re.escape(name)}: cannot be read as (Parquet|Arrow): [^\n]+$"):
+        read(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, kind: str) -> None:
+    rows = {"tokens": [[f"word{number}"] for number in range(5000)], "tags": [["O"]] * 5000}
+    path = write(tmp_path, kind, pa.table(rows))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match=f"{re.escape(path.name)}: (cannot be read|damaged)"):
+        read(path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_columns_of_one_name_and_bytes_that_are_no_text_are_refused(tmp_path: Path, kind: str) -> None:
+    words = pa.array([["a"]])
+    twice = pa.Table.from_arrays([words, words, pa.array([["O"]])], names=["tokens", "tokens", "tags"])
+    with pytest.raises(InputError, match=r"has several columns 'tokens'; rename all but one"):
+        read(write(tmp_path, kind, twice))
+    bytes_ = pa.array([b"\xff"]).view(pa.string())
+    wrong = pa.table({"tokens": pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), bytes_), "tags": [["O"]]})
+    with pytest.raises(InputError, match="damaged after row 0: "):
+        read(write(tmp_path, kind, wrong))

@@ -1,0 +1,140 @@
+"""Column files: separators, comments, breaks, and every way in which a line is wrong."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from nlptrain.config.data import ColumnsConfig
+from nlptrain.data.formats.conll import read_conll
+from nlptrain.data.sentence import Sentence
+from nlptrain.errors import InputError
+
+DEFAULT = ColumnsConfig()
+WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\n"), min_size=1).filter(
+    lambda word: word == word.strip(" ") and word != "-DOCSTART-"
+)
+TAGGED = st.lists(st.lists(st.tuples(WORDS, st.sampled_from(["O", "B-a", "NOUN"])), min_size=1), max_size=4)
+
+
+def _read(folder: Path, text: str, columns: ColumnsConfig = DEFAULT) -> list[list[tuple[str, str]]]:
+    path = folder / "a.conll"
+    path.write_bytes(text.encode())
+    return [list(zip(s.words, s.tags or (), strict=True)) for s in read_conll(path, columns)]
+
+
+@given(TAGGED)
+@example([[("#", "O"), ("# text = a", "O")], [("\u2028", "O"), ("a\u0085b", "O"), ("\ufe0f", "O"), ("\u00a0", "O")]])
+@example([[("#tag", "O")], [("\ufeff", "O"), ("\u3000", "NOUN"), ("New York", "B-a"), ("\r", "O")]])
+def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, tagged: list[list[tuple[str, str]]]) -> None:
+    """Any word without a tab or newline comes back, first in its line and separated by a tab."""
+    text = "".join("".join(f"{word}\t{tag}\n" for word, tag in sentence) + "\n" for sentence in tagged)
+    assert _read(tmp_path_factory.getbasetemp(), "\ufeff" + text) == tagged
+
+
+def test_sentences_know_their_lines(tmp_path: Path) -> None:
+    """The file and line of the first word, and of each word; comments and blank lines count as lines."""
+    path = tmp_path / "a.conll"
+    path.write_text("# sent_id = 1\nAda\tB-a\n\n\nsings\tO\n# a note\n.\tO")
+    first, second = read_conll(path, DEFAULT)
+    assert first == Sentence(("Ada",), ("B-a",), f"{path}:2")
+    assert second == Sentence(("sings", "."), ("O", "O"), f"{path}:5")
+    assert second.lines == (5, 7)
+    assert second.location(1) == f"{path}:7"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a\tO\n\nb\tO\n", "a\tO\r\n\r\nb\tO\r\n", "a\tO\n\t\nb\tO", "\n \na\tO\n \t \n\n\nb\tO\n\n", "a O\n\nb    O \n"],
+    ids=["plain", "crlf", "lone tab", "blanks", "spaces"],
+)
+def test_blank_lines_end_sentences(tmp_path: Path, text: str) -> None:
+    """Whatever white space they hold, and however many there are."""
+    assert _read(tmp_path, text) == [[("a", "O")], [("b", "O")]]
+
+
+def test_documents_begin_a_sentence(tmp_path: Path) -> None:
+    """-DOCSTART- is no word, with or without a blank line behind it; a word that begins like it is one."""
+    text = "-DOCSTART- -X- -X- O\n\nEU NNP B-NP B-ORG\n-DOCSTART- -X- -X- O\n-DOCSTART-s NN O O\n"
+    assert _read(tmp_path, text) == [[("EU", "B-ORG")], [("-DOCSTART-s", "O")]]
+    assert _read(tmp_path, "-DOCSTART-\tO\na\tO\n-DOCSTART-") == [[("a", "O")]]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("# text = # O\n#\tO\n#NowPlaying\tO\n# 1\tO\n", ["#", "#NowPlaying", "# 1"]),
+        ("# newdoc\n# x\n#NowPlaying\tO\n", ["#NowPlaying"]),  # all lines start with #
+        ("# text = foo bar\n# O\n#NowPlaying O\nx O\n", ["#", "#NowPlaying", "x"]),
+        ("# text = a\nx NN B-NP O\n# # B-NP O\n", ["x", "#"]),  # a comment as wide as a word's line
+        ("# O\n", ["#"]),
+        ("# text = foo bar\n# O\n", ["#"]),
+    ],
+)
+def test_comments_never_eat_a_word(tmp_path: Path, text: str, words: list[str]) -> None:
+    """With tabs a comment has none; with spaces it has more or fewer columns than words, or is ``# name =``."""
+    assert [word for sentence in _read(tmp_path, text) for word, _ in sentence] == words
+
+
+def test_spaces_that_are_not_ascii_separate_nothing(tmp_path: Path) -> None:
+    """U+00A0, U+3000 and U+2028 stand inside words; with tabs ordinary spaces do, too, but not around them."""
+    assert _read(tmp_path, "a\u00a0b O\n\u3000c\u2028 O\n") == [[("a\u00a0b", "O"), ("\u3000c\u2028", "O")]]
+    assert _read(tmp_path, " New York \t B-a \n") == [[("New York", "B-a")]]
+
+
+def test_columns_are_chosen_by_number(tmp_path: Path) -> None:
+    """From the beginning or from the end; both from one end allow lines of different length."""
+    assert _read(tmp_path, "1 a X O\n2 b Y O\n", ColumnsConfig(words=2, tags=3)) == [[("a", "X"), ("b", "Y")]]
+    assert _read(tmp_path, "1 a X O\n2 b Y O\n", ColumnsConfig(words=-3, tags=-2)) == [[("a", "X"), ("b", "Y")]]
+    assert _read(tmp_path, "a\tO\nb\tO\tnote\n", ColumnsConfig(words=1, tags=2)) == [[("a", "O"), ("b", "O")]]
+
+
+WANTED = "the words are in column 1 and the tags in column -1 (data.columns)"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a O\nfoo\n", f":2: found 1 column ('foo'); {WANTED}"),
+        ("foo\nbar baz\n", f":1: found 1 column ('foo'); {WANTED}; raw text is for data.unlabeled"),
+        ("a O\n#foo\n", f":2: found 1 column ('#foo'); {WANTED}"),
+        ("a\tO\nfoo O\n", f":2: found 1 column ('foo O'), and no tab, which separates the columns in line 1; {WANTED}"),
+        (
+            "a O\nNew York O\n",
+            f":2: found 3 columns ('New', 'York', 'O') where line 1 has 2; {WANTED}, so each line needs as many: "
+            "mend it, or count both from the same end (raw text is for data.unlabeled)",
+        ),
+        ("a\tO\n\tO\n", ":2: found an empty word in column 1; a blank line ends a sentence"),
+        ("a\tO\nb\t\n", ":2: found no tag for 'b' in column -1 (data.columns.tags)"),
+    ],
+)
+def test_wrong_lines_are_named(tmp_path: Path, text: str, message: str) -> None:
+    """By file and line, with what was found and what would be right."""
+    with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path / 'a.conll') + message)}$"):
+        _read(tmp_path, text)
+
+
+def test_columns_that_are_not_there_are_named(tmp_path: Path) -> None:
+    """A number beyond the line, one column for both, and a name of CoNLL-U's."""
+    with pytest.raises(InputError, match=r"found 2 columns \('a', 'O'\); the words are in column 3 and the tags in"):
+        _read(tmp_path, "a O\n", ColumnsConfig(words=3))
+    with pytest.raises(InputError, match=r"found 2 columns \('a', 'O'\); the words are in column 1 and the tags in"):
+        _read(tmp_path, "a O\n", ColumnsConfig(words=1, tags=-2))
+    with pytest.raises(
+        InputError, match=r"^data\.columns\.tags: found 'upos', and the columns of .*a\.conll have no names; give"
+    ):
+        _read(tmp_path, "a O\n", ColumnsConfig(tags="upos"))
+
+
+def test_lines_are_read_as_they_are_needed(tmp_path: Path) -> None:
+    """The first sentence comes before a fault further down is met."""
+    path = tmp_path / "a.conll"
+    path.write_bytes(b"a\tO\n\nb\n")
+    reader = read_conll(path, DEFAULT)
+    assert next(reader).words == ("a",)
+    with pytest.raises(InputError, match=":3: found 1 column"):
+        next(reader)

@@ -1,0 +1,103 @@
+"""CoNLL-U: which lines are words, and every way in which a line is wrong."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from nlptrain.config.data import ColumnsConfig
+from nlptrain.data.formats.conllu import read_conllu
+from nlptrain.data.sentence import Sentence
+from nlptrain.errors import InputError
+
+
+def _row(number: str, form: str, upos: str = "X", xpos: str = "NN", misc: str = "_") -> str:
+    return "\t".join((number, form, "_", upos, xpos, "_", "0", "root", "_", misc)) + "\n"
+
+
+def _file(folder: Path, text: str) -> Path:
+    path = folder / "a.conllu"
+    path.write_bytes(text.encode())
+    return path
+
+
+TEXT = (
+    "# sent_id = 1\n# text = I don't #\n"
+    + _row("1", "I", "PRON")
+    + _row("2-3", "don't", "_")
+    + _row("2", "do", "AUX", "VBP")
+    + _row("3", "n't", "PART")
+    + _row("3.1", "_", "_")
+    + _row("4", "#", "SYM")
+    + "\n"
+    + _row("0.1", "_", "_")
+    + _row("1", "New York", "PROPN", "NNP")
+)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_words_are_the_plain_numbers(tmp_path: Path, end: str) -> None:
+    """Comments, multiword tokens and empty nodes are none; each word knows its line."""
+    path = _file(tmp_path, TEXT.replace("\n", end))
+    first, second = read_conllu(path, ColumnsConfig())
+    assert first == Sentence(("I", "do", "n't", "#"), ("PRON", "AUX", "PART", "SYM"), f"{path}:3")
+    assert first.lines == (3, 5, 6, 8)
+    assert (first.id, first.text, first.offsets) == ("1", "I don't #", ((0, 1), (2, 4), (4, 7), (8, 9)))
+    assert second == Sentence(("New York",), ("PROPN",), f"{path}:11")
+    assert (second.id, second.text, second.offsets) == (None, None, ())
+
+
+@pytest.mark.parametrize(
+    ("columns", "tags"),
+    [
+        (ColumnsConfig(), ("PRON", "AUX", "PART", "SYM")),
+        (ColumnsConfig(tags="xpos"), ("NN", "VBP", "NN", "NN")),
+        (ColumnsConfig(tags=-6), ("NN", "VBP", "NN", "NN")),
+        (ColumnsConfig(tags=6), ("_", "_", "_", "_")),  # FEATS: _ is a value
+    ],
+)
+def test_the_tags_column_is_a_name_or_a_number(tmp_path: Path, columns: ColumnsConfig, tags: tuple[str, ...]) -> None:
+    """UPOS by default."""
+    assert next(read_conllu(_file(tmp_path, TEXT), columns)).tags == tags
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "1\ta\tX\n",
+            ":1: found 3 columns; CoNLL-U has 10, separated by tabs (for a word and a tag on a line, set data.format: "
+            "conll)",
+        ),
+        (
+            _row("1", "a") + "b X\n",
+            ":2: found 1 column; CoNLL-U has 10, separated by tabs (for a word and a tag on a "
+            "line, set data.format: conll)",
+        ),
+        (
+            _row("1", "a") + _row("2", "b", "_"),
+            ":2: found '_' (no tag) for 'b' in column 4; tag it, or name another column with data.columns.tags",
+        ),
+        (_row("1", ""), ":1: found an empty word in column 2 (data.columns.words)"),
+        (
+            _row("1", "a") + _row("1", "b"),
+            ":2: found ID '1' behind 1 words; 2 is next, and a blank line ends a sentence",
+        ),
+        (_row("a", "a"), ":1: found ID 'a' behind 0 words; 1 is next, and a blank line ends a sentence"),
+    ],
+)
+def test_wrong_lines_are_named(tmp_path: Path, text: str, message: str) -> None:
+    """By file and line; a blank line that is missing would join two sentences."""
+    path = _file(tmp_path, text)
+    with pytest.raises(InputError, match=f"^{re.escape(str(path) + message)}$"):
+        list(read_conllu(path, ColumnsConfig()))
+
+
+def test_columns_beyond_ten_are_refused(tmp_path: Path) -> None:
+    """From either end."""
+    with pytest.raises(InputError, match=r"^data\.columns\.words: found 11; CoNLL-U has 10 columns$"):
+        list(read_conllu(_file(tmp_path, TEXT), ColumnsConfig(words=11)))
+    with pytest.raises(InputError, match=r"^data\.columns\.tags: found -11; CoNLL-U has 10 columns$"):
+        list(read_conllu(_file(tmp_path, TEXT), ColumnsConfig(tags=-11)))

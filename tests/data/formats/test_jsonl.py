@@ -1,0 +1,94 @@
+"""JSON lines: what is read and every way in which a line is wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nlptrain.data.formats.jsonl import read_jsonl
+from nlptrain.data.sentence import Sentence
+from nlptrain.errors import InputError
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+SHAPE = '{"tokens": ["Ada", "sings"], "tags": ["B-person", "O"]}'
+
+
+def _file(folder: Path, text: str) -> Path:
+    path = folder / "a.jsonl"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@given(st.lists(st.lists(st.tuples(TEXT, TEXT), min_size=1), max_size=3), st.booleans())
+def test_what_is_written_is_read(
+    tmp_path_factory: pytest.TempPathFactory, tagged: list[list[tuple[str, str]]], ascii_only: bool
+) -> None:
+    """Any strings, escaped or not, line ends in them included."""
+    rows = [{"tokens": [word for word, _ in pairs], "tags": [tag for _, tag in pairs]} for pairs in tagged]
+    text = "".join(json.dumps(row, ensure_ascii=ascii_only) + "\n" for row in rows)
+    read = [
+        list(zip(s.words, s.tags or (), strict=True)) for s in read_jsonl(_file(tmp_path_factory.getbasetemp(), text))
+    ]
+    assert read == tagged
+
+
+def test_other_keys_blank_lines_and_nan_are_ignored(tmp_path: Path) -> None:
+    """Pseudo-labeled files have confidences; a sentence without a word is none."""
+    path = _file(
+        tmp_path, '\n{"tokens": ["a"], "tags": ["O"], "confidences": [NaN], "x": {}}\n \n{"tokens": [], "tags": []}'
+    )
+    assert list(read_jsonl(path)) == [Sentence(("a",), ("O",), f"{path}:2")]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", f"not JSON: Expecting property name enclosed in double quotes at column 2; a line is {SHAPE}"),
+        ("[" * 100_000, "not JSON that can be read: "),
+        ("[]", f"found a list; a line is {SHAPE}"),
+        ("3", "found a number; a line is "),
+        (
+            '{"words": ["a"], "tags": ["O"]}',
+            "found no 'tokens' (keys: words, tags); rename 'words' to 'tokens'; a line",
+        ),
+        ('{"tokens": ["a"], "ner_tags": [0]}', "found no 'tags' (keys: tokens, ner_tags); rename 'ner_tags' to 'tags'"),
+        ('{"tokens": ["a"], "labels": ["O"]}', "found no 'tags' (keys: tokens, labels); rename 'labels' to 'tags'"),
+        ("{}", f"found no 'tokens' (keys: none); a line is {SHAPE}"),
+        ('{"tokens": ["a", "b"], "tags": ["O"]}', "found 2 tokens and 1 tags; each token has one tag"),
+        ('{"tokens": "a b", "tags": ["O"]}', f"found a string in 'tokens'; it is a list of strings, as in {SHAPE}"),
+        ('{"tokens": ["a"], "tags": null}', "found null in 'tags'; it is a list of strings"),
+        ('{"tokens": ["a", 1], "tags": ["O", "O"]}', "'tokens' 2: found 1; 'tokens' is a list of strings"),
+        ('{"tokens": ["a"], "tags": [3]}', "'tags' 1: found 3; write the names of the labels, not their numbers"),
+        ('{"tokens": ["a"], "tags": [true]}', "'tags' 1: found true; 'tags' is a list of strings"),
+        ('{"tokens": [""], "tags": ["O"]}', "'tokens' 1: found an empty string; leave the word and its tag out"),
+        ('{"tokens": ["a"], "tags": [""]}', "'tags' 1: found an empty string; name the tag"),
+        (
+            '{"tokens": ["a", "b\\ud83d"], "tags": ["O", "O"]}',
+            r"'tokens' 2: found \ud83d, half of a character, which UTF-8 cannot hold",
+        ),
+    ],
+    ids=range(17),
+)
+def test_wrong_lines_are_named(tmp_path: Path, line: str, message: str) -> None:
+    """By file and line, with what was found and what would be right."""
+    path = _file(tmp_path, f"\n{line}\n")
+    with pytest.raises(InputError, match=f"^{re.escape(f'{path}:2: {message}')}"):
+        list(read_jsonl(path))
+
+
+def test_both_halves_are_a_character(tmp_path: Path) -> None:
+    """As ``json.dumps`` writes what lies above U+FFFF."""
+    path = _file(tmp_path, '{"tokens": ["\\ud83d\\ude00"], "tags": ["O"]}')
+    assert next(read_jsonl(path)).words == ("\U0001f600",)
+
+
+@pytest.mark.parametrize("key", ["id", "text"])
+def test_half_characters_beside_the_words_are_named(tmp_path: Path, key: str) -> None:
+    path = _file(tmp_path, json.dumps({"tokens": ["a"], "tags": ["O"], key: "x\ud83d"}))
+    with pytest.raises(InputError, match=rf"a\.jsonl:1: '{key}': found \\ud83d, half of a character"):
+        list(read_jsonl(path))

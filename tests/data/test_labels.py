@@ -1,0 +1,72 @@
+"""Labels: columns and names."""
+
+from __future__ import annotations
+
+import pytest
+
+from nlptrain.data.labels import Labels, map_labels
+from nlptrain.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("names", "scheme"),
+    [
+        (["I-a", "O", "B-a"], "iob2"),  # in a list of labels an I- stands behind anything
+        (["O", "I-a", "I-b"], "iob1"),  # without any B-, an I- must open entities
+        (["O", "I-a", "B-b", "I-b"], "iob2"),
+        (["B-a", "E-a", "I-a", "O", "S-a"], "iobes"),
+        (["O", "B-a", "I-a", "L-a", "U-a"], "bilou"),
+        (["NOUN", "VERB"], "plain"),
+    ],
+)
+def test_names_alone_tell_their_scheme(names: list[str], scheme: str) -> None:
+    labels = Labels.from_names(names)
+    assert (labels.names, labels.scheme) == (tuple(names), scheme)
+
+
+def test_a_stated_scheme_is_believed() -> None:
+    assert Labels.from_names(["I-a", "O", "B-a"], "iob1").scheme == "iob1"
+
+
+def test_collected_labels_have_one_order() -> None:
+    """The logit columns depend on which tags there are, not on the order of the sentences; each type has its I-."""
+    sentences = [["B-b", "O"], ["B-a", "I-a"]]
+    names = ("O", "B-a", "I-a", "B-b", "I-b")
+    assert Labels.collect(sentences).names == Labels.collect(sentences[::-1]).names == names
+    assert Labels.collect([["VERB", "NOUN"], ["ADJ"]]).names == ("ADJ", "NOUN", "VERB")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tags"),
+    [("iob1", ["I-b", "O", "I-a"]), ("iobes", ["S-b", "O", "S-a"]), ("bilou", ["U-b", "O", "U-a"])],
+)
+def test_labels_are_those_of_iob2_whatever_the_scheme_of_the_text(scheme: str, tags: list[str]) -> None:
+    assert Labels.collect([tags]) == Labels(("O", "B-a", "I-a", "B-b", "I-b"), "iob2")
+
+
+def test_ids_are_the_columns() -> None:
+    labels = Labels(("NOUN", "VERB"), "plain")
+    assert labels.ids == {"NOUN": 0, "VERB": 1}
+    assert len(labels) == 2
+    assert labels.types == ("NOUN", "VERB")
+    assert Labels.from_names(["O", "B-x", "I-x", "B-creative-work"]).types == ("x", "creative-work")
+
+
+def test_labels_that_are_no_columns_are_refused() -> None:
+    """A label twice would have two columns, one label leaves nothing to choose."""
+    with pytest.raises(InputError, match="^labels: B-a stands more than once; each label is one logit column$"):
+        Labels(("O", "B-a", "B-a"), "iob2")
+    with pytest.raises(InputError, match=r"^labels: found \['O'\]; a tagger needs at least two labels"):
+        Labels.collect([["O", "O"]])
+
+
+def test_types_and_whole_labels_are_renamed() -> None:
+    names = ["O", "B-PER", "I-PER", "B-creative-work", "I-creative-work", "B-MISC"]
+    mapping = {"PER": "person", "creative-work": "work", "MISC": "O"}
+    assert map_labels(names, mapping, plain=False, key="k") == ["O", "B-person", "I-person", "B-work", "I-work", "O"]
+    assert map_labels(["O", "B-x", "I-x"], {"B-x": "B-y", "I-x": "I-y"}, plain=False, key="k") == ["O", "B-y", "I-y"]
+    assert map_labels(["NN", "VB"], {"NN": "NOUN"}, plain=True, key="k") == ["NOUN", "VB"]
+    with pytest.raises(
+        InputError, match="^k: PRE is no label or type; known: PER, creative-work, MISC, O; did you mean"
+    ):
+        map_labels(names, {"PRE": "person"}, plain=False, key="k")

@@ -1,0 +1,160 @@
+"""Tag schemes and spans, held against seqeval's own."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from seqeval.metrics.sequence_labeling import get_entities
+
+from nlptrain.data.tag_schemes import (
+    SCHEME_PREFIXES,
+    Scheme,
+    Span,
+    detect_scheme,
+    first_invalid_tag,
+    may_follow,
+    spans,
+    tags_of,
+    to_scheme,
+)
+from nlptrain.errors import InputError
+
+SCHEMES: tuple[Scheme, ...] = ("iob1", "iob2", "iobes", "bilou")
+ANY = st.lists(st.sampled_from(["O", *(f"{p}-{t}" for p in "BIES" for t in ("a", "b", "c-d"))]), max_size=12)
+BILOU = st.lists(st.sampled_from(["O", *(f"{p}-{t}" for p in "BILU" for t in ("a", "b"))]), max_size=12)
+
+
+@st.composite
+def entities(draw: st.DrawFn) -> tuple[list[Span], int]:
+    """Spans that do not overlap, and the number of words."""
+    found, place = [], 0
+    for gap, size, label in draw(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4), st.sampled_from("ab")))):
+        found.append(Span(label, place + gap, place + gap + size))
+        place += gap + size
+    return found, place + draw(st.integers(0, 2))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tags"),
+    [
+        # Ada Lovelace | Boris | met | NATO, by hand; two neighbors of one type
+        ("iob1", ["I-p", "I-p", "B-p", "O", "I-g"]),
+        ("iob2", ["B-p", "I-p", "B-p", "O", "B-g"]),
+        ("iobes", ["B-p", "E-p", "S-p", "O", "S-g"]),
+        ("bilou", ["B-p", "L-p", "U-p", "O", "U-g"]),
+    ],
+)
+def test_one_sentence_in_each_scheme(scheme: Scheme, tags: list[str]) -> None:
+    found = [Span("p", 0, 2), Span("p", 2, 3), Span("g", 4, 5)]
+    assert spans(tags) == found
+    assert tags_of(found, 5, scheme) == tags
+
+
+@given(entities(), st.sampled_from(SCHEMES))
+def test_tags_and_spans_are_each_others_inverse(drawn: tuple[list[Span], int], scheme: Scheme) -> None:
+    found, length = drawn
+    tags = tags_of(found, length, scheme)
+    assert spans(tags) == found
+    assert first_invalid_tag(tags, scheme) is None
+    assert to_scheme(tags, scheme) == tags
+    for other in SCHEMES:
+        assert to_scheme(to_scheme(tags, other), scheme) == tags
+
+
+@given(st.one_of(ANY, BILOU), st.sampled_from(SCHEMES))
+def test_a_sequence_is_valid_just_if_each_tag_may_follow_the_one_before(tags: list[str], scheme: Scheme) -> None:
+    known = all(tag == "O" or tag[0] in SCHEME_PREFIXES[scheme] for tag in tags)
+    follows = all(may_follow(a, b, scheme) for a, b in itertools.pairwise([None, *tags, None]))
+    assert (first_invalid_tag(tags, scheme) is None) == (known and follows)
+    assert first_invalid_tag(to_scheme(tags, scheme), scheme) is None
+    assert spans(to_scheme(tags, scheme)) == spans(tags)
+
+
+def test_plain_tags_follow_each_other_as_they_like() -> None:
+    assert may_follow("NOUN", "I-x", "plain")
+    assert first_invalid_tag(["NOUN", "I-x"], "plain") is None
+    with pytest.raises(ValueError, match="plain tags have no entities"):
+        tags_of([], 2, "plain")
+
+
+@given(ANY)
+def test_spans_are_those_of_seqeval(tags: list[str]) -> None:
+    """Also for tags that are not valid; seqeval's end is the last word, ours the one behind it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        expected = [(label, start, end + 1) for label, start, end in get_entities(tags)]
+    assert [tuple(span) for span in spans(tags)] == expected
+
+
+@given(BILOU)
+def test_bilou_is_iobes_with_other_letters(tags: list[str]) -> None:
+    assert spans(tags) == spans([tag.replace("L-", "E-").replace("U-", "S-") for tag in tags])
+
+
+@pytest.mark.parametrize(
+    ("tagged", "scheme"),
+    [
+        ([["B-a", "I-a", "O"]], "iob2"),
+        ([["O", "O"]], None),
+        ([["B-creative-work", "I-creative-work"]], "iob2"),
+        ([["I-a", "O"], ["B-a"]], "iob2"),  # the B- stands where IOB1 has none: IOB2 with a slip
+        ([["B-a", "I-b"]], "iob2"),
+        ([["I-a", "I-a", "O"]], "iob1"),
+        ([["I-a", "B-a", "O"]], "iob1"),
+        ([["I-a", "I-b"]], "iob1"),
+        ([["B-a", "E-a", "O"]], "iobes"),
+        ([["S-a", "O"]], "iobes"),
+        ([["B-a", "L-a"], ["U-b"]], "bilou"),
+        ([["NOUN", "VERB"]], "plain"),
+        ([["B-a", "NOUN"]], "plain"),
+        ([["B-"]], "plain"),
+        ([["B", "I", "O"]], "plain"),
+        ([["-LRB-", "NN"]], "plain"),
+    ],
+)
+def test_a_scheme_is_proven_by_the_tags(tagged: list[list[str]], scheme: Scheme | None) -> None:
+    assert detect_scheme(tagged) == scheme
+
+
+@given(st.lists(entities(), min_size=1), st.sampled_from(SCHEMES))
+def test_a_corpus_is_read_as_it_was_written(corpus: list[tuple[list[Span], int]], scheme: Scheme) -> None:
+    """Whatever is found, the entities are the same; and IOB2 is never taken for IOB1, nor IOBES for BILOU."""
+    tagged = [tags_of(found, length, scheme) for found, length in corpus]
+    found = detect_scheme(tagged) or "iob2"
+    assert [spans(to_scheme(tags, found)) for tags in tagged] == [list(entities) for entities, _ in corpus]
+    if any(entities for entities, _ in corpus):
+        assert found == scheme
+
+
+def test_prefixes_of_two_schemes_are_named() -> None:
+    with pytest.raises(InputError, match=r"prefixes of IOBES and of BILOU \(B-, E-, U-\); write them in one scheme"):
+        detect_scheme([["B-a", "E-a"], ["U-b"]])
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tags", "fault"),
+    [
+        ("iob2", ["B-a", "I-a", "B-a", "O"], None),
+        ("iob2", [], None),
+        ("iob2", ["I-a"], (0, "B-a")),
+        ("iob2", ["B-a", "I-b"], (1, "B-b")),
+        ("iob2", ["O", "I-creative-work"], (1, "B-creative-work")),
+        ("iob2", ["O", "B-"], (1, "O, B-TYPE or I-TYPE")),
+        ("iob2", ["E-a"], (0, "O, B-TYPE or I-TYPE")),
+        ("iob2", ["NOUN"], (0, "O, B-TYPE or I-TYPE")),
+        ("iob1", ["O", "B-a"], (1, "I-a")),
+        ("iobes", ["B-a", "O"], (0, "S-a")),
+        ("iobes", ["B-a", "I-a", "O"], (1, "E-a")),
+        ("bilou", ["I-a", "L-a"], (0, "B-a")),
+        ("bilou", ["S-a"], (0, "O, B-TYPE or I-TYPE or L-TYPE or U-TYPE")),
+    ],
+)
+def test_first_break_names_the_word_and_what_is_right(
+    scheme: Scheme, tags: list[str], fault: tuple[int, str] | None
+) -> None:
+    """The first fault only: later ones may follow from it."""
+    assert first_invalid_tag(tags, scheme) == fault
