@@ -1,4 +1,4 @@
-"""What people look at: comparisons of runs."""
+"""Analysis: comparison of runs, significance, requirements, profiling, tokenization reports."""
 
 from nlptrain.analysis.comparison import Row, compare, teacher_score
 

@@ -1,4 +1,4 @@
-"""Runs beside each other: teacher, students and control, with scores, sizes and speed."""
+"""Comparison of finished runs: teacher, students and control, with scores, sizes and speed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 
 import torch
 
-from nlptrain.analysis.finished import read_finished
+from nlptrain.analysis.run_scores import read_run_scores
 from nlptrain.errors import InputError
 from nlptrain.models.arguments import check_many
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.transformer import load_token_model
 
 _ROUNDS = 3
-_SAME = 1e-3  # scores of one teacher may differ by this much: two machines, two precisions
-_WORDS = 2_000  # timed in each round: a second or less of a transformer
+_TOLERANCE = 1e-3  # scores of one teacher may differ by this much between machines and precisions
+_SAMPLE_WORDS = 2_000  # timed in each round: at most a second for a transformer
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Row:
     """One run of a comparison, or several seeds of one.
 
     Attributes:
-        run: its folder.
-        command: what made it.
-        scores: its ``scores.json``; of several seeds the first one's, with the mean of all for the scores of ``split``.
+        run: the folder of the run.
+        command: the command that trained it.
+        scores: its ``scores.json``; for several seeds that of the first, with the mean of all for ``split``.
         split: ``test`` if all runs have one, else ``dev``.
         words_per_second: words to tags on one thread, the median of several rounds; 0 if not timed.
-        folders: the folders of its runs: one, or one for each seed.
-        seeds: of several seeds which ones, else None.
-        spread: the smallest and the largest score of several seeds, else None.
+        folders: the folder of the run, or one for each seed.
+        seeds: the seeds, or None for a single run.
+        spread: the smallest and the largest score over the seeds, or None for a single run.
     """
 
     run: str
@@ -55,14 +55,14 @@ class Row:
 
     @property
     def own_teacher(self) -> float | None:
-        """The same of the teacher that it learned from, as its run found it; None if it had none."""
+        """The score of its own teacher, as this run measured it; None without a teacher."""
         if "teacher" not in self.scores:
             return None
         scored = self.scores["teacher"][self.split]
         return float(scored[scored["metric"]])
 
     def to_json(self, teacher: float | None) -> dict[str, Any]:
-        """What ``compare --json`` prints of it; ``teacher`` is the teacher's score."""
+        """Return the row as ``compare --json`` prints it; ``teacher`` is the teacher's score."""
         return {
             "run": self.run,
             "command": self.command,
@@ -82,41 +82,41 @@ class Row:
 
 
 def compare(runs: Sequence[str | Path], *, timed: bool = True) -> list[Row]:
-    """The rows of finished runs, all scored on the same sentences; the seeds in one folder are one row.
+    """Return a row for each finished run, all scored on the same sentences; the seeds in one folder are one row.
 
     Raises:
         InputError: a run has not finished, or they were scored on different files.
-        TypeError: ``runs`` is one folder and no list.
+        TypeError: ``runs`` is one folder, not a list.
     """
     check_many(runs, "runs", "a list of folders")
     folders = [Path(run) for run in runs]
-    found = [read_finished(run) for run in folders]
-    everything = [scores for one in found for scores in one.scores]
-    split = "test" if all("test" in scores for scores in everything) else "dev"
-    hashes = {json.dumps(scores["scored_files"][split], sort_keys=True) for scores in everything}
+    runs_scores = [read_run_scores(folder) for folder in folders]
+    all_scores = [scores for run in runs_scores for scores in run.scores]
+    split = "test" if all("test" in scores for scores in all_scores) else "dev"
+    hashes = {json.dumps(scores["scored_files"][split], sort_keys=True) for scores in all_scores}
     if len(hashes) > 1:
         raise InputError(
-            f"these runs were scored on different {split} files; compare runs of one data set, or score each on "
-            "the same files: nlptrain evaluate RUN FILES"
+            f"these runs were scored on different {split} files",
+            hint="compare runs of one data set, or score each on the same files: nlptrain evaluate RUN FILES",
         )
-    speeds = _speeds([one.folders[0] for one in found], everything[0]["sample"]) if timed else {}
+    speeds = _speeds([run.folders[0] for run in runs_scores], all_scores[0]["sample"]) if timed else {}
     return [
         Row(
-            str(one.run),
-            one.scores[0]["command"],
-            one.mean(split),
+            str(run.run),
+            run.scores[0]["command"],
+            run.mean(split),
             split,
-            speeds.get(str(one.folders[0]), 0.0),
-            one.folders,
-            one.seeds,
-            one.spread(split),
+            speeds.get(str(run.folders[0]), 0.0),
+            run.folders,
+            run.seeds,
+            run.spread(split),
         )
-        for one in found
+        for run in runs_scores
     ]
 
 
 def teacher_score(rows: Sequence[Row]) -> float | None:
-    """The teacher's score: of its own row, or as a student's run found it."""
+    """Return the score of the teacher: that of its own row, or else as a student's run measured it."""
     for row in rows:
         if row.command == "transformer_token":
             return row.score
@@ -124,32 +124,32 @@ def teacher_score(rows: Sequence[Row]) -> float | None:
 
 
 def other_teachers(rows: Sequence[Row]) -> list[str]:
-    """A sentence for each row that learned from another teacher than the one whose score the shares are of."""
+    """Return a note for each row that was distilled from another teacher than the one that the shares refer to."""
     base = teacher_score(rows)
     return [
-        f"{row.run} learned from {row.scores['teacher']['name']} ({own:.4f}), and its share is of another teacher's "
-        f"{base:.4f}"
+        f"{row.run}: distilled from {row.scores['teacher']['name']} ({own:.4f}), but its share refers to another "
+        f"teacher's score ({base:.4f})"
         for row in rows
-        if base is not None and (own := row.own_teacher) is not None and abs(own - base) > _SAME
+        if base is not None and (own := row.own_teacher) is not None and abs(own - base) > _TOLERANCE
     ]
 
 
 def _speeds(runs: Sequence[Path], sample: list[list[str]]) -> dict[str, float]:
-    """Words per second of each run's model on one thread: the machine may be shared, so the models take turns."""
+    """Measure words per second of each run's model on one thread; the models take turns, as the machine may be busy."""
     models = {str(run): load_token_model(str(run)) for run in runs}
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         times: dict[str, list[float]] = {run: [] for run in models}
-        for number in range(_ROUNDS + 1):
+        for round_ in range(_ROUNDS + 1):
             for run, model in models.items():
-                taken = _time(model, sample)
-                if number:  # the first round warms up
-                    times[run].append(taken)
+                seconds = _time(model, sample)
+                if round_ > 0:  # the first round warms up
+                    times[run].append(seconds)
     finally:
         torch.set_num_threads(threads)
     words = sum(map(len, sample))
-    return {run: words / statistics.median(taken) for run, taken in times.items()}
+    return {run: words / statistics.median(seconds) for run, seconds in times.items()}
 
 
 def _time(model: TokenModel, sample: list[list[str]]) -> float:
@@ -159,11 +159,11 @@ def _time(model: TokenModel, sample: list[list[str]]) -> float:
 
 
 def sample_of(sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-    """The first sentences, up to some 2,000 words: what speed is measured on."""
+    """Return the first sentences, up to some 2,000 words, to measure speed on."""
     sample: list[list[str]] = []
     words = 0
     for sentence in sentences:
-        if words >= _WORDS:
+        if words >= _SAMPLE_WORDS:
             break
         sample.append(list(sentence))
         words += len(sentence)

@@ -44,11 +44,11 @@ def card(
 
     Example: nlptrain card runs/demo/tagger_kd --control runs/demo/tagger
     """  # noqa: D301 - click reads the character
-    from nlptrain.analysis.finished import read_finished
+    from nlptrain.analysis.run_scores import read_run_scores
     from nlptrain.atomic_files import write_text
     from nlptrain.export.card import Named, model_card
 
-    found = read_finished(run)
+    found = read_run_scores(run)
     known = dataset or _folder_of(found.scores[0]["inputs"])
     named = Named(name or run.resolve().name, known, licence, language, base_model)
     text = "\n".join(map(printable, model_card(run, named, control=control, speeds=speeds).split("\n")))

@@ -22,13 +22,13 @@ from nlptrain.cli.output import echo_json, echo_line
 )
 @click.option(
     "--require",
-    "gates",
+    "requirements",
     multiple=True,
-    metavar="GATE",
+    metavar="REQUIREMENT",
     help="What every student must reach, e.g. 'share >= 0.95' or 'type.person.f1 >= 0.4'; exit code 1 if one does not.",
 )
 def compare(
-    runs: tuple[Path, ...], as_json: bool, no_speed: bool, resamples: int | None, gates: tuple[str, ...]
+    runs: tuple[Path, ...], as_json: bool, no_speed: bool, resamples: int | None, requirements: tuple[str, ...]
 ) -> None:
     """Put finished runs beside each other: scores, share of the teacher's, sizes, speed.
 
@@ -56,21 +56,21 @@ def compare(
     """  # noqa: D301 - click reads the character
     from nlptrain.analysis.comparison import compare as compare_runs
     from nlptrain.analysis.comparison import other_teachers, teacher_score
-    from nlptrain.analysis.gates import Gate, far_behind
+    from nlptrain.analysis.requirements import Requirement, weak_types
     from nlptrain.analysis.significance import bootstrap
     from nlptrain.cli.tables import print_comparison, print_differences
     from nlptrain.run.run import Run
 
-    required = [Gate.parse(gate) for gate in gates]
+    required = [Requirement.parse(text) for text in requirements]
     Run(None, device="cpu")
     rows = compare_runs(runs, timed=not no_speed)
     teacher = teacher_score(rows)
-    failed = [failure for gate in required for failure in gate.failures(rows)]
+    failed = [failure for requirement in required for failure in requirement.failures(rows)]
     found = bootstrap(rows, resamples) if resamples else None
     for sentence in other_teachers(rows):
         echo_line(f"note: {sentence}", err=True)
     if as_json:
-        each = [{**row.to_json(teacher), "far_behind": [name for name, *_ in far_behind(row)]} for row in rows]
+        each = [{**row.to_json(teacher), "far_behind": [name for name, *_ in weak_types(row)]} for row in rows]
         shown = {"teacher": teacher, "runs": each, "failed": failed}
         echo_json({**shown, **({"bootstrap": found.to_json()} if found else {})})
     else:
@@ -78,7 +78,7 @@ def compare(
         if found:
             print_differences(found, f"{rows[0].split} {rows[0].scores[rows[0].split]['metric']}")
     for row in rows:
-        for name, own, theirs in far_behind(row):
+        for name, own, theirs in weak_types(row):
             points = f"{100 * (theirs - own):.1f} points behind its teacher: F1 {own:.4f}, the teacher's {theirs:.4f}"
             echo_line(f"note: {row.run}: {name} is {points}", err=True)
     for failure in failed:

@@ -29,20 +29,20 @@ def alignment(teacher: str, files: tuple[str, ...], raw: bool, as_json: bool) ->
     \b
     Reads   TEACHER: a model's folder, a run's, package:NAME/folder or a Hub name;
             FILES: gold files, or raw text with --raw.
-    Writes  words without a piece, words all of unknown pieces, pieces a word, the
-            longest sentence and its windows, to standard output.
+    Writes  words without a subword, unknown words, subwords per word, the longest
+            sentence and its windows, to standard output.
 
     Example: nlptrain doctor alignment runs/demo/transformer_token runs/demo/data/dev.conll
     """  # noqa: D301 - click reads the character
-    from nlptrain.analysis.alignment import examine_alignment
+    from nlptrain.analysis.tokenization_report import report_tokenization
     from nlptrain.run.run import quieten
 
     quieten()
-    found = examine_alignment(teacher, _raw(files) if raw else _gold(files))
+    report = report_tokenization(teacher, _raw(files) if raw else _gold(files))
     if as_json:
-        echo_json(found.to_json())
+        echo_json(report.to_json())
     else:
-        for line in found.describe():
+        for line in report.describe():
             echo_line(line)
 
 

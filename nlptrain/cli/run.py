@@ -77,9 +77,9 @@ def _scores(one: Experiment) -> dict[str, float]:
     """The dev and test scores of a finished one, and its share of its teacher's."""
     if one.state != "done" or one.output is None:
         return {}
-    from nlptrain.analysis.finished import read_finished
+    from nlptrain.analysis.run_scores import read_run_scores
 
-    finished = read_finished(one.output)
+    finished = read_run_scores(one.output)
     found: dict[str, float] = {}
     for split in ("dev", "test"):
         if split in finished.scores[0]:

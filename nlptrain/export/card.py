@@ -11,7 +11,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from nlptrain import __version__
-from nlptrain.analysis.finished import Finished, read_finished
+from nlptrain.analysis.run_scores import RunScores, read_run_scores
 from nlptrain.errors import InputError
 from nlptrain.run.checksums import DamagedFile, read_json, verify_files
 
@@ -73,9 +73,9 @@ def model_card(
     Raises:
         InputError: a run has not finished, or a file cannot be read.
     """
-    found = read_finished(Path(run))
+    found = read_run_scores(Path(run))
     split = "test" if all("test" in scores for scores in found.scores) else "dev"
-    beside = None if control is None else read_finished(Path(control))
+    beside = None if control is None else read_run_scores(Path(control))
     if beside is not None and any(split not in scores for scores in beside.scores):
         raise InputError(f"{control}: has no scores on {split}, on which {run} is scored; name a run of the same data")
     parts = [
@@ -93,7 +93,7 @@ def model_card(
     return "\n".join(parts)
 
 
-def _metadata(found: Finished, split: str, named: Named) -> ModelCardData:
+def _metadata(found: RunScores, split: str, named: Named) -> ModelCardData:
     scored = found.mean(split)[split]
     taught = ["knowledge-distillation"] if "teacher" in found.scores[0] else []
     # Agreement with a teacher is no score on gold, and has no precision.
@@ -123,7 +123,7 @@ def _metadata(found: Finished, split: str, named: Named) -> ModelCardData:
     )
 
 
-def _what(found: Finished, named: Named) -> str:
+def _what(found: RunScores, named: Named) -> str:
     scores = found.scores[0]
     config = _read_config(found.folders[0])
     labels = [config["id2label"][key] for key in sorted(config["id2label"], key=int)]
@@ -146,7 +146,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return dict(config)
 
 
-def _scores(found: Finished, split: str, control: Finished | None, named: Named) -> str:
+def _scores(found: RunScores, split: str, control: RunScores | None, named: Named) -> str:
     scored = found.mean(split)[split]
     metric = scored["metric"]
     teacher = found.scores[0].get("teacher")
@@ -172,13 +172,13 @@ def _scores(found: Finished, split: str, control: Finished | None, named: Named)
     return "\n".join(lines) + "\n"
 
 
-def _value(found: Finished, split: str) -> str:
+def _value(found: RunScores, split: str) -> str:
     scored = found.mean(split)[split]
     value, spread = scored[scored["metric"]], found.spread(split)
     return f"{value:.4f}" if spread is None else f"{value:.4f} ({spread[0]:.4f} to {spread[1]:.4f})"
 
 
-def _types(found: Finished, split: str) -> str:
+def _types(found: RunScores, split: str) -> str:
     types = found.mean(split)[split]["types"]
     lines = ["| type | precision | recall | f1 | in the gold |", "| --- | ---: | ---: | ---: | ---: |"]
     for name, row in sorted(types.items()):
@@ -188,7 +188,7 @@ def _types(found: Finished, split: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _data(found: Finished) -> str:
+def _data(found: RunScores) -> str:
     scores = found.scores[0]
     lines = ["## Data\n", "| file | SHA-256 |", "| --- | --- |"]
     lines += [f"| {_short(name)} | `{digest[:16]}` |" for name, digest in scores["inputs"].items()]
@@ -213,7 +213,7 @@ def _read_speeds(path: Path) -> dict[str, Any]:
     return dict(found)
 
 
-def _size(found: Finished, speeds: dict[str, Any] | None) -> str:
+def _size(found: RunScores, speeds: dict[str, Any] | None) -> str:
     scores = found.scores[0]
     lines = [f"## Size and speed\n\n{scores['parameters']:,} parameters, {scores['bytes'] / 1e6:.1f} MB."]
     if speeds is None:
@@ -232,7 +232,7 @@ def _size(found: Finished, speeds: dict[str, Any] | None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _limits(found: Finished, split: str) -> str:
+def _limits(found: RunScores, split: str) -> str:
     types = found.mean(split)[split]["types"]
     few = [name for name, row in types.items() if row["support"] < _FEW]
     poor = [name for name, row in types.items() if min(row["precision"], row["recall"]) < _POOR]
@@ -251,7 +251,7 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _loading(found: Finished, named: Named) -> str:
+def _loading(found: RunScores, named: Named) -> str:
     folder = named.name.rpartition("/")[2]
     config = _read_config(found.folders[0])
     reads_words = (config.get("embedder") or {}).get("kind") == "word"  # which no pipeline of transformers does

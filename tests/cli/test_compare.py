@@ -154,14 +154,14 @@ def test_a_share_of_another_teacher_is_said(runs: Path) -> None:
     shutil.copytree(runs / "tagger_kd/seed-0", runs / "foreign")
     path = runs / "foreign/scores.json"
     scores = read(path)
-    taught = scores["teacher"]["test"]["f1"] = scores["teacher"]["test"]["f1"] / 2
+    own = scores["teacher"]["test"]["f1"] = scores["teacher"]["test"]["f1"] / 2
     changed(path, json.dumps(scores))
     fine = call("compare", runs / "transformer_token", runs / "tagger_kd", "--no-speed", "--json")
-    assert "learned from" not in fine.stderr
+    assert "distilled from" not in fine.stderr
     found = call("compare", runs / "tagger_kd", runs / "foreign", "--no-speed", "--json")
-    assert f"note: {runs / 'foreign'} learned from " in found.stderr
-    assert f"({taught:.4f}), and its share is of another teacher's {2 * taught:.4f}" in found.stderr
-    assert [row["own_teacher"] for row in json.loads(found.stdout)["runs"]] == [2 * taught, taught]
+    assert f"note: {runs / 'foreign'}: distilled from " in found.stderr
+    assert f"({own:.4f}), but its share refers to another teacher's score ({2 * own:.4f})" in found.stderr
+    assert [row["own_teacher"] for row in json.loads(found.stdout)["runs"]] == [2 * own, own]
 
 
 def test_a_run_does_not_differ_from_itself(runs: Path) -> None:
@@ -186,19 +186,19 @@ def test_differences_are_a_second_table(runs: Path, monkeypatch: pytest.MonkeyPa
 def test_what_cannot_be_resampled_is_said(runs: Path) -> None:
     alone = call("compare", runs / "tagger", "--no-speed", "--bootstrap", 1000)
     assert alone.exit_code == 2
-    assert "--bootstrap: there is neither a teacher nor a control to compare with" in alone.stderr
+    assert "bootstrap: neither a teacher nor a control to compare with" in alone.stderr
     assert call("compare", runs / "tagger", "--bootstrap", 3).exit_code == 2
     other = read(runs / "tagger/counts.json")
     other["test"]["gold"][0] += 1
     changed(runs / "tagger/counts.json", json.dumps(other))
     unlike = call("compare", runs / "tagger", runs / "tagger_kd", "--no-speed", "--bootstrap", 1000)
     assert unlike.exit_code == 2
-    assert "tagger: was scored on other gold tags than " in unlike.stderr
+    assert "tagger: scored on other gold tags than " in unlike.stderr
     (runs / "tagger_kd/seed-1/counts.json").unlink()
     older = call("compare", runs / "tagger", runs / "tagger_kd", "--no-speed", "--bootstrap", 1000)
     assert older.exit_code == 2
-    assert f"{runs / 'tagger_kd/seed-1'}: no counts.json, which --bootstrap reads" in older.stderr
-    assert "train it again with --overwrite" in older.stderr
+    assert f"{runs / 'tagger_kd/seed-1'}: no counts.json, as in runs of older versions; expected " in older.stderr
+    assert "train the run again with " in older.stderr
     assert call("compare", runs / "tagger", runs / "tagger_kd", "--no-speed").exit_code == 0
 
 
@@ -212,29 +212,27 @@ def test_overwrite_clears_the_counts(runs: Path, tiny_bert: Path, monkeypatch: p
     assert not (runs / "tagger/counts.json").exists()
 
 
-def test_gates_that_are_reached_say_nothing_and_others_end_with_code_1(runs: Path) -> None:
+def test_unmet_requirements_are_listed_and_end_with_code_1(runs: Path) -> None:
     names = ("transformer_token", "tagger", "tagger_kd")
     (_, _, row) = compared(*(runs / name for name in names))["runs"]
     folders = [runs / name for name in names]
-    reached = (
+    met = (
         f"share >= {row['share_of_teacher'] - 1e-6}",
         "f1>0",
         f"parameters <= {row['parameters']}",
         "gain > -100%",
     )
-    done = call("compare", *folders, "--no-speed", *(part for gate in reached for part in ("--require", gate)))
+    done = call("compare", *folders, "--no-speed", *(part for text in met for part in ("--require", text)))
     assert done.exit_code == 0
     assert "failed" not in done.stderr
     kind, values = next(iter(row["types"].items()))
-    gates = ("share >= 2", f"type.{kind}.f1 > {values['f1']}", "steps < 1e3")
-    done = call("compare", *folders, "--no-speed", *(part for gate in gates for part in ("--require", gate)))
+    unmet = ("share >= 2", f"type.{kind}.f1 > {values['f1']}", "steps < 1e3")
+    done = call("compare", *folders, "--no-speed", *(part for text in unmet for part in ("--require", text)))
     assert done.exit_code == 1
     failed = [line for line in done.stderr.split("\n") if line.startswith("failed: ")]
     assert len(failed) == 2
-    assert (
-        failed[0] == f"failed: {runs}/tagger_kd: share is {row['share_of_teacher']:.4g}, and 'share >= 2' is required"
-    )
-    assert f"failed: {runs}/tagger_kd: type.{kind}.f1 is {values['f1']:,.4g}, and" in failed[1]
+    assert failed[0] == f"failed: {runs}/tagger_kd: share is {row['share_of_teacher']:.4g}, required is 'share >= 2'"
+    assert f"failed: {runs}/tagger_kd: type.{kind}.f1 is {values['f1']:,.4g}, required is" in failed[1]
     assert "F1 per type" in done.stdout
     shown = call("compare", *folders, "--no-speed", "--json", "--require", "share >= 2")
     assert shown.exit_code == 1
@@ -244,22 +242,22 @@ def test_gates_that_are_reached_say_nothing_and_others_end_with_code_1(runs: Pat
 
 
 @pytest.mark.parametrize(
-    ("gate", "message"),
+    ("requirement", "message"),
     [
-        ("share", "--require: found 'share'; a gate is FIGURE OPERATOR NUMBER"),
-        ("share >= x", "--require: found 'share >= x'; a gate is"),
-        ("share >= 1.2.3", "--require: found 'share >= 1.2.3'; a gate is"),
-        ("shre >= 0.9", "has no figure 'shre'; did you mean 'share'?"),
-        ("type.persn.f1 >= 0.9", "has no figure 'type.persn.f1'; did you mean 'type.person.f1'?"),
-        ("zzz > 1", "has no figure 'zzz'; known: f1, precision, recall, parameters, bytes, steps, share"),
+        ("share", "require: found 'share'; expected METRIC OPERATOR NUMBER"),
+        ("share >= x", "require: found 'share >= x'; expected METRIC"),
+        ("share >= 1.2.3", "require: found 'share >= 1.2.3'; expected METRIC"),
+        ("shre >= 0.9", "has no metric 'shre'; did you mean 'share'?"),
+        ("type.persn.f1 >= 0.9", "has no metric 'type.persn.f1'; did you mean 'type.person.f1'?"),
+        ("zzz > 1", "has no metric 'zzz'; known: f1, precision, recall, parameters, bytes, steps, share"),
     ],
 )
-def test_a_gate_that_is_none_ends_with_code_2(runs: Path, gate: str, message: str) -> None:
-    done = call("compare", runs / "transformer_token", runs / "tagger_kd", "--no-speed", "--require", gate)
+def test_an_invalid_requirement_ends_with_code_2(runs: Path, requirement: str, message: str) -> None:
+    done = call("compare", runs / "transformer_token", runs / "tagger_kd", "--no-speed", "--require", requirement)
     assert done.exit_code == 2
     assert message in done.stderr
     none = call("compare", runs / "transformer_token", "--no-speed", "--require", "f1 > 0")
-    assert (none.exit_code, "there is no student among these runs" in none.stderr) == (2, True)
+    assert (none.exit_code, "no student among these runs" in none.stderr) == (2, True)
 
 
 def test_types_that_fall_far_behind_are_named(runs: Path) -> None:

@@ -27,8 +27,8 @@ def test_alignment_is_counted(tiny_bert: Path, tmp_path: Path) -> None:
     # 64 pieces at once, 62 beside [CLS] and [SEP], 15 shared by neighbors: 62, 109, 150
     assert (found["longest_windows"], found["windowed"], found["max_pieces"]) == (3, 1, 64)
     shown = call("doctor", "alignment", tiny_bert, path).stdout
-    assert "words without a piece: 2 of 156 ('\ufe0f' 2)" in shown
-    assert "150 words, 150 pieces, 3 windows of at most 64" in shown
+    assert "words without a subword: 2 of 156 ('\ufe0f' 2)" in shown
+    assert "150 words, 150 subwords, 3 windows of at most 64" in shown
 
 
 @pytest.mark.parametrize("family", ["bert", "xlm-roberta", "xlnet", "xlm-multilingual"])
@@ -46,8 +46,8 @@ def test_raw_text_and_faults(tiny_bert: Path, tmp_path: Path) -> None:
     raw.write_text("Ada lives in Oslo.\n\nit rains\n")
     shown = call("doctor", "alignment", tiny_bert, raw, "--raw")
     assert shown.exit_code == 0
-    assert shown.stdout.startswith("2 sentences, 7 words, ")
-    assert "words without a piece: none" in shown.stdout
+    assert shown.stdout.startswith("text: 2 sentences, 7 words, ")
+    assert "words without a subword: none" in shown.stdout
     for arguments in ((tmp_path / "nowhere", raw), (tiny_bert, tmp_path / "none.conll")):
         broken = call("doctor", "alignment", *arguments)
         assert broken.exit_code == 2

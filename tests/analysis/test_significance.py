@@ -1,12 +1,12 @@
-"""The bootstrap on counts whose answer is known."""
+"""The paired bootstrap on counts whose distribution is known."""
 
 import time
 
 import numpy as np
 import pytest
 
-from nlptrain.analysis import bootstrap
-from nlptrain.analysis.bootstrap import interval, p_value, resampled_scores, score_of
+from nlptrain.analysis import significance
+from nlptrain.analysis.significance import f1_score, p_value, percentile_interval, resample_scores
 
 
 def one_word(right: np.ndarray) -> np.ndarray:
@@ -15,34 +15,34 @@ def one_word(right: np.ndarray) -> np.ndarray:
     return np.stack([right, ones, ones], axis=-1).astype(float)
 
 
-def test_the_score_by_hand() -> None:
-    # 3 of 4 found are among the 6 there: precision 3/4, recall 1/2, F1 = 2 * 3/8 / (5/4) = 3/5
-    assert score_of(np.array([[3.0, 4, 6], [5, 10, 10], [0, 0, 0]])).tolist() == [0.6, 0.5, 0.0]
+def test_f1_by_hand() -> None:
+    # 3 of 4 predicted are among the 6 gold ones: precision 3/4, recall 1/2, F1 = 2 * 3/8 / (5/4) = 3/5
+    assert f1_score(np.array([[3.0, 4, 6], [5, 10, 10], [0, 0, 0]])).tolist() == [0.6, 0.5, 0.0]
 
 
-def test_two_sentences_have_three_test_sets() -> None:
+def test_two_sentences_have_three_resamples() -> None:
     # Both twice the first: 2*2/(2+4) = 2/3; both twice the second: 0; each once: 2*1/(3+2) = 2/5, half of the time.
     counts = np.array([[[1.0, 1, 2], [0, 2, 0]]])
-    (scores,) = resampled_scores([counts], 8000)
+    (scores,) = resample_scores([counts], 8000)
     values, times = np.unique(scores.round(12), return_counts=True)
     assert values.tolist() == pytest.approx([0, 0.4, 2 / 3])
     assert times / 8000 == pytest.approx(np.array([0.25, 0.5, 0.25]), abs=0.02)  # 4 standard errors
 
 
-def test_systems_that_are_the_same_do_not_differ() -> None:
+def test_equal_systems_do_not_differ() -> None:
     counts = np.random.default_rng(1).integers(0, 4, (1, 50, 3)).astype(float)
     three = np.repeat(counts, 3, axis=0)
-    one, other, mean = resampled_scores([counts, counts, three], 500)
-    assert interval(one - other) == (0, 0)
-    assert p_value(one - other) == 1
-    assert p_value(one - mean) == 1  # whose last bits may differ
+    first, second, mean = resample_scores([counts, counts, three], 500)
+    assert percentile_interval(first - second) == (0, 0)
+    assert p_value(first - second) == 1
+    assert p_value(first - mean) == 1  # whose last bits may differ
 
 
 def test_a_system_that_is_better_on_every_sentence_has_the_smallest_p() -> None:
     better = np.tile([2.0, 2, 2], (1, 40, 1))
     worse = np.tile([1.0, 2, 2], (1, 40, 1))
-    differences = np.subtract(*resampled_scores([better, worse], 999))
-    assert interval(differences) == (0.5, 0.5)
+    differences = np.subtract(*resample_scores([better, worse], 999))
+    assert percentile_interval(differences) == (0.5, 0.5)
     assert p_value(differences) == p_value(-differences) == 2 / 1000
 
 
@@ -58,47 +58,51 @@ def test_an_accuracys_difference_varies_as_the_words_that_only_one_has_right() -
     # mean 20/400 and variance 60/400 - (20/400)**2, that of the mean a 400th of it. Unpaired it were nearly twice that.
     first = np.repeat([1, 1, 0, 0], [300, 40, 20, 40])[None]
     second = np.repeat([1, 0, 1, 0], [300, 40, 20, 40])[None]
-    differences = np.subtract(*resampled_scores([one_word(first), one_word(second)], 20_000))
+    differences = np.subtract(*resample_scores([one_word(first), one_word(second)], 20_000))
     deviation = np.sqrt((60 / 400 - 0.05**2) / 400)
     assert differences.mean() == pytest.approx(0.05, abs=4 * deviation / np.sqrt(20_000))
     assert differences.std() == pytest.approx(deviation, rel=0.02)  # 4 standard errors, 1 / sqrt(2 * 20,000) each
-    assert interval(differences) == pytest.approx((0.05 - 1.96 * deviation, 0.05 + 1.96 * deviation), abs=0.003)
-    assert p_value(differences) == pytest.approx(0.0095, abs=0.004)  # a normal's two tails behind 2.6 deviations
+    assert percentile_interval(differences) == pytest.approx(
+        (0.05 - 1.96 * deviation, 0.05 + 1.96 * deviation), abs=0.003
+    )
+    # The tails of a normal distribution beyond 2.6 deviations.
+    assert p_value(differences) == pytest.approx(0.0095, abs=0.004)
 
 
-def test_of_equals_one_in_twenty_has_a_p_below_a_twentieth() -> None:
-    draw = np.random.default_rng(3)
+def test_one_in_twenty_equal_systems_has_a_p_below_a_twentieth() -> None:
+    rng = np.random.default_rng(3)
     small = 0
     for _ in range(300):
-        right = draw.random((2, 1, 200)) < 0.7
-        small += p_value(np.subtract(*resampled_scores([one_word(one) for one in right], 200))) <= 0.05
+        right = rng.random((2, 1, 200)) < 0.7
+        small += p_value(np.subtract(*resample_scores([one_word(system) for system in right], 200))) <= 0.05
     assert 3 <= small <= 30  # 15, and 4 standard deviations
 
 
 def test_seeds_are_scored_on_the_same_sentences_and_averaged() -> None:
     counts = np.random.default_rng(2).integers(0, 4, (3, 30, 3)).astype(float)
-    each = resampled_scores([counts[:1], counts[1:2], counts[2:]], 100)
-    both, other = resampled_scores([counts[:2], counts[2:]], 100)
+    each = resample_scores([counts[:1], counts[1:2], counts[2:]], 100)
+    both, other = resample_scores([counts[:2], counts[2:]], 100)
     assert both == pytest.approx((each[0] + each[1]) / 2, abs=1e-15)
     assert (other == each[2]).all()
 
 
-def test_it_is_the_same_every_time_whatever_fits_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_batch_size_does_not_change_the_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     counts = np.random.default_rng(2).integers(0, 4, (1, 30, 3)).astype(float)
-    whole = resampled_scores([counts], 100)
-    assert (resampled_scores([counts], 100) == whole).all()
-    assert (resampled_scores([counts], 100, seed=1) != whole).any()
-    monkeypatch.setattr(bootstrap, "_CELLS", 7 * 30)
-    assert (resampled_scores([counts], 100) == whole).all()
+    whole = resample_scores([counts], 100)
+    assert (resample_scores([counts], 100) == whole).all()
+    assert (resample_scores([counts], 100, seed=1) != whole).any()
+    monkeypatch.setattr(significance, "_CELLS", 7 * 30)
+    assert (resample_scores([counts], 100) == whole).all()
 
 
-def test_a_test_set_of_real_size_takes_no_time() -> None:
+def test_a_test_set_of_real_size_takes_less_than_two_seconds() -> None:
+    resample_scores([np.ones((1, 2, 3))], 2)  # imports scipy
     systems = list(np.random.default_rng(4).integers(0, 4, (5, 3, 1300, 3)).astype(float))
     started = time.process_time()
-    assert resampled_scores(systems, 1000).shape == (5, 1000)
+    assert resample_scores(systems, 1000).shape == (5, 1000)
     assert time.process_time() - started < 2
 
 
 def test_systems_of_other_sentences_are_refused() -> None:
     with pytest.raises(ValueError, match=r"must be \[K, 4, 3\]"):
-        resampled_scores([np.ones((1, 4, 3)), np.ones((1, 5, 3))], 10)
+        resample_scores([np.ones((1, 4, 3)), np.ones((1, 5, 3))], 10)
