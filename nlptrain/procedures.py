@@ -217,7 +217,7 @@ class _Teacher:
 
 
 def _teachers_scores(ensemble: TeacherEnsemble, splits: Splits, text: TeacherLogitsDataset, run: Run) -> _Teacher:
-    if not run.processes.first:  # nobody asks the others
+    if not run.processes.is_rank_zero:  # nobody asks the others
         return _Teacher({}, {}, {})
     for teacher in ensemble.teachers:
         teacher.model.to(run.device)
@@ -227,7 +227,7 @@ def _teachers_scores(ensemble: TeacherEnsemble, splits: Splits, text: TeacherLog
     for split, part in (("dev", splits.dev), ("test", splits.test)):
         if not part:
             continue
-        with run.processes.waited_for():
+        with run.processes.all_threads():
             answers = ensemble.answers([sentence.words for sentence in part])
         tags = [[names[index] for index in answer.best] for answer in answers]
         scores[split] = evaluate_tags(part, tags, scheme, metric=splits.dev_metric if split == "dev" else None)
@@ -281,8 +281,8 @@ def _finish(
     model: TokenModel, splits: Splits, done: Fit, run: Run, teacher: _Teacher | None = None, **more: dict[str, Any]
 ) -> dict[str, Any]:
     """What ``_scored_and_saved`` says in the first process, in all of them."""
-    with run.processes.waited_for():
-        return run.processes.agreed(lambda: _scored_and_saved(model, splits, done, run, teacher, **more))
+    with run.processes.all_threads():
+        return run.processes.broadcast_from_rank0(lambda: _scored_and_saved(model, splits, done, run, teacher, **more))
 
 
 def _scored_and_saved(

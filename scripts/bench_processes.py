@@ -61,7 +61,7 @@ def training(teacher: TokenModel, store: LogitStore, sentences: list[Sentence], 
 
 def measured(reference: str, threads: int, workers: int, folder: str, paths: list[str]) -> None:
     """Print one way's figures as a line of JSON: what a process of its own does."""
-    run = Run(None, device="cpu", threads=threads, workers=workers, launched=True)
+    run = Run(None, device="cpu", threads=threads, workers=workers, distributed=True)
     run.console.quiet = True
     teacher = load_token_model(reference)
     files = [Path(path) for path in paths]
@@ -69,7 +69,7 @@ def measured(reference: str, threads: int, workers: int, folder: str, paths: lis
     sentences = list({one.hash(): one for one in islice(raw, SENTENCES)}.values())
     labeled, store = labeling(teacher, sentences, run, Path(folder))
     trained = training(teacher, store, sentences, run) if workers == 1 else 0.0
-    if run.processes.first:
+    if run.processes.is_rank_zero:
         print(json.dumps({"labeling": labeled, "training": trained}))
 
 

@@ -17,7 +17,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import detect_schemes
 from nlptrain.models import TokenModel, load_token_model
 from nlptrain.models.confidence import tagged
-from nlptrain.run.run import quieten
+from nlptrain.run.run import silence_libraries
 from nlptrain.training.calibration import CalibrationErrors, calibration_errors, fit_temperature
 
 
@@ -54,7 +54,7 @@ def models_with_gold(file: str, runs: Sequence[str]) -> Iterator[tuple[str, Toke
 
 def main() -> None:
     """Print a line for each run."""
-    quieten()
+    silence_libraries()
     file, *runs = sys.argv[1:]
     for run, model, gold in models_with_gold(file, runs):
         halves = [gold[::2], gold[1::2]]

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 
-from nlptrain.run.run import quieten
+from nlptrain.run.run import silence_libraries
 from nlptrain.training.evaluation import evaluate
 from scripts.check_calibration import models_with_gold
 
@@ -24,7 +24,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 
 def main() -> None:
     """Print a line for each run."""
-    quieten()
+    silence_libraries()
     file, *runs = sys.argv[1:]
     for run, model, gold in models_with_gold(file, runs):
         found = []

@@ -28,7 +28,7 @@ from nlptrain.data.corpus import Corpus
 from nlptrain.data.formats import WriteContext
 from nlptrain.data.formats.registry import write_gold
 from nlptrain.data.sentence import Sentence
-from nlptrain.run.run import quieten
+from nlptrain.run.run import silence_libraries
 
 ROWS = (10_000, 100_000, 1_000_000)
 _LOOK_SECONDS = 0.05
@@ -91,7 +91,7 @@ def tiny_teacher(gold: str, folder: Path) -> str:
         vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32
     )
     torch.manual_seed(0)
-    quieten()
+    silence_libraries()
     BertModel(config).save_pretrained(folder / "tiny")
     tokenizer.save_pretrained(folder / "tiny")
     values = {

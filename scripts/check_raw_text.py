@@ -23,7 +23,7 @@ from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict
 from nlptrain.models.readers import PieceReader
 from nlptrain.models.token_model import TokenModel
-from nlptrain.run.run import quieten
+from nlptrain.run.run import silence_libraries
 from nlptrain.training import evaluate
 
 Span = tuple[int, int, str]
@@ -167,7 +167,7 @@ def finished() -> list[Path]:
 
 def main(data: Path, runs: Iterable[Path]) -> None:
     """Print the figures of ``runs``."""
-    quieten()
+    silence_libraries()
     for run in runs:
         command = json.loads((run / "scores.json").read_text(encoding="utf-8"))["command"]
         model = load_token_model(str(run))

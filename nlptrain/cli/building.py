@@ -27,7 +27,7 @@ from nlptrain.distillation.augmentation import describe_auto_sentences
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble, check_label_map, shown_scheme
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.run.run import Run
-from nlptrain.run.seeds import beside
+from nlptrain.run.seeds import parent_folder
 from nlptrain.training.loop import describe_auto_steps
 
 
@@ -71,12 +71,12 @@ def check_buildable(folders: Iterable[Path], config: CommandConfig) -> None:
     if any((folder / "scores.json").is_file() for folder in folders):
         seeds = config.seeds if isinstance(config, StudentCommandConfig) else None
         seed = seeds[0] if seeds else config.seed or 0
-        build(config, Run(None, device=config.device, seed=seed, console=Console(quiet=True), launched=True))
+        build(config, Run(None, device=config.device, seed=seed, console=Console(quiet=True), distributed=True))
 
 
 def transfer_dir(config: DistillationConfig) -> Path:
     """The folder of the teachers' logits."""
-    return Path(config.transfer_dir or beside(Path(config.output_dir)) / "transfer")
+    return Path(config.transfer_dir or parent_folder(Path(config.output_dir)) / "transfer")
 
 
 def _transformer(config: TransformerTokenConfig, run: Run) -> Built:

@@ -35,9 +35,9 @@ def alignment(teacher: str, files: tuple[str, ...], raw: bool, as_json: bool) ->
     Example: nlptrain doctor alignment runs/demo/transformer_token runs/demo/data/dev.conll
     """  # noqa: D301 - click reads the character
     from nlptrain.analysis.tokenization_report import report_tokenization
-    from nlptrain.run.run import quieten
+    from nlptrain.run.run import silence_libraries
 
-    quieten()
+    silence_libraries()
     report = report_tokenization(teacher, _raw(files) if raw else _gold(files))
     if as_json:
         echo_json(report.to_json())

@@ -35,7 +35,7 @@ from nlptrain.distillation.sampling import agreement_dev_size
 from nlptrain.distillation.teachers.ensemble import EnsembleTeacher
 from nlptrain.procedures import check_distillable
 from nlptrain.run.finished_run import finished_scores
-from nlptrain.run.output_folder import check_same_run, run_identity, worth_keeping
+from nlptrain.run.output_folder import check_same_run, has_progress, run_identity
 from nlptrain.run.run import Run, check_native_precision
 from nlptrain.run.seeds import check_not_seeds_folder, seed_folder
 from nlptrain.training.objective import GoldObjective, Objective
@@ -136,13 +136,13 @@ def _state(
             own = config
         else:
             own = config.model_copy(update={"seed": seeds[number], "seeds": None, "output_dir": str(folder)})
-        if overwrite and worth_keeping(folder):
+        if overwrite and has_progress(folder):
             said.append(f"{folder}, over the run that is there")
             continue
         check_same_run(folder, run_identity(command, own, inputs))
         if finished_scores(folder) is not None:
             said.append(f"{folder}, which is finished: its scores would be printed, and nothing computed")
-        elif worth_keeping(folder):
+        elif has_progress(folder):
             said.append(f"{folder}, which was stopped and would go on")
         else:
             said.append(str(folder))

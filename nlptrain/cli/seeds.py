@@ -15,7 +15,7 @@ from nlptrain.config.commands import StudentCommandConfig
 from nlptrain.interrupts import interrupt
 from nlptrain.run.output_folder import check_same_run, run_identity
 from nlptrain.run.processes import Processes
-from nlptrain.run.run import Run, handlers
+from nlptrain.run.run import Run, signal_handlers
 from nlptrain.run.seeds import seed_folder, seeds_folder
 
 
@@ -27,16 +27,16 @@ def run_seeds(command: str, config: StudentCommandConfig, *, overwrite: bool, wo
     """
     folder = Path(config.output_dir)
     runs = [_of_seed(config, seed) for seed in config.seeds or ()]
-    with handlers(interrupt):
+    with signal_handlers(interrupt):
         processes = _check(command, runs, folder, overwrite=overwrite)
         held = seeds_folder(folder, command, config.seeds or (), overwrite=overwrite, log=_note)
-        with processes.led(held):
+        with processes.rank_zero_only(held):
             scores = []
             for run in runs:
-                if processes.first:
+                if processes.is_rank_zero:
                     echo_line(f"seed {run.seed}:")
                 scores.append(run_training(command, run, overwrite=False, workers=workers))
-    if processes.first:
+    if processes.is_rank_zero:
         _print_spread(scores)
 
 
@@ -48,7 +48,7 @@ def _of_seed(config: StudentCommandConfig, seed: int) -> StudentCommandConfig:
 
 def _check(command: str, runs: Sequence[StudentCommandConfig], folder: Path, *, overwrite: bool) -> Processes:
     """See that each run may begin: nothing is trained, or cleared, for a command that ends in an error."""
-    run = Run(None, device=runs[0].device, precision=runs[0].precision, launched=True)  # or the device is not there
+    run = Run(None, device=runs[0].device, precision=runs[0].precision, distributed=True)  # or the device is not there
     inputs = input_hashes(pinned(runs[0]))
     folders = {folder, *folder.glob("seed-*"), *(Path(run.output_dir) for run in runs)}
     for place in folders:

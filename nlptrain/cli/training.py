@@ -48,7 +48,7 @@ def run_training(command: str, config: CommandConfig, *, overwrite: bool, worker
         threads=config.threads,
         seed=config.seed or 0,
         workers=workers,
-        launched=True,
+        distributed=True,
         track=config.track,
     )
     if config.track != "none":
@@ -56,15 +56,15 @@ def run_training(command: str, config: CommandConfig, *, overwrite: bool, worker
     check_native_precision(run.device, getattr(config, "teacher_precision", "fp32"), "teacher_precision")
     run.identity = identity_hash(run_identity(command, config, inputs))
     held = output_folder(folder, command, config, inputs, overwrite=overwrite, log=run.log)
-    with run.handling_signals(), run.processes.led(held):
-        scores = run.processes.agreed(lambda: resume_finished(folder, run.log))
+    with run.handling_signals(), run.processes.rank_zero_only(held):
+        scores = run.processes.broadcast_from_rank0(lambda: resume_finished(folder, run.log))
         if scores is None:
-            run.introduce(command)
+            run.log_start(command)
             run.provenance = _provenance(command, config, run, inputs)
             scores = _COMMANDS[command](config, run)
         else:
             run.log(f"{folder} is finished; its scores (--overwrite trains it anew):")
-    if run.processes.first:
+    if run.processes.is_rank_zero:
         _print(scores)
     return scores
 
@@ -115,7 +115,7 @@ def _provenance(command: str, config: CommandConfig, run: Run, inputs: dict[str,
     return {
         "command": command,
         "seed": run.seed,
-        "processes": run.processes.count,
+        "processes": run.processes.world_size,
         "command_line": command_line(),
         "versions": {"nlptrain": __version__, **{m.__name__: getattr(m, "__version__", "?") for m in modules}},
         "inputs": inputs,

@@ -105,15 +105,15 @@ def label_sentences(store: LogitStore, sentences: Iterable[Sentence], teacher: T
     computes and writes every n-th shard. Shards are stored in the order of the sentences.
     """
     processes = run.processes
-    ahead = processes.count if run.workers == 1 else _AHEAD * run.workers
+    ahead = processes.world_size if run.workers == 1 else _AHEAD * run.workers
     store.folder.mkdir(parents=True, exist_ok=True)
-    with processes.led(store.lock), logits_workers(teacher, store.precision, run.workers) as compute:
+    with processes.rank_zero_only(store.lock), logits_workers(teacher, store.precision, run.workers) as compute:
         store.open(processes, run.log)
         progress = _Progress(run)
         waiting: deque[_PendingShard] = deque()
         shards = _missing_shards(store, sentences, progress)
         for shard_number, shard in enumerate(shards, start=store.shard_count):
-            if shard_number % processes.count == processes.number:
+            if shard_number % processes.world_size == processes.rank:
                 shard.wait = compute([sentence.words for sentence in shard.sentences])
             waiting.append(shard)
             while len(waiting) >= ahead:
@@ -122,7 +122,7 @@ def label_sentences(store: LogitStore, sentences: Iterable[Sentence], teacher: T
         for shard in waiting:
             _add_shard(store, shard, processes)
             progress.add(shard.sentences)
-        processes.wait()  # until every process has mapped every shard: then other runs may write here
+        processes.barrier()  # until every process has mapped every shard: then other runs may write here
         return progress.result()
 
 
@@ -218,7 +218,7 @@ def _add_shard(store: LogitStore, pending: _PendingShard, processes: Processes) 
             "another run has written this file", location=str(path), hint="end that run, then repeat this command"
         )
     store.append(shard)
-    if processes.first:
+    if processes.is_rank_zero:
         store.write_manifest()
     pending.is_stored = True
 

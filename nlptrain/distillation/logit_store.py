@@ -113,14 +113,14 @@ class LogitStore:
 
     def open(self, processes: Processes, log: Callable[[str], None]) -> None:
         """Open the stored shards, the same ones in all processes."""
-        listed = processes.agreed(lambda: self._recover(log))
+        listed = processes.broadcast_from_rank0(lambda: self._recover(log))
         if not Path(self.lock.lock_file).exists():
             raise InputError(
-                f"process {processes.number} does not see what rank 0 writes there",
+                f"process {processes.rank} does not see what rank 0 writes there",
                 location=str(self.folder),
                 hint=("give all processes the same ", Setting("transfer_dir"), ", e.g. on a shared disk"),
             )
-        if not processes.first and (damaged := self._open(listed)):
+        if not processes.is_rank_zero and (damaged := self._open(listed)):
             raise InputError(*(Problem(reason, location=str(path)) for path, reason in damaged.items()))
 
     def _recover(self, log: Callable[[str], None]) -> list[ListedShard]:

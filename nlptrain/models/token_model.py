@@ -24,7 +24,7 @@ from nlptrain.models.inputs import Chains, Inputs
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.readers import Reader
 from nlptrain.models.saving import whole_model
-from nlptrain.run.run import quiet
+from nlptrain.run.run import quiet_transformers
 from nlptrain_runtime.windows import Window, cut_windows, window_rule
 
 _INDEPENDENT = IndependentRule()
@@ -217,7 +217,7 @@ class TokenModel:
         with whole_model(Path(folder)) as part:
             self.write(part)
 
-    @quiet()
+    @quiet_transformers()
     def write(self, folder: Path) -> None:
         """Write the files of ``save`` into ``folder``, one after the other."""
         self.model.config.id2label = dict(enumerate(self.labels.names))

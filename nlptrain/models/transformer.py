@@ -26,7 +26,7 @@ from nlptrain.models.sources import Source, resolve
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenizer import load_config, load_tokenizer
 from nlptrain.models.weights import load_net
-from nlptrain.run.run import quiet
+from nlptrain.run.run import quiet_transformers
 
 
 class TransformerTokenClassifier(TokenModel):
@@ -37,7 +37,7 @@ class TransformerTokenClassifier(TokenModel):
     """
 
     @classmethod
-    @quiet()
+    @quiet_transformers()
     def from_pretrained(
         cls, reference: str | Path, labels: Labels, *, seed: int = 0, language: str | None = None
     ) -> TransformerTokenClassifier:
@@ -101,7 +101,7 @@ def _reader(source: Source, config: PretrainedConfig) -> tuple[Reader, int]:
     return PieceReader(tokenizer, family), max_pieces
 
 
-@quiet()
+@quiet_transformers()
 def load_token_model(
     reference: str | Path, *, labels: Labels | None = None, scheme: Scheme | None = None
 ) -> TokenModel:

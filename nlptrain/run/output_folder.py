@@ -72,8 +72,8 @@ def output_folder(
     Raises:
         InputError: another process writes there, it holds another command's or configuration's run, or other files.
     """
-    made = missing(folder)
-    with held(folder):
+    made = missing_folders(folder)
+    with lock_folder(folder):
         identity = run_identity(command, config, inputs)
         path = folder / "run.json"
         new = not path.is_file() and _recorded_hash(folder) is None
@@ -89,9 +89,9 @@ def output_folder(
             write_text(folder / "config.yaml", to_yaml(config))
             yield
         except (InputError, OSError):
-            if new and not worth_keeping(folder) and _only_ours(folder):
+            if new and not has_progress(folder) and _only_ours(folder):
                 clear_run(folder)
-                leave(folder, made)
+                remove_if_empty(folder, made)
             raise
 
 
@@ -100,12 +100,12 @@ def _only_ours(folder: Path) -> bool:
     return all(item.name in (".lock", "run.json", "config.yaml", "log.txt") for item in folder.iterdir())
 
 
-def missing(folder: Path) -> list[Path]:
+def missing_folders(folder: Path) -> list[Path]:
     """``folder`` and those above it that are not there, the last one first."""
     return [one for one in (folder, *folder.parents) if not one.exists()]
 
 
-def leave(folder: Path, made: Sequence[Path]) -> None:
+def remove_if_empty(folder: Path, made: Sequence[Path]) -> None:
     """Take away the lock of ``folder``, and those of the folders ``made`` for it that hold nothing else."""
     (folder / ".lock").unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # it holds something else
@@ -114,7 +114,7 @@ def leave(folder: Path, made: Sequence[Path]) -> None:
 
 
 @contextlib.contextmanager
-def held(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Make ``folder`` if it is not there, and keep other processes out of it.
 
     Raises:
@@ -150,7 +150,7 @@ def check_foreign_files(folder: Path, ours: Collection[str]) -> None:
         )
 
 
-def worth_keeping(folder: Path) -> bool:
+def has_progress(folder: Path) -> bool:
     """Whether the run in ``folder``, if there is one, has trained anything yet."""
     trained = any((folder / name).exists() for name in _WORTH)
     return trained and ((folder / "run.json").is_file() or _recorded_hash(folder) is not None)
@@ -187,7 +187,7 @@ def _repair_identity(folder: Path, wanted: Mapping[str, Any], log: Callable[[str
     """
     check_same_run(folder, wanted)
     path = folder / "run.json"
-    if not worth_keeping(folder):
+    if not has_progress(folder):
         return
     if not path.is_file():
         log(f"{path}: is missing; written again")
@@ -227,7 +227,7 @@ def check_same_run(folder: Path, wanted: Mapping[str, Any]) -> None:
             other file says which run it is.
     """
     path = folder / "run.json"
-    if not worth_keeping(folder):
+    if not has_progress(folder):
         return
     if path.is_file() and file_hash(path) == identity_hash(wanted):
         return

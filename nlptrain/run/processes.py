@@ -15,12 +15,12 @@ from nlptrain.errors import InputError, Interrupted
 
 Value = TypeVar("Value")
 # The first one may label text, or score dev, for hours while the others wait; one that died is torchrun's to notice.
-PATIENCE = timedelta(days=7)
-MEETING = timedelta(minutes=5)  # for all to start
+COLLECTIVE_TIMEOUT = timedelta(days=7)
+START_TIMEOUT = timedelta(minutes=5)  # for all to start
 _LAUNCHED = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
-def launched_processes() -> int:
+def launched_world_size() -> int:
     """How many processes a launcher has started, this one among them; 1 without a launcher.
 
     Raises:
@@ -44,41 +44,41 @@ class Processes:
     The first of them holds the folder, speaks, scores and saves. All read the same files.
 
     Attributes:
-        number: of this one, from 0.
-        count: how many there are.
+        rank: of this process, from 0.
+        world_size: the number of processes.
     """
 
-    def __init__(self, number: int = 0, count: int = 1) -> None:
+    def __init__(self, rank: int = 0, world_size: int = 1) -> None:
         """``torch.distributed`` is set up already if there are several."""
-        self.number = number
-        self.count = count
+        self.rank = rank
+        self.world_size = world_size
         self._talk: Any = None
         self._sums: Any = None
-        if count > 1:  # what is no tensor goes over gloo, whatever the gradients take
-            self._talk = self._sums = distributed.new_group(backend="gloo", timeout=PATIENCE)
+        if world_size > 1:  # what is no tensor goes over gloo, whatever the gradients take
+            self._talk = self._sums = distributed.new_group(backend="gloo", timeout=COLLECTIVE_TIMEOUT)
             if distributed.get_backend() != "gloo":
-                self._sums = distributed.new_group(timeout=PATIENCE)
+                self._sums = distributed.new_group(timeout=COLLECTIVE_TIMEOUT)
 
     @property
-    def first(self) -> bool:
+    def is_rank_zero(self) -> bool:
         """Whether this one speaks and writes."""
-        return self.number == 0
+        return self.rank == 0
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Go on once all are here."""
-        if self.count > 1:
+        if self.world_size > 1:
             distributed.barrier(self._talk)
 
-    def agreed(self, answer: Callable[[], Value]) -> Value:
+    def broadcast_from_rank0(self, answer: Callable[[], Value]) -> Value:
         """What ``answer`` gives the first process, in all of them; the others do not call it.
 
         Raises:
             InputError: in the others, whatever ``answer`` raised in the first.
         """
-        if self.count == 1:
+        if self.world_size == 1:
             return answer()
         told: list[Any] = [None, None]
-        if self.first:
+        if self.is_rank_zero:
             try:
                 told = [answer(), None]
             except (Exception, Interrupted) as error:
@@ -93,20 +93,20 @@ class Processes:
         return value  # type: ignore[no-any-return]
 
     @contextmanager
-    def led(self, context: AbstractContextManager[object]) -> Iterator[None]:
+    def rank_zero_only(self, context: AbstractContextManager[object]) -> Iterator[None]:
         """The inside of ``context``, which the first process alone enters, for all of them."""
         with ExitStack() as stack:
 
             def enter() -> None:
                 stack.enter_context(context)
 
-            self.agreed(enter)
+            self.broadcast_from_rank0(enter)
             yield
 
     @contextmanager
-    def waited_for(self) -> Iterator[None]:
+    def all_threads(self) -> Iterator[None]:
         """For the first process: the threads of all processes of its machine, which wait for it."""
-        if self.count == 1 or not self.first:
+        if self.world_size == 1 or not self.is_rank_zero:
             yield
             return
         threads = torch.get_num_threads()
@@ -116,23 +116,23 @@ class Processes:
         finally:
             torch.set_num_threads(threads)
 
-    def take_over(self, tensors: Sequence[Tensor]) -> None:
+    def broadcast(self, tensors: Sequence[Tensor]) -> None:
         """Give ``tensors`` the values that they have in the first process."""
-        if self.count > 1:
+        if self.world_size > 1:
             for tensor in tensors:
                 distributed.broadcast(tensor, 0, group=self._sums)
 
-    def any_of(self, masks: Sequence[Tensor]) -> list[Tensor]:
+    def all_reduce_any(self, masks: Sequence[Tensor]) -> list[Tensor]:
         """For each of ``masks``, of truth values, where it is true in any process."""
-        if self.count == 1 or not masks:
+        if self.world_size == 1 or not masks:
             return list(masks)
         flat = torch.cat(list(masks)).to(torch.uint8)
         distributed.all_reduce(flat, distributed.ReduceOp.MAX, group=self._sums)
         return list(torch.split(flat.bool(), [len(mask) for mask in masks]))
 
-    def add_up(self, tensors: Sequence[Tensor]) -> None:
+    def all_reduce(self, tensors: Sequence[Tensor]) -> None:
         """Make each of ``tensors``, of one type and on one device, the sum over all processes: one message in all."""
-        if self.count == 1:
+        if self.world_size == 1:
             return
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
         distributed.all_reduce(flat, group=self._sums)

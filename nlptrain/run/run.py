@@ -22,7 +22,7 @@ from rich.console import Console
 from nlptrain.atomic_files import write_errors
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.interrupts import interrupt
-from nlptrain.run.processes import MEETING, Processes, launched_processes
+from nlptrain.run.processes import START_TIMEOUT, Processes, launched_world_size
 from nlptrain_runtime.errors import message_line
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -53,10 +53,10 @@ class Run:
         seed: int = 0,
         workers: int = 1,
         console: Console | None = None,
-        launched: bool = False,
+        distributed: bool = False,
         track: str = "none",
     ) -> None:
-        """Choose the device and quieten the libraries; nothing is written yet.
+        """Choose the device and silence the libraries; nothing is written yet.
 
         Args:
             folder: the output folder.
@@ -66,7 +66,7 @@ class Run:
             seed: of all that is random.
             workers: processes that label text.
             console: where it speaks; None: on stderr.
-            launched: whether this command knows how to share its work with other processes of a launcher.
+            distributed: whether this command knows how to share its work with other processes of a launcher.
             track: who is told what ``metrics.jsonl`` says, beside it: ``none`` or ``tensorboard``.
 
         Raises:
@@ -74,18 +74,18 @@ class Run:
                 processes of a command that runs in one.
         """
         folder = None if folder is None else Path(folder)
-        if not launched:
+        if not distributed:
             check_single_process()
         self.seed = seed
         self.track = track
         self.workers = workers
-        self.accelerator = _accelerator(device, precision)
+        self.accelerator = _build_accelerator(device, precision)
         self.processes = Processes(self.accelerator.process_index, self.accelerator.num_processes)
-        self.shared = folder
-        self.folder = folder if self.processes.first else None
+        self.shared_folder = folder
+        self.folder = folder if self.processes.is_rank_zero else None
         self.console = console or Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
-        self.console.quiet = self.console.quiet or not self.processes.first
-        if workers > 1 and self.processes.count > 1:
+        self.console.quiet = self.console.quiet or not self.processes.is_rank_zero
+        if workers > 1 and self.processes.world_size > 1:
             raise InputError("--workers: the launcher's processes share the labeling; leave it out")
         if threads is not None:
             torch.set_num_threads(threads)
@@ -94,7 +94,7 @@ class Run:
         self._stop: int | None = None
         self._stop_all: int | None = None
         self._waiting = False
-        quieten()
+        silence_libraries()
 
     @property
     def device(self) -> torch.device:
@@ -111,47 +111,47 @@ class Run:
             with write_errors(path), path.open("a", encoding="utf-8") as file:
                 file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
 
-    def introduce(self, command: str) -> None:
+    def log_start(self, command: str) -> None:
         """The first lines: what runs where."""
         device = str(self.device)
         if self.device.type == "cpu":
             device = "cpu"  # where several train, accelerate counts them
         if self.device.type == "cuda":
             device += f" ({torch.cuda.get_device_name(self.device)})"
-        processes, threads = self.processes.count, torch.get_num_threads()
+        processes, threads = self.processes.world_size, torch.get_num_threads()
         self.log(
             f"{command} -> {self.folder}  |  {device}, {self.accelerator.mixed_precision.replace('no', 'fp32')}, "
             f"{processes} {'process' if processes == 1 else 'processes'}, "
             f"{threads} {'thread' if threads == 1 else 'threads'}{' each' if processes > 1 else ''}, seed {self.seed}"
         )
 
-    def heard(self) -> list[float]:
+    def received_signals(self) -> list[float]:
         """1 for each of ``SIGNALS`` that has asked this process to stop, 0 for the others."""
         return [float(self._stop == number) for number in SIGNALS]
 
-    def listen(self) -> None:
+    def sync_signals(self) -> None:
         """Let all processes know what each has heard."""
-        if self.processes.count > 1:
-            heard = torch.tensor(self.heard(), device=self.device)
-            self.processes.add_up([heard])
-            self.stop_together(heard.tolist())
+        if self.processes.world_size > 1:
+            heard = torch.tensor(self.received_signals(), device=self.device)
+            self.processes.all_reduce([heard])
+            self.set_shared_signals(heard.tolist())
 
-    def stop_together(self, heard: Sequence[float]) -> None:
+    def set_shared_signals(self, heard: Sequence[float]) -> None:
         """Know what all processes have ``heard``, added up."""
         self._stop_all = next((number for number, count in zip(SIGNALS, heard, strict=True) if count), None)
 
-    def check(self) -> None:
+    def check_interrupted(self) -> None:
         """Stop here if a signal has come since the last call; where several train, one that all of them know of.
 
         Raises:
             Interrupted: one has.
         """
-        stop = self._stop if self.processes.count == 1 else self._stop_all
+        stop = self._stop if self.processes.world_size == 1 else self._stop_all
         if stop is not None:
             raise Interrupted(stop)
 
     @contextlib.contextmanager
-    def stopping_between_steps(self) -> Iterator[None]:
+    def deferring_signals(self) -> Iterator[None]:
         """Let signals wait for the next ``check`` in here, so that a step is whole or not at all."""
         self._waiting = True
         try:
@@ -167,17 +167,17 @@ class Run:
         """
 
         def stop(number: int, frame: FrameType | None) -> None:
-            if self._waiting and (self._stop is None or self.processes.count > 1):
+            if self._waiting and (self._stop is None or self.processes.world_size > 1):
                 self._stop = self._stop or number
             else:
                 interrupt(number, frame)
 
-        with handlers(stop):
+        with signal_handlers(stop):
             yield
 
 
 @contextlib.contextmanager
-def handlers(stop: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+def signal_handlers(stop: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     """Install ``stop`` for SIGINT and SIGTERM in here; outside the main thread nothing is installed."""
     try:
         old = {number: signal.signal(number, stop) for number in SIGNALS}
@@ -196,18 +196,18 @@ def check_single_process() -> None:
     Raises:
         InputError: the launcher started more than one process.
     """
-    if (world := launched_processes()) > 1:
+    if (world := launched_world_size()) > 1:
         raise InputError(
             f"WORLD_SIZE is {world}, and only training and labeling are shared by several processes; start this "
             "command without a launcher"
         )
 
 
-def _accelerator(device: str, precision: str) -> Accelerator:
+def _build_accelerator(device: str, precision: str) -> Accelerator:
     AcceleratorState._reset_state(reset_partial_state=True)  # one process may hold several runs, each with its own
     if re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", device) is None:
         raise InputError(f"device: found {device!r}; must be auto, cpu, cuda, cuda:N or mps")
-    world = launched_processes()
+    world = launched_world_size()
     if world > 1 and device not in ("auto", "cpu", "cuda"):
         raise InputError(f"device: {device}, and {world} processes share the work; give auto, cpu or cuda")
     if device.startswith("cuda") and not torch.cuda.is_available():
@@ -226,7 +226,7 @@ def _accelerator(device: str, precision: str) -> Accelerator:
         raise InputError("precision: fp16 needs a CUDA device, and there is none; use fp32 or bf16")
     # Without a GPU, Accelerator takes the processes of a launcher for strangers unless it is told of the CPU.
     on_cpu = device == "cpu" or (world > 1 and not torch.cuda.is_available())
-    patient = [InitProcessGroupKwargs(timeout=MEETING)] if world > 1 else []
+    patient = [InitProcessGroupKwargs(timeout=START_TIMEOUT)] if world > 1 else []
     accelerator = Accelerator(cpu=on_cpu, mixed_precision=mixed, kwargs_handlers=patient)
     if accelerator.num_processes != world:
         raise InputError(
@@ -250,7 +250,7 @@ def check_native_precision(device: torch.device, precision: str, key: str) -> No
         raise InputError(f"{key}: found bf16, which this CPU (x86 without AVX-512) does not compute; use fp32")
 
 
-def quieten() -> None:
+def silence_libraries() -> None:
     """Silence the libraries' own progress bars and reports: a run's output is ours."""
     import transformers
     from huggingface_hub.utils.tqdm import disable_progress_bars
@@ -262,7 +262,7 @@ def quieten() -> None:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """Keep transformers' progress bars and load reports out of a program that has not started a run."""
     from transformers.utils import logging
 

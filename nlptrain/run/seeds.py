@@ -9,7 +9,14 @@ from pathlib import Path
 from nlptrain.atomic_files import move_aside, write_json
 from nlptrain.errors import InputError
 from nlptrain.run.checksums import DamagedFile, read_json
-from nlptrain.run.output_folder import check_foreign_files, clear_run, held, leave, missing, worth_keeping
+from nlptrain.run.output_folder import (
+    check_foreign_files,
+    clear_run,
+    has_progress,
+    lock_folder,
+    missing_folders,
+    remove_if_empty,
+)
 
 _FILE = "seeds.json"
 
@@ -24,7 +31,7 @@ def seed_folders(folder: Path) -> list[Path]:
     return [seed_folder(folder, seed) for seed in _recorded(folder)[1]]
 
 
-def beside(folder: Path) -> Path:
+def parent_folder(folder: Path) -> Path:
     """The folder that a run in ``folder`` stands in, where its seeds count as one run."""
     above = folder.parent
     return above.parent if folder in seed_folders(above) else above
@@ -55,8 +62,8 @@ def seeds_folder(
         InputError: another process writes there, or it holds a single run, another command's seeds, more seeds than
             these, or no run of ours.
     """
-    made = missing(folder)
-    with held(folder):
+    made = missing_folders(folder)
+    with lock_folder(folder):
         ours = [folder / _FILE, *(one / "run.json" for one in (folder, *(seed_folder(folder, n) for n in seeds)))]
         if not any(path.is_file() for path in ours):
             check_foreign_files(folder, (_FILE,))
@@ -73,7 +80,7 @@ def seeds_folder(
         except (InputError, OSError):
             if new and {item.name for item in folder.iterdir()} <= {".lock", _FILE}:
                 (folder / _FILE).unlink()
-                leave(folder, made)
+                remove_if_empty(folder, made)
             raise
 
 
@@ -119,7 +126,7 @@ def _repair(folder: Path, command: str, log: Callable[[str], None]) -> None:
 
 
 def _check_not_single_run(folder: Path) -> None:
-    if worth_keeping(folder):
+    if has_progress(folder):
         raise InputError(
             f"{folder}: holds a single run, and seeds are given; give another --output-dir, or --overwrite it"
         )
@@ -129,7 +136,7 @@ def _check_not_single_run(folder: Path) -> None:
 
 def _check_same_seeds(folder: Path, command: str, seeds: Sequence[int]) -> None:
     there, recorded = _recorded(folder)
-    kept = [seed for seed in recorded if worth_keeping(seed_folder(folder, seed))]
+    kept = [seed for seed in recorded if has_progress(seed_folder(folder, seed))]
     if kept and there != command:
         raise InputError(f"{folder}: holds seeds of {there}; give another --output-dir, or --overwrite it")
     if missing := [seed for seed in kept if seed not in seeds]:
@@ -144,7 +151,7 @@ def _clear(folder: Path, seeds: Sequence[int]) -> None:
         clear_run(folder)
     for one in {*seed_folders(folder), *(seed_folder(folder, seed) for seed in seeds)}:
         if (one / "run.json").is_file():
-            with held(one):
+            with lock_folder(one):
                 clear_run(one)
             if [item.name for item in one.iterdir()] == [".lock"]:
                 (one / ".lock").unlink()

@@ -129,16 +129,18 @@ def save_checkpoint(state: TrainState, run: Run) -> None:
 
 def start_or_resume(model: TokenModel, config: TrainConfig, run: Run, steps: int) -> TrainState:
     """The state of a run at its start, or where its checkpoint says that it stood; in all processes the same."""
-    run.processes.take_over([parameter.data for parameter in model.model.parameters()])
+    run.processes.broadcast([parameter.data for parameter in model.model.parameters()])
     average = MovingAverage(list(model.model.parameters()), config.ema)
     state = TrainState(
         model.model, build_optimizer(model.model, config), average, Progress(), {}, run.accelerator.scaler
     )
-    checkpoint = None if run.shared is None else run.processes.agreed(lambda: _whole_checkpoint(run))
+    checkpoint = (
+        None if run.shared_folder is None else run.processes.broadcast_from_rank0(lambda: _whole_checkpoint(run))
+    )
     if checkpoint is not None:
         if not checkpoint.is_file():
             raise InputError(
-                f"{checkpoint}: the first process resumes from it, and process {run.processes.number} does not see it; "
+                f"{checkpoint}: the first process resumes from it, and process {run.processes.rank} does not see it; "
                 "all must see the same folders"
             )
         try:

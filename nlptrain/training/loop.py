@@ -79,19 +79,19 @@ def fit(
     told = tracker(run.track, run.folder, state.progress.step)
     metrics = MetricsLog(None if run.folder is None else run.folder / "metrics.jsonl", state.progress, told, run.log)
     selector = ModelSelector(model, dev, metric, teacher, best_by)
-    with closing(told), Reporter(run, steps, state.progress) as reporter, run.stopping_between_steps():
+    with closing(told), Reporter(run, steps, state.progress) as reporter, run.deferring_signals():
         for step in train_steps(model, examples, objective, config, state=state, plan=plan, steps=steps, run=run):
             metrics.add(step)
             reporter.step(step)
             if step.number % config.log_every == 0 or step.number == steps:
                 _check_loss_is_finite(metrics.write(step, reporter.speed), step.number)
-            if run.processes.first and (step.number % every == 0 or step.number == steps):
+            if run.processes.is_rank_zero and (step.number % every == 0 or step.number == steps):
                 with reporter.pausing():
                     metrics.write_dev(state.progress.step, selector.evaluate(state, reporter))
                     if step.number < steps:
                         save_checkpoint(state, run)
             _stop_if_asked(run, state, metrics, last=step.number == steps)
-    if run.processes.first:
+    if run.processes.is_rank_zero:
         state.restore_best()
     model.model.eval()
     progress = state.progress
@@ -100,9 +100,9 @@ def fit(
 
 def _stop_if_asked(run: Run, state: TrainState, metrics: MetricsLog, *, last: bool) -> None:
     if last:
-        run.listen()  # what came to a process while the others had gone on
+        run.sync_signals()  # what came to a process while the others had gone on
     try:
-        run.check()
+        run.check_interrupted()
     except Interrupted:
         # Only here is the state whole: a second, impatient signal may come anywhere; then the last checkpoint stays.
         metrics.settle()

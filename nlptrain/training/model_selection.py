@@ -45,7 +45,7 @@ class ModelSelector:
     def evaluate(self, state: TrainState, reporter: Reporter) -> dict[str, float]:
         """Evaluate the averaged weights, keep them if they are the best so far, and return their dev metrics."""
         state.average.swap()
-        with reporter.run.processes.waited_for():
+        with reporter.run.processes.all_threads():
             answers = self.model.answers([sentence.words for sentence in self.dev])
         labels = self.model.labels
         tags = [[labels.names[index] for index in answer.best] for answer in answers]

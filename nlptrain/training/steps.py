@@ -70,7 +70,7 @@ def batches(examples: Examples, plan: BatchPlan, micro_batches: int, run: Run, s
 
     The windows of a step are dealt out one by one, so that every process has its part of the long ones.
     """
-    own, count = run.processes.number, run.processes.count
+    own, count = run.processes.rank, run.processes.world_size
     for number in range(start, end):
         epoch, chosen = plan.batch(number)
         share = chosen[own::count]
@@ -109,7 +109,7 @@ def train_steps(
         batch = next(made)
         waited = time.perf_counter() - started
         # Dropout, too, is a function of seed and step, and of the process.
-        torch.manual_seed(((run.seed << 32) + number) ^ (run.processes.number * _MIXED % 2**64))
+        torch.manual_seed(((run.seed << 32) + number) ^ (run.processes.rank * _MIXED % 2**64))
         model.model.train()
         rate = learning_rate(number, steps, config)
         for group in state.optimizer.param_groups:
@@ -120,7 +120,7 @@ def train_steps(
             sums = _backward(model, objective, shown, targets, batch.words, run)
             for name, value in sums.items():
                 losses[name] = losses.get(name, 0) + value
-        if run.processes.count > 1:
+        if run.processes.world_size > 1:
             losses = _together(state.model, losses, run, listen=model.device.type == "cpu" or number % _LISTEN == 0)
         _update(state, config.clip_norm)
         yield Step(number + 1, batch.epoch, losses, batch.words, batch.pieces, rate, waited)
@@ -150,16 +150,16 @@ def _together(model: nn.Module, losses: dict[str, Tensor], run: Run, *, listen: 
     # What a net never uses has no gradient in any process, for each has read something.
     gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     numbers = torch.stack([value.to(gradients[0].dtype) for value in losses.values()])
-    heard = torch.tensor(run.heard(), dtype=numbers.dtype).to(numbers.device)
+    heard = torch.tensor(run.received_signals(), dtype=numbers.dtype).to(numbers.device)
     tables = [one for one in gradients if one.device.type == "cpu" and one.ndim == 2 and len(one) >= _TALL]
-    read = run.processes.any_of([(table != 0).any(dim=1) for table in tables])
+    read = run.processes.all_reduce_any([(table != 0).any(dim=1) for table in tables])
     rows = [table[where] for table, where in zip(tables, read, strict=True)]
     whole = [one for one in gradients if all(one is not table for table in tables)]
-    run.processes.add_up([*whole, *rows, numbers, heard])
+    run.processes.all_reduce([*whole, *rows, numbers, heard])
     for table, where, sums in zip(tables, read, rows, strict=True):
         table[where] = sums
     if listen:
-        run.stop_together(heard.tolist())
+        run.set_shared_signals(heard.tolist())
     return dict(zip(losses, numbers, strict=True))
 
 

@@ -72,7 +72,7 @@ def sgd_steps(
             SENTENCES if distill else [s for s in SENTENCES if s.tags],
             logits=RandomLogits() if distill else None,
         )
-        run = Run(None, device="cpu", launched=True)
+        run = Run(None, device="cpu", distributed=True)
         optimizer = torch.optim.SGD(model.model.parameters(), lr=0.5)
         average = MovingAverage(list(model.model.parameters()), 0.0)
         state = TrainState(model.model, optimizer, average, Progress(), {})
@@ -93,7 +93,7 @@ def main(tiny_bert: str, folder: str) -> None:
     settings = config(batch_sentences=5, clip_norm=0.5, micro_batches=2)
     for name, distill in (("gold", False), ("taught", True)):
         model, losses, run = sgd_steps(Path(tiny_bert), settings, distill=distill, steps=6)
-        if run.processes.first:
+        if run.processes.is_rank_zero:
             tensors = {key: value.detach().clone() for key, value in model.model.named_parameters()}
             save_file(tensors, Path(folder) / f"{name}.safetensors")
             (Path(folder) / f"{name}.json").write_text(json.dumps(losses))

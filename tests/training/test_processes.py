@@ -44,4 +44,4 @@ def test_a_process_that_a_launcher_started_without_the_others_is_refused(monkeyp
     with pytest.raises(InputError, match="only training and labeling are shared"):
         Run(None, device="cpu")
     with pytest.raises(InputError, match="2 processes share the work; give auto, cpu or cuda"):
-        Run(None, device="mps", launched=True)
+        Run(None, device="mps", distributed=True)

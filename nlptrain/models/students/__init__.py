@@ -15,14 +15,14 @@ from nlptrain.models.students.tagger import build_tagger
 from nlptrain.models.students.text import StudentText
 from nlptrain.models.students.warm_start import start_from
 from nlptrain.models.token_model import TokenModel
-from nlptrain.run.run import quiet
+from nlptrain.run.run import quiet_transformers
 
 STUDENTS: dict[str, Callable[..., TokenModel]] = {"tagger": build_tagger, "transformer": build_transformer}
 
 __all__ = ["STUDENTS", "StudentText", "build_student", "build_tagger", "build_transformer"]
 
 
-@quiet()
+@quiet_transformers()
 def build_student(
     config: StudentConfig | TransformerStudentConfig,
     labels: Labels,
