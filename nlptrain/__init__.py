@@ -26,7 +26,7 @@ _HOMES = {
     "TeacherStudentDistill": "nlptrain.distillation",
     "train_transformer": "nlptrain.procedures",
     "train_tagger": "nlptrain.procedures",
-    "distil_tagger": "nlptrain.procedures",
+    "distill": "nlptrain.procedures",
     "pseudo_label": "nlptrain.procedures",
     "compare": "nlptrain.analysis",
 }

@@ -79,7 +79,7 @@ def reader(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # Fresh processes of torch take seconds each; tests/export has them.
     monkeypatch.setattr("nlptrain.export.benchmark_candidates.Candidate.alone", lambda self, texts: (0.5, len(texts)))
     for name in ("_LABELLING_SECONDS", "_TRAINING_SECONDS"):
-        monkeypatch.setattr(f"nlptrain.cli.dry_run.{name}", 0.2)
+        monkeypatch.setattr(f"nlptrain.procedures.dry_run.{name}", 0.2)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     return folder
 

@@ -96,8 +96,8 @@ def _known(command: str) -> str:
 
 
 def _echo_student(config: CommandConfig) -> None:
-    from nlptrain.cli.sizes import describe_student
     from nlptrain.errors import InputError
+    from nlptrain.procedures.sizes import describe_student
 
     try:
         if line := describe_student(config):

@@ -12,7 +12,7 @@ from nlptrain.cli.output import add_row, echo_json, echo_line, echo_lines, print
 from nlptrain_runtime.errors import printable
 
 if TYPE_CHECKING:
-    from nlptrain.cli.experiments import Experiment
+    from nlptrain.procedures.experiments import Experiment
 
 
 @click.command()
@@ -35,7 +35,7 @@ def run(files: tuple[Path, ...], jobs: int, settings: tuple[str, ...], dry_run: 
 
     Example: nlptrain run configs/demo --jobs 2
     """  # noqa: D301 - click reads the character
-    from nlptrain.cli.experiments import experiment_files, plan, run_all
+    from nlptrain.procedures.experiments import experiment_files, plan, run_all
 
     experiments = plan(experiment_files(files), settings)
     if dry_run:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from nlptrain.cli.completion import set_option
+from nlptrain.cli.errors import is_secondary_rank
+from nlptrain.cli.output import echo_line
 from nlptrain.errors import InputError
 
 _HELP = {
@@ -133,18 +137,20 @@ def _command(name: str) -> click.Command:
         config = _one_file(name, files, given, settings)
         loaded = load_config(COMMANDS[name], config, settings, given)
 
+        arguments: dict[str, Any] = {"overwrite": overwrite, "workers": workers}
         if dry_run:
-            from nlptrain.cli.dry_run import dry_run as say_what_would_be
+            from nlptrain.procedures.dry_run import dry_run as estimate
 
-            say_what_would_be(name, loaded.config, overwrite=overwrite, workers=workers)
+            estimate(name, loaded.config, **arguments, echo=echo_line)
         elif isinstance(loaded.config, StudentCommandConfig) and loaded.config.seeds:
-            from nlptrain.cli.seeds import run_seeds
+            from nlptrain.procedures import run_seeds
 
-            run_seeds(name, loaded.config, overwrite=overwrite, workers=workers)
+            each = run_seeds(name, loaded.config, **arguments, report=_print_seed, log=partial(echo_line, err=True))
+            _print_spread(each)
         else:
-            from nlptrain.cli.training import run_training
+            from nlptrain.procedures import run_training
 
-            run_training(name, loaded.config, overwrite=overwrite, workers=workers)
+            _print_scores(run_training(name, loaded.config, **arguments))
 
     return click.command(name, help=_HELP[name])(_options(command, name))
 
@@ -183,6 +189,51 @@ def _one_file(name: str, files: Sequence[Path], given: Mapping[str, Any], settin
             f"found {len(files)} files ({files[0]}, {files[1]}, ...); give one; nlptrain run takes several"
         )
     return files[0] if files else None
+
+
+def _print_seed(seed: int, scores: dict[str, Any]) -> None:
+    if not is_secondary_rank():
+        echo_line(f"seed {seed}:")
+    _print_scores(scores)
+
+
+def _print_scores(scores: dict[str, Any]) -> None:
+    """Print the dev and test scores of a run with its teacher's, and its size."""
+    if is_secondary_rank():
+        return
+    for split in ("dev", "test"):
+        if split not in scores:
+            continue
+        scored = scores[split]
+        metric = scored["metric"]
+        line = f"{split:5} {metric} {scored[metric]:.4f}"
+        if metric == "f1":
+            line += f"  precision {scored['precision']:.4f}  recall {scored['recall']:.4f}"
+        if teacher := scores.get("teacher"):
+            theirs = teacher[split][metric]
+            line += f"  teacher {theirs:.4f}" + (f"  share {scored[metric] / theirs:.1%}" if theirs else "")
+        echo_line(line)
+    echo_line(
+        f"{scores['parameters']:,} parameters, {scores['bytes'] / 1e6:.1f} MB; "
+        f"best step {scores['best_step']:,} of {scores['steps']:,}"
+    )
+
+
+def _print_spread(scores: Sequence[dict[str, Any]]) -> None:
+    """Print mean, minimum and maximum of the scores of several seeds."""
+    if is_secondary_rank():
+        return
+    for split in ("dev", "test"):
+        if split not in scores[0]:
+            continue
+        metric = scores[0][split]["metric"]
+        values = [one[split][metric] for one in scores]
+        mean = statistics.fmean(values)
+        line = f"{split:5} {metric} {mean:.4f}  smallest {min(values):.4f}  largest {max(values):.4f}"
+        if teacher := scores[0].get("teacher"):
+            theirs = teacher[split][metric]
+            line += f"  teacher {theirs:.4f}" + (f"  share {mean / theirs:.1%}" if theirs else "")
+        echo_line(f"{line}  (mean of {len(values)} seeds)")
 
 
 transformer_token = _command("transformer_token")

@@ -56,7 +56,7 @@ class TeacherStudentDistill:
         if isinstance(teacher_model, TokenModel) and teacher_model.rule.constrained:
             raise ValueError(
                 f"{teacher_model.name} has a CRF, whose logits score sequences and give no word's probabilities; "
-                "nlptrain tagger_kd (distil_tagger) learns from its marginals"
+                "nlptrain tagger_kd (distill) learns from its marginals"
             )
         self.teacher = teacher_model.model if isinstance(teacher_model, TokenModel) else teacher_model
         self.temperature = temperature

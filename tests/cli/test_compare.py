@@ -206,7 +206,7 @@ def test_overwrite_clears_the_counts(runs: Path, tiny_bert: Path, monkeypatch: p
     values = yaml.safe_load((runs / "tagger/config.yaml").read_text())
     path = runs / "tagger.yaml"
     path.write_text(yaml.safe_dump({**values, "output_dir": str(runs / "tagger")}))
-    monkeypatch.setattr("nlptrain.procedures.fit", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("nlptrain.procedures.student_training.fit", lambda *_, **__: 1 / 0)
     result = call("tagger", path, "--overwrite")
     assert isinstance(result.exception, ZeroDivisionError)
     assert not (runs / "tagger/counts.json").exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nlptrain.cli import dry_run
+from nlptrain.procedures import dry_run
 from tests.helpers.commands import call, write_configs
 
 

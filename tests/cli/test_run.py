@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from nlptrain.cli.experiments import experiment_files, plan
 from nlptrain.errors import InputError
+from nlptrain.procedures.experiments import experiment_files, plan
 from tests.helpers.commands import call, write_configs
 
 

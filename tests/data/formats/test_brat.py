@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from nlptrain.cli.inputs import data_files
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
+from nlptrain.procedures.inputs import data_files
 
 TEXT = "\U0001f642 Ada Lovelace sings.\n\nIn NATO, too.\n"
 MARKS = "T1\tp 2 14\tAda Lovelace\nT2\tg 26 30\tNATO\nR1\tmet Arg1:T1 Arg2:T2\n#1\tAnnotatorNotes T1\tsure\n"

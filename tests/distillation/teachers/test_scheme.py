@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from nlptrain.cli.building import ensemble_of
 from nlptrain.config.commands import TaggerKDConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.tag_schemes import Scheme
 from nlptrain.distillation.teachers.ensemble import shown_scheme
 from nlptrain.models import TokenModel, TransformerTokenClassifier
+from nlptrain.procedures.models import ensemble_of
 
 IOB = ("O", "B-x", "I-x", "B-y", "I-y")
 OPENED_BY_B = [["B-x", "I-x", "O", "B-y", "B-y"]] * 10

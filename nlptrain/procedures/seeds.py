@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from nlptrain.cli.building import check_buildable
-from nlptrain.cli.inputs import check_output_is_not_input, input_hashes, pinned
-from nlptrain.cli.output import echo_line
-from nlptrain.cli.training import run_training
 from nlptrain.config.commands import StudentCommandConfig
 from nlptrain.interrupts import interrupt
+from nlptrain.procedures.inputs import check_output_is_not_input, input_hashes, pinned
+from nlptrain.procedures.models import check_buildable
+from nlptrain.procedures.training import run_training
 from nlptrain.run.output_folder import check_same_run, run_identity
 from nlptrain.run.processes import Processes
 from nlptrain.run.run import Run, signal_handlers
 from nlptrain.run.seeds import seed_folder, seeds_folder
 
 
-def run_seeds(command: str, config: StudentCommandConfig, *, overwrite: bool, workers: int = 1) -> None:
-    """Run ``command`` for each of the seeds of ``config``, and print the mean of their scores and how far they spread.
+def run_seeds(
+    command: str,
+    config: StudentCommandConfig,
+    *,
+    overwrite: bool,
+    workers: int = 1,
+    report: Callable[[int, dict[str, Any]], None] = lambda _, __: None,
+    log: Callable[[str], None] = lambda _: None,
+) -> list[dict[str, Any]]:
+    """Run ``command`` once for each of the seeds of ``config``, and return their scores.
+
+    Args:
+        command: the command's name.
+        config: with ``seeds``.
+        overwrite: clear the runs of all seeds first.
+        workers: processes that label text.
+        report: receives each seed and its scores as soon as its run ends.
+        log: receives a line about a damaged file.
 
     Raises:
         InputError: also of a later seed, before the first one is trained.
@@ -29,15 +43,13 @@ def run_seeds(command: str, config: StudentCommandConfig, *, overwrite: bool, wo
     runs = [_of_seed(config, seed) for seed in config.seeds or ()]
     with signal_handlers(interrupt):
         processes = _check(command, runs, folder, overwrite=overwrite)
-        held = seeds_folder(folder, command, config.seeds or (), overwrite=overwrite, log=_note)
+        held = seeds_folder(folder, command, config.seeds or (), overwrite=overwrite, log=log)
         with processes.rank_zero_only(held):
             scores = []
             for run in runs:
-                if processes.is_rank_zero:
-                    echo_line(f"seed {run.seed}:")
                 scores.append(run_training(command, run, overwrite=False, workers=workers))
-    if processes.is_rank_zero:
-        _print_spread(scores)
+                report(run.seed or 0, scores[-1])
+    return scores
 
 
 def _of_seed(config: StudentCommandConfig, seed: int) -> StudentCommandConfig:
@@ -59,21 +71,3 @@ def _check(command: str, runs: Sequence[StudentCommandConfig], folder: Path, *, 
     for one in runs:
         check_same_run(Path(one.output_dir), run_identity(command, pinned(one), inputs))
     return run.processes
-
-
-def _note(text: str) -> None:
-    echo_line(text, err=True)
-
-
-def _print_spread(scores: Sequence[dict[str, Any]]) -> None:
-    for split in ("dev", "test"):
-        if split not in scores[0]:
-            continue
-        metric = scores[0][split]["metric"]
-        values = [one[split][metric] for one in scores]
-        mean = statistics.fmean(values)
-        line = f"{split:5} {metric} {mean:.4f}  smallest {min(values):.4f}  largest {max(values):.4f}"
-        if teacher := scores[0].get("teacher"):
-            theirs = teacher[split][metric]
-            line += f"  teacher {theirs:.4f}" + (f"  share {mean / theirs:.1%}" if theirs else "")
-        echo_line(f"{line}  (mean of {len(values)} seeds)")

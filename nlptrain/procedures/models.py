@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from nlptrain.cli.raw import learned_from, some_words
 from nlptrain.config.commands import (
     CommandConfig,
     DistillationConfig,
@@ -26,6 +25,7 @@ from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.augmentation import describe_auto_sentences
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble, check_label_map, shown_scheme
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
+from nlptrain.procedures.text import learned_from, some_words
 from nlptrain.run.run import Run
 from nlptrain.run.seeds import parent_folder
 from nlptrain.training.loop import describe_auto_steps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -21,10 +21,6 @@ from nlptrain.analysis.profiling import (
     profile_labeling,
     profile_training,
 )
-from nlptrain.cli.building import Built, build, transfer_dir
-from nlptrain.cli.inputs import check_output_is_not_input, data_files, input_hashes, pinned
-from nlptrain.cli.output import echo_line
-from nlptrain.cli.raw import raw_text
 from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig, TaggerKDConfig
 from nlptrain.config.objective import DistillConfig
 from nlptrain.data.sentence import HashSet, Sentence, hash_array
@@ -33,7 +29,10 @@ from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.distillation.losses import DistillObjective
 from nlptrain.distillation.sampling import agreement_dev_size
 from nlptrain.distillation.teachers.ensemble import EnsembleTeacher
-from nlptrain.procedures import check_distillable
+from nlptrain.procedures.inputs import check_output_is_not_input, data_files, input_hashes, pinned
+from nlptrain.procedures.models import Built, build, transfer_dir
+from nlptrain.procedures.student_training import check_distillable
+from nlptrain.procedures.text import raw_text
 from nlptrain.run.finished_run import finished_scores
 from nlptrain.run.output_folder import check_same_run, has_progress, run_identity
 from nlptrain.run.run import Run, check_native_precision
@@ -82,7 +81,9 @@ class _Text:
             yield sentence
 
 
-def dry_run(command: str, config: CommandConfig, *, overwrite: bool, workers: int = 1) -> None:
+def dry_run(
+    command: str, config: CommandConfig, *, overwrite: bool, workers: int = 1, echo: Callable[[str], None] = print
+) -> None:
     """Say what ``command`` would read, find and compute, and about how long it would take; write nothing.
 
     Several ``workers`` are not tried: their time is that of one.
@@ -112,15 +113,15 @@ def dry_run(command: str, config: CommandConfig, *, overwrite: bool, workers: in
             check_distillable(made.model, made.ensemble, made.splits, objective)
         text = _text(config, made, run)
         dev = _dev_words(made, text)
-        _echo_reads(config, made, text)
+        _echo_reads(config, made, text, echo)
         read, held = time.perf_counter() - began, memory_now()
         labeled, trained = _tried(config, made, text, run)
     alone = f"; --workers {workers} is not tried, the time is that of one" if workers > 1 else ""
-    echo_line(f"measured  {_measured(labeled, trained)}{alone}")
+    echo(f"measured  {_measured(labeled, trained)}{alone}")
     for line in _estimates(config, made, text, labeled, trained, read, dev, len(folders)):
-        echo_line(line)
-    echo_line(f"memory    {_memory(made, text, trained, held, run)}")
-    echo_line(f"writes    {state}; this dry run has written nothing")
+        echo(line)
+    echo(f"memory    {_memory(made, text, trained, held, run)}")
+    echo(f"writes    {state}; this dry run has written nothing")
 
 
 def _state(
@@ -224,22 +225,22 @@ def _tried(config: CommandConfig, made: Built, text: _Text, run: Run) -> tuple[l
     return labeled, trained
 
 
-def _echo_reads(config: CommandConfig, made: Built, text: _Text) -> None:
+def _echo_reads(config: CommandConfig, made: Built, text: _Text, echo: Callable[[str], None]) -> None:
     files = data_files(config.data)
     splits = made.splits
     for name, part in (("train", splits.train), ("dev", splits.dev), ("test", splits.test)):
         if part:
             where = f"{_files(files[name])}" if name in files else "taken out of train"
-            echo_line(f"reads     {name}: {len(part):,} sentences, {_words(part):,} words ({where})")
+            echo(f"reads     {name}: {len(part):,} sentences, {_words(part):,} words ({where})")
     other = text.sample.count - len(splits.train)
     if other:
         kinds = [f"{text.written:,} raw ones ({_files(files['unlabeled'])})"] if text.written else []
         kinds += [f"{other - text.written:,} made ones (augment)"] if other > text.written else []
         words = text.sample.words - _words(splits.train)
-        echo_line(f"reads     without tags: {other:,} sentences, {words:,} words: {' and '.join(kinds)}")
+        echo(f"reads     without tags: {other:,} sentences, {words:,} words: {' and '.join(kinds)}")
     if made.ensemble is not None and isinstance(config, DistillationConfig):
         for teacher, asked in zip(made.ensemble.teachers, text.asked, strict=True):
-            echo_line(
+            echo(
                 f"teacher   {teacher.model.name}: {asked.found:,} sentences are labeled in {transfer_dir(config)}, "
                 f"{asked.missing:,} are not ({asked.words:,} words)"
             )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from nlptrain.cli.building import ensemble_of
-from nlptrain.cli.raw import learned_from
 from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig
 from nlptrain.data.corpus import splitter_of
 from nlptrain.data.splits import read_splits
 from nlptrain.models import NeuralTagger, TokenModel, build_student
+from nlptrain.procedures.models import ensemble_of
+from nlptrain.procedures.text import learned_from
 
 
 def describe_student(config: CommandConfig) -> str | None:

@@ -1,4 +1,4 @@
-"""Training commands: open the run, build the models, call the procedure, print the scores."""
+"""Training commands: open the run, build the models, train."""
 
 from __future__ import annotations
 
@@ -11,12 +11,8 @@ import tokenizers
 import torch
 import transformers
 
-from nlptrain import __version__, procedures
+from nlptrain import __version__
 from nlptrain.analysis.comparison import sample_of
-from nlptrain.cli.building import build, check_buildable, transfer_dir
-from nlptrain.cli.inputs import check_output_is_not_input, data_files, input_hashes, pinned
-from nlptrain.cli.output import echo_line
-from nlptrain.cli.raw import peek, raw_text
 from nlptrain.config.commands import (
     CommandConfig,
     DistillationConfig,
@@ -25,6 +21,10 @@ from nlptrain.config.commands import (
     TaggerKDConfig,
     TransformerTokenConfig,
 )
+from nlptrain.procedures.inputs import check_output_is_not_input, data_files, input_hashes, pinned
+from nlptrain.procedures.models import build, check_buildable, transfer_dir
+from nlptrain.procedures.student_training import distill, pseudo_label, train_on_gold
+from nlptrain.procedures.text import peek, raw_text
 from nlptrain.run.finished_run import resume_finished
 from nlptrain.run.output_folder import command_line, identity_hash, output_folder, run_identity
 from nlptrain.run.run import Run, check_native_precision
@@ -33,7 +33,7 @@ from nlptrain.training.tracking import check_tracker_installed
 
 
 def run_training(command: str, config: CommandConfig, *, overwrite: bool, workers: int = 1) -> dict[str, Any]:
-    """Run ``command``, or read the scores if the same run has finished; print the scores and return them."""
+    """Run ``command``, or read the scores if the same run has finished; return the scores."""
     folder = Path(config.output_dir)
     config = pinned(config)
     inputs = input_hashes(config)
@@ -64,15 +64,13 @@ def run_training(command: str, config: CommandConfig, *, overwrite: bool, worker
             scores = _COMMANDS[command](config, run)
         else:
             run.log(f"{folder} is finished; its scores (--overwrite trains it anew):")
-    if run.processes.is_rank_zero:
-        _print(scores)
     return scores
 
 
 def _on_gold(config: TransformerTokenConfig | TaggerConfig, run: Run) -> dict[str, Any]:
     made = build(config, run)
     run.provenance["sample"] = sample_of([sentence.words for sentence in made.splits.dev])
-    return procedures.train_on_gold(made.model, made.splits, config.train, run)
+    return train_on_gold(made.model, made.splits, config.train, run)
 
 
 def _taught(config: DistillationConfig, run: Run) -> dict[str, Any]:
@@ -92,8 +90,8 @@ def _taught(config: DistillationConfig, run: Run) -> dict[str, Any]:
 
 
 _PROCEDURES: dict[type[DistillationConfig], Any] = {
-    TaggerKDConfig: procedures.distill,
-    PseudoLabelRunConfig: procedures.pseudo_label,
+    TaggerKDConfig: distill,
+    PseudoLabelRunConfig: pseudo_label,
 }
 
 
@@ -121,22 +119,3 @@ def _provenance(command: str, config: CommandConfig, run: Run, inputs: dict[str,
         "inputs": inputs,
         "scored_files": scored,
     }
-
-
-def _print(scores: dict[str, Any]) -> None:
-    for split in ("dev", "test"):
-        if split not in scores:
-            continue
-        scored = scores[split]
-        metric = scored["metric"]
-        line = f"{split:5} {metric} {scored[metric]:.4f}"
-        if metric == "f1":
-            line += f"  precision {scored['precision']:.4f}  recall {scored['recall']:.4f}"
-        if teacher := scores.get("teacher"):
-            theirs = teacher[split][metric]
-            line += f"  teacher {theirs:.4f}" + (f"  share {scored[metric] / theirs:.1%}" if theirs else "")
-        echo_line(line)
-    echo_line(
-        f"{scores['parameters']:,} parameters, {scores['bytes'] / 1e6:.1f} MB; "
-        f"best step {scores['best_step']:,} of {scores['steps']:,}"
-    )

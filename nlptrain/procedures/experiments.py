@@ -16,12 +16,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from nlptrain.cli.dependencies import model_dependencies, text_dependencies
 from nlptrain.config import COMMANDS, command_of, load_config
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.loading import LoadedConfig, check_files_exist
 from nlptrain.config.yaml_files import read_bytes, read_yaml
 from nlptrain.errors import InputError, Interrupted
+from nlptrain.procedures.dependencies import model_dependencies, text_dependencies
 from nlptrain.suggestions import suggest_path
 
 State = Literal["waiting", "running", "done", "failed", "left out"]

@@ -1,0 +1,32 @@
+"""What the commands do, callable from Python: training, evaluation, prediction, conversion, experiments."""
+
+from importlib import import_module
+
+TYPE_CHECKING = False
+
+# Imported on first use (PEP 562): running experiments, for example, needs no torch.
+_HOMES = {
+    "distill": "student_training",
+    "pseudo_label": "student_training",
+    "run_seeds": "seeds",
+    "run_training": "training",
+    "train_tagger": "student_training",
+    "train_transformer": "student_training",
+}
+
+__all__ = [*_HOMES]
+
+if TYPE_CHECKING:
+    from nlptrain.procedures.seeds import run_seeds as run_seeds
+    from nlptrain.procedures.student_training import distill as distill
+    from nlptrain.procedures.student_training import pseudo_label as pseudo_label
+    from nlptrain.procedures.student_training import train_tagger as train_tagger
+    from nlptrain.procedures.student_training import train_transformer as train_transformer
+    from nlptrain.procedures.training import run_training as run_training
+
+
+def __getattr__(name: str) -> object:
+    """Return the public ``name`` from the module that defines it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'nlptrain.procedures' has no attribute {name!r}")
+    return getattr(import_module(f"nlptrain.procedures.{_HOMES[name]}"), name)
