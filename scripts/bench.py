@@ -29,7 +29,7 @@ from nlptrain.distillation.logit_store import Precision
 from nlptrain.distillation.teachers.inference import logits_predictor
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger, load_token_model
-from nlptrain.models.readers import PieceReader
+from nlptrain.models.tokenization import PieceReader
 from nlptrain.run.run import Run, check_native_precision
 from nlptrain.training.checkpoint import Progress, TrainState
 from nlptrain.training.examples import Examples

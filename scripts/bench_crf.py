@@ -14,7 +14,7 @@ from nlptrain.config.student import StudentConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.models import TokenModel, build_tagger
-from nlptrain.models.heads.chain import log_marginals, marginals
+from nlptrain.models.heads.forward_backward import log_marginals, marginals
 from scripts.bench import MINILM, SEED, alternating, ratio
 from scripts.demo_corpus import invent
 

@@ -26,8 +26,8 @@ from nlptrain.data.text_files import expand_paths, read_lines
 from nlptrain.export.benchmark import Speed, benchmark
 from nlptrain.export.benchmark_candidates import Candidate, open_candidates
 from nlptrain.models import load_token_model
-from nlptrain.models.readers import PieceReader
 from nlptrain.models.token_model import TokenModel
+from nlptrain.models.tokenization import PieceReader
 
 PEERS = Path("runs/peers")
 SPACY = "spacy==3.8.18"

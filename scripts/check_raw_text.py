@@ -21,8 +21,8 @@ from nlptrain.data.formats.conll import read_conll
 from nlptrain.data.tag_schemes import spans
 from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict
-from nlptrain.models.readers import PieceReader
 from nlptrain.models.token_model import TokenModel
+from nlptrain.models.tokenization import PieceReader
 from nlptrain.run.run import silence_libraries
 from nlptrain.training import evaluate
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nlptrain.data.sentence import Sentence
-from nlptrain.models.readers import PieceReader
-from nlptrain.models.sources import resolve
-from nlptrain.models.tokenizer import load_tokenizer
+from nlptrain.models.pretrained import resolve
+from nlptrain.models.tokenization import PieceReader
+from nlptrain.models.tokenization.tokenizer import load_tokenizer
 from nlptrain_runtime.windows import cut_windows
 
 _MAX_SHOWN = 10

@@ -18,7 +18,7 @@ import torch
 from nlptrain.errors import InputError
 from nlptrain.models.exported import write_tagger
 from nlptrain.models.prediction import predict
-from nlptrain.models.sources import resolve
+from nlptrain.models.pretrained import resolve
 from nlptrain.models.transformer import load_token_model
 from nlptrain_runtime import FolderError, Tagger
 from nlptrain_runtime.folder import DESCRIPTION, open_folder

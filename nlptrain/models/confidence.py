@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from nlptrain.data.labels import Labels
-from nlptrain.models.heads import Answer
+from nlptrain.models.heads.decoding import Answer
 from nlptrain.models.token_model import TokenModel
 from nlptrain_runtime.predictions import Tagged
 

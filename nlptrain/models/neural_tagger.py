@@ -12,13 +12,12 @@ from transformers import AutoConfig, AutoModelForTokenClassification, Pretrained
 from transformers.modeling_outputs import TokenClassifierOutput
 
 from nlptrain.data.labels import begin_inside_pairs
-from nlptrain.models.dropout import Dropout
 from nlptrain.models.embedders import EMBEDDERS, PooledEmbedder
-from nlptrain.models.encoders import ENCODERS
+from nlptrain.models.encoders import ENCODERS, Dropout
 from nlptrain.models.heads import HEADS, CRFHead
 from nlptrain.models.heads.crf import ChainedWords
-from nlptrain.models.inputs import whole_sentences
-from nlptrain.models.piece_roles import over_pieces, word_starts, words_of_pieces
+from nlptrain.models.tokenization.inputs import whole_sentences
+from nlptrain.models.tokenization.subword_boundaries import over_pieces, word_starts, words_of_pieces
 from nlptrain_runtime.decoding import Decoder
 
 

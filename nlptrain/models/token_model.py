@@ -18,12 +18,11 @@ from nlptrain.data.labels import Labels
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.models.arguments import check_many, sentence_list
-from nlptrain.models.folder_checks import reading
 from nlptrain.models.heads import Answer, CRFHead, IndependentRule, Rule, WordOutput, scheme_rule
-from nlptrain.models.inputs import Chains, Inputs
+from nlptrain.models.model_folder import reading, whole_model
 from nlptrain.models.neural_tagger import NeuralTagger
-from nlptrain.models.readers import Reader
-from nlptrain.models.saving import whole_model
+from nlptrain.models.tokenization import Reader
+from nlptrain.models.tokenization.inputs import Chains, Inputs
 from nlptrain.run.run import quiet_transformers
 from nlptrain_runtime.windows import Window, cut_windows, window_rule
 

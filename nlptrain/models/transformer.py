@@ -16,16 +16,15 @@ from nlptrain.data.tag_schemes import Scheme
 from nlptrain.data.vocabulary import Vocabulary
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
-from nlptrain.models.families import family_of
-from nlptrain.models.folder_checks import reading
+from nlptrain.models.architectures import family_of
 from nlptrain.models.heads import CRFHead
+from nlptrain.models.model_folder import reading
 from nlptrain.models.neural_tagger import NeuralTagger  # which registers itself with the Auto classes
-from nlptrain.models.piece_roles import piece_roles
-from nlptrain.models.readers import PieceReader, PooledReader, Reader, WordReader
-from nlptrain.models.sources import Source, resolve
+from nlptrain.models.pretrained import Source, load_net, resolve
 from nlptrain.models.token_model import TokenModel
-from nlptrain.models.tokenizer import load_config, load_tokenizer
-from nlptrain.models.weights import load_net
+from nlptrain.models.tokenization import PieceReader, PooledReader, Reader, WordReader
+from nlptrain.models.tokenization.subword_boundaries import piece_roles
+from nlptrain.models.tokenization.tokenizer import load_config, load_tokenizer
 from nlptrain.run.run import quiet_transformers
 
 

@@ -10,7 +10,7 @@ from nlptrain.config.references import model_references, with_references
 from nlptrain.data.formats.brat import text_file_of
 from nlptrain.data.text_files import expand_paths
 from nlptrain.errors import InputError
-from nlptrain.models.sources import resolve
+from nlptrain.models.pretrained import resolve
 from nlptrain.run.checksums import file_hash
 
 

@@ -13,7 +13,7 @@ from nlptrain.data.labels import Labels
 from nlptrain.data.tag_schemes import Scheme, Span, spans
 from nlptrain.models.confidence import Tagged
 from nlptrain.models.heads import Rule
-from nlptrain.models.heads.chain import FORBIDDEN
+from nlptrain.models.heads.forward_backward import FORBIDDEN
 
 BINS = 15
 LEAST, MOST = 0.05, 20.0  # temperatures that are tried

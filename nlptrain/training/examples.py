@@ -14,8 +14,8 @@ from nlptrain.data.batching import Oversampling
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
-from nlptrain.models.inputs import Inputs
 from nlptrain.models.token_model import TokenModel
+from nlptrain.models.tokenization.inputs import Inputs
 from nlptrain.training.objective import Targets
 from nlptrain_runtime.windows import Window
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.batching import BatchPlan
-from nlptrain.models.inputs import Inputs, moved
 from nlptrain.models.token_model import TokenModel
+from nlptrain.models.tokenization.inputs import Inputs, moved
 from nlptrain.run.run import Run
 from nlptrain.training.checkpoint import TrainState
 from nlptrain.training.examples import Examples, untaught

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.families import FAMILIES
+from tests.helpers.architectures import FAMILIES
 from tests.helpers.commands import call
 from tests.helpers.corpora import write_columns
 

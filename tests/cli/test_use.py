@@ -14,7 +14,7 @@ from filelock import FileLock
 from rich.console import Console
 
 from nlptrain.run.run import Run
-from tests.families import FAMILIES
+from tests.helpers.architectures import FAMILIES
 from tests.helpers.commands import call, write_configs
 from tests.helpers.corpora import make_sentences, write_word_classes
 

@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from nlptrain.data.alignment import WordEncoder
 from nlptrain.errors import InputError
-from tests.families import FAMILIES, FAST, SLOW
+from tests.helpers.architectures import FAMILIES, FAST, SLOW
 
 ODD = [
     "\ufe0f",

@@ -15,8 +15,8 @@ from nlptrain.data.splits import Splits
 from nlptrain.distillation.augmentation import Augmenter, add_synthetic_sentences, planned_sentences
 from nlptrain.distillation.word_bank import WordBank, _is_spelled, _pieces, _scripts
 from nlptrain.models import TokenModel, TransformerTokenClassifier
-from tests.exports import small_model
 from tests.helpers.corpora import PEOPLE, PLACES, make_sentences
+from tests.helpers.exports import small_model
 
 NOTHING = {"swap": 0.0, "join": 0.0, "insert": 0.0, "replace": 0.0, "noise": 0.0}
 GOLD = [Sentence(*sentence) for sentence in make_sentences(60, 1)]

@@ -18,8 +18,8 @@ from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
 from nlptrain.errors import InputError
 from nlptrain.models import TransformerTokenClassifier
 from nlptrain.run.run import Run
-from tests.exports import small_model
 from tests.helpers.corpora import make_sentences
+from tests.helpers.exports import small_model
 from tests.helpers.transfer_sets import FixedTransferSet
 
 LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])

@@ -12,7 +12,7 @@ from nlptrain.errors import InputError
 from nlptrain.export.benchmark import benchmark, words_in
 from nlptrain.export.benchmark_candidates import Candidate, open_candidates
 from nlptrain.export.export import export_onnx
-from tests.exports import small_model
+from tests.helpers.exports import small_model
 
 TEXTS = [f"Ada number {number} lives in Paris and " + " ".join(["so on"] * 8) for number in range(60)]
 

@@ -21,12 +21,12 @@ from nlptrain.export.export import export_onnx
 from nlptrain.models import TransformerTokenClassifier
 from nlptrain.models.embedders import EMBEDDERS
 from nlptrain.models.encoders import ENCODERS
-from nlptrain.models.exported import nets, writing
+from nlptrain.models.exported import folder, onnx_files
 from nlptrain.models.heads import HEADS
 from nlptrain.models.prediction import predict
 from nlptrain_runtime import Tagger
-from tests.exports import LABELS, ODD, PLAIN, TEXT, small_model
-from tests.families import FAMILIES, FAST
+from tests.helpers.architectures import FAMILIES, FAST
+from tests.helpers.exports import LABELS, ODD, PLAIN, TEXT, small_model
 from tests.helpers.predictions import same_prediction
 
 KINDS = ["teacher", *("-".join(kinds) for kinds in product(EMBEDDERS, ENCODERS, HEADS))]
@@ -133,7 +133,7 @@ def test_a_net_that_says_something_else_is_refused_and_nothing_is_left(tiny_bert
     other = small_model(tiny_bert, "subword-lstm-crf")
     other.model.head.weight.data += 0.01
     with monkeypatch.context() as patch:
-        patch.setattr(writing, "graphs_of", lambda _, real=writing.graphs_of: real(other))
+        patch.setattr(folder, "graphs_of", lambda _, real=folder.graphs_of: real(other))
         with pytest.raises(InputError, match="does not say what the model says"):
             export_onnx(model, tmp_path / "out", ["fp32"], dev=TEXT)
     assert not list(tmp_path.iterdir())
@@ -146,7 +146,7 @@ def test_a_net_that_says_something_else_is_refused_and_nothing_is_left(tiny_bert
                 tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor) * 0, tensor.name))
         onnx.save(net, target)
 
-    monkeypatch.setitem(nets.WRITERS, "int8", worse)
+    monkeypatch.setitem(onnx_files.WRITERS, "int8", worse)
     model.model.head.constrain(LABELS)
     with pytest.raises(InputError, match=r"int8: loses .* points on dev, and 0.3 are allowed"):
         export_onnx(model, tmp_path / "out", ["int8"], dev=_as_it_says(model))
@@ -188,7 +188,7 @@ def test_a_slow_tokenizer_is_refused_with_the_way_out(tiny_bert, tmp_path, monke
 
 
 def test_without_onnx_it_is_said_what_to_install(tiny_bert, tmp_path, monkeypatch):
-    monkeypatch.setattr(writing, "find_spec", lambda name: None)
+    monkeypatch.setattr(folder, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"onnx is not installed.*pip install 'nlptrain\[onnx\]'"):
         export_onnx(small_model(tiny_bert, "teacher"), tmp_path / "out", ["fp32"])
     assert not list(tmp_path.iterdir())
@@ -261,7 +261,7 @@ def test_a_signal_and_a_refusal_leave_nothing_not_even_parents(tiny_bert, tmp_pa
     for number in (signal.SIGTERM, signal.SIGHUP):
         kept = signal.signal(number, signal.SIG_DFL)  # nohup has SIGHUP ignored, and then we leave it so
         with monkeypatch.context() as patch:
-            patch.setattr(writing, "_write_nets", lambda *_, number=number: os.kill(os.getpid(), number))
+            patch.setattr(folder, "_write_nets", lambda *_, number=number: os.kill(os.getpid(), number))
             ended = CliRunner().invoke(main, command)
         assert ended.exit_code == 128 + number
         assert f"stopped by {number.name}; give the same command again\n" in ended.output

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from nlptrain.export.export import export_onnx
 from nlptrain_runtime import FolderError, Tagger
-from tests.exports import PLAIN, small_model
+from tests.helpers.exports import PLAIN, small_model
 from tests.helpers.fuzzing import bounded, fuzz
 from tests.helpers.predictions import check_predictions, open_and_predict
 

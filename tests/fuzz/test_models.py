@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import nlptrain
 from nlptrain.errors import InputError
-from tests.exports import small_model
+from tests.helpers.exports import small_model
 from tests.helpers.fuzzing import bounded, fuzz
 
 KINDS = ("teacher", "pooled-lstm-crf", "word-idcnn-softmax")

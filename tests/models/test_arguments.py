@@ -12,8 +12,8 @@ from nlptrain.errors import InputError
 from nlptrain.export.card import Named, model_card
 from nlptrain.export.export import export_onnx
 from nlptrain.models.prediction import predict_columns, predict_rows
-from tests.exports import LABELS, TEXT, small_model
 from tests.helpers.corpora import write_corpus
+from tests.helpers.exports import LABELS, TEXT, small_model
 
 WORDS = [["Ada", "sings"], ["in", "Oslo"]]
 

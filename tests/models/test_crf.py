@@ -14,7 +14,8 @@ from nlptrain.config.student import Student
 from nlptrain.data.labels import Labels
 from nlptrain.distillation import DistillObjective
 from nlptrain.models import build_student
-from nlptrain.models.heads.chain import (
+from nlptrain.models.heads.crf import CRFHead
+from nlptrain.models.heads.forward_backward import (
     FORBIDDEN,
     log_marginals,
     marginals,
@@ -22,8 +23,7 @@ from nlptrain.models.heads.chain import (
     path_scores,
     possible_labels,
 )
-from nlptrain.models.heads.crf import CRFHead
-from nlptrain.models.inputs import Chains, whole_sentences
+from nlptrain.models.tokenization.inputs import Chains, whole_sentences
 from nlptrain.training import Targets
 from tests.helpers.corpora import make_sentences
 

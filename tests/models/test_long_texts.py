@@ -9,9 +9,9 @@ import numpy as np
 from nlptrain.data.labels import Labels
 from nlptrain.models.confidence import tagged
 from nlptrain.models.heads import Answer
-from nlptrain.models.heads.output import by_sentence
+from nlptrain.models.heads.decoding import by_sentence
 from nlptrain.models.prediction import predict
-from tests.exports import small_model
+from tests.helpers.exports import small_model
 
 WORDS, LABELS = 100_000, 49
 

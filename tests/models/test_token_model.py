@@ -13,9 +13,9 @@ from nlptrain.config.student import StudentConfig
 from nlptrain.data.labels import Labels
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger, load_token_model
-from nlptrain.models.embedders import principal_components
 from nlptrain.models.encoders import LSTMEncoder
 from nlptrain.models.prediction import predict
+from nlptrain.models.students.embeddings import principal_components
 from tests.helpers.corpora import make_sentences
 
 LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])

@@ -136,7 +136,7 @@ def test_layers_are_cut_out_of_the_teacher(teacher: TransformerTokenClassifier, 
 def test_layers_are_spread_over_all(tiny_bert: Path) -> None:
     from transformers import BertConfig, BertForTokenClassification
 
-    from nlptrain.models.students.small_transformer import kept_layers
+    from nlptrain.models.students.warm_start import kept_layers
 
     config = BertConfig(vocab_size=50, hidden_size=8, num_hidden_layers=6, num_attention_heads=1, intermediate_size=8)
     deep = BertForTokenClassification(config)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nlptrain.export.export import export_onnx
-from tests.exports import PLAIN, TEXT, small_model
+from tests.helpers.exports import PLAIN, TEXT, small_model
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from nlptrain.models.prediction import predict
-from tests.exports import ODD, TEXT, small_model
+from tests.helpers.exports import ODD, TEXT, small_model
 from tests.helpers.predictions import same_prediction
 
 ROOT = Path(__file__).parents[2]

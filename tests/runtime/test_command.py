@@ -8,7 +8,7 @@ import pytest
 
 from nlptrain_runtime import Tagger
 from nlptrain_runtime.command import main
-from tests.exports import ODD, TEXT
+from tests.helpers.exports import ODD, TEXT
 
 LINES = [*(text for text in ODD if "\n" not in text), *(" ".join(sentence.words) for sentence in TEXT)]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain_runtime.arrays import GrowableArray, GrowableLists, padded, ranges
 from nlptrain_runtime.token_cache import _AND_MARK, Lexicon
-from tests.exports import ODD
+from tests.helpers.exports import ODD
 from tests.helpers.splitter_cases import CASES, FRAGMENTS
 
 SPLITTER = WordSplitter.default()

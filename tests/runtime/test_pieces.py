@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
 from nlptrain_runtime.subwords import WordTokenizer, ascii_pieces
-from tests.exports import ODD
+from tests.helpers.exports import ODD
 from tests.helpers.splitter_cases import CASES
 
 LETTERS = [chr(code) for code in range(ord("!"), ord("~") + 1)]

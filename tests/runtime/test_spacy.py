@@ -4,7 +4,7 @@ import pytest
 import spacy
 
 from nlptrain_runtime import FolderError, Tagger
-from tests.exports import ODD, TEXT
+from tests.helpers.exports import ODD, TEXT
 
 TEXTS = [*ODD, *(" ".join(sentence.words) for sentence in TEXT)]
 

@@ -13,7 +13,7 @@ import pytest
 
 from nlptrain_runtime import FolderError, Tagger
 from nlptrain_runtime.folder import own_hash
-from tests.exports import ODD, TEXT
+from tests.helpers.exports import ODD, TEXT
 
 TEXTS = [*ODD, *(" ".join(sentence.words) for sentence in TEXT)]
 KINDS = ["teacher", "pieces", "pooled", "words", "plain"]

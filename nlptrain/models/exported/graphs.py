@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from nlptrain.models.embedders import PooledEmbedder, WordEmbedder
-from nlptrain.models.encoders.recurrent import RecurrentEncoder
+from nlptrain.models.encoders import RecurrentEncoder
 from nlptrain.models.neural_tagger import NeuralTagger
-from nlptrain.models.readers import PieceReader
 from nlptrain.models.token_model import TokenModel
+from nlptrain.models.tokenization import PieceReader
 
 Shape = tuple[str, ...]
 

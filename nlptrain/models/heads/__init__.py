@@ -3,9 +3,8 @@
 from torch import nn
 
 from nlptrain.models.heads.crf import CRFHead
-from nlptrain.models.heads.output import Answer, Rule, WordOutput
-from nlptrain.models.heads.scheme import SchemeRule, scheme_rule
-from nlptrain.models.heads.softmax import IndependentRule, SoftmaxHead, gold_loss
+from nlptrain.models.heads.decoding import Answer, IndependentRule, Rule, SchemeRule, scheme_rule
+from nlptrain.models.heads.softmax import SoftmaxHead, WordOutput, gold_loss
 
 HEADS: dict[str, type[nn.Linear]] = {"softmax": SoftmaxHead, "crf": CRFHead}
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nlptrain.data.labels import Labels
-from nlptrain.models.heads.chain import (
+from nlptrain.models.heads.decoding import Answer, allowed_by, by_sentence
+from nlptrain.models.heads.forward_backward import (
     FORBIDDEN,
     log_marginals,
     marginals,
@@ -19,9 +20,7 @@ from nlptrain.models.heads.chain import (
     path_scores,
     possible_labels,
 )
-from nlptrain.models.heads.output import Answer, by_sentence
-from nlptrain.models.heads.scheme import allowed_by
-from nlptrain.models.inputs import Chains
+from nlptrain.models.tokenization.inputs import Chains
 from nlptrain_runtime.chain import Tables
 from nlptrain_runtime.decoding import Decoder
 

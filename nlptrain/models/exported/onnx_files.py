@@ -1,0 +1,220 @@
+"""A traced net as an ONNX file, in float32, float16 or int8."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nlptrain.models.exported.graphs import Graph
+
+OPSET = 17
+INT8_RULE = 1  # a part of the transfer set's key: change it when int8 nets become other ones
+_IN_FLOATS = ("Conv", "GRU")  # what is not computed in 8 bits
+
+
+def write_net(graph: Graph, path: Path) -> None:
+    """Trace ``graph`` and write it in float32."""
+    import onnx
+
+    answer, shape = graph.answer
+    dynamic = {
+        name: {place: dimension for place, dimension in enumerate(dimensions) if dimension}
+        for name, dimensions in {**graph.inputs, answer: shape}.items()
+    }
+    with warnings.catch_warnings(), torch.no_grad(), _silenced():
+        # The exporter by tracing is called deprecated; it is the one that takes a packed LSTM exactly.
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\.onnx|transformers\.")
+        warnings.filterwarnings("ignore", category=torch.jit._trace.TracerWarning)
+        torch.onnx.export(
+            graph.net.eval(),
+            graph.example,
+            path,
+            dynamo=False,
+            input_names=list(graph.inputs),
+            output_names=[answer],
+            dynamic_axes=dynamic,
+            opset_version=OPSET,
+        )
+    model = onnx.load(path)
+    model.producer_name = "nlptrain"
+    for node in model.graph.node:
+        node.doc_string = ""  # lines of code, with the paths of this machine
+    narrow(model, to_few_bits)
+    onnx.save(model, path)
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Keep torch's own notes on shapes from standard error; they are written below Python."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def write_float16(source: Path, target: Path) -> None:
+    """The float32 net ``source`` with its weights in float16, and computed in float32."""
+    import onnx
+
+    model = onnx.load(source)
+    narrow(model, to_float16)
+    onnx.save(model, target)
+
+
+def write_int8(source: Path, target: Path) -> None:
+    """The float32 net ``source`` with the weights of products, LSTMs and tables in 8 bits.
+
+    Activations are quantized as they come (dynamic quantization). The last product, which is small and decides, stays
+    in float32: it made up to half of the error. So do convolutions, which were slower in 8 bits, and GRUs, for which
+    ONNX Runtime has no such kind; their weights are stored in float16. The products of a transformer have a scale for
+    each column, which halved its error, in 7 of the bits: in 8 the sums of CPUs without VNNI would be cut off. An LSTM
+    keeps one scale for each matrix: on such CPUs, several made its error up to four times as large.
+    """
+    import onnx
+
+    from nlptrain_runtime import onnx_graph  # noqa: F401 - before ONNX Runtime is loaded: it tells nobody what it runs
+
+    from onnxruntime.quantization import QuantType, quantize_dynamic  # isort: skip
+
+    model = onnx.load(source)
+    tables_to_int8(model)
+    narrow(model, to_float16, read_by=_IN_FLOATS)
+    onnx.save(model, target)
+    level = logging.root.level
+    logging.root.setLevel(logging.ERROR)  # it advises to preprocess what needs none
+    by_column = all(node.op_type != "LSTM" for node in model.graph.node)
+    try:
+        quantize_dynamic(
+            target,
+            target,
+            op_types_to_quantize=["MatMul", "Gemm", "LSTM", "Attention"],
+            nodes_to_exclude=[node.name for node in model.graph.node if node.op_type in ("MatMul", "Gemm")][-1:],
+            per_channel=by_column,
+            reduce_range=by_column,
+            weight_type=QuantType.QInt8,
+        )
+    finally:
+        logging.root.setLevel(level)
+
+
+WRITERS: dict[str, Callable[[Path, Path], None]] = {"fp16": write_float16, "int8": write_int8}
+
+
+_LEAST = 64  # smaller tensors stay as they are
+
+# onnx's messages have no types.
+Net = Any
+Narrow = Callable[[NDArray[Any], bool], NDArray[Any] | None]
+
+
+def narrow(model: Net, choose: Narrow, *, read_by: Sequence[str] | None = None) -> None:
+    """Store the weights of ``model`` as ``choose`` says, and cast them back where they are used.
+
+    Rows of a table are cast as they are looked up, not the whole table.
+
+    Args:
+        model: an ONNX model, changed in place.
+        choose: given a tensor and whether it is only ever looked up; the tensor in a smaller type, or None to leave it.
+        read_by: only what nodes of these kinds read is asked for; None: all.
+    """
+    from onnx import helper, numpy_helper
+
+    graph = model.graph
+    first, behind = [], {}
+    for tensor in graph.initializer:
+        users = [node for node in graph.node if tensor.name in node.input]
+        if read_by is not None and not all(node.op_type in read_by for node in users):
+            continue
+        looked_up = all(node.op_type == "Gather" and node.input[0] == tensor.name for node in users)
+        values = numpy_helper.to_array(tensor)
+        small = None if values.size < _LEAST else choose(values, looked_up)
+        if small is None:
+            continue
+        name, wide = tensor.name, tensor.data_type
+        tensor.CopyFrom(numpy_helper.from_array(small, name))
+        if looked_up:
+            for node in users:
+                whole = node.output[0]
+                node.output[0] = f"{whole}_stored"
+                behind[node.output[0]] = helper.make_node("Cast", [node.output[0]], [whole], to=wide)
+        else:
+            first.append(helper.make_node("Cast", [name], [f"{name}_cast"], to=wide))
+            for node in users:
+                for place, given in enumerate(node.input):
+                    if given == name:
+                        node.input[place] = f"{name}_cast"
+    ordered = [*first]
+    for node in graph.node:
+        ordered += [node, *([behind[node.output[0]]] if node.output[0] in behind else [])]
+    _replace(graph, ordered)
+
+
+def tables_to_int8(model: Net) -> None:
+    """Store the tables of floats that are looked up in 8 bits, each row with a scale of its own in 16, in place."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = model.graph
+    instead: dict[str, list[Net]] = {}
+    for tensor in list(graph.initializer):
+        users = [node for node in graph.node if tensor.name in node.input]
+        values = numpy_helper.to_array(tensor)
+        looked_up = all(node.op_type == "Gather" and node.input[0] == tensor.name for node in users)
+        if values.dtype != np.float32 or values.ndim != 2 or values.size < _LEAST or not looked_up:
+            continue
+        scales = (np.abs(values).max(axis=1, keepdims=True) / 127).astype(np.float16)
+        steps = np.maximum(scales.astype(np.float32), np.finfo(np.float16).tiny)
+        rounded = np.clip(np.round(values / steps), -127, 127).astype(np.int8)
+        name = tensor.name
+        tensor.CopyFrom(numpy_helper.from_array(rounded, name))
+        graph.initializer.append(numpy_helper.from_array(scales, f"{name}_scales"))
+        for node in users:
+            row, scale = f"{node.output[0]}_row", f"{node.output[0]}_scale"
+            instead[node.output[0]] = [
+                helper.make_node("Gather", [name, node.input[1]], [row], axis=0),
+                helper.make_node("Gather", [f"{name}_scales", node.input[1]], [scale], axis=0),
+                helper.make_node("Cast", [row], [f"{row}_cast"], to=TensorProto.FLOAT),
+                helper.make_node("Cast", [scale], [f"{scale}_cast"], to=TensorProto.FLOAT),
+                helper.make_node("Mul", [f"{row}_cast", f"{scale}_cast"], [node.output[0]]),
+            ]
+    _replace(graph, [made for node in graph.node for made in instead.get(node.output[0], [node])])
+
+
+def to_float16(values: NDArray[Any], looked_up: bool) -> NDArray[Any] | None:
+    """Floats in 16 bits."""
+    return values.astype(np.float16) if values.dtype == np.float32 else None
+
+
+def to_few_bits(values: NDArray[Any], looked_up: bool) -> NDArray[Any] | None:
+    """Whole numbers that are looked up, a row for each piece, in 8 or 16 bits where these hold them."""
+    if not looked_up or values.dtype not in (np.int32, np.int64) or values.min() < 0:
+        return None
+    kinds = (np.uint8, np.uint16)
+    return next((values.astype(kind) for kind in kinds if values.max() <= np.iinfo(kind).max), None)
+
+
+def _replace(graph: Net, nodes: list[Net]) -> None:
+    import onnx
+
+    copies = []
+    for node in nodes:  # the list that they stand in is emptied: nodes are copied out of it first
+        copy = onnx.NodeProto()
+        copy.CopyFrom(node)
+        copies.append(copy)
+    del graph.node[:]
+    graph.node.extend(copies)

@@ -1,0 +1,172 @@
+"""How much a model reads at once, against the model itself; X-MOD; tokenizers that are only a SentencePiece model."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sentencepiece
+import torch
+import transformers
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+from nlptrain.data.labels import Labels
+from nlptrain.errors import InputError
+from nlptrain.models import TransformerTokenClassifier, load_token_model
+from nlptrain.models.architectures import FAMILIES, Family, PositionsBehindPadding, family_class
+from nlptrain.models.pretrained import resolve
+from nlptrain.models.tokenization.tokenizer import load_tokenizer
+from tests.helpers.architectures import FAMILIES as BUILDERS
+from tests.helpers.architectures import POSITIONS, SIZES, save, unigrams
+from tests.helpers.corpora import make_sentences
+
+LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
+SHIFTED = """camembert data2vec-text ibert longformer luke markuplm mpnet roberta roberta-prelayernorm xlm-roberta
+    xlm-roberta-xl xmod""".split()
+# What each type needs beside the sizes to be small enough.
+OWN = {
+    "longformer": {"attention_window": [4, 4]},
+    "luke": {"entity_vocab_size": 4, "entity_emb_size": 8},
+    "xmod": {"languages": ["en_XX", "fr_XX"], "default_language": "fr_XX"},
+}
+
+
+@pytest.fixture(scope="module")
+def unstated(tmp_path_factory: pytest.TempPathFactory) -> transformers.PreTrainedTokenizerBase:
+    """A tokenizer that states no length."""
+    folder = tmp_path_factory.mktemp("unstated")
+    BUILDERS["mpnet"](folder)
+    return AutoTokenizer.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("pad", [1, 3])
+@pytest.mark.parametrize("name", SHIFTED)
+def test_a_window_is_all_that_the_positions_hold(
+    name: str, pad: int, unstated: transformers.PreTrainedTokenizerBase
+) -> None:
+    if name == "mpnet" and pad == 3:
+        pad = 1  # its positions begin at 2 whatever the padding is
+    named = {**SIZES, **OWN.get(name, {}), "vocab_size": 40, "max_position_embeddings": 20, "pad_token_id": pad}
+    config = AutoConfig.for_model(name, **named)
+    window = family_class(config).window(config, unstated)
+    assert window == 20 - pad - 1
+    model = AutoModel.from_config(config).eval()
+    ids = torch.full((1, window + 1), 7)
+    with torch.no_grad():
+        model(input_ids=ids[:, :window])
+        if name == "longformer":  # fills up to its attention window by itself
+            return
+        with pytest.raises((IndexError, RuntimeError)):
+            model(input_ids=ids)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "positions", "stated", "window"),
+    [
+        ("bert", 64, 32, 32),
+        ("bert", 64, None, 64),
+        ("roberta", 514, 512, 512),
+        ("roberta", 514, None, 512),
+        ("roberta", 66, 512, 64),
+        ("deberta-v2", 512, None, 512),
+        ("xlnet", None, None, 512),
+        ("xlnet", None, 128, 128),
+        ("modernbert", 8192, 8192, 8192),
+    ],
+)
+def test_the_least_of_what_model_and_tokenizer_state_counts(
+    model_type: str, positions: int | None, stated: int | None, window: int, unstated: object
+) -> None:
+    config = AutoConfig.for_model(model_type, **({"max_position_embeddings": positions} if positions else {}))
+
+    class Stated:
+        model_max_length = int(1e30) if stated is None else stated
+
+    assert family_class(config).window(config, Stated()) == window  # type: ignore[arg-type]
+
+
+def test_the_table_knows_all_whose_positions_begin_behind_the_padding() -> None:
+    assert sorted(name for name, family in FAMILIES.items() if issubclass(family, PositionsBehindPadding)) == SHIFTED
+
+
+def test_what_is_not_in_the_table_reads_as_bert_does() -> None:
+    for name in ("bert", "ernie", "nystromformer", "deberta-v2", "nlptrain_tagger"):
+        assert name not in FAMILIES
+    assert family_class(AutoConfig.for_model("ernie")) is Family
+    assert Family(AutoConfig.for_model("ernie"), None).inputs(torch.ones(1, 2), torch.ones(1, 2)) == {}  # type: ignore[arg-type]
+
+
+def xmod(folder: Path, **named: object) -> Path:
+    vocabulary = [*unigrams(("<s>", "<pad>", "</s>", "<unk>")), ("<mask>", 0.0)]
+    tokenizer = transformers.XLMRobertaTokenizer(vocab=vocabulary, model_max_length=POSITIONS)
+    languages = {"languages": ["en_XX", "fr_XX"], **named}
+    save(folder, transformers.XmodConfig(**SIZES, **languages, max_position_embeddings=POSITIONS + 2), tokenizer)
+    return folder
+
+
+def test_xmod_goes_through_the_adapters_of_its_language(tmp_path: Path) -> None:
+    silent = str(xmod(tmp_path / "silent"))
+    words = [words for words, _ in make_sentences(4, 5)]
+    with pytest.raises(InputError, match="language: found nothing .* the model has en_XX, fr_XX: set language to one"):
+        TransformerTokenClassifier.from_pretrained(silent, LABELS)
+    english = TransformerTokenClassifier.from_pretrained(silent, LABELS, language="en_XX")
+    french = TransformerTokenClassifier.from_pretrained(silent, LABELS, language="fr_XX")
+    assert not np.array_equal(english.logits(words)[0], french.logits(words)[0])
+    assert english.fingerprint() != french.fingerprint()
+    # with the language in its own config, the same weights read the same
+    stated = str(xmod(tmp_path / "stated", default_language="fr_XX"))
+    assert np.array_equal(
+        TransformerTokenClassifier.from_pretrained(stated, LABELS).logits(words)[0], french.logits(words)[0]
+    )
+    french.save(tmp_path / "saved")
+    again = load_token_model(str(tmp_path / "saved"))
+    assert again.fingerprint() == french.fingerprint()
+    assert np.array_equal(again.logits(words)[0], french.logits(words)[0])
+
+
+@pytest.fixture
+def as_published(tmp_path: Path) -> Path:
+    """A DeBERTa whose tokenizer is only ``spm.model``, as microsoft/deberta-v3-* have it."""
+    BUILDERS["deberta-v2"](tmp_path)
+    (tmp_path / "tokenizer.json").unlink()
+    (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "DebertaV2Tokenizer"}')
+    written = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([" ".join(words) for words, _ in make_sentences(60, 1)]),
+        model_writer=written,
+        vocab_size=90,
+        pad_id=0,
+        bos_id=1,
+        eos_id=2,
+        unk_id=3,
+        pad_piece="[PAD]",
+        bos_piece="[CLS]",
+        eos_piece="[SEP]",
+        unk_piece="[UNK]",
+        minloglevel=2,
+        hard_vocab_limit=False,
+    )
+    (tmp_path / "spm.model").write_bytes(written.getvalue())
+    return tmp_path
+
+
+def test_a_sentencepiece_model_alone_is_a_tokenizer(as_published: Path) -> None:
+    tokenizer, window = load_tokenizer(resolve(str(as_published)))
+    assert window == POSITIONS
+    pieces = tokenizer(["Ada", "lives"], is_split_into_words=True)["input_ids"]
+    shown = "".join(tokenizer.convert_ids_to_tokens(pieces))
+    assert shown.endswith("\u2581Ada\u2581lives[SEP]")
+
+
+@pytest.mark.parametrize(
+    ("without", "named"), [("sentencepiece", "sentencepiece"), ("google.protobuf", "protobuf")], ids=str
+)
+def test_what_reads_a_sentencepiece_model_is_named_if_it_is_not_there(
+    as_published: Path, monkeypatch: pytest.MonkeyPatch, without: str, named: str
+) -> None:
+    from nlptrain.models.tokenization import tokenizer
+
+    there = tokenizer.find_spec
+    monkeypatch.setattr(tokenizer, "find_spec", lambda name: None if name == without else there(name))
+    with pytest.raises(InputError, match=rf"\({named} not installed\): pip install 'nlptrain\[slow\]'"):
+        load_tokenizer(resolve(str(as_published)))

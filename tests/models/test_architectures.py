@@ -1,0 +1,164 @@
+"""Each family of transformers through the whole chain: fine-tune, save, load, label, distill."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForTokenClassification
+
+from nlptrain.config.objective import DistillConfig
+from nlptrain.config.student import StudentConfig, TransformerStudentConfig
+from nlptrain.config.train import TrainConfig, TransformerTrainConfig
+from nlptrain.data.labels import Labels
+from nlptrain.data.sentence import Sentence
+from nlptrain.data.splits import Splits
+from nlptrain.distillation import LogitStore
+from nlptrain.distillation.labeling import label_sentences
+from nlptrain.errors import InputError
+from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
+from nlptrain.procedures import distill
+from nlptrain.run.run import Run
+from nlptrain.training import Examples, GoldObjective, evaluate, fit
+from tests.helpers.architectures import FAMILIES, SLOW
+from tests.helpers.corpora import make_sentences
+
+LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
+TEN = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]
+WORDS = [words for words, _ in make_sentences(8, 5)] + [("hm",), ("\ufe0f", "Ada", "x" * 90)]
+RUN = Run(None, device="cpu")
+
+
+def pretrained(name: str, folder: Path) -> TokenModel:
+    FAMILIES[name](folder)
+    language = "fr" if name == "xlm-multilingual" else None
+    return TransformerTokenClassifier.from_pretrained(str(folder), LABELS, language=language)
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, TokenModel, Path]:
+    """Its name, a teacher that knows ten sentences by heart, and the folder that it was saved to."""
+    name = request.param
+    folder = tmp_path_factory.mktemp(name)
+    model = pretrained(name, folder / "pretrained")
+    settings = TransformerTrainConfig.model_validate(
+        {"steps": 80, "learning_rate": 0.01, "warmup_steps": 10, "eval_every": 80, "batch_sentences": 10}
+    )
+    fit(model, Examples(model, TEN), TEN, GoldObjective(), settings, RUN)
+    model.save(folder / "model")
+    return name, model, folder / "model"
+
+
+def test_it_learns_ten_sentences_by_heart(family: tuple[str, TokenModel, Path]) -> None:
+    assert evaluate(family[1], TEN).value == 1.0
+
+
+def test_it_is_loaded_as_it_was_saved(family: tuple[str, TokenModel, Path]) -> None:
+    name, model, folder = family
+    again = load_token_model(str(folder))
+    for one, other in zip(model.logits(WORDS), again.logits(WORDS), strict=True):
+        assert one.tobytes() == other.tobytes()
+    assert again.fingerprint() == model.fingerprint()
+    assert again.max_pieces == model.max_pieces == (512 if name in ("xlnet",) else 64)
+    plain = AutoModelForTokenClassification.from_pretrained(folder)  # without anything of ours
+    assert plain.config.label2id == LABELS.ids
+
+
+def test_padding_is_never_seen(family: tuple[str, TokenModel, Path]) -> None:
+    _, model, _ = family
+    for words, values in zip(WORDS, model.logits(WORDS), strict=True):
+        np.testing.assert_allclose(model.logits([words])[0], values, atol=1e-5)
+
+
+def test_what_it_reads_is_what_its_own_tokenizer_makes(family: tuple[str, TokenModel, Path]) -> None:
+    name, model, _ = family
+    sentences = [["Ada", "lives", "in", "Oslo"], ["hm"]]
+    named = model.pad([window for words in sentences for window in model.windows(words)]).named
+    space = " " if name == "modernbert" else ""  # it puts none in front of words that it is given one by one
+    sentences = [[space + word for word in words] for words in sentences]
+    if name in SLOW:
+        theirs = model.tokenizer(sentences, is_split_into_words=True, padding=True, return_tensors="pt")
+        theirs = {key: theirs[key] for key in ("input_ids", "attention_mask")}
+    else:
+        keys = {"return_token_type_ids": True} if "token_type_ids" in named else {}
+        theirs = model.tokenizer(sentences, is_split_into_words=True, padding=True, return_tensors="pt", **keys)
+    for key in named:
+        if key in theirs and not (name == "xlnet" and key == "token_type_ids"):
+            assert torch.equal(named[key], theirs[key]), key
+    if name == "xlnet":  # pads left; 2 is the segment of <cls>, 3 that of the padding, which transformers forgets
+        assert named["token_type_ids"][0].tolist()[-2:] == [0, 2]
+        padding = int((named["attention_mask"][1] == 0).sum())
+        assert padding > 0
+        assert named["token_type_ids"][1].tolist()[:padding] == [3] * padding
+    if name == "xlm-multilingual":
+        assert bool((named["langs"] == 2).all())
+
+
+def test_long_sentences_go_through_windows(family: tuple[str, TokenModel, Path]) -> None:
+    name, model, _ = family
+    words = [word for words, _ in make_sentences(60, 7) for word in words][:200]
+    assert (len(model.windows(words)) > 2) == (name != "xlnet")
+    assert model.logits([words])[0].shape == (200, 5)
+
+
+def test_it_labels_text_and_teaches_a_student(family: tuple[str, TokenModel, Path], tmp_path: Path) -> None:
+    _, model, _ = family
+    raw = [Sentence(words) for words, _ in make_sentences(30, 12)]
+    store = LogitStore(tmp_path / "transfer", model)
+    assert label_sentences(store, raw, model, RUN).computed == len({sentence.words for sentence in raw})
+    shape = StudentConfig.model_validate({"embedder": {"dim": 16}, "encoder": {"hidden": 16, "layers": 1}})
+    student = build_student(shape, model.labels, seed=0, teacher=model)
+    settings = TrainConfig.model_validate(
+        {"steps": 60, "learning_rate": 0.02, "warmup_steps": 5, "eval_every": 60, "ema": 0.0, "batch_sentences": 20}
+    )
+    splits = Splits(model.labels, TEN, TEN, [], dev_from_train=False)
+    scores = distill(student, model, splits, raw, DistillConfig(), settings, RUN, transfer_dir=tmp_path / "transfer")
+    assert scores["dev"]["f1"] > 0.9
+    student.save(tmp_path / "student")
+    again = load_token_model(str(tmp_path / "student"))
+    for one, other in zip(student.logits(WORDS), again.logits(WORDS), strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+def test_layers_can_be_cut_out_of_it(family: tuple[str, TokenModel, Path]) -> None:
+    name, model, _ = family
+    config = TransformerStudentConfig.model_validate({"kind": "transformer", "layers": 1})
+    cut = build_student(config, LABELS, seed=0, teacher=model)
+    assert cut.model.config.num_hidden_layers == 1
+    assert cut.parameters() < model.parameters() or name == "albert"  # whose layers are one
+    assert cut.logits(WORDS)[0].shape == (len(WORDS[0]), 5)
+
+
+def test_a_multilingual_model_must_be_told_the_language(tmp_path: Path) -> None:
+    FAMILIES["xlm-multilingual"](tmp_path)
+    with pytest.raises(InputError, match=r"language: found nothing .* the model has ar, en, fr: set language to one"):
+        TransformerTokenClassifier.from_pretrained(str(tmp_path), LABELS)
+    with pytest.raises(InputError, match="language: found 'de'; the model has ar, en, fr"):
+        TransformerTokenClassifier.from_pretrained(str(tmp_path), LABELS, language="de")
+    french = TransformerTokenClassifier.from_pretrained(str(tmp_path), LABELS, language="fr")
+    english = TransformerTokenClassifier.from_pretrained(str(tmp_path), LABELS, language="en")
+    assert french.fingerprint() != english.fingerprint()
+    assert not np.allclose(french.logits(WORDS)[0], english.logits(WORDS)[0])
+
+
+def test_a_model_that_takes_no_language_is_not_told_one(tmp_path: Path) -> None:
+    FAMILIES["bert"](tmp_path)
+    with pytest.raises(InputError, match="language: found 'fr'; bert models are not told one: leave it out"):
+        TransformerTokenClassifier.from_pretrained(str(tmp_path), LABELS, language="fr")
+
+
+def test_what_a_slow_tokenizer_needs_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import builtins
+
+    FAMILIES["xlm"](tmp_path)
+    real = builtins.__import__
+
+    def without(name: str, *arguments: object, **named: object) -> object:
+        if name.split(".")[0] == "sacremoses":
+            raise ImportError("No module named 'sacremoses'")
+        return real(name, *arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.delitem(__import__("sys").modules, "sacremoses", raising=False)
+    with pytest.raises(InputError, match=r"its tokenizer needs more packages .*: pip install 'nlptrain\[slow\]'"):
+        TransformerTokenClassifier.from_pretrained(str(tmp_path), LABELS)

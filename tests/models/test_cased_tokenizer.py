@@ -1,0 +1,199 @@
+"""Upper case for students of an uncased teacher."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+from transformers import AutoTokenizer, PreTrainedTokenizerFast, pipeline
+
+from nlptrain.config.student import Student
+from nlptrain.config.train import TrainConfig
+from nlptrain.data.labels import Labels
+from nlptrain.data.sentence import Sentence
+from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
+from nlptrain.models.tokenization.cased_tokenizer import with_case
+from nlptrain.run.run import Run
+from nlptrain.training import Examples, GoldObjective, evaluate, fit
+
+LABELS = Labels.from_names(["O", "B-person", "I-person"])
+
+
+@pytest.fixture(scope="module")
+def teacher(tiny_bert: Path) -> TokenModel:
+    return TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
+
+
+def build(teacher: TokenModel, **embedder: object) -> TokenModel:
+    shape = {"embedder": {"dim": 8, **embedder}, "encoder": {"hidden": 8, "layers": 1}, "dropout": 0.0}
+    return build_student(TypeAdapter(Student).validate_python(shape), LABELS, seed=0, teacher=teacher)
+
+
+def spelled(model: TokenModel, word: str) -> list[str]:
+    (pieces,) = model.reader([word])
+    return list(model.tokenizer.convert_ids_to_tokens(list(pieces)))
+
+
+def test_pieces_in_upper_case_share_the_row_and_have_a_form(teacher: TokenModel) -> None:
+    student = build(teacher)
+    embedder = student.model.embedder
+    rows, forms = {}, {}
+    for word in ("paris", "Paris", "PARIS"):
+        ((piece,),) = student.reader([word])
+        rows[word], forms[word] = int(embedder.rows[piece]), int(embedder.form[piece])
+    assert len(set(rows.values())) == 1
+    assert forms == {"paris": 0, "Paris": 1, "PARIS": 2}
+    assert student.parameters() - build(teacher, case=False).parameters() == 4 * 8
+    ((own,),) = teacher.reader(["paris"])
+    assert student.reader(["paris"]) == [(own,)]  # what is in lower case keeps its ids
+
+
+def test_words_of_mixed_case_are_cut_where_it_changes(teacher: TokenModel) -> None:
+    student = build(teacher)
+    assert spelled(student, "ParisLondon") == ["Paris", *spelled(student, "xLondon")[1:]]
+    assert spelled(student, "[MASK]") == ["[MASK]"]
+    assert "[Mask]" not in student.tokenizer.get_vocab()
+
+
+def test_until_it_is_trained_a_student_with_case_answers_as_one_without(teacher: TokenModel) -> None:
+    sentence = ["Ada", "sings", "in", "PARIS"]
+    (with_,), (without,) = (build(teacher, case=case).logits([sentence]) for case in (True, False))
+    assert with_.tobytes() == without.tobytes()
+
+
+def test_it_learns_what_only_the_case_tells(teacher: TokenModel) -> None:
+    names = ["paris", "london", "berlin", "ada", "alan"]
+    text = [Sentence((name, name.title(), name), ("O", "B-person", "O")) for name in names]
+    text += [Sentence((name.title(), name), ("B-person", "O")) for name in names]
+    settings = TrainConfig.model_validate(
+        {"steps": 100, "warmup_steps": 5, "learning_rate": 0.02, "ema": 0.0, "eval_every": 50, "batch_sentences": 10}
+    )
+    # Only the embedder can see a capital: the middle word is not the only name.
+    text += [Sentence((name, name), ("O", "O")) for name in names]
+    found = {}
+    for case in (True, False):
+        student = build(teacher, case=case)
+        fit(student, Examples(student, text), text, GoldObjective(), settings, Run(None, device="cpu"))
+        found[case] = evaluate(student, text).value
+    assert found[True] == 1.0
+    assert found[False] < 0.95
+
+
+def test_a_cut_table_has_forms_too_and_both_survive_a_save(teacher: TokenModel, tmp_path: Path) -> None:
+    student = build_student(
+        TypeAdapter(Student).validate_python({"embedder": {"dim": 8, "vocab_size": 7}, "encoder": {"hidden": 8}}),
+        LABELS,
+        seed=0,
+        teacher=teacher,
+        text=lambda: [Sentence(("Ada", "Ada", "sings"))],
+    )
+    assert len(student.model.embedder.table.weight) == 7
+    with torch.no_grad():
+        student.model.embedder.forms.weight.normal_()
+    student.save(tmp_path)
+    again = load_token_model(str(tmp_path))
+    sentence = ["Ada", "ADA", "ada", "McAda", "zzz"]
+    (logits,) = student.logits([sentence])
+    assert again.logits([sentence])[0].tobytes() == logits.tobytes()
+    ids = {word: student.reader([word])[0] for word in sentence}
+    assert (
+        student.model.embedder.rows[list(ids["Ada"])].tolist() == student.model.embedder.rows[list(ids["ada"])].tolist()
+    )
+    # transformers alone reads the folder alike
+    alone = AutoTokenizer.from_pretrained(tmp_path)
+    assert alone("Ada sings", add_special_tokens=False)["input_ids"] == [*ids["Ada"], *student.reader(["sings"])[0]]
+    assert isinstance(pipeline("token-classification", str(tmp_path))("Ada sings"), list)
+
+
+def test_tokenizers_that_keep_case_or_are_no_wordpiece_stay_as_they_are(teacher: TokenModel) -> None:
+    from tokenizers import Tokenizer, models, normalizers
+    from transformers import PreTrainedTokenizerFast
+
+    for normalizer in (None, normalizers.BertNormalizer(lowercase=False)):
+        inner = Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
+        if normalizer is not None:
+            inner.normalizer = normalizer
+        assert with_case(PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="[UNK]")) is None
+    inner = Tokenizer(models.BPE({"a": 0}, []))
+    inner.normalizer = normalizers.BertNormalizer(lowercase=True)
+    assert with_case(PreTrainedTokenizerFast(tokenizer_object=inner)) is None
+    casing = with_case(teacher.tokenizer)
+    assert casing is not None
+    assert with_case(casing.tokenizer) is None
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=12))
+def test_no_letter_is_lost_by_its_case(teacher: TokenModel, word: str) -> None:
+    """In small letters and capitals a word has the same letters, and is unknown as a whole where it was before."""
+    casing = with_case(teacher.tokenizer)
+    assert casing is not None
+
+    def letters(pieces: list[int]) -> str:
+        names = teacher.tokenizer.convert_ids_to_tokens([casing.pieces[piece] for piece in pieces])
+        return "".join(name.removeprefix("##") for name in names)
+
+    for text in (word, word.upper(), word.title()):
+        before = teacher.tokenizer(text, add_special_tokens=False, truncation=False)["input_ids"]
+        after = casing.tokenizer(text, add_special_tokens=False)["input_ids"]
+        assert letters(after) == letters(before)
+
+
+def test_tokens_that_were_added_to_the_teachers_keep_their_ids_and_are_found_in_any_case(tiny_bert: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
+    tokenizer.add_tokens(["zyx", "Wvu"])
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<USER>"]})
+    casing = with_case(tokenizer)
+    assert casing is not None
+    cased = casing.tokenizer
+    assert sorted(cased.get_vocab().values()) == list(range(len(cased))) == list(range(len(casing.pieces)))
+    for text in ("zyx", "ZYX", "Zyx", "wvu", "Wvu", "WVU", "<USER>"):
+        (own,) = tokenizer(text, add_special_tokens=False)["input_ids"]
+        (found,) = cased(text, add_special_tokens=False)["input_ids"]
+        assert casing.pieces[found] == own
+        assert found == own or text not in ("zyx", "Wvu", "<USER>")
+
+
+def test_a_capital_that_is_two_letters_in_lower_case_is_read_as_before() -> None:
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+    names = ["[UNK]", "i\u0307zmir", "i", "##\u0307", "##a"]
+    inner = Tokenizer(models.WordPiece({name: number for number, name in enumerate(names)}, unk_token="[UNK]"))
+    inner.normalizer = normalizers.BertNormalizer(lowercase=True, strip_accents=False)
+    inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="[UNK]")
+    casing = with_case(tokenizer)
+    assert casing is not None
+    for word in ("\u0130zmir", "\u0130ZM\u0130R", "\u0130a", "Ia", "ia"):
+        before = tokenizer(word, add_special_tokens=False)["input_ids"]
+        after = casing.tokenizer(word, add_special_tokens=False)["input_ids"]
+        assert [casing.pieces[piece] for piece in after] == before
+
+
+@pytest.mark.parametrize("embedder", [{"kind": "subword"}, {"kind": "word", "lowercase": False}])
+def test_a_student_that_reads_upper_case_teaches_another_what_its_pieces_are(
+    teacher: TokenModel, embedder: dict[str, object]
+) -> None:
+    first = build(teacher)
+    with torch.no_grad():
+        first.model.embedder.forms.weight.normal_()
+    vectors = first.piece_vectors()
+    assert vectors is not None
+    ((upper,),), ((lower,),) = first.reader(["Paris"]), first.reader(["paris"])
+    assert vectors[upper].tolist() == first.model.embedder(torch.tensor(upper)).tolist()
+    assert vectors[upper].tolist() != vectors[lower].tolist()
+    shape = {"embedder": {"dim": 8, **embedder}, "encoder": {"hidden": 8, "layers": 1}}
+    second = build_student(
+        TypeAdapter(Student).validate_python(shape),
+        LABELS,
+        seed=0,
+        teacher=first,
+        text=lambda: [Sentence(("Paris", "paris"))] * 2,
+    )
+    assert second.tag([["Paris", "paris"]])
+    if embedder["kind"] == "subword":  # the first one's table, turned and scaled: distances keep their ratios
+        table = second.model.embedder.table.weight
+        apart, there = (torch.pdist(rows[[upper, lower, 0]]) for rows in (table, vectors))
+        assert torch.allclose(apart / apart.sum(), there / there.sum(), atol=1e-4)
+    assert (first.reader(["Paris"]) == second.reader(["Paris"])) == (embedder["kind"] == "subword")

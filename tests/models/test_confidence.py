@@ -1,0 +1,143 @@
+"""A model's temperature: what it changes (confidences) and what it does not (logits, tags, the key of a teacher)."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pydantic import TypeAdapter
+from transformers import AutoModelForTokenClassification, pipeline
+
+from nlptrain.config.student import Student
+from nlptrain.data.labels import Labels
+from nlptrain.errors import InputError
+from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
+from nlptrain.models.confidence import tag_surely
+from nlptrain.models.prediction import predict, predict_columns
+from nlptrain.models.tokenization.inputs import whole_sentences
+from tests.helpers.corpora import make_sentences
+
+LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
+PLAIN = Labels.from_names(["ADP", "NOUN", "VERB"], "plain")
+SENTENCES = [words for words, _ in make_sentences(12, 5)]
+TEXTS = [" ".join(words) for words in SENTENCES]
+
+
+def student(tiny_bert: Path, head: str = "softmax", labels: Labels = LABELS) -> TokenModel:
+    shape = {"tokenizer": str(tiny_bert), "embedder": {"dim": 8}, "encoder": {"hidden": 4}, "head": {"kind": head}}
+    model = build_student(TypeAdapter(Student).validate_python({**shape, "max_pieces": 16}), labels, seed=0)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        model.model.head.weight.mul_(20)  # so that it is surer of some words than of others
+        if head == "crf":
+            model.model.head.transitions.copy_(torch.randn(len(labels), len(labels)))
+    return model
+
+
+@pytest.fixture(params=["teacher", "softmax", "crf"])
+def model(request: pytest.FixtureRequest, tiny_bert: Path) -> TokenModel:
+    if request.param == "teacher":
+        return TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
+    return student(tiny_bert, request.param)
+
+
+def test_it_changes_confidences_and_nothing_else(model: TokenModel) -> None:
+    words = [*SENTENCES, tuple(word for sentence in SENTENCES for word in sentence)]
+    tags, logits, key, sure = model.tag(words), model.logits(words), model.fingerprint(), tag_surely(model, words)
+    model.temperature = 2.5
+    assert model.tag(words) == tags
+    assert all(np.array_equal(*pair) for pair in zip(model.logits(words), logits, strict=True))
+    assert model.fingerprint() == key
+    warmer = tag_surely(model, words)
+    assert [one.tags for one in warmer] == tags
+    for emissions, one, before in zip(model.read(words), warmer, sure, strict=True):
+        # of a CRF the chain over the whole sentence, however many windows it was read in
+        output = model.rule.output(torch.from_numpy(emissions).double(), whole_sentences([len(emissions)]))
+        expected = output.log_probabilities(2.5).exp().detach().numpy()
+        picked = expected[np.arange(len(emissions)), [LABELS.ids[tag] for tag in one.tags]]
+        np.testing.assert_allclose(one.confidences, picked, atol=1e-5)
+        assert not np.allclose(one.confidences, before.confidences, atol=1e-3)
+
+
+def test_predict_shows_it(model: TokenModel) -> None:
+    cold = list(predict(model, TEXTS))
+    model.temperature = 3.0
+    warm = list(predict(model, TEXTS))
+    found = [[entity for answer in part for entity in answer["entities"]] for part in (cold, warm)]
+    assert len(found[0]) == len(found[1]) > 3
+    # A word's best label; what the scheme puts in its place may be nearly impossible, and then gains by warmth.
+    sure = [(one["confidence"], other["confidence"]) for one, other in zip(*found, strict=True)]
+    assert all(other < one for one, other in sure if one > 0.5)
+    assert any(other != one for one, other in sure)
+    assert [e["text"] for e in found[0]] == [e["text"] for e in found[1]]
+
+
+def test_saved_and_loaded_it_is_the_same(model: TokenModel, tmp_path: Path) -> None:
+    model.temperature = 1.7
+    model.save(tmp_path / "one")
+    again = load_token_model(str(tmp_path / "one"))
+    assert again.temperature == 1.7
+    assert again.fingerprint() == model.fingerprint()
+    again.save(tmp_path / "two")
+    assert json.loads((tmp_path / "two/config.json").read_text())["nlptrain_temperature"] == 1.7
+    assert load_token_model(str(tmp_path / "two")).temperature == 1.7
+
+
+def test_a_folder_that_says_nothing_of_it_is_not_calibrated(model: TokenModel, tmp_path: Path) -> None:
+    model.temperature = 1.7
+    model.save(tmp_path)
+    path = tmp_path / "config.json"
+    values = json.loads(path.read_text())
+    del values["nlptrain_temperature"]
+    path.write_text(json.dumps(values))
+    again = load_token_model(str(tmp_path))
+    assert again.temperature == 1.0
+    assert again.fingerprint() == model.fingerprint()  # logits that were stored before there were temperatures
+    for wrong in (0, -1.0, "2", True, None):
+        path.write_text(json.dumps({**values, "nlptrain_temperature": wrong}))
+        with pytest.raises(InputError, match=r"as nlptrain_temperature; must be a number above 0, or not there"):
+            load_token_model(str(tmp_path))
+
+
+def test_transformers_alone_loads_the_folder_and_answers_logits(tiny_bert: Path, tmp_path: Path) -> None:
+    teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
+    teacher.temperature = 1.7
+    teacher.save(tmp_path)
+    plain = AutoModelForTokenClassification.from_pretrained(tmp_path)
+    (window,) = teacher.windows(SENTENCES[0])
+    with torch.no_grad():
+        logits = plain(input_ids=torch.tensor([window.pieces])).logits[0, window.starts].numpy()
+    np.testing.assert_allclose(logits, teacher.logits([SENTENCES[0]])[0], atol=1e-5)
+    assert pipeline("token-classification", model=str(tmp_path), aggregation_strategy="first")(TEXTS[0]) is not None
+
+
+@pytest.mark.parametrize("head", ["softmax", "crf"])
+def test_the_least_confidence_leaves_out_what_is_shown_with_a_lower_one(tiny_bert: Path, head: str) -> None:
+    model = student(tiny_bert, head)
+    everything = list(predict(model, TEXTS))
+    sure = sorted(entity["confidence"] for answer in everything for entity in answer["entities"])
+    least = sure[len(sure) // 2]  # one that is shown: it stays
+    assert sure[0] < least
+    kept = [
+        {**answer, "entities": [entity for entity in answer["entities"] if entity["confidence"] >= least]}
+        for answer in everything
+    ]
+    assert list(predict(model, TEXTS, min_confidence=least)) == kept
+    columns = "".join(predict_columns(model, TEXTS, min_confidence=least))
+    assert columns.count("\tB-") == sum(len(answer["entities"]) for answer in kept)
+    assert "".join(predict_columns(model, TEXTS)).count("\tB-") == len(sure)
+    assert "\tB-" not in "".join(predict_columns(model, TEXTS, min_confidence=1.0))
+
+
+def test_a_plain_tag_that_is_not_sure_is_none(tiny_bert: Path) -> None:
+    model = student(tiny_bert, labels=PLAIN)
+    (everything,) = predict(model, TEXTS[:1])
+    least = sorted(word["confidence"] for word in everything["words"])[2]
+    (answer,) = predict(model, TEXTS[:1], min_confidence=least)
+    assert [word["tag"] for word in answer["words"]] == [
+        word["tag"] if word["confidence"] >= least else None for word in everything["words"]
+    ]
+    assert [word["confidence"] for word in answer["words"]] == [word["confidence"] for word in everything["words"]]
+    (columns,) = predict_columns(model, TEXTS[:1], min_confidence=least)
+    assert [line.split("\t")[1] for line in columns.splitlines()] == [w["tag"] or "_" for w in answer["words"]]

@@ -1,0 +1,38 @@
+"""Where a model comes from, and what is said where none is."""
+
+from pathlib import Path
+
+import pytest
+
+from nlptrain.errors import InputError
+from nlptrain.models import pretrained
+from nlptrain.models.pretrained import resolve
+
+
+@pytest.fixture
+def several(tmp_path: Path) -> Path:
+    """A folder of two models and of something that may not be looked into."""
+    for name in ("runs/a/model", "runs/b", "runs/locked"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("runs/a/model", "runs/b"):
+        (tmp_path / name / "config.json").write_text("{}")
+    return tmp_path / "runs"
+
+
+def test_models_inside_a_folder_are_named(several: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_file = Path.is_file
+
+    def may_not(path: Path) -> bool:
+        if "locked" in path.parts:
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", may_not)
+    with pytest.raises(InputError, match=rf"there are models in it; name one: {several}/a, {several}/b$"):
+        resolve(f"{several}/")
+
+
+def test_those_of_the_hub_by_where_they_lie(several: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretrained, "snapshot_download", lambda *_, **__: str(several))
+    with pytest.raises(InputError, match=rf"^ours/two@main: .*; name one: {several}/a, {several}/b$"):
+        resolve("ours/two@main")

@@ -1,0 +1,182 @@
+"""What a student's table holds and starts from."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+from pydantic import TypeAdapter
+
+from nlptrain.config.student import Student
+from nlptrain.data.labels import Labels
+from nlptrain.data.sentence import Sentence
+from nlptrain.errors import InputError
+from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
+from nlptrain.models.students import building
+from nlptrain.models.students.embeddings import principal_components
+from tests.helpers.corpora import make_sentences
+
+LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
+TEXT = [Sentence(words) for words, _ in make_sentences(40, 1)]
+COUNTS = Counter(word for sentence in TEXT for word in sentence.words)
+
+
+def text_of(words: Counter[str]) -> list[Sentence]:
+    return [Sentence((word,)) for word in words.elements()]
+
+
+def build(teacher: TokenModel | None = None, words: Counter[str] = COUNTS, **shape: object) -> TokenModel:
+    config = TypeAdapter(Student).validate_python({"encoder": {"hidden": 4, "layers": 1}, **shape})
+    said: list[str] = []
+    model = build_student(config, LABELS, seed=0, teacher=teacher, text=lambda: text_of(words), log=said.append)
+    model.said = said  # type: ignore[attr-defined]
+    return model
+
+
+@pytest.fixture
+def teacher(tiny_bert: Path) -> TokenModel:
+    return TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
+
+
+def test_the_table_is_cut_to_the_most_frequent_pieces_and_the_tokenizer_stays_whole(
+    teacher: TokenModel, tmp_path: Path
+) -> None:
+    model = build(teacher, embedder={"dim": 8, "vocab_size": 20, "case": False})
+    table = model.model.get_input_embeddings().weight
+    assert len(table) == 20
+    assert len(model.tokenizer) == len(teacher.tokenizer) > 60
+    assert "20 of the tokenizer's" in model.said[0]  # type: ignore[attr-defined]
+    special = set(teacher.tokenizer.all_special_ids)
+    by_hand = Counter(p for word, n in COUNTS.items() for p in teacher.reader([word])[0] for _ in range(n))
+    frequent = sorted(set(by_hand) - special, key=lambda piece: (-by_hand[piece], piece))[: 20 - len(special)]
+    order = [*sorted(special), *frequent]
+    assert model.model.embedder.rows[order].tolist() == list(range(20))
+    # A kept piece has the row of the teacher's components, and one that is not kept that of the nearest of these.
+    start = principal_components(teacher.model.get_input_embeddings().weight[: len(teacher.tokenizer)], 8)
+    assert torch.allclose(table, start[order])
+    for dropped in set(range(len(teacher.tokenizer))) - set(order):
+        nearest = min(range(20), key=lambda row: float((start[dropped] - start[order[row]]).norm()))
+        assert model.model.embedder.rows[dropped] == nearest
+    assert len(set(model.model.embedder.rows.tolist())) > 10
+    model.save(tmp_path)
+    again = load_token_model(str(tmp_path))
+    assert again.logits([["Ada", "zzz"]])[0].tobytes() == model.logits([["Ada", "zzz"]])[0].tobytes()
+
+
+def test_auto_cuts_only_a_table_that_would_be_too_large(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces = len(teacher.tokenizer)
+    assert len(build(teacher, embedder={"dim": 8}).model.get_input_embeddings().weight) == pieces
+    monkeypatch.setattr(building, "MOST_TABLE_PARAMETERS", 8 * 50)
+    few = Counter({"Ada": 3})
+    cut = build(teacher, few, embedder={"dim": 8})
+    assert len(cut.model.get_input_embeddings().weight) == 50  # the text's, and then the tokenizer's first ones
+    rows = cut.model.embedder.rows
+    special = len(set(teacher.tokenizer.all_special_ids))
+    (ada,) = teacher.reader(["Ada"])[0]
+    assert rows[ada] == special
+    own = {ada, *range(50 - (ada >= 50))}
+    assert sorted(rows[sorted(own)].tolist()) == list(range(50))
+    by_chance = build(teacher, few, embedder={"dim": 8, "init": "random"}).model.embedder.rows
+    assert by_chance[pieces - 1] == by_chance[teacher.tokenizer.unk_token_id]
+    assert len(build(teacher, few, embedder={"dim": 8, "vocab_size": "all"}).model.embedder.table.weight) == pieces
+
+
+def test_a_vocabulary_of_250_000_pieces_gives_a_default_student_of_at_most_three_and_a_half_million(
+    tmp_path: Path,
+) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaForTokenClassification
+
+    vocabulary = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    vocabulary += [(f"\u2581w{number}", -10.0) for number in range(250_000 - 4)]
+    inner = Tokenizer(models.Unigram(vocabulary, unk_id=3))
+    inner.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=inner, unk_token="<unk>", pad_token="<pad>", cls_token="<s>", sep_token="</s>"
+    )
+    config = XLMRobertaConfig(
+        vocab_size=250_000,
+        hidden_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+        num_labels=5,
+    )
+    from nlptrain.models.tokenization import PieceReader
+
+    big = TransformerTokenClassifier(
+        XLMRobertaForTokenClassification(config), PieceReader(fast), LABELS, max_pieces=64, name="big"
+    )
+    words = Counter({f"w{number}": 1 for number in range(100, 60_000)})
+    student = build_student(
+        TypeAdapter(Student).validate_python({"embedder": {"init": "random"}}),
+        LABELS,
+        seed=0,
+        teacher=big,
+        text=lambda: text_of(words),
+    )
+    assert 2_000_000 <= student.parameters() <= 3_500_000
+    assert student.logits([["w100", "w249000", "new"]])[0].shape == (3, 5)
+
+
+def test_words_start_from_the_mean_of_their_pieces_in_the_teacher(teacher: TokenModel) -> None:
+    model = build(teacher, embedder={"kind": "word", "dim": 8, "min_count": 2})
+    vocabulary = model.reader.vocabulary  # type: ignore[attr-defined]
+    table = teacher.model.get_input_embeddings().weight.detach()
+    means = torch.stack([table[1], table[1], *(table[list(p)].mean(0) for p in teacher.reader(vocabulary.words))])
+    start = principal_components(means, 8)
+    assert torch.allclose(model.model.embedder.table.weight[1:], start[1:], atol=1e-5)
+    assert model.model.embedder.table.weight[0].abs().sum() == 0
+    assert "zebra" not in vocabulary.words
+
+
+def test_words_start_from_a_file_of_vectors(teacher: TokenModel, tmp_path: Path) -> None:
+    path = tmp_path / "glove.txt"
+    path.write_text("the 1 2 3\nparis 0.5 0.25 -1\nOslo 4 4 4\n")
+    model = build(
+        embedder={"kind": "word", "dim": 3, "min_count": 1, "vectors": str(path)},
+        words=Counter({"Paris": 3, "oslo": 1, "sings": 2}),
+    )
+    assert model.said[-1].endswith("vectors of 3 numbers for 2 of 3 words (66.7 %), 1 of them in another case")  # type: ignore[attr-defined]
+    vocabulary = model.reader.vocabulary  # type: ignore[attr-defined]
+    rows = torch.tensor([[0.5, 0.25, -1], [4, 4, 4]])
+    weight = model.model.embedder.table.weight
+    assert torch.allclose(weight[vocabulary.id_of("PARIS")], rows[0] / rows.std())
+    assert torch.allclose(weight[vocabulary.id_of("oslo")], rows[1] / rows.std())
+    with pytest.raises(InputError, match="student.embedder.dim: found 4, and the vectors in .* have 3 columns"):
+        build(embedder={"kind": "word", "dim": 4, "min_count": 1, "vectors": str(path)})
+    with pytest.raises(InputError, match="has none of the 1 words"):
+        build(embedder={"kind": "word", "dim": 3, "min_count": 1, "vectors": str(path)}, words=Counter({"zebra": 2}))
+
+
+def test_a_student_of_words_needs_no_tokenizer_and_refuses_one(tiny_bert: Path) -> None:
+    model = build(embedder={"kind": "word", "dim": 4, "min_count": 1})
+    assert model.tag([["Ada", "\ufe0f", "x" * 500, "\x00", "e\u0301"]])
+    with pytest.raises(InputError, match="it reads words and has no tokenizer"):
+        _ = model.tokenizer
+    with pytest.raises(InputError, match="the student reads words; leave the tokenizer out"):
+        build(embedder={"kind": "word"}, tokenizer=str(tiny_bert))
+    with pytest.raises(ValueError, match="reads words, not a tokenizer's pieces"):
+        model.model(input_ids=torch.tensor([[1, 2]]))
+
+
+def test_word_dropout_hides_the_row_and_not_the_characters() -> None:
+    model = build(embedder={"kind": "word", "dim": 4, "min_count": 1})
+    named = model.pad(model.windows(["Ada", "lives"] * 500)).named
+    torch.manual_seed(0)
+    hidden = model.reader.hide(named, 0.3)
+    assert (hidden["word_ids"] == 1).float().mean().item() == pytest.approx(0.3, abs=0.05)
+    assert all(hidden[name] is named[name] for name in named if name != "word_ids")
+
+
+def test_numbers_of_words_are_forgotten_only_between_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nlptrain.models.tokenization import featurizers
+
+    monkeypatch.setattr(featurizers, "REMEMBERED", 3)
+    model = build(embedder={"kind": "word", "dim": 4, "min_count": 1})
+    sentences = [words for words, _ in make_sentences(20, 2)]
+    together = model.logits(sentences)
+    again = [model.logits([words])[0] for words in sentences]
+    for one, other in zip(together, again, strict=True):
+        assert torch.allclose(torch.from_numpy(one), torch.from_numpy(other), atol=1e-5)
+    assert len(model.reader._rows) < 12  # type: ignore[attr-defined]

@@ -1,0 +1,272 @@
+"""A CRF behind the doors of transformers: which pieces open a word, and the best path from ``input_ids`` alone."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pydantic import TypeAdapter
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import AutoModelForTokenClassification, PreTrainedTokenizerFast, pipeline
+
+from nlptrain.config.student import Student
+from nlptrain.data.labels import Labels
+from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.distillation import TeacherStudentDistill
+from nlptrain.models import TokenModel, build_student, load_token_model
+from nlptrain.models.heads import CRFHead
+from nlptrain.models.pretrained import resolve
+from nlptrain.models.tokenization import PieceReader
+from nlptrain.models.tokenization.subword_boundaries import (
+    CLOSES,
+    HOLDS,
+    NO_WORD,
+    OPENS,
+    over_pieces,
+    piece_roles,
+    word_starts,
+)
+from nlptrain.models.tokenization.tokenizer import load_tokenizer
+from tests.helpers.architectures import FAMILIES, FAST, SLOW
+from tests.helpers.corpora import make_sentences
+
+IOB2 = Labels.from_names(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
+LETTERS = [tuple(word for word in words if word.isalpha()) for words, _ in make_sentences(20, 5)]
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_the_first_piece_of_a_word_opens_it_and_no_other_does(name: str, tmp_path: Path) -> None:
+    FAMILIES[name](tmp_path)
+    reader = PieceReader(load_tokenizer(resolve(str(tmp_path)))[0])
+    roles = piece_roles(reader.tokenizer, WordSplitter.default())
+    assert roles is not None
+    assert len(roles) == len(reader.tokenizer)
+    several = 0
+    for words in [*LETTERS, ("met", "\u2603", "in", "Oslo")]:
+        pieces = reader(words)
+        several += sum(len(one) > 1 for one in pieces)
+        ids = torch.tensor([[*reader.prefix, *(piece for one in pieces for piece in one), *reader.suffix]])
+        starts, word = word_starts(roles, ids, torch.ones_like(ids))
+        firsts = np.cumsum([len(reader.prefix), *map(len, pieces)])
+        assert starts[0].nonzero().flatten().tolist() == firsts[:-1].tolist()
+        assert word[0].nonzero().flatten().tolist() == list(range(int(firsts[0]), int(firsts[-1])))
+    assert several
+
+
+TOUCHING = [
+    ("In (Oslo, Paris).", "In ( Oslo , Paris ) ."),
+    ("Ada in Oslo\nBob left", "Ada in Oslo Bob left"),
+    ('#Oslo, Ada-Bob "hm"', None),
+    ("Ada, Bob", "Ada , Bob"),
+]
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_words_that_touch_are_told_apart(name: str, tmp_path: Path) -> None:
+    """As the word splitter does, as far as pieces show it: WordPiece does not show that ``#`` and ``Oslo`` touch."""
+    FAMILIES[name](tmp_path)
+    tokenizer = load_tokenizer(resolve(str(tmp_path)))[0]
+    splitter = WordSplitter.default()
+    roles = piece_roles(tokenizer, splitter)
+    assert roles is not None
+    wordpiece = bool(getattr(tokenizer.backend_tokenizer.model, "continuing_subword_prefix", None))
+    for text, words in TOUCHING:
+        if wordpiece and words is None:
+            continue
+        wanted = [word.start for word in splitter.split(text)]
+        assert words is None or list(splitter.words(text)) == words.split()
+        encoded = tokenizer(text, return_offsets_mapping=True, return_tensors="pt")
+        starts, _ = word_starts(roles, encoded["input_ids"], encoded["attention_mask"])
+        offsets = [encoded["offset_mapping"][0, place, 0].item() for place in starts[0].nonzero().flatten()]
+        assert [at + text[at].isspace() for at in offsets] == wanted, tokenizer.convert_ids_to_tokens(
+            encoded["input_ids"][0].tolist()
+        )
+
+
+@pytest.mark.parametrize("name", SLOW[:1])
+def test_where_pieces_do_not_tell_nothing_is_said(name: str, tmp_path: Path) -> None:
+    FAMILIES[name](tmp_path)
+    assert piece_roles(load_tokenizer(resolve(str(tmp_path)))[0], WordSplitter.default()) is None
+    unmarked = Tokenizer(models.WordLevel({"a": 0, "b": 1, "?": 2}, unk_token="?"))
+    unmarked.pre_tokenizer = pre_tokenizers.Whitespace()
+    wrapped = PreTrainedTokenizerFast(tokenizer_object=unmarked, unk_token="?")
+    assert piece_roles(wrapped, WordSplitter.default()) is None
+
+
+def test_a_sequence_opens_with_a_word_whatever_its_first_piece_is() -> None:
+    roles = torch.tensor([NO_WORD | CLOSES, 0, OPENS, OPENS | CLOSES, OPENS | HOLDS], dtype=torch.uint8)
+    ids = torch.tensor([[0, 1, 1, 2, 1, 0], [0, 0, 2, 1, 1, 0], [3, 1, 4, 3, 1, 2], [0, 0, 0, 0, 0, 0]])
+    mask = torch.tensor([[1, 1, 1, 1, 1, 1], [0, 0, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1], [1, 0, 0, 0, 0, 0]])
+    starts, word = word_starts(roles, ids, mask)
+    assert starts.int().tolist() == [[0, 1, 0, 1, 0, 0], [0, 0, 1, 0, 0, 0], [1, 1, 1, 0, 1, 1], [0] * 6]
+    assert word.int().tolist() == [[0, 1, 1, 1, 1, 0], [0, 0, 1, 1, 0, 0], [1] * 6, [0] * 6]
+
+
+def test_behind_its_first_piece_a_word_is_the_inside_of_its_entity() -> None:
+    starts = torch.tensor([[0, 1, 0, 0, 1, 0]]).bool()
+    word = torch.tensor([[0, 1, 1, 1, 1, 0]]).bool()
+    spread = over_pieces(starts, word, torch.tensor([[0.0, 5.0, 1.0], [2.0, 1.0, 3.0]]), [(1, 2)])
+    assert spread[0].tolist() == [[0, 0, 0], [0, 5, 1], [0, 1, 5], [0, 1, 5], [2, 1, 3], [0, 0, 0]]
+
+
+def crf(tiny_bert: Path, **more: object) -> TokenModel:
+    shape = {"tokenizer": str(tiny_bert), "embedder": {"dim": 8}, "encoder": {"hidden": 4}, "head": {"kind": "crf"}}
+    student = build_student(TypeAdapter(Student).validate_python({**shape, **more}), IOB2, seed=0)
+    with torch.no_grad():  # so that the best path is not each word's best label
+        student.model.head.weight.mul_(15)
+        student.model.head.bias.zero_()
+        mean = np.concatenate(student.read(LETTERS)).mean(axis=0)
+        student.model.head.bias.copy_(-torch.from_numpy(mean))
+        student.model.head.transitions.copy_(torch.randn(5, 5, generator=torch.Generator().manual_seed(4)))
+    return student
+
+
+def test_the_auto_classes_answer_the_best_path_from_input_ids_alone(tiny_bert: Path, tmp_path: Path) -> None:
+    student = crf(tiny_bert)
+    student.save(tmp_path)
+    net = AutoModelForTokenClassification.from_pretrained(tmp_path).eval()
+    inputs = student.pad([window for words in LETTERS for window in student.windows(words)])
+    with torch.inference_mode():
+        logits = net(**inputs.named).logits
+        named = dict(inputs.named)
+        starts = torch.zeros_like(named["input_ids"]).flatten()
+        starts[inputs.places] = 1
+        told = net(**named, word_starts=starts.view_as(named["input_ids"])).logits
+        decoded = net.decode(**named, word_starts=starts.view_as(named["input_ids"]))
+    assert logits.shape == (len(LETTERS), named["input_ids"].shape[1], 5)
+    assert torch.equal(logits, told)
+    best = logits.flatten(0, 1)[inputs.places].argmax(dim=-1).tolist()
+    wanted = [tag for tags in student.tag(LETTERS) for tag in tags]
+    assert [IOB2.names[label] for label in best] == wanted
+    assert [IOB2.names[label] for path in decoded for label in path] == wanted
+    alone = [label for one in student.logits(LETTERS) for label in one.argmax(1).tolist()]
+    assert [IOB2.names[label] for label in alone] != wanted  # of marginals, the labels would have been other ones
+    assert not logits[named["attention_mask"] == 0].any()
+
+
+def test_a_pipeline_answers_as_predict_does(tiny_bert: Path, tmp_path: Path) -> None:
+    student = crf(tiny_bert)
+    student.save(tmp_path)
+    for strategy in ("first", "simple", "max"):
+        tagger = pipeline("token-classification", model=str(tmp_path), aggregation_strategy=strategy, ignore_labels=[])
+        for words, tags in zip(LETTERS, student.tag(LETTERS), strict=True):
+            found = [(one["entity_group"], one["word"]) for one in tagger(" ".join(words))]
+            joined: list[tuple[str, str]] = []
+            for word, tag in zip(words, tags, strict=True):
+                kind = tag.removeprefix("B-").removeprefix("I-")
+                goes_on = bool(joined) and joined[-1][0] == kind and not tag.startswith("B-")
+                joined[-1:] = [(kind, f"{joined[-1][1]} {word}")] if goes_on else [*joined[-1:], (kind, word)]
+            assert [kind for kind, _ in found] == [kind for kind, _ in joined]
+            assert [word.replace(" ", "").lower() for _, word in found] == [
+                word.replace(" ", "").lower() for _, word in joined
+            ]
+    assert tagger("") == []
+    assert tagger(" ") == []
+
+
+def test_gold_labels_at_the_door_give_the_chains_loss(tiny_bert: Path) -> None:
+    student = crf(tiny_bert)
+    net = student.model.eval()
+    words = LETTERS[0]
+    inputs = student.pad(student.windows(words))
+    labels = torch.full_like(inputs.named["input_ids"], -100)
+    gold = torch.arange(len(words)) % 2  # O and B-x in turn
+    labels[0, inputs.places] = gold
+    with torch.no_grad():
+        loss = net(**inputs.named, labels=labels).loss
+        wanted = student.output(inputs).gold_loss(gold) / len(words)
+        nothing = net(**inputs.named, labels=torch.full_like(labels, -100)).loss
+    assert float(loss) == pytest.approx(float(wanted), rel=1e-5)
+    assert float(nothing) == 0.0
+
+
+def test_what_the_auto_classes_cannot_ask_is_said(tmp_path: Path) -> None:
+    FAMILIES["xlm"](tmp_path / "xlm")
+    student = crf(tmp_path / "xlm")
+    student.save(tmp_path / "student")
+    net = load_token_model(str(tmp_path / "student")).model
+    words = LETTERS[0]
+    inputs = student.pad(student.windows(words))
+    with pytest.raises(ValueError, match=r"do not tell which of them open a word: pass word_starts \[B, T\]"):
+        net(**inputs.named)
+    starts = torch.zeros_like(inputs.named["input_ids"])
+    starts[0, inputs.places] = 1
+    with torch.inference_mode():
+        logits = net(**inputs.named, word_starts=starts).logits
+    best = logits[0, inputs.places].argmax(dim=-1).tolist()
+    assert [IOB2.names[label] for label in best] == student.tag([words])[0]
+    assert not np.delete(logits[0].numpy(), inputs.places.numpy(), axis=0).any()
+
+
+def test_the_head_follows_from_the_labels(tiny_bert: Path) -> None:
+    def head(labels: Labels, kind: str | None = None) -> bool:
+        shape: dict[str, object] = {"tokenizer": str(tiny_bert), "embedder": {"dim": 8}, "encoder": {"hidden": 4}}
+        if kind is not None:
+            shape["head"] = {"kind": kind}
+        said: list[str] = []
+        student = build_student(TypeAdapter(Student).validate_python(shape), labels, seed=0, log=said.append)
+        chained = isinstance(student.model.head, CRFHead)
+        told = [line for line in said if line.endswith("(student.head.kind)")]
+        assert len(told) == (kind in (None, "auto"))
+        assert all(("a CRF" if chained else "a softmax") in line for line in told)
+        assert (student.model.config.pieces is not None) == chained
+        return chained
+
+    many = Labels.from_names(["O", *(f"{prefix}-{number}" for number in range(60) for prefix in "BI")], "iob2")
+    plain = Labels.from_names(["NOUN", "VERB"], "plain")
+    assert head(IOB2)
+    assert head(IOB2, "auto")
+    assert not head(IOB2, "softmax")
+    assert not head(plain)
+    assert head(plain, "crf")
+    assert not head(many)
+    assert head(many, "crf")
+
+
+def test_a_folder_of_before_pieces_were_told_is_read_and_mended(tiny_bert: Path, tmp_path: Path) -> None:
+    student = crf(tiny_bert)
+    student.save(tmp_path / "now")
+    roles = student.model.piece_roles.clone()
+    student.model.config.pieces = None
+    del student.model.piece_roles
+    student.save(tmp_path / "before")
+    config = json.loads((tmp_path / "before/config.json").read_text())
+    assert config.pop("pieces") is None
+    (tmp_path / "before/config.json").write_text(json.dumps(config))
+    again = load_token_model(str(tmp_path / "before"))
+    assert torch.equal(again.model.piece_roles, roles)
+    with pytest.raises(ValueError, match="has a CRF, whose logits score sequences"):
+        TeacherStudentDistill(again)
+    assert again.fingerprint() == student.fingerprint() == load_token_model(str(tmp_path / "now")).fingerprint()
+    shape = {"start": str(tmp_path / "before"), "embedder": {"dim": 8}, "encoder": {"hidden": 4}}
+    started = build_student(TypeAdapter(Student).validate_python(shape), IOB2, seed=0)
+    started.save(tmp_path / "started")
+    net = AutoModelForTokenClassification.from_pretrained(tmp_path / "started")
+    assert net(torch.tensor([[5, 6]])).logits.shape == (1, 2, 5)
+
+
+def test_half_precision_and_a_row_without_words_pass(tiny_bert: Path) -> None:
+    student = crf(tiny_bert)
+    net = student.model.to(torch.bfloat16)
+    inputs = student.pad([student.windows(words)[0] for words in (LETTERS[0], ())])
+    logits = net(**inputs.named).logits
+    assert not logits[1].any()
+    assert logits[0].isfinite().all()
+    assert not net(torch.zeros(2, 3, dtype=torch.long)).logits.any()
+
+
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_the_layers_follow_from_the_head(tiny_bert: Path, kind: str) -> None:
+    def layers(head: str, **encoder: object) -> tuple[int, bool]:
+        shape = {"tokenizer": str(tiny_bert), "embedder": {"dim": 8}, "head": {"kind": head}}
+        shape["encoder"] = {"kind": kind, "hidden": 4, **encoder}
+        said: list[str] = []
+        student = build_student(TypeAdapter(Student).validate_python(shape), IOB2, seed=0, log=said.append)
+        assert student.model.config.encoder["layers"] == student.model.encoder.net.num_layers
+        return student.model.encoder.net.num_layers, any("(student.encoder.layers)" in line for line in said)
+
+    assert layers("auto") == layers("crf") == (1, True)
+    assert layers("softmax") == (2, True)
+    assert layers("crf", layers=3) == (3, False)
+    assert layers("softmax", layers=1) == (1, False)
