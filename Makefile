@@ -31,7 +31,7 @@ export PYTHONUTF8 ?= 1
 export NLPTRAIN_DATA
 
 .DEFAULT_GOAL := help
-.PHONY: install demo test faults fuzz check fix bench browser check-data clean help
+.PHONY: install demo test test-fast test-all faults fuzz check fix bench browser check-data clean help
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -56,9 +56,19 @@ $(PAGE_STAMP): $(PAGE)/package.json
 demo: install  ## Train a teacher and three students on an invented corpus, and compare them (minutes).
 	bash scripts/demo.sh
 
-# In the order of their names, or files of few but long tests come last, with nothing left for the other processes.
-test: install $(and $(shell command -v npm),$(PAGE_STAMP))  ## Run the tests, a process on each core (four at most).
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+# The markers are those of pyproject.toml. Files run in the order of their names, or files of few but long tests come last,
+# with nothing left for the other processes.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PAGE_FILES := $(and $(shell command -v npm),$(PAGE_STAMP))
+
+test-fast: install  ## Run the tests that take a moment, from each package (a minute).
+	$(PYTEST) -m "not slow and not full" $(PYTEST_ARGS)
+
+test: install $(PAGE_FILES)  ## Run the tests that must pass before a change lands, a process on each core (four at most).
+	$(PYTEST) -m "not full" $(PYTEST_ARGS)
+
+test-all: install $(PAGE_FILES)  ## Run all tests, also those that need a browser, other environments or minutes.
+	$(PYTEST) $(PYTEST_ARGS)
 
 faults: install  ## Kill, starve and damage every command many times, and count what survives (nightly; an hour).
 	NLPTRAIN_FAULTS=$(FAULTS) OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults -n auto --maxprocesses 4 $(PYTEST_ARGS)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 MAX_WORDS = 1_000_000  # of a sentence; a file with more of them between two blank lines has another format
@@ -193,6 +192,8 @@ def _store(run: NDArray[_Values]) -> NDArray[_Values]:
         with tempfile.NamedTemporaryFile() as file:
             file.write(run.data)  # numpy's own tofile does not raise if the disk is full
             file.flush()
+            import pyarrow as pa  # imported on use: `nlptrain --help` reads this module
+
             return np.frombuffer(pa.memory_map(file.name).read_buffer(), run.dtype)  # unlike numpy's, no open file
     except OSError:  # no room on the disk
         return run

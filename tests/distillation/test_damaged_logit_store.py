@@ -19,6 +19,7 @@ from nlptrain.errors import InputError
 from nlptrain.models import TransformerTokenClassifier
 from nlptrain.run.run import Run
 from tests.helpers.corpora import make_sentences
+from tests.helpers.transfer_sets import store_logits
 
 LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 SENTENCES = [Sentence((*words, str(n))) for n, (words, _) in enumerate(make_sentences(40, 1))]
@@ -31,11 +32,7 @@ def teacher(tiny_bert: Path) -> TransformerTokenClassifier:
 
 @pytest.fixture(scope="module")
 def straight(teacher: TransformerTokenClassifier, tmp_path_factory: pytest.TempPathFactory) -> LogitStore:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(labeling, "SHARD_SENTENCES", 16)
-        store = LogitStore(tmp_path_factory.mktemp("straight"), teacher)
-        label_sentences(store, SENTENCES, teacher, Run(None, device="cpu"))
-    return store
+    return store_logits(tmp_path_factory.mktemp("straight"), teacher, SENTENCES, shard_size=16)
 
 
 @pytest.fixture

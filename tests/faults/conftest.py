@@ -1,43 +1,36 @@
-"""Report what became of each kind of fault, from all processes of pytest-xdist."""
+"""Report the outcomes of each kind of fault, over all processes of pytest-xdist."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.counting import record_counts, recorded_counts
 from tests.helpers.faults import CLEAR_ERROR, COUNTS, LOST, SURVIVED, Workshop
-
-_PROPERTY = "faults"
 
 
 @pytest.fixture(autouse=True)
 def _count_faults(record_property):
-    before = Counter(COUNTS)
-    yield
-    record_property(_PROPERTY, dict(COUNTS - before))
+    with record_counts(COUNTS, "faults", record_property):
+        yield
 
 
 @pytest.fixture(scope="session")
 def workshop(tiny_bert: Path) -> Iterator[Workshop]:
     folder = Path(tempfile.mkdtemp(prefix="nlptrain-faults-"))  # not below pytest's, which no other user may enter
     folder.chmod(0o755)
-    made = Workshop(folder, tiny_bert)
-    yield made
-    made.close()
+    workshop = Workshop(folder, tiny_bert)
+    yield workshop
+    workshop.close()
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    counts: Counter[str] = Counter()
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            if getattr(report, "when", None) == "teardown":
-                counts.update(dict(report.user_properties).get(_PROPERTY, {}))
+    counts = recorded_counts(terminalreporter, "faults")
     if not counts:
         return
     kinds = sorted({key.split("|")[0] for key in counts})

@@ -26,6 +26,7 @@ from nlptrain.errors import InputError
 from tests.helpers.corpora import make_sentences
 from tests.helpers.fuzzing import bounded, fuzz
 from tests.helpers.mutations import mutated, nasty_text
+from tests.helpers.transfer_sets import store_logits
 
 NAMES = {"feature": {"names": ["O", "B-p"], "_type": "ClassLabel"}}
 
@@ -152,11 +153,7 @@ def teacher(tiny_bert: Path) -> TransformerTokenClassifier:
 
 @pytest.fixture(scope="module")
 def stored(teacher: TransformerTokenClassifier, tmp_path_factory: pytest.TempPathFactory) -> LogitStore:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(labeling, "SHARD_SENTENCES", 4)
-        store = LogitStore(tmp_path_factory.mktemp("straight"), teacher)
-        label_sentences(store, SENTENCES, teacher, Run(None, device="cpu"))
-    return store
+    return store_logits(tmp_path_factory.mktemp("straight"), teacher, SENTENCES, shard_size=4)
 
 
 @fuzz(st.data(), st.sampled_from(["000000.arrow", "000001.arrow", "000002.arrow", "manifest.json"]), share=0.3)

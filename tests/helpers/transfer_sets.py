@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from nlptrain.data.sentence import Sentence
+from nlptrain.distillation import labeling
+from nlptrain.distillation.logit_store import LogitStore
+from nlptrain.models import TokenModel
 from nlptrain.models.heads import Answer
+from nlptrain.run.run import Run
 
 
 class FixedTransferSet:
@@ -25,3 +33,12 @@ class FixedTransferSet:
 
     def sentence(self, number: int) -> Sentence:
         return Sentence(tuple(f"w{i}" for i in range(len(self.logits[number]))))
+
+
+def store_logits(folder: Path, teacher: TokenModel, sentences: Sequence[Sentence], *, shard_size: int) -> LogitStore:
+    """Label ``sentences`` into a new store below ``folder`` with shards of ``shard_size`` sentences."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(labeling, "SHARD_SENTENCES", shard_size)
+        store = LogitStore(folder, teacher)
+        labeling.label_sentences(store, sentences, teacher, Run(None, device="cpu"))
+    return store
