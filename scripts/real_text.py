@@ -41,7 +41,12 @@ PRETRAINED_TABLE = command(
     "runs/wnut17/tagger_kd-pretrained_table",
 )
 WORD_PARTS = command(
-    "wnut17", "tagger_kd", "--set", "train.word_parts=true", "--output-dir", "runs/wnut17/tagger_kd-word_parts"
+    "wnut17",
+    "tagger_kd",
+    "--set",
+    "train.label_pipeline_words=true",
+    "--output-dir",
+    "runs/wnut17/tagger_kd-word_parts",
 )
 OTHERS = [
     ["tagger_kd", f"configs/wnut17/tagger_kd-{name}.yaml"] for name in ("transformer2", "idcnn", "softmax", "word")

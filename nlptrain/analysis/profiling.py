@@ -157,10 +157,10 @@ def profile_training(
     """
     stored = None if logits is None else _Rows(logits)
     began = time.perf_counter()
-    examples = Examples(model, sentences, logits=stored, word_parts=config.word_parts)
+    examples = Examples(model, sentences, logits=stored, label_pipeline_words=config.label_pipeline_words)
     encoding = (time.perf_counter() - began) / max(1, len(sentences))
     tracemalloc.start()
-    weighed = Examples(model, sentences[:_TRACED], logits=stored, word_parts=config.word_parts)
+    weighed = Examples(model, sentences[:_TRACED], logits=stored, label_pipeline_words=config.label_pipeline_words)
     held = tracemalloc.get_traced_memory()[0] / max(1, weighed.sentences)
     tracemalloc.stop()
     model.to(run.device)

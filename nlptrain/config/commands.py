@@ -97,7 +97,7 @@ class StudentCommandConfig(CommandConfig):
     student: Student = Field(StudentConfig(), description="The small tagger.")
     train: TrainConfig = Field(
         TrainConfig(),
-        description="Length, batches, optimizer. Unless given: with student.kind transformer, learning_rate is 3e-4, clip_norm 1 and unknown_rate 0; with student.embedder.kind word, unknown_rate is 0.15; in tagger_kd, with a student of pieces and an LSTM or a GRU, learning_rate is 5e-3 and student.dropout 0.1.",
+        description="Length, batches, optimizer. Unless given: with student.kind transformer, learning_rate is 3e-4, clip_norm 1 and unk_dropout 0; with student.embedder.kind word, unk_dropout is 0.15; in tagger_kd, with a student of pieces and an LSTM or a GRU, learning_rate is 5e-3 and student.dropout 0.1.",
     )
 
     @classmethod
@@ -118,9 +118,9 @@ class StudentCommandConfig(CommandConfig):
 
     @model_validator(mode="after")
     def _parts_of_pieces(self) -> StudentCommandConfig:
-        if self.train.word_parts and isinstance(getattr(self.student, "head", None), CRFHeadConfig):
+        if self.train.label_pipeline_words and isinstance(getattr(self.student, "head", None), CRFHeadConfig):
             raise ValueError(
-                "train.word_parts: a CRF's chain runs over words, so that the parts of a word have no place in it; leave it out, or use student.head.kind softmax"
+                "train.label_pipeline_words: a CRF's chain runs over words, so that the parts of a word have no place in it; leave it out, or use student.head.kind softmax"
             )
         return self
 
@@ -133,7 +133,7 @@ class TaggerConfig(StudentCommandConfig, GoldConfig):
     @model_validator(mode="after")
     def _needs_a_model_to_start_from(self) -> TaggerConfig:
         student = self.student
-        if student.start is not None:
+        if student.init_from is not None:
             return self
         if isinstance(student, TransformerStudentConfig):
             if student.model is None:
@@ -210,7 +210,7 @@ class DistillationConfig(StudentCommandConfig):
     @model_validator(mode="after")
     def _a_transformer_needs_a_size(self) -> DistillationConfig:
         student = self.student
-        if isinstance(student, TransformerStudentConfig) and not (student.model or student.layers or student.start):
+        if isinstance(student, TransformerStudentConfig) and not (student.model or student.layers or student.init_from):
             raise ValueError(
                 "student.layers: missing; say how many of the teacher's layers are kept, or name a student.model"
             )

@@ -6,8 +6,8 @@ from typing import Any
 
 # What kinds of students want otherwise: a transformer smaller steps; a student of words more unknown ones, for most
 # words that it will meet have no row.
-_TRANSFORMERS = {"learning_rate": 3e-4, "clip_norm": 1.0, "unknown_rate": 0.0}
-_WORDS = {"unknown_rate": 0.15}
+_TRANSFORMERS = {"learning_rate": 3e-4, "clip_norm": 1.0, "unk_dropout": 0.0}
+_WORDS = {"unk_dropout": 0.15}
 # A teacher's probabilities on much text do not run out as gold tags do: less need be dropped, and steps may be larger.
 # Its best labels alone are another matter: there the demo's student lost 1.8 points of dev F1 by it.
 _TAUGHT, _TAUGHT_STUDENT = {"learning_rate": 5e-3}, {"dropout": 0.1}
@@ -30,10 +30,10 @@ def with_defaults(values: dict[str, Any], *, distilled: bool) -> dict[str, Any]:
     if student.get("kind", "tagger") == "transformer":
         return {**values, "train": {**_TRANSFORMERS, **train}}
     embedder, encoder, head = (_kind(student.get(part), default) for part, default in _PARTS)
-    if head == "auto" and (train.get("word_parts") or _kind(values.get("objective"), None, "loss") == "mse"):
+    if head == "auto" and (train.get("label_pipeline_words") or _kind(values.get("objective"), None, "loss") == "mse"):
         student = {**student, "head": {"kind": "softmax"}}
     taught = encoder in _RECURRENT and embedder != "word" and distilled
-    if encoder in _RECURRENT and not (taught and _has_raw_text(values)) and not student.get("start"):
+    if encoder in _RECURRENT and not (taught and _has_raw_text(values)) and not student.get("init_from"):
         student = _with_layers(student)
     if taught:
         student, train = {**_TAUGHT_STUDENT, **student}, {**_TAUGHT, **train}

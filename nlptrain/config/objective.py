@@ -8,19 +8,19 @@ from pydantic import Field
 
 from nlptrain.config.section import Section, Weight
 
-BestBy = Literal["score", "divergence"]
+SelectionMetric = Literal["score", "divergence"]
 
 
 class TaughtObjectiveConfig(Section):
     """What both ways of learning from a teacher share."""
 
-    focus: float = Field(
+    oversampling: float = Field(
         0.5,
         ge=0.0,
         le=1.0,
         description="Share of the sentences without gold tags in an epoch that are drawn by how many of their words have rare labels by the teacher's probabilities, as entities have; the others are drawn evenly. 0: every sentence once.",
     )
-    best_by: BestBy = Field(
+    selection_metric: SelectionMetric = Field(
         "score",
         description="What chooses, among all scorings of dev, the weights that are kept: the best score, or the least divergence from the teacher.",
     )
@@ -36,9 +36,9 @@ class DistillConfig(TaughtObjectiveConfig):
     temperature: float = Field(1.0, gt=0.0, le=100.0, description="T of the softmax, no unit; not used by mse.")
     dist_w: Weight = Field(1.0, description="Weight of the teacher's part of the loss.")
     loss_w: Weight = Field(1.0, description="Weight of the gold tags' part of the loss.")
-    rare_w: Weight = Field(
+    rare_label_weight: Weight = Field(
         3.0,
-        description="In the teacher's part words of rare labels count more: 1 + rare_w times the rarity of a word's labels, which is 1 minus their share of all words, by the teacher's probabilities, over the mean of this. 0: every word counts 1.",
+        description="In the teacher's part words of rare labels count more: 1 + rare_label_weight times the rarity of a word's labels, which is 1 minus their share of all words, by the teacher's probabilities, over the mean of this. 0: every word counts 1.",
     )
 
 

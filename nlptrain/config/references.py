@@ -9,7 +9,7 @@ from nlptrain.config.commands import CommandConfig
 
 C = TypeVar("C", bound=CommandConfig)
 
-_KEYS = ("model", "teacher", "student.tokenizer", "student.embedder.init", "student.model", "student.start")
+_KEYS = ("model", "teacher", "student.tokenizer", "student.embedder.init", "student.model", "student.init_from")
 _NO_MODELS = (None, "random", "teacher")
 
 

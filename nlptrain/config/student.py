@@ -24,9 +24,9 @@ class SubwordEmbedderConfig(Section):
         "auto",
         description="Pieces that have a row; each of the others shares the one of the nearest piece among the vectors that the table starts from (with init random: the unknown piece). all: every piece of the tokenizer. A number: that many, those most frequent in train, unlabeled and made text. auto: all, unless the table would pass 2 million parameters; then as many as fit, the text's first and then the tokenizer's first ones.",
     )
-    case: bool = Field(
+    cased: bool = Field(
         True,
-        description="Where the tokenizer lowers its text (BERT's uncased WordPiece), the student's keeps upper case: `Ada`, `ADA` and `ada` share a row of the table, and a row for their form is added to it. Other tokenizers stay as they are, and so does a student that `start` names.",
+        description="Where the tokenizer lowers its text (BERT's uncased WordPiece), the student's keeps upper case: `Ada`, `ADA` and `ada` share a row of the table, and a row for their form is added to it. Other tokenizers stay as they are, and so does a student that `init_from` names.",
     )
 
 
@@ -72,7 +72,7 @@ class WordEmbedderConfig(Section):
 
 
 Layers = Literal["auto"] | Annotated[int, Field(ge=1, le=8)]
-_LAYERS = "Layers. auto: in tagger_kd with raw text, for a student of pieces with a CRF, 1; else 2. With `start`: those of the start."
+_LAYERS = "Layers. auto: in tagger_kd with raw text, for a student of pieces with a CRF, 1; else 2. With `init_from`: those of that student."
 
 
 class LSTMEncoderConfig(Section):
@@ -108,7 +108,7 @@ class AutoHeadConfig(Section):
 
     kind: Literal["auto"] = Field(
         "auto",
-        description=f"crf, unless tags are plain, there are more than {MOST_CHAINED_LABELS} labels, or `train.word_parts` or `objective.loss: mse` leave a chain no place: then softmax. With `start`: that of the start.",
+        description=f"crf, unless tags are plain, there are more than {MOST_CHAINED_LABELS} labels, or `train.label_pipeline_words` or `objective.loss: mse` leave a chain no place: then softmax. With `init_from`: that of that student.",
     )
 
 
@@ -147,20 +147,20 @@ Head = Annotated[
 class WarmStart(Section):
     """Starting from a student that is already trained."""
 
-    start: ModelRef | None = Field(
+    init_from: ModelRef | None = Field(
         None,
         description="A finished student's run or folder whose weights this one starts from; parts and sizes must be the same. Default: none.",
     )
-    start_labels: dict[str, str] | None = Field(
+    init_label_map: dict[str, str] | None = Field(
         None,
         min_length=1,
-        description="Names of the labels of `start` (or of their types) to those of this run, where they differ; O: not used. Default: the same names.",
+        description="Names of the labels of `init_from` (or of their types) to those of this run, where they differ; O: not used. Default: the same names.",
     )
 
     @model_validator(mode="after")
     def _labels_of_a_start(self) -> WarmStart:
-        if self.start_labels is not None and self.start is None:
-            raise ValueError("start_labels: there is no start whose labels it could name")
+        if self.init_label_map is not None and self.init_from is None:
+            raise ValueError("init_label_map: there is no init_from whose labels it could name")
         return self
 
 
@@ -179,7 +179,7 @@ class StudentConfig(WarmStart):
         0.3,
         description="Share of values dropped behind embedder and encoder layers in training. In tagger_kd, with an LSTM or a GRU that reads pieces, the default is 0.1.",
     )
-    max_pieces: int = Field(
+    max_subwords: int = Field(
         4096, ge=16, description="Pieces read in one go; longer sentences go through overlapping windows."
     )
 

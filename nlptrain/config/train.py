@@ -23,15 +23,15 @@ class TrainConfig(Section):
     epochs: int | None = Field(
         None,
         ge=1,
-        description="Times that as many sentences are read as there are; with `objective.focus` some of them more than once, and others in another epoch. Exactly one of `steps` and `epochs`.",
+        description="Times that as many sentences are read as there are; with `objective.oversampling` some of them more than once, and others in another epoch. Exactly one of `steps` and `epochs`.",
     )
-    batch_pieces: int | None = Field(
+    batch_subwords: int | None = Field(
         1600,
         ge=8,
-        description="Pieces of a step, padding included. Exactly one of `batch_pieces` and `batch_sentences`.",
+        description="Pieces of a step, padding included. Exactly one of `batch_subwords` and `batch_sentences`.",
     )
     batch_sentences: int | None = Field(
-        None, ge=1, description="Sentences of a step. Exactly one of `batch_pieces` and `batch_sentences`."
+        None, ge=1, description="Sentences of a step. Exactly one of `batch_subwords` and `batch_sentences`."
     )
     micro_batches: int = Field(
         1, ge=1, description="Parts that a step's batch is computed in, to save memory; the gradient is the same."
@@ -55,8 +55,8 @@ class TrainConfig(Section):
     ema: Rate = Field(
         0.999, description="Decay of the moving average of the weights that is scored and saved; 0 turns it off."
     )
-    unknown_rate: Rate = Field(0.03, description="Share of pieces shown as the unknown piece in training.")
-    word_parts: bool = Field(
+    unk_dropout: Rate = Field(0.03, description="Share of pieces shown as the unknown piece in training.")
+    label_pipeline_words: bool = Field(
         False,
         description="Teach the parts of a word that transformers' pipeline takes for words of their own (`@` and `ada` of `@ada`) the inside of the word's entity: the pipeline then answers as `predict` does, but names behind an `@` that stands apart are lost.",
     )
@@ -68,7 +68,7 @@ class TrainConfig(Section):
     @classmethod
     def alternatives(cls) -> tuple[tuple[str, str], ...]:
         """Length and batch size have two units each."""
-        return (("steps", "epochs"), ("batch_pieces", "batch_sentences"))
+        return (("steps", "epochs"), ("batch_subwords", "batch_sentences"))
 
 
 class TransformerTrainConfig(TrainConfig):
@@ -78,13 +78,13 @@ class TransformerTrainConfig(TrainConfig):
         None, description="Optimizer steps. Exactly one of `steps` and `epochs`."
     )
     epochs: int | None = Field(5, ge=1, description="Passes over all sentences. Exactly one of `steps` and `epochs`.")
-    batch_pieces: int | None = Field(
+    batch_subwords: int | None = Field(
         None,
         ge=8,
-        description="Pieces of a step, padding included. Exactly one of `batch_pieces` and `batch_sentences`.",
+        description="Pieces of a step, padding included. Exactly one of `batch_subwords` and `batch_sentences`.",
     )
     batch_sentences: int | None = Field(
-        16, ge=1, description="Sentences of a step. Exactly one of `batch_pieces` and `batch_sentences`."
+        16, ge=1, description="Sentences of a step. Exactly one of `batch_subwords` and `batch_sentences`."
     )
     learning_rate: float = Field(5e-5, gt=0.0, le=1.0, description="Peak learning rate of AdamW.")
     warmup_steps: int | None = Field(
@@ -99,7 +99,7 @@ class TransformerTrainConfig(TrainConfig):
     ema: Rate = Field(
         0.0, description="Decay of the moving average of the weights that is scored and saved; 0 turns it off."
     )
-    unknown_rate: Rate = Field(0.0, description="Share of pieces shown as the unknown piece in training.")
+    unk_dropout: Rate = Field(0.0, description="Share of pieces shown as the unknown piece in training.")
     eval_every: int | None = Field(
         None, ge=1, description="Steps between two scorings of dev, each with a checkpoint. null: once an epoch."
     )

@@ -87,7 +87,7 @@ class DistillObjective:
 
     Attributes:
         config: the loss.
-        rare: how rare each label is, [C], from 0 to 1; None: words count the same, whatever ``config.rare_w``.
+        rare: how rare each label is, [C], from 0 to 1; None: all words have the same weight.
     """
 
     config: DistillConfig
@@ -97,7 +97,7 @@ class DistillObjective:
         """The weighted sums ``gold`` and ``teacher``; of a CRF, also the teacher's mass on impossible labels."""
         assert targets.teacher is not None, "the transfer set gives logits to every sentence"
         notes: dict[str, Tensor] = {}
-        weights = _weights(targets.teacher, self.rare, self.config.rare_w)
+        weights = _weights(targets.teacher, self.rare, self.config.rare_label_weight)
         if self.config.loss == "mse":
             taught = mse_loss(words.logits, targets.teacher, targets.taught, weights)
         else:

@@ -31,7 +31,7 @@ from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict
 torch.set_num_threads({threads})
 model = load_token_model({folder!r})
-model.batch_pieces = {batch} or model.batch_pieces
+model.batch_subwords = {batch} or model.batch_subwords
 answer = lambda texts: list(predict(model, texts))
 """
 _ONNX = """\
@@ -128,7 +128,7 @@ def open_candidates(
 def _in_torch(name: str, threads: int, batch: int | None) -> Candidate:
     model = load_token_model(name)
     if batch is not None:
-        model.batch_pieces = batch
+        model.batch_subwords = batch
     folder = resolve(name).folder
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     program = _TORCH.format(folder=str(folder), threads=threads, batch=batch)

@@ -169,7 +169,7 @@ class TokenModel:
             ]
         lengths = np.array([len(window.pieces) for _, window in owned], dtype=np.int64)
         order = np.argsort(-lengths, kind="stable")
-        for batch in cut_batches(order, lengths, subwords=self.batch_pieces, sentences=None):
+        for batch in cut_batches(order, lengths, subwords=self.batch_subwords, sentences=None):
             chosen = [owned[index] for index in batch]
             inputs = self.pad([window for _, window in chosen]).to(self.device)
             try:
@@ -243,7 +243,7 @@ class TokenModel:
             raise InputError(f"{self.name}: has {logits.shape[1]} logits and {len(self.labels)} labels")
 
     @property
-    def batch_pieces(self) -> int:
+    def batch_subwords(self) -> int:
         """Pieces of a batch in use, padding included: on a CPU, what its caches hold best.
 
         MiniLM and a 2x128 LSTM on one thread of a busy machine, words per second by pieces of a batch: 2,400 and 29,000
@@ -255,8 +255,8 @@ class TokenModel:
             return 4096
         return 2048 if isinstance(self.model, NeuralTagger) else 1024
 
-    @batch_pieces.setter
-    def batch_pieces(self, pieces: int) -> None:
+    @batch_subwords.setter
+    def batch_subwords(self, pieces: int) -> None:
         """Read batches of so many pieces."""
         self._batch_pieces = pieces
 

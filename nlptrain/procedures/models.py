@@ -173,8 +173,8 @@ def ensemble_of(
 def _table(config: TaggerConfig | DistillationConfig, teacher: str | None) -> str:
     """What the student's first weights are from, in a word for comparisons."""
     student = config.student
-    if student.start is not None:
-        return student.start
+    if student.init_from is not None:
+        return student.init_from
     if isinstance(student, TransformerStudentConfig):
         return student.model or str(teacher)
     embedder = student.embedder
@@ -186,7 +186,7 @@ def _table(config: TaggerConfig | DistillationConfig, teacher: str | None) -> st
 
 def _origin(config: TaggerConfig | DistillationConfig, teacher: str | None) -> str:
     student = config.student
-    part = "weights" if student.start is not None or isinstance(student, TransformerStudentConfig) else "table"
+    part = "weights" if student.init_from is not None or isinstance(student, TransformerStudentConfig) else "table"
     return f"{part} from {_table(config, teacher)}"
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nlptrain.atomic_files import replacing_folder
 from nlptrain.config.augment import AugmentConfig
-from nlptrain.config.objective import BestBy, DistillConfig, PseudoLabelConfig
+from nlptrain.config.objective import DistillConfig, PseudoLabelConfig, SelectionMetric
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits, write_dev_sample
@@ -48,7 +48,7 @@ def train_on_gold(model: TokenModel, splits: Splits, config: TrainConfig, run: R
     Returns:
         What ``scores.json`` holds.
     """
-    examples = Examples(model, splits.train, word_parts=config.word_parts)
+    examples = Examples(model, splits.train, label_pipeline_words=config.label_pipeline_words)
     run.log(f"training on {examples.sentences:,} gold sentences, {examples.words:,} words")
     done = fit(model, examples, splits.dev, GoldObjective(), config, run)
     return _finish(model, splits, done, run)
@@ -95,19 +95,19 @@ def distill(
     taught = _teachers_scores(ensemble, splits, text, run)
     gold = len(splits.train)
     sentences = chain(splits.train, map(text.sentence, range(gold, len(text))))
-    frequency = inverse_label_frequency(text) if objective.focus or objective.rare_w else None
+    frequency = inverse_label_frequency(text) if objective.oversampling or objective.rare_label_weight else None
     examples = Examples(
         student,
         sentences,
         logits=text,
-        word_parts=config.word_parts,
+        label_pipeline_words=config.label_pipeline_words,
         drawn=None if frequency is None else frequency.sampling_weights(gold),
-        focus=objective.focus,
+        focus=objective.oversampling,
         sources=text.sources(gold),
     )
     run.log(f"training on {gold:,} gold and {examples.sentences - gold:,} other sentences, {examples.words:,} words")
     matched = DistillObjective(objective, None if frequency is None else torch.from_numpy(frequency.labels))
-    done = _fit(student, examples, splits, matched, config, run, taught, objective.best_by)
+    done = _fit(student, examples, splits, matched, config, run, taught, objective.selection_metric)
     return _finish(student, splits, done, run, teacher=taught)
 
 
@@ -140,23 +140,25 @@ def pseudo_label(
     )
     check_any_labeled(labeled)
     drawn = None
-    if objective.focus:
+    if objective.oversampling:
         drawn = np.append(np.zeros(gold), inverse_label_frequency(unlabeled).sentences[labeled.numbers])
     examples = Examples(
         student,
         [*splits.train, *labeled.sentences],
         drawn=drawn,
-        focus=objective.focus,
+        focus=objective.oversampling,
         sources=text.chosen(np.append(np.arange(gold), gold + labeled.numbers)).sources(gold),
         pseudo_from=gold,
         logits=unlabeled.chosen(labeled.numbers) if objective.targets == "soft" else None,
         logits_from=gold,
-        word_parts=config.word_parts,
+        label_pipeline_words=config.label_pipeline_words,
     )
     run.log(
         f"training on {gold:,} gold and {len(labeled.sentences):,} pseudo-labeled sentences, {examples.words:,} words"
     )
-    done = _fit(student, examples, splits, PseudoLabelObjective(objective), config, run, taught, objective.best_by)
+    done = _fit(
+        student, examples, splits, PseudoLabelObjective(objective), config, run, taught, objective.selection_metric
+    )
     believed = {"min_precision": {name: limit.to_json() for name, limit in limits.items()}} if limits else {}
     return _finish(student, splits, done, run, teacher=taught, **believed)
 
@@ -254,7 +256,7 @@ def _fit(
     config: TrainConfig,
     run: Run,
     teacher: _Teacher,
-    best_by: BestBy,
+    selection_metric: SelectionMetric,
 ) -> Fit:
     return fit(
         student,
@@ -265,7 +267,7 @@ def _fit(
         run,
         metric=splits.dev_metric,
         teacher=teacher.logits.get("dev"),
-        best_by=best_by,
+        selection_metric=selection_metric,
     )
 
 

@@ -42,7 +42,7 @@ class Examples:
         pseudo_from: int | None = None,
         logits: StoredLogits | None = None,
         logits_from: int = 0,
-        word_parts: bool = False,
+        label_pipeline_words: bool = False,
         drawn: NDArray[np.float64] | None = None,
         focus: float = 0.0,
         sources: NDArray[np.float64] | None = None,
@@ -57,7 +57,7 @@ class Examples:
             pseudo_from: number of the first sentence whose tags are a teacher's argmax.
             logits: a teacher's, for every sentence from ``logits_from`` on.
             logits_from: number of the first sentence that has logits; ``logits`` counts from there.
-            word_parts: give a target, too, to the pieces inside words that a pipeline takes for words of their own
+            label_pipeline_words: give a target, too, to the pieces inside words that a pipeline takes for words
                 (see ``WordEncoder.parts``): the word's, as the inside of an entity.
             drawn: weights by which sentences are drawn, 0 for those that every epoch has once, [sentences].
             focus: share of the others that are drawn so; the rest of them evenly.
@@ -76,11 +76,15 @@ class Examples:
         self._closes: list[bool] = []
         self._pseudo_from = pseudo_from
         self._logits_from = logits_from
-        self._word_parts = word_parts
-        if word_parts and model.labels.scheme not in ("iob2", "plain"):
-            raise InputError(f"train.word_parts: found labels in {model.labels.scheme}; parts are known in IOB2 only")
-        if word_parts and model.rule.constrained:
-            raise InputError("train.word_parts: a CRF's chain runs over words; the parts of a word have no place in it")
+        self._label_pipeline_words = label_pipeline_words
+        if label_pipeline_words and model.labels.scheme not in ("iob2", "plain"):
+            raise InputError(
+                f"train.label_pipeline_words: found labels in {model.labels.scheme}; parts are known in IOB2 only"
+            )
+        if label_pipeline_words and model.rule.constrained:
+            raise InputError(
+                "train.label_pipeline_words: a CRF's chain runs over words; the parts of a word have no place in it"
+            )
         self._inside = _Inside(model.labels)
         model.reader.pin()
         for number, sentence in enumerate(sentences):
@@ -107,7 +111,7 @@ class Examples:
 
     def _parts_of(self, window: Window, words: Sequence[str]) -> NDArray[np.int32]:
         """The places of the parts inside the words of ``window``, and which of its words each stands in, [P, 2]."""
-        if not self._word_parts:
+        if not self._label_pipeline_words:
             return _NO_PARTS
         owned = words[window.first_word : window.first_word + len(window.starts)]
         found = [
@@ -132,7 +136,7 @@ class Examples:
         """``TokenModel.pad`` of the windows ``numbers``; the places of words' parts come behind those of words."""
         windows = [Window(self._pieces[n], self._starts[n], self._origin[n][1], self._closes[n]) for n in numbers]
         inputs = self.model.pad(windows)
-        if not self._word_parts:
+        if not self._label_pipeline_words:
             return inputs
         longest = inputs.named["attention_mask"].shape[1]
         firsts = np.cumsum([0, *(len(window.starts) for window in windows)])
@@ -167,7 +171,7 @@ class Examples:
             teacher = np.zeros((len(gold), len(self.model.labels)), dtype=np.float32)
             if spans:
                 teacher[taught] = self.logits.gather(spans)
-        if self._word_parts:
+        if self._label_pipeline_words:
             offsets = np.cumsum([0, *counts[:-1]])
             of = np.concatenate([self._parts[n][:, 1] + offset for n, offset in zip(numbers, offsets, strict=True)])
             gold = np.concatenate([gold, self._inside.gold(gold[of])])

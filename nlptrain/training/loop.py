@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from nlptrain.config.objective import BestBy
+from nlptrain.config.objective import SelectionMetric
 from nlptrain.config.train import FEWEST_STEPS, MOST_STEPS, PASSES, TrainConfig
 from nlptrain.data.batching import BatchPlan
 from nlptrain.data.sentence import Sentence
@@ -51,7 +51,7 @@ def fit(
     *,
     metric: str | None = None,
     teacher: Sequence[Logits] | None = None,
-    best_by: BestBy = "score",
+    selection_metric: SelectionMetric = "score",
 ) -> Fit:
     """Train ``model``, score it on ``dev`` now and then, and leave it with the weights that were best.
 
@@ -60,7 +60,8 @@ def fit(
     processes). Of several processes the first one scores and writes, and has the best weights in the end.
 
     ``metric`` is another name for the dev score, where its tags are not gold; ``teacher`` holds the teacher's logits of
-    each dev sentence, [words, C]; ``best_by`` says what is best: the score, or the least divergence from ``teacher``.
+    each dev sentence, [words, C]; ``selection_metric`` is the score, or the divergence from
+    ``teacher``.
 
     Raises:
         Interrupted: a signal came; the state is saved.
@@ -78,7 +79,7 @@ def fit(
     every = config.eval_every or len(plan.epoch(0))
     told = tracker(run.track, run.folder, state.progress.step)
     metrics = MetricsLog(None if run.folder is None else run.folder / "metrics.jsonl", state.progress, told, run.log)
-    selector = ModelSelector(model, dev, metric, teacher, best_by)
+    selector = ModelSelector(model, dev, metric, teacher, selection_metric)
     with closing(told), Reporter(run, steps, state.progress) as reporter, run.deferring_signals():
         for step in train_steps(model, examples, objective, config, state=state, plan=plan, steps=steps, run=run):
             metrics.add(step)
@@ -122,7 +123,7 @@ def build_plan(examples: Examples, config: TrainConfig, seed: int) -> tuple[Batc
     """The batches of a training and the number of its steps."""
     plan = BatchPlan(
         examples.lengths,
-        subwords=config.batch_pieces,
+        subwords=config.batch_subwords,
         sentences=config.batch_sentences,
         seed=seed,
         oversampling=examples.focus,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptrain.config.objective import BestBy
+from nlptrain.config.objective import SelectionMetric
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.models.confidence import tagged
@@ -33,14 +33,14 @@ class ModelSelector:
         dev: sentences that it is evaluated on.
         metric: another name for the score; None: its own.
         teacher: the teacher's logits of each dev sentence, [words, C]; None without a teacher.
-        best_by: the metric that selects.
+        selection_metric: the metric that selects.
     """
 
     model: TokenModel
     dev: Sequence[Sentence]
     metric: str | None
     teacher: Sequence[Logits] | None
-    best_by: BestBy
+    selection_metric: SelectionMetric
 
     def evaluate(self, state: TrainState, reporter: Reporter) -> dict[str, float]:
         """Evaluate the averaged weights, keep them if they are the best so far, and return their dev metrics."""
@@ -54,7 +54,7 @@ class ModelSelector:
         selection_metric = scores.value
         if self.teacher is not None:
             metrics["dev_divergence"] = divergence(self.teacher, [answer.logits for answer in answers])
-            if self.best_by == "divergence":
+            if self.selection_metric == "divergence":
                 selection_metric = -metrics["dev_divergence"]
         # The later of equals: the score of a small dev set soon stays at 0 or 1 while the model still improves.
         best = selection_metric >= state.progress.best_selection_metric

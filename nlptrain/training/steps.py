@@ -116,7 +116,7 @@ def train_steps(
             group["lr"] = rate
         losses: dict[str, Tensor] = {}
         for inputs, targets in batch.parts:
-            shown = replace(inputs, named=model.reader.hide(inputs.named, config.unknown_rate))
+            shown = replace(inputs, named=model.reader.hide(inputs.named, config.unk_dropout))
             sums = _backward(model, objective, shown, targets, batch.words, run)
             for name, value in sums.items():
                 losses[name] = losses.get(name, 0) + value

@@ -85,14 +85,14 @@ def test_a_teachers_logits_are_found_again_whatever_its_temperature(corpus: Path
 
 
 @pytest.mark.parametrize(
-    "student", [{"start": "tagger_kd"}, {"kind": "transformer", "layers": 1}], ids=["start", "cut"]
+    "student", [{"init_from": "tagger_kd"}, {"kind": "transformer", "layers": 1}], ids=["start", "cut"]
 )
 def test_nobody_inherits_a_temperature(corpus: Path, taught: dict[str, Path], student: dict[str, Any]) -> None:
     if "start" in student:
         assert call("tagger_kd", taught["tagger_kd"]).exit_code == 0
         start = corpus / "runs/start"
         shutil.move(corpus / "runs/tagger_kd", start)
-        student = {**yaml.safe_load(taught["tagger_kd"].read_text())["student"], "start": str(start)}
+        student = {**yaml.safe_load(taught["tagger_kd"].read_text())["student"], "init_from": str(start)}
     for run in ("start", "transformer_token"):
         path = corpus / "runs" / run / "model/config.json"
         if path.is_file():

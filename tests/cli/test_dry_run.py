@@ -67,7 +67,7 @@ def test_the_length_of_much_text_is_told_from_some_of_it(
     from nlptrain.analysis import profiling
 
     paths = with_a_teacher(corpus, tiny_bert)
-    more = ["--set", "train.epochs=5", "--set", "objective.focus=0", "--set", "seeds=[1,2]"]
+    more = ["--set", "train.epochs=5", "--set", "objective.oversampling=0", "--set", "seeds=[1,2]"]
     monkeypatch.setattr(profiling, "SAMPLE", 50)
     told = call("tagger_kd", paths["tagger_kd"], "--dry-run", "--workers", "2", *more)
     assert told.exit_code == 0, told.output

@@ -100,7 +100,7 @@ def test_a_plan_says_the_order_and_runs_nothing(folder: Path, corpus: Path) -> N
     seeds = folder / "tagger_kd-again.yaml"
     write(
         seeds,
-        {"base": "_base.yaml", "output_dir": "runs/x", "student": {"start": str(corpus / "runs/tagger_kd/model")}},
+        {"base": "_base.yaml", "output_dir": "runs/x", "student": {"init_from": str(corpus / "runs/tagger_kd/model")}},
     )
     needs = {one.path.stem: {need.stem for need in one.needs} for one in plan(experiment_files([folder]), [])}
     assert needs["tagger_kd-again"] == {"tagger_kd", "transformer_token"}

@@ -89,7 +89,7 @@ def test_overwrite_costs_nothing_if_it_cannot_begin(three: Path, corpus: Path) -
     (corpus / "bad.conll").write_text("Ada\n")
     bad = call("tagger", three, "--set", f"data.train={corpus / 'bad.conll'}", "--overwrite")
     assert bad.exit_code == 2
-    own = call("tagger", three, "--set", f"student.start={run}", "--set", "seeds=[3]", "--overwrite")
+    own = call("tagger", three, "--set", f"student.init_from={run}", "--set", "seeds=[3]", "--overwrite")
     assert own.exit_code == 2
     assert "which this run reads" in own.stderr
     assert (run / "scores.json").is_file()

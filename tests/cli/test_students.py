@@ -12,7 +12,7 @@ import yaml
 from tests.helpers.commands import call
 from tests.helpers.corpora import make_sentences, write_columns
 
-TRAIN = {"steps": 30, "batch_pieces": 300, "learning_rate": 0.01, "warmup_steps": 5, "eval_every": 15, "ema": 0.9}
+TRAIN = {"steps": 30, "batch_subwords": 300, "learning_rate": 0.01, "warmup_steps": 5, "eval_every": 15, "ema": 0.9}
 PARTS = {"embedder": {"dim": 16}, "encoder": {"hidden": 16, "layers": 1}}
 
 
@@ -219,7 +219,7 @@ def test_a_teacher_with_a_crf_has_no_logits_for_mse(house: Path, tmp_path: Path)
 def test_a_warm_start_goes_on_from_a_finished_student(house: Path, tmp_path: Path) -> None:
     (tmp_path / "first").mkdir()
     first = train(house, tmp_path / "first", "tagger_kd", train={"steps": 150, "eval_every": 150})
-    start = {"start": str(tmp_path / "first/run")}
+    start = {"init_from": str(tmp_path / "first/run")}
     cold = train(house, tmp_path, "tagger_kd", train={"steps": 1, "eval_every": 1, "learning_rate": 1e-6})
     shutil.rmtree(tmp_path / "run")
     warm = train(
@@ -248,7 +248,7 @@ def test_a_transformer_as_the_control_and_as_a_start(house: Path, tmp_path: Path
     config: dict[str, Any] = {
         "student": {"kind": "transformer", "model": str(tiny_bert), "layers": 1},
         "data": data,
-        "train": {"steps": 40, "eval_every": 40, "batch_pieces": 300, "learning_rate": 5e-3, "warmup_steps": 5},
+        "train": {"steps": 40, "eval_every": 40, "batch_subwords": 300, "learning_rate": 5e-3, "warmup_steps": 5},
         "device": "cpu",
         "output_dir": str(tmp_path / "control"),
     }
@@ -259,7 +259,7 @@ def test_a_transformer_as_the_control_and_as_a_start(house: Path, tmp_path: Path
     assert f"weights from {tiny_bert}" in result.stderr
     shown = call("config", "show", path).stdout
     assert re.search(r"^train\.clip_norm +1\.0 +default$", shown, re.MULTILINE)  # gentler with a transformer
-    config["student"] = {"kind": "transformer", "start": str(tmp_path / "control")}
+    config["student"] = {"kind": "transformer", "init_from": str(tmp_path / "control")}
     config["output_dir"] = str(tmp_path / "again")
     path.write_text(yaml.safe_dump(config))
     assert call("tagger", path).exit_code == 0
@@ -372,7 +372,7 @@ def test_words_of_made_sentences_count_for_the_vocabulary(
 def test_steps_follow_from_the_text(house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nlptrain.training.loop.FEWEST_STEPS", 3)
     monkeypatch.setattr("nlptrain.training.loop.MOST_STEPS", 40)
-    scores = train(house, tmp_path, "tagger_kd", train={"steps": "auto", "batch_pieces": 1600})
+    scores = train(house, tmp_path, "tagger_kd", train={"steps": "auto", "batch_subwords": 1600})
     assert re.search(
         r"length: 4 steps, 2.0 times as much text as there is \([\d,]+ words\), 50% of it drawn", scores["output"]
     )

@@ -27,9 +27,9 @@ def head(folder: Path, command: str, *settings: str) -> str:
 @pytest.mark.parametrize("command", ["tagger", "tagger_kd", "pseudo_label"])
 def test_word_parts_take_a_softmax(tmp_path: Path, command: str) -> None:
     assert head(tmp_path, command) == "auto"
-    assert head(tmp_path, command, "train.word_parts=true") == "softmax"
+    assert head(tmp_path, command, "train.label_pipeline_words=true") == "softmax"
     with pytest.raises(InputError, match="a CRF's chain runs over words, so that the parts of a word have no place"):
-        head(tmp_path, command, "train.word_parts=true", "student.head.kind=crf")
+        head(tmp_path, command, "train.label_pipeline_words=true", "student.head.kind=crf")
 
 
 def test_mse_takes_a_softmax(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_mse_takes_a_softmax(tmp_path: Path) -> None:
         ("tagger", (), 2),
         ("tagger", ("student.encoder.hidden=64", "student.encoder.layers=auto"), 2),
         ("tagger", ("student.encoder.layers=3",), 3),
-        ("tagger", ("student.start=org/start",), "auto"),  # those of the start
+        ("tagger", ("student.init_from=org/start",), "auto"),  # those of the start
     ],
 )
 def test_one_layer_is_for_students_of_pieces_and_probabilities_on_raw_text(

@@ -144,7 +144,7 @@ def test_variables(monkeypatch):
     ]
 
 
-@pytest.mark.parametrize(("one", "other"), [("steps", "epochs"), ("batch_pieces", "batch_sentences")])
+@pytest.mark.parametrize(("one", "other"), [("steps", "epochs"), ("batch_subwords", "batch_sentences")])
 def test_naming_one_of_a_pair_takes_the_default_of_the_other_away(one, other):
     train = load(CONTROL, f"train.{other}=2").config.train
     assert (getattr(train, one), getattr(train, other)) == (None, 2)
@@ -253,7 +253,7 @@ def test_a_bad_file_is_refused_without_torch():
         ({"encoder": {"kind": "idcnn"}}, (), (3e-3, 0.03)),
         ({}, ("train.learning_rate=1e-3",), (1e-3, 0.03)),
         ({"embedder": {"kind": "word"}}, (), (3e-3, 0.15)),
-        ({"embedder": {"kind": "word"}}, ("train.unknown_rate=0.1",), (3e-3, 0.1)),
+        ({"embedder": {"kind": "word"}}, ("train.unk_dropout=0.1",), (3e-3, 0.1)),
         ({"kind": "transformer", "layers": 2}, (), (3e-4, 0.0)),
         ({"kind": "transformer", "layers": 2}, ("train.learning_rate=1e-4",), (1e-4, 0.0)),
     ],
@@ -264,7 +264,7 @@ def test_defaults_of_training_go_with_the_kind_of_student(
     path = tmp_path / "c.yaml"
     path.write_text(yaml.safe_dump({"teacher": "t/t", "student": student, "data": {"train": "x"}, "output_dir": "o"}))
     train = load_config(COMMANDS["tagger_kd"], path, settings, check_files=False).config.train
-    assert (train.learning_rate, train.unknown_rate) == rates
+    assert (train.learning_rate, train.unk_dropout) == rates
 
 
 def test_a_student_of_a_teachers_probabilities_drops_less():

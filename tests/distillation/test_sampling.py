@@ -60,8 +60,10 @@ def test_words_of_rare_labels_count_more():
     mean = 1 + 3 * (0.9 * 0.1 + 0.1 * 0.9)  # O has 0.9 of all words
     weights = (1 + 3 * (0.9 * 0.1 + 0.1 * 0.9)) / mean + (1 + 3 * (0.1 * 0.1 + 0.9 * 0.9)) / mean
     for factor, expected in ((3.0, weights * one), (0.0, 2 * one)):
-        loss = DistillObjective(DistillConfig(rare_w=factor), rare).loss(student, targets)
+        loss = DistillObjective(DistillConfig(rare_label_weight=factor), rare).loss(student, targets)
         assert float(loss.parts["teacher"]) == pytest.approx(expected, rel=1e-5)
-    squared = DistillObjective(DistillConfig(rare_w=3.0, loss="mse"), rare).loss(student, targets).parts["teacher"]
+    squared = (
+        DistillObjective(DistillConfig(rare_label_weight=3.0, loss="mse"), rare).loss(student, targets).parts["teacher"]
+    )
     each = [((teacher[n] - np.log(0.5)) ** 2).mean() for n in range(2)]
     assert float(squared) == pytest.approx(float((1.54 * each[0] + 3.46 * each[1]) / mean), rel=1e-5)

@@ -71,7 +71,7 @@ def test_a_run_is_measured_in_torch_and_exported_and_a_folder_as_it_is(tiny_bert
         seconds, peak = found[1].alone(TEXTS[:2])
         assert 0 < seconds < 60
         assert 20e6 < peak < 1e9
-        assert "model.batch_pieces = 64 or" in found[0].program  # what is measured is one configuration
+        assert "model.batch_subwords = 64 or" in found[0].program  # what is measured is one configuration
         assert all("batch_units=64" in one.program for one in found[1:])
         exported = Path(re.search(r"Tagger\('(.+?)'", found[1].program)[1])
         assert exported.is_dir()

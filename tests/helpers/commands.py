@@ -25,7 +25,7 @@ def write_configs(corpus: Path, tiny_bert: Path) -> dict[str, Path]:
     """Write a configuration for each of the four commands, of tiny models; return their paths by command."""
     data = {split: str(corpus / f"{split}.conll") for split in ("train", "dev", "test")}
     student = {"embedder": {"dim": 16}, "encoder": {"hidden": 16, "layers": 1}}
-    train = {"steps": 40, "batch_pieces": 300, "learning_rate": 0.01, "warmup_steps": 5, "eval_every": 20, "ema": 0.9}
+    train = {"steps": 40, "batch_subwords": 300, "learning_rate": 0.01, "warmup_steps": 5, "eval_every": 20, "ema": 0.9}
     teacher = {"teacher": str(corpus / "runs/transformer_token"), "student": student, "train": train}
     raw = {"data": {**data, "unlabeled": str(corpus / "raw.txt")}, "augment": "none"}
     values: dict[str, dict[str, object]] = {

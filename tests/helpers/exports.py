@@ -63,7 +63,7 @@ def small_model(tiny_bert: Path, kinds: str, labels: Labels = LABELS) -> TokenMo
         shape: dict[str, object] = {part: {"kind": kind, **SIZES[kind]} for part, kind in parts.items()}
         if parts["embedder"] != "word":
             shape["tokenizer"] = str(tiny_bert)
-        config = TypeAdapter(Student).validate_python({**shape, "dropout": 0.0, "max_pieces": 64})
+        config = TypeAdapter(Student).validate_python({**shape, "dropout": 0.0, "max_subwords": 64})
         model = build_student(config, labels, seed=1, text=lambda: TEXT)
     torch.manual_seed(2)
     with torch.no_grad():

@@ -35,7 +35,7 @@ NOBODY = 65534
 _LOOK_SECONDS = 0.002
 
 STUDENT = {"embedder": {"dim": 16}, "encoder": {"hidden": 16, "layers": 1}}
-TRAIN = {"steps": 60, "eval_every": 10, "batch_pieces": 256, "learning_rate": 0.01}
+TRAIN = {"steps": 60, "eval_every": 10, "batch_subwords": 256, "learning_rate": 0.01}
 GOLD = {split: f"{split}.conll" for split in ("train", "dev", "test")}
 RAW = {**GOLD, "unlabeled": "raw.txt"}
 
@@ -213,7 +213,7 @@ def write_base(folder: Path, tiny_bert: Path, server: Server) -> None:
         "experiments/tagger-a": {**student, "output_dir": "runs/a"},
         "experiments/tagger-b": {
             **student,
-            "student": {**student["student"], "start": "runs/a"},
+            "student": {**student["student"], "init_from": "runs/a"},
             "output_dir": "runs/b",
         },
     }.items():

@@ -55,7 +55,7 @@ def student(tiny_bert: Path, dropout: float = 0.0) -> TokenModel:
 def config(**values: object) -> TrainConfig:
     """Return a configuration of four steps with a constant learning rate, with ``values`` on top."""
     return TrainConfig.model_validate(
-        {"steps": 4, "warmup_steps": 0, "schedule": "constant", "unknown_rate": 0.0, **values}
+        {"steps": 4, "warmup_steps": 0, "schedule": "constant", "unk_dropout": 0.0, **values}
     )
 
 

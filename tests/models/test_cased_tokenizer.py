@@ -45,7 +45,7 @@ def test_pieces_in_upper_case_share_the_row_and_have_a_form(teacher: TokenModel)
         rows[word], forms[word] = int(embedder.rows[piece]), int(embedder.form[piece])
     assert len(set(rows.values())) == 1
     assert forms == {"paris": 0, "Paris": 1, "PARIS": 2}
-    assert student.parameters() - build(teacher, case=False).parameters() == 4 * 8
+    assert student.parameters() - build(teacher, cased=False).parameters() == 4 * 8
     ((own,),) = teacher.reader(["paris"])
     assert student.reader(["paris"]) == [(own,)]  # what is in lower case keeps its ids
 
@@ -59,7 +59,7 @@ def test_words_of_mixed_case_are_cut_where_it_changes(teacher: TokenModel) -> No
 
 def test_until_it_is_trained_a_student_with_case_answers_as_one_without(teacher: TokenModel) -> None:
     sentence = ["Ada", "sings", "in", "PARIS"]
-    (with_,), (without,) = (build(teacher, case=case).logits([sentence]) for case in (True, False))
+    (with_,), (without,) = (build(teacher, cased=case).logits([sentence]) for case in (True, False))
     assert with_.tobytes() == without.tobytes()
 
 
@@ -74,7 +74,7 @@ def test_it_learns_what_only_the_case_tells(teacher: TokenModel) -> None:
     text += [Sentence((name, name), ("O", "O")) for name in names]
     found = {}
     for case in (True, False):
-        student = build(teacher, case=case)
+        student = build(teacher, cased=case)
         fit(student, Examples(student, text), text, GoldObjective(), settings, Run(None, device="cpu"))
         found[case] = evaluate(student, text).value
     assert found[True] == 1.0

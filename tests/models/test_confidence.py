@@ -26,7 +26,7 @@ TEXTS = [" ".join(words) for words in SENTENCES]
 
 def student(tiny_bert: Path, head: str = "softmax", labels: Labels = LABELS) -> TokenModel:
     shape = {"tokenizer": str(tiny_bert), "embedder": {"dim": 8}, "encoder": {"hidden": 4}, "head": {"kind": head}}
-    model = build_student(TypeAdapter(Student).validate_python({**shape, "max_pieces": 16}), labels, seed=0)
+    model = build_student(TypeAdapter(Student).validate_python({**shape, "max_subwords": 16}), labels, seed=0)
     torch.manual_seed(0)
     with torch.no_grad():
         model.model.head.weight.mul_(20)  # so that it is surer of some words than of others

@@ -222,7 +222,7 @@ def test_a_teacher_that_favours_a_forbidden_label_is_renormalised_and_its_lost_m
 def test_windows_join_and_are_decoded_once(tiny_bert: Path, tmp_path: Path) -> None:
     labels = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
     shape = {"tokenizer": str(tiny_bert), "embedder": {"dim": 8}, "encoder": {"hidden": 4}, "head": {"kind": "crf"}}
-    model = build_student(TypeAdapter(Student).validate_python({**shape, "max_pieces": 16}), labels, seed=0)
+    model = build_student(TypeAdapter(Student).validate_python({**shape, "max_subwords": 16}), labels, seed=0)
     with torch.no_grad():
         model.model.head.transitions.copy_(3 * torch.randn(5, 5))
     words = [word for words, _ in make_sentences(30, 3) for word in words]

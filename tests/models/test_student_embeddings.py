@@ -41,7 +41,7 @@ def teacher(tiny_bert: Path) -> TokenModel:
 def test_the_table_is_cut_to_the_most_frequent_pieces_and_the_tokenizer_stays_whole(
     teacher: TokenModel, tmp_path: Path
 ) -> None:
-    model = build(teacher, embedder={"dim": 8, "vocab_size": 20, "case": False})
+    model = build(teacher, embedder={"dim": 8, "vocab_size": 20, "cased": False})
     table = model.model.get_input_embeddings().weight
     assert len(table) == 20
     assert len(model.tokenizer) == len(teacher.tokenizer) > 60

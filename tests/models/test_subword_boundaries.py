@@ -239,7 +239,7 @@ def test_a_folder_of_before_pieces_were_told_is_read_and_mended(tiny_bert: Path,
     with pytest.raises(ValueError, match="has a CRF, whose logits score sequences"):
         TeacherStudentDistill(again)
     assert again.fingerprint() == student.fingerprint() == load_token_model(str(tmp_path / "now")).fingerprint()
-    shape = {"start": str(tmp_path / "before"), "embedder": {"dim": 8}, "encoder": {"hidden": 4}}
+    shape = {"init_from": str(tmp_path / "before"), "embedder": {"dim": 8}, "encoder": {"hidden": 4}}
     started = build_student(TypeAdapter(Student).validate_python(shape), IOB2, seed=0)
     started.save(tmp_path / "started")
     net = AutoModelForTokenClassification.from_pretrained(tmp_path / "started")

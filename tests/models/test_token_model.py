@@ -30,7 +30,7 @@ def model(request: pytest.FixtureRequest, tiny_bert: Path) -> TokenModel:
 
 def student(tiny_bert: Path) -> TokenModel:
     config = StudentConfig.model_validate(
-        {"tokenizer": str(tiny_bert), "embedder": {"dim": 16}, "encoder": {"hidden": 8}, "max_pieces": 128}
+        {"tokenizer": str(tiny_bert), "embedder": {"dim": 16}, "encoder": {"hidden": 8}, "max_subwords": 128}
     )
     return build_tagger(config, LABELS, seed=0)
 

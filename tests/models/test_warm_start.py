@@ -40,7 +40,7 @@ def start(tiny_bert: Path, tmp_path: Path, parts: dict[str, object]) -> TokenMod
 def test_the_same_labels_start_with_the_same_weights(
     start: TokenModel, tmp_path: Path, parts: dict[str, object]
 ) -> None:
-    again = build(start=str(tmp_path / "start"), dropout=0.7, **parts)
+    again = build(init_from=str(tmp_path / "start"), dropout=0.7, **parts)
     for one, other in zip(start.logits(WORDS), again.logits(WORDS), strict=True):
         assert np.array_equal(one, other)
     assert again.model.dropout.p == again.model.encoder.net.dropout == 0.7
@@ -51,7 +51,7 @@ def test_the_head_and_the_layers_that_a_start_brings_are_said(
 ) -> None:
     said: list[str] = []
     open_ones = {"encoder": {"hidden": 4}, "head": {"kind": "auto"}}
-    shape = {**parts, "start": str(tmp_path / "start"), **open_ones}
+    shape = {**parts, "init_from": str(tmp_path / "start"), **open_ones}
     again = build_student(TypeAdapter(Student).validate_python(shape), LABELS, seed=0, log=said.append)
     assert type(again.model.head) is type(start.model.head)
     kind = {"softmax": "a softmax", "crf": "a CRF"}[again.model.config.head["kind"]]
@@ -66,34 +66,34 @@ def test_labels_in_another_order_or_under_other_names_keep_their_columns(
     start: TokenModel, tmp_path: Path, parts: dict[str, object]
 ) -> None:
     turned = Labels.from_names(["O", "B-LOC", "I-LOC", "B-PER", "I-PER"])
-    again = build(turned, start=str(tmp_path / "start"), start_labels={"person": "PER", "place": "LOC"}, **parts)
+    again = build(turned, init_from=str(tmp_path / "start"), init_label_map={"person": "PER", "place": "LOC"}, **parts)
     for one, other in zip(start.logits(WORDS), again.logits(WORDS), strict=True):
         np.testing.assert_allclose(one[:, [0, 3, 4, 1, 2]], other, atol=1e-5)
     again.save(tmp_path / "again")
-    assert build(turned, start=str(tmp_path / "again"), **parts).labels == turned
+    assert build(turned, init_from=str(tmp_path / "again"), **parts).labels == turned
 
 
 def test_a_label_may_be_dropped_and_none_may_be_missing(
     start: TokenModel, tmp_path: Path, parts: dict[str, object]
 ) -> None:
     folder = str(tmp_path / "start")
-    fewer = build(Labels.from_names(NAMES[:3]), start=folder, start_labels={"place": "O"}, **parts)
+    fewer = build(Labels.from_names(NAMES[:3]), init_from=folder, init_label_map={"place": "O"}, **parts)
     assert fewer.logits(WORDS)[0].shape == (len(WORDS[0]), 3)
     with pytest.raises(InputError, match=r"too many \(map them to O\): B-place, I-place"):
-        build(Labels.from_names(NAMES[:3]), start=folder, **parts)
+        build(Labels.from_names(NAMES[:3]), init_from=folder, **parts)
     with pytest.raises(InputError, match="missing: B-group, I-group"):
-        build(Labels.from_names([*NAMES, "B-group", "I-group"]), start=folder, **parts)
+        build(Labels.from_names([*NAMES, "B-group", "I-group"]), init_from=folder, **parts)
     with pytest.raises(InputError, match="more than once: B-person, I-person"):
-        build(start=folder, start_labels={"place": "person"}, **parts)
-    with pytest.raises(InputError, match=r"student\.start_labels: plaice is no label or type"):
-        build(start=folder, start_labels={"plaice": "place"}, **parts)
+        build(init_from=folder, init_label_map={"place": "person"}, **parts)
+    with pytest.raises(InputError, match=r"student\.init_label_map: plaice is no label or type"):
+        build(init_from=folder, init_label_map={"plaice": "place"}, **parts)
 
 
 def test_where_no_head_is_named_it_is_that_of_the_start(
     start: TokenModel, tmp_path: Path, parts: dict[str, object]
 ) -> None:
     unnamed = {name: part for name, part in parts.items() if name != "head"}
-    again = build(start=str(tmp_path / "start"), **unnamed)
+    again = build(init_from=str(tmp_path / "start"), **unnamed)
     assert type(again.model.head) is type(start.model.head)
     for one, other in zip(start.logits(WORDS), again.logits(WORDS), strict=True):
         assert np.array_equal(one, other)
@@ -102,11 +102,11 @@ def test_where_no_head_is_named_it_is_that_of_the_start(
 def test_other_parts_are_refused(start: TokenModel, tmp_path: Path, parts: dict[str, object]) -> None:
     folder = str(tmp_path / "start")
     with pytest.raises(InputError, match=r"has other parts \(student\.encoder\.hidden: found 5, there 4\)"):
-        build(start=folder, **{**parts, "encoder": {"hidden": 5, "layers": 2}})
+        build(init_from=folder, **{**parts, "encoder": {"hidden": 5, "layers": 2}})
     with pytest.raises(InputError, match=r"student\.encoder\.kind: found 'gru', there 'lstm'"):
-        build(start=folder, **{**parts, "encoder": {"kind": "gru", "hidden": 4}})
+        build(init_from=folder, **{**parts, "encoder": {"kind": "gru", "hidden": 4}})
     with pytest.raises(InputError, match=r"is of kind tagger, and student\.kind is transformer"):
-        build(start=folder, kind="transformer")
+        build(init_from=folder, kind="transformer")
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_layers_are_cut_out_of_the_teacher(teacher: TransformerTokenClassifier, 
         whole.model.classifier.weight.zero_()
     assert teacher.model.classifier.weight.abs().sum() > 0  # a copy, not the teacher itself
     one.save(tmp_path)
-    again = build(start=str(tmp_path), kind="transformer", layers=1)
+    again = build(init_from=str(tmp_path), kind="transformer", layers=1)
     for a, b in zip(one.logits(WORDS), again.logits(WORDS), strict=True):
         assert np.array_equal(a, b)
 

@@ -42,7 +42,7 @@ SENTENCES = [
 
 
 def test_the_parts_of_words_get_the_inside_of_their_words_entity(model: TokenModel) -> None:
-    examples = Examples(model, SENTENCES, word_parts=True)
+    examples = Examples(model, SENTENCES, label_pipeline_words=True)
     inputs = examples.inputs([1, 0])
     ids, places = inputs.named["input_ids"], inputs.places
     targets = examples.targets([1, 0])
@@ -62,7 +62,7 @@ def test_the_parts_of_words_get_the_inside_of_their_words_entity(model: TokenMod
 
 
 def test_a_parts_logits_have_begin_and_inside_in_order(model: TokenModel) -> None:
-    targets = Examples(model, SENTENCES, logits=Stored(), word_parts=True).targets([1])
+    targets = Examples(model, SENTENCES, logits=Stored(), label_pipeline_words=True).targets([1])
     assert targets.teacher is not None
     assert targets.teacher[0].tolist() == [100, 101, 102, 103, 104]
     assert targets.teacher[3].tolist() == [100, 101, 102, 103, 104]  # the inside was the larger one already
@@ -71,7 +71,7 @@ def test_a_parts_logits_have_begin_and_inside_in_order(model: TokenModel) -> Non
         def gather(self, spans: Sequence[tuple[int, int, int]]) -> np.ndarray:
             return super().gather(spans)[:, ::-1]
 
-    targets = Examples(model, SENTENCES, logits=Opening(), word_parts=True).targets([1])
+    targets = Examples(model, SENTENCES, logits=Opening(), label_pipeline_words=True).targets([1])
     assert targets.teacher is not None
     assert targets.teacher[0].tolist() == [104, 103, 102, 101, 100]
     assert targets.teacher[3].tolist() == [104, 102, 103, 100, 101]
@@ -92,7 +92,7 @@ def test_a_classifier_may_have_a_begin_without_its_inside(tiny_bert: Path) -> No
     labels = Labels.from_names(["O", "B-person", "I-person", "B-place"])
     more = {"tokenizer": str(tiny_bert), "head": {"kind": "softmax"}}
     shape = StudentConfig.model_validate({"embedder": {"dim": 8}, **more})
-    examples = Examples(build_tagger(shape, labels, seed=0), SENTENCES, word_parts=True)
+    examples = Examples(build_tagger(shape, labels, seed=0), SENTENCES, label_pipeline_words=True)
     tags = [labels.names[index] for index in examples.targets([0]).gold]
     assert tags == ["O", "B-place", "O", "B-place", "B-place"]  # nothing else is known of a place
 

@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from nlptrain.config.objective import BestBy
+from nlptrain.config.objective import SelectionMetric
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.batching import BatchPlan
 from nlptrain.data.sentence import Sentence
@@ -135,7 +135,7 @@ def train(tiny_bert: Path, folder: Path, stop_at: int | None = None, *, scaled: 
     tagged = [Sentence(words, tags) for words, tags in make_sentences(40, 12)]
     model = student(tiny_bert, dropout=0.3)
     settings = TrainConfig.model_validate(
-        {"steps": 23, "batch_pieces": 120, "warmup_steps": 5, "eval_every": 6, "log_every": 4}
+        {"steps": 23, "batch_subwords": 120, "warmup_steps": 5, "eval_every": 6, "log_every": 4}
     )
     if stop_at is not None:
         checks = iter(range(1, 1000))
@@ -224,9 +224,9 @@ def test_the_best_weights_are_kept_of_equals_the_later_and_not_the_last(
     assert not torch.equal(seen[2], seen[3])
 
 
-@pytest.mark.parametrize(("best_by", "kept"), [("score", 4), ("divergence", 6)])
+@pytest.mark.parametrize(("selection_metric", "kept"), [("score", 4), ("divergence", 6)])
 def test_the_divergence_chooses_where_it_is_asked_to(
-    best_by: BestBy, kept: int, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    selection_metric: SelectionMetric, kept: int, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tagged = [Sentence(words, tags) for words, tags in make_sentences(20, 13)]
     model = student(tiny_bert)
@@ -238,7 +238,7 @@ def test_the_divergence_chooses_where_it_is_asked_to(
     run = Run(tmp_path, device="cpu")
     settings = config(steps=8, eval_every=2, log_every=8)
     examples = Examples(model, tagged)
-    done = fit(model, examples, tagged, GoldObjective(), settings, run, teacher=[], best_by=best_by)
+    done = fit(model, examples, tagged, GoldObjective(), settings, run, teacher=[], selection_metric=selection_metric)
     assert (done.best_step, done.best_score) == (kept, {4: 0.9, 6: 0.4}[kept])
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [line["dev_divergence"] for line in lines if "dev_f1" in line] == [0.5, 0.4, 0.1, 0.3]

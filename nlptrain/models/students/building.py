@@ -65,7 +65,7 @@ def build_tagger(
         encoder=_encoder(config.encoder, head, log),
         head=head,
         dropout=config.dropout,
-        max_pieces=config.max_pieces,
+        max_pieces=config.max_subwords,
         max_characters=getattr(config.embedder, "max_characters", None),
         id2label=dict(enumerate(labels.names)),
         label2id=dict(labels.ids),
@@ -77,7 +77,7 @@ def build_tagger(
     if roles is not None:
         model.tell_pieces(roles)
     begin(model)
-    return TokenModel(model.eval(), reader, labels, max_pieces=config.max_pieces, splitter=splitter, name="student")
+    return TokenModel(model.eval(), reader, labels, max_pieces=config.max_subwords, splitter=splitter, name="student")
 
 
 def _encoder(config: Encoder, head: dict[str, Any], log: Callable[[str], None]) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _subword(config: StudentConfig, teacher: TokenModel | None, text: StudentTex
     if kept is not None:
         shape["kept"] = len(kept)
     unknown = _unknown(reader.tokenizer)
-    casing = with_case(reader.tokenizer) if embedder.case else None
+    casing = with_case(reader.tokenizer) if embedder.cased else None
     if casing is not None:
         reader = PieceReader(casing.tokenizer)
         shape.update(vocab_size=len(casing.pieces), kept=shape.get("kept", pieces), forms=FORMS)
@@ -222,7 +222,7 @@ def build_student(
         InputError: a model or file that ``config`` names is not there, or does not fit.
     """
     torch.manual_seed(seed)
-    if config.start is not None:
+    if config.init_from is not None:
         return start_from(config, labels, splitter=splitter, log=log)
     read = StudentText(text)
     student = STUDENTS[config.kind](config, labels, seed=seed, teacher=teacher, splitter=splitter, text=read, log=log)

@@ -31,16 +31,16 @@ def start_from(
     splitter: WordSplitter | None,
     log: Callable[[str], None] = lambda _: None,
 ) -> TokenModel:
-    """The student that ``config.start`` names, with the columns of ``labels`` in their order.
+    """The student that ``config.init_from`` names, with the columns of ``labels`` in their order.
 
     ``say`` is told which head and how many layers it brings, where ``config`` leaves that open.
 
     Raises:
         InputError: its parts are not those of ``config``, or its labels not those of this run.
     """
-    student = load_token_model(str(config.start))
+    student = load_token_model(str(config.init_from))
     _check_same_parts(config, student)
-    columns = _columns(student.labels, labels, config.start_labels or {}, str(config.start))
+    columns = _columns(student.labels, labels, config.init_label_map or {}, str(config.init_from))
     _reorder(student.model, columns, len(student.labels))
     if isinstance(student.model, NeuralTagger):
         head = student.model.head
@@ -49,12 +49,12 @@ def start_from(
         assert isinstance(config, StudentConfig)
         if config.head.kind == "auto":
             brought = "a CRF" if isinstance(head, CRFHead) else "a softmax"
-            log(f"student: {brought}, as {config.start} has (student.head.kind)")
+            log(f"student: {brought}, as {config.init_from} has (student.head.kind)")
         if getattr(config.encoder, "layers", None) == "auto":
             depth = student.model.config.encoder["layers"]
-            log(f"student: {depth} layer{'s'[: depth > 1]}, as {config.start} has (student.encoder.layers)")
+            log(f"student: {depth} layer{'s'[: depth > 1]}, as {config.init_from} has (student.encoder.layers)")
         _set_dropout(student.model, config.dropout)
-        student.max_pieces = config.max_pieces
+        student.max_pieces = config.max_subwords
     student.model.config.num_labels = len(labels)
     kind = type(student)
     return kind(
@@ -65,11 +65,11 @@ def start_from(
 def _check_same_parts(config: StudentConfig | TransformerStudentConfig, student: TokenModel) -> None:
     found = "tagger" if isinstance(student.model, NeuralTagger) else "transformer"
     if found != config.kind:
-        raise InputError(f"student.start: {config.start} is of kind {found}, and student.kind is {config.kind}")
+        raise InputError(f"student.init_from: {config.init_from} is of kind {found}, and student.kind is {config.kind}")
     if isinstance(config, TransformerStudentConfig):
         depth = student.model.config.num_hidden_layers
         if config.layers not in (None, depth):
-            raise InputError(f"student.layers: found {config.layers}; {config.start} has {depth}")
+            raise InputError(f"student.layers: found {config.layers}; {config.init_from} has {depth}")
         return
     differing: list[str] = []
     for part in ("embedder", "encoder", "head"):
@@ -81,12 +81,14 @@ def _check_same_parts(config: StudentConfig | TransformerStudentConfig, student:
             if key not in _FROM_THE_START and wanted.get(key) not in (value, "auto")
         ]
     if differing:
-        raise InputError(f"student.start: {config.start} has other parts ({'; '.join(differing)}); give the same")
+        raise InputError(
+            f"student.init_from: {config.init_from} has other parts ({'; '.join(differing)}); give the same"
+        )
 
 
 def _columns(there: Labels, wanted: Labels, mapping: dict[str, str], start: str) -> list[int]:
     """For each of ``wanted``, its column in ``there``."""
-    names = map_labels(there.names, mapping, plain=there.scheme == "plain", key="student.start_labels")
+    names = map_labels(there.names, mapping, plain=there.scheme == "plain", key="student.init_label_map")
     used = [name for name, old in zip(names, there.names, strict=True) if not (name == "O" and old != "O")]
     missing = [name for name in wanted.names if name not in names]
     twice = sorted({name for name in used if used.count(name) > 1})
@@ -94,7 +96,9 @@ def _columns(there: Labels, wanted: Labels, mapping: dict[str, str], start: str)
     if missing or twice or extra:
         faults = [("missing", missing), ("more than once", twice), ("too many (map them to O)", extra)]
         said = "; ".join(f"{what}: {', '.join(found)}" for what, found in faults if found)
-        raise InputError(f"student.start: the labels of {start} are not those of this run ({said}); see start_labels")
+        raise InputError(
+            f"student.init_from: the labels of {start} are not those of this run ({said}); see init_label_map"
+        )
     old_of = {name: index for index, name in reversed(list(enumerate(names)))}
     old_of["O"] = there.ids.get("O", old_of.get("O", 0))
     return [old_of[name] for name in wanted.names]
