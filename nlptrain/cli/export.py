@@ -125,7 +125,8 @@ def _dev(run: str, files: tuple[str, ...], model: TokenModel) -> list[Sentence]:
 
 def _data_of(folder: Path) -> DataConfig | None:
     """The dev files of the run in ``folder``, or None unless all of them are still the files that it read."""
-    from nlptrain.config import COMMANDS, load_config
+    from nlptrain.config import COMMANDS
+    from nlptrain.config.loading import load_data_config
     from nlptrain.data.text_files import expand_paths
     from nlptrain.run.checksums import DamagedFile, file_hash
     from nlptrain.run.finished_run import finished_scores
@@ -135,7 +136,7 @@ def _data_of(folder: Path) -> DataConfig | None:
         return None
     path = folder / "config.yaml"
     try:
-        data: DataConfig = load_config(COMMANDS[scores["command"]], path, check_files=False).config.data
+        data = load_data_config(path)
     except InputError as error:
         raise DamagedFile(path, str(error), "name gold files: --dev FILE") from error
     split: Literal["train", "dev"] = "train" if data.dev is None else "dev"

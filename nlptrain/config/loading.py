@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from nlptrain.config.commands import CommandConfig
+from nlptrain.config.data import DataConfig
 from nlptrain.config.files import missing_files
 from nlptrain.config.layers import merged
 from nlptrain.config.validation_errors import validation_messages
@@ -72,6 +73,19 @@ def load_config(
     if check_files:
         check_files_exist(loaded)
     return loaded
+
+
+def load_data_config(path: Path) -> DataConfig:
+    """Read the ``data`` map of a run's ``config.yaml``; its other keys may be those of another version.
+
+    Raises:
+        InputError: the file or the map is invalid; one problem per key.
+    """
+    values, _ = merged(CommandConfig, path, (), {})
+    try:
+        return DataConfig.model_validate_json(json.dumps(values.get("data", {})), strict=True)
+    except ValidationError as error:
+        raise InputError(*validation_messages(error, DataConfig, {}, f"{path}: data")) from error
 
 
 def check_files_exist(loaded: LoadedConfig[C], expected: Callable[[str], bool] = lambda _: False) -> None:

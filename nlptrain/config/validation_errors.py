@@ -13,6 +13,19 @@ from nlptrain.config.section import sections
 from nlptrain.suggestions import suggest
 from nlptrain_runtime.errors import VALUE, quoted, shortened
 
+# Keys of earlier versions, each with the name that it has now.
+RENAMED_KEYS = {
+    "student.start": "student.init_from",
+    "student.start_labels": "student.init_label_map",
+    "student.max_pieces": "student.max_subwords",
+    "student.embedder.case": "student.embedder.cased",
+    "train.unknown_rate": "train.unk_dropout",
+    "train.word_parts": "train.label_pipeline_words",
+    "train.batch_pieces": "train.batch_subwords",
+    "objective.rare_w": "objective.rare_label_weight",
+    "objective.focus": "objective.oversampling",
+    "objective.best_by": "objective.selection_metric",
+}
 _MOST_LINES = 20
 _KINDS = {
     "string_type": "a string",
@@ -114,6 +127,8 @@ def _located(loc: tuple[int | str, ...], model: type[BaseModel], kind: str) -> t
 def _describe(key: str, faults: list[Any], model: type[BaseModel], owner: type[BaseModel]) -> str:
     first = faults[0]
     kind, found = first["type"], first.get("input")
+    if kind == "extra_forbidden" and key in RENAMED_KEYS:
+        return f"was renamed; write {RENAMED_KEYS[key]}"
     if kind == "extra_forbidden":
         return f"unknown key; {_nearest(key, model, owner)}"
     if kind == "union_tag_not_found":

@@ -16,7 +16,8 @@ from nlptrain.atomic_files import move_aside, to_json, write_text
 from nlptrain.atomic_files import write_json as write_json
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.loading import to_yaml
-from nlptrain.errors import InputError
+from nlptrain.config.validation_errors import RENAMED_KEYS
+from nlptrain.errors import InputError, Setting
 from nlptrain.run.checksums import (
     CHECKPOINT,
     PREVIOUS,
@@ -237,6 +238,12 @@ def check_same_run(folder: Path, wanted: Mapping[str, Any]) -> None:
     if found["command"] != wanted["command"]:
         raise InputError(f"{folder}: holds a run of {found['command']}; give another --output-dir, or --overwrite it")
     before, after = flatten(found["config"]), flatten(wanted["config"])
+    if renamed := [key for key in RENAMED_KEYS if key in before]:
+        raise InputError(
+            f"holds a run of an earlier version of nlptrain ({renamed[0]} is now {RENAMED_KEYS[renamed[0]]})",
+            location=str(folder),
+            hint=("use that version, give another ", Setting("output_dir"), ", or set ", Setting("overwrite")),
+        )
     differing = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     if differing:
         lines = "; ".join(f"{key}: {before.get(key)!r} there, {after.get(key)!r} now" for key in differing)

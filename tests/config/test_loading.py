@@ -1,12 +1,14 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from nlptrain.config import COMMANDS, command_of, describe, load_config
 from nlptrain.config.loading import LoadedConfig, to_yaml
+from nlptrain.config.validation_errors import RENAMED_KEYS
 from nlptrain.errors import InputError
 
 CONTROL = {"student": {"tokenizer": "org/model"}, "data": {"train": "train.conll"}, "output_dir": "runs/x"}
@@ -164,6 +166,17 @@ def test_naming_one_of_a_pair_takes_the_default_of_the_other_away(one, other):
 )
 def test_a_bad_setting_is_named(setting, message):
     assert message in faults(CONTROL, setting)[0]
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED_KEYS.items())
+def test_the_name_of_an_earlier_version_is_refused_with_the_new_one(old: str, new: str):
+    values: dict[str, Any] = {**CONTROL, "teacher": "org/teacher", "student": {}}
+    assert faults(values, f"{old}=1", command="tagger_kd") == [f"--set {old}=1: was renamed; write {new}"]
+    *sections, name = old.split(".")
+    inner: dict[str, Any] = {name: {"a": 1}}
+    for section in reversed(sections):
+        inner = {section: inner}
+    assert faults({**values, **inner}, command="tagger_kd") == [f"c.yaml: {old}: was renamed; write {new}"]
 
 
 @pytest.mark.parametrize("device", ["gpu", "cpu0", "cuda:x"])
