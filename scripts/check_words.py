@@ -21,7 +21,8 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 WORDS = Path(__file__).with_name("words.yaml")
-PROSE = (".md", ".toml", ".sh", ".yaml", ".html", ".js")
+SUFFIXES = (".py", ".md", ".toml", ".sh", ".yaml", ".html", ".css", ".js")
+FILES = ("Makefile", ".ci/run")  # files without a suffix that are text of ours
 
 
 class Words(NamedTuple):
@@ -54,24 +55,43 @@ def load_words(path: Path = WORDS) -> Words:
 
 
 def prose_of(source: str) -> Iterator[tuple[int, str]]:
-    """Yield the comments of Python ``source`` and its strings that are text, each with its line."""
+    """Yield the comments of Python ``source``, its strings of several words and the names of its tests, with lines.
+
+    A string of one word is a key or an identifier. An f-string is one string, with ``{}`` for each value.
+    """
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value.strip():
-            yield node.lineno, node.value
+    tree = ast.parse(source)
+    formatted = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+    parts = {id(part) for node in formatted for part in node.values}
+    strings = [(node.lineno, "".join(_text(part) for part in node.values)) for node in formatted]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts:
+            strings.append((node.lineno, node.value))
+        elif isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            strings.append((node.lineno, node.name.replace("_", " ")))
+    yield from ((line, text) for line, text in strings if " " in text.strip())
+
+
+def _text(part: ast.expr) -> str:
+    return part.value if isinstance(part, ast.Constant) and isinstance(part.value, str) else "{}"
 
 
 def names_of(source: str) -> Iterator[tuple[int, str]]:
     """Yield the names that Python ``source`` defines, each with its line."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield node.lineno, node.name
-        elif isinstance(node, ast.arg):
-            yield node.lineno, node.arg
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.lineno, node.id
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield node.lineno, node.name
+            case ast.arg():
+                yield node.lineno, node.arg
+            case ast.Name(ctx=ast.Store()):
+                yield node.lineno, node.id
+            case ast.Attribute(ctx=ast.Store()):
+                yield node.lineno, node.attr
+            case ast.alias(asname=str()):
+                yield node.lineno, str(node.asname)
 
 
 def hits_in(name: str, text: str, words: Words) -> Iterator[Hit]:
@@ -93,7 +113,7 @@ def _term(word: str, words: Words) -> str:
 
 
 def files(paths: list[str]) -> Iterator[Path]:
-    """Yield the files of the repository that hold text of ours, or those of them under ``paths``."""
+    """Yield the files of the repository that hold code or text, or those of them under ``paths``."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *paths],
         cwd=ROOT,
@@ -103,7 +123,7 @@ def files(paths: list[str]) -> Iterator[Path]:
     )
     for name in listed.stdout.splitlines():
         path = ROOT / name
-        if path.suffix in (".py", *PROSE) and path != WORDS and path.is_file():
+        if (path.suffix in SUFFIXES or name in FILES) and path != WORDS and path.is_file():
             yield path
 
 
@@ -114,19 +134,19 @@ def main() -> int:
     parser.add_argument("paths", nargs="*", help="files and folders (default: all)")
     arguments = parser.parse_args()
     words = load_words()
-    found = [
+    hits = [
         hit
         for path in files(arguments.paths)
         for hit in hits_in(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"), words)
     ]
     if arguments.count:
-        for name, count in Counter(hit.path for hit in found).most_common():
+        for name, count in Counter(hit.path for hit in hits).most_common():
             print(f"{count:6} {name}")
     else:
-        for hit in found:
+        for hit in hits:
             print(f"{hit.path}:{hit.line}: {hit.word}: write {hit.term}")
-    print(f"{len(found)} words of {WORDS.relative_to(ROOT)}", file=sys.stderr)
-    return 1 if found else 0
+    print(f"{len(hits)} words of {WORDS.relative_to(ROOT)}", file=sys.stderr)
+    return 1 if hits else 0
 
 
 if __name__ == "__main__":
