@@ -1,4 +1,4 @@
-"""Gold files: the format by suffix or by name; all of them again and again."""
+"""Corpus: the format by suffix or by name; repeated reading."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ JSONL = '{"tokens": ["Ada"], "tags": ["B-a"]}\n'
         ("a.ndjson", JSONL),
     ],
 )
-def test_the_suffix_says_the_format(tmp_path: Path, name: str, text: str) -> None:
+def test_the_suffix_decides_the_format(tmp_path: Path, name: str, text: str) -> None:
     """In capitals, too."""
     (tmp_path / name).write_text(text)
     (sentence,) = Corpus(str(tmp_path / name))
@@ -32,7 +32,7 @@ def test_the_suffix_says_the_format(tmp_path: Path, name: str, text: str) -> Non
 
 
 @pytest.mark.parametrize(("form", "text"), [("conll", COLUMNS), ("conllu", CONLLU), ("jsonl", JSONL)])
-def test_the_format_can_be_named(tmp_path: Path, form: str, text: str) -> None:
+def test_the_format_can_be_set(tmp_path: Path, form: str, text: str) -> None:
     """Whatever the suffix."""
     (tmp_path / "a.data").write_text(text)
     (sentence,) = Corpus([str(tmp_path / "*.data")], DataConfig.model_validate({"format": form}))
@@ -43,37 +43,37 @@ def test_unknown_suffixes_are_refused(tmp_path: Path) -> None:
     """With those that are known."""
     (tmp_path / "a.xml").write_text(JSONL)
     message = (
-        r"a\.xml: found the suffix '\.xml', which names no format \(\.conll \.tsv \.bio \.iob \.iob2 \.txt: conll; "
+        r"a\.xml: found the suffix '\.xml'; expected that of a format \(\.conll \.tsv \.bio \.iob \.iob2 \.txt: conll; "
         r"\.conllu: conllu; \.csv: csv; \.jsonl \.ndjson: jsonl; \.json: json; \.ann: brat; "
-        r"\.parquet \.pq: parquet; \.arrow \.feather: arrow\); set data\.format$"
+        r"\.parquet \.pq: parquet; \.arrow \.feather: arrow\); or set data\.format$"
     )
     with pytest.raises(InputError, match=message):
         list(Corpus(str(tmp_path / "a.xml")))
 
 
-def test_it_can_be_gone_through_again_and_says_so_each_time(tmp_path: Path) -> None:
+def test_it_can_be_read_again_and_logs_each_time(tmp_path: Path) -> None:
     (tmp_path / "a.conll").write_text(COLUMNS)
     (tmp_path / "b.jsonl").write_text(f'{JSONL}{{"text": "x", "spans": [], "answer": "reject"}}\n')
-    said: list[str] = []
-    corpus = Corpus([tmp_path / "a.conll", str(tmp_path / "*.jsonl")], log=said.append)
+    logged: list[str] = []
+    corpus = Corpus([tmp_path / "a.conll", str(tmp_path / "*.jsonl")], log=logged.append)
     assert corpus.files == [tmp_path / "a.conll", tmp_path / "b.jsonl"]
-    assert [one.where for one in corpus] == [one.where for one in corpus] == [f"{file}:1" for file in corpus.files]
-    assert said == [f"{tmp_path}/b.jsonl: 1 text rejected by who annotated"] * 2
-    assert len(list(corpus.without_log())) == len(said)
+    assert [s.where for s in corpus] == [s.where for s in corpus] == [f"{file}:1" for file in corpus.files]
+    assert logged == [f"{tmp_path}/b.jsonl: 1 text rejected by the annotator"] * 2
+    assert len(list(corpus.without_log())) == len(logged)
 
 
 @pytest.mark.parametrize("pretokenized", [False, True])
-def test_its_raw_text_is_cut_as_the_configuration_says(tmp_path: Path, pretokenized: bool) -> None:
+def test_raw_text_is_cut_as_configured(tmp_path: Path, pretokenized: bool) -> None:
     (tmp_path / "a.txt").write_text("I don't know.\nno\n" + "w " * 9)
     corpus = Corpus(tmp_path / "a.txt", DataConfig(pretokenized=pretokenized, min_words=3, max_words=8))
     first = ("I", "don't", "know.") if pretokenized else ("I", "do", "n't", "know", ".")
-    assert [one.words for one in corpus.raw()] == [first, ("w",) * 6, ("w",) * 3]
+    assert [sentence.words for sentence in corpus.raw()] == [first, ("w",) * 6, ("w",) * 3]
 
 
 @pytest.mark.parametrize("text", ["", "\n\t\n", "\ufeff", "-DOCSTART- O\n\n"])
 def test_files_without_a_sentence_are_refused(tmp_path: Path, text: str) -> None:
-    """They were meant to hold one, whatever the files beside them hold."""
+    """Even if the other files have sentences."""
     (tmp_path / "a.conll").write_text(COLUMNS)
     (tmp_path / "b.conll").write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match=r"b\.conll: found no sentence; a gold file has at least one$"):
+    with pytest.raises(InputError, match=r"b\.conll: found no sentence; expected at least one$"):
         list(Corpus(str(tmp_path / "*")))

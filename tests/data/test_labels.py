@@ -11,7 +11,7 @@ from nlptrain.errors import InputError
 @pytest.mark.parametrize(
     ("names", "scheme"),
     [
-        (["I-a", "O", "B-a"], "iob2"),  # in a list of labels an I- stands behind anything
+        (["I-a", "O", "B-a"], "iob2"),  # in a list of labels an I- may follow anything
         (["O", "I-a", "I-b"], "iob1"),  # without any B-, an I- must open entities
         (["O", "I-a", "B-b", "I-b"], "iob2"),
         (["B-a", "E-a", "I-a", "O", "S-a"], "iobes"),
@@ -19,17 +19,17 @@ from nlptrain.errors import InputError
         (["NOUN", "VERB"], "plain"),
     ],
 )
-def test_names_alone_tell_their_scheme(names: list[str], scheme: str) -> None:
+def test_the_scheme_is_guessed_from_the_names(names: list[str], scheme: str) -> None:
     labels = Labels.from_names(names)
     assert (labels.names, labels.scheme) == (tuple(names), scheme)
 
 
-def test_a_stated_scheme_is_believed() -> None:
+def test_a_stated_scheme_is_used() -> None:
     assert Labels.from_names(["I-a", "O", "B-a"], "iob1").scheme == "iob1"
 
 
 def test_collected_labels_have_one_order() -> None:
-    """The logit columns depend on which tags there are, not on the order of the sentences; each type has its I-."""
+    """The logit columns depend on the set of tags, not on the order of the sentences; each type has its I-."""
     sentences = [["B-b", "O"], ["B-a", "I-a"]]
     names = ("O", "B-a", "I-a", "B-b", "I-b")
     assert Labels.collect(sentences).names == Labels.collect(sentences[::-1]).names == names
@@ -52,21 +52,22 @@ def test_ids_are_the_columns() -> None:
     assert Labels.from_names(["O", "B-x", "I-x", "B-creative-work"]).types == ("x", "creative-work")
 
 
-def test_labels_that_are_no_columns_are_refused() -> None:
-    """A label twice would have two columns, one label leaves nothing to choose."""
-    with pytest.raises(InputError, match="^labels: B-a stands more than once; each label is one logit column$"):
+def test_repeated_and_single_labels_are_refused() -> None:
+    """A repeated label would have two columns; with one label there is nothing to predict."""
+    with pytest.raises(InputError, match="^labels: found B-a more than once; expected one logit column per label$"):
         Labels(("O", "B-a", "B-a"), "iob2")
-    with pytest.raises(InputError, match=r"^labels: found \['O'\]; a tagger needs at least two labels"):
+    with pytest.raises(InputError, match=r"^labels: found \['O'\]; expected at least two labels$"):
         Labels.collect([["O", "O"]])
 
 
-def test_types_and_whole_labels_are_renamed() -> None:
+def test_types_and_whole_labels_are_mapped() -> None:
     names = ["O", "B-PER", "I-PER", "B-creative-work", "I-creative-work", "B-MISC"]
     mapping = {"PER": "person", "creative-work": "work", "MISC": "O"}
     assert map_labels(names, mapping, plain=False, key="k") == ["O", "B-person", "I-person", "B-work", "I-work", "O"]
     assert map_labels(["O", "B-x", "I-x"], {"B-x": "B-y", "I-x": "I-y"}, plain=False, key="k") == ["O", "B-y", "I-y"]
     assert map_labels(["NN", "VB"], {"NN": "NOUN"}, plain=True, key="k") == ["NOUN", "VB"]
     with pytest.raises(
-        InputError, match="^k: PRE is no label or type; known: PER, creative-work, MISC, O; did you mean"
+        InputError,
+        match=r"^k: found PRE; expected a label or type of the model \(PER, creative-work, MISC, O\); did you mean",
     ):
         map_labels(names, {"PRE": "person"}, plain=False, key="k")

@@ -1,4 +1,4 @@
-"""Raw text: what is used, what is cut, what is left out, and that all of it is counted."""
+"""Raw text: what is used, cut, omitted and counted; files of rows."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from nlptrain.errors import InputError
 
 
 class Spaces:
-    """Cuts at white space, in the word splitter's place."""
+    """Cuts at white space, instead of the word splitter."""
 
     def words(self, text: str) -> tuple[str, ...]:
-        """The parts between white space."""
+        """Return the parts between white space."""
         return tuple(text.split())
 
 
@@ -40,29 +40,29 @@ def _read(
 
 
 def test_everything_is_counted(tmp_path: Path) -> None:
-    """Blank and short lines, repeats and held-out sentences are left out; the rest is used in its order."""
+    """Blank and short lines, repeats and held-out sentences are omitted; the rest is used in its order."""
     text = "a b c\n\n \none\na  b c\nd e\nx y z\n1 2 3 4 . 5 6 7 8 .\n"
     sentences, counts = _read(tmp_path / "a.txt", text, held_out=frozenset({words_hash(("x", "y", "z"))}))
     assert sentences == ["a b c", "d e", "1 2 3 4 .", "5 6 7 8 ."]
     assert counts == RawCounts(2, 8, 8, blank=2, short=1, cut=1, parts=2, repeats=1, held_out=1, sentences=4, words=15)
     assert counts.describe() == (
-        "8 lines: 4 sentences of 15 words used; left out 2 blank, 1 of fewer than 2 words, 1 repeat, "
-        "1 that stand in dev or test; 1 line of more than 8 words cut in 2"
+        "8 lines: 4 sentences of 15 words used; omitted 2 blank, 1 of fewer than 2 words, 1 repeat, "
+        "1 that occur in dev or test; 1 line of more than 8 words cut into 2"
     )
 
 
-def test_description_leaves_out_what_did_not_happen() -> None:
+def test_the_description_omits_what_did_not_happen() -> None:
     """Thousands have a comma."""
     counts = RawCounts(4, 80, 89_843, short=3_901, repeats=842, cut=12, parts=30, sentences=85_100, words=1_160_000)
     assert counts.describe() == (
-        "89,843 lines: 85,100 sentences of 1,160,000 words used; left out 3,901 of fewer than 4 words, 842 repeats; "
-        "12 lines of more than 80 words cut in 30"
+        "89,843 lines: 85,100 sentences of 1,160,000 words used; omitted 3,901 of fewer than 4 words, 842 repeats; "
+        "12 lines of more than 80 words cut into 30"
     )
     assert RawCounts(lines=1, sentences=1, words=4).describe() == "1 line: 1 sentence of 4 words used"
 
 
 def test_sentences_know_their_lines_and_repeats_span_files(tmp_path: Path) -> None:
-    """What stands in one file is a repeat in the next."""
+    """A sentence of one file is a repeat in the next."""
     paths = [tmp_path / "a.txt", tmp_path / "b.txt"]
     for path in paths:
         path.write_text("short\nthe same words\n")
@@ -77,16 +77,16 @@ def test_sentences_know_their_lines_and_repeats_span_files(tmp_path: Path) -> No
         ("a b c d e f g h", ["a b c d e f g h"]),  # not too long
         ("a . b c . d e f g h i", ["a . b c .", "d e f g h i"]),  # the last end in reach
         ("a b c d e f g h i j k", ["a b c d e f g h", "i j k"]),  # no end
-        ("a b c d e f g h i", ["a b c d e f g", "h i"]),  # a tail of one word would be left out
+        ("a b c d e f g h i", ["a b c d e f g", "h i"]),  # a tail of one word would be omitted
         ('a b c . " ) d e f g h i', ['a b c . " )', "d e f g h i"]),  # closing marks go with their sentence
         ('a b c d." e f g h i', ['a b c d."', "e f g h i"]),  # words that were not split from their marks
         ("a b c ?! e \u3002 f g h i", ["a b c ?! e \u3002", "f g h i"]),
         ("a b c d \u2026 \u201d f g h i", ["a b c d \u2026 \u201d", "f g h i"]),
-        (". a b c d e f g h i", [". a b c d e f g", "h i"]),  # an end that would leave too short a part
+        (". a b c d e f g h i", [". a b c d e f g", "h i"]),  # an end that would make the part too short
         ("a b . c d e f g . h", ["a b .", "c d e f g . h"]),
     ],
 )
-def test_long_lines_are_cut_behind_sentences(words: str, parts: list[str]) -> None:
+def test_long_lines_are_cut_after_sentences(words: str, parts: list[str]) -> None:
     """In parts of 2 to 8 words."""
     assert [" ".join(part) for part in split_long(tuple(words.split()), 2, 8)] == parts
 
@@ -105,9 +105,9 @@ def test_cutting_loses_nothing(words: list[str], min_words: int, max_words: int)
         assert all(len(part) >= min_words for part in parts)
 
 
-def test_limits_that_leave_nothing_are_refused(tmp_path: Path) -> None:
+def test_contradicting_limits_are_refused(tmp_path: Path) -> None:
     """Before a line is read."""
-    with pytest.raises(InputError, match=r"^data\.min_words: found 9; it cannot be more than data\.max_words, 8$"):
+    with pytest.raises(InputError, match=r"^data\.min_words: found 9; expected at most data\.max_words \(8\)$"):
         _read(tmp_path / "a.txt", "a", min_words=9)
 
 
@@ -151,14 +151,14 @@ def test_tables_and_lists_have_texts_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["parquet", "feather", "jsonl"])
-def test_tags_that_stand_beside_a_text_are_seen(tmp_path: Path, kind: str) -> None:
+def test_columns_of_tags_are_found(tmp_path: Path, kind: str) -> None:
     assert find_tag_column(write(tmp_path, kind, {"tokens": [["a"]], "tags": [["O"]]})) == "tags"
     assert find_tag_column(write(tmp_path, kind, {"text": ["a"], "label": ["good"]})) is None
     assert find_tag_column(write(tmp_path, kind, {"text": ["a"], "entities": [[{"start": 0}]]})) == "entities"
 
 
-def test_columns_that_nobody_reads_are_not_looked_at(tmp_path: Path) -> None:
-    far = pa.array([10**17], pa.timestamp("us"))  # no date of Python's
+def test_other_columns_are_not_read(tmp_path: Path) -> None:
+    far = pa.array([10**17], pa.timestamp("us"))  # outside of the range of Python's dates
     tags = pa.array([["O"]])
     pq.write_table(pa.table({"text": ["a"], "at": far}), tmp_path / "a.parquet")
     assert find_tag_column(tmp_path / "a.parquet") is None
@@ -169,7 +169,7 @@ def test_columns_that_nobody_reads_are_not_looked_at(tmp_path: Path) -> None:
     assert find_tag_column(tmp_path / "b.parquet") == "tags"
 
 
-def test_there_are_none_beside_lines(tmp_path: Path) -> None:
+def test_lines_have_no_columns_of_tags(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a\n")
     assert find_tag_column(tmp_path / "a.txt") is None
     (tmp_path / "a.jsonl").write_text("")
@@ -179,20 +179,22 @@ def test_there_are_none_beside_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.conll", "a.conllu", "a.iob2.gz", "a.ann"])
-def test_gold_files_are_no_raw_text(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match=rf"{name}: its name says that it holds words with tags.*convert {name} a"):
+def test_gold_files_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(
+        InputError, match=rf"{name}: the suffix \.\w+ is that of words with tags; expected raw text; .*convert {name} a"
+    ):
         list(read_raw_words(tmp_path / name, SPLITTER))
 
 
 def test_rows_are_counted_as_lines(tmp_path: Path) -> None:
     path = write(tmp_path, "parquet", {"text": ["a b c d", "a b", "a b c d", "e f g h"]})
     counts = RawCounts()
-    found = list(read_raw([path], SPLITTER, min_words=4, max_words=8, counts=counts))
-    assert [(one.words[0], one.where) for one in found] == [("a", f"{path}:1"), ("e", f"{path}:4")]
+    sentences = list(read_raw([path], SPLITTER, min_words=4, max_words=8, counts=counts))
+    assert [(sentence.words[0], sentence.where) for sentence in sentences] == [("a", f"{path}:1"), ("e", f"{path}:4")]
     assert (counts.lines, counts.short, counts.repeats) == (4, 1, 1)
 
 
-def test_texts_are_lines_or_words_between_blanks(tmp_path: Path) -> None:
+def test_texts_are_lines_or_words_joined_by_spaces(tmp_path: Path) -> None:
     path = write(tmp_path, "jsonl", {"text": TEXTS})
     assert list(read_raw_texts(path)) == ["I don't know.", "one", "two  lines", ""]
     path = write(tmp_path, "parquet", {"words": [["a", "b"]]})
@@ -204,12 +206,12 @@ def test_texts_are_lines_or_words_between_blanks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "rows", "message"),
     [
-        ("parquet", {"x": [1]}, r": found no column 'text' or 'tokens' or 'words' \(columns: x\)"),
-        ("parquet", {"text": [1]}, r":1: found a number in 'text'; it is a string"),
-        ("jsonl", {"x": ["a"]}, r":1: found no 'text', nor 'tokens' \(keys: x\)"),
-        ("jsonl", {"tokens": ["a"]}, r":1: found a string in 'tokens'; it is a list of strings"),
+        ("parquet", {"x": [1]}, r": found the columns x; expected a column 'text' or 'tokens' or 'words'"),
+        ("parquet", {"text": [1]}, r":1: found a number in 'text'; expected a string"),
+        ("jsonl", {"x": ["a"]}, r":1: found the keys x; expected 'text' or 'tokens'"),
+        ("jsonl", {"tokens": ["a"]}, r":1: found a string in 'tokens'; expected a list of strings"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, kind: str, rows: dict[str, Any], message: str) -> None:
+def test_invalid_rows_are_reported(tmp_path: Path, kind: str, rows: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=rf"raw\.{kind}{message}"):
         list(read_raw_words(write(tmp_path, kind, rows), SPLITTER))

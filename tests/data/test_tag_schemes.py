@@ -1,4 +1,4 @@
-"""Tag schemes and spans, held against seqeval's own."""
+"""Tag schemes and spans, compared with seqeval's."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ BILOU = st.lists(st.sampled_from(["O", *(f"{p}-{t}" for p in "BILU" for t in ("a
 
 @st.composite
 def entities(draw: st.DrawFn) -> tuple[list[Span], int]:
-    """Spans that do not overlap, and the number of words."""
-    found, place = [], 0
+    """Return spans that do not overlap, and the number of words."""
+    entity_spans, position = [], 0
     for gap, size, label in draw(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4), st.sampled_from("ab")))):
-        found.append(Span(label, place + gap, place + gap + size))
-        place += gap + size
-    return found, place + draw(st.integers(0, 2))
+        entity_spans.append(Span(label, position + gap, position + gap + size))
+        position += gap + size
+    return entity_spans, position + draw(st.integers(0, 2))
 
 
 @pytest.mark.parametrize(
@@ -49,16 +49,16 @@ def entities(draw: st.DrawFn) -> tuple[list[Span], int]:
     ],
 )
 def test_one_sentence_in_each_scheme(scheme: Scheme, tags: list[str]) -> None:
-    found = [Span("p", 0, 2), Span("p", 2, 3), Span("g", 4, 5)]
-    assert spans(tags) == found
-    assert tags_of(found, 5, scheme) == tags
+    expected = [Span("p", 0, 2), Span("p", 2, 3), Span("g", 4, 5)]
+    assert spans(tags) == expected
+    assert tags_of(expected, 5, scheme) == tags
 
 
 @given(entities(), st.sampled_from(SCHEMES))
-def test_tags_and_spans_are_each_others_inverse(drawn: tuple[list[Span], int], scheme: Scheme) -> None:
-    found, length = drawn
-    tags = tags_of(found, length, scheme)
-    assert spans(tags) == found
+def test_tags_and_spans_are_inverse(corpus: tuple[list[Span], int], scheme: Scheme) -> None:
+    entity_spans, length = corpus
+    tags = tags_of(entity_spans, length, scheme)
+    assert spans(tags) == entity_spans
     assert first_invalid_tag(tags, scheme) is None
     assert to_scheme(tags, scheme) == tags
     for other in SCHEMES:
@@ -83,7 +83,7 @@ def test_plain_tags_follow_each_other_as_they_like() -> None:
 
 @given(ANY)
 def test_spans_are_those_of_seqeval(tags: list[str]) -> None:
-    """Also for tags that are not valid; seqeval's end is the last word, ours the one behind it."""
+    """Also for invalid tags; the end is inclusive in seqeval and exclusive here."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         expected = [(label, start, end + 1) for label, start, end in get_entities(tags)]
@@ -101,7 +101,7 @@ def test_bilou_is_iobes_with_other_letters(tags: list[str]) -> None:
         ([["B-a", "I-a", "O"]], "iob2"),
         ([["O", "O"]], None),
         ([["B-creative-work", "I-creative-work"]], "iob2"),
-        ([["I-a", "O"], ["B-a"]], "iob2"),  # the B- stands where IOB1 has none: IOB2 with a slip
+        ([["I-a", "O"], ["B-a"]], "iob2"),  # IOB1 has no B- there: IOB2 with a typing error
         ([["B-a", "I-b"]], "iob2"),
         ([["I-a", "I-a", "O"]], "iob1"),
         ([["I-a", "B-a", "O"]], "iob1"),
@@ -116,27 +116,29 @@ def test_bilou_is_iobes_with_other_letters(tags: list[str]) -> None:
         ([["-LRB-", "NN"]], "plain"),
     ],
 )
-def test_a_scheme_is_proven_by_the_tags(tagged: list[list[str]], scheme: Scheme | None) -> None:
+def test_a_scheme_is_detected_from_the_tags(tagged: list[list[str]], scheme: Scheme | None) -> None:
     assert detect_scheme(tagged) == scheme
 
 
 @given(st.lists(entities(), min_size=1), st.sampled_from(SCHEMES))
-def test_a_corpus_is_read_as_it_was_written(corpus: list[tuple[list[Span], int]], scheme: Scheme) -> None:
-    """Whatever is found, the entities are the same; and IOB2 is never taken for IOB1, nor IOBES for BILOU."""
-    tagged = [tags_of(found, length, scheme) for found, length in corpus]
-    found = detect_scheme(tagged) or "iob2"
-    assert [spans(to_scheme(tags, found)) for tags in tagged] == [list(entities) for entities, _ in corpus]
+def test_a_corpus_is_detected_in_its_scheme(corpus: list[tuple[list[Span], int]], scheme: Scheme) -> None:
+    """The entities are always the same; IOB2 is never taken for IOB1, nor IOBES for BILOU."""
+    tagged = [tags_of(entity_spans, length, scheme) for entity_spans, length in corpus]
+    detected = detect_scheme(tagged) or "iob2"
+    assert [spans(to_scheme(tags, detected)) for tags in tagged] == [list(entities) for entities, _ in corpus]
     if any(entities for entities, _ in corpus):
-        assert found == scheme
+        assert detected == scheme
 
 
-def test_prefixes_of_two_schemes_are_named() -> None:
-    with pytest.raises(InputError, match=r"prefixes of IOBES and of BILOU \(B-, E-, U-\); write them in one scheme"):
+def test_prefixes_of_two_schemes_are_reported() -> None:
+    with pytest.raises(
+        InputError, match=r"found tags of IOBES and of BILOU \(B-, E-, U-\); expected tags of one scheme"
+    ):
         detect_scheme([["B-a", "E-a"], ["U-b"]])
 
 
 @pytest.mark.parametrize(
-    ("scheme", "tags", "fault"),
+    ("scheme", "tags", "invalid"),
     [
         ("iob2", ["B-a", "I-a", "B-a", "O"], None),
         ("iob2", [], None),
@@ -153,8 +155,8 @@ def test_prefixes_of_two_schemes_are_named() -> None:
         ("bilou", ["S-a"], (0, "O, B-TYPE or I-TYPE or L-TYPE or U-TYPE")),
     ],
 )
-def test_first_break_names_the_word_and_what_is_right(
-    scheme: Scheme, tags: list[str], fault: tuple[int, str] | None
+def test_first_invalid_tag_returns_the_index_and_the_expected_tag(
+    scheme: Scheme, tags: list[str], invalid: tuple[int, str] | None
 ) -> None:
-    """The first fault only: later ones may follow from it."""
-    assert first_invalid_tag(tags, scheme) == fault
+    """Only the first one: later ones may follow from it."""
+    assert first_invalid_tag(tags, scheme) == invalid

@@ -36,13 +36,13 @@ def _file(folder: Path, content: bytes, name: str = "a.txt") -> Path:
     ],
 )
 def test_lines_end_at_newlines_only(tmp_path: Path, content: bytes, expected: list[str]) -> None:
-    """One carriage return goes with the end of its line; a byte order mark is one at the very beginning only."""
+    """A carriage return before a line feed is part of the line end; a byte order mark is only at the very start."""
     assert [line for _, line in read_lines(_file(tmp_path, content))] == expected
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r"))))
 def test_any_characters_come_back(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
-    """U+2028, U+0085 and their kin stay inside their line."""
+    """U+2028, U+0085 and the like stay inside their line."""
     path = _file(tmp_path_factory.getbasetemp(), "".join(f"{text}\n" for text in texts).encode("utf-8-sig"))
     assert list(read_lines(path)) == list(enumerate(texts, start=1))
 
@@ -64,15 +64,15 @@ def test_bytes_that_are_not_utf8_are_named(tmp_path: Path, content: bytes, messa
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    """A missing file, and one that is packed in a way that is not read."""
+    """A missing file, and one with a compression that is not read."""
     with pytest.raises(InputError, match=r"none\.txt: cannot be read: No such file or directory$"):
         list(read_lines(tmp_path / "none.txt"))
-    packed = _file(tmp_path, b"BZh", "a.conll.BZ2")
-    message = r"a\.conll\.BZ2: packed files \(\.BZ2\) are not read by this version; unpack it: bunzip2 -k$"
+    compressed = _file(tmp_path, b"BZh", "a.conll.BZ2")
+    message = r"a\.conll\.BZ2: files compressed as \.BZ2 are not read; decompress it: bunzip2 -k$"
     with pytest.raises(InputError, match=message):
-        list(read_lines(packed))
+        list(read_lines(compressed))
     with pytest.raises(InputError, match=message):
-        expand_paths(str(packed))
+        expand_paths(str(compressed))
 
 
 def test_globs_are_sorted_and_lists_keep_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,12 +88,12 @@ def test_globs_are_sorted_and_lists_keep_their_order(tmp_path: Path, monkeypatch
 
 
 def test_nothing_found_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message says the key, the pattern, and from where it was looked for."""
+    """The message has the key, the pattern and the working directory."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=rf"^data\.dev: found no file 'no\*\.txt' \(looked from {tmp_path}\)$"):
+    with pytest.raises(InputError, match=rf"^data\.dev: found no file 'no\*\.txt' \(in {tmp_path}\)$"):
         expand_paths(["no*.txt"], key="data.dev")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(InputError, match=r"^'folder' is a folder; name its files, e\.g\. 'folder/\*\.conll'$"):
+    with pytest.raises(InputError, match=r"^'folder' is a folder; expected files, e\.g\. 'folder/\*\.conll'$"):
         expand_paths("folder")
 
 
@@ -104,7 +104,7 @@ def test_sha256_is_of_the_bytes(tmp_path: Path) -> None:
 
 @pytest.fixture
 def hub(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """``ours/made``, with the splits train and validation, whose tags are numbers with class names."""
+    """``ours/news``, with the splits train and validation, whose tags are numbers with class names."""
     import datasets
 
     monkeypatch.chdir(corpus)
@@ -121,60 +121,63 @@ def hub(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for split, name in (("train", "train"), ("validation", "dev")):
         sentences = list(Corpus(str(corpus / f"{name}.conll")))
         rows = {
-            "id": [str(number) for number in range(len(sentences))],
-            "tokens": [list(one.words) for one in sentences],
-            "ner_tags": [[names.index(tag) for tag in one.tags or ()] for one in sentences],
+            "id": [str(index) for index in range(len(sentences))],
+            "tokens": [list(sentence.words) for sentence in sentences],
+            "ner_tags": [[names.index(tag) for tag in sentence.tags or ()] for sentence in sentences],
         }
-        target = corpus / "ours/made/data" / f"{split}-00000-of-00001.parquet"
+        target = corpus / "ours/news/data" / f"{split}-00000-of-00001.parquet"
         target.parent.mkdir(parents=True, exist_ok=True)
         datasets.Dataset.from_dict(rows, features=features).to_parquet(target)
     return corpus
 
 
-def test_a_split_is_read_as_the_files_that_it_was_made_of(hub: Path) -> None:
-    found = list(Corpus("hub:ours/made:validation"))
-    assert found == [
-        one.__class__(one.words, one.tags, there.where) for one, there in zip(Corpus("dev.conll"), found, strict=True)
-    ]
-    assert [one.id for one in found[:2]] == ["0", "1"]
+def test_a_split_of_the_hub_is_read_like_its_files(hub: Path) -> None:
+    sentences = list(Corpus("hub:ours/news:validation"))
+    originals = list(Corpus("dev.conll"))
+    assert [(s.words, s.tags) for s in sentences] == [(s.words, s.tags) for s in originals]
+    assert [sentence.id for sentence in sentences[:2]] == ["0", "1"]
 
 
-def test_commands_take_it_as_they_take_files(hub: Path) -> None:
-    result = call("convert", "hub:ours/made:train", "out.conll")
+def test_commands_read_splits_of_the_hub(hub: Path) -> None:
+    result = call("convert", "hub:ours/news:train", "out.conll")
     assert result.exit_code == 0, result.output
     assert "60 sentences" in result.output
-    assert expand_paths(["train.conll", "hub:ours/made:train"])[0] == Path("train.conll")
-    assert len(expand_paths(["hub:ours/made:train", "hub:ours/made:train", "train.conll"])) == 2
+    assert expand_paths(["train.conll", "hub:ours/news:train"])[0] == Path("train.conll")
+    assert len(expand_paths(["hub:ours/news:train", "hub:ours/news:train", "train.conll"])) == 2
 
 
-def test_what_is_wrong_is_said_in_a_line(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_problems_with_the_hub_are_reported_in_one_line(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
-        InputError, match=r"hub:ours/made:dev: cannot be had from the Hub \(Unknown split \"dev\""
-    ) as found:
-        hub_files("hub:ours/made:dev", key="data.dev")
-    assert "\n" not in str(found.value)
-    with pytest.raises(InputError, match="hub:ours/other:train: cannot be had from the Hub .*bring the folder HF_HOME"):
+        InputError, match=r"hub:ours/news:dev cannot be loaded from the Hub \(Unknown split \"dev\""
+    ) as error:
+        hub_files("hub:ours/news:dev", key="data.dev")
+    assert "\n" not in str(error.value)
+    with pytest.raises(
+        InputError, match="hub:ours/other:train cannot be loaded from the Hub .*copy the folder HF_HOME"
+    ):
         hub_files("hub:ours/other:train")
-    with pytest.raises(InputError, match="found 'hub:ours/made'; a split of a data set on the Hub is hub:OWNER/NA"):
-        hub_files("hub:ours/made")
+    with pytest.raises(InputError, match="found 'hub:ours/news'; expected hub:OWNER/NAME:SPLIT, a split of"):
+        hub_files("hub:ours/news")
     monkeypatch.setattr("nlptrain.data.text_files.find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"the package datasets is not installed; pip install 'nlptrain\[hub\]'"):
-        hub_files("hub:ours/made:train")
+    with pytest.raises(
+        InputError, match=r"needs the package datasets, which is not installed; pip install 'nlptrain\[hub\]'"
+    ):
+        hub_files("hub:ours/news:train")
 
 
-def test_a_configuration_is_checked_before_the_hub_is_asked(hub: Path) -> None:
-    for named, code in (("hub:ours/made", 2), ("hub:ours/made:train", 0)):
-        Path("c.yaml").write_text(f"model: org/model\ndata: {{train: '{named}'}}\noutput_dir: out\n")
+def test_a_configuration_is_shown_without_the_hub(hub: Path) -> None:
+    for path, code in (("hub:ours/news", 2), ("hub:ours/news:train", 0)):
+        Path("c.yaml").write_text(f"model: org/model\ndata: {{train: '{path}'}}\noutput_dir: out\n")
         result = call("config", "show", "c.yaml", "--command", "transformer_token")
         assert result.exit_code == 0  # which reads no file
         result = call("transformer_token", "c.yaml")
         assert result.exit_code == 2
-        assert ("c.yaml: data.train: found 'hub:ours/made'" in result.stderr) == bool(code)
+        assert ("c.yaml: data.train: found 'hub:ours/news'" in result.stderr) == bool(code)
 
 
-def test_a_name_in_full() -> None:
+def test_a_reference_with_all_parts() -> None:
     from nlptrain.config.data import HUB
 
-    whole = HUB.fullmatch("hub:ours/made@main/english:train")
+    whole = HUB.fullmatch("hub:ours/news@main/english:train")
     assert whole is not None
-    assert whole.groupdict() == {"name": "ours/made", "revision": "main", "config": "english", "split": "train"}
+    assert whole.groupdict() == {"name": "ours/news", "revision": "main", "config": "english", "split": "train"}

@@ -13,7 +13,7 @@ from nlptrain.errors import InputError
 COUNTS = Counter({"the": 5, "The": 2, "Oslo": 3, "oslo": 1, "rare": 1, "b": 3, "a": 3})
 
 
-def test_words_stand_by_falling_count_and_then_by_name() -> None:
+def test_words_are_sorted_by_decreasing_count_and_then_by_name() -> None:
     cased = Vocabulary.collect(COUNTS, min_count=2, lowercase=False)
     assert cased.words == ("the", "Oslo", "a", "b", "The")
     assert [cased.id_of(word) for word in ("the", "The", "oslo", "rare")] == [2, 6, UNKNOWN, UNKNOWN]
@@ -62,13 +62,13 @@ def test_shapes(word: str, shape: str) -> None:
     assert SHAPES[shape_of(word)] == shape
 
 
-def test_the_middle_of_a_long_word_is_left_out() -> None:
+def test_the_middle_of_a_long_word_is_omitted() -> None:
     vocabulary = Vocabulary((), lowercase=False)
     assert "".join(map(chr, vocabulary.characters("abcdefghij", 5))) == "abcij"
     assert "".join(map(chr, vocabulary.characters("abcdefghij", 4))) == "abij"
 
 
-def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_a_saved_vocabulary_is_the_same_after_loading(tmp_path: Path) -> None:
     vocabulary = Vocabulary(("a b", "\u2028", "\U0001f642", '"'), lowercase=True)
     vocabulary.save(tmp_path)
     assert Vocabulary.load(tmp_path) == vocabulary
@@ -76,11 +76,11 @@ def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert Vocabulary(("a b",), lowercase=True).describe() != vocabulary.describe()
     path = tmp_path / "words.json"
     path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
-    with pytest.raises(InputError, match=r"words\.json: found version 2; this nlptrain reads version 1"):
+    with pytest.raises(InputError, match=r"words\.json: found version 2; expected 1"):
         Vocabulary.load(tmp_path)
     path.write_text("{}")
-    with pytest.raises(InputError, match=r"words\.json: is damaged"):
+    with pytest.raises(InputError, match=r"words\.json: damaged"):
         Vocabulary.load(tmp_path)
     path.unlink()
-    with pytest.raises(InputError, match=r"words\.json: there is no such file"):
+    with pytest.raises(InputError, match=r"words\.json: missing"):
         Vocabulary.load(tmp_path)

@@ -1,4 +1,4 @@
-"""The table of cases is the splitter's contract: every engine that reads the pattern has to cut them alike."""
+"""The word splitter: a table of cases on which every regular expression engine must agree."""
 
 import json
 import shutil
@@ -21,11 +21,11 @@ TEXTS = st.one_of(st.text(ASSIGNED, max_size=60), st.lists(st.sampled_from(FRAGM
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: ascii(case["text"])[1:40])
-def test_every_case_is_cut_as_the_table_says(case):
+def test_every_case_of_the_table(case):
     assert list(SPLITTER.words(case["text"])) == case["words"]
 
 
-def test_the_table_is_long_enough_to_be_a_contract():
+def test_the_table_is_long_enough():
     assert len(CASES) >= 100
 
 
@@ -55,13 +55,13 @@ def test_javascript_cuts_them_alike():
 
 
 @given(TEXTS)
-def test_words_stand_where_they_say_and_nothing_visible_is_lost(text):
+def test_offsets_are_right_and_nothing_visible_is_lost(text):
     words = SPLITTER.split(text)
     assert all(text[word.start : word.end] == word.text for word in words)
-    assert all(one.end <= other.start for one, other in zip(words, words[1:], strict=False))
+    assert all(word.end <= following.start for word, following in zip(words, words[1:], strict=False))
     assert tuple(word.text for word in words) == SPLITTER.words(text)
-    covered = {place for word in words for place in range(word.start, word.end)}
-    left = {text[place] for place in range(len(text)) if place not in covered}
+    covered = {index for word in words for index in range(word.start, word.end)}
+    left = {text[index] for index in range(len(text)) if index not in covered}
     visible = regex.compile(r"[^\p{Z}\p{Cc}\p{Cf}]")
     assert not [character for character in left if visible.match(character)]
 
@@ -71,7 +71,7 @@ def test_offsets_count_code_points():
 
 
 @pytest.mark.parametrize(
-    "piece",
+    "fragment",
     [
         "a",
         "a.",
@@ -95,9 +95,9 @@ def test_offsets_count_code_points():
         "n't",
     ],
 )
-def test_time_grows_with_the_text_and_no_faster(piece):
+def test_time_is_linear_in_the_length(fragment):
     def seconds(length: int) -> float:
-        text = (piece * length)[:length]
+        text = (fragment * length)[:length]
         best = []
         for _ in range(3):
             started = time.perf_counter()
@@ -114,16 +114,16 @@ def test_pretokenized_text_is_cut_at_white_space_alone():
     assert words == ("x-ray", "don't", "@ada!", "b")
 
 
-def test_a_folder_carries_its_splitter(tmp_path):
+def test_a_splitter_is_saved_and_loaded(tmp_path):
     SPLITTER.save(tmp_path)
     assert WordSplitter.load(tmp_path) == SPLITTER
-    assert (tmp_path / "word_splitter.json").read_text(encoding="utf-8").isascii()  # no editor can normalise it
+    assert (tmp_path / "word_splitter.json").read_text(encoding="utf-8").isascii()  # no editor can normalize it
     WordSplitter.pretokenized().save(tmp_path)
     assert WordSplitter.load(tmp_path) == WordSplitter.pretokenized()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 1, "rule": "", "pattern": "("}'])
-def test_a_broken_splitter_is_named(tmp_path, text):
+def test_an_invalid_splitter_is_reported(tmp_path, text):
     (tmp_path / "word_splitter.json").write_text(text)
     with pytest.raises(InputError, match=r"word_splitter\.json: not a word splitter"):
         WordSplitter.load(tmp_path)

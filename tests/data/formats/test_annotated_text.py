@@ -41,65 +41,78 @@ def test_spans_become_tags_in_the_scheme_of_the_run(tmp_path: Path, scheme: Sche
     )
 
 
-def test_both_kinds_of_lines_may_stand_in_one_file(tmp_path: Path) -> None:
+def test_a_file_may_have_both_kinds_of_lines(tmp_path: Path) -> None:
     rows = [
         {"tokens": ["a"], "tags": ["O"]},
         {"text": "   ", "entities": []},
         {"text": "Ada", "entities": [entity(0, 3)]},
     ]
-    found = read(tmp_path, *rows)
-    assert [sentence.words for sentence in found] == [("a",), ("Ada",)]
-    assert found[1].tags == ("B-p",)
+    sentences = read(tmp_path, *rows)
+    assert [sentence.words for sentence in sentences] == [("a",), ("Ada",)]
+    assert sentences[1].tags == ("B-p",)
 
 
 @pytest.mark.parametrize(
     ("entities", "message"),
     [
-        ([entity(2, 4)], r"entity 'Ad' \(2-4\) cuts the word 'Ada' \(2-5\); 'Ada' \(2-5\) has whole words"),
-        ([entity(3, 14)], r"entity 'da Lovelace' \(3-14\) cuts the word 'Ada' \(2-5\); 'Ada Lovelace' \(2-14\) has"),
-        ([entity(2, 6)], r"entity 'Ada ' \(2-6\) begins or ends with white space; 2-5 is 'Ada'"),
-        ([entity(5, 6)], r"entity ' ' \(5-6\) begins or ends with white space; leave it out"),
-        ([entity(2, 2)], r"an entity 'p' from 2 to 2; the text has places 0 to 24, and an entity ends behind"),
-        ([entity(20, 25)], r"an entity 'p' from 20 to 25; the text has places 0 to 24"),
+        (
+            [entity(2, 4)],
+            r"entity 'Ad' \(2-4\) cuts the word 'Ada' \(2-5\); expected whole words, e\.g\. 'Ada' \(2-5\)",
+        ),
+        (
+            [entity(3, 14)],
+            r"entity 'da Lovelace' \(3-14\) cuts the word 'Ada' \(2-5\); expected whole words, e\.g\. 'Ada Lov",
+        ),
+        ([entity(2, 6)], r"entity 'Ada ' \(2-6\) begins or ends with white space; expected 'Ada' \(2-5\)"),
+        ([entity(5, 6)], r"entity ' ' \(5-6\) begins or ends with white space; remove it"),
+        ([entity(2, 2)], r"an entity 'p' from 2 to 2; expected a start before the end, both from 0 to 24"),
+        ([entity(20, 25)], r"an entity 'p' from 20 to 25; expected a start before the end, both from 0 to 24"),
         ([entity(-3, 4)], r"an entity 'p' from -3 to 4"),
         ([entity(2, 14), entity(6, 14, "g")], r"p 'Ada Lovelace' \(2-14\) and g 'Lovelace' \(6-14\) overlap"),
-        ([entity(2.0, 5)], r'found the entity {"start": 2\.0, .*; it needs \'start\' and \'end\' \(whole numbers\)'),
-        ([entity(True, 5)], r"it needs 'start' and 'end'"),
-        ([entity(2, 5, "")], r"and 'label' \(a name\)"),
-        ([[2, 5]], r"found the entity \[2, 5\]; it needs 'start' and 'end'"),
-        (["Ada"], r"found the entity \"Ada\"; it needs 'start' and 'end'"),
+        ([entity(2.0, 5)], r'found the entity {"start": 2\.0, .*; expected \'start\' and \'end\' \(integers\)'),
+        ([entity(True, 5)], r"expected 'start' and 'end'"),
+        ([entity(2, 5, "")], r"and 'label' \(a string\)"),
+        ([[2, 5]], r"found the entity \[2, 5\]; expected 'start' and 'end'"),
+        (["Ada"], r"found the entity \"Ada\"; expected 'start' and 'end'"),
     ],
 )
-def test_what_is_wrong_is_named_with_what_would_be_right(tmp_path: Path, entities: list[object], message: str) -> None:
+def test_invalid_entities_are_reported_with_the_expected_value(
+    tmp_path: Path, entities: list[object], message: str
+) -> None:
     with pytest.raises(InputError, match=rf"gold\.jsonl:2: .*{message}"):
         read(tmp_path, {"text": "fine", "entities": []}, {"text": TEXT, "entities": entities})
 
 
 def test_texts_and_entities_of_other_kinds_are_refused(tmp_path: Path) -> None:
     for row in ({"text": 3, "entities": []}, {"text": "a", "entities": {}}):
-        with pytest.raises(InputError, match="'text' is a string and 'entities' a list, as in"):
+        with pytest.raises(
+            InputError, match="found .* in 'text' and .* in 'entities'; expected a string and a list, as in"
+        ):
             read(tmp_path, row)
     with pytest.raises(InputError, match="half of a character"):
         read(tmp_path, {"text": "\ud83d", "entities": []})
 
 
-def test_plain_tags_are_marks_on_each_word(tmp_path: Path) -> None:
-    marks = [entity(4, 9, "VERB"), entity(0, 3, "NOUN")]
-    (sentence,) = read(tmp_path, {"text": "Ada sings", "entities": marks}, scheme="plain")
+def test_plain_tags_are_spans_of_each_word(tmp_path: Path) -> None:
+    spans = [entity(4, 9, "VERB"), entity(0, 3, "NOUN")]
+    (sentence,) = read(tmp_path, {"text": "Ada sings", "entities": spans}, scheme="plain")
     assert (sentence.words, sentence.tags) == (("Ada", "sings"), ("NOUN", "VERB"))
-    for wrong in (marks[:1], [entity(0, 9)], []):
-        with pytest.raises(InputError, match=r"'Ada' \(0-3\) is not marked by itself; where data\.scheme is plain"):
+    for wrong in (spans[:1], [entity(0, 9)], []):
+        with pytest.raises(
+            InputError,
+            match=r"'Ada' \(0-3\) is not a span of its own; expected a span for each word, as data\.scheme is plain",
+        ):
             read(tmp_path, {"text": "Ada sings", "entities": wrong}, scheme="plain")
 
 
 @pytest.mark.parametrize("scheme", ["iob2", "plain"])
 @pytest.mark.parametrize("text", [None, "Ada  Lovelace,sings"])
-def test_a_sentence_and_its_marked_text_say_the_same(scheme: Scheme, text: str | None) -> None:
+def test_a_sentence_is_the_same_after_the_conversion_to_annotated_text(scheme: Scheme, text: str | None) -> None:
     tags = ("B-p", "I-p", "O", "B-v") if scheme == "iob2" else ("N", "N", ",", "V")
     sentence = Sentence(("Ada", "Lovelace", ",", "sings"), tags, "x:1", id="7", text=text)
-    marked = to_annotated_text(sentence, scheme)
-    again = marked.sentence(scheme)
+    annotated = to_annotated_text(sentence, scheme)
+    again = annotated.sentence(scheme)
     assert again == sentence
     assert again is not None
     assert (again.id, again.text) == ("7", text or "Ada Lovelace , sings")
-    assert again.offsets == tuple(marked.offsets or ())
+    assert again.offsets == tuple(annotated.offsets or ())

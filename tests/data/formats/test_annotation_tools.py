@@ -1,4 +1,4 @@
-"""What annotation tools export is read as they mean it."""
+"""Rows of annotation tools."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ TOKENS = [{"text": word, "start": TEXT.index(word), "end": TEXT.index(word) + le
 def read(folder: Path, *rows: object, name: str = "a.jsonl", **data: object) -> tuple[list[Sentence], list[str]]:
     path = folder / name
     path.write_text(json.dumps(rows) if name.endswith(".json") else "".join(json.dumps(row) + "\n" for row in rows))
-    said: list[str] = []
-    return list(Corpus(str(path), DataConfig.model_validate(data), log=said.append)), said
+    logged: list[str] = []
+    return list(Corpus(str(path), DataConfig.model_validate(data), log=logged.append)), logged
 
 
-def task(*marks: tuple[int, int, str, str], **more: object) -> dict[str, Any]:
+def task(*spans: tuple[int, int, str, str], **more: object) -> dict[str, Any]:
     """A task of Label Studio."""
-    values = [{"start": start, "end": end, "text": text, "labels": [label]} for start, end, text, label in marks]
+    values = [{"start": start, "end": end, "text": text, "labels": [label]} for start, end, text, label in spans]
     result = [{"value": value, "from_name": "label", "to_name": "text", "type": "labels"} for value in values]
     choices = {"value": {"choices": ["fine"]}, "from_name": "kind", "to_name": "text", "type": "choices"}
     return {"id": 7, "data": {"text": TEXT}, "annotations": [{"result": [*result, choices], **more}], "predictions": []}
 
 
-MARKS = ((2, 14, "Ada Lovelace", "p"), (19, 23, "NATO", "g"))
+SPANS = ((2, 14, "Ada Lovelace", "p"), (19, 23, "NATO", "g"))
 PRODIGY = [
     {"start": 2, "end": 14, "token_start": 1, "token_end": 2, "label": "p"},
     {"start": 19, "end": 23, "token_start": 4, "token_end": 4, "label": "g"},
@@ -53,11 +53,11 @@ ROWS: dict[str, dict[str, Any]] = {
         ],
         "relations": [],
     },
-    "label studio": task(*MARKS),
+    "label studio": task(*SPANS),
     "label studio, small": {
         "id": 7,
         "text": TEXT,
-        "label": [{"start": start, "end": end, "text": text, "labels": [label]} for start, end, text, label in MARKS],
+        "label": [{"start": start, "end": end, "text": text, "labels": [label]} for start, end, text, label in SPANS],
         "annotator": 1,
     },
 }
@@ -65,41 +65,43 @@ ROWS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("kind", ROWS)
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
-def test_each_tool_is_understood(tmp_path: Path, kind: str, name: str) -> None:
-    ((sentence,), said) = read(tmp_path, ROWS[kind], name=name)
+def test_rows_of_each_tool_are_read(tmp_path: Path, kind: str, name: str) -> None:
+    ((sentence,), logged) = read(tmp_path, ROWS[kind], name=name)
     assert sentence == Sentence(WORDS, TAGS, f"{tmp_path / name}:1")
     assert (sentence.id, sentence.text) == ("7", TEXT)
-    assert not said
+    assert not logged
 
 
-def test_offsets_of_label_studio_may_count_the_halves_of_utf16(tmp_path: Path) -> None:
-    """An emoji was two places to it; what a mark says it holds tells which is meant."""
-    halves = [(start + 1, end + 1, text, label) for start, end, text, label in MARKS]
-    ((sentence,), _) = read(tmp_path, task(*halves))
+def test_offsets_of_label_studio_may_be_utf16_code_units(tmp_path: Path) -> None:
+    """An emoji is two of them; the text that a span quotes shows which unit is used."""
+    shifted = [(start + 1, end + 1, text, label) for start, end, text, label in SPANS]
+    ((sentence,), _) = read(tmp_path, task(*shifted))
     assert sentence.tags == TAGS
 
 
-def test_tokens_that_are_given_are_the_words(tmp_path: Path) -> None:
-    """Whatever the word splitter would make of the text."""
+def test_given_tokens_are_the_words(tmp_path: Path) -> None:
+    """Whatever the word splitter would return."""
     row = {"text": "don't go", "tokens": [{"start": 0, "end": 5}, {"start": 6, "end": 8}], "spans": []}
     ours = {"text": "don't go", "tokens": [[0, 5], [6, 8]], "entities": []}
-    found, _ = read(tmp_path, row, ours, {"text": "don't go", "spans": []})
-    assert [sentence.words for sentence in found] == [("don't", "go"), ("don't", "go"), ("do", "n't", "go")]
+    sentences, _ = read(tmp_path, row, ours, {"text": "don't go", "spans": []})
+    assert [sentence.words for sentence in sentences] == [("don't", "go"), ("don't", "go"), ("do", "n't", "go")]
 
 
-def test_what_was_not_accepted_is_left_out_and_counted(tmp_path: Path) -> None:
+def test_rows_that_were_not_accepted_are_omitted_and_counted(tmp_path: Path) -> None:
     rows = [ROWS["prodigy"], {**ROWS["prodigy"], "answer": "reject"}, {**ROWS["prodigy"], "answer": "ignore"}]
-    found, (said,) = read(tmp_path, *rows)
-    assert len(found) == 1
-    assert said == f"{tmp_path}/a.jsonl: 1 text rejected by who annotated; 1 text ignored by who annotated"
-    two = {**task(*MARKS), "annotations": [*task(*MARKS)["annotations"], *task(MARKS[0])["annotations"]]}
-    canceled = {**task(*MARKS), "annotations": [*task(MARKS[0], was_cancelled=True)["annotations"]]}
-    found, (said,) = read(tmp_path, task(*MARKS), two, canceled, {**task(), "annotations": []}, name="a.json")
-    assert [sentence.tags for sentence in found] == [TAGS, TAGS]
-    assert said.endswith(
-        "1 text with annotations that differ, of which the first was read; 2 texts without an annotation"
+    sentences, (logged,) = read(tmp_path, *rows)
+    assert len(sentences) == 1
+    assert logged == f"{tmp_path}/a.jsonl: 1 text rejected by the annotator, 1 text ignored by the annotator"
+    two = {**task(*SPANS), "annotations": [*task(*SPANS)["annotations"], *task(SPANS[0])["annotations"]]}
+    canceled = {**task(*SPANS), "annotations": [*task(SPANS[0], was_cancelled=True)["annotations"]]}
+    sentences, (logged,) = read(tmp_path, task(*SPANS), two, canceled, {**task(), "annotations": []}, name="a.json")
+    assert [sentence.tags for sentence in sentences] == [TAGS, TAGS]
+    assert logged.endswith(
+        "1 text with several different annotations (the first one is used), 2 texts without an annotation"
     )
-    with pytest.raises(InputError, match=r"a gold file has at least one \(2 texts without an annotation\)$"):
+    with pytest.raises(
+        InputError, match=r"found no sentence \(2 texts without an annotation\); expected at least one$"
+    ):
         read(tmp_path, canceled, {**task(), "annotations": []})
 
 
@@ -108,36 +110,39 @@ def test_what_was_not_accepted_is_left_out_and_counted(tmp_path: Path) -> None:
     [
         (
             {"data": {"a": "x", "b": "y"}, "annotations": [{"result": []}]},
-            "found a, b in 'data'; call the text that is",
+            "found a, b in 'data'; expected the annotated text as 'text'",
         ),
         (
             {"data": {"text": "x"}, "annotations": [{"result": {}}]},
-            "found an object in 'result'; Label Studio writes a",
+            "found an object in 'result'; expected a list",
         ),
         (
             {"text": "Ada", "spans": [], "tokens": [{"start": 0}]},
-            r"found the token {\"start\": 0}; it needs 'start' and",
+            r"found the token {\"start\": 0}; expected 'start' and",
         ),
-        ({"text": "Ada", "spans": [], "tokens": [{"start": 0, "end": 4}]}, "found a token from 0 to 4; the next one"),
+        (
+            {"text": "Ada", "spans": [], "tokens": [{"start": 0, "end": 4}]},
+            "found a token from 0 to 4; expected a start of at least 0",
+        ),
         (
             {"text": "a b", "entities": [], "tokens": [[2, 3], [0, 1]]},
-            "found a token from 0 to 1; the next one begins at 3",
+            "found a token from 0 to 1; expected a start of at least 3",
         ),
-        ({"text": "Ada", "label": [[0, 3]]}, r"found the entity \[0, 3\]; it needs 'start' and 'end'"),
-        ({"text": "Ada", "label": [{"start": 0, "end": 3, "labels": ["p", "q"]}]}, ".*it needs 'start' and 'end'"),
-        ({"data": {"text": "x"}, "annotations": 5}, "found a number in 'annotations'; Label Studio writes a list"),
+        ({"text": "Ada", "label": [[0, 3]]}, r"found the entity \[0, 3\]; expected 'start' and 'end'"),
+        ({"text": "Ada", "label": [{"start": 0, "end": 3, "labels": ["p", "q"]}]}, ".*expected 'start' and 'end'"),
+        ({"data": {"text": "x"}, "annotations": 5}, "found a number in 'annotations'; expected a list"),
         ({"text": "Ada", "spans": [], "id": "\ud83d"}, "'id': found .*half of a character"),
     ],
     ids=range(9),
 )
-def test_what_is_wrong_is_named(tmp_path: Path, row: object, message: str) -> None:
+def test_invalid_rows_are_reported(tmp_path: Path, row: object, message: str) -> None:
     with pytest.raises(InputError, match=rf"a\.jsonl:1: {message}"):
         read(tmp_path, row)
 
 
 def test_a_json_file_is_a_list(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"text": "Ada"}')
-    with pytest.raises(InputError, match=r"a\.json: found an object; a \.json file is a list of objects"):
+    with pytest.raises(InputError, match=r"a\.json: found an object; expected a list of objects"):
         list(Corpus(str(tmp_path / "a.json")))
     (tmp_path / "a.json").write_text('[{"text": "Ada"')
     with pytest.raises(InputError, match=r"a\.json: not JSON: "):

@@ -1,4 +1,4 @@
-"""Parquet and Arrow files: what is read, what is named, and how much of it is in memory."""
+"""Parquet and Arrow files: what is read, and what is reported."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ ROWS: dict[str, Any] = {"tokens": [["Ada", "Lovelace", "sings"], [], ["rain"]], 
 KINDS = ("parquet", "arrow", "stream")
 
 
-def named(table: pa.Table, feature: object) -> pa.Table:
-    """``table`` with what ``datasets`` writes of the feature of its tags."""
+def with_feature(table: pa.Table, feature: object) -> pa.Table:
+    """Return ``table`` with the metadata that ``datasets`` writes for the feature of its tags."""
     return table.replace_schema_metadata(
         {"huggingface": json.dumps({"info": {"features": {"tokens": {}, "ner_tags": feature}}})}
     )
@@ -33,8 +33,8 @@ def write(folder: Path, kind: str, table: pa.Table) -> Path:
     if kind == "parquet":
         pq.write_table(table, path)
         return path
-    opened = pa.ipc.new_file if kind == "arrow" else pa.ipc.new_stream
-    with opened(str(path), table.schema) as writer:
+    open_writer = pa.ipc.new_file if kind == "arrow" else pa.ipc.new_stream
+    with open_writer(str(path), table.schema) as writer:
         writer.write_table(table)
     return path
 
@@ -53,8 +53,8 @@ def read(path: Path, **columns: object) -> list[Sentence]:
     ],
     ids=["sequence", "list", "short"],
 )
-def test_numbers_have_the_names_that_datasets_keeps(tmp_path: Path, kind: str, feature: object) -> None:
-    path = write(tmp_path, kind, named(pa.table(ROWS), feature))
+def test_numbers_have_the_names_that_datasets_stores(tmp_path: Path, kind: str, feature: object) -> None:
+    path = write(tmp_path, kind, with_feature(pa.table(ROWS), feature))
     assert read(path) == [
         Sentence(("Ada", "Lovelace", "sings"), ("B-person", "I-person", "O"), f"{path}:1"),
         Sentence(("rain",), ("O",), f"{path}:3"),
@@ -87,18 +87,20 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "columns", "message"),
     [
-        ({"token": [["a"]]}, {}, ": found no column 'tokens' or 'words' (columns: token); name it with data.columns"),
-        ({"tokens": [["a"]]}, {"tags": "pos"}, ": found no column 'pos' (columns: tokens); name it with data.col"),
-        ({"tokens": ["a b"], "tags": [["O", "O"]]}, {}, ": column 'tokens' holds string; words are a list, one"),
-        ({"tokens": [["a"]], "ner_tags": [[1]]}, {}, ": column 'ner_tags' holds numbers, and the file says no names"),
-        ({"tokens": [["a", "b"]], "tags": [["O"]]}, {}, ":1: found 2 tokens and 1 tags; each word has one tag"),
-        ({"tokens": [["a"], None], "tags": [["O"], ["O"]]}, {}, ":2: found null in 'tokens'; it is a list of strings"),
-        ({"tokens": [["a", ""]], "tags": [["O", "O"]]}, {}, ":1: 'tokens' 2: found an empty string; leave the"),
-        ({"tokens": [["a"]], "tags": [[None]]}, {}, ":1: 'tags' 1: found null; 'tags' is a list of strings"),
+        ({"token": [["a"]]}, {}, ": found no column 'tokens' or 'words' (columns: token); name it in data.columns"),
+        ({"tokens": [["a"]]}, {"tags": "pos"}, ": found no column 'pos' (columns: tokens); name it in data.col"),
+        ({"tokens": ["a b"], "tags": [["O", "O"]]}, {}, ": column 'tokens' holds string; expected a list of words,"),
+        ({"tokens": [["a"]], "ner_tags": [[1]]}, {}, ": column 'ner_tags' holds numbers, and the file has no names"),
+        ({"tokens": [["a", "b"]], "tags": [["O"]]}, {}, ":1: found 2 tokens and 1 tags; expected one tag for each"),
+        ({"tokens": [["a"], None], "tags": [["O"], ["O"]]}, {}, ":2: found null in 'tokens'; expected a list"),
+        ({"tokens": [["a", ""]], "tags": [["O", "O"]]}, {}, ":1: 'tokens' 2: found an empty string; omit the"),
+        ({"tokens": [["a"]], "tags": [[None]]}, {}, ":1: 'tags' 1: found null; expected a string"),
     ],
     ids=range(8),
 )  # fmt: skip
-def test_what_is_wrong_is_named(tmp_path: Path, rows: dict[str, Any], columns: dict[str, object], message: str) -> None:
+def test_invalid_files_are_reported(
+    tmp_path: Path, rows: dict[str, Any], columns: dict[str, object], message: str
+) -> None:
     path = write(tmp_path, "parquet", pa.table(rows))
     with pytest.raises(InputError, match=f"^{re.escape(str(path) + message)}"):
         read(path, **columns)
@@ -106,10 +108,14 @@ def test_what_is_wrong_is_named(tmp_path: Path, rows: dict[str, Any], columns: d
 
 def test_a_number_without_a_name_and_a_number_for_a_column_are_refused(tmp_path: Path) -> None:
     feature = {"feature": {"names": NAMES, "_type": "ClassLabel"}}
-    path = write(tmp_path, "parquet", named(pa.table({"tokens": [["a"]], "ner_tags": [[3]]}), feature))
-    with pytest.raises(InputError, match=r":1: found 3 in 'ner_tags'; the file names 0 to 2$"):
+    path = write(tmp_path, "parquet", with_feature(pa.table({"tokens": [["a"]], "ner_tags": [[3]]}), feature))
+    with pytest.raises(
+        InputError, match=r":1: found 3 in 'ner_tags'; expected 0 to 2, the labels that the file names$"
+    ):
         read(path)
-    with pytest.raises(InputError, match=r"^data\.columns\.words: found 1, and .* has names \(tokens, ner_tags\)$"):
+    with pytest.raises(
+        InputError, match=r"^data\.columns\.words: found 1; expected a column name of .* \(tokens, ner_tags\)$"
+    ):
         read(path, words=1)
 
 
@@ -123,7 +129,7 @@ def test_another_file_is_refused(tmp_path: Path, name: str, content: bytes) -> N
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, kind: str) -> None:
-    rows = {"tokens": [[f"word{number}"] for number in range(5000)], "tags": [["O"]] * 5000}
+    rows = {"tokens": [[f"word{index}"] for index in range(5000)], "tags": [["O"]] * 5000}
     path = write(tmp_path, kind, pa.table(rows))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(InputError, match=f"{re.escape(path.name)}: (cannot be read|damaged)"):
@@ -134,7 +140,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, kind: str) -> None:
 def test_columns_of_one_name_and_bytes_that_are_no_text_are_refused(tmp_path: Path, kind: str) -> None:
     words = pa.array([["a"]])
     twice = pa.Table.from_arrays([words, words, pa.array([["O"]])], names=["tokens", "tokens", "tags"])
-    with pytest.raises(InputError, match=r"has several columns 'tokens'; rename all but one"):
+    with pytest.raises(InputError, match=r"found several columns 'tokens'; rename all but one"):
         read(write(tmp_path, kind, twice))
     bytes_ = pa.array([b"\xff"]).view(pa.string())
     wrong = pa.table({"tokens": pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), bytes_), "tags": [["O"]]})

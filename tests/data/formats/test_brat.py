@@ -13,12 +13,12 @@ from nlptrain.errors import InputError
 from nlptrain.procedures.inputs import data_files
 
 TEXT = "\U0001f642 Ada Lovelace sings.\n\nIn NATO, too.\n"
-MARKS = "T1\tp 2 14\tAda Lovelace\nT2\tg 26 30\tNATO\nR1\tmet Arg1:T1 Arg2:T2\n#1\tAnnotatorNotes T1\tsure\n"
+ANNOTATIONS = "T1\tp 2 14\tAda Lovelace\nT2\tg 26 30\tNATO\nR1\tmet Arg1:T1 Arg2:T2\n#1\tAnnotatorNotes T1\tsure\n"
 
 
-def write(folder: Path, text: str, marks: str) -> Path:
+def write(folder: Path, text: str, annotations: str) -> Path:
     (folder / "doc.txt").write_bytes(text.encode())
-    (folder / "doc.ann").write_bytes(marks.encode())
+    (folder / "doc.ann").write_bytes(annotations.encode())
     return folder / "doc.ann"
 
 
@@ -28,8 +28,8 @@ def read(path: Path, **data: object) -> list[Sentence]:
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_lines_are_sentences_and_offsets_count_line_ends(tmp_path: Path, end: str) -> None:
-    marks = MARKS if end == "\n" else MARKS.replace("26 30", "28 32")
-    path = write(tmp_path, TEXT.replace("\n", end), marks.replace("\n", end))
+    annotations = ANNOTATIONS if end == "\n" else ANNOTATIONS.replace("26 30", "28 32")
+    path = write(tmp_path, TEXT.replace("\n", end), annotations.replace("\n", end))
     first, second = read(path)
     assert first == Sentence(
         ("\U0001f642", "Ada", "Lovelace", "sings", "."), ("O", "B-p", "I-p", "O", "O"), f"{tmp_path}/doc.txt:1"
@@ -38,35 +38,35 @@ def test_lines_are_sentences_and_offsets_count_line_ends(tmp_path: Path, end: st
     assert (first.id, second.id, second.text) == ("doc:1", "doc:3", "In NATO, too.")
 
 
-def test_words_may_be_what_white_space_parts(tmp_path: Path) -> None:
+def test_words_may_be_separated_by_white_space_alone(tmp_path: Path) -> None:
     path = write(tmp_path, "don't\u00a0go\tnow\n", "")
     (sentence,) = read(path, pretokenized=True)
     assert sentence.words == ("don't", "go", "now")
 
 
-def test_the_text_counts_among_the_files_of_a_run(tmp_path: Path) -> None:
-    path = write(tmp_path, TEXT, MARKS)
+def test_the_text_is_one_of_the_files_of_a_run(tmp_path: Path) -> None:
+    path = write(tmp_path, TEXT, ANNOTATIONS)
     assert data_files(DataConfig(train=str(path)))["train"] == [path, tmp_path / "doc.txt"]
 
 
 @pytest.mark.parametrize(
-    ("marks", "message"),
+    ("annotations", "message"),
     [
         ("T1\tp 2 5;9 14\tAda Love", r"doc\.ann:1: found an annotation of several parts"),
-        ("T1 p 2 5 Ada", r"doc\.ann:1: found 'T1 p 2 5 Ada'; a text-bound annotation is T1<TAB>TYPE"),
-        ("\nT1\tp 2 5\tEve", r"doc\.ann:2: says 'Eve', and from 2 to 5 the text has 'Ada'"),
-        ("T1\tp 15 28\tsings.  In NA", r"doc\.ann:1: found p from 15 to 28, over the end of a line"),
-        ("T1\tp 90 91\tx", r"doc\.ann:1: found p from 90 to 91, over the end"),
+        ("T1 p 2 5 Ada", r"doc\.ann:1: found 'T1 p 2 5 Ada'; expected a text-bound annotation, T1<TAB>TYPE"),
+        ("\nT1\tp 2 5\tEve", r"doc\.ann:2: found 'Eve'; expected 'Ada', the text from 2 to 5"),
+        ("T1\tp 15 28\tsings.  In NA", r"doc\.ann:1: found p from 15 to 28, beyond the end of a line"),
+        ("T1\tp 90 91\tx", r"doc\.ann:1: found p from 90 to 91, beyond the end"),
         ("T1\tp 2 4\tAd", r"doc\.txt:1: entity 'Ad' \(2-4\) cuts the word 'Ada'"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, marks: str, message: str) -> None:
+def test_invalid_annotations_are_reported(tmp_path: Path, annotations: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        read(write(tmp_path, TEXT, marks))
+        read(write(tmp_path, TEXT, annotations))
 
 
-def test_a_text_that_is_missing_is_named(tmp_path: Path) -> None:
-    path = write(tmp_path, TEXT, MARKS)
+def test_a_missing_text_is_reported(tmp_path: Path) -> None:
+    path = write(tmp_path, TEXT, ANNOTATIONS)
     (tmp_path / "doc.txt").unlink()
-    with pytest.raises(InputError, match=r"doc\.ann: found no doc\.txt beside it"):
+    with pytest.raises(InputError, match=r"doc\.ann: found no doc\.txt; expected the text in the same folder"):
         read(path)

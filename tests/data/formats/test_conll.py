@@ -1,4 +1,4 @@
-"""Column files: separators, comments, breaks, and every way in which a line is wrong."""
+"""CoNLL files: separators, comments, breaks, and every way in which a line is wrong."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_blank_lines_end_sentences(tmp_path: Path, text: str) -> None:
 
 
 def test_documents_begin_a_sentence(tmp_path: Path) -> None:
-    """-DOCSTART- is no word, with or without a blank line behind it; a word that begins like it is one."""
+    """-DOCSTART- is not a word, with or without a blank line after it; a word that begins like it is one."""
     text = "-DOCSTART- -X- -X- O\n\nEU NNP B-NP B-ORG\n-DOCSTART- -X- -X- O\n-DOCSTART-s NN O O\n"
     assert _read(tmp_path, text) == [[("EU", "B-ORG")], [("-DOCSTART-s", "O")]]
     assert _read(tmp_path, "-DOCSTART-\tO\na\tO\n-DOCSTART-") == [[("a", "O")]]
@@ -75,13 +75,13 @@ def test_documents_begin_a_sentence(tmp_path: Path) -> None:
         ("# text = foo bar\n# O\n", ["#"]),
     ],
 )
-def test_comments_never_eat_a_word(tmp_path: Path, text: str, words: list[str]) -> None:
+def test_comments_never_hide_a_word(tmp_path: Path, text: str, words: list[str]) -> None:
     """With tabs a comment has none; with spaces it has more or fewer columns than words, or is ``# name =``."""
     assert [word for sentence in _read(tmp_path, text) for word, _ in sentence] == words
 
 
 def test_spaces_that_are_not_ascii_separate_nothing(tmp_path: Path) -> None:
-    """U+00A0, U+3000 and U+2028 stand inside words; with tabs ordinary spaces do, too, but not around them."""
+    """U+00A0, U+3000 and U+2028 are part of words; with tabs ordinary spaces are, too, but not around them."""
     assert _read(tmp_path, "a\u00a0b O\n\u3000c\u2028 O\n") == [[("a\u00a0b", "O"), ("\u3000c\u2028", "O")]]
     assert _read(tmp_path, " New York \t B-a \n") == [[("New York", "B-a")]]
 
@@ -93,45 +93,52 @@ def test_columns_are_chosen_by_number(tmp_path: Path) -> None:
     assert _read(tmp_path, "a\tO\nb\tO\tnote\n", ColumnsConfig(words=1, tags=2)) == [[("a", "O"), ("b", "O")]]
 
 
-WANTED = "the words are in column 1 and the tags in column -1 (data.columns)"
+EXPECTED = "expected words in column 1 (data.columns.words) and tags in column -1 (data.columns.tags)"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a O\nfoo\n", f":2: found 1 column ('foo'); {WANTED}"),
-        ("foo\nbar baz\n", f":1: found 1 column ('foo'); {WANTED}; raw text is for data.unlabeled"),
-        ("a O\n#foo\n", f":2: found 1 column ('#foo'); {WANTED}"),
-        ("a\tO\nfoo O\n", f":2: found 1 column ('foo O'), and no tab, which separates the columns in line 1; {WANTED}"),
+        ("a O\nfoo\n", f":2: found 1 column ('foo'); {EXPECTED}"),
+        ("foo\nbar baz\n", f":1: found 1 column ('foo'); {EXPECTED}; raw text belongs in data.unlabeled"),
+        ("a O\n#foo\n", f":2: found 1 column ('#foo'); {EXPECTED}"),
+        (
+            "a\tO\nfoo O\n",
+            f":2: found 1 column ('foo O'), and no tab, which separates the columns in line 1; {EXPECTED}",
+        ),
         (
             "a O\nNew York O\n",
-            f":2: found 3 columns ('New', 'York', 'O') where line 1 has 2; {WANTED}, so each line needs as many: "
-            "mend it, or count both from the same end (raw text is for data.unlabeled)",
+            f":2: found 3 columns ('New', 'York', 'O'), but line 1 has 2; {EXPECTED}; correct the line, or count both "
+            "columns from the same end (raw text belongs in data.unlabeled)",
         ),
         ("a\tO\n\tO\n", ":2: found an empty word in column 1; a blank line ends a sentence"),
-        ("a\tO\nb\t\n", ":2: found no tag for 'b' in column -1 (data.columns.tags)"),
+        ("a\tO\nb\t\n", ":2: found no tag for 'b' in column -1; or set data.columns.tags"),
     ],
 )
-def test_wrong_lines_are_named(tmp_path: Path, text: str, message: str) -> None:
+def test_invalid_lines_are_reported(tmp_path: Path, text: str, message: str) -> None:
     """By file and line, with what was found and what would be right."""
     with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path / 'a.conll') + message)}$"):
         _read(tmp_path, text)
 
 
-def test_columns_that_are_not_there_are_named(tmp_path: Path) -> None:
+def test_missing_columns_are_reported(tmp_path: Path) -> None:
     """A number beyond the line, one column for both, and a name of CoNLL-U's."""
-    with pytest.raises(InputError, match=r"found 2 columns \('a', 'O'\); the words are in column 3 and the tags in"):
+    with pytest.raises(
+        InputError, match=r"found 2 columns \('a', 'O'\); expected words in column 3 .* and tags in column -1"
+    ):
         _read(tmp_path, "a O\n", ColumnsConfig(words=3))
-    with pytest.raises(InputError, match=r"found 2 columns \('a', 'O'\); the words are in column 1 and the tags in"):
+    with pytest.raises(
+        InputError, match=r"found 2 columns \('a', 'O'\); expected words in column 1 .* and tags in column -2"
+    ):
         _read(tmp_path, "a O\n", ColumnsConfig(words=1, tags=-2))
     with pytest.raises(
-        InputError, match=r"^data\.columns\.tags: found 'upos', and the columns of .*a\.conll have no names; give"
+        InputError, match=r"^data\.columns\.tags: found 'upos'; expected a number; the columns of .*a\.conll have no"
     ):
         _read(tmp_path, "a O\n", ColumnsConfig(tags="upos"))
 
 
 def test_lines_are_read_as_they_are_needed(tmp_path: Path) -> None:
-    """The first sentence comes before a fault further down is met."""
+    """The first sentence is read before an error further down is raised."""
     path = tmp_path / "a.conll"
     path.write_bytes(b"a\tO\n\nb\n")
     reader = read_conll(path, DEFAULT)

@@ -13,8 +13,8 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
 
-def _row(number: str, form: str, upos: str = "X", xpos: str = "NN", misc: str = "_") -> str:
-    return "\t".join((number, form, "_", upos, xpos, "_", "0", "root", "_", misc)) + "\n"
+def _row(word_id: str, form: str, upos: str = "X", xpos: str = "NN", misc: str = "_") -> str:
+    return "\t".join((word_id, form, "_", upos, xpos, "_", "0", "root", "_", misc)) + "\n"
 
 
 def _file(folder: Path, text: str) -> Path:
@@ -38,8 +38,8 @@ TEXT = (
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_words_are_the_plain_numbers(tmp_path: Path, end: str) -> None:
-    """Comments, multiword tokens and empty nodes are none; each word knows its line."""
+def test_words_are_the_lines_with_whole_numbers(tmp_path: Path, end: str) -> None:
+    """Comments, multiword tokens and empty nodes are not words; each word has its line number."""
     path = _file(tmp_path, TEXT.replace("\n", end))
     first, second = read_conllu(path, ColumnsConfig())
     assert first == Sentence(("I", "do", "n't", "#"), ("PRON", "AUX", "PART", "SYM"), f"{path}:3")
@@ -68,27 +68,27 @@ def test_the_tags_column_is_a_name_or_a_number(tmp_path: Path, columns: ColumnsC
     [
         (
             "1\ta\tX\n",
-            ":1: found 3 columns; CoNLL-U has 10, separated by tabs (for a word and a tag on a line, set data.format: "
-            "conll)",
+            ":1: found 3 columns; expected 10, separated by tabs, in CoNLL-U; for a word and a tag on each line, set "
+            "data.format to conll",
         ),
         (
             _row("1", "a") + "b X\n",
-            ":2: found 1 column; CoNLL-U has 10, separated by tabs (for a word and a tag on a "
-            "line, set data.format: conll)",
+            ":2: found 1 column; expected 10, separated by tabs, in CoNLL-U; for a word and a tag on each line, set "
+            "data.format to conll",
         ),
         (
             _row("1", "a") + _row("2", "b", "_"),
-            ":2: found '_' (no tag) for 'b' in column 4; tag it, or name another column with data.columns.tags",
+            ":2: found '_' (no tag) for 'b' in column 4; add the tag, or name another column in data.columns.tags",
         ),
-        (_row("1", ""), ":1: found an empty word in column 2 (data.columns.words)"),
+        (_row("1", ""), ":1: found an empty word in column 2; or set data.columns.words"),
         (
             _row("1", "a") + _row("1", "b"),
-            ":2: found ID '1' behind 1 words; 2 is next, and a blank line ends a sentence",
+            ":2: found ID '1' after 1 words; expected 2, or a blank line if the sentence ends before",
         ),
-        (_row("a", "a"), ":1: found ID 'a' behind 0 words; 1 is next, and a blank line ends a sentence"),
+        (_row("a", "a"), ":1: found ID 'a' after 0 words; expected 1, or a blank line if the sentence ends before"),
     ],
 )
-def test_wrong_lines_are_named(tmp_path: Path, text: str, message: str) -> None:
+def test_invalid_lines_are_reported(tmp_path: Path, text: str, message: str) -> None:
     """By file and line; a blank line that is missing would join two sentences."""
     path = _file(tmp_path, text)
     with pytest.raises(InputError, match=f"^{re.escape(str(path) + message)}$"):
@@ -97,7 +97,11 @@ def test_wrong_lines_are_named(tmp_path: Path, text: str, message: str) -> None:
 
 def test_columns_beyond_ten_are_refused(tmp_path: Path) -> None:
     """From either end."""
-    with pytest.raises(InputError, match=r"^data\.columns\.words: found 11; CoNLL-U has 10 columns$"):
+    with pytest.raises(
+        InputError, match=r"^data\.columns\.words: found 11; expected one of the 10 columns of CoNLL-U$"
+    ):
         list(read_conllu(_file(tmp_path, TEXT), ColumnsConfig(words=11)))
-    with pytest.raises(InputError, match=r"^data\.columns\.tags: found -11; CoNLL-U has 10 columns$"):
+    with pytest.raises(
+        InputError, match=r"^data\.columns\.tags: found -11; expected one of the 10 columns of CoNLL-U$"
+    ):
         list(read_conllu(_file(tmp_path, TEXT), ColumnsConfig(tags=-11)))

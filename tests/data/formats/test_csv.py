@@ -19,7 +19,7 @@ def read(folder: Path, text: str, **columns: object) -> list[Sentence]:
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_neighbouring_rows_of_one_name_are_a_sentence(tmp_path: Path, separator: str, end: str) -> None:
+def test_consecutive_rows_of_one_name_are_a_sentence(tmp_path: Path, separator: str, end: str) -> None:
     text = "sentence_id,word,tag\n1,Ada,B-p\n1,sings,O\n\nx,rain,O\n".replace(",", separator).replace("\n", end)
     first, second = read(tmp_path, "\ufeff" + text)
     assert first == Sentence(("Ada", "sings"), ("B-p", "O"), f"{tmp_path}/a.csv:2")
@@ -28,11 +28,14 @@ def test_neighbouring_rows_of_one_name_are_a_sentence(tmp_path: Path, separator:
 
 
 def test_quotes_and_empty_names_are_those_of_a_spreadsheet(tmp_path: Path) -> None:
-    """A name stands in the first row of its sentence alone, as in the corpus that many begin with."""
+    """Only the first row of a sentence has its name, as in a corpus that many beginners use."""
     text = 'Sentence #,Word,POS,Tag\nSentence: 1,"a,b",X,O\n,"""",Y,B-p\nSentence: 2,c,Z,O\n'
-    assert [(one.words, one.tags) for one in read(tmp_path, text)] == [(("a,b", '"'), ("O", "B-p")), (("c",), ("O",))]
-    assert [one.tags for one in read(tmp_path, text, tags="pos")] == [("X", "Y"), ("Z",)]
-    assert [one.words for one in read(tmp_path, text, words=3, tags=-1, sentences=1)] == [("X", "Y"), ("Z",)]
+    assert [(sentence.words, sentence.tags) for sentence in read(tmp_path, text)] == [
+        (("a,b", '"'), ("O", "B-p")),
+        (("c",), ("O",)),
+    ]
+    assert [sentence.tags for sentence in read(tmp_path, text, tags="pos")] == [("X", "Y"), ("Z",)]
+    assert [sentence.words for sentence in read(tmp_path, text, words=3, tags=-1, sentences=1)] == [("X", "Y"), ("Z",)]
 
 
 @pytest.mark.parametrize(
@@ -40,31 +43,34 @@ def test_quotes_and_empty_names_are_those_of_a_spreadsheet(tmp_path: Path) -> No
     [
         (
             "word,tag\na,O\n",
-            r": found no column 'sentence_id' or .* \(columns: word, tag\); name it with data\.columns\.s",
+            r": found no column 'sentence_id' or .* \(columns: word, tag\); name it in data\.columns\.s",
         ),
-        ("sentence,x,tag\n1,a,O\n", r": found no column 'word' or .*; name it with data\.columns\.words"),
-        ("sentence,word,tag\n1,a\n", r":2: found 2 columns where the first row names 3"),
-        ("sentence,word,tag\n1,a,O\n\n1,,O\n", r":4: found an empty word; leave its row out"),
+        ("sentence,x,tag\n1,a,O\n", r": found no column 'word' or .*; name it in data\.columns\.words"),
+        ("sentence,word,tag\n1,a\n", r":2: found 2 columns; expected 3, as in the header"),
+        ("sentence,word,tag\n1,a,O\n\n1,,O\n", r":4: found an empty word; remove the row"),
         ("sentence,word,tag\n1,a,\n", r":2: found no tag for 'a'"),
-        ("sentence,word,tag\n,a,O\n", r":2: found no sentence for 'a', nor one above it"),
-        ("sentence,word,tag\n1,a,O\n2,b,O\n1,c,O\n", r":4: sentence '1' comes back behind others; sort the rows"),
+        ("sentence,word,tag\n,a,O\n", r":2: found no sentence for 'a', nor above it"),
+        (
+            "sentence,word,tag\n1,a,O\n2,b,O\n1,c,O\n",
+            r":4: sentence '1' continues after other sentences; sort the rows",
+        ),
         ('sentence,word,tag\n1,a,O\n1,"b,O\n', r":3: not CSV: unexpected end of data"),
     ],
     ids=range(8),
 )
-def test_what_is_wrong_is_named_by_its_line(tmp_path: Path, text: str, message: str) -> None:
+def test_invalid_rows_are_reported_with_their_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=rf"a\.csv{message}"):
         read(tmp_path, text)
 
 
-def test_a_whole_text_in_the_head_is_not_said_whole(tmp_path: Path) -> None:
-    with pytest.raises(InputError) as fault:
-        read(tmp_path, '[{"id": 1, "text": ' + ", ".join(f'"word{number}"' for number in range(500)) + "}]\n")
-    assert "(columns: [{" in str(fault.value)
-    assert " ...); name it with data.columns.words" in str(fault.value)
-    assert len(str(fault.value)) < 500
+def test_a_long_header_is_shortened_in_messages(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as error:
+        read(tmp_path, '[{"id": 1, "text": ' + ", ".join(f'"word{index}"' for index in range(500)) + "}]\n")
+    assert "(columns: [{" in str(error.value)
+    assert " ...); name it in data.columns.words" in str(error.value)
+    assert len(str(error.value)) < 500
 
 
-def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"data\.columns\.tags: found 4; .*a\.csv has 3 columns"):
+def test_a_missing_column_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"data\.columns\.tags: found 4; expected one of the 3 columns of .*a\.csv"):
         read(tmp_path, "sentence,word,tag\n1,a,O\n", tags=4)

@@ -1,4 +1,4 @@
-"""JSON lines: what is read and every way in which a line is wrong."""
+"""JSON Lines: what is read, and every way in which a line is wrong."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
-SHAPE = '{"tokens": ["Ada", "sings"], "tags": ["B-person", "O"]}'
+EXAMPLE = '{"tokens": ["Ada", "sings"], "tags": ["B-person", "O"]}'
+
+
+ENTITIES = '{"text": "Ada sings", "entities": [{"start": 0, "end": 3, "label": "person"}]}'
 
 
 def _file(folder: Path, text: str) -> Path:
@@ -38,7 +41,7 @@ def test_what_is_written_is_read(
 
 
 def test_other_keys_blank_lines_and_nan_are_ignored(tmp_path: Path) -> None:
-    """Pseudo-labeled files have confidences; a sentence without a word is none."""
+    """Pseudo-labeled files have confidences; rows without a word are skipped."""
     path = _file(
         tmp_path, '\n{"tokens": ["a"], "tags": ["O"], "confidences": [NaN], "x": {}}\n \n{"tokens": [], "tags": []}'
     )
@@ -48,33 +51,42 @@ def test_other_keys_blank_lines_and_nan_are_ignored(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", f"not JSON: Expecting property name enclosed in double quotes at column 2; a line is {SHAPE}"),
-        ("[" * 100_000, "not JSON that can be read: "),
-        ("[]", f"found a list; a line is {SHAPE}"),
-        ("3", "found a number; a line is "),
+        ("{", f"not JSON: Expecting property name enclosed in double quotes at column 2; expected {EXAMPLE}"),
+        ("[" * 100_000, "JSON that cannot be read: "),
+        ("[]", f"found a list; expected {EXAMPLE}"),
+        ("3", "found a number; expected "),
         (
             '{"words": ["a"], "tags": ["O"]}',
-            "found no 'tokens' (keys: words, tags); rename 'words' to 'tokens'; a line",
+            f"found no 'tokens' (keys: words, tags); expected {EXAMPLE} or {ENTITIES}; rename 'words' to 'tokens'",
         ),
-        ('{"tokens": ["a"], "ner_tags": [0]}', "found no 'tags' (keys: tokens, ner_tags); rename 'ner_tags' to 'tags'"),
-        ('{"tokens": ["a"], "labels": ["O"]}', "found no 'tags' (keys: tokens, labels); rename 'labels' to 'tags'"),
-        ("{}", f"found no 'tokens' (keys: none); a line is {SHAPE}"),
-        ('{"tokens": ["a", "b"], "tags": ["O"]}', "found 2 tokens and 1 tags; each token has one tag"),
-        ('{"tokens": "a b", "tags": ["O"]}', f"found a string in 'tokens'; it is a list of strings, as in {SHAPE}"),
-        ('{"tokens": ["a"], "tags": null}', "found null in 'tags'; it is a list of strings"),
-        ('{"tokens": ["a", 1], "tags": ["O", "O"]}', "'tokens' 2: found 1; 'tokens' is a list of strings"),
-        ('{"tokens": ["a"], "tags": [3]}', "'tags' 1: found 3; write the names of the labels, not their numbers"),
-        ('{"tokens": ["a"], "tags": [true]}', "'tags' 1: found true; 'tags' is a list of strings"),
-        ('{"tokens": [""], "tags": ["O"]}', "'tokens' 1: found an empty string; leave the word and its tag out"),
+        (
+            '{"tokens": ["a"], "ner_tags": [0]}',
+            f"found no 'tags' (keys: tokens, ner_tags); expected {EXAMPLE} or {ENTITIES}; rename 'ner_tags' to 'tags'",
+        ),
+        (
+            '{"tokens": ["a"], "labels": ["O"]}',
+            f"found no 'tags' (keys: tokens, labels); expected {EXAMPLE} or {ENTITIES}; rename 'labels' to 'tags'",
+        ),
+        ("{}", f"found no 'tokens' (keys: none); expected {EXAMPLE}"),
+        ('{"tokens": ["a", "b"], "tags": ["O"]}', "found 2 tokens and 1 tags; expected one tag for each token"),
+        (
+            '{"tokens": "a b", "tags": ["O"]}',
+            f"found a string in 'tokens'; expected a list of strings, as in {EXAMPLE}",
+        ),
+        ('{"tokens": ["a"], "tags": null}', "found null in 'tags'; expected a list of strings"),
+        ('{"tokens": ["a", 1], "tags": ["O", "O"]}', "'tokens' 2: found 1; expected a string"),
+        ('{"tokens": ["a"], "tags": [3]}', "'tags' 1: found 3; expected the name of a label, not its number"),
+        ('{"tokens": ["a"], "tags": [true]}', "'tags' 1: found true; expected a string"),
+        ('{"tokens": [""], "tags": ["O"]}', "'tokens' 1: found an empty string; omit the word and its tag"),
         ('{"tokens": ["a"], "tags": [""]}', "'tags' 1: found an empty string; name the tag"),
         (
             '{"tokens": ["a", "b\\ud83d"], "tags": ["O", "O"]}',
-            r"'tokens' 2: found \ud83d, half of a character, which UTF-8 cannot hold",
+            r"'tokens' 2: found \ud83d, half of a character, which UTF-8 cannot encode",
         ),
     ],
     ids=range(17),
 )
-def test_wrong_lines_are_named(tmp_path: Path, line: str, message: str) -> None:
+def test_invalid_lines_are_reported(tmp_path: Path, line: str, message: str) -> None:
     """By file and line, with what was found and what would be right."""
     path = _file(tmp_path, f"\n{line}\n")
     with pytest.raises(InputError, match=f"^{re.escape(f'{path}:2: {message}')}"):
@@ -88,7 +100,7 @@ def test_both_halves_are_a_character(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["id", "text"])
-def test_half_characters_beside_the_words_are_named(tmp_path: Path, key: str) -> None:
+def test_half_characters_in_other_keys_are_reported(tmp_path: Path, key: str) -> None:
     path = _file(tmp_path, json.dumps({"tokens": ["a"], "tags": ["O"], key: "x\ud83d"}))
     with pytest.raises(InputError, match=rf"a\.jsonl:1: '{key}': found \\ud83d, half of a character"):
         list(read_jsonl(path))

@@ -1,4 +1,4 @@
-"""What is written in any format is read again as it was; what a format cannot hold is counted or refused."""
+"""Round trips through every format, what a format cannot hold, conversions, and ignored columns."""
 
 from __future__ import annotations
 
@@ -47,98 +47,99 @@ KINDS = ("person", "place of birth", "x-y")
 
 @st.composite
 def sentences(draw: st.DrawFn, scheme: Scheme) -> list[Sentence]:
-    found = []
-    for number in range(draw(st.integers(1, 4))):
+    result = []
+    for index in range(draw(st.integers(1, 4))):
         words = tuple(draw(st.lists(WORD, min_size=1, max_size=6)))
         if scheme == "plain":
             tags = [draw(st.sampled_from(["NOUN", "X", "_x"])) for _ in words]
         else:
-            spans, at = [], 0
-            while at < len(words):
-                size = draw(st.integers(1, len(words) - at))
+            spans, start = [], 0
+            while start < len(words):
+                size = draw(st.integers(1, len(words) - start))
                 if draw(st.booleans()):
-                    spans.append(Span(draw(st.sampled_from(KINDS)), at, at + size))
-                at += size
+                    spans.append(Span(draw(st.sampled_from(KINDS)), start, start + size))
+                start += size
             tags = tags_of(spans, len(words), scheme)
         text = draw(st.sampled_from([None, " ".join(words), "".join(words), f"  {'   '.join(words)} "]))
-        name = draw(st.sampled_from([None, f"s{number}"]))
-        found.append(Sentence(words, tuple(tags), id=name, text=text))
-    return found
+        sentence_id = draw(st.sampled_from([None, f"s{index}"]))
+        result.append(Sentence(words, tuple(tags), id=sentence_id, text=text))
+    return result
 
 
-def again(
-    folder: Path, found: Sequence[Sentence], target: GoldFormat, told: WriteContext, suffix: str | None = None
+def round_trip(
+    folder: Path, sentences: Sequence[Sentence], target: GoldFormat, context: WriteContext, suffix: str | None = None
 ) -> list[Sentence]:
     path = folder / f"a{suffix or SUFFIXES[target][0]}"
-    write_gold(found, path, target, told)
+    write_gold(sentences, path, target, context)
     assert not list(folder.glob("*.part"))
-    return list(Corpus(str(path), DataConfig(scheme=told.scheme)))
+    return list(Corpus(str(path), DataConfig(scheme=context.scheme)))
 
 
 @pytest.mark.parametrize("target", [target for target in get_args(GoldFormat) if target not in ("csv", "brat")])
 @pytest.mark.parametrize("scheme", ["iob2", "plain"])
 @settings(deadline=None, max_examples=40)
 @given(data=st.data())
-def test_words_tags_ids_and_places_come_back(
+def test_words_tags_ids_and_offsets_come_back(
     tmp_path_factory: pytest.TempPathFactory, target: GoldFormat, scheme: Scheme, data: st.DataObject
 ) -> None:
-    given_ones = data.draw(sentences(scheme))
-    told = WriteContext(scheme, comments=True)
-    found = again(tmp_path_factory.mktemp("a"), given_ones, target, told)
-    assert [(one.words, one.tags, one.id) for one in found] == [(one.words, one.tags, one.id) for one in given_ones]
-    marked = target in ("entities", "prodigy", "doccano", "labelstudio")
-    for one, other in zip(given_ones, found, strict=True):
-        if one.offsets or not marked:  # words that do not stand in their text are joined by blanks there
-            assert (other.text, other.offsets) == (one.text, one.offsets) or (one.text is None and marked)
-    assert not told.lost
+    originals = data.draw(sentences(scheme))
+    context = WriteContext(scheme, comments=True)
+    copies = round_trip(tmp_path_factory.mktemp("a"), originals, target, context)
+    assert [(copy.words, copy.tags, copy.id) for copy in copies] == [(s.words, s.tags, s.id) for s in originals]
+    has_spans = target in ("entities", "prodigy", "doccano", "labelstudio")
+    for sentence, copy in zip(originals, copies, strict=True):
+        if sentence.offsets or not has_spans:  # words that are not in their text are joined by spaces there
+            is_same = (copy.text, copy.offsets) == (sentence.text, sentence.offsets)
+            assert is_same or (sentence.text is None and has_spans)
+    assert not context.lost
 
 
-def test_a_csv_has_names_and_no_texts_and_brat_has_neither(tmp_path: Path) -> None:
-    one = Sentence(("Ada", "don't"), ("B-p", "O"), id="x", text="Ada  don't")
-    other = Sentence(("rain",), ("O",))
-    told = WriteContext("iob2")
-    found = again(tmp_path, [one, other], "csv", told)
-    assert [(sentence.words, sentence.tags, sentence.id) for sentence in found] == [
+def test_csv_has_ids_and_no_texts_and_brat_has_neither(tmp_path: Path) -> None:
+    ada = Sentence(("Ada", "don't"), ("B-p", "O"), id="x", text="Ada  don't")
+    rain = Sentence(("rain",), ("O",))
+    context = WriteContext("iob2")
+    copies = round_trip(tmp_path, [ada, rain], "csv", context)
+    assert [(sentence.words, sentence.tags, sentence.id) for sentence in copies] == [
         (("Ada", "don't"), ("B-p", "O"), "x"),
         (("rain",), ("O",), "2"),
     ]
-    assert dict(told.lost) == {"texts (and with them the words' offsets)": 1}
-    told = WriteContext("iob2")
+    assert dict(context.lost) == {"texts (and with them the words' offsets)": 1}
+    context = WriteContext("iob2")
     path = tmp_path / "a.ann"
-    write_gold([one, other], path, "brat", told)
+    write_gold([ada, rain], path, "brat", context)
     assert path.read_text() == "T1\tp 0 3\tAda\n"
     assert (tmp_path / "a.txt").read_text() == "Ada  don't\nrain\n"
-    assert dict(told.lost) == {"ids": 1}
+    assert dict(context.lost) == {"ids": 1}
     (first, second) = Corpus(str(path), DataConfig(pretokenized=True))
     assert (first.words, first.text, second.words) == (("Ada", "don't"), "Ada  don't", ("rain",))
-    told = WriteContext("iob2", pretokenized=True)
-    write_gold([Sentence(("a", "."), ("O", "O"), text="a.")], path, "brat", told)
+    context = WriteContext("iob2", pretokenized=True)
+    write_gold([Sentence(("a", "."), ("O", "O"), text="a.")], path, "brat", context)
     assert (tmp_path / "a.txt").read_text() == "a .\n"
-    write_gold([Sentence(("a", "."), ("O", "O"), text="a.")], path, "brat", told := WriteContext("iob2"))
-    assert dict(told.lost) == {"where words begin and end": 1}
+    write_gold([Sentence(("a", "."), ("O", "O"), text="a.")], path, "brat", context := WriteContext("iob2"))
+    assert dict(context.lost) == {"where words begin and end": 1}
 
 
-def test_columns_have_no_place_for_ids_unless_as_comments(tmp_path: Path) -> None:
-    one = Sentence(("Ada",), ("B-p",), id="x", text="Ada")
-    told = WriteContext("iob2")
-    (found,) = again(tmp_path, [one], "conll", told)
+def test_conll_has_ids_and_texts_only_as_comments(tmp_path: Path) -> None:
+    sentence = Sentence(("Ada",), ("B-p",), id="x", text="Ada")
+    context = WriteContext("iob2")
+    (copy,) = round_trip(tmp_path, [sentence], "conll", context)
     assert (tmp_path / "a.conll").read_text() == "Ada\tB-p\n\n"
-    assert (found.id, found.text, len(told.lost)) == (None, None, 2)
-    again(tmp_path, [one], "conll", WriteContext("iob2", comments=True))
+    assert (copy.id, copy.text, len(context.lost)) == (None, None, 2)
+    round_trip(tmp_path, [sentence], "conll", WriteContext("iob2", comments=True))
     assert (tmp_path / "a.conll").read_text() == "# id = x\n# text = Ada\nAda\tB-p\n\n"
 
 
 @pytest.mark.parametrize(
     ("target", "sentence", "message"),
     [
-        ("conll", Sentence(("a\tb",), ("O",), "x:1"), r"x:1: 'a\\tb' holds a tab or a line break"),
-        ("conllu", Sentence(("a",), ("O\nO",), "x:1"), r"x:1: 'O\\nO' holds a tab or a line break"),
-        ("conll", Sentence((" a",), ("O",), "x:1"), r"x:1: the word ' a' cannot stand in a column"),
-        ("conll", Sentence(("-DOCSTART-",), ("O",), "x:1"), r"x:1: the word '-DOCSTART-' cannot stand"),
-        ("csv", Sentence(("a",), ("O",), "x:1", id="1"), r"x:1: the id '1' stands there twice"),
+        ("conll", Sentence(("a\tb",), ("O",), "x:1"), r"x:1: found 'a\\tb', with a tab or a line break"),
+        ("conllu", Sentence(("a",), ("O\nO",), "x:1"), r"x:1: found 'O\\nO', with a tab or a line break"),
+        ("conll", Sentence((" a",), ("O",), "x:1"), r"x:1: the word ' a' cannot be written"),
+        ("conll", Sentence(("-DOCSTART-",), ("O",), "x:1"), r"x:1: the word '-DOCSTART-' cannot be written"),
+        ("csv", Sentence(("a",), ("O",), "x:1", id="1"), r"x:1: found the id '1', which is used before"),
     ],
 )
-def test_what_a_format_cannot_hold_is_refused_and_leaves_nothing(
+def test_values_that_a_format_cannot_hold_are_refused_without_a_file(
     tmp_path: Path, target: GoldFormat, sentence: Sentence, message: str
 ) -> None:
     path = tmp_path / f"a{SUFFIXES[target][0]}"
@@ -149,51 +150,58 @@ def test_what_a_format_cannot_hold_is_refused_and_leaves_nothing(
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
-def test_texts_of_several_lines_are_told_from_comments(tmp_path: Path) -> None:
-    one = Sentence(("a", "b"), ("O", "O"), text="a\nb")
+def test_texts_of_several_lines_are_not_written_as_comments(tmp_path: Path) -> None:
+    sentence = Sentence(("a", "b"), ("O", "O"), text="a\nb")
     for target in ("conllu", "brat"):
-        told = WriteContext("iob2")
-        (found,) = again(tmp_path, [one], target, told)
-        assert found.words == ("a", "b")
-        assert dict(told.lost) == {"texts (and with them the words' offsets)": 1}
+        context = WriteContext("iob2")
+        (copy,) = round_trip(tmp_path, [sentence], target, context)
+        assert copy.words == ("a", "b")
+        assert dict(context.lost) == {"texts (and with them the words' offsets)": 1}
 
 
-def test_gz_is_packed_to_the_same_bytes(tmp_path: Path) -> None:
-    one = [Sentence(("Ada",), ("B-p",))]
-    assert again(tmp_path, one, "jsonl", WriteContext("iob2"), ".jsonl.gz")[0].words == ("Ada",)
+def test_gz_has_the_same_bytes_each_time(tmp_path: Path) -> None:
+    sentences = [Sentence(("Ada",), ("B-p",))]
+    assert round_trip(tmp_path, sentences, "jsonl", WriteContext("iob2"), ".jsonl.gz")[0].words == ("Ada",)
     before = (tmp_path / "a.jsonl.gz").read_bytes()
-    again(tmp_path, one, "jsonl", WriteContext("iob2"), ".jsonl.gz")
+    round_trip(tmp_path, sentences, "jsonl", WriteContext("iob2"), ".jsonl.gz")
     assert (tmp_path / "a.jsonl.gz").read_bytes() == before
     assert json.loads(gzip.decompress(before)) == {"tokens": ["Ada"], "tags": ["B-p"]}
 
 
 @pytest.mark.parametrize("scheme", ["iob1", "iobes", "bilou"])
-def test_tags_are_found_out_and_rewritten(tmp_path: Path, scheme: Scheme) -> None:
+def test_schemes_are_detected_and_converted(tmp_path: Path, scheme: Scheme) -> None:
     spans = [Span("p", 0, 2), Span("p", 2, 3), Span("g", 4, 5)]
     tags = {name: tuple(tags_of(spans, 5, name)) for name in ("iob2", scheme)}
     path = tmp_path / "a.jsonl"
     write_gold([Sentence(tuple("abcde"), tags["iob2"])], path, "jsonl", WriteContext("iob2"))
-    done = convert(Corpus(str(path)), tmp_path / "b.conll", "conll", write_scheme=scheme)
-    assert (done.scheme, done.wrote, done.sentences, done.words) == ("iob2", scheme, 1, 5)
-    (found,) = Corpus(str(tmp_path / "b.conll"))
-    assert found.tags == tags[scheme]
+    conversion = convert(Corpus(str(path)), tmp_path / "b.conll", "conll", write_scheme=scheme)
+    assert (conversion.scheme, conversion.written_scheme, conversion.sentences, conversion.words) == (
+        "iob2",
+        scheme,
+        1,
+        5,
+    )
+    (copy,) = Corpus(str(tmp_path / "b.conll"))
+    assert copy.tags == tags[scheme]
     convert(Corpus(str(tmp_path / "b.conll")), tmp_path / "c.parquet", "parquet", write_scheme="iob2")
-    (found,) = Corpus(str(tmp_path / "c.parquet"))
-    assert found.tags == tags["iob2"]
+    (copy,) = Corpus(str(tmp_path / "c.parquet"))
+    assert copy.tags == tags["iob2"]
 
 
-def test_what_cannot_be_converted_is_said(tmp_path: Path) -> None:
+def test_files_that_cannot_be_converted_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "a.conll"
     path.write_text("a\tO\nb\tI-p\nc\tB-p\nd\tI-g\n\ne\tB-p\n")
-    with pytest.raises(InputError, match=r"a\.conll:2: found I-p behind O; IOB2 opens an entity with B-p"):
+    with pytest.raises(
+        InputError, match=r"a\.conll:2: found I-p after O; expected B-p, which starts an entity in IOB2"
+    ):
         convert(Corpus(str(path)), tmp_path / "b.jsonl", "jsonl")
     path.write_text("a\tO\nb\tB-p\nc\tperson\n")
     with pytest.raises(InputError, match=r"a\.conll:3: found 'person' among IOB2 tags"):
         convert(Corpus(str(path)), tmp_path / "b.jsonl", "jsonl")
     path.write_text("a\tNOUN\n")
-    with pytest.raises(InputError, match="--write-scheme: the tags are plain"):
+    with pytest.raises(InputError, match="write_scheme: the tags are plain; expected tags of entities"):
         convert(Corpus(str(path)), tmp_path / "b.jsonl", "jsonl", write_scheme="iobes")
-    with pytest.raises(InputError, match=r"a\.conll: would be written where it is read"):
+    with pytest.raises(InputError, match=r"a\.conll: is one of the files that are read; give another name"):
         convert(Corpus(str(tmp_path / "*.conll")), tmp_path / "x/../a.conll", "conll")
     assert [file.name for file in tmp_path.iterdir()] == ["a.conll"]
 
@@ -203,7 +211,7 @@ TASK = {"id": 1, "annotations": [{"result": []}], "meta": {}}
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "found"),
+    ("name", "text", "ignored"),
     [
         ("a.conll", "Ada NNP B-NP B-person\n", ["column 2", "column 3"]),
         ("b.conll", "Ada\tB-person\n", []),
@@ -223,12 +231,12 @@ TASK = {"id": 1, "annotations": [{"result": []}], "meta": {}}
          ["relations", "attributes", "notes"]),
     ],
 )  # fmt: skip
-def test_of_text(tmp_path: Path, name: str, text: str, found: list[str]) -> None:
+def test_ignored_columns_of_text(tmp_path: Path, name: str, text: str, ignored: list[str]) -> None:
     (tmp_path / name).write_text(text)
-    assert ignored_columns(tmp_path / name, DataConfig()) == found
+    assert ignored_columns(tmp_path / name, DataConfig()) == ignored
 
 
-def test_of_tables(tmp_path: Path) -> None:
+def test_ignored_columns_of_tables(tmp_path: Path) -> None:
     table = pa.table({name: [value] for name, value in {**ROW, "pos": ["NNP"]}.items()})
     pq.write_table(table, tmp_path / "a.parquet")
     feather.write_feather(table, str(tmp_path / "a.feather"))
@@ -238,7 +246,7 @@ def test_of_tables(tmp_path: Path) -> None:
         assert ignored_columns(tmp_path / name, other) == ["tags"]
 
 
-def test_of_columns_that_are_chosen(tmp_path: Path) -> None:
+def test_ignored_columns_with_chosen_columns(tmp_path: Path) -> None:
     (tmp_path / "a.conllu").write_text("1\tAda\t_\tPROPN\t_\t_\t0\t_\t_\t_\n")
     assert "UPOS" in ignored_columns(tmp_path / "a.conllu", DataConfig(columns=ColumnsConfig(tags="xpos")))
     (tmp_path / "a.conll").write_text("Ada NNP B-person\n")
