@@ -85,7 +85,7 @@ def test_a_label_may_be_dropped_and_none_may_be_missing(
         build(Labels.from_names([*NAMES, "B-group", "I-group"]), init_from=folder, **parts)
     with pytest.raises(InputError, match="more than once: B-person, I-person"):
         build(init_from=folder, init_label_map={"place": "person"}, **parts)
-    with pytest.raises(InputError, match=r"student\.init_label_map: plaice is no label or type"):
+    with pytest.raises(InputError, match=r"student\.init_label_map: found plaice; expected a label or type"):
         build(init_from=folder, init_label_map={"plaice": "place"}, **parts)
 
 
