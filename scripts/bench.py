@@ -29,7 +29,7 @@ from nlptrain.distillation.logit_store import Precision
 from nlptrain.distillation.teachers.inference import logits_predictor
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger, load_token_model
-from nlptrain.models.tokenization import PieceReader
+from nlptrain.models.tokenization import SubwordFeaturizer
 from nlptrain.run.run import Run, check_native_precision
 from nlptrain.training.checkpoint import Progress, TrainState
 from nlptrain.training.examples import Examples
@@ -118,8 +118,8 @@ def labeling(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None:
     hooks = [teacher.model.register_forward_pre_hook(begin), teacher.model.register_forward_hook(end)]
     shares = []
     for _ in range(LABELLED):
-        assert isinstance(teacher.reader, PieceReader)
-        teacher.reader.encoder._cache.clear()  # noqa: SLF001 - words are encoded anew in a new process
+        assert isinstance(teacher.featurizer, SubwordFeaturizer)
+        teacher.featurizer.encoder._cache.clear()  # noqa: SLF001 - words are encoded anew in a new process
         spent[0] = 0.0
         with tempfile.TemporaryDirectory() as folder:
             started = time.perf_counter()

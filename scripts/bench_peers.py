@@ -27,7 +27,7 @@ from nlptrain.export.benchmark import Speed, benchmark
 from nlptrain.export.benchmark_candidates import Candidate, open_candidates
 from nlptrain.models import load_token_model
 from nlptrain.models.token_model import TokenModel
-from nlptrain.models.tokenization import PieceReader
+from nlptrain.models.tokenization import SubwordFeaturizer
 
 PEERS = Path("runs/peers")
 SPACY = "spacy==3.8.18"
@@ -44,8 +44,8 @@ def bert_base(teacher: TokenModel) -> str:
         labels = len(teacher.labels)
         shape = BertConfig(vocab_size=len(teacher.tokenizer), num_labels=labels)  # type: ignore[call-arg]
         net = BertForTokenClassification(shape).eval()
-        reader = PieceReader(teacher.tokenizer)
-        TokenModel(net, reader, teacher.labels, max_pieces=512, name="bert-base").save(folder)
+        reader = SubwordFeaturizer(teacher.tokenizer)
+        TokenModel(net, reader, teacher.labels, max_subwords=512, name="bert-base").save(folder)
     return str(folder)
 
 

@@ -16,7 +16,7 @@ from nlptrain.data.labels import convert_scheme
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import detect_schemes
 from nlptrain.models import TokenModel, load_token_model
-from nlptrain.models.confidence import tagged
+from nlptrain.models.confidence import to_tagged_sentence
 from nlptrain.run.run import silence_libraries
 from nlptrain.training.calibration import CalibrationErrors, calibration_errors, fit_temperature
 
@@ -25,12 +25,14 @@ def errors(
     model: TokenModel, fitted: Sequence[Sentence], scored: Sequence[Sentence]
 ) -> tuple[float, CalibrationErrors, CalibrationErrors]:
     """The temperature that fits the first sentences, and the errors on the second ones with it and without."""
-    rule, labels = model.rule, model.labels
-    read = [model.read([sentence.words for sentence in part]) for part in (fitted, scored)]
+    rule, labels = model.decoder, model.labels
+    read = [model.predict_emissions([sentence.words for sentence in part]) for part in (fitted, scored)]
     gold = [[sentence.tags or () for sentence in part] for part in (fitted, scored)]
     temperature = fit_temperature(rule, read[0], gold[0], labels)
     with_it, without = (
-        calibration_errors(gold[1], [tagged(answer, labels) for answer in rule.answers(read[1], t)], labels.scheme)
+        calibration_errors(
+            gold[1], [to_tagged_sentence(answer, labels) for answer in rule.predict(read[1], t)], labels.scheme
+        )
         for t in (temperature, 1.0)
     )
     return temperature, with_it, without

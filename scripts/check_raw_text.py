@@ -22,7 +22,7 @@ from nlptrain.data.tag_schemes import spans
 from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict
 from nlptrain.models.token_model import TokenModel
-from nlptrain.models.tokenization import PieceReader
+from nlptrain.models.tokenization import SubwordFeaturizer
 from nlptrain.run.run import silence_libraries
 from nlptrain.training import evaluate
 
@@ -109,8 +109,8 @@ def parts_of_speech(data: Path, run: Path, model: TokenModel) -> None:
 
 def fits_a_pipeline(model: TokenModel) -> bool:
     """Whether the student reads pieces and, if it has a CRF, knows which of them open a word."""
-    return isinstance(model.reader, PieceReader) and (
-        not model.rule.constrained or model.model.config.pieces is not None
+    return isinstance(model.featurizer, SubwordFeaturizer) and (
+        not model.decoder.constrained or model.model.config.pieces is not None
     )
 
 

@@ -14,7 +14,7 @@ import torch
 
 from nlptrain.analysis.run_scores import read_run_scores
 from nlptrain.errors import InputError
-from nlptrain.models.arguments import check_many
+from nlptrain.models.arguments import check_iterable
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.transformer import load_token_model
 
@@ -88,7 +88,7 @@ def compare(runs: Sequence[str | Path], *, timed: bool = True) -> list[Row]:
         InputError: a run has not finished, or they were scored on different files.
         TypeError: ``runs`` is one folder, not a list.
     """
-    check_many(runs, "runs", "a list of folders")
+    check_iterable(runs, "runs", "a list of folders")
     folders = [Path(run) for run in runs]
     runs_scores = [read_run_scores(folder) for folder in folders]
     all_scores = [scores for run in runs_scores for scores in run.scores]

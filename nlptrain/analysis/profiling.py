@@ -187,7 +187,7 @@ def profile_training(
     model.model.eval()
     asked = [sentence.words for sentence in sentences[:300]]
     began = time.perf_counter()
-    model.answers(asked)
+    model.predict(asked)
     answered = sum(map(len, asked)) / max(1e-9, time.perf_counter() - began)
     return TrainingProfile(steps, epoch, each, words / done, encoding, held, answered, max(most, memory_now()) - before)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from nlptrain.data.sentence import Sentence
 from nlptrain.models.pretrained import resolve
-from nlptrain.models.tokenization import PieceReader
+from nlptrain.models.tokenization import SubwordFeaturizer
 from nlptrain.models.tokenization.tokenizer import load_tokenizer
 from nlptrain_runtime.windows import cut_windows
 
@@ -99,7 +99,7 @@ def report_tokenization(reference: str, sentences: Iterable[Sentence]) -> Tokeni
         InputError: the model is missing, or has no tokenizer.
     """
     tokenizer, max_subwords = load_tokenizer(resolve(reference))
-    reader = PieceReader(tokenizer)
+    reader = SubwordFeaturizer(tokenizer)
     spaces = {tokenizer.convert_tokens_to_ids(token) for token in _SPACES} - {tokenizer.unk_token_id}
     frequencies: Counter[str] = Counter()
     count = windowed = longest_windows = 0

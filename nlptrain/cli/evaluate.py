@@ -86,11 +86,11 @@ def _asked(run: str, context: Run) -> tuple[Labels, float, Tag]:
             raise InputError(str(error)) from error
         return Labels.from_names(tagger.labels, tagger.scheme), tagger.temperature, tagger.predict_words
     from nlptrain.models import load_token_model
-    from nlptrain.models.confidence import tag_surely
+    from nlptrain.models.confidence import tag_with_confidence
 
     model = load_token_model(run)
     model.to(context.device)
-    return model.labels, model.temperature, lambda sentences: tag_surely(model, sentences)
+    return model.labels, model.temperature, lambda sentences: tag_with_confidence(model, sentences)
 
 
 def _measured(labels: Labels, tag: Tag, corpus: Corpus) -> tuple[dict[str, Any], CalibrationErrors, Confusion]:

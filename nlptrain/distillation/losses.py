@@ -102,7 +102,7 @@ class DistillObjective:
             taught = mse_loss(words.logits, targets.teacher, targets.taught, weights)
         else:
             taught, notes = _divergence(words, targets.teacher, targets.taught, self.config.temperature, weights)
-        gold = self.config.loss_w * words.gold_loss(targets.gold)
+        gold = self.config.loss_w * words.nll_loss(targets.gold)
         return Loss({"gold": gold, "teacher": self.config.dist_w * taught}, notes)
 
 
@@ -115,13 +115,13 @@ class PseudoLabelObjective:
     def loss(self, words: WordOutput, targets: Targets) -> Loss:
         """The weighted sums ``gold`` and ``pseudo``."""
         nothing = torch.full_like(targets.gold, -100)
-        gold = words.gold_loss(torch.where(targets.pseudo, nothing, targets.gold))
+        gold = words.nll_loss(torch.where(targets.pseudo, nothing, targets.gold))
         notes: dict[str, Tensor] = {}
         if self.config.targets == "soft":
             assert targets.teacher is not None, "soft targets are the teacher's"
             pseudo, notes = _divergence(words, targets.teacher, targets.taught, 1.0)
         else:
-            pseudo = words.gold_loss(torch.where(targets.pseudo, targets.gold, nothing))
+            pseudo = words.nll_loss(torch.where(targets.pseudo, targets.gold, nothing))
         return Loss({"gold": self.config.loss_w * gold, "pseudo": self.config.pseudo_w * pseudo}, notes)
 
 

@@ -17,7 +17,7 @@ from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import spans, to_scheme
 from nlptrain.distillation.transfer_set import TeacherLogitsDataset
-from nlptrain.models.confidence import Tagged, tagged
+from nlptrain.models.confidence import Tagged, to_tagged_sentence
 
 
 @dataclass(frozen=True)
@@ -125,4 +125,4 @@ def teachers_answer(text: TeacherLogitsDataset, number: int, labels: Labels) -> 
 
     A teacher's temperature is left out, so that ``min_confidence`` means the same of one teacher and of several.
     """
-    return tagged(text.answer(number), labels)
+    return to_tagged_sentence(text.answer(number), labels)

@@ -96,7 +96,7 @@ def take_agreement_dev(
     names, scheme = dataset.ensemble.labels.names, dataset.ensemble.labels.scheme
     dev = []
     for row in sorted(rows.tolist()):
-        tags = [names[label_id] for label_id in dataset.answer(row).best]
+        tags = [names[label_id] for label_id in dataset.answer(row).label_ids]
         dev.append(Sentence(dataset.sentence(row).words, tuple(to_scheme(tags, scheme))))
     log(
         f"dev: {len(dev):,} of {unlabeled:,} unlabeled sentences, with the teacher's tags; dev scores are agreement "

@@ -16,7 +16,7 @@ from nlptrain.data.sentence import Hashes, Sentence, hash_array
 from nlptrain.data.sentence import words_hash as digest_of
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.distillation.teachers.inference import Logits
-from nlptrain.models.heads import Answer
+from nlptrain.models.heads import Prediction
 
 _DIGEST = pa.binary(16)
 _SCHEMA = pa.schema({"digest": _DIGEST, "words": pa.list_(pa.string()), "logits": pa.list_(pa.float16())})
@@ -202,9 +202,9 @@ class TeacherLogitsDataset:
         """Return the ensemble's logits of the words of ``sentence``, [words, C]."""
         return self.ensemble.mix([one.rows(sentence) for one in self.sets])
 
-    def answer(self, sentence: int) -> Answer:
+    def answer(self, sentence: int) -> Prediction:
         """Return the ensemble's logits and label of each word of ``sentence``."""
-        (answer,) = self.ensemble.rule.answers([self.rows(sentence).astype(np.float32)])
+        (answer,) = self.ensemble.decoder.predict([self.rows(sentence).astype(np.float32)])
         return answer
 
     def digests(self) -> Hashes:

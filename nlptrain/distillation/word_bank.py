@@ -45,7 +45,9 @@ class WordBank:
         if pieces and table is not None:
             rows = torch.tensor(list(pieces.values()))
             looked_up = known[:_LOOKED_UP]
-            for word, near in zip(looked_up, _nearest(table, rows, teacher.reader.pieces(looked_up)), strict=True):
+            for word, near in zip(
+                looked_up, _nearest(table, rows, teacher.featurizer.subwords(looked_up)), strict=True
+            ):
                 self._near[word] = near
 
     def drawn(self, draw: Random) -> str:
@@ -89,19 +91,19 @@ def _pieces(teacher: TokenModel, scripts: Set[str]) -> dict[str, int]:
 
     A letter that stands alone is no word, but where each character is one: in Chinese, say.
     """
-    tokenizer = teacher.reader.tokenizer
+    tokenizer = teacher.featurizer.tokenizer
     if tokenizer is None:
         return {}
     texts = [str(tokenizer.decode([piece])).strip() for piece in range(len(tokenizer))]
     spelled = [text for text in texts if _is_spelled(text) and (len(text) > 1 or _script(text) in _OF_ONE_CHARACTER)]
     words = list(dict.fromkeys(text for text in spelled if {_script(c) for c in text if c.isalpha()} <= scripts))
-    read = teacher.reader.pieces(words)
+    read = teacher.featurizer.subwords(words)
     return {word: pieces[0] for word, pieces in zip(words, read, strict=True) if len(pieces) == 1}
 
 
 def _embeddings(teacher: TokenModel) -> Tensor | None:
     """The input embeddings, one a piece, centred and of length 1; None if they are not one a piece."""
-    table = teacher.piece_vectors()
+    table = teacher.subword_vectors()
     if table is None or len(table) < len(teacher.tokenizer):
         return None
     return torch.nn.functional.normalize(table - table.mean(dim=0), dim=1)

@@ -9,7 +9,7 @@ from nlptrain.atomic_files import whole_folder
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 from nlptrain.export.parity import Check, Parity, check_parity
-from nlptrain.models.arguments import check_many
+from nlptrain.models.arguments import check_iterable
 from nlptrain.models.exported import check_exportable, write_description, write_tagger
 from nlptrain.models.token_model import TokenModel
 from nlptrain_runtime import FolderError, Tagger
@@ -46,7 +46,7 @@ def export_onnx(
         InputError: the model cannot be exported, the folder holds something else, or a net says something else.
     """
     folder = Path(folder)
-    check_many(precisions, "precisions", 'a list of them, e.g. ["fp32"]')
+    check_iterable(precisions, "precisions", 'a list of them, e.g. ["fp32"]')
     check_exportable(model)
     _check_folder(folder, overwrite=overwrite)
     check = Check(model, dev)

@@ -66,10 +66,10 @@ class Check:
         self._dev = [list(sentence.words) for sentence in dev]
         self._gold = [list(sentence.tags or ()) for sentence in dev]
         self._sentences = [*(list(words) for words in MADE), *self._dev]
-        emissions = model.read(self._sentences)
+        emissions = model.predict_emissions(self._sentences)
         self._emissions = emissions[: len(MADE) + _COMPARED]
         names = model.labels.names
-        self._tags = [[names[index] for index in answer.best] for answer in model.rule.answers(emissions)]
+        self._tags = [[names[index] for index in answer.label_ids] for answer in model.decoder.predict(emissions)]
         self._score = self._scored(self._tags)
 
     def of(self, tagger: Tagger, precision: str) -> Parity:

@@ -15,7 +15,7 @@ DEFAULT_WINDOW = 512
 _NO_LIMIT = int(1e29)  # transformers writes 1e30 for a tokenizer that states no length
 
 
-class Family:
+class Architecture:
     """How one family of models reads a batch: how much at once, padded on which side, with which further inputs.
 
     Attributes:
@@ -26,7 +26,7 @@ class Family:
 
     pads_left = False
     rule = ""
-    told_language = False
+    needs_language = False
 
     def __init__(self, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
         """Look at a model's ``config`` and ``tokenizer``; a family that needs no more than BERT keeps nothing."""
@@ -52,7 +52,7 @@ class Family:
         return {}
 
 
-class PositionsBehindPadding(Family):
+class PositionsBehindPadding(Architecture):
     """Models whose positions 0 to ``pad_token_id`` stand for nothing: 514 positions read 512 pieces."""
 
     @classmethod
@@ -66,7 +66,7 @@ class PositionsBehindPadding(Family):
 _WORDS, _CLS, _PADDING = 0, 2, 3  # as XLNet's own tokenizer numbers the segments
 
 
-class XLNet(Family):
+class XLNet(Architecture):
     """Positions are relative, so only the tokenizer may state a limit."""
 
     pads_left = True
@@ -90,10 +90,10 @@ class XLNet(Family):
         return {"token_type_ids": segments.masked_fill(mask == 0, _PADDING)}
 
 
-class Xlm(Family):
+class Xlm(Architecture):
     """Each piece of a multilingual checkpoint gets the embedding of its language beside its own."""
 
-    told_language = True
+    needs_language = True
 
     def __init__(self, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
         """Find out the language: ``language``, else ``lang_id`` of the config if it is not 0, its default.
@@ -117,7 +117,7 @@ class Xlm(Family):
 class Xmod(PositionsBehindPadding):
     """Each sequence goes through the adapters of one language."""
 
-    told_language = True
+    needs_language = True
 
     def __init__(self, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
         """Find out the language: ``language``, else ``default_language`` of the config, else the only one.
@@ -185,7 +185,7 @@ class _NoCache:
 
 
 # What is not named here reads as BERT does.
-FAMILIES: dict[str, type[Family]] = {
+ARCHITECTURES: dict[str, type[Architecture]] = {
     "camembert": PositionsBehindPadding,
     "data2vec-text": PositionsBehindPadding,
     "flaubert": Flaubert,
@@ -204,15 +204,15 @@ FAMILIES: dict[str, type[Family]] = {
 }
 
 
-def family_class(config: PretrainedConfig) -> type[Family]:
+def architecture_class(config: PretrainedConfig) -> type[Architecture]:
     """The family of the model that ``config`` describes."""
-    return FAMILIES.get(config.model_type, Family)
+    return ARCHITECTURES.get(config.model_type, Architecture)
 
 
-def family_of(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> Family:
+def architecture_of(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> Architecture:
     """The same, ready to make inputs.
 
     Raises:
         InputError: the model must be told the language, and nothing says it.
     """
-    return family_class(config)(config, tokenizer)
+    return architecture_class(config)(config, tokenizer)

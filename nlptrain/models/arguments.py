@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 
-def check_many(values: object, name: str, hint: str) -> None:
+def check_iterable(values: object, name: str, hint: str) -> None:
     """Check that ``values`` is something to go through, and no bare string.
 
     Raises:
@@ -16,13 +16,13 @@ def check_many(values: object, name: str, hint: str) -> None:
         raise TypeError(f"{name}: found {_described(values)}; must be {hint}")
 
 
-def text_list(texts: Iterable[str], name: str = "texts") -> Iterator[str]:
+def checked_texts(texts: Iterable[str], name: str = "texts") -> Iterator[str]:
     """``texts``, each checked as it comes.
 
     Raises:
         TypeError: at the call: ``texts`` is one string; later: one of them is no string.
     """
-    check_many(texts, name, "a list of texts, or another iterable of them: put a single text in a list")
+    check_iterable(texts, name, "a list of texts, or another iterable of them: put a single text in a list")
     return _each_text(texts, name)
 
 
@@ -33,13 +33,13 @@ def _each_text(texts: Iterable[str], name: str) -> Iterator[str]:
         yield text
 
 
-def sentence_list(sentences: Iterable[Sequence[str]], name: str = "sentences") -> Sequence[Sequence[str]]:
+def checked_sentences(sentences: Iterable[Sequence[str]], name: str = "sentences") -> Sequence[Sequence[str]]:
     """``sentences`` as a list of lists of words.
 
     Raises:
         TypeError: it is no list of sentences, or one of them is no list of words.
     """
-    check_many(sentences, name, "a list of sentences, each a list of words")
+    check_iterable(sentences, name, "a list of sentences, each a list of words")
     found = sentences if isinstance(sentences, list | tuple) else list(sentences)
     if all(type(words) in (list, tuple) and all(type(word) is str for word in words) for words in found):
         return found
@@ -47,7 +47,7 @@ def sentence_list(sentences: Iterable[Sequence[str]], name: str = "sentences") -
 
 
 def _words(words: Any, name: str) -> list[str]:  # noqa: ANN401
-    check_many(words, name, "a list of words: nlptrain.predict reads raw text")
+    check_iterable(words, name, "a list of words: nlptrain.predict reads raw text")
     kept = list(words)
     for number, word in enumerate(kept):
         if not isinstance(word, str):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 
-class PieceTable(nn.Module):
+class SubwordTable(nn.Module):
     """A table with a row for each piece of the tokenizer, or for fewer.
 
     With fewer, a map from ids to rows stands in front, so that the tokenizer stays whole: a piece without a row of its
@@ -51,7 +51,7 @@ class PieceTable(nn.Module):
         return vectors if self.forms is None else vectors + self.forms(self.form[input_ids].int())
 
 
-class SubwordEmbedder(PieceTable):
+class SubwordEmbedder(SubwordTable):
     """Each piece as its row."""
 
     def forward(self, input_ids: Tensor) -> Tensor:
@@ -59,10 +59,10 @@ class SubwordEmbedder(PieceTable):
         return self.vectors(input_ids)
 
 
-MOST_PIECES = 16  # of a word that are read: of a web address, what begins it
+MAX_SUBWORDS_PER_WORD = 16  # of a word that are read: of a web address, what begins it
 
 
-class PooledEmbedder(PieceTable):
+class PooledEmbedder(SubwordTable):
     """Each word as one vector: the weighed sum of its first pieces' rows, over the root of their number.
 
     The weights of the places (Sukhbaatar et al. 2015, section 4.1, learned here) tell what stands first from what
@@ -72,7 +72,7 @@ class PooledEmbedder(PieceTable):
     def __init__(self, **sizes: Any) -> None:  # noqa: ANN401 - as for PieceTable
         """Sizes as for ``PieceTable``; the weights of all places are 1 at first."""
         super().__init__(**sizes)
-        self.weights = nn.Embedding.from_pretrained(torch.ones(MOST_PIECES, self.width), freeze=False)
+        self.weights = nn.Embedding.from_pretrained(torch.ones(MAX_SUBWORDS_PER_WORD, self.width), freeze=False)
 
     def forward(self, pieces: Tensor, words: Tensor) -> Tensor:
         """Vectors [B, T, dim] of words.
@@ -86,7 +86,7 @@ class PooledEmbedder(PieceTable):
 
     def of_distinct(self, pieces: Tensor) -> Tensor:
         """Vectors [U, dim] of the distinct words whose ``pieces`` [U, L] are given as for ``forward``."""
-        pieces = pieces[:, :MOST_PIECES]
+        pieces = pieces[:, :MAX_SUBWORDS_PER_WORD]
         real = pieces >= 0
         if pieces.device.type == "cpu" and not torch.onnx.is_in_onnx_export():
             # Most words have one piece or two, the longest many: what is not there is not computed.

@@ -241,7 +241,7 @@ _OF_A_MODEL = re.compile(
 
 
 @contextmanager
-def whole_model(folder: Path) -> Iterator[Path]:
+def replace_model_folder(folder: Path) -> Iterator[Path]:
     """A ``whole_folder`` for a model, in which files that are no part of a model (a README, say) are kept.
 
     Raises:

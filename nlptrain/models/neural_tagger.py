@@ -17,7 +17,7 @@ from nlptrain.models.encoders import ENCODERS, Dropout
 from nlptrain.models.heads import HEADS, CRFHead
 from nlptrain.models.heads.crf import ChainedWords
 from nlptrain.models.tokenization.inputs import whole_sentences
-from nlptrain.models.tokenization.subword_boundaries import over_pieces, word_starts, words_of_pieces
+from nlptrain.models.tokenization.subword_boundaries import group_subwords, spread_to_subwords, word_starts
 from nlptrain_runtime.decoding import Decoder
 
 
@@ -69,13 +69,13 @@ class NeuralTagger(PreTrainedModel):
         self.dropout = Dropout(config.dropout)
         self.head: Any = HEADS[head.pop("kind")](self.encoder.width, int(config.num_labels or 0), **head)
         if config.pieces is not None:
-            self.tell_pieces(torch.zeros(config.pieces, dtype=torch.uint8))
+            self.set_subword_boundaries(torch.zeros(config.pieces, dtype=torch.uint8))
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
         """Keep what each layer's own constructor drew."""
 
-    def tell_pieces(self, roles: Tensor) -> None:
+    def set_subword_boundaries(self, roles: Tensor) -> None:
         """Say which pieces open a word, [V] (see ``piece_roles``), so that a CRF can do without ``word_starts``."""
         self.config.pieces = len(roles)
         self.register_buffer("piece_roles", roles)
@@ -147,8 +147,8 @@ class NeuralTagger(PreTrainedModel):
         if isinstance(self.head, CRFHead):
             words = self._words(logits, starts)
             if labels is not None:
-                loss = words.gold_loss(labels[starts]) / starts.sum().clamp(min=1)
-            logits = over_pieces(starts, word, words.best_scores(), self._begin_inside())
+                loss = words.nll_loss(labels[starts]) / starts.sum().clamp(min=1)
+            logits = spread_to_subwords(starts, word, words.best_scores(), self._begin_inside())
         elif labels is not None:
             loss = nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
         return TokenClassifierOutput(loss=loss, logits=logits)
@@ -157,9 +157,9 @@ class NeuralTagger(PreTrainedModel):
         """The emissions at each piece, [B, T, C]; where words are read as one, those of its word, or 0."""
         if not isinstance(self.embedder, PooledEmbedder):
             return self.emissions(attention_mask, input_ids=input_ids)
-        pieces, mask = words_of_pieces(input_ids, starts, word)
+        pieces, mask = group_subwords(input_ids, starts, word)
         logits = self.emissions(mask, pieces=pieces, words=torch.arange(mask.numel(), device=mask.device).view_as(mask))
-        return over_pieces(starts, word, logits[mask.bool()], self._begin_inside())
+        return spread_to_subwords(starts, word, logits[mask.bool()], self._begin_inside())
 
     def _places(
         self, input_ids: Tensor, attention_mask: Tensor, given: Tensor | None, labels: Tensor | None
@@ -196,7 +196,7 @@ class NeuralTagger(PreTrainedModel):
         starts, word = self._places(input_ids, attention_mask, word_starts, None)
         logits = self._at_pieces(input_ids, attention_mask, starts, word)
         counts = starts.sum(dim=1).cpu().numpy()
-        decoder = self.head.decoder if isinstance(self.head, CRFHead) else Decoder("independent")
+        decoder = self.head.runtime_decoder if isinstance(self.head, CRFHead) else Decoder("independent")
         best = decoder.best(logits[starts].float().cpu().numpy(), counts)
         return [part.tolist() for part in np.split(best, np.cumsum(counts)[:-1])]
 

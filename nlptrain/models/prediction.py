@@ -13,8 +13,8 @@ import numpy as np
 from nlptrain.data.tag_schemes import Scheme, tags_of
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
-from nlptrain.models.arguments import check_many, text_list
-from nlptrain.models.confidence import tag_surely, tagged
+from nlptrain.models.arguments import check_iterable, checked_texts
+from nlptrain.models.confidence import tag_with_confidence, to_tagged_sentence
 from nlptrain.models.token_model import TokenModel
 from nlptrain_runtime.predictions import Answers, Tagged, Tally, shown
 from nlptrain_runtime.text_stream import blocks
@@ -49,7 +49,7 @@ def predict(
     """
     _check_loaded(model)
     shown_as = Answers(model.labels.names, model.labels.scheme, min_confidence, tally)
-    return _predicted(model, text_list(texts), splitter, shown_as)
+    return _predicted(model, checked_texts(texts), splitter, shown_as)
 
 
 def _check_loaded(model: TokenModel) -> None:
@@ -62,10 +62,10 @@ def _predicted(
 ) -> Iterator[dict[str, Any]]:
     for block in blocks(texts, most=_TEXTS):
         words = [(splitter or model.splitter).split(text) for text in block]
-        answers = model.answers([[word.text for word in sentence] for sentence in words], temperature=model.temperature)
+        answers = model.predict([[word.text for word in sentence] for sentence in words], temperature=model.temperature)
         counts = np.array([len(sentence) for sentence in words])
-        best = np.concatenate([answer.best for answer in answers])
-        sure = np.concatenate([tagged(answer, model.labels).confidences for answer in answers])
+        best = np.concatenate([answer.label_ids for answer in answers])
+        sure = np.concatenate([to_tagged_sentence(answer, model.labels).confidences for answer in answers])
         places = np.array([word[1:] for sentence in words for word in sentence]).reshape(-1, 2)
         del words, answers  # of a long text, more than all that is shown
         yield from shown_as.of(block, counts, best, sure, places)
@@ -86,7 +86,7 @@ def predict_columns(
     ``predict``.
     """
     _check_loaded(model)
-    return _columns(model, text_list(texts), splitter, min_confidence, tally)
+    return _columns(model, checked_texts(texts), splitter, min_confidence, tally)
 
 
 def _columns(
@@ -98,7 +98,7 @@ def _columns(
 ) -> Iterator[str]:
     for block in blocks(texts, most=_TEXTS):
         words = [(splitter or model.splitter).words(text) for text in block]
-        for sentence, answer in zip(words, tag_surely(model, words), strict=True):
+        for sentence, answer in zip(words, tag_with_confidence(model, words), strict=True):
             if sentence:
                 written = _written(answer, model.labels.scheme, min_confidence, tally)
                 yield "".join(f"{word}\t{tag}\n" for word, tag in zip(sentence, written, strict=True))
@@ -128,7 +128,7 @@ def predict_rows(
         TypeError: ``rows`` is one string or one row, or ``model`` is a name.
     """
     _check_loaded(model)
-    check_many(None if isinstance(rows, Mapping) else rows, "rows", "a list of rows, each a dictionary")
+    check_iterable(None if isinstance(rows, Mapping) else rows, "rows", "a list of rows, each a dictionary")
     return _answered(model, rows, splitter, min_confidence, tally)
 
 
@@ -179,7 +179,7 @@ def _tagged_rows(
     model: TokenModel, sentences: Iterable[list[str]], min_confidence: float | Mapping[str, float], tally: Tally | None
 ) -> Iterator[dict[str, Any]]:
     for block in blocks(sentences, most=_TEXTS, size=lambda words: sum(map(len, words))):
-        for answer in tag_surely(model, block):
+        for answer in tag_with_confidence(model, block):
             sure = [shown(float(confidence)) for confidence in answer.confidences]
             yield {"tags": _written(answer, model.labels.scheme, min_confidence, tally), "confidences": sure}
 

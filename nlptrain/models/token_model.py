@@ -17,16 +17,16 @@ from nlptrain.data.batching import cut_batches
 from nlptrain.data.labels import Labels
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
-from nlptrain.models.arguments import check_many, sentence_list
-from nlptrain.models.heads import Answer, CRFHead, IndependentRule, Rule, WordOutput, scheme_rule
-from nlptrain.models.model_folder import reading, whole_model
+from nlptrain.models.arguments import check_iterable, checked_sentences
+from nlptrain.models.heads import CRFHead, IndependentDecoder, LabelDecoder, Prediction, WordOutput, constrained_decoder
+from nlptrain.models.model_folder import reading, replace_model_folder
 from nlptrain.models.neural_tagger import NeuralTagger
-from nlptrain.models.tokenization import Reader
-from nlptrain.models.tokenization.inputs import Chains, Inputs
+from nlptrain.models.tokenization import Featurizer
+from nlptrain.models.tokenization.inputs import Inputs, SequenceLengths
 from nlptrain.run.run import quiet_transformers
 from nlptrain_runtime.windows import Window, cut_windows, window_rule
 
-_INDEPENDENT = IndependentRule()
+_INDEPENDENT = IndependentDecoder()
 
 
 class TokenModel:
@@ -49,23 +49,23 @@ class TokenModel:
     def __init__(
         self,
         model: PreTrainedModel,
-        reader: Reader,
+        featurizer: Featurizer,
         labels: Labels,
         *,
-        max_pieces: int,
+        max_subwords: int,
         splitter: WordSplitter | None = None,
         name: str = "model",
         temperature: float = 1.0,
     ) -> None:
         """Put the parts together."""
         self.model = model
-        self.reader = reader
+        self.featurizer = featurizer
         self.labels = labels
-        self.max_pieces = max_pieces
+        self.max_subwords = max_subwords
         self.splitter = splitter or WordSplitter.default()
         self.name = name
         self.temperature = temperature
-        self._batch_pieces: int | None = None
+        self._batch_subwords: int | None = None
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -74,22 +74,22 @@ class TokenModel:
         Raises:
             InputError: the model reads words.
         """
-        if self.reader.tokenizer is None:
+        if self.featurizer.tokenizer is None:
             raise InputError(f"{self.name}: it reads words and has no tokenizer; name another model's")
-        return self.reader.tokenizer
+        return self.featurizer.tokenizer
 
     @property
-    def rule(self) -> Rule:
+    def decoder(self) -> LabelDecoder:
         """How its logits become labels.
 
         A tagger keeps to the scheme that it was taught, if that is known and not guessed. A transformer answers as
         transformers reads it, with each word's best label.
         """
-        rule: Rule = _INDEPENDENT
+        decoder: LabelDecoder = _INDEPENDENT
         if isinstance(self.model, NeuralTagger):
             chained = isinstance(self.model.head, CRFHead)
-            rule = self.model.head if chained else scheme_rule(self.labels)
-        return rule
+            decoder = self.model.head if chained else constrained_decoder(self.labels)
+        return decoder
 
     @property
     def device(self) -> torch.device:
@@ -105,52 +105,55 @@ class TokenModel:
         return sum(parameter.numel() for parameter in self.model.parameters())
 
     @torch.no_grad()
-    def piece_vectors(self) -> Tensor | None:
+    def subword_vectors(self) -> Tensor | None:
         """What each piece of the tokenizer is read as, [V, D], before its neighbors are; None: it reads no pieces."""
-        if self.reader.tokenizer is None:
+        if self.featurizer.tokenizer is None:
             return None
         if isinstance(self.model, NeuralTagger):
-            found = self.model.embedder.vectors(torch.arange(len(self.reader.tokenizer), device=self.device))
+            found = self.model.embedder.vectors(torch.arange(len(self.featurizer.tokenizer), device=self.device))
         else:
             found = getattr(self.model.get_input_embeddings(), "weight", None)
         return found.detach().cpu().float() if isinstance(found, Tensor) else None
 
     def windows(self, words: Sequence[str]) -> list[Window]:
         """The sequences that one sentence becomes, together reading each word once."""
-        check_many(words, "words", "a list of words")
+        check_iterable(words, "words", "a list of words")
         return cut_windows(
-            self.reader(words), max_pieces=self.max_pieces, prefix=self.reader.prefix, suffix=self.reader.suffix
+            self.featurizer(words),
+            max_pieces=self.max_subwords,
+            prefix=self.featurizer.prefix,
+            suffix=self.featurizer.suffix,
         )
 
     def pad(self, windows: Sequence[Window]) -> Inputs:
         """The inputs of a batch of windows; the places of the words stand in the order of the windows."""
-        named, moved = self.reader.batch(windows)
-        longest = named["attention_mask"].shape[1]
+        model_inputs, shifts = self.featurizer.batch(windows)
+        longest = model_inputs["attention_mask"].shape[1]
         counts = np.array([len(window.starts) for window in windows])
-        begins = np.arange(len(windows)) * longest + moved
+        begins = np.arange(len(windows)) * longest + shifts
         places = np.concatenate([np.asarray(window.starts, dtype=np.int64) for window in windows])
         places += np.repeat(begins, counts)
-        chains = Chains(
+        sequence_lengths = SequenceLengths(
             torch.from_numpy(counts),
             torch.tensor([window.first_word == 0 for window in windows]),
             torch.tensor([window.closes for window in windows]),
         )
-        return Inputs(named, torch.from_numpy(places), chains)
+        return Inputs(model_inputs, torch.from_numpy(places), sequence_lengths)
 
     def emissions(self, inputs: Inputs) -> Tensor:
         """Logits of the words [W, C], of a CRF's words before their neighbors are looked at; gradients flow."""
         if isinstance(self.model, NeuralTagger):
-            logits = self.model.emissions(**inputs.named)
+            logits = self.model.emissions(**inputs.model_inputs)
         else:
-            logits = self.model(**inputs.named).logits
-        return logits.flatten(0, 1)[inputs.places]
+            logits = self.model(**inputs.model_inputs).logits
+        return logits.flatten(0, 1)[inputs.word_positions]
 
     def output(self, inputs: Inputs) -> WordOutput:
         """The words of a batch as an objective sees them."""
-        return self.rule.output(self.emissions(inputs), inputs.chains)
+        return self.decoder.output(self.emissions(inputs), inputs.sequence_lengths)
 
     @torch.inference_mode()
-    def read(self, sentences: Iterable[Sequence[str]]) -> list[NDArray[np.float32]]:
+    def predict_emissions(self, sentences: Iterable[Sequence[str]]) -> list[NDArray[np.float32]]:
         """What the net says of every word of every sentence, [words, C] each, before neighbors are looked at.
 
         Batches are sorted by length, the answer is not. The windows of a long sentence are joined.
@@ -158,10 +161,10 @@ class TokenModel:
         Raises:
             TypeError: ``sentences`` is not a list of lists of words, but a string, or holds one.
         """
-        sentences = sentence_list(sentences)
+        sentences = checked_sentences(sentences)
         was_training = self.model.training
         self.model.eval()
-        self.reader.renew()
+        self.featurizer.limit_cache()
         found = [np.empty((len(words), len(self.labels)), dtype=np.float32) for words in sentences]
         with reading(f"{self.name}: what turns words into its inputs"):
             owned = [
@@ -186,7 +189,7 @@ class TokenModel:
         self.model.train(was_training)
         return found
 
-    def answers(self, sentences: Iterable[Sequence[str]], *, temperature: float = 1.0) -> list[Answer]:
+    def predict(self, sentences: Iterable[Sequence[str]], *, temperature: float = 1.0) -> list[Prediction]:
         """Logits and label of every word of every sentence; a long sentence is read in windows, and answered as one.
 
         Args:
@@ -194,16 +197,16 @@ class TokenModel:
             temperature: divides the logits (of a CRF all scores of the chain), and changes no label; not the model's
                 own unless it is given here.
         """
-        return self.rule.answers(self.read(sentences), temperature)
+        return self.decoder.predict(self.predict_emissions(sentences), temperature)
 
     def logits(self, sentences: Iterable[Sequence[str]]) -> list[NDArray[np.float32]]:
         """Logits of every word of every sentence, [words, C] each; those of a CRF are its log-marginals."""
-        return [answer.logits for answer in self.answers(sentences)]
+        return [answer.logits for answer in self.predict(sentences)]
 
     def tag(self, sentences: Iterable[Sequence[str]]) -> list[list[str]]:
         """The label of every word of every sentence."""
         names = self.labels.names
-        return [[names[index] for index in answer.best] for answer in self.answers(sentences)]
+        return [[names[index] for index in answer.label_ids] for answer in self.predict(sentences)]
 
     def save(self, folder: str | Path) -> None:
         """Write the model as a folder that transformers loads without us: safetensors, tokenizer, splitter.
@@ -213,7 +216,7 @@ class TokenModel:
         Raises:
             InputError: ``folder`` holds something else than a model, or the weights cannot be written.
         """
-        with whole_model(Path(folder)) as part:
+        with replace_model_folder(Path(folder)) as part:
             self.write(part)
 
     @quiet_transformers()
@@ -223,9 +226,9 @@ class TokenModel:
         self.model.config.label2id = dict(self.labels.ids)
         self.model.config.nlptrain_scheme = None if self.labels.guessed else self.labels.scheme
         self.model.config.nlptrain_temperature = self.temperature
-        self.model.config.max_pieces = self.max_pieces  # the tokenizer no longer says it
+        self.model.config.max_pieces = self.max_subwords  # the tokenizer no longer says it
         self.model.save_pretrained(folder)
-        self.reader.save(folder)
+        self.featurizer.save(folder)
         self.splitter.save(folder)
 
     @torch.inference_mode()
@@ -236,8 +239,8 @@ class TokenModel:
             InputError: it cannot, since its configuration, weights and tokenizer do not fit each other.
         """
         with reading(f"{self.name}: its config.json, weights and tokenizer together"):
-            prefix, suffix = self.reader.prefix, self.reader.suffix
-            windows = cut_windows([(0,)], max_pieces=self.max_pieces, prefix=prefix, suffix=suffix)
+            prefix, suffix = self.featurizer.prefix, self.featurizer.suffix
+            windows = cut_windows([(0,)], max_pieces=self.max_subwords, prefix=prefix, suffix=suffix)
             logits = self.emissions(self.pad(windows).to(self.device))
         if tuple(logits.shape) != (1, len(self.labels)):
             raise InputError(f"{self.name}: has {logits.shape[1]} logits and {len(self.labels)} labels")
@@ -249,8 +252,8 @@ class TokenModel:
         MiniLM and a 2x128 LSTM on one thread of a busy machine, words per second by pieces of a batch: 2,400 and 29,000
         at 1,024, 2,100 and 34,400 at 2,048, 1,860 and 33,600 at 4,096.
         """
-        if self._batch_pieces is not None:
-            return self._batch_pieces
+        if self._batch_subwords is not None:
+            return self._batch_subwords
         if self.device.type != "cpu":
             return 4096
         return 2048 if isinstance(self.model, NeuralTagger) else 1024
@@ -258,7 +261,7 @@ class TokenModel:
     @batch_subwords.setter
     def batch_subwords(self, pieces: int) -> None:
         """Read batches of so many pieces."""
-        self._batch_pieces = pieces
+        self._batch_subwords = pieces
 
     def fingerprint(self) -> str:
         """A hash of all that decides a logit: weights, shape, tokenizer, labels, windows and splitter."""
@@ -285,8 +288,8 @@ class TokenModel:
         described = {
             "config": shape,
             "labels": self.labels.names,
-            **self.reader.describe(),
-            "windows": [window_rule(self.max_pieces), self.max_pieces],
+            **self.featurizer.describe(),
+            "windows": [window_rule(self.max_subwords), self.max_subwords],
             "splitter": self.splitter.version,
         }
         yield json.dumps(described, sort_keys=True, default=str).encode()

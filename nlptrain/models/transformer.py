@@ -16,14 +16,14 @@ from nlptrain.data.tag_schemes import Scheme
 from nlptrain.data.vocabulary import Vocabulary
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
-from nlptrain.models.architectures import family_of
+from nlptrain.models.architectures import architecture_of
 from nlptrain.models.heads import CRFHead
 from nlptrain.models.model_folder import reading
 from nlptrain.models.neural_tagger import NeuralTagger  # which registers itself with the Auto classes
 from nlptrain.models.pretrained import Source, load_net, resolve
 from nlptrain.models.token_model import TokenModel
-from nlptrain.models.tokenization import PieceReader, PooledReader, Reader, WordReader
-from nlptrain.models.tokenization.subword_boundaries import piece_roles
+from nlptrain.models.tokenization import Featurizer, PooledFeaturizer, SubwordFeaturizer, WordFeaturizer
+from nlptrain.models.tokenization.subword_boundaries import subword_boundaries
 from nlptrain.models.tokenization.tokenizer import load_config, load_tokenizer
 from nlptrain.run.run import quiet_transformers
 
@@ -55,12 +55,18 @@ class TransformerTokenClassifier(TokenModel):
         tokenizer, max_pieces = load_tokenizer(source, language=language)
         config = load_config(source)
         with reading(f"{source.pinned}: config.json"):
-            family = family_of(config, tokenizer)
+            architecture = architecture_of(config, tokenizer)
             config.num_labels = len(labels)
         torch.manual_seed(seed)
         model, report = load_net(source, config, MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING, ignore_mismatched_sizes=True)
         _check_fit(model, report, source)
-        return cls(aligned(model), PieceReader(tokenizer, family), labels, max_pieces=max_pieces, name=source.pinned)
+        return cls(
+            copy_weights(model),
+            SubwordFeaturizer(tokenizer, architecture),
+            labels,
+            max_subwords=max_pieces,
+            name=source.pinned,
+        )
 
 
 def _check_fit(model: PreTrainedModel, report: Mapping[str, Any], source: Source) -> None:
@@ -77,7 +83,7 @@ def _check_fit(model: PreTrainedModel, report: Mapping[str, Any], source: Source
         )
 
 
-def aligned(model: PreTrainedModel) -> PreTrainedModel:
+def copy_weights(model: PreTrainedModel) -> PreTrainedModel:
     """``model`` with its weights in memory of their own, as a model in training has them.
 
     What is read from a file lies wherever the file put it, and matrix products over memory that is aligned otherwise
@@ -88,16 +94,16 @@ def aligned(model: PreTrainedModel) -> PreTrainedModel:
     return model
 
 
-def _reader(source: Source, config: PretrainedConfig) -> tuple[Reader, int]:
+def _reader(source: Source, config: PretrainedConfig) -> tuple[Featurizer, int]:
     """What reads words for the model in ``source``, and the pieces that it reads at once."""
     read = (config.embedder or {}).get("kind") if config.model_type == "nlptrain_tagger" else None
     if read == "word":
-        return WordReader(Vocabulary.load(source.folder), config.max_characters), config.max_pieces
+        return WordFeaturizer(Vocabulary.load(source.folder), config.max_characters), config.max_pieces
     tokenizer, max_pieces = load_tokenizer(source)
     if read == "pooled":
-        return PooledReader(tokenizer), max_pieces
-    family = None if config.model_type == "nlptrain_tagger" else family_of(config, tokenizer)
-    return PieceReader(tokenizer, family), max_pieces
+        return PooledFeaturizer(tokenizer), max_pieces
+    architecture = None if config.model_type == "nlptrain_tagger" else architecture_of(config, tokenizer)
+    return SubwordFeaturizer(tokenizer, architecture), max_pieces
 
 
 @quiet_transformers()
@@ -126,19 +132,19 @@ def load_token_model(
         )
     labels = _labels(config, reference, labels, scheme)
     with reading(f"{source.pinned}: what turns words into its inputs"):
-        reader, max_pieces = _reader(source, config)
+        featurizer, max_pieces = _reader(source, config)
     model, report = load_net(source, config, MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING)
     if absent := sorted(report["missing_keys"]):
         raise InputError(f"{reference}: weights are missing ({', '.join(absent[:3])}); train it anew or fetch it again")
     kind = TokenModel if config.model_type == "nlptrain_tagger" else TransformerTokenClassifier
     splitter = WordSplitter.load(source.folder) if (source.folder / "word_splitter.json").is_file() else None
     with reading(f"{source.pinned}: its tokenizer"):
-        _tell_pieces(model, reader, splitter)
+        _tell_pieces(model, featurizer, splitter)
     loaded = kind(
-        aligned(model).eval(),
-        reader,
+        copy_weights(model).eval(),
+        featurizer,
         labels,
-        max_pieces=max_pieces,
+        max_subwords=max_pieces,
         splitter=splitter,
         name=source.pinned,
         temperature=_temperature(config, reference),
@@ -147,14 +153,14 @@ def load_token_model(
     return loaded
 
 
-def _tell_pieces(model: PreTrainedModel, reader: Reader, splitter: WordSplitter | None) -> None:
+def _tell_pieces(model: PreTrainedModel, featurizer: Featurizer, splitter: WordSplitter | None) -> None:
     """Tell a CRF which pieces open a word where its folder does not, as those of before students kept it."""
-    if not isinstance(model, NeuralTagger) or not isinstance(model.head, CRFHead) or reader.tokenizer is None:
+    if not isinstance(model, NeuralTagger) or not isinstance(model.head, CRFHead) or featurizer.tokenizer is None:
         return
     if model.config.pieces is None:
-        roles = piece_roles(reader.tokenizer, splitter or WordSplitter.default())
+        roles = subword_boundaries(featurizer.tokenizer, splitter or WordSplitter.default())
         if roles is not None:
-            model.tell_pieces(roles)
+            model.set_subword_boundaries(roles)
 
 
 def _labels(config: PretrainedConfig, reference: str, labels: Labels | None, scheme: Scheme | None) -> Labels:

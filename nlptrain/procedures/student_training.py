@@ -136,7 +136,7 @@ def pseudo_label(
     unlabeled = text.starting_at(gold)
     limits = confidence_thresholds(ensemble, splits, objective, run, Path(transfer_dir), teacher_precision)
     labeled = filter_pseudo_labels(
-        unlabeled, objective, limits, run, unbroken=student.rule.constrained, made_from=written.count
+        unlabeled, objective, limits, run, unbroken=student.decoder.constrained, made_from=written.count
     )
     check_any_labeled(labeled)
     drawn = None
@@ -190,9 +190,13 @@ def check_distillable(
                 f"{name}: its labels are {', '.join(labels.names)}, the teacher's {', '.join(ensemble.labels.names)}; "
                 "the order counts, too: read the data and build the student with teacher.labels"
             )
-    if objective is not None and objective.loss == "mse" and student.rule.constrained:
+    if objective is not None and objective.loss == "mse" and student.decoder.constrained:
         raise InputError("objective.loss: mse compares logits, and the student's CRF has marginals; use kl")
-    if objective is not None and objective.loss == "mse" and any(m.model.rule.constrained for m in ensemble.teachers):
+    if (
+        objective is not None
+        and objective.loss == "mse"
+        and any(m.model.decoder.constrained for m in ensemble.teachers)
+    ):
         raise InputError("objective.loss: mse compares logits, and the teacher's CRF has marginals; use kl")
     if objective is not None and objective.loss == "mse" and ensemble.mixes:
         raise InputError(
@@ -230,8 +234,8 @@ def _teachers_scores(ensemble: TeacherEnsemble, splits: Splits, text: TeacherLog
         if not part:
             continue
         with run.processes.all_threads():
-            answers = ensemble.answers([sentence.words for sentence in part])
-        tags = [[names[index] for index in answer.best] for answer in answers]
+            answers = ensemble.predict([sentence.words for sentence in part])
+        tags = [[names[index] for index in answer.label_ids] for answer in answers]
         scores[split] = evaluate_tags(part, tags, scheme, metric=splits.dev_metric if split == "dev" else None)
         logits[split] = [answer.logits for answer in answers]
     for teacher in ensemble.teachers:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from nlptrain.data.labels import Labels
 from nlptrain.data.tag_schemes import Scheme, Span, spans
 from nlptrain.models.confidence import Tagged
-from nlptrain.models.heads import Rule
+from nlptrain.models.heads import LabelDecoder
 from nlptrain.models.heads.forward_backward import FORBIDDEN
 
 BINS = 15
@@ -122,7 +122,7 @@ def judged(answer: Tagged, gold: Sequence[str], scheme: Scheme) -> list[tuple[Sp
     return [(span, confidence, span in wanted) for span, confidence in answer.parts(scheme)]
 
 
-def fit_temperature(rule: Rule, emissions: Emissions, gold: Sequence[Sequence[str]], labels: Labels) -> float:
+def fit_temperature(rule: LabelDecoder, emissions: Emissions, gold: Sequence[Sequence[str]], labels: Labels) -> float:
     """The temperature T at which the ``gold`` tags are likeliest, word by word (Guo, Pleiss, Sun, Weinberger 2017).
 
     It makes small the mean of -log p(gold tag of a word; T), where p is softmax(logits / T), or the marginals of a CRF

@@ -12,7 +12,7 @@ from seqeval.metrics import classification_report
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import Scheme, Span, spans, to_scheme
-from nlptrain.models.arguments import check_many
+from nlptrain.models.arguments import check_iterable
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def evaluate(model: Tagger, sentences: Iterable[Sentence], *, metric: str | None
     Raises:
         TypeError: ``sentences`` is not a list of sentences, but a string, or holds one.
     """
-    check_many(sentences, "sentences", "a list of Sentence: Corpus(FILE) reads them")
+    check_iterable(sentences, "sentences", "a list of Sentence: Corpus(FILE) reads them")
     sentences = list(sentences)
     for number, sentence in enumerate(sentences):
         if not isinstance(sentence, Sentence):

@@ -81,12 +81,12 @@ class Examples:
             raise InputError(
                 f"train.label_pipeline_words: found labels in {model.labels.scheme}; parts are known in IOB2 only"
             )
-        if label_pipeline_words and model.rule.constrained:
+        if label_pipeline_words and model.decoder.constrained:
             raise InputError(
                 "train.label_pipeline_words: a CRF's chain runs over words; the parts of a word have no place in it"
             )
         self._inside = _Inside(model.labels)
-        model.reader.pin()
+        model.featurizer.pin_ids()
         for number, sentence in enumerate(sentences):
             self._add(number, sentence)
         self.lengths = np.array([len(pieces) for pieces in self._pieces], dtype=np.int64)
@@ -117,8 +117,8 @@ class Examples:
         found = [
             (start + place, number)
             for number, (start, word) in enumerate(zip(window.starts, owned, strict=True))
-            for place in self.model.reader.parts(word)
-            if start + place < len(window.pieces) - len(self.model.reader.suffix)
+            for place in self.model.featurizer.pipeline_word_starts(word)
+            if start + place < len(window.pieces) - len(self.model.featurizer.suffix)
         ]
         return np.array(found, dtype=np.int32) if found else _NO_PARTS
 
@@ -138,15 +138,15 @@ class Examples:
         inputs = self.model.pad(windows)
         if not self._label_pipeline_words:
             return inputs
-        longest = inputs.named["attention_mask"].shape[1]
+        longest = inputs.model_inputs["attention_mask"].shape[1]
         firsts = np.cumsum([0, *(len(window.starts) for window in windows)])
         moved = [  # by padding on the left
-            int(inputs.places[first]) - row * longest - int(window.starts[0]) if len(window.starts) else 0
+            int(inputs.word_positions[first]) - row * longest - int(window.starts[0]) if len(window.starts) else 0
             for row, (first, window) in enumerate(zip(firsts[:-1], windows, strict=True))
         ]
         parts = [self._parts[n][:, 0] + row * longest + moved[row] for row, n in enumerate(numbers)]
-        places = torch.cat([inputs.places, torch.from_numpy(np.concatenate(parts).astype(np.int64))])
-        return Inputs(inputs.named, places, inputs.chains)
+        places = torch.cat([inputs.word_positions, torch.from_numpy(np.concatenate(parts).astype(np.int64))])
+        return Inputs(inputs.model_inputs, places, inputs.sequence_lengths)
 
     def targets(self, numbers: Sequence[int] | NDArray[np.int64]) -> Targets:
         """The targets of the words of the windows ``numbers``, in the order of their places."""

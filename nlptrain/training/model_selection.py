@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nlptrain.config.objective import SelectionMetric
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
-from nlptrain.models.confidence import tagged
+from nlptrain.models.confidence import to_tagged_sentence
 from nlptrain.models.token_model import TokenModel
 from nlptrain.training.calibration import CalibrationErrors, calibration_errors, fit_temperature
 from nlptrain.training.checkpoint import TrainState
@@ -46,9 +46,9 @@ class ModelSelector:
         """Evaluate the averaged weights, keep them if they are the best so far, and return their dev metrics."""
         state.average.swap()
         with reporter.run.processes.all_threads():
-            answers = self.model.answers([sentence.words for sentence in self.dev])
+            answers = self.model.predict([sentence.words for sentence in self.dev])
         labels = self.model.labels
-        tags = [[labels.names[index] for index in answer.best] for answer in answers]
+        tags = [[labels.names[index] for index in answer.label_ids] for answer in answers]
         scores = evaluate_tags(self.dev, tags, labels.scheme, metric=self.metric)
         metrics = {f"dev_{scores.metric}": scores.value}
         selection_metric = scores.value
@@ -132,9 +132,9 @@ def final_scores(
         teacher: the teacher's logits of each sentence, by split.
     """
     parts = {"dev": splits.dev, **({"test": splits.test} if splits.test else {})}
-    read = {split: model.read([sentence.words for sentence in part]) for split, part in parts.items()}
+    read = {split: model.predict_emissions([sentence.words for sentence in part]) for split, part in parts.items()}
     gold = {split: [sentence.tags or () for sentence in part] for split, part in parts.items()}
-    labels, rule = model.labels, model.rule
+    labels, rule = model.labels, model.decoder
     # A teacher's best labels are no sample of what is right: by them its student could be as sure as it likes.
     by_gold = splits.dev_metric is None
     model.temperature = fit_temperature(rule, read["dev"], gold["dev"], labels) if by_gold else 1.0
@@ -142,9 +142,9 @@ def final_scores(
     calibrated, uncalibrated = {}, {}
     distances: dict[str, float] = {}
     for split, part in parts.items():
-        bare_answers = rule.answers(read[split], 1.0)
-        before = [tagged(answer, labels) for answer in bare_answers]
-        after = [tagged(answer, labels) for answer in rule.answers(read[split], model.temperature)]
+        bare_answers = rule.predict(read[split], 1.0)
+        before = [to_tagged_sentence(answer, labels) for answer in bare_answers]
+        after = [to_tagged_sentence(answer, labels) for answer in rule.predict(read[split], model.temperature)]
         if teacher is not None:
             distances[split] = divergence(teacher[split], [answer.logits for answer in bare_answers])
         metric = splits.dev_metric if split == "dev" else None

@@ -54,4 +54,4 @@ class GoldObjective:
 
     def loss(self, words: WordOutput, targets: Targets) -> Loss:
         """The negative log-likelihood of the gold tags."""
-        return Loss({"gold": words.gold_loss(targets.gold)})
+        return Loss({"gold": words.nll_loss(targets.gold)})

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.batching import BatchPlan
 from nlptrain.models.token_model import TokenModel
-from nlptrain.models.tokenization.inputs import Inputs, moved
+from nlptrain.models.tokenization.inputs import Inputs, move_tensor
 from nlptrain.run.run import Run
 from nlptrain.training.checkpoint import TrainState
 from nlptrain.training.examples import Examples, untaught
@@ -78,7 +78,7 @@ def batches(examples: Examples, plan: BatchPlan, micro_batches: int, run: Run, s
         parts = [(examples.inputs(part), examples.targets(part)) for part in micro]
         if not len(share):  # it answers like the others, and has no say
             parts = [(inputs, untaught(targets)) for inputs, targets in parts]
-        pieces = sum(inputs.named["attention_mask"].numel() for inputs, _ in parts)
+        pieces = sum(inputs.model_inputs["attention_mask"].numel() for inputs, _ in parts)
         yield Batch(epoch, parts, max(1, int(examples.counted[chosen].sum())), pieces)
 
 
@@ -116,7 +116,7 @@ def train_steps(
             group["lr"] = rate
         losses: dict[str, Tensor] = {}
         for inputs, targets in batch.parts:
-            shown = replace(inputs, named=model.reader.hide(inputs.named, config.unk_dropout))
+            shown = replace(inputs, model_inputs=model.featurizer.word_dropout(inputs.model_inputs, config.unk_dropout))
             sums = _backward(model, objective, shown, targets, batch.words, run)
             for name, value in sums.items():
                 losses[name] = losses.get(name, 0) + value
@@ -179,6 +179,6 @@ def _update(state: TrainState, clip_norm: float) -> None:
 
 def to_device(targets: Targets, device: torch.device) -> Targets:
     """``targets`` on ``device``."""
-    teacher = None if targets.teacher is None else moved(targets.teacher, device)
-    gold, pseudo, taught = (moved(one, device) for one in (targets.gold, targets.pseudo, targets.taught))
+    teacher = None if targets.teacher is None else move_tensor(targets.teacher, device)
+    gold, pseudo, taught = (move_tensor(one, device) for one in (targets.gold, targets.pseudo, targets.taught))
     return Targets(gold, pseudo, teacher, taught)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _WORDS = 16_384  # whose log-probabilities are in memory at once
 
-Rule = Literal["independent", "scheme", "chain"]
+LabelDecoder = Literal["independent", "scheme", "chain"]
 
 
 def scheme_tables(names: Sequence[str], scheme: Scheme) -> Tables:
@@ -37,9 +37,9 @@ class Decoder:
             best sequence that does not. ``chain``: the best sequence of a CRF.
     """
 
-    def __init__(self, rule: Rule, tables: Tables | None = None) -> None:
+    def __init__(self, rule: LabelDecoder, tables: Tables | None = None) -> None:
         """Decode by ``rule``; all but ``independent`` have ``tables``."""
-        self.rule: Rule = rule
+        self.rule: LabelDecoder = rule
         self._given = tables
         self._divided: dict[float, Tables] = {}
 

@@ -40,8 +40,8 @@ def fitted(command: str, path: Path, run: Path) -> float:
     """The temperature of a finished run's model, fitted once more on its dev sentences."""
     model = load_token_model(str(run))
     splits = read_splits(load_config(COMMANDS[command], path).config.data, model.labels, log=lambda _: None)
-    read = model.read([sentence.words for sentence in splits.dev])
-    return fit_temperature(model.rule, read, [sentence.tags or () for sentence in splits.dev], model.labels)
+    read = model.predict_emissions([sentence.words for sentence in splits.dev])
+    return fit_temperature(model.decoder, read, [sentence.tags or () for sentence in splits.dev], model.labels)
 
 
 @pytest.mark.parametrize("head", ["softmax", "crf"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.architectures import FAMILIES
+from tests.helpers.architectures import ARCHITECTURES
 from tests.helpers.commands import call
 from tests.helpers.corpora import write_columns
 
@@ -33,7 +33,7 @@ def test_alignment_is_counted(tiny_bert: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("family", ["bert", "xlm-roberta", "xlnet", "xlm-multilingual"])
 def test_a_word_of_which_nothing_is_known_is_unknown_whatever_opens_it(family: str, tmp_path: Path) -> None:
-    FAMILIES[family](tmp_path / family)
+    ARCHITECTURES[family](tmp_path / family)
     raw = tmp_path / "raw.txt"
     raw.write_text("Ada \U0001f642 lives \U0001f642 a\u6771\n")
     found = json.loads(call("doctor", "alignment", tmp_path / family, raw, "--raw", "--json").stdout)

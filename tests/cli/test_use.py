@@ -14,7 +14,7 @@ from filelock import FileLock
 from rich.console import Console
 
 from nlptrain.run.run import Run
-from tests.helpers.architectures import FAMILIES
+from tests.helpers.architectures import ARCHITECTURES
 from tests.helpers.commands import call, write_configs
 from tests.helpers.corpora import make_sentences, write_word_classes
 
@@ -282,7 +282,7 @@ def test_a_data_file_that_is_gone_makes_another_run(corpus: Path, tiny_bert: Pat
 
 
 def test_another_vocabulary_of_a_slow_tokenizer_makes_another_run(corpus: Path, tiny_bert: Path) -> None:
-    FAMILIES["xlm"](corpus / "xlm")
+    ARCHITECTURES["xlm"](corpus / "xlm")
     path = write_configs(corpus, tiny_bert)["transformer_token"]
     given = ["--set", f"model={corpus / 'xlm'}", "--set", "train.epochs=1"]
     assert call("transformer_token", path, *given).exit_code == 0

@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from nlptrain.data.alignment import WordEncoder
 from nlptrain.errors import InputError
-from tests.helpers.architectures import FAMILIES, FAST, SLOW
+from tests.helpers.architectures import ARCHITECTURES, FAST, SLOW
 
 ODD = [
     "\ufe0f",
@@ -38,7 +38,7 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
 
     def by_name(name: str) -> PreTrainedTokenizerBase:
         if name not in loaded:
-            FAMILIES[name](folder / name)
+            ARCHITECTURES[name](folder / name)
             options = {"language": "fr"} if name == "xlm-multilingual" else {}
             loaded[name] = AutoTokenizer.from_pretrained(folder / name, add_prefix_space=True, **options)
         return loaded[name]
@@ -78,7 +78,7 @@ def test_words_have_the_subwords_of_a_slow_tokenizer(load: Load, name: str, word
     assert encoder.prefix + whole + encoder.suffix == tokenizer.build_inputs_with_special_tokens(whole)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_word_has_a_subword_and_is_encoded_once(load: Load, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = WordEncoder(load(name))
     first = encoder(ODD)
@@ -96,7 +96,7 @@ def test_special_tokens_are_where_the_architecture_has_them(load: Load) -> None:
     assert shown == {"bert": [["[CLS]"], ["[SEP]"]], "xlnet": [[], ["<sep>", "<cls>"]], "xlm": [["<s>"], ["</s>"]]}
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_words_have_the_subwords_of_a_text_in_its_middle_and_at_its_start(load: Load, name: str) -> None:
     tokenizer = load(name)
     encoder = WordEncoder(tokenizer)
@@ -108,7 +108,7 @@ def test_words_have_the_subwords_of_a_text_in_its_middle_and_at_its_start(load: 
 
 
 def test_a_space_is_added_if_the_tokenizer_adds_none(load: Load) -> None:
-    spaces = {name: WordEncoder(load(name)).space for name in FAMILIES}
+    spaces = {name: WordEncoder(load(name)).space for name in ARCHITECTURES}
     assert [name for name, space in spaces.items() if space] == ["modernbert"]
     tokenizer = load("modernbert")
     (subwords,) = WordEncoder(tokenizer)(["lives"])
@@ -131,7 +131,7 @@ def test_a_word_does_not_depend_on_its_position(scheme: str) -> None:
 
 
 def test_words_are_cut_by_the_rules_of_the_language(tmp_path: Path) -> None:
-    FAMILIES["xlm-multilingual"](tmp_path)
+    ARCHITECTURES["xlm-multilingual"](tmp_path)
     shown = {}
     for language in (None, "en", "fr"):
         tokenizer = AutoTokenizer.from_pretrained(tmp_path, **({"language": language} if language else {}))
@@ -144,7 +144,7 @@ def test_words_are_cut_by_the_rules_of_the_language(tmp_path: Path) -> None:
 
 
 def test_a_language_that_needs_a_missing_package_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    FAMILIES["xlm-multilingual"](tmp_path)
+    ARCHITECTURES["xlm-multilingual"](tmp_path)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path, language="zh")
     real = builtins.__import__
 

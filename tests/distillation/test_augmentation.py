@@ -187,8 +187,10 @@ def test_neighbours_are_those_of_the_embeddings(teacher: TokenModel):
     table = teacher.model.get_input_embeddings().weight.detach().numpy()
     table = table - table.mean(axis=0)
     table /= np.linalg.norm(table, axis=1, keepdims=True)
-    rows = [teacher.reader([word])[0][0] for word in bank.words]
-    wanted = [bank.words[index] for index in (table[rows] @ table[teacher.reader(["Oslo"])[0][0]]).argsort()[::-1][:24]]
+    rows = [teacher.featurizer([word])[0][0] for word in bank.words]
+    wanted = [
+        bank.words[index] for index in (table[rows] @ table[teacher.featurizer(["Oslo"])[0][0]]).argsort()[::-1][:24]
+    ]
     draw = Random(0)
     found = {bank.neighbor("Oslo", draw) for _ in range(2000)}
     assert found == set(wanted)
@@ -216,7 +218,7 @@ def test_scripts_are_those_of_the_text_and_vowel_signs_belong_to_words():
 
 def test_the_words_of_a_vocabulary_are_of_the_scripts_of_the_text():
     vocabulary = ["the", "of", "北", "京", "на", "a", "##ing", "42", "www"]
-    teacher = SimpleNamespace(reader=_Reader(vocabulary))
+    teacher = SimpleNamespace(featurizer=_Featurizer(vocabulary))
     assert list(_pieces(teacher, {"LATIN"})) == ["the", "of", "www"]
     assert list(_pieces(teacher, {"CJK"})) == ["北", "京"]
     assert list(_pieces(teacher, {"LATIN", "CYRILLIC"})) == ["the", "of", "на", "www"]
@@ -227,11 +229,11 @@ class _Tokenizer(list[str]):
         return self[ids[0]]
 
 
-class _Reader:
+class _Featurizer:
     def __init__(self, vocabulary: list[str]) -> None:
         self.tokenizer = _Tokenizer(vocabulary)
 
-    def pieces(self, words: list[str]) -> list[tuple[int, ...]]:
+    def subwords(self, words: list[str]) -> list[tuple[int, ...]]:
         return [(self.tokenizer.index(word),) for word in words]
 
 
@@ -239,7 +241,7 @@ def test_a_teacher_that_reads_words_as_one_lends_the_rows_of_its_pieces(tiny_ber
     """What stands for a word in its windows is a number of its own, and no row of a table."""
     one, other = small_model(tiny_bert, "subword-lstm-crf"), small_model(tiny_bert, "pooled-lstm-crf")
     other.model.embedder.table.weight.data = one.model.embedder.table.weight.data
-    other.reader(["so", "that", "numbers", "are", "moved"])
+    other.featurizer(["so", "that", "numbers", "are", "moved"])
     banks = [WordBank(model, PEOPLE) for model in (one, other)]
     assert banks[0].words == banks[1].words
     for word in PEOPLE:

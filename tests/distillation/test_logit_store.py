@@ -72,7 +72,7 @@ def test_a_changed_teacher_is_never_served_old_logits(teacher: TransformerTokenC
     second, computed = label(tmp_path, teacher, sentences)
     assert computed == 10
     assert first.key != second.key
-    teacher.max_pieces = 32
+    teacher.max_subwords = 32
     assert LogitStore(tmp_path, teacher).key not in (first.key, second.key)
 
 

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812
 
 from nlptrain.distillation import TeacherStudentDistill, kl_loss, mse_loss
-from nlptrain.models.heads import gold_loss
+from nlptrain.models.heads import nll_loss
 
 
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -77,7 +77,7 @@ def test_half_precision_is_computed_in_float32() -> None:
 def test_gold_loss_sums_over_tagged_words_alone() -> None:
     logits, gold = draw(4, 3), torch.tensor([0, -100, 2, 1])
     expected = -sum(F.log_softmax(logits, -1)[i, g] for i, g in ((0, 0), (2, 2), (3, 1)))
-    assert torch.allclose(gold_loss(logits, gold), expected)
+    assert torch.allclose(nll_loss(logits, gold), expected)
 
 
 @pytest.mark.parametrize("loss_function", ["kl", "mse"])

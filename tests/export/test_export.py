@@ -25,7 +25,7 @@ from nlptrain.models.exported import folder, onnx_files
 from nlptrain.models.heads import HEADS
 from nlptrain.models.prediction import predict
 from nlptrain_runtime import Tagger
-from tests.helpers.architectures import FAMILIES, FAST
+from tests.helpers.architectures import ARCHITECTURES, FAST
 from tests.helpers.exports import LABELS, ODD, PLAIN, TEXT, small_model
 from tests.helpers.predictions import same_prediction
 
@@ -51,7 +51,7 @@ def test_every_kind_of_model_says_the_same_in_onnx(tiny_bert, tmp_path, kinds):
 @pytest.mark.parametrize("kinds", ["teacher", "subword-lstm-crf"])
 @pytest.mark.parametrize("family", FAST)
 def test_every_family_says_the_same_in_onnx(family, kinds, tmp_path):
-    FAMILIES[family](tmp_path / family)
+    ARCHITECTURES[family](tmp_path / family)
     if kinds == "teacher":
         model = TransformerTokenClassifier.from_pretrained(str(tmp_path / family), LABELS, seed=1)
     else:
@@ -67,7 +67,7 @@ def test_every_family_says_the_same_in_onnx(family, kinds, tmp_path):
 @pytest.mark.parametrize("side", ["right", "left"])
 def test_padding_on_the_side_of_the_tokenizer_changes_nothing(tiny_bert, tmp_path, side):
     model = small_model(tiny_bert, "subword-lstm-softmax")
-    model.reader.tokenizer.padding_side = side
+    model.featurizer.tokenizer.padding_side = side
     export_onnx(model, tmp_path / "out", ["fp32"], dev=TEXT)
     session = onnxruntime.InferenceSession(tmp_path / "out" / "onnx" / "model.onnx")
     ids = [[7, 8, 9, 10, 11], [9, 7]]

@@ -249,7 +249,7 @@ def flaubert_pre_norm(folder: Path) -> None:
     flaubert(folder, pre_norm=True)
 
 
-FAMILIES: dict[str, Callable[[Path], None]] = {
+ARCHITECTURES: dict[str, Callable[[Path], None]] = {
     "bert": bert,
     "distilbert": distilbert,
     "electra": electra,
@@ -266,4 +266,4 @@ FAMILIES: dict[str, Callable[[Path], None]] = {
     "flaubert-pre-norm": flaubert_pre_norm,
 }
 SLOW = ("xlm", "xlm-multilingual", "flaubert", "flaubert-pre-norm")
-FAST = tuple(name for name in FAMILIES if name not in SLOW)
+FAST = tuple(name for name in ARCHITECTURES if name not in SLOW)

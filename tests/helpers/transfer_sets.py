@@ -12,7 +12,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import labeling
 from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.models import TokenModel
-from nlptrain.models.heads import Answer
+from nlptrain.models.heads import Prediction
 from nlptrain.run.run import Run
 
 
@@ -28,8 +28,8 @@ class FixedTransferSet:
     def rows(self, number: int) -> np.ndarray:
         return self.logits[number]
 
-    def answer(self, number: int) -> Answer:
-        return Answer(self.logits[number].astype(np.float32), self.logits[number].argmax(axis=1))
+    def answer(self, number: int) -> Prediction:
+        return Prediction(self.logits[number].astype(np.float32), self.logits[number].argmax(axis=1))
 
     def sentence(self, number: int) -> Sentence:
         return Sentence(tuple(f"w{i}" for i in range(len(self.logits[number]))))

@@ -13,10 +13,10 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from nlptrain.data.labels import Labels
 from nlptrain.errors import InputError
 from nlptrain.models import TransformerTokenClassifier, load_token_model
-from nlptrain.models.architectures import FAMILIES, Family, PositionsBehindPadding, family_class
+from nlptrain.models.architectures import ARCHITECTURES, Architecture, PositionsBehindPadding, architecture_class
 from nlptrain.models.pretrained import resolve
 from nlptrain.models.tokenization.tokenizer import load_tokenizer
-from tests.helpers.architectures import FAMILIES as BUILDERS
+from tests.helpers.architectures import ARCHITECTURES as BUILDERS
 from tests.helpers.architectures import POSITIONS, SIZES, save, unigrams
 from tests.helpers.corpora import make_sentences
 
@@ -48,7 +48,7 @@ def test_a_window_is_all_that_the_positions_hold(
         pad = 1  # its positions begin at 2 whatever the padding is
     named = {**SIZES, **OWN.get(name, {}), "vocab_size": 40, "max_position_embeddings": 20, "pad_token_id": pad}
     config = AutoConfig.for_model(name, **named)
-    window = family_class(config).window(config, unstated)
+    window = architecture_class(config).window(config, unstated)
     assert window == 20 - pad - 1
     model = AutoModel.from_config(config).eval()
     ids = torch.full((1, window + 1), 7)
@@ -82,18 +82,20 @@ def test_the_least_of_what_model_and_tokenizer_state_counts(
     class Stated:
         model_max_length = int(1e30) if stated is None else stated
 
-    assert family_class(config).window(config, Stated()) == window  # type: ignore[arg-type]
+    assert architecture_class(config).window(config, Stated()) == window  # type: ignore[arg-type]
 
 
 def test_the_table_knows_all_whose_positions_begin_behind_the_padding() -> None:
-    assert sorted(name for name, family in FAMILIES.items() if issubclass(family, PositionsBehindPadding)) == SHIFTED
+    assert (
+        sorted(name for name, family in ARCHITECTURES.items() if issubclass(family, PositionsBehindPadding)) == SHIFTED
+    )
 
 
 def test_what_is_not_in_the_table_reads_as_bert_does() -> None:
     for name in ("bert", "ernie", "nystromformer", "deberta-v2", "nlptrain_tagger"):
-        assert name not in FAMILIES
-    assert family_class(AutoConfig.for_model("ernie")) is Family
-    assert Family(AutoConfig.for_model("ernie"), None).inputs(torch.ones(1, 2), torch.ones(1, 2)) == {}  # type: ignore[arg-type]
+        assert name not in ARCHITECTURES
+    assert architecture_class(AutoConfig.for_model("ernie")) is Architecture
+    assert Architecture(AutoConfig.for_model("ernie"), None).inputs(torch.ones(1, 2), torch.ones(1, 2)) == {}  # type: ignore[arg-type]
 
 
 def xmod(folder: Path, **named: object) -> Path:

@@ -20,7 +20,7 @@ from nlptrain.models import TokenModel, TransformerTokenClassifier, build_studen
 from nlptrain.procedures import distill
 from nlptrain.run.run import Run
 from nlptrain.training import Examples, GoldObjective, evaluate, fit
-from tests.helpers.architectures import FAMILIES, SLOW
+from tests.helpers.architectures import ARCHITECTURES, SLOW
 from tests.helpers.corpora import make_sentences
 
 LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
@@ -30,12 +30,12 @@ RUN = Run(None, device="cpu")
 
 
 def pretrained(name: str, folder: Path) -> TokenModel:
-    FAMILIES[name](folder)
+    ARCHITECTURES[name](folder)
     language = "fr" if name == "xlm-multilingual" else None
     return TransformerTokenClassifier.from_pretrained(str(folder), LABELS, language=language)
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+@pytest.fixture(scope="module", params=ARCHITECTURES)
 def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, TokenModel, Path]:
     """Its name, a teacher that knows ten sentences by heart, and the folder that it was saved to."""
     name = request.param
@@ -59,7 +59,7 @@ def test_it_is_loaded_as_it_was_saved(family: tuple[str, TokenModel, Path]) -> N
     for one, other in zip(model.logits(WORDS), again.logits(WORDS), strict=True):
         assert one.tobytes() == other.tobytes()
     assert again.fingerprint() == model.fingerprint()
-    assert again.max_pieces == model.max_pieces == (512 if name in ("xlnet",) else 64)
+    assert again.max_subwords == model.max_subwords == (512 if name in ("xlnet",) else 64)
     plain = AutoModelForTokenClassification.from_pretrained(folder)  # without anything of ours
     assert plain.config.label2id == LABELS.ids
 
@@ -73,7 +73,7 @@ def test_padding_is_never_seen(family: tuple[str, TokenModel, Path]) -> None:
 def test_what_it_reads_is_what_its_own_tokenizer_makes(family: tuple[str, TokenModel, Path]) -> None:
     name, model, _ = family
     sentences = [["Ada", "lives", "in", "Oslo"], ["hm"]]
-    named = model.pad([window for words in sentences for window in model.windows(words)]).named
+    named = model.pad([window for words in sentences for window in model.windows(words)]).model_inputs
     space = " " if name == "modernbert" else ""  # it puts none in front of words that it is given one by one
     sentences = [[space + word for word in words] for words in sentences]
     if name in SLOW:
@@ -130,7 +130,7 @@ def test_layers_can_be_cut_out_of_it(family: tuple[str, TokenModel, Path]) -> No
 
 
 def test_a_multilingual_model_must_be_told_the_language(tmp_path: Path) -> None:
-    FAMILIES["xlm-multilingual"](tmp_path)
+    ARCHITECTURES["xlm-multilingual"](tmp_path)
     with pytest.raises(InputError, match=r"language: found nothing .* the model has ar, en, fr: set language to one"):
         TransformerTokenClassifier.from_pretrained(str(tmp_path), LABELS)
     with pytest.raises(InputError, match="language: found 'de'; the model has ar, en, fr"):
@@ -142,7 +142,7 @@ def test_a_multilingual_model_must_be_told_the_language(tmp_path: Path) -> None:
 
 
 def test_a_model_that_takes_no_language_is_not_told_one(tmp_path: Path) -> None:
-    FAMILIES["bert"](tmp_path)
+    ARCHITECTURES["bert"](tmp_path)
     with pytest.raises(InputError, match="language: found 'fr'; bert models are not told one: leave it out"):
         TransformerTokenClassifier.from_pretrained(str(tmp_path), LABELS, language="fr")
 
@@ -150,7 +150,7 @@ def test_a_model_that_takes_no_language_is_not_told_one(tmp_path: Path) -> None:
 def test_what_a_slow_tokenizer_needs_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import builtins
 
-    FAMILIES["xlm"](tmp_path)
+    ARCHITECTURES["xlm"](tmp_path)
     real = builtins.__import__
 
     def without(name: str, *arguments: object, **named: object) -> object:

@@ -14,7 +14,7 @@ from nlptrain.config.train import TrainConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
-from nlptrain.models.tokenization.cased_tokenizer import with_case
+from nlptrain.models.tokenization.cased_tokenizer import add_cased_subwords
 from nlptrain.run.run import Run
 from nlptrain.training import Examples, GoldObjective, evaluate, fit
 
@@ -32,7 +32,7 @@ def build(teacher: TokenModel, **embedder: object) -> TokenModel:
 
 
 def spelled(model: TokenModel, word: str) -> list[str]:
-    (pieces,) = model.reader([word])
+    (pieces,) = model.featurizer([word])
     return list(model.tokenizer.convert_ids_to_tokens(list(pieces)))
 
 
@@ -41,13 +41,13 @@ def test_pieces_in_upper_case_share_the_row_and_have_a_form(teacher: TokenModel)
     embedder = student.model.embedder
     rows, forms = {}, {}
     for word in ("paris", "Paris", "PARIS"):
-        ((piece,),) = student.reader([word])
+        ((piece,),) = student.featurizer([word])
         rows[word], forms[word] = int(embedder.rows[piece]), int(embedder.form[piece])
     assert len(set(rows.values())) == 1
     assert forms == {"paris": 0, "Paris": 1, "PARIS": 2}
     assert student.parameters() - build(teacher, cased=False).parameters() == 4 * 8
-    ((own,),) = teacher.reader(["paris"])
-    assert student.reader(["paris"]) == [(own,)]  # what is in lower case keeps its ids
+    ((own,),) = teacher.featurizer(["paris"])
+    assert student.featurizer(["paris"]) == [(own,)]  # what is in lower case keeps its ids
 
 
 def test_words_of_mixed_case_are_cut_where_it_changes(teacher: TokenModel) -> None:
@@ -97,13 +97,13 @@ def test_a_cut_table_has_forms_too_and_both_survive_a_save(teacher: TokenModel, 
     sentence = ["Ada", "ADA", "ada", "McAda", "zzz"]
     (logits,) = student.logits([sentence])
     assert again.logits([sentence])[0].tobytes() == logits.tobytes()
-    ids = {word: student.reader([word])[0] for word in sentence}
+    ids = {word: student.featurizer([word])[0] for word in sentence}
     assert (
         student.model.embedder.rows[list(ids["Ada"])].tolist() == student.model.embedder.rows[list(ids["ada"])].tolist()
     )
     # transformers alone reads the folder alike
     alone = AutoTokenizer.from_pretrained(tmp_path)
-    assert alone("Ada sings", add_special_tokens=False)["input_ids"] == [*ids["Ada"], *student.reader(["sings"])[0]]
+    assert alone("Ada sings", add_special_tokens=False)["input_ids"] == [*ids["Ada"], *student.featurizer(["sings"])[0]]
     assert isinstance(pipeline("token-classification", str(tmp_path))("Ada sings"), list)
 
 
@@ -115,19 +115,19 @@ def test_tokenizers_that_keep_case_or_are_no_wordpiece_stay_as_they_are(teacher:
         inner = Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
         if normalizer is not None:
             inner.normalizer = normalizer
-        assert with_case(PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="[UNK]")) is None
+        assert add_cased_subwords(PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="[UNK]")) is None
     inner = Tokenizer(models.BPE({"a": 0}, []))
     inner.normalizer = normalizers.BertNormalizer(lowercase=True)
-    assert with_case(PreTrainedTokenizerFast(tokenizer_object=inner)) is None
-    casing = with_case(teacher.tokenizer)
+    assert add_cased_subwords(PreTrainedTokenizerFast(tokenizer_object=inner)) is None
+    casing = add_cased_subwords(teacher.tokenizer)
     assert casing is not None
-    assert with_case(casing.tokenizer) is None
+    assert add_cased_subwords(casing.tokenizer) is None
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=12))
 def test_no_letter_is_lost_by_its_case(teacher: TokenModel, word: str) -> None:
     """In small letters and capitals a word has the same letters, and is unknown as a whole where it was before."""
-    casing = with_case(teacher.tokenizer)
+    casing = add_cased_subwords(teacher.tokenizer)
     assert casing is not None
 
     def letters(pieces: list[int]) -> str:
@@ -144,7 +144,7 @@ def test_tokens_that_were_added_to_the_teachers_keep_their_ids_and_are_found_in_
     tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
     tokenizer.add_tokens(["zyx", "Wvu"])
     tokenizer.add_special_tokens({"additional_special_tokens": ["<USER>"]})
-    casing = with_case(tokenizer)
+    casing = add_cased_subwords(tokenizer)
     assert casing is not None
     cased = casing.tokenizer
     assert sorted(cased.get_vocab().values()) == list(range(len(cased))) == list(range(len(casing.pieces)))
@@ -163,7 +163,7 @@ def test_a_capital_that_is_two_letters_in_lower_case_is_read_as_before() -> None
     inner.normalizer = normalizers.BertNormalizer(lowercase=True, strip_accents=False)
     inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="[UNK]")
-    casing = with_case(tokenizer)
+    casing = add_cased_subwords(tokenizer)
     assert casing is not None
     for word in ("\u0130zmir", "\u0130ZM\u0130R", "\u0130a", "Ia", "ia"):
         before = tokenizer(word, add_special_tokens=False)["input_ids"]
@@ -178,9 +178,9 @@ def test_a_student_that_reads_upper_case_teaches_another_what_its_pieces_are(
     first = build(teacher)
     with torch.no_grad():
         first.model.embedder.forms.weight.normal_()
-    vectors = first.piece_vectors()
+    vectors = first.subword_vectors()
     assert vectors is not None
-    ((upper,),), ((lower,),) = first.reader(["Paris"]), first.reader(["paris"])
+    ((upper,),), ((lower,),) = first.featurizer(["Paris"]), first.featurizer(["paris"])
     assert vectors[upper].tolist() == first.model.embedder(torch.tensor(upper)).tolist()
     assert vectors[upper].tolist() != vectors[lower].tolist()
     shape = {"embedder": {"dim": 8, **embedder}, "encoder": {"hidden": 8, "layers": 1}}
@@ -196,4 +196,4 @@ def test_a_student_that_reads_upper_case_teaches_another_what_its_pieces_are(
         table = second.model.embedder.table.weight
         apart, there = (torch.pdist(rows[[upper, lower, 0]]) for rows in (table, vectors))
         assert torch.allclose(apart / apart.sum(), there / there.sum(), atol=1e-4)
-    assert (first.reader(["Paris"]) == second.reader(["Paris"])) == (embedder["kind"] == "subword")
+    assert (first.featurizer(["Paris"]) == second.featurizer(["Paris"])) == (embedder["kind"] == "subword")

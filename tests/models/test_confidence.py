@@ -13,7 +13,7 @@ from nlptrain.config.student import Student
 from nlptrain.data.labels import Labels
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
-from nlptrain.models.confidence import tag_surely
+from nlptrain.models.confidence import tag_with_confidence
 from nlptrain.models.prediction import predict, predict_columns
 from nlptrain.models.tokenization.inputs import whole_sentences
 from tests.helpers.corpora import make_sentences
@@ -44,16 +44,21 @@ def model(request: pytest.FixtureRequest, tiny_bert: Path) -> TokenModel:
 
 def test_it_changes_confidences_and_nothing_else(model: TokenModel) -> None:
     words = [*SENTENCES, tuple(word for sentence in SENTENCES for word in sentence)]
-    tags, logits, key, sure = model.tag(words), model.logits(words), model.fingerprint(), tag_surely(model, words)
+    tags, logits, key, sure = (
+        model.tag(words),
+        model.logits(words),
+        model.fingerprint(),
+        tag_with_confidence(model, words),
+    )
     model.temperature = 2.5
     assert model.tag(words) == tags
     assert all(np.array_equal(*pair) for pair in zip(model.logits(words), logits, strict=True))
     assert model.fingerprint() == key
-    warmer = tag_surely(model, words)
+    warmer = tag_with_confidence(model, words)
     assert [one.tags for one in warmer] == tags
-    for emissions, one, before in zip(model.read(words), warmer, sure, strict=True):
+    for emissions, one, before in zip(model.predict_emissions(words), warmer, sure, strict=True):
         # of a CRF the chain over the whole sentence, however many windows it was read in
-        output = model.rule.output(torch.from_numpy(emissions).double(), whole_sentences([len(emissions)]))
+        output = model.decoder.output(torch.from_numpy(emissions).double(), whole_sentences([len(emissions)]))
         expected = output.log_probabilities(2.5).exp().detach().numpy()
         picked = expected[np.arange(len(emissions)), [LABELS.ids[tag] for tag in one.tags]]
         np.testing.assert_allclose(one.confidences, picked, atol=1e-5)

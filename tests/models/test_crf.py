@@ -23,7 +23,7 @@ from nlptrain.models.heads.forward_backward import (
     path_scores,
     possible_labels,
 )
-from nlptrain.models.tokenization.inputs import Chains, whole_sentences
+from nlptrain.models.tokenization.inputs import SequenceLengths, whole_sentences
 from nlptrain.training import Targets
 from tests.helpers.corpora import make_sentences
 
@@ -158,13 +158,13 @@ def test_the_likelihood_of_gold_is_its_paths_share_and_has_the_right_gradient() 
         paths = every_path(emissions[first:last].detach(), transitions, start.detach(), crf.end.detach())
         paths = {path: score for path, score in paths.items() if crf.may_open[path[0]]}
         expected -= paths[tuple(gold[first:last].tolist())] - np.logaddexp.reduce(list(paths.values()))
-    assert crf.output(emissions, chains).gold_loss(gold).item() == pytest.approx(expected, abs=1e-10)
-    assert torch.autograd.gradcheck(lambda e: crf.output(e, chains).gold_loss(gold), emissions)
+    assert crf.output(emissions, chains).nll_loss(gold).item() == pytest.approx(expected, abs=1e-10)
+    assert torch.autograd.gradcheck(lambda e: crf.output(e, chains).nll_loss(gold), emissions)
     # A chain without gold adds nothing.
     half = torch.tensor([1, 2, 0, -100, -100, -100, -100])
-    alone = crf.output(emissions[:3], whole_sentences([3])).gold_loss(gold[:3])
-    assert crf.output(emissions, chains).gold_loss(half).item() == pytest.approx(alone.item(), abs=1e-10)
-    nothing = crf.output(emissions, chains).gold_loss(torch.full((7,), -100))
+    alone = crf.output(emissions[:3], whole_sentences([3])).nll_loss(gold[:3])
+    assert crf.output(emissions, chains).nll_loss(half).item() == pytest.approx(alone.item(), abs=1e-10)
+    nothing = crf.output(emissions, chains).nll_loss(torch.full((7,), -100))
     nothing.backward()
     assert nothing.item() == 0.0
 
@@ -196,7 +196,9 @@ def test_in_the_middle_of_a_sentence_a_window_may_begin_with_anything() -> None:
     crf = head(IOB2)
     emissions = torch.zeros(2, 5, dtype=torch.float64)
     emissions[:, 2] = 50.0
-    middle = Chains(torch.tensor([2]), opens=torch.tensor([False]), closes=torch.tensor([True]))
+    middle = SequenceLengths(
+        torch.tensor([2]), starts_sentence=torch.tensor([False]), ends_sentence=torch.tensor([True])
+    )
     words = crf.output(emissions, middle)
     assert [IOB2.names[index] for index in words.best_scores().argmax(dim=1)] == ["I-x", "I-x"]
     assert bool(words.possible.all())
@@ -229,13 +231,13 @@ def test_windows_join_and_are_decoded_once(tiny_bert: Path, tmp_path: Path) -> N
     windows = model.windows(words)
     assert len(windows) > 5
     inputs = model.pad(windows)
-    assert inputs.chains.opens.tolist() == [True] + [False] * (len(windows) - 1)
-    assert inputs.chains.closes.tolist() == [False] * (len(windows) - 1) + [True]
+    assert inputs.sequence_lengths.starts_sentence.tolist() == [True] + [False] * (len(windows) - 1)
+    assert inputs.sequence_lengths.ends_sentence.tolist() == [False] * (len(windows) - 1) + [True]
     with torch.inference_mode():
         joined = model.emissions(inputs)  # in the order of the words
         whole = model.model.head.output(joined.double(), whole_sentences([len(words)]))
         best, logits = whole.best_scores().argmax(dim=1).tolist(), whole.log_probabilities().numpy()
-    (answer,) = model.answers([words])
-    assert answer.best.tolist() == best
+    (answer,) = model.predict([words])
+    assert answer.label_ids.tolist() == best
     np.testing.assert_allclose(answer.logits, logits, atol=1e-4)
     assert model.tag([words, []])[1] == []

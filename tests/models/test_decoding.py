@@ -15,7 +15,7 @@ from nlptrain.data.labels import Labels
 from nlptrain.data.tag_schemes import Scheme, first_invalid_tag
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.models import TransformerTokenClassifier, build_student, load_token_model
-from nlptrain.models.heads import IndependentRule, SchemeRule
+from nlptrain.models.heads import ConstrainedDecoder, IndependentDecoder
 
 SCHEMES = {
     "iob2": Labels.from_names(["O", "B-x", "I-x", "B-y", "I-y"], "iob2"),
@@ -31,30 +31,30 @@ def test_the_labels_are_the_best_sequence_that_the_scheme_allows(scheme: str, se
     assert labels.scheme == scheme
     random = np.random.default_rng(seed)
     emissions = [random.normal(size=(length, len(labels))).astype(np.float32) for length in lengths]
-    for values, answer in zip(emissions, SchemeRule(labels).answers(emissions), strict=True):
+    for values, answer in zip(emissions, ConstrainedDecoder(labels).predict(emissions), strict=True):
         assert np.array_equal(answer.logits, values)
         scored = {
             path: float(sum(values[place, label] for place, label in enumerate(path)))
             for path in itertools.product(range(len(labels)), repeat=len(values))
             if first_invalid_tag([labels.names[label] for label in path], labels.scheme) is None
         }
-        assert scored[tuple(answer.best.tolist())] == pytest.approx(max(scored.values()))
+        assert scored[tuple(answer.label_ids.tolist())] == pytest.approx(max(scored.values()))
 
 
 def test_plain_tags_and_unbroken_sentences_keep_each_words_best_label() -> None:
     plain = Labels.from_names(["NOUN", "VERB", "B-x"], "plain")
     values = [np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)]
-    assert np.array_equal(SchemeRule(plain).answers(values)[0].best, values[0].argmax(axis=1))
+    assert np.array_equal(ConstrainedDecoder(plain).predict(values)[0].label_ids, values[0].argmax(axis=1))
     names = SCHEMES["iob2"]
     fine = np.eye(5, dtype=np.float32)[[0, 1, 2, 0, 3]]
-    assert SchemeRule(names).answers([fine])[0].best.tolist() == [0, 1, 2, 0, 3]
+    assert ConstrainedDecoder(names).predict([fine])[0].label_ids.tolist() == [0, 1, 2, 0, 3]
 
 
 def test_no_temperature_changes_a_label() -> None:
     values = [np.random.default_rng(1).normal(size=(40, 5)).astype(np.float32)]
-    rule = SchemeRule(SCHEMES["iob2"])
-    assert np.array_equal(rule.answers(values)[0].best, rule.answers(values, 3.0)[0].best)
-    assert not np.array_equal(rule.answers(values)[0].best, IndependentRule().answers(values)[0].best)
+    rule = ConstrainedDecoder(SCHEMES["iob2"])
+    assert np.array_equal(rule.predict(values)[0].label_ids, rule.predict(values, 3.0)[0].label_ids)
+    assert not np.array_equal(rule.predict(values)[0].label_ids, IndependentDecoder().predict(values)[0].label_ids)
 
 
 def test_students_keep_to_the_scheme_and_transformers_answer_as_transformers_reads_them(tiny_bert: Path) -> None:
@@ -67,8 +67,8 @@ def test_students_keep_to_the_scheme_and_transformers_answer_as_transformers_rea
     raw = student.logits(text)
     assert any(first_invalid_tag([labels.names[k] for k in one.argmax(1)], "iob2") for one in raw)
     assert not any(first_invalid_tag(tags, "iob2") for tags in student.tag(text))
-    for answer in teacher.answers(text):
-        assert np.array_equal(answer.best, answer.logits.argmax(axis=1))
+    for answer in teacher.predict(text):
+        assert np.array_equal(answer.label_ids, answer.logits.argmax(axis=1))
 
 
 @pytest.mark.parametrize("head", ["softmax", "crf"])
@@ -95,5 +95,5 @@ def test_a_scheme_that_is_only_guessed_forbids_a_student_nothing(
     for one in (student, load_token_model(str(tmp_path / "student"))):
         assert one.labels == ensemble.labels
         opens = np.array([[0.0, -1.0, 1.0, -1.0, -1.0]], dtype=np.float32)
-        (answer,) = one.rule.answers([opens])
-        assert (names[answer.best[0]] == "I-x") == (said != "iob2")
+        (answer,) = one.decoder.predict([opens])
+        assert (names[answer.label_ids[0]] == "I-x") == (said != "iob2")

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from nlptrain.models.embedders import MOST_PIECES, PooledEmbedder
+from nlptrain.models.embedders import MAX_SUBWORDS_PER_WORD, PooledEmbedder
 
 
 def test_gradients_are_the_same_on_every_run() -> None:
@@ -28,8 +28,10 @@ def test_both_ways_give_the_same_vectors_and_gradients(monkeypatch) -> None:
     torch.manual_seed(0)
     embedder = PooledEmbedder(vocab_size=50, dim=6)
     nn.init.normal_(embedder.weights.weight)
-    sizes = torch.tensor([1, 3, 0, MOST_PIECES + 5, 2])
-    pieces = torch.randint(0, 50, (5, MOST_PIECES + 5)).masked_fill(torch.arange(MOST_PIECES + 5) >= sizes[:, None], -1)
+    sizes = torch.tensor([1, 3, 0, MAX_SUBWORDS_PER_WORD + 5, 2])
+    pieces = torch.randint(0, 50, (5, MAX_SUBWORDS_PER_WORD + 5)).masked_fill(
+        torch.arange(MAX_SUBWORDS_PER_WORD + 5) >= sizes[:, None], -1
+    )
     wanted = torch.randn(5, 6)
     found = []
     for traced in (False, True):

@@ -7,9 +7,9 @@ import tracemalloc
 import numpy as np
 
 from nlptrain.data.labels import Labels
-from nlptrain.models.confidence import tagged
-from nlptrain.models.heads import Answer
-from nlptrain.models.heads.decoding import by_sentence
+from nlptrain.models.confidence import to_tagged_sentence
+from nlptrain.models.heads import Prediction
+from nlptrain.models.heads.decoding import join_sentences
 from nlptrain.models.prediction import predict
 from tests.helpers.exports import small_model
 
@@ -20,7 +20,7 @@ def test_confidences_take_no_second_table_of_logits():
     logits = np.random.default_rng(0).normal(size=(WORDS, LABELS)).astype(np.float32)
     labels = Labels.from_names([f"T{number}" for number in range(LABELS)], "plain")
     tracemalloc.start()
-    found = tagged(Answer(logits, logits.argmax(axis=1)), labels)
+    found = to_tagged_sentence(Prediction(logits, logits.argmax(axis=1)), labels)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 0.6 * logits.nbytes
@@ -30,7 +30,7 @@ def test_confidences_take_no_second_table_of_logits():
 
 def test_the_emissions_of_one_text_are_not_copied():
     values = np.zeros((9, 3), dtype=np.float32)
-    flat, counts, ends = by_sentence([values])
+    flat, counts, ends = join_sentences([values])
     assert np.shares_memory(flat, values)
     assert counts.tolist() == [9]
     assert [len(part) for part in np.split(flat, ends)] == [9]

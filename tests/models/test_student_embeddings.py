@@ -47,7 +47,7 @@ def test_the_table_is_cut_to_the_most_frequent_pieces_and_the_tokenizer_stays_wh
     assert len(model.tokenizer) == len(teacher.tokenizer) > 60
     assert "20 of the tokenizer's" in model.said[0]  # type: ignore[attr-defined]
     special = set(teacher.tokenizer.all_special_ids)
-    by_hand = Counter(p for word, n in COUNTS.items() for p in teacher.reader([word])[0] for _ in range(n))
+    by_hand = Counter(p for word, n in COUNTS.items() for p in teacher.featurizer([word])[0] for _ in range(n))
     frequent = sorted(set(by_hand) - special, key=lambda piece: (-by_hand[piece], piece))[: 20 - len(special)]
     order = [*sorted(special), *frequent]
     assert model.model.embedder.rows[order].tolist() == list(range(20))
@@ -72,7 +72,7 @@ def test_auto_cuts_only_a_table_that_would_be_too_large(teacher: TokenModel, mon
     assert len(cut.model.get_input_embeddings().weight) == 50  # the text's, and then the tokenizer's first ones
     rows = cut.model.embedder.rows
     special = len(set(teacher.tokenizer.all_special_ids))
-    (ada,) = teacher.reader(["Ada"])[0]
+    (ada,) = teacher.featurizer(["Ada"])[0]
     assert rows[ada] == special
     own = {ada, *range(50 - (ada >= 50))}
     assert sorted(rows[sorted(own)].tolist()) == list(range(50))
@@ -102,10 +102,10 @@ def test_a_vocabulary_of_250_000_pieces_gives_a_default_student_of_at_most_three
         intermediate_size=8,
         num_labels=5,
     )
-    from nlptrain.models.tokenization import PieceReader
+    from nlptrain.models.tokenization import SubwordFeaturizer
 
     big = TransformerTokenClassifier(
-        XLMRobertaForTokenClassification(config), PieceReader(fast), LABELS, max_pieces=64, name="big"
+        XLMRobertaForTokenClassification(config), SubwordFeaturizer(fast), LABELS, max_subwords=64, name="big"
     )
     words = Counter({f"w{number}": 1 for number in range(100, 60_000)})
     student = build_student(
@@ -121,9 +121,9 @@ def test_a_vocabulary_of_250_000_pieces_gives_a_default_student_of_at_most_three
 
 def test_words_start_from_the_mean_of_their_pieces_in_the_teacher(teacher: TokenModel) -> None:
     model = build(teacher, embedder={"kind": "word", "dim": 8, "min_count": 2})
-    vocabulary = model.reader.vocabulary  # type: ignore[attr-defined]
+    vocabulary = model.featurizer.vocabulary  # type: ignore[attr-defined]
     table = teacher.model.get_input_embeddings().weight.detach()
-    means = torch.stack([table[1], table[1], *(table[list(p)].mean(0) for p in teacher.reader(vocabulary.words))])
+    means = torch.stack([table[1], table[1], *(table[list(p)].mean(0) for p in teacher.featurizer(vocabulary.words))])
     start = principal_components(means, 8)
     assert torch.allclose(model.model.embedder.table.weight[1:], start[1:], atol=1e-5)
     assert model.model.embedder.table.weight[0].abs().sum() == 0
@@ -138,7 +138,7 @@ def test_words_start_from_a_file_of_vectors(teacher: TokenModel, tmp_path: Path)
         words=Counter({"Paris": 3, "oslo": 1, "sings": 2}),
     )
     assert model.said[-1].endswith("vectors of 3 numbers for 2 of 3 words (66.7 %), 1 of them in another case")  # type: ignore[attr-defined]
-    vocabulary = model.reader.vocabulary  # type: ignore[attr-defined]
+    vocabulary = model.featurizer.vocabulary  # type: ignore[attr-defined]
     rows = torch.tensor([[0.5, 0.25, -1], [4, 4, 4]])
     weight = model.model.embedder.table.weight
     assert torch.allclose(weight[vocabulary.id_of("PARIS")], rows[0] / rows.std())
@@ -162,9 +162,9 @@ def test_a_student_of_words_needs_no_tokenizer_and_refuses_one(tiny_bert: Path) 
 
 def test_word_dropout_hides_the_row_and_not_the_characters() -> None:
     model = build(embedder={"kind": "word", "dim": 4, "min_count": 1})
-    named = model.pad(model.windows(["Ada", "lives"] * 500)).named
+    named = model.pad(model.windows(["Ada", "lives"] * 500)).model_inputs
     torch.manual_seed(0)
-    hidden = model.reader.hide(named, 0.3)
+    hidden = model.featurizer.word_dropout(named, 0.3)
     assert (hidden["word_ids"] == 1).float().mean().item() == pytest.approx(0.3, abs=0.05)
     assert all(hidden[name] is named[name] for name in named if name != "word_ids")
 
@@ -179,4 +179,4 @@ def test_numbers_of_words_are_forgotten_only_between_answers(monkeypatch: pytest
     again = [model.logits([words])[0] for words in sentences]
     for one, other in zip(together, again, strict=True):
         assert torch.allclose(torch.from_numpy(one), torch.from_numpy(other), atol=1e-5)
-    assert len(model.reader._rows) < 12  # type: ignore[attr-defined]
+    assert len(model.featurizer._rows) < 12  # type: ignore[attr-defined]

@@ -49,11 +49,11 @@ def padded(model: TokenModel, sentences: Sequence[Sequence[str]], left: int, rig
     found = []
     for words in sentences:
         inputs = model.pad(model.windows(words))
-        wide = dict(inputs.named)
-        for name, tensor in inputs.named.items():
+        wide = dict(inputs.model_inputs)
+        for name, tensor in inputs.model_inputs.items():
             if name not in ("characters", "pieces"):
                 wide[name] = torch.nn.functional.pad(tensor, (left, right))
-        inputs = type(inputs)(wide, inputs.places + left, inputs.chains)
+        inputs = type(inputs)(wide, inputs.word_positions + left, inputs.sequence_lengths)
         with torch.inference_mode():
             found.append(model.emissions(inputs).numpy())
     return found
@@ -73,7 +73,7 @@ def test_every_combination_learns_ten_sentences_and_survives_a_save(
     model.save(tmp_path)
     again = load_token_model(str(tmp_path))
     sentences = [words for words, _ in make_sentences(6, 6)] + [("hm",)]
-    for one, other in zip(model.answers(sentences), again.answers(sentences), strict=True):
+    for one, other in zip(model.predict(sentences), again.predict(sentences), strict=True):
         assert one.logits.tobytes() == other.logits.tobytes()
         assert np.array_equal(one.best, other.best)
     assert again.fingerprint() == model.fingerprint()
@@ -83,9 +83,9 @@ def test_every_combination_learns_ten_sentences_and_survives_a_save(
     for left, right in ((0, 5), (4, 0), (3, 2)):
         for one, other in zip(alone, padded(model, sentences, left, right), strict=True):
             np.testing.assert_allclose(one, other, atol=1e-5)
-    together = model.answers(sentences)
+    together = model.predict(sentences)
     for words, answer in zip(sentences, together, strict=True):
-        np.testing.assert_allclose(model.answers([words])[0].logits, answer.logits, atol=1e-5)
+        np.testing.assert_allclose(model.predict([words])[0].logits, answer.logits, atol=1e-5)
 
 
 @pytest.mark.parametrize("parts", COMBINATIONS, ids=lambda parts: "-".join(parts.values()))

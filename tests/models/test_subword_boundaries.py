@@ -17,18 +17,18 @@ from nlptrain.distillation import TeacherStudentDistill
 from nlptrain.models import TokenModel, build_student, load_token_model
 from nlptrain.models.heads import CRFHead
 from nlptrain.models.pretrained import resolve
-from nlptrain.models.tokenization import PieceReader
+from nlptrain.models.tokenization import SubwordFeaturizer
 from nlptrain.models.tokenization.subword_boundaries import (
     CLOSES,
     HOLDS,
     NO_WORD,
     OPENS,
-    over_pieces,
-    piece_roles,
+    spread_to_subwords,
+    subword_boundaries,
     word_starts,
 )
 from nlptrain.models.tokenization.tokenizer import load_tokenizer
-from tests.helpers.architectures import FAMILIES, FAST, SLOW
+from tests.helpers.architectures import ARCHITECTURES, FAST, SLOW
 from tests.helpers.corpora import make_sentences
 
 IOB2 = Labels.from_names(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
@@ -37,9 +37,9 @@ LETTERS = [tuple(word for word in words if word.isalpha()) for words, _ in make_
 
 @pytest.mark.parametrize("name", FAST)
 def test_the_first_piece_of_a_word_opens_it_and_no_other_does(name: str, tmp_path: Path) -> None:
-    FAMILIES[name](tmp_path)
-    reader = PieceReader(load_tokenizer(resolve(str(tmp_path)))[0])
-    roles = piece_roles(reader.tokenizer, WordSplitter.default())
+    ARCHITECTURES[name](tmp_path)
+    reader = SubwordFeaturizer(load_tokenizer(resolve(str(tmp_path)))[0])
+    roles = subword_boundaries(reader.tokenizer, WordSplitter.default())
     assert roles is not None
     assert len(roles) == len(reader.tokenizer)
     several = 0
@@ -65,10 +65,10 @@ TOUCHING = [
 @pytest.mark.parametrize("name", FAST)
 def test_words_that_touch_are_told_apart(name: str, tmp_path: Path) -> None:
     """As the word splitter does, as far as pieces show it: WordPiece does not show that ``#`` and ``Oslo`` touch."""
-    FAMILIES[name](tmp_path)
+    ARCHITECTURES[name](tmp_path)
     tokenizer = load_tokenizer(resolve(str(tmp_path)))[0]
     splitter = WordSplitter.default()
-    roles = piece_roles(tokenizer, splitter)
+    roles = subword_boundaries(tokenizer, splitter)
     assert roles is not None
     wordpiece = bool(getattr(tokenizer.backend_tokenizer.model, "continuing_subword_prefix", None))
     for text, words in TOUCHING:
@@ -86,12 +86,12 @@ def test_words_that_touch_are_told_apart(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", SLOW[:1])
 def test_where_pieces_do_not_tell_nothing_is_said(name: str, tmp_path: Path) -> None:
-    FAMILIES[name](tmp_path)
-    assert piece_roles(load_tokenizer(resolve(str(tmp_path)))[0], WordSplitter.default()) is None
+    ARCHITECTURES[name](tmp_path)
+    assert subword_boundaries(load_tokenizer(resolve(str(tmp_path)))[0], WordSplitter.default()) is None
     unmarked = Tokenizer(models.WordLevel({"a": 0, "b": 1, "?": 2}, unk_token="?"))
     unmarked.pre_tokenizer = pre_tokenizers.Whitespace()
     wrapped = PreTrainedTokenizerFast(tokenizer_object=unmarked, unk_token="?")
-    assert piece_roles(wrapped, WordSplitter.default()) is None
+    assert subword_boundaries(wrapped, WordSplitter.default()) is None
 
 
 def test_a_sequence_opens_with_a_word_whatever_its_first_piece_is() -> None:
@@ -106,7 +106,7 @@ def test_a_sequence_opens_with_a_word_whatever_its_first_piece_is() -> None:
 def test_behind_its_first_piece_a_word_is_the_inside_of_its_entity() -> None:
     starts = torch.tensor([[0, 1, 0, 0, 1, 0]]).bool()
     word = torch.tensor([[0, 1, 1, 1, 1, 0]]).bool()
-    spread = over_pieces(starts, word, torch.tensor([[0.0, 5.0, 1.0], [2.0, 1.0, 3.0]]), [(1, 2)])
+    spread = spread_to_subwords(starts, word, torch.tensor([[0.0, 5.0, 1.0], [2.0, 1.0, 3.0]]), [(1, 2)])
     assert spread[0].tolist() == [[0, 0, 0], [0, 5, 1], [0, 1, 5], [0, 1, 5], [2, 1, 3], [0, 0, 0]]
 
 
@@ -116,7 +116,7 @@ def crf(tiny_bert: Path, **more: object) -> TokenModel:
     with torch.no_grad():  # so that the best path is not each word's best label
         student.model.head.weight.mul_(15)
         student.model.head.bias.zero_()
-        mean = np.concatenate(student.read(LETTERS)).mean(axis=0)
+        mean = np.concatenate(student.predict_emissions(LETTERS)).mean(axis=0)
         student.model.head.bias.copy_(-torch.from_numpy(mean))
         student.model.head.transitions.copy_(torch.randn(5, 5, generator=torch.Generator().manual_seed(4)))
     return student
@@ -128,15 +128,15 @@ def test_the_auto_classes_answer_the_best_path_from_input_ids_alone(tiny_bert: P
     net = AutoModelForTokenClassification.from_pretrained(tmp_path).eval()
     inputs = student.pad([window for words in LETTERS for window in student.windows(words)])
     with torch.inference_mode():
-        logits = net(**inputs.named).logits
-        named = dict(inputs.named)
+        logits = net(**inputs.model_inputs).logits
+        named = dict(inputs.model_inputs)
         starts = torch.zeros_like(named["input_ids"]).flatten()
-        starts[inputs.places] = 1
+        starts[inputs.word_positions] = 1
         told = net(**named, word_starts=starts.view_as(named["input_ids"])).logits
         decoded = net.decode(**named, word_starts=starts.view_as(named["input_ids"]))
     assert logits.shape == (len(LETTERS), named["input_ids"].shape[1], 5)
     assert torch.equal(logits, told)
-    best = logits.flatten(0, 1)[inputs.places].argmax(dim=-1).tolist()
+    best = logits.flatten(0, 1)[inputs.word_positions].argmax(dim=-1).tolist()
     wanted = [tag for tags in student.tag(LETTERS) for tag in tags]
     assert [IOB2.names[label] for label in best] == wanted
     assert [IOB2.names[label] for path in decoded for label in path] == wanted
@@ -170,33 +170,33 @@ def test_gold_labels_at_the_door_give_the_chains_loss(tiny_bert: Path) -> None:
     net = student.model.eval()
     words = LETTERS[0]
     inputs = student.pad(student.windows(words))
-    labels = torch.full_like(inputs.named["input_ids"], -100)
+    labels = torch.full_like(inputs.model_inputs["input_ids"], -100)
     gold = torch.arange(len(words)) % 2  # O and B-x in turn
-    labels[0, inputs.places] = gold
+    labels[0, inputs.word_positions] = gold
     with torch.no_grad():
-        loss = net(**inputs.named, labels=labels).loss
-        wanted = student.output(inputs).gold_loss(gold) / len(words)
-        nothing = net(**inputs.named, labels=torch.full_like(labels, -100)).loss
+        loss = net(**inputs.model_inputs, labels=labels).loss
+        wanted = student.output(inputs).nll_loss(gold) / len(words)
+        nothing = net(**inputs.model_inputs, labels=torch.full_like(labels, -100)).loss
     assert float(loss) == pytest.approx(float(wanted), rel=1e-5)
     assert float(nothing) == 0.0
 
 
 def test_what_the_auto_classes_cannot_ask_is_said(tmp_path: Path) -> None:
-    FAMILIES["xlm"](tmp_path / "xlm")
+    ARCHITECTURES["xlm"](tmp_path / "xlm")
     student = crf(tmp_path / "xlm")
     student.save(tmp_path / "student")
     net = load_token_model(str(tmp_path / "student")).model
     words = LETTERS[0]
     inputs = student.pad(student.windows(words))
     with pytest.raises(ValueError, match=r"do not tell which of them open a word: pass word_starts \[B, T\]"):
-        net(**inputs.named)
-    starts = torch.zeros_like(inputs.named["input_ids"])
-    starts[0, inputs.places] = 1
+        net(**inputs.model_inputs)
+    starts = torch.zeros_like(inputs.model_inputs["input_ids"])
+    starts[0, inputs.word_positions] = 1
     with torch.inference_mode():
-        logits = net(**inputs.named, word_starts=starts).logits
-    best = logits[0, inputs.places].argmax(dim=-1).tolist()
+        logits = net(**inputs.model_inputs, word_starts=starts).logits
+    best = logits[0, inputs.word_positions].argmax(dim=-1).tolist()
     assert [IOB2.names[label] for label in best] == student.tag([words])[0]
-    assert not np.delete(logits[0].numpy(), inputs.places.numpy(), axis=0).any()
+    assert not np.delete(logits[0].numpy(), inputs.word_positions.numpy(), axis=0).any()
 
 
 def test_the_head_follows_from_the_labels(tiny_bert: Path) -> None:
@@ -227,15 +227,15 @@ def test_the_head_follows_from_the_labels(tiny_bert: Path) -> None:
 def test_a_folder_of_before_pieces_were_told_is_read_and_mended(tiny_bert: Path, tmp_path: Path) -> None:
     student = crf(tiny_bert)
     student.save(tmp_path / "now")
-    roles = student.model.piece_roles.clone()
+    roles = student.model.subword_boundaries.clone()
     student.model.config.pieces = None
-    del student.model.piece_roles
+    del student.model.subword_boundaries
     student.save(tmp_path / "before")
     config = json.loads((tmp_path / "before/config.json").read_text())
     assert config.pop("pieces") is None
     (tmp_path / "before/config.json").write_text(json.dumps(config))
     again = load_token_model(str(tmp_path / "before"))
-    assert torch.equal(again.model.piece_roles, roles)
+    assert torch.equal(again.model.subword_boundaries, roles)
     with pytest.raises(ValueError, match="has a CRF, whose logits score sequences"):
         TeacherStudentDistill(again)
     assert again.fingerprint() == student.fingerprint() == load_token_model(str(tmp_path / "now")).fingerprint()
@@ -250,7 +250,7 @@ def test_half_precision_and_a_row_without_words_pass(tiny_bert: Path) -> None:
     student = crf(tiny_bert)
     net = student.model.to(torch.bfloat16)
     inputs = student.pad([student.windows(words)[0] for words in (LETTERS[0], ())])
-    logits = net(**inputs.named).logits
+    logits = net(**inputs.model_inputs).logits
     assert not logits[1].any()
     assert logits[0].isfinite().all()
     assert not net(torch.zeros(2, 3, dtype=torch.long)).logits.any()

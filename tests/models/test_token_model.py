@@ -49,7 +49,7 @@ def test_saved_and_loaded_the_logits_are_the_same_bits(model: TokenModel, tmp_pa
     for one, other in zip(model.logits(sentences), again.logits(sentences), strict=True):
         assert np.array_equal(one, other)
     assert again.labels == model.labels
-    assert again.max_pieces == model.max_pieces
+    assert again.max_subwords == model.max_subwords
     assert again.fingerprint() == model.fingerprint()
     assert not list(tmp_path.glob("*.bin"))
     assert not list(tmp_path.glob("*.py"))
@@ -62,14 +62,14 @@ def test_a_sentence_of_3000_words_is_tagged_to_its_last_word(model: TokenModel) 
     # What the net says of the last word is what it says of it in the last window, read alone.
     with torch.no_grad():
         alone = model.emissions(model.pad(model.windows(words)[-1:]))
-    assert model.read([words])[0][-1] == pytest.approx(alone[-1].numpy(), abs=1e-5)
+    assert model.predict_emissions([words])[0][-1] == pytest.approx(alone[-1].numpy(), abs=1e-5)
 
 
 def test_every_word_has_a_piece(model: TokenModel) -> None:
     words = ["Ada", "\ufe0f", "\u200f", "🙂", "\x00", "x" * 500, "e\u0301", "a-b"]
-    assert all(pieces for pieces in model.reader(words))
+    assert all(pieces for pieces in model.featurizer(words))
     assert len(model.tag([words])[0]) == len(words)
-    assert model.reader(["\ufe0f"])[0] == (model.tokenizer.unk_token_id,)
+    assert model.featurizer(["\ufe0f"])[0] == (model.tokenizer.unk_token_id,)
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -87,14 +87,14 @@ def test_words_become_the_pieces_that_the_tokenizer_gives_them_in_a_sentence(tin
 def test_the_loaded_uncased_tokenizer_still_lowers(tiny_bert: Path, tmp_path: Path) -> None:
     TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS).save(tmp_path)
     again = load_token_model(str(tmp_path))
-    assert again.reader(["PARIS"]) == again.reader(["paris"])
-    assert again.tokenizer.unk_token_id not in again.reader(["PARIS"])[0]
+    assert again.featurizer(["PARIS"]) == again.featurizer(["paris"])
+    assert again.tokenizer.unk_token_id not in again.featurizer(["PARIS"])[0]
 
 
 def test_the_loaded_student_still_reads_upper_case_and_shares_its_rows(tiny_bert: Path, tmp_path: Path) -> None:
     student(tiny_bert).save(tmp_path)
     again = load_token_model(str(tmp_path))
-    (upper,), (lower,) = again.reader(["PARIS"]), again.reader(["paris"])
+    (upper,), (lower,) = again.featurizer(["PARIS"]), again.featurizer(["paris"])
     assert upper != lower
     rows = again.model.embedder.rows
     assert rows[list(upper)].tolist() == rows[list(lower)].tolist()
@@ -201,10 +201,10 @@ def test_a_table_wider_than_the_pretrained_one_is_refused(tiny_bert: Path) -> No
 
 def test_the_window_of_a_model_survives_its_save(tiny_bert: Path, tmp_path: Path) -> None:
     model = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
-    model.max_pieces = 24  # fewer than its 64 positions, as the tokenizers of many teachers say
+    model.max_subwords = 24  # fewer than its 64 positions, as the tokenizers of many teachers say
     model.save(tmp_path)
     again = load_token_model(str(tmp_path))
-    assert again.max_pieces == 24
+    assert again.max_subwords == 24
     words = [word for words, _ in make_sentences(20, 7) for word in words]
     assert again.logits([words])[0].tobytes() == model.logits([words])[0].tobytes()
     assert again.fingerprint() == model.fingerprint()

@@ -136,16 +136,16 @@ def test_layers_are_cut_out_of_the_teacher(teacher: TransformerTokenClassifier, 
 def test_layers_are_spread_over_all(tiny_bert: Path) -> None:
     from transformers import BertConfig, BertForTokenClassification
 
-    from nlptrain.models.students.warm_start import kept_layers
+    from nlptrain.models.students.warm_start import keep_layers
 
     config = BertConfig(vocab_size=50, hidden_size=8, num_hidden_layers=6, num_attention_heads=1, intermediate_size=8)
     deep = BertForTokenClassification(config)
-    cut = kept_layers(deep, 3)
+    cut = keep_layers(deep, 3)
     kept = [deep.bert.encoder.layer[number] for number in (0, 2, 5)]
     for one, other in zip(cut.bert.encoder.layer, kept, strict=True):
         assert torch.equal(one.output.dense.weight, other.output.dense.weight)
     with pytest.raises(InputError, match=r"student\.layers: found 7; the model has 6 layers"):
-        kept_layers(deep, 7)
+        keep_layers(deep, 7)
 
 
 def test_a_pretrained_folder_as_a_student(tiny_bert: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nlptrain.data.labels import Labels
 from nlptrain.models.confidence import Tagged
-from nlptrain.models.heads import CRFHead, IndependentRule
+from nlptrain.models.heads import CRFHead, IndependentDecoder
 from nlptrain.training.calibration import (
     FEWEST_MISTAKES,
     LEAST,
@@ -83,9 +83,9 @@ def test_the_temperature_that_tags_were_drawn_at_is_found(wanted: float) -> None
     for values in logits:
         drawn = (values / wanted + random.gumbel(size=values.shape)).argmax(axis=1)  # of softmax(logits / wanted)
         gold.append([IOB2.names[index] for index in drawn])
-    found = fit_temperature(IndependentRule(), logits, gold, IOB2)
+    found = fit_temperature(IndependentDecoder(), logits, gold, IOB2)
     assert found == pytest.approx(wanted, rel=0.03)
-    assert fit_temperature(IndependentRule(), logits, gold, IOB2) == found
+    assert fit_temperature(IndependentDecoder(), logits, gold, IOB2) == found
 
 
 def crf() -> CRFHead:
@@ -132,21 +132,21 @@ def test_words_that_the_model_cannot_tag_right_say_nothing() -> None:
     assert fit_temperature(head, [*emissions, *more], [*gold, *impossible], IOB2) == kept
     assert fit_temperature(head, more, impossible, IOB2) == 1.0
     assert fit_temperature(head, [], [], IOB2) == 1.0
-    assert fit_temperature(IndependentRule(), [np.empty((0, 5), dtype=np.float32)], [[]], IOB2) == 1.0
+    assert fit_temperature(IndependentDecoder(), [np.empty((0, 5), dtype=np.float32)], [[]], IOB2) == 1.0
 
 
 def test_too_few_mistakes_say_nothing() -> None:
     values = np.tile(np.eye(5, dtype=np.float32), (40, 1))
     gold = list(IOB2.names) * 40
-    assert fit_temperature(IndependentRule(), [values], [gold], IOB2) == 1.0
+    assert fit_temperature(IndependentDecoder(), [values], [gold], IOB2) == 1.0
     wrong = [*(["O"] * FEWEST_MISTAKES), *gold[FEWEST_MISTAKES:]]  # a fifth of these are right
-    assert fit_temperature(IndependentRule(), [values], [wrong], IOB2) == 1.0
+    assert fit_temperature(IndependentDecoder(), [values], [wrong], IOB2) == 1.0
     more = [*(["O"] * 2 * FEWEST_MISTAKES), *gold[2 * FEWEST_MISTAKES :]]
-    assert LEAST < fit_temperature(IndependentRule(), [values], [more], IOB2) != 1.0
+    assert LEAST < fit_temperature(IndependentDecoder(), [values], [more], IOB2) != 1.0
 
 
 def test_a_temperature_at_a_bound_is_none() -> None:
     random = np.random.default_rng(0)
     values = random.standard_normal((2_000, 5)).astype(np.float32)
     anything = [IOB2.names[index] for index in random.integers(5, size=2_000)]  # no temperature is high enough
-    assert fit_temperature(IndependentRule(), [100 * values], [anything], IOB2) == 1.0
+    assert fit_temperature(IndependentDecoder(), [100 * values], [anything], IOB2) == 1.0

@@ -44,7 +44,7 @@ SENTENCES = [
 def test_the_parts_of_words_get_the_inside_of_their_words_entity(model: TokenModel) -> None:
     examples = Examples(model, SENTENCES, label_pipeline_words=True)
     inputs = examples.inputs([1, 0])
-    ids, places = inputs.named["input_ids"], inputs.places
+    ids, places = inputs.model_inputs["input_ids"], inputs.word_positions
     targets = examples.targets([1, 0])
     pieces = model.tokenizer.convert_ids_to_tokens(ids.flatten()[places].tolist())
     tags = [LABELS.names[index] for index in targets.gold]
@@ -80,7 +80,7 @@ def test_a_parts_logits_have_begin_and_inside_in_order(model: TokenModel) -> Non
 def test_without_parts_there_is_one_target_a_word(model: TokenModel) -> None:
     examples = Examples(model, [*SENTENCES, Sentence(("a", "b", "c"))], logits=Stored())
     inputs = examples.inputs([0, 1, 2])
-    ids, mask, places = inputs.named["input_ids"], inputs.named["attention_mask"], inputs.places
+    ids, mask, places = inputs.model_inputs["input_ids"], inputs.model_inputs["attention_mask"], inputs.word_positions
     targets = examples.targets([0, 1, 2])
     assert len(places) == len(targets.gold) == 9
     assert targets.gold[-3:].tolist() == [NO_LABEL] * 3

@@ -264,11 +264,11 @@ def test_learning_rate() -> None:
 
 
 def test_unknown_pieces_are_shown_at_the_rate_asked_for_and_never_for_special_ones(tiny_bert: Path) -> None:
-    reader = student(tiny_bert).reader
+    featurizer = student(tiny_bert).featurizer
     torch.manual_seed(0)
     ids = torch.randint(5, 60, (100, 200))
     ids[:, 0], ids[:, -1] = 2, 3
-    shown = reader.hide({"input_ids": ids}, 0.03)["input_ids"]  # 1 is the unknown piece
+    shown = featurizer.word_dropout({"input_ids": ids}, 0.03)["input_ids"]  # 1 is the unknown piece
     assert (shown[:, 1:-1] == 1).float().mean().item() == pytest.approx(0.03, abs=0.005)
     assert torch.equal(shown[:, [0, -1]], ids[:, [0, -1]])
 

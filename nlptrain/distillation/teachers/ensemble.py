@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nlptrain.data.labels import Labels, map_labels
 from nlptrain.data.tag_schemes import SCHEME_PREFIXES, Scheme, split_tag
 from nlptrain.errors import InputError
-from nlptrain.models.heads import Answer, IndependentRule, SchemeRule, scheme_rule
+from nlptrain.models.heads import ConstrainedDecoder, IndependentDecoder, Prediction, constrained_decoder
 from nlptrain.models.token_model import TokenModel
 
 Floats = NDArray[np.floating]
@@ -95,14 +95,14 @@ class TeacherEnsemble:
         return self.merges or len(self.teachers) > 1
 
     @property
-    def rule(self) -> IndependentRule:
+    def decoder(self) -> IndependentDecoder:
         """How the logits of a sentence become labels: by the rule of a single teacher, or each word by itself.
 
         The logits of a student with a CRF are log-marginals of single words, so its chain is not used.
         """
         alone = len(self.teachers) == 1 and not self.merges
-        keeps = alone and isinstance(self.teachers[0].model.rule, SchemeRule)
-        return scheme_rule(self.labels) if keeps else IndependentRule()
+        keeps = alone and isinstance(self.teachers[0].model.decoder, ConstrainedDecoder)
+        return constrained_decoder(self.labels) if keeps else IndependentDecoder()
 
     def parameters(self) -> int:
         """Return the number of parameters of all teachers."""
@@ -125,21 +125,22 @@ class TeacherEnsemble:
         mean: NDArray[np.float32] = np.logaddexp.reduce(np.stack(logs), axis=0)
         return mean
 
-    def answers(self, sentences: Sequence[Sequence[str]]) -> list[Answer]:
+    def predict(self, sentences: Sequence[Sequence[str]]) -> list[Prediction]:
         """Return logits and label of each word: those of a single teacher, or the argmax of the mean of several."""
         if len(self.teachers) == 1 and not self.merges:
             (teacher,) = self.teachers
             columns = np.array(teacher.columns)
             return [
-                Answer(self.mix([answer.logits]), columns[answer.best]) for answer in teacher.model.answers(sentences)
+                Prediction(self.mix([answer.logits]), columns[answer.label_ids])
+                for answer in teacher.model.predict(sentences)
             ]
         logits = [teacher.model.logits(sentences) for teacher in self.teachers]
         mixed = [self.mix(values) for values in zip(*logits, strict=True)]
-        return [Answer(values, values.argmax(axis=1)) for values in mixed]
+        return [Prediction(values, values.argmax(axis=1)) for values in mixed]
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """Return the label of each word."""
-        return [[self.labels.names[index] for index in answer.best] for answer in self.answers(sentences)]
+        return [[self.labels.names[index] for index in answer.label_ids] for answer in self.predict(sentences)]
 
     def _mapped(self, logits: NDArray[np.float32], teacher: EnsembleTeacher) -> NDArray[np.float32]:
         columns = np.array(teacher.columns)

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from nlptrain.errors import InputError
-from nlptrain.models.exported import INT8_RULE, check_exportable, write_tagger
+from nlptrain.models.exported import INT8_VERSION, check_exportable, write_tagger
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.transformer import load_token_model
@@ -53,7 +53,7 @@ def backend(precision: str) -> str:
 
     The name for int8 holds the version of the quantization, as another one gives other logits.
     """
-    return f"onnx{INT8_RULE}-int8" if precision == "int8" else f"torch-{precision}"
+    return f"onnx{INT8_VERSION}-int8" if precision == "int8" else f"torch-{precision}"
 
 
 def check_teacher_precision(teacher: TokenModel, precision: str) -> None:
@@ -64,7 +64,7 @@ def check_teacher_precision(teacher: TokenModel, precision: str) -> None:
     """
     if precision != "int8":
         return
-    if teacher.rule.constrained or isinstance(teacher.model, NeuralTagger):
+    if teacher.decoder.constrained or isinstance(teacher.model, NeuralTagger):
         raise InputError(f"teacher_precision: int8 is for transformers, and {teacher.name} is a tagger; use fp32")
     if not teacher.tokenizer.is_fast:
         raise InputError(

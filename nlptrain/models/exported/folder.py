@@ -15,12 +15,12 @@ import numpy as np
 
 from nlptrain import __version__
 from nlptrain.errors import InputError
-from nlptrain.models.arguments import check_many
-from nlptrain.models.embedders import MOST_PIECES
+from nlptrain.models.arguments import check_iterable
+from nlptrain.models.embedders import MAX_SUBWORDS_PER_WORD
 from nlptrain.models.exported.graphs import graphs_of, reads
 from nlptrain.models.exported.onnx_files import WRITERS, write_net
 from nlptrain.models.token_model import TokenModel
-from nlptrain.models.tokenization import PieceReader, PooledReader, WordReader
+from nlptrain.models.tokenization import PooledFeaturizer, SubwordFeaturizer, WordFeaturizer
 from nlptrain_runtime.decoding import Decoder
 from nlptrain_runtime.description import first_fault, net_file
 from nlptrain_runtime.folder import DESCRIPTION, FORMAT, own_hash
@@ -61,10 +61,10 @@ def describe(model: TokenModel, *, min_confidence: float = 0.0) -> dict[str, Any
         "scheme": model.labels.scheme,
         "reads": reads(model),
         **_reading(model),
-        "window": {"rule": window_rule(model.max_pieces), "max_pieces": model.max_pieces},
+        "window": {"rule": window_rule(model.max_subwords), "max_pieces": model.max_subwords},
         "splitter": {"version": splitter.version, "rule": splitter.rule, "pattern": splitter.pattern},
         "decoding": {
-            **_decoding(model.rule.decoder),
+            **_decoding(model.decoder.runtime_decoder),
             "temperature": model.temperature,
             "min_confidence": min_confidence,
         },
@@ -73,29 +73,30 @@ def describe(model: TokenModel, *, min_confidence: float = 0.0) -> dict[str, Any
 
 
 def _reading(model: TokenModel) -> dict[str, Any]:
-    reader = model.reader
-    if isinstance(reader, WordReader):
-        return {"characters": reader.characters}
-    assert isinstance(reader, PieceReader)
-    padding = reader.tokenizer.pad_token_id
-    most = {"most_pieces": MOST_PIECES} if isinstance(reader, PooledReader) else {}
+    featurizer = model.featurizer
+    if isinstance(featurizer, WordFeaturizer):
+        return {"characters": featurizer.characters}
+    assert isinstance(featurizer, SubwordFeaturizer)
+    padding = featurizer.tokenizer.pad_token_id
+    most = {"most_pieces": MAX_SUBWORDS_PER_WORD} if isinstance(featurizer, PooledFeaturizer) else {}
     return {
         **most,
         "pieces": {
-            "prefix": reader.prefix,
-            "suffix": reader.suffix,
+            "prefix": featurizer.prefix,
+            "suffix": featurizer.suffix,
             "padding": 0 if padding is None else padding,
-            "unknown": reader.tokenizer.unk_token_id,
-            "space": reader.encoder.space,
-            "together": _as_alone(reader),
-            "pads_left": reader.family is not None and reader.family.pads_left,
+            "unknown": featurizer.tokenizer.unk_token_id,
+            "space": featurizer.encoder.space,
+            "together": _as_alone(featurizer),
+            "pads_left": featurizer.architecture is not None and featurizer.architecture.pads_left,
         },
     }
 
 
-def _as_alone(reader: PieceReader) -> bool:
+def _as_alone(featurizer: SubwordFeaturizer) -> bool:
     """Whether many words that are encoded in one sequence become the same pieces as each by itself."""
-    backend, space, unknown = reader.tokenizer.backend_tokenizer, reader.encoder.space, reader.tokenizer.unk_token_id
+    tokenizer, space = featurizer.tokenizer, featurizer.encoder.space
+    backend, unknown = tokenizer.backend_tokenizer, tokenizer.unk_token_id
     words = [word for words in MADE for word in words] + [*_ODD, *reversed(_ODD)]
     pieces = [
         WordTokenizer(backend, space=space, unknown=unknown, together=together, shortcut=False)(words)
@@ -142,7 +143,7 @@ def write_tagger(
         InputError: the model cannot be exported.
     """
     folder = Path(folder)
-    check_many(precisions, "precisions", 'a list of them, e.g. ["fp32"]')
+    check_iterable(precisions, "precisions", 'a list of them, e.g. ["fp32"]')
     check_exportable(model)
     described = describe(model, min_confidence=min_confidence)
     folder.mkdir(parents=True, exist_ok=True)
@@ -160,7 +161,7 @@ def check_exportable(model: TokenModel) -> None:
     """
     if find_spec("onnx") is None:
         raise InputError("onnx is not installed, which writes nets: pip install 'nlptrain[onnx]'")
-    tokenizer = model.reader.tokenizer
+    tokenizer = model.featurizer.tokenizer
     if tokenizer is not None and not tokenizer.is_fast:
         raise InputError(
             f"{model.name}: its tokenizer ({type(tokenizer).__name__}) is written in Python, and no other program runs "
@@ -170,11 +171,11 @@ def check_exportable(model: TokenModel) -> None:
 
 def _write_reader(model: TokenModel, folder: Path) -> None:
     model.model.config.save_pretrained(folder)
-    if isinstance(model.reader, WordReader):
-        model.reader.save(folder)
+    if isinstance(model.featurizer, WordFeaturizer):
+        model.featurizer.save(folder)
         return
-    assert isinstance(model.reader, PieceReader)
-    model.reader.save(folder)
+    assert isinstance(model.featurizer, SubwordFeaturizer)
+    model.featurizer.save(folder)
     path = folder / "tokenizer.json"
     written = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(written, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")

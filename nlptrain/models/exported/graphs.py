@@ -19,7 +19,7 @@ from nlptrain.models.embedders import PooledEmbedder, WordEmbedder
 from nlptrain.models.encoders import RecurrentEncoder
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.token_model import TokenModel
-from nlptrain.models.tokenization import PieceReader
+from nlptrain.models.tokenization import SubwordFeaturizer
 
 Shape = tuple[str, ...]
 
@@ -132,19 +132,19 @@ def graphs_of(model: TokenModel) -> dict[str, Graph]:
 
 
 def _of_pieces(model: TokenModel) -> Graph:
-    reader = model.reader
-    assert isinstance(reader, PieceReader)
-    family = reader.family
+    featurizer = model.featurizer
+    assert isinstance(featurizer, SubwordFeaturizer)
+    architecture = featurizer.architecture
 
     def named(ids: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        return {} if family is None else family.inputs(ids, mask)
+        return {} if architecture is None else architecture.inputs(ids, mask)
 
-    pads_left = family is not None and family.pads_left
+    pads_left = architecture is not None and architecture.pads_left
     mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]])
     if pads_left:
         mask = mask.flip(1)
-    ids = torch.full_like(mask, reader.tokenizer.unk_token_id or 0)
+    ids = torch.full_like(mask, featurizer.tokenizer.unk_token_id or 0)
     inputs = {"input_ids": ("batch", "pieces"), "attention_mask": ("batch", "pieces")}
     # The tokenizer of a student may pad on the left for who runs the graph without us.
-    net = _Pieces(model.model, named, pads_left=pads_left or reader.tokenizer.padding_side == "left")
+    net = _Pieces(model.model, named, pads_left=pads_left or featurizer.tokenizer.padding_side == "left")
     return Graph(net, inputs, ("logits", ("batch", "pieces", "")), (ids, mask))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from nlptrain.models.exported.graphs import Graph
 
 OPSET = 17
-INT8_RULE = 1  # a part of the transfer set's key: change it when int8 nets become other ones
+INT8_VERSION = 1  # a part of the transfer set's key: change it when int8 nets become other ones
 _IN_FLOATS = ("Conv", "GRU")  # what is not computed in 8 bits
 
 

@@ -1,22 +1,28 @@
-"""Heads: states to logits, and logits to labels. A new one is a file and a line in the table."""
+"""Heads: hidden states to logits, and logits to labels."""
 
 from torch import nn
 
 from nlptrain.models.heads.crf import CRFHead
-from nlptrain.models.heads.decoding import Answer, IndependentRule, Rule, SchemeRule, scheme_rule
-from nlptrain.models.heads.softmax import SoftmaxHead, WordOutput, gold_loss
+from nlptrain.models.heads.decoding import (
+    ConstrainedDecoder,
+    IndependentDecoder,
+    LabelDecoder,
+    Prediction,
+    constrained_decoder,
+)
+from nlptrain.models.heads.softmax import SoftmaxHead, WordOutput, nll_loss
 
 HEADS: dict[str, type[nn.Linear]] = {"softmax": SoftmaxHead, "crf": CRFHead}
 
 __all__ = [
     "HEADS",
-    "Answer",
     "CRFHead",
-    "IndependentRule",
-    "Rule",
-    "SchemeRule",
+    "ConstrainedDecoder",
+    "IndependentDecoder",
+    "LabelDecoder",
+    "Prediction",
     "SoftmaxHead",
     "WordOutput",
-    "gold_loss",
-    "scheme_rule",
+    "constrained_decoder",
+    "nll_loss",
 ]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nlptrain.data.labels import Labels
-from nlptrain.models.heads.decoding import Answer, allowed_by, by_sentence
+from nlptrain.models.heads.decoding import Prediction, allowed_transitions, join_sentences
 from nlptrain.models.heads.forward_backward import (
     FORBIDDEN,
     log_marginals,
@@ -20,7 +20,7 @@ from nlptrain.models.heads.forward_backward import (
     path_scores,
     possible_labels,
 )
-from nlptrain.models.tokenization.inputs import Chains
+from nlptrain.models.tokenization.inputs import SequenceLengths
 from nlptrain_runtime.chain import Tables
 from nlptrain_runtime.decoding import Decoder
 
@@ -49,49 +49,49 @@ class CRFHead(nn.Linear):
 
     def constrain(self, labels: Labels) -> None:
         """Forbid what the scheme of ``labels`` forbids."""
-        allowed, may_open, may_close = allowed_by(labels)
+        allowed, may_open, may_close = allowed_transitions(labels)
         self.allowed.copy_(allowed)
         self.may_open.copy_(may_open)
         self.may_close.copy_(may_close)
 
-    def output(self, emissions: Tensor, chains: Chains) -> ChainedWords:
+    def output(self, emissions: Tensor, lengths: SequenceLengths) -> ChainedWords:
         """The words of a batch, whose windows are chains."""
-        return ChainedWords(self, emissions, chains)
+        return ChainedWords(self, emissions, lengths)
 
     @property
-    def decoder(self) -> Decoder:
+    def runtime_decoder(self) -> Decoder:
         """Viterbi's path and marginals by the scores as they are now."""
         scores = ((self.transitions, self.allowed), (self.start, self.may_open), (self.end, self.may_close))
         known = (score.detach().double().masked_fill(~allowed, FORBIDDEN).cpu().numpy() for score, allowed in scores)
         return Decoder("chain", Tables(*known))
 
-    def answers(self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0) -> list[Answer]:
+    def predict(self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0) -> list[Prediction]:
         """Log-marginals at a temperature and the best path, which it does not change, of each sentence."""
-        flat, counts, ends = by_sentence(emissions)
-        decoder = self.decoder
-        logits = decoder.log_probabilities(flat, counts, temperature, np.float32)
-        parts = zip(np.split(logits, ends), np.split(decoder.best(flat, counts), ends), strict=True)
-        return [Answer(*part) for part in parts][: len(emissions)]
+        flat, counts, ends = join_sentences(emissions)
+        runtime_decoder = self.runtime_decoder
+        logits = runtime_decoder.log_probabilities(flat, counts, temperature, np.float32)
+        parts = zip(np.split(logits, ends), np.split(runtime_decoder.best(flat, counts), ends), strict=True)
+        return [Prediction(*part) for part in parts][: len(emissions)]
 
     def log_probabilities(
         self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0
     ) -> list[NDArray[np.float64]]:
         """The log-marginals of each sentence at a temperature, [words, C]."""
-        flat, counts, ends = by_sentence(emissions)
-        found = self.decoder.log_probabilities(flat, counts, temperature).astype(np.float64, copy=False)
+        flat, counts, ends = join_sentences(emissions)
+        found = self.runtime_decoder.log_probabilities(flat, counts, temperature).astype(np.float64, copy=False)
         return np.split(found, ends)[: len(emissions)]
 
 
 class ChainedWords:
     """The words of a batch under a CRF."""
 
-    def __init__(self, head: CRFHead, emissions: Tensor, chains: Chains) -> None:
+    def __init__(self, head: CRFHead, emissions: Tensor, lengths: SequenceLengths) -> None:
         """Chain the words of ``emissions`` [W, C] as ``chains`` says."""
         exact = torch.promote_types(emissions.dtype, torch.float32)  # sums of exponentials need it
         self.logits = emissions.to(exact)
         self._head = head
-        self._chains = chains
-        self._mask = chains.mask
+        self._lengths = lengths
+        self._mask = lengths.mask
         self._known: dict[float, tuple[Tensor, Tensor]] = {}
 
     @cached_property
@@ -99,15 +99,15 @@ class ChainedWords:
         """False where no allowed sequence has this label on this word, [W, C]."""
         head = self._head
         device = self.logits.device
-        opening = head.may_open.to(device) | ~self._chains.opens[:, None]
-        closing = head.may_close.to(device) | ~self._chains.closes[:, None]
+        opening = head.may_open.to(device) | ~self._lengths.starts_sentence[:, None]
+        closing = head.may_close.to(device) | ~self._lengths.ends_sentence[:, None]
         return possible_labels(self._mask, head.allowed.to(device), opening, closing)[self._mask]
 
-    def gold_loss(self, gold: Tensor) -> Tensor:
+    def nll_loss(self, gold: Tensor) -> Tensor:
         """The negative log-likelihood of the gold sequences [W], summed over the chains; -100: a chain without gold."""
         if not len(gold):
             return self.logits.sum() * 0
-        marked = self._chains.spread(gold + 100)
+        marked = self._lengths.pad(gold + 100)
         rows = marked[:, 0] >= 100
         mask, path = self._mask[rows], (marked[rows] - 100).clamp(min=0)
         if not len(mask):
@@ -134,8 +134,8 @@ class ChainedWords:
         return max_marginals(emissions, self._mask, transitions, start, end)[self._mask].to(self.logits.dtype)
 
     def _scores(self, temperature: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        head, chains = self._head, self._chains
-        emissions = chains.spread(self.logits / temperature)
+        head, lengths = self._head, self._lengths
+        emissions = lengths.pad(self.logits / temperature)
         transitions, start, end = (
             (scores.to(emissions) / temperature).masked_fill(~allowed.to(emissions.device), FORBIDDEN)
             for scores, allowed in (
@@ -145,8 +145,8 @@ class ChainedWords:
             )
         )
         nothing = torch.zeros_like(start)
-        opening = torch.where(chains.opens[:, None], start, nothing)
-        return emissions, transitions, opening, torch.where(chains.closes[:, None], end, nothing)
+        opening = torch.where(lengths.starts_sentence[:, None], start, nothing)
+        return emissions, transitions, opening, torch.where(lengths.ends_sentence[:, None], end, nothing)
 
     def _marginals(self, temperature: float) -> tuple[Tensor, Tensor]:
         if temperature not in self._known:

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from nlptrain.data.labels import Labels
 from nlptrain.models.heads.softmax import IndependentWords, WordOutput
-from nlptrain.models.tokenization.inputs import Chains
+from nlptrain.models.tokenization.inputs import SequenceLengths
 from nlptrain_runtime.chain import FORBIDDEN, Tables
 from nlptrain_runtime.decoding import Decoder, scheme_tables
 
 
-class Answer(NamedTuple):
+class Prediction(NamedTuple):
     """What a model says of one sentence.
 
     Attributes:
@@ -27,10 +27,10 @@ class Answer(NamedTuple):
     """
 
     logits: NDArray[np.float32]
-    best: NDArray[np.int64]
+    label_ids: NDArray[np.int64]
 
 
-def by_sentence(
+def join_sentences(
     emissions: Sequence[NDArray[np.float32]],
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
     """The emissions of all sentences as one array [W, C], the words of each, and where the sentences part."""
@@ -41,7 +41,7 @@ def by_sentence(
     return flat, counts, np.cumsum(counts)[:-1]
 
 
-class Rule(Protocol):
+class LabelDecoder(Protocol):
     """How emissions become labels; a head is one.
 
     Attributes:
@@ -51,15 +51,15 @@ class Rule(Protocol):
     constrained: bool
 
     @property
-    def decoder(self) -> Decoder:
+    def runtime_decoder(self) -> Decoder:
         """How they do so, without torch; made anew where scores are learned."""
         ...
 
-    def output(self, emissions: Tensor, chains: Chains) -> WordOutput:
+    def output(self, emissions: Tensor, lengths: SequenceLengths) -> WordOutput:
         """The words of a batch, whose ``emissions`` are [W, C]."""
         ...
 
-    def answers(self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0) -> list[Answer]:
+    def predict(self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0) -> list[Prediction]:
         """The answer to each sentence, whose ``emissions`` are [words, C]; no temperature changes a label."""
         ...
 
@@ -70,23 +70,23 @@ class Rule(Protocol):
         ...
 
 
-class IndependentRule:
+class IndependentDecoder:
     """How logits are read when each word's label is chosen by itself; the rule of every transformer."""
 
     constrained = False
 
     @property
-    def decoder(self) -> Decoder:
+    def runtime_decoder(self) -> Decoder:
         """Each word's best label."""
         return Decoder("independent")
 
-    def output(self, emissions: Tensor, chains: Chains) -> IndependentWords:
+    def output(self, emissions: Tensor, lengths: SequenceLengths) -> IndependentWords:
         """The words of a batch."""
         return IndependentWords(emissions)
 
-    def answers(self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0) -> list[Answer]:
+    def predict(self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0) -> list[Prediction]:
         """Logits, divided by the temperature, and the best label of each word, sentence by sentence."""
-        return [Answer(values / temperature, values.argmax(axis=1)) for values in emissions]
+        return [Prediction(values / temperature, values.argmax(axis=1)) for values in emissions]
 
     def log_probabilities(
         self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0
@@ -100,7 +100,7 @@ class IndependentRule:
         return found
 
 
-def allowed_by(labels: Labels) -> tuple[Tensor, Tensor, Tensor]:
+def allowed_transitions(labels: Labels) -> tuple[Tensor, Tensor, Tensor]:
     """Which label may follow which, [C, C] from the row's to the column's, which may open and which may close, [C].
 
     All may where the scheme is only guessed from a teacher's names: a classifier of IOB1 can have those of IOB2, and
@@ -117,7 +117,7 @@ def _tables(labels: Labels) -> Tables:
     return scheme_tables(labels.names, "plain" if labels.guessed else labels.scheme)
 
 
-class SchemeRule(IndependentRule):
+class ConstrainedDecoder(IndependentDecoder):
     """Logits as with ``IndependentRule``; the labels are the best sequence that the scheme allows.
 
     That is Viterbi's path over the words' logits without transition scores: each word's best label, unless these
@@ -132,18 +132,18 @@ class SchemeRule(IndependentRule):
         self._decoder = Decoder("independent") if free else Decoder("scheme", tables)
 
     @property
-    def decoder(self) -> Decoder:
+    def runtime_decoder(self) -> Decoder:
         """Each word's best label, put right where these break the scheme."""
         return self._decoder
 
-    def answers(self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0) -> list[Answer]:
+    def predict(self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0) -> list[Prediction]:
         """Logits, divided by the temperature, and the label of each word, sentence by sentence."""
-        flat, counts, ends = by_sentence(emissions)
-        best = np.split(self._decoder.best(flat, counts), ends)
-        return [Answer(values / temperature, path) for values, path in zip(emissions, best, strict=False)]
+        flat, counts, ends = join_sentences(emissions)
+        paths = np.split(self._decoder.best(flat, counts), ends)
+        return [Prediction(values / temperature, path) for values, path in zip(emissions, paths, strict=False)]
 
 
 @lru_cache(maxsize=16)
-def scheme_rule(labels: Labels) -> SchemeRule:
+def constrained_decoder(labels: Labels) -> ConstrainedDecoder:
     """The rule of ``labels``, made once."""
-    return SchemeRule(labels)
+    return ConstrainedDecoder(labels)

@@ -105,7 +105,7 @@ def marginals(
     exponentials take logarithms. What is less likely than the smallest number of its type gets a score of
     ``FORBIDDEN``, and no gradient; a batch in which sums come near that number is computed by logarithms.
     """
-    found, total, exact = Products.apply(emissions, mask, transitions, start, end)
+    found, total, exact = ScaledProducts.apply(emissions, mask, transitions, start, end)
     if not bool(exact):
         return log_marginals(emissions, mask, transitions, start, end)
     return found, total
@@ -151,7 +151,7 @@ def _reachable(places: int, allowed: Tensor, start: Tensor) -> Tensor:
     return torch.cat([torch.stack(reached, dim=1), rest], dim=1)
 
 
-class Products(torch.autograd.Function):
+class ScaledProducts(torch.autograd.Function):
     """Forward-backward by products, with its gradients by one more pass each way.
 
     Legend: D = 2, forwards and backwards side by side; in the second a chain stands reversed. At each place, ``before``

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 
-def gold_loss(student: Tensor, gold: Tensor) -> Tensor:
+def nll_loss(student: Tensor, gold: Tensor) -> Tensor:
     """Cross-entropy of the gold labels, summed over the words that have one.
 
     Args:
@@ -32,7 +32,7 @@ class WordOutput(Protocol):
     logits: Tensor
     possible: Tensor | None
 
-    def gold_loss(self, gold: Tensor) -> Tensor:
+    def nll_loss(self, gold: Tensor) -> Tensor:
         """The negative log-likelihood of the ``gold`` labels [W] (-100: none), summed over the words."""
         ...
 
@@ -50,9 +50,9 @@ class IndependentWords:
         """Take ``logits`` [W, C]."""
         self.logits = logits
 
-    def gold_loss(self, gold: Tensor) -> Tensor:
+    def nll_loss(self, gold: Tensor) -> Tensor:
         """The cross-entropy of ``gold`` [W], summed over the words that have one."""
-        return gold_loss(self.logits, gold)
+        return nll_loss(self.logits, gold)
 
     def log_probabilities(self, temperature: float = 1.0) -> Tensor:
         """Log softmax(logits / T), [W, C]."""

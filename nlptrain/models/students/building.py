@@ -25,16 +25,16 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.vocabulary import SHAPES, Vocabulary
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
-from nlptrain.models.embedders import PieceTable
+from nlptrain.models.embedders import SubwordTable
 from nlptrain.models.heads import CRFHead
 from nlptrain.models.neural_tagger import NeuralTagger, NeuralTaggerConfig
 from nlptrain.models.pretrained import resolve
-from nlptrain.models.students.embeddings import StudentText, rows_of, start_piece_table, start_word_table
-from nlptrain.models.students.warm_start import build_transformer, start_from
+from nlptrain.models.students.embeddings import TrainingText, init_subword_table, init_word_table, rows_of
+from nlptrain.models.students.warm_start import build_transformer, warm_start
 from nlptrain.models.token_model import TokenModel
-from nlptrain.models.tokenization import PieceReader, PooledReader, Reader, WordReader
-from nlptrain.models.tokenization.cased_tokenizer import FORMS, with_case
-from nlptrain.models.tokenization.subword_boundaries import piece_roles
+from nlptrain.models.tokenization import Featurizer, PooledFeaturizer, SubwordFeaturizer, WordFeaturizer
+from nlptrain.models.tokenization.cased_tokenizer import FORMS, add_cased_subwords
+from nlptrain.models.tokenization.subword_boundaries import subword_boundaries
 from nlptrain.models.tokenization.tokenizer import load_tokenizer
 from nlptrain.run.run import quiet_transformers
 
@@ -48,17 +48,17 @@ def build_tagger(
     seed: int,
     teacher: TokenModel | None = None,
     splitter: WordSplitter | None = None,
-    text: StudentText | None = None,
+    text: TrainingText | None = None,
     log: Callable[[str], None] = lambda _: None,
 ) -> TokenModel:
     """A NeuralTagger with new weights, drawn by ``seed``; arguments and errors as for ``build_student``."""
-    text = text or StudentText()
+    text = text or TrainingText()
     build = _PARTS[config.embedder.kind]
-    reader, embedder, begin = build(config, teacher, text, log)
+    featurizer, embedder, begin = build(config, teacher, text, log)
     head = _head(config.head, labels, log)
     roles = None
-    if reader.tokenizer is not None and (head["kind"] == "crf" or isinstance(reader, PooledReader)):
-        roles = piece_roles(reader.tokenizer, splitter or WordSplitter.default())
+    if featurizer.tokenizer is not None and (head["kind"] == "crf" or isinstance(featurizer, PooledFeaturizer)):
+        roles = subword_boundaries(featurizer.tokenizer, splitter or WordSplitter.default())
     torch.manual_seed(seed)
     shape = NeuralTaggerConfig(  # type: ignore[call-arg]  # transformers' own keys are untyped
         embedder=embedder,
@@ -69,15 +69,17 @@ def build_tagger(
         max_characters=getattr(config.embedder, "max_characters", None),
         id2label=dict(enumerate(labels.names)),
         label2id=dict(labels.ids),
-        pad_token_id=None if reader.tokenizer is None else reader.tokenizer.pad_token_id,
+        pad_token_id=None if featurizer.tokenizer is None else featurizer.tokenizer.pad_token_id,
     )
     model = NeuralTagger(shape)
     if isinstance(model.head, CRFHead):
         model.head.constrain(labels)
     if roles is not None:
-        model.tell_pieces(roles)
+        model.set_subword_boundaries(roles)
     begin(model)
-    return TokenModel(model.eval(), reader, labels, max_pieces=config.max_subwords, splitter=splitter, name="student")
+    return TokenModel(
+        model.eval(), featurizer, labels, max_subwords=config.max_subwords, splitter=splitter, name="student"
+    )
 
 
 def _encoder(config: Encoder, head: dict[str, Any], log: Callable[[str], None]) -> dict[str, Any]:
@@ -99,46 +101,48 @@ def _head(config: Head, labels: Labels, log: Callable[[str], None]) -> dict[str,
 
 
 Begin = Callable[[NeuralTagger], None]
-Parts = tuple[Reader, dict[str, Any], Begin]
+Parts = tuple[Featurizer, dict[str, Any], Begin]
 
 
-def _subword(config: StudentConfig, teacher: TokenModel | None, text: StudentText, log: Callable[[str], None]) -> Parts:
+def _subword(
+    config: StudentConfig, teacher: TokenModel | None, text: TrainingText, log: Callable[[str], None]
+) -> Parts:
     embedder = config.embedder
     assert isinstance(embedder, SubwordEmbedderConfig)
-    reader = PieceReader(_tokenizer(config, teacher))
-    pieces = len(reader.tokenizer)
-    kept = _kept_pieces(embedder, reader, text)
+    featurizer = SubwordFeaturizer(_tokenizer(config, teacher))
+    pieces = len(featurizer.tokenizer)
+    kept = _kept_pieces(embedder, featurizer, text)
     if kept is not None:
         log(f"student: {len(kept):,} of the tokenizer's {pieces:,} pieces have a row of their own")
     shape: dict[str, Any] = {"kind": embedder.kind, "dim": embedder.dim, "vocab_size": pieces}
     if kept is not None:
         shape["kept"] = len(kept)
-    unknown = _unknown(reader.tokenizer)
-    casing = with_case(reader.tokenizer) if embedder.cased else None
+    unknown = _unknown(featurizer.tokenizer)
+    casing = add_cased_subwords(featurizer.tokenizer) if embedder.cased else None
     if casing is not None:
-        reader = PieceReader(casing.tokenizer)
+        featurizer = SubwordFeaturizer(casing.tokenizer)
         shape.update(vocab_size=len(casing.pieces), kept=shape.get("kept", pieces), forms=FORMS)
     if isinstance(embedder, PooledEmbedderConfig):
-        reader = PooledReader(reader.tokenizer)
+        featurizer = PooledFeaturizer(featurizer.tokenizer)
     init = embedder.init or (None if teacher is not None else config.tokenizer)
 
     def begin(model: NeuralTagger) -> None:
         if init != "random":
-            rows = start_piece_table(model, embedder.dim, init, teacher, pieces, kept)
+            rows = init_subword_table(model, embedder.dim, init, teacher, pieces, kept)
         elif kept is not None:
             rows = rows_of(kept, torch.full((pieces,), kept.index(unknown)))
         else:
             rows = torch.arange(pieces)
-        assert isinstance(model.embedder, PieceTable)
+        assert isinstance(model.embedder, SubwordTable)
         if casing is not None:
             model.embedder.share(rows[torch.tensor(casing.pieces)], casing.forms)
         elif kept is not None:
             model.embedder.share(rows)
 
-    return reader, shape, begin
+    return featurizer, shape, begin
 
 
-def _word(config: StudentConfig, teacher: TokenModel | None, text: StudentText, log: Callable[[str], None]) -> Parts:
+def _word(config: StudentConfig, teacher: TokenModel | None, text: TrainingText, log: Callable[[str], None]) -> Parts:
     embedder = config.embedder
     assert isinstance(embedder, WordEmbedderConfig)
     if config.tokenizer is not None:
@@ -155,9 +159,9 @@ def _word(config: StudentConfig, teacher: TokenModel | None, text: StudentText, 
     }
 
     def begin(model: NeuralTagger) -> None:
-        start_word_table(model, embedder, vocabulary, teacher, log)
+        init_word_table(model, embedder, vocabulary, teacher, log)
 
-    return WordReader(vocabulary, embedder.max_characters), shape, begin
+    return WordFeaturizer(vocabulary, embedder.max_characters), shape, begin
 
 
 _PARTS: dict[str, Callable[..., Parts]] = {"subword": _subword, "pooled": _subword, "word": _word}
@@ -171,14 +175,16 @@ def _tokenizer(config: StudentConfig, teacher: TokenModel | None) -> PreTrainedT
     return teacher.tokenizer
 
 
-def _kept_pieces(config: Embedder, reader: PieceReader, text: StudentText) -> list[int] | None:
+def _kept_pieces(config: Embedder, featurizer: SubwordFeaturizer, text: TrainingText) -> list[int] | None:
     """The pieces with a row of their own, in the order of the rows; None: all of them."""
     assert isinstance(config, SubwordEmbedderConfig)
-    pieces = len(reader.tokenizer)
+    pieces = len(featurizer.tokenizer)
     if config.vocab_size == "all" or (config.vocab_size == "auto" and pieces * config.dim <= MOST_TABLE_PARAMETERS):
         return None
-    special = sorted({*reader.prefix, *reader.suffix, *reader.tokenizer.all_special_ids, _unknown(reader.tokenizer)})
-    by_use = text.pieces(reader)
+    special = sorted(
+        {*featurizer.prefix, *featurizer.suffix, *featurizer.tokenizer.all_special_ids, _unknown(featurizer.tokenizer)}
+    )
+    by_use = text.pieces(featurizer)
     if config.vocab_size == "auto":
         # Behind what the text uses, the tokenizer's own order: its first pieces are its most frequent ones.
         by_use, room = [*by_use, *range(pieces)], MOST_TABLE_PARAMETERS // config.dim
@@ -223,7 +229,7 @@ def build_student(
     """
     torch.manual_seed(seed)
     if config.init_from is not None:
-        return start_from(config, labels, splitter=splitter, log=log)
-    read = StudentText(text)
+        return warm_start(config, labels, splitter=splitter, log=log)
+    read = TrainingText(text)
     student = STUDENTS[config.kind](config, labels, seed=seed, teacher=teacher, splitter=splitter, text=read, log=log)
     return student

@@ -19,14 +19,14 @@ from nlptrain.errors import InputError
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.pretrained import load_net, resolve
 from nlptrain.models.token_model import TokenModel
-from nlptrain.models.tokenization import PieceReader
+from nlptrain.models.tokenization import SubwordFeaturizer
 from nlptrain.models.tokenization.tokenizer import load_config, load_tokenizer
 
 _BLOCK = 2048  # vectors compared with all rows at once: 0.5 GB at 60,000 rows
 
 
 @torch.no_grad()
-def start_piece_table(
+def init_subword_table(
     model: NeuralTagger,
     dim: int,
     reference: str | None,
@@ -73,7 +73,7 @@ def _nearest(vectors: Tensor, rows: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def start_word_table(
+def init_word_table(
     model: NeuralTagger,
     config: WordEmbedderConfig,
     vocabulary: Vocabulary,
@@ -102,7 +102,7 @@ def input_embeddings(reference: str | None, teacher: TokenModel | None) -> Tenso
     if reference is None:
         if teacher is None:
             raise InputError("student.embedder.init: teacher, and there is none; name a pretrained model, or random")
-        vectors = teacher.piece_vectors()
+        vectors = teacher.subword_vectors()
         if vectors is None:
             raise InputError(f"student.embedder.init: {teacher.name} reads words; name a pretrained model, or random")
         return vectors
@@ -119,14 +119,14 @@ def _means_of_pieces(
     """The mean of the pieces of each word, [rows, D]; the unknown word's is that of the unknown piece."""
     if reference is None:
         assert teacher is not None
-        reader = PieceReader(teacher.tokenizer)
+        featurizer = SubwordFeaturizer(teacher.tokenizer)
     else:
-        reader = PieceReader(load_tokenizer(resolve(reference))[0])
+        featurizer = SubwordFeaturizer(load_tokenizer(resolve(reference))[0])
     means = table.new_zeros((len(vocabulary), table.shape[1]))
-    unknown = reader.tokenizer.unk_token_id
+    unknown = featurizer.tokenizer.unk_token_id
     means[UNKNOWN] = table.mean(dim=0) if unknown is None else table[unknown]
     first = UNKNOWN + 1
-    for row, pieces in enumerate(reader(vocabulary.words), start=first):
+    for row, pieces in enumerate(featurizer(vocabulary.words), start=first):
         means[row] = table[list(pieces)].mean(dim=0)
     means[0] = means[UNKNOWN]
     return means
@@ -186,7 +186,7 @@ def principal_components(table: Tensor, dim: int) -> Tensor:
 _HELD = 100_000  # different words that are counted before their pieces are: much text has ever more of them
 
 
-class StudentText:
+class TrainingText:
     """How often words and pieces stand in train and unlabeled text; dev and test are never in it."""
 
     def __init__(self, sentences: Callable[[], Iterable[Sentence]] | None = None) -> None:
@@ -211,7 +211,7 @@ class StudentText:
             counts.update(sentence.words)
         return counts
 
-    def pieces(self, reader: PieceReader) -> list[int]:
+    def pieces(self, featurizer: SubwordFeaturizer) -> list[int]:
         """The pieces that the text uses, the most frequent first, ties by id; in bounded memory.
 
         Raises:
@@ -222,14 +222,14 @@ class StudentText:
         for sentence in self._sentences:
             words.update(sentence.words)
             if len(words) > _HELD:
-                _add_pieces(counts, words, reader)
-        _add_pieces(counts, words, reader)
+                _add_pieces(counts, words, featurizer)
+        _add_pieces(counts, words, featurizer)
         return sorted(counts, key=lambda piece: (-counts[piece], piece))
 
 
-def _add_pieces(counts: Counter[int], words: Counter[str], reader: PieceReader) -> None:
+def _add_pieces(counts: Counter[int], words: Counter[str], featurizer: SubwordFeaturizer) -> None:
     """Count the pieces of ``words``, and forget these."""
-    for count, pieces in zip(words.values(), reader(list(words)), strict=True):
+    for count, pieces in zip(words.values(), featurizer(list(words)), strict=True):
         for piece in pieces:
             counts[piece] += count
     words.clear()

@@ -17,14 +17,14 @@ from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.models.heads import CRFHead
 from nlptrain.models.neural_tagger import NeuralTagger
-from nlptrain.models.students.embeddings import StudentText
+from nlptrain.models.students.embeddings import TrainingText
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.transformer import TransformerTokenClassifier, load_token_model
 
 _FROM_THE_START = ("vocab_size", "kept", "forms", "shapes")  # what the text or the tokenizer decided
 
 
-def start_from(
+def warm_start(
     config: StudentConfig | TransformerStudentConfig,
     labels: Labels,
     *,
@@ -54,11 +54,16 @@ def start_from(
             depth = student.model.config.encoder["layers"]
             log(f"student: {depth} layer{'s'[: depth > 1]}, as {config.init_from} has (student.encoder.layers)")
         _set_dropout(student.model, config.dropout)
-        student.max_pieces = config.max_subwords
+        student.max_subwords = config.max_subwords
     student.model.config.num_labels = len(labels)
     kind = type(student)
     return kind(
-        student.model.eval(), student.reader, labels, max_pieces=student.max_pieces, splitter=splitter, name="student"
+        student.model.eval(),
+        student.featurizer,
+        labels,
+        max_subwords=student.max_subwords,
+        splitter=splitter,
+        name="student",
     )
 
 
@@ -140,7 +145,7 @@ def build_transformer(
     seed: int,
     teacher: TokenModel | None = None,
     splitter: WordSplitter | None = None,
-    text: StudentText | None = None,
+    text: TrainingText | None = None,
     log: Callable[[str], None] = lambda _: None,
 ) -> TokenModel:
     """A transformer with ``config.layers`` layers of the model that it names, or of the teacher, whose head it keeps.
@@ -153,17 +158,17 @@ def build_transformer(
         raise InputError("student.model: missing, and the teacher is no transformer to cut it from; name one")
     else:
         whole = teacher
-    model = whole.model if config.layers is None else kept_layers(whole.model, config.layers)
+    model = whole.model if config.layers is None else keep_layers(whole.model, config.layers)
     if model is whole.model and whole is teacher:
         model = copy.deepcopy(model)
     if config.layers is not None:
         log(f"student: {config.layers} layers of {whole.name}")
     return TransformerTokenClassifier(
-        model.eval(), whole.reader, labels, max_pieces=whole.max_pieces, splitter=splitter, name="student"
+        model.eval(), whole.featurizer, labels, max_subwords=whole.max_subwords, splitter=splitter, name="student"
     )
 
 
-def kept_layers(model: PreTrainedModel, layers: int) -> PreTrainedModel:
+def keep_layers(model: PreTrainedModel, layers: int) -> PreTrainedModel:
     """A copy of ``model`` with ``layers`` of its layers, the first and the last among them, evenly spread.
 
     Raises:

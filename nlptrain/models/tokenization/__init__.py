@@ -1,16 +1,16 @@
-"""Tokenization: what turns words into a model's inputs."""
+"""Tokenization: words to a model's inputs."""
 
-from nlptrain.models.tokenization.featurizers import PieceReader, PooledReader, WordReader
-from nlptrain.models.tokenization.inputs import Chains, Inputs, Reader, whole_sentences
+from nlptrain.models.tokenization.featurizers import PooledFeaturizer, SubwordFeaturizer, WordFeaturizer
+from nlptrain.models.tokenization.inputs import Featurizer, Inputs, SequenceLengths, whole_sentences
 from nlptrain.models.tokenization.tokenizer import load_tokenizer
 
 __all__ = [
-    "Chains",
+    "Featurizer",
     "Inputs",
-    "PieceReader",
-    "PooledReader",
-    "Reader",
-    "WordReader",
+    "PooledFeaturizer",
+    "SequenceLengths",
+    "SubwordFeaturizer",
+    "WordFeaturizer",
     "load_tokenizer",
     "whole_sentences",
 ]

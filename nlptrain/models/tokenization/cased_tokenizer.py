@@ -17,14 +17,14 @@ from typing import Any
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from nlptrain.models.tokenization.tokenizer import unlimited
+from nlptrain.models.tokenization.tokenizer import without_limits
 
 FORMS = 4  # as the tokenizer has it, Initial upper, ALL UPPER, one upper letter
 _INITIAL, _ALL, _LETTER = 1, 2, 3
 
 
 @dataclass(frozen=True)
-class Casing:
+class CasedTokenizer:
     """A tokenizer that keeps upper case.
 
     Attributes:
@@ -38,7 +38,7 @@ class Casing:
     forms: list[int]
 
 
-def with_case(tokenizer: PreTrainedTokenizerBase) -> Casing | None:
+def add_cased_subwords(tokenizer: PreTrainedTokenizerBase) -> CasedTokenizer | None:
     """``tokenizer`` with its pieces in upper case, too; None: it is not a WordPiece that lowers what it reads.
 
     What stands in lower case becomes the same pieces as before, and so does nearly all else; words of mixed case
@@ -46,7 +46,7 @@ def with_case(tokenizer: PreTrainedTokenizerBase) -> Casing | None:
     """
     if not tokenizer.is_fast:
         return None
-    unlimited(tokenizer)
+    without_limits(tokenizer)
     whole = json.loads(tokenizer.backend_tokenizer.to_str())
     normalizer, model = whole["normalizer"] or {}, whole["model"]
     if not (normalizer.get("type") == "BertNormalizer" and normalizer["lowercase"] and model["type"] == "WordPiece"):
@@ -69,7 +69,7 @@ def with_case(tokenizer: PreTrainedTokenizerBase) -> Casing | None:
                 forms.append(form)
     special = dict(tokenizer.special_tokens_map)
     cased = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(whole)), **special)
-    return Casing(unlimited(cased), pieces, forms)
+    return CasedTokenizer(without_limits(cased), pieces, forms)
 
 
 def _keeping_case(normalizer: dict[str, Any]) -> dict[str, Any]:

@@ -16,19 +16,19 @@ from transformers import PreTrainedTokenizerBase
 
 from nlptrain.data.alignment import WordEncoder
 from nlptrain.data.vocabulary import PADDING, UNKNOWN, Vocabulary
-from nlptrain.models.architectures import Family
-from nlptrain.models.tokenization.tokenizer import described, unlimited
+from nlptrain.models.architectures import Architecture
+from nlptrain.models.tokenization.tokenizer import described, without_limits
 from nlptrain_runtime.arrays import padded
 from nlptrain_runtime.windows import Window
 
 
-class PieceReader:
+class SubwordFeaturizer:
     """Words as a tokenizer's pieces, padded to the longest window of a batch."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, family: Family | None = None) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, architecture: Architecture | None = None) -> None:
         """Read with ``tokenizer`` for a model of ``family``; None: one that takes ids and mask alone."""
         self.tokenizer = tokenizer
-        self.family = family
+        self.architecture = architecture
         self.encoder = WordEncoder(tokenizer)
         self.prefix, self.suffix = self.encoder.prefix, self.encoder.suffix
         self._special = torch.tensor(sorted({*self.prefix, *self.suffix, tokenizer.pad_token_id or 0}))
@@ -37,7 +37,7 @@ class PieceReader:
         """The pieces of each of ``words``, at least one a word, without the sequence's special pieces."""
         return self.encoder(words)
 
-    def pieces(self, words: Sequence[str]) -> list[tuple[int, ...]]:
+    def subwords(self, words: Sequence[str]) -> list[tuple[int, ...]]:
         """The same: the pieces of each of ``words``, whatever stands for them in a window."""
         return self.encoder(words)
 
@@ -45,7 +45,7 @@ class PieceReader:
         """Those of ``words`` that the tokenizer turns into nothing."""
         return self.encoder.unencodable(words)
 
-    def parts(self, word: str) -> list[int]:
+    def pipeline_word_starts(self, word: str) -> list[int]:
         """See ``WordEncoder.pipeline_word_starts``."""
         return self.encoder.pipeline_word_starts(word)
 
@@ -55,17 +55,17 @@ class PieceReader:
         pad = self.tokenizer.pad_token_id
         ids = np.full((len(windows), longest), 0 if pad is None else pad, dtype=np.int64)
         mask = np.zeros((len(windows), longest), dtype=np.int64)
-        left = self.family is not None and self.family.pads_left
-        moved = [longest - len(window.pieces) if left else 0 for window in windows]
-        for row, (window, first) in enumerate(zip(windows, moved, strict=True)):
+        left = self.architecture is not None and self.architecture.pads_left
+        shifts = [longest - len(window.pieces) if left else 0 for window in windows]
+        for row, (window, first) in enumerate(zip(windows, shifts, strict=True)):
             ids[row, first : first + len(window.pieces)] = window.pieces
             mask[row, first : first + len(window.pieces)] = 1
         named = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
-        if self.family is not None:
-            named.update(self.family.inputs(named["input_ids"], named["attention_mask"]))
-        return named, moved
+        if self.architecture is not None:
+            named.update(self.architecture.inputs(named["input_ids"], named["attention_mask"]))
+        return named, shifts
 
-    def hide(self, named: dict[str, Tensor], rate: float) -> dict[str, Tensor]:
+    def word_dropout(self, named: dict[str, Tensor], rate: float) -> dict[str, Tensor]:
         """``named`` with a share of the pieces that are not special shown as the unknown piece."""
         unknown = self.tokenizer.unk_token_id
         if rate == 0.0 or unknown is None:
@@ -74,21 +74,21 @@ class PieceReader:
         hidden = (torch.rand(ids.shape) < rate) & ~torch.isin(ids, self._special)
         return {**named, "input_ids": ids.masked_fill(hidden, unknown)}
 
-    def renew(self) -> None:
+    def limit_cache(self) -> None:
         """Pieces stand for themselves."""
 
-    def pin(self) -> None:
+    def pin_ids(self) -> None:
         """Pieces stand for themselves."""
 
     def save(self, folder: str | Path) -> None:
         """Write the tokenizer, without truncation or padding, and without a length: a pipeline would cut silently."""
-        unlimited(self.tokenizer)
+        without_limits(self.tokenizer)
         self.tokenizer.save_pretrained(folder)
 
     def describe(self) -> dict[str, Any]:
         """The tokenizer's own text, the special pieces around a sentence, and what few models have beside these."""
         unusual = {
-            "inputs": "" if self.family is None else self.family.rule,
+            "inputs": "" if self.architecture is None else self.architecture.rule,
             "space": self.encoder.space,
             "language": self.tokenizer.init_kwargs.get("language"),
         }
@@ -100,7 +100,7 @@ class PieceReader:
 REMEMBERED = 500_000  # words, before all numbers are forgotten
 
 
-class Numbering:
+class DynamicVocab:
     """Numbers that are given to words as they come, and forgotten once there are many, unless they are pinned."""
 
     _pinned = False
@@ -113,21 +113,21 @@ class Numbering:
     def _forget(self) -> None:
         """Begin anew."""
 
-    def parts(self, word: str) -> list[int]:
+    def pipeline_word_starts(self, word: str) -> list[int]:
         """None: a word has one number."""
         return []
 
-    def renew(self) -> None:
+    def limit_cache(self) -> None:
         """Forget all numbers, once there are many, unless they are pinned."""
         if self._count() > REMEMBERED and not self._pinned:
             self._forget()
 
-    def pin(self) -> None:
+    def pin_ids(self) -> None:
         """Never forget a number from now on."""
         self._pinned = True
 
 
-def laid_out(windows: Sequence[Window]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def pad_batch(windows: Sequence[Window]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The numbers in ``windows``, 0 behind the end of each, and 1 where there is one, [B, T] each."""
     longest = max(len(window.pieces) for window in windows)
     numbers = np.zeros((len(windows), longest), dtype=np.int64)
@@ -138,7 +138,7 @@ def laid_out(windows: Sequence[Window]) -> tuple[NDArray[np.int64], NDArray[np.i
     return numbers, mask
 
 
-def spelled_out(lists: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+def pad_ragged(lists: Sequence[Sequence[int]]) -> NDArray[np.int64]:
     """``lists`` as rows, -1 behind the end of each, at least one column."""
     sizes = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
     flat = np.fromiter(chain.from_iterable(lists), dtype=np.int64, count=int(sizes.sum()))
@@ -148,7 +148,7 @@ def spelled_out(lists: Sequence[Sequence[int]]) -> NDArray[np.int64]:
 _PADDING, _UNKNOWN = 0, 1
 
 
-class PooledReader(Numbering, PieceReader):
+class PooledFeaturizer(DynamicVocab, SubwordFeaturizer):
     """Words as numbers of this reader's own, each standing for the word's pieces; no special pieces around them."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -168,14 +168,14 @@ class PooledReader(Numbering, PieceReader):
 
     def batch(self, windows: Sequence[Window]) -> tuple[dict[str, Tensor], list[int]]:
         """What ``PooledEmbedder`` reads, with ``attention_mask`` [B, T]."""
-        numbers, mask = laid_out(windows)
+        numbers, mask = pad_batch(windows)
         # Row 1 is the unknown word's, whether it stands there or not: words are hidden behind it.
         distinct, which = np.unique(np.append(numbers, (_PADDING, _UNKNOWN)), return_inverse=True)
-        pieces = spelled_out([self._pieces[number] for number in distinct])
+        pieces = pad_ragged([self._pieces[number] for number in distinct])
         arrays = {"pieces": pieces, "words": which[:-2].reshape(numbers.shape), "attention_mask": mask}
         return {name: torch.from_numpy(array) for name, array in arrays.items()}, [0] * len(windows)
 
-    def hide(self, named: dict[str, Tensor], rate: float) -> dict[str, Tensor]:
+    def word_dropout(self, named: dict[str, Tensor], rate: float) -> dict[str, Tensor]:
         """``named`` with a share of the words shown as the unknown piece."""
         if rate == 0.0 or self.tokenizer.unk_token_id is None:
             return named
@@ -193,7 +193,7 @@ class PooledReader(Numbering, PieceReader):
         self._pieces: list[tuple[int, ...]] = [(), () if unknown is None else (unknown,)]
 
 
-class WordReader(Numbering):
+class WordFeaturizer(DynamicVocab):
     """Words as numbers of this reader's own, each standing for a row, a shape and characters."""
 
     def __init__(self, vocabulary: Vocabulary, characters: int) -> None:
@@ -209,18 +209,18 @@ class WordReader(Numbering):
         """The number of each of ``words``."""
         return [(self._number(word),) for word in words]
 
-    def pieces(self, words: Sequence[str]) -> list[tuple[int, ...]]:
+    def subwords(self, words: Sequence[str]) -> list[tuple[int, ...]]:
         """The number of each of ``words``: they have no pieces."""
         return self(words)
 
     def batch(self, windows: Sequence[Window]) -> tuple[dict[str, Tensor], list[int]]:
         """What ``WordEmbedder`` reads, with ``attention_mask`` [B, T]."""
-        numbers, mask = laid_out(windows)
+        numbers, mask = pad_batch(windows)
         distinct, which = np.unique(numbers, return_inverse=True)
         rows = np.array([self._rows[number] for number in distinct])
         shapes = np.array([self._shapes[number] for number in distinct])
         which = which.reshape(numbers.shape)
-        characters = spelled_out([self._spelled[number] for number in distinct])
+        characters = pad_ragged([self._spelled[number] for number in distinct])
         arrays = {
             "word_ids": rows[which],
             "shape_ids": shapes[which],
@@ -230,7 +230,7 @@ class WordReader(Numbering):
         }
         return {name: torch.from_numpy(array) for name, array in arrays.items()}, [0] * len(windows)
 
-    def hide(self, named: dict[str, Tensor], rate: float) -> dict[str, Tensor]:
+    def word_dropout(self, named: dict[str, Tensor], rate: float) -> dict[str, Tensor]:
         """``named`` with a share of the words shown as unknown; shape and characters stay (word dropout)."""
         if rate == 0.0:
             return named

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from nlptrain_runtime.windows import Window
 
 
-def moved(tensor: Tensor, device: torch.device) -> Tensor:
+def move_tensor(tensor: Tensor, device: torch.device) -> Tensor:
     """``tensor`` on ``device``; to a GPU from pinned memory, so that nobody waits for the copy."""
     if device.type == "cuda" and tensor.device.type == "cpu":
         return tensor.pin_memory().to(device, non_blocking=True)
@@ -22,7 +22,7 @@ def moved(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Chains:
+class SequenceLengths:
     """How the W words of a batch stand in its B windows, for heads that look at neighbouring labels.
 
     Attributes:
@@ -32,12 +32,16 @@ class Chains:
     """
 
     counts: Tensor
-    opens: Tensor
-    closes: Tensor
+    starts_sentence: Tensor
+    ends_sentence: Tensor
 
-    def to(self, device: torch.device) -> Chains:
+    def to(self, device: torch.device) -> SequenceLengths:
         """The same on ``device``."""
-        return Chains(moved(self.counts, device), moved(self.opens, device), moved(self.closes, device))
+        return SequenceLengths(
+            move_tensor(self.counts, device),
+            move_tensor(self.starts_sentence, device),
+            move_tensor(self.ends_sentence, device),
+        )
 
     @property
     def mask(self) -> Tensor:
@@ -45,22 +49,22 @@ class Chains:
         longest = int(self.counts.max()) if len(self.counts) else 0
         return torch.arange(longest, device=self.counts.device) < self.counts[:, None]
 
-    def spread(self, words: Tensor) -> Tensor:
+    def pad(self, words: Tensor) -> Tensor:
         """``words`` [W, ...] as rows [B, N, ...], zeros behind the end of each."""
         mask = self.mask
         rows = words.new_zeros((*mask.shape, *words.shape[1:]))
         rows[mask] = words
         return rows
 
-    def chosen(self, rows: Tensor) -> Chains:
+    def select(self, rows: Tensor) -> SequenceLengths:
         """The chains where ``rows`` [B] is true."""
-        return Chains(self.counts[rows], self.opens[rows], self.closes[rows])
+        return SequenceLengths(self.counts[rows], self.starts_sentence[rows], self.ends_sentence[rows])
 
 
-def whole_sentences(lengths: list[int]) -> Chains:
+def whole_sentences(lengths: list[int]) -> SequenceLengths:
     """Chains of whole sentences of ``lengths`` words."""
     every = torch.ones(len(lengths), dtype=torch.bool)
-    return Chains(torch.tensor(lengths, dtype=torch.long), every, every)
+    return SequenceLengths(torch.tensor(lengths, dtype=torch.long), every, every)
 
 
 @dataclass(frozen=True)
@@ -73,17 +77,17 @@ class Inputs:
         chains: how the W words stand in the windows.
     """
 
-    named: dict[str, Tensor]
-    places: Tensor
-    chains: Chains
+    model_inputs: dict[str, Tensor]
+    word_positions: Tensor
+    sequence_lengths: SequenceLengths
 
     def to(self, device: torch.device) -> Inputs:
         """The same on ``device``."""
-        named = {name: moved(tensor, device) for name, tensor in self.named.items()}
-        return Inputs(named, moved(self.places, device), self.chains.to(device))
+        model_inputs = {name: move_tensor(tensor, device) for name, tensor in self.model_inputs.items()}
+        return Inputs(model_inputs, move_tensor(self.word_positions, device), self.sequence_lengths.to(device))
 
 
-class Reader(Protocol):
+class Featurizer(Protocol):
     """Turns words into the numbers that stand in windows, and windows into the keyword inputs of a forward pass.
 
     Attributes:
@@ -103,11 +107,11 @@ class Reader(Protocol):
         """The numbers of each of ``words``, at least one a word."""
         ...
 
-    def pieces(self, words: Sequence[str]) -> list[tuple[int, ...]]:
+    def subwords(self, words: Sequence[str]) -> list[tuple[int, ...]]:
         """What the tokenizer makes of each of ``words``; of a reader without one, the numbers of the words."""
         ...
 
-    def parts(self, word: str) -> list[int]:
+    def pipeline_word_starts(self, word: str) -> list[int]:
         """The places inside ``word``, from 1 on, that transformers' pipeline takes for the beginning of a word."""
         ...
 
@@ -115,15 +119,15 @@ class Reader(Protocol):
         """The keyword inputs of a forward pass, and by how much each window is moved to the right by padding."""
         ...
 
-    def hide(self, named: dict[str, Tensor], rate: float) -> dict[str, Tensor]:
+    def word_dropout(self, model_inputs: dict[str, Tensor], rate: float) -> dict[str, Tensor]:
         """The inputs with a share of what they show replaced by the unknown piece or word."""
         ...
 
-    def renew(self) -> None:
+    def limit_cache(self) -> None:
         """Forget, if there is much of it, what was read before; numbers given out then no longer count."""
         ...
 
-    def pin(self) -> None:
+    def pin_ids(self) -> None:
         """Keep what the numbers given so far stand for: they are stored."""
         ...
 

@@ -18,7 +18,7 @@ _BYTE_SPACE, _BYTES = "\u0120", ByteLevel()
 _SPACES = ("\u2581", _BYTE_SPACE)  # what stands for the space in front of a word: SentencePiece's, byte-level BPE's
 
 
-def piece_roles(tokenizer: PreTrainedTokenizerBase, splitter: WordSplitter) -> Tensor | None:
+def subword_boundaries(tokenizer: PreTrainedTokenizerBase, splitter: WordSplitter) -> Tensor | None:
     """The roles of each piece, sums of ``OPENS``, ``CLOSES``, ``NO_WORD`` and ``HOLDS``, [V]; None: pieces do not tell.
 
     WordPiece marks what continues a word (``##``). SentencePiece and byte-level BPE mark what stands behind a space;
@@ -74,7 +74,7 @@ def word_starts(roles: Tensor, input_ids: Tensor, attention_mask: Tensor) -> tup
     return word & opened, word
 
 
-def words_of_pieces(input_ids: Tensor, starts: Tensor, word: Tensor) -> tuple[Tensor, Tensor]:
+def group_subwords(input_ids: Tensor, starts: Tensor, word: Tensor) -> tuple[Tensor, Tensor]:
     """The pieces of each word, [B * N, L] for the N words of the longest sequence, -1 behind; and 1 at words, [B, N].
 
     Args:
@@ -96,7 +96,7 @@ def words_of_pieces(input_ids: Tensor, starts: Tensor, word: Tensor) -> tuple[Te
     return pieces, (torch.arange(most, device=starts.device) < counts[:, None]).to(input_ids.dtype)
 
 
-def over_pieces(starts: Tensor, word: Tensor, values: Tensor, pairs: Sequence[tuple[int, int]] = ()) -> Tensor:
+def spread_to_subwords(starts: Tensor, word: Tensor, values: Tensor, pairs: Sequence[tuple[int, int]] = ()) -> Tensor:
     """The logits of words at all their pieces, [B, T, C]; 0 at other places.
 
     Behind the first piece of a word, the larger one of an entity's two logits is that of I-, the smaller that of B-.

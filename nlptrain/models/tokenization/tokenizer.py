@@ -11,7 +11,7 @@ from typing import Any
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
 from nlptrain.errors import InputError
-from nlptrain.models.architectures import family_class
+from nlptrain.models.architectures import architecture_class
 from nlptrain.models.model_folder import reading
 from nlptrain.models.pretrained import Source
 
@@ -77,8 +77,8 @@ def load_tokenizer(source: Source, *, language: str | None = None) -> tuple[PreT
             "that it was fine-tuned from beside it"
         )
     config = load_config(source)
-    family = family_class(config)
-    if language is not None and not family.told_language:
+    architecture = architecture_class(config)
+    if language is not None and not architecture.needs_language:
         raise InputError(f"language: found {language!r}; {config.model_type} models are not told one: leave it out")
     told = {} if language is None else {"language": language}
     _check_readable(source)
@@ -91,17 +91,17 @@ def load_tokenizer(source: Source, *, language: str | None = None) -> tuple[PreT
     except ImportError as error:
         raise _missing(source, " ".join(str(error).split())) from error
     with reading(f"{source.pinned}: the length in config.json or tokenizer_config.json"):
-        max_pieces = int(getattr(config, "max_pieces", None) or family.window(config, tokenizer))
-        positions = family.positions(config)
+        max_pieces = int(getattr(config, "max_pieces", None) or architecture.window(config, tokenizer))
+        positions = architecture.positions(config)
     if max_pieces < 1 or 0 < positions < max_pieces:
         raise InputError(
             f"{source.pinned}: config.json has max_pieces {max_pieces}; must be 1 or more"
             + (f", up to {positions}" if positions > 0 else "")
         )
-    return unlimited(tokenizer), max_pieces
+    return without_limits(tokenizer), max_pieces
 
 
-def unlimited(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
+def without_limits(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
     """``tokenizer`` without the truncation and padding that its file carries."""
     if tokenizer.is_fast:
         tokenizer.backend_tokenizer.no_truncation()

@@ -120,7 +120,7 @@ def test_each_teacher_is_stored_under_its_own_key_and_mixed_on_reading(tiny_bert
 def test_the_word_is_the_unit_so_tokenizers_may_differ(tiny_bert: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
     other = teacher(tiny_bert, seed=1)
-    other.max_pieces = 16  # other windows, at least
+    other.max_subwords = 16  # other windows, at least
     ensemble = TeacherEnsemble.of([(teacher(tiny_bert), 1.0), (other, 1.0)])
     long = [Sentence(tuple(word for words in WORDS for word in words))]
     text = label_with_ensemble(ensemble, long, Run(None, device="cpu"), tmp_path)
