@@ -53,7 +53,7 @@ $(STAMP): pyproject.toml runtime/pyproject.toml constraints.txt
 $(PAGE_STAMP): $(PAGE)/package.json
 	@npm --prefix $(PAGE) install --no-package-lock --no-audit --no-fund --silent && touch $@ || echo "note: npm could not install $<" >&2
 
-demo: install  ## Train a teacher and three students on an invented corpus, and compare them (minutes).
+demo: install  ## Train a teacher and three students on a synthetic corpus, and compare them (minutes).
 	bash scripts/demo.sh
 
 # The markers are those of pyproject.toml. Files run in the order of their names, or files of few but long tests come last,
@@ -61,7 +61,7 @@ demo: install  ## Train a teacher and three students on an invented corpus, and 
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 PAGE_FILES := $(and $(shell command -v npm),$(PAGE_STAMP))
 
-test-fast: install  ## Run the tests that take a moment, from each package (a minute).
+test-fast: install  ## Run the fast tests of each package (a minute).
 	$(PYTEST) -m "not slow and not full" $(PYTEST_ARGS)
 
 test: install $(PAGE_FILES)  ## Run the tests that must pass before a change lands, a process on each core (four at most).
@@ -70,7 +70,7 @@ test: install $(PAGE_FILES)  ## Run the tests that must pass before a change lan
 test-all: install $(PAGE_FILES)  ## Run all tests, also those that need a browser, other environments or minutes.
 	$(PYTEST) $(PYTEST_ARGS)
 
-faults: install  ## Kill, starve and damage every command many times, and count what survives (nightly; an hour).
+faults: install  ## Kill every command many times, without disk space and with damaged files (nightly; an hour).
 	NLPTRAIN_FAULTS=$(FAULTS) OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults -n auto --maxprocesses 4 $(PYTEST_ARGS)
 
 fuzz: install  ## Run every reader, the configuration, exported folders and the tagger on generated inputs (nightly).
@@ -81,11 +81,11 @@ check: install  ## Check style, types and docstrings.
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 
-fix: install  ## Mend what ruff can mend.
+fix: install  ## Fix what ruff can fix.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install  ## Measure how fast the parts run here; with TEACHER and STUDENT, runs, docs/speed.md but for its choice of students (an hour).
+bench: install  ## Measure speed; with the runs TEACHER and STUDENT, all of docs/speed.md except the comparison of students (an hour).
 	$(BIN)/python -m scripts.bench $(TEACHER)
 ifneq ($(and $(TEACHER),$(STUDENT)),)
 	$(BIN)/nlptrain export "$(STUDENT)" runs/peers/student --precision int8 --overwrite
@@ -95,7 +95,7 @@ ifneq ($(and $(TEACHER),$(STUDENT)),)
 	$(BIN)/python -m scripts.bench_growth "$(STUDENT)" runs/peers/student "$(NLPTRAIN_DATA)/wnut17/raw/*.txt"
 endif
 
-browser:  ## Build the page that tags in a browser tab, with the exported folder MODEL in it.
+browser:  ## Build the page that labels text in a browser, with the exported folder MODEL.
 	@command -v npm >/dev/null || { echo "error: npm not found; install Node.js 20 or newer" >&2; exit 1; }
 	@test -f "$(MODEL)/nlptrain.json" || { echo "error: MODEL=$(MODEL) is no exported tagger; make one: nlptrain export RUN $(MODEL) --precision int8" >&2; exit 1; }
 	@$(MAKE) --silent --no-print-directory $(PAGE_STAMP)
@@ -106,9 +106,9 @@ browser:  ## Build the page that tags in a browser tab, with the exported folder
 	cp $(addprefix $(PAGE)/node_modules/onnxruntime-web/dist/,ort.wasm.min.mjs ort-wasm-simd-threaded.mjs ort-wasm-simd-threaded.wasm) $(PAGE)/dist/lib/
 	cp -r "$(MODEL)" $(PAGE)/dist/exported
 
-check-data: install  ## Read the public corpora in NLPTRAIN_DATA and compare what is counted with what is known.
+check-data: install  ## Read the public corpora in NLPTRAIN_DATA and compare their counts with the known ones.
 	$(BIN)/python -m scripts.check_data "$(NLPTRAIN_DATA)"
 
-clean:  ## Remove .venv and the caches; runs/ stays.
+clean:  ## Remove .venv and the caches, but not runs/.
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 	find nlptrain runtime tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
