@@ -5,13 +5,15 @@ from __future__ import annotations
 import difflib
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from nlptrain_runtime.errors import message_line
 
+# Names a file, as an environment variable, to which a command that fails writes its problems as JSON.
+PROBLEMS_FILE = "NLPTRAIN_PROBLEMS_FILE"
 _ENTRIES = 10_000  # of a folder that are compared, at most
 
 
@@ -56,6 +58,22 @@ class Problem:
         parts = [found, f"expected {expected}" if expected else "", hint]
         message = "; ".join(part for part in parts if part)
         return f"{location}: {message}" if location else message
+
+    def to_json(self) -> dict[str, list[str | dict[str, str]]]:
+        """Return the fields as lists of texts and of ``{"key": KEY}``."""
+        return {
+            name: [{"key": part.key} if isinstance(part, Setting) else part for part in _parts(text)]
+            for name, text in vars(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Sequence[str | Mapping[str, str]]]) -> Problem:
+        """Return the problem that ``to_json`` wrote."""
+        texts = {
+            name: tuple(part if isinstance(part, str) else Setting(part["key"]) for part in parts)
+            for name, parts in fields.items()
+        }
+        return cls(**texts)
 
 
 class InputError(Exception):
@@ -117,6 +135,9 @@ def path_suggestion(path: Path) -> str:
     return f"did you mean '{path.parent / similar[0]}'?" if similar else ""
 
 
+def _parts(text: Text) -> tuple[str | Setting, ...]:
+    return text if isinstance(text, tuple) else (text,)
+
+
 def _render(text: Text, name_of: Callable[[str], str]) -> str:
-    parts = text if isinstance(text, tuple) else (text,)
-    return "".join(name_of(part.key) if isinstance(part, Setting) else part for part in parts)
+    return "".join(name_of(part.key) if isinstance(part, Setting) else part for part in _parts(text))

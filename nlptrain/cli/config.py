@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nlptrain.cli.completion import complete_command, set_option
+from nlptrain.cli.errors import SuggestingGroup
+from nlptrain.cli.options import Choice, set_option
 from nlptrain.cli.output import echo_line
+from nlptrain.config.commands import COMMANDS
 from nlptrain_runtime.errors import message_line
 
 if TYPE_CHECKING:
     from nlptrain.config import CommandConfig
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def config() -> None:
     """Look at configurations."""
 
 
 @config.command()
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option("--command", help="The command that the file is for (default: found out).")
+@click.option("--command", type=Choice(list(COMMANDS)), help="The command that the file is for (default: detected).")
 @set_option("As in the training commands.")
 def show(config: Path, command: str | None, settings: tuple[str, ...]) -> None:
     """Print a configuration as it is resolved, each value with its origin.
@@ -36,7 +38,7 @@ def show(config: Path, command: str | None, settings: tuple[str, ...]) -> None:
     """  # noqa: D301 - click reads the character
     from nlptrain.config import COMMANDS, command_of, describe, load_config
 
-    name = _known(command or command_of(config, settings, {}))
+    name = command or command_of(config, settings, {})
     loaded = load_config(COMMANDS[name], config, settings, check_files=False)
     rows = describe(loaded)
     echo_line(f"# nlptrain {name} {config}")
@@ -49,7 +51,7 @@ def show(config: Path, command: str | None, settings: tuple[str, ...]) -> None:
 
 
 @config.command()
-@click.argument("command", shell_complete=complete_command)
+@click.argument("command", type=Choice(list(COMMANDS)))
 def schema(command: str) -> None:
     """Print the JSON Schema of a command's YAML files, for editors.
 
@@ -65,11 +67,11 @@ def schema(command: str) -> None:
 
     from nlptrain.config.schema import json_schema
 
-    click.echo(json.dumps(json_schema(_known(command)), indent=2, ensure_ascii=False))
+    click.echo(json.dumps(json_schema(command), indent=2, ensure_ascii=False))
 
 
 @config.command()
-@click.argument("command", shell_complete=complete_command)
+@click.argument("command", type=Choice(list(COMMANDS)))
 def init(command: str) -> None:
     """Print a file to begin with: what must be said, and all that may be as comments.
 
@@ -81,18 +83,7 @@ def init(command: str) -> None:
     """  # noqa: D301 - click reads the character
     from nlptrain.config.schema import starter
 
-    click.echo(starter(_known(command)), nl=False)
-
-
-def _known(command: str) -> str:
-    from nlptrain.config import COMMANDS
-    from nlptrain.errors import InputError
-    from nlptrain.suggestions import suggest
-
-    if command not in COMMANDS:
-        hint = suggest(command, COMMANDS)
-        raise InputError(f"{command}: unknown command; choose from {', '.join(COMMANDS)}{hint}")
-    return command
+    click.echo(starter(command), nl=False)
 
 
 def _echo_student(config: CommandConfig) -> None:

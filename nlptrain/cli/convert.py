@@ -7,8 +7,7 @@ from typing import get_args
 
 import click
 
-from nlptrain.cli.columns import SCHEMES, data_config, gold_options, keys_as_options
-from nlptrain.cli.errors import Choice
+from nlptrain.cli.options import SCHEMES, Choice, data_config, gold_options, key_option
 from nlptrain.cli.output import echo_line
 from nlptrain.data.formats import SUFFIXES, GoldFormat
 from nlptrain.data.text_files import without_gz
@@ -18,7 +17,7 @@ from nlptrain.errors import InputError
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="IN...")
 @click.argument("out", type=click.Path(path_type=Path))
-@gold_options("IN", option="--from")
+@gold_options("IN", format_option="--from")
 @click.option(
     "--to",
     "target",
@@ -26,14 +25,15 @@ from nlptrain.errors import InputError
     type=Choice(["auto", *get_args(GoldFormat)]),
     help="Format of OUT (default: by suffix).",
 )
-@click.option(
+@key_option(
     "--write-scheme",
+    key="write_scheme",
     type=Choice(SCHEMES),
     help="How the tags of OUT are written (default: as those of IN).",
 )
 @click.option("--pretokenized", is_flag=True, help="brat: spaces separate the words, in IN and in OUT.")
 @click.option("--comments", is_flag=True, help="conll: keep ids and texts as # id = ... and # text = ...")
-@click.option("--overwrite", is_flag=True, help="Replace OUT.")
+@key_option("--overwrite", key="overwrite", is_flag=True, help="Replace OUT.")
 def convert(
     sources: tuple[str, ...],
     out: Path,
@@ -73,15 +73,14 @@ def convert(
             raise InputError(f"{one}: is no file; give the name of one")
         if one.exists() and not overwrite:
             raise InputError(f"{one}: is there already; give another name, or --overwrite")
-    with keys_as_options("--from"):
-        done = convert_files(
-            Corpus(sources, data, log=_note),
-            out,
-            wanted,  # type: ignore[arg-type]
-            write_scheme=write_scheme,  # type: ignore[arg-type]
-            comments=comments,
-            log=_note,
-        )
+    done = convert_files(
+        Corpus(sources, data, log=_note),
+        out,
+        wanted,  # type: ignore[arg-type]
+        write_scheme=write_scheme,  # type: ignore[arg-type]
+        comments=comments,
+        log=_note,
+    )
     echo_line(f"{out}: {done.describe()}")
     for what, count in done.lost.items():
         _note(f"{wanted} has no place for {what}: left out of {count:,} sentence{'s' * (count > 1)}")

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nlptrain.cli.errors import SuggestingGroup
 from nlptrain.cli.output import echo_json, echo_line
 
 if TYPE_CHECKING:
     from nlptrain.data.sentence import Sentence
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def doctor() -> None:
     """Look for what is wrong with models and data."""
 

@@ -1,14 +1,19 @@
-"""Errors of the command line: messages for invalid input and usage, and suggestions for misspelled options."""
+"""Errors of the command line: lines for invalid input and usage, with the options of the command that runs."""
 
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import IO, Any
 
 import click
 
+from nlptrain.errors import PROBLEMS_FILE, InputError
 from nlptrain_runtime.errors import message_line
 
 RANK_ZERO_SECONDS = 5.0  # in which rank 0 reports an error that all ranks have
@@ -20,62 +25,61 @@ def is_secondary_rank() -> bool:
 
 
 class CommandError(click.ClickException):
-    """Invalid input: one line per error, exit code 2."""
+    """Invalid input: one line per problem, exit code 2."""
 
     exit_code = 2
+
+    def __init__(self, error: InputError, name_of: Callable[[str], str] = str) -> None:
+        """Take the error, and the names that the command has for configuration keys."""
+        self.lines = error.lines(name_of)
+        self.problems = error.problems
+        super().__init__("\n".join(self.lines))
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print each line after ``error:``; of several ranks with the same error, rank 0 prints it."""
         if is_secondary_rank():
             time.sleep(RANK_ZERO_SECONDS)  # the launcher ends this process first, if rank 0 has ended
-        for line in self.message.split("\n"):
-            click.echo(f"error: {message_line(line)}", file=file, err=file is None)
+        for line in self.lines:
+            click.echo(f"error: {line}", file=file, err=file is None)
+        if path := os.environ.get(PROBLEMS_FILE):  # set by `nlptrain run`, which started this process
+            with suppress(OSError):
+                Path(path).write_text(json.dumps([problem.to_json() for problem in self.problems]), encoding="utf-8")
 
 
 def os_error(error: OSError) -> CommandError:
     """Return an error with the file of ``error`` and its reason."""
-    where = f"{error.filename}: " if error.filename else ""
-    return CommandError(message_line(f"{where}{error.strerror or error}"))
+    return CommandError(InputError(error.strerror or str(error), location=str(error.filename or "")))
 
 
-def printable_usage_error(error: click.UsageError) -> click.UsageError:
-    """Return ``error`` with a message of one printable line."""
+def usage_error(error: click.UsageError) -> click.ClickException:
+    """Return ``error`` as one line where it has a line that says all, and else with a printable message."""
+    if isinstance(error, click.NoSuchOption):
+        similar = ", ".join(error.possibilities or ())
+        path = error.ctx.command_path if error.ctx else ""
+        hint = _suggested_key(error) or (f"did you mean {similar}?" if similar else f"{path} --help lists all")
+        return CommandError(InputError("there is no such option", location=error.option_name, hint=hint))
+    if isinstance(error, click.BadParameter) and not isinstance(error, click.MissingParameter):
+        return CommandError(InputError(error.format_message()))
     return click.UsageError(message_line(error.format_message()), error.ctx)
 
 
-class Choice(click.Choice):  # type: ignore[type-arg]  # generic from click 8.2 on
-    """A choice whose error suggests the most similar word."""
+class SuggestingGroup(click.Group):
+    """A group of commands that suggests the most similar one for a misspelled command."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
-        """Return the word that ``value`` is.
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that ``args`` name.
 
         Raises:
-            click.BadParameter: ``value`` is not one of the words.
+            CommandError: there is no such command.
         """
-        try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter as error:
-            near = difflib.get_close_matches(str(value), list(map(str, self.choices)), n=1)
-            if not near:
-                raise
-            raise click.BadParameter(f"{error.message} Did you mean {near[0]!r}?", ctx, param) from error
-
-
-def usage_message(error: click.UsageError) -> str | None:
-    """Return the message for an unknown command or option, or for an invalid value; None for other usage errors."""
-    if isinstance(error, click.NoSuchOption):
-        similar = ", ".join(error.possibilities or ())
-        hint = (
-            f"did you mean {similar}?" if similar else f"{error.ctx.command_path if error.ctx else ''} --help lists all"
-        )
-        return f"{error.option_name}: there is no such option; {_suggested_key(error) or hint}"
-    message = error.format_message()
-    if message.startswith("No such command"):
-        where = error.ctx.command_path if error.ctx else ""
-        return message if "Did you mean" in message else f"{message} {where} --help lists all."
-    if isinstance(error, click.BadParameter) and not isinstance(error, click.MissingParameter):
-        return message
-    return None
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            similar = difflib.get_close_matches(name, self.commands, n=1)
+            hint = f"Did you mean {similar[0]!r}?" if similar else f"{ctx.command_path} --help lists all."
+            raise CommandError(InputError(f"No such command {name!r}. {hint}"))
+        return super().resolve_command(ctx, args)
 
 
 def _suggested_key(error: click.NoSuchOption) -> str | None:

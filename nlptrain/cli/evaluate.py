@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nlptrain.cli.columns import data_config, gold_options, keys_as_options
+from nlptrain.cli.options import data_config, gold_options
 from nlptrain.cli.output import echo_json, echo_line
 from nlptrain.errors import InputError
 
@@ -58,9 +58,8 @@ def evaluate(
 
     settings = data_config(data_format, words_column, tags_column, sentences_column, scheme)
     labels, temperature, tag = _asked(run, Run(None, device=device))
-    with keys_as_options():
-        corpus = Corpus(data, settings, log=lambda text: echo_line(f"note: {text}", err=True))
-        scores, errors, mistakes = _measured(labels, tag, corpus)
+    corpus = Corpus(data, settings, log=lambda text: echo_line(f"note: {text}", err=True))
+    scores, errors, mistakes = _measured(labels, tag, corpus)
     if as_json:
         calibration = {"temperature": temperature, **errors.to_json()}
         echo_json({**scores, "calibration": calibration, "confusion": mistakes.to_json()})

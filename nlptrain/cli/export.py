@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from nlptrain.cli.errors import Choice
+from nlptrain.cli.options import Choice
 from nlptrain.cli.output import echo_line
 from nlptrain.errors import InputError
 

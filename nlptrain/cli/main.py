@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import click
+from click.shell_completion import get_completion_class
 
 from nlptrain import __version__
 from nlptrain.cli.benchmark import benchmark
 from nlptrain.cli.card import card
 from nlptrain.cli.compare import compare
-from nlptrain.cli.completion import completion
 from nlptrain.cli.config import config
 from nlptrain.cli.convert import convert
 from nlptrain.cli.doctor import doctor
@@ -22,51 +22,39 @@ from nlptrain.cli.env import env, version_line
 from nlptrain.cli.errors import (
     RANK_ZERO_SECONDS,
     CommandError,
+    SuggestingGroup,
     is_secondary_rank,
     os_error,
-    printable_usage_error,
-    usage_message,
+    usage_error,
 )
 from nlptrain.cli.evaluate import evaluate
 from nlptrain.cli.export import export
+from nlptrain.cli.options import Choice, option_names
 from nlptrain.cli.predict import predict
 from nlptrain.cli.run import run
 from nlptrain.cli.train import pseudo_label, tagger, tagger_kd, transformer_token
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.interrupts import interruptible
-from nlptrain_runtime.errors import FolderError, message_line
+from nlptrain_runtime.errors import FolderError
 
 _NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")  # as torch says it
 
 
-class _Ended(Interrupted):
-    """A signal came to a command that has nothing to save."""
+class _Stopped(Interrupted):
+    """A signal stopped a command that has nothing to save."""
 
 
-class Commands(click.Group):
+class Commands(SuggestingGroup):
     """A group that turns our errors into exit codes: 2 for bad input, 130 and 143 for signals."""
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that is meant; of one that is not known, those that are near are named."""
-        asked = args[0]  # click takes away what looks like an option
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            near = difflib.get_close_matches(asked, self.commands, n=1)
-            if not near or "Did you mean" in error.message:
-                raise
-            raise click.UsageError(f"{error.message} Did you mean '{near[0]}'?", ctx) from error
-
     def make_context(self, *args: Any, **extra: Any) -> click.Context:  # noqa: ANN401
-        """Read the arguments; those that ask for help are answered here."""
+        """Parse the arguments; ``--help`` and ``--version`` are answered here."""
         if sys.stdout is None:
-            raise CommandError("standard output: is closed")
+            raise CommandError(InputError("is closed", location="standard output"))
         try:
             return super().make_context(*args, **extra)
         except click.UsageError as error:
-            raise printable_usage_error(error) from error
+            raise usage_error(error) from error
         except BrokenPipeError as error:
             raise click.exceptions.Exit(0) from error
         except OSError as error:
@@ -75,44 +63,48 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
         """Run the command."""
         try:
-            with interruptible(_Ended):
+            with interruptible(_Stopped):
                 _check_working_directory()
-                return self._invoked(ctx)
-        except (InputError, FolderError) as error:
-            raise CommandError(str(error)) from error
+                return super().invoke(ctx)
         except BrokenPipeError:  # the reader has closed the pipe
             ctx.exit(0)
-        except RuntimeError as error:
-            if is_secondary_rank():  # it may have lost the first process, whose fault is what matters
-                time.sleep(RANK_ZERO_SECONDS)
-            if any(words in str(error) for words in _NO_MEMORY):
-                raise CommandError(f"not enough memory: {error}") from error
-            raise
-        except MemoryError as error:
-            raise CommandError("not enough memory") from error
-        except OSError as error:
-            raise os_error(error) from error
         except Interrupted as error:
             if not is_secondary_rank():
-                said = f"stopped by {error}; give the same command again to go on from here"
-                click.echo(said.removesuffix(" to go on from here") if isinstance(error, _Ended) else said, err=True)
+                message = f"stopped by {error}; give the same command again"
+                click.echo(message if isinstance(error, _Stopped) else f"{message} to go on from here", err=True)
             ctx.exit(128 + error.number)
+        except (click.UsageError, InputError, FolderError, OSError, MemoryError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and is_secondary_rank():
+                time.sleep(RANK_ZERO_SECONDS)  # perhaps rank 0 has ended, and its error is the one that matters
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            command_error = _command_error(error, option_names(command) if command else {})
+            if command_error is None:
+                raise
+            raise command_error from error
 
-    def _invoked(self, ctx: click.Context) -> Any:  # noqa: ANN401
-        try:
-            return super().invoke(ctx)
-        except click.UsageError as error:
-            message = usage_message(error)
-            if message is None:
-                raise printable_usage_error(error) from error
-            raise CommandError(message_line(message)) from error
+
+def _command_error(error: Exception, names: Mapping[str, str]) -> click.ClickException | None:
+    """Return what the user sees of ``error``, with the option ``names`` of the command; None for an error of ours."""
+    if isinstance(error, click.UsageError):
+        return usage_error(error)
+    if isinstance(error, InputError):
+        return CommandError(error, lambda key: names.get(key, key))
+    if isinstance(error, FolderError):
+        return CommandError(InputError(str(error)))
+    if isinstance(error, OSError):
+        return os_error(error)
+    if isinstance(error, MemoryError):
+        return CommandError(InputError("not enough memory"))
+    if any(words in str(error) for words in _NO_MEMORY):
+        return CommandError(InputError(f"not enough memory: {error}"))
+    return None
 
 
 def _check_working_directory() -> None:
     try:
         os.getcwd()
     except OSError as error:
-        raise InputError("the current folder was removed; change to one that exists") from error
+        raise InputError("the current folder was removed", hint="change to one that exists") from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -130,6 +122,26 @@ def main() -> None:
     """  # noqa: D301 - click reads the character
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")  # its own pools keep what files needed long ago
+
+
+@click.command()
+@click.argument("shell", type=Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print the script with which a shell completes nlptrain.
+
+    \b
+    Reads   nothing.
+    Writes  a script to standard output. In ~/.bashrc or ~/.zshrc:
+            eval "$(nlptrain completion bash)"
+            and for fish:
+            nlptrain completion fish > ~/.config/fish/completions/nlptrain.fish
+
+    Example: nlptrain completion bash
+    """  # noqa: D301 - click reads the character
+    complete = get_completion_class(shell)
+    assert complete is not None, "click knows all of them"
+    click.echo(complete(ctx.find_root().command, {}, "nlptrain", "_NLPTRAIN_COMPLETE").source())
 
 
 _TRAINING = (transformer_token, tagger, tagger_kd, pseudo_label)

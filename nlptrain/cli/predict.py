@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from nlptrain.cli.errors import Choice
+from nlptrain.cli.options import Choice
 from nlptrain.cli.output import echo_data, echo_line
 from nlptrain.errors import InputError
 from nlptrain.suggestions import suggest, suggest_path

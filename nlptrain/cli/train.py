@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from nlptrain.cli.completion import set_option
 from nlptrain.cli.errors import is_secondary_rank
+from nlptrain.cli.options import key_option, set_option
 from nlptrain.cli.output import echo_line
 from nlptrain.errors import InputError
 
@@ -59,8 +59,9 @@ _HELP = {
 }
 
 
-_WORKERS = click.option(
+_WORKERS = key_option(
     "--workers",
+    key="workers",
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
@@ -106,10 +107,10 @@ def _options(function: Callable[..., None], name: str) -> Callable[..., None]:
             ),
             set_option("Set a key, e.g. --set train.steps=500; may be repeated."),
             click.option("--device", help="auto, cpu, cuda, cuda:N or mps."),
-            click.option("--output-dir", help="Folder of the run."),
+            key_option("--output-dir", key="output_dir", help="Folder of the run."),
             click.option("--seed", type=int, help="Seed of all that is random; one run, in the place of `seeds`."),
             *([_WORKERS] if _taught(name) else []),
-            click.option("--overwrite", is_flag=True, help="Clear a run that is in the output folder."),
+            key_option("--overwrite", key="overwrite", is_flag=True, help="Clear a run that is in the output folder."),
             click.option(
                 "--dry-run",
                 is_flag=True,

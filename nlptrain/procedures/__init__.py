@@ -7,7 +7,10 @@ TYPE_CHECKING = False
 # Imported on first use (PEP 562): running experiments, for example, needs no torch.
 _HOMES = {
     "distill": "student_training",
+    "experiment_scores": "experiment_runner",
+    "plan_experiments": "experiments",
     "pseudo_label": "student_training",
+    "run_experiments": "experiment_runner",
     "run_seeds": "seeds",
     "run_training": "training",
     "train_tagger": "student_training",
@@ -17,6 +20,9 @@ _HOMES = {
 __all__ = [*_HOMES]
 
 if TYPE_CHECKING:
+    from nlptrain.procedures.experiment_runner import experiment_scores as experiment_scores
+    from nlptrain.procedures.experiment_runner import run_experiments as run_experiments
+    from nlptrain.procedures.experiments import plan_experiments as plan_experiments
     from nlptrain.procedures.seeds import run_seeds as run_seeds
     from nlptrain.procedures.student_training import distill as distill
     from nlptrain.procedures.student_training import pseudo_label as pseudo_label

@@ -1,46 +1,43 @@
-"""Folders of experiments: which needs which, and each in a process of its own, several side by side."""
+"""Folders of experiments: which one needs the model or the text of which other one."""
 
 from __future__ import annotations
 
+import glob
 import os
 import re
-import signal
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from itertools import chain
 from pathlib import Path
 from typing import Literal
 
 from nlptrain.config import COMMANDS, command_of, load_config
 from nlptrain.config.commands import CommandConfig
+from nlptrain.config.data import SPLITS
 from nlptrain.config.loading import LoadedConfig, check_files_exist
+from nlptrain.config.references import model_references
 from nlptrain.config.yaml_files import read_bytes, read_yaml
-from nlptrain.errors import InputError, Interrupted
-from nlptrain.procedures.dependencies import model_dependencies, text_dependencies
-from nlptrain.suggestions import suggest_path
+from nlptrain.errors import InputError, Problem, Setting, path_suggestion
 
 State = Literal["waiting", "running", "done", "failed", "left out"]
-_LOOK_SECONDS = 0.1
 _OUTPUT = re.compile(r"^output_dir:[ \t]*(?:\"([^\"\n]+)\"|'([^'\n]+)'|([^\"'\s#][^\n#]*))", re.MULTILINE)
+_TEXT = "pseudo_labels.jsonl"  # the only text that a run writes and another run can train on
 
 
 @dataclass
 class Experiment:
-    """A YAML file, and what becomes of it.
+    """A YAML file to run, and its state.
 
     Attributes:
-        path: of the file.
-        command: that it is for.
-        output: its ``output_dir``; None where the file cannot be read.
-        needs: the files of the experiments that it names as models.
-        state: how far it is.
-        fault: why it failed or was left out.
-        seconds: how long it took.
+        path: the file.
+        command: the command that it is for; "" if unknown.
+        output: its ``output_dir``; None if the file cannot be read.
+        needs: the files of the experiments whose models or text it reads.
+        state: waiting, running, done, failed, or left out because an experiment that it needs is not done.
+        problems: why it failed or was left out.
+        seconds: how long it ran.
     """
 
     path: Path
@@ -48,197 +45,172 @@ class Experiment:
     output: Path | None = None
     needs: tuple[Path, ...] = ()
     state: State = "waiting"
-    fault: str = ""
+    problems: tuple[Problem, ...] = ()
     seconds: float = 0.0
 
-    def fail(self, faults: Sequence[str]) -> None:
-        """Note that it failed, and why; what names its own file need not do so again."""
-        self.state, self.fault = "failed", "\n".join(line.removeprefix(f"{self.path}: ") for line in faults)
+    def fail(self, problems: Iterable[Problem]) -> None:
+        """Record that it failed, and why; its own file is not repeated as their location."""
+        self.state, self.problems = "failed", tuple(self._without_own_path(problem) for problem in problems)
+
+    @property
+    def reason(self) -> str:
+        """Why it failed or was left out, one line per problem."""
+        return str(InputError(*self.problems))
+
+    def _without_own_path(self, problem: Problem) -> Problem:
+        location = problem.location
+        if location == str(self.path):
+            return replace(problem, location="")
+        if isinstance(location, tuple) and location[0] == f"{self.path}: ":
+            return replace(problem, location=location[1:])
+        return problem
 
 
-def experiment_files(named: Iterable[Path]) -> list[Path]:
-    """The YAML files that files and folders name; of a folder those in it, but for bases, which begin with ``_``.
+def experiment_files(paths: Iterable[Path]) -> list[Path]:
+    """Return the YAML files that ``paths`` name: files, and those in folders, except bases (``_*.yaml``).
 
     Raises:
-        InputError: there is no such file or folder, or a folder has none.
+        InputError: a path does not exist, or a folder has no YAML file.
     """
     found: dict[Path, Path] = {}
-    for one in named:
-        files = [one]
-        if one.is_dir():
-            files = sorted(path for path in one.iterdir() if path.suffix in (".yaml", ".yml") and path.name[0] != "_")
-            if (one / "run.json").is_file():
-                raise InputError(f"{one}: is the folder of a run; name a folder of experiments, or files")
+    for path in paths:
+        files = [path]
+        hint = "name a folder of experiments, or files"
+        if path.is_dir():
+            files = sorted(file for file in path.iterdir() if file.suffix in (".yaml", ".yml") and file.name[0] != "_")
+            if (path / "run.json").is_file():
+                raise InputError("is the folder of a run", location=str(path), hint=hint)
             if not files:
-                raise InputError(f"{one}: found no YAML file in it; name a folder of experiments, or files")
-        elif not one.is_file():
-            raise InputError(f"{one}: there is no such file or folder{suggest_path(one)}")
-        for path in files:
-            found.setdefault(path.resolve(), path)
+                raise InputError("found no YAML file in it", location=str(path), hint=hint)
+        elif not path.is_file():
+            raise InputError("there is no such file or folder", location=str(path), hint=path_suggestion(path))
+        for file in files:
+            found.setdefault(file.resolve(), file)
     return list(found.values())
 
 
-def plan(files: Sequence[Path], settings: Sequence[str]) -> list[Experiment]:
-    """The experiments of ``files``, each behind those that it needs.
+def plan_experiments(paths: Iterable[Path], settings: Sequence[str]) -> list[Experiment]:
+    """Return the experiments of files and folders, each after those that it needs.
 
-    One has failed already if its file cannot be read, or names files or models that are neither there nor to be made by
-    another one.
+    An experiment has failed already if its file cannot be read, or if it names files or models that neither exist nor
+    are written by another experiment.
+
+    Args:
+        paths: YAML files, and folders of them.
+        settings: ``KEY=VALUE`` texts that override keys of every file.
 
     Raises:
-        InputError: two would write to one folder, or some need each other.
+        InputError: a path does not exist, two experiments would write to one folder, or some need each other.
     """
-    found = [_read(path, settings) for path in files]
-    owners: dict[Path, Experiment] = {}
-    for one, loaded in sorted(found, key=lambda pair: pair[1] is None):  # a faulty one takes no folder from another
-        if one.output is not None:
-            other = owners.setdefault(one.output.resolve(), one)
-            if other is not one and loaded is not None:
-                raise InputError(f"{one.path}: writes to {one.output}, as {other.path} does; give another output_dir")
-    for one, loaded in found:
-        if loaded is None:
+    loaded = [_load(path, settings) for path in experiment_files(paths)]
+    owners = _folder_owners(loaded)
+    for experiment, config in loaded:
+        if config is None:
             continue
-        others = {folder: owner.command for folder, owner in owners.items() if owner is not one}
-        models, texts = model_dependencies(loaded.config, others), text_dependencies(loaded.config, others)
-        # A finished run is found again: its text stays what it is, whatever comes first.
-        waits = [
-            *chain(*models.values()),
-            *(one for one in chain(*texts.values()) if not (one / "scores.json").is_file()),
-        ]
-        one.needs = tuple(dict.fromkeys(owners[folder].path for folder in waits))
-        made = {name for name, folders in chain(models.items(), texts.items()) if folders}
+        others = {folder: owner.command for folder, owner in owners.items() if owner is not experiment}
+        models, texts = _dependencies(config.config, others)
+        # The text of a finished run no longer changes, so that nobody waits for it.
+        unfinished = [folder for folder in chain(*texts.values()) if not (folder / "scores.json").is_file()]
+        needed = [*chain(*models.values()), *unfinished]
+        experiment.needs = tuple(dict.fromkeys(owners[folder].path for folder in needed))
+        expected = {name for name, folders in chain(models.items(), texts.items()) if folders}
         try:
-            check_files_exist(loaded, made.__contains__)
+            check_files_exist(config, expected.__contains__)
         except InputError as error:
-            one.fail(str(error).split("\n"))
-    return _ordered([one for one, _ in found])
+            experiment.fail(error.problems)
+    return _ordered([experiment for experiment, _ in loaded])
 
 
-def _read(path: Path, settings: Sequence[str]) -> tuple[Experiment, LoadedConfig[CommandConfig] | None]:
+Loaded = tuple[Experiment, LoadedConfig[CommandConfig] | None]
+
+
+def _load(path: Path, settings: Sequence[str]) -> Loaded:
     command = ""
     try:
         command = command_of(path, settings)
-        loaded = load_config(COMMANDS[command], path, settings, check_files=False)
+        config = load_config(COMMANDS[command], path, settings, check_files=False)
     except InputError as error:
-        broken = Experiment(path, command, _said_output(path))
-        broken.fail(str(error).split("\n"))
-        return broken, None
-    return Experiment(path, command, Path(loaded.config.output_dir)), loaded
+        experiment = Experiment(path, command, _output_of_faulty(path))
+        experiment.fail(error.problems)
+        return experiment, None
+    return Experiment(path, command, Path(config.config.output_dir)), config
 
 
-def _said_output(path: Path) -> Path | None:
-    """The folder that a faulty file names, so that what needs its run is left out; also if it is no YAML."""
+def _output_of_faulty(path: Path) -> Path | None:
+    """Return the ``output_dir`` in a file with errors, even if it is not YAML, to leave out what needs its run."""
     try:
-        said = read_yaml(path).get("output_dir")
+        output = read_yaml(path).get("output_dir")
     except InputError:
         with suppress(OSError, InputError):
-            line = _OUTPUT.search(read_bytes(path).decode("utf-8", errors="replace"))
-            return Path(next(filter(None, line.groups())).strip()) if line else None
+            match = _OUTPUT.search(read_bytes(path).decode("utf-8", errors="replace"))
+            return Path(next(filter(None, match.groups())).strip()) if match else None
         return None
-    return Path(said) if isinstance(said, str) else None
+    return Path(output) if isinstance(output, str) else None
+
+
+def _folder_owners(loaded: Sequence[Loaded]) -> dict[Path, Experiment]:
+    """Map each output folder to the experiment that writes it; a file with errors takes no folder from another."""
+    owners: dict[Path, Experiment] = {}
+    for experiment, config in sorted(loaded, key=lambda pair: pair[1] is None):
+        if experiment.output is not None:
+            owner = owners.setdefault(experiment.output.resolve(), experiment)
+            if owner is not experiment and config is not None:
+                raise InputError(
+                    f"writes to {experiment.output}, as {owner.path} does",
+                    location=str(experiment.path),
+                    hint=("give another ", Setting("output_dir")),
+                )
+    return owners
+
+
+def _dependencies(
+    config: CommandConfig, outputs: Mapping[Path, str]
+) -> tuple[dict[str, list[Path]], dict[str, list[Path]]]:
+    """Map each model that ``config`` names, and each text file or glob, to the folders that will contain it.
+
+    Args:
+        config: of an experiment.
+        outputs: output folders of the other experiments with their commands; "" if a command is unknown.
+    """
+    models = {name: _writers(os.path.expanduser(name), outputs) for name in model_references(config).values()}
+    labeling = [output for output, command in outputs.items() if command in ("pseudo_label", "")]
+    names = [name for split in SPLITS for name in config.data.named(split)]
+    return models, {name: _writers(name, labeling) for name in names if _matches(_TEXT, Path(name).name)}
+
+
+def _writers(name: str, outputs: Collection[Path]) -> list[Path]:
+    """Return the ``outputs`` (resolved paths) that contain ``name``, a path, or may contain a match of it, a glob."""
+    parts = Path(name).parts
+    fixed = next((index for index, part in enumerate(parts) if glob.has_magic(part)), len(parts))
+    pattern = (*Path(*parts[:fixed]).resolve().parts, *parts[fixed:])
+    return [output for output in outputs if _may_contain(pattern, output.parts)]
+
+
+def _may_contain(pattern: tuple[str, ...], folder: tuple[str, ...]) -> bool:
+    for depth, part in enumerate(pattern):
+        if depth == len(folder) or part == "**":
+            return True
+        if not _matches(folder[depth], part):
+            return False
+    return len(pattern) == len(folder)
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return name == pattern or fnmatchcase(name, pattern)
 
 
 def _ordered(experiments: Sequence[Experiment]) -> list[Experiment]:
-    found: list[Experiment] = []
+    """Return ``experiments``, each after those that it needs."""
+    ordered: list[Experiment] = []
     rest = list(experiments)
     while rest:
-        known = {one.path for one in found}
-        ready = next((one for one in rest if all(need in known for need in one.needs)), None)
+        paths = {experiment.path for experiment in ordered}
+        ready = next((experiment for experiment in rest if paths.issuperset(experiment.needs)), None)
         if ready is None:
-            names = ", ".join(str(one.path) for one in rest)
-            raise InputError(f"{names}: each of them needs another one's model or text, so that none can be first")
-        found.append(ready)
+            names = ", ".join(str(experiment.path) for experiment in rest)
+            raise InputError(
+                "each of them needs another one's model or text, so that none can be first", location=names
+            )
+        ordered.append(ready)
         rest.remove(ready)
-    return found
-
-
-@dataclass
-class _Process:
-    experiment: Experiment
-    process: subprocess.Popen[bytes]
-    log: Path
-    started: float = field(default_factory=time.monotonic)
-
-
-def run_all(
-    experiments: Sequence[Experiment], arguments: Sequence[str], *, jobs: int, log: Callable[[str], None]
-) -> None:
-    """Run what waits, ``jobs`` at a time; a failure leaves out what needs it, and stops nothing else.
-
-    Args:
-        experiments: from ``plan``; their states are kept up to date.
-        arguments: that each command is given, too.
-        jobs: processes side by side; they share the CPU's cores.
-        log: receives a line when each experiment starts and ends.
-
-    Raises:
-        Interrupted: by a signal, which all running ones have been sent and have ended by.
-    """
-    states = {one.path: one for one in experiments}
-    running: list[_Process] = []
-    heard: list[int] = []
-    before = {number: signal.signal(number, lambda *_, n=number: heard.append(n)) for number in (1, 2, 15)}
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            while not heard and (running or any(one.state == "waiting" for one in experiments)):
-                _leave_out(experiments, states, log)
-                for one in experiments:
-                    ready = one.state == "waiting" and all(states[need].state == "done" for need in one.needs)
-                    if ready and len(running) < jobs:
-                        running.append(_started(one, arguments, Path(folder), jobs))
-                        log(f"{one.path}: nlptrain {one.command} -> {one.output}")
-                time.sleep(_LOOK_SECONDS)
-                running = [one for one in running if not _ended(one, log)]
-            for still in running:
-                still.process.send_signal(heard[0])
-            for still in running:
-                still.process.wait()
-    finally:
-        for still in running:  # whatever ended this loop, nothing is left behind
-            if still.process.poll() is None:
-                still.process.terminate()
-                still.process.wait()
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if heard:
-        raise Interrupted(heard[0])
-
-
-def _leave_out(experiments: Sequence[Experiment], states: dict[Path, Experiment], log: Callable[[str], None]) -> None:
-    for one in experiments:
-        lost = [need for need in one.needs if states[need].state in ("failed", "left out")]
-        if one.state == "waiting" and lost:
-            what = "failed" if states[lost[0]].state == "failed" else "was left out"
-            one.state, one.fault = "left out", f"needs {lost[0]}, which {what}"
-            log(f"{one.path}: left out; it {one.fault}")
-
-
-def _started(one: Experiment, arguments: Sequence[str], folder: Path, jobs: int) -> _Process:
-    log = folder / f"{len(list(folder.iterdir()))}.log"
-    environment = dict(os.environ)
-    if jobs > 1:
-        environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
-    command = [sys.executable, "-m", "nlptrain", one.command, str(one.path), *arguments]
-    with log.open("wb") as file:
-        # A group of its own: a Ctrl-C reaches this process alone, which passes it on once.
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment, start_new_session=True
-        )
-    one.state = "running"
-    return _Process(one, process, log)
-
-
-def _ended(one: _Process, log: Callable[[str], None]) -> bool:
-    code = one.process.poll()
-    if code is None:
-        return False
-    experiment = one.experiment
-    experiment.seconds = time.monotonic() - one.started
-    if code == 0:
-        experiment.state = "done"
-        log(f"{experiment.path}: done in {experiment.seconds:,.0f} s")
-    else:
-        lines = one.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        faults = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")] or lines[-5:]
-        experiment.fail(faults or [f"exit code {code}"])
-        log(f"{experiment.path}: failed: {experiment.fault.splitlines()[0]}")
-    return True
+    return ordered
