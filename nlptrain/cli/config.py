@@ -24,7 +24,12 @@ def config() -> None:
 
 @config.command()
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option("--command", type=Choice(list(COMMANDS)), help="The command that the file is for (default: detected).")
+@click.option(
+    "--command",
+    type=Choice(list(COMMANDS)),
+    metavar="COMMAND",
+    help="The command that the file is for (default: detected).",
+)
 @set_option("As in the training commands.")
 def show(config: Path, command: str | None, settings: tuple[str, ...]) -> None:
     """Print a configuration as it is resolved, each value with its origin.
@@ -51,7 +56,7 @@ def show(config: Path, command: str | None, settings: tuple[str, ...]) -> None:
 
 
 @config.command()
-@click.argument("command", type=Choice(list(COMMANDS)))
+@click.argument("command", type=Choice(list(COMMANDS)), metavar="COMMAND")
 def schema(command: str) -> None:
     """Print the JSON Schema of a command's YAML files, for editors.
 
@@ -71,7 +76,7 @@ def schema(command: str) -> None:
 
 
 @config.command()
-@click.argument("command", type=Choice(list(COMMANDS)))
+@click.argument("command", type=Choice(list(COMMANDS)), metavar="COMMAND")
 def init(command: str) -> None:
     """Print a file to begin with: what must be said, and all that may be as comments.
 

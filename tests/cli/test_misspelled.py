@@ -61,7 +61,7 @@ def trained(folder: Path, command: str, key: str, value: object) -> list[object]
         (["run", "tagger_k.yaml"], "did you mean 'tagger_kd.yaml'?"),
         (["run", "runs/tagger_kd"], "is the folder of a run"),
         (["config", "show", "tagger_kd.yml"], "did you mean 'tagger_kd.yaml'?"),
-        (["config", "init", "taggerkd"], "did you mean 'tagger_kd'?"),
+        (["config", "init", "taggerkd"], "Did you mean 'tagger_kd'?"),
         (["convert", "train.conl", "x.jsonl"], "did you mean 'train.conll'?"),
         (["convert", "train.conll", "x.parqet"], "names no format"),
         (["convert", "train.conll", "x.jsonl", "--write-scheme", "iob"], "'iob1', 'iob2'"),
