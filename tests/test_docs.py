@@ -206,7 +206,19 @@ def strings() -> str:
         found += [
             node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
         ]
+        found += [joined(node) for node in ast.walk(tree) if isinstance(node, ast.Tuple)]
     return "\n".join(found)
+
+
+def joined(node: ast.expr) -> str:
+    """Return the text of a message that is built from strings and settings, with a line break for each gap."""
+    if isinstance(node, ast.Tuple):
+        return "".join(map(joined, node.elts))
+    if isinstance(node, ast.JoinedStr):
+        return "".join(joined(part) for part in node.values)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Setting" and node.args:
+        return joined(node.args[0])
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else "\n"
 
 
 def is_source_text(fragment: str, source: str) -> bool:
