@@ -44,9 +44,9 @@ class CommandConfig(Section):
         "fp32", description="Arithmetic of the forward pass; fp16 needs a CUDA device."
     )
     threads: int | None = Field(None, ge=1, le=1024, description="CPU threads. null: as torch chooses.")
-    track: Literal["none", "tensorboard"] = Field(
-        "none",
-        description="Who is told what metrics.jsonl says, beside it. tensorboard: event files in `output_dir`/tensorboard (pip install 'nlptrain[track]').",
+    report_to: list[Literal["tensorboard", "wandb"]] = Field(
+        [],
+        description="Experiment trackers that receive the metrics, in addition to metrics.jsonl (pip install 'nlptrain[track]'). tensorboard: event files in `output_dir`/tensorboard. wandb: Weights & Biases, in `output_dir`/wandb; offline, unless the environment variable WANDB_MODE is online.",
     )
 
     @model_validator(mode="after")

@@ -15,6 +15,7 @@ from nlptrain_runtime.errors import VALUE, quoted, shortened
 
 # Keys of earlier versions, each with the name that it has now.
 RENAMED_KEYS = {
+    "track": "report_to",
     "student.start": "student.init_from",
     "student.start_labels": "student.init_label_map",
     "student.max_subwords": "student.max_subwords",
@@ -127,10 +128,8 @@ def _located(loc: tuple[int | str, ...], model: type[BaseModel], kind: str) -> t
 def _describe(key: str, faults: list[Any], model: type[BaseModel], owner: type[BaseModel]) -> str:
     first = faults[0]
     kind, found = first["type"], first.get("input")
-    if kind == "extra_forbidden" and key in RENAMED_KEYS:
-        return f"was renamed; write {RENAMED_KEYS[key]}"
     if kind == "extra_forbidden":
-        return f"unknown key; {_nearest(key, model, owner)}"
+        return _describe_unknown(key, found, model, owner)
     if kind == "union_tag_not_found":
         return f"found {quoted(found)}; must be a map"
     if kind == "union_tag_invalid":
@@ -150,6 +149,14 @@ def _describe(key: str, faults: list[Any], model: type[BaseModel], owner: type[B
         return f"found {quoted(found)}; must be {_field_description(key, model)}"
     wanted = list(dict.fromkeys(_wanted(faults)))
     return f"found {quoted(found)}; must be {' or '.join(wanted)}"
+
+
+def _describe_unknown(key: str, value: object, model: type[BaseModel], owner: type[BaseModel]) -> str:
+    if key == "track":
+        return f"was renamed; write report_to: [{value if value == 'tensorboard' else ''}]"
+    if key in RENAMED_KEYS:
+        return f"was renamed; write {RENAMED_KEYS[key]}"
+    return f"unknown key; {_nearest(key, model, owner)}"
 
 
 def _choose(found: object, expected: str) -> str:

@@ -38,7 +38,7 @@ from nlptrain.run.output_folder import check_same_run, has_progress, run_identit
 from nlptrain.run.run import Run, check_native_precision
 from nlptrain.run.seeds import check_not_seeds_folder, seed_folder
 from nlptrain.training.objective import GoldObjective, Objective
-from nlptrain.training.tracking import check_tracker_installed
+from nlptrain.training.tracking import check_trackers
 
 _LABELLING_SECONDS, _TRAINING_SECONDS = 10.0, 15.0
 _BLOCK = 1024  # sentences that are looked up at once
@@ -103,8 +103,7 @@ def dry_run(
         threads=config.threads,
         seed=(seeds or [config.seed or 0])[0],
     )
-    if config.track != "none":
-        check_tracker_installed()
+    check_trackers(config.report_to)
     check_native_precision(run.device, getattr(config, "teacher_precision", "fp32"), "teacher_precision")
     with run.handling_signals():
         made = build(config, run)

@@ -29,7 +29,7 @@ from nlptrain.run.finished_run import resume_finished
 from nlptrain.run.output_folder import command_line, identity_hash, output_folder, run_identity
 from nlptrain.run.run import Run, check_native_precision
 from nlptrain.run.seeds import check_not_seeds_folder
-from nlptrain.training.tracking import check_tracker_installed
+from nlptrain.training.tracking import check_trackers
 
 
 def run_training(command: str, config: CommandConfig, *, overwrite: bool, workers: int = 1) -> dict[str, Any]:
@@ -49,10 +49,9 @@ def run_training(command: str, config: CommandConfig, *, overwrite: bool, worker
         seed=config.seed or 0,
         workers=workers,
         distributed=True,
-        track=config.track,
+        report_to=config.report_to,
     )
-    if config.track != "none":
-        check_tracker_installed()
+    check_trackers(config.report_to)
     check_native_precision(run.device, getattr(config, "teacher_precision", "fp32"), "teacher_precision")
     run.identity = identity_hash(run_identity(command, config, inputs))
     held = output_folder(folder, command, config, inputs, overwrite=overwrite, log=run.log)

@@ -30,7 +30,7 @@ from nlptrain.run.checksums import (
     text_hash,
 )
 
-_SILENT_KEYS = ("output_dir", "track")
+_SILENT_KEYS = ("output_dir", "report_to")
 # What a run has to lose: one that ended before, on bad input, say, may be given again with other keys and files.
 _WORTH = (CHECKPOINT, PREVIOUS, "model", "scores.json")
 _OF_SAFETENSORS = ".tmp??????"  # what it writes before it gives a file its name
@@ -45,6 +45,7 @@ _OURS = (
     "pseudo_labels.jsonl",
     "dev_sample.jsonl",
     "tensorboard",
+    "wandb",
 )
 
 

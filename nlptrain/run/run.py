@@ -35,7 +35,7 @@ class Run:
         folder: where this process writes: the output folder, or None for a run that only reads.
         accelerator: device and mixed precision.
         seed: of all that is random.
-        track: who is told what ``metrics.jsonl`` says.
+        report_to: experiment trackers that receive the metrics, in addition to ``metrics.jsonl``.
         workers: processes that label text.
         processes: that share the steps of a training; one of them writes.
         shared: the output folder, for all of these to read; ``folder`` is None in those that do not write.
@@ -54,7 +54,7 @@ class Run:
         workers: int = 1,
         console: Console | None = None,
         distributed: bool = False,
-        track: str = "none",
+        report_to: Sequence[str] = (),
     ) -> None:
         """Choose the device and silence the libraries; nothing is written yet.
 
@@ -67,7 +67,7 @@ class Run:
             workers: processes that label text.
             console: where it speaks; None: on stderr.
             distributed: whether this command knows how to share its work with other processes of a launcher.
-            track: who is told what ``metrics.jsonl`` says, beside it: ``none`` or ``tensorboard``.
+            report_to: experiment trackers that receive the metrics: ``tensorboard``, ``wandb``.
 
         Raises:
             InputError: the device is not there, cannot compute in this precision, or a launcher started several
@@ -77,7 +77,7 @@ class Run:
         if not distributed:
             check_single_process()
         self.seed = seed
-        self.track = track
+        self.report_to = tuple(report_to)
         self.workers = workers
         self.accelerator = _build_accelerator(device, precision)
         self.processes = Processes(self.accelerator.process_index, self.accelerator.num_processes)

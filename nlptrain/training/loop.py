@@ -21,7 +21,7 @@ from nlptrain.training.model_selection import Logits, ModelSelector
 from nlptrain.training.objective import Objective
 from nlptrain.training.reporter import MetricsLog, Reporter
 from nlptrain.training.steps import train_steps
-from nlptrain.training.tracking import tracker
+from nlptrain.training.tracking import Trackers
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,12 @@ def fit(
         run.log(describe_length(plan, steps, examples.words))
     started = time.perf_counter()
     every = config.eval_every or len(plan.epoch(0))
-    told = tracker(run.track, run.folder, state.progress.step)
-    metrics = MetricsLog(None if run.folder is None else run.folder / "metrics.jsonl", state.progress, told, run.log)
+    trackers = Trackers(run.report_to, run.folder, step=state.progress.step, log=run.log)
+    metrics = MetricsLog(
+        None if run.folder is None else run.folder / "metrics.jsonl", state.progress, trackers, run.log
+    )
     selector = ModelSelector(model, dev, metric, teacher, selection_metric)
-    with closing(told), Reporter(run, steps, state.progress) as reporter, run.deferring_signals():
+    with closing(trackers), Reporter(run, steps, state.progress) as reporter, run.deferring_signals():
         for step in train_steps(model, examples, objective, config, state=state, plan=plan, steps=steps, run=run):
             metrics.add(step)
             reporter.step(step)

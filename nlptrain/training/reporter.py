@@ -19,7 +19,7 @@ from nlptrain.atomic_files import move_aside, write_errors
 from nlptrain.run.run import Run
 from nlptrain.training.checkpoint import Progress
 from nlptrain.training.steps import Step
-from nlptrain.training.tracking import Tracker, Untracked
+from nlptrain.training.tracking import Trackers
 
 _QUIET_SECONDS = 20.0  # between two plain lines
 _LOOK_EVERY = 10  # steps between two looks at the loss: each one waits for the device
@@ -116,16 +116,16 @@ class MetricsLog:
         self,
         path: Path | None,
         progress: Progress,
-        told: Tracker | None = None,
+        trackers: Trackers | None = None,
         log: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Go on in ``path`` behind the lines that ``progress`` knows of; ``told`` hears of each, too.
+        """Go on in ``path`` behind the lines that ``progress`` knows of; ``trackers`` receive each, too.
 
         Where these lines are missing or damaged, the file begins anew, and ``say`` reports it.
         """
         self.path = path
         self.progress = progress
-        self._told = told or Untracked()
+        self._trackers = trackers or Trackers()
         self._new: list[dict[str, Tensor]] = []
         self._hash = hashlib.sha256()
         if path is not None:
@@ -183,7 +183,7 @@ class MetricsLog:
             self._hash.update(line)
             self.progress.metrics_bytes += len(line)
             self.progress.metrics_hash = self._hash.hexdigest()
-        self._told.write(values)
+        self._trackers.write(values)
 
 
 def _written_before(path: Path, progress: Progress, log: Callable[[str], None]) -> bytes:

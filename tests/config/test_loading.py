@@ -168,7 +168,14 @@ def test_a_bad_setting_is_named(setting, message):
     assert message in faults(CONTROL, setting)[0]
 
 
-@pytest.mark.parametrize(("old", "new"), RENAMED_KEYS.items())
+def test_track_is_refused_with_the_list_of_trackers_to_write():
+    assert faults(CONTROL, "track=tensorboard") == [
+        "--set track=tensorboard: was renamed; write report_to: [tensorboard]"
+    ]
+    assert faults({**CONTROL, "track": "none"}) == ["c.yaml: track: was renamed; write report_to: []"]
+
+
+@pytest.mark.parametrize(("old", "new"), [pair for pair in RENAMED_KEYS.items() if pair[0] != "track"])
 def test_the_name_of_an_earlier_version_is_refused_with_the_new_one(old: str, new: str):
     values: dict[str, Any] = {**CONTROL, "teacher": "org/teacher", "student": {}}
     assert faults(values, f"{old}=1", command="tagger_kd") == [f"--set {old}=1: was renamed; write {new}"]

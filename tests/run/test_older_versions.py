@@ -18,6 +18,9 @@ def with_old_keys(values: dict[str, Any]) -> dict[str, Any]:
     """Rename the keys of a configuration to those of an earlier version."""
     old = json.loads(json.dumps(values))
     for old_key, new_key in RENAMED_KEYS.items():
+        if old_key == "track":
+            old.pop(new_key, None)
+            continue
         *sections, name = new_key.split(".")
         section = old
         for part in sections:

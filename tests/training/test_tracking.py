@@ -1,16 +1,41 @@
-"""track: tensorboard: the curves are the lines of metrics.jsonl."""
+"""Experiment trackers receive the rows of metrics.jsonl, and never end a run."""
+
+from __future__ import annotations
 
 import json
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nlptrain.training.tracking import TensorBoard
+from nlptrain.run.run import Run
+from nlptrain.training.tracking import Trackers
 from tests.helpers.commands import call, write_configs
 
+Curves = dict[str, dict[int, Any]]
 
-def curves(folder: Path) -> dict[str, dict[int, float]]:
+
+@pytest.fixture
+def config(corpus: Path, tiny_bert: Path) -> Path:
+    return write_configs(corpus, tiny_bert)["tagger"]
+
+
+def expected_curves(run: Path) -> Curves:
+    """Return the points that the rows of ``metrics.jsonl`` are."""
+    curves: Curves = {}
+    for line in (run / "metrics.jsonl").read_text().splitlines():
+        values = json.loads(line)
+        step = values.pop("step")
+        for name, value in values.items():
+            curve = f"dev/{name[4:]}" if name.startswith("dev_") else f"train/{name}"
+            curves.setdefault(curve, {})[step] = pytest.approx(value, rel=1e-6)
+    assert {"train/loss", "train/gold", "train/learning_rate", "dev/f1"} <= set(curves)
+    return curves
+
+
+def tensorboard_curves(folder: Path) -> Curves:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(folder))
@@ -18,44 +43,94 @@ def curves(folder: Path) -> dict[str, dict[int, float]]:
     return {name: {e.step: e.value for e in events.Scalars(name)} for name in events.Tags()["scalars"]}
 
 
-def test_every_number_is_a_point_on_its_curve(corpus: Path, tiny_bert: Path) -> None:
-    path = write_configs(corpus, tiny_bert)["tagger"]
-    result = call("tagger", path, "--set", "track=tensorboard", "--set", "train.log_every=10")
+def wandb_records(path: Path) -> Iterator[bytes]:
+    """Read the records of a ``.wandb`` file: a LevelDB log (blocks of 32 KiB) behind a header of 7 bytes."""
+    data, position, parts = path.read_bytes(), 7, b""
+    while position + 7 <= len(data):
+        if (left := 32768 - position % 32768) < 7:
+            position += left
+            continue
+        _, length, kind = struct.unpack_from("<IHB", data, position)
+        parts += data[position + 7 : position + 7 + length]
+        position += 7 + length
+        if kind in (1, 4):  # a whole record, or its last part
+            yield parts
+            parts = b""
+
+
+def wandb_curves(folder: Path) -> Curves:
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    (path,) = folder.glob("offline-run-*/run-*.wandb")
+    curves: Curves = {}
+    for content in wandb_records(path):
+        record = Record()
+        record.ParseFromString(content)
+        items = {"/".join(item.nested_key) or item.key: item.value_json for item in record.history.item}
+        for name, value in items.items():
+            if not name.startswith("_"):
+                curves.setdefault(name, {})[int(items["_step"])] = json.loads(value)
+    return curves
+
+
+def test_tensorboard_has_every_number(config: Path, corpus: Path) -> None:
+    result = call("tagger", config, "--set", "report_to=[tensorboard]", "--set", "train.log_every=10")
     assert result.exit_code == 0, result.output
     run = corpus / "runs/tagger"
-    wanted: dict[str, dict[int, Any]] = {}
-    for line in (run / "metrics.jsonl").read_text().splitlines():
-        values = json.loads(line)
-        step = values.pop("step")
-        for name, value in values.items():
-            curve = f"dev/{name[4:]}" if name.startswith("dev_") else f"train/{name}"
-            wanted.setdefault(curve, {})[step] = pytest.approx(value, rel=1e-6)
-    assert {"train/loss", "train/gold", "train/learning_rate", "dev/f1"} <= set(wanted)
-    assert curves(run / "tensorboard") == wanted
-    # It is the same run with and without, and --overwrite takes the curves away.
-    assert "is finished" in call("tagger", path, "--set", "train.log_every=10").stderr
-    assert call("tagger", path, "--overwrite").exit_code == 0
+    assert f"tensorboard: {run / 'tensorboard'} (report_to)" in result.stderr
+    assert tensorboard_curves(run / "tensorboard") == expected_curves(run)
+    # It is the same run with and without a tracker, and --overwrite removes the curves.
+    assert "is finished" in call("tagger", config, "--set", "train.log_every=10").stderr
+    assert call("tagger", config, "--overwrite").exit_code == 0
     assert not (run / "tensorboard").exists()
 
 
-def test_what_cannot_be_told_is_said_before_anything_is_trained(
-    corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
+def test_wandb_has_every_number_without_a_network(
+    config: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_configs(corpus, tiny_bert)["tagger"]
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    result = call("tagger", config, "--set", "report_to=[wandb]", "--set", "train.log_every=10")
+    assert result.exit_code == 0, result.output
+    run = corpus / "runs/tagger"
+    assert f"wandb: {run / 'wandb'}, offline (report_to, WANDB_MODE)" in result.stderr
+    assert wandb_curves(run / "wandb") == expected_curves(run)
+    assert not (tmp_path / "home").exists()
+    assert call("tagger", config, "--overwrite").exit_code == 0
+    assert not (run / "wandb").exists()
+
+
+def test_a_missing_package_is_reported_before_the_training(
+    config: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("nlptrain.training.tracking.find_spec", lambda name: None)
-    result = call("tagger", path, "--set", "track=tensorboard")
+    result = call("tagger", config, "--set", "report_to=[wandb]")
     assert result.exit_code == 2
-    assert "track: tensorboard, and the package is not installed; pip install 'nlptrain[track]'" in result.stderr
+    assert "report_to: the package wandb is not installed; pip install 'nlptrain[track]', or remove wandb" in (
+        result.stderr
+    )
     assert not (corpus / "runs/tagger").exists()
-    wrong = call("tagger", path, "--set", "track=tensorbord")
-    assert wrong.exit_code == 2
-    assert "did you mean 'tensorboard'?" in wrong.stderr
 
 
-def test_a_run_that_goes_on_takes_the_place_of_what_was_told_too_far(tmp_path: Path) -> None:
-    for behind, steps in ((0, range(1, 8)), (4, range(5, 7))):
-        told = TensorBoard(tmp_path, behind)
+def test_a_resumed_run_hides_later_points(tmp_path: Path) -> None:
+    Run(None, device="cpu")  # accelerate's trackers need its state
+    for resumed_after, steps in ((0, range(1, 8)), (4, range(5, 7))):
+        trackers = Trackers(["tensorboard"], tmp_path, step=resumed_after)
         for step in steps:
-            told.write({"step": step, "loss": step + 10 * behind})
-        told.close()
-    assert curves(tmp_path)["train/loss"] == {1: 1, 2: 2, 3: 3, 4: 4, 5: 45, 6: 46}
+            trackers.write({"step": step, "loss": step + 10 * resumed_after})
+        trackers.close()
+    curves = tensorboard_curves(tmp_path / "tensorboard")
+    assert curves["train/loss"] == {1: 1, 2: 2, 3: 3, 4: 4, 5: 45, 6: 46}
+
+
+def test_a_tracker_that_fails_does_not_end_the_run(tmp_path: Path) -> None:
+    Run(None, device="cpu")
+    (tmp_path / "tensorboard").write_text("a file")
+    lines: list[str] = []
+    trackers = Trackers(["tensorboard"], tmp_path, log=lines.append)
+    trackers.write({"step": 1, "loss": 1.0})
+    trackers.close()
+    assert len(lines) == 2
+    assert lines[1].startswith("tensorboard failed: ")
+    assert lines[1].endswith("; training continues without it (report_to)")
