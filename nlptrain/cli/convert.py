@@ -9,18 +9,17 @@ import click
 
 from nlptrain.cli.options import SCHEMES, Choice, data_config, gold_options, key_option
 from nlptrain.cli.output import echo_line
-from nlptrain.data.formats import SUFFIXES, GoldFormat
-from nlptrain.data.text_files import without_gz
-from nlptrain.errors import InputError
+from nlptrain.data.formats import GoldFormat
 
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="IN...")
 @click.argument("out", type=click.Path(path_type=Path))
 @gold_options("IN", format_option="--from")
-@click.option(
+@key_option(
     "--to",
     "target",
+    key="target",
     default="auto",
     type=Choice(["auto", *get_args(GoldFormat)]),
     help="Format of OUT (default: by suffix).",
@@ -60,49 +59,17 @@ def convert(
 
     Example: nlptrain convert train.conll train.parquet
     """  # noqa: D301 - click reads the character
-    from nlptrain.data.converting import convert as convert_files
-    from nlptrain.data.corpus import Corpus
-    from nlptrain.data.formats.registry import output_files
+    from nlptrain.procedures import convert_files
 
-    columns = (words_column, tags_column, sentences_column)
-    data = data_config(data_format, *columns, scheme, pretokenized=pretokenized)
-    wanted = _target(out) if target == "auto" else target
-    _check_name(out, wanted)
-    for one in output_files(out, wanted):  # type: ignore[arg-type]
-        if one.exists() and not one.is_file():
-            raise InputError(f"{one}: is no file; give the name of one")
-        if one.exists() and not overwrite:
-            raise InputError(f"{one}: is there already; give another name, or --overwrite")
-    done = convert_files(
-        Corpus(sources, data, log=_note),
+    data = data_config(data_format, words_column, tags_column, sentences_column, scheme, pretokenized=pretokenized)
+    conversion = convert_files(
+        sources,
         out,
-        wanted,  # type: ignore[arg-type]
-        write_scheme=write_scheme,  # type: ignore[arg-type]
+        data,
+        None if target == "auto" else target,  # type: ignore[arg-type]  # a format: the option is a choice of them
+        write_scheme=write_scheme,  # type: ignore[arg-type]  # a scheme, as above
         comments=comments,
-        log=_note,
+        overwrite=overwrite,
+        log=lambda text: echo_line(f"note: {text}", err=True),
     )
-    echo_line(f"{out}: {done.describe()}")
-    for what, count in done.lost.items():
-        _note(f"{wanted} has no place for {what}: left out of {count:,} sentence{'s' * (count > 1)}")
-
-
-def _check_name(out: Path, target: str) -> None:
-    """Names that say otherwise than what would be written."""
-    if target == "brat" and out.suffix.lower() != ".ann":
-        raise InputError(f"{out}: BRAT's marks stand in a file named .ann, beside its text; give such a name")
-    if target in ("parquet", "arrow") and out.suffix.lower() == ".gz":
-        raise InputError(f"{out}: {target} is not packed by gzip; give the name without .gz")
-
-
-def _note(text: str) -> None:
-    echo_line(f"note: {text}", err=True)
-
-
-def _target(out: Path) -> GoldFormat:
-    """The format that a name says; of JSON Lines, that of words with tags."""
-    suffix = without_gz(out).suffix.lower()
-    found = next((target for target, suffixes in SUFFIXES.items() if suffix in suffixes), None)
-    if found is None:
-        known = ", ".join(dict.fromkeys(name for suffixes in SUFFIXES.values() for name in suffixes))
-        raise InputError(f"{out}: found the suffix {suffix!r}, which names no format ({known}); give --to")
-    return found
+    echo_line(f"{out}: {conversion.describe()}")

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
 import click
 
 from nlptrain.cli.errors import SuggestingGroup
 from nlptrain.cli.output import echo_json, echo_line
-
-if TYPE_CHECKING:
-    from nlptrain.data.sentence import Sentence
 
 
 @click.group(cls=SuggestingGroup)
@@ -35,32 +29,11 @@ def alignment(teacher: str, files: tuple[str, ...], raw: bool, as_json: bool) ->
 
     Example: nlptrain doctor alignment runs/demo/transformer_token runs/demo/data/dev.conll
     """  # noqa: D301 - click reads the character
-    from nlptrain.analysis.tokenization_report import report_tokenization
-    from nlptrain.run.run import silence_libraries
+    from nlptrain.procedures import inspect_tokenization
 
-    silence_libraries()
-    report = report_tokenization(teacher, _raw(files) if raw else _gold(files))
+    report = inspect_tokenization(teacher, files, raw=raw)
     if as_json:
         echo_json(report.to_json())
     else:
         for line in report.describe():
             echo_line(line)
-
-
-def _gold(files: tuple[str, ...]) -> Iterator[Sentence]:
-    from nlptrain.data.corpus import Corpus
-
-    return iter(Corpus(files))
-
-
-def _raw(files: tuple[str, ...]) -> Iterator[Sentence]:
-    from nlptrain.data.raw_text import read_raw_words
-    from nlptrain.data.sentence import Sentence
-    from nlptrain.data.text_files import expand_paths
-    from nlptrain.data.word_splitter import WordSplitter
-
-    splitter = WordSplitter.default()
-    for path in expand_paths(list(files)):
-        for number, words in read_raw_words(path, splitter):
-            if words:
-                yield Sentence(words, where=f"{path}:{number}")

@@ -1,28 +1,18 @@
-"""The command that scores a model on gold files: evaluate."""
+"""The command that scores a model on gold files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from nlptrain.cli.options import data_config, gold_options
 from nlptrain.cli.output import echo_json, echo_line
-from nlptrain.errors import InputError
 
 if TYPE_CHECKING:
-    from nlptrain.data.corpus import Corpus
-    from nlptrain.data.labels import Labels
-    from nlptrain.run.run import Run
-    from nlptrain.training.calibration import CalibrationErrors
-    from nlptrain.training.evaluation import Confusion
-    from nlptrain_runtime import Tagged
+    from nlptrain.procedures.evaluation import Evaluation
 
-_BLOCK = 1024  # sentences that are in memory at once
-_MISTAKES = 10  # shown
+_MAX_MISTAKES = 10  # that are printed
 
 
 @click.command()
@@ -53,71 +43,20 @@ def evaluate(
 
     Example: nlptrain evaluate runs/demo/tagger_kd runs/demo/data/test.conll
     """  # noqa: D301 - click reads the character
-    from nlptrain.data.corpus import Corpus
-    from nlptrain.run.run import Run
+    from nlptrain.procedures import evaluate as evaluate_files
 
     settings = data_config(data_format, words_column, tags_column, sentences_column, scheme)
-    labels, temperature, tag = _asked(run, Run(None, device=device))
-    corpus = Corpus(data, settings, log=lambda text: echo_line(f"note: {text}", err=True))
-    scores, errors, mistakes = _measured(labels, tag, corpus)
+    evaluation = evaluate_files(
+        run, data, settings, device=device, log=lambda text: echo_line(f"note: {text}", err=True)
+    )
     if as_json:
-        calibration = {"temperature": temperature, **errors.to_json()}
-        echo_json({**scores, "calibration": calibration, "confusion": mistakes.to_json()})
+        echo_json(evaluation.to_json())
     else:
-        _echo_scores(scores, mistakes)
-        echo_line(f"expected calibration error: {errors.describe()} (temperature {temperature:.3f})")
+        _print_evaluation(evaluation)
 
 
-Tag = Callable[[Sequence[tuple[str, ...]]], "list[Tagged]"]
-
-
-def _asked(run: str, context: Run) -> tuple[Labels, float, Tag]:
-    """The labels, the temperature and what tags words of the model in ``run``, or of the exported tagger."""
-    from nlptrain_runtime.folder import DESCRIPTION
-
-    if (Path(run) / DESCRIPTION).is_file():
-        from nlptrain.data.labels import Labels
-        from nlptrain_runtime import FolderError, Tagger
-
-        try:
-            tagger = Tagger(run)
-        except FolderError as error:
-            raise InputError(str(error)) from error
-        return Labels.from_names(tagger.labels, tagger.scheme), tagger.temperature, tagger.predict_words
-    from nlptrain.models import load_token_model
-    from nlptrain.models.confidence import tag_with_confidence
-
-    model = load_token_model(run)
-    model.to(context.device)
-    return model.labels, model.temperature, lambda sentences: tag_with_confidence(model, sentences)
-
-
-def _measured(labels: Labels, tag: Tag, corpus: Corpus) -> tuple[dict[str, Any], CalibrationErrors, Confusion]:
-    """The scores of what ``tag`` answers, a block of sentences at a time."""
-    from nlptrain.data.converting import scheme_of_files
-    from nlptrain.data.labels import convert_scheme
-    from nlptrain.data.tag_schemes import check_tag_sequences
-    from nlptrain.training.calibration import CalibrationTally
-    from nlptrain.training.evaluation import ScoreTally, confusion
-
-    written = scheme_of_files(corpus)
-    scores, errors, mistakes = ScoreTally(labels.scheme), CalibrationTally(labels.scheme), None
-    rest = iter(corpus)
-    while block := list(islice(rest, _BLOCK)):
-        check_tag_sequences([(block, written)])
-        block = convert_scheme(block, written, labels)
-        answers = tag([sentence.words for sentence in block])
-        gold = [sentence.tags or () for sentence in block]
-        tags = [answer.tags for answer in answers]
-        scores.add(gold, tags)
-        errors.add(gold, answers)
-        found = confusion(gold, tags, labels.scheme)
-        mistakes = found if mistakes is None else mistakes + found
-    assert mistakes is not None, "a gold file has a sentence"
-    return scores.scores().to_json(), errors.errors(), mistakes
-
-
-def _echo_scores(scores: dict[str, Any], mistakes: Confusion) -> None:
+def _print_evaluation(evaluation: Evaluation) -> None:
+    scores = evaluation.scores.to_json()
     echo_line(
         f"{scores['metric']} {scores[scores['metric']]:.4f} "
         f"on {scores['sentences']:,} sentences, {scores['words']:,} words"
@@ -127,9 +66,12 @@ def _echo_scores(scores: dict[str, Any], mistakes: Confusion) -> None:
             f"  {name:20} precision {row['precision']:.4f}  recall {row['recall']:.4f}  "
             f"f1 {row['f1']:.4f}  support {row['support']:,}"
         )
-    if kinds := mistakes.to_json().get("spans"):
+    if kinds := evaluation.confusion.to_json().get("spans"):
         echo_line("entities: " + ", ".join(f"{count:,} {kind}" for kind, count in kinds.items()))
-    if wrong := mistakes.mistakes():
-        echo_line("most frequent mistakes (gold -> predicted; - stands for none):")
-        for gold, predicted, count in wrong[:_MISTAKES]:
+    if mistakes := evaluation.confusion.mistakes():
+        echo_line("most frequent mistakes (gold -> predicted; - is no entity):")
+        for gold, predicted, count in mistakes[:_MAX_MISTAKES]:
             echo_line(f"  {count:6,}  {gold} -> {predicted}")
+    echo_line(
+        f"expected calibration error: {evaluation.calibration.describe()} (temperature {evaluation.temperature:.3f})"
+    )

@@ -6,9 +6,13 @@ TYPE_CHECKING = False
 
 # Imported on first use (PEP 562): running experiments, for example, needs no torch.
 _HOMES = {
+    "convert_files": "conversion",
     "distill": "student_training",
+    "evaluate": "evaluation",
     "experiment_scores": "experiment_runner",
+    "inspect_tokenization": "evaluation",
     "plan_experiments": "experiments",
+    "predict_files": "prediction",
     "pseudo_label": "student_training",
     "run_experiments": "experiment_runner",
     "run_seeds": "seeds",
@@ -20,9 +24,13 @@ _HOMES = {
 __all__ = [*_HOMES]
 
 if TYPE_CHECKING:
+    from nlptrain.procedures.conversion import convert_files as convert_files
+    from nlptrain.procedures.evaluation import evaluate as evaluate
+    from nlptrain.procedures.evaluation import inspect_tokenization as inspect_tokenization
     from nlptrain.procedures.experiment_runner import experiment_scores as experiment_scores
     from nlptrain.procedures.experiment_runner import run_experiments as run_experiments
     from nlptrain.procedures.experiments import plan_experiments as plan_experiments
+    from nlptrain.procedures.prediction import predict_files as predict_files
     from nlptrain.procedures.seeds import run_seeds as run_seeds
     from nlptrain.procedures.student_training import distill as distill
     from nlptrain.procedures.student_training import pseudo_label as pseudo_label
