@@ -18,7 +18,7 @@ RENAMED_KEYS = {
     "track": "report_to",
     "student.start": "student.init_from",
     "student.start_labels": "student.init_label_map",
-    "student.max_subwords": "student.max_subwords",
+    "student.max_pieces": "student.max_subwords",
     "student.embedder.case": "student.embedder.cased",
     "train.unknown_rate": "train.unk_dropout",
     "train.word_parts": "train.label_pipeline_words",
