@@ -7,9 +7,9 @@ import sys
 def main() -> None:
     """Run the command line so that signals end it without a traceback from here on, whatever is being imported."""
     try:
-        from nlptrain_runtime.signals import end_by_signals
+        from nlptrain_runtime.signals import exit_at_signals
 
-        end_by_signals()
+        exit_at_signals()
     except KeyboardInterrupt:
         os._exit(130)
 

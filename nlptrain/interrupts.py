@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from nlptrain.errors import Interrupted
-from nlptrain_runtime.signals import ENDING, end_at_once
+from nlptrain_runtime.signals import ENDING, exit_at_once
 
 _AGAIN_SECONDS = 0.05
 _PATIENCE_SECONDS = 0.5
@@ -44,7 +44,7 @@ def interrupt(number: int, frame: FrameType | None, kind: type[Interrupted] = In
         raise _Raised.error
     _Imports.since = _Imports.since or time.monotonic()
     if time.monotonic() - _Imports.since > _PATIENCE_SECONDS:
-        end_at_once(number, frame)
+        exit_at_once(number, frame)
     _repeat(number)
 
 
@@ -83,7 +83,7 @@ def interruptible(kind: type[Interrupted]) -> Iterator[None]:
 
     try:
         for number in ENDING:
-            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler, end_at_once):
+            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler, exit_at_once):
                 old[number] = signal.signal(number, raise_kind)
     except ValueError:  # another thread than the main one
         pass

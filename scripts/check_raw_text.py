@@ -18,7 +18,7 @@ from transformers import TokenClassificationPipeline
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.formats.conll import read_conll
-from nlptrain.data.tag_schemes import spans
+from nlptrain.data.tag_schemes import tags_to_spans
 from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict
 from nlptrain.models.token_model import TokenModel
@@ -39,7 +39,7 @@ def entities_of_columns(path: Path) -> list[tuple[str, set[Span]]]:
             at += len(word) + 1
         gold = {
             (starts[s.start], starts[s.end - 1] + len(sentence.words[s.end - 1]), s.label)
-            for s in spans(sentence.tags or ())
+            for s in tags_to_spans(sentence.tags or ())
         }
         found.append((" ".join(sentence.words), gold))
     return found
@@ -52,7 +52,7 @@ def words_of_conllu(path: Path) -> list[tuple[str, set[Span], set[Span]]]:
         text = next((line[9:] for line in block.split("\n") if line.startswith("# text = ")), "")
         rows = [line.split("\t") for line in block.split("\n") if line and not line.startswith("#")]
         plain: set[Span] = set()
-        parted: set[Span] = set()
+        split: set[Span] = set()
         at = last = range_end = 0
         for row in rows:
             if "-" in row[0]:
@@ -62,10 +62,10 @@ def words_of_conllu(path: Path) -> list[tuple[str, set[Span], set[Span]]]:
                 inside = int(row[0]) <= last
                 start = text.find(row[1], at, range_end if inside else None)
                 end = start + len(row[1])
-                (parted if inside else plain).add((start, end, row[3]))
+                (split if inside else plain).add((start, end, row[3]))
                 at = range_end if inside and (start < 0 or int(row[0]) == last) else end
         if text:
-            found.append((text, plain, parted))
+            found.append((text, plain, split))
     return found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.formats.conll import read_conll
-from nlptrain.data.tag_schemes import spans
+from nlptrain.data.tag_schemes import tags_to_spans
 from nlptrain.data.word_splitter import WordSplitter
 
 Place = tuple[int, int]
@@ -49,7 +49,8 @@ def column_places(path: Path) -> list[tuple[str, set[Place], set[Place]]]:
             at += len(word) + 1
         places = {(start, start + len(word)) for start, word in zip(starts, sentence.words, strict=True)}
         entities = {
-            (starts[s.start], starts[s.end - 1] + len(sentence.words[s.end - 1])) for s in spans(sentence.tags or ())
+            (starts[s.start], starts[s.end - 1] + len(sentence.words[s.end - 1]))
+            for s in tags_to_spans(sentence.tags or ())
         }
         found.append((" ".join(sentence.words), places, entities))
     return found

@@ -109,7 +109,7 @@ def report_tokenization(reference: str, sentences: Iterable[Sentence]) -> Tokeni
         frequencies.update(sentence.words)
         encoded = reader(sentence.words)
         size = sum(map(len, encoded))
-        windows = cut_windows(encoded, max_pieces=max_subwords, prefix=reader.prefix, suffix=reader.suffix)
+        windows = cut_windows(encoded, max_subwords=max_subwords, prefix=reader.prefix, suffix=reader.suffix)
         windowed += len(windows) > 1
         if size > longest_size:
             longest, longest_size, longest_windows = sentence, size, len(windows)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Problem, Setting, Text
-from nlptrain_runtime.schemes import Scheme, Span, may_follow, spans, split_tag, tags_of
+from nlptrain_runtime.schemes import Scheme, Span, is_transition_allowed, spans_to_tags, split_tag, tags_to_spans
 
 __all__ = [
     "SCHEME_NAMES",
@@ -25,11 +25,11 @@ __all__ = [
     "detect_sentence_scheme",
     "first_invalid_tag",
     "list_names",
-    "may_follow",
+    "is_transition_allowed",
     "raise_problems",
-    "spans",
+    "tags_to_spans",
     "split_tag",
-    "tags_of",
+    "spans_to_tags",
     "to_scheme",
 ]
 
@@ -52,7 +52,7 @@ def to_scheme(tags: Sequence[str], scheme: Scheme) -> list[str]:
         >>> to_scheme(["I-person", "I-person", "O"], "iob2")
         ['B-person', 'I-person', 'O']
     """
-    return list(tags) if scheme == "plain" else tags_of(spans(tags), len(tags), scheme)
+    return list(tags) if scheme == "plain" else spans_to_tags(tags_to_spans(tags), len(tags), scheme)
 
 
 def first_invalid_tag(tags: Sequence[str], scheme: Scheme) -> tuple[int, str] | None:
@@ -69,7 +69,7 @@ def first_invalid_tag(tags: Sequence[str], scheme: Scheme) -> tuple[int, str] | 
         part = split_tag(tag)
         if tag != "O" and (part is None or part[0] not in allowed):
             return index, "O, " + " or ".join(f"{prefix}-TYPE" for prefix in allowed)
-    right = tags_of(spans(tags), len(tags), scheme)
+    right = spans_to_tags(tags_to_spans(tags), len(tags), scheme)
     return next(((index, right[index]) for index, tag in enumerate(tags) if tag != right[index]), None)
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from nlptrain.atomic_files import write_text
 from nlptrain.errors import InputError
-from nlptrain_runtime.word_features import PADDING, SHAPES, UNKNOWN, characters_of, shape_of
+from nlptrain_runtime.word_features import PADDING, SHAPES, UNKNOWN, character_codes, word_shape
 
-__all__ = ["PADDING", "SHAPES", "UNKNOWN", "Vocabulary", "shape_of"]
+__all__ = ["PADDING", "SHAPES", "UNKNOWN", "Vocabulary", "word_shape"]
 
 _FILE, _VERSION = "words.json", 1
 
@@ -61,13 +61,13 @@ class Vocabulary:
         """Return the row of ``word``."""
         return self._rows.get(word.lower() if self.lowercase else word, UNKNOWN)
 
-    def shape_of(self, word: str) -> int:
+    def word_shape(self, word: str) -> int:
         """Return the shape of ``word``, a number below ``len(SHAPES)``."""
-        return shape_of(word)
+        return word_shape(word)
 
     def characters(self, word: str, limit: int) -> list[int]:
         """Return the code points of ``word``; of a longer one, the first and the last ``limit / 2``."""
-        return characters_of(word, limit)
+        return character_codes(word, limit)
 
     def save(self, folder: str | Path) -> None:
         """Write the vocabulary as ``words.json`` into ``folder``."""

@@ -48,7 +48,7 @@ class WordSplitter(runtime.WordSplitter):
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             splitter = cls(int(values["version"]), str(values["pattern"]), str(values["rule"]))
-            splitter.check()
+            splitter.validate()
         except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
             raise InputError(
                 f"not a word splitter ({error})", location=str(path), expected="version, pattern and rule"

@@ -13,7 +13,7 @@ from random import Random
 from nlptrain.config.augment import AugmentConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits, held_out_hashes
-from nlptrain.data.tag_schemes import Scheme, spans
+from nlptrain.data.tag_schemes import Scheme, tags_to_spans
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.distillation.word_bank import WordBank
 from nlptrain.models.token_model import TokenModel
@@ -166,7 +166,7 @@ def _parts(sentence: Sentence, scheme: Scheme) -> Parts:
         return [(tag, (word,)) for tag, word in zip(tags, words, strict=True)]
     parts: Parts = []
     at = 0
-    for label, start, end in spans(tags):
+    for label, start, end in tags_to_spans(tags):
         parts += [(None, words[at:start]), (label, words[start:end])]
         at = end
     return [part for part in [*parts, (None, words[at:])] if part[1]]

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from nlptrain.atomic_files import replacing
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tag_schemes import spans, to_scheme
+from nlptrain.data.tag_schemes import tags_to_spans, to_scheme
 from nlptrain.distillation.transfer_set import TeacherLogitsDataset
-from nlptrain.models.confidence import Tagged, to_tagged_sentence
+from nlptrain.models.confidence import TaggedSentence, to_tagged_sentence
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def pseudo_label_sentences(
     with _json_lines(path) as write:
         for number in range(len(text)):
             tags, confidences = answer = teachers_answer(text, number, labels)
-            parts = answer.parts(labels.scheme)
+            parts = answer.spans(labels.scheme)
             unsure = sum(value < least.get(span.label, min_confidence) for span, value in parts)
             entities += len(parts)
             doubtful += unsure
@@ -114,13 +114,13 @@ def _valid(tags: list[str], labels: Labels) -> list[str]:
 def _allowed(tags: list[str], labels: Labels) -> list[str]:
     """``tags`` that do not break the scheme: an entity that the labels have no right tags for is none."""
     allowed = to_scheme(tags, labels.scheme)
-    for _, start, end in spans(allowed) if labels.scheme != "plain" else ():
+    for _, start, end in tags_to_spans(allowed) if labels.scheme != "plain" else ():
         if any(tag not in labels.ids for tag in allowed[start:end]):
             allowed[start:end] = ["O"] * (end - start)
     return allowed
 
 
-def teachers_answer(text: TeacherLogitsDataset, number: int, labels: Labels) -> Tagged:
+def teachers_answer(text: TeacherLogitsDataset, number: int, labels: Labels) -> TaggedSentence:
     """What the teacher says of the sentence ``number`` of ``text``, with its own probabilities, never calibrated ones.
 
     A teacher's temperature is left out, so that ``min_confidence`` means the same of one teacher and of several.

@@ -143,7 +143,7 @@ def _exported(name: str, folder: Path, precision: str | None, threads: int, batc
     except FolderError as error:
         raise InputError(str(error)) from error
     opened = open_folder(folder, precision)
-    others = {path for path in (folder / "onnx").iterdir()} - {opened.net("model"), opened.net("words")}
+    others = {path for path in (folder / "onnx").iterdir()} - {opened.graph_path("model"), opened.graph_path("words")}
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path not in others)
     more = "" if batch is None else f", batch_units={batch}"
     program = _ONNX.format(folder=str(folder), threads=threads, precision=opened.precision, more=more)

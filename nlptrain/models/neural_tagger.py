@@ -197,7 +197,7 @@ class NeuralTagger(PreTrainedModel):
         logits = self._at_pieces(input_ids, attention_mask, starts, word)
         counts = starts.sum(dim=1).cpu().numpy()
         decoder = self.head.runtime_decoder if isinstance(self.head, CRFHead) else Decoder("independent")
-        best = decoder.best(logits[starts].float().cpu().numpy(), counts)
+        best = decoder.decode(logits[starts].float().cpu().numpy(), counts)
         return [part.tolist() for part in np.split(best, np.cumsum(counts)[:-1])]
 
     def _words(self, logits: Tensor, starts: Tensor) -> ChainedWords:

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from nlptrain.data.tag_schemes import Scheme, tags_of
+from nlptrain.data.tag_schemes import Scheme, spans_to_tags
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.models.arguments import check_iterable, checked_texts
 from nlptrain.models.confidence import tag_with_confidence, to_tagged_sentence
 from nlptrain.models.token_model import TokenModel
-from nlptrain_runtime.predictions import Answers, Tagged, Tally, shown
-from nlptrain_runtime.text_stream import blocks
+from nlptrain_runtime.confidence import PredictionCounts, round_confidence
+from nlptrain_runtime.predictions import PredictionFormatter, TaggedSentence
+from nlptrain_runtime.text_stream import text_blocks
 
 _TEXTS = 512  # of a block: a teacher takes seconds for them
 NOT_SURE = "_"  # CoNLL-U's word for what is not said
@@ -29,7 +30,7 @@ def predict(
     *,
     splitter: WordSplitter | None = None,
     min_confidence: float | Mapping[str, float] = 0.0,
-    tally: Tally | None = None,
+    tally: PredictionCounts | None = None,
 ) -> Iterator[dict[str, Any]]:
     """One answer for each text, in order: ``{"text", "entities"}``, or ``{"text", "words"}`` for plain tags.
 
@@ -48,7 +49,7 @@ def predict(
         TypeError: ``texts`` is one string, or something else than texts; or ``model`` is a name.
     """
     _check_loaded(model)
-    shown_as = Answers(model.labels.names, model.labels.scheme, min_confidence, tally)
+    shown_as = PredictionFormatter(model.labels.names, model.labels.scheme, min_confidence, tally)
     return _predicted(model, checked_texts(texts), splitter, shown_as)
 
 
@@ -58,9 +59,9 @@ def _check_loaded(model: TokenModel) -> None:
 
 
 def _predicted(
-    model: TokenModel, texts: Iterable[str], splitter: WordSplitter | None, shown_as: Answers
+    model: TokenModel, texts: Iterable[str], splitter: WordSplitter | None, shown_as: PredictionFormatter
 ) -> Iterator[dict[str, Any]]:
-    for block in blocks(texts, most=_TEXTS):
+    for block in text_blocks(texts, max_texts=_TEXTS):
         words = [(splitter or model.splitter).split(text) for text in block]
         answers = model.predict([[word.text for word in sentence] for sentence in words], temperature=model.temperature)
         counts = np.array([len(sentence) for sentence in words])
@@ -68,7 +69,7 @@ def _predicted(
         sure = np.concatenate([to_tagged_sentence(answer, model.labels).confidences for answer in answers])
         places = np.array([word[1:] for sentence in words for word in sentence]).reshape(-1, 2)
         del words, answers  # of a long text, more than all that is shown
-        yield from shown_as.of(block, counts, best, sure, places)
+        yield from shown_as.format(block, counts, best, sure, places)
 
 
 def predict_columns(
@@ -77,7 +78,7 @@ def predict_columns(
     *,
     splitter: WordSplitter | None = None,
     min_confidence: float | Mapping[str, float] = 0.0,
-    tally: Tally | None = None,
+    tally: PredictionCounts | None = None,
 ) -> Iterator[str]:
     """The words of each text with their tags, a word, a tab and a tag a line, and a blank line behind each sentence.
 
@@ -94,9 +95,9 @@ def _columns(
     texts: Iterable[str],
     splitter: WordSplitter | None,
     min_confidence: float | Mapping[str, float],
-    tally: Tally | None,
+    tally: PredictionCounts | None,
 ) -> Iterator[str]:
-    for block in blocks(texts, most=_TEXTS):
+    for block in text_blocks(texts, max_texts=_TEXTS):
         words = [(splitter or model.splitter).words(text) for text in block]
         for sentence, answer in zip(words, tag_with_confidence(model, words), strict=True):
             if sentence:
@@ -110,7 +111,7 @@ def predict_rows(
     *,
     splitter: WordSplitter | None = None,
     min_confidence: float | Mapping[str, float] = 0.0,
-    tally: Tally | None = None,
+    tally: PredictionCounts | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Each row with what ``predict`` answers to its ``text``, or, where the rows have none, with tags of its words.
 
@@ -137,7 +138,7 @@ def _answered(
     rows: Iterable[dict[str, Any]],
     splitter: WordSplitter | None,
     min_confidence: float | Mapping[str, float],
-    tally: Tally | None,
+    tally: PredictionCounts | None,
 ) -> Iterator[dict[str, Any]]:
     rest = iter(rows)
     first = list(islice(rest, 1))
@@ -176,20 +177,28 @@ def _checked(row: dict[str, Any], number: int, key: str) -> Any:  # noqa: ANN401
 
 
 def _tagged_rows(
-    model: TokenModel, sentences: Iterable[list[str]], min_confidence: float | Mapping[str, float], tally: Tally | None
+    model: TokenModel,
+    sentences: Iterable[list[str]],
+    min_confidence: float | Mapping[str, float],
+    tally: PredictionCounts | None,
 ) -> Iterator[dict[str, Any]]:
-    for block in blocks(sentences, most=_TEXTS, size=lambda words: sum(map(len, words))):
+    for block in text_blocks(sentences, max_texts=_TEXTS, size=lambda words: sum(map(len, words))):
         for answer in tag_with_confidence(model, block):
-            sure = [shown(float(confidence)) for confidence in answer.confidences]
+            sure = [round_confidence(float(confidence)) for confidence in answer.confidences]
             yield {"tags": _written(answer, model.labels.scheme, min_confidence, tally), "confidences": sure}
 
 
-def _written(answer: Tagged, scheme: Scheme, least: float | Mapping[str, float], tally: Tally | None) -> list[str]:
+def _written(
+    answer: TaggedSentence, scheme: Scheme, least: float | Mapping[str, float], tally: PredictionCounts | None
+) -> list[str]:
     limits = least if isinstance(least, Mapping) else {"": least}
     other = limits.get("", 0.0)
-    parts = [(span, shown(confidence) >= limits.get(span.label, other)) for span, confidence in answer.parts(scheme)]
+    parts = [
+        (span, round_confidence(confidence) >= limits.get(span.label, other))
+        for span, confidence in answer.spans(scheme)
+    ]
     if tally is not None:
         tally.add(sum(kept for _, kept in parts), len(parts))
     if scheme == "plain":
         return [span.label if kept else NOT_SURE for span, kept in parts]
-    return tags_of((span for span, kept in parts if kept), len(answer.tags), "iob2")
+    return spans_to_tags((span for span, kept in parts if kept), len(answer.tags), "iob2")

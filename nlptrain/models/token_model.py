@@ -120,7 +120,7 @@ class TokenModel:
         check_iterable(words, "words", "a list of words")
         return cut_windows(
             self.featurizer(words),
-            max_pieces=self.max_subwords,
+            max_subwords=self.max_subwords,
             prefix=self.featurizer.prefix,
             suffix=self.featurizer.suffix,
         )
@@ -129,14 +129,14 @@ class TokenModel:
         """The inputs of a batch of windows; the places of the words stand in the order of the windows."""
         model_inputs, shifts = self.featurizer.batch(windows)
         longest = model_inputs["attention_mask"].shape[1]
-        counts = np.array([len(window.starts) for window in windows])
+        counts = np.array([len(window.word_starts) for window in windows])
         begins = np.arange(len(windows)) * longest + shifts
-        places = np.concatenate([np.asarray(window.starts, dtype=np.int64) for window in windows])
+        places = np.concatenate([np.asarray(window.word_starts, dtype=np.int64) for window in windows])
         places += np.repeat(begins, counts)
         sequence_lengths = SequenceLengths(
             torch.from_numpy(counts),
             torch.tensor([window.first_word == 0 for window in windows]),
-            torch.tensor([window.closes for window in windows]),
+            torch.tensor([window.ends_sentence for window in windows]),
         )
         return Inputs(model_inputs, torch.from_numpy(places), sequence_lengths)
 
@@ -170,7 +170,7 @@ class TokenModel:
             owned = [
                 (number, window) for number, words in enumerate(sentences) if words for window in self.windows(words)
             ]
-        lengths = np.array([len(window.pieces) for _, window in owned], dtype=np.int64)
+        lengths = np.array([len(window.subwords) for _, window in owned], dtype=np.int64)
         order = np.argsort(-lengths, kind="stable")
         for batch in cut_batches(order, lengths, subwords=self.batch_subwords, sentences=None):
             chosen = [owned[index] for index in batch]
@@ -183,7 +183,7 @@ class TokenModel:
                 ) from error
             place = 0
             for number, window in chosen:
-                count = len(window.starts)
+                count = len(window.word_starts)
                 found[number][window.first_word : window.first_word + count] = values[place : place + count]
                 place += count
         self.model.train(was_training)
@@ -240,7 +240,7 @@ class TokenModel:
         """
         with reading(f"{self.name}: its config.json, weights and tokenizer together"):
             prefix, suffix = self.featurizer.prefix, self.featurizer.suffix
-            windows = cut_windows([(0,)], max_pieces=self.max_subwords, prefix=prefix, suffix=suffix)
+            windows = cut_windows([(0,)], max_subwords=self.max_subwords, prefix=prefix, suffix=suffix)
             logits = self.emissions(self.pad(windows).to(self.device))
         if tuple(logits.shape) != (1, len(self.labels)):
             raise InputError(f"{self.name}: has {logits.shape[1]} logits and {len(self.labels)} labels")

@@ -26,7 +26,7 @@ from nlptrain.training.calibration import CalibrationErrors, CalibrationTally
 from nlptrain.training.evaluation import Confusion, Scores, ScoreTally, confusion
 from nlptrain_runtime import FolderError, Tagger
 from nlptrain_runtime.folder import DESCRIPTION
-from nlptrain_runtime.predictions import Tagged
+from nlptrain_runtime.predictions import TaggedSentence
 
 _BLOCK = 1024  # sentences that are in memory at once
 
@@ -95,7 +95,7 @@ def evaluate(
     return Evaluation(scores.scores(), errors.errors(), mistakes, temperature)
 
 
-Tag = Callable[[Sequence[tuple[str, ...]]], list[Tagged]]
+Tag = Callable[[Sequence[tuple[str, ...]]], list[TaggedSentence]]
 
 
 def _open_model(model: str, run: Run) -> tuple[Labels, float, Tag]:

@@ -16,8 +16,8 @@ from nlptrain.errors import InputError, Setting, path_suggestion, suggestion
 from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict, predict_columns, predict_rows
 from nlptrain.run.run import Run
-from nlptrain_runtime.predictions import Tally
-from nlptrain_runtime.text_stream import NotUTF8, decoded
+from nlptrain_runtime.confidence import PredictionCounts
+from nlptrain_runtime.text_stream import NotUTF8, decode_lines
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class FilePredictions:
     """
 
     lines: Iterator[str]
-    tally: Tally
+    tally: PredictionCounts
 
 
 def predict_files(
@@ -61,7 +61,7 @@ def predict_files(
     token_model.to(run.device)
     limits = dict(min_confidence or {})
     _check_types(limits, token_model.labels.types)
-    tally = Tally()
+    tally = PredictionCounts()
     options: dict[str, Any] = {
         "splitter": WordSplitter.pretokenized() if pretokenized else None,
         "min_confidence": limits,
@@ -105,7 +105,7 @@ def _existing(file: str) -> Path:
 
 def _standard_input() -> Iterator[str]:
     try:
-        yield from decoded(sys.stdin.buffer, "standard input")
+        yield from decode_lines(sys.stdin.buffer, "standard input")
     except NotUTF8 as error:
         raise InputError(str(error)) from error
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nlptrain.data.labels import Labels
-from nlptrain.data.tag_schemes import Scheme, Span, spans
-from nlptrain.models.confidence import Tagged
+from nlptrain.data.tag_schemes import Scheme, Span, tags_to_spans
+from nlptrain.models.confidence import TaggedSentence
 from nlptrain.models.heads import LabelDecoder
 from nlptrain.models.heads.forward_backward import FORBIDDEN
 
@@ -92,7 +92,7 @@ class CalibrationTally:
         self._scheme = scheme
         self._words, self._entities = _Bins(), _Bins()
 
-    def add(self, gold: Sequence[Sequence[str]], answers: Sequence[Tagged]) -> None:
+    def add(self, gold: Sequence[Sequence[str]], answers: Sequence[TaggedSentence]) -> None:
         """Count ``answers`` against the ``gold`` tags, sentence by sentence."""
         pairs = list(zip(gold, answers, strict=True))
         right = [one == other for tags, answer in pairs for one, other in zip(tags, answer.tags, strict=True)]
@@ -106,20 +106,22 @@ class CalibrationTally:
         return CalibrationErrors(self._words.error(), self._entities.error() if self._entities.count else None)
 
 
-def calibration_errors(gold: Sequence[Sequence[str]], answers: Sequence[Tagged], scheme: Scheme) -> CalibrationErrors:
+def calibration_errors(
+    gold: Sequence[Sequence[str]], answers: Sequence[TaggedSentence], scheme: Scheme
+) -> CalibrationErrors:
     """The errors of ``answers`` against the ``gold`` tags, sentence by sentence."""
     tally = CalibrationTally(scheme)
     tally.add(gold, answers)
     return tally.errors()
 
 
-def judged(answer: Tagged, gold: Sequence[str], scheme: Scheme) -> list[tuple[Span, float, bool]]:
+def judged(answer: TaggedSentence, gold: Sequence[str], scheme: Scheme) -> list[tuple[Span, float, bool]]:
     """Each entity of ``answer`` (plain tags: each word), its confidence, and whether ``gold`` has the very same."""
     if scheme == "plain":
         wanted = {Span(tag, index, index + 1) for index, tag in enumerate(gold)}
     else:
-        wanted = set(spans(gold))
-    return [(span, confidence, span in wanted) for span, confidence in answer.parts(scheme)]
+        wanted = set(tags_to_spans(gold))
+    return [(span, confidence, span in wanted) for span, confidence in answer.spans(scheme)]
 
 
 def fit_temperature(rule: LabelDecoder, emissions: Emissions, gold: Sequence[Sequence[str]], labels: Labels) -> float:

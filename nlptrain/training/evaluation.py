@@ -11,7 +11,7 @@ from seqeval.metrics import classification_report
 
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tag_schemes import Scheme, Span, spans, to_scheme
+from nlptrain.data.tag_schemes import Scheme, Span, tags_to_spans, to_scheme
 from nlptrain.models.arguments import check_iterable
 
 
@@ -47,7 +47,7 @@ class Counts:
 def _sentence(gold: Sequence[str], predicted: Sequence[str], scheme: Scheme) -> tuple[int, int, int]:
     if scheme == "plain":
         return sum(one == other for one, other in zip(gold, predicted, strict=True)), len(gold), len(gold)
-    there, found = set(spans(gold)), set(spans(predicted))
+    there, found = set(tags_to_spans(gold)), set(tags_to_spans(predicted))
     return len(there & found), len(found), len(there)
 
 
@@ -179,7 +179,7 @@ class ScoreTally:
                 self._predicted.update(other)
                 self._gold.update(one)
             else:
-                there, found = set(spans(one)), set(spans(other))
+                there, found = set(tags_to_spans(one)), set(tags_to_spans(other))
                 self._correct.update(span.label for span in there & found)
                 self._predicted.update(span.label for span in found)
                 self._gold.update(span.label for span in there)
@@ -256,7 +256,7 @@ def confusion(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]],
         return Confusion(pairs, Counter())
     kinds: Counter[str] = Counter()
     for one, other in zip(gold, predicted, strict=True):
-        wanted, found = spans(one), spans(other)
+        wanted, found = tags_to_spans(one), tags_to_spans(other)
         for span in wanted:
             answer = _answer(span, found)
             kinds[_kind(span, answer)] += 1

@@ -100,25 +100,25 @@ class Examples:
         ids = self.model.labels.ids
         gold = None if sentence.tags is None else np.array([ids[tag] for tag in sentence.tags], dtype=np.int16)
         for window in self.model.windows(sentence.words):
-            self._pieces.append(np.array(window.pieces, dtype=np.int32))
-            self._starts.append(np.array(window.starts, dtype=np.int32))
+            self._pieces.append(np.array(window.subwords, dtype=np.int32))
+            self._starts.append(np.array(window.word_starts, dtype=np.int32))
             self._parts.append(self._parts_of(window, sentence.words))
             self._gold.append(
-                None if gold is None else gold[window.first_word : window.first_word + len(window.starts)]
+                None if gold is None else gold[window.first_word : window.first_word + len(window.word_starts)]
             )
             self._origin.append((number, window.first_word))
-            self._closes.append(window.closes)
+            self._closes.append(window.ends_sentence)
 
     def _parts_of(self, window: Window, words: Sequence[str]) -> NDArray[np.int32]:
         """The places of the parts inside the words of ``window``, and which of its words each stands in, [P, 2]."""
         if not self._label_pipeline_words:
             return _NO_PARTS
-        owned = words[window.first_word : window.first_word + len(window.starts)]
+        owned = words[window.first_word : window.first_word + len(window.word_starts)]
         found = [
             (start + place, number)
-            for number, (start, word) in enumerate(zip(window.starts, owned, strict=True))
+            for number, (start, word) in enumerate(zip(window.word_starts, owned, strict=True))
             for place in self.model.featurizer.pipeline_word_starts(word)
-            if start + place < len(window.pieces) - len(self.model.featurizer.suffix)
+            if start + place < len(window.subwords) - len(self.model.featurizer.suffix)
         ]
         return np.array(found, dtype=np.int32) if found else _NO_PARTS
 
@@ -139,9 +139,11 @@ class Examples:
         if not self._label_pipeline_words:
             return inputs
         longest = inputs.model_inputs["attention_mask"].shape[1]
-        firsts = np.cumsum([0, *(len(window.starts) for window in windows)])
+        firsts = np.cumsum([0, *(len(window.word_starts) for window in windows)])
         moved = [  # by padding on the left
-            int(inputs.word_positions[first]) - row * longest - int(window.starts[0]) if len(window.starts) else 0
+            int(inputs.word_positions[first]) - row * longest - int(window.word_starts[0])
+            if len(window.word_starts)
+            else 0
             for row, (first, window) in enumerate(zip(firsts[:-1], windows, strict=True))
         ]
         parts = [self._parts[n][:, 0] + row * longest + moved[row] for row, n in enumerate(numbers)]

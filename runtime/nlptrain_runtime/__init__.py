@@ -1,25 +1,29 @@
 """An exported tagger without torch: raw text to entities, by numpy, tokenizers and ONNX Runtime.
 
-``nlptrain`` uses parts of this package (windows, schemes, decoding), so opening it imports nothing by itself.
+``nlptrain`` uses parts of this package (windows, schemes, decoding), so public names are imported on first use.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 
-TYPE_CHECKING = False  # as of typing, which takes milliseconds to import, and in which a signal is a traceback
+TYPE_CHECKING = False  # instead of importing typing, which takes milliseconds, before signals are handled
 if TYPE_CHECKING:
     from nlptrain_runtime.errors import FolderError as FolderError
-    from nlptrain_runtime.predictions import Tagged as Tagged
+    from nlptrain_runtime.predictions import TaggedSentence as TaggedSentence
     from nlptrain_runtime.tagger import Tagger as Tagger
 
-__version__ = "0.1.0"
-__all__ = ["FolderError", "Tagged", "Tagger", "__version__"]
+    Tagged = TaggedSentence
 
-_HOMES = {"FolderError": "errors", "Tagged": "predictions", "Tagger": "tagger"}
+__version__ = "0.1.0"
+__all__ = ["FolderError", "TaggedSentence", "Tagger", "__version__"]
+
+_DEFINED_IN = {"FolderError": "errors", "TaggedSentence": "predictions", "Tagger": "tagger"}
+_FORMER_NAMES = {"Tagged": "TaggedSentence"}
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    name = _FORMER_NAMES.get(name, name)
+    if name not in _DEFINED_IN:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"nlptrain_runtime.{_HOMES[name]}"), name)
+    return getattr(import_module(f"nlptrain_runtime.{_DEFINED_IN[name]}"), name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:  # numpy.typing takes a tenth of the cold start, so these names exist for the type checker only
+if TYPE_CHECKING:  # importing numpy.typing takes a tenth of a cold start
     from typing import Any
 
     from numpy.typing import NDArray
@@ -26,26 +26,26 @@ class GrowableArray:
 
     def __init__(self, width: tuple[int, ...] = (), dtype: type[np.generic] = np.int64) -> None:
         """Create an empty array; each row has the shape ``width``, () for numbers."""
-        self._room: Array = np.empty((1024, *width), dtype=dtype)
-        self._used = 0
+        self._buffer: Array = np.empty((1024, *width), dtype=dtype)
+        self._size = 0
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return self._used
+        return self._size
 
     def extend(self, rows: Sequence[int] | Array) -> None:
         """Add ``rows``."""
-        needed = self._used + len(rows)
-        if needed > len(self._room):
-            more = np.empty((max(len(self._room), needed), *self._room.shape[1:]), dtype=self._room.dtype)
-            self._room = np.concatenate([self._room, more])
-        self._room[self._used : needed] = rows
-        self._used = needed
+        needed = self._size + len(rows)
+        if needed > len(self._buffer):
+            more = np.empty((max(len(self._buffer), needed), *self._buffer.shape[1:]), dtype=self._buffer.dtype)
+            self._buffer = np.concatenate([self._buffer, more])
+        self._buffer[self._size : needed] = rows
+        self._size = needed
 
     @property
     def values(self) -> Array:
         """All rows, [n, ...]."""
-        return self._room[: self._used]
+        return self._buffer[: self._size]
 
 
 class GrowableLists:
@@ -60,7 +60,7 @@ class GrowableLists:
         return len(self._sizes)
 
     @property
-    def held(self) -> int:
+    def total(self) -> int:
         """Number of elements of all lists."""
         return len(self._flat)
 
@@ -70,19 +70,19 @@ class GrowableLists:
         self._sizes.extend(sizes)
         self._flat.extend(flat)
 
-    def joined(self, chosen: IntArray) -> tuple[IntArray, IntArray]:
-        """Return the ``chosen`` lists, concatenated, and their lengths."""
-        sizes = self._sizes.values[chosen]
-        elements: IntArray = self._flat.values[ranges(self._begins.values[chosen], sizes)]
+    def concatenate(self, indices: IntArray) -> tuple[IntArray, IntArray]:
+        """Return the lists at ``indices``, concatenated, and their lengths."""
+        sizes = self._sizes.values[indices]
+        elements: IntArray = self._flat.values[ranges(self._begins.values[indices], sizes)]
         return elements, sizes
 
 
-def padded(flat: IntArray, sizes: IntArray, *, most: int, padding: int = -1) -> IntArray:
-    """Return the first ``most`` numbers of lists of ``sizes``, concatenated in ``flat``, as rows, [lists, longest]."""
+def pad_lists(flat: IntArray, sizes: IntArray, *, max_length: int, padding: int = -1) -> IntArray:
+    """Return lists of ``sizes``, concatenated in ``flat``, as padded rows, [lists, longest], cut to ``max_length``."""
     longest = int(sizes.max(initial=1))
-    if longest > most:
-        flat = flat[ranges(np.cumsum(sizes) - sizes, np.minimum(sizes, most))]
-        sizes, longest = np.minimum(sizes, most), most
+    if longest > max_length:
+        flat = flat[ranges(np.cumsum(sizes) - sizes, np.minimum(sizes, max_length))]
+        sizes, longest = np.minimum(sizes, max_length), max_length
     rows = np.full((len(sizes), longest), padding, dtype=np.int64)
     rows[np.arange(longest) < sizes[:, None]] = flat
     return rows

@@ -1,7 +1,7 @@
-"""Rows: what the net reads at once, sorted by length and cut into batches with little padding.
+"""Sentences to sequences that fit the model, sorted by length and grouped into batches with little padding.
 
-Legend: S sentences, W words of all of them, R rows, U units of all rows: pieces, or words where a word is one unit.
-A sentence is one row, or several windows where it is longer than the net reads.
+Legend: S sentences, W words of all of them, R sequences, U units of all sequences: subwords, or words where a word is
+one unit. A sentence is one sequence, or several windows if it is longer than the model reads.
 """
 
 from __future__ import annotations
@@ -18,139 +18,141 @@ from nlptrain_runtime.windows import window_bounds
 if TYPE_CHECKING:
     from nlptrain_runtime.arrays import BoolArray, IntArray
 
-
-# A net of 8 bits gains little by more rows than a few, so little padding is worth more: once a batch has these, rows
-# that are much shorter than its longest one begin the next.
-_FEW, _ALIKE = 12, 0.9
+# An 8-bit model gains little from more than a few sequences, so little padding is worth more: once a batch has this
+# many, sequences below this share of the length of its longest one start the next batch.
+_FEW_SEQUENCES, _SIMILAR_LENGTH = 12, 0.9
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The rows of some sentences.
+class Sequences:
+    """The sequences of some sentences.
 
     Attributes:
-        units: of all rows, one row behind the other, [U].
-        sizes: units of each row, [R].
-        words: the words that are read in the rows, in the order of the rows, [W].
-        places: the unit of its row that speaks for each of these words, [W].
-        held: words of each row, [R].
+        units: of all sequences, concatenated, [U].
+        sizes: units of each sequence, [R].
+        words: the words that are predicted in the sequences, in the order of the sequences, [W].
+        positions: position in its sequence of the unit that speaks for each of these words, [W].
+        word_counts: words of each sequence, [R].
     """
 
     units: IntArray
     sizes: IntArray
     words: IntArray
-    places: IntArray
-    held: IntArray
+    positions: IntArray
+    word_counts: IntArray
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows that are read together.
+    """Sequences that the model reads together.
 
     Attributes:
-        units: [B, T], ``padding`` behind the end of each row.
-        sizes: [B].
-        places: where the words stand in the flattened B * T units, [w].
+        units: [B, T], padded.
+        sizes: units of each sequence, [B].
+        positions: position of each word in the flattened B * T units, [w].
         words: which words these are, [w].
     """
 
     units: IntArray
     sizes: IntArray
-    places: IntArray
+    positions: IntArray
     words: IntArray
 
 
-def rows_of(
+def build_sequences(
     units: IntArray,
-    spans: IntArray,
-    counts: IntArray,
+    unit_counts: IntArray,
+    word_counts: IntArray,
     *,
     max_units: int,
     prefix: Sequence[int],
     suffix: Sequence[int],
     overlap: int | None = 128,
-) -> Rows:
-    """The rows of sentences.
+) -> Sequences:
+    """Return the sequences of sentences.
 
     Args:
-        units: of all words, one word behind the other, [u].
-        spans: units of each word, at least 1, [W].
-        counts: words of each sentence, [S]; those without a word have no row.
-        max_units: the most that a row holds, prefix and suffix included.
-        prefix: special units in front of a row.
-        suffix: special units behind it.
+        units: of all words, concatenated, [u].
+        unit_counts: units of each word, at least 1, [W].
+        word_counts: words of each sentence, [S]; sentences without a word have no sequence.
+        max_units: maximum length of a sequence, prefix and suffix included.
+        prefix: special units at the start of a sequence.
+        suffix: special units at its end.
         overlap: as for ``cut_windows``.
     """
-    bounds = np.concatenate([[0], np.cumsum(spans)])
-    edges = np.concatenate([[0], np.cumsum(counts)])
+    bounds = np.concatenate([[0], np.cumsum(unit_counts)])
+    edges = np.concatenate([[0], np.cumsum(word_counts)])
     sizes = bounds[edges[1:]] - bounds[edges[:-1]]
-    room = max_units - len(prefix) - len(suffix)
-    short = np.flatnonzero((counts > 0) & (sizes <= room))
-    rows = _one_each(units, bounds, edges[short], counts[short], len(prefix), len(suffix))
-    starts = np.cumsum(rows.sizes) - rows.sizes
-    for place, unit in enumerate(prefix):
-        rows.units[starts + place] = unit
-    for place, unit in enumerate(suffix):
-        rows.units[starts + rows.sizes - len(suffix) + place] = unit
-    parts = [rows]
-    for sentence in np.flatnonzero(sizes > room):
+    capacity = max_units - len(prefix) - len(suffix)
+    short = np.flatnonzero((word_counts > 0) & (sizes <= capacity))
+    sequences = _whole_sentences(units, bounds, edges[short], word_counts[short], len(prefix), len(suffix))
+    starts = np.cumsum(sequences.sizes) - sequences.sizes
+    for position, unit in enumerate(prefix):
+        sequences.units[starts + position] = unit
+    for position, unit in enumerate(suffix):
+        sequences.units[starts + sequences.sizes - len(suffix) + position] = unit
+    parts = [sequences]
+    for sentence in np.flatnonzero(sizes > capacity):
         words = slice(edges[sentence], edges[sentence + 1])
-        pieces, held = units[bounds[words.start] : bounds[words.stop]], spans[words]
-        if held.max() > room:  # a word of more keeps its first ones
-            pieces = pieces[ranges(np.cumsum(held) - held, np.minimum(held, room))]
-            held = np.minimum(held, room)
-        ends = np.concatenate([[0], np.cumsum(held)])
-        for start, end, first, last in window_bounds(held, room, overlap):
-            window = np.concatenate([prefix, pieces[ends[start] : ends[end]], suffix]).astype(np.int64)
-            read = words.start + np.arange(first, last)
-            places = ends[first:last] - ends[start] + len(prefix)
-            parts.append(Rows(window, np.array([len(window)]), read, places, np.array([last - first])))
-    return _joined(parts)
+        sentence_units, counts = units[bounds[words.start] : bounds[words.stop]], unit_counts[words]
+        if counts.max() > capacity:  # a longer word keeps its first units
+            sentence_units = sentence_units[ranges(np.cumsum(counts) - counts, np.minimum(counts, capacity))]
+            counts = np.minimum(counts, capacity)
+        ends = np.concatenate([[0], np.cumsum(counts)])
+        for start, end, first, last in window_bounds(counts, capacity, overlap):
+            window = np.concatenate([prefix, sentence_units[ends[start] : ends[end]], suffix]).astype(np.int64)
+            predicted = words.start + np.arange(first, last)
+            positions = ends[first:last] - ends[start] + len(prefix)
+            parts.append(Sequences(window, np.array([len(window)]), predicted, positions, np.array([last - first])))
+    return _concatenate(parts)
 
 
-def _one_each(units: IntArray, bounds: IntArray, firsts: IntArray, held: IntArray, before: int, behind: int) -> Rows:
-    """A row for each sentence that begins with a word of ``firsts``, with room for special units."""
-    words = ranges(firsts, held)
-    bare = bounds[firsts + held] - bounds[firsts]
-    sizes = bare + before + behind
+def _whole_sentences(
+    units: IntArray, bounds: IntArray, first_words: IntArray, word_counts: IntArray, prefix: int, suffix: int
+) -> Sequences:
+    """Return a sequence for each sentence that starts with one of ``first_words``, with room for special units."""
+    words = ranges(first_words, word_counts)
+    bare_sizes = bounds[first_words + word_counts] - bounds[first_words]
+    sizes = bare_sizes + prefix + suffix
     starts = np.cumsum(sizes) - sizes
     filled = np.empty(int(sizes.sum()), dtype=np.int64)
-    filled[ranges(starts + before, bare)] = units[ranges(bounds[firsts], bare)]
-    places = bounds[words] - np.repeat(bounds[firsts] - before, held)
-    return Rows(filled, sizes, words, places, held)
+    filled[ranges(starts + prefix, bare_sizes)] = units[ranges(bounds[first_words], bare_sizes)]
+    positions = bounds[words] - np.repeat(bounds[first_words] - prefix, word_counts)
+    return Sequences(filled, sizes, words, positions, word_counts)
 
 
-def _joined(parts: list[Rows]) -> Rows:
+def _concatenate(parts: list[Sequences]) -> Sequences:
     if len(parts) == 1:
         return parts[0]
-    fields = ("units", "sizes", "words", "places", "held")
-    return Rows(*(np.concatenate([getattr(part, field) for part in parts]) for field in fields))
+    fields = ("units", "sizes", "words", "positions", "word_counts")
+    return Sequences(*(np.concatenate([getattr(part, field) for part in parts]) for field in fields))
 
 
-def laid(sizes: IntArray, longest: int, *, left: bool) -> BoolArray:
-    """True where the units of rows of ``sizes`` lie in a batch, [B, longest]; ``left``: the padding is in front."""
-    places = np.arange(longest)
-    mask: BoolArray = places >= longest - sizes[:, None] if left else places < sizes[:, None]
+def attention_mask(sizes: IntArray, longest: int, *, pads_left: bool) -> BoolArray:
+    """Return the mask of a batch, [B, longest]: True at units, False at padding."""
+    positions = np.arange(longest)
+    mask: BoolArray = positions >= longest - sizes[:, None] if pads_left else positions < sizes[:, None]
     return mask
 
 
-def batches_of(rows: Rows, *, most: int, padding: int, left: bool = False) -> Iterator[Batch]:
-    """``rows``, the longest first, in batches of at most ``most`` units, padding included, or of one row."""
-    order = np.argsort(-rows.sizes, kind="stable")
-    sizes, held = rows.sizes[order], rows.held[order]
-    units = rows.units[ranges((np.cumsum(rows.sizes) - rows.sizes)[order], sizes)]
-    chosen = ranges((np.cumsum(rows.held) - rows.held)[order], held)
-    words, places = rows.words[chosen], rows.places[chosen]
-    ends, word_ends = np.concatenate([[0], np.cumsum(sizes)]), np.concatenate([[0], np.cumsum(held)])
+def batch_by_length(sequences: Sequences, *, max_units: int, padding: int, pads_left: bool = False) -> Iterator[Batch]:
+    """Yield batches, the longest sequences first, of at most ``max_units`` units with padding, or of one sequence."""
+    order = np.argsort(-sequences.sizes, kind="stable")
+    sizes, word_counts = sequences.sizes[order], sequences.word_counts[order]
+    units = sequences.units[ranges((np.cumsum(sequences.sizes) - sequences.sizes)[order], sizes)]
+    word_order = ranges((np.cumsum(sequences.word_counts) - sequences.word_counts)[order], word_counts)
+    words, positions = sequences.words[word_order], sequences.positions[word_order]
+    ends, word_ends = np.concatenate([[0], np.cumsum(sizes)]), np.concatenate([[0], np.cumsum(word_counts)])
     start = 0
     while start < len(order):
         longest = int(sizes[start])
-        alike = int(np.searchsorted(-sizes, -_ALIKE * longest, side="right"))
-        end = min(len(order), start + max(1, most // longest), max(alike, start + _FEW))
-        size = sizes[start:end]
+        similar_end = int(np.searchsorted(-sizes, -_SIMILAR_LENGTH * longest, side="right"))
+        end = min(len(order), start + max(1, max_units // longest), max(similar_end, start + _FEW_SEQUENCES))
+        batch_sizes = sizes[start:end]
         filled = np.full((end - start, longest), padding, dtype=np.int64)
-        filled[laid(size, longest, left=left)] = units[ends[start] : ends[end]]
-        here = slice(word_ends[start], word_ends[end])
-        begins = np.arange(end - start) * longest + (longest - size if left else 0)
-        yield Batch(filled, size, places[here] + np.repeat(begins, held[start:end]), words[here])
+        filled[attention_mask(batch_sizes, longest, pads_left=pads_left)] = units[ends[start] : ends[end]]
+        batch_words = slice(word_ends[start], word_ends[end])
+        begins = np.arange(end - start) * longest + (longest - batch_sizes if pads_left else 0)
+        flat_positions = positions[batch_words] + np.repeat(begins, word_counts[start:end])
+        yield Batch(filled, batch_sizes, flat_positions, words[batch_words])
         start = end

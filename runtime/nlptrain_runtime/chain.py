@@ -13,12 +13,10 @@ import numpy as np
 
 from nlptrain_runtime.arrays import ranges
 from nlptrain_runtime.long_chain import LONG, certain_labels, long_marginals, long_path
-from nlptrain_runtime.transition_tables import FORBIDDEN, Tables
+from nlptrain_runtime.transition_tables import FORBIDDEN, TransitionTables
 
 if TYPE_CHECKING:
     from nlptrain_runtime.arrays import FloatArray, IntArray
-
-__all__ = ["FORBIDDEN", "Tables", "best_paths", "log_marginals", "marginal_blocks"]
 
 _SCALED = 8  # words between which sums of products are scaled
 _SHORT = 40  # words of a sentence whose sums of products need no scale
@@ -27,7 +25,7 @@ _PAIRS = 500_000  # pairs of neighbouring labels of all chains that are decoded 
 _SCORES = 2_000_000  # labels of all their words
 
 
-def best_paths(emissions: FloatArray, counts: IntArray, tables: Tables) -> IntArray:
+def best_paths(emissions: FloatArray, counts: IntArray, tables: TransitionTables) -> IntArray:
     """The labels of the best path of each sentence, [W] (Viterbi 1967).
 
     Where a label was best reached from is looked for on the way back, of the labels of the path alone.
@@ -53,7 +51,7 @@ def best_paths(emissions: FloatArray, counts: IntArray, tables: Tables) -> IntAr
     return best
 
 
-def _cut_path(emissions: FloatArray, tables: Tables) -> IntArray:
+def _cut_path(emissions: FloatArray, tables: TransitionTables) -> IntArray:
     """The labels of one long sentence: the chain is cut at words whose label no neighbor can change."""
     best = certain_labels(emissions, tables)
     cuts = np.concatenate([[-1], np.flatnonzero(best >= 0), [len(best)]])
@@ -75,7 +73,7 @@ def _cut_path(emissions: FloatArray, tables: Tables) -> IntArray:
     return best
 
 
-def _best_path(emissions: FloatArray, tables: Tables) -> list[int]:
+def _best_path(emissions: FloatArray, tables: TransitionTables) -> list[int]:
     """The labels of one sentence, [N]: a fraction of the time of many side by side, for who asks for one at a time."""
     moves = tables.transitions + emissions[:, None, :]  # from each label to each
     add, highest, reached = np.add, np.maximum.reduce, np.empty_like(tables.transitions)
@@ -94,7 +92,9 @@ def _best_path(emissions: FloatArray, tables: Tables) -> list[int]:
     return path[::-1]
 
 
-def _viterbi(columns: FloatArray, running: list[int], tables: Tables, start: FloatArray, end: FloatArray) -> IntArray:
+def _viterbi(
+    columns: FloatArray, running: list[int], tables: TransitionTables, start: FloatArray, end: FloatArray
+) -> IntArray:
     """Return the labels of all steps, concatenated, [w]; ``columns`` are the emissions, [C, w].
 
     ``start`` and ``end`` are [C, n], of each chain, or [C, 1].
@@ -129,7 +129,7 @@ def _viterbi(columns: FloatArray, running: list[int], tables: Tables, start: Flo
 def log_marginals(
     emissions: FloatArray,
     counts: IntArray,
-    tables: Tables,
+    tables: TransitionTables,
     temperature: float = 1.0,
     dtype: type[np.floating] = np.float64,
 ) -> FloatArray:
@@ -152,7 +152,7 @@ def log_marginals(
 
 
 def marginal_blocks(
-    emissions: FloatArray, counts: IntArray, tables: Tables, temperature: float
+    emissions: FloatArray, counts: IntArray, tables: TransitionTables, temperature: float
 ) -> Iterator[tuple[IntArray | slice, FloatArray]]:
     """Yield words and their ``log_marginals`` [w, C], group by group, so that memory stays bounded.
 
@@ -172,7 +172,7 @@ def marginal_blocks(
             yield slice(begin + part.start, begin + part.stop), values
 
 
-def _marginals(columns: FloatArray, running: list[int], tables: Tables) -> FloatArray:
+def _marginals(columns: FloatArray, running: list[int], tables: TransitionTables) -> FloatArray:
     """The log-probability of each label at all steps, [w, C]."""
     with np.errstate(divide="ignore", invalid="ignore", under="ignore"):
         shares = _shares(columns, running, tables)
@@ -186,7 +186,7 @@ def _marginals(columns: FloatArray, running: list[int], tables: Tables) -> Float
     return found
 
 
-def _shares(columns: FloatArray, running: list[int], tables: Tables) -> FloatArray:
+def _shares(columns: FloatArray, running: list[int], tables: TransitionTables) -> FloatArray:
     """The probability of each label at all steps, [C, w]; no number where a product was lost."""
     move = np.exp(tables.transitions - tables.transitions.max())
     onwards = np.ascontiguousarray(move.T)
@@ -218,7 +218,7 @@ def _shares(columns: FloatArray, running: list[int], tables: Tables) -> FloatArr
     return scaled
 
 
-def _of_one(emissions: FloatArray, tables: Tables) -> FloatArray | None:
+def _of_one(emissions: FloatArray, tables: TransitionTables) -> FloatArray | None:
     """The log-marginals of one short sentence, [N, C], or None where sums of products were lost."""
     labels = len(tables.start)
     both, ends = tables.products
@@ -244,7 +244,7 @@ def _of_one(emissions: FloatArray, tables: Tables) -> FloatArray | None:
     return np.maximum(found, FORBIDDEN)
 
 
-def _by_logarithms(emissions: FloatArray, tables: Tables) -> FloatArray:
+def _by_logarithms(emissions: FloatArray, tables: TransitionTables) -> FloatArray:
     """The log-marginals of one sentence, [N, C]."""
     fronts, backs = [emissions[0] + tables.start], [tables.end]
     for here in emissions[1:]:

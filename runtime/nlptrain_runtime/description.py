@@ -1,7 +1,7 @@
 """Validate ``nlptrain.json``: presence, type and range of every entry, and what entries must agree on.
 
-Whoever changes a description can compute its hash anew, so the hash says nothing about what is described. Entries that
-are not listed here are ignored: a later version may add some without a new format.
+A changed description may have a matching hash, so the hash does not make an entry valid. Entries that are not listed
+here are ignored: a later version may add some without a new format.
 """
 
 from __future__ import annotations
@@ -10,67 +10,65 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, get_args
 
-from nlptrain_runtime.chain import FORBIDDEN
 from nlptrain_runtime.schemes import Scheme, split_tag
+from nlptrain_runtime.transition_tables import FORBIDDEN
 from nlptrain_runtime.windows import OVERLAPS
 from nlptrain_runtime.word_splitter import is_known_pattern
 
 PRECISIONS = {"int8": "_quantized", "fp16": "_fp16", "fp32": ""}  # file endings, the smallest first
-MOST_LABELS = 10_000
-MOST_PAIRED = 1_000  # labels where pairs of them are scored
+MAX_LABELS = 10_000
+MAX_LABELS_WITH_TRANSITIONS = 1_000  # their pairs are scored
 
 _INT32 = 2**31 - 1
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*")  # no "..", no root, no drive
 _SHA256 = re.compile("[0-9a-f]{64}")
-_UNPRINTED = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters and halves of surrogate pairs
+_NOT_PRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters and halves of surrogate pairs
 _PREFIXES: dict[str, str] = {"iob1": "BI", "iob2": "BI", "iobes": "BIES", "bilou": "BILU"}
 
 
-class Fault(NamedTuple):
+class InvalidEntry(NamedTuple):
     """An entry that cannot be used.
 
     Attributes:
-        key: its path, ``window.max_pieces``.
+        key: its path, e.g. ``window.max_pieces``.
         found: its value, shortened.
-        right: what would be right.
+        expected: which values are valid.
     """
 
     key: str
     found: str
-    right: str
+    expected: str
 
 
-class _Rule(NamedTuple):
-    right: str
-    holds: Callable[[Any], bool]
+class _Check(NamedTuple):
+    expected: str
+    is_valid: Callable[[Any], bool]
 
 
-def _one_of(*names: str) -> _Rule:
-    return _Rule(f"must be {' or '.join(map(repr, names))}", lambda value: type(value) is str and value in names)
+def _one_of(*names: str) -> _Check:
+    return _Check(" or ".join(map(repr, names)), lambda value: type(value) is str and value in names)
 
 
-def _whole(low: int, high: int) -> _Rule:
-    return _Rule(
-        f"must be a whole number from {low} to {high}", lambda value: type(value) is int and low <= value <= high
-    )
+def _whole(low: int, high: int) -> _Check:
+    return _Check(f"a whole number from {low} to {high}", lambda value: type(value) is int and low <= value <= high)
 
 
 def _is_number(value: object, low: float, high: float) -> bool:
     return type(value) in (int, float) and low <= value <= high  # type: ignore[operator]
 
 
-def _number(low: float, high: float) -> _Rule:
-    return _Rule(f"must be a number from {low:g} to {high:g}", lambda value: _is_number(value, low, high))
+def _number(low: float, high: float) -> _Check:
+    return _Check(f"a number from {low:g} to {high:g}", lambda value: _is_number(value, low, high))
 
 
 def _is_label(value: object) -> bool:
-    return type(value) is str and 0 < len(value) <= 1000 and not _UNPRINTED.search(value)
+    return type(value) is str and 0 < len(value) <= 1000 and not _NOT_PRINTABLE.search(value)
 
 
 def _are_labels(value: object) -> bool:
     return (
         type(value) is list
-        and 2 <= len(value) <= MOST_LABELS
+        and 2 <= len(value) <= MAX_LABELS
         and all(map(_is_label, value))
         and len(set(value)) == len(value)
     )
@@ -78,21 +76,21 @@ def _are_labels(value: object) -> bool:
 
 def _are_files(value: object) -> bool:
     return type(value) is dict and all(
-        len(name) <= 200 and _NAME.fullmatch(name) and type(digest) is str and _SHA256.fullmatch(digest)
-        for name, digest in value.items()
+        len(name) <= 200 and _NAME.fullmatch(name) and type(file_hash) is str and _SHA256.fullmatch(file_hash)
+        for name, file_hash in value.items()
     )
 
 
-_TEXT = _Rule("must be text", lambda value: type(value) is str and len(value) <= 100_000)
-_FLAG = _Rule("must be true or false", lambda value: type(value) is bool)
+_TEXT = _Check("text", lambda value: type(value) is str and len(value) <= 100_000)
+_BOOLEAN = _Check("true or false", lambda value: type(value) is bool)
 _ID = _whole(0, _INT32)
-_IDS = _Rule(
-    "must be a list of at most 100 piece ids",
-    lambda value: type(value) is list and len(value) <= 100 and all(map(_ID.holds, value)),
+_IDS = _Check(
+    "a list of at most 100 subword ids",
+    lambda value: type(value) is list and len(value) <= 100 and all(map(_ID.is_valid, value)),
 )
 
-_EVERY: dict[str, _Rule] = {
-    "labels": _Rule(f"must be 2 to {MOST_LABELS} different names without control characters", _are_labels),
+_ALL_MODELS: dict[str, _Check] = {
+    "labels": _Check(f"2 to {MAX_LABELS} different names without control characters", _are_labels),
     "scheme": _one_of(*get_args(Scheme)),
     "reads": _one_of("pieces", "pooled", "words"),
     "decoding.rule": _one_of("independent", "scheme", "chain"),
@@ -103,62 +101,64 @@ _EVERY: dict[str, _Rule] = {
     "splitter.rule": _TEXT,
     "window.rule": _one_of(*OVERLAPS),
     "window.max_pieces": _whole(1, _INT32),
-    "files": _Rule("must be the SHA-256 of each file by its relative path", _are_files),
+    "files": _Check("the SHA-256 of each file by its relative path", _are_files),
 }
-_PIECES: dict[str, _Rule] = {
+_SUBWORDS: dict[str, _Check] = {
     "pieces.prefix": _IDS,
     "pieces.suffix": _IDS,
     "pieces.padding": _ID,
-    "pieces.unknown": _Rule("must be a piece id or null", lambda value: value is None or _ID.holds(value)),
+    "pieces.unknown": _Check("a subword id or null", lambda value: value is None or _ID.is_valid(value)),
     "pieces.space": _one_of("", " "),
-    "pieces.together": _FLAG,
-    "pieces.pads_left": _FLAG,
+    "pieces.together": _BOOLEAN,
+    "pieces.pads_left": _BOOLEAN,
 }
-_BY_READS: dict[str, dict[str, _Rule]] = {
-    "pieces": _PIECES,
-    "pooled": {**_PIECES, "most_pieces": _whole(1, 1000)},
+_BY_READS: dict[str, dict[str, _Check]] = {
+    "pieces": _SUBWORDS,
+    "pooled": {**_SUBWORDS, "most_pieces": _whole(1, 1000)},
     "words": {"characters": _whole(1, 10_000)},
 }
-READER = {"pieces": "tokenizer.json", "pooled": "tokenizer.json", "words": "words.json"}
+INPUT_FILES = {"pieces": "tokenizer.json", "pooled": "tokenizer.json", "words": "words.json"}
 
 
-def first_fault(described: Mapping[str, Any]) -> Fault | None:
-    """The first entry of a description that cannot be used, or None."""
-    fault = _broken(described, _EVERY) or _broken(described, _BY_READS[described["reads"]])
-    return fault or next(filter(None, (check(described) for check in _AGREEMENTS)), None)
+def find_invalid_entry(described: Mapping[str, Any]) -> InvalidEntry | None:
+    """Return the first entry of a description that cannot be used, or None."""
+    invalid = _check_entries(described, _ALL_MODELS) or _check_entries(described, _BY_READS[described["reads"]])
+    return invalid or next(filter(None, (check(described) for check in _CONSISTENCY_CHECKS)), None)
 
 
-def _broken(described: Mapping[str, Any], rules: Mapping[str, _Rule]) -> Fault | None:
-    for key, rule in rules.items():
+def _check_entries(described: Mapping[str, Any], checks: Mapping[str, _Check]) -> InvalidEntry | None:
+    for key, check in checks.items():
         value: Any = described
         for name in key.split("."):
             if type(value) is not dict or name not in value:
-                return Fault(key, "nothing", rule.right)
+                return InvalidEntry(key, "nothing", check.expected)
             value = value[name]
-        if not rule.holds(value):
-            return Fault(key, shown(value), rule.right)
+        if not check.is_valid(value):
+            return InvalidEntry(key, shown(value), check.expected)
     return None
 
 
-def _labels_fit(described: Mapping[str, Any]) -> Fault | None:
+def _check_labels(described: Mapping[str, Any]) -> InvalidEntry | None:
     scheme = described["scheme"]
     if scheme == "plain":
         return None
     prefixes = {part[0] for part in map(split_tag, described["labels"]) if part}
     if prefixes and prefixes <= set(_PREFIXES[scheme]):
         return None
-    return Fault(
-        "labels", shown(described["labels"]), f"must be those of {scheme}: O, {'-TYPE, '.join(_PREFIXES[scheme])}-TYPE"
+    return InvalidEntry(
+        "labels", shown(described["labels"]), f"those of {scheme}: O, {'-TYPE, '.join(_PREFIXES[scheme])}-TYPE"
     )
 
 
-def _pairs_fit(described: Mapping[str, Any]) -> Fault | None:
+def _check_transitions(described: Mapping[str, Any]) -> InvalidEntry | None:
     decoding, labels = described["decoding"], len(described["labels"])
     if decoding["rule"] == "independent":
         return None
-    if labels > MOST_PAIRED:
-        return Fault(
-            "labels", f"{labels} names", f"must be at most {MOST_PAIRED} where decoding.rule scores pairs of them"
+    if labels > MAX_LABELS_WITH_TRANSITIONS:
+        return InvalidEntry(
+            "labels",
+            f"{labels} names",
+            f"at most {MAX_LABELS_WITH_TRANSITIONS} with this decoding.rule",
         )
     if decoding["rule"] == "scheme":
         return None
@@ -166,8 +166,8 @@ def _pairs_fit(described: Mapping[str, Any]) -> Fault | None:
     for name, shape in shapes.items():
         if not _is_table(decoding.get(name), shape):
             size = " x ".join(map(str, shape))
-            right = f"must be {size} numbers from {FORBIDDEN:g} to {-FORBIDDEN:g}, a score for each label"
-            return Fault(f"decoding.{name}", shown(decoding[name]) if name in decoding else "nothing", right)
+            expected = f"{size} numbers from {FORBIDDEN:g} to {-FORBIDDEN:g}, a score for each label"
+            return InvalidEntry(f"decoding.{name}", shown(decoding[name]) if name in decoding else "nothing", expected)
     return None
 
 
@@ -177,53 +177,51 @@ def _is_table(value: object, shape: tuple[int, ...]) -> bool:
     return type(value) is list and len(value) == shape[0] and all(_is_table(row, shape[1:]) for row in value)
 
 
-def _pattern_known(described: Mapping[str, Any]) -> Fault | None:
-    # A pattern of strangers may take forever: the engine that runs it knows no limit.
+def _check_pattern(described: Mapping[str, Any]) -> InvalidEntry | None:
+    # A foreign pattern may take forever: the engine that runs it has no time limit.
     splitter = described["splitter"]
     if is_known_pattern(splitter["version"], splitter["pattern"]):
         return None
-    return Fault(
+    return InvalidEntry(
         "splitter",
-        f"version {splitter['version']} with a pattern that this nlptrain-runtime does not know",
-        "must be a splitter of nlptrain's; a later one needs a later nlptrain-runtime",
+        f"version {splitter['version']} with an unknown pattern",
+        "a splitter of nlptrain; a newer one needs a newer nlptrain-runtime",
     )
 
 
-def _pieces_fit(described: Mapping[str, Any]) -> Fault | None:
-    pieces = described["pieces"] if described["reads"] == "pieces" else {"prefix": [], "suffix": []}
-    special = len(pieces["prefix"]) + len(pieces["suffix"])
-    most = described["window"]["max_pieces"]
-    return (
-        None
-        if most > special
-        else Fault("window.max_pieces", str(most), f"must be more than the {special} special pieces")
-    )
+def _check_window(described: Mapping[str, Any]) -> InvalidEntry | None:
+    subwords = described["pieces"] if described["reads"] == "pieces" else {"prefix": [], "suffix": []}
+    special = len(subwords["prefix"]) + len(subwords["suffix"])
+    max_subwords = described["window"]["max_pieces"]
+    if max_subwords > special:
+        return None
+    return InvalidEntry("window.max_pieces", str(max_subwords), f"more than the {special} special tokens")
 
 
-def _files_listed(described: Mapping[str, Any]) -> Fault | None:
+def _check_files(described: Mapping[str, Any]) -> InvalidEntry | None:
     files, reads = described["files"], described["reads"]
     graphs = ["model"] if reads == "pieces" else ["model", "words"]
-    nets = [name for name in (net_file("model", precision) for precision in PRECISIONS) if name in files]
-    needed = [READER[reads], *(name.replace("model", graph) for name in nets for graph in graphs)]
+    models = [name for name in (graph_file("model", precision) for precision in PRECISIONS) if name in files]
+    needed = [INPUT_FILES[reads], *(name.replace("model", graph) for name in models for graph in graphs)]
     missing = [name for name in needed if name not in files]
-    if nets and not missing:
+    if models and not missing:
         return None
-    return Fault(
-        "files", f"no {missing[0] if missing else net_file('model', 'fp32')}", "must list every file that is read"
+    return InvalidEntry(
+        "files", f"no {missing[0] if missing else graph_file('model', 'fp32')}", "every file that is read"
     )
 
 
-_AGREEMENTS = (_labels_fit, _pairs_fit, _pattern_known, _pieces_fit, _files_listed)
+_CONSISTENCY_CHECKS = (_check_labels, _check_transitions, _check_pattern, _check_window, _check_files)
 
 
-def net_file(name: str, precision: str) -> str:
-    """Where a folder keeps the graph ``name``."""
+def graph_file(name: str, precision: str) -> str:
+    """Return the relative path of the graph ``name``."""
     return f"onnx/{name}{PRECISIONS[precision]}.onnx"
 
 
 def shown(value: object) -> str:
-    """Return ``value`` in a few characters, none of which a terminal obeys."""
-    import reprlib  # which only a fault needs
+    """Return ``value`` in a few printable characters."""
+    import reprlib  # imported for errors only
 
     short = reprlib.Repr()
     short.maxstring = short.maxother = 60

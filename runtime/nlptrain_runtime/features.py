@@ -1,7 +1,7 @@
-"""What is stored of each distinct word, by the kind of student that reads it.
+"""Features of each distinct word, by the kind of model that reads them.
 
-``pieces``: a transformer's pieces, each a step of the net. ``pooled`` and ``words``: one vector, which a graph of its
-own makes of the pieces, or of a row of a vocabulary, a shape and characters.
+``pieces``: a transformer's subwords, each a step of the model. ``pooled`` and ``words``: one vector, computed by a
+graph from the subwords, or from a vocabulary row, a shape and characters.
 """
 
 from __future__ import annotations
@@ -15,183 +15,189 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from nlptrain_runtime.arrays import GrowableArray, GrowableLists, padded, ranges
-from nlptrain_runtime.description import READER
+from nlptrain_runtime.arrays import GrowableArray, GrowableLists, pad_lists, ranges
+from nlptrain_runtime.description import INPUT_FILES
 from nlptrain_runtime.errors import FolderError
-from nlptrain_runtime.folder import DESCRIPTION, Folder, parsed
-from nlptrain_runtime.onnx_graph import Graph
-from nlptrain_runtime.subwords import WordTokenizer
-from nlptrain_runtime.word_features import UNKNOWN, characters_of, rows_of_words, shape_of
+from nlptrain_runtime.folder import DESCRIPTION, Folder, parse_object
+from nlptrain_runtime.onnx_graph import OnnxGraph
+from nlptrain_runtime.subwords import SubwordTokenizer
+from nlptrain_runtime.word_features import UNKNOWN, character_codes, vocabulary_rows, word_shape
 
 if TYPE_CHECKING:
     from nlptrain_runtime.arrays import FloatArray, IntArray
 
+_BATCH_WORDS = 256  # words that the graph of words reads at once
+_FEW_WORDS = 8  # words that are not sorted by length
 
-_WORDS = 256  # that the graph of words reads at once
-_FEW = 8  # words that are read as they come
-
-
-Encode = Callable[[Sequence[str]], "tuple[IntArray, IntArray]"]  # words to their pieces, and how many each has
+Tokenize = Callable[[Sequence[str]], "tuple[IntArray, IntArray]"]  # words to their subwords, and the number of each
 
 
-class PieceFeatures:
-    """The pieces of each word.
+class SubwordFeatures:
+    """Extracts the subwords of each word.
 
     Attributes:
-        together: words to read at once; a thread that reads more gives way to others in between.
+        batch_words: words to extract at once; between batches, other threads may run.
     """
 
-    together = 256
+    batch_words = 256
 
-    def __init__(self, tokenizer: Encode) -> None:
-        """Read words with ``tokenizer``."""
-        self._tokenizer = tokenizer
+    def __init__(self, tokenize: Tokenize) -> None:
+        """Use the subwords of ``tokenize``."""
+        self._tokenize = tokenize
 
     def empty(self) -> GrowableLists:
-        """Return what holds the pieces of words, without any."""
+        """Return an empty store for the subwords of words."""
         return GrowableLists()
 
-    def read(self, words: Sequence[str]) -> tuple[IntArray, IntArray]:
-        """Return the pieces of ``words``, one word after the other, and how many each has; nothing is kept."""
-        return self._tokenizer(words)
+    def extract(self, words: Sequence[str]) -> tuple[IntArray, IntArray]:
+        """Return the subwords of ``words``, concatenated, and how many each word has; nothing is stored."""
+        return self._tokenize(words)
 
 
 @dataclass(frozen=True)
-class Spelled:
-    """What the graph of words reads of some words.
+class WordInputs:
+    """The inputs of the graph of words for some words.
 
     Attributes:
-        parts: the name of the input that holds their pieces or characters.
-        flat: these, one word behind the other.
-        sizes: how many each word has, [words].
-        others: the other inputs, one value a word.
+        name: the name of the input of lists: subwords or characters.
+        flat: these lists, concatenated.
+        sizes: length of each list, [words].
+        others: the other inputs, one value per word.
     """
 
-    parts: str
+    name: str
     flat: IntArray
     sizes: IntArray
     others: dict[str, IntArray]
 
 
 class VectorFeatures:
-    """The vector of each word.
+    """Computes the vector of each word.
 
     Attributes:
-        together: as for ``PieceFeatures``; more words of like length share a batch.
+        batch_words: as for ``SubwordFeatures``; in more words, more have a similar length and share a batch.
     """
 
-    together = 4 * _WORDS
+    batch_words = 4 * _BATCH_WORDS
 
-    def __init__(self, session: Graph, spell: Callable[[Sequence[str]], Spelled], *, most: int) -> None:
-        """Compute vectors by ``session`` from what ``spell`` says of words, of which ``most`` parts are read."""
-        self._session = session
-        self._spell = spell
-        self._most = most
-        self._width = session.width
+    def __init__(
+        self, graph: OnnxGraph, word_inputs: Callable[[Sequence[str]], WordInputs], *, max_length: int
+    ) -> None:
+        """Compute vectors by ``graph`` from ``word_inputs`` of words, whose lists are cut to ``max_length``."""
+        self._graph = graph
+        self._word_inputs = word_inputs
+        self._max_length = max_length
+        self._width = graph.width
 
     def empty(self) -> GrowableArray:
-        """Return what holds the vectors of words, without any."""
+        """Return an empty store for the vectors of words."""
         return GrowableArray((self._width,), np.float32)
 
-    def read(self, words: Sequence[str]) -> tuple[FloatArray]:
-        """Return the vectors of ``words``, [words, width]; nothing is kept."""
-        spelled = self._spell(words)
-        if len(words) <= _FEW:
-            return (self._read(spelled.flat, spelled.sizes, spelled.parts, spelled.others),)
-        begins = np.cumsum(spelled.sizes) - spelled.sizes
-        order = np.argsort(spelled.sizes, kind="stable")  # words of like length share a batch: little padding
-        found = np.empty((len(words), self._width), dtype=np.float32)
-        for start in range(0, len(words), _WORDS):
-            chosen = order[start : start + _WORDS]
-            sizes = spelled.sizes[chosen]
-            flat = spelled.flat[ranges(begins[chosen], sizes)]
-            others = {name: values[chosen] for name, values in spelled.others.items()}
-            found[chosen] = self._read(flat, sizes, spelled.parts, others)
-        return (found,)
+    def extract(self, words: Sequence[str]) -> tuple[FloatArray]:
+        """Return the vectors of ``words``, [words, width]; nothing is stored."""
+        inputs = self._word_inputs(words)
+        if len(words) <= _FEW_WORDS:
+            return (self._run(inputs.name, inputs.flat, inputs.sizes, inputs.others),)
+        begins = np.cumsum(inputs.sizes) - inputs.sizes
+        order = np.argsort(inputs.sizes, kind="stable")  # words of similar length share a batch, for little padding
+        vectors = np.empty((len(words), self._width), dtype=np.float32)
+        for start in range(0, len(words), _BATCH_WORDS):
+            batch = order[start : start + _BATCH_WORDS]
+            sizes = inputs.sizes[batch]
+            flat = inputs.flat[ranges(begins[batch], sizes)]
+            others = {name: values[batch] for name, values in inputs.others.items()}
+            vectors[batch] = self._run(inputs.name, flat, sizes, others)
+        return (vectors,)
 
-    def _read(self, flat: IntArray, sizes: IntArray, parts: str, others: dict[str, IntArray]) -> FloatArray:
-        """The vectors of words, [words, width]; ``others`` are the inputs beside their ``parts``."""
-        found: FloatArray = self._session.run(None, {parts: padded(flat, sizes, most=self._most), **others})[0]
-        return found
+    def _run(self, name: str, flat: IntArray, sizes: IntArray, others: dict[str, IntArray]) -> FloatArray:
+        """Return the vectors of words, [words, width]; ``others`` are the inputs besides ``name``."""
+        vectors: FloatArray = self._graph.run(
+            None, {name: pad_lists(flat, sizes, max_length=self._max_length), **others}
+        )[0]
+        return vectors
 
 
-Features = PieceFeatures | VectorFeatures
+FeatureExtractor = SubwordFeatures | VectorFeatures
 
 
-def features_of(folder: Folder) -> Features:
-    """What reads words for the net in ``folder``.
+def load_features(folder: Folder) -> FeatureExtractor:
+    """Return the feature extractor of the model in ``folder``.
 
     Raises:
-        FolderError: a file of it cannot be read.
+        FolderError: one of its files cannot be read.
     """
     described: dict[str, Any] = folder.described
     if described["reads"] == "words":
-        spell = _vocabulary(folder)
-        return VectorFeatures(Graph(folder, "words"), spell, most=described["characters"])
-    tokenizer = _tokenizer(folder)
+        word_inputs = _load_vocabulary(folder)
+        return VectorFeatures(OnnxGraph(folder, "words"), word_inputs, max_length=described["characters"])
+    tokenize = _load_tokenizer(folder)
     if described["reads"] == "pieces":
-        return PieceFeatures(tokenizer)
+        return SubwordFeatures(tokenize)
     return VectorFeatures(
-        Graph(folder, "words"),
-        lambda words: Spelled("pieces", *tokenizer(words), {}),
-        most=described["most_pieces"],
+        OnnxGraph(folder, "words"),
+        lambda words: WordInputs("pieces", *tokenize(words), {}),
+        max_length=described["most_pieces"],
     )
 
 
-def _tokenizer(folder: Folder) -> Encode:
-    name = READER[folder.described["reads"]]
+def _load_tokenizer(folder: Folder) -> Tokenize:
+    name = INPUT_FILES[folder.described["reads"]]
     path = folder.path / name
-    pieces = folder.described["pieces"]
-    with _named(path, "cannot be read"):
+    subwords = folder.described["pieces"]
+    with _tokenizer_errors(path, "cannot be read"):
         tokenizer = Tokenizer.from_buffer(folder.read(name))
-        _check_known_subwords(tokenizer, pieces, path)
-        read = WordTokenizer(tokenizer, space=pieces["space"], unknown=pieces["unknown"], together=pieces["together"])
+        _check_known_subwords(tokenizer, subwords, path)
+        tokenize = SubwordTokenizer(
+            tokenizer, space=subwords["space"], unknown=subwords["unknown"], together=subwords["together"]
+        )
 
-    def encode(words: Sequence[str]) -> tuple[IntArray, IntArray]:
-        with _named(path, "fails"):
-            return read(words)
+    def tokenize_words(words: Sequence[str]) -> tuple[IntArray, IntArray]:
+        with _tokenizer_errors(path, "fails"):
+            return tokenize(words)
 
-    return encode
+    return tokenize_words
 
 
-def _check_known_subwords(tokenizer: Tokenizer, pieces: dict[str, Any], path: Path) -> None:
-    named = [*pieces["prefix"], *pieces["suffix"], *(pieces[name] or 0 for name in ("unknown", "padding"))]
-    missing = next((piece for piece in named if piece and tokenizer.id_to_token(piece) is None), None)
+def _check_known_subwords(tokenizer: Tokenizer, subwords: dict[str, Any], path: Path) -> None:
+    special = [*subwords["prefix"], *subwords["suffix"], *(subwords[name] or 0 for name in ("unknown", "padding"))]
+    missing = next((token for token in special if token and tokenizer.id_to_token(token) is None), None)
     if missing is not None:
-        raise FolderError(f"{path}: has no piece {missing}, which {DESCRIPTION} names; export the tagger again")
+        raise FolderError(f"{path}: has no token {missing}, which {DESCRIPTION} names; export the tagger again")
 
 
 @contextmanager
-def _named(path: Path, what: str) -> Iterator[None]:
-    """Turn what tokenizers raises into a ``FolderError``: plain exceptions, and Rust's panics.
+def _tokenizer_errors(path: Path, failure: str) -> Iterator[None]:
+    """Turn the exceptions of tokenizers into a ``FolderError``: plain exceptions, and Rust's panics.
 
-    All others pass: a handler of signals may raise anything here.
+    All others pass: a signal handler may raise anything here.
     """
     try:
         yield
     except FolderError:
         raise
     except BaseException as error:
-        own = type(error) is Exception or isinstance(error, ValueError) or type(error).__name__ == "PanicException"
-        if not own:
+        is_tokenizer_error = (
+            type(error) is Exception or isinstance(error, ValueError) or type(error).__name__ == "PanicException"
+        )
+        if not is_tokenizer_error:
             raise
-        raise FolderError(f"{path}: {what} ({ascii(str(error)[:200])}); export the tagger again") from error
+        raise FolderError(f"{path}: {failure} ({ascii(str(error)[:200])}); export the tagger again") from error
 
 
-def _vocabulary(folder: Folder) -> Callable[[Sequence[str]], Spelled]:
-    name = READER["words"]
-    file = folder.path / name
-    rows, lowercase = rows_of_words(parsed(folder.read(name), file), file)
-    most: int = folder.described["characters"]
+def _load_vocabulary(folder: Folder) -> Callable[[Sequence[str]], WordInputs]:
+    name = INPUT_FILES["words"]
+    path = folder.path / name
+    rows, lowercase = vocabulary_rows(parse_object(folder.read(name), path), path)
+    max_characters: int = folder.described["characters"]
 
-    def spell(words: Sequence[str]) -> Spelled:
-        spelled = [characters_of(word, most) for word in words]
-        found = [rows.get(word.lower() if lowercase else word, UNKNOWN) for word in words]
-        return Spelled(
+    def word_inputs(words: Sequence[str]) -> WordInputs:
+        codes = [character_codes(word, max_characters) for word in words]
+        word_rows = [rows.get(word.lower() if lowercase else word, UNKNOWN) for word in words]
+        return WordInputs(
             "characters",
-            np.array([point for points in spelled for point in points]),
-            np.fromiter(map(len, spelled), dtype=np.int64, count=len(words)),
-            {"rows": np.array(found), "shapes": np.array([shape_of(word) for word in words])},
+            np.array([code for codes_of_word in codes for code in codes_of_word]),
+            np.fromiter(map(len, codes), dtype=np.int64, count=len(words)),
+            {"rows": np.array(word_rows), "shapes": np.array([word_shape(word) for word in words])},
         )
 
-    return spell
+    return word_inputs

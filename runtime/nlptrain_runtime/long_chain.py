@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nlptrain_runtime.transition_tables import FORBIDDEN, Tables
+from nlptrain_runtime.transition_tables import FORBIDDEN, TransitionTables
 
 if TYPE_CHECKING:
     from nlptrain_runtime.arrays import BoolArray, FloatArray, IntArray
@@ -37,7 +37,7 @@ _MOST = 256  # segments that do
 _SCALED = 4  # steps between which messages are scaled
 
 
-def certain_labels(emissions: FloatArray, tables: Tables) -> IntArray:
+def certain_labels(emissions: FloatArray, tables: TransitionTables) -> IntArray:
     """Return the label of each word that is the same on every best path, and -1 for all other words, [N].
 
     Args:
@@ -49,7 +49,7 @@ def certain_labels(emissions: FloatArray, tables: Tables) -> IntArray:
     return _certain_by_excursions(emissions, tables)
 
 
-def _certain_by_neighbors(emissions: FloatArray, tables: Tables) -> IntArray:
+def _certain_by_neighbors(emissions: FloatArray, tables: TransitionTables) -> IntArray:
     """Compare each word's best label with every other one between the two neighbors that favor the other most."""
     moves = np.concatenate([tables.transitions, tables.start[None]])
     returns = np.concatenate([tables.transitions, tables.end[:, None]], axis=1)
@@ -65,7 +65,7 @@ def _certain_by_neighbors(emissions: FloatArray, tables: Tables) -> IntArray:
     return labels
 
 
-def _certain_by_excursions(emissions: FloatArray, tables: Tables) -> IntArray:
+def _certain_by_excursions(emissions: FloatArray, tables: TransitionTables) -> IntArray:
     """Find the words at which no path gains by leaving the most frequent label, ``O`` in a tag scheme.
 
     A path that has another label at a word leaves the frequent label somewhere at or before the word, and comes back
@@ -128,7 +128,9 @@ def long_path(emissions: FloatArray, transitions: FloatArray, start: FloatArray,
     return path
 
 
-def long_marginals(emissions: FloatArray, tables: Tables, temperature: float) -> Iterator[tuple[slice, FloatArray]]:
+def long_marginals(
+    emissions: FloatArray, tables: TransitionTables, temperature: float
+) -> Iterator[tuple[slice, FloatArray]]:
     """Yield the log-probabilities of the labels, [n, C], of one block of words after another, as (words, values).
 
     A block may come twice; the later one counts.
@@ -150,7 +152,7 @@ def long_marginals(emissions: FloatArray, tables: Tables, temperature: float) ->
 
 
 def _segment_marginals(
-    emissions: FloatArray, tables: Tables, temperature: float, context: int
+    emissions: FloatArray, tables: TransitionTables, temperature: float, context: int
 ) -> Iterator[tuple[slice, FloatArray, bool]]:
     """Yield words, their log-probabilities, and whether all boundaries until there agree."""
     known: FloatArray | None = None  # the messages at the end of the segments before
@@ -168,7 +170,7 @@ def _segment_marginals(
 
 def _segment_shares(
     emissions: FloatArray,
-    tables: Tables,
+    tables: TransitionTables,
     temperature: float,
     context: int,
     first: int,
@@ -243,7 +245,7 @@ def _agree(
 
 
 def _sequential_marginals(
-    emissions: FloatArray, tables: Tables, temperature: float
+    emissions: FloatArray, tables: TransitionTables, temperature: float
 ) -> Iterator[tuple[slice, FloatArray]]:
     """Yield the log-probabilities, the last block first: the forward messages of a block are computed again for it."""
     first_messages: list[FloatArray] = []
@@ -266,7 +268,7 @@ def _sequential_marginals(
         yield slice(begin, begin + len(part)), np.maximum(values, FORBIDDEN)
 
 
-def _forward_logs(emissions: FloatArray, message: FloatArray, tables: Tables) -> list[FloatArray]:
+def _forward_logs(emissions: FloatArray, message: FloatArray, tables: TransitionTables) -> list[FloatArray]:
     """Return the forward messages of a block of words, as logarithms; ``message`` is that of its first word."""
     messages = [message - message.max()]
     for word in emissions[1:]:

@@ -1,189 +1,172 @@
-"""Labels and confidences to what is shown: entities or tagged words with character offsets.
+"""Predictions: labels and confidences of words to entities, or tagged words, with character offsets.
 
-Legend: S texts, W words of all of them, one text behind the other.
+Legend: S texts, W words of all of them, concatenated.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from nlptrain_runtime.schemes import CLOSING, OPENING, Scheme, Span, spans, split_tag
+from nlptrain_runtime.confidence import (
+    ConfidenceThresholds,
+    PredictionCounts,
+    entity_confidence,
+    entity_confidences,
+    round_confidence,
+)
+from nlptrain_runtime.schemes import CLOSING, OPENING, Scheme, Span, split_tag, tags_to_spans
 
 if TYPE_CHECKING:
     from nlptrain_runtime.arrays import BoolArray, FloatArray, IntArray
 
+_SHORT_WORDS = 64  # a shorter text has a faster way
 
-_SHORT = 64  # words
 
-
-class Tagged(NamedTuple):
+class TaggedSentence(NamedTuple):
     """The tags of one sentence with their confidences.
 
     Attributes:
         tags: of each word.
-        confidences: the probability of each of them, [words].
+        confidences: the probability of each tag, [words].
     """
 
     tags: list[str]
     confidences: FloatArray
 
-    def parts(self, scheme: Scheme) -> list[tuple[Span, float]]:
-        """The entities, each with the least confidence of its words; of plain tags, each word with its own.
+    def spans(self, scheme: Scheme) -> list[tuple[Span, float]]:
+        """Return the entities, each with the smallest confidence of its words; of plain tags, each word with its own.
 
         Example:
-            >>> Tagged(["B-x", "I-x", "O"], np.array([0.75, 0.5, 1.0], dtype=np.float32)).parts("iob2")
+            >>> TaggedSentence(["B-x", "I-x", "O"], np.array([0.75, 0.5, 1.0], dtype=np.float32)).spans("iob2")
             [(Span(label='x', start=0, end=2), 0.5)]
         """
         if scheme == "plain":
-            found = [Span(tag, index, index + 1) for index, tag in enumerate(self.tags)]
+            spans = [Span(tag, index, index + 1) for index, tag in enumerate(self.tags)]
         else:
-            found = spans(self.tags)
-        return [(span, float(self.confidences[span.start : span.end].min())) for span in found]
+            spans = tags_to_spans(self.tags)
+        return [(span, entity_confidence(self.confidences, span.start, span.end)) for span in spans]
 
 
-@dataclass
-class Tally:
-    """How many entities, or tags of words, were sure enough to be told, and how many were not."""
-
-    kept: int = 0
-    left_out: int = 0
-
-    def add(self, kept: int, found: int) -> None:
-        """Count that of ``found`` so many were ``kept``."""
-        self.kept += kept
-        self.left_out += found - kept
-
-
-def shown(confidence: float) -> float:
-    """A confidence as it is shown, to four digits; it is compared as it is shown."""
-    return round(confidence, 4)
-
-
-class Answers:
-    """From the labels of words to one answer a text, without a step for each word."""
+class PredictionFormatter:
+    """Formats the labels of words as one prediction per text, vectorized over all words."""
 
     def __init__(
         self,
         labels: Sequence[str],
         scheme: Scheme,
         min_confidence: float | Mapping[str, float],
-        tally: Tally | None = None,
+        counts: PredictionCounts | None = None,
     ) -> None:
-        """Answer with ``labels`` of ``scheme``.
+        """Format predictions of ``labels`` in ``scheme``.
 
         Args:
-            labels: their names, by number.
-            scheme: how they are written.
-            min_confidence: entities of a lower one are left out, and plain tags become None; for each type (of plain
-                tags, tag) another one, and "" for all others, which is 0 if it is not there.
-            tally: counts what is told and what is left out.
+            labels: their names, by id.
+            scheme: the tag scheme of the labels.
+            min_confidence: entities below it are omitted, and plain tags become None; one for all types (or plain
+                tags), or one per type, with "" for all others.
+            counts: receives the numbers of kept and omitted predictions.
         """
-        self._tally = tally
+        self._counts = counts
         self._names = list(labels)
-        self._plain = scheme == "plain"
-        by_type = min_confidence if isinstance(min_confidence, Mapping) else {"": min_confidence}
-        self._least: defaultdict[str, float] = defaultdict(lambda: by_type.get("", 0.0), by_type)
-        parts = [None if self._plain else split_tag(name) for name in labels]
-        types = list(dict.fromkeys(part[1] for part in parts if part))
-        self._types = types
-        self._type = np.array([types.index(part[1]) if part else -1 for part in parts])
-        self._inside = self._type >= 0
-        self._opening = np.array([part is not None and part[0] in OPENING for part in parts])
-        self._closing = np.array([part is None or part[0] in CLOSING for part in parts])
+        self._is_plain = scheme == "plain"
+        self._thresholds = ConfidenceThresholds(min_confidence)
+        parts = [None if self._is_plain else split_tag(name) for name in labels]
+        self._types = list(dict.fromkeys(part[1] for part in parts if part))
+        self._type = np.array([self._types.index(part[1]) if part else -1 for part in parts])
+        self._is_inside = self._type >= 0
+        self._is_opening = np.array([part is not None and part[0] in OPENING for part in parts])
+        self._is_closing = np.array([part is None or part[0] in CLOSING for part in parts])
 
-    def told(self, best: IntArray, counts: IntArray) -> BoolArray:
-        """True at the texts that have something to tell, [S]: those with an entity; of plain tags, all.
+    def has_predictions(self, best: IntArray, counts: IntArray) -> BoolArray:
+        """Return which texts have an entity, [S]; with plain tags, all have predictions.
 
         Args:
-            best: the label of each word, [W].
+            best: label of each word, [W].
             counts: words of each text, [S].
         """
-        if self._plain:
+        if self._is_plain:
             return np.ones(len(counts), dtype=bool)
         if len(counts) == 1:
-            return np.array([self._inside[best].any()])
-        inside = np.concatenate([[0], np.cumsum(self._inside[best])])
+            return np.array([self._is_inside[best].any()])
+        inside = np.concatenate([[0], np.cumsum(self._is_inside[best])])
         ends = np.cumsum(counts)
-        found: BoolArray = inside[ends] > inside[ends - counts]
-        return found
+        has_entity: BoolArray = inside[ends] > inside[ends - counts]
+        return has_entity
 
-    def of(
-        self, texts: Sequence[str], counts: IntArray, best: IntArray, confidences: FloatArray, places: IntArray
+    def format(
+        self, texts: Sequence[str], counts: IntArray, best: IntArray, confidences: FloatArray, offsets: IntArray
     ) -> Iterator[dict[str, Any]]:
-        """``{"text", "entities"}`` of each text, or ``{"text", "words"}`` for plain tags.
+        """Yield ``{"text", "entities"}`` of each text, or ``{"text", "words"}`` for plain tags.
 
         Args:
-            texts: what was read, [S].
-            counts: words of each, [S].
-            best: the label of each word, [W].
-            confidences: the probability of that label, [W]; anything at words that have nothing to tell.
-            places: where each word begins and ends in its text, in code points, [W, 2].
+            texts: [S].
+            counts: words of each text, [S].
+            best: label of each word, [W].
+            confidences: probability of that label, [W]; any values in texts without predictions.
+            offsets: start and end of each word in its text, in code points, [W, 2].
         """
         if not len(best):
-            yield from (self._answer(text, []) for text in texts)
+            yield from (self._prediction(text, []) for text in texts)
             return
-        if len(texts) == 1 and len(best) <= _SHORT and not self._plain:  # a fraction of the time, of a short text
-            yield self._answer(texts[0], self._rows(best, confidences, places))
+        if len(texts) == 1 and len(best) <= _SHORT_WORDS and not self._is_plain:
+            yield self._prediction(texts[0], self._short_rows(best, confidences, offsets))
             return
         starts = np.cumsum(counts) - counts
-        if self._plain:
-            first, last, sure = np.arange(len(best)), np.arange(len(best)), confidences
+        if self._is_plain:
+            first, last, span_confidences = np.arange(len(best)), np.arange(len(best)), confidences
             names = [self._names[label] for label in best.tolist()]
         else:
             first, last = self._entities(best, starts[counts > 0])
-            sure = _least(confidences, first, last)
-            names = [self._types[kind] for kind in self._type[best[first]].tolist()]
+            span_confidences = entity_confidences(confidences, first, last)
+            names = [self._types[type_id] for type_id in self._type[best[first]].tolist()]
         owners = np.searchsorted(starts + counts, first, side="right")
         ends = np.cumsum(np.bincount(owners, minlength=len(texts))).tolist()
-        rows = list(zip(names, places[first, 0].tolist(), places[last, 1].tolist(), sure.tolist(), strict=True))
+        columns = names, offsets[first, 0].tolist(), offsets[last, 1].tolist(), span_confidences.tolist()
+        rows = list(zip(*columns, strict=True))
         begin = 0
         for text, end in zip(texts, ends, strict=True):
-            yield self._answer(text, rows[begin:end])
+            yield self._prediction(text, rows[begin:end])
             begin = end
 
-    def _rows(self, best: IntArray, confidences: FloatArray, places: IntArray) -> list[tuple[str, int, int, float]]:
-        """The entities of one text."""
-        found = spans([self._names[label] for label in best.tolist()])
+    def _short_rows(
+        self, best: IntArray, confidences: FloatArray, offsets: IntArray
+    ) -> list[tuple[str, int, int, float]]:
+        """Return type, start, end and confidence of each entity of one text: a fraction of the time of the arrays."""
+        spans = tags_to_spans([self._names[label] for label in best.tolist()])
         return [
-            (label, int(places[start, 0]), int(places[end - 1, 1]), float(confidences[start:end].min()))
-            for label, start, end in found
+            (label, int(offsets[start, 0]), int(offsets[end - 1, 1]), entity_confidence(confidences, start, end))
+            for label, start, end in spans
         ]
 
     def _entities(self, best: IntArray, starts: IntArray) -> tuple[IntArray, IntArray]:
-        """The first and the last word of each entity, as ``schemes.spans`` reads them."""
-        kinds = self._type[best]
-        inside = kinds >= 0
-        goes_on = np.zeros(len(best), dtype=bool)
-        goes_on[1:] = inside[1:] & ~self._closing[best[:-1]] & ~self._opening[best[1:]] & (kinds[1:] == kinds[:-1])
-        goes_on[starts] = False
-        first = np.flatnonzero(inside & ~goes_on)
-        edges = np.append(np.flatnonzero(~goes_on), len(best))
+        """Return the first and the last word of each entity, as ``tags_to_spans`` does for one sentence."""
+        types = self._type[best]
+        inside = types >= 0
+        continues = np.zeros(len(best), dtype=bool)
+        continues[1:] = (
+            inside[1:] & ~self._is_closing[best[:-1]] & ~self._is_opening[best[1:]] & (types[1:] == types[:-1])
+        )
+        continues[starts] = False
+        first = np.flatnonzero(inside & ~continues)
+        edges = np.append(np.flatnonzero(~continues), len(best))
         return first, edges[np.searchsorted(edges, first, side="right")] - 1
 
-    def _answer(self, text: str, rows: list[tuple[str, int, int, float]]) -> dict[str, Any]:
-        found: list[dict[str, Any]] = []
-        for name, start, end, confidence in rows:
-            sure = shown(confidence)
-            if self._plain:
-                tag = name if sure >= self._least[name] else None
-                found.append({"start": start, "end": end, "text": text[start:end], "tag": tag, "confidence": sure})
-            elif sure >= self._least[name]:
-                found.append({"start": start, "end": end, "label": name, "text": text[start:end], "confidence": sure})
-        if self._tally is not None:
-            kept = sum(one["tag"] is not None for one in found) if self._plain else len(found)
-            self._tally.add(kept, len(rows))
-        return {"text": text, "words" if self._plain else "entities": found}
-
-
-def _least(confidences: FloatArray, first: IntArray, last: IntArray) -> FloatArray:
-    """The least confidence from each of ``first`` to ``last``."""
-    if not len(first):
-        return confidences[:0]
-    edges = np.stack([first, last + 1], axis=1).ravel()
-    found: FloatArray = np.minimum.reduceat(np.append(confidences, np.inf), edges)[::2]
-    return found
+    def _prediction(self, text: str, rows: list[tuple[str, int, int, float]]) -> dict[str, Any]:
+        parts: list[dict[str, Any]] = []
+        kept = 0
+        for name, start, end, exact in rows:
+            confidence = round_confidence(exact)
+            is_kept = self._thresholds.accepts(name, confidence)
+            kept += is_kept
+            span = {"start": start, "end": end}
+            if self._is_plain:
+                tag = name if is_kept else None
+                parts.append({**span, "text": text[start:end], "tag": tag, "confidence": confidence})
+            elif is_kept:
+                parts.append({**span, "label": name, "text": text[start:end], "confidence": confidence})
+        if self._counts is not None:
+            self._counts.add(kept, len(rows))
+        return {"text": text, "words" if self._is_plain else "entities": parts}

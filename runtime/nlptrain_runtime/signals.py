@@ -1,4 +1,4 @@
-"""End a process by a signal, with a line and the exit code that shells expect, and without a traceback."""
+"""End a process on a signal, with one line and the exit code that shells expect, without a traceback."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import signal
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
-def end_at_once(number: int, _: object) -> None:
-    """End this process with the exit code 128 + ``number``: a handler for times at which there is nothing to save."""
-    if os.environ.get("RANK", "0") in ("", "0"):  # of several processes, one reports
+def exit_at_once(number: int, _: object) -> None:
+    """Handle a signal while there is nothing to save: end this process with the exit code 128 + ``number``."""
+    if os.environ.get("RANK", "0") in ("", "0"):  # of several processes, rank 0 reports
         line = f"stopped by {signal.Signals(number).name}; give the same command again\n"
         try:
             os.write(2, line.encode())
@@ -20,8 +20,8 @@ def end_at_once(number: int, _: object) -> None:
     os._exit(128 + number)
 
 
-def end_by_signals() -> None:
-    """Let each signal that is not ignored (as ``nohup`` has it) end this process at once."""
+def exit_at_signals() -> None:
+    """Make each signal that is not ignored (as under ``nohup``) end this process at once."""
     for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, end_at_once)
+            signal.signal(number, exit_at_once)

@@ -1,4 +1,4 @@
-"""A component of spaCy's pipelines: ``nlp.add_pipe("nlptrain", config={"model": FOLDER})`` sets ``doc.ents``."""
+"""A spaCy pipeline component: ``nlp.add_pipe("nlptrain", config={"model": FOLDER})`` sets ``doc.ents``."""
 
 from __future__ import annotations
 
@@ -14,42 +14,43 @@ from nlptrain_runtime.tagger import Tagger
 
 
 class TaggerComponent:
-    """Entities of an exported tagger as ``doc.ents``, plain tags as ``token.tag_``.
+    """Sets the entities of an exported tagger as ``doc.ents``, plain tags as ``token.tag_``.
 
-    The tagger cuts the text into words by its own rule. Where these are not spaCy's tokens, an entity is all tokens
-    that it touches, and a token has the tag of the word in which it begins. Entities that components in front of it
-    have set stay, as with spaCy's own ``ner``; what overlaps them is left out.
+    The tagger splits the text into words by its own rule. If these differ from spaCy's tokens, an entity contains all
+    tokens that it overlaps, and a token has the tag of the word in which it starts. Entities that earlier components
+    have set are kept, as by spaCy's own ``ner``; entities that overlap them are ignored.
 
     Attributes:
-        tagger: what is asked.
+        tagger: the exported tagger.
     """
 
     def __init__(self, tagger: Tagger) -> None:
-        """Ask ``tagger``."""
+        """Use ``tagger``."""
         self.tagger = tagger
 
     def __call__(self, doc: Doc) -> Doc:
-        """``doc`` with what the tagger says of its text."""
-        (answer,) = self.tagger.predict([doc.text])
-        return _told(doc, answer)
+        """Return ``doc`` with the predictions for its text."""
+        (prediction,) = self.tagger.predict([doc.text])
+        return _set_predictions(doc, prediction)
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 256) -> Iterator[Doc]:
-        """The documents of ``stream``, ``batch_size`` of them read at once."""
-        docs, read = tee(stream)
-        for doc, answer in zip(docs, self.tagger.stream((doc.text for doc in read), block=batch_size), strict=True):
-            yield _told(doc, answer)
+        """Yield the documents of ``stream`` with predictions, in batches of ``batch_size``."""
+        docs, docs_to_read = tee(stream)
+        predictions = self.tagger.stream((doc.text for doc in docs_to_read), block=batch_size)
+        for doc, prediction in zip(docs, predictions, strict=True):
+            yield _set_predictions(doc, prediction)
 
 
 @Language.factory("nlptrain", default_config={"threads": 1, "min_confidence": None})
 def make_component(nlp: Language, name: str, model: str, threads: int, min_confidence: float | None) -> TaggerComponent:
-    """The component of a pipeline's configuration.
+    """Create the component of a pipeline.
 
     Args:
         nlp: the pipeline.
-        name: of the component in it.
-        model: the folder that ``nlptrain export`` wrote.
-        threads: CPU threads that the net runs on.
-        min_confidence: entities of a lower one are left out; None: what the folder says.
+        name: of the component in the pipeline.
+        model: a folder written by ``nlptrain export``.
+        threads: CPU threads of the model.
+        min_confidence: entities below it are omitted; None: that of the folder.
 
     Raises:
         FolderError: the folder cannot be used.
@@ -57,9 +58,9 @@ def make_component(nlp: Language, name: str, model: str, threads: int, min_confi
     return TaggerComponent(Tagger(model, threads=threads, min_confidence=min_confidence))
 
 
-def _told(doc: Doc, answer: dict[str, Any]) -> Doc:
-    if "words" in answer:
-        words = iter(answer["words"])
+def _set_predictions(doc: Doc, prediction: dict[str, Any]) -> Doc:
+    if "words" in prediction:
+        words = iter(prediction["words"])
         word = next(words, None)
         for token in doc:
             while word is not None and word["end"] <= token.idx:
@@ -67,11 +68,11 @@ def _told(doc: Doc, answer: dict[str, Any]) -> Doc:
             if word is not None and word["start"] <= token.idx and word["tag"] is not None:
                 token.tag_ = word["tag"]
         return doc
-    found = (
-        doc.char_span(part["start"], part["end"], label=part["label"], alignment_mode="expand")
-        for part in answer["entities"]
+    candidates = (
+        doc.char_span(entity["start"], entity["end"], label=entity["label"], alignment_mode="expand")
+        for entity in prediction["entities"]
     )
-    taken = {token.i for one in doc.ents for token in one}  # what stands in the pipeline before has said
-    spans = [span for span in found if span is not None and taken.isdisjoint(range(span.start, span.end))]
+    taken = {token.i for entity in doc.ents for token in entity}  # entities of earlier components
+    spans = [span for span in candidates if span is not None and taken.isdisjoint(range(span.start, span.end))]
     doc.ents = [*doc.ents, *filter_spans(spans)]
     return doc

@@ -1,4 +1,9 @@
-"""Words to a tokenizer's pieces, each word by itself."""
+"""Words to subwords, each word tokenized independently.
+
+Words of printable ASCII skip the tokenizer where the result is known to be the same. A tokenizer cleans a text, splits
+it at punctuation, tracks offsets and adds special tokens; such a word needs only the WordPiece subwords (Schuster and
+Nakajima 2012) of its runs of letters and digits, and of the marks between them.
+"""
 
 from __future__ import annotations
 
@@ -13,132 +18,133 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 if TYPE_CHECKING:
     from nlptrain_runtime.arrays import IntArray
 
+_BATCH_WORDS = 256  # words that are encoded in one call
+_PARTS = re.compile(r"[A-Za-z0-9]+|[!-~]")  # as BertPreTokenizer splits printable ASCII
 
-_PARTS = re.compile(r"[A-Za-z0-9]+|[!-~]")  # as BertPreTokenizer cuts printable ASCII
-_TOGETHER = 256  # words that are encoded in one go
 
+class SubwordTokenizer:
+    """A tokenizer that reads words one by one; the first subword of a word speaks for the word.
 
-class WordTokenizer:
-    """A tokenizer that reads words one by one; the first piece of a word speaks for it.
-
-    A word that the tokenizer turns into nothing (a lone variation selector) becomes its unknown piece, so that every
-    word has a place in the sequence.
+    A word without a subword (a lone variation selector) becomes the unknown token, so that every word has a position
+    in the sequence.
     """
 
     def __init__(
         self, tokenizer: Tokenizer, *, space: str, unknown: int | None, together: bool, shortcut: bool = True
     ) -> None:
-        """Read with ``tokenizer``, without truncation and padding of its own.
+        """Tokenize with ``tokenizer``, with its truncation and padding switched off.
 
         Args:
             tokenizer: any.
-            space: what stands in front of each word as it is encoded: nothing, or a space.
-            unknown: the unknown piece; None: the tokenizer has none.
-            together: many words in one sequence become the same pieces as each by itself, which is faster.
-            shortcut: words in ASCII may go past the tokenizer, where it is known what it does to them.
+            space: what is put before each word: nothing, or a space.
+            unknown: id of the unknown token; None: the tokenizer has none.
+            together: whether many words in one sequence become the same subwords as each alone, which is faster.
+            shortcut: whether ASCII words may skip the tokenizer where the result is known to be the same.
         """
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self._tokenizer = tokenizer
         self._space = space
         self._unknown = unknown
-        self._whole = together
-        self._ascii = ascii_pieces(tokenizer) if shortcut and not space else None
+        self._together = together
+        self._ascii_subwords = ascii_subwords(tokenizer) if shortcut and not space else None
 
     def __call__(self, words: Sequence[str]) -> tuple[IntArray, IntArray]:
-        """The pieces of ``words``, one word behind the other, [P], and how many each has, at least one, [words].
+        """Return the subwords of ``words``, concatenated, [P], and how many each word has, at least one, [words].
 
         Raises:
-            ValueError: a word has no piece, and there is no unknown one.
+            ValueError: a word has no subword, and the tokenizer has no unknown token.
         """
-        if self._ascii is None:
-            return self._asked(words)
-        found: list[Sequence[int]] = []
+        if self._ascii_subwords is None:
+            return self._encode(words)
+        subwords: list[Sequence[int]] = []
         missing = []
-        for place, word in enumerate(words):
-            pieces = self._ascii(word)
-            if pieces is None:
-                missing.append(place)
-            found.append(pieces or ())
+        for index, word in enumerate(words):
+            ids = self._ascii_subwords(word)
+            if ids is None:
+                missing.append(index)
+            subwords.append(ids or ())
         if missing:
-            asked, counts = self._asked([words[place] for place in missing])
-            for place, some in zip(missing, np.split(asked, np.cumsum(counts)[:-1]), strict=True):
-                found[place] = some.tolist()
-        sizes = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
-        return np.fromiter(chain.from_iterable(found), dtype=np.int64, count=int(sizes.sum())), sizes
+            encoded, counts = self._encode([words[index] for index in missing])
+            for index, ids_of_word in zip(missing, np.split(encoded, np.cumsum(counts)[:-1]), strict=True):
+                subwords[index] = ids_of_word.tolist()
+        sizes = np.fromiter(map(len, subwords), dtype=np.int64, count=len(subwords))
+        return np.fromiter(chain.from_iterable(subwords), dtype=np.int64, count=int(sizes.sum())), sizes
 
-    def _asked(self, words: Sequence[str]) -> tuple[IntArray, IntArray]:
-        """The pieces of ``words`` as the tokenizer says."""
+    def _encode(self, words: Sequence[str]) -> tuple[IntArray, IntArray]:
+        """Return the subwords of ``words`` by the tokenizer, with unknown tokens for words without a subword."""
         spaced = [self._space + word for word in words] if self._space else list(words)
-        if len(spaced) <= _TOGETHER:
-            flat, sizes = self._encoded(spaced)
+        if len(spaced) <= _BATCH_WORDS:
+            flat, sizes = self._encode_batch(spaced)
         else:
-            parts = [self._encoded(spaced[start : start + _TOGETHER]) for start in range(0, len(spaced), _TOGETHER)]
-            flat, sizes = (np.concatenate(values) for values in zip(*parts, strict=True))
+            starts = range(0, len(spaced), _BATCH_WORDS)
+            batches = [self._encode_batch(spaced[start : start + _BATCH_WORDS]) for start in starts]
+            flat, sizes = (np.concatenate(values) for values in zip(*batches, strict=True))
         empty = np.flatnonzero(sizes == 0)
         if len(empty):
             if self._unknown is None:
-                raise ValueError(f"{words[empty[0]]!r} has no piece, and the tokenizer has no unknown piece")
+                raise ValueError(f"{words[empty[0]]!r} has no subword, and the tokenizer has no unknown token")
             flat = np.insert(flat, (np.cumsum(sizes) - sizes)[empty], self._unknown)
             sizes[empty] = 1
         return flat, sizes
 
-    def _encoded(self, words: list[str]) -> tuple[IntArray, IntArray]:
-        """The pieces of ``words`` and how many each has, 0 among them."""
-        if self._whole:
-            one = self._tokenizer.encode(words, is_pretokenized=True, add_special_tokens=False)
-            owners = one.word_ids
-            if None not in owners:  # a special piece that stands in the text, "[SEP]", is no word's
-                return np.array(one.ids, dtype=np.int64), np.bincount(np.array(owners, np.int64), minlength=len(words))
+    def _encode_batch(self, words: list[str]) -> tuple[IntArray, IntArray]:
+        """Return the subwords of ``words`` and how many each word has, possibly 0."""
+        if self._together:
+            encoding = self._tokenizer.encode(words, is_pretokenized=True, add_special_tokens=False)
+            owners = encoding.word_ids
+            if None not in owners:  # a special token in the text, "[SEP]", belongs to no word
+                ids = np.array(encoding.ids, dtype=np.int64)
+                return ids, np.bincount(np.array(owners, np.int64), minlength=len(words))
         # One call per word takes no longer than a batch, which would start threads unless the environment forbids it.
         encode = self._tokenizer.encode
-        found = [encode([word], is_pretokenized=True, add_special_tokens=False).ids for word in words]
-        flat = np.fromiter(chain.from_iterable(found), dtype=np.int64)
-        return flat, np.fromiter(map(len, found), dtype=np.int64, count=len(words))
+        subwords = [encode([word], is_pretokenized=True, add_special_tokens=False).ids for word in words]
+        flat = np.fromiter(chain.from_iterable(subwords), dtype=np.int64)
+        return flat, np.fromiter(map(len, subwords), dtype=np.int64, count=len(words))
 
 
-def ascii_pieces(tokenizer: Tokenizer) -> Callable[[str], list[int] | None] | None:
-    """What answers the pieces of a word, or None where ``tokenizer`` has to be asked; None: it always has to.
+def ascii_subwords(tokenizer: Tokenizer) -> Callable[[str], list[int] | None] | None:
+    """Return a function that tokenizes ASCII words as ``tokenizer`` does, or None for tokenizers unlike BERT's.
 
-    Known are tokenizers like BERT's, whose special pieces all have a mark in them (``[SEP]``): a word with such a mark
-    is asked for.
+    The function returns None for words that need the tokenizer: those with other characters, and those with a mark of a
+    special token (``[SEP]``).
     """
-    cleaning = tokenizer.normalizer
+    normalizer = tokenizer.normalizer
     if not isinstance(tokenizer.model, models.WordPiece):
         return None
     if not isinstance(tokenizer.pre_tokenizer, pre_tokenizers.BertPreTokenizer):
         return None
-    if not (cleaning is None or isinstance(cleaning, normalizers.BertNormalizer)):
+    if not (normalizer is None or isinstance(normalizer, normalizers.BertNormalizer)):
         return None
-    marks = [_mark(token.content) for token in tokenizer.get_added_tokens_decoder().values()]
-    if None in marks:
+    special_marks = [_first_mark(token.content) for token in tokenizer.get_added_tokens_decoder().values()]
+    if None in special_marks:
         return None
-    known = re.compile(_all_but({mark for mark in marks if mark}))
-    lowercase = cleaning is not None and cleaning.lowercase
+    supported = re.compile(_ascii_except({mark for mark in special_marks if mark}))
+    lowercase = normalizer is not None and normalizer.lowercase
     tokenize = tokenizer.model.tokenize
-    signs = {sign: [piece.id for piece in tokenize(sign)] for sign in map(chr, range(ord("!"), ord("~") + 1))}
+    mark_ids = {mark: [token.id for token in tokenize(mark)] for mark in map(chr, range(ord("!"), ord("~") + 1))}
 
-    def pieces(word: str) -> list[int] | None:
-        if not known.fullmatch(word):
+    def subwords(word: str) -> list[int] | None:
+        if not supported.fullmatch(word):
             return None
         if lowercase:
             word = word.lower()
         if word.isalnum():
-            return [piece.id for piece in tokenize(word)]
-        found: list[int] = []
+            return [token.id for token in tokenize(word)]
+        ids: list[int] = []
         for part in _PARTS.findall(word):
-            found += signs[part] if len(part) == 1 else [piece.id for piece in tokenize(part)]
-        return found
+            ids += mark_ids[part] if len(part) == 1 else [token.id for token in tokenize(part)]
+        return ids
 
-    return pieces
-
-
-def _mark(content: str) -> str | None:
-    """A character of a special piece that is no letter and no digit."""
-    return next((letter for letter in content if letter.isascii() and not letter.isalnum()), None)
+    return subwords
 
 
-def _all_but(marks: set[str]) -> str:
-    """A pattern of printable ASCII without ``marks``."""
-    kept = "".join(re.escape(chr(code)) for code in range(ord("!"), ord("~") + 1) if chr(code) not in marks)
-    return f"[{kept}]+"
+def _first_mark(content: str) -> str | None:
+    """Return an ASCII character of a special token that is neither a letter nor a digit."""
+    return next((character for character in content if character.isascii() and not character.isalnum()), None)
+
+
+def _ascii_except(marks: set[str]) -> str:
+    """Return a pattern of printable ASCII without ``marks``."""
+    allowed = "".join(re.escape(chr(code)) for code in range(ord("!"), ord("~") + 1) if chr(code) not in marks)
+    return f"[{allowed}]+"

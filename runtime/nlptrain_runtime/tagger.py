@@ -10,39 +10,37 @@ from weakref import WeakSet
 
 import numpy as np
 
-from nlptrain_runtime.decoding import decoder_of
-from nlptrain_runtime.features import features_of
+from nlptrain_runtime.decoding import load_decoder
+from nlptrain_runtime.features import load_features
 from nlptrain_runtime.folder import open_folder
-from nlptrain_runtime.inference import Net
-from nlptrain_runtime.predictions import Answers, Tagged
+from nlptrain_runtime.inference import InferenceModel
+from nlptrain_runtime.predictions import PredictionFormatter, TaggedSentence
 from nlptrain_runtime.schemes import Scheme
-from nlptrain_runtime.text_stream import TEXTS, blocks
-from nlptrain_runtime.token_cache import Lexicon
+from nlptrain_runtime.text_stream import BLOCK_TEXTS, text_blocks
+from nlptrain_runtime.token_cache import TokenCache
 from nlptrain_runtime.word_splitter import WordSplitter
 
 if TYPE_CHECKING:
     from nlptrain_runtime.arrays import BoolArray, FloatArray, IntArray
-    from nlptrain_runtime.token_cache import Read
+    from nlptrain_runtime.token_cache import EncodedWords
 
+_NO_WORDS = np.empty(0, dtype=np.int64), np.empty(0), np.empty((0, 2), dtype=np.int64)
 
-_NOTHING = np.empty(0, dtype=np.int64), np.empty(0), np.empty((0, 2), dtype=np.int64)
-
-
-_ALIVE: WeakSet[Tagger] = WeakSet()
+_TAGGERS: WeakSet[Tagger] = WeakSet()
 
 
 class Tagger:
-    """A student or a teacher that ``nlptrain export`` wrote, without torch.
+    """A student or a teacher exported by ``nlptrain export``, without torch.
 
-    It may be asked from several threads at once, and in processes that are forked from the one that loaded it.
+    It may be used from several threads at once, and in processes forked from the one that loaded it.
 
     Example:
         ``Tagger("exported").predict(["Ada Lovelace lived in London."])``
 
     Attributes:
-        labels: the tags it knows.
-        scheme: how they are written (``iob2``, ``iobes``, ..., ``plain``).
-        temperature: what scores are divided by where probabilities are shown; no tag depends on it.
+        labels: names of the tags.
+        scheme: their tag scheme (``iob2``, ``iobes``, ..., ``plain``).
+        temperature: divides the scores before confidences are computed; tags do not depend on it.
     """
 
     def __init__(
@@ -58,12 +56,12 @@ class Tagger:
         """Load ``folder``.
 
         Args:
-            folder: what ``nlptrain export`` wrote.
-            threads: CPU threads that the net runs on.
-            precision: ``fp32``, ``fp16`` or ``int8``, where the folder has several; default: the smallest there is.
-            min_confidence: entities of a lower one are left out, plain tags are None; default: what the folder says.
-            batch_units: pieces (or words, of a net that reads these) of a batch, padding included.
-            remember: distinct words that are kept with their pieces, about; beyond, all are forgotten.
+            folder: a folder written by ``nlptrain export``.
+            threads: CPU threads of the model.
+            precision: ``fp32``, ``fp16`` or ``int8``, if the folder has several; default: the smallest.
+            min_confidence: entities below it are omitted, plain tags become None; default: that of the folder.
+            batch_units: subwords (or words, for a model that reads words) of a batch, padding included.
+            remember: number of distinct words, about, that are cached with their subwords; a full cache is cleared.
 
         Raises:
             FolderError: a file is missing or changed, or the folder is of another version.
@@ -75,131 +73,135 @@ class Tagger:
         described = opened.described
         self.labels: list[str] = described["labels"]
         self.scheme: Scheme = described["scheme"]
-        least = float(described["decoding"]["min_confidence"] if min_confidence is None else min_confidence)
-        if not 0 <= least <= 1:
-            raise ValueError(f"min_confidence: found {min_confidence}; must be a number from 0 to 1")
+        threshold = float(described["decoding"]["min_confidence"] if min_confidence is None else min_confidence)
+        if not 0 <= threshold <= 1:
+            raise ValueError(f"min_confidence: found {min_confidence}; expected a number from 0 to 1")
         self.temperature: float = described["decoding"]["temperature"]
-        self._decoder = decoder_of(described)
+        self._decoder = load_decoder(described)
         splitter = WordSplitter(**described["splitter"])
-        self._lexicon = Lexicon(splitter, features_of(opened), most=remember)
-        self._net = Net(opened, threads=threads, batch_units=batch_units)
+        self._token_cache = TokenCache(splitter, load_features(opened), max_words=remember)
+        self._model = InferenceModel(opened, threads=threads, batch_units=batch_units)
         self._names = np.array(self.labels, dtype=object)
-        self._answers = Answers(self.labels, self.scheme, least)
-        _ALIVE.add(self)
+        self._formatter = PredictionFormatter(self.labels, self.scheme, threshold)
+        _TAGGERS.add(self)
 
     def _after_fork(self) -> None:
-        """Go on in a process that was forked from the one that loaded this."""
-        self._lexicon.after_fork()
-        self._net.renew()
+        """Continue in a process that was forked from the one that loaded this tagger."""
+        self._token_cache.after_fork()
+        self._model.start_threads()
 
     def predict(self, texts: Sequence[str]) -> list[dict[str, Any]]:
-        """One answer for each text, in order: ``{"text", "entities"}``, or ``{"text", "words"}`` for plain tags.
+        """Return ``{"text", "entities"}`` for each text, in order, or ``{"text", "words"}`` for plain tags.
 
-        An entity is ``{"start", "end", "label", "text", "confidence"}``, a word has ``tag`` in the place of ``label``.
-        Offsets are in code points. A confidence is the probability of the tag, an entity's the least of its words'.
+        An entity is ``{"start", "end", "label", "text", "confidence"}``; a word has ``tag`` instead of ``label``.
+        Offsets are in code points. The confidence of a word is the probability of its tag, that of an entity the
+        smallest of its words'.
 
         Raises:
-            TypeError: ``texts`` is one string, or holds something else than strings.
+            TypeError: ``texts`` is one string, or has elements that are not strings.
         """
-        return list(self.stream(_several(texts, "predict")))
+        return list(self.stream(_check_list(texts, "predict")))
 
-    def stream(self, texts: Iterable[str], *, block: int = TEXTS) -> Iterator[dict[str, Any]]:
-        """The answers of ``predict``, in order, for any number of texts, read block by block: memory stays bounded.
+    def stream(self, texts: Iterable[str], *, block: int = BLOCK_TEXTS) -> Iterator[dict[str, Any]]:
+        """Yield the predictions of ``predict`` for any number of texts, block by block in bounded memory.
 
         Args:
             texts: any number.
-            block: texts that are read before the first of them is answered; fewer are slower.
+            block: number of texts that are read before the first prediction is yielded; small blocks are slower.
 
         Raises:
-            TypeError: ``texts`` is one string, or holds something else than strings.
+            TypeError: ``texts`` is one string, or has elements that are not strings.
             ValueError: ``block`` is less than 1.
         """
         if block < 1:
-            raise ValueError(f"stream: found block={block}; must be at least 1")
-        for some in blocks(_several(texts, "stream"), most=block, size=_length):
-            yield from self._answered(some)
+            raise ValueError(f"stream: found block={block}; expected at least 1")
+        for texts_of_block in text_blocks(_check_list(texts, "stream"), max_texts=block, size=_text_length):
+            yield from self._predict_block(texts_of_block)
 
-    def predict_words(self, sentences: Iterable[Sequence[str]]) -> list[Tagged]:
-        """The tag of each word of each sentence, with its probability.
+    def predict_words(self, sentences: Iterable[Sequence[str]]) -> list[TaggedSentence]:
+        """Return the tag of each word of each sentence, with its probability.
 
         Raises:
-            TypeError: a sentence is a string and no list of words.
+            TypeError: a sentence is a string instead of a list of words.
         """
-        found: list[Tagged] = []
-        for block in blocks(_several(sentences, "predict_words"), size=_letters):
+        tagged: list[TaggedSentence] = []
+        for block in text_blocks(_check_list(sentences, "predict_words"), size=_sentence_length):
             counts, emissions = self._emissions(block)
-            best = self._decoder.best(emissions, counts)
-            sure = self._decoder.confidences(emissions, counts, best, self.temperature)
+            best = self._decoder.decode(emissions, counts)
+            confidences = self._decoder.confidences(emissions, counts, best, self.temperature)
             ends = np.cumsum(counts)[:-1]
-            tags = np.split(self._names[best], ends)
-            found += [Tagged(list(one), two) for one, two in zip(tags, np.split(sure, ends), strict=True)]
-        return found
+            pairs = zip(np.split(self._names[best], ends), np.split(confidences, ends), strict=True)
+            tagged += [TaggedSentence(list(tags), tag_confidences) for tags, tag_confidences in pairs]
+        return tagged
 
     def emissions(self, sentences: Iterable[Sequence[str]]) -> list[FloatArray]:
-        """What the net says of each word of each sentence, [words, C], before labels are chosen.
+        """Return the emissions of each sentence, [words, C]: the scores of all labels before decoding.
 
         Raises:
-            TypeError: a sentence is a string and no list of words.
+            TypeError: a sentence is a string instead of a list of words.
         """
-        found: list[FloatArray] = []
-        for block in blocks(_several(sentences, "emissions"), size=_letters):
-            counts, emissions = self._emissions(block)
-            found += np.split(emissions, np.cumsum(counts)[:-1])
-        return found
+        emissions: list[FloatArray] = []
+        for block in text_blocks(_check_list(sentences, "emissions"), size=_sentence_length):
+            counts, flat = self._emissions(block)
+            emissions += np.split(flat, np.cumsum(counts)[:-1])
+        return emissions
 
     def _emissions(self, sentences: Sequence[Sequence[str]]) -> tuple[IntArray, FloatArray]:
-        read = self._lexicon.read_words(sentences)
-        return read.counts, self._net.read(read.features, read.words, read.counts)
+        encoded = self._token_cache.encode_words(sentences)
+        return encoded.counts, self._model.emissions(encoded.features, encoded.words, encoded.counts)
 
-    def _answered(self, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
-        read = self._lexicon.read_texts(texts)
-        best, told, sure = self._decoded(read)
-        if sure is None:
-            return self._answers.of(texts, read.counts, *_NOTHING)
-        return self._answers.of(texts, read.counts, best, sure, read.places(texts, told))
+    def _predict_block(self, texts: Sequence[str]) -> Iterator[dict[str, Any]]:
+        encoded = self._token_cache.encode_texts(texts)
+        best, has_predictions, confidences = self._decode(encoded)
+        if confidences is None:
+            return self._formatter.format(texts, encoded.counts, *_NO_WORDS)
+        return self._formatter.format(texts, encoded.counts, best, confidences, encoded.offsets(texts, has_predictions))
 
-    def _decoded(self, read: Read) -> tuple[IntArray, BoolArray, FloatArray | None]:
-        """Return the best labels, [W], the sentences with something to tell, [S], and the probabilities of the labels.
+    def _decode(self, encoded: EncodedWords) -> tuple[IntArray, BoolArray, FloatArray | None]:
+        """Return the best labels, [W], which texts have predictions, [S], and the confidences of the labels, [W].
 
-        The probabilities, [W], are right in these sentences; None where there is no such sentence.
+        Confidences are computed only for texts with predictions; None if there is no such text.
         """
-        emissions = self._net.read(read.features, read.words, read.counts)
-        best = self._decoder.best(emissions, read.counts)
-        told = self._answers.told(best, read.counts)
-        if not told.any():
-            return best, told, None
-        if told.all():
-            return best, told, self._decoder.confidences(emissions, read.counts, best, self.temperature)
-        words = np.flatnonzero(np.repeat(told, read.counts))
-        sure = np.ones(len(best))
-        sure[words] = self._decoder.confidences(emissions[words], read.counts[told], best[words], self.temperature)
-        return best, told, sure
+        counts = encoded.counts
+        emissions = self._model.emissions(encoded.features, encoded.words, counts)
+        best = self._decoder.decode(emissions, counts)
+        has_predictions = self._formatter.has_predictions(best, counts)
+        if not has_predictions.any():
+            return best, has_predictions, None
+        if has_predictions.all():
+            return best, has_predictions, self._decoder.confidences(emissions, counts, best, self.temperature)
+        words = np.flatnonzero(np.repeat(has_predictions, counts))
+        confidences = np.ones(len(best))
+        confidences[words] = self._decoder.confidences(
+            emissions[words], counts[has_predictions], best[words], self.temperature
+        )
+        return best, has_predictions, confidences
 
 
-def _forked() -> None:
-    for tagger in list(_ALIVE):
+def _after_fork() -> None:
+    for tagger in list(_TAGGERS):
         tagger._after_fork()  # noqa: SLF001 - a part of the class
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forked)
+    os.register_at_fork(after_in_child=_after_fork)
 
 
-def _several(given: Any, asked: str) -> Any:  # noqa: ANN401 - passed on as it is
-    if isinstance(given, str | bytes):
-        raise TypeError(f"{asked}: found one string; give a list of them, e.g. {asked}([text])")
-    return given
+def _check_list(values: Any, method: str) -> Any:  # noqa: ANN401 - returned unchanged
+    if isinstance(values, str | bytes):
+        raise TypeError(f"{method}: found one string; expected a list of them, e.g. {method}([text])")
+    return values
 
 
-def _length(text: str) -> int:
+def _text_length(text: str) -> int:
     if not isinstance(text, str):
-        raise TypeError(f"predict: found {type(text).__name__} among the texts; each is a string")
+        raise TypeError(f"predict: found {type(text).__name__} among the texts; expected strings")
     return len(text)
 
 
-def _letters(words: Sequence[str]) -> int:
+def _sentence_length(words: Sequence[str]) -> int:
     if isinstance(words, str):
-        raise TypeError("predict_words: found a string; it takes lists of words: predict takes texts")
+        raise TypeError("predict_words: found a string; expected lists of words; predict takes texts")
     if not all(isinstance(word, str) for word in words):
-        raise TypeError("predict_words: found a word that is no string")
+        raise TypeError("predict_words: found a word that is no string; expected lists of strings")
     return sum(map(len, words))

@@ -1,4 +1,4 @@
-"""The scores of a linear chain's neighbors, and what follows from them alone."""
+"""The transition scores of a linear chain, and quantities derived from them alone."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from nlptrain_runtime.arrays import FloatArray, IntArray
 
 
-FORBIDDEN = -1e8  # the score of what the tag scheme rules out; finite, so that sums stay numbers
+FORBIDDEN = -1e8  # the score of a transition that the tag scheme excludes; finite, so that sums stay finite
 
 
 @dataclass(frozen=True)
 class AllOutsideShortcut:
-    """A fast test whether the best path has one label throughout: half of all sentences are all ``O``.
+    """A fast test whether the best path has the same label at every word: half of all sentences are all ``O``.
 
     Attributes:
-        label: the index of ``O``.
+        label: the id of ``O``.
         gain: an upper bound on what a transition, a start or an end can score above those of the label.
-        first: the other labels that can follow it or start a sentence.
+        first: the other labels that can follow ``label`` or start a sentence.
     """
 
     label: int
@@ -44,13 +44,13 @@ class AllOutsideShortcut:
 
 
 @dataclass(frozen=True)
-class Tables:
-    """The scores of a chain; what is forbidden has ``FORBIDDEN``.
+class TransitionTables:
+    """The transition scores of a linear chain; excluded transitions have ``FORBIDDEN``.
 
     Attributes:
         transitions: [C, C], from the row's label to the column's.
-        start: what a sentence gains by beginning with a label, [C].
-        end: what it gains by ending with it, [C].
+        start: score of each label of the first word, [C].
+        end: score of each label of the last word, [C].
     """
 
     transitions: FloatArray
@@ -59,7 +59,7 @@ class Tables:
 
     @cached_property
     def products(self) -> tuple[FloatArray, FloatArray]:
-        """For sums of products, forwards and backwards side by side: a block for each [2C, 2C], and both ends [2C]."""
+        """Factors for forward and backward sums in one product: a block-diagonal matrix [2C, 2C], both ends [2C]."""
         labels = len(self.start)
         both = np.zeros((2 * labels, 2 * labels))
         move = np.exp(self.transitions - self.transitions.max())
@@ -68,19 +68,19 @@ class Tables:
 
     @cached_property
     def all_outside(self) -> AllOutsideShortcut | None:
-        """The test for the first label, ``O`` in a tag scheme; None if a sentence cannot have it throughout."""
+        """The test for the first label, ``O`` in a tag scheme; None if it cannot be the label of every word."""
         scores = (self.transitions[0, 0], self.start[0], self.end[0])
-        behind = np.flatnonzero(np.maximum(self.transitions[0], self.start)[1:] > FORBIDDEN) + 1
-        if min(scores) <= FORBIDDEN or not len(behind):
+        others = np.flatnonzero(np.maximum(self.transitions[0], self.start)[1:] > FORBIDDEN) + 1
+        if min(scores) <= FORBIDDEN or not len(others):
             return None
         gains = (self.transitions.max() - scores[0], self.start.max() - scores[1], self.end.max() - scores[2])
-        return AllOutsideShortcut(0, max(0.0, *gains), behind)
+        return AllOutsideShortcut(0, max(0.0, *gains), others)
 
-    def divided(self, temperature: float) -> Tables:
-        """The scores divided by a temperature; what is forbidden stays so."""
+    def divided(self, temperature: float) -> TransitionTables:
+        """Return the scores divided by a temperature; ``FORBIDDEN`` stays as it is."""
         if temperature == 1.0:
             return self
-        return Tables(*(_divided(scores, temperature) for scores in (self.transitions, self.start, self.end)))
+        return TransitionTables(*(_divided(scores, temperature) for scores in (self.transitions, self.start, self.end)))
 
 
 def _divided(scores: FloatArray, temperature: float) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Windows: how a sentence of any length goes through a model that reads so many pieces at once."""
+"""Windows: cut a sentence of any length into overlapping sequences that fit the model."""
 
 from __future__ import annotations
 
@@ -13,97 +13,99 @@ if TYPE_CHECKING:
 
     from nlptrain_runtime.arrays import IntArray
 
-# The pieces that neighboring windows share at most, by rule; always at most a quarter of a window. A rule's name is a
-# part of the transfer set's key and of exported folders: a changed rule needs a new one.
+# The maximum number of subwords that neighboring windows share, by rule; None: a quarter of a window, which also limits
+# the others. The name of a rule is part of transfer sets and exported folders, so a changed rule needs a new name.
 OVERLAPS: dict[str, int | None] = {"quarter-overlap-deepest-1": None, "overlap-128-deepest-1": 128}
 
 
-def window_rule(max_pieces: int) -> str:
-    """Return the rule that new models cut long texts by; where both rules cut alike, it is the older one."""
-    return "overlap-128-deepest-1" if max_pieces // 4 > 128 else "quarter-overlap-deepest-1"
+def window_rule(max_subwords: int) -> str:
+    """Return the rule by which new models cut long texts; the older rule where both give the same windows."""
+    return "overlap-128-deepest-1" if max_subwords // 4 > 128 else "quarter-overlap-deepest-1"
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One sequence of pieces, and the words that are read in it.
+    """A sequence of subwords, and the words that are predicted from it.
 
     Attributes:
-        pieces: ids, special ones included.
-        starts: place of the first piece of each word read here; the words are neighbors.
-        first_word: number of the first of these words in its sentence.
-        closes: the last of them ends the sentence.
+        subwords: ids, special tokens included.
+        word_starts: position of the first subword of each word that is predicted here; the words are consecutive.
+        first_word: index of the first of these words in its sentence.
+        ends_sentence: whether the last of these words is the last one of the sentence.
     """
 
-    pieces: Sequence[int] | NDArray[np.integer[Any]]
-    starts: Sequence[int] | NDArray[np.integer[Any]]
+    subwords: Sequence[int] | NDArray[np.integer[Any]]
+    word_starts: Sequence[int] | NDArray[np.integer[Any]]
     first_word: int
-    closes: bool = True
+    ends_sentence: bool = True
 
 
 def cut_windows(
     words: Sequence[tuple[int, ...]],
     *,
-    max_pieces: int,
+    max_subwords: int,
     prefix: Sequence[int],
     suffix: Sequence[int],
     overlap: int | None = 128,
 ) -> list[Window]:
-    """The windows of a sentence: whole words, some shared by neighbors, each word read where it stands deepest.
+    """Cut a sentence into windows of whole words.
 
-    A word of more pieces than a window holds keeps its first ones: the first piece speaks for it.
+    Neighboring windows share words; each word is predicted where it is farthest from the edges of a window. A word with
+    more subwords than fit into a window is cut to its first ones: the first subword speaks for the word.
 
     Args:
-        words: the pieces of each word.
-        max_pieces: what the model reads at once, special pieces included.
-        prefix: special pieces in front.
-        suffix: special pieces behind.
-        overlap: the most pieces that neighbors share, at most a quarter of a window; None: a quarter.
+        words: the subwords of each word.
+        max_subwords: the length of a window, special tokens included.
+        prefix: special tokens at the start of a window.
+        suffix: special tokens at its end.
+        overlap: the maximum number of subwords that neighbors share, at most a quarter of a window; None: a quarter.
+
+    Raises:
+        ValueError: the special tokens fill the window.
     """
-    room = max_pieces - len(prefix) - len(suffix)
-    if room < 1:
-        raise ValueError(f"max_pieces is {max_pieces}; it must leave room for a piece beside the special ones")
-    words = [pieces[:room] for pieces in words]
-    sizes = [len(pieces) for pieces in words]
-    bounds = [(0, len(words), 0, len(words))]  # of most sentences
-    if sum(sizes) > room:
-        bounds = window_bounds(np.array(sizes, dtype=np.int64), room, overlap)
+    capacity = max_subwords - len(prefix) - len(suffix)
+    if capacity < 1:
+        raise ValueError(f"max_subwords: found {max_subwords}; expected more than the special tokens")
+    words = [subwords[:capacity] for subwords in words]
+    sizes = [len(subwords) for subwords in words]
+    bounds = [(0, len(words), 0, len(words))]  # most sentences fit into one window
+    if sum(sizes) > capacity:
+        bounds = window_bounds(np.array(sizes, dtype=np.int64), capacity, overlap)
     windows = []
     for start, end, first, last in bounds:
         ids = list(prefix)
-        starts = []
-        for number in range(start, end):
-            if first <= number < last:
-                starts.append(len(ids))
-            ids.extend(words[number])
+        word_starts = []
+        for index in range(start, end):
+            if first <= index < last:
+                word_starts.append(len(ids))
+            ids.extend(words[index])
         ids.extend(suffix)
-        windows.append(Window(ids, starts, first, last == len(words)))
+        windows.append(Window(ids, word_starts, first, last == len(words)))
     return windows
 
 
-def window_bounds(sizes: IntArray, room: int, overlap: int | None) -> list[tuple[int, int, int, int]]:
-    """Return the first word of each window, the word after its last one, and the same of the words read in it.
-
-    An overlap is parted where both windows are equally deep.
+def window_bounds(sizes: IntArray, capacity: int, overlap: int | None) -> list[tuple[int, int, int, int]]:
+    """Return four word indices per window: its first word, its end, and the same of the words that are predicted in it.
 
     Args:
-        sizes: pieces of each word, 1 to ``room``, [words].
-        room: pieces that a window holds.
+        sizes: subwords of each word, 1 to ``capacity``, [words].
+        capacity: subwords that fit into a window.
         overlap: as for ``cut_windows``.
     """
     ends = np.concatenate([[0], np.cumsum(sizes)])
-    if ends[-1] <= room:
+    if ends[-1] <= capacity:
         return [(0, len(sizes), 0, len(sizes))]
     middles = ends[:-1] + ends[1:]  # twice the middle of each word
-    most = room // 4 if overlap is None else min(room // 4, overlap)
+    max_shared = capacity // 4 if overlap is None else min(capacity // 4, overlap)
     bounds: list[tuple[int, int, int, int]] = []
     start = first = 0
     while True:
-        end = int(np.searchsorted(ends, ends[start] + room, side="right")) - 1
+        end = int(np.searchsorted(ends, ends[start] + capacity, side="right")) - 1
         if end == len(sizes):
             bounds.append((start, end, first, end))
             return bounds
-        shared = min(most, room - int(sizes[end]))
-        following = min(end, max(start + 1, int(np.searchsorted(ends, ends[end] - shared))))
-        last = min(end, int(np.searchsorted(middles, ends[end] + ends[following])))
+        shared = min(max_shared, capacity - int(sizes[end]))
+        next_start = min(end, max(start + 1, int(np.searchsorted(ends, ends[end] - shared))))
+        last = min(end, int(np.searchsorted(middles, ends[end] + ends[next_start])))  # the middle of the overlap
         bounds.append((start, end, first, last))
-        start, first = following, last
+        start, first = next_start, last

@@ -1,4 +1,4 @@
-"""What a student of words reads of a word: its row, its shape, its characters."""
+"""The features that a student with word embeddings reads: row in the vocabulary, shape, characters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from nlptrain_runtime.errors import FolderError
 
-PADDING, UNKNOWN = 0, 1  # rows of the table; the words' follow
+PADDING, UNKNOWN = 0, 1  # the first rows of the embedding table; those of the words follow
 
 SHAPES = (
     "lower case",
@@ -25,29 +25,35 @@ SHAPES = (
 )
 
 
-def rows_of_words(vocabulary: dict[str, Any], file: Path) -> tuple[dict[str, int], bool]:
+def vocabulary_rows(vocabulary: dict[str, Any], file: Path) -> tuple[dict[str, int], bool]:
     """Return the row of each word of ``words.json``, and whether words are looked up in lower case.
 
     Raises:
-        FolderError: it is not such a file.
+        FolderError: the content is invalid.
     """
     words, lowercase = vocabulary.get("words"), vocabulary.get("lowercase")
     if type(lowercase) is not bool or type(words) is not list or not set(map(type, words)) <= {str}:
-        raise FolderError(f"{file}: must have words, a list, and lowercase, true or false; export the tagger again")
+        raise FolderError(
+            f"{file}: found no valid vocabulary; expected words, a list, and lowercase, true or false; "
+            "export the tagger again"
+        )
     return {word: row for row, word in enumerate(words, start=UNKNOWN + 1)}, lowercase
 
 
-def characters_of(word: str, most: int) -> list[int]:
-    """The code points of ``word``; of a longer one, the first and the last ``most / 2``."""
-    points = [ord(character) for character in word]
-    return points if len(points) <= most else [*points[: most - most // 2], *points[len(points) - most // 2 :]]
+def character_codes(word: str, max_characters: int) -> list[int]:
+    """Return the code points of ``word``; of a longer word, the first and the last ``max_characters / 2``."""
+    codes = [ord(character) for character in word]
+    if len(codes) <= max_characters:
+        return codes
+    half = max_characters // 2
+    return [*codes[: max_characters - half], *codes[len(codes) - half :]]
 
 
-def shape_of(word: str) -> int:
-    """The class of ``word`` by its letters, digits and marks, an index of ``SHAPES``.
+def word_shape(word: str) -> int:
+    """Return the class of ``word`` by its letters, digits and marks, an index of ``SHAPES``.
 
     Example:
-        >>> [SHAPES[shape_of(word)] for word in ("sings", "Ada", "NATO", "iPhone", "2026", "4th", "3.5", "Mr.", "!?")]
+        >>> [SHAPES[word_shape(word)] for word in ("sings", "Ada", "NATO", "iPhone", "2026", "4th", "3.5", "Mr.", "!?")]
         ['lower case', 'Initial upper', 'ALL UPPER', 'miXed case', 'digits', 'digits and letters', 'digits and marks', 'letters and marks', 'marks']
     """  # noqa: E501
     kinds = {unicodedata.category(character)[0] for character in word}

@@ -1,7 +1,7 @@
-"""The word splitter: raw text to words with character offsets, by one regular expression that is kept as data.
+"""The word splitter: raw text to words with character offsets, by one regular expression that is stored as data.
 
-The pattern keeps to the syntax that Oniguruma (``tokenizers``, which runs it here), Python's ``regex`` and JavaScript's
-``u`` flag share, so that a student reads text anywhere as it was trained on.
+The pattern uses only syntax that Oniguruma (``tokenizers``, which runs it here), Python's ``regex`` and JavaScript's
+``u`` flag share, so that a student splits text everywhere as in training.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Word(NamedTuple):
-    """A word and where it stands: offsets in code points, ``end`` behind the last one."""
+    """A word with its offsets in code points; ``end`` is exclusive."""
 
     text: str
     start: int
@@ -38,7 +38,7 @@ class WordSplitter:
     Attributes:
         version: changes with the pattern; 0 is white space alone.
         pattern: the regular expression, without groups that capture.
-        rule: what it does, in English.
+        rule: a description of the pattern in English.
     """
 
     version: int
@@ -49,43 +49,43 @@ class WordSplitter:
     def _engine(self) -> pre_tokenizers.PreTokenizer:
         return pre_tokenizers.Split(Regex(self.pattern), behavior="removed", invert=True)
 
-    def check(self) -> None:
+    def validate(self) -> None:
         """Compile the pattern.
 
         Raises:
-            ValueError: it is none.
+            ValueError: it is no regular expression.
         """
         try:
             _ = self._engine
         except Exception as error:  # tokenizers raises no narrower one
             raise ValueError(f"the pattern is no regular expression: {error}") from error
 
-    def places(self, text: str) -> list[tuple[str, tuple[int, int]]]:
-        """The words of ``text``, each with its beginning and end: ``split`` in plain tuples, which is faster."""
-        found: list[tuple[str, tuple[int, int]]] = self._engine.pre_tokenize_str(writable(text))
-        return found
+    def split_tuples(self, text: str) -> list[tuple[str, tuple[int, int]]]:
+        """Return each word of ``text`` with its (start, end): as ``split``, but in plain tuples, which is faster."""
+        words: list[tuple[str, tuple[int, int]]] = self._engine.pre_tokenize_str(replace_surrogates(text))
+        return words
 
     def split(self, text: str) -> list[Word]:
-        """The words of ``text`` with their places."""
-        return [Word(word, *place) for word, place in self.places(text)]
+        """Return the words of ``text`` with their offsets."""
+        return [Word(word, *offsets) for word, offsets in self.split_tuples(text)]
 
     def words(self, text: str) -> tuple[str, ...]:
-        """The words of ``text`` alone."""
-        return tuple(word for word, _ in self.places(text))
+        """Return the words of ``text`` without offsets."""
+        return tuple(word for word, _ in self.split_tuples(text))
 
     @property
-    def parts_at_space(self) -> bool:
-        """White space cuts every text into parts whose words do not depend on each other, but for an initial's."""
+    def splits_at_whitespace(self) -> bool:
+        """Whether the words of the parts between white space are independent of each other, except for an initial's."""
         return self.version in (0, 1)
 
 
 def is_known_pattern(version: int, pattern: str) -> bool:
-    """Whether ``pattern`` is the one of ``version``."""
+    """Return whether ``pattern`` is the one of ``version``."""
     return sha256(pattern.encode("utf-8", "surrogatepass")).hexdigest() == _PATTERNS.get(version)
 
 
-def writable(text: str) -> str:
-    """``text`` with U+FFFD for halves of surrogate pairs, which UTF-8 cannot hold and JSON's escapes may leave."""
+def replace_surrogates(text: str) -> str:
+    """Replace halves of surrogate pairs, which JSON escapes may contain and UTF-8 cannot encode, by U+FFFD."""
     try:
         text.encode()
     except UnicodeEncodeError:

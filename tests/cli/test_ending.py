@@ -14,7 +14,7 @@ from nlptrain.interrupts import interruptible
 
 # What a console script does, with a sign of life once signals are handled, which is the first that `main` sees to.
 ENTRY = (
-    "import os, sys; from nlptrain_runtime.signals import end_by_signals; end_by_signals(); os.write(1, b'x'); "
+    "import os, sys; from nlptrain_runtime.signals import exit_at_signals; exit_at_signals(); os.write(1, b'x'); "
     "from {module} import main; sys.exit(main())"
 )
 MODULES = {"nlptrain": "nlptrain.__main__", "nlptrain-tag": "nlptrain_runtime.command"}

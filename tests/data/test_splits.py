@@ -14,7 +14,7 @@ from nlptrain.config.data import DataConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence, words_hash
 from nlptrain.data.splits import Splits, held_out_hashes, read_splits, take_dev
-from nlptrain.data.tag_schemes import SCHEME_PREFIXES, Scheme, Span, tags_of
+from nlptrain.data.tag_schemes import SCHEME_PREFIXES, Scheme, Span, spans_to_tags
 from nlptrain.errors import InputError
 
 TaggedWords = Sequence[Sequence[str]]
@@ -145,7 +145,7 @@ def _written(scheme: Scheme) -> list[list[str]]:
             for (label, _), group in itertools.groupby(range(len(words)), key=lambda index: words[index][1:])
             if label and (indices := list(group))
         ]
-        tags = tags_of(entities, len(words), scheme)
+        tags = spans_to_tags(entities, len(words), scheme)
         sentences.append([f"{word}/{tag}" for (word, _, _), tag in zip(words, tags, strict=True)])
     return sentences
 

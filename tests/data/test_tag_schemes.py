@@ -16,9 +16,9 @@ from nlptrain.data.tag_schemes import (
     Span,
     detect_scheme,
     first_invalid_tag,
-    may_follow,
-    spans,
-    tags_of,
+    is_transition_allowed,
+    spans_to_tags,
+    tags_to_spans,
     to_scheme,
 )
 from nlptrain.errors import InputError
@@ -50,15 +50,15 @@ def entities(draw: st.DrawFn) -> tuple[list[Span], int]:
 )
 def test_one_sentence_in_each_scheme(scheme: Scheme, tags: list[str]) -> None:
     expected = [Span("p", 0, 2), Span("p", 2, 3), Span("g", 4, 5)]
-    assert spans(tags) == expected
-    assert tags_of(expected, 5, scheme) == tags
+    assert tags_to_spans(tags) == expected
+    assert spans_to_tags(expected, 5, scheme) == tags
 
 
 @given(entities(), st.sampled_from(SCHEMES))
 def test_tags_and_spans_are_inverse(corpus: tuple[list[Span], int], scheme: Scheme) -> None:
     entity_spans, length = corpus
-    tags = tags_of(entity_spans, length, scheme)
-    assert spans(tags) == entity_spans
+    tags = spans_to_tags(entity_spans, length, scheme)
+    assert tags_to_spans(tags) == entity_spans
     assert first_invalid_tag(tags, scheme) is None
     assert to_scheme(tags, scheme) == tags
     for other in SCHEMES:
@@ -68,17 +68,17 @@ def test_tags_and_spans_are_inverse(corpus: tuple[list[Span], int], scheme: Sche
 @given(st.one_of(ANY, BILOU), st.sampled_from(SCHEMES))
 def test_a_sequence_is_valid_just_if_each_tag_may_follow_the_one_before(tags: list[str], scheme: Scheme) -> None:
     known = all(tag == "O" or tag[0] in SCHEME_PREFIXES[scheme] for tag in tags)
-    follows = all(may_follow(a, b, scheme) for a, b in itertools.pairwise([None, *tags, None]))
+    follows = all(is_transition_allowed(a, b, scheme) for a, b in itertools.pairwise([None, *tags, None]))
     assert (first_invalid_tag(tags, scheme) is None) == (known and follows)
     assert first_invalid_tag(to_scheme(tags, scheme), scheme) is None
-    assert spans(to_scheme(tags, scheme)) == spans(tags)
+    assert tags_to_spans(to_scheme(tags, scheme)) == tags_to_spans(tags)
 
 
 def test_plain_tags_follow_each_other_as_they_like() -> None:
-    assert may_follow("NOUN", "I-x", "plain")
+    assert is_transition_allowed("NOUN", "I-x", "plain")
     assert first_invalid_tag(["NOUN", "I-x"], "plain") is None
     with pytest.raises(ValueError, match="plain tags have no entities"):
-        tags_of([], 2, "plain")
+        spans_to_tags([], 2, "plain")
 
 
 @given(ANY)
@@ -87,12 +87,12 @@ def test_spans_are_those_of_seqeval(tags: list[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         expected = [(label, start, end + 1) for label, start, end in get_entities(tags)]
-    assert [tuple(span) for span in spans(tags)] == expected
+    assert [tuple(span) for span in tags_to_spans(tags)] == expected
 
 
 @given(BILOU)
 def test_bilou_is_iobes_with_other_letters(tags: list[str]) -> None:
-    assert spans(tags) == spans([tag.replace("L-", "E-").replace("U-", "S-") for tag in tags])
+    assert tags_to_spans(tags) == tags_to_spans([tag.replace("L-", "E-").replace("U-", "S-") for tag in tags])
 
 
 @pytest.mark.parametrize(
@@ -123,9 +123,9 @@ def test_a_scheme_is_detected_from_the_tags(tagged: list[list[str]], scheme: Sch
 @given(st.lists(entities(), min_size=1), st.sampled_from(SCHEMES))
 def test_a_corpus_is_detected_in_its_scheme(corpus: list[tuple[list[Span], int]], scheme: Scheme) -> None:
     """The entities are always the same; IOB2 is never taken for IOB1, nor IOBES for BILOU."""
-    tagged = [tags_of(entity_spans, length, scheme) for entity_spans, length in corpus]
+    tagged = [spans_to_tags(entity_spans, length, scheme) for entity_spans, length in corpus]
     detected = detect_scheme(tagged) or "iob2"
-    assert [spans(to_scheme(tags, detected)) for tags in tagged] == [list(entities) for entities, _ in corpus]
+    assert [tags_to_spans(to_scheme(tags, detected)) for tags in tagged] == [list(entities) for entities, _ in corpus]
     if any(entities for entities, _ in corpus):
         assert detected == scheme
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlptrain.data.vocabulary import PADDING, SHAPES, UNKNOWN, Vocabulary, shape_of
+from nlptrain.data.vocabulary import PADDING, SHAPES, UNKNOWN, Vocabulary, word_shape
 from nlptrain.errors import InputError
 
 COUNTS = Counter({"the": 5, "The": 2, "Oslo": 3, "oslo": 1, "rare": 1, "b": 3, "a": 3})
@@ -31,7 +31,7 @@ def test_variants_of_case_count_together() -> None:
 @given(st.text(max_size=12))
 def test_every_word_has_a_shape_a_row_and_characters(word: str) -> None:
     vocabulary = Vocabulary.collect({word: 2}, min_count=1, lowercase=True)
-    assert 0 <= vocabulary.shape_of(word) < len(SHAPES)
+    assert 0 <= vocabulary.word_shape(word) < len(SHAPES)
     assert vocabulary.id_of(word) == 2  # also where lower() has more code points, as of a capital I with a dot
     assert vocabulary.characters(word, 12) == [ord(character) for character in word]
 
@@ -59,7 +59,7 @@ def test_every_word_has_a_shape_a_row_and_characters(word: str) -> None:
     ],
 )
 def test_shapes(word: str, shape: str) -> None:
-    assert SHAPES[shape_of(word)] == shape
+    assert SHAPES[word_shape(word)] == shape
 
 
 def test_the_middle_of_a_long_word_is_omitted() -> None:

@@ -46,14 +46,14 @@ def described(exported: dict[str, Path]) -> dict[str, dict[str, Any]]:
     return {name: json.loads((folder / "nlptrain.json").read_text("utf-8")) for name, folder in exported.items()}
 
 
-def own_hash(description: dict[str, Any]) -> str:
+def description_hash(description: dict[str, Any]) -> str:
     """As the format says; written anew here, so that these tests also run against other versions of the code."""
     rest = {name: value for name, value in description.items() if name != "hash"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def write_description(folder: Path, description: dict[str, Any]) -> None:
-    whole = {**description, "hash": own_hash(description)}
+    whole = {**description, "hash": description_hash(description)}
     (folder / "nlptrain.json").write_text(json.dumps(whole), encoding="utf-8")
 
 

@@ -14,7 +14,7 @@ import signal
 import sys
 import traceback
 
-from nlptrain_runtime.signals import end_by_signals
+from nlptrain_runtime.signals import exit_at_signals
 
 
 def serve() -> None:
@@ -54,7 +54,7 @@ def _run(main, request) -> None:
     code = 1
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        end_by_signals()  # as the installed command does first
+        exit_at_signals()  # as the installed command does first
         os.setpgid(0, 0)
         os.chdir(request["folder"])
         for stream, name, mode in (

@@ -112,7 +112,7 @@ def test_transformers_alone_loads_the_folder_and_answers_logits(tiny_bert: Path,
     plain = AutoModelForTokenClassification.from_pretrained(tmp_path)
     (window,) = teacher.windows(SENTENCES[0])
     with torch.no_grad():
-        logits = plain(input_ids=torch.tensor([window.pieces])).logits[0, window.starts].numpy()
+        logits = plain(input_ids=torch.tensor([window.subwords])).logits[0, window.word_starts].numpy()
     np.testing.assert_allclose(logits, teacher.logits([SENTENCES[0]])[0], atol=1e-5)
     assert pipeline("token-classification", model=str(tmp_path), aggregation_strategy="first")(TEXTS[0]) is not None
 

@@ -80,8 +80,8 @@ def test_words_become_the_pieces_that_the_tokenizer_gives_them_in_a_sentence(tin
     encoded = model.tokenizer(words, is_split_into_words=True)
     heads = {word: place for place, word in reversed(list(enumerate(encoded.word_ids()))) if word is not None}
     if len(heads) == len(words):  # the tokenizer itself drops words without a piece
-        assert window.pieces == encoded["input_ids"]
-        assert window.starts == [heads[number] for number in range(len(words))]
+        assert window.subwords == encoded["input_ids"]
+        assert window.word_starts == [heads[number] for number in range(len(words))]
 
 
 def test_the_loaded_uncased_tokenizer_still_lowers(tiny_bert: Path, tmp_path: Path) -> None:

@@ -19,11 +19,11 @@ import pytest
 
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain_runtime import FolderError, Tagger
-from nlptrain_runtime.decoding import decoder_of
+from nlptrain_runtime.decoding import load_decoder
 from nlptrain_runtime.folder import open_folder
-from nlptrain_runtime.predictions import Tagged
+from nlptrain_runtime.predictions import TaggedSentence
 from nlptrain_runtime.windows import OVERLAPS, cut_windows
-from nlptrain_runtime.word_features import characters_of, shape_of
+from nlptrain_runtime.word_features import character_codes, word_shape
 from tests.helpers.cases import CASES, FILE, changed, check_refusals, check_tables, described_cases, text_of
 
 ROOT = Path(__file__).parents[2]
@@ -80,26 +80,26 @@ def test_python_answers_the_table():
     words = [[list(word) for word in splitter.split(text_of(case["text"]))] for case in CASES["words"]]
     windows = [windows_of(case["sizes"], case["room"], case["rule"]) for case in CASES["windows"]]
     decoding = [decoded(case) for case in CASES["decoding"]]
-    spelling = [[shape_of(case["word"]), characters_of(case["word"], case["most"])] for case in CASES["spelling"]]
+    spelling = [[word_shape(case["word"]), character_codes(case["word"], case["most"])] for case in CASES["spelling"]]
     check_tables({"words": words, "windows": windows, "decoding": decoding, "spelling": spelling})
 
 
 def windows_of(sizes: list[int], room: int, rule: str) -> list[list[int]]:
     words = [tuple(range(100 * word, 100 * word + size)) for word, size in enumerate(sizes)]
     found = []
-    for window in cut_windows(words, max_pieces=room + 3, prefix=[-1], suffix=[-2, -3], overlap=OVERLAPS[rule]):
-        inside = [piece // 100 for piece in window.pieces if piece >= 0]
+    for window in cut_windows(words, max_subwords=room + 3, prefix=[-1], suffix=[-2, -3], overlap=OVERLAPS[rule]):
+        inside = [piece // 100 for piece in window.subwords if piece >= 0]
         start, end = (inside[0], inside[-1] + 1) if inside else (0, 0)
-        found.append([start, end, window.first_word, window.first_word + len(window.starts)])
+        found.append([start, end, window.first_word, window.first_word + len(window.word_starts)])
     return found
 
 
 def decoded(case: dict[str, Any]) -> dict[str, Any]:
     emissions, counts = np.array(case["emissions"], dtype=np.float32), np.array([len(case["emissions"])])
-    decoder = decoder_of(case)
-    best = decoder.best(emissions, counts)
+    decoder = load_decoder(case)
+    best = decoder.decode(emissions, counts)
     sure = decoder.confidences(emissions, counts, best, case["decoding"]["temperature"])
-    parts = Tagged([case["labels"][label] for label in best], sure).parts(case["scheme"])
+    parts = TaggedSentence([case["labels"][label] for label in best], sure).spans(case["scheme"])
     spans = [[span.label, span.start, span.end, confidence] for span, confidence in parts]
     return {"best": best.tolist(), "spans": spans}
 

@@ -5,22 +5,23 @@ import itertools
 import numpy as np
 import pytest
 
-from nlptrain_runtime.chain import FORBIDDEN, Tables, best_paths, log_marginals
+from nlptrain_runtime.chain import best_paths, log_marginals
+from nlptrain_runtime.transition_tables import FORBIDDEN, TransitionTables
 
 COUNTS = np.array([4, 0, 1, 5, 2, 0, 3, 5])
 
 
-def draw(seed: int, labels: int = 4, scale: float = 2.0) -> tuple[np.ndarray, Tables]:
+def draw(seed: int, labels: int = 4, scale: float = 2.0) -> tuple[np.ndarray, TransitionTables]:
     random = np.random.default_rng(seed)
     transitions = random.normal(size=(labels, labels)) * scale
     transitions[(random.random((labels, labels)) < 0.3) & ~np.eye(labels, dtype=bool)] = FORBIDDEN
     start, end = random.normal(size=(2, labels)) * scale
     start[0] = FORBIDDEN
     emissions = random.normal(size=(COUNTS.sum(), labels)).astype(np.float32) * scale
-    return emissions, Tables(transitions, start, end)
+    return emissions, TransitionTables(transitions, start, end)
 
 
-def every_path(emissions: np.ndarray, tables: Tables) -> dict[tuple[int, ...], float]:
+def every_path(emissions: np.ndarray, tables: TransitionTables) -> dict[tuple[int, ...], float]:
     """The score of every path of one chain, added up by hand."""
     scores = {}
     for path in itertools.product(range(emissions.shape[1]), repeat=len(emissions)):
@@ -53,7 +54,7 @@ def test_one_label_throughout_is_seen_only_where_it_is_the_best_path():
     seen, best = 0, 0
     for seed in range(300):
         _, tables = draw(seed, scale=random.choice([0.1, 0.5]))
-        tables = Tables(tables.transitions, np.abs(tables.start), tables.end)
+        tables = TransitionTables(tables.transitions, np.abs(tables.start), tables.end)
         emissions = random.normal(size=(random.integers(1, 6), 4))
         emissions[:, 0] += random.choice([0.0, 2.0, 3.0])
         paths = every_path(emissions, tables)
@@ -63,8 +64,8 @@ def test_one_label_throughout_is_seen_only_where_it_is_the_best_path():
         seen, best = seen + tables.all_outside.wins(emissions), best + throughout
         assert tuple(best_paths(emissions, np.array([len(emissions)]), tables)) == max(paths, key=paths.__getitem__)
     assert best > seen > 50
-    assert Tables(np.full((2, 2), FORBIDDEN), np.zeros(2), np.zeros(2)).all_outside is None
-    assert Tables(np.zeros((1, 1)), np.zeros(1), np.zeros(1)).all_outside is None
+    assert TransitionTables(np.full((2, 2), FORBIDDEN), np.zeros(2), np.zeros(2)).all_outside is None
+    assert TransitionTables(np.zeros((1, 1)), np.zeros(1), np.zeros(1)).all_outside is None
 
 
 @pytest.mark.parametrize("scale", [100.0, 300.0, 3_000.0])
@@ -99,7 +100,7 @@ def test_many_sentences_are_decoded_as_one_by_one():
     labels = 100  # of so many, 50 sentences are decoded side by side
     counts = random.integers(0, 9, size=180)
     emissions = random.normal(size=(counts.sum(), labels))
-    tables = Tables(random.normal(size=(labels, labels)), *random.normal(size=(2, labels)))
+    tables = TransitionTables(random.normal(size=(labels, labels)), *random.normal(size=(2, labels)))
     best, marginals = best_paths(emissions, counts, tables), log_marginals(emissions, counts, tables)
     ends = np.cumsum(counts)
     for end, count in zip(ends, counts, strict=True):

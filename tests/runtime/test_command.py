@@ -31,7 +31,7 @@ def test_what_is_wrong_is_one_line_and_code_2(folders, tag, capsys, tmp_path):
         ([str(tmp_path / "nowhere")], b"", "there is no such folder"),
         ([str(folders["pooled"]), str(tmp_path / "none.txt")], b"", "none.txt: No such file"),
         ([str(folders["pooled"])], b"Ada\nOsl\xf8\n", "standard input: byte 7 (0xF8) is not UTF-8"),
-        ([str(folders["pooled"]), "--precision", "int8"], b"", "there is no net of precision int8"),
+        ([str(folders["pooled"]), "--precision", "int8"], b"", "found no model of precision int8; expected fp32"),
     ):
         assert tag(arguments, given)[0] == 2
         error = capsys.readouterr().err

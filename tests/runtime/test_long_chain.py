@@ -4,25 +4,28 @@ import numpy as np
 import pytest
 
 from nlptrain_runtime import chain, long_chain
-from nlptrain_runtime.chain import FORBIDDEN, Tables, best_paths, log_marginals
+from nlptrain_runtime.chain import best_paths, log_marginals
 from nlptrain_runtime.decoding import Decoder, scheme_tables
+from nlptrain_runtime.transition_tables import FORBIDDEN, TransitionTables
 
 TYPES = ["person", "place", "group"]
 NAMES = ["O", *(f"{prefix}-{label}" for label in TYPES for prefix in "BI")]
 
 
-def tables_of(kind: str, random: np.random.Generator) -> Tables:
+def tables_of(kind: str, random: np.random.Generator) -> TransitionTables:
     """Transitions of a CRF with all labels allowed, of one in IOB2, of the scheme alone, or that never mix."""
     size = len(NAMES)
     if kind == "free":
-        return Tables(random.normal(size=(size, size)), *random.normal(size=(2, size)))
+        return TransitionTables(random.normal(size=(size, size)), *random.normal(size=(2, size)))
     if kind == "sticky":  # no label ever follows another one: no message forgets where it began
-        return Tables(np.where(np.eye(size, dtype=bool), 0.0, FORBIDDEN), np.zeros(size), np.zeros(size))
+        return TransitionTables(np.where(np.eye(size, dtype=bool), 0.0, FORBIDDEN), np.zeros(size), np.zeros(size))
     allowed = scheme_tables(NAMES, "iob2")
     if kind == "scheme":
         return allowed
     tables = (allowed.transitions, allowed.start, allowed.end)
-    return Tables(*(np.where(scores < 0, FORBIDDEN, random.normal(size=scores.shape) * 1.5) for scores in tables))
+    return TransitionTables(
+        *(np.where(scores < 0, FORBIDDEN, random.normal(size=scores.shape) * 1.5) for scores in tables)
+    )
 
 
 def draw(words: int, confidence: float, random: np.random.Generator) -> np.ndarray:
@@ -68,7 +71,7 @@ def test_words_are_certain_only_where_every_other_label_loses(kind):
         assert score(emissions, path, tables) < score(emissions, best, tables)
 
 
-def score(emissions: np.ndarray, path: np.ndarray, tables: Tables) -> float:
+def score(emissions: np.ndarray, path: np.ndarray, tables: TransitionTables) -> float:
     moves = tables.transitions[path[:-1], path[1:]].sum()
     return float(tables.start[path[0]] + emissions[np.arange(len(path)), path].sum() + moves + tables.end[path[-1]])
 
@@ -90,7 +93,7 @@ def test_a_long_chain_without_a_certain_word_is_decoded_word_by_word(monkeypatch
 def test_products_that_are_lost_are_computed_by_logarithms(scale, monkeypatch):
     random = np.random.default_rng(3)
     tables = tables_of("crf", random)
-    scaled = Tables(
+    scaled = TransitionTables(
         *(np.where(s <= FORBIDDEN, FORBIDDEN, s * scale) for s in (tables.transitions, tables.start, tables.end))
     )
     asked = draw(900, 1.0, random) * scale, np.array([900]), scaled
@@ -115,12 +118,12 @@ def test_memory_is_bounded_by_words_times_labels():
 
     random = np.random.default_rng(5)
     size, words = 49, 20_000
-    tables = Tables(random.normal(size=(size, size)), *random.normal(size=(2, size)))
+    tables = TransitionTables(random.normal(size=(size, size)), *random.normal(size=(2, size)))
     emissions = random.normal(size=(words, size)).astype(np.float32)
     for rule in ("chain", "scheme"):
         decoder = Decoder(rule, tables)
         tracemalloc.start()
-        best = decoder.best(emissions, np.array([words]))
+        best = decoder.decode(emissions, np.array([words]))
         decoder.confidences(emissions, np.array([words]), best, 1.0)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()

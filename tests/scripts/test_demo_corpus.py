@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nlptrain.data.tag_schemes import first_invalid_tag, spans
+from nlptrain.data.tag_schemes import first_invalid_tag, tags_to_spans
 from nlptrain.data.word_splitter import WordSplitter
 from scripts.demo_corpus import COMMON, LABELLED, RAW_LINES, TYPES, conll, invent, read_templates, written
 
@@ -34,7 +34,7 @@ def names(text):
     found = set()
     for sentence in sentences(text):
         words = [word.lower() for word, _ in sentence]
-        found |= {(" ".join(words[s.start : s.end]), s.label) for s in spans([tag for _, tag in sentence])}
+        found |= {(" ".join(words[s.start : s.end]), s.label) for s in tags_to_spans([tag for _, tag in sentence])}
     return found
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlptrain.data.labels import Labels
-from nlptrain.models.confidence import Tagged
+from nlptrain.models.confidence import TaggedSentence
 from nlptrain.models.heads import CRFHead, IndependentDecoder
 from nlptrain.training.calibration import (
     FEWEST_MISTAKES,
@@ -24,8 +24,8 @@ from nlptrain.training.calibration import (
 IOB2 = Labels.from_names(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
 
 
-def answer(tags: str, *confidences: float) -> Tagged:
-    return Tagged(tags.split(), np.array(confidences, dtype=np.float32))
+def answer(tags: str, *confidences: float) -> TaggedSentence:
+    return TaggedSentence(tags.split(), np.array(confidences, dtype=np.float32))
 
 
 def test_the_error_of_four_words() -> None:

@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from nlptrain.data.formats.fields import check_utf8
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tag_schemes import Scheme, Span, spans, tags_of
+from nlptrain.data.tag_schemes import Scheme, Span, spans_to_tags, tags_to_spans
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError, Setting
 
@@ -62,7 +62,11 @@ class AnnotatedText:
         if not offsets:
             return None
         words = tuple(self.text[start:end] for start, end in offsets)
-        tags = self._plain_tags(offsets, word_spans) if scheme == "plain" else tags_of(word_spans, len(words), scheme)
+        tags = (
+            self._plain_tags(offsets, word_spans)
+            if scheme == "plain"
+            else spans_to_tags(word_spans, len(words), scheme)
+        )
         return Sentence(words, tuple(tags), self.where, id=self.id, text=self.text)
 
     def _word_offsets(self) -> Sequence[tuple[int, int]]:
@@ -142,7 +146,9 @@ def to_annotated_text(sentence: Sentence, scheme: Scheme) -> AnnotatedText:
             starts.append(starts[-1] + len(word) + 1)
         offsets = tuple((start, following - 1) for start, following in zip(starts, starts[1:], strict=False))
     tags = sentence.tags or ()
-    word_spans = [Span(tag, index, index + 1) for index, tag in enumerate(tags)] if scheme == "plain" else spans(tags)
+    word_spans = (
+        [Span(tag, index, index + 1) for index, tag in enumerate(tags)] if scheme == "plain" else tags_to_spans(tags)
+    )
     text_spans = [TextSpan(offsets[span.start][0], offsets[span.end - 1][1], span.label) for span in word_spans]
     return AnnotatedText(text, text_spans, sentence.where, offsets, sentence.id)
 

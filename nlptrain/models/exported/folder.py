@@ -22,9 +22,9 @@ from nlptrain.models.exported.onnx_files import WRITERS, write_net
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenization import PooledFeaturizer, SubwordFeaturizer, WordFeaturizer
 from nlptrain_runtime.decoding import Decoder
-from nlptrain_runtime.description import first_fault, net_file
-from nlptrain_runtime.folder import DESCRIPTION, FORMAT, own_hash
-from nlptrain_runtime.subwords import WordTokenizer
+from nlptrain_runtime.description import find_invalid_entry, graph_file
+from nlptrain_runtime.folder import DESCRIPTION, FORMAT, description_hash
+from nlptrain_runtime.subwords import SubwordTokenizer
 from nlptrain_runtime.windows import window_rule
 
 # One word; a word that a tokenizer turns into nothing; more words than any window holds; lengths never traced.
@@ -99,7 +99,7 @@ def _as_alone(featurizer: SubwordFeaturizer) -> bool:
     backend, unknown = tokenizer.backend_tokenizer, tokenizer.unk_token_id
     words = [word for words in MADE for word in words] + [*_ODD, *reversed(_ODD)]
     pieces = [
-        WordTokenizer(backend, space=space, unknown=unknown, together=together, shortcut=False)(words)
+        SubwordTokenizer(backend, space=space, unknown=unknown, together=together, shortcut=False)(words)
         for together in (False, True)
     ]
     return all(np.array_equal(one, other) for one, other in zip(*pieces, strict=True))
@@ -125,9 +125,9 @@ def write_description(folder: Path, described: dict[str, Any]) -> None:
         if path.is_file() and path.name != DESCRIPTION
     }
     whole = {**described, "files": files}
-    whole["hash"] = own_hash(whole)
-    if fault := first_fault(whole):
-        raise InputError(f"{fault.key}: found {fault.found}; {fault.right} in an exported tagger")
+    whole["hash"] = description_hash(whole)
+    if fault := find_invalid_entry(whole):
+        raise InputError(f"found {fault.found}", location=fault.key, expected=fault.expected)
     folder.joinpath(DESCRIPTION).write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
 
 
@@ -188,7 +188,7 @@ def _write_nets(model: TokenModel, folder: Path, precisions: Sequence[str]) -> N
             source = Path(traced) / f"{name}.onnx"
             write_net(graph, source)
             for precision in precisions:
-                target = folder / net_file(name, precision)
+                target = folder / graph_file(name, precision)
                 if precision == "fp32":
                     shutil.copyfile(source, target)
                 else:

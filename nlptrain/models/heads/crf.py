@@ -21,8 +21,8 @@ from nlptrain.models.heads.forward_backward import (
     possible_labels,
 )
 from nlptrain.models.tokenization.inputs import SequenceLengths
-from nlptrain_runtime.chain import Tables
 from nlptrain_runtime.decoding import Decoder
+from nlptrain_runtime.transition_tables import TransitionTables
 
 
 class CRFHead(nn.Linear):
@@ -63,14 +63,14 @@ class CRFHead(nn.Linear):
         """Viterbi's path and marginals by the scores as they are now."""
         scores = ((self.transitions, self.allowed), (self.start, self.may_open), (self.end, self.may_close))
         known = (score.detach().double().masked_fill(~allowed, FORBIDDEN).cpu().numpy() for score, allowed in scores)
-        return Decoder("chain", Tables(*known))
+        return Decoder("chain", TransitionTables(*known))
 
     def predict(self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0) -> list[Prediction]:
         """Log-marginals at a temperature and the best path, which it does not change, of each sentence."""
         flat, counts, ends = join_sentences(emissions)
         runtime_decoder = self.runtime_decoder
         logits = runtime_decoder.log_probabilities(flat, counts, temperature, np.float32)
-        parts = zip(np.split(logits, ends), np.split(runtime_decoder.best(flat, counts), ends), strict=True)
+        parts = zip(np.split(logits, ends), np.split(runtime_decoder.decode(flat, counts), ends), strict=True)
         return [Prediction(*part) for part in parts][: len(emissions)]
 
     def log_probabilities(

@@ -14,8 +14,8 @@ from torch import Tensor
 from nlptrain.data.labels import Labels
 from nlptrain.models.heads.softmax import IndependentWords, WordOutput
 from nlptrain.models.tokenization.inputs import SequenceLengths
-from nlptrain_runtime.chain import FORBIDDEN, Tables
 from nlptrain_runtime.decoding import Decoder, scheme_tables
+from nlptrain_runtime.transition_tables import FORBIDDEN, TransitionTables
 
 
 class Prediction(NamedTuple):
@@ -113,7 +113,7 @@ def allowed_transitions(labels: Labels) -> tuple[Tensor, Tensor, Tensor]:
     return allowed, opens, closes
 
 
-def _tables(labels: Labels) -> Tables:
+def _tables(labels: Labels) -> TransitionTables:
     return scheme_tables(labels.names, "plain" if labels.guessed else labels.scheme)
 
 
@@ -139,7 +139,7 @@ class ConstrainedDecoder(IndependentDecoder):
     def predict(self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0) -> list[Prediction]:
         """Logits, divided by the temperature, and the label of each word, sentence by sentence."""
         flat, counts, ends = join_sentences(emissions)
-        paths = np.split(self._decoder.best(flat, counts), ends)
+        paths = np.split(self._decoder.decode(flat, counts), ends)
         return [Prediction(values / temperature, path) for values, path in zip(emissions, paths, strict=False)]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nlptrain_runtime.chain import FORBIDDEN
+from nlptrain_runtime.transition_tables import FORBIDDEN
 
 __all__ = [
     "FORBIDDEN",

@@ -18,7 +18,7 @@ from nlptrain.data.alignment import WordEncoder
 from nlptrain.data.vocabulary import PADDING, UNKNOWN, Vocabulary
 from nlptrain.models.architectures import Architecture
 from nlptrain.models.tokenization.tokenizer import described, without_limits
-from nlptrain_runtime.arrays import padded
+from nlptrain_runtime.arrays import pad_lists
 from nlptrain_runtime.windows import Window
 
 
@@ -51,15 +51,15 @@ class SubwordFeaturizer:
 
     def batch(self, windows: Sequence[Window]) -> tuple[dict[str, Tensor], list[int]]:
         """``input_ids`` and ``attention_mask``, [B, T] each, and what the family reads beside them."""
-        longest = max(len(window.pieces) for window in windows)
+        longest = max(len(window.subwords) for window in windows)
         pad = self.tokenizer.pad_token_id
         ids = np.full((len(windows), longest), 0 if pad is None else pad, dtype=np.int64)
         mask = np.zeros((len(windows), longest), dtype=np.int64)
         left = self.architecture is not None and self.architecture.pads_left
-        shifts = [longest - len(window.pieces) if left else 0 for window in windows]
+        shifts = [longest - len(window.subwords) if left else 0 for window in windows]
         for row, (window, first) in enumerate(zip(windows, shifts, strict=True)):
-            ids[row, first : first + len(window.pieces)] = window.pieces
-            mask[row, first : first + len(window.pieces)] = 1
+            ids[row, first : first + len(window.subwords)] = window.subwords
+            mask[row, first : first + len(window.subwords)] = 1
         named = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
         if self.architecture is not None:
             named.update(self.architecture.inputs(named["input_ids"], named["attention_mask"]))
@@ -129,12 +129,12 @@ class DynamicVocab:
 
 def pad_batch(windows: Sequence[Window]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The numbers in ``windows``, 0 behind the end of each, and 1 where there is one, [B, T] each."""
-    longest = max(len(window.pieces) for window in windows)
+    longest = max(len(window.subwords) for window in windows)
     numbers = np.zeros((len(windows), longest), dtype=np.int64)
     mask = np.zeros((len(windows), longest), dtype=np.int64)
     for row, window in enumerate(windows):
-        numbers[row, : len(window.pieces)] = window.pieces
-        mask[row, : len(window.pieces)] = 1
+        numbers[row, : len(window.subwords)] = window.subwords
+        mask[row, : len(window.subwords)] = 1
     return numbers, mask
 
 
@@ -142,7 +142,7 @@ def pad_ragged(lists: Sequence[Sequence[int]]) -> NDArray[np.int64]:
     """``lists`` as rows, -1 behind the end of each, at least one column."""
     sizes = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
     flat = np.fromiter(chain.from_iterable(lists), dtype=np.int64, count=int(sizes.sum()))
-    return padded(flat, sizes, most=int(sizes.max(initial=1)))
+    return pad_lists(flat, sizes, max_length=int(sizes.max(initial=1)))
 
 
 _PADDING, _UNKNOWN = 0, 1
@@ -260,6 +260,6 @@ class WordFeaturizer(DynamicVocab):
         if number is None:
             number = self._numbers[word] = len(self._rows)
             self._rows.append(self.vocabulary.id_of(word))
-            self._shapes.append(self.vocabulary.shape_of(word))
+            self._shapes.append(self.vocabulary.word_shape(word))
             self._spelled.append(self.vocabulary.characters(word, self.characters))
         return number

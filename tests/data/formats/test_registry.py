@@ -21,7 +21,7 @@ from nlptrain.data.corpus import Corpus
 from nlptrain.data.formats import SUFFIXES, GoldFormat, WriteContext
 from nlptrain.data.formats.registry import ignored_columns, write_gold
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tag_schemes import Scheme, tags_of
+from nlptrain.data.tag_schemes import Scheme, spans_to_tags
 from nlptrain.errors import InputError
 from nlptrain_runtime.schemes import Span
 
@@ -59,7 +59,7 @@ def sentences(draw: st.DrawFn, scheme: Scheme) -> list[Sentence]:
                 if draw(st.booleans()):
                     spans.append(Span(draw(st.sampled_from(KINDS)), start, start + size))
                 start += size
-            tags = tags_of(spans, len(words), scheme)
+            tags = spans_to_tags(spans, len(words), scheme)
         text = draw(st.sampled_from([None, " ".join(words), "".join(words), f"  {'   '.join(words)} "]))
         sentence_id = draw(st.sampled_from([None, f"s{index}"]))
         result.append(Sentence(words, tuple(tags), id=sentence_id, text=text))
@@ -171,7 +171,7 @@ def test_gz_has_the_same_bytes_each_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize("scheme", ["iob1", "iobes", "bilou"])
 def test_schemes_are_detected_and_converted(tmp_path: Path, scheme: Scheme) -> None:
     spans = [Span("p", 0, 2), Span("p", 2, 3), Span("g", 4, 5)]
-    tags = {name: tuple(tags_of(spans, 5, name)) for name in ("iob2", scheme)}
+    tags = {name: tuple(spans_to_tags(spans, 5, name)) for name in ("iob2", scheme)}
     path = tmp_path / "a.jsonl"
     write_gold([Sentence(tuple("abcde"), tags["iob2"])], path, "jsonl", WriteContext("iob2"))
     conversion = convert(Corpus(str(path)), tmp_path / "b.conll", "conll", write_scheme=scheme)

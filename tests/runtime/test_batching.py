@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlptrain_runtime.batching import batches_of, rows_of
+from nlptrain_runtime.batching import batch_by_length, build_sequences
 from nlptrain_runtime.windows import cut_windows
 
 SENTENCES = st.lists(st.lists(st.integers(1, 4), max_size=12), min_size=1, max_size=8)
@@ -21,10 +21,10 @@ def laid_out(sentences: list[list[int]]) -> tuple[np.ndarray, np.ndarray, np.nda
 @given(SENTENCES, st.integers(8, 20), st.integers(8, 60))
 def test_each_word_is_read_where_its_first_unit_stands(left, sentences, room, most):
     units, spans, counts = laid_out(sentences)
-    rows = rows_of(units, spans, counts, max_units=room, prefix=[1], suffix=[2, 3])
+    rows = build_sequences(units, spans, counts, max_units=room, prefix=[1], suffix=[2, 3])
     read: dict[int, int] = {}
     cells = 0
-    for batch in batches_of(rows, most=most, padding=-7, left=left):
+    for batch in batch_by_length(rows, max_units=most, padding=-7, pads_left=left):
         assert batch.units.shape == (len(batch.sizes), batch.sizes.max())
         assert len(batch.sizes) == 1 or batch.units.size <= most
         cells += batch.units.size
@@ -34,7 +34,7 @@ def test_each_word_is_read_where_its_first_unit_stands(left, sentences, room, mo
             assert real[-2:].tolist() == [2, 3]
             assert (row == -7).sum() == len(row) - size
         flat = batch.units.ravel()
-        for word, place in zip(batch.words, batch.places, strict=True):
+        for word, place in zip(batch.words, batch.positions, strict=True):
             assert word not in read
             read[int(word)] = int(flat[place])
     firsts = units[np.cumsum(spans) - spans]
@@ -44,7 +44,7 @@ def test_each_word_is_read_where_its_first_unit_stands(left, sentences, room, mo
 @given(SENTENCES, st.integers(8, 20))
 def test_windows_are_those_of_the_rule(sentences, room):
     units, spans, counts = laid_out(sentences)
-    rows = rows_of(units, spans, counts, max_units=room, prefix=[1], suffix=[2])
+    rows = build_sequences(units, spans, counts, max_units=room, prefix=[1], suffix=[2])
     found = sorted(part.tolist() for part in np.split(rows.units, np.cumsum(rows.sizes)[:-1]) if len(part))
     wanted = []
     first = 0
@@ -54,7 +54,7 @@ def test_windows_are_those_of_the_rule(sentences, room):
             words.append(tuple(range(100 + first, 100 + first + size)))
             first += size
         if words:
-            wanted += [window.pieces for window in cut_windows(words, max_pieces=room, prefix=[1], suffix=[2])]
+            wanted += [window.subwords for window in cut_windows(words, max_subwords=room, prefix=[1], suffix=[2])]
     assert found == sorted(wanted)
 
 
@@ -62,6 +62,6 @@ def test_little_of_a_batch_is_padding():
     random = np.random.default_rng(0)
     counts = np.minimum(random.geometric(0.07, size=2000), 80)
     spans = np.ones(counts.sum(), dtype=np.int64)
-    rows = rows_of(spans, spans, counts, max_units=4096, prefix=[], suffix=[])
-    cells = sum(batch.units.size for batch in batches_of(rows, most=2048, padding=0))
+    rows = build_sequences(spans, spans, counts, max_units=4096, prefix=[], suffix=[])
+    cells = sum(batch.units.size for batch in batch_by_length(rows, max_units=2048, padding=0))
     assert cells < 1.06 * counts.sum()

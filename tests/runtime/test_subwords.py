@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-from nlptrain_runtime.subwords import WordTokenizer, ascii_pieces
+from nlptrain_runtime.subwords import SubwordTokenizer, ascii_subwords
 from tests.helpers.exports import ODD
 from tests.helpers.splitter_cases import CASES
 
@@ -39,7 +39,9 @@ TOKENIZERS = [bert_like(), bert_like(lowercase=False, most=6)]
     st.lists(st.one_of(st.text("aAdolsting.@#-_[]<>SEP7x", min_size=1, max_size=12), st.text(min_size=1, max_size=6)))
 )
 def test_they_are_those_of_the_tokenizer(tokenizer, words):
-    short, long = (WordTokenizer(tokenizer, space="", unknown=0, together=True, shortcut=one) for one in (True, False))
+    short, long = (
+        SubwordTokenizer(tokenizer, space="", unknown=0, together=True, shortcut=one) for one in (True, False)
+    )
     for found, wanted in zip(short(words), long(words), strict=True):
         assert np.array_equal(found, wanted)
 
@@ -51,23 +53,23 @@ def test_words_of_real_text_and_what_is_odd():
         *SPECIALS,
     ]
     for tokenizer in TOKENIZERS:
-        bare = ascii_pieces(tokenizer)
+        bare = ascii_subwords(tokenizer)
         assert bare is not None
         assert bare("London,") is not None
         assert bare("[SEP]") is None
         short, long = (
-            WordTokenizer(tokenizer, space="", unknown=0, together=False, shortcut=one) for one in (True, False)
+            SubwordTokenizer(tokenizer, space="", unknown=0, together=False, shortcut=one) for one in (True, False)
         )
         for found, wanted in zip(short(words), long(words), strict=True):
             assert np.array_equal(found, wanted)
 
 
 def test_tokenizers_of_which_less_is_known_are_always_asked(tmp_path: Path):
-    assert ascii_pieces(bert_like(specials=[*SPECIALS, "mask"])) is None  # it stands in "masked", too
+    assert ascii_subwords(bert_like(specials=[*SPECIALS, "mask"])) is None  # it stands in "masked", too
     other = bert_like()
     other.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
-    assert ascii_pieces(other) is None
+    assert ascii_subwords(other) is None
     other = bert_like()
     other.pre_tokenizer = pre_tokenizers.Whitespace()
-    assert ascii_pieces(other) is None
-    assert ascii_pieces(Tokenizer(models.BPE())) is None
+    assert ascii_subwords(other) is None
+    assert ascii_subwords(Tokenizer(models.BPE())) is None

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlptrain.data.word_splitter import WordSplitter
-from nlptrain_runtime.arrays import GrowableArray, GrowableLists, padded, ranges
-from nlptrain_runtime.token_cache import _AND_MARK, Lexicon
+from nlptrain_runtime.arrays import GrowableArray, GrowableLists, pad_lists, ranges
+from nlptrain_runtime.token_cache import _WORD_AND_MARK, TokenCache
 from tests.helpers.exports import ODD
 from tests.helpers.splitter_cases import CASES, FRAGMENTS
 
@@ -49,32 +49,32 @@ class Words:
 class Spelling:
     """What reads words as they are."""
 
-    together = 3
+    batch_words = 3
 
     def empty(self) -> Words:
         return Words()
 
-    def read(self, words):
+    def extract(self, words):
         return (words,)
 
 
-def lexicon(splitter: WordSplitter = SPLITTER, most: int = 1000) -> Lexicon:
-    return Lexicon(splitter, Spelling(), most=most)
+def token_cache(splitter: WordSplitter = SPLITTER, max_words: int = 1000) -> TokenCache:
+    return TokenCache(splitter, Spelling(), max_words=max_words)
 
 
-def check(reader: Lexicon, texts: list[str], splitter: WordSplitter = SPLITTER) -> None:
-    read = reader.read_texts(texts)
+def check(reader: TokenCache, texts: list[str], splitter: WordSplitter = SPLITTER) -> None:
+    read = reader.encode_texts(texts)
     wanted = [splitter.split(text) for text in texts]
     assert read.counts.tolist() == [len(words) for words in wanted]
     assert [read.features.words[number] for number in read.words] == [word.text for words in wanted for word in words]
-    places = read.places(texts, np.ones(len(texts), dtype=bool))
+    places = read.offsets(texts, np.ones(len(texts), dtype=bool))
     assert places.tolist() == [[word.start, word.end] for words in wanted for word in words]
 
 
 @settings(max_examples=400)
 @given(st.lists(st.lists(TEXTS, max_size=4), min_size=1, max_size=3))
 def test_words_and_places_are_those_of_the_whole_text(blocks):
-    reader = lexicon(most=10)  # it forgets all, again and again
+    reader = token_cache(max_words=10)  # it forgets all, again and again
     for texts in blocks:
         check(reader, texts)
 
@@ -85,14 +85,14 @@ def test_what_is_taken_for_one_word_is_one(part):
     assert SPLITTER.words(part) == (part,)
 
 
-@given(st.from_regex(_AND_MARK, fullmatch=True))
+@given(st.from_regex(_WORD_AND_MARK, fullmatch=True))
 def test_what_is_taken_for_a_word_and_a_mark_is_that(part):
     cut = len(part) - 1
-    assert SPLITTER.places(part) == [(part[:cut], (0, cut)), (part[cut], (cut, cut + 1))]
+    assert SPLITTER.split_tuples(part) == [(part[:cut], (0, cut)), (part[cut], (cut, cut + 1))]
 
 
 def test_every_case_of_the_splitter_and_what_is_odd():
-    reader = lexicon()
+    reader = token_cache()
     texts = [*(case["text"] for case in CASES), *ODD]
     for _ in range(2):
         check(reader, texts)
@@ -101,40 +101,40 @@ def test_every_case_of_the_splitter_and_what_is_odd():
 
 @pytest.mark.parametrize("splitter", [WordSplitter.pretokenized(), WordSplitter(7, r"[a-z ]+|\S", "words with blanks")])
 def test_other_splitters_are_followed_to_the_letter(splitter):
-    reader = lexicon(splitter)
+    reader = token_cache(splitter)
     check(reader, ["a b c, d", "", "A. Smith x.com", "  a"], splitter)
 
 
 def test_halves_of_surrogate_pairs_are_read_as_what_is_not_known():
-    reader = lexicon()
+    reader = token_cache()
     text = "Ada \ud83d lives"
-    read = reader.read_texts([text])
+    read = reader.encode_texts([text])
     assert [read.features.words[number] for number in read.words] == ["Ada", "\ufffd", "lives"]
-    assert read.places([text], np.array([True])).tolist() == [[0, 3], [4, 5], [6, 11]]
-    read = reader.read_words([["a\udc00"]])
+    assert read.offsets([text], np.array([True])).tolist() == [[0, 3], [4, 5], [6, 11]]
+    read = reader.encode_words([["a\udc00"]])
     assert read.features.words[read.words[0]] == "a\ufffd"
 
 
 def test_words_given_as_words_are_numbered_as_those_of_texts():
-    reader = lexicon()
-    first = reader.read_texts(["Ada lives"])
-    read = reader.read_words([["lives", "x y"], [], ["Ada"]])
+    reader = token_cache()
+    first = reader.encode_texts(["Ada lives"])
+    read = reader.encode_words([["lives", "x y"], [], ["Ada"]])
     assert read.counts.tolist() == [2, 0, 1]
     assert [read.features.words[number] for number in read.words] == ["lives", "x y", "Ada"]
     assert read.words[2] == first.words[0]
 
 
 def test_memory_is_bounded():
-    reader = lexicon(most=100)
+    reader = token_cache(max_words=100)
     for start in range(0, 5_000, 50):
-        read = reader.read_texts([f"word{start + number}" for number in range(50)])
+        read = reader.encode_texts([f"word{start + number}" for number in range(50)])
         assert len(read.features) <= 150
 
 
 def test_enormous_words_are_forgotten_sooner():
-    reader = lexicon(most=100)
+    reader = token_cache(max_words=100)
     for number in range(20):
-        read = reader.read_texts([f"{number}-" + "x" * 4_000])
+        read = reader.encode_texts([f"{number}-" + "x" * 4_000])
         assert sum(map(len, read.features.words)) < 20_000
 
 
@@ -148,13 +148,13 @@ def test_arrays_grow_and_what_was_taken_stays():
     assert rows.values.sum() == 2000
     pairs = GrowableLists((2,))
     pairs.extend(np.array([[1, 2], [3, 4], [5, 6]]), np.array([1, 2]))
-    assert pairs.joined(np.array([1, 0]))[0].tolist() == [[3, 4], [5, 6], [1, 2]]
+    assert pairs.concatenate(np.array([1, 0]))[0].tolist() == [[3, 4], [5, 6], [1, 2]]
     lists = GrowableLists()
     lists.extend([1, 2, 3], np.array([2, 0, 1]))
     lists.extend([4], np.array([1]))
-    flat, sizes = lists.joined(np.array([3, 0, 1, 0]))
+    flat, sizes = lists.concatenate(np.array([3, 0, 1, 0]))
     assert (flat.tolist(), sizes.tolist()) == ([4, 1, 2, 1, 2], [1, 2, 0, 2])
-    assert lists.held == 4
-    assert padded(np.array([1, 2, 3, 4]), np.array([3, 0, 1]), most=2).tolist() == [[1, 2], [-1, -1], [4, -1]]
-    assert padded(np.array([1, 2, 3, 4]), np.array([3, 1]), most=5).tolist() == [[1, 2, 3], [4, -1, -1]]
+    assert lists.total == 4
+    assert pad_lists(np.array([1, 2, 3, 4]), np.array([3, 0, 1]), max_length=2).tolist() == [[1, 2], [-1, -1], [4, -1]]
+    assert pad_lists(np.array([1, 2, 3, 4]), np.array([3, 1]), max_length=5).tolist() == [[1, 2, 3], [4, -1, -1]]
     assert ranges(np.array([5, 0, 9]), np.array([2, 0, 1])).tolist() == [5, 6, 9]

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlptrain.data.tag_schemes import SCHEME_PREFIXES
-from nlptrain_runtime.predictions import Answers, Tagged
+from nlptrain_runtime.predictions import PredictionFormatter, TaggedSentence
 from nlptrain_runtime.schemes import Scheme
-from nlptrain_runtime.text_stream import blocks
+from nlptrain_runtime.text_stream import text_blocks
 
 NAMES = {
     scheme: ["O", *(f"{prefix}-{kind}" for kind in ("x", "y") for prefix in SCHEME_PREFIXES[scheme])]
@@ -25,12 +25,12 @@ def test_entities_are_those_of_spans(scheme: Scheme, sentences: list[list[int]],
     sure = np.array(data.draw(st.lists(st.integers(0, 100), min_size=len(best), max_size=len(best)))) / 100
     places = np.stack([np.arange(len(best)) * 2, np.arange(len(best)) * 2 + 1], axis=1).reshape(-1, 2)
     texts = ["." * 100] * len(sentences)
-    found = list(Answers(names, scheme, 0.3).of(texts, counts, best, sure, places))
+    found = list(PredictionFormatter(names, scheme, 0.3).format(texts, counts, best, sure, places))
     assert len(found) == len(sentences)
     first = 0
     for sentence, answer in zip(sentences, found, strict=True):
         here = slice(first, first + len(sentence))
-        tagged = Tagged([names[label] for label in sentence], sure[here])
+        tagged = TaggedSentence([names[label] for label in sentence], sure[here])
         wanted = [
             {
                 "start": int(places[here][span.start, 0]),
@@ -38,20 +38,20 @@ def test_entities_are_those_of_spans(scheme: Scheme, sentences: list[list[int]],
                 "label": span.label,
                 "confidence": confidence,
             }
-            for span, confidence in tagged.parts(scheme)
+            for span, confidence in tagged.spans(scheme)
             if confidence >= 0.3
         ]
         assert [{name: part[name] for name in wanted[0]} if wanted else part for part in answer["entities"]] == wanted
         first += len(sentence)
-    told = Answers(names, scheme, 0.3).told(best, counts)
+    told = PredictionFormatter(names, scheme, 0.3).has_predictions(best, counts)
     assert told.tolist() == [any(sentence) for sentence in sentences]
 
 
 def test_plain_tags_are_words_and_unsure_ones_are_none():
-    answers = Answers(["A", "B-x"], "plain", 0.5)
+    answers = PredictionFormatter(["A", "B-x"], "plain", 0.5)
     places = np.array([[0, 2], [3, 5], [0, 1]])
     found = list(
-        answers.of(["ab cd", "", "e"], np.array([2, 0, 1]), np.array([0, 1, 1]), np.array([0.4, 1, 1]), places)
+        answers.format(["ab cd", "", "e"], np.array([2, 0, 1]), np.array([0, 1, 1]), np.array([0.4, 1, 1]), places)
     )
     assert found[0]["words"][0] == {"start": 0, "end": 2, "text": "ab", "tag": None, "confidence": 0.4}
     assert [[word["tag"] for word in answer["words"]] for answer in found] == [[None, "B-x"], [], ["B-x"]]
@@ -59,14 +59,14 @@ def test_plain_tags_are_words_and_unsure_ones_are_none():
 
 def test_blocks_keep_all_texts_in_order_and_end_with_a_long_one():
     texts = ["ab"] * 5 + ["x" * 500_000] + ["c"]
-    found = list(blocks(iter(texts), most=4))
+    found = list(text_blocks(iter(texts), max_texts=4))
     assert [text for block in found for text in block] == texts
     assert [len(block) for block in found] == [4, 2, 1]
 
 
 @pytest.mark.parametrize("texts", [[], [""]])
 def test_nothing_is_answered_with_nothing(texts):
-    found = list(Answers(NAMES["iob2"], "iob2", 0).of(texts, np.zeros(len(texts), int), *_nothing()))
+    found = list(PredictionFormatter(NAMES["iob2"], "iob2", 0).format(texts, np.zeros(len(texts), int), *_nothing()))
     assert found == [{"text": text, "entities": []} for text in texts]
 
 
