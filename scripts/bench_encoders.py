@@ -1,8 +1,8 @@
-"""Judge students by F1 against speed: python -m scripts.bench_encoders [--jobs 2].
+"""Measure F1 and speed of students with different encoders: python -m scripts.bench_encoders [--jobs 2].
 
-Each is trained on WNUT17 with three seeds and chosen by dev; test is read only by those that have a row in
-docs/accuracy.md. The first seed is measured in int8, all in one run and in turns, beside the teacher. Writes the table
-and the picture of docs/speed.md. A finished run is found again, an interrupted one goes on.
+Each is trained on WNUT17 with three seeds and selected on dev; only those of docs/accuracy.md read the test set. The
+first seed of each is exported to int8, and all are timed in turns with the teacher. Writes the table and the picture of
+docs/speed.md. Finished runs are not repeated, interrupted ones resume.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nlptrain.export.parity import Check
 from nlptrain.models import load_token_model
 from nlptrain.models.exported import write_tagger
 from nlptrain_runtime import Tagger
-from scripts.runs import DATA, ROOT, between, shown, train_all, value
+from scripts.runs import DATA, ROOT, format_mean, replace_between, train_all, value
 
 OUT, PICTURE = ROOT / "docs/speed.md", ROOT / "docs/speed.svg"
 BEGIN, END = "<!-- students of python -m scripts.bench_encoders: begin -->", "<!-- end of the students -->"
@@ -54,8 +54,8 @@ class Point:
     """A model in the picture.
 
     Attributes:
-        name: of it.
-        speed: as it was measured.
+        name: name of the model.
+        speed: the measurement.
         scores: dev F1 of each seed, in points.
     """
 
@@ -65,7 +65,7 @@ class Point:
 
 
 def folder(name: str) -> str:
-    """The folder of a student's seeds, below runs/."""
+    """Return the folder of a student's seeds, below runs/."""
     if name in ROWS:
         return f"{ROWS[name]}-seeds"
     plain = "".join(letter if letter.isalnum() else "-" for letter in name.partition(":")[0])
@@ -73,40 +73,42 @@ def folder(name: str) -> str:
 
 
 def command(name: str) -> list[str]:
-    """What trains a student."""
+    """Return the command that trains a student."""
     settings: tuple[str, ...] = ("transfer_dir=runs/wnut17/transfer", "seeds=[0,1,2]")
     if name not in ROWS:
         settings = ("data.test=null", *settings, *STUDENTS[name])
-    given = [part for setting in settings for part in ("--set", setting)]
+    options = [part for setting in settings for part in ("--set", setting)]
     config = f"configs/{ROWS.get(name, 'wnut17/tagger_kd')}.yaml"
-    return ["tagger_kd", config, *given, "--output-dir", f"runs/{folder(name)}"]
+    return ["tagger_kd", config, *options, "--output-dir", f"runs/{folder(name)}"]
 
 
-def measured() -> Iterator[Point]:
-    """The teacher and all students, measured in turns."""
+def measure() -> Iterator[Point]:
+    """Measure the teacher and all students in turns."""
     texts = [line for path in expand_paths(f"{DATA}/wnut17/raw/*.txt") for _, line in read_lines(path)]
     exported = []
     for run in (TEACHER, *(f"{folder(name)}/seed-0" for name in STUDENTS)):
-        place = ROOT / "runs/peers/encoders" / run.replace("/", "-")
-        shutil.rmtree(place, ignore_errors=True)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_tagger(load_token_model(str(ROOT / "runs" / run)), place, ("int8",))
-        exported.append(str(place))
+        target = ROOT / "runs/peers/encoders" / run.replace("/", "-")
+        shutil.rmtree(target, ignore_errors=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_tagger(load_token_model(str(ROOT / "runs" / run)), target, ("int8",))
+        exported.append(str(target))
     check = Check(load_token_model(str(ROOT / "runs" / TEACHER)), list(Corpus(f"{DATA}/wnut17/dev.conll")))
-    coarse = check.of(Tagger(exported[0]), "int8").score
-    assert coarse is not None
+    int8_score = check.of(Tagger(exported[0]), "int8").score
+    assert int8_score is not None
     with ExitStack() as stack:
-        found = stack.enter_context(open_candidates([str(ROOT / "runs" / TEACHER)], threads=1, exported=()))
-        found += stack.enter_context(open_candidates(exported, threads=1, exported=()))
-        teacher, rival, *speeds = benchmark(found, texts, rounds=ROUNDS, log=lambda text: print(text, file=sys.stderr))
+        candidates = stack.enter_context(open_candidates([str(ROOT / "runs" / TEACHER)], threads=1, exported=()))
+        candidates += stack.enter_context(open_candidates(exported, threads=1, exported=()))
+        teacher, int8_teacher, *speeds = benchmark(
+            candidates, texts, rounds=ROUNDS, log=lambda text: print(text, file=sys.stderr)
+        )
     yield Point("MiniLM, the teacher, torch", teacher, [value(TEACHER, "dev")])
-    yield Point("MiniLM, the teacher, int8", rival, [coarse])
+    yield Point("MiniLM, the teacher, int8", int8_teacher, [int8_score])
     for name, speed in zip(STUDENTS, speeds, strict=True):
         yield Point(name, speed, [value(f"{folder(name)}/seed-{seed}", "dev") for seed in SEEDS])
 
 
 def table(points: list[Point]) -> str:
-    """A row for each model."""
+    """Return the table, a row for each model."""
     base = next(point.speed for point in points if point.name in STUDENTS)
     rows = [
         "| model | dev F1 | words/s | times the default | 20 words, p50 | MB |",
@@ -115,14 +117,14 @@ def table(points: list[Point]) -> str:
     for point in points:
         speed = point.speed
         rows.append(
-            f"| {point.name} | {shown(point.scores, 1)} | {speed.words_per_second:,.0f} "
+            f"| {point.name} | {format_mean(point.scores, 1)} | {speed.words_per_second:,.0f} "
             f"| {speed.words_per_second / base.words_per_second:.2f} | {speed.p50:.2f} ms | {speed.size / 1e6:.1f} |"
         )
     return "\n".join(rows)
 
 
 def picture(points: list[Point]) -> str:
-    """F1 against words per second, the seeds as lines, as SVG."""
+    """Draw F1 over words per second as SVG, the range of the seeds as lines."""
     width, height, left, right, top, bottom = 940, 440, 60, 300, 20, 50
     rates = [point.speed.words_per_second for point in points]
     low, high = math.floor(math.log10(min(rates)) * 4) / 4, math.ceil(math.log10(max(rates)) * 4) / 4
@@ -153,24 +155,24 @@ def picture(points: list[Point]) -> str:
     middle, half = (left + width - right) / 2, (top + height - bottom) / 2
     parts.append(f'{text} x="{middle}" y="{height - 8}" text-anchor="middle">words per second, one thread</text>')
     parts.append(f'{text} x="14" y="{half}" transform="rotate(-90 14 {half})" text-anchor="middle">dev F1</text>')
-    for number, point in enumerate(points, start=1):
+    for index, point in enumerate(points, start=1):
         x, mean = across(point.speed.words_per_second), statistics.mean(point.scores)
         colour = "#1668a8" if point.name in STUDENTS else "#b03a2e"
         parts.append(f'<path d="M{x:.1f} {up(min(point.scores)):.1f}V{up(max(point.scores)):.1f}" stroke="{colour}"/>')
         parts.append(f'<circle cx="{x:.1f}" cy="{up(mean):.1f}" r="5" fill="{colour}"/>')
-        parts.append(f'{text} x="{x + 8:.1f}" y="{up(mean) - 5:.1f}">{number}</text>')
-        shown_name = f"{number}  {point.name.partition(':')[0]}"
-        parts.append(f'{text} x="{width - right + 20}" y="{top + 22 * number}">{shown_name}</text>')
+        parts.append(f'{text} x="{x + 8:.1f}" y="{up(mean) - 5:.1f}">{index}</text>')
+        shown_name = f"{index}  {point.name.partition(':')[0]}"
+        parts.append(f'{text} x="{width - right + 20}" y="{top + 22 * index}">{shown_name}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
 def main() -> None:
-    """Train, measure, write."""
+    """Train, measure and write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--jobs", type=int, default=1, help="trainings side by side (default: 1)")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings in parallel (default: 1)")
     train_all([command(name) for name in STUDENTS], parser.parse_args().jobs)
-    points = list(measured())
-    between(OUT, BEGIN, END, table(points))
+    points = list(measure())
+    replace_between(OUT, BEGIN, END, table(points))
     PICTURE.write_text(picture(points), encoding="utf-8")
     print(table(points))
 

@@ -1,8 +1,8 @@
-"""Measure how tagging grows with the text: python -m scripts.bench_growth RUN EXPORTED TEXT_FILE...
+"""Measure time and memory of tagging by the size of the text: python -m scripts.bench_growth RUN EXPORTED TEXT_FILE...
 
-`nlptrain predict RUN` and `nlptrain-tag EXPORTED` tag 10,000, 100,000 and 1,000,000 lines, on one thread: the lines of
-the files, over and over, from the second time on with a number behind them, so that no line is there twice. Prints
-seconds and the peak of memory of each, the start of the process included.
+`nlptrain predict RUN` and `nlptrain-tag EXPORTED` tag 10,000, 100,000 and 1,000,000 lines on one thread: the lines of
+the files, repeated with a number at their end, so that no two lines are equal. Prints seconds and peak memory of each,
+including the start of the process.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ _LOOK_SECONDS = 0.2
 
 
 def write_text(path: Path, patterns: Sequence[str], size: int) -> None:
-    """``size`` lines, each of them once."""
+    """Write ``size`` different lines."""
     own = [line for name in expand_paths(list(patterns)) for _, line in read_lines(name) if line]
-    every = (line if turn == 0 else f"{line} {turn}" for turn in count() for line in own)
+    lines = (line if repeat == 0 else f"{line} {repeat}" for repeat in count() for line in own)
     with path.open("w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in islice(every, size))
+        file.writelines(f"{line}\n" for line in islice(lines, size))
 
 
-def measured(command: Sequence[str], text: Path) -> tuple[float, int]:
-    """Seconds and peak bytes of one command that reads ``text``."""
+def measure(command: Sequence[str], text: Path) -> tuple[float, int]:
+    """Return seconds and peak memory in bytes of a command that reads ``text``."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     peak, done = [0], Event()
     started = time.perf_counter()
@@ -43,9 +43,9 @@ def measured(command: Sequence[str], text: Path) -> tuple[float, int]:
         def look() -> None:
             status = Path(f"/proc/{process.pid}/status")
             while not done.wait(_LOOK_SECONDS):
-                with suppress(OSError):  # it has just ended
-                    found = [line.split()[1] for line in status.read_text().split("\n") if line.startswith("VmHWM")]
-                    peak[0] = max([peak[0], *(int(kilobytes) * 1024 for kilobytes in found)])
+                with suppress(OSError):  # the process has just ended
+                    sizes = [line.split()[1] for line in status.read_text().split("\n") if line.startswith("VmHWM")]
+                    peak[0] = max([peak[0], *(int(kilobytes) * 1024 for kilobytes in sizes)])
 
         watching = Thread(target=look, daemon=True)
         watching.start()
@@ -68,7 +68,7 @@ def main(run: str, exported: str, *patterns: str) -> None:
             text = Path(folder) / f"{size}.txt"
             write_text(text, patterns, size)
             for name, command in commands.items():
-                seconds, peak = measured(command, text)
+                seconds, peak = measure(command, text)
                 print(f"{name}: {size:,} lines: {seconds:.1f} s, {peak / 1e6:.0f} MB", flush=True)
 
 

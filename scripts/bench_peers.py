@@ -1,9 +1,9 @@
-"""Measure exported students against what else one could serve: python -m scripts.bench_peers TEACHER FOLDER...
+"""Compare the speed of exported students with that of other taggers: python -m scripts.bench_peers TEACHER FOLDER...
 
-FOLDERS are exported students (`nlptrain export STUDENT FOLDER --precision int8`), TEACHER the run that taught them.
-Beside them, in the same run and in turns: a net of BERT-base's shape with random weights, in torch; the teacher, in
-torch and in ONNX int8; spaCy's `ner` in its `efficiency` configuration, trained on the teacher's gold files in an
-environment of its own, which is made in runs/peers the first time (minutes). One thread each.
+FOLDERS are exported students (`nlptrain export STUDENT FOLDER --precision int8`), TEACHER is the run of their teacher.
+Compared with them, in turns: a network of BERT-base's shape with random weights, in torch; the teacher, in torch and in
+ONNX int8; spaCy's `ner` in its `efficiency` configuration, trained on the teacher's gold files in an environment in
+runs/peers, which is created the first time (minutes). One thread each.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ PEERS = Path("runs/peers")
 SPACY = "spacy==3.8.18"
 PROGRAM = Path(__file__).parent / "peers" / "spacy_ner.py"
 ROUNDS = 5
-_ANSWER = "import spacy; nlp = spacy.load({model!r}); answer = lambda texts: [doc.ents for doc in nlp.pipe(texts)]"
+_COLD_START = "import spacy; nlp = spacy.load({model!r}); answer = lambda texts: [doc.ents for doc in nlp.pipe(texts)]"
 
 
 def bert_base(teacher: TokenModel) -> str:
-    """A folder with a net of BERT-base's shape (110M parameters, random weights) that reads the teacher's pieces."""
+    """Save a network of BERT-base's shape (110M random parameters) with the teacher's tokenizer; return its folder."""
     folder = PEERS / "bert-base"
     if not (folder / "config.json").is_file():
         torch.manual_seed(0)
@@ -50,7 +50,7 @@ def bert_base(teacher: TokenModel) -> str:
 
 
 def environment(name: str, *packages: str) -> str:
-    """The interpreter of an environment that has ``packages``, installed one by one, and nothing of ours."""
+    """Create an environment with ``packages`` and without nlptrain; return its interpreter."""
     folder = PEERS / name
     python = folder / "bin" / "python"
     if not (folder / "installed").is_file():
@@ -62,12 +62,12 @@ def environment(name: str, *packages: str) -> str:
 
 
 def one_thread() -> dict[str, str]:
-    """The environment variables of a peer."""
+    """Return environment variables for one thread."""
     return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def spacy_model(python: str, gold: dict[str, str]) -> tuple[str, float]:
-    """SpaCy's best model on dev, trained on one thread, and its F1 on test."""
+    """Train spaCy on one thread; return the folder of its best model on dev, and its F1 on test."""
     folder = PEERS / "spacy-ner"
     if not (folder / "test.json").is_file():
         command = [python, str(PROGRAM), "train", gold["train"], gold["dev"], str(folder)]
@@ -80,27 +80,29 @@ def spacy_model(python: str, gold: dict[str, str]) -> tuple[str, float]:
 
 @contextmanager
 def spacy_candidate(python: str, model: str) -> Iterator[Candidate]:
-    """SpaCy in a process of its own, which is asked through a pipe."""
+    """Yield spaCy as a candidate, in a process of its own with a pipe."""
     command = [python, str(PROGRAM), "serve", model]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=one_thread()
     ) as server:
-        given, told = server.stdin, server.stdout
-        assert given is not None
-        assert told is not None
+        stdin, stdout = server.stdin, server.stdout
+        assert stdin is not None
+        assert stdout is not None
 
-        def answer(texts: Sequence[str]) -> object:
-            given.write(json.dumps(list(texts)) + "\n")
-            given.flush()
-            return json.loads(told.readline())
+        def predict(texts: Sequence[str]) -> object:
+            stdin.write(json.dumps(list(texts)) + "\n")
+            stdin.flush()
+            return json.loads(stdout.readline())
 
         size = sum(path.stat().st_size for path in Path(model).rglob("*") if path.is_file())
-        yield Candidate("spaCy ner, efficiency", "thinc", "fp32", size, answer, _ANSWER.format(model=model), python)
-        given.close()
+        yield Candidate(
+            "spaCy ner, efficiency", "thinc", "fp32", size, predict, _COLD_START.format(model=model), python
+        )
+        stdin.close()
 
 
 def main(arguments: list[str]) -> None:
-    """Measure and print a table, and the ratios that the project is judged by."""
+    """Print a table of speeds, and the ratios of each student to the others."""
     teacher, *students = arguments
     data = yaml.safe_load((Path(teacher) / "config.yaml").read_text(encoding="utf-8"))["data"]
     student_data = Path(data["train"]).parent / "raw" / "*.txt"
@@ -108,25 +110,27 @@ def main(arguments: list[str]) -> None:
     python = environment("spacy-env", SPACY)
     model, score = spacy_model(python, data)
     with ExitStack() as stack:
-        found = stack.enter_context(open_candidates([bert_base(load_token_model(teacher))], threads=1, exported=()))
-        found += stack.enter_context(open_candidates([teacher, *students], threads=1, exported=("int8",)))
-        found.append(stack.enter_context(spacy_candidate(python, model)))
-        speeds = benchmark(found, texts, rounds=ROUNDS, log=lambda text: print(text, file=sys.stderr))
+        candidates = stack.enter_context(
+            open_candidates([bert_base(load_token_model(teacher))], threads=1, exported=())
+        )
+        candidates += stack.enter_context(open_candidates([teacher, *students], threads=1, exported=("int8",)))
+        candidates.append(stack.enter_context(spacy_candidate(python, model)))
+        speeds = benchmark(candidates, texts, rounds=ROUNDS, log=lambda text: print(text, file=sys.stderr))
     print_speeds(speeds, 1)
     print(f"spaCy's F1 on test: {score:.2f}")
-    base, peer = speeds[0], speeds[-1]
-    rival = next(one for one in speeds if one.name == teacher and one.runtime == "onnx")
-    for one in speeds:
-        if one.name in students:
-            print_ratios(one, base, rival, peer)
-    (PEERS / "speeds.json").write_text(json.dumps([one.to_json() for one in speeds], indent=2) + "\n")
+    base_speed, peer = speeds[0], speeds[-1]
+    int8_teacher = next(speed for speed in speeds if speed.name == teacher and speed.runtime == "onnx")
+    for speed in speeds:
+        if speed.name in students:
+            print_ratios(speed, base_speed, int8_teacher, peer)
+    (PEERS / "speeds.json").write_text(json.dumps([speed.to_json() for speed in speeds], indent=2) + "\n")
 
 
-def print_ratios(student: Speed, base: Speed, rival: Speed, peer: Speed) -> None:
-    """How many times as fast ``student`` is, round by round the same text."""
+def print_ratios(student: Speed, base: Speed, teacher: Speed, peer: Speed) -> None:
+    """Print how many times as fast as the others ``student`` is."""
     print(
         f"{student.name} ({student.precision}): {student.words_per_second / base.words_per_second:.0f} x BERT-base, "
-        f"{student.words_per_second / rival.words_per_second:.1f} x the teacher in ONNX int8, "
+        f"{student.words_per_second / teacher.words_per_second:.1f} x the teacher in ONNX int8, "
         f"{student.words_per_second / peer.words_per_second:.1f} x spaCy; "
         f"latency {base.p50 / student.p50:.0f} x BERT-base's; {student.size / 1e6:.2f} MB"
     )

@@ -1,9 +1,8 @@
-"""Measure what a second process gains: python -m scripts.bench_processes TEACHER TEXT_FILE...
+"""Measure the gain of a second process: python -m scripts.bench_processes TEACHER TEXT_FILE...
 
-Two cores are used in four ways, in turns: one process of one thread, one process of two threads, two processes as
-`--workers 2` starts them (for labeling alone), and two as `torchrun` does. TEACHER is a run whose model labels the
-text; what is trained on it is the default student. The start of `--workers` is in their figure, that of a command is
-not. Medians of the rounds.
+Four ways to use two cores, in turns: one process with one thread, one process with two threads, two processes as
+`--workers 2` starts them (labeling only), and two as `torchrun` does. The model of the run TEACHER labels the text, and
+the default student is trained on it. Includes the start of `--workers`, not that of a command. Medians of the rounds.
 """
 
 from __future__ import annotations
@@ -42,15 +41,15 @@ WAYS = {
 
 
 def labeling(teacher: TokenModel, sentences: list[Sentence], run: Run, folder: Path) -> tuple[float, LogitStore]:
-    """Words labeled a second, and the store."""
+    """Label ``sentences``; return words per second and the store."""
     store = LogitStore(folder, teacher)
     return label_sentences(store, sentences, teacher, run).rate, store
 
 
 def training(teacher: TokenModel, store: LogitStore, sentences: list[Sentence], run: Run) -> float:
-    """Words a second that the default student is trained on."""
+    """Train the default student; return words per second."""
     student = build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher)
-    examples = Examples(student, sentences, logits=store.transfer_set([one.hash() for one in sentences]))
+    examples = Examples(student, sentences, logits=store.transfer_set([sentence.hash() for sentence in sentences]))
     steps = student_steps(examples, distilling(teacher), run, WARM + STEPS)
     for _ in range(WARM):
         next(steps)
@@ -59,22 +58,22 @@ def training(teacher: TokenModel, store: LogitStore, sentences: list[Sentence], 
     return words / (time.perf_counter() - started)
 
 
-def measured(reference: str, threads: int, workers: int, folder: str, paths: list[str]) -> None:
-    """Print one way's figures as a line of JSON: what a process of its own does."""
+def measure(reference: str, threads: int, workers: int, folder: str, paths: list[str]) -> None:
+    """Print the words per second of one way as a line of JSON; runs in a process of its own."""
     run = Run(None, device="cpu", threads=threads, workers=workers, distributed=True)
     run.console.quiet = True
     teacher = load_token_model(reference)
     files = [Path(path) for path in paths]
     raw = read_raw(files, WordSplitter.default(), min_words=4, max_words=200)
-    sentences = list({one.hash(): one for one in islice(raw, SENTENCES)}.values())
+    sentences = list({sentence.hash(): sentence for sentence in islice(raw, SENTENCES)}.values())
     labeled, store = labeling(teacher, sentences, run, Path(folder))
     trained = training(teacher, store, sentences, run) if workers == 1 else 0.0
     if run.processes.is_rank_zero:
         print(json.dumps({"labeling": labeled, "training": trained}))
 
 
-def asked(reference: str, paths: list[str], processes: int, threads: int, workers: int) -> dict[str, float]:
-    """What one way came to in processes of its own."""
+def run_way(reference: str, paths: list[str], processes: int, threads: int, workers: int) -> dict[str, float]:
+    """Return the words per second of one way, measured in processes of its own."""
     start = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes)] if processes > 1 else []
     with tempfile.TemporaryDirectory() as folder:
         arguments = [
@@ -91,22 +90,22 @@ def asked(reference: str, paths: list[str], processes: int, threads: int, worker
         done = subprocess.run(
             [sys.executable, *start, *arguments], env=environment, check=True, stdout=subprocess.PIPE, text=True
         )
-    found: dict[str, float] = json.loads(done.stdout.strip().split("\n")[-1])
-    return found
+    rates: dict[str, float] = json.loads(done.stdout.strip().split("\n")[-1])
+    return rates
 
 
 def main(reference: str, patterns: list[str]) -> None:
-    """Print a table, and what each way comes to against one process of one thread."""
+    """Print words per second of each way, and divided by those of one process with one thread."""
     paths = [str(path) for pattern in patterns for path in expand_paths(pattern)]
-    rounds = [{name: asked(reference, paths, *way) for name, way in WAYS.items()} for _ in range(ROUNDS)]
-    for what in ("labeling", "training"):
-        alone = [one["1 process, 1 thread"][what] for one in rounds]
+    rounds = [{name: run_way(reference, paths, *way) for name, way in WAYS.items()} for _ in range(ROUNDS)]
+    for task in ("labeling", "training"):
+        baseline = [ways["1 process, 1 thread"][task] for ways in rounds]
         for name in WAYS:
-            rates = [one[name][what] for one in rounds]
+            rates = [ways[name][task] for ways in rounds]
             if rates[0]:
-                ratios = sorted(rate / base for rate, base in zip(rates, alone, strict=True))
+                ratios = sorted(rate / base for rate, base in zip(rates, baseline, strict=True))
                 print(
-                    f"{what}: {name}: {statistics.median(rates):,.0f} words/s, {statistics.median(ratios):.2f} times "
+                    f"{task}: {name}: {statistics.median(rates):,.0f} words/s, {statistics.median(ratios):.2f} times "
                     f"one thread (rounds {ratios[0]:.2f} to {ratios[-1]:.2f})"
                 )
 
@@ -114,6 +113,6 @@ def main(reference: str, patterns: list[str]) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "--measure":
         _, _, reference, threads, workers, folder, *paths = sys.argv
-        measured(reference, int(threads), int(workers), folder, paths)
+        measure(reference, int(threads), int(workers), folder, paths)
     else:
         main(sys.argv[1], sys.argv[2:])

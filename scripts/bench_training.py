@@ -1,10 +1,10 @@
 """Measure a step of training: python -m scripts.bench_training TEACHER [--flair].
 
-What is trained is the default student, and that of tagger_kd-fast, on gold sentences and the logits of TEACHER, a run.
-A step is measured against the same step on tensors that are there already; with `--flair`, words per second also
-against those of Flair's BiLSTM-CRF on the same sentences, in the default student's shape and as Flair has it (one layer
-of 256 units), in an environment of its own in runs/peers, which is made the first time. One thread, in turns, medians
-of the rounds.
+Trains the default student and that of tagger_kd-fast on gold sentences and the logits of the run TEACHER. The time of a
+step is divided by that of the same step on batches that were built before; with `--flair`, words per second are also
+compared with Flair's BiLSTM-CRF on the same sentences, in the default student's shape and in Flair's own (one layer of
+256 units), in an environment in runs/peers, which is created the first time. One thread, in turns, medians of the
+rounds.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def trainer(
     *,
     ready: bool = False,
 ) -> Callable[[], float]:
-    """Words per second of ``STEPS`` more steps of a student; ``folder`` keeps the teacher's logits."""
+    """Return a function that trains ``STEPS`` more steps and returns words per second; ``folder`` holds the logits."""
     store = LogitStore(folder, teacher)
     label_sentences(store, sentences, teacher, run)
     logits = store.transfer_set([sentence.hash() for sentence in sentences])
@@ -71,21 +71,21 @@ def trainer(
 
 @contextmanager
 def flair_trainer(gold: str, shape: Sequence[str]) -> Iterator[Callable[[], float]]:
-    """Words per second of one more pass of Flair over the first sentences of ``gold``."""
+    """Yield a function that trains Flair for one epoch on the first sentences of ``gold``, for words per second."""
     command = [environment("flair-env", *FLAIR), str(PROGRAM), gold, str(SENTENCES), *shape]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=one_thread()) as peer:
-        given, told = peer.stdin, peer.stdout
-        assert given is not None
-        assert told is not None
+        stdin, stdout = peer.stdin, peer.stdout
+        assert stdin is not None
+        assert stdout is not None
 
         def measure() -> float:
-            given.write("again\n")
-            given.flush()
-            found = json.loads(told.readline())
-            return float(found["words"]) / float(found["seconds"])
+            stdin.write("again\n")
+            stdin.flush()
+            epoch = json.loads(stdout.readline())
+            return float(epoch["words"]) / float(epoch["seconds"])
 
         yield measure
-        given.close()
+        stdin.close()
 
 
 def main(reference: str, *options: str) -> None:
@@ -103,13 +103,12 @@ def main(reference: str, *options: str) -> None:
         folder = Path(name)
         for student, config in STUDENTS.items():
             pair = [trainer(teacher, sentences, run, folder, config, ready=ready) for ready in (False, True)]
-            found = ratio(*alternating(*pair))
-            print(f"a step of {student} against the same one on tensors that are there already: {found}")
-        with suppress(InputError):  # a CPU that would only imitate it
+            print(f"a step of {student} against the same one on batches built before: {ratio(*alternating(*pair))}")
+        with suppress(InputError):  # the CPU would emulate it
             half = Run(None, device="cpu", threads=1, precision="bf16")
             half.console.quiet = True
             for student, config in STUDENTS.items():
-                pair = [trainer(teacher, sentences, one, folder, config) for one in (half, run)]
+                pair = [trainer(teacher, sentences, either, folder, config) for either in (half, run)]
                 print(f"words per second, {student} in bf16 against fp32: {ratio(*alternating(*pair))}")
         if "--flair" in options:
             ours = [trainer(teacher, sentences, run, folder, config) for config in STUDENTS.values()]

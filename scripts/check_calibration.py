@@ -1,8 +1,7 @@
-"""How honest confidences are where they were not fitted: python -m scripts.check_calibration GOLD RUN...
+"""Cross-validate the temperature of confidences: python -m scripts.check_calibration GOLD RUN...
 
-The sentences of a gold file, usually dev, are halved by turns. The temperature is fitted on one half and the expected
-calibration error taken on the other, then the other way round; what is printed is the mean of both, with the same
-without a temperature beside it.
+The temperature is fitted on every second sentence of a gold file, usually dev, and the expected calibration error (ECE)
+computed on the others, then the other way round. Prints the mean of both, and the same without a temperature.
 """
 
 from __future__ import annotations
@@ -24,29 +23,31 @@ from nlptrain.training.calibration import CalibrationErrors, calibration_errors,
 def errors(
     model: TokenModel, fitted: Sequence[Sentence], scored: Sequence[Sentence]
 ) -> tuple[float, CalibrationErrors, CalibrationErrors]:
-    """The temperature that fits the first sentences, and the errors on the second ones with it and without."""
-    rule, labels = model.decoder, model.labels
-    read = [model.predict_emissions([sentence.words for sentence in part]) for part in (fitted, scored)]
+    """Fit the temperature on the first sentences; return it and the errors on the second ones, with it and without."""
+    decoder, labels = model.decoder, model.labels
+    emissions = [model.predict_emissions([sentence.words for sentence in part]) for part in (fitted, scored)]
     gold = [[sentence.tags or () for sentence in part] for part in (fitted, scored)]
-    temperature = fit_temperature(rule, read[0], gold[0], labels)
+    temperature = fit_temperature(decoder, emissions[0], gold[0], labels)
     with_it, without = (
         calibration_errors(
-            gold[1], [to_tagged_sentence(answer, labels) for answer in rule.predict(read[1], t)], labels.scheme
+            gold[1],
+            [to_tagged_sentence(prediction, labels) for prediction in decoder.predict(emissions[1], t)],
+            labels.scheme,
         )
         for t in (temperature, 1.0)
     )
     return temperature, with_it, without
 
 
-def described(found: Sequence[CalibrationErrors]) -> str:
-    """The means of both halves."""
-    word = statistics.mean(one.word for one in found)
-    entity = [one.entity for one in found if one.entity is not None]
-    return f"{word:.4f} by word" + (f", {statistics.mean(entity):.4f} by entity" if entity else "")
+def describe(halves: Sequence[CalibrationErrors]) -> str:
+    """Format the means of both halves."""
+    words = statistics.mean(half.word for half in halves)
+    entities = [half.entity for half in halves if half.entity is not None]
+    return f"words {words:.4f}" + (f", entities {statistics.mean(entities):.4f}" if entities else "")
 
 
 def models_with_gold(file: str, runs: Sequence[str]) -> Iterator[tuple[str, TokenModel, list[Sentence]]]:
-    """Each run, its model, and the sentences of ``file`` with their tags as the model writes them."""
+    """Yield each run, its model, and the sentences of ``file`` with tags in the scheme of the model."""
     sentences = list(Corpus([file]))
     scheme = detect_schemes({"gold": sentences}, "auto")["gold"]
     for run in runs:
@@ -60,10 +61,12 @@ def main() -> None:
     file, *runs = sys.argv[1:]
     for run, model, gold in models_with_gold(file, runs):
         halves = [gold[::2], gold[1::2]]
-        found = [errors(model, halves[fitted], halves[1 - fitted]) for fitted in (0, 1)]
+        temperatures, with_temperature, without = zip(
+            *(errors(model, halves[fitted], halves[1 - fitted]) for fitted in (0, 1)), strict=True
+        )
         print(
-            f"{run}: expected calibration error {described([one[1] for one in found])} "
-            f"(temperatures {found[0][0]:.3f} and {found[1][0]:.3f}); {described([one[2] for one in found])} without"
+            f"{run}: ECE {describe(with_temperature)} (temperatures {temperatures[0]:.3f} and {temperatures[1]:.3f}); "
+            f"without temperature: {describe(without)}"
         )
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The whole of nlptrain in a few minutes on a CPU: a teacher, the control, two students, and the table that compares them.
-# What is finished is not done again; remove runs/demo to start anew.
+# A tour of nlptrain in a few minutes on a CPU: a teacher, the control, two students, and a table that compares them.
+# Finished runs are not repeated; remove runs/demo to start again.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -9,15 +9,15 @@ if [ -x .venv/bin/nlptrain ]; then
   PATH="$PWD/.venv/bin:$PATH"
 fi
 
-echo "The demo's corpus is synthetic: its sentences are invented from templates, so the scores below say how the methods"
-echo "compare on it, and nothing about real text."
+echo "The corpus of the demo is synthetic: its sentences are generated from templates. The scores below compare the methods"
+echo "on this corpus; they do not carry over to real text."
 
 data=runs/demo/data
 if [ ! -e "$data/unlabeled.txt" ]; then # written last
   python3 scripts/demo_corpus.py "$data"
 fi
 
-# As make would: a run is done if its scores are newer than the configurations.
+# As in make: a run is done if its scores are newer than the configurations.
 is_done() {
   [ -e "$1" ] && [ -z "$(find configs/demo scripts/demo_corpus.py -newer "$1" -print -quit)" ]
 }
@@ -32,7 +32,7 @@ for command in $commands; do
     echo "runs/demo/$command is finished"
   else
     nlptrain "$command" "configs/demo/$command.yaml"
-    touch "runs/demo/$command/scores.json" # found again by the command, if it was finished but older
+    touch "runs/demo/$command/scores.json" # the command may have reused a finished run that is older
     rm -f "$table"
   fi
 done

@@ -1,12 +1,11 @@
-"""Invents the demo's corpus: labeled English sentences with people, places, organisations and products, and raw text.
+"""Generate the demo's corpus: labeled sentences with persons, locations, organisations and products, and raw text.
 
     python scripts/demo_corpus.py OUT_DIR [--seed N]
 
-The text is synthetic, and says nothing about how well anything works on real text. It is made so that a model must read
-the context: many names are a person in one sentence and a place, an organisation or a product in the next; no name in
-dev or test occurs in train; and almost half of the sentences in dev and test have a shape that never occurs in train.
-The raw text has half of dev's and test's names, names of its own, and most of the shapes, as text from the place where
-a tagger will be used has.
+The text is synthetic: scores on it do not carry over to real text. A model has to read the context: many names are a
+person in one sentence and a location, an organisation or a product in the next; no name of dev or test occurs in train;
+and almost half of the templates of dev and test never occur in train. The raw text has half of the names of dev and
+test, names of its own, and most of the templates, as text from the same source would have.
 
 The bytes are a function of the seed alone.
 """
@@ -22,8 +21,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 TYPES = ("person", "place", "organisation", "product")
-LABELLED = {"train": 600, "dev": 200, "test": 300}
-SHARES = {"train": 0.35, "dev": 0.15, "test": 0.3, "raw": 0.2}  # of the pieces of names
+SENTENCES = {"train": 600, "dev": 200, "test": 300}
+SHARES = {"train": 0.35, "dev": 0.15, "test": 0.3, "raw": 0.2}  # of the name parts
 RAW_LINES = 8000
 
 OPENING_RATE = 0.18
@@ -31,7 +30,7 @@ ENDING_RATE = 0.12
 VOWELS = tuple("aeiou")
 ATTACHED_LEFT = {",", ".", "?", "!", ":", ")", "'s"}
 
-# How often a name of each type has which form. A form is a list of pieces; one in capitals is a word of its own.
+# Weights of the forms of names, by type. A form is a sequence of name parts.
 FORMS: dict[str, dict[str, int]] = {
     "person": {"first last": 38, "first": 20, "last": 10, "shared": 16, "shared last": 8, "first shared": 8},
     "place": {
@@ -64,7 +63,7 @@ FORMS: dict[str, dict[str, int]] = {
     },
 }
 
-# Pieces that names in all splits share.
+# Name parts that all splits share.
 COMMON = {
     "place_ending": "ford ton bury ham mouth dale wick by stead ville burg field".split(),
     "place_prefix": "Port North South East Lake Mount New Saint Upper Fort".split(),
@@ -75,12 +74,12 @@ COMMON = {
 }
 
 Words = dict[str, list[str]]
-Tagged = list[tuple[str, str]]
+TaggedWords = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class Template:
-    """A sentence with slots and choices, and its stars: one keeps it from train, two from the raw text too."""
+    """A sentence with slots and choices; with one star it is not used in train, with two not in the raw text either."""
 
     text: str
     stars: int
@@ -88,7 +87,7 @@ class Template:
 
 @dataclass(frozen=True)
 class Source:
-    """What the sentences of one split are made from."""
+    """The names, words and templates of one split."""
 
     names: Words
     plain: Words
@@ -100,39 +99,39 @@ class Source:
 
 def main() -> None:
     """Write train.conll, dev.conll, test.conll and unlabeled.txt."""
-    parser = argparse.ArgumentParser(description="Invents the demo's corpus.")
-    parser.add_argument("out_dir", type=Path, help="folder that the four files go to")
+    parser = argparse.ArgumentParser(description="Generate the demo's corpus.")
+    parser.add_argument("out_dir", type=Path, help="folder to write the four files to")
     parser.add_argument("--seed", type=int, default=0, help="decides every byte (default: 0)")
     arguments = parser.parse_args()
     arguments.out_dir.mkdir(parents=True, exist_ok=True)
-    for name, text in invent(arguments.seed).items():
+    for name, text in generate_corpus(arguments.seed).items():
         (arguments.out_dir / name).write_text(text, encoding="utf-8", newline="\n")
 
 
-def invent(seed: int) -> dict[str, str]:
-    """The corpus: the text of each file under its name, the same for the same seed.
+def generate_corpus(seed: int) -> dict[str, str]:
+    """Return the text of each file by its name, the same for the same seed.
 
     Example:
-        >>> sorted(invent(0))
+        >>> sorted(generate_corpus(0))
         ['dev.conll', 'test.conll', 'train.conll', 'unlabeled.txt']
     """
-    pieces, plain = read_words(HERE / "demo_words.txt")
+    parts, plain = read_words(HERE / "demo_words.txt")
     templates = read_templates(HERE / "demo_templates.txt")
     rng = random.Random(seed)
-    dealt = deal(pieces, rng)
+    splits = split_parts(parts, rng)
     files: dict[str, str] = {}
     seen: set[str] = set()
-    for split, count in LABELLED.items():
-        source = source_of(templates, dealt[split], plain, stars=0 if split == "train" else 2)
+    for split, count in SENTENCES.items():
+        source = source_of(templates, splits[split], plain, stars=0 if split == "train" else 2)
         sentences = distinct(source, count, rng, seen)
         files[f"{split}.conll"] = "".join(conll(sentence) for sentence in sentences)
-    source = source_of(templates, raw_pieces(dealt), plain, stars=1)
-    files["unlabeled.txt"] = "".join(f"{written(s)}\n" for s in distinct(source, RAW_LINES, rng, seen))
+    source = source_of(templates, raw_parts(splits), plain, stars=1)
+    files["unlabeled.txt"] = "".join(f"{to_text(s)}\n" for s in distinct(source, RAW_LINES, rng, seen))
     return files
 
 
 def read_words(path: Path) -> tuple[Words, Words]:
-    """The pieces of names, and the plain words, each under the name of its list."""
+    """Read the name parts and the other words, each by the name of its list."""
     halves: list[Words] = [{}, {}]
     names, _, plain = path.read_text(encoding="utf-8").partition("\n-----\n")
     for half, text in zip(halves, (names, plain), strict=True):
@@ -144,49 +143,49 @@ def read_words(path: Path) -> tuple[Words, Words]:
 
 
 def read_templates(path: Path) -> dict[str, list[Template]]:
-    """The bodies, openings and endings of sentences."""
-    found: dict[str, list[Template]] = {"bodies": [], "openings": [], "endings": []}
+    """Read the templates of bodies, openings and endings of sentences."""
+    templates: dict[str, list[Template]] = {"bodies": [], "openings": [], "endings": []}
     for line in path.read_text(encoding="utf-8").split("\n"):
         if not line or line.startswith("#"):
             continue
         text = line.lstrip("*").lstrip()
         kind = {">": "openings", "<": "endings"}.get(text[0], "bodies")
-        found[kind].append(Template(text if kind == "bodies" else text[2:], len(line) - len(line.lstrip("*"))))
-    return found
+        templates[kind].append(Template(text if kind == "bodies" else text[2:], len(line) - len(line.lstrip("*"))))
+    return templates
 
 
-def deal(pieces: Words, rng: random.Random) -> dict[str, Words]:
-    """Each list of pieces cut into the splits' own: no piece is dealt twice."""
-    dealt: dict[str, Words] = {split: {} for split in SHARES}
-    for key in sorted(pieces):
-        shuffled = sorted(set(pieces[key]))
+def split_parts(parts: Words, rng: random.Random) -> dict[str, Words]:
+    """Split each list of name parts, so that no two splits share one."""
+    splits: dict[str, Words] = {split: {} for split in SHARES}
+    for key in sorted(parts):
+        shuffled = sorted(set(parts[key]))
         rng.shuffle(shuffled)
         start = 0.0
         for split, share in SHARES.items():
             first, last = round(start * len(shuffled)), round((start + share) * len(shuffled))
-            dealt[split][key] = shuffled[first:last]
+            splits[split][key] = shuffled[first:last]
             start += share
-    return dealt
+    return splits
 
 
-def raw_pieces(dealt: dict[str, Words]) -> Words:
-    """The pieces of the names in the raw text: train's, its own, and every other one of dev's and test's."""
+def raw_parts(splits: dict[str, Words]) -> Words:
+    """Return the name parts of the raw text: those of train, its own, and every second one of dev and test."""
     steps = {"train": 1, "raw": 1, "dev": 2, "test": 2}
     return {
-        key: [piece for split, step in steps.items() for piece in dealt[split][key][::step]] for key in dealt["train"]
+        key: [part for split, step in steps.items() for part in splits[split][key][::step]] for key in splits["train"]
     }
 
 
 def source_of(templates: dict[str, list[Template]], names: Words, plain: Words, *, stars: int) -> Source:
-    """The source of a split: the templates of at most ``stars`` stars; with no star, as in train, no late choices."""
+    """Return the source of a split: templates of at most ``stars`` stars; with 0, as in train, no late choices."""
     allowed = {kind: [template for template in group if template.stars <= stars] for kind, group in templates.items()}
     return Source(names, plain, **allowed, all_choices=stars > 0)
 
 
-def distinct(source: Source, count: int, rng: random.Random, seen: set[str]) -> Iterator[Tagged]:
-    """``count`` sentences that are not in ``seen``, which they then are."""
+def distinct(source: Source, count: int, rng: random.Random, seen: set[str]) -> Iterator[TaggedWords]:
+    """Yield ``count`` sentences that are not in ``seen``, and add them to it."""
     while count:
-        sentence = written_badly(compose(source, rng), rng)
+        sentence = add_noise(compose(source, rng), rng)
         key = " ".join(word for word, _ in sentence).lower()
         if key not in seen:
             seen.add(key)
@@ -194,8 +193,8 @@ def distinct(source: Source, count: int, rng: random.Random, seen: set[str]) -> 
             yield sentence
 
 
-def compose(source: Source, rng: random.Random) -> Tagged:
-    """One sentence, its first word with a capital."""
+def compose(source: Source, rng: random.Random) -> TaggedWords:
+    """Generate one sentence."""
     text = rng.choice(source.bodies).text
     if text.endswith(" .") and "?" not in text:
         if rng.random() < OPENING_RATE:
@@ -203,14 +202,14 @@ def compose(source: Source, rng: random.Random) -> Tagged:
         if rng.random() < ENDING_RATE:
             text = f"{text.removesuffix(' .')} {rng.choice(source.endings).text} ."
     used: set[str] = set()
-    sentence: Tagged = []
+    sentence: TaggedWords = []
     for word in choose(text, rng, all_choices=source.all_choices).split():
         sentence.extend(fill(word, source, rng, used))
-    return capitalised(sentence)
+    return capitalize(sentence)
 
 
-def capitalised(sentence: Tagged) -> Tagged:
-    """The sentence with a capital in front, ``I`` for ``i``, and ``an`` for ``a`` in front of a vowel."""
+def capitalize(sentence: TaggedWords) -> TaggedWords:
+    """Capitalize the first word, write ``I`` for ``i``, and ``an`` for ``a`` before a vowel."""
     words = [word for word, _ in sentence]
     first = next(index for index, word in enumerate(words) if word != '"')
     pairs = zip(words, [*words[1:], ""], strict=True)
@@ -220,18 +219,18 @@ def capitalised(sentence: Tagged) -> Tagged:
 
 
 def choose(text: str, rng: random.Random, *, all_choices: bool) -> str:
-    """``text`` with one of each ``[a|b||c]`` chosen; what stands behind ``||`` only with ``all_choices``."""
+    """Choose one of each ``[a|b||c]`` in ``text``; the choices after ``||`` only with ``all_choices``."""
 
-    def one(match: re.Match[str]) -> str:
+    def choice(match: re.Match[str]) -> str:
         early, _, late = match.group(1).partition("||")
         choices: list[str] = early.split("|") + (late.split("|") if late and all_choices else [])
         return rng.choice(choices)
 
-    return re.sub(r"\[([^\]]*)\]", one, text)
+    return re.sub(r"\[([^\]]*)\]", choice, text)
 
 
-def fill(word: str, source: Source, rng: random.Random, used: set[str]) -> Tagged:
-    """The words that stand for one word of a template, each with its tag; no name twice in a sentence."""
+def fill(word: str, source: Source, rng: random.Random, used: set[str]) -> TaggedWords:
+    """Return the words for one word of a template, each with its tag; no name occurs twice in a sentence."""
     if not word.startswith("{"):
         return [(word, "O")]
     slot = word[1:-1]
@@ -239,44 +238,44 @@ def fill(word: str, source: Source, rng: random.Random, used: set[str]) -> Tagge
         return [(rng.choice(["a", "the", "another"]), "O"), *fill("{product}", source, rng, used)]
     if slot not in TYPES:
         return [(rng.choice(source.plain[slot]), "O")]
-    name = invent_name(slot, source.names, rng)
+    name = generate_name(slot, source.names, rng)
     while name in used:
-        name = invent_name(slot, source.names, rng)
+        name = generate_name(slot, source.names, rng)
     used.add(name)
     return [(part, f"{'I' if index else 'B'}-{slot}") for index, part in enumerate(name.split())]
 
 
-def invent_name(kind: str, names: Words, rng: random.Random) -> str:
-    """A name of one type, put together from pieces."""
+def generate_name(kind: str, names: Words, rng: random.Random) -> str:
+    """Generate a name of one type."""
     forms = FORMS[kind]
     form = rng.choices(list(forms), weights=list(forms.values()))[0]
 
-    def piece(key: str) -> str:
+    def name_part(key: str) -> str:
         choices = names.get(key) or COMMON.get(key)
         return rng.choice(choices) if choices else key
 
-    return " ".join("".join(piece(key) for key in part.split("+")) for part in form.split())
+    return " ".join("".join(name_part(key) for key in part.split("+")) for part in form.split())
 
 
-def written_badly(sentence: Tagged, rng: random.Random) -> Tagged:
-    """The sentence as it is, or now and then without capitals, all in capitals, or without its full stop."""
-    chance = rng.random()
-    if chance < 0.06:
+def add_noise(sentence: TaggedWords, rng: random.Random) -> TaggedWords:
+    """Return the sentence as it is or, in 14 % of all cases, in lower case, in capitals or without its full stop."""
+    draw = rng.random()
+    if draw < 0.06:
         return [(word.lower(), tag) for word, tag in sentence]
-    if chance < 0.08:
+    if draw < 0.08:
         return [(word.upper(), tag) for word, tag in sentence]
-    if chance < 0.14 and sentence[-1][0] == ".":
+    if draw < 0.14 and sentence[-1][0] == ".":
         return sentence[:-1]
     return sentence
 
 
-def conll(sentence: Tagged) -> str:
-    """A sentence as a column file has it: word, tab, tag; a blank line behind."""
+def conll(sentence: TaggedWords) -> str:
+    """Format a sentence as CoNLL: a line of word, tab, tag for each word, then a blank line."""
     return "".join(f"{word}\t{tag}\n" for word, tag in sentence) + "\n"
 
 
-def written(sentence: Sequence[tuple[str, str]]) -> str:
-    """A sentence as people write it, the punctuation attached to the words."""
+def to_text(sentence: Sequence[tuple[str, str]]) -> str:
+    """Format a sentence as text, with the punctuation attached to the words."""
     text, opened, attach = "", False, True
     for word, _ in sentence:
         attach = attach or word.lower() in ATTACHED_LEFT or (word == '"' and opened)

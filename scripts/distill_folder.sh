@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# From a teacher and a folder of text to a folder that serves: distill, export, try.
+# Distill a teacher on a folder of text, export the student, and try it.
 #
 #   scripts/distill_folder.sh TEACHER TEXT OUT [OPTION...]
 #   scripts/distill_folder.sh runs/teacher data/raw runs/served --dev data/dev.conll --test data/test.conll
 #
 # TEXT is a folder of .txt files; the OPTIONs are those of `nlptrain tagger_kd`. Without --dev, 2 % of the text is held
-# out, and the scores are agreement with the teacher. Given again, it goes on where it stopped.
-#   PRECISION  of the exported net: fp32, fp16 or int8 (int8; fp32 without --dev, for nobody could say what int8 costs)
-#   LEAST      share of the teacher's score that the student must reach (0.9)
-# Leaves OUT/run (the training) and OUT/exported (all that `nlptrain-tag` and the runtime need). Exit code: 0; 1 the
+# out, and the scores are the agreement with the teacher. Repeat the command to resume.
+#   PRECISION  of the exported student: fp32, fp16 or int8 (int8; fp32 without --dev, which measures the loss of int8)
+#   LEAST      share of the teacher's score that is required (0.9)
+# Writes OUT/run (the training) and OUT/exported (the folder for `nlptrain-tag` and the runtime). Exit code: 0; 1 the
 # student does not reach LEAST; 2 bad input.
 set -euo pipefail
 

@@ -1,4 +1,4 @@
-"""Write docs/configuration.md from what checks the files: python -m scripts.reference."""
+"""Write docs/configuration.md from the configuration's schema: python -m scripts.reference."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Train what docs/accuracy.md says of test sets: python -m scripts.shares [ROWS...] [--jobs 2].
+"""Train the students of the test-set table in docs/accuracy.md: python -m scripts.shares [ROWS...] [--jobs 2].
 
-A row is a student of three seeds and the teacher whose score it is measured by. Every run is a command that anyone can
-give; a finished one is found again, an interrupted one goes on. Test sets are read once a run, when it is done.
+A row is a student with three seeds and the teacher that its score is divided by. Every run is a plain command: finished
+runs are not repeated, interrupted ones resume. A run reads its test set once, at its end.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +22,11 @@ from scripts.runs import (
     ROOT,
     Precision,
     add_precision,
-    between,
+    format_mean,
     precision_of,
+    replace_between,
     scores,
     set_precision,
-    shown,
     spread,
     train,
     value,
@@ -67,25 +67,25 @@ class Row:
     """A student.
 
     Attributes:
-        what: for the table.
-        command: its own.
-        config: the file, without .yaml, below configs.
-        teachers: the runs whose mean test score is 100 %.
-        aim: the share that was wished for.
-        beside: other teachers that are trained before it, its own or some to compare with.
-        needs: rows that are trained first, for teachers in ``beside`` learn from them.
+        title: description in the table.
+        command: command that trains it.
+        config: configuration file below configs, without .yaml.
+        teachers: runs whose mean test score is 100 %.
+        goal: share of the teachers' score to reach.
+        other_teachers: further teachers to train first, its own or for comparison.
+        needs: rows to train before ``other_teachers``, which are distilled from them.
     """
 
-    what: str
+    title: str
     command: str
     config: str
     teachers: tuple[str, ...]
-    aim: str
-    beside: tuple[str, ...] = ()
+    goal: str
+    other_teachers: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
 
     def arguments(self, precision: Precision) -> list[str]:
-        """The command for all seeds."""
+        """Return the command for all seeds."""
         corpus = self.config.partition("/")[0]
         more = set_precision(precision, "precision")
         if self.command != "tagger":
@@ -98,11 +98,11 @@ class Row:
 
     @property
     def folder(self) -> str:
-        """Of all its seeds, below runs."""
+        """Folder of all seeds, below runs."""
         return f"{self.config}-seeds"
 
     def finished(self) -> list[str]:
-        """Its seeds that have scores; without any, the run of its file alone, if it has."""
+        """Return the seeds that have scores or, if there is none, the run of the configuration as it is."""
         seeds = [f"{self.folder}/seed-{seed}" for seed in SEEDS]
         return list(filter(is_finished, seeds)) or list(filter(is_finished, [self.config]))
 
@@ -138,7 +138,7 @@ ROWS = {
         "wnut17/tagger_kd-refined",
         MINILM,
         "",
-        beside=("wnut17/refined",),
+        other_teachers=("wnut17/refined",),
         needs=("default",),
     ),
     "small": Row("a million parameters", "tagger_kd", "wnut17/tagger_kd-small", MINILM, "95 %"),
@@ -150,7 +150,7 @@ ROWS = {
         "ud_ewt/tagger_kd",
         ("ud_ewt/transformer_token",),
         "99.4 %",
-        beside=("ud_ewt/transformer_token-3e-5", "ud_ewt/transformer_token-1e-4"),
+        other_teachers=("ud_ewt/transformer_token-3e-5", "ud_ewt/transformer_token-1e-4"),
     ),
 }
 
@@ -161,33 +161,34 @@ def _in_precision(teacher: Sequence[str], precision: Precision) -> tuple[str, ..
 
 
 def write_little_gold() -> None:
-    """Every tenth train sentence of WNUT17."""
+    """Write every tenth train sentence of WNUT17."""
     path = ROOT / LITTLE
     if path.is_file():
         return
     sentences = list(read_conll(ROOT / DATA / "wnut17/train.conll", ColumnsConfig()))[::10]
     blocks = (
-        "\n".join(f"{word}\t{tag}" for word, tag in zip(one.words, one.tags or (), strict=True)) for one in sentences
+        "\n".join(f"{word}\t{tag}" for word, tag in zip(sentence.words, sentence.tags or (), strict=True))
+        for sentence in sentences
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n\n".join(blocks) + "\n", encoding="utf-8")
 
 
 def is_finished(run: str) -> bool:
-    """Whether ``run`` has scores."""
+    """Return whether ``run`` has scores."""
     return (ROOT / "runs" / run / "scores.json").is_file()
 
 
 def table() -> list[str]:
-    """A line for each teacher and each row that is finished."""
+    """Return a table line for each finished teacher and row."""
     lines = ["| what | dev | test | share of the teacher's | goal | divergence | steps | parameters | command |"]
     lines += ["|---|---:|---:|---:|---:|---:|---:|---:|---|"]
     for run, arguments in TEACHERS.items():
         if is_finished(run):
-            found = scores(run)
+            values = scores(run)
             lines.append(
-                f"| teacher, {run} | {value(run, 'dev'):.2f} | {value(run):.2f} | | | | {found['steps']:,} "
-                f"| {found['parameters']:,} "
+                f"| teacher, {run} | {value(run, 'dev'):.2f} | {value(run):.2f} | | | | {values['steps']:,} "
+                f"| {values['parameters']:,} "
                 f"| `nlptrain {shlex.join(_in_precision(arguments, precision_of(run)))}` |"
             )
     for row in ROWS.values():
@@ -200,64 +201,61 @@ def table() -> list[str]:
 def _line(row: Row, done: Sequence[str]) -> str:
     base = statistics.mean(map(value, row.teachers))
     shares = [100 * value(run) / base for run in done]
-    found = [scores(run) for run in done]
+    all_scores = [scores(run) for run in done]
     seeds = "1 seed" if len(done) == 1 else f"{len(done)} seeds"
-    steps = " to ".join(f"{number:,}" for number in sorted({one["steps"] for one in found}))
-    distances = [one["divergence"]["dev"] for one in found if "divergence" in one]
+    steps = " to ".join(f"{count:,}" for count in sorted({values["steps"] for values in all_scores}))
+    divergences = [values["divergence"]["dev"] for values in all_scores if "divergence" in values]
     return (
-        f"| {row.what}, {seeds} | {spread(done, 'dev')} "
-        f"| {spread(done)} | {shown(shares, 1)} % | {row.aim} "
-        f"| {f'{statistics.mean(distances):.4f}' if distances else ''} | {steps} "
-        f"| {found[0]['parameters']:,} "
+        f"| {row.title}, {seeds} | {spread(done, 'dev')} "
+        f"| {spread(done)} | {format_mean(shares, 1)} % | {row.goal} "
+        f"| {f'{statistics.mean(divergences):.4f}' if divergences else ''} | {steps} "
+        f"| {all_scores[0]['parameters']:,} "
         f"| `nlptrain {shlex.join(row.arguments(precision_of(done[0])))}` |"
     )
 
 
 def write() -> None:
-    """Put what is finished into docs/accuracy.md."""
-    between(OUT, BEGIN, END, "\n".join(table()))
+    """Write the finished rows into docs/accuracy.md."""
+    replace_between(OUT, BEGIN, END, "\n".join(table()))
 
 
 def run(chosen: Sequence[Row], jobs: int, precision: Precision) -> None:
-    """Train ``chosen`` and their teachers, ``jobs`` at a time; the table is written anew behind each of them."""
+    """Train ``chosen`` and their teachers, ``jobs`` at a time; write the table after each of them."""
     needed = dict.fromkeys(ROWS[name] for row in chosen for name in row.needs)
     if missing := [row for row in needed if not all(is_finished(f"{row.folder}/seed-{seed}") for seed in SEEDS)]:
         run(missing, jobs, precision)
     lock = Lock()
 
-    def all_of(works: Sequence[Callable[[], None]]) -> None:
+    def train_and_write(arguments: Sequence[str]) -> None:
+        train(arguments, 1 if jobs > 1 else 2)
+        with lock:
+            write()
+
+    def train_each(commands: Sequence[Sequence[str]]) -> None:
         with ThreadPoolExecutor(jobs) as pool:
-            for done in [pool.submit(work) for work in works]:
-                done.result()
+            for future in [pool.submit(train_and_write, command) for command in commands]:
+                future.result()
 
-    def work(arguments: Sequence[str]) -> Callable[[], None]:
-        def one() -> None:
-            train(arguments, 1 if jobs > 1 else 2)
-            with lock:
-                write()
-
-        return one
-
-    teachers = dict.fromkeys(name for row in chosen for name in (*row.teachers, *row.beside))
-    all_of([work(_in_precision(TEACHERS[name], precision)) for name in teachers if not is_finished(name)])
-    all_of([work(row.arguments(precision)) for row in chosen])
+    teachers = dict.fromkeys(name for row in chosen for name in (*row.teachers, *row.other_teachers))
+    train_each([_in_precision(TEACHERS[name], precision) for name in teachers if not is_finished(name)])
+    train_each([row.arguments(precision) for row in chosen])
 
 
 def main() -> None:
-    """Train and write."""
+    """Train the rows and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"default: all of {', '.join(ROWS)}")
-    parser.add_argument("--jobs", type=int, default=2, help="runs side by side (default: 2)")
+    parser.add_argument("--jobs", type=int, default=2, help="runs in parallel (default: 2)")
     add_precision(parser)
-    parser.add_argument("--write", action="store_true", help="train nothing; write what is finished")
-    given = parser.parse_args()
-    if unknown := [name for name in given.rows if name not in ROWS]:
+    parser.add_argument("--write", action="store_true", help="train nothing; write the finished rows")
+    arguments = parser.parse_args()
+    if unknown := [name for name in arguments.rows if name not in ROWS]:
         parser.error(f"no row {', '.join(unknown)}; choose from {', '.join(ROWS)}")
     write_little_gold()
-    if given.write:
+    if arguments.write:
         write()
     else:
-        run([ROWS[name] for name in given.rows] or list(ROWS.values()), given.jobs, given.precision)
+        run([ROWS[name] for name in arguments.rows] or list(ROWS.values()), arguments.jobs, arguments.precision)
     print(f"written: {Path(OUT).relative_to(ROOT)}")
 
 

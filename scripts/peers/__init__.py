@@ -1,1 +1,1 @@
-"""Programs that run in other tools' own environments; they import nothing of nlptrain."""
+"""Programs that run in the environments of other tools; they import nothing of nlptrain."""

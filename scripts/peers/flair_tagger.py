@@ -1,8 +1,8 @@
-"""Flair's BiLSTM-CRF, in an environment where Flair is installed: how fast it is trained.
+"""Measure the training speed of Flair's BiLSTM-CRF; runs in an environment where Flair is installed.
 
 python flair_tagger.py GOLD SENTENCES HIDDEN LAYERS DIM
-    reads the first SENTENCES of a CoNLL file and then lines from stdin; answers each, when one more pass over them is
-    trained, with a line of JSON: the words and the seconds of the pass, without what comes between passes
+    reads the first SENTENCES of a CoNLL file, then trains one epoch for each line of standard input and prints a line
+    of JSON: the words and the seconds of the epoch, without the time between epochs
 """
 
 import json
@@ -23,39 +23,39 @@ from gold import sentences
 
 
 class Clock(TrainerPlugin):
-    """The time from the first batch of a pass to its last."""
+    """The time from the first batch of an epoch to its last."""
 
     @TrainerPlugin.hook
     def before_training_epoch(self, **_):
-        """Start."""
+        """Start the clock."""
         self.started = time.perf_counter()
 
     @TrainerPlugin.hook
     def after_training_epoch(self, **_):
-        """Stop."""
+        """Stop the clock."""
         self.seconds = time.perf_counter() - self.started
 
 
 def read(path, count):
-    """The first ``count`` sentences of a CoNLL file."""
-    found = []
+    """Read the first ``count`` sentences of a CoNLL file."""
+    read_sentences = []
     for words, tags in sentences(path):
         sentence = Sentence(words, use_tokenizer=False)
         start = None
-        for place, tag in enumerate([*tags, "O"]):
+        for position, tag in enumerate([*tags, "O"]):
             if start is not None and not tag.startswith("I-"):
-                sentence[start:place].add_label("ner", tags[start][2:])
+                sentence[start:position].add_label("ner", tags[start][2:])
                 start = None
             if tag.startswith("B-"):
-                start = place
-        found.append(sentence)
-        if len(found) == count:
+                start = position
+        read_sentences.append(sentence)
+        if len(read_sentences) == count:
             break
-    return found
+    return read_sentences
 
 
 def main(path, count, hidden, layers, dim):
-    """Train as often as asked."""
+    """Train one epoch for each line of standard input."""
     logging.getLogger("flair").setLevel(logging.WARNING)
     flair.set_seed(0)
     torch.set_num_threads(1)

@@ -1,10 +1,10 @@
-"""Gold files, read where nothing of ours is installed."""
+"""Read gold files in environments without nlptrain."""
 
 from pathlib import Path
 
 
 def sentences(path):
-    """The words and IOB2 tags of each sentence of a CoNLL file: word first, tag last."""
+    """Yield the words and IOB2 tags of each sentence of a CoNLL file: word first, tag last."""
     words, tags = [], []
     for line in [*Path(path).read_text(encoding="utf-8").split("\n"), ""]:
         if line.strip():

@@ -1,8 +1,8 @@
-"""spaCy's ``ner`` on the gold files of a run, in an environment where spaCy is installed.
+"""Train and measure spaCy's ``ner`` on the gold files of a run; runs in an environment where spaCy is installed.
 
 python spacy_ner.py train TRAIN DEV OUT      fit the `efficiency` configuration
 python spacy_ner.py score MODEL GOLD         print its entity F1 as a percentage
-python spacy_ner.py serve MODEL              answer lists of texts, a JSON line each, with the seconds they took
+python spacy_ner.py serve MODEL              tag lists of texts, a JSON line each, and print the seconds of each list
 """
 
 import json
@@ -19,7 +19,7 @@ from spacy.training import Example, biluo_tags_to_spans, iob_to_biluo
 
 
 def docs(path, nlp):
-    """The sentences as spaCy's documents with entities."""
+    """Yield the sentences as spaCy's documents with entities."""
     for words, tags in sentences(path):
         doc = Doc(nlp.vocab, words=words)
         doc.ents = biluo_tags_to_spans(doc, iob_to_biluo(tags))
@@ -27,7 +27,7 @@ def docs(path, nlp):
 
 
 def train(train_path, dev_path, out):
-    """Fit spaCy's own recommended configuration for efficiency."""
+    """Train spaCy's recommended configuration for efficiency."""
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     nlp = spacy.blank("en")
@@ -53,13 +53,13 @@ def score(model, gold):
 
 
 def serve(model):
-    """Answer until standard input ends."""
+    """Tag each line of standard input."""
     nlp = spacy.load(model)
     for line in sys.stdin:
         texts = json.loads(line)
         started = time.perf_counter()
-        found = [[(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents] for doc in nlp.pipe(texts)]
-        print(json.dumps({"seconds": time.perf_counter() - started, "entities": sum(map(len, found))}), flush=True)
+        entities = [[(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents] for doc in nlp.pipe(texts)]
+        print(json.dumps({"seconds": time.perf_counter() - started, "entities": sum(map(len, entities))}), flush=True)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def finished(root: Path, run: str, dev: float, divergence: float, key: str = "a"
     (folder / "config.yaml").write_text("precision: fp32\n")
 
 
-def test_the_nearest_stand_first_behind_the_default(root: Path) -> None:
+def test_rows_follow_the_default_by_divergence(root: Path) -> None:
     finished(root, "ablation/default", 0.5, 0.05)
     finished(root, "ablation/no-rare_w", 0.6, 0.06)
     finished(root, "ablation/crf", 0.4, 0.04)

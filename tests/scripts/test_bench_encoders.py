@@ -14,13 +14,13 @@ def test_the_table_and_the_picture_show_every_model() -> None:
     rows = table(points).split("\n")
     assert rows[2] == "| the teacher | 58.9 | 1,000 | 0.05 | 1.50 ms | 2.0 |"
     assert rows[3].startswith(f"| {names[0]} | 61.0 (60.0 to 62.0) | 20,000 | 1.00 |")
-    drawn = ElementTree.fromstring(picture(points))
-    marks = [one for one in drawn if one.tag.endswith("circle")]
+    svg = ElementTree.fromstring(picture(points))
+    marks = [element for element in svg if element.tag.endswith("circle")]
     assert len(marks) == len(points)
     left, *others = (float(mark.get("cx") or 0) for mark in marks)
     assert all(left < x < 640 for x in others)
     heights = [float(mark.get("cy") or 0) for mark in marks]
-    assert heights[0] > heights[1]  # down is less
+    assert heights[0] > heights[1]  # a lower score has a larger y
 
 
 def test_each_student_has_a_folder_of_its_own_and_reads_no_test_set_but_those_with_a_row() -> None:

@@ -1,4 +1,4 @@
-"""The invented corpus keeps its promises: the same bytes, valid tags, no name of dev or test in train."""
+"""The demo corpus: the same bytes for a seed, valid tags, no name of dev or test in train."""
 
 import subprocess
 import sys
@@ -9,18 +9,18 @@ import pytest
 
 from nlptrain.data.tag_schemes import first_invalid_tag, tags_to_spans
 from nlptrain.data.word_splitter import WordSplitter
-from scripts.demo_corpus import COMMON, LABELLED, RAW_LINES, TYPES, conll, invent, read_templates, written
+from scripts.demo_corpus import COMMON, RAW_LINES, SENTENCES, TYPES, conll, generate_corpus, read_templates, to_text
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "demo_corpus.py"
 
 
 @pytest.fixture(scope="module")
 def corpus():
-    return invent(0)
+    return generate_corpus(0)
 
 
 def sentences(text):
-    """The (word, tag) pairs of each sentence of a column file."""
+    """Return the (word, tag) pairs of each sentence of a CoNLL file."""
     lines = text.split("\n")
     return [
         [tuple(line.split("\t")) for line in group]
@@ -30,33 +30,33 @@ def sentences(text):
 
 
 def names(text):
-    """The names in a column file, in lower case, as (name, type)."""
-    found = set()
+    """Return the names in a CoNLL file, in lower case, as (name, type)."""
+    names = set()
     for sentence in sentences(text):
         words = [word.lower() for word, _ in sentence]
-        found |= {(" ".join(words[s.start : s.end]), s.label) for s in tags_to_spans([tag for _, tag in sentence])}
-    return found
+        names |= {(" ".join(words[s.start : s.end]), s.label) for s in tags_to_spans([tag for _, tag in sentence])}
+    return names
 
 
 def test_same_seed_same_bytes(tmp_path, corpus):
-    for folder in ("one", "two"):
+    for folder in ("first", "second"):
         subprocess.run([sys.executable, SCRIPT, tmp_path / folder], check=True)
-    one, two = ({p.name: p.read_bytes() for p in (tmp_path / folder).iterdir()} for folder in ("one", "two"))
-    assert one == two == {name: text.encode() for name, text in corpus.items()}
+    first, second = ({p.name: p.read_bytes() for p in (tmp_path / folder).iterdir()} for folder in ("first", "second"))
+    assert first == second == {name: text.encode() for name, text in corpus.items()}
 
 
 def test_another_seed_gives_other_sentences(corpus):
-    assert all(text != corpus[name] for name, text in invent(1).items())
+    assert all(text != corpus[name] for name, text in generate_corpus(1).items())
 
 
-def test_the_counts_are_as_promised(corpus):
-    counts = {split: len(sentences(corpus[f"{split}.conll"])) for split in LABELLED}
-    assert counts == LABELLED
+def test_the_counts_are_those_of_the_constants(corpus):
+    counts = {split: len(sentences(corpus[f"{split}.conll"])) for split in SENTENCES}
+    assert counts == SENTENCES
     assert len(corpus["unlabeled.txt"].splitlines()) == RAW_LINES
     assert len(set(corpus["unlabeled.txt"].splitlines())) == RAW_LINES
 
 
-@pytest.mark.parametrize("split", LABELLED)
+@pytest.mark.parametrize("split", SENTENCES)
 def test_the_tags_are_iob2_of_four_types(corpus, split):
     tagged = sentences(corpus[f"{split}.conll"])
     assert all(first_invalid_tag([tag for _, tag in sentence], "iob2") is None for sentence in tagged)
@@ -64,18 +64,18 @@ def test_the_tags_are_iob2_of_four_types(corpus, split):
     assert 0.05 < sum(all(tag == "O" for _, tag in s) for s in tagged) / len(tagged) < 0.3
 
 
-@pytest.mark.parametrize(("one", "other"), [("train", "dev"), ("train", "test"), ("dev", "test")])
+@pytest.mark.parametrize(("split", "other"), [("train", "dev"), ("train", "test"), ("dev", "test")])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_no_name_is_in_two_splits(one, other, seed):
-    corpus = invent(seed)
-    first, second = ({name for name, _ in names(corpus[f"{split}.conll"])} for split in (one, other))
+def test_no_name_is_in_two_splits(split, other, seed):
+    corpus = generate_corpus(seed)
+    first, second = ({text for text, _ in names(corpus[f"{name}.conll"])} for name in (split, other))
     assert len(first) > 150
     assert len(second) > 150
     assert not first & second
 
 
-def test_no_piece_of_a_name_in_test_is_in_a_name_in_train(corpus):
-    shared = {piece.lower() for pieces in COMMON.values() for piece in pieces} | {"of", "&"}
+def test_no_part_of_a_name_in_test_is_in_a_name_in_train(corpus):
+    shared = {part.lower() for parts in COMMON.values() for part in parts} | {"of", "&"}
     train, test = (
         {word for name, _ in names(corpus[f"{split}.conll"]) for word in name.split()} - shared
         for split in ("train", "test")
@@ -85,7 +85,7 @@ def test_no_piece_of_a_name_in_test_is_in_a_name_in_train(corpus):
 
 def test_no_labeled_sentence_is_in_the_raw_text(corpus):
     raw = set(corpus["unlabeled.txt"].lower().splitlines())
-    labeled = {written(sentence).lower() for split in LABELLED for sentence in sentences(corpus[f"{split}.conll"])}
+    labeled = {to_text(sentence).lower() for split in SENTENCES for sentence in sentences(corpus[f"{split}.conll"])}
     assert not raw & labeled
 
 
@@ -96,8 +96,8 @@ def test_many_names_have_more_than_one_type(corpus):
 
 def test_some_of_the_names_of_test_are_in_the_raw_text(corpus):
     raw = corpus["unlabeled.txt"].lower()
-    found = [name in raw for name, _ in sorted(names(corpus["test.conll"]))]
-    assert 0.2 < sum(found) / len(found) < 0.8
+    in_raw = [name in raw for name, _ in sorted(names(corpus["test.conll"]))]
+    assert 0.2 < sum(in_raw) / len(in_raw) < 0.8
 
 
 def test_there_are_many_templates():
@@ -115,14 +115,14 @@ def test_there_are_many_templates():
         ("ANN 'S DOG", "ANN'S DOG"),
     ],
 )
-def test_raw_text_is_written_as_people_write(words, text):
-    assert written([(word, "O") for word in words.split()]) == text
+def test_punctuation_is_attached_in_raw_text(words, text):
+    assert to_text([(word, "O") for word in words.split()]) == text
 
 
 def test_the_word_splitter_finds_the_words_of_the_column_files_in_raw_text(corpus):
     for name in ("train.conll", "dev.conll", "test.conll"):
         for sentence in sentences(corpus[name]):
-            assert WordSplitter.default().words(written(sentence)) == tuple(word for word, _ in sentence)
+            assert WordSplitter.default().words(to_text(sentence)) == tuple(word for word, _ in sentence)
 
 
 def test_a_sentence_is_a_block_of_a_column_file():

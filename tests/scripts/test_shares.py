@@ -42,13 +42,13 @@ def test_a_row_shows_the_command_that_trained_it(root: Path) -> None:
     finished(root, "wnut17/transformer_token", 0.5)
     finished(root, "wnut17/tagger-seeds/seed-0", 0.3)
     finished(root, "wnut17/tagger_kd-seeds/seed-0", 0.5, "bf16")
-    teacher, taught, control = [line.rpartition("| `")[2] for line in shares.table()[2:]]
+    teacher, student, control = [line.rpartition("| `")[2] for line in shares.table()[2:]]
     assert "precision" not in teacher + control
-    assert "--set precision=bf16 --set teacher_precision=bf16 --set transfer_dir=" in taught
+    assert "--set precision=bf16 --set teacher_precision=bf16 --set transfer_dir=" in student
     assert "--set 'seeds=[0,1,2]' --output-dir runs/wnut17/tagger-seeds" in control
 
 
-def test_rows_that_a_teacher_learns_from_come_first_and_only_if_they_are_not_there(
+def test_rows_that_a_teacher_is_distilled_from_are_trained_first_unless_finished(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[str] = []
@@ -65,19 +65,19 @@ def test_rows_that_a_teacher_learns_from_come_first_and_only_if_they_are_not_the
     assert done == refined
 
 
-def test_a_page_without_the_line_is_left_alone(tmp_path: Path) -> None:
+def test_a_page_without_the_line_is_not_changed(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("<!-- b -->\n")
     with pytest.raises(SystemExit, match="no line <!-- e -->"):
-        runs.between(page, "<!-- b -->", "<!-- e -->", "| new |")
+        runs.replace_between(page, "<!-- b -->", "<!-- e -->", "| new |")
     assert page.read_text() == "<!-- b -->\n"
 
 
-def test_what_people_wrote_around_a_table_stays(tmp_path: Path) -> None:
+def test_the_text_around_a_table_stays(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("above\n<!-- b -->\nold\n<!-- e -->\nbelow\n")
     for _ in range(2):
-        runs.between(page, "<!-- b -->", "<!-- e -->", "| new |")
+        runs.replace_between(page, "<!-- b -->", "<!-- e -->", "| new |")
         assert page.read_text() == "above\n<!-- b -->\n\n| new |\n\n<!-- e -->\nbelow\n"
 
 
