@@ -25,7 +25,7 @@ def gold(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("out", ["a.parquet", "a.arrow", "a.jsonl", "a.json", "a.csv", "a.ann", "a.conllu", "a.tsv.gz"])
 def test_the_suffix_says_the_format_there_and_back(gold: Path, tmp_path: Path, out: str) -> None:
     code, said, _ = convert(gold, tmp_path / out)
-    assert (code, said) == (0, f"{tmp_path / out}: 2 sentences, 4 words, tags: IOB2\n")
+    assert (code, said) == (0, f"{tmp_path / out}: 2 sentences, 4 words, tag scheme: IOB2\n")
     code, _, _ = convert(tmp_path / out, tmp_path / "back.conll")
     assert code == 0
     assert (tmp_path / "back.conll").read_text() == GOLD
@@ -45,10 +45,10 @@ def test_several_files_become_one_in_another_scheme_and_losses_are_said(gold: Pa
         '{"text": "x", "spans": [], "answer": "reject"}\n'
     )
     code, said, noted = convert(gold, other, tmp_path / "all.conll", "--write-scheme", "iobes")
-    assert (code, said) == (0, f"{tmp_path}/all.conll: 3 sentences, 6 words, tags: IOB2, written in IOBES\n")
+    assert (code, said) == (0, f"{tmp_path}/all.conll: 3 sentences, 6 words, tag scheme: IOB2, converted to IOBES\n")
     assert (tmp_path / "all.conll").read_text().startswith("Ada\tB-person\nLovelace\tE-person\n")
     assert noted == (
-        f"note: {other}: 1 text rejected by who annotated\n"
+        f"note: {other}: 1 text rejected by the annotator\n"
         "note: conll has no place for ids: left out of 1 sentence\n"
         "note: conll has no place for texts (and with them the words' offsets): left out of 1 sentence\n"
     )  # fmt: skip
@@ -60,14 +60,20 @@ def test_several_files_become_one_in_another_scheme_and_losses_are_said(gold: Pa
         (["gold.conl", "a.jsonl"], "; did you mean 'gold.conll'?"),
         (["gold.conll", "a.xyz"], "a.xyz: found the suffix '.xyz', which names no format (.conll, "),
         (["gold.conll", "gold.conll"], "gold.conll: is there already; give another name, or --overwrite"),
-        (["gold.conll", "gold.conll", "--overwrite"], "gold.conll: would be written where it is read"),
+        (
+            ["gold.conll", "gold.conll", "--overwrite"],
+            "gold.conll: is one of the files that are read; give another name",
+        ),
         (
             ["gold.conll", "a.jsonl", "--words-column", "0"],
             "--tags-column, --sentences-column: must be names, or",
         ),
-        (["gold.conll", "a.jsonl", "--tags-column", "pos"], "--tags-column: found 'pos', and the columns of"),
+        (
+            ["gold.conll", "a.jsonl", "--tags-column", "pos"],
+            "--tags-column: found 'pos'; expected a number; the columns of",
+        ),
         (["gold.conll", "a.jsonl", "--from", "jsonl"], "gold.conll:1: not JSON: "),
-        (["gold.conll", "a.jsonl", "--scheme", "iobes"], "gold.conll:2: found I-person behind B-person and before O"),
+        (["gold.conll", "a.jsonl", "--scheme", "iobes"], "gold.conll:2: found I-person after B-person and before O"),
         (["gold.conll", "a.jsonl", "--to", "prodigi"], "'prodigi' is not one of 'auto', "),
     ],
     ids=range(9),
@@ -86,7 +92,7 @@ def test_what_is_wrong_ends_with_code_2_and_leaves_nothing(
 def test_the_text_of_brat_is_guarded_as_its_marks_are(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text(GOLD)
     code, _, noted = convert(tmp_path / "train.txt", tmp_path / "train.ann", "--overwrite")
-    assert (code, "train.txt: would be written where it is read" in noted) == (2, True)
+    assert (code, "train.txt: is one of the files that are read" in noted) == (2, True)
     (tmp_path / "gold.conll").write_text(GOLD)
     code, _, noted = convert(tmp_path / "gold.conll", tmp_path / "train.ann")
     assert (code, "train.txt: is there already" in noted) == (2, True)
@@ -110,8 +116,8 @@ def test_what_is_not_read_is_said(tmp_path: Path) -> None:
     assert code == 0
     keys = ", ".join(f"k{n}" for n in range(12))
     assert noted == (
-        f"note: {tmp_path}/a.conll and 1 more: not read, and not written: column 2\n"
-        f"note: {tmp_path}/c.jsonl: not read, and not written: {keys} and 2 others\n"
+        f"note: ignored columns: column 2 ({tmp_path}/a.conll and 1 more)\n"
+        f"note: ignored columns: {keys} and 2 more ({tmp_path}/c.jsonl)\n"
     )
 
 
@@ -124,4 +130,4 @@ def test_a_fault_names_its_file_once(gold: Path, monkeypatch: pytest.MonkeyPatch
     (gold.parent / "two.conll").write_text("Ada\tS-person\n\nBoris\tU-person\n")
     code, _, noted = convert("two.conll", "a.jsonl")
     assert code == 2
-    assert noted.startswith("error: two.conll: the tags have prefixes of IOBES and of BILOU")
+    assert noted.startswith("error: two.conll: found tags of IOBES and of BILOU")

@@ -110,5 +110,5 @@ def test_what_a_run_without_a_sample_lacks_is_said(moved):
 @pytest.mark.parametrize("text", ["{", "[]", '{"tokens": ["a"], "tags": []}', '{"tokens": 1, "tags": 1}', "[" * 10**5])
 def test_a_damaged_sample_is_named(moved, text):
     (moved / DEV_SAMPLE_FILE).write_text(text)
-    with pytest.raises(InputError, match="dev_sample.jsonl: is damaged"):
+    with pytest.raises(InputError, match="dev_sample.jsonl: damaged"):
         read_dev_sample(moved)

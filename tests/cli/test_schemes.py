@@ -39,7 +39,7 @@ def test_a_corpus_in_another_scheme_gives_the_same_students_bit_for_bit(
     paths = write_configs(tmp_path, tiny_bert)
     result = call("tagger", paths["tagger"])
     assert result.exit_code == 0, result.stderr
-    assert f"tags: {scheme.upper()}; read as IOB2" in result.stderr
+    assert f"tag scheme: {scheme.upper()}, converted to IOB2 (data.scheme)" in result.stderr
     teacher = f"teacher={trained / 'runs/transformer_token'}"
     assert call("tagger_kd", paths["tagger_kd"], "--set", teacher).exit_code == 0
     for name in ("tagger", "tagger_kd"):
@@ -121,4 +121,4 @@ def test_packed_files_are_read_everywhere(trained: Path, tmp_path: Path, tiny_be
     for name in ("cut", "no"):
         broken = call("evaluate", trained / "runs/tagger", tmp_path / f"{name}.conll.gz")
         assert broken.exit_code == 2
-        assert f"{name}.conll.gz: is no whole gzip file" in broken.stderr
+        assert f"{name}.conll.gz: not a complete gzip file" in broken.stderr

@@ -84,7 +84,8 @@ def test_teachers_with_other_labels_are_refused(tiny_bert: Path) -> None:
 
 def test_a_map_of_what_is_not_there_is_refused(tiny_bert: Path) -> None:
     with pytest.raises(
-        InputError, match=r"data\.label_map: PRE is no label or type; known: PER, LOC, O; did you mean 'PER'"
+        InputError,
+        match=r"data\.label_map: found PRE; expected a label or type of the model \(PER, LOC, O\); did you mean 'PER'",
     ):
         TeacherEnsemble.of(teacher(tiny_bert), {"PRE": "person"})
 
