@@ -11,10 +11,10 @@ import tempfile
 from pathlib import Path
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.converting import convert
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.formats import SUFFIXES, GoldFormat
 from nlptrain.data.tag_schemes import Scheme
+from nlptrain.procedures.conversion import convert_corpus
 from scripts.runs import DATA, ROOT
 
 CORPORA: dict[str, tuple[GoldFormat, Scheme]] = {
@@ -29,9 +29,9 @@ def there_and_back(path: Path, own: GoldFormat, scheme: Scheme, target: GoldForm
     other, again, direct = (folder / f"{name}{suffix}" for name, suffix in (
         ("other", SUFFIXES[target][0]), ("again", path.suffix), ("direct", path.suffix)
     ))  # fmt: skip
-    there = convert(Corpus(str(path), data), other, target, comments=True)
-    back = convert(Corpus(str(other), data), again, own, comments=True)
-    once = convert(Corpus(str(path), data), direct, own, comments=True)
+    there = convert_corpus(Corpus(str(path), data), other, target, comments=True)
+    back = convert_corpus(Corpus(str(other), data), again, own, comments=True)
+    once = convert_corpus(Corpus(str(path), data), direct, own, comments=True)
     same = again.read_bytes() == direct.read_bytes()
     alike = (back.sentences, back.words) == (once.sentences, once.words) and _columns(again) == _columns(direct)
     lost = f"; no place for {', '.join(there.lost)}" if there.lost else ""

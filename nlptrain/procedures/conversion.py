@@ -1,18 +1,54 @@
-"""Convert gold files to another format."""
+"""Conversion of gold files to another format, in bounded memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nlptrain.config.data import DataConfig
-from nlptrain.data.converting import Conversion, convert
 from nlptrain.data.corpus import Corpus
-from nlptrain.data.formats import SUFFIXES, GoldFormat
-from nlptrain.data.formats.registry import output_files
-from nlptrain.data.tag_schemes import Scheme
+from nlptrain.data.formats import SUFFIXES, GoldFormat, WriteContext
+from nlptrain.data.formats.registry import ignored_columns, output_files, write_gold
+from nlptrain.data.sentence import Sentence
+from nlptrain.data.tag_schemes import (
+    SCHEME_NAMES,
+    Scheme,
+    check_tag_sequences,
+    detect_scheme,
+    detect_sentence_scheme,
+    to_scheme,
+)
 from nlptrain.data.text_files import without_gz
 from nlptrain.errors import InputError, Setting
+
+_MAX_NAMES = 12  # ignored columns that are logged
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """The result of a conversion.
+
+    Attributes:
+        sentences: the number of sentences.
+        words: the number of words.
+        scheme: the tag scheme of the files that were read.
+        written_scheme: the tag scheme of the new file.
+        lost: for each kind of information that the format cannot hold, the number of sentences that had it.
+    """
+
+    sentences: int
+    words: int
+    scheme: Scheme
+    written_scheme: Scheme
+    lost: Mapping[str, int]
+
+    def describe(self) -> str:
+        """Return the result in one line."""
+        scheme = SCHEME_NAMES[self.scheme]
+        if self.written_scheme != self.scheme:
+            scheme += f", converted to {SCHEME_NAMES[self.written_scheme]}"
+        return f"{self.sentences:,} sentences, {self.words:,} words, tag scheme: {scheme}"
 
 
 def convert_files(
@@ -54,10 +90,129 @@ def convert_files(
                 "exists already", location=str(path), hint=("give another name, or ", Setting("overwrite"))
             )
     corpus = Corpus(sources, data, log=log)
-    conversion = convert(corpus, out, target, write_scheme=write_scheme, comments=comments, log=log)
+    conversion = convert_corpus(corpus, out, target, write_scheme=write_scheme, comments=comments, log=log)
     for kind, count in conversion.lost.items():
         log(f"{target} has no place for {kind}: left out of {count:,} sentence{'s' * (count > 1)}")
     return conversion
+
+
+def convert_corpus(
+    corpus: Corpus,
+    out: Path,
+    target: GoldFormat,
+    *,
+    write_scheme: Scheme | None = None,
+    comments: bool = False,
+    log: Callable[[str], None] = lambda _: None,
+) -> Conversion:
+    """Write the gold sentences of ``corpus`` to ``out``; the files are read twice, and never held in memory.
+
+    Args:
+        corpus: the files; it logs the texts that are not used.
+        out: the new file.
+        target: its format.
+        write_scheme: its tag scheme; None: that of the files.
+        comments: of CoNLL: write ids and texts as comments.
+        log: receives the columns of the files that are ignored.
+
+    Raises:
+        InputError: a file cannot be read, its tags are invalid in their scheme, ``out`` is one of the files, or the
+            format cannot hold a word.
+    """
+    sources = {path.resolve() for path in corpus.files}
+    for path in output_files(out, target):
+        if path.resolve() in sources:
+            raise InputError("is one of the files that are read", location=str(path), hint="give another name")
+    contents = _Contents()
+    scheme = scheme_of_files(corpus, contents)
+    _log_ignored_columns(corpus, log)
+    if write_scheme is not None and scheme == "plain":
+        raise InputError("the tags are plain", location=Setting("write_scheme"), expected="tags of entities")
+    written_scheme = write_scheme or scheme
+    context = WriteContext(
+        written_scheme, comments, corpus.data.pretokenized, has_ids=contents.has_ids, has_texts=contents.has_texts
+    )
+    counter = _Counter()
+    write_gold(counter.count(_converted(corpus, scheme, written_scheme)), out, target, context)
+    return Conversion(counter.sentences, counter.words, scheme, written_scheme, context.lost)
+
+
+def scheme_of_files(corpus: Corpus, contents: _Contents | None = None) -> Scheme:
+    """Return the tag scheme of all files of ``corpus``, detected in bounded memory.
+
+    Args:
+        corpus: the files.
+        contents: collects what else the files hold; they are then read to their end.
+
+    Raises:
+        InputError: a file cannot be read, or the tags are of two schemes.
+    """
+    stated = corpus.data.scheme
+    if stated != "auto" and contents is None:
+        return stated
+    contents = contents or _Contents()
+    tag_sequences = contents.tag_sequences(corpus.without_log())
+    scheme = detect_scheme(tag_sequences, location=", ".join(corpus.paths)) if stated == "auto" else stated
+    for _ in tag_sequences:
+        pass
+    has_entities = "O" in contents.tags and any(tag[:2] == "B-" for tag in contents.tags)
+    if stated == "auto" and scheme == "plain" and has_entities:
+        detect_sentence_scheme(list(corpus.without_log()))  # raises with the location of the odd tag
+    return scheme or "iob2"
+
+
+class _Contents:
+    """What a first pass over the files finds.
+
+    Attributes:
+        has_ids: whether any sentence has an id.
+        has_texts: whether any sentence has a text.
+        tags: all tags.
+    """
+
+    def __init__(self) -> None:
+        self.has_ids = self.has_texts = False
+        self.tags: set[str] = set()
+
+    def tag_sequences(self, sentences: Iterable[Sentence]) -> Iterator[Sequence[str]]:
+        """Yield the tags of ``sentences``, and record what they hold."""
+        for sentence in sentences:
+            self.has_ids |= sentence.id is not None
+            self.has_texts |= sentence.text is not None
+            self.tags.update(sentence.tags or ())
+            yield sentence.tags or ()
+
+
+class _Counter:
+    """Counts sentences and words on their way to a writer."""
+
+    def __init__(self) -> None:
+        self.sentences = self.words = 0
+
+    def count(self, sentences: Iterator[Sentence]) -> Iterator[Sentence]:
+        for sentence in sentences:
+            self.sentences += 1
+            self.words += len(sentence.words)
+            yield sentence
+
+
+def _log_ignored_columns(corpus: Corpus, log: Callable[[str], None]) -> None:
+    """Log the ignored columns of the files, one line for files with the same ones."""
+    files: dict[tuple[str, ...], list[Path]] = {}
+    for path in corpus.files:
+        if ignored := ignored_columns(path, corpus.data):
+            files.setdefault(tuple(ignored), []).append(path)
+    for names, paths in files.items():
+        more_files = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
+        more_names = f" and {len(names) - _MAX_NAMES:,} more" if len(names) > _MAX_NAMES else ""
+        log(f"ignored columns: {', '.join(names[:_MAX_NAMES])}{more_names} ({paths[0]}{more_files})")
+
+
+def _converted(corpus: Corpus, scheme: Scheme, written_scheme: Scheme) -> Iterator[Sentence]:
+    for sentence in corpus:
+        check_tag_sequences([([sentence], scheme)])
+        tags = sentence.tags or ()
+        yield sentence if written_scheme == scheme else replace(sentence, tags=tuple(to_scheme(tags, written_scheme)))
 
 
 def _format_by_suffix(out: Path) -> GoldFormat:

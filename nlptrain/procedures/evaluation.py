@@ -10,7 +10,6 @@ from typing import Any
 
 from nlptrain.analysis.tokenization_report import TokenizationReport, report_tokenization
 from nlptrain.config.data import DataConfig
-from nlptrain.data.converting import scheme_of_files
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.labels import Labels, convert_scheme
 from nlptrain.data.raw_text import read_raw_words
@@ -21,6 +20,7 @@ from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.models import load_token_model
 from nlptrain.models.confidence import tag_with_confidence
+from nlptrain.procedures.conversion import scheme_of_files
 from nlptrain.run.run import Run, silence_libraries
 from nlptrain.training.calibration import CalibrationErrors, CalibrationTally
 from nlptrain.training.evaluation import Confusion, Scores, ScoreTally, confusion

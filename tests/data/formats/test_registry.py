@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from pyarrow import feather
 
 from nlptrain.config.data import ColumnsConfig, DataConfig
-from nlptrain.data.converting import convert
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.formats import SUFFIXES, GoldFormat, WriteContext
 from nlptrain.data.formats.registry import ignored_columns, write_gold
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import Scheme, spans_to_tags
 from nlptrain.errors import InputError
+from nlptrain.procedures.conversion import convert_corpus
 from nlptrain_runtime.schemes import Span
 
 ODD = [
@@ -174,7 +174,7 @@ def test_schemes_are_detected_and_converted(tmp_path: Path, scheme: Scheme) -> N
     tags = {name: tuple(spans_to_tags(spans, 5, name)) for name in ("iob2", scheme)}
     path = tmp_path / "a.jsonl"
     write_gold([Sentence(tuple("abcde"), tags["iob2"])], path, "jsonl", WriteContext("iob2"))
-    conversion = convert(Corpus(str(path)), tmp_path / "b.conll", "conll", write_scheme=scheme)
+    conversion = convert_corpus(Corpus(str(path)), tmp_path / "b.conll", "conll", write_scheme=scheme)
     assert (conversion.scheme, conversion.written_scheme, conversion.sentences, conversion.words) == (
         "iob2",
         scheme,
@@ -183,7 +183,7 @@ def test_schemes_are_detected_and_converted(tmp_path: Path, scheme: Scheme) -> N
     )
     (copy,) = Corpus(str(tmp_path / "b.conll"))
     assert copy.tags == tags[scheme]
-    convert(Corpus(str(tmp_path / "b.conll")), tmp_path / "c.parquet", "parquet", write_scheme="iob2")
+    convert_corpus(Corpus(str(tmp_path / "b.conll")), tmp_path / "c.parquet", "parquet", write_scheme="iob2")
     (copy,) = Corpus(str(tmp_path / "c.parquet"))
     assert copy.tags == tags["iob2"]
 
@@ -194,15 +194,15 @@ def test_files_that_cannot_be_converted_are_reported(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"a\.conll:2: found I-p after O; expected B-p, which starts an entity in IOB2"
     ):
-        convert(Corpus(str(path)), tmp_path / "b.jsonl", "jsonl")
+        convert_corpus(Corpus(str(path)), tmp_path / "b.jsonl", "jsonl")
     path.write_text("a\tO\nb\tB-p\nc\tperson\n")
     with pytest.raises(InputError, match=r"a\.conll:3: found 'person' among IOB2 tags"):
-        convert(Corpus(str(path)), tmp_path / "b.jsonl", "jsonl")
+        convert_corpus(Corpus(str(path)), tmp_path / "b.jsonl", "jsonl")
     path.write_text("a\tNOUN\n")
     with pytest.raises(InputError, match="write_scheme: the tags are plain; expected tags of entities"):
-        convert(Corpus(str(path)), tmp_path / "b.jsonl", "jsonl", write_scheme="iobes")
+        convert_corpus(Corpus(str(path)), tmp_path / "b.jsonl", "jsonl", write_scheme="iobes")
     with pytest.raises(InputError, match=r"a\.conll: is one of the files that are read; give another name"):
-        convert(Corpus(str(tmp_path / "*.conll")), tmp_path / "x/../a.conll", "conll")
+        convert_corpus(Corpus(str(tmp_path / "*.conll")), tmp_path / "x/../a.conll", "conll")
     assert [file.name for file in tmp_path.iterdir()] == ["a.conll"]
 
 
