@@ -132,7 +132,7 @@ def test_distillation_leaves_the_teacher_alone(corpus: Path, tiny_bert: Path) ->
         ("Ada", "train.conll:{n}: found 1 column"),
         (
             "Ada\tI-person",
-            "train.conll:{n}: found I-person at the start of a sentence; expected B-person, which starts an entity in IOB2",
+            "train.conll:{n}: found I-person at the start of a sentence; expected B-person, which starts an entity",
         ),
         ("A\ufe0f\tperson", "found 'person' among IOB2 tags"),
     ],
