@@ -34,7 +34,7 @@ from nlptrain.run.run import Run, check_native_precision
 from nlptrain.training.checkpoint import Progress, TrainState
 from nlptrain.training.examples import Examples
 from nlptrain.training.loop import build_plan
-from nlptrain.training.objective import GoldObjective, Objective
+from nlptrain.training.objective import Objective, SupervisedObjective
 from nlptrain.training.optimizer import MovingAverage, build_optimizer
 from nlptrain.training.steps import Step, batches, train_steps
 from scripts.demo_corpus import generate_corpus
@@ -69,8 +69,10 @@ def student_steps(
     plan, _ = build_plan(examples, config, 0)
     average = MovingAverage(list(student.model.parameters()), config.ema)
     state = TrainState(student.model, build_optimizer(student.model, config), average, Progress(), {})
-    read = iter(list(batches(examples, plan, config.micro_batches, run, 0, count))) if ready else None
-    return train_steps(student, examples, objective, config, state=state, plan=plan, steps=count, run=run, read=read)
+    prepared = iter(list(batches(examples, plan, config.micro_batches, run, 0, count))) if ready else None
+    return train_steps(
+        student, examples, objective, config, state=state, plan=plan, steps=count, run=run, prepared=prepared
+    )
 
 
 def distilling(teacher: TokenModel) -> DistillObjective:
@@ -99,8 +101,8 @@ def distillation_step(teacher: TokenModel, sentences: list[Sentence], run: Run, 
     run.console.quiet = False
     transfer = store.transfer_set([sentence.hash() for sentence in sentences])
     students = [build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher) for _ in range(2)]
-    plain = stepper(Examples(students[0], sentences), GoldObjective(), run)
-    distilled = stepper(Examples(students[1], sentences, logits=transfer), distilling(teacher), run)
+    plain = stepper(Examples(students[0], sentences), SupervisedObjective(), run)
+    distilled = stepper(Examples(students[1], sentences, teacher_logits=transfer), distilling(teacher), run)
     seconds = alternating(distilled, plain)
     print(f"a distillation step against a plain one, same batches, logits stored: {ratio(*seconds)}")
 

@@ -49,7 +49,9 @@ def labeling(teacher: TokenModel, sentences: list[Sentence], run: Run, folder: P
 def training(teacher: TokenModel, store: LogitStore, sentences: list[Sentence], run: Run) -> float:
     """Train the default student; return words per second."""
     student = build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher)
-    examples = Examples(student, sentences, logits=store.transfer_set([sentence.hash() for sentence in sentences]))
+    examples = Examples(
+        student, sentences, teacher_logits=store.transfer_set([sentence.hash() for sentence in sentences])
+    )
     steps = student_steps(examples, distilling(teacher), run, WARM + STEPS)
     for _ in range(WARM):
         next(steps)

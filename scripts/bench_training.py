@@ -58,7 +58,7 @@ def trainer(
     label_sentences(store, sentences, teacher, run)
     logits = store.transfer_set([sentence.hash() for sentence in sentences])
     student = build_tagger(config, teacher.labels, seed=0, teacher=teacher)
-    examples = Examples(student, sentences, logits=logits)
+    examples = Examples(student, sentences, teacher_logits=logits)
     steps = student_steps(examples, distilling(teacher), run, STEPS * (ROUNDS + 1), ready=ready)
 
     def measure() -> float:

@@ -24,7 +24,7 @@ from nlptrain.models.token_model import TokenModel
 from nlptrain.run.run import Run
 from nlptrain.training.checkpoint import Progress, TrainState
 from nlptrain.training.examples import Examples
-from nlptrain.training.loop import build_plan, by_text
+from nlptrain.training.loop import auto_steps, build_plan
 from nlptrain.training.objective import Objective
 from nlptrain.training.optimizer import MovingAverage, build_optimizer
 from nlptrain.training.steps import train_steps
@@ -157,10 +157,12 @@ def profile_training(
     """
     stored = None if logits is None else _Rows(logits)
     began = time.perf_counter()
-    examples = Examples(model, sentences, logits=stored, label_pipeline_words=config.label_pipeline_words)
+    examples = Examples(model, sentences, teacher_logits=stored, label_pipeline_words=config.label_pipeline_words)
     encoding = (time.perf_counter() - began) / max(1, len(sentences))
     tracemalloc.start()
-    weighed = Examples(model, sentences[:_TRACED], logits=stored, label_pipeline_words=config.label_pipeline_words)
+    weighed = Examples(
+        model, sentences[:_TRACED], teacher_logits=stored, label_pipeline_words=config.label_pipeline_words
+    )
     held = tracemalloc.get_traced_memory()[0] / max(1, weighed.sentences)
     tracemalloc.stop()
     model.to(run.device)
@@ -198,7 +200,7 @@ def _steps(config: TrainConfig, every: float) -> int:
         return config.epochs * max(1, round(every))
     if config.steps != "auto":
         return int(config.steps or 1)
-    return by_text(round(every))
+    return auto_steps(round(every))
 
 
 def memory_now() -> int:

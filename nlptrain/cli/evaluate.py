@@ -72,6 +72,4 @@ def _print_evaluation(evaluation: Evaluation) -> None:
         echo_line("most frequent mistakes (gold -> predicted; - is no entity):")
         for gold, predicted, count in mistakes[:_MAX_MISTAKES]:
             echo_line(f"  {count:6,}  {gold} -> {predicted}")
-    echo_line(
-        f"expected calibration error: {evaluation.calibration.describe()} (temperature {evaluation.temperature:.3f})"
-    )
+    echo_line(f"calibration: {evaluation.calibration.describe()} (temperature {evaluation.temperature:.2f})")

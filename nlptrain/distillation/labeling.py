@@ -57,7 +57,7 @@ def label_with_ensemble(
         result = label_sentences(store, source, teacher.model, run)
         line = result.describe()
         run.log(f"{teacher.model.name}: {line}" if len(ensemble.teachers) > 1 else line)
-        sets.append(store.rows(result.rows))
+        sets.append(store.select(result.rows))
         teacher.model.to("cpu")
     return TeacherLogitsDataset(ensemble, tuple(sets), np.array(weights, dtype=np.float32))
 

@@ -1,4 +1,4 @@
-"""LogitStore: a teacher's logits on disk, found again sentence by sentence: Arrow shards and a manifest."""
+"""LogitStore: a teacher's logits on disk, looked up by sentence: a folder of Arrow shards and a manifest."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ _LOOKUP_ROWS = 65_536  # rows that are looked up at once
 class LogitStore:
     """One teacher's logits on disk: a folder of Arrow shards and a manifest, which is written last.
 
-    The folder is named after everything that decides a logit, so a changed teacher never gets old ones. A shard that
-    is not in the manifest was interrupted; it is labeled again, whole, so that its bytes do not depend on when a run
-    was stopped (the other sentences of a batch change a few float16 logits).
+    The name of the folder contains everything that affects a logit, so that a changed teacher never gets old ones. A
+    shard that the manifest does not list was interrupted. It is labeled again as a whole, so that its bytes do not
+    depend on when a run was stopped (the other sentences of a batch change a few float16 logits).
 
     The manifest holds the checksum of each shard, and its own. A damaged file is moved aside. The sentences of a lost
-    shard are then the first that have no logits, so that the next shard is labeled from them, whole, and takes the
-    place of the lost one: it has the same bytes.
+    shard are then the first ones without logits, so that the next shard is labeled from exactly these and replaces the
+    lost one with the same bytes.
     """
 
     def __init__(self, folder: Path, teacher: TokenModel, precision: Precision = "fp32") -> None:
-        """Open the store of ``teacher``, which computes in ``precision``, in a subfolder of ``folder``.
+        """Open the store of ``teacher``, which computes in ``precision``, in its subfolder of ``folder``.
 
         Raises:
             InputError: the teacher cannot compute in this precision.
@@ -53,7 +53,7 @@ class LogitStore:
         self.precision = precision
         self.folder = folder / self.key
         self.teacher = teacher.name
-        self._shards: list[Shard] = []  # in the order of their rows, which is not that of their names
+        self._shards: list[Shard] = []  # in the order of their rows, which may differ from that of their names
         self._numbers = HashIndex()
         self.lock = FileLock(folder / f"{self.key}.lock")
 
@@ -67,7 +67,7 @@ class LogitStore:
         """Return the stored sentences with ``digests``, in this order."""
         rows = self.find(hash_array(digests))
         assert (rows >= 0).all(), "label_sentences() comes first"
-        return self.rows(rows)
+        return self.select(rows)
 
     @property
     def shard_count(self) -> int:
@@ -83,18 +83,18 @@ class LogitStore:
         taken = {shard.file for shard in self._shards}
         return self.folder / next(name for n in itertools.count() if (name := f"{n:06d}.arrow") not in taken)
 
-    def rows(self, rows: NDArray[np.integer[Any]]) -> TransferSet:
-        """Return the stored sentences of ``rows``, numbers that ``label_sentences`` returned, in this order."""
+    def select(self, rows: NDArray[np.integer[Any]]) -> TransferSet:
+        """Return the stored sentences of ``rows``, which ``label_sentences`` returned, in this order."""
         sizes = self._sizes()
-        shards, within = np.empty(len(rows), np.int32), np.empty(len(rows), np.int32)
+        shard_ids, shard_rows = np.empty(len(rows), np.int32), np.empty(len(rows), np.int32)
         for start in range(0, len(rows), _LOOKUP_ROWS):
             part = slice(start, start + _LOOKUP_ROWS)
-            shards[part] = np.searchsorted(sizes, rows[part], side="right") - 1
-            within[part] = rows[part] - sizes[shards[part]]
-        return TransferSet(self._shards, shards, within, len(self.labels), self.key)
+            shard_ids[part] = np.searchsorted(sizes, rows[part], side="right") - 1
+            shard_rows[part] = rows[part] - sizes[shard_ids[part]]
+        return TransferSet(self._shards, shard_ids, shard_rows, len(self.labels), self.key)
 
     def _sizes(self) -> NDArray[np.int64]:
-        """Return the number of the first row of each shard, and the number of all rows at the end."""
+        """Return the first row of each shard, and the number of all rows at the end."""
         return np.cumsum([0, *(len(shard.digests) for shard in self._shards)])
 
     def find(self, digests: Hashes) -> NDArray[np.int64]:
@@ -103,16 +103,15 @@ class LogitStore:
         if (rows < 0).all():
             return rows
         sizes = self._sizes()
-        shards = np.searchsorted(sizes, rows, side="right") - 1
-        for shard in np.unique(shards[rows >= 0]):
-            here = np.flatnonzero(shards == shard)
-            rows[here] = np.where(
-                self._shards[shard].digests[rows[here] - sizes[shard]] == digests[here], rows[here], -1
-            )
+        shard_ids = np.searchsorted(sizes, rows, side="right") - 1
+        for shard_id in np.unique(shard_ids[rows >= 0]):
+            hits = np.flatnonzero(shard_ids == shard_id)
+            stored = self._shards[shard_id].digests[rows[hits] - sizes[shard_id]]
+            rows[hits] = np.where(stored == digests[hits], rows[hits], -1)
         return rows
 
     def open(self, processes: Processes, log: Callable[[str], None]) -> None:
-        """Open the stored shards, the same ones in all processes."""
+        """Open the stored shards, the same ones in all processes; the caller holds the lock."""
         listed = processes.broadcast_from_rank0(lambda: self._recover(log))
         if not Path(self.lock.lock_file).exists():
             raise InputError(
@@ -124,19 +123,19 @@ class LogitStore:
             raise InputError(*(Problem(reason, location=str(path)) for path, reason in damaged.items()))
 
     def _recover(self, log: Callable[[str], None]) -> list[ListedShard]:
-        """Open the stored shards, and move damaged ones aside."""
+        """Open the stored shards, move damaged ones aside, and return the shards that remain."""
 
         def without_manifest(reason: str) -> None:
-            set_aside(self.folder / MANIFEST, reason, "the shards are checked without it", log)
+            _set_aside(self.folder / MANIFEST, reason, "the shards are checked without it", log)
 
         known = read_manifest(self.folder, without_manifest)
         for path, reason in self._open(known).items():
-            set_aside(path, reason, "its sentences are labeled again", log)
+            _set_aside(path, reason, "its sentences are labeled again", log)
         listed = self._listed()
         if listed != known:
             self.write_manifest()
-        # Remove interrupted shards: another process would take them for those that it waits for.
-        kept = {one.file for one in listed}
+        # Remove interrupted shards: another process would mistake them for those that it waits for.
+        kept = {shard.file for shard in listed}
         for path in [*self.folder.glob("*.arrow"), *self.folder.glob("*.arrow.part")]:
             if path.name not in kept:
                 path.unlink()
@@ -147,18 +146,18 @@ class LogitStore:
 
     def write_manifest(self) -> None:
         """List all shards in the manifest."""
-        described = {"key": self.key, "teacher": self.teacher, "labels": list(self.labels)}
-        _write_manifest(self.folder, described, self._listed())
+        teacher = {"key": self.key, "teacher": self.teacher, "labels": list(self.labels)}
+        _write_manifest(self.folder, teacher, self._listed())
 
     def _open(self, listed: Iterable[ListedShard]) -> dict[Path, str]:
-        """Open the ``listed`` shards; return those that are damaged, each with the reason."""
+        """Open the ``listed`` shards; return the damaged ones, each with the reason."""
         self._shards, self._numbers = [], HashIndex()
         damaged: dict[Path, str] = {}
-        for one in listed:
-            path = self.folder / one.file
+        for entry in listed:
+            path = self.folder / entry.file
             try:
-                shard = open_shard(path, len(self.labels), one.sha256)
-                if one.sha256 is None:
+                shard = open_shard(path, len(self.labels), entry.sha256)
+                if entry.sha256 is None:
                     check_words(shard)
             except FileNotFoundError:
                 damaged[path] = "missing"
@@ -185,11 +184,11 @@ class ListedShard(NamedTuple):
 
 
 def read_manifest(folder: Path, damaged: Callable[[str], None] = lambda _: None) -> list[ListedShard]:
-    """Read which shards ``folder`` holds; none where there is no manifest, and all files where it is damaged.
+    """Return the shards that the manifest of ``folder`` lists: none without a manifest, all files if it is damaged.
 
     Args:
-        folder: of the transfer set.
-        damaged: called with the reason where the manifest is not what was written.
+        folder: of the store.
+        damaged: receives the reason if the manifest differs from what was written.
     """
     path = folder / MANIFEST
     try:
@@ -202,29 +201,29 @@ def read_manifest(folder: Path, damaged: Callable[[str], None] = lambda _: None)
 
 
 def _parsed(content: bytes) -> list[ListedShard]:
-    found = json.loads(content)
-    checksum = found.pop("checksum", None)
-    if checksum != (None if found["format"] == 1 else _checksum(found)):
+    manifest = json.loads(content)
+    checksum = manifest.pop("checksum", None)
+    if checksum != (None if manifest["format"] == 1 else _checksum(manifest)):
         raise ValueError("its checksum differs")
-    if checksum is not None and to_json({**found, "checksum": checksum}).encode() != content:
+    if checksum is not None and to_json({**manifest, "checksum": checksum}).encode() != content:
         raise ValueError("it has other bytes than were written")  # a key twice, for example
-    shards = [ListedShard(one["file"], one["sentences"], one.get("sha256")) for one in found["shards"]]
-    if not all(_SHARD_NAME.fullmatch(one.file) for one in shards):
+    shards = [ListedShard(entry["file"], entry["sentences"], entry.get("sha256")) for entry in manifest["shards"]]
+    if not all(_SHARD_NAME.fullmatch(shard.file) for shard in shards):
         raise ValueError("it names a file that is no shard")
     return shards
 
 
-def set_aside(path: Path, reason: str, then: str, log: Callable[[str], None]) -> None:
-    """Move the damaged file ``path`` aside if it exists, and log why and what happens ``then``."""
+def _set_aside(path: Path, reason: str, consequence: str, log: Callable[[str], None]) -> None:
+    """Move the damaged file ``path`` aside if it exists, and log the reason and the ``consequence``."""
     if path.exists():
         reason = f"{reason}; moved to {move_aside(path).name}"
-    log(f"{path}: {reason}; {then}")
+    log(f"{path}: {reason}; {consequence}")
 
 
-def _write_manifest(folder: Path, described: Mapping[str, Any], shards: Sequence[ListedShard]) -> None:
-    """Write the manifest of ``shards``, whole or not at all, with what ``described`` says of their teacher."""
-    listed = [one._asdict() for one in sorted(shards)]
-    content = {"format": _FORMAT, **described, "shards": listed}
+def _write_manifest(folder: Path, teacher: Mapping[str, Any], shards: Sequence[ListedShard]) -> None:
+    """Write the manifest of ``shards`` and of their ``teacher`` (its key, name and labels), whole or not at all."""
+    entries = [shard._asdict() for shard in sorted(shards)]
+    content = {"format": _FORMAT, **teacher, "shards": entries}
     write_json(folder / MANIFEST, {**content, "checksum": _checksum(content)})
 
 

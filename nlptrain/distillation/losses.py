@@ -1,4 +1,4 @@
-"""The distillation losses: pure functions that return sums over words, as the loop wants them."""
+"""Distillation losses as sums over words, and the objectives of ``tagger_kd`` and ``pseudo_label`` that weight them."""
 
 from __future__ import annotations
 
@@ -10,137 +10,150 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from nlptrain.config.objective import DistillConfig, PseudoLabelConfig
 from nlptrain.models.heads import WordOutput
-from nlptrain.training.objective import Loss, Targets
+from nlptrain.training.objective import NO_LABEL, Loss, Targets
 
 
 def kl_loss(
-    student: Tensor, teacher: Tensor, mask: Tensor, temperature: float, weights: Tensor | None = None
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    mask: Tensor,
+    temperature: float,
+    weights: Tensor | None = None,
 ) -> Tensor:
-    """T^2 KL(softmax(teacher / T) || softmax(student / T)), summed over the words in ``mask``.
+    """Return T^2 KL(softmax(teacher / T) || softmax(student / T)), summed over the words in ``mask``.
 
     The square keeps the gradient's size roughly the same at every temperature (Hinton, Vinyals, Dean 2015, section 2).
 
     Args:
-        student: logits, [..., C].
-        teacher: logits, [..., C]; no gradient flows into them.
-        mask: [...], true at the words that count; whatever stands elsewhere, NaN included, changes nothing.
+        student_logits: [..., C].
+        teacher_logits: [..., C]; no gradient flows into them.
+        mask: true at the words that count, [...]; the others may hold anything, NaN included.
         temperature: T, above 0.
-        weights: what each word counts, [...]; None: 1.
+        weights: of each word, [...]; None: 1.
     """
-    exact = torch.promote_types(student.dtype, torch.float32)  # half precision is too coarse for a log-softmax
-    log_q = F.log_softmax(student[mask].to(exact) / temperature, dim=-1)
-    log_p = F.log_softmax(teacher[mask].detach().to(exact) / temperature, dim=-1)
+    exact = torch.promote_types(student_logits.dtype, torch.float32)  # half precision is too coarse for a log-softmax
+    log_q = F.log_softmax(student_logits[mask].to(exact) / temperature, dim=-1)
+    log_p = F.log_softmax(teacher_logits[mask].detach().to(exact) / temperature, dim=-1)
     if weights is None:
         return F.kl_div(log_q, log_p, reduction="sum", log_target=True) * temperature**2
-    each = F.kl_div(log_q, log_p, reduction="none", log_target=True).sum(dim=-1)
-    return (each * weights[mask]).sum() * temperature**2
+    word_losses = F.kl_div(log_q, log_p, reduction="none", log_target=True).sum(dim=-1)
+    return (word_losses * weights[mask]).sum() * temperature**2
 
 
-def kl_over_possible(
-    log_student: Tensor,
-    teacher: Tensor,
+def constrained_kl_loss(
+    student_log_probabilities: Tensor,
+    teacher_logits: Tensor,
     mask: Tensor,
     possible: Tensor,
     temperature: float,
     weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """T^2 KL between a teacher and a student to whom some labels are impossible, and the teacher's mass on these.
+    """Return T^2 KL(teacher || student) for a student that excludes some labels, and the teacher's mass on these.
 
-    The teacher is renormalised over what is possible: where a scheme forbids a label, its marginal is 0 and the
-    divergence would be infinite. Both answers are sums over the words in ``mask``.
+    The teacher is renormalized over the possible labels: the marginal of a label that the tag scheme forbids is 0, so
+    the divergence would be infinite. Both results are sums over the words in ``mask``.
 
     Args:
-        log_student: log-probabilities at the temperature, [..., C]; of a CRF, its log-marginals.
-        teacher: logits, [..., C]; no gradient flows into them.
-        mask: [...], true at the words that count.
-        possible: [..., C], true where the student can give a label any probability; at least one for each word.
+        student_log_probabilities: at the temperature, [..., C]; of a CRF, its log-marginals.
+        teacher_logits: [..., C]; no gradient flows into them.
+        mask: true at the words that count, [...].
+        possible: true where the student can give a label any probability, [..., C]; at least one per word.
         temperature: T, above 0.
-        weights: what each word counts in the divergence, [...]; None: 1.
+        weights: of each word in the divergence, [...]; None: 1.
     """
-    exact = torch.promote_types(log_student.dtype, torch.float32)
+    exact = torch.promote_types(student_log_probabilities.dtype, torch.float32)
     allowed = possible[mask]
-    logits = teacher[mask].detach().to(exact) / temperature
-    lost = F.softmax(logits, dim=-1).masked_fill(allowed, 0.0).sum()
+    logits = teacher_logits[mask].detach().to(exact) / temperature
+    lost_mass = F.softmax(logits, dim=-1).masked_fill(allowed, 0.0).sum()
     log_p = F.log_softmax(logits.masked_fill(~allowed, float("-inf")), dim=-1).masked_fill(~allowed, 0.0)
-    log_q = log_student[mask].to(exact).masked_fill(~allowed, 0.0)
+    log_q = student_log_probabilities[mask].to(exact).masked_fill(~allowed, 0.0)
     p = log_p.exp().masked_fill(~allowed, 0.0)
-    each = (p * (log_p - log_q)).sum(dim=-1)
+    word_losses = (p * (log_p - log_q)).sum(dim=-1)
     if weights is not None:
-        each = each * weights[mask]
-    return each.sum() * temperature**2, lost
+        word_losses = word_losses * weights[mask]
+    return word_losses.sum() * temperature**2, lost_mass
 
 
-def mse_loss(student: Tensor, teacher: Tensor, mask: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Squared difference of the logits, a mean over the labels and a sum over the words in ``mask``.
+def mse_loss(student_logits: Tensor, teacher_logits: Tensor, mask: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Return the squared difference of the logits, a mean over the labels and a sum over the words in ``mask``.
 
     Source: Ba and Caruana 2014, "Do deep nets really need to be deep?", section 2.2. Arguments as for ``kl_loss``.
     """
-    exact = torch.promote_types(student.dtype, torch.float32)
-    difference = student[mask].to(exact) - teacher[mask].detach().to(exact)
-    each = difference.square().mean(dim=-1)
-    return (each if weights is None else each * weights[mask]).sum()
+    exact = torch.promote_types(student_logits.dtype, torch.float32)
+    difference = student_logits[mask].to(exact) - teacher_logits[mask].detach().to(exact)
+    word_losses = difference.square().mean(dim=-1)
+    return (word_losses if weights is None else word_losses * weights[mask]).sum()
 
 
 @dataclass(frozen=True)
 class DistillObjective:
-    """Gold tags where there are any, the teacher's logits everywhere.
+    """The objective of ``tagger_kd``: the gold tags of the words that have some, the teacher's logits of all words.
 
     Attributes:
-        config: the loss.
-        rare: how rare each label is, [C], from 0 to 1; None: all words have the same weight.
+        config: the loss and its weights.
+        label_weights: inverse frequency of each label, [C], from 0 to 1; None: all words have the same weight.
     """
 
     config: DistillConfig
-    rare: Tensor | None = None
+    label_weights: Tensor | None = None
 
     def loss(self, words: WordOutput, targets: Targets) -> Loss:
-        """The weighted sums ``gold`` and ``teacher``; of a CRF, also the teacher's mass on impossible labels."""
-        assert targets.teacher is not None, "the transfer set gives logits to every sentence"
+        """Return the weighted sums ``gold`` and ``teacher``; with a CRF, also the note ``lost_mass``."""
+        assert targets.teacher_logits is not None, "the transfer set has logits for every sentence"
         notes: dict[str, Tensor] = {}
-        weights = _weights(targets.teacher, self.rare, self.config.rare_label_weight)
+        weights = _word_weights(targets.teacher_logits, self.label_weights, self.config.rare_label_weight)
         if self.config.loss == "mse":
-            taught = mse_loss(words.logits, targets.teacher, targets.taught, weights)
+            teacher_loss = mse_loss(words.logits, targets.teacher_logits, targets.has_teacher, weights)
         else:
-            taught, notes = _divergence(words, targets.teacher, targets.taught, self.config.temperature, weights)
-        gold = self.config.loss_w * words.nll_loss(targets.gold)
-        return Loss({"gold": gold, "teacher": self.config.dist_w * taught}, notes)
+            teacher_loss, notes = _kl(words, targets, self.config.temperature, weights)
+        nll_loss = self.config.loss_w * words.nll_loss(targets.gold)
+        return Loss({"gold": nll_loss, "teacher": self.config.dist_w * teacher_loss}, notes)
 
 
 @dataclass(frozen=True)
 class PseudoLabelObjective:
-    """Gold tags, and on raw text the teacher's argmax taken for gold, or its probabilities."""
+    """The objective of ``pseudo_label``: gold tags, and on unlabeled text the teacher's argmax or its probabilities."""
 
     config: PseudoLabelConfig
 
     def loss(self, words: WordOutput, targets: Targets) -> Loss:
-        """The weighted sums ``gold`` and ``pseudo``."""
-        nothing = torch.full_like(targets.gold, -100)
-        gold = words.nll_loss(torch.where(targets.pseudo, nothing, targets.gold))
+        """Return the weighted sums ``gold`` and ``pseudo``."""
+        no_labels = torch.full_like(targets.gold, NO_LABEL)
+        nll_loss = words.nll_loss(torch.where(targets.pseudo, no_labels, targets.gold))
         notes: dict[str, Tensor] = {}
         if self.config.targets == "soft":
-            assert targets.teacher is not None, "soft targets are the teacher's"
-            pseudo, notes = _divergence(words, targets.teacher, targets.taught, 1.0)
+            pseudo_loss, notes = _kl(words, targets, temperature=1.0)
         else:
-            pseudo = words.nll_loss(torch.where(targets.pseudo, targets.gold, nothing))
-        return Loss({"gold": self.config.loss_w * gold, "pseudo": self.config.pseudo_w * pseudo}, notes)
+            pseudo_loss = words.nll_loss(torch.where(targets.pseudo, targets.gold, no_labels))
+        return Loss({"gold": self.config.loss_w * nll_loss, "pseudo": self.config.pseudo_w * pseudo_loss}, notes)
 
 
-def _weights(teacher: Tensor, rare: Tensor | None, factor: float) -> Tensor | None:
-    """What each word counts, [W]: more, the rarer the labels that its teacher thinks of; over the whole text 1."""
-    if rare is None or factor == 0.0:
+def _word_weights(teacher_logits: Tensor, label_weights: Tensor | None, rare_label_weight: float) -> Tensor | None:
+    """Return the weight of each word, [W], with mean 1 over the whole text; None: 1.
+
+    A word's weight is 1 + ``rare_label_weight`` times the expected inverse frequency of its labels, over its mean.
+    """
+    if label_weights is None or rare_label_weight == 0.0:
         return None
-    rare = rare.to(teacher.device, teacher.dtype)
-    mean = ((1.0 - rare) * rare).sum()  # a label's share of the words is 1 minus its rarity
-    return (1.0 + factor * (teacher.softmax(dim=-1) @ rare)) / (1.0 + factor * mean)
+    label_weights = label_weights.to(teacher_logits.device, teacher_logits.dtype)
+    mean = ((1.0 - label_weights) * label_weights).sum()  # a label's frequency is 1 minus its inverse frequency
+    expected = teacher_logits.softmax(dim=-1) @ label_weights
+    return (1.0 + rare_label_weight * expected) / (1.0 + rare_label_weight * mean)
 
 
-def _divergence(
-    words: WordOutput, teacher: Tensor, taught: Tensor, temperature: float, weights: Tensor | None = None
+def _kl(
+    words: WordOutput, targets: Targets, temperature: float, weights: Tensor | None = None
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The KL term, and what there is to note of it."""
+    """Return the KL term, and the teacher's mass on impossible labels as ``lost_mass`` where the head excludes some."""
+    assert targets.teacher_logits is not None, "the transfer set has logits for every sentence"
     if words.possible is None:
-        return kl_loss(words.logits, teacher, taught, temperature, weights), {}
-    divergence, lost = kl_over_possible(
-        words.log_probabilities(temperature), teacher, taught, words.possible, temperature, weights
+        return kl_loss(words.logits, targets.teacher_logits, targets.has_teacher, temperature, weights), {}
+    divergence, lost_mass = constrained_kl_loss(
+        words.log_probabilities(temperature),
+        targets.teacher_logits,
+        targets.has_teacher,
+        words.possible,
+        temperature,
+        weights,
     )
-    return divergence, {"lost_mass": lost}
+    return divergence, {"lost_mass": lost_mass}

@@ -1,4 +1,4 @@
-"""Filter pseudo labels by the teacher's confidence: a threshold for each type, and the sentences above it."""
+"""Filter pseudo-labels by the teacher's confidence, with a threshold for each type that gold sentences determine."""
 
 from __future__ import annotations
 
@@ -16,98 +16,42 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.labeling import label_with_ensemble
 from nlptrain.distillation.logit_store import Precision
-from nlptrain.distillation.pseudo_labels import PseudoLabels, pseudo_label_sentences, teachers_answer
+from nlptrain.distillation.pseudo_labels import PseudoLabels, pseudo_label_sentences, teacher_prediction
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.distillation.transfer_set import TeacherLogitsDataset
-from nlptrain.errors import InputError
+from nlptrain.errors import InputError, Setting
 from nlptrain.run.run import Run
-from nlptrain.training.calibration import judged
+from nlptrain.training.calibration import match_entities
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """The least confidence with which a type is believed.
+    """The confidence that pseudo-labels of a type must have.
 
     Attributes:
-        least: that confidence; infinite where no part of the answers is right often enough, or where there are none.
-        answered: the answers of the type on the gold sentences that reach it.
-        right: how many of these are right.
-        seen: all answers of the type on the gold sentences.
+        min_confidence: the lowest accepted one; infinite if no threshold reaches the precision, or without predictions.
+        accepted: the teacher's predictions of the type on the gold sentences that reach it.
+        correct: how many of these are correct.
+        predictions: all predictions of the type on the gold sentences.
     """
 
-    least: float
-    answered: int = 0
-    right: int = 0
-    seen: int = 0
+    min_confidence: float
+    accepted: int = 0
+    correct: int = 0
+    predictions: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """A map; ``min_confidence`` is None where every sentence with the type is left out."""
-        least = self.least if math.isfinite(self.least) else None
-        return {"min_confidence": least, "answered": self.answered, "right": self.right}
+        """Return a map; ``min_confidence`` is None if all sentences with the type are dropped."""
+        min_confidence = self.min_confidence if math.isfinite(self.min_confidence) else None
+        return {"min_confidence": min_confidence, "answered": self.accepted, "right": self.correct}
 
     def describe(self) -> str:
-        """A clause for the log."""
-        if not self.seen:
-            return "never answered there, so its sentences are left out"
-        if not math.isfinite(self.least):
-            return "never right often enough, its sentences are left out"
-        if not self.answered:
-            return f"from {self.least:.4f} (none of {self.seen:,} answers reaches it)"
-        return f"from {self.least:.4f} ({self.right:,} of {self.answered:,} right)"
-
-
-def find_thresholds(
-    text: TeacherLogitsDataset, gold: Sequence[Sentence], labels: Labels, *, min_precision: float, min_confidence: float
-) -> dict[str, Threshold]:
-    """For each type of ``labels`` the least confidence from which on the teacher's answers are right often enough.
-
-    Args:
-        text: the sentences of ``gold`` with the teacher's logits.
-        gold: the same with their tags.
-        labels: names of the logit columns.
-        min_precision: the share of a type's answers, of that confidence and above, that must be right.
-        min_confidence: no threshold is lower.
-    """
-    found: dict[str, list[tuple[float, bool]]] = defaultdict(list)
-    for number, sentence in enumerate(gold):
-        answer = teachers_answer(text, number, labels)
-        for span, confidence, right in judged(answer, sentence.tags or (), labels.scheme):
-            found[span.label].append((confidence, right))
-    return {
-        name: lowest_threshold(found[name], min_precision=min_precision, min_confidence=min_confidence)
-        for name in labels.types
-    }
-
-
-def lowest_threshold(
-    answers: Iterable[tuple[float, bool]], *, min_precision: float, min_confidence: float = 0.0
-) -> Threshold:
-    """The lowest confidence at which, of all answers of it and above, a share of ``min_precision`` is right.
-
-    Where all answers together are right as often, nothing speaks for leaving any out, and ``min_confidence`` counts, as
-    where it is higher. Where there is no answer, nothing is known, and nothing is believed. Answers of the same
-    confidence are believed together or not at all.
-
-    Args:
-        answers: the confidence of each answer, and whether it is right.
-        min_precision: the share that must be right.
-        min_confidence: no threshold is lower.
-
-    Example:
-        >>> lowest_threshold([(0.9, True), (0.8, False), (0.7, True), (0.6, True), (0.5, False)], min_precision=0.75)
-        Threshold(least=0.6, answered=4, right=3, seen=5)
-    """
-    ordered = sorted(answers, reverse=True)
-    least, answered, right = math.inf, 0, 0
-    for confidence, equals in groupby(ordered, key=lambda pair: pair[0]):
-        hits = [hit for _, hit in equals]
-        answered += len(hits)
-        right += sum(hits)
-        if right / answered >= min_precision:
-            least = 0.0 if answered == len(ordered) else confidence
-    least = max(least, min_confidence)
-    believed = [hit for confidence, hit in ordered if confidence >= least]
-    return Threshold(least, len(believed), sum(believed), len(ordered))
+        """Return a part of a line for the log."""
+        if not self.predictions:
+            return "none (never predicted; its sentences are dropped)"
+        if not math.isfinite(self.min_confidence):
+            return "none (no threshold is precise enough; its sentences are dropped)"
+        return f"{self.min_confidence:.4f} ({self.correct:,} of {self.accepted:,} correct)"
 
 
 def confidence_thresholds(
@@ -121,63 +65,127 @@ def confidence_thresholds(
     """Return the lowest confidence per type at which the teacher has ``min_precision`` on dev; {} if it is not set."""
     if objective.min_precision is None:
         return {}
-    text = label_with_ensemble(ensemble, splits.dev, run, folder, precision)
-    limits = find_thresholds(
-        text,
+    transfer_set = label_with_ensemble(ensemble, splits.dev, run, folder, precision)
+    thresholds = find_thresholds(
+        transfer_set,
         splits.dev,
         ensemble.labels,
         min_precision=objective.min_precision,
         min_confidence=objective.min_confidence,
     )
-    summary = "; ".join(f"{name} {limit.describe()}" for name, limit in limits.items())
-    run.log(f"confidences at which the teacher is right {objective.min_precision:.1%} of the time on dev: {summary}")
-    return limits
+    summary = "; ".join(f"{name} {threshold.describe()}" for name, threshold in thresholds.items())
+    run.log(f"confidence thresholds (dev): {summary} (objective.min_precision={objective.min_precision})")
+    return thresholds
+
+
+def find_thresholds(
+    transfer_set: TeacherLogitsDataset,
+    gold: Sequence[Sentence],
+    labels: Labels,
+    *,
+    min_precision: float,
+    min_confidence: float,
+) -> dict[str, Threshold]:
+    """Return for each type of ``labels`` the lowest confidence from which the teacher's predictions are precise enough.
+
+    Args:
+        transfer_set: the sentences of ``gold`` with the teacher's logits.
+        gold: the same sentences with their tags.
+        labels: names of the logit columns.
+        min_precision: the required precision of the predictions of a type with this confidence or more.
+        min_confidence: no threshold is lower.
+    """
+    matches: dict[str, list[tuple[float, bool]]] = defaultdict(list)
+    for row, sentence in enumerate(gold):
+        prediction = teacher_prediction(transfer_set, row, labels)
+        for span, confidence, is_correct in match_entities(prediction, sentence.tags or (), labels.scheme):
+            matches[span.label].append((confidence, is_correct))
+    return {
+        name: lowest_threshold(matches[name], min_precision=min_precision, min_confidence=min_confidence)
+        for name in labels.types
+    }
+
+
+def lowest_threshold(
+    matches: Iterable[tuple[float, bool]], *, min_precision: float, min_confidence: float = 0.0
+) -> Threshold:
+    """Return the lowest confidence from which the predictions have ``min_precision``.
+
+    If all predictions together are precise enough, the threshold is 0; ``min_confidence`` is used if it is higher.
+    Without predictions, the threshold is infinite. Predictions with the same confidence are accepted together or not at
+    all.
+
+    Args:
+        matches: the confidence of each prediction, and whether it is correct.
+        min_precision: the required share of correct predictions.
+        min_confidence: no threshold is lower.
+
+    Example:
+        >>> lowest_threshold([(0.9, True), (0.8, False), (0.7, True), (0.6, True), (0.5, False)], min_precision=0.75)
+        Threshold(min_confidence=0.6, accepted=4, correct=3, predictions=5)
+    """
+    ordered = sorted(matches, reverse=True)
+    lowest, accepted, correct = math.inf, 0, 0
+    for confidence, equals in groupby(ordered, key=lambda match: match[0]):
+        hits = [is_correct for _, is_correct in equals]
+        accepted += len(hits)
+        correct += sum(hits)
+        if correct / accepted >= min_precision:
+            lowest = 0.0 if accepted == len(ordered) else confidence
+    lowest = max(lowest, min_confidence)
+    hits = [is_correct for confidence, is_correct in ordered if confidence >= lowest]
+    return Threshold(lowest, len(hits), sum(hits), len(ordered))
 
 
 def filter_pseudo_labels(
-    text: TeacherLogitsDataset,
+    transfer_set: TeacherLogitsDataset,
     objective: PseudoLabelConfig,
-    limits: Mapping[str, Threshold],
+    thresholds: Mapping[str, Threshold],
     run: Run,
     *,
-    unbroken: bool,
-    made_from: int | None = None,
+    valid_only: bool,
+    synthetic_from: int | None = None,
 ) -> PseudoLabels:
-    """Return the raw sentences whose confidences reach their thresholds, tagged, and write them to the run's folder."""
-    labels = text.ensemble.labels
+    """Return the sentences whose entities all reach their thresholds, tagged; write them to the run's folder."""
+    labels = transfer_set.ensemble.labels
     pseudo_labels = pseudo_label_sentences(
-        text,
+        transfer_set,
         labels,
         min_confidence=objective.min_confidence,
         path=None if run.folder is None else run.folder / "pseudo_labels.jsonl",
-        unbroken=unbroken,
-        least={name: limit.least for name, limit in limits.items()},
-        made_from=made_from,
+        valid_only=valid_only,
+        thresholds={name: threshold.min_confidence for name, threshold in thresholds.items()},
+        synthetic_from=synthetic_from,
     )
-    run.log(
-        pseudo_labels.describe(
-            labels, "that of their type" if limits else f"a confidence of {objective.min_confidence}"
-        )
-    )
+    limit = "the threshold of their type" if thresholds else f"objective.min_confidence={objective.min_confidence}"
+    run.log(pseudo_labels.describe(labels, limit))
     return pseudo_labels
 
 
-def check_any_labeled(labeled: PseudoLabels) -> None:
-    """Check that some sentences have pseudo labels: without them, the student would be trained on gold tags alone.
+def check_any_labeled(pseudo_labels: PseudoLabels) -> None:
+    """Check that some sentences have pseudo-labels; without them, the student would be trained on gold tags alone.
 
     Raises:
-        InputError: there is no text, or no sentence reaches the confidence.
+        InputError: there is no unlabeled text, or no sentence reaches the confidence.
     """
-    if labeled.sentences:
+    if pseudo_labels.sentences:
         return
-    if labeled.left_out:
+    if pseudo_labels.dropped:
         raise InputError(
-            f"objective: the teacher is as sure as is asked of none of the {labeled.left_out:,} sentences without "
-            "gold tags; lower min_confidence or min_precision"
+            f"none of the {pseudo_labels.dropped:,} unlabeled sentences reaches the required confidence",
+            location="objective",
+            hint=("lower ", Setting("objective.min_confidence"), " or ", Setting("objective.min_precision")),
         )
     raise InputError(
-        "data.unlabeled: there is no text without gold tags, and no sentence was made; name raw text that holds "
-        "sentences, or say how many are made out of the train sentences (augment: {sentences: 10000})"
+        "there is no unlabeled text and no synthetic sentence",
+        location=Setting("data.unlabeled"),
+        hint=(
+            "set ",
+            Setting("data.unlabeled"),
+            " to files with text, or ",
+            Setting("augment"),
+            " to {sentences: 10000} for synthetic sentences from the train sentences",
+        ),
     )
 
 
@@ -189,6 +197,7 @@ def check_min_precision(splits: Splits, objective: PseudoLabelConfig) -> None:
     """
     if objective.min_precision is not None and not splits.dev:
         raise InputError(
-            "objective.min_precision: is measured on gold dev sentences, and there are none; give some, or use "
-            "min_confidence, which needs none"
+            "is measured on gold dev sentences, and there are none",
+            location=Setting("objective.min_precision"),
+            hint=("set ", Setting("data.dev"), ", or use ", Setting("objective.min_confidence")),
         )

@@ -1,4 +1,4 @@
-"""Pseudo labels: the teacher's argmax on raw text, with its confidence, as a file that can be read again."""
+"""Pseudo-labels: the teacher's argmax on unlabeled text, with its confidence, also written to a file."""
 
 from __future__ import annotations
 
@@ -22,83 +22,83 @@ from nlptrain.models.confidence import TaggedSentence, to_tagged_sentence
 
 @dataclass(frozen=True)
 class PseudoLabels:
-    """Sentences tagged by the teacher, and what was left out.
+    """Sentences with the teacher's tags, and the counts of what was filtered.
 
     Attributes:
         sentences: those that are trained on; their tags are the teacher's argmax.
-        entities: all entities found (for plain tags: words).
-        doubtful: those of a confidence below the least that was asked for.
-        left_out: sentences left out because they hold one of these.
-        numbers: of the sentences that are trained on, in the text that was tagged.
+        entities: all predicted entities (for plain tags: words).
+        below: entities with a confidence below their threshold.
+        dropped: sentences without pseudo-labels, because they contain such an entity.
+        rows: of the kept sentences in the transfer set.
     """
 
     sentences: list[Sentence]
     entities: int
-    doubtful: int
-    left_out: int
-    numbers: NDArray[np.int64]
+    below: int
+    dropped: int
+    rows: NDArray[np.int64]
 
-    def describe(self, labels: Labels, limit: str) -> str:
-        """A sentence for the log; ``limit`` names the confidence that was asked for."""
+    def describe(self, labels: Labels, threshold: str) -> str:
+        """Return a line for the log; ``threshold`` describes the required confidence."""
         noun = "words" if labels.scheme == "plain" else "entities"
         return (
-            f"pseudo labels: {len(self.sentences):,} sentences kept, {self.left_out:,} left out for "
-            f"{self.doubtful:,} of {self.entities:,} {noun} below {limit}"
+            f"pseudo-labels: {len(self.sentences):,} sentences kept, {self.dropped:,} dropped "
+            f"({self.below:,} of {self.entities:,} {noun} are below {threshold})"
         )
 
 
 def pseudo_label_sentences(
-    text: TeacherLogitsDataset,
+    transfer_set: TeacherLogitsDataset,
     labels: Labels,
     *,
     min_confidence: float,
     path: Path | None,
-    unbroken: bool = False,
-    least: Mapping[str, float] | None = None,
-    made_from: int | None = None,
+    valid_only: bool = False,
+    thresholds: Mapping[str, float] | None = None,
+    synthetic_from: int | None = None,
 ) -> PseudoLabels:
-    """Tag all of ``text`` by the teacher's argmax, and write what is kept to ``path`` as JSON Lines.
+    """Tag all sentences of ``transfer_set`` with the teacher's argmax, and write those kept to ``path`` as JSON Lines.
 
-    Each line is ``{"tokens", "tags", "confidences"}``, and ``"made": true`` where nobody wrote the sentence. Tags that
-    break the scheme are written as it writes the same entities, so that the file is valid; what is trained on is the
-    argmax itself.
+    Each line is ``{"tokens", "tags", "confidences"}``, and ``"made": true`` for a synthetic sentence. Tags in the file
+    are valid: an argmax that breaks the tag scheme is replaced by the valid tags of the same entities. The sentences
+    that are trained on have the argmax itself.
 
     Args:
-        text: raw sentences with the teacher's logits.
+        transfer_set: unlabeled sentences with the teacher's logits.
         labels: names of the logit columns.
-        min_confidence: a sentence with an entity of a lower one is left out; an entity's is the least of its words'.
-        path: where the file goes; whole or not at all.
-        unbroken: what is trained on must not break the scheme: a CRF gives no probability to what does.
-        least: for a type, another confidence in the place of ``min_confidence``.
-        made_from: number of the first sentence that was made out of others; None: none was.
+        min_confidence: a sentence with an entity below it is dropped; an entity has the lowest confidence of its words.
+        path: of the file, written whole or not at all; None: no file.
+        valid_only: train on valid tags, as a CRF gives no probability to others.
+        thresholds: by type, in place of ``min_confidence``.
+        synthetic_from: row of the first synthetic sentence; None: there is none.
     """
     kept: list[Sentence] = []
-    numbers: list[int] = []
-    entities = doubtful = left_out = 0
-    least = least or {}
+    rows: list[int] = []
+    entities = below = dropped = 0
+    thresholds = thresholds or {}
     with _json_lines(path) as write:
-        for number in range(len(text)):
-            tags, confidences = answer = teachers_answer(text, number, labels)
-            parts = answer.spans(labels.scheme)
-            unsure = sum(value < least.get(span.label, min_confidence) for span, value in parts)
+        for row in range(len(transfer_set)):
+            tags, confidences = prediction = teacher_prediction(transfer_set, row, labels)
+            parts = prediction.spans(labels.scheme)
+            unsure = sum(confidence < thresholds.get(span.label, min_confidence) for span, confidence in parts)
             entities += len(parts)
-            doubtful += unsure
+            below += unsure
             if unsure:
-                left_out += 1
+                dropped += 1
                 continue
-            words = text.sentence(number).words
-            shown = _valid(tags, labels)
-            kept.append(Sentence(words, tuple(_allowed(shown, labels) if unbroken else tags)))
-            numbers.append(number)
-            rounded = [round(float(value), 4) for value in confidences]
-            made = {"made": True} if made_from is not None and number >= made_from else {}
-            write({"tokens": words, "tags": shown, "confidences": rounded, **made})
-    return PseudoLabels(kept, entities, doubtful, left_out, np.array(numbers, dtype=np.int64))
+            words = transfer_set.sentence(row).words
+            file_tags = _valid_tags(tags, labels)
+            kept.append(Sentence(words, tuple(_representable_tags(file_tags, labels) if valid_only else tags)))
+            rows.append(row)
+            rounded = [round(float(confidence), 4) for confidence in confidences]
+            synthetic = {"made": True} if synthetic_from is not None and row >= synthetic_from else {}
+            write({"tokens": words, "tags": file_tags, "confidences": rounded, **synthetic})
+    return PseudoLabels(kept, entities, below, dropped, np.array(rows, dtype=np.int64))
 
 
 @contextlib.contextmanager
 def _json_lines(path: Path | None) -> Iterator[Callable[[dict[str, Any]], object]]:
-    """What takes the rows of ``path``, which is there, whole, when all of them are; without a path, they go nowhere."""
+    """Yield a function that writes a row to ``path``, which is replaced at the end; None: rows are discarded."""
     if path is None:
         yield lambda row: None
         return
@@ -106,23 +106,24 @@ def _json_lines(path: Path | None) -> Iterator[Callable[[dict[str, Any]], object
         yield lambda row: file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def _valid(tags: list[str], labels: Labels) -> list[str]:
-    right = to_scheme(tags, labels.scheme)
-    return right if all(tag in labels.ids for tag in right) else tags  # a classifier may lack an I-
+def _valid_tags(tags: list[str], labels: Labels) -> list[str]:
+    """Return valid tags of the same entities; ``tags`` if the labels lack one of these, e.g. an I-."""
+    valid_tags = to_scheme(tags, labels.scheme)
+    return valid_tags if all(tag in labels.ids for tag in valid_tags) else tags
 
 
-def _allowed(tags: list[str], labels: Labels) -> list[str]:
-    """``tags`` that do not break the scheme: an entity that the labels have no right tags for is none."""
-    allowed = to_scheme(tags, labels.scheme)
-    for _, start, end in tags_to_spans(allowed) if labels.scheme != "plain" else ():
-        if any(tag not in labels.ids for tag in allowed[start:end]):
-            allowed[start:end] = ["O"] * (end - start)
-    return allowed
+def _representable_tags(tags: list[str], labels: Labels) -> list[str]:
+    """Return valid ``tags``, with O for the words of entities whose valid tags the labels lack."""
+    valid_tags = to_scheme(tags, labels.scheme)
+    for _, start, end in tags_to_spans(valid_tags) if labels.scheme != "plain" else ():
+        if any(tag not in labels.ids for tag in valid_tags[start:end]):
+            valid_tags[start:end] = ["O"] * (end - start)
+    return valid_tags
 
 
-def teachers_answer(text: TeacherLogitsDataset, number: int, labels: Labels) -> TaggedSentence:
-    """What the teacher says of the sentence ``number`` of ``text``, with its own probabilities, never calibrated ones.
+def teacher_prediction(transfer_set: TeacherLogitsDataset, row: int, labels: Labels) -> TaggedSentence:
+    """Return the teacher's tags and confidences of a sentence.
 
-    A teacher's temperature is left out, so that ``min_confidence`` means the same of one teacher and of several.
+    A teacher's temperature is ignored, so that ``min_confidence`` means the same for one teacher and for several.
     """
-    return to_tagged_sentence(text.answer(number), labels)
+    return to_tagged_sentence(transfer_set.prediction(row), labels)

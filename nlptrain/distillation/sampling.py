@@ -41,14 +41,17 @@ class InverseLabelFrequency:
         return weights
 
 
-def inverse_label_frequency(dataset: TeacherLogitsDataset) -> InverseLabelFrequency:
-    """Compute the inverse label frequency of the labels and sentences of ``dataset``, in one pass."""
-    sums = np.zeros((len(dataset), len(dataset.ensemble.labels)))
+def inverse_label_frequency(transfer_set: TeacherLogitsDataset) -> InverseLabelFrequency:
+    """Compute the inverse label frequency of the labels and sentences of ``transfer_set``, in one pass."""
+    sums = np.zeros((len(transfer_set), len(transfer_set.ensemble.labels)))
     words = 0
-    for start in range(0, len(dataset), _BLOCK):
-        counts = [len(dataset.sets[0].rows(row)) for row in range(start, min(start + _BLOCK, len(dataset)))]
+    for start in range(0, len(transfer_set), _BLOCK):
+        counts = [
+            len(transfer_set.sets[0].teacher_logits(row))
+            for row in range(start, min(start + _BLOCK, len(transfer_set)))
+        ]
         owners = np.repeat(np.arange(len(counts)), counts)
-        logits = dataset.gather([(start + offset, 0, count) for offset, count in enumerate(counts)])
+        logits = transfer_set.gather([(start + offset, 0, count) for offset, count in enumerate(counts)])
         exact = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
         np.add.at(sums, start + owners, exact / exact.sum(axis=1, keepdims=True))
         words += len(owners)
@@ -77,29 +80,31 @@ def agreement_dev_rows(hashes: Hashes) -> NDArray[np.int64]:
 
 
 def take_agreement_dev(
-    splits: Splits, dataset: TeacherLogitsDataset, *, log: Callable[[str], None]
+    splits: Splits, transfer_set: TeacherLogitsDataset, *, log: Callable[[str], None]
 ) -> tuple[Splits, TeacherLogitsDataset]:
-    """Move 2 % of the unlabeled sentences (at most 2,000) from ``dataset`` to dev, with the teacher's tags.
+    """Move 2 % of the unlabeled sentences (at most 2,000) from ``transfer_set`` to dev, with the teacher's tags.
 
     A hash of the words decides which ones, so that neither seed nor order changes the choice.
 
     Returns:
-        The splits with this dev set, and the rest of ``dataset``.
+        The splits with this dev set, and the rest of ``transfer_set``.
 
     Raises:
         InputError: there is too little text.
     """
     gold = len(splits.train)
-    unlabeled = len(dataset) - gold
+    unlabeled = len(transfer_set) - gold
     agreement_dev_size(unlabeled)
-    rows = gold + agreement_dev_rows(dataset.digests()[gold:])
-    names, scheme = dataset.ensemble.labels.names, dataset.ensemble.labels.scheme
+    rows = gold + agreement_dev_rows(transfer_set.digests()[gold:])
+    names, scheme = transfer_set.ensemble.labels.names, transfer_set.ensemble.labels.scheme
     dev = []
     for row in sorted(rows.tolist()):
-        tags = [names[label_id] for label_id in dataset.answer(row).label_ids]
-        dev.append(Sentence(dataset.sentence(row).words, tuple(to_scheme(tags, scheme))))
+        tags = [names[label_id] for label_id in transfer_set.prediction(row).label_ids]
+        dev.append(Sentence(transfer_set.sentence(row).words, tuple(to_scheme(tags, scheme))))
     log(
         f"dev: {len(dev):,} of {unlabeled:,} unlabeled sentences, with the teacher's tags; dev scores are agreement "
         "with the teacher (no data.dev)"
     )
-    return replace(splits, dev=dev, dev_metric=AGREEMENT), dataset.chosen(np.setdiff1d(np.arange(len(dataset)), rows))
+    return replace(splits, dev=dev, dev_metric=AGREEMENT), transfer_set.select(
+        np.setdiff1d(np.arange(len(transfer_set)), rows)
+    )

@@ -1,4 +1,4 @@
-"""Words to put in the place of others: those of the train sentences, and those of the teacher's vocabulary."""
+"""Replacement words for data augmentation: those of the text, and those of the teacher's vocabulary."""
 
 from __future__ import annotations
 
@@ -14,71 +14,69 @@ from torch import Tensor
 
 from nlptrain.models.token_model import TokenModel
 
-_NEIGHBOURS = 24
-_LOOKED_UP = 30_000  # words, the most frequent; the rest of much raw text is three times as many, and takes a minute
-_COMMON = 200.0  # so many of the first pieces are about as frequent as each other
-_OF_ONE_CHARACTER = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL"})
-_ZIPF = 0.7  # flatter than the 1 of running text: rare words are what a student has to learn
+_NEIGHBORS = 24
+_MAX_LOOKUPS = 30_000  # the most frequent words; the rare words of a large text would take a minute
+_ZIPF_OFFSET = 200.0  # the first so many subwords of a vocabulary are about equally frequent
+_SINGLE_CHARACTER_SCRIPTS = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL"})
+_ZIPF_EXPONENT = 0.7  # below the 1 of running text, because a student has to learn rare words
 
 
 class WordBank:
     """Words with their neighbors in a teacher's embedding space.
 
     Attributes:
-        words: the teacher's words of one piece, letters only, in the scripts of the text, in the order of its
-            vocabulary (tokenizers number frequent pieces first); of a teacher without pieces, those of the text, the
+        words: the single-subword words of the teacher's tokenizer that consist of letters in the scripts of the text,
+            in the order of its vocabulary (frequent subwords first); without a tokenizer, the words of the text, the
             most frequent first.
-        has_neighbors: whether words have any.
+        has_neighbors: whether the teacher has word embeddings to find neighbors with.
     """
 
     def __init__(self, teacher: TokenModel, text: Iterable[str]) -> None:
-        """Look up the neighbors of the frequent words of a ``text`` among the input embeddings of ``teacher``."""
+        """Look up the neighbors of the frequent words of ``text`` among the input embeddings of ``teacher``."""
         counts = Counter(word for word in text if any(map(str.isalnum, word)))
         known = sorted(counts, key=lambda word: (-counts[word], word))
-        self.whole = [word for word in known if len(word) > 2 and _is_spelled(word)]
-        pieces, table = _pieces(teacher, _scripts(counts)), _embeddings(teacher)
-        self.words = list(pieces) or known
-        weights = 1.0 / (np.arange(len(self.words)) + _COMMON) ** _ZIPF
-        self._upto = np.cumsum(weights / weights.sum()).tolist()
-        self._near: dict[str, list[int]] = {}
-        self.has_neighbors = bool(pieces) and table is not None
-        if pieces and table is not None:
-            rows = torch.tensor(list(pieces.values()))
-            looked_up = known[:_LOOKED_UP]
-            for word, near in zip(
-                looked_up, _nearest(table, rows, teacher.featurizer.subwords(looked_up)), strict=True
-            ):
-                self._near[word] = near
+        self.spelled_words = [word for word in known if len(word) > 2 and _has_only_letters(word)]
+        vocabulary, table = _single_subword_words(teacher, _scripts(counts)), _embeddings(teacher)
+        self.words = list(vocabulary) or known
+        weights = 1.0 / (np.arange(len(self.words)) + _ZIPF_OFFSET) ** _ZIPF_EXPONENT
+        self._cumulative = np.cumsum(weights / weights.sum()).tolist()
+        self._neighbors: dict[str, list[int]] = {}
+        self.has_neighbors = bool(vocabulary) and table is not None
+        if vocabulary and table is not None:
+            rows = torch.tensor(list(vocabulary.values()))
+            frequent = known[:_MAX_LOOKUPS]
+            nearest = _nearest(table, rows, teacher.featurizer.subwords(frequent))
+            self._neighbors = dict(zip(frequent, nearest, strict=True))
 
-    def drawn(self, draw: Random) -> str:
-        """A word of the vocabulary, frequent ones more often."""
-        return self.words[min(len(self.words) - 1, bisect(self._upto, draw.random()))]
+    def sample(self, random: Random) -> str:
+        """Return a random word of the vocabulary, frequent ones more often."""
+        return self.words[min(len(self.words) - 1, bisect(self._cumulative, random.random()))]
 
-    def neighbor(self, word: str, draw: Random) -> str:
-        """A word whose input embedding is near that of ``word``; any word, if nothing is known of it."""
-        near = self._near.get(word)
-        return self.drawn(draw) if near is None else self.words[draw.choice(near)]
+    def neighbor(self, word: str, random: Random) -> str:
+        """Return a word whose input embedding is near that of ``word``; a random word if it has no neighbors."""
+        neighbors = self._neighbors.get(word)
+        return self.sample(random) if neighbors is None else self.words[random.choice(neighbors)]
 
-    def compound(self, draw: Random) -> str:
-        """The beginning of one known word and the end of another: a word that nobody has seen."""
-        if not self.whole:
-            return self.drawn(draw)
-        one, other = draw.choice(self.whole), draw.choice(self.whole)
-        return one[: draw.randrange(1, len(one))] + other[draw.randrange(1, len(other)) :]
+    def compound(self, random: Random) -> str:
+        """Return a new word: the beginning of one word of the text with the end of another."""
+        if not self.spelled_words:
+            return self.sample(random)
+        first, second = random.choice(self.spelled_words), random.choice(self.spelled_words)
+        return first[: random.randrange(1, len(first))] + second[random.randrange(1, len(second)) :]
 
 
-def _is_spelled(word: str) -> bool:
-    """Whether ``word`` is letters and what goes with them, such as the vowel signs of Devanagari."""
+def _has_only_letters(word: str) -> bool:
+    """Return whether ``word`` consists of letters and marks, such as the vowel signs of Devanagari."""
     return any(map(str.isalpha, word)) and all(unicodedata.category(character)[0] in "LM" for character in word)
 
 
 def _script(character: str) -> str:
-    """The first word of a letter's name in Unicode: LATIN, CYRILLIC, CJK, ..."""
+    """Return the first word of a letter's Unicode name: LATIN, CYRILLIC, CJK, ..."""
     return unicodedata.name(character, "?").split(" ")[0].split("-")[0]
 
 
 def _scripts(counts: Mapping[str, int]) -> set[str]:
-    """The scripts of a text, without those of fewer than one letter in a thousand."""
+    """Return the scripts of a text, without those of fewer than one letter in a thousand."""
     letters: Counter[str] = Counter()
     for word, count in counts.items():
         for character in filter(str.isalpha, word):
@@ -86,35 +84,39 @@ def _scripts(counts: Mapping[str, int]) -> set[str]:
     return {script for script, count in letters.items() if count >= sum(letters.values()) / 1000}
 
 
-def _pieces(teacher: TokenModel, scripts: Set[str]) -> dict[str, int]:
-    """The words that are one piece of the teacher's tokenizer, with the piece, in the order of the vocabulary.
+def _single_subword_words(teacher: TokenModel, scripts: Set[str]) -> dict[str, int]:
+    """Return the words that are one subword of the teacher's tokenizer, with its id, in the order of the vocabulary.
 
-    A letter that stands alone is no word, but where each character is one: in Chinese, say.
+    A single letter is no word, except in scripts where a character can be one, such as Chinese.
     """
     tokenizer = teacher.featurizer.tokenizer
     if tokenizer is None:
         return {}
-    texts = [str(tokenizer.decode([piece])).strip() for piece in range(len(tokenizer))]
-    spelled = [text for text in texts if _is_spelled(text) and (len(text) > 1 or _script(text) in _OF_ONE_CHARACTER)]
+    texts = [str(tokenizer.decode([subword])).strip() for subword in range(len(tokenizer))]
+    spelled = [
+        text
+        for text in texts
+        if _has_only_letters(text) and (len(text) > 1 or _script(text) in _SINGLE_CHARACTER_SCRIPTS)
+    ]
     words = list(dict.fromkeys(text for text in spelled if {_script(c) for c in text if c.isalpha()} <= scripts))
-    read = teacher.featurizer.subwords(words)
-    return {word: pieces[0] for word, pieces in zip(words, read, strict=True) if len(pieces) == 1}
+    encoded = teacher.featurizer.subwords(words)
+    return {word: subwords[0] for word, subwords in zip(words, encoded, strict=True) if len(subwords) == 1}
 
 
 def _embeddings(teacher: TokenModel) -> Tensor | None:
-    """The input embeddings, one a piece, centred and of length 1; None if they are not one a piece."""
+    """Return the input embeddings per subword, centered and normalized; None if the model has none per subword."""
     table = teacher.subword_vectors()
     if table is None or len(table) < len(teacher.tokenizer):
         return None
     return torch.nn.functional.normalize(table - table.mean(dim=0), dim=1)
 
 
-def _nearest(table: Tensor, rows: Tensor, read: Sequence[Sequence[int]]) -> list[list[int]]:
-    """For each word, given by its pieces, the numbers of the nearest of ``rows``."""
-    found: list[list[int]] = []
+def _nearest(table: Tensor, rows: Tensor, encoded: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Return for each word, given by its subwords, the indices of the nearest of ``rows``."""
+    nearest: list[list[int]] = []
     candidates = table[rows].T
-    for start in range(0, len(read), 512):
-        block = torch.stack([table[list(pieces)].mean(dim=0) for pieces in read[start : start + 512]])
-        best = torch.topk(block @ candidates, min(_NEIGHBOURS, len(rows)), dim=1).indices
-        found.extend(best.tolist())
-    return found
+    for start in range(0, len(encoded), 512):
+        block = torch.stack([table[list(subwords)].mean(dim=0) for subwords in encoded[start : start + 512]])
+        best = torch.topk(block @ candidates, min(_NEIGHBORS, len(rows)), dim=1).indices
+        nearest.extend(best.tolist())
+    return nearest

@@ -37,7 +37,7 @@ from nlptrain.run.finished_run import finished_scores
 from nlptrain.run.output_folder import check_same_run, has_progress, run_identity
 from nlptrain.run.run import Run, check_native_precision
 from nlptrain.run.seeds import check_not_seeds_folder, seed_folder
-from nlptrain.training.objective import GoldObjective, Objective
+from nlptrain.training.objective import Objective, SupervisedObjective
 from nlptrain.training.tracking import check_trackers
 
 _LABELLING_SECONDS, _TRAINING_SECONDS = 10.0, 15.0
@@ -196,7 +196,7 @@ def _blocks(sentences: Iterator[Sentence]) -> Iterator[list[Sentence]]:
 def _tried(config: CommandConfig, made: Built, text: _Text, run: Run) -> tuple[list[LabelingProfile], TrainingProfile]:
     """Label some sentences, and train on them."""
     sentences, logits, labeled = text.sample.sentences, None, []
-    objective: Objective = GoldObjective()
+    objective: Objective = SupervisedObjective()
     if made.ensemble is not None and isinstance(config, DistillationConfig):
         teachers = made.ensemble.teachers
         for teacher in teachers:

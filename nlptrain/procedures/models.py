@@ -23,7 +23,7 @@ from nlptrain.data.labels import Labels
 from nlptrain.data.splits import Splits, read_splits
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.augmentation import describe_auto_sentences
-from nlptrain.distillation.teachers.ensemble import TeacherEnsemble, check_label_map, shown_scheme
+from nlptrain.distillation.teachers.ensemble import TeacherEnsemble, check_label_map, infer_scheme
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.procedures.text import learned_from, some_words
 from nlptrain.run.run import Run
@@ -163,7 +163,7 @@ def ensemble_of(
     for model, _ in models:
         if model.labels.guessed and words is not None:
             model.to(device)
-            model.labels = shown_scheme(model.labels, model.tag(words()))
+            model.labels = infer_scheme(model.labels, model.tag(words()))
             model.to("cpu")
             if not model.labels.guessed:
                 log(f"labels: {model.labels.scheme}, as the answers of {model.name} show (or data.teacher_scheme)")

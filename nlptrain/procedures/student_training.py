@@ -39,7 +39,7 @@ from nlptrain.training.evaluation import Scores, evaluate_tags
 from nlptrain.training.examples import Examples
 from nlptrain.training.loop import Fit, fit
 from nlptrain.training.model_selection import final_scores
-from nlptrain.training.objective import GoldObjective, Objective
+from nlptrain.training.objective import Objective, SupervisedObjective
 
 
 def train_on_gold(model: TokenModel, splits: Splits, config: TrainConfig, run: Run) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def train_on_gold(model: TokenModel, splits: Splits, config: TrainConfig, run: R
     """
     examples = Examples(model, splits.train, label_pipeline_words=config.label_pipeline_words)
     run.log(f"training on {examples.sentences:,} gold sentences, {examples.words:,} words")
-    done = fit(model, examples, splits.dev, GoldObjective(), config, run)
+    done = fit(model, examples, splits.dev, SupervisedObjective(), config, run)
     return _finish(model, splits, done, run)
 
 
@@ -99,11 +99,11 @@ def distill(
     examples = Examples(
         student,
         sentences,
-        logits=text,
+        teacher_logits=text,
         label_pipeline_words=config.label_pipeline_words,
-        drawn=None if frequency is None else frequency.sampling_weights(gold),
-        focus=objective.oversampling,
-        sources=text.sources(gold),
+        sampling_weights=None if frequency is None else frequency.sampling_weights(gold),
+        oversampling=objective.oversampling,
+        source_weights=text.source_weights(gold),
     )
     run.log(f"training on {gold:,} gold and {examples.sentences - gold:,} other sentences, {examples.words:,} words")
     matched = DistillObjective(objective, None if frequency is None else torch.from_numpy(frequency.labels))
@@ -133,24 +133,24 @@ def pseudo_label(
     splits, text = _taught(ensemble, splits, raw, run, Path(transfer_dir), teacher_precision)
     taught = _teachers_scores(ensemble, splits, text, run)
     gold = len(splits.train)
-    unlabeled = text.starting_at(gold)
+    unlabeled = text.select(np.arange(gold, len(text)))
     limits = confidence_thresholds(ensemble, splits, objective, run, Path(transfer_dir), teacher_precision)
     labeled = filter_pseudo_labels(
-        unlabeled, objective, limits, run, unbroken=student.decoder.constrained, made_from=written.count
+        unlabeled, objective, limits, run, valid_only=student.decoder.constrained, synthetic_from=written.count
     )
     check_any_labeled(labeled)
-    drawn = None
+    sampling_weights = None
     if objective.oversampling:
-        drawn = np.append(np.zeros(gold), inverse_label_frequency(unlabeled).sentences[labeled.numbers])
+        sampling_weights = np.append(np.zeros(gold), inverse_label_frequency(unlabeled).sentences[labeled.rows])
     examples = Examples(
         student,
         [*splits.train, *labeled.sentences],
-        drawn=drawn,
-        focus=objective.oversampling,
-        sources=text.chosen(np.append(np.arange(gold), gold + labeled.numbers)).sources(gold),
+        sampling_weights=sampling_weights,
+        oversampling=objective.oversampling,
+        source_weights=text.select(np.append(np.arange(gold), gold + labeled.rows)).source_weights(gold),
         pseudo_from=gold,
-        logits=unlabeled.chosen(labeled.numbers) if objective.targets == "soft" else None,
-        logits_from=gold,
+        teacher_logits=unlabeled.select(labeled.rows) if objective.targets == "soft" else None,
+        teacher_logits_from=gold,
         label_pipeline_words=config.label_pipeline_words,
     )
     run.log(
@@ -198,7 +198,7 @@ def check_distillable(
         and any(m.model.decoder.constrained for m in ensemble.teachers)
     ):
         raise InputError("objective.loss: mse compares logits, and the teacher's CRF has marginals; use kl")
-    if objective is not None and objective.loss == "mse" and ensemble.mixes:
+    if objective is not None and objective.loss == "mse" and ensemble.has_probabilities_only:
         raise InputError(
             "objective.loss: mse compares logits, and where labels are merged or teachers averaged only probabilities "
             "are known; use kl"
@@ -270,7 +270,7 @@ def _fit(
         config,
         run,
         metric=splits.dev_metric,
-        teacher=teacher.logits.get("dev"),
+        teacher_logits=teacher.logits.get("dev"),
         selection_metric=selection_metric,
     )
 
@@ -295,7 +295,7 @@ def _scored_and_saved(
     model: TokenModel, splits: Splits, done: Fit, run: Run, teacher: _Teacher | None, **more: dict[str, Any]
 ) -> dict[str, Any]:
     """Score the best weights, save them, and write the scores last: they are what marks a run as finished."""
-    found = final_scores(model, splits, log=run.log, teacher=teacher.logits if teacher else None)
+    found = final_scores(model, splits, log=run.log, teacher_logits=teacher.logits if teacher else None)
     scored = found.scores
     scores = {
         **_shown(scored),

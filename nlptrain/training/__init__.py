@@ -3,13 +3,13 @@
 from nlptrain.training.evaluation import Scores, evaluate, score
 from nlptrain.training.examples import Examples
 from nlptrain.training.loop import Fit, fit
-from nlptrain.training.objective import GoldObjective, Loss, Objective, Targets
+from nlptrain.training.objective import Loss, Objective, SupervisedObjective, Targets
 from nlptrain.training.steps import Step, train_steps
 
 __all__ = [
     "Examples",
     "Fit",
-    "GoldObjective",
+    "SupervisedObjective",
     "Loss",
     "Objective",
     "Scores",

@@ -1,4 +1,4 @@
-"""Calibration: the temperature that makes a model's probabilities honest, and how far they are from it."""
+"""Calibration: the temperature that makes a model's confidences match its accuracy, and the errors that remain."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from nlptrain.models.heads import LabelDecoder
 from nlptrain.models.heads.forward_backward import FORBIDDEN
 
 BINS = 15
-LEAST, MOST = 0.05, 20.0  # temperatures that are tried
-FEWEST_MISTAKES = 20  # words; fewer say little of how often a model is wrong where it is sure
-_CLOSE = 1e-3  # of the logarithm of the temperature: a thousandth of it
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
+FEWEST_MISTAKES = 20  # words; fewer say little about how often a confident model is wrong
+_TOLERANCE = 1e-3  # of the logarithm of the temperature
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 Emissions = Sequence[NDArray[np.float32]]
@@ -26,11 +26,11 @@ Emissions = Sequence[NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class CalibrationErrors:
-    """The expected calibration errors of a model on gold sentences, from 0 to 1.
+    """The expected calibration errors (ECE) of a model on gold sentences, from 0 to 1.
 
     Attributes:
         word: over the words.
-        entity: over the predicted entities, which are right if gold has the same words with the same type; None if
+        entity: over the predicted entities, which are correct if gold has the same words with the same type; None if
             there are none, and for plain tags.
     """
 
@@ -38,103 +38,114 @@ class CalibrationErrors:
     entity: float | None
 
     def to_json(self) -> dict[str, float | None]:
-        """A map."""
+        """Return a map."""
         return {"word": self.word, "entity": self.entity}
 
-    def describe(self) -> str:
-        """What stands in the log."""
-        return f"{self.word:.4f} by word" + ("" if self.entity is None else f", {self.entity:.4f} by entity")
+    def describe(self, before: CalibrationErrors | None = None) -> str:
+        """Return a part of a line for the log, with the errors ``before`` the temperature in front if given."""
+
+        def change(old: float | None, new: float) -> str:
+            return f"{new:.3f}" if old is None else f"{old:.3f} -> {new:.3f}"
+
+        entities = ""
+        if self.entity is not None:
+            entities = f", entities {change(before.entity if before else None, self.entity)}"
+        return f"ECE words {change(before.word if before else None, self.word)}{entities}"
 
 
-def expected_calibration_error(confidences: ArrayLike, right: ArrayLike, *, bins: int = BINS) -> float:
-    """How far confidences are from the share that is right: the mean over ``bins``, weighted by what they hold.
+def expected_calibration_error(confidences: ArrayLike, correct: ArrayLike, *, bins: int = BINS) -> float:
+    """Return the mean gap between confidence and accuracy over ``bins``, weighted by their size; 0 for no values.
 
     sum over bins b of |b| / n * |accuracy(b) - mean confidence(b)|, the bins being (0, 1/bins], (1/bins, 2/bins], ...
-    (Naeini, Cooper, Hauskrecht 2015; the bins of Guo et al. 2017). 0 for nothing.
+    (Naeini, Cooper, Hauskrecht 2015; the bins of Guo et al. 2017).
 
     Args:
         confidences: from 0 to 1.
-        right: whether what they belong to is so.
+        correct: whether each prediction is correct.
         bins: their number.
 
     Example:
         >>> round(expected_calibration_error([0.9, 0.9, 0.6], [True, False, True]), 4)
         0.4
     """
-    found = _Bins(bins)
-    found.add(confidences, right)
-    return found.error()
+    tally = _Bins(bins)
+    tally.add(confidences, correct)
+    return tally.error()
 
 
 class _Bins:
-    """What the expected calibration error is made of: for each bin, how much more was right than it was sure of."""
+    """The sum of (correct - confidence) in each bin: the expected calibration error of values that come in parts."""
 
     def __init__(self, bins: int = BINS) -> None:
         self._gaps = np.zeros(bins)
         self.count = 0
 
-    def add(self, confidences: ArrayLike, right: ArrayLike) -> None:
-        sure = np.asarray(confidences, dtype=np.float64)
-        true = np.asarray(right, dtype=np.float64)
-        places = np.clip(np.ceil(sure * len(self._gaps)).astype(np.int64) - 1, 0, len(self._gaps) - 1)
-        np.add.at(self._gaps, places, true - sure)  # one by one: in whatever parts they come, the sum is the same
-        self.count += len(sure)
+    def add(self, confidences: ArrayLike, correct: ArrayLike) -> None:
+        values = np.asarray(confidences, dtype=np.float64)
+        hits = np.asarray(correct, dtype=np.float64)
+        indices = np.clip(np.ceil(values * len(self._gaps)).astype(np.int64) - 1, 0, len(self._gaps) - 1)
+        np.add.at(self._gaps, indices, hits - values)  # one by one, so that the sum does not depend on the parts
+        self.count += len(values)
 
     def error(self) -> float:
         return float(np.abs(self._gaps).sum() / self.count) if self.count else 0.0
 
 
 class CalibrationTally:
-    """Calibration errors that add up, for more sentences than memory holds: those of ``calibration_errors``."""
+    """Sums calibration errors block by block, for more sentences than fit in memory; see ``calibration_errors``."""
 
     def __init__(self, scheme: Scheme) -> None:
-        """Nothing yet; the tags that come are in ``scheme``."""
+        """Start at zero; the tags are in ``scheme``."""
         self._scheme = scheme
         self._words, self._entities = _Bins(), _Bins()
 
-    def add(self, gold: Sequence[Sequence[str]], answers: Sequence[TaggedSentence]) -> None:
-        """Count ``answers`` against the ``gold`` tags, sentence by sentence."""
-        pairs = list(zip(gold, answers, strict=True))
-        right = [one == other for tags, answer in pairs for one, other in zip(tags, answer.tags, strict=True)]
-        self._words.add(np.concatenate([np.empty(0), *(answer.confidences for answer in answers)]), right)
+    def add(self, gold: Sequence[Sequence[str]], predicted: Sequence[TaggedSentence]) -> None:
+        """Count ``predicted`` against the ``gold`` tags, sentence by sentence."""
+        pairs = list(zip(gold, predicted, strict=True))
+        correct = [
+            gold_tag == tag for tags, sentence in pairs for gold_tag, tag in zip(tags, sentence.tags, strict=True)
+        ]
+        self._words.add(np.concatenate([np.empty(0), *(sentence.confidences for sentence in predicted)]), correct)
         if self._scheme != "plain":
-            found = [row for tags, answer in pairs for row in judged(answer, tags, self._scheme)]
-            self._entities.add([row[1] for row in found], [row[2] for row in found])
+            rows = [row for tags, sentence in pairs for row in match_entities(sentence, tags, self._scheme)]
+            self._entities.add([row[1] for row in rows], [row[2] for row in rows])
 
     def errors(self) -> CalibrationErrors:
-        """The errors of all that was counted."""
+        """Return the errors of all sentences so far."""
         return CalibrationErrors(self._words.error(), self._entities.error() if self._entities.count else None)
 
 
 def calibration_errors(
-    gold: Sequence[Sequence[str]], answers: Sequence[TaggedSentence], scheme: Scheme
+    gold: Sequence[Sequence[str]], predicted: Sequence[TaggedSentence], scheme: Scheme
 ) -> CalibrationErrors:
-    """The errors of ``answers`` against the ``gold`` tags, sentence by sentence."""
+    """Return the calibration errors of ``predicted`` against the ``gold`` tags, sentence by sentence."""
     tally = CalibrationTally(scheme)
-    tally.add(gold, answers)
+    tally.add(gold, predicted)
     return tally.errors()
 
 
-def judged(answer: TaggedSentence, gold: Sequence[str], scheme: Scheme) -> list[tuple[Span, float, bool]]:
-    """Each entity of ``answer`` (plain tags: each word), its confidence, and whether ``gold`` has the very same."""
+def match_entities(predicted: TaggedSentence, gold: Sequence[str], scheme: Scheme) -> list[tuple[Span, float, bool]]:
+    """Return each predicted entity (plain tags: word), its confidence, and whether ``gold`` has the same one."""
     if scheme == "plain":
-        wanted = {Span(tag, index, index + 1) for index, tag in enumerate(gold)}
+        gold_spans = {Span(tag, index, index + 1) for index, tag in enumerate(gold)}
     else:
-        wanted = set(tags_to_spans(gold))
-    return [(span, confidence, span in wanted) for span, confidence in answer.spans(scheme)]
+        gold_spans = set(tags_to_spans(gold))
+    return [(span, confidence, span in gold_spans) for span, confidence in predicted.spans(scheme)]
 
 
-def fit_temperature(rule: LabelDecoder, emissions: Emissions, gold: Sequence[Sequence[str]], labels: Labels) -> float:
-    """The temperature T at which the ``gold`` tags are likeliest, word by word (Guo, Pleiss, Sun, Weinberger 2017).
+def fit_temperature(
+    decoder: LabelDecoder, emissions: Emissions, gold: Sequence[Sequence[str]], labels: Labels
+) -> float:
+    """Return the temperature T that maximizes the likelihood of the ``gold`` tags (Guo, Pleiss, Sun, Weinberger 2017).
 
-    It makes small the mean of -log p(gold tag of a word; T), where p is softmax(logits / T), or the marginals of a CRF
+    It minimizes the mean of -log p(gold tag of a word; T), where p is softmax(logits / T), or the marginals of a CRF
     all of whose scores are divided by T. Words whose gold tag the model cannot give, because it has no such label or
-    its scheme forbids it there, say nothing of T and are left out. Too few mistakes say nothing, either: who is never
-    wrong could be surer without end. T is then 1, and where no temperature within the bounds is the best.
+    its scheme forbids it, are ignored. T is 1 if the model makes fewer than 20 mistakes (a model that is never wrong
+    would become arbitrarily confident), and if no temperature within the bounds is the best.
 
     Args:
-        rule: the model's.
-        emissions: what its net says of each word, from ``TokenModel.read``.
+        decoder: of the model.
+        emissions: of the model, from ``TokenModel.read``.
         gold: the tags of the same words.
         labels: names of the columns.
     """
@@ -143,42 +154,42 @@ def fit_temperature(rule: LabelDecoder, emissions: Emissions, gold: Sequence[Seq
     known = np.flatnonzero(flat >= 0)
     if not len(known):
         return 1.0
-    best_labels = np.concatenate(rule.log_probabilities(emissions, 1.0)).argmax(axis=1)
+    best_labels = np.concatenate(decoder.log_probabilities(emissions, 1.0)).argmax(axis=1)
     if (best_labels[known] != flat[known]).sum() < FEWEST_MISTAKES:
         return 1.0
 
-    def likelihoods(temperature: float) -> NDArray[np.float64]:
-        found: NDArray[np.float64] = np.concatenate(rule.log_probabilities(emissions, temperature))[known, flat[known]]
-        return found
+    def log_likelihoods(temperature: float) -> NDArray[np.float64]:
+        log_probabilities = np.concatenate(decoder.log_probabilities(emissions, temperature))
+        gold_values: NDArray[np.float64] = log_probabilities[known, flat[known]]
+        return gold_values
 
-    plain = likelihoods(1.0)
-    possible = np.isfinite(plain) & (plain > FORBIDDEN / 2)
+    uncalibrated = log_likelihoods(1.0)
+    possible = np.isfinite(uncalibrated) & (uncalibrated > FORBIDDEN / 2)
     if not possible.any():
         return 1.0
 
     def loss(log_temperature: float) -> float:
-        return -float(likelihoods(math.exp(log_temperature))[possible].mean())
+        return -float(log_likelihoods(math.exp(log_temperature))[possible].mean())
 
-    best = least_argument(loss, math.log(LEAST), math.log(MOST), close=_CLOSE)
+    low, high = math.log(MIN_TEMPERATURE), math.log(MAX_TEMPERATURE)
+    best = golden_section_minimum(loss, low, high, tolerance=_TOLERANCE)
     # The likelihood of marginals may have more than one peak; no temperature is then better than a worse one.
-    inside = min(best - math.log(LEAST), math.log(MOST) - best) > 2 * _CLOSE
-    return math.exp(best) if inside and loss(best) < -float(plain[possible].mean()) else 1.0
+    inside = min(best - low, high - best) > 2 * _TOLERANCE
+    return math.exp(best) if inside and loss(best) < -float(uncalibrated[possible].mean()) else 1.0
 
 
-def least_argument(function: Callable[[float], float], low: float, high: float, *, close: float) -> float:
-    """Where ``function``, which falls and then rises, is least between ``low`` and ``high`` (Kiefer 1953).
-
-    Golden section: each value that is worked out is used again, and the same function gives the same answer.
+def golden_section_minimum(function: Callable[[float], float], low: float, high: float, *, tolerance: float) -> float:
+    """Return where a unimodal ``function`` is minimal in ``low``..``high``: golden-section search (Kiefer 1953).
 
     Args:
-        function: of one number.
-        low: where the search begins.
-        high: where it ends.
-        close: the search stops when it is this near.
+        function: of one number; it falls, then rises.
+        low: lower bound.
+        high: upper bound.
+        tolerance: length of the interval at which the search stops.
     """
     left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
     at_left, at_right = function(left), function(right)
-    while high - low > close:
+    while high - low > tolerance:
         if at_left <= at_right:
             high, right, at_right = right, left, at_left
             left = high - _GOLDEN * (high - low)

@@ -1,4 +1,7 @@
-"""The state of a training run as one visible object, and its checkpoint: one safetensors file, never a pickle."""
+"""Checkpoints: the state of a training run, its file, and the decision whether a run resumes from one.
+
+A checkpoint is one safetensors file with the progress as JSON in its metadata, never a pickle.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from torch import Tensor, nn
 
 from nlptrain.atomic_files import move_aside
 from nlptrain.config.train import TrainConfig
-from nlptrain.errors import InputError
+from nlptrain.errors import InputError, Setting
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run.checksums import CHECKPOINT, PREVIOUS, DamagedFile, read_metadata, save_tensors
 from nlptrain.run.run import Run
@@ -22,18 +25,18 @@ from nlptrain.training.optimizer import MovingAverage, build_optimizer
 
 @dataclass
 class Progress:
-    """The numbers of a run's state.
+    """The progress of a run, apart from its tensors.
 
     Attributes:
         step: optimizer steps done.
-        best_step: the step whose weights are the best ones; 0 before the first scoring.
-        best_score: their dev score; -1 before the first scoring.
+        best_step: the step of the best weights; 0 before the first evaluation.
+        best_score: their dev score; -1 before the first evaluation.
         best_selection_metric: the value that selected them; larger is better.
         pending: the losses of the steps since the last line of metrics.jsonl, by part.
-        words: words of these steps that carried a target.
-        metrics_bytes: size of metrics.jsonl behind ``step``.
+        words: words with a target in these steps.
+        metrics_bytes: size of metrics.jsonl after ``step``.
         metrics_hash: SHA-256 of these bytes.
-        steps: of the whole training, as it was begun.
+        steps: of the whole training, as decided when it started.
     """
 
     step: int = 0
@@ -49,9 +52,9 @@ class Progress:
 
 @dataclass
 class TrainState:
-    """All that a resumed run needs: weights, their average, the best ones, moments, and numbers.
+    """Everything that a resumed run needs: weights, their average, the best ones, optimizer moments, and progress.
 
-    Order of batches, dropout and dropped words are functions of seed and step, so there is no generator in here.
+    The order of batches, dropout and word dropout are functions of seed and step, so no random state is stored.
     """
 
     model: nn.Module
@@ -64,7 +67,7 @@ class TrainState:
     def save(self, path: Path, identity: str) -> None:
         """Write the state of the run with the hash ``identity`` to ``path``, whole or not at all."""
         tensors: dict[str, Tensor] = {}
-        for (name, parameter), average in zip(self._named(), self.average.values, strict=True):
+        for (name, parameter), average in zip(self._parameters(), self.average.values, strict=True):
             tensors[f"model.{name}"] = parameter.detach()
             if self.average.decay:
                 tensors[f"average.{name}"] = average
@@ -79,7 +82,7 @@ class TrainState:
 
     @torch.no_grad()
     def load(self, path: Path) -> None:
-        """Take over the state in ``path``, which has been verified."""
+        """Load the state from ``path``, which has been verified."""
         with safe_open(path, framework="pt") as file:
             progress = json.loads(file.metadata()["progress"])
             if "best_merit" in progress:  # the older name
@@ -88,7 +91,7 @@ class TrainState:
             if self.scaler is not None:
                 self.scaler.load_state_dict(json.loads(file.metadata()["scaler"]))
             names = set(file.keys())
-            for (name, parameter), average in zip(self._named(), self.average.values, strict=True):
+            for (name, parameter), average in zip(self._parameters(), self.average.values, strict=True):
                 parameter.copy_(file.get_tensor(f"model.{name}"))
                 if self.average.decay:
                     average.copy_(file.get_tensor(f"average.{name}"))
@@ -105,20 +108,20 @@ class TrainState:
         """Store the current weights as the best ones."""
         self.progress.best_score, self.progress.best_step = score, self.progress.step
         self.progress.best_selection_metric = selection_metric
-        self.best = {name: parameter.detach().cpu().clone() for name, parameter in self._named()}
+        self.best = {name: parameter.detach().cpu().clone() for name, parameter in self._parameters()}
 
     @torch.no_grad()
     def restore_best(self) -> None:
-        """Put the best weights into the model."""
-        for name, parameter in self._named():
+        """Copy the best weights into the model."""
+        for name, parameter in self._parameters():
             parameter.copy_(self.best[name])
 
-    def _named(self) -> list[tuple[str, nn.Parameter]]:
+    def _parameters(self) -> list[tuple[str, nn.Parameter]]:
         return list(self.model.named_parameters())
 
 
 def save_checkpoint(state: TrainState, run: Run) -> None:
-    """Write a checkpoint and keep the one before it; there is never less than one, nor more than two."""
+    """Write a checkpoint and keep the previous one, so that there are one or two at any time."""
     if run.folder is None:
         return
     checkpoint, previous = run.folder / CHECKPOINT, run.folder / PREVIOUS
@@ -128,35 +131,42 @@ def save_checkpoint(state: TrainState, run: Run) -> None:
 
 
 def start_or_resume(model: TokenModel, config: TrainConfig, run: Run, steps: int) -> TrainState:
-    """The state of a run at its start, or where its checkpoint says that it stood; in all processes the same."""
+    """Return the state of a new run of ``steps`` steps, or that of its checkpoint; the same in all processes.
+
+    Raises:
+        InputError: the checkpoint does not fit ``model``, or not all processes see it.
+    """
     run.processes.broadcast([parameter.data for parameter in model.model.parameters()])
     average = MovingAverage(list(model.model.parameters()), config.ema)
     state = TrainState(
         model.model, build_optimizer(model.model, config), average, Progress(), {}, run.accelerator.scaler
     )
     checkpoint = (
-        None if run.shared_folder is None else run.processes.broadcast_from_rank0(lambda: _whole_checkpoint(run))
+        None if run.shared_folder is None else run.processes.broadcast_from_rank0(lambda: _find_checkpoint(run))
     )
     if checkpoint is not None:
         if not checkpoint.is_file():
             raise InputError(
-                f"{checkpoint}: the first process resumes from it, and process {run.processes.rank} does not see it; "
-                "all must see the same folders"
+                f"rank 0 resumes from this file, but process {run.processes.rank} does not see it",
+                location=str(checkpoint),
+                hint=("give all processes the same ", Setting("output_dir"), ", e.g. on a shared disk"),
             )
         try:
             state.load(checkpoint)
         except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
             raise InputError(
-                f"{checkpoint}: does not fit this model ({str(error).splitlines()[0]}); train anew with --overwrite"
+                f"does not fit this model ({str(error).splitlines()[0]})",
+                location=str(checkpoint),
+                hint=("train again with ", Setting("overwrite")),
             ) from error
-        steps = state.progress.steps  # as it was begun: another version may make something else of ``auto``
-        run.log(f"resuming behind step {state.progress.step:,} of {steps:,}")
+        steps = state.progress.steps  # as decided at the start: another version may resolve ``auto`` differently
+        run.log(f"resuming after step {state.progress.step:,} of {steps:,} ({checkpoint.name})")
     state.progress.steps = steps
     return state
 
 
-def _whole_checkpoint(run: Run) -> Path | None:
-    """The last checkpoint of ``run`` whose bytes are as they were written; a damaged one is moved aside."""
+def _find_checkpoint(run: Run) -> Path | None:
+    """Return the last checkpoint of ``run`` whose checksum is right, and move damaged ones aside; None: start anew."""
     assert run.folder is not None
     damaged = False
     for path in (run.folder / CHECKPOINT, run.folder / PREVIOUS):
@@ -169,5 +179,5 @@ def _whole_checkpoint(run: Run) -> Path | None:
             else:
                 return path
     if damaged:
-        run.log("no checkpoint is whole: training starts again")
+        run.log("no undamaged checkpoint: training starts again")
     return None

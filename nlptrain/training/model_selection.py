@@ -1,4 +1,4 @@
-"""Model selection: which weights of a training run are the best on dev."""
+"""Model selection: keep the best weights of a training by their dev score, and compute the final scores of these."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from nlptrain.training.checkpoint import TrainState
 from nlptrain.training.evaluation import Scores, evaluate_tags
 from nlptrain.training.reporter import Reporter
 
+Logits = NDArray[np.float32]
+_MIN_LOG_PROBABILITY = -30.0  # a CRF gives minus infinity to labels that the tag scheme forbids
+
 
 @dataclass(frozen=True)
 class ModelSelector:
@@ -32,63 +35,60 @@ class ModelSelector:
         model: the model that is trained.
         dev: sentences that it is evaluated on.
         metric: another name for the score; None: its own.
-        teacher: the teacher's logits of each dev sentence, [words, C]; None without a teacher.
+        teacher_logits: of each dev sentence, [words, C]; None without a teacher.
         selection_metric: the metric that selects.
     """
 
     model: TokenModel
     dev: Sequence[Sentence]
     metric: str | None
-    teacher: Sequence[Logits] | None
+    teacher_logits: Sequence[Logits] | None
     selection_metric: SelectionMetric
 
     def evaluate(self, state: TrainState, reporter: Reporter) -> dict[str, float]:
         """Evaluate the averaged weights, keep them if they are the best so far, and return their dev metrics."""
         state.average.swap()
         with reporter.run.processes.all_threads():
-            answers = self.model.predict([sentence.words for sentence in self.dev])
+            predictions = self.model.predict([sentence.words for sentence in self.dev])
         labels = self.model.labels
-        tags = [[labels.names[index] for index in answer.label_ids] for answer in answers]
+        tags = [[labels.names[label_id] for label_id in prediction.label_ids] for prediction in predictions]
         scores = evaluate_tags(self.dev, tags, labels.scheme, metric=self.metric)
         metrics = {f"dev_{scores.metric}": scores.value}
         selection_metric = scores.value
-        if self.teacher is not None:
-            metrics["dev_divergence"] = divergence(self.teacher, [answer.logits for answer in answers])
+        if self.teacher_logits is not None:
+            student_logits = [prediction.logits for prediction in predictions]
+            metrics["dev_divergence"] = divergence(self.teacher_logits, student_logits)
             if self.selection_metric == "divergence":
                 selection_metric = -metrics["dev_divergence"]
         # The later of equals: the score of a small dev set soon stays at 0 or 1 while the model still improves.
-        best = selection_metric >= state.progress.best_selection_metric
-        if best:
+        is_best = selection_metric >= state.progress.best_selection_metric
+        if is_best:
             state.keep_best(scores.value, selection_metric)
         state.average.swap()
-        reporter.scored(state.progress.step, scores.metric, scores.value, best=best)
+        reporter.evaluated(state.progress.step, scores.metric, scores.value, is_best=is_best)
         return metrics
 
 
-Logits = NDArray[np.float32]
-_LEAST = -30.0  # log-probability; a CRF's may be minus infinity where its scheme forbids what the teacher answers
+def divergence(teacher_logits: Sequence[Logits], student_logits: Sequence[Logits]) -> float:
+    """Return KL(teacher || student) in nats, a mean over the words of all sentences; 0 for no sentences.
 
-
-def divergence(teacher: Sequence[Logits], student: Sequence[Logits]) -> float:
-    """KL(teacher || student) in nats, a mean over the words of all sentences; 0 where there are none.
-
-    A label of less than e^-30, such as one that a CRF's scheme forbids there, counts as e^-30: each thousandth that the
-    teacher gives such labels adds 0.03 or a little less, about the same for all students of one scheme. So a CRF's is
-    compared with a CRF's.
+    A label with less than e^-30, such as one that a CRF forbids, counts as e^-30: each thousandth that the teacher
+    gives to such labels adds up to 0.03, about the same for all students with one scheme. So compare students with a
+    CRF only with each other.
 
     Args:
-        teacher: logits of each sentence, [words, C].
-        student: the same of the student; of a CRF its log-marginals.
+        teacher_logits: of each sentence, [words, C].
+        student_logits: of the same sentences, [words, C]; of a CRF its log-marginals.
 
     Example:
         >>> logits = np.log(np.array([[0.5, 0.5]], dtype=np.float32))
         >>> round(divergence([logits], [np.log(np.array([[0.25, 0.75]], dtype=np.float32))]), 4)
         0.1438
     """
-    if not sum(map(len, teacher)):
+    if not sum(map(len, teacher_logits)):
         return 0.0
-    log_p = _log_softmax(np.concatenate(list(teacher)))
-    log_q = np.maximum(_log_softmax(np.concatenate(list(student))), _LEAST)
+    log_p = _log_softmax(np.concatenate(list(teacher_logits)))
+    log_q = np.maximum(_log_softmax(np.concatenate(list(student_logits))), _MIN_LOG_PROBABILITY)
     return float((np.exp(log_p) * (log_p - log_q)).sum(axis=1).mean())
 
 
@@ -101,12 +101,12 @@ def _log_softmax(logits: Logits) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class FinalScores:
-    """What there is to say of a model that is done.
+    """The scores of a trained model.
 
     Attributes:
         scores: of dev and test.
-        calibration: as it stands in ``scores.json``.
-        divergence: of dev and test, from the teacher's probabilities; empty without a teacher.
+        calibration: temperature and calibration errors, as ``scores.json`` has them.
+        divergence: from the teacher on dev and test; empty without a teacher.
     """
 
     scores: dict[str, Scores]
@@ -119,49 +119,57 @@ def final_scores(
     splits: Splits,
     *,
     log: Callable[[str], None],
-    teacher: Mapping[str, Sequence[Logits]] | None = None,
+    teacher_logits: Mapping[str, Sequence[Logits]] | None = None,
 ) -> FinalScores:
-    """Scores and calibration errors on dev and test, by split; ``model`` is given the temperature that fits dev.
+    """Fit the temperature of ``model`` on dev, and return scores and calibration errors on dev and test.
 
-    The errors without a temperature stand beside those with it. The net reads each sentence once.
+    The calibration errors are computed with and without this temperature. The model reads each sentence once.
 
     Args:
-        model: with its final weights.
+        model: with its final weights; its temperature is set.
         splits: gold sentences, or dev sentences with a teacher's tags; test may be empty.
         log: receives the calibration errors.
-        teacher: the teacher's logits of each sentence, by split.
+        teacher_logits: of each sentence, by split.
     """
     parts = {"dev": splits.dev, **({"test": splits.test} if splits.test else {})}
-    read = {split: model.predict_emissions([sentence.words for sentence in part]) for split, part in parts.items()}
+    emissions = {split: model.predict_emissions([sentence.words for sentence in part]) for split, part in parts.items()}
     gold = {split: [sentence.tags or () for sentence in part] for split, part in parts.items()}
-    labels, rule = model.labels, model.decoder
-    # A teacher's best labels are no sample of what is right: by them its student could be as sure as it likes.
-    by_gold = splits.dev_metric is None
-    model.temperature = fit_temperature(rule, read["dev"], gold["dev"], labels) if by_gold else 1.0
+    labels, decoder = model.labels, model.decoder
+    # With the teacher's argmax as dev tags, a student could become arbitrarily confident.
+    has_gold = splits.dev_metric is None
+    model.temperature = fit_temperature(decoder, emissions["dev"], gold["dev"], labels) if has_gold else 1.0
     scores: dict[str, Scores] = {}
     calibrated, uncalibrated = {}, {}
-    distances: dict[str, float] = {}
+    divergences: dict[str, float] = {}
     for split, part in parts.items():
-        bare_answers = rule.predict(read[split], 1.0)
-        before = [to_tagged_sentence(answer, labels) for answer in bare_answers]
-        after = [to_tagged_sentence(answer, labels) for answer in rule.predict(read[split], model.temperature)]
-        if teacher is not None:
-            distances[split] = divergence(teacher[split], [answer.logits for answer in bare_answers])
+        predictions = decoder.predict(emissions[split], 1.0)
+        before = [to_tagged_sentence(prediction, labels) for prediction in predictions]
+        after = [
+            to_tagged_sentence(prediction, labels)
+            for prediction in decoder.predict(emissions[split], model.temperature)
+        ]
+        if teacher_logits is not None:
+            student_logits = [prediction.logits for prediction in predictions]
+            divergences[split] = divergence(teacher_logits[split], student_logits)
         metric = splits.dev_metric if split == "dev" else None
-        scores[split] = evaluate_tags(part, [one.tags for one in after], labels.scheme, metric=metric)
-        bare, honest = (calibration_errors(gold[split], answers, labels.scheme) for answers in (before, after))
-        uncalibrated[split], calibrated[split] = bare.to_json(), honest.to_json()
-        log(
-            f"calibration on {split}: expected error {honest.describe()} at temperature {model.temperature:.3f}"
-            + _origin(model.temperature, bare, by_gold=by_gold)
+        tags = [sentence.tags for sentence in after]
+        scores[split] = evaluate_tags(part, tags, labels.scheme, metric=metric)
+        errors_before, errors_after = (
+            calibration_errors(gold[split], sentences, labels.scheme) for sentences in (before, after)
         )
+        uncalibrated[split], calibrated[split] = errors_before.to_json(), errors_after.to_json()
+        log(_describe_calibration(split, errors_before, errors_after, model.temperature, has_gold=has_gold))
     calibration = {"temperature": model.temperature, **calibrated, "uncalibrated": uncalibrated}
-    return FinalScores(scores, calibration, distances)
+    return FinalScores(scores, calibration, divergences)
 
 
-def _origin(temperature: float, bare: CalibrationErrors, *, by_gold: bool) -> str:
-    if not by_gold:
-        return ", not fitted: dev has no gold tags"
+def _describe_calibration(
+    split: str, before: CalibrationErrors, after: CalibrationErrors, temperature: float, *, has_gold: bool
+) -> str:
+    """Return a line for the log."""
+    if not has_gold:
+        return f"calibration ({split}): {after.describe()} (not fitted: dev has no gold tags)"
     if temperature == 1.0:
-        return ", not fitted: too few mistakes on dev, or no temperature is better"
-    return f", fitted on dev; {bare.describe()} without"
+        reason = "not fitted: too few mistakes on dev, or no temperature is better"
+        return f"calibration ({split}): {after.describe()} ({reason})"
+    return f"calibration ({split}): {after.describe(before)} (temperature {temperature:.2f})"

@@ -1,39 +1,56 @@
-"""What a model is asked to match; the loop knows no more of an objective than this."""
+"""Objectives: what a training step minimizes, given a model's outputs and the targets of a batch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from nlptrain.models.heads import WordOutput
+from nlptrain.models.tokenization.inputs import move_tensor
+
+NO_LABEL = -100
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What is known of the W words of a batch.
+    """The targets of the W words of a batch.
 
     Attributes:
-        gold: label ids [W], -100 where there is none.
-        pseudo: true where ``gold`` is a teacher's argmax and not a person's tag, [W].
-        teacher: the teacher's logits [W, C], or None if no word of the whole set has any.
-        taught: true where ``teacher`` holds logits, [W].
+        gold: label ids [W], -100 for words without a label.
+        pseudo: true where ``gold`` is a teacher's argmax and not a gold tag, [W].
+        teacher_logits: the teacher's logits, [W, C]; None if no word of the whole set has any.
+        has_teacher: true where ``teacher_logits`` holds logits, [W].
     """
 
     gold: Tensor
     pseudo: Tensor
-    teacher: Tensor | None
-    taught: Tensor
+    teacher_logits: Tensor | None
+    has_teacher: Tensor
+
+    def to(self, device: torch.device) -> Targets:
+        """Return the targets on ``device``."""
+        teacher_logits = None if self.teacher_logits is None else move_tensor(self.teacher_logits, device)
+        gold, pseudo, has_teacher = (
+            move_tensor(tensor, device) for tensor in (self.gold, self.pseudo, self.has_teacher)
+        )
+        return Targets(gold, pseudo, teacher_logits, has_teacher)
+
+    def masked(self) -> Targets:
+        """Return targets of the same words without any label or logits, so that their loss is 0."""
+        has_teacher = torch.zeros_like(self.has_teacher)
+        return replace(self, gold=torch.full_like(self.gold, NO_LABEL), has_teacher=has_teacher)
 
 
 @dataclass(frozen=True)
 class Loss:
-    """What an objective says of a batch.
+    """The loss of a batch.
 
     Attributes:
-        parts: what the loss is made of: scalars, each already weighted and summed over its words.
-        notes: what is only reported: scalars, summed over the words.
+        parts: the terms of the loss: scalars, weighted and summed over the words.
+        notes: values that are only reported: scalars, summed over the words.
     """
 
     parts: dict[str, Tensor]
@@ -41,17 +58,17 @@ class Loss:
 
 
 class Objective(Protocol):
-    """What a step is to make small."""
+    """What a training step minimizes."""
 
     def loss(self, words: WordOutput, targets: Targets) -> Loss:
-        """The loss of these words, in its parts."""
+        """Return the loss of the model's outputs ``words``."""
         ...
 
 
 @dataclass(frozen=True)
-class GoldObjective:
-    """The gold tags alone: fine-tuning a transformer, and a tagger without a teacher."""
+class SupervisedObjective:
+    """Gold tags alone: the objective of ``transformer_token`` and ``tagger``."""
 
     def loss(self, words: WordOutput, targets: Targets) -> Loss:
-        """The negative log-likelihood of the gold tags."""
+        """Return the negative log-likelihood of the gold tags."""
         return Loss({"gold": words.nll_loss(targets.gold)})

@@ -1,4 +1,4 @@
-"""What a training shows: a bar on a terminal, plain lines in a pipe or a log."""
+"""What a training reports: a progress bar or plain lines for people, and ``metrics.jsonl`` for programs."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from nlptrain.training.checkpoint import Progress
 from nlptrain.training.steps import Step
 from nlptrain.training.tracking import Trackers
 
-_QUIET_SECONDS = 20.0  # between two plain lines
-_LOOK_EVERY = 10  # steps between two looks at the loss: each one waits for the device
+_LOG_SECONDS = 20.0  # between two plain lines
+_LOSS_STEPS = 10  # steps between two reads of the loss: each one waits for the device
 
 
 class Reporter:
-    """Shows steps, loss, dev score, words per second and time left."""
+    """Shows steps, loss, dev score, words per second and remaining time: a bar on a terminal, else plain lines."""
 
     def __init__(self, run: Run, steps: int, progress: Progress) -> None:
-        """Report on a run of ``steps`` steps that stands at ``progress``."""
+        """Report on a run of ``steps`` steps, of which ``progress`` is done."""
         self.run = run
         self.steps = steps
         self._start = progress.step
         self._words = 0
         self._waited = 0.0
-        self._aside = 0.0
+        self._excluded = 0.0
         self._paused: float | None = None
-        self._began = self._said = time.monotonic()
+        self._started = self._logged = time.monotonic()
         self._loss = self._dev = ""
         self._bar: Bar | None = None
         if run.console.is_terminal:
@@ -53,11 +53,12 @@ class Reporter:
 
     @property
     def speed(self) -> dict[str, float]:
-        """Words with a target, of all processes, per second of training, and this one's share of it without tensors.
+        """The throughput without evaluation and saving.
 
-        What is spent on scoring and saving does not count.
+        ``words_per_second``: words with a target, of all processes; ``waiting``: the share of the time in which this
+        process waited for a batch.
         """
-        seconds = max(1e-9, (self._paused or time.monotonic()) - self._began - self._aside)
+        seconds = max(1e-9, (self._paused or time.monotonic()) - self._started - self._excluded)
         return {"words_per_second": round(self._words / seconds), "waiting": round(self._waited / seconds, 4)}
 
     def __enter__(self) -> Reporter:
@@ -69,48 +70,48 @@ class Reporter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
 
     @contextmanager
     def pausing(self) -> Iterator[None]:
-        """What is done in here is no training."""
+        """Exclude this block from the throughput."""
         self._paused = time.monotonic()
         try:
             yield
         finally:
-            self._aside += time.monotonic() - self._paused
+            self._excluded += time.monotonic() - self._paused
             self._paused = None
 
     def step(self, step: Step) -> None:
-        """Show that ``step`` is done."""
+        """Report that ``step`` is done."""
         number = step.number
         self._words += step.words
         self._waited += step.waited
         now = time.monotonic()
-        if number % _LOOK_EVERY == 0:
+        if number % _LOSS_STEPS == 0:
             self._loss = f"loss {float(step.losses['loss']):.4f}"
         if self._bar is not None:
             self._bar.update(self._task, completed=number, description=self._status())
-        elif now - self._said >= _QUIET_SECONDS:
-            self._said = now
-            left = (now - self._began) / max(1, number - self._start) * (self.steps - number)
-            self.run.log(f"step {number:,}/{self.steps:,}  {self._status()}  {left:,.0f} s left")
+        elif now - self._logged >= _LOG_SECONDS:
+            self._logged = now
+            remaining = (now - self._started) / max(1, number - self._start) * (self.steps - number)
+            self.run.log(f"step {number:,}/{self.steps:,}: {self._status()}, {remaining:,.0f} s left")
 
-    def scored(self, step: int, metric: str, value: float, *, best: bool) -> None:
-        """Show a dev score."""
+    def evaluated(self, step: int, metric: str, value: float, *, is_best: bool) -> None:
+        """Report a dev score."""
         self._dev = f"dev {metric} {value:.4f}"
-        self.run.log(f"step {step:,}/{self.steps:,}  {self._status()}{'  (best so far)' if best else ''}")
-        self._said = time.monotonic()
+        self.run.log(f"step {step:,}/{self.steps:,}: {self._status()}{' (best so far)' if is_best else ''}")
+        self._logged = time.monotonic()
 
     def _status(self) -> str:
         rate = f"{self.speed['words_per_second']:,} words/s"
-        return "  ".join(part for part in (self._loss, self._dev, rate) if part)
+        return ", ".join(part for part in (self._loss, self._dev, rate) if part)
 
 
 class MetricsLog:
-    """``metrics.jsonl``: a line every few steps, cut back to the checkpoint when a run resumes."""
+    """``metrics.jsonl``: a line every few steps, truncated to the checkpoint when a run resumes."""
 
     def __init__(
         self,
@@ -119,9 +120,9 @@ class MetricsLog:
         trackers: Trackers | None = None,
         log: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Go on in ``path`` behind the lines that ``progress`` knows of; ``trackers`` receive each, too.
+        """Append to ``path`` after the lines that ``progress`` has recorded; ``trackers`` receive each line as well.
 
-        Where these lines are missing or damaged, the file begins anew, and ``say`` reports it.
+        If these lines are missing or damaged, the file starts again, and ``log`` receives a line about it.
         """
         self.path = path
         self.progress = progress
@@ -129,12 +130,12 @@ class MetricsLog:
         self._new: list[dict[str, Tensor]] = []
         self._hash = hashlib.sha256()
         if path is not None:
-            self._hash.update(_written_before(path, progress, log))
+            self._hash.update(_recorded_lines(path, progress, log))
             with write_errors(path), path.open("ab") as file:
                 file.truncate(progress.metrics_bytes)
 
     def add(self, step: Step) -> None:
-        """Count a step in; its losses stay on the device until they are written."""
+        """Count ``step``; its losses stay on the device until they are written."""
         self._new.append(step.losses)
         self.progress.words += step.words
 
@@ -146,13 +147,10 @@ class MetricsLog:
         self._new = []
 
     def write(self, step: Step, speed: Mapping[str, float]) -> float:
-        """Write a line with the mean losses since the last one; the answer is the mean of the whole loss.
-
-        ``speed``: what else it says, of this process' time.
-        """
+        """Write a line with the mean losses since the last one and with ``speed``; return the mean loss."""
         self.settle()
         means = {name: sum(values) / len(values) for name, values in self.progress.pending.items()}
-        self._line(
+        self._write_line(
             {
                 "step": step.number,
                 "epoch": step.epoch,
@@ -165,12 +163,12 @@ class MetricsLog:
         self.progress.pending, self.progress.words = {}, 0
         return means["loss"]
 
-    def write_dev(self, step: int, found: dict[str, float]) -> None:
-        """A line with what was found on dev."""
+    def write_dev(self, step: int, metrics: dict[str, float]) -> None:
+        """Write a line with the dev ``metrics`` after ``step``."""
         self.settle()
-        self._line({"step": step, **found})
+        self._write_line({"step": step, **metrics})
 
-    def _line(self, values: dict[str, Any]) -> None:
+    def _write_line(self, values: dict[str, Any]) -> None:
         if self.path is not None:
             line = (json.dumps(values) + "\n").encode()
             try:
@@ -186,14 +184,14 @@ class MetricsLog:
         self._trackers.write(values)
 
 
-def _written_before(path: Path, progress: Progress, log: Callable[[str], None]) -> bytes:
-    """The lines in ``path`` that ``progress`` knows of; none if they are not what was written."""
+def _recorded_lines(path: Path, progress: Progress, log: Callable[[str], None]) -> bytes:
+    """Return the lines in ``path`` that ``progress`` has recorded; none if they differ from what was written."""
     data = b""
     with suppress(FileNotFoundError), path.open("rb") as file:
         data = file.read(progress.metrics_bytes)
     if not progress.metrics_bytes or hashlib.sha256(data).hexdigest() == progress.metrics_hash:
         return data
-    found = f"is damaged; moved to {move_aside(path).name}" if path.exists() else "is missing"
-    log(f"{path}: {found}; it now begins after step {progress.step:,}")
+    state = f"is damaged; moved to {move_aside(path).name}" if path.exists() else "is missing"
+    log(f"{path}: {state}; it now begins after step {progress.step:,}")
     progress.metrics_bytes, progress.metrics_hash = 0, ""
     return b""

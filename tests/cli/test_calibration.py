@@ -65,10 +65,10 @@ def test_every_run_ends_calibrated(
         evaluated = json.loads(call("evaluate", run, corpus / "test.conll", "--json").stdout)
         assert evaluated["calibration"] == {"temperature": saved, **found["test"]}
     assert saved != 1.0  # a student of 15 steps makes mistakes
-    assert f"at temperature {saved:.3f}, fitted on dev" in done.stderr
+    assert re.search(rf"calibration \(dev\): ECE words [\d.]+ -> [\d.]+.* \(temperature {saved:.2f}\)", done.stderr)
     shown = call("evaluate", corpus / "runs/tagger_kd", corpus / "test.conll").stdout
-    assert f"expected calibration error: {found['test']['word']:.4f} by word, " in shown
-    assert f"(temperature {saved:.3f})" in shown
+    assert f"calibration: ECE words {found['test']['word']:.3f}, entities " in shown
+    assert f"(temperature {saved:.2f})" in shown
 
 
 def test_a_teachers_logits_are_found_again_whatever_its_temperature(corpus: Path, taught: dict[str, Path]) -> None:
@@ -158,7 +158,7 @@ def test_plain_tags_are_calibrated_and_left_open(corpus: Path, tiny_bert: Path) 
     run = corpus / "runs/tagger"
     assert scores_of(run)["calibration"]["test"]["entity"] is None
     shown = call("evaluate", run, corpus / "test.conllu").stdout
-    assert "expected calibration error: 0." in shown
+    assert "calibration: ECE words 0." in shown
     assert "by entity" not in shown
     answer = json.loads(call("predict", run, "--min-confidence", "1", text="what a day near Oslo !\n").stdout)
     assert all((word["tag"] is None) == (word["confidence"] < 1) for word in answer["words"])
@@ -179,9 +179,9 @@ def test_pseudo_labels_as_right_as_is_asked(corpus: Path, taught: dict[str, Path
     assert person["min_confidence"] is None or 0.3 < person["min_confidence"]
     assert person["answered"] < 8
     assert found["place"]["min_confidence"] == 0.3  # all answers are right: nothing more is asked of them
-    said = "confidences at which the teacher is right 90.0% of the time on dev: person "
-    assert said in done.stderr
-    assert "below that of their type" in done.stderr
+    assert "confidence thresholds (dev): person " in done.stderr
+    assert "(objective.min_precision=0.9)" in done.stderr
+    assert "below the threshold of their type" in done.stderr
     for limit in found.values():
         assert limit["min_confidence"] is None or limit["min_confidence"] >= 0.3
         assert limit["right"] >= 0.9 * limit["answered"]
@@ -216,4 +216,4 @@ def test_a_teacher_that_is_never_sure_enough_leaves_nothing(corpus: Path, taught
     path = edited(taught["pseudo_label"], objective={"min_confidence": 1.0}, data=data)
     refused = call("pseudo_label", path)
     assert refused.exit_code == 2
-    assert "the teacher is as sure as is asked of none of the " in refused.stderr
+    assert "unlabeled sentences reaches the required confidence; lower" in refused.stderr

@@ -29,7 +29,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(corpus: Path, tiny_bert: Path, n
     assert not (run / "scores.json").exists()
     resumed = call("tagger", path, *settings)
     assert resumed.exit_code == 0, resumed.output
-    assert "resuming behind step" in resumed.stderr
+    assert "resuming after step" in resumed.stderr
     straight = corpus / "straight"
     assert call("tagger", path, *settings, "--output-dir", straight).exit_code == 0
     for name in ("model/model.safetensors", "model/config.json"):

@@ -48,7 +48,7 @@ def test_two_processes_share_labeling_and_training_and_go_on_when_stopped(corpus
     process = start(path)
     stdout, stderr = process.communicate(timeout=240)
     assert process.returncode == 0, stderr
-    assert stderr.count("resuming behind step") == 1
+    assert stderr.count("resuming after step") == 1
     assert "2 processes, 1 thread each" in stderr
     assert stdout.count("dev   f1") == 1
 

@@ -165,7 +165,7 @@ def test_ctrl_c_stops_all_and_the_same_command_goes_on(three: Path, corpus: Path
     goes_on = call("tagger", three, *settings)
     assert goes_on.exit_code == 0, goes_on.output
     assert goes_on.stderr.count("is finished") == 1
-    assert goes_on.stderr.count("resuming behind step") == 1
+    assert goes_on.stderr.count("resuming after step") == 1
     assert (top / "seed-7/scores.json").exists()
 
 

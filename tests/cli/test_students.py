@@ -188,7 +188,10 @@ def test_a_teacher_with_other_names(house: Path, tmp_path: Path) -> None:
     assert scores["code"] == 2
     assert "gold.conll" in scores["error"]
     scores = train(house, tmp_path, "tagger_kd", data={**data, "label_map": {"person": "PER"}})
-    assert "the teacher's place is neither mapped nor in the data (LOC, PER)" in scores["error"]
+    assert (
+        "the teacher's place is neither mapped nor in the data; expected a label of the data: LOC, PER"
+        in scores["error"]
+    )
     scores = train(house, tmp_path, "tagger_kd", data={**data, "label_map": {"person": "PER", "place": "LOC"}})
     assert "error" not in scores, scores["error"]
     assert set(scores["dev"]["types"]) == {"PER", "LOC"}
@@ -277,7 +280,9 @@ def test_without_raw_text_sentences_are_made_and_found_again(
     monkeypatch.setattr("nlptrain.distillation.augmentation.MOST_PER_SENTENCE", 30)
     gold_alone = {"data": {"unlabeled": None}, "transfer_dir": str(tmp_path / "transfer")}
     first = train(house, tmp_path, command, augment="auto", **gold_alone)
-    made = re.search(r"augment: ([\d,]+) sentences of [\d,]+ words made out of 60 train sentences", first["output"])
+    made = re.search(
+        r"augment: ([\d,]+) synthetic sentences.* \([\d,]+ words, from 60 train sentences\)", first["output"]
+    )
     assert made
     count = int(made[1].replace(",", ""))
     assert 60 < count <= 1800
@@ -293,17 +298,17 @@ def test_without_raw_text_sentences_are_made_and_found_again(
         assert "data.unlabeled: missing" in none["error"]
         (tmp_path / "empty.txt").write_text("\n")
         nothing = train(house, tmp_path, command, augment="none", data={"unlabeled": str(tmp_path / "empty.txt")})
-        assert "there is no text without gold tags, and no sentence was made; name raw text" in nothing["error"]
+        assert "data.unlabeled: there is no unlabeled text and no synthetic sentence; set" in nothing["error"]
     else:
         assert "augment:" not in none["output"]
-        assert "drawn by rare labels" not in none["output"]  # gold sentences stand once in every epoch
+        assert "sampled by rare labels" not in none["output"]  # gold sentences stand once in every epoch
 
 
 def test_little_raw_text_is_augmented(house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nlptrain.distillation.augmentation.MOST_PER_SENTENCE", 3)
     scores = train(house, tmp_path, "tagger_kd", augment="auto", train={"steps": 1})
     assert "raw text:" in scores["output"]
-    assert re.search(r"made out of 60 train and \d+ raw sentences", scores["output"])
+    assert re.search(r"from 60 train and \d+ unlabeled sentences", scores["output"])
     line = (
         "augment.sentences=auto: synthetic sentences if there are fewer than 1,000,000 words of text, "
         "at most 3 per sentence\n"
@@ -318,7 +323,7 @@ def test_raw_text_is_augmented_where_there_are_gold_dev_sentences_alone(
     monkeypatch.setattr("nlptrain.distillation.augmentation.MOST_PER_SENTENCE", 3)
     dev = {"dev": str(house / "dev.conll")}
     scores = train(house, tmp_path, "tagger_kd", gold=False, augment="auto", data=dev, train={"steps": 1})
-    assert re.search(r"made out of \d+ raw sentences\n", scores["output"])
+    assert re.search(r"from \d+ unlabeled sentences\)\n", scores["output"])
     shutil.rmtree(tmp_path / "run")
     alone = train(house, tmp_path, "tagger_kd", gold=False, augment="auto", train={"steps": 1})
     assert alone["dev"]["metric"] == "agreement"
@@ -328,7 +333,7 @@ def test_raw_text_is_augmented_where_there_are_gold_dev_sentences_alone(
 def test_enough_raw_text_is_not(house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nlptrain.distillation.augmentation.ENOUGH_WORDS", 500)
     scores = train(house, tmp_path, "tagger_kd", augment="auto", train={"steps": 1})
-    assert "made out of" not in scores["output"]
+    assert "synthetic sentences (" not in scores["output"]
 
 
 def test_made_sentences_stand_beside_raw_text_if_asked(house: Path, tmp_path: Path) -> None:
@@ -351,7 +356,7 @@ def test_what_cannot_be_made_is_said(house: Path, tmp_path: Path) -> None:
     nothing = {"swap": 0.0, "join": 0.0, "insert": 0.0, "replace": 0.0, "noise": 0.0}
     scores = train(house, tmp_path, "tagger_kd", augment={"sentences": 50, **nothing}, train={"steps": 1})
     assert re.search(
-        r"augment: 0 sentences of 0 words made out of 60 train and \d+ raw sentences, of 50 asked for", scores["output"]
+        r"augment: 0 synthetic sentences of 50, because .* from 60 train and \d+ unlabeled sentences", scores["output"]
     )
     assert "50% of it drawn by rare labels" in scores["output"]
 
@@ -374,10 +379,11 @@ def test_steps_follow_from_the_text(house: Path, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("nlptrain.training.loop.MOST_STEPS", 40)
     scores = train(house, tmp_path, "tagger_kd", train={"steps": "auto", "batch_subwords": 1600})
     assert re.search(
-        r"length: 4 steps, 2.0 times as much text as there is \([\d,]+ words\), 50% of it drawn", scores["output"]
+        r"training text: [\d,]+ words, 2.0 epochs, 50% of each epoch sampled by rare labels", scores["output"]
     )
+    assert "train.steps=auto: 4 steps (2 epochs, clipped to 3..40)" in scores["output"]
     assert scores["steps"] == 4  # two batches, twice
-    line = "train.steps=auto: 2 epochs, clipped to 3..40 steps"
+    line = "train.steps=auto: 2 epochs of the text, clipped to 3..40 steps"
     assert scores["output"].index(line) < scores["output"].index("raw text:")
 
 

@@ -13,7 +13,7 @@ from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.augmentation import Augmenter, add_synthetic_sentences, planned_sentences
-from nlptrain.distillation.word_bank import WordBank, _is_spelled, _pieces, _scripts
+from nlptrain.distillation.word_bank import WordBank, _has_only_letters, _scripts, _single_subword_words
 from nlptrain.models import TokenModel, TransformerTokenClassifier
 from tests.helpers.corpora import PEOPLE, PLACES, make_sentences
 from tests.helpers.exports import small_model
@@ -34,9 +34,9 @@ def augmenter(teacher: TokenModel, gold: list[Sentence] = GOLD, scheme: str = "i
 
 def test_a_sentence_is_a_function_of_seed_and_number(teacher: TokenModel):
     one, again, other = (Augmenter(GOLD, "iob2", AugmentConfig(seed=seed), teacher) for seed in (3, 3, 4))
-    sentences = [one.made(number) for number in range(40)]
-    assert sentences == [again.made(number) for number in reversed(range(40))][::-1]
-    assert sentences != [other.made(number) for number in range(40)]
+    sentences = [one.synthesize(number) for number in range(40)]
+    assert sentences == [again.synthesize(number) for number in reversed(range(40))][::-1]
+    assert sentences != [other.synthesize(number) for number in range(40)]
     assert all(sentence.tags is None for sentence in sentences)
 
 
@@ -99,14 +99,14 @@ def test_no_sentence_comes_twice_and_none_that_is_taken(teacher: TokenModel):
     digests = [sentence.hash() for sentence in every]
     assert len(set(digests)) == len(digests)
     taken = set(digests[::2])
-    left = {sentence.hash() for sentence in augmenter(teacher, swap=1.0)(400, taken=taken)}
+    left = {sentence.hash() for sentence in augmenter(teacher, swap=1.0)(400, excluded=taken)}
     assert left
     assert not left & taken
 
 
 def test_what_can_make_nothing_new_ends(teacher: TokenModel):
     taken = {sentence.hash() for sentence in GOLD}
-    assert list(augmenter(teacher)(100, taken=taken)) == []
+    assert list(augmenter(teacher)(100, excluded=taken)) == []
 
 
 def test_as_many_as_bring_the_text_to_a_million_words_but_not_too_many_of_one():
@@ -153,11 +153,11 @@ def test_raw_sentences_are_made_use_of_too(teacher: TokenModel):
         made, said = topped(teacher, raw, splits, 2000, join=0.5, swap=1.0, replace=0.5)
         assert len(made) == 2000
         assert {sentence.words[0] for sentence in made} >= {one.words[0] for one in raw}
-        assert "60 train and 40 raw sentences" in said[-1] or not train
-    assert "made out of 40 raw sentences" in said[-1]
+        assert "60 train and 40 unlabeled sentences" in said[-1] or not train
+    assert "from 40 unlabeled sentences)" in said[-1]
     few, said = topped(teacher, raw, splits, 10, join=1.0)
     assert len(few) == 10
-    assert "made out of 10 raw sentences" in said[-1]
+    assert "from 10 unlabeled sentences)" in said[-1]
     every, _ = topped(teacher, raw[:2], splits, replace=1.0)
     assert len(every) == 600  # 300 of each
 
@@ -171,14 +171,14 @@ def test_enough_raw_text_is_not_kept(teacher: TokenModel, monkeypatch: pytest.Mo
     made, said = topped(teacher, raw, splits, 30, join=1.0)
     assert len(made) == 30
     room = (100 - sum(len(sentence.words) for sentence in GOLD[:2])) // 4
-    assert f"2 train and {room} raw sentences" in said[-1]
+    assert f"2 train and {room} unlabeled sentences" in said[-1]
 
 
 def test_rare_words_of_much_text_are_not_looked_up(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):
     """Any word takes their place."""
-    monkeypatch.setattr("nlptrain.distillation.word_bank._LOOKED_UP", 2)
+    monkeypatch.setattr("nlptrain.distillation.word_bank._MAX_LOOKUPS", 2)
     bank = WordBank(teacher, ["Ada", "Oslo", "Ada", "lives", "Oslo", "Ada"])
-    assert set(bank._near) == {"Ada", "Oslo"}
+    assert set(bank._neighbors) == {"Ada", "Oslo"}
     assert bank.neighbor("lives", Random(0)) in bank.words
 
 
@@ -198,10 +198,10 @@ def test_neighbours_are_those_of_the_embeddings(teacher: TokenModel):
 
 
 def test_frequent_words_are_drawn_more_often(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("nlptrain.distillation.word_bank._COMMON", 1.0)
+    monkeypatch.setattr("nlptrain.distillation.word_bank._ZIPF_OFFSET", 1.0)
     bank = WordBank(teacher, PEOPLE)
     draw = Random(0)
-    numbers = [bank.words.index(bank.drawn(draw)) for _ in range(4000)]
+    numbers = [bank.words.index(bank.sample(draw)) for _ in range(4000)]
     half = len(bank.words) // 2
     assert sum(number < half for number in numbers) > 2400
     assert set(numbers) == set(range(len(bank.words)))
@@ -211,17 +211,17 @@ def test_scripts_are_those_of_the_text_and_vowel_signs_belong_to_words():
     assert _scripts({"Ада": 3, "Ada": 2000}) == {"LATIN", "CYRILLIC"}
     assert _scripts({"Ада": 1, "Ada": 2000}) == {"LATIN"}
     assert _scripts({"東京": 1, "と": 1}) == {"CJK", "HIRAGANA"}
-    assert _is_spelled("दिल्ली")
-    assert not _is_spelled("a1")
-    assert not _is_spelled("\u0301")
+    assert _has_only_letters("दिल्ली")
+    assert not _has_only_letters("a1")
+    assert not _has_only_letters("\u0301")
 
 
 def test_the_words_of_a_vocabulary_are_of_the_scripts_of_the_text():
     vocabulary = ["the", "of", "北", "京", "на", "a", "##ing", "42", "www"]
     teacher = SimpleNamespace(featurizer=_Featurizer(vocabulary))
-    assert list(_pieces(teacher, {"LATIN"})) == ["the", "of", "www"]
-    assert list(_pieces(teacher, {"CJK"})) == ["北", "京"]
-    assert list(_pieces(teacher, {"LATIN", "CYRILLIC"})) == ["the", "of", "на", "www"]
+    assert list(_single_subword_words(teacher, {"LATIN"})) == ["the", "of", "www"]
+    assert list(_single_subword_words(teacher, {"CJK"})) == ["北", "京"]
+    assert list(_single_subword_words(teacher, {"LATIN", "CYRILLIC"})) == ["the", "of", "на", "www"]
 
 
 class _Tokenizer(list[str]):

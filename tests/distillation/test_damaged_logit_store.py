@@ -86,7 +86,7 @@ def test_a_damaged_shard_is_moved_aside_and_labeled_again_to_the_same_bytes(
         (line,) = [line for line in log if line.startswith(f"{stored / name}: ")]
         assert line.endswith("; its sentences are labeled again")
         assert ("damaged (" in line, f"; moved to {name}.damaged" in line) == (name in left, name in left)
-    rows = store.rows(done.rows)
+    rows = store.select(done.rows)
     assert [rows.sentence(number).words for number in range(40)] == [sentence.words for sentence in SENTENCES]
     assert label_again(stored, teacher)[0].computed == 0
 

@@ -52,7 +52,7 @@ def test_stored_logits_are_the_live_ones_to_float16(teacher: TransformerTokenCla
     stored = store.transfer_set([s.hash() for s in reversed(sentences)])
     for number, sentence in enumerate(reversed(sentences)):
         (live,) = teacher.logits([sentence.words])
-        np.testing.assert_allclose(stored.rows(number), live.astype(np.float16), atol=2e-3)
+        np.testing.assert_allclose(stored.teacher_logits(number), live.astype(np.float16), atol=2e-3)
         assert stored.sentence(number).words == sentence.words
 
 
@@ -84,7 +84,7 @@ def test_rows_are_told_in_the_order_of_the_sentences_also_of_repeats(
     sentences = [*raw(40, 2)[::-1], *raw(20, 1), *raw(40, 2), *raw(50, 3)]
     store = LogitStore(tmp_path, teacher)
     done = label_sentences(store, sentences, teacher, Run(None, device="cpu"))
-    stored = store.rows(done.rows)
+    stored = store.select(done.rows)
     assert [stored.sentence(number).words for number in range(len(stored))] == [one.words for one in sentences]
     assert stored.digests().tolist() == hash_array([one.hash() for one in sentences]).tolist()
     before = {one.hash() for one in raw(20, 1)}
@@ -141,7 +141,7 @@ def test_large_logits_stay_finite(teacher: TransformerTokenClassifier, tmp_path:
     with torch.no_grad():
         teacher.model.classifier.bias[0] = 1e6
     store, _ = label(tmp_path, teacher, raw(2, 1))
-    assert np.isfinite(store.transfer_set([raw(2, 1)[0].hash()]).rows(0)).all()
+    assert np.isfinite(store.transfer_set([raw(2, 1)[0].hash()]).teacher_logits(0)).all()
 
 
 def test_pseudo_labels_are_the_argmax_and_doubtful_sentences_are_left_out(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_pseudo_labels_are_the_argmax_and_doubtful_sentences_are_left_out(tmp_pa
     rows = FixedTransferSet(sure, unsure)
     found = pseudo_label_sentences(rows, labels, min_confidence=0.65, path=path)  # type: ignore[arg-type]
     assert [s.tags for s in found.sentences] == [("B-x", "I-x", "O")]
-    assert (found.entities, found.doubtful, found.left_out) == (2, 1, 1)
+    assert (found.entities, found.below, found.dropped) == (2, 1, 1)
     found = pseudo_label_sentences(rows, labels, min_confidence=0.0, path=path)  # type: ignore[arg-type]
     assert [s.tags for s in found.sentences][1] == ("I-x", "O")  # the argmax itself
     from nlptrain.data.formats.jsonl import read_jsonl
@@ -169,7 +169,7 @@ def test_each_precision_has_answers_of_its_own(teacher: TransformerTokenClassifi
     assert label_sentences(coarse, sentences, teacher, Run(None, device="cpu")).computed == 20
     digests = [sentence.hash() for sentence in sentences]
     one, other = (
-        np.concatenate([store.transfer_set(digests).rows(number).astype(np.float32) for number in range(20)])
+        np.concatenate([store.transfer_set(digests).teacher_logits(number).astype(np.float32) for number in range(20)])
         for store in (exact, coarse)
     )
     assert 1e-4 < np.abs(one - other).max() < 0.1  # eight bits of a bfloat16's mantissa
@@ -187,15 +187,15 @@ def test_eight_bits_are_computed_without_torch_and_stored_apart(
         assert label_sentences(coarse, sentences, teacher, Run(None, device="cpu")).computed == 21
     digests = [sentence.hash() for sentence in sentences]
     one, other = (
-        np.concatenate([store.transfer_set(digests).rows(number).astype(np.float32) for number in range(21)])
+        np.concatenate([store.transfer_set(digests).teacher_logits(number).astype(np.float32) for number in range(21)])
         for store in (exact, coarse)
     )
     assert one.shape == other.shape
     assert 1e-4 < np.abs(one - other).max() < 0.1 * np.abs(one).max()
-    with pytest.raises(InputError, match=r"teacher_precision: int8 is for transformers, and .* is a tagger; use fp32"):
+    with pytest.raises(InputError, match=r"teacher_precision: .* is a tagger, and int8 is for transformers; use fp32"):
         LogitStore(tmp_path, small_model(tiny_bert, "subword-lstm-softmax"), "int8")
     monkeypatch.setattr(type(teacher.tokenizer), "is_fast", False)
-    with pytest.raises(InputError, match="teacher_precision: int8 needs a fast tokenizer"):
+    with pytest.raises(InputError, match="teacher_precision: .* int8 needs a fast tokenizer; use fp32"):
         LogitStore(tmp_path, teacher, "int8")
 
 
@@ -232,7 +232,7 @@ def test_a_worker_that_is_killed_is_said_and_what_is_stored_stays(
         return shard
 
     monkeypatch.setattr(store, "append", then_kill)
-    with pytest.raises(InputError, match="a process that labels was killed"):
+    with pytest.raises(InputError, match="workers: a worker process was killed"):
         label_sentences(store, sentences, teacher, Run(None, device="cpu", workers=2))
     again = label_sentences(LogitStore(tmp_path, teacher), sentences, teacher, Run(None, device="cpu"))
     assert again.stored >= 16

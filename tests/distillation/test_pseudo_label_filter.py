@@ -34,7 +34,7 @@ def test_equal_confidences_stay_together() -> None:
     rows = [(0.9, True), (0.9, False), (0.9, True), (0.8, True)]
     assert lowest_threshold(rows, min_precision=0.75) == Threshold(0.0, 4, 3, 4)
     assert lowest_threshold([*rows, (0.1, False)], min_precision=0.75) == Threshold(0.8, 4, 3, 5)
-    assert lowest_threshold(rows[:3], min_precision=0.75).least == math.inf
+    assert lowest_threshold(rows[:3], min_precision=0.75).min_confidence == math.inf
 
 
 def test_the_higher_of_the_two_counts() -> None:
@@ -42,7 +42,7 @@ def test_the_higher_of_the_two_counts() -> None:
     assert lowest_threshold(ROWS, min_precision=0.75, min_confidence=0.2) == Threshold(0.6, 4, 3, 6)
     assert lowest_threshold(ROWS[:1], min_precision=0.9, min_confidence=0.2) == Threshold(0.2, 1, 1, 1)
     assert lowest_threshold([], min_precision=0.9, min_confidence=0.2) == Threshold(math.inf)
-    assert lowest_threshold([(0.9, False)], min_precision=0.9, min_confidence=0.2).least == math.inf
+    assert lowest_threshold([(0.9, False)], min_precision=0.9, min_confidence=0.2).min_confidence == math.inf
 
 
 def row(label: str, sure: float) -> list[float]:
@@ -67,20 +67,20 @@ def test_each_type_has_its_own_and_sentences_below_it_are_left_out() -> None:
     ]
     found = find_thresholds(dev, gold, LABELS, min_precision=0.9, min_confidence=0.3)  # type: ignore[arg-type]
     assert list(found) == ["x", "y", "z"]
-    assert (found["x"].least, found["x"].answered, found["x"].right) == (pytest.approx(0.7, abs=1e-3), 2, 2)
+    assert (found["x"].min_confidence, found["x"].accepted, found["x"].correct) == (pytest.approx(0.7, abs=1e-3), 2, 2)
     assert found["y"].to_json() == {"min_confidence": None, "answered": 0, "right": 0}
     assert found["z"] == Threshold(math.inf)
-    assert found["z"].describe() == "never answered there, so its sentences are left out"
-    assert found["x"].describe() == f"from {found['x'].least:.4f} (2 of 2 right)"
-    assert found["y"].describe() == "never right often enough, its sentences are left out"
+    assert found["z"].describe() == "none (never predicted; its sentences are dropped)"
+    assert found["x"].describe() == f"{found['x'].min_confidence:.4f} (2 of 2 correct)"
+    assert found["y"].describe() == "none (no threshold is precise enough; its sentences are dropped)"
 
     raw = FixedTransferSet(
         [row("B-x", 0.72), o], [row("B-x", 0.65), o], [o, row("B-y", 0.99)], [row("B-z", 0.31), o], [o, o]
     )
-    least = {name: limit.least for name, limit in found.items()}
-    kept = pseudo_label_sentences(raw, LABELS, min_confidence=0.3, path=None, least=least)  # type: ignore[arg-type]
-    np.testing.assert_array_equal(kept.numbers, [0, 4])
-    assert (kept.entities, kept.doubtful, kept.left_out) == (4, 3, 3)
+    least = {name: limit.min_confidence for name, limit in found.items()}
+    kept = pseudo_label_sentences(raw, LABELS, min_confidence=0.3, path=None, thresholds=least)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(kept.rows, [0, 4])
+    assert (kept.entities, kept.below, kept.dropped) == (4, 3, 3)
 
 
 def test_of_plain_tags_the_words_are_judged() -> None:
@@ -88,5 +88,5 @@ def test_of_plain_tags_the_words_are_judged() -> None:
     dev = FixedTransferSet([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]])
     gold = [Sentence(("a", "b", "c", "d"), ("N", "V", "V", "N"))]
     found = find_thresholds(dev, gold, labels, min_precision=1.0, min_confidence=0.0)  # type: ignore[arg-type]
-    assert found["N"].least == pytest.approx(0.9, abs=1e-3)
-    assert found["V"].least == pytest.approx(0.8, abs=1e-3)
+    assert found["N"].min_confidence == pytest.approx(0.9, abs=1e-3)
+    assert found["V"].min_confidence == pytest.approx(0.8, abs=1e-3)

@@ -4,7 +4,7 @@ import pytest
 
 from nlptrain.data.labels import Labels
 from nlptrain.data.tag_schemes import first_invalid_tag
-from nlptrain.distillation.pseudo_labels import _allowed
+from nlptrain.distillation.pseudo_labels import _representable_tags
 
 
 @pytest.mark.parametrize(
@@ -18,10 +18,10 @@ from nlptrain.distillation.pseudo_labels import _allowed
 )
 def test_an_entity_without_right_tags_is_none(tags: str, learned: str) -> None:
     labels = Labels.from_names(["O", "B-x", "I-x", "E-x"], "iobes")
-    found = _allowed(tags.split(), labels)
+    found = _representable_tags(tags.split(), labels)
     assert found == learned.split()
     assert first_invalid_tag(found, "iobes") is None
 
 
 def test_plain_tags_stay() -> None:
-    assert _allowed(["NOUN", "X"], Labels.from_names(["NOUN", "X"], "plain")) == ["NOUN", "X"]
+    assert _representable_tags(["NOUN", "X"], Labels.from_names(["NOUN", "X"], "plain")) == ["NOUN", "X"]

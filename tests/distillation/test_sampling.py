@@ -18,7 +18,7 @@ class Text:
 
     def __init__(self, *sentences: list[list[float]]) -> None:
         self.logits = [np.log(np.array(rows, dtype=np.float32)).reshape(len(rows), 2) for rows in sentences]
-        self.sets = [SimpleNamespace(rows=self.logits.__getitem__)]
+        self.sets = [SimpleNamespace(teacher_logits=self.logits.__getitem__)]
         self.ensemble = SimpleNamespace(labels=["O", "X"])
 
     def __len__(self) -> int:

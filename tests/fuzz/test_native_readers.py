@@ -168,10 +168,10 @@ def test_transfer_set(
         patch.setattr(labeling, "SHARD_SENTENCES", 4)
         store, run = LogitStore(copy.parent, teacher), Run(None, device="cpu")
         run.log = lambda _: None  # type: ignore[method-assign, assignment]
-        rows = store.rows(label_sentences(store, SENTENCES, teacher, run).rows)
+        rows = store.select(label_sentences(store, SENTENCES, teacher, run).rows)
     right = stored.transfer_set([sentence.hash() for sentence in SENTENCES])
     for number, sentence in enumerate(SENTENCES):
         assert rows.sentence(number).words == sentence.words
-        np.testing.assert_array_equal(rows.rows(number), right.rows(number))
+        np.testing.assert_array_equal(rows.teacher_logits(number), right.teacher_logits(number))
     for path in stored.folder.iterdir():
         assert (copy / path.name).read_bytes() == path.read_bytes(), path.name

@@ -19,7 +19,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import DistillObjective
 from nlptrain.models import TokenModel, build_tagger
 from nlptrain.run.run import Run
-from nlptrain.training import Examples, GoldObjective, train_steps
+from nlptrain.training import Examples, SupervisedObjective, train_steps
 from nlptrain.training import steps as training_steps
 from nlptrain.training.checkpoint import Progress, TrainState
 from nlptrain.training.loop import build_plan
@@ -70,7 +70,7 @@ def sgd_steps(
         examples = Examples(
             model,
             SENTENCES if distill else [s for s in SENTENCES if s.tags],
-            logits=RandomLogits() if distill else None,
+            teacher_logits=RandomLogits() if distill else None,
         )
         run = Run(None, device="cpu", distributed=True)
         optimizer = torch.optim.SGD(model.model.parameters(), lr=0.5)
@@ -78,7 +78,9 @@ def sgd_steps(
         state = TrainState(model.model, optimizer, average, Progress(), {})
         plan, _ = build_plan(examples, settings, 0)
         objective = (
-            DistillObjective(DistillConfig(temperature=2.0, dist_w=0.7, loss_w=0.4)) if distill else GoldObjective()
+            DistillObjective(DistillConfig(temperature=2.0, dist_w=0.7, loss_w=0.4))
+            if distill
+            else SupervisedObjective()
         )
         made = train_steps(model, examples, objective, settings, state=state, plan=plan, steps=steps, run=run)
         losses = [float(step.losses["loss"]) for step in made]
@@ -89,7 +91,7 @@ def sgd_steps(
 
 def main(tiny_bert: str, folder: str) -> None:
     """Train with and without a teacher, in float64; the tables are taken for large ones, and the norm is cut."""
-    training_steps._TALL = 16
+    training_steps._TABLE_ROWS = 16
     settings = config(batch_sentences=5, clip_norm=0.5, micro_batches=2)
     for name, distill in (("gold", False), ("taught", True)):
         model, losses, run = sgd_steps(Path(tiny_bert), settings, distill=distill, steps=6)

@@ -25,11 +25,11 @@ class FixedTransferSet:
     def __len__(self) -> int:
         return len(self.logits)
 
-    def rows(self, number: int) -> np.ndarray:
-        return self.logits[number]
+    def teacher_logits(self, row: int) -> np.ndarray:
+        return self.logits[row]
 
-    def answer(self, number: int) -> Prediction:
-        return Prediction(self.logits[number].astype(np.float32), self.logits[number].argmax(axis=1))
+    def prediction(self, row: int) -> Prediction:
+        return Prediction(self.logits[row].astype(np.float32), self.logits[row].argmax(axis=1))
 
     def sentence(self, number: int) -> Sentence:
         return Sentence(tuple(f"w{i}" for i in range(len(self.logits[number]))))

@@ -19,7 +19,7 @@ from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.procedures import distill
 from nlptrain.run.run import Run
-from nlptrain.training import Examples, GoldObjective, evaluate, fit
+from nlptrain.training import Examples, SupervisedObjective, evaluate, fit
 from tests.helpers.architectures import ARCHITECTURES, SLOW
 from tests.helpers.corpora import make_sentences
 
@@ -44,7 +44,7 @@ def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     settings = TransformerTrainConfig.model_validate(
         {"steps": 80, "learning_rate": 0.01, "warmup_steps": 10, "eval_every": 80, "batch_sentences": 10}
     )
-    fit(model, Examples(model, TEN), TEN, GoldObjective(), settings, RUN)
+    fit(model, Examples(model, TEN), TEN, SupervisedObjective(), settings, RUN)
     model.save(folder / "model")
     return name, model, folder / "model"
 

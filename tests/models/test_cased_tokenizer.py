@@ -16,7 +16,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.models.tokenization.cased_tokenizer import add_cased_subwords
 from nlptrain.run.run import Run
-from nlptrain.training import Examples, GoldObjective, evaluate, fit
+from nlptrain.training import Examples, SupervisedObjective, evaluate, fit
 
 LABELS = Labels.from_names(["O", "B-person", "I-person"])
 
@@ -75,7 +75,7 @@ def test_it_learns_what_only_the_case_tells(teacher: TokenModel) -> None:
     found = {}
     for case in (True, False):
         student = build(teacher, cased=case)
-        fit(student, Examples(student, text), text, GoldObjective(), settings, Run(None, device="cpu"))
+        fit(student, Examples(student, text), text, SupervisedObjective(), settings, Run(None, device="cpu"))
         found[case] = evaluate(student, text).value
     assert found[True] == 1.0
     assert found[False] < 0.95

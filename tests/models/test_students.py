@@ -18,7 +18,7 @@ from nlptrain.models.embedders import EMBEDDERS
 from nlptrain.models.encoders import ENCODERS
 from nlptrain.models.heads import HEADS
 from nlptrain.run.run import Run
-from nlptrain.training import Examples, GoldObjective, evaluate, fit
+from nlptrain.training import Examples, SupervisedObjective, evaluate, fit
 from tests.helpers.corpora import make_sentences
 
 LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
@@ -67,7 +67,7 @@ def test_every_combination_learns_ten_sentences_and_survives_a_save(
     settings = TrainConfig.model_validate(
         {"steps": 120, "warmup_steps": 5, "learning_rate": 0.02, "ema": 0.0, "eval_every": 60, "batch_sentences": 10}
     )
-    fit(model, Examples(model, TEN), TEN, GoldObjective(), settings, Run(None, device="cpu"))
+    fit(model, Examples(model, TEN), TEN, SupervisedObjective(), settings, Run(None, device="cpu"))
     assert evaluate(model, TEN).value == 1.0
 
     model.save(tmp_path)

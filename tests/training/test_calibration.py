@@ -13,12 +13,12 @@ from nlptrain.models.confidence import TaggedSentence
 from nlptrain.models.heads import CRFHead, IndependentDecoder
 from nlptrain.training.calibration import (
     FEWEST_MISTAKES,
-    LEAST,
+    MIN_TEMPERATURE,
     CalibrationTally,
     calibration_errors,
     expected_calibration_error,
     fit_temperature,
-    least_argument,
+    golden_section_minimum,
 )
 
 IOB2 = Labels.from_names(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
@@ -54,7 +54,7 @@ def test_words_and_entities_by_hand() -> None:
     assert calibration_errors([["O"]], [answer("O", 0.9)], "iob2").entity is None
     plain = calibration_errors([["NOUN", "VERB"]], [answer("NOUN NOUN", 0.9, 0.4)], "plain")
     assert (plain.word, plain.entity) == (pytest.approx((0.1 + 0.4) / 2, abs=1e-6), None)
-    assert plain.describe() == "0.2500 by word"
+    assert plain.describe() == "ECE words 0.250"
 
 
 @given(
@@ -71,8 +71,8 @@ def test_errors_that_add_up_are_the_same_in_whatever_parts_they_come(rows, cut: 
 
 
 def test_what_is_least_is_found() -> None:
-    assert least_argument(lambda x: (x - 1.3) ** 2, -3, 3, close=1e-4) == pytest.approx(1.3, abs=1e-4)
-    assert least_argument(lambda x: x, -3, 3, close=1e-4) == pytest.approx(-3, abs=1e-4)
+    assert golden_section_minimum(lambda x: (x - 1.3) ** 2, -3, 3, tolerance=1e-4) == pytest.approx(1.3, abs=1e-4)
+    assert golden_section_minimum(lambda x: x, -3, 3, tolerance=1e-4) == pytest.approx(-3, abs=1e-4)
 
 
 @pytest.mark.parametrize("wanted", [0.5, 2.0, 6.0])
@@ -142,7 +142,7 @@ def test_too_few_mistakes_say_nothing() -> None:
     wrong = [*(["O"] * FEWEST_MISTAKES), *gold[FEWEST_MISTAKES:]]  # a fifth of these are right
     assert fit_temperature(IndependentDecoder(), [values], [wrong], IOB2) == 1.0
     more = [*(["O"] * 2 * FEWEST_MISTAKES), *gold[2 * FEWEST_MISTAKES :]]
-    assert LEAST < fit_temperature(IndependentDecoder(), [values], [more], IOB2) != 1.0
+    assert MIN_TEMPERATURE < fit_temperature(IndependentDecoder(), [values], [more], IOB2) != 1.0
 
 
 def test_a_temperature_at_a_bound_is_none() -> None:

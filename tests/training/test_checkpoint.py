@@ -84,7 +84,7 @@ def test_a_damaged_checkpoint_is_moved_aside_and_the_one_before_is_read(run: Pat
     assert done.exit_code == 0, done.output
     assert f"{run / CHECKPOINT}: is damaged (" in done.stderr
     assert "moved to checkpoint.safetensors.damaged" in done.stderr
-    assert "resuming behind step" in done.stderr
+    assert "resuming after step" in done.stderr
     assert (run / f"{CHECKPOINT}.damaged").read_bytes() == damaged
     assert is_straight(run)
 
@@ -94,7 +94,7 @@ def test_without_a_whole_checkpoint_training_starts_again(run: Path) -> None:
     flip(run / CHECKPOINT)
     flip(run / PREVIOUS)
     done = resume(run)
-    assert "no checkpoint is whole: training starts again" in done.stderr
+    assert "no undamaged checkpoint: training starts again" in done.stderr
     assert (run / f"{CHECKPOINT}.damaged").read_text() == "of before"
     assert (run / f"{CHECKPOINT}.damaged-2").is_file()
     assert is_straight(run)
@@ -130,7 +130,7 @@ def test_a_damaged_identity_is_written_again_where_the_checkpoint_is_of_this_run
     done = resume(run)
     assert done.exit_code == 0, done.output
     assert f"{path}: is {'missing' if content is None else 'damaged'}" in done.stderr
-    assert "resuming behind step" in done.stderr
+    assert "resuming after step" in done.stderr
     assert path.read_bytes() == whole
     assert is_straight(run)
 

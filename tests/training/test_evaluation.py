@@ -25,7 +25,7 @@ def test_summed_counts_give_seqevals_f1_exactly(drawn) -> None:
     scheme, sentences = drawn
     gold, predicted = [one for one, _ in sentences], [other for _, other in sentences]
     scores = score(gold, predicted, scheme)
-    assert (scores.precision, scores.recall, scores.value) == scores.counts.shares()
+    assert (scores.precision, scores.recall, scores.value) == scores.counts.scores()
     assert len(scores.counts.correct) == len(scores.counts.predicted) == len(scores.counts.gold) == len(gold)
     if not any(scores.counts.gold) and not any(scores.counts.predicted):
         assert (scores.value, scores.types) == (0.0, {})  # seqeval has no report of it

@@ -15,7 +15,8 @@ from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
 from nlptrain.procedures import distill
 from nlptrain.run.run import Run
-from nlptrain.training.examples import NO_LABEL, Examples
+from nlptrain.training.examples import Examples
+from nlptrain.training.objective import NO_LABEL
 
 LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 
@@ -62,30 +63,30 @@ def test_the_parts_of_words_get_the_inside_of_their_words_entity(model: TokenMod
 
 
 def test_a_parts_logits_have_begin_and_inside_in_order(model: TokenModel) -> None:
-    targets = Examples(model, SENTENCES, logits=Stored(), label_pipeline_words=True).targets([1])
-    assert targets.teacher is not None
-    assert targets.teacher[0].tolist() == [100, 101, 102, 103, 104]
-    assert targets.teacher[3].tolist() == [100, 101, 102, 103, 104]  # the inside was the larger one already
+    targets = Examples(model, SENTENCES, teacher_logits=Stored(), label_pipeline_words=True).targets([1])
+    assert targets.teacher_logits is not None
+    assert targets.teacher_logits[0].tolist() == [100, 101, 102, 103, 104]
+    assert targets.teacher_logits[3].tolist() == [100, 101, 102, 103, 104]  # the inside was the larger one already
 
     class Opening(Stored):
         def gather(self, spans: Sequence[tuple[int, int, int]]) -> np.ndarray:
             return super().gather(spans)[:, ::-1]
 
-    targets = Examples(model, SENTENCES, logits=Opening(), label_pipeline_words=True).targets([1])
-    assert targets.teacher is not None
-    assert targets.teacher[0].tolist() == [104, 103, 102, 101, 100]
-    assert targets.teacher[3].tolist() == [104, 102, 103, 100, 101]
+    targets = Examples(model, SENTENCES, teacher_logits=Opening(), label_pipeline_words=True).targets([1])
+    assert targets.teacher_logits is not None
+    assert targets.teacher_logits[0].tolist() == [104, 103, 102, 101, 100]
+    assert targets.teacher_logits[3].tolist() == [104, 102, 103, 100, 101]
 
 
 def test_without_parts_there_is_one_target_a_word(model: TokenModel) -> None:
-    examples = Examples(model, [*SENTENCES, Sentence(("a", "b", "c"))], logits=Stored())
+    examples = Examples(model, [*SENTENCES, Sentence(("a", "b", "c"))], teacher_logits=Stored())
     inputs = examples.inputs([0, 1, 2])
     ids, mask, places = inputs.model_inputs["input_ids"], inputs.model_inputs["attention_mask"], inputs.word_positions
     targets = examples.targets([0, 1, 2])
     assert len(places) == len(targets.gold) == 9
     assert targets.gold[-3:].tolist() == [NO_LABEL] * 3
     assert torch.equal(mask, (ids != model.tokenizer.pad_token_id).long())
-    assert bool(targets.taught.all())
+    assert bool(targets.has_teacher.all())
 
 
 def test_a_classifier_may_have_a_begin_without_its_inside(tiny_bert: Path) -> None:

@@ -19,9 +19,9 @@ from nlptrain.run.checksums import save_tensors
 from nlptrain.run.run import Run
 from nlptrain.training import (
     Examples,
-    GoldObjective,
     Loss,
     Scores,
+    SupervisedObjective,
     Targets,
     evaluate,
     fit,
@@ -48,7 +48,7 @@ def test_the_gradient_is_clipped_by_its_own_norm_and_not_by_fp16s_scaled_one(tin
         settings = config(batch_sentences=12, clip_norm=0.01, learning_rate=1.0)
         examples = Examples(model, [sentence for sentence in SENTENCES if sentence.tags])
         plan, _ = build_plan(examples, settings, 0)
-        list(train_steps(model, examples, GoldObjective(), settings, state=state, plan=plan, steps=1, run=run))
+        list(train_steps(model, examples, SupervisedObjective(), settings, state=state, plan=plan, steps=1, run=run))
         ends = zip(model.model.parameters(), student(tiny_bert).model.parameters(), strict=True)
         moved.append(torch.cat([(end - start).detach().flatten() for end, start in ends]))
     assert moved[0].norm().item() == pytest.approx(0.01, rel=1e-3)
@@ -99,7 +99,7 @@ def test_the_loss_is_a_mean_over_the_words_of_the_step(tiny_bert: Path) -> None:
     )
     plan, _ = build_plan(examples, settings, 0)
     logits = [torch.from_numpy(values) for values in model.logits([s.words for s in tagged])]
-    (step,) = train_steps(model, examples, GoldObjective(), settings, state=state, plan=plan, steps=1, run=run)
+    (step,) = train_steps(model, examples, SupervisedObjective(), settings, state=state, plan=plan, steps=1, run=run)
     total = sum(
         torch.nn.functional.cross_entropy(values, torch.tensor([LABELS.ids[t] for t in s.tags or ()]), reduction="sum")
         for values, s in zip(logits, tagged, strict=True)
@@ -115,14 +115,14 @@ def test_ten_sentences_are_learnt_by_heart(tiny_bert: Path) -> None:
         model,
         Examples(model, tagged),
         tagged,
-        GoldObjective(),
+        SupervisedObjective(),
         config(steps=150, learning_rate=0.02, ema=0.0, eval_every=150),
         Run(None, device="cpu"),
     )
     assert evaluate(model, tagged).value == 1.0
     teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
     settings = config(steps=120, learning_rate=0.005, ema=0.0, eval_every=120, batch_sentences=10)
-    fit(teacher, Examples(teacher, tagged), tagged, GoldObjective(), settings, Run(None, device="cpu"))
+    fit(teacher, Examples(teacher, tagged), tagged, SupervisedObjective(), settings, Run(None, device="cpu"))
     assert evaluate(teacher, tagged).value == 1.0
 
 
@@ -146,9 +146,9 @@ def train(tiny_bert: Path, folder: Path, stop_at: int | None = None, *, scaled: 
 
         run.check = check  # type: ignore[method-assign]
         with pytest.raises(Interrupted):
-            fit(model, Examples(model, tagged), tagged[:9], GoldObjective(), settings, run)
+            fit(model, Examples(model, tagged), tagged[:9], SupervisedObjective(), settings, run)
     else:
-        fit(model, Examples(model, tagged), tagged[:9], GoldObjective(), settings, run)
+        fit(model, Examples(model, tagged), tagged[:9], SupervisedObjective(), settings, run)
     return model
 
 
@@ -214,7 +214,7 @@ def test_the_best_weights_are_kept_of_equals_the_later_and_not_the_last(
         model,
         Examples(model, tagged),
         tagged,
-        GoldObjective(),
+        SupervisedObjective(),
         config(steps=8, eval_every=2, ema=0.5),
         Run(None, device="cpu"),
     )
@@ -238,7 +238,16 @@ def test_the_divergence_chooses_where_it_is_asked_to(
     run = Run(tmp_path, device="cpu")
     settings = config(steps=8, eval_every=2, log_every=8)
     examples = Examples(model, tagged)
-    done = fit(model, examples, tagged, GoldObjective(), settings, run, teacher=[], selection_metric=selection_metric)
+    done = fit(
+        model,
+        examples,
+        tagged,
+        SupervisedObjective(),
+        settings,
+        run,
+        teacher_logits=[],
+        selection_metric=selection_metric,
+    )
     assert (done.best_step, done.best_score) == (kept, {4: 0.9, 6: 0.4}[kept])
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [line["dev_divergence"] for line in lines if "dev_f1" in line] == [0.5, 0.4, 0.1, 0.3]
@@ -314,7 +323,7 @@ def test_a_loss_that_is_no_number_ends_the_run(tiny_bert: Path) -> None:
     model = student(tiny_bert)
     settings = TrainConfig.model_validate({"steps": 20, "warmup_steps": 1, "log_every": 5})
     examples = Examples(model, [Sentence(words, tags) for words, tags in make_sentences(10, 1)])
-    with pytest.raises(InputError, match="train: the loss is nan behind step 5"):
+    with pytest.raises(InputError, match="train: the loss is nan after step 5"):
         fit(model, examples, [], Broken(), settings, Run(None, device="cpu"))
 
 

@@ -1,4 +1,4 @@
-"""TeacherEnsemble: the teacher or teachers of a run, with the labels of the data."""
+"""TeacherEnsemble: the teacher or teachers of a run, with their labels mapped to those of the data."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from nlptrain.data.labels import Labels, map_labels
 from nlptrain.data.tag_schemes import SCHEME_PREFIXES, Scheme, split_tag
-from nlptrain.errors import InputError
+from nlptrain.errors import InputError, Setting
 from nlptrain.models.heads import ConstrainedDecoder, IndependentDecoder, Prediction, constrained_decoder
 from nlptrain.models.token_model import TokenModel
 
 Floats = NDArray[np.floating]
+_MIN_ENTITIES = 20  # fewer do not show the scheme of a teacher
+_MIN_SHARE = 0.8  # of entities that agree with the scheme: a teacher makes mistakes
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class EnsembleTeacher:
 
     Attributes:
         model: the token classifier, with its own labels.
-        weight: of its probabilities in the weighted mean.
+        weight: of its probabilities in the mean of all teachers.
         columns: the index of each of its labels in the labels of the ensemble.
     """
 
@@ -39,13 +41,13 @@ class TeacherEnsemble:
 
     Attributes:
         teachers: with their weights.
-        labels: of the ensemble: those of the first teacher, mapped, in its order.
-        merges: whether several labels of a teacher are mapped to one, so that only probabilities are known.
+        labels: those of the first teacher, mapped, in its order.
+        merges_labels: whether several labels of a teacher are mapped to one, which only probabilities allow.
     """
 
     teachers: tuple[EnsembleTeacher, ...]
     labels: Labels
-    merges: bool
+    merges_labels: bool
 
     @classmethod
     def of(
@@ -65,56 +67,60 @@ class TeacherEnsemble:
         if isinstance(teacher, TeacherEnsemble):
             return teacher
         pairs = [(teacher, 1.0)] if isinstance(teacher, TokenModel) else list(teacher)
-        named = [_mapped_labels(model, label_map or {}, pairs) for model, _ in pairs]
+        names_of = [_mapped_labels(model, label_map or {}, pairs) for model, _ in pairs]
         first = pairs[0][0]
         guessed = any(model.labels.guessed for model, _ in pairs)
-        labels = Labels(tuple(dict.fromkeys(named[0])), first.labels.scheme, guessed)
-        for (model, _), names in zip(pairs, named, strict=True):
+        labels = Labels(tuple(dict.fromkeys(names_of[0])), first.labels.scheme, guessed)
+        for (model, _), names in zip(pairs, names_of, strict=True):
             if set(names) != set(labels.names) or model.labels.scheme != labels.scheme:
                 missing = ", ".join(name for name in labels.names if name not in names) or "none"
                 extra = ", ".join(name for name in dict.fromkeys(names) if name not in labels.ids) or "none"
                 raise InputError(
-                    f"teachers: the labels of {model.name} ({model.labels.scheme}) are not those of {first.name} "
-                    f"({labels.scheme}); missing: {missing}; too many: {extra}; "
-                    "see data.label_map"
+                    f"the labels of {model.name} ({model.labels.scheme}) differ: missing {missing}, additional {extra}",
+                    location="teachers",
+                    expected=f"those of {first.name} ({labels.scheme})",
+                    hint=("map them in ", Setting("data.label_map")),
                 )
         teachers = tuple(
             EnsembleTeacher(model, weight, tuple(labels.ids[name] for name in names))
-            for (model, weight), names in zip(pairs, named, strict=True)
+            for (model, weight), names in zip(pairs, names_of, strict=True)
         )
-        return cls(teachers, labels, any(len(set(names)) < len(names) for names in named))
+        return cls(teachers, labels, any(len(set(names)) < len(names) for names in names_of))
 
     @property
     def name(self) -> str:
-        """The names of all teachers, for messages."""
+        """The names of all teachers."""
         return ", ".join(teacher.model.name for teacher in self.teachers)
 
     @property
-    def mixes(self) -> bool:
-        """Whether only probabilities are known, and no logits of one model."""
-        return self.merges or len(self.teachers) > 1
+    def has_probabilities_only(self) -> bool:
+        """Whether the ensemble's logits are log-probabilities, and no logits of a single model."""
+        return self.merges_labels or len(self.teachers) > 1
 
     @property
     def decoder(self) -> IndependentDecoder:
-        """How the logits of a sentence become labels: by the rule of a single teacher, or each word by itself.
+        """Decodes the logits of a sentence: as a single teacher does, or else the argmax of each word.
 
-        The logits of a student with a CRF are log-marginals of single words, so its chain is not used.
+        The logits of a teacher with a CRF are log-marginals of single words, so its transitions are not used.
         """
-        alone = len(self.teachers) == 1 and not self.merges
-        keeps = alone and isinstance(self.teachers[0].model.decoder, ConstrainedDecoder)
-        return constrained_decoder(self.labels) if keeps else IndependentDecoder()
+        is_single = len(self.teachers) == 1 and not self.merges_labels
+        is_constrained = is_single and isinstance(self.teachers[0].model.decoder, ConstrainedDecoder)
+        return constrained_decoder(self.labels) if is_constrained else IndependentDecoder()
 
     def parameters(self) -> int:
         """Return the number of parameters of all teachers."""
         return sum(teacher.model.parameters() for teacher in self.teachers)
 
     def mix(self, logits: Sequence[Floats]) -> NDArray[np.float32]:
-        """Return the logits of the ensemble for W words, [W, C], from those of each teacher, [W, its labels].
+        """Return the ensemble's logits of W words, [W, C], from those of each teacher, [W, its labels].
 
-        The logits of a single teacher only change the order of their columns. Labels that are mapped to the same label
-        add their probabilities. Several teachers give the log of the weighted mean of their probabilities.
+        For a single teacher, only the order of the columns changes. The probabilities of labels that are mapped to one
+        label are summed. For several teachers, the result is the log of the weighted mean of their probabilities.
         """
-        mapped = [self._mapped(values.astype(np.float32), m) for values, m in zip(logits, self.teachers, strict=True)]
+        mapped = [
+            self._map_columns(values.astype(np.float32), teacher)
+            for values, teacher in zip(logits, self.teachers, strict=True)
+        ]
         if len(mapped) == 1:
             return mapped[0]
         total = sum(teacher.weight for teacher in self.teachers)
@@ -127,12 +133,12 @@ class TeacherEnsemble:
 
     def predict(self, sentences: Sequence[Sequence[str]]) -> list[Prediction]:
         """Return logits and label of each word: those of a single teacher, or the argmax of the mean of several."""
-        if len(self.teachers) == 1 and not self.merges:
+        if len(self.teachers) == 1 and not self.merges_labels:
             (teacher,) = self.teachers
             columns = np.array(teacher.columns)
+            predictions = teacher.model.predict(sentences)
             return [
-                Prediction(self.mix([answer.logits]), columns[answer.label_ids])
-                for answer in teacher.model.predict(sentences)
+                Prediction(self.mix([prediction.logits]), columns[prediction.label_ids]) for prediction in predictions
             ]
         logits = [teacher.model.logits(sentences) for teacher in self.teachers]
         mixed = [self.mix(values) for values in zip(*logits, strict=True)]
@@ -140,9 +146,10 @@ class TeacherEnsemble:
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """Return the label of each word."""
-        return [[self.labels.names[index] for index in answer.label_ids] for answer in self.predict(sentences)]
+        predictions = self.predict(sentences)
+        return [[self.labels.names[label_id] for label_id in prediction.label_ids] for prediction in predictions]
 
-    def _mapped(self, logits: NDArray[np.float32], teacher: EnsembleTeacher) -> NDArray[np.float32]:
+    def _map_columns(self, logits: NDArray[np.float32], teacher: EnsembleTeacher) -> NDArray[np.float32]:
         columns = np.array(teacher.columns)
         if np.array_equal(columns, np.arange(len(self.labels))):
             return logits
@@ -157,7 +164,7 @@ def check_label_map(labels: Labels, gold: Collection[str], label_map: Mapping[st
     """Check that each entity type of the teacher is mapped or occurs in the ``gold`` tags.
 
     Raises:
-        InputError: with all types that are neither.
+        InputError: some types are neither.
     """
     if not gold:
         return
@@ -165,8 +172,10 @@ def check_label_map(labels: Labels, gold: Collection[str], label_map: Mapping[st
     known = {*gold, *label_map.values()} if plain else _types_of([*gold, *label_map.values()])
     if unmapped := [name for name in labels.types if name not in known]:
         raise InputError(
-            f"data.label_map: the teacher's {', '.join(unmapped)} is neither mapped nor in the data "
-            f"({', '.join(sorted(known - {'O'}))}); map it, to O if it is not wanted"
+            f"the teacher's {', '.join(unmapped)} is neither mapped nor in the data",
+            location=Setting("data.label_map"),
+            expected=f"a label of the data: {', '.join(sorted(known - {'O'}))}",
+            hint="map it, to O if you do not need it",
         )
 
 
@@ -177,37 +186,33 @@ def _types_of(names: Iterable[str]) -> set[str]:
 def _mapped_labels(
     model: TokenModel, mapping: Mapping[str, str], pairs: Sequence[tuple[TokenModel, float]]
 ) -> list[str]:
-    """Map the labels of ``model``; names in the mapping that only another teacher of ``pairs`` has are no error."""
+    """Map the labels of ``model``; a name in the mapping that only another teacher of ``pairs`` has is no error."""
     known = set(model.labels.names) | {name[2:] for name in model.labels.names}
     others = {name for other, _ in pairs for name in other.labels.names}
     others |= {name[2:] for name in others}
-    mine = {name: wanted for name, wanted in mapping.items() if name in known or name not in others}
-    return map_labels(model.labels.names, mine, plain=model.labels.scheme == "plain", key="data.label_map")
+    own = {name: target for name, target in mapping.items() if name in known or name not in others}
+    return map_labels(model.labels.names, own, plain=model.labels.scheme == "plain", key="data.label_map")
 
 
 def _log_sum_exp(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    most = values.max(axis=1)
-    summed: NDArray[np.float32] = most + np.log(np.exp(values - most[:, None]).sum(axis=1))
+    highest = values.max(axis=1)
+    summed: NDArray[np.float32] = highest + np.log(np.exp(values - highest[:, None]).sum(axis=1))
     return summed
 
 
-_ENOUGH = 20  # entities
-_MOSTLY = 0.8  # of them: a teacher makes mistakes
+def infer_scheme(labels: Labels, predictions: Iterable[Sequence[str]]) -> Labels:
+    """Return ``labels`` in the tag scheme that a teacher's ``predictions`` show; unchanged if they do not show any.
 
-
-def shown_scheme(labels: Labels, answers: Iterable[Sequence[str]]) -> Labels:
-    """``labels`` in the scheme that a teacher's ``answers`` show, no longer guessed; or unchanged, if these show none.
-
-    IOB1 and IOB2 can have the same names, and differ in what opens an entity behind O: I- or B-. The names of IOBES and
-    BILOU are their own, and prove it where no type lacks one.
+    The labels of IOB1 and IOB2 can have the same names; the schemes differ in what opens an entity after O: I- or B-.
+    The names of IOBES and BILOU are their own, and are proof if no type lacks one.
 
     Args:
-        labels: the teacher's.
-        answers: its best label for each word of some sentences.
+        labels: of the teacher.
+        predictions: its labels for the words of some sentences.
 
     Example:
         >>> labels = Labels.from_names(["O", "B-x", "I-x"])
-        >>> shown_scheme(labels, [["O", "I-x", "I-x"]] * 20)
+        >>> infer_scheme(labels, [["O", "I-x", "I-x"]] * 20)
         Labels(names=('O', 'B-x', 'I-x'), scheme='iob1', guessed=False)
     """
     if not labels.guessed:
@@ -215,22 +220,22 @@ def shown_scheme(labels: Labels, answers: Iterable[Sequence[str]]) -> Labels:
     scheme = labels.scheme
     needed: Sequence[str] = SCHEME_PREFIXES[scheme]
     if scheme in ("iob1", "iob2"):
-        opens = _opening(answers)
-        shown = {"iob1": opens["I"], "iob2": opens["B"]}
-        found: Scheme = "iob1" if opens["I"] > opens["B"] else "iob2"
-        if opens.total() < _ENOUGH or shown[found] < _MOSTLY * opens.total():
+        counts = _opening_prefixes(predictions)
+        iob_counts = {"iob1": counts["I"], "iob2": counts["B"]}
+        likelier: Scheme = "iob1" if counts["I"] > counts["B"] else "iob2"
+        if counts.total() < _MIN_ENTITIES or iob_counts[likelier] < _MIN_SHARE * counts.total():
             return labels
-        scheme, needed = found, ("I",) if found == "iob1" else ("B",)
+        scheme, needed = likelier, ("I",) if likelier == "iob1" else ("B",)
     complete = all(f"{prefix}-{name}" in labels.ids for name in labels.types for prefix in needed)
     return replace(labels, scheme=scheme, guessed=False) if complete else labels
 
 
-def _opening(answers: Iterable[Sequence[str]]) -> Counter[str]:
-    """How many entities behind O are opened by which prefix."""
-    opens: Counter[str] = Counter()
-    for tags in answers:
+def _opening_prefixes(predictions: Iterable[Sequence[str]]) -> Counter[str]:
+    """Count the prefixes of the first tag of each entity after O."""
+    counts: Counter[str] = Counter()
+    for tags in predictions:
         for previous, tag in zip(("O", *tags), tags, strict=False):
             part = split_tag(tag)
             if part is not None and previous == "O":
-                opens[part[0]] += 1
-    return opens
+                counts[part[0]] += 1
+    return counts

@@ -1,4 +1,4 @@
-"""Teacher inference: compute the logits of a shard in this process, or in several processes on this machine."""
+"""Teacher inference: compute the logits of a shard of sentences, in this process or in several worker processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlptrain.errors import InputError
+from nlptrain.errors import InputError, Setting
 from nlptrain.models.exported import INT8_VERSION, check_exportable, write_tagger
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.token_model import TokenModel
@@ -29,12 +29,12 @@ from nlptrain.models.transformer import load_token_model
 if TYPE_CHECKING:
     from nlptrain_runtime import Tagger
 
-Words = Sequence[Sequence[str]]
+Sentences = Sequence[Sequence[str]]  # the words of each sentence
 _POLL_SECONDS = 2.0
 
 
 class Logits(NamedTuple):
-    """The logits of a shard.
+    """The teacher's logits of a shard.
 
     Attributes:
         values: of all words of all sentences, concatenated, [words * C].
@@ -45,13 +45,13 @@ class Logits(NamedTuple):
     sizes: NDArray[np.int64]
 
 
-Submit = Callable[[Words], Callable[[], Logits]]
+Submit = Callable[[Sentences], Callable[[], Logits]]
 
 
 def backend(precision: str) -> str:
     """Return the name of the backend for ``precision``, a part of the transfer set's key.
 
-    The name for int8 holds the version of the quantization, as another one gives other logits.
+    For int8 it contains the version of the quantization, which affects the logits.
     """
     return f"onnx{INT8_VERSION}-int8" if precision == "int8" else f"torch-{precision}"
 
@@ -64,17 +64,22 @@ def check_teacher_precision(teacher: TokenModel, precision: str) -> None:
     """
     if precision != "int8":
         return
+    precision_key = Setting("teacher_precision")
     if teacher.decoder.constrained or isinstance(teacher.model, NeuralTagger):
-        raise InputError(f"teacher_precision: int8 is for transformers, and {teacher.name} is a tagger; use fp32")
+        raise InputError(
+            f"{teacher.name} is a tagger, and int8 is for transformers", location=precision_key, hint="use fp32"
+        )
     if not teacher.tokenizer.is_fast:
         raise InputError(
-            f"teacher_precision: int8 needs a fast tokenizer, and that of {teacher.name} is written in Python; use fp32"
+            f"the tokenizer of {teacher.name} is written in Python, and int8 needs a fast tokenizer",
+            location=precision_key,
+            hint="use fp32",
         )
     check_exportable(teacher)
 
 
 @contextmanager
-def logits_predictor(teacher: TokenModel, precision: str) -> Iterator[Callable[[Words], Logits]]:
+def logits_predictor(teacher: TokenModel, precision: str) -> Iterator[Callable[[Sentences], Logits]]:
     """Yield a function that predicts float16 logits in this process.
 
     Args:
@@ -85,18 +90,22 @@ def logits_predictor(teacher: TokenModel, precision: str) -> Iterator[Callable[[
         InputError: the precision is int8 and the teacher is not on the CPU.
     """
     if precision != "int8":
-        yield partial(_in_torch, teacher, precision)
+        yield partial(_predict_torch, teacher, precision)
         return
     if teacher.device.type != "cpu":
-        raise InputError(f"teacher_precision: int8 is for CPUs, and the teacher is on {teacher.device}; use bf16")
+        raise InputError(
+            f"the teacher is on {teacher.device}, and int8 is for CPUs",
+            location=Setting("teacher_precision"),
+            hint="use bf16",
+        )
     with TemporaryDirectory() as folder:
-        opened: list[Tagger] = []
+        taggers: list[Tagger] = []
 
-        def predict(words: Words) -> Logits:
-            if not opened:
+        def predict(sentences: Sentences) -> Logits:
+            if not taggers:
                 _export(teacher, Path(folder))
-                opened.append(_opened(folder, torch.get_num_threads()))
-            return _in_onnx(opened[0], words)
+                taggers.append(_load_exported(folder, torch.get_num_threads()))
+            return _predict_onnx(taggers[0], sentences)
 
         yield predict
 
@@ -105,22 +114,22 @@ def _export(teacher: TokenModel, folder: Path) -> None:
     write_tagger(teacher, folder, ["int8"])
 
 
-def _opened(folder: str, threads: int) -> Tagger:
-    from nlptrain_runtime import Tagger  # with ONNX Runtime, which no other command needs
+def _load_exported(folder: str, threads: int) -> Tagger:
+    from nlptrain_runtime import Tagger  # imports ONNX Runtime, which is needed only for int8
 
     return Tagger(folder, threads=threads)
 
 
-def _in_torch(teacher: TokenModel, precision: str, words: Words) -> Logits:
+def _predict_torch(teacher: TokenModel, precision: str, sentences: Sentences) -> Logits:
     with torch.autocast(teacher.device.type, torch.bfloat16, enabled=precision == "bf16"):
-        return _stored(teacher.logits(words))
+        return _to_float16(teacher.logits(sentences))
 
 
-def _in_onnx(tagger: Tagger, words: Words) -> Logits:
-    return _stored(tagger.emissions(words))
+def _predict_onnx(tagger: Tagger, sentences: Sentences) -> Logits:
+    return _to_float16(tagger.emissions(sentences))
 
 
-def _stored(logits: Sequence[NDArray[np.float32]]) -> Logits:
+def _to_float16(logits: Sequence[NDArray[np.float32]]) -> Logits:
     flat = np.concatenate([values.reshape(-1) for values in logits])
     # The largest float16 is 65,504; a larger logit would become infinite, and NaN in the loss.
     return Logits(np.clip(flat, -6e4, 6e4).astype(np.float16), np.array([values.size for values in logits]))
@@ -128,15 +137,15 @@ def _stored(logits: Sequence[NDArray[np.float32]]) -> Logits:
 
 @contextmanager
 def logits_workers(teacher: TokenModel, precision: str, workers: int) -> Iterator[Submit]:
-    """Yield a function that takes the words of a shard and returns a function that waits for their logits.
+    """Yield a function that starts the inference of a shard, and returns a function that waits for its logits.
 
-    Several workers load ``teacher`` from a temporary folder and share the threads of this process. One worker labels a
-    whole shard, so that its batches do not depend on the worker.
+    Several workers load ``teacher`` from a temporary folder and share the threads of this process. One worker computes
+    a whole shard, so that its batches do not depend on the number of workers.
 
     Args:
         teacher: on the device that it computes on.
         precision: ``fp32``, ``bf16`` or ``int8``.
-        workers: processes; 1: this process.
+        workers: number of processes; 1: this process.
 
     Raises:
         InputError: as for ``logits_predictor``; several workers and a teacher that is not on the CPU; a worker was
@@ -145,30 +154,32 @@ def logits_workers(teacher: TokenModel, precision: str, workers: int) -> Iterato
     if workers == 1:
         with logits_predictor(teacher, precision) as predict:
 
-            def compute(words: Words) -> Callable[[], Logits]:
-                logits = predict(words)
+            def compute(sentences: Sentences) -> Callable[[], Logits]:
+                logits = predict(sentences)
                 return lambda: logits
 
             yield compute
         return
     if teacher.device.type != "cpu":
         raise InputError(
-            f"--workers: found {workers}, and the teacher is on {teacher.device}: one process uses all of it"
+            f"found {workers}, and the teacher is on {teacher.device}",
+            location=Setting("workers"),
+            expected="1, because one process uses the whole device",
         )
     with TemporaryDirectory() as folder:
         threads = max(1, torch.get_num_threads() // workers)
-        start = (folder, precision, threads, os.getpid())
-        context = multiprocessing.get_context("spawn")  # a fork would copy locks of torch's threads
-        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=start)
+        arguments = (folder, precision, threads, os.getpid())
+        context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=arguments)
         try:
 
-            def submit(words: Words) -> Callable[[], Logits]:
-                if not any(Path(folder).iterdir()):  # not earlier: often all logits are stored already
+            def submit(sentences: Sentences) -> Callable[[], Logits]:
+                if not any(Path(folder).iterdir()):  # on demand: often all logits are stored already
                     (_export if precision == "int8" else TokenModel.save)(teacher, Path(folder))
-                return _waiting(pool.submit(_predict_in_worker, [tuple(sentence) for sentence in words]))
+                return _wait_for(pool.submit(_predict_in_worker, [tuple(words) for words in sentences]))
 
             yield submit
-        except BaseException:  # e.g. a signal: the remaining shards will not be stored
+        except BaseException:  # e.g. a signal: the remaining shards are not stored
             for process in list((pool._processes or {}).values()):
                 process.terminate()
             raise
@@ -176,38 +187,39 @@ def logits_workers(teacher: TokenModel, precision: str, workers: int) -> Iterato
             pool.shutdown(cancel_futures=True)
 
 
-def _waiting(future: Future[Logits]) -> Callable[[], Logits]:
+def _wait_for(future: Future[Logits]) -> Callable[[], Logits]:
     def wait() -> Logits:
         try:
             return future.result()
         except BrokenProcessPool as error:
             raise InputError(
-                "--workers: a process that labels was killed (is there memory for that many teachers?); give the same "
-                "command with fewer, what is labeled is found again"
+                "a worker process was killed, perhaps because the memory does not hold so many teachers",
+                location=Setting("workers"),
+                hint="repeat the command with fewer workers; the stored logits are kept",
             ) from error
 
     return wait
 
 
-_WORKER: dict[str, Callable[[Words], Logits]] = {}  # the predictor of a worker process
+_WORKER: dict[str, Callable[[Sentences], Logits]] = {}  # the predictor of a worker process
 
 
 def _start_worker(folder: str, precision: str, threads: int, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles it
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_exit_with_parent, args=(parent,), daemon=True).start()
     torch.set_num_threads(threads)
     if precision == "int8":
-        _WORKER["predict"] = partial(_in_onnx, _opened(folder, threads))
+        _WORKER["predict"] = partial(_predict_onnx, _load_exported(folder, threads))
     else:
-        _WORKER["predict"] = partial(_in_torch, load_token_model(folder), precision)
+        _WORKER["predict"] = partial(_predict_torch, load_token_model(folder), precision)
 
 
-def _end_with(parent: int) -> None:
+def _exit_with_parent(parent: int) -> None:
     """End this process when its parent has ended."""
     while os.getppid() == parent:
         time.sleep(_POLL_SECONDS)
     os._exit(1)
 
 
-def _predict_in_worker(words: Words) -> Logits:
-    return _WORKER["predict"](words)
+def _predict_in_worker(sentences: Sentences) -> Logits:
+    return _WORKER["predict"](sentences)

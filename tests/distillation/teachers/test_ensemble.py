@@ -38,7 +38,7 @@ def test_one_teacher_is_its_own_ensemble(tiny_bert: Path) -> None:
     assert ensemble.labels == model.labels
     assert ensemble.mix([values]).tobytes() == values.tobytes()
     assert ensemble.tag(WORDS) == model.tag(WORDS)
-    assert not ensemble.mixes
+    assert not ensemble.has_probabilities_only
     assert TeacherEnsemble.of(ensemble) is ensemble
 
 
@@ -46,7 +46,7 @@ def test_other_names_change_no_logit(tiny_bert: Path) -> None:
     model = teacher(tiny_bert)
     ensemble = TeacherEnsemble.of(model, {"PER": "person", "B-LOC": "B-place", "I-LOC": "I-place"})
     assert ensemble.labels.names == ("O", "B-person", "I-person", "B-place", "I-place")
-    assert not ensemble.mixes
+    assert not ensemble.has_probabilities_only
     values = model.logits(WORDS)[0]
     assert np.array_equal(ensemble.mix([values]), values)
 
@@ -54,7 +54,7 @@ def test_other_names_change_no_logit(tiny_bert: Path) -> None:
 def test_what_is_mapped_together_adds_its_probabilities(tiny_bert: Path) -> None:
     ensemble = TeacherEnsemble.of(teacher(tiny_bert), {"LOC": "O"})
     assert ensemble.labels.names == ("O", "B-PER", "I-PER")
-    assert ensemble.mixes
+    assert ensemble.has_probabilities_only
     # by hand: softmax of [ln 1, ln 2, ln 3, ln 4, ln 10] is [1, 2, 3, 4, 10] / 20; O gets 1 + 4 + 10
     mixed = ensemble.mix([np.log([[1.0, 2.0, 3.0, 4.0, 10.0]])])
     np.testing.assert_allclose(softmax(mixed), [[0.75, 0.1, 0.15]], atol=1e-6)
@@ -76,7 +76,8 @@ def test_several_teachers_are_the_log_of_the_weighted_mean(tiny_bert: Path) -> N
 
 def test_teachers_with_other_labels_are_refused(tiny_bert: Path) -> None:
     third = teacher(tiny_bert, ["O", "B-PER", "I-PER", "B-ORG", "I-ORG"])
-    with pytest.raises(InputError, match=r"missing: B-LOC, I-LOC; too many: B-ORG, I-ORG; see data\.label_map"):
+    difference = r"differ: missing B-LOC, I-LOC, additional B-ORG, I-ORG; expected .*; map them in data\.label_map"
+    with pytest.raises(InputError, match=difference):
         TeacherEnsemble.of([(teacher(tiny_bert), 1.0), (third, 1.0)])
     same = TeacherEnsemble.of([(teacher(tiny_bert), 1.0), (third, 1.0)], {"LOC": "other", "ORG": "other"})
     assert same.labels.names == ("O", "B-PER", "I-PER", "B-other", "I-other")
@@ -94,7 +95,9 @@ def test_names_that_the_data_does_not_know_are_listed(tiny_bert: Path) -> None:
     gold = {"O", "B-person", "B-place"}
     mapping = {"PER": "person"}
     ensemble = TeacherEnsemble.of(teacher(tiny_bert), mapping)
-    with pytest.raises(InputError, match=r"the teacher's LOC is neither mapped nor in the data \(person, place\)"):
+    with pytest.raises(
+        InputError, match="teacher's LOC is neither mapped nor in the data; expected a label of the data: person, place"
+    ):
         check_label_map(ensemble.labels, gold, mapping)
     mapping["LOC"] = "O"
     check_label_map(TeacherEnsemble.of(teacher(tiny_bert), mapping).labels, gold, mapping)
@@ -110,7 +113,7 @@ def test_each_teacher_is_stored_under_its_own_key_and_mixed_on_reading(tiny_bert
     )
     expected = [np.log((softmax(a) + softmax(b)) / 2) for a, b in zip(*(m.logits(WORDS) for m in models), strict=True)]
     for number in range(len(WORDS)):
-        np.testing.assert_allclose(text.rows(number), expected[number], atol=5e-3)  # stored in float16
+        np.testing.assert_allclose(text.teacher_logits(number), expected[number], atol=5e-3)  # stored in float16
     joined = text.gather([(3, 1, 2), (0, 0, 1)])
     np.testing.assert_allclose(joined, np.concatenate([expected[3][1:3], expected[0][:1]]), atol=5e-3)
     stored = {path: path.read_bytes() for path in tmp_path.rglob("*.arrow")}
@@ -125,7 +128,7 @@ def test_the_word_is_the_unit_so_tokenizers_may_differ(tiny_bert: Path, tmp_path
     ensemble = TeacherEnsemble.of([(teacher(tiny_bert), 1.0), (other, 1.0)])
     long = [Sentence(tuple(word for words in WORDS for word in words))]
     text = label_with_ensemble(ensemble, long, Run(None, device="cpu"), tmp_path)
-    assert text.rows(0).shape == (len(long[0].words), 5)
+    assert text.teacher_logits(0).shape == (len(long[0].words), 5)
 
 
 def test_what_a_student_teaches_are_its_answers(tiny_bert: Path, tmp_path: Path) -> None:
@@ -138,7 +141,9 @@ def test_what_a_student_teaches_are_its_answers(tiny_bert: Path, tmp_path: Path)
     ensemble = TeacherEnsemble.of(student)
     sentences = [Sentence(words) for words, _ in make_sentences(20, 3)]
     text = label_with_ensemble(ensemble, sentences, Run(None, device="cpu"), tmp_path)
-    taught = [[labels.names[index] for index in text.answer(number).best] for number in range(len(text))]
+    taught = [[labels.names[index] for index in text.prediction(number).best] for number in range(len(text))]
     assert taught == student.tag([one.words for one in sentences])
-    each = [[labels.names[index] for index in text.rows(number).argmax(axis=1)] for number in range(len(text))]
+    each = [
+        [labels.names[index] for index in text.teacher_logits(number).argmax(axis=1)] for number in range(len(text))
+    ]
     assert taught != each  # some of which the scheme forbids

@@ -8,7 +8,7 @@ import pytest
 from nlptrain.config.commands import TaggerKDConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.tag_schemes import Scheme
-from nlptrain.distillation.teachers.ensemble import shown_scheme
+from nlptrain.distillation.teachers.ensemble import infer_scheme
 from nlptrain.models import TokenModel, TransformerTokenClassifier
 from nlptrain.procedures.models import ensemble_of
 
@@ -37,12 +37,12 @@ OPENED_BY_I = [["I-x", "I-x", "O", "I-y", "B-y"]] * 10
 def test_what_opens_its_entities_tells(
     names: tuple[str, ...], answers: list[list[str]], scheme: Scheme, guessed: bool
 ) -> None:
-    assert shown_scheme(Labels.from_names(names), answers) == Labels(names, scheme, guessed)
+    assert infer_scheme(Labels.from_names(names), answers) == Labels(names, scheme, guessed)
 
 
 def test_what_is_known_is_not_asked() -> None:
     known = Labels.from_names(IOB, "iob2")
-    assert shown_scheme(known, OPENED_BY_I) is known
+    assert infer_scheme(known, OPENED_BY_I) is known
 
 
 @pytest.mark.parametrize("foreign", [False, True])
