@@ -20,7 +20,7 @@ from nlptrain.data.corpus import Corpus
 from nlptrain.data.text_files import expand_paths, read_lines
 from nlptrain.export.benchmark import Speed, benchmark
 from nlptrain.export.benchmark_candidates import open_candidates
-from nlptrain.export.parity import Check
+from nlptrain.export.export import ReferencePredictions
 from nlptrain.models import load_token_model
 from nlptrain.models.exported import write_tagger
 from nlptrain_runtime import Tagger
@@ -92,8 +92,10 @@ def measure() -> Iterator[Point]:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_tagger(load_token_model(str(ROOT / "runs" / run)), target, ("int8",))
         exported.append(str(target))
-    check = Check(load_token_model(str(ROOT / "runs" / TEACHER)), list(Corpus(f"{DATA}/wnut17/dev.conll")))
-    int8_score = check.of(Tagger(exported[0]), "int8").score
+    reference = ReferencePredictions(
+        load_token_model(str(ROOT / "runs" / TEACHER)), list(Corpus(f"{DATA}/wnut17/dev.conll"))
+    )
+    int8_score = reference.compare(Tagger(exported[0]), "int8").score
     assert int8_score is not None
     with ExitStack() as stack:
         candidates = stack.enter_context(open_candidates([str(ROOT / "runs" / TEACHER)], threads=1, exported=()))

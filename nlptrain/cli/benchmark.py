@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from nlptrain.cli.options import key_option
 from nlptrain.cli.output import echo_json
 from nlptrain.errors import InputError
 from nlptrain_runtime.errors import quoted
@@ -14,12 +15,18 @@ from nlptrain_runtime.errors import quoted
 
 @click.command()
 @click.argument("models", nargs=-1, required=True, metavar="RUN_OR_FOLDER...")
-@click.option(
-    "--text", "text_files", multiple=True, help="Raw text, a line a text (default: the run's own, or its dev sample)."
+@key_option(
+    "--text",
+    "text_files",
+    key="text",
+    multiple=True,
+    help="Raw text, a line a text (default: the run's own, or its dev sample).",
 )
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads of each model.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Pieces of a batch (default: what suits each best).")
-@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="In which they take turns.")
+@key_option(
+    "--rounds", key="rounds", type=click.IntRange(min=1), default=5, show_default=True, help="In which they take turns."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def benchmark(
     models: tuple[str, ...],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from nlptrain.cli.options import Choice
+from nlptrain.cli.options import Choice, key_option
 from nlptrain.cli.output import echo_line
 from nlptrain.errors import InputError
 
@@ -30,14 +30,16 @@ if TYPE_CHECKING:
     type=Choice(["fp32", "fp16", "int8"]),
     help="Of the net's weights; may be repeated, one net each.",
 )
-@click.option(
+@key_option(
     "--dev",
     "dev_files",
+    key="dev",
     multiple=True,
     help="Gold files to compare on (default: the run's own dev, or its sample of it).",
 )
-@click.option(
+@key_option(
     "--max-f1-loss",
+    key="max_loss",
     type=click.FloatRange(min=0),
     default=0.3,
     show_default=True,
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Entities of a lower confidence are left out, unless who runs the tagger says otherwise.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace an exported tagger that is in OUT.")
+@key_option("--overwrite", key="overwrite", is_flag=True, help="Replace an exported tagger that is in OUT.")
 def export(
     run: str,
     out: Path,

@@ -24,7 +24,7 @@ from nlptrain_runtime import FolderError, Tagger
 from nlptrain_runtime.folder import DESCRIPTION, open_folder
 
 EXPORTED = ("fp32", "int8")  # precisions in which a run is exported and measured
-# Programs that define ``answer``, for a process of its own.
+# Programs that define ``run``, for a separate process.
 _TORCH = """\
 import torch
 from nlptrain.models import load_token_model
@@ -32,16 +32,16 @@ from nlptrain.models.prediction import predict
 torch.set_num_threads({threads})
 model = load_token_model({folder!r})
 model.batch_subwords = {batch} or model.batch_subwords
-answer = lambda texts: list(predict(model, texts))
+run = lambda texts: list(predict(model, texts))
 """
 _ONNX = """\
 from nlptrain_runtime import Tagger
-answer = Tagger({folder!r}, threads={threads}, precision={precision!r}{more}).predict
+run = Tagger({folder!r}, threads={threads}, precision={precision!r}{more}).predict
 """
-# Not ru_maxrss alone, which a process inherits from the one that starts it.
-_ASK = """
+# Not ru_maxrss alone, which a process inherits from its parent.
+_MEASURE = """
 import json, pathlib, re, resource, sys
-answer(json.loads(sys.stdin.buffer.read()))
+run(json.loads(sys.stdin.buffer.read()))
 status = pathlib.Path("/proc/self/status")
 if status.exists():
     print(int(re.search(r"VmHWM:\\s+(\\d+)", status.read_text())[1]) * 1024)
@@ -57,10 +57,10 @@ class Candidate:
     Attributes:
         name: as on the command line.
         runtime: ``torch``, ``onnx``, or the name of another one.
-        precision: of the net.
+        precision: of the model.
         size: of the files that the model needs, in bytes.
-        answer: predicts a list of texts.
-        program: Python code that defines ``answer``, for a separate process.
+        predict: predicts a list of texts.
+        program: Python code that defines ``run``, which predicts a list of texts, for a separate process.
         python: the interpreter of that process.
     """
 
@@ -68,64 +68,65 @@ class Candidate:
     runtime: str
     precision: str
     size: int
-    answer: Callable[[Sequence[str]], object]
+    predict: Callable[[Sequence[str]], object]
     program: str
     python: str = sys.executable
 
-    def alone(self, texts: Sequence[str]) -> tuple[float, int]:
-        """Load the model and predict ``texts`` in a fresh process; return its seconds and its peak memory in bytes.
+    def run_in_process(self, texts: Sequence[str]) -> tuple[float, int]:
+        """Load the model and predict ``texts`` in a new process; return its seconds and its peak memory in bytes.
 
         Raises:
             InputError: the process fails; the message is the last line that it wrote.
         """
         started = time.perf_counter()
-        done = subprocess.run(
-            [self.python, "-c", self.program + _ASK],
+        process = subprocess.run(
+            [self.python, "-c", self.program + _MEASURE],
             input=json.dumps(list(texts)).encode(),
             capture_output=True,
             env={**os.environ, "HF_HUB_OFFLINE": "1"},
             check=False,
         )
-        taken = time.perf_counter() - started
-        if done.returncode:
-            raise InputError(f"{self.name}: {done.stderr.decode(errors='replace').strip().splitlines()[-1]}")
-        return taken, int(done.stdout.split()[-1])
+        seconds = time.perf_counter() - started
+        if process.returncode:
+            last_line = process.stderr.decode(errors="replace").strip().splitlines()[-1]
+            raise InputError(last_line, location=self.name)
+        return seconds, int(process.stdout.split()[-1])
 
 
 @contextmanager
 def open_candidates(
     names: Sequence[str], *, threads: int, batch: int | None = None, exported: Sequence[str] = EXPORTED
 ) -> Iterator[list[Candidate]]:
-    """Yield the candidates of ``names``: a run in torch and exported, an exported folder as it is.
+    """Yield the candidates of ``names``: a run in torch and exported, an exported folder unchanged.
 
     Args:
         names: runs or exported folders.
         threads: of each candidate.
-        batch: pieces (or words) of a batch; default: that of each candidate.
+        batch: subwords (or words) of a batch; default: that of each candidate.
         exported: the precisions in which a run is exported.
 
     Raises:
         InputError: a name is neither a run nor an exported folder.
     """
-    before = torch.get_num_threads()
+    threads_before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         with ExitStack() as stack:
             candidates: list[Candidate] = []
             for name in names:
                 if (Path(name) / DESCRIPTION).is_file():
-                    candidates.append(_exported(name, Path(name), None, threads, batch))
+                    candidates.append(_onnx_candidate(name, Path(name), None, threads, batch))
                 else:
-                    candidates.append(_in_torch(name, threads, batch))
+                    candidates.append(_torch_candidate(name, threads, batch))
                     folder = Path(stack.enter_context(TemporaryDirectory())) / "exported"
                     write_tagger(load_token_model(name), folder, exported)
-                    candidates += [_exported(name, folder, precision, threads, batch) for precision in exported]
+                    candidates += [_onnx_candidate(name, folder, precision, threads, batch) for precision in exported]
             yield candidates
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(threads_before)
 
 
-def _in_torch(name: str, threads: int, batch: int | None) -> Candidate:
+def _torch_candidate(name: str, threads: int, batch: int | None) -> Candidate:
     model = load_token_model(name)
     if batch is not None:
         model.batch_subwords = batch
@@ -135,7 +136,7 @@ def _in_torch(name: str, threads: int, batch: int | None) -> Candidate:
     return Candidate(name, "torch", "fp32", size, lambda texts: list(predict(model, texts)), program)
 
 
-def _exported(name: str, folder: Path, precision: str | None, threads: int, batch: int | None) -> Candidate:
+def _onnx_candidate(name: str, folder: Path, precision: str | None, threads: int, batch: int | None) -> Candidate:
     try:
         tagger = Tagger(
             folder, threads=threads, precision=precision, **({} if batch is None else {"batch_units": batch})
@@ -143,8 +144,11 @@ def _exported(name: str, folder: Path, precision: str | None, threads: int, batc
     except FolderError as error:
         raise InputError(str(error)) from error
     opened = open_folder(folder, precision)
-    others = {path for path in (folder / "onnx").iterdir()} - {opened.graph_path("model"), opened.graph_path("words")}
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path not in others)
+    other_graphs = {path for path in (folder / "onnx").iterdir()} - {
+        opened.graph_path("model"),
+        opened.graph_path("words"),
+    }
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and path not in other_graphs)
     more = "" if batch is None else f", batch_units={batch}"
     program = _ONNX.format(folder=str(folder), threads=threads, precision=opened.precision, more=more)
     return Candidate(name, "onnx", opened.precision, size, tagger.predict, program)

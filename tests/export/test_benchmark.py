@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from nlptrain.cli.main import main
 from nlptrain.errors import InputError
-from nlptrain.export.benchmark import benchmark, words_in
+from nlptrain.export.benchmark import benchmark, count_words
 from nlptrain.export.benchmark_candidates import Candidate, open_candidates
 from nlptrain.export.export import export_onnx
 from tests.helpers.exports import small_model
@@ -19,7 +19,7 @@ TEXTS = [f"Ada number {number} lives in Paris and " + " ".join(["so on"] * 8) fo
 
 def candidate(name: str, answer) -> Candidate:
     made = Candidate(name, "onnx", "fp32", 10, answer, "")
-    object.__setattr__(made, "alone", lambda texts: (0.5, len(texts)))
+    object.__setattr__(made, "run_in_process", lambda texts: (0.5, len(texts)))
     return made
 
 
@@ -45,11 +45,11 @@ def test_models_take_turns_and_no_round_reads_what_another_has_read():
 
 
 def test_words_are_what_white_space_separates():
-    assert words_in(["a b\tc ", "", "don't x.com"]) == 5
+    assert count_words(["a b\tc ", "", "don't x.com"]) == 5
 
 
 def test_too_little_text_is_said():
-    with pytest.raises(InputError, match="found 1 lines, too few for sentences of 20 words"):
+    with pytest.raises(InputError, match="found 1 lines; expected at least 2 sentences of 20 words"):
         benchmark([candidate("a", lambda texts: None)], ["Ada lives"], rounds=1)
 
 
@@ -64,11 +64,11 @@ def test_a_run_is_measured_in_torch_and_exported_and_a_folder_as_it_is(tiny_bert
             ("onnx", "int8"),
             ("onnx", "fp32"),
         ]
-        answers = [json.dumps(one.answer(TEXTS[:3]))[:40] for one in found]
+        answers = [json.dumps(one.predict(TEXTS[:3]))[:40] for one in found]
         assert len(set(answers)) == 1
         assert found[2].size < found[1].size < found[0].size * 2
         assert abs(found[1].size - found[3].size) < 500  # what the export says of itself
-        seconds, peak = found[1].alone(TEXTS[:2])
+        seconds, peak = found[1].run_in_process(TEXTS[:2])
         assert 0 < seconds < 60
         assert 20e6 < peak < 1e9
         assert "model.batch_subwords = 64 or" in found[0].program  # what is measured is one configuration
@@ -78,14 +78,14 @@ def test_a_run_is_measured_in_torch_and_exported_and_a_folder_as_it_is(tiny_bert
     assert not exported.exists()
     (tmp_path / "out" / "tokenizer.json").write_text("{}")
     with pytest.raises(InputError, match="out: .*is not the file that was exported"):
-        found[3].alone(TEXTS[:2])
+        found[3].run_in_process(TEXTS[:2])
 
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch):
     """Rounds of a moment."""
     monkeypatch.setattr("nlptrain.export.benchmark._SECONDS", 0.05)
-    monkeypatch.setattr("nlptrain.export.benchmark._ASKED_SECONDS", 0.1)
+    monkeypatch.setattr("nlptrain.export.benchmark._LATENCY_SECONDS", 0.1)
     monkeypatch.setattr("nlptrain.export.benchmark._COLD_STARTS", 1)
 
 
