@@ -1,7 +1,7 @@
-"""What a model's score is where case does not help: python -m scripts.check_case GOLD RUN...
+"""Score models on text without the usual case: python -m scripts.check_case GOLD RUN...
 
-A student of an uncased teacher reads upper case, which its teacher does not. A gold file, usually dev, is scored as it
-stands, in lower case, in capitals, and with a capital in front of each word.
+A student of an uncased teacher sees upper case, which its teacher does not. A gold file, usually dev, is scored as it
+is, in lower case, in capitals, and with a capital in front of each word.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nlptrain.training.evaluation import evaluate
 from scripts.check_calibration import models_with_gold
 
 SPELLINGS: dict[str, Callable[[str], str]] = {
-    "as it stands": str,
+    "unchanged": str,
     "lower": str.lower,
     "UPPER": str.upper,
     "Initial": str.capitalize,
@@ -27,11 +27,11 @@ def main() -> None:
     silence_libraries()
     file, *runs = sys.argv[1:]
     for run, model, gold in models_with_gold(file, runs):
-        found = []
-        for name, spelled in SPELLINGS.items():
-            text = [replace(one, words=tuple(spelled(word) for word in one.words)) for one in gold]
-            found.append(f"{name} {100 * evaluate(model, text).value:.2f}")
-        print(f"{run}: {', '.join(found)}")
+        results = []
+        for name, respell in SPELLINGS.items():
+            text = [replace(sentence, words=tuple(map(respell, sentence.words))) for sentence in gold]
+            results.append(f"{name} {100 * evaluate(model, text).value:.2f}")
+        print(f"{run}: {', '.join(results)}")
 
 
 if __name__ == "__main__":

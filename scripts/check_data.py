@@ -1,4 +1,4 @@
-"""Read the public corpora and compare what is counted with what is known: python -m scripts.check_data DATA_DIR."""
+"""Read the public corpora and compare their counts with the known ones: python -m scripts.check_data DATA_DIR."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nlptrain.data.splits import held_out_hashes, read_splits
 from nlptrain.data.text_files import expand_paths
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
-from scripts.check_splitter import column_places, conllu_places, f1
+from scripts.check_splitter import conll_rows, conllu_rows, f1
 
 # Sentences and words as the corpora's own pages give them; UD EWT's words without ranges and empty nodes.
 KNOWN = {
@@ -24,7 +24,7 @@ LEAST_F1 = 0.95
 
 
 def checks(data: Path) -> Iterator[tuple[str, object, object]]:
-    """What is looked at, what was found, and what is known."""
+    """Yield the name, the result and the expected result of each check."""
     for (corpus, suffix), splits in KNOWN.items():
         files = {split: str(data / corpus / f"{split}.{suffix}") for split in splits}
         read = read_splits(DataConfig(**files), log=lambda _: None)  # type: ignore[arg-type]
@@ -45,21 +45,21 @@ def checks(data: Path) -> Iterator[tuple[str, object, object]]:
         train=str(data / "ud_ewt/train.conllu"), dev=str(data / "ud_ewt/dev.conllu"), columns=ColumnsConfig(tags="xpos")
     )
     yield "ud_ewt XPOS scheme", read_splits(xpos, log=lambda _: None).labels.scheme, "plain"
-    score = f1(conllu_places(data / "ud_ewt/dev.conllu"))
+    score = f1(conllu_rows(data / "ud_ewt/dev.conllu"))
     yield f"splitter on UD EWT dev, F1 {score:.4f} at least {LEAST_F1}", score >= LEAST_F1, True
-    rows = [(text, places) for text, places, _ in column_places(data / "wnut17/dev.conll")]
+    rows = [(text, offsets) for text, offsets, _ in conll_rows(data / "wnut17/dev.conll")]
     score = f1(rows)
     yield f"splitter on WNUT17 dev, F1 {score:.4f} at least {LEAST_F1}", score >= LEAST_F1, True
 
 
 def main(data: Path) -> int:
-    """Print a line for each check; 1 if one of them failed."""
+    """Print a line for each check; return 1 if one of them failed."""
     failed = 0
     try:
-        for what, found, known in checks(data):
-            good = found == known
-            failed += not good
-            print(f"{'ok  ' if good else 'FAIL'} {what}: {found}" + ("" if good else f", but {known} is known"))
+        for name, result, expected in checks(data):
+            is_right = result == expected
+            failed += not is_right
+            print(f"{'ok  ' if is_right else 'FAIL'} {name}: {result}" + ("" if is_right else f"; expected {expected}"))
     except InputError as error:
         print(f"FAIL {error}")
         failed += 1

@@ -2,7 +2,7 @@
 
 Three figures of finished runs (by default all of configs/wnut17 and configs/ud_ewt that are in runs/): what raw text
 costs against text that is already split into the gold words, for entities and for parts of speech, and how often the
-pipeline of transformers, which cuts words in its own way, answers as ``predict`` does.
+pipeline of transformers, which has its own word splitter, returns the same as ``predict``.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ Span = tuple[int, int, str]
 
 
 def entities_of_columns(path: Path) -> list[tuple[str, set[Span]]]:
-    """Each sentence joined by spaces, with its entities by character."""
-    found = []
+    """Return each sentence joined by spaces, with its entities by character."""
+    result = []
     for sentence in read_conll(path, DataConfig().columns):
-        starts, at = [], 0
+        starts, start = [], 0
         for word in sentence.words:
-            starts.append(at)
-            at += len(word) + 1
+            starts.append(start)
+            start += len(word) + 1
         gold = {
             (starts[s.start], starts[s.end - 1] + len(sentence.words[s.end - 1]), s.label)
             for s in tags_to_spans(sentence.tags or ())
         }
-        found.append((" ".join(sentence.words), gold))
-    return found
+        result.append((" ".join(sentence.words), gold))
+    return result
 
 
 def words_of_conllu(path: Path) -> list[tuple[str, set[Span], set[Span]]]:
-    """Each sentence's ``# text`` with its words and their UPOS by character; the parts of contractions apart."""
-    found = []
+    """Return each sentence's ``# text`` with its words and their UPOS by character; contractions separately."""
+    result = []
     for block in path.read_text(encoding="utf-8").split("\n\n"):
         text = next((line[9:] for line in block.split("\n") if line.startswith("# text = ")), "")
         rows = [line.split("\t") for line in block.split("\n") if line and not line.startswith("#")]
@@ -65,16 +65,17 @@ def words_of_conllu(path: Path) -> list[tuple[str, set[Span], set[Span]]]:
                 (split if inside else plain).add((start, end, row[3]))
                 at = range_end if inside and (start < 0 or int(row[0]) == last) else end
         if text:
-            found.append((text, plain, split))
-    return found
+            result.append((text, plain, split))
+    return result
 
 
 def f1(pairs: Iterable[tuple[set[Span], set[Span]]]) -> float:
-    """Micro F1 of found spans against gold ones."""
-    right = found = gold = 0
-    for theirs, ours in pairs:
-        right, found, gold = right + len(theirs & ours), found + len(ours), gold + len(theirs)
-    return 2 * right / (found + gold)
+    """Return the micro F1 of pairs of gold and predicted spans."""
+    right = predicted = gold = 0
+    for gold_spans, predicted_spans in pairs:
+        right += len(gold_spans & predicted_spans)
+        predicted, gold = predicted + len(predicted_spans), gold + len(gold_spans)
+    return 2 * right / (predicted + gold)
 
 
 def entities(data: Path, run: Path, model: TokenModel) -> None:
@@ -82,21 +83,21 @@ def entities(data: Path, run: Path, model: TokenModel) -> None:
     path = data / "wnut17/dev.conll"
     split = evaluate(model, list(Corpus([str(path)]))).to_json()["f1"]
     rows = entities_of_columns(path)
-    answers = predict(model, (text for text, _ in rows))
-    found = ({(e["start"], e["end"], e["label"]) for e in answer["entities"]} for answer in answers)
-    raw = f1((gold, ours) for (_, gold), ours in zip(rows, found, strict=True))
+    predictions = predict(model, (text for text, _ in rows))
+    predicted = ({(e["start"], e["end"], e["label"]) for e in prediction["entities"]} for prediction in predictions)
+    raw = f1((gold, spans) for (_, gold), spans in zip(rows, predicted, strict=True))
     print(f"{run}: WNUT17 dev F1 {split:.4f} on gold words, {raw:.4f} on raw text: {100 * (raw - split):+.2f} points")
 
 
 def parts_of_speech(data: Path, run: Path, model: TokenModel) -> None:
-    """Print what raw text costs in accuracy: gold words that are found, with their tag."""
+    """Print what raw text costs in accuracy: the share of gold words that are predicted with their tag."""
     path = data / "ud_ewt/dev.conllu"
     split = evaluate(model, list(Corpus([str(path)]))).to_json()["accuracy"]
     rows = words_of_conllu(path)
     right = [0, 0]
     total = [0, 0]
-    for (_, *gold), answer in zip(rows, predict(model, (row[0] for row in rows)), strict=True):
-        ours = {(word["start"], word["end"], word["tag"]) for word in answer["words"]}
+    for (_, *gold), prediction in zip(rows, predict(model, (row[0] for row in rows)), strict=True):
+        ours = {(word["start"], word["end"], word["tag"]) for word in prediction["words"]}
         for kind in (0, 1):
             right[kind] += len(gold[kind] & ours)
             total[kind] += len(gold[kind])
@@ -108,7 +109,7 @@ def parts_of_speech(data: Path, run: Path, model: TokenModel) -> None:
 
 
 def fits_a_pipeline(model: TokenModel) -> bool:
-    """Whether the student reads pieces and, if it has a CRF, knows which of them open a word."""
+    """Return whether the student reads subwords and, if it has a CRF, knows which of them start a word."""
     return isinstance(model.featurizer, SubwordFeaturizer) and (
         not model.decoder.constrained or model.model.config.pieces is not None
     )
@@ -117,16 +118,16 @@ def fits_a_pipeline(model: TokenModel) -> bool:
 def pipeline_agreement(data: Path, run: Path, model: TokenModel, lines: int = 2_000) -> None:
     """Print how often the pipeline gives a word of ``predict`` the same entity type."""
     texts = list(islice(raw_lines(data / "wnut17/raw"), lines))
-    # Not from its folder: those of students with a CRF of before do not say which pieces open a word.
+    # Not from its folder: older folders of students with a CRF do not record which subwords start a word.
     tagger = TokenClassificationPipeline(
         model=model.model, tokenizer=model.tokenizer, aggregation_strategy="first", device="cpu"
     )
     same = total = same_entities = total_entities = 0
-    for text, answer, groups in zip(texts, predict(model, texts), tagger(texts, batch_size=16), strict=True):
-        ours = [(e["start"], e["end"], e["label"]) for e in answer["entities"]]
-        theirs: list[Span] = [(int(g["start"]), int(g["end"]), str(g["entity_group"])) for g in groups]
+    for text, prediction, groups in zip(texts, predict(model, texts), tagger(texts, batch_size=16), strict=True):
+        own = [(e["start"], e["end"], e["label"]) for e in prediction["entities"]]
+        pipeline: list[Span] = [(int(g["start"]), int(g["end"]), str(g["entity_group"])) for g in groups]
         for word in model.splitter.split(text):
-            pair = label_at(ours, word.start, word.end), label_at(theirs, word.start, word.end)
+            pair = label_at(own, word.start, word.end), label_at(pipeline, word.start, word.end)
             total += 1
             same += pair[0] == pair[1]
             if pair != ("O", "O"):
@@ -135,13 +136,13 @@ def pipeline_agreement(data: Path, run: Path, model: TokenModel, lines: int = 2_
     print(
         f"{run}: the pipeline predicts the same as predict for {same / total:.4f} of {total:,} words of "
         f"{len(texts):,} raw lines, and for {same_entities / total_entities:.4f} of the {total_entities:,} that either "
-        "takes for an entity"
+        "predicts as part of an entity"
     )
 
 
-def label_at(found: list[Span], start: int, end: int) -> str:
-    """The label of all characters of a word; ``part`` if only some of them have it."""
-    for first, last, label in found:
+def label_at(spans: list[Span], start: int, end: int) -> str:
+    """Return the label of all characters of a word; ``part`` if only some of them have it."""
+    for first, last, label in spans:
         if first <= start and end <= last:
             return label
         if first < end and start < last:
@@ -150,19 +151,19 @@ def label_at(found: list[Span], start: int, end: int) -> str:
 
 
 def raw_lines(folder: Path) -> Iterable[str]:
-    """The lines of the files in turn, a line of each."""
+    """Yield the first line of each file, then the second lines, and so on."""
     files = [path.read_text(encoding="utf-8").split("\n") for path in sorted(folder.glob("*.txt"))]
-    for number in range(max(map(len, files))):
+    for index in range(max(map(len, files))):
         for lines in files:
-            if number < len(lines) and lines[number].strip():
-                yield lines[number]
+            if index < len(lines) and lines[index].strip():
+                yield lines[index]
 
 
 def finished() -> list[Path]:
-    """The runs of both corpora that have scores; not the control whose table is drawn at random."""
+    """Return the runs of both corpora that have scores, without the control with a random table."""
     folders = (Path("runs") / corpus for corpus in ("wnut17", "ud_ewt"))
-    found = (path.parent for folder in folders for path in sorted(folder.glob("*/scores.json")))
-    return [run for run in found if run.name != "tagger-random"]
+    runs = (path.parent for folder in folders for path in sorted(folder.glob("*/scores.json")))
+    return [run for run in runs if run.name != "tagger-random"]
 
 
 def main(data: Path, runs: Iterable[Path]) -> None:

@@ -1,7 +1,7 @@
 """Convert the public corpora to each format and back: python -m scripts.check_round_trips [DATA].
 
-DATA is the folder that holds wnut17/ and ud_ewt/. What a format holds must come back as it was, byte for byte in the
-format of the corpus; what it has no place for is left out of both sides, and said.
+DATA is the folder that holds wnut17/ and ud_ewt/. What a format stores must come back unchanged, byte for byte in the
+format of the corpus; what it cannot store is listed.
 """
 
 from __future__ import annotations
@@ -23,38 +23,38 @@ CORPORA: dict[str, tuple[GoldFormat, Scheme]] = {
 }
 
 
-def there_and_back(path: Path, own: GoldFormat, scheme: Scheme, target: GoldFormat, folder: Path) -> str:
-    """What became of the words, tags, ids and texts of ``path`` by way of ``target``, in one line."""
+def round_trip(path: Path, own: GoldFormat, scheme: Scheme, target: GoldFormat, folder: Path) -> str:
+    """Convert ``path`` to ``target`` and back, and describe in one line how words, tags, ids and texts changed."""
     data = DataConfig(scheme=scheme, pretokenized=target == "brat")
     other, again, direct = (folder / f"{name}{suffix}" for name, suffix in (
         ("other", SUFFIXES[target][0]), ("again", path.suffix), ("direct", path.suffix)
     ))  # fmt: skip
-    there = convert_corpus(Corpus(str(path), data), other, target, comments=True)
+    written = convert_corpus(Corpus(str(path), data), other, target, comments=True)
     back = convert_corpus(Corpus(str(other), data), again, own, comments=True)
     once = convert_corpus(Corpus(str(path), data), direct, own, comments=True)
-    same = again.read_bytes() == direct.read_bytes()
-    alike = (back.sentences, back.words) == (once.sentences, once.words) and _columns(again) == _columns(direct)
-    lost = f"; no place for {', '.join(there.lost)}" if there.lost else ""
-    return "identical" if same else f"words and tags identical{lost}" if alike else f"DIFFERENT{lost}"
+    is_same = again.read_bytes() == direct.read_bytes()
+    is_similar = (back.sentences, back.words) == (once.sentences, once.words) and _columns(again) == _columns(direct)
+    lost = f"; not stored: {', '.join(written.lost)}" if written.lost else ""
+    return "identical" if is_same else f"words and tags identical{lost}" if is_similar else f"DIFFERENT{lost}"
 
 
 def _columns(path: Path) -> list[str]:
-    """The lines of words, without comments and what follows from the text."""
-    found = [line for line in path.read_text(encoding="utf-8").split("\n") if not line.startswith("# ")]
-    return [line.removesuffix("SpaceAfter=No").removesuffix("_") for line in found]
+    """Return the lines of words, without comments and what depends on the text."""
+    lines = [line for line in path.read_text(encoding="utf-8").split("\n") if not line.startswith("# ")]
+    return [line.removesuffix("SpaceAfter=No").removesuffix("_") for line in lines]
 
 
 def main(data: str = DATA) -> None:
-    """Print a line for each format and file; exit with 1 if anything came back otherwise."""
+    """Print a line for each format and file; exit with 1 if anything changed."""
     wrong = 0
     for pattern, (own, scheme) in CORPORA.items():
         for target in SUFFIXES:
             for split in ("train", "dev", "test"):
                 with tempfile.TemporaryDirectory() as name:
                     path = ROOT / data / pattern.format(split)
-                    found = there_and_back(path, own, scheme, target, Path(name))
-                print(f"{pattern.format(split):22} {target:12} {found}", flush=True)
-                wrong += found.startswith("DIFFERENT")
+                    result = round_trip(path, own, scheme, target, Path(name))
+                print(f"{pattern.format(split):22} {target:12} {result}", flush=True)
+                wrong += result.startswith("DIFFERENT")
     sys.exit(wrong > 0)
 
 

@@ -1,7 +1,7 @@
 """Train everything on the two public corpora and write docs/results.md: python -m scripts.real_text [--jobs 2].
 
-Every run is a command that anyone can give; a finished one is found again, an interrupted one goes on, so this script
-may be stopped and started at will. The corpora are read from NLPTRAIN_DATA (see configs/README.md).
+Every run is a command of `nlptrain`; a finished run is reused and an interrupted one is resumed, so this script can be
+stopped and started again at any time. The corpora are read from NLPTRAIN_DATA (see configs/README.md).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ SEEDS = (0, 1, 2)
 
 
 def command(corpus: str, name: str, *more: str) -> list[str]:
-    """The arguments of one run."""
+    """Return the arguments of one run."""
     return [name, f"configs/{corpus}/{name}.yaml", *more]
 
 
 def seeded(corpus: str, name: str, seed: int) -> list[str]:
-    """The same for a seed, in a folder of its own."""
+    """Return the arguments of a run with a seed, in a folder of its own."""
     more = ["--seed", str(seed), "--output-dir", f"runs/{corpus}/{name}-seed{seed}"] if seed else []
     return command(corpus, name, *more)
 
@@ -83,27 +83,27 @@ CHECKS = [
 
 
 def shown(arguments: Sequence[str]) -> str:
-    """A command as a person types it."""
+    """Return a command as it is typed."""
     if list(arguments[:3]) == [sys.executable, "-m", "nlptrain"]:
         return " ".join(["nlptrain", *arguments[3:]])
     return " ".join(["python", *arguments[1:]]).replace(DATA, '"$NLPTRAIN_DATA"')
 
 
 def table_of_runs(runs: Iterable[Sequence[str]]) -> list[str]:
-    """A row for each run, the best first: scores, size, and the command that made it."""
+    """Return a row for each run, the best first: scores, size, and the command."""
     lines = ["| dev | test | parameters | MB | best step | command |", "|---:|---:|---:|---:|---:|---|"]
     for arguments in sorted(runs, key=lambda run: -value(folder_of(run))):
         run = folder_of(arguments)
-        found = scores(run)
+        numbers = scores(run)
         lines.append(
-            f"| {value(run, 'dev'):.2f} | {value(run):.2f} | {found['parameters']:,} | {found['bytes'] / 1e6:.1f} "
-            f"| {found['best_step']:,} of {found['steps']:,} | `nlptrain {' '.join(arguments)}` |"
+            f"| {value(run, 'dev'):.2f} | {value(run):.2f} | {numbers['parameters']:,} | {numbers['bytes'] / 1e6:.1f} "
+            f"| {numbers['best_step']:,} of {numbers['steps']:,} | `nlptrain {' '.join(arguments)}` |"
         )
     return lines
 
 
 def claims() -> list[str]:
-    """The table of what had to be shown."""
+    """Return the table of goals and results."""
     kd = [folder_of(seeded("wnut17", "tagger_kd", seed)) for seed in SEEDS]
     plain = [folder_of(seeded("wnut17", "tagger", seed)) for seed in SEEDS]
     teacher = value("wnut17/transformer_token")
@@ -127,7 +127,7 @@ def claims() -> list[str]:
 
 
 def results(checks: Iterable[tuple[str, str]]) -> str:
-    """The text of docs/results.md."""
+    """Return the text of docs/results.md."""
     lines = [
         "# Results on real text",
         "",
@@ -164,7 +164,7 @@ def results(checks: Iterable[tuple[str, str]]) -> str:
 
 
 def checked(arguments: Sequence[str]) -> tuple[str, str]:
-    """A check as it is typed, and what it printed."""
+    """Run a check, and return its command and its output."""
     print(f"$ {shown(arguments)}", flush=True)
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     done = subprocess.run(arguments, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, encoding="utf-8")
@@ -174,7 +174,7 @@ def checked(arguments: Sequence[str]) -> tuple[str, str]:
 
 
 def main() -> None:
-    """Train, check, write."""
+    """Train all runs, run all checks, and write the results."""
     parser = argparse.ArgumentParser(description="Trains on the public corpora and writes docs/results.md.")
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side (default: 2)")
     jobs = parser.parse_args().jobs

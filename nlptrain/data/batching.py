@@ -20,7 +20,7 @@ class Oversampling:
     Attributes:
         weights: the sampling weight of each sequence, [N]; sequences of weight 0 occur once in every epoch.
         share: share of the other sequences' slots that are filled by sampling with replacement in proportion to
-            ``weights``; the rest is sampled evenly without replacement, or as ``sources`` says.
+            ``weights``; the rest is sampled evenly without replacement, or in proportion to ``sources``.
         sources: how often each sequence is read, relative to one of weight 1, [N]; None: all alike.
     """
 
@@ -112,7 +112,7 @@ class BatchPlan:
 def _sample_systematically(
     sequences: NDArray[np.int64], weights: NDArray[np.float64], count: int, random: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Sample ``count`` of ``sequences``, each as often as its weight says, rounded up or down."""
+    """Sample ``count`` of ``sequences``, each in proportion to its weight, rounded up or down."""
     order = random.permutation(len(sequences))
     cumulative = np.cumsum(weights[order])
     points = (np.arange(count) + random.random()) * (cumulative[-1] / max(1, count))

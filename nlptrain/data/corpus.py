@@ -19,7 +19,7 @@ class Corpus:
     """The files that paths, globs and Hub references name, in any format: gold sentences, or raw text.
 
     Iterating yields the tagged sentences, file by file; ``raw`` yields those of raw text. Files are read anew each
-    time, and never held in memory (except ``.json``, which is one list).
+    time, and never kept in memory (except ``.json``, which is one list).
 
     Attributes:
         paths: paths, globs or ``hub:OWNER/NAME:SPLIT``.

@@ -159,11 +159,11 @@ def read_raw_words(path: Path, splitter: Splitter) -> Iterator[tuple[int, tuple[
         InputError: the file cannot be read, or a row has none of these or a value of another type.
     """
     if not has_rows(path):
-        yield from ((number, splitter.words(line)) for number, line in read_lines(path))
+        yield from ((row_number, splitter.words(line)) for row_number, line in read_lines(path))
         return
-    for number, row in _rows(path, _COLUMNS):
-        for words in _row_words(row, f"{path}:{number}", splitter):
-            yield number, words
+    for row_number, row in _rows(path, _COLUMNS):
+        for words in _row_words(row, f"{path}:{row_number}", splitter):
+            yield row_number, words
 
 
 def read_raw_texts(path: Path) -> Iterator[str]:
@@ -175,8 +175,8 @@ def read_raw_texts(path: Path) -> Iterator[str]:
     if not has_rows(path):
         yield from (line for _, line in read_lines(path))
         return
-    for number, row in _rows(path, _COLUMNS):
-        yield from (" ".join(words) for words in _row_words(row, f"{path}:{number}", _WholeLine()))
+    for row_number, row in _rows(path, _COLUMNS):
+        yield from (" ".join(words) for words in _row_words(row, f"{path}:{row_number}", _WholeLine()))
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -242,9 +242,9 @@ def _sentences(
 ) -> Iterator[Sentence]:
     for path in paths:
         weight = weights.get(path, 1.0)
-        for number, words in read_raw_words(path, splitter):
+        for row_number, words in read_raw_words(path, splitter):
             for part in _parts(words, counts):
-                yield Sentence(part, where=f"{path}:{number}", weight=weight)
+                yield Sentence(part, where=f"{path}:{row_number}", weight=weight)
 
 
 def _parts(words: tuple[str, ...], counts: RawCounts) -> Iterator[tuple[str, ...]]:

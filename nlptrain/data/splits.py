@@ -153,12 +153,12 @@ def read_dev_sample(folder: Path) -> list[Sentence]:
         return []
     sentences = []
     try:
-        for number, line in enumerate(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"), start=1):
+        for line_number, line in enumerate(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"), start=1):
             row = json.loads(line)
             words, tags = tuple(map(str, row["tokens"])), tuple(map(str, row["tags"]))
             if not words or len(words) != len(tags):
-                raise ValueError(f"line {number} has {len(words)} words and {len(tags)} tags")
-            sentences.append(Sentence(words, tags, f"{path}:{number}"))
+                raise ValueError(f"line {line_number} has {len(words)} words and {len(tags)} tags")
+            sentences.append(Sentence(words, tags, f"{path}:{line_number}"))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f"damaged ({type(error).__name__}: {str(error)[:100]})", location=str(path), hint="remove it"

@@ -47,18 +47,18 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     raw_lines = iter(partial(file.readline, longest), b"") if is_limited else file
     offset = 0
     with file:
-        for number, raw in enumerate(_checked(raw_lines, path), start=1):
+        for line_number, raw in enumerate(_checked(raw_lines, path), start=1):
             length = len(raw)
             if is_limited and (length >= longest or offset + length > max_size):
-                raise _too_large(path, number, expanded=offset + length > max_size)
-            start = len(codecs.BOM_UTF8) if number == 1 and raw.startswith(codecs.BOM_UTF8) else 0
+                raise _too_large(path, line_number, expanded=offset + length > max_size)
+            start = len(codecs.BOM_UTF8) if line_number == 1 and raw.startswith(codecs.BOM_UTF8) else 0
             try:
                 text = raw[start:].decode("utf-8")
             except UnicodeDecodeError as error:
-                raise _not_utf8(path, number, raw, start + error.start, offset) from error
+                raise _not_utf8(path, line_number, raw, start + error.start, offset) from error
             offset += length
             if start < length:
-                yield number, text.removesuffix("\n").removesuffix("\r")
+                yield line_number, text.removesuffix("\n").removesuffix("\r")
 
 
 def is_gz(path: Path) -> bool:
@@ -171,7 +171,7 @@ def _checked(file: Iterable[bytes], path: Path) -> Iterator[bytes]:
         raise InputError(f"cannot be read: {error.strerror or error}", location=str(path)) from error
 
 
-def _too_large(path: Path, number: int, *, expanded: bool) -> InputError:
+def _too_large(path: Path, line_number: int, *, expanded: bool) -> InputError:
     if expanded:
         return InputError(
             f"expands to more than {_MAX_EXPANSION} times its size",
@@ -180,17 +180,17 @@ def _too_large(path: Path, number: int, *, expanded: bool) -> InputError:
         )
     return InputError(
         f"found a line of more than {_MAX_LINE >> 20} MB",
-        location=f"{path}:{number}",
+        location=f"{path}:{line_number}",
         expected="a sentence, a paragraph or a row on each line",
     )
 
 
-def _not_utf8(path: Path, number: int, raw: bytes, position: int, offset: int) -> InputError:
+def _not_utf8(path: Path, line_number: int, raw: bytes, position: int, offset: int) -> InputError:
     latin = "cp1252" if 0x80 <= raw[position] <= 0x9F else "latin1"  # latin1 has control characters there
-    encoding = "utf-16" if number == 1 and raw.startswith(_UTF16) else latin
+    encoding = "utf-16" if line_number == 1 and raw.startswith(_UTF16) else latin
     return InputError(
         f"byte {offset + position} (0x{raw[position]:02X}) is not UTF-8",
-        location=f"{path}:{number}",
+        location=f"{path}:{line_number}",
         hint=f"convert the file, e.g. iconv -f {encoding} -t utf-8",
     )
 

@@ -65,7 +65,7 @@ def read_vectors(path: Path, words: Collection[str]) -> Vectors:
         head = head[1:]
     else:
         stated = None
-    head = [(number, line) for number, line in head if line.strip(" ")]
+    head = [(line_number, line) for line_number, line in head if line.strip(" ")]
     if not head:
         raise InputError("found no vector", location=str(path), expected="a word and its numbers on each line")
     widths = Counter(line.rstrip(" ").count(" ") for _, line in head)
@@ -78,15 +78,15 @@ def read_vectors(path: Path, words: Collection[str]) -> Vectors:
         )
     forms = {form for word in words for form in _forms(word)}
     vectors: dict[str, NDArray[np.float32]] = {}
-    for number, line in chain(head, lines):
+    for line_number, line in chain(head, lines):
         line = line.rstrip(" ")
         cells = line.rsplit(" ", dim)
         if len(cells) == dim + 1 and cells[0] in forms:
             if cells[0] not in vectors:
-                vectors[cells[0]] = _parse_vector(cells[1:], f"{path}:{number}")
+                vectors[cells[0]] = _parse_vector(cells[1:], f"{path}:{line_number}")
         elif len(cells) != dim + 1 and line:
             raise InputError(
-                f"found {len(cells) - 1} numbers", location=f"{path}:{number}", expected=f"{dim}, as in other rows"
+                f"found {len(cells) - 1} numbers", location=f"{path}:{line_number}", expected=f"{dim}, as in other rows"
             )
     form_of = {
         word: form for word in words if (form := next((f for f in _forms(word) if f in vectors), None)) is not None

@@ -92,7 +92,7 @@ def convert_files(
     corpus = Corpus(sources, data, log=log)
     conversion = convert_corpus(corpus, out, target, write_scheme=write_scheme, comments=comments, log=log)
     for kind, count in conversion.lost.items():
-        log(f"{target} has no place for {kind}: left out of {count:,} sentence{'s' * (count > 1)}")
+        log(f"not stored in {target}: {kind} ({count:,} sentence{'s' * (count > 1)})")
     return conversion
 
 
@@ -105,7 +105,7 @@ def convert_corpus(
     comments: bool = False,
     log: Callable[[str], None] = lambda _: None,
 ) -> Conversion:
-    """Write the gold sentences of ``corpus`` to ``out``; the files are read twice, and never held in memory.
+    """Write the gold sentences of ``corpus`` to ``out``; the files are read twice, and never kept in memory.
 
     Args:
         corpus: the files; it logs the texts that are not used.

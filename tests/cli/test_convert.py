@@ -49,8 +49,8 @@ def test_several_files_become_one_in_another_scheme_and_losses_are_said(gold: Pa
     assert (tmp_path / "all.conll").read_text().startswith("Ada\tB-person\nLovelace\tE-person\n")
     assert noted == (
         f"note: {other}: 1 text rejected by the annotator\n"
-        "note: conll has no place for ids: left out of 1 sentence\n"
-        "note: conll has no place for texts (and with them the words' offsets): left out of 1 sentence\n"
+        "note: not stored in conll: ids (1 sentence)\n"
+        "note: not stored in conll: texts and word offsets (1 sentence)\n"
     )  # fmt: skip
 
 

@@ -151,9 +151,9 @@ def test_numbers_of_word_vectors(tmp_path: Path, content: bytes, message: str) -
     refused(file(tmp_path, "v.txt", content), message, lambda path: read_vectors(path, ["Ada"]))
 
 
-@pytest.mark.parametrize("number", [b"9" * 5000, b"9" * 20])
-def test_a_first_line_of_huge_numbers_is_no_header(tmp_path: Path, number: bytes) -> None:
-    assert read_vectors(file(tmp_path, "v.txt", b"9 " + number + b"\nAda 1\n"), ["Ada"]).dim == 1
+@pytest.mark.parametrize("digits", [b"9" * 5000, b"9" * 20])
+def test_a_first_line_of_huge_numbers_is_no_header(tmp_path: Path, digits: bytes) -> None:
+    assert read_vectors(file(tmp_path, "v.txt", b"9 " + digits + b"\nAda 1\n"), ["Ada"]).dim == 1
 
 
 def test_brat_names_that_are_not_utf8_and_huge_offsets(tmp_path: Path) -> None:

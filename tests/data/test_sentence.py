@@ -14,7 +14,7 @@ from nlptrain.data.sentence import HashIndex, HashSet, hash_array
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_they_agree_with_a_dict_however_they_are_filled(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_are_those_of_a_dict_however_they_are_filled(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentence, "_MAX_RUN", 2_000)
     draw = random.Random(seed)
     index, seen, expected = HashIndex(), HashSet(), {}

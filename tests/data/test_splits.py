@@ -211,7 +211,7 @@ def test_labels_and_files_of_different_tasks_are_refused(tmp_path: Path) -> None
 
 
 def test_duplicates_of_train_are_logged(tmp_path: Path) -> None:
-    """Word for word, whatever their tags."""
+    """With equal words, whatever their tags."""
     _, logged = _splits(tmp_path, train=TRAIN, dev=[["Ada/O", "sings/O"], *DEV], test=TRAIN)
     assert logged[1:] == [
         "duplicates: 1 of 2 dev sentences also occur in train",

@@ -1,4 +1,4 @@
-"""The word splitter: a table of cases on which every regular expression engine must agree."""
+"""The word splitter: a table of cases that every regular expression engine must split in the same way."""
 
 import json
 import shutil

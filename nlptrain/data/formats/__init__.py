@@ -38,7 +38,7 @@ READ_SUFFIXES = {
     for name, suffixes in SUFFIXES.items()
     if name not in ("entities", "prodigy", "doccano")
 }
-_IDS, _TEXTS = "ids", "texts (and with them the words' offsets)"
+_IDS, _TEXTS = "ids", "texts and word offsets"
 
 
 def format_of(path: Path, data: DataConfig) -> str:

@@ -22,7 +22,7 @@ from nlptrain.errors import InputError
 ENTITIES_EXAMPLE = '{"text": "Ada sings", "entities": [{"start": 0, "end": 3, "label": "person"}]}'
 _SPAN_KEYS = ("entities", "spans", "label", "labels")
 _MAX_OFFSET = 2**53  # no text is longer
-_UNUSED_ANSWERS = {"reject": "rejected by the annotator", "ignore": "ignored by the annotator"}
+_UNUSED_DECISIONS = {"reject": "rejected by the annotator", "ignore": "ignored by the annotator"}
 _NOT_ANNOTATED = "without an annotation"
 _SEVERAL = "with several different annotations (the first one is used)"
 
@@ -70,9 +70,9 @@ def read_annotated_row(row: dict[str, Any], location: str, omitted: Counter[str]
     """
     if _is_task(row):
         return _read_task(row, location, omitted)
-    answer = row.get("answer")
-    if isinstance(answer, str) and answer in _UNUSED_ANSWERS:
-        omitted[_UNUSED_ANSWERS[answer]] += 1
+    decision = row.get("answer")
+    if isinstance(decision, str) and decision in _UNUSED_DECISIONS:
+        omitted[_UNUSED_DECISIONS[decision]] += 1
         return None
     key = _span_key(row)
     return _annotated_text(row["text"], row.get(key, []), key, location, row.get("tokens"), row.get("id"))

@@ -196,8 +196,8 @@ class _RowReader:
         self.ignored = [name for name in schema.names if name not in self._columns]
 
     def sentences(self, table: _Table) -> Iterator[Sentence]:
-        for number, row in enumerate(table.rows(self._columns), start=1):
-            if sentence := self._sentence(row, f"{self._path}:{number}"):
+        for row_number, row in enumerate(table.rows(self._columns), start=1):
+            if sentence := self._sentence(row, f"{self._path}:{row_number}"):
                 yield sentence
 
     def _sentence(self, row: dict[str, Any], location: str) -> Sentence | None:

@@ -152,7 +152,7 @@ def _lengths(array: pa.Array) -> pa.Array:
 
 
 def _decoded(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return ``batch`` with texts in place of dictionary indices."""
+    """Return ``batch`` with texts instead of dictionary indices."""
     columns = []
     for column in batch.columns:
         data_type = column.type

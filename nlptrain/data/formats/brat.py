@@ -19,7 +19,7 @@ from nlptrain.errors import InputError
 _SPAN = re.compile(r"T\S+\t(\S+) (\d{1,15}) (\d{1,15})\t.*", re.DOTALL)
 _DISCONTINUOUS = re.compile(r"T\S+\t\S+ \d+ \d+(;\d+ \d+)+\t.*", re.DOTALL)
 _WORD = re.compile(r"\S+")
-_WORD_LIMITS = "where words begin and end"
+_WORD_LIMITS = "word limits"
 
 
 def read_brat(path: Path, scheme: Scheme = "iob2", *, pretokenized: bool = False) -> Iterator[Sentence]:
@@ -52,13 +52,13 @@ def read_brat(path: Path, scheme: Scheme = "iob2", *, pretokenized: bool = False
     texts = [text.removesuffix("\r") for text in raw]
     spans: list[list[TextSpan]] = [[] for _ in texts]
     name = path.stem.encode("utf-8", "replace").decode("utf-8")  # file names may have bytes that are not UTF-8
-    for number, line in read_lines(path):
+    for line_number, line in read_lines(path):
         if line.startswith("T"):
-            text_line, span = _parse_span(line, f"{path}:{number}", texts, starts)
+            text_line, span = _parse_span(line, f"{path}:{line_number}", texts, starts)
             spans[text_line].append(span)
-    for number, (text, line_spans) in enumerate(zip(texts, spans, strict=True), start=1):
+    for line_number, (text, line_spans) in enumerate(zip(texts, spans, strict=True), start=1):
         offsets = [match.span() for match in _WORD.finditer(text)] if pretokenized else None
-        annotated = AnnotatedText(text, line_spans, f"{text_path}:{number}", offsets, f"{name}:{number}")
+        annotated = AnnotatedText(text, line_spans, f"{text_path}:{line_number}", offsets, f"{name}:{line_number}")
         if sentence := annotated.sentence(scheme):
             yield sentence
 

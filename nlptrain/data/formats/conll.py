@@ -42,16 +42,16 @@ def read_conll(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
         words, tags, numbers = zip(*rows, strict=True)
         return Sentence(words, tags, f"{path}:{numbers[0]}", numbers, id=comments.get("id"), text=comments.get("text"))
 
-    for number, line in read_lines(path):
+    for line_number, line in read_lines(path):
         if not _is_break(line):
             cells = layout.cells(line)
             if layout.is_comment(line, cells):
                 if match := _COMMENT.fullmatch(line):
                     comments[match[1]] = match[2]
             else:
-                rows.append((*layout.word_and_tag(cells, f"{path}:{number}"), number))
+                rows.append((*layout.word_and_tag(cells, f"{path}:{line_number}"), line_number))
                 if len(rows) > MAX_WORDS:
-                    raise too_many_words(f"{path}:{number}")
+                    raise too_many_words(f"{path}:{line_number}")
         elif rows:
             yield sentence()
             rows, comments = [], {}
@@ -168,15 +168,15 @@ def _detect_layout(path: Path, columns: ColumnsConfig) -> _Layout | None:
     """Return the layout of the first line without a leading ``#``, or else of the last line; None if there is none."""
     words, tags = (_column_number(columns, key, path) for key in ("words", "tags"))
     example: tuple[int, str] | None = None
-    for number, line in read_lines(path):
+    for line_number, line in read_lines(path):
         if not _is_break(line):
-            example = number, line
+            example = line_number, line
             if not line.startswith("#"):
                 break
     if example is None:
         return None
-    number, line = example
-    layout = _Layout(words or 1, tags or -1, "\t" in line, 0, number)
+    line_number, line = example
+    layout = _Layout(words or 1, tags or -1, "\t" in line, 0, line_number)
     return layout._replace(width=len(layout.cells(line)))
 
 

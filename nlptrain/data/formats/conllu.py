@@ -61,10 +61,10 @@ def conllu_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterat
     for sentence in sentences:
         yield from comment_lines(sentence, context, "sent_id")
         offsets = sentence.offsets
-        for number, (word, tag) in enumerate(tagged_words(sentence, "\t\n\r"), start=1):
-            is_joined = 0 < number < len(offsets) and offsets[number - 1][1] == offsets[number][0]
+        for word_id, (word, tag) in enumerate(tagged_words(sentence, "\t\n\r"), start=1):
+            is_joined = 0 < word_id < len(offsets) and offsets[word_id - 1][1] == offsets[word_id][0]
             space = "SpaceAfter=No" if is_joined else "_"
-            yield "\t".join([str(number), word, "_", tag, "_", "_", "_", "_", "_", f"{space}\n"])
+            yield "\t".join([str(word_id), word, "_", tag, "_", "_", "_", "_", "_", f"{space}\n"])
         yield "\n"
 
 
@@ -77,7 +77,7 @@ def _blocks(path: Path) -> Iterator[tuple[dict[str, str], list[_Row]]]:
     """Yield the comments and the words' lines of each sentence."""
     comments: dict[str, str] = {}
     rows: list[_Row] = []
-    for number, line in read_lines(path):
+    for line_number, line in read_lines(path):
         if not line.strip():
             if rows:
                 yield comments, rows
@@ -85,21 +85,21 @@ def _blocks(path: Path) -> Iterator[tuple[dict[str, str], list[_Row]]]:
         elif line.startswith("#"):
             if match := _COMMENT.fullmatch(line):
                 comments[match[1]] = match[2]
-        elif row := _row(path, number, line, len(rows)):
+        elif row := _row(path, line_number, line, len(rows)):
             rows.append(row)
             if len(rows) > MAX_WORDS:
-                raise too_many_words(f"{path}:{number}")
+                raise too_many_words(f"{path}:{line_number}")
     if rows:
         yield comments, rows
 
 
-def _row(path: Path, number: int, line: str, words_before: int) -> _Row | None:
+def _row(path: Path, line_number: int, line: str, words_before: int) -> _Row | None:
     """Return the word of a line, or None for a multiword token or an empty node."""
     cells = line.split("\t")
     if len(cells) != _WIDTH:
         raise InputError(
             f"found {len(cells)} column{'s' * (len(cells) != 1)}",
-            location=f"{path}:{number}",
+            location=f"{path}:{line_number}",
             expected=f"{_WIDTH}, separated by tabs, in CoNLL-U",
             hint=("for a word and a tag on each line, set ", Setting("data.format"), " to conll"),
         )
@@ -109,10 +109,10 @@ def _row(path: Path, number: int, line: str, words_before: int) -> _Row | None:
     if cells[0] != str(words_before + 1):
         raise InputError(
             f"found ID {cells[0]!r} after {words_before} words",
-            location=f"{path}:{number}",
+            location=f"{path}:{line_number}",
             expected=f"{words_before + 1}, or a blank line if the sentence ends before",
         )
-    return _Row(number, cells)
+    return _Row(line_number, cells)
 
 
 def _check_not_empty(row: _Row, words: int, tags: int, path: Path) -> None:
@@ -139,11 +139,11 @@ def _column(column: int | str, key: str) -> int:
             location=Setting(f"data.columns.{key}"),
             expected=f"{' or '.join(_COLUMNS_BY_NAME[key])}, or a number from 1 to {_WIDTH}, in CoNLL-U",
         )
-    number = _COLUMNS_BY_NAME[key][column] if isinstance(column, str) else column
-    position = number if number > 0 else _WIDTH + 1 + number
+    column_number = _COLUMNS_BY_NAME[key][column] if isinstance(column, str) else column
+    position = column_number if column_number > 0 else _WIDTH + 1 + column_number
     if not 1 <= position <= _WIDTH:
         raise InputError(
-            f"found {number}",
+            f"found {column_number}",
             location=Setting(f"data.columns.{key}"),
             expected=f"one of the {_WIDTH} columns of CoNLL-U",
         )

@@ -85,7 +85,7 @@ def read_csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def csv_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterator[str]:
-    """Yield the lines of a CSV file; sentences without an id are numbered.
+    """Yield the lines of a CSV file; sentences without an id get their number as id.
 
     Raises:
         InputError: an id is empty or repeated, or a word or a tag has a line break.

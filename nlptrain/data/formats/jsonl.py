@@ -43,8 +43,8 @@ def read_jsonl(path: Path, scheme: Scheme = "iob2", *, omitted: Counter[str] | N
     Raises:
         InputError: a line is not such an object, or has a word that is empty or not valid UTF-8.
     """
-    for number, row in read_objects(path):
-        if sentence := _sentence(row, f"{path}:{number}", scheme, omitted):
+    for line_number, row in read_objects(path):
+        if sentence := _sentence(row, f"{path}:{line_number}", scheme, omitted):
             yield sentence
 
 
@@ -54,8 +54,8 @@ def read_json(path: Path, scheme: Scheme = "iob2", *, omitted: Counter[str] | No
     Raises:
         InputError: the file is not such a list, or as for ``read_jsonl``; the location is the number in the list.
     """
-    for number, row in read_list(path):
-        if sentence := _sentence(row, f"{path}:{number}", scheme, omitted):
+    for line_number, row in read_list(path):
+        if sentence := _sentence(row, f"{path}:{line_number}", scheme, omitted):
             yield sentence
 
 
@@ -65,10 +65,10 @@ def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises:
         InputError: a line is not an object.
     """
-    for number, line in read_lines(path):
+    for line_number, line in read_lines(path):
         if line.strip():
-            location = f"{path}:{number}"
-            yield number, _check_object(_parse(line, location), location)
+            location = f"{path}:{line_number}"
+            yield line_number, _check_object(_parse(line, location), location)
 
 
 def read_list(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -80,8 +80,8 @@ def read_list(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     rows = _parse("\n".join(line for _, line in read_lines(path)), str(path), _MAX_FILE)
     if not isinstance(rows, list):
         raise InputError(f"found {json_type(rows)}", location=str(path), expected=f"a list of objects, each {_EXAMPLE}")
-    for number, row in enumerate(rows, start=1):
-        yield number, _check_object(row, f"{path}:{number}")
+    for line_number, row in enumerate(rows, start=1):
+        yield line_number, _check_object(row, f"{path}:{line_number}")
 
 
 def ignored_keys(row: dict[str, Any]) -> list[str]:

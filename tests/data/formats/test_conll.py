@@ -75,7 +75,7 @@ def test_documents_begin_a_sentence(tmp_path: Path) -> None:
         ("# text = foo bar\n# O\n", ["#"]),
     ],
 )
-def test_comments_never_hide_a_word(tmp_path: Path, text: str, words: list[str]) -> None:
+def test_words_are_never_taken_for_comments(tmp_path: Path, text: str, words: list[str]) -> None:
     """With tabs a comment has none; with spaces it has more or fewer columns than words, or is ``# name =``."""
     assert [word for sentence in _read(tmp_path, text) for word, _ in sentence] == words
 
