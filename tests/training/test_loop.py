@@ -144,7 +144,7 @@ def train(tiny_bert: Path, folder: Path, stop_at: int | None = None, *, scaled: 
             if next(checks) == stop_at:
                 raise Interrupted(15)
 
-        run.check = check  # type: ignore[method-assign]
+        run.check_interrupted = check  # type: ignore[method-assign]
         with pytest.raises(Interrupted):
             fit(model, Examples(model, tagged), tagged[:9], SupervisedObjective(), settings, run)
     else:

@@ -141,7 +141,7 @@ def test_what_a_student_teaches_are_its_answers(tiny_bert: Path, tmp_path: Path)
     ensemble = TeacherEnsemble.of(student)
     sentences = [Sentence(words) for words, _ in make_sentences(20, 3)]
     text = label_with_ensemble(ensemble, sentences, Run(None, device="cpu"), tmp_path)
-    taught = [[labels.names[index] for index in text.prediction(number).best] for number in range(len(text))]
+    taught = [[labels.names[index] for index in text.prediction(number).label_ids] for number in range(len(text))]
     assert taught == student.tag([one.words for one in sentences])
     each = [
         [labels.names[index] for index in text.teacher_logits(number).argmax(axis=1)] for number in range(len(text))
