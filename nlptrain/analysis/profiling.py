@@ -178,11 +178,11 @@ def profile_training(
     began = started = time.perf_counter()
     words = done = 0
     for step in train_steps(model, examples, objective, config, state=state, plan=plan, steps=max(steps, 4), run=run):
-        if step.number == 1:  # it takes longer
+        if step.index == 1:  # it takes longer
             began = time.perf_counter()
             continue
         done, words, most = done + 1, words + step.words, max(most, memory_now())
-        if step.number > 3 and time.perf_counter() - started > seconds:
+        if step.index > 3 and time.perf_counter() - started > seconds:
             break
     float(step.losses["loss"])  # synchronizes a GPU
     each = (time.perf_counter() - began) / done

@@ -112,9 +112,9 @@ class Augmenter:
         while yielded < count and index < 3 * count + 1000:
             sentence = self.synthesize(index)
             index += 1
-            digest = sentence.hash()
-            if sentence.words and digest not in seen:
-                seen.add(digest)
+            sentence_hash = sentence.hash()
+            if sentence.words and sentence_hash not in seen:
+                seen.add(sentence_hash)
                 yielded += 1
                 yield sentence
 

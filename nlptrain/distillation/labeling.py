@@ -157,13 +157,13 @@ class _PendingShard:
 
     Attributes:
         sentences: of the shard.
-        digests: of the sentences.
+        hashes: of the sentences.
         wait: waits for their logits and returns them; None if another process computes them.
         is_stored: whether the shard is written.
     """
 
     sentences: list[Sentence]
-    digests: list[bytes]
+    hashes: list[bytes]
     wait: Callable[[], Logits] | None = None
     is_stored: bool = False
 
@@ -177,21 +177,21 @@ def _missing_shards(store: LogitStore, sentences: Iterable[Sentence], progress: 
     for block in _blocks(sentences):
         for shard in yielded:
             if shard.is_stored:  # the store finds its sentences from now on
-                for digest in shard.digests:
-                    del pending[digest]
+                for sentence_hash in shard.hashes:
+                    del pending[sentence_hash]
         yielded = [shard for shard in yielded if not shard.is_stored]
-        digests = [sentence.hash() for sentence in block]
-        for sentence, digest, stored in zip(block, digests, store.find(hash_array(digests)).tolist(), strict=True):
-            row = stored if stored >= 0 else pending.get(digest, next_new)
+        hashes = [sentence.hash() for sentence in block]
+        for sentence, sentence_hash, stored in zip(block, hashes, store.find(hash_array(hashes)).tolist(), strict=True):
+            row = stored if stored >= 0 else pending.get(sentence_hash, next_new)
             progress.rows.append(row)
             if row < next_new:
                 progress.stored += row < first_new
                 progress.repeats += row >= first_new
                 continue
-            pending[digest] = row
+            pending[sentence_hash] = row
             next_new += 1
             pending_shard.sentences.append(sentence)
-            pending_shard.digests.append(digest)
+            pending_shard.hashes.append(sentence_hash)
             if len(pending_shard.sentences) == SHARD_SENTENCES:
                 yielded.append(pending_shard)
                 yield pending_shard
@@ -204,7 +204,7 @@ def _add_shard(store: LogitStore, pending: _PendingShard, processes: Processes) 
     """Add the next shard, which this process writes, or another one if ``pending`` has no logits."""
     path = store.next_path()
     if pending.wait is not None:
-        write_shard(path, pending.sentences, pending.digests, pending.wait())
+        write_shard(path, pending.sentences, pending.hashes, pending.wait())
     while not path.is_file():
         time.sleep(_POLL_SECONDS)
     try:
@@ -213,7 +213,7 @@ def _add_shard(store: LogitStore, pending: _PendingShard, processes: Processes) 
         raise InputError(
             f"damaged as soon as it was written ({error})", location=str(path), hint="check the disk"
         ) from error
-    if not np.array_equal(shard.digests, hash_array(pending.digests)):
+    if not np.array_equal(shard.hashes, hash_array(pending.hashes)):
         raise InputError(
             "another run has written this file", location=str(path), hint="end that run, then repeat this command"
         )

@@ -57,15 +57,15 @@ class LogitStore:
         self._numbers = HashIndex()
         self.lock = FileLock(folder / f"{self.key}.lock")
 
-    def contains(self, digests: Hashes) -> NDArray[np.bool_]:
+    def contains(self, hashes: Hashes) -> NDArray[np.bool_]:
         """Return which sentences are stored, [N], without taking the write lock."""
         if not self._shards:
             self._open(read_manifest(self.folder))
-        return self.find(digests) >= 0
+        return self.find(hashes) >= 0
 
-    def transfer_set(self, digests: Sequence[bytes]) -> TransferSet:
-        """Return the stored sentences with ``digests``, in this order."""
-        rows = self.find(hash_array(digests))
+    def transfer_set(self, hashes: Sequence[bytes]) -> TransferSet:
+        """Return the stored sentences with ``hashes``, in this order."""
+        rows = self.find(hash_array(hashes))
         assert (rows >= 0).all(), "label_sentences() comes first"
         return self.select(rows)
 
@@ -95,19 +95,19 @@ class LogitStore:
 
     def _sizes(self) -> NDArray[np.int64]:
         """Return the first row of each shard, and the number of all rows at the end."""
-        return np.cumsum([0, *(len(shard.digests) for shard in self._shards)])
+        return np.cumsum([0, *(len(shard.hashes) for shard in self._shards)])
 
-    def find(self, digests: Hashes) -> NDArray[np.int64]:
+    def find(self, hashes: Hashes) -> NDArray[np.int64]:
         """Return the row of each sentence, -1 if it is not stored."""
-        rows = self._numbers.find(digests)
+        rows = self._numbers.find(hashes)
         if (rows < 0).all():
             return rows
         sizes = self._sizes()
         shard_ids = np.searchsorted(sizes, rows, side="right") - 1
         for shard_id in np.unique(shard_ids[rows >= 0]):
             hits = np.flatnonzero(shard_ids == shard_id)
-            stored = self._shards[shard_id].digests[rows[hits] - sizes[shard_id]]
-            rows[hits] = np.where(stored == digests[hits], rows[hits], -1)
+            stored = self._shards[shard_id].hashes[rows[hits] - sizes[shard_id]]
+            rows[hits] = np.where(stored == hashes[hits], rows[hits], -1)
         return rows
 
     def open(self, processes: Processes, log: Callable[[str], None]) -> None:
@@ -142,7 +142,7 @@ class LogitStore:
         return listed
 
     def _listed(self) -> list[ListedShard]:
-        return [ListedShard(shard.file, len(shard.digests), shard.sha256) for shard in self._shards]
+        return [ListedShard(shard.file, len(shard.hashes), shard.sha256) for shard in self._shards]
 
     def write_manifest(self) -> None:
         """List all shards in the manifest."""
@@ -172,7 +172,7 @@ class LogitStore:
     def append(self, shard: Shard) -> None:
         """Add ``shard``, whose sentences get the next rows."""
         self._shards.append(shard)
-        self._numbers.add(shard.digests)
+        self._numbers.add(shard.hashes)
 
 
 class ListedShard(NamedTuple):

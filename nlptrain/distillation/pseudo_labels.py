@@ -69,7 +69,7 @@ def pseudo_label_sentences(
         min_confidence: a sentence with an entity below it is dropped; an entity has the lowest confidence of its words.
         path: of the file, written whole or not at all; None: no file.
         valid_only: train on valid tags, as a CRF gives no probability to others.
-        thresholds: by type, in place of ``min_confidence``.
+        thresholds: by type, instead of ``min_confidence``.
         synthetic_from: row of the first synthetic sentence; None: there is none.
     """
     kept: list[Sentence] = []

@@ -95,7 +95,7 @@ def take_agreement_dev(
     gold = len(splits.train)
     unlabeled = len(transfer_set) - gold
     agreement_dev_size(unlabeled)
-    rows = gold + agreement_dev_rows(transfer_set.digests()[gold:])
+    rows = gold + agreement_dev_rows(transfer_set.hashes()[gold:])
     names, scheme = transfer_set.ensemble.labels.names, transfer_set.ensemble.labels.scheme
     dev = []
     for row in sorted(rows.tolist()):

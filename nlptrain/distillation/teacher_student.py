@@ -1,4 +1,4 @@
-"""TeacherStudentDistill: the distillation loss for a training loop of one's own."""
+"""TeacherStudentDistill: the distillation loss for custom training loops."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from nlptrain.models.token_model import TokenModel
 
 
 class TeacherStudentDistill:
-    """A teacher and the weights of what it teaches; the same functions as the commands' loop.
+    """A teacher and the weights of the loss terms; the loss functions are those of ``tagger_kd``.
 
     ``loss = loss_w * loss_student + dist_w * T^2 * KL(softmax(teacher / T) || softmax(student / T))`` (Hinton, Vinyals,
     Dean 2015), or with ``dist_w * MSE(student logits, teacher logits)`` (Ba, Caruana 2014); both terms are means over
-    the counted words.
+    the words in ``mask``.
 
     Example:
         >>> distill = TeacherStudentDistill(lambda x: x, temperature=2.0, dist_w=0.5)
@@ -35,17 +35,17 @@ class TeacherStudentDistill:
         loss_w: float = 1.0,
         loss_function: Literal["kl", "mse"] = "kl",
     ) -> None:
-        """Keep the teacher and the loss's numbers.
+        """Store the teacher and the parameters of the loss.
 
         Args:
-            teacher_model: a ``TokenModel``, or whatever answers logits (or an output with ``.logits``) to its inputs.
+            teacher_model: a ``TokenModel``, or a callable that returns logits or an output with ``.logits``.
             temperature: T, above 0.
-            dist_w: weight of the teacher's term.
+            dist_w: weight of the distillation term.
             loss_w: weight of the student's own loss.
             loss_function: ``kl`` or ``mse``.
 
         Raises:
-            ValueError: a number is out of its bounds, ``loss_function`` is neither, or the teacher has a CRF.
+            ValueError: a value is out of bounds, ``loss_function`` is unknown, or the teacher has a CRF.
         """
         if loss_function not in ("kl", "mse"):
             raise ValueError(f"loss_function is {loss_function!r}; it must be 'kl' or 'mse'")
@@ -64,15 +64,15 @@ class TeacherStudentDistill:
         self.loss_w = loss_w
         self.loss_function = loss_function
 
-    def get_teacher_logits(self, *inputs: Any, **named: Any) -> Tensor:  # noqa: ANN401 - the teacher's own inputs
-        """The teacher's logits for its inputs, in eval mode and without gradients; its mode is put back."""
+    def get_teacher_logits(self, *inputs: Any, **model_inputs: Any) -> Tensor:  # noqa: ANN401 - the teacher's own inputs
+        """Return the teacher's logits, computed in eval mode without gradients; its mode is restored."""
         module = self.teacher if isinstance(self.teacher, torch.nn.Module) else None
         was_training = module is not None and module.training
         if module is not None:
             module.eval()
         try:
             with torch.no_grad():
-                output = self.teacher(*inputs, **named)
+                output = self.teacher(*inputs, **model_inputs)
         finally:
             if module is not None:
                 module.train(was_training)
@@ -82,16 +82,13 @@ class TeacherStudentDistill:
     def distill_loss(
         self, loss: Tensor, student_logits: Tensor, teacher_logits: Tensor, mask: Tensor | None = None
     ) -> Tensor:
-        """The student's own loss and the teacher's term, weighted.
+        """Return the weighted sum of the student's own loss and the distillation term.
 
         Args:
             loss: the student's own mean loss, a scalar.
             student_logits: [..., C].
             teacher_logits: [..., C], columns in the same order.
             mask: [...], true at the words that count; default: all.
-
-        Returns:
-            A scalar.
 
         Raises:
             ValueError: the shapes differ.
@@ -104,10 +101,10 @@ class TeacherStudentDistill:
             mask = torch.ones(student_logits.shape[:-1], dtype=torch.bool, device=student_logits.device)
         mask = mask.bool()
         if self.loss_function == "kl":
-            total = kl_loss(student_logits, teacher_logits, mask, self.temperature)
+            distillation = kl_loss(student_logits, teacher_logits, mask, self.temperature)
         else:
-            total = mse_loss(student_logits, teacher_logits, mask)
-        return self.loss_w * loss + self.dist_w * total / mask.sum().clamp(min=1)
+            distillation = mse_loss(student_logits, teacher_logits, mask)
+        return self.loss_w * loss + self.dist_w * distillation / mask.sum().clamp(min=1)
 
     @staticmethod
     def add_args(parser: argparse.ArgumentParser) -> None:

@@ -17,8 +17,8 @@ from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.distillation.teachers.inference import Logits
 from nlptrain.models.heads import Prediction
 
-_DIGEST = pa.binary(16)
-_SCHEMA = pa.schema({"digest": _DIGEST, "words": pa.list_(pa.string()), "logits": pa.list_(pa.float16())})
+_HASH = pa.binary(16)
+_SCHEMA = pa.schema({"digest": _HASH, "words": pa.list_(pa.string()), "logits": pa.list_(pa.float16())})
 
 
 class DamagedShardError(Exception):
@@ -27,12 +27,12 @@ class DamagedShardError(Exception):
 
 @dataclass(frozen=True)
 class Shard:
-    """One Arrow file, mapped into memory: digests, words and logits of its sentences.
+    """One Arrow file, mapped into memory: hash, words and logits of each sentence.
 
     Attributes:
         file: name of the file.
         sha256: checksum of the file.
-        digests: hash of each sentence.
+        hashes: of the words of each sentence.
         words: of each sentence.
         offsets: of the first logit of each sentence, and the number of all logits, [sentences + 1].
         teacher_logits: of all words, [words * C].
@@ -40,7 +40,7 @@ class Shard:
 
     file: str
     sha256: str
-    digests: Hashes
+    hashes: Hashes
     words: pa.ListArray
     offsets: NDArray[np.int32]
     teacher_logits: NDArray[np.float16]
@@ -73,14 +73,14 @@ def open_shard(path: Path, labels: int, sha256: str | None = None) -> Shard:
         batch.validate(full=True)
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise DamagedShardError(str(error).split("\n", 1)[0]) from error
-    digests, words, values = batch.columns
+    hashes, words, values = batch.columns
     has_nulls = any(array.null_count for array in (*batch.columns, words.values, values.values))
     if has_nulls or (np.diff(values.offsets) != labels * np.diff(words.offsets)).any():
         raise DamagedShardError(f"it does not hold {labels} logits for each word")
     return Shard(
         path.name,
         checksum,
-        np.frombuffer(digests.buffers()[1], dtype="S16")[digests.offset :][: len(digests)],
+        np.frombuffer(hashes.buffers()[1], dtype="S16")[hashes.offset :][: len(hashes)],
         words,
         values.offsets.to_numpy(zero_copy_only=True),
         values.values.to_numpy(zero_copy_only=True),
@@ -93,17 +93,17 @@ def check_words(shard: Shard) -> None:
     Raises:
         DamagedShardError: a hash differs, or a logit is not finite.
     """
-    digests = [words_hash(tuple(words)) for words in shard.words.to_pylist()]
-    if not np.array_equal(shard.digests, hash_array(digests)) or not np.isfinite(shard.teacher_logits).all():
+    hashes = [words_hash(tuple(words)) for words in shard.words.to_pylist()]
+    if not np.array_equal(shard.hashes, hash_array(hashes)) or not np.isfinite(shard.teacher_logits).all():
         raise DamagedShardError("its words are not those that were labeled")
 
 
-def write_shard(path: Path, sentences: Sequence[Sentence], digests: Sequence[bytes], teacher_logits: Logits) -> None:
-    """Write ``sentences`` with their ``digests`` and ``teacher_logits``, whole or not at all."""
+def write_shard(path: Path, sentences: Sequence[Sentence], hashes: Sequence[bytes], teacher_logits: Logits) -> None:
+    """Write ``sentences`` with their ``hashes`` and ``teacher_logits``, whole or not at all."""
     offsets = np.concatenate([[0], np.cumsum(teacher_logits.sizes)])
     batch = pa.record_batch(
         {
-            "digest": pa.array(digests, _DIGEST),
+            "digest": pa.array(hashes, _HASH),
             "words": pa.array([list(sentence.words) for sentence in sentences], pa.list_(pa.string())),
             "logits": pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(teacher_logits.values)),
         }
@@ -151,14 +151,14 @@ class TransferSet:
         parts = [self.teacher_logits(row)[first : first + count] for row, first, count in spans]
         return np.concatenate(parts).astype(np.float32)
 
-    def digests(self) -> Hashes:
+    def hashes(self) -> Hashes:
         """Return the hash of each sentence, [N]."""
-        digests = np.empty(len(self), dtype="S16")
+        hashes = np.empty(len(self), dtype="S16")
         order = np.argsort(self._shard_ids, kind="stable")  # one pass per shard, not one over all sentences for each
         shard_ids, starts = np.unique(self._shard_ids[order], return_index=True)
         for shard_id, rows in zip(shard_ids, np.split(order, starts[1:]), strict=True):
-            digests[rows] = self._shards[shard_id].digests[self._shard_rows[rows]]
-        return digests
+            hashes[rows] = self._shards[shard_id].hashes[self._shard_rows[rows]]
+        return hashes
 
 
 @dataclass(frozen=True)
@@ -208,6 +208,6 @@ class TeacherLogitsDataset:
         (prediction,) = self.ensemble.decoder.predict([self.teacher_logits(row).astype(np.float32)])
         return prediction
 
-    def digests(self) -> Hashes:
+    def hashes(self) -> Hashes:
         """Return the hash of each sentence, [N]."""
-        return self.sets[0].digests()
+        return self.sets[0].hashes()

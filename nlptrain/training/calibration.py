@@ -17,7 +17,7 @@ from nlptrain.models.heads.forward_backward import FORBIDDEN
 
 BINS = 15
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
-FEWEST_MISTAKES = 20  # words; fewer say little about how often a confident model is wrong
+FEWEST_MISTAKES = 20  # words; too few show nothing about a confident model
 _TOLERANCE = 1e-3  # of the logarithm of the temperature
 _GOLDEN = (math.sqrt(5) - 1) / 2
 

@@ -60,7 +60,7 @@ def fit(
     processes). Of several processes, rank 0 evaluates and writes, and has the best weights at the end.
 
     Args:
-        model: that is trained, in place.
+        model: that is trained; its weights change.
         examples: that it is trained on.
         dev: sentences with gold tags, or with a teacher's.
         objective: computes the loss.
@@ -88,12 +88,12 @@ def fit(
     selector = ModelSelector(model, dev, metric, teacher_logits, selection_metric)
     with closing(trackers), Reporter(run, steps, state.progress) as reporter, run.deferring_signals():
         for step in train_steps(model, examples, objective, config, state=state, plan=plan, steps=steps, run=run):
-            is_last = step.number == steps
+            is_last = step.index == steps
             metrics.add(step)
             reporter.step(step)
-            if step.number % config.log_every == 0 or is_last:
-                _check_loss_is_finite(metrics.write(step, reporter.speed), step.number)
-            if run.processes.is_rank_zero and (step.number % eval_every == 0 or is_last):
+            if step.index % config.log_every == 0 or is_last:
+                _check_loss_is_finite(metrics.write(step, reporter.speed), step.index)
+            if run.processes.is_rank_zero and (step.index % eval_every == 0 or is_last):
                 with reporter.pausing():
                     metrics.write_dev(state.progress.step, selector.evaluate(state, reporter))
                     if not is_last:

@@ -73,7 +73,7 @@ def divergence(teacher_logits: Sequence[Logits], student_logits: Sequence[Logits
     """Return KL(teacher || student) in nats, a mean over the words of all sentences; 0 for no sentences.
 
     A label with less than e^-30, such as one that a CRF forbids, counts as e^-30: each thousandth that the teacher
-    gives to such labels adds up to 0.03, about the same for all students with one scheme. So compare students with a
+    gives to such labels adds at most 0.03, about the same for all students with one scheme. So compare students with a
     CRF only with each other.
 
     Args:

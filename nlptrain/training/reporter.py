@@ -55,8 +55,8 @@ class Reporter:
     def speed(self) -> dict[str, float]:
         """The throughput without evaluation and saving.
 
-        ``words_per_second``: words with a target, of all processes; ``waiting``: the share of the time in which this
-        process waited for a batch.
+        ``words_per_second``: words with a target, of all processes; ``waiting``: the share of the time that this
+        process spent on batches.
         """
         seconds = max(1e-9, (self._paused or time.monotonic()) - self._started - self._excluded)
         return {"words_per_second": round(self._words / seconds), "waiting": round(self._waited / seconds, 4)}
@@ -86,18 +86,17 @@ class Reporter:
 
     def step(self, step: Step) -> None:
         """Report that ``step`` is done."""
-        number = step.number
         self._words += step.words
         self._waited += step.waited
         now = time.monotonic()
-        if number % _LOSS_STEPS == 0:
+        if step.index % _LOSS_STEPS == 0:
             self._loss = f"loss {float(step.losses['loss']):.4f}"
         if self._bar is not None:
-            self._bar.update(self._task, completed=number, description=self._status())
+            self._bar.update(self._task, completed=step.index, description=self._status())
         elif now - self._logged >= _LOG_SECONDS:
             self._logged = now
-            remaining = (now - self._started) / max(1, number - self._start) * (self.steps - number)
-            self.run.log(f"step {number:,}/{self.steps:,}: {self._status()}, {remaining:,.0f} s left")
+            remaining = (now - self._started) / max(1, step.index - self._start) * (self.steps - step.index)
+            self.run.log(f"step {step.index:,}/{self.steps:,}: {self._status()}, {remaining:,.0f} s left")
 
     def evaluated(self, step: int, metric: str, value: float, *, is_best: bool) -> None:
         """Report a dev score."""
@@ -152,7 +151,7 @@ class MetricsLog:
         means = {name: sum(values) / len(values) for name, values in self.progress.pending.items()}
         self._write_line(
             {
-                "step": step.number,
+                "step": step.index,
                 "epoch": step.epoch,
                 **means,
                 "learning_rate": step.learning_rate,

@@ -30,16 +30,16 @@ class Step:
     """The result of one optimizer step.
 
     Attributes:
-        number: counted from 1.
+        index: counted from 1.
         epoch: counted from 0.
         losses: the loss, its weighted parts and its notes, each a mean over the step's words, still on the device.
         words: words of all processes that have a target.
         subwords: subwords that this process computed, padding included.
         learning_rate: of this step.
-        waited: seconds that this process waited for its batch.
+        waited: seconds until the batch was ready.
     """
 
-    number: int
+    index: int
     epoch: int
     losses: dict[str, Tensor]
     words: int

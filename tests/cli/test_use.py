@@ -218,7 +218,7 @@ def test_words_a_second_and_waiting_are_shares_of_training_alone(monkeypatch) ->
     console = Console(file=io.StringIO(), width=100)
     reporter = reporters.Reporter(Run(None, device="cpu", console=console), 10, Progress())
     clock.now += 4.0
-    reporter.step(SimpleNamespace(number=1, words=800, waited=1.0, losses={"loss": 0.0}))  # type: ignore[arg-type]
+    reporter.step(SimpleNamespace(index=1, words=800, waited=1.0, losses={"loss": 0.0}))  # type: ignore[arg-type]
     wanted = {"words_per_second": 200, "waiting": 0.25}
     assert reporter.speed == wanted
     with reporter.pausing():

@@ -96,9 +96,9 @@ def test_noise_drops_misspells_and_changes_the_case(teacher: TokenModel):
 
 def test_no_sentence_comes_twice_and_none_that_is_taken(teacher: TokenModel):
     every = list(augmenter(teacher, swap=1.0)(400))
-    digests = [sentence.hash() for sentence in every]
-    assert len(set(digests)) == len(digests)
-    taken = set(digests[::2])
+    hashes = [sentence.hash() for sentence in every]
+    assert len(set(hashes)) == len(hashes)
+    taken = set(hashes[::2])
     left = {sentence.hash() for sentence in augmenter(teacher, swap=1.0)(400, excluded=taken)}
     assert left
     assert not left & taken

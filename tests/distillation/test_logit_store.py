@@ -86,7 +86,7 @@ def test_rows_are_told_in_the_order_of_the_sentences_also_of_repeats(
     done = label_sentences(store, sentences, teacher, Run(None, device="cpu"))
     stored = store.select(done.rows)
     assert [stored.sentence(number).words for number in range(len(stored))] == [one.words for one in sentences]
-    assert stored.digests().tolist() == hash_array([one.hash() for one in sentences]).tolist()
+    assert stored.hashes().tolist() == hash_array([one.hash() for one in sentences]).tolist()
     before = {one.hash() for one in raw(20, 1)}
     found = sum(one.hash() in before for one in sentences)
     computed = len({one.hash() for one in sentences} - before)
@@ -167,9 +167,9 @@ def test_each_precision_has_answers_of_its_own(teacher: TransformerTokenClassifi
     coarse = LogitStore(tmp_path, teacher, "bf16")
     assert coarse.key.removesuffix("bf16") == exact.key.removesuffix("fp32")
     assert label_sentences(coarse, sentences, teacher, Run(None, device="cpu")).computed == 20
-    digests = [sentence.hash() for sentence in sentences]
+    hashes = [sentence.hash() for sentence in sentences]
     one, other = (
-        np.concatenate([store.transfer_set(digests).teacher_logits(number).astype(np.float32) for number in range(20)])
+        np.concatenate([store.transfer_set(hashes).teacher_logits(number).astype(np.float32) for number in range(20)])
         for store in (exact, coarse)
     )
     assert 1e-4 < np.abs(one - other).max() < 0.1  # eight bits of a bfloat16's mantissa
@@ -185,9 +185,9 @@ def test_eight_bits_are_computed_without_torch_and_stored_apart(
     with monkeypatch.context() as patch:
         patch.setattr(type(teacher), "logits", lambda *_: pytest.fail("asked torch"))
         assert label_sentences(coarse, sentences, teacher, Run(None, device="cpu")).computed == 21
-    digests = [sentence.hash() for sentence in sentences]
+    hashes = [sentence.hash() for sentence in sentences]
     one, other = (
-        np.concatenate([store.transfer_set(digests).teacher_logits(number).astype(np.float32) for number in range(21)])
+        np.concatenate([store.transfer_set(hashes).teacher_logits(number).astype(np.float32) for number in range(21)])
         for store in (exact, coarse)
     )
     assert one.shape == other.shape

@@ -17,7 +17,7 @@ from nlptrain.models.token_model import TokenModel
 
 Floats = NDArray[np.floating]
 _MIN_ENTITIES = 20  # fewer do not show the scheme of a teacher
-_MIN_SHARE = 0.8  # of entities that agree with the scheme: a teacher makes mistakes
+_MIN_SHARE = 0.8  # of entities that fit the scheme, as a teacher makes mistakes
 
 
 @dataclass(frozen=True)
