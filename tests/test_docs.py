@@ -80,7 +80,7 @@ def reader(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(
         "nlptrain.export.benchmark_candidates.Candidate.run_in_process", lambda self, texts: (0.5, len(texts))
     )
-    for name in ("_LABELLING_SECONDS", "_TRAINING_SECONDS"):
+    for name in ("_LABELING_SECONDS", "_TRAINING_SECONDS"):
         monkeypatch.setattr(f"nlptrain.procedures.dry_run.{name}", 0.2)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     return folder

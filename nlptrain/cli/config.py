@@ -93,7 +93,7 @@ def init(command: str) -> None:
 
 def _echo_student(config: CommandConfig) -> None:
     from nlptrain.errors import InputError
-    from nlptrain.procedures.sizes import describe_student
+    from nlptrain.procedures import describe_student
 
     try:
         if line := describe_student(config):

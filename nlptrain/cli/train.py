@@ -140,9 +140,9 @@ def _command(name: str) -> click.Command:
 
         arguments: dict[str, Any] = {"overwrite": overwrite, "workers": workers}
         if dry_run:
-            from nlptrain.procedures.dry_run import dry_run as estimate
+            from nlptrain.procedures import estimate_training
 
-            estimate(name, loaded.config, **arguments, echo=echo_line)
+            estimate_training(name, loaded.config, **arguments, report=echo_line)
         elif isinstance(loaded.config, StudentCommandConfig) and loaded.config.seeds:
             from nlptrain.procedures import run_seeds
 

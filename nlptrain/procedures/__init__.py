@@ -7,7 +7,9 @@ TYPE_CHECKING = False
 # Imported on first use (PEP 562): running experiments, for example, needs no torch.
 _HOMES = {
     "convert_files": "conversion",
+    "describe_student": "models",
     "distill": "student_training",
+    "estimate_training": "dry_run",
     "evaluate": "evaluation",
     "experiment_scores": "experiment_runner",
     "inspect_tokenization": "evaluation",
@@ -15,7 +17,7 @@ _HOMES = {
     "predict_files": "prediction",
     "pseudo_label": "student_training",
     "run_experiments": "experiment_runner",
-    "run_seeds": "seeds",
+    "run_seeds": "training",
     "run_training": "training",
     "train_tagger": "student_training",
     "train_transformer": "student_training",
@@ -25,17 +27,19 @@ __all__ = [*_HOMES]
 
 if TYPE_CHECKING:
     from nlptrain.procedures.conversion import convert_files as convert_files
+    from nlptrain.procedures.dry_run import estimate_training as estimate_training
     from nlptrain.procedures.evaluation import evaluate as evaluate
     from nlptrain.procedures.evaluation import inspect_tokenization as inspect_tokenization
     from nlptrain.procedures.experiment_runner import experiment_scores as experiment_scores
     from nlptrain.procedures.experiment_runner import run_experiments as run_experiments
     from nlptrain.procedures.experiments import plan_experiments as plan_experiments
+    from nlptrain.procedures.models import describe_student as describe_student
     from nlptrain.procedures.prediction import predict_files as predict_files
-    from nlptrain.procedures.seeds import run_seeds as run_seeds
     from nlptrain.procedures.student_training import distill as distill
     from nlptrain.procedures.student_training import pseudo_label as pseudo_label
     from nlptrain.procedures.student_training import train_tagger as train_tagger
     from nlptrain.procedures.student_training import train_transformer as train_transformer
+    from nlptrain.procedures.training import run_seeds as run_seeds
     from nlptrain.procedures.training import run_training as run_training
 
 

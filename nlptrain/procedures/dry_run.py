@@ -1,4 +1,4 @@
-"""Behind --dry-run: all that a training does before it trains, half a minute of it, and what follows for the rest."""
+"""Estimate a training command: read all its inputs, label and train for half a minute, and write nothing."""
 
 from __future__ import annotations
 
@@ -29,190 +29,185 @@ from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.distillation.losses import DistillObjective
 from nlptrain.distillation.sampling import agreement_dev_size
 from nlptrain.distillation.teachers.ensemble import EnsembleTeacher
-from nlptrain.procedures.inputs import check_output_is_not_input, data_files, input_hashes, pinned
-from nlptrain.procedures.models import Built, build, transfer_dir
+from nlptrain.procedures.inputs import Inputs, read_inputs
+from nlptrain.procedures.models import Setup, set_up
 from nlptrain.procedures.student_training import check_distillable
 from nlptrain.procedures.text import raw_text
+from nlptrain.procedures.training import config_of_seed, open_run, transfer_dir
 from nlptrain.run.finished_run import finished_scores
 from nlptrain.run.output_folder import check_same_run, has_progress, run_identity
-from nlptrain.run.run import Run, check_native_precision
-from nlptrain.run.seeds import check_not_seeds_folder, seed_folder
+from nlptrain.run.run import Run
+from nlptrain.run.seeds import check_not_seeds_folder
 from nlptrain.training.objective import Objective, SupervisedObjective
-from nlptrain.training.tracking import check_trackers
 
-_LABELLING_SECONDS, _TRAINING_SECONDS = 10.0, 15.0
-_BLOCK = 1024  # sentences that are looked up at once
-_BYTES_A_SENTENCE = 16  # what tells of all text where it is stored, and how often it is drawn
+_LABELING_SECONDS, _TRAINING_SECONDS = 10.0, 15.0
+_BLOCK = 1024  # sentences that are looked up in the transfer set at a time
+_BYTES_PER_SENTENCE = 16  # of the index and the sampling weights of all text
 
 
 @dataclass
-class _Asked:
-    """What there is to label, by teacher.
+class _Labeling:
+    """What one teacher has to label.
 
     Attributes:
-        found: sentences that are stored.
-        missing: those that are not.
-        words: of these.
+        stored: number of sentences in the transfer set.
+        missing: number of sentences that are not.
+        words: number of words of the missing sentences.
     """
 
-    found: int = 0
+    stored: int = 0
     missing: int = 0
     words: int = 0
 
 
 @dataclass
 class _Text:
-    """All that is learned from.
+    """All sentences to train on.
 
     Attributes:
-        sample: of it.
-        written: raw sentences; all others without tags are made.
-        asked: of each teacher.
+        sample: a sample of them, and their counts.
+        raw: number of raw sentences; the others without tags are synthetic.
+        labeling: what each teacher has to label.
     """
 
     sample: Sample = field(default_factory=Sample)
-    written: int = 0
-    asked: list[_Asked] = field(default_factory=list)
+    raw: int = 0
+    labeling: list[_Labeling] = field(default_factory=list)
 
-    def counted(self, raw: Iterator[Sentence]) -> Iterator[Sentence]:
-        """``raw``, counted as it is read."""
-        for sentence in raw:
-            self.written += 1
+    def count(self, sentences: Iterator[Sentence]) -> Iterator[Sentence]:
+        """Yield the raw ``sentences`` and count them."""
+        for sentence in sentences:
+            self.raw += 1
             yield sentence
 
 
-def dry_run(
-    command: str, config: CommandConfig, *, overwrite: bool, workers: int = 1, echo: Callable[[str], None] = print
+def estimate_training(
+    command: str,
+    config: CommandConfig,
+    *,
+    overwrite: bool = False,
+    workers: int = 1,
+    report: Callable[[str], None] = print,
 ) -> None:
-    """Say what ``command`` would read, find and compute, and about how long it would take; write nothing.
+    """Report what a training command would read, label and compute, and how long that would take; write nothing.
 
-    Several ``workers`` are not tried: their time is that of one.
+    Args:
+        command: transformer_token, tagger, tagger_kd or pseudo_label.
+        config: its configuration, with one seed or several.
+        overwrite: whether the run in the output folder would be cleared.
+        workers: processes that would label text; the estimate is that of one.
+        report: receives the lines of the report as soon as they are known.
 
     Raises:
         InputError: whatever the training itself would raise before it trains.
     """
-    began = time.perf_counter()
-    config = pinned(config)
-    seeds = config.seeds if isinstance(config, StudentCommandConfig) else None
-    folders = [seed_folder(Path(config.output_dir), seed) for seed in seeds or ()] or [Path(config.output_dir)]
-    state = _state(command, config, folders, seeds=seeds, overwrite=overwrite)
-    run = Run(
-        None,
-        device=config.device,
-        precision=config.precision,
-        threads=config.threads,
-        seed=(seeds or [config.seed or 0])[0],
-    )
-    check_trackers(config.report_to)
-    check_native_precision(run.device, getattr(config, "teacher_precision", "fp32"), "teacher_precision")
+    start = time.perf_counter()
+    inputs = read_inputs(config)
+    config = inputs.config
+    configs: list[CommandConfig] = [config]
+    if isinstance(config, StudentCommandConfig) and config.seeds:
+        configs = [config_of_seed(config, seed) for seed in config.seeds]
+    outputs = [_describe_output(command, single, inputs, overwrite=overwrite) for single in configs]
+    run = open_run(configs[0], distributed=False)
     with run.handling_signals():
-        made = build(config, run)
-        if made.ensemble is not None:
+        setup = set_up(config, run)
+        if setup.ensemble is not None:
             objective = config.objective if isinstance(config, TaggerKDConfig) else None
-            check_distillable(made.model, made.ensemble, made.splits, objective)
-        text = _text(config, made, run)
-        dev = _dev_words(made, text)
-        _echo_reads(config, made, text, echo)
-        read, held = time.perf_counter() - began, memory_now()
-        labeled, trained = _tried(config, made, text, run)
-    alone = f"; --workers {workers} is not tried, the time is that of one" if workers > 1 else ""
-    echo(f"measured  {_measured(labeled, trained)}{alone}")
-    for line in _estimates(config, made, text, labeled, trained, read, dev, len(folders)):
-        echo(line)
-    echo(f"memory    {_memory(made, text, trained, held, run)}")
-    echo(f"writes    {state}; this dry run has written nothing")
+            check_distillable(setup.model, setup.ensemble, setup.splits, objective)
+        text = _read_text(config, setup, run)
+        dev_words = _count_dev_words(setup, text)
+        for line in _describe_inputs(config, inputs, setup, text):
+            report(line)
+        read_seconds, memory = time.perf_counter() - start, memory_now()
+        labeled, trained = _measure(config, setup, text, run)
+    alone = f" (of one process, not of {workers} workers)" if workers > 1 else ""
+    report(f"measured  {_describe_speeds(labeled, trained)}{alone}")
+    for line in _describe_estimate(config, setup, text, labeled, trained, read_seconds, dev_words, len(configs)):
+        report(line)
+    report(f"memory    {_describe_memory(setup, text, trained, memory, run)}")
+    report(f"writes    {'; '.join(outputs)}; this dry run has written nothing")
 
 
-def _state(
-    command: str, config: CommandConfig, folders: Sequence[Path], *, seeds: Sequence[int] | None, overwrite: bool
-) -> str:
-    """What stands in the run's folders, if it may stand there."""
-    inputs = input_hashes(config)
-    said = []
-    for number, folder in enumerate(folders):
-        check_output_is_not_input(folder, config)
-        if seeds is None:
-            check_not_seeds_folder(folder)
-            own = config
-        else:
-            own = config.model_copy(update={"seed": seeds[number], "seeds": None, "output_dir": str(folder)})
-        if overwrite and has_progress(folder):
-            said.append(f"{folder}, over the run that is there")
-            continue
-        check_same_run(folder, run_identity(command, own, inputs))
-        if finished_scores(folder) is not None:
-            said.append(f"{folder}, which is finished: its scores would be printed, and nothing computed")
-        elif has_progress(folder):
-            said.append(f"{folder}, which was stopped and would go on")
-        else:
-            said.append(str(folder))
-    return "; ".join(said)
+def _describe_output(command: str, config: CommandConfig, inputs: Inputs, *, overwrite: bool) -> str:
+    """Return the output folder of one run, and what is in it.
+
+    Raises:
+        InputError: another run is in it.
+    """
+    folder = Path(config.output_dir)
+    inputs.check_output(folder)
+    check_not_seeds_folder(folder)
+    if overwrite and has_progress(folder):
+        return f"{folder}, over the run that is there"
+    check_same_run(folder, run_identity(command, config, inputs.hashes))
+    if finished_scores(folder) is not None:
+        return f"{folder}, which is finished: its scores would be printed, and nothing computed"
+    if has_progress(folder):
+        return f"{folder}, whose run would be resumed"
+    return str(folder)
 
 
-def _text(config: CommandConfig, made: Built, run: Run) -> _Text:
-    """Read all that is learned from, and look up what of it is labeled."""
-    if made.ensemble is None or not isinstance(config, DistillationConfig):
+def _read_text(config: CommandConfig, setup: Setup, run: Run) -> _Text:
+    """Read all sentences to train on, and count those that each teacher has labeled already."""
+    if setup.ensemble is None or not isinstance(config, DistillationConfig):
         text = _Text()
-        for sentence in made.splits.train:
+        for sentence in setup.splits.train:
             text.sample.add(sentence)
         return text
-    text = _Text(asked=[_Asked() for _ in made.ensemble.teachers])
-    raw = text.counted(raw_text(config.data, made.splits, made.splitter, run))
-    augment = config.augmenting if made.splits.dev else None
-    sentences = chain(made.splits.train, add_synthetic_sentences(raw, augment, made.splits, made.ensemble, run.log))
+    text = _Text(labeling=[_Labeling() for _ in setup.ensemble.teachers])
+    raw = text.count(raw_text(config.data, setup.splits, setup.splitter, run))
+    augment = config.augmenting if setup.splits.dev else None
+    sentences = chain(setup.splits.train, add_synthetic_sentences(raw, augment, setup.splits, setup.ensemble, run.log))
     folder, precision = transfer_dir(config), config.teacher_precision
-    stores = [LogitStore(folder, teacher.model, precision) for teacher in made.ensemble.teachers]
-    seen = HashSet()  # train may have a sentence twice
-    for block in _blocks(sentences):
-        own = [sentence.hash() for sentence in block]
-        first = {digest: number for number, digest in reversed(list(enumerate(own)))}
-        digests = hash_array(own)
-        before = seen.has(digests).tolist()
-        known = [store.contains(digests).tolist() for store in stores]
-        seen.add(digests)
-        for number, sentence in enumerate(block):
+    stores = [LogitStore(folder, teacher.model, precision) for teacher in setup.ensemble.teachers]
+    seen = HashSet()  # the train files may have a sentence twice
+    while block := list(islice(sentences, _BLOCK)):
+        hashes = [sentence.hash() for sentence in block]
+        first_rows = {value: row for row, value in reversed(list(enumerate(hashes)))}
+        array = hash_array(hashes)
+        was_seen = seen.has(array).tolist()
+        stored = [store.contains(array).tolist() for store in stores]
+        seen.add(array)
+        for row, sentence in enumerate(block):
             text.sample.add(sentence)
-            repeat = before[number] or first[own[number]] < number
-            for asked, stored in zip(text.asked, known, strict=True):
-                asked.found += stored[number] and not repeat
-                if not stored[number] and not repeat:
-                    asked.words += len(sentence.words)
-                    asked.missing += 1
+            if was_seen[row] or first_rows[hashes[row]] < row:
+                continue
+            for labeling, is_stored in zip(text.labeling, stored, strict=True):
+                labeling.stored += is_stored[row]
+                labeling.missing += not is_stored[row]
+                labeling.words += 0 if is_stored[row] else len(sentence.words)
     return text
 
 
-def _dev_words(made: Built, text: _Text) -> int:
-    """The words of dev; where there is none, those that are taken out of the raw text."""
-    if made.ensemble is None or made.splits.dev:
-        return _words(made.splits.dev)
-    return round(agreement_dev_size(text.written) * text.sample.words / max(1, text.sample.count))
+def _count_dev_words(setup: Setup, text: _Text) -> int:
+    """Return the number of words of dev, or of the raw sentences that become dev."""
+    if setup.ensemble is None or setup.splits.dev:
+        return _count_words(setup.splits.dev)
+    return round(agreement_dev_size(text.raw) * text.sample.words / max(1, text.sample.count))
 
 
-def _blocks(sentences: Iterator[Sentence]) -> Iterator[list[Sentence]]:
-    while block := list(islice(sentences, _BLOCK)):
-        yield block
-
-
-def _tried(config: CommandConfig, made: Built, text: _Text, run: Run) -> tuple[list[LabelingProfile], TrainingProfile]:
+def _measure(
+    config: CommandConfig, setup: Setup, text: _Text, run: Run
+) -> tuple[list[LabelingProfile], TrainingProfile]:
     """Label some sentences, and train on them."""
     sentences, logits, labeled = text.sample.sentences, None, []
     objective: Objective = SupervisedObjective()
-    if made.ensemble is not None and isinstance(config, DistillationConfig):
-        teachers = made.ensemble.teachers
+    if setup.ensemble is not None and isinstance(config, DistillationConfig):
+        teachers = setup.ensemble.teachers
         for teacher in teachers:
             teacher.model.to(run.device)
-            seconds = _LABELLING_SECONDS / len(teachers)
+            seconds = _LABELING_SECONDS / len(teachers)
             labeled.append(profile_labeling(teacher.model, sentences, config.teacher_precision, seconds=seconds))
             teacher.model.to("cpu")
-        count = min(len(one.sentences) for one in labeled)
+        count = min(len(profile.sentences) for profile in labeled)
         sentences = sentences[:count]
         logits = [
-            made.ensemble.mix([one.logits[number] for one in labeled]).astype(np.float16) for number in range(count)
+            setup.ensemble.mix([profile.logits[row] for profile in labeled]).astype(np.float16) for row in range(count)
         ]
-        # pseudo_label's words have a tag in the place of logits, which takes as long.
+        # pseudo_label trains on tags in place of logits, which takes as long.
         objective = DistillObjective(config.objective if isinstance(config, TaggerKDConfig) else DistillConfig())
     trained = profile_training(
-        made.model,
+        setup.model,
         sentences,
         objective,
         config.train,  # type: ignore[attr-defined]
@@ -224,96 +219,99 @@ def _tried(config: CommandConfig, made: Built, text: _Text, run: Run) -> tuple[l
     return labeled, trained
 
 
-def _echo_reads(config: CommandConfig, made: Built, text: _Text, echo: Callable[[str], None]) -> None:
-    files = data_files(config.data)
-    splits = made.splits
+def _describe_inputs(config: CommandConfig, inputs: Inputs, setup: Setup, text: _Text) -> Iterator[str]:
+    splits = setup.splits
     for name, part in (("train", splits.train), ("dev", splits.dev), ("test", splits.test)):
         if part:
-            where = f"{_files(files[name])}" if name in files else "taken out of train"
-            echo(f"reads     {name}: {len(part):,} sentences, {_words(part):,} words ({where})")
-    other = text.sample.count - len(splits.train)
-    if other:
-        kinds = [f"{text.written:,} raw ones ({_files(files['unlabeled'])})"] if text.written else []
-        kinds += [f"{other - text.written:,} made ones (augment)"] if other > text.written else []
-        words = text.sample.words - _words(splits.train)
-        echo(f"reads     without tags: {other:,} sentences, {words:,} words: {' and '.join(kinds)}")
-    if made.ensemble is not None and isinstance(config, DistillationConfig):
-        for teacher, asked in zip(made.ensemble.teachers, text.asked, strict=True):
-            echo(
-                f"teacher   {teacher.model.name}: {asked.found:,} sentences are labeled in {transfer_dir(config)}, "
-                f"{asked.missing:,} are not ({asked.words:,} words)"
+            origin = _describe_files(inputs.files[name]) if name in inputs.files else "from train"
+            yield f"reads     {name}: {len(part):,} sentences, {_count_words(part):,} words ({origin})"
+    untagged = text.sample.count - len(splits.train)
+    if untagged:
+        parts = [f"{text.raw:,} raw ({_describe_files(inputs.files['unlabeled'])})"] if text.raw else []
+        parts += [f"{untagged - text.raw:,} synthetic (augment)"] if untagged > text.raw else []
+        words = text.sample.words - _count_words(splits.train)
+        yield f"reads     without tags: {untagged:,} sentences, {words:,} words: {', '.join(parts)}"
+    if setup.ensemble is not None and isinstance(config, DistillationConfig):
+        for teacher, labeling in zip(setup.ensemble.teachers, text.labeling, strict=True):
+            yield (
+                f"teacher   {teacher.model.name}: {labeling.stored:,} sentences are labeled in "
+                f"{transfer_dir(config)}, {labeling.missing:,} are not ({labeling.words:,} words)"
             )
 
 
-def _measured(labeled: Sequence[LabelingProfile], trained: TrainingProfile) -> str:
-    parts = [f"{one.rate:,.0f} words a second labeled" for one in labeled]
-    parts.append(f"{trained.step:.3f} s a step of {trained.words:,.0f} words")
-    parts.append(f"{trained.answered:,.0f} words a second answered")
+def _describe_speeds(labeled: Sequence[LabelingProfile], trained: TrainingProfile) -> str:
+    parts = [f"{profile.rate:,.0f} words/s labeled" for profile in labeled]
+    parts.append(f"{trained.step:.3f} s per step of {trained.words:,.0f} words")
+    parts.append(f"{trained.answered:,.0f} words/s predicted")
     return ", ".join(parts)
 
 
-def _estimates(
+def _describe_estimate(
     config: CommandConfig,
-    made: Built,
+    setup: Setup,
     text: _Text,
     labeled: Sequence[LabelingProfile],
     trained: TrainingProfile,
-    read: float,
-    dev: int,
+    read_seconds: float,
+    dev_words: int,
     runs: int,
 ) -> Iterator[str]:
-    """Steps and time."""
+    """Yield the lines about steps and time."""
     train = config.train  # type: ignore[attr-defined]
     sample = text.sample
-    scorings = math.ceil(trained.steps / max(1, train.eval_every or round(trained.epoch)))
-    again = f", for each of {runs} seeds" if runs > 1 else ""
+    evaluations = math.ceil(trained.steps / max(1, train.eval_every or round(trained.epoch)))
+    each = f", for each of {runs} seeds" if runs > 1 else ""
     yield (
-        f"trains    about {trained.steps:,} steps on {sample.count:,} sentences, {sample.words:,} words{again}; dev is "
-        f"scored {scorings:,} times"
+        f"trains    about {trained.steps:,} steps on {sample.count:,} sentences, {sample.words:,} words{each}; dev is "
+        f"scored {evaluations:,} times"
     )
-    scored = dev + _words(made.splits.test)
-    label = sum((asked.words + scored) / one.rate for asked, one in zip(text.asked, labeled, strict=True))
-    ready = trained.encoding * sample.count
-    learn = trained.step * trained.steps
-    score = (dev * scorings + scored) / trained.answered
-    total = read + label + runs * (ready + learn + score)
-    parts = [(read, "to read"), (label, "to label"), (runs * ready, "to make ready"), (runs * learn, "to learn")]
-    shown = ", ".join(f"{_time(seconds)} {what}" for seconds, what in [*parts, (runs * score, "to score")] if seconds)
-    yield f"time      about {_time(total)}: {shown}"
+    final_words = dev_words + _count_words(setup.splits.test)
+    times = {
+        "reading": read_seconds,
+        "labeling": sum(
+            (part.words + final_words) / speed.rate for part, speed in zip(text.labeling, labeled, strict=True)
+        ),
+        "encoding": runs * trained.encoding * sample.count,
+        "training": runs * trained.step * trained.steps,
+        "evaluation": runs * (dev_words * evaluations + final_words) / trained.answered,
+    }
+    parts = ", ".join(f"{name} {_format_time(seconds)}" for name, seconds in times.items() if seconds)
+    yield f"time      about {_format_time(sum(times.values()))}: {parts}"
 
 
-def _memory(made: Built, text: _Text, trained: TrainingProfile, held: int, run: Run) -> str:
-    """What it takes of memory, of a GPU's and of the disk; ``held`` is what was held when all had been read."""
-    teachers = () if made.ensemble is None else made.ensemble.teachers
-    rest = max(0, text.sample.count - len(text.sample.sentences))
-    mapped = sum(_stored(teacher) for teacher in teachers) * text.sample.words
-    memory = max(peak_memory(), held + trained.grown) + mapped
-    memory += round(rest * (trained.held + (_BYTES_A_SENTENCE if teachers else 0)))
+def _describe_memory(setup: Setup, text: _Text, trained: TrainingProfile, memory: int, run: Run) -> str:
+    """Return the bytes of memory, of the GPU and of the disk; ``memory`` is that of the process after reading."""
+    teachers = () if setup.ensemble is None else setup.ensemble.teachers
+    not_sampled = max(0, text.sample.count - len(text.sample.sentences))
+    mapped = sum(_stored_bytes(teacher) for teacher in teachers) * text.sample.words
+    total = max(peak_memory(), memory + trained.grown) + mapped
+    total += round(not_sampled * (trained.held + (_BYTES_PER_SENTENCE if teachers else 0)))
     gpu = peak_gpu_memory(run.device)
-    stored = sum(asked.words * _stored(teacher) for asked, teacher in zip(text.asked, teachers, strict=True))
-    of_gpu = f", and {_size(gpu)} of the GPU's" if gpu else ""
-    on_disk = f"; {_size(stored)} more on the disk for the teacher's logits" if stored else ""
-    return f"at least about {_size(memory)}{of_gpu}{on_disk}"
+    missing = [labeling.words for labeling in text.labeling]
+    disk = sum(words * _stored_bytes(teacher) for words, teacher in zip(missing, teachers, strict=True))
+    of_gpu = f", {_format_size(gpu)} of the GPU" if gpu else ""
+    on_disk = f"; disk: {_format_size(disk)} for the teacher's logits" if disk else ""
+    return f"at least about {_format_size(total)}{of_gpu}{on_disk}"
 
 
-def _stored(teacher: EnsembleTeacher) -> int:
-    """The bytes that a word with its logits takes in the transfer set."""
+def _stored_bytes(teacher: EnsembleTeacher) -> int:
+    """Return the bytes of a word with its logits in the transfer set."""
     return 2 * len(teacher.model.labels) + 8
 
 
-def _files(paths: Sequence[Path]) -> str:
+def _describe_files(paths: Sequence[Path]) -> str:
     return str(paths[0]) if len(paths) == 1 else f"{len(paths)} files"
 
 
-def _words(sentences: Sequence[Sentence]) -> int:
+def _count_words(sentences: Sequence[Sentence]) -> int:
     return sum(len(sentence.words) for sentence in sentences)
 
 
-def _time(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _size(count: float) -> str:
+def _format_size(count: float) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

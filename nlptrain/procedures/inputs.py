@@ -1,7 +1,8 @@
-"""What a run reads: its files and models, pinned and hashed, and kept apart from what it writes."""
+"""What a run reads: its configuration with pinned models, its data files, and the hash of every file."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from nlptrain.config.commands import CommandConfig
@@ -9,57 +10,70 @@ from nlptrain.config.data import SPLITS, DataConfig
 from nlptrain.config.references import model_references, with_references
 from nlptrain.data.formats.brat import text_file_of
 from nlptrain.data.text_files import expand_paths
-from nlptrain.errors import InputError
+from nlptrain.errors import InputError, Setting
 from nlptrain.models.pretrained import resolve
 from nlptrain.run.checksums import file_hash
 
 
-def pinned(config: CommandConfig) -> CommandConfig:
-    """``config`` with Hub names that carry the commit they stand for today."""
-    names = {key: resolve(reference).pinned for key, reference in model_references(config).items()}
-    return with_references(config, names)
+@dataclass(frozen=True)
+class Inputs:
+    """What a run reads.
+
+    Attributes:
+        config: the configuration, in which Hub names carry their commit.
+        files: the files of each split, also the texts that BRAT files annotate.
+        model_folders: the folder of each model, by its name in ``config``.
+        hashes: the hash of each file that decides what the run computes, of data and of models.
+    """
+
+    config: CommandConfig
+    files: dict[str, list[Path]]
+    model_folders: dict[str, Path]
+    hashes: dict[str, str]
+
+    def check_output(self, folder: Path) -> None:
+        """Raise if ``folder`` is the output folder of a run whose model is an input.
+
+        Raises:
+            InputError: a model would be overwritten.
+        """
+        for name, model_folder in self.model_folders.items():
+            if folder.resolve() in (model_folder.resolve(), model_folder.resolve().parent):
+                raise InputError(
+                    f"{folder} holds {name}, which this run reads",
+                    location=Setting("output_dir"),
+                    hint="give another folder",
+                )
 
 
-def input_hashes(config: CommandConfig) -> dict[str, str]:
-    """The hash of each file that ``config`` reads, of data and of models."""
-    hashes = {str(path): file_hash(path) for paths in data_files(config.data).values() for path in paths}
-    return {**hashes, **_model_hashes(config), **_vector_hash(config)}
+def read_inputs(config: CommandConfig) -> Inputs:
+    """Pin the models of ``config`` and hash every file that it names.
+
+    Raises:
+        InputError: a file or a model is missing.
+    """
+    sources = {key: resolve(reference) for key, reference in model_references(config).items()}
+    config = with_references(config, {key: source.pinned for key, source in sources.items()})
+    files = data_files(config.data)
+    folders = {source.pinned: source.folder for source in sources.values()}
+    hashes = {str(path): file_hash(path) for paths in files.values() for path in paths}
+    for name, folder in folders.items():
+        hashes.update({f"{name}:{path.name}": file_hash(path) for path in _model_files(folder)})
+    vectors = getattr(getattr(getattr(config, "student", None), "embedder", None), "vectors", None)
+    if vectors is not None:
+        hashes[vectors] = file_hash(Path(vectors))
+    return Inputs(config, files, folders, hashes)
 
 
 def data_files(data: DataConfig) -> dict[str, list[Path]]:
-    """The files of each split that ``data`` names."""
-    found = {split: expand_paths(paths, key=f"data.{split}") for split in SPLITS if (paths := data.named(split))}
-    return {split: [*paths, *filter(None, map(text_file_of, paths))] for split, paths in found.items()}
+    """Return the files of each split that ``data`` names, also the texts that BRAT files annotate."""
+    files = {split: expand_paths(paths, key=f"data.{split}") for split in SPLITS if (paths := data.named(split))}
+    return {split: [*paths, *filter(None, map(text_file_of, paths))] for split, paths in files.items()}
 
 
-def _model_hashes(config: CommandConfig) -> dict[str, str]:
-    """The hash of each file that decides what the models of ``config`` are."""
-    return {
-        f"{reference}:{path.name}": file_hash(path)
-        for reference in dict.fromkeys(model_references(config).values())
-        for path in _deciding(resolve(reference).folder)
-    }
-
-
-def _deciding(folder: Path) -> list[Path]:
-    """The files of a model's folder that decide a logit; beside a tokenizer.json, older vocabularies decide nothing."""
+def _model_files(folder: Path) -> list[Path]:
+    """Return the files of a model that decide its logits; with a tokenizer.json, older vocabularies decide nothing."""
     patterns = ["*.safetensors", "config.json", "tokenizer*.json", "words.json"]
     if not (folder / "tokenizer.json").is_file():
         patterns += ["vocab.*", "merges.txt", "*.model"]
     return [path for pattern in patterns for path in sorted(folder.glob(pattern))]
-
-
-def _vector_hash(config: CommandConfig) -> dict[str, str]:
-    vectors = getattr(getattr(getattr(config, "student", None), "embedder", None), "vectors", None)
-    return {} if vectors is None else {vectors: file_hash(Path(vectors))}
-
-
-def check_output_is_not_input(folder: Path, config: CommandConfig) -> None:
-    """Keep a run from writing where it reads.
-
-    Raises:
-        InputError: ``folder`` holds a model that ``config`` names.
-    """
-    for reference in model_references(config).values():
-        if folder.resolve() in (resolve(reference).folder.resolve(), resolve(reference).folder.resolve().parent):
-            raise InputError(f"output_dir: {folder} holds {reference}, which this run reads; give another --output-dir")

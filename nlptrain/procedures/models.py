@@ -1,22 +1,15 @@
-"""What a command works with, built as its configuration says: the gold sentences, the teacher, what is trained."""
+"""Read the gold sentences and build the models of a training command."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import torch
-from rich.console import Console
 
-from nlptrain.config.commands import (
-    CommandConfig,
-    DistillationConfig,
-    StudentCommandConfig,
-    TaggerConfig,
-    TransformerTokenConfig,
-)
+from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig, TransformerTokenConfig
 from nlptrain.config.student import TransformerStudentConfig, WordEmbedderConfig
 from nlptrain.data.corpus import splitter_of
 from nlptrain.data.labels import Labels
@@ -24,22 +17,21 @@ from nlptrain.data.splits import Splits, read_splits
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.augmentation import describe_auto_sentences
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble, check_label_map, infer_scheme
-from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
-from nlptrain.procedures.text import learned_from, some_words
+from nlptrain.models import NeuralTagger, TokenModel, TransformerTokenClassifier, build_student, load_token_model
+from nlptrain.procedures.text import scheme_sample, training_text
 from nlptrain.run.run import Run
-from nlptrain.run.seeds import parent_folder
 from nlptrain.training.loop import describe_auto_steps
 
 
 @dataclass(frozen=True)
-class Built:
-    """What a command works with.
+class Setup:
+    """What a training command starts with.
 
     Attributes:
         splits: the gold sentences.
-        model: what is trained.
-        ensemble: what teaches it; None: the gold tags alone.
-        splitter: what cuts the raw text into words.
+        model: the model to train.
+        ensemble: its teacher or teachers; None: there are gold tags alone.
+        splitter: splits raw text into words.
     """
 
     splits: Splits
@@ -48,153 +40,152 @@ class Built:
     splitter: WordSplitter
 
 
-def build(config: CommandConfig, run: Run) -> Built:
-    """Read the gold sentences of ``config`` and build its models, and say what they are.
+def set_up(config: CommandConfig, run: Run) -> Setup:
+    """Load the teacher, read the gold sentences, build the model to train, and log their sizes.
 
     Raises:
-        InputError: a file or a model is not there, or not as it should be.
+        InputError: a file or a model is missing or invalid.
     """
-    if isinstance(config, TransformerTokenConfig):
-        return _transformer(config, run)
-    if isinstance(config, TaggerConfig):
-        return _tagger(config, run)
-    assert isinstance(config, DistillationConfig)
-    return _taught(config, run)
-
-
-def check_buildable(folders: Iterable[Path], config: CommandConfig) -> None:
-    """Build all of it once if one of ``folders`` holds a finished run: what is there must not be lost to a fault.
-
-    Raises:
-        InputError: a file or a model is not there, or not as it should be.
-    """
-    if any((folder / "scores.json").is_file() for folder in folders):
-        seeds = config.seeds if isinstance(config, StudentCommandConfig) else None
-        seed = seeds[0] if seeds else config.seed or 0
-        build(config, Run(None, device=config.device, seed=seed, console=Console(quiet=True), distributed=True))
-
-
-def transfer_dir(config: DistillationConfig) -> Path:
-    """The folder of the teachers' logits."""
-    return Path(config.transfer_dir or parent_folder(Path(config.output_dir)) / "transfer")
-
-
-def _transformer(config: TransformerTokenConfig, run: Run) -> Built:
-    splits = read_splits(config.data, log=run.log)
-    model = TransformerTokenClassifier.from_pretrained(
-        config.model, splits.labels, seed=config.seed, language=config.language
-    )
-    _introduce(run, splits, f"model {config.model}: {model.parameters():,} parameters")
-    return Built(splits, model, None, splitter_of(config.data))
-
-
-def _tagger(config: TaggerConfig, run: Run) -> Built:
-    splits = read_splits(config.data, log=run.log)
     splitter = splitter_of(config.data)
-    text = learned_from(config, splits, splitter)
-    student = build_student(config.student, splits.labels, seed=run.seed, text=text, log=run.log)
-    _introduce_student(config, run, splits, student)
-    return Built(splits, student, None, splitter)
-
-
-def _taught(config: DistillationConfig, run: Run) -> Built:
-    data = config.data
-    splitter = splitter_of(data)
-    ensemble = ensemble_of(config, lambda: some_words(data, splitter), run.device, run.log)
-    mapping = data.label_map
-    check = None if mapping is None else partial(check_label_map, ensemble.labels, label_map=mapping)
-    splits = read_splits(data, ensemble.labels, log=run.log, check=check)
-    student = build_student(
-        config.student,
-        ensemble.labels,
-        seed=run.seed,
-        teacher=ensemble.teachers[0].model,
-        splitter=splitter,
-        text=learned_from(config, splits, splitter, ensemble),
-        log=run.log,
-    )
-    if ensemble.labels.guessed:
-        run.log(
-            f"labels: {ensemble.labels.scheme} by their names alone; say it in data.teacher_scheme, and the "
-            "student's answers will keep to it"
+    if isinstance(config, TransformerTokenConfig):
+        splits = read_splits(config.data, log=run.log)
+        model = TransformerTokenClassifier.from_pretrained(
+            config.model, splits.labels, seed=config.seed, language=config.language
         )
-    _introduce_student(config, run, splits, student, ensemble)
-    return Built(splits, student, ensemble, splitter)
+        run.log(f"model: {config.model}, {model.parameters():,} parameters")
+        _log_data(splits, run)
+        return Setup(splits, model, None, splitter)
+    assert isinstance(config, StudentCommandConfig)
+    ensemble, check = None, None
+    if isinstance(config, DistillationConfig):
+        ensemble = load_ensemble(config, lambda: scheme_sample(config.data, splitter), run.device, run.log)
+        if config.data.label_map is not None:
+            check = partial(check_label_map, ensemble.labels, label_map=config.data.label_map)
+    splits = read_splits(config.data, ensemble.labels if ensemble else None, log=run.log, check=check)
+    student = _build_student(config, splits, splitter, ensemble, seed=run.seed, log=run.log)
+    run.provenance["table"] = _initial_weights(config)
+    _log_student(config, student, ensemble, run)
+    _log_data(splits, run)
+    return Setup(splits, student, ensemble, splitter)
 
 
-def _introduce_student(
-    config: TaggerConfig | DistillationConfig,
-    run: Run,
+def load_ensemble(
+    config: DistillationConfig,
+    sample: Callable[[], list[tuple[str, ...]]] | None = None,
+    device: torch.device | str = "cpu",
+    log: Callable[[str], None] = lambda _: None,
+) -> TeacherEnsemble:
+    """Load the teacher or teachers of ``config``, with their labels mapped to those of the data.
+
+    Args:
+        config: names the teachers.
+        sample: returns sentences for a teacher whose label names fit several tag schemes: its predictions decide.
+        device: where it predicts them.
+        log: receives the detected scheme.
+
+    Raises:
+        InputError: a teacher is missing or invalid, or the labels of several teachers differ.
+    """
+    data = config.data
+    scheme = None if data.teacher_scheme == "auto" else data.teacher_scheme
+    labels = None if data.labels is None else Labels.from_names(data.labels, scheme)
+    models = [
+        (load_token_model(teacher.path, labels=labels, scheme=scheme), teacher.weight)
+        for teacher in config.teacher_list
+    ]
+    for model, _ in models:
+        if model.labels.guessed and sample is not None:
+            model.to(device)
+            model.labels = infer_scheme(model.labels, model.tag(sample()))
+            model.to("cpu")
+            if not model.labels.guessed:
+                detected = f"{model.labels.scheme}, detected from the predictions of {model.name}"
+                log(f"labels: {detected} (data.teacher_scheme)")
+    return TeacherEnsemble.of(models, data.label_map)
+
+
+def describe_student(config: CommandConfig) -> str | None:
+    """Return the student's parameters by part and its bytes in one line, or None for a command without a student.
+
+    The student is built as the command builds it: from the teacher or the train files and, if its vocabulary depends
+    on the words of the text, from the text.
+
+    Raises:
+        InputError: a model or a file that it is built from is missing.
+    """
+    if not isinstance(config, StudentCommandConfig):
+        return None
+    ensemble = load_ensemble(config) if isinstance(config, DistillationConfig) else None
+    splits = read_splits(config.data, ensemble.labels if ensemble else None, log=lambda _: None)
+    student = _build_student(config, splits, splitter_of(config.data), ensemble, seed=0)
+    counts: Counter[str] = Counter()
+    for name, parameter in student.model.named_parameters():
+        counts[name.split(".")[0]] += parameter.numel()
+    if isinstance(student.model, NeuralTagger):
+        counts[f"head {student.model.config.head['kind']}"] = counts.pop("head")
+    parts = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    tensors = [*student.model.parameters(), *student.model.buffers()]
+    size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    return f"student: {student.parameters():,} parameters ({parts}); {size / 1e6:.1f} MB of weights"
+
+
+def _build_student(
+    config: StudentCommandConfig,
     splits: Splits,
-    student: TokenModel,
-    ensemble: TeacherEnsemble | None = None,
-) -> None:
-    """Say what teaches and what learns, for how long, and note in ``run`` where its first weights are from."""
-    teachers = [one.path for one in config.teacher_list] if isinstance(config, DistillationConfig) else [None]
-    run.provenance["table"] = _table(config, teachers[0])
-    size = f"{student.parameters():,} parameters, {_origin(config, teachers[0])}"
-    if ensemble is None:
-        _introduce(run, splits, f"student: {size}")
-    else:
-        names = ", ".join(map(str, teachers))
-        size = size.replace(" parameters", "", 1)
-        _introduce(run, splits, f"teacher {names}: {ensemble.parameters():,} parameters; student: {size}")
+    splitter: WordSplitter,
+    ensemble: TeacherEnsemble | None,
+    *,
+    seed: int,
+    log: Callable[[str], None] = lambda _: None,
+) -> TokenModel:
+    return build_student(
+        config.student,
+        ensemble.labels if ensemble else splits.labels,
+        seed=seed,
+        teacher=ensemble.teachers[0].model if ensemble else None,
+        splitter=splitter if ensemble else None,
+        text=training_text(config, splits, splitter, ensemble),
+        log=log,
+    )
+
+
+def _log_student(config: StudentCommandConfig, student: TokenModel, ensemble: TeacherEnsemble | None, run: Run) -> None:
+    if ensemble is not None and isinstance(config, DistillationConfig):
+        paths = ", ".join(teacher.path for teacher in config.teacher_list)
+        run.log(f"teacher: {paths}, {ensemble.parameters():,} parameters")
+        if ensemble.labels.guessed:
+            run.log(
+                f"labels: {ensemble.labels.scheme}, guessed from their names; set data.teacher_scheme so that the "
+                "student's predictions follow the scheme"
+            )
+    is_warm = config.student.init_from is not None or isinstance(config.student, TransformerStudentConfig)
+    origin = f"{'weights' if is_warm else 'embeddings'} from {_initial_weights(config)}"
+    run.log(f"student: {student.parameters():,} parameters, {origin}")
     augment = config.augmenting if isinstance(config, DistillationConfig) else None
     for line in (describe_auto_sentences(augment), describe_auto_steps(config.train)):
         if line is not None:
             run.log(line)
 
 
-def ensemble_of(
-    config: DistillationConfig,
-    words: Callable[[], list[tuple[str, ...]]] | None = None,
-    device: torch.device | str = "cpu",
-    log: Callable[[str], None] = lambda _: None,
-) -> TeacherEnsemble:
-    """The teacher or teachers of ``config``, loaded, with the data's names.
-
-    Where a teacher's labels do not tell its scheme, its answers to some sentences do, whose ``words`` are asked for; it
-    gives them on ``device``, and what they showed is said.
-    """
-    data = config.data
-    scheme = None if data.teacher_scheme == "auto" else data.teacher_scheme
-    known = None if data.labels is None else Labels.from_names(data.labels, scheme)
-    models = [(load_token_model(one.path, labels=known, scheme=scheme), one.weight) for one in config.teacher_list]
-    for model, _ in models:
-        if model.labels.guessed and words is not None:
-            model.to(device)
-            model.labels = infer_scheme(model.labels, model.tag(words()))
-            model.to("cpu")
-            if not model.labels.guessed:
-                log(f"labels: {model.labels.scheme}, as the answers of {model.name} show (or data.teacher_scheme)")
-    return TeacherEnsemble.of(models, data.label_map)
-
-
-def _table(config: TaggerConfig | DistillationConfig, teacher: str | None) -> str:
-    """What the student's first weights are from, in a word for comparisons."""
+def _initial_weights(config: StudentCommandConfig) -> str:
+    """Return the name of the model or file that the student's first weights are from, or ``random``."""
     student = config.student
+    teacher = config.teacher_list[0].path if isinstance(config, DistillationConfig) else None
     if student.init_from is not None:
         return student.init_from
     if isinstance(student, TransformerStudentConfig):
         return student.model or str(teacher)
     embedder = student.embedder
     if isinstance(embedder, WordEmbedderConfig):
-        named = embedder.vectors or (None if embedder.init == "teacher" else embedder.init)
-        return named or teacher or "random"
+        return embedder.vectors or (None if embedder.init == "teacher" else embedder.init) or teacher or "random"
     return embedder.init or teacher or str(student.tokenizer)
 
 
-def _origin(config: TaggerConfig | DistillationConfig, teacher: str | None) -> str:
-    student = config.student
-    part = "weights" if student.init_from is not None or isinstance(student, TransformerStudentConfig) else "table"
-    return f"{part} from {_table(config, teacher)}"
-
-
-def _introduce(run: Run, splits: Splits, models: str) -> None:
+def _log_data(splits: Splits, run: Run) -> None:
     sizes = ", ".join(
-        f"{name} {len(part):,} sentences ({sum(len(s.words) for s in part):,} words)"
+        f"{name} {len(part):,} sentences ({sum(len(sentence.words) for sentence in part):,} words)"
         for name, part in (("train", splits.train), ("dev", splits.dev), ("test", splits.test))
         if part
     )
-    run.log(f"{models}; {len(splits.labels)} labels ({splits.labels.scheme})")
+    run.log(f"labels: {len(splits.labels)} ({splits.labels.scheme})")
     run.log(f"data: {sizes or 'no gold sentences'}")

@@ -1,4 +1,4 @@
-"""The raw text of a run: read and weighed, once more for what a vocabulary counts, and a little of it to look at."""
+"""The text of a run: raw sentences to train on, the training text that a vocabulary counts, and small samples."""
 
 from __future__ import annotations
 
@@ -21,36 +21,44 @@ from nlptrain.distillation.sampling import agreement_dev_rows
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.run.run import Run
 
+_SCHEME_SENTENCES = 300
+_SAMPLE_SENTENCES = 500
+
 
 def raw_text(data: DataConfig, splits: Splits, splitter: WordSplitter, run: Run | None) -> Iterator[Sentence]:
-    """The raw sentences of ``data``, none of them of dev or test; ``run`` is told what became of the lines."""
+    """Yield the raw sentences of ``data`` that are not in dev or test, then log their counts.
+
+    Args:
+        data: names the files.
+        splits: the gold sentences.
+        splitter: splits the lines into words.
+        run: receives the log lines; None: nothing is logged.
+    """
     if data.unlabeled is None:
         return
     counts = RawCounts(data.min_words, data.max_words)
-    corpus = _unlabeled(data)
+    corpus = _raw_corpus(data)
     yield from corpus.raw(splitter, held_out=held_out_hashes(splits), counts=counts, weights=_weights(data))
     if run is not None:
         run.log(f"raw text: {counts.describe()}")
         if tagged := [f"{path} ({column})" for path in corpus.files if (column := find_tag_column(path))]:
-            run.log(
-                f"raw text: {', '.join(tagged[:3])}{' and others' * (len(tagged) > 3)}: tags are not read here, but in "
-                "data.train"
-            )
+            more = f" and {len(tagged) - 3} more" if len(tagged) > 3 else ""
+            run.log(f"raw text: tags of {', '.join(tagged[:3])}{more} are ignored; tags are read from data.train")
 
 
 def _weights(data: DataConfig) -> dict[Path, float]:
-    """The weight of each file of raw text that has another than 1."""
-    found: dict[Path, float] = {}
+    """Return the weights of the files of raw text whose weight is not 1."""
+    weights: dict[Path, float] = {}
     for source in data.sources:
         for path in expand_paths(source.path, key="data.unlabeled"):
-            found.setdefault(path, source.weight)
-    return {path: weight for path, weight in found.items() if weight != 1.0}
+            weights.setdefault(path, source.weight)
+    return {path: weight for path, weight in weights.items() if weight != 1.0}
 
 
-def learned_from(
+def training_text(
     config: StudentCommandConfig, splits: Splits, splitter: WordSplitter, ensemble: TeacherEnsemble | None = None
 ) -> Callable[[], Iterator[Sentence]]:
-    """How to read all that is learned from, which is read or made once more for it; dev is not in it."""
+    """Return a function that reads, and augments again, all sentences that a student is trained on."""
     data = config.data
     augment = config.augmenting if isinstance(config, DistillationConfig) else None
 
@@ -58,11 +66,12 @@ def learned_from(
         yield from splits.train
         dev: set[bytes] = set()
         if not splits.dev:  # it will be taken out of the raw text
-            every = bytearray()
+            buffer = bytearray()
             for sentence in raw_text(data, splits, splitter, None):
-                every.extend(sentence.hash())
-            digests = np.frombuffer(every, dtype="S16")
-            dev.update(digest.ljust(16, b"\0") for digest in digests[agreement_dev_rows(digests)].tolist())
+                buffer.extend(sentence.hash())
+            hashes = np.frombuffer(buffer, dtype="S16")
+            # NumPy drops trailing zero bytes.
+            dev.update(value.ljust(16, b"\0") for value in hashes[agreement_dev_rows(hashes)].tolist())
         raw = raw_text(data, splits, splitter, None)
         if ensemble is not None:
             raw = add_synthetic_sentences(raw, augment, splits, ensemble, lambda _: None)
@@ -71,17 +80,17 @@ def learned_from(
     return read
 
 
-def some_words(data: DataConfig, splitter: WordSplitter) -> list[tuple[str, ...]]:
-    """The words of 300 sentences of dev, or else of train, or of the raw text."""
+def scheme_sample(data: DataConfig, splitter: WordSplitter) -> list[tuple[str, ...]]:
+    """Return the words of 300 sentences of dev, or else of train or of the raw text."""
     key = next((key for key in ("dev", "train") if getattr(data, key) is not None), None)
-    sentences = peek(data, splitter) if key is None else Corpus(getattr(data, key), data, key=f"data.{key}")
-    return [sentence.words for sentence in islice(sentences, 300)]
+    sentences = raw_sample(data, splitter) if key is None else Corpus(getattr(data, key), data, key=f"data.{key}")
+    return [sentence.words for sentence in islice(sentences, _SCHEME_SENTENCES)]
 
 
-def peek(data: DataConfig, splitter: WordSplitter) -> Iterator[Sentence]:
-    """The first 500 raw sentences of ``data``."""
-    yield from islice(_unlabeled(data).raw(splitter), 500)
+def raw_sample(data: DataConfig, splitter: WordSplitter) -> Iterator[Sentence]:
+    """Yield the first 500 raw sentences of ``data``."""
+    yield from islice(_raw_corpus(data).raw(splitter), _SAMPLE_SENTENCES)
 
 
-def _unlabeled(data: DataConfig) -> Corpus:
+def _raw_corpus(data: DataConfig) -> Corpus:
     return Corpus(data.named("unlabeled"), data, key="data.unlabeled")

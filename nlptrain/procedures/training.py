@@ -1,7 +1,8 @@
-"""Training commands: open the run, build the models, train."""
+"""The training commands: open the output folder, resume or train, write the scores; also once for each seed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,37 +11,70 @@ import seqeval
 import tokenizers
 import torch
 import transformers
+from rich.console import Console
 
 from nlptrain import __version__
 from nlptrain.analysis.comparison import sample_of
-from nlptrain.config.commands import (
-    CommandConfig,
-    DistillationConfig,
-    PseudoLabelRunConfig,
-    TaggerConfig,
-    TaggerKDConfig,
-    TransformerTokenConfig,
-)
-from nlptrain.procedures.inputs import check_output_is_not_input, data_files, input_hashes, pinned
-from nlptrain.procedures.models import build, check_buildable, transfer_dir
+from nlptrain.config.commands import CommandConfig, DistillationConfig, PseudoLabelRunConfig, StudentCommandConfig
+from nlptrain.interrupts import interrupt
+from nlptrain.procedures.inputs import Inputs, read_inputs
+from nlptrain.procedures.models import Setup, set_up
 from nlptrain.procedures.student_training import distill, pseudo_label, train_on_gold
-from nlptrain.procedures.text import peek, raw_text
+from nlptrain.procedures.text import raw_sample, raw_text
 from nlptrain.run.finished_run import resume_finished
-from nlptrain.run.output_folder import command_line, identity_hash, output_folder, run_identity
-from nlptrain.run.run import Run, check_native_precision
-from nlptrain.run.seeds import check_not_seeds_folder
+from nlptrain.run.output_folder import check_same_run, command_line, identity_hash, output_folder, run_identity
+from nlptrain.run.processes import Processes
+from nlptrain.run.run import Run, check_native_precision, signal_handlers
+from nlptrain.run.seeds import check_not_seeds_folder, parent_folder, seed_folder, seeds_folder
 from nlptrain.training.tracking import check_trackers
 
 
-def run_training(command: str, config: CommandConfig, *, overwrite: bool, workers: int = 1) -> dict[str, Any]:
-    """Run ``command``, or read the scores if the same run has finished; return the scores."""
+def run_training(command: str, config: CommandConfig, *, overwrite: bool = False, workers: int = 1) -> dict[str, Any]:
+    """Run a training command, or read the scores if the same run has finished.
+
+    Args:
+        command: transformer_token, tagger, tagger_kd or pseudo_label.
+        config: its configuration, with one seed.
+        overwrite: clear the run in the output folder first.
+        workers: processes that label text.
+
+    Returns:
+        What ``scores.json`` holds.
+
+    Raises:
+        InputError: a file, a model or the output folder cannot be used.
+    """
     folder = Path(config.output_dir)
-    config = pinned(config)
-    inputs = input_hashes(config)
-    check_output_is_not_input(folder, config)
+    inputs = read_inputs(config)
+    inputs.check_output(folder)
     check_not_seeds_folder(folder)
     if overwrite:
-        check_buildable([folder], config)
+        check_set_up([folder], inputs.config)
+    run = open_run(inputs.config, folder, workers=workers)
+    run.identity = identity_hash(run_identity(command, inputs.config, inputs.hashes))
+    locked = output_folder(folder, command, inputs.config, inputs.hashes, overwrite=overwrite, log=run.log)
+    with run.handling_signals(), run.processes.rank_zero_only(locked):
+        scores = run.processes.broadcast_from_rank0(lambda: resume_finished(folder, run.log))
+        if scores is not None:
+            run.log(f"{folder} is finished; its scores (overwrite: train it again):")
+            return scores
+        run.log_start(command)
+        run.provenance = _provenance(command, inputs, run)
+        return train(inputs.config, set_up(inputs.config, run), run)
+
+
+def open_run(config: CommandConfig, folder: Path | None = None, *, workers: int = 1, distributed: bool = True) -> Run:
+    """Return the run of ``config``: its device, precision, seed and trackers.
+
+    Args:
+        config: of a training command.
+        folder: the output folder; None: nothing is written.
+        workers: processes that label text.
+        distributed: whether a launcher may have started several processes.
+
+    Raises:
+        InputError: the device, a precision or a tracker is not available.
+    """
     run = Run(
         folder,
         device=config.device,
@@ -48,66 +82,118 @@ def run_training(command: str, config: CommandConfig, *, overwrite: bool, worker
         threads=config.threads,
         seed=config.seed or 0,
         workers=workers,
-        distributed=True,
+        distributed=distributed,
         report_to=config.report_to,
     )
     check_trackers(config.report_to)
     check_native_precision(run.device, getattr(config, "teacher_precision", "fp32"), "teacher_precision")
-    run.identity = identity_hash(run_identity(command, config, inputs))
-    held = output_folder(folder, command, config, inputs, overwrite=overwrite, log=run.log)
-    with run.handling_signals(), run.processes.rank_zero_only(held):
-        scores = run.processes.broadcast_from_rank0(lambda: resume_finished(folder, run.log))
-        if scores is None:
-            run.log_start(command)
-            run.provenance = _provenance(command, config, run, inputs)
-            scores = _COMMANDS[command](config, run)
-        else:
-            run.log(f"{folder} is finished; its scores (--overwrite trains it anew):")
-    return scores
+    return run
 
 
-def _on_gold(config: TransformerTokenConfig | TaggerConfig, run: Run) -> dict[str, Any]:
-    made = build(config, run)
-    run.provenance["sample"] = sample_of([sentence.words for sentence in made.splits.dev])
-    return train_on_gold(made.model, made.splits, config.train, run)
+def check_set_up(folders: Iterable[Path], config: CommandConfig) -> None:
+    """If one of ``folders`` holds a finished run, set up the new run once before the old one is cleared.
+
+    Raises:
+        InputError: a file or a model is missing or invalid.
+    """
+    if any((folder / "scores.json").is_file() for folder in folders):
+        silent = Console(quiet=True)
+        set_up(config, Run(None, device=config.device, seed=config.seed or 0, console=silent, distributed=True))
 
 
-def _taught(config: DistillationConfig, run: Run) -> dict[str, Any]:
-    made = build(config, run)
-    raw = raw_text(config.data, made.splits, made.splitter, run)
-    # Speed is measured on the same words whatever became of dev.
-    seen = made.splits.dev or peek(config.data, made.splitter)
-    run.provenance["sample"] = sample_of([sentence.words for sentence in seen])
-    arguments = (made.model, made.ensemble, made.splits, raw, config.objective, config.train, run)  # type: ignore[attr-defined]
-    scores: dict[str, Any] = _PROCEDURES[type(config)](
-        *arguments,
+def train(config: CommandConfig, setup: Setup, run: Run) -> dict[str, Any]:
+    """Train the model of ``setup``, with its teacher if it has one, and return what ``scores.json`` holds."""
+    splits = setup.splits
+    if not isinstance(config, DistillationConfig) or setup.ensemble is None:
+        run.provenance["sample"] = sample_of([sentence.words for sentence in splits.dev])
+        return train_on_gold(setup.model, splits, config.train, run)  # type: ignore[attr-defined]
+    # Speed is measured on the same words, also if some of the raw text becomes dev.
+    sample = splits.dev or raw_sample(config.data, setup.splitter)
+    run.provenance["sample"] = sample_of([sentence.words for sentence in sample])
+    procedure: Callable[..., dict[str, Any]] = pseudo_label if isinstance(config, PseudoLabelRunConfig) else distill
+    return procedure(
+        setup.model,
+        setup.ensemble,
+        splits,
+        raw_text(config.data, splits, setup.splitter, run),
+        config.objective,  # type: ignore[attr-defined]
+        config.train,
+        run,
         transfer_dir=transfer_dir(config),
         teacher_precision=config.teacher_precision,
         augment=config.augmenting,
     )
+
+
+def transfer_dir(config: DistillationConfig) -> Path:
+    """Return the folder of the teachers' logits."""
+    return Path(config.transfer_dir or parent_folder(Path(config.output_dir)) / "transfer")
+
+
+def run_seeds(
+    command: str,
+    config: StudentCommandConfig,
+    *,
+    overwrite: bool = False,
+    workers: int = 1,
+    report: Callable[[int, dict[str, Any]], None] = lambda _, __: None,
+    log: Callable[[str], None] = lambda _: None,
+) -> list[dict[str, Any]]:
+    """Run a training command once for each of the seeds of ``config``, and return their scores.
+
+    Args:
+        command: tagger, tagger_kd or pseudo_label.
+        config: with ``seeds``.
+        overwrite: clear the runs of all seeds first.
+        workers: processes that label text.
+        report: receives each seed and its scores as soon as its run ends.
+        log: receives a line about a damaged file.
+
+    Raises:
+        InputError: also for a later seed, before the first one is trained.
+    """
+    folder = Path(config.output_dir)
+    with signal_handlers(interrupt):
+        processes = _check_seeds(command, config, folder, overwrite=overwrite)
+        locked = seeds_folder(folder, command, config.seeds or (), overwrite=overwrite, log=log)
+        with processes.rank_zero_only(locked):
+            scores = []
+            for seed in config.seeds or ():
+                scores.append(run_training(command, config_of_seed(config, seed), workers=workers))
+                report(seed, scores[-1])
     return scores
 
 
-_PROCEDURES: dict[type[DistillationConfig], Any] = {
-    TaggerKDConfig: distill,
-    PseudoLabelRunConfig: pseudo_label,
-}
+def config_of_seed(config: StudentCommandConfig, seed: int) -> StudentCommandConfig:
+    """Return the configuration of a single run of ``seed``, in a folder of its own."""
+    folder = seed_folder(Path(config.output_dir), seed)
+    return config.model_copy(update={"seed": seed, "seeds": None, "output_dir": str(folder)})
 
 
-_COMMANDS: dict[str, Any] = {
-    "transformer_token": _on_gold,
-    "tagger": _on_gold,
-    "tagger_kd": _taught,
-    "pseudo_label": _taught,
-}
+def _check_seeds(command: str, config: StudentCommandConfig, folder: Path, *, overwrite: bool) -> Processes:
+    """Raise if a run cannot start, before anything is trained or cleared."""
+    run = Run(None, device=config.device, precision=config.precision, distributed=True)
+    inputs = read_inputs(config)
+    assert isinstance(inputs.config, StudentCommandConfig)
+    configs = [config_of_seed(inputs.config, seed) for seed in config.seeds or ()]
+    folders = {folder, *folder.glob("seed-*"), *(Path(single.output_dir) for single in configs)}
+    for path in folders:
+        inputs.check_output(path)
+    if overwrite:
+        check_set_up(folders, configs[0])
+        return run.processes
+    for single in configs:
+        check_same_run(Path(single.output_dir), run_identity(command, single, inputs.hashes))
+    return run.processes
 
 
-def _provenance(command: str, config: CommandConfig, run: Run, inputs: dict[str, str]) -> dict[str, Any]:
-    files = data_files(config.data)
+def _provenance(command: str, inputs: Inputs, run: Run) -> dict[str, Any]:
+    """Return what ``scores.json`` records about the origin of the scores."""
+    files = inputs.files
     modules = (torch, transformers, accelerate, tokenizers, seqeval)
     scored = {
-        "dev": [inputs[str(path)] for path in files.get("dev") or files.get("train") or files["unlabeled"]],
-        "test": [inputs[str(path)] for path in files.get("test", [])],
+        "dev": [inputs.hashes[str(path)] for path in files.get("dev") or files.get("train") or files["unlabeled"]],
+        "test": [inputs.hashes[str(path)] for path in files.get("test", [])],
     }
     return {
         "command": command,
@@ -115,6 +201,6 @@ def _provenance(command: str, config: CommandConfig, run: Run, inputs: dict[str,
         "processes": run.processes.world_size,
         "command_line": command_line(),
         "versions": {"nlptrain": __version__, **{m.__name__: getattr(m, "__version__", "?") for m in modules}},
-        "inputs": inputs,
+        "inputs": inputs.hashes,
         "scored_files": scored,
     }

@@ -12,7 +12,7 @@ from tests.helpers.commands import call, write_configs
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dry_run, "_LABELLING_SECONDS", 0.3)
+    monkeypatch.setattr(dry_run, "_LABELING_SECONDS", 0.3)
     monkeypatch.setattr(dry_run, "_TRAINING_SECONDS", 0.3)
 
 
@@ -76,7 +76,7 @@ def test_the_length_of_much_text_is_told_from_some_of_it(
     steps = int(re.search(r"about ([\d,]+) steps", told.stdout)[1].replace(",", ""))
     assert steps == pytest.approx(scores["steps"], rel=0.2)
     assert "for each of 2 seeds" in told.stdout
-    assert "words a second answered; --workers 2 is not tried, the time is that of one\n" in told.stdout
+    assert "words/s predicted (of one process, not of 2 workers)\n" in told.stdout
     assert "seed-1; " in told.stdout
 
 
@@ -92,7 +92,7 @@ def test_what_the_training_refuses_it_refuses_before_anything_is_tried(
     corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = with_a_teacher(corpus, tiny_bert)
-    monkeypatch.setattr(dry_run, "_tried", None)
+    monkeypatch.setattr(dry_run, "_measure", None)
     mapped = ["--set", "data.label_map={place: person}", "--set", "objective.loss=mse"]
     for name in ("train", "dev", "test"):
         path = corpus / f"{name}.conll"
@@ -111,7 +111,7 @@ def test_a_teacher_that_is_slow_is_measured_by_what_it_did(
     corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = with_a_teacher(corpus, tiny_bert)
-    monkeypatch.setattr(dry_run, "_LABELLING_SECONDS", 0.0001)
+    monkeypatch.setattr(dry_run, "_LABELING_SECONDS", 0.0001)
     told = call("tagger_kd", paths["tagger_kd"], "--dry-run")
     assert told.exit_code == 0, told.output
     assert "measured  0 words" not in told.stdout

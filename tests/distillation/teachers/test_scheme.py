@@ -10,7 +10,7 @@ from nlptrain.data.labels import Labels
 from nlptrain.data.tag_schemes import Scheme
 from nlptrain.distillation.teachers.ensemble import infer_scheme
 from nlptrain.models import TokenModel, TransformerTokenClassifier
-from nlptrain.procedures.models import ensemble_of
+from nlptrain.procedures.models import load_ensemble
 
 IOB = ("O", "B-x", "I-x", "B-y", "I-y")
 OPENED_BY_B = [["B-x", "I-x", "O", "B-y", "B-y"]] * 10
@@ -64,7 +64,7 @@ def test_a_teachers_folder_or_its_answers_decide(
         {"teacher": str(tmp_path), "data": {"unlabeled": "raw.txt"}, "output_dir": str(tmp_path / "run")}
     )
     said: list[str] = []
-    labels = ensemble_of(config, lambda: [("Ada", "sings")], log=said.append).labels
+    labels = load_ensemble(config, lambda: [("Ada", "sings")], log=said.append).labels
     assert labels == Labels(IOB, "iob1" if foreign else "iob2")
     assert asked == [[("Ada", "sings")]] * foreign
-    assert ["iob1, as the answers of" in line for line in said] == [True] * foreign
+    assert ["iob1, detected from the predictions of" in line for line in said] == [True] * foreign
