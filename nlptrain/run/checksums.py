@@ -1,4 +1,4 @@
-"""Checksums of what a run writes: one inside each checkpoint, and ``SHA256SUMS`` for the files of a finished run."""
+"""Checksums of a run's files: one inside each checkpoint, and ``SHA256SUMS`` for the files of a finished run."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from nlptrain.atomic_files import replacing, write_text
-from nlptrain.errors import InputError, Text
+from nlptrain.errors import InputError, Problem, Setting, Text
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 SUMS = "SHA256SUMS"
 CHECKPOINT = "checkpoint.safetensors"
-PREVIOUS = "checkpoint-previous.safetensors"  # the one before
+PREVIOUS = "checkpoint-previous.safetensors"  # the checkpoint before it
 _BLANK = b"0" * 64
 _KEY = b'"sha256":"'
 _CHUNK = 2**20
-_LONGEST_HEADER = 100_000_000  # of a safetensors file, as its own readers have it
+_LONGEST_HEADER = 100_000_000  # the limit of safetensors itself
 _DIFFERS = f"its SHA-256 is not that in {SUMS}"
+OVERWRITE = ("train the run again with ", Setting("overwrite"))
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 
 
 class DamagedFile(InputError):
-    """A file is not as it was written.
+    """A file does not have the content that was written.
 
     Attributes:
         path: the file.
@@ -36,19 +37,19 @@ class DamagedFile(InputError):
     """
 
     def __init__(self, path: Path, reason: str, advice: Text = "") -> None:
-        """``path`` cannot be used because of ``reason``; ``advice`` says what to do."""
+        """Describe the damage of ``path`` by ``reason``; ``advice`` is what to do."""
         super().__init__(f"is damaged ({reason})", location=str(path), hint=advice)
         self.path = path
         self.reason = reason
 
 
 def text_hash(text: str) -> str:
-    """SHA-256 of a text, in hex."""
+    """Return the SHA-256 of a text, in hex."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file, in hex; computed once for each of its states."""
+    """Return the SHA-256 of a file, in hex; cached until its size or modification time changes."""
     state = path.stat()
     return _hash(path, state.st_ino, state.st_size, state.st_mtime_ns)
 
@@ -67,22 +68,22 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     Raises:
         OSError: it cannot be written; the name is that of ``path``.
     """
-    from safetensors.torch import save_file  # and with it torch, which most commands do without
+    from safetensors.torch import save_file  # imports torch, which most commands do not need
 
     with replacing(path) as part:
         save_file(dict(tensors), part, metadata={**metadata, "sha256": _BLANK.decode()})
         with part.open("r+b") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            checksum = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
             file.seek(_header(file, path).index(_KEY + _BLANK) + 8 + len(_KEY))
-            file.write(digest.encode())
+            file.write(checksum.encode())
 
 
 def read_metadata(path: Path) -> dict[str, str]:
     """Verify a file of ``save_tensors`` and return its metadata.
 
     Raises:
-        DamagedFile: it has other bytes than were written.
+        DamagedFile: its bytes do not match its checksum.
         InputError: it has no checksum.
     """
     with path.open("rb") as file:
@@ -92,17 +93,18 @@ def read_metadata(path: Path) -> dict[str, str]:
             try:
                 json.loads(header)
             except ValueError as error:
-                raise DamagedFile(path, "no header of a safetensors file") from error
+                raise DamagedFile(path, "it has no safetensors header") from error
             raise InputError(
-                f"{path}: has no checksum, as of an older version; finish the run with that version, or begin anew "
-                "with --overwrite"
+                "has no checksum, as in an earlier version of nlptrain",
+                location=str(path),
+                hint=("finish the run with that version, or set ", Setting("overwrite")),
             )
-        digest = header[start : start + len(_BLANK)]
-        seen = hashlib.sha256(len(header).to_bytes(8, "little"))
-        seen.update(header[:start] + _BLANK + header[start + len(_BLANK) :])
+        recorded = header[start : start + len(_BLANK)]
+        actual = hashlib.sha256(len(header).to_bytes(8, "little"))
+        actual.update(header[:start] + _BLANK + header[start + len(_BLANK) :])
         while chunk := file.read(_CHUNK):
-            seen.update(chunk)
-    if seen.hexdigest().encode() != digest:
+            actual.update(chunk)
+    if actual.hexdigest().encode() != recorded:
         raise DamagedFile(path, "its bytes do not match its checksum")
     metadata: dict[str, str] = json.loads(header)["__metadata__"]
     return metadata
@@ -112,28 +114,28 @@ def _header(file: IO[bytes], path: Path) -> bytes:
     length = int.from_bytes(file.read(8), "little")
     header = file.read(length) if length <= _LONGEST_HEADER else b""
     if not header or len(header) != length:
-        raise DamagedFile(path, "it is cut short, or no safetensors file")
+        raise DamagedFile(path, "it is truncated, or no safetensors file")
     return header
 
 
 def write_sums(folder: Path, names: Iterable[str], texts: Mapping[str, str]) -> None:
-    """Write ``SHA256SUMS``, as ``sha256sum --check`` reads it.
+    """Write ``SHA256SUMS`` in the format of ``sha256sum --check``.
 
     Args:
         folder: of the run.
-        names: of files in it.
-        texts: of files that are not written yet, their content by name.
+        names: of existing files in it.
+        texts: content by name of files that are not written yet.
     """
     hashes = {name: file_hash(folder / name) for name in names if (folder / name).is_file()}
     hashes |= {name: text_hash(text) for name, text in texts.items()}
-    write_text(folder / SUMS, "".join(f"{digest}  {name}\n" for name, digest in sorted(hashes.items())))
+    write_text(folder / SUMS, "".join(f"{checksum}  {name}\n" for name, checksum in sorted(hashes.items())))
 
 
 def read_sums(folder: Path) -> dict[str, str]:
-    """The hash of each file that ``SHA256SUMS`` lists, by name; none of an unfinished run or an older version's.
+    """Return the hash of each file in ``SHA256SUMS``, by name; empty if there is no such file.
 
     Raises:
-        DamagedFile: the file cannot be read as one.
+        DamagedFile: the file is no list of hashes.
     """
     path = folder / SUMS
     try:
@@ -142,10 +144,10 @@ def read_sums(folder: Path) -> dict[str, str]:
         return {}
     except ValueError as error:
         raise _unreadable(path) from error
-    found = [_LINE.fullmatch(line) for line in lines]
-    if not found or not all(found):
+    matches = [_LINE.fullmatch(line) for line in lines]
+    if not matches or not all(matches):
         raise _unreadable(path)
-    return {match[2]: match[1] for match in found if match}
+    return {match[2]: match[1] for match in matches if match}
 
 
 def _unreadable(path: Path) -> DamagedFile:
@@ -160,34 +162,36 @@ def verify_files(folder: Path, prefix: str = "") -> None:
         prefix: only files whose names begin with it.
 
     Raises:
-        InputError: files are missing or have other bytes; one line for each.
+        InputError: files are missing or have other bytes; one problem per file.
     """
-    faults = []
-    for name, digest in read_sums(folder).items():
+    problems = []
+    for name, checksum in read_sums(folder).items():
         if name.startswith(prefix):
             path = folder / name
             if not path.is_file():
-                faults.append(f"{path}: is missing; {_advice(folder)}")
-            elif file_hash(path) != digest:
-                faults.append(f"{path}: is damaged or was changed ({_DIFFERS}); {_advice(folder)}")
-    if faults:
-        raise InputError(*faults)
+                problems.append(Problem("is missing", location=str(path), hint=_advice(folder)))
+            elif file_hash(path) != checksum:
+                found = f"is damaged or was changed ({_DIFFERS})"
+                problems.append(Problem(found, location=str(path), hint=_advice(folder)))
+    if problems:
+        raise InputError(*problems)
 
 
-def _advice(folder: Path) -> str:
-    again = "train the run again with --overwrite"
-    return f"{again}, or remove {folder / SUMS} to read it as it is" if (folder / SUMS).is_file() else again
+def _advice(folder: Path) -> tuple[str | Setting, ...]:
+    if (folder / SUMS).is_file():
+        return (*OVERWRITE, f", or remove {folder / SUMS} to skip these checks")
+    return OVERWRITE
 
 
 def read_json(path: Path) -> Any:  # noqa: ANN401
-    """Read a JSON file of a run's folder, compared with ``SHA256SUMS`` if that lists it.
+    """Read a JSON file of a run's folder, and verify it if ``SHA256SUMS`` lists it.
 
     Raises:
-        DamagedFile: it is no JSON, or has other bytes than were written.
+        DamagedFile: it is no JSON, or does not match its checksum.
     """
     data = path.read_bytes()
-    digest = read_sums(path.parent).get(path.name)
-    if digest is not None and hashlib.sha256(data).hexdigest() != digest:
+    checksum = read_sums(path.parent).get(path.name)
+    if checksum is not None and hashlib.sha256(data).hexdigest() != checksum:
         raise DamagedFile(path, _DIFFERS, _advice(path.parent))
     try:
         return json.loads(data)

@@ -9,7 +9,16 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from nlptrain.atomic_files import move_aside, to_json, write_json, write_text
-from nlptrain.run.checksums import CHECKPOINT, PREVIOUS, DamagedFile, read_json, read_sums, verify_files, write_sums
+from nlptrain.run.checksums import (
+    CHECKPOINT,
+    OVERWRITE,
+    PREVIOUS,
+    DamagedFile,
+    read_json,
+    read_sums,
+    verify_files,
+    write_sums,
+)
 
 _NAME = "scores.json"
 
@@ -92,10 +101,10 @@ def finished_scores(folder: Path, *, provenance: bool = False) -> dict[str, Any]
 
     Args:
         folder: of the run.
-        provenance: whether it must say where the scores come from, as that of a command does.
+        provenance: whether the file must have the origin of the scores, as each command writes it.
 
     Raises:
-        DamagedFile: it is not as it was written.
+        DamagedFile: the file is damaged or lacks entries.
     """
     path = folder / _NAME
     if not path.is_file():
@@ -105,10 +114,8 @@ def finished_scores(folder: Path, *, provenance: bool = False) -> dict[str, Any]
         (_Provenance if provenance else _ScoreFile).model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise DamagedFile(
-            path, f"{place and place + ': '}{first['msg']}", "train the run again with --overwrite"
-        ) from error
+        key = ".".join(map(str, first["loc"]))
+        raise DamagedFile(path, f"{key and key + ': '}{first['msg']}", OVERWRITE) from error
     scores: dict[str, Any] = values
     return scores
 
@@ -124,7 +131,8 @@ def resume_finished(folder: Path, log: Callable[[str], None]) -> dict[str, Any] 
     try:
         read_sums(folder)
     except DamagedFile as error:
-        log(f"{error.path}: is damaged ({error.reason}); moved to {move_aside(error.path).name}; nothing is verified")
+        moved = move_aside(error.path).name
+        log(f"{error.path}: is damaged ({error.reason}); moved to {moved}; files are not verified")
     try:
         scores = finished_scores(folder)
     except DamagedFile as error:
@@ -132,7 +140,7 @@ def resume_finished(folder: Path, log: Callable[[str], None]) -> dict[str, Any] 
         return None
     if scores is not None:
         verify_files(folder)
-        remove_checkpoints(folder)  # where the run was killed before it did
+        remove_checkpoints(folder)  # in case the run was killed before it did
     return scores
 
 

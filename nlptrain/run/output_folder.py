@@ -1,4 +1,4 @@
-"""The folder of a run: who may write there, what makes two runs the same, files that are whole or not there."""
+"""The output folder of a run: its lock, its identity (``run.json``), and what may be overwritten in it."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ from nlptrain.run.checksums import (
     text_hash,
 )
 
+OVERWRITE_HINT = ("give another ", Setting("output_dir"), ", or set ", Setting("overwrite"))
 _SILENT_KEYS = ("output_dir", "report_to")
-# What a run has to lose: one that ended before, on bad input, say, may be given again with other keys and files.
-_WORTH = (CHECKPOINT, PREVIOUS, "model", "scores.json")
-_OF_SAFETENSORS = ".tmp??????"  # what it writes before it gives a file its name
-_OURS = (
-    *_WORTH,
+# A run without these has trained nothing yet; it may be started again with another configuration.
+_PROGRESS = (CHECKPOINT, PREVIOUS, "model", "scores.json")
+_SAFETENSORS_PARTS = ".tmp??????"  # temporary files of safetensors
+_RUN_FILES = (
+    *_PROGRESS,
     "config.yaml",
     "run.json",
     "metrics.jsonl",
@@ -59,28 +60,28 @@ def output_folder(
     overwrite: bool,
     log: Callable[[str], None] = lambda _: None,
 ) -> Iterator[None]:
-    """Hold ``folder`` for one command and one configuration, with the resolved configuration in it.
+    """Lock ``folder`` for one run and write its identity and its resolved configuration.
 
-    A new run that ends in an ``InputError`` before it has trained a step leaves nothing behind.
+    A new run that ends in an ``InputError`` before its first step leaves no files.
 
     Args:
-        folder: made if it is not there.
+        folder: created if it is missing.
         command: the command's name.
-        config: all keys but ``output_dir`` decide whether a run found there is the same.
-        inputs: the hash of every file that is read; they decide, too.
-        overwrite: clear the run that stands there.
+        config: with ``command`` and ``inputs``, decides whether a run in the folder is the same.
+        inputs: the hash of every file that is read.
+        overwrite: remove the run that is in the folder.
         log: reports a damaged file.
 
     Raises:
-        InputError: another process writes there, it holds another command's or configuration's run, or other files.
+        InputError: another process writes to the folder, or it holds another run, or foreign files.
     """
-    made = missing_folders(folder)
+    created = missing_folders(folder)
     with lock_folder(folder):
         identity = run_identity(command, config, inputs)
         path = folder / "run.json"
         new = not path.is_file() and _recorded_hash(folder) is None
         if new:
-            check_foreign_files(folder, ("run.json",))  # whose absence says that a config.yaml is not ours
+            check_foreign_files(folder, ("run.json",))  # a config.yaml without it is somebody else's
         elif overwrite:
             clear_run(folder)
         else:
@@ -91,36 +92,36 @@ def output_folder(
             write_text(folder / "config.yaml", to_yaml(config))
             yield
         except (InputError, OSError):
-            if new and not has_progress(folder) and _only_ours(folder):
+            if new and not has_progress(folder) and _has_only_first_files(folder):
                 clear_run(folder)
-                remove_if_empty(folder, made)
+                remove_if_empty(folder, created)
             raise
 
 
-def _only_ours(folder: Path) -> bool:
-    """Whether a run has left nothing in ``folder`` but what it begins with: no curve, and no transfer set."""
+def _has_only_first_files(folder: Path) -> bool:
+    """Return whether ``folder`` holds only the files that a run begins with."""
     return all(item.name in (".lock", "run.json", "config.yaml", "log.txt") for item in folder.iterdir())
 
 
 def missing_folders(folder: Path) -> list[Path]:
-    """``folder`` and those above it that are not there, the last one first."""
-    return [one for one in (folder, *folder.parents) if not one.exists()]
+    """Return ``folder`` and its parents as far as they do not exist, the innermost first."""
+    return [path for path in (folder, *folder.parents) if not path.exists()]
 
 
-def remove_if_empty(folder: Path, made: Sequence[Path]) -> None:
-    """Take away the lock of ``folder``, and those of the folders ``made`` for it that hold nothing else."""
+def remove_if_empty(folder: Path, created: Sequence[Path]) -> None:
+    """Remove the lock of ``folder``, and the ``created`` folders that are empty then."""
     (folder / ".lock").unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # it holds something else
-        for one in made:
-            one.rmdir()
+    with contextlib.suppress(OSError):  # it is not empty
+        for path in created:
+            path.rmdir()
 
 
 @contextlib.contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Make ``folder`` if it is not there, and keep other processes out of it.
+    """Create ``folder`` if it is missing, and lock it against other processes.
 
     Raises:
-        InputError: another process holds it, or it cannot be written to.
+        InputError: another process has locked it, or it is not writable.
     """
     lock = FileLock(folder / ".lock")
     try:
@@ -128,53 +129,61 @@ def lock_folder(folder: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout as error:  # an OSError, too
         raise InputError(
-            f"{folder}: another nlptrain is writing there; wait for it, or give another --output-dir"
+            "another nlptrain process writes to this folder",
+            location=str(folder),
+            hint=("wait for it, or give another ", Setting("output_dir")),
         ) from error
     except OSError as error:
-        raise InputError(f"{folder}: cannot be written to ({error.strerror}); give another --output-dir") from error
+        raise InputError(
+            f"is not writable ({error.strerror})",
+            location=str(folder),
+            hint=("give another ", Setting("output_dir")),
+        ) from error
     try:
         yield
     finally:
         lock.release()
 
 
-def check_foreign_files(folder: Path, ours: Collection[str]) -> None:
-    """Leave other people's folders alone.
+def check_foreign_files(folder: Path, own: Collection[str]) -> None:
+    """Check that ``folder`` holds nothing but a lock and the files ``own``.
 
     Raises:
-        InputError: ``folder`` holds something beside a lock and the names in ``ours``.
+        InputError: it holds other files.
     """
-    strangers = [item.name for item in folder.iterdir() if item.name.removesuffix(".part") not in (".lock", *ours)]
-    if strangers:
-        (folder / ".lock").unlink(missing_ok=True)  # which is all that is ours there
+    foreign = [item.name for item in folder.iterdir() if item.name.removesuffix(".part") not in (".lock", *own)]
+    if foreign:
+        (folder / ".lock").unlink(missing_ok=True)  # the only file of ours there
         raise InputError(
-            f"{folder}: holds {', '.join(sorted(strangers)[:3])}, and no run of ours; give another --output-dir"
+            f"holds {', '.join(sorted(foreign)[:3])}, and no run of nlptrain",
+            location=str(folder),
+            hint=("give another ", Setting("output_dir")),
         )
 
 
 def has_progress(folder: Path) -> bool:
-    """Whether the run in ``folder``, if there is one, has trained anything yet."""
-    trained = any((folder / name).exists() for name in _WORTH)
+    """Return whether ``folder`` holds a run that has trained something."""
+    trained = any((folder / name).exists() for name in _PROGRESS)
     return trained and ((folder / "run.json").is_file() or _recorded_hash(folder) is not None)
 
 
 def run_identity(command: str, config: CommandConfig, inputs: Mapping[str, str]) -> dict[str, Any]:
-    """What makes two runs the same: the command, every key that decides its bytes, and the files it reads."""
+    """Return what makes two runs the same: the command, the keys that decide its results, and its files' hashes."""
     values = config.model_dump(mode="json")
-    kept = {key: value for key, value in values.items() if key not in _SILENT_KEYS}
-    return {"command": command, "config": kept, "inputs": dict(inputs)}
+    deciding = {key: value for key, value in values.items() if key not in _SILENT_KEYS}
+    return {"command": command, "config": deciding, "inputs": dict(inputs)}
 
 
 def identity_hash(identity: Mapping[str, Any]) -> str:
-    """SHA-256 of the ``run.json`` that holds ``identity``."""
+    """Return the SHA-256 of the ``run.json`` that holds ``identity``."""
     return text_hash(to_json(identity))
 
 
 def _recorded_hash(folder: Path) -> str | None:
-    """The hash of ``run.json`` as another file of the run recorded it; None if no whole one did."""
+    """Return the hash of ``run.json`` that another intact file of the run has recorded, or None."""
     with contextlib.suppress(InputError):
-        if digest := read_sums(folder).get("run.json"):
-            return digest
+        if recorded := read_sums(folder).get("run.json"):
+            return recorded
     for name in (CHECKPOINT, PREVIOUS):
         with contextlib.suppress(InputError, OSError):
             return read_metadata(folder / name)["run"] or None
@@ -182,10 +191,10 @@ def _recorded_hash(folder: Path) -> str | None:
 
 
 def _repair_identity(folder: Path, wanted: Mapping[str, Any], log: Callable[[str], None]) -> None:
-    """Move ``run.json`` aside if it is damaged and the run in ``folder`` is the one that is ``wanted``.
+    """Move ``run.json`` aside if it is damaged and the run in ``folder`` is the ``wanted`` one.
 
     Raises:
-        InputError: it is another run, or nothing says which one it is.
+        InputError: it is another run, or no intact file tells which one.
     """
     check_same_run(folder, wanted)
     path = folder / "run.json"
@@ -198,18 +207,18 @@ def _repair_identity(folder: Path, wanted: Mapping[str, Any], log: Callable[[str
 
 
 def clear_run(folder: Path) -> None:
-    """Take away all that a run leaves in its ``folder``."""
+    """Remove all files of the run in ``folder``."""
     _remove_parts(folder)
     for path in list(folder.iterdir()):
-        if path.name in _OURS or path.name.split(".damaged")[0] in _OURS:
+        if path.name in _RUN_FILES or path.name.split(".damaged")[0] in _RUN_FILES:
             _remove(path)
 
 
 def _remove_parts(folder: Path) -> None:
-    """Remove what a killed process was writing."""
-    for name in _OURS:
+    """Remove the temporary files of a killed process."""
+    for name in _RUN_FILES:
         _remove(folder / f"{name}.part")
-    for path in folder.glob(_OF_SAFETENSORS):
+    for path in folder.glob(_SAFETENSORS_PARTS):
         if path.is_file():
             path.unlink()
 
@@ -222,11 +231,10 @@ def _remove(path: Path) -> None:
 
 
 def check_same_run(folder: Path, wanted: Mapping[str, Any]) -> None:
-    """Keep a run that has trained something from being taken for another.
+    """Check that ``folder`` holds the ``wanted`` run, or one that has trained nothing yet.
 
     Raises:
-        InputError: the run in ``folder`` has another identity than ``wanted``, or its ``run.json`` is damaged and no
-            other file says which run it is.
+        InputError: it holds another run, or its ``run.json`` is damaged and no intact file tells which one.
     """
     path = folder / "run.json"
     if not has_progress(folder):
@@ -235,53 +243,51 @@ def check_same_run(folder: Path, wanted: Mapping[str, Any]) -> None:
         return
     if _recorded_hash(folder) == identity_hash(wanted):
         return  # the file is damaged, and the run is the same
-    found = read_identity(folder)
-    if found["command"] != wanted["command"]:
-        raise InputError(f"{folder}: holds a run of {found['command']}; give another --output-dir, or --overwrite it")
-    before, after = flatten(found["config"]), flatten(wanted["config"])
+    existing = read_identity(folder)
+    if existing["command"] != wanted["command"]:
+        raise InputError(f"holds a run of {existing['command']}", location=str(folder), hint=OVERWRITE_HINT)
+    before, after = flatten(existing["config"]), flatten(wanted["config"])
     if renamed := [key for key in RENAMED_KEYS if key in before]:
         raise InputError(
             f"holds a run of an earlier version of nlptrain ({renamed[0]} is now {RENAMED_KEYS[renamed[0]]})",
             location=str(folder),
-            hint=("use that version, give another ", Setting("output_dir"), ", or set ", Setting("overwrite")),
+            hint=("use that version, ", *OVERWRITE_HINT),
         )
     differing = [key for key in {**before, **after} if before.get(key) != after.get(key)]
     if differing:
         lines = "; ".join(f"{key}: {before.get(key)!r} there, {after.get(key)!r} now" for key in differing)
-        raise InputError(
-            f"{folder}: holds a run with another configuration ({lines}); give another --output-dir, or --overwrite it"
-        )
-    there, now = found["inputs"], wanted["inputs"]
-    changed = [name for name in {**there, **now} if there.get(name) != now.get(name)]
+        raise InputError(f"holds a run with another configuration ({lines})", location=str(folder), hint=OVERWRITE_HINT)
+    before, after = existing["inputs"], wanted["inputs"]
+    changed = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     if changed:
         raise InputError(
-            f"{folder}: {', '.join(changed)} changed since this run was made; "
-            "give another --output-dir, or --overwrite it"
+            f"holds a run that read other versions of {', '.join(changed)}",
+            location=str(folder),
+            hint=OVERWRITE_HINT,
         )
 
 
 def read_identity(folder: Path) -> dict[str, Any]:
-    """Read ``run.json``, which says what the run in ``folder`` is.
+    """Read the identity of the run in ``folder`` from ``run.json``.
 
     Raises:
-        DamagedFile: it is missing, or not as it was written.
+        DamagedFile: the file is missing or damaged.
     """
     path = folder / "run.json"
-    advice = "give another --output-dir, or --overwrite the run"
     try:
-        found = read_json(path)
+        identity = read_json(path)
     except FileNotFoundError as error:
-        raise DamagedFile(path, "it is missing", advice) from error
+        raise DamagedFile(path, "it is missing", OVERWRITE_HINT) from error
     except DamagedFile as error:
-        raise DamagedFile(path, error.reason, advice) from error
-    kinds = {"command": str, "config": dict, "inputs": dict}
-    if not isinstance(found, dict) or not all(isinstance(found.get(key), kind) for key, kind in kinds.items()):
-        raise DamagedFile(path, f"not a map of {', '.join(kinds)}", advice)
-    return found
+        raise DamagedFile(path, error.reason, OVERWRITE_HINT) from error
+    types = {"command": str, "config": dict, "inputs": dict}
+    if not isinstance(identity, dict) or not all(isinstance(identity.get(key), kind) for key, kind in types.items()):
+        raise DamagedFile(path, f"not a map of {', '.join(types)}", OVERWRITE_HINT)
+    return identity
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested maps as one, with dotted keys."""
+    """Return nested maps as one map with dotted keys."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
@@ -292,5 +298,5 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def command_line() -> str:
-    """The command as it was given."""
+    """Return the command line of this process."""
     return shlex.join(["nlptrain", *sys.argv[1:]])

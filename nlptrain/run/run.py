@@ -1,4 +1,4 @@
-"""Run: device, precision, seed, console, and the signals that stop it."""
+"""Run: the device, precision, processes, seed, console and signals of one command."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from accelerate.utils import InitProcessGroupKwargs
 from rich.console import Console
 
 from nlptrain.atomic_files import write_errors
-from nlptrain.errors import InputError, Interrupted
+from nlptrain.errors import InputError, Interrupted, Setting
 from nlptrain.interrupts import interrupt
 from nlptrain.run.processes import START_TIMEOUT, Processes, launched_world_size
 from nlptrain_runtime.errors import message_line
@@ -29,18 +29,18 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Run:
-    """What a command runs in: where it computes, where it writes, what it says.
+    """The device, processes, seed and output folder of one command.
 
     Attributes:
-        folder: where this process writes: the output folder, or None for a run that only reads.
+        folder: the output folder; None on ranks above 0, and in a run that only reads.
         accelerator: device and mixed precision.
-        seed: of all that is random.
+        seed: of everything random.
         report_to: experiment trackers that receive the metrics, in addition to ``metrics.jsonl``.
         workers: processes that label text.
-        processes: that share the steps of a training; one of them writes.
-        shared: the output folder, for all of these to read; ``folder`` is None in those that do not write.
-        provenance: what ``scores.json`` says of where the scores come from.
-        identity: SHA-256 of ``run.json``, which checkpoints record; empty where there is none.
+        processes: that share the steps of a training; rank 0 writes.
+        shared_folder: the output folder on every rank, for reading.
+        provenance: entries of ``scores.json`` about the origin of the scores.
+        identity: SHA-256 of ``run.json``, which checkpoints record; empty without an output folder.
     """
 
     def __init__(
@@ -62,15 +62,15 @@ class Run:
             folder: the output folder.
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
             precision: ``fp32``, ``bf16`` or ``fp16``.
-            threads: of torch; None: as torch chooses.
-            seed: of all that is random.
+            threads: CPU threads of torch; None: torch's default.
+            seed: of everything random.
             workers: processes that label text.
-            console: where it speaks; None: on stderr.
-            distributed: whether this command knows how to share its work with other processes of a launcher.
+            console: for log lines; None: stderr.
+            distributed: whether this command can share its work with other processes of a launcher.
             report_to: experiment trackers that receive the metrics: ``tensorboard``, ``wandb``.
 
         Raises:
-            InputError: the device is not there, cannot compute in this precision, or a launcher started several
+            InputError: the device is missing or does not support the precision, or a launcher has started several
                 processes of a command that runs in one.
         """
         folder = None if folder is None else Path(folder)
@@ -86,7 +86,8 @@ class Run:
         self.console = console or Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
         self.console.quiet = self.console.quiet or not self.processes.is_rank_zero
         if workers > 1 and self.processes.world_size > 1:
-            raise InputError("--workers: the launcher's processes share the labeling; leave it out")
+            hint = "leave it out: the launcher's processes share the labeling"
+            raise InputError(f"found {workers}", location=Setting("workers"), hint=hint)
         if threads is not None:
             torch.set_num_threads(threads)
         self.provenance: dict[str, Any] = {}
@@ -98,12 +99,12 @@ class Run:
 
     @property
     def device(self) -> torch.device:
-        """Where models compute."""
+        """Return the device that models compute on."""
         device: torch.device = self.accelerator.device
         return device
 
     def log(self, text: str) -> None:
-        """Tell the user a line, and keep it in ``log.txt``."""
+        """Print a line and append it to ``log.txt``."""
         text = message_line(text)
         self.console.print(text)
         if self.folder is not None and self.folder.is_dir():
@@ -112,39 +113,39 @@ class Run:
                 file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
 
     def log_start(self, command: str) -> None:
-        """The first lines: what runs where."""
+        """Log the command, its output folder, device, precision, processes, threads and seed."""
         device = str(self.device)
         if self.device.type == "cpu":
-            device = "cpu"  # where several train, accelerate counts them
+            device = "cpu"  # accelerate numbers the CPUs of several processes
         if self.device.type == "cuda":
             device += f" ({torch.cuda.get_device_name(self.device)})"
         processes, threads = self.processes.world_size, torch.get_num_threads()
-        self.log(
-            f"{command} -> {self.folder}  |  {device}, {self.accelerator.mixed_precision.replace('no', 'fp32')}, "
-            f"{processes} {'process' if processes == 1 else 'processes'}, "
-            f"{threads} {'thread' if threads == 1 else 'threads'}{' each' if processes > 1 else ''}, seed {self.seed}"
-        )
+        precision = self.accelerator.mixed_precision.replace("no", "fp32")
+        per_process = f"{threads} {'thread' if threads == 1 else 'threads'}"
+        shared = f"{processes} processes of {per_process}" if processes > 1 else per_process
+        self.log(f"{command}: {self.folder} (output_dir)")
+        self.log(f"device: {device}, {precision}, {shared}, seed {self.seed} (device, precision, threads, seed)")
 
     def received_signals(self) -> list[float]:
-        """1 for each of ``SIGNALS`` that has asked this process to stop, 0 for the others."""
-        return [float(self._stop == number) for number in SIGNALS]
+        """Return 1.0 for each of ``SIGNALS`` that this process has received, 0.0 for the others."""
+        return [float(self._stop == signal_number) for signal_number in SIGNALS]
 
     def sync_signals(self) -> None:
-        """Let all processes know what each has heard."""
+        """Exchange the received signals between all processes."""
         if self.processes.world_size > 1:
-            heard = torch.tensor(self.received_signals(), device=self.device)
-            self.processes.all_reduce([heard])
-            self.set_shared_signals(heard.tolist())
+            received = torch.tensor(self.received_signals(), device=self.device)
+            self.processes.all_reduce([received])
+            self.set_shared_signals(received.tolist())
 
-    def set_shared_signals(self, heard: Sequence[float]) -> None:
-        """Know what all processes have ``heard``, added up."""
-        self._stop_all = next((number for number, count in zip(SIGNALS, heard, strict=True) if count), None)
+    def set_shared_signals(self, received: Sequence[float]) -> None:
+        """Set the signal to stop for from ``received``: ``received_signals`` summed over all processes."""
+        self._stop_all = next((number for number, count in zip(SIGNALS, received, strict=True) if count), None)
 
     def check_interrupted(self) -> None:
-        """Stop here if a signal has come since the last call; where several train, one that all of them know of.
+        """Raise if a signal was received; with several processes, one that was exchanged between all of them.
 
         Raises:
-            Interrupted: one has.
+            Interrupted: a signal was received.
         """
         stop = self._stop if self.processes.world_size == 1 else self._stop_all
         if stop is not None:
@@ -152,7 +153,7 @@ class Run:
 
     @contextlib.contextmanager
     def deferring_signals(self) -> Iterator[None]:
-        """Let signals wait for the next ``check`` in here, so that a step is whole or not at all."""
+        """Defer signals in this block to the next ``check_interrupted``, so that no step is cut in two."""
         self._waiting = True
         try:
             yield
@@ -161,9 +162,9 @@ class Run:
 
     @contextlib.contextmanager
     def handling_signals(self) -> Iterator[None]:
-        """Turn SIGINT and SIGTERM into ``Interrupted``; a second one does not wait, but where several train.
+        """Raise ``Interrupted`` for SIGINT and SIGTERM; a second one is only deferred with several processes.
 
-        A terminal tells each of them, and their launcher tells them again.
+        Each of several processes gets a terminal's signal twice: from the terminal and from the launcher.
         """
 
         def stop(number: int, frame: FrameType | None) -> None:
@@ -178,7 +179,7 @@ class Run:
 
 @contextlib.contextmanager
 def signal_handlers(stop: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Install ``stop`` for SIGINT and SIGTERM in here; outside the main thread nothing is installed."""
+    """Handle SIGINT and SIGTERM with ``stop`` in this block; does nothing outside the main thread."""
     try:
         old = {number: signal.signal(number, stop) for number in SIGNALS}
     except ValueError:
@@ -191,67 +192,79 @@ def signal_handlers(stop: Callable[[int, FrameType | None], None]) -> Iterator[N
 
 
 def check_single_process() -> None:
-    """Two silent copies of what is done once is what would come of ``torchrun`` here.
+    """Check that this command, which runs in one process, was not started by ``torchrun``.
 
     Raises:
         InputError: the launcher started more than one process.
     """
     if (world := launched_world_size()) > 1:
         raise InputError(
-            f"WORLD_SIZE is {world}, and only training and labeling are shared by several processes; start this "
-            "command without a launcher"
+            f"found {world}, but only training and labeling can run in several processes",
+            location="WORLD_SIZE",
+            hint="start this command without a launcher",
         )
 
 
 def _build_accelerator(device: str, precision: str) -> Accelerator:
     AcceleratorState._reset_state(reset_partial_state=True)  # one process may hold several runs, each with its own
     if re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", device) is None:
-        raise InputError(f"device: found {device!r}; must be auto, cpu, cuda, cuda:N or mps")
+        raise _device_error(f"found {device!r}", expected="auto, cpu, cuda, cuda:N or mps")
     world = launched_world_size()
     if world > 1 and device not in ("auto", "cpu", "cuda"):
-        raise InputError(f"device: {device}, and {world} processes share the work; give auto, cpu or cuda")
+        raise _device_error(f"found {device}, and {world} processes", expected="auto, cpu or cuda")
     if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"device: {device}, but torch {torch.__version__} finds no CUDA device; use cpu or auto")
+        raise _device_error(f"found {device}, but torch {torch.__version__} has no CUDA device", hint="use cpu or auto")
     if device.startswith("cuda:"):
         index = int(device.removeprefix("cuda:"))
         if index >= torch.cuda.device_count():
-            raise InputError(
-                f"device: {device}, but there are {torch.cuda.device_count()} CUDA devices, counted from 0"
-            )
+            raise _device_error(f"found {device}, but torch has {torch.cuda.device_count()} CUDA devices, from cuda:0")
         torch.cuda.set_device(index)
     if device == "mps" and not torch.backends.mps.is_available():
-        raise InputError("device: mps, but torch finds no Apple GPU; use cpu or auto")
+        raise _device_error("found mps, but torch has no Apple GPU", hint="use cpu or auto")
     mixed = {"fp32": "no"}.get(precision, precision)
     if mixed == "fp16" and (device == "cpu" or not torch.cuda.is_available()):
-        raise InputError("precision: fp16 needs a CUDA device, and there is none; use fp32 or bf16")
-    # Without a GPU, Accelerator takes the processes of a launcher for strangers unless it is told of the CPU.
+        raise InputError(
+            "found fp16, which needs a CUDA device", location=Setting("precision"), hint="use fp32 or bf16"
+        )
+    # Without a GPU, Accelerator ignores the launcher's processes unless cpu is set.
     on_cpu = device == "cpu" or (world > 1 and not torch.cuda.is_available())
-    patient = [InitProcessGroupKwargs(timeout=START_TIMEOUT)] if world > 1 else []
-    accelerator = Accelerator(cpu=on_cpu, mixed_precision=mixed, kwargs_handlers=patient)
+    handlers = [InitProcessGroupKwargs(timeout=START_TIMEOUT)] if world > 1 else []
+    accelerator = Accelerator(cpu=on_cpu, mixed_precision=mixed, kwargs_handlers=handlers)
     if accelerator.num_processes != world:
         raise InputError(
-            f"WORLD_SIZE is {world}, but accelerate {accelerate.__version__} found {accelerator.num_processes}; start "
-            "with torchrun --nproc_per_node N -m nlptrain ..."
+            f"found {world}, but accelerate {accelerate.__version__} has {accelerator.num_processes} processes",
+            location="WORLD_SIZE",
+            hint="start with torchrun --nproc_per_node N -m nlptrain ...",
         )
     check_native_precision(accelerator.device, precision, "precision")
     return accelerator
 
 
+def _device_error(found: str, *, expected: str = "", hint: str = "") -> InputError:
+    return InputError(found, location=Setting("device"), expected=expected, hint=hint)
+
+
 def check_native_precision(device: torch.device, precision: str, key: str) -> None:
-    """Refuse bf16 on an x86 CPU without AVX-512: torch has no LSTM for it there, and all else takes many times as long.
+    """Check that ``device`` computes ``precision`` natively.
+
+    On x86 CPUs without AVX-512, torch has no LSTM in bf16, and everything else takes many times as long.
 
     Raises:
-        InputError: ``precision``, which the configuration calls ``key``, is bf16, and ``device`` such a CPU.
+        InputError: ``precision``, the value of ``key``, is bf16, and ``device`` is such a CPU.
     """
     if device.type != "cpu" or precision != "bf16":
         return
-    known: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    if known.get("architecture") == "x86_64" and not (known.get("avx512_bw") or known.get("avx_ne_convert")):
-        raise InputError(f"{key}: found bf16, which this CPU (x86 without AVX-512) does not compute; use fp32")
+    cpu: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    if cpu.get("architecture") == "x86_64" and not (cpu.get("avx512_bw") or cpu.get("avx_ne_convert")):
+        raise InputError(
+            "found bf16, which this CPU (x86 without AVX-512) does not compute",
+            location=Setting(key),
+            hint="use fp32",
+        )
 
 
 def silence_libraries() -> None:
-    """Silence the libraries' own progress bars and reports: a run's output is ours."""
+    """Turn off the progress bars and reports of transformers and the Hub client."""
     import transformers
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
@@ -263,7 +276,7 @@ def silence_libraries() -> None:
 
 @contextlib.contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Keep transformers' progress bars and load reports out of a program that has not started a run."""
+    """Turn off the progress bars and load reports of transformers in this block."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -1,4 +1,4 @@
-"""The folder of several seeds: in it one run for each, and ``seeds.json``, which names them."""
+"""The output folder of several seeds: one run for each, and ``seeds.json``, which lists them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from nlptrain.atomic_files import move_aside, write_json
-from nlptrain.errors import InputError
+from nlptrain.errors import InputError, Setting
 from nlptrain.run.checksums import DamagedFile, read_json
 from nlptrain.run.output_folder import (
+    OVERWRITE_HINT,
     check_foreign_files,
     clear_run,
     has_progress,
@@ -22,19 +23,19 @@ _FILE = "seeds.json"
 
 
 def seed_folder(folder: Path, seed: int) -> Path:
-    """Where the run of ``seed`` stands in the ``folder`` of several."""
+    """Return the output folder of the run of ``seed``, in the ``folder`` of several seeds."""
     return folder / f"seed-{seed}"
 
 
 def seed_folders(folder: Path) -> list[Path]:
-    """The runs in a ``folder`` of several seeds, in their order; none if it is anything else."""
+    """Return the runs in a ``folder`` of several seeds, in their order; none if it is another folder."""
     return [seed_folder(folder, seed) for seed in _recorded(folder)[1]]
 
 
 def parent_folder(folder: Path) -> Path:
-    """The folder that a run in ``folder`` stands in, where its seeds count as one run."""
-    above = folder.parent
-    return above.parent if folder in seed_folders(above) else above
+    """Return the parent of the run ``folder``; for one of several seeds, the parent of the folder of all seeds."""
+    parent = folder.parent
+    return parent.parent if folder in seed_folders(parent) else parent
 
 
 @contextlib.contextmanager
@@ -46,26 +47,26 @@ def seeds_folder(
     overwrite: bool,
     log: Callable[[str], None] = lambda _: None,
 ) -> Iterator[None]:
-    """Hold ``folder`` for the runs of ``seeds``, with the file in it that names them.
+    """Lock ``folder`` for the runs of ``seeds``, and list them in ``seeds.json``.
 
-    A run of one of them that stands there already is kept, so that seeds may be added later. Where the first one ends
-    in an ``InputError`` before it has trained a step, nothing is left behind.
+    Existing runs of these seeds are kept, so that seeds may be added later. If the first run ends in an ``InputError``
+    before its first step, no files are left.
 
     Args:
-        folder: made if it is not there.
+        folder: created if it is missing.
         command: the command's name.
         seeds: one run each.
-        overwrite: clear the run, or the runs of all seeds, that stand there.
+        overwrite: remove the run, or the runs of all seeds, in the folder.
         log: reports a damaged file.
 
     Raises:
-        InputError: another process writes there, or it holds a single run, another command's seeds, more seeds than
-            these, or no run of ours.
+        InputError: another process writes to the folder, or it holds a single run, another command's seeds, more seeds
+            than these, or foreign files.
     """
-    made = missing_folders(folder)
+    created = missing_folders(folder)
     with lock_folder(folder):
-        ours = [folder / _FILE, *(one / "run.json" for one in (folder, *(seed_folder(folder, n) for n in seeds)))]
-        if not any(path.is_file() for path in ours):
+        runs = [folder, *(seed_folder(folder, seed) for seed in seeds)]
+        if not any(path.is_file() for path in (folder / _FILE, *(run / "run.json" for run in runs))):
             check_foreign_files(folder, (_FILE,))
         _repair(folder, command, log)
         if overwrite:
@@ -80,21 +81,22 @@ def seeds_folder(
         except (InputError, OSError):
             if new and {item.name for item in folder.iterdir()} <= {".lock", _FILE}:
                 (folder / _FILE).unlink()
-                remove_if_empty(folder, made)
+                remove_if_empty(folder, created)
             raise
 
 
 def check_not_seeds_folder(folder: Path) -> None:
-    """Keep a single run out of a folder of several.
+    """Check that ``folder``, of a single run, is no folder of several seeds.
 
     Raises:
-        InputError: ``folder`` is one.
+        InputError: it is one.
     """
     if (folder / _FILE).is_file():
-        names = ", ".join(one.name for one in seed_folders(folder))
+        names = ", ".join(run.name for run in seed_folders(folder))
         raise InputError(
-            f"{folder}: holds a run for each of several seeds ({names}), which a single run does not overwrite; give "
-            "another --output-dir, or remove the folder"
+            f"holds the runs of several seeds ({names}), which a single run does not overwrite",
+            location=str(folder),
+            hint=("give another ", Setting("output_dir"), ", or remove the folder"),
         )
 
 
@@ -102,7 +104,7 @@ def _recorded(folder: Path) -> tuple[str, list[int]]:
     path = folder / _FILE
     if not path.is_file():
         return "", []
-    advice = "give the command of this folder again, which writes it again"
+    advice = "repeat the command of this folder, which writes the file again"
     try:
         values = read_json(path)
     except DamagedFile as error:
@@ -114,45 +116,44 @@ def _recorded(folder: Path) -> tuple[str, list[int]]:
 
 
 def _repair(folder: Path, command: str, log: Callable[[str], None]) -> None:
-    """Write ``seeds.json`` again from the runs that are there, if it is damaged; each run says what it is of."""
+    """Write a damaged ``seeds.json`` again, from the folders of the runs."""
     try:
         _recorded(folder)
     except DamagedFile as error:
-        found = sorted(
+        seeds = sorted(
             int(path.name.removeprefix("seed-")) for path in folder.glob("seed-*") if path.name[5:].isdigit()
         )
         log(f"{error.path}: is damaged ({error.reason}); moved to {move_aside(error.path).name}, and written again")
-        write_json(error.path, {"command": command, "seeds": found})
+        write_json(error.path, {"command": command, "seeds": seeds})
 
 
 def _check_not_single_run(folder: Path) -> None:
     if has_progress(folder):
-        raise InputError(
-            f"{folder}: holds a single run, and seeds are given; give another --output-dir, or --overwrite it"
-        )
+        raise InputError("holds a single run, and seeds are given", location=str(folder), hint=OVERWRITE_HINT)
     if (folder / "run.json").is_file():
         clear_run(folder)
 
 
 def _check_same_seeds(folder: Path, command: str, seeds: Sequence[int]) -> None:
-    there, recorded = _recorded(folder)
+    existing_command, recorded = _recorded(folder)
     kept = [seed for seed in recorded if has_progress(seed_folder(folder, seed))]
-    if kept and there != command:
-        raise InputError(f"{folder}: holds seeds of {there}; give another --output-dir, or --overwrite it")
+    if kept and existing_command != command:
+        raise InputError(f"holds seeds of {existing_command}", location=str(folder), hint=OVERWRITE_HINT)
     if missing := [seed for seed in kept if seed not in seeds]:
         raise InputError(
-            f"{folder}: holds a run of seed {', '.join(map(str, missing))}, too, and seeds is {list(seeds)} now; give "
-            "all seeds, or another --output-dir, or --overwrite it"
+            f"also holds a run of seed {', '.join(map(str, missing))}, and seeds is {list(seeds)} now",
+            location=str(folder),
+            hint=("give all seeds, ", *OVERWRITE_HINT),
         )
 
 
 def _clear(folder: Path, seeds: Sequence[int]) -> None:
     if (folder / "run.json").is_file():
         clear_run(folder)
-    for one in {*seed_folders(folder), *(seed_folder(folder, seed) for seed in seeds)}:
-        if (one / "run.json").is_file():
-            with lock_folder(one):
-                clear_run(one)
-            if [item.name for item in one.iterdir()] == [".lock"]:
-                (one / ".lock").unlink()
-                one.rmdir()
+    for run in {*seed_folders(folder), *(seed_folder(folder, seed) for seed in seeds)}:
+        if (run / "run.json").is_file():
+            with lock_folder(run):
+                clear_run(run)
+            if [item.name for item in run.iterdir()] == [".lock"]:
+                (run / ".lock").unlink()
+                run.rmdir()

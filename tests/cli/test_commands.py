@@ -89,7 +89,7 @@ def test_the_same_command_again(corpus: Path, tiny_bert: Path) -> None:
     assert "train.steps: 40 there, 41 now" in other.stderr
     with (corpus / "train.conll").open("a") as file:
         file.write("\nAda\tB-person\n")
-    assert "train.conll changed since this run was made" in call("tagger", path).stderr
+    assert "train.conll; give another" in call("tagger", path).stderr
     assert call("tagger", path, "--set", "train.steps=20", "--overwrite").exit_code == 0
 
 
@@ -170,7 +170,7 @@ def test_a_config_that_lies_in_the_output_folder_is_left_alone(corpus: Path, tin
     text = own.read_bytes()
     done = call("tagger", own)
     assert done.exit_code == 2
-    assert "holds config.yaml, and no run of ours; give another --output-dir" in done.stderr
+    assert "holds config.yaml, and no run of nlptrain; give another --output-dir" in done.stderr
     assert [path.name for path in run.iterdir()] == ["config.yaml"]
     assert own.read_bytes() == text
 

@@ -49,7 +49,7 @@ def test_two_processes_share_labeling_and_training_and_go_on_when_stopped(corpus
     stdout, stderr = process.communicate(timeout=240)
     assert process.returncode == 0, stderr
     assert stderr.count("resuming after step") == 1
-    assert "2 processes, 1 thread each" in stderr
+    assert "2 processes of 1 thread" in stderr
     assert stdout.count("dev   f1") == 1
 
     straight = corpus / "straight"
@@ -86,6 +86,6 @@ def test_what_the_first_process_alone_meets_ends_all_and_is_said_once(corpus: Pa
         process = start(path)
         _, stderr = process.communicate(timeout=240)
     assert process.returncode != 0
-    assert stderr.count("another nlptrain is writing there") == 1, stderr
+    assert stderr.count("another nlptrain process writes to this folder") == 1, stderr
     assert "[rank" not in stderr  # a traceback of another one; torchrun itself has one, too
     assert [file.name for file in run.iterdir()] == [".lock"]

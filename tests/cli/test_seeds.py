@@ -71,7 +71,7 @@ def test_seeds_can_be_added_but_not_forgotten(three: Path, corpus: Path) -> None
     assert more.stderr.count("is finished") == 1
     fewer = call("tagger", three, *QUICK, "--set", "seeds=[0, 1]")
     assert fewer.exit_code == 2
-    assert "holds a run of seed 7, too, and seeds is [0, 1] now" in fewer.stderr
+    assert "also holds a run of seed 7, and seeds is [0, 1] now" in fewer.stderr
     kept = weights(corpus / "runs/tagger/seed-0")
     other = call("tagger", three, *QUICK, "--set", "train.ema=0.5", "--set", "seeds=[5, 0, 1, 7]")
     assert other.exit_code == 2
@@ -106,7 +106,7 @@ def test_one_run_and_several_do_not_share_a_folder(three: Path, corpus: Path) ->
     for arguments in (one, (*one, "--overwrite")):
         refused = call("tagger", three, *arguments)
         assert refused.exit_code == 2
-        assert "holds a run for each of several seeds (seed-0), which a single run does not overwrite" in refused.stderr
+        assert "holds the runs of several seeds (seed-0), which a single run does not overwrite" in refused.stderr
     assert (corpus / "runs/tagger/seed-0/scores.json").is_file()
 
 
@@ -120,7 +120,7 @@ def test_runs_that_were_made_one_by_one_are_found(three: Path, corpus: Path) -> 
     (corpus / "mine/thesis.txt").write_text("years of work")
     refused = call("tagger", three, "--output-dir", corpus / "mine", "--overwrite")
     assert refused.exit_code == 2
-    assert "holds thesis.txt, and no run of ours" in refused.stderr
+    assert "holds thesis.txt, and no run of nlptrain" in refused.stderr
 
 
 def test_all_seeds_share_the_transfer_set_beside_the_folder(corpus: Path, tiny_bert: Path) -> None:

@@ -357,7 +357,7 @@ def test_two_at_once_in_one_folder(workshop: Workshop, name: str) -> None:
             both = [first.wait(), second.wait()]
             for ended in both:
                 if ended.code:
-                    check_error(ended, kind, "another nlptrain is writing there")
+                    check_error(ended, kind, "another nlptrain process writes to this folder")
             workshop.ends_as_straight(trial, name, kind=kind)
 
 

@@ -192,7 +192,7 @@ def test_a_checkpoint_of_before_without_a_checksum_is_refused(tiny_bert: Path, t
         metadata = file.metadata()
     del metadata["sha256"]
     save_file(tensors, checkpoint, metadata=metadata)
-    with pytest.raises(InputError, match="has no checksum, as of an older version"):
+    with pytest.raises(InputError, match="has no checksum, as in an earlier version"):
         train(tiny_bert, tmp_path)
     assert checkpoint.is_file()
 

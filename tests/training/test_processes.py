@@ -41,7 +41,7 @@ def test_a_process_that_a_launcher_started_without_the_others_is_refused(monkeyp
         "MASTER_PORT": "1",
     }.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(InputError, match="only training and labeling are shared"):
+    with pytest.raises(InputError, match="only training and labeling can run in several"):
         Run(None, device="cpu")
-    with pytest.raises(InputError, match="2 processes share the work; give auto, cpu or cuda"):
+    with pytest.raises(InputError, match="and 2 processes; expected auto, cpu or cuda"):
         Run(None, device="mps", distributed=True)
