@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 from nlptrain.cli.main import main
 from nlptrain.config import COMMANDS, load_config
-from nlptrain.config.show import command_of
+from nlptrain.config.schema import command_of
 from tests.helpers.commands import write_configs
 from tests.helpers.corpora import write_corpus
 

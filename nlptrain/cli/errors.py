@@ -92,7 +92,7 @@ def _suggested_key(error: click.NoSuchOption) -> str | None:
         return None
     keys_by_name: dict[str, list[str]] = {}
     for key in keys(model):
-        if not key.opens:
+        if not key.is_map:
             keys_by_name.setdefault(key.name.rpartition(".")[2], []).append(key.name)
     option = error.option_name.lstrip("-").replace("-", "_").rpartition(".")[2]
     similar = [] if error.possibilities else difflib.get_close_matches(option, keys_by_name, n=1)

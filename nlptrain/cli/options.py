@@ -70,7 +70,7 @@ def _complete_key(ctx: click.Context, _: click.Parameter, incomplete: str) -> li
         key.name: key.description
         for model in models
         for key in keys(model)
-        if not key.opens and key.name.startswith(incomplete)
+        if not key.is_map and key.name.startswith(incomplete)
     }
     return [CompletionItem(name, help=text.split(". ")[0]) for name, text in sorted(descriptions.items())]
 

@@ -1,4 +1,4 @@
-"""Configuration: every YAML key with type, bounds and meaning, and how files become one."""
+"""Configuration: every YAML key with type, bounds and meaning, and the loading of files."""
 
 from nlptrain.config.commands import (
     COMMANDS,
@@ -10,7 +10,7 @@ from nlptrain.config.commands import (
     TransformerTokenConfig,
 )
 from nlptrain.config.loading import LoadedConfig, load_config, to_yaml
-from nlptrain.config.show import command_of, describe
+from nlptrain.config.schema import command_of, describe
 
 __all__ = [
     "COMMANDS",

@@ -1,4 +1,4 @@
-"""The `data:` map: which files, how they are written, what of the raw text is used."""
+"""The ``data:`` map: the files of a run, their format and their labels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from nlptrain.config.section import Section
+from nlptrain.config.section import Invalid, Section
 
 Split = Literal["train", "dev", "test", "unlabeled"]
 Paths = Annotated[str | list[str], Field(min_length=1)]
@@ -21,7 +21,7 @@ Format = Literal["conll", "conllu", "csv", "jsonl", "json", "brat", "parquet", "
 
 
 class ColumnsConfig(Section):
-    """Which columns of a file hold the words and the tags: numbers where they have none, else names."""
+    """The columns of words and tags: numbers in files without column names, else names."""
 
     words: Column | ColumnName | None = Field(
         None,
@@ -40,19 +40,19 @@ class ColumnsConfig(Section):
     @model_validator(mode="after")
     def _no_column_zero(self) -> ColumnsConfig:
         if 0 in (self.words, self.tags, self.sentences):
-            raise ValueError("columns are counted from 1 (or from the end: -1 is the last); there is no column 0")
+            raise Invalid("found column 0", expected="columns counted from 1, or from the end: -1 is the last")
         return self
 
 
 class SourceConfig(Section):
-    """Raw text with a weight."""
+    """Raw text with a sampling weight."""
 
     path: Paths = Field(description="A file, a glob, or a list of them.")
     weight: float = Field(
         1.0,
         gt=0.0,
         le=1000.0,
-        description="How often its sentences are read, beside those of a source of weight 1: 2 is twice as often.",
+        description="How often its sentences are sampled, relative to a source of weight 1: 2 is twice as often.",
     )
 
 
@@ -62,12 +62,12 @@ class DataConfig(Section):
     train: Paths | None = Field(None, description="Gold training sentences.")
     dev: Paths | None = Field(
         None,
-        description="Gold sentences that choose the best step. Default: 10 % of train (at least 100 but at most a third, at most 2,000 sentences), chosen by a hash of the sentence.",
+        description="Gold sentences that select the best step. Default: 10 % of train (at least 100 but at most a third, at most 2,000 sentences), chosen by a hash of the sentence.",
     )
-    test: Paths | None = Field(None, description="Gold sentences that are scored once, at the end. Default: none.")
+    test: Paths | None = Field(None, description="Gold sentences for the final scores. Default: none.")
     unlabeled: Annotated[str | list[str | SourceConfig], Field(min_length=1)] | None = Field(
         None,
-        description="Raw text, a sentence or a paragraph a line, that the teacher labels (of .parquet, .arrow, .jsonl, .json and .csv files the column text, or else tokens); without a teacher, its words only count for the student's vocabulary. A list may hold maps of path and weight.",
+        description="Raw text for the teacher to label, a sentence or a paragraph per line (of .parquet, .arrow, .jsonl, .json and .csv files the column text, else tokens). Without a teacher, it only counts for the student's vocabulary. A list may hold maps of path and weight.",
     )
     format: Literal["auto"] | Format = Field(
         "auto",
@@ -78,7 +78,7 @@ class DataConfig(Section):
     )
     scheme: Literal["auto", "iob1", "iob2", "iobes", "bilou", "plain"] = Field(
         "auto",
-        description="How the gold tags are written: iob1, iob2, iobes or bilou (entities), or plain (part of speech and the like). auto: found out from the tags of train, dev and test, each by itself.",
+        description="Tag scheme of the gold tags: iob1, iob2, iobes or bilou (entities), or plain (part of speech and the like). auto: detected from the tags, for each of train, dev and test.",
     )
     labels: list[str] | None = Field(
         None,
@@ -88,32 +88,33 @@ class DataConfig(Section):
     label_map: dict[str, str] | None = Field(
         None,
         min_length=1,
-        description="The teacher's names to the data's, where they differ: of entity types (PER: person), or of whole labels (B-PER: B-person); O: no entity. Default: the same names.",
+        description="Maps the teacher's entity types (PER: person) or labels (B-PER: B-person) to those of the data, where they differ; O: no entity. Default: the same names.",
     )
     teacher_scheme: Literal["auto", "iob1", "iob2", "iobes", "bilou", "plain"] = Field(
         "auto",
-        description="How the teacher's labels are written. auto: as its folder says, if it was trained here; else found out from their names, and where these are those of IOB1 and of IOB2, from what opens entities in its answers to 300 sentences of dev, train or unlabeled. Where these show nothing, it is the one that the names look like, and the student's answers need not keep to it.",
+        description="Tag scheme of the teacher's labels. auto: as recorded in the folder of a teacher that was trained here; else detected from the names of the labels. Names that fit both IOB1 and IOB2 are decided by the teacher's predictions for 300 sentences of dev, train or unlabeled; if these do not decide it, the student's predictions are not constrained to the scheme.",
     )
     pretokenized: bool = Field(
-        False, description="The words of `unlabeled` are already separated by spaces; true turns the word splitter off."
+        False,
+        description="true: the words of `unlabeled` are already separated by spaces, and the word splitter is not used.",
     )
-    min_words: int = Field(4, ge=1, description="Raw lines of fewer words are left out (counted and said).")
+    min_words: int = Field(4, ge=1, description="Raw lines with fewer words are left out; their number is logged.")
     max_words: int = Field(
         80,
         ge=8,
-        description="Raw lines of more words are cut behind a sentence's end, or failing that at this many words.",
+        description="Raw lines with more words are cut after the end of a sentence, or at this many words.",
     )
 
     @property
     def sources(self) -> list[SourceConfig]:
-        """The raw text, each part with its weight; a sentence that stands in several counts for the first."""
+        """Return the sources of raw text with their weights; a sentence in several of them belongs to the first."""
         entries = [self.unlabeled] if isinstance(self.unlabeled, str) else self.unlabeled or []
         return [SourceConfig(path=entry) if isinstance(entry, str) else entry for entry in entries]
 
     def named(self, split: Split) -> list[str]:
-        """The paths and globs of a split, none if it is not given."""
+        """Return the paths and globs of a split; none if it is not given."""
         if split == "unlabeled":
             paths = [source.path for source in self.sources]
         else:
             paths = [given] if (given := getattr(self, split)) is not None else []
-        return [one for path in paths for one in ([path] if isinstance(path, str) else path)]
+        return [entry for path in paths for entry in ([path] if isinstance(path, str) else path)]

@@ -1,4 +1,4 @@
-"""Layers: what files, their bases, --set and flags say, merged into one map that remembers who said what."""
+"""Layers of a configuration: files, their bases, settings and options, merged into one map with origins."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from nlptrain_runtime.errors import VALUE, quoted, shortened
 
 _MOST_BASES = 20
 _MOST_KEY = 1_000  # characters of a key and of those above it
+_TOO_LONG = f"more than {MOST_CHARACTERS:,} characters, its variables replaced"
 _VARIABLE = re.compile(r"\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)(:-((?:[^}])*))?\})")
 
 
 def merged(
     model: type[Section], path: Path | None, settings: Sequence[str], flags: Mapping[str, object]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """All layers as one nested map, and the origin of each dotted leaf key.
+    """Merge all layers into one nested map; return it with the origin of each dotted leaf key.
 
-    Later layers win: bases, the file (None: there is none), ``settings`` (KEY=VALUE), ``flags`` (by dotted key). Maps
-    merge; anything else is replaced.
+    Later layers override earlier ones: bases, the file (None: there is none), ``settings`` (KEY=VALUE), ``flags`` (by
+    dotted key). Maps are merged, other values replaced.
 
     Raises:
-        InputError: a file, a setting or a variable is not as it should be.
+        InputError: a file, a setting or a variable is invalid.
     """
     pairs = list(_alternatives(model))
     values: dict[str, Any] = {}
@@ -41,15 +42,15 @@ def merged(
             _check_key(key, origin)
             leaves[key] = value
         for one, other in pairs:
-            for given, dropped in ((one, other), (other, one)):
-                if leaves.get(given) is not None and dropped not in leaves:
-                    _forget(values, origins, dropped)
-                    _remove(values, dropped)
+            for given, removed in ((one, other), (other, one)):
+                if leaves.get(given) is not None and removed not in leaves:
+                    _forget(values, origins, removed)
+                    _remove(values, removed)
         for key in [key for key in leaves if key.rpartition(".")[2] == "kind"]:
-            _drop_other_kind(model, values, origins, key, leaves[key])
+            _remove_other_kind(model, values, origins, key, leaves[key])
         for key, value in leaves.items():
             if value == {} and isinstance(_at(values, key), dict):
-                continue  # an empty map says nothing; it must not take away what a base says
+                continue  # an empty map does not override the values of a base
             _forget(values, origins, key)
             _put(model, values, key, value, origin)
             origins[key] = origin
@@ -59,10 +60,11 @@ def merged(
 def _check_key(key: str, origin: str) -> None:
     if len(key) > _MOST_KEY or key.count(".") > MOST_DEPTH:
         raise InputError(
-            f"{origin}: the key {quoted(key)} has more than {_MOST_KEY:,} characters, or more than {MOST_DEPTH} parts"
+            f"the key {quoted(key)} has more than {_MOST_KEY:,} characters, or more than {MOST_DEPTH} parts",
+            location=origin,
         )
     if not key.isascii() and NO_TEXT.search(key):
-        raise InputError(f"{origin}: the key {quoted(key)} is not UTF-8")
+        raise InputError(f"the key {quoted(key)} is not UTF-8", location=origin)
 
 
 def _at(values: dict[str, Any], key: str) -> Any:  # noqa: ANN401
@@ -73,7 +75,7 @@ def _at(values: dict[str, Any], key: str) -> Any:  # noqa: ANN401
 
 
 def _forget(values: dict[str, Any], origins: dict[str, str], key: str) -> None:
-    """Remove the origins of ``key``, of the keys in it and of those above it."""
+    """Remove the origins of ``key``, of the keys in it and of its parents."""
     inner = _at(values, key)
     for leaf, _ in _leaves(inner, f"{key}.") if isinstance(inner, dict) else ():
         origins.pop(leaf, None)
@@ -82,19 +84,19 @@ def _forget(values: dict[str, Any], origins: dict[str, str], key: str) -> None:
         key = key.rpartition(".")[0]
 
 
-def _drop_other_kind(
+def _remove_other_kind(
     model: type[BaseModel], values: dict[str, Any], origins: dict[str, str], key: str, kind: object
 ) -> None:
-    """A layer that names another ``kind`` takes away what the layers below said of the old one."""
-    above = key.rpartition(".")[0]
-    at = _at(values, above)
-    if isinstance(at, dict) and at.get("kind", _default_kind(model, above)) != kind:
-        _forget(values, origins, above)
-        at.clear()
+    """Remove the values that earlier layers gave a map of another ``kind``."""
+    parent = key.rpartition(".")[0]
+    section = _at(values, parent)
+    if isinstance(section, dict) and section.get("kind", _default_kind(model, parent)) != kind:
+        _forget(values, origins, parent)
+        section.clear()
 
 
 def _default_kind(model: type[BaseModel], key: str) -> str | None:
-    """The kind of the map at ``key`` where nothing names one: that of its default, or the first."""
+    """Return the default kind of the map at ``key``: that of its default value, or the first."""
     field = _field(model, key)
     return None if field is None else getattr(field.default, "kind", next(iter(sections(field.annotation)), None))
 
@@ -110,7 +112,7 @@ def _field(model: type[BaseModel], key: str) -> FieldInfo | None:
 
 
 def _is_word(annotation: Any, value: object) -> bool:  # noqa: ANN401
-    """Whether ``value`` is one of the words that stand beside a map in what a key may hold."""
+    """Return whether a key that may hold a map may also hold the word ``value``."""
     words = [word for part in get_args(annotation) if get_origin(part) is Literal for word in get_args(part)]
     return bool(sections(annotation)) and value in words
 
@@ -123,7 +125,8 @@ def _layers(
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not all(key.split(".")):
-            raise InputError(f"--set {shortened(setting, VALUE)}: must be KEY=VALUE, e.g. --set train.steps=500")
+            location = f"--set {shortened(setting, VALUE)}"
+            raise InputError("is no setting", location=location, expected="KEY=VALUE, e.g. train.steps=500")
         origin = f"--set {shortened(setting, VALUE)}"
         _check_key(key, origin)
         yield origin, _nested(key, parse(text, origin))
@@ -132,14 +135,14 @@ def _layers(
 
 
 def _files(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The file, its base, the base's base."""
+    """Yield the file, its base, the base's base, each with its origin."""
     visited: list[Path] = []
     while True:
         if os.path.realpath(path) in map(os.path.realpath, visited):
-            ring = " -> ".join(str(known) for known in (*visited, path))
-            raise InputError(f"{visited[0]}: base: goes round in a ring: {ring}")
+            cycle = " -> ".join(str(file) for file in (*visited, path))
+            raise InputError(f"found a cycle: {cycle}", location=f"{visited[0]}: base")
         if len(visited) > _MOST_BASES:
-            raise InputError(f"{visited[0]}: base: a chain of more than {_MOST_BASES} files")
+            raise InputError(f"found a chain of more than {_MOST_BASES} files", location=f"{visited[0]}: base")
         values = read_yaml(path)
         base = values.pop("base", None)
         yield str(path) if not visited else f"base {path}", values
@@ -147,12 +150,12 @@ def _files(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         if base is None:
             return
         if not isinstance(base, str):
-            raise InputError(f"{path}: base: found {quoted(base)}; must be the path of one YAML file")
+            raise InputError(f"found {quoted(base)}", location=f"{path}: base", expected="the path of one YAML file")
         path = Path(os.path.normpath(path.parent / substitute(base, f"{path}: base")))
 
 
 class _Variables:
-    """Replaces ``${VAR}`` and ``${VAR:-default}`` in the values of a layer by what the environment says."""
+    """Replaces ``${VAR}`` and ``${VAR:-default}`` in the values of a layer by environment variables."""
 
     def __init__(self, origin: str) -> None:
         self._origin = origin
@@ -166,23 +169,23 @@ class _Variables:
         if not isinstance(value, str):
             return value
         if not value.isascii() and NO_TEXT.search(value):  # an argument; files and variables are checked before
-            raise InputError(f"{self._origin}: found {quoted(value)}, which is not UTF-8")
+            raise InputError(f"found {quoted(value)}, which is not UTF-8", location=self._origin)
         if "$" not in value:
             return value
         place = f"{self._origin}: {shortened('.'.join(key), VALUE)}"
         text = substitute(value, place)
         self._characters += len(text)
         if self._characters > MOST_CHARACTERS:
-            raise InputError(f"{place}: more than {MOST_CHARACTERS:,} characters, its variables replaced")
-        whole = _VARIABLE.fullmatch(value)
-        return parse(text, place) if whole and whole[1] else text
+            raise InputError(_TOO_LONG, location=place)
+        variable = _VARIABLE.fullmatch(value)
+        return parse(text, place) if variable and variable[1] else text
 
 
 def substitute(text: str, place: str) -> str:
-    """``text`` with ``${VAR}`` and ``${VAR:-default}`` replaced by the environment's values, ``$$`` by ``$``.
+    """Replace ``${VAR}`` and ``${VAR:-default}`` in ``text`` by environment variables, and ``$$`` by ``$``.
 
     Raises:
-        InputError: a variable without a default is not set, or is no text, or the result is too long.
+        InputError: a variable without a default is not set or not UTF-8, or the result is too long.
     """
     characters = 0
 
@@ -190,20 +193,19 @@ def substitute(text: str, place: str) -> str:
         nonlocal characters
         if match[1] is None:
             return "$"
-        found = os.environ.get(match[1]) or (match[3] if match[2] else None)
+        replacement = os.environ.get(match[1]) or (match[3] if match[2] else None)
         name = shortened(match[1], VALUE)
-        if found is None:
-            raise InputError(
-                f"{place}: the variable {name} is not set; export {name}=..., or write ${{{name}:-default}}"
-            )
-        if not found.isascii() and NO_TEXT.search(found):
-            raise InputError(f"{place}: the variable {name} is not UTF-8")
-        characters += len(found)
+        if replacement is None:
+            hint = f"export {name}=..., or write ${{{name}:-default}}"
+            raise InputError(f"the variable {name} is not set", location=place, hint=hint)
+        if not replacement.isascii() and NO_TEXT.search(replacement):
+            raise InputError(f"the variable {name} is not UTF-8", location=place)
+        characters += len(replacement)
         if characters > MOST_CHARACTERS:
-            raise InputError(f"{place}: more than {MOST_CHARACTERS:,} characters, its variables replaced")
-        return found
+            raise InputError(_TOO_LONG, location=place)
+        return replacement
 
-    inside, brace, rest = text.rpartition("}")  # after the last brace, a search for another would be quadratic
+    inside, brace, rest = text.rpartition("}")  # searching after the last brace would take quadratic time
     return _VARIABLE.sub(value, inside + brace) + rest.replace("$$", "$")
 
 
@@ -228,9 +230,9 @@ def _put(model: type[BaseModel], values: dict[str, Any], key: str, value: Any, o
         if not isinstance(inner, dict):
             place = ".".join(above[: depth + 1])
             field = _field(model, place)
-            # A word such as augment's none gives way to a map; anything else is a slip, of the key or of the value.
+            # A map replaces a word such as augment's none; another value is a mistake in the key or in the value.
             if inner is not None and not (field and _is_word(field.annotation, inner)):
-                raise InputError(f"{origin}: {place} is {quoted(inner)}, which holds no '{last}'")
+                raise InputError(f"{place} is {quoted(inner)}, which has no key '{last}'", location=origin)
             inner = values[part] = {}
         values = inner
     values[last] = value

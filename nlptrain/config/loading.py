@@ -1,35 +1,43 @@
-"""From a YAML file, --set and flags to a checked configuration, each value with its origin."""
+"""From YAML files, ``KEY=VALUE`` settings and options to a validated configuration, each value with its origin."""
 
 from __future__ import annotations
 
+import glob
 import json
-from collections.abc import Callable, Mapping, Sequence
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
 from nlptrain.config.commands import CommandConfig
-from nlptrain.config.data import DataConfig
-from nlptrain.config.files import missing_files
+from nlptrain.config.data import HUB, SPLITS, DataConfig
 from nlptrain.config.layers import merged
-from nlptrain.config.validation_errors import validation_messages
-from nlptrain.errors import InputError
+from nlptrain.config.validation_errors import validation_problems
+from nlptrain.errors import InputError, Problem, path_suggestion
+from nlptrain_runtime.errors import quoted
 
 C = TypeVar("C", bound=CommandConfig)
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
+_MODEL_KEYS = ("student.tokenizer", "student.embedder.init", "student.model", "student.init_from")
+_NO_MODELS = (None, "random", "teacher")
 
 
 @dataclass(frozen=True)
 class LoadedConfig(Generic[C]):
-    """A checked configuration.
+    """A validated configuration.
 
     Attributes:
         config: the values.
-        origins: who said the value of a dotted key: a file, ``base FILE``, ``--set KEY=VALUE`` or a flag; keys that
-            nobody set are not in it.
-        path: the file; None: flags said all.
+        origins: of each dotted key: a file, ``base FILE``, ``--set KEY=VALUE`` or an option; keys with defaults are not
+            in it.
+        path: the file; None: all values come from options.
     """
 
     config: C
@@ -45,30 +53,30 @@ def load_config(
     *,
     check_files: bool = True,
 ) -> LoadedConfig[C]:
-    """The configuration in ``path``, its bases, ``settings`` and ``flags``, the later winning.
+    """Load the configuration of ``path``, its bases, ``settings`` and ``flags``; later ones override earlier ones.
 
     Args:
         model: the command's.
         path: the YAML file; None: there is none.
         settings: ``KEY=VALUE`` strings, the value in YAML.
-        flags: dotted keys and values of the command line's own flags.
-        check_files: see, too, whether the files that it names are there.
+        flags: dotted keys and values of the command line's options.
+        check_files: also check that the files that the configuration names exist.
 
     Raises:
-        InputError: with a line for each fault.
-        TypeError: ``settings`` is one string and no list.
+        InputError: invalid values; one problem per key.
+        TypeError: ``settings`` is a string, not a list.
 
     Example:
         ``load_config(COMMANDS["tagger"], "configs/demo/tagger.yaml", ["train.steps=500"]).config.train.steps``
     """
     if isinstance(settings, str):
-        raise TypeError(f"settings: found the string {settings[:40]!r}; must be a list of KEY=VALUE")
+        raise TypeError(f"settings: found the string {settings[:40]!r}; expected a list of KEY=VALUE")
     path = None if path is None else Path(path)
     values, origins = merged(model, path, settings, flags or {})
     try:
         config = model.model_validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
-        raise InputError(*validation_messages(error, model, origins, _place(path))) from error
+        raise InputError(*validation_problems(error, model, origins, _name(path))) from error
     loaded = LoadedConfig(config, origins, path)
     if check_files:
         check_files_exist(loaded)
@@ -83,34 +91,14 @@ def load_data_config(path: Path) -> DataConfig:
     """
     values, _ = merged(CommandConfig, path, (), {})
     try:
-        return DataConfig.model_validate_json(json.dumps(values.get("data", {})), strict=True)
+        return DataConfig.model_validate_json(json.dumps(values.get("data")), strict=True)
     except ValidationError as error:
-        raise InputError(*validation_messages(error, DataConfig, {}, f"{path}: data")) from error
-
-
-def check_files_exist(loaded: LoadedConfig[C], expected: Callable[[str], bool] = lambda _: False) -> None:
-    """See whether the files and folders that a configuration names are there, but for those that are ``expected``.
-
-    Raises:
-        InputError: with a line for each that is not.
-    """
-    place = _place(loaded.path)
-    faults = [
-        f"{loaded.origins.get(key, place).removeprefix('base ')}: {key}: {fault}"
-        for key, fault in missing_files(loaded.config, expected)
-    ]
-    if faults:
-        raise InputError(*faults)
-
-
-def _place(path: Path | None) -> str:
-    return "command line" if path is None else str(path)
+        raise InputError(*validation_problems(error, DataConfig, {}, f"{path}: data")) from error
 
 
 def to_yaml(config: CommandConfig) -> str:
-    """``config`` as YAML that loads to the same configuration."""
-    values = _escaped(config.model_dump(mode="json"))
-    text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
+    """Return ``config`` as YAML that loads to the same configuration."""
+    text: str = yaml.safe_dump(_escaped(config.model_dump(mode="json")), sort_keys=False, allow_unicode=True, width=120)
     return text
 
 
@@ -120,3 +108,106 @@ def _escaped(value: object) -> object:
     if isinstance(value, list):
         return [_escaped(inner) for inner in value]
     return value.replace("$", "$$") if isinstance(value, str) else value
+
+
+def model_references(config: CommandConfig) -> dict[str, str]:
+    """Return the models that ``config`` names, by dotted key."""
+    teachers = (f"teachers.{index}.path" for index in range(len(getattr(config, "teachers", None) or ())))
+    references = {key: _value(config, key) for key in ("model", "teacher", *teachers, *_MODEL_KEYS)}
+    return {key: value for key, value in references.items() if value not in _NO_MODELS}
+
+
+def with_references(config: C, references: Mapping[str, str]) -> C:
+    """Return ``config`` with the models of ``references``, by dotted key."""
+    values = config.model_dump()
+    for key, reference in references.items():
+        *parents, last = key.split(".")
+        section: Any = values
+        for part in parents:
+            section = section[int(part) if part.isdigit() else part]
+        section[last] = reference
+    return type(config).model_validate(values)
+
+
+def _value(config: object, key: str) -> Any:  # noqa: ANN401
+    value: Any = config
+    for part in key.split("."):
+        value = value[int(part)] if part.isdigit() else getattr(value, part, None)
+        if value is None:
+            return None
+    return value
+
+
+def check_files_exist(loaded: LoadedConfig[C], expected: Callable[[str], bool] = lambda _: False) -> None:
+    """Check that the files and model folders of a configuration exist, unless they are ``expected``.
+
+    Raises:
+        InputError: some do not exist; one problem each.
+    """
+    problems = []
+    for key, problem in _missing_files(loaded.config, expected):
+        origin = loaded.origins.get(key, _name(loaded.path)).removeprefix("base ")
+        problems.append(Problem(problem.found, f"{origin}: {key}", problem.expected, problem.hint))
+    if problems:
+        raise InputError(*problems)
+
+
+def _name(path: Path | None) -> str:
+    return "command line" if path is None else str(path)
+
+
+def _missing_files(config: CommandConfig, expected: Callable[[str], bool]) -> Iterator[tuple[str, Problem]]:
+    """Yield the key of each file or model folder that does not exist, and the problem."""
+    for split in SPLITS:
+        for entry in config.data.named(split):
+            if not expected(entry) and (problem := _missing_data(entry)):
+                yield f"data.{split}", problem
+    for key, reference in model_references(config).items():
+        if not expected(reference) and (problem := _missing_model(reference)):
+            yield key, problem
+    vectors = getattr(getattr(getattr(config, "student", None), "embedder", None), "vectors", None)
+    if vectors is not None and not os.path.isfile(vectors):
+        found = f"there is no file {quoted(vectors)} (searched in {_working_folder()})"
+        yield "student.embedder.vectors", Problem(found, hint=path_suggestion(Path(vectors)))
+
+
+def _missing_data(entry: str) -> Problem | None:
+    if entry.startswith("hub:"):
+        expected = "hub:OWNER/NAME:SPLIT for a split of a data set on the Hub"
+        return None if HUB.fullmatch(entry) else Problem(f"found {quoted(entry)}", expected=expected)
+    matches = [entry] if os.path.exists(entry) else glob.glob(entry, recursive=True)
+    if not matches:
+        found = f"no file matches {quoted(entry)} (searched in {_working_folder()})"
+        return Problem(found, hint=path_suggestion(Path(entry)))
+    if all(os.path.isdir(match) for match in matches):
+        return Problem(f"{quoted(entry)} is a folder", hint=f"name its files, e.g. '{entry.rstrip('/')}/*'")
+    return None
+
+
+def _missing_model(reference: str) -> Problem | None:
+    """Return why ``reference`` cannot be a model, or None; whether the Hub has it is not checked."""
+    if reference.startswith("package:"):
+        return _missing_package(*reference.removeprefix("package:").partition("/")[::2])
+    path = Path(os.path.expanduser(reference))
+    if os.path.isdir(path) or _HUB_NAME.fullmatch(reference):
+        return None
+    if os.path.isfile(path):
+        return Problem(f"{quoted(reference)} is a file", expected="the folder of a model or of a run")
+    owner = "" if "/" in reference else "a model of the Hub also has an owner: OWNER/NAME"
+    found = f"there is no folder {quoted(reference)} (searched in {_working_folder()})"
+    return Problem(found, hint=path_suggestion(path) or owner)
+
+
+def _missing_package(name: str, folder: str) -> Problem | None:
+    spec = find_spec(name) if re.fullmatch(r"\w+", name) and name != "__main__" else None
+    if spec is None or not spec.submodule_search_locations:
+        return Problem(f"no package {quoted(name)} is installed", hint=f"pip install {name.replace('_', '-')}")
+    exists = os.path.isdir(os.path.join(spec.submodule_search_locations[0], folder))
+    return None if exists else Problem(f"the package {name!r} has no folder {quoted(folder)}")
+
+
+def _working_folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        return "a folder that was removed"

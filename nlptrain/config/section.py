@@ -1,4 +1,4 @@
-"""What every part of a configuration has in common."""
+"""What every map of a configuration has in common."""
 
 from __future__ import annotations
 
@@ -6,39 +6,54 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validator
 
+from nlptrain.errors import Problem, Text
+
+Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
+Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+ModelRef = Annotated[str, Field(min_length=1)]
+
+
+class Invalid(ValueError):
+    """Values that are invalid together, as a ``Problem`` whose location is a dotted key of the configuration."""
+
+    def __init__(self, found: Text, *, key: str = "", expected: Text = "", hint: Text = "") -> None:
+        """Describe the problem of ``key``; empty: of the map that is validated."""
+        self.problem = Problem(found, location=key, expected=expected, hint=hint)
+        super().__init__(self.problem.render())
+
 
 class Section(BaseModel):
-    """A map of the YAML: unknown keys refused, values of exactly the declared type, frozen once read."""
+    """A map of the YAML: unknown keys are refused, values have exactly the declared type and cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True, allow_inf_nan=False)
 
     @classmethod
     def alternatives(cls) -> tuple[tuple[str, str], ...]:
-        """Pairs of keys of which exactly one holds: naming one takes the default of the other away."""
+        """Return pairs of keys of which exactly one applies: giving one removes the default of the other."""
         return ()
 
     @model_validator(mode="before")
     @classmethod
-    def _drop_other_default(cls, values: Any) -> Any:  # noqa: ANN401
+    def _remove_other_default(cls, values: Any) -> Any:  # noqa: ANN401
         if not isinstance(values, dict):
             return values
         values = dict(values)
         for one, other in cls.alternatives():
-            for given, dropped in ((one, other), (other, one)):
-                if values.get(given) is not None and dropped not in values:
-                    values[dropped] = None
+            for given, removed in ((one, other), (other, one)):
+                if values.get(given) is not None and removed not in values:
+                    values[removed] = None
         return values
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Section:
         for one, other in self.alternatives():
             if (getattr(self, one) is None) == (getattr(self, other) is None):
-                raise ValueError(f"exactly one of '{one}' and '{other}' must be given")
+                raise Invalid(f"exactly one of '{one}' and '{other}' must be given")
         return self
 
 
 def by_kind(default: str) -> Discriminator:
-    """Choose the alternative of a union by its ``kind``, which is ``default`` where none is given."""
+    """Choose the alternative of a union by its ``kind``; without one, ``default``."""
 
     def kind(value: Any) -> Any:  # noqa: ANN401
         if isinstance(value, dict):
@@ -49,17 +64,12 @@ def by_kind(default: str) -> Discriminator:
 
 
 def sections(annotation: Any) -> dict[str, type[BaseModel]]:  # noqa: ANN401
-    """The maps that a key may hold, by their ``kind``; one without a kind has the name ''."""
+    """Return the maps that a key may hold, by their ``kind``; a map without kinds has the name ''."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         kind = annotation.model_fields.get("kind")
         return {str(kind.default) if kind else "": annotation}
-    found: dict[str, type[BaseModel]] = {}
+    maps: dict[str, type[BaseModel]] = {}
     if get_origin(annotation) is not None:
         for inner in get_args(annotation):
-            found.update(sections(inner))
-    return found
-
-
-Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
-Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-ModelRef = Annotated[str, Field(min_length=1)]
+            maps.update(sections(inner))
+    return maps

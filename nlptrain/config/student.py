@@ -1,85 +1,89 @@
-"""The `student:` map: the small tagger, as embedder -> encoder -> head, or a small transformer."""
+"""The ``student:`` map, and the defaults of students that depend on their kind and on the teacher."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, Tag, model_validator
 
-from nlptrain.config.section import ModelRef, Rate, Section, by_kind
+from nlptrain.config.section import Invalid, ModelRef, Rate, Section, by_kind
 
-MOST_CHAINED_LABELS = 100  # by itself no student has a chain over more: its time grows with their square
+MOST_CHAINED_LABELS = 100  # `head.kind: auto` is a softmax for more: a CRF's time grows with their square
 
 
 class SubwordEmbedderConfig(Section):
-    """A table with a row for each piece of a transformer's tokenizer."""
+    """An embedding table with a row for each subword of a transformer's tokenizer."""
 
-    kind: Literal["subword"] = Field("subword", description="A row for each piece of the tokenizer.")
-    dim: int = Field(64, ge=1, le=4096, description="Columns of the table.")
+    kind: Literal["subword"] = Field("subword", description="Embeddings of the tokenizer's subwords.")
+    dim: int = Field(64, ge=1, le=4096, description="Columns of the embedding table.")
     init: Literal["random"] | ModelRef | None = Field(
         None,
-        description="What the table starts from: `random`, or a model (as `teacher`) whose input embeddings are cut to `dim` columns by PCA. Default: the teacher; without one, `student.tokenizer`.",
+        description="How the table is initialized: `random`, or from the input embeddings of a model (as `teacher`), reduced to `dim` columns by PCA. Default: the teacher; without one, `student.tokenizer`.",
     )
     vocab_size: Literal["auto", "all"] | Annotated[int, Field(ge=1)] = Field(
         "auto",
-        description="Pieces that have a row; each of the others shares the one of the nearest piece among the vectors that the table starts from (with init random: the unknown piece). all: every piece of the tokenizer. A number: that many, those most frequent in train, unlabeled and made text. auto: all, unless the table would pass 2 million parameters; then as many as fit, the text's first and then the tokenizer's first ones.",
+        description="Number of subwords that have a row; each of the others uses the row of the nearest one in the initial embeddings (with init random: of the unknown token). all: every subword of the tokenizer. A number: the most frequent ones in train, unlabeled and synthetic text. auto: all, unless the table would have more than 2 million parameters; then as many as fit, those of the text first.",
     )
     cased: bool = Field(
         True,
-        description="Where the tokenizer lowers its text (BERT's uncased WordPiece), the student's keeps upper case: `Ada`, `ADA` and `ada` share a row of the table, and a row for their form is added to it. Other tokenizers stay as they are, and so does a student that `init_from` names.",
+        description="If the tokenizer lowercases (BERT's uncased WordPiece), the student keeps case: `Ada`, `ADA` and `ada` share a row, and a row for their casing is added to it. Has no effect on other tokenizers and with `init_from`.",
     )
 
 
 class PooledEmbedderConfig(SubwordEmbedderConfig):
-    """A table with a row for each piece of a transformer's tokenizer, whose pieces are added up to words."""
+    """An embedding table of subwords, which are summed to words."""
 
     kind: Literal["pooled"] = Field(  # type: ignore[assignment]
         "pooled",
-        description="As subword, with the pieces of a word added up to one vector in front of the encoder, whose steps are words: fewer by a third and more. Of a word the first 16 pieces are read.",
+        description="As subword, but the subwords of a word are summed to one vector before the encoder, whose sequences are shorter by a third or more. At most the first 16 subwords of a word are read.",
     )
 
 
 class WordEmbedderConfig(Section):
-    """A table of words, a CNN over their characters, and their shape."""
+    """Word embeddings, a CNN over characters, and embeddings of word shapes."""
 
     kind: Literal["word"] = Field("word", description="Words, their characters and their shape; no tokenizer.")
-    dim: int = Field(100, ge=1, le=4096, description="Columns of the word table.")
-    vocab_size: int = Field(20_000, ge=1, description="Most words that have a row.")
+    dim: int = Field(100, ge=1, le=4096, description="Columns of the word embeddings.")
+    vocab_size: int = Field(20_000, ge=1, description="Maximum number of words that have a row.")
     min_count: int = Field(
-        2, ge=1, description="Fewest times that such a word stands in train, unlabeled and made text."
+        2, ge=1, description="Minimum frequency of a word that has a row, in train, unlabeled and synthetic text."
     )
-    lowercase: bool = Field(True, description="Words that differ in case share a row; characters and shape still tell.")
+    lowercase: bool = Field(
+        True, description="Words that differ in case share a row; their characters and shapes still differ."
+    )
     vectors: str | None = Field(
         None,
         min_length=1,
-        description="A GloVe or fastText text file whose vectors the word table starts from. Default: none.",
+        description="A GloVe or fastText text file that initializes the word embeddings. Default: none.",
     )
     init: Literal["random", "teacher"] | ModelRef | None = Field(
         None,
-        description="What the word table starts from without `vectors`: `random`, or a model (`teacher`: the teacher): a word's row is the mean of its pieces' input embeddings there, cut to `dim` columns by PCA. Default: the teacher; without one, random.",
+        description="How the word embeddings are initialized without `vectors`: `random`, or from a model (`teacher`: the teacher), where a word's row is the mean of its subwords' input embeddings, reduced to `dim` columns by PCA. Default: the teacher; without one, random.",
     )
-    char_dim: int = Field(24, ge=0, le=1024, description="Columns of the characters' tables; 0: no characters.")
+    char_dim: int = Field(24, ge=0, le=1024, description="Columns of the character embeddings; 0: no characters.")
     char_filters: int = Field(64, ge=1, le=4096, description="Channels of the character CNN.")
-    char_kernel: Literal[1, 3, 5, 7] = Field(3, description="Characters that it reads at once.")
-    max_characters: int = Field(24, ge=4, le=512, description="Characters of a word that are read; its middle is cut.")
-    shape_dim: int = Field(8, ge=1, le=256, description="Columns of the shapes' table.")
+    char_kernel: Literal[1, 3, 5, 7] = Field(3, description="Kernel size of the character CNN.")
+    max_characters: int = Field(
+        24, ge=4, le=512, description="Maximum number of characters per word; of longer words the middle is cut out."
+    )
+    shape_dim: int = Field(8, ge=1, le=256, description="Columns of the shape embeddings.")
 
     @model_validator(mode="after")
     def _one_start(self) -> WordEmbedderConfig:
         if self.vectors is not None and self.init is not None:
-            raise ValueError("vectors and init: the table starts from one of them; leave the other out")
+            raise Invalid("found vectors and init", expected="only one of them")
         return self
 
 
 Layers = Literal["auto"] | Annotated[int, Field(ge=1, le=8)]
-_LAYERS = "Layers. auto: in tagger_kd with raw text, for a student of pieces with a CRF, 1; else 2. With `init_from`: those of that student."
+_LAYERS = "Number of layers. auto: 1 in tagger_kd with raw text, for a student of subwords with a CRF; else 2. With `init_from`: as in that student."
 
 
 class LSTMEncoderConfig(Section):
     """A bidirectional LSTM."""
 
     kind: Literal["lstm"] = Field("lstm", description="Bidirectional LSTM.")
-    hidden: int = Field(128, ge=1, le=4096, description="Units of each direction of each layer.")
+    hidden: int = Field(128, ge=1, le=4096, description="Units per direction and layer.")
     layers: Layers = Field("auto", description=_LAYERS)
 
 
@@ -87,7 +91,7 @@ class GRUEncoderConfig(Section):
     """A bidirectional GRU."""
 
     kind: Literal["gru"] = Field("gru", description="Bidirectional GRU.")
-    hidden: int = Field(128, ge=1, le=4096, description="Units of each direction of each layer.")
+    hidden: int = Field(128, ge=1, le=4096, description="Units per direction and layer.")
     layers: Layers = Field("auto", description=_LAYERS)
 
 
@@ -96,32 +100,32 @@ class IDCNNEncoderConfig(Section):
 
     kind: Literal["idcnn"] = Field("idcnn", description="Blocks of dilated convolutions with shared weights.")
     filters: int = Field(256, ge=1, le=4096, description="Channels of each convolution.")
-    kernel: Literal[3, 5, 7] = Field(3, description="Places that each convolution reads.")
+    kernel: Literal[3, 5, 7] = Field(3, description="Kernel size of each convolution.")
     dilations: list[Annotated[int, Field(ge=1, le=64)]] = Field(
-        [1, 2, 4], min_length=1, max_length=8, description="Distance between these places in each layer of a block."
+        [1, 2, 4], min_length=1, max_length=8, description="Dilation of each layer of a block."
     )
-    blocks: int = Field(3, ge=1, le=16, description="How often the block is applied, each time with the same weights.")
+    blocks: int = Field(3, ge=1, le=16, description="How often the block is applied, with the same weights.")
 
 
 class AutoHeadConfig(Section):
-    """A CRF where labels depend on each other by their scheme, a softmax where they do not."""
+    """A CRF for labels of a tag scheme, else a softmax."""
 
     kind: Literal["auto"] = Field(
         "auto",
-        description=f"crf, unless tags are plain, there are more than {MOST_CHAINED_LABELS} labels, or `train.label_pipeline_words` or `objective.loss: mse` leave a chain no place: then softmax. With `init_from`: that of that student.",
+        description=f"crf, but softmax for plain tags, for more than {MOST_CHAINED_LABELS} labels, with `train.label_pipeline_words` and with `objective.loss: mse`. With `init_from`: as in that student.",
     )
 
 
 class SoftmaxHeadConfig(Section):
-    """A linear layer; each word's label is chosen by itself."""
+    """A linear layer and a softmax per word."""
 
-    kind: Literal["softmax"] = Field("softmax", description="Linear layer, a softmax for each word.")
+    kind: Literal["softmax"] = Field("softmax", description="Linear layer and a softmax per word.")
 
 
 class CRFHeadConfig(Section):
-    """A conditional random field: label sequences that break the scheme are impossible."""
+    """A conditional random field: label sequences that violate the tag scheme are impossible."""
 
-    kind: Literal["crf"] = Field("crf", description="Linear layer, and a chain over the words of a sentence.")
+    kind: Literal["crf"] = Field("crf", description="Linear layer and a linear-chain CRF over the words of a sentence.")
 
 
 Embedder = Annotated[
@@ -145,54 +149,58 @@ Head = Annotated[
 
 
 class WarmStart(Section):
-    """Starting from a student that is already trained."""
+    """Initialization from a trained student."""
 
     init_from: ModelRef | None = Field(
         None,
-        description="A finished student's run or folder whose weights this one starts from; parts and sizes must be the same. Default: none.",
+        description="Run or folder of a trained student whose weights initialize this one; architecture and sizes must be the same. Default: none.",
     )
     init_label_map: dict[str, str] | None = Field(
         None,
         min_length=1,
-        description="Names of the labels of `init_from` (or of their types) to those of this run, where they differ; O: not used. Default: the same names.",
+        description="Maps labels or entity types of `init_from` to those of this run, where they differ; O: not used. Default: the same names.",
     )
 
     @model_validator(mode="after")
     def _labels_of_a_start(self) -> WarmStart:
         if self.init_label_map is not None and self.init_from is None:
-            raise ValueError("init_label_map: there is no init_from whose labels it could name")
+            raise Invalid("found init_label_map without init_from", hint="leave it out, or set init_from")
         return self
 
 
 class StudentConfig(WarmStart):
-    """The student that is trained: a NeuralTagger."""
+    """A NeuralTagger: embedder, encoder and head."""
 
-    kind: Literal["tagger"] = Field("tagger", description="NeuralTagger.")
+    kind: Literal["tagger"] = Field("tagger", description="A NeuralTagger.")
     tokenizer: ModelRef | None = Field(
         None,
-        description="Model folder, package:NAME/folder or Hub name whose tokenizer the student reads with. Default: the teacher's (of several, the first's). `tagger` has no teacher, so there it must be given: name the pretrained model, never the fine-tuned one.",
+        description="Model folder, package:NAME/folder or Hub name whose tokenizer the student uses. Default: that of the (first) teacher. Must be given for `tagger`, which has no teacher: name the pretrained model, not a fine-tuned one.",
     )
-    embedder: Embedder = Field(SubwordEmbedderConfig(), description="What is read to vectors.")
-    encoder: Encoder = Field(LSTMEncoderConfig(), description="Vectors to vectors that know their neighbors.")
-    head: Head = Field(AutoHeadConfig(), description="Vectors to labels.")
+    embedder: Embedder = Field(SubwordEmbedderConfig(), description="Turns subwords or words into vectors.")
+    encoder: Encoder = Field(LSTMEncoderConfig(), description="Turns vectors into vectors with context.")
+    head: Head = Field(AutoHeadConfig(), description="Turns vectors into label scores.")
     dropout: Rate = Field(
         0.3,
-        description="Share of values dropped behind embedder and encoder layers in training. In tagger_kd, with an LSTM or a GRU that reads pieces, the default is 0.1.",
+        description="Dropout after the embedder and the encoder layers. The default is 0.1 in tagger_kd with an LSTM or GRU over subwords.",
     )
     max_subwords: int = Field(
-        4096, ge=16, description="Pieces read in one go; longer sentences go through overlapping windows."
+        4096,
+        ge=16,
+        description="Maximum number of subwords per sequence; longer sentences are read in overlapping windows.",
     )
 
 
 class TransformerStudentConfig(WarmStart):
-    """A small transformer as the student: from a folder, or cut out of the teacher."""
+    """A small transformer: a pretrained one, or layers of the teacher."""
 
     kind: Literal["transformer"] = Field("transformer", description="A Hugging Face encoder.")
     model: ModelRef | None = Field(
         None, description="The pretrained transformer. Default: the teacher, of which `layers` layers are kept."
     )
     layers: int | None = Field(
-        None, ge=1, description="Layers that are kept, spread over all. Default: all; without `model` it must be given."
+        None,
+        ge=1,
+        description="Number of layers that are kept, evenly spaced. Default: all; must be given without `model`.",
     )
 
 
@@ -200,3 +208,55 @@ Student = Annotated[
     Annotated[StudentConfig, Tag("tagger")] | Annotated[TransformerStudentConfig, Tag("transformer")],
     by_kind("tagger"),
 ]
+
+# Transformers need a smaller learning rate; students of words more unknown words, for most words have no row.
+_TRANSFORMER_TRAIN = {"learning_rate": 3e-4, "clip_norm": 1.0, "unk_dropout": 0.0}
+_WORD_TRAIN = {"unk_dropout": 0.15}
+# A teacher's probabilities on much text overfit less than gold tags: less dropout, and a larger learning rate. With
+# pseudo-labels, the demo's student lost 1.8 points of dev F1 by that.
+_DISTILLED_TRAIN, _DISTILLED_STUDENT = {"learning_rate": 5e-3}, {"dropout": 0.1}
+_PARTS, _RECURRENT = (("embedder", "subword"), ("encoder", "lstm"), ("head", "auto")), ("lstm", "gru")
+# One layer is enough with a teacher's probabilities on much text. With gold tags alone two are better by 2.8 points of F1
+# (WNUT17), with synthetic sentences by 1.4 (dev).
+_LAYERS_WITHOUT_RAW_TEXT = 2
+
+
+def with_defaults(values: dict[str, Any], *, distilled: bool) -> dict[str, Any]:
+    """Return ``values`` with the defaults that depend on the kind of student.
+
+    Args:
+        values: the configuration of a command that trains a student, not validated yet.
+        distilled: whether the student learns a teacher's probabilities.
+    """
+    student, train = values.get("student", {}), values.get("train", {})
+    if not isinstance(student, dict) or not isinstance(train, dict):
+        return values
+    if student.get("kind", "tagger") == "transformer":
+        return {**values, "train": {**_TRANSFORMER_TRAIN, **train}}
+    embedder, encoder, head = (_kind(student.get(part), default) for part, default in _PARTS)
+    if head == "auto" and (train.get("label_pipeline_words") or _kind(values.get("objective"), None, "loss") == "mse"):
+        student = {**student, "head": {"kind": "softmax"}}
+    is_distilled = encoder in _RECURRENT and embedder != "word" and distilled
+    if encoder in _RECURRENT and not (is_distilled and _has_raw_text(values)) and not student.get("init_from"):
+        student = _with_layers(student)
+    if is_distilled:
+        student, train = {**_DISTILLED_STUDENT, **student}, {**_DISTILLED_TRAIN, **train}
+    if embedder == "word":
+        train = {**_WORD_TRAIN, **train}
+    return {**values, **({"student": student} if student else {}), "train": train}
+
+
+def _has_raw_text(values: dict[str, Any]) -> bool:
+    data = values.get("data")
+    return isinstance(data, dict) and data.get("unlabeled") is not None
+
+
+def _with_layers(student: dict[str, Any]) -> dict[str, Any]:
+    encoder = student.get("encoder", {})
+    if not isinstance(encoder, dict) or encoder.get("layers", "auto") != "auto":
+        return student
+    return {**student, "encoder": {**encoder, "layers": _LAYERS_WITHOUT_RAW_TEXT}}
+
+
+def _kind(part: object, default: str | None, key: str = "kind") -> object:
+    return part.get(key, default) if isinstance(part, dict) else default

@@ -1,16 +1,15 @@
-"""Validation errors of a configuration as messages: one line per key, with its location and what is expected."""
+"""Validation errors of a configuration as problems: one per key, with its location and what is expected."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from nlptrain.config.commands import COMMANDS
-from nlptrain.config.section import sections
-from nlptrain.suggestions import suggest
+from nlptrain.config.section import Invalid, sections
+from nlptrain.errors import Problem, Setting, suggestion
 from nlptrain_runtime.errors import VALUE, quoted, shortened
 
 # Keys of earlier versions, each with the name that it has now.
@@ -27,8 +26,8 @@ RENAMED_KEYS = {
     "objective.focus": "objective.oversampling",
     "objective.best_by": "objective.selection_metric",
 }
-_MOST_LINES = 20
-_KINDS = {
+_MOST_PROBLEMS = 20
+_TYPES = {
     "string_type": "a string",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -39,7 +38,7 @@ _KINDS = {
     "model_type": "a map",
     "model_attributes_type": "a map",
 }
-_FLAGS = ("output_dir", "model")  # required keys that a flag of the same name can set
+_OPTIONS = ("output_dir", "model")  # required keys that commands have an option for
 _BOUNDS = {
     "greater_than": "above {gt}",
     "greater_than_equal": "at least {ge}",
@@ -51,15 +50,15 @@ _BOUNDS = {
 }
 
 
-def validation_messages(
+def validation_problems(
     error: ValidationError, model: type[BaseModel], origins: Mapping[str, str], file: str
-) -> list[str]:
-    """Return one line per invalid key, in the order of the file; at most ``_MOST_LINES`` of them.
+) -> list[Problem]:
+    """Return one problem per invalid key, in the order of the file; at most ``_MOST_PROBLEMS`` of them.
 
     Args:
         error: raised by ``model``.
         model: the configuration model.
-        origins: where each key was set: a file, ``--set``, a flag.
+        origins: where each key was set: a file, a setting, an option.
         file: named for keys without an origin.
     """
     grouped: dict[str, list[Any]] = {}
@@ -68,45 +67,43 @@ def validation_messages(
         key, owner = _located(fault["loc"], model, fault["type"])
         grouped.setdefault(key, []).append(fault)
         owners.setdefault(key, owner)
-    lines: list[str] = []
-    opened = {above for key in grouped for above in _above(key)}
+    problems: list[Problem] = []
+    parents = {parent for key in grouped for parent in _parents(key)}
     for key, faults in grouped.items():
-        another = all(fault["type"] == "literal_error" or fault["type"] in _KINDS for fault in faults)
-        if another and key in opened:
-            continue  # a map in place of a word or a list: the errors in the map have lines of their own
-        if len(lines) == _MOST_LINES:
-            return [*lines, f"{file}: there are more errors; correct these {_MOST_LINES} first"]
-        text = _describe(key, faults, model, owners[key])
-        place = _place(key, origins, file)
-        line = text if not key or text.startswith(key) or place.startswith("--set") else f"{_shown(key)}: {text}"
-        lines.append(f"{place}: {line}")
-    return lines
+        is_other_type = all(fault["type"] == "literal_error" or fault["type"] in _TYPES for fault in faults)
+        if is_other_type and key in parents:
+            continue  # a map in place of a word or a list: the errors in the map have problems of their own
+        if len(problems) == _MOST_PROBLEMS:
+            return [*problems, Problem(f"has more errors; correct these {_MOST_PROBLEMS} first", location=file)]
+        problem = _describe(key, faults, model, owners[key])
+        shown = str(problem.location) or shortened(key, VALUE)
+        origin = _origin(key, origins, file)
+        names_key = origin.startswith("--set") and not problem.location
+        location = origin if names_key or not shown else f"{origin}: {shown}"
+        problems.append(Problem(problem.found, location, problem.expected, problem.hint))
+    return problems
 
 
-def _above(key: str) -> Iterator[str]:
+def _parents(key: str) -> Iterator[str]:
     while key:
         key = key.rpartition(".")[0]
         yield key
 
 
-def _shown(key: str) -> str:
-    return shortened(key, VALUE)
-
-
-def _place(key: str, origins: Mapping[str, str], file: str) -> str:
-    listed = key.rstrip("0123456789").removesuffix(".")  # an item has the origin of its list
+def _origin(key: str, origins: Mapping[str, str], file: str) -> str:
+    in_list = key.rstrip("0123456789").removesuffix(".")  # an item has the origin of its list
     within = (value for known, value in origins.items() if known.startswith(f"{key}."))
-    origin = origins.get(key) or origins.get(listed) or next(within, file)
+    origin = origins.get(key) or origins.get(in_list) or next(within, file)
     return origin.removeprefix("base ")
 
 
 def _located(loc: tuple[int | str, ...], model: type[BaseModel], kind: str) -> tuple[str, type[BaseModel]]:
-    """Return the dotted key of ``loc``, without the parts that only name a member of a union, and the model that holds it."""
+    """Return the dotted key of ``loc`` and the model that holds it; ``loc`` also names members of unions."""
     parts: list[str] = []
     at: type[BaseModel] | None = model
     owner = model
     choices: dict[str, type[BaseModel]] = {}
-    for number, part in enumerate(loc):
+    for depth, part in enumerate(loc):
         if str(part) in choices:
             at, choices = choices[str(part)], {}
             owner = at
@@ -117,70 +114,74 @@ def _located(loc: tuple[int | str, ...], model: type[BaseModel], kind: str) -> t
             at = choices[""] if list(choices) == [""] else None
         elif isinstance(part, int) and at is not None:
             parts.append(str(part))
-        elif kind == "extra_forbidden" and number == len(loc) - 1:
+        elif kind == "extra_forbidden" and depth == len(loc) - 1:
             parts.append(str(part))
             owner = at or owner
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        parts += ["kind"] * (kind == "union_tag_invalid")
+    if kind == "union_tag_invalid":
+        parts.append("kind")
     return ".".join(parts), owner
 
 
-def _describe(key: str, faults: list[Any], model: type[BaseModel], owner: type[BaseModel]) -> str:
+def _describe(key: str, faults: list[Any], model: type[BaseModel], owner: type[BaseModel]) -> Problem:
     first = faults[0]
-    kind, found = first["type"], first.get("input")
+    kind, value = first["type"], first.get("input")
+    found = f"found {quoted(value)}"
     if kind == "extra_forbidden":
-        return _describe_unknown(key, found, model, owner)
+        return _describe_unknown(key, value, model, owner)
     if kind == "union_tag_not_found":
-        return f"found {quoted(found)}; must be a map"
+        return Problem(found, expected="a map")
     if kind == "union_tag_invalid":
-        return _choose(first["ctx"]["tag"], first["ctx"]["expected_tags"])
+        return _describe_choice(first["ctx"]["tag"], first["ctx"]["expected_tags"])
     if kind == "missing":
-        flag = f" (--{key.replace('_', '-')})" if key in _FLAGS else ""
-        return f"missing; {_field_description(key, model)}{flag}"
+        option = (" (", Setting(key), ")") if key in _OPTIONS else ()
+        return Problem("missing", hint=(_description(key, model), *option))
     if kind == "value_error":
-        return str(first["ctx"]["error"])
-    if kind == "literal_error":
-        others = list(dict.fromkeys(_wanted([fault for fault in faults if fault["type"] != "literal_error"])))
-        expected = first["ctx"]["expected"]
-        if others:
-            return f"found {quoted(found)}; must be {' or '.join([*others, expected])}{_near(found, expected)}"
-        return _choose(found, expected.replace(" or ", ", "))
+        error = first["ctx"]["error"]
+        return error.problem if isinstance(error, Invalid) else Problem(str(error))
     if kind == "string_pattern_mismatch":
-        return f"found {quoted(found)}; must be {_field_description(key, model)}"
-    wanted = list(dict.fromkeys(_wanted(faults)))
-    return f"found {quoted(found)}; must be {' or '.join(wanted)}"
+        return Problem(found, expected=_description(key, model))
+    expected = list(dict.fromkeys(_expected([fault for fault in faults if fault["type"] != "literal_error"])))
+    if kind == "literal_error" and not expected:
+        return _describe_choice(value, first["ctx"]["expected"])
+    if kind == "literal_error":
+        choices = first["ctx"]["expected"]
+        return Problem(found, expected=" or ".join([*expected, choices]), hint=_similar(value, choices))
+    return Problem(found, expected=" or ".join(dict.fromkeys(_expected(faults))))
 
 
-def _describe_unknown(key: str, value: object, model: type[BaseModel], owner: type[BaseModel]) -> str:
+def _describe_unknown(key: str, value: object, model: type[BaseModel], owner: type[BaseModel]) -> Problem:
     if key == "track":
-        return f"was renamed; write report_to: [{value if value == 'tensorboard' else ''}]"
+        return Problem("was renamed", hint=f"write report_to: [{value if value == 'tensorboard' else ''}]")
     if key in RENAMED_KEYS:
-        return f"was renamed; write {RENAMED_KEYS[key]}"
-    return f"unknown key; {_nearest(key, model, owner)}"
+        return Problem("was renamed", hint=f"write {RENAMED_KEYS[key]}")
+    return Problem("unknown key", hint=_similar_key(key, model, owner))
 
 
-def _choose(found: object, expected: str) -> str:
-    choices = expected.replace("'", "")
-    return f"found {quoted(found)}; choose from {choices}{_near(found, expected)}"
+def _describe_choice(value: object, choices: str) -> Problem:
+    names = choices.replace("'", "").replace(" or ", ", ")
+    hint = "; ".join(filter(None, [f"choose from {names}", _similar(value, names)]))
+    return Problem(f"found {quoted(value)}", hint=hint)
 
 
-def _near(found: object, expected: str) -> str:
-    """Return a suggestion from ``expected``: quoted names separated by commas or ``or``."""
-    names = expected.replace("'", "").replace(" or ", ", ").split(", ")
-    return suggest(str(found)[:VALUE], names)
+def _similar(value: object, choices: str) -> str:
+    """Return a suggestion from ``choices``: quoted names separated by commas or ``or``."""
+    return suggestion(str(value)[:VALUE], choices.replace("'", "").replace(" or ", ", ").split(", "))
 
 
-def _wanted(faults: list[Any]) -> Iterator[str]:
+def _expected(faults: list[Any]) -> Iterator[str]:
     for fault in faults:
         if fault["type"] in _BOUNDS:
             yield _BOUNDS[fault["type"]].format(**fault.get("ctx", {}))
+        elif fault["type"] == "literal_error":
+            yield fault["ctx"]["expected"]
         elif fault["loc"] and isinstance(fault["loc"][-1], int):
-            yield f"a list of {_KINDS.get(fault['type'], 'values').removeprefix('a ')}s"
+            yield f"a list of {_TYPES.get(fault['type'], 'values').removeprefix('a ')}s"
         else:
-            yield _KINDS.get(fault["type"], fault["msg"])
+            yield _TYPES.get(fault["type"], fault["msg"])
 
 
-def _field_description(key: str, model: type[BaseModel]) -> str:
+def _description(key: str, model: type[BaseModel]) -> str:
+    """Return the first sentence of the description of ``key``."""
     at: list[type[BaseModel]] = [model]
     description = ""
     for part in key.split("."):
@@ -191,19 +192,19 @@ def _field_description(key: str, model: type[BaseModel]) -> str:
     return description.split(". ")[0].rstrip(".")
 
 
-def _nearest(key: str, model: type[BaseModel], owner: type[BaseModel]) -> str:
-    wrong = key.rpartition(".")[2][:VALUE]
+def _similar_key(key: str, model: type[BaseModel], owner: type[BaseModel]) -> str:
+    unknown = key.rpartition(".")[2][:VALUE]
     siblings = list(owner.model_fields)
-    if near := difflib.get_close_matches(wrong, siblings, n=1):
-        return f"did you mean '{near[0]}'?"
-    if elsewhere := [name for name in _keys(model) if name.rpartition(".")[2] == wrong and name != key]:
+    if hint := suggestion(unknown, siblings):
+        return hint
+    if elsewhere := [name for name in _keys(model) if name.rpartition(".")[2] == unknown and name != key]:
         return f"did you mean '{elsewhere[0]}'?"
-    others = [name for name, other in COMMANDS.items() if owner is model and wrong in other.model_fields]
-    if others:
-        return f"it is one of {' and '.join(others)}, for which this file may be"
+    commands = [name for name, other in COMMANDS.items() if owner is model and unknown in other.model_fields]
+    if commands:
+        return f"it is a key of {' and '.join(commands)}; is this file for another command?"
     kind = owner.model_fields.get("kind")
-    where = f"with kind {kind.default}" if kind else "here"
-    return f"known {where}: {', '.join(siblings)}"
+    place = f"with kind {kind.default}" if kind else "here"
+    return f"known {place}: {', '.join(siblings)}"
 
 
 def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""YAML files as people write them: 1e-4 is a number, NO is a string, a key stands once; and of bounded size."""
+"""YAML files with YAML 1.2's scalars (1e-4 is a number, NO a string), unique keys and limits on their size."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from typing import Any, NoReturn
 import yaml
 from yaml.constructor import ConstructorError
 
-from nlptrain.errors import InputError
-from nlptrain.suggestions import suggest_path
+from nlptrain.errors import InputError, path_suggestion
 from nlptrain_runtime.errors import quoted
 
-MOST_CHARACTERS = 1_000_000  # bytes of a file; characters of its values, once aliases and variables are replaced
-MOST_VALUES = 10_000  # and keys, once aliases are replaced
+MOST_CHARACTERS = 1_000_000  # bytes of a file; characters of its values with aliases and variables replaced
+MOST_VALUES = 10_000  # values and keys, with aliases replaced
 MOST_DEPTH = 50
-_MOST_DIGITS = 18  # a whole number of more does not fit into 64 bits
-_OPENED = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")  # what a shell makes of <(command)
+_MOST_DIGITS = 18  # more do not fit into 64 bits
+_OPENED = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")  # a shell's <(command)
 
 _TAG = "tag:yaml.org,2002:"
 _TYPED = (
@@ -36,11 +35,11 @@ _PATTERNS = {f"{_TAG}{name}": re.compile(rf"(?:{pattern})\Z") for name, pattern,
 _TOO_DEEP = f"is nested more than {MOST_DEPTH} deep, its aliases replaced"
 _TOO_MANY = f"holds more than {MOST_VALUES:,} keys and values, its aliases replaced"
 _TOO_LONG = f"holds more than {MOST_CHARACTERS:,} characters, its aliases replaced"
-NO_TEXT = re.compile("[\0\ud800-\udfff]")  # no file can be called so, and no JSON holds it
+NO_TEXT = re.compile("[\0\ud800-\udfff]")  # invalid in names of files and in JSON
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2's plain scalars, and limits to what it takes on."""
+    """SafeLoader with YAML 1.2's plain scalars and limits on depth and number of nodes."""
 
     depth = 0
     count = 0
@@ -64,7 +63,7 @@ for _name, _, _first in _TYPED:
 
 
 class _Values:
-    """The values of nodes, as many as a configuration may have: an alias repeats what it stands for."""
+    """Turns nodes into values and counts them, aliases included."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -86,11 +85,11 @@ class _Values:
         values: dict[str, Any] = {}
         for key, inner in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                _raise_at("found a list or a map as a key; a key is a word", key)
+                _raise_at("found a list or a map as a key, expected a word", key)
             self._add(key)
             name = _text(key)
             if name in values:
-                _raise_at(f"the key {quoted(name)} stands twice", key)
+                _raise_at(f"found the key {quoted(name)} twice", key)
             values[name] = self.of(inner, depth + 1)
         return values
 
@@ -124,12 +123,12 @@ def _scalar(node: yaml.ScalarNode) -> Any:  # noqa: ANN401
 def _text(node: yaml.ScalarNode) -> str:
     text: str = node.value
     if wrong := NO_TEXT.search(text):
-        _raise_at(f"found the character U+{ord(wrong[0]):04X}, which no text may hold", node)
+        _raise_at(f"found the character U+{ord(wrong[0]):04X}, which text may not contain", node)
     return text
 
 
 def _raise_for_tag(node: yaml.Node) -> NoReturn:
-    _raise_at(f"found the tag {quoted(node.tag.replace(_TAG, '!!'))}, which is not read here; remove it", node)
+    _raise_at(f"found the tag {quoted(node.tag.replace(_TAG, '!!'))}, which is not supported; remove it", node)
 
 
 def _raise_at(what: str, node: yaml.Node | yaml.Event) -> NoReturn:
@@ -137,67 +136,71 @@ def _raise_at(what: str, node: yaml.Node | yaml.Event) -> NoReturn:
 
 
 def parse(text: str, place: str) -> Any:  # noqa: ANN401
-    """The value that ``text`` stands for: of maps with strings as keys, lists, strings, numbers, booleans and None.
+    """Return the value of the YAML ``text``: maps with string keys, lists, strings, numbers, booleans and None.
 
     Raises:
-        InputError: it is no YAML, or more than a configuration may be; named by ``place`` and its line.
+        InputError: it is no YAML, or exceeds the limits; located by ``place`` and line.
     """
     if len(text) > MOST_CHARACTERS:
-        raise InputError(f"{place}: holds more than {MOST_CHARACTERS:,} characters, which no configuration needs")
+        raise InputError(f"holds more than {MOST_CHARACTERS:,} characters", location=place)
     try:
         node = yaml.compose(text, Loader=_Loader)
         return None if node is None else _Values().of(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
-        several = error.problem == "but found another document"
-        what = "holds several documents; a configuration is one" if several else error.problem
-        raise InputError(f"{place}{line}: {what}") from error
+        has_documents = error.problem == "but found another document"
+        found = "found several documents, expected one" if has_documents else str(error.problem)
+        raise InputError(found, location=f"{place}{line}") from error
     except yaml.reader.ReaderError as error:
         line = f":{text.count(chr(10), 0, error.position) + 1}"
-        raise InputError(f"{place}{line}: found the character U+{error.character:04X}, which YAML forbids") from error
+        found = f"found the character U+{error.character:04X}, which YAML forbids"
+        raise InputError(found, location=f"{place}{line}") from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # an escape of no character, e.g. "\UFFFFFFFF"
-        raise InputError(f"{place}: is no YAML: {error}") from error
+        raise InputError(f"is no YAML: {error}", location=place) from error
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The map in the file ``path``.
+    """Read the map in the YAML file ``path``.
 
     Raises:
-        InputError: there is no such file, or it holds no map of names to values.
+        InputError: the file is missing, unreadable, or no map.
     """
     try:
         text = read_bytes(path).decode("utf-8-sig")
     except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file{suggest_path(path)}") from error
+        raise InputError("there is no such file", location=str(path), hint=path_suggestion(path)) from error
     except IsADirectoryError as error:
-        raise InputError(f"{path}: is a folder; name a YAML file") from error
+        raise InputError("is a folder", location=str(path), expected="a YAML file") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
+        raise InputError(
+            f"byte {error.start} is not UTF-8", location=str(path), hint="save the file as UTF-8"
+        ) from error
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot be read: {reason}", location=str(path)) from error
     values = parse(text, str(path))
     if values is None:
-        raise InputError(f"{path}: is empty; see `nlptrain --help` for a command's keys")
+        raise InputError("is empty", location=str(path), expected="a map of keys to values")
     if not isinstance(values, dict):
-        raise InputError(f"{path}: found {type(values).__name__}; a configuration is a map of keys to values")
+        raise InputError(f"found {type(values).__name__}", location=str(path), expected="a map of keys to values")
     return values
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a file of a configuration's size.
+    """Read a file of at most the size of a configuration.
 
     Raises:
-        InputError: it is larger, or no file.
+        InputError: it is larger, or no regular file.
         OSError: it cannot be read.
     """
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise IsADirectoryError
     if not stat.S_ISREG(mode) and not os.fspath(path).startswith(_OPENED):  # a device may be endless, a pipe may block
-        raise InputError(f"{path}: is a device or a pipe; name a YAML file")
+        raise InputError("is a device or a pipe", location=str(path), expected="a YAML file")
     with path.open("rb") as file:
         content = file.read(MOST_CHARACTERS + 1)
     if len(content) > MOST_CHARACTERS:
-        raise InputError(f"{path}: has more than {MOST_CHARACTERS:,} bytes, which no configuration needs")
+        raise InputError(f"has more than {MOST_CHARACTERS:,} bytes", location=str(path))
     return content

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from random import Random
 
-from nlptrain.config.augment import AugmentConfig
+from nlptrain.config.objective import AugmentConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits, held_out_hashes
 from nlptrain.data.tag_schemes import Scheme, tags_to_spans

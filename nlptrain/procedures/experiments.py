@@ -16,8 +16,7 @@ from typing import Literal
 from nlptrain.config import COMMANDS, command_of, load_config
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.data import SPLITS
-from nlptrain.config.loading import LoadedConfig, check_files_exist
-from nlptrain.config.references import model_references
+from nlptrain.config.loading import LoadedConfig, check_files_exist, model_references
 from nlptrain.config.yaml_files import read_bytes, read_yaml
 from nlptrain.errors import InputError, Problem, Setting, path_suggestion
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.data import SPLITS, DataConfig
-from nlptrain.config.references import model_references, with_references
+from nlptrain.config.loading import model_references, with_references
 from nlptrain.data.formats.brat import text_file_of
 from nlptrain.data.text_files import expand_paths
 from nlptrain.errors import InputError, Setting

@@ -13,8 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from nlptrain.atomic_files import replacing_folder
-from nlptrain.config.augment import AugmentConfig
-from nlptrain.config.objective import DistillConfig, PseudoLabelConfig, SelectionMetric
+from nlptrain.config.objective import AugmentConfig, DistillConfig, PseudoLabelConfig, SelectionMetric
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits, write_dev_sample

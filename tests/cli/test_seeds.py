@@ -191,12 +191,12 @@ def test_seed_and_seeds_are_alternatives_and_the_later_layer_wins(three: Path) -
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("[0, 0, 1]", "seeds: 0 stands more than once; each seed is one run"),
-        ("[]", "found []; must be a list of at least 1"),
-        ("[0, -1]", "found -1; must be at least 0"),
-        (f"[{2**31}]", f"found {2**31}; must be below {2**31}"),
-        ("3", "found 3; must be a list"),
-        ("[true]", "found True; must be a list of whole numbers"),
+        ("[0, 0, 1]", "seeds: found 0 more than once; expected each seed once"),
+        ("[]", "found []; expected a list of at least 1"),
+        ("[0, -1]", "found -1; expected at least 0"),
+        (f"[{2**31}]", f"found {2**31}; expected below {2**31}"),
+        ("3", "found 3; expected a list"),
+        ("[true]", "found True; expected a list of whole numbers"),
     ],
 )
 def test_bad_seeds_are_named(three: Path, value: str, message: str) -> None:

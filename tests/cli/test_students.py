@@ -270,7 +270,7 @@ def test_a_transformer_as_the_control_and_as_a_start(house: Path, tmp_path: Path
     path.write_text(yaml.safe_dump(config))
     missing = call("tagger", path)
     assert missing.exit_code == 2
-    assert "student.model: missing; there is no teacher to cut it from" in missing.stderr
+    assert "student.model: missing; name a pretrained transformer" in missing.stderr
 
 
 @pytest.mark.parametrize("command", ["tagger_kd", "pseudo_label"])
@@ -401,7 +401,7 @@ def test_raw_text_with_weights(house: Path, tmp_path: Path) -> None:
         assert weighted["divergence"] != plain["divergence"]  # other sentences, or as many in another share
     for entry, said in (
         ({"path": "b.txt", "wieght": 3}, "data.unlabeled.0.wieght: unknown key; did you mean 'weight'?"),
-        ({"path": "b.txt", "weight": 0}, "data.unlabeled.0.weight: found 0; must be above 0"),
+        ({"path": "b.txt", "weight": 0}, "data.unlabeled.0.weight: found 0; expected above 0"),
         ({"path": str(tmp_path / "c.txt")}, "data.unlabeled: no file matches"),
     ):
         refused = train(house, tmp_path, "tagger_kd", data={"unlabeled": [entry]})

@@ -28,7 +28,7 @@ def head(folder: Path, command: str, *settings: str) -> str:
 def test_word_parts_take_a_softmax(tmp_path: Path, command: str) -> None:
     assert head(tmp_path, command) == "auto"
     assert head(tmp_path, command, "train.label_pipeline_words=true") == "softmax"
-    with pytest.raises(InputError, match="a CRF's chain runs over words, so that the parts of a word have no place"):
+    with pytest.raises(InputError, match="a CRF labels whole words, not parts of words"):
         head(tmp_path, command, "train.label_pipeline_words=true", "student.head.kind=crf")
 
 

@@ -47,14 +47,14 @@ def test_all_faults_of_a_file_are_named_at_once():
     }
     assert faults(values) == [
         "c.yaml: output_dir: missing; Folder of the run: model/, config.yaml, metrics.jsonl, scores.json, log.txt "
-        "(--output-dir)",
+        "(output_dir)",
         "c.yaml: precision: found 'fp61'; choose from fp32, bf16, fp16; did you mean 'fp16'?",
-        "c.yaml: student.encoder.layers: found 99; must be at most 8 or 'auto'",
+        "c.yaml: student.encoder.layers: found 99; expected at most 8 or 'auto'",
         "c.yaml: student.encoder.hiden: unknown key; did you mean 'hidden'?",
-        "c.yaml: student.dropout: found 1.0; must be below 1.0",
-        "c.yaml: train.steps: found 'many'; must be a whole number or 'auto'",
-        "c.yaml: train.micro_batches: found 1.5; must be a whole number",
-        "c.yaml: train.learning_rate: found -1; must be above 0.0",
+        "c.yaml: student.dropout: found 1.0; expected below 1.0",
+        "c.yaml: train.steps: found 'many'; expected a whole number or 'auto'",
+        "c.yaml: train.micro_batches: found 1.5; expected a whole number",
+        "c.yaml: train.learning_rate: found -1; expected above 0.0",
         "c.yaml: outputdir: unknown key; did you mean 'output_dir'?",
     ]
 
@@ -116,17 +116,17 @@ def test_a_map_takes_the_place_of_a_word(word: str):
     (line,) = faults({"base": "base.yaml"}, "augment={swaps: 0.5}", command="tagger_kd")
     assert "did you mean 'swap'?" in line
     (line,) = faults({"base": "base.yaml"}, "data.train.x=3", command="tagger_kd")
-    assert "data.train is 'train.conll', which holds no 'x'" in line
+    assert "data.train is 'train.conll', which has no key 'x'" in line
     write("base.yaml", {**yaml.safe_load(Path("base.yaml").read_text()), "train": 5})
     (line,) = faults({"base": "base.yaml"}, "train.steps=3", command="tagger_kd")
-    assert "train is 5, which holds no 'steps'" in line  # no word that train may be, and not passed over
+    assert "train is 5, which has no key 'steps'" in line  # no word that train may be, and not passed over
 
 
 def test_a_ring_of_bases_is_refused():
     write("a.yaml", {"base": "b.yaml"})
     write("b.yaml", {"base": "c.yaml"})
     (line,) = faults({**CONTROL, "base": "a.yaml"})
-    assert line.startswith("c.yaml: base: goes round in a ring: c.yaml -> a.yaml -> b.yaml -> c.yaml")
+    assert line.startswith("c.yaml: base: found a cycle: c.yaml -> a.yaml -> b.yaml -> c.yaml")
 
 
 def test_a_base_that_is_not_there_is_named():
@@ -157,11 +157,11 @@ def test_naming_one_of_a_pair_takes_the_default_of_the_other_away(one, other):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("train.steps", "--set train.steps: must be KEY=VALUE, e.g. --set train.steps=500"),
+        ("train.steps", "--set train.steps: is no setting; expected KEY=VALUE, e.g. train.steps=500"),
         ("train.stps=5", "--set train.stps=5: unknown key; did you mean 'steps'?"),
         ("seed.x=5", "seed"),
         ("train.steps=[", "--set train.steps=["),
-        ("train.steps=0", "--set train.steps=0: found 0; must be at least 1"),
+        ("train.steps=0", "--set train.steps=0: found 0; expected at least 1"),
     ],
 )
 def test_a_bad_setting_is_named(setting, message):
@@ -189,7 +189,7 @@ def test_the_name_of_an_earlier_version_is_refused_with_the_new_one(old: str, ne
 @pytest.mark.parametrize("device", ["gpu", "cpu0", "cuda:x"])
 def test_a_device_is_one_of_the_known(device):
     assert faults(CONTROL, f"device={device}") == [
-        f"--set device={device}: found '{device}'; must be auto (a GPU if there is one), cpu, cuda, cuda:N or mps"
+        f"--set device={device}: found '{device}'; expected auto (a GPU if there is one), cpu, cuda, cuda:N or mps"
     ]
 
 
@@ -331,10 +331,10 @@ def test_sentences_are_made_where_there_is_gold_unless_one_says_otherwise():
     assert made[3].join == 0.5
     raw = {**alone, **asked}
     assert (
-        "augment: without data.train and data.dev some raw sentences become dev" in faults(raw, command="tagger_kd")[0]
+        "augment: without data.train and data.dev, some raw sentences become dev" in faults(raw, command="tagger_kd")[0]
     )
     assert faults({**gold, "augment": "autoo"}, command="tagger_kd") == [
-        "c.yaml: augment: found 'autoo'; must be a map or 'auto' or 'none'; did you mean 'auto'?"
+        "c.yaml: augment: found 'autoo'; expected a map or 'auto' or 'none'; did you mean 'auto'?"
     ]
 
 
@@ -347,7 +347,7 @@ def test_a_transformer_has_no_steps_of_its_own_to_find():
     ("inside", "fault"),
     [
         ({"swop": 0.5}, "c.yaml: augment.swop: unknown key; did you mean 'swap'?"),
-        ({"swap": 1.5}, "c.yaml: augment.swap: found 1.5; must be at most 1.0"),
+        ({"swap": 1.5}, "c.yaml: augment.swap: found 1.5; expected at most 1.0"),
     ],
 )
 def test_what_is_wrong_in_a_map_is_not_blamed_on_the_word_that_might_stand_there(inside: dict[str, float], fault: str):

@@ -111,5 +111,5 @@ def test_the_commands_print_them() -> None:
     for name in ("schema", "init"):
         wrong = call(name, "taggerkd")
         assert wrong.exit_code == 2
-        assert "taggerkd: unknown command; choose from transformer_token, tagger, " in wrong.stderr
-        assert wrong.stderr.endswith("did you mean 'tagger_kd'?\n")
+        assert "'taggerkd' is not one of 'transformer_token', 'tagger', " in wrong.stderr
+        assert wrong.stderr.endswith("Did you mean 'tagger_kd'?\n")
