@@ -46,12 +46,12 @@ def card(
     """  # noqa: D301 - click reads the character
     from nlptrain.analysis.run_scores import read_run_scores
     from nlptrain.atomic_files import write_text
-    from nlptrain.export.card import Named, model_card
+    from nlptrain.export.card import ModelInfo, model_card
 
     found = read_run_scores(run)
     known = dataset or _folder_of(found.scores[0]["inputs"])
-    named = Named(name or run.resolve().name, known, licence, language, base_model)
-    text = "\n".join(map(printable, model_card(run, named, control=control, speeds=speeds).split("\n")))
+    info = ModelInfo(name or run.resolve().name, known, licence, language, base_model)
+    text = "\n".join(map(printable, model_card(run, info, control=control, speeds=speeds).split("\n")))
     if out is None:
         echo_data(text, nl=False)
     else:

@@ -10,6 +10,7 @@ from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
 from nlptrain.cli.main import main
+from nlptrain.export.card import escape_code, escape_markdown
 from tests.helpers.commands import write_configs
 
 
@@ -117,10 +118,21 @@ def test_it_is_written_whole_or_not_at_all(runs):
     Path("bad.json").write_text("{}")
     for arguments, said in (
         (["nowhere"], "no scores.json"),
-        (["tagger", "--speed", "bad.json"], "is not what nlptrain benchmark --json prints"),
+        (["tagger", "--speed", "bad.json"], "expected the output of nlptrain benchmark --json"),
         (["tagger", "--control", "nowhere"], "no scores.json"),
     ):
         refused = CliRunner().invoke(main, ["card", *arguments, "--out", "other.md"])
         assert refused.exit_code == 2
         assert said in refused.output
     assert not Path("other.md").exists()
+
+
+def test_names_are_escaped_where_they_are_inserted(runs):
+    assert escape_markdown("B-person_x* (people's)") == "B-person_x* (people's)"
+    assert escape_markdown("a|b\n`<b>` ![x](y)") == "a\\|b \\`&lt;b>\\` !\\[x](y)"
+    assert escape_code('small"); import os\n```$x') == "small\\\"); import os '''\\$x"
+    text = card("tagger", "--name", 'me/a"b<script>|x', "--dataset", "<img src=x>|`rm`")
+    assert '# me/a"b&lt;script>\\|x\n' in text
+    assert "f1 on &lt;img src=x>\\|\\`rm\\`, test" in text
+    assert 'model="a\\"b<script>|x"' in text
+    assert ModelCard(text).data.to_dict()["model-index"][0]["name"] == 'me/a"b<script>|x'

@@ -9,7 +9,7 @@ import pytest
 import nlptrain
 from nlptrain import Corpus, Run, TokenModel, TransformerTokenClassifier, WordSplitter, load_config, predict
 from nlptrain.errors import InputError
-from nlptrain.export.card import Named, model_card
+from nlptrain.export.card import ModelInfo, model_card
 from nlptrain.export.export import export_onnx
 from nlptrain.models.prediction import predict_columns, predict_rows
 from tests.helpers.corpora import write_corpus
@@ -39,7 +39,7 @@ def test_paths_are_text_or_path(model, tiny_bert, tmp_path, as_path):
     export_onnx(model, as_path(tmp_path / "out"), ["fp32"])
     for function in (
         lambda: nlptrain.compare([as_path(tmp_path)]),
-        lambda: model_card(as_path(tmp_path), Named("", "")),
+        lambda: model_card(as_path(tmp_path), ModelInfo("", "")),
     ):
         with pytest.raises(InputError, match=r"no scores\.json"):
             function()
