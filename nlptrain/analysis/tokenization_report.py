@@ -115,7 +115,7 @@ def report_tokenization(reference: str, sentences: Iterable[Sentence]) -> Tokeni
             longest, longest_size, longest_windows = sentence, size, len(windows)
     words = list(frequencies)
     subwords = dict(zip(words, reader(words), strict=True))
-    without = set(reader.without_a_piece(words))
+    without = set(reader.unencodable(words))
     unknown = [
         word for word in words if word not in without and set(subwords[word]) - spaces == {tokenizer.unk_token_id}
     ]

@@ -13,7 +13,7 @@ from nlptrain.atomic_files import whole_folder
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Setting
 from nlptrain.models.arguments import check_iterable
-from nlptrain.models.exported import MADE, check_exportable, write_description, write_tagger
+from nlptrain.models.exported import PROBE_SENTENCES, check_exportable, write_description, write_tagger
 from nlptrain.models.token_model import TokenModel
 from nlptrain.training.evaluation import score
 from nlptrain_runtime import FolderError, Tagger
@@ -117,9 +117,9 @@ class ReferencePredictions:
         self._labels = model.labels
         self._dev = [list(sentence.words) for sentence in dev]
         self._gold = [list(sentence.tags or ()) for sentence in dev]
-        self._sentences = [*(list(words) for words in MADE), *self._dev]
+        self._sentences = [*(list(words) for words in PROBE_SENTENCES), *self._dev]
         emissions = model.predict_emissions(self._sentences)
-        self._emissions = emissions[: len(MADE) + _LOGIT_SENTENCES]
+        self._emissions = emissions[: len(PROBE_SENTENCES) + _LOGIT_SENTENCES]
         names = model.labels.names
         predictions = model.decoder.predict(emissions)
         self._tags = [[names[label_id] for label_id in prediction.label_ids] for prediction in predictions]
@@ -153,7 +153,7 @@ class ReferencePredictions:
     def _dev_score(self, tags: list[list[str]]) -> float | None:
         if not self._dev:
             return None
-        scores = score(self._gold, tags[len(MADE) :], self._labels.scheme)
+        scores = score(self._gold, tags[len(PROBE_SENTENCES) :], self._labels.scheme)
         return 100 * scores.value
 
 

@@ -1,7 +1,7 @@
-"""Checks of a model's folder before a library reads it, since its files decide what a library loads and runs.
+"""A model's folder: checks before a library reads it, since its files decide what is loaded and run; replacing it.
 
-Loading a folder runs no code of its own and reads no pickle, whatever its files are called. What transformers would
-load beyond weights in safetensors (adapters, kernels, quantization, classes of the repository) is refused by name.
+Loading a folder runs no code of the folder and reads no pickle, whatever its files are called. What transformers would
+load in addition to weights in safetensors (adapters, kernels, quantization, classes of the repository) is refused.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 _SHARD = re.compile(r"[\w-][\w.-]*\.safetensors")
 _MOST_BYTES = 64 * 2**20  # of a configuration
 _MOST_LABELS = 100_000
-_MOST_LAYERS = 10_000  # a net has far fewer, and some configurations make a list of so many
+_MOST_LAYERS = 10_000  # models have far fewer; some configurations build a list of this length
 _MESSAGE_LENGTH = 200
+_FETCH = "fetch or save the model again"
 
-# Keys that make transformers load something else, and what would be right.
-_PLUG_INS = {
+# Keys that make transformers load something else, and what to do about them.
+_EXTENSIONS = {
     "quantization_config": "dequantize the model and save it again",
     "compression_config": "dequantize the model and save it again",
     "kernel_config": "remove the key",
@@ -42,7 +43,7 @@ _PLUG_INS = {
     "sudachi_resource_dir": "remove the key",
     "mecab_option": "remove the key",
 }
-# Keys that name an implementation; others than these come from other packages or from the Hub.
+# Keys that select an implementation; other values load one from another package or from the Hub.
 _IMPLEMENTATIONS = {
     "attn_implementation": ("eager", "sdpa"),
     "_attn_implementation": ("eager", "sdpa"),
@@ -56,10 +57,10 @@ def check_model_folder(folder: Path, reference: str) -> None:
 
     Args:
         folder: holds a ``config.json``.
-        reference: what messages call it.
+        reference: its name in messages.
 
     Raises:
-        InputError: one is damaged, or would make transformers load anything but weights in safetensors.
+        InputError: one is damaged, or would make transformers load more than weights in safetensors.
     """
     config = read_object(folder / CONFIG)
     _check_keys(config, reference, CONFIG)
@@ -67,8 +68,9 @@ def check_model_folder(folder: Path, reference: str) -> None:
     _check_labels(config, reference)
     if (folder / ADAPTER).exists():
         raise InputError(
-            f"{reference}: {ADAPTER} names an adapter, which is not loaded; merge it into the model "
-            "(merge_and_unload of peft) and save that"
+            f"{ADAPTER} describes an adapter, which is not loaded",
+            location=reference,
+            hint="merge it into the model (merge_and_unload of peft), and save that",
         )
     tokenizer: dict[str, Any] = {}
     if (folder / TOKENIZER_CONFIG).exists():
@@ -79,28 +81,30 @@ def check_model_folder(folder: Path, reference: str) -> None:
 
 
 def weight_files(folder: Path, reference: str) -> list[Path]:
-    """The files that hold the weights of the model in ``folder``, none of them read; empty if it has none.
+    """Return the files with the weights of the model in ``folder``, without reading them; empty if it has none.
 
     Raises:
-        InputError: the index names anything but safetensors files of the folder.
+        InputError: the index names a file that is not a safetensors file of the folder.
     """
     if (folder / WEIGHTS).exists():
         names = [WEIGHTS]
     elif (folder / INDEX).exists():
         shards = read_object(folder / INDEX).get("weight_map")
         if not isinstance(shards, dict) or not shards:
-            raise InputError(f"{reference}: {INDEX} has no weight_map; fetch or save the model again")
+            raise InputError(f"{INDEX} has no weight_map", location=reference, hint=_FETCH)
         for name in shards.values():
             if not isinstance(name, str) or _SHARD.fullmatch(name) is None:
                 raise InputError(
-                    f"{reference}: {INDEX} names {str(name)[:60]!r}; only safetensors files next to it are loaded: "
-                    "save the model again as safetensors where you trust it"
+                    f"{INDEX} names {str(name)[:60]!r}",
+                    location=reference,
+                    expected="safetensors files of the folder, since no others are loaded",
+                    hint="save the model again as safetensors, where you trust it",
                 )
         names = sorted(set(shards.values()))
     else:
         return []
     if absent := [name for name in names if not (folder / name).is_file()]:
-        raise InputError(f"{reference}: {absent[0]} is missing or no file in {folder}; fetch or save the model again")
+        raise InputError(f"{absent[0]} is missing or not a file in {folder}", location=reference, hint=_FETCH)
     return [folder / name for name in names]
 
 
@@ -112,43 +116,51 @@ def read_object(path: Path) -> dict[str, Any]:
     """
     try:
         if not path.is_file():
-            raise InputError(f"{path}: is not a file; fetch the model again")
+            raise InputError("is not a file", location=str(path), hint="fetch the model again")
         if (size := path.stat().st_size) > _MOST_BYTES:
-            raise InputError(f"{path}: has {size:,} bytes, too many for a configuration; fetch the model again")
-        found = json.loads(path.read_bytes())
+            raise InputError(
+                f"has {size:,} bytes, too many for a configuration", location=str(path), hint="fetch the model again"
+            )
+        content = json.loads(path.read_bytes())
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+        raise InputError(f"cannot be read ({error.strerror})", location=str(path)) from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: is not JSON ({_short(error)}); fetch the model again") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: found {type(found).__name__}; must be a JSON object: fetch the model again")
-    return found
+        raise InputError(f"is not JSON ({_short(error)})", location=str(path), hint="fetch the model again") from error
+    if not isinstance(content, dict):
+        raise InputError(
+            f"found {type(content).__name__}",
+            location=str(path),
+            expected="a JSON object",
+            hint="fetch the model again",
+        )
+    return content
 
 
 @contextmanager
-def reading(what: str) -> Iterator[None]:
-    """Turn the errors of a library that reads ``what`` into an ``InputError``; a missing package stays as it is.
+def library_errors(location: str, part: str) -> Iterator[None]:
+    """Turn the errors of a library that reads ``part`` of the model ``location`` into an ``InputError``.
 
-    Libraries answer damaged files with errors of every kind, so all kinds are caught, a panic of Rust code included.
+    Damaged files cause errors of every kind, so all kinds are caught, including panics of Rust code, except
+    ``ImportError``, since a missing package is reported elsewhere, and ``MemoryError``.
     """
     try:
         yield
     except (InputError, ImportError, MemoryError):
         raise
     except Exception as error:
-        raise _unreadable(what, error) from error
+        raise _unreadable(location, part, error) from error
     except BaseException as error:
         if type(error).__module__ != "pyo3_runtime":
             raise
-        raise _unreadable(what, error) from error
+        raise _unreadable(location, part, error) from error
 
 
-def _unreadable(what: str, error: BaseException) -> InputError:
-    return InputError(f"{what}: cannot be read ({_short(error)}); fetch or save the model again")
+def _unreadable(location: str, part: str, error: BaseException) -> InputError:
+    return InputError(f"{part} cannot be read ({_short(error)})", location=location, hint=_FETCH)
 
 
 def _short(error: BaseException) -> str:
-    """The kind and the first line of ``error``."""
+    """Return the type and the first line of ``error``."""
     lines = str(error).strip().splitlines() or [""]
     text = "".join(letter if letter.isprintable() else " " for letter in lines[0])
     text = text if len(text) <= _MESSAGE_LENGTH else text[:_MESSAGE_LENGTH] + "..."
@@ -156,7 +168,7 @@ def _short(error: BaseException) -> str:
 
 
 def _entries(value: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
-    """Every key of ``value`` with its value, at all depths."""
+    """Yield every key of ``value`` with its value, at all depths."""
     open_values = [value]
     while open_values:
         inner = open_values.pop()
@@ -169,30 +181,34 @@ def _entries(value: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
 
 def _check_keys(values: dict[str, Any], reference: str, file: str) -> None:
     for key, value in _entries(values):
-        if key in _PLUG_INS and value:
-            raise InputError(f"{reference}: {file} has {key}, which is not loaded; {_PLUG_INS[key]}")
+        if key in _EXTENSIONS and value:
+            raise InputError(f"{file} has {key}, which is not loaded", location=reference, hint=_EXTENSIONS[key])
         allowed = _IMPLEMENTATIONS.get(key)
         if allowed is not None and value is not None and value not in allowed:
             raise InputError(
-                f"{reference}: {file} has {key} {json.dumps(value)[:60]}; must be one of {', '.join(allowed)}: remove "
-                "the key"
+                f"{file} has {key} {json.dumps(value)[:60]}",
+                location=reference,
+                expected=f"one of {', '.join(allowed)}",
+                hint="remove the key",
             )
         if type(value) is int and ("layer" in key or "block" in key) and value > _MOST_LAYERS:
-            raise InputError(f"{reference}: {file} has {key} {value:.6g}; no net has more than {_MOST_LAYERS:,}")
+            raise InputError(f"{file} has {key} {value:.6g}", location=reference, expected=f"at most {_MOST_LAYERS:,}")
 
 
 def _check_code(config: dict[str, Any], reference: str) -> None:
-    """Refuse a model whose class is code of its repository; transformers' own classes are used where it has some."""
+    """Raise if the model's class is code of its repository, and transformers has no class for it."""
     kind = config.get("model_type")
     if not isinstance(kind, str):
         raise InputError(
-            f"{reference}: {CONFIG} has {json.dumps(kind)[:60]} as model_type; must be one that transformers knows, "
-            "e.g. bert"
+            f"{CONFIG} has model_type {json.dumps(kind)[:60]}",
+            location=reference,
+            expected="one that transformers knows, e.g. bert",
         )
     if config.get("auto_map") and kind not in transformers.CONFIG_MAPPING:
         raise InputError(
-            f"{reference}: {CONFIG} has auto_map, which names code of its repository; it is not run. Use a model whose "
-            f"model_type transformers knows (found {kind[:60]!r})"
+            f"{CONFIG} has auto_map, which names code of its repository, and that is not run",
+            location=reference,
+            expected=f"a model_type that transformers knows (found {kind[:60]!r})",
         )
 
 
@@ -200,41 +216,48 @@ def _check_labels(config: dict[str, Any], reference: str) -> None:
     count, names = config.get("num_labels"), config.get("id2label")
     if count is not None and (type(count) is not int or not 0 <= count <= _MOST_LABELS):
         raise InputError(
-            f"{reference}: {CONFIG} has num_labels {json.dumps(count)[:60]}; must be a whole number up to "
-            f"{_MOST_LABELS:,}"
+            f"{CONFIG} has num_labels {json.dumps(count)[:60]}",
+            location=reference,
+            expected=f"an integer up to {_MOST_LABELS:,}",
         )
     if names is not None and (not isinstance(names, dict) or len(names) > _MOST_LABELS):
-        raise InputError(f"{reference}: {CONFIG} has no map of at most {_MOST_LABELS:,} numbers to names as id2label")
+        raise InputError(
+            f"{CONFIG} has no valid id2label",
+            location=reference,
+            expected=f"a map of at most {_MOST_LABELS:,} ids to names",
+        )
 
 
 def _check_tokenizer_class(name: Any, reference: str, file: str) -> None:  # noqa: ANN401
-    """Refuse a ``tokenizer_class`` that is another class of transformers, which would load or run other things.
+    """Raise if ``tokenizer_class`` is a class of transformers that is not a tokenizer: it would load other things.
 
-    A name that transformers does not know stands for its general tokenizer.
+    For a name that it does not know, transformers uses its general tokenizer class.
     """
     if name is None:
         return
     if isinstance(name, str):
         bare = name.removesuffix("Fast")
-        classes = [getattr(transformers, one, None) for one in (name, bare, f"{bare}Fast")]
-        if all(one is None or _is_tokenizer(one) for one in classes):
+        classes = [getattr(transformers, class_name, None) for class_name in (name, bare, f"{bare}Fast")]
+        if all(value is None or _is_tokenizer(value) for value in classes):
             return
     raise InputError(
-        f"{reference}: {file} has {json.dumps(name)[:60]} as tokenizer_class, which is no tokenizer of transformers; "
-        "save the tokenizer again"
+        f"{file} has tokenizer_class {json.dumps(name)[:60]}",
+        location=reference,
+        expected="a tokenizer of transformers",
+        hint="save the tokenizer again",
     )
 
 
 def _is_tokenizer(value: object) -> bool:
-    """Whether ``value`` is a tokenizer's class, or what stands for one whose packages are missing."""
+    """Return whether ``value`` is a tokenizer class, or the placeholder of one whose packages are missing."""
     if not isinstance(value, type):
         return False
     missing = getattr(value, "is_dummy", False) and value.__name__.endswith(("Tokenizer", "TokenizerFast", "Backend"))
     return issubclass(value, PreTrainedTokenizerBase) or bool(missing)
 
 
-# Files that belong to a saved model, and go with it when another one takes its place.
-_OF_A_MODEL = re.compile(
+# Files that belong to a saved model, and are removed with it when another model replaces it.
+_MODEL_FILE = re.compile(
     r".*\.safetensors(\.index\.json)?|(generation_|tokenizer_)?config\.json|tokenizer\.json|vocab\..*|merges\.txt"
     r"|(special_tokens_map|added_tokens|words|word_splitter)\.json|.*\.model|chat_template\..*"
 )
@@ -242,10 +265,10 @@ _OF_A_MODEL = re.compile(
 
 @contextmanager
 def replace_model_folder(folder: Path) -> Iterator[Path]:
-    """A ``whole_folder`` for a model, in which files that are no part of a model (a README, say) are kept.
+    """Yield a temporary folder that replaces ``folder`` at the end, with its files that do not belong to a model.
 
     Raises:
-        InputError: ``folder`` is a file or holds something else than a model, or the weights cannot be written.
+        InputError: ``folder`` is a file or does not hold a model, or the weights cannot be written.
     """
     kept = _other_files(folder)
     with whole_folder(folder.resolve()) as part:
@@ -259,19 +282,25 @@ def replace_model_folder(folder: Path) -> Iterator[Path]:
 
 
 def _other_files(folder: Path) -> list[Path]:
-    """What ``folder`` holds besides a model.
+    """Return the files of ``folder`` that do not belong to a model.
 
     Raises:
-        InputError: it is a file, or holds no model.
+        InputError: ``folder`` is a file, or does not hold a model.
     """
     if not folder.exists():
         return []
     if not folder.is_dir():
-        raise InputError(f"{folder}: is a file; name a folder to save the model in")
+        raise InputError("is a file", location=str(folder), expected="a folder to save the model in")
     if folder.resolve() == Path.cwd():
-        raise InputError(f"{folder}: is the working folder, which cannot be replaced; name another one")
-    found = list(folder.iterdir())
-    if found and not (folder / "config.json").is_file():
-        names = ", ".join(sorted(path.name for path in found)[:3])
-        raise InputError(f"{folder}: holds {names}, and no model; name a new or an empty folder to save the model in")
-    return [path for path in found if _OF_A_MODEL.fullmatch(path.name) is None]
+        raise InputError(
+            "is the working directory, which cannot be replaced", location=str(folder), hint="name another folder"
+        )
+    paths = list(folder.iterdir())
+    if paths and not (folder / "config.json").is_file():
+        names = ", ".join(sorted(path.name for path in paths)[:3])
+        raise InputError(
+            f"holds {names}, and no model",
+            location=str(folder),
+            hint="name a new or an empty folder to save the model in",
+        )
+    return [path for path in paths if _MODEL_FILE.fullmatch(path.name) is None]

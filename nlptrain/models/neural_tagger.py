@@ -15,23 +15,23 @@ from nlptrain.data.labels import begin_inside_pairs
 from nlptrain.models.embedders import EMBEDDERS, PooledEmbedder
 from nlptrain.models.encoders import ENCODERS, Dropout
 from nlptrain.models.heads import HEADS, CRFHead
-from nlptrain.models.heads.crf import ChainedWords
+from nlptrain.models.heads.crf import CRFWords
 from nlptrain.models.tokenization.inputs import whole_sentences
 from nlptrain.models.tokenization.subword_boundaries import group_subwords, spread_to_subwords, word_starts
 from nlptrain_runtime.decoding import Decoder
 
 
 class NeuralTaggerConfig(PretrainedConfig):
-    """The shape of a NeuralTagger.
+    """The configuration of a NeuralTagger.
 
     Attributes:
         embedder: kind and sizes, as ``student.embedder`` in the YAML, with ``vocab_size``.
         encoder: kind and sizes, as ``student.encoder``.
         head: kind, as ``student.head``.
-        dropout: share of values dropped in training.
-        max_pieces: pieces read at once, special ones included.
-        max_characters: characters of a word that a student of words reads.
-        pieces: of the tokenizer, if the student has a CRF and is told which of them open a word.
+        dropout: dropout rate.
+        max_pieces: maximum length in subwords, with special tokens.
+        max_characters: maximum length of a word, if the student reads words.
+        pieces: number of subwords with known boundaries, if the student has a CRF or reads pooled subwords.
     """
 
     model_type = "nlptrain_tagger"
@@ -46,7 +46,7 @@ class NeuralTaggerConfig(PretrainedConfig):
 
 
 class NeuralTagger(PreTrainedModel):
-    """A small tagger that reads a transformer's pieces and answers its logits.
+    """A small tagger with the interface of a Hugging Face token classifier.
 
     Example:
         >>> config = NeuralTaggerConfig(embedder={"kind": "subword", "vocab_size": 9, "dim": 4},
@@ -61,7 +61,7 @@ class NeuralTagger(PreTrainedModel):
     piece_roles: Tensor
 
     def __init__(self, config: NeuralTaggerConfig) -> None:
-        """Build the parts that ``config`` names."""
+        """Build embedder, encoder and head from ``config``."""
         super().__init__(config)
         embedder, encoder, head = (dict(part or {}) for part in (config.embedder, config.encoder, config.head))
         self.embedder: Any = EMBEDDERS[embedder.pop("kind")](**embedder)
@@ -73,30 +73,30 @@ class NeuralTagger(PreTrainedModel):
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
-        """Keep what each layer's own constructor drew."""
+        """Keep the initial weights of each layer's constructor."""
 
-    def set_subword_boundaries(self, roles: Tensor) -> None:
-        """Say which pieces open a word, [V] (see ``piece_roles``), so that a CRF can do without ``word_starts``."""
-        self.config.pieces = len(roles)
-        self.register_buffer("piece_roles", roles)
+    def set_subword_boundaries(self, boundaries: Tensor) -> None:
+        """Store the boundaries of each subword, [V] (see ``subword_boundaries``), so that ``input_ids`` are enough."""
+        self.config.pieces = len(boundaries)
+        self.register_buffer("piece_roles", boundaries)
 
     def get_input_embeddings(self) -> nn.Module:
-        """The table."""
+        """Return the embedding table."""
         table: nn.Module = self.embedder.table
         return table
 
     def set_input_embeddings(self, value: nn.Embedding) -> None:  # type: ignore[override]
-        """Put another table in its place."""
+        """Replace the embedding table."""
         self.embedder.table = value
 
-    def emissions(self, attention_mask: Tensor, **named: Tensor) -> Tensor:
-        """What the head makes of each place, [B, T, C], before it looks at neighbouring labels.
+    def emissions(self, attention_mask: Tensor, **features: Tensor) -> Tensor:
+        """Return the logits of each position, [B, T, C]; of a CRF, its emissions.
 
         Args:
             attention_mask: [B, T].
-            named: what the embedder reads: ``input_ids`` [B, T], or words and their characters.
+            features: inputs of the embedder: ``input_ids`` [B, T], or words with their subwords or characters.
         """
-        states = self.dropout(self.embedder(**named))
+        states = self.dropout(self.embedder(**features))
         logits: Tensor = self.head(self.dropout(self.encoder(states, attention_mask)))
         return logits
 
@@ -108,40 +108,40 @@ class NeuralTagger(PreTrainedModel):
         labels: Tensor | None = None,
         return_dict: bool | None = None,
         word_starts: Tensor | None = None,
-        **_: Any,  # noqa: ANN401 - what a pipeline passes to any token classifier
+        **_: Any,  # noqa: ANN401 - further arguments of pipelines
     ) -> TokenClassifierOutput:
-        """Logits of each piece.
+        """Return the logits of each subword.
 
         Args:
             input_ids: [B, T].
-            attention_mask: [B, T], 1 at the pieces that count, on either side of the padding; default: all count.
-            token_type_ids: taken because pipelines pass it, and ignored.
-            labels: [B, T] ids, -100 where none; adds their mean negative log-likelihood to the output. A CRF's words
-                are then those that have one.
-            return_dict: taken for the Auto classes; the answer is always an object.
-            word_starts: [B, T], 1 at the first piece of each word, for a CRF, whose chain runs over words. Default:
-                the pieces that open a word by the tokenizer's own marks.
+            attention_mask: [B, T], 0 at padding, on either side; default: no padding.
+            token_type_ids: ignored; pipelines pass it.
+            labels: [B, T] ids, -100 for none; adds their mean negative log-likelihood to the output. The words of a
+                CRF are then those with a label.
+            return_dict: ignored; the output is always an object.
+            word_starts: [B, T], 1 at the first subword of each word, for a CRF, which runs over words. Default: from
+                the tokenizer's boundary marks.
 
         Returns:
-            An output with ``logits`` [B, T, C]. Those of a CRF are, at the first piece of a word, the scores of the
+            An output with ``logits`` [B, T, C]. Those of a CRF are, at the first subword of a word, the scores of the
             best sequences with each label there, so that the words' best labels are the best path. At a word's other
-            pieces they are the same, but that of a B- and its I- the larger one is that of I-.
+            subwords they are the same, except that of B- and I- of a type, I- gets the larger one.
 
         Raises:
-            ValueError: the student cannot be asked this way, with what to do instead.
+            ValueError: the student needs other inputs; the message names an alternative.
         """
-        pooled = isinstance(self.embedder, PooledEmbedder)
-        if input_ids is None or not (pooled or "input_ids" in signature(self.embedder.forward).parameters):
+        is_pooled = isinstance(self.embedder, PooledEmbedder)
+        if input_ids is None or not (is_pooled or "input_ids" in signature(self.embedder.forward).parameters):
             raise ValueError(
-                "this tagger reads words, not a tokenizer's pieces: use nlptrain.load_token_model(FOLDER).tag(...), or "
-                "nlptrain predict"
+                "this tagger reads words, not subwords: use nlptrain.load_token_model(FOLDER).tag(...), or nlptrain "
+                "predict"
             )
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
         loss = None
-        if pooled or isinstance(self.head, CRFHead):
-            starts, word = self._places(input_ids, attention_mask, word_starts, labels)
-            logits = self._at_pieces(input_ids, attention_mask, starts, word)
+        if is_pooled or isinstance(self.head, CRFHead):
+            starts, word = self._word_positions(input_ids, attention_mask, word_starts, labels)
+            logits = self._subword_emissions(input_ids, attention_mask, starts, word)
         else:
             logits = self.emissions(attention_mask, input_ids=input_ids)
         if isinstance(self.head, CRFHead):
@@ -153,18 +153,19 @@ class NeuralTagger(PreTrainedModel):
             loss = nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
         return TokenClassifierOutput(loss=loss, logits=logits)
 
-    def _at_pieces(self, input_ids: Tensor, attention_mask: Tensor, starts: Tensor, word: Tensor) -> Tensor:
-        """The emissions at each piece, [B, T, C]; where words are read as one, those of its word, or 0."""
+    def _subword_emissions(self, input_ids: Tensor, attention_mask: Tensor, starts: Tensor, word: Tensor) -> Tensor:
+        """Return the emissions of each subword, [B, T, C]; for pooled subwords, those of its word, or 0."""
         if not isinstance(self.embedder, PooledEmbedder):
             return self.emissions(attention_mask, input_ids=input_ids)
-        pieces, mask = group_subwords(input_ids, starts, word)
-        logits = self.emissions(mask, pieces=pieces, words=torch.arange(mask.numel(), device=mask.device).view_as(mask))
+        subwords, mask = group_subwords(input_ids, starts, word)
+        words = torch.arange(mask.numel(), device=mask.device).view_as(mask)
+        logits = self.emissions(mask, subwords=subwords, words=words)
         return spread_to_subwords(starts, word, logits[mask.bool()], self._begin_inside())
 
-    def _places(
+    def _word_positions(
         self, input_ids: Tensor, attention_mask: Tensor, given: Tensor | None, labels: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Where words start, and where pieces of words are, [B, T] each."""
+        """Return where words start, and where subwords of words are, [B, T] each."""
         known = None
         if self.config.pieces is not None:
             known = word_starts(self.piece_roles, input_ids, attention_mask)
@@ -175,8 +176,8 @@ class NeuralTagger(PreTrainedModel):
             return starts, starts if known is None else known[1] | starts
         if known is None:
             raise ValueError(
-                "this tagger has a CRF, whose chain runs over words, and its tokenizer's pieces do not tell which of "
-                "them open a word: pass word_starts [B, T], 1 at the first piece of each word, or use "
+                "this tagger has a CRF, which runs over words, and its tokenizer does not mark where words start: pass "
+                "word_starts [B, T], 1 at the first subword of each word, or use "
                 "nlptrain.load_token_model(FOLDER).tag(...), or nlptrain predict"
             )
         return known
@@ -189,21 +190,21 @@ class NeuralTagger(PreTrainedModel):
 
     @torch.inference_mode()
     def decode(self, input_ids: Tensor, attention_mask: Tensor, word_starts: Tensor) -> list[list[int]]:
-        """The label of each word of each sequence: a CRF's best path, or the best one of each word by itself.
+        """Return the label ids of each word of each sequence: a CRF's best path, or each word's best label.
 
-        Arguments as for ``forward``. Only ``TokenModel.tag`` knows the scheme and keeps a softmax head to it.
+        Arguments as for ``forward``. With a softmax head, only ``TokenModel.tag`` enforces the tag scheme.
         """
-        starts, word = self._places(input_ids, attention_mask, word_starts, None)
-        logits = self._at_pieces(input_ids, attention_mask, starts, word)
+        starts, word = self._word_positions(input_ids, attention_mask, word_starts, None)
+        logits = self._subword_emissions(input_ids, attention_mask, starts, word)
         counts = starts.sum(dim=1).cpu().numpy()
         decoder = self.head.runtime_decoder if isinstance(self.head, CRFHead) else Decoder("independent")
         best = decoder.decode(logits[starts].float().cpu().numpy(), counts)
         return [part.tolist() for part in np.split(best, np.cumsum(counts)[:-1])]
 
-    def _words(self, logits: Tensor, starts: Tensor) -> ChainedWords:
+    def _words(self, logits: Tensor, starts: Tensor) -> CRFWords:
         assert isinstance(self.head, CRFHead)
-        chains = whole_sentences(starts.sum(dim=1).tolist()).to(logits.device)
-        return self.head.output(logits[starts], chains)
+        lengths = whole_sentences(starts.sum(dim=1).tolist()).to(logits.device)
+        return self.head.output(logits[starts], lengths)
 
 
 AutoConfig.register(NeuralTaggerConfig.model_type, NeuralTaggerConfig, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Raw text to entities or tagged words with character offsets, in bounded memory."""
+"""Predict entities or tags of raw text, with character offsets and confidences, in bounded memory."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from nlptrain_runtime.confidence import PredictionCounts, round_confidence
 from nlptrain_runtime.predictions import PredictionFormatter, TaggedSentence
 from nlptrain_runtime.text_stream import text_blocks
 
-_TEXTS = 512  # of a block: a teacher takes seconds for them
-NOT_SURE = "_"  # CoNLL-U's word for what is not said
+_TEXTS = 512  # per block: a teacher takes seconds for them
+UNCERTAIN = "_"  # the empty value in CoNLL-U
 
 
 def predict(
@@ -32,25 +32,24 @@ def predict(
     min_confidence: float | Mapping[str, float] = 0.0,
     tally: PredictionCounts | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """One answer for each text, in order: ``{"text", "entities"}``, or ``{"text", "words"}`` for plain tags.
+    """Predict each text, in order: ``{"text", "entities"}``, or ``{"text", "words"}`` for plain tags.
 
-    Offsets are in code points; a confidence is the probability of a tag at the model's temperature, an entity's the
-    least of its words'.
+    Offsets are in code points. Confidences: see ``nlptrain.models.confidence``.
 
     Args:
         model: teacher or student.
         texts: any number, read block by block.
-        splitter: what cuts them into words; the model's own if None.
-        min_confidence: entities of a lower one are left out, and plain tags become None; it is compared with the
-            confidence that is shown, to its four digits. A map has one for each type, and under "" that of all others.
-        tally: counts what is told and what is left out so.
+        splitter: word splitter; None: that of the model.
+        min_confidence: entities with a lower confidence are omitted, and plain tags become None; compared with the
+            confidence in the output, rounded to four digits. A mapping has one value per type, and a default under "".
+        tally: counts the entities that are kept and omitted.
 
     Raises:
-        TypeError: ``texts`` is one string, or something else than texts; or ``model`` is a name.
+        TypeError: ``texts`` is one string, or not iterable; or ``model`` is a name.
     """
     _check_loaded(model)
-    shown_as = PredictionFormatter(model.labels.names, model.labels.scheme, min_confidence, tally)
-    return _predicted(model, checked_texts(texts), splitter, shown_as)
+    formatter = PredictionFormatter(model.labels.names, model.labels.scheme, min_confidence, tally)
+    return _predicted(model, checked_texts(texts), splitter, formatter)
 
 
 def _check_loaded(model: TokenModel) -> None:
@@ -59,17 +58,18 @@ def _check_loaded(model: TokenModel) -> None:
 
 
 def _predicted(
-    model: TokenModel, texts: Iterable[str], splitter: WordSplitter | None, shown_as: PredictionFormatter
+    model: TokenModel, texts: Iterable[str], splitter: WordSplitter | None, formatter: PredictionFormatter
 ) -> Iterator[dict[str, Any]]:
     for block in text_blocks(texts, max_texts=_TEXTS):
         words = [(splitter or model.splitter).split(text) for text in block]
-        answers = model.predict([[word.text for word in sentence] for sentence in words], temperature=model.temperature)
+        sentences = [[word.text for word in sentence] for sentence in words]
+        predictions = model.predict(sentences, temperature=model.temperature)
         counts = np.array([len(sentence) for sentence in words])
-        best = np.concatenate([answer.label_ids for answer in answers])
-        sure = np.concatenate([to_tagged_sentence(answer, model.labels).confidences for answer in answers])
-        places = np.array([word[1:] for sentence in words for word in sentence]).reshape(-1, 2)
-        del words, answers  # of a long text, more than all that is shown
-        yield from shown_as.format(block, counts, best, sure, places)
+        label_ids = np.concatenate([prediction.label_ids for prediction in predictions])
+        confidences = np.concatenate([to_tagged_sentence(item, model.labels).confidences for item in predictions])
+        offsets = np.array([word[1:] for sentence in words for word in sentence]).reshape(-1, 2)
+        del words, sentences, predictions  # larger than the output, for a long text
+        yield from formatter.format(block, counts, label_ids, confidences, offsets)
 
 
 def predict_columns(
@@ -80,10 +80,10 @@ def predict_columns(
     min_confidence: float | Mapping[str, float] = 0.0,
     tally: PredictionCounts | None = None,
 ) -> Iterator[str]:
-    """The words of each text with their tags, a word, a tab and a tag a line, and a blank line behind each sentence.
+    """Predict each text in columns: one line per word with a tab and its tag, and an empty line after each sentence.
 
-    Entities are written in IOB2, so that the whole can be read again as a gold file; the words of those below
-    ``min_confidence`` are ``O``, and plain tags below it ``_``. Texts without a word are left out. Arguments as for
+    Entities are written in IOB2, so that the output can be read as labeled data; words of entities below
+    ``min_confidence`` are ``O``, and plain tags below it ``_``. Texts without words are omitted. Arguments as for
     ``predict``.
     """
     _check_loaded(model)
@@ -99,10 +99,10 @@ def _columns(
 ) -> Iterator[str]:
     for block in text_blocks(texts, max_texts=_TEXTS):
         words = [(splitter or model.splitter).words(text) for text in block]
-        for sentence, answer in zip(words, tag_with_confidence(model, words), strict=True):
+        for sentence, tagged in zip(words, tag_with_confidence(model, words), strict=True):
             if sentence:
-                written = _written(answer, model.labels.scheme, min_confidence, tally)
-                yield "".join(f"{word}\t{tag}\n" for word, tag in zip(sentence, written, strict=True))
+                tags = _confident_tags(tagged, model.labels.scheme, min_confidence, tally)
+                yield "".join(f"{word}\t{tag}\n" for word, tag in zip(sentence, tags, strict=True))
 
 
 def predict_rows(
@@ -113,9 +113,9 @@ def predict_rows(
     min_confidence: float | Mapping[str, float] = 0.0,
     tally: PredictionCounts | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Each row with what ``predict`` answers to its ``text``, or, where the rows have none, with tags of its words.
+    """Add to each row the result of ``predict`` for its ``text``, or, if rows have no text, the tags of its words.
 
-    All other columns stay as they are. Of ``tokens`` or ``words`` come ``tags`` (IOB2 or plain) and ``confidences``.
+    Other columns stay. Rows with ``tokens`` or ``words`` get ``tags`` (IOB2 or plain) and ``confidences``.
 
     Args:
         model: teacher or student.
@@ -125,15 +125,15 @@ def predict_rows(
         tally: as for ``predict``.
 
     Raises:
-        InputError: a row has neither, or another kind than the first one.
+        InputError: a row has no text and no words, or is of another kind than the first row.
         TypeError: ``rows`` is one string or one row, or ``model`` is a name.
     """
     _check_loaded(model)
     check_iterable(None if isinstance(rows, Mapping) else rows, "rows", "a list of rows, each a dictionary")
-    return _answered(model, rows, splitter, min_confidence, tally)
+    return _predict_rows(model, rows, splitter, min_confidence, tally)
 
 
-def _answered(
+def _predict_rows(
     model: TokenModel,
     rows: Iterable[dict[str, Any]],
     splitter: WordSplitter | None,
@@ -142,63 +142,69 @@ def _answered(
 ) -> Iterator[dict[str, Any]]:
     rest = iter(rows)
     first = list(islice(rest, 1))
-    told = [_told(row) for row in first]
-    key = next((name for row in told for name in ("text", "tokens", "words") if row.get(name) is not None), "text")
+    contents = [_content(row) for row in first]
+    key = next((name for row in contents for name in ("text", "tokens", "words") if row.get(name) is not None), "text")
     kept, read = tee(chain(first, rest))
-    asked = (_checked(row, number, key) for number, row in enumerate(read, start=1))
+    inputs = (_checked(row, row_number, key) for row_number, row in enumerate(read, start=1))
     if key == "text":
-        answers = predict(model, asked, splitter=splitter, min_confidence=min_confidence, tally=tally)
+        results = predict(model, inputs, splitter=splitter, min_confidence=min_confidence, tally=tally)
     else:
-        answers = _tagged_rows(model, asked, min_confidence, tally)
-    for row, answer in zip(kept, answers, strict=True):
-        yield {**row, **answer}
+        results = _tag_rows(model, inputs, min_confidence, tally)
+    for row, result in zip(kept, results, strict=True):
+        yield {**row, **result}
 
 
-def _told(row: dict[str, Any]) -> dict[str, Any]:
-    """What holds a row's text: of a task of Label Studio its ``data``."""
+def _content(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the dictionary with a row's text: of a Label Studio task, its ``data``."""
     data = row.get("data")
     return data if isinstance(data, dict) and "text" not in row and "tokens" not in row else row
 
 
-def _checked(row: dict[str, Any], number: int, key: str) -> Any:  # noqa: ANN401
-    value = _told(row).get(key)
+def _checked(row: dict[str, Any], row_number: int, key: str) -> Any:  # noqa: ANN401
+    value = _content(row).get(key)
     if key == "text":
-        right = None if isinstance(value, str) else "a string, as in the first row"
+        expected = None if isinstance(value, str) else "a string, as in the first row"
     else:
         words = isinstance(value, list) and all(isinstance(word, str) and word for word in value)
-        right = None if words else "a list of words, as in the first row"
-    if right:
-        raise InputError(f"row {number}: found {json.dumps(value, default=str)[:40]} in {key!r}; it is {right}")
+        expected = None if words else "a list of words, as in the first row"
+    if expected:
+        raise InputError(
+            f"found {json.dumps(value, default=str)[:40]} in {key!r}", location=f"row {row_number}", expected=expected
+        )
     try:
         "".join(value or ()).encode("utf-8")
     except UnicodeEncodeError as error:
-        raise InputError(f"row {number}: {key!r} holds half of a character, which UTF-8 cannot hold") from error
+        raise InputError(
+            f"{key!r} has half of a character, which UTF-8 cannot encode", location=f"row {row_number}"
+        ) from error
     return value
 
 
-def _tagged_rows(
+def _tag_rows(
     model: TokenModel,
     sentences: Iterable[list[str]],
     min_confidence: float | Mapping[str, float],
     tally: PredictionCounts | None,
 ) -> Iterator[dict[str, Any]]:
     for block in text_blocks(sentences, max_texts=_TEXTS, size=lambda words: sum(map(len, words))):
-        for answer in tag_with_confidence(model, block):
-            sure = [round_confidence(float(confidence)) for confidence in answer.confidences]
-            yield {"tags": _written(answer, model.labels.scheme, min_confidence, tally), "confidences": sure}
+        for tagged in tag_with_confidence(model, block):
+            confidences = [round_confidence(float(confidence)) for confidence in tagged.confidences]
+            tags = _confident_tags(tagged, model.labels.scheme, min_confidence, tally)
+            yield {"tags": tags, "confidences": confidences}
 
 
-def _written(
-    answer: TaggedSentence, scheme: Scheme, least: float | Mapping[str, float], tally: PredictionCounts | None
+def _confident_tags(
+    tagged: TaggedSentence, scheme: Scheme, min_confidence: float | Mapping[str, float], tally: PredictionCounts | None
 ) -> list[str]:
-    limits = least if isinstance(least, Mapping) else {"": least}
+    """Return the tags of ``tagged`` without the spans below ``min_confidence``."""
+    limits = min_confidence if isinstance(min_confidence, Mapping) else {"": min_confidence}
     other = limits.get("", 0.0)
     parts = [
         (span, round_confidence(confidence) >= limits.get(span.label, other))
-        for span, confidence in answer.spans(scheme)
+        for span, confidence in tagged.spans(scheme)
     ]
     if tally is not None:
         tally.add(sum(kept for _, kept in parts), len(parts))
     if scheme == "plain":
-        return [span.label if kept else NOT_SURE for span, kept in parts]
-    return spans_to_tags((span for span, kept in parts if kept), len(answer.tags), "iob2")
+        return [span.label if kept else UNCERTAIN for span, kept in parts]
+    return spans_to_tags((span for span, kept in parts if kept), len(tagged.tags), "iob2")

@@ -1,4 +1,4 @@
-"""TokenModel: a token classifier and what turns words into its inputs; teacher and student are both one."""
+"""TokenModel: a token classifier with its featurizer, labels and word splitter; teachers and students are both one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.models.arguments import check_iterable, checked_sentences
 from nlptrain.models.heads import CRFHead, IndependentDecoder, LabelDecoder, Prediction, WordOutput, constrained_decoder
-from nlptrain.models.model_folder import reading, replace_model_folder
+from nlptrain.models.model_folder import library_errors, replace_model_folder
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.tokenization import Featurizer
 from nlptrain.models.tokenization.inputs import Inputs, SequenceLengths
@@ -30,20 +30,20 @@ _INDEPENDENT = IndependentDecoder()
 
 
 class TokenModel:
-    """A ``PreTrainedModel`` with [B, T, C] logits, what reads words for it, labels and word splitter, in one folder.
+    """A ``PreTrainedModel`` with [B, T, C] logits, its featurizer, labels and word splitter, in one folder.
 
     Example:
         ``model = load_token_model("runs/demo/tagger_kd"); model.tag([["Ada", "sings"]])``
 
     Attributes:
-        model: answers ``.logits`` [B, T, C] to its keyword inputs.
-        reader: turns words into these.
+        model: its output has ``logits`` [B, T, C].
+        featurizer: turns words into the inputs of the model.
         labels: names of the C columns.
-        max_pieces: pieces read at once, special ones included; longer sentences go through windows.
-        splitter: how raw text becomes words.
-        name: what messages call it.
-        temperature: what its logits are divided by where probabilities are shown (Guo et al. 2017); 1 if it was never
-            calibrated. Neither logits nor tags depend on it.
+        max_subwords: maximum length in subwords, with special tokens; longer sentences are divided into windows.
+        splitter: splits raw text into words.
+        name: its name in messages.
+        temperature: divides the logits to get confidences (Guo et al. 2017); 1 if the model was never calibrated.
+            Neither logits nor tags depend on it.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class TokenModel:
         name: str = "model",
         temperature: float = 1.0,
     ) -> None:
-        """Put the parts together."""
+        """Combine the parts."""
         self.model = model
         self.featurizer = featurizer
         self.labels = labels
@@ -69,54 +69,54 @@ class TokenModel:
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        """The tokenizer of a model that reads pieces.
+        """The tokenizer of a model that reads subwords.
 
         Raises:
             InputError: the model reads words.
         """
         if self.featurizer.tokenizer is None:
-            raise InputError(f"{self.name}: it reads words and has no tokenizer; name another model's")
+            raise InputError("reads words and has no tokenizer", location=self.name, hint="name another model")
         return self.featurizer.tokenizer
 
     @property
     def decoder(self) -> LabelDecoder:
-        """How its logits become labels.
+        """Turns the logits into labels.
 
-        A tagger keeps to the scheme that it was taught, if that is known and not guessed. A transformer answers as
-        transformers reads it, with each word's best label.
+        A tagger predicts only sequences that its tag scheme allows, unless the scheme is guessed. A transformer
+        predicts each word's best label, as transformers does.
         """
         decoder: LabelDecoder = _INDEPENDENT
         if isinstance(self.model, NeuralTagger):
-            chained = isinstance(self.model.head, CRFHead)
-            decoder = self.model.head if chained else constrained_decoder(self.labels)
+            has_crf = isinstance(self.model.head, CRFHead)
+            decoder = self.model.head if has_crf else constrained_decoder(self.labels)
         return decoder
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return next(self.model.parameters()).device
 
     def to(self, device: torch.device | str) -> None:
-        """Move the weights."""
+        """Move the weights to ``device``."""
         torch.nn.Module.to(self.model, device)
 
     def parameters(self) -> int:
-        """The number of weights."""
+        """Return the number of parameters."""
         return sum(parameter.numel() for parameter in self.model.parameters())
 
     @torch.no_grad()
     def subword_vectors(self) -> Tensor | None:
-        """What each piece of the tokenizer is read as, [V, D], before its neighbors are; None: it reads no pieces."""
+        """Return the input embedding of each subword of the tokenizer, [V, D]; None: the model reads words."""
         if self.featurizer.tokenizer is None:
             return None
         if isinstance(self.model, NeuralTagger):
-            found = self.model.embedder.vectors(torch.arange(len(self.featurizer.tokenizer), device=self.device))
+            vectors = self.model.embedder.vectors(torch.arange(len(self.featurizer.tokenizer), device=self.device))
         else:
-            found = getattr(self.model.get_input_embeddings(), "weight", None)
-        return found.detach().cpu().float() if isinstance(found, Tensor) else None
+            vectors = getattr(self.model.get_input_embeddings(), "weight", None)
+        return vectors.detach().cpu().float() if isinstance(vectors, Tensor) else None
 
     def windows(self, words: Sequence[str]) -> list[Window]:
-        """The sequences that one sentence becomes, together reading each word once."""
+        """Divide a sentence into windows; each word belongs to one of them."""
         check_iterable(words, "words", "a list of words")
         return cut_windows(
             self.featurizer(words),
@@ -126,22 +126,22 @@ class TokenModel:
         )
 
     def pad(self, windows: Sequence[Window]) -> Inputs:
-        """The inputs of a batch of windows; the places of the words stand in the order of the windows."""
+        """Return the inputs of a batch of windows, with the words in the order of the windows."""
         model_inputs, shifts = self.featurizer.batch(windows)
         longest = model_inputs["attention_mask"].shape[1]
         counts = np.array([len(window.word_starts) for window in windows])
         begins = np.arange(len(windows)) * longest + shifts
-        places = np.concatenate([np.asarray(window.word_starts, dtype=np.int64) for window in windows])
-        places += np.repeat(begins, counts)
+        positions = np.concatenate([np.asarray(window.word_starts, dtype=np.int64) for window in windows])
+        positions += np.repeat(begins, counts)
         sequence_lengths = SequenceLengths(
             torch.from_numpy(counts),
             torch.tensor([window.first_word == 0 for window in windows]),
             torch.tensor([window.ends_sentence for window in windows]),
         )
-        return Inputs(model_inputs, torch.from_numpy(places), sequence_lengths)
+        return Inputs(model_inputs, torch.from_numpy(positions), sequence_lengths)
 
     def emissions(self, inputs: Inputs) -> Tensor:
-        """Logits of the words [W, C], of a CRF's words before their neighbors are looked at; gradients flow."""
+        """Return the logits of the words [W, C]; for a CRF, its emissions. Gradients flow."""
         if isinstance(self.model, NeuralTagger):
             logits = self.model.emissions(**inputs.model_inputs)
         else:
@@ -149,108 +149,110 @@ class TokenModel:
         return logits.flatten(0, 1)[inputs.word_positions]
 
     def output(self, inputs: Inputs) -> WordOutput:
-        """The words of a batch as an objective sees them."""
+        """Return the words of a batch as an objective needs them."""
         return self.decoder.output(self.emissions(inputs), inputs.sequence_lengths)
 
     @torch.inference_mode()
     def predict_emissions(self, sentences: Iterable[Sequence[str]]) -> list[NDArray[np.float32]]:
-        """What the net says of every word of every sentence, [words, C] each, before neighbors are looked at.
+        """Compute the emissions of all words, [words, C] per sentence, in the order of ``sentences``.
 
-        Batches are sorted by length, the answer is not. The windows of a long sentence are joined.
+        Batches are sorted by length. The windows of a long sentence are joined.
 
         Raises:
-            TypeError: ``sentences`` is not a list of lists of words, but a string, or holds one.
+            TypeError: ``sentences`` is not a list of lists of words.
         """
         sentences = checked_sentences(sentences)
         was_training = self.model.training
         self.model.eval()
         self.featurizer.limit_cache()
-        found = [np.empty((len(words), len(self.labels)), dtype=np.float32) for words in sentences]
-        with reading(f"{self.name}: what turns words into its inputs"):
-            owned = [
-                (number, window) for number, words in enumerate(sentences) if words for window in self.windows(words)
+        emissions = [np.empty((len(words), len(self.labels)), dtype=np.float32) for words in sentences]
+        with library_errors(self.name, "the tokenizer or vocabulary"):
+            windows = [
+                (index, window) for index, words in enumerate(sentences) if words for window in self.windows(words)
             ]
-        lengths = np.array([len(window.subwords) for _, window in owned], dtype=np.int64)
+        lengths = np.array([len(window.subwords) for _, window in windows], dtype=np.int64)
         order = np.argsort(-lengths, kind="stable")
         for batch in cut_batches(order, lengths, subwords=self.batch_subwords, sentences=None):
-            chosen = [owned[index] for index in batch]
-            inputs = self.pad([window for _, window in chosen]).to(self.device)
+            batch_windows = [windows[index] for index in batch]
+            inputs = self.pad([window for _, window in batch_windows]).to(self.device)
             try:
                 values = self.emissions(inputs).float().cpu().numpy()
             except IndexError as error:
                 raise InputError(
-                    f"{self.name}: its tokenizer has pieces that its embeddings lack ({error}); fetch the model again"
+                    f"the tokenizer has subwords without an embedding ({error})",
+                    location=self.name,
+                    hint="fetch the model again",
                 ) from error
-            place = 0
-            for number, window in chosen:
+            start = 0
+            for index, window in batch_windows:
                 count = len(window.word_starts)
-                found[number][window.first_word : window.first_word + count] = values[place : place + count]
-                place += count
+                emissions[index][window.first_word : window.first_word + count] = values[start : start + count]
+                start += count
         self.model.train(was_training)
-        return found
+        return emissions
 
     def predict(self, sentences: Iterable[Sequence[str]], *, temperature: float = 1.0) -> list[Prediction]:
-        """Logits and label of every word of every sentence; a long sentence is read in windows, and answered as one.
+        """Predict the logits and the label of each word; the windows of a long sentence are decoded as one sequence.
 
         Args:
             sentences: their words.
-            temperature: divides the logits (of a CRF all scores of the chain), and changes no label; not the model's
-                own unless it is given here.
+            temperature: divides the logits (of a CRF: all scores); labels do not depend on it. Pass
+                ``self.temperature`` for calibrated probabilities.
         """
         return self.decoder.predict(self.predict_emissions(sentences), temperature)
 
     def logits(self, sentences: Iterable[Sequence[str]]) -> list[NDArray[np.float32]]:
-        """Logits of every word of every sentence, [words, C] each; those of a CRF are its log-marginals."""
-        return [answer.logits for answer in self.predict(sentences)]
+        """Return the logits of each sentence, [words, C]; those of a CRF are its log-marginals."""
+        return [prediction.logits for prediction in self.predict(sentences)]
 
     def tag(self, sentences: Iterable[Sequence[str]]) -> list[list[str]]:
-        """The label of every word of every sentence."""
+        """Return the label of each word of each sentence."""
         names = self.labels.names
-        return [[names[index] for index in answer.label_ids] for answer in self.predict(sentences)]
+        return [[names[label_id] for label_id in prediction.label_ids] for prediction in self.predict(sentences)]
 
     def save(self, folder: str | Path) -> None:
-        """Write the model as a folder that transformers loads without us: safetensors, tokenizer, splitter.
+        """Write the model as a Hugging Face folder with safetensors, tokenizer and word splitter.
 
-        The folder is whole or not written at all. Another model in it is replaced; other files in it stay.
+        The folder is written atomically. Another model in it is replaced; other files stay.
 
         Raises:
-            InputError: ``folder`` holds something else than a model, or the weights cannot be written.
+            InputError: ``folder`` does not hold a model, or the weights cannot be written.
         """
         with replace_model_folder(Path(folder)) as part:
             self.write(part)
 
     @quiet_transformers()
     def write(self, folder: Path) -> None:
-        """Write the files of ``save`` into ``folder``, one after the other."""
+        """Write the files of ``save`` into ``folder``, not atomically."""
         self.model.config.id2label = dict(enumerate(self.labels.names))
         self.model.config.label2id = dict(self.labels.ids)
         self.model.config.nlptrain_scheme = None if self.labels.guessed else self.labels.scheme
         self.model.config.nlptrain_temperature = self.temperature
-        self.model.config.max_pieces = self.max_subwords  # the tokenizer no longer says it
+        self.model.config.max_pieces = self.max_subwords  # the saved tokenizer has no limit
         self.model.save_pretrained(folder)
         self.featurizer.save(folder)
         self.splitter.save(folder)
 
     @torch.inference_mode()
     def check(self) -> None:
-        """Let the net read one window, without a trace in what the reader remembers.
+        """Run the model on one window, without changing the featurizer's cache.
 
         Raises:
-            InputError: it cannot, since its configuration, weights and tokenizer do not fit each other.
+            InputError: configuration, weights and tokenizer do not fit together.
         """
-        with reading(f"{self.name}: its config.json, weights and tokenizer together"):
+        with library_errors(self.name, "config.json, weights and tokenizer together"):
             prefix, suffix = self.featurizer.prefix, self.featurizer.suffix
             windows = cut_windows([(0,)], max_subwords=self.max_subwords, prefix=prefix, suffix=suffix)
             logits = self.emissions(self.pad(windows).to(self.device))
         if tuple(logits.shape) != (1, len(self.labels)):
-            raise InputError(f"{self.name}: has {logits.shape[1]} logits and {len(self.labels)} labels")
+            raise InputError(f"has {logits.shape[1]} logits and {len(self.labels)} labels", location=self.name)
 
     @property
     def batch_subwords(self) -> int:
-        """Pieces of a batch in use, padding included: on a CPU, what its caches hold best.
+        """Subwords per batch for predictions, with padding; on a CPU, a size that suits its caches.
 
-        MiniLM and a 2x128 LSTM on one thread of a busy machine, words per second by pieces of a batch: 2,400 and 29,000
-        at 1,024, 2,100 and 34,400 at 2,048, 1,860 and 33,600 at 4,096.
+        Words per second of MiniLM and of a 2x128 LSTM, one thread of a busy machine: 2,400 and 29,000 at 1,024
+        subwords, 2,100 and 34,400 at 2,048, 1,860 and 33,600 at 4,096.
         """
         if self._batch_subwords is not None:
             return self._batch_subwords
@@ -259,20 +261,20 @@ class TokenModel:
         return 2048 if isinstance(self.model, NeuralTagger) else 1024
 
     @batch_subwords.setter
-    def batch_subwords(self, pieces: int) -> None:
-        """Read batches of so many pieces."""
-        self._batch_subwords = pieces
+    def batch_subwords(self, subwords: int) -> None:
+        """Set the number of subwords per batch."""
+        self._batch_subwords = subwords
 
     def fingerprint(self) -> str:
-        """A hash of all that decides a logit: weights, shape, tokenizer, labels, windows and splitter."""
-        seen = hashlib.blake2b(digest_size=16)
-        for part in self._decisive():
-            seen.update(part)
-        return seen.hexdigest()
+        """Return a hash of all that decides the logits: weights, configuration, tokenizer, labels and splitter."""
+        fingerprint = hashlib.blake2b(digest_size=16)
+        for part in self._fingerprint_parts():
+            fingerprint.update(part)
+        return fingerprint.hexdigest()
 
-    def _decisive(self) -> Iterator[bytes]:
-        shape = self.model.config.to_dict()
-        for silent in (
+    def _fingerprint_parts(self) -> Iterator[bytes]:
+        config = self.model.config.to_dict()
+        for irrelevant in (
             "_name_or_path",
             "transformers_version",
             "dtype",
@@ -282,17 +284,17 @@ class TokenModel:
             "nlptrain_temperature",
             "max_pieces",
             "architectures",
-            "pieces",  # and their roles: only what has no reader needs them
+            "pieces",  # subword boundaries are only used without a featurizer
         ):
-            shape.pop(silent, None)
-        described = {
-            "config": shape,
+            config.pop(irrelevant, None)
+        description = {
+            "config": config,
             "labels": self.labels.names,
             **self.featurizer.describe(),
             "windows": [window_rule(self.max_subwords), self.max_subwords],
             "splitter": self.splitter.version,
         }
-        yield json.dumps(described, sort_keys=True, default=str).encode()
+        yield json.dumps(description, sort_keys=True, default=str).encode()
         for name, tensor in sorted(self.model.state_dict().items()):
             if name == "piece_roles":
                 continue

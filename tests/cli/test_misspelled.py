@@ -73,8 +73,11 @@ def trained(folder: Path, command: str, key: str, value: object) -> list[object]
         (["evaluate", "runs/tagger_kd", "wrong_tag.conll"], "did you mean 'B-place'?"),
         (["evaluate", "runs/tagger_kd", "test.data"], "give --format"),
         (["predict", "runs/tager_kd", "raw.txt"], "did you mean 'runs/tagger_kd'?"),
-        (["predict", "runs", "raw.txt"], "there are models in it; name one: runs/tagger_kd, runs/transformer_token"),
-        (["predict", "exported", "raw.txt"], "is an exported tagger, which nlptrain-tag and nlptrain evaluate read"),
+        (["predict", "runs", "raw.txt"], "but it has models; name one of them: runs/tagger_kd, runs/transformer_token"),
+        (
+            ["predict", "exported", "raw.txt"],
+            "is an exported tagger, which only nlptrain-tag and nlptrain evaluate read",
+        ),
         (["predict", "runs/tagger_kd", "raw.tx"], "did you mean 'raw.txt'?"),
         (["predict", "runs/tagger_kd", "raw.txt", "--min-confidence", "persn=0.9"], "person"),
         (["compare", "runs/tager_kd"], "did you mean 'runs/tagger_kd'?"),
@@ -144,5 +147,5 @@ def test_a_faulty_teacher_does_not_cost_the_run_that_is_there(house: Path, tmp_p
     result = call("tagger_kd", house / "tagger_kd.yaml", "--overwrite", "--set", f"teacher={teacher}")
     assert result.exit_code == 2
     assert "no tokenizer in" in result.stderr
-    assert "save that of the model that it was fine-tuned from beside it" in result.stderr
+    assert "copy the tokenizer of the pretrained model into the folder" in result.stderr
     assert (house / "runs/tagger_kd/scores.json").read_bytes() == kept

@@ -150,7 +150,7 @@ def test_a_folder_of_seeds_is_no_model(three: Path, corpus: Path, tiny_bert: Pat
     ):
         result = call(*arguments, text="Ada\n")
         assert result.exit_code == 2, arguments
-        assert f"holds a run for each seed; name one of them: {top / 'seed-0'}, {top / 'seed-1'}" in result.stderr
+        assert f"holds a run per seed; name one of them: {top / 'seed-0'}, {top / 'seed-1'}" in result.stderr
 
 
 def test_ctrl_c_stops_all_and_the_same_command_goes_on(three: Path, corpus: Path) -> None:

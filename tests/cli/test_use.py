@@ -329,4 +329,4 @@ def test_rows_of_words_become_gold_that_can_be_read(tagged: Path, tmp_path: Path
     (tmp_path / "a.jsonl").write_text('{"text": "Ada"}\n{"tokens": ["Ada"]}\n')
     wrong = call("predict", tagged, tmp_path / "a.jsonl")
     assert wrong.exit_code == 2
-    assert "row 2: found null in 'text'; it is a string, as in the first row" in wrong.stderr
+    assert "row 2: found null in 'text'; expected a string, as in the first row" in wrong.stderr

@@ -133,7 +133,7 @@ def test_a_net_that_says_something_else_is_refused_and_nothing_is_left(tiny_bert
     other = small_model(tiny_bert, "subword-lstm-crf")
     other.model.head.weight.data += 0.01
     with monkeypatch.context() as patch:
-        patch.setattr(folder, "graphs_of", lambda _, real=folder.graphs_of: real(other))
+        patch.setattr(folder, "build_graphs", lambda _, real=folder.build_graphs: real(other))
         with pytest.raises(InputError, match="fp32: the exported model differs from the model"):
             export_onnx(model, tmp_path / "out", ["fp32"], dev=TEXT)
     assert not list(tmp_path.iterdir())
@@ -261,7 +261,7 @@ def test_a_signal_and_a_refusal_leave_nothing_not_even_parents(tiny_bert, tmp_pa
     for number in (signal.SIGTERM, signal.SIGHUP):
         kept = signal.signal(number, signal.SIG_DFL)  # nohup has SIGHUP ignored, and then we leave it so
         with monkeypatch.context() as patch:
-            patch.setattr(folder, "_write_nets", lambda *_, number=number: os.kill(os.getpid(), number))
+            patch.setattr(folder, "_write_graphs", lambda *_, number=number: os.kill(os.getpid(), number))
             ended = CliRunner().invoke(main, command)
         assert ended.exit_code == 128 + number
         assert f"stopped by {number.name}; give the same command again\n" in ended.output

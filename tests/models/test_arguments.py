@@ -48,14 +48,14 @@ def test_paths_are_text_or_path(model, tiny_bert, tmp_path, as_path):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda model: predict(model, "Victoria Osei left"), "texts: found the string 'Victoria Osei left'; must be"),
+        (lambda model: predict(model, "Victoria Osei left"), "texts: found the string 'Victoria Osei left'; expected"),
         (lambda model: predict_columns(model, "Victoria Osei left"), "texts: found the string"),
         (lambda model: predict_rows(model, "Victoria"), "rows: found the string"),
-        (lambda model: predict_rows(model, {"text": "Ada"}), "rows: found NoneType; must be a list of rows"),
+        (lambda model: predict_rows(model, {"text": "Ada"}), "rows: found NoneType; expected a list of rows"),
         (lambda model: predict(model, None), "texts: found NoneType"),
-        (lambda model: list(predict(model, ["Ada", 7])), r"texts\[1\]: found int 7; must be a string"),
+        (lambda model: list(predict(model, ["Ada", 7])), r"texts\[1\]: found int 7; expected a string"),
         (lambda model: predict("runs/demo", ["Ada"]), "model: found 'runs/demo'; load it first"),
-        (lambda model: model.tag(["Ada sings"]), r"sentences\[0\]: found the string 'Ada sings'; must be a list"),
+        (lambda model: model.tag(["Ada sings"]), r"sentences\[0\]: found the string 'Ada sings'; expected a list"),
         (lambda model: model.tag("Ada sings"), "sentences: found the string"),
         (lambda model: model.tag([["Ada", 7]]), r"sentences\[0\]\[1\]: found int 7"),
         (lambda model: model.predict(["Ada"]), r"sentences\[0\]: found the string"),

@@ -131,7 +131,7 @@ def test_no_letter_is_lost_by_its_case(teacher: TokenModel, word: str) -> None:
     assert casing is not None
 
     def letters(pieces: list[int]) -> str:
-        names = teacher.tokenizer.convert_ids_to_tokens([casing.pieces[piece] for piece in pieces])
+        names = teacher.tokenizer.convert_ids_to_tokens([casing.uncased_ids[piece] for piece in pieces])
         return "".join(name.removeprefix("##") for name in names)
 
     for text in (word, word.upper(), word.title()):
@@ -147,11 +147,11 @@ def test_tokens_that_were_added_to_the_teachers_keep_their_ids_and_are_found_in_
     casing = add_cased_subwords(tokenizer)
     assert casing is not None
     cased = casing.tokenizer
-    assert sorted(cased.get_vocab().values()) == list(range(len(cased))) == list(range(len(casing.pieces)))
+    assert sorted(cased.get_vocab().values()) == list(range(len(cased))) == list(range(len(casing.uncased_ids)))
     for text in ("zyx", "ZYX", "Zyx", "wvu", "Wvu", "WVU", "<USER>"):
         (own,) = tokenizer(text, add_special_tokens=False)["input_ids"]
         (found,) = cased(text, add_special_tokens=False)["input_ids"]
-        assert casing.pieces[found] == own
+        assert casing.uncased_ids[found] == own
         assert found == own or text not in ("zyx", "Wvu", "<USER>")
 
 
@@ -168,7 +168,7 @@ def test_a_capital_that_is_two_letters_in_lower_case_is_read_as_before() -> None
     for word in ("\u0130zmir", "\u0130ZM\u0130R", "\u0130a", "Ia", "ia"):
         before = tokenizer(word, add_special_tokens=False)["input_ids"]
         after = casing.tokenizer(word, add_special_tokens=False)["input_ids"]
-        assert [casing.pieces[piece] for piece in after] == before
+        assert [casing.uncased_ids[piece] for piece in after] == before
 
 
 @pytest.mark.parametrize("embedder", [{"kind": "subword"}, {"kind": "word", "lowercase": False}])

@@ -78,14 +78,26 @@ def distributed(folder: Path) -> None:
 
 
 HOSTILE: dict[str, tuple[Edit, str]] = {
-    "an index that names a pickle": (index("pytorch_model.bin"), "names 'pytorch_model.bin'; only safetensors files"),
-    "an index of which one part is a pickle": (index("a.safetensors", "pytorch_model.bin"), "only safetensors files"),
-    "an index out of the folder": (index("../model.safetensors"), r"names '\.\./model\.safetensors'; only"),
-    "an absolute index": (index("/tmp/model.safetensors"), "names '/tmp/model.safetensors'; only"),
+    "an index that names a pickle": (
+        index("pytorch_model.bin"),
+        "names 'pytorch_model.bin'; expected safetensors files",
+    ),
+    "an index of which one part is a pickle": (
+        index("a.safetensors", "pytorch_model.bin"),
+        "expected safetensors files",
+    ),
+    "an index out of the folder": (index("../model.safetensors"), r"names '\.\./model\.safetensors'; expected"),
+    "an absolute index": (index("/tmp/model.safetensors"), "names '/tmp/model.safetensors'; expected"),
     "a missing shard": (index("a.safetensors", "b.safetensors"), "b.safetensors is missing"),
-    "a pickle that is called safetensors": (named_as_safetensors, "model.safetensors is not a whole safetensors file"),
-    "a distributed checkpoint": (distributed, "its weights are a pickle"),
-    "an adapter": (change("adapter_config.json", base_model_name_or_path="x/y", peft_type="LORA"), "names an adapter"),
+    "a pickle that is called safetensors": (
+        named_as_safetensors,
+        "model.safetensors is not a complete safetensors file",
+    ),
+    "a distributed checkpoint": (distributed, "the weights are a pickle"),
+    "an adapter": (
+        change("adapter_config.json", base_model_name_or_path="x/y", peft_type="LORA"),
+        "describes an adapter",
+    ),
     "other weights": (change("config.json", transformers_weights="../x.safetensors"), "has transformers_weights"),
     "other configurations": (change("config.json", configuration_files=["config.1.json"]), "has configuration_files"),
     "quantized weights": (change("config.json", quantization_config={"quant_method": "gptq"}), "quantization_config"),
@@ -102,19 +114,28 @@ HOSTILE: dict[str, tuple[Edit, str]] = {
         change("config.json", model_type="own", auto_map={"AutoConfig": "code.Own"}),
         "auto_map, which names code",
     ),
-    "a tokenizer that is a net": (change("tokenizer_config.json", tokenizer_class="BertModel"), "is no tokenizer"),
+    "a tokenizer that is a net": (
+        change("tokenizer_config.json", tokenizer_class="BertModel"),
+        "expected a tokenizer of transformers",
+    ),
     "that asks for code": (
         change(
             "tokenizer_config.json", tokenizer_class="AutoTokenizer", auto_map={"AutoTokenizer": ["code.Own", None]}
         ),
-        "is no tokenizer",
+        "expected a tokenizer of transformers",
     ),
-    "the same in config.json": (change("config.json", tokenizer_class="AutoModelFast"), "is no tokenizer"),
-    "a retriever": (change("tokenizer_config.json", tokenizer_class="RagRetriever"), "is no tokenizer"),
+    "the same in config.json": (
+        change("config.json", tokenizer_class="AutoModelFast"),
+        "expected a tokenizer of transformers",
+    ),
+    "a retriever": (
+        change("tokenizer_config.json", tokenizer_class="RagRetriever"),
+        "expected a tokenizer of transformers",
+    ),
     "a vocabulary elsewhere": (change("tokenizer_config.json", init_inputs=["/etc/passwd"]), "has init_inputs"),
 }
 DAMAGED: dict[str, tuple[Edit, str]] = {
-    "no object": (lambda folder: (folder / "config.json").write_text("[]") and None, "must be a JSON object"),
+    "no object": (lambda folder: (folder / "config.json").write_text("[]") and None, "expected a JSON object"),
     "no JSON": (lambda folder: (folder / "config.json").write_text("{") and None, "is not JSON"),
     "deep": (lambda folder: (folder / "config.json").write_text("[" * 10**5) and None, "is not JSON"),
     "a deep tokenizer": (
@@ -133,21 +154,21 @@ DAMAGED: dict[str, tuple[Edit, str]] = {
         lambda folder: (
             (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:-9]) and None
         ),
-        "is not a whole safetensors file",
+        "is not a complete safetensors file",
     ),
     "windows": (change("config.json", max_pieces=-1), "max_pieces -1"),
 }
 TEACHER_ALONE: dict[str, tuple[Edit, str]] = {
-    "many layers": (change("config.json", num_hidden_layers=9_999), "describes a net of more than"),
-    "a large vocabulary": (change("config.json", vocab_size=10**9), "describes a net of more than"),
-    "wide": (change("config.json", hidden_size=2 * 10**6), "describes a net of more than"),
+    "many layers": (change("config.json", num_hidden_layers=9_999), "describes a model of more than"),
+    "a large vocabulary": (change("config.json", vocab_size=10**9), "describes a model of more than"),
+    "wide": (change("config.json", hidden_size=2 * 10**6), "describes a model of more than"),
     "negative": (change("config.json", hidden_size=-32), "cannot be read"),
     "no number": (change("config.json", hidden_size="x"), "cannot be read"),
-    "many positions": (change("config.json", max_position_embeddings=10**12), "describes a net of more than"),
+    "many positions": (change("config.json", max_position_embeddings=10**12), "describes a model of more than"),
     "other sizes": (change("config.json", hidden_size=64), "cannot be read"),
     "longer windows than positions": (
         change("config.json", max_pieces=65),
-        "max_pieces 65; must be 1 or more, up to 64",
+        "max_pieces 65; expected 1 or more, up to 64",
     ),
 }
 
@@ -218,7 +239,7 @@ def test_an_encoder_is_checked_as_well(tiny_bert, tmp_path):
 def test_an_encoder_whose_weights_do_not_fit_is_not_drawn_anew(tiny_bert, tmp_path):
     shutil.copytree(tiny_bert, tmp_path / "model")
     change("config.json", hidden_size=64)(tmp_path / "model")
-    with pytest.raises(InputError, match="its weights have other sizes than its config.json describes"):
+    with pytest.raises(InputError, match="the weights have other sizes than config.json describes"):
         TransformerTokenClassifier.from_pretrained(str(tmp_path / "model"), LABELS)
 
 

@@ -28,11 +28,11 @@ def test_models_inside_a_folder_are_named(several: Path, monkeypatch: pytest.Mon
         return is_file(path)
 
     monkeypatch.setattr(Path, "is_file", may_not)
-    with pytest.raises(InputError, match=rf"there are models in it; name one: {several}/a, {several}/b$"):
+    with pytest.raises(InputError, match=rf"but it has models; name one of them: {several}/a, {several}/b$"):
         resolve(f"{several}/")
 
 
 def test_those_of_the_hub_by_where_they_lie(several: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretrained, "snapshot_download", lambda *_, **__: str(several))
-    with pytest.raises(InputError, match=rf"^ours/two@main: .*; name one: {several}/a, {several}/b$"):
+    with pytest.raises(InputError, match=rf"^ours/two@main: .*; name one of them: {several}/a, {several}/b$"):
         resolve("ours/two@main")

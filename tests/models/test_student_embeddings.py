@@ -66,7 +66,7 @@ def test_the_table_is_cut_to_the_most_frequent_pieces_and_the_tokenizer_stays_wh
 def test_auto_cuts_only_a_table_that_would_be_too_large(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch) -> None:
     pieces = len(teacher.tokenizer)
     assert len(build(teacher, embedder={"dim": 8}).model.get_input_embeddings().weight) == pieces
-    monkeypatch.setattr(building, "MOST_TABLE_PARAMETERS", 8 * 50)
+    monkeypatch.setattr(building, "MAX_TABLE_PARAMETERS", 8 * 50)
     few = Counter({"Ada": 3})
     cut = build(teacher, few, embedder={"dim": 8})
     assert len(cut.model.get_input_embeddings().weight) == 50  # the text's, and then the tokenizer's first ones
@@ -143,7 +143,7 @@ def test_words_start_from_a_file_of_vectors(teacher: TokenModel, tmp_path: Path)
     weight = model.model.embedder.table.weight
     assert torch.allclose(weight[vocabulary.id_of("PARIS")], rows[0] / rows.std())
     assert torch.allclose(weight[vocabulary.id_of("oslo")], rows[1] / rows.std())
-    with pytest.raises(InputError, match="student.embedder.dim: found 4, and the vectors in .* have 3 columns"):
+    with pytest.raises(InputError, match="student.embedder.dim: found 4; expected at most 3, the dimensions of"):
         build(embedder={"kind": "word", "dim": 4, "min_count": 1, "vectors": str(path)})
     with pytest.raises(InputError, match="has none of the 1 words"):
         build(embedder={"kind": "word", "dim": 3, "min_count": 1, "vectors": str(path)}, words=Counter({"zebra": 2}))
@@ -152,11 +152,11 @@ def test_words_start_from_a_file_of_vectors(teacher: TokenModel, tmp_path: Path)
 def test_a_student_of_words_needs_no_tokenizer_and_refuses_one(tiny_bert: Path) -> None:
     model = build(embedder={"kind": "word", "dim": 4, "min_count": 1})
     assert model.tag([["Ada", "\ufe0f", "x" * 500, "\x00", "e\u0301"]])
-    with pytest.raises(InputError, match="it reads words and has no tokenizer"):
+    with pytest.raises(InputError, match="reads words and has no tokenizer"):
         _ = model.tokenizer
-    with pytest.raises(InputError, match="the student reads words; leave the tokenizer out"):
+    with pytest.raises(InputError, match="a student with embedder kind word has no tokenizer"):
         build(embedder={"kind": "word"}, tokenizer=str(tiny_bert))
-    with pytest.raises(ValueError, match="reads words, not a tokenizer's pieces"):
+    with pytest.raises(ValueError, match="reads words, not subwords"):
         model.model(input_ids=torch.tensor([[1, 2]]))
 
 
@@ -172,7 +172,7 @@ def test_word_dropout_hides_the_row_and_not_the_characters() -> None:
 def test_numbers_of_words_are_forgotten_only_between_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     from nlptrain.models.tokenization import featurizers
 
-    monkeypatch.setattr(featurizers, "REMEMBERED", 3)
+    monkeypatch.setattr(featurizers, "MAX_CACHED_WORDS", 3)
     model = build(embedder={"kind": "word", "dim": 4, "min_count": 1})
     sentences = [words for words, _ in make_sentences(20, 2)]
     together = model.logits(sentences)

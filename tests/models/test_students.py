@@ -51,7 +51,7 @@ def padded(model: TokenModel, sentences: Sequence[Sequence[str]], left: int, rig
         inputs = model.pad(model.windows(words))
         wide = dict(inputs.model_inputs)
         for name, tensor in inputs.model_inputs.items():
-            if name not in ("characters", "pieces"):
+            if name not in ("characters", "subwords"):
                 wide[name] = torch.nn.functional.pad(tensor, (left, right))
         inputs = type(inputs)(wide, inputs.word_positions + left, inputs.sequence_lengths)
         with torch.inference_mode():

@@ -207,9 +207,9 @@ def test_the_head_follows_from_the_labels(tiny_bert: Path) -> None:
         said: list[str] = []
         student = build_student(TypeAdapter(Student).validate_python(shape), labels, seed=0, log=said.append)
         chained = isinstance(student.model.head, CRFHead)
-        told = [line for line in said if line.endswith("(student.head.kind)")]
-        assert len(told) == (kind in (None, "auto"))
-        assert all(("a CRF" if chained else "a softmax") in line for line in told)
+        logged = [line for line in said if line.startswith("student.head.kind=auto: ")]
+        assert len(logged) == (kind in (None, "auto"))
+        assert all(("crf" if chained else "softmax") in line for line in logged)
         assert (student.model.config.pieces is not None) == chained
         return chained
 
@@ -264,7 +264,7 @@ def test_the_layers_follow_from_the_head(tiny_bert: Path, kind: str) -> None:
         said: list[str] = []
         student = build_student(TypeAdapter(Student).validate_python(shape), IOB2, seed=0, log=said.append)
         assert student.model.config.encoder["layers"] == student.model.encoder.net.num_layers
-        return student.model.encoder.net.num_layers, any("(student.encoder.layers)" in line for line in said)
+        return student.model.encoder.net.num_layers, any("student.encoder.layers=auto" in line for line in said)
 
     assert layers("auto") == layers("crf") == (1, True)
     assert layers("softmax") == (2, True)

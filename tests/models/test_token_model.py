@@ -157,7 +157,7 @@ def test_the_students_table_starts_from_the_pretrained_models(tiny_bert: Path) -
 
 
 def test_what_cannot_be_a_teacher_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="found BertModel, which is no token classifier; fine-tune it first"):
+    with pytest.raises(InputError, match="found BertModel; expected a token classifier; fine-tune it first"):
         load_token_model(str(tiny_bert))
     with pytest.raises(InputError, match="there is no such folder"):
         load_token_model("./nowhere")
@@ -176,7 +176,7 @@ def test_labels_without_names_need_names(tiny_bert: Path, tmp_path: Path) -> Non
     config["id2label"] = {str(n): f"LABEL_{n}" for n in range(5)}
     config["label2id"] = {f"LABEL_{n}": n for n in range(5)}
     path.write_text(json.dumps(config))
-    with pytest.raises(InputError, match="LABEL_0 to LABEL_4; name them in data.labels"):
+    with pytest.raises(InputError, match="LABEL_0 to LABEL_4; set data.labels"):
         load_token_model(str(tmp_path))
     assert load_token_model(str(tmp_path), labels=LABELS).labels == LABELS
     with pytest.raises(InputError, match="found 2 names; .* has 5 logit columns"):

@@ -1,10 +1,10 @@
-"""What is traced for ONNX: a net as functions of plain inputs, for each way of reading words.
+"""The graphs that are traced for ONNX: a model as functions of tensors.
 
-A student that reads words, or pieces added up to words, becomes two graphs: ``words`` makes a vector of each distinct
-word, which is kept by whoever runs it, and ``model`` reads the vectors of a sentence. All others are one, ``model``.
+A student that reads words, or pooled subwords, becomes two graphs: ``words`` computes the vector of each distinct word,
+which the runtime caches, and ``model`` reads the vectors of a sentence. All others are one graph, ``model``.
 
-Legend: B rows, T pieces, N words of the longest row, U distinct words, L parts of the longest of them (its pieces or
-characters), -1 behind the end of each, D columns of a word's vector, C labels.
+Legend: B rows, T subwords, N words of the longest row, U distinct words, L parts of the longest word (its subwords or
+characters), padded with -1, D columns of a word vector, C labels.
 """
 
 from __future__ import annotations
@@ -29,42 +29,42 @@ class Graph:
     """One function to be traced.
 
     Attributes:
-        net: answers one tensor to the inputs, in their order.
-        inputs: the names of the inputs with those of their dimensions; a dimension without a name stays as it is.
-        answer: the name of the answer with those of its dimensions.
-        example: inputs to trace it with.
+        net: a module that maps the inputs, in their order, to one tensor.
+        inputs: names of the inputs with the names of their dimensions; "": a fixed dimension.
+        output: name of the output with the names of its dimensions.
+        example: inputs for tracing.
     """
 
     net: nn.Module
     inputs: Mapping[str, Shape]
-    answer: tuple[str, Shape]
+    output: tuple[str, Shape]
     example: tuple[Tensor, ...]
 
 
-class _Pieces(nn.Module):
-    """Pieces to logits, by the keyword inputs that the model's family takes.
+class _Subwords(nn.Module):
+    """Subwords to logits, with the further inputs of the architecture.
 
-    Where the tokenizer pads behind, a recurrent net is traced without what would bring the pieces to the front: that
+    If the tokenizer pads on the right, a recurrent network is traced without the code that moves left padding, which
     took a sixth of its time.
     """
 
     def __init__(
-        self, model: nn.Module, named: Callable[[Tensor, Tensor], dict[str, Tensor]], *, pads_left: bool
+        self, model: nn.Module, further_inputs: Callable[[Tensor, Tensor], dict[str, Tensor]], *, pads_left: bool
     ) -> None:
         super().__init__()
         self.model = model
-        self._named = named
+        self._further_inputs = further_inputs
         self._pads_left = pads_left
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         if isinstance(self.model, NeuralTagger):
             if self._pads_left or not isinstance(self.model.encoder, RecurrentEncoder):
                 return self.model.emissions(attention_mask, input_ids=input_ids)
-            states = self.model.encoder.packed(self.model.embedder(input_ids), attention_mask.sum(dim=1))
-            answer: Tensor = self.model.head(states)
-            return answer
-        named = self._named(input_ids, attention_mask)
-        logits: Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask, **named).logits
+            states = self.model.encoder.encode(self.model.embedder(input_ids), attention_mask.sum(dim=1))
+            scores: Tensor = self.model.head(states)
+            return scores
+        further = self._further_inputs(input_ids, attention_mask)
+        logits: Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask, **further).logits
         return logits
 
 
@@ -89,15 +89,15 @@ class _Vectors(nn.Module):
 
     def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
         if isinstance(self.encoder, RecurrentEncoder):
-            states = self.encoder.packed(vectors, lengths)
+            states = self.encoder.encode(vectors, lengths)
         else:
             states = self.encoder(vectors, (torch.arange(vectors.shape[1]) < lengths[:, None]).long())
         logits: Tensor = self.head(states)
         return logits
 
 
-def reads(model: TokenModel) -> str:
-    """How ``model`` reads words: as ``pieces``, each a step of the net, ``pooled`` pieces, or ``words``."""
+def input_kind(model: TokenModel) -> str:
+    """Return the value of ``reads`` in ``nlptrain.json``: subwords, pooled subwords, or words."""
     embedder = getattr(model.model, "embedder", None) if isinstance(model.model, NeuralTagger) else None
     return (
         "pooled"
@@ -108,35 +108,35 @@ def reads(model: TokenModel) -> str:
     )
 
 
-def graphs_of(model: TokenModel) -> dict[str, Graph]:
-    """The graphs of ``model`` by their names."""
-    way = reads(model)
-    if way == "pieces":
-        return {"model": _of_pieces(model)}
+def build_graphs(model: TokenModel) -> dict[str, Graph]:
+    """Return the graphs of ``model`` by name."""
+    kind = input_kind(model)
+    if kind == "pieces":
+        return {"model": _subword_graph(model)}
     net = model.model
     assert isinstance(net, NeuralTagger)
-    if way == "pooled":
+    if kind == "pooled":
         features: dict[str, Shape] = {"pieces": ("distinct", "parts")}
-        given: tuple[Tensor, ...] = (torch.tensor([[1, 2], [0, -1], [2, 1]]),)
+        words: tuple[Tensor, ...] = (torch.tensor([[1, 2], [0, -1], [2, 1]]),)
     else:
         features = {"rows": ("distinct",), "shapes": ("distinct",), "characters": ("distinct", "parts")}
         points = torch.tensor([[97, 98, 99], [97, -1, -1], [98, 97, -1]])
-        given = (torch.tensor([1, 1, 1]), torch.tensor([0, 1, 0]), points)
+        words = (torch.tensor([1, 1, 1]), torch.tensor([0, 1, 0]), points)
     width = net.embedder.width
     inputs = {"vectors": ("batch", "words", ""), "lengths": ("batch",)}
     example = (torch.zeros(2, 3, width), torch.tensor([3, 2]))
     return {
-        "words": Graph(_WordVectors(net), features, ("vectors", ("distinct", "")), given),
+        "words": Graph(_WordVectors(net), features, ("vectors", ("distinct", "")), words),
         "model": Graph(_Vectors(net), inputs, ("logits", ("batch", "words", "")), example),
     }
 
 
-def _of_pieces(model: TokenModel) -> Graph:
+def _subword_graph(model: TokenModel) -> Graph:
     featurizer = model.featurizer
     assert isinstance(featurizer, SubwordFeaturizer)
     architecture = featurizer.architecture
 
-    def named(ids: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    def further_inputs(ids: Tensor, mask: Tensor) -> dict[str, Tensor]:
         return {} if architecture is None else architecture.inputs(ids, mask)
 
     pads_left = architecture is not None and architecture.pads_left
@@ -145,6 +145,6 @@ def _of_pieces(model: TokenModel) -> Graph:
         mask = mask.flip(1)
     ids = torch.full_like(mask, featurizer.tokenizer.unk_token_id or 0)
     inputs = {"input_ids": ("batch", "pieces"), "attention_mask": ("batch", "pieces")}
-    # The tokenizer of a student may pad on the left for who runs the graph without us.
-    net = _Pieces(model.model, named, pads_left=pads_left or featurizer.tokenizer.padding_side == "left")
+    # Other users of the graph may pad on the left, if the tokenizer of the student does.
+    net = _Subwords(model.model, further_inputs, pads_left=pads_left or featurizer.tokenizer.padding_side == "left")
     return Graph(net, inputs, ("logits", ("batch", "pieces", "")), (ids, mask))

@@ -1,4 +1,4 @@
-"""A traced net as an ONNX file, in float32, float16 or int8."""
+"""Write a traced graph as an ONNX file, in float32, float16 or int8."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from numpy.typing import NDArray
 from nlptrain.models.exported.graphs import Graph
 
 OPSET = 17
-INT8_VERSION = 1  # a part of the transfer set's key: change it when int8 nets become other ones
-_IN_FLOATS = ("Conv", "GRU")  # what is not computed in 8 bits
+INT8_VERSION = 1  # part of a transfer set's key: increment it when int8 graphs change
+_FLOAT_OPERATORS = ("Conv", "GRU")  # not computed in 8 bits
 
 
-def write_net(graph: Graph, path: Path) -> None:
+def write_graph(graph: Graph, path: Path) -> None:
     """Trace ``graph`` and write it in float32."""
     import onnx
 
-    answer, shape = graph.answer
+    output, shape = graph.output
     dynamic = {
-        name: {place: dimension for place, dimension in enumerate(dimensions) if dimension}
-        for name, dimensions in {**graph.inputs, answer: shape}.items()
+        name: {index: dimension for index, dimension in enumerate(dimensions) if dimension}
+        for name, dimensions in {**graph.inputs, output: shape}.items()
     }
     with warnings.catch_warnings(), torch.no_grad(), _silenced():
-        # The exporter by tracing is called deprecated; it is the one that takes a packed LSTM exactly.
+        # The tracing exporter is deprecated, but only it exports an LSTM over a PackedSequence exactly.
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\.onnx|transformers\.")
         warnings.filterwarnings("ignore", category=torch.jit._trace.TracerWarning)
@@ -42,7 +42,7 @@ def write_net(graph: Graph, path: Path) -> None:
             path,
             dynamo=False,
             input_names=list(graph.inputs),
-            output_names=[answer],
+            output_names=[output],
             dynamic_axes=dynamic,
             opset_version=OPSET,
         )
@@ -56,7 +56,7 @@ def write_net(graph: Graph, path: Path) -> None:
 
 @contextmanager
 def _silenced() -> Iterator[None]:
-    """Keep torch's own notes on shapes from standard error; they are written below Python."""
+    """Silence torch's messages about shapes, which C++ code writes to standard error."""
     sys.stderr.flush()
     kept = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
@@ -69,7 +69,7 @@ def _silenced() -> Iterator[None]:
 
 
 def write_float16(source: Path, target: Path) -> None:
-    """The float32 net ``source`` with its weights in float16, and computed in float32."""
+    """Write the float32 graph ``source`` with weights in float16, which are computed in float32."""
     import onnx
 
     model = onnx.load(source)
@@ -78,26 +78,26 @@ def write_float16(source: Path, target: Path) -> None:
 
 
 def write_int8(source: Path, target: Path) -> None:
-    """The float32 net ``source`` with the weights of products, LSTMs and tables in 8 bits.
+    """Write the float32 graph ``source`` with the weights of matrix products, LSTMs and tables in 8 bits.
 
-    Activations are quantized as they come (dynamic quantization). The last product, which is small and decides, stays
-    in float32: it made up to half of the error. So do convolutions, which were slower in 8 bits, and GRUs, for which
-    ONNX Runtime has no such kind; their weights are stored in float16. The products of a transformer have a scale for
-    each column, which halved its error, in 7 of the bits: in 8 the sums of CPUs without VNNI would be cut off. An LSTM
-    keeps one scale for each matrix: on such CPUs, several made its error up to four times as large.
+    Activations are quantized dynamically. The last product, which is small, stays in float32, since it caused up to
+    half of the error. So do convolutions, which were slower in 8 bits, and GRUs, which ONNX Runtime does not support in
+    8 bits; their weights are stored in float16. The products of a transformer have one scale per column, which halved
+    the error, and use 7 bits: with 8, sums saturate on CPUs without VNNI. An LSTM has one scale per matrix: on such
+    CPUs, several scales made its error up to four times as large.
     """
     import onnx
 
-    from nlptrain_runtime import onnx_graph  # noqa: F401 - before ONNX Runtime is loaded: it tells nobody what it runs
+    from nlptrain_runtime import onnx_graph  # noqa: F401 - disables telemetry, before ONNX Runtime is imported
 
     from onnxruntime.quantization import QuantType, quantize_dynamic  # isort: skip
 
     model = onnx.load(source)
     tables_to_int8(model)
-    narrow(model, to_float16, read_by=_IN_FLOATS)
+    narrow(model, to_float16, read_by=_FLOAT_OPERATORS)
     onnx.save(model, target)
     level = logging.root.level
-    logging.root.setLevel(logging.ERROR)  # it advises to preprocess what needs none
+    logging.root.setLevel(logging.ERROR)  # suppress its advice to preprocess the graph
     by_column = all(node.op_type != "LSTM" for node in model.graph.node)
     try:
         quantize_dynamic(
@@ -116,34 +116,35 @@ def write_int8(source: Path, target: Path) -> None:
 WRITERS: dict[str, Callable[[Path, Path], None]] = {"fp16": write_float16, "int8": write_int8}
 
 
-_LEAST = 64  # smaller tensors stay as they are
+_MIN_SIZE = 64  # smaller tensors are not converted
 
-# onnx's messages have no types.
+# The classes of onnx have no type annotations.
 Net = Any
 Narrow = Callable[[NDArray[Any], bool], NDArray[Any] | None]
 
 
 def narrow(model: Net, choose: Narrow, *, read_by: Sequence[str] | None = None) -> None:
-    """Store the weights of ``model`` as ``choose`` says, and cast them back where they are used.
+    """Store the weights of ``model`` in smaller types, and cast them back where they are used.
 
-    Rows of a table are cast as they are looked up, not the whole table.
+    Of a table, only the rows that are looked up are cast.
 
     Args:
-        model: an ONNX model, changed in place.
-        choose: given a tensor and whether it is only ever looked up; the tensor in a smaller type, or None to leave it.
-        read_by: only what nodes of these kinds read is asked for; None: all.
+        model: an ONNX model, which is modified.
+        choose: called with a tensor and whether it is only used for lookups; returns the tensor in a smaller type, or
+            None to keep it.
+        read_by: only convert tensors that are inputs of these operators; None: all.
     """
     from onnx import helper, numpy_helper
 
     graph = model.graph
-    first, behind = [], {}
+    first, after = [], {}
     for tensor in graph.initializer:
         users = [node for node in graph.node if tensor.name in node.input]
         if read_by is not None and not all(node.op_type in read_by for node in users):
             continue
         looked_up = all(node.op_type == "Gather" and node.input[0] == tensor.name for node in users)
         values = numpy_helper.to_array(tensor)
-        small = None if values.size < _LEAST else choose(values, looked_up)
+        small = None if values.size < _MIN_SIZE else choose(values, looked_up)
         if small is None:
             continue
         name, wide = tensor.name, tensor.data_type
@@ -152,21 +153,21 @@ def narrow(model: Net, choose: Narrow, *, read_by: Sequence[str] | None = None) 
             for node in users:
                 whole = node.output[0]
                 node.output[0] = f"{whole}_stored"
-                behind[node.output[0]] = helper.make_node("Cast", [node.output[0]], [whole], to=wide)
+                after[node.output[0]] = helper.make_node("Cast", [node.output[0]], [whole], to=wide)
         else:
             first.append(helper.make_node("Cast", [name], [f"{name}_cast"], to=wide))
             for node in users:
-                for place, given in enumerate(node.input):
+                for index, given in enumerate(node.input):
                     if given == name:
-                        node.input[place] = f"{name}_cast"
+                        node.input[index] = f"{name}_cast"
     ordered = [*first]
     for node in graph.node:
-        ordered += [node, *([behind[node.output[0]]] if node.output[0] in behind else [])]
+        ordered += [node, *([after[node.output[0]]] if node.output[0] in after else [])]
     _replace(graph, ordered)
 
 
 def tables_to_int8(model: Net) -> None:
-    """Store the tables of floats that are looked up in 8 bits, each row with a scale of its own in 16, in place."""
+    """Store float tables that are looked up in 8 bits, with a scale in 16 bits per row, and modify ``model``."""
     from onnx import TensorProto, helper, numpy_helper
 
     graph = model.graph
@@ -175,7 +176,7 @@ def tables_to_int8(model: Net) -> None:
         users = [node for node in graph.node if tensor.name in node.input]
         values = numpy_helper.to_array(tensor)
         looked_up = all(node.op_type == "Gather" and node.input[0] == tensor.name for node in users)
-        if values.dtype != np.float32 or values.ndim != 2 or values.size < _LEAST or not looked_up:
+        if values.dtype != np.float32 or values.ndim != 2 or values.size < _MIN_SIZE or not looked_up:
             continue
         scales = (np.abs(values).max(axis=1, keepdims=True) / 127).astype(np.float16)
         steps = np.maximum(scales.astype(np.float32), np.finfo(np.float16).tiny)
@@ -192,16 +193,16 @@ def tables_to_int8(model: Net) -> None:
                 helper.make_node("Cast", [scale], [f"{scale}_cast"], to=TensorProto.FLOAT),
                 helper.make_node("Mul", [f"{row}_cast", f"{scale}_cast"], [node.output[0]]),
             ]
-    _replace(graph, [made for node in graph.node for made in instead.get(node.output[0], [node])])
+    _replace(graph, [new for node in graph.node for new in instead.get(node.output[0], [node])])
 
 
 def to_float16(values: NDArray[Any], looked_up: bool) -> NDArray[Any] | None:
-    """Floats in 16 bits."""
+    """Return floats in 16 bits."""
     return values.astype(np.float16) if values.dtype == np.float32 else None
 
 
 def to_few_bits(values: NDArray[Any], looked_up: bool) -> NDArray[Any] | None:
-    """Whole numbers that are looked up, a row for each piece, in 8 or 16 bits where these hold them."""
+    """Return integers that are looked up, e.g. the row of each subword, in 8 or 16 bits if they fit."""
     if not looked_up or values.dtype not in (np.int32, np.int64) or values.min() < 0:
         return None
     kinds = (np.uint8, np.uint16)
@@ -212,7 +213,7 @@ def _replace(graph: Net, nodes: list[Net]) -> None:
     import onnx
 
     copies = []
-    for node in nodes:  # the list that they stand in is emptied: nodes are copied out of it first
+    for node in nodes:  # copy the nodes, since the list is cleared below
         copy = onnx.NodeProto()
         copy.CopyFrom(node)
         copies.append(copy)

@@ -1,4 +1,4 @@
-"""The head whose labels depend on their neighbors: a conditional random field over the words of a sentence."""
+"""The CRF head: a linear-chain conditional random field over the words of a sentence."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from nlptrain_runtime.transition_tables import TransitionTables
 
 
 class CRFHead(nn.Linear):
-    """Emissions of a linear layer, and a score for each pair of neighbouring labels (Lample et al. 2016, section 2.2).
+    """A linear layer for the emissions, and a score per pair of neighboring labels (Lample et al. 2016, section 2.2).
 
-    What the tag scheme forbids (an I- behind O, ...) has no probability, in training and in decoding. A sentence's
-    begin and end count as neighbors, too, but a window's, where the sentence goes on, do not.
+    What the tag scheme forbids (an I- after O, ...) has probability 0, in training and in decoding. The start and the
+    end of a sentence count as neighbors; those of a window inside a sentence do not.
     """
 
     constrained = True
@@ -38,7 +38,7 @@ class CRFHead(nn.Linear):
     may_close: Tensor
 
     def __init__(self, width: int, labels: int) -> None:
-        """A layer from ``width`` to ``labels`` columns, C; transition scores start from 0, and all are allowed."""
+        """Create a layer from ``width`` to ``labels`` columns, C; transition scores start at 0, all are allowed."""
         super().__init__(width, labels)
         self.transitions = nn.Parameter(torch.zeros(labels, labels))
         self.start = nn.Parameter(torch.zeros(labels))
@@ -54,39 +54,39 @@ class CRFHead(nn.Linear):
         self.may_open.copy_(may_open)
         self.may_close.copy_(may_close)
 
-    def output(self, emissions: Tensor, lengths: SequenceLengths) -> ChainedWords:
-        """The words of a batch, whose windows are chains."""
-        return ChainedWords(self, emissions, lengths)
+    def output(self, emissions: Tensor, lengths: SequenceLengths) -> CRFWords:
+        """Return the words of a batch; each window is one sequence of the CRF."""
+        return CRFWords(self, emissions, lengths)
 
     @property
     def runtime_decoder(self) -> Decoder:
-        """Viterbi's path and marginals by the scores as they are now."""
+        """Viterbi decoding and marginals with the current scores."""
         scores = ((self.transitions, self.allowed), (self.start, self.may_open), (self.end, self.may_close))
-        known = (score.detach().double().masked_fill(~allowed, FORBIDDEN).cpu().numpy() for score, allowed in scores)
-        return Decoder("chain", TransitionTables(*known))
+        tables = (score.detach().double().masked_fill(~allowed, FORBIDDEN).cpu().numpy() for score, allowed in scores)
+        return Decoder("chain", TransitionTables(*tables))
 
     def predict(self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0) -> list[Prediction]:
-        """Log-marginals at a temperature and the best path, which it does not change, of each sentence."""
+        """Return the log-marginals at a temperature, and the best path, which it does not change, of each sentence."""
         flat, counts, ends = join_sentences(emissions)
-        runtime_decoder = self.runtime_decoder
-        logits = runtime_decoder.log_probabilities(flat, counts, temperature, np.float32)
-        parts = zip(np.split(logits, ends), np.split(runtime_decoder.decode(flat, counts), ends), strict=True)
-        return [Prediction(*part) for part in parts][: len(emissions)]
+        decoder = self.runtime_decoder
+        logits = decoder.log_probabilities(flat, counts, temperature, np.float32)
+        sentences = zip(np.split(logits, ends), np.split(decoder.decode(flat, counts), ends), strict=True)
+        return [Prediction(*sentence) for sentence in sentences][: len(emissions)]
 
     def log_probabilities(
         self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0
     ) -> list[NDArray[np.float64]]:
-        """The log-marginals of each sentence at a temperature, [words, C]."""
+        """Return the log-marginals of each sentence at a temperature, [words, C]."""
         flat, counts, ends = join_sentences(emissions)
-        found = self.runtime_decoder.log_probabilities(flat, counts, temperature).astype(np.float64, copy=False)
-        return np.split(found, ends)[: len(emissions)]
+        values = self.runtime_decoder.log_probabilities(flat, counts, temperature).astype(np.float64, copy=False)
+        return np.split(values, ends)[: len(emissions)]
 
 
-class ChainedWords:
+class CRFWords:
     """The words of a batch under a CRF."""
 
     def __init__(self, head: CRFHead, emissions: Tensor, lengths: SequenceLengths) -> None:
-        """Chain the words of ``emissions`` [W, C] as ``chains`` says."""
+        """Take the ``emissions`` [W, C] of sequences of these ``lengths``."""
         exact = torch.promote_types(emissions.dtype, torch.float32)  # sums of exponentials need it
         self.logits = emissions.to(exact)
         self._head = head
@@ -104,7 +104,7 @@ class ChainedWords:
         return possible_labels(self._mask, head.allowed.to(device), opening, closing)[self._mask]
 
     def nll_loss(self, gold: Tensor) -> Tensor:
-        """The negative log-likelihood of the gold sequences [W], summed over the chains; -100: a chain without gold."""
+        """Return the summed negative log-likelihood of the gold sequences [W]; -100: a sequence without gold labels."""
         if not len(gold):
             return self.logits.sum() * 0
         marked = self._lengths.pad(gold + 100)
@@ -117,7 +117,7 @@ class ChainedWords:
         return (total[rows] - path_scores(emissions[rows], mask, transitions, start[rows], end[rows], path)).sum()
 
     def log_probabilities(self, temperature: float = 1.0) -> Tensor:
-        """The log-marginals of the chain with all scores divided by the temperature, [W, C].
+        """Return the log-marginals of the CRF with all scores divided by the temperature, [W, C].
 
         Without transitions this is log softmax(logits / T).
         """
@@ -125,10 +125,10 @@ class ChainedWords:
         return marginals[self._mask]
 
     def best_scores(self) -> Tensor:
-        """The score of the best sequence with each label on each word, less that of the best of all, [W, C]."""
+        """Return the score of the best sequence with each label on each word, minus the best score of all, [W, C]."""
         if not len(self.logits):
             return self.logits
-        # Sums along a long sentence would cost float32 what tells near paths apart; Apple's GPUs have no float64.
+        # Over a long sentence float32 cannot distinguish similar paths; Apple's GPUs have no float64.
         exact = torch.float32 if self.logits.device.type == "mps" else torch.float64
         emissions, transitions, start, end = (scores.to(exact) for scores in self._scores(1.0))
         return max_marginals(emissions, self._mask, transitions, start, end)[self._mask].to(self.logits.dtype)
@@ -152,11 +152,11 @@ class ChainedWords:
         if temperature not in self._known:
             scores = self._scores(temperature)
             if self.logits.device.type == "cpu":
-                # float64 has room for products; a GPU, which has little of it, does as well by logarithms.
+                # Products need the range of float64, which is slow on a GPU: there, logarithms are as fast.
                 emissions, *others = (score.double() for score in scores)
-                found, total = marginals(emissions, self._mask, *others)
+                log_probs, total = marginals(emissions, self._mask, *others)
             else:
                 emissions, *others = scores
-                found, total = log_marginals(emissions, self._mask, *others)
-            self._known[temperature] = found.to(self.logits.dtype), total.to(self.logits.dtype)
+                log_probs, total = log_marginals(emissions, self._mask, *others)
+            self._known[temperature] = log_probs.to(self.logits.dtype), total.to(self.logits.dtype)
         return self._known[temperature]

@@ -1,4 +1,4 @@
-"""What a student's table starts from: a model's input embeddings, or a file of word vectors."""
+"""Initialize a student's embedding table from a model's input embeddings or a file of word vectors; training text."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from nlptrain.config.student import WordEmbedderConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.vectors import read_vectors
 from nlptrain.data.vocabulary import UNKNOWN, Vocabulary
-from nlptrain.errors import InputError
+from nlptrain.errors import InputError, Setting
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.pretrained import load_net, resolve
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenization import SubwordFeaturizer
 from nlptrain.models.tokenization.tokenizer import load_config, load_tokenizer
 
-_BLOCK = 2048  # vectors compared with all rows at once: 0.5 GB at 60,000 rows
+_BLOCK = 2048  # vectors that are compared with all rows at once: 0.5 GB with 60,000 rows
 
 
 @torch.no_grad()
@@ -31,44 +31,46 @@ def init_subword_table(
     dim: int,
     reference: str | None,
     teacher: TokenModel | None,
-    pieces: int,
+    vocab_size: int,
     kept: Sequence[int] | None,
 ) -> Tensor:
-    """Start the table from the principal components of the input embeddings of ``reference``, or of the teacher.
+    """Initialize the table with principal components of the input embeddings of ``reference``, or of the teacher.
 
-    Where only some pieces are ``kept``, each of the others shares the row of the one that is nearest to it among these
-    components: a name that has no row is then read as another name, and not as nothing at all.
+    If only some subwords are ``kept``, each of the others shares the row of the kept subword that is nearest in these
+    components: a name without a row is then read as another name, and not as unknown.
 
     Returns:
-        The row of each of the ``pieces``.
+        The row of each of the ``vocab_size`` subwords.
 
     Raises:
-        InputError: they are too few, or too narrow.
+        InputError: the embeddings have too few rows or columns.
     """
     table = input_embeddings(reference, teacher)
-    if len(table) < pieces:
-        named = reference or "the teacher"
-        raise InputError(f"student.embedder.init: {named} has {len(table)} rows, and the tokenizer {pieces} pieces")
+    if len(table) < vocab_size:
+        raise InputError(
+            f"{reference or 'the teacher'} has {len(table)} embeddings, and the tokenizer {vocab_size} subwords",
+            location=Setting("student.embedder.init"),
+        )
     _check_width(table, dim)
-    components = principal_components(table[:pieces], dim)
+    components = principal_components(table[:vocab_size], dim)
     if kept is None:
         model.embedder.table.weight.copy_(components)
-        return torch.arange(pieces)
+        return torch.arange(vocab_size)
     rows = components[torch.tensor(kept)]
     model.embedder.table.weight.copy_(rows)
-    return rows_of(kept, _nearest(components, rows))
+    return assign_rows(kept, _nearest(components, rows))
 
 
-def rows_of(kept: Sequence[int], others: Tensor) -> Tensor:
-    """Row n for the n-th piece that is ``kept``, and for all others their row in ``others``, one of each piece."""
+def assign_rows(kept: Sequence[int], others: Tensor) -> Tensor:
+    """Return the row of each subword: row n for the n-th one of ``kept``, and that in ``others`` [V] for the rest."""
     rows = others.clone()
     rows[torch.tensor(kept)] = torch.arange(len(kept), dtype=rows.dtype)
     return rows
 
 
 def _nearest(vectors: Tensor, rows: Tensor) -> Tensor:
-    """For each of ``vectors`` [V, D] the number of the nearest of ``rows`` [R, D], as int32 [V]."""
-    half = rows.square().sum(dim=1) / 2  # |v - r|^2 is least where v r - |r|^2 / 2 is largest
+    """Return the index of the nearest of ``rows`` [R, D] for each of ``vectors`` [V, D], as int32 [V]."""
+    half = rows.square().sum(dim=1) / 2  # |v - r|^2 is minimal where v r - |r|^2 / 2 is maximal
     return torch.cat([(block @ rows.T - half).argmax(dim=1) for block in vectors.split(_BLOCK)]).to(torch.int32)
 
 
@@ -80,10 +82,10 @@ def init_word_table(
     teacher: TokenModel | None,
     log: Callable[[str], None],
 ) -> None:
-    """Start the table as ``config`` says; the padding's row is 0.
+    """Initialize the table according to ``config``; the row of the padding is 0.
 
     Raises:
-        InputError: the vectors, or the model's embeddings, do not fit.
+        InputError: the vectors, or the model's embeddings, do not match.
     """
     weight = model.embedder.table.weight
     init = config.init or ("random" if teacher is None else "teacher")
@@ -93,18 +95,26 @@ def init_word_table(
         reference = None if init == "teacher" else init
         table = input_embeddings(reference, teacher)
         _check_width(table, config.dim)
-        weight.copy_(principal_components(_means_of_pieces(vocabulary, table, reference, teacher), config.dim))
+        weight.copy_(principal_components(_subword_means(vocabulary, table, reference, teacher), config.dim))
     weight[0] = 0
 
 
 def input_embeddings(reference: str | None, teacher: TokenModel | None) -> Tensor:
-    """The input embeddings [V, D] of the model in ``reference``, or of the teacher."""
+    """Return the input embeddings [V, D] of the model ``reference``, or of the teacher."""
     if reference is None:
         if teacher is None:
-            raise InputError("student.embedder.init: teacher, and there is none; name a pretrained model, or random")
+            raise InputError(
+                "found teacher, but there is no teacher",
+                location=Setting("student.embedder.init"),
+                expected="a pretrained model, or random",
+            )
         vectors = teacher.subword_vectors()
         if vectors is None:
-            raise InputError(f"student.embedder.init: {teacher.name} reads words; name a pretrained model, or random")
+            raise InputError(
+                f"{teacher.name} reads words, and has no embeddings of subwords",
+                location=Setting("student.embedder.init"),
+                expected="a pretrained model, or random",
+            )
         return vectors
     source = resolve(reference)
     model, _ = load_net(source, load_config(source), MODEL_MAPPING)
@@ -113,10 +123,8 @@ def input_embeddings(reference: str | None, teacher: TokenModel | None) -> Tenso
     return weight.detach()
 
 
-def _means_of_pieces(
-    vocabulary: Vocabulary, table: Tensor, reference: str | None, teacher: TokenModel | None
-) -> Tensor:
-    """The mean of the pieces of each word, [rows, D]; the unknown word's is that of the unknown piece."""
+def _subword_means(vocabulary: Vocabulary, table: Tensor, reference: str | None, teacher: TokenModel | None) -> Tensor:
+    """Return the mean embedding of each word's subwords, [rows, D]; the unknown token's for the unknown word."""
     if reference is None:
         assert teacher is not None
         featurizer = SubwordFeaturizer(teacher.tokenizer)
@@ -126,8 +134,8 @@ def _means_of_pieces(
     unknown = featurizer.tokenizer.unk_token_id
     means[UNKNOWN] = table.mean(dim=0) if unknown is None else table[unknown]
     first = UNKNOWN + 1
-    for row, pieces in enumerate(featurizer(vocabulary.words), start=first):
-        means[row] = table[list(pieces)].mean(dim=0)
+    for row, subwords in enumerate(featurizer(vocabulary.words), start=first):
+        means[row] = table[list(subwords)].mean(dim=0)
     means[0] = means[UNKNOWN]
     return means
 
@@ -136,67 +144,77 @@ def _from_vectors(
     weight: Tensor, config: WordEmbedderConfig, vocabulary: Vocabulary, log: Callable[[str], None]
 ) -> None:
     vectors = read_vectors(Path(str(config.vectors)), vocabulary.words)
-    log(f"student: {config.vectors}: {vectors.describe()}")
+    log(f"student.embedder.vectors: {vectors.describe()} ({config.vectors})")
     if vectors.dim < config.dim:
         raise InputError(
-            f"student.embedder.dim: found {config.dim}, and the vectors in {config.vectors} have {vectors.dim} "
-            "columns; give at most as many"
+            f"found {config.dim}",
+            location=Setting("student.embedder.dim"),
+            expected=f"at most {vectors.dim}, the dimensions of {config.vectors}",
         )
-    found = [(row, word) for row, word in enumerate(vocabulary.words, start=UNKNOWN + 1) if word in vectors.rows]
-    if not found:
-        raise InputError(f"student.embedder.vectors: {config.vectors} has none of the {len(vocabulary.words):,} words")
-    rows = torch.stack([torch.from_numpy(vectors.rows[word]) for _, word in found])
+    known = [(row, word) for row, word in enumerate(vocabulary.words, start=UNKNOWN + 1) if word in vectors.rows]
+    if not known:
+        raise InputError(
+            f"{config.vectors} has none of the {len(vocabulary.words):,} words",
+            location=Setting("student.embedder.vectors"),
+        )
+    rows = torch.stack([torch.from_numpy(vectors.rows[word]) for _, word in known])
     if vectors.dim > config.dim:
         rows = principal_components(rows, config.dim)
     else:
-        rows = rows / rows.std().clamp(min=1e-6)  # the scale that the rest of the table is drawn at
-    weight[torch.tensor([row for row, _ in found])] = rows
+        rows = rows / rows.std().clamp(min=1e-6)  # the scale of the other rows
+    weight[torch.tensor([row for row, _ in known])] = rows
 
 
 def _check_width(table: Tensor, dim: int) -> None:
     if dim > table.shape[1]:
         raise InputError(
-            f"student.embedder.dim: found {dim}, and the input embeddings that the table starts "
-            f"from have only {table.shape[1]} columns; give at most as many, or student.embedder.init: random"
+            f"found {dim}",
+            location=Setting("student.embedder.dim"),
+            expected=f"at most {table.shape[1]}, the dimensions of the input embeddings that initialize the table",
+            hint=("or set ", Setting("student.embedder.init"), " to random"),
         )
 
 
 def principal_components(table: Tensor, dim: int) -> Tensor:
-    """``table`` [V, D] as its first ``dim`` principal components [V, dim], scaled to a variance of 1 overall.
+    """Return the first ``dim`` principal components [V, dim] of ``table`` [V, D], scaled to an overall variance of 1.
 
-    Exact and the same on every run: an eigenvalue decomposition in float64, each component's sign set so that its
+    The result is deterministic: an eigenvalue decomposition in float64, with the sign of each component set so that its
     largest loading is positive.
 
     Raises:
         ValueError: ``dim`` is larger than D.
     """
     if dim > table.shape[1]:
-        raise ValueError(f"embedder.dim is {dim}, and the model's input embeddings have only {table.shape[1]} columns")
+        raise ValueError(f"embedder.dim is {dim}, and the input embeddings have only {table.shape[1]} columns")
     exact = table.detach().to("cpu", torch.float64, copy=True)
-    exact -= exact.mean(dim=0)  # in place: the table of a multilingual teacher is 1.5 GB
+    exact -= exact.mean(dim=0)  # saves memory: the table of a multilingual teacher has 1.5 GB
     _, vectors = torch.linalg.eigh(exact.T @ exact)
     loadings = vectors[:, -dim:].flip(1)
     loadings = loadings * loadings.gather(0, loadings.abs().argmax(dim=0, keepdim=True)).sign()
     cut = exact @ loadings
     spread = cut.std()
-    scaled: Tensor = (cut / spread if spread > 0.0 else torch.zeros_like(cut)).float()  # equal rows differ in nothing
+    scaled: Tensor = (cut / spread if spread > 0.0 else torch.zeros_like(cut)).float()  # all rows are equal
     return scaled
 
 
-_HELD = 100_000  # different words that are counted before their pieces are: much text has ever more of them
+_MAX_WORDS = 100_000  # distinct words in memory before their subwords are counted
 
 
 class TrainingText:
-    """How often words and pieces stand in train and unlabeled text; dev and test are never in it."""
+    """Counts of words and subwords in the training text (train and unlabeled text), which decide a vocabulary."""
 
     def __init__(self, sentences: Callable[[], Iterable[Sentence]] | None = None) -> None:
-        """Read what ``sentences`` gives when it is needed."""
+        """Take a function that reads the sentences; it is only called if they are needed."""
         self._read = sentences
 
     @property
     def _sentences(self) -> Iterable[Sentence]:
         if self._read is None:
-            raise InputError("student.embedder: its vocabulary is chosen by the text; give the sentences of train")
+            raise InputError(
+                "the vocabulary depends on the training text, which is missing",
+                location=Setting("student.embedder"),
+                hint="pass text=... to build_student",
+            )
         return self._read()
 
     @cached_property
@@ -204,32 +222,32 @@ class TrainingText:
         """The count of each word.
 
         Raises:
-            InputError: nobody gave sentences to read.
+            InputError: there is no text.
         """
         counts: Counter[str] = Counter()
         for sentence in self._sentences:
             counts.update(sentence.words)
         return counts
 
-    def pieces(self, featurizer: SubwordFeaturizer) -> list[int]:
-        """The pieces that the text uses, the most frequent first, ties by id; in bounded memory.
+    def subwords(self, featurizer: SubwordFeaturizer) -> list[int]:
+        """Return the subwords of the text, by frequency and then by id, in bounded memory.
 
         Raises:
-            InputError: nobody gave sentences to read.
+            InputError: there is no text.
         """
         counts: Counter[int] = Counter()
         words: Counter[str] = Counter()
         for sentence in self._sentences:
             words.update(sentence.words)
-            if len(words) > _HELD:
-                _add_pieces(counts, words, featurizer)
-        _add_pieces(counts, words, featurizer)
-        return sorted(counts, key=lambda piece: (-counts[piece], piece))
+            if len(words) > _MAX_WORDS:
+                _count_subwords(counts, words, featurizer)
+        _count_subwords(counts, words, featurizer)
+        return sorted(counts, key=lambda subword: (-counts[subword], subword))
 
 
-def _add_pieces(counts: Counter[int], words: Counter[str], featurizer: SubwordFeaturizer) -> None:
-    """Count the pieces of ``words``, and forget these."""
-    for count, pieces in zip(words.values(), featurizer(list(words)), strict=True):
-        for piece in pieces:
-            counts[piece] += count
+def _count_subwords(counts: Counter[int], words: Counter[str], featurizer: SubwordFeaturizer) -> None:
+    """Add the subwords of ``words`` to ``counts``, and clear ``words``."""
+    for count, subwords in zip(words.values(), featurizer(list(words)), strict=True):
+        for subword in subwords:
+            counts[subword] += count
     words.clear()

@@ -1,11 +1,10 @@
-"""Starting a student from one that is trained."""
+"""Students that start from trained weights: another student (``init_from``), or layers of a transformer."""
 
 from __future__ import annotations
 
 import copy
 import re
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,14 +13,14 @@ from transformers import AutoModelForTokenClassification, PreTrainedModel
 from nlptrain.config.student import StudentConfig, TransformerStudentConfig
 from nlptrain.data.labels import Labels, map_labels
 from nlptrain.data.word_splitter import WordSplitter
-from nlptrain.errors import InputError
+from nlptrain.errors import InputError, Problem, Setting
 from nlptrain.models.heads import CRFHead
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.students.embeddings import TrainingText
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.transformer import TransformerTokenClassifier, load_token_model
 
-_FROM_THE_START = ("vocab_size", "kept", "forms", "shapes")  # what the text or the tokenizer decided
+_FROM_TEXT = ("vocab_size", "kept", "forms", "shapes")  # sizes that the training text or the tokenizer decided
 
 
 def warm_start(
@@ -31,12 +30,12 @@ def warm_start(
     splitter: WordSplitter | None,
     log: Callable[[str], None] = lambda _: None,
 ) -> TokenModel:
-    """The student that ``config.init_from`` names, with the columns of ``labels`` in their order.
+    """Load the student ``config.init_from``, with the columns in the order of ``labels``.
 
-    ``say`` is told which head and how many layers it brings, where ``config`` leaves that open.
+    Its head and its layers are logged if they are ``auto`` in ``config``.
 
     Raises:
-        InputError: its parts are not those of ``config``, or its labels not those of this run.
+        InputError: its parts differ from those of ``config``, or its labels from those of this run.
     """
     student = load_token_model(str(config.init_from))
     _check_same_parts(config, student)
@@ -48,11 +47,12 @@ def warm_start(
             head.constrain(labels)
         assert isinstance(config, StudentConfig)
         if config.head.kind == "auto":
-            brought = "a CRF" if isinstance(head, CRFHead) else "a softmax"
-            log(f"student: {brought}, as {config.init_from} has (student.head.kind)")
+            log(
+                f"student.head.kind=auto: {'crf' if isinstance(head, CRFHead) else 'softmax'} (from {config.init_from})"
+            )
         if getattr(config.encoder, "layers", None) == "auto":
             depth = student.model.config.encoder["layers"]
-            log(f"student: {depth} layer{'s'[: depth > 1]}, as {config.init_from} has (student.encoder.layers)")
+            log(f"student.encoder.layers=auto: {depth} (from {config.init_from})")
         _set_dropout(student.model, config.dropout)
         student.max_subwords = config.max_subwords
     student.model.config.num_labels = len(labels)
@@ -68,50 +68,60 @@ def warm_start(
 
 
 def _check_same_parts(config: StudentConfig | TransformerStudentConfig, student: TokenModel) -> None:
-    found = "tagger" if isinstance(student.model, NeuralTagger) else "transformer"
-    if found != config.kind:
-        raise InputError(f"student.init_from: {config.init_from} is of kind {found}, and student.kind is {config.kind}")
+    kind = "tagger" if isinstance(student.model, NeuralTagger) else "transformer"
+    if kind != config.kind:
+        raise InputError(
+            f"{config.init_from} is of kind {kind}",
+            location=Setting("student.init_from"),
+            expected=(f"{config.kind}, as ", Setting("student.kind")),
+        )
     if isinstance(config, TransformerStudentConfig):
         depth = student.model.config.num_hidden_layers
         if config.layers not in (None, depth):
-            raise InputError(f"student.layers: found {config.layers}; {config.init_from} has {depth}")
+            raise InputError(
+                f"found {config.layers}",
+                location=Setting("student.layers"),
+                expected=f"{depth}, as in {config.init_from}",
+            )
         return
-    differing: list[str] = []
-    for part in ("embedder", "encoder", "head"):
-        wanted: dict[str, Any] = getattr(config, part).model_dump()
-        there: dict[str, Any] = getattr(student.model.config, part)
-        differing += [
-            f"student.{part}.{key}: found {wanted.get(key)!r}, there {value!r}"
-            for key, value in there.items()
-            if key not in _FROM_THE_START and wanted.get(key) not in (value, "auto")
-        ]
-    if differing:
-        raise InputError(
-            f"student.init_from: {config.init_from} has other parts ({'; '.join(differing)}); give the same"
+    differences = [
+        Problem(
+            f"found {wanted.get(key)!r}",
+            location=Setting(f"student.{part}.{key}"),
+            expected=f"{value!r}, as in {config.init_from}",
         )
+        for part in ("embedder", "encoder", "head")
+        for wanted in [getattr(config, part).model_dump()]
+        for key, value in getattr(student.model.config, part).items()
+        if key not in _FROM_TEXT and wanted.get(key) not in (value, "auto")
+    ]
+    if differences:
+        raise InputError(*differences)
 
 
-def _columns(there: Labels, wanted: Labels, mapping: dict[str, str], start: str) -> list[int]:
-    """For each of ``wanted``, its column in ``there``."""
-    names = map_labels(there.names, mapping, plain=there.scheme == "plain", key="student.init_label_map")
-    used = [name for name, old in zip(names, there.names, strict=True) if not (name == "O" and old != "O")]
+def _columns(saved: Labels, wanted: Labels, mapping: dict[str, str], init_from: str) -> list[int]:
+    """Return the column in ``saved`` for each of the labels ``wanted``."""
+    names = map_labels(saved.names, mapping, plain=saved.scheme == "plain", key="student.init_label_map")
+    used = [name for name, old in zip(names, saved.names, strict=True) if not (name == "O" and old != "O")]
     missing = [name for name in wanted.names if name not in names]
     twice = sorted({name for name in used if used.count(name) > 1})
     extra = [name for name in used if name not in wanted.names]
     if missing or twice or extra:
-        faults = [("missing", missing), ("more than once", twice), ("too many (map them to O)", extra)]
-        said = "; ".join(f"{what}: {', '.join(found)}" for what, found in faults if found)
+        faults = [("missing", missing), ("more than once", twice), ("not in this run, map to O", extra)]
+        differences = "; ".join(f"{fault}: {', '.join(labels)}" for fault, labels in faults if labels)
         raise InputError(
-            f"student.init_from: the labels of {start} are not those of this run ({said}); see init_label_map"
+            f"the labels of {init_from} are not those of this run ({differences})",
+            location=Setting("student.init_from"),
+            hint=("map them with ", Setting("student.init_label_map")),
         )
     old_of = {name: index for index, name in reversed(list(enumerate(names)))}
-    old_of["O"] = there.ids.get("O", old_of.get("O", 0))
+    old_of["O"] = saved.ids.get("O", old_of.get("O", 0))
     return [old_of[name] for name in wanted.names]
 
 
 @torch.no_grad()
 def _reorder(model: nn.Module, columns: list[int], labels: int) -> None:
-    """Put the columns of the last layer, and of a CRF's tables, in another order."""
+    """Reorder the columns of the last layer, and of a CRF's transition scores."""
     if columns == list(range(labels)):
         return
     order = torch.tensor(columns)
@@ -148,36 +158,42 @@ def build_transformer(
     text: TrainingText | None = None,
     log: Callable[[str], None] = lambda _: None,
 ) -> TokenModel:
-    """A transformer with ``config.layers`` layers of the model that it names, or of the teacher, whose head it keeps.
+    """Build a transformer with ``config.layers`` layers of ``config.model``, or of the teacher and with its head.
 
     Arguments and errors as for ``build_student``.
     """
     if config.model is not None:
         whole: TokenModel = TransformerTokenClassifier.from_pretrained(config.model, labels, seed=seed)
     elif teacher is None or not isinstance(teacher, TransformerTokenClassifier):
-        raise InputError("student.model: missing, and the teacher is no transformer to cut it from; name one")
+        raise InputError(
+            "missing",
+            location=Setting("student.model"),
+            expected="a pretrained transformer, since the teacher is not one",
+        )
     else:
         whole = teacher
     model = whole.model if config.layers is None else keep_layers(whole.model, config.layers)
     if model is whole.model and whole is teacher:
         model = copy.deepcopy(model)
     if config.layers is not None:
-        log(f"student: {config.layers} layers of {whole.name}")
+        log(f"student.layers: {config.layers} layers of {whole.name}")
     return TransformerTokenClassifier(
         model.eval(), whole.featurizer, labels, max_subwords=whole.max_subwords, splitter=splitter, name="student"
     )
 
 
 def keep_layers(model: PreTrainedModel, layers: int) -> PreTrainedModel:
-    """A copy of ``model`` with ``layers`` of its layers, the first and the last among them, evenly spread.
+    """Return a copy of ``model`` with ``layers`` of its layers, evenly spaced from the first to the last one.
 
     Raises:
-        InputError: it has fewer, or its layers cannot be told from its configuration.
+        InputError: it has fewer layers, or they cannot be identified from its configuration.
     """
     depth = int(getattr(model.config, "num_hidden_layers", 0) or 0)
     if layers > depth:
-        raise InputError(f"student.layers: found {layers}; the model has {depth} layers")
-    chosen = [round(number * (depth - 1) / max(1, layers - 1)) for number in range(layers)]
+        raise InputError(
+            f"found {layers}", location=Setting("student.layers"), expected=f"at most {depth}, the layers of the model"
+        )
+    chosen = [round(index * (depth - 1) / max(1, layers - 1)) for index in range(layers)]
     stacks = [
         name for name, module in model.named_modules() if isinstance(module, nn.ModuleList) and len(module) == depth
     ]
@@ -186,24 +202,25 @@ def keep_layers(model: PreTrainedModel, layers: int) -> PreTrainedModel:
     for key in ("layer_types", "mlp_layer_types"):
         kinds = getattr(config, key, None)
         if isinstance(kinds, list) and len(kinds) == depth:
-            setattr(config, key, [kinds[number] for number in chosen])
-    cut: PreTrainedModel = AutoModelForTokenClassification.from_config(config, dtype=torch.float32)
-    weights = {_moved(name, stacks, chosen): tensor for name, tensor in model.state_dict().items()}
+            setattr(config, key, [kinds[index] for index in chosen])
+    smaller: PreTrainedModel = AutoModelForTokenClassification.from_config(config, dtype=torch.float32)
+    weights = {_new_name(name, stacks, chosen): tensor for name, tensor in model.state_dict().items()}
     weights.pop("", None)
-    missing, unexpected = cut.load_state_dict(weights, strict=False)
+    missing, unexpected = smaller.load_state_dict(weights, strict=False)
     if missing or unexpected:
         raise InputError(
-            f"student.layers: cannot be cut out of {model.config.model_type} ({', '.join([*missing, *unexpected][:3])} "
-            "would not fit); name a student.model"
+            f"cannot select layers of {model.config.model_type}: {', '.join([*missing, *unexpected][:3])} do not match",
+            location=Setting("student.layers"),
+            hint=("name a smaller model in ", Setting("student.model"), " instead"),
         )
-    return cut
+    return smaller
 
 
-def _moved(name: str, stacks: list[str], chosen: list[int]) -> str:
-    """The name of a weight in the smaller model; '' if its layer is not kept."""
+def _new_name(name: str, stacks: list[str], chosen: list[int]) -> str:
+    """Return the name of a weight in the smaller model; '' if its layer is dropped."""
     for stack in stacks:
         match = re.match(rf"{re.escape(stack)}\.(\d+)\.", name)
         if match:
-            number = int(match[1])
-            return f"{stack}.{chosen.index(number)}.{name[match.end() :]}" if number in chosen else ""
+            layer = int(match[1])
+            return f"{stack}.{chosen.index(layer)}.{name[match.end() :]}" if layer in chosen else ""
     return name

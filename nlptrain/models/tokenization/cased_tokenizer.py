@@ -1,8 +1,8 @@
-"""Upper case for a student whose tokenizer would lose it.
+"""Keep upper case for a student whose tokenizer would lowercase it.
 
-An uncased tokenizer (BERT's WordPiece) takes ``Ada``, ``ADA`` and ``ada`` for one piece, and whether a word begins with
-a capital is much of what tells a name. The student's tokenizer knows each piece in these spellings too. They share its
-row of the table and add one of a few more, so that ``input_ids`` alone still say everything.
+An uncased tokenizer (BERT's WordPiece) encodes ``Ada``, ``ADA`` and ``ada`` as the same subword, although capitals are
+the best sign of a name. The student's tokenizer gets a subword for each of these casings. They share a row of the
+embedding table, plus a row per casing, so that ``input_ids`` are still the only input.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from nlptrain.models.tokenization.tokenizer import without_limits
 
-FORMS = 4  # as the tokenizer has it, Initial upper, ALL UPPER, one upper letter
+CASINGS = 4  # unchanged, first letter upper case, ALL UPPER CASE, one letter in upper case
 _INITIAL, _ALL, _LETTER = 1, 2, 3
 
 
@@ -28,21 +28,21 @@ class CasedTokenizer:
     """A tokenizer that keeps upper case.
 
     Attributes:
-        tokenizer: its first pieces are those of the uncased one, with the same ids.
-        pieces: for each of its pieces the one that it spells.
-        forms: how, 0 to ``FORMS - 1``.
+        tokenizer: its first subwords are those of the uncased tokenizer, with the same ids.
+        uncased_ids: for each of its subwords, the id of the uncased subword.
+        casings: the casing of each subword, 0 to ``CASINGS - 1``.
     """
 
     tokenizer: PreTrainedTokenizerBase
-    pieces: list[int]
-    forms: list[int]
+    uncased_ids: list[int]
+    casings: list[int]
 
 
 def add_cased_subwords(tokenizer: PreTrainedTokenizerBase) -> CasedTokenizer | None:
-    """``tokenizer`` with its pieces in upper case, too; None: it is not a WordPiece that lowers what it reads.
+    """Return ``tokenizer`` with its subwords in upper case, too; None if it is not a WordPiece that lowercases.
 
-    What stands in lower case becomes the same pieces as before, and so does nearly all else; words of mixed case
-    (``iPhone``) are cut where their case changes.
+    Text in lower case is encoded as before, and nearly all other text, too; words of mixed case (``iPhone``) are split
+    where the case changes.
     """
     if not tokenizer.is_fast:
         return None
@@ -53,53 +53,53 @@ def add_cased_subwords(tokenizer: PreTrainedTokenizerBase) -> CasedTokenizer | N
         return None
     whole["normalizer"] = _keeping_case(normalizer)
     vocabulary: dict[str, int] = model["vocab"]
-    added = {piece["content"]: piece for piece in whole["added_tokens"]}
-    for name, piece in added.items():
-        vocabulary.setdefault(name, piece["id"])  # what is not in the vocabulary gets a new id when it is loaded
-    pieces = list(range(max(vocabulary.values()) + 1))
-    forms = [0] * len(pieces)
-    for piece, number in sorted(vocabulary.items(), key=lambda pair: pair[1]):
-        if piece in added and not added[piece]["normalized"]:
+    added = {token["content"]: token for token in whole["added_tokens"]}
+    for name, token in added.items():
+        vocabulary.setdefault(name, token["id"])  # otherwise it would get a new id on loading
+    uncased_ids = list(range(max(vocabulary.values()) + 1))
+    casings = [0] * len(uncased_ids)
+    for subword, subword_id in sorted(vocabulary.items(), key=lambda pair: pair[1]):
+        if subword in added and not added[subword]["normalized"]:
             continue
-        read = piece.lower() if piece in added else piece  # found in what has been lowered, however it is written
-        for spelled, form in [(read, 0), *_spellings(read, model["continuing_subword_prefix"])]:
-            if spelled not in vocabulary:
-                vocabulary[spelled] = len(pieces)
-                pieces.append(number)
-                forms.append(form)
+        lower = subword.lower() if subword in added else subword  # added tokens are matched in lowercased text
+        for cased_form, casing in [(lower, 0), *_cased_forms(lower, model["continuing_subword_prefix"])]:
+            if cased_form not in vocabulary:
+                vocabulary[cased_form] = len(uncased_ids)
+                uncased_ids.append(subword_id)
+                casings.append(casing)
     special = dict(tokenizer.special_tokens_map)
     cased = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(whole)), **special)
-    return CasedTokenizer(without_limits(cased), pieces, forms)
+    return CasedTokenizer(without_limits(cased), uncased_ids, casings)
 
 
 def _keeping_case(normalizer: dict[str, Any]) -> dict[str, Any]:
-    """BERT's ``normalizer`` without lowering."""
+    """Return BERT's ``normalizer`` without lowercasing."""
     stripped = normalizer["strip_accents"]
     kept = {**normalizer, "lowercase": False, "strip_accents": True if stripped is None else stripped}
-    if kept["strip_accents"]:  # unless told otherwise, accents go with the lower case
+    if kept["strip_accents"]:  # by default, lowercasing also strips accents
         return kept
-    # The one letter that is two in lower case: as I with a dot above, it is spelled as any other.
+    # The only letter with two characters in lower case: it is replaced by I and a combining dot above.
     dotted = {"type": "Replace", "pattern": {"String": "\u0130"}, "content": "I\u0307"}
     return {"type": "Sequence", "normalizers": [dotted, kept]}
 
 
-def _spellings(piece: str, prefix: str) -> Iterator[tuple[str, int]]:
-    """The other spellings of ``piece`` with their forms; none that lowering would not bring back to it."""
-    head = prefix if piece.startswith(prefix) else ""
-    body = piece[len(head) :]
+def _cased_forms(subword: str, prefix: str) -> Iterator[tuple[str, int]]:
+    """Yield ``subword`` in upper case with the casings; only forms that are ``subword`` again in lower case."""
+    head = prefix if subword.startswith(prefix) else ""
+    body = subword[len(head) :]
     if len(body) == 1:
         yield from ((head + letter, _LETTER) for letter in _uppers().get(body, ()))
         return
-    for spelled, form in ((body[:1].upper() + body[1:], _INITIAL), (body.upper(), _ALL)):
-        if spelled != body and spelled.lower() == body:
-            yield head + spelled, form
+    for cased_form, casing in ((body[:1].upper() + body[1:], _INITIAL), (body.upper(), _ALL)):
+        if cased_form != body and cased_form.lower() == body:
+            yield head + cased_form, casing
 
 
 @cache
 def _uppers() -> dict[str, list[str]]:
-    """For each letter all that are it in lower case, so that no word becomes unknown by its case."""
-    found: dict[str, list[str]] = {}
+    """Return, for each letter, all upper-case letters that map to it, so that casing makes no word unknown."""
+    upper_letters: dict[str, list[str]] = {}
     for letter in map(chr, range(sys.maxunicode + 1)):
         if (lower := letter.lower()) != letter:
-            found.setdefault(lower, []).append(letter)
-    return found
+            upper_letters.setdefault(lower, []).append(letter)
+    return upper_letters

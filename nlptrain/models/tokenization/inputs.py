@@ -1,4 +1,4 @@
-"""Inputs: what one forward pass reads, and which of its words follow each other."""
+"""The inputs of one forward pass, and the protocol of the featurizers that build them from words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nlptrain_runtime.windows import Window
 
 
 def move_tensor(tensor: Tensor, device: torch.device) -> Tensor:
-    """``tensor`` on ``device``; to a GPU from pinned memory, so that nobody waits for the copy."""
+    """Return ``tensor`` on ``device``; copies to a GPU run asynchronously, from pinned memory."""
     if device.type == "cuda" and tensor.device.type == "cpu":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
@@ -23,12 +23,12 @@ def move_tensor(tensor: Tensor, device: torch.device) -> Tensor:
 
 @dataclass(frozen=True)
 class SequenceLengths:
-    """How the W words of a batch stand in its B windows, for heads that look at neighbouring labels.
+    """How the W words of a batch are divided into its B windows, for heads that look at neighboring labels.
 
     Attributes:
-        counts: words read in each window, [B]; the words of a window are neighbors.
-        opens: true where the first of them begins its sentence, [B].
-        closes: true where the last of them ends its sentence, [B].
+        counts: words of each window, [B]; the words of a window are neighbors.
+        starts_sentence: true if the first word of the window starts its sentence, [B].
+        ends_sentence: true if the last word of the window ends its sentence, [B].
     """
 
     counts: Tensor
@@ -36,7 +36,7 @@ class SequenceLengths:
     ends_sentence: Tensor
 
     def to(self, device: torch.device) -> SequenceLengths:
-        """The same on ``device``."""
+        """Return the same on ``device``."""
         return SequenceLengths(
             move_tensor(self.counts, device),
             move_tensor(self.starts_sentence, device),
@@ -45,36 +45,33 @@ class SequenceLengths:
 
     @property
     def mask(self) -> Tensor:
-        """True where a chain has a word, [B, N] for the N words of the longest one."""
+        """True at the words, [B, N] for the N words of the longest window."""
         longest = int(self.counts.max()) if len(self.counts) else 0
         return torch.arange(longest, device=self.counts.device) < self.counts[:, None]
 
     def pad(self, words: Tensor) -> Tensor:
-        """``words`` [W, ...] as rows [B, N, ...], zeros behind the end of each."""
+        """Return ``words`` [W, ...] as rows [B, N, ...], padded with zeros on the right."""
         mask = self.mask
         rows = words.new_zeros((*mask.shape, *words.shape[1:]))
         rows[mask] = words
         return rows
 
-    def select(self, rows: Tensor) -> SequenceLengths:
-        """The chains where ``rows`` [B] is true."""
-        return SequenceLengths(self.counts[rows], self.starts_sentence[rows], self.ends_sentence[rows])
-
 
 def whole_sentences(lengths: list[int]) -> SequenceLengths:
-    """Chains of whole sentences of ``lengths`` words."""
+    """Return the lengths of sentences that have one window each, of ``lengths`` words."""
     every = torch.ones(len(lengths), dtype=torch.bool)
     return SequenceLengths(torch.tensor(lengths, dtype=torch.long), every, every)
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """A batch of B windows of T pieces (or words, for a model that reads words).
+    """A batch of B windows of T subwords (or words, for a model that reads words).
 
     Attributes:
-        named: the keyword inputs of the model's forward, each [B, T] or as the model wants it.
-        places: where the words stand in the flattened B * T places, [W]; behind them, [P], those of words' parts.
-        chains: how the W words stand in the windows.
+        model_inputs: the keyword arguments of the model's forward method, each [B, T] or as the model needs it.
+        word_positions: index of each word's logits in the flattened B * T positions, [W]; then, if a word counts as
+            several for transformers' pipeline, the indices of its further parts, [P].
+        sequence_lengths: how the W words are divided into the windows.
     """
 
     model_inputs: dict[str, Tensor]
@@ -82,17 +79,17 @@ class Inputs:
     sequence_lengths: SequenceLengths
 
     def to(self, device: torch.device) -> Inputs:
-        """The same on ``device``."""
+        """Return the same on ``device``."""
         model_inputs = {name: move_tensor(tensor, device) for name, tensor in self.model_inputs.items()}
         return Inputs(model_inputs, move_tensor(self.word_positions, device), self.sequence_lengths.to(device))
 
 
 class Featurizer(Protocol):
-    """Turns words into the numbers that stand in windows, and windows into the keyword inputs of a forward pass.
+    """Turns words into the ids of windows, and windows into the keyword arguments of a forward pass.
 
     Attributes:
-        prefix: what stands in front of every window.
-        suffix: what stands behind it.
+        prefix: ids before the words of every window.
+        suffix: ids after them.
     """
 
     prefix: list[int]
@@ -100,41 +97,41 @@ class Featurizer(Protocol):
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase | None:
-        """The transformer's, of a reader of pieces."""
+        """The tokenizer, if the featurizer reads subwords."""
         ...
 
     def __call__(self, words: Sequence[str]) -> list[tuple[int, ...]]:
-        """The numbers of each of ``words``, at least one a word."""
+        """Return the ids of each of ``words``, at least one per word."""
         ...
 
     def subwords(self, words: Sequence[str]) -> list[tuple[int, ...]]:
-        """What the tokenizer makes of each of ``words``; of a reader without one, the numbers of the words."""
+        """Return the subwords of each of ``words``; without a tokenizer, the ids of the words."""
         ...
 
     def pipeline_word_starts(self, word: str) -> list[int]:
-        """The places inside ``word``, from 1 on, that transformers' pipeline takes for the beginning of a word."""
+        """Return the subwords of ``word``, from 1 on, that transformers' pipeline takes for the start of a word."""
         ...
 
     def batch(self, windows: Sequence[Window]) -> tuple[dict[str, Tensor], list[int]]:
-        """The keyword inputs of a forward pass, and by how much each window is moved to the right by padding."""
+        """Return the keyword arguments of a forward pass, and by how much left padding shifts each window."""
         ...
 
     def word_dropout(self, model_inputs: dict[str, Tensor], rate: float) -> dict[str, Tensor]:
-        """The inputs with a share of what they show replaced by the unknown piece or word."""
+        """Return the inputs with a share of the words, or subwords, replaced by the unknown one."""
         ...
 
     def limit_cache(self) -> None:
-        """Forget, if there is much of it, what was read before; numbers given out then no longer count."""
+        """Clear the cache of words if it is large; ids that were returned before are then invalid."""
         ...
 
     def pin_ids(self) -> None:
-        """Keep what the numbers given so far stand for: they are stored."""
+        """Keep all ids valid from now on: they are stored."""
         ...
 
     def save(self, folder: str | Path) -> None:
-        """Write what is needed to read again the same way."""
+        """Write the files that are needed to build the same featurizer."""
         ...
 
     def describe(self) -> dict[str, Any]:
-        """All that decides the numbers, for a fingerprint."""
+        """Return all that decides the ids, for a fingerprint."""
         ...

@@ -1,4 +1,4 @@
-"""A model's tokenizer, fast or slow: loaded from its folder, freed of its limits, and described for a fingerprint."""
+"""Load a model's configuration and tokenizer, fast or slow, and describe a tokenizer for a fingerprint."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
-from nlptrain.errors import InputError
+from nlptrain.errors import InputError, Setting
 from nlptrain.models.architectures import architecture_class
-from nlptrain.models.model_folder import reading
+from nlptrain.models.model_folder import library_errors
 from nlptrain.models.pretrained import Source
 
-SAFE_LENGTH = int(1e30)  # transformers' own word for "no limit"
+SAFE_LENGTH = int(1e30)  # "no limit" in transformers
 
-# What a folder with a tokenizer has at least one of; without any, transformers makes one that knows no piece.
+# A folder with a tokenizer has one of these; without any, transformers builds a tokenizer with an empty vocabulary.
 TOKENIZER_FILES = (
     "tokenizer.json",
     "vocab.txt",
@@ -28,8 +28,8 @@ TOKENIZER_FILES = (
     "tokenizer.model",
 )
 
-# What a slow tokenizer is told that decides no piece: where it was loaded from, and how transformers would pad it.
-_SILENT = (
+# Settings of a slow tokenizer that do not change its subwords: where it was loaded from, padding, truncation.
+_IRRELEVANT = (
     "added_tokens_decoder",
     "added_tokens_file",
     "add_prefix_space",
@@ -48,61 +48,71 @@ _SILENT = (
 
 
 def load_config(source: Source) -> PretrainedConfig:
-    """The configuration of a model's folder.
+    """Load the configuration of a model's folder.
 
     Raises:
         InputError: it cannot be read, or names an architecture that transformers does not know.
     """
     try:
-        with reading(f"{source.pinned}: config.json"):
+        with library_errors(source.pinned, "config.json"):
             config: PretrainedConfig = AutoConfig.from_pretrained(source.folder, trust_remote_code=False)
     except ImportError as error:
-        raise InputError(f"{source.pinned}: its net needs more packages ({' '.join(str(error).split())})") from error
+        raise InputError(
+            f"the model needs more packages ({' '.join(str(error).split())})", location=source.pinned
+        ) from error
     return config
 
 
 def load_tokenizer(source: Source, *, language: str | None = None) -> tuple[PreTrainedTokenizerBase, int]:
-    """The tokenizer of a model's folder, with the number of pieces that the model reads at once.
+    """Load the tokenizer of a model's folder, and return it with the model's maximum length in subwords.
 
     Args:
         source: the folder.
-        language: what the data is written in, for models that must be told; kept by the tokenizer, saved with it.
+        language: language of the data, for models that depend on it; stored by the tokenizer, and saved with it.
 
     Raises:
-        InputError: there is no tokenizer, it needs a package that is not installed, or the model takes no language.
+        InputError: there is no tokenizer, it needs a package that is not installed, or the model does not depend on
+            the language.
     """
     if not any((source.folder / name).is_file() for name in TOKENIZER_FILES):
         raise InputError(
-            f"{source.pinned}: no tokenizer in {source.folder} ({', '.join(TOKENIZER_FILES)}); save that of the model "
-            "that it was fine-tuned from beside it"
+            f"no tokenizer in {source.folder}",
+            location=source.pinned,
+            expected=f"one of {', '.join(TOKENIZER_FILES)}",
+            hint="copy the tokenizer of the pretrained model into the folder",
         )
     config = load_config(source)
     architecture = architecture_class(config)
     if language is not None and not architecture.needs_language:
-        raise InputError(f"language: found {language!r}; {config.model_type} models are not told one: leave it out")
-    told = {} if language is None else {"language": language}
+        raise InputError(
+            f"found {language!r}",
+            location=Setting("language"),
+            expected=f"none, since {config.model_type} models do not depend on the language",
+        )
+    options = {} if language is None else {"language": language}
     _check_readable(source)
     try:
-        # Byte-level tokenizers (RoBERTa) read the words of a sentence as words only with a space in front.
-        with reading(f"{source.pinned}: its tokenizer"):
+        # Byte-level tokenizers (RoBERTa) need a space before each word.
+        with library_errors(source.pinned, "the tokenizer"):
             tokenizer = AutoTokenizer.from_pretrained(
-                source.folder, config=config, add_prefix_space=True, trust_remote_code=False, **told
+                source.folder, config=config, add_prefix_space=True, trust_remote_code=False, **options
             )
     except ImportError as error:
         raise _missing(source, " ".join(str(error).split())) from error
-    with reading(f"{source.pinned}: the length in config.json or tokenizer_config.json"):
-        max_pieces = int(getattr(config, "max_pieces", None) or architecture.window(config, tokenizer))
+    with library_errors(source.pinned, "the maximum length in config.json or tokenizer_config.json"):
+        max_subwords = int(getattr(config, "max_pieces", None) or architecture.window(config, tokenizer))
         positions = architecture.positions(config)
-    if max_pieces < 1 or 0 < positions < max_pieces:
+    if max_subwords < 1 or 0 < positions < max_subwords:
         raise InputError(
-            f"{source.pinned}: config.json has max_pieces {max_pieces}; must be 1 or more"
-            + (f", up to {positions}" if positions > 0 else "")
+            f"config.json has max_pieces {max_subwords}",
+            location=source.pinned,
+            expected="1 or more" + (f", up to {positions}" if positions > 0 else ""),
         )
-    return without_limits(tokenizer), max_pieces
+    return without_limits(tokenizer), max_subwords
 
 
 def without_limits(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-    """``tokenizer`` without the truncation and padding that its file carries."""
+    """Return ``tokenizer`` without the truncation, padding and maximum length of its file."""
     if tokenizer.is_fast:
         tokenizer.backend_tokenizer.no_truncation()
         tokenizer.backend_tokenizer.no_padding()
@@ -110,16 +120,16 @@ def without_limits(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBas
     return tokenizer
 
 
-def described(tokenizer: PreTrainedTokenizerBase) -> str:
-    """All of ``tokenizer`` that decides what pieces a word becomes, as text: equal text, equal pieces."""
+def describe_tokenizer(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Return all of ``tokenizer`` that decides the subwords of a word, as text: equal text, equal subwords."""
     if tokenizer.is_fast:
         backend = tokenizer.backend_tokenizer
         backend.no_truncation()
         backend.no_padding()
-        whole: str = backend.to_str()
-        return whole
-    silent = {*_SILENT, *tokenizer.vocab_files_names}
-    settings = {name: value for name, value in tokenizer.init_kwargs.items() if name not in silent}
+        text: str = backend.to_str()
+        return text
+    irrelevant = {*_IRRELEVANT, *tokenizer.vocab_files_names}
+    settings = {name: value for name, value in tokenizer.init_kwargs.items() if name not in irrelevant}
     parts: dict[str, Any] = {
         "class": type(tokenizer).__name__,
         "pieces": tokenizer.get_vocab(),
@@ -131,14 +141,14 @@ def described(tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def _vocabulary_files(tokenizer: PreTrainedTokenizerBase) -> dict[str, str]:
-    """What a slow tokenizer writes as its vocabulary: pieces, merges, a SentencePiece model."""
+    """Return the contents of a slow tokenizer's vocabulary files: subwords, merges, a SentencePiece model."""
     with TemporaryDirectory() as folder:
         tokenizer.save_vocabulary(folder)
         return {path.name: path.read_bytes().hex() for path in sorted(Path(folder).iterdir())}
 
 
 def _check_readable(source: Source) -> None:
-    """Refuse a SentencePiece model that nothing installed can read: transformers would take it for another format."""
+    """Raise if the packages for a SentencePiece model are missing: transformers would read it as another format."""
     if (source.folder / "tokenizer.json").is_file() or not any(source.folder.glob("*.model")):
         return
     needed = {"sentencepiece": "sentencepiece", "protobuf": "google.protobuf"}
@@ -150,9 +160,11 @@ def _check_readable(source: Source) -> None:
 def _installed(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except (ModuleNotFoundError, ValueError):  # the package around it is not there
+    except (ModuleNotFoundError, ValueError):  # its parent package is missing
         return False
 
 
 def _missing(source: Source, reason: str) -> InputError:
-    return InputError(f"{source.pinned}: its tokenizer needs more packages ({reason}): pip install 'nlptrain[slow]'")
+    return InputError(
+        f"the tokenizer needs more packages ({reason})", location=source.pinned, hint="pip install 'nlptrain[slow]'"
+    )
