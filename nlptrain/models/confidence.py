@@ -1,8 +1,8 @@
 """Confidences: the probability of each word's predicted label; an entity has the lowest confidence of its words.
 
 The probability is the softmax of the logits at the model's temperature (of a CRF, whose logits are log-marginals, the
-marginal). All code that shows, counts or filters confidences uses this module. ``TaggedSentence.spans`` of the runtime
-takes the minimum over the words of an entity.
+marginal). All code that shows, counts or filters confidences uses this module. ``nlptrain_runtime.confidence`` takes
+the minimum over the words of an entity.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nlptrain.models.heads.decoding import Prediction
 from nlptrain.models.token_model import TokenModel
 from nlptrain_runtime.predictions import TaggedSentence
 
-__all__ = ["Tagged", "tag_with_confidence", "to_tagged_sentence"]
+__all__ = ["TaggedSentence", "tag_with_confidence", "to_tagged_sentence"]
 
 _WORDS = 16_384  # computed at once, to bound the memory for long texts
 

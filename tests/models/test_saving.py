@@ -30,7 +30,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("part", [WordSplitter, "reader", "model"])
+@pytest.mark.parametrize("part", [WordSplitter, "featurizer", "model"])
 @pytest.mark.parametrize("there", [False, True])
 def test_a_save_that_fails_changes_nothing(model, tmp_path, monkeypatch, part, there):
     def fail(*_: object, **__: object) -> None:
@@ -43,7 +43,7 @@ def test_a_save_that_fails_changes_nothing(model, tmp_path, monkeypatch, part, t
         monkeypatch.setattr(WordSplitter, "save", fail)
     else:
         owner = getattr(model, part)
-        monkeypatch.setattr(owner, "save" if part == "reader" else "save_pretrained", fail)
+        monkeypatch.setattr(owner, "save" if part == "featurizer" else "save_pretrained", fail)
     with pytest.raises(OSError, match="No space left"):
         model.save(tmp_path / "above" / "saved")
     assert files(tmp_path) == before
@@ -72,7 +72,7 @@ def test_other_folders_are_left_alone(model, tmp_path, monkeypatch):
         with pytest.raises(InputError, match=message):
             model.save(tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="is the working folder"):
+    with pytest.raises(InputError, match="is the working directory"):
         model.save(".")
     assert sorted(files(tmp_path)) == ["file", "letters/a.txt"]
 

@@ -137,7 +137,8 @@ def test_words_start_from_a_file_of_vectors(teacher: TokenModel, tmp_path: Path)
         embedder={"kind": "word", "dim": 3, "min_count": 1, "vectors": str(path)},
         words=Counter({"Paris": 3, "oslo": 1, "sings": 2}),
     )
-    assert model.said[-1].endswith("2 of 3 words have a vector (66.7 %), 1 of them in another case; 3 dimensions")  # type: ignore[attr-defined]
+    coverage = "2 of 3 words have a vector (66.7 %), 1 of them in another case; 3 dimensions"
+    assert model.said[-1] == f"student.embedder.vectors: {coverage} ({path})"  # type: ignore[attr-defined]
     vocabulary = model.featurizer.vocabulary  # type: ignore[attr-defined]
     rows = torch.tensor([[0.5, 0.25, -1], [4, 4, 4]])
     weight = model.model.embedder.table.weight

@@ -188,7 +188,7 @@ def test_what_the_auto_classes_cannot_ask_is_said(tmp_path: Path) -> None:
     net = load_token_model(str(tmp_path / "student")).model
     words = LETTERS[0]
     inputs = student.pad(student.windows(words))
-    with pytest.raises(ValueError, match=r"do not tell which of them open a word: pass word_starts \[B, T\]"):
+    with pytest.raises(ValueError, match=r"does not mark where words start: pass word_starts \[B, T\]"):
         net(**inputs.model_inputs)
     starts = torch.zeros_like(inputs.model_inputs["input_ids"])
     starts[0, inputs.word_positions] = 1
@@ -227,15 +227,15 @@ def test_the_head_follows_from_the_labels(tiny_bert: Path) -> None:
 def test_a_folder_of_before_pieces_were_told_is_read_and_mended(tiny_bert: Path, tmp_path: Path) -> None:
     student = crf(tiny_bert)
     student.save(tmp_path / "now")
-    roles = student.model.subword_boundaries.clone()
+    roles = student.model.piece_roles.clone()
     student.model.config.pieces = None
-    del student.model.subword_boundaries
+    del student.model.piece_roles
     student.save(tmp_path / "before")
     config = json.loads((tmp_path / "before/config.json").read_text())
     assert config.pop("pieces") is None
     (tmp_path / "before/config.json").write_text(json.dumps(config))
     again = load_token_model(str(tmp_path / "before"))
-    assert torch.equal(again.model.subword_boundaries, roles)
+    assert torch.equal(again.model.piece_roles, roles)
     with pytest.raises(ValueError, match="has a CRF, whose logits score sequences"):
         TeacherStudentDistill(again)
     assert again.fingerprint() == student.fingerprint() == load_token_model(str(tmp_path / "now")).fingerprint()
