@@ -35,7 +35,7 @@ class Trackers:
         Args:
             kinds: as in ``report_to``.
             folder: of the run; the trackers write to ``tensorboard`` and ``wandb`` in it.
-            step: of the checkpoint that the run resumes from; TensorBoard then hides the points of later steps.
+            step: of the checkpoint that the run resumes from; TensorBoard then ignores the points of later steps.
             log: reports where the curves are, and a tracker that fails.
         """
         self._log = log

@@ -199,7 +199,7 @@ def test_a_terminal_gets_a_bar_and_a_pipe_plain_lines(corpus: Path, tiny_bert: P
         stream = io.StringIO()
         console = Console(file=stream, force_terminal=terminal, width=100, highlight=False, markup=False)
         with Reporter(Run(None, device="cpu", console=console), 10, Progress()) as reporter:
-            reporter.scored(5, "f1", 0.5, best=True)
+            reporter.evaluated(5, "f1", 0.5, is_best=True)
         shown[terminal] = stream.getvalue()
     assert "\x1b" in shown[True]
     assert "training" in shown[True]

@@ -1,4 +1,4 @@
-"""Sentences made out of others: what may stand in them, and that they are found again."""
+"""Synthetic sentences: what they consist of, and that they are a function of seed and index."""
 
 from pathlib import Path
 from random import Random
@@ -32,81 +32,81 @@ def augmenter(teacher: TokenModel, gold: list[Sentence] = GOLD, scheme: str = "i
     return Augmenter(gold, scheme, AugmentConfig(**{**NOTHING, **rates}), teacher)
 
 
-def test_a_sentence_is_a_function_of_seed_and_number(teacher: TokenModel):
-    one, again, other = (Augmenter(GOLD, "iob2", AugmentConfig(seed=seed), teacher) for seed in (3, 3, 4))
-    sentences = [one.synthesize(number) for number in range(40)]
-    assert sentences == [again.synthesize(number) for number in reversed(range(40))][::-1]
-    assert sentences != [other.synthesize(number) for number in range(40)]
+def test_a_sentence_is_a_function_of_seed_and_index(teacher: TokenModel):
+    first, again, other = (Augmenter(GOLD, "iob2", AugmentConfig(seed=seed), teacher) for seed in (3, 3, 4))
+    sentences = [first.synthesize(index) for index in range(40)]
+    assert sentences == [again.synthesize(index) for index in reversed(range(40))][::-1]
+    assert sentences != [other.synthesize(index) for index in range(40)]
     assert all(sentence.tags is None for sentence in sentences)
 
 
-def test_entities_take_each_others_place_and_nothing_else_changes(teacher: TokenModel):
+def test_entities_are_swapped_and_nothing_else_changes(teacher: TokenModel):
     gold = [
         Sentence(("Ada", "Smith", "saw", "Oslo", "."), ("B-person", "I-person", "O", "B-place", "O")),
         Sentence(("then", "Boris", "ran"), ("O", "B-person", "O")),
     ]
-    made = {sentence.words for sentence in augmenter(teacher, gold, swap=1.0)(500)}
+    synthetic = {sentence.words for sentence in augmenter(teacher, gold, swap=1.0)(500)}
     entities = [("Ada", "Smith"), ("Boris",), ("Oslo",)]
-    allowed = {(*one, "saw", *other, ".") for one in entities for other in entities}
-    allowed |= {("then", *one, "ran") for one in entities}
-    assert made == allowed  # those of another type, too, and all of them are found in so many
+    allowed = {(*first, "saw", *second, ".") for first in entities for second in entities}
+    allowed |= {("then", *entity, "ran") for entity in entities}
+    assert synthetic == allowed  # entities of another type, too; 500 sentences contain all combinations
 
 
 def test_words_of_plain_tags_are_replaced_by_others_of_their_tag(teacher: TokenModel):
     gold = [Sentence(("dogs", "bark"), ("NOUN", "VERB")), Sentence(("cats", "sleep"), ("NOUN", "VERB"))]
-    made = {sentence.words for sentence in augmenter(teacher, gold, "plain", swap=1.0)(100)}
-    assert made == {(noun, verb) for noun in ("dogs", "cats") for verb in ("bark", "sleep")}
+    synthetic = {sentence.words for sentence in augmenter(teacher, gold, "plain", swap=1.0)(100)}
+    assert synthetic == {(noun, verb) for noun in ("dogs", "cats") for verb in ("bark", "sleep")}
 
 
 def test_a_joined_sentence_is_a_beginning_and_an_end(teacher: TokenModel):
     gold = [Sentence(("a", "b", "c"), ("O",) * 3), Sentence(("x", "y"), ("O",) * 2)]
-    made = {sentence.words for sentence in augmenter(teacher, gold, join=1.0)(200)}
+    synthetic = {sentence.words for sentence in augmenter(teacher, gold, join=1.0)(200)}
     parts = [("a", "b", "c"), ("x", "y")]
-    assert made == {
-        (*one[:end], *other[start:])
-        for one in parts
-        for other in parts
-        for end in range(1, len(one) + 1)
-        for start in range(len(other))
+    assert synthetic == {
+        (*first[:end], *second[start:])
+        for first in parts
+        for second in parts
+        for end in range(1, len(first) + 1)
+        for start in range(len(second))
     }
 
 
-def test_an_inserted_entity_stands_anywhere(teacher: TokenModel):
+def test_an_entity_is_inserted_anywhere(teacher: TokenModel):
     gold = [Sentence(("a", "Oslo"), ("O", "B-place"))]
-    made = {sentence.words for sentence in augmenter(teacher, gold, insert=1.0)(50)}
-    assert made == {("Oslo", "a", "Oslo"), ("a", "Oslo", "Oslo")}
+    synthetic = {sentence.words for sentence in augmenter(teacher, gold, insert=1.0)(50)}
+    assert synthetic == {("Oslo", "a", "Oslo"), ("a", "Oslo", "Oslo")}
 
 
 def test_a_replacing_word_begins_as_the_replaced_one_did(teacher: TokenModel):
     gold = [Sentence(("Dog", "runs", ",", "42"), ("O",) * 4)]
-    made = [sentence.words for sentence in augmenter(teacher, gold, replace=1.0)(300)]
-    assert len({words[0] for words in made}) > 20
-    assert all(words[0][0].isupper() for words in made)
-    assert any(words[1][0].islower() for words in made)
-    assert {words[2] for words in made} == {","}
+    synthetic = [sentence.words for sentence in augmenter(teacher, gold, replace=1.0)(300)]
+    assert len({words[0] for words in synthetic}) > 20
+    assert all(words[0][0].isupper() for words in synthetic)
+    assert any(words[1][0].islower() for words in synthetic)
+    assert {words[2] for words in synthetic} == {","}
 
 
 def test_noise_drops_misspells_and_changes_the_case(teacher: TokenModel):
     gold = [Sentence(tuple("the weather stays lovely here".split()), ("O",) * 5)]
-    made = {sentence.words for sentence in augmenter(teacher, gold, noise=1.0)(300)}
-    assert any(len(words) < 5 for words in made)
-    assert ("THE", "WEATHER", "STAYS", "LOVELY", "HERE") in made
-    assert any(word not in gold[0].words for words in made for word in map(str.lower, words))
+    synthetic = {sentence.words for sentence in augmenter(teacher, gold, noise=1.0)(300)}
+    assert any(len(words) < 5 for words in synthetic)
+    assert ("THE", "WEATHER", "STAYS", "LOVELY", "HERE") in synthetic
+    assert any(word not in gold[0].words for words in synthetic for word in map(str.lower, words))
 
 
-def test_no_sentence_comes_twice_and_none_that_is_taken(teacher: TokenModel):
+def test_no_sentence_is_repeated_and_none_is_excluded(teacher: TokenModel):
     every = list(augmenter(teacher, swap=1.0)(400))
     hashes = [sentence.hash() for sentence in every]
     assert len(set(hashes)) == len(hashes)
-    taken = set(hashes[::2])
-    left = {sentence.hash() for sentence in augmenter(teacher, swap=1.0)(400, excluded=taken)}
+    excluded = set(hashes[::2])
+    left = {sentence.hash() for sentence in augmenter(teacher, swap=1.0)(400, excluded=excluded)}
     assert left
-    assert not left & taken
+    assert not left & excluded
 
 
-def test_what_can_make_nothing_new_ends(teacher: TokenModel):
-    taken = {sentence.hash() for sentence in GOLD}
-    assert list(augmenter(teacher)(100, excluded=taken)) == []
+def test_an_augmenter_that_finds_nothing_new_ends(teacher: TokenModel):
+    excluded = {sentence.hash() for sentence in GOLD}
+    assert list(augmenter(teacher)(100, excluded=excluded)) == []
 
 
 def test_as_many_as_bring_the_text_to_a_million_words_but_not_too_many_of_one():
@@ -120,91 +120,91 @@ def test_as_many_as_bring_the_text_to_a_million_words_but_not_too_many_of_one():
     assert planned_sentences(AugmentConfig(sentences=7), [sentence] * 10, 10_000_000) == 7
 
 
-def topped(
+def augment(
     teacher: TokenModel, raw: list[Sentence], splits: Splits, sentences: int | str = "auto", **rates: object
 ) -> tuple[list[Sentence], list[str]]:
-    """What is made behind ``raw``, and what is said."""
-    said: list[str] = []
+    """Return the synthetic sentences after ``raw``, and the log."""
+    lines: list[str] = []
     ensemble: Any = SimpleNamespace(teachers=[SimpleNamespace(model=teacher)])
     settings = AugmentConfig(**{**NOTHING, "sentences": sentences, **rates})
-    every = list(add_synthetic_sentences(raw, settings, splits, ensemble, said.append))
+    every = list(add_synthetic_sentences(raw, settings, splits, ensemble, lines.append))
     assert every[: len(raw)] == raw
-    return every[len(raw) :], said
+    return every[len(raw) :], lines
 
 
-def test_what_is_made_stands_nowhere_else(teacher: TokenModel):
-    """Not in train, dev, test or raw text, although each of these could be made."""
+def test_no_synthetic_sentence_occurs_elsewhere(teacher: TokenModel):
+    """Neither in train, dev and test nor in the unlabeled text, although swaps would give each of these."""
     people = ("Ada", "Boris", "Cid", "Dee", "Eve")
     lives = {name: Sentence((name, "lives"), ("B-person", "O")) for name in people}
     runs = [Sentence((name, "runs"), ("B-person", "O")) for name in people]
     labels = Labels.collect((sentence.tags or () for sentence in runs), "iob2")
     train = [lives["Ada"], *runs]
     splits = Splits(labels, train, [lives["Boris"]], [lives["Cid"]], dev_from_train=False)
-    made, _ = topped(teacher, [Sentence(("Dee", "lives"))], splits, 100, swap=1.0)
-    assert {sentence.words for sentence in made} == {("Eve", "lives")}
+    synthetic, _ = augment(teacher, [Sentence(("Dee", "lives"))], splits, 100, swap=1.0)
+    assert {sentence.words for sentence in synthetic} == {("Eve", "lives")}
 
 
-def test_raw_sentences_are_made_use_of_too(teacher: TokenModel):
-    """They have no tags, so no word of theirs is swapped; they count for how many are made, with gold or without."""
-    raw = [Sentence((f"raw{number}", "x", "y", "z")) for number in range(40)]
+def test_unlabeled_sentences_are_used_too(teacher: TokenModel):
+    """They have no tags, so their words are not swapped; they count for the index of synthetic sentences."""
+    raw = [Sentence((f"raw{index}", "x", "y", "z")) for index in range(40)]
     labels = Labels.collect((sentence.tags or () for sentence in GOLD), "iob2")
     for train in (GOLD, []):
         splits = Splits(labels, list(train), GOLD[:3], [], dev_from_train=False)
-        made, said = topped(teacher, raw, splits, 2000, join=0.5, swap=1.0, replace=0.5)
-        assert len(made) == 2000
-        assert {sentence.words[0] for sentence in made} >= {one.words[0] for one in raw}
-        assert "60 train and 40 unlabeled sentences" in said[-1] or not train
-    assert "from 40 unlabeled sentences)" in said[-1]
-    few, said = topped(teacher, raw, splits, 10, join=1.0)
+        synthetic, lines = augment(teacher, raw, splits, 2000, join=0.5, swap=1.0, replace=0.5)
+        assert len(synthetic) == 2000
+        assert {sentence.words[0] for sentence in synthetic} >= {sentence.words[0] for sentence in raw}
+        assert "60 train and 40 unlabeled sentences" in lines[-1] or not train
+    assert "from 40 unlabeled sentences)" in lines[-1]
+    few, lines = augment(teacher, raw, splits, 10, join=1.0)
     assert len(few) == 10
-    assert "from 10 unlabeled sentences)" in said[-1]
-    every, _ = topped(teacher, raw[:2], splits, replace=1.0)
+    assert "from 10 unlabeled sentences)" in lines[-1]
+    every, _ = augment(teacher, raw[:2], splits, replace=1.0)
     assert len(every) == 600  # 300 of each
 
 
-def test_enough_raw_text_is_not_kept(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):
+def test_a_large_text_is_not_kept(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("nlptrain.distillation.augmentation.ENOUGH_WORDS", 100)
     labels = Labels.collect((sentence.tags or () for sentence in GOLD), "iob2")
     splits = Splits(labels, GOLD[:2], GOLD[3:5], [], dev_from_train=False)
-    raw = [Sentence((f"raw{number}", "x", "y", "z")) for number in range(50)]
-    assert topped(teacher, raw, splits, replace=1.0) == ([], [])
-    made, said = topped(teacher, raw, splits, 30, join=1.0)
-    assert len(made) == 30
+    raw = [Sentence((f"raw{index}", "x", "y", "z")) for index in range(50)]
+    assert augment(teacher, raw, splits, replace=1.0) == ([], [])
+    synthetic, lines = augment(teacher, raw, splits, 30, join=1.0)
+    assert len(synthetic) == 30
     room = (100 - sum(len(sentence.words) for sentence in GOLD[:2])) // 4
-    assert f"2 train and {room} unlabeled sentences" in said[-1]
+    assert f"2 train and {room} unlabeled sentences" in lines[-1]
 
 
-def test_rare_words_of_much_text_are_not_looked_up(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):
-    """Any word takes their place."""
+def test_the_neighbors_of_the_rarest_words_are_not_computed(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):
+    """They are replaced by random words."""
     monkeypatch.setattr("nlptrain.distillation.word_bank._MAX_LOOKUPS", 2)
     bank = WordBank(teacher, ["Ada", "Oslo", "Ada", "lives", "Oslo", "Ada"])
     assert set(bank._neighbors) == {"Ada", "Oslo"}
     assert bank.neighbor("lives", Random(0)) in bank.words
 
 
-def test_neighbours_are_those_of_the_embeddings(teacher: TokenModel):
+def test_neighbors_are_those_of_the_embeddings(teacher: TokenModel):
     bank = WordBank(teacher, [*PEOPLE, *PLACES, "?"])
     table = teacher.model.get_input_embeddings().weight.detach().numpy()
     table = table - table.mean(axis=0)
     table /= np.linalg.norm(table, axis=1, keepdims=True)
     rows = [teacher.featurizer([word])[0][0] for word in bank.words]
-    wanted = [
+    nearest = [
         bank.words[index] for index in (table[rows] @ table[teacher.featurizer(["Oslo"])[0][0]]).argsort()[::-1][:24]
     ]
-    draw = Random(0)
-    found = {bank.neighbor("Oslo", draw) for _ in range(2000)}
-    assert found == set(wanted)
-    assert "oslo" in found
+    random = Random(0)
+    neighbors = {bank.neighbor("Oslo", random) for _ in range(2000)}
+    assert neighbors == set(nearest)
+    assert "oslo" in neighbors
 
 
-def test_frequent_words_are_drawn_more_often(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):
+def test_frequent_words_are_sampled_more_often(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("nlptrain.distillation.word_bank._ZIPF_OFFSET", 1.0)
     bank = WordBank(teacher, PEOPLE)
-    draw = Random(0)
-    numbers = [bank.words.index(bank.sample(draw)) for _ in range(4000)]
+    random = Random(0)
+    indices = [bank.words.index(bank.sample(random)) for _ in range(4000)]
     half = len(bank.words) // 2
-    assert sum(number < half for number in numbers) > 2400
-    assert set(numbers) == set(range(len(bank.words)))
+    assert sum(index < half for index in indices) > 2400
+    assert set(indices) == set(range(len(bank.words)))
 
 
 def test_scripts_are_those_of_the_text_and_vowel_signs_belong_to_words():
@@ -237,12 +237,12 @@ class _Featurizer:
         return [(self.tokenizer.index(word),) for word in words]
 
 
-def test_a_teacher_that_reads_words_as_one_lends_the_rows_of_its_pieces(tiny_bert: Path):
-    """What stands for a word in its windows is a number of its own, and no row of a table."""
-    one, other = small_model(tiny_bert, "subword-lstm-crf"), small_model(tiny_bert, "pooled-lstm-crf")
-    other.model.embedder.table.weight.data = one.model.embedder.table.weight.data
-    other.featurizer(["so", "that", "numbers", "are", "moved"])
-    banks = [WordBank(model, PEOPLE) for model in (one, other)]
+def test_a_student_with_pooled_words_gives_the_rows_of_its_subwords(tiny_bert: Path):
+    """The id of a word in its windows is no row of the embedding table."""
+    subword, pooled_words = small_model(tiny_bert, "subword-lstm-crf"), small_model(tiny_bert, "pooled-lstm-crf")
+    pooled_words.model.embedder.table.weight.data = subword.model.embedder.table.weight.data
+    pooled_words.featurizer(["so", "that", "numbers", "are", "moved"])
+    banks = [WordBank(model, PEOPLE) for model in (subword, pooled_words)]
     assert banks[0].words == banks[1].words
     for word in PEOPLE:
         neighbors = [[bank.neighbor(word, Random(seed)) for seed in range(20)] for bank in banks]

@@ -71,7 +71,7 @@ def test_a_damaged_shard_is_moved_aside_and_labeled_again_to_the_same_bytes(
     numbers: list[int],
     damage: Callable[[Path], object],
 ) -> None:
-    names = [f"{number:06d}.arrow" for number in numbers]
+    names = [f"{row:06d}.arrow" for row in numbers]
     for name in names:
         damage(stored / name)
     left = {name: (stored / name).read_bytes() for name in names if (stored / name).exists()}
@@ -87,7 +87,7 @@ def test_a_damaged_shard_is_moved_aside_and_labeled_again_to_the_same_bytes(
         assert line.endswith("; its sentences are labeled again")
         assert ("damaged (" in line, f"; moved to {name}.damaged" in line) == (name in left, name in left)
     rows = store.select(done.rows)
-    assert [rows.sentence(number).words for number in range(40)] == [sentence.words for sentence in SENTENCES]
+    assert [rows.sentence(row).words for row in range(40)] == [sentence.words for sentence in SENTENCES]
     assert label_again(stored, teacher)[0].computed == 0
 
 
@@ -149,10 +149,12 @@ def test_other_words_in_a_shard_without_a_checksum_are_found(
     assert path.read_bytes() == (straight.folder / path.name).read_bytes()
 
 
-def test_looking_changes_nothing_and_finds_what_is_whole(teacher: TransformerTokenClassifier, stored: Path) -> None:
+def test_contains_changes_no_file_and_finds_undamaged_shards(teacher: TransformerTokenClassifier, stored: Path) -> None:
     flip(stored / "000001.arrow")
     before = {path.name: path.read_bytes() for path in stored.iterdir()}
-    known = LogitStore(stored.parent, teacher).contains(np.array([one.hash() for one in SENTENCES], dtype="S16"))
+    known = LogitStore(stored.parent, teacher).contains(
+        np.array([sentence.hash() for sentence in SENTENCES], dtype="S16")
+    )
     assert known.sum() == 24
     assert before == {path.name: path.read_bytes() for path in stored.iterdir()}
 

@@ -50,10 +50,10 @@ def test_stored_logits_are_the_live_ones_to_float16(teacher: TransformerTokenCla
     store, computed = label(tmp_path, teacher, sentences)
     assert computed == 51
     stored = store.transfer_set([s.hash() for s in reversed(sentences)])
-    for number, sentence in enumerate(reversed(sentences)):
+    for row, sentence in enumerate(reversed(sentences)):
         (live,) = teacher.logits([sentence.words])
-        np.testing.assert_allclose(stored.teacher_logits(number), live.astype(np.float16), atol=2e-3)
-        assert stored.sentence(number).words == sentence.words
+        np.testing.assert_allclose(stored.teacher_logits(row), live.astype(np.float16), atol=2e-3)
+        assert stored.sentence(row).words == sentence.words
 
 
 @pytest.mark.usefixtures("small_shards")
@@ -77,7 +77,7 @@ def test_a_changed_teacher_is_never_served_old_logits(teacher: TransformerTokenC
 
 
 @pytest.mark.usefixtures("small_shards")
-def test_rows_are_told_in_the_order_of_the_sentences_also_of_repeats(
+def test_rows_are_in_the_order_of_the_sentences_with_repeats(
     teacher: TransformerTokenClassifier, tmp_path: Path
 ) -> None:
     label(tmp_path, teacher, raw(20, 1))
@@ -85,17 +85,17 @@ def test_rows_are_told_in_the_order_of_the_sentences_also_of_repeats(
     store = LogitStore(tmp_path, teacher)
     done = label_sentences(store, sentences, teacher, Run(None, device="cpu"))
     stored = store.select(done.rows)
-    assert [stored.sentence(number).words for number in range(len(stored))] == [one.words for one in sentences]
-    assert stored.hashes().tolist() == hash_array([one.hash() for one in sentences]).tolist()
-    before = {one.hash() for one in raw(20, 1)}
-    found = sum(one.hash() in before for one in sentences)
-    computed = len({one.hash() for one in sentences} - before)
-    assert (done.stored, done.computed, done.repeats) == (found, computed, len(sentences) - found - computed)
-    counts = f"teacher logits: {found} sentences from transfer_dir, {computed} computed, {done.repeats} repeated ("
+    assert [stored.sentence(row).words for row in range(len(stored))] == [sentence.words for sentence in sentences]
+    assert stored.hashes().tolist() == hash_array([sentence.hash() for sentence in sentences]).tolist()
+    before = {sentence.hash() for sentence in raw(20, 1)}
+    known = sum(sentence.hash() in before for sentence in sentences)
+    computed = len({sentence.hash() for sentence in sentences} - before)
+    assert (done.stored, done.computed, done.repeats) == (known, computed, len(sentences) - known - computed)
+    counts = f"teacher logits: {known} sentences from transfer_dir, {computed} computed, {done.repeats} repeated ("
     assert done.describe().startswith(counts)
 
 
-def test_a_digest_that_begins_as_another_is_not_taken_for_it(
+def test_hashes_with_the_same_beginning_are_distinguished(
     teacher: TransformerTokenClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begins = {sentence.words: sentence.hash() for sentence in raw(4, 1)}
@@ -103,7 +103,7 @@ def test_a_digest_that_begins_as_another_is_not_taken_for_it(
     store, computed = label(tmp_path, teacher, raw(4, 1))
     assert computed == 4
     again, computed = label(tmp_path, teacher, raw(4, 1))
-    assert computed >= 3  # one is found by its first 8 bytes and is the same; of the others nothing is believed
+    assert computed >= 3  # one is found by its first 8 bytes; the other hashes differ
 
 
 class Stop(Exception):
@@ -122,10 +122,10 @@ def test_an_interrupted_shard_is_labeled_anew_to_the_same_bytes(
     target, name = (teacher, "logits") if when == "shard" else (logit_store, "_write_manifest")
     whole: Callable[..., object] = getattr(target, name)
 
-    def broken(*args: object, **named: object) -> object:
+    def broken(*args: object, **keywords: object) -> object:
         if next(calls) == 1:
             raise Stop
-        return whole(*args, **named)
+        return whole(*args, **keywords)
 
     monkeypatch.setattr(target, name, broken)
     with pytest.raises(Stop):
@@ -144,35 +144,35 @@ def test_large_logits_stay_finite(teacher: TransformerTokenClassifier, tmp_path:
     assert np.isfinite(store.transfer_set([raw(2, 1)[0].hash()]).teacher_logits(0)).all()
 
 
-def test_pseudo_labels_are_the_argmax_and_doubtful_sentences_are_left_out(tmp_path: Path) -> None:
+def test_pseudo_labels_are_the_argmax_and_unsure_sentences_are_dropped(tmp_path: Path) -> None:
     labels = Labels.from_names(["O", "B-x", "I-x"])
     sure = [[0.1, 0.8, 0.1], [0.2, 0.1, 0.7], [0.98, 0.01, 0.01]]
     unsure = [[0.3, 0.1, 0.6], [0.98, 0.01, 0.01]]
     path = tmp_path / "pseudo.jsonl"
     rows = FixedTransferSet(sure, unsure)
-    found = pseudo_label_sentences(rows, labels, min_confidence=0.65, path=path)  # type: ignore[arg-type]
-    assert [s.tags for s in found.sentences] == [("B-x", "I-x", "O")]
-    assert (found.entities, found.below, found.dropped) == (2, 1, 1)
-    found = pseudo_label_sentences(rows, labels, min_confidence=0.0, path=path)  # type: ignore[arg-type]
-    assert [s.tags for s in found.sentences][1] == ("I-x", "O")  # the argmax itself
+    pseudo_labels = pseudo_label_sentences(rows, labels, min_confidence=0.65, path=path)  # type: ignore[arg-type]
+    assert [s.tags for s in pseudo_labels.sentences] == [("B-x", "I-x", "O")]
+    assert (pseudo_labels.entities, pseudo_labels.below, pseudo_labels.dropped) == (2, 1, 1)
+    pseudo_labels = pseudo_label_sentences(rows, labels, min_confidence=0.0, path=path)  # type: ignore[arg-type]
+    assert [s.tags for s in pseudo_labels.sentences][1] == ("I-x", "O")  # the argmax itself
     from nlptrain.data.formats.jsonl import read_jsonl
 
     assert [s.tags for s in read_jsonl(path)] == [("B-x", "I-x", "O"), ("B-x", "O")]  # valid IOB2, same entities
     assert '"confidences": [0.8, 0.7, 0.98' in path.read_text()
 
 
-def test_each_precision_has_answers_of_its_own(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
+def test_each_precision_has_logits_of_its_own(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
     sentences = raw(20, 1)
     exact, _ = label(tmp_path, teacher, sentences)
     coarse = LogitStore(tmp_path, teacher, "bf16")
     assert coarse.key.removesuffix("bf16") == exact.key.removesuffix("fp32")
     assert label_sentences(coarse, sentences, teacher, Run(None, device="cpu")).computed == 20
     hashes = [sentence.hash() for sentence in sentences]
-    one, other = (
-        np.concatenate([store.transfer_set(hashes).teacher_logits(number).astype(np.float32) for number in range(20)])
+    fp32, coarse_logits = (
+        np.concatenate([store.transfer_set(hashes).teacher_logits(row).astype(np.float32) for row in range(20)])
         for store in (exact, coarse)
     )
-    assert 1e-4 < np.abs(one - other).max() < 0.1  # eight bits of a bfloat16's mantissa
+    assert 1e-4 < np.abs(fp32 - coarse_logits).max() < 0.1  # eight bits of a bfloat16's mantissa
 
 
 def test_eight_bits_are_computed_without_torch_and_stored_apart(
@@ -186,12 +186,12 @@ def test_eight_bits_are_computed_without_torch_and_stored_apart(
         patch.setattr(type(teacher), "logits", lambda *_: pytest.fail("asked torch"))
         assert label_sentences(coarse, sentences, teacher, Run(None, device="cpu")).computed == 21
     hashes = [sentence.hash() for sentence in sentences]
-    one, other = (
-        np.concatenate([store.transfer_set(hashes).teacher_logits(number).astype(np.float32) for number in range(21)])
+    fp32, coarse_logits = (
+        np.concatenate([store.transfer_set(hashes).teacher_logits(row).astype(np.float32) for row in range(21)])
         for store in (exact, coarse)
     )
-    assert one.shape == other.shape
-    assert 1e-4 < np.abs(one - other).max() < 0.1 * np.abs(one).max()
+    assert fp32.shape == coarse_logits.shape
+    assert 1e-4 < np.abs(fp32 - coarse_logits).max() < 0.1 * np.abs(fp32).max()
     with pytest.raises(InputError, match=r"teacher_precision: .* is a tagger, and int8 is for transformers; use fp32"):
         LogitStore(tmp_path, small_model(tiny_bert, "subword-lstm-softmax"), "int8")
     monkeypatch.setattr(type(teacher.tokenizer), "is_fast", False)
@@ -210,7 +210,7 @@ def test_several_workers_store_what_one_does(
     store = LogitStore(tmp_path / "together", teacher, precision)
     done = label_sentences(store, sentences, teacher, Run(None, device="cpu", workers=2))
     assert (done.computed, done.stored, done.repeats) == (71, 0, 5)
-    files = [sorted(path.name for path in one.folder.iterdir()) for one in (alone, store)]
+    files = [sorted(path.name for path in folder.iterdir()) for folder in (alone.folder, store.folder)]
     assert files[0] == files[1]
     assert len(files[0]) == 6
     for name in files[0]:
@@ -218,7 +218,7 @@ def test_several_workers_store_what_one_does(
             assert (alone.folder / name).read_bytes() == (store.folder / name).read_bytes()
 
 
-def test_a_worker_that_is_killed_is_said_and_what_is_stored_stays(
+def test_a_killed_worker_is_reported_and_stored_logits_are_kept(
     teacher: TransformerTokenClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_shards: None
 ) -> None:
     sentences = raw(200, 1)

@@ -74,7 +74,7 @@ def test_half_precision_is_computed_in_float32() -> None:
     assert kl_loss(student, teacher, mask, 1.0) == kl_loss(student.float(), teacher.float(), mask, 1.0)
 
 
-def test_gold_loss_sums_over_tagged_words_alone() -> None:
+def test_the_nll_loss_sums_over_tagged_words_alone() -> None:
     logits, gold = draw(4, 3), torch.tensor([0, -100, 2, 1])
     expected = -sum(F.log_softmax(logits, -1)[i, g] for i, g in ((0, 0), (2, 2), (3, 1)))
     assert torch.allclose(nll_loss(logits, gold), expected)

@@ -1,4 +1,4 @@
-"""A teacher that is right about nothing is nobody's wish."""
+"""A teacher without any correct prediction is reported."""
 
 from pathlib import Path
 
@@ -21,29 +21,29 @@ TEN = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]
 
 
 @pytest.mark.parametrize("opens", [False, True])
-def test_a_teacher_that_finds_no_entity_is_said(tiny_bert: Path, tmp_path: Path, opens: bool) -> None:
+def test_a_teacher_that_finds_no_entity_is_reported(tiny_bert: Path, tmp_path: Path, opens: bool) -> None:
     teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
     with torch.no_grad():
         teacher.model.classifier.weight.zero_()
         teacher.model.classifier.bias.copy_(torch.tensor([0.0, 9.0, 0.0, 0.0, 0.0] if opens else [9.0, 0, 0, 0, 0]))
     shape = StudentConfig.model_validate({"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}})
     student = build_student(shape, LABELS, seed=0, teacher=teacher)
-    run, said = Run(None, device="cpu"), []
-    run.log = said.append  # type: ignore[method-assign]
+    run, lines = Run(None, device="cpu"), []
+    run.log = lines.append  # type: ignore[method-assign]
     settings = TrainConfig.model_validate({"steps": 1, "warmup_steps": 0, "eval_every": 1})
     splits = Splits(LABELS, TEN, TEN, [], dev_from_train=False)
     distill(student, teacher, splits, [], DistillConfig(), settings, run, transfer_dir=tmp_path)
-    assert any("dev: the teacher is right about nothing" in line for line in said) == (not opens)
+    assert any("dev: the teacher is right about nothing" in line for line in lines) == (not opens)
 
 
-def test_nothing_is_said_of_a_teacher_where_there_is_nothing_to_find(tiny_bert: Path, tmp_path: Path) -> None:
+def test_a_teacher_is_not_reported_if_dev_has_no_entity(tiny_bert: Path, tmp_path: Path) -> None:
     teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
     shape = StudentConfig.model_validate({"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}})
     student = build_student(shape, LABELS, seed=0, teacher=teacher)
-    run, said = Run(None, device="cpu"), []
-    run.log = said.append  # type: ignore[method-assign]
+    run, lines = Run(None, device="cpu"), []
+    run.log = lines.append  # type: ignore[method-assign]
     settings = TrainConfig.model_validate({"steps": 1, "warmup_steps": 0, "eval_every": 1})
-    bare = [Sentence(one.words, ("O",) * len(one.words)) for one in TEN]
+    bare = [Sentence(sentence.words, ("O",) * len(sentence.words)) for sentence in TEN]
     splits = Splits(LABELS, TEN, bare, [], dev_from_train=False)
     distill(student, teacher, splits, [], DistillConfig(), settings, run, transfer_dir=tmp_path)
-    assert not any("right about nothing" in line for line in said)
+    assert not any("right about nothing" in line for line in lines)

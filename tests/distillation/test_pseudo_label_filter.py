@@ -16,7 +16,7 @@ ROWS = [(0.9, True), (0.8, False), (0.7, True), (0.6, True), (0.5, False), (0.4,
 
 
 @pytest.mark.parametrize(
-    ("wanted", "least", "answered", "right"),
+    ("min_precision", "threshold", "accepted", "correct"),
     [
         (1.0, 0.9, 1, 1),
         (0.75, 0.6, 4, 3),  # although it is 1/2 at 0.8 and 2/3 at 0.7
@@ -25,9 +25,9 @@ ROWS = [(0.9, True), (0.8, False), (0.7, True), (0.6, True), (0.5, False), (0.4,
     ],
 )
 def test_the_lowest_confidence_that_is_right_often_enough(
-    wanted: float, least: float, answered: int, right: int
+    min_precision: float, threshold: float, accepted: int, correct: int
 ) -> None:
-    assert lowest_threshold(ROWS[::-1], min_precision=wanted) == Threshold(least, answered, right, 6)
+    assert lowest_threshold(ROWS[::-1], min_precision=min_precision) == Threshold(threshold, accepted, correct, 6)
 
 
 def test_equal_confidences_stay_together() -> None:
@@ -51,7 +51,7 @@ def row(label: str, sure: float) -> list[float]:
     return [sure if name == label else rest for name in LABELS.names]
 
 
-def test_each_type_has_its_own_and_sentences_below_it_are_left_out() -> None:
+def test_each_type_has_a_threshold_and_sentences_below_it_are_dropped() -> None:
     o = row("O", 0.99)
     dev = FixedTransferSet(
         [row("B-x", 0.9), row("I-x", 0.8), o],  # right, sure by 0.8
@@ -65,28 +65,32 @@ def test_each_type_has_its_own_and_sentences_below_it_are_left_out() -> None:
         Sentence(("a", "b", "c"), ("B-x", "O", "O")),
         Sentence(("a", "b", "c"), ("O", "O", "O")),
     ]
-    found = find_thresholds(dev, gold, LABELS, min_precision=0.9, min_confidence=0.3)  # type: ignore[arg-type]
-    assert list(found) == ["x", "y", "z"]
-    assert (found["x"].min_confidence, found["x"].accepted, found["x"].correct) == (pytest.approx(0.7, abs=1e-3), 2, 2)
-    assert found["y"].to_json() == {"min_confidence": None, "answered": 0, "right": 0}
-    assert found["z"] == Threshold(math.inf)
-    assert found["z"].describe() == "none (never predicted; its sentences are dropped)"
-    assert found["x"].describe() == f"{found['x'].min_confidence:.4f} (2 of 2 correct)"
-    assert found["y"].describe() == "none (no threshold is precise enough; its sentences are dropped)"
+    thresholds = find_thresholds(dev, gold, LABELS, min_precision=0.9, min_confidence=0.3)  # type: ignore[arg-type]
+    assert list(thresholds) == ["x", "y", "z"]
+    assert (thresholds["x"].min_confidence, thresholds["x"].accepted, thresholds["x"].correct) == (
+        pytest.approx(0.7, abs=1e-3),
+        2,
+        2,
+    )
+    assert thresholds["y"].to_json() == {"min_confidence": None, "answered": 0, "right": 0}
+    assert thresholds["z"] == Threshold(math.inf)
+    assert thresholds["z"].describe() == "none (never predicted; its sentences are dropped)"
+    assert thresholds["x"].describe() == f"{thresholds['x'].min_confidence:.4f} (2 of 2 correct)"
+    assert thresholds["y"].describe() == "none (no threshold is precise enough; its sentences are dropped)"
 
     raw = FixedTransferSet(
         [row("B-x", 0.72), o], [row("B-x", 0.65), o], [o, row("B-y", 0.99)], [row("B-z", 0.31), o], [o, o]
     )
-    least = {name: limit.min_confidence for name, limit in found.items()}
-    kept = pseudo_label_sentences(raw, LABELS, min_confidence=0.3, path=None, thresholds=least)  # type: ignore[arg-type]
+    minima = {name: threshold.min_confidence for name, threshold in thresholds.items()}
+    kept = pseudo_label_sentences(raw, LABELS, min_confidence=0.3, path=None, thresholds=minima)  # type: ignore[arg-type]
     np.testing.assert_array_equal(kept.rows, [0, 4])
     assert (kept.entities, kept.below, kept.dropped) == (4, 3, 3)
 
 
-def test_of_plain_tags_the_words_are_judged() -> None:
+def test_plain_tags_are_evaluated_by_word() -> None:
     labels = Labels.from_names(["N", "V"], "plain")
     dev = FixedTransferSet([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]])
     gold = [Sentence(("a", "b", "c", "d"), ("N", "V", "V", "N"))]
-    found = find_thresholds(dev, gold, labels, min_precision=1.0, min_confidence=0.0)  # type: ignore[arg-type]
-    assert found["N"].min_confidence == pytest.approx(0.9, abs=1e-3)
-    assert found["V"].min_confidence == pytest.approx(0.8, abs=1e-3)
+    thresholds = find_thresholds(dev, gold, labels, min_precision=1.0, min_confidence=0.0)  # type: ignore[arg-type]
+    assert thresholds["N"].min_confidence == pytest.approx(0.9, abs=1e-3)
+    assert thresholds["V"].min_confidence == pytest.approx(0.8, abs=1e-3)

@@ -18,9 +18,9 @@ from nlptrain.distillation.pseudo_labels import _representable_tags
 )
 def test_an_entity_without_right_tags_is_none(tags: str, learned: str) -> None:
     labels = Labels.from_names(["O", "B-x", "I-x", "E-x"], "iobes")
-    found = _representable_tags(tags.split(), labels)
-    assert found == learned.split()
-    assert first_invalid_tag(found, "iobes") is None
+    tags_of_entities = _representable_tags(tags.split(), labels)
+    assert tags_of_entities == learned.split()
+    assert first_invalid_tag(tags_of_entities, "iobes") is None
 
 
 def test_plain_tags_stay() -> None:

@@ -1,4 +1,4 @@
-"""Rare labels: how rare each is, which sentences hold some, and what their words count."""
+"""Inverse label frequency: of labels and sentences, and as weights of words."""
 
 from types import SimpleNamespace
 
@@ -25,7 +25,7 @@ class Text:
         return len(self.logits)
 
     def gather(self, spans: list[tuple[int, int, int]]) -> np.ndarray:
-        return np.concatenate([self.logits[number][first : first + count] for number, first, count in spans])
+        return np.concatenate([self.logits[row][first : first + count] for row, first, count in spans])
 
 
 def test_by_hand():
@@ -39,9 +39,7 @@ def test_by_hand():
 
 
 def test_blocks_change_nothing_and_a_sentence_counts_at_most_five(monkeypatch: pytest.MonkeyPatch):
-    text = Text(
-        *([[0.5 + number / 20, 0.5 - number / 20]] * (number % 4 + 1) for number in range(9)), [[0.5, 0.5]] * 40
-    )
+    text = Text(*([[0.5 + row / 20, 0.5 - row / 20]] * (row % 4 + 1) for row in range(9)), [[0.5, 0.5]] * 40)
     whole = inverse_label_frequency(text)
     monkeypatch.setattr("nlptrain.distillation.sampling._BLOCK", 3)
     parts = inverse_label_frequency(text)
@@ -56,10 +54,10 @@ def test_words_of_rare_labels_count_more():
     teacher = torch.log(torch.tensor([[0.9, 0.1], [0.1, 0.9]]))
     targets = Targets(torch.tensor([-100, -100]), torch.zeros(2).bool(), teacher, torch.ones(2).bool())
     rare = torch.tensor([0.1, 0.9])
-    one = float((teacher[0].exp() * (teacher[0] - np.log(0.5))).sum())  # the same for both words
+    word_loss = float((teacher[0].exp() * (teacher[0] - np.log(0.5))).sum())  # the same for both words
     mean = 1 + 3 * (0.9 * 0.1 + 0.1 * 0.9)  # O has 0.9 of all words
     weights = (1 + 3 * (0.9 * 0.1 + 0.1 * 0.9)) / mean + (1 + 3 * (0.1 * 0.1 + 0.9 * 0.9)) / mean
-    for factor, expected in ((3.0, weights * one), (0.0, 2 * one)):
+    for factor, expected in ((3.0, weights * word_loss), (0.0, 2 * word_loss)):
         loss = DistillObjective(DistillConfig(rare_label_weight=factor), rare).loss(student, targets)
         assert float(loss.parts["teacher"]) == pytest.approx(expected, rel=1e-5)
     squared = (

@@ -1,4 +1,4 @@
-"""Calibration errors worked out by hand, and temperatures that are known because the tags were drawn at them."""
+"""Calibration errors by hand, and the temperature that gold tags were sampled with."""
 
 import itertools
 
@@ -24,14 +24,14 @@ from nlptrain.training.calibration import (
 IOB2 = Labels.from_names(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
 
 
-def answer(tags: str, *confidences: float) -> TaggedSentence:
+def predicted(tags: str, *confidences: float) -> TaggedSentence:
     return TaggedSentence(tags.split(), np.array(confidences, dtype=np.float32))
 
 
 def test_the_error_of_four_words() -> None:
     # (14/15, 1]: accuracy 1/2, mean 0.95, gap 0.45; (7/15, 8/15]: accuracy 1/2, mean 0.51, gap 0.01; each half of all
-    found = expected_calibration_error([0.95, 0.5, 0.95, 0.52], [True, True, False, False])
-    assert found == pytest.approx(0.5 * 0.45 + 0.5 * 0.01, abs=1e-12)
+    error = expected_calibration_error([0.95, 0.5, 0.95, 0.52], [True, True, False, False])
+    assert error == pytest.approx(0.5 * 0.45 + 0.5 * 0.01, abs=1e-12)
 
 
 def test_a_bin_has_its_upper_edge_and_errors_in_one_bin_make_up_for_each_other() -> None:
@@ -45,14 +45,14 @@ def test_a_bin_has_its_upper_edge_and_errors_in_one_bin_make_up_for_each_other()
 
 def test_words_and_entities_by_hand() -> None:
     gold = [["B-x", "I-x", "O", "B-y"], ["O", "B-x"]]
-    answers = [answer("B-x I-x O B-x", 0.9, 0.7, 1.0, 0.8), answer("B-x O", 0.6, 0.5)]
-    found = calibration_errors(gold, answers, "iob2")
+    predictions = [predicted("B-x I-x O B-x", 0.9, 0.7, 1.0, 0.8), predicted("B-x O", 0.6, 0.5)]
+    errors = calibration_errors(gold, predictions, "iob2")
     # six words, each in a bin of its own: right are 0.9, 0.7 and 1.0
-    assert found.word == pytest.approx((0.1 + 0.3 + 0.0 + 0.8 + 0.6 + 0.5) / 6, abs=1e-6)
+    assert errors.word == pytest.approx((0.1 + 0.3 + 0.0 + 0.8 + 0.6 + 0.5) / 6, abs=1e-6)
     # three entities: the least of 0.9 and 0.7, right; 0.8 of another type and 0.6 where there is none, wrong
-    assert found.entity == pytest.approx((0.3 + 0.8 + 0.6) / 3, abs=1e-6)
-    assert calibration_errors([["O"]], [answer("O", 0.9)], "iob2").entity is None
-    plain = calibration_errors([["NOUN", "VERB"]], [answer("NOUN NOUN", 0.9, 0.4)], "plain")
+    assert errors.entity == pytest.approx((0.3 + 0.8 + 0.6) / 3, abs=1e-6)
+    assert calibration_errors([["O"]], [predicted("O", 0.9)], "iob2").entity is None
+    plain = calibration_errors([["NOUN", "VERB"]], [predicted("NOUN NOUN", 0.9, 0.4)], "plain")
     assert (plain.word, plain.entity) == (pytest.approx((0.1 + 0.4) / 2, abs=1e-6), None)
     assert plain.describe() == "ECE words 0.250"
 
@@ -61,31 +61,31 @@ def test_words_and_entities_by_hand() -> None:
     st.lists(st.tuples(st.sampled_from(["B-x", "O"]), st.sampled_from(["B-x", "O"]), st.floats(0, 1))),
     st.integers(0, 9),
 )
-def test_errors_that_add_up_are_the_same_in_whatever_parts_they_come(rows, cut: int) -> None:
-    gold = [[one] for one, _, _ in rows]
-    answers = [answer(other, sure) for _, other, sure in rows]
+def test_summed_errors_do_not_depend_on_the_blocks(rows, cut: int) -> None:
+    gold = [[gold_tag] for gold_tag, _, _ in rows]
+    predictions = [predicted(tag, confidence) for _, tag, confidence in rows]
     tally = CalibrationTally("iob2")
-    tally.add(gold[:cut], answers[:cut])
-    tally.add(gold[cut:], answers[cut:])
-    assert tally.errors() == calibration_errors(gold, answers, "iob2")
+    tally.add(gold[:cut], predictions[:cut])
+    tally.add(gold[cut:], predictions[cut:])
+    assert tally.errors() == calibration_errors(gold, predictions, "iob2")
 
 
-def test_what_is_least_is_found() -> None:
+def test_the_minimum_is_found() -> None:
     assert golden_section_minimum(lambda x: (x - 1.3) ** 2, -3, 3, tolerance=1e-4) == pytest.approx(1.3, abs=1e-4)
     assert golden_section_minimum(lambda x: x, -3, 3, tolerance=1e-4) == pytest.approx(-3, abs=1e-4)
 
 
 @pytest.mark.parametrize("wanted", [0.5, 2.0, 6.0])
-def test_the_temperature_that_tags_were_drawn_at_is_found(wanted: float) -> None:
+def test_the_temperature_of_sampled_tags_is_found(wanted: float) -> None:
     random = np.random.default_rng(0)
     logits = [(3 * random.standard_normal((n, 5))).astype(np.float32) for n in random.integers(1, 40, 1_500)]
     gold = []
     for values in logits:
-        drawn = (values / wanted + random.gumbel(size=values.shape)).argmax(axis=1)  # of softmax(logits / wanted)
-        gold.append([IOB2.names[index] for index in drawn])
-    found = fit_temperature(IndependentDecoder(), logits, gold, IOB2)
-    assert found == pytest.approx(wanted, rel=0.03)
-    assert fit_temperature(IndependentDecoder(), logits, gold, IOB2) == found
+        label_ids = (values / wanted + random.gumbel(size=values.shape)).argmax(axis=1)  # of softmax(logits / wanted)
+        gold.append([IOB2.names[index] for index in label_ids])
+    temperature = fit_temperature(IndependentDecoder(), logits, gold, IOB2)
+    assert temperature == pytest.approx(wanted, rel=0.03)
+    assert fit_temperature(IndependentDecoder(), logits, gold, IOB2) == temperature
 
 
 def crf() -> CRFHead:
@@ -98,8 +98,8 @@ def crf() -> CRFHead:
     return head
 
 
-def drawn_from(head: CRFHead, temperature: float, sentences: int) -> tuple[list[np.ndarray], list[list[str]]]:
-    """Sentences of three words, and tags drawn from the chain's own distribution over all paths."""
+def sample_tags(head: CRFHead, temperature: float, sentences: int) -> tuple[list[np.ndarray], list[list[str]]]:
+    """Return sentences of three words, with tags sampled from the CRF's distribution over all paths."""
     random = np.random.default_rng(0)
     paths = np.array(list(itertools.product(range(5), repeat=3)))
     allowed = head.may_open[paths[:, 0]] & head.allowed[paths[:, :2], paths[:, 1:]].all(1) & head.may_close[paths[:, 2]]
@@ -119,13 +119,13 @@ def drawn_from(head: CRFHead, temperature: float, sentences: int) -> tuple[list[
 
 def test_the_temperature_of_a_crf_is_found() -> None:
     head = crf()
-    emissions, gold = drawn_from(head, 2.0, 4_000)
+    emissions, gold = sample_tags(head, 2.0, 4_000)
     assert fit_temperature(head, emissions, gold, IOB2) == pytest.approx(2.0, rel=0.05)
 
 
-def test_words_that_the_model_cannot_tag_right_say_nothing() -> None:
+def test_words_that_the_model_cannot_tag_correctly_are_ignored() -> None:
     head = crf()
-    emissions, gold = drawn_from(head, 2.0, 300)
+    emissions, gold = sample_tags(head, 2.0, 300)
     kept = fit_temperature(head, emissions, gold, IOB2)
     impossible = [["I-x", "B-z", "E-y"]] * 3  # no I- opens a sentence, and of the others there is no column
     more = [np.full((3, 5), 100, dtype=np.float32)] * 3
@@ -135,7 +135,7 @@ def test_words_that_the_model_cannot_tag_right_say_nothing() -> None:
     assert fit_temperature(IndependentDecoder(), [np.empty((0, 5), dtype=np.float32)], [[]], IOB2) == 1.0
 
 
-def test_too_few_mistakes_say_nothing() -> None:
+def test_too_few_mistakes_give_temperature_1() -> None:
     values = np.tile(np.eye(5, dtype=np.float32), (40, 1))
     gold = list(IOB2.names) * 40
     assert fit_temperature(IndependentDecoder(), [values], [gold], IOB2) == 1.0

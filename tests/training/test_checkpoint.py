@@ -1,4 +1,4 @@
-"""A run folder whose files are damaged while it is stopped: it goes on from what is whole, and says so."""
+"""A stopped run whose files are damaged: it resumes from the undamaged ones, and reports the others."""
 
 import json
 import shutil
@@ -193,7 +193,7 @@ def test_a_damaged_model_of_a_finished_run_is_not_read(finished: Path, name: str
         assert fault in result.stderr, arguments
         assert "train the run again with " in result.stderr
     assert not (corpus / "exported").exists()
-    (finished / "SHA256SUMS").unlink()  # for who has changed it on purpose
+    (finished / "SHA256SUMS").unlink()  # as after a deliberate change
     if name == "model/word_splitter.json" and removed:
         assert call("predict", finished, text="Ada\n").exit_code == 0
 

@@ -5,7 +5,7 @@ from seqeval.metrics import accuracy_score, f1_score, precision_score, recall_sc
 
 from nlptrain.data.tag_schemes import to_scheme
 from nlptrain.training import score
-from nlptrain.training.evaluation import Counts, ScoreTally
+from nlptrain.training.evaluation import Counts, ScoreTally, confusion
 
 TAGS = {
     "iob2": ["O", "B-x", "I-x", "B-y", "I-y"],
@@ -21,9 +21,9 @@ def pairs(scheme: str) -> st.SearchStrategy[list[tuple[list[str], list[str]]]]:
 
 
 @given(st.sampled_from(["iob2", "iobes"]).flatmap(lambda scheme: st.tuples(st.just(scheme), pairs(scheme))))
-def test_summed_counts_give_seqevals_f1_exactly(drawn) -> None:
-    scheme, sentences = drawn
-    gold, predicted = [one for one, _ in sentences], [other for _, other in sentences]
+def test_summed_counts_give_seqevals_f1_exactly(scheme_and_pairs) -> None:
+    scheme, sentences = scheme_and_pairs
+    gold, predicted = [tags for tags, _ in sentences], [tags for _, tags in sentences]
     scores = score(gold, predicted, scheme)
     assert (scores.precision, scores.recall, scores.value) == scores.counts.scores()
     assert len(scores.counts.correct) == len(scores.counts.predicted) == len(scores.counts.gold) == len(gold)
@@ -39,7 +39,7 @@ def test_summed_counts_give_seqevals_f1_exactly(drawn) -> None:
 
 @given(pairs("plain").filter(bool))
 def test_summed_counts_give_the_accuracy_exactly(sentences) -> None:
-    gold, predicted = [one for one, _ in sentences], [other for _, other in sentences]
+    gold, predicted = [tags for tags, _ in sentences], [tags for _, tags in sentences]
     scores = score(gold, predicted, "plain")
     assert scores.value == accuracy_score(gold, predicted) == sum(scores.counts.correct) / sum(scores.counts.gold)
     assert scores.counts.predicted == scores.counts.gold == tuple(map(len, gold))
@@ -86,10 +86,51 @@ def test_a_missing_tag_is_no_score() -> None:
 @given(
     st.sampled_from(sorted(TAGS)).flatmap(lambda scheme: st.tuples(st.just(scheme), pairs(scheme))), st.integers(0, 8)
 )
-def test_scores_that_add_up_are_seqevals_in_whatever_parts_they_come(drawn, cut: int) -> None:
-    scheme, sentences = drawn
-    gold, predicted = [one for one, _ in sentences], [other for _, other in sentences]
+def test_summed_scores_do_not_depend_on_the_blocks(scheme_and_pairs, cut: int) -> None:
+    scheme, sentences = scheme_and_pairs
+    gold, predicted = [tags for tags, _ in sentences], [tags for _, tags in sentences]
     tally = ScoreTally(scheme)
     tally.add(gold[:cut], predicted[:cut])
     tally.add(gold[cut:], predicted[cut:])
     assert tally.scores().to_json() == score(gold, predicted, scheme).to_json()
+
+
+def test_entities_are_counted_by_how_they_were_predicted() -> None:
+    gold = [
+        ["B-a", "I-a", "O", "B-b"],  # right; another type
+        ["B-a", "I-a", "I-a", "O"],  # the end is missing
+        ["B-a", "I-a", "O", "O"],  # other words and another type
+        ["B-b", "O", "O", "O"],  # missed; and a spurious one
+    ]
+    predicted = [
+        ["B-a", "I-a", "O", "B-a"],
+        ["B-a", "I-a", "O", "O"],
+        ["O", "B-b", "I-b", "O"],
+        ["O", "O", "O", "B-a"],
+    ]
+    counts = confusion(gold, predicted, "iob2")
+    assert counts.kinds == {
+        "exact": 1,
+        "type": 1,
+        "boundary": 1,
+        "type and boundary": 1,
+        "missed": 1,
+        "spurious": 1,
+    }
+    assert dict(counts.pairs) == {("a", "a"): 2, ("b", "a"): 1, ("a", "b"): 1, ("b", "-"): 1, ("-", "a"): 1}
+    assert counts.mistakes() == [("-", "a", 1), ("a", "b", 1), ("b", "-", 1), ("b", "a", 1)]
+    assert counts.to_json()["types"]["a"] == {"a": 2, "b": 1}
+
+
+def test_a_gold_entity_has_one_counterpart_its_own_type_first() -> None:
+    counts = confusion([["B-a", "I-a", "I-a"]], [["B-b", "B-a", "I-a"]], "iob2")
+    assert (counts.kinds["boundary"], counts.kinds["spurious"], sum(counts.kinds.values())) == (1, 0, 1)
+    exact = confusion([["O", "B-a"]], [["B-a", "B-b"]], "iob2")
+    assert exact.kinds["type"] == 1
+
+
+def test_schemes_do_not_matter_and_plain_tags_are_counted_by_word() -> None:
+    assert confusion([["S-a", "O"]], [["B-a", "O"]], "iobes").kinds["exact"] == 1
+    plain = confusion([["NOUN", "VERB"]], [["NOUN", "NOUN"]], "plain")
+    assert plain.kinds == {}
+    assert plain.to_json() == {"types": {"NOUN": {"NOUN": 1}, "VERB": {"NOUN": 1}}}

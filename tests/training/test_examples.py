@@ -45,17 +45,17 @@ SENTENCES = [
 def test_the_parts_of_words_get_the_inside_of_their_words_entity(model: TokenModel) -> None:
     examples = Examples(model, SENTENCES, label_pipeline_words=True)
     inputs = examples.inputs([1, 0])
-    ids, places = inputs.model_inputs["input_ids"], inputs.word_positions
+    ids, positions = inputs.model_inputs["input_ids"], inputs.word_positions
     targets = examples.targets([1, 0])
-    pieces = model.tokenizer.convert_ids_to_tokens(ids.flatten()[places].tolist())
+    subwords = model.tokenizer.convert_ids_to_tokens(ids.flatten()[positions].tolist())
     tags = [LABELS.names[index] for index in targets.gold]
-    assert list(zip(pieces, tags, strict=True)) == [
+    assert list(zip(subwords, tags, strict=True)) == [
         ("@", "B-person"),
         ("lives", "O"),
         ("-", "O"),
         ("in", "O"),
         ("oslo", "B-place"),
-        (".", "O") if "." in pieces else ("[UNK]", "O"),
+        (".", "O") if "." in subwords else ("[UNK]", "O"),
         ("ada", "I-person"),
         ("-", "I-place"),
         ("paris", "I-place"),
@@ -81,9 +81,13 @@ def test_a_parts_logits_have_begin_and_inside_in_order(model: TokenModel) -> Non
 def test_without_parts_there_is_one_target_a_word(model: TokenModel) -> None:
     examples = Examples(model, [*SENTENCES, Sentence(("a", "b", "c"))], teacher_logits=Stored())
     inputs = examples.inputs([0, 1, 2])
-    ids, mask, places = inputs.model_inputs["input_ids"], inputs.model_inputs["attention_mask"], inputs.word_positions
+    ids, mask, positions = (
+        inputs.model_inputs["input_ids"],
+        inputs.model_inputs["attention_mask"],
+        inputs.word_positions,
+    )
     targets = examples.targets([0, 1, 2])
-    assert len(places) == len(targets.gold) == 9
+    assert len(positions) == len(targets.gold) == 9
     assert targets.gold[-3:].tolist() == [NO_LABEL] * 3
     assert torch.equal(mask, (ids != model.tokenizer.pad_token_id).long())
     assert bool(targets.has_teacher.all())
@@ -95,7 +99,7 @@ def test_a_classifier_may_have_a_begin_without_its_inside(tiny_bert: Path) -> No
     shape = StudentConfig.model_validate({"embedder": {"dim": 8}, **more})
     examples = Examples(build_tagger(shape, labels, seed=0), SENTENCES, label_pipeline_words=True)
     tags = [labels.names[index] for index in examples.targets([0]).gold]
-    assert tags == ["O", "B-place", "O", "B-place", "B-place"]  # nothing else is known of a place
+    assert tags == ["O", "B-place", "O", "B-place", "B-place"]  # there is no inside of a place
 
 
 def test_another_order_of_labels_than_the_teachers_is_refused(tiny_bert: Path, tmp_path: Path) -> None:

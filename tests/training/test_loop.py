@@ -65,11 +65,11 @@ def test_the_gradient_does_not_depend_on_how_a_step_is_cut(tiny_bert: Path, dist
     assert losses == pytest.approx(others, abs=1e-10)
     start = student(tiny_bert)
     moved = 0.0
-    for one, other, before in zip(
+    for expected, actual, before in zip(
         whole.model.parameters(), cut.model.parameters(), start.model.parameters(), strict=True
     ):
-        assert torch.allclose(one, other, atol=1e-10, rtol=0)
-        moved += (one - before).abs().sum().item()
+        assert torch.allclose(expected, actual, atol=1e-10, rtol=0)
+        moved += (expected - before).abs().sum().item()
     assert moved > 0.1
 
 
@@ -127,7 +127,7 @@ def test_ten_sentences_are_learnt_by_heart(tiny_bert: Path) -> None:
 
 
 def train(tiny_bert: Path, folder: Path, stop_at: int | None = None, *, scaled: bool = False) -> TokenModel:
-    """A run with dropout, unknown pieces, EMA and scoring; optionally stopped by a signal at a step."""
+    """Train with dropout, word dropout, EMA and evaluation; optionally stopped by a signal at a step."""
     folder.mkdir(exist_ok=True)
     run = Run(folder, device="cpu", seed=3)
     if scaled:
@@ -163,12 +163,12 @@ def metrics(folder: Path) -> list[dict[str, object]]:
 def test_stopped_and_resumed_is_the_straight_run(tiny_bert: Path, tmp_path: Path, stop_at: int, scaled: bool) -> None:
     straight = train(tiny_bert, tmp_path / "straight", scaled=scaled)
     train(tiny_bert, tmp_path / "stopped", stop_at, scaled=scaled)
-    # Lines behind the checkpoint, as a kill -9 leaves them, are cut off.
+    # Lines after the checkpoint, as from a killed run, are removed.
     with (tmp_path / "stopped" / "metrics.jsonl").open("a") as file:
         file.write('{"step": 99}\n{"st')
     resumed = train(tiny_bert, tmp_path / "stopped", scaled=scaled)
-    for one, other in zip(straight.model.parameters(), resumed.model.parameters(), strict=True):
-        assert torch.equal(one, other)
+    for expected, actual in zip(straight.model.parameters(), resumed.model.parameters(), strict=True):
+        assert torch.equal(expected, actual)
     assert metrics(tmp_path / "straight") == metrics(tmp_path / "stopped")
 
 
@@ -179,8 +179,8 @@ def test_a_training_keeps_the_length_that_it_began_with(
     train(tiny_bert, tmp_path / "stopped", 14)
     monkeypatch.setattr("nlptrain.training.loop.planned_steps", lambda plan, config: 12)  # as another version might
     resumed = train(tiny_bert, tmp_path / "stopped")
-    for one, other in zip(straight.model.parameters(), resumed.model.parameters(), strict=True):
-        assert torch.equal(one, other)
+    for expected, actual in zip(straight.model.parameters(), resumed.model.parameters(), strict=True):
+        assert torch.equal(expected, actual)
     assert metrics(tmp_path / "straight") == metrics(tmp_path / "stopped")
 
 
@@ -225,7 +225,7 @@ def test_the_best_weights_are_kept_of_equals_the_later_and_not_the_last(
 
 
 @pytest.mark.parametrize(("selection_metric", "kept"), [("score", 4), ("divergence", 6)])
-def test_the_divergence_chooses_where_it_is_asked_to(
+def test_the_selection_metric_chooses_the_best_weights(
     selection_metric: SelectionMetric, kept: int, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tagged = [Sentence(words, tags) for words, tags in make_sentences(20, 13)]
@@ -272,17 +272,17 @@ def test_learning_rate() -> None:
     assert learning_rate(4, 10, settings) == 1.0  # never more than half of the steps warm up
 
 
-def test_unknown_pieces_are_shown_at_the_rate_asked_for_and_never_for_special_ones(tiny_bert: Path) -> None:
+def test_subwords_are_dropped_at_the_given_rate_but_never_special_ones(tiny_bert: Path) -> None:
     featurizer = student(tiny_bert).featurizer
     torch.manual_seed(0)
     ids = torch.randint(5, 60, (100, 200))
     ids[:, 0], ids[:, -1] = 2, 3
-    shown = featurizer.word_dropout({"input_ids": ids}, 0.03)["input_ids"]  # 1 is the unknown piece
+    shown = featurizer.word_dropout({"input_ids": ids}, 0.03)["input_ids"]  # 1 is [UNK]
     assert (shown[:, 1:-1] == 1).float().mean().item() == pytest.approx(0.03, abs=0.005)
     assert torch.equal(shown[:, [0, -1]], ids[:, [0, -1]])
 
 
-def test_every_sequence_stands_in_one_batch_of_each_epoch_and_none_is_too_large() -> None:
+def test_every_sequence_is_in_one_batch_of_each_epoch_and_no_batch_is_too_large() -> None:
     lengths = np.random.default_rng(0).integers(3, 90, 1000)
     plan = BatchPlan(lengths, subwords=400, sentences=None, seed=5)
     for epoch in range(3):
@@ -327,7 +327,7 @@ def test_a_loss_that_is_no_number_ends_the_run(tiny_bert: Path) -> None:
         fit(model, examples, [], Broken(), settings, Run(None, device="cpu"))
 
 
-def test_a_second_signal_leaves_the_last_checkpoint_alone(
+def test_a_second_signal_keeps_the_last_checkpoint(
     tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     straight = train(tiny_bert, tmp_path / "straight")
@@ -343,6 +343,6 @@ def test_a_second_signal_leaves_the_last_checkpoint_alone(
         with pytest.raises(Interrupted):
             train(tiny_bert, tmp_path / "stopped")
     resumed = train(tiny_bert, tmp_path / "stopped")
-    for one, other in zip(straight.model.parameters(), resumed.model.parameters(), strict=True):
-        assert torch.equal(one, other)
+    for expected, actual in zip(straight.model.parameters(), resumed.model.parameters(), strict=True):
+        assert torch.equal(expected, actual)
     assert metrics(tmp_path / "straight") == metrics(tmp_path / "stopped")

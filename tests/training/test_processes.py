@@ -24,10 +24,10 @@ def test_processes_with_uneven_shares_and_with_none_do_what_one_does(tiny_bert: 
     subprocess.run(arguments, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=240)
     before = dict(student(tiny_bert).model.named_parameters())
     for name in ("gold", "taught"):
-        one, other = load_file(alone / f"{name}.safetensors"), load_file(shared / f"{name}.safetensors")
-        for key, value in one.items():
-            assert torch.allclose(value, other[key], atol=1e-10, rtol=0), key
-        assert sum((value - before[key]).abs().sum().item() for key, value in one.items()) > 0.1
+        expected, actual = load_file(alone / f"{name}.safetensors"), load_file(shared / f"{name}.safetensors")
+        for key, value in expected.items():
+            assert torch.allclose(value, actual[key], atol=1e-10, rtol=0), key
+        assert sum((value - before[key]).abs().sum().item() for key, value in expected.items()) > 0.1
         losses = [json.loads((folder / f"{name}.json").read_text()) for folder in (alone, shared)]
         assert losses[0] == pytest.approx(losses[1], abs=1e-10)
 

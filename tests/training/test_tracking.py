@@ -44,7 +44,7 @@ def tensorboard_curves(folder: Path) -> Curves:
 
 
 def wandb_records(path: Path) -> Iterator[bytes]:
-    """Read the records of a ``.wandb`` file: a LevelDB log (blocks of 32 KiB) behind a header of 7 bytes."""
+    """Read the records of a ``.wandb`` file: a LevelDB log (blocks of 32 KiB) after a header of 7 bytes."""
     data, position, parts = path.read_bytes(), 7, b""
     while position + 7 <= len(data):
         if (left := 32768 - position % 32768) < 7:
@@ -113,7 +113,7 @@ def test_a_missing_package_is_reported_before_the_training(
     assert not (corpus / "runs/tagger").exists()
 
 
-def test_a_resumed_run_hides_later_points(tmp_path: Path) -> None:
+def test_a_resumed_run_drops_later_points(tmp_path: Path) -> None:
     Run(None, device="cpu")  # accelerate's trackers need its state
     for resumed_after, steps in ((0, range(1, 8)), (4, range(5, 7))):
         trackers = Trackers(["tensorboard"], tmp_path, step=resumed_after)

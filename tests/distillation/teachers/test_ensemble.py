@@ -1,5 +1,6 @@
 """One teacher or several, with the data's labels."""
 
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,13 +9,16 @@ import numpy as np
 import pytest
 import torch
 
+from nlptrain.config.commands import TaggerKDConfig
 from nlptrain.config.student import StudentConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
+from nlptrain.data.tag_schemes import Scheme
 from nlptrain.distillation.labeling import label_with_ensemble
-from nlptrain.distillation.teachers.ensemble import TeacherEnsemble, check_label_map
+from nlptrain.distillation.teachers.ensemble import TeacherEnsemble, check_label_map, infer_scheme
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student
+from nlptrain.procedures.models import load_ensemble
 from nlptrain.run.run import Run
 from tests.helpers.corpora import make_sentences
 
@@ -51,7 +55,7 @@ def test_other_names_change_no_logit(tiny_bert: Path) -> None:
     assert np.array_equal(ensemble.mix([values]), values)
 
 
-def test_what_is_mapped_together_adds_its_probabilities(tiny_bert: Path) -> None:
+def test_labels_mapped_to_one_have_the_sum_of_their_probabilities(tiny_bert: Path) -> None:
     ensemble = TeacherEnsemble.of(teacher(tiny_bert), {"LOC": "O"})
     assert ensemble.labels.names == ("O", "B-PER", "I-PER")
     assert ensemble.has_probabilities_only
@@ -62,15 +66,14 @@ def test_what_is_mapped_together_adds_its_probabilities(tiny_bert: Path) -> None
 
 
 def test_several_teachers_are_the_log_of_the_weighted_mean(tiny_bert: Path) -> None:
-    one, other = teacher(tiny_bert), teacher(tiny_bert, [*reversed(NAMES)], seed=1)  # its columns the other way round
-    ensemble = TeacherEnsemble.of([(one, 3.0), (other, 1.0)])
-    first, second = one.logits(WORDS), other.logits(WORDS)
-    for number, (a, b) in enumerate(zip(first, second, strict=True)):
+    first, second = teacher(tiny_bert), teacher(tiny_bert, [*reversed(NAMES)], seed=1)  # columns in reverse order
+    ensemble = TeacherEnsemble.of([(first, 3.0), (second, 1.0)])
+    for row, (a, b) in enumerate(zip(first.logits(WORDS), second.logits(WORDS), strict=True)):
         mixed = ensemble.mix([a, b])
         np.testing.assert_allclose(np.exp(mixed), 0.75 * softmax(a) + 0.25 * softmax(b)[:, ::-1], atol=1e-6)
         best = [ensemble.labels.names[index] for index in mixed.argmax(axis=1)]
-        assert ensemble.tag(WORDS)[number] == best
-    assert ensemble.parameters() == one.parameters() + other.parameters()
+        assert ensemble.tag(WORDS)[row] == best
+    assert ensemble.parameters() == first.parameters() + second.parameters()
     assert math.isfinite(ensemble.mix([np.array([[900.0, 0, 0, 0, 0]]), np.array([[0, 0, 0, 0, 900.0]])]).max())
 
 
@@ -83,7 +86,7 @@ def test_teachers_with_other_labels_are_refused(tiny_bert: Path) -> None:
     assert same.labels.names == ("O", "B-PER", "I-PER", "B-other", "I-other")
 
 
-def test_a_map_of_what_is_not_there_is_refused(tiny_bert: Path) -> None:
+def test_a_label_map_with_an_unknown_name_is_refused(tiny_bert: Path) -> None:
     with pytest.raises(
         InputError,
         match=r"data\.label_map: found PRE; expected a label or type of the model \(PER, LOC, O\); did you mean 'PER'",
@@ -112,8 +115,8 @@ def test_each_teacher_is_stored_under_its_own_key_and_mixed_on_reading(tiny_bert
         f"{model.fingerprint()}-torch-fp32" for model in models
     )
     expected = [np.log((softmax(a) + softmax(b)) / 2) for a, b in zip(*(m.logits(WORDS) for m in models), strict=True)]
-    for number in range(len(WORDS)):
-        np.testing.assert_allclose(text.teacher_logits(number), expected[number], atol=5e-3)  # stored in float16
+    for row in range(len(WORDS)):
+        np.testing.assert_allclose(text.teacher_logits(row), expected[row], atol=5e-3)  # stored in float16
     joined = text.gather([(3, 1, 2), (0, 0, 1)])
     np.testing.assert_allclose(joined, np.concatenate([expected[3][1:3], expected[0][:1]]), atol=5e-3)
     stored = {path: path.read_bytes() for path in tmp_path.rglob("*.arrow")}
@@ -131,7 +134,7 @@ def test_the_word_is_the_unit_so_tokenizers_may_differ(tiny_bert: Path, tmp_path
     assert text.teacher_logits(0).shape == (len(long[0].words), 5)
 
 
-def test_what_a_student_teaches_are_its_answers(tiny_bert: Path, tmp_path: Path) -> None:
+def test_a_student_as_teacher_has_its_own_predictions(tiny_bert: Path, tmp_path: Path) -> None:
     labels = Labels.from_names(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
     shape = {"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}, "head": {"kind": "softmax"}}
     config = StudentConfig.model_validate(shape)
@@ -141,9 +144,67 @@ def test_what_a_student_teaches_are_its_answers(tiny_bert: Path, tmp_path: Path)
     ensemble = TeacherEnsemble.of(student)
     sentences = [Sentence(words) for words, _ in make_sentences(20, 3)]
     text = label_with_ensemble(ensemble, sentences, Run(None, device="cpu"), tmp_path)
-    taught = [[labels.names[index] for index in text.prediction(number).label_ids] for number in range(len(text))]
-    assert taught == student.tag([one.words for one in sentences])
-    each = [
-        [labels.names[index] for index in text.teacher_logits(number).argmax(axis=1)] for number in range(len(text))
+    tags = [[labels.names[index] for index in text.prediction(row).label_ids] for row in range(len(text))]
+    assert tags == student.tag([sentence.words for sentence in sentences])
+    argmax_tags = [
+        [labels.names[index] for index in text.teacher_logits(row).argmax(axis=1)] for row in range(len(text))
     ]
-    assert taught != each  # some of which the scheme forbids
+    assert tags != argmax_tags  # the tag scheme forbids some of these
+
+
+IOB = ("O", "B-x", "I-x", "B-y", "I-y")
+OPENED_BY_B = [["B-x", "I-x", "O", "B-y", "B-y"]] * 10
+OPENED_BY_I = [["I-x", "I-x", "O", "I-y", "B-y"]] * 10
+
+
+@pytest.mark.parametrize(
+    ("names", "predictions", "scheme", "guessed"),
+    [
+        (IOB, OPENED_BY_B, "iob2", False),
+        (IOB, OPENED_BY_I, "iob1", False),
+        (IOB, OPENED_BY_I[:9], "iob2", True),  # too few
+        (IOB, OPENED_BY_B * 2 + OPENED_BY_I, "iob2", True),  # ambiguous
+        (IOB, OPENED_BY_B * 9 + OPENED_BY_I, "iob2", False),
+        (("O", "B-x", "I-x", "I-y"), OPENED_BY_I, "iob1", False),  # y is never repeated
+        (("O", "B-x", "I-x", "I-y"), OPENED_BY_B, "iob2", True),  # y cannot be predicted in iob2
+        (("O", "I-x", "I-y"), OPENED_BY_I, "iob1", False),
+        (("O", "B-x", "I-x", "L-x", "U-x"), [], "bilou", False),
+        (("O", "B-x", "I-x", "L-x", "U-y"), [], "bilou", True),
+        (("O", "B-x", "I-x", "E-x", "S-x"), [], "iobes", False),
+        (("NOUN", "VERB"), [], "plain", False),
+    ],
+)
+def test_the_scheme_is_inferred_from_the_tags_that_open_entities(
+    names: tuple[str, ...], predictions: list[list[str]], scheme: Scheme, guessed: bool
+) -> None:
+    assert infer_scheme(Labels.from_names(names), predictions) == Labels(names, scheme, guessed)
+
+
+def test_a_known_scheme_is_kept() -> None:
+    known = Labels.from_names(IOB, "iob2")
+    assert infer_scheme(known, OPENED_BY_I) is known
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+def test_the_scheme_comes_from_the_folder_or_from_predictions(
+    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, foreign: bool
+) -> None:
+    TransformerTokenClassifier.from_pretrained(str(tiny_bert), Labels.from_names(IOB, "iob2")).save(tmp_path)
+    path = tmp_path / "config.json"
+    if foreign:
+        path.write_text(json.dumps({**json.loads(path.read_text()), "nlptrain_scheme": None}))
+    tagged: list[object] = []
+
+    def tag(_: TokenModel, words: object) -> list[list[str]]:
+        tagged.append(words)
+        return OPENED_BY_I
+
+    monkeypatch.setattr(TokenModel, "tag", tag)
+    config = TaggerKDConfig.model_validate(
+        {"teacher": str(tmp_path), "data": {"unlabeled": "raw.txt"}, "output_dir": str(tmp_path / "run")}
+    )
+    lines: list[str] = []
+    labels = load_ensemble(config, lambda: [("Ada", "sings")], log=lines.append).labels
+    assert labels == Labels(IOB, "iob1" if foreign else "iob2")
+    assert tagged == [[("Ada", "sings")]] * foreign
+    assert ["iob1, detected from the predictions of" in line for line in lines] == [True] * foreign

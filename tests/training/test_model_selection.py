@@ -1,4 +1,4 @@
-"""How far a student is from its teacher, over all words."""
+"""The divergence of a student from its teacher."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ def logs(*rows: list[float]) -> np.ndarray:
 
 
 def test_by_hand():
-    # 0.5 ln(0.5 / 0.25) + 0.5 ln(0.5 / 0.75) = 0.1438; the other two words agree.
+    # 0.5 ln(0.5 / 0.25) + 0.5 ln(0.5 / 0.75) = 0.1438; the other two words are equal.
     teacher = [logs([0.5, 0.5]), logs([0.9, 0.1], [0.2, 0.8])]
     student = [logs([0.25, 0.75]), logs([0.9, 0.1], [0.2, 0.8])]
     assert divergence(teacher, student) == pytest.approx(0.14384 / 3, abs=1e-5)
@@ -22,10 +22,10 @@ def test_logits_may_be_moved_by_a_constant():
     assert divergence([teacher + 5], [student - 3]) == pytest.approx(divergence([teacher], [student]), rel=1e-5)
 
 
-def test_what_a_student_cannot_answer_counts_much_and_stays_a_number():
+def test_a_label_that_a_student_excludes_has_a_large_finite_divergence():
     impossible = np.array([[0.0, -1e8]], dtype=np.float32)
-    found = divergence([logs([0.5, 0.5])], [impossible])
-    assert 10 < found < 20
+    value = divergence([logs([0.5, 0.5])], [impossible])
+    assert 10 < value < 20
     assert divergence([impossible], [impossible]) == pytest.approx(0.0, abs=1e-9)
 
 
