@@ -16,6 +16,14 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Skip modules that are slow as a whole if slow tests are deselected: their imports take seconds."""
+    if "not slow" in config.option.markexpr and collection_path.name.startswith("test_"):
+        if "\npytestmark = pytest.mark.slow\n" in collection_path.read_text(encoding="utf-8"):
+            return True
+    return None
+
+
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a 2-layer BERT of random weights and its tokenizer; it reads 64 pieces at once."""

@@ -22,6 +22,8 @@ from nlptrain.config.schema import command_of
 from tests.helpers.commands import write_configs
 from tests.helpers.corpora import write_corpus
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 # Figures of trainings that take hours: their commands stand beside the figures, and are checked, not run.

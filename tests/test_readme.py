@@ -12,6 +12,8 @@ from nlptrain.cli.main import main
 from nlptrain.config import COMMANDS, load_config
 from tests.helpers.commands import write_configs
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

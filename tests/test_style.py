@@ -115,6 +115,7 @@ print("heavy", sorted(heavy & set(sys.modules)))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["--help"], ["tagger_kd", "--help"]], ids=" ".join)
 def test_help_is_shown_without_the_heavy_imports(arguments):
     done = subprocess.run(

@@ -16,6 +16,8 @@ from nlptrain.training.calibration import fit_temperature
 from tests.helpers.commands import call, write_configs
 from tests.helpers.corpora import write_word_classes
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def taught(corpus: Path, tiny_bert: Path) -> dict[str, Path]:

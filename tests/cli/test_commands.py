@@ -9,6 +9,8 @@ from click.testing import CliRunner
 from nlptrain.cli.main import main
 from tests.helpers.commands import call, write_configs
 
+pytestmark = pytest.mark.slow
+
 
 def assert_counted(counts: dict[str, Any], scores: dict[str, Any]) -> None:
     for split in ("dev", "test"):

@@ -13,6 +13,8 @@ import yaml
 from tests.helpers.commands import call, write_configs
 from tests.helpers.corpora import make_sentences, write_columns
 
+pytestmark = pytest.mark.slow
+
 SHORT = ("--set", "train.steps=50", "--set", "train.eval_every=25")
 SHORTER = ("--set", "train.steps=20", "--set", "train.eval_every=20")  # so that seeds differ
 

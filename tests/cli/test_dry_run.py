@@ -9,6 +9,8 @@ import pytest
 from nlptrain.procedures import dry_run
 from tests.helpers.commands import call, write_configs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:

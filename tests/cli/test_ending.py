@@ -12,6 +12,8 @@ import pytest
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.interrupts import interruptible
 
+pytestmark = pytest.mark.slow
+
 # What a console script does, with a sign of life once signals are handled, which is the first that `main` sees to.
 ENTRY = (
     "import os, sys; from nlptrain_runtime.signals import exit_at_signals; exit_at_signals(); os.write(1, b'x'); "

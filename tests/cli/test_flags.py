@@ -7,6 +7,8 @@ import yaml
 
 from tests.helpers.commands import call, write_configs
 
+pytestmark = pytest.mark.slow
+
 SMALL = [
     word
     for key in ("train.steps=2", "train.eval_every=2", "augment=none", "student.embedder.dim=8")

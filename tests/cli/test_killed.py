@@ -9,17 +9,19 @@ import pytest
 from tests.helpers.commands import call, kill_when, read_metrics, start_command, write_configs
 from tests.helpers.corpora import make_sentences
 
+pytestmark = pytest.mark.slow
+
 
 def slow(corpus: Path) -> None:
     """Raw text that takes the teacher seconds."""
-    lines = sorted({" ".join((*words, f"n{n}")) for n, (words, _) in enumerate(make_sentences(9_000, 5))})
+    lines = sorted({" ".join((*words, f"n{n}")) for n, (words, _) in enumerate(make_sentences(6_500, 5))})
     (corpus / "raw.txt").write_text("\n".join(lines) + "\n")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_a_killed_run_goes_on_to_the_same_bytes(corpus: Path, tiny_bert: Path, number: int, code: int) -> None:
     path = write_configs(corpus, tiny_bert)["tagger"]
-    settings = [word for key in ("threads=1", "train.steps=400", "train.eval_every=25") for word in ("--set", key)]
+    settings = [word for key in ("threads=1", "train.steps=200", "train.eval_every=20") for word in ("--set", key)]
     run = corpus / "runs/tagger"
     process = start_command(path, *settings)
     stderr = kill_when((run / "checkpoint.safetensors").exists, process, number)

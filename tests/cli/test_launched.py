@@ -7,12 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from filelock import FileLock
 
 from tests.helpers.commands import call, kill_when, read_metrics, write_configs
 from tests.helpers.corpora import make_sentences
 
-SETTINGS = [word for key in ("train.steps=300", "train.eval_every=25", "threads=1") for word in ("--set", key)]
+pytestmark = pytest.mark.slow
+
+SETTINGS = [word for key in ("train.steps=200", "train.eval_every=25", "threads=1") for word in ("--set", key)]
 
 
 def start(path: Path, *more: object) -> subprocess.Popen[str]:

@@ -15,6 +15,8 @@ from nlptrain.errors import InputError
 from tests.helpers.commands import call
 from tests.helpers.corpora import make_sentences, write_columns, write_corpus
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trained(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

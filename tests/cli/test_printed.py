@@ -13,6 +13,8 @@ from nlptrain.run.run import Run
 from nlptrain_runtime.errors import message_line, printable, quoted
 from tests.helpers.commands import call, write_configs
 
+pytestmark = pytest.mark.slow
+
 RED = "\x1b[31mred\x1b[0m"
 
 

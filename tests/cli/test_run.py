@@ -18,6 +18,8 @@ from nlptrain.errors import InputError
 from nlptrain.procedures import plan_experiments
 from tests.helpers.commands import call, write_configs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(corpus: Path, tiny_bert: Path) -> Path:

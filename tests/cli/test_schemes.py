@@ -10,6 +10,8 @@ from nlptrain.data.tag_schemes import Scheme, to_scheme
 from tests.helpers.commands import call, write_configs
 from tests.helpers.corpora import make_sentences, write_columns
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:

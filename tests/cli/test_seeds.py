@@ -14,6 +14,8 @@ from nlptrain.config.loading import to_yaml
 from nlptrain.errors import InputError
 from tests.helpers.commands import call, kill_when, start_command, write_configs
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("--set", "train.steps=10", "--set", "train.eval_every=10")
 
 

@@ -12,6 +12,8 @@ import yaml
 from tests.helpers.commands import call
 from tests.helpers.corpora import make_sentences, write_columns
 
+pytestmark = pytest.mark.slow
+
 TRAIN = {"steps": 30, "batch_subwords": 300, "learning_rate": 0.01, "warmup_steps": 5, "eval_every": 15, "ema": 0.9}
 PARTS = {"embedder": {"dim": 16}, "encoder": {"hidden": 16, "layers": 1}}
 

@@ -18,6 +18,8 @@ from tests.helpers.architectures import ARCHITECTURES
 from tests.helpers.commands import call, write_configs
 from tests.helpers.corpora import make_sentences, write_word_classes
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def tagged(corpus: Path, tiny_bert: Path) -> Path:

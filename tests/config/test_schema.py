@@ -61,6 +61,7 @@ def test_the_lines_of_a_starter_can_be_taken_in(tmp_path: Path, command: str) ->
     assert seen == {key.name for key in keys(COMMANDS[command], all_kinds=False)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "fault"),
     [

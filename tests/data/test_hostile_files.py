@@ -24,6 +24,8 @@ from nlptrain.data.raw_text import read_rows
 from nlptrain.data.vectors import read_vectors
 from nlptrain.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 
 def file(folder: Path, name: str, content: bytes) -> Path:
     (folder / name).write_bytes(content)

@@ -199,6 +199,7 @@ def test_eight_bits_are_computed_without_torch_and_stored_apart(
         LogitStore(tmp_path, teacher, "int8")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_shards")
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_several_workers_store_what_one_does(
@@ -218,6 +219,7 @@ def test_several_workers_store_what_one_does(
             assert (alone.folder / name).read_bytes() == (store.folder / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_reported_and_stored_logits_are_kept(
     teacher: TransformerTokenClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_shards: None
 ) -> None:

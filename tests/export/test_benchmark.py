@@ -14,6 +14,8 @@ from nlptrain.export.benchmark_candidates import Candidate, open_candidates
 from nlptrain.export.export import export_onnx
 from tests.helpers.exports import small_model
 
+pytestmark = pytest.mark.slow
+
 TEXTS = [f"Ada number {number} lives in Paris and " + " ".join(["so on"] * 8) for number in range(60)]
 
 

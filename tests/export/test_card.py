@@ -13,6 +13,8 @@ from nlptrain.cli.main import main
 from nlptrain.export.card import escape_code, escape_markdown
 from tests.helpers.commands import write_configs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def runs(corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -48,6 +48,7 @@ def test_every_kind_of_model_says_the_same_in_onnx(tiny_bert, tmp_path, kinds):
     assert any(answer["entities"] for answer in found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", ["teacher", "subword-lstm-crf"])
 @pytest.mark.parametrize("family", FAST)
 def test_every_family_says_the_same_in_onnx(family, kinds, tmp_path):
@@ -91,6 +92,7 @@ def test_plain_tags_are_words_with_tags(tiny_bert, tmp_path):
     assert {word["tag"] for answer in found for word in answer["words"]} > {None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", ["teacher", "subword-lstm-crf", "pooled-lstm-crf", "word-lstm-softmax"])
 def test_lower_precisions_are_smaller_and_nearly_the_same(tiny_bert, tmp_path, kinds):
     model = small_model(tiny_bert, kinds)
@@ -194,6 +196,7 @@ def test_without_onnx_it_is_said_what_to_install(tiny_bert, tmp_path, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_folder_from_a_run_and_compares_on_its_dev(tiny_bert, corpus, monkeypatch):
     monkeypatch.chdir(corpus)
     config = {
@@ -272,6 +275,7 @@ def test_a_signal_and_a_refusal_leave_nothing_not_even_parents(tiny_bert, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
+@pytest.mark.slow
 def test_what_trains_does_not_load_onnx_runtime():
     program = "import sys, nlptrain.procedures.training; sys.exit('onnxruntime' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

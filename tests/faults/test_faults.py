@@ -34,6 +34,8 @@ from tests.helpers.faults import (
     wait_for_others,
 )
 
+pytestmark = pytest.mark.slow
+
 _STREAMS = {"compare", "evaluate", "predict"}
 _WRITERS = [name for name in COMMANDS if name not in _STREAMS and name != "run"]
 

@@ -27,6 +27,8 @@ from tests.helpers.faults import (
     wait_for_others,
 )
 
+pytestmark = pytest.mark.slow
+
 _KILLS = 4  # in each round, before the command may end
 _FEW = 2  # of those that start processes of their own
 _SLICE = ("tagger_kd", "export")

@@ -22,6 +22,8 @@ from nlptrain.cli.tables import print_comparison
 from nlptrain.errors import InputError
 from tests.helpers.fuzzing import LINE, UNSAFE, bounded, fuzz
 
+pytestmark = pytest.mark.slow
+
 ODD = [
     *(
         "\x1b[31mred\x1b[0m",

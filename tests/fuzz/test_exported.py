@@ -24,6 +24,8 @@ from tests.helpers.exports import PLAIN, small_model
 from tests.helpers.fuzzing import bounded, fuzz
 from tests.helpers.predictions import check_predictions, open_and_predict
 
+pytestmark = pytest.mark.slow
+
 KINDS = {
     "pieces": "subword-lstm-crf",
     "pooled": "pooled-idcnn-softmax",

@@ -18,6 +18,8 @@ from nlptrain.errors import InputError
 from tests.helpers.exports import small_model
 from tests.helpers.fuzzing import bounded, fuzz
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("teacher", "pooled-lstm-crf", "word-idcnn-softmax")
 DRAWN = st.sampled_from([*KINDS[1:], *KINDS])  # a teacher takes three times as long
 TEXTS = ["Ada Smith lives in Paris .", "", "x" * 70]

@@ -28,6 +28,8 @@ from tests.helpers.fuzzing import bounded, fuzz
 from tests.helpers.mutations import mutated, nasty_text
 from tests.helpers.transfer_sets import store_logits
 
+pytestmark = pytest.mark.slow
+
 NAMES = {"feature": {"names": ["O", "B-p"], "_type": "ClassLabel"}}
 
 

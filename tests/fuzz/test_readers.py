@@ -22,6 +22,8 @@ from nlptrain.errors import InputError
 from tests.helpers.fuzzing import bounded, check_lines, fuzz
 from tests.helpers.mutations import mutated, nasty_numbers, nasty_text, nasty_values
 
+pytestmark = pytest.mark.slow
+
 CONLL = b"-DOCSTART- O\n\n# id = 1\nAda B-person\nLovelace I-person\nsings O\n\nrain O\n"
 TABBED = b"# text = Ada sings\nAda\tX\tB-person\r\nsings\tY\tO\r\n\r\n"
 CONLLU = (

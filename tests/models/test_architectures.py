@@ -23,6 +23,8 @@ from nlptrain.training import Examples, SupervisedObjective, evaluate, fit
 from tests.helpers.architectures import ARCHITECTURES, SLOW
 from tests.helpers.corpora import make_sentences
 
+pytestmark = pytest.mark.slow
+
 LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 TEN = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]
 WORDS = [words for words, _ in make_sentences(8, 5)] + [("hm",), ("\ufe0f", "Ada", "x" * 90)]

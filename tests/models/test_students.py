@@ -59,6 +59,7 @@ def padded(model: TokenModel, sentences: Sequence[Sequence[str]], left: int, rig
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", COMBINATIONS, ids=lambda parts: "-".join(parts.values()))
 def test_every_combination_learns_ten_sentences_and_survives_a_save(
     tiny_bert: Path, tmp_path: Path, parts: dict[str, str]

@@ -14,6 +14,8 @@ from nlptrain.models.prediction import predict
 from tests.helpers.exports import ODD, TEXT, small_model
 from tests.helpers.predictions import same_prediction
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 MOST_BYTES = 220e6
 TEXTS = [*ODD, *(" ".join(sentence.words) for sentence in TEXT)]

@@ -26,6 +26,8 @@ from nlptrain_runtime.windows import OVERLAPS, cut_windows
 from nlptrain_runtime.word_features import character_codes, word_shape
 from tests.helpers.cases import CASES, FILE, changed, check_refusals, check_tables, described_cases, text_of
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "examples" / "browser"
 

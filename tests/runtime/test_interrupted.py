@@ -16,6 +16,8 @@ import pytest
 import nlptrain_runtime
 from nlptrain_runtime import Tagger
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = str(Path(nlptrain_runtime.__file__).parent)
 SYLLABLES = ["ada", "lo", "ri", "smith", "par", "is", "osl", "o", "ky", "to", "quin", "x", "7", "-", ".", "'s"]
 

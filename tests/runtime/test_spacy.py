@@ -6,6 +6,8 @@ import spacy
 from nlptrain_runtime import FolderError, Tagger
 from tests.helpers.exports import ODD, TEXT
 
+pytestmark = pytest.mark.slow
+
 TEXTS = [*ODD, *(" ".join(sentence.words) for sentence in TEXT)]
 
 

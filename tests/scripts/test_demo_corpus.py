@@ -11,6 +11,8 @@ from nlptrain.data.tag_schemes import first_invalid_tag, tags_to_spans
 from nlptrain.data.word_splitter import WordSplitter
 from scripts.demo_corpus import COMMON, RAW_LINES, SENTENCES, TYPES, conll, generate_corpus, read_templates, to_text
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "demo_corpus.py"
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.helpers.commands import call, write_configs
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 

@@ -14,6 +14,8 @@ from nlptrain.run.run import Run
 from tests.helpers.commands import call, write_configs
 from tests.helpers.corpora import write_corpus
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = [word for key in ("threads=1", "train.steps=60", "train.eval_every=10") for word in ("--set", key)]
 CHECKPOINT, PREVIOUS = "checkpoint.safetensors", "checkpoint-previous.safetensors"
 

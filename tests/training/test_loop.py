@@ -108,6 +108,7 @@ def test_the_loss_is_a_mean_over_the_words_of_the_step(tiny_bert: Path) -> None:
     assert float(step.losses["loss"]) == pytest.approx(float(total) / step.words, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_ten_sentences_are_learnt_by_heart(tiny_bert: Path) -> None:
     tagged = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]
     model = student(tiny_bert)

@@ -12,6 +12,8 @@ from nlptrain.errors import InputError
 from nlptrain.run.run import Run
 from tests.helpers.training import main, student
 
+pytestmark = pytest.mark.slow
+
 
 def test_processes_with_uneven_shares_and_with_none_do_what_one_does(tiny_bert: Path, tmp_path: Path) -> None:
     """Of 12 sentences by fives, three processes have 2, 2 and 1, or 1, 1 and none."""

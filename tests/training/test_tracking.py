@@ -14,6 +14,8 @@ from nlptrain.run.run import Run
 from nlptrain.training.tracking import Trackers
 from tests.helpers.commands import call, write_configs
 
+pytestmark = pytest.mark.slow
+
 Curves = dict[str, dict[int, Any]]
 
 
