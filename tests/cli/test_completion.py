@@ -26,6 +26,7 @@ def completed(*words: str) -> list[str]:
     return [line.partition(",")[2] for line in answer.stdout.splitlines() if line]
 
 
+@pytest.mark.slow
 def test_commands_options_and_keys() -> None:
     assert {"tagger", "tagger_kd", "transformer_token"} == set(completed("ta")) | {"transformer_token"}
     assert "--unlabeled" in completed("tagger_kd", "--")

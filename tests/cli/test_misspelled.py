@@ -8,6 +8,8 @@ import yaml
 
 from tests.helpers.commands import call, write_configs
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:

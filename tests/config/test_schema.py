@@ -17,6 +17,8 @@ from nlptrain.config import COMMANDS, command_of, load_config
 from nlptrain.config.schema import json_schema, keys, reference, starter
 from nlptrain.config.yaml_files import read_yaml
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(path for path in (ROOT / "configs").glob("*/*.yaml") if not path.name.startswith("_"))
 

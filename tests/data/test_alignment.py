@@ -46,6 +46,7 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
     return by_name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAST)
 @settings(max_examples=60, deadline=None)
 @given(words=st.lists(WORD, min_size=1, max_size=8))
@@ -62,6 +63,7 @@ def test_words_have_the_subwords_of_a_fast_tokenizer_in_a_sentence(load: Load, n
         assert encoder.suffix == ids[inside[-1] + 1 :]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SLOW)
 @settings(max_examples=40, deadline=None)
 @given(words=st.lists(WORD, min_size=1, max_size=6))

@@ -65,6 +65,7 @@ def test_every_family_says_the_same_in_onnx(family, kinds, tmp_path):
     assert all(same_prediction(one, other) for one, other in zip(predict(model, texts), found, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", ["right", "left"])
 def test_padding_on_the_side_of_the_tokenizer_changes_nothing(tiny_bert, tmp_path, side):
     model = small_model(tiny_bert, "subword-lstm-softmax")
@@ -83,6 +84,7 @@ def test_padding_on_the_side_of_the_tokenizer_changes_nothing(tiny_bert, tmp_pat
         assert np.allclose(logits[row][mask[row] > 0], session.run(None, alone)[0][0], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_plain_tags_are_words_with_tags(tiny_bert, tmp_path):
     model = small_model(tiny_bert, "pooled-lstm-softmax", PLAIN)
     export_onnx(model, tmp_path / "out", ["fp32"])
@@ -114,6 +116,7 @@ def test_lower_precisions_are_smaller_and_nearly_the_same(tiny_bert, tmp_path, k
     assert Tagger(tmp_path / "out").predict(SENTENCES) == Tagger(tmp_path / "out", precision="int8").predict(SENTENCES)
 
 
+@pytest.mark.slow
 def test_nothing_of_this_machine_and_no_code_is_in_the_folder(tiny_bert, tmp_path):
     export_onnx(small_model(tiny_bert, "pooled-lstm-crf"), tmp_path / "out", ["fp32"])
     names = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
@@ -130,6 +133,7 @@ def test_nothing_of_this_machine_and_no_code_is_in_the_folder(tiny_bert, tmp_pat
     onnx.checker.check_model(tmp_path / "out" / "onnx" / "model.onnx", full_check=True)
 
 
+@pytest.mark.slow
 def test_a_net_that_says_something_else_is_refused_and_nothing_is_left(tiny_bert, tmp_path, monkeypatch):
     model = small_model(tiny_bert, "subword-lstm-crf")
     other = small_model(tiny_bert, "subword-lstm-crf")
@@ -164,6 +168,7 @@ def _as_it_says(model):
     return [type(one)(one.words, tuple(given)) for one, given in zip(TEXT, tags, strict=True)]
 
 
+@pytest.mark.slow
 def test_a_folder_of_others_is_left_alone_and_ours_is_replaced_on_demand_only(tiny_bert, tmp_path):
     model = small_model(tiny_bert, "subword-gru-softmax")
     out = tmp_path / "out"
@@ -181,6 +186,7 @@ def test_a_folder_of_others_is_left_alone_and_ours_is_replaced_on_demand_only(ti
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+@pytest.mark.slow
 def test_a_slow_tokenizer_is_refused_with_the_way_out(tiny_bert, tmp_path, monkeypatch):
     model = small_model(tiny_bert, "teacher")
     monkeypatch.setattr(type(model.tokenizer), "is_fast", False)
@@ -189,6 +195,7 @@ def test_a_slow_tokenizer_is_refused_with_the_way_out(tiny_bert, tmp_path, monke
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_without_onnx_it_is_said_what_to_install(tiny_bert, tmp_path, monkeypatch):
     monkeypatch.setattr(folder, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"onnx is not installed.*pip install 'nlptrain\[onnx\]'"):
@@ -237,6 +244,7 @@ def test_the_command_writes_a_folder_from_a_run_and_compares_on_its_dev(tiny_ber
     assert not Path("x").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["gru", "idcnn"])
 def test_weights_that_stay_floats_in_8_bits_are_stored_narrow(tiny_bert, tmp_path, encoder):
     model = small_model(tiny_bert, f"pooled-{encoder}-softmax")
@@ -251,6 +259,7 @@ def test_weights_that_stay_floats_in_8_bits_are_stored_narrow(tiny_bert, tmp_pat
     assert max(few, half) < 0.6 * whole
 
 
+@pytest.mark.slow
 def test_a_transformers_products_have_a_scale_for_each_column(tiny_bert, tmp_path):
     export_onnx(small_model(tiny_bert, "teacher"), tmp_path / "out", ["int8"], dev=TEXT, max_loss=100)
     net = onnx.load(tmp_path / "out" / "onnx" / "model_quantized.onnx")
@@ -258,6 +267,7 @@ def test_a_transformers_products_have_a_scale_for_each_column(tiny_bert, tmp_pat
     assert any(dims and dims[0] > 1 for dims in scales)
 
 
+@pytest.mark.slow
 def test_a_signal_and_a_refusal_leave_nothing_not_even_parents(tiny_bert, tmp_path, monkeypatch):
     small_model(tiny_bert, "pooled-lstm-crf").save(tmp_path / "run")
     command = ["export", str(tmp_path / "run"), str(tmp_path / "a" / "b" / "out"), "--precision", "fp32"]

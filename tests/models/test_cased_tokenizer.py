@@ -63,6 +63,7 @@ def test_until_it_is_trained_a_student_with_case_answers_as_one_without(teacher:
     assert with_.tobytes() == without.tobytes()
 
 
+@pytest.mark.slow
 def test_it_learns_what_only_the_case_tells(teacher: TokenModel) -> None:
     names = ["paris", "london", "berlin", "ada", "alan"]
     text = [Sentence((name, name.title(), name), ("O", "B-person", "O")) for name in names]

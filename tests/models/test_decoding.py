@@ -24,6 +24,7 @@ SCHEMES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", SCHEMES)
 @given(seed=st.integers(0, 10_000), lengths=st.lists(st.integers(0, 4), min_size=1, max_size=5))
 def test_the_labels_are_the_best_sequence_that_the_scheme_allows(scheme: str, seed: int, lengths: list[int]) -> None:

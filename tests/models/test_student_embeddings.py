@@ -81,6 +81,7 @@ def test_auto_cuts_only_a_table_that_would_be_too_large(teacher: TokenModel, mon
     assert len(build(teacher, few, embedder={"dim": 8, "vocab_size": "all"}).model.embedder.table.weight) == pieces
 
 
+@pytest.mark.slow
 def test_a_vocabulary_of_250_000_pieces_gives_a_default_student_of_at_most_three_and_a_half_million(
     tmp_path: Path,
 ) -> None:

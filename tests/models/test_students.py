@@ -89,6 +89,7 @@ def test_every_combination_learns_ten_sentences_and_survives_a_save(
         np.testing.assert_allclose(model.predict([words])[0].logits, answer.logits, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", COMBINATIONS, ids=lambda parts: "-".join(parts.values()))
 def test_every_default_has_two_to_three_and_a_half_million_parameters(tiny_bert: Path, parts: dict[str, str]) -> None:
     shape: dict[str, object] = {part: {"kind": kind} for part, kind in parts.items()}

@@ -72,6 +72,7 @@ def test_every_word_has_a_piece(model: TokenModel) -> None:
     assert model.featurizer(["\ufe0f"])[0] == (model.tokenizer.unk_token_id,)
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=12))
 def test_words_become_the_pieces_that_the_tokenizer_gives_them_in_a_sentence(tiny_bert: Path, words: list[str]) -> None:

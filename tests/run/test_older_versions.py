@@ -13,6 +13,8 @@ import yaml
 from nlptrain.config.validation_errors import RENAMED_KEYS
 from tests.helpers.commands import call, write_configs
 
+pytestmark = pytest.mark.slow
+
 
 def with_old_keys(values: dict[str, Any]) -> dict[str, Any]:
     """Rename the keys of a configuration to those of an earlier version."""

@@ -10,6 +10,8 @@ from nlptrain_runtime import Tagger
 from nlptrain_runtime.command import main
 from tests.helpers.exports import ODD, TEXT
 
+pytestmark = pytest.mark.slow
+
 LINES = [*(text for text in ODD if "\n" not in text), *(" ".join(sentence.words) for sentence in TEXT)]
 
 

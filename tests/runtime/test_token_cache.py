@@ -71,6 +71,7 @@ def check(reader: TokenCache, texts: list[str], splitter: WordSplitter = SPLITTE
     assert places.tolist() == [[word.start, word.end] for words in wanted for word in words]
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(st.lists(st.lists(TEXTS, max_size=4), min_size=1, max_size=3))
 def test_words_and_places_are_those_of_the_whole_text(blocks):
@@ -79,12 +80,14 @@ def test_words_and_places_are_those_of_the_whole_text(blocks):
         check(reader, texts)
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(st.from_regex(r"\A(?:[A-Za-z0-9]+|[@#][A-Za-z0-9_]+|https?://[!#-;=?-~]*[A-Za-z0-9])\Z"))
 def test_what_is_taken_for_one_word_is_one(part):
     assert SPLITTER.words(part) == (part,)
 
 
+@pytest.mark.slow
 @given(st.from_regex(_WORD_AND_MARK, fullmatch=True))
 def test_what_is_taken_for_a_word_and_a_mark_is_that(part):
     cut = len(part) - 1

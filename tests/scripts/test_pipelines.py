@@ -56,6 +56,7 @@ def test_the_gate_is_shut_where_an_experiment_fails(corpus: Path, experiments: P
     assert not (corpus / "gate.txt").exists()
 
 
+@pytest.mark.full
 def test_a_folder_of_text_becomes_a_folder_that_serves(corpus: Path, experiments: Path) -> None:
     text = corpus / "text"
     text.mkdir()

@@ -75,6 +75,7 @@ def test_the_minimum_is_found() -> None:
     assert golden_section_minimum(lambda x: x, -3, 3, tolerance=1e-4) == pytest.approx(-3, abs=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", [0.5, 2.0, 6.0])
 def test_the_temperature_of_sampled_tags_is_found(wanted: float) -> None:
     random = np.random.default_rng(0)

@@ -83,6 +83,7 @@ def test_a_missing_tag_is_no_score() -> None:
         score([["O", "O"]], [["O"]], "iob2")
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(sorted(TAGS)).flatmap(lambda scheme: st.tuples(st.just(scheme), pairs(scheme))), st.integers(0, 8)
 )

@@ -158,6 +158,7 @@ def metrics(folder: Path) -> list[dict[str, object]]:
     return [{key: value for key, value in line.items() if key not in ("words_per_second", "waiting")} for line in lines]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stop_at", "scaled"), [(1, False), (6, False), (7, False), (14, True), (22, False), (23, False)]
 )
@@ -173,6 +174,7 @@ def test_stopped_and_resumed_is_the_straight_run(tiny_bert: Path, tmp_path: Path
     assert metrics(tmp_path / "straight") == metrics(tmp_path / "stopped")
 
 
+@pytest.mark.slow
 def test_a_training_keeps_the_length_that_it_began_with(
     tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,6 +330,7 @@ def test_a_loss_that_is_no_number_ends_the_run(tiny_bert: Path) -> None:
         fit(model, examples, [], Broken(), settings, Run(None, device="cpu"))
 
 
+@pytest.mark.slow
 def test_a_second_signal_keeps_the_last_checkpoint(
     tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
