@@ -58,15 +58,15 @@ def test_several_files_become_one_in_another_scheme_and_losses_are_said(gold: Pa
     ("arguments", "message"),
     [
         (["gold.conl", "a.jsonl"], "; did you mean 'gold.conll'?"),
-        (["gold.conll", "a.xyz"], "a.xyz: found the suffix '.xyz', which names no format (.conll, "),
-        (["gold.conll", "gold.conll"], "gold.conll: is there already; give another name, or --overwrite"),
+        (["gold.conll", "a.xyz"], "a.xyz: found the suffix '.xyz'; expected that of a format (.conll, "),
+        (["gold.conll", "gold.conll"], "gold.conll: exists already; give another name, or --overwrite"),
         (
             ["gold.conll", "gold.conll", "--overwrite"],
             "gold.conll: is one of the files that are read; give another name",
         ),
         (
             ["gold.conll", "a.jsonl", "--words-column", "0"],
-            "--tags-column, --sentences-column: must be names, or",
+            "--words-column: found 0; expected names, or numbers from 1 or,",
         ),
         (
             ["gold.conll", "a.jsonl", "--tags-column", "pos"],
@@ -95,15 +95,15 @@ def test_the_text_of_brat_is_guarded_as_its_marks_are(tmp_path: Path) -> None:
     assert (code, "train.txt: is one of the files that are read" in noted) == (2, True)
     (tmp_path / "gold.conll").write_text(GOLD)
     code, _, noted = convert(tmp_path / "gold.conll", tmp_path / "train.ann")
-    assert (code, "train.txt: is there already" in noted) == (2, True)
+    assert (code, "train.txt: exists already" in noted) == (2, True)
     assert (tmp_path / "train.txt").read_text() == GOLD
-    for name, message in (("a.txt", "named .ann"), ("a.ann.gz", "named .ann")):
+    for name, message in (("a.txt", "expected .ann for brat"), ("a.ann.gz", "expected .ann for brat")):
         code, _, noted = convert(tmp_path / "gold.conll", tmp_path / name, "--to", "brat")
         assert (code, message in noted) == (2, True)
     code, _, noted = convert(tmp_path / "gold.conll", tmp_path / "a.parquet.gz")
-    assert (code, "is not packed by gzip" in noted) == (2, True)
+    assert (code, "parquet files are not gzip-compressed" in noted) == (2, True)
     code, _, noted = convert(tmp_path / "gold.conll", tmp_path, "--to", "jsonl", "--overwrite")
-    assert (code, "is no file" in noted) == (2, True)
+    assert (code, "is not a file" in noted) == (2, True)
 
 
 def test_what_is_not_read_is_said(tmp_path: Path) -> None:
