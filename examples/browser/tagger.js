@@ -1,23 +1,23 @@
-// An exported tagger in a browser: raw text to entities with character offsets, as nlptrain-runtime answers.
+// An exported tagger in a browser: raw text to entities with character offsets, as by nlptrain-runtime.
 //
-// transformers.js's `pipeline` knows neither this architecture nor offsets, so words are split, aligned and decoded here,
-// by what nlptrain.json says. Offsets are in code points, like those of `nlptrain predict`.
+// transformers.js's `pipeline` supports neither this architecture nor offsets, so words are split, aligned and decoded
+// here, as nlptrain.json describes. Offsets are in code points, like those of `nlptrain predict`.
 
 import { Tokenizer } from "@huggingface/tokenizers";
 import * as ort from "onnxruntime-web";
 import { Decoder } from "./decoding.js";
-import { checkFile, FolderError, netFile, PRECISIONS, READER, readDescription } from "./description.js";
+import { checkFile, FolderError, graphFile, INPUT_FILES, PRECISIONS, readDescription } from "./description.js";
 import { OVERLAPS, cutWindows } from "./windows.js";
-import { characterCodes, shapeOf, split } from "./words.js";
+import { characterCodes, wordShape, split } from "./words.js";
 
-const MOST_WORDS = 100000, MOST_CHARACTERS = 10000000; // that are remembered
+const MAX_WORDS = 100000, MAX_CHARACTERS = 10000000; // of the cache
 const RANKS = { input_ids: 2, attention_mask: 2, vectors: 3, lengths: 1, pieces: 2, rows: 1, shapes: 1, characters: 2 };
 const INPUTS = {
   model: { pieces: ["input_ids", "attention_mask"], pooled: ["vectors", "lengths"], words: ["vectors", "lengths"] },
   words: { pooled: ["pieces"], words: ["rows", "shapes", "characters"] },
 };
 
-/** Load an exported folder. `fetchBytes(name)` answers the bytes of a file of it. */
+/** Load an exported folder; `fetchBytes(name)` returns the bytes of one of its files. */
 export async function loadTagger(fetchBytes) {
   const described = await readDescription(await fetchBytes("nlptrain.json"));
   const read = async (name) => checkFile(described, name, await fetchBytes(name));
@@ -28,24 +28,24 @@ export async function loadTagger(fetchBytes) {
       throw error instanceof FolderError ? error : new FolderError(`${name}: cannot be read (${error.message}); export the tagger again`);
     }
   };
-  const ending = PRECISIONS.map((pair) => pair[1]).find((one) => Object.hasOwn(described.files, netFile("model", one)));
-  const net = async (name) => Net.open(netFile(name, ending), await read(netFile(name, ending)), described, name);
-  const nets = { model: await net("model") };
-  if (described.reads !== "pieces") nets.words = await net("words");
-  const reader = READER[described.reads];
-  const encode = reader === "tokenizer.json" ? encoder(await json(reader), await json("tokenizer_config.json"), described) : null;
-  const vocabulary = reader === "words.json" ? readVocabulary(await json(reader), reader) : null;
+  const ending = PRECISIONS.map((pair) => pair[1]).find((candidate) => Object.hasOwn(described.files, graphFile("model", candidate)));
+  const loadGraph = async (name) => OnnxGraph.load(graphFile(name, ending), await read(graphFile(name, ending)), described, name);
+  const graphs = { model: await loadGraph("model") };
+  if (described.reads !== "pieces") graphs.words = await loadGraph("words");
+  const inputFile = INPUT_FILES[described.reads];
+  const tokenize = inputFile === "tokenizer.json" ? loadTokenizer(await json(inputFile), await json("tokenizer_config.json"), described) : null;
+  const vocabulary = inputFile === "words.json" ? readVocabulary(await json(inputFile), inputFile) : null;
   const files = Object.keys(described.files).filter((name) => !name.endsWith(".onnx") || name.includes(`${ending}.onnx`));
-  const tagger = new Tagger(described, nets, encode, vocabulary, files);
-  await tagger.emissions(["a"]); // what does not fit together is refused now
+  const tagger = new Tagger(described, graphs, tokenize, vocabulary, files);
+  await tagger.emissions(["a"]); // files that do not match raise an error now
   return tagger;
 }
 
-/** A net that reads and answers what the description says. */
-class Net {
-  static async open(file, bytes, described, name) {
+/** A graph whose inputs and outputs are those of the description. */
+class OnnxGraph {
+  static async load(file, bytes, described, name) {
     try {
-      return new Net(file, await ort.InferenceSession.create(bytes), described, name);
+      return new OnnxGraph(file, await ort.InferenceSession.create(bytes), described, name);
     } catch (error) {
       throw error instanceof FolderError ? error : new FolderError(`${file}: ONNX Runtime cannot read it (${String(error).slice(0, 200)})`);
     }
@@ -55,48 +55,48 @@ class Net {
     this.file = file;
     this.session = session;
     this.rank = name === "model" ? 3 : 2;
-    const found = session.inputMetadata.map((one) => `${one.name} ${one.type} ${one.shape?.length}`).sort();
-    const right = INPUTS[name][described.reads].map((one) => `${one} ${one === "vectors" ? "float32" : "int64"} ${RANKS[one]}`).sort();
-    if (found.join() !== right.join()) throw this.fault(`reads ${found.join(", ")}; must read ${right.join(", ")}`);
-    const answers = session.outputMetadata.map((one) => `${one.type} ${one.shape?.length}`);
-    if (answers.join() !== `float32 ${this.rank}`) throw this.fault(`answers ${answers.join(", ")}; must answer one float32 of ${this.rank} dimensions`);
+    const inputs = session.inputMetadata.map(({ name, type, shape }) => `${name} ${type} ${shape?.length}`).sort();
+    const expected = INPUTS[name][described.reads].map((input) => `${input} ${input === "vectors" ? "float32" : "int64"} ${RANKS[input]}`).sort();
+    if (inputs.join() !== expected.join()) throw this.error(`found inputs ${inputs.join(", ")}; expected ${expected.join(", ")}`);
+    const outputs = session.outputMetadata.map(({ type, shape }) => `${type} ${shape?.length}`);
+    if (outputs.join() !== `float32 ${this.rank}`) throw this.error(`found outputs ${outputs.join(", ")}; expected one float32 of ${this.rank} dimensions`);
     this.width = name === "model" ? described.labels.length : session.outputMetadata[0].shape.at(-1);
-    if (!Number.isInteger(this.width) || this.width < 1 || this.width > 100000) throw this.fault(`answers vectors of ${this.width} columns`);
+    if (!Number.isInteger(this.width) || this.width < 1 || this.width > 100000) throw this.error(`found an output of ${this.width} columns; expected a whole number from 1 to 100000`);
   }
 
-  /** What the net answers to `feeds`: numbers, `width` of them for each word or unit. */
+  /** The output for `feeds`: `width` numbers for each word or unit. */
   async run(feeds) {
-    let answer;
+    let output;
     try {
-      answer = (await this.session.run(feeds))[this.session.outputNames[0]];
+      output = (await this.session.run(feeds))[this.session.outputNames[0]];
     } catch (error) {
-      throw this.fault(`fails (${String(error).slice(0, 200)})`);
+      throw this.error(`fails (${String(error).slice(0, 200)})`);
     }
     const shape = [...Object.values(feeds)[0].dims.slice(0, this.rank - 1), this.width];
-    if (answer.dims.join() !== shape.join()) throw this.fault(`answers a tensor of shape ${answer.dims}; must be ${shape}`);
-    if (!answer.data.every(Number.isFinite)) throw this.fault("answers what is no number");
-    return answer.data;
+    if (output.dims.join() !== shape.join()) throw this.error(`found an output of shape ${output.dims}; expected ${shape}`);
+    if (!output.data.every(Number.isFinite)) throw this.error("found an output that is not finite");
+    return output.data;
   }
 
-  fault(what) {
-    return new FolderError(`${this.file}: ${what}; export the tagger again`);
+  error(problem) {
+    return new FolderError(`${this.file}: ${problem}; export the tagger again`);
   }
 }
 
 export class Tagger {
-  constructor(described, nets, encode, vocabulary, files) {
+  constructor(described, graphs, tokenize, vocabulary, files) {
     this.described = described;
-    this.nets = nets;
-    this.encode = encode;
+    this.graphs = graphs;
+    this.tokenize = tokenize;
     this.vocabulary = vocabulary;
     this.files = files;
     this.pattern = new RegExp(described.splitter.pattern, "gu");
     this.decoder = new Decoder(described);
-    this.forget();
+    this.clearCache();
   }
 
-  forget() {
-    this.known = new Map(); // what each distinct word is read as: its pieces, or its vector
+  clearCache() {
+    this.cache = new Map(); // the features of each distinct word: its subwords, or its vector
     this.characters = 0;
   }
 
@@ -105,114 +105,115 @@ export class Tagger {
     const words = split(text, this.pattern);
     const { scheme, decoding } = this.described;
     const plain = scheme === "plain";
-    const found = [];
+    const parts = [];
     if (words.length) {
-      if (this.known.size > MOST_WORDS || this.characters > MOST_CHARACTERS) this.forget(); // who is still reading keeps the one that it has
+      if (this.cache.size > MAX_WORDS || this.characters > MAX_CHARACTERS) this.clearCache(); // a running call keeps the old cache
       const emissions = await this.emissions(words.map((word) => word.text));
       const points = Array.from(text);
       for (const [label, first, end, confidence] of this.decoder.spans(emissions)) {
-        const place = { start: words[first].start, end: words[end - 1].end };
-        const part = { ...place, text: points.slice(place.start, place.end).join(""), confidence };
-        const sure = confidence >= decoding.min_confidence;
-        if (plain) found.push({ ...part, tag: sure ? label : null });
-        else if (sure) found.push({ ...part, label });
+        const offsets = { start: words[first].start, end: words[end - 1].end };
+        const part = { ...offsets, text: points.slice(offsets.start, offsets.end).join(""), confidence };
+        const isKept = confidence >= decoding.min_confidence;
+        if (plain) parts.push({ ...part, tag: isKept ? label : null });
+        else if (isKept) parts.push({ ...part, label });
       }
     }
-    return { text, [plain ? "words" : "entities"]: found };
+    return { text, [plain ? "words" : "entities"]: parts };
   }
 
-  /** What the net says of each word, an array of C numbers each. */
+  /** The emissions of each word: an array of C numbers. */
   async emissions(words) {
-    const known = this.known;
-    await this.learn([...new Set(words)].filter((word) => !known.has(word)), known);
-    const read = words.map((word) => known.get(word));
-    const { prefix, suffix } = this.nets.words ? { prefix: [], suffix: [] } : this.described.pieces;
+    const cache = this.cache;
+    await this.addWords([...new Set(words)].filter((word) => !cache.has(word)), cache);
+    const features = words.map((word) => cache.get(word));
+    const { prefix, suffix } = this.graphs.words ? { prefix: [], suffix: [] } : this.described.pieces;
     const { rule, max_pieces } = this.described.window;
-    const room = max_pieces - prefix.length - suffix.length;
-    const sizes = read.map((units) => (this.nets.words ? 1 : units.length));
-    const found = [];
-    for (const window of cutWindows(sizes, room, OVERLAPS[rule])) {
-      const here = read.slice(window.start, window.end);
-      const [feeds, places] = this.nets.words ? vectorFeeds(here) : pieceFeeds(here.map((pieces) => pieces.slice(0, room)), prefix, suffix);
-      const data = await this.nets.model.run(feeds), { width } = this.nets.model;
+    const capacity = max_pieces - prefix.length - suffix.length;
+    const sizes = features.map((units) => (this.graphs.words ? 1 : units.length));
+    const emissions = [];
+    for (const window of cutWindows(sizes, capacity, OVERLAPS[rule])) {
+      const inputs = features.slice(window.start, window.end);
+      const [feeds, positions] = this.graphs.words ? vectorFeeds(inputs) : subwordFeeds(inputs.map((subwords) => subwords.slice(0, capacity)), prefix, suffix);
+      const data = await this.graphs.model.run(feeds), { width } = this.graphs.model;
       for (let word = window.first; word < window.last; word++) {
-        const place = places[word - window.start];
-        found.push(Array.from(data.subarray(place * width, (place + 1) * width)));
+        const position = positions[word - window.start];
+        emissions.push(Array.from(data.subarray(position * width, (position + 1) * width)));
       }
     }
-    return found;
+    return emissions;
   }
 
-  /** Remember in `known` what new words are read as. */
-  async learn(words, known) {
+  /** Add the features of new words to `cache`. */
+  async addWords(words, cache) {
     if (!words.length) return;
     for (const word of words) this.characters += word.length;
-    const { reads, most_pieces: most, characters } = this.described;
+    const { reads, most_pieces: maxSubwords, characters: maxCharacters } = this.described;
     if (reads === "pieces") {
-      for (const word of words) known.set(word, this.encode(word));
+      for (const word of words) cache.set(word, this.tokenize(word));
       return;
     }
-    const spelled = words.map((word) => (reads === "pooled" ? this.encode(word).slice(0, most) : characterCodes(word, characters)));
-    const longest = spelled.reduce((most, parts) => Math.max(most, parts.length), 1);
-    for (let start = 0; start < words.length; start += 256) { // as many as Python reads at once: memory stays bounded
-      const some = words.slice(start, start + 256);
-      const parts = longs(spelled.slice(start, start + 256).flatMap((one) => one.concat(Array(longest - one.length).fill(-1))), [some.length, longest]);
-      const feeds = reads === "pooled" ? { pieces: parts } : {
-        rows: longs(some.map((word) => this.vocabulary(word)), [some.length]),
-        shapes: longs(some.map(shapeOf), [some.length]),
-        characters: parts,
+    const lists = words.map((word) => (reads === "pooled" ? this.tokenize(word).slice(0, maxSubwords) : characterCodes(word, maxCharacters)));
+    const longest = lists.reduce((length, list) => Math.max(length, list.length), 1);
+    for (let start = 0; start < words.length; start += 256) { // the batch size of Python, in bounded memory
+      const batch = words.slice(start, start + 256);
+      const padded = int64(lists.slice(start, start + 256).flatMap((list) => list.concat(Array(longest - list.length).fill(-1))), [batch.length, longest]);
+      const feeds = reads === "pooled" ? { pieces: padded } : {
+        rows: int64(batch.map((word) => this.vocabulary(word)), [batch.length]),
+        shapes: int64(batch.map(wordShape), [batch.length]),
+        characters: padded,
       };
-      const data = await this.nets.words.run(feeds), { width } = this.nets.words;
-      some.forEach((word, at) => known.set(word, data.slice(at * width, (at + 1) * width)));
+      const data = await this.graphs.words.run(feeds), { width } = this.graphs.words;
+      batch.forEach((word, at) => cache.set(word, data.slice(at * width, (at + 1) * width)));
     }
   }
 }
 
-function longs(values, dims) {
+/** A tensor of whole numbers. */
+function int64(values, dims) {
   return new ort.Tensor("int64", BigInt64Array.from(values, BigInt), dims);
 }
 
-/** What the net reads for one row of vectors, and the unit that speaks for each word. */
+/** The inputs for one sequence of vectors, and the position of each word. */
 function vectorFeeds(vectors) {
   const width = vectors[0].length, flat = new Float32Array(vectors.length * width);
   vectors.forEach((vector, at) => flat.set(vector, at * width));
-  const feeds = { vectors: new ort.Tensor("float32", flat, [1, vectors.length, width]), lengths: longs([vectors.length], [1]) };
+  const feeds = { vectors: new ort.Tensor("float32", flat, [1, vectors.length, width]), lengths: int64([vectors.length], [1]) };
   return [feeds, [...vectors.keys()]];
 }
 
-/** What the net reads for one row of pieces, and the piece that speaks for each word. */
-function pieceFeeds(words, prefix, suffix) {
-  const ids = prefix.slice(), places = [];
-  for (const pieces of words) {
-    places.push(ids.length);
-    for (const piece of pieces) ids.push(piece);
+/** The inputs for one sequence of subwords, and the position of the first subword of each word. */
+function subwordFeeds(words, prefix, suffix) {
+  const ids = prefix.slice(), positions = [];
+  for (const subwords of words) {
+    positions.push(ids.length);
+    for (const subword of subwords) ids.push(subword);
   }
-  for (const piece of suffix) ids.push(piece);
-  return [{ input_ids: longs(ids, [1, ids.length]), attention_mask: longs(ids.map(() => 1), [1, ids.length]) }, places];
+  for (const token of suffix) ids.push(token);
+  return [{ input_ids: int64(ids, [1, ids.length]), attention_mask: int64(ids.map(() => 1), [1, ids.length]) }, positions];
 }
 
-/** What answers the pieces of a word, at least one. */
-function encoder(json, config, { pieces: { space, unknown } }) {
+/** A function that returns the subwords of a word, at least one. */
+function loadTokenizer(json, config, { pieces: { space, unknown } }) {
   let tokenizer;
-  const named = (what, act) => {
+  const withErrors = (failure, action) => {
     try {
-      return act();
+      return action();
     } catch (error) {
-      throw new FolderError(`tokenizer.json: ${what} (${String(error).slice(0, 200)}); export the tagger again`);
+      throw new FolderError(`tokenizer.json: ${failure} (${String(error).slice(0, 200)}); export the tagger again`);
     }
   };
-  named("cannot be read", () => { tokenizer = new Tokenizer(json, config); });
-  return (word) => named("fails", () => {
+  withErrors("cannot be read", () => { tokenizer = new Tokenizer(json, config); });
+  return (word) => withErrors("fails", () => {
     const { ids } = tokenizer.encode(space + word, { add_special_tokens: false });
     if (ids.length) return ids;
-    if (unknown === null) throw new Error(`${JSON.stringify(word.slice(0, 60))} has no piece, and the tokenizer has no unknown piece`);
+    if (unknown === null) throw new Error(`${JSON.stringify(word.slice(0, 60))} has no subword, and the tokenizer has no unknown token`);
     return [unknown];
   });
 }
 
 function readVocabulary({ words, lowercase }, file) {
   if (typeof lowercase !== "boolean" || !Array.isArray(words) || !words.every((word) => typeof word === "string")) {
-    throw new FolderError(`${file}: must have words, a list, and lowercase, true or false; export the tagger again`);
+    throw new FolderError(`${file}: found no valid vocabulary; expected words, a list, and lowercase, true or false; export the tagger again`);
   }
   const rows = new Map(words.map((word, at) => [word, at + 2]));
   return (word) => rows.get(lowercase ? word.toLowerCase() : word) ?? 1;

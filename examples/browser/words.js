@@ -1,6 +1,6 @@
-// Text to words, and what a student of words reads of one (nlptrain_runtime/word_splitter.py and vocabulary.py).
+// Text to words, and the features of a word (nlptrain_runtime/word_splitter.py and word_features.py).
 
-/** The words of `text` with their places in code points. */
+/** The words of `text` with their offsets in code points. */
 export function split(text, pattern) {
   const words = [];
   const whole = text.toWellFormed(); // halves of surrogate pairs become U+FFFD
@@ -23,15 +23,15 @@ function countPoints(text, from, to) {
   return count;
 }
 
-/** The code points of `word`; of a longer one, the first and the last `most / 2`. */
-export function characterCodes(word, most) {
+/** The code points of `word`; of a longer word, the first and the last `maxCharacters / 2`. */
+export function characterCodes(word, maxCharacters) {
   const points = Array.from(word, (character) => character.codePointAt(0));
-  const half = Math.floor(most / 2);
-  return points.length <= most ? points : points.slice(0, most - half).concat(points.slice(points.length - half));
+  const half = Math.floor(maxCharacters / 2);
+  return points.length <= maxCharacters ? points : points.slice(0, maxCharacters - half).concat(points.slice(points.length - half));
 }
 
 /** The class of `word` by its letters, digits and marks. */
-export function shapeOf(word) {
+export function wordShape(word) {
   const [letters, digits, marks] = [/\p{L}/u.test(word), /\p{N}/u.test(word), /[\p{P}\p{S}]/u.test(word)];
   if (digits) return letters ? 6 : marks ? 7 : 5;
   if (letters && marks) return 8;

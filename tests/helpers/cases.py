@@ -1,6 +1,6 @@
-"""The table of cases that Python, Node and the browser's page answer: ``tests/runtime/cases.json``.
+"""Test cases for Python, Node and the page in a browser: ``tests/runtime/cases.json``.
 
-A text or a word of a case is a string, or a part with how often it is repeated.
+A text or a word of a case is a string, or a part with the number of its repetitions.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def words_of(case: dict[str, Any]) -> list[list[Any]]:
 
 
 def changed(description: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
-    """Return a description as a case changes it, with its hash computed anew."""
-    made = json.loads(json.dumps(description))
+    """Return a description with the changes of a case and a matching hash."""
+    edited = json.loads(json.dumps(description))
     edits = {**case.get("change", {}), **({case["remove"]: _REMOVED} if "remove" in case else {})}
     for key, value in edits.items():
         *parents, last = key.split(".")
-        inner = made
+        inner = edited
         for name in parents:
             inner = inner[name]
         if value is _REMOVED:
@@ -43,37 +43,37 @@ def changed(description: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]
         else:
             inner[last] = value
     if "add_file" in case:
-        made["files"].update(case["add_file"])
+        edited["files"].update(case["add_file"])
     if "remove_file" in case:
-        del made["files"][case["remove_file"]]
-    return {**made, "hash": description_hash(made)}
+        del edited["files"][case["remove_file"]]
+    return {**edited, "hash": description_hash(edited)}
 
 
 def described_cases() -> list[dict[str, Any]]:
-    """Return the cases that change a description: those that are refused, then those that are accepted."""
+    """Return the cases that change a description: the invalid ones, then the valid ones."""
     return [*CASES["refused"], *CASES["accepted"]]
 
 
-def check_refusals(refusals: Sequence[str | None]) -> None:
+def check_errors(errors: Sequence[str | None]) -> None:
     """Check the messages for ``described_cases`` and then for the damaged descriptions."""
     begins: list[str | None] = [f"nlptrain.json: {case['key']}: found " for case in CASES["refused"]]
     begins += [None] * len(CASES["accepted"]) + ["nlptrain.json: "] * len(CASES["damaged"])
-    for begin, refused, case in zip(begins, refusals, [*described_cases(), *CASES["damaged"]], strict=True):
-        if begin is None or refused is None:
-            assert refused == begin, (refused, case)
+    for begin, error, case in zip(begins, errors, [*described_cases(), *CASES["damaged"]], strict=True):
+        if begin is None or error is None:
+            assert error == begin, (error, case)
             continue
-        assert refused.startswith(begin), (refused, case)
-        assert len(refused) < 400, case
-        assert refused.isprintable(), case
+        assert error.startswith(begin), (error, case)
+        assert len(error) < 400, case
+        assert error.isprintable(), case
 
 
-def check_tables(answers: dict[str, Any], *, words: Sequence[dict[str, Any]] = CASES["words"]) -> None:
-    """Check what words, windows, labels, shapes and characters are answered to the cases; ``words`` may be fewer."""
-    assert answers["words"] == [words_of(case) for case in words]
-    assert answers["windows"] == [case["windows"] for case in CASES["windows"]]
-    assert answers["spelling"] == [[case["shape"], case["characters"]] for case in CASES["spelling"]]
-    for answer, case in zip(answers["decoding"], CASES["decoding"], strict=True):
-        assert answer["best"] == case["best"]
-        for span, wanted in zip(answer["spans"], case["spans"], strict=True):
-            assert span[:3] == wanted[:3]
-            assert abs(span[3] - wanted[3]) < 2e-4, (span, wanted)
+def check_tables(results: dict[str, Any], *, words: Sequence[dict[str, Any]] = CASES["words"]) -> None:
+    """Check words, windows, labels, shapes and characters of the cases; ``words`` may be a part of the cases."""
+    assert results["words"] == [words_of(case) for case in words]
+    assert results["windows"] == [case["windows"] for case in CASES["windows"]]
+    assert results["spelling"] == [[case["shape"], case["characters"]] for case in CASES["spelling"]]
+    for result, case in zip(results["decoding"], CASES["decoding"], strict=True):
+        assert result["best"] == case["best"]
+        for span, expected in zip(result["spans"], case["spans"], strict=True):
+            assert span[:3] == expected[:3]
+            assert abs(span[3] - expected[3]) < 2e-4, (span, expected)

@@ -1,7 +1,7 @@
-"""One table of cases for Python and for the browser's page, which Node runs here: ``cases.json``.
+"""Test cases of ``cases.json`` for Python and for the page of examples/browser, which runs in Node here.
 
-What needs the page's npm packages runs
-where ``npm --prefix examples/browser install`` has been run; ``scripts/check_browser.py`` runs all of it in Chromium.
+Tests that need the npm packages of the page are skipped until ``npm --prefix examples/browser install`` has been run;
+``scripts/check_browser.py`` runs all cases in Chromium.
 """
 
 import base64
@@ -24,7 +24,7 @@ from nlptrain_runtime.folder import open_folder
 from nlptrain_runtime.predictions import TaggedSentence
 from nlptrain_runtime.windows import OVERLAPS, cut_windows
 from nlptrain_runtime.word_features import character_codes, word_shape
-from tests.helpers.cases import CASES, FILE, changed, check_refusals, check_tables, described_cases, text_of
+from tests.helpers.cases import CASES, FILE, changed, check_errors, check_tables, described_cases, text_of
 
 pytestmark = pytest.mark.slow
 
@@ -37,35 +37,35 @@ needs_packages = pytest.mark.skipif(
 )
 
 
-def node(*arguments: object) -> Any:
+def run_node(*arguments: object) -> Any:
     command = ["node", str(PAGE / "check_cases.mjs"), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    process = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, encoding="utf-8")
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
 
 
 @pytest.fixture(scope="module")
-def written(folders, tmp_path_factory) -> list[Path]:
-    """The description of each case in a copy of its folder: those that are refused, accepted, damaged."""
+def descriptions(folders, tmp_path_factory) -> list[Path]:
+    """The description of each case in a copy of its folder: invalid, valid, damaged."""
     root = tmp_path_factory.mktemp("described")
     files = []
-    for number, case in enumerate(described_cases()):
-        folder = root / str(number)
+    for index, case in enumerate(described_cases()):
+        folder = root / str(index)
         shutil.copytree(folders[case["reads"]], folder, copy_function=os.link)
         description = json.loads((folder / "nlptrain.json").read_text("utf-8"))
         (folder / "nlptrain.json").unlink()
         text = json.dumps(changed(description, case), indent=1)
         files.append(folder / "nlptrain.json")
         files[-1].write_text(text, encoding="utf-8")
-    for number, text in enumerate(CASES["damaged"]):
-        folder = root / f"damaged{number}"
+    for index, text in enumerate(CASES["damaged"]):
+        folder = root / f"damaged{index}"
         folder.mkdir()
         files.append(folder / "nlptrain.json")
         files[-1].write_text(text_of(text), encoding="utf-8")
     return files
 
 
-def refusal(file: Path) -> str | None:
+def error_message(file: Path) -> str | None:
     try:
         Tagger(file.parent)
     except FolderError as error:
@@ -73,84 +73,85 @@ def refusal(file: Path) -> str | None:
     return None
 
 
-def test_python_refuses_descriptions_of_strangers(written):
-    check_refusals([refusal(file) for file in written])
+def test_python_rejects_invalid_descriptions(descriptions):
+    check_errors([error_message(file) for file in descriptions])
 
 
-def test_python_answers_the_table():
+def test_python_has_the_results_of_the_cases():
     splitter = WordSplitter.default()
     words = [[list(word) for word in splitter.split(text_of(case["text"]))] for case in CASES["words"]]
-    windows = [windows_of(case["sizes"], case["room"], case["rule"]) for case in CASES["windows"]]
-    decoding = [decoded(case) for case in CASES["decoding"]]
+    windows = [window_bounds(case["sizes"], case["room"], case["rule"]) for case in CASES["windows"]]
+    decoding = [decode(case) for case in CASES["decoding"]]
     spelling = [[word_shape(case["word"]), character_codes(case["word"], case["most"])] for case in CASES["spelling"]]
     check_tables({"words": words, "windows": windows, "decoding": decoding, "spelling": spelling})
 
 
-def windows_of(sizes: list[int], room: int, rule: str) -> list[list[int]]:
+def window_bounds(sizes: list[int], capacity: int, rule: str) -> list[list[int]]:
     words = [tuple(range(100 * word, 100 * word + size)) for word, size in enumerate(sizes)]
-    found = []
-    for window in cut_windows(words, max_subwords=room + 3, prefix=[-1], suffix=[-2, -3], overlap=OVERLAPS[rule]):
-        inside = [piece // 100 for piece in window.subwords if piece >= 0]
-        start, end = (inside[0], inside[-1] + 1) if inside else (0, 0)
-        found.append([start, end, window.first_word, window.first_word + len(window.word_starts)])
-    return found
+    windows = cut_windows(words, max_subwords=capacity + 3, prefix=[-1], suffix=[-2, -3], overlap=OVERLAPS[rule])
+    bounds = []
+    for window in windows:
+        words_of_subwords = [subword // 100 for subword in window.subwords if subword >= 0]
+        start, end = (words_of_subwords[0], words_of_subwords[-1] + 1) if words_of_subwords else (0, 0)
+        bounds.append([start, end, window.first_word, window.first_word + len(window.word_starts)])
+    return bounds
 
 
-def decoded(case: dict[str, Any]) -> dict[str, Any]:
+def decode(case: dict[str, Any]) -> dict[str, Any]:
     emissions, counts = np.array(case["emissions"], dtype=np.float32), np.array([len(case["emissions"])])
     decoder = load_decoder(case)
     best = decoder.decode(emissions, counts)
-    sure = decoder.confidences(emissions, counts, best, case["decoding"]["temperature"])
-    parts = TaggedSentence([case["labels"][label] for label in best], sure).spans(case["scheme"])
-    spans = [[span.label, span.start, span.end, confidence] for span, confidence in parts]
+    confidences = decoder.confidences(emissions, counts, best, case["decoding"]["temperature"])
+    tagged = TaggedSentence([case["labels"][label] for label in best], confidences)
+    spans = [[span.label, span.start, span.end, confidence] for span, confidence in tagged.spans(case["scheme"])]
     return {"best": best.tolist(), "spans": spans}
 
 
 @needs_node
-def test_the_page_answers_the_table(written, tmp_path):
+def test_the_page_has_the_results_of_the_cases(descriptions, tmp_path):
     pattern = tmp_path / "pattern.txt"
     pattern.write_text(WordSplitter.default().pattern, encoding="utf-8")
-    found = node(FILE, pattern, *written)
-    check_tables(found)
-    check_refusals(found["refusals"])
+    results = run_node(FILE, pattern, *descriptions)
+    check_tables(results)
+    check_errors(results["errors"])
 
 
 @needs_node
 @needs_packages
 @pytest.mark.parametrize("kind", ["teacher", "pieces", "pooled", "words", "plain"])
-def test_the_page_answers_texts_of_any_length(folders, tmp_path, kind):
+def test_the_page_predicts_texts_of_any_length(folders, tmp_path, kind):
     texts = [text_of(text) for text in CASES["texts"]]
-    given = tmp_path / "texts.json"
-    given.write_text(json.dumps(texts), encoding="utf-8")
+    file = tmp_path / "texts.json"
+    file.write_text(json.dumps(texts), encoding="utf-8")
     assert open_folder(folders[kind]).described["window"]["max_pieces"] < 200  # so that the longest have windows
-    found = node("--predict", folders[kind], given)
-    assert "refused" not in found, found
-    for one, other in zip(found, Tagger(folders[kind]).predict(texts), strict=True):
-        (name,) = other.keys() - {"text"}
-        assert len(one[name]) == len(other[name])
-        for part, wanted in zip(one[name], other[name], strict=True):
-            confidences = part.pop("confidence"), wanted.pop("confidence")
-            assert part == wanted
+    predictions = run_node("--predict", folders[kind], file)
+    assert "error" not in predictions, predictions
+    for prediction, expected in zip(predictions, Tagger(folders[kind]).predict(texts), strict=True):
+        (name,) = expected.keys() - {"text"}
+        assert len(prediction[name]) == len(expected[name])
+        for part, expected_part in zip(prediction[name], expected[name], strict=True):
+            confidences = part.pop("confidence"), expected_part.pop("confidence")
+            assert part == expected_part
             assert confidences[0] == pytest.approx(confidences[1], abs=1e-3)
 
 
 @needs_node
 @needs_packages
 @pytest.mark.parametrize("name", ["nlptrain.json", "onnx/model.onnx", "onnx/words.onnx", "tokenizer.json"])
-def test_the_page_refuses_a_file_that_was_changed(folders, tmp_path, name):
+def test_the_page_rejects_a_changed_file(folders, tmp_path, name):
     folder = Path(shutil.copytree(folders["pooled"], tmp_path / "copy"))
     file = folder / name
     content = file.read_bytes()
-    at = content.rindex(b"1")
-    file.write_bytes(content[:at] + b"2" + content[at + 1 :])
+    position = content.rindex(b"1")
+    file.write_bytes(content[:position] + b"2" + content[position + 1 :])
     (tmp_path / "texts.json").write_text("[]", encoding="utf-8")
     assert (
         f"FolderError: {name}: is not the file that was exported"
-        in node("--predict", folder, tmp_path / "texts.json")["refused"]
+        in run_node("--predict", folder, tmp_path / "texts.json")["error"]
     )
 
 
-def test_the_page_runs_no_script_but_its_own():
+def test_the_page_runs_only_its_own_scripts():
     page = (PAGE / "index.html").read_text("utf-8")
     (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
     inline = re.findall(r"<script(?![^>]* src=)[^>]*>(.*?)</script>", page, re.DOTALL)
