@@ -44,17 +44,17 @@ class Sample:
     """
 
     def __init__(self) -> None:
-        """No sentence yet."""
+        """Start with an empty sample."""
         self.sentences: list[Sentence] = []
         self.count = self.words = 0
-        self._draw = Random(0)
+        self._rng = Random(0)
 
     def add(self, sentence: Sentence) -> None:
-        """Count ``sentence``, and keep it or not."""
+        """Count ``sentence`` and add it to the sample with the probability of a uniform sample."""
         if len(self.sentences) < SAMPLE:
             self.sentences.append(sentence)
-        elif (place := self._draw.randrange(self.count + 1)) < SAMPLE:
-            self.sentences[place] = sentence
+        elif (position := self._rng.randrange(self.count + 1)) < SAMPLE:
+            self.sentences[position] = sentence
         self.count += 1
         self.words += len(sentence.words)
 
@@ -64,12 +64,12 @@ class LabelingProfile:
     """Speed of labeling, measured on some sentences.
 
     Attributes:
-        rate: words per second.
-        sentences: that were labeled.
-        logits: of each sentence, [words, C].
+        words_per_second: speed of labeling.
+        sentences: the labeled sentences.
+        logits: logits of each sentence, [words, C].
     """
 
-    rate: float
+    words_per_second: float
     sentences: list[Sentence]
     logits: list[NDArray[np.float16]]
 
@@ -81,17 +81,17 @@ def profile_labeling(
     labels = len(teacher.labels)
     done: list[NDArray[np.float16]] = []
     words, warm = 0, False
-    with logits_predictor(teacher, precision) as answer:
+    with logits_predictor(teacher, precision) as predict:
         if sentences:
-            answer([sentences[0].words])  # int8 exports the net first
+            predict([sentences[0].words])  # int8 exports the network first
         began = started = time.perf_counter()
         while len(done) < len(sentences) and time.perf_counter() - began < seconds:
-            block = [one.words for one in sentences[len(done) : len(done) + _LABELING_BLOCK]]
-            found = answer(block)
-            done += np.split(found.values.reshape(-1, labels), np.cumsum(found.sizes // labels)[:-1])
+            block = [sentence.words for sentence in sentences[len(done) : len(done) + _LABELING_BLOCK]]
+            logits = predict(block)
+            done += np.split(logits.values.reshape(-1, labels), np.cumsum(logits.sizes // labels)[:-1])
             words += sum(map(len, block))
             now = time.perf_counter()
-            if not warm and len(done) < len(sentences) and now - began < seconds / 2:  # the first ones take longer
+            if not warm and len(done) < len(sentences) and now - began < seconds / 2:  # the first block takes longer
                 words, warm, started = 0, True, now
     return LabelingProfile(words / max(1e-9, time.perf_counter() - started), list(sentences[: len(done)]), done)
 
@@ -101,34 +101,34 @@ class TrainingProfile:
     """Speed and memory of training, measured on some sentences.
 
     Attributes:
-        steps: of the whole run.
-        epoch: steps per epoch of the whole run.
-        step: seconds per step.
-        words: per step.
-        encoding: seconds to encode a sentence.
-        held: bytes per encoded sentence.
-        answered: words per second at inference.
-        grown: by how many bytes the memory of the process grew in training.
+        steps: steps of the whole run.
+        steps_per_epoch: steps per epoch of the whole run.
+        seconds_per_step: time of a step.
+        words_per_step: words of a step.
+        encoding_seconds: time to encode a sentence.
+        bytes_per_sentence: memory of an encoded sentence.
+        inference_words_per_second: speed of inference.
+        memory_growth: bytes that the memory of the process grew by in training.
     """
 
     steps: int
-    epoch: float
-    step: float
-    words: float
-    encoding: float
-    held: float
-    answered: float
-    grown: int
+    steps_per_epoch: float
+    seconds_per_step: float
+    words_per_step: float
+    encoding_seconds: float
+    bytes_per_sentence: float
+    inference_words_per_second: float
+    memory_growth: int
 
 
 class _Rows:
-    """Logits by sentence number."""
+    """Teacher logits by index of the sentence."""
 
     def __init__(self, logits: Sequence[NDArray[np.float16]]) -> None:
         self._logits = logits
 
     def gather(self, spans: Sequence[tuple[int, int, int]]) -> NDArray[np.float32]:
-        rows = [self._logits[number][first : first + count] for number, first, count in spans]
+        rows = [self._logits[index][first : first + count] for index, first, count in spans]
         return np.concatenate(rows).astype(np.float32)
 
 
@@ -140,67 +140,75 @@ def profile_training(
     run: Run,
     *,
     logits: Sequence[NDArray[np.float16]] | None = None,
-    of: int,
+    run_sentences: int,
     seconds: float,
 ) -> TrainingProfile:
     """Train ``model`` for a number of ``seconds``, at least three steps; its weights are useless afterwards.
 
     Args:
-        model: of the run.
+        model: model of the run.
         sentences: a sample of its sentences.
-        objective: the loss.
-        config: of the training.
+        objective: its objective.
+        config: its training configuration.
         run: device and precision.
-        logits: the teacher's for each sentence, [words, C]; None: the sentences have gold tags.
-        of: number of sentences of the whole run.
-        seconds: that profiling takes.
+        logits: teacher logits of each sentence, [words, C]; None: the sentences have gold tags.
+        run_sentences: number of sentences of the whole run.
+        seconds: duration of the profiling.
     """
     stored = None if logits is None else _Rows(logits)
     began = time.perf_counter()
     examples = Examples(model, sentences, teacher_logits=stored, label_pipeline_words=config.label_pipeline_words)
-    encoding = (time.perf_counter() - began) / max(1, len(sentences))
+    encoding_seconds = (time.perf_counter() - began) / max(1, len(sentences))
     tracemalloc.start()
-    weighed = Examples(
+    traced = Examples(
         model, sentences[:_TRACED], teacher_logits=stored, label_pipeline_words=config.label_pipeline_words
     )
-    held = tracemalloc.get_traced_memory()[0] / max(1, weighed.sentences)
+    bytes_per_sentence = tracemalloc.get_traced_memory()[0] / max(1, traced.sentences)
     tracemalloc.stop()
     model.to(run.device)
     plan, _ = build_plan(examples, config, run.seed)
-    epoch = plan.steps_of_every() * of / max(1, len(sentences))
-    steps = _steps(config, epoch)
+    steps_per_epoch = plan.steps_of_every() * run_sentences / max(1, len(sentences))
+    steps = _steps(config, steps_per_epoch)
     average = MovingAverage(list(model.model.parameters()), config.ema)
     state = TrainState(
         model.model, build_optimizer(model.model, config), average, Progress(), {}, run.accelerator.scaler
     )
-    trim_heap()  # free heap pages would hide the growth
-    most = before = memory_now()
+    trim_heap()  # else the run would grow into free heap pages
+    peak = before = memory_now()
     began = started = time.perf_counter()
     words = done = 0
     for step in train_steps(model, examples, objective, config, state=state, plan=plan, steps=max(steps, 4), run=run):
-        if step.index == 1:  # it takes longer
+        if step.index == 1:  # the first step takes longer
             began = time.perf_counter()
             continue
-        done, words, most = done + 1, words + step.words, max(most, memory_now())
+        done, words, peak = done + 1, words + step.words, max(peak, memory_now())
         if step.index > 3 and time.perf_counter() - started > seconds:
             break
     float(step.losses["loss"])  # synchronizes a GPU
-    each = (time.perf_counter() - began) / done
+    seconds_per_step = (time.perf_counter() - began) / done
     model.model.eval()
-    asked = [sentence.words for sentence in sentences[:300]]
+    predicted = [sentence.words for sentence in sentences[:300]]
     began = time.perf_counter()
-    model.predict(asked)
-    answered = sum(map(len, asked)) / max(1e-9, time.perf_counter() - began)
-    return TrainingProfile(steps, epoch, each, words / done, encoding, held, answered, max(most, memory_now()) - before)
+    model.predict(predicted)
+    return TrainingProfile(
+        steps=steps,
+        steps_per_epoch=steps_per_epoch,
+        seconds_per_step=seconds_per_step,
+        words_per_step=words / done,
+        encoding_seconds=encoding_seconds,
+        bytes_per_sentence=bytes_per_sentence,
+        inference_words_per_second=sum(map(len, predicted)) / max(1e-9, time.perf_counter() - began),
+        memory_growth=max(peak, memory_now()) - before,
+    )
 
 
-def _steps(config: TrainConfig, every: float) -> int:
-    """Return the steps of a training whose epoch has ``every`` steps."""
+def _steps(config: TrainConfig, steps_per_epoch: float) -> int:
+    """Return the steps of a training with ``steps_per_epoch``."""
     if config.epochs is not None:
-        return config.epochs * max(1, round(every))
+        return config.epochs * max(1, round(steps_per_epoch))
     if config.steps != "auto":
         return int(config.steps or 1)
-    return auto_steps(round(every))
+    return auto_steps(round(steps_per_epoch))
 
 
 def memory_now() -> int:

@@ -213,7 +213,7 @@ def _measure(
         config.train,  # type: ignore[attr-defined]
         run,
         logits=logits,
-        of=text.sample.count,
+        run_sentences=text.sample.count,
         seconds=_TRAINING_SECONDS,
     )
     return labeled, trained
@@ -240,9 +240,9 @@ def _describe_inputs(config: CommandConfig, inputs: Inputs, setup: Setup, text: 
 
 
 def _describe_speeds(labeled: Sequence[LabelingProfile], trained: TrainingProfile) -> str:
-    parts = [f"{profile.rate:,.0f} words/s labeled" for profile in labeled]
-    parts.append(f"{trained.step:.3f} s per step of {trained.words:,.0f} words")
-    parts.append(f"{trained.answered:,.0f} words/s predicted")
+    parts = [f"{profile.words_per_second:,.0f} words/s labeled" for profile in labeled]
+    parts.append(f"{trained.seconds_per_step:.3f} s per step of {trained.words_per_step:,.0f} words")
+    parts.append(f"{trained.inference_words_per_second:,.0f} words/s predicted")
     return ", ".join(parts)
 
 
@@ -259,7 +259,7 @@ def _describe_estimate(
     """Yield the lines about steps and time."""
     train = config.train  # type: ignore[attr-defined]
     sample = text.sample
-    evaluations = math.ceil(trained.steps / max(1, train.eval_every or round(trained.epoch)))
+    evaluations = math.ceil(trained.steps / max(1, train.eval_every or round(trained.steps_per_epoch)))
     each = f", for each of {runs} seeds" if runs > 1 else ""
     yield (
         f"trains    about {trained.steps:,} steps on {sample.count:,} sentences, {sample.words:,} words{each}; dev is "
@@ -269,11 +269,12 @@ def _describe_estimate(
     times = {
         "reading": read_seconds,
         "labeling": sum(
-            (part.words + final_words) / speed.rate for part, speed in zip(text.labeling, labeled, strict=True)
+            (part.words + final_words) / speed.words_per_second
+            for part, speed in zip(text.labeling, labeled, strict=True)
         ),
-        "encoding": runs * trained.encoding * sample.count,
-        "training": runs * trained.step * trained.steps,
-        "evaluation": runs * (dev_words * evaluations + final_words) / trained.answered,
+        "encoding": runs * trained.encoding_seconds * sample.count,
+        "training": runs * trained.seconds_per_step * trained.steps,
+        "evaluation": runs * (dev_words * evaluations + final_words) / trained.inference_words_per_second,
     }
     parts = ", ".join(f"{name} {_format_time(seconds)}" for name, seconds in times.items() if seconds)
     yield f"time      about {_format_time(sum(times.values()))}: {parts}"
@@ -284,8 +285,8 @@ def _describe_memory(setup: Setup, text: _Text, trained: TrainingProfile, memory
     teachers = () if setup.ensemble is None else setup.ensemble.teachers
     not_sampled = max(0, text.sample.count - len(text.sample.sentences))
     mapped = sum(_stored_bytes(teacher) for teacher in teachers) * text.sample.words
-    total = max(peak_memory(), memory + trained.grown) + mapped
-    total += round(not_sampled * (trained.held + (_BYTES_PER_SENTENCE if teachers else 0)))
+    total = max(peak_memory(), memory + trained.memory_growth) + mapped
+    total += round(not_sampled * (trained.bytes_per_sentence + (_BYTES_PER_SENTENCE if teachers else 0)))
     gpu = peak_gpu_memory(run.device)
     missing = [labeling.words for labeling in text.labeling]
     disk = sum(words * _stored_bytes(teacher) for words, teacher in zip(missing, teachers, strict=True))
