@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from nlptrain.config.data import DataConfig
+from nlptrain.config.data import DataConfig, Split
 from nlptrain.data.formats.registry import read_gold
 from nlptrain.data.raw_text import RawCounts, Splitter, read_raw
 from nlptrain.data.sentence import Sentence
@@ -49,6 +49,11 @@ class Corpus:
         self.data = data or DataConfig()
         self._key = key
         self._log = log
+
+    @classmethod
+    def of(cls, data: DataConfig, split: Split, *, log: Callable[[str], None] = lambda _: None) -> Corpus:
+        """Return the corpus of a split of ``data``."""
+        return cls(data.named(split), data, key=f"data.{split}", log=log)
 
     @property
     def files(self) -> list[Path]:

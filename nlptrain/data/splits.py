@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from nlptrain.atomic_files import write_text
-from nlptrain.config.data import DataConfig
+from nlptrain.config.data import DataConfig, Split
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.labels import Labels, check_known_labels, convert_scheme, fit_to_labels
 from nlptrain.data.sentence import Sentence
@@ -166,9 +166,8 @@ def read_dev_sample(folder: Path) -> list[Sentence]:
     return sentences
 
 
-def _read(data: DataConfig, split: str, log: Callable[[str], None]) -> list[Sentence]:
-    paths = getattr(data, split)
-    return [] if paths is None else list(Corpus(paths, data, key=f"data.{split}", log=log))
+def _read(data: DataConfig, split: Split, log: Callable[[str], None]) -> list[Sentence]:
+    return [] if getattr(data, split) is None else list(Corpus.of(data, split, log=log))
 
 
 def _labels(train: Sequence[Sentence], scheme: Scheme, data: DataConfig) -> Labels:

@@ -52,9 +52,9 @@ def read_inputs(config: CommandConfig) -> Inputs:
     Raises:
         InputError: a file or a model is missing.
     """
+    files = data_files(config.data)
     sources = {key: resolve(reference) for key, reference in model_references(config).items()}
     config = with_references(config, {key: source.pinned for key, source in sources.items()})
-    files = data_files(config.data)
     folders = {source.pinned: source.folder for source in sources.values()}
     hashes = {str(path): file_hash(path) for paths in files.values() for path in paths}
     for name, folder in folders.items():

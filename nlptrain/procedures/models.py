@@ -46,7 +46,6 @@ def set_up(config: CommandConfig, run: Run) -> Setup:
     Raises:
         InputError: a file or a model is missing or invalid.
     """
-    splitter = splitter_of(config.data)
     if isinstance(config, TransformerTokenConfig):
         splits = read_splits(config.data, log=run.log)
         model = TransformerTokenClassifier.from_pretrained(
@@ -54,14 +53,15 @@ def set_up(config: CommandConfig, run: Run) -> Setup:
         )
         run.log(f"model: {config.model}, {model.parameters():,} parameters")
         _log_data(splits, run)
-        return Setup(splits, model, None, splitter)
+        return Setup(splits, model, None, splitter_of(config.data))
     assert isinstance(config, StudentCommandConfig)
     ensemble, check = None, None
     if isinstance(config, DistillationConfig):
-        ensemble = load_ensemble(config, lambda: scheme_sample(config.data, splitter), run.device, run.log)
+        ensemble = load_ensemble(config, lambda: scheme_sample(config.data), run.device, run.log)
         if config.data.label_map is not None:
             check = partial(check_label_map, ensemble.labels, label_map=config.data.label_map)
     splits = read_splits(config.data, ensemble.labels if ensemble else None, log=run.log, check=check)
+    splitter = splitter_of(config.data)
     student = _build_student(config, splits, splitter, ensemble, seed=run.seed, log=run.log)
     run.provenance["table"] = _initial_weights(config)
     _log_student(config, student, ensemble, run)

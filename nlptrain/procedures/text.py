@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from nlptrain.config.commands import DistillationConfig, StudentCommandConfig
-from nlptrain.config.data import DataConfig
-from nlptrain.data.corpus import Corpus
+from nlptrain.config.data import DataConfig, Split
+from nlptrain.data.corpus import Corpus, splitter_of
 from nlptrain.data.raw_text import RawCounts, find_tag_column
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits, held_out_hashes
@@ -37,7 +37,7 @@ def raw_text(data: DataConfig, splits: Splits, splitter: WordSplitter, run: Run 
     if data.unlabeled is None:
         return
     counts = RawCounts(data.min_words, data.max_words)
-    corpus = _raw_corpus(data)
+    corpus = Corpus.of(data, "unlabeled")
     yield from corpus.raw(splitter, held_out=held_out_hashes(splits), counts=counts, weights=_weights(data))
     if run is not None:
         run.log(f"raw text: {counts.describe()}")
@@ -59,10 +59,10 @@ def training_text(
     config: StudentCommandConfig, splits: Splits, splitter: WordSplitter, ensemble: TeacherEnsemble | None = None
 ) -> Callable[[], Iterator[Sentence]]:
     """Return a function that reads, and augments again, all sentences that a student is trained on."""
-    data = config.data
-    augment = config.augmenting if isinstance(config, DistillationConfig) else None
 
     def read() -> Iterator[Sentence]:
+        data = config.data
+        augment = config.augmenting if isinstance(config, DistillationConfig) else None
         yield from splits.train
         dev: set[bytes] = set()
         if not splits.dev:  # it will be taken out of the raw text
@@ -80,17 +80,14 @@ def training_text(
     return read
 
 
-def scheme_sample(data: DataConfig, splitter: WordSplitter) -> list[tuple[str, ...]]:
+def scheme_sample(data: DataConfig) -> list[tuple[str, ...]]:
     """Return the words of 300 sentences of dev, or else of train or of the raw text."""
-    key = next((key for key in ("dev", "train") if getattr(data, key) is not None), None)
-    sentences = raw_sample(data, splitter) if key is None else Corpus(getattr(data, key), data, key=f"data.{key}")
+    gold: tuple[Split, ...] = ("dev", "train")
+    split = next((split for split in gold if getattr(data, split) is not None), None)
+    sentences = raw_sample(data) if split is None else Corpus.of(data, split)
     return [sentence.words for sentence in islice(sentences, _SCHEME_SENTENCES)]
 
 
-def raw_sample(data: DataConfig, splitter: WordSplitter) -> Iterator[Sentence]:
-    """Yield the first 500 raw sentences of ``data``."""
-    yield from islice(_raw_corpus(data).raw(splitter), _SAMPLE_SENTENCES)
-
-
-def _raw_corpus(data: DataConfig) -> Corpus:
-    return Corpus(data.named("unlabeled"), data, key="data.unlabeled")
+def raw_sample(data: DataConfig) -> Iterator[Sentence]:
+    """Return the first 500 raw sentences of ``data``."""
+    return islice(Corpus.of(data, "unlabeled").raw(splitter_of(data)), _SAMPLE_SENTENCES)

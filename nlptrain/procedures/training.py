@@ -16,6 +16,7 @@ from rich.console import Console
 from nlptrain import __version__
 from nlptrain.analysis.comparison import sample_of
 from nlptrain.config.commands import CommandConfig, DistillationConfig, PseudoLabelRunConfig, StudentCommandConfig
+from nlptrain.config.loading import to_yaml
 from nlptrain.interrupts import interrupt
 from nlptrain.procedures.inputs import Inputs, read_inputs
 from nlptrain.procedures.models import Setup, set_up
@@ -51,8 +52,9 @@ def run_training(command: str, config: CommandConfig, *, overwrite: bool = False
     if overwrite:
         check_set_up([folder], inputs.config)
     run = open_run(inputs.config, folder, workers=workers)
-    run.identity = identity_hash(run_identity(command, inputs.config, inputs.hashes))
-    locked = output_folder(folder, command, inputs.config, inputs.hashes, overwrite=overwrite, log=run.log)
+    identity = run_identity(command, inputs.config, inputs.hashes)
+    run.identity = identity_hash(identity)
+    locked = output_folder(folder, identity, to_yaml(inputs.config), overwrite=overwrite, log=run.log)
     with run.handling_signals(), run.processes.rank_zero_only(locked):
         scores = run.processes.broadcast_from_rank0(lambda: resume_finished(folder, run.log))
         if scores is not None:
@@ -108,7 +110,7 @@ def train(config: CommandConfig, setup: Setup, run: Run) -> dict[str, Any]:
         run.provenance["sample"] = sample_of([sentence.words for sentence in splits.dev])
         return train_on_gold(setup.model, splits, config.train, run)  # type: ignore[attr-defined]
     # Speed is measured on the same words, also if some of the raw text becomes dev.
-    sample = splits.dev or raw_sample(config.data, setup.splitter)
+    sample = splits.dev or raw_sample(config.data)
     run.provenance["sample"] = sample_of([sentence.words for sentence in sample])
     procedure: Callable[..., dict[str, Any]] = pseudo_label if isinstance(config, PseudoLabelRunConfig) else distill
     return procedure(

@@ -15,7 +15,6 @@ from filelock import FileLock, Timeout
 from nlptrain.atomic_files import move_aside, to_json, write_text
 from nlptrain.atomic_files import write_json as write_json
 from nlptrain.config.commands import CommandConfig
-from nlptrain.config.loading import to_yaml
 from nlptrain.config.validation_errors import RENAMED_KEYS
 from nlptrain.errors import InputError, Setting
 from nlptrain.run.checksums import (
@@ -53,9 +52,8 @@ _RUN_FILES = (
 @contextlib.contextmanager
 def output_folder(
     folder: Path,
-    command: str,
-    config: CommandConfig,
-    inputs: Mapping[str, str],
+    identity: Mapping[str, Any],
+    config_yaml: str,
     *,
     overwrite: bool,
     log: Callable[[str], None] = lambda _: None,
@@ -66,9 +64,8 @@ def output_folder(
 
     Args:
         folder: created if it is missing.
-        command: the command's name.
-        config: with ``command`` and ``inputs``, decides whether a run in the folder is the same.
-        inputs: the hash of every file that is read.
+        identity: from ``run_identity``; decides whether a run in the folder is the same.
+        config_yaml: the resolved configuration.
         overwrite: remove the run that is in the folder.
         log: reports a damaged file.
 
@@ -77,7 +74,6 @@ def output_folder(
     """
     created = missing_folders(folder)
     with lock_folder(folder):
-        identity = run_identity(command, config, inputs)
         path = folder / "run.json"
         new = not path.is_file() and _recorded_hash(folder) is None
         if new:
@@ -89,7 +85,7 @@ def output_folder(
             _remove_parts(folder)
         try:
             write_json(path, identity)
-            write_text(folder / "config.yaml", to_yaml(config))
+            write_text(folder / "config.yaml", config_yaml)
             yield
         except (InputError, OSError):
             if new and not has_progress(folder) and _has_only_first_files(folder):
