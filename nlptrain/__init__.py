@@ -2,10 +2,10 @@
 
 from importlib import import_module
 
-TYPE_CHECKING = False  # as of typing, which takes milliseconds to import, and in which a signal is a traceback
+TYPE_CHECKING = False  # importing typing takes milliseconds, in which a signal would end in a traceback
 __version__ = "0.1.0"
 
-# Handed out on first use (PEP 562), so that the command line answers without importing torch.
+# Imported on first use (PEP 562), so that the command line starts without importing torch.
 _HOMES = {
     "load_config": "nlptrain.config",
     "COMMANDS": "nlptrain.config",
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
-    """The public name, from the module that it lives in."""
+    """Return the public ``name`` from its module."""
     if name not in _HOMES:
         raise AttributeError(f"module 'nlptrain' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -1,4 +1,4 @@
-"""Files that are replaced whole or stay as they are, and errors of a full disk that name the file."""
+"""Files and folders that are replaced atomically, and disk errors that name the file."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ _ADVICE = {
 
 @contextmanager
 def write_errors(name: Path | str) -> Iterator[None]:
-    """Let an error of writing in this block name the file that it was for, and say what to do.
+    """Raise errors of writing in this block as ``OSError`` with the name of the file and what to do.
 
-    Libraries report a full disk in types of their own (``SafetensorError``, a bare ``Exception``) and without the name
+    Libraries report a full disk with their own exceptions (``SafetensorError``, a bare ``Exception``), without the name
     of the file, or with that of a temporary one.
 
     Args:
         name: the file, the folder, or the stream.
 
     Raises:
-        OSError: a disk is full, a file may grow no further, or something may not be written.
+        OSError: a disk is full, a file reaches its size limit, or a path is not writable.
     """
     try:
         yield
     except Exception as error:
-        number = _error_number(error)
-        if number is None:
+        code = _error_code(error)
+        if code is None:
             raise
-        raise OSError(number, os.strerror(number) + _ADVICE.get(number, ""), str(name)) from error
+        raise OSError(code, os.strerror(code) + _ADVICE.get(code, ""), str(name)) from error
 
 
-def _error_number(error: Exception) -> int | None:
-    """The system's number for ``error``; None if it is no error of writing."""
+def _error_code(error: Exception) -> int | None:
+    """Return the ``errno`` of ``error``, or None if it is no error of writing."""
     if isinstance(error, OSError) and error.errno is not None:
-        temporary = error.filename is None or re.search(r"\.part\b", str(error.filename))
-        return error.errno if temporary or error.errno in _ADVICE else None
-    found = re.search(r"\(os error (\d+)\)", str(error))  # of a library in Rust
-    return int(found[1]) if found else None
+        is_temporary = error.filename is None or re.search(r"\.part\b", str(error.filename))
+        return error.errno if is_temporary or error.errno in _ADVICE else None
+    match = re.search(r"\(os error (\d+)\)", str(error))  # of a library in Rust
+    return int(match[1]) if match else None
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield the name of a temporary file; it takes the place of ``path`` at the end, and is removed after an error.
+    """Yield the path of a temporary file that replaces ``path`` at the end, or is removed after an error.
 
     Raises:
-        OSError: it cannot be written; the name is that of ``path``.
+        OSError: ``path`` is not writable.
     """
     part = path.with_name(path.name + ".part")
     try:
@@ -73,10 +73,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Yield the name of a temporary folder; it takes the place of ``path`` at the end, and is removed after an error.
+    """Yield the path of a temporary folder that replaces ``path`` at the end, or is removed after an error.
 
     Raises:
-        OSError: it cannot be written; the name is that of ``path``.
+        OSError: ``path`` is not writable.
     """
     part = path.with_name(path.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
@@ -91,12 +91,12 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
-    """A new folder that takes the place of ``folder`` when the block ends, and leaves no trace if the block fails.
+    """Yield a temporary folder next to ``folder`` that replaces it at the end, or is removed after an error.
 
     Raises:
         OSError: it cannot be written; the name is that of ``folder``.
     """
-    made = [parent for parent in folder.parents if not parent.exists()]
+    created = [parent for parent in folder.parents if not parent.exists()]
     with write_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         _clean_up(folder)
@@ -117,14 +117,14 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
-        for parent in made:
-            with suppress(OSError):  # somebody has put something there
+        for parent in created:
+            with suppress(OSError):  # it is not empty
                 parent.rmdir()
         raise
 
 
 def _clean_up(folder: Path) -> None:
-    """Remove what killed processes left of their ``whole_folder``; put the old folder back if it is the only one."""
+    """Remove temporary folders of killed processes; restore the old folder if there is no new one."""
     name = re.compile(rf"\.{re.escape(folder.name)}\.(\d+)\.\w{{8}}\.part(\.old)?")
     for path in list(folder.parent.iterdir()):
         match = name.fullmatch(path.name)
@@ -136,12 +136,12 @@ def _clean_up(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _is_alive(process: int) -> bool:
+def _is_alive(process_id: int) -> bool:
     """Return whether a process with this id may be running."""
     if os.name == "nt":  # where `os.kill` ends a process
         return True
     try:
-        os.kill(process, 0)
+        os.kill(process_id, 0)
     except (ProcessLookupError, OverflowError):
         return False
     except OSError:  # another user's
@@ -150,20 +150,20 @@ def _is_alive(process: int) -> bool:
 
 
 def to_json(value: Any) -> str:  # noqa: ANN401
-    """Format ``value`` as the JSON files of a run are written."""
+    """Return ``value`` in the format of a run's JSON files."""
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False) + "\n"
 
 
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401
-    """Write ``value`` whole or not at all."""
+    """Write ``value`` as JSON, atomically."""
     write_text(path, to_json(value))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` whole or not at all.
+    """Write ``text`` atomically.
 
     Raises:
-        OSError: it cannot be written; the name is that of ``path``.
+        OSError: ``path`` is not writable.
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path.parent))
@@ -173,8 +173,8 @@ def write_text(path: Path, text: str) -> None:
 
 def move_aside(path: Path) -> Path:
     """Rename the damaged file ``path`` to ``NAME.damaged``, or ``NAME.damaged-2`` and so on; return the new name."""
-    aside, number = path.with_name(f"{path.name}.damaged"), 1
+    aside, count = path.with_name(f"{path.name}.damaged"), 1
     while aside.exists():
-        number += 1
-        aside = path.with_name(f"{path.name}.damaged-{number}")
+        count += 1
+        aside = path.with_name(f"{path.name}.damaged-{count}")
     return path.rename(aside)

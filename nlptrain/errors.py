@@ -89,7 +89,10 @@ class InputError(Exception):
     def __init__(self, *problems: Problem | Text, location: Text = "", expected: Text = "", hint: Text = "") -> None:
         """Take problems, or the ``found`` texts of problems that share the other fields."""
         super().__init__(
-            *(one if isinstance(one, Problem) else Problem(one, location, expected, hint) for one in problems)
+            *(
+                problem if isinstance(problem, Problem) else Problem(problem, location, expected, hint)
+                for problem in problems
+            )
         )
 
     @property
@@ -112,10 +115,10 @@ class Interrupted(BaseException):
     Derives from ``BaseException``, so that a library's ``except Exception`` cannot swallow it.
     """
 
-    def __init__(self, number: int) -> None:
-        """Record the signal's ``number``."""
-        super().__init__(signal.Signals(number).name)
-        self.number = number
+    def __init__(self, signal_number: int) -> None:
+        """Record the signal."""
+        super().__init__(signal.Signals(signal_number).name)
+        self.signal_number = signal_number
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

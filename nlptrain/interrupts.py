@@ -1,4 +1,4 @@
-"""Signals that stop a command, raised where an exception can be raised."""
+"""Signals that stop a command, raised as exceptions where that is safe."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ _IMPORTS = "<frozen importlib._bootstrap>"
 
 
 class _Imports:
-    """When a signal first came in the middle of the import that is under way."""
+    """The time of the first signal during the current import."""
 
     since: float | None = None
 
 
 class _Raised:
-    """What the last signal raised."""
+    """The exception of the last signal."""
 
     error: Interrupted | None = None
 
 
-def interrupt(number: int, frame: FrameType | None, kind: type[Interrupted] = Interrupted) -> None:
-    """Raise ``kind``; in the middle of an import, whose native code may not pass an exception on, after it.
+def interrupt(signal_number: int, frame: FrameType | None, kind: type[Interrupted] = Interrupted) -> None:
+    """Raise ``kind``; during an import, whose native code may swallow exceptions, raise it after the import.
 
-    An import that takes long is one of those that a command begins with, when it has nothing to save: it ends at once.
+    Only the first imports of a command take long, when there is nothing to save yet: then the process ends at once.
 
     Raises:
-        Interrupted: no import is under way.
+        Interrupted: unless an import is running.
     """
     if not _in_import(frame) or not hasattr(signal, "setitimer"):
         _Imports.since = None
-        _Raised.error = kind(number)
+        _Raised.error = kind(signal_number)
         raise _Raised.error
     _Imports.since = _Imports.since or time.monotonic()
     if time.monotonic() - _Imports.since > _PATIENCE_SECONDS:
-        exit_at_once(number, frame)
-    _repeat(number)
+        exit_at_once(signal_number, frame)
+    _repeat(signal_number)
 
 
 def _in_import(frame: FrameType | None) -> bool:
@@ -56,36 +56,36 @@ def _in_import(frame: FrameType | None) -> bool:
     return False
 
 
-def _repeat(number: int) -> None:
-    """Send ``number`` to this process again, a little later."""
-    signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), number))
+def _repeat(signal_number: int) -> None:
+    """Send the signal to this process again, after ``_AGAIN_SECONDS``."""
+    signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal_number))
     signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
 
 
 @contextmanager
 def interruptible(kind: type[Interrupted]) -> Iterator[None]:
-    """Let signals raise ``kind`` in the block, except those that are ignored or that somebody else handles.
+    """Let signals raise ``kind`` in this block, except ignored signals and those with a handler of another library.
 
-    An exception that is raised where Python can only report it, in a finalizer for example, is raised again elsewhere.
-    Native code that calls Python may turn it into an error of its own; at the end of the block it is itself again.
+    If the exception is raised where Python can only report it, e.g. in a finalizer, the signal is sent again. If native
+    code turns the exception into one of its own, the original is raised at the end of the block.
     """
     old, hook = {}, sys.unraisablehook
     _Raised.error = None
 
-    def raise_kind(number: int, frame: FrameType | None) -> None:
-        interrupt(number, frame, kind)
+    def raise_kind(signal_number: int, frame: FrameType | None) -> None:
+        interrupt(signal_number, frame, kind)
 
     def unraisable(report: sys.UnraisableHookArgs) -> None:
         if isinstance(report.exc_value, Interrupted):
-            _repeat(report.exc_value.number)
+            _repeat(report.exc_value.signal_number)
         else:
             hook(report)
 
     try:
-        for number in ENDING:
-            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler, exit_at_once):
-                old[number] = signal.signal(number, raise_kind)
-    except ValueError:  # another thread than the main one
+        for signal_number in ENDING:
+            if signal.getsignal(signal_number) in (signal.SIG_DFL, signal.default_int_handler, exit_at_once):
+                old[signal_number] = signal.signal(signal_number, raise_kind)
+    except ValueError:  # not in the main thread
         pass
     sys.unraisablehook = unraisable
     try:
@@ -96,5 +96,5 @@ def interruptible(kind: type[Interrupted]) -> Iterator[None]:
         raise _Raised.error from error
     finally:
         sys.unraisablehook = hook
-        for number, handler in old.items():
-            signal.signal(number, handler)
+        for signal_number, handler in old.items():
+            signal.signal(signal_number, handler)

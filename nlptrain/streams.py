@@ -1,4 +1,4 @@
-"""Standard output and standard error of a command: in UTF-8, and silent once they fail."""
+"""Standard output and standard error of a command: standard output in UTF-8, both ignored after an error."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 
 class _Stream(io.FileIO):
-    """A standard stream that goes nowhere once it fails: Python writes what is left when it ends, and would fail again.
+    """A standard stream that writes to the null device after its first error, because Python flushes again at exit.
 
-    Standard error fails silently. An unread log does not stop a run.
+    An error of standard error is ignored: a log that nobody reads does not stop a run.
     """
 
     def write(self, data: Any) -> int:  # noqa: ANN401
@@ -28,20 +28,21 @@ class _Stream(io.FileIO):
 
 
 def open_streams() -> None:
-    """Make standard output UTF-8 and both streams safe to fail; a stream that is closed stays closed.
+    """Make standard output UTF-8, and let both streams fail at most once.
 
-    A closed descriptor is opened on nothing: the next file that is opened would take its number and what is printed.
+    A closed descriptor is opened on the null device. Otherwise the next file that is opened would get its number, and
+    with it what is printed.
     """
-    for number in range(3):
+    for descriptor in range(3):
         try:
-            os.fstat(number)
+            os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
-    for name, number in (("stdout", 1), ("stderr", 2)):
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
         if os.name == "posix" and isinstance(stream, io.TextIOWrapper):
-            raw = _Stream(number, "w", closefd=False)
-            encoding = "utf-8" if number == 1 else stream.encoding
+            raw = _Stream(descriptor, "w", closefd=False)
+            encoding = "utf-8" if descriptor == 1 else stream.encoding
             # A lone surrogate is written as JSON escapes it.
             wrapped = io.TextIOWrapper(
                 io.BufferedWriter(raw),

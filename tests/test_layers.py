@@ -21,7 +21,7 @@ FLOORS = (
     ("data",),
     ("run",),
     ("config",),
-    ("suggestions", "atomic_files"),
+    ("atomic_files",),
     ("interrupts",),
     ("errors", "streams"),
 )

@@ -104,4 +104,4 @@ def _own_text(model: str) -> tuple[str, ...]:
         data = DataConfig.model_validate({"unlabeled": named})  # other keys may be of another version
     except ValidationError as error:
         raise InputError(f"{said}: data.unlabeled: found {quoted(named)}; must be files") from error
-    return tuple(pattern for pattern in data.named("unlabeled") if glob.glob(pattern, recursive=True))
+    return tuple(pattern for pattern in data.paths_of("unlabeled") if glob.glob(pattern, recursive=True))

@@ -142,12 +142,12 @@ def _data_of(folder: Path) -> DataConfig | None:
     except InputError as error:
         raise DamagedFile(path, str(error), "name gold files: --dev FILE") from error
     split: Literal["train", "dev"] = "train" if data.dev is None else "dev"
-    if not data.named(split):
+    if not data.paths_of(split):
         return None
     known = scores.get("inputs", {})
     try:
         if any(
-            known.get(str(path)) != file_hash(path) for path in expand_paths(data.named(split), key=f"data.{split}")
+            known.get(str(path)) != file_hash(path) for path in expand_paths(data.paths_of(split), key=f"data.{split}")
         ):
             return None
     except (InputError, OSError):

@@ -72,7 +72,7 @@ class Commands(SuggestingGroup):
             if not is_secondary_rank():
                 message = f"stopped by {error}; give the same command again"
                 click.echo(message if isinstance(error, _Stopped) else f"{message} to go on from here", err=True)
-            ctx.exit(128 + error.number)
+            ctx.exit(128 + error.signal_number)
         except (click.UsageError, InputError, FolderError, OSError, MemoryError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and is_secondary_rank():
                 time.sleep(RANK_ZERO_SECONDS)  # perhaps rank 0 has ended, and its error is the one that matters

@@ -70,7 +70,7 @@ class GoldConfig(CommandConfig):
     def _has_no_teacher(self) -> GoldConfig:
         for key in ("label_map", "teacher_scheme"):
             if getattr(self.data, key) not in (None, "auto"):
-                raise Invalid("this command has no teacher", key=f"data.{key}", hint="leave it out")
+                raise Invalid("this command has no teacher", key=f"data.{key}", hint="remove it")
         return self
 
 
@@ -93,7 +93,7 @@ class StudentCommandConfig(CommandConfig):
     seeds: list[Annotated[int, Field(ge=0, lt=_SEEDS)]] | None = Field(
         None,
         min_length=1,
-        description="Several seeds, in place of `seed`: one run for each, in `output_dir`/seed-N, and the mean of their scores.",
+        description="Several seeds, instead of `seed`: one run for each, in `output_dir`/seed-N, and the mean of their scores.",
     )
     student: Student = Field(StudentConfig(), description="The student model.")
     train: TrainConfig = Field(
@@ -123,7 +123,7 @@ class StudentCommandConfig(CommandConfig):
             raise Invalid(
                 "a CRF labels whole words, not parts of words",
                 key="train.label_pipeline_words",
-                hint="leave it out, or use student.head.kind softmax",
+                hint="remove it, or use student.head.kind softmax",
             )
         return self
 
@@ -169,7 +169,7 @@ class DistillationConfig(StudentCommandConfig):
     teachers: list[TeacherConfig] | None = Field(
         None,
         min_length=1,
-        description="Several teachers, in place of `teacher`: their probabilities are averaged. They must have the same labels, after data.label_map.",
+        description="Several teachers, instead of `teacher`: their probabilities are averaged. They must have the same labels, after data.label_map.",
     )
     transfer_dir: str | None = Field(
         None,
@@ -183,7 +183,7 @@ class DistillationConfig(StudentCommandConfig):
     )
     augment: Literal["auto", "none"] | AugmentConfig = Field(
         "auto",
-        description="Synthetic sentences made from train and unlabeled, which the teacher labels: none, or a map of settings. auto: as many as bring all text together to a million words.",
+        description="Synthetic sentences from train and unlabeled, which the teacher labels: none, or a map of settings. auto: as many as bring all text together to a million words.",
     )
 
     @model_validator(mode="after")
@@ -208,7 +208,7 @@ class DistillationConfig(StudentCommandConfig):
             raise Invalid(
                 "without data.train and data.dev, some raw sentences become dev, and synthetic ones could contain them",
                 key="augment",
-                hint="name data.dev, or leave augment out",
+                hint="name data.dev, or remove augment",
             )
         return self
 
@@ -260,7 +260,7 @@ class PseudoLabelRunConfig(DistillationConfig):
     @model_validator(mode="after")
     def _needs_text_without_tags(self) -> PseudoLabelRunConfig:
         if self.data.unlabeled is None and self.augmenting is None:
-            hint = "name the files with the raw text that the teacher labels, or leave augment out"
+            hint = "name the files with the raw text that the teacher labels, or remove augment"
             raise Invalid("missing, and augment is none", key="data.unlabeled", hint=hint)
         return self
 

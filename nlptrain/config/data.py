@@ -111,7 +111,7 @@ class DataConfig(Section):
         entries = [self.unlabeled] if isinstance(self.unlabeled, str) else self.unlabeled or []
         return [SourceConfig(path=entry) if isinstance(entry, str) else entry for entry in entries]
 
-    def named(self, split: Split) -> list[str]:
+    def paths_of(self, split: Split) -> list[str]:
         """Return the paths and globs of a split; none if it is not given."""
         if split == "unlabeled":
             paths = [source.path for source in self.sources]

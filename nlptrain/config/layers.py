@@ -41,8 +41,8 @@ def merged(
         for key, value in _leaves(_Variables(origin).replaced(layer)):
             _check_key(key, origin)
             leaves[key] = value
-        for one, other in pairs:
-            for given, removed in ((one, other), (other, one)):
+        for first, second in pairs:
+            for given, removed in ((first, second), (second, first)):
                 if leaves.get(given) is not None and removed not in leaves:
                     _forget(values, origins, removed)
                     _remove(values, removed)
@@ -247,8 +247,8 @@ def _remove(values: dict[str, Any], key: str) -> None:
 
 def _alternatives(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
     if issubclass(model, Section):
-        for one, other in model.alternatives():
-            yield prefix + one, prefix + other
+        for first, second in model.alternatives():
+            yield prefix + first, prefix + second
     for name, field in model.model_fields.items():
         for inner in sections(field.annotation).values():
             yield from _alternatives(inner, f"{prefix}{name}.")

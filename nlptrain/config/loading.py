@@ -159,7 +159,7 @@ def _name(path: Path | None) -> str:
 def _missing_files(config: CommandConfig, expected: Callable[[str], bool]) -> Iterator[tuple[str, Problem]]:
     """Yield the key of each file or model folder that does not exist, and the problem."""
     for split in SPLITS:
-        for entry in config.data.named(split):
+        for entry in config.data.paths_of(split):
             if not expected(entry) and (problem := _missing_data(entry)):
                 yield f"data.{split}", problem
     for key, reference in model_references(config).items():
@@ -167,8 +167,8 @@ def _missing_files(config: CommandConfig, expected: Callable[[str], bool]) -> It
             yield key, problem
     vectors = getattr(getattr(getattr(config, "student", None), "embedder", None), "vectors", None)
     if vectors is not None and not os.path.isfile(vectors):
-        found = f"there is no file {quoted(vectors)} (searched in {_working_folder()})"
-        yield "student.embedder.vectors", Problem(found, hint=path_suggestion(Path(vectors)))
+        text = f"there is no file {quoted(vectors)} (searched in {_working_folder()})"
+        yield "student.embedder.vectors", Problem(text, hint=path_suggestion(Path(vectors)))
 
 
 def _missing_data(entry: str) -> Problem | None:
@@ -177,8 +177,8 @@ def _missing_data(entry: str) -> Problem | None:
         return None if HUB.fullmatch(entry) else Problem(f"found {quoted(entry)}", expected=expected)
     matches = [entry] if os.path.exists(entry) else glob.glob(entry, recursive=True)
     if not matches:
-        found = f"no file matches {quoted(entry)} (searched in {_working_folder()})"
-        return Problem(found, hint=path_suggestion(Path(entry)))
+        text = f"no file matches {quoted(entry)} (searched in {_working_folder()})"
+        return Problem(text, hint=path_suggestion(Path(entry)))
     if all(os.path.isdir(match) for match in matches):
         return Problem(f"{quoted(entry)} is a folder", hint=f"name its files, e.g. '{entry.rstrip('/')}/*'")
     return None
@@ -194,8 +194,8 @@ def _missing_model(reference: str) -> Problem | None:
     if os.path.isfile(path):
         return Problem(f"{quoted(reference)} is a file", expected="the folder of a model or of a run")
     owner = "" if "/" in reference else "a model of the Hub also has an owner: OWNER/NAME"
-    found = f"there is no folder {quoted(reference)} (searched in {_working_folder()})"
-    return Problem(found, hint=path_suggestion(path) or owner)
+    text = f"there is no folder {quoted(reference)} (searched in {_working_folder()})"
+    return Problem(text, hint=path_suggestion(path) or owner)
 
 
 def _missing_package(name: str, folder: str) -> Problem | None:

@@ -214,8 +214,8 @@ def _number(part: dict[str, Any]) -> str:
     name = "whole number" if part["type"] == "integer" else "number"
     low, high = part.get("minimum"), part.get("maximum")
     above, below = part.get("exclusiveMinimum"), part.get("exclusiveMaximum")
-    named = (("from", low), ("above", above), ("to", high), ("below", below))
-    bounds = [f"{text} {bound:,}".removesuffix(".0") for text, bound in named if bound is not None]
+    bounds_by_name = (("from", low), ("above", above), ("to", high), ("below", below))
+    bounds = [f"{text} {bound:,}".removesuffix(".0") for text, bound in bounds_by_name if bound is not None]
     return " ".join([name, *bounds])
 
 

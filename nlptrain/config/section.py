@@ -38,17 +38,17 @@ class Section(BaseModel):
         if not isinstance(values, dict):
             return values
         values = dict(values)
-        for one, other in cls.alternatives():
-            for given, removed in ((one, other), (other, one)):
+        for first, second in cls.alternatives():
+            for given, removed in ((first, second), (second, first)):
                 if values.get(given) is not None and removed not in values:
                     values[removed] = None
         return values
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Section:
-        for one, other in self.alternatives():
-            if (getattr(self, one) is None) == (getattr(self, other) is None):
-                raise Invalid(f"exactly one of '{one}' and '{other}' must be given")
+        for first, second in self.alternatives():
+            if (getattr(self, first) is None) == (getattr(self, second) is None):
+                raise Invalid(f"exactly one of '{first}' and '{second}' must be given")
         return self
 
 

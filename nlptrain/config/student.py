@@ -164,7 +164,7 @@ class WarmStart(Section):
     @model_validator(mode="after")
     def _labels_of_a_start(self) -> WarmStart:
         if self.init_label_map is not None and self.init_from is None:
-            raise Invalid("found init_label_map without init_from", hint="leave it out, or set init_from")
+            raise Invalid("found init_label_map without init_from", hint="remove it, or set init_from")
         return self
 
 

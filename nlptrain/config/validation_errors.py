@@ -72,7 +72,7 @@ def validation_problems(
     for key, faults in grouped.items():
         is_other_type = all(fault["type"] == "literal_error" or fault["type"] in _TYPES for fault in faults)
         if is_other_type and key in parents:
-            continue  # a map in place of a word or a list: the errors in the map have problems of their own
+            continue  # a map instead of a word or a list: the errors in the map have problems of their own
         if len(problems) == _MOST_PROBLEMS:
             return [*problems, Problem(f"has more errors; correct these {_MOST_PROBLEMS} first", location=file)]
         problem = _describe(key, faults, model, owners[key])
@@ -98,7 +98,7 @@ def _origin(key: str, origins: Mapping[str, str], file: str) -> str:
 
 
 def _located(loc: tuple[int | str, ...], model: type[BaseModel], kind: str) -> tuple[str, type[BaseModel]]:
-    """Return the dotted key of ``loc`` and the model that holds it; ``loc`` also names members of unions."""
+    """Return the dotted key of ``loc`` and the model that holds it; ``loc`` also has the kinds of unions."""
     parts: list[str] = []
     at: type[BaseModel] | None = model
     owner = model
@@ -125,11 +125,11 @@ def _located(loc: tuple[int | str, ...], model: type[BaseModel], kind: str) -> t
 def _describe(key: str, faults: list[Any], model: type[BaseModel], owner: type[BaseModel]) -> Problem:
     first = faults[0]
     kind, value = first["type"], first.get("input")
-    found = f"found {quoted(value)}"
+    text = f"found {quoted(value)}"
     if kind == "extra_forbidden":
         return _describe_unknown(key, value, model, owner)
     if kind == "union_tag_not_found":
-        return Problem(found, expected="a map")
+        return Problem(text, expected="a map")
     if kind == "union_tag_invalid":
         return _describe_choice(first["ctx"]["tag"], first["ctx"]["expected_tags"])
     if kind == "missing":
@@ -139,21 +139,21 @@ def _describe(key: str, faults: list[Any], model: type[BaseModel], owner: type[B
         error = first["ctx"]["error"]
         return error.problem if isinstance(error, Invalid) else Problem(str(error))
     if kind == "string_pattern_mismatch":
-        return Problem(found, expected=_description(key, model))
+        return Problem(text, expected=_description(key, model))
     expected = list(dict.fromkeys(_expected([fault for fault in faults if fault["type"] != "literal_error"])))
     if kind == "literal_error" and not expected:
         return _describe_choice(value, first["ctx"]["expected"])
     if kind == "literal_error":
         choices = first["ctx"]["expected"]
-        return Problem(found, expected=" or ".join([*expected, choices]), hint=_similar(value, choices))
-    return Problem(found, expected=" or ".join(dict.fromkeys(_expected(faults))))
+        return Problem(text, expected=" or ".join([*expected, choices]), hint=_similar(value, choices))
+    return Problem(text, expected=" or ".join(dict.fromkeys(_expected(faults))))
 
 
 def _describe_unknown(key: str, value: object, model: type[BaseModel], owner: type[BaseModel]) -> Problem:
     if key == "track":
-        return Problem("was renamed", hint=f"write report_to: [{value if value == 'tensorboard' else ''}]")
+        return Problem("unknown key", hint=f"it is now report_to: [{value if value == 'tensorboard' else ''}]")
     if key in RENAMED_KEYS:
-        return Problem("was renamed", hint=f"write {RENAMED_KEYS[key]}")
+        return Problem("unknown key", hint=f"it is now {RENAMED_KEYS[key]}")
     return Problem("unknown key", hint=_similar_key(key, model, owner))
 
 

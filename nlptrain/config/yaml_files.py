@@ -135,14 +135,14 @@ def _raise_at(what: str, node: yaml.Node | yaml.Event) -> NoReturn:
     raise ConstructorError(None, None, what, node.start_mark)  # type: ignore[arg-type]
 
 
-def parse(text: str, place: str) -> Any:  # noqa: ANN401
+def parse(text: str, location: str) -> Any:  # noqa: ANN401
     """Return the value of the YAML ``text``: maps with string keys, lists, strings, numbers, booleans and None.
 
     Raises:
-        InputError: it is no YAML, or exceeds the limits; located by ``place`` and line.
+        InputError: it is no YAML, or exceeds the limits; located by ``location`` and line.
     """
     if len(text) > MOST_CHARACTERS:
-        raise InputError(f"holds more than {MOST_CHARACTERS:,} characters", location=place)
+        raise InputError(f"holds more than {MOST_CHARACTERS:,} characters", location=location)
     try:
         node = yaml.compose(text, Loader=_Loader)
         return None if node is None else _Values().of(node)
@@ -150,14 +150,14 @@ def parse(text: str, place: str) -> Any:  # noqa: ANN401
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
         has_documents = error.problem == "but found another document"
-        found = "found several documents, expected one" if has_documents else str(error.problem)
-        raise InputError(found, location=f"{place}{line}") from error
+        problem = "found several documents, expected one" if has_documents else str(error.problem)
+        raise InputError(problem, location=f"{location}{line}") from error
     except yaml.reader.ReaderError as error:
         line = f":{text.count(chr(10), 0, error.position) + 1}"
-        found = f"found the character U+{error.character:04X}, which YAML forbids"
-        raise InputError(found, location=f"{place}{line}") from error
+        problem = f"found the character U+{error.character:04X}, which YAML forbids"
+        raise InputError(problem, location=f"{location}{line}") from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # an escape of no character, e.g. "\UFFFFFFFF"
-        raise InputError(f"is no YAML: {error}", location=place) from error
+        raise InputError(f"is no YAML: {error}", location=location) from error
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

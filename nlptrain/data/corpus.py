@@ -53,7 +53,7 @@ class Corpus:
     @classmethod
     def of(cls, data: DataConfig, split: Split, *, log: Callable[[str], None] = lambda _: None) -> Corpus:
         """Return the corpus of a split of ``data``."""
-        return cls(data.named(split), data, key=f"data.{split}", log=log)
+        return cls(data.paths_of(split), data, key=f"data.{split}", log=log)
 
     @property
     def files(self) -> list[Path]:

@@ -173,7 +173,7 @@ def _dependencies(
     """
     models = {name: _writers(os.path.expanduser(name), outputs) for name in model_references(config).values()}
     labeling = [output for output, command in outputs.items() if command in ("pseudo_label", "")]
-    names = [name for split in SPLITS for name in config.data.named(split)]
+    names = [name for split in SPLITS for name in config.data.paths_of(split)]
     return models, {name: _writers(name, labeling) for name in names if _matches(_TEXT, Path(name).name)}
 
 

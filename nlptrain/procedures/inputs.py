@@ -67,7 +67,7 @@ def read_inputs(config: CommandConfig) -> Inputs:
 
 def data_files(data: DataConfig) -> dict[str, list[Path]]:
     """Return the files of each split that ``data`` names, also the texts that BRAT files annotate."""
-    files = {split: expand_paths(paths, key=f"data.{split}") for split in SPLITS if (paths := data.named(split))}
+    files = {split: expand_paths(paths, key=f"data.{split}") for split in SPLITS if (paths := data.paths_of(split))}
     return {split: [*paths, *filter(None, map(text_file_of, paths))] for split, paths in files.items()}
 
 

@@ -63,7 +63,7 @@ def _hash(path: Path, *_: int) -> str:
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write a safetensors file, whole or not at all, with the SHA-256 of all its bytes in its metadata.
 
-    The hash is that of the file with 64 zeros in its place.
+    The hash is that of the file with 64 zeros for the hash.
 
     Raises:
         OSError: it cannot be written; the name is that of ``path``.
@@ -171,8 +171,8 @@ def verify_files(folder: Path, prefix: str = "") -> None:
             if not path.is_file():
                 problems.append(Problem("is missing", location=str(path), hint=_advice(folder)))
             elif file_hash(path) != checksum:
-                found = f"is damaged or was changed ({_DIFFERS})"
-                problems.append(Problem(found, location=str(path), hint=_advice(folder)))
+                text = f"is damaged or was changed ({_DIFFERS})"
+                problems.append(Problem(text, location=str(path), hint=_advice(folder)))
     if problems:
         raise InputError(*problems)
 

@@ -60,7 +60,7 @@ def output_folder(
 ) -> Iterator[None]:
     """Lock ``folder`` for one run and write its identity and its resolved configuration.
 
-    A new run that ends in an ``InputError`` before its first step leaves no files.
+    A new run that ends in an ``InputError`` before its first step removes its files.
 
     Args:
         folder: created if it is missing.
@@ -77,7 +77,7 @@ def output_folder(
         path = folder / "run.json"
         new = not path.is_file() and _recorded_hash(folder) is None
         if new:
-            check_foreign_files(folder, ("run.json",))  # a config.yaml without it is somebody else's
+            check_foreign_files(folder, ("run.json",))  # a config.yaml without it is a foreign file
         elif overwrite:
             clear_run(folder)
         else:
@@ -190,7 +190,7 @@ def _repair_identity(folder: Path, wanted: Mapping[str, Any], log: Callable[[str
     """Move ``run.json`` aside if it is damaged and the run in ``folder`` is the ``wanted`` one.
 
     Raises:
-        InputError: it is another run, or no intact file tells which one.
+        InputError: it is another run, or no intact file identifies it.
     """
     check_same_run(folder, wanted)
     path = folder / "run.json"
@@ -230,7 +230,7 @@ def check_same_run(folder: Path, wanted: Mapping[str, Any]) -> None:
     """Check that ``folder`` holds the ``wanted`` run, or one that has trained nothing yet.
 
     Raises:
-        InputError: it holds another run, or its ``run.json`` is damaged and no intact file tells which one.
+        InputError: it holds another run, or its ``run.json`` is damaged and no intact file identifies it.
     """
     path = folder / "run.json"
     if not has_progress(folder):

@@ -86,7 +86,7 @@ class Run:
         self.console = console or Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
         self.console.quiet = self.console.quiet or not self.processes.is_rank_zero
         if workers > 1 and self.processes.world_size > 1:
-            hint = "leave it out: the launcher's processes share the labeling"
+            hint = "remove it: the launcher's processes share the labeling"
             raise InputError(f"found {workers}", location=Setting("workers"), hint=hint)
         if threads is not None:
             torch.set_num_threads(threads)
@@ -139,7 +139,8 @@ class Run:
 
     def set_shared_signals(self, received: Sequence[float]) -> None:
         """Set the signal to stop for from ``received``: ``received_signals`` summed over all processes."""
-        self._stop_all = next((number for number, count in zip(SIGNALS, received, strict=True) if count), None)
+        stops = [stop for stop, count in zip(SIGNALS, received, strict=True) if count]
+        self._stop_all = stops[0] if stops else None
 
     def check_interrupted(self) -> None:
         """Raise if a signal was received; with several processes, one that was exchanged between all of them.
@@ -167,11 +168,11 @@ class Run:
         Each of several processes gets a terminal's signal twice: from the terminal and from the launcher.
         """
 
-        def stop(number: int, frame: FrameType | None) -> None:
+        def stop(signal_number: int, frame: FrameType | None) -> None:
             if self._waiting and (self._stop is None or self.processes.world_size > 1):
-                self._stop = self._stop or number
+                self._stop = self._stop or signal_number
             else:
-                interrupt(number, frame)
+                interrupt(signal_number, frame)
 
         with signal_handlers(stop):
             yield
@@ -181,14 +182,14 @@ class Run:
 def signal_handlers(stop: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     """Handle SIGINT and SIGTERM with ``stop`` in this block; does nothing outside the main thread."""
     try:
-        old = {number: signal.signal(number, stop) for number in SIGNALS}
+        old = {signal_number: signal.signal(signal_number, stop) for signal_number in SIGNALS}
     except ValueError:
         old = {}
     try:
         yield
     finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
+        for signal_number, handler in old.items():
+            signal.signal(signal_number, handler)
 
 
 def check_single_process() -> None:
@@ -240,8 +241,8 @@ def _build_accelerator(device: str, precision: str) -> Accelerator:
     return accelerator
 
 
-def _device_error(found: str, *, expected: str = "", hint: str = "") -> InputError:
-    return InputError(found, location=Setting("device"), expected=expected, hint=hint)
+def _device_error(problem: str, *, expected: str = "", hint: str = "") -> InputError:
+    return InputError(problem, location=Setting("device"), expected=expected, hint=hint)
 
 
 def check_native_precision(device: torch.device, precision: str, key: str) -> None:

@@ -1,4 +1,4 @@
-"""Which head a configuration comes to where a chain has no place, and how many layers."""
+"""The defaults of student.head.kind and student.encoder.layers."""
 
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,14 @@ def head(folder: Path, command: str, *settings: str) -> str:
 
 
 @pytest.mark.parametrize("command", ["tagger", "tagger_kd", "pseudo_label"])
-def test_word_parts_take_a_softmax(tmp_path: Path, command: str) -> None:
+def test_pipeline_words_need_a_softmax(tmp_path: Path, command: str) -> None:
     assert head(tmp_path, command) == "auto"
     assert head(tmp_path, command, "train.label_pipeline_words=true") == "softmax"
     with pytest.raises(InputError, match="a CRF labels whole words, not parts of words"):
         head(tmp_path, command, "train.label_pipeline_words=true", "student.head.kind=crf")
 
 
-def test_mse_takes_a_softmax(tmp_path: Path) -> None:
+def test_mse_needs_a_softmax(tmp_path: Path) -> None:
     assert head(tmp_path, "tagger_kd", "objective.loss=kl") == "auto"
     assert head(tmp_path, "tagger_kd", "objective.loss=mse") == "softmax"
     assert head(tmp_path, "tagger_kd", "objective.loss=mse", "student.head.kind=auto") == "softmax"
@@ -56,11 +56,11 @@ def test_mse_takes_a_softmax(tmp_path: Path) -> None:
         ("tagger", ("student.init_from=org/start",), "auto"),  # those of the start
     ],
 )
-def test_one_layer_is_for_students_of_pieces_and_probabilities_on_raw_text(
+def test_one_layer_is_the_default_for_subwords_and_probabilities_on_raw_text(
     tmp_path: Path, command: str, settings: tuple[str, ...], layers: int | str
 ) -> None:
     assert student(tmp_path, command, *settings).encoder.layers == layers
 
 
-def test_a_convolution_is_given_no_layers(tmp_path: Path) -> None:
+def test_a_convolution_gets_no_layers(tmp_path: Path) -> None:
     assert student(tmp_path, "tagger", "student.encoder.kind=idcnn").encoder.kind == "idcnn"

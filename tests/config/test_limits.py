@@ -1,4 +1,4 @@
-"""Configurations that are too large, too deep, of no type of ours, or no files: one line each, in little time."""
+"""Configurations that are too large, too deep, of unknown types, or no files: one short error, in little time."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ def _in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fault(text: str | None, *settings: str, command: str = "tagger") -> str:
-    """What the first fault of a file is, which is found in little time."""
+    """Return the first error of a file; it is found in little time."""
     if text is not None:
         Path("c.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(InputError) as caught, bounded(surface="limits"):
@@ -32,7 +32,7 @@ KEYS = "? " + "k" * 500_000 + "\n: {" + "".join(f"k{n}: 1, " for n in range(4_00
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (BOMB, "holds more than 10,000 keys and values, its aliases replaced"),
         ("- &a " + "x" * 400_000 + "\n- *a\n- *a", "holds more than 1,000,000 characters, its aliases replaced"),
@@ -59,12 +59,12 @@ KEYS = "? " + "k" * 500_000 + "\n: {" + "".join(f"k{n}: 1, " for n in range(4_00
         ("data: {train: x}\noutput_dir: x\ntrain: {clip_norm: .inf}", "train.clip_norm: found inf; expected finite"),
     ],
 )
-def test_a_file(text: str, said: str) -> None:
-    assert said in fault(text)
+def test_a_file(text: str, message: str) -> None:
+    assert message in fault(text)
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("setting", "message"),
     [
         ("." * 1_000 + "=1", "expected KEY=VALUE"),
         (".".join("a" * 60_000) + "=1", "more than 50 parts"),
@@ -74,12 +74,12 @@ def test_a_file(text: str, said: str) -> None:
         ("seed=" + "[" * 100_000, "is nested more than 50 deep"),
     ],
 )
-def test_a_setting(setting: str, said: str) -> None:
+def test_a_setting(setting: str, message: str) -> None:
     Path("x").touch()
-    assert said in fault("data: {train: x}\noutput_dir: x\nstudent: {tokenizer: a/b}", setting)
+    assert message in fault("data: {train: x}\noutput_dir: x\nstudent: {tokenizer: a/b}", setting)
 
 
-def test_what_is_no_file() -> None:
+def test_devices_and_pipes_are_refused() -> None:
     os.mkfifo("c.yaml")
     assert fault(None, "base=c.yaml")  # a key, here
     for path in (Path("c.yaml"), Path("/dev/zero"), Path("/dev/null")):
@@ -89,7 +89,7 @@ def test_what_is_no_file() -> None:
         load_config(COMMANDS["tagger"], Path("x" * 5_000))
 
 
-def test_what_a_shell_has_opened_is_read() -> None:
+def test_a_file_descriptor_of_a_shell_is_read() -> None:
     read, write = os.pipe()
     with os.fdopen(write, "w") as file:
         file.write("train: [1")
@@ -97,9 +97,9 @@ def test_what_a_shell_has_opened_is_read() -> None:
         load_config(COMMANDS["tagger"], Path(f"/dev/fd/{read}"))
 
 
-def test_a_chain_of_bases_has_an_end() -> None:
-    for number in range(1_000):
-        Path(f"{number}.yaml").write_text(f"base: {number + 1}.yaml")
+def test_a_chain_of_bases_is_bounded() -> None:
+    for index in range(1_000):
+        Path(f"{index}.yaml").write_text(f"base: {index + 1}.yaml")
     with pytest.raises(InputError, match=r"^0.yaml: base: found a chain of more than 20 files$"):
         load_config(COMMANDS["tagger"], Path("0.yaml"))
 
@@ -111,7 +111,7 @@ def test_variables_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "the variable ODD is not UTF-8" in fault("output_dir: ${ODD}")
 
 
-def test_the_origin_of_what_a_map_keeps(tmp_path: Path) -> None:
+def test_an_empty_map_keeps_the_origins_of_a_base(tmp_path: Path) -> None:
     Path("base.yaml").write_text("data: {train: x}\noutput_dir: y\nstudent: {tokenizer: a/b}\ntrain: {ema: 0.5}")
     Path("c.yaml").write_text("base: base.yaml\ntrain: {}")
     loaded = load_config(COMMANDS["tagger"], Path("c.yaml"), check_files=False)
@@ -120,7 +120,7 @@ def test_the_origin_of_what_a_map_keeps(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("reference", ["~nobody-of-that-name/x", "package:__main__/x", "x" * 5_000])
-def test_a_model_that_cannot_be(reference: str) -> None:
+def test_an_impossible_model_reference_is_refused(reference: str) -> None:
     with pytest.raises(InputError) as caught:
         load_config(
             COMMANDS["tagger"], None, [], {"student.tokenizer": reference, "data.train": "t", "output_dir": "o"}

@@ -37,7 +37,7 @@ def faults(values: object, *settings: str, command: str = "tagger") -> list[str]
     return str(caught.value).split("\n")
 
 
-def test_all_faults_of_a_file_are_named_at_once():
+def test_all_errors_of_a_file_are_reported_at_once():
     values = {
         "student": {"encoder": {"hiden": 3, "layers": 99}, "tokenizer": "org/model", "dropout": 1.0},
         "data": {"train": "train.conll"},
@@ -59,11 +59,11 @@ def test_all_faults_of_a_file_are_named_at_once():
     ]
 
 
-def test_a_number_written_as_yaml_does_not_read_it_is_still_a_number():
+def test_scientific_notation_without_a_point_is_a_number():
     assert load("train: {learning_rate: 1e-4}\n" + yaml.safe_dump(CONTROL)).config.train.learning_rate == 1e-4
 
 
-def test_a_key_of_another_section_is_pointed_to():
+def test_a_key_of_another_section_is_suggested():
     assert faults({**CONTROL, "learning_rate": 1.0}) == [
         "c.yaml: learning_rate: unknown key; did you mean 'train.learning_rate'?"
     ]
@@ -76,11 +76,11 @@ def test_the_same_key_twice_is_refused():
 
 
 @pytest.mark.parametrize("text", ["- a\n- b\n", "a: [1\n", "just words\n", ""])
-def test_what_is_no_map_is_refused_by_its_file(text):
+def test_a_file_without_a_map_is_refused(text):
     assert all(line.startswith("c.yaml") for line in faults(text))
 
 
-def test_layers_win_in_their_order_and_remember_who_said_what():
+def test_later_layers_override_earlier_ones_and_origins_are_kept():
     write("bases/common.yaml", {"seed": 1, "train": {"steps": 7, "ema": 0.5}, "output_dir": "runs/base"})
     write("bases/near.yaml", {"base": "common.yaml", "train": {"steps": 8, "warmup_steps": 2}})
     loaded = load({**CONTROL, "base": "bases/near.yaml", "seed": 3}, "train.steps=9", "seed=4", seed=5)
@@ -103,8 +103,8 @@ def test_lists_are_replaced_and_maps_merged():
 
 
 @pytest.mark.parametrize("word", ["none", "auto"])
-def test_a_map_takes_the_place_of_a_word(word: str):
-    """Where the key may hold one: augment's none of a base gives way to how many are made."""
+def test_a_map_replaces_a_word(word: str):
+    """E.g. the settings of augment replace the word none of a base."""
     write(
         "base.yaml", {"teacher": "org/model", "data": {"train": "train.conll"}, "output_dir": "runs/x", "augment": word}
     )
@@ -119,17 +119,17 @@ def test_a_map_takes_the_place_of_a_word(word: str):
     assert "data.train is 'train.conll', which has no key 'x'" in line
     write("base.yaml", {**yaml.safe_load(Path("base.yaml").read_text()), "train": 5})
     (line,) = faults({"base": "base.yaml"}, "train.steps=3", command="tagger_kd")
-    assert "train is 5, which has no key 'steps'" in line  # no word that train may be, and not passed over
+    assert "train is 5, which has no key 'steps'" in line  # not a word that train may be, and not ignored
 
 
-def test_a_ring_of_bases_is_refused():
+def test_a_cycle_of_bases_is_refused():
     write("a.yaml", {"base": "b.yaml"})
     write("b.yaml", {"base": "c.yaml"})
     (line,) = faults({**CONTROL, "base": "a.yaml"})
     assert line.startswith("c.yaml: base: found a cycle: c.yaml -> a.yaml -> b.yaml -> c.yaml")
 
 
-def test_a_base_that_is_not_there_is_named():
+def test_a_missing_base_is_named():
     assert "nowhere.yaml" in faults({**CONTROL, "base": "nowhere.yaml"})[0]
 
 
@@ -146,12 +146,12 @@ def test_variables(monkeypatch):
     ]
 
 
-@pytest.mark.parametrize(("one", "other"), [("steps", "epochs"), ("batch_subwords", "batch_sentences")])
-def test_naming_one_of_a_pair_takes_the_default_of_the_other_away(one, other):
+@pytest.mark.parametrize(("given", "other"), [("steps", "epochs"), ("batch_subwords", "batch_sentences")])
+def test_giving_one_of_a_pair_removes_the_default_of_the_other(given, other):
     train = load(CONTROL, f"train.{other}=2").config.train
-    assert (getattr(train, one), getattr(train, other)) == (None, 2)
-    (line,) = faults({**CONTROL, "train": {one: 10, other: 2}})
-    assert f"exactly one of '{one}' and '{other}' must be given" in line
+    assert (getattr(train, given), getattr(train, other)) == (None, 2)
+    (line,) = faults({**CONTROL, "train": {given: 10, other: 2}})
+    assert f"exactly one of '{given}' and '{other}' must be given" in line
 
 
 @pytest.mark.parametrize(
@@ -170,24 +170,24 @@ def test_a_bad_setting_is_named(setting, message):
 
 def test_track_is_refused_with_the_list_of_trackers_to_write():
     assert faults(CONTROL, "track=tensorboard") == [
-        "--set track=tensorboard: was renamed; write report_to: [tensorboard]"
+        "--set track=tensorboard: unknown key; it is now report_to: [tensorboard]"
     ]
-    assert faults({**CONTROL, "track": "none"}) == ["c.yaml: track: was renamed; write report_to: []"]
+    assert faults({**CONTROL, "track": "none"}) == ["c.yaml: track: unknown key; it is now report_to: []"]
 
 
 @pytest.mark.parametrize(("old", "new"), [pair for pair in RENAMED_KEYS.items() if pair[0] != "track"])
-def test_the_name_of_an_earlier_version_is_refused_with_the_new_one(old: str, new: str):
+def test_the_key_of_an_earlier_version_is_refused_with_the_new_key(old: str, new: str):
     values: dict[str, Any] = {**CONTROL, "teacher": "org/teacher", "student": {}}
-    assert faults(values, f"{old}=1", command="tagger_kd") == [f"--set {old}=1: was renamed; write {new}"]
+    assert faults(values, f"{old}=1", command="tagger_kd") == [f"--set {old}=1: unknown key; it is now {new}"]
     *sections, name = old.split(".")
     inner: dict[str, Any] = {name: {"a": 1}}
     for section in reversed(sections):
         inner = {section: inner}
-    assert faults({**values, **inner}, command="tagger_kd") == [f"c.yaml: {old}: was renamed; write {new}"]
+    assert faults({**values, **inner}, command="tagger_kd") == [f"c.yaml: {old}: unknown key; it is now {new}"]
 
 
 @pytest.mark.parametrize("device", ["gpu", "cpu0", "cuda:x"])
-def test_a_device_is_one_of_the_known(device):
+def test_an_unknown_device_is_refused(device):
     assert faults(CONTROL, f"device={device}") == [
         f"--set device={device}: found '{device}'; expected auto (a GPU if there is one), cpu, cuda, cuda:N or mps"
     ]
@@ -198,7 +198,7 @@ def test_half_precision_on_a_cpu_is_refused():
     assert "precision: fp16 needs a CUDA device, and device is cpu; use fp32 or bf16" in line
 
 
-def test_files_that_are_not_there_are_named_with_what_is_near():
+def test_missing_files_are_named_with_a_suggestion():
     values = {**CONTROL, "data": {"train": "trein.conll", "dev": "no/*.conll"}, "student": {"tokenizer": "./nowhere"}}
     lines = faults(values)
     assert lines[0].startswith("c.yaml: data.train: no file matches 'trein.conll'")
@@ -207,13 +207,13 @@ def test_files_that_are_not_there_are_named_with_what_is_near():
     assert lines[2].startswith("c.yaml: student.tokenizer: there is no folder './nowhere'")
 
 
-def test_each_command_says_what_it_cannot_do_without():
+def test_required_keys_of_each_command_are_named():
     nothing = {"output_dir": "runs/x", "data": {"train": "train.conll"}}
     assert "model: missing" in faults(nothing, command="transformer_token")[0]
     assert "student.tokenizer: missing" in faults(nothing)[0]
     assert "teacher: missing" in faults(nothing, command="tagger_kd")[0]
-    taught = {**nothing, "teacher": "org/teacher"}
-    assert "data.unlabeled: missing" in faults({**taught, "augment": "none"}, command="pseudo_label")[0]
+    distilled = {**nothing, "teacher": "org/teacher"}
+    assert "data.unlabeled: missing" in faults({**distilled, "augment": "none"}, command="pseudo_label")[0]
     assert "data.train: missing" in faults({**CONTROL, "data": {}})[0]
 
 
@@ -233,7 +233,7 @@ def test_a_resolved_configuration_reads_back_as_itself(command):
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
-def test_every_key_says_what_it_means(command):
+def test_every_key_has_a_description(command):
     def keys(model, prefix=""):
         for name, field in model.model_fields.items():
             yield f"{prefix}{name}", field.description
@@ -278,7 +278,7 @@ def test_a_bad_file_is_refused_without_torch():
         ({"kind": "transformer", "layers": 2}, ("train.learning_rate=1e-4",), (1e-4, 0.0)),
     ],
 )
-def test_defaults_of_training_go_with_the_kind_of_student(
+def test_defaults_of_training_depend_on_the_kind_of_student(
     tmp_path: Path, student: dict[str, object], settings: tuple[str, ...], rates: tuple[float, float]
 ) -> None:
     path = tmp_path / "c.yaml"
@@ -287,22 +287,22 @@ def test_defaults_of_training_go_with_the_kind_of_student(
     assert (train.learning_rate, train.unk_dropout) == rates
 
 
-def test_a_student_of_a_teachers_probabilities_drops_less():
-    taught = {"teacher": "t/t", "data": {"train": "x"}, "output_dir": "o"}
-    found = [
+def test_a_distilled_student_has_less_dropout():
+    distilled = {"teacher": "t/t", "data": {"train": "x"}, "output_dir": "o"}
+    rates = [
         load_config(COMMANDS[command], write("c.yaml", values), settings, check_files=False).config.student.dropout
         for command, values, settings in (
-            ("tagger_kd", taught, ()),
-            ("pseudo_label", taught, ()),
+            ("tagger_kd", distilled, ()),
+            ("pseudo_label", distilled, ()),
             ("tagger", CONTROL, ()),
-            ("tagger_kd", taught, ("student.dropout=0.2",)),
-            ("tagger_kd", taught, ("student.embedder.kind=word",)),
+            ("tagger_kd", distilled, ("student.dropout=0.2",)),
+            ("tagger_kd", distilled, ("student.embedder.kind=word",)),
         )
     ]
-    assert found == [0.1, 0.3, 0.3, 0.2, 0.3]
+    assert rates == [0.1, 0.3, 0.3, 0.2, 0.3]
 
 
-def test_another_kind_takes_away_what_a_base_says_of_the_old_one(tmp_path: Path) -> None:
+def test_another_kind_removes_the_values_of_the_old_one_in_a_base(tmp_path: Path) -> None:
     base = {"teacher": "t/t", "data": {"train": "x"}, "output_dir": "o"}
     path = tmp_path / "c.yaml"
     path.write_text(yaml.safe_dump({**base, "student": {"encoder": {"hidden": 7, "layers": 3}}}))
@@ -317,18 +317,18 @@ def test_another_kind_takes_away_what_a_base_says_of_the_old_one(tmp_path: Path)
         load_config(COMMANDS["tagger_kd"], path, check_files=False)
 
 
-def test_sentences_are_made_where_there_is_gold_unless_one_says_otherwise():
+def test_augmentation_is_on_by_default_with_gold_sentences():
     Path("raw.txt").write_text("a\n")
     gold = {"output_dir": "runs/x", "teacher": "org/teacher", "data": {"train": "train.conll"}}
     both = {**gold, "data": {"train": "train.conll", "unlabeled": "raw.txt"}}
     asked = {"augment": {"join": 0.5}}
     alone = {**gold, "data": {"unlabeled": "raw.txt"}}
-    made = [
+    configs = [
         load(values, command="tagger_kd").config.augmenting
         for values in (gold, both, {**gold, "augment": "none"}, {**both, **asked}, alone)
     ]
-    assert [one is not None for one in made] == [True, True, False, True, False]
-    assert made[3].join == 0.5
+    assert [config is not None for config in configs] == [True, True, False, True, False]
+    assert configs[3].join == 0.5
     raw = {**alone, **asked}
     assert (
         "augment: without data.train and data.dev, some raw sentences become dev" in faults(raw, command="tagger_kd")[0]
@@ -338,7 +338,7 @@ def test_sentences_are_made_where_there_is_gold_unless_one_says_otherwise():
     ]
 
 
-def test_a_transformer_has_no_steps_of_its_own_to_find():
+def test_steps_auto_is_refused_for_a_transformer():
     teacher = {"model": "org/model", "data": {"train": "train.conll"}, "output_dir": "runs/x"}
     assert "auto is for students" in faults(teacher, "train.steps=auto", command="transformer_token")[0]
 
@@ -350,7 +350,7 @@ def test_a_transformer_has_no_steps_of_its_own_to_find():
         ({"swap": 1.5}, "c.yaml: augment.swap: found 1.5; expected at most 1.0"),
     ],
 )
-def test_what_is_wrong_in_a_map_is_not_blamed_on_the_word_that_might_stand_there(inside: dict[str, float], fault: str):
+def test_an_error_in_a_map_does_not_mention_the_words_that_the_key_may_hold(inside: dict[str, float], fault: str):
     values = {"output_dir": "runs/x", "teacher": "org/teacher", "data": {"train": "train.conll"}, "augment": inside}
     assert faults(values, command="tagger_kd") == [fault]
 

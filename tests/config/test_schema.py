@@ -1,4 +1,4 @@
-"""What editors, readers and beginners are told of a configuration is what checks it."""
+"""JSON Schema, reference page and starter files agree with the models that validate configurations."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ def faults(command: str, values: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=[f"{path.parent.name}/{path.stem}" for path in SHIPPED])
-def test_every_file_that_is_shipped_keeps_to_the_schema(path: Path) -> None:
+def test_every_file_in_configs_is_valid_by_the_schema(path: Path) -> None:
     assert not faults(command_of(path), read_yaml(path))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_starter_is_a_file_that_loads_with_all_defaults(tmp_path: Path, command: str) -> None:
+def test_a_starter_file_has_all_defaults(tmp_path: Path, command: str) -> None:
     path = tmp_path / "a.yaml"
     path.write_text(starter(command))
-    found = load_config(COMMANDS[command], path, check_files=False).config
+    config = load_config(COMMANDS[command], path, check_files=False).config
     assert not faults(command, read_yaml(path))
     assert max(map(len, starter(command).split("\n"))) <= 110
-    said = {**found.model_dump(), "data": {}, "output_dir": "", "model": "", "teacher": "", "student": {}}
+    values = {**config.model_dump(), "data": {}, "output_dir": "", "model": "", "teacher": "", "student": {}}
     bare = {"data": {"train": "x"}, "output_dir": "y", "model": "org/m", "teacher": "org/t"}
     bare |= {"student": {"tokenizer": "org/m"}} if command == "tagger" else {}
     bare = {key: value for key, value in bare.items() if key in COMMANDS[command].model_fields}
     other = COMMANDS[command].model_validate(bare).model_dump()
-    assert said == {**other, "data": {}, "output_dir": "", "model": "", "teacher": "", "student": {}}
+    assert values == {**other, "data": {}, "output_dir": "", "model": "", "teacher": "", "student": {}}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_lines_of_a_starter_can_be_taken_in(tmp_path: Path, command: str) -> None:
-    """Each key that stands behind a # is one that the file may have, in the place where it stands."""
+def test_the_comments_of_a_starter_file_are_keys(tmp_path: Path, command: str) -> None:
+    """Each key after a # is a key of the configuration, in the right map."""
     known = {key.name for key in keys(COMMANDS[command])}
     path: list[str] = []
     seen = set()
@@ -75,12 +75,12 @@ def test_the_lines_of_a_starter_can_be_taken_in(tmp_path: Path, command: str) ->
         ({"seed": "1"}, "is not valid under any of the given schemas"),
     ],
 )
-def test_what_is_wrong_is_underlined(values: dict[str, Any], fault: str) -> None:
+def test_invalid_values_are_invalid_by_the_schema(values: dict[str, Any], fault: str) -> None:
     base = {"teacher": "t", "data": {"train": "x"}, "output_dir": "o"}
     assert not faults("tagger_kd", base)
     assert not faults("tagger_kd", {"base": "other.yaml"})
-    assert any("is not valid under any of the given" in one for one in faults("tagger_kd", {"teacher": "t"}))
-    assert any(fault in one for one in faults("tagger_kd", {**base, **values}))
+    assert any("is not valid under any of the given" in message for message in faults("tagger_kd", {"teacher": "t"}))
+    assert any(fault in message for message in faults("tagger_kd", {**base, **values}))
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_what_is_wrong_is_underlined(values: dict[str, Any], fault: str) -> None
         {"kind": "transformer", "layers": 2},
     ],
 )
-def test_kinds_are_told_apart(student: dict[str, Any]) -> None:
+def test_kinds_are_distinguished(student: dict[str, Any]) -> None:
     assert not faults("tagger_kd", {"teacher": "t", "data": {}, "output_dir": "o", "student": student})
 
 
@@ -105,7 +105,7 @@ def test_the_reference_is_current() -> None:
             assert f"| `{key.name.rpartition('.')[2]}` |" in written
 
 
-def test_the_commands_print_them() -> None:
+def test_the_commands_print_schema_and_starter() -> None:
     def call(*arguments: str) -> Any:  # noqa: ANN401
         return CliRunner().invoke(main, ["config", *arguments])
 
