@@ -1,4 +1,4 @@
-"""A tiny pretrained transformer and tiny corpora, made in memory: seconds, no network."""
+"""A tiny pretrained transformer and tiny corpora: seconds, no network."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a 2-layer BERT of random weights and its tokenizer; it reads 64 pieces at once."""
+    """A folder with a 2-layer BERT of random weights and its tokenizer; it reads 64 tokens at once."""
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     folder = tmp_path_factory.mktemp("models") / "tiny_bert"
     words = {word.lower() for words, _ in make_sentences(200, 0) for word in words}
-    pieces = [
+    tokens = [
         "[PAD]",
         "[UNK]",
         "[CLS]",
@@ -43,12 +43,12 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
         *"abcdefghijklmnopqrstuvwxyz-@#&",
         *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz"),
     ]
-    vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+    vocabulary = {token: index for index, token in enumerate(dict.fromkeys(tokens))}
     tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", vocabulary["[SEP]"]), ("[CLS]", vocabulary["[CLS]"]))
-    tokenizer.enable_truncation(16)  # as MiniLM's file does: nothing of ours may be cut by it
+    tokenizer.enable_truncation(16)  # as in MiniLM's file; nothing may be truncated by it
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         unk_token="[UNK]",
@@ -80,7 +80,7 @@ def corpus(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tag(monkeypatch):
-    """Run the command on bytes of standard input: exit code and bytes of standard output."""
+    """Return a function that runs ``nlptrain-tag`` on standard input and returns its exit code and standard output."""
 
     from nlptrain_runtime.command import main
 

@@ -1,4 +1,4 @@
-"""The pages in docs/: each command in them runs as it is written, each file that they show is one that is read."""
+"""The pages in docs/: their commands run as written, and their configuration files are valid."""
 
 import ast
 import glob
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-# Figures of trainings that take hours: their commands stand beside the figures, and are checked, not run.
+# Pages with results of trainings that take hours: their commands are checked, not run.
 MEASURED = ("accuracy.md", "accuracy-history.md", "results.md", "speed.md")
 PAGES = sorted(path.name for path in DOCS.glob("*.md") if path.name not in MEASURED)
 PRETRAINED = "google-bert/bert-base-cased"
@@ -49,8 +49,8 @@ def lines(page: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
-    """A folder as a reader has it: gold files, raw text, the demo's files and two of its runs, of tiny models."""
+def finished_demo(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+    """A folder with gold files, raw text, the demo's configurations and two of its runs, of tiny models."""
     folder = tmp_path_factory.mktemp("reader")
     write_corpus(folder)
     for name, path in write_configs(folder, tiny_bert).items():
@@ -71,9 +71,9 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
 
 
 @pytest.fixture
-def reader(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def reader(finished_demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "reader"
-    shutil.copytree(made, folder)
+    shutil.copytree(finished_demo, folder)
     shutil.copytree(ROOT / "scripts", folder / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.chdir(folder)
     for name, short in (("_SECONDS", 0.05), ("_LATENCY_SECONDS", 0.1), ("_COLD_STARTS", 1)):
@@ -89,7 +89,7 @@ def reader(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class Shell:
-    """As much of a shell as the pages need: pipes from echo, cat and head, output into files, globs, scripts."""
+    """A small shell for the pages: pipes from echo, cat and head, output into files, globs, scripts."""
 
     def __init__(self, tag: Callable[[list[str], bytes], tuple[int, bytes]], model: Path) -> None:
         self.tag = tag
@@ -100,17 +100,17 @@ class Shell:
         command, _, target = line.partition(" > ")
         *before, last = (part.strip() for part in command.split(" | "))
         given = "\n".join(subprocess.check_output(part, shell=True, text=True) for part in before)  # noqa: S602
-        said = self.one(last, given)
+        output = self.run_command(last, given)
         if target:
-            Path(target.strip()).write_text(said)
-        return said
+            Path(target.strip()).write_text(output)
+        return output
 
-    def one(self, command: str, given: str) -> str:
+    def run_command(self, command: str, given: str) -> str:
         name, *arguments = [word for part in shlex.split(command, posix=True) for word in self.expanded(command, part)]
         if name == "nlptrain-tag":
-            code, answer = self.tag(arguments, given.encode())
+            code, output = self.tag(arguments, given.encode())
             assert code == 0, command
-            return answer.decode()
+            return output.decode()
         if name != "nlptrain":
             return subprocess.check_output(command, shell=True, text=True)  # noqa: S602
         if arguments[0] in COMMANDS and "configs/demo" not in command:
@@ -131,31 +131,31 @@ def test_there_is_something_to_test() -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")])
-def test_each_command_runs_as_it_is_written(page: str, reader: Path, tag, tiny_bert: Path) -> None:  # noqa: ANN001
-    for block in blocks(page, "yaml"):  # those that a command then reads say so in their first line
-        named = re.match(r"# ([\w/.-]+\.yaml)\n", block)
-        if named:
-            Path(named[1]).parent.mkdir(parents=True, exist_ok=True)
-            Path(named[1]).write_text(block.replace(PRETRAINED, str(tiny_bert)))
+def test_each_command_runs_as_written(page: str, reader: Path, tag, tiny_bert: Path) -> None:  # noqa: ANN001
+    for block in blocks(page, "yaml"):  # the first line names the file that a command reads
+        name = re.match(r"# ([\w/.-]+\.yaml)\n", block)
+        if name:
+            Path(name[1]).parent.mkdir(parents=True, exist_ok=True)
+            Path(name[1]).write_text(block.replace(PRETRAINED, str(tiny_bert)))
     shell = Shell(tag, tiny_bert)
     for line in lines(page):
         shell.run(line)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_each_file_that_is_shown_is_one_that_is_read(page: str, tmp_path: Path) -> None:
+def test_each_configuration_is_valid(page: str, tmp_path: Path) -> None:
     for block in blocks(page, "yaml"):
-        named = re.match(r"# ([\w/.-]+)", block)
-        assert named, f"{page}: a block does not say what it is for:\n{block}"
+        name = re.match(r"# ([\w/.-]+)", block)
+        assert name, f"{page}: the first line of a block must name its file or command:\n{block}"
         path = tmp_path / "shown.yaml"
         path.write_text(block)
-        name = _command(named[1], path)
-        load_config(COMMANDS[name], path, check_files=False)
+        command = _command(name[1], path)
+        load_config(COMMANDS[command], path, check_files=False)
 
 
-def _command(named: str, path: Path) -> str:
-    """The command that a block is for: what its first line names, a command or a file of one, or else by its keys."""
-    stem = Path(named).stem.split("-")[0]
+def _command(name: str, path: Path) -> str:
+    """Return the command that a block is for: by the file or command in its first line, or else by its keys."""
+    stem = Path(name).stem.split("-")[0]
     return stem if stem in COMMANDS else command_of(path)
 
 
@@ -166,12 +166,12 @@ def test_its_programs_run(page: str, reader: Path, tiny_bert: Path) -> None:
     for program in blocks(page, "python"):
         exec(compile(program, page, "exec"), {})  # noqa: S102
     if page == "nlp-architect.md":
-        answer = CliRunner().invoke(main, ["evaluate", "teacher", "dev.conll", "--json"])
-        assert answer.exit_code == 0, answer.output
+        result = CliRunner().invoke(main, ["evaluate", "teacher", "dev.conll", "--json"])
+        assert result.exit_code == 0, result.output
 
 
 def old_teacher(folder: Path, tiny_bert: Path) -> None:
-    """A BERT as NLP Architect saved one: a pickle, a column for the padding, and labels in a file of their own."""
+    """Write a BERT as NLP Architect saved it: a pickle, a column for the padding, and a file of labels."""
     from transformers import AutoTokenizer, BertConfig, BertForTokenClassification
 
     labels = ["O", "B-person", "I-person", "B-place", "I-place"]
@@ -185,7 +185,7 @@ def old_teacher(folder: Path, tiny_bert: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [*PAGES, *MEASURED])
-def test_what_it_links_to_is_there(page: str) -> None:
+def test_links_have_targets(page: str) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")
     for target, anchor in re.findall(r"\]\(([^)#\s]*)(#[^)]*)?\)", text):
         if target.startswith("http"):
@@ -199,19 +199,19 @@ def test_what_it_links_to_is_there(page: str) -> None:
 
 
 def strings() -> str:
-    """All string constants of the source, each f-string with gaps in it."""
-    found = []
+    """Return all string constants of the source."""
+    constants = []
     for path in [
         *ROOT.glob("nlptrain/**/*.py"),
         *ROOT.glob("runtime/nlptrain_runtime/*.py"),
         *ROOT.glob("scripts/*.py"),
     ]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        found += [
+        constants += [
             node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
         ]
-        found += [joined(node) for node in ast.walk(tree) if isinstance(node, ast.Tuple)]
-    return "\n".join(found)
+        constants += [joined(node) for node in ast.walk(tree) if isinstance(node, ast.Tuple)]
+    return "\n".join(constants)
 
 
 def joined(node: ast.expr) -> str:
@@ -231,7 +231,7 @@ def is_source_text(fragment: str, source: str) -> bool:
     return fragment in source or (fragment.startswith("--") and key in source)
 
 
-def test_each_message_of_the_troubleshooting_is_one_of_ours() -> None:
+def test_each_message_of_the_troubleshooting_page_is_in_the_source() -> None:
     source = strings()
     text = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
     messages = re.findall(r"^### `(.*)`$", text, re.MULTILINE)

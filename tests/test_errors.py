@@ -9,7 +9,7 @@ def test_an_error_shows_its_fields_in_one_line():
     assert error.problems == (Problem("found 3 columns", "a.conll:7", "4 columns", "give data.format"),)
 
 
-def test_empty_fields_leave_no_marks():
+def test_empty_fields_are_omitted():
     assert str(InputError("found nothing")) == "found nothing"
     assert str(InputError("found nothing", location="a")) == "a: found nothing"
     assert str(InputError("found nothing", hint="look again")) == "found nothing; look again"

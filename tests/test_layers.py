@@ -1,4 +1,4 @@
-"""Imports run downwards only: the house stays as CONTRIBUTING.md draws it."""
+"""Imports run downwards only, by the layers of CONTRIBUTING.md."""
 
 import ast
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "nlptrain"
 
-# Top to bottom; those that stand on one line are level with each other.
-FLOORS = (
+# From top to bottom; modules on one line are on the same layer.
+LAYERS = (
     ("__main__",),
     ("cli",),
     ("procedures",),
@@ -25,11 +25,11 @@ FLOORS = (
     ("interrupts",),
     ("errors", "streams"),
 )
-DEPTH = {name: depth for depth, floor in enumerate(FLOORS) for name in floor}
+DEPTH = {name: depth for depth, layer in enumerate(LAYERS) for name in layer}
 
 
-def imported(source: str, module: str, *, is_package: bool = False) -> Iterator[tuple[int, str]]:
-    """Each import of ``nlptrain`` in ``source`` as (line, dotted name), wherever in the file it stands."""
+def imports_of(source: str, module: str, *, is_package: bool = False) -> Iterator[tuple[int, str]]:
+    """Yield each import of ``nlptrain`` in ``source`` as (line, dotted name), anywhere in the file."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -42,50 +42,51 @@ def imported(source: str, module: str, *, is_package: bool = False) -> Iterator[
         yield from ((node.lineno, name) for name in names if name.split(".")[0] == "nlptrain")
 
 
-def upward_arrows(source: str, module: str, *, is_package: bool = False) -> list[str]:
-    """One line for each import in ``module`` of what stands above it, or of what has no floor."""
+def upward_imports(source: str, module: str, *, is_package: bool = False) -> list[str]:
+    """Return a line for each import in ``module`` from a higher layer, or from a module without a layer."""
     own = module.split(".")[1]
     if own not in DEPTH:
-        return [f"{module}: {own} has no floor: give it one in FLOORS"]
+        return [f"{module}: {own} has no layer; add it to LAYERS"]
     faults = []
-    for line, name in imported(source, module, is_package=is_package):
+    for line, name in imports_of(source, module, is_package=is_package):
         target = name.split(".")[1] if "." in name else ""
-        if target == "__version__":  # a constant: the package's face is not opened for it
+        if target == "__version__":  # a constant of the package
             continue
         if target not in DEPTH:
             faults.append(f"{module}:{line}: imports {name}; name the module that it comes from, below {own}")
         elif DEPTH[target] < DEPTH[own]:
-            faults.append(f"{module}:{line}: imports {name}, which stands above {own}")
+            faults.append(f"{module}:{line}: imports {name}, which is above {own}")
     return faults
 
 
 def modules() -> list[tuple[Path, str, bool]]:
-    found = []
+    """Return path, name and whether it is a package, of each module."""
+    listed = []
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
         is_package = parts[-1] == "__init__"
-        found.append((path, ".".join(parts[:-1] if is_package else parts), is_package))
-    return found
+        listed.append((path, ".".join(parts[:-1] if is_package else parts), is_package))
+    return listed
 
 
-def test_the_runtime_imports_nothing_of_what_stands_on_it():
+def test_the_runtime_imports_nothing_of_nlptrain():
     runtime = PACKAGE.parent / "runtime" / "nlptrain_runtime"
-    found = [
+    imports = [
         f"{path.name}: {name}"
         for path in sorted(runtime.rglob("*.py"))
-        for _, name in imported(path.read_text(encoding="utf-8"), f"nlptrain_runtime.{path.stem}")
+        for _, name in imports_of(path.read_text(encoding="utf-8"), f"nlptrain_runtime.{path.stem}")
     ]
     assert (runtime / "tagger.py").is_file()
-    assert not found, "\n".join(found)
+    assert not imports, "\n".join(imports)
 
 
 def test_no_import_runs_upwards():
-    checked = [module for module in modules() if module[1] != "nlptrain"]  # it hands out the public names, lazily
+    checked = [module for module in modules() if module[1] != "nlptrain"]  # it imports the public names lazily
     assert len(checked) > 10
     faults = [
         fault
         for path, module, is_package in checked
-        for fault in upward_arrows(path.read_text(encoding="utf-8"), module, is_package=is_package)
+        for fault in upward_imports(path.read_text(encoding="utf-8"), module, is_package=is_package)
     ]
     assert not faults, "\n".join(faults)
 
@@ -107,13 +108,15 @@ def test_no_import_runs_upwards():
         ("", "nlptrain.utils"),
     ],
 )
-def test_an_upward_arrow_is_seen(source, module):
-    assert len(upward_arrows(source, module)) == 1
+def test_an_upward_import_is_found(source, module):
+    assert len(upward_imports(source, module)) == 1
 
 
 def test_a_relative_import_in_a_package_counts_from_the_package():
-    assert not upward_arrows("from . import columns\nfrom ..errors import InputError", "nlptrain.data", is_package=True)
-    assert len(upward_arrows("from ..models import crf", "nlptrain.data", is_package=True)) == 1
+    assert not upward_imports(
+        "from . import columns\nfrom ..errors import InputError", "nlptrain.data", is_package=True
+    )
+    assert len(upward_imports("from ..models import crf", "nlptrain.data", is_package=True)) == 1
 
 
 @pytest.mark.parametrize(
@@ -128,5 +131,5 @@ def test_a_relative_import_in_a_package_counts_from_the_package():
         ("import nlptrainer", "nlptrain.errors"),
     ],
 )
-def test_a_downward_arrow_is_let_pass(source, module):
-    assert upward_arrows(source, module) == []
+def test_a_downward_import_is_allowed(source, module):
+    assert upward_imports(source, module) == []

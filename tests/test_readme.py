@@ -1,4 +1,4 @@
-"""What the README shows is what happens: its programs run, its commands too (the long ones are parsed only)."""
+"""The README: its programs and commands run; the configurations of long commands are checked."""
 
 import re
 import shlex
@@ -28,7 +28,7 @@ LINES = [line for block in blocks("sh") for line in block.split("\n") if re.sear
 
 @pytest.fixture
 def demo(corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder as `make demo` leaves it, with tiny models, and with the README's own runs."""
+    """A folder as after `make demo`, with tiny models, and with the runs of the README."""
     monkeypatch.chdir(corpus)
     for name, path in write_configs(corpus, tiny_bert).items():
         values = yaml.safe_load(path.read_text())
@@ -69,8 +69,8 @@ def test_the_program_of_ten_lines_has_ten():
 
 
 def test_its_commands_run(demo, tag):
-    for number, name in enumerate(("teacher.yaml", "student.yaml")):
-        Path(name).write_text(blocks("yaml")[number])
+    for index, name in enumerate(("teacher.yaml", "student.yaml")):
+        Path(name).write_text(blocks("yaml")[index])
     for line in LINES:
         command = line.split("|")[-1].strip()
         if command.startswith("nlptrain-tag "):
@@ -98,7 +98,7 @@ def test_its_keys_of_teachers_are_read(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text(yaml.safe_dump(whole))
     config = load_config(COMMANDS["tagger_kd"], path, check_files=False).config
-    assert [one.weight for one in config.teacher_list] == [2.0, 1.0]
+    assert [teacher.weight for teacher in config.teacher_list] == [2.0, 1.0]
     assert config.data.label_map["MISC"] == "O"
 
 

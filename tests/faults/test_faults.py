@@ -27,8 +27,8 @@ from tests.helpers.faults import (
     Process,
     Workshop,
     count,
-    draw_for,
     kill_at_change,
+    rng_for,
     rounds,
     snapshot,
     wait_for_others,
@@ -101,7 +101,7 @@ FULL = ("No space left on device", "File too large")
 
 @pytest.mark.parametrize("name", _WRITERS if NIGHTLY else ["tagger", "convert"])
 def test_a_full_disk(workshop: Workshop, name: str) -> None:
-    draw, kind = draw_for(f"disk {name}"), f"full disk {name}"
+    draw, kind = rng_for(f"disk {name}"), f"full disk {name}"
     for _ in range(rounds()):
         with workshop.trial() as trial:
             with small_disk(trial / "runs", draw.randrange(max(workshop.straight(name).size, 4096))):
@@ -114,13 +114,13 @@ def test_a_full_disk(workshop: Workshop, name: str) -> None:
                 check_kept(before, trial / "runs", kind)
                 check_no_parts(trial / "runs", kind)
                 subprocess.run(["mount", "-o", "remount,size=1g", str(trial / "runs")], check=True)
-                workshop.ends_as_straight(trial, name, kind=kind, number=0)
+                workshop.ends_as_straight(trial, name, kind=kind, faults=0)
                 count(kind, CLEAR_ERROR)
 
 
 @pytest.mark.parametrize("name", _WRITERS if NIGHTLY else ["tagger_kd", "export"])
 def test_a_file_that_may_grow_no_further(workshop: Workshop, name: str) -> None:
-    draw, kind = draw_for(f"limit {name}"), f"file size limit {name}"
+    draw, kind = rng_for(f"limit {name}"), f"file size limit {name}"
     for _ in range(rounds()):
         with workshop.trial() as trial:
             before = contents(trial / "runs")
@@ -132,7 +132,7 @@ def test_a_file_that_may_grow_no_further(workshop: Workshop, name: str) -> None:
             check_error(ended, kind, "File too large")
             check_kept(before, trial / "runs", kind)
             check_no_parts(trial / "runs", kind)
-            workshop.ends_as_straight(trial, name, kind=kind, number=0)
+            workshop.ends_as_straight(trial, name, kind=kind, faults=0)
             count(kind, CLEAR_ERROR)
 
 
@@ -161,7 +161,7 @@ def test_a_folder_that_may_not_be_written(workshop: Workshop, name: str) -> None
         ended = workshop.start(trial, name, powerless=True).wait()
         check_error(ended, kind, "cannot be written to", "Permission denied")
         check_kept(before, trial, kind)
-        workshop.ends_as_straight(trial, name, kind=kind, number=0)
+        workshop.ends_as_straight(trial, name, kind=kind, faults=0)
         count(kind, CLEAR_ERROR)
 
 
@@ -178,7 +178,7 @@ def test_a_file_that_may_not_be_read(workshop: Workshop, file: str) -> None:
         ended = workshop.start(trial, "tagger", powerless=True).wait()
         check_error(ended, kind, Path(file).name, "tiny_bert")
         (trial / file).chmod(0o644)
-        workshop.ends_as_straight(trial, "tagger", kind=kind, number=0)
+        workshop.ends_as_straight(trial, "tagger", kind=kind, faults=0)
         count(kind, CLEAR_ERROR)
 
 
@@ -239,7 +239,7 @@ def label(file: str) -> str:
 
 @pytest.mark.parametrize("part", range(4 if NIGHTLY else 1))
 def test_a_stopped_run_whose_files_are_damaged(workshop: Workshop, stopped: dict[str, Path], part: int) -> None:
-    draw = draw_for(f"stopped {part}")
+    draw = rng_for(f"stopped {part}")
     for name, folder in stopped.items():
         for file, kind in damages(folder, COMMANDS[name].writes, draw, 3 * rounds()):
             with copied(workshop, folder) as trial:
@@ -275,7 +275,7 @@ _READERS: dict[str, list[str]] = {
 
 @pytest.mark.parametrize("part", range(4 if NIGHTLY else 1))
 def test_a_finished_run_whose_files_are_damaged(workshop: Workshop, finished: Path, part: int) -> None:
-    draw = draw_for(f"finished {part}")
+    draw = rng_for(f"finished {part}")
     shown: dict[str, str] = {}
     for file, kind in damages(finished, ("runs/pseudo_label",), draw, 4 * rounds()):
         with copied(workshop, finished) as trial:
@@ -299,7 +299,7 @@ def test_a_finished_run_whose_files_are_damaged(workshop: Workshop, finished: Pa
 
 @pytest.mark.parametrize("part", range(4 if NIGHTLY else 1))
 def test_a_transfer_set_whose_files_are_damaged(workshop: Workshop, finished: Path, part: int) -> None:
-    draw = draw_for(f"transfer {part}")
+    draw = rng_for(f"transfer {part}")
     for file, kind in damages(finished, ("runs/transfer",), draw, 2 * rounds()):
         with copied(workshop, finished) as trial:
             DAMAGE[kind](trial / file, draw)
@@ -314,7 +314,7 @@ def test_a_transfer_set_whose_files_are_damaged(workshop: Workshop, finished: Pa
 
 @pytest.mark.parametrize("name", TRAINING if NIGHTLY else ["tagger"])
 def test_files_that_are_damaged_while_a_run_writes_them(workshop: Workshop, name: str) -> None:
-    draw, kind = draw_for(f"while {name}"), f"damaged while {name} runs"
+    draw, kind = rng_for(f"while {name}"), f"damaged while {name} runs"
     for _ in range(rounds()):
         with workshop.trial() as trial:
             process = workshop.start(trial, name)
@@ -350,7 +350,7 @@ def _damage_one(trial: Path, top: str, draw: random.Random) -> None:
 
 @pytest.mark.parametrize("name", TRAINING if NIGHTLY else ["tagger"])
 def test_two_at_once_in_one_folder(workshop: Workshop, name: str) -> None:
-    draw, kind = draw_for(f"two {name}"), "two at once in one folder"
+    draw, kind = rng_for(f"two {name}"), "two at once in one folder"
     for _ in range(rounds()):
         with workshop.trial() as trial:
             first = workshop.start(trial, name)
@@ -365,7 +365,7 @@ def test_two_at_once_in_one_folder(workshop: Workshop, name: str) -> None:
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_two_at_once_on_one_transfer_set(workshop: Workshop, killed: bool) -> None:
-    draw, kind = draw_for(f"transfer set {killed}"), "two at once on one transfer set"
+    draw, kind = rng_for(f"transfer set {killed}"), "two at once on one transfer set"
     names = ("tagger_kd", "pseudo_label")
     for name in names:
         workshop.straight(name)

@@ -20,9 +20,9 @@ from tests.helpers.faults import (
     Ended,
     Workshop,
     count,
-    draw_for,
     kill_at,
     kill_at_change,
+    rng_for,
     rounds,
     wait_for_others,
 )
@@ -36,7 +36,7 @@ _SLICE = ("tagger_kd", "export")
 
 @pytest.mark.parametrize("name", COMMANDS if NIGHTLY else _SLICE)
 def test_a_killed_command_ends_as_the_straight_one(workshop: Workshop, name: str) -> None:
-    draw = draw_for(f"kills {name}")
+    draw = rng_for(f"kills {name}")
     each = _FEW if name == "run" else _KILLS if NIGHTLY else 2
     wanted = each * rounds()
     for _ in range(4 * wanted):  # a command may end before it is killed
@@ -44,7 +44,7 @@ def test_a_killed_command_ends_as_the_straight_one(workshop: Workshop, name: str
             killed = 0
             while killed < min(each, wanted) and _kill(workshop, trial, name, draw):
                 killed += 1
-            workshop.ends_as_straight(trial, name, kind=f"kill {name}", number=killed)
+            workshop.ends_as_straight(trial, name, kind=f"kill {name}", faults=killed)
             wanted -= killed
         if not wanted:
             break
@@ -71,7 +71,7 @@ def _check(ended: Ended, number: int, name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "run"] if NIGHTLY else ["tagger"])
 def test_a_command_that_is_killed_as_it_starts(workshop: Workshop, name: str) -> None:
-    draw, command = draw_for(f"start {name}"), COMMANDS[name]
+    draw, command = rng_for(f"start {name}"), COMMANDS[name]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with workshop.trial() as trial:
         for _ in range(rounds()):
@@ -90,4 +90,4 @@ def test_a_command_that_is_killed_as_it_starts(workshop: Workshop, name: str) ->
             code = process.wait()
             _check(Ended(code, "", (trial / "stderr").read_text()), number, "at the start")
             count("kill at the start", "survived", killed)
-        workshop.ends_as_straight(trial, name, kind="kill at the start", number=0)
+        workshop.ends_as_straight(trial, name, kind="kill at the start", faults=0)

@@ -1,8 +1,8 @@
-"""Tiny pretrained encoders of the families that people fine-tune, each with its own tokenizer, made in memory.
+"""Tiny pretrained encoders of common architectures, each with its own tokenizer.
 
-Each builder writes a folder as a checkpoint of that family has it: a base model of random weights (2 layers, 32 wide)
-and the tokenizer of the family's own class. The vocabularies know the words of ``make_sentences`` by their first three
-letters, what follows them, and every single letter; models read 64 pieces at once where they have a limit.
+Each builder writes a folder as a checkpoint of that architecture has it: a base model of random weights (2 layers, 32
+wide) and a tokenizer of the architecture's own class. The vocabularies have the words of ``make_sentences`` by their
+first three letters, the rest of the word, and every single letter; models read 64 tokens at once if they have a limit.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ POSITIONS = 64
 
 
 def words_of(*, lower: bool = False) -> list[str]:
-    """The words of the sentences, sorted."""
-    found = {word for words, _ in make_sentences(300, 0) for word in words}
-    return sorted({word.lower() for word in found} if lower else found)
+    """Return the words of the sentences, sorted."""
+    vocabulary = {word for words, _ in make_sentences(300, 0) for word in words}
+    return sorted({word.lower() for word in vocabulary} if lower else vocabulary)
 
 
 def save(folder: Path, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -44,10 +44,10 @@ def save(folder: Path, config: PretrainedConfig, tokenizer: PreTrainedTokenizerB
 
 def wordpieces(specials: Iterable[str]) -> dict[str, int]:
     words = words_of(lower=True)
-    pieces = [*specials, *(word[:3] for word in words), *(f"##{word[3:]}" for word in words if len(word) > 3)]
+    tokens = [*specials, *(word[:3] for word in words), *(f"##{word[3:]}" for word in words if len(word) > 3)]
     letters = sorted(set(ascii_letters.lower()))
-    pieces += [*letters, *MARKS, *(f"##{letter}" for letter in letters)]
-    return {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+    tokens += [*letters, *MARKS, *(f"##{letter}" for letter in letters)]
+    return {token: index for index, token in enumerate(dict.fromkeys(tokens))}
 
 
 BERT_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -82,7 +82,7 @@ def mpnet(folder: Path) -> None:
 
 
 def merged(words: Iterable[str], opening: str = "", closing: str = "") -> Iterator[tuple[str, str]]:
-    """The merges that make of each word its first three letters, with ``opening``, and its last two, ``closing`` in."""
+    """Yield merges that join the first three letters of each word with ``opening``, its last two with ``closing``."""
     for word in words:
         letters = [opening, *word[:3]] if opening else list(word[:3])
         if len(word) <= 3 and closing:
@@ -95,10 +95,10 @@ def merged(words: Iterable[str], opening: str = "", closing: str = "") -> Iterat
 
 
 def byte_pairs(specials: Iterable[str]) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """The vocabulary of 256 bytes and the pieces, and the merges."""
+    """Return the vocabulary (256 bytes and the merged tokens) and the merges."""
     merges = list(dict.fromkeys(merged(words_of(), opening="\u0120")))
-    pieces = [*specials, *sorted(pre_tokenizers.ByteLevel.alphabet()), *("".join(pair) for pair in merges)]
-    return {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}, merges
+    tokens = [*specials, *sorted(pre_tokenizers.ByteLevel.alphabet()), *("".join(pair) for pair in merges)]
+    return {token: index for index, token in enumerate(dict.fromkeys(tokens))}, merges
 
 
 ROBERTA_SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
@@ -111,7 +111,7 @@ def roberta(folder: Path) -> None:
 
 
 def modernbert(folder: Path) -> None:
-    """As ModernBERT ships: no class of its own, byte-level pieces without a space in front of the first word."""
+    """As ModernBERT ships: no class of its own, byte-level tokens without a space before the first word."""
     vocabulary, merges = byte_pairs(("[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"))
     tokenizer = Tokenizer(models.BPE(vocabulary, merges))
     tokenizer.normalizer = normalizers.NFC()
@@ -140,18 +140,18 @@ def modernbert(folder: Path) -> None:
     save(folder, config, fast)
 
 
-# --- Unigram behind Metaspace: albert, deberta-v2, xlm-roberta, xlnet ---
+# --- Unigram after Metaspace: albert, deberta-v2, xlm-roberta, xlnet ---
 
 
 def unigrams(specials: Iterable[str], *, lower: bool = False) -> list[tuple[str, float]]:
-    """The pieces with their log-probabilities: three letters are likelier than three times one."""
+    """Return the tokens with their log-probabilities: three letters are likelier than three times one."""
     words = words_of(lower=lower)
     letters = sorted(set(ascii_letters.lower() if lower else ascii_letters))
-    scored = [(piece, 0.0) for piece in specials]
+    scored = [(token, 0.0) for token in specials]
     scored += [(f"\u2581{word[:3]}", -5.0) for word in words]
     scored += [(word[3:], -6.0) for word in words if len(word) > 4]
-    scored += [(piece, -9.0) for piece in ("\u2581", *letters, *MARKS)]
-    return list({piece: (piece, score) for piece, score in reversed(scored)}.values())[::-1]
+    scored += [(token, -9.0) for token in ("\u2581", *letters, *MARKS)]
+    return list({token: (token, score) for token, score in reversed(scored)}.values())[::-1]
 
 
 def albert(folder: Path) -> None:
@@ -202,18 +202,18 @@ def xlnet(folder: Path) -> None:
 
 # --- BPE of Moses' words, in Python only: xlm, flaubert ---
 
-MOSES_SPECIALS = ("<s>", "</s>", "<pad>", "<unk>", *(f"<special{number}>" for number in range(10)))
+MOSES_SPECIALS = ("<s>", "</s>", "<pad>", "<unk>", *(f"<special{index}>" for index in range(10)))
 MOSES_MODEL: dict[str, Any] = {"emb_dim": 32, "n_layers": 2, "n_heads": 2, "max_position_embeddings": POSITIONS}
 
 
 def moses_files(folder: Path, *, lower: bool) -> dict[str, str]:
-    """Write vocab.json and merges.txt; the answer is what a tokenizer takes to read them."""
+    """Write vocab.json and merges.txt; return the arguments of a tokenizer that reads them."""
     letters = sorted(set(ascii_letters.lower() if lower else ascii_letters)) + list(MARKS)
     merges = list(dict.fromkeys(merged(words_of(lower=lower), closing="</w>")))
-    pieces = [*MOSES_SPECIALS, *letters, *(f"{letter}</w>" for letter in letters), *map("".join, merges)]
-    vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+    tokens = [*MOSES_SPECIALS, *letters, *(f"{letter}</w>" for letter in letters), *map("".join, merges)]
+    vocabulary = {token: index for index, token in enumerate(dict.fromkeys(tokens))}
     (folder / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
-    (folder / "merges.txt").write_text("".join(f"{one} {two}\n" for one, two in merges), encoding="utf-8")
+    (folder / "merges.txt").write_text("".join(f"{first} {second}\n" for first, second in merges), encoding="utf-8")
     return {"vocab_file": str(folder / "vocab.json"), "merges_file": str(folder / "merges.txt")}
 
 
@@ -224,10 +224,10 @@ def xlm(folder: Path) -> None:
 
 
 def xlm_multilingual(folder: Path) -> None:
-    """As xlm-mlm-tlm-xnli15: languages with an embedding each, and nothing that says which one is read."""
+    """As xlm-mlm-tlm-xnli15: languages with an embedding each, without a default language."""
     folder.mkdir(parents=True, exist_ok=True)
     languages = {"ar": 0, "en": 1, "fr": 2}
-    names = {number: name for name, number in languages.items()}
+    names = {index: name for name, index in languages.items()}
     tokenizer = transformers.XLMTokenizer(
         **moses_files(folder, lower=False),
         lang2id=languages,

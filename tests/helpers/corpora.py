@@ -1,4 +1,4 @@
-"""Tiny corpora: sentences about people and places, generated from a seed, in memory and as files."""
+"""Tiny corpora of persons and locations, generated from a seed, in memory and as files."""
 
 from __future__ import annotations
 

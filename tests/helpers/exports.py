@@ -28,7 +28,7 @@ SIZES: dict[str, dict[str, object]] = {
     "crf": {},
 }
 
-# What has broken a reader of text somewhere: words of no piece, of one letter, of many; scripts, marks, emoji.
+# Texts that readers have failed on: words without a subword, of one letter, of many; scripts, marks, emoji.
 ODD = [
     "",
     "   ",

@@ -1,4 +1,4 @@
-"""Faults: commands that are killed, starved and damaged, and what became of their files.
+"""Commands that are killed, run out of disk or memory, or find damaged files; checks of the outcome.
 
 ``NLPTRAIN_FAULTS`` is the number of rounds for each command, each of a few kills; without it a small slice runs.
 """
@@ -41,18 +41,18 @@ RAW = {**GOLD, "unlabeled": "raw.txt"}
 
 
 def rounds(slice_of: int = 1) -> int:
-    """How many rounds a test makes."""
+    """Return the number of rounds of a test."""
     return ROUNDS if NIGHTLY else slice_of
 
 
-def draw_for(name: str) -> random.Random:
-    """A source of random numbers of its own for each test."""
+def rng_for(name: str) -> random.Random:
+    """Return a random generator for a test."""
     return random.Random(f"{SEED} {name}")
 
 
-def count(kind: str, outcome: str, number: int = 1) -> None:
-    """Note what became of a fault."""
-    COUNTS[f"{kind}|{outcome}"] += number
+def count(kind: str, outcome: str, faults: int = 1) -> None:
+    """Count the outcome of a fault."""
+    COUNTS[f"{kind}|{outcome}"] += faults
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Ended:
 
     @property
     def is_clear(self) -> bool:
-        """Whether it ended by an error that is meant for its user."""
+        """Return whether it ended with an error message for the user."""
         lines = self.stderr.splitlines()
         return self.code == 2 and any(line.startswith("error: ") for line in lines) and "Traceback" not in self.stderr
 
@@ -79,13 +79,13 @@ class Process:
     folder: Path
     name: str
 
-    def send(self, number: int) -> None:
-        """Send it a signal, if it still runs; it stays a zombie until ``wait``."""
-        os.kill(self.pid, number)
+    def send(self, signal_number: int) -> None:
+        """Send it a signal; an ended process stays a zombie until ``wait``."""
+        os.kill(self.pid, signal_number)
 
     @property
     def runs(self) -> bool:
-        """Whether it has not ended."""
+        """Return whether it is still running."""
         return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
     def wait(self) -> Ended:
@@ -96,7 +96,7 @@ class Process:
 
 
 class Server:
-    """Starts commands by forking a process that has imported all."""
+    """Starts commands by forking a process that has imported all modules."""
 
     def __init__(self) -> None:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
@@ -110,17 +110,17 @@ class Server:
             env=environment,
         )
         self._number = 0
-        self._answer()
+        self._reply()
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None
         print(json.dumps(request), file=self._process.stdin, flush=True)
-        return self._answer()
+        return self._reply()
 
-    def _answer(self) -> dict[str, Any]:
+    def _reply(self) -> dict[str, Any]:
         assert self._process.stdout is not None
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
+        reply: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return reply
 
     def start(
         self,
@@ -132,7 +132,7 @@ class Server:
         file_size: int | None = None,
         powerless: bool = False,
     ) -> Process:
-        """Start ``nlptrain ARGUMENTS`` in ``folder``; ``powerless``: permissions hold for it, also if it is root's."""
+        """Start ``nlptrain ARGUMENTS`` in ``folder``; ``powerless``: file permissions hold even for root."""
         self._number += 1
         name = str(self._number)
         request = {
@@ -157,12 +157,12 @@ class Server:
 
 @dataclass(frozen=True)
 class Command:
-    """A command of the trial.
+    """A command to disturb.
 
     Attributes:
-        arguments: as they are given.
-        writes: files and folders that it writes, which must come out the same.
-        stdout: where its standard output goes, if that is what it writes.
+        arguments: of the command line.
+        writes: files and folders that it writes, which must be the same after a fault.
+        stdout: file for its standard output, if that is its result.
     """
 
     arguments: list[str]
@@ -193,23 +193,30 @@ TRAINING = ("transformer_token", "tagger", "tagger --seeds", "tagger_kd", "tagge
 
 
 def write_base(folder: Path, tiny_bert: Path, server: Server) -> None:
-    """A folder with data, configurations, a finished teacher and a finished control."""
+    """Write data and configurations into ``folder``, and train a teacher and a control there."""
     write_corpus(folder)
     write_columns(folder / "big.conll", make_sentences(5_000, 5))
     shutil.copytree(tiny_bert, folder / "tiny_bert")
     common = {"threads": 1}
     teacher = {**common, "model": "tiny_bert", "data": GOLD, "train": {"epochs": 6, "learning_rate": 0.005}}
     student = {**common, "student": {**STUDENT, "tokenizer": "tiny_bert"}, "data": GOLD, "train": TRAIN}
-    taught = {**common, "teacher": "runs/teacher", "student": STUDENT, "data": RAW, "train": TRAIN, "augment": "none"}
+    distilled = {
+        **common,
+        "teacher": "runs/teacher",
+        "student": STUDENT,
+        "data": RAW,
+        "train": TRAIN,
+        "augment": "none",
+    }
     for name, values in {
         "transformer_token-teacher": {**teacher, "output_dir": "runs/teacher"},
         "tagger-control": {**student, "output_dir": "runs/control"},
         "transformer_token": {**teacher, "output_dir": "runs/transformer_token"},
         "tagger": {**student, "output_dir": "runs/tagger"},
         "tagger-seeds": {**student, "seeds": [0, 1], "output_dir": "runs/seeds"},
-        "tagger_kd": {**taught, "output_dir": "runs/tagger_kd"},
-        "tagger_kd-seeds": {**taught, "seeds": [0, 1], "output_dir": "runs/kd_seeds"},
-        "pseudo_label": {**taught, "output_dir": "runs/pseudo_label"},
+        "tagger_kd": {**distilled, "output_dir": "runs/tagger_kd"},
+        "tagger_kd-seeds": {**distilled, "seeds": [0, 1], "output_dir": "runs/kd_seeds"},
+        "pseudo_label": {**distilled, "output_dir": "runs/pseudo_label"},
         "experiments/tagger-a": {**student, "output_dir": "runs/a"},
         "experiments/tagger-b": {
             **student,
@@ -221,21 +228,21 @@ def write_base(folder: Path, tiny_bert: Path, server: Server) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(yaml.safe_dump(values))
     for arguments in (["transformer_token", "transformer_token-teacher.yaml"], ["tagger", "tagger-control.yaml"]):
-        made = server.run(folder, arguments)
-        assert made.code == 0, made.stderr
+        ended = server.run(folder, arguments)
+        assert ended.code == 0, ended.stderr
     for path in folder.glob(".*.std*"):
         path.unlink()
 
 
 @dataclass
 class Straight:
-    """What a command does where nothing goes wrong.
+    """The result of an undisturbed command.
 
     Attributes:
-        files: what it writes.
-        stdout: what it prints.
-        seconds: how long it takes.
-        changes: how often what stands in its folder changes.
+        files: files that it writes.
+        stdout: its standard output.
+        seconds: its duration.
+        changes: number of changes of the files in its folder.
         size: bytes that it adds.
     """
 
@@ -247,7 +254,7 @@ class Straight:
 
 
 class Workshop:
-    """Folders for trials, each a copy of one with all that commands read, and what undisturbed commands write."""
+    """Folders for trials, copies of one with all inputs, and the results of undisturbed commands."""
 
     def __init__(self, folder: Path, tiny_bert: Path) -> None:
         self.server = Server()
@@ -259,7 +266,7 @@ class Workshop:
         self._straight = functools.cache(self._run_straight)
 
     def new(self) -> Path:
-        """A fresh folder."""
+        """Create a new folder."""
         self._number += 1
         trial = self.folder / f"trial-{self._number}"
         shutil.copytree(self.base, trial)
@@ -267,13 +274,13 @@ class Workshop:
 
     @contextmanager
     def trial(self) -> Iterator[Path]:
-        """A fresh folder that is removed where nothing fails."""
+        """Yield a new folder; remove it if the block does not fail."""
         trial = self.new()
         yield trial
         shutil.rmtree(trial)
 
     def straight(self, name: str) -> Straight:
-        """What the command ``name`` does undisturbed."""
+        """Return the result of the undisturbed command ``name``."""
         return self._straight(name)
 
     def _run_straight(self, name: str) -> Straight:
@@ -298,48 +305,49 @@ class Workshop:
         return self.server.start(trial, command.arguments, **{"stdout": command.stdout, **how})
 
     def again(self, trial: Path, name: str, **how: Any) -> Ended:
-        """Give the command ``name`` in ``trial`` once more, after what an earlier one has left running has ended."""
+        """Repeat the command ``name`` in ``trial`` after all its earlier processes have ended."""
         wait_for_others(trial)
         return self.start(trial, name, **how).wait()
 
     def ends_as_straight(
-        self, trial: Path, name: str, *, kind: str, number: int = 1, without: tuple[str, ...] = ()
+        self, trial: Path, name: str, *, kind: str, faults: int = 1, without: tuple[str, ...] = ()
     ) -> None:
-        """Give the command again, and see that it ends with the bytes of the straight run."""
+        """Repeat the command and check that it ends with the bytes of the undisturbed one."""
         ended = self.again(trial, name)
         if ended.code != 0 or "Traceback" in ended.stderr:
-            count(kind, LOST, number)
+            count(kind, LOST, faults)
             raise AssertionError(f"{trial}: {name} ended with {ended.code}:\n{ended.stderr}")
-        self.is_straight(trial, name, kind=kind, number=number, without=without)
+        self.is_straight(trial, name, kind=kind, faults=faults, without=without)
 
-    def is_straight(self, trial: Path, name: str, *, kind: str, number: int = 1, without: tuple[str, ...] = ()) -> None:
-        """See that the files are those of the straight run, but for those named ``without``."""
+    def is_straight(self, trial: Path, name: str, *, kind: str, faults: int = 1, without: tuple[str, ...] = ()) -> None:
+        """Check that the files are those of the undisturbed command, except for those named ``without``."""
         files, wanted = snapshot(trial, COMMANDS[name]), self.straight(name).files
-        names = [one for one in {**files, **wanted} if not one.endswith(without)] if without else [*{**files, **wanted}]
-        differing = [one for one in names if files.get(one) != wanted.get(one)]
-        count(kind, LOST if differing else SURVIVED, number)
-        assert not differing, f"{trial}: {name} has left other files than the straight run: {differing}"
+        paths = [*{**files, **wanted}]
+        paths = [path for path in paths if not path.endswith(without)] if without else paths
+        differing = [path for path in paths if files.get(path) != wanted.get(path)]
+        count(kind, LOST if differing else SURVIVED, faults)
+        assert not differing, f"{trial}: {name} wrote other files than undisturbed: {differing}"
 
     def close(self) -> None:
         self.server.close()
 
 
 def listing(trial: Path, command: Command) -> tuple[object, ...]:
-    """What stands where ``command`` writes, and how large it is."""
-    found: list[object] = []
+    """List the files that ``command`` writes, with their sizes."""
+    entries: list[object] = []
     for top in {(trial / name).parent for name in command.writes}:
         with suppress(FileNotFoundError):
-            found += [(entry.name, entry.stat().st_size) for entry in os.scandir(top) if "std" not in entry.name]
+            entries += [(entry.name, entry.stat().st_size) for entry in os.scandir(top) if "std" not in entry.name]
     for name in command.writes:
         for path, _, names in os.walk(trial / name):
-            for one in names:
+            for file in names:
                 with suppress(FileNotFoundError):
-                    found.append((path, one, os.stat(os.path.join(path, one)).st_size))
-    return tuple(found)
+                    entries.append((path, file, os.stat(os.path.join(path, file)).st_size))
+    return tuple(entries)
 
 
 def tree_size(folder: Path) -> int:
-    """Bytes of all files."""
+    """Return the size of all files in bytes."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
@@ -348,14 +356,14 @@ _SILENT = (".lock", "log.txt")
 
 
 def snapshot(trial: Path, command: Command) -> dict[str, bytes]:
-    """The files that ``command`` writes, timings left out."""
-    found: dict[str, bytes] = {}
+    """Read the files that ``command`` writes, without timings."""
+    files: dict[str, bytes] = {}
     for name in command.writes:
         top = trial / name
         for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
             if path.is_file() and not path.name.endswith(_SILENT) and ".damaged" not in path.name:
-                found[path.relative_to(trial).as_posix()] = _stable(path)
-    return found
+                files[path.relative_to(trial).as_posix()] = _stable(path)
+    return files
 
 
 def _stable(path: Path) -> bytes:
@@ -371,7 +379,7 @@ def _stable(path: Path) -> bytes:
 
 
 def wait_for_others(trial: Path) -> None:
-    """Wait until no process works in ``trial``: `nlptrain run` that is killed leaves its experiments to end."""
+    """Wait until no process works in ``trial``: the experiments of a killed `nlptrain run` may continue."""
     for _ in range(1200):
         if not any(_works_in(path, trial) for path in Path("/proc").iterdir() if path.name.isdigit()):
             return
@@ -387,28 +395,28 @@ def _works_in(process: Path, trial: Path) -> bool:
         return False
 
 
-def kill_at(process: Process, number: int, seconds: float) -> bool:
-    """Send the signal after ``seconds``; whether the process was still running."""
+def kill_at(process: Process, signal_number: int, seconds: float) -> bool:
+    """Send the signal after ``seconds``; return whether the process was still running."""
     end = time.monotonic() + seconds
     while process.runs and time.monotonic() < end:
         time.sleep(_LOOK_SECONDS)
-    return _sent(process, number)
+    return _send(process, signal_number)
 
 
-def kill_at_change(process: Process, number: int, trial: Path, command: Command, change: int) -> bool:
-    """Send the signal as soon as what the command has written has changed ``change`` times."""
+def kill_at_change(process: Process, signal_number: int, trial: Path, command: Command, change: int) -> bool:
+    """Send the signal as soon as the files of the command have changed ``change`` times."""
     state, seen = None, 0
     while process.runs and seen < change:
         if (now := listing(trial, command)) != state:
             seen, state = seen + 1, now
         time.sleep(_LOOK_SECONDS)
-    return _sent(process, number)
+    return _send(process, signal_number)
 
 
-def _sent(process: Process, number: int) -> bool:
+def _send(process: Process, signal_number: int) -> bool:
     if not process.runs:
         return False
-    process.send(number)
+    process.send(signal_number)
     return True
 
 

@@ -1,4 +1,4 @@
-"""A process that has imported the command line once and forks it: a run begins without the seconds of importing torch.
+"""A process that has imported nlptrain and forks itself for each command, which saves the import of torch.
 
 Requests and replies are JSON objects, a line each: ``start`` replies with a process id, ``wait`` with an exit code
 (negative: the signal that ended it).
@@ -20,9 +20,9 @@ from nlptrain_runtime.signals import exit_at_signals
 def serve() -> None:
     requests = os.fdopen(os.dup(0), encoding="utf-8")
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    nowhere = os.open(os.devnull, os.O_RDWR)
+    null = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1):
-        os.dup2(nowhere, stream)
+        os.dup2(null, stream)
     import accelerate  # noqa: F401
     import onnx  # noqa: F401
     import onnxruntime  # noqa: F401
@@ -50,7 +50,7 @@ def serve() -> None:
 
 
 def _run(main, request) -> None:
-    """Be the command; this never returns."""
+    """Run the command in this process and exit."""
     code = 1
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -82,13 +82,13 @@ def _run(main, request) -> None:
 
 
 def _obey_permissions() -> None:
-    """Give up what lets root read and write all (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH)."""
+    """Drop the capabilities to read and write all files (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH)."""
     library = ctypes.CDLL(None, use_errno=True)
     header, powers = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
     if library.capget(header, powers):
         raise OSError(ctypes.get_errno(), "capget")
-    for place in (0, 1):  # effective, permitted
-        powers[place] &= ~0b110
+    for group in (0, 1):  # effective, permitted
+        powers[group] &= ~0b110
     if library.capset(header, powers):
         raise OSError(ctypes.get_errno(), "capset")
 

@@ -1,7 +1,7 @@
 """Fuzzing: run a surface on generated inputs, with the errors that it may raise and the CPU time that it may take.
 
-``make test`` runs a small, repeatable slice; ``make fuzz`` sets ``NLPTRAIN_FUZZ`` to the number of inputs per surface
-and draws new ones each time.
+``make test`` runs a small, repeatable slice; ``make fuzz`` sets ``NLPTRAIN_FUZZ`` to the number of inputs per surface,
+which differ each time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class TooSlow(BaseException):
 
 
 def fuzz(*strategies: SearchStrategy[Any], share: float = 1.0) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Call a test with values drawn from ``strategies``, passed by position after its fixtures.
+    """Call a test with values of ``strategies``, passed by position after its fixtures.
 
     Args:
         strategies: one for each of the test's last arguments.
@@ -68,7 +68,7 @@ def bounded(*allowed: type[BaseException], surface: str, seconds: float = CPU_SE
         TooSlow: it takes longer. Python code is interrupted; native code is measured after it returns.
     """
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(signal_number: int, frame: FrameType | None) -> None:
         raise TooSlow(f"{surface}: more than {seconds} s of CPU time")
 
     TRIED[surface] += 1
@@ -88,7 +88,7 @@ def bounded(*allowed: type[BaseException], surface: str, seconds: float = CPU_SE
 
 
 def check_lines(text: str) -> None:
-    """See that ``text`` is fit for a terminal, whatever it quotes."""
+    """Check that ``text`` is fit for a terminal, whatever it quotes."""
     for line in text.split("\n"):
         assert line.strip()
         assert len(line) <= LINE, f"{len(line):,} characters: {line[:200]!r}"

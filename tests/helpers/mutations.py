@@ -1,4 +1,4 @@
-"""Bytes of a valid file, changed: what fuzzing draws for every format."""
+"""Hypothesis strategies for changed bytes of valid files, and for difficult texts, numbers and values."""
 
 from __future__ import annotations
 
@@ -18,43 +18,45 @@ _Edit = tuple[int, float, float, bytes]
 
 
 def _edited(content: bytes, edits: Sequence[_Edit]) -> bytes:
-    """``content`` after each edit: its kind, two places as shares of the length, and bytes."""
-    for kind, share, other, piece in edits:
+    """Apply edits to ``content``: a kind, two positions as shares of the length, and bytes."""
+    for kind, share, other, inserted in edits:
         size = len(content)
         at, to = sorted((int(share * size), int(other * size)))
         match kind:
             case 0:  # flip
-                content = content[:at] + piece[:1] + content[at + 1 :]
+                content = content[:at] + inserted[:1] + content[at + 1 :]
             case 1:  # insert
-                content = content[:at] + piece + content[at:]
+                content = content[:at] + inserted + content[at:]
             case 2:  # delete
-                content = content[:at] + content[at + len(piece) :]
+                content = content[:at] + content[at + len(inserted) :]
             case 3:  # duplicate
                 content = content[:at] + content[at : min(to, at + 64)] + content[at:]
             case 4:  # truncate
                 content = content[:to]
             case 5:  # splice
                 content = content[:at] + content[to:]
-            case _:  # a number of four bytes
+            case _:  # an integer of four bytes
                 at -= at % 4
-                content = content[:at] + piece[:4].ljust(4, b"\0") + content[at + 4 :]
+                content = content[:at] + inserted[:4].ljust(4, b"\0") + content[at + 4 :]
     return content
 
 
 def mutated(*contents: bytes, write: Callable[[bytes], bytes] = bytes) -> st.SearchStrategy[bytes]:
-    """One of ``contents`` after one to six edits, then passed through ``write``, as gzip packs it."""
+    """One of ``contents`` after one to six edits, passed through ``write`` (e.g. gzip)."""
     share = st.floats(0, 1, exclude_max=True)
-    piece = st.one_of(
+    inserted = st.one_of(
         st.binary(min_size=1, max_size=8),
         st.sampled_from(_TOKENS),
-        st.sampled_from(_LARGE).map(lambda number: number.to_bytes(4, "little")),
+        st.sampled_from(_LARGE).map(lambda value: value.to_bytes(4, "little")),
     )
-    edits = st.lists(st.tuples(st.sampled_from([0, 0, 1, 2, 3, 4, 5, 6]), share, share, piece), min_size=1, max_size=6)
+    edits = st.lists(
+        st.tuples(st.sampled_from([0, 0, 1, 2, 3, 4, 5, 6]), share, share, inserted), min_size=1, max_size=6
+    )
     return st.builds(_edited, st.sampled_from(contents), edits).map(write)
 
 
 def nasty_text() -> st.SearchStrategy[str]:
-    """Short strings of what readers trip over."""
+    """Short strings that readers have failed on."""
     return st.lists(
         st.one_of(st.sampled_from([token.decode("utf-8", "replace") for token in _TOKENS]), st.text(max_size=4)),
         max_size=4,

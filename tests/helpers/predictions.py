@@ -12,11 +12,11 @@ from nlptrain_runtime import Tagger
 TEXTS = ["Ada Smith lives in Paris .", "", "\ufe0f x", "Ada \u0301 " * 40]
 
 
-def same_prediction(one: dict[str, Any], other: dict[str, Any]) -> bool:
+def same_prediction(prediction: dict[str, Any], other: dict[str, Any]) -> bool:
     """Return whether two predictions are equal up to the last digit of a confidence."""
-    parts = one.get("entities", one.get("words")), other.get("entities", other.get("words"))
-    sure = [[part.pop("confidence") for part in found] for found in parts]
-    return one == other and sure[0] == pytest.approx(sure[1], abs=2e-4)
+    parts = prediction.get("entities", prediction.get("words")), other.get("entities", other.get("words"))
+    confidences = [[part.pop("confidence") for part in side] for side in parts]
+    return prediction == other and confidences[0] == pytest.approx(confidences[1], abs=2e-4)
 
 
 def check_predictions(texts: list[str], predictions: list[dict[str, Any]]) -> None:

@@ -62,7 +62,7 @@ def config(**values: object) -> TrainConfig:
 def sgd_steps(
     tiny_bert: Path, settings: TrainConfig, *, distill: bool, steps: int = 2
 ) -> tuple[TokenModel, list[float], Run]:
-    """Steps of plain SGD in float64, and their losses: Adam would forgive a loss that is scaled wrongly."""
+    """Run steps of plain SGD in float64 and return their losses; with Adam the scale of a loss would not matter."""
     torch.set_default_dtype(torch.float64)
     try:
         model = student(tiny_bert)
@@ -82,15 +82,15 @@ def sgd_steps(
             if distill
             else SupervisedObjective()
         )
-        made = train_steps(model, examples, objective, settings, state=state, plan=plan, steps=steps, run=run)
-        losses = [float(step.losses["loss"]) for step in made]
+        taken = train_steps(model, examples, objective, settings, state=state, plan=plan, steps=steps, run=run)
+        losses = [float(step.losses["loss"]) for step in taken]
     finally:
         torch.set_default_dtype(torch.float32)
     return model, losses, run
 
 
 def main(tiny_bert: str, folder: str) -> None:
-    """Train with and without a teacher, in float64; the tables are taken for large ones, and the norm is cut."""
+    """Train with and without a teacher, in float64, with clipping and the all-reduce of table rows."""
     training_steps._TABLE_ROWS = 16
     settings = config(batch_sentences=5, clip_norm=0.5, micro_batches=2)
     for name, distill in (("gold", False), ("taught", True)):

@@ -31,8 +31,8 @@ class FixedTransferSet:
     def prediction(self, row: int) -> Prediction:
         return Prediction(self.logits[row].astype(np.float32), self.logits[row].argmax(axis=1))
 
-    def sentence(self, number: int) -> Sentence:
-        return Sentence(tuple(f"w{i}" for i in range(len(self.logits[number]))))
+    def sentence(self, index: int) -> Sentence:
+        return Sentence(tuple(f"w{i}" for i in range(len(self.logits[index]))))
 
 
 def store_logits(folder: Path, teacher: TokenModel, sentences: Sequence[Sentence], *, shard_size: int) -> LogitStore:
