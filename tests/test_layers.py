@@ -23,7 +23,7 @@ LAYERS = (
     ("config",),
     ("atomic_files",),
     ("interrupts",),
-    ("errors", "streams"),
+    ("errors",),
 )
 DEPTH = {name: depth for depth, layer in enumerate(LAYERS) for name in layer}
 

@@ -1,4 +1,4 @@
-"""JSON Schema, reference page and starter files agree with the models that validate configurations."""
+"""JSON Schema, reference page and starter files match the models that validate configurations."""
 
 from __future__ import annotations
 
