@@ -33,7 +33,7 @@ PEERS = Path("runs/peers")
 SPACY = "spacy==3.8.18"
 PROGRAM = Path(__file__).parent / "peers" / "spacy_ner.py"
 ROUNDS = 5
-_COLD_START = "import spacy; nlp = spacy.load({model!r}); answer = lambda texts: [doc.ents for doc in nlp.pipe(texts)]"
+_COLD_START = "import spacy; nlp = spacy.load({model!r}); run = lambda texts: [doc.ents for doc in nlp.pipe(texts)]"
 
 
 def bert_base(teacher: TokenModel) -> str:

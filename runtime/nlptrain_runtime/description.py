@@ -1,4 +1,4 @@
-"""Validate ``nlptrain.json``: presence, type and range of every entry, and what entries must agree on.
+"""Validate ``nlptrain.json``: presence, type and range of every entry, and consistency between entries.
 
 A changed description may have a matching hash, so the hash does not make an entry valid. Entries that are not listed
 here are ignored: a later version may add some without a new format.

@@ -1,7 +1,7 @@
 """Features of each distinct word, by the kind of model that reads them.
 
-``pieces``: a transformer's subwords, each a step of the model. ``pooled`` and ``words``: one vector, computed by a
-graph from the subwords, or from a vocabulary row, a shape and characters.
+A transformer reads the subwords, each a step of the model. Other models read one vector per word, computed by a graph
+of its own from the subwords, or from a vocabulary row, a shape and characters.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Viterbi and forward-backward for one long sequence: bounded memory, and most of it in parallel.
 
-A text of thousands of words is one chain. Two facts let its parts be computed side by side without changing an answer:
+A text of thousands of words is one chain. Two facts allow computing its parts in parallel with the same result:
 
 * Where a word's emissions outweigh everything that transitions can add, its label is the same on every best path. The
-  chain is cut there, and what lies between two such words is decoded on its own.
-* Forward and backward messages forget where they began. Overlapping segments are run from a flat message, and each
-  boundary is compared with the message of the segment next to it. Updates of messages never expand their distance in
-  Hilbert's projective metric (Birkhoff 1957), so segments whose boundaries agree have the messages of the whole chain.
+  chain is cut there, and the words between two such words are decoded separately.
+* Forward and backward messages forget where they began. Overlapping segments start from a flat message, and each
+  boundary is compared with the message of the neighboring segment. Updates of messages never expand their distance in
+  Hilbert's projective metric (Birkhoff 1957), so segments with equal boundaries have the messages of the whole chain.
 
-Where neither holds, the chain is computed word by word, with memory for a block of words.
+If neither applies, the chain is computed word by word, with memory for a block of words.
 
 Legend: N words, C labels.
 """
@@ -29,12 +29,12 @@ LONG = 256  # words; longer sequences are handled here
 _BLOCK = 4096  # words whose emissions are converted to float64 together
 _PAIRS = 1_000_000  # pairs of labels of all words of a block, for argmax
 _SLACK = 1e-6  # scores closer than this count as equal, as sums along a chain are rounded
-_AGREE = 1e-10  # distance of two messages that count as equal
+_TOLERANCE = 1e-10  # distance of two messages that count as equal
 _SEGMENT = 256  # words of a segment without its context
 _CONTEXTS = (64, 192)  # words on each side of a segment; the second if the first is too short
-_TOGETHER = 3200  # labels of all segments that run side by side, at each step
-_MOST = 256  # segments that do
-_SCALED = 4  # steps between which messages are scaled
+_GROUP_LABELS = 3200  # labels of all segments of a group, at each step
+_MAX_GROUP = 256  # segments of a group
+_SCALE_EVERY = 4  # steps; then messages are scaled
 
 
 def certain_labels(emissions: FloatArray, tables: TransitionTables) -> IntArray:
@@ -42,7 +42,7 @@ def certain_labels(emissions: FloatArray, tables: TransitionTables) -> IntArray:
 
     Args:
         emissions: [N, C].
-        tables: the scores of neighbors.
+        tables: the transition scores.
     """
     if min(scores.min() for scores in (tables.transitions, tables.start, tables.end)) > FORBIDDEN:
         return _certain_by_neighbors(emissions, tables)
@@ -50,10 +50,10 @@ def certain_labels(emissions: FloatArray, tables: TransitionTables) -> IntArray:
 
 
 def _certain_by_neighbors(emissions: FloatArray, tables: TransitionTables) -> IntArray:
-    """Compare each word's best label with every other one between the two neighbors that favor the other most."""
+    """Compare each word's best label with every other one between the two neighbors that favor the other label most."""
     moves = np.concatenate([tables.transitions, tables.start[None]])
     returns = np.concatenate([tables.transitions, tables.end[:, None]], axis=1)
-    # [C, C]: the most that the column's label can gain over the row's by the neighbor in front and by the one after.
+    # [C, C]: the most that the column's label can gain over the row's by the previous and by the next neighbor.
     gains = (moves[:, None, :] - moves[:, :, None]).max(axis=0) + (returns[None] - returns[:, None]).max(axis=2)
     np.fill_diagonal(gains, -np.inf)
     labels = np.empty(len(emissions), dtype=np.int64)
@@ -66,10 +66,10 @@ def _certain_by_neighbors(emissions: FloatArray, tables: TransitionTables) -> In
 
 
 def _certain_by_excursions(emissions: FloatArray, tables: TransitionTables) -> IntArray:
-    """Find the words at which no path gains by leaving the most frequent label, ``O`` in a tag scheme.
+    """Find the words at which no path gains by another label than the most frequent one, ``O`` in a tag scheme.
 
-    A path that has another label at a word leaves the frequent label somewhere at or before the word, and comes back
-    somewhere at or after it. The bound adds the most that each word in between can gain.
+    A path with another label at a word changes from the frequent label somewhere at or before the word, and changes
+    back somewhere at or after it. The bound adds the most that each word in between can gain.
     """
     uncertain = np.full(len(emissions), -1)
     label = int(np.bincount(emissions.argmax(axis=1), minlength=emissions.shape[1]).argmax())
@@ -112,8 +112,8 @@ def long_path(emissions: FloatArray, transitions: FloatArray, start: FloatArray,
     for begin in range(1, len(emissions), block):
         part = emissions[begin : begin + block].astype(np.float64)
         scores = np.empty_like(part)
-        for place, word in enumerate(part):
-            scores[place] = score
+        for index, word in enumerate(part):
+            scores[index] = score
             score = (score[:, None] + transitions).max(axis=0)
             score += word
         origins[begin : begin + block] = (scores[:, :, None] + transitions).argmax(axis=1)
@@ -122,9 +122,9 @@ def long_path(emissions: FloatArray, transitions: FloatArray, start: FloatArray,
     path = np.empty(len(emissions), dtype=np.int64)
     for stop in range(len(emissions), 0, -_BLOCK):
         begin = max(0, stop - _BLOCK)
-        for place, row in zip(range(stop - 1, begin - 1, -1), origins[begin:stop][::-1].tolist(), strict=True):
-            path[place] = label
-            label = row[label] if place else label
+        for index, row in zip(range(stop - 1, begin - 1, -1), origins[begin:stop][::-1].tolist(), strict=True):
+            path[index] = label
+            label = row[label] if index else label
     return path
 
 
@@ -133,20 +133,20 @@ def long_marginals(
 ) -> Iterator[tuple[slice, FloatArray]]:
     """Yield the log-probabilities of the labels, [n, C], of one block of words after another, as (words, values).
 
-    A block may come twice; the later one counts.
+    A block may be yielded twice; the later values count.
 
     Args:
         emissions: [N, C].
-        tables: the scores of neighbors, divided by the temperature.
+        tables: the transition scores, divided by the temperature.
         temperature: divides the emissions.
     """
     for context in _CONTEXTS:
-        agree = True
-        for words, values, agree in _segment_marginals(emissions, tables, temperature, context):
-            if not agree:
+        is_consistent = True
+        for words, values, is_consistent in _segment_marginals(emissions, tables, temperature, context):
+            if not is_consistent:
                 break
             yield words, values
-        if agree:
+        if is_consistent:
             return
     yield from _sequential_marginals(emissions, tables, temperature)
 
@@ -154,18 +154,18 @@ def long_marginals(
 def _segment_marginals(
     emissions: FloatArray, tables: TransitionTables, temperature: float, context: int
 ) -> Iterator[tuple[slice, FloatArray, bool]]:
-    """Yield words, their log-probabilities, and whether all boundaries until there agree."""
-    known: FloatArray | None = None  # the messages at the end of the segments before
-    together = _SEGMENT * max(1, min(_MOST, _TOGETHER // emissions.shape[1]))
+    """Yield words, their log-probabilities, and whether all boundaries so far are consistent."""
+    known: FloatArray | None = None  # the messages at the end of the previous segments
+    together = _SEGMENT * max(1, min(_MAX_GROUP, _GROUP_LABELS // emissions.shape[1]))
     for first in range(0, len(emissions), together):
         last = min(len(emissions), first + together)
         with np.errstate(divide="ignore", invalid="ignore", under="ignore"):
-            shares, agree, known = _segment_shares(emissions, tables, temperature, context, first, last, known)
+            shares, is_consistent, known = _segment_shares(emissions, tables, temperature, context, first, last, known)
             total = shares.sum(axis=1, keepdims=True)
-            agree = agree and bool((total > 0).all())
+            is_consistent = is_consistent and bool((total > 0).all())
             shares /= total
             np.maximum(np.log(shares, out=shares), FORBIDDEN, out=shares)
-        yield slice(first, last), shares, agree
+        yield slice(first, last), shares, is_consistent
 
 
 def _segment_shares(
@@ -177,7 +177,7 @@ def _segment_shares(
     last: int,
     known: FloatArray | None,
 ) -> tuple[FloatArray, bool, FloatArray]:
-    """Return the shares of the labels of the words from ``first`` to ``last``, [n, C], and what ``_agree`` returns."""
+    """Return the shares of the labels of words ``first`` to ``last``, [n, C]; the rest as ``_compare_boundaries``."""
     count = -(-(last - first) // _SEGMENT)
     steps = first - context + _SEGMENT * np.arange(count) + np.arange(_SEGMENT + 2 * context)[:, None]  # [T, n]
     factors = _divided(emissions[np.clip(steps, 0, len(emissions) - 1)], temperature)  # [T, n, C]
@@ -187,11 +187,11 @@ def _segment_shares(
     start, end = (np.exp(scores - scores.max()) for scores in (tables.start, tables.end))
     forward = _forward(factors, move, start, steps == 0)
     backward = _backward(factors, move, end, steps == len(emissions) - 1)
-    agree, ends = _agree(forward, backward, known, context)
+    is_consistent, ends = _compare_boundaries(forward, backward, known, context)
     core = slice(context, context + _SEGMENT)
     forward[core] *= backward[core]
     shares = forward[core].transpose(1, 0, 2).reshape(-1, emissions.shape[1])[: last - first]
-    return shares, agree, ends
+    return shares, is_consistent, ends
 
 
 def _forward(factors: FloatArray, move: FloatArray, start: FloatArray, opens: BoolArray) -> FloatArray:
@@ -199,13 +199,13 @@ def _forward(factors: FloatArray, move: FloatArray, start: FloatArray, opens: Bo
     messages = np.empty_like(factors)
     message = np.ones_like(factors[0])
     opening: list[bool] = np.logical_or.reduce(opens, axis=1).tolist()
-    for step, (factor, here) in enumerate(zip(factors, messages, strict=True)):
-        np.multiply(message @ move if step else message, factor, out=here)
+    for step, (factor, next_message) in enumerate(zip(factors, messages, strict=True)):
+        np.multiply(message @ move if step else message, factor, out=next_message)
         if opening[step]:
-            here[opens[step]] = start * factor[opens[step]]
-        if step % _SCALED == 0:
-            here /= np.add.reduce(here, axis=1, keepdims=True)
-        message = here
+            next_message[opens[step]] = start * factor[opens[step]]
+        if step % _SCALE_EVERY == 0:
+            next_message /= np.add.reduce(next_message, axis=1, keepdims=True)
+        message = next_message
     return messages
 
 
@@ -216,22 +216,22 @@ def _backward(factors: FloatArray, move: FloatArray, end: FloatArray, closes: Bo
     messages[-1] = 1.0
     closing: list[bool] = np.logical_or.reduce(closes, axis=1).tolist()
     for step in range(len(factors) - 1, -1, -1):
-        here = messages[step]
+        message = messages[step]
         if step < len(factors) - 1:
-            np.matmul(messages[step + 1] * factors[step + 1], onwards, out=here)
+            np.matmul(messages[step + 1] * factors[step + 1], onwards, out=message)
         if closing[step]:
-            here[closes[step]] = end
-        if step % _SCALED == 0:
-            here /= np.add.reduce(here, axis=1, keepdims=True)
+            message[closes[step]] = end
+        if step % _SCALE_EVERY == 0:
+            message /= np.add.reduce(message, axis=1, keepdims=True)
     return messages
 
 
-def _agree(
+def _compare_boundaries(
     forward: FloatArray, backward: FloatArray, known: FloatArray | None, context: int
 ) -> tuple[bool, FloatArray]:
     """Compare the messages of neighboring segments at their boundaries; return those at the last boundary, too.
 
-    At the boundary in front of word w, the forward messages at w - 1 and the backward messages at w count.
+    The boundary before word w has the forward message at w - 1 and the backward message at w.
     """
     ends = np.stack([forward[context + _SEGMENT - 1], backward[context + _SEGMENT]])  # [2, n, C]
     begins = np.stack([forward[context - 1], backward[context]])
@@ -241,7 +241,7 @@ def _agree(
         return False, ends[:, -1]
     ratios = np.log(later / earlier)  # not a number where both are 0
     spread = np.where(later > 0, ratios, -np.inf).max(axis=2) - np.where(later > 0, ratios, np.inf).min(axis=2)
-    return bool((spread < _AGREE).all()), ends[:, -1]
+    return bool((spread < _TOLERANCE).all()), ends[:, -1]
 
 
 def _sequential_marginals(
@@ -260,9 +260,9 @@ def _sequential_marginals(
     for begin, message in zip(range(0, len(emissions), _BLOCK)[::-1], first_messages[::-1], strict=True):
         part = _divided(emissions[begin : begin + _BLOCK], temperature)
         sums = np.stack(_forward_logs(part, message, tables))
-        for place in range(len(part) - 1, -1, -1):
-            sums[place] += backward
-            backward = np.logaddexp.reduce(tables.transitions + (backward + part[place]), axis=1)
+        for index in range(len(part) - 1, -1, -1):
+            sums[index] += backward
+            backward = np.logaddexp.reduce(tables.transitions + (backward + part[index]), axis=1)
             backward -= backward.max()
         values = sums - np.logaddexp.reduce(sums, axis=1, keepdims=True)
         yield slice(begin, begin + len(part)), np.maximum(values, FORBIDDEN)

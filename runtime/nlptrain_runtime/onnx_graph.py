@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from nlptrain_runtime.arrays import Array
 
 # Since 1.29, ONNX Runtime's packages report sessions, names of graphs and speeds to their authors, from a database in
-# the user's home. A user who tags private text has not asked for that; ORT_DISABLE_TELEMETRY=0 in the environment
-# enables it. The variable is read once, when the library is loaded, so the environment is restored.
+# the user's home, also about private text; ORT_DISABLE_TELEMETRY=0 in the environment enables it. The variable is read
+# once, when the library is loaded, so the environment is restored.
 _TELEMETRY_VARIABLE = "ORT_DISABLE_TELEMETRY"
 _TELEMETRY_SETTING = os.environ.get(_TELEMETRY_VARIABLE)
 if _TELEMETRY_SETTING is None:

@@ -9,19 +9,19 @@ import signal
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
-def exit_at_once(number: int, _: object) -> None:
-    """Handle a signal while there is nothing to save: end this process with the exit code 128 + ``number``."""
+def exit_at_once(signal_number: int, _: object) -> None:
+    """Handle a signal while there is nothing to save: end this process with the exit code 128 + ``signal_number``."""
     if os.environ.get("RANK", "0") in ("", "0"):  # of several processes, rank 0 reports
-        line = f"stopped by {signal.Signals(number).name}; give the same command again\n"
+        line = f"stopped by {signal.Signals(signal_number).name}; give the same command again\n"
         try:
             os.write(2, line.encode())
         except OSError:
             pass
-    os._exit(128 + number)
+    os._exit(128 + signal_number)
 
 
 def exit_at_signals() -> None:
     """Make each signal that is not ignored (as under ``nohup``) end this process at once."""
-    for number in ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, exit_at_once)
+    for signal_number in ENDING:
+        if signal.getsignal(signal_number) is not signal.SIG_IGN:
+            signal.signal(signal_number, exit_at_once)

@@ -100,7 +100,7 @@ class TokenCache:
     up whole, and only new ones are split and tokenized.
 
     Several threads may use it at once. New words are computed without a lock, a batch at a time, and then added to the
-    store; a call that is interrupted while it adds leaves a broken store, which is replaced.
+    store; if a call is interrupted while it adds, the store is broken and is replaced.
     """
 
     def __init__(self, splitter: WordSplitter, features: FeatureExtractor, *, max_words: int) -> None:

@@ -32,15 +32,15 @@ class AllOutsideShortcut:
     def wins(self, emissions: FloatArray) -> bool:
         """Return True only if the label is best at every word of a sentence, [N, C]; False proves nothing.
 
-        Any other path leaves the label at some word with a label of ``first``, has other labels for some words, and
-        returns. The test is True if leaving costs more than all these words and transitions can gain.
+        Any other path changes at some word to a label of ``first``, has other labels for some words, and changes back.
+        The test is True if the change costs more than all these words and transitions can gain.
         """
         others = emissions - emissions[:, self.label : self.label + 1]
-        leaving = others[:, self.first].max(axis=1) + 2 * self.gain
+        changing = others[:, self.first].max(axis=1) + 2 * self.gain
         others[:, self.label] = -np.inf
         staying = np.maximum(others.max(axis=1) + self.gain, 0)
         later = staying[::-1].cumsum()[::-1] - staying
-        return bool((leaving + later < 0).all())
+        return bool((changing + later < 0).all())
 
 
 @dataclass(frozen=True)
