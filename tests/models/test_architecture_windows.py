@@ -23,7 +23,7 @@ from tests.helpers.corpora import make_sentences
 LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 SHIFTED = """camembert data2vec-text ibert longformer luke markuplm mpnet roberta roberta-prelayernorm xlm-roberta
     xlm-roberta-xl xmod""".split()
-# What each type needs beside the sizes to be small enough.
+# Settings of each type in addition to the sizes, to make it small.
 OWN = {
     "longformer": {"attention_window": [4, 4]},
     "luke": {"entity_vocab_size": 4, "entity_emb_size": 8},
@@ -46,8 +46,8 @@ def test_a_window_is_all_that_the_positions_hold(
 ) -> None:
     if name == "mpnet" and pad == 3:
         pad = 1  # its positions begin at 2 whatever the padding is
-    named = {**SIZES, **OWN.get(name, {}), "vocab_size": 40, "max_position_embeddings": 20, "pad_token_id": pad}
-    config = AutoConfig.for_model(name, **named)
+    settings = {**SIZES, **OWN.get(name, {}), "vocab_size": 40, "max_position_embeddings": 20, "pad_token_id": pad}
+    config = AutoConfig.for_model(name, **settings)
     window = architecture_class(config).window(config, unstated)
     assert window == 20 - pad - 1
     model = AutoModel.from_config(config).eval()
@@ -85,9 +85,10 @@ def test_the_least_of_what_model_and_tokenizer_state_counts(
     assert architecture_class(config).window(config, Stated()) == window  # type: ignore[arg-type]
 
 
-def test_the_table_knows_all_whose_positions_begin_behind_the_padding() -> None:
+def test_the_registry_has_all_types_whose_positions_start_after_the_padding() -> None:
     assert (
-        sorted(name for name, family in ARCHITECTURES.items() if issubclass(family, PositionsBehindPadding)) == SHIFTED
+        sorted(name for name, architecture in ARCHITECTURES.items() if issubclass(architecture, PositionsBehindPadding))
+        == SHIFTED
     )
 
 
@@ -98,10 +99,10 @@ def test_what_is_not_in_the_table_reads_as_bert_does() -> None:
     assert Architecture(AutoConfig.for_model("ernie"), None).inputs(torch.ones(1, 2), torch.ones(1, 2)) == {}  # type: ignore[arg-type]
 
 
-def xmod(folder: Path, **named: object) -> Path:
+def xmod(folder: Path, **settings: object) -> Path:
     vocabulary = [*unigrams(("<s>", "<pad>", "</s>", "<unk>")), ("<mask>", 0.0)]
     tokenizer = transformers.XLMRobertaTokenizer(vocab=vocabulary, model_max_length=POSITIONS)
-    languages = {"languages": ["en_XX", "fr_XX"], **named}
+    languages = {"languages": ["en_XX", "fr_XX"], **settings}
     save(folder, transformers.XmodConfig(**SIZES, **languages, max_position_embeddings=POSITIONS + 2), tokenizer)
     return folder
 
@@ -157,20 +158,20 @@ def as_published(tmp_path: Path) -> Path:
 def test_a_sentencepiece_model_alone_is_a_tokenizer(as_published: Path) -> None:
     tokenizer, window = load_tokenizer(resolve(str(as_published)))
     assert window == POSITIONS
-    pieces = tokenizer(["Ada", "lives"], is_split_into_words=True)["input_ids"]
-    shown = "".join(tokenizer.convert_ids_to_tokens(pieces))
+    subwords = tokenizer(["Ada", "lives"], is_split_into_words=True)["input_ids"]
+    shown = "".join(tokenizer.convert_ids_to_tokens(subwords))
     assert shown.endswith("\u2581Ada\u2581lives[SEP]")
 
 
 @pytest.mark.parametrize(
-    ("without", "named"), [("sentencepiece", "sentencepiece"), ("google.protobuf", "protobuf")], ids=str
+    ("without", "package"), [("sentencepiece", "sentencepiece"), ("google.protobuf", "protobuf")], ids=str
 )
-def test_what_reads_a_sentencepiece_model_is_named_if_it_is_not_there(
-    as_published: Path, monkeypatch: pytest.MonkeyPatch, without: str, named: str
+def test_missing_packages_for_a_sentencepiece_model_are_named(
+    as_published: Path, monkeypatch: pytest.MonkeyPatch, without: str, package: str
 ) -> None:
     from nlptrain.models.tokenization import tokenizer
 
     there = tokenizer.find_spec
     monkeypatch.setattr(tokenizer, "find_spec", lambda name: None if name == without else there(name))
-    with pytest.raises(InputError, match=rf"\({named} not installed\); pip install 'nlptrain\[slow\]'"):
+    with pytest.raises(InputError, match=rf"\({package} not installed\); pip install 'nlptrain\[slow\]'"):
         load_tokenizer(resolve(str(as_published)))

@@ -1,4 +1,4 @@
-"""Each family of transformers through the whole chain: fine-tune, save, load, label, distill."""
+"""Each architecture of transformers: fine-tune, save, load, label, distill."""
 
 from pathlib import Path
 
@@ -38,7 +38,9 @@ def pretrained(name: str, folder: Path) -> TokenModel:
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
-def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, TokenModel, Path]:
+def fine_tuned(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, TokenModel, Path]:
     """Its name, a teacher that knows ten sentences by heart, and the folder that it was saved to."""
     name = request.param
     folder = tmp_path_factory.mktemp(name)
@@ -51,60 +53,60 @@ def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return name, model, folder / "model"
 
 
-def test_it_learns_ten_sentences_by_heart(family: tuple[str, TokenModel, Path]) -> None:
-    assert evaluate(family[1], TEN).value == 1.0
+def test_it_learns_ten_sentences_by_heart(fine_tuned: tuple[str, TokenModel, Path]) -> None:
+    assert evaluate(fine_tuned[1], TEN).value == 1.0
 
 
-def test_it_is_loaded_as_it_was_saved(family: tuple[str, TokenModel, Path]) -> None:
-    name, model, folder = family
+def test_it_is_loaded_as_it_was_saved(fine_tuned: tuple[str, TokenModel, Path]) -> None:
+    name, model, folder = fine_tuned
     again = load_token_model(str(folder))
-    for one, other in zip(model.logits(WORDS), again.logits(WORDS), strict=True):
-        assert one.tobytes() == other.tobytes()
+    for actual, expected in zip(model.logits(WORDS), again.logits(WORDS), strict=True):
+        assert actual.tobytes() == expected.tobytes()
     assert again.fingerprint() == model.fingerprint()
     assert again.max_subwords == model.max_subwords == (512 if name in ("xlnet",) else 64)
     plain = AutoModelForTokenClassification.from_pretrained(folder)  # without anything of ours
     assert plain.config.label2id == LABELS.ids
 
 
-def test_padding_is_never_seen(family: tuple[str, TokenModel, Path]) -> None:
-    _, model, _ = family
+def test_padding_is_never_seen(fine_tuned: tuple[str, TokenModel, Path]) -> None:
+    _, model, _ = fine_tuned
     for words, values in zip(WORDS, model.logits(WORDS), strict=True):
         np.testing.assert_allclose(model.logits([words])[0], values, atol=1e-5)
 
 
-def test_what_it_reads_is_what_its_own_tokenizer_makes(family: tuple[str, TokenModel, Path]) -> None:
-    name, model, _ = family
+def test_what_it_reads_is_what_its_own_tokenizer_makes(fine_tuned: tuple[str, TokenModel, Path]) -> None:
+    name, model, _ = fine_tuned
     sentences = [["Ada", "lives", "in", "Oslo"], ["hm"]]
-    named = model.pad([window for words in sentences for window in model.windows(words)]).model_inputs
+    model_inputs = model.pad([window for words in sentences for window in model.windows(words)]).model_inputs
     space = " " if name == "modernbert" else ""  # it puts none in front of words that it is given one by one
     sentences = [[space + word for word in words] for words in sentences]
     if name in SLOW:
         theirs = model.tokenizer(sentences, is_split_into_words=True, padding=True, return_tensors="pt")
         theirs = {key: theirs[key] for key in ("input_ids", "attention_mask")}
     else:
-        keys = {"return_token_type_ids": True} if "token_type_ids" in named else {}
+        keys = {"return_token_type_ids": True} if "token_type_ids" in model_inputs else {}
         theirs = model.tokenizer(sentences, is_split_into_words=True, padding=True, return_tensors="pt", **keys)
-    for key in named:
+    for key in model_inputs:
         if key in theirs and not (name == "xlnet" and key == "token_type_ids"):
-            assert torch.equal(named[key], theirs[key]), key
+            assert torch.equal(model_inputs[key], theirs[key]), key
     if name == "xlnet":  # pads left; 2 is the segment of <cls>, 3 that of the padding, which transformers forgets
-        assert named["token_type_ids"][0].tolist()[-2:] == [0, 2]
-        padding = int((named["attention_mask"][1] == 0).sum())
+        assert model_inputs["token_type_ids"][0].tolist()[-2:] == [0, 2]
+        padding = int((model_inputs["attention_mask"][1] == 0).sum())
         assert padding > 0
-        assert named["token_type_ids"][1].tolist()[:padding] == [3] * padding
+        assert model_inputs["token_type_ids"][1].tolist()[:padding] == [3] * padding
     if name == "xlm-multilingual":
-        assert bool((named["langs"] == 2).all())
+        assert bool((model_inputs["langs"] == 2).all())
 
 
-def test_long_sentences_go_through_windows(family: tuple[str, TokenModel, Path]) -> None:
-    name, model, _ = family
+def test_long_sentences_go_through_windows(fine_tuned: tuple[str, TokenModel, Path]) -> None:
+    name, model, _ = fine_tuned
     words = [word for words, _ in make_sentences(60, 7) for word in words][:200]
     assert (len(model.windows(words)) > 2) == (name != "xlnet")
     assert model.logits([words])[0].shape == (200, 5)
 
 
-def test_it_labels_text_and_teaches_a_student(family: tuple[str, TokenModel, Path], tmp_path: Path) -> None:
-    _, model, _ = family
+def test_it_labels_text_and_teaches_a_student(fine_tuned: tuple[str, TokenModel, Path], tmp_path: Path) -> None:
+    _, model, _ = fine_tuned
     raw = [Sentence(words) for words, _ in make_sentences(30, 12)]
     store = LogitStore(tmp_path / "transfer", model)
     assert label_sentences(store, raw, model, RUN).computed == len({sentence.words for sentence in raw})
@@ -118,12 +120,12 @@ def test_it_labels_text_and_teaches_a_student(family: tuple[str, TokenModel, Pat
     assert scores["dev"]["f1"] > 0.9
     student.save(tmp_path / "student")
     again = load_token_model(str(tmp_path / "student"))
-    for one, other in zip(student.logits(WORDS), again.logits(WORDS), strict=True):
-        assert one.tobytes() == other.tobytes()
+    for actual, expected in zip(student.logits(WORDS), again.logits(WORDS), strict=True):
+        assert actual.tobytes() == expected.tobytes()
 
 
-def test_layers_can_be_cut_out_of_it(family: tuple[str, TokenModel, Path]) -> None:
-    name, model, _ = family
+def test_layers_can_be_cut_out_of_it(fine_tuned: tuple[str, TokenModel, Path]) -> None:
+    name, model, _ = fine_tuned
     config = TransformerStudentConfig.model_validate({"kind": "transformer", "layers": 1})
     cut = build_student(config, LABELS, seed=0, teacher=model)
     assert cut.model.config.num_hidden_layers == 1
@@ -131,7 +133,7 @@ def test_layers_can_be_cut_out_of_it(family: tuple[str, TokenModel, Path]) -> No
     assert cut.logits(WORDS)[0].shape == (len(WORDS[0]), 5)
 
 
-def test_a_multilingual_model_must_be_told_the_language(tmp_path: Path) -> None:
+def test_a_multilingual_model_needs_the_language(tmp_path: Path) -> None:
     ARCHITECTURES["xlm-multilingual"](tmp_path)
     with pytest.raises(
         InputError, match="language: missing; expected a language of the model: ar, en, fr; set language in"
@@ -145,7 +147,7 @@ def test_a_multilingual_model_must_be_told_the_language(tmp_path: Path) -> None:
     assert not np.allclose(french.logits(WORDS)[0], english.logits(WORDS)[0])
 
 
-def test_a_model_that_takes_no_language_is_not_told_one(tmp_path: Path) -> None:
+def test_a_model_without_languages_refuses_one(tmp_path: Path) -> None:
     ARCHITECTURES["bert"](tmp_path)
     with pytest.raises(
         InputError, match="language: found 'fr'; expected none, since bert models do not depend on the language"
@@ -159,10 +161,10 @@ def test_what_a_slow_tokenizer_needs_is_named(tmp_path: Path, monkeypatch: pytes
     ARCHITECTURES["xlm"](tmp_path)
     real = builtins.__import__
 
-    def without(name: str, *arguments: object, **named: object) -> object:
+    def without(name: str, *arguments: object, **options: object) -> object:
         if name.split(".")[0] == "sacremoses":
             raise ImportError("No module named 'sacremoses'")
-        return real(name, *arguments, **named)  # type: ignore[arg-type]
+        return real(name, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(builtins, "__import__", without)
     monkeypatch.delitem(__import__("sys").modules, "sacremoses", raising=False)

@@ -32,17 +32,17 @@ def build(teacher: TokenModel, **embedder: object) -> TokenModel:
 
 
 def spelled(model: TokenModel, word: str) -> list[str]:
-    (pieces,) = model.featurizer([word])
-    return list(model.tokenizer.convert_ids_to_tokens(list(pieces)))
+    (subwords,) = model.featurizer([word])
+    return list(model.tokenizer.convert_ids_to_tokens(list(subwords)))
 
 
-def test_pieces_in_upper_case_share_the_row_and_have_a_form(teacher: TokenModel) -> None:
+def test_subwords_in_upper_case_share_the_row_and_have_a_casing(teacher: TokenModel) -> None:
     student = build(teacher)
     embedder = student.model.embedder
     rows, forms = {}, {}
     for word in ("paris", "Paris", "PARIS"):
-        ((piece,),) = student.featurizer([word])
-        rows[word], forms[word] = int(embedder.rows[piece]), int(embedder.form[piece])
+        ((subword,),) = student.featurizer([word])
+        rows[word], forms[word] = int(embedder.rows[subword]), int(embedder.form[subword])
     assert len(set(rows.values())) == 1
     assert forms == {"paris": 0, "Paris": 1, "PARIS": 2}
     assert student.parameters() - build(teacher, cased=False).parameters() == 4 * 8
@@ -57,14 +57,14 @@ def test_words_of_mixed_case_are_cut_where_it_changes(teacher: TokenModel) -> No
     assert "[Mask]" not in student.tokenizer.get_vocab()
 
 
-def test_until_it_is_trained_a_student_with_case_answers_as_one_without(teacher: TokenModel) -> None:
+def test_before_training_a_cased_student_predicts_the_same_as_an_uncased_one(teacher: TokenModel) -> None:
     sentence = ["Ada", "sings", "in", "PARIS"]
     (with_,), (without,) = (build(teacher, cased=case).logits([sentence]) for case in (True, False))
     assert with_.tobytes() == without.tobytes()
 
 
 @pytest.mark.slow
-def test_it_learns_what_only_the_case_tells(teacher: TokenModel) -> None:
+def test_a_cased_student_learns_what_only_the_case_shows(teacher: TokenModel) -> None:
     names = ["paris", "london", "berlin", "ada", "alan"]
     text = [Sentence((name, name.title(), name), ("O", "B-person", "O")) for name in names]
     text += [Sentence((name.title(), name), ("B-person", "O")) for name in names]
@@ -73,13 +73,13 @@ def test_it_learns_what_only_the_case_tells(teacher: TokenModel) -> None:
     )
     # Only the embedder can see a capital: the middle word is not the only name.
     text += [Sentence((name, name), ("O", "O")) for name in names]
-    found = {}
+    scores = {}
     for case in (True, False):
         student = build(teacher, cased=case)
         fit(student, Examples(student, text), text, SupervisedObjective(), settings, Run(None, device="cpu"))
-        found[case] = evaluate(student, text).value
-    assert found[True] == 1.0
-    assert found[False] < 0.95
+        scores[case] = evaluate(student, text).value
+    assert scores[True] == 1.0
+    assert scores[False] < 0.95
 
 
 def test_a_cut_table_has_forms_too_and_both_survive_a_save(teacher: TokenModel, tmp_path: Path) -> None:
@@ -131,8 +131,8 @@ def test_no_letter_is_lost_by_its_case(teacher: TokenModel, word: str) -> None:
     casing = add_cased_subwords(teacher.tokenizer)
     assert casing is not None
 
-    def letters(pieces: list[int]) -> str:
-        names = teacher.tokenizer.convert_ids_to_tokens([casing.uncased_ids[piece] for piece in pieces])
+    def letters(subwords: list[int]) -> str:
+        names = teacher.tokenizer.convert_ids_to_tokens([casing.uncased_ids[subword] for subword in subwords])
         return "".join(name.removeprefix("##") for name in names)
 
     for text in (word, word.upper(), word.title()):
@@ -151,16 +151,16 @@ def test_tokens_that_were_added_to_the_teachers_keep_their_ids_and_are_found_in_
     assert sorted(cased.get_vocab().values()) == list(range(len(cased))) == list(range(len(casing.uncased_ids)))
     for text in ("zyx", "ZYX", "Zyx", "wvu", "Wvu", "WVU", "<USER>"):
         (own,) = tokenizer(text, add_special_tokens=False)["input_ids"]
-        (found,) = cased(text, add_special_tokens=False)["input_ids"]
-        assert casing.uncased_ids[found] == own
-        assert found == own or text not in ("zyx", "Wvu", "<USER>")
+        (token_id,) = cased(text, add_special_tokens=False)["input_ids"]
+        assert casing.uncased_ids[token_id] == own
+        assert token_id == own or text not in ("zyx", "Wvu", "<USER>")
 
 
 def test_a_capital_that_is_two_letters_in_lower_case_is_read_as_before() -> None:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
     names = ["[UNK]", "i\u0307zmir", "i", "##\u0307", "##a"]
-    inner = Tokenizer(models.WordPiece({name: number for number, name in enumerate(names)}, unk_token="[UNK]"))
+    inner = Tokenizer(models.WordPiece({name: token_id for token_id, name in enumerate(names)}, unk_token="[UNK]"))
     inner.normalizer = normalizers.BertNormalizer(lowercase=True, strip_accents=False)
     inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="[UNK]")
@@ -169,13 +169,11 @@ def test_a_capital_that_is_two_letters_in_lower_case_is_read_as_before() -> None
     for word in ("\u0130zmir", "\u0130ZM\u0130R", "\u0130a", "Ia", "ia"):
         before = tokenizer(word, add_special_tokens=False)["input_ids"]
         after = casing.tokenizer(word, add_special_tokens=False)["input_ids"]
-        assert [casing.uncased_ids[piece] for piece in after] == before
+        assert [casing.uncased_ids[subword] for subword in after] == before
 
 
 @pytest.mark.parametrize("embedder", [{"kind": "subword"}, {"kind": "word", "lowercase": False}])
-def test_a_student_that_reads_upper_case_teaches_another_what_its_pieces_are(
-    teacher: TokenModel, embedder: dict[str, object]
-) -> None:
+def test_a_cased_student_is_a_teacher_with_the_same_subwords(teacher: TokenModel, embedder: dict[str, object]) -> None:
     first = build(teacher)
     with torch.no_grad():
         first.model.embedder.forms.weight.normal_()

@@ -55,27 +55,27 @@ def test_it_changes_confidences_and_nothing_else(model: TokenModel) -> None:
     assert all(np.array_equal(*pair) for pair in zip(model.logits(words), logits, strict=True))
     assert model.fingerprint() == key
     warmer = tag_with_confidence(model, words)
-    assert [one.tags for one in warmer] == tags
-    for emissions, one, before in zip(model.predict_emissions(words), warmer, sure, strict=True):
-        # of a CRF the chain over the whole sentence, however many windows it was read in
+    assert [tagged.tags for tagged in warmer] == tags
+    for emissions, tagged, before in zip(model.predict_emissions(words), warmer, sure, strict=True):
+        # of a CRF, the sequence is the whole sentence, not a window
         output = model.decoder.output(torch.from_numpy(emissions).double(), whole_sentences([len(emissions)]))
         expected = output.log_probabilities(2.5).exp().detach().numpy()
-        picked = expected[np.arange(len(emissions)), [LABELS.ids[tag] for tag in one.tags]]
-        np.testing.assert_allclose(one.confidences, picked, atol=1e-5)
-        assert not np.allclose(one.confidences, before.confidences, atol=1e-3)
+        picked = expected[np.arange(len(emissions)), [LABELS.ids[tag] for tag in tagged.tags]]
+        np.testing.assert_allclose(tagged.confidences, picked, atol=1e-5)
+        assert not np.allclose(tagged.confidences, before.confidences, atol=1e-3)
 
 
 def test_predict_shows_it(model: TokenModel) -> None:
     cold = list(predict(model, TEXTS))
     model.temperature = 3.0
     warm = list(predict(model, TEXTS))
-    found = [[entity for answer in part for entity in answer["entities"]] for part in (cold, warm)]
-    assert len(found[0]) == len(found[1]) > 3
-    # A word's best label; what the scheme puts in its place may be nearly impossible, and then gains by warmth.
-    sure = [(one["confidence"], other["confidence"]) for one, other in zip(*found, strict=True)]
-    assert all(other < one for one, other in sure if one > 0.5)
-    assert any(other != one for one, other in sure)
-    assert [e["text"] for e in found[0]] == [e["text"] for e in found[1]]
+    confidences = [[entity for prediction in part for entity in prediction["entities"]] for part in (cold, warm)]
+    assert len(confidences[0]) == len(confidences[1]) > 3
+    # Only for best labels: a label that the scheme enforces may be improbable, and gains with the temperature.
+    sure = [(before["confidence"], after["confidence"]) for before, after in zip(*confidences, strict=True)]
+    assert all(after < before for before, after in sure if before > 0.5)
+    assert any(after != before for before, after in sure)
+    assert [e["text"] for e in confidences[0]] == [e["text"] for e in confidences[1]]
 
 
 def test_saved_and_loaded_it_is_the_same(model: TokenModel, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_saved_and_loaded_it_is_the_same(model: TokenModel, tmp_path: Path) -> N
     assert load_token_model(str(tmp_path / "two")).temperature == 1.7
 
 
-def test_a_folder_that_says_nothing_of_it_is_not_calibrated(model: TokenModel, tmp_path: Path) -> None:
+def test_a_folder_without_a_temperature_is_not_calibrated(model: TokenModel, tmp_path: Path) -> None:
     model.temperature = 1.7
     model.save(tmp_path)
     path = tmp_path / "config.json"
@@ -105,7 +105,7 @@ def test_a_folder_that_says_nothing_of_it_is_not_calibrated(model: TokenModel, t
             load_token_model(str(tmp_path))
 
 
-def test_transformers_alone_loads_the_folder_and_answers_logits(tiny_bert: Path, tmp_path: Path) -> None:
+def test_transformers_alone_loads_the_folder_and_returns_logits(tiny_bert: Path, tmp_path: Path) -> None:
     teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
     teacher.temperature = 1.7
     teacher.save(tmp_path)
@@ -118,19 +118,19 @@ def test_transformers_alone_loads_the_folder_and_answers_logits(tiny_bert: Path,
 
 
 @pytest.mark.parametrize("head", ["softmax", "crf"])
-def test_the_least_confidence_leaves_out_what_is_shown_with_a_lower_one(tiny_bert: Path, head: str) -> None:
+def test_min_confidence_omits_entities_with_a_lower_confidence(tiny_bert: Path, head: str) -> None:
     model = student(tiny_bert, head)
     everything = list(predict(model, TEXTS))
-    sure = sorted(entity["confidence"] for answer in everything for entity in answer["entities"])
+    sure = sorted(entity["confidence"] for prediction in everything for entity in prediction["entities"])
     least = sure[len(sure) // 2]  # one that is shown: it stays
     assert sure[0] < least
     kept = [
-        {**answer, "entities": [entity for entity in answer["entities"] if entity["confidence"] >= least]}
-        for answer in everything
+        {**prediction, "entities": [entity for entity in prediction["entities"] if entity["confidence"] >= least]}
+        for prediction in everything
     ]
     assert list(predict(model, TEXTS, min_confidence=least)) == kept
     columns = "".join(predict_columns(model, TEXTS, min_confidence=least))
-    assert columns.count("\tB-") == sum(len(answer["entities"]) for answer in kept)
+    assert columns.count("\tB-") == sum(len(prediction["entities"]) for prediction in kept)
     assert "".join(predict_columns(model, TEXTS)).count("\tB-") == len(sure)
     assert "\tB-" not in "".join(predict_columns(model, TEXTS, min_confidence=1.0))
 
@@ -139,10 +139,10 @@ def test_a_plain_tag_that_is_not_sure_is_none(tiny_bert: Path) -> None:
     model = student(tiny_bert, labels=PLAIN)
     (everything,) = predict(model, TEXTS[:1])
     least = sorted(word["confidence"] for word in everything["words"])[2]
-    (answer,) = predict(model, TEXTS[:1], min_confidence=least)
-    assert [word["tag"] for word in answer["words"]] == [
+    (prediction,) = predict(model, TEXTS[:1], min_confidence=least)
+    assert [word["tag"] for word in prediction["words"]] == [
         word["tag"] if word["confidence"] >= least else None for word in everything["words"]
     ]
-    assert [word["confidence"] for word in answer["words"]] == [word["confidence"] for word in everything["words"]]
+    assert [word["confidence"] for word in prediction["words"]] == [word["confidence"] for word in everything["words"]]
     (columns,) = predict_columns(model, TEXTS[:1], min_confidence=least)
-    assert [line.split("\t")[1] for line in columns.splitlines()] == [w["tag"] or "_" for w in answer["words"]]
+    assert [line.split("\t")[1] for line in columns.splitlines()] == [w["tag"] or "_" for w in prediction["words"]]

@@ -43,7 +43,7 @@ def draw(seed: int, lengths: list[int], labels: int) -> tuple[Tensor, Tensor, Te
 
 
 def every_path(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tensor) -> dict[tuple[int, ...], float]:
-    """The score of every allowed path of one chain, added up by hand."""
+    """Return the score of every allowed path of one sequence, by brute force."""
     words, labels = emissions.shape
     scores = {}
     for path in itertools.product(range(labels), repeat=words):
@@ -58,7 +58,7 @@ def every_path(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tenso
 def test_sums_and_marginals_are_those_of_all_paths(seed: int) -> None:
     lengths = [4, 1, 5, 2, 3]
     emissions, mask, transitions, start, end = draw(seed, lengths, 4)
-    emissions[~mask] = 99.0  # whatever stands behind the end of a chain
+    emissions[~mask] = 99.0  # the padding may hold anything
     marginals, totals = log_marginals(emissions, mask, transitions, start, end)
     best_of_all = max_marginals(emissions, mask, transitions, start, end)
     best = torch.zeros_like(mask, dtype=torch.long)
@@ -73,8 +73,8 @@ def test_sums_and_marginals_are_those_of_all_paths(seed: int) -> None:
                 assert float(marginals[chain, place, label].exp()) == pytest.approx(sum(shares), abs=1e-10)
                 with_it = [score for path, score in paths.items() if path[place] == label]
                 if with_it:
-                    behind = float(best_of_all[chain, place, label])
-                    assert behind == pytest.approx(max(with_it) - values.max(), abs=1e-10)
+                    after = float(best_of_all[chain, place, label])
+                    assert after == pytest.approx(max(with_it) - values.max(), abs=1e-10)
         best[chain, :length] = torch.tensor(max(paths, key=paths.__getitem__))
     scored = path_scores(emissions, mask, transitions, start, end, best)
     for chain, length in enumerate(lengths):
@@ -89,15 +89,15 @@ def test_products_give_what_logarithms_give(scale: float) -> None:
     emissions, mask, transitions, start, end = draw(3, lengths, 4)
     emissions, start, end = emissions * scale, start * scale, end * scale
     emissions[~mask] = 99.0 * scale
-    found, total = marginals(emissions, mask, transitions, start, end)
-    found = found[mask]
+    result, total = marginals(emissions, mask, transitions, start, end)
+    result = result[mask]
     logs, wanted_total = log_marginals(emissions, mask, transitions, start, end)
     wanted = logs[mask]
-    assert not found.isnan().any()
+    assert not result.isnan().any()
     assert torch.allclose(total, wanted_total, rtol=1e-12, atol=1e-9)
-    assert torch.allclose(found.exp(), wanted.exp(), rtol=0, atol=1e-9)
+    assert torch.allclose(result.exp(), wanted.exp(), rtol=0, atol=1e-9)
     likely = wanted > -60
-    assert torch.allclose(found[likely], wanted[likely], rtol=1e-9, atol=1e-9)
+    assert torch.allclose(result[likely], wanted[likely], rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("scale", [1.0, 20.0])
@@ -107,13 +107,13 @@ def test_products_have_the_gradients_of_logarithms(scale: float) -> None:
     weights = torch.rand(emissions.shape, dtype=torch.float64)
     gradients = []
     for way in (marginals, log_marginals):
-        leaves = [one.clone().requires_grad_() for one in scores]
-        found, total = way(leaves[0], mask, *leaves[1:])
-        (((found.exp() + found.clamp(min=-30)) * weights)[mask].sum() + total.sum()).backward()
-        gradients.append([one.grad for one in leaves])
-    for one, other in zip(*gradients, strict=True):
-        assert one.isfinite().all()
-        assert torch.allclose(one, other, rtol=1e-8, atol=1e-8)
+        leaves = [tensor.clone().requires_grad_() for tensor in scores]
+        result, total = way(leaves[0], mask, *leaves[1:])
+        (((result.exp() + result.clamp(min=-30)) * weights)[mask].sum() + total.sum()).backward()
+        gradients.append([tensor.grad for tensor in leaves])
+    for tensor, other in zip(*gradients, strict=True):
+        assert tensor.isfinite().all()
+        assert torch.allclose(tensor, other, rtol=1e-8, atol=1e-8)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -123,7 +123,7 @@ def test_what_is_possible_is_what_some_path_has(seed: int) -> None:
     mask = torch.arange(4) < torch.tensor(lengths)[:, None]
     allowed = torch.rand(4, 4, generator=random) < 0.5
     opening, closing = (torch.rand(3, 4, generator=random) < 0.6 for _ in range(2))
-    found = possible_labels(mask, allowed, opening, closing)
+    result = possible_labels(mask, allowed, opening, closing)
     for chain, length in enumerate(lengths):
         paths = [
             path
@@ -133,17 +133,17 @@ def test_what_is_possible_is_what_some_path_has(seed: int) -> None:
             and all(allowed[a, b] for a, b in itertools.pairwise(path))
         ]
         for place, label in itertools.product(range(length), range(4)):
-            assert bool(found[chain, place, label]) == any(path[place] == label for path in paths)
+            assert bool(result[chain, place, label]) == any(path[place] == label for path in paths)
 
 
 def head(labels: Labels, seed: int = 0) -> CRFHead:
     torch.manual_seed(seed)
-    made = CRFHead(3, len(labels)).double()
+    head = CRFHead(3, len(labels)).double()
     with torch.no_grad():
-        for parameter in (made.transitions, made.start, made.end):
+        for parameter in (head.transitions, head.start, head.end):
             parameter.copy_(torch.randn_like(parameter))
-    made.constrain(labels)
-    return made
+    head.constrain(labels)
+    return head
 
 
 def test_the_likelihood_of_gold_is_its_paths_share_and_has_the_right_gradient() -> None:
@@ -237,7 +237,7 @@ def test_windows_join_and_are_decoded_once(tiny_bert: Path, tmp_path: Path) -> N
         joined = model.emissions(inputs)  # in the order of the words
         whole = model.model.head.output(joined.double(), whole_sentences([len(words)]))
         best, logits = whole.best_scores().argmax(dim=1).tolist(), whole.log_probabilities().numpy()
-    (answer,) = model.predict([words])
-    assert answer.label_ids.tolist() == best
-    np.testing.assert_allclose(answer.logits, logits, atol=1e-4)
+    (prediction,) = model.predict([words])
+    assert prediction.label_ids.tolist() == best
+    np.testing.assert_allclose(prediction.logits, logits, atol=1e-4)
     assert model.tag([words, []])[1] == []

@@ -1,4 +1,4 @@
-"""Students of a tag scheme answer with sequences that it allows."""
+"""Students with a tag scheme predict only sequences that it allows."""
 
 import itertools
 import json
@@ -32,14 +32,14 @@ def test_the_labels_are_the_best_sequence_that_the_scheme_allows(scheme: str, se
     assert labels.scheme == scheme
     random = np.random.default_rng(seed)
     emissions = [random.normal(size=(length, len(labels))).astype(np.float32) for length in lengths]
-    for values, answer in zip(emissions, ConstrainedDecoder(labels).predict(emissions), strict=True):
-        assert np.array_equal(answer.logits, values)
+    for values, prediction in zip(emissions, ConstrainedDecoder(labels).predict(emissions), strict=True):
+        assert np.array_equal(prediction.logits, values)
         scored = {
             path: float(sum(values[place, label] for place, label in enumerate(path)))
             for path in itertools.product(range(len(labels)), repeat=len(values))
             if first_invalid_tag([labels.names[label] for label in path], labels.scheme) is None
         }
-        assert scored[tuple(answer.label_ids.tolist())] == pytest.approx(max(scored.values()))
+        assert scored[tuple(prediction.label_ids.tolist())] == pytest.approx(max(scored.values()))
 
 
 def test_plain_tags_and_unbroken_sentences_keep_each_words_best_label() -> None:
@@ -58,7 +58,7 @@ def test_no_temperature_changes_a_label() -> None:
     assert not np.array_equal(rule.predict(values)[0].label_ids, IndependentDecoder().predict(values)[0].label_ids)
 
 
-def test_students_keep_to_the_scheme_and_transformers_answer_as_transformers_reads_them(tiny_bert: Path) -> None:
+def test_students_follow_the_scheme_and_transformers_predict_the_best_labels(tiny_bert: Path) -> None:
     labels = SCHEMES["iob2"]
     teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), labels)
     shape = {"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}, "head": {"kind": "softmax"}}
@@ -66,16 +66,16 @@ def test_students_keep_to_the_scheme_and_transformers_answer_as_transformers_rea
     student.model.head.weight.data.mul_(40)
     text = [["Ada", "sings", "in", "Paris", "and", "Oslo"], ["in", "Oslo"], []]
     raw = student.logits(text)
-    assert any(first_invalid_tag([labels.names[k] for k in one.argmax(1)], "iob2") for one in raw)
+    assert any(first_invalid_tag([labels.names[k] for k in logits.argmax(1)], "iob2") for logits in raw)
     assert not any(first_invalid_tag(tags, "iob2") for tags in student.tag(text))
-    for answer in teacher.predict(text):
-        assert np.array_equal(answer.label_ids, answer.logits.argmax(axis=1))
+    for prediction in teacher.predict(text):
+        assert np.array_equal(prediction.label_ids, prediction.logits.argmax(axis=1))
 
 
 @pytest.mark.parametrize("head", ["softmax", "crf"])
-@pytest.mark.parametrize("said", [None, "iob2", "iob1"])
-def test_a_scheme_that_is_only_guessed_forbids_a_student_nothing(
-    tiny_bert: Path, tmp_path: Path, said: Scheme | None, head: str
+@pytest.mark.parametrize("scheme", [None, "iob2", "iob1"])
+def test_a_guessed_scheme_forbids_a_student_nothing(
+    tiny_bert: Path, tmp_path: Path, scheme: Scheme | None, head: str
 ) -> None:
     """A classifier of IOB1 can have the names of IOB2; read so, its entities could not be opened."""
     names = SCHEMES["iob2"].names
@@ -86,15 +86,15 @@ def test_a_scheme_that_is_only_guessed_forbids_a_student_nothing(
     config = json.loads(path.read_text())
     del config["nlptrain_scheme"]  # as the classifiers of others are
     path.write_text(json.dumps(config))
-    ensemble = TeacherEnsemble.of(load_token_model(str(tmp_path / "teacher"), scheme=said))
-    assert ensemble.labels.guessed == (said is None)
+    ensemble = TeacherEnsemble.of(load_token_model(str(tmp_path / "teacher"), scheme=scheme))
+    assert ensemble.labels.guessed == (scheme is None)
     shape = {"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}, "head": {"kind": head}}
     student = build_student(
         TypeAdapter(Student).validate_python(shape), ensemble.labels, seed=0, teacher=ensemble.teachers[0].model
     )
     student.save(tmp_path / "student")
-    for one in (student, load_token_model(str(tmp_path / "student"))):
-        assert one.labels == ensemble.labels
+    for model in (student, load_token_model(str(tmp_path / "student"))):
+        assert model.labels == ensemble.labels
         opens = np.array([[0.0, -1.0, 1.0, -1.0, -1.0]], dtype=np.float32)
-        (answer,) = one.decoder.predict([opens])
-        assert (names[answer.label_ids[0]] == "I-x") == (said != "iob2")
+        (prediction,) = model.decoder.predict([opens])
+        assert (names[prediction.label_ids[0]] == "I-x") == (scheme != "iob2")

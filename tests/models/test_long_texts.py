@@ -18,14 +18,14 @@ WORDS, LABELS = 100_000, 49
 
 def test_confidences_take_no_second_table_of_logits():
     logits = np.random.default_rng(0).normal(size=(WORDS, LABELS)).astype(np.float32)
-    labels = Labels.from_names([f"T{number}" for number in range(LABELS)], "plain")
+    labels = Labels.from_names([f"T{index}" for index in range(LABELS)], "plain")
     tracemalloc.start()
-    found = to_tagged_sentence(Prediction(logits, logits.argmax(axis=1)), labels)
+    tagged = to_tagged_sentence(Prediction(logits, logits.argmax(axis=1)), labels)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 0.6 * logits.nbytes
     exact = np.exp(logits - logits.max(axis=1, keepdims=True))
-    assert np.array_equal(found.confidences, exact.max(axis=1) / exact.sum(axis=1))
+    assert np.array_equal(tagged.confidences, exact.max(axis=1) / exact.sum(axis=1))
 
 
 def test_the_emissions_of_one_text_are_not_copied():
@@ -41,8 +41,8 @@ def test_a_teacher_reads_a_long_text_in_little_memory(tiny_bert):
     text = " ".join(["Ada Smith lives in Paris ."] * 1_000)
     list(predict(model, ["Ada"]))
     tracemalloc.start()
-    (answer,) = predict(model, [text])
+    (prediction,) = predict(model, [text])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert len(answer["text"]) == len(text)
+    assert len(prediction["text"]) == len(text)
     assert peak < 6_000 * 1_500  # bytes for each word; entities included

@@ -1,4 +1,4 @@
-"""What a model's folder may make us load: nothing but weights in safetensors, whatever its files say."""
+"""A model's folder cannot make us load anything but weights in safetensors."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def change(name: str, **values: Any) -> Edit:  # noqa: ANN401
 
     def edit(folder: Path) -> None:
         path = folder / name
-        found = json.loads(path.read_text()) if path.exists() else {}
-        path.write_text(json.dumps({**found, **values}))
+        content = json.loads(path.read_text()) if path.exists() else {}
+        path.write_text(json.dumps({**content, **values}))
 
     return edit
 
@@ -60,8 +60,8 @@ def index(*shards: str) -> Edit:
     def edit(folder: Path) -> None:
         weights = load_file(folder / "model.safetensors")
         (folder / "model.safetensors").unlink()
-        named = {name: shards[place % len(shards)] for place, name in enumerate(weights)}
-        (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": named}))
+        weight_map = {name: shards[place % len(shards)] for place, name in enumerate(weights)}
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
         if "/" not in shards[0]:
             save_file(weights, folder / shards[0], {"format": "pt"})
 
@@ -223,8 +223,8 @@ def refused(source: Path, tmp_path: Path, edit: Edit, message: str) -> None:
 
 
 def test_an_encoder_is_checked_as_well(tiny_bert, tmp_path):
-    for number, (edit, message) in enumerate(HOSTILE.values()):
-        folder = tmp_path / str(number)
+    for index, (edit, message) in enumerate(HOSTILE.values()):
+        folder = tmp_path / str(index)
         shutil.copytree(tiny_bert, folder)
         with (folder / "pytorch_model.bin").open("wb") as file:
             pickle.dump(_Touch(tmp_path / "pickle was read"), file)
@@ -236,7 +236,7 @@ def test_an_encoder_is_checked_as_well(tiny_bert, tmp_path):
     assert not (tmp_path / "pickle was read").exists()
 
 
-def test_an_encoder_whose_weights_do_not_fit_is_not_drawn_anew(tiny_bert, tmp_path):
+def test_an_encoder_whose_weights_do_not_match_is_not_initialized_randomly(tiny_bert, tmp_path):
     shutil.copytree(tiny_bert, tmp_path / "model")
     change("config.json", hidden_size=64)(tmp_path / "model")
     with pytest.raises(InputError, match="the weights have other sizes than config.json describes"):
@@ -250,8 +250,8 @@ def test_shards_are_loaded_and_stale_names_of_code_do_no_harm(folders, tmp_path)
     parts = {"a.safetensors": dict(list(weights.items())[::2]), "b.safetensors": dict(list(weights.items())[1::2])}
     for name, part in parts.items():
         save_file(part, tmp_path / "model" / name, {"format": "pt"})
-    named = {name: file for file, part in parts.items() for name in part}
-    (tmp_path / "model" / "model.safetensors.index.json").write_text(json.dumps({"weight_map": named}))
+    weight_map = {name: file for file, part in parts.items() for name in part}
+    (tmp_path / "model" / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
     change("config.json", auto_map={"AutoConfig": "code.Own", "AutoModelForTokenClassification": "code.Net"})(
         tmp_path / "model"
     )

@@ -1,4 +1,4 @@
-"""Where a model comes from, and what is said where none is."""
+"""Finding a model, and the messages if there is none."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A saved model is whole or not there, and what is not a model's stays."""
+"""Models are saved atomically, and files that do not belong to a model stay."""
 
 from __future__ import annotations
 

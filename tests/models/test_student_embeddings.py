@@ -27,9 +27,9 @@ def text_of(words: Counter[str]) -> list[Sentence]:
 
 def build(teacher: TokenModel | None = None, words: Counter[str] = COUNTS, **shape: object) -> TokenModel:
     config = TypeAdapter(Student).validate_python({"encoder": {"hidden": 4, "layers": 1}, **shape})
-    said: list[str] = []
-    model = build_student(config, LABELS, seed=0, teacher=teacher, text=lambda: text_of(words), log=said.append)
-    model.said = said  # type: ignore[attr-defined]
+    logged: list[str] = []
+    model = build_student(config, LABELS, seed=0, teacher=teacher, text=lambda: text_of(words), log=logged.append)
+    model.logged = logged  # type: ignore[attr-defined]
     return model
 
 
@@ -38,20 +38,18 @@ def teacher(tiny_bert: Path) -> TokenModel:
     return TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
 
 
-def test_the_table_is_cut_to_the_most_frequent_pieces_and_the_tokenizer_stays_whole(
-    teacher: TokenModel, tmp_path: Path
-) -> None:
+def test_the_table_keeps_the_most_frequent_subwords_and_the_tokenizer_all(teacher: TokenModel, tmp_path: Path) -> None:
     model = build(teacher, embedder={"dim": 8, "vocab_size": 20, "cased": False})
     table = model.model.get_input_embeddings().weight
     assert len(table) == 20
     assert len(model.tokenizer) == len(teacher.tokenizer) > 60
-    assert "20 of the tokenizer's" in model.said[0]  # type: ignore[attr-defined]
+    assert "20 of the tokenizer's" in model.logged[0]  # type: ignore[attr-defined]
     special = set(teacher.tokenizer.all_special_ids)
     by_hand = Counter(p for word, n in COUNTS.items() for p in teacher.featurizer([word])[0] for _ in range(n))
-    frequent = sorted(set(by_hand) - special, key=lambda piece: (-by_hand[piece], piece))[: 20 - len(special)]
+    frequent = sorted(set(by_hand) - special, key=lambda subword: (-by_hand[subword], subword))[: 20 - len(special)]
     order = [*sorted(special), *frequent]
     assert model.model.embedder.rows[order].tolist() == list(range(20))
-    # A kept piece has the row of the teacher's components, and one that is not kept that of the nearest of these.
+    # A kept subword has its row of the teacher's components, any other one shares the nearest of these.
     start = principal_components(teacher.model.get_input_embeddings().weight[: len(teacher.tokenizer)], 8)
     assert torch.allclose(table, start[order])
     for dropped in set(range(len(teacher.tokenizer))) - set(order):
@@ -64,8 +62,8 @@ def test_the_table_is_cut_to_the_most_frequent_pieces_and_the_tokenizer_stays_wh
 
 
 def test_auto_cuts_only_a_table_that_would_be_too_large(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    pieces = len(teacher.tokenizer)
-    assert len(build(teacher, embedder={"dim": 8}).model.get_input_embeddings().weight) == pieces
+    subwords = len(teacher.tokenizer)
+    assert len(build(teacher, embedder={"dim": 8}).model.get_input_embeddings().weight) == subwords
     monkeypatch.setattr(building, "MAX_TABLE_PARAMETERS", 8 * 50)
     few = Counter({"Ada": 3})
     cut = build(teacher, few, embedder={"dim": 8})
@@ -77,19 +75,19 @@ def test_auto_cuts_only_a_table_that_would_be_too_large(teacher: TokenModel, mon
     own = {ada, *range(50 - (ada >= 50))}
     assert sorted(rows[sorted(own)].tolist()) == list(range(50))
     by_chance = build(teacher, few, embedder={"dim": 8, "init": "random"}).model.embedder.rows
-    assert by_chance[pieces - 1] == by_chance[teacher.tokenizer.unk_token_id]
-    assert len(build(teacher, few, embedder={"dim": 8, "vocab_size": "all"}).model.embedder.table.weight) == pieces
+    assert by_chance[subwords - 1] == by_chance[teacher.tokenizer.unk_token_id]
+    assert len(build(teacher, few, embedder={"dim": 8, "vocab_size": "all"}).model.embedder.table.weight) == subwords
 
 
 @pytest.mark.slow
-def test_a_vocabulary_of_250_000_pieces_gives_a_default_student_of_at_most_three_and_a_half_million(
+def test_a_vocabulary_of_250_000_subwords_gives_a_default_student_of_at_most_three_and_a_half_million(
     tmp_path: Path,
 ) -> None:
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaForTokenClassification
 
     vocabulary = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
-    vocabulary += [(f"\u2581w{number}", -10.0) for number in range(250_000 - 4)]
+    vocabulary += [(f"\u2581w{index}", -10.0) for index in range(250_000 - 4)]
     inner = Tokenizer(models.Unigram(vocabulary, unk_id=3))
     inner.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
     fast = PreTrainedTokenizerFast(
@@ -108,7 +106,7 @@ def test_a_vocabulary_of_250_000_pieces_gives_a_default_student_of_at_most_three
     big = TransformerTokenClassifier(
         XLMRobertaForTokenClassification(config), SubwordFeaturizer(fast), LABELS, max_subwords=64, name="big"
     )
-    words = Counter({f"w{number}": 1 for number in range(100, 60_000)})
+    words = Counter({f"w{index}": 1 for index in range(100, 60_000)})
     student = build_student(
         TypeAdapter(Student).validate_python({"embedder": {"init": "random"}}),
         LABELS,
@@ -120,7 +118,7 @@ def test_a_vocabulary_of_250_000_pieces_gives_a_default_student_of_at_most_three
     assert student.logits([["w100", "w249000", "new"]])[0].shape == (3, 5)
 
 
-def test_words_start_from_the_mean_of_their_pieces_in_the_teacher(teacher: TokenModel) -> None:
+def test_words_start_from_the_mean_of_their_subwords_in_the_teacher(teacher: TokenModel) -> None:
     model = build(teacher, embedder={"kind": "word", "dim": 8, "min_count": 2})
     vocabulary = model.featurizer.vocabulary  # type: ignore[attr-defined]
     table = teacher.model.get_input_embeddings().weight.detach()
@@ -139,7 +137,7 @@ def test_words_start_from_a_file_of_vectors(teacher: TokenModel, tmp_path: Path)
         words=Counter({"Paris": 3, "oslo": 1, "sings": 2}),
     )
     coverage = "2 of 3 words have a vector (66.7 %), 1 of them in another case; 3 dimensions"
-    assert model.said[-1] == f"student.embedder.vectors: {coverage} ({path})"  # type: ignore[attr-defined]
+    assert model.logged[-1] == f"student.embedder.vectors: {coverage} ({path})"  # type: ignore[attr-defined]
     vocabulary = model.featurizer.vocabulary  # type: ignore[attr-defined]
     rows = torch.tensor([[0.5, 0.25, -1], [4, 4, 4]])
     weight = model.model.embedder.table.weight
@@ -162,16 +160,16 @@ def test_a_student_of_words_needs_no_tokenizer_and_refuses_one(tiny_bert: Path) 
         model.model(input_ids=torch.tensor([[1, 2]]))
 
 
-def test_word_dropout_hides_the_row_and_not_the_characters() -> None:
+def test_word_dropout_masks_the_row_and_not_the_characters() -> None:
     model = build(embedder={"kind": "word", "dim": 4, "min_count": 1})
-    named = model.pad(model.windows(["Ada", "lives"] * 500)).model_inputs
+    model_inputs = model.pad(model.windows(["Ada", "lives"] * 500)).model_inputs
     torch.manual_seed(0)
-    hidden = model.featurizer.word_dropout(named, 0.3)
+    hidden = model.featurizer.word_dropout(model_inputs, 0.3)
     assert (hidden["word_ids"] == 1).float().mean().item() == pytest.approx(0.3, abs=0.05)
-    assert all(hidden[name] is named[name] for name in named if name != "word_ids")
+    assert all(hidden[name] is model_inputs[name] for name in model_inputs if name != "word_ids")
 
 
-def test_numbers_of_words_are_forgotten_only_between_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_word_ids_are_cleared_only_between_predictions(monkeypatch: pytest.MonkeyPatch) -> None:
     from nlptrain.models.tokenization import featurizers
 
     monkeypatch.setattr(featurizers, "MAX_CACHED_WORDS", 3)
@@ -179,6 +177,6 @@ def test_numbers_of_words_are_forgotten_only_between_answers(monkeypatch: pytest
     sentences = [words for words, _ in make_sentences(20, 2)]
     together = model.logits(sentences)
     again = [model.logits([words])[0] for words in sentences]
-    for one, other in zip(together, again, strict=True):
-        assert torch.allclose(torch.from_numpy(one), torch.from_numpy(other), atol=1e-5)
+    for actual, expected in zip(together, again, strict=True):
+        assert torch.allclose(torch.from_numpy(actual), torch.from_numpy(expected), atol=1e-5)
     assert len(model.featurizer._rows) < 12  # type: ignore[attr-defined]

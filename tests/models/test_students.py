@@ -45,8 +45,8 @@ def student(tiny_bert: Path, parts: dict[str, str], **more: object) -> TokenMode
 
 
 def padded(model: TokenModel, sentences: Sequence[Sequence[str]], left: int, right: int) -> list[np.ndarray]:
-    """What the net says of each sentence between ``left`` and ``right`` more places of padding."""
-    found = []
+    """Return the emissions of each sentence with ``left`` and ``right`` positions of padding."""
+    results = []
     for words in sentences:
         inputs = model.pad(model.windows(words))
         wide = dict(inputs.model_inputs)
@@ -55,8 +55,8 @@ def padded(model: TokenModel, sentences: Sequence[Sequence[str]], left: int, rig
                 wide[name] = torch.nn.functional.pad(tensor, (left, right))
         inputs = type(inputs)(wide, inputs.word_positions + left, inputs.sequence_lengths)
         with torch.inference_mode():
-            found.append(model.emissions(inputs).numpy())
-    return found
+            results.append(model.emissions(inputs).numpy())
+    return results
 
 
 @pytest.mark.slow
@@ -74,31 +74,31 @@ def test_every_combination_learns_ten_sentences_and_survives_a_save(
     model.save(tmp_path)
     again = load_token_model(str(tmp_path))
     sentences = [words for words, _ in make_sentences(6, 6)] + [("hm",)]
-    for one, other in zip(model.predict(sentences), again.predict(sentences), strict=True):
-        assert one.logits.tobytes() == other.logits.tobytes()
-        assert np.array_equal(one.label_ids, other.label_ids)
+    for actual, expected in zip(model.predict(sentences), again.predict(sentences), strict=True):
+        assert actual.logits.tobytes() == expected.logits.tobytes()
+        assert np.array_equal(actual.label_ids, expected.label_ids)
     assert again.fingerprint() == model.fingerprint()
     assert not [path.name for path in tmp_path.iterdir() if path.suffix not in (".json", ".safetensors")]
 
     alone = padded(model, sentences, 0, 0)
     for left, right in ((0, 5), (4, 0), (3, 2)):
-        for one, other in zip(alone, padded(model, sentences, left, right), strict=True):
-            np.testing.assert_allclose(one, other, atol=1e-5)
+        for actual, expected in zip(alone, padded(model, sentences, left, right), strict=True):
+            np.testing.assert_allclose(actual, expected, atol=1e-5)
     together = model.predict(sentences)
-    for words, answer in zip(sentences, together, strict=True):
-        np.testing.assert_allclose(model.predict([words])[0].logits, answer.logits, atol=1e-5)
+    for words, prediction in zip(sentences, together, strict=True):
+        np.testing.assert_allclose(model.predict([words])[0].logits, prediction.logits, atol=1e-5)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("parts", COMBINATIONS, ids=lambda parts: "-".join(parts.values()))
 def test_every_default_has_two_to_three_and_a_half_million_parameters(tiny_bert: Path, parts: dict[str, str]) -> None:
     shape: dict[str, object] = {part: {"kind": kind} for part, kind in parts.items()}
-    text = [Sentence((f"word{number}",) * 2) for number in range(40_000)]
+    text = [Sentence((f"word{index}",) * 2) for index in range(40_000)]
     if parts["embedder"] != "word":
         shape |= {"tokenizer": str(tiny_bert), "embedder": {"kind": parts["embedder"], "init": "random"}}
     config = TypeAdapter(Student).validate_python(shape)
     model = build_student(config, LABELS, seed=0, text=lambda: text)
     count = model.parameters()
-    if parts["embedder"] != "word":  # MiniLM's 30,522 pieces in the place of the tiny model's
+    if parts["embedder"] != "word":  # MiniLM's 30,522 subwords instead of the tiny model's
         count += 64 * (30_522 - len(model.tokenizer))
     assert 2_000_000 <= count <= 3_500_000

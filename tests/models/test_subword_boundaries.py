@@ -1,4 +1,4 @@
-"""A CRF behind the doors of transformers: which pieces open a word, and the best path from ``input_ids`` alone."""
+"""A CRF in transformers: subwords that start a word, and the best path from ``input_ids`` alone."""
 
 import json
 from pathlib import Path
@@ -36,7 +36,7 @@ LETTERS = [tuple(word for word in words if word.isalpha()) for words, _ in make_
 
 
 @pytest.mark.parametrize("name", FAST)
-def test_the_first_piece_of_a_word_opens_it_and_no_other_does(name: str, tmp_path: Path) -> None:
+def test_only_the_first_subword_starts_a_word(name: str, tmp_path: Path) -> None:
     ARCHITECTURES[name](tmp_path)
     reader = SubwordFeaturizer(load_tokenizer(resolve(str(tmp_path)))[0])
     roles = subword_boundaries(reader.tokenizer, WordSplitter.default())
@@ -44,11 +44,13 @@ def test_the_first_piece_of_a_word_opens_it_and_no_other_does(name: str, tmp_pat
     assert len(roles) == len(reader.tokenizer)
     several = 0
     for words in [*LETTERS, ("met", "\u2603", "in", "Oslo")]:
-        pieces = reader(words)
-        several += sum(len(one) > 1 for one in pieces)
-        ids = torch.tensor([[*reader.prefix, *(piece for one in pieces for piece in one), *reader.suffix]])
+        subwords = reader(words)
+        several += sum(len(of_word) > 1 for of_word in subwords)
+        ids = torch.tensor(
+            [[*reader.prefix, *(subword for of_word in subwords for subword in of_word), *reader.suffix]]
+        )
         starts, word = word_starts(roles, ids, torch.ones_like(ids))
-        firsts = np.cumsum([len(reader.prefix), *map(len, pieces)])
+        firsts = np.cumsum([len(reader.prefix), *map(len, subwords)])
         assert starts[0].nonzero().flatten().tolist() == firsts[:-1].tolist()
         assert word[0].nonzero().flatten().tolist() == list(range(int(firsts[0]), int(firsts[-1])))
     assert several
@@ -63,8 +65,8 @@ TOUCHING = [
 
 
 @pytest.mark.parametrize("name", FAST)
-def test_words_that_touch_are_told_apart(name: str, tmp_path: Path) -> None:
-    """As the word splitter does, as far as pieces show it: WordPiece does not show that ``#`` and ``Oslo`` touch."""
+def test_words_without_a_space_are_separated(name: str, tmp_path: Path) -> None:
+    """As the word splitter does, if subwords show it: WordPiece cannot show that there is no space in ``#Oslo``."""
     ARCHITECTURES[name](tmp_path)
     tokenizer = load_tokenizer(resolve(str(tmp_path)))[0]
     splitter = WordSplitter.default()
@@ -85,7 +87,7 @@ def test_words_that_touch_are_told_apart(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SLOW[:1])
-def test_where_pieces_do_not_tell_nothing_is_said(name: str, tmp_path: Path) -> None:
+def test_tokenizers_without_boundary_marks_have_no_boundaries(name: str, tmp_path: Path) -> None:
     ARCHITECTURES[name](tmp_path)
     assert subword_boundaries(load_tokenizer(resolve(str(tmp_path)))[0], WordSplitter.default()) is None
     unmarked = Tokenizer(models.WordLevel({"a": 0, "b": 1, "?": 2}, unk_token="?"))
@@ -94,7 +96,7 @@ def test_where_pieces_do_not_tell_nothing_is_said(name: str, tmp_path: Path) -> 
     assert subword_boundaries(wrapped, WordSplitter.default()) is None
 
 
-def test_a_sequence_opens_with_a_word_whatever_its_first_piece_is() -> None:
+def test_the_first_subword_of_a_sequence_starts_a_word() -> None:
     roles = torch.tensor([NO_WORD | CLOSES, 0, OPENS, OPENS | CLOSES, OPENS | HOLDS], dtype=torch.uint8)
     ids = torch.tensor([[0, 1, 1, 2, 1, 0], [0, 0, 2, 1, 1, 0], [3, 1, 4, 3, 1, 2], [0, 0, 0, 0, 0, 0]])
     mask = torch.tensor([[1, 1, 1, 1, 1, 1], [0, 0, 1, 1, 0, 0], [1, 1, 1, 1, 1, 1], [1, 0, 0, 0, 0, 0]])
@@ -103,7 +105,7 @@ def test_a_sequence_opens_with_a_word_whatever_its_first_piece_is() -> None:
     assert word.int().tolist() == [[0, 1, 1, 1, 1, 0], [0, 0, 1, 1, 0, 0], [1] * 6, [0] * 6]
 
 
-def test_behind_its_first_piece_a_word_is_the_inside_of_its_entity() -> None:
+def test_after_its_first_subword_a_word_is_inside_its_entity() -> None:
     starts = torch.tensor([[0, 1, 0, 0, 1, 0]]).bool()
     word = torch.tensor([[0, 1, 1, 1, 1, 0]]).bool()
     spread = spread_to_subwords(starts, word, torch.tensor([[0.0, 5.0, 1.0], [2.0, 1.0, 3.0]]), [(1, 2)])
@@ -122,43 +124,43 @@ def crf(tiny_bert: Path, **more: object) -> TokenModel:
     return student
 
 
-def test_the_auto_classes_answer_the_best_path_from_input_ids_alone(tiny_bert: Path, tmp_path: Path) -> None:
+def test_the_auto_classes_return_the_best_path_from_input_ids_alone(tiny_bert: Path, tmp_path: Path) -> None:
     student = crf(tiny_bert)
     student.save(tmp_path)
     net = AutoModelForTokenClassification.from_pretrained(tmp_path).eval()
     inputs = student.pad([window for words in LETTERS for window in student.windows(words)])
     with torch.inference_mode():
         logits = net(**inputs.model_inputs).logits
-        named = dict(inputs.model_inputs)
-        starts = torch.zeros_like(named["input_ids"]).flatten()
+        model_inputs = dict(inputs.model_inputs)
+        starts = torch.zeros_like(model_inputs["input_ids"]).flatten()
         starts[inputs.word_positions] = 1
-        told = net(**named, word_starts=starts.view_as(named["input_ids"])).logits
-        decoded = net.decode(**named, word_starts=starts.view_as(named["input_ids"]))
-    assert logits.shape == (len(LETTERS), named["input_ids"].shape[1], 5)
-    assert torch.equal(logits, told)
+        given = net(**model_inputs, word_starts=starts.view_as(model_inputs["input_ids"])).logits
+        decoded = net.decode(**model_inputs, word_starts=starts.view_as(model_inputs["input_ids"]))
+    assert logits.shape == (len(LETTERS), model_inputs["input_ids"].shape[1], 5)
+    assert torch.equal(logits, given)
     best = logits.flatten(0, 1)[inputs.word_positions].argmax(dim=-1).tolist()
     wanted = [tag for tags in student.tag(LETTERS) for tag in tags]
     assert [IOB2.names[label] for label in best] == wanted
     assert [IOB2.names[label] for path in decoded for label in path] == wanted
-    alone = [label for one in student.logits(LETTERS) for label in one.argmax(1).tolist()]
+    alone = [label for values in student.logits(LETTERS) for label in values.argmax(1).tolist()]
     assert [IOB2.names[label] for label in alone] != wanted  # of marginals, the labels would have been other ones
-    assert not logits[named["attention_mask"] == 0].any()
+    assert not logits[model_inputs["attention_mask"] == 0].any()
 
 
-def test_a_pipeline_answers_as_predict_does(tiny_bert: Path, tmp_path: Path) -> None:
+def test_a_pipeline_predicts_the_same_as_predict(tiny_bert: Path, tmp_path: Path) -> None:
     student = crf(tiny_bert)
     student.save(tmp_path)
     for strategy in ("first", "simple", "max"):
         tagger = pipeline("token-classification", model=str(tmp_path), aggregation_strategy=strategy, ignore_labels=[])
         for words, tags in zip(LETTERS, student.tag(LETTERS), strict=True):
-            found = [(one["entity_group"], one["word"]) for one in tagger(" ".join(words))]
+            groups = [(entity["entity_group"], entity["word"]) for entity in tagger(" ".join(words))]
             joined: list[tuple[str, str]] = []
             for word, tag in zip(words, tags, strict=True):
                 kind = tag.removeprefix("B-").removeprefix("I-")
                 goes_on = bool(joined) and joined[-1][0] == kind and not tag.startswith("B-")
                 joined[-1:] = [(kind, f"{joined[-1][1]} {word}")] if goes_on else [*joined[-1:], (kind, word)]
-            assert [kind for kind, _ in found] == [kind for kind, _ in joined]
-            assert [word.replace(" ", "").lower() for _, word in found] == [
+            assert [kind for kind, _ in groups] == [kind for kind, _ in joined]
+            assert [word.replace(" ", "").lower() for _, word in groups] == [
                 word.replace(" ", "").lower() for _, word in joined
             ]
     assert tagger("") == []
@@ -181,7 +183,7 @@ def test_gold_labels_at_the_door_give_the_chains_loss(tiny_bert: Path) -> None:
     assert float(nothing) == 0.0
 
 
-def test_what_the_auto_classes_cannot_ask_is_said(tmp_path: Path) -> None:
+def test_inputs_that_the_auto_classes_lack_are_reported(tmp_path: Path) -> None:
     ARCHITECTURES["xlm"](tmp_path / "xlm")
     student = crf(tmp_path / "xlm")
     student.save(tmp_path / "student")
@@ -204,16 +206,16 @@ def test_the_head_follows_from_the_labels(tiny_bert: Path) -> None:
         shape: dict[str, object] = {"tokenizer": str(tiny_bert), "embedder": {"dim": 8}, "encoder": {"hidden": 4}}
         if kind is not None:
             shape["head"] = {"kind": kind}
-        said: list[str] = []
-        student = build_student(TypeAdapter(Student).validate_python(shape), labels, seed=0, log=said.append)
+        logged: list[str] = []
+        student = build_student(TypeAdapter(Student).validate_python(shape), labels, seed=0, log=logged.append)
         chained = isinstance(student.model.head, CRFHead)
-        logged = [line for line in said if line.startswith("student.head.kind=auto: ")]
+        logged = [line for line in logged if line.startswith("student.head.kind=auto: ")]
         assert len(logged) == (kind in (None, "auto"))
         assert all(("crf" if chained else "softmax") in line for line in logged)
-        assert (student.model.config.pieces is not None) == chained
+        assert (student.model.config.subwords is not None) == chained
         return chained
 
-    many = Labels.from_names(["O", *(f"{prefix}-{number}" for number in range(60) for prefix in "BI")], "iob2")
+    many = Labels.from_names(["O", *(f"{prefix}-{index}" for index in range(60) for prefix in "BI")], "iob2")
     plain = Labels.from_names(["NOUN", "VERB"], "plain")
     assert head(IOB2)
     assert head(IOB2, "auto")
@@ -224,11 +226,11 @@ def test_the_head_follows_from_the_labels(tiny_bert: Path) -> None:
     assert head(many, "crf")
 
 
-def test_a_folder_of_before_pieces_were_told_is_read_and_mended(tiny_bert: Path, tmp_path: Path) -> None:
+def test_a_folder_without_subword_boundaries_is_read_and_completed(tiny_bert: Path, tmp_path: Path) -> None:
     student = crf(tiny_bert)
     student.save(tmp_path / "now")
     roles = student.model.piece_roles.clone()
-    student.model.config.pieces = None
+    student.model.config.subwords = None
     del student.model.piece_roles
     student.save(tmp_path / "before")
     config = json.loads((tmp_path / "before/config.json").read_text())
@@ -261,10 +263,10 @@ def test_the_layers_follow_from_the_head(tiny_bert: Path, kind: str) -> None:
     def layers(head: str, **encoder: object) -> tuple[int, bool]:
         shape = {"tokenizer": str(tiny_bert), "embedder": {"dim": 8}, "head": {"kind": head}}
         shape["encoder"] = {"kind": kind, "hidden": 4, **encoder}
-        said: list[str] = []
-        student = build_student(TypeAdapter(Student).validate_python(shape), IOB2, seed=0, log=said.append)
+        logged: list[str] = []
+        student = build_student(TypeAdapter(Student).validate_python(shape), IOB2, seed=0, log=logged.append)
         assert student.model.config.encoder["layers"] == student.model.encoder.net.num_layers
-        return student.model.encoder.net.num_layers, any("student.encoder.layers=auto" in line for line in said)
+        return student.model.encoder.net.num_layers, any("student.encoder.layers=auto" in line for line in logged)
 
     assert layers("auto") == layers("crf") == (1, True)
     assert layers("softmax") == (2, True)

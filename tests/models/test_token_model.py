@@ -46,8 +46,8 @@ def test_saved_and_loaded_the_logits_are_the_same_bits(model: TokenModel, tmp_pa
     model.save(tmp_path)
     again = load_token_model(str(tmp_path))
     sentences = [words for words, _ in make_sentences(5, 6)]
-    for one, other in zip(model.logits(sentences), again.logits(sentences), strict=True):
-        assert np.array_equal(one, other)
+    for actual, expected in zip(model.logits(sentences), again.logits(sentences), strict=True):
+        assert np.array_equal(actual, expected)
     assert again.labels == model.labels
     assert again.max_subwords == model.max_subwords
     assert again.fingerprint() == model.fingerprint()
@@ -59,15 +59,15 @@ def test_a_sentence_of_3000_words_is_tagged_to_its_last_word(model: TokenModel) 
     words = [word for words, _ in make_sentences(800, 7) for word in words][:3000]
     (tags,) = model.tag([words])
     assert len(tags) == 3000
-    # What the net says of the last word is what it says of it in the last window, read alone.
+    # The emissions of the last word are those of the last window, computed alone.
     with torch.no_grad():
         alone = model.emissions(model.pad(model.windows(words)[-1:]))
     assert model.predict_emissions([words])[0][-1] == pytest.approx(alone[-1].numpy(), abs=1e-5)
 
 
-def test_every_word_has_a_piece(model: TokenModel) -> None:
+def test_every_word_has_a_subword(model: TokenModel) -> None:
     words = ["Ada", "\ufe0f", "\u200f", "🙂", "\x00", "x" * 500, "e\u0301", "a-b"]
-    assert all(pieces for pieces in model.featurizer(words))
+    assert all(subwords for subwords in model.featurizer(words))
     assert len(model.tag([words])[0]) == len(words)
     assert model.featurizer(["\ufe0f"])[0] == (model.tokenizer.unk_token_id,)
 
@@ -75,14 +75,14 @@ def test_every_word_has_a_piece(model: TokenModel) -> None:
 @pytest.mark.slow
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=12))
-def test_words_become_the_pieces_that_the_tokenizer_gives_them_in_a_sentence(tiny_bert: Path, words: list[str]) -> None:
+def test_words_get_the_subwords_of_the_tokenizer_in_a_sentence(tiny_bert: Path, words: list[str]) -> None:
     model = student(tiny_bert)
     (window,) = model.windows(words)
     encoded = model.tokenizer(words, is_split_into_words=True)
     heads = {word: place for place, word in reversed(list(enumerate(encoded.word_ids()))) if word is not None}
-    if len(heads) == len(words):  # the tokenizer itself drops words without a piece
+    if len(heads) == len(words):  # the tokenizer itself drops words without a subword
         assert window.subwords == encoded["input_ids"]
-        assert window.word_starts == [heads[number] for number in range(len(words))]
+        assert window.word_starts == [heads[index] for index in range(len(words))]
 
 
 def test_the_loaded_uncased_tokenizer_still_lowers(tiny_bert: Path, tmp_path: Path) -> None:
@@ -153,8 +153,8 @@ def test_the_students_table_starts_from_the_pretrained_models(tiny_bert: Path) -
     table = build_tagger(config, LABELS, seed=0, teacher=teacher).model.get_input_embeddings().weight
     assert torch.equal(table, principal_components(teacher.model.get_input_embeddings().weight, 16))
     random = StudentConfig.model_validate({"embedder": {"dim": 16, "init": "random"}, "encoder": {"hidden": 8}})
-    other = build_tagger(random, LABELS, seed=0, teacher=teacher).model.get_input_embeddings().weight
-    assert not torch.equal(table, other)
+    expected = build_tagger(random, LABELS, seed=0, teacher=teacher).model.get_input_embeddings().weight
+    assert not torch.equal(table, expected)
 
 
 def test_what_cannot_be_a_teacher_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_a_table_wider_than_the_pretrained_one_is_refused(tiny_bert: Path) -> No
 
 def test_the_window_of_a_model_survives_its_save(tiny_bert: Path, tmp_path: Path) -> None:
     model = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
-    model.max_subwords = 24  # fewer than its 64 positions, as the tokenizers of many teachers say
+    model.max_subwords = 24  # fewer than its 64 positions, as in the tokenizers of many teachers
     model.save(tmp_path)
     again = load_token_model(str(tmp_path))
     assert again.max_subwords == 24

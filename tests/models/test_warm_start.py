@@ -1,4 +1,4 @@
-"""Students that start from something trained: another student, or some layers of a transformer."""
+"""Students that start from trained weights: another student, or layers of a transformer."""
 
 from pathlib import Path
 
@@ -41,22 +41,22 @@ def test_the_same_labels_start_with_the_same_weights(
     start: TokenModel, tmp_path: Path, parts: dict[str, object]
 ) -> None:
     again = build(init_from=str(tmp_path / "start"), dropout=0.7, **parts)
-    for one, other in zip(start.logits(WORDS), again.logits(WORDS), strict=True):
-        assert np.array_equal(one, other)
+    for actual, expected in zip(start.logits(WORDS), again.logits(WORDS), strict=True):
+        assert np.array_equal(actual, expected)
     assert again.model.dropout.p == again.model.encoder.net.dropout == 0.7
 
 
-def test_the_head_and_the_layers_that_a_start_brings_are_said(
+def test_the_head_and_the_layers_of_the_saved_student_are_logged(
     start: TokenModel, tmp_path: Path, parts: dict[str, object]
 ) -> None:
-    said: list[str] = []
+    logged: list[str] = []
     open_ones = {"encoder": {"hidden": 4}, "head": {"kind": "auto"}}
     shape = {**parts, "init_from": str(tmp_path / "start"), **open_ones}
-    again = build_student(TypeAdapter(Student).validate_python(shape), LABELS, seed=0, log=said.append)
+    again = build_student(TypeAdapter(Student).validate_python(shape), LABELS, seed=0, log=logged.append)
     assert type(again.model.head) is type(start.model.head)
     kind = again.model.config.head["kind"]
     assert again.model.encoder.net.num_layers == 2
-    assert said == [
+    assert logged == [
         f"student.head.kind=auto: {kind} (from {tmp_path / 'start'})",
         f"student.encoder.layers=auto: 2 (from {tmp_path / 'start'})",
     ]
@@ -67,8 +67,8 @@ def test_labels_in_another_order_or_under_other_names_keep_their_columns(
 ) -> None:
     turned = Labels.from_names(["O", "B-LOC", "I-LOC", "B-PER", "I-PER"])
     again = build(turned, init_from=str(tmp_path / "start"), init_label_map={"person": "PER", "place": "LOC"}, **parts)
-    for one, other in zip(start.logits(WORDS), again.logits(WORDS), strict=True):
-        np.testing.assert_allclose(one[:, [0, 3, 4, 1, 2]], other, atol=1e-5)
+    for actual, expected in zip(start.logits(WORDS), again.logits(WORDS), strict=True):
+        np.testing.assert_allclose(actual[:, [0, 3, 4, 1, 2]], expected, atol=1e-5)
     again.save(tmp_path / "again")
     assert build(turned, init_from=str(tmp_path / "again"), **parts).labels == turned
 
@@ -95,8 +95,8 @@ def test_where_no_head_is_named_it_is_that_of_the_start(
     unnamed = {name: part for name, part in parts.items() if name != "head"}
     again = build(init_from=str(tmp_path / "start"), **unnamed)
     assert type(again.model.head) is type(start.model.head)
-    for one, other in zip(start.logits(WORDS), again.logits(WORDS), strict=True):
-        assert np.array_equal(one, other)
+    for actual, expected in zip(start.logits(WORDS), again.logits(WORDS), strict=True):
+        assert np.array_equal(actual, expected)
 
 
 def test_other_parts_are_refused(start: TokenModel, tmp_path: Path, parts: dict[str, object]) -> None:
@@ -115,21 +115,21 @@ def teacher(tiny_bert: Path) -> TransformerTokenClassifier:
 
 
 def test_layers_are_cut_out_of_the_teacher(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
-    one = build(teacher=teacher, kind="transformer", layers=1)
-    assert one.model.config.num_hidden_layers == 1
-    inner, outer = one.model.bert, teacher.model.bert
+    actual = build(teacher=teacher, kind="transformer", layers=1)
+    assert actual.model.config.num_hidden_layers == 1
+    inner, outer = actual.model.bert, teacher.model.bert
     assert len(inner.encoder.layer) == 1
     assert torch.equal(inner.encoder.layer[0].output.dense.weight, outer.encoder.layer[0].output.dense.weight)
-    assert torch.equal(one.model.classifier.weight, teacher.model.classifier.weight)
+    assert torch.equal(actual.model.classifier.weight, teacher.model.classifier.weight)
     whole = build(teacher=teacher, kind="transformer", layers=2)
     for a, b in zip(whole.logits(WORDS), teacher.logits(WORDS), strict=True):
         assert np.array_equal(a, b)
     with torch.no_grad():
         whole.model.classifier.weight.zero_()
     assert teacher.model.classifier.weight.abs().sum() > 0  # a copy, not the teacher itself
-    one.save(tmp_path)
+    actual.save(tmp_path)
     again = build(init_from=str(tmp_path), kind="transformer", layers=1)
-    for a, b in zip(one.logits(WORDS), again.logits(WORDS), strict=True):
+    for a, b in zip(actual.logits(WORDS), again.logits(WORDS), strict=True):
         assert np.array_equal(a, b)
 
 
@@ -141,9 +141,9 @@ def test_layers_are_spread_over_all(tiny_bert: Path) -> None:
     config = BertConfig(vocab_size=50, hidden_size=8, num_hidden_layers=6, num_attention_heads=1, intermediate_size=8)
     deep = BertForTokenClassification(config)
     cut = keep_layers(deep, 3)
-    kept = [deep.bert.encoder.layer[number] for number in (0, 2, 5)]
-    for one, other in zip(cut.bert.encoder.layer, kept, strict=True):
-        assert torch.equal(one.output.dense.weight, other.output.dense.weight)
+    kept = [deep.bert.encoder.layer[index] for index in (0, 2, 5)]
+    for actual, expected in zip(cut.bert.encoder.layer, kept, strict=True):
+        assert torch.equal(actual.output.dense.weight, expected.output.dense.weight)
     with pytest.raises(InputError, match=r"student\.layers: found 7; expected at most 6"):
         keep_layers(deep, 7)
 
