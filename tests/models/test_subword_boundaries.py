@@ -212,7 +212,7 @@ def test_the_head_follows_from_the_labels(tiny_bert: Path) -> None:
         logged = [line for line in logged if line.startswith("student.head.kind=auto: ")]
         assert len(logged) == (kind in (None, "auto"))
         assert all(("crf" if chained else "softmax") in line for line in logged)
-        assert (student.model.config.subwords is not None) == chained
+        assert (student.model.config.pieces is not None) == chained
         return chained
 
     many = Labels.from_names(["O", *(f"{prefix}-{index}" for index in range(60) for prefix in "BI")], "iob2")
@@ -230,7 +230,7 @@ def test_a_folder_without_subword_boundaries_is_read_and_completed(tiny_bert: Pa
     student = crf(tiny_bert)
     student.save(tmp_path / "now")
     roles = student.model.piece_roles.clone()
-    student.model.config.subwords = None
+    student.model.config.pieces = None
     del student.model.piece_roles
     student.save(tmp_path / "before")
     config = json.loads((tmp_path / "before/config.json").read_text())
