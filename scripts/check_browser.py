@@ -1,7 +1,7 @@
 """Compare the page of examples/browser with `nlptrain predict`: python -m scripts.check_browser RUN TEXT_FILE.
 
 RUN is exported in fp32 into the folder of the page, which `make browser` builds (npm); both tag 200 lines of TEXT_FILE,
-the page in headless Chromium. The page also runs tests/runtime/cases.json, and must reject models from other places.
+the page in headless Chromium. The page also runs tests/runtime/cases.json, and must reject models from elsewhere.
 Needs Debian's chromium and chromium-driver. `--picture FILE` saves a screenshot.
 """
 
@@ -190,7 +190,7 @@ def check_addresses(driver: Driver, address: str) -> None:
         failure = driver.post("/execute/async", {"script": _FAILURE, "args": []})
         if not failure or "expected a folder next to this page" not in failure:
             raise SystemExit(f"error: the page accepts ?model={model}: {failure}")
-    print(f"addresses: {len(OTHER_PLACES)} models from other places rejected")
+    print(f"addresses: {len(OTHER_PLACES)} models from elsewhere rejected")
 
 
 def main() -> None:
@@ -218,7 +218,7 @@ def main() -> None:
             check_table(driver, folder)
             check_addresses(driver, address)
     expected = [rounded(prediction) for prediction in predict(model, texts)]
-    equal = sum(one == rounded(other) for one, other in zip(expected, predictions, strict=True))
+    equal = sum(prediction == rounded(other) for prediction, other in zip(expected, predictions, strict=True))
     parts = sum(len(prediction.get("entities", prediction.get("words", []))) for prediction in expected)
     print(f"predictions: {equal} of {len(texts)} lines equal ({parts} tags or entities with offsets and confidences)")
     raise SystemExit(equal != len(texts))

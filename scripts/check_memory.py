@@ -1,10 +1,9 @@
-"""Measure that much text takes no more memory: python -m scripts.check_memory RUN GOLD_FILE [ROWS...].
+"""Measure that memory does not grow with the text: python -m scripts.check_memory RUN GOLD_FILE [ROWS...].
 
-Writes ROWS sentences of Parquet (default: 10,000, 100,000, 1,000,000), those of GOLD_FILE over and over with a number
-behind each first word, so that no two are equal; `convert` writes them as JSON Lines, `evaluate` scores RUN on them,
-and `tagger_kd` has RUN label their words, after which it is stopped. Memory is RssAnon, what a process holds itself,
-without the files that it has mapped; one thread. With `tiny` in the place of RUN, the teacher is a BERT of two layers
-of 16 that has learned for one epoch.
+Writes ROWS sentences as Parquet (default: 10,000, 100,000, 1,000,000): those of GOLD_FILE repeatedly, with a number
+after each first word, so that no two are equal. `convert` writes them as JSON Lines, `evaluate` scores RUN on them, and
+`tagger_kd` labels their words with RUN, and is stopped after that. Memory is RssAnon, the memory of a process without
+mapped files; one thread. With `tiny` instead of RUN, the teacher is a BERT with two layers of 16, trained for 1 epoch.
 """
 
 from __future__ import annotations
@@ -31,42 +30,42 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.run.run import silence_libraries
 
 ROWS = (10_000, 100_000, 1_000_000)
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 
 
 def sentences(path: str) -> Iterator[Sentence]:
-    """Those of a gold file without end, no two of them equal."""
-    own = list(Corpus(path))
-    for turn in count():
-        for one in own:
-            yield replace(one, words=(f"{one.words[0]}{turn or ''}", *one.words[1:]))
+    """Yield the sentences of a gold file endlessly, no two of them equal."""
+    corpus = list(Corpus(path))
+    for repetition in count():
+        for sentence in corpus:
+            yield replace(sentence, words=(f"{sentence.words[0]}{repetition or ''}", *sentence.words[1:]))
 
 
 def measured(command: Sequence[str], until: tuple[Path, str] | None = None) -> tuple[float, int]:
-    """Seconds and peak RssAnon in bytes of a command, which is stopped when a file has a text in it."""
+    """Return the seconds and the peak RssAnon in bytes of a command, which is stopped when a file contains a text."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     started, peak = time.perf_counter(), 0
     with (
-        tempfile.TemporaryFile("w+", encoding="utf-8") as said,
-        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, env=environment) as process,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as errors,
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env=environment) as process,
     ):
         while process.poll() is None:
-            with suppress(OSError, IndexError, ValueError):  # it has just ended
+            with suppress(OSError, IndexError, ValueError):  # the process has just ended
                 status = Path(f"/proc/{process.pid}/status").read_text()
                 peak = max(peak, 1024 * int(status.partition("RssAnon:")[2].split()[0]))
             if until is not None and until[0].is_file() and until[1] in until[0].read_text(encoding="utf-8"):
                 process.kill()
                 process.wait()
                 return time.perf_counter() - started, peak
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
         if process.returncode or until is not None:
-            said.seek(0)
-            raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}\n{said.read()}")
+            errors.seek(0)
+            raise SystemExit(f"{' '.join(command)}: exit code {process.returncode}\n{errors.read()}")
     return time.perf_counter() - started, peak
 
 
 def labeling(run: str, gold: str, raw: Path, output: Path) -> Path:
-    """The configuration of a student of ``run`` that learns from ``raw``."""
+    """Write the configuration of a student that learns from ``run`` on ``raw``."""
     values = {
         "teacher": run,
         "data": {"dev": gold, "unlabeled": str(raw)},
@@ -82,10 +81,10 @@ def labeling(run: str, gold: str, raw: Path, output: Path) -> Path:
 
 
 def tiny_teacher(gold: str, folder: Path) -> str:
-    """A BERT of two layers of 16, with a row for each word of ``gold``, that has learned for one epoch."""
-    words = sorted({word.lower() for one in Corpus(gold) for word in one.words})
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
-    vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+    """Train a BERT with two layers of 16 and a token for each word of ``gold`` for one epoch; return its folder."""
+    words = sorted({word.lower() for sentence in Corpus(gold) for word in sentence.words})
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
+    vocabulary = {token: token_id for token_id, token in enumerate(dict.fromkeys(tokens))}
     tokenizer = BertTokenizer(vocab=vocabulary, do_lower_case=True)
     config = BertConfig(
         vocab_size=len(vocabulary), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32
@@ -108,7 +107,7 @@ def tiny_teacher(gold: str, folder: Path) -> str:
 
 
 def main(run: str, gold: str, *sizes: str) -> None:
-    """Print a line for each command and size."""
+    """Print one line per command and size."""
     with tempfile.TemporaryDirectory() as folder:
         run = tiny_teacher(gold, Path(folder)) if run == "tiny" else run
         for size in map(int, sizes) if sizes else ROWS:

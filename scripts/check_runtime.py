@@ -1,7 +1,7 @@
-"""Compare a run with its export where torch is not installed: python -m scripts.check_runtime RUN FILES...
+"""Compare a run with its export in an environment without torch: python -m scripts.check_runtime RUN FILES...
 
-FILES are raw text, or gold files whose words are joined by blanks. The environment is made anew, of nothing but
-`./runtime` and what it asks for; its size is said, and how long a first answer takes there from a cold start.
+FILES are raw text, or gold files whose words are joined by blanks. A new environment is created with `./runtime` and
+its dependencies alone; the script prints its size, and the seconds from a cold start to the first prediction.
 """
 
 from __future__ import annotations
@@ -25,69 +25,74 @@ COLD_STARTS = 7
 
 
 def texts_of(files: list[str]) -> list[str]:
-    """The lines of raw files, and the sentences of gold ones."""
-    found: list[str] = []
+    """Return the lines of raw files, and the sentences of gold files."""
+    texts: list[str] = []
     for path in expand_paths(files):
         if path.suffix == ".txt":
-            found += [line for _, line in read_lines(path)]
+            texts += [line for _, line in read_lines(path)]
         else:
-            found += [" ".join(sentence.words) for sentence in Corpus(str(path))]
-    return found
+            texts += [" ".join(sentence.words) for sentence in Corpus(str(path))]
+    return texts
 
 
 def environment(folder: Path) -> Path:
-    """A fresh environment with the runtime alone; the folder of its programs."""
+    """Create an environment with the runtime alone; return the folder of its programs."""
     venv.create(folder, with_pip=True)
     python = folder / "bin" / "python"
     subprocess.run([str(python), "-m", "pip", "install", "-q", "./runtime"], check=True, stderr=subprocess.DEVNULL)
-    # What installed it is not needed to run it.
+    # The installer is not needed to run it.
     subprocess.run([str(python), "-m", "pip", "uninstall", "-q", "-y", "setuptools", "pip"], check=False)
     return folder / "bin"
 
 
 def megabytes(folder: Path) -> float:
-    """What the files in ``folder`` take."""
+    """Return the size of the files in ``folder``."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink()) / 1e6
 
 
 def cold_start(command: list[str]) -> float:
-    """Seconds from the start of a process to the end of its first answer, the median of several."""
-    taken = []
+    """Return the median seconds from the start of a process to its first prediction."""
+    seconds = []
     for _ in range(COLD_STARTS + 1):
         started = time.perf_counter()
         subprocess.run(command, input=b"Ada Lovelace lived in London.\n", check=True, capture_output=True)
-        taken.append(time.perf_counter() - started)
-    return statistics.median(taken[1:])  # the first reads the disk
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds[1:])  # the first process reads the disk
 
 
 def main(arguments: list[str]) -> None:
-    """Compare, and print what was found."""
+    """Print the comparison."""
     run, *files = arguments
     texts = texts_of(files)
     model = load_token_model(run)
-    wanted = list(predict(model, texts))
+    expected = list(predict(model, texts))
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / "exported"
         export_onnx(model, folder, ["fp32"], log=print)
         programs = environment(Path(temporary) / "env")
         print(f"environment without torch: {megabytes(programs.parent):.0f} MB")
         tag = [str(programs / "nlptrain-tag"), str(folder)]
-        done = subprocess.run(tag, input="\n".join(texts).encode() + b"\n", check=True, capture_output=True)
-        found = [json.loads(line) for line in done.stdout.decode().split("\n")[:-1]]
-        print(f"cold start to the first answer: {cold_start(tag):.2f} s, python alone {python_alone(programs):.2f} s")
-    name = "words" if "words" in wanted[0] else "entities"
-    same = sum(bare(one[name]) == bare(other[name]) for one, other in zip(wanted, found, strict=True))
-    parts = sum(len(answer[name]) for answer in wanted)
-    print(f"{same:,} of {len(texts):,} texts have the same {name} at the same places ({parts:,} in all)")
+        process = subprocess.run(tag, input="\n".join(texts).encode() + b"\n", check=True, capture_output=True)
+        predictions = [json.loads(line) for line in process.stdout.decode().split("\n")[:-1]]
+        print(
+            f"cold start to the first prediction: {cold_start(tag):.2f} s, Python alone {python_alone(programs):.2f} s"
+        )
+    name = "words" if "words" in expected[0] else "entities"
+    pairs = zip(expected, predictions, strict=True)
+    equal = sum(
+        without_confidences(of_run[name]) == without_confidences(of_export[name]) for of_run, of_export in pairs
+    )
+    parts = sum(len(prediction[name]) for prediction in expected)
+    print(f"predictions: {equal:,} of {len(texts):,} texts have equal {name} and offsets ({parts:,} {name})")
 
 
-def bare(parts: list[dict[str, object]]) -> list[dict[str, object]]:
-    """``parts`` without confidences, whose last digit may differ."""
+def without_confidences(parts: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Return ``parts`` without confidences, whose last digit may differ."""
     return [{key: value for key, value in part.items() if key != "confidence"} for part in parts]
 
 
 def python_alone(programs: Path) -> float:
-    """What a process takes that imports numpy and nothing else."""
+    """Return the seconds of a process that only imports numpy."""
     return cold_start([str(programs / "python"), "-c", "import numpy, sys; sys.stdin.read()"])
 
 

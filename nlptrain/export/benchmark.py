@@ -91,10 +91,10 @@ def benchmark(
         )
     line_counts = [_warm_up(model, slices[0]) for model in models]
     throughputs: list[list[float]] = [[] for _ in models]
-    for number in range(1, rounds + 1):
-        log(f"benchmark: round {number} of {rounds}")
+    for round_number in range(1, rounds + 1):
+        log(f"benchmark: round {round_number} of {rounds}")
         for model, line_count, throughput in zip(models, line_counts, throughputs, strict=True):
-            throughput.append(_words_per_second(model, slices[number][:line_count]))
+            throughput.append(_words_per_second(model, slices[round_number][:line_count]))
     latencies: list[list[float]] = [[] for _ in models]
     log("benchmark: single sentences")
     for turn in range(2):  # a model has not seen its sentences before

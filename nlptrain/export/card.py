@@ -94,7 +94,7 @@ def _environment() -> Environment:
     """Return the environment: all inserted text is escaped for Markdown, except with ``code`` or ``safe``."""
     environment = Environment(
         loader=PackageLoader("nlptrain", "export"),
-        autoescape=False,  # the output is Markdown: escape_markdown takes the place of HTML's escaping
+        autoescape=False,  # the output is Markdown, which escape_markdown escapes
         finalize=lambda value: escape_markdown(value) if isinstance(value, str) else value,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -73,7 +73,7 @@ def export_onnx(
     overwrite: bool = False,
     log: Callable[[str], None] = lambda _: None,
 ) -> list[Parity]:
-    """Write ``model`` as ONNX into ``folder`` and compare it with the model; a failed export leaves nothing behind.
+    """Write ``model`` as ONNX into ``folder`` and compare it with the model; a failed export writes nothing.
 
     Args:
         model: any model with a fast tokenizer, or without a tokenizer.
