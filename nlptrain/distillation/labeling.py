@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from nlptrain.data.sentence import Sentence, hash_array
 from nlptrain.distillation.logit_store import LogitStore, Precision
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
-from nlptrain.distillation.teachers.inference import Logits, logits_workers
+from nlptrain.distillation.teachers.inference import TeacherLogits, logits_workers
 from nlptrain.distillation.transfer_set import (
     DamagedShardError,
     TeacherLogitsDataset,
@@ -164,7 +164,7 @@ class _PendingShard:
 
     sentences: list[Sentence]
     hashes: list[bytes]
-    wait: Callable[[], Logits] | None = None
+    wait: Callable[[], TeacherLogits] | None = None
     is_stored: bool = False
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nlptrain.atomic_files import replacing
 from nlptrain.data.sentence import Hashes, Sentence, hash_array, words_hash
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
-from nlptrain.distillation.teachers.inference import Logits
+from nlptrain.distillation.teachers.inference import TeacherLogits
 from nlptrain.models.heads import Prediction
 
 _HASH = pa.binary(16)
@@ -98,7 +98,9 @@ def check_words(shard: Shard) -> None:
         raise DamagedShardError("its words are not those that were labeled")
 
 
-def write_shard(path: Path, sentences: Sequence[Sentence], hashes: Sequence[bytes], teacher_logits: Logits) -> None:
+def write_shard(
+    path: Path, sentences: Sequence[Sentence], hashes: Sequence[bytes], teacher_logits: TeacherLogits
+) -> None:
     """Write ``sentences`` with their ``hashes`` and ``teacher_logits``, whole or not at all."""
     offsets = np.concatenate([[0], np.cumsum(teacher_logits.sizes)])
     batch = pa.record_batch(

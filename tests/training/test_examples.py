@@ -109,6 +109,6 @@ def test_another_order_of_labels_than_the_teachers_is_refused(tiny_bert: Path, t
     student = build_tagger(shape, turned, seed=0, teacher=teacher)
     splits = Splits(LABELS, SENTENCES, SENTENCES, [], dev_from_train=False)
     run = Run(None, device="cpu")
-    with pytest.raises(InputError, match="student: its labels are O, B-place"):
+    with pytest.raises(InputError, match="student: the labels are O, B-place"):
         distill(student, teacher, splits, [], DistillConfig(), TrainConfig(), run, transfer_dir=tmp_path / "transfer")
     assert not (tmp_path / "transfer").exists()

@@ -33,7 +33,7 @@ Sentences = Sequence[Sequence[str]]  # the words of each sentence
 _POLL_SECONDS = 2.0
 
 
-class Logits(NamedTuple):
+class TeacherLogits(NamedTuple):
     """The teacher's logits of a shard.
 
     Attributes:
@@ -45,7 +45,7 @@ class Logits(NamedTuple):
     sizes: NDArray[np.int64]
 
 
-Submit = Callable[[Sentences], Callable[[], Logits]]
+Submit = Callable[[Sentences], Callable[[], TeacherLogits]]
 
 
 def backend(precision: str) -> str:
@@ -79,7 +79,7 @@ def check_teacher_precision(teacher: TokenModel, precision: str) -> None:
 
 
 @contextmanager
-def logits_predictor(teacher: TokenModel, precision: str) -> Iterator[Callable[[Sentences], Logits]]:
+def logits_predictor(teacher: TokenModel, precision: str) -> Iterator[Callable[[Sentences], TeacherLogits]]:
     """Yield a function that predicts float16 logits in this process.
 
     Args:
@@ -101,7 +101,7 @@ def logits_predictor(teacher: TokenModel, precision: str) -> Iterator[Callable[[
     with TemporaryDirectory() as folder:
         taggers: list[Tagger] = []
 
-        def predict(sentences: Sentences) -> Logits:
+        def predict(sentences: Sentences) -> TeacherLogits:
             if not taggers:
                 _export(teacher, Path(folder))
                 taggers.append(_load_exported(folder, torch.get_num_threads()))
@@ -120,19 +120,19 @@ def _load_exported(folder: str, threads: int) -> Tagger:
     return Tagger(folder, threads=threads)
 
 
-def _predict_torch(teacher: TokenModel, precision: str, sentences: Sentences) -> Logits:
+def _predict_torch(teacher: TokenModel, precision: str, sentences: Sentences) -> TeacherLogits:
     with torch.autocast(teacher.device.type, torch.bfloat16, enabled=precision == "bf16"):
         return _to_float16(teacher.logits(sentences))
 
 
-def _predict_onnx(tagger: Tagger, sentences: Sentences) -> Logits:
+def _predict_onnx(tagger: Tagger, sentences: Sentences) -> TeacherLogits:
     return _to_float16(tagger.emissions(sentences))
 
 
-def _to_float16(logits: Sequence[NDArray[np.float32]]) -> Logits:
+def _to_float16(logits: Sequence[NDArray[np.float32]]) -> TeacherLogits:
     flat = np.concatenate([values.reshape(-1) for values in logits])
     # The largest float16 is 65,504; a larger logit would become infinite, and NaN in the loss.
-    return Logits(np.clip(flat, -6e4, 6e4).astype(np.float16), np.array([values.size for values in logits]))
+    return TeacherLogits(np.clip(flat, -6e4, 6e4).astype(np.float16), np.array([values.size for values in logits]))
 
 
 @contextmanager
@@ -154,7 +154,7 @@ def logits_workers(teacher: TokenModel, precision: str, workers: int) -> Iterato
     if workers == 1:
         with logits_predictor(teacher, precision) as predict:
 
-            def compute(sentences: Sentences) -> Callable[[], Logits]:
+            def compute(sentences: Sentences) -> Callable[[], TeacherLogits]:
                 logits = predict(sentences)
                 return lambda: logits
 
@@ -173,7 +173,7 @@ def logits_workers(teacher: TokenModel, precision: str, workers: int) -> Iterato
         pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=arguments)
         try:
 
-            def submit(sentences: Sentences) -> Callable[[], Logits]:
+            def submit(sentences: Sentences) -> Callable[[], TeacherLogits]:
                 if not any(Path(folder).iterdir()):  # on demand: often all logits are stored already
                     (_export if precision == "int8" else TokenModel.save)(teacher, Path(folder))
                 return _wait_for(pool.submit(_predict_in_worker, [tuple(words) for words in sentences]))
@@ -187,8 +187,8 @@ def logits_workers(teacher: TokenModel, precision: str, workers: int) -> Iterato
             pool.shutdown(cancel_futures=True)
 
 
-def _wait_for(future: Future[Logits]) -> Callable[[], Logits]:
-    def wait() -> Logits:
+def _wait_for(future: Future[TeacherLogits]) -> Callable[[], TeacherLogits]:
+    def wait() -> TeacherLogits:
         try:
             return future.result()
         except BrokenProcessPool as error:
@@ -201,7 +201,7 @@ def _wait_for(future: Future[Logits]) -> Callable[[], Logits]:
     return wait
 
 
-_WORKER: dict[str, Callable[[Sentences], Logits]] = {}  # the predictor of a worker process
+_WORKER: dict[str, Callable[[Sentences], TeacherLogits]] = {}  # the predictor of a worker process
 
 
 def _start_worker(folder: str, precision: str, threads: int, parent: int) -> None:
@@ -221,5 +221,5 @@ def _exit_with_parent(parent: int) -> None:
     os._exit(1)
 
 
-def _predict_in_worker(sentences: Sentences) -> Logits:
+def _predict_in_worker(sentences: Sentences) -> TeacherLogits:
     return _WORKER["predict"](sentences)

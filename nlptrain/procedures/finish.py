@@ -1,0 +1,122 @@
+"""The end of a training: evaluate the teacher and the trained model, and save model and scores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlptrain.atomic_files import replacing_folder
+from nlptrain.data.splits import Splits, write_dev_sample
+from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
+from nlptrain.distillation.transfer_set import TeacherLogitsDataset
+from nlptrain.models.token_model import TokenModel
+from nlptrain.run.finished_run import finish_run
+from nlptrain.run.run import Run
+from nlptrain.training.evaluation import Scores, evaluate_tags
+from nlptrain.training.loop import Fit
+from nlptrain.training.model_selection import final_scores
+
+
+@dataclass(frozen=True)
+class TeacherScores:
+    """The scores of a teacher.
+
+    Attributes:
+        description: its name, key and number of parameters.
+        scores: by split.
+        logits: of each sentence, by split, [words, C].
+    """
+
+    description: dict[str, Any]
+    scores: dict[str, Scores]
+    logits: dict[str, list[NDArray[np.float32]]]
+
+
+def evaluate_teacher(
+    ensemble: TeacherEnsemble, splits: Splits, transfer_set: TeacherLogitsDataset, run: Run
+) -> TeacherScores:
+    """Return the teacher's scores and logits on dev and test; nothing in other processes than rank 0."""
+    if not run.processes.is_rank_zero:
+        return TeacherScores({}, {}, {})
+    for teacher in ensemble.teachers:
+        teacher.model.to(run.device)
+    scores: dict[str, Scores] = {}
+    logits: dict[str, list[NDArray[np.float32]]] = {}
+    names, scheme = ensemble.labels.names, ensemble.labels.scheme
+    for split, part in (("dev", splits.dev), ("test", splits.test)):
+        if not part:
+            continue
+        with run.processes.all_threads():
+            predictions = ensemble.predict([sentence.words for sentence in part])
+        tags = [[names[label_id] for label_id in prediction.label_ids] for prediction in predictions]
+        scores[split] = evaluate_tags(part, tags, scheme, metric=splits.dev_metric if split == "dev" else None)
+        logits[split] = [prediction.logits for prediction in predictions]
+    for teacher in ensemble.teachers:
+        teacher.model.to("cpu")
+    for split, split_scores in scores.items():
+        if split_scores.value == 0.0 and any(split_scores.counts.gold):
+            run.log(
+                f"teacher ({split}): no prediction is correct; check the order of data.labels, the names in "
+                "data.label_map and the training of the teacher; nlptrain evaluate TEACHER FILES lists its mistakes"
+            )
+    keys = [one_set.key for one_set in transfer_set.sets]
+    description = {"name": ensemble.name, "key": ", ".join(keys), "parameters": ensemble.parameters()}
+    return TeacherScores(description, scores, logits)
+
+
+def _scores_json(scores_by_split: dict[str, Scores]) -> dict[str, Any]:
+    return {split: scores.to_json() for split, scores in scores_by_split.items()}
+
+
+def _counts_json(scores_by_split: dict[str, Scores]) -> dict[str, Any]:
+    return {split: scores.counts.to_json() for split, scores in scores_by_split.items()}
+
+
+def finish(
+    model: TokenModel,
+    splits: Splits,
+    result: Fit,
+    run: Run,
+    teacher: TeacherScores | None = None,
+    **extra: dict[str, Any],
+) -> dict[str, Any]:
+    """Evaluate and save ``model`` on rank 0, and return the content of ``scores.json`` in all processes."""
+    with run.processes.all_threads():
+        return run.processes.broadcast_from_rank0(
+            lambda: _evaluate_and_save(model, splits, result, run, teacher, extra)
+        )
+
+
+def _evaluate_and_save(
+    model: TokenModel,
+    splits: Splits,
+    result: Fit,
+    run: Run,
+    teacher: TeacherScores | None,
+    extra: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
+    """Evaluate the best weights, save them, and write the scores last: they mark the run as finished."""
+    final = final_scores(model, splits, log=run.log, teacher_logits=teacher.logits if teacher else None)
+    scores = {
+        **_scores_json(final.scores),
+        "calibration": final.calibration,
+        "parameters": model.parameters(),
+        "steps": result.steps,
+        "best_step": result.best_step,
+        "seconds": round(result.seconds, 1),
+    }
+    if teacher is not None:
+        scores["teacher"] = {**teacher.description, **_scores_json(teacher.scores)}
+        scores["divergence"] = final.divergence
+    scores |= extra
+    if run.folder is not None:
+        with replacing_folder(run.folder / "model") as part:
+            model.write(part)
+        scores["bytes"] = sum(file.stat().st_size for file in (run.folder / "model").iterdir())
+        teacher_counts = {"teacher": _counts_json(teacher.scores)} if teacher else {}
+        write_dev_sample(run.folder, splits.dev)
+        finish_run(run.folder, {**scores, **run.provenance}, {**_counts_json(final.scores), **teacher_counts})
+    return scores
