@@ -12,13 +12,15 @@ from nlptrain_runtime.errors import printable
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--name", help="Of the model, e.g. OWNER/NAME on the Hub (default: the run's folder).")
-@click.option("--dataset", help="Name of the data set that it is scored on (default: its folder's).")
-@click.option("--control", type=click.Path(path_type=Path), help="A finished run of such a net without a teacher.")
-@click.option("--speed", "speeds", type=click.Path(path_type=Path), help="What nlptrain benchmark --json printed.")
-@click.option("--license", "licence", help="The Hub's word for it, e.g. apache-2.0.")
-@click.option("--language", multiple=True, help="Of the text, e.g. en; may be repeated.")
-@click.option("--base-model", multiple=True, help="On the Hub, what it was made from; may be repeated.")
+@click.option("--name", help="Name of the model, e.g. OWNER/NAME (default: the run's folder).")
+@click.option("--dataset", help="Name of the data set of the scores (default: its folder).")
+@click.option(
+    "--control", type=click.Path(path_type=Path), help="A finished run of the same student without a teacher."
+)
+@click.option("--speed", "speeds", type=click.Path(path_type=Path), help="The output of nlptrain benchmark --json.")
+@click.option("--license", "license_id", help="Identifier on the Hub, e.g. apache-2.0.")
+@click.option("--language", multiple=True, help="Language of the text, e.g. en; may be repeated.")
+@click.option("--base-model", multiple=True, help="Model on the Hub that it was made from; may be repeated.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="File to write, e.g. README.md (default: standard output)."
 )
@@ -28,37 +30,37 @@ def card(
     dataset: str | None,
     control: Path | None,
     speeds: Path | None,
-    licence: str | None,
+    license_id: str | None,
     language: tuple[str, ...],
     base_model: tuple[str, ...],
     out: Path | None,
 ) -> None:
-    """Write the model card of a finished run, with the Hub's metadata.
+    """Write a model card for the Hugging Face Hub.
 
     \b
     Reads   RUN: a finished run's folder, or that of several seeds; its scores.json.
-    Writes  Markdown: scores beside the teacher's and the control's, by type; the data
+    Writes  Markdown: scores, by type, with the teacher's and the control's; the data
             with hashes; size and speed; limits; how to load it.
 
     `hf upload OWNER/NAME FOLDER` publishes a folder with the card as its README.md.
 
     Example: nlptrain card runs/demo/tagger_kd --control runs/demo/tagger
     """  # noqa: D301 - click reads the character
-    from nlptrain.analysis.run_scores import read_run_scores
     from nlptrain.atomic_files import write_text
-    from nlptrain.export.card import ModelInfo, model_card
+    from nlptrain.procedures import write_card
 
-    found = read_run_scores(run)
-    known = dataset or _folder_of(found.scores[0]["inputs"])
-    info = ModelInfo(name or run.resolve().name, known, licence, language, base_model)
-    text = "\n".join(map(printable, model_card(run, info, control=control, speeds=speeds).split("\n")))
+    text = write_card(
+        run,
+        name=name,
+        dataset=dataset,
+        license_id=license_id,
+        languages=language,
+        base_models=base_model,
+        control=control,
+        speeds=speeds,
+    )
+    text = "\n".join(map(printable, text.split("\n")))
     if out is None:
         echo_data(text, nl=False)
     else:
         write_text(out, text)
-
-
-def _folder_of(inputs: dict[str, str]) -> str:
-    """The folder of the first file that was read, by the name that it was given then."""
-    first = Path(next(iter(inputs), ""))
-    return first.parent.name or (first.resolve().parent.name if first.exists() else first.stem)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=SuggestingGroup)
 def config() -> None:
-    """Look at configurations."""
+    """Show, check and create configurations."""
 
 
 @config.command()
@@ -32,12 +32,12 @@ def config() -> None:
 )
 @set_option("As in the training commands.")
 def show(config: Path, command: str | None, settings: tuple[str, ...]) -> None:
-    """Print a configuration as it is resolved, each value with its origin.
+    """Print a resolved configuration, each value with its origin.
 
     \b
     Reads   CONFIG and the files that its base: names.
     Writes  key, value and origin (default, file, base, --set) to standard output,
-            and how large the student is, once the models that it is built from are there.
+            and the size of the student, if the models that it is built from exist.
 
     Example: nlptrain config show configs/demo/tagger_kd.yaml --set train.steps=500
     """  # noqa: D301 - click reads the character
@@ -78,7 +78,7 @@ def schema(command: str) -> None:
 @config.command()
 @click.argument("command", type=Choice(list(COMMANDS)), metavar="COMMAND")
 def init(command: str) -> None:
-    """Print a file to begin with: what must be said, and all that may be as comments.
+    """Print a file to start from: required keys, and all others as comments.
 
     \b
     Reads   nothing; COMMAND is transformer_token, tagger, tagger_kd or pseudo_label.
@@ -100,4 +100,4 @@ def _echo_student(config: CommandConfig) -> None:
             echo_line(f"# {line}")
     except InputError as error:
         first = str(error).split("\n")[0]
-        echo_line(f"# student: how large it is cannot be said yet: {first}")
+        echo_line(f"# student: its size is not known yet: {first}")

@@ -1,4 +1,4 @@
-"""The command that writes gold files in another format: convert."""
+"""The command that converts gold files to another format."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from nlptrain.data.formats import GoldFormat
     "--write-scheme",
     key="write_scheme",
     type=Choice(SCHEMES),
-    help="How the tags of OUT are written (default: as those of IN).",
+    help="Tag scheme of OUT (default: that of IN).",
 )
 @click.option("--pretokenized", is_flag=True, help="brat: spaces separate the words, in IN and in OUT.")
 @click.option("--comments", is_flag=True, help="conll: keep ids and texts as # id = ... and # text = ...")
@@ -47,15 +47,15 @@ def convert(
     comments: bool,
     overwrite: bool,
 ) -> None:
-    """Write gold files in another format.
+    """Convert gold files to another format.
 
     \b
     Reads   IN: gold files or globs, in any format that a run reads.
-    Writes  OUT, one file (brat: and the .txt beside the .ann): conll, conllu, csv,
-            jsonl (tokens and tags), entities (text and spans, a JSON object a line),
+    Writes  OUT, one file (brat: and the .txt next to the .ann): conll, conllu, csv,
+            jsonl (tokens and tags), entities (text and spans, a JSON object per line),
             prodigy, doccano, labelstudio (.json), brat (.ann), parquet or arrow. Words,
-            tags, ids, texts and offsets go along; what is not read, or has no place in
-            OUT, is said.
+            tags, ids, texts and offsets are kept; notes name the columns that are
+            ignored and the values that OUT has no place for.
 
     Example: nlptrain convert train.conll train.parquet
     """  # noqa: D301 - click reads the character

@@ -1,4 +1,4 @@
-"""The commands that look for what is wrong before it costs anything."""
+"""The commands that check models and data before a training."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from nlptrain.cli.output import echo_json, echo_line
 
 @click.group(cls=SuggestingGroup)
 def doctor() -> None:
-    """Look for what is wrong with models and data."""
+    """Check models and data for problems."""
 
 
 @doctor.command()
 @click.argument("teacher")
 @click.argument("files", nargs=-1, required=True)
-@click.option("--raw", is_flag=True, help="FILES are raw text, a sentence or a paragraph a line.")
+@click.option("--raw", is_flag=True, help="FILES are raw text, a sentence or a paragraph per line.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def alignment(teacher: str, files: tuple[str, ...], raw: bool, as_json: bool) -> None:
-    """Show how a model's tokenizer reads a text.
+    """Show how a model's tokenizer splits a text.
 
     \b
     Reads   TEACHER: a model's folder, a run's, package:NAME/folder or a Hub name;

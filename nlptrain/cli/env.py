@@ -1,4 +1,4 @@
-"""What bug reports need: versions, machine, settings."""
+"""The command that prints versions, machine and settings, for bug reports."""
 
 from __future__ import annotations
 
@@ -40,11 +40,12 @@ def version_line() -> str:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def env(as_json: bool) -> None:
-    """Print what a bug report needs: versions, machine, settings.
+    """Print versions, machine and settings.
 
     \b
     Reads   nothing but this environment.
-    Writes  a line each to standard output; names of variables that look secret have no value.
+    Writes  one line each to standard output, for bug reports; the values of variables
+            whose names look secret are hidden.
 
     Example: nlptrain env
     """  # noqa: D301 - click reads the character

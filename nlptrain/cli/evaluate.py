@@ -32,14 +32,13 @@ def evaluate(
     device: str,
     as_json: bool,
 ) -> None:
-    """Score a model on gold files: seqeval's entity F1, or accuracy for plain tags.
+    """Score a model on gold files.
 
     \b
     Reads   RUN: a run's folder, a model's or an exported one; DATA: gold files.
-    Writes  the scores, overall and per type, what was taken for what, and the
-            expected calibration error: how far confidences are from the share
-            that is right (15 bins), by word and by predicted entity, to
-            standard output.
+    Writes  the scores, overall and per type (seqeval's entity F1, or accuracy for
+            plain tags), the most frequent mistakes, and the expected calibration
+            error (15 bins) by word and by predicted entity, to standard output.
 
     Example: nlptrain evaluate runs/demo/tagger_kd runs/demo/data/test.conll
     """  # noqa: D301 - click reads the character

@@ -113,11 +113,11 @@ def main() -> None:
     """Turn an accurate, slow transformer token classifier into a small, fast tagger.
 
     \b
-    The usual way:
+    Typical use:
       nlptrain transformer_token teacher.yaml     fine-tune the teacher
       nlptrain tagger_kd student.yaml             distill it into a student
-      nlptrain tagger control.yaml                such a student without the teacher
-      nlptrain compare runs/teacher runs/student  what was gained
+      nlptrain tagger control.yaml                the same student without the teacher
+      nlptrain compare runs/teacher runs/student  compare their scores and speed
       nlptrain predict runs/student < text        use it
     """  # noqa: D301 - click reads the character
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -128,7 +128,7 @@ def main() -> None:
 @click.argument("shell", type=Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the script with which a shell completes nlptrain.
+    """Print a script for shell completion.
 
     \b
     Reads   nothing.

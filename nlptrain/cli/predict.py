@@ -19,7 +19,7 @@ from nlptrain.errors import InputError, Setting
     default="jsonl",
     show_default=True,
     type=Choice(["jsonl", "conll"]),
-    help="jsonl: an object a line; conll: a word, a tab and a tag a line.",
+    help="jsonl: an object per line; conll: a word, a tab and a tag per line.",
 )
 @click.option("--pretokenized", is_flag=True, help="The words of each line are already separated by spaces.")
 @key_option(
@@ -28,14 +28,14 @@ from nlptrain.errors import InputError, Setting
     key="min_confidence",
     multiple=True,
     metavar="P|TYPE=P",
-    help="Leave out entities of a lower confidence, as it is shown (0 to 1), of all types or of one, given as often as "
-    "there are types. conll: their words are O. A plain tag below it is null; conll: _.",
+    help="Omit entities of a lower confidence (0 to 1), of all types or of one; may be repeated. conll: their words "
+    "are O. A plain tag of a lower confidence is null; conll: _.",
 )
 @click.option("--device", default="auto", show_default=True)
 def predict(
     run: str, files: tuple[str, ...], output_format: str, pretokenized: bool, least: tuple[str, ...], device: str
 ) -> None:
-    """Tag raw text, a line or a row at a time.
+    """Tag raw text.
 
     \b
     Reads   RUN: a run's folder or a model's; FILES, or standard input; UTF-8.
@@ -43,11 +43,11 @@ def predict(
             {"text", "entities": [{"start", "end", "label", "text", "confidence"}]}
             or, for plain tags, {"text", "words": [{..., "tag", "confidence"}]}.
             Offsets count code points. A confidence is the probability of the tag, an
-            entity's the least of its words', at the temperature that training
+            entity's the lowest of its words', at the temperature that training
             fitted on dev. With --format conll: the words of each line and
-            their tags (IOB2), a blank line behind each; lines without a word are left out.
-            A row of FILES named .jsonl, .json, .csv, .parquet or .arrow keeps its columns,
-            ids among them: its text is tagged as one or, without it, its tokens, to tags.
+            their tags (IOB2), with a blank line after each; lines without a word are omitted.
+            Rows of .jsonl, .json, .csv, .parquet and .arrow files keep their columns, for
+            example ids: the text of a row is tagged or, if it has none, its tokens.
 
     Example: echo "Ada Lovelace lived in London." | nlptrain predict runs/demo/tagger_kd
     """  # noqa: D301 - click reads the character

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Print what would be run, in which order, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 def run(paths: tuple[Path, ...], jobs: int, settings: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
-    """Run a folder of experiments, each after those that it needs.
+    """Run a folder of experiments.
 
     \b
     Reads   YAML files, or folders of them (except bases, whose names begin with _).
             A file is for the command that its name begins with, up to a dash
             (tagger_kd-mse.yaml), or else for the command that has its keys.
     Writes  what each command writes, and a table of all to standard output.
-            Finished runs are not run again, and interrupted ones continue. A run
+            Each runs after those that it needs. Finished runs are not run again, and interrupted ones continue. A run
             that fails stops only those that need its model or text. The exit
             code is 1 if any run failed or was left out.
 

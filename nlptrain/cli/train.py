@@ -16,43 +16,53 @@ from nlptrain.cli.output import echo_line
 from nlptrain.errors import InputError
 
 _HELP = {
-    "transformer_token": """Fine-tune a transformer token classifier: the teacher.
+    "transformer_token": """Fine-tune a transformer: the teacher.
 
     \b
-    Reads   CONFIG (model, data, train), the gold files, the pretrained model.
+    Reads   CONFIG (model, data, train), gold files, the pretrained transformer.
     Writes  output_dir: model/ (a plain Hugging Face folder), config.yaml,
             metrics.jsonl, scores.json, counts.json, log.txt.
 
     Example: nlptrain transformer_token configs/demo/transformer_token.yaml
     """,
-    "tagger": """Train a small tagger on the gold tags alone: the control.
+    "tagger": """Train a small tagger without a teacher.
 
     \b
-    Reads   CONFIG (student, data, train), the gold files, the tokenizer of a pretrained model.
-    Writes  output_dir: model/, config.yaml, metrics.jsonl, scores.json, counts.json, log.txt.
+    Reads   CONFIG (student, data, train), gold files, the tokenizer of a
+            pretrained transformer.
+    Writes  output_dir: model/, config.yaml, metrics.jsonl, scores.json,
+            counts.json, log.txt.
+
+    It is the control: what the same student reaches on the gold tags alone.
 
     Example: nlptrain tagger configs/demo/tagger.yaml
     """,
-    "tagger_kd": """Train a small tagger by knowledge distillation: the student.
+    "tagger_kd": """Distill a teacher into a small tagger.
 
     \b
-    loss = loss_w * gold + dist_w * T^2 * KL(softmax(teacher / T) || softmax(student / T))
+    loss = loss_w * loss_student
+           + dist_w * T^2 * KL(softmax(teacher / T) || softmax(student / T))
 
     \b
-    Reads   CONFIG (teacher, student, data, objective, train), gold files, raw text, the teacher.
-    Writes  output_dir: model/, config.yaml, metrics.jsonl, scores.json, counts.json, log.txt;
-            transfer_dir: the teacher's logits, found again by the next run.
+    Reads   CONFIG (teacher, student, data, objective, train), gold files, raw
+            text, the teacher.
+    Writes  output_dir: model/, config.yaml, metrics.jsonl, scores.json,
+            counts.json, log.txt; transfer_dir: the teacher's logits, which
+            later runs reuse.
 
     \b
-    Example: nlptrain tagger_kd configs/demo/tagger_kd.yaml --set objective.temperature=2
-    Without a file: nlptrain tagger_kd --teacher runs/teacher --unlabeled 'text/*.txt' --output-dir runs/student
+    Example: nlptrain tagger_kd configs/demo/tagger_kd.yaml
+    Without a file: nlptrain tagger_kd --teacher runs/teacher \\
+                      --unlabeled 'text/*.txt' --output-dir runs/student
     """,
-    "pseudo_label": """Train a small tagger on gold tags and on raw text tagged by the teacher.
+    "pseudo_label": """Train a small tagger on tags that a teacher predicts.
 
     \b
-    Reads   CONFIG (teacher, student, data, objective, train), gold files, raw text, the teacher.
-    Writes  as tagger_kd, and output_dir/pseudo_labels.jsonl: raw and made text with the
-            teacher's tags and confidences (its own probabilities, not calibrated).
+    Reads   CONFIG (teacher, student, data, objective, train), gold files, raw
+            text, the teacher.
+    Writes  as tagger_kd, and output_dir/pseudo_labels.jsonl: raw and synthetic
+            sentences with the teacher's tags and confidences (its own
+            probabilities, not calibrated).
 
     Example: nlptrain pseudo_label configs/demo/pseudo_label.yaml
     """,
@@ -65,32 +75,35 @@ _WORKERS = key_option(
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Processes that label text side by side, on a CPU; they share the threads.",
+    help="Processes that label text at a time, on a CPU.",
 )
 
 
-# The keys that a flag may say, for runs without a file; what else there is, --set says.
+# Keys with an option of their own, for runs without a file; --set reaches all others.
 _MODELS = {
-    "transformer_token": {"model": ("model", "The pretrained transformer: a folder or a Hub name.")},
-    "tagger": {"tokenizer": ("student.tokenizer", "The pretrained transformer that the student's table is from.")},
-    "tagger_kd": {"teacher": ("teacher", "The fine-tuned classifier: a run's folder, a model's, or a Hub name.")},
+    "transformer_token": {"model": ("model", "Pretrained transformer: folder or Hub name.")},
+    "tagger": {"tokenizer": ("student.tokenizer", "Pretrained transformer, for tokenizer and embeddings.")},
+    "tagger_kd": {"teacher": ("teacher", "Fine-tuned classifier: folder of a run or a model, or Hub name.")},
 }
 _MODELS["pseudo_label"] = _MODELS["tagger_kd"]
 _FILES = {
-    "train": ("data.train", "Gold sentences to train on: a file or a glob in quotes; may be repeated."),
-    "dev": ("data.dev", "Gold sentences that choose the best step."),
-    "test": ("data.test", "Gold sentences that are scored once, at the end."),
+    "train": ("data.train", "Gold sentences to train on: file, or glob in quotes; may be repeated."),
+    "dev": ("data.dev", "Gold sentences that select the best step."),
+    "test": ("data.test", "Gold sentences that are scored once, after training."),
     "unlabeled": ("data.unlabeled", "Raw text for the teacher to label."),
 }
-_TEXT = (".txt", ".gz", ".conll", ".conllu", ".tsv", ".csv", ".jsonl", ".parquet", ".arrow")  # no YAML, surely
+_TEXT = (".txt", ".gz", ".conll", ".conllu", ".tsv", ".csv", ".jsonl", ".parquet", ".arrow")  # certainly not YAML
 
 
 def _keys(name: str) -> dict[str, tuple[str, str]]:
-    """The flags of a command that say a key, with the key and what it means."""
-    return {**_MODELS[name], **{flag: said for flag, said in _FILES.items() if flag != "unlabeled" or _taught(name)}}
+    """Return the key and the help of each option that sets a key."""
+    return {
+        **_MODELS[name],
+        **{flag: entry for flag, entry in _FILES.items() if flag != "unlabeled" or _has_teacher(name)},
+    }
 
 
-def _taught(name: str) -> bool:
+def _has_teacher(name: str) -> bool:
     return name in ("tagger_kd", "pseudo_label")
 
 
@@ -101,20 +114,22 @@ def _options(function: Callable[..., None], name: str) -> Callable[..., None]:
             click.argument("files", nargs=-1, type=path, metavar="[CONFIG]"),
             *(
                 click.option(
-                    f"--{flag}", metavar="FILES" if flag in _FILES else None, multiple=flag in _FILES, help=told
+                    f"--{flag}", metavar="FILES" if flag in _FILES else None, multiple=flag in _FILES, help=text
                 )
-                for flag, (_, told) in _keys(name).items()
+                for flag, (_, text) in _keys(name).items()
             ),
             set_option("Set a key, e.g. --set train.steps=500; may be repeated."),
             click.option("--device", help="auto, cpu, cuda, cuda:N or mps."),
-            key_option("--output-dir", key="output_dir", help="Folder of the run."),
-            click.option("--seed", type=int, help="Seed of all that is random; one run, in the place of `seeds`."),
-            *([_WORKERS] if _taught(name) else []),
-            key_option("--overwrite", key="overwrite", is_flag=True, help="Clear a run that is in the output folder."),
+            key_option("--output-dir", key="output_dir", help="Folder that the run is written to."),
+            click.option("--seed", type=int, help="Random seed of a single run, in place of `seeds`."),
+            *([_WORKERS] if _has_teacher(name) else []),
+            key_option(
+                "--overwrite", key="overwrite", is_flag=True, help="Remove the run that is in the output folder."
+            ),
             click.option(
                 "--dry-run",
                 is_flag=True,
-                help="Say what would be read, found and computed, and, after half a minute's trial, how long it takes.",
+                help="Estimate what is read, labeled and trained, and how long it takes; write nothing.",
             ),
         )
     ):
@@ -157,7 +172,7 @@ def _command(name: str) -> click.Command:
 
 
 def _given(name: str, flags: Mapping[str, Any]) -> dict[str, Any]:
-    """What the flags of a command say, by dotted key."""
+    """Return the values of the options that set keys, by dotted key."""
     known = _keys(name)
     given: dict[str, Any] = {}
     for flag, value in flags.items():
@@ -168,26 +183,32 @@ def _given(name: str, flags: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _one_file(name: str, files: Sequence[Path], given: Mapping[str, Any], settings: Sequence[str]) -> Path | None:
-    """The YAML file that was given, if one was.
+    """Return the YAML file among the arguments, or None if there is none.
 
     Raises:
-        InputError: there is neither a file nor a flag, or more than one file, as a shell makes of a glob.
+        InputError: there is neither a file nor an option, or more than one file, as a shell makes of a glob.
     """
     if not files and not given and not settings:
-        flags = " ".join(f"--{flag} ..." for flag in _MODELS[name])
+        options = " ".join(f"--{option} ..." for option in _MODELS[name])
+        source = "unlabeled" if _has_teacher(name) else "train"
         raise InputError(
-            f"found no CONFIG; give a YAML file (nlptrain config init {name} prints one), or say what it must say: "
-            f"{flags} --{'unlabeled' if _taught(name) else 'train'} 'FILES' --output-dir FOLDER"
+            "found no CONFIG",
+            hint=f"give a YAML file (nlptrain config init {name} prints one), or options: {options} "
+            f"--{source} 'FILES' --output-dir FOLDER",
         )
-    others = [one for one in files if one.suffix.lower() in _TEXT]
-    if others and any(key.startswith("data.") for key in given):
+    texts = [path for path in files if path.suffix.lower() in _TEXT]
+    if texts and any(key.startswith("data.") for key in given):
         raise InputError(
-            f"{others[0]}: found where only a YAML file may stand; a flag takes one value: put a glob in quotes, as in "
-            "--unlabeled 'text/*.txt', or repeat the flag"
+            "found in the place of CONFIG",
+            location=str(texts[0]),
+            expected="a YAML file",
+            hint="an option takes one value: quote a glob, as in --unlabeled 'text/*.txt', or repeat the option",
         )
     if len(files) > 1:
         raise InputError(
-            f"found {len(files)} files ({files[0]}, {files[1]}, ...); give one; nlptrain run takes several"
+            f"found {len(files)} files ({files[0]}, {files[1]}, ...)",
+            expected="one",
+            hint="nlptrain run takes several",
         )
     return files[0] if files else None
 
