@@ -21,7 +21,7 @@ import torch
 import yaml
 from transformers import BertConfig, BertForTokenClassification
 
-from nlptrain.cli.tables import print_speeds
+from nlptrain.cli.output import print_speeds
 from nlptrain.data.text_files import expand_paths, read_lines
 from nlptrain.export.benchmark import Speed, benchmark
 from nlptrain.export.benchmark_candidates import Candidate, open_candidates

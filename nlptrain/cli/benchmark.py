@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from nlptrain.cli.options import key_option
-from nlptrain.cli.output import echo_json
+from nlptrain.cli.output import echo_json, print_speeds
 
 
 @click.command()
@@ -48,7 +48,6 @@ def benchmark(
 
     Example: nlptrain benchmark runs/demo/transformer_token runs/demo/tagger_kd
     """  # noqa: D301 - click reads the character
-    from nlptrain.cli.tables import print_speeds
     from nlptrain.procedures import benchmark_models
 
     speeds, texts = benchmark_models(models, text_files, threads=threads, batch_size=batch_size, rounds=rounds)

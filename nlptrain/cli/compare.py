@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from nlptrain.cli.output import echo_json, echo_line
+from nlptrain.cli.output import echo_json, echo_line, print_comparison, print_differences
 
 
 @click.command()
@@ -55,7 +55,6 @@ def compare(
 
     Example: nlptrain compare runs/demo/transformer_token runs/demo/tagger runs/demo/tagger_kd
     """  # noqa: D301 - click reads the character
-    from nlptrain.cli.tables import print_comparison, print_differences
     from nlptrain.procedures import compare_runs
 
     comparison = compare_runs(runs, requirements=requirements, resamples=resamples, timed=not no_speed)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nlptrain.cli.options import set_option
-from nlptrain.cli.output import add_row, echo_json, echo_line, echo_lines, print_table
+from nlptrain.cli.output import add_row, echo_json, echo_line, echo_lines, new_table, print_table
 from nlptrain_runtime.errors import printable
 
 if TYPE_CHECKING:
@@ -78,12 +78,9 @@ def _to_json(experiment: Experiment) -> dict[str, Any]:
 
 
 def _print_experiments(experiments: list[Experiment]) -> None:
-    from rich.box import SIMPLE
-    from rich.table import Table
-
     from nlptrain.procedures import experiment_scores
 
-    table = Table(box=SIMPLE)
+    table = new_table()
     table.add_column("experiment", overflow="fold")
     table.add_column("state", overflow="fold")
     for name in ("dev", "test", "of teacher's", "seconds"):

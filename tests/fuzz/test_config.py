@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from nlptrain import COMMANDS, load_config
 from nlptrain.analysis.comparison import Row
 from nlptrain.cli.main import main
-from nlptrain.cli.tables import print_comparison
+from nlptrain.cli.output import print_comparison
 from nlptrain.errors import InputError
 from tests.helpers.fuzzing import LINE, UNSAFE, bounded, fuzz
 
