@@ -1,4 +1,4 @@
-"""Full disks, missing permissions, damaged files, and two runs at once: an error that says what, and nothing lost."""
+"""Full disks, missing permissions, damaged files, and two runs at once: a clear error, and nothing lost."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ _WRITERS = [name for name in COMMANDS if name not in _STREAMS and name != "run"]
 
 def contents(folder: Path, *, without: tuple[str, ...] = ()) -> dict[str, bytes]:
     """All files, but for logs, locks and those whose path begins with one of ``without``."""
-    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     return {
         name: path.read_bytes()
-        for name, path in found.items()
+        for name, path in paths.items()
         if not name.startswith((".", *without)) and not name.endswith((".lock", "log.txt"))
     }
 
 
-def check_error(ended: Ended, kind: str, *said: str) -> None:
-    """See that ``ended`` is an error of one kind or another that its user can read."""
-    if not ended.is_clear or not any(word in ended.stderr for word in said or ("",)):
+def check_error(ended: Ended, kind: str, *words: str) -> None:
+    """Check that ``ended`` is a clear error that contains one of ``words``."""
+    if not ended.is_clear or not any(word in ended.stderr for word in words or ("",)):
         count(kind, LOST)
-        raise AssertionError(f"{kind}: ended with {ended.code}; expected one of {said}:\n{ended.stderr}")
+        raise AssertionError(f"{kind}: ended with {ended.code}; expected one of {words}:\n{ended.stderr}")
 
 
 def check_kept(before: dict[str, bytes], folder: Path, kind: str) -> None:
@@ -145,7 +145,7 @@ def test_a_full_standard_output(workshop: Workshop, name: str) -> None:
 
 
 def take_away(folder: Path) -> None:
-    """Give all in ``folder`` to another user, who lets others read it."""
+    """Make another user the owner of all files in ``folder``, readable by others."""
     for path in (folder, *folder.rglob("*")):
         os.chown(path, NOBODY, NOBODY)
         path.chmod(0o755 if path.is_dir() else 0o644)
@@ -185,10 +185,10 @@ def test_a_file_that_may_not_be_read(workshop: Workshop, file: str) -> None:
 @pytest.fixture(scope="module")
 def stopped(workshop: Workshop) -> dict[str, Path]:
     """Folders with a run of each command that was stopped after two checkpoints."""
-    found = {}
+    damaged = {}
     for name in ("tagger_kd", "tagger --seeds") if NIGHTLY else ("tagger_kd",):
         folder = COMMANDS[name].writes[0]
-        while name not in found:
+        while name not in damaged:
             trial = workshop.new()
             process = workshop.start(trial, name)
             while process.runs and not list(trial.glob(f"{folder}/**/checkpoint-previous.safetensors")):
@@ -196,8 +196,8 @@ def stopped(workshop: Workshop) -> dict[str, Path]:
             process.send(signal.SIGKILL)
             process.wait()
             if list(trial.glob(f"{folder}/**/checkpoint-previous.safetensors")):
-                found[name] = trial
-    return found
+                damaged[name] = trial
+    return damaged
 
 
 @contextmanager
@@ -221,7 +221,7 @@ def check_again(workshop: Workshop, trial: Path, name: str, file: str, kind: str
 
 
 def damages(trial: Path, tops: tuple[str, ...], draw: random.Random, most: int) -> list[tuple[str, str]]:
-    """Files below ``tops``, each with a kind of damage; all of them, or ``most`` drawn ones."""
+    """Files below ``tops``, each with a kind of damage; all of them, or a sample of ``most``."""
     files = sorted(
         path.relative_to(trial).as_posix()
         for top in tops
@@ -292,7 +292,7 @@ def test_a_finished_run_whose_files_are_damaged(workshop: Workshop, finished: Pa
                 elif ended.stdout != shown[reader] and reader not in ("export", "tagger_kd of it"):
                     count(label(file), LOST)
                     raise AssertionError(
-                        f"{trial}: {reader} answers otherwise after {file} was {kind}:\n{ended.stdout}"
+                        f"{trial}: {reader} gives another result after {file} was {kind}:\n{ended.stdout}"
                     )
             check_again(workshop, trial, "pseudo_label", file, label(file))
 
@@ -332,7 +332,7 @@ def test_files_that_are_damaged_while_a_run_writes_them(workshop: Workshop, name
                 if all(own.get(key) == data for key, data in wanted.items()):
                     count(kind, SURVIVED)
                     continue
-            # The file may have been damaged after the run had finished with it: then its readers say so.
+            # If the run had finished with the file before the damage, its readers report it.
             again = workshop.again(trial, name)
             if again.code == 0:
                 workshop.is_straight(trial, name, kind=kind, without=("metrics.jsonl", "SHA256SUMS"))

@@ -1,4 +1,4 @@
-"""Each command, killed at random moments and given again: it ends with the bytes of a run that nobody disturbed."""
+"""Each command, killed at random moments and repeated: it ends with the bytes of an undisturbed run."""
 
 from __future__ import annotations
 
@@ -52,21 +52,21 @@ def test_a_killed_command_ends_as_the_straight_one(workshop: Workshop, name: str
 
 def _kill(workshop: Workshop, trial: Path, name: str, draw: random.Random) -> bool:
     """Start the command and kill it, at a random moment or just after something was written."""
-    straight, number = workshop.straight(name), draw.choice(SIGNALS)
+    straight, signal_number = workshop.straight(name), draw.choice(SIGNALS)
     wait_for_others(trial)
     process = workshop.start(trial, name)
     if draw.random() < 0.5:
-        killed = kill_at(process, number, draw.uniform(0, straight.seconds))
+        killed = kill_at(process, signal_number, draw.uniform(0, straight.seconds))
     else:
-        killed = kill_at_change(process, number, trial, COMMANDS[name], draw.randint(1, straight.changes))
-    _check(process.wait(), number, name)
+        killed = kill_at_change(process, signal_number, trial, COMMANDS[name], draw.randint(1, straight.changes))
+    _check(process.wait(), signal_number, name)
     return killed
 
 
-def _check(ended: Ended, number: int, name: str) -> None:
-    if ended.code not in (0, *CODES[number]) or "Traceback" in ended.stderr:
+def _check(ended: Ended, signal_number: int, name: str) -> None:
+    if ended.code not in (0, *CODES[signal_number]) or "Traceback" in ended.stderr:
         count(f"kill {name}", LOST)
-        raise AssertionError(f"{name} ended with {ended.code} after signal {number}:\n{ended.stderr}")
+        raise AssertionError(f"{name} ended with {ended.code} after signal {signal_number}:\n{ended.stderr}")
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "run"] if NIGHTLY else ["tagger"])
@@ -83,11 +83,11 @@ def test_a_command_that_is_killed_as_it_starts(workshop: Workshop, name: str) ->
                     stdout=subprocess.DEVNULL,
                     stderr=stderr,
                 )
-            number = draw.choice(SIGNALS)
+            signal_number = draw.choice(SIGNALS)
             time.sleep(draw.uniform(0, 4))
             killed = process.poll() is None
-            process.send_signal(number)
+            process.send_signal(signal_number)
             code = process.wait()
-            _check(Ended(code, "", (trial / "stderr").read_text()), number, "at the start")
+            _check(Ended(code, "", (trial / "stderr").read_text()), signal_number, "at the start")
             count("kill at the start", "survived", killed)
         workshop.ends_as_straight(trial, name, kind="kill at the start", faults=0)

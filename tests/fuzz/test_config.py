@@ -77,8 +77,8 @@ KEYS = keys()
 PARTS = sorted({part for key in KEYS for part in key.split(".")})
 
 
-class Maker(random.Random):
-    """Makes hostile text; a seed says which. (Drawn by hypothesis part by part, it would take ten times as long.)"""
+class Generator(random.Random):
+    """Generator of hostile text from a seed; hypothesis strategies for each part would take ten times as long."""
 
     def odd(self) -> str:
         kind = self.random()
@@ -165,12 +165,12 @@ class Maker(random.Random):
         return odd if kind < 0.75 else f"--{odd}" if kind < 0.85 else f"{self.choice(KEYS)}={odd}"
 
 
-def made(make: Callable[[Maker], Any]) -> st.SearchStrategy[Any]:
-    return st.integers(0, 2**64 - 1).map(lambda seed: make(Maker(seed)))
+def generated(make: Callable[[Generator], Any]) -> st.SearchStrategy[Any]:
+    return st.integers(0, 2**64 - 1).map(lambda seed: make(Generator(seed)))
 
 
-def several(make: Callable[[Maker], str], least: int, most: int) -> st.SearchStrategy[list[str]]:
-    return made(lambda maker: [make(maker) for _ in range(maker.randint(least, most))])
+def several(make: Callable[[Generator], str], least: int, most: int) -> st.SearchStrategy[list[str]]:
+    return generated(lambda generator: [make(generator) for _ in range(generator.randint(least, most))])
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +199,7 @@ def run(*arguments: str, surface: str, **more: Any) -> None:
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
-@fuzz(made(Maker.file))
+@fuzz(generated(Generator.file))
 @example("&a [*a]")
 @example("data: &a {train: *a}")
 @example('"\\UFFFFFFFF"')
@@ -230,7 +230,7 @@ def test_bytes(folder: Path, content: bytes) -> None:
         load("tagger", path, [])
 
 
-@fuzz(st.sampled_from(sorted(COMMANDS)), several(Maker.given, 1, 3))
+@fuzz(st.sampled_from(sorted(COMMANDS)), several(Generator.given, 1, 3))
 @example("tagger", ["." * 60_000 + "a=1"])
 @example("tagger", ["a." * 60_000 + "a=1"])
 @example("tagger", ["student=3", "student.embedder.init=random"])
@@ -241,13 +241,13 @@ def test_settings(command: str, given: list[str]) -> None:
         load(command, None, given)
 
 
-@fuzz(made(Maker.file), several(Maker.given, 0, 1), share=0.5)
+@fuzz(generated(Generator.file), several(Generator.given, 0, 1), share=0.5)
 def test_config_show(folder: Path, text: str, given: list[str]) -> None:
     (folder / "c.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
-    run("config", "show", "c.yaml", *[word for one in given for word in ("--set", one)], surface="config show")
+    run("config", "show", "c.yaml", *[word for setting in given for word in ("--set", setting)], surface="config show")
 
 
-@fuzz(several(Maker.argument, 1, 5), share=0.5)
+@fuzz(several(Generator.argument, 1, 5), share=0.5)
 @example(["-\x1b"])
 @example(["--", "-x"])
 @example(["\x1b[31m"])
@@ -260,16 +260,20 @@ def test_arguments(folder: Path, given: list[str]) -> None:
     run(*given, surface="arguments", input="")
 
 
-@fuzz(several(Maker.odd, 0, 4), st.integers(0, 5), share=0.5)
+@fuzz(several(Generator.odd, 0, 4), st.integers(0, 5), share=0.5)
 def test_completion(given: list[str], word: int) -> None:
-    said = {"_NLPTRAIN_COMPLETE": "bash_complete", "COMP_WORDS": "nlptrain " + " ".join(given), "COMP_CWORD": str(word)}
-    run(surface="completion", env={key: value.replace("\0", "") for key, value in said.items()})
+    variables = {
+        "_NLPTRAIN_COMPLETE": "bash_complete",
+        "COMP_WORDS": "nlptrain " + " ".join(given),
+        "COMP_CWORD": str(word),
+    }
+    run(surface="completion", env={key: value.replace("\0", "") for key, value in variables.items()})
 
 
-@fuzz(several(Maker.odd, 1, 4), made(Maker.odd), made(Maker.odd), share=0.5)
+@fuzz(several(Generator.odd, 1, 4), generated(Generator.odd), generated(Generator.odd), share=0.5)
 @example(["[red]B[/red]", "[/]", "[link=x]"], "[bold]x", ":house:")
 def test_tables(types: list[str], name: str, table: str) -> None:
-    each = {one: {"f1": 0.5} for one in types}
+    each = {name: {"f1": 0.5} for name in types}
     scores = {
         "dev": {"metric": "f1", "f1": 0.5, "types": each},
         "parameters": 1,
@@ -283,9 +287,9 @@ def test_tables(types: list[str], name: str, table: str) -> None:
         print_comparison(rows, 0.5)
     printed = out.getvalue()
     assert not UNSAFE.search(printed), printed
-    for one in types:
-        if one.isascii() and one.isprintable() and len(one) < 40 and one == one.strip():
-            assert one in printed  # no markup was taken from it
+    for name in types:
+        if name.isascii() and name.isprintable() and len(name) < 40 and name == name.strip():
+            assert name in printed  # it is not read as markup
 
 
 def _row(name: str, scores: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Exported folders of strangers, and texts of strangers for a tagger."""
+"""Exported folders and texts of any origin."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def described(exported: dict[str, Path]) -> dict[str, dict[str, Any]]:
 
 
 def description_hash(description: dict[str, Any]) -> str:
-    """As the format says; written anew here, so that these tests also run against other versions of the code."""
+    """Hash a description by the definition of the format, independently of the code under test."""
     rest = {name: value for name, value in description.items() if name != "hash"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
@@ -112,9 +112,9 @@ def change(value: Any, path: list[int], new: Any) -> Any:
         if isinstance(value, dict):
             return {name: entry for name, entry in value.items() if name != key}
         return value[:key] + value[key + 1 :]
-    made = value.copy()
-    made[key] = change(value[key], path[1:], None if new is _REMOVE else new)
-    return made
+    changed = value.copy()
+    changed[key] = change(value[key], path[1:], None if new is _REMOVE else new)
+    return changed
 
 
 @fuzz(st.sampled_from([*KINDS, "plain"]), _CHANGES)
@@ -205,10 +205,10 @@ _FLIPS = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 25
 
 
 def flipped(content: bytes, flips: list[tuple[float, int]]) -> bytes:
-    made = bytearray(content)
+    changed = bytearray(content)
     for share, bits in dict(flips).items():
-        made[int(share * len(made))] ^= bits
-    return bytes(made)
+        changed[int(share * len(changed))] ^= bits
+    return bytes(changed)
 
 
 @fuzz(st.sampled_from([*KINDS, "plain"]), st.integers(0, 10), _FLIPS)
@@ -226,14 +226,14 @@ def test_a_changed_file_is_refused(exported, described, copies, kind, which, fli
         raise AssertionError(f"{file.name} was not compared with its hash")
 
 
-def _same_json(one: bytes, other: bytes) -> bool:
+def _same_json(content: bytes, other: bytes) -> bool:
     try:
-        return json.loads(one) == json.loads(other)
+        return json.loads(content) == json.loads(other)
     except ValueError:
         return False
 
 
-# Readers: files that say something else, and the hashes computed anew.
+# Readers: changed files with recomputed hashes.
 
 _TOKENIZER_VALUES = st.one_of(
     _VALUES,
@@ -278,7 +278,7 @@ def write_reader(folder: Path, description: dict[str, Any], name: str, content: 
 
 
 @fuzz(st.sampled_from(["pieces", "pooled"]), _TOKENIZER_CHANGES)
-def test_a_tokenizer_of_strangers(exported, described, copies, kind, changes):
+def test_a_tokenizer_of_any_origin(exported, described, copies, kind, changes):
     tokenizer = json.loads((exported[kind] / "tokenizer.json").read_text("utf-8"))
     for key, value in changes:
         *parents, last = key.split(".")
@@ -302,7 +302,7 @@ def test_a_tokenizer_of_strangers(exported, described, copies, kind, changes):
         ),
     )
 )
-def test_a_vocabulary_of_strangers(exported, described, copies, value):
+def test_a_vocabulary_of_any_origin(exported, described, copies, value):
     write_reader(copies["words"], described["words"], "words.json", json.dumps(value).encode())
     try:
         with bounded(FolderError, surface="words.json"):
@@ -321,7 +321,7 @@ for line in sys.stdin:
     begun = time.process_time()
     try:
         open_and_predict(line.strip())
-        outcome = "answered"
+        outcome = "predicted"
     except FolderError:
         outcome = "refused"
     except BaseException as error:
@@ -377,7 +377,7 @@ _STRUCTURE = st.lists(st.tuples(st.integers(0, 4000), st.integers(1, 255)), min_
 
 
 @fuzz(st.sampled_from(list(KINDS)), st.booleans(), st.one_of(_STRUCTURE, _FLIPS))
-def test_a_net_of_strangers(exported, described, copies, opener, kind, words, flips):
+def test_a_net_of_any_origin(exported, described, copies, opener, kind, words, flips):
     name = "onnx/words.onnx" if words and kind in ("pooled", "words") else "onnx/model.onnx"
     content = (exported[kind] / name).read_bytes()
     shares = [
@@ -387,7 +387,7 @@ def test_a_net_of_strangers(exported, described, copies, opener, kind, words, fl
     try:
         with bounded(surface="nets"):
             seconds, outcome = opener.open(copies[kind])
-        assert outcome in ("answered", "refused")
+        assert outcome in ("predicted", "refused")
         assert seconds < 2
     finally:
         write_reader(copies[kind], described[kind], name, content)
@@ -448,21 +448,21 @@ _TEXT = st.one_of(
 )
 
 
-def _comparable(answers: list[dict[str, Any]]) -> list[list[tuple[Any, ...]]]:
-    found = [answer.get("entities", answer.get("words")) for answer in answers]
-    return [[(part["start"], part["end"], part.get("label", part.get("tag"))) for part in parts] for parts in found]
+def _comparable(predictions: list[dict[str, Any]]) -> list[list[tuple[Any, ...]]]:
+    all_parts = [prediction.get("entities", prediction.get("words")) for prediction in predictions]
+    return [[(part["start"], part["end"], part.get("label", part.get("tag"))) for part in parts] for parts in all_parts]
 
 
 @fuzz(st.sampled_from([*KINDS, "plain"]), st.lists(_TEXT, max_size=5))
-def test_texts_of_strangers(taggers, kind, texts):
+def test_texts_of_any_origin(taggers, kind, texts):
     tagger = taggers[kind]
     with bounded(surface="Tagger.predict: texts"):
-        answers = tagger.predict(texts)
-        check_predictions(texts, answers)
+        together = tagger.predict(texts)
+        check_predictions(texts, together)
         alone = [tagger.predict([text])[0] for text in texts]
-    assert _comparable(answers) == _comparable(alone)
-    for one, other in zip(answers, alone, strict=True):
-        for part, same in zip(*(answer.get("entities", answer.get("words")) for answer in (one, other)), strict=True):
+    assert _comparable(together) == _comparable(alone)
+    for pair in zip(together, alone, strict=True):
+        for part, same in zip(*(side.get("entities", side.get("words")) for side in pair), strict=True):
             assert part["confidence"] == pytest.approx(same["confidence"], abs=2e-3)
 
 
@@ -486,16 +486,16 @@ _LONG = st.one_of(
 @example("pieces", "a " * 50_000)
 @example("pooled", "Ada n't" * 20_000)
 @example("plain", "http://" * 20_000)
-def test_long_texts_of_strangers(taggers, kind, text):
+def test_long_texts_of_any_origin(taggers, kind, text):
     with bounded(surface="Tagger.predict: long texts"):
         check_predictions([text], taggers[kind].predict([text]))
 
 
 @fuzz(st.sampled_from([*KINDS, "plain"]), st.lists(st.lists(_TEXT, max_size=6), max_size=4))
-def test_words_of_strangers(taggers, kind, sentences):
+def test_words_of_any_origin(taggers, kind, sentences):
     with bounded(surface="Tagger.predict_words"):
-        found = taggers[kind].predict_words(sentences)
-        assert [len(tagged.tags) for tagged in found] == [len(words) for words in sentences]
-        for tagged in found:
+        predictions = taggers[kind].predict_words(sentences)
+        assert [len(tagged.tags) for tagged in predictions] == [len(words) for words in sentences]
+        for tagged in predictions:
             assert set(tagged.tags) <= set(taggers[kind].labels)
             assert ((tagged.confidences >= 0) & (tagged.confidences <= 1 + 1e-9)).all()

@@ -82,20 +82,20 @@ def damaged(content: bytes, damage: tuple[str, float, int]) -> bytes:
 
 
 @fuzz(DRAWN, _NUMBER, BYTES, share=0.2)
-def test_bytes(saved, kind, number, damage):
+def test_bytes(saved, kind, index, damage):
     """A byte of any file is changed or added, or the file is cut."""
     names = sorted(path.name for path in saved[kind].iterdir())
-    name = names[number % len(names)]
+    name = names[index % len(names)]
     used(with_file(saved[kind], name, damaged((saved[kind] / name).read_bytes(), damage)), "models: bytes")
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:  # noqa: ANN401
-    """The paths to all values in a JSON document, few for each list."""
+def paths_of(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:  # noqa: ANN401
+    """Return the paths to the values of a JSON document, a few for each list."""
     inner = value.items() if isinstance(value, dict) else enumerate(value[:3]) if isinstance(value, list) else ()
     return (
-        [path, *(found for key, one in inner for found in places(one, (*path, key)))]
+        [path, *(below for key, item in inner for below in paths_of(item, (*path, key)))]
         if path
-        else [found for key, one in inner for found in places(one, (key,))]
+        else [below for key, item in inner for below in paths_of(item, (key,))]
     )
 
 
@@ -113,13 +113,13 @@ def replaced(document: Any, path: tuple[Any, ...], value: Any) -> None:  # noqa:
     share=0.2,
 )  # noqa: E501
 @example("pooled-lstm-crf", "config.json", 0, None)
-def test_values(saved, kind, name, number, value):
+def test_values(saved, kind, name, index, value):
     """A value of a JSON file is replaced by one of any type."""
     if not (saved[kind] / name).exists():
         name = "config.json"
     document = json.loads((saved[kind] / name).read_text())
-    found = [path for path in places(document) if name != "tokenizer.json" or number % 3 == 0 or "vocab" not in path]
-    replaced(document, found[number % len(found)], value)
+    paths = [path for path in paths_of(document) if name != "tokenizer.json" or index % 3 == 0 or "vocab" not in path]
+    replaced(document, paths[index % len(paths)], value)
     used(with_file(saved[kind], name, json.dumps(document).encode()), "models: values")
 
 
@@ -147,10 +147,10 @@ def test_keys(saved, kind, name, key, value):
 
 
 @fuzz(DRAWN, _NUMBER, _NUMBER, share=0.05)
-def test_files(saved, kind, number, other):
+def test_files(saved, kind, index, other):
     """A file is missing, or another one has its name."""
     paths = sorted(saved[kind].iterdir())
-    path, source = paths[number % len(paths)], paths[other % len(paths)]
+    path, source = paths[index % len(paths)], paths[other % len(paths)]
     folder = with_file(saved[kind], path.name, source.read_bytes())
     if path == source:
         (folder / path.name).unlink()

@@ -36,18 +36,18 @@ NAMES = {"feature": {"names": ["O", "B-p"], "_type": "ClassLabel"}}
 def table(rows: int) -> pa.Table:
     """Columns of all kinds that are read."""
     numbers = pa.array([[1, 0, 0]] * rows)
-    words = [["Ada", "sings", f"w{number}"] for number in range(rows)]
-    made = pa.table(
+    words = [["Ada", "sings", f"w{row}"] for row in range(rows)]
+    columns = pa.table(
         {
             "tokens": words,
             "ner_tags": numbers,
-            "id": [str(number) for number in range(rows)],
-            "text": pa.array([" ".join(one) for one in words]).dictionary_encode(),
-            "more": [{"x": number, "y": [None, 1.5]} for number in range(rows)],
+            "id": [str(row) for row in range(rows)],
+            "text": pa.array([" ".join(row) for row in words]).dictionary_encode(),
+            "more": [{"x": row, "y": [None, 1.5]} for row in range(rows)],
             "kind": pa.array([["a", "b"]] * rows, pa.list_(pa.dictionary(pa.int8(), pa.string()))),
         }
     )
-    return made.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": {"ner_tags": NAMES}}})})
+    return columns.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": {"ner_tags": NAMES}}})})
 
 
 def arrow(rows: int, opened: Callable[..., Any], compression: str | None = None) -> bytes:
@@ -106,35 +106,38 @@ def test_parquet(folder: Path, content: bytes) -> None:
     read_all(folder / "a.parquet", content, "parquet")
 
 
-def made_up() -> st.SearchStrategy[pa.Table]:
+def generated_tables() -> st.SearchStrategy[pa.Table]:
     """Tables whose columns have any names and values."""
     words = st.lists(st.one_of(st.none(), nasty_text()), max_size=3)
     numbers = st.lists(st.integers(-2, 2), max_size=3)
     texts, names = nasty_text(), st.one_of(st.sampled_from(["tokens", "ner_tags", "tags", "id", "text"]), nasty_text())
-    values = st.one_of(*(st.lists(one, min_size=2, max_size=2) for one in (words, words, numbers, texts)))
+    values = st.one_of(*(st.lists(kind, min_size=2, max_size=2) for kind in (words, words, numbers, texts)))
     return st.dictionaries(names, values, min_size=1, max_size=4).map(_table)
 
 
 def _table(columns: dict[str, list[Any]]) -> pa.Table:
-    made = pa.table({name.encode("utf-8", "replace").decode(): column for name, column in columns.items()})
+    built = pa.table({name.encode("utf-8", "replace").decode(): column for name, column in columns.items()})
     features = {name: NAMES for name in columns if len(name) % 2}
-    return made.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+    return built.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
 
 
-@fuzz(made_up(), st.booleans())
-def test_made_up_tables(folder: Path, made: pa.Table, is_parquet: bool) -> None:
+@fuzz(generated_tables(), st.booleans())
+def test_generated_tables(folder: Path, generated: pa.Table, is_parquet: bool) -> None:
     sink = io.BytesIO()
     if is_parquet:
-        pq.write_table(made, sink)
+        pq.write_table(generated, sink)
     else:
-        with pa.ipc.new_file(sink, made.schema) as writer:
-            writer.write_table(made)
+        with pa.ipc.new_file(sink, generated.schema) as writer:
+            writer.write_table(generated)
     name = "b.parquet" if is_parquet else "c.arrow"
-    read_all(folder / name, sink.getvalue(), "arrow and parquet, made up")
+    read_all(folder / name, sink.getvalue(), "arrow and parquet, generated")
 
 
 @fuzz(
-    st.one_of(mutated(*ARROW).map(lambda one: (".arrow", one)), mutated(*PARQUET).map(lambda one: (".parquet", one))),
+    st.one_of(
+        mutated(*ARROW).map(lambda content: (".arrow", content)),
+        mutated(*PARQUET).map(lambda content: (".parquet", content)),
+    ),
     share=0.3,
 )
 def test_convert(folder: Path, given: tuple[str, bytes]) -> None:
@@ -172,8 +175,8 @@ def test_transfer_set(
         run.log = lambda _: None  # type: ignore[method-assign, assignment]
         rows = store.select(label_sentences(store, SENTENCES, teacher, run).rows)
     right = stored.transfer_set([sentence.hash() for sentence in SENTENCES])
-    for number, sentence in enumerate(SENTENCES):
-        assert rows.sentence(number).words == sentence.words
-        np.testing.assert_array_equal(rows.teacher_logits(number), right.teacher_logits(number))
+    for index, sentence in enumerate(SENTENCES):
+        assert rows.sentence(index).words == sentence.words
+        np.testing.assert_array_equal(rows.teacher_logits(index), right.teacher_logits(index))
     for path in stored.folder.iterdir():
         assert (copy / path.name).read_bytes() == path.read_bytes(), path.name

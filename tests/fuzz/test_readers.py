@@ -55,7 +55,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz")
 
 
-def packed(content: bytes) -> bytes:
+def gzipped(content: bytes) -> bytes:
     return gzip.compress(content, 1, mtime=0)
 
 
@@ -181,7 +181,7 @@ def test_raw_text(folder: Path, content: bytes) -> None:
         list(Corpus(folder / "raw.txt").raw())
 
 
-@fuzz(st.one_of(mutated(packed(CONLL)), mutated(CONLL, write=packed), cells("\t", 2).map(packed)))
+@fuzz(st.one_of(mutated(gzipped(CONLL)), mutated(CONLL, write=gzipped), cells("\t", 2).map(gzipped)))
 def test_gzip(folder: Path, content: bytes) -> None:
     (folder / "a.conll.gz").write_bytes(content)
     with bounded(InputError, surface="gzip"):
@@ -223,7 +223,7 @@ def test_word_splitter(folder: Path, content: bytes) -> None:
 
 CONVERTED: dict[str, st.SearchStrategy[bytes]] = {
     "conll": st.one_of(mutated(CONLL, TABBED), cells("\t", 2)),
-    "conll.gz": st.one_of(mutated(CONLL, TABBED, write=packed), cells("\t", 2).map(packed)),
+    "conll.gz": st.one_of(mutated(CONLL, TABBED, write=gzipped), cells("\t", 2).map(gzipped)),
     "conllu": st.one_of(mutated(CONLLU), cells("\t", 10)),
     "csv": mutated(CSV),
     "jsonl": st.one_of(mutated(WORDS, MARKED, PRODIGY, DOCCANO), rows(*KEYS)),
@@ -237,8 +237,8 @@ def test_convert(folder: Path, source: str, data: st.DataObject, target: str) ->
     path = folder / f"c.{source}"
     path.write_bytes(data.draw(CONVERTED[source]))
     convert(path, folder / target, f"convert {source}")
-    for one in folder.glob("x.*"):
-        one.unlink()
+    for path in folder.glob("x.*"):
+        path.unlink()
 
 
 def test_convert_half_of_a_character(folder: Path) -> None:
