@@ -75,7 +75,7 @@ class SuggestingGroup(click.Group):
             CommandError: there is no such command.
         """
         name = args[0]
-        if not name.startswith("-") and self.get_command(ctx, name) is None:
+        if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
             similar = difflib.get_close_matches(name, self.commands, n=1)
             hint = f"Did you mean {similar[0]!r}?" if similar else f"{ctx.command_path} --help lists all."
             raise CommandError(InputError(f"No such command {name!r}. {hint}"))
