@@ -113,10 +113,10 @@ ROWS = {
     "softmax": Row("the default without a CRF", "tagger_kd", "wnut17/tagger_kd-softmax", MINILM, ""),
     "control": Row("the control: gold alone, no teacher, as many steps", "tagger", "wnut17/tagger", MINILM, "14 below"),
     "control-1layer": Row("the control with one layer, as the student", "tagger", "wnut17/tagger-1layer", MINILM, ""),
-    "made": Row(
-        "train sentences alone, with synthetic sentences", "tagger_kd", "wnut17/tagger_kd-made", MINILM, "85 %"
+    "synthetic": Row(
+        "train sentences alone, with synthetic sentences", "tagger_kd", "wnut17/tagger_kd-synthetic", MINILM, "85 %"
     ),
-    "made-softmax": Row("the same without a CRF", "tagger_kd", "wnut17/tagger_kd-made-softmax", MINILM, ""),
+    "synthetic-softmax": Row("the same without a CRF", "tagger_kd", "wnut17/tagger_kd-synthetic-softmax", MINILM, ""),
     "raw": Row("raw text alone, no gold sentences", "tagger_kd", "wnut17/tagger_kd-raw", MINILM, "98 %"),
     "little": Row(
         "a tenth of the gold sentences for teacher and student, all raw text",
