@@ -79,7 +79,7 @@ def test_a_sentence_without_an_end_is_refused(
         monkeypatch.setattr(module, "MAX_WORDS", 10)
     refused(
         file(tmp_path, name, content),
-        "more than 10 words; (expected a blank line after each|name the column of sentences in)",
+        "more than 10 words; (expected a blank line after each|set data.columns.sentences to)",
     )
 
 

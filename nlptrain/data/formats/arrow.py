@@ -239,7 +239,7 @@ def _find_column(path: Path, schema: pa.Schema, key: str, column: int | str | No
         raise InputError(
             f"found no column {' or '.join(map(repr, candidates))} (columns: {join_names(schema.names)})",
             location=str(path),
-            hint=("name it in ", setting),
+            hint=("set ", setting, " to its name"),
         )
     if schema.names.count(name) > 1:
         raise _repeated_column(path, name)

@@ -128,7 +128,7 @@ def _check_not_empty(row: _Row, words: int, tags: int, path: Path) -> None:
         raise InputError(
             f"found {tag!r} (no tag) for {word!r} in column {tags}",
             location=f"{path}:{row.line}",
-            hint=("add the tag, or name another column in ", Setting("data.columns.tags")),
+            hint=("add the tag, or set ", Setting("data.columns.tags"), " to another column"),
         )
 
 

@@ -50,7 +50,7 @@ def read_csv(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
             raise InputError(
                 f"sentence {name!r} has more than {MAX_WORDS:,} words",
                 location=where,
-                hint=("name the column of sentences in ", Setting("data.columns.sentences")),
+                hint=("set ", Setting("data.columns.sentences"), " to the column of sentences"),
             )
         if name in seen:
             raise InputError(
@@ -182,7 +182,7 @@ def _find_column(path: Path, names: Sequence[str], key: str, column: int | str |
         raise InputError(
             f"found no column {' or '.join(map(repr, candidates))} (columns: {join_names(names)})",
             location=str(path),
-            hint=("name it in ", setting),
+            hint=("set ", setting, " to its name"),
         )
     if lower_names.count(lower_names[position]) > 1:
         raise _repeated_column(path, names[position])

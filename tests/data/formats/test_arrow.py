@@ -87,8 +87,8 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "columns", "message"),
     [
-        ({"token": [["a"]]}, {}, ": found no column 'tokens' or 'words' (columns: token); name it in data.columns"),
-        ({"tokens": [["a"]]}, {"tags": "pos"}, ": found no column 'pos' (columns: tokens); name it in data.col"),
+        ({"token": [["a"]]}, {}, ": found no column 'tokens' or 'words' (columns: token); set data.columns"),
+        ({"tokens": [["a"]]}, {"tags": "pos"}, ": found no column 'pos' (columns: tokens); set data.col"),
         ({"tokens": ["a b"], "tags": [["O", "O"]]}, {}, ": column 'tokens' holds string; expected a list of words,"),
         ({"tokens": [["a"]], "ner_tags": [[1]]}, {}, ": column 'ner_tags' holds numbers, and the file has no names"),
         ({"tokens": [["a", "b"]], "tags": [["O"]]}, {}, ":1: found 2 tokens and 1 tags; expected one tag for each"),

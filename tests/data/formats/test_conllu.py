@@ -78,7 +78,7 @@ def test_the_tags_column_is_a_name_or_a_number(tmp_path: Path, columns: ColumnsC
         ),
         (
             _row("1", "a") + _row("2", "b", "_"),
-            ":2: found '_' (no tag) for 'b' in column 4; add the tag, or name another column in data.columns.tags",
+            ":2: found '_' (no tag) for 'b' in column 4; add the tag, or set data.columns.tags to another column",
         ),
         (_row("1", ""), ":1: found an empty word in column 2; or set data.columns.words"),
         (

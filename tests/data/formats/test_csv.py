@@ -43,9 +43,9 @@ def test_quotes_and_empty_names_are_those_of_a_spreadsheet(tmp_path: Path) -> No
     [
         (
             "word,tag\na,O\n",
-            r": found no column 'sentence_id' or .* \(columns: word, tag\); name it in data\.columns\.s",
+            r": found no column 'sentence_id' or .* \(columns: word, tag\); set data\.columns\.sentences to its name",
         ),
-        ("sentence,x,tag\n1,a,O\n", r": found no column 'word' or .*; name it in data\.columns\.words"),
+        ("sentence,x,tag\n1,a,O\n", r": found no column 'word' or .*; set data\.columns\.words to its name"),
         ("sentence,word,tag\n1,a\n", r":2: found 2 columns; expected 3, as in the header"),
         ("sentence,word,tag\n1,a,O\n\n1,,O\n", r":4: found an empty word; remove the row"),
         ("sentence,word,tag\n1,a,\n", r":2: found no tag for 'a'"),
@@ -67,7 +67,7 @@ def test_a_long_header_is_shortened_in_messages(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         read(tmp_path, '[{"id": 1, "text": ' + ", ".join(f'"word{index}"' for index in range(500)) + "}]\n")
     assert "(columns: [{" in str(error.value)
-    assert " ...); name it in data.columns.words" in str(error.value)
+    assert " ...); set data.columns.words to its name" in str(error.value)
     assert len(str(error.value)) < 500
 
 
