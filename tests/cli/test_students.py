@@ -167,7 +167,7 @@ def test_too_little_raw_text_is_said(house: Path, tmp_path: Path) -> None:
     assert scores["code"] == 2
     assert "49 unlabeled sentences are too few to take 2 % of them" in scores["error"]
     scores = train(house, tmp_path, "tagger_kd", gold=False, data={"unlabeled": None})
-    assert "data: neither train nor unlabeled is given" in scores["error"]
+    assert "data: found neither train nor unlabeled; expected gold sentences, raw text, or both" in scores["error"]
 
 
 def test_two_teachers(house: Path, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_two_teachers(house: Path, tmp_path: Path) -> None:
     stored = {path.name for path in (house / "transfer").iterdir() if path.is_dir()}
     assert {key for key in scores["teacher"]["key"].split(", ")} <= stored
     again = train(house, tmp_path, "tagger_kd", teachers=teachers, objective={"loss": "mse"})
-    assert "of several teachers only the mean of the probabilities is known; use kl" in again["error"]
+    assert "mse compares logits, and several teachers have only mean probabilities; use kl" in again["error"]
 
 
 def test_a_teacher_with_other_names(house: Path, tmp_path: Path) -> None:
@@ -206,7 +206,9 @@ def test_merged_labels_have_no_logits_for_mse(house: Path, tmp_path: Path) -> No
     one.write_text((house / "train.conll").read_text().replace("B-place", "O"))
     more = {"data": {"train": str(one), "dev": str(one), "test": None, "label_map": {"place": "O"}}}
     scores = train(house, tmp_path, "tagger_kd", objective={"loss": "mse"}, **more)
-    assert "where labels are merged or teachers averaged only probabilities are known; use kl" in scores["error"]
+    assert (
+        "mse compares logits, and merged labels and several teachers have probabilities only; use kl" in scores["error"]
+    )
     assert not (tmp_path / "run").exists()
     assert set(train(house, tmp_path, "tagger_kd", **more)["dev"]["types"]) == {"person"}
 
@@ -235,7 +237,7 @@ def test_a_warm_start_goes_on_from_a_finished_student(house: Path, tmp_path: Pat
     assert "weights from" in warm["output"]
     shutil.rmtree(tmp_path / "run")
     wrong = train(house, tmp_path, "tagger_kd", student={**start, "encoder": {"hidden": 17}})
-    assert "student.encoder.hidden: found 17, there 16" in wrong["error"]
+    assert "student.encoder.hidden: found 17; expected 16, as in" in wrong["error"]
 
 
 def test_show_says_how_large_the_student_is(house: Path, tmp_path: Path) -> None:
@@ -268,7 +270,7 @@ def test_a_transformer_as_the_control_and_as_a_start(house: Path, tmp_path: Path
     config["output_dir"] = str(tmp_path / "again")
     path.write_text(yaml.safe_dump(config))
     assert call("tagger", path).exit_code == 0
-    del config["student"]["start"]
+    del config["student"]["init_from"]
     path.write_text(yaml.safe_dump(config))
     missing = call("tagger", path)
     assert missing.exit_code == 2
@@ -340,7 +342,7 @@ def test_enough_raw_text_is_not(house: Path, tmp_path: Path, monkeypatch: pytest
 
 def test_made_sentences_stand_beside_raw_text_if_asked(house: Path, tmp_path: Path) -> None:
     scores = train(house, tmp_path, "tagger_kd", augment={"sentences": 50, "replace": 1.0})
-    assert "augment: 50 sentences" in scores["output"]
+    assert "augment: 50 synthetic sentences (" in scores["output"]
     assert "raw text:" in scores["output"]
 
 
@@ -360,7 +362,7 @@ def test_what_cannot_be_made_is_said(house: Path, tmp_path: Path) -> None:
     assert re.search(
         r"augment: 0 synthetic sentences of 50, because .* from 60 train and \d+ unlabeled sentences", scores["output"]
     )
-    assert "50% of it drawn by rare labels" in scores["output"]
+    assert "50% sampled by rare labels" in scores["output"]
 
 
 def test_words_of_made_sentences_count_for_the_vocabulary(
