@@ -98,7 +98,7 @@ def test_no_import_runs_upwards():
         ("from nlptrain.cli.main import main", "nlptrain.procedures"),
         ("from nlptrain.export import onnx", "nlptrain.distillation.kd"),
         ("from nlptrain import procedures", "nlptrain.analysis.comparison"),
-        ("def f():\n    from nlptrain.models.tokenization.inputs import Chains", "nlptrain.data.batching"),
+        ("def f():\n    from nlptrain.models.tokenization.inputs import Inputs", "nlptrain.data.batching"),
         ("if TYPE_CHECKING:\n    from nlptrain.run.run import Run", "nlptrain.config.train"),
         ("from ..training import loop", "nlptrain.data.batching"),
         ("from . import procedures", "nlptrain.labels"),
