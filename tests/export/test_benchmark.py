@@ -1,4 +1,4 @@
-"""The benchmark measures what it says, in turns, on text that is new in each round."""
+"""The benchmark measures models in turns, on new text in each round."""
 
 import json
 import re
@@ -16,19 +16,19 @@ from tests.helpers.exports import small_model
 
 pytestmark = pytest.mark.slow
 
-TEXTS = [f"Ada number {number} lives in Paris and " + " ".join(["so on"] * 8) for number in range(60)]
+TEXTS = [f"Ada number {index} lives in Paris and " + " ".join(["so on"] * 8) for index in range(60)]
 
 
-def candidate(name: str, answer) -> Candidate:
-    made = Candidate(name, "onnx", "fp32", 10, answer, "")
-    object.__setattr__(made, "run_in_process", lambda texts: (0.5, len(texts)))
-    return made
+def candidate(name: str, predict) -> Candidate:
+    created = Candidate(name, "onnx", "fp32", 10, predict, "")
+    object.__setattr__(created, "run_in_process", lambda texts: (0.5, len(texts)))
+    return created
 
 
 def test_models_take_turns_and_no_round_reads_what_another_has_read():
     read: list[tuple[str, tuple[str, ...]]] = []
     models = [candidate(name, lambda texts, name=name: read.append((name, tuple(texts)))) for name in "ab"]
-    found = benchmark(models, iter([*TEXTS, "", "  "]), rounds=2)
+    speeds = benchmark(models, iter([*TEXTS, "", "  "]), rounds=2)
     many = [(name, texts) for name, texts in read if len(texts) > 1]
     assert [name for name, _ in many] == ["a", "b", "a", "b", "a", "b"]
     warm, first, second = (set(texts) for name, texts in many if name == "a")
@@ -38,8 +38,8 @@ def test_models_take_turns_and_no_round_reads_what_another_has_read():
     assert len(set(asked)) == len(asked) == 6
     assert not {text.split()[2] for text in asked} & {text.split()[2] for text in warm | first | second}
     assert all(len(texts[0].split()) == 20 for _, texts in read if len(texts) == 1)
-    assert [speed.name for speed in found] == ["a", "b"]
-    for speed in found:
+    assert [speed.name for speed in speeds] == ["a", "b"]
+    for speed in speeds:
         assert len(speed.rounds) == 2
         assert min(speed.rounds) <= speed.words_per_second <= max(speed.rounds)
         assert 0 < speed.p50 <= speed.p95
@@ -50,7 +50,7 @@ def test_words_are_what_white_space_separates():
     assert count_words(["a b\tc ", "", "don't x.com"]) == 5
 
 
-def test_too_little_text_is_said():
+def test_too_little_text_is_an_error():
     with pytest.raises(InputError, match="found 1 lines; expected at least 2 sentences of 20 words"):
         benchmark([candidate("a", lambda texts: None)], ["Ada lives"], rounds=1)
 
@@ -59,28 +59,28 @@ def test_a_run_is_measured_in_torch_and_exported_and_a_folder_as_it_is(tiny_bert
     model = small_model(tiny_bert, "pooled-lstm-crf")
     model.save(tmp_path / "model")
     export_onnx(model, tmp_path / "out", ["fp32"])
-    with open_candidates([str(tmp_path / "model"), str(tmp_path / "out")], threads=1, batch=64) as found:
-        assert [(one.runtime, one.precision) for one in found] == [
+    with open_candidates([str(tmp_path / "model"), str(tmp_path / "out")], threads=1, batch=64) as speeds:
+        assert [(entry.runtime, entry.precision) for entry in speeds] == [
             ("torch", "fp32"),
             ("onnx", "fp32"),
             ("onnx", "int8"),
             ("onnx", "fp32"),
         ]
-        answers = [json.dumps(one.predict(TEXTS[:3]))[:40] for one in found]
-        assert len(set(answers)) == 1
-        assert found[2].size < found[1].size < found[0].size * 2
-        assert abs(found[1].size - found[3].size) < 500  # what the export says of itself
-        seconds, peak = found[1].run_in_process(TEXTS[:2])
+        outputs = [json.dumps(entry.predict(TEXTS[:3]))[:40] for entry in speeds]
+        assert len(set(outputs)) == 1
+        assert speeds[2].size < speeds[1].size < speeds[0].size * 2
+        assert abs(speeds[1].size - speeds[3].size) < 500  # the description of the export
+        seconds, peak = speeds[1].run_in_process(TEXTS[:2])
         assert 0 < seconds < 60
         assert 20e6 < peak < 1e9
-        assert "model.batch_subwords = 64 or" in found[0].program  # what is measured is one configuration
-        assert all("batch_units=64" in one.program for one in found[1:])
-        exported = Path(re.search(r"Tagger\('(.+?)'", found[1].program)[1])
+        assert "model.batch_subwords = 64 or" in speeds[0].program  # what is measured is one configuration
+        assert all("batch_units=64" in entry.program for entry in speeds[1:])
+        exported = Path(re.search(r"Tagger\('(.+?)'", speeds[1].program)[1])
         assert exported.is_dir()
     assert not exported.exists()
     (tmp_path / "out" / "tokenizer.json").write_text("{}")
     with pytest.raises(InputError, match="out: .*is not the file that was exported"):
-        found[3].run_in_process(TEXTS[:2])
+        speeds[3].run_in_process(TEXTS[:2])
 
 
 @pytest.fixture(autouse=True)
@@ -100,22 +100,22 @@ def test_the_command_prints_a_table_or_json(tiny_bert, tmp_path, monkeypatch):
     assert done.exit_code == 0, done.output
     assert "onnx fp32" in done.output
     assert "1.0x" in done.output
-    found = json.loads(CliRunner().invoke(main, [*given, "--json"]).stdout)
-    assert found["threads"] == 1
-    assert found["models"][0]["words_per_second"] > 0
-    for arguments, said in (
+    speeds = json.loads(CliRunner().invoke(main, [*given, "--json"]).stdout)
+    assert speeds["threads"] == 1
+    assert speeds["models"][0]["words_per_second"] > 0
+    for arguments, message in (
         (["benchmark", "out"], "--text: missing"),
         (["benchmark", "nowhere", "--text", "raw.txt"], "nowhere: there is no such folder"),
         (["benchmark", "out", "--text", "none.txt"], "none.txt"),
     ):
         refused = CliRunner().invoke(main, arguments)
         assert refused.exit_code == 2
-        assert said in refused.output
+        assert message in refused.output
 
 
-def test_short_lines_are_joined_and_too_few_are_said():
-    short = [f"word{number} in Paris" for number in range(400)]
-    (found,) = benchmark([candidate("a", lambda texts: None)], short, rounds=1)
-    assert found.p50 > 0
+def test_short_lines_are_joined_and_too_few_are_an_error():
+    short = [f"word{index} in Paris" for index in range(400)]
+    (speeds,) = benchmark([candidate("a", lambda texts: None)], short, rounds=1)
+    assert speeds.p50 > 0
     with pytest.raises(InputError, match="too few lines for 50 rounds"):
         benchmark([candidate("a", lambda texts: None)], ["a b " * 30] * 21, rounds=50)

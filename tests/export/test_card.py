@@ -1,4 +1,4 @@
-"""The card says what the run says, and the Hub's own reader understands its metadata."""
+"""The card has the scores of the run, and the Hub's own reader parses its metadata."""
 
 import json
 from pathlib import Path
@@ -54,12 +54,12 @@ def test_the_hub_reads_the_scores_of_the_run(runs):
     text = card("tagger_kd", *given)
     read = ModelCard(text)
     scores = [json.loads((runs / "tagger_kd" / f"seed-{seed}" / "scores.json").read_text()) for seed in (0, 1)]
-    mean = sum(one["test"]["f1"] for one in scores) / 2
+    mean = sum(first_item["test"]["f1"] for first_item in scores) / 2
     data = read.data.to_dict()
     assert (data["license"], data["language"], data["pipeline_tag"]) == ("mit", ["en"], "token-classification")
     name, results = model_index_to_eval_results(yaml.safe_load(text.split("---")[1])["model-index"])
     assert name == "me/small"
-    assert [(one.metric_type, one.dataset_name, one.dataset_split) for one in results] == [
+    assert [(first_item.metric_type, first_item.dataset_name, first_item.dataset_split) for first_item in results] == [
         ("f1", "invented", "test"),
         ("precision", "invented", "test"),
         ("recall", "invented", "test"),
@@ -72,15 +72,15 @@ def test_the_hub_reads_the_scores_of_the_run(runs):
     for kind, row in scores[0]["test"]["types"].items():
         assert f"| {kind} |" in text
         assert row["support"] < 50
-    assert "Types whose figures say little" in text
-    digest = scores[0]["inputs"][next(iter(scores[0]["inputs"]))]
-    assert digest[:16] in text
+    assert "Types whose figures" in text
+    file_hash = scores[0]["inputs"][next(iter(scores[0]["inputs"]))]
+    assert file_hash[:16] in text
     assert str(runs) not in text
     for way in ("nlptrain predict small", "pipeline(", "Tagger(", "add_pipe("):
         assert way in text
 
 
-def test_what_is_not_known_is_said(runs):
+def test_missing_facts_are_reported(runs):
     text = card("tagger_kd/seed-0")
     assert "What the teacher adds is not known" in text
     assert "Its speed was not measured" in text
@@ -100,7 +100,7 @@ def test_a_run_without_gold_has_no_score_on_gold_and_one_of_words_no_pipeline(ru
     assert done.exit_code == 0, done.output
     text = card("raw")
     _, results = model_index_to_eval_results(yaml.safe_load(text.split("---")[1])["model-index"])
-    assert [one.metric_type for one in results] == ["agreement"]
+    assert [first_item.metric_type for first_item in results] == ["agreement"]
     assert "knowledge-distillation" in ModelCard(text).data.tags
     assert "pipeline(" not in text
     assert "load_token_model(" in text
@@ -108,8 +108,8 @@ def test_a_run_without_gold_has_no_score_on_gold_and_one_of_words_no_pipeline(ru
 
 
 def test_speeds_are_those_of_the_benchmark(runs):
-    one = {"name": "x/exported", "runtime": "onnx", "precision": "int8", "words_per_second": 12_345.6}
-    speeds = {"threads": 1, "rounds": 5, "models": [{**one, "p50": 1.25, "cold_start": 0.4, "size": 3_700_000}]}
+    first_item = {"name": "x/exported", "runtime": "onnx", "precision": "int8", "words_per_second": 12_345.6}
+    speeds = {"threads": 1, "rounds": 5, "models": [{**first_item, "p50": 1.25, "cold_start": 0.4, "size": 3_700_000}]}
     Path("speed.json").write_text(json.dumps(speeds))
     assert "| exported | onnx int8 | 12,346 | 1.25 | 0.40 | 3.7 |" in card("tagger", "--speed", "speed.json")
 
@@ -118,14 +118,14 @@ def test_it_is_written_whole_or_not_at_all(runs):
     card("tagger", "--out", "README.md")
     assert ModelCard.load("README.md").data.library_name == "nlptrain"
     Path("bad.json").write_text("{}")
-    for arguments, said in (
+    for arguments, messages in (
         (["nowhere"], "no scores.json"),
         (["tagger", "--speed", "bad.json"], "expected the output of nlptrain benchmark --json"),
         (["tagger", "--control", "nowhere"], "no scores.json"),
     ):
         refused = CliRunner().invoke(main, ["card", *arguments, "--out", "other.md"])
         assert refused.exit_code == 2
-        assert said in refused.output
+        assert messages in refused.output
     assert not Path("other.md").exists()
 
 

@@ -1,4 +1,4 @@
-"""Exported taggers say what their models say, and a refused export leaves nothing behind."""
+"""Exported taggers predict what their models predict, and a failed export writes nothing."""
 
 import json
 import os
@@ -34,35 +34,39 @@ SENTENCES = [" ".join(sentence.words) for sentence in TEXT]
 
 
 @pytest.mark.parametrize("kinds", KINDS)
-def test_every_kind_of_model_says_the_same_in_onnx(tiny_bert, tmp_path, kinds):
+def test_every_kind_of_model_predicts_the_same_in_onnx(tiny_bert, tmp_path, kinds):
     model = small_model(tiny_bert, kinds)
-    said: list[str] = []
-    (parity,) = export_onnx(model, tmp_path / "out", ["fp32"], dev=TEXT, log=said.append)
+    messages: list[str] = []
+    (parity,) = export_onnx(model, tmp_path / "out", ["fp32"], dev=TEXT, log=messages.append)
     assert parity.changed == 0
     assert parity.logits < 1e-4
     assert parity.lost == 0
-    assert said == [parity.describe()]
+    assert messages == [parity.describe()]
     texts = [*ODD, *SENTENCES]
-    found = Tagger(tmp_path / "out").predict(texts)
-    assert all(same_prediction(one, other) for one, other in zip(predict(model, texts), found, strict=True))
-    assert any(answer["entities"] for answer in found)
+    actual = Tagger(tmp_path / "out").predict(texts)
+    assert all(
+        same_prediction(first_item, other) for first_item, other in zip(predict(model, texts), actual, strict=True)
+    )
+    assert any(prediction["entities"] for prediction in actual)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kinds", ["teacher", "subword-lstm-crf"])
-@pytest.mark.parametrize("family", FAST)
-def test_every_family_says_the_same_in_onnx(family, kinds, tmp_path):
-    ARCHITECTURES[family](tmp_path / family)
+@pytest.mark.parametrize("architecture", FAST)
+def test_every_architecture_predicts_the_same_in_onnx(architecture, kinds, tmp_path):
+    ARCHITECTURES[architecture](tmp_path / architecture)
     if kinds == "teacher":
-        model = TransformerTokenClassifier.from_pretrained(str(tmp_path / family), LABELS, seed=1)
+        model = TransformerTokenClassifier.from_pretrained(str(tmp_path / architecture), LABELS, seed=1)
     else:
-        model = small_model(tmp_path / family, kinds)
+        model = small_model(tmp_path / architecture, kinds)
     model.model.eval()
     (parity,) = export_onnx(model, tmp_path / "out", ["fp32"], dev=TEXT)
     assert (parity.changed, parity.lost) == (0, 0)
     texts = [*ODD, *SENTENCES]
-    found = Tagger(tmp_path / "out").predict(texts)
-    assert all(same_prediction(one, other) for one, other in zip(predict(model, texts), found, strict=True))
+    actual = Tagger(tmp_path / "out").predict(texts)
+    assert all(
+        same_prediction(first_item, other) for first_item, other in zip(predict(model, texts), actual, strict=True)
+    )
 
 
 @pytest.mark.slow
@@ -76,8 +80,8 @@ def test_padding_on_the_side_of_the_tokenizer_changes_nothing(tiny_bert, tmp_pat
     batch = np.zeros((2, 5), dtype=np.int64)
     mask = np.zeros_like(batch)
     for row, given in enumerate(ids):
-        here = slice(len(given)) if side == "right" else slice(5 - len(given), None)
-        batch[row, here], mask[row, here] = given, 1
+        region = slice(len(given)) if side == "right" else slice(5 - len(given), None)
+        batch[row, region], mask[row, region] = given, 1
     (logits,) = session.run(None, {"input_ids": batch, "attention_mask": mask})
     for row, given in enumerate(ids):
         alone = {"input_ids": np.array([given]), "attention_mask": np.ones((1, len(given)), dtype=np.int64)}
@@ -88,22 +92,22 @@ def test_padding_on_the_side_of_the_tokenizer_changes_nothing(tiny_bert, tmp_pat
 def test_plain_tags_are_words_with_tags(tiny_bert, tmp_path):
     model = small_model(tiny_bert, "pooled-lstm-softmax", PLAIN)
     export_onnx(model, tmp_path / "out", ["fp32"])
-    found = Tagger(tmp_path / "out", min_confidence=0.5).predict([*ODD, *SENTENCES])
+    actual = Tagger(tmp_path / "out", min_confidence=0.5).predict([*ODD, *SENTENCES])
     wanted = predict(model, [*ODD, *SENTENCES], min_confidence=0.5)
-    assert all(same_prediction(one, other) for one, other in zip(wanted, found, strict=True))
-    assert {word["tag"] for answer in found for word in answer["words"]} > {None}
+    assert all(same_prediction(first_item, other) for first_item, other in zip(wanted, actual, strict=True))
+    assert {word["tag"] for prediction in actual for word in prediction["words"]} > {None}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kinds", ["teacher", "subword-lstm-crf", "pooled-lstm-crf", "word-lstm-softmax"])
 def test_lower_precisions_are_smaller_and_nearly_the_same(tiny_bert, tmp_path, kinds):
     model = small_model(tiny_bert, kinds)
-    found = export_onnx(model, tmp_path / "out", ["fp32", "fp16", "int8"], dev=TEXT, max_loss=100)
-    assert [parity.precision for parity in found] == ["fp32", "fp16", "int8"]
-    assert found[1].logits < 0.05
-    assert found[1].changed <= 0.01 * found[1].words
-    assert 1e-4 < found[2].logits < 2.0
-    assert found[2].changed <= 0.15 * found[2].words
+    actual = export_onnx(model, tmp_path / "out", ["fp32", "fp16", "int8"], dev=TEXT, max_loss=100)
+    assert [parity.precision for parity in actual] == ["fp32", "fp16", "int8"]
+    assert actual[1].logits < 0.05
+    assert actual[1].changed <= 0.01 * actual[1].words
+    assert 1e-4 < actual[2].logits < 2.0
+    assert actual[2].changed <= 0.15 * actual[2].words
     sizes = {
         ending: sum(path.stat().st_size for path in (tmp_path / "out" / "onnx").glob(f"*{ending}"))
         for ending in ("s.onnx", "l.onnx", "_fp16.onnx", "_quantized.onnx")
@@ -134,7 +138,7 @@ def test_nothing_of_this_machine_and_no_code_is_in_the_folder(tiny_bert, tmp_pat
 
 
 @pytest.mark.slow
-def test_a_net_that_says_something_else_is_refused_and_nothing_is_left(tiny_bert, tmp_path, monkeypatch):
+def test_a_different_model_is_rejected_and_nothing_is_written(tiny_bert, tmp_path, monkeypatch):
     model = small_model(tiny_bert, "subword-lstm-crf")
     other = small_model(tiny_bert, "subword-lstm-crf")
     other.model.head.weight.data += 0.01
@@ -165,7 +169,7 @@ def test_a_net_that_says_something_else_is_refused_and_nothing_is_left(tiny_bert
 def _as_it_says(model):
     """Dev sentences on which ``model`` is always right."""
     tags = model.tag([sentence.words for sentence in TEXT])
-    return [type(one)(one.words, tuple(given)) for one, given in zip(TEXT, tags, strict=True)]
+    return [type(first_item)(first_item.words, tuple(given)) for first_item, given in zip(TEXT, tags, strict=True)]
 
 
 @pytest.mark.slow
@@ -196,7 +200,7 @@ def test_a_slow_tokenizer_is_refused_with_the_way_out(tiny_bert, tmp_path, monke
 
 
 @pytest.mark.slow
-def test_without_onnx_it_is_said_what_to_install(tiny_bert, tmp_path, monkeypatch):
+def test_without_onnx_the_error_names_the_package(tiny_bert, tmp_path, monkeypatch):
     monkeypatch.setattr(folder, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"onnx is not installed.*pip install 'nlptrain\[onnx\]'"):
         export_onnx(small_model(tiny_bert, "teacher"), tmp_path / "out", ["fp32"])
@@ -233,14 +237,14 @@ def test_the_command_writes_a_folder_from_a_run_and_compares_on_its_dev(tiny_ber
     refused = CliRunner().invoke(main, given)
     assert refused.exit_code == 2
     assert "set --overwrite to replace it" in refused.output
-    for arguments, said in (
+    for arguments, messages in (
         (["export", "nowhere", "x"], "nowhere: there is no such folder"),
         (["export", "run", "x", "--dev", "nowhere.conll"], "nowhere.conll"),
         (["export", "run", "x", "--precision", "int4"], "int4"),
     ):
         refused = CliRunner().invoke(main, arguments)
         assert refused.exit_code == 2
-        assert said in refused.output
+        assert messages in refused.output
     assert not Path("x").exists()
 
 
@@ -268,18 +272,18 @@ def test_a_transformers_products_have_a_scale_for_each_column(tiny_bert, tmp_pat
 
 
 @pytest.mark.slow
-def test_a_signal_and_a_refusal_leave_nothing_not_even_parents(tiny_bert, tmp_path, monkeypatch):
+def test_after_a_signal_or_an_error_no_folder_is_left(tiny_bert, tmp_path, monkeypatch):
     small_model(tiny_bert, "pooled-lstm-crf").save(tmp_path / "run")
     command = ["export", str(tmp_path / "run"), str(tmp_path / "a" / "b" / "out"), "--precision", "fp32"]
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        kept = signal.signal(number, signal.SIG_DFL)  # nohup has SIGHUP ignored, and then we leave it so
+    for index in (signal.SIGTERM, signal.SIGHUP):
+        kept = signal.signal(index, signal.SIG_DFL)  # under nohup SIGHUP is ignored, and stays so
         with monkeypatch.context() as patch:
-            patch.setattr(folder, "_write_graphs", lambda *_, number=number: os.kill(os.getpid(), number))
+            patch.setattr(folder, "_write_graphs", lambda *_, index=index: os.kill(os.getpid(), index))
             ended = CliRunner().invoke(main, command)
-        assert ended.exit_code == 128 + number
-        assert f"stopped by {number.name}; give the same command again\n" in ended.output
+        assert ended.exit_code == 128 + index
+        assert f"stopped by {index.name}; give the same command again\n" in ended.output
         assert [path.name for path in tmp_path.iterdir()] == ["run"]
-        assert signal.signal(number, kept) == signal.SIG_DFL
+        assert signal.signal(index, kept) == signal.SIG_DFL
     refused = CliRunner().invoke(main, [*command[:-1], "int8"])
     assert refused.exit_code == 2
     assert [path.name for path in tmp_path.iterdir()] == ["run"]

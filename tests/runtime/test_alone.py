@@ -30,33 +30,33 @@ print(json.dumps(Tagger(sys.argv[2]).predict(texts)))
 """
 
 
-def needed(name: str, found: dict[str, Distribution]) -> dict[str, Distribution]:
+def needed(name: str, actual: dict[str, Distribution]) -> dict[str, Distribution]:
     """The distribution ``name`` and all that it asks for, by name."""
-    if name not in found:
-        found[name] = distribution(name)
-        for line in found[name].requires or ():
+    if name not in actual:
+        actual[name] = distribution(name)
+        for line in actual[name].requires or ():
             requirement = Requirement(line)
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                needed(requirement.name.lower(), found)
-    return found
+                needed(requirement.name.lower(), actual)
+    return actual
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of packages in which the runtime stands with what it asks for, and nothing else."""
+    """Return a folder with the packages of the runtime and its dependencies alone."""
     folder = tmp_path_factory.mktemp("packages")
     distributions = needed("nlptrain-runtime", {})
     del distributions["nlptrain-runtime"]
     (folder / "nlptrain_runtime").symlink_to(ROOT / "runtime" / "nlptrain_runtime")
-    for one in distributions.values():
-        for top in {file.parts[0] for file in one.files or () if file.parts[0] not in ("..", "__pycache__")}:
+    for first_item in distributions.values():
+        for top in {file.parts[0] for file in first_item.files or () if file.parts[0] not in ("..", "__pycache__")}:
             if not (folder / top).exists():
-                (folder / top).symlink_to(Path(str(one.locate_file(top))))
+                (folder / top).symlink_to(Path(str(first_item.locate_file(top))))
     return folder
 
 
 @pytest.mark.parametrize("kind", ["teacher", "pieces", "pooled", "words"])
-def test_it_says_what_nlptrain_says(alone, folders, tiny_bert, kind):
+def test_predictions_equal_those_of_nlptrain(alone, folders, tiny_bert, kind):
     command = [sys.executable, "-I", "-S", "-c", SCRIPT, str(alone), str(folders[kind])]
     done = subprocess.run(command, input=json.dumps(TEXTS).encode(), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
@@ -67,21 +67,23 @@ def test_it_says_what_nlptrain_says(alone, folders, tiny_bert, kind):
         "words": "word-lstm-softmax",
     }
     wanted = list(predict(small_model(tiny_bert, kinds[kind]), TEXTS))
-    assert all(same_prediction(one, other) for one, other in zip(wanted, json.loads(done.stdout), strict=True))
+    assert all(
+        same_prediction(first_item, other) for first_item, other in zip(wanted, json.loads(done.stdout), strict=True)
+    )
 
 
 def test_all_that_it_needs_is_small():
     size = sum(
         Path(str(file.locate())).stat().st_size
-        for one in needed("nlptrain-runtime", {}).values()
-        for file in one.files or ()
+        for first_item in needed("nlptrain-runtime", {}).values()
+        for file in first_item.files or ()
         if Path(str(file.locate())).is_file()
     )
     assert 50e6 < size < MOST_BYTES
 
 
-def test_it_reports_nothing_to_the_makers_of_onnx_runtime(folders, tmp_path):
-    """Its packages do, by a database in the user's home, unless they are told not to before they are loaded."""
+def test_the_telemetry_of_onnx_runtime_is_disabled(folders, tmp_path):
+    """The telemetry writes a database into the user's home, unless it is disabled before the import."""
     program = f"from nlptrain_runtime import Tagger\nTagger({str(folders['pieces'])!r}).predict(['Ada'])"
     quiet = ("CI", "GITHUB_ACTIONS", "ORT_RUNNING_UNIT_TESTS", "ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")
     environment = {name: value for name, value in os.environ.items() if name not in quiet}

@@ -11,16 +11,16 @@ from nlptrain_runtime.windows import cut_windows
 SENTENCES = st.lists(st.lists(st.integers(1, 4), max_size=12), min_size=1, max_size=8)
 
 
-def laid_out(sentences: list[list[int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Units numbered from 100 on, each different, the units of each word, and the words of each sentence."""
+def build_units(sentences: list[list[int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return units from 100 on, each different, the units of each word, and the words of each sentence."""
     spans = np.array([size for sentence in sentences for size in sentence], dtype=np.int64)
     return 100 + np.arange(spans.sum()), spans, np.array([len(sentence) for sentence in sentences])
 
 
 @pytest.mark.parametrize("left", [False, True])
 @given(SENTENCES, st.integers(8, 20), st.integers(8, 60))
-def test_each_word_is_read_where_its_first_unit_stands(left, sentences, room, most):
-    units, spans, counts = laid_out(sentences)
+def test_the_position_of_each_word_is_its_first_unit(left, sentences, room, most):
+    units, spans, counts = build_units(sentences)
     rows = build_sequences(units, spans, counts, max_units=room, prefix=[1], suffix=[2, 3])
     read: dict[int, int] = {}
     cells = 0
@@ -43,9 +43,9 @@ def test_each_word_is_read_where_its_first_unit_stands(left, sentences, room, mo
 
 @given(SENTENCES, st.integers(8, 20))
 def test_windows_are_those_of_the_rule(sentences, room):
-    units, spans, counts = laid_out(sentences)
+    units, spans, counts = build_units(sentences)
     rows = build_sequences(units, spans, counts, max_units=room, prefix=[1], suffix=[2])
-    found = sorted(part.tolist() for part in np.split(rows.units, np.cumsum(rows.sizes)[:-1]) if len(part))
+    actual = sorted(part.tolist() for part in np.split(rows.units, np.cumsum(rows.sizes)[:-1]) if len(part))
     wanted = []
     first = 0
     for sentence in sentences:
@@ -55,7 +55,7 @@ def test_windows_are_those_of_the_rule(sentences, room):
             first += size
         if words:
             wanted += [window.subwords for window in cut_windows(words, max_subwords=room, prefix=[1], suffix=[2])]
-    assert found == sorted(wanted)
+    assert actual == sorted(wanted)
 
 
 def test_little_of_a_batch_is_padding():

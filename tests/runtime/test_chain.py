@@ -22,7 +22,7 @@ def draw(seed: int, labels: int = 4, scale: float = 2.0) -> tuple[np.ndarray, Tr
 
 
 def every_path(emissions: np.ndarray, tables: TransitionTables) -> dict[tuple[int, ...], float]:
-    """The score of every path of one chain, added up by hand."""
+    """Return the score of every path of one chain, summed by hand."""
     scores = {}
     for path in itertools.product(range(emissions.shape[1]), repeat=len(emissions)):
         steps = sum(tables.transitions[a, b] for a, b in itertools.pairwise(path))
@@ -37,9 +37,9 @@ def test_paths_and_marginals_are_those_of_all_paths(seed):
     best, marginals = best_paths(emissions, COUNTS, tables), log_marginals(emissions, COUNTS, tables)
     first = 0
     for count in COUNTS[COUNTS > 0]:
-        here = slice(first, first + count)
-        paths = every_path(emissions[here].astype(np.float64), tables)
-        assert tuple(best[here].tolist()) == max(paths, key=paths.__getitem__)
+        region = slice(first, first + count)
+        paths = every_path(emissions[region].astype(np.float64), tables)
+        assert tuple(best[region].tolist()) == max(paths, key=paths.__getitem__)
         values = np.array(list(paths.values()))
         total = np.log(np.exp(values - values.max()).sum()) + values.max()
         for place, label in itertools.product(range(count), range(4)):
@@ -71,9 +71,9 @@ def test_one_label_throughout_is_seen_only_where_it_is_the_best_path():
 @pytest.mark.parametrize("scale", [100.0, 300.0, 3_000.0])
 def test_what_products_lose_is_computed_by_logarithms(scale):
     emissions, tables = draw(3, scale=scale)
-    found = np.exp(log_marginals(emissions, COUNTS, tables))
-    assert np.isfinite(found).all()
-    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-9)
+    actual = np.exp(log_marginals(emissions, COUNTS, tables))
+    assert np.isfinite(actual).all()
+    np.testing.assert_allclose(actual.sum(axis=1), 1, atol=1e-9)
     first = 0
     for count in COUNTS[COUNTS > 0]:  # at such scales the best path has nearly all of the probability
         paths = every_path(emissions[first : first + count].astype(np.float64), tables)
@@ -83,11 +83,11 @@ def test_what_products_lose_is_computed_by_logarithms(scale):
         shares /= shares.sum()
         for place, label in itertools.product(range(count), range(4)):
             wanted = sum(share for path, share in zip(paths, shares, strict=True) if path[place] == label)
-            assert found[first + place, label] == pytest.approx(wanted, abs=1e-9)
+            assert actual[first + place, label] == pytest.approx(wanted, abs=1e-9)
         first += count
 
 
-def test_nothing_forbidden_is_ever_answered():
+def test_forbidden_labels_are_never_predicted():
     emissions, tables = draw(5)
     emissions[:, 0] += 1_000  # what may not begin a sentence is what every word looks like
     best = best_paths(emissions, COUNTS, tables)

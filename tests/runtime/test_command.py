@@ -15,13 +15,13 @@ pytestmark = pytest.mark.slow
 LINES = [*(text for text in ODD if "\n" not in text), *(" ".join(sentence.words) for sentence in TEXT)]
 
 
-def test_each_line_is_answered_in_its_place(folders, tag, tmp_path):
+def test_each_line_has_a_result_in_order(folders, tag, tmp_path):
     wanted = Tagger(folders["pooled"]).predict(LINES)
     given = ("\ufeff" + "\n".join(LINES) + "\n").encode()
     code, out = tag([str(folders["pooled"])], given)
     assert code == 0
-    found = [json.loads(line) for line in out.decode().split("\n")[:-1]]
-    assert found == wanted
+    actual = [json.loads(line) for line in out.decode().split("\n")[:-1]]
+    assert actual == wanted
     (tmp_path / "one.txt").write_bytes("\r\n".join(LINES[:5]).encode())
     (tmp_path / "two.txt").write_bytes("\n".join(LINES[5:]).encode())
     code, out = tag([str(folders["pooled"]), str(tmp_path / "one.txt"), str(tmp_path / "two.txt"), "--block", "3"])
@@ -29,7 +29,7 @@ def test_each_line_is_answered_in_its_place(folders, tag, tmp_path):
 
 
 def test_what_is_wrong_is_one_line_and_code_2(folders, tag, capsys, tmp_path):
-    for arguments, given, said in (
+    for arguments, given, messages in (
         ([str(tmp_path / "nowhere")], b"", "there is no such folder"),
         ([str(folders["pooled"]), str(tmp_path / "none.txt")], b"", "none.txt: No such file"),
         ([str(folders["pooled"])], b"Ada\nOsl\xf8\n", "standard input: byte 7 (0xF8) is not UTF-8"),
@@ -38,7 +38,7 @@ def test_what_is_wrong_is_one_line_and_code_2(folders, tag, capsys, tmp_path):
         assert tag(arguments, given)[0] == 2
         error = capsys.readouterr().err
         assert error.startswith("error: ")
-        assert said in error
+        assert messages in error
         assert error.count("\n") == 1
     for arguments in (["--threads", "0"], ["--min-confidence", "2"], ["--block", "x"]):
         with pytest.raises(SystemExit) as ended:
@@ -68,7 +68,7 @@ def test_a_reader_that_has_enough_ends_it_quietly(folders):
 
 
 @pytest.mark.parametrize(
-    ("way", "said"),
+    ("way", "messages"),
     [
         ("> /dev/full", "standard output: No space left on device"),
         (">&-", "standard output: is closed"),
@@ -76,8 +76,8 @@ def test_a_reader_that_has_enough_ends_it_quietly(folders):
         ("0> /dev/null", "standard input: Bad file descriptor"),
     ],
 )
-def test_what_cannot_be_read_or_written_is_one_line_and_code_2(folders, way, said):
+def test_what_cannot_be_read_or_written_is_one_line_and_code_2(folders, way, messages):
     command = f"echo Ada lives in Paris | {{ {sys.executable} -m nlptrain_runtime.command {folders['pooled']} {way}; }}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
-    assert done.stderr == f"error: {said}\n"
+    assert done.stderr == f"error: {messages}\n"
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""A tagger whose calls were interrupted at any line answers as a fresh one."""
+"""A tagger predicts the same after calls that were interrupted at any line."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def texts(count: int, seed: int) -> list[str]:
 
 @cache
 def with_lines(code: CodeType) -> set[int]:
-    """The lines that open a ``with`` block: an exception in them may leave its lock locked, as in all of Python."""
+    """The lines that open a ``with`` block."""
     return {
         place.positions.lineno
         for place in dis.get_instructions(code)
@@ -93,9 +93,9 @@ def test_a_call_that_is_interrupted_at_any_line_spoils_nothing(folders, kind):
     assert raised > len(lines) * 0.75  # a text need not come by each line
     asked = asked[:first:5]
     assert len(asked) >= 150
-    found = [tagger.predict([text])[0] for text in asked]
+    actual = [tagger.predict([text])[0] for text in asked]
     wanted = [fresh.predict([text])[0] for text in asked]
-    assert sum(one == other for one, other in zip(found, wanted, strict=True)) == len(asked)
+    assert sum(first_item == other for first_item, other in zip(actual, wanted, strict=True)) == len(asked)
 
 
 def test_nothing_of_the_environment_changes(folders, monkeypatch):

@@ -1,4 +1,4 @@
-"""A long chain that is cut, or computed in segments, has the answers of the whole one."""
+"""A long chain that is cut, or computed in segments, has the results of the whole chain."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def tables_of(kind: str, random: np.random.Generator) -> TransitionTables:
 
 
 def draw(words: int, confidence: float, random: np.random.Generator) -> np.ndarray:
-    """Emissions [words, C] in which one label stands out, mostly O."""
+    """Emissions [words, C] in which one label has a high score, mostly O."""
     emissions = random.normal(size=(words, len(NAMES))) * 1.5
     labels = np.where(random.random(words) < 0.85, 0, random.integers(0, len(NAMES), words))
     emissions[np.arange(words), labels] += confidence
@@ -101,7 +101,7 @@ def test_products_that_are_lost_are_computed_by_logarithms(scale, monkeypatch):
     np.testing.assert_allclose(np.exp(marginals), np.exp(wanted), atol=1e-9)
 
 
-def test_segments_that_do_not_agree_are_computed_again(monkeypatch):
+def test_inconsistent_segments_are_computed_again(monkeypatch):
     random = np.random.default_rng(4)
     tables = tables_of("sticky", random)
     emissions = draw(1500, 0.0, random) * 0.01

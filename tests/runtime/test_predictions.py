@@ -23,51 +23,53 @@ def test_entities_are_those_of_spans(scheme: Scheme, sentences: list[list[int]],
     counts = np.array([len(sentence) for sentence in sentences], dtype=np.int64)
     best = np.array([label for sentence in sentences for label in sentence], dtype=np.int64)
     sure = np.array(data.draw(st.lists(st.integers(0, 100), min_size=len(best), max_size=len(best)))) / 100
-    places = np.stack([np.arange(len(best)) * 2, np.arange(len(best)) * 2 + 1], axis=1).reshape(-1, 2)
+    offsets = np.stack([np.arange(len(best)) * 2, np.arange(len(best)) * 2 + 1], axis=1).reshape(-1, 2)
     texts = ["." * 100] * len(sentences)
-    found = list(PredictionFormatter(names, scheme, 0.3).format(texts, counts, best, sure, places))
-    assert len(found) == len(sentences)
+    actual = list(PredictionFormatter(names, scheme, 0.3).format(texts, counts, best, sure, offsets))
+    assert len(actual) == len(sentences)
     first = 0
-    for sentence, answer in zip(sentences, found, strict=True):
-        here = slice(first, first + len(sentence))
-        tagged = TaggedSentence([names[label] for label in sentence], sure[here])
+    for sentence, prediction in zip(sentences, actual, strict=True):
+        region = slice(first, first + len(sentence))
+        tagged = TaggedSentence([names[label] for label in sentence], sure[region])
         wanted = [
             {
-                "start": int(places[here][span.start, 0]),
-                "end": int(places[here][span.end - 1, 1]),
+                "start": int(offsets[region][span.start, 0]),
+                "end": int(offsets[region][span.end - 1, 1]),
                 "label": span.label,
                 "confidence": confidence,
             }
             for span, confidence in tagged.spans(scheme)
             if confidence >= 0.3
         ]
-        assert [{name: part[name] for name in wanted[0]} if wanted else part for part in answer["entities"]] == wanted
+        assert [
+            {name: part[name] for name in wanted[0]} if wanted else part for part in prediction["entities"]
+        ] == wanted
         first += len(sentence)
-    told = PredictionFormatter(names, scheme, 0.3).has_predictions(best, counts)
-    assert told.tolist() == [any(sentence) for sentence in sentences]
+    has_predictions = PredictionFormatter(names, scheme, 0.3).has_predictions(best, counts)
+    assert has_predictions.tolist() == [any(sentence) for sentence in sentences]
 
 
 def test_plain_tags_are_words_and_unsure_ones_are_none():
-    answers = PredictionFormatter(["A", "B-x"], "plain", 0.5)
-    places = np.array([[0, 2], [3, 5], [0, 1]])
-    found = list(
-        answers.format(["ab cd", "", "e"], np.array([2, 0, 1]), np.array([0, 1, 1]), np.array([0.4, 1, 1]), places)
+    predictions = PredictionFormatter(["A", "B-x"], "plain", 0.5)
+    offsets = np.array([[0, 2], [3, 5], [0, 1]])
+    actual = list(
+        predictions.format(["ab cd", "", "e"], np.array([2, 0, 1]), np.array([0, 1, 1]), np.array([0.4, 1, 1]), offsets)
     )
-    assert found[0]["words"][0] == {"start": 0, "end": 2, "text": "ab", "tag": None, "confidence": 0.4}
-    assert [[word["tag"] for word in answer["words"]] for answer in found] == [[None, "B-x"], [], ["B-x"]]
+    assert actual[0]["words"][0] == {"start": 0, "end": 2, "text": "ab", "tag": None, "confidence": 0.4}
+    assert [[word["tag"] for word in prediction["words"]] for prediction in actual] == [[None, "B-x"], [], ["B-x"]]
 
 
 def test_blocks_keep_all_texts_in_order_and_end_with_a_long_one():
     texts = ["ab"] * 5 + ["x" * 500_000] + ["c"]
-    found = list(text_blocks(iter(texts), max_texts=4))
-    assert [text for block in found for text in block] == texts
-    assert [len(block) for block in found] == [4, 2, 1]
+    actual = list(text_blocks(iter(texts), max_texts=4))
+    assert [text for block in actual for text in block] == texts
+    assert [len(block) for block in actual] == [4, 2, 1]
 
 
 @pytest.mark.parametrize("texts", [[], [""]])
-def test_nothing_is_answered_with_nothing(texts):
-    found = list(PredictionFormatter(NAMES["iob2"], "iob2", 0).format(texts, np.zeros(len(texts), int), *_nothing()))
-    assert found == [{"text": text, "entities": []} for text in texts]
+def test_texts_without_words_have_no_entities(texts):
+    actual = list(PredictionFormatter(NAMES["iob2"], "iob2", 0).format(texts, np.zeros(len(texts), int), *_nothing()))
+    assert actual == [{"text": text, "entities": []} for text in texts]
 
 
 def _nothing():

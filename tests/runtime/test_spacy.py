@@ -27,14 +27,14 @@ def test_entities_are_those_of_the_tagger(folders, pipeline):
     docs = list(nlp.pipe(iter(TEXTS), batch_size=7))
     assert [doc.text for doc in docs] == TEXTS
     shared = 0
-    for doc, answer in zip(docs, wanted, strict=True):
-        found = {(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents}
-        parts = {(part["start"], part["end"], part["label"]) for part in answer["entities"]}
+    for doc, prediction in zip(docs, wanted, strict=True):
+        actual = {(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents}
+        parts = {(part["start"], part["end"], part["label"]) for part in prediction["entities"]}
         whole = {part for part in parts if doc.char_span(part[0], part[1]) is not None}
-        shared += len(found & parts)
-        assert len(found) <= len(parts)
+        shared += len(actual & parts)
+        assert len(actual) <= len(parts)
         if whole == parts:
-            assert found == parts
+            assert actual == parts
         assert [(ent.start_char, ent.label_) for ent in nlp(doc.text).ents] == [
             (ent.start_char, ent.label_) for ent in doc.ents
         ]
@@ -43,8 +43,8 @@ def test_entities_are_those_of_the_tagger(folders, pipeline):
 
 def test_plain_tags_are_tags_of_tokens(folders, pipeline):
     doc = pipeline("plain")("Ada lives in Paris.")
-    (answer,) = Tagger(folders["plain"]).predict([doc.text])
-    assert [token.tag_ for token in doc] == [word["tag"] for word in answer["words"]]
+    (prediction,) = Tagger(folders["plain"]).predict([doc.text])
+    assert [token.tag_ for token in doc] == [word["tag"] for word in prediction["words"]]
 
 
 def test_what_is_configured_is_followed(folders, pipeline):
@@ -62,8 +62,8 @@ def test_entities_of_components_in_front_of_it_stay(folders):
     plain = Tagger(folders["pooled"])
     added = 0
     for text in (f"{text} Acme" for text in TEXTS):
-        found = {(ent.text, ent.label_) for ent in nlp(text).ents}
-        assert ("Acme", "ORG") in found
-        added += len(found) - 1
-    assert plain.predict(["Acme"])  # it may have an opinion, and has no say
+        actual = {(ent.text, ent.label_) for ent in nlp(text).ents}
+        assert ("Acme", "ORG") in actual
+        added += len(actual) - 1
+    assert plain.predict(["Acme"])  # its entities are ignored
     assert added > 10

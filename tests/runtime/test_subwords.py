@@ -1,4 +1,4 @@
-"""Pieces of words in ASCII that go past the tokenizer are those that it gives."""
+"""ASCII words that skip the tokenizer have the subwords of the tokenizer."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def bert_like(*, lowercase: bool = True, specials: list[str] = SPECIALS, most: i
     vocabulary = [*SPECIALS, *LETTERS, *(f"##{letter}" for letter in LETTERS if letter not in "xyz7")]
     vocabulary += ["ada", "Ada", "##ing", "lond", "##on", "st", "##st", "\u00e9", "\ufe0f\u200d"]
     model = models.WordPiece(
-        vocab={piece: number for number, piece in enumerate(dict.fromkeys(vocabulary))},
+        vocab={token: index for index, token in enumerate(dict.fromkeys(vocabulary))},
         unk_token="[UNK]",
         max_input_chars_per_word=most,
     )
@@ -40,10 +40,11 @@ TOKENIZERS = [bert_like(), bert_like(lowercase=False, most=6)]
 )
 def test_they_are_those_of_the_tokenizer(tokenizer, words):
     short, long = (
-        SubwordTokenizer(tokenizer, space="", unknown=0, together=True, shortcut=one) for one in (True, False)
+        SubwordTokenizer(tokenizer, space="", unknown=0, together=True, shortcut=first_item)
+        for first_item in (True, False)
     )
-    for found, wanted in zip(short(words), long(words), strict=True):
-        assert np.array_equal(found, wanted)
+    for actual, wanted in zip(short(words), long(words), strict=True):
+        assert np.array_equal(actual, wanted)
 
 
 def test_words_of_real_text_and_what_is_odd():
@@ -58,14 +59,15 @@ def test_words_of_real_text_and_what_is_odd():
         assert bare("London,") is not None
         assert bare("[SEP]") is None
         short, long = (
-            SubwordTokenizer(tokenizer, space="", unknown=0, together=False, shortcut=one) for one in (True, False)
+            SubwordTokenizer(tokenizer, space="", unknown=0, together=False, shortcut=first_item)
+            for first_item in (True, False)
         )
-        for found, wanted in zip(short(words), long(words), strict=True):
-            assert np.array_equal(found, wanted)
+        for actual, wanted in zip(short(words), long(words), strict=True):
+            assert np.array_equal(actual, wanted)
 
 
 def test_tokenizers_of_which_less_is_known_are_always_asked(tmp_path: Path):
-    assert ascii_subwords(bert_like(specials=[*SPECIALS, "mask"])) is None  # it stands in "masked", too
+    assert ascii_subwords(bert_like(specials=[*SPECIALS, "mask"])) is None  # "masked" contains it
     other = bert_like()
     other.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     assert ascii_subwords(other) is None

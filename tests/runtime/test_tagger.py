@@ -19,19 +19,19 @@ TEXTS = [*ODD, *(" ".join(sentence.words) for sentence in TEXT)]
 KINDS = ["teacher", "pieces", "pooled", "words", "plain"]
 
 
-def without_last_digits(answers: list[dict]) -> list[dict]:
-    """Answers whose confidences keep three digits: batch mates change the seventh."""
-    found = json.loads(json.dumps(answers))
-    for answer in found:
-        for part in answer.get("entities", answer.get("words")):
+def without_last_digits(predictions: list[dict]) -> list[dict]:
+    """Round confidences to three digits: other texts of the batch change the seventh."""
+    actual = json.loads(json.dumps(predictions))
+    for prediction in actual:
+        for part in prediction.get("entities", prediction.get("words")):
             part["confidence"] = round(part["confidence"], 3)
-    return found
+    return actual
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_answers_depend_on_nothing_but_the_text(folders, kind):
+def test_predictions_depend_only_on_the_text(folders, kind):
     wanted = without_last_digits(Tagger(folders[kind]).predict(TEXTS))
-    assert [answer["text"] for answer in wanted] == TEXTS
+    assert [prediction["text"] for prediction in wanted] == TEXTS
     alone = Tagger(folders[kind], remember=5, batch_units=16)
     assert without_last_digits([alone.predict([text])[0] for text in TEXTS]) == wanted
     assert without_last_digits(list(Tagger(folders[kind], threads=3).stream(iter(TEXTS), block=7))) == wanted
@@ -43,23 +43,23 @@ def test_several_threads_may_ask_at_once(folders, kind):
     tagger = Tagger(folders[kind], remember=20)  # each of them makes the others' words forgotten
     wanted = without_last_digits(tagger.predict(TEXTS))
     with ThreadPoolExecutor(4) as pool:
-        for found in pool.map(lambda _: tagger.predict(TEXTS), range(12)):
-            assert without_last_digits(found) == wanted
+        for actual in pool.map(lambda _: tagger.predict(TEXTS), range(12)):
+            assert without_last_digits(actual) == wanted
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_words_given_as_words_have_the_tags_of_the_text(folders, kind):
     tagger = Tagger(folders[kind])
     sentences = [list(sentence.words) for sentence in TEXT]
-    found = tagger.predict_words([*sentences, []])
-    assert [len(tagged.tags) for tagged in found] == [*map(len, sentences), 0]
-    for words, tagged, answer in zip(
-        sentences, found, tagger.predict([" ".join(words) for words in sentences]), strict=False
+    actual = tagger.predict_words([*sentences, []])
+    assert [len(tagged.tags) for tagged in actual] == [*map(len, sentences), 0]
+    for words, tagged, prediction in zip(
+        sentences, actual, tagger.predict([" ".join(words) for words in sentences]), strict=False
     ):
         assert all(tag in tagger.labels for tag in tagged.tags)
         assert ((tagged.confidences > 0) & (tagged.confidences <= 1 + 1e-9)).all()
         parts = [span.label for span, _ in tagged.spans(tagger.scheme)]
-        shown = answer.get("entities", answer.get("words"))
+        shown = prediction.get("entities", prediction.get("words"))
         if len(words) == len(" ".join(words).split()):
             assert parts == [part.get("label", part.get("tag")) for part in shown]
     logits = tagger.emissions(sentences)
@@ -92,7 +92,7 @@ def test_a_forked_process_goes_on_by_itself(folders):
     assert done.returncode == 0
 
 
-def test_what_is_asked_for_wrongly_is_said(folders):
+def test_invalid_arguments_are_errors(folders):
     tagger = Tagger(folders["pooled"])
     with pytest.raises(TypeError, match="predict: found one string; expected a list of them"):
         tagger.predict("Ada lives")
@@ -117,10 +117,12 @@ def test_what_is_asked_for_wrongly_is_said(folders):
 
 
 def test_less_sure_entities_are_left_out(folders):
-    every = [part for answer in Tagger(folders["pooled"]).predict(TEXTS) for part in answer["entities"]]
+    every = [part for prediction in Tagger(folders["pooled"]).predict(TEXTS) for part in prediction["entities"]]
     least = float(np.median([part["confidence"] for part in every]))
     kept = [
-        part for answer in Tagger(folders["pooled"], min_confidence=least).predict(TEXTS) for part in answer["entities"]
+        part
+        for prediction in Tagger(folders["pooled"], min_confidence=least).predict(TEXTS)
+        for part in prediction["entities"]
     ]
     assert kept == [part for part in every if part["confidence"] >= least]
     assert 0 < len(kept) < len(every)
@@ -150,7 +152,7 @@ def test_a_file_that_is_missing_or_changed_is_named(copy, name):
         Tagger(copy)
 
 
-def test_a_folder_that_is_none_of_ours_says_what_would_be(folders, copy, tmp_path):
+def test_the_error_for_another_folder_names_the_expected_one(folders, copy, tmp_path):
     for name in ("nowhere", "x" * 5000, "\x00"):
         with pytest.raises(FolderError, match="there is no such folder; create it with: nlptrain export"):
             Tagger(tmp_path / name)
@@ -232,7 +234,7 @@ def test_vectors_that_the_net_of_words_does_not_make_are_refused(folders, copy):
         Tagger(copy)
 
 
-def test_pieces_that_the_tokenizer_or_the_net_lack_are_refused(folders, tmp_path):
+def test_unknown_subwords_are_rejected(folders, tmp_path):
     folder = Path(shutil.copytree(folders["pieces"], tmp_path / "copy"))
     described = json.loads((folder / "nlptrain.json").read_text(encoding="utf-8"))
     for name, value in {"prefix": [9999], "suffix": [9999], "unknown": 9999, "padding": 9999}.items():
@@ -250,7 +252,7 @@ def test_pieces_that_the_tokenizer_or_the_net_lack_are_refused(folders, tmp_path
         Tagger(folder).predict(["later"])
 
 
-def test_a_net_that_answers_no_numbers_is_refused(copy):
+def test_a_model_with_nan_outputs_is_rejected(copy):
     import onnx
     from onnx import numpy_helper
 

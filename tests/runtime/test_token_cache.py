@@ -1,4 +1,4 @@
-"""Texts read part by part have the words that the splitter finds in the whole, wherever they stand."""
+"""Texts split part by part have the words that the splitter finds in the whole text."""
 
 import numpy as np
 import pytest
@@ -66,15 +66,15 @@ def check(reader: TokenCache, texts: list[str], splitter: WordSplitter = SPLITTE
     read = reader.encode_texts(texts)
     wanted = [splitter.split(text) for text in texts]
     assert read.counts.tolist() == [len(words) for words in wanted]
-    assert [read.features.words[number] for number in read.words] == [word.text for words in wanted for word in words]
-    places = read.offsets(texts, np.ones(len(texts), dtype=bool))
-    assert places.tolist() == [[word.start, word.end] for words in wanted for word in words]
+    assert [read.features.words[index] for index in read.words] == [word.text for words in wanted for word in words]
+    offsets = read.offsets(texts, np.ones(len(texts), dtype=bool))
+    assert offsets.tolist() == [[word.start, word.end] for words in wanted for word in words]
 
 
 @pytest.mark.slow
 @settings(max_examples=400)
 @given(st.lists(st.lists(TEXTS, max_size=4), min_size=1, max_size=3))
-def test_words_and_places_are_those_of_the_whole_text(blocks):
+def test_words_and_offsets_equal_those_of_the_whole_text(blocks):
     reader = token_cache(max_words=10)  # it forgets all, again and again
     for texts in blocks:
         check(reader, texts)
@@ -112,32 +112,32 @@ def test_halves_of_surrogate_pairs_are_read_as_what_is_not_known():
     reader = token_cache()
     text = "Ada \ud83d lives"
     read = reader.encode_texts([text])
-    assert [read.features.words[number] for number in read.words] == ["Ada", "\ufffd", "lives"]
+    assert [read.features.words[index] for index in read.words] == ["Ada", "\ufffd", "lives"]
     assert read.offsets([text], np.array([True])).tolist() == [[0, 3], [4, 5], [6, 11]]
     read = reader.encode_words([["a\udc00"]])
     assert read.features.words[read.words[0]] == "a\ufffd"
 
 
-def test_words_given_as_words_are_numbered_as_those_of_texts():
+def test_given_words_have_the_same_ids_as_those_of_texts():
     reader = token_cache()
     first = reader.encode_texts(["Ada lives"])
     read = reader.encode_words([["lives", "x y"], [], ["Ada"]])
     assert read.counts.tolist() == [2, 0, 1]
-    assert [read.features.words[number] for number in read.words] == ["lives", "x y", "Ada"]
+    assert [read.features.words[index] for index in read.words] == ["lives", "x y", "Ada"]
     assert read.words[2] == first.words[0]
 
 
 def test_memory_is_bounded():
     reader = token_cache(max_words=100)
     for start in range(0, 5_000, 50):
-        read = reader.encode_texts([f"word{start + number}" for number in range(50)])
+        read = reader.encode_texts([f"word{start + index}" for index in range(50)])
         assert len(read.features) <= 150
 
 
 def test_enormous_words_are_forgotten_sooner():
     reader = token_cache(max_words=100)
-    for number in range(20):
-        read = reader.encode_texts([f"{number}-" + "x" * 4_000])
+    for index in range(20):
+        read = reader.encode_texts([f"{index}-" + "x" * 4_000])
         assert sum(map(len, read.features.words)) < 20_000
 
 
