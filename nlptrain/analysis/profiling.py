@@ -159,12 +159,7 @@ def profile_training(
     began = time.perf_counter()
     examples = Examples(model, sentences, teacher_logits=stored, label_pipeline_words=config.label_pipeline_words)
     encoding_seconds = (time.perf_counter() - began) / max(1, len(sentences))
-    tracemalloc.start()
-    traced = Examples(
-        model, sentences[:_TRACED], teacher_logits=stored, label_pipeline_words=config.label_pipeline_words
-    )
-    bytes_per_sentence = tracemalloc.get_traced_memory()[0] / max(1, traced.sentences)
-    tracemalloc.stop()
+    bytes_per_sentence = _bytes_per_sentence(model, sentences[:_TRACED], stored, config)
     model.to(run.device)
     plan, _ = build_plan(examples, config, run.seed)
     steps_per_epoch = plan.steps_of_every() * run_sentences / max(1, len(sentences))
@@ -186,10 +181,7 @@ def profile_training(
             break
     float(step.losses["loss"])  # synchronizes a GPU
     seconds_per_step = (time.perf_counter() - began) / done
-    model.model.eval()
-    predicted = [sentence.words for sentence in sentences[:300]]
-    began = time.perf_counter()
-    model.predict(predicted)
+    speed = _inference_speed(model, [sentence.words for sentence in sentences[:300]])
     return TrainingProfile(
         steps=steps,
         steps_per_epoch=steps_per_epoch,
@@ -197,9 +189,28 @@ def profile_training(
         words_per_step=words / done,
         encoding_seconds=encoding_seconds,
         bytes_per_sentence=bytes_per_sentence,
-        inference_words_per_second=sum(map(len, predicted)) / max(1e-9, time.perf_counter() - began),
+        inference_words_per_second=speed,
         memory_growth=max(peak, memory_now()) - before,
     )
+
+
+def _bytes_per_sentence(
+    model: TokenModel, sentences: Sequence[Sentence], logits: _Rows | None, config: TrainConfig
+) -> float:
+    """Return the memory of an encoded sentence."""
+    tracemalloc.start()
+    examples = Examples(model, sentences, teacher_logits=logits, label_pipeline_words=config.label_pipeline_words)
+    size = tracemalloc.get_traced_memory()[0] / max(1, examples.sentences)
+    tracemalloc.stop()
+    return size
+
+
+def _inference_speed(model: TokenModel, sentences: Sequence[Sequence[str]]) -> float:
+    """Return the words per second of predicting ``sentences``."""
+    model.model.eval()
+    began = time.perf_counter()
+    model.predict(sentences)
+    return sum(map(len, sentences)) / max(1e-9, time.perf_counter() - began)
 
 
 def _steps(config: TrainConfig, steps_per_epoch: float) -> int:
