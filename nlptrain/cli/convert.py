@@ -55,7 +55,7 @@ def convert(
             jsonl (tokens and tags), entities (text and spans, a JSON object per line),
             prodigy, doccano, labelstudio (.json), brat (.ann), parquet or arrow. Words,
             tags, ids, texts and offsets are kept; notes name the columns that are
-            ignored and the values that OUT has no place for.
+            ignored and the values that OUT cannot hold.
 
     Example: nlptrain convert train.conll train.parquet
     """  # noqa: D301 - click reads the character

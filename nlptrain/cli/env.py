@@ -51,8 +51,8 @@ def env(as_json: bool) -> None:
     """  # noqa: D301 - click reads the character
     import torch
 
-    gpus = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-    found: dict[str, str] = {
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    facts: dict[str, str] = {
         "nlptrain": __version__,
         "python": f"{_python()} ({sys.implementation.name})",
         "system": platform.platform(),
@@ -62,11 +62,11 @@ def env(as_json: bool) -> None:
         **{name: _shown(name) for name in sorted(os.environ) if name.startswith(_SETTINGS)},
     }
     if as_json:
-        echo_json(found)
+        echo_json(facts)
         return
-    wide = max(map(len, found))
-    for name, value in found.items():
-        echo_line(f"{name:{wide}}  {value}")
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        echo_line(f"{name:{width}}  {value}")
 
 
 def _shown(name: str) -> str:

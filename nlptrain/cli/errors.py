@@ -52,7 +52,7 @@ def os_error(error: OSError) -> CommandError:
 
 
 def usage_error(error: click.UsageError) -> click.ClickException:
-    """Return ``error`` as one line where it has a line that says all, and else with a printable message."""
+    """Return ``error`` as one line for an unknown option or a bad value, and else with a printable message."""
     if isinstance(error, click.NoSuchOption):
         similar = ", ".join(error.possibilities or ())
         path = error.ctx.command_path if error.ctx else ""

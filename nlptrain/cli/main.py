@@ -37,7 +37,7 @@ from nlptrain.errors import InputError, Interrupted
 from nlptrain.interrupts import interruptible
 from nlptrain_runtime.errors import FolderError
 
-_NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")  # as torch says it
+_NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")  # in messages of torch
 
 
 class _Stopped(Interrupted):
@@ -48,7 +48,7 @@ class Commands(SuggestingGroup):
     """A group that turns our errors into exit codes: 2 for bad input, 130 and 143 for signals."""
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:  # noqa: ANN401
-        """Parse the arguments; ``--help`` and ``--version`` are answered here."""
+        """Parse the arguments; ``--help`` and ``--version`` end here."""
         if sys.stdout is None:
             raise CommandError(InputError("is closed", location="standard output"))
         try:

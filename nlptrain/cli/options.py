@@ -1,4 +1,4 @@
-"""Options that several commands share, their shell completion, and the configuration keys that options stand for."""
+"""Options that several commands share, their shell completion, and the configuration keys that options set."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCHEMES = ("iob1", "iob2", "iobes", "bilou")
 
 
 class KeyOption(click.Option):
-    """An option that stands for a configuration key: error messages name the key by the option."""
+    """An option that sets a configuration key: error messages show the option instead of the key."""
 
     def __init__(self, *declarations: Any, key: str, **attributes: Any) -> None:  # noqa: ANN401
         """Take what ``click.Option`` takes, and the ``key``."""
@@ -26,7 +26,7 @@ class KeyOption(click.Option):
 
 
 def key_option(*declarations: str, key: str, **attributes: Any) -> Callable[[Command], Command]:  # noqa: ANN401
-    """Return a ``click.option`` for a command that error messages name in place of the configuration ``key``."""
+    """Return a ``click.option`` that error messages show instead of the configuration ``key``."""
     return click.option(*declarations, cls=KeyOption, key=key, **attributes)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def echo_line(text: str, *, err: bool = False) -> None:
-    """Print one line for people: printable, and shortened. Nobody has to read it: a closed pipe stops no command."""
+    """Print one line for people: printable, and shortened. A closed pipe stops no command."""
     with suppress(BrokenPipeError):
         click.echo(message_line(text), err=err)
 
@@ -119,25 +119,25 @@ def _print_types(rows: Sequence[Row]) -> None:
     print_table(detail)
 
 
-def print_differences(found: Bootstrap, metric: str) -> None:
-    """Print how far the students differ in ``metric`` from the teacher and the controls, and how sure that is."""
-    drawn = f"{found.resamples:,} resamples of {found.sentences:,} sentences"
-    title = f"{printable(metric)}, differences: {drawn}, 95 % intervals"
+def print_differences(bootstrap: Bootstrap, metric: str) -> None:
+    """Print the differences of the students in ``metric`` from the teacher and the controls, with intervals."""
+    resamples = f"{bootstrap.resamples:,} resamples of {bootstrap.sentences:,} sentences"
+    title = f"{printable(metric)}, differences: {resamples}, 95 % intervals"
     table = new_table(title)
     table.add_column("run", overflow="fold")
     table.add_column("against", overflow="fold")
     for name in ("difference", "interval", "p", "of teacher's", "interval"):
         table.add_column(name, justify="right", no_wrap=True)
-    for one in found.differences:
+    for difference in bootstrap.differences:
         add_row(
             table,
-            one.run,
-            one.against,
-            f"{one.difference:+.4f}",
-            _range(one.interval, "+.4f"),
-            f"{one.p:.3g}",
-            "" if one.share is None else f"{one.share:.1%}",
-            "" if one.share_interval is None else _range(one.share_interval, ".1%"),
+            difference.run,
+            difference.against,
+            f"{difference.difference:+.4f}",
+            _range(difference.interval, "+.4f"),
+            f"{difference.p:.3g}",
+            "" if difference.share is None else f"{difference.share:.1%}",
+            "" if difference.share_interval is None else _range(difference.share_interval, ".1%"),
         )
     print_table(table)
 
@@ -147,7 +147,7 @@ def _range(ends: tuple[float, float], form: str = ".4f") -> str:
 
 
 def print_speeds(speeds: Sequence[Speed], threads: int) -> None:
-    """Print what a benchmark found; the first row is what the others are compared with."""
+    """Print the speeds of a benchmark; the first row is the reference of the others."""
     title = f"raw text to entities, {threads} thread{'s' if threads > 1 else ''}; one sentence: 20 words"
     table = new_table(title)
     table.add_column("model", overflow="fold")
@@ -155,18 +155,18 @@ def print_speeds(speeds: Sequence[Speed], threads: int) -> None:
     for name in ("words/s", "speed", "p50 ms", "p95 ms", "speed", "cold s", "peak MB", "MB"):
         table.add_column(name, justify="right", no_wrap=True)
     first = speeds[0]
-    for one in speeds:
+    for speed in speeds:
         add_row(
             table,
-            one.name,
-            f"{one.runtime} {one.precision}",
-            f"{one.words_per_second:,.0f}",
-            f"{one.words_per_second / first.words_per_second:,.1f}x",
-            f"{one.p50:.2f}",
-            f"{one.p95:.2f}",
-            f"{first.p50 / one.p50:,.1f}x",
-            f"{one.cold_start:.2f}",
-            f"{one.peak / 1e6:,.0f}",
-            f"{one.size / 1e6:.1f}",
+            speed.name,
+            f"{speed.runtime} {speed.precision}",
+            f"{speed.words_per_second:,.0f}",
+            f"{speed.words_per_second / first.words_per_second:,.1f}x",
+            f"{speed.p50:.2f}",
+            f"{speed.p95:.2f}",
+            f"{first.p50 / speed.p50:,.1f}x",
+            f"{speed.cold_start:.2f}",
+            f"{speed.peak / 1e6:,.0f}",
+            f"{speed.size / 1e6:.1f}",
         )
     print_table(table)

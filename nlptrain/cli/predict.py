@@ -75,9 +75,9 @@ def predict(
 
 def _parse_limit(text: str) -> tuple[str, float]:
     """Return the type, "" for all others, and the lowest confidence in ``P`` or ``TYPE=P``."""
-    name, _, number = text.rpartition("=")
+    name, _, value = text.rpartition("=")
     try:
-        limit = float(number)
+        limit = float(value)
     except ValueError:
         limit = -1.0
     if not 0 <= limit <= 1:

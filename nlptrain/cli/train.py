@@ -121,7 +121,7 @@ def _options(function: Callable[..., None], name: str) -> Callable[..., None]:
             set_option("Set a key, e.g. --set train.steps=500; may be repeated."),
             click.option("--device", help="auto, cpu, cuda, cuda:N or mps."),
             key_option("--output-dir", key="output_dir", help="Folder that the run is written to."),
-            click.option("--seed", type=int, help="Random seed of a single run, in place of `seeds`."),
+            click.option("--seed", type=int, help="Random seed of a single run (instead of `seeds`)."),
             *([_WORKERS] if _has_teacher(name) else []),
             key_option(
                 "--overwrite", key="overwrite", is_flag=True, help="Remove the run that is in the output folder."
@@ -199,7 +199,7 @@ def _one_file(name: str, files: Sequence[Path], given: Mapping[str, Any], settin
     texts = [path for path in files if path.suffix.lower() in _TEXT]
     if texts and any(key.startswith("data.") for key in given):
         raise InputError(
-            "found in the place of CONFIG",
+            "found instead of CONFIG",
             location=str(texts[0]),
             expected="a YAML file",
             hint="an option takes one value: quote a glob, as in --unlabeled 'text/*.txt', or repeat the option",
@@ -249,7 +249,7 @@ def _print_spread(scores: Sequence[dict[str, Any]]) -> None:
         if split not in scores[0]:
             continue
         metric = scores[0][split]["metric"]
-        values = [one[split][metric] for one in scores]
+        values = [run[split][metric] for run in scores]
         mean = statistics.fmean(values)
         line = f"{split:5} {metric} {mean:.4f}  smallest {min(values):.4f}  largest {max(values):.4f}"
         if teacher := scores[0].get("teacher"):

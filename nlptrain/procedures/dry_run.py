@@ -29,10 +29,9 @@ from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.distillation.losses import DistillObjective
 from nlptrain.distillation.sampling import agreement_dev_size
 from nlptrain.distillation.teachers.ensemble import EnsembleTeacher
-from nlptrain.procedures.inputs import Inputs, read_inputs
+from nlptrain.procedures.inputs import Inputs, raw_text, read_inputs
 from nlptrain.procedures.models import Setup, set_up
 from nlptrain.procedures.student_training import check_distillable
-from nlptrain.procedures.text import raw_text
 from nlptrain.procedures.training import config_of_seed, open_run, transfer_dir
 from nlptrain.run.finished_run import finished_scores
 from nlptrain.run.output_folder import check_same_run, has_progress, run_identity
@@ -204,7 +203,7 @@ def _measure(
         logits = [
             setup.ensemble.mix([profile.logits[row] for profile in labeled]).astype(np.float16) for row in range(count)
         ]
-        # pseudo_label trains on tags in place of logits, which takes as long.
+        # pseudo_label trains on tags instead of logits, which takes as long.
         objective = DistillObjective(config.objective if isinstance(config, TaggerKDConfig) else DistillConfig())
     trained = profile_training(
         setup.model,

@@ -36,7 +36,7 @@ class _Process:
 def run_experiments(
     experiments: Sequence[Experiment], settings: Sequence[str], *, jobs: int, log: Callable[[str], None]
 ) -> None:
-    """Run the waiting experiments, ``jobs`` at a time; a failure leaves out those that need it, and stops no others.
+    """Run the waiting experiments, ``jobs`` at a time; if one fails, those that need it are left out.
 
     Args:
         experiments: from ``plan``; their states are kept up to date.
@@ -50,10 +50,10 @@ def run_experiments(
     by_path = {experiment.path: experiment for experiment in experiments}
     running: list[_Process] = []
     received: list[int] = []
-    previous = {number: signal.signal(number, lambda *_, n=number: received.append(n)) for number in (1, 2, 15)}
+    previous = {signum: signal.signal(signum, lambda *_, n=signum: received.append(n)) for signum in (1, 2, 15)}
     try:
         with tempfile.TemporaryDirectory() as folder:
-            while not received and (running or any(one.state == "waiting" for one in experiments)):
+            while not received and (running or any(experiment.state == "waiting" for experiment in experiments)):
                 _leave_out(experiments, by_path, log)
                 for experiment in experiments:
                     is_ready = all(by_path[need].state == "done" for need in experiment.needs)
@@ -67,12 +67,12 @@ def run_experiments(
             for process in running:
                 process.process.wait()
     finally:
-        for process in running:  # an error has ended the loop: leave no process behind
+        for process in running:  # an error has ended the loop: end the processes
             if process.process.poll() is None:
                 process.process.terminate()
                 process.process.wait()
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
     if received:
         raise Interrupted(received[0])
 

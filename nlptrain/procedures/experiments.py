@@ -71,7 +71,7 @@ def experiment_files(paths: Iterable[Path]) -> list[Path]:
     Raises:
         InputError: a path does not exist, or a folder has no YAML file.
     """
-    found: dict[Path, Path] = {}
+    unique: dict[Path, Path] = {}
     for path in paths:
         files = [path]
         hint = "name a folder of experiments, or files"
@@ -84,8 +84,8 @@ def experiment_files(paths: Iterable[Path]) -> list[Path]:
         elif not path.is_file():
             raise InputError("there is no such file or folder", location=str(path), hint=path_suggestion(path))
         for file in files:
-            found.setdefault(file.resolve(), file)
-    return list(found.values())
+            unique.setdefault(file.resolve(), file)
+    return list(unique.values())
 
 
 def plan_experiments(paths: Iterable[Path], settings: Sequence[str]) -> list[Experiment]:
@@ -108,7 +108,7 @@ def plan_experiments(paths: Iterable[Path], settings: Sequence[str]) -> list[Exp
             continue
         others = {folder: owner.command for folder, owner in owners.items() if owner is not experiment}
         models, texts = _dependencies(config.config, others)
-        # The text of a finished run no longer changes, so that nobody waits for it.
+        # The text of a finished run no longer changes, so that no experiment waits for it.
         unfinished = [folder for folder in chain(*texts.values()) if not (folder / "scores.json").is_file()]
         needed = [*chain(*models.values()), *unfinished]
         experiment.needs = tuple(dict.fromkeys(owners[folder].path for folder in needed))
@@ -136,7 +136,7 @@ def _load(path: Path, settings: Sequence[str]) -> Loaded:
 
 
 def _output_of_faulty(path: Path) -> Path | None:
-    """Return the ``output_dir`` in a file with errors, even if it is not YAML, to leave out what needs its run."""
+    """Return the ``output_dir`` in a file with errors, even if it is not YAML, whose dependents are left out."""
     try:
         output = read_yaml(path).get("output_dir")
     except InputError:

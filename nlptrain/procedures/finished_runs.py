@@ -83,7 +83,7 @@ def compare_runs(
     notes = other_teachers(rows)
     for row in rows:
         for name, own, teacher in weak_types(row):
-            points = f"{100 * (teacher - own):.1f} points behind its teacher: F1 {own:.4f}, the teacher's {teacher:.4f}"
+            points = f"{100 * (teacher - own):.1f} points below its teacher (F1 {own:.4f}, teacher {teacher:.4f})"
             notes.append(f"{row.run}: {name} is {points}")
     return Comparison(rows, teacher_score(rows), differences, failures, notes)
 

@@ -18,7 +18,7 @@ from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.augmentation import describe_auto_sentences
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble, check_label_map, infer_scheme
 from nlptrain.models import NeuralTagger, TokenModel, TransformerTokenClassifier, build_student, load_token_model
-from nlptrain.procedures.text import scheme_sample, training_text
+from nlptrain.procedures.inputs import scheme_sample, training_text
 from nlptrain.run.run import Run
 from nlptrain.training.loop import describe_auto_steps
 

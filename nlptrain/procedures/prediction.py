@@ -69,7 +69,7 @@ def predict_files(
     }
 
     def lines() -> Iterator[str]:
-        # In a terminal, each line is answered at once; files and pipes are read in blocks, which is faster.
+        # In a terminal, each line is tagged at once; files and pipes are read in blocks, which is faster.
         is_interactive = not files and sys.stdin.isatty()
         for file in files or ("-",):
             if file != "-" and output_format == "jsonl" and has_rows(Path(file)):

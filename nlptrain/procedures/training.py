@@ -18,10 +18,9 @@ from nlptrain.analysis.comparison import sample_of
 from nlptrain.config.commands import CommandConfig, DistillationConfig, PseudoLabelRunConfig, StudentCommandConfig
 from nlptrain.config.loading import to_yaml
 from nlptrain.interrupts import interrupt
-from nlptrain.procedures.inputs import Inputs, read_inputs
+from nlptrain.procedures.inputs import Inputs, raw_sample, raw_text, read_inputs
 from nlptrain.procedures.models import Setup, set_up
 from nlptrain.procedures.student_training import distill, pseudo_label, train_on_gold
-from nlptrain.procedures.text import raw_sample, raw_text
 from nlptrain.run.finished_run import resume_finished
 from nlptrain.run.output_folder import check_same_run, command_line, identity_hash, output_folder, run_identity
 from nlptrain.run.processes import Processes
