@@ -99,7 +99,7 @@ def test_a_classifier_may_have_a_begin_without_its_inside(tiny_bert: Path) -> No
     shape = StudentConfig.model_validate({"embedder": {"dim": 8}, **more})
     examples = Examples(build_tagger(shape, labels, seed=0), SENTENCES, label_pipeline_words=True)
     tags = [labels.names[index] for index in examples.targets([0]).gold]
-    assert tags == ["O", "B-place", "O", "B-place", "B-place"]  # there is no inside of a place
+    assert tags == ["O", "B-place", "O", "B-place", "B-place"]  # the labels have no I-place
 
 
 def test_another_order_of_labels_than_the_teachers_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
