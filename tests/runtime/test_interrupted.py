@@ -35,7 +35,7 @@ def texts(count: int, seed: int) -> list[str]:
 
 @cache
 def with_lines(code: CodeType) -> set[int]:
-    """The lines that open a ``with`` block."""
+    """Return the lines that open a ``with`` block: after an exception there, its lock may stay locked."""
     return {
         place.positions.lineno
         for place in dis.get_instructions(code)
