@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from nlptrain.analysis.run_scores import read_run_scores
+from nlptrain.data.sentence import check_iterable
 from nlptrain.errors import InputError
-from nlptrain.models.arguments import check_iterable
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.transformer import load_token_model
 

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from nlptrain.atomic_files import whole_folder
-from nlptrain.data.sentence import Sentence
+from nlptrain.data.sentence import Sentence, check_iterable
 from nlptrain.errors import InputError, Setting
-from nlptrain.models.arguments import check_iterable
 from nlptrain.models.exported import PROBE_SENTENCES, check_exportable, write_description, write_tagger
 from nlptrain.models.token_model import TokenModel
 from nlptrain.training.evaluation import score

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from nlptrain.data.sentence import check_iterable, checked_texts
 from nlptrain.data.tag_schemes import Scheme, spans_to_tags
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
-from nlptrain.models.arguments import check_iterable, checked_texts
 from nlptrain.models.confidence import tag_with_confidence, to_tagged_sentence
 from nlptrain.models.token_model import TokenModel
 from nlptrain_runtime.confidence import PredictionCounts, round_confidence

@@ -15,9 +15,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from nlptrain.data.batching import cut_batches
 from nlptrain.data.labels import Labels
+from nlptrain.data.sentence import check_iterable, checked_sentences
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
-from nlptrain.models.arguments import check_iterable, checked_sentences
 from nlptrain.models.heads import CRFHead, IndependentDecoder, LabelDecoder, Prediction, WordOutput, constrained_decoder
 from nlptrain.models.model_folder import library_errors, replace_model_folder
 from nlptrain.models.neural_tagger import NeuralTagger

@@ -10,9 +10,8 @@ from typing import Any, Protocol
 from seqeval.metrics import classification_report
 
 from nlptrain.data.labels import Labels
-from nlptrain.data.sentence import Sentence
+from nlptrain.data.sentence import Sentence, check_iterable
 from nlptrain.data.tag_schemes import Scheme, Span, tags_to_spans, to_scheme
-from nlptrain.models.arguments import check_iterable
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from nlptrain.config.train import TrainConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
-from nlptrain.models.tokenization.cased_tokenizer import add_cased_subwords
+from nlptrain.models.tokenization.tokenizer import add_cased_subwords
 from nlptrain.run.run import Run
 from nlptrain.training import Examples, SupervisedObjective, evaluate, fit
 

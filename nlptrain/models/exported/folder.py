@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from nlptrain import __version__
+from nlptrain.data.sentence import check_iterable
 from nlptrain.errors import InputError, Setting
-from nlptrain.models.arguments import check_iterable
 from nlptrain.models.embedders import MAX_SUBWORDS_PER_WORD
 from nlptrain.models.exported.graphs import build_graphs, input_kind
 from nlptrain.models.exported.onnx_files import WRITERS, write_graph

@@ -37,9 +37,8 @@ from nlptrain.models.students.embeddings import TrainingText, assign_rows, init_
 from nlptrain.models.students.warm_start import build_transformer, warm_start
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenization import Featurizer, PooledFeaturizer, SubwordFeaturizer, WordFeaturizer
-from nlptrain.models.tokenization.cased_tokenizer import CASINGS, add_cased_subwords
 from nlptrain.models.tokenization.subword_boundaries import subword_boundaries
-from nlptrain.models.tokenization.tokenizer import load_tokenizer
+from nlptrain.models.tokenization.tokenizer import CASINGS, add_cased_subwords, load_tokenizer
 from nlptrain.run.run import quiet_transformers
 
 MAX_TABLE_PARAMETERS = 2_000_000  # of an embedding table with vocab_size: auto
