@@ -75,19 +75,16 @@ def benchmark(
     lines = list(islice((text for text in texts if text.strip()), _MAX_LINES))
     sentences = _latency_sentences(lines[::_LATENCY_SHARE])
     if len(sentences) < 2:
+        expected = f"at least 2 sentences of {_LATENCY_WORDS} words in every {_LATENCY_SHARE}th line"
         raise InputError(
-            f"found {len(lines):,} lines",
-            location=Setting("text"),
-            expected=f"at least 2 sentences of {_LATENCY_WORDS} words in every {_LATENCY_SHARE}th line",
-            hint="give more text",
+            f"found {len(lines):,} lines", location=Setting("text"), expected=expected, hint="give more text"
         )
     del lines[::_LATENCY_SHARE]
     slices = [lines[start :: rounds + 1] for start in range(rounds + 1)]  # interleaved, so that all are alike
     if not all(slices):
+        hint = ("give more text, or set ", Setting("rounds"), " to 1")
         raise InputError(
-            f"found too few lines for {rounds} rounds with different text",
-            location=Setting("text"),
-            hint=("give more text, or set ", Setting("rounds"), " to 1"),
+            f"found too few lines for {rounds} rounds with different text", location=Setting("text"), hint=hint
         )
     line_counts = [_warm_up(model, slices[0]) for model in models]
     throughputs: list[list[float]] = [[] for _ in models]

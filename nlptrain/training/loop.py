@@ -56,8 +56,7 @@ def fit(
     """Train ``model``, evaluate it on ``dev`` regularly, and restore its best weights at the end.
 
     With a run folder, a checkpoint is written at each evaluation and when a signal comes. The next call resumes from
-    it and ends with the same bytes as a run that was never stopped (same machine, CPU, number of threads and of
-    processes). Of several processes, rank 0 evaluates and writes, and has the best weights at the end.
+    it with the same result (same machine, threads, processes). Rank 0 evaluates, writes and has the best weights.
 
     Args:
         model: that is trained; its weights change.
@@ -83,8 +82,7 @@ def fit(
     started = time.perf_counter()
     eval_every = config.eval_every or len(plan.epoch(0))
     trackers = Trackers(run.report_to, run.folder, step=state.progress.step, log=run.log)
-    metrics_path = None if run.folder is None else run.folder / "metrics.jsonl"
-    metrics = MetricsLog(metrics_path, state.progress, trackers, run.log)
+    metrics = MetricsLog(run.folder / "metrics.jsonl" if run.folder else None, state.progress, trackers, run.log)
     selector = ModelSelector(model, dev, metric, teacher_logits, selection_metric)
     with closing(trackers), Reporter(run, steps, state.progress) as reporter, run.deferring_signals():
         for step in train_steps(model, examples, objective, config, state=state, plan=plan, steps=steps, run=run):
@@ -102,8 +100,7 @@ def fit(
     if run.processes.is_rank_zero:
         state.restore_best()
     model.model.eval()
-    progress = state.progress
-    return Fit(progress.step, progress.best_step, progress.best_score, time.perf_counter() - started)
+    return Fit(state.progress.step, state.progress.best_step, state.progress.best_score, time.perf_counter() - started)
 
 
 def _stop_if_asked(run: Run, state: TrainState, metrics: MetricsLog, *, is_last: bool) -> None:
