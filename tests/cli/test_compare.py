@@ -270,7 +270,7 @@ def test_types_that_fall_far_behind_are_named(runs: Path) -> None:
             scores["teacher"]["test"]["types"][kind]["f1"] = scores["test"]["types"][kind]["f1"] + change
         changed(path, json.dumps(scores))
     done = call("compare", runs / "tagger_kd/seed-1", "--no-speed")
-    assert "seed-1: person is 10.1 points behind its teacher: F1 0." in done.stderr
+    assert "seed-1: person is 10.1 points below its teacher (F1 0." in done.stderr
     assert "place is" not in done.stderr
     (row,) = compared(runs / "tagger_kd/seed-1")["runs"]
     assert row["far_behind"] == ["person"]

@@ -69,7 +69,7 @@ def test_teacher_and_control_of_flags(corpus: Path, tiny_bert: Path) -> None:
     [
         (
             [],
-            "found no CONFIG; give a YAML file (nlptrain config init tagger_kd prints one), or say what it must say: ",
+            "found no CONFIG; give a YAML file (nlptrain config init tagger_kd prints one), or options: ",
         ),
         (["--teacher", "nowhere", "--unlabeled", "raw.txt"], "command line: output_dir: missing; Folder of the run"),
         (["--unlabeled", "raw.txt", "--output-dir", "out"], "command line: teacher: missing; "),
@@ -83,13 +83,13 @@ def test_teacher_and_control_of_flags(corpus: Path, tiny_bert: Path) -> None:
         ),
         (
             ["--teacher", "text", "--unlabeled", "raw.txt", "train.conll", "--output-dir", "out"],
-            "train.conll: found where only a YAML file may stand; a flag takes one value: put a glob in quotes",
+            "train.conll: found instead of CONFIG; expected a YAML file; an option takes one value: quote a glob",
         ),
         (
             ["--teacher", "text", "--unlabeled", "raw.txt", "train.conll", "dev.conll", "--output-dir", "out"],
-            "train.conll: found where only a YAML file may stand",
+            "train.conll: found instead of CONFIG",
         ),
-        (["a.yaml", "b.yaml"], "found 2 files (a.yaml, b.yaml, ...); give one; nlptrain run takes several"),
+        (["a.yaml", "b.yaml"], "found 2 files (a.yaml, b.yaml, ...); expected one; nlptrain run takes several"),
     ],
 )
 def test_what_is_missing_is_said_in_a_line(
