@@ -15,7 +15,7 @@ from nlptrain.data.labels import convert_scheme
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import detect_schemes
 from nlptrain.models import TokenModel, load_token_model
-from nlptrain.models.confidence import to_tagged_sentence
+from nlptrain.models.prediction import to_tagged_sentence
 from nlptrain.run.run import silence_libraries
 from nlptrain.training.calibration import CalibrationErrors, calibration_errors, fit_temperature
 

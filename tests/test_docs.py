@@ -79,9 +79,7 @@ def reader(finished_demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     for name, short in (("_SECONDS", 0.05), ("_LATENCY_SECONDS", 0.1), ("_COLD_STARTS", 1)):
         monkeypatch.setattr(f"nlptrain.export.benchmark.{name}", short)
     # Fresh processes of torch take seconds each; tests/export has them.
-    monkeypatch.setattr(
-        "nlptrain.export.benchmark_candidates.Candidate.run_in_process", lambda self, texts: (0.5, len(texts))
-    )
+    monkeypatch.setattr("nlptrain.export.benchmark.Candidate.run_in_process", lambda self, texts: (0.5, len(texts)))
     for name in ("_LABELING_SECONDS", "_TRAINING_SECONDS"):
         monkeypatch.setattr(f"nlptrain.procedures.dry_run.{name}", 0.2)
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")

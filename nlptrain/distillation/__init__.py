@@ -1,8 +1,13 @@
 """Distillation: the losses, TeacherStudentDistill, the transfer set and pseudo labels."""
 
 from nlptrain.distillation.logit_store import LogitStore
-from nlptrain.distillation.losses import DistillObjective, PseudoLabelObjective, kl_loss, mse_loss
-from nlptrain.distillation.teacher_student import TeacherStudentDistill
+from nlptrain.distillation.losses import (
+    DistillObjective,
+    PseudoLabelObjective,
+    TeacherStudentDistill,
+    kl_loss,
+    mse_loss,
+)
 from nlptrain.distillation.transfer_set import TransferSet
 
 __all__ = [

@@ -17,7 +17,8 @@ from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import tags_to_spans, to_scheme
 from nlptrain.distillation.transfer_set import TeacherLogitsDataset
-from nlptrain.models.confidence import TaggedSentence, to_tagged_sentence
+from nlptrain.models.prediction import to_tagged_sentence
+from nlptrain_runtime.predictions import TaggedSentence
 
 
 @dataclass(frozen=True)

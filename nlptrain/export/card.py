@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from nlptrain import __version__
-from nlptrain.analysis.run_scores import RunScores, read_run_scores
+from nlptrain.analysis.comparison import RunScores, read_run_scores
 from nlptrain.errors import InputError
 from nlptrain.run.checksums import DamagedFile, read_json, verify_files
 

@@ -1,20 +1,26 @@
-"""Predict entities or tags of raw text, with character offsets and confidences, in bounded memory."""
+"""Predict entities or tags of raw text, with character offsets and confidences, in bounded memory.
+
+The confidence of a word is the probability of its predicted label: the softmax of the logits at the model's temperature
+(of a CRF, whose logits are log-marginals, the marginal). An entity has the lowest confidence of its words, which
+``nlptrain_runtime.confidence`` computes.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice, tee
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
+from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import check_iterable, checked_texts
 from nlptrain.data.tag_schemes import Scheme, spans_to_tags
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
-from nlptrain.models.confidence import tag_with_confidence, to_tagged_sentence
+from nlptrain.models.heads.decoding import Prediction
 from nlptrain.models.token_model import TokenModel
 from nlptrain_runtime.confidence import PredictionCounts, round_confidence
 from nlptrain_runtime.predictions import PredictionFormatter, TaggedSentence
@@ -34,7 +40,7 @@ def predict(
 ) -> Iterator[dict[str, Any]]:
     """Predict each text, in order: ``{"text", "entities"}``, or ``{"text", "words"}`` for plain tags.
 
-    Offsets are in code points. Confidences: see ``nlptrain.models.confidence``.
+    Offsets are in code points. Confidences: see the module.
 
     Args:
         model: teacher or student.
@@ -208,3 +214,22 @@ def _confident_tags(
     if scheme == "plain":
         return [span.label if kept else UNCERTAIN for span, kept in parts]
     return spans_to_tags((span for span, kept in parts if kept), len(tagged.tags), "iob2")
+
+
+_WORDS = 16_384  # computed at once, to bound the memory for long texts
+
+
+def to_tagged_sentence(prediction: Prediction, labels: Labels) -> TaggedSentence:
+    """Return the tags of ``prediction`` with their probabilities, the softmax of its logits."""
+    confidences = np.empty(len(prediction.label_ids), dtype=prediction.logits.dtype)
+    for start in range(0, len(confidences), _WORDS):
+        logits, label_ids = prediction.logits[start : start + _WORDS], prediction.label_ids[start : start + _WORDS]
+        exact = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+        confidences[start : start + _WORDS] = exact[np.arange(len(exact)), label_ids] / exact.sum(axis=1)
+    return TaggedSentence([labels.names[label_id] for label_id in prediction.label_ids], confidences)
+
+
+def tag_with_confidence(model: TokenModel, sentences: Iterable[Sequence[str]]) -> list[TaggedSentence]:
+    """Predict the tag of each word, with its probability at the temperature of ``model``."""
+    predictions = model.predict(sentences, temperature=model.temperature)
+    return [to_tagged_sentence(prediction, model.labels) for prediction in predictions]

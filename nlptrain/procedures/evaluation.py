@@ -19,7 +19,7 @@ from nlptrain.data.text_files import expand_paths
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.models import load_token_model
-from nlptrain.models.confidence import tag_with_confidence
+from nlptrain.models.prediction import tag_with_confidence
 from nlptrain.procedures.conversion import scheme_of_files
 from nlptrain.run.run import Run, silence_libraries
 from nlptrain.training.calibration import CalibrationErrors, CalibrationTally

@@ -131,7 +131,7 @@ def experiment_scores(experiment: Experiment) -> dict[str, float]:
     """Return the dev and test scores of an experiment that is done, and its share of its teacher's score."""
     if experiment.state != "done" or experiment.output is None:
         return {}
-    from nlptrain.analysis.run_scores import read_run_scores  # imports torch, which a run of experiments does not need
+    from nlptrain.analysis.comparison import read_run_scores  # imports torch, which a run of experiments does not need
 
     run = read_run_scores(experiment.output)
     scores: dict[str, float] = {}

@@ -10,9 +10,8 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from nlptrain.analysis.comparison import Row, compare, other_teachers, teacher_score
+from nlptrain.analysis.comparison import Row, compare, other_teachers, read_run_scores, teacher_score
 from nlptrain.analysis.requirements import Requirement, weak_types
-from nlptrain.analysis.run_scores import read_run_scores
 from nlptrain.analysis.significance import Bootstrap, bootstrap
 from nlptrain.config import COMMANDS
 from nlptrain.config.data import DataConfig
@@ -23,8 +22,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import DEV_SAMPLE_FILE, read_dev_sample, read_splits
 from nlptrain.data.text_files import expand_paths
 from nlptrain.errors import InputError, Setting
-from nlptrain.export.benchmark import Speed, benchmark
-from nlptrain.export.benchmark_candidates import open_candidates
+from nlptrain.export.benchmark import Speed, benchmark, open_candidates
 from nlptrain.export.card import ModelInfo, model_card
 from nlptrain.export.export import export_onnx
 from nlptrain.models import TokenModel, load_token_model

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from nlptrain.data.labels import Labels
 from nlptrain.data.tag_schemes import Scheme, Span, tags_to_spans
-from nlptrain.models.confidence import TaggedSentence
 from nlptrain.models.heads import LabelDecoder
 from nlptrain.models.heads.forward_backward import FORBIDDEN
+from nlptrain_runtime.predictions import TaggedSentence
 
 BINS = 15
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nlptrain.config.objective import SelectionMetric
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
-from nlptrain.models.confidence import to_tagged_sentence
+from nlptrain.models.prediction import to_tagged_sentence
 from nlptrain.models.token_model import TokenModel
 from nlptrain.training.calibration import CalibrationErrors, calibration_errors, fit_temperature
 from nlptrain.training.checkpoint import TrainState

@@ -76,7 +76,7 @@ def test_without_data_and_working_folder_a_run_is_exported_compared_and_used(mov
 
 def test_its_speed_is_measured_on_the_sample(moved, monkeypatch):
     measured: list[str] = []
-    monkeypatch.setattr("nlptrain.export.benchmark_candidates.open_candidates", lambda *_, **__: nullcontext([]))
+    monkeypatch.setattr("nlptrain.export.benchmark.open_candidates", lambda *_, **__: nullcontext([]))
     monkeypatch.setattr("nlptrain.export.benchmark.benchmark", lambda _, texts, **__: measured.extend(texts) or [])
     done = call("benchmark", "run", "--json")
     assert done.exit_code == 0, done.output

@@ -21,7 +21,7 @@ from nlptrain.data.corpus import Corpus
 from nlptrain.data.formats import arrow_batches, conll, conllu, csv, jsonl
 from nlptrain.data.formats.annotated_text import AnnotatedText, TextSpan
 from nlptrain.data.raw_text import read_rows
-from nlptrain.data.vectors import read_vectors
+from nlptrain.data.vocabulary import read_vectors
 from nlptrain.errors import InputError
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nlptrain.data.vectors import read_vectors
+from nlptrain.data.vocabulary import read_vectors
 from nlptrain.errors import InputError
 
 

@@ -12,8 +12,15 @@ from nlptrain.config.objective import AugmentConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
-from nlptrain.distillation.augmentation import Augmenter, add_synthetic_sentences, planned_sentences
-from nlptrain.distillation.word_bank import WordBank, _has_only_letters, _scripts, _single_subword_words
+from nlptrain.distillation.augmentation import (
+    Augmenter,
+    WordBank,
+    _has_only_letters,
+    _scripts,
+    _single_subword_words,
+    add_synthetic_sentences,
+    planned_sentences,
+)
 from nlptrain.models import TokenModel, TransformerTokenClassifier
 from tests.helpers.corpora import PEOPLE, PLACES, make_sentences
 from tests.helpers.exports import small_model
@@ -176,7 +183,7 @@ def test_a_large_text_is_not_kept(teacher: TokenModel, monkeypatch: pytest.Monke
 
 def test_the_neighbors_of_the_rarest_words_are_not_computed(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):
     """They are replaced by random words."""
-    monkeypatch.setattr("nlptrain.distillation.word_bank._MAX_LOOKUPS", 2)
+    monkeypatch.setattr("nlptrain.distillation.augmentation._MAX_LOOKUPS", 2)
     bank = WordBank(teacher, ["Ada", "Oslo", "Ada", "lives", "Oslo", "Ada"])
     assert set(bank._neighbors) == {"Ada", "Oslo"}
     assert bank.neighbor("lives", Random(0)) in bank.words
@@ -198,7 +205,7 @@ def test_neighbors_are_those_of_the_embeddings(teacher: TokenModel):
 
 
 def test_frequent_words_are_sampled_more_often(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("nlptrain.distillation.word_bank._ZIPF_OFFSET", 1.0)
+    monkeypatch.setattr("nlptrain.distillation.augmentation._ZIPF_OFFSET", 1.0)
     bank = WordBank(teacher, PEOPLE)
     random = Random(0)
     indices = [bank.words.index(bank.sample(random)) for _ in range(4000)]

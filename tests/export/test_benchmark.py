@@ -9,8 +9,7 @@ from click.testing import CliRunner
 
 from nlptrain.cli.main import main
 from nlptrain.errors import InputError
-from nlptrain.export.benchmark import benchmark, count_words
-from nlptrain.export.benchmark_candidates import Candidate, open_candidates
+from nlptrain.export.benchmark import Candidate, benchmark, count_words, open_candidates
 from nlptrain.export.export import export_onnx
 from tests.helpers.exports import small_model
 

@@ -17,7 +17,7 @@ from nlptrain import Corpus, WordSplitter
 from nlptrain.cli.main import main
 from nlptrain.config.data import DataConfig
 from nlptrain.data.raw_text import read_rows
-from nlptrain.data.vectors import read_vectors
+from nlptrain.data.vocabulary import read_vectors
 from nlptrain.errors import InputError
 from tests.helpers.fuzzing import bounded, check_lines, fuzz
 from tests.helpers.mutations import mutated, nasty_numbers, nasty_text, nasty_values

@@ -13,8 +13,7 @@ from nlptrain.config.student import Student
 from nlptrain.data.labels import Labels
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
-from nlptrain.models.confidence import tag_with_confidence
-from nlptrain.models.prediction import predict, predict_columns
+from nlptrain.models.prediction import predict, predict_columns, tag_with_confidence
 from nlptrain.models.tokenization.inputs import whole_sentences
 from tests.helpers.corpora import make_sentences
 

@@ -7,10 +7,9 @@ import tracemalloc
 import numpy as np
 
 from nlptrain.data.labels import Labels
-from nlptrain.models.confidence import to_tagged_sentence
 from nlptrain.models.heads import Prediction
 from nlptrain.models.heads.decoding import join_sentences
-from nlptrain.models.prediction import predict
+from nlptrain.models.prediction import predict, to_tagged_sentence
 from tests.helpers.exports import small_model
 
 WORDS, LABELS = 100_000, 49

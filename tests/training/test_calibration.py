@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlptrain.data.labels import Labels
-from nlptrain.models.confidence import TaggedSentence
 from nlptrain.models.heads import CRFHead, IndependentDecoder
 from nlptrain.training.calibration import (
     FEWEST_MISTAKES,
@@ -20,6 +19,7 @@ from nlptrain.training.calibration import (
     fit_temperature,
     golden_section_minimum,
 )
+from nlptrain_runtime.predictions import TaggedSentence
 
 IOB2 = Labels.from_names(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
 

@@ -1,7 +1,7 @@
 """Decoding: the labels and the log-probabilities of words from the emissions of a model.
 
 ``TokenModel.decoder`` is one of three: a ``CRFHead`` (see ``crf``), a ``ConstrainedDecoder`` (a tagger with a softmax
-head), or an ``IndependentDecoder`` (a transformer). ``nlptrain.models.confidence`` computes confidences from the
+head), or an ``IndependentDecoder`` (a transformer). ``nlptrain.models.prediction`` computes confidences from the
 logits of a ``Prediction``.
 """
 

@@ -13,8 +13,7 @@ from transformers import MODEL_MAPPING
 
 from nlptrain.config.student import WordEmbedderConfig
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.vectors import read_vectors
-from nlptrain.data.vocabulary import UNKNOWN, Vocabulary
+from nlptrain.data.vocabulary import UNKNOWN, Vocabulary, read_vectors
 from nlptrain.errors import InputError, Setting
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.pretrained import load_net, resolve
