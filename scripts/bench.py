@@ -17,9 +17,8 @@ from pathlib import Path
 
 import torch
 
-from nlptrain.config.objective import DistillConfig
 from nlptrain.config.student import StudentConfig
-from nlptrain.config.train import TrainConfig
+from nlptrain.config.train import DistillConfig, TrainConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.word_splitter import WordSplitter

@@ -12,12 +12,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from nlptrain import __version__
-from nlptrain.cli.benchmark import benchmark
-from nlptrain.cli.card import card
-from nlptrain.cli.compare import compare
 from nlptrain.cli.config import config
-from nlptrain.cli.convert import convert
-from nlptrain.cli.doctor import doctor
 from nlptrain.cli.env import env, version_line
 from nlptrain.cli.errors import (
     RANK_ZERO_SECONDS,
@@ -27,10 +22,10 @@ from nlptrain.cli.errors import (
     os_error,
     usage_error,
 )
-from nlptrain.cli.evaluate import evaluate
-from nlptrain.cli.export import export
+from nlptrain.cli.evaluate import compare, doctor, evaluate
+from nlptrain.cli.export import benchmark, card, export
 from nlptrain.cli.options import Choice, option_names
-from nlptrain.cli.predict import predict
+from nlptrain.cli.predict import convert, predict
 from nlptrain.cli.run import run
 from nlptrain.cli.train import pseudo_label, tagger, tagger_kd, transformer_token
 from nlptrain.errors import InputError, Interrupted

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from nlptrain.config.data import DataConfig
-from nlptrain.config.objective import AugmentConfig, DistillConfig, PseudoLabelConfig
 from nlptrain.config.section import Invalid, ModelRef, Section
 from nlptrain.config.student import (
     CRFHeadConfig,
@@ -17,7 +16,7 @@ from nlptrain.config.student import (
     TransformerStudentConfig,
     with_defaults,
 )
-from nlptrain.config.train import TrainConfig, TransformerTrainConfig
+from nlptrain.config.train import AugmentConfig, DistillConfig, PseudoLabelConfig, TrainConfig, TransformerTrainConfig
 
 _MODEL = "a folder (a run's, or a Hugging Face model's), package:NAME/folder (a folder that an installed package carries), or a Hub name OWNER/NAME, OWNER/NAME@REVISION"
 

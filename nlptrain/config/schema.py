@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from nlptrain.config.commands import COMMANDS, CommandConfig, TaggerKDConfig
 from nlptrain.config.layers import merged
 from nlptrain.config.loading import C, LoadedConfig
-from nlptrain.config.objective import DistillConfig, PseudoLabelConfig
 from nlptrain.config.section import sections
+from nlptrain.config.train import DistillConfig, PseudoLabelConfig
 
 _WIDTH = 100
 _HEAD = (

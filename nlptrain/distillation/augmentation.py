@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nlptrain.config.objective import AugmentConfig
+from nlptrain.config.train import AugmentConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits, held_out_hashes
 from nlptrain.data.tag_schemes import Scheme, tags_to_spans

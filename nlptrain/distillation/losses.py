@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from nlptrain.config.objective import DistillConfig, PseudoLabelConfig
+from nlptrain.config.train import DistillConfig, PseudoLabelConfig
 from nlptrain.models.heads import WordOutput
 from nlptrain.models.token_model import TokenModel
 from nlptrain.training.objective import NO_LABEL, Loss, Targets

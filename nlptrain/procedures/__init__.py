@@ -12,12 +12,12 @@ _HOMES = {
     "describe_student": "models",
     "distill": "student_training",
     "estimate_training": "dry_run",
-    "evaluate": "evaluation",
+    "evaluate": "inference",
     "experiment_scores": "experiment_runner",
     "export_run": "finished_runs",
-    "inspect_tokenization": "evaluation",
+    "inspect_tokenization": "inference",
     "plan_experiments": "experiments",
-    "predict_files": "prediction",
+    "predict_files": "inference",
     "pseudo_label": "student_training",
     "run_experiments": "experiment_runner",
     "run_seeds": "training",
@@ -32,8 +32,6 @@ __all__ = [*_HOMES]
 if TYPE_CHECKING:
     from nlptrain.procedures.conversion import convert_files as convert_files
     from nlptrain.procedures.dry_run import estimate_training as estimate_training
-    from nlptrain.procedures.evaluation import evaluate as evaluate
-    from nlptrain.procedures.evaluation import inspect_tokenization as inspect_tokenization
     from nlptrain.procedures.experiment_runner import experiment_scores as experiment_scores
     from nlptrain.procedures.experiment_runner import run_experiments as run_experiments
     from nlptrain.procedures.experiments import plan_experiments as plan_experiments
@@ -41,8 +39,10 @@ if TYPE_CHECKING:
     from nlptrain.procedures.finished_runs import compare_runs as compare_runs
     from nlptrain.procedures.finished_runs import export_run as export_run
     from nlptrain.procedures.finished_runs import write_card as write_card
+    from nlptrain.procedures.inference import evaluate as evaluate
+    from nlptrain.procedures.inference import inspect_tokenization as inspect_tokenization
+    from nlptrain.procedures.inference import predict_files as predict_files
     from nlptrain.procedures.models import describe_student as describe_student
-    from nlptrain.procedures.prediction import predict_files as predict_files
     from nlptrain.procedures.student_training import distill as distill
     from nlptrain.procedures.student_training import pseudo_label as pseudo_label
     from nlptrain.procedures.student_training import train_tagger as train_tagger

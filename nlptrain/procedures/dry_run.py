@@ -22,7 +22,7 @@ from nlptrain.analysis.profiling import (
     profile_training,
 )
 from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig, TaggerKDConfig
-from nlptrain.config.objective import DistillConfig
+from nlptrain.config.train import DistillConfig
 from nlptrain.data.sentence import HashSet, Sentence, hash_array
 from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.logit_store import LogitStore

@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from nlptrain.config.objective import AugmentConfig, DistillConfig, PseudoLabelConfig, SelectionMetric
-from nlptrain.config.train import TrainConfig
+from nlptrain.config.train import AugmentConfig, DistillConfig, PseudoLabelConfig, SelectionMetric, TrainConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.labeling import label_with_ensemble
 from nlptrain.distillation.logit_store import Precision
 from nlptrain.distillation.losses import DistillObjective, PseudoLabelObjective
-from nlptrain.distillation.pseudo_label_filter import (
+from nlptrain.distillation.pseudo_labels import (
     check_any_labeled,
     check_min_precision,
     confidence_thresholds,

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from nlptrain.config.objective import SelectionMetric
-from nlptrain.config.train import FEWEST_STEPS, MOST_STEPS, PASSES, TrainConfig
+from nlptrain.config.train import FEWEST_STEPS, MOST_STEPS, PASSES, SelectionMetric, TrainConfig
 from nlptrain.data.batching import BatchPlan
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Interrupted, Setting

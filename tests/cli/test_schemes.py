@@ -67,7 +67,7 @@ def test_a_model_is_evaluated_on_files_in_any_scheme(trained: Path, tmp_path: Pa
 def test_evaluate_reads_a_block_at_a_time(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ("evaluate", trained / "runs/tagger", trained / "test.conll", "--json")
     whole = json.loads(call(*arguments).stdout)
-    monkeypatch.setattr("nlptrain.procedures.evaluation._BLOCK", 3)
+    monkeypatch.setattr("nlptrain.procedures.inference._BLOCK", 3)
     parts = json.loads(call(*arguments).stdout)
     for found in (whole, parts):  # in other batches a probability has another last digit
         found["calibration"] = {name: pytest.approx(value, abs=1e-6) for name, value in found["calibration"].items()}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nlptrain.config.objective import AugmentConfig
+from nlptrain.config.train import AugmentConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits

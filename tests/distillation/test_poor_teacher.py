@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from nlptrain.config.objective import DistillConfig
 from nlptrain.config.student import StudentConfig
-from nlptrain.config.train import TrainConfig
+from nlptrain.config.train import DistillConfig, TrainConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nlptrain.config.objective import DistillConfig
+from nlptrain.config.train import DistillConfig
 from nlptrain.distillation.losses import DistillObjective
 from nlptrain.distillation.sampling import inverse_label_frequency
 from nlptrain.models.heads.softmax import IndependentWords

@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from nlptrain.config.objective import DistillConfig
 from nlptrain.config.student import StudentConfig
-from nlptrain.config.train import TrainConfig
+from nlptrain.config.train import DistillConfig, TrainConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import DistillObjective

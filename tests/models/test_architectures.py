@@ -7,9 +7,8 @@ import pytest
 import torch
 from transformers import AutoModelForTokenClassification
 
-from nlptrain.config.objective import DistillConfig
 from nlptrain.config.student import StudentConfig, TransformerStudentConfig
-from nlptrain.config.train import TrainConfig, TransformerTrainConfig
+from nlptrain.config.train import DistillConfig, TrainConfig, TransformerTrainConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits

@@ -9,8 +9,8 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
-from nlptrain.config.objective import DistillConfig
 from nlptrain.config.student import Student
+from nlptrain.config.train import DistillConfig
 from nlptrain.data.labels import Labels
 from nlptrain.distillation import DistillObjective
 from nlptrain.models import build_student

@@ -8,8 +8,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from nlptrain.config.objective import SelectionMetric
-from nlptrain.config.train import TrainConfig
+from nlptrain.config.train import SelectionMetric, TrainConfig
 from nlptrain.data.batching import BatchPlan
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Interrupted
