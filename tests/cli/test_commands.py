@@ -12,14 +12,14 @@ from tests.helpers.commands import call, write_configs
 pytestmark = pytest.mark.slow
 
 
-def assert_counted(counts: dict[str, Any], scores: dict[str, Any]) -> None:
+def assert_counts_match_scores(counts: dict[str, Any], scores: dict[str, Any]) -> None:
     for split in ("dev", "test"):
         correct, predicted, gold = (sum(counts[split][name]) for name in ("correct", "predicted", "gold"))
         assert len(counts[split]["gold"]) == scores[split]["sentences"] == 20
         assert scores[split]["f1"] == pytest.approx(2 * correct / (predicted + gold), abs=1e-12)
 
 
-def test_the_whole_story(corpus: Path, tiny_bert: Path) -> None:
+def test_all_commands_from_training_to_comparison(corpus: Path, tiny_bert: Path) -> None:
     runs = []
     for name, path in write_configs(corpus, tiny_bert).items():
         result = call(name, path)
@@ -30,10 +30,10 @@ def test_the_whole_story(corpus: Path, tiny_bert: Path) -> None:
         assert not (run / "checkpoint.safetensors").exists()
         scores = json.loads((run / "scores.json").read_text())
         counts = json.loads((run / "counts.json").read_text())
-        assert_counted(counts, scores)
+        assert_counts_match_scores(counts, scores)
         assert ("teacher" in counts) == ("teacher" in scores)
         if "teacher" in scores:
-            assert_counted(counts["teacher"], scores["teacher"])
+            assert_counts_match_scores(counts["teacher"], scores["teacher"])
         assert f"{scores['test']['f1']:.4f}" in result.output
         assert scores["command"] == name
         assert str(corpus / "train.conll") in scores["inputs"]
@@ -55,20 +55,20 @@ def test_the_whole_story(corpus: Path, tiny_bert: Path) -> None:
     assert "place" in table
 
 
-def test_predict_answers_every_line(corpus: Path, tiny_bert: Path) -> None:
+def test_predict_writes_a_row_per_line(corpus: Path, tiny_bert: Path) -> None:
     path = write_configs(corpus, tiny_bert)["tagger"]
     assert call("tagger", path, "--set", "train.steps=200").exit_code == 0
     run = corpus / "runs/tagger"
     text = "Ada lives in Oslo.\n\n🙂 Boris Smith went to Kyoto yesterday\n" + "Ada lives in Oslo . " * 600 + "\n"
-    answers = [json.loads(line) for line in call("predict", run, text=text).stdout.split("\n") if line]
-    assert len(answers) == 4
-    assert answers[1] == {"text": "", "entities": []}
-    for answer in answers:
-        for entity in answer["entities"]:
-            assert answer["text"][entity["start"] : entity["end"]] == entity["text"]
+    rows = [json.loads(line) for line in call("predict", run, text=text).stdout.split("\n") if line]
+    assert len(rows) == 4
+    assert rows[1] == {"text": "", "entities": []}
+    for row in rows:
+        for entity in row["entities"]:
+            assert row["text"][entity["start"] : entity["end"]] == entity["text"]
             assert 0 < entity["confidence"] <= 1
-    assert ("Boris Smith", "person") in [(e["text"], e["label"]) for e in answers[2]["entities"]]
-    assert answers[3]["entities"][-1]["start"] > len(answers[3]["text"]) - 40
+    assert ("Boris Smith", "person") in [(e["text"], e["label"]) for e in rows[2]["entities"]]
+    assert rows[3]["entities"][-1]["start"] > len(rows[3]["text"]) - 40
     (corpus / "in.txt").write_text(text)
     assert call("predict", run, corpus / "in.txt").stdout == call("predict", run, text=text).stdout
     words = json.loads(call("predict", run, "--pretokenized", text="Ada lives in Oslo.").stdout)
@@ -78,7 +78,7 @@ def test_predict_answers_every_line(corpus: Path, tiny_bert: Path) -> None:
     assert "standard input: byte 5 (0xFF) is not UTF-8" in broken.stderr
 
 
-def test_the_same_command_again(corpus: Path, tiny_bert: Path) -> None:
+def test_a_finished_run_is_not_trained_again(corpus: Path, tiny_bert: Path) -> None:
     path = write_configs(corpus, tiny_bert)["tagger"]
     first = call("tagger", path)
     again = call("tagger", path)
@@ -106,7 +106,7 @@ def test_the_same_seed_gives_the_same_bytes(corpus: Path, tiny_bert: Path) -> No
     ("command", "key"),
     [("transformer_token", "precision"), ("tagger_kd", "precision"), ("tagger_kd", "teacher_precision")],
 )
-def test_bf16_where_the_cpu_cannot_is_refused(
+def test_bf16_is_an_error_on_a_cpu_without_it(
     corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch, command: str, key: str
 ) -> None:
     paths = write_configs(corpus, tiny_bert)
@@ -119,7 +119,7 @@ def test_bf16_where_the_cpu_cannot_is_refused(
     assert not (corpus / "runs" / command).exists()
 
 
-def test_distillation_leaves_the_teacher_alone(corpus: Path, tiny_bert: Path) -> None:
+def test_distillation_does_not_change_the_teacher(corpus: Path, tiny_bert: Path) -> None:
     paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"]).exit_code == 0
     weights = corpus / "runs/transformer_token/model/model.safetensors"
@@ -139,33 +139,40 @@ def test_distillation_leaves_the_teacher_alone(corpus: Path, tiny_bert: Path) ->
         ("A\ufe0f\tperson", "found 'person' among IOB2 tags"),
     ],
 )
-def test_bad_data_is_named_by_its_line(corpus: Path, tiny_bert: Path, line: str, message: str) -> None:
+def test_invalid_data_is_reported_with_its_line(corpus: Path, tiny_bert: Path, line: str, message: str) -> None:
     train = corpus / "train.conll"
-    number = train.read_text().count("\n") + 2
+    line_number = train.read_text().count("\n") + 2
     with train.open("a") as file:
         file.write(f"\n{line}\n")
     result = call("tagger", write_configs(corpus, tiny_bert)["tagger"])
     assert result.exit_code == 2
-    assert message.format(n=number) in result.stderr
+    assert message.format(n=line_number) in result.stderr
     assert "Traceback" not in result.output
     assert not (corpus / "runs").exists()
 
 
-def test_a_transfer_set_inside_stays_with_its_run(corpus: Path, tiny_bert: Path) -> None:
+def test_a_transfer_set_in_the_output_folder_is_kept_after_an_error(corpus: Path, tiny_bert: Path) -> None:
     paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
     good = (corpus / "raw.txt").read_bytes()
-    for more in ((), ("--set", "seeds=[1,2]")):
-        place = corpus / f"runs/inside{len(more)}"
-        given = (paths["tagger_kd"], "--output-dir", place, "--set", f"transfer_dir={place}/transfer", *more)
+    for seeds in ((), ("--set", "seeds=[1,2]")):
+        output_dir = corpus / f"runs/inside{len(seeds)}"
+        arguments = (
+            paths["tagger_kd"],
+            "--output-dir",
+            output_dir,
+            "--set",
+            f"transfer_dir={output_dir}/transfer",
+            *seeds,
+        )
         (corpus / "raw.txt").write_bytes(good + b"\xff\n")
-        assert call("tagger_kd", *given).exit_code == 2
-        assert (place / "transfer").is_dir()
+        assert call("tagger_kd", *arguments).exit_code == 2
+        assert (output_dir / "transfer").is_dir()
         (corpus / "raw.txt").write_bytes(good)
-        assert call("tagger_kd", *given, "--set", "train.steps=2", "--set", "train.eval_every=2").exit_code == 0
+        assert call("tagger_kd", *arguments, "--set", "train.steps=2", "--set", "train.eval_every=2").exit_code == 0
 
 
-def test_a_config_that_lies_in_the_output_folder_is_left_alone(corpus: Path, tiny_bert: Path) -> None:
+def test_a_configuration_in_the_output_folder_is_not_overwritten(corpus: Path, tiny_bert: Path) -> None:
     run = corpus / "runs/tagger"
     run.mkdir(parents=True)
     own = write_configs(corpus, tiny_bert)["tagger"].rename(run / "config.yaml")
@@ -177,7 +184,7 @@ def test_a_config_that_lies_in_the_output_folder_is_left_alone(corpus: Path, tin
     assert own.read_bytes() == text
 
 
-def test_a_fault_takes_nothing_away_that_was_there(corpus: Path, tiny_bert: Path) -> None:
+def test_an_error_removes_no_existing_file(corpus: Path, tiny_bert: Path) -> None:
     config, run = write_configs(corpus, tiny_bert)["tagger"], corpus / "runs/tagger"
     run.mkdir(parents=True)
     good = (corpus / "train.conll").read_text()
@@ -186,13 +193,13 @@ def test_a_fault_takes_nothing_away_that_was_there(corpus: Path, tiny_bert: Path
     assert list(run.iterdir()) == []
     (corpus / "train.conll").write_text(good)
     assert call("tagger", config).exit_code == 0
-    held = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    contents = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     (corpus / "train.conll").write_text(good + "\nAda\n")
     assert call("tagger", config).exit_code == 2
-    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == held
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == contents
 
 
-def test_a_bad_configuration_names_all_its_faults(tmp_path: Path) -> None:
+def test_all_errors_of_a_configuration_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(
         "teacher: t/t\ndata: {train: no.conll}\noutput_dir: o\nstudent: {encoder: {hiden: 3}}\ntrain: {steps: many}\n"
@@ -203,24 +210,24 @@ def test_a_bad_configuration_names_all_its_faults(tmp_path: Path) -> None:
     assert f"error: {path}: train.steps: found 'many'; expected a whole number or 'auto'\n" in result.stderr
 
 
-def test_help_says_what_is_read_and_written() -> None:
-    named = [
-        (name, inner)
+def test_help_of_each_command_has_reads_writes_and_an_example() -> None:
+    commands = [
+        (name, subcommand)
         for name, command in main.commands.items()
-        for inner in (command.commands if isinstance(command, click.Group) else [None])
+        for subcommand in (command.commands if isinstance(command, click.Group) else [None])
     ]
-    for name, inner in named:
-        text = call(name, *([inner] if inner else []), "--help").stdout
+    for name, subcommand in commands:
+        text = call(name, *([subcommand] if subcommand else []), "--help").stdout
         assert "Reads" in text, name
         assert "Writes" in text, name
         assert "Example" in text, name
 
 
 @pytest.mark.parametrize("path", [[], *([name] for name in main.commands), ["config", "show"], ["doctor", "alignment"]])
-def test_help_keeps_its_lines(path: list[str]) -> None:
+def test_help_is_not_rewrapped(path: list[str]) -> None:
     shown = CliRunner().invoke(main, [*path, "--help"]).output
     assert "\\b" not in shown
     assert "\b" not in shown
     for start in ("Reads ", "Writes ", "nlptrain tagger_kd student.yaml "):
-        places = [line.find(start) for line in shown.split("\n") if start in line]
-        assert all(place <= 4 for place in places), shown
+        columns = [line.find(start) for line in shown.split("\n") if start in line]
+        assert all(column <= 4 for column in columns), shown

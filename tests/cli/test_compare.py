@@ -1,4 +1,4 @@
-"""Seeds as one row, and how sure the differences of rows are."""
+"""The command compare: seeds as one row, and the bootstrap of differences."""
 
 import json
 import re
@@ -20,8 +20,8 @@ SHORTER = ("--set", "train.steps=20", "--set", "train.eval_every=20")  # so that
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
-    """A teacher, the control, three seeds of a student, all finished; no test reads them but copies."""
+def finished_runs(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+    """Train a teacher, the control and three seeds of a student; the tests use copies of them."""
     folder = tmp_path_factory.mktemp("compare")
     for split, count, seed in (("train", 60, 1), ("dev", 20, 2), ("test", 40, 3)):
         write_columns(folder / f"{split}.conll", make_sentences(count, seed))
@@ -38,8 +38,8 @@ def house(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
 
 
 @pytest.fixture
-def runs(house: Path, tmp_path: Path) -> Path:
-    shutil.copytree(house, tmp_path / "runs")
+def runs(finished_runs: Path, tmp_path: Path) -> Path:
+    shutil.copytree(finished_runs, tmp_path / "runs")
     return tmp_path / "runs"
 
 
@@ -47,13 +47,13 @@ def read(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-def changed(path: Path, text: str) -> None:
+def write_again(path: Path, text: str) -> None:
     """Write a file of a finished run as if the run had written it."""
     path.write_text(text)
     (path.parent / "SHA256SUMS").unlink()
 
 
-def compared(*arguments: object) -> dict[str, Any]:
+def compare_json(*arguments: object) -> dict[str, Any]:
     result = call("compare", *arguments, "--json", "--no-speed")
     assert result.exit_code == 0, result.output
     shown: dict[str, Any] = json.loads(result.stdout)
@@ -61,27 +61,27 @@ def compared(*arguments: object) -> dict[str, Any]:
 
 
 def test_the_seeds_of_a_folder_are_one_row(runs: Path) -> None:
-    (row,) = compared(runs / "tagger_kd")["runs"]
-    each = [read(runs / f"tagger_kd/seed-{seed}/scores.json") for seed in range(3)]
-    scores = [one["test"]["f1"] for one in each]
-    assert len(set(scores)) > 1
-    assert row["f1"] == pytest.approx(sum(scores) / 3, abs=1e-15)
-    assert row["spread"] == [min(scores), max(scores)]
-    assert row["recall"] == pytest.approx(sum(one["test"]["recall"] for one in each) / 3, abs=1e-15)
-    people = [one["test"]["types"]["person"]["f1"] for one in each]
+    (row,) = compare_json(runs / "tagger_kd")["runs"]
+    seed_scores = [read(runs / f"tagger_kd/seed-{seed}/scores.json") for seed in range(3)]
+    f1_scores = [scores["test"]["f1"] for scores in seed_scores]
+    assert len(set(f1_scores)) > 1
+    assert row["f1"] == pytest.approx(sum(f1_scores) / 3, abs=1e-15)
+    assert row["spread"] == [min(f1_scores), max(f1_scores)]
+    assert row["recall"] == pytest.approx(sum(scores["test"]["recall"] for scores in seed_scores) / 3, abs=1e-15)
+    people = [scores["test"]["types"]["person"]["f1"] for scores in seed_scores]
     assert row["types"]["person"]["f1"] == pytest.approx(sum(people) / 3, abs=1e-15)
-    assert row["types"]["person"]["support"] == each[0]["test"]["types"]["person"]["support"]
+    assert row["types"]["person"]["support"] == seed_scores[0]["test"]["types"]["person"]["support"]
     assert (row["seed"], row["seeds"]) == (None, [0, 1, 2])
-    assert (row["parameters"], row["bytes"]) == (each[0]["parameters"], each[0]["bytes"])
-    assert row["share_of_teacher"] == row["f1"] / each[0]["teacher"]["test"]["f1"]
-    single = compared(runs / "tagger_kd/seed-1")["runs"][0]
-    assert (single["f1"], single["seed"], single["seeds"], single["spread"]) == (scores[1], 1, None, None)
+    assert (row["parameters"], row["bytes"]) == (seed_scores[0]["parameters"], seed_scores[0]["bytes"])
+    assert row["share_of_teacher"] == row["f1"] / seed_scores[0]["teacher"]["test"]["f1"]
+    single = compare_json(runs / "tagger_kd/seed-1")["runs"][0]
+    assert (single["f1"], single["seed"], single["seeds"], single["spread"]) == (f1_scores[1], 1, None, None)
 
 
 def test_the_table_shows_the_spread_and_times_the_first_seed(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(runs)
     shown = call("compare", "tagger", "tagger_kd", "--no-speed").stdout
-    (row,) = compared("tagger_kd")["runs"]
+    (row,) = compare_json("tagger_kd")["runs"]
     assert "tagger_kd (3 seeds)" in shown
     assert f"{row['f1']:.4f}   {row['spread'][0]:.4f} to {row['spread'][1]:.4f}" in shown
     assert "spread" not in call("compare", "tagger", "--no-speed").stdout
@@ -89,10 +89,10 @@ def test_the_table_shows_the_spread_and_times_the_first_seed(runs: Path, monkeyp
     assert all(row["words_per_second"] > 0 for row in timed)
 
 
-def test_all_seeds_must_be_finished_and_differ_in_the_seed_alone(runs: Path) -> None:
+def test_error_if_seeds_are_unfinished_or_differ_in_more_than_the_seed(runs: Path) -> None:
     identity = read(runs / "tagger_kd/seed-2/run.json")
     identity["config"]["train"]["ema"] = 0.5
-    changed(runs / "tagger_kd/seed-2/run.json", json.dumps(identity))
+    write_again(runs / "tagger_kd/seed-2/run.json", json.dumps(identity))
     unlike = call("compare", runs / "tagger_kd", "--no-speed")
     assert unlike.exit_code == 2
     assert f"seed-2: differs from {runs / 'tagger_kd/seed-0'} in config.train.ema;" in unlike.stderr
@@ -113,86 +113,92 @@ def f1(sums: np.ndarray) -> Any:
     return 2 * sums[0] / (sums[1] + sums[2])
 
 
-def test_differences_are_those_of_resampled_sentences(runs: Path) -> None:
+def test_intervals_match_a_bootstrap_of_sentences(runs: Path) -> None:
     teacher, control, student = (runs / name for name in ("transformer_token", "tagger", "tagger_kd"))
-    shown = compared(teacher, control, student, "--bootstrap", 2000)
-    found = shown["bootstrap"]
-    assert (found["resamples"], found["sentences"]) == (2000, 40)
-    pairs = [(one["run"], one["against"]) for one in found["differences"]]
+    shown = compare_json(teacher, control, student, "--bootstrap", 2000)
+    bootstrap = shown["bootstrap"]
+    assert (bootstrap["resamples"], bootstrap["sentences"]) == (2000, 40)
+    pairs = [(difference["run"], difference["against"]) for difference in bootstrap["differences"]]
     assert pairs == [(str(control), str(teacher)), (str(student), str(teacher)), (str(student), str(control))]
     scores = {row["run"]: row["f1"] for row in shown["runs"]}
-    for one in found["differences"]:
-        assert one["difference"] == scores[one["run"]] - scores[one["against"]]
-        assert one["interval"][0] <= one["difference"] <= one["interval"][1]
-        assert 2 / 2001 <= one["p"] <= 1
-    # The same once more, sentence by sentence, with other draws: intervals of 2,000 differ by some hundredths.
-    draw = np.random.default_rng(9)
-    theirs, ours = counts(teacher, "test"), [counts(student / f"seed-{n}", "test") for n in range(3)]
+    for difference in bootstrap["differences"]:
+        assert difference["difference"] == scores[difference["run"]] - scores[difference["against"]]
+        assert difference["interval"][0] <= difference["difference"] <= difference["interval"][1]
+        assert 2 / 2001 <= difference["p"] <= 1
+    # The same in a loop, with another random seed: intervals of 2,000 resamples differ by some hundredths.
+    rng = np.random.default_rng(9)
+    teacher_counts, student_counts = counts(teacher, "test"), [counts(student / f"seed-{n}", "test") for n in range(3)]
     differences, shares = [], []
     for _ in range(2000):
-        drawn = draw.integers(40, size=40)
-        score = np.mean([f1(one[:, drawn].sum(axis=1)) for one in ours])
-        differences.append(score - f1(theirs[:, drawn].sum(axis=1)))
-        shares.append(score / f1(theirs[:, drawn].sum(axis=1)))
-    one = found["differences"][1]
-    assert one["interval"] == pytest.approx(np.percentile(differences, [2.5, 97.5]), abs=0.03)
-    assert one["share_interval"] == pytest.approx(np.percentile(shares, [2.5, 97.5]), abs=0.03)
-    assert one["share"] == shown["runs"][2]["share_of_teacher"]
-    assert found["differences"][2]["share"] is None
-    assert compared(teacher, control, student, "--bootstrap", 2000) == shown
+        indices = rng.integers(40, size=40)
+        score = np.mean([f1(seed_counts[:, indices].sum(axis=1)) for seed_counts in student_counts])
+        differences.append(score - f1(teacher_counts[:, indices].sum(axis=1)))
+        shares.append(score / f1(teacher_counts[:, indices].sum(axis=1)))
+    difference = bootstrap["differences"][1]
+    assert difference["interval"] == pytest.approx(np.percentile(differences, [2.5, 97.5]), abs=0.03)
+    assert difference["share_interval"] == pytest.approx(np.percentile(shares, [2.5, 97.5]), abs=0.03)
+    assert difference["share"] == shown["runs"][2]["share_of_teacher"]
+    assert bootstrap["differences"][2]["share"] is None
+    assert compare_json(teacher, control, student, "--bootstrap", 2000) == shown
 
 
-def test_the_teacher_may_be_known_by_its_students_alone(runs: Path) -> None:
-    with_run = compared(runs / "transformer_token", runs / "tagger_kd", "--bootstrap", 200)["bootstrap"]
-    without = compared(runs / "tagger_kd", "--bootstrap", 200)["bootstrap"]
-    (one,), (other,) = with_run["differences"], without["differences"]
-    assert other["against"] == read(runs / "tagger_kd/seed-0/scores.json")["teacher"]["name"]
-    assert {**one, "against": ""} == {**other, "against": ""}
+def test_the_teacher_scores_stored_with_a_student_suffice(runs: Path) -> None:
+    with_run = compare_json(runs / "transformer_token", runs / "tagger_kd", "--bootstrap", 200)["bootstrap"]
+    without = compare_json(runs / "tagger_kd", "--bootstrap", 200)["bootstrap"]
+    (difference,), (other_difference,) = with_run["differences"], without["differences"]
+    assert other_difference["against"] == read(runs / "tagger_kd/seed-0/scores.json")["teacher"]["name"]
+    assert {**difference, "against": ""} == {**other_difference, "against": ""}
     assert (counts(runs / "tagger_kd/seed-0", "teacher", "test") == counts(runs / "transformer_token", "test")).all()
 
 
-def test_a_share_of_another_teacher_is_said(runs: Path) -> None:
-    """A row of another teacher, or students of two: the shares are of one of them."""
+def test_note_if_a_student_has_another_teacher(runs: Path) -> None:
+    """With students of two teachers, all shares refer to one of these."""
     shutil.copytree(runs / "tagger_kd/seed-0", runs / "foreign")
     path = runs / "foreign/scores.json"
     scores = read(path)
     own = scores["teacher"]["test"]["f1"] = scores["teacher"]["test"]["f1"] / 2
-    changed(path, json.dumps(scores))
-    fine = call("compare", runs / "transformer_token", runs / "tagger_kd", "--no-speed", "--json")
-    assert "distilled from" not in fine.stderr
-    found = call("compare", runs / "tagger_kd", runs / "foreign", "--no-speed", "--json")
-    assert f"note: {runs / 'foreign'}: distilled from " in found.stderr
-    assert f"({own:.4f}), but its share refers to another teacher's score ({2 * own:.4f})" in found.stderr
-    assert [row["own_teacher"] for row in json.loads(found.stdout)["runs"]] == [2 * own, own]
+    write_again(path, json.dumps(scores))
+    unchanged = call("compare", runs / "transformer_token", runs / "tagger_kd", "--no-speed", "--json")
+    assert "distilled from" not in unchanged.stderr
+    result = call("compare", runs / "tagger_kd", runs / "foreign", "--no-speed", "--json")
+    assert f"note: {runs / 'foreign'}: distilled from " in result.stderr
+    assert f"({own:.4f}), but its share refers to another teacher's score ({2 * own:.4f})" in result.stderr
+    assert [row["own_teacher"] for row in json.loads(result.stdout)["runs"]] == [2 * own, own]
 
 
-def test_a_run_does_not_differ_from_itself(runs: Path) -> None:
+def test_identical_runs_have_no_difference(runs: Path) -> None:
     shutil.copytree(runs / "tagger", runs / "twin")
-    (one,) = compared(runs / "tagger", runs / "twin", "--bootstrap", 500)["bootstrap"]["differences"]
-    assert (one["run"], one["against"]) == (str(runs / "twin"), str(runs / "tagger"))
-    assert (one["difference"], one["interval"], one["p"]) == (0, [0, 0], 1)
+    (difference,) = compare_json(runs / "tagger", runs / "twin", "--bootstrap", 500)["bootstrap"]["differences"]
+    assert (difference["run"], difference["against"]) == (str(runs / "twin"), str(runs / "tagger"))
+    assert (difference["difference"], difference["interval"], difference["p"]) == (0, [0, 0], 1)
 
 
-def test_differences_are_a_second_table(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_differences_are_printed_as_a_second_table(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(runs)
     result = call("compare", "tagger", "tagger_kd", "--no-speed", "--bootstrap", 1000)
     assert result.exit_code == 0, result.output
     assert "test f1, differences: 1,000 resamples of 40 sentences, 95 % intervals" in result.stdout
-    found = compared("tagger", "tagger_kd", "--bootstrap", 1000)["bootstrap"]["differences"]
-    (one,) = (one for one in found if one["against"] == "tagger")
-    low, high = one["interval"]
-    row = ["tagger_kd", "tagger", f"{one['difference']:+.4f}", f"{low:+.4f} to {high:+.4f}", f"{one['p']:.3g}"]
+    differences = compare_json("tagger", "tagger_kd", "--bootstrap", 1000)["bootstrap"]["differences"]
+    (difference,) = (difference for difference in differences if difference["against"] == "tagger")
+    low, high = difference["interval"]
+    row = [
+        "tagger_kd",
+        "tagger",
+        f"{difference['difference']:+.4f}",
+        f"{low:+.4f} to {high:+.4f}",
+        f"{difference['p']:.3g}",
+    ]
     assert row in [re.split(r" {2,}", line.strip()) for line in result.stdout.split("\n")]
 
 
-def test_what_cannot_be_resampled_is_said(runs: Path) -> None:
+def test_error_if_runs_cannot_be_resampled(runs: Path) -> None:
     alone = call("compare", runs / "tagger", "--no-speed", "--bootstrap", 1000)
     assert alone.exit_code == 2
     assert "bootstrap: neither a teacher nor a control to compare with" in alone.stderr
     assert call("compare", runs / "tagger", "--bootstrap", 3).exit_code == 2
     other = read(runs / "tagger/counts.json")
     other["test"]["gold"][0] += 1
-    changed(runs / "tagger/counts.json", json.dumps(other))
+    write_again(runs / "tagger/counts.json", json.dumps(other))
     unlike = call("compare", runs / "tagger", runs / "tagger_kd", "--no-speed", "--bootstrap", 1000)
     assert unlike.exit_code == 2
     assert "tagger: scored on other gold tags than " in unlike.stderr
@@ -204,7 +210,7 @@ def test_what_cannot_be_resampled_is_said(runs: Path) -> None:
     assert call("compare", runs / "tagger", runs / "tagger_kd", "--no-speed").exit_code == 0
 
 
-def test_overwrite_clears_the_counts(runs: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overwrite_removes_counts_json(runs: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values = yaml.safe_load((runs / "tagger/config.yaml").read_text())
     path = runs / "tagger.yaml"
     path.write_text(yaml.safe_dump({**values, "output_dir": str(runs / "tagger")}))
@@ -216,7 +222,7 @@ def test_overwrite_clears_the_counts(runs: Path, tiny_bert: Path, monkeypatch: p
 
 def test_unmet_requirements_are_listed_and_end_with_code_1(runs: Path) -> None:
     names = ("transformer_token", "tagger", "tagger_kd")
-    (_, _, row) = compared(*(runs / name for name in names))["runs"]
+    (_, _, row) = compare_json(*(runs / name for name in names))["runs"]
     folders = [runs / name for name in names]
     met = (
         f"share >= {row['share_of_teacher'] - 1e-6}",
@@ -239,7 +245,9 @@ def test_unmet_requirements_are_listed_and_end_with_code_1(runs: Path) -> None:
     shown = call("compare", *folders, "--no-speed", "--json", "--require", "share >= 2")
     assert shown.exit_code == 1
     assert len(json.loads(shown.stdout)["failed"]) == 1
-    alone = call("compare", runs / "tagger", "--no-speed", "--require", "f1 >= 2")  # the control, where nothing else is
+    alone = call(
+        "compare", runs / "tagger", "--no-speed", "--require", "f1 >= 2"
+    )  # the requirement applies to the control if there is no student
     assert alone.exit_code == 1
 
 
@@ -262,15 +270,15 @@ def test_an_invalid_requirement_ends_with_code_2(runs: Path, requirement: str, m
     assert (none.exit_code, "no student among these runs" in none.stderr) == (2, True)
 
 
-def test_types_that_fall_far_behind_are_named(runs: Path) -> None:
+def test_types_far_below_the_teacher_are_reported(runs: Path) -> None:
     for seed in range(3):
         path = runs / f"tagger_kd/seed-{seed}/scores.json"
         scores = read(path)
         for kind, change in (("person", 0.101), ("place", 0.099)):
             scores["teacher"]["test"]["types"][kind]["f1"] = scores["test"]["types"][kind]["f1"] + change
-        changed(path, json.dumps(scores))
+        write_again(path, json.dumps(scores))
     done = call("compare", runs / "tagger_kd/seed-1", "--no-speed")
     assert "seed-1: person is 10.1 points below its teacher (F1 0." in done.stderr
     assert "place is" not in done.stderr
-    (row,) = compared(runs / "tagger_kd/seed-1")["runs"]
+    (row,) = compare_json(runs / "tagger_kd/seed-1")["runs"]
     assert row["far_behind"] == ["person"]

@@ -1,4 +1,4 @@
-"""What a shell is told when it completes a line."""
+"""Shell completion: commands, options and configuration keys."""
 
 import os
 import shutil
@@ -11,8 +11,8 @@ from nlptrain.config import COMMANDS
 from tests.helpers.commands import call
 
 
-def completed(*words: str) -> list[str]:
-    """What the last of ``words`` may become, by the variables that click's bash script sets."""
+def complete(*words: str) -> list[str]:
+    """Return the completions of the last of ``words``, with the variables that click's bash script sets."""
     environment = {
         **os.environ,
         "_NLPTRAIN_COMPLETE": "bash_complete",
@@ -20,22 +20,22 @@ def completed(*words: str) -> list[str]:
         "COMP_CWORD": str(len(words)),
     }
     program = "import sys; sys.argv = ['nlptrain']; from nlptrain.cli.main import main; main(prog_name='nlptrain')"
-    answer = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False
     )
-    return [line.partition(",")[2] for line in answer.stdout.splitlines() if line]
+    return [line.partition(",")[2] for line in result.stdout.splitlines() if line]
 
 
 @pytest.mark.slow
 def test_commands_options_and_keys() -> None:
-    assert {"tagger", "tagger_kd", "transformer_token"} == set(completed("ta")) | {"transformer_token"}
-    assert "--unlabeled" in completed("tagger_kd", "--")
-    keys = completed("tagger_kd", "--set", "objective.")
+    assert {"tagger", "tagger_kd", "transformer_token"} == set(complete("ta")) | {"transformer_token"}
+    assert "--unlabeled" in complete("tagger_kd", "--")
+    keys = complete("tagger_kd", "--set", "objective.")
     assert {"objective.temperature", "objective.dist_w"} <= set(keys)
-    assert completed("tagger", "--set", "objective.") == []
-    assert "train.warmup_steps" in completed("run", "--set", "train.w")
-    assert completed("config", "schema", "") == list(COMMANDS)
-    assert completed("compare", "--requ") == ["--require"]
+    assert complete("tagger", "--set", "objective.") == []
+    assert "train.warmup_steps" in complete("run", "--set", "train.w")
+    assert complete("config", "schema", "") == list(COMMANDS)
+    assert complete("compare", "--requ") == ["--require"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -47,7 +47,7 @@ def test_each_shell_has_a_script(shell: str) -> None:
         subprocess.run([program, "-n"], input=result.stdout, text=True, check=True)
 
 
-def test_another_shell_is_refused() -> None:
+def test_error_if_the_shell_is_unknown() -> None:
     result = call("completion", "bsh")
     assert result.exit_code == 2
     assert "'bash', 'zsh', 'fish'" in result.stderr

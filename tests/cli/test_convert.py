@@ -1,4 +1,4 @@
-"""The command convert as a user meets it."""
+"""The command convert."""
 
 from pathlib import Path
 
@@ -23,31 +23,31 @@ def gold(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("out", ["a.parquet", "a.arrow", "a.jsonl", "a.json", "a.csv", "a.ann", "a.conllu", "a.tsv.gz"])
-def test_the_suffix_says_the_format_there_and_back(gold: Path, tmp_path: Path, out: str) -> None:
-    code, said, _ = convert(gold, tmp_path / out)
-    assert (code, said) == (0, f"{tmp_path / out}: 2 sentences, 4 words, tag scheme: IOB2\n")
+def test_the_suffix_selects_the_format_of_input_and_output(gold: Path, tmp_path: Path, out: str) -> None:
+    code, stdout, _ = convert(gold, tmp_path / out)
+    assert (code, stdout) == (0, f"{tmp_path / out}: 2 sentences, 4 words, tag scheme: IOB2\n")
     code, _, _ = convert(tmp_path / out, tmp_path / "back.conll")
     assert code == 0
     assert (tmp_path / "back.conll").read_text() == GOLD
 
 
 @pytest.mark.parametrize("target", ["entities", "prodigy", "doccano"])
-def test_tools_are_named(gold: Path, tmp_path: Path, target: str) -> None:
+def test_formats_of_annotation_tools(gold: Path, tmp_path: Path, target: str) -> None:
     assert convert(gold, tmp_path / "a.jsonl", "--to", target)[0] == 0
     assert convert(tmp_path / "a.jsonl", tmp_path / "back.conll")[0] == 0
     assert (tmp_path / "back.conll").read_text() == GOLD
 
 
-def test_several_files_become_one_in_another_scheme_and_losses_are_said(gold: Path, tmp_path: Path) -> None:
+def test_several_files_become_one_in_another_scheme_with_notes_about_what_is_lost(gold: Path, tmp_path: Path) -> None:
     other = tmp_path / "more.jsonl"
     other.write_text(
         '{"id": 1, "text": "Ada sings", "entities": [[0, 3, "person"]]}\n'
         '{"text": "x", "spans": [], "answer": "reject"}\n'
     )
-    code, said, noted = convert(gold, other, tmp_path / "all.conll", "--write-scheme", "iobes")
-    assert (code, said) == (0, f"{tmp_path}/all.conll: 3 sentences, 6 words, tag scheme: IOB2, converted to IOBES\n")
+    code, stdout, stderr = convert(gold, other, tmp_path / "all.conll", "--write-scheme", "iobes")
+    assert (code, stdout) == (0, f"{tmp_path}/all.conll: 3 sentences, 6 words, tag scheme: IOB2, converted to IOBES\n")
     assert (tmp_path / "all.conll").read_text().startswith("Ada\tB-person\nLovelace\tE-person\n")
-    assert noted == (
+    assert stderr == (
         f"note: {other}: 1 text rejected by the annotator\n"
         "note: not stored in conll: ids (1 sentence)\n"
         "note: not stored in conll: texts and word offsets (1 sentence)\n"
@@ -78,56 +78,56 @@ def test_several_files_become_one_in_another_scheme_and_losses_are_said(gold: Pa
     ],
     ids=range(9),
 )
-def test_what_is_wrong_ends_with_code_2_and_leaves_nothing(
+def test_errors_end_with_code_2_and_write_nothing(
     gold: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     monkeypatch.chdir(gold.parent)
-    code, said, noted = convert(*arguments)
-    assert (code, said) == (2, "")
-    assert message in noted
+    code, stdout, stderr = convert(*arguments)
+    assert (code, stdout) == (2, "")
+    assert message in stderr
     assert [file.name for file in gold.parent.iterdir()] == ["gold.conll"]
     assert gold.read_text() == GOLD
 
 
-def test_the_text_of_brat_is_guarded_as_its_marks_are(tmp_path: Path) -> None:
+def test_an_existing_text_file_of_brat_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "train.txt").write_text(GOLD)
-    code, _, noted = convert(tmp_path / "train.txt", tmp_path / "train.ann", "--overwrite")
-    assert (code, "train.txt: is one of the files that are read" in noted) == (2, True)
+    code, _, stderr = convert(tmp_path / "train.txt", tmp_path / "train.ann", "--overwrite")
+    assert (code, "train.txt: is one of the files that are read" in stderr) == (2, True)
     (tmp_path / "gold.conll").write_text(GOLD)
-    code, _, noted = convert(tmp_path / "gold.conll", tmp_path / "train.ann")
-    assert (code, "train.txt: exists already" in noted) == (2, True)
+    code, _, stderr = convert(tmp_path / "gold.conll", tmp_path / "train.ann")
+    assert (code, "train.txt: exists already" in stderr) == (2, True)
     assert (tmp_path / "train.txt").read_text() == GOLD
     for name, message in (("a.txt", "expected .ann for brat"), ("a.ann.gz", "expected .ann for brat")):
-        code, _, noted = convert(tmp_path / "gold.conll", tmp_path / name, "--to", "brat")
-        assert (code, message in noted) == (2, True)
-    code, _, noted = convert(tmp_path / "gold.conll", tmp_path / "a.parquet.gz")
-    assert (code, "parquet files are not gzip-compressed" in noted) == (2, True)
-    code, _, noted = convert(tmp_path / "gold.conll", tmp_path, "--to", "jsonl", "--overwrite")
-    assert (code, "is not a file" in noted) == (2, True)
+        code, _, stderr = convert(tmp_path / "gold.conll", tmp_path / name, "--to", "brat")
+        assert (code, message in stderr) == (2, True)
+    code, _, stderr = convert(tmp_path / "gold.conll", tmp_path / "a.parquet.gz")
+    assert (code, "parquet files are not gzip-compressed" in stderr) == (2, True)
+    code, _, stderr = convert(tmp_path / "gold.conll", tmp_path, "--to", "jsonl", "--overwrite")
+    assert (code, "is not a file" in stderr) == (2, True)
 
 
-def test_what_is_not_read_is_said(tmp_path: Path) -> None:
+def test_ignored_columns_are_reported(tmp_path: Path) -> None:
     for name in ("a.conll", "b.conll"):
         (tmp_path / name).write_text("Ada NNP B-person\n")
     (tmp_path / "c.jsonl").write_text(
         '{"tokens": ["a"], "tags": ["O"], ' + ", ".join(f'"k{n}": 1' for n in range(14)) + "}"
     )
-    code, _, noted = convert(tmp_path / "?.conll", tmp_path / "c.jsonl", tmp_path / "out.jsonl")
+    code, _, stderr = convert(tmp_path / "?.conll", tmp_path / "c.jsonl", tmp_path / "out.jsonl")
     assert code == 0
     keys = ", ".join(f"k{n}" for n in range(12))
-    assert noted == (
+    assert stderr == (
         f"note: ignored columns: column 2 ({tmp_path}/a.conll and 1 more)\n"
         f"note: ignored columns: {keys} and 2 more ({tmp_path}/c.jsonl)\n"
     )
 
 
-def test_a_fault_names_its_file_once(gold: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_mentions_its_file_once(gold: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(gold.parent)
     (gold.parent / "broken.conll").write_text("Ada\tB-person\nsings\n")
-    code, _, noted = convert("broken.conll", "a.jsonl")
+    code, _, stderr = convert("broken.conll", "a.jsonl")
     assert code == 2
-    assert noted.count("broken.conll") == 1
+    assert stderr.count("broken.conll") == 1
     (gold.parent / "two.conll").write_text("Ada\tS-person\n\nBoris\tU-person\n")
-    code, _, noted = convert("two.conll", "a.jsonl")
+    code, _, stderr = convert("two.conll", "a.jsonl")
     assert code == 2
-    assert noted.startswith("error: two.conll: found tags of IOBES and of BILOU")
+    assert stderr.startswith("error: two.conll: found tags of IOBES and of BILOU")

@@ -1,4 +1,4 @@
-"""What the doctor says of a tokenizer and a text."""
+"""The command doctor: how the words of a text align with the subwords of a tokenizer."""
 
 import json
 from pathlib import Path
@@ -17,31 +17,31 @@ def test_alignment_is_counted(tiny_bert: Path, tmp_path: Path) -> None:
         (("in",) * 150, ("O",) * 150),
     ]
     path = write_columns(tmp_path / "gold.conll", sentences)
-    found = json.loads(call("doctor", "alignment", tiny_bert, path, "--json").stdout)
-    assert (found["sentences"], found["words"]) == (3, 156)
-    assert found["pieceless"] == {"\ufe0f": 2}
-    assert found["unknown"] == {"\U0001f642": 1}
-    assert (found["longest_word"], found["longest_word_pieces"]) == ("zzzz", 4)
-    assert found["pieces"] == 155 + 4  # one a word, but zzzz
-    assert (found["longest"], found["longest_words"]) == (f"{path}:9", 150)
-    # 64 pieces at once, 62 beside [CLS] and [SEP], 15 shared by neighbors: 62, 109, 150
-    assert (found["longest_windows"], found["windowed"], found["max_pieces"]) == (3, 1, 64)
+    report = json.loads(call("doctor", "alignment", tiny_bert, path, "--json").stdout)
+    assert (report["sentences"], report["words"]) == (3, 156)
+    assert report["pieceless"] == {"\ufe0f": 2}
+    assert report["unknown"] == {"\U0001f642": 1}
+    assert (report["longest_word"], report["longest_word_pieces"]) == ("zzzz", 4)
+    assert report["pieces"] == 155 + 4  # one per word, except zzzz
+    assert (report["longest"], report["longest_words"]) == (f"{path}:9", 150)
+    # windows of 64 subwords, 62 without [CLS] and [SEP], 15 in both of two adjacent ones: 62, 109, 150
+    assert (report["longest_windows"], report["windowed"], report["max_pieces"]) == (3, 1, 64)
     shown = call("doctor", "alignment", tiny_bert, path).stdout
     assert "words without a subword: 2 of 156 ('\ufe0f' 2)" in shown
     assert "150 words, 150 subwords, 3 windows of at most 64" in shown
 
 
-@pytest.mark.parametrize("family", ["bert", "xlm-roberta", "xlnet", "xlm-multilingual"])
-def test_a_word_of_which_nothing_is_known_is_unknown_whatever_opens_it(family: str, tmp_path: Path) -> None:
-    ARCHITECTURES[family](tmp_path / family)
+@pytest.mark.parametrize("architecture", ["bert", "xlm-roberta", "xlnet", "xlm-multilingual"])
+def test_an_unknown_word_is_counted_with_each_pre_tokenizer(architecture: str, tmp_path: Path) -> None:
+    ARCHITECTURES[architecture](tmp_path / architecture)
     raw = tmp_path / "raw.txt"
     raw.write_text("Ada \U0001f642 lives \U0001f642 a\u6771\n")
-    found = json.loads(call("doctor", "alignment", tmp_path / family, raw, "--raw", "--json").stdout)
-    assert found["unknown"]["\U0001f642"] == 2  # Metaspace puts its own piece in front
-    assert not {"Ada", "lives"} & set(found["unknown"])
+    report = json.loads(call("doctor", "alignment", tmp_path / architecture, raw, "--raw", "--json").stdout)
+    assert report["unknown"]["\U0001f642"] == 2  # Metaspace adds a subword in front
+    assert not {"Ada", "lives"} & set(report["unknown"])
 
 
-def test_raw_text_and_faults(tiny_bert: Path, tmp_path: Path) -> None:
+def test_raw_text_and_missing_files(tiny_bert: Path, tmp_path: Path) -> None:
     raw = tmp_path / "raw.txt"
     raw.write_text("Ada lives in Oslo.\n\nit rains\n")
     shown = call("doctor", "alignment", tiny_bert, raw, "--raw")

@@ -1,4 +1,4 @@
-"""--dry-run: what a training would do, told without a trace."""
+"""--dry-run: what a training run would do, without writing anything."""
 
 import json
 import re
@@ -18,41 +18,43 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dry_run, "_TRAINING_SECONDS", 0.3)
 
 
-def with_a_teacher(corpus: Path, tiny_bert: Path) -> dict[str, Path]:
+def train_teacher(corpus: Path, tiny_bert: Path) -> dict[str, Path]:
     paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
     return paths
 
 
-def everything(folder: Path) -> dict[str, bytes]:
+def read_all(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_it_says_what_the_run_then_does_and_writes_nothing(corpus: Path, tiny_bert: Path) -> None:
+def test_a_dry_run_predicts_the_run_and_writes_nothing(corpus: Path, tiny_bert: Path) -> None:
     paths = write_configs(corpus, tiny_bert)
     for name, path in paths.items():
-        before = everything(corpus)
-        told = call(name, path, "--dry-run")
-        assert told.exit_code == 0, told.output
-        assert everything(corpus) == before
-        assert "this dry run has written nothing" in told.stdout
+        before = read_all(corpus)
+        planned = call(name, path, "--dry-run")
+        assert planned.exit_code == 0, planned.output
+        assert read_all(corpus) == before
+        assert "this dry run has written nothing" in planned.stdout
         run = call(name, path)
         assert run.exit_code == 0, run.output
         log = (corpus / "runs" / name / "log.txt").read_text()
         scores = json.loads((corpus / "runs" / name / "scores.json").read_text())
-        steps = int(re.search(r"about ([\d,]+) steps", told.stdout)[1].replace(",", ""))
+        steps = int(re.search(r"about ([\d,]+) steps", planned.stdout)[1].replace(",", ""))
         assert steps == scores["steps"]
-        assert "reads     train: 60 sentences" in told.stdout
-        scored = int(re.search(r"dev is scored ([\d,]+) times", told.stdout)[1])
+        assert "reads     train: 60 sentences" in planned.stdout
+        evaluations = int(re.search(r"dev is scored ([\d,]+) times", planned.stdout)[1])
         lines = [json.loads(line) for line in (corpus / "runs" / name / "metrics.jsonl").read_text().splitlines()]
-        assert scored == sum("dev_f1" in line for line in lines)
+        assert evaluations == sum("dev_f1" in line for line in lines)
         if name in ("tagger_kd", "pseudo_label"):
-            found, missing = re.search(r"([\d,]+) sentences are labeled in .*, ([\d,]+) are not", told.stdout).groups()
+            stored, missing = re.search(
+                r"([\d,]+) sentences are labeled in .*, ([\d,]+) are not", planned.stdout
+            ).groups()
             computed = re.search(r"([\d,]+) computed", log)
             assert int(missing) == (int(computed[1]) if computed else 0)
-            assert (int(found) > 0) == (name == "pseudo_label")  # which finds what tagger_kd has stored
+            assert (int(stored) > 0) == (name == "pseudo_label")  # logits stored by tagger_kd
         else:
-            assert "labeled" not in told.stdout
+            assert "labeled" not in planned.stdout
     again = call("tagger_kd", paths["tagger_kd"], "--dry-run")
     assert "which is finished: its scores would be printed, and nothing computed" in again.stdout
     other = call("tagger_kd", paths["tagger_kd"], "--dry-run", "--set", "train.steps=41")
@@ -63,26 +65,26 @@ def test_it_says_what_the_run_then_does_and_writes_nothing(corpus: Path, tiny_be
     assert "over the run that is there" in over.stdout
 
 
-def test_the_length_of_much_text_is_told_from_some_of_it(
+def test_the_number_of_steps_is_estimated_from_a_sample(
     corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from nlptrain.analysis import profiling
 
-    paths = with_a_teacher(corpus, tiny_bert)
+    paths = train_teacher(corpus, tiny_bert)
     more = ["--set", "train.epochs=5", "--set", "objective.oversampling=0", "--set", "seeds=[1,2]"]
     monkeypatch.setattr(profiling, "SAMPLE", 50)
-    told = call("tagger_kd", paths["tagger_kd"], "--dry-run", "--workers", "2", *more)
-    assert told.exit_code == 0, told.output
+    planned = call("tagger_kd", paths["tagger_kd"], "--dry-run", "--workers", "2", *more)
+    assert planned.exit_code == 0, planned.output
     assert call("tagger_kd", paths["tagger_kd"], *more).exit_code == 0
     scores = json.loads((corpus / "runs/tagger_kd/seed-1/scores.json").read_text())
-    steps = int(re.search(r"about ([\d,]+) steps", told.stdout)[1].replace(",", ""))
+    steps = int(re.search(r"about ([\d,]+) steps", planned.stdout)[1].replace(",", ""))
     assert steps == pytest.approx(scores["steps"], rel=0.2)
-    assert "for each of 2 seeds" in told.stdout
-    assert "words/s predicted (of one process, not of 2 workers)\n" in told.stdout
-    assert "seed-1; " in told.stdout
+    assert "for each of 2 seeds" in planned.stdout
+    assert "words/s predicted (of one process, not of 2 workers)\n" in planned.stdout
+    assert "seed-1; " in planned.stdout
 
 
-def test_a_fault_is_a_line_and_exit_code_2(corpus: Path, tiny_bert: Path) -> None:
+def test_an_error_is_a_line_and_exit_code_2(corpus: Path, tiny_bert: Path) -> None:
     path = write_configs(corpus, tiny_bert)["tagger"]
     (corpus / "train.conll").write_text("Ada B-person\nsings\n")
     result = call("tagger", path, "--dry-run")
@@ -90,10 +92,10 @@ def test_a_fault_is_a_line_and_exit_code_2(corpus: Path, tiny_bert: Path) -> Non
     assert "train.conll:2" in result.stderr
 
 
-def test_what_the_training_refuses_it_refuses_before_anything_is_tried(
+def test_errors_of_the_run_come_before_measuring(
     corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paths = with_a_teacher(corpus, tiny_bert)
+    paths = train_teacher(corpus, tiny_bert)
     monkeypatch.setattr(dry_run, "_measure", None)
     mapped = ["--set", "data.label_map={place: person}", "--set", "objective.loss=mse"]
     for name in ("train", "dev", "test"):
@@ -109,11 +111,11 @@ def test_what_the_training_refuses_it_refuses_before_anything_is_tried(
     assert "2 unlabeled sentences are too few to take 2 % of them" in few.stderr
 
 
-def test_a_teacher_that_is_slow_is_measured_by_what_it_did(
+def test_a_slow_teacher_is_measured_by_at_least_one_batch(
     corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paths = with_a_teacher(corpus, tiny_bert)
+    paths = train_teacher(corpus, tiny_bert)
     monkeypatch.setattr(dry_run, "_LABELING_SECONDS", 0.0001)
-    told = call("tagger_kd", paths["tagger_kd"], "--dry-run")
-    assert told.exit_code == 0, told.output
-    assert "measured  0 words" not in told.stdout
+    planned = call("tagger_kd", paths["tagger_kd"], "--dry-run")
+    assert planned.exit_code == 0, planned.output
+    assert "measured  0 words" not in planned.stdout

@@ -1,4 +1,4 @@
-"""How a command ends: by signals, and by streams that cannot be written, with a line at most and no traceback."""
+"""Signals, and streams that cannot be written: a command ends with a line at most and no traceback."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from nlptrain.interrupts import interruptible
 
 pytestmark = pytest.mark.slow
 
-# What a console script does, with a sign of life once signals are handled, which is the first that `main` sees to.
+# What a console script does; it writes an x as soon as signals are handled.
 ENTRY = (
     "import os, sys; from nlptrain_runtime.signals import exit_at_signals; exit_at_signals(); os.write(1, b'x'); "
     "from {module} import main; sys.exit(main())"
@@ -23,8 +23,8 @@ MODULES = {"nlptrain": "nlptrain.__main__", "nlptrain-tag": "nlptrain_runtime.co
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def ended(name: str, arguments: list[str], number: int, seconds: float) -> tuple[int | None, str]:
-    """The exit code and what is on standard error after a signal ``seconds`` after the start; None: it had ended."""
+def end_by_signal(name: str, arguments: list[str], signal_number: int, seconds: float) -> tuple[int | None, str]:
+    """Send a signal ``seconds`` after the start; return the exit code (None if it had ended before) and stderr."""
     code = f"import sys; sys.argv[0] = {name!r}; " + ENTRY.format(module=MODULES[name])
     command = [sys.executable, "-c", code, *arguments]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -32,7 +32,7 @@ def ended(name: str, arguments: list[str], number: int, seconds: float) -> tuple
     assert process.stdout.read(1) == b"x"
     time.sleep(seconds)
     late = process.poll() is not None
-    process.send_signal(number)
+    process.send_signal(signal_number)
     error = process.communicate(timeout=60)[1].decode()
     return None if late else process.returncode, error
 
@@ -47,17 +47,17 @@ def ended(name: str, arguments: list[str], number: int, seconds: float) -> tuple
     ],
 )
 def test_a_signal_at_any_moment(name: str, arguments: list[str], seconds: float) -> None:
-    number = SIGNALS[int(seconds * 1000) % 3]
-    code, error = ended(name, arguments, number, seconds)
+    signal_number = SIGNALS[int(seconds * 1000) % 3]
+    code, error = end_by_signal(name, arguments, signal_number, seconds)
     assert "Traceback" not in error
     assert "ignored" not in error
-    if code not in (None, 0, 2, -number):  # ended by itself, or when Python had given up its handlers
-        assert code == 128 + number
-        assert error == f"stopped by {signal.Signals(number).name}; give the same command again\n"
+    if code not in (None, 0, 2, -signal_number):  # ended by itself, or when Python had given up its handlers
+        assert code == 128 + signal_number
+        assert error == f"stopped by {signal.Signals(signal_number).name}; give the same command again\n"
 
 
 @pytest.mark.parametrize("other", [ValueError, OSError, InputError])
-def test_a_signal_that_native_code_turns_into_an_error_of_its_own(other: type[Exception]) -> None:
+def test_a_signal_that_native_code_turns_into_another_error(other: type[Exception]) -> None:
     def native() -> None:
         try:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -71,7 +71,7 @@ def test_a_signal_that_native_code_turns_into_an_error_of_its_own(other: type[Ex
         raise other("no signal came")
 
 
-def test_a_signal_that_is_ignored_stays_so() -> None:
+def test_an_ignored_signal_stays_ignored() -> None:
     code = ENTRY.format(module=MODULES["nlptrain"])
     ignoring = f"import signal; signal.signal(1, signal.SIG_IGN); {code}"
     process = subprocess.Popen(
@@ -97,7 +97,7 @@ def shell(command: str, folder: Path, **environment: str) -> subprocess.Complete
     )
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="of Linux")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
 @pytest.mark.parametrize("command", ["nlptrain --help", "nlptrain config schema tagger", "nlptrain-tag --help"])
 def test_standard_output_that_is_full_or_closed(command: str, tmp_path: Path) -> None:
     done = shell(f"{command} > /dev/full", tmp_path)
@@ -115,7 +115,7 @@ def test_standard_error_that_fails(command: str, where: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("command", ["nlptrain --help", "nlptrain config schema tagger", "nlptrain-tag --help"])
-def test_a_reader_that_has_enough(command: str, tmp_path: Path) -> None:
+def test_a_closed_pipe(command: str, tmp_path: Path) -> None:
     done = shell(f"{command} | true", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -140,6 +140,6 @@ def test_a_folder_that_was_removed(tmp_path: Path) -> None:
     assert done.stderr.endswith("error: the current folder was removed; change to one that exists\n")
 
 
-def test_homeless(tmp_path: Path) -> None:
+def test_without_home_and_temporary_folder(tmp_path: Path) -> None:
     done = shell("env -u HOME TMPDIR=/nowhere nlptrain config init tagger", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

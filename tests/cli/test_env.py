@@ -1,4 +1,4 @@
-"""What is asked about in bug reports, and names that were meant."""
+"""Versions and environment for bug reports, and suggestions for misspelled commands."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.commands import call
 
 
-def test_versions_are_said_without_torch_being_imported() -> None:
+def test_version_does_not_import_torch() -> None:
     script = "import sys; from nlptrain.cli.main import main; main(['--version'], standalone_mode=False)"
     done = subprocess.run(
         [sys.executable, "-c", f"{script}; print('torch' in sys.modules)"], capture_output=True, text=True, check=True
@@ -22,12 +22,12 @@ def test_versions_are_said_without_torch_being_imported() -> None:
     assert imported == "False"
 
 
-def test_env_says_what_is_there_and_keeps_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_env_reports_versions_and_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    found = json.loads(call("env", "--json").stdout)
-    assert found["pyarrow"] == metadata.version("pyarrow")
-    assert (found["HF_TOKEN"], found["OMP_NUM_THREADS"]) == ("(set)", "3")
+    environment = json.loads(call("env", "--json").stdout)
+    assert environment["pyarrow"] == metadata.version("pyarrow")
+    assert (environment["HF_TOKEN"], environment["OMP_NUM_THREADS"]) == ("(set)", "3")
     lines = call("env").stdout
     assert "hf_secret" not in lines
     assert "cores" in lines
@@ -36,7 +36,7 @@ def test_env_says_what_is_there_and_keeps_secrets(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("given", "meant"), [("taggerkd", "tagger_kd"), ("compair", "compare"), ("pseudolabel", "pseudo_label")]
 )
-def test_a_command_that_is_misspelled_is_told_what_was_meant(given: str, meant: str) -> None:
+def test_a_misspelled_command_gets_a_suggestion(given: str, meant: str) -> None:
     done = call(given)
     assert done.exit_code == 2
     assert f"No such command {given!r}. Did you mean {meant!r}?" in done.stderr

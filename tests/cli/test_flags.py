@@ -1,4 +1,4 @@
-"""Training commands without a file: flags say the keys, and the run's folder holds the YAML that they come to."""
+"""Training commands without a file: options set the keys, and the run stores the resulting config.yaml."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def teacher(corpus: Path, tiny_bert: Path) -> Path:
     return corpus / "runs/transformer_token"
 
 
-def test_a_student_of_flags_alone_and_the_file_that_it_amounts_to(corpus: Path, teacher: Path) -> None:
+def test_a_student_from_options_alone_and_its_config_yaml(corpus: Path, teacher: Path) -> None:
     text = corpus / "text"
     text.mkdir()
     lines = (corpus / "raw.txt").read_text().splitlines()
@@ -43,7 +43,7 @@ def test_a_student_of_flags_alone_and_the_file_that_it_amounts_to(corpus: Path, 
     assert "is finished; its scores" in again.stderr
 
 
-def test_a_flag_that_is_repeated_is_a_list_and_wins_over_the_file(corpus: Path, tiny_bert: Path) -> None:
+def test_a_repeated_option_is_a_list_and_overrides_the_file(corpus: Path, tiny_bert: Path) -> None:
     path = write_configs(corpus, tiny_bert)["tagger"]
     train = ["--train", corpus / "train.conll", "--train", corpus / "dev.conll"]
     result = call("tagger", path, *train, "--set", "train.steps=2", "--set", "train.eval_every=2")
@@ -54,7 +54,7 @@ def test_a_flag_that_is_repeated_is_a_list_and_wins_over_the_file(corpus: Path, 
     assert "train 80 sentences" in result.stderr
 
 
-def test_teacher_and_control_of_flags(corpus: Path, tiny_bert: Path) -> None:
+def test_a_teacher_and_a_control_from_options(corpus: Path, tiny_bert: Path) -> None:
     out = corpus / "out"
     gold = ["--train", corpus / "train.conll", "--dev", corpus / "dev.conll", "--output-dir", out, "--device", "cpu"]
     result = call("transformer_token", "--model", tiny_bert, *gold, "--set", "train.epochs=1")
@@ -65,7 +65,7 @@ def test_teacher_and_control_of_flags(corpus: Path, tiny_bert: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (
             [],
@@ -92,19 +92,19 @@ def test_teacher_and_control_of_flags(corpus: Path, tiny_bert: Path) -> None:
         (["a.yaml", "b.yaml"], "found 2 files (a.yaml, b.yaml, ...); expected one; nlptrain run takes several"),
     ],
 )
-def test_what_is_missing_is_said_in_a_line(
-    corpus: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+def test_a_missing_key_is_one_line(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     monkeypatch.chdir(corpus)
     (corpus / "text").mkdir()
     result = call("tagger_kd", *arguments)
     assert result.exit_code == 2
-    assert result.stderr.startswith(f"error: {said}"), result.stderr
+    assert result.stderr.startswith(f"error: {message}"), result.stderr
     assert result.stderr.count("\n") == 1
     assert not (corpus / "out").exists()
 
 
-def test_a_file_that_is_not_there_is_told_what_was_meant(corpus: Path, tiny_bert: Path) -> None:
+def test_a_misspelled_file_gets_a_suggestion(corpus: Path, tiny_bert: Path) -> None:
     path = write_configs(corpus, tiny_bert)["tagger_kd"]
     result = call("tagger_kd", path.with_name("tager_kd.yaml"))
     assert result.exit_code == 2

@@ -1,4 +1,4 @@
-"""What a crash leaves behind, seen from outside: processes that are killed, and the command that is given again."""
+"""Killed processes: the same command resumes the run with the same result."""
 
 import json
 import signal
@@ -12,19 +12,19 @@ from tests.helpers.corpora import make_sentences
 pytestmark = pytest.mark.slow
 
 
-def slow(corpus: Path) -> None:
-    """Raw text that takes the teacher seconds."""
+def write_raw_text(corpus: Path) -> None:
+    """Write raw text that takes the teacher seconds."""
     lines = sorted({" ".join((*words, f"n{n}")) for n, (words, _) in enumerate(make_sentences(6_500, 5))})
     (corpus / "raw.txt").write_text("\n".join(lines) + "\n")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
-def test_a_killed_run_goes_on_to_the_same_bytes(corpus: Path, tiny_bert: Path, number: int, code: int) -> None:
+@pytest.mark.parametrize(("signal_number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_killed_run_resumes_to_the_same_bytes(corpus: Path, tiny_bert: Path, signal_number: int, code: int) -> None:
     path = write_configs(corpus, tiny_bert)["tagger"]
     settings = [word for key in ("threads=1", "train.steps=200", "train.eval_every=20") for word in ("--set", key)]
     run = corpus / "runs/tagger"
     process = start_command(path, *settings)
-    stderr = kill_when((run / "checkpoint.safetensors").exists, process, number)
+    stderr = kill_when((run / "checkpoint.safetensors").exists, process, signal_number)
     assert process.returncode == code, stderr
     if code > 0:
         assert "give the same command again to go on" in stderr
@@ -32,27 +32,29 @@ def test_a_killed_run_goes_on_to_the_same_bytes(corpus: Path, tiny_bert: Path, n
     resumed = call("tagger", path, *settings)
     assert resumed.exit_code == 0, resumed.output
     assert "resuming after step" in resumed.stderr
-    straight = corpus / "straight"
-    assert call("tagger", path, *settings, "--output-dir", straight).exit_code == 0
+    uninterrupted = corpus / "straight"
+    assert call("tagger", path, *settings, "--output-dir", uninterrupted).exit_code == 0
     for name in ("model/model.safetensors", "model/config.json"):
-        assert (run / name).read_bytes() == (straight / name).read_bytes()
-    assert read_metrics(run) == read_metrics(straight)
+        assert (run / name).read_bytes() == (uninterrupted / name).read_bytes()
+    assert read_metrics(run) == read_metrics(uninterrupted)
 
 
-@pytest.mark.parametrize(("number", "code", "workers"), [(signal.SIGINT, 130, 1), (signal.SIGKILL, -signal.SIGKILL, 2)])
-def test_a_run_killed_while_labeling_keeps_whole_shards_and_ends_as_the_straight_one(
-    corpus: Path, tiny_bert: Path, number: int, code: int, workers: int
+@pytest.mark.parametrize(
+    ("signal_number", "code", "workers"), [(signal.SIGINT, 130, 1), (signal.SIGKILL, -signal.SIGKILL, 2)]
+)
+def test_a_run_killed_while_labeling_keeps_whole_shards_and_resumes_to_the_same_bytes(
+    corpus: Path, tiny_bert: Path, signal_number: int, code: int, workers: int
 ) -> None:
     paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
-    slow(corpus)
+    write_raw_text(corpus)
     transfer = corpus / "runs/transfer"
 
     def labeling() -> bool:
-        return any(transfer.glob("*/manifest.json"))  # which is written behind each shard
+        return any(transfer.glob("*/manifest.json"))  # written after each shard
 
     process = start_command(paths["tagger_kd"], "--workers", str(workers))
-    stderr = kill_when(labeling, process, number)
+    stderr = kill_when(labeling, process, signal_number)
     assert process.returncode == code, stderr
     assert not (corpus / "runs/tagger_kd/scores.json").exists()
     again = call("tagger_kd", paths["tagger_kd"])
@@ -60,14 +62,16 @@ def test_a_run_killed_while_labeling_keeps_whole_shards_and_ends_as_the_straight
     assert "found 0" not in again.stderr
     other = ["--output-dir", str(corpus / "straight/tagger_kd"), "--set", f"transfer_dir={corpus}/straight/transfer"]
     assert call("tagger_kd", paths["tagger_kd"], *other).exit_code == 0
-    (one,), (two,) = (list(folder.glob("*-torch-fp32")) for folder in (transfer, corpus / "straight/transfer"))
-    assert [p.name for p in sorted(one.glob("*.arrow"))] == [p.name for p in sorted(two.glob("*.arrow"))]
-    assert all((two / path.name).read_bytes() == path.read_bytes() for path in one.glob("*.arrow"))
+    (store,), (other_store,) = (
+        list(folder.glob("*-torch-fp32")) for folder in (transfer, corpus / "straight/transfer")
+    )
+    assert [p.name for p in sorted(store.glob("*.arrow"))] == [p.name for p in sorted(other_store.glob("*.arrow"))]
+    assert all((other_store / path.name).read_bytes() == path.read_bytes() for path in store.glob("*.arrow"))
     weights = "tagger_kd/model/model.safetensors"
     assert (corpus / "runs" / weights).read_bytes() == (corpus / "straight" / weights).read_bytes()
 
 
-def test_overwrite_forgets_the_run_that_was_stopped(corpus: Path, tiny_bert: Path) -> None:
+def test_overwrite_removes_a_stopped_run(corpus: Path, tiny_bert: Path) -> None:
     path = write_configs(corpus, tiny_bert)["tagger"]
     run = corpus / "runs/tagger"
     process = start_command(path, "--set", "train.steps=2000")
@@ -80,7 +84,7 @@ def test_overwrite_forgets_the_run_that_was_stopped(corpus: Path, tiny_bert: Pat
     assert json.loads((run / "scores.json").read_text())["steps"] == 40
 
 
-def test_an_unfinished_run_is_no_model(corpus: Path, tiny_bert: Path) -> None:
+def test_an_unfinished_run_is_not_read_as_a_model(corpus: Path, tiny_bert: Path) -> None:
     path = write_configs(corpus, tiny_bert)["tagger"]
     run = corpus / "runs/tagger"
     process = start_command(path, "--set", "train.steps=2000")

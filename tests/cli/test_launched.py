@@ -1,4 +1,4 @@
-"""A run of several processes, as `torchrun` starts them: one folder, one voice, the same transfer set."""
+"""A run of several processes, as `torchrun` starts them: one folder, one log, the same transfer set."""
 
 import json
 import os
@@ -36,7 +36,7 @@ def start(path: Path, *more: object) -> subprocess.Popen[str]:
     )
 
 
-def test_two_processes_share_labeling_and_training_and_go_on_when_stopped(corpus: Path, tiny_bert: Path) -> None:
+def test_two_processes_share_labeling_and_training_and_resume(corpus: Path, tiny_bert: Path) -> None:
     paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
     raw = sorted({" ".join((*words, f"n{n}")) for n, (words, _) in enumerate(make_sentences(5_000, 5))})  # three shards
@@ -55,13 +55,13 @@ def test_two_processes_share_labeling_and_training_and_go_on_when_stopped(corpus
     assert "2 processes of 1 thread" in stderr
     assert stdout.count("dev   f1") == 1
 
-    straight = corpus / "straight"
-    process = start(path, "--output-dir", straight, "--set", f"transfer_dir={corpus}/again")
+    uninterrupted = corpus / "straight"
+    process = start(path, "--output-dir", uninterrupted, "--set", f"transfer_dir={corpus}/again")
     stdout, stderr = process.communicate(timeout=240)
     assert process.returncode == 0, stderr
-    assert json.loads((straight / "scores.json").read_text())["processes"] == 2
-    assert (run / "model/model.safetensors").read_bytes() == (straight / "model/model.safetensors").read_bytes()
-    assert read_metrics(run) == read_metrics(straight)
+    assert json.loads((uninterrupted / "scores.json").read_text())["processes"] == 2
+    assert (run / "model/model.safetensors").read_bytes() == (uninterrupted / "model/model.safetensors").read_bytes()
+    assert read_metrics(run) == read_metrics(uninterrupted)
 
     alone = corpus / "alone"
     settings = [*SETTINGS, "--set", "train.steps=1", "--set", f"transfer_dir={corpus}/alone-transfer"]
@@ -73,7 +73,7 @@ def test_two_processes_share_labeling_and_training_and_go_on_when_stopped(corpus
         assert len({(store / name).read_bytes() for store in stores}) == 1, name
 
 
-def test_what_is_wrong_is_said_once_and_nothing_is_left(corpus: Path, tiny_bert: Path) -> None:
+def test_an_error_is_reported_once_and_nothing_is_written(corpus: Path, tiny_bert: Path) -> None:
     path = write_configs(corpus, tiny_bert)["tagger"]
     process = start(path, "--set", "data.dev=nowhere.conll")
     _, stderr = process.communicate(timeout=240)
@@ -82,7 +82,7 @@ def test_what_is_wrong_is_said_once_and_nothing_is_left(corpus: Path, tiny_bert:
     assert not (corpus / "runs/tagger").exists()
 
 
-def test_what_the_first_process_alone_meets_ends_all_and_is_said_once(corpus: Path, tiny_bert: Path) -> None:
+def test_an_error_of_rank_0_ends_all_processes_and_is_reported_once(corpus: Path, tiny_bert: Path) -> None:
     path, run = write_configs(corpus, tiny_bert)["tagger"], corpus / "runs/tagger"
     run.mkdir(parents=True)
     with FileLock(run / ".lock"):
@@ -90,5 +90,5 @@ def test_what_the_first_process_alone_meets_ends_all_and_is_said_once(corpus: Pa
         _, stderr = process.communicate(timeout=240)
     assert process.returncode != 0
     assert stderr.count("another nlptrain process writes to this folder") == 1, stderr
-    assert "[rank" not in stderr  # a traceback of another one; torchrun itself has one, too
+    assert "[rank" not in stderr  # no traceback of another rank; torchrun prints one of its own
     assert [file.name for file in run.iterdir()] == [".lock"]

@@ -1,4 +1,4 @@
-"""A misspelled anything: a line that says what would be right, exit code 2, and nothing lost or half written."""
+"""Misspelled names, keys and paths: a line with a suggestion, exit code 2, and no file changed."""
 
 import shutil
 from pathlib import Path
@@ -12,8 +12,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
-    """A folder with files of all kinds, a finished teacher and a finished student."""
+def finished_folder(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+    """Write a folder with files in several formats, a finished teacher, a finished student and an exported one."""
     from tests.helpers.corpora import write_corpus
 
     folder = tmp_path_factory.mktemp("house")
@@ -27,8 +27,8 @@ def house(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
     return folder
 
 
-def trained(folder: Path, command: str, key: str, value: object) -> list[object]:
-    """The arguments of ``command`` with ``key`` said so."""
+def arguments_with(folder: Path, command: str, key: str, value: object) -> list[object]:
+    """Return the arguments of ``command`` with ``key`` set to ``value`` in its file."""
     values = yaml.safe_load((folder / f"{command}.yaml").read_text())
     *above, last = key.split(".")
     at = values
@@ -40,7 +40,7 @@ def trained(folder: Path, command: str, key: str, value: object) -> list[object]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["tager", "tagger.yaml"], "Did you mean 'tagger'?"),
         (["tagger_kd", "tager_kd.yaml"], "did you mean 'tagger_kd.yaml'?"),
@@ -97,24 +97,26 @@ def trained(folder: Path, command: str, key: str, value: object) -> list[object]
         (["evaluate", "runs/tagger_kd", "test.conll", "--format", "conl"], "Did you mean 'conll'?"),
     ],
 )
-def test_on_the_command_line(house: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str) -> None:
-    monkeypatch.chdir(house)
-    good = (house / "test.conll").read_text()
-    (house / "wrong_tag.conll").write_text(good.replace("B-place", "B-plcae"))
-    (house / "test.data").write_text(good)
-    before = {path for path in house.rglob("*")}
+def test_misspelled_on_the_command_line(
+    finished_folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(finished_folder)
+    good = (finished_folder / "test.conll").read_text()
+    (finished_folder / "wrong_tag.conll").write_text(good.replace("B-place", "B-plcae"))
+    (finished_folder / "test.data").write_text(good)
+    before = {path for path in finished_folder.rglob("*")}
     result = call(*arguments)
     assert result.exit_code == 2, result.output
-    assert said in result.stderr, result.stderr
+    assert message in result.stderr, result.stderr
     lines = result.stderr.splitlines()
     assert all(line.startswith("error: ") for line in lines)
     assert len(lines) == (2 if "augment=none" in arguments else 1), result.stderr  # teacher is a key of others, too
     assert "Traceback" not in result.output
-    assert {path for path in house.rglob("*")} == before
+    assert {path for path in finished_folder.rglob("*")} == before
 
 
 @pytest.mark.parametrize(
-    ("command", "key", "value", "said"),
+    ("command", "key", "value", "message"),
     [
         ("tagger_kd", "objectve", {}, "objectve: unknown key; did you mean 'objective'?"),
         ("tagger_kd", "data.trian", "train.conll", "data.trian: unknown key; did you mean 'train'?"),
@@ -130,24 +132,24 @@ def test_on_the_command_line(house: Path, monkeypatch: pytest.MonkeyPatch, argum
         ("transformer_token", "data.train", "hub:conll2003:train", "expected hub:OWNER/NAME:SPLIT"),
     ],
 )
-def test_in_a_file(house: Path, command: str, key: str, value: object, said: str) -> None:
-    filled = value.format(house) if isinstance(value, str) else value
-    result = call(*trained(house, command, key, filled))
+def test_misspelled_in_a_file(finished_folder: Path, command: str, key: str, value: object, message: str) -> None:
+    filled = value.format(finished_folder) if isinstance(value, str) else value
+    result = call(*arguments_with(finished_folder, command, key, filled))
     assert result.exit_code == 2, result.output
-    assert said.format(house) in result.stderr, result.stderr
+    assert message.format(finished_folder) in result.stderr, result.stderr
     assert result.stderr.rstrip().splitlines()[-1].startswith("error: ")
     assert len([line for line in result.stderr.splitlines() if line.startswith("error: ")]) == 1
-    assert not (house / "runs/new/model").exists()
+    assert not (finished_folder / "runs/new/model").exists()
 
 
-def test_a_faulty_teacher_does_not_cost_the_run_that_is_there(house: Path, tmp_path: Path) -> None:
+def test_an_invalid_teacher_does_not_remove_the_existing_run(finished_folder: Path, tmp_path: Path) -> None:
     teacher = tmp_path / "teacher"
-    shutil.copytree(house / "runs/transformer_token/model", teacher)
+    shutil.copytree(finished_folder / "runs/transformer_token/model", teacher)
     for file in teacher.glob("tokenizer*"):
         file.unlink()
-    kept = (house / "runs/tagger_kd/scores.json").read_bytes()
-    result = call("tagger_kd", house / "tagger_kd.yaml", "--overwrite", "--set", f"teacher={teacher}")
+    kept = (finished_folder / "runs/tagger_kd/scores.json").read_bytes()
+    result = call("tagger_kd", finished_folder / "tagger_kd.yaml", "--overwrite", "--set", f"teacher={teacher}")
     assert result.exit_code == 2
     assert "no tokenizer in" in result.stderr
     assert "copy the tokenizer of the pretrained model into the folder" in result.stderr
-    assert (house / "runs/tagger_kd/scores.json").read_bytes() == kept
+    assert (finished_folder / "runs/tagger_kd/scores.json").read_bytes() == kept

@@ -1,4 +1,4 @@
-"""A finished run works wherever its folder lies, without the data that it was trained on."""
+"""A finished run that was moved works without the data that it was trained on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def trained(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with data and a run that names it by relative paths."""
+    """Write a folder with data and a run that refers to it by relative paths."""
     folder = write_corpus(tmp_path_factory.mktemp("trained"))
     write_columns(folder / "dev.conll", make_sentences(200, 2))
     with pytest.MonkeyPatch.context() as patch:
@@ -36,13 +36,13 @@ def trained(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def moved(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The run alone, in another folder, which is the working one."""
+    """Copy the run alone into another folder, and change to that folder."""
     shutil.copytree(trained / "run", tmp_path / "elsewhere" / "run")
     monkeypatch.chdir(tmp_path / "elsewhere")
     return tmp_path / "elsewhere" / "run"
 
 
-def test_a_run_holds_a_sample_of_dev(trained):
+def test_a_run_contains_a_sample_of_dev(trained):
     sentences = read_dev_sample(trained / "run")
     assert len(sentences) == 200
     lines = [json.loads(line) for line in (trained / "run" / DEV_SAMPLE_FILE).read_text().splitlines()]
@@ -51,13 +51,13 @@ def test_a_run_holds_a_sample_of_dev(trained):
 
 @pytest.mark.parametrize("sentences", [3, 501, 30_000])
 def test_the_sample_is_bounded_and_evenly_spread(tmp_path, sentences):
-    write_dev_sample(tmp_path, [Sentence((str(number),) * 30, ("O",) * 30) for number in range(sentences)])
+    write_dev_sample(tmp_path, [Sentence((str(index),) * 30, ("O",) * 30) for index in range(sentences)])
     kept = [int(sentence.words[0]) for sentence in read_dev_sample(tmp_path)]
     assert 0 < len(kept) <= 500
     assert kept == list(range(0, sentences, max(1, -(-sentences // 500))))
 
 
-def test_without_data_and_working_folder_a_run_is_exported_compared_and_used(moved):
+def test_a_moved_run_is_exported_compared_and_used(moved):
     done = call("export", "run", "out", "--precision", "fp32", "--precision", "int8", "--max-f1-loss", "100")
     assert done.exit_code == 0, done.output
     assert f"200 sentences of run/{DEV_SAMPLE_FILE}" in done.stderr
@@ -74,7 +74,7 @@ def test_without_data_and_working_folder_a_run_is_exported_compared_and_used(mov
         assert call("evaluate", model, "gold.conll").exit_code == 0
 
 
-def test_its_speed_is_measured_on_the_sample(moved, monkeypatch):
+def test_benchmark_uses_the_dev_sample(moved, monkeypatch):
     measured: list[str] = []
     monkeypatch.setattr("nlptrain.export.benchmark.open_candidates", lambda *_, **__: nullcontext([]))
     monkeypatch.setattr("nlptrain.export.benchmark.benchmark", lambda _, texts, **__: measured.extend(texts) or [])
@@ -83,21 +83,21 @@ def test_its_speed_is_measured_on_the_sample(moved, monkeypatch):
     assert measured == [" ".join(sentence.words) for sentence in read_dev_sample(moved)]
 
 
-def test_other_data_of_the_same_name_is_not_taken_for_the_run_s(moved):
+def test_other_data_of_the_same_name_is_not_used(moved):
     write_columns(moved.parent / "dev.conll", [(("Ada", "sings"), ("B-person", "O"))])
     done = call("export", "run", "out")
     assert done.exit_code == 0
     assert DEV_SAMPLE_FILE in done.stderr
 
 
-def test_in_its_place_a_run_is_compared_on_all_of_dev(trained, tmp_path, monkeypatch):
+def test_a_run_that_was_not_moved_is_compared_on_all_of_dev(trained, tmp_path, monkeypatch):
     monkeypatch.chdir(trained)
     done = call("export", "run", tmp_path / "out")
     assert done.exit_code == 0, done.output
     assert DEV_SAMPLE_FILE not in done.stderr
 
 
-def test_what_a_run_without_a_sample_lacks_is_said(moved):
+def test_error_if_a_moved_run_has_no_dev_sample(moved):
     (moved / DEV_SAMPLE_FILE).unlink()
     done = call("export", "run", "out")
     assert done.exit_code == 2
@@ -110,7 +110,7 @@ def test_what_a_run_without_a_sample_lacks_is_said(moved):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"tokens": ["a"], "tags": []}', '{"tokens": 1, "tags": 1}', "[" * 10**5])
-def test_a_damaged_sample_is_named(moved, text):
+def test_a_damaged_sample_is_an_error(moved, text):
     (moved / DEV_SAMPLE_FILE).write_text(text)
     with pytest.raises(InputError, match="dev_sample.jsonl: damaged"):
         read_dev_sample(moved)

@@ -1,4 +1,4 @@
-"""What is printed is text: no escape sequence, no markup and no second line comes from a name, a label or a word."""
+"""Printed text: names, labels and words add no escape sequence, no markup and no line break."""
 
 import io
 import json
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 RED = "\x1b[31mred\x1b[0m"
 
 
-def test_characters_that_do_something_are_escaped() -> None:
+def test_control_characters_are_escaped() -> None:
     assert printable("a\x1b[31m\x9b\x7f\n\u202e\u2066\u200b\ud800") == r"a\x1b[31m\x9b\x7f\n\u202e\u2066\u200b\ud800"
     assert printable("Zoë 中 می\u200cخواهم 👩\u200d🚀") == "Zoë 中 می\u200cخواهم 👩\u200d🚀"
 
@@ -33,7 +33,7 @@ def test_lines_and_values_are_shortened() -> None:
     assert len(quoted(["x"] * 10_000)) == 100
 
 
-def test_a_fault_is_one_line_whatever_it_names() -> None:
+def test_an_error_is_one_line() -> None:
     error = InputError(f"{RED}\nerror: x", "two")
     assert str(error) == "\\x1b[31mred\\x1b[0m\\nerror: x\ntwo"
 
@@ -53,7 +53,7 @@ def test_a_log_line(tmp_path: Path) -> None:
         assert len(text) < 520
 
 
-def test_labels_of_strangers(corpus: Path, tiny_bert: Path) -> None:
+def test_labels_with_escape_sequences_and_markup(corpus: Path, tiny_bert: Path) -> None:
     for name in ("train", "dev", "test"):
         path = corpus / f"{name}.conll"
         path.write_text(path.read_text().replace("person", f"[red]{RED}").replace("-place", "-\u202eplace"))

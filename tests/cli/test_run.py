@@ -1,4 +1,4 @@
-"""A folder of experiments: order, failures, what is found again, and how it is stopped."""
+"""The command run on a folder of experiments: order, failures, finished runs, and signals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def folder(corpus: Path, tiny_bert: Path) -> Path:
-    """Six experiments, one of which is broken; the teacher's file is not the first by name."""
+    """Write six experiments, one of which is invalid; the teacher's file is not the first by name."""
     target = corpus / "experiments"
     target.mkdir()
     for name, path in write_configs(corpus, tiny_bert).items():
@@ -33,8 +33,8 @@ def folder(corpus: Path, tiny_bert: Path) -> Path:
         if name == "pseudo_label":
             values["objective"] = {"min_confidence": 0.0}
         write(target / f"{name}.yaml", values)
-    taught = yaml.safe_load((target / "tagger_kd.yaml").read_text())
-    write(target / "_base.yaml", taught)
+    distillation = yaml.safe_load((target / "tagger_kd.yaml").read_text())
+    write(target / "_base.yaml", distillation)
     more = {"base": "_base.yaml", "output_dir": str(corpus / "runs/mse"), "objective": {"loss": "mse"}}
     write(target / "tagger_kd-mse.yaml", more)
     write(target / "tagger_kd-broken.yaml", {**more, "output_dir": str(corpus / "runs/broken"), "trian": {}})
@@ -45,35 +45,35 @@ def write(path: Path, values: dict[str, Any]) -> None:
     path.write_text(yaml.safe_dump(values))
 
 
-def test_six_experiments_one_of_them_broken(folder: Path, corpus: Path) -> None:
-    def ran() -> dict[str, dict[str, Any]]:
+def test_six_experiments_one_of_them_invalid(folder: Path, corpus: Path) -> None:
+    def run_all() -> dict[str, dict[str, Any]]:
         done = call("run", folder, "--jobs", "2", "--json", "--set", "data.min_words=1")
         assert done.exit_code == 1
-        return {Path(one["file"]).stem: one for one in json.loads(done.stdout)}
+        return {Path(result["file"]).stem: result for result in json.loads(done.stdout)}
 
-    found = ran()
-    assert {name for name, one in found.items() if one["state"] == "done"} == {
+    results = run_all()
+    assert {name for name, result in results.items() if result["state"] == "done"} == {
         "transformer_token", "tagger", "tagger_kd", "tagger_kd-mse", "pseudo_label"
     }  # fmt: skip
-    broken = found["tagger_kd-broken"]
+    broken = results["tagger_kd-broken"]
     assert (broken["state"], broken["seconds"]) == ("failed", 0.0)
     assert "trian: unknown key; did you mean 'train'?" in broken["fault"]
     scores = json.loads((corpus / "runs/mse/scores.json").read_text())
-    assert (found["tagger_kd-mse"]["dev"], found["tagger_kd-mse"]["test"]) == (
+    assert (results["tagger_kd-mse"]["dev"], results["tagger_kd-mse"]["test"]) == (
         scores["dev"]["f1"],
         scores["test"]["f1"],
     )
-    assert "share" not in found["tagger"]
-    written = {path: path.stat().st_mtime_ns for path in corpus.glob("runs/*/scores.json")}
-    assert len(written) == 5
-    again = ran()
-    assert {path: path.stat().st_mtime_ns for path in corpus.glob("runs/*/scores.json")} == written
-    for one in (*found.values(), *again.values()):
-        one.pop("seconds")
-    assert again == found
+    assert "share" not in results["tagger"]
+    times = {path: path.stat().st_mtime_ns for path in corpus.glob("runs/*/scores.json")}
+    assert len(times) == 5
+    results_again = run_all()
+    assert {path: path.stat().st_mtime_ns for path in corpus.glob("runs/*/scores.json")} == times
+    for result in (*results.values(), *results_again.values()):
+        result.pop("seconds")
+    assert results_again == results
 
 
-def test_what_needs_a_run_that_failed_is_left_out(folder: Path, corpus: Path) -> None:
+def test_experiments_that_need_a_failed_run_are_skipped(folder: Path, corpus: Path) -> None:
     path = folder / "transformer_token.yaml"
     write(path, {**yaml.safe_load(path.read_text()), "model": str(corpus / "nowhere")})
     done = call("run", path, folder / "tagger_kd.yaml")
@@ -81,16 +81,16 @@ def test_what_needs_a_run_that_failed_is_left_out(folder: Path, corpus: Path) ->
     assert f"{path}: failed: " in done.stderr
     assert f"{folder}/tagger_kd.yaml: left out; it needs {path}, which failed" in done.stderr
     assert "left out: needs" in " ".join(done.stdout.split())
-    write(path, {**yaml.safe_load(path.read_text()), "trian": {}})  # a fault that is found at once
+    write(path, {**yaml.safe_load(path.read_text()), "trian": {}})  # an error before the training
     done = call("run", path, folder / "tagger_kd.yaml")
     assert f"{folder}/tagger_kd.yaml: left out; it needs {path}, which failed" in done.stderr
-    path.write_text(path.read_text() + "train: [\n")  # which is no YAML
+    path.write_text(path.read_text() + "train: [\n")  # not YAML
     done = call("run", path, folder / "tagger_kd.yaml")
     assert f"{folder}/tagger_kd.yaml: left out; it needs {path}, which failed" in done.stderr
     assert not (corpus / "runs/tagger_kd").exists()
 
 
-def test_a_plan_says_the_order_and_runs_nothing(folder: Path, corpus: Path) -> None:
+def test_a_dry_run_prints_the_order_and_runs_nothing(folder: Path, corpus: Path) -> None:
     done = call("run", folder, "--dry-run")
     assert done.exit_code == 1
     lines = done.stdout.splitlines()
@@ -104,13 +104,15 @@ def test_a_plan_says_the_order_and_runs_nothing(folder: Path, corpus: Path) -> N
         seeds,
         {"base": "_base.yaml", "output_dir": "runs/x", "student": {"init_from": str(corpus / "runs/tagger_kd/model")}},
     )
-    needs = {one.path.stem: {need.stem for need in one.needs} for one in plan_experiments([folder], [])}
+    needs = {
+        experiment.path.stem: {path.stem for path in experiment.needs} for experiment in plan_experiments([folder], [])
+    }
     assert needs["tagger_kd-again"] == {"tagger_kd", "transformer_token"}
 
 
-def test_a_plan_knows_what_is_missing_and_what_is_to_come(folder: Path, corpus: Path) -> None:
+def test_a_plan_distinguishes_missing_text_from_text_of_earlier_runs(folder: Path, corpus: Path) -> None:
     data = {"train": str(corpus / "train.conll"), "dev": str(corpus / "dev.conll")}
-    names = {
+    patterns = {
         "named": "pseudo_label/pseudo_labels.jsonl",
         "globbed": "*/pseudo*.jsonl",
         "deep": "../**/pseudo_labels.jsonl",
@@ -118,25 +120,27 @@ def test_a_plan_knows_what_is_missing_and_what_is_to_come(folder: Path, corpus: 
         "text": "../**/*.txt",
         "gone": "../rwa.txt",
     }
-    for name, file in names.items():
+    for name, pattern in patterns.items():
         path = folder / f"tagger_kd-{name}.yaml"
-        read = {**data, "unlabeled": [str(corpus / "raw.txt"), f"{corpus}/runs/{file}".replace("runs/../", "")]}
-        write(path, {"base": "_base.yaml", "output_dir": str(corpus / f"runs/{name}"), "data": read})
-    found = {one.path.stem.removeprefix("tagger_kd-"): one for one in plan_experiments([folder], [])}
-    for name in names:
-        waits = {"pseudo_label"} if name in ("named", "globbed", "deep") else set()
-        assert {need.stem for need in found[name].needs} == {"transformer_token", *waits}, name
-    assert {name for name in names if found[name].state == "failed"} == {"curve", "gone"}
+        data_keys = {**data, "unlabeled": [str(corpus / "raw.txt"), f"{corpus}/runs/{pattern}".replace("runs/../", "")]}
+        write(path, {"base": "_base.yaml", "output_dir": str(corpus / f"runs/{name}"), "data": data_keys})
+    plan = {
+        experiment.path.stem.removeprefix("tagger_kd-"): experiment for experiment in plan_experiments([folder], [])
+    }
+    for name in patterns:
+        expected = {"pseudo_label"} if name in ("named", "globbed", "deep") else set()
+        assert {path.stem for path in plan[name].needs} == {"transformer_token", *expected}, name
+    assert {name for name in patterns if plan[name].state == "failed"} == {"curve", "gone"}
     missing = f"data.unlabeled: no file matches '{corpus}/rwa.txt'"
-    assert missing in found["gone"].reason
-    assert found["gone"].reason.endswith(f"; did you mean '{corpus}/raw.txt'?")
+    assert missing in plan["gone"].reason
+    assert plan["gone"].reason.endswith(f"; did you mean '{corpus}/raw.txt'?")
     done = call("run", folder, "--dry-run")
     assert f"{folder}/tagger_kd-gone.yaml: cannot be run: " in done.stdout
     assert missing in done.stdout
     assert done.exit_code == 1
 
 
-def test_text_of_finished_runs_is_there_whatever_comes_first(folder: Path, corpus: Path) -> None:
+def test_text_of_finished_runs_adds_no_dependency(folder: Path, corpus: Path) -> None:
     for own, other in (("a", "b"), ("b", "a")):
         values = yaml.safe_load((folder / "pseudo_label.yaml").read_text())
         values["data"]["unlabeled"] = str(corpus / f"runs/{other}/pseudo_labels.jsonl")
@@ -147,38 +151,40 @@ def test_text_of_finished_runs_is_there_whatever_comes_first(folder: Path, corpu
     for own in ("a", "b"):
         (corpus / "runs" / own).mkdir(parents=True)
         (corpus / "runs" / own / "scores.json").write_text("{}")
-    assert [one.needs for one in plan_experiments(files, [])] == [(), ()]
+    assert [experiment.needs for experiment in plan_experiments(files, [])] == [(), ()]
 
 
-def test_a_model_at_home_is_waited_for(folder: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_in_the_home_folder_is_a_dependency(
+    folder: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", str(corpus))
     write(
         folder / "tagger_kd-home.yaml", {"base": "_base.yaml", "output_dir": "x", "teacher": "~/runs/transformer_token"}
     )
-    found = {one.path.stem: one for one in plan_experiments([folder], [])}
-    assert [need.stem for need in found["tagger_kd-home"].needs] == ["transformer_token"]
-    assert found["tagger_kd-home"].state == "waiting"
+    plan = {experiment.path.stem: experiment for experiment in plan_experiments([folder], [])}
+    assert [path.stem for path in plan["tagger_kd-home"].needs] == ["transformer_token"]
+    assert plan["tagger_kd-home"].state == "waiting"
 
 
-def test_broken_files_take_no_folder_from_others(folder: Path) -> None:
-    for name, said in (
+def test_the_output_folder_of_an_invalid_file_is_read(folder: Path) -> None:
+    for name, value in (
         ("a", '"my runs/tagger"'),
         ("b", "'my runs/b'"),
         ("c", "my runs/c # here"),
         ("d", '"my runs/tagger"'),
     ):
-        (folder / f"tagger-{name}.yaml").write_text(f"output_dir: {said}\ntrain: [\n")
+        (folder / f"tagger-{name}.yaml").write_text(f"output_dir: {value}\ntrain: [\n")
     write(
         folder / "tagger-e.yaml",
         {**yaml.safe_load((folder / "tagger.yaml").read_text()), "output_dir": "my runs/tagger"},
     )
-    found = {one.path.stem: one for one in plan_experiments([folder], [])}
-    outputs = {name: str(found[f"tagger-{name}"].output) for name in "abcd"}
+    plan = {experiment.path.stem: experiment for experiment in plan_experiments([folder], [])}
+    outputs = {name: str(plan[f"tagger-{name}"].output) for name in "abcd"}
     assert outputs == {"a": "my runs/tagger", "b": "my runs/b", "c": "my runs/c", "d": "my runs/tagger"}
-    assert found["tagger-e"].state == "waiting"
+    assert plan["tagger-e"].state == "waiting"
 
 
-def test_what_cannot_be_planned_is_refused(folder: Path, tmp_path: Path) -> None:
+def test_error_if_experiments_cannot_be_planned(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="found no YAML file in it"):
         plan_experiments([tmp_path / "empty"], [])
@@ -194,8 +200,8 @@ def test_what_cannot_be_planned_is_refused(folder: Path, tmp_path: Path) -> None
         plan_experiments([folder / "tagger_kd-a.yaml", folder / "tagger_kd-b.yaml"], [])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_all_that_run(folder: Path, corpus: Path, number: int) -> None:
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_all_running_experiments(folder: Path, corpus: Path, signal_number: int) -> None:
     arguments = ["run", str(folder / "tagger.yaml"), "--set", "train.steps=100000", "--set", "train.eval_every=1000"]
     process = subprocess.Popen(
         [sys.executable, "-m", "nlptrain", *arguments],
@@ -209,10 +215,12 @@ def test_a_signal_ends_all_that_run(folder: Path, corpus: Path, number: int) -> 
         if metrics.is_file() and metrics.stat().st_size:
             break
         time.sleep(0.1)
-    process.send_signal(number)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 128 + number
-    assert said.endswith(f"stopped by {signal.Signals(number).name}; give the same command again to go on from here\n")
+    process.send_signal(signal_number)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal_number
+    assert stderr.endswith(
+        f"stopped by {signal.Signals(signal_number).name}; give the same command again to go on from here\n"
+    )
     assert not (corpus / "runs/tagger/scores.json").exists()
-    left = subprocess.run(["pgrep", "-f", str(folder / "tagger.yaml")], capture_output=True, check=False)
-    assert not left.stdout
+    remaining = subprocess.run(["pgrep", "-f", str(folder / "tagger.yaml")], capture_output=True, check=False)
+    assert not remaining.stdout

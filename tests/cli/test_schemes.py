@@ -1,4 +1,4 @@
-"""Files in any scheme, packed or not, through the commands."""
+"""Files in each tag scheme, compressed or not, with the commands."""
 
 import gzip
 import json
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
-    """A corpus in IOB2, with a teacher, a control and a student trained on it."""
+    """Write a corpus in IOB2; train a teacher, a control and a student on it."""
     folder = tmp_path_factory.mktemp("trained")
     write_all(folder, "iob2")
     (folder / "raw.txt").write_text("\n".join(" ".join(words) for words, _ in make_sentences(80, 4)))
@@ -32,7 +32,7 @@ def write_all(folder: Path, scheme: Scheme) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["iob1", "iobes", "bilou"])
-def test_a_corpus_in_another_scheme_gives_the_same_students_bit_for_bit(
+def test_a_corpus_in_another_scheme_gives_identical_students(
     trained: Path, tmp_path: Path, tiny_bert: Path, scheme: Scheme
 ) -> None:
     write_all(tmp_path, scheme)
@@ -47,8 +47,10 @@ def test_a_corpus_in_another_scheme_gives_the_same_students_bit_for_bit(
     for name in ("tagger", "tagger_kd"):
         for file in ("model/model.safetensors", "model/config.json"):
             assert (tmp_path / "runs" / name / file).read_bytes() == (trained / "runs" / name / file).read_bytes()
-        one, other = (json.loads((at / "runs" / name / "scores.json").read_text()) for at in (tmp_path, trained))
-        assert one["test"] == other["test"]
+        scores, expected = (
+            json.loads((folder / "runs" / name / "scores.json").read_text()) for folder in (tmp_path, trained)
+        )
+        assert scores["test"] == expected["test"]
 
 
 @pytest.mark.parametrize("scheme", ["iob1", "iobes", "bilou"])
@@ -69,23 +71,23 @@ def test_evaluate_reads_a_block_at_a_time(trained: Path, monkeypatch: pytest.Mon
     whole = json.loads(call(*arguments).stdout)
     monkeypatch.setattr("nlptrain.procedures.inference._BLOCK", 3)
     parts = json.loads(call(*arguments).stdout)
-    for found in (whole, parts):  # in other batches a probability has another last digit
-        found["calibration"] = {name: pytest.approx(value, abs=1e-6) for name, value in found["calibration"].items()}
+    for report in (whole, parts):  # batches of other sizes change the last digit of a probability
+        report["calibration"] = {name: pytest.approx(value, abs=1e-6) for name, value in report["calibration"].items()}
     assert parts == whole
 
 
-def test_evaluate_shows_what_was_taken_for_what(trained: Path) -> None:
+def test_evaluate_prints_confusions(trained: Path) -> None:
     run = trained / "runs/tagger"
     shown = call("evaluate", run, trained / "test.conll")
-    found = json.loads(call("evaluate", run, trained / "test.conll", "--json").stdout)
-    kinds = found["confusion"]["spans"]
-    gold = sum(row["support"] for row in found["types"].values())
+    report = json.loads(call("evaluate", run, trained / "test.conll", "--json").stdout)
+    kinds = report["confusion"]["spans"]
+    gold = sum(row["support"] for row in report["types"].values())
     assert sum(count for kind, count in kinds.items() if kind != "spurious") == gold
     assert f"entities: {kinds['exact']:,} exact, " in shown.stdout
-    assert sum(sum(row.values()) for row in found["confusion"]["types"].values()) == gold + kinds["spurious"]
+    assert sum(sum(row.values()) for row in report["confusion"]["types"].values()) == gold + kinds["spurious"]
 
 
-def test_columns_out_can_be_read_again(trained: Path, tmp_path: Path) -> None:
+def test_predictions_can_be_read_as_gold(trained: Path, tmp_path: Path) -> None:
     run = trained / "runs/transformer_token"
     text = "Ada Smith lives in Oslo .\n\n  \nBoris !\n"
     result = call("predict", run, "--format", "conll", text=text)
@@ -103,7 +105,7 @@ def test_columns_out_can_be_read_again(trained: Path, tmp_path: Path) -> None:
     assert json.loads(call("evaluate", run, objects, "--json").stdout)["f1"] == 1.0
 
 
-def test_packed_files_are_read_everywhere(trained: Path, tmp_path: Path, tiny_bert: Path) -> None:
+def test_gzip_files_are_read_by_all_commands(trained: Path, tmp_path: Path, tiny_bert: Path) -> None:
     for name in ("train.conll", "dev.conll", "test.conll", "raw.txt"):
         (tmp_path / f"{name}.gz").write_bytes(gzip.compress((trained / name).read_bytes()))
     paths = write_configs(tmp_path, tiny_bert)
@@ -114,10 +116,10 @@ def test_packed_files_are_read_everywhere(trained: Path, tmp_path: Path, tiny_be
     assert result.exit_code == 0, result.stderr
     model = "runs/tagger_kd/model/model.safetensors"
     assert (tmp_path / model).read_bytes() == (trained / model).read_bytes()
-    packed, plain = (
-        call("predict", trained / "runs/tagger", at) for at in (tmp_path / "raw.txt.gz", trained / "raw.txt")
+    compressed, plain = (
+        call("predict", trained / "runs/tagger", path) for path in (tmp_path / "raw.txt.gz", trained / "raw.txt")
     )
-    assert packed.stdout == plain.stdout
+    assert compressed.stdout == plain.stdout
     (tmp_path / "cut.conll.gz").write_bytes((tmp_path / "test.conll.gz").read_bytes()[:-9])
     (tmp_path / "no.conll.gz").write_bytes(b"plain text\n")
     for name in ("cut", "no"):

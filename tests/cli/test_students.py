@@ -1,4 +1,4 @@
-"""The training commands with other students, other teachers, and without gold."""
+"""The training commands with several students and teachers, and without gold sentences."""
 
 import json
 import re
@@ -19,8 +19,8 @@ PARTS = {"embedder": {"dim": 16}, "encoder": {"hidden": 16, "layers": 1}}
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
-    """Gold and raw text, and two teachers trained on it."""
+def inputs(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+    """Write gold and raw text; train two teachers on it."""
     folder = tmp_path_factory.mktemp("house")
     for split, count, seed in (("train", 60, 1), ("dev", 20, 2), ("test", 20, 3)):
         write_columns(folder / f"{split}.conll", make_sentences(count, seed))
@@ -40,16 +40,16 @@ def house(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
     return folder
 
 
-def train(house: Path, folder: Path, command: str, *, gold: bool = True, **more: Any) -> dict[str, Any]:  # noqa: ANN401
-    data = {split: str(house / f"{split}.conll") for split in ("train", "dev", "test")} if gold else {}
+def train(inputs: Path, folder: Path, command: str, *, gold: bool = True, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    data = {split: str(inputs / f"{split}.conll") for split in ("train", "dev", "test")} if gold else {}
     config = {
-        "data": {**data, "unlabeled": str(house / "raw.txt"), **more.pop("data", {})},
+        "data": {**data, "unlabeled": str(inputs / "raw.txt"), **more.pop("data", {})},
         "student": {**PARTS, **more.pop("student", {})},
         "train": {**TRAIN, **more.pop("train", {})},
         "device": "cpu",
         "output_dir": str(folder / "run"),
-        "transfer_dir": str(house / "transfer"),
-        **({} if command == "tagger" or "teachers" in more else {"teacher": str(house / "teacher0")}),
+        "transfer_dir": str(inputs / "transfer"),
+        **({} if command == "tagger" or "teachers" in more else {"teacher": str(inputs / "teacher0")}),
         "augment": "none",
         **more,
     }
@@ -74,26 +74,26 @@ def train(house: Path, folder: Path, command: str, *, gold: bool = True, **more:
 )
 @pytest.mark.parametrize("command", ["tagger", "tagger_kd", "pseudo_label"])
 def test_each_command_trains_each_kind_of_student(
-    house: Path, tmp_path: Path, tiny_bert: Path, command: str, student: dict[str, Any]
+    inputs: Path, tmp_path: Path, tiny_bert: Path, command: str, student: dict[str, Any]
 ) -> None:
     if command == "tagger" and student["embedder" if "embedder" in student else "encoder"]["kind"] != "word":
         student = {**student, "tokenizer": str(tiny_bert)}
     scores = train(
-        house, tmp_path, command, student=student, train={"steps": 150, "eval_every": 50, "learning_rate": 0.02}
+        inputs, tmp_path, command, student=student, train={"steps": 150, "eval_every": 50, "learning_rate": 0.02}
     )
     assert "error" not in scores, scores["error"]
     assert scores["test"]["f1"] > 0.5
-    evaluated = call("evaluate", tmp_path / "run", house / "test.conll", "--json")
+    evaluated = call("evaluate", tmp_path / "run", inputs / "test.conll", "--json")
     assert json.loads(evaluated.stdout)["f1"] == scores["test"]["f1"]
-    answer = json.loads(call("predict", tmp_path / "run", text="Ada lives in Oslo .\n").stdout)
-    assert answer["text"] == "Ada lives in Oslo ."
+    row = json.loads(call("predict", tmp_path / "run", text="Ada lives in Oslo .\n").stdout)
+    assert row["text"] == "Ada lives in Oslo ."
     lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     if command == "tagger_kd" and "head" in student:
         assert all(0 <= line["lost_mass"] < 1 for line in lines if "loss" in line)
 
 
-def test_a_transformer_cut_out_of_the_teacher(house: Path, tmp_path: Path) -> None:
-    scores = train(house, tmp_path, "tagger_kd", student={"kind": "transformer", "layers": 1, "embedder": None})
+def test_a_transformer_cut_out_of_the_teacher(inputs: Path, tmp_path: Path) -> None:
+    scores = train(inputs, tmp_path, "tagger_kd", student={"kind": "transformer", "layers": 1, "embedder": None})
     assert "student.embedder: unknown key" in scores["error"]
     (tmp_path / "c.yaml").write_text(
         (tmp_path / "c.yaml").read_text().replace("embedder: null", "").replace("  encoder:", "  x_encoder:")
@@ -104,7 +104,7 @@ def test_a_transformer_cut_out_of_the_teacher(house: Path, tmp_path: Path) -> No
     assert call("tagger_kd", tmp_path / "c.yaml").exit_code == 0
     saved = json.loads((tmp_path / "run/model/config.json").read_text())
     assert (saved["model_type"], saved["num_hidden_layers"]) == ("bert", 1)
-    compared = call("compare", house / "teacher0", tmp_path / "run", "--no-speed")
+    compared = call("compare", inputs / "teacher0", tmp_path / "run", "--no-speed")
     assert compared.exit_code == 0
     assert "teacher0" in compared.stdout
 
@@ -113,11 +113,13 @@ def test_a_transformer_cut_out_of_the_teacher(house: Path, tmp_path: Path) -> No
     ("command", "objective"),
     [("tagger_kd", {}), ("pseudo_label", {"targets": "hard"}), ("pseudo_label", {"targets": "soft"})],
 )
-def test_raw_text_is_enough(house: Path, tmp_path: Path, command: str, objective: dict[str, str]) -> None:
-    scores = train(house, tmp_path, command, gold=False, objective=objective, data={"test": str(house / "test.conll")})
+def test_training_on_raw_text_alone(inputs: Path, tmp_path: Path, command: str, objective: dict[str, str]) -> None:
+    scores = train(
+        inputs, tmp_path, command, gold=False, objective=objective, data={"test": str(inputs / "test.conll")}
+    )
     assert "error" not in scores, scores["error"]
     assert scores["dev"]["metric"] == "agreement"
-    assert scores["calibration"]["temperature"] == 1.0  # a teacher's best labels are no sample of what is right
+    assert scores["calibration"]["temperature"] == 1.0  # the teacher's labels are not gold
     assert "(not fitted: dev has no gold tags)" in scores["output"]
     assert 0.3 < scores["dev"]["agreement"] <= 1
     assert scores["teacher"]["dev"]["agreement"] == 1.0  # with itself
@@ -136,11 +138,11 @@ def test_raw_text_is_enough(house: Path, tmp_path: Path, command: str, objective
         assert all("pseudo" in line for line in lines if "loss" in line)
 
 
-def test_the_vocabulary_of_words_knows_none_of_dev(house: Path, tmp_path: Path) -> None:
+def test_the_word_vocabulary_has_no_words_of_dev_alone(inputs: Path, tmp_path: Path) -> None:
     raw = tmp_path / "raw.txt"
     raw.write_text("".join(f"in Oslo lives number{n} .\n" for n in range(150)))
     words = {"embedder": {"kind": "word", "dim": 8, "min_count": 1, "init": "random"}}
-    scores = train(house, tmp_path, "tagger_kd", gold=False, student=words, data={"unlabeled": str(raw)})
+    scores = train(inputs, tmp_path, "tagger_kd", gold=False, student=words, data={"unlabeled": str(raw)})
     assert scores["dev"]["sentences"] == 3
     known = json.loads((tmp_path / "run/model/words.json").read_text())["words"]
     assert len([word for word in known if word.startswith("number")]) == 147
@@ -150,108 +152,108 @@ def test_the_vocabulary_of_words_knows_none_of_dev(house: Path, tmp_path: Path) 
     assert compared["runs"][0]["share_of_teacher"] == compared["runs"][0]["agreement"]
 
 
-def test_soft_targets_learn_from_the_teachers_doubts(house: Path, tmp_path: Path) -> None:
+def test_soft_and_hard_targets_give_different_students(inputs: Path, tmp_path: Path) -> None:
     runs = {}
     for targets in ("hard", "soft"):
         (tmp_path / targets).mkdir()
-        runs[targets] = train(house, tmp_path / targets, "pseudo_label", objective={"targets": targets})
+        runs[targets] = train(inputs, tmp_path / targets, "pseudo_label", objective={"targets": targets})
     weights = [(tmp_path / targets / "run/model/model.safetensors").read_bytes() for targets in runs]
     assert weights[0] != weights[1]
     assert runs["soft"]["test"]["f1"] > 0.3
 
 
-def test_too_little_raw_text_is_said(house: Path, tmp_path: Path) -> None:
+def test_error_if_raw_text_is_too_short(inputs: Path, tmp_path: Path) -> None:
     few = tmp_path / "few.txt"
-    few.write_text("\n".join((house / "raw.txt").read_text().splitlines()[:49]))
-    scores = train(house, tmp_path, "tagger_kd", gold=False, data={"unlabeled": str(few)})
+    few.write_text("\n".join((inputs / "raw.txt").read_text().splitlines()[:49]))
+    scores = train(inputs, tmp_path, "tagger_kd", gold=False, data={"unlabeled": str(few)})
     assert scores["code"] == 2
     assert "49 unlabeled sentences are too few to take 2 % of them" in scores["error"]
-    scores = train(house, tmp_path, "tagger_kd", gold=False, data={"unlabeled": None})
+    scores = train(inputs, tmp_path, "tagger_kd", gold=False, data={"unlabeled": None})
     assert "data: found neither train nor unlabeled; expected gold sentences, raw text, or both" in scores["error"]
 
 
-def test_two_teachers(house: Path, tmp_path: Path) -> None:
-    teachers = [{"path": str(house / f"teacher{seed}"), "weight": seed + 1.0} for seed in (0, 1)]
-    scores = train(house, tmp_path, "tagger_kd", teachers=teachers)
+def test_two_teachers(inputs: Path, tmp_path: Path) -> None:
+    teachers = [{"path": str(inputs / f"teacher{seed}"), "weight": seed + 1.0} for seed in (0, 1)]
+    scores = train(inputs, tmp_path, "tagger_kd", teachers=teachers)
     assert "error" not in scores, scores["error"]
     assert scores["teacher"]["name"].count("teacher") == 2
-    stored = {path.name for path in (house / "transfer").iterdir() if path.is_dir()}
+    stored = {path.name for path in (inputs / "transfer").iterdir() if path.is_dir()}
     assert {key for key in scores["teacher"]["key"].split(", ")} <= stored
-    again = train(house, tmp_path, "tagger_kd", teachers=teachers, objective={"loss": "mse"})
+    again = train(inputs, tmp_path, "tagger_kd", teachers=teachers, objective={"loss": "mse"})
     assert "mse compares logits, and several teachers have only mean probabilities; use kl" in again["error"]
 
 
-def test_a_teacher_with_other_names(house: Path, tmp_path: Path) -> None:
+def test_a_teacher_with_other_label_names(inputs: Path, tmp_path: Path) -> None:
     renamed = tmp_path / "gold.conll"
-    text = (house / "train.conll").read_text().replace("-person", "-PER").replace("-place", "-LOC")
+    text = (inputs / "train.conll").read_text().replace("-person", "-PER").replace("-place", "-LOC")
     renamed.write_text(text)
     data = {"train": str(renamed), "dev": str(renamed), "test": None}
-    scores = train(house, tmp_path, "tagger_kd", data=data)
+    scores = train(inputs, tmp_path, "tagger_kd", data=data)
     assert scores["code"] == 2
     assert "gold.conll" in scores["error"]
-    scores = train(house, tmp_path, "tagger_kd", data={**data, "label_map": {"person": "PER"}})
+    scores = train(inputs, tmp_path, "tagger_kd", data={**data, "label_map": {"person": "PER"}})
     assert (
         "the teacher's place is neither mapped nor in the data; expected a label of the data: LOC, PER"
         in scores["error"]
     )
-    scores = train(house, tmp_path, "tagger_kd", data={**data, "label_map": {"person": "PER", "place": "LOC"}})
+    scores = train(inputs, tmp_path, "tagger_kd", data={**data, "label_map": {"person": "PER", "place": "LOC"}})
     assert "error" not in scores, scores["error"]
     assert set(scores["dev"]["types"]) == {"PER", "LOC"}
     saved = json.loads((tmp_path / "run/model/config.json").read_text())
     assert sorted(saved["label2id"]) == ["B-LOC", "B-PER", "I-LOC", "I-PER", "O"]
 
 
-def test_merged_labels_have_no_logits_for_mse(house: Path, tmp_path: Path) -> None:
-    one = tmp_path / "one.conll"
-    one.write_text((house / "train.conll").read_text().replace("B-place", "O"))
-    more = {"data": {"train": str(one), "dev": str(one), "test": None, "label_map": {"place": "O"}}}
-    scores = train(house, tmp_path, "tagger_kd", objective={"loss": "mse"}, **more)
+def test_merged_labels_have_no_logits_for_mse(inputs: Path, tmp_path: Path) -> None:
+    merged = tmp_path / "one.conll"
+    merged.write_text((inputs / "train.conll").read_text().replace("B-place", "O"))
+    more = {"data": {"train": str(merged), "dev": str(merged), "test": None, "label_map": {"place": "O"}}}
+    scores = train(inputs, tmp_path, "tagger_kd", objective={"loss": "mse"}, **more)
     assert (
         "mse compares logits, and merged labels and several teachers have probabilities only; use kl" in scores["error"]
     )
     assert not (tmp_path / "run").exists()
-    assert set(train(house, tmp_path, "tagger_kd", **more)["dev"]["types"]) == {"person"}
+    assert set(train(inputs, tmp_path, "tagger_kd", **more)["dev"]["types"]) == {"person"}
 
 
-def test_a_teacher_with_a_crf_has_no_logits_for_mse(house: Path, tmp_path: Path) -> None:
+def test_a_teacher_with_a_crf_has_no_logits_for_mse(inputs: Path, tmp_path: Path) -> None:
     (tmp_path / "first").mkdir()
     train(
-        house, tmp_path / "first", "tagger_kd", train={"steps": 1, "eval_every": 1}, student={"head": {"kind": "crf"}}
+        inputs, tmp_path / "first", "tagger_kd", train={"steps": 1, "eval_every": 1}, student={"head": {"kind": "crf"}}
     )
     teacher = str(tmp_path / "first/run")
-    refused = train(house, tmp_path, "tagger_kd", objective={"loss": "mse"}, teacher=teacher)
+    refused = train(inputs, tmp_path, "tagger_kd", objective={"loss": "mse"}, teacher=teacher)
     assert "objective.loss: mse compares logits, and the teacher's CRF has marginals; use kl" in refused["error"]
 
 
-def test_a_warm_start_goes_on_from_a_finished_student(house: Path, tmp_path: Path) -> None:
+def test_init_from_continues_a_finished_student(inputs: Path, tmp_path: Path) -> None:
     (tmp_path / "first").mkdir()
-    first = train(house, tmp_path / "first", "tagger_kd", train={"steps": 150, "eval_every": 150})
+    first = train(inputs, tmp_path / "first", "tagger_kd", train={"steps": 150, "eval_every": 150})
     start = {"init_from": str(tmp_path / "first/run")}
-    cold = train(house, tmp_path, "tagger_kd", train={"steps": 1, "eval_every": 1, "learning_rate": 1e-6})
+    cold = train(inputs, tmp_path, "tagger_kd", train={"steps": 1, "eval_every": 1, "learning_rate": 1e-6})
     shutil.rmtree(tmp_path / "run")
     warm = train(
-        house, tmp_path, "tagger_kd", student=start, train={"steps": 1, "eval_every": 1, "learning_rate": 1e-6}
+        inputs, tmp_path, "tagger_kd", student=start, train={"steps": 1, "eval_every": 1, "learning_rate": 1e-6}
     )
     assert warm["dev"]["f1"] == pytest.approx(first["dev"]["f1"], abs=0.02)
     assert warm["dev"]["f1"] > cold["dev"]["f1"] + 0.2
     assert "weights from" in warm["output"]
     shutil.rmtree(tmp_path / "run")
-    wrong = train(house, tmp_path, "tagger_kd", student={**start, "encoder": {"hidden": 17}})
+    wrong = train(inputs, tmp_path, "tagger_kd", student={**start, "encoder": {"hidden": 17}})
     assert "student.encoder.hidden: found 17; expected 16, as in" in wrong["error"]
 
 
-def test_show_says_how_large_the_student_is(house: Path, tmp_path: Path) -> None:
-    train(house, tmp_path, "tagger_kd", student={"head": {"kind": "crf"}})
+def test_config_show_prints_the_size_of_the_student(inputs: Path, tmp_path: Path) -> None:
+    train(inputs, tmp_path, "tagger_kd", student={"head": {"kind": "crf"}})
     shown = call("config", "show", tmp_path / "c.yaml", "--command", "tagger_kd").stdout
     saved = json.loads((tmp_path / "run/scores.json").read_text())
     assert f"# student: {saved['parameters']:,} parameters (embedder " in shown
     missing = call("config", "show", tmp_path / "c.yaml", "--set", "teacher=./nowhere", "--command", "tagger_kd")
     assert missing.exit_code == 0
-    assert "# student: how large it is cannot be said yet: ./nowhere: there is no such folder" in missing.stdout
+    assert "# student: its size is not known yet: ./nowhere: there is no such folder" in missing.stdout
 
 
-def test_a_transformer_as_the_control_and_as_a_start(house: Path, tmp_path: Path, tiny_bert: Path) -> None:
-    data = {split: str(house / f"{split}.conll") for split in ("train", "dev", "test")}
+def test_a_transformer_as_the_control_and_as_init_from(inputs: Path, tmp_path: Path, tiny_bert: Path) -> None:
+    data = {split: str(inputs / f"{split}.conll") for split in ("train", "dev", "test")}
     config: dict[str, Any] = {
         "student": {"kind": "transformer", "model": str(tiny_bert), "layers": 1},
         "data": data,
@@ -278,39 +280,39 @@ def test_a_transformer_as_the_control_and_as_a_start(house: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("command", ["tagger_kd", "pseudo_label"])
-def test_without_raw_text_sentences_are_made_and_found_again(
-    house: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+def test_without_raw_text_synthetic_sentences_are_generated_and_their_logits_reused(
+    inputs: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nlptrain.distillation.augmentation.MOST_PER_SENTENCE", 30)
     gold_alone = {"data": {"unlabeled": None}, "transfer_dir": str(tmp_path / "transfer")}
-    first = train(house, tmp_path, command, augment="auto", **gold_alone)
-    made = re.search(
+    first = train(inputs, tmp_path, command, augment="auto", **gold_alone)
+    logged = re.search(
         r"augment: ([\d,]+) synthetic sentences.* \([\d,]+ words, from 60 train sentences\)", first["output"]
     )
-    assert made
-    count = int(made[1].replace(",", ""))
+    assert logged
+    count = int(logged[1].replace(",", ""))
     assert 60 < count <= 1800
     computed = re.search(r"\d+ sentences from transfer_dir, ([\d,]+) computed", first["output"])
     assert computed
     assert int(computed[1].replace(",", "")) >= count
     shutil.rmtree(tmp_path / "run")
-    again = train(house, tmp_path, command, seed=1, augment="auto", **gold_alone)
+    again = train(inputs, tmp_path, command, seed=1, augment="auto", **gold_alone)
     assert "sentences from transfer_dir, 0 computed" in again["output"]
     shutil.rmtree(tmp_path / "run")
-    none = train(house, tmp_path, command, augment="none", **gold_alone)
+    none = train(inputs, tmp_path, command, augment="none", **gold_alone)
     if command == "pseudo_label":
         assert "data.unlabeled: missing" in none["error"]
         (tmp_path / "empty.txt").write_text("\n")
-        nothing = train(house, tmp_path, command, augment="none", data={"unlabeled": str(tmp_path / "empty.txt")})
+        nothing = train(inputs, tmp_path, command, augment="none", data={"unlabeled": str(tmp_path / "empty.txt")})
         assert "data.unlabeled: there is no unlabeled text and no synthetic sentence; set" in nothing["error"]
     else:
         assert "augment:" not in none["output"]
-        assert "sampled by rare labels" not in none["output"]  # gold sentences stand once in every epoch
+        assert "sampled by rare labels" not in none["output"]  # each gold sentence occurs once per epoch
 
 
-def test_little_raw_text_is_augmented(house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_little_raw_text_is_augmented(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nlptrain.distillation.augmentation.MOST_PER_SENTENCE", 3)
-    scores = train(house, tmp_path, "tagger_kd", augment="auto", train={"steps": 1})
+    scores = train(inputs, tmp_path, "tagger_kd", augment="auto", train={"steps": 1})
     assert "raw text:" in scores["output"]
     assert re.search(r"from 60 train and \d+ unlabeled sentences", scores["output"])
     line = (
@@ -320,68 +322,68 @@ def test_little_raw_text_is_augmented(house: Path, tmp_path: Path, monkeypatch: 
     assert scores["output"].index(line) < scores["output"].index("raw text:")
 
 
-def test_raw_text_is_augmented_where_there_are_gold_dev_sentences_alone(
-    house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_raw_text_is_augmented_only_with_gold_dev_sentences(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without them, some raw sentences are dev, and none is made that might tell of these."""
+    """Without gold dev, part of the raw text is dev, and synthetic sentences could contain its words."""
     monkeypatch.setattr("nlptrain.distillation.augmentation.MOST_PER_SENTENCE", 3)
-    dev = {"dev": str(house / "dev.conll")}
-    scores = train(house, tmp_path, "tagger_kd", gold=False, augment="auto", data=dev, train={"steps": 1})
+    dev = {"dev": str(inputs / "dev.conll")}
+    scores = train(inputs, tmp_path, "tagger_kd", gold=False, augment="auto", data=dev, train={"steps": 1})
     assert re.search(r"from \d+ unlabeled sentences\)\n", scores["output"])
     shutil.rmtree(tmp_path / "run")
-    alone = train(house, tmp_path, "tagger_kd", gold=False, augment="auto", train={"steps": 1})
+    alone = train(inputs, tmp_path, "tagger_kd", gold=False, augment="auto", train={"steps": 1})
     assert alone["dev"]["metric"] == "agreement"
     assert "augment:" not in alone["output"]
 
 
-def test_enough_raw_text_is_not(house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_enough_raw_text_is_not_augmented(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nlptrain.distillation.augmentation.ENOUGH_WORDS", 500)
-    scores = train(house, tmp_path, "tagger_kd", augment="auto", train={"steps": 1})
+    scores = train(inputs, tmp_path, "tagger_kd", augment="auto", train={"steps": 1})
     assert "synthetic sentences (" not in scores["output"]
 
 
-def test_made_sentences_stand_beside_raw_text_if_asked(house: Path, tmp_path: Path) -> None:
-    scores = train(house, tmp_path, "tagger_kd", augment={"sentences": 50, "replace": 1.0})
+def test_a_given_number_of_synthetic_sentences_is_added_to_raw_text(inputs: Path, tmp_path: Path) -> None:
+    scores = train(inputs, tmp_path, "tagger_kd", augment={"sentences": 50, "replace": 1.0})
     assert "augment: 50 synthetic sentences (" in scores["output"]
     assert "raw text:" in scores["output"]
 
 
-def test_pseudo_labels_say_what_was_made(house: Path, tmp_path: Path) -> None:
-    train(house, tmp_path, "pseudo_label", augment={"sentences": 50}, train={"steps": 1})
+def test_pseudo_labels_mark_synthetic_sentences(inputs: Path, tmp_path: Path) -> None:
+    train(inputs, tmp_path, "pseudo_label", augment={"sentences": 50}, train={"steps": 1})
     rows = [json.loads(line) for line in (tmp_path / "run/pseudo_labels.jsonl").read_text().splitlines()]
-    made = [row.get("made", False) for row in rows]
-    assert made == sorted(made)
-    assert sum(made) == 50
-    raw = {tuple(line.split()) for line in (house / "raw.txt").read_text(encoding="utf-8").splitlines()}
+    is_synthetic = [row.get("made", False) for row in rows]
+    assert is_synthetic == sorted(is_synthetic)
+    assert sum(is_synthetic) == 50
+    raw = {tuple(line.split()) for line in (inputs / "raw.txt").read_text(encoding="utf-8").splitlines()}
     assert all((tuple(row["tokens"]) in raw) is not row.get("made", False) for row in rows)
 
 
-def test_what_cannot_be_made_is_said(house: Path, tmp_path: Path) -> None:
+def test_log_if_no_synthetic_sentence_can_be_generated(inputs: Path, tmp_path: Path) -> None:
     nothing = {"swap": 0.0, "join": 0.0, "insert": 0.0, "replace": 0.0, "noise": 0.0}
-    scores = train(house, tmp_path, "tagger_kd", augment={"sentences": 50, **nothing}, train={"steps": 1})
+    scores = train(inputs, tmp_path, "tagger_kd", augment={"sentences": 50, **nothing}, train={"steps": 1})
     assert re.search(
         r"augment: 0 synthetic sentences of 50, because .* from 60 train and \d+ unlabeled sentences", scores["output"]
     )
     assert "50% sampled by rare labels" in scores["output"]
 
 
-def test_words_of_made_sentences_count_for_the_vocabulary(
-    house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_vocabulary_contains_words_of_synthetic_sentences(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nlptrain.distillation.augmentation.MOST_PER_SENTENCE", 30)
     word = {"embedder": {"kind": "word", "dim": 16, "min_count": 1}}
-    alone = train(house, tmp_path, "tagger_kd", student=word, data={"unlabeled": None}, augment="none")
+    alone = train(inputs, tmp_path, "tagger_kd", student=word, data={"unlabeled": None}, augment="none")
     shutil.rmtree(tmp_path / "run")
-    made = train(
-        house, tmp_path, "tagger_kd", student=word, data={"unlabeled": None}, augment="auto", train={"steps": 1}
+    augmented = train(
+        inputs, tmp_path, "tagger_kd", student=word, data={"unlabeled": None}, augment="auto", train={"steps": 1}
     )
-    assert made["parameters"] > alone["parameters"]
+    assert augmented["parameters"] > alone["parameters"]
 
 
-def test_steps_follow_from_the_text(house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_follow_from_the_text(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nlptrain.training.loop.FEWEST_STEPS", 3)
     monkeypatch.setattr("nlptrain.training.loop.MOST_STEPS", 40)
-    scores = train(house, tmp_path, "tagger_kd", train={"steps": "auto", "batch_subwords": 1600})
+    scores = train(inputs, tmp_path, "tagger_kd", train={"steps": "auto", "batch_subwords": 1600})
     assert re.search(r"epochs: 2.0 of [\d,]+ words, 50% sampled by rare labels", scores["output"])
     assert "train.steps=auto: 4 steps (2 epochs, clipped to 3..40)" in scores["output"]
     assert scores["steps"] == 4  # two batches, twice
@@ -389,24 +391,24 @@ def test_steps_follow_from_the_text(house: Path, tmp_path: Path, monkeypatch: py
     assert scores["output"].index(line) < scores["output"].index("raw text:")
 
 
-def test_raw_text_with_weights(house: Path, tmp_path: Path) -> None:
-    lines = (house / "raw.txt").read_text().splitlines()
+def test_raw_text_with_weights(inputs: Path, tmp_path: Path) -> None:
+    lines = (inputs / "raw.txt").read_text().splitlines()
     for name, part in (("a.txt", lines[:50]), ("b.txt", lines[50:])):
         (tmp_path / name).write_text("\n".join(part) + "\n")
     files = [str(tmp_path / "a.txt"), {"path": str(tmp_path / "b.txt"), "weight": 3}]
     for command in ("tagger_kd", "pseudo_label"):
-        weighted = train(house, tmp_path, command, data={"unlabeled": files})
+        weighted = train(inputs, tmp_path, command, data={"unlabeled": files})
         (tmp_path / "run").rename(tmp_path / f"{command}-weighted")
-        plain = train(house, tmp_path, command, data={"unlabeled": [str(tmp_path / n) for n in ("a.txt", "b.txt")]})
+        plain = train(inputs, tmp_path, command, data={"unlabeled": [str(tmp_path / n) for n in ("a.txt", "b.txt")]})
         (tmp_path / "run").rename(tmp_path / f"{command}-plain")
         assert weighted["steps"] == plain["steps"]
         assert weighted["divergence"] != plain["divergence"]  # other sentences, or as many in another share
-    for entry, said in (
+    for entry, message in (
         ({"path": "b.txt", "wieght": 3}, "data.unlabeled.0.wieght: unknown key; did you mean 'weight'?"),
         ({"path": "b.txt", "weight": 0}, "data.unlabeled.0.weight: found 0; expected above 0"),
         ({"path": str(tmp_path / "c.txt")}, "data.unlabeled: no file matches"),
     ):
-        refused = train(house, tmp_path, "tagger_kd", data={"unlabeled": [entry]})
-        assert said in refused["error"]
+        refused = train(inputs, tmp_path, "tagger_kd", data={"unlabeled": [entry]})
+        assert message in refused["error"]
         assert refused["error"].count("error: ") == 1
         assert refused["code"] == 2

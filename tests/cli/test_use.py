@@ -1,4 +1,4 @@
-"""The commands that use a model, on tags of both schemes."""
+"""The commands that use a model, with entities and with word classes; and errors before a training."""
 
 import io
 import json
@@ -43,21 +43,21 @@ def test_word_classes_from_end_to_end(corpus: Path, tiny_bert: Path) -> None:
     evaluated = json.loads(call("evaluate", run, corpus / "test.conllu", "--json").stdout)
     assert evaluated["metric"] == "accuracy"
     assert evaluated["accuracy"] > 0.9
-    (answer,) = (json.loads(line) for line in call("predict", run, text="what rain near Oslo!\n").stdout.splitlines())
-    assert [(word["text"], word["tag"]) for word in answer["words"]][-3:] == [
+    (row,) = (json.loads(line) for line in call("predict", run, text="what rain near Oslo!\n").stdout.splitlines())
+    assert [(word["text"], word["tag"]) for word in row["words"]][-3:] == [
         ("near", "ADP"),
         ("Oslo", "X"),
         ("!", "PUNCT"),
     ]
-    assert all(answer["text"][word["start"] : word["end"]] == word["text"] for word in answer["words"])
+    assert all(row["text"][word["start"] : word["end"]] == word["text"] for word in row["words"])
     table = call("compare", corpus / "runs/transformer_token", run, "--no-speed").stdout
     assert "accuracy" in table
     assert "PUNCT" in table
     assert "words/s" not in table
     shown = json.loads(call("compare", run, "--no-speed", "--json", "--bootstrap", 100).stdout)
-    (found,) = shown["bootstrap"]["differences"]  # to the teacher, which its student's run counted
-    assert found["difference"] == shown["runs"][0]["accuracy"] - shown["teacher"]
-    assert found["interval"][0] <= found["difference"] <= found["interval"][1]
+    (difference,) = shown["bootstrap"]["differences"]  # from the teacher, whose counts are stored with the student
+    assert difference["difference"] == shown["runs"][0]["accuracy"] - shown["teacher"]
+    assert difference["interval"][0] <= difference["difference"] <= difference["interval"][1]
 
 
 def test_a_run_without_dev_and_test(corpus: Path, tiny_bert: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_run_without_dev_and_test(corpus: Path, tiny_bert: Path) -> None:
     assert call("compare", corpus / "runs/tagger", "--no-speed").exit_code == 0
 
 
-def test_evaluate_reads_any_format_and_refuses_what_the_model_does_not_know(tagged: Path, corpus: Path) -> None:
+def test_evaluate_reads_each_format_and_reports_unknown_labels(tagged: Path, corpus: Path) -> None:
     shown = call("evaluate", tagged, corpus / "test.conll").stdout
     assert shown.startswith("f1 ")
     assert "person" in shown
@@ -94,7 +94,7 @@ def test_evaluate_reads_any_format_and_refuses_what_the_model_does_not_know(tagg
 
 
 def test_predict_streams(tagged: Path) -> None:
-    """A line that has been given is answered before the next block is asked for, and memory does not grow."""
+    """The tags of a block are written before the next block is read."""
     process = subprocess.Popen(
         [sys.executable, "-m", "nlptrain", "predict", str(tagged)],
         stdin=subprocess.PIPE,
@@ -113,7 +113,7 @@ def test_predict_streams(tagged: Path) -> None:
     process.stdout.close()
 
 
-def test_compare_refuses_what_cannot_be_compared(tagged: Path, corpus: Path, tiny_bert: Path) -> None:
+def test_error_if_runs_cannot_be_compared(tagged: Path, corpus: Path, tiny_bert: Path) -> None:
     none = call("compare", corpus / "nothing")
     assert none.exit_code == 2
     assert "no scores.json; expected the folder of a finished run" in none.stderr
@@ -126,7 +126,7 @@ def test_compare_refuses_what_cannot_be_compared(tagged: Path, corpus: Path, tin
     assert "scored on different test files" in mixed.stderr
 
 
-def test_config_show_names_origins(corpus: Path, tiny_bert: Path) -> None:
+def test_config_show_prints_the_origin_of_each_value(corpus: Path, tiny_bert: Path) -> None:
     path = write_configs(corpus, tiny_bert)["tagger_kd"]
     shown = call("config", "show", path, "--set", "train.steps=7")
     assert shown.exit_code == 0
@@ -145,7 +145,7 @@ def test_config_show_names_origins(corpus: Path, tiny_bert: Path) -> None:
         ({"WORLD_SIZE": "two"}, "WORLD_SIZE: found 'two'"),
     ],
 )
-def test_half_a_launcher_is_refused(
+def test_error_if_variables_of_a_launcher_are_missing(
     corpus: Path, tiny_bert: Path, variables: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in variables.items():
@@ -164,7 +164,7 @@ def test_half_a_launcher_is_refused(
         (["--set", "precision=fp16"], "found fp16, which needs a CUDA device"),
     ],
 )
-def test_a_device_that_is_not_there_is_refused(
+def test_error_if_the_device_is_missing(
     corpus: Path, tiny_bert: Path, arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
@@ -179,7 +179,7 @@ def test_a_device_that_is_not_there_is_refused(
     assert not (corpus / "runs/tagger").exists()
 
 
-def test_a_folder_of_other_things_is_left_alone(corpus: Path, tiny_bert: Path) -> None:
+def test_a_folder_with_foreign_files_is_not_overwritten(corpus: Path, tiny_bert: Path) -> None:
     (corpus / "mine").mkdir()
     (corpus / "mine/thesis.txt").write_text("years of work")
     path = write_configs(corpus, tiny_bert)["tagger"]
@@ -207,7 +207,7 @@ def test_a_terminal_gets_a_bar_and_a_pipe_plain_lines(corpus: Path, tiny_bert: P
     assert "dev f1 0.5000" in shown[False]
 
 
-def test_words_a_second_and_waiting_are_shares_of_training_alone(monkeypatch) -> None:
+def test_throughput_and_waiting_exclude_pauses(monkeypatch) -> None:
     from types import SimpleNamespace
 
     from nlptrain.training import reporter as reporters
@@ -227,17 +227,17 @@ def test_words_a_second_and_waiting_are_shares_of_training_alone(monkeypatch) ->
     assert reporter.speed == wanted
 
 
-def test_who_mends_the_files_gives_the_same_command_again(corpus: Path, tiny_bert: Path) -> None:
+def test_a_run_that_failed_before_training_can_be_repeated_with_other_settings(corpus: Path, tiny_bert: Path) -> None:
     path = write_configs(corpus, tiny_bert)["tagger"]
     good = (corpus / "train.conll").read_text()
     (corpus / "train.conll").write_text(good + "\nAda\tI-person\n")
     assert call("tagger", path).exit_code == 2
     (corpus / "train.conll").write_text(good)
     assert call("tagger", path, "--set", "train.steps=30").exit_code == 0
-    assert call("tagger", path).exit_code == 2  # now there is something to lose
+    assert call("tagger", path).exit_code == 2  # now there is a finished run
 
 
-def test_a_folder_that_cannot_be_written_to_is_named(corpus: Path, tiny_bert: Path) -> None:
+def test_error_if_the_output_folder_is_not_writable(corpus: Path, tiny_bert: Path) -> None:
     (corpus / "file").touch()
     result = call("tagger", write_configs(corpus, tiny_bert)["tagger"], "--output-dir", corpus / "file")
     assert result.exit_code == 2
@@ -252,7 +252,7 @@ def test_two_processes_do_not_share_a_folder(corpus: Path, tiny_bert: Path) -> N
     assert "another nlptrain process writes to this folder" in result.stderr
 
 
-def test_overwrite_takes_nothing_that_is_read_or_not_ours(corpus: Path, tiny_bert: Path) -> None:
+def test_overwrite_removes_no_input_and_no_foreign_file(corpus: Path, tiny_bert: Path) -> None:
     paths = write_configs(corpus, tiny_bert)
     (corpus / "proj/model").mkdir(parents=True)
     (corpus / "proj/model/weights").write_text("precious")
@@ -269,7 +269,7 @@ def test_overwrite_takes_nothing_that_is_read_or_not_ours(corpus: Path, tiny_ber
     assert (run / "scores.json").is_file()
 
 
-def test_a_data_file_that_is_gone_makes_another_run(corpus: Path, tiny_bert: Path) -> None:
+def test_a_removed_data_file_is_another_run(corpus: Path, tiny_bert: Path) -> None:
     paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
     (corpus / "raw2.txt").write_text("Boris went to Oslo again today .\n")
@@ -281,7 +281,7 @@ def test_a_data_file_that_is_gone_makes_another_run(corpus: Path, tiny_bert: Pat
     assert "raw2.txt; give another" in again.stderr
 
 
-def test_another_vocabulary_of_a_slow_tokenizer_makes_another_run(corpus: Path, tiny_bert: Path) -> None:
+def test_another_vocabulary_of_a_slow_tokenizer_is_another_run(corpus: Path, tiny_bert: Path) -> None:
     ARCHITECTURES["xlm"](corpus / "xlm")
     path = write_configs(corpus, tiny_bert)["transformer_token"]
     given = ["--set", f"model={corpus / 'xlm'}", "--set", "train.epochs=1"]
@@ -297,19 +297,21 @@ def test_another_vocabulary_of_a_slow_tokenizer_makes_another_run(corpus: Path, 
 def test_rows_keep_their_columns(tagged: Path, tmp_path: Path) -> None:
     texts = ["Ada met Kim in Oslo .", "", "what rain\nnear Paris !"]
     lines = [json.loads(line) for line in call("predict", tagged, text=texts[0] + "\n").stdout.splitlines()]
-    rows = [{"id": f"d{number}", "text": text, "more": {"x": number}} for number, text in enumerate(texts)]
+    rows = [{"id": f"d{index}", "text": text, "more": {"x": index}} for index, text in enumerate(texts)]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
     for name in ("a.jsonl", "a.parquet"):
-        found = [json.loads(line) for line in call("predict", tagged, tmp_path / name).stdout.splitlines()]
-        assert [{name: row[name] for name in ("id", "text", "more")} for row in found] == rows
-        assert found[0]["entities"] == lines[0]["entities"]
+        predicted = [json.loads(line) for line in call("predict", tagged, tmp_path / name).stdout.splitlines()]
+        assert [{name: row[name] for name in ("id", "text", "more")} for row in predicted] == rows
+        assert predicted[0]["entities"] == lines[0]["entities"]
         assert all(
-            row["text"][part["start"] : part["end"]] == part["text"] for row in found for part in row["entities"]
+            row["text"][entity["start"] : entity["end"]] == entity["text"]
+            for row in predicted
+            for entity in row["entities"]
         )
 
 
-def test_what_is_no_number_is_null_in_json(tagged: Path, tmp_path: Path) -> None:
+def test_nan_and_infinity_are_null_in_json(tagged: Path, tmp_path: Path) -> None:
     table = pa.table({"text": ["Ada sings ."], "score": [float("nan")], "more": [[1.5, float("inf")]], "id": [7]})
     pq.write_table(table, tmp_path / "rows.parquet")
     done = call("predict", tagged, tmp_path / "rows.parquet")
@@ -320,11 +322,11 @@ def test_what_is_no_number_is_null_in_json(tagged: Path, tmp_path: Path) -> None
 def test_rows_of_words_become_gold_that_can_be_read(tagged: Path, tmp_path: Path) -> None:
     rows = [{"id": 7, "tokens": ["Ada", "met", "Kim", "."]}, {"id": 8, "tokens": ["rain"]}]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    said = call("predict", tagged, tmp_path / "a.jsonl").stdout
-    found = [json.loads(line) for line in said.splitlines()]
-    assert [{name: row[name] for name in ("id", "tokens")} for row in found] == rows
-    assert all(len(row["tokens"]) == len(row["tags"]) == len(row["confidences"]) for row in found)
-    (tmp_path / "again.jsonl").write_text(said)
+    stdout = call("predict", tagged, tmp_path / "a.jsonl").stdout
+    predicted = [json.loads(line) for line in stdout.splitlines()]
+    assert [{name: row[name] for name in ("id", "tokens")} for row in predicted] == rows
+    assert all(len(row["tokens"]) == len(row["tags"]) == len(row["confidences"]) for row in predicted)
+    (tmp_path / "again.jsonl").write_text(stdout)
     assert call("evaluate", tagged, tmp_path / "again.jsonl").exit_code == 0
     (tmp_path / "a.jsonl").write_text('{"text": "Ada"}\n{"tokens": ["Ada"]}\n')
     wrong = call("predict", tagged, tmp_path / "a.jsonl")
