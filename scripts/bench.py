@@ -30,10 +30,11 @@ from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger, load_token_model
 from nlptrain.models.tokenization import SubwordFeaturizer
 from nlptrain.run.run import Run, check_native_precision
-from nlptrain.training.checkpoint import MovingAverage, Progress, TrainState, build_optimizer
+from nlptrain.training.checkpoint import Progress, TrainState
 from nlptrain.training.examples import Examples
 from nlptrain.training.loop import build_plan
 from nlptrain.training.objective import Objective, SupervisedObjective
+from nlptrain.training.optimizer import MovingAverage, build_optimizer
 from nlptrain.training.steps import Step, batches, train_steps
 from scripts.demo_corpus import generate_corpus
 

@@ -22,10 +22,11 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.teachers.inference import logits_predictor
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run.run import Run
-from nlptrain.training.checkpoint import MovingAverage, Progress, TrainState, build_optimizer
+from nlptrain.training.checkpoint import Progress, TrainState
 from nlptrain.training.examples import Examples
 from nlptrain.training.loop import auto_steps, build_plan
 from nlptrain.training.objective import Objective
+from nlptrain.training.optimizer import MovingAverage, build_optimizer
 from nlptrain.training.steps import train_steps
 
 SAMPLE = 2_000  # sentences that are profiled

