@@ -45,13 +45,13 @@ def demo(corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     return corpus
 
 
-def test_there_is_something_to_test():
+def test_the_readme_has_programs_commands_and_configurations():
     assert len(PROGRAMS) == 4
     assert len(LINES) >= 6
     assert len(blocks("yaml")) == 3
 
 
-def test_its_programs_run(demo, capsys):
+def test_python_programs_run(demo, capsys):
     exported = ["export", "runs/demo/tagger_kd", "exported"]
     assert CliRunner().invoke(main, exported).exit_code == 0
     for program in PROGRAMS:
@@ -63,12 +63,12 @@ def test_its_programs_run(demo, capsys):
     assert Path("my_student/config.json").is_file()
 
 
-def test_the_program_of_ten_lines_has_ten():
+def test_the_ten_line_program_has_at_most_ten_lines():
     program = PROGRAMS[2].strip().split("\n")
     assert len([line for line in program if line and not line.startswith(("from", "import"))]) <= 10
 
 
-def test_its_commands_run(demo, tag):
+def test_commands_run(demo, tag):
     for index, name in enumerate(("teacher.yaml", "student.yaml")):
         Path(name).write_text(blocks("yaml")[index])
     for line in LINES:
@@ -91,7 +91,7 @@ def test_its_commands_run(demo, tag):
         assert result.exit_code == 0, (line, result.output)
 
 
-def test_its_keys_of_teachers_are_read(tmp_path):
+def test_the_configuration_of_teachers_is_valid(tmp_path):
     whole = {**yaml.safe_load(blocks("yaml")[1]), **yaml.safe_load(blocks("yaml")[2])}
     del whole["teacher"]
     whole["data"]["unlabeled"] = "raw.txt"
@@ -102,11 +102,11 @@ def test_its_keys_of_teachers_are_read(tmp_path):
     assert config.data.label_map["MISC"] == "O"
 
 
-def test_its_table_names_every_command():
+def test_the_table_lists_every_command():
     for name in main.commands:
         assert re.search(rf"^\| `nlptrain {name}[ `]", README, re.MULTILINE)
 
 
-def test_what_it_links_to_is_there():
+def test_link_targets_exist():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("http") or (ROOT / target).exists(), target

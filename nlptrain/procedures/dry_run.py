@@ -137,7 +137,7 @@ def _describe_output(command: str, config: CommandConfig, inputs: Inputs, *, ove
     inputs.check_output(folder)
     check_not_seeds_folder(folder)
     if overwrite and has_progress(folder):
-        return f"{folder}, over the run that is there"
+        return f"{folder}, replacing the run in it"
     check_same_run(folder, run_identity(command, config, inputs.hashes))
     if finished_scores(folder) is not None:
         return f"{folder}, which is finished: its scores would be printed, and nothing computed"

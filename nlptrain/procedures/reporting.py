@@ -213,7 +213,7 @@ def _benchmark_texts(models: Sequence[str], files: Sequence[str]) -> Iterator[st
     sample = next(filter(None, (read_dev_sample(Path(model)) for model in models)), None)
     if sample is None:
         raise InputError(
-            f"missing, and {', '.join(models)} has neither raw text, seen from here, nor {DEV_SAMPLE_FILE}",
+            f"missing, and {', '.join(models)} has neither raw text in the current folder nor {DEV_SAMPLE_FILE}",
             location=Setting("text"),
             hint="name files to read",
         )

@@ -136,10 +136,8 @@ def test_predict_omits_entities_below_min_confidence(corpus: Path, tiny_bert: Pa
     for output_format in ("jsonl", "conll"):
         for value, is_noted in ((threshold, False), (max(confidences), False), (1, max(confidences) < 1)):
             done = call("predict", run, raw, "--min-confidence", value, "--format", output_format)
-            assert (
-                done.stderr.startswith(f"note: --min-confidence left out all {len(confidences)} that were found")
-                == is_noted
-            )
+            note = f"note: all {len(confidences)} predictions are below --min-confidence; without it, they are printed"
+            assert done.stderr.startswith(note) == is_noted
     rows_file = corpus / "rows.jsonl"
     rows_file.write_text(json.dumps({**rows[0], "tags": ["B-person"]}) + "\n")
     note = call("predict", run, rows_file, "--min-confidence", 1).stderr
@@ -149,13 +147,13 @@ def test_predict_omits_entities_below_min_confidence(corpus: Path, tiny_bert: Pa
     refused = call("predict", run, raw, "--min-confidence", "persn=0.5")
     assert refused.exit_code == 2
     assert (
-        "--min-confidence: found the type 'persn'; the model knows person, place; did you mean 'person'?"
-        in refused.stderr
+        "--min-confidence: found the type 'persn'; expected one of the model's types: person, place; "
+        "did you mean 'person'?" in refused.stderr
     )
     for invalid in ("1.01", "-0.1", "nan", "person=2", "person="):
         refused = call("predict", run, raw, "--min-confidence", invalid)
         assert refused.exit_code == 2
-        assert f"--min-confidence: found '{invalid}'; must be a number from 0 to 1, or TYPE=NUMBER" in refused.stderr
+        assert f"--min-confidence: found '{invalid}'; expected a number from 0 to 1, or TYPE=NUMBER" in refused.stderr
     assert call("predict", run, raw, "--min-confidence", "half").exit_code == 2
 
 

@@ -62,7 +62,7 @@ def test_a_dry_run_predicts_the_run_and_writes_nothing(corpus: Path, tiny_bert: 
     assert "holds a run with another configuration (train.steps: 40 there, 41 now)" in other.stderr
     over = call("tagger_kd", paths["tagger_kd"], "--dry-run", "--set", "train.steps=41", "--overwrite")
     assert over.exit_code == 0
-    assert "over the run that is there" in over.stdout
+    assert "replacing the run in it" in over.stdout
 
 
 def test_the_number_of_steps_is_estimated_from_a_sample(

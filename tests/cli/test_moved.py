@@ -76,8 +76,10 @@ def test_a_moved_run_is_exported_compared_and_used(moved):
 
 def test_benchmark_uses_the_dev_sample(moved, monkeypatch):
     measured: list[str] = []
-    monkeypatch.setattr("nlptrain.export.benchmark.open_candidates", lambda *_, **__: nullcontext([]))
-    monkeypatch.setattr("nlptrain.export.benchmark.benchmark", lambda _, texts, **__: measured.extend(texts) or [])
+    monkeypatch.setattr("nlptrain.procedures.finished_runs.open_candidates", lambda *_, **__: nullcontext([]))
+    monkeypatch.setattr(
+        "nlptrain.procedures.finished_runs.benchmark", lambda _, texts, **__: measured.extend(texts) or []
+    )
     done = call("benchmark", "run", "--json")
     assert done.exit_code == 0, done.output
     assert measured == [" ".join(sentence.words) for sentence in read_dev_sample(moved)]
@@ -101,12 +103,12 @@ def test_error_if_a_moved_run_has_no_dev_sample(moved):
     (moved / DEV_SAMPLE_FILE).unlink()
     done = call("export", "run", "out")
     assert done.exit_code == 2
-    assert "name gold files: --dev FILE, give the command where the run was trained, or export run/model" in done.stderr
+    assert "name gold files (--dev), run the command where the run was trained, or export run/model" in done.stderr
     assert not Path("out").exists()
     assert call("export", "run/model", "out").exit_code == 0
     done = call("benchmark", "run")
     assert done.exit_code == 2
-    assert f"has neither raw text, seen from here, nor {DEV_SAMPLE_FILE}: name files" in done.stderr
+    assert f"has neither raw text in the current folder nor {DEV_SAMPLE_FILE}; name files" in done.stderr
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"tokens": ["a"], "tags": []}', '{"tokens": 1, "tags": 1}', "[" * 10**5])
