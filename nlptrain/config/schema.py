@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,43 +16,7 @@ from nlptrain.config.loading import C, LoadedConfig
 from nlptrain.config.section import sections
 from nlptrain.config.train import DistillConfig, PseudoLabelConfig
 
-_WIDTH = 100
-_HEAD = (
-    "Configuration of `nlptrain {command}`. The keys without # must be given. A line with # and no space after it is a key "
-    "with its default: remove the #, and that of the map that it is in, to change it. docs/configuration.md also has the "
-    "keys of the other kinds of maps."
-)
 _BASE = "Path of another file, relative to this one, with values for the keys that this one does not set."
-# The required keys of each starter file; the other keys follow as comments.
-_STARTS: dict[str, str] = {
-    "transformer_token": """\
-model: google-bert/bert-base-cased    # a pretrained transformer: a folder or a Hub name
-data:
-  train: data/train.conll             # gold sentences; a path, a glob or a list
-  dev: data/dev.conll                 # selects the best step; default: a tenth of train
-  test: data/test.conll               # for the final scores; optional
-output_dir: runs/teacher
-""",
-    "tagger": """\
-student:
-  tokenizer: google-bert/bert-base-cased    # the pretrained transformer of the student's embeddings
-data:
-  train: data/train.conll                   # gold sentences; a path, a glob or a list
-  dev: data/dev.conll                       # selects the best step; default: a tenth of train
-  test: data/test.conll                     # for the final scores; optional
-output_dir: runs/control
-""",
-    "tagger_kd": """\
-teacher: runs/teacher                 # a run's folder, a fine-tuned classifier's, or a Hub name
-data:
-  train: data/train.conll             # gold sentences; optional
-  dev: data/dev.conll                 # selects the best step
-  test: data/test.conll               # for the final scores; optional
-  unlabeled: data/raw/*.txt           # raw text for the teacher to label: the more, the better
-output_dir: runs/student
-""",
-}
-_STARTS["pseudo_label"] = _STARTS["tagger_kd"].replace("runs/student", "runs/pseudo")
 
 
 def json_schema(command: str) -> dict[str, Any]:
@@ -74,20 +37,21 @@ def json_schema(command: str) -> dict[str, Any]:
 
 def starter(command: str) -> str:
     """Return a YAML file for ``command`` that runs once its paths are right, with every other key as a comment."""
-    given = yaml.safe_load(_STARTS[command])
-    rest = [key for key in keys(COMMANDS[command], all_kinds=False) if key.name not in _dotted(given)]
-    lines = textwrap.wrap(_HEAD.format(command=command), _WIDTH, initial_indent="# ", subsequent_indent="# ")
-    block = ""
-    for line in [*_STARTS[command].splitlines(), ""]:
-        if not line.startswith(" "):
-            lines += [text for key in rest if key.name.startswith(f"{block}.") for text in _as_comment(key)]
-            block = line.partition(":")[0]
-            lines.append("")
-        lines.append(line)
-    for key in rest:
-        if key.name.partition(".")[0] not in given:
-            lines += _as_comment(key)
-    return "\n".join(lines) + "\n"
+    return _render("starter.yaml.jinja", command=command, keys=list(keys(COMMANDS[command], all_kinds=False)))
+
+
+def _render(template: str, **values: object) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("nlptrain", "config"),
+        autoescape=False,  # the output is YAML or Markdown, and the values are those of the schema
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(template).render(values)
 
 
 @dataclass(frozen=True)
@@ -107,6 +71,11 @@ class Key:
     default: str | None
     description: str
     is_map: bool
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether its value is written as the keys that follow."""
+        return self.is_map and (self.default is None or self.default.startswith("{"))
 
 
 def keys(model: type[BaseModel], prefix: str = "", *, all_kinds: bool = True) -> Iterator[Key]:
@@ -139,28 +108,25 @@ def _in_a_list(annotation: Any) -> bool:  # noqa: ANN401
 
 def reference() -> str:
     """Return all keys of all commands as Markdown: docs/configuration.md."""
-    lines = ["# Configuration", "", *_wrapped(_INTRODUCTION), ""]
-    seen: dict[tuple[type[BaseModel], str], str] = {}
+    return _render("reference.md.jinja", sections=_reference_sections())
+
+
+def _reference_sections() -> Iterator[tuple[str, type[BaseModel], list[Key]]]:
+    """Yield heading, section and keys of each part of the reference page; a section that several commands have, once."""
+    seen = set()
     for command, model in COMMANDS.items():
-        lines += [f"## {command}", "", *_wrapped((model.__doc__ or "").split("\n")[0]), ""]
-        lines += _table(model)
+        yield f"## {command}", model, _own_keys(model)
         for name, field in model.model_fields.items():
+            differs = name in ("train", "objective")  # between commands
             for section, path in _sections_below(field.annotation, name):
                 if (section, path) not in seen:
-                    seen[section, path] = command
-                    lines += [f"### `{path}` ({command})" if name in _OWN else f"### `{path}`", ""]
-                    lines += [*_wrapped((section.__doc__ or "").split("\n")[0]), "", *_table(section)]
-    return "\n".join(lines)
+                    seen.add((section, path))
+                    heading = f"### `{path}` ({command})" if differs else f"### `{path}`"
+                    yield heading, section, _own_keys(section)
 
 
-_OWN = ("train", "objective")  # maps that differ between commands
-_INTRODUCTION = (
-    "Every key of the YAML files, by command. This page is generated from the schema by `python -m scripts.reference`. "
-    "`nlptrain config show FILE` prints all values of a file and where each was set, `nlptrain config schema COMMAND` the "
-    "JSON Schema for editors, and `nlptrain config init COMMAND` a file to start from. `base:` is the path of another "
-    "file, relative to this one, with values for the keys that this one does not set. `${NAME:-default}` is replaced by "
-    "an environment variable. On the command line, `--set KEY=VALUE` sets a key, with dots for nested maps."
-)
+def _own_keys(model: type[BaseModel]) -> list[Key]:
+    return [key for key in keys(model) if "." not in key.name]
 
 
 def _sections_below(annotation: Any, path: str) -> Iterator[tuple[type[BaseModel], str]]:  # noqa: ANN401
@@ -169,19 +135,6 @@ def _sections_below(annotation: Any, path: str) -> Iterator[tuple[type[BaseModel
         yield section, f"{path}: {{kind: {kind}}}" if len(kinds) > 1 else path
         for name, field in section.model_fields.items():
             yield from _sections_below(field.annotation, f"{path}.{name}")
-
-
-def _table(model: type[BaseModel]) -> list[str]:
-    schema = model.model_json_schema()["properties"]
-    rows = ["| key | values | default | meaning |", "| --- | --- | --- | --- |"]
-    for name, field in model.model_fields.items():
-        inner = sections(field.annotation)
-        default = "required" if field.is_required() else _yaml(field.get_default(call_default_factory=True))
-        shown = "see below" if inner and not field.is_required() and default.startswith("{") else f"`{default}`"
-        shown = default if field.is_required() else shown
-        meaning = (field.description or "").replace("|", "\\|")
-        rows.append(f"| `{name}` | {_values(schema[name])} | {shown} | {meaning} |")
-    return [*rows, ""]
 
 
 def _values(schema: dict[str, Any]) -> str:
@@ -225,26 +178,6 @@ def _yaml(value: Any) -> str:  # noqa: ANN401
         value = value.model_dump(mode="json")
     text: str = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False)
     return text.removesuffix("\n").removesuffix("\n...").strip()
-
-
-def _as_comment(key: Key) -> list[str]:
-    """Return the description of ``key`` and the key itself, as comments."""
-    indent = "  " * key.name.count(".")
-    description = textwrap.wrap(key.description, _WIDTH - len(indent) - 2, break_on_hyphens=False)
-    value = "" if key.is_map and (key.default or "{").startswith("{") else f" {key.default}"
-    return [*(f"{indent}# {line}" for line in description), f"{indent}#{key.name.rpartition('.')[2]}:{value}"]
-
-
-def _dotted(values: dict[str, Any], prefix: str = "") -> set[str]:
-    names = {f"{prefix}{name}" for name in values}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            names |= _dotted(value, f"{prefix}{name}.")
-    return names
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, 120, break_on_hyphens=False, break_long_words=False)
 
 
 def _alternatives(schema: Any) -> Iterator[list[dict[str, Any]]]:  # noqa: ANN401
