@@ -6,7 +6,7 @@ import pytest
 from nlptrain.config import COMMANDS, load_config
 from scripts import ablation, runs, shares
 
-LEVERS, MADE, LONG = ablation.GROUPS
+LEVERS, TRAIN_ALONE, LONG = ablation.GROUPS
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_only_rows_of_one_teacher_are_compared(root: Path) -> None:
     finished(root, "ablation/crf", 0.4, 0.04, key="b" * 32)
     with pytest.raises(SystemExit, match="rows of several teachers"):
         ablation.table(LEVERS)
-    assert ablation.table(MADE) == []
+    assert ablation.table(TRAIN_ALONE) == []
 
 
 def test_a_row_of_several_seeds_needs_all_of_them(root: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_row_of_several_seeds_needs_all_of_them(root: Path) -> None:
 
 def test_a_table_stays_while_none_of_its_rows_is_there(root: Path) -> None:
     def page(*tables: str) -> str:
-        parts = zip((LEVERS, MADE, LONG), tables, strict=True)
+        parts = zip((LEVERS, TRAIN_ALONE, LONG), tables, strict=True)
         mark = "<!-- {0} of python -m scripts.ablation: {1} -->"
         ends = f"{mark.format('{0}', 'begin')}\n\n{{1}}\n\n{mark.format('{0}', 'end')}\n"
         return "above\n" + "between\n".join(ends.format(group.key, text) for group, text in parts)
@@ -70,7 +70,7 @@ def test_a_table_stays_while_none_of_its_rows_is_there(root: Path) -> None:
     (root / "accuracy.md").write_text(page("old levers", "old made", "old long"))
     finished(root, "ablation/gold", 0.5, 0.05)
     ablation.write()
-    assert (root / "accuracy.md").read_text() == page("old levers", "\n".join(ablation.table(MADE)), "old long")
+    assert (root / "accuracy.md").read_text() == page("old levers", "\n".join(ablation.table(TRAIN_ALONE)), "old long")
 
 
 def test_no_row_reads_a_test_set_that_scripts_shares_does_not() -> None:
