@@ -76,9 +76,10 @@ faults: install  ## Kill every command many times, without disk space and with d
 fuzz: install  ## Run every reader, the configuration, exported folders and the tagger on generated inputs (nightly).
 	NLPTRAIN_FUZZ=$(FUZZ_INPUTS) OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/fuzz -n auto --maxprocesses 4 $(PYTEST_ARGS)
 
-check: install  ## Check style, types and docstrings.
+check: install  ## Check style, types, docstrings and words (scripts/words.yaml).
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
+	$(BIN)/python -m scripts.check_words
 	$(BIN)/mypy
 
 fix: install  ## Fix what ruff can fix.

@@ -118,9 +118,11 @@ def files(paths: list[str]) -> Iterator[Path]:
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *paths],
         cwd=ROOT,
         capture_output=True,
-        check=True,
+        check=False,
         encoding="utf-8",
     )
+    if listed.returncode:
+        sys.exit(f"error: git cannot list the files of {ROOT}: {listed.stderr.strip()}")
     for name in listed.stdout.splitlines():
         path = ROOT / name
         if (path.suffix in SUFFIXES or name in FILES) and path != WORDS and path.is_file():
