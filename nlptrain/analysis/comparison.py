@@ -16,7 +16,7 @@ from nlptrain.data.sentence import check_iterable
 from nlptrain.errors import InputError, path_suggestion
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.transformer import load_token_model
-from nlptrain.run.finished_run import finished_scores
+from nlptrain.run.finished_run import read_scores
 from nlptrain.run.output_folder import flatten, read_identity
 from nlptrain.run.seeds import seed_folders
 
@@ -209,14 +209,14 @@ def read_run_scores(run: Path) -> RunScores:
     """
     folders = tuple(seed_folders(run))
     if not folders:
-        scores = finished_scores(run, provenance=True)
+        scores = read_scores(run, provenance=True)
         if scores is None:
             hint = "" if run.exists() else path_suggestion(run)
             raise InputError("no scores.json", location=str(run), expected="the folder of a finished run", hint=hint)
         return RunScores(run, (run,), (scores,))
     scores_of_seeds = []
     for folder in folders:
-        scores = finished_scores(folder, provenance=True)
+        scores = read_scores(folder, provenance=True)
         if scores is None:
             hint = f"repeat the command of {run} to resume"
             raise InputError(f"this seed of {run} has not finished", location=str(folder), hint=hint)

@@ -69,9 +69,9 @@ def predict(
     with write_errors("standard output"):
         for text in prediction.lines:
             echo_data(text)
-    if prediction.tally.left_out and not prediction.tally.kept:
+    if prediction.counts.left_out and not prediction.counts.kept:
         echo_line(
-            f"note: all {prediction.tally.left_out:,} predictions are below --min-confidence; without it, they are "
+            f"note: all {prediction.counts.left_out:,} predictions are below --min-confidence; without it, they are "
             "printed with their confidences",
             err=True,
         )

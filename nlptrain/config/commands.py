@@ -114,7 +114,9 @@ class StudentCommandConfig(CommandConfig):
     @model_validator(mode="before")
     @classmethod
     def _defaults_of_kinds(cls, values: Any) -> Any:  # noqa: ANN401
-        return with_defaults(values, distilled=issubclass(cls, TaggerKDConfig)) if isinstance(values, dict) else values
+        if not isinstance(values, dict):
+            return values
+        return with_defaults(values, learns_logits=issubclass(cls, TaggerKDConfig))
 
     @model_validator(mode="after")
     def _pipeline_words_need_a_softmax(self) -> StudentCommandConfig:

@@ -8,7 +8,7 @@ from pydantic import Field, Tag, model_validator
 
 from nlptrain.config.section import Invalid, ModelRef, Rate, Section, by_kind
 
-MOST_CHAINED_LABELS = 100  # `head.kind: auto` is a softmax for more: a CRF's time grows with their square
+MAX_CRF_LABELS = 100  # `head.kind: auto` is a softmax for more: a CRF's time grows with their square
 
 
 class SubwordEmbedderConfig(Section):
@@ -22,7 +22,7 @@ class SubwordEmbedderConfig(Section):
     )
     vocab_size: Literal["auto", "all"] | Annotated[int, Field(ge=1)] = Field(
         "auto",
-        description="Number of subwords that have a row; each of the others uses the row of the nearest one in the initial embeddings (with init random: of the unknown token). all: every subword of the tokenizer. A number: the most frequent ones in train, unlabeled and synthetic text. auto: all, unless the table would have more than 2 million parameters; then as many as fit, those of the text first.",
+        description="Number of subwords with a row of their own: all of the tokenizer, or the most frequent ones of the training text (train, unlabeled and synthetic). auto: as many as fit into 2 million parameters, those of the text first. Every other subword shares the row of the nearest subword (with `init: random`, that of the unknown token).",
     )
     cased: bool = Field(
         True,
@@ -69,14 +69,14 @@ class WordEmbedderConfig(Section):
     shape_dim: int = Field(8, ge=1, le=256, description="Columns of the shape embeddings.")
 
     @model_validator(mode="after")
-    def _one_start(self) -> WordEmbedderConfig:
+    def _check_single_init(self) -> WordEmbedderConfig:
         if self.vectors is not None and self.init is not None:
             raise Invalid("found vectors and init", expected="only one of them")
         return self
 
 
-Layers = Literal["auto"] | Annotated[int, Field(ge=1, le=8)]
-_LAYERS = "Number of layers. auto: 1 in tagger_kd with raw text, for a student of subwords with a CRF; else 2. With `init_from`: as in that student."
+EncoderLayers = Literal["auto"] | Annotated[int, Field(ge=1, le=8)]
+_LAYERS_DESCRIPTION = "Number of layers. auto: 1 in tagger_kd with raw text, for a student of subwords with a CRF; else 2. With `init_from`: as in that student."
 
 
 class LSTMEncoderConfig(Section):
@@ -84,7 +84,7 @@ class LSTMEncoderConfig(Section):
 
     kind: Literal["lstm"] = Field("lstm", description="Bidirectional LSTM.")
     hidden: int = Field(128, ge=1, le=4096, description="Units per direction and layer.")
-    layers: Layers = Field("auto", description=_LAYERS)
+    layers: EncoderLayers = Field("auto", description=_LAYERS_DESCRIPTION)
 
 
 class GRUEncoderConfig(Section):
@@ -92,7 +92,7 @@ class GRUEncoderConfig(Section):
 
     kind: Literal["gru"] = Field("gru", description="Bidirectional GRU.")
     hidden: int = Field(128, ge=1, le=4096, description="Units per direction and layer.")
-    layers: Layers = Field("auto", description=_LAYERS)
+    layers: EncoderLayers = Field("auto", description=_LAYERS_DESCRIPTION)
 
 
 class IDCNNEncoderConfig(Section):
@@ -112,7 +112,7 @@ class AutoHeadConfig(Section):
 
     kind: Literal["auto"] = Field(
         "auto",
-        description=f"crf, but softmax for plain tags, for more than {MOST_CHAINED_LABELS} labels, with `train.label_pipeline_words` and with `objective.loss: mse`. With `init_from`: as in that student.",
+        description=f"crf, but softmax for plain tags, for more than {MAX_CRF_LABELS} labels, with `train.label_pipeline_words` and with `objective.loss: mse`. With `init_from`: as in that student.",
     )
 
 
@@ -162,7 +162,7 @@ class WarmStart(Section):
     )
 
     @model_validator(mode="after")
-    def _labels_of_a_start(self) -> WarmStart:
+    def _check_label_map_has_model(self) -> WarmStart:
         if self.init_label_map is not None and self.init_from is None:
             raise Invalid("found init_label_map without init_from", hint="remove it, or set init_from")
         return self
@@ -209,37 +209,43 @@ Student = Annotated[
     by_kind("tagger"),
 ]
 
-# Transformers need a smaller learning rate; students of words more unknown words, for most words have no row.
+# A transformer needs a smaller learning rate. A student of words is trained with more unknown words, because it has no
+# row for most words of new text.
 _TRANSFORMER_TRAIN = {"learning_rate": 3e-4, "clip_norm": 1.0, "unk_dropout": 0.0}
 _WORD_TRAIN = {"unk_dropout": 0.15}
-# A teacher's probabilities on much text overfit less than gold tags: less dropout, and a larger learning rate. With
-# pseudo-labels, the demo's student lost 1.8 points of dev F1 by that.
+# A student that learns a teacher's probabilities on much text overfits less than with gold tags, so it gets less dropout
+# and a larger learning rate. Not with pseudo-labels: there, these values cost the demo's student 1.8 points of dev F1.
 _DISTILLED_TRAIN, _DISTILLED_STUDENT = {"learning_rate": 5e-3}, {"dropout": 0.1}
-_PARTS, _RECURRENT = (("embedder", "subword"), ("encoder", "lstm"), ("head", "auto")), ("lstm", "gru")
-# One layer is enough with a teacher's probabilities on much text. With gold tags alone two are better by 2.8 points of F1
-# (WNUT17), with synthetic sentences by 1.4 (dev).
-_LAYERS_WITHOUT_RAW_TEXT = 2
+_DEFAULT_KINDS = (("embedder", "subword"), ("encoder", "lstm"), ("head", "auto"))
+_RECURRENT_ENCODERS = ("lstm", "gru")
+# One layer is enough with a teacher's probabilities on much text. Otherwise, two layers have a higher F1: by 2.8 points
+# with gold tags alone (WNUT17), by 1.4 points with synthetic sentences (dev).
+_AUTO_LAYERS_WITHOUT_RAW_TEXT = 2
 
 
-def with_defaults(values: dict[str, Any], *, distilled: bool) -> dict[str, Any]:
+def with_defaults(values: dict[str, Any], *, learns_logits: bool) -> dict[str, Any]:
     """Return ``values`` with the defaults that depend on the kind of student.
 
     Args:
         values: the configuration of a command that trains a student, not validated yet.
-        distilled: whether the student learns a teacher's probabilities.
+        learns_logits: whether the student learns from a teacher's logits, as in tagger_kd.
     """
     student, train = values.get("student", {}), values.get("train", {})
     if not isinstance(student, dict) or not isinstance(train, dict):
         return values
     if student.get("kind", "tagger") == "transformer":
         return {**values, "train": {**_TRANSFORMER_TRAIN, **train}}
-    embedder, encoder, head = (_kind(student.get(part), default) for part, default in _PARTS)
+    embedder, encoder, head = (_kind(student.get(part), default) for part, default in _DEFAULT_KINDS)
     if head == "auto" and (train.get("label_pipeline_words") or _kind(values.get("objective"), None, "loss") == "mse"):
         student = {**student, "head": {"kind": "softmax"}}
-    is_distilled = encoder in _RECURRENT and embedder != "word" and distilled
-    if encoder in _RECURRENT and not (is_distilled and _has_raw_text(values)) and not student.get("init_from"):
+    uses_distillation_defaults = encoder in _RECURRENT_ENCODERS and embedder != "word" and learns_logits
+    if (
+        encoder in _RECURRENT_ENCODERS
+        and not (uses_distillation_defaults and _has_raw_text(values))
+        and not student.get("init_from")
+    ):
         student = _with_layers(student)
-    if is_distilled:
+    if uses_distillation_defaults:
         student, train = {**_DISTILLED_STUDENT, **student}, {**_DISTILLED_TRAIN, **train}
     if embedder == "word":
         train = {**_WORD_TRAIN, **train}
@@ -255,7 +261,7 @@ def _with_layers(student: dict[str, Any]) -> dict[str, Any]:
     encoder = student.get("encoder", {})
     if not isinstance(encoder, dict) or encoder.get("layers", "auto") != "auto":
         return student
-    return {**student, "encoder": {**encoder, "layers": _LAYERS_WITHOUT_RAW_TEXT}}
+    return {**student, "encoder": {**encoder, "layers": _AUTO_LAYERS_WITHOUT_RAW_TEXT}}
 
 
 def _kind(part: object, default: str | None, key: str = "kind") -> object:

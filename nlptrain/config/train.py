@@ -10,7 +10,7 @@ from nlptrain.config.section import Invalid, Rate, Section, Weight
 
 # Epochs of `steps: auto`, and the bounds of its steps. Twice as many steps gave at most some tenths of a point on dev
 # (docs/accuracy-history.md).
-PASSES, FEWEST_STEPS, MOST_STEPS = 2, 3_000, 6_000
+AUTO_EPOCHS, AUTO_MIN_STEPS, AUTO_MAX_STEPS = 2, 3_000, 6_000
 
 
 class TrainConfig(Section):
@@ -18,7 +18,7 @@ class TrainConfig(Section):
 
     steps: Literal["auto"] | Annotated[int, Field(ge=1)] | None = Field(
         "auto",
-        description=f"Optimizer steps. Exactly one of `steps` and `epochs`. auto: {PASSES} epochs, clipped to {FEWEST_STEPS:,}..{MOST_STEPS:,} steps.",
+        description=f"Optimizer steps. Exactly one of `steps` and `epochs`. auto: {AUTO_EPOCHS} epochs, clipped to {AUTO_MIN_STEPS:,}..{AUTO_MAX_STEPS:,} steps.",
     )
     epochs: int | None = Field(
         None,
@@ -40,7 +40,7 @@ class TrainConfig(Section):
         3e-3,
         gt=0.0,
         le=1.0,
-        description="Peak learning rate of AdamW. The default depends on the kind of student: see `train`.",
+        description="Peak learning rate of AdamW. Some students have another default, which the description of the map `train` names.",
     )
     warmup_steps: int | None = Field(
         300,
@@ -105,7 +105,7 @@ class TransformerTrainConfig(TrainConfig):
     )
 
     @model_validator(mode="after")
-    def _steps_of_a_student(self) -> TransformerTrainConfig:
+    def _check_no_auto_steps(self) -> TransformerTrainConfig:
         if self.steps == "auto":
             raise Invalid("auto is for students", key="train.steps", hint="give a number of steps, or epochs")
         return self

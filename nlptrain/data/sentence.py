@@ -97,7 +97,7 @@ def words_hash(words: tuple[str, ...]) -> bytes:
 Hashes = NDArray[np.bytes_]  # of 16 bytes each
 Keys = NDArray[np.uint64]
 _Values = TypeVar("_Values", bound="np.generic[Any]")
-_MAX_RUN = 2**18  # entries of a run that is not merged any more, which bounds the memory that merging needs
+_MAX_BLOCK = 2**18  # entries of a block that is not merged any more, which bounds the memory that merging needs
 
 
 def hash_array(hashes: Sequence[bytes]) -> Hashes:
@@ -109,8 +109,8 @@ class HashSet:
     """A set of hashes that keeps 8 bytes of each, where Python's ``set`` takes a hundred.
 
     The chance that any two sentences are confused is 1 in 37 million among a million sentences, and 1 in 3,700 among a
-    hundred million. Hashes are kept in sorted runs, each at least twice as long as the next one, up to a quarter of a
-    million: lookups search few runs, and additions seldom merge. The longest runs are mapped from temporary files.
+    hundred million. Hashes are kept in sorted blocks, each at least twice as long as the next one, up to a quarter of a
+    million: lookups search few blocks, and additions seldom merge. The longest blocks are mapped from temporary files.
 
     Example:
         >>> seen = HashSet()
@@ -121,23 +121,23 @@ class HashSet:
 
     def __init__(self) -> None:
         """Create an empty set."""
-        self._runs: list[Keys] = []
+        self._blocks: list[Keys] = []
 
     def add(self, hashes: Hashes) -> None:
         """Add ``hashes``."""
         if not len(hashes):
             return
         keys = _keys(hashes)
-        while self._runs and _should_merge(len(self._runs[-1]), len(keys)):
-            keys = np.concatenate([self._runs.pop(), keys])
-        self._runs.append(_store(np.sort(keys, kind="stable")))
+        while self._blocks and _should_merge(len(self._blocks[-1]), len(keys)):
+            keys = np.concatenate([self._blocks.pop(), keys])
+        self._blocks.append(_store(np.sort(keys, kind="stable")))
 
     def has(self, hashes: Hashes) -> NDArray[np.bool_]:
         """Return which of ``hashes`` are in the set."""
         keys = _keys(hashes)
         is_known = np.zeros(len(keys), dtype=bool)
-        for run in self._runs:
-            is_known |= _search(run, keys) >= 0
+        for block in self._blocks:
+            is_known |= _search(block, keys) >= 0
         return is_known
 
 
@@ -149,7 +149,7 @@ class HashIndex:
 
     def __init__(self) -> None:
         """Create an empty index."""
-        self._runs: list[tuple[Keys, NDArray[np.uint32]]] = []
+        self._blocks: list[tuple[Keys, NDArray[np.uint32]]] = []
         self._count = 0
 
     def __len__(self) -> int:
@@ -162,18 +162,18 @@ class HashIndex:
             return
         keys, positions = _keys(hashes), np.arange(self._count, self._count + len(hashes), dtype=np.uint32)
         self._count += len(hashes)
-        while self._runs and _should_merge(len(self._runs[-1][0]), len(keys)):
-            run_keys, run_positions = self._runs.pop()
-            keys, positions = np.concatenate([run_keys, keys]), np.concatenate([run_positions, positions])
+        while self._blocks and _should_merge(len(self._blocks[-1][0]), len(keys)):
+            block_keys, block_positions = self._blocks.pop()
+            keys, positions = np.concatenate([block_keys, keys]), np.concatenate([block_positions, positions])
         order = np.argsort(keys, kind="stable")
-        self._runs.append((_store(keys[order]), _store(positions[order])))
+        self._blocks.append((_store(keys[order]), _store(positions[order])))
 
     def find(self, hashes: Hashes) -> NDArray[np.int64]:
         """Return the position of each of ``hashes``, or of one with the same first 8 bytes; -1 if there is none."""
         keys = _keys(hashes)
         result = np.full(len(keys), -1)
-        for run, positions in self._runs:
-            rows = _search(run, keys)
+        for block, positions in self._blocks:
+            rows = _search(block, keys)
             result = np.where(rows >= 0, positions[rows], result)
         return result
 
@@ -184,29 +184,29 @@ def _keys(hashes: Hashes) -> Keys:
     return keys
 
 
-def _store(run: NDArray[_Values]) -> NDArray[_Values]:
-    """Return ``run``, mapped from an unlinked temporary file if it is one of the longest."""
-    if len(run) < _MAX_RUN:
-        return run
+def _store(block: NDArray[_Values]) -> NDArray[_Values]:
+    """Return ``block``, mapped from an unlinked temporary file if it is one of the longest."""
+    if len(block) < _MAX_BLOCK:
+        return block
     try:
         with tempfile.NamedTemporaryFile() as file:
-            file.write(run.data)  # numpy's own tofile does not raise if the disk is full
+            file.write(block.data)  # numpy's own tofile does not raise if the disk is full
             file.flush()
             import pyarrow as pa  # imported on use: `nlptrain --help` reads this module
 
-            return np.frombuffer(pa.memory_map(file.name).read_buffer(), run.dtype)  # unlike numpy's, no open file
+            return np.frombuffer(pa.memory_map(file.name).read_buffer(), block.dtype)  # unlike numpy's, no open file
     except OSError:  # no room on the disk
-        return run
+        return block
 
 
-def _should_merge(run_length: int, new: int) -> bool:
-    return run_length < min(2 * new, _MAX_RUN)
+def _should_merge(block_length: int, new: int) -> bool:
+    return block_length < min(2 * new, _MAX_BLOCK)
 
 
-def _search(run: Keys, keys: Keys) -> NDArray[np.int64]:
-    """Return the row of each of ``keys`` in ``run``, which is sorted and not empty, or -1."""
-    rows = np.minimum(np.searchsorted(run, keys), len(run) - 1)
-    return np.where(run[rows] == keys, rows, -1)
+def _search(block: Keys, keys: Keys) -> NDArray[np.int64]:
+    """Return the row of each of ``keys`` in ``block``, which is sorted and not empty, or -1."""
+    rows = np.minimum(np.searchsorted(block, keys), len(block) - 1)
+    return np.where(block[rows] == keys, rows, -1)
 
 
 def check_iterable(values: object, name: str, hint: str) -> None:

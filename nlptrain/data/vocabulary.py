@@ -121,13 +121,13 @@ class Vectors:
         dim: their width.
         rows: the vector of each requested word that has one, [dim].
         requested: the number of requested words.
-        exact: the number of those whose vector was found under exactly this form.
+        same_case: the number of those whose vector was found without a change of case.
     """
 
     dim: int
     rows: dict[str, NDArray[np.float32]]
     requested: int
-    exact: int
+    same_case: int
 
     def describe(self) -> str:
         """Return the coverage, for the log.
@@ -137,7 +137,8 @@ class Vectors:
             '2 of 4 words have a vector (50.0 %), 1 of them in another case; 50 dimensions'
         """
         share = 100 * len(self.rows) / max(1, self.requested)
-        other = f", {len(self.rows) - self.exact:,} of them in another case" if len(self.rows) > self.exact else ""
+        other_case = len(self.rows) - self.same_case
+        other = f", {other_case:,} of them in another case" if other_case else ""
         count = f"{len(self.rows):,} of {self.requested:,} words have a vector ({share:.1f} %)"
         return f"{count}{other}; {self.dim} dimensions"
 
@@ -185,8 +186,8 @@ def read_vectors(path: Path, words: Collection[str]) -> Vectors:
     form_of = {
         word: form for word in words if (form := next((f for f in _forms(word) if f in vectors), None)) is not None
     }
-    exact = sum(word == form for word, form in form_of.items())
-    return Vectors(dim, {word: vectors[form] for word, form in form_of.items()}, len(words), exact)
+    same_case = sum(word == form for word, form in form_of.items())
+    return Vectors(dim, {word: vectors[form] for word, form in form_of.items()}, len(words), same_case)
 
 
 def _is_header(head: list[tuple[int, str]]) -> bool:

@@ -35,9 +35,9 @@ def kl_loss(
         temperature: T, above 0.
         weights: of each word, [...]; None: 1.
     """
-    exact = torch.promote_types(student_logits.dtype, torch.float32)  # half precision is too coarse for a log-softmax
-    log_q = F.log_softmax(student_logits[mask].to(exact) / temperature, dim=-1)
-    log_p = F.log_softmax(teacher_logits[mask].detach().to(exact) / temperature, dim=-1)
+    dtype = torch.promote_types(student_logits.dtype, torch.float32)  # half precision is too coarse for a log-softmax
+    log_q = F.log_softmax(student_logits[mask].to(dtype) / temperature, dim=-1)
+    log_p = F.log_softmax(teacher_logits[mask].detach().to(dtype) / temperature, dim=-1)
     if weights is None:
         return F.kl_div(log_q, log_p, reduction="sum", log_target=True) * temperature**2
     word_losses = F.kl_div(log_q, log_p, reduction="none", log_target=True).sum(dim=-1)
@@ -65,12 +65,12 @@ def constrained_kl_loss(
         temperature: T, above 0.
         weights: of each word in the divergence, [...]; None: 1.
     """
-    exact = torch.promote_types(student_log_probabilities.dtype, torch.float32)
+    dtype = torch.promote_types(student_log_probabilities.dtype, torch.float32)
     allowed = possible[mask]
-    logits = teacher_logits[mask].detach().to(exact) / temperature
+    logits = teacher_logits[mask].detach().to(dtype) / temperature
     lost_mass = F.softmax(logits, dim=-1).masked_fill(allowed, 0.0).sum()
     log_p = F.log_softmax(logits.masked_fill(~allowed, float("-inf")), dim=-1).masked_fill(~allowed, 0.0)
-    log_q = student_log_probabilities[mask].to(exact).masked_fill(~allowed, 0.0)
+    log_q = student_log_probabilities[mask].to(dtype).masked_fill(~allowed, 0.0)
     p = log_p.exp().masked_fill(~allowed, 0.0)
     word_losses = (p * (log_p - log_q)).sum(dim=-1)
     if weights is not None:
@@ -83,8 +83,8 @@ def mse_loss(student_logits: Tensor, teacher_logits: Tensor, mask: Tensor, weigh
 
     Source: Ba and Caruana 2014, "Do deep nets really need to be deep?", section 2.2. Arguments as for ``kl_loss``.
     """
-    exact = torch.promote_types(student_logits.dtype, torch.float32)
-    difference = student_logits[mask].to(exact) - teacher_logits[mask].detach().to(exact)
+    dtype = torch.promote_types(student_logits.dtype, torch.float32)
+    difference = student_logits[mask].to(dtype) - teacher_logits[mask].detach().to(dtype)
     word_losses = difference.square().mean(dim=-1)
     return (word_losses if weights is None else word_losses * weights[mask]).sum()
 
@@ -190,7 +190,7 @@ class TeacherStudentDistill:
         Args:
             teacher_model: a ``TokenModel``, or a callable that returns logits or an output with ``.logits``.
             temperature: T, above 0.
-            dist_w: weight of the distillation term.
+            dist_w: weight of the distillation term; the default of the key ``objective.dist_w`` is 1.0 instead.
             loss_w: weight of the student's own loss.
             loss_function: ``kl`` or ``mse``.
 

@@ -52,8 +52,8 @@ def inverse_label_frequency(transfer_set: TeacherLogitsDataset) -> InverseLabelF
         ]
         owners = np.repeat(np.arange(len(counts)), counts)
         logits = transfer_set.gather([(start + offset, 0, count) for offset, count in enumerate(counts)])
-        exact = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
-        np.add.at(sums, start + owners, exact / exact.sum(axis=1, keepdims=True))
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+        np.add.at(sums, start + owners, exponentials / exponentials.sum(axis=1, keepdims=True))
         words += len(owners)
     labels = 1.0 - sums.sum(axis=0) / max(1, words)
     return InverseLabelFrequency(labels.astype(np.float32), np.minimum(_MAX_WEIGHT, sums @ labels))

@@ -26,7 +26,7 @@ from nlptrain_runtime.confidence import PredictionCounts, round_confidence
 from nlptrain_runtime.predictions import PredictionFormatter, TaggedSentence
 from nlptrain_runtime.text_stream import text_blocks
 
-_TEXTS = 512  # per block: a teacher takes seconds for them
+_BLOCK_TEXTS = 512  # per block: a teacher takes seconds for them
 UNCERTAIN = "_"  # the empty value in CoNLL-U
 
 
@@ -36,7 +36,7 @@ def predict(
     *,
     splitter: WordSplitter | None = None,
     min_confidence: float | Mapping[str, float] = 0.0,
-    tally: PredictionCounts | None = None,
+    counts: PredictionCounts | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Predict each text, in order: ``{"text", "entities"}``, or ``{"text", "words"}`` for plain tags.
 
@@ -48,14 +48,14 @@ def predict(
         splitter: word splitter; None: that of the model.
         min_confidence: entities with a lower confidence are omitted, and plain tags become None; compared with the
             confidence in the output, rounded to four digits. A mapping has one value per type, and a default under "".
-        tally: counts the entities that are kept and omitted.
+        counts: receives the numbers of entities that are kept and omitted.
 
     Raises:
         TypeError: ``texts`` is one string, or not iterable; or ``model`` is a name.
     """
     _check_loaded(model)
-    formatter = PredictionFormatter(model.labels.names, model.labels.scheme, min_confidence, tally)
-    return _predicted(model, checked_texts(texts), splitter, formatter)
+    formatter = PredictionFormatter(model.labels.names, model.labels.scheme, min_confidence, counts)
+    return _predict_texts(model, checked_texts(texts), splitter, formatter)
 
 
 def _check_loaded(model: TokenModel) -> None:
@@ -63,19 +63,19 @@ def _check_loaded(model: TokenModel) -> None:
         raise TypeError(f"model: found {str(model)!r}; load it first: nlptrain.load_token_model(...)")
 
 
-def _predicted(
+def _predict_texts(
     model: TokenModel, texts: Iterable[str], splitter: WordSplitter | None, formatter: PredictionFormatter
 ) -> Iterator[dict[str, Any]]:
-    for block in text_blocks(texts, max_texts=_TEXTS):
+    for block in text_blocks(texts, max_texts=_BLOCK_TEXTS):
         words = [(splitter or model.splitter).split(text) for text in block]
         sentences = [[word.text for word in sentence] for sentence in words]
         predictions = model.predict(sentences, temperature=model.temperature)
-        counts = np.array([len(sentence) for sentence in words])
+        word_counts = np.array([len(sentence) for sentence in words])
         label_ids = np.concatenate([prediction.label_ids for prediction in predictions])
         confidences = np.concatenate([to_tagged_sentence(item, model.labels).confidences for item in predictions])
         offsets = np.array([word[1:] for sentence in words for word in sentence]).reshape(-1, 2)
         del words, sentences, predictions  # larger than the output, for a long text
-        yield from formatter.format(block, counts, label_ids, confidences, offsets)
+        yield from formatter.format(block, word_counts, label_ids, confidences, offsets)
 
 
 def predict_columns(
@@ -84,7 +84,7 @@ def predict_columns(
     *,
     splitter: WordSplitter | None = None,
     min_confidence: float | Mapping[str, float] = 0.0,
-    tally: PredictionCounts | None = None,
+    counts: PredictionCounts | None = None,
 ) -> Iterator[str]:
     """Predict each text in columns: one line per word with a tab and its tag, and an empty line after each sentence.
 
@@ -93,7 +93,7 @@ def predict_columns(
     ``predict``.
     """
     _check_loaded(model)
-    return _columns(model, checked_texts(texts), splitter, min_confidence, tally)
+    return _columns(model, checked_texts(texts), splitter, min_confidence, counts)
 
 
 def _columns(
@@ -101,13 +101,13 @@ def _columns(
     texts: Iterable[str],
     splitter: WordSplitter | None,
     min_confidence: float | Mapping[str, float],
-    tally: PredictionCounts | None,
+    counts: PredictionCounts | None,
 ) -> Iterator[str]:
-    for block in text_blocks(texts, max_texts=_TEXTS):
+    for block in text_blocks(texts, max_texts=_BLOCK_TEXTS):
         words = [(splitter or model.splitter).words(text) for text in block]
         for sentence, tagged in zip(words, tag_with_confidence(model, words), strict=True):
             if sentence:
-                tags = _confident_tags(tagged, model.labels.scheme, min_confidence, tally)
+                tags = _confident_tags(tagged, model.labels.scheme, min_confidence, counts)
                 yield "".join(f"{word}\t{tag}\n" for word, tag in zip(sentence, tags, strict=True))
 
 
@@ -117,7 +117,7 @@ def predict_rows(
     *,
     splitter: WordSplitter | None = None,
     min_confidence: float | Mapping[str, float] = 0.0,
-    tally: PredictionCounts | None = None,
+    counts: PredictionCounts | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Add to each row the result of ``predict`` for its ``text``, or, if rows have no text, the tags of its words.
 
@@ -128,7 +128,7 @@ def predict_rows(
         rows: any number, all of one kind, read block by block.
         splitter: as for ``predict``.
         min_confidence: as for ``predict``.
-        tally: as for ``predict``.
+        counts: as for ``predict``.
 
     Raises:
         InputError: a row has no text and no words, or is of another kind than the first row.
@@ -136,7 +136,7 @@ def predict_rows(
     """
     _check_loaded(model)
     check_iterable(None if isinstance(rows, Mapping) else rows, "rows", "a list of rows, each a dictionary")
-    return _predict_rows(model, rows, splitter, min_confidence, tally)
+    return _predict_rows(model, rows, splitter, min_confidence, counts)
 
 
 def _predict_rows(
@@ -144,7 +144,7 @@ def _predict_rows(
     rows: Iterable[dict[str, Any]],
     splitter: WordSplitter | None,
     min_confidence: float | Mapping[str, float],
-    tally: PredictionCounts | None,
+    counts: PredictionCounts | None,
 ) -> Iterator[dict[str, Any]]:
     rest = iter(rows)
     first = list(islice(rest, 1))
@@ -153,9 +153,9 @@ def _predict_rows(
     kept, read = tee(chain(first, rest))
     inputs = (_checked(row, row_number, key) for row_number, row in enumerate(read, start=1))
     if key == "text":
-        results = predict(model, inputs, splitter=splitter, min_confidence=min_confidence, tally=tally)
+        results = predict(model, inputs, splitter=splitter, min_confidence=min_confidence, counts=counts)
     else:
-        results = _tag_rows(model, inputs, min_confidence, tally)
+        results = _tag_rows(model, inputs, min_confidence, counts)
     for row, result in zip(kept, results, strict=True):
         yield {**row, **result}
 
@@ -190,17 +190,17 @@ def _tag_rows(
     model: TokenModel,
     sentences: Iterable[list[str]],
     min_confidence: float | Mapping[str, float],
-    tally: PredictionCounts | None,
+    counts: PredictionCounts | None,
 ) -> Iterator[dict[str, Any]]:
-    for block in text_blocks(sentences, max_texts=_TEXTS, size=lambda words: sum(map(len, words))):
+    for block in text_blocks(sentences, max_texts=_BLOCK_TEXTS, size=lambda words: sum(map(len, words))):
         for tagged in tag_with_confidence(model, block):
             confidences = [round_confidence(float(confidence)) for confidence in tagged.confidences]
-            tags = _confident_tags(tagged, model.labels.scheme, min_confidence, tally)
+            tags = _confident_tags(tagged, model.labels.scheme, min_confidence, counts)
             yield {"tags": tags, "confidences": confidences}
 
 
 def _confident_tags(
-    tagged: TaggedSentence, scheme: Scheme, min_confidence: float | Mapping[str, float], tally: PredictionCounts | None
+    tagged: TaggedSentence, scheme: Scheme, min_confidence: float | Mapping[str, float], counts: PredictionCounts | None
 ) -> list[str]:
     """Return the tags of ``tagged`` without the spans below ``min_confidence``."""
     limits = min_confidence if isinstance(min_confidence, Mapping) else {"": min_confidence}
@@ -209,23 +209,25 @@ def _confident_tags(
         (span, round_confidence(confidence) >= limits.get(span.label, other))
         for span, confidence in tagged.spans(scheme)
     ]
-    if tally is not None:
-        tally.add(sum(kept for _, kept in parts), len(parts))
+    if counts is not None:
+        counts.add(sum(kept for _, kept in parts), len(parts))
     if scheme == "plain":
         return [span.label if kept else UNCERTAIN for span, kept in parts]
     return spans_to_tags((span for span, kept in parts if kept), len(tagged.tags), "iob2")
 
 
-_WORDS = 16_384  # computed at once, to bound the memory for long texts
+_BLOCK_WORDS = 16_384  # computed at once, to bound the memory for long texts
 
 
 def to_tagged_sentence(prediction: Prediction, labels: Labels) -> TaggedSentence:
     """Return the tags of ``prediction`` with their probabilities, the softmax of its logits."""
     confidences = np.empty(len(prediction.label_ids), dtype=prediction.logits.dtype)
-    for start in range(0, len(confidences), _WORDS):
-        logits, label_ids = prediction.logits[start : start + _WORDS], prediction.label_ids[start : start + _WORDS]
-        exact = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
-        confidences[start : start + _WORDS] = exact[np.arange(len(exact)), label_ids] / exact.sum(axis=1)
+    for start in range(0, len(confidences), _BLOCK_WORDS):
+        block = slice(start, start + _BLOCK_WORDS)
+        logits, label_ids = prediction.logits[block], prediction.label_ids[block]
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+        predicted = exponentials[np.arange(len(exponentials)), label_ids]
+        confidences[block] = predicted / exponentials.sum(axis=1)
     return TaggedSentence([labels.names[label_id] for label_id in prediction.label_ids], confidences)
 
 

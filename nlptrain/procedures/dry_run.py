@@ -33,7 +33,7 @@ from nlptrain.procedures.inputs import Inputs, raw_text, read_inputs
 from nlptrain.procedures.models import Setup, set_up
 from nlptrain.procedures.student_training import check_distillable
 from nlptrain.procedures.training import config_of_seed, open_run, transfer_dir
-from nlptrain.run.finished_run import finished_scores
+from nlptrain.run.finished_run import read_scores
 from nlptrain.run.output_folder import check_same_run, has_progress, run_identity
 from nlptrain.run.run import Run
 from nlptrain.run.seeds import check_not_seeds_folder
@@ -139,7 +139,7 @@ def _describe_output(command: str, config: CommandConfig, inputs: Inputs, *, ove
     if overwrite and has_progress(folder):
         return f"{folder}, replacing the run in it"
     check_same_run(folder, run_identity(command, config, inputs.hashes))
-    if finished_scores(folder) is not None:
+    if read_scores(folder) is not None:
         return f"{folder}, which is finished: its scores would be printed, and nothing computed"
     if has_progress(folder):
         return f"{folder}, whose run would be resumed"

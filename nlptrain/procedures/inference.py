@@ -145,11 +145,11 @@ class FilePredictions:
 
     Attributes:
         lines: the texts to print, one line or one sentence each.
-        tally: the predictions that ``lines`` has kept and left out so far.
+        counts: the numbers of predictions that ``lines`` has kept and omitted so far.
     """
 
     lines: Iterator[str]
-    tally: PredictionCounts
+    counts: PredictionCounts
 
 
 def predict_files(
@@ -180,11 +180,11 @@ def predict_files(
     token_model.to(run.device)
     limits = dict(min_confidence or {})
     _check_types(limits, token_model.labels.types)
-    tally = PredictionCounts()
+    counts = PredictionCounts()
     options: dict[str, Any] = {
         "splitter": WordSplitter.pretokenized() if pretokenized else None,
         "min_confidence": limits,
-        "tally": tally,
+        "counts": counts,
     }
 
     def lines() -> Iterator[str]:
@@ -201,7 +201,7 @@ def predict_files(
                 else:
                     yield from map(_to_json, predict(token_model, block, **options))
 
-    return FilePredictions(lines(), tally)
+    return FilePredictions(lines(), counts)
 
 
 def _check_types(limits: Mapping[str, float], types: Sequence[str]) -> None:

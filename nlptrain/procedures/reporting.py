@@ -27,7 +27,7 @@ from nlptrain.export.card import ModelInfo, model_card
 from nlptrain.export.export import export_onnx
 from nlptrain.models import TokenModel, load_token_model
 from nlptrain.run.checksums import DamagedFile, file_hash
-from nlptrain.run.finished_run import finished_scores
+from nlptrain.run.finished_run import read_scores
 from nlptrain.run.run import Run
 from nlptrain_runtime.errors import quoted
 
@@ -156,7 +156,7 @@ def _dev_sentences(run: str, files: Sequence[str], model: TokenModel, note: Call
 
 def _unchanged_dev(folder: Path) -> DataConfig | None:
     """Return the dev files of the run in ``folder``, or None unless all of them are still the files that it read."""
-    scores = finished_scores(folder) or {}
+    scores = read_scores(folder) or {}
     if scores.get("command") not in COMMANDS:
         return None
     path = folder / "config.yaml"

@@ -21,7 +21,7 @@ from nlptrain.interrupts import interrupt
 from nlptrain.procedures.inputs import Inputs, raw_sample, raw_text, read_inputs
 from nlptrain.procedures.models import Setup, set_up
 from nlptrain.procedures.student_training import distill, pseudo_label, train_on_gold
-from nlptrain.run.finished_run import resume_finished
+from nlptrain.run.finished_run import read_verified_scores
 from nlptrain.run.output_folder import check_same_run, command_line, identity_hash, output_folder, run_identity
 from nlptrain.run.processes import Processes
 from nlptrain.run.run import Run, check_native_precision, signal_handlers
@@ -52,10 +52,10 @@ def run_training(command: str, config: CommandConfig, *, overwrite: bool = False
         check_set_up([folder], inputs.config)
     run = open_run(inputs.config, folder, workers=workers)
     identity = run_identity(command, inputs.config, inputs.hashes)
-    run.identity = identity_hash(identity)
+    run.identity_hash = identity_hash(identity)
     locked = output_folder(folder, identity, to_yaml(inputs.config), overwrite=overwrite, log=run.log)
     with run.handling_signals(), run.processes.rank_zero_only(locked):
-        scores = run.processes.broadcast_from_rank0(lambda: resume_finished(folder, run.log))
+        scores = run.processes.broadcast_from_rank0(lambda: read_verified_scores(folder, run.log))
         if scores is not None:
             run.log(f"{folder} is finished; its scores (overwrite: train it again):")
             return scores
@@ -108,7 +108,8 @@ def train(config: CommandConfig, setup: Setup, run: Run) -> dict[str, Any]:
     if not isinstance(config, DistillationConfig) or setup.ensemble is None:
         run.provenance["sample"] = sample_of([sentence.words for sentence in splits.dev])
         return train_on_gold(setup.model, splits, config.train, run)  # type: ignore[attr-defined]
-    # Speed is measured on the same words, also if some of the raw text becomes dev.
+    # ``compare`` measures speed on this sample. Without dev files it is the start of the raw text, whichever sentences
+    # become dev.
     sample = splits.dev or raw_sample(config.data)
     run.provenance["sample"] = sample_of([sentence.words for sentence in sample])
     procedure: Callable[..., dict[str, Any]] = pseudo_label if isinstance(config, PseudoLabelRunConfig) else distill

@@ -20,60 +20,64 @@ from nlptrain.run.checksums import (
     write_sums,
 )
 
-_NAME = "scores.json"
+_SCORES = "scores.json"
 
 
-class _Part(BaseModel):
+class _ScoreSection(BaseModel):
+    """A map of ``scores.json``; other keys are allowed."""
+
     model_config = ConfigDict(extra="allow", strict=True)
 
 
-class _Type(_Part):
+class _TypeScores(_ScoreSection):
     precision: float
     recall: float
     f1: float
     support: float
 
 
-class _Scored(_Part):
+class _SplitScores(_ScoreSection):
     metric: str
     sentences: int
     words: int
-    types: dict[str, _Type]
+    types: dict[str, _TypeScores]
 
     @model_validator(mode="after")
-    def _has_its_metric(self) -> _Scored:
+    def _has_its_metric(self) -> _SplitScores:
         rates = [self.metric, *(["precision", "recall"] if self.metric == "f1" else [])]
         if not all(isinstance((self.model_extra or {}).get(rate), int | float) for rate in rates):
             raise ValueError(f"{', '.join(rates)} must be numbers")
         return self
 
 
-class _Teacher(_Part):
+class _TeacherScores(_ScoreSection):
     name: str
     parameters: int
-    dev: _Scored
-    test: _Scored | None = None
+    dev: _SplitScores
+    test: _SplitScores | None = None
 
 
-class _Errors(_Part):
+class _CalibrationErrors(_ScoreSection):
+    """Expected calibration errors (ECE)."""
+
     word: float
     entity: float | None
 
 
-class _Calibration(_Part):
-    dev: _Errors
-    test: _Errors | None = None
+class _Calibration(_ScoreSection):
+    dev: _CalibrationErrors
+    test: _CalibrationErrors | None = None
 
 
-class _ScoreFile(_Part):
-    dev: _Scored
-    test: _Scored | None = None
+class _ScoreFile(_ScoreSection):
+    dev: _SplitScores
+    test: _SplitScores | None = None
     parameters: int
     bytes: int
     steps: int
     best_step: int
     calibration: _Calibration | None = None
-    teacher: _Teacher | None = None
+    teacher: _TeacherScores | None = None
 
     @model_validator(mode="after")
     def _has_the_teachers_scores(self) -> _ScoreFile:
@@ -82,7 +86,7 @@ class _ScoreFile(_Part):
         return self
 
 
-class _Files(_Part):
+class _ScoredFiles(_ScoreSection):
     dev: list[str]
     test: list[str]
 
@@ -92,12 +96,12 @@ class _Provenance(_ScoreFile):
     seed: int
     inputs: dict[str, str]
     versions: dict[str, str]
-    scored_files: _Files
+    scored_files: _ScoredFiles
     sample: list[list[str]]
 
 
-def finished_scores(folder: Path, *, provenance: bool = False) -> dict[str, Any] | None:
-    """Read ``scores.json`` of a finished run; None if there is none.
+def read_scores(folder: Path, *, provenance: bool = False) -> dict[str, Any] | None:
+    """Read ``scores.json`` of the run in ``folder``; None if it has not finished.
 
     Args:
         folder: of the run.
@@ -106,7 +110,7 @@ def finished_scores(folder: Path, *, provenance: bool = False) -> dict[str, Any]
     Raises:
         DamagedFile: the file is damaged or lacks entries.
     """
-    path = folder / _NAME
+    path = folder / _SCORES
     if not path.is_file():
         return None
     values = read_json(path)
@@ -120,10 +124,10 @@ def finished_scores(folder: Path, *, provenance: bool = False) -> dict[str, Any]
     return scores
 
 
-def resume_finished(folder: Path, log: Callable[[str], None]) -> dict[str, Any] | None:
+def read_verified_scores(folder: Path, log: Callable[[str], None]) -> dict[str, Any] | None:
     """Return the scores of the finished run in ``folder`` after verifying its files; None if it has to be trained.
 
-    Damaged scores are moved aside: training goes on from the last checkpoint, or starts again.
+    Damaged scores are moved aside; the run then resumes from its last checkpoint, or starts again.
 
     Raises:
         InputError: another file of the finished run is damaged.
@@ -134,7 +138,7 @@ def resume_finished(folder: Path, log: Callable[[str], None]) -> dict[str, Any] 
         moved = move_aside(error.path).name
         log(f"{error.path}: is damaged ({error.reason}); moved to {moved}; files are not verified")
     try:
-        scores = finished_scores(folder)
+        scores = read_scores(folder)
     except DamagedFile as error:
         log(f"{error.path}: is damaged ({error.reason}); moved to {move_aside(error.path).name}; training again")
         return None
@@ -156,8 +160,8 @@ def finish_run(folder: Path, scores: Mapping[str, Any], counts: Mapping[str, Any
     written = to_json(scores)
     model = (path.relative_to(folder).as_posix() for path in (folder / "model").rglob("*"))
     names = ("run.json", "counts.json", "metrics.jsonl", "pseudo_labels.jsonl", "dev_sample.jsonl", *model)
-    write_sums(folder, names, {_NAME: written})
-    write_text(folder / _NAME, written)
+    write_sums(folder, names, {_SCORES: written})
+    write_text(folder / _SCORES, written)
     remove_checkpoints(folder)
 
 

@@ -30,7 +30,8 @@ from nlptrain.run.checksums import (
 )
 
 OVERWRITE_HINT = ("give another ", Setting("output_dir"), ", or set ", Setting("overwrite"))
-_SILENT_KEYS = ("output_dir", "report_to")
+# Two runs that differ only in these keys are the same run.
+_KEYS_OUTSIDE_IDENTITY = ("output_dir", "report_to")
 # A run without these has trained nothing yet; it may be started again with another configuration.
 _PROGRESS = (CHECKPOINT, PREVIOUS, "model", "scores.json")
 _SAFETENSORS_PARTS = ".tmp??????"  # temporary files of safetensors
@@ -75,20 +76,20 @@ def output_folder(
     created = missing_folders(folder)
     with lock_folder(folder):
         path = folder / "run.json"
-        new = not path.is_file() and _recorded_hash(folder) is None
-        if new:
+        is_new = not path.is_file() and _recorded_hash(folder) is None
+        if is_new:
             check_foreign_files(folder, ("run.json",))  # a config.yaml without it is a foreign file
         elif overwrite:
             clear_run(folder)
         else:
-            _repair_identity(folder, identity, log)
+            _check_same_run_and_repair(folder, identity, log)
             _remove_parts(folder)
         try:
             write_json(path, identity)
             write_text(folder / "config.yaml", config_yaml)
             yield
         except (InputError, OSError):
-            if new and not has_progress(folder) and _has_only_first_files(folder):
+            if is_new and not has_progress(folder) and _has_only_first_files(folder):
                 clear_run(folder)
                 remove_if_empty(folder, created)
             raise
@@ -166,7 +167,7 @@ def has_progress(folder: Path) -> bool:
 def run_identity(command: str, config: CommandConfig, inputs: Mapping[str, str]) -> dict[str, Any]:
     """Return what makes two runs the same: the command, the keys that decide its results, and its files' hashes."""
     values = config.model_dump(mode="json")
-    deciding = {key: value for key, value in values.items() if key not in _SILENT_KEYS}
+    deciding = {key: value for key, value in values.items() if key not in _KEYS_OUTSIDE_IDENTITY}
     return {"command": command, "config": deciding, "inputs": dict(inputs)}
 
 
@@ -186,8 +187,8 @@ def _recorded_hash(folder: Path) -> str | None:
     return None
 
 
-def _repair_identity(folder: Path, wanted: Mapping[str, Any], log: Callable[[str], None]) -> None:
-    """Move ``run.json`` aside if it is damaged and the run in ``folder`` is the ``wanted`` one.
+def _check_same_run_and_repair(folder: Path, wanted: Mapping[str, Any], log: Callable[[str], None]) -> None:
+    """Check that the run in ``folder`` is the ``wanted`` one and may go on; move its ``run.json`` aside if damaged.
 
     Raises:
         InputError: it is another run, or no intact file identifies it.

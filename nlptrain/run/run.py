@@ -40,7 +40,7 @@ class Run:
         processes: that share the steps of a training; rank 0 writes.
         shared_folder: the output folder on every rank, for reading.
         provenance: entries of ``scores.json`` about the origin of the scores.
-        identity: SHA-256 of ``run.json``, which checkpoints record; empty without an output folder.
+        identity_hash: SHA-256 of ``run.json``, which checkpoints record; empty without an output folder.
     """
 
     def __init__(
@@ -91,10 +91,10 @@ class Run:
         if threads is not None:
             torch.set_num_threads(threads)
         self.provenance: dict[str, Any] = {}
-        self.identity = ""
-        self._stop: int | None = None
-        self._stop_all: int | None = None
-        self._waiting = False
+        self.identity_hash = ""
+        self._received_signal: int | None = None
+        self._shared_signal: int | None = None
+        self._defers_signals = False
         silence_libraries()
 
     @property
@@ -128,7 +128,7 @@ class Run:
 
     def received_signals(self) -> list[float]:
         """Return 1.0 for each of ``SIGNALS`` that this process has received, 0.0 for the others."""
-        return [float(self._stop == signal_number) for signal_number in SIGNALS]
+        return [float(self._received_signal == signal_number) for signal_number in SIGNALS]
 
     def sync_signals(self) -> None:
         """Exchange the received signals between all processes."""
@@ -138,51 +138,58 @@ class Run:
             self.set_shared_signals(received.tolist())
 
     def set_shared_signals(self, received: Sequence[float]) -> None:
-        """Set the signal to stop for from ``received``: ``received_signals`` summed over all processes."""
-        stops = [stop for stop, count in zip(SIGNALS, received, strict=True) if count]
-        self._stop_all = stops[0] if stops else None
+        """Set the signal that stops all processes.
+
+        Args:
+            received: of each of ``SIGNALS``, the number of processes that have received it.
+        """
+        signals = [signal_number for signal_number, count in zip(SIGNALS, received, strict=True) if count]
+        self._shared_signal = signals[0] if signals else None
 
     def check_interrupted(self) -> None:
-        """Raise if a signal was received; with several processes, one that was exchanged between all of them.
+        """Raise if a signal was received.
+
+        With several processes, only signals that ``sync_signals`` has exchanged count: all stop at the same step.
 
         Raises:
             Interrupted: a signal was received.
         """
-        stop = self._stop if self.processes.world_size == 1 else self._stop_all
-        if stop is not None:
-            raise Interrupted(stop)
+        signal_number = self._received_signal if self.processes.world_size == 1 else self._shared_signal
+        if signal_number is not None:
+            raise Interrupted(signal_number)
 
     @contextlib.contextmanager
     def deferring_signals(self) -> Iterator[None]:
         """Defer signals in this block to the next ``check_interrupted``, so that no step is cut in two."""
-        self._waiting = True
+        self._defers_signals = True
         try:
             yield
         finally:
-            self._waiting = False
+            self._defers_signals = False
 
     @contextlib.contextmanager
     def handling_signals(self) -> Iterator[None]:
-        """Raise ``Interrupted`` for SIGINT and SIGTERM; a second one is only deferred with several processes.
+        """Raise ``Interrupted`` for SIGINT and SIGTERM in this block.
 
-        Each of several processes gets a terminal's signal twice: from the terminal and from the launcher.
+        Where signals are deferred, a second one raises at once, but not with several processes: each of them receives
+        Ctrl-C twice, from the terminal and from the launcher.
         """
 
-        def stop(signal_number: int, frame: FrameType | None) -> None:
-            if self._waiting and (self._stop is None or self.processes.world_size > 1):
-                self._stop = self._stop or signal_number
+        def handle(signal_number: int, frame: FrameType | None) -> None:
+            if self._defers_signals and (self._received_signal is None or self.processes.world_size > 1):
+                self._received_signal = self._received_signal or signal_number
             else:
                 interrupt(signal_number, frame)
 
-        with signal_handlers(stop):
+        with signal_handlers(handle):
             yield
 
 
 @contextlib.contextmanager
-def signal_handlers(stop: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Handle SIGINT and SIGTERM with ``stop`` in this block; does nothing outside the main thread."""
+def signal_handlers(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Handle SIGINT and SIGTERM with ``handle`` in this block; does nothing outside the main thread."""
     try:
-        old = {signal_number: signal.signal(signal_number, stop) for signal_number in SIGNALS}
+        old = {signal_number: signal.signal(signal_number, handle) for signal_number in SIGNALS}
     except ValueError:
         old = {}
     try:

@@ -64,8 +64,8 @@ class TrainState:
     best: dict[str, Tensor]
     scaler: torch.amp.GradScaler | None = None
 
-    def save(self, path: Path, identity: str) -> None:
-        """Write the state of the run with the hash ``identity`` to ``path``, whole or not at all."""
+    def save(self, path: Path, identity_hash: str) -> None:
+        """Write the state to ``path``, whole or not at all, with the ``identity_hash`` of the run."""
         tensors: dict[str, Tensor] = {}
         for (name, parameter), average in zip(self._parameters(), self.average.values, strict=True):
             tensors[f"model.{name}"] = parameter.detach()
@@ -75,7 +75,7 @@ class TrainState:
                 tensors[f"{moment}.{name}"] = value
         tensors.update({f"best.{name}": tensor for name, tensor in self.best.items()})
         contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-        metadata = {"progress": json.dumps(asdict(self.progress)), "run": identity}
+        metadata = {"progress": json.dumps(asdict(self.progress)), "run": identity_hash}
         if self.scaler is not None:
             metadata["scaler"] = json.dumps(self.scaler.state_dict())
         save_tensors(path, contiguous, metadata)
@@ -127,7 +127,7 @@ def save_checkpoint(state: TrainState, run: Run) -> None:
     checkpoint, previous = run.folder / CHECKPOINT, run.folder / PREVIOUS
     if checkpoint.is_file():
         checkpoint.replace(previous)
-    state.save(checkpoint, run.identity)
+    state.save(checkpoint, run.identity_hash)
 
 
 def start_or_resume(model: TokenModel, config: TrainConfig, run: Run, steps: int) -> TrainState:

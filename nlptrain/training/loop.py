@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from nlptrain.config.train import FEWEST_STEPS, MOST_STEPS, PASSES, SelectionMetric, TrainConfig
+from nlptrain.config.train import AUTO_EPOCHS, AUTO_MAX_STEPS, AUTO_MIN_STEPS, SelectionMetric, TrainConfig
 from nlptrain.data.batching import BatchPlan
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Interrupted, Setting
@@ -162,21 +162,23 @@ def auto_steps(epoch_steps: int) -> int:
 
     A student needs to see a small text often, and has seen enough of a large one in less than one epoch.
     """
-    return min(MOST_STEPS, max(FEWEST_STEPS, PASSES * epoch_steps))
+    return min(AUTO_MAX_STEPS, max(AUTO_MIN_STEPS, AUTO_EPOCHS * epoch_steps))
 
 
 def describe_auto_steps(config: TrainConfig) -> str | None:
     """Return a line for the log on ``train.steps: auto``, before the text is read; None for a fixed number."""
     if config.steps != "auto":
         return None
-    return f"train.steps=auto: {PASSES} epochs of the text, clipped to {FEWEST_STEPS:,}..{MOST_STEPS:,} steps"
+    return (
+        f"train.steps=auto: {AUTO_EPOCHS} epochs of the text, clipped to {AUTO_MIN_STEPS:,}..{AUTO_MAX_STEPS:,} steps"
+    )
 
 
 def describe_length(plan: BatchPlan, config: TrainConfig, steps: int, words: int) -> list[str]:
     """Return lines for the log where ``steps`` or the sentences of an epoch depend on the text."""
     lines = []
     if config.steps == "auto":
-        rule = f"{PASSES} epochs, clipped to {FEWEST_STEPS:,}..{MOST_STEPS:,}"
+        rule = f"{AUTO_EPOCHS} epochs, clipped to {AUTO_MIN_STEPS:,}..{AUTO_MAX_STEPS:,}"
         lines.append(f"train.steps=auto: {steps:,} steps ({rule})")
     if config.steps == "auto" or plan.oversampling is not None:
         sampling = plan.oversampling if plan.oversampling is not None and plan.oversampling.weights.any() else None

@@ -93,9 +93,9 @@ def divergence(teacher_logits: Sequence[Logits], student_logits: Sequence[Logits
 
 
 def _log_softmax(logits: Logits) -> NDArray[np.float64]:
-    exact = logits.astype(np.float64)
-    exact -= exact.max(axis=1, keepdims=True)
-    logs: NDArray[np.float64] = np.maximum(exact - np.log(np.exp(exact).sum(axis=1, keepdims=True)), -700.0)
+    shifted = logits.astype(np.float64)
+    shifted -= shifted.max(axis=1, keepdims=True)
+    logs: NDArray[np.float64] = np.maximum(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), -700.0)
     return logs
 
 

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from nlptrain.models.heads import WordOutput
+from nlptrain.models.heads.softmax import NO_LABEL as NO_LABEL
 from nlptrain.models.tokenization.inputs import move_tensor
-
-NO_LABEL = -100
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class Targets:
     """The targets of the W words of a batch.
 
     Attributes:
-        gold: label ids [W], -100 for words without a label.
+        gold: label ids [W], ``NO_LABEL`` for words without a label.
         pseudo: true where ``gold`` is a teacher's argmax and not a gold tag, [W].
         teacher_logits: the teacher's logits, [W, C]; None if no word of the whole set has any.
         has_teacher: true where ``teacher_logits`` holds logits, [W].

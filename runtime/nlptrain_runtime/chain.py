@@ -36,11 +36,11 @@ def best_paths(emissions: FloatArray, counts: IntArray, tables: TransitionTables
         tables: the transition scores.
     """
     if len(counts) == 1 and 0 < len(emissions) <= LONG:
-        exact = emissions.astype(np.float64)
+        scores = emissions.astype(np.float64)
         all_outside = tables.all_outside
-        if all_outside is not None and all_outside.wins(exact):
+        if all_outside is not None and all_outside.wins(scores):
             return np.full(len(emissions), all_outside.label)
-        return np.array(_best_path(exact, tables))
+        return np.array(_best_path(scores, tables))
     best = np.empty(len(emissions), dtype=np.int64)
     begins = np.cumsum(counts) - counts
     short = counts <= LONG

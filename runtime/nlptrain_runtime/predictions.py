@@ -22,7 +22,7 @@ from nlptrain_runtime.schemes import CLOSING, OPENING, Scheme, Span, split_tag, 
 if TYPE_CHECKING:
     from nlptrain_runtime.arrays import BoolArray, FloatArray, IntArray
 
-_SHORT_WORDS = 64  # a shorter text has a faster way
+_MAX_SHORT_WORDS = 64  # words of a text for which plain Python is faster than arrays
 
 
 class TaggedSentence(NamedTuple):
@@ -80,30 +80,30 @@ class PredictionFormatter:
         self._is_opening = np.array([part is not None and part[0] in OPENING for part in parts])
         self._is_closing = np.array([part is None or part[0] in CLOSING for part in parts])
 
-    def has_predictions(self, best: IntArray, counts: IntArray) -> BoolArray:
+    def has_predictions(self, best: IntArray, word_counts: IntArray) -> BoolArray:
         """Return which texts have an entity, [S]; with plain tags, all have predictions.
 
         Args:
             best: label of each word, [W].
-            counts: words of each text, [S].
+            word_counts: words of each text, [S].
         """
         if self._is_plain:
-            return np.ones(len(counts), dtype=bool)
-        if len(counts) == 1:
+            return np.ones(len(word_counts), dtype=bool)
+        if len(word_counts) == 1:
             return np.array([self._is_inside[best].any()])
         inside = np.concatenate([[0], np.cumsum(self._is_inside[best])])
-        ends = np.cumsum(counts)
-        has_entity: BoolArray = inside[ends] > inside[ends - counts]
+        ends = np.cumsum(word_counts)
+        has_entity: BoolArray = inside[ends] > inside[ends - word_counts]
         return has_entity
 
     def format(
-        self, texts: Sequence[str], counts: IntArray, best: IntArray, confidences: FloatArray, offsets: IntArray
+        self, texts: Sequence[str], word_counts: IntArray, best: IntArray, confidences: FloatArray, offsets: IntArray
     ) -> Iterator[dict[str, Any]]:
         """Yield ``{"text", "entities"}`` of each text, or ``{"text", "words"}`` for plain tags.
 
         Args:
             texts: [S].
-            counts: words of each text, [S].
+            word_counts: words of each text, [S].
             best: label of each word, [W].
             confidences: probability of that label, [W]; any values in texts without predictions.
             offsets: start and end of each word in its text, in code points, [W, 2].
@@ -111,18 +111,18 @@ class PredictionFormatter:
         if not len(best):
             yield from (self._prediction(text, []) for text in texts)
             return
-        if len(texts) == 1 and len(best) <= _SHORT_WORDS and not self._is_plain:
+        if len(texts) == 1 and len(best) <= _MAX_SHORT_WORDS and not self._is_plain:
             yield self._prediction(texts[0], self._short_rows(best, confidences, offsets))
             return
-        starts = np.cumsum(counts) - counts
+        starts = np.cumsum(word_counts) - word_counts
         if self._is_plain:
             first, last, span_confidences = np.arange(len(best)), np.arange(len(best)), confidences
             names = [self._names[label] for label in best.tolist()]
         else:
-            first, last = self._entities(best, starts[counts > 0])
+            first, last = self._entities(best, starts[word_counts > 0])
             span_confidences = entity_confidences(confidences, first, last)
             names = [self._types[type_id] for type_id in self._type[best[first]].tolist()]
-        owners = np.searchsorted(starts + counts, first, side="right")
+        owners = np.searchsorted(starts + word_counts, first, side="right")
         ends = np.cumsum(np.bincount(owners, minlength=len(texts))).tolist()
         columns = names, offsets[first, 0].tolist(), offsets[last, 1].tolist(), span_confidences.tolist()
         rows = list(zip(*columns, strict=True))
@@ -134,7 +134,7 @@ class PredictionFormatter:
     def _short_rows(
         self, best: IntArray, confidences: FloatArray, offsets: IntArray
     ) -> list[tuple[str, int, int, float]]:
-        """Return type, start, end and confidence of each entity of one text: a fraction of the time of the arrays."""
+        """Return type, start, end and confidence of each entity of one short text, without the overhead of arrays."""
         spans = tags_to_spans([self._names[label] for label in best.tolist()])
         return [
             (label, int(offsets[start, 0]), int(offsets[end - 1, 1]), entity_confidence(confidences, start, end))
@@ -157,8 +157,8 @@ class PredictionFormatter:
     def _prediction(self, text: str, rows: list[tuple[str, int, int, float]]) -> dict[str, Any]:
         parts: list[dict[str, Any]] = []
         kept = 0
-        for name, start, end, exact in rows:
-            confidence = round_confidence(exact)
+        for name, start, end, unrounded in rows:
+            confidence = round_confidence(unrounded)
             is_kept = self._thresholds.accepts(name, confidence)
             kept += is_kept
             span = {"start": start, "end": end}

@@ -381,8 +381,8 @@ def test_the_vocabulary_contains_words_of_synthetic_sentences(
 
 
 def test_steps_follow_from_the_text(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nlptrain.training.loop.FEWEST_STEPS", 3)
-    monkeypatch.setattr("nlptrain.training.loop.MOST_STEPS", 40)
+    monkeypatch.setattr("nlptrain.training.loop.AUTO_MIN_STEPS", 3)
+    monkeypatch.setattr("nlptrain.training.loop.AUTO_MAX_STEPS", 40)
     scores = train(inputs, tmp_path, "tagger_kd", train={"steps": "auto", "batch_subwords": 1600})
     assert re.search(r"epochs: 2.0 of [\d,]+ words, 50% sampled by rare labels", scores["output"])
     assert "train.steps=auto: 4 steps (2 epochs, clipped to 3..40)" in scores["output"]

@@ -15,7 +15,7 @@ from nlptrain.data.sentence import HashIndex, HashSet, hash_array
 
 @pytest.mark.parametrize("seed", range(5))
 def test_results_are_those_of_a_dict_however_they_are_filled(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sentence, "_MAX_RUN", 2_000)
+    monkeypatch.setattr(sentence, "_MAX_BLOCK", 2_000)
     draw = random.Random(seed)
     index, seen, expected = HashIndex(), HashSet(), {}
     for _ in range(40):
@@ -27,30 +27,30 @@ def test_results_are_those_of_a_dict_however_they_are_filled(seed: int, monkeypa
         assert index.find(hash_array(queries)).tolist() == [expected.get(query, -1) for query in queries]
         assert seen.has(hash_array(queries)).tolist() == [query in expected for query in queries]
     assert len(index) == len(expected)
-    # Each run is at least twice as long as the next, or as long as a run becomes.
-    lengths = [len(run) for run, _ in index._runs]
-    assert lengths == [len(run) for run in seen._runs]
+    # Each block is at least twice as long as the next, or as long as a block becomes.
+    lengths = [len(block) for block, _ in index._blocks]
+    assert lengths == [len(block) for block in seen._blocks]
     assert all(length >= min(2 * following, 2_000) for length, following in zip(lengths, lengths[1:], strict=False))
-    assert sum(run.nbytes + positions.nbytes for run, positions in index._runs) == 12 * len(expected)
-    assert sum(run.nbytes for run in seen._runs) == 8 * len(expected)
+    assert sum(block.nbytes + positions.nbytes for block, positions in index._blocks) == 12 * len(expected)
+    assert sum(block.nbytes for block in seen._blocks) == 8 * len(expected)
 
 
 @pytest.mark.parametrize("room", [True, False])
 def test_the_longest_runs_are_in_files_and_in_memory_if_the_disk_is_full(
     room: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(sentence, "_MAX_RUN", 100)
+    monkeypatch.setattr(sentence, "_MAX_BLOCK", 100)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path if room else tmp_path / "missing"))
     index, hashes = HashIndex(), [value.to_bytes(16, "little") for value in range(1, 251)]
     for start in range(0, 250, 50):
         index.add(hash_array(hashes[start : start + 50]))
-    assert [(len(run), run.flags.writeable) for run, _ in index._runs] == [(100, not room)] * 2 + [(50, True)]
+    assert [(len(block), block.flags.writeable) for block, _ in index._blocks] == [(100, not room)] * 2 + [(50, True)]
     assert index.find(hash_array(hashes)).tolist() == list(range(250))
     assert not list(tmp_path.iterdir())
 
 
 def test_a_disk_that_is_full_at_the_end_of_a_run_loses_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(sentence, "_MAX_RUN", 10)
+    monkeypatch.setattr(sentence, "_MAX_BLOCK", 10)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (80, before[1]))

@@ -30,7 +30,7 @@ def test_rows_are_read_with_and_without_a_header(tmp_path: Path, header: str, na
         "\u00a0x": [1, 1, 1],
     }
     assert all(row.dtype == np.float32 for row in vectors.rows.values())
-    assert (vectors.requested, vectors.exact) == (4, 3)
+    assert (vectors.requested, vectors.same_case) == (4, 3)
 
 
 def test_a_word_may_hold_spaces(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_another_case_is_used_instead(tmp_path: Path) -> None:
         "nato": [3],
         "the": [4],
     }
-    assert vectors.exact == 1
+    assert vectors.same_case == 1
     assert vectors.describe() == "4 of 4 words have a vector (100.0 %), 3 of them in another case; 1 dimensions"
 
 

@@ -21,13 +21,12 @@ _COMMENT = re.compile(r"# (?:sent_)?(id|text) = (.*)", re.DOTALL)
 def read_conll(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
     """Read the sentences of a CoNLL file.
 
-    Tabs separate the columns if the first line with a word has one; a word may then hold spaces. Otherwise any run of
-    spaces separates them. A line of white space ends a sentence. Lines whose first column is ``-DOCSTART-`` are
-    skipped.
+    If the first line with a word has a tab, tabs separate the columns, and a word may contain spaces; otherwise spaces
+    separate them. A sentence ends at a blank line and at a line whose first column is ``-DOCSTART-``.
 
-    A comment is a line that starts with ``#`` and a space and cannot be a word's: it has no tab where tabs separate;
-    where spaces do, it has not as many columns as the words' lines, or is ``# name = value``. So ``# O``, ``#<TAB>O``
-    and ``#NowPlaying O`` are words. ``# id = ...`` and ``# text = ...`` are the id and the text of the sentence.
+    A comment starts with ``#`` and a space. In a file with tabs, it has no tab. In a file with spaces, it has the form
+    ``# name = value``, or another number of columns than the first line with a word: with two columns, ``# O`` and
+    ``#NowPlaying O`` are words. ``# id = ...`` and ``# text = ...`` are the id and the text of the sentence.
 
     Raises:
         InputError: a line has too few columns, an empty word or no tag.
@@ -68,7 +67,7 @@ def ignored_columns(path: Path, columns: ColumnsConfig) -> list[str]:
     layout = _detect_layout(path, columns)
     if layout is None:
         return []
-    read = {column if column > 0 else layout.width + 1 + column for column in (layout.words, layout.tags)}
+    read = {column if column > 0 else layout.width + 1 + column for column in (layout.word_column, layout.tag_column)}
     return [f"column {column}" for column in range(1, layout.width + 1) if column not in read]
 
 
@@ -102,8 +101,8 @@ def too_many_words(location: str) -> InputError:
 class _Layout(NamedTuple):
     """How the lines of one file are read, according to its first line with a word."""
 
-    words: int
-    tags: int
+    word_column: int
+    tag_column: int
     has_tabs: bool
     width: int
     line: int
@@ -121,12 +120,12 @@ class _Layout(NamedTuple):
 
     def word_and_tag(self, cells: list[str], location: str) -> tuple[str, str]:
         width = len(cells)
-        word, tag = (column - 1 if column > 0 else width + column for column in (self.words, self.tags))
+        word, tag = (column - 1 if column > 0 else width + column for column in (self.word_column, self.tag_column))
         if not (0 <= word < width and 0 <= tag < width and word != tag):
             hint: Text = ("raw text belongs in ", Setting("data.unlabeled")) if self.width == 1 else ""
             raise InputError(self._describe(cells), location=location, expected=self._expected(), hint=hint)
         # Columns counted from both ends are the same only if the lines are equally long: 'New York O'.
-        if width != self.width and (self.words > 0) != (self.tags > 0):
+        if width != self.width and (self.word_column > 0) != (self.tag_column > 0):
             raise InputError(
                 f"{self._describe(cells)}, but line {self.line} has {self.width}",
                 location=location,
@@ -139,11 +138,13 @@ class _Layout(NamedTuple):
             )
         if not cells[word]:
             raise InputError(
-                f"found an empty word in column {self.words}", location=location, hint="a blank line ends a sentence"
+                f"found an empty word in column {self.word_column}",
+                location=location,
+                hint="a blank line ends a sentence",
             )
         if not cells[tag]:
             raise InputError(
-                f"found no tag for {cells[word]!r} in column {self.tags}",
+                f"found no tag for {cells[word]!r} in column {self.tag_column}",
                 location=location,
                 hint=("or set ", Setting("data.columns.tags")),
             )
@@ -156,9 +157,9 @@ class _Layout(NamedTuple):
 
     def _expected(self) -> Text:
         return (
-            f"words in column {self.words} (",
+            f"words in column {self.word_column} (",
             Setting("data.columns.words"),
-            f") and tags in column {self.tags} (",
+            f") and tags in column {self.tag_column} (",
             Setting("data.columns.tags"),
             ")",
         )

@@ -20,6 +20,7 @@ from nlptrain.models.heads.forward_backward import (
     path_scores,
     possible_labels,
 )
+from nlptrain.models.heads.softmax import NO_LABEL
 from nlptrain.models.tokenization.inputs import SequenceLengths
 from nlptrain_runtime.decoding import Decoder
 from nlptrain_runtime.transition_tables import TransitionTables
@@ -66,7 +67,7 @@ class CRFHead(nn.Linear):
         return Decoder("chain", TransitionTables(*tables))
 
     def predict(self, emissions: Sequence[NDArray[np.float32]], temperature: float = 1.0) -> list[Prediction]:
-        """Return the log-marginals at a temperature, and the best path, which it does not change, of each sentence."""
+        """Return each sentence's log-marginals at a temperature, and its best path, which is the same at every one."""
         flat, counts, ends = join_sentences(emissions)
         decoder = self.runtime_decoder
         logits = decoder.log_probabilities(flat, counts, temperature, np.float32)
@@ -87,12 +88,12 @@ class CRFWords:
 
     def __init__(self, head: CRFHead, emissions: Tensor, lengths: SequenceLengths) -> None:
         """Take the ``emissions`` [W, C] of sequences of these ``lengths``."""
-        exact = torch.promote_types(emissions.dtype, torch.float32)  # sums of exponentials need it
-        self.logits = emissions.to(exact)
+        dtype = torch.promote_types(emissions.dtype, torch.float32)  # sums of exponentials need it
+        self.logits = emissions.to(dtype)
         self._head = head
         self._lengths = lengths
         self._mask = lengths.mask
-        self._known: dict[float, tuple[Tensor, Tensor]] = {}
+        self._cached_marginals: dict[float, tuple[Tensor, Tensor]] = {}
 
     @cached_property
     def possible(self) -> Tensor:
@@ -104,17 +105,19 @@ class CRFWords:
         return possible_labels(self._mask, head.allowed.to(device), opening, closing)[self._mask]
 
     def nll_loss(self, gold: Tensor) -> Tensor:
-        """Return the summed negative log-likelihood of the gold sequences [W]; -100: a sequence without gold labels."""
+        """Return the summed negative log-likelihood of the gold sequences [W]; those with ``NO_LABEL`` are skipped."""
         if not len(gold):
             return self.logits.sum() * 0
-        marked = self._lengths.pad(gold + 100)
-        rows = marked[:, 0] >= 100
-        mask, path = self._mask[rows], (marked[rows] - 100).clamp(min=0)
+        shifted = self._lengths.pad(gold - NO_LABEL)  # 0: no label, and padding
+        has_gold = shifted[:, 0] >= -NO_LABEL
+        mask, path = self._mask[has_gold], (shifted[has_gold] + NO_LABEL).clamp(min=0)
         if not len(mask):
             return self.logits.sum() * 0
         emissions, transitions, start, end = self._scores(1.0)
         _, total = self._marginals(1.0)
-        return (total[rows] - path_scores(emissions[rows], mask, transitions, start[rows], end[rows], path)).sum()
+        return (
+            total[has_gold] - path_scores(emissions[has_gold], mask, transitions, start[has_gold], end[has_gold], path)
+        ).sum()
 
     def log_probabilities(self, temperature: float = 1.0) -> Tensor:
         """Return the log-marginals of the CRF with all scores divided by the temperature, [W, C].
@@ -129,8 +132,8 @@ class CRFWords:
         if not len(self.logits):
             return self.logits
         # Over a long sentence float32 cannot distinguish similar paths; Apple's GPUs have no float64.
-        exact = torch.float32 if self.logits.device.type == "mps" else torch.float64
-        emissions, transitions, start, end = (scores.to(exact) for scores in self._scores(1.0))
+        dtype = torch.float32 if self.logits.device.type == "mps" else torch.float64
+        emissions, transitions, start, end = (scores.to(dtype) for scores in self._scores(1.0))
         return max_marginals(emissions, self._mask, transitions, start, end)[self._mask].to(self.logits.dtype)
 
     def _scores(self, temperature: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -149,7 +152,7 @@ class CRFWords:
         return emissions, transitions, opening, torch.where(lengths.ends_sentence[:, None], end, nothing)
 
     def _marginals(self, temperature: float) -> tuple[Tensor, Tensor]:
-        if temperature not in self._known:
+        if temperature not in self._cached_marginals:
             scores = self._scores(temperature)
             if self.logits.device.type == "cpu":
                 # Products need the range of float64, which is slow on a GPU: there, logarithms are as fast.
@@ -158,5 +161,5 @@ class CRFWords:
             else:
                 emissions, *others = scores
                 log_probs, total = log_marginals(emissions, self._mask, *others)
-            self._known[temperature] = log_probs.to(self.logits.dtype), total.to(self.logits.dtype)
-        return self._known[temperature]
+            self._cached_marginals[temperature] = log_probs.to(self.logits.dtype), total.to(self.logits.dtype)
+        return self._cached_marginals[temperature]

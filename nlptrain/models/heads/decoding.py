@@ -99,9 +99,9 @@ class IndependentDecoder:
         """Return log softmax(logits / T) of each word, sentence by sentence."""
         sentences: list[NDArray[np.float64]] = []
         for values in emissions:
-            exact = values.astype(np.float64) / temperature
-            exact -= exact.max(axis=1, keepdims=True)
-            sentences.append(exact - np.log(np.exp(exact).sum(axis=1, keepdims=True)))
+            shifted = values.astype(np.float64) / temperature
+            shifted -= shifted.max(axis=1, keepdims=True)
+            sentences.append(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
         return sentences
 
 
@@ -116,8 +116,8 @@ class ConstrainedDecoder(IndependentDecoder):
     def __init__(self, labels: Labels) -> None:
         """Allow what the scheme of ``labels`` allows; everything if the scheme is only guessed."""
         tables = _tables(labels)
-        free = not any((scores < 0).any() for scores in (tables.transitions, tables.start, tables.end))
-        self._decoder = Decoder("independent") if free else Decoder("scheme", tables)
+        scheme_allows_all = not any((scores < 0).any() for scores in (tables.transitions, tables.start, tables.end))
+        self._decoder = Decoder("independent") if scheme_allows_all else Decoder("scheme", tables)
 
     @property
     def runtime_decoder(self) -> Decoder:

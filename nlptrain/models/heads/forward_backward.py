@@ -105,8 +105,8 @@ def marginals(
     logarithms. A probability below the smallest float gets the score ``FORBIDDEN`` and no gradient; a batch whose sums
     come near that float is computed in log space.
     """
-    log_probs, total, exact = ScaledProducts.apply(emissions, mask, transitions, start, end)
-    if not bool(exact):
+    log_probs, total, is_accurate = ScaledProducts.apply(emissions, mask, transitions, start, end)
+    if not bool(is_accurate):
         return log_marginals(emissions, mask, transitions, start, end)
     return log_probs, total
 
@@ -183,7 +183,7 @@ class ScaledProducts(torch.autograd.Function):
         shares = fronts * factors * backs.gather(1, turn)
         total = shares.sum(dim=2)
         scales = sums[:, 0, :, 0].T
-        exact = (total > least)[mask].all() & (scales > least)[mask].all()  # false for NaN, too
+        is_accurate = (total > least)[mask].all() & (scales > least)[mask].all()  # false for NaN, too
         likely = shares > 0
         log_probs = torch.where(likely, shares, 1).log() - total.log().unsqueeze(2)
         log_probs = log_probs.masked_fill(~likely, FORBIDDEN)
@@ -192,8 +192,8 @@ class ScaledProducts(torch.autograd.Function):
         taken = (highest[:, :, 0] * mask).sum(dim=1) + edge.sum(dim=(0, 2)) + most * not_last.sum(dim=1)
         inner = torch.where(not_last, scales, 1).log().sum(dim=1) + total.gather(1, last).squeeze(1).log() + taken
         ctx.save_for_backward(log_probs, mask, turn, tables, before, left, last)
-        ctx.mark_non_differentiable(exact)
-        return log_probs, inner, exact
+        ctx.mark_non_differentiable(is_accurate)
+        return log_probs, inner, is_accurate
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401 - torch's context

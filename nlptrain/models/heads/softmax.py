@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+NO_LABEL = -100  # instead of a label id; the value that torch's cross-entropy ignores by default
+
 
 class WordOutput(Protocol):
     """The words of a batch as an objective sees them; ``LabelDecoder.output`` returns one.
@@ -22,7 +24,7 @@ class WordOutput(Protocol):
     possible: Tensor | None
 
     def nll_loss(self, gold: Tensor) -> Tensor:
-        """Return the negative log-likelihood of the ``gold`` labels [W] (-100: none), summed over the words."""
+        """Return the negative log-likelihood of the ``gold`` labels [W] (``NO_LABEL``: none), summed over the words."""
         ...
 
     def log_probabilities(self, temperature: float = 1.0) -> Tensor:
@@ -35,11 +37,11 @@ def nll_loss(logits: Tensor, gold: Tensor) -> Tensor:
 
     Args:
         logits: [..., C].
-        gold: label ids, [...], -100 for none.
+        gold: label ids, [...], ``NO_LABEL`` for none.
     """
-    exact = torch.promote_types(logits.dtype, torch.float32)
-    flat = logits.to(exact).flatten(0, -2)
-    return F.cross_entropy(flat, gold.flatten(), ignore_index=-100, reduction="sum")
+    dtype = torch.promote_types(logits.dtype, torch.float32)
+    flat = logits.to(dtype).flatten(0, -2)
+    return F.cross_entropy(flat, gold.flatten(), ignore_index=NO_LABEL, reduction="sum")
 
 
 class IndependentWords:
@@ -57,8 +59,8 @@ class IndependentWords:
 
     def log_probabilities(self, temperature: float = 1.0) -> Tensor:
         """Return log softmax(logits / T), [W, C]."""
-        exact = torch.promote_types(self.logits.dtype, torch.float32)  # half precision is too coarse for it
-        return F.log_softmax(self.logits.to(exact) / temperature, dim=-1)
+        dtype = torch.promote_types(self.logits.dtype, torch.float32)  # half precision is too coarse for it
+        return F.log_softmax(self.logits.to(dtype) / temperature, dim=-1)
 
 
 class SoftmaxHead(nn.Linear):

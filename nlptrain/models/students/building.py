@@ -13,7 +13,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from nlptrain.config.student import (
-    MOST_CHAINED_LABELS,
+    MAX_CRF_LABELS,
     Embedder,
     Encoder,
     Head,
@@ -122,7 +122,7 @@ STUDENTS: dict[str, Callable[..., TokenModel]] = {"tagger": build_tagger, "trans
 def _head(config: Head, labels: Labels, log: Callable[[str], None]) -> dict[str, Any]:
     if config.kind != "auto":
         return config.model_dump()
-    kind = "crf" if labels.scheme != "plain" and len(labels) <= MOST_CHAINED_LABELS else "softmax"
+    kind = "crf" if labels.scheme != "plain" and len(labels) <= MAX_CRF_LABELS else "softmax"
     log(f"student.head.kind=auto: {kind} ({len(labels)} {labels.scheme} labels)")
     return {"kind": kind}
 

@@ -185,12 +185,12 @@ def principal_components(table: Tensor, dim: int) -> Tensor:
     """
     if dim > table.shape[1]:
         raise ValueError(f"embedder.dim is {dim}, and the input embeddings have only {table.shape[1]} columns")
-    exact = table.detach().to("cpu", torch.float64, copy=True)
-    exact -= exact.mean(dim=0)  # saves memory: the table of a multilingual teacher has 1.5 GB
-    _, vectors = torch.linalg.eigh(exact.T @ exact)
+    centered = table.detach().to("cpu", torch.float64, copy=True)
+    centered -= centered.mean(dim=0)  # saves memory: the table of a multilingual teacher has 1.5 GB
+    _, vectors = torch.linalg.eigh(centered.T @ centered)
     loadings = vectors[:, -dim:].flip(1)
     loadings = loadings * loadings.gather(0, loadings.abs().argmax(dim=0, keepdim=True)).sign()
-    cut = exact @ loadings
+    cut = centered @ loadings
     spread = cut.std()
     scaled: Tensor = (cut / spread if spread > 0.0 else torch.zeros_like(cut)).float()  # all rows are equal
     return scaled
