@@ -236,8 +236,8 @@ def _print_scores(scores: dict[str, Any]) -> None:
             line += f"  teacher {theirs:.4f}" + (f"  share {scored[metric] / theirs:.1%}" if theirs else "")
         echo_line(line)
     echo_line(
-        f"{scores['parameters']:,} parameters, {scores['bytes'] / 1e6:.1f} MB; "
-        f"best step {scores['best_step']:,} of {scores['steps']:,}"
+        f"model: {scores['parameters']:,} parameters, {scores['bytes'] / 1e6:.1f} MB, "
+        f"weights of step {scores['best_step']:,} of {scores['steps']:,} (best on dev)"
     )
 
 

@@ -76,7 +76,7 @@ class RawCounts:
 
         Example:
             >>> RawCounts(4, 80, lines=9, short=2, cut=1, parts=2, sentences=8, words=1200).describe()
-            '9 lines: 8 sentences of 1,200 words used; omitted 2 of fewer than 4 words; 1 line of more than 80 words cut into 2'
+            '8 sentences (1,200 words) from 9 lines; omitted 2 of fewer than 4 words; 1 line of more than 80 words cut into 2'
         """  # noqa: E501
         omitted = (
             (self.blank, "blank"),
@@ -84,7 +84,7 @@ class RawCounts:
             (self.repeats, "repeat" if self.repeats == 1 else "repeats"),
             (self.held_out, "that occur in dev or test"),
         )
-        parts = [f"{_count(self.lines, 'line')}: {_count(self.sentences, 'sentence')} of {self.words:,} words used"]
+        parts = [f"{_count(self.sentences, 'sentence')} ({self.words:,} words) from {_count(self.lines, 'line')}"]
         if reasons := ", ".join(f"{count:,} {reason}" for count, reason in omitted if count):
             parts.append(f"omitted {reasons}")
         if self.cut:

@@ -184,7 +184,7 @@ def describe_length(plan: BatchPlan, config: TrainConfig, steps: int, words: int
         sampling = plan.oversampling if plan.oversampling is not None and plan.oversampling.weights.any() else None
         line = f"epochs: {steps / max(1, plan.steps_of_every()):,.1f} of {words:,} words"
         if sampling is not None and sampling.share:
-            line += f", {sampling.share:.0%} sampled by rare labels (objective.oversampling)"
+            line += f", {sampling.share:.0%} of the sentences sampled by rare labels (objective.oversampling)"
         if sampling is not None and sampling.sources is not None:
             line += ", weighted by file (data.unlabeled)"
         lines.append(line)

@@ -92,21 +92,22 @@ class Reporter:
         if step.index % _LOSS_STEPS == 0:
             self._loss = f"loss {float(step.losses['loss']):.4f}"
         if self._bar is not None:
-            self._bar.update(self._task, completed=step.index, description=self._status())
+            self._bar.update(self._task, completed=step.index, description=self._status(self._dev))
         elif now - self._logged >= _LOG_SECONDS:
             self._logged = now
             remaining = (now - self._started) / max(1, step.index - self._start) * (self.steps - step.index)
-            self.run.log(f"step {step.index:,}/{self.steps:,}: {self._status()}, {remaining:,.0f} s left")
+            self.run.log(f"step {step.index:,}/{self.steps:,}: {self._status(dev='')}, {remaining:,.0f} s left")
 
     def evaluated(self, step: int, metric: str, value: float, *, is_best: bool) -> None:
         """Report a dev score."""
         self._dev = f"dev {metric} {value:.4f}"
-        self.run.log(f"step {step:,}/{self.steps:,}: {self._status()}{' (best so far)' if is_best else ''}")
+        dev = f"{self._dev} (best so far)" if is_best else self._dev
+        self.run.log(f"step {step:,}/{self.steps:,}: {self._status(dev)}")
         self._logged = time.monotonic()
 
-    def _status(self) -> str:
+    def _status(self, dev: str) -> str:
         rate = f"{self.speed['words_per_second']:,} words/s"
-        return ", ".join(part for part in (self._loss, self._dev, rate) if part)
+        return ", ".join(part for part in (self._loss, dev, rate) if part)
 
 
 class MetricsLog:

@@ -124,7 +124,7 @@ def test_training_on_raw_text_alone(inputs: Path, tmp_path: Path, command: str, 
     assert 0.3 < scores["dev"]["agreement"] <= 1
     assert scores["teacher"]["dev"]["agreement"] == 1.0  # with itself
     assert scores["test"]["metric"] == "f1"
-    sentences = int(re.search(r"raw text: \d+ lines: (\d+) sentences", scores["output"])[1])  # type: ignore[index]
+    sentences = int(re.search(r"raw text: (\d+) sentences", scores["output"])[1])  # type: ignore[index]
     assert scores["dev"]["sentences"] == sentences // 50 > 0
     assert "dev scores are agreement with the teacher" in scores["output"]
     assert f"0 gold and {sentences - sentences // 50} " in scores["output"]
@@ -364,7 +364,7 @@ def test_log_if_no_synthetic_sentence_can_be_generated(inputs: Path, tmp_path: P
     assert re.search(
         r"augment: 0 synthetic sentences of 50, because .* from 60 train and \d+ unlabeled sentences", scores["output"]
     )
-    assert "50% sampled by rare labels" in scores["output"]
+    assert "50% of the sentences sampled by rare labels" in scores["output"]
 
 
 def test_the_vocabulary_contains_words_of_synthetic_sentences(
@@ -384,7 +384,7 @@ def test_steps_follow_from_the_text(inputs: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("nlptrain.training.loop.AUTO_MIN_STEPS", 3)
     monkeypatch.setattr("nlptrain.training.loop.AUTO_MAX_STEPS", 40)
     scores = train(inputs, tmp_path, "tagger_kd", train={"steps": "auto", "batch_subwords": 1600})
-    assert re.search(r"epochs: 2.0 of [\d,]+ words, 50% sampled by rare labels", scores["output"])
+    assert re.search(r"epochs: 2.0 of [\d,]+ words, 50% of the sentences sampled by rare labels", scores["output"])
     assert "train.steps=auto: 4 steps (2 epochs, clipped to 3..40)" in scores["output"]
     assert scores["steps"] == 4  # two batches, twice
     line = "train.steps=auto: 2 epochs of the text, clipped to 3..40 steps"

@@ -46,7 +46,7 @@ def test_everything_is_counted(tmp_path: Path) -> None:
     assert sentences == ["a b c", "d e", "1 2 3 4 .", "5 6 7 8 ."]
     assert counts == RawCounts(2, 8, 8, blank=2, short=1, cut=1, parts=2, repeats=1, held_out=1, sentences=4, words=15)
     assert counts.describe() == (
-        "8 lines: 4 sentences of 15 words used; omitted 2 blank, 1 of fewer than 2 words, 1 repeat, "
+        "4 sentences (15 words) from 8 lines; omitted 2 blank, 1 of fewer than 2 words, 1 repeat, "
         "1 that occur in dev or test; 1 line of more than 8 words cut into 2"
     )
 
@@ -55,10 +55,10 @@ def test_the_description_omits_what_did_not_happen() -> None:
     """Thousands have a comma."""
     counts = RawCounts(4, 80, 89_843, short=3_901, repeats=842, cut=12, parts=30, sentences=85_100, words=1_160_000)
     assert counts.describe() == (
-        "89,843 lines: 85,100 sentences of 1,160,000 words used; omitted 3,901 of fewer than 4 words, 842 repeats; "
+        "85,100 sentences (1,160,000 words) from 89,843 lines; omitted 3,901 of fewer than 4 words, 842 repeats; "
         "12 lines of more than 80 words cut into 30"
     )
-    assert RawCounts(lines=1, sentences=1, words=4).describe() == "1 line: 1 sentence of 4 words used"
+    assert RawCounts(lines=1, sentences=1, words=4).describe() == "1 sentence (4 words) from 1 line"
 
 
 def test_sentences_know_their_lines_and_repeats_span_files(tmp_path: Path) -> None:
