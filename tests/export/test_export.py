@@ -29,6 +29,8 @@ from tests.helpers.architectures import ARCHITECTURES, FAST
 from tests.helpers.exports import LABELS, ODD, PLAIN, TEXT, small_model
 from tests.helpers.predictions import same_prediction
 
+pytestmark = pytest.mark.slow
+
 KINDS = ["teacher", *("-".join(kinds) for kinds in product(EMBEDDERS, ENCODERS, HEADS))]
 SENTENCES = [" ".join(sentence.words) for sentence in TEXT]
 

@@ -31,6 +31,8 @@ from nlptrain.models.tokenization.tokenizer import load_tokenizer
 from tests.helpers.architectures import ARCHITECTURES, FAST, SLOW
 from tests.helpers.corpora import make_sentences
 
+pytestmark = pytest.mark.slow
+
 IOB2 = Labels.from_names(["O", "B-x", "I-x", "B-y", "I-y"], "iob2")
 LETTERS = [tuple(word for word in words if word.isalpha()) for words, _ in make_sentences(20, 5)]
 

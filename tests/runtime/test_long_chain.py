@@ -8,6 +8,8 @@ from nlptrain_runtime.chain import best_paths, log_marginals
 from nlptrain_runtime.decoding import Decoder, scheme_tables
 from nlptrain_runtime.transition_tables import FORBIDDEN, TransitionTables
 
+pytestmark = pytest.mark.slow
+
 TYPES = ["person", "place", "group"]
 NAMES = ["O", *(f"{prefix}-{label}" for label in TYPES for prefix in "BI")]
 

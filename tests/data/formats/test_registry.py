@@ -25,6 +25,8 @@ from nlptrain.errors import InputError
 from nlptrain.procedures.conversion import convert_corpus
 from nlptrain_runtime.schemes import Span
 
+pytestmark = pytest.mark.slow
+
 ODD = [
     "\U0001f642",
     "New York",
