@@ -92,7 +92,7 @@ def main(tiny_bert: str, folder: str) -> None:
     """Train with and without a teacher, in float64, with clipping and the all-reduce of table rows."""
     training_steps._TABLE_ROWS = 16
     settings = config(batch_sentences=5, clip_norm=0.5, micro_batches=2)
-    for name, distill in (("gold", False), ("taught", True)):
+    for name, distill in (("gold", False), ("distilled", True)):
         model, losses, run = sgd_steps(Path(tiny_bert), settings, distill=distill, steps=6)
         if run.processes.is_rank_zero:
             tensors = {key: value.detach().clone() for key, value in model.model.named_parameters()}

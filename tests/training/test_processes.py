@@ -25,7 +25,7 @@ def test_processes_with_uneven_shares_and_with_none_do_what_one_does(tiny_bert: 
     arguments = [*launcher, "-m", "tests.helpers.training", str(tiny_bert), str(shared)]
     subprocess.run(arguments, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=240)
     before = dict(student(tiny_bert).model.named_parameters())
-    for name in ("gold", "taught"):
+    for name in ("gold", "distilled"):
         expected, actual = load_file(alone / f"{name}.safetensors"), load_file(shared / f"{name}.safetensors")
         for key, value in expected.items():
             assert torch.allclose(value, actual[key], atol=1e-10, rtol=0), key
