@@ -102,7 +102,7 @@ class StudentCommandConfig(CommandConfig):
 
     @classmethod
     def alternatives(cls) -> tuple[tuple[str, str], ...]:
-        """One run, or one for each of several seeds."""
+        """Return ``seed`` and ``seeds``: one run, or one for each of several seeds."""
         return (("seed", "seeds"),)
 
     @model_validator(mode="after")

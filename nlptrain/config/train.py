@@ -67,7 +67,7 @@ class TrainConfig(Section):
 
     @classmethod
     def alternatives(cls) -> tuple[tuple[str, str], ...]:
-        """Length and batch size have two units each."""
+        """Return the pairs of keys that give the length and the batch size in two units."""
         return (("steps", "epochs"), ("batch_subwords", "batch_sentences"))
 
 
