@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.counting import record_counts, recorded_counts
-from tests.helpers.faults import CLEAR_ERROR, COUNTS, LOST, SURVIVED, Workshop
+from tests.helpers.faults import CLEAR_ERROR, COUNTS, LOST, SURVIVED, FaultHarness
 
 
 @pytest.fixture(autouse=True)
@@ -20,12 +20,12 @@ def _count_faults(record_property):
 
 
 @pytest.fixture(scope="session")
-def workshop(tiny_bert: Path) -> Iterator[Workshop]:
-    folder = Path(tempfile.mkdtemp(prefix="nlptrain-faults-"))  # not below pytest's, which no other user may enter
+def harness(tiny_bert: Path) -> Iterator[FaultHarness]:
+    folder = Path(tempfile.mkdtemp(prefix="nlptrain-faults-"))  # other users cannot read pytest's folders
     folder.chmod(0o755)
-    workshop = Workshop(folder, tiny_bert)
-    yield workshop
-    workshop.close()
+    harness = FaultHarness(folder, tiny_bert)
+    yield harness
+    harness.close()
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -37,7 +37,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("faults")
     terminalreporter.line(f"{'':44}{'tried':>8}{'survived':>10}{'clear error':>13}{'lost':>6}")
     rows = [(kind, [counts[f"{kind}|{outcome}"] for outcome in (SURVIVED, CLEAR_ERROR, LOST)]) for kind in kinds]
-    rows.append(("all", [sum(column) for column in zip(*(numbers for _, numbers in rows), strict=True)]))
-    for kind, numbers in rows:
-        survived, clear, lost = numbers
-        terminalreporter.line(f"{kind:44}{sum(numbers):>8,}{survived:>10,}{clear:>13,}{lost:>6,}")
+    rows.append(("all", [sum(column) for column in zip(*(outcome_counts for _, outcome_counts in rows), strict=True)]))
+    for kind, outcome_counts in rows:
+        survived, clear, lost = outcome_counts
+        terminalreporter.line(f"{kind:44}{sum(outcome_counts):>8,}{survived:>10,}{clear:>13,}{lost:>6,}")

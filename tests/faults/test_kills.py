@@ -1,4 +1,4 @@
-"""Each command, killed at random moments and repeated: it ends with the bytes of an undisturbed run."""
+"""Commands that are killed at random moments and repeated end with the same files as undisturbed ones."""
 
 from __future__ import annotations
 
@@ -12,69 +12,69 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.faults import (
-    CODES,
     COMMANDS,
+    EXIT_CODES,
     LOST,
     NIGHTLY,
+    ROUNDS,
     SIGNALS,
-    Ended,
-    Workshop,
-    count,
-    kill_at,
-    kill_at_change,
+    CommandResult,
+    FaultHarness,
+    count_outcome,
+    kill_after,
+    kill_after_changes,
     rng_for,
-    rounds,
-    wait_for_others,
+    wait_for_processes,
 )
 
 pytestmark = pytest.mark.slow
 
-_KILLS = 4  # in each round, before the command may end
-_FEW = 2  # of those that start processes of their own
-_SLICE = ("tagger_kd", "export")
+_KILLS = 4  # per trial, before the command may end
+_KILLS_OF_RUN = 2  # of nlptrain run, which starts processes
+_DEFAULT_COMMANDS = ("tagger_kd", "export")
 
 
-@pytest.mark.parametrize("name", COMMANDS if NIGHTLY else _SLICE)
-def test_a_killed_command_ends_as_the_straight_one(workshop: Workshop, name: str) -> None:
-    draw = rng_for(f"kills {name}")
-    each = _FEW if name == "run" else _KILLS if NIGHTLY else 2
-    wanted = each * rounds()
-    for _ in range(4 * wanted):  # a command may end before it is killed
-        with workshop.trial() as trial:
+@pytest.mark.parametrize("name", COMMANDS if NIGHTLY else _DEFAULT_COMMANDS)
+def test_rerun_of_a_killed_command_writes_the_same_files(harness: FaultHarness, name: str) -> None:
+    rng = rng_for(f"kills {name}")
+    kills_per_trial = _KILLS_OF_RUN if name == "run" else _KILLS if NIGHTLY else 2
+    remaining = kills_per_trial * ROUNDS
+    for _ in range(4 * remaining):  # a command may end before it is killed
+        with harness.trial() as trial:
             killed = 0
-            while killed < min(each, wanted) and _kill(workshop, trial, name, draw):
+            while killed < min(kills_per_trial, remaining) and _start_and_kill(harness, trial, name, rng):
                 killed += 1
-            workshop.ends_as_straight(trial, name, kind=f"kill {name}", faults=killed)
-            wanted -= killed
-        if not wanted:
+            harness.check_rerun(trial, name, kind=f"kill {name}", faults=killed)
+            remaining -= killed
+        if not remaining:
             break
 
 
-def _kill(workshop: Workshop, trial: Path, name: str, draw: random.Random) -> bool:
-    """Start the command and kill it, at a random moment or just after something was written."""
-    straight, signal_number = workshop.straight(name), draw.choice(SIGNALS)
-    wait_for_others(trial)
-    process = workshop.start(trial, name)
-    if draw.random() < 0.5:
-        killed = kill_at(process, signal_number, draw.uniform(0, straight.seconds))
+def _start_and_kill(harness: FaultHarness, trial: Path, name: str, rng: random.Random) -> bool:
+    """Start the command and kill it at a random time or after a random number of changes of its files."""
+    reference, signal_number = harness.reference(name), rng.choice(SIGNALS)
+    wait_for_processes(trial)
+    process = harness.start(trial, name)
+    if rng.random() < 0.5:
+        killed = kill_after(process, signal_number, rng.uniform(0, reference.seconds))
     else:
-        killed = kill_at_change(process, signal_number, trial, COMMANDS[name], draw.randint(1, straight.changes))
-    _check(process.wait(), signal_number, name)
+        killed = kill_after_changes(process, signal_number, trial, COMMANDS[name], rng.randint(1, reference.changes))
+    _check_exit(process.wait(), signal_number, name)
     return killed
 
 
-def _check(ended: Ended, signal_number: int, name: str) -> None:
-    if ended.code not in (0, *CODES[signal_number]) or "Traceback" in ended.stderr:
-        count(f"kill {name}", LOST)
-        raise AssertionError(f"{name} ended with {ended.code} after signal {signal_number}:\n{ended.stderr}")
+def _check_exit(result: CommandResult, signal_number: int, name: str) -> None:
+    if result.exit_code not in (0, *EXIT_CODES[signal_number]) or "Traceback" in result.stderr:
+        count_outcome(f"kill {name}", LOST)
+        raise AssertionError(f"{name} ended with {result.exit_code} after signal {signal_number}:\n{result.stderr}")
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "run"] if NIGHTLY else ["tagger"])
-def test_a_command_that_is_killed_as_it_starts(workshop: Workshop, name: str) -> None:
-    draw, command = rng_for(f"start {name}"), COMMANDS[name]
+def test_command_killed_at_startup_can_be_rerun(harness: FaultHarness, name: str) -> None:
+    rng, command = rng_for(f"start {name}"), COMMANDS[name]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with workshop.trial() as trial:
-        for _ in range(rounds()):
+    with harness.trial() as trial:
+        for _ in range(ROUNDS):
             with (trial / "stderr").open("wb") as stderr:
                 process = subprocess.Popen(
                     [sys.executable, "-m", "nlptrain", *command.arguments],
@@ -83,11 +83,11 @@ def test_a_command_that_is_killed_as_it_starts(workshop: Workshop, name: str) ->
                     stdout=subprocess.DEVNULL,
                     stderr=stderr,
                 )
-            signal_number = draw.choice(SIGNALS)
-            time.sleep(draw.uniform(0, 4))
+            signal_number = rng.choice(SIGNALS)
+            time.sleep(rng.uniform(0, 4))
             killed = process.poll() is None
             process.send_signal(signal_number)
-            code = process.wait()
-            _check(Ended(code, "", (trial / "stderr").read_text()), signal_number, "at the start")
-            count("kill at the start", "survived", killed)
-        workshop.ends_as_straight(trial, name, kind="kill at the start", faults=0)
+            exit_code = process.wait()
+            _check_exit(CommandResult(exit_code, "", (trial / "stderr").read_text()), signal_number, "at the start")
+            count_outcome("kill at the start", "survived", killed)
+        harness.check_rerun(trial, name, kind="kill at the start", faults=0)

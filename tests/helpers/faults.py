@@ -1,6 +1,7 @@
-"""Commands that are killed, run out of disk or memory, or find damaged files; checks of the outcome.
+"""Run commands that are killed, run out of disk, or read damaged files, and compare them with undisturbed runs.
 
-``NLPTRAIN_FAULTS`` is the number of rounds for each command, each of a few kills; without it a small slice runs.
+``NLPTRAIN_FAULTS`` sets the number of rounds for each command, each of a few faults; without it, one round of a few
+commands runs.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ COUNTS: Counter[str] = Counter()  # "kind|outcome"
 SURVIVED, CLEAR_ERROR, LOST = "survived", "clear error", "lost"
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
-_LOOK_SECONDS = 0.002
+_POLL_SECONDS = 0.002
 
 STUDENT = {"embedder": {"dim": 16}, "encoder": {"hidden": 16, "layers": 1}}
 TRAIN = {"steps": 60, "eval_every": 10, "batch_subwords": 256, "learning_rate": 0.01}
@@ -40,63 +41,61 @@ GOLD = {split: f"{split}.conll" for split in ("train", "dev", "test")}
 RAW = {**GOLD, "unlabeled": "raw.txt"}
 
 
-def rounds(slice_of: int = 1) -> int:
-    """Return the number of rounds of a test."""
-    return ROUNDS if NIGHTLY else slice_of
-
-
 def rng_for(name: str) -> random.Random:
-    """Return a random generator for a test."""
+    """Return the random generator of the test ``name``."""
     return random.Random(f"{SEED} {name}")
 
 
-def count(kind: str, outcome: str, faults: int = 1) -> None:
-    """Count the outcome of a fault."""
+def count_outcome(kind: str, outcome: str, faults: int = 1) -> None:
+    """Add ``faults`` of a kind with the same outcome to the report."""
     COUNTS[f"{kind}|{outcome}"] += faults
 
 
 @dataclass
-class Ended:
-    """How a command ended."""
+class CommandResult:
+    """Exit code and output of a command that has ended."""
 
-    code: int
+    exit_code: int
     stdout: str
     stderr: str
 
     @property
-    def is_clear(self) -> bool:
-        """Return whether it ended with an error message for the user."""
+    def has_clear_error(self) -> bool:
+        """Return whether the command ended with exit code 2 and an error message."""
         lines = self.stderr.splitlines()
-        return self.code == 2 and any(line.startswith("error: ") for line in lines) and "Traceback" not in self.stderr
+        return (
+            self.exit_code == 2 and any(line.startswith("error: ") for line in lines) and "Traceback" not in self.stderr
+        )
 
 
 @dataclass
 class Process:
-    """A command that runs."""
+    """A running command."""
 
-    server: Server
+    server: CommandServer
     pid: int
     folder: Path
     name: str
 
     def send(self, signal_number: int) -> None:
-        """Send it a signal; an ended process stays a zombie until ``wait``."""
+        """Send a signal; a process that has ended stays a zombie until ``wait``."""
         os.kill(self.pid, signal_number)
 
     @property
-    def runs(self) -> bool:
-        """Return whether it is still running."""
+    def is_running(self) -> bool:
+        """Return whether the command is still running."""
         return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
-    def wait(self) -> Ended:
-        """Wait for its end."""
-        code = self.server.ask({"do": "wait", "pid": self.pid})["code"]
-        streams = (self.folder / f".{self.name}.{stream}" for stream in ("stdout", "stderr"))
-        return Ended(code, *(path.read_text(errors="replace") if path.exists() else "" for path in streams))
+    def wait(self) -> CommandResult:
+        """Wait until the command ends; return its result."""
+        exit_code = self.server.request({"action": "wait", "pid": self.pid})["exit_code"]
+        paths = (self.folder / f".{self.name}.{stream}" for stream in ("stdout", "stderr"))
+        texts = (path.read_text(errors="replace") if path.exists() else "" for path in paths)
+        return CommandResult(exit_code, *texts)
 
 
-class Server:
-    """Starts commands by forking a process that has imported all modules."""
+class CommandServer:
+    """Client of ``fork_server.py``, which starts commands without the time of their imports."""
 
     def __init__(self) -> None:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
@@ -109,15 +108,16 @@ class Server:
             encoding="utf-8",
             env=environment,
         )
-        self._number = 0
-        self._reply()
+        self._started_commands = 0
+        self._read_reply()
 
-    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+    def request(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Send a request to the process and return its reply."""
         assert self._process.stdin is not None
-        print(json.dumps(request), file=self._process.stdin, flush=True)
-        return self._reply()
+        print(json.dumps(message), file=self._process.stdin, flush=True)
+        return self._read_reply()
 
-    def _reply(self) -> dict[str, Any]:
+    def _read_reply(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         reply: dict[str, Any] = json.loads(self._process.stdout.readline())
         return reply
@@ -130,26 +130,26 @@ class Server:
         stdin: str = os.devnull,
         stdout: str | None = None,
         file_size: int | None = None,
-        powerless: bool = False,
+        drop_capabilities: bool = False,
     ) -> Process:
-        """Start ``nlptrain ARGUMENTS`` in ``folder``; ``powerless``: file permissions hold even for root."""
-        self._number += 1
-        name = str(self._number)
-        request = {
-            "do": "start",
+        """Start ``nlptrain ARGUMENTS`` in ``folder``; with ``drop_capabilities`` root obeys file permissions, too."""
+        self._started_commands += 1
+        name = str(self._started_commands)
+        message = {
+            "action": "start",
             "arguments": arguments,
             "folder": str(folder),
             "stdin": stdin,
             "stdout": stdout or f".{name}.stdout",
             "stderr": f".{name}.stderr",
             "file_size": file_size,
-            "powerless": powerless,
+            "drop_capabilities": drop_capabilities,
         }
-        return Process(self, self.ask(request)["pid"], folder, name)
+        return Process(self, self.request(message)["pid"], folder, name)
 
-    def run(self, folder: Path, arguments: list[str], **how: Any) -> Ended:
-        """Run it to its end."""
-        return self.start(folder, arguments, **how).wait()
+    def run(self, folder: Path, arguments: list[str], **options: Any) -> CommandResult:
+        """Start a command and wait for its result."""
+        return self.start(folder, arguments, **options).wait()
 
     def close(self) -> None:
         self._process.communicate()
@@ -157,16 +157,16 @@ class Server:
 
 @dataclass(frozen=True)
 class Command:
-    """A command to disturb.
+    """A command that is tested with faults.
 
     Attributes:
         arguments: of the command line.
-        writes: files and folders that it writes, which must be the same after a fault.
+        outputs: files and folders that it writes, which must be the same after a fault.
         stdout: file for its standard output, if that is its result.
     """
 
     arguments: list[str]
-    writes: tuple[str, ...]
+    outputs: tuple[str, ...]
     stdout: str | None = None
 
 
@@ -192,7 +192,7 @@ COMMANDS: dict[str, Command] = {
 TRAINING = ("transformer_token", "tagger", "tagger --seeds", "tagger_kd", "tagger_kd --seeds", "pseudo_label")
 
 
-def write_base(folder: Path, tiny_bert: Path, server: Server) -> None:
+def write_inputs(folder: Path, tiny_bert: Path, server: CommandServer) -> None:
     """Write data and configurations into ``folder``, and train a teacher and a control there."""
     write_corpus(folder)
     write_columns(folder / "big.conll", make_sentences(5_000, 5))
@@ -228,117 +228,115 @@ def write_base(folder: Path, tiny_bert: Path, server: Server) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_text(yaml.safe_dump(values))
     for arguments in (["transformer_token", "transformer_token-teacher.yaml"], ["tagger", "tagger-control.yaml"]):
-        ended = server.run(folder, arguments)
-        assert ended.code == 0, ended.stderr
+        result = server.run(folder, arguments)
+        assert result.exit_code == 0, result.stderr
     for path in folder.glob(".*.std*"):
         path.unlink()
 
 
 @dataclass
-class Straight:
-    """The result of an undisturbed command.
+class ReferenceRun:
+    """The result of an undisturbed command, which the command must also have after a fault.
 
     Attributes:
-        files: files that it writes.
-        stdout: its standard output.
+        files: contents of its outputs by path, without timings.
         seconds: its duration.
-        changes: number of changes of the files in its folder.
-        size: bytes that it adds.
+        changes: number of observed changes of its outputs.
+        size: bytes that it adds to the folder.
     """
 
     files: dict[str, bytes]
-    stdout: str
     seconds: float
     changes: int
     size: int
 
 
-class Workshop:
-    """Folders for trials, copies of one with all inputs, and the results of undisturbed commands."""
+class FaultHarness:
+    """Trial folders with all inputs, the commands that run in them, and the results of undisturbed commands."""
 
     def __init__(self, folder: Path, tiny_bert: Path) -> None:
-        self.server = Server()
+        self.server = CommandServer()
         self.folder = folder
-        self.base = folder / "base"
-        self.base.mkdir()
-        write_base(self.base, tiny_bert, self.server)
-        self._number = 0
-        self._straight = functools.cache(self._run_straight)
+        self.inputs = folder / "base"
+        self.inputs.mkdir()
+        write_inputs(self.inputs, tiny_bert, self.server)
+        self._trials = 0
+        self._cached_reference = functools.cache(self._run_reference)
 
-    def new(self) -> Path:
-        """Create a new folder."""
-        self._number += 1
-        trial = self.folder / f"trial-{self._number}"
-        shutil.copytree(self.base, trial)
+    def new_trial(self) -> Path:
+        """Create a trial folder, a copy of the inputs."""
+        self._trials += 1
+        trial = self.folder / f"trial-{self._trials}"
+        shutil.copytree(self.inputs, trial)
         return trial
 
     @contextmanager
     def trial(self) -> Iterator[Path]:
-        """Yield a new folder; remove it if the block does not fail."""
-        trial = self.new()
+        """Yield a new trial folder; remove it unless the block fails."""
+        trial = self.new_trial()
         yield trial
         shutil.rmtree(trial)
 
-    def straight(self, name: str) -> Straight:
+    def reference(self, name: str) -> ReferenceRun:
         """Return the result of the undisturbed command ``name``."""
-        return self._straight(name)
+        return self._cached_reference(name)
 
-    def _run_straight(self, name: str) -> Straight:
+    def _run_reference(self, name: str) -> ReferenceRun:
         command = COMMANDS[name]
         with self.trial() as trial:
-            before, started = tree_size(trial), time.monotonic()
+            before, started = folder_size(trial), time.monotonic()
             process = self.start(trial, name)
             changes, state = 0, None
-            while process.runs:
-                if (now := listing(trial, command)) != state:
+            while process.is_running:
+                if (now := list_outputs(trial, command)) != state:
                     changes, state = changes + 1, now
-                time.sleep(_LOOK_SECONDS)
-            ended = process.wait()
-            assert ended.code == 0, ended.stderr
+                time.sleep(_POLL_SECONDS)
+            result = process.wait()
+            assert result.exit_code == 0, result.stderr
             seconds = time.monotonic() - started
-            size = tree_size(trial) - before
-            return Straight(snapshot(trial, command), ended.stdout, seconds, changes, size)
+            size = folder_size(trial) - before
+            return ReferenceRun(read_outputs(trial, command), seconds, changes, size)
 
-    def start(self, trial: Path, name: str, **how: Any) -> Process:
+    def start(self, trial: Path, name: str, **options: Any) -> Process:
         """Start the command ``name`` in ``trial``."""
         command = COMMANDS[name]
-        return self.server.start(trial, command.arguments, **{"stdout": command.stdout, **how})
+        return self.server.start(trial, command.arguments, **{"stdout": command.stdout, **options})
 
-    def again(self, trial: Path, name: str, **how: Any) -> Ended:
-        """Repeat the command ``name`` in ``trial`` after all its earlier processes have ended."""
-        wait_for_others(trial)
-        return self.start(trial, name, **how).wait()
+    def rerun(self, trial: Path, name: str, **options: Any) -> CommandResult:
+        """Repeat the command ``name`` after all earlier processes in ``trial`` have ended."""
+        wait_for_processes(trial)
+        return self.start(trial, name, **options).wait()
 
-    def ends_as_straight(
+    def check_rerun(self, trial: Path, name: str, *, kind: str, faults: int = 1, without: tuple[str, ...] = ()) -> None:
+        """Repeat the command and check that its files are those of the undisturbed one."""
+        result = self.rerun(trial, name)
+        if result.exit_code != 0 or "Traceback" in result.stderr:
+            count_outcome(kind, LOST, faults)
+            raise AssertionError(f"{trial}: {name} ended with {result.exit_code}:\n{result.stderr}")
+        self.check_outputs(trial, name, kind=kind, faults=faults, without=without)
+
+    def check_outputs(
         self, trial: Path, name: str, *, kind: str, faults: int = 1, without: tuple[str, ...] = ()
     ) -> None:
-        """Repeat the command and check that it ends with the bytes of the undisturbed one."""
-        ended = self.again(trial, name)
-        if ended.code != 0 or "Traceback" in ended.stderr:
-            count(kind, LOST, faults)
-            raise AssertionError(f"{trial}: {name} ended with {ended.code}:\n{ended.stderr}")
-        self.is_straight(trial, name, kind=kind, faults=faults, without=without)
-
-    def is_straight(self, trial: Path, name: str, *, kind: str, faults: int = 1, without: tuple[str, ...] = ()) -> None:
-        """Check that the files are those of the undisturbed command, except for those named ``without``."""
-        files, wanted = snapshot(trial, COMMANDS[name]), self.straight(name).files
-        paths = [*{**files, **wanted}]
+        """Check that the files are those of the undisturbed command, except those whose paths end in ``without``."""
+        files, expected = read_outputs(trial, COMMANDS[name]), self.reference(name).files
+        paths = [*{**files, **expected}]
         paths = [path for path in paths if not path.endswith(without)] if without else paths
-        differing = [path for path in paths if files.get(path) != wanted.get(path)]
-        count(kind, LOST if differing else SURVIVED, faults)
-        assert not differing, f"{trial}: {name} wrote other files than undisturbed: {differing}"
+        differing = [path for path in paths if files.get(path) != expected.get(path)]
+        count_outcome(kind, LOST if differing else SURVIVED, faults)
+        assert not differing, f"{trial}: {name} wrote other files than the undisturbed command: {differing}"
 
     def close(self) -> None:
         self.server.close()
 
 
-def listing(trial: Path, command: Command) -> tuple[object, ...]:
-    """List the files that ``command`` writes, with their sizes."""
+def list_outputs(trial: Path, command: Command) -> tuple[object, ...]:
+    """Return the paths and sizes of the files that ``command`` writes."""
     entries: list[object] = []
-    for top in {(trial / name).parent for name in command.writes}:
+    for top in {(trial / name).parent for name in command.outputs}:
         with suppress(FileNotFoundError):
             entries += [(entry.name, entry.stat().st_size) for entry in os.scandir(top) if "std" not in entry.name]
-    for name in command.writes:
+    for name in command.outputs:
         for path, _, names in os.walk(trial / name):
             for file in names:
                 with suppress(FileNotFoundError):
@@ -346,30 +344,30 @@ def listing(trial: Path, command: Command) -> tuple[object, ...]:
     return tuple(entries)
 
 
-def tree_size(folder: Path) -> int:
+def folder_size(folder: Path) -> int:
     """Return the size of all files in bytes."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 _TIMINGS = ("words_per_second", "waiting", "seconds")
-_SILENT = (".lock", "log.txt")
+_IGNORED = (".lock", "log.txt")
 
 
-def snapshot(trial: Path, command: Command) -> dict[str, bytes]:
-    """Read the files that ``command`` writes, without timings."""
+def read_outputs(trial: Path, command: Command) -> dict[str, bytes]:
+    """Return the contents of the files that ``command`` writes, without timings."""
     files: dict[str, bytes] = {}
-    for name in command.writes:
+    for name in command.outputs:
         top = trial / name
         for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
-            if path.is_file() and not path.name.endswith(_SILENT) and ".damaged" not in path.name:
-                files[path.relative_to(trial).as_posix()] = _stable(path)
+            if path.is_file() and not path.name.endswith(_IGNORED) and ".damaged" not in path.name:
+                files[path.relative_to(trial).as_posix()] = _without_timings(path)
     return files
 
 
-def _stable(path: Path) -> bytes:
+def _without_timings(path: Path) -> bytes:
     data = path.read_bytes()
     if path.name in ("scores.json", "metrics.jsonl"):
-        with suppress(ValueError, AttributeError):  # it is damaged
+        with suppress(ValueError, AttributeError):  # the file is damaged
             parts = [data] if path.name == "scores.json" else data.splitlines()
             rows = [json.loads(part).items() for part in parts]
             return json.dumps([{k: v for k, v in row if k not in _TIMINGS} for row in rows]).encode()
@@ -378,15 +376,15 @@ def _stable(path: Path) -> bytes:
     return data
 
 
-def wait_for_others(trial: Path) -> None:
-    """Wait until no process works in ``trial``: the experiments of a killed `nlptrain run` may continue."""
+def wait_for_processes(trial: Path) -> None:
+    """Wait until no process runs in ``trial``: the experiments of a killed ``nlptrain run`` may continue."""
     for _ in range(1200):
-        if not any(_works_in(path, trial) for path in Path("/proc").iterdir() if path.name.isdigit()):
+        if not any(_is_running_in(path, trial) for path in Path("/proc").iterdir() if path.name.isdigit()):
             return
         time.sleep(0.1)
 
 
-def _works_in(process: Path, trial: Path) -> bool:
+def _is_running_in(process: Path, trial: Path) -> bool:
     try:
         return (
             os.readlink(process / "cwd") == str(trial) and (process / "stat").read_text().rpartition(")")[2][1] != "Z"
@@ -395,61 +393,63 @@ def _works_in(process: Path, trial: Path) -> bool:
         return False
 
 
-def kill_at(process: Process, signal_number: int, seconds: float) -> bool:
+def kill_after(process: Process, signal_number: int, seconds: float) -> bool:
     """Send the signal after ``seconds``; return whether the process was still running."""
-    end = time.monotonic() + seconds
-    while process.runs and time.monotonic() < end:
-        time.sleep(_LOOK_SECONDS)
-    return _send(process, signal_number)
+    deadline = time.monotonic() + seconds
+    while process.is_running and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return _send_if_running(process, signal_number)
 
 
-def kill_at_change(process: Process, signal_number: int, trial: Path, command: Command, change: int) -> bool:
-    """Send the signal as soon as the files of the command have changed ``change`` times."""
+def kill_after_changes(process: Process, signal_number: int, trial: Path, command: Command, change_count: int) -> bool:
+    """Send the signal after ``change_count`` changes of the command's files; return whether it was still running."""
     state, seen = None, 0
-    while process.runs and seen < change:
-        if (now := listing(trial, command)) != state:
+    while process.is_running and seen < change_count:
+        if (now := list_outputs(trial, command)) != state:
             seen, state = seen + 1, now
-        time.sleep(_LOOK_SECONDS)
-    return _send(process, signal_number)
+        time.sleep(_POLL_SECONDS)
+    return _send_if_running(process, signal_number)
 
 
-def _send(process: Process, signal_number: int) -> bool:
-    if not process.runs:
+def _send_if_running(process: Process, signal_number: int) -> bool:
+    if not process.is_running:
         return False
     process.send(signal_number)
     return True
 
 
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-CODES = {signal.SIGKILL: (-9,), signal.SIGTERM: (-15, 143), signal.SIGINT: (-2, 130)}
+EXIT_CODES = {signal.SIGKILL: (-9,), signal.SIGTERM: (-15, 143), signal.SIGINT: (-2, 130)}
 
 
-def flip(path: Path, draw: random.Random) -> None:
+def flip_bit(path: Path, rng: random.Random) -> None:
     """Change one bit of a random byte."""
     data = bytearray(path.read_bytes())
     if data:
-        data[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
     path.write_bytes(data)
 
 
-def _wrong_types(path: Path) -> None:
-    def wrong(value: object) -> object:
+def write_wrong_types(path: Path) -> None:
+    """Replace each number of a JSON file by a string, and each other value by a number."""
+
+    def replace_types(value: object) -> object:
         if isinstance(value, dict):
-            return {key: wrong(inner) for key, inner in value.items()}
+            return {key: replace_types(inner) for key, inner in value.items()}
         return str(value) if isinstance(value, int | float) else 7
 
     try:
-        path.write_text(json.dumps(wrong(json.loads(path.read_bytes()))))
+        path.write_text(json.dumps(replace_types(json.loads(path.read_bytes()))))
     except ValueError:
         path.write_text('{"a": "b"}')
 
 
 DAMAGE: dict[str, Callable[[Path, random.Random], object]] = {
-    "removed": lambda path, draw: path.unlink(),
-    "empty": lambda path, draw: path.write_bytes(b""),
-    "truncated": lambda path, draw: os.truncate(path, draw.randrange(path.stat().st_size or 1)),
-    "flipped": flip,
-    "random bytes": lambda path, draw: path.write_bytes(draw.randbytes(200)),
-    "an empty list": lambda path, draw: path.write_text("[]"),
-    "wrong types": lambda path, draw: _wrong_types(path),
+    "removed": lambda path, rng: path.unlink(),
+    "empty": lambda path, rng: path.write_bytes(b""),
+    "truncated": lambda path, rng: os.truncate(path, rng.randrange(path.stat().st_size or 1)),
+    "flipped": flip_bit,
+    "random bytes": lambda path, rng: path.write_bytes(rng.randbytes(200)),
+    "an empty list": lambda path, rng: path.write_text("[]"),
+    "wrong types": lambda path, rng: write_wrong_types(path),
 }

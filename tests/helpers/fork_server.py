@@ -38,7 +38,7 @@ def serve() -> None:
     print(json.dumps({"pid": os.getpid()}), file=replies, flush=True)
     for line in requests:
         request = json.loads(line)
-        if request["do"] == "start":
+        if request["action"] == "start":
             pid = os.fork()
             if not pid:
                 os.closerange(replies.fileno(), replies.fileno() + 1)
@@ -46,7 +46,7 @@ def serve() -> None:
             print(json.dumps({"pid": pid}), file=replies, flush=True)
         else:
             _, status = os.waitpid(request["pid"], 0)
-            print(json.dumps({"code": os.waitstatus_to_exitcode(status)}), file=replies, flush=True)
+            print(json.dumps({"exit_code": os.waitstatus_to_exitcode(status)}), file=replies, flush=True)
 
 
 def _run(main, request) -> None:
@@ -65,8 +65,8 @@ def _run(main, request) -> None:
             os.dup2(os.open(name, mode, 0o644), stream)
         if request["file_size"] is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_size"], resource.RLIM_INFINITY))
-        if request["powerless"]:
-            _obey_permissions()
+        if request["drop_capabilities"]:
+            _drop_file_capabilities()
         sys.argv = ["nlptrain", *request["arguments"]]
         main(prog_name="nlptrain")
     except SystemExit as end:
@@ -81,15 +81,15 @@ def _run(main, request) -> None:
         os._exit(code)
 
 
-def _obey_permissions() -> None:
+def _drop_file_capabilities() -> None:
     """Drop the capabilities to read and write all files (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH)."""
     library = ctypes.CDLL(None, use_errno=True)
-    header, powers = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
-    if library.capget(header, powers):
+    header, capabilities = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    if library.capget(header, capabilities):
         raise OSError(ctypes.get_errno(), "capget")
     for group in (0, 1):  # effective, permitted
-        powers[group] &= ~0b110
-    if library.capset(header, powers):
+        capabilities[group] &= ~0b110
+    if library.capset(header, capabilities):
         raise OSError(ctypes.get_errno(), "capset")
 
 
