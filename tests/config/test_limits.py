@@ -7,7 +7,7 @@ import pytest
 
 from nlptrain.config import COMMANDS, load_config
 from nlptrain.errors import InputError
-from tests.helpers.fuzzing import bounded
+from tests.helpers.fuzzing import try_input
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def fault(text: str | None, *settings: str, command: str = "tagger") -> str:
     """Return the first error of a file; it is found in little time."""
     if text is not None:
         Path("c.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
-    with pytest.raises(InputError) as caught, bounded(surface="limits"):
+    with pytest.raises(InputError) as caught, try_input(surface="limits"):
         load_config(COMMANDS[command], text and Path("c.yaml"), settings, check_files=False)
     lines = str(caught.value).split("\n")
     assert all(len(line) < 500 and line.isprintable() for line in lines)

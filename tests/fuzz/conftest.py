@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.helpers.counting import record_counts, recorded_counts
-from tests.helpers.fuzzing import TRIED
+from tests.helpers.fuzzing import INPUT_COUNTS
 
 
 @pytest.fixture(autouse=True)
 def _count_inputs(record_property):
-    with record_counts(TRIED, "fuzz inputs", record_property):
+    with record_counts(INPUT_COUNTS, "fuzz inputs", record_property):
         yield
 
 

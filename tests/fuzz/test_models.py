@@ -1,4 +1,4 @@
-"""Model folders with damaged files: refused in one line, or loaded and used."""
+"""Model folders with damaged files are loaded and predict, or end in an ``InputError``."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 import nlptrain
 from nlptrain.errors import InputError
 from tests.helpers.exports import small_model
-from tests.helpers.fuzzing import bounded, fuzz
+from tests.helpers.fuzzing import fuzz, try_input
 
 pytestmark = pytest.mark.slow
 
 KINDS = ("teacher", "pooled-lstm-crf", "word-idcnn-softmax")
-DRAWN = st.sampled_from([*KINDS[1:], *KINDS])  # a teacher takes three times as long
+KIND_STRATEGY = st.sampled_from([*KINDS[1:], *KINDS])  # a teacher takes three times as long
 TEXTS = ["Ada Smith lives in Paris .", "", "x" * 70]
-# Values of all types, some of them too large for what they count.
-VALUES = st.one_of(
+# Values of all types, some of them too large for a size or a count.
+JSON_VALUES = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-2, 70),
@@ -35,37 +35,38 @@ VALUES = st.one_of(
     st.lists(st.integers(-1, 9), max_size=3),
     st.dictionaries(st.text(max_size=4), st.integers(0, 3), max_size=3),
 )
-BYTES = st.one_of(
+DAMAGE = st.one_of(
     st.tuples(st.just("flip"), st.floats(0, 1, exclude_max=True), st.integers(1, 255)),
     st.tuples(st.just("cut"), st.floats(0, 1), st.just(0)),
     st.tuples(st.just("insert"), st.floats(0, 1), st.integers(0, 255)),
 )
-_NUMBER = st.integers(0, 10**6)
+INDEX = st.integers(0, 10**6)
 
 
 @pytest.fixture(scope="module")
-def saved(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """One folder of each kind."""
+def model_folders(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A folder of each kind, and the folder ``work`` for damaged copies."""
     logging.disable(logging.WARNING)
-    above = tmp_path_factory.mktemp("fuzzed")
+    root = tmp_path_factory.mktemp("fuzzed")
     for kind in KINDS:
-        small_model(tiny_bert, kind).save(above / kind)
-    (above / "work").mkdir()
-    return {kind: above / kind for kind in KINDS}
+        small_model(tiny_bert, kind).save(root / kind)
+    (root / "work").mkdir()
+    return {kind: root / kind for kind in KINDS}
 
 
-def used(folder: Path, surface: str) -> None:
-    with warnings.catch_warnings(), bounded(InputError, surface=surface):
+def load_and_predict(folder: Path, surface: str) -> None:
+    """Load the model and predict; both may raise an ``InputError``."""
+    with warnings.catch_warnings(), try_input(InputError, surface=surface):
         warnings.simplefilter("ignore")
         model = nlptrain.load_token_model(str(folder))
         list(nlptrain.predict(model, TEXTS))
 
 
-def with_file(source: Path, name: str, content: bytes) -> Path:
-    """``source`` in the working folder, with one of its files replaced."""
+def copy_with_file(source: Path, name: str, content: bytes) -> Path:
+    """Copy ``source`` to the folder ``work`` with other content for the file ``name``; return the copy."""
     folder = source.parent / "work"
-    for old in folder.iterdir():
-        old.unlink()
+    for path in folder.iterdir():
+        path.unlink()
     for path in source.iterdir():
         if path.name != name:
             (folder / path.name).hardlink_to(path)
@@ -73,54 +74,57 @@ def with_file(source: Path, name: str, content: bytes) -> Path:
     return folder
 
 
-def damaged(content: bytes, damage: tuple[str, float, int]) -> bytes:
-    how, share, value = damage
-    place = min(int(share * len(content)), len(content) - 1)
-    if how == "flip":
-        return content[:place] + bytes([content[place] ^ value]) + content[place + 1 :]
-    return content[:place] + (bytes([value]) + content[place:] if how == "insert" else b"")
+def apply_damage(content: bytes, damage: tuple[str, float, int]) -> bytes:
+    operation, share, value = damage
+    position = min(int(share * len(content)), len(content) - 1)
+    if operation == "flip":
+        return content[:position] + bytes([content[position] ^ value]) + content[position + 1 :]
+    return content[:position] + (bytes([value]) + content[position:] if operation == "insert" else b"")
 
 
-@fuzz(DRAWN, _NUMBER, BYTES, share=0.2)
-def test_bytes(saved, kind, index, damage):
-    """A byte of any file is changed or added, or the file is cut."""
-    names = sorted(path.name for path in saved[kind].iterdir())
-    name = names[index % len(names)]
-    used(with_file(saved[kind], name, damaged((saved[kind] / name).read_bytes(), damage)), "models: bytes")
+@fuzz(KIND_STRATEGY, INDEX, DAMAGE, share=0.2)
+def test_changed_bytes_load_or_are_an_input_error(model_folders, kind, index, damage):
+    """A byte of any file is changed or added, or the file is truncated."""
+    paths = sorted(model_folders[kind].iterdir())
+    path = paths[index % len(paths)]
+    content = apply_damage(path.read_bytes(), damage)
+    load_and_predict(copy_with_file(model_folders[kind], path.name, content), "models: bytes")
 
 
-def paths_of(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:  # noqa: ANN401
+def value_paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:  # noqa: ANN401
     """Return the paths to the values of a JSON document, a few for each list."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value[:3]) if isinstance(value, list) else ()
+    items = value.items() if isinstance(value, dict) else enumerate(value[:3]) if isinstance(value, list) else ()
     return (
-        [path, *(below for key, item in inner for below in paths_of(item, (*path, key)))]
+        [path, *(inner_path for key, item in items for inner_path in value_paths(item, (*path, key)))]
         if path
-        else [below for key, item in inner for below in paths_of(item, (key,))]
+        else [inner_path for key, item in items for inner_path in value_paths(item, (key,))]
     )
 
 
-def replaced(document: Any, path: tuple[Any, ...], value: Any) -> None:  # noqa: ANN401
+def replace_value(document: Any, path: tuple[Any, ...], value: Any) -> None:  # noqa: ANN401
     for key in path[:-1]:
         document = document[key]
     document[path[-1]] = value
 
 
 @fuzz(
-    DRAWN,
+    KIND_STRATEGY,
     st.sampled_from(["config.json", "tokenizer_config.json", "tokenizer.json", "words.json"]),
-    _NUMBER,
-    VALUES,
+    INDEX,
+    JSON_VALUES,
     share=0.2,
 )  # noqa: E501
 @example("pooled-lstm-crf", "config.json", 0, None)
-def test_values(saved, kind, name, index, value):
+def test_changed_json_values_load_or_are_an_input_error(model_folders, kind, name, index, value):
     """A value of a JSON file is replaced by one of any type."""
-    if not (saved[kind] / name).exists():
+    if not (model_folders[kind] / name).exists():
         name = "config.json"
-    document = json.loads((saved[kind] / name).read_text())
-    paths = [path for path in paths_of(document) if name != "tokenizer.json" or index % 3 == 0 or "vocab" not in path]
-    replaced(document, paths[index % len(paths)], value)
-    used(with_file(saved[kind], name, json.dumps(document).encode()), "models: values")
+    document = json.loads((model_folders[kind] / name).read_text())
+    paths = [
+        path for path in value_paths(document) if name != "tokenizer.json" or index % 3 == 0 or "vocab" not in path
+    ]
+    replace_value(document, paths[index % len(paths)], value)
+    load_and_predict(copy_with_file(model_folders[kind], name, json.dumps(document).encode()), "models: values")
 
 
 KEYS = (
@@ -133,27 +137,29 @@ KEYS = (
 
 
 @fuzz(
-    DRAWN,
+    KIND_STRATEGY,
     st.sampled_from(["config.json", "tokenizer_config.json"]),
     st.sampled_from(KEYS),
-    VALUES,
+    JSON_VALUES,
     share=0.2,
 )  # noqa: E501
-def test_keys(saved, kind, name, key, value):
-    """A key that libraries look at is added to a configuration."""
-    path = saved[kind] / name
+def test_added_json_keys_load_or_are_an_input_error(model_folders, kind, name, key, value):
+    """A key that the libraries read is added to a configuration."""
+    path = model_folders[kind] / name
     document = json.loads(path.read_text()) if path.exists() else {}
-    used(with_file(saved[kind], name, json.dumps({**document, key: value}).encode()), "models: keys")
+    load_and_predict(
+        copy_with_file(model_folders[kind], name, json.dumps({**document, key: value}).encode()), "models: keys"
+    )
 
 
-@fuzz(DRAWN, _NUMBER, _NUMBER, share=0.05)
-def test_files(saved, kind, index, other):
-    """A file is missing, or another one has its name."""
-    paths = sorted(saved[kind].iterdir())
-    path, source = paths[index % len(paths)], paths[other % len(paths)]
-    folder = with_file(saved[kind], path.name, source.read_bytes())
+@fuzz(KIND_STRATEGY, INDEX, INDEX, share=0.05)
+def test_missing_or_swapped_files_load_or_are_an_input_error(model_folders, kind, index, source_index):
+    """A file is removed, or has the content of another file."""
+    paths = sorted(model_folders[kind].iterdir())
+    path, source = paths[index % len(paths)], paths[source_index % len(paths)]
+    folder = copy_with_file(model_folders[kind], path.name, source.read_bytes())
     if path == source:
         (folder / path.name).unlink()
-    used(folder, "models: files")
+    load_and_predict(folder, "models: files")
     shutil.rmtree(folder)
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""Readers of Arrow, Parquet and stored logits on changed bytes: pyarrow decodes these, and must not end the process."""
+"""Mutated Arrow and Parquet files and logit stores, which native code of pyarrow decodes, do not crash the process."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from nlptrain.distillation import LogitStore, labeling
 from nlptrain.distillation.labeling import label_sentences
 from nlptrain.errors import InputError
 from tests.helpers.corpora import make_sentences
-from tests.helpers.fuzzing import bounded, fuzz
+from tests.helpers.fuzzing import fuzz, try_input
 from tests.helpers.mutations import mutated, nasty_text
 from tests.helpers.transfer_sets import store_logits
 
 pytestmark = pytest.mark.slow
 
-NAMES = {"feature": {"names": ["O", "B-p"], "_type": "ClassLabel"}}
+TAG_FEATURE = {"feature": {"names": ["O", "B-p"], "_type": "ClassLabel"}}
 
 
-def table(rows: int) -> pa.Table:
-    """Columns of all kinds that are read."""
+def example_table(rows: int) -> pa.Table:
+    """Return a table with columns of all types that are read."""
     numbers = pa.array([[1, 0, 0]] * rows)
     words = [["Ada", "sings", f"w{row}"] for row in range(rows)]
     columns = pa.table(
@@ -47,27 +47,39 @@ def table(rows: int) -> pa.Table:
             "kind": pa.array([["a", "b"]] * rows, pa.list_(pa.dictionary(pa.int8(), pa.string()))),
         }
     )
-    return columns.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": {"ner_tags": NAMES}}})})
+    return columns.replace_schema_metadata(
+        {"huggingface": json.dumps({"info": {"features": {"ner_tags": TAG_FEATURE}}})}
+    )
 
 
-def arrow(rows: int, opened: Callable[..., Any], compression: str | None = None) -> bytes:
+def arrow_bytes(rows: int, open_writer: Callable[..., Any], compression: str | None = None) -> bytes:
     sink = io.BytesIO()
-    with opened(sink, table(rows).schema, options=pa.ipc.IpcWriteOptions(compression=compression)) as writer:
-        writer.write_table(table(rows), max_chunksize=4)
+    with open_writer(
+        sink, example_table(rows).schema, options=pa.ipc.IpcWriteOptions(compression=compression)
+    ) as writer:
+        writer.write_table(example_table(rows), max_chunksize=4)
     return sink.getvalue()
 
 
-def parquet(rows: int, **how: Any) -> bytes:
+def parquet_bytes(rows: int, **options: Any) -> bytes:
     sink = io.BytesIO()
-    pq.write_table(table(rows), sink, row_group_size=3, **how)
+    pq.write_table(example_table(rows), sink, row_group_size=3, **options)
     return sink.getvalue()
 
 
-ARROW = (arrow(6, pa.ipc.new_file), arrow(6, pa.ipc.new_file, "zstd"), arrow(2, pa.ipc.new_file, "lz4"))
-STREAM = (arrow(6, pa.ipc.new_stream), arrow(2, pa.ipc.new_stream, "lz4"))
-PARQUET = (parquet(6), parquet(6, compression="zstd", data_page_version="2.0"), parquet(2, use_dictionary=False))
+ARROW_FILES = (
+    arrow_bytes(6, pa.ipc.new_file),
+    arrow_bytes(6, pa.ipc.new_file, "zstd"),
+    arrow_bytes(2, pa.ipc.new_file, "lz4"),
+)
+ARROW_STREAMS = (arrow_bytes(6, pa.ipc.new_stream), arrow_bytes(2, pa.ipc.new_stream, "lz4"))
+PARQUET_FILES = (
+    parquet_bytes(6),
+    parquet_bytes(6, compression="zstd", data_page_version="2.0"),
+    parquet_bytes(2, use_dictionary=False),
+)
 LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
-SENTENCES = [Sentence((*words, str(n))) for n, (words, _) in enumerate(make_sentences(10, 1))]
+SENTENCES = [Sentence((*words, str(index))) for index, (words, _) in enumerate(make_sentences(10, 1))]
 
 
 @pytest.fixture(scope="module")
@@ -77,77 +89,78 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def read_all(path: Path, content: bytes, surface: str) -> None:
     path.write_bytes(content)
-    with bounded(InputError, surface=surface):
+    with try_input(InputError, surface=surface):
         for sentence in Corpus(path):
             assert all(word and word.encode() for word in sentence.words)
-    with bounded(InputError, surface=surface):
+    with try_input(InputError, surface=surface):
         list(Corpus(path).raw())
-    with bounded(InputError, surface=surface):
+    with try_input(InputError, surface=surface):
         list(read_rows(path))
 
 
-@fuzz(mutated(*ARROW))
-def test_arrow(folder: Path, content: bytes) -> None:
+@fuzz(mutated(*ARROW_FILES))
+def test_mutated_arrow_file_is_read_or_an_input_error(folder: Path, content: bytes) -> None:
     read_all(folder / "a.arrow", content, "arrow")
 
 
-@fuzz(mutated(*STREAM))
-def test_arrow_stream(folder: Path, content: bytes) -> None:
+@fuzz(mutated(*ARROW_STREAMS))
+def test_mutated_arrow_stream_is_read_or_an_input_error(folder: Path, content: bytes) -> None:
     read_all(folder / "b.arrow", content, "arrow stream")
 
 
-@fuzz(mutated(ARROW[2]))
-def test_feather(folder: Path, content: bytes) -> None:
+@fuzz(mutated(ARROW_FILES[2]))
+def test_mutated_feather_is_read_or_an_input_error(folder: Path, content: bytes) -> None:
     read_all(folder / "a.feather", content, "feather")
 
 
-@fuzz(mutated(*PARQUET))
-def test_parquet(folder: Path, content: bytes) -> None:
+@fuzz(mutated(*PARQUET_FILES))
+def test_mutated_parquet_is_read_or_an_input_error(folder: Path, content: bytes) -> None:
     read_all(folder / "a.parquet", content, "parquet")
 
 
-def generated_tables() -> st.SearchStrategy[pa.Table]:
-    """Tables whose columns have any names and values."""
+def table_strategy() -> st.SearchStrategy[pa.Table]:
+    """Strategy for tables whose columns have any names and values."""
     words = st.lists(st.one_of(st.none(), nasty_text()), max_size=3)
     numbers = st.lists(st.integers(-2, 2), max_size=3)
     texts, names = nasty_text(), st.one_of(st.sampled_from(["tokens", "ner_tags", "tags", "id", "text"]), nasty_text())
     values = st.one_of(*(st.lists(kind, min_size=2, max_size=2) for kind in (words, words, numbers, texts)))
-    return st.dictionaries(names, values, min_size=1, max_size=4).map(_table)
+    return st.dictionaries(names, values, min_size=1, max_size=4).map(build_table)
 
 
-def _table(columns: dict[str, list[Any]]) -> pa.Table:
-    built = pa.table({name.encode("utf-8", "replace").decode(): column for name, column in columns.items()})
-    features = {name: NAMES for name in columns if len(name) % 2}
-    return built.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+def build_table(columns: dict[str, list[Any]]) -> pa.Table:
+    table = pa.table({name.encode("utf-8", "replace").decode(): column for name, column in columns.items()})
+    features = {name: TAG_FEATURE for name in columns if len(name) % 2}
+    return table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
 
 
-@fuzz(generated_tables(), st.booleans())
-def test_generated_tables(folder: Path, generated: pa.Table, is_parquet: bool) -> None:
+@fuzz(table_strategy(), st.booleans())
+def test_generated_table_is_read_or_an_input_error(folder: Path, table: pa.Table, is_parquet: bool) -> None:
     sink = io.BytesIO()
     if is_parquet:
-        pq.write_table(generated, sink)
+        pq.write_table(table, sink)
     else:
-        with pa.ipc.new_file(sink, generated.schema) as writer:
-            writer.write_table(generated)
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
     name = "b.parquet" if is_parquet else "c.arrow"
     read_all(folder / name, sink.getvalue(), "arrow and parquet, generated")
 
 
 @fuzz(
     st.one_of(
-        mutated(*ARROW).map(lambda content: (".arrow", content)),
-        mutated(*PARQUET).map(lambda content: (".parquet", content)),
+        mutated(*ARROW_FILES).map(lambda content: (".arrow", content)),
+        mutated(*PARQUET_FILES).map(lambda content: (".parquet", content)),
     ),
     share=0.3,
 )
-def test_convert(folder: Path, given: tuple[str, bytes]) -> None:
-    path, target = folder / f"c{given[0]}", folder / "c.jsonl"
-    path.write_bytes(given[1])
-    with bounded(surface="convert, native"):
-        done = CliRunner().invoke(main, ["convert", str(path), str(target)])
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    assert done.exit_code in (0, 2), done.output
-    assert target.exists() == (done.exit_code == 0)
+def test_convert_of_a_mutated_file_writes_it_or_ends_with_code_2(folder: Path, file: tuple[str, bytes]) -> None:
+    suffix, content = file
+    path, target = folder / f"c{suffix}", folder / "c.jsonl"
+    path.write_bytes(content)
+    with try_input(surface="convert, native"):
+        result = CliRunner().invoke(main, ["convert", str(path), str(target)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code in (0, 2), result.output
+    assert target.exists() == (result.exit_code == 0)
     target.unlink(missing_ok=True)
 
 
@@ -157,26 +170,26 @@ def teacher(tiny_bert: Path) -> TransformerTokenClassifier:
 
 
 @pytest.fixture(scope="module")
-def stored(teacher: TransformerTokenClassifier, tmp_path_factory: pytest.TempPathFactory) -> LogitStore:
+def logit_store(teacher: TransformerTokenClassifier, tmp_path_factory: pytest.TempPathFactory) -> LogitStore:
     return store_logits(tmp_path_factory.mktemp("straight"), teacher, SENTENCES, shard_size=4)
 
 
 @fuzz(st.data(), st.sampled_from(["000000.arrow", "000001.arrow", "000002.arrow", "manifest.json"]), share=0.3)
-def test_transfer_set(
-    teacher: TransformerTokenClassifier, stored: LogitStore, folder: Path, data: st.DataObject, name: str
+def test_mutated_transfer_set_is_labeled_again(
+    teacher: TransformerTokenClassifier, logit_store: LogitStore, folder: Path, data: st.DataObject, name: str
 ) -> None:
-    copy = folder / "transfer" / stored.folder.name
+    copy = folder / "transfer" / logit_store.folder.name
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(stored.folder, copy)
+    shutil.copytree(logit_store.folder, copy)
     (copy / name).write_bytes(data.draw(mutated((copy / name).read_bytes())))
-    with pytest.MonkeyPatch.context() as patch, bounded(surface="transfer set"):
+    with pytest.MonkeyPatch.context() as patch, try_input(surface="transfer set"):
         patch.setattr(labeling, "SHARD_SENTENCES", 4)
         store, run = LogitStore(copy.parent, teacher), Run(None, device="cpu")
         run.log = lambda _: None  # type: ignore[method-assign, assignment]
         rows = store.select(label_sentences(store, SENTENCES, teacher, run).rows)
-    right = stored.transfer_set([sentence.hash() for sentence in SENTENCES])
+    expected = logit_store.transfer_set([sentence.hash() for sentence in SENTENCES])
     for index, sentence in enumerate(SENTENCES):
         assert rows.sentence(index).words == sentence.words
-        np.testing.assert_array_equal(rows.teacher_logits(index), right.teacher_logits(index))
-    for path in stored.folder.iterdir():
+        np.testing.assert_array_equal(rows.teacher_logits(index), expected.teacher_logits(index))
+    for path in logit_store.folder.iterdir():
         assert (copy / path.name).read_bytes() == path.read_bytes(), path.name

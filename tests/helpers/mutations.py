@@ -1,4 +1,4 @@
-"""Hypothesis strategies for changed bytes of valid files, and for difficult texts, numbers and values."""
+"""Hypothesis strategies for mutated bytes of valid files, and for texts, numbers and values that break readers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from hypothesis import strategies as st
 
-_LARGE = (0, 1, 255, 2**15, 2**31 - 1, 2**31, 2**32 - 1)
+_EDGE_INTEGERS = (0, 1, 255, 2**15, 2**31 - 1, 2**31, 2**32 - 1)
 _TOKENS = (
     b"\x00", b"\xff", b"\xef\xbb\xbf", b"\r", b"\n", b"\n\n", b"\t", b'"', b"'", b"\\", b"#", b"# ", b",", b";", b"|",
     b" = ", b"\\ud800", b"1e999", b"-1", b"NaN", b"null", b"[[[[", b"{}", b"[]", b"9" * 30, b"9" * 5000,
@@ -17,46 +17,46 @@ _TOKENS = (
 _Edit = tuple[int, float, float, bytes]
 
 
-def _edited(content: bytes, edits: Sequence[_Edit]) -> bytes:
-    """Apply edits to ``content``: a kind, two positions as shares of the length, and bytes."""
-    for kind, share, other, inserted in edits:
+def _apply_edits(content: bytes, edits: Sequence[_Edit]) -> bytes:
+    """Apply edits to ``content``; each has a kind, two positions as shares of the length, and bytes."""
+    for kind, share, other_share, insertion in edits:
         size = len(content)
-        at, to = sorted((int(share * size), int(other * size)))
+        start, end = sorted((int(share * size), int(other_share * size)))
         match kind:
             case 0:  # flip
-                content = content[:at] + inserted[:1] + content[at + 1 :]
+                content = content[:start] + insertion[:1] + content[start + 1 :]
             case 1:  # insert
-                content = content[:at] + inserted + content[at:]
+                content = content[:start] + insertion + content[start:]
             case 2:  # delete
-                content = content[:at] + content[at + len(inserted) :]
+                content = content[:start] + content[start + len(insertion) :]
             case 3:  # duplicate
-                content = content[:at] + content[at : min(to, at + 64)] + content[at:]
+                content = content[:start] + content[start : min(end, start + 64)] + content[start:]
             case 4:  # truncate
-                content = content[:to]
+                content = content[:end]
             case 5:  # splice
-                content = content[:at] + content[to:]
+                content = content[:start] + content[end:]
             case _:  # an integer of four bytes
-                at -= at % 4
-                content = content[:at] + inserted[:4].ljust(4, b"\0") + content[at + 4 :]
+                start -= start % 4
+                content = content[:start] + insertion[:4].ljust(4, b"\0") + content[start + 4 :]
     return content
 
 
 def mutated(*contents: bytes, write: Callable[[bytes], bytes] = bytes) -> st.SearchStrategy[bytes]:
-    """One of ``contents`` after one to six edits, passed through ``write`` (e.g. gzip)."""
+    """Strategy for one of ``contents`` after one to six edits, passed through ``write`` (e.g. gzip)."""
     share = st.floats(0, 1, exclude_max=True)
-    inserted = st.one_of(
+    insertion = st.one_of(
         st.binary(min_size=1, max_size=8),
         st.sampled_from(_TOKENS),
-        st.sampled_from(_LARGE).map(lambda value: value.to_bytes(4, "little")),
+        st.sampled_from(_EDGE_INTEGERS).map(lambda value: value.to_bytes(4, "little")),
     )
     edits = st.lists(
-        st.tuples(st.sampled_from([0, 0, 1, 2, 3, 4, 5, 6]), share, share, inserted), min_size=1, max_size=6
+        st.tuples(st.sampled_from([0, 0, 1, 2, 3, 4, 5, 6]), share, share, insertion), min_size=1, max_size=6
     )
-    return st.builds(_edited, st.sampled_from(contents), edits).map(write)
+    return st.builds(_apply_edits, st.sampled_from(contents), edits).map(write)
 
 
 def nasty_text() -> st.SearchStrategy[str]:
-    """Short strings that readers have failed on."""
+    """Strategy for short strings that readers have failed on."""
     return st.lists(
         st.one_of(st.sampled_from([token.decode("utf-8", "replace") for token in _TOKENS]), st.text(max_size=4)),
         max_size=4,
@@ -64,13 +64,13 @@ def nasty_text() -> st.SearchStrategy[str]:
 
 
 def nasty_numbers() -> st.SearchStrategy[int | float]:
-    """Numbers at the limits of their types, and beyond."""
+    """Strategy for numbers at and beyond the limits of their types."""
     edges = (0, -1, 1, 2**31, 2**63, -(2**63), 10**30, 10**400, 1e308, -0.0, float("inf"), float("nan"))
     return st.one_of(st.integers(-3, 40), st.sampled_from(edges))
 
 
 def nasty_values() -> st.SearchStrategy[object]:
-    """Values of JSON, some of them huge or deep."""
+    """Strategy for JSON values, some of them huge or deeply nested."""
     deep: object = []
     for _ in range(300):
         deep = [deep]
