@@ -28,7 +28,7 @@ from nlptrain.data.text_files import read_lines
 from nlptrain.export.export import export_onnx
 from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict
-from tests.helpers.cases import CASES, changed, check_tables, described_cases, text_of
+from tests.helpers.cases import CASES, changed_description, check_tables, described_cases, expand_text
 
 DIST = Path("examples/browser/dist")
 LINES = 200
@@ -162,11 +162,11 @@ def check_table(driver: Driver, folder: Path) -> None:
     """Run the test cases of Python and Node in the page; ``folder`` is the exported one."""
     described = json.loads((folder / "nlptrain.json").read_text("utf-8"))
     cases = [case for case in described_cases() if case["reads"] == described["reads"]]
-    written = [json.dumps(changed(described, case)).encode() for case in cases]
+    written = [json.dumps(changed_description(described, case)).encode() for case in cases]
     tables = {name: CASES[name] for name in ("words", "windows", "decoding", "spelling")}
     encoded = [base64.b64encode(text).decode() for text in written]
     # ChromeDriver does not accept halves of surrogate pairs.
-    tables["words"] = [case for case in CASES["words"] if _is_whole(text_of(case["text"]))]
+    tables["words"] = [case for case in CASES["words"] if _is_whole(expand_text(case["text"]))]
     arguments = [tables, described["splitter"]["pattern"], encoded]
     results = driver.post("/execute/async", {"script": _CASES, "args": arguments})
     if isinstance(results, str):
@@ -201,7 +201,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
     texts = list(islice((line for _, line in read_lines(options.text) if line.strip()), LINES))
-    texts += [text for text in map(text_of, CASES["texts"]) if _is_whole(text)]
+    texts += [text for text in map(expand_text, CASES["texts"]) if _is_whole(text)]
     model = load_token_model(options.run)
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / "exported"

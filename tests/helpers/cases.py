@@ -18,35 +18,35 @@ CASES: dict[str, list[Any]] = json.loads(FILE.read_text("utf-8"))
 _REMOVED = object()
 
 
-def text_of(text: str | list[Any]) -> str:
+def expand_text(text: str | list[Any]) -> str:
     """Return the text of a case."""
-    whole: str = text if isinstance(text, str) else text[0] * text[1]
-    return whole
+    expanded: str = text if isinstance(text, str) else text[0] * text[1]
+    return expanded
 
 
-def words_of(case: dict[str, Any]) -> list[list[Any]]:
+def expand_words(case: dict[str, Any]) -> list[list[Any]]:
     """Return the words of a case with their offsets."""
-    return [[text_of(word), start, end] for word, start, end in case["words"]]
+    return [[expand_text(word), start, end] for word, start, end in case["words"]]
 
 
-def changed(description: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
+def changed_description(description: dict[str, Any], case: dict[str, Any]) -> dict[str, Any]:
     """Return a description with the changes of a case and a matching hash."""
-    edited = json.loads(json.dumps(description))
-    edits = {**case.get("change", {}), **({case["remove"]: _REMOVED} if "remove" in case else {})}
-    for key, value in edits.items():
+    copy = json.loads(json.dumps(description))
+    changes = {**case.get("change", {}), **({case["remove"]: _REMOVED} if "remove" in case else {})}
+    for key, value in changes.items():
         *parents, last = key.split(".")
-        inner = edited
+        parent = copy
         for name in parents:
-            inner = inner[name]
+            parent = parent[name]
         if value is _REMOVED:
-            del inner[last]
+            del parent[last]
         else:
-            inner[last] = value
+            parent[last] = value
     if "add_file" in case:
-        edited["files"].update(case["add_file"])
+        copy["files"].update(case["add_file"])
     if "remove_file" in case:
-        del edited["files"][case["remove_file"]]
-    return {**edited, "hash": description_hash(edited)}
+        del copy["files"][case["remove_file"]]
+    return {**copy, "hash": description_hash(copy)}
 
 
 def described_cases() -> list[dict[str, Any]]:
@@ -56,20 +56,20 @@ def described_cases() -> list[dict[str, Any]]:
 
 def check_errors(errors: Sequence[str | None]) -> None:
     """Check the messages for ``described_cases`` and then for the damaged descriptions."""
-    begins: list[str | None] = [f"nlptrain.json: {case['key']}: found " for case in CASES["refused"]]
-    begins += [None] * len(CASES["accepted"]) + ["nlptrain.json: "] * len(CASES["damaged"])
-    for begin, error, case in zip(begins, errors, [*described_cases(), *CASES["damaged"]], strict=True):
-        if begin is None or error is None:
-            assert error == begin, (error, case)
+    prefixes: list[str | None] = [f"nlptrain.json: {case['key']}: found " for case in CASES["refused"]]
+    prefixes += [None] * len(CASES["accepted"]) + ["nlptrain.json: "] * len(CASES["damaged"])
+    for prefix, error, case in zip(prefixes, errors, [*described_cases(), *CASES["damaged"]], strict=True):
+        if prefix is None or error is None:
+            assert error == prefix, (error, case)
             continue
-        assert error.startswith(begin), (error, case)
+        assert error.startswith(prefix), (error, case)
         assert len(error) < 400, case
         assert error.isprintable(), case
 
 
 def check_tables(results: dict[str, Any], *, words: Sequence[dict[str, Any]] = CASES["words"]) -> None:
-    """Check words, windows, labels, shapes and characters of the cases; ``words`` may be a part of the cases."""
-    assert results["words"] == [words_of(case) for case in words]
+    """Check words, windows, labels, shapes and characters of the cases; ``words``: a subset of the cases."""
+    assert results["words"] == [expand_words(case) for case in words]
     assert results["windows"] == [case["windows"] for case in CASES["windows"]]
     assert results["spelling"] == [[case["shape"], case["characters"]] for case in CASES["spelling"]]
     for result, case in zip(results["decoding"], CASES["decoding"], strict=True):

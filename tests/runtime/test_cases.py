@@ -24,7 +24,15 @@ from nlptrain_runtime.folder import open_folder
 from nlptrain_runtime.predictions import TaggedSentence
 from nlptrain_runtime.windows import OVERLAPS, cut_windows
 from nlptrain_runtime.word_features import character_codes, word_shape
-from tests.helpers.cases import CASES, FILE, changed, check_errors, check_tables, described_cases, text_of
+from tests.helpers.cases import (
+    CASES,
+    FILE,
+    changed_description,
+    check_errors,
+    check_tables,
+    described_cases,
+    expand_text,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -54,14 +62,14 @@ def descriptions(folders, tmp_path_factory) -> list[Path]:
         shutil.copytree(folders[case["reads"]], folder, copy_function=os.link)
         description = json.loads((folder / "nlptrain.json").read_text("utf-8"))
         (folder / "nlptrain.json").unlink()
-        text = json.dumps(changed(description, case), indent=1)
+        text = json.dumps(changed_description(description, case), indent=1)
         files.append(folder / "nlptrain.json")
         files[-1].write_text(text, encoding="utf-8")
     for index, text in enumerate(CASES["damaged"]):
         folder = root / f"damaged{index}"
         folder.mkdir()
         files.append(folder / "nlptrain.json")
-        files[-1].write_text(text_of(text), encoding="utf-8")
+        files[-1].write_text(expand_text(text), encoding="utf-8")
     return files
 
 
@@ -79,7 +87,7 @@ def test_python_rejects_invalid_descriptions(descriptions):
 
 def test_python_has_the_results_of_the_cases():
     splitter = WordSplitter.default()
-    words = [[list(word) for word in splitter.split(text_of(case["text"]))] for case in CASES["words"]]
+    words = [[list(word) for word in splitter.split(expand_text(case["text"]))] for case in CASES["words"]]
     windows = [window_bounds(case["sizes"], case["room"], case["rule"]) for case in CASES["windows"]]
     decoding = [decode(case) for case in CASES["decoding"]]
     spelling = [[word_shape(case["word"]), character_codes(case["word"], case["most"])] for case in CASES["spelling"]]
@@ -120,7 +128,7 @@ def test_the_page_has_the_results_of_the_cases(descriptions, tmp_path):
 @needs_packages
 @pytest.mark.parametrize("kind", ["teacher", "pieces", "pooled", "words", "plain"])
 def test_the_page_predicts_texts_of_any_length(folders, tmp_path, kind):
-    texts = [text_of(text) for text in CASES["texts"]]
+    texts = [expand_text(text) for text in CASES["texts"]]
     file = tmp_path / "texts.json"
     file.write_text(json.dumps(texts), encoding="utf-8")
     assert open_folder(folders[kind]).described["window"]["max_pieces"] < 200  # so that the longest have windows

@@ -1,4 +1,4 @@
-"""``nlptrain-tag`` from a shell: lines in, JSON Lines out, and one line where something is wrong."""
+"""The command ``nlptrain-tag`` reads lines, writes JSON Lines, and reports an error in one line."""
 
 import json
 import subprocess
@@ -15,60 +15,60 @@ pytestmark = pytest.mark.slow
 LINES = [*(text for text in ODD if "\n" not in text), *(" ".join(sentence.words) for sentence in TEXT)]
 
 
-def test_each_line_has_a_result_in_order(folders, tag, tmp_path):
-    wanted = Tagger(folders["pooled"]).predict(LINES)
-    given = ("\ufeff" + "\n".join(LINES) + "\n").encode()
-    code, out = tag([str(folders["pooled"])], given)
-    assert code == 0
-    actual = [json.loads(line) for line in out.decode().split("\n")[:-1]]
-    assert actual == wanted
+def test_each_line_has_a_prediction_in_order(folders, tag, tmp_path):
+    expected = Tagger(folders["pooled"]).predict(LINES)
+    stdin = ("\ufeff" + "\n".join(LINES) + "\n").encode()
+    exit_code, out = tag([str(folders["pooled"])], stdin)
+    assert exit_code == 0
+    predictions = [json.loads(line) for line in out.decode().split("\n")[:-1]]
+    assert predictions == expected
     (tmp_path / "one.txt").write_bytes("\r\n".join(LINES[:5]).encode())
     (tmp_path / "two.txt").write_bytes("\n".join(LINES[5:]).encode())
-    code, out = tag([str(folders["pooled"]), str(tmp_path / "one.txt"), str(tmp_path / "two.txt"), "--block", "3"])
+    exit_code, out = tag([str(folders["pooled"]), str(tmp_path / "one.txt"), str(tmp_path / "two.txt"), "--block", "3"])
     assert [json.loads(line)["text"] for line in out.decode().split("\n")[:-1]] == LINES
 
 
-def test_what_is_wrong_is_one_line_and_code_2(folders, tag, capsys, tmp_path):
-    for arguments, given, messages in (
+def test_errors_are_one_line_and_exit_code_2(folders, tag, capsys, tmp_path):
+    for arguments, stdin, message in (
         ([str(tmp_path / "nowhere")], b"", "there is no such folder"),
         ([str(folders["pooled"]), str(tmp_path / "none.txt")], b"", "none.txt: No such file"),
         ([str(folders["pooled"])], b"Ada\nOsl\xf8\n", "standard input: byte 7 (0xF8) is not UTF-8"),
         ([str(folders["pooled"]), "--precision", "int8"], b"", "found no model of precision int8; expected fp32"),
     ):
-        assert tag(arguments, given)[0] == 2
+        assert tag(arguments, stdin)[0] == 2
         error = capsys.readouterr().err
         assert error.startswith("error: ")
-        assert messages in error
+        assert message in error
         assert error.count("\n") == 1
     for arguments in (["--threads", "0"], ["--min-confidence", "2"], ["--block", "x"]):
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as error_info:
             main([str(folders["pooled"]), *arguments])
-        assert ended.value.code == 2
+        assert error_info.value.code == 2
 
 
-def test_less_sure_entities_are_left_out(folders, tag):
-    given = "\n".join(LINES).encode()
-    _, out = tag([str(folders["pooled"])], given)
-    every = [part for line in out.splitlines() for part in json.loads(line)["entities"]]
-    least = sorted(part["confidence"] for part in every)[len(every) // 2]
-    code, out = tag([str(folders["pooled"]), "--min-confidence", str(least)], given)
-    assert code == 0
+def test_min_confidence_omits_entities(folders, tag):
+    stdin = "\n".join(LINES).encode()
+    _, out = tag([str(folders["pooled"])], stdin)
+    all_entities = [part for line in out.splitlines() for part in json.loads(line)["entities"]]
+    threshold = sorted(part["confidence"] for part in all_entities)[len(all_entities) // 2]
+    exit_code, out = tag([str(folders["pooled"]), "--min-confidence", str(threshold)], stdin)
+    assert exit_code == 0
     kept = [part for line in out.splitlines() for part in json.loads(line)["entities"]]
-    assert kept == [part for part in every if part["confidence"] >= least]
-    assert 0 < len(kept) < len(every)
+    assert kept == [part for part in all_entities if part["confidence"] >= threshold]
+    assert 0 < len(kept) < len(all_entities)
 
 
-def test_a_reader_that_has_enough_ends_it_quietly(folders):
+def test_a_closed_pipe_ends_the_command_without_an_error(folders):
     command = f"{sys.executable} -m nlptrain_runtime.command {folders['pooled']} --block 1 | head -n 1"
     lines = "\n".join(["Ada lives in Paris"] * 3000)
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], input=lines, capture_output=True, text=True)
-    assert json.loads(done.stdout)["text"] == "Ada lives in Paris"
-    assert done.stderr == ""
-    assert done.returncode == 0
+    result = subprocess.run(["bash", "-o", "pipefail", "-c", command], input=lines, capture_output=True, text=True)
+    assert json.loads(result.stdout)["text"] == "Ada lives in Paris"
+    assert result.stderr == ""
+    assert result.returncode == 0
 
 
 @pytest.mark.parametrize(
-    ("way", "messages"),
+    ("redirection", "message"),
     [
         ("> /dev/full", "standard output: No space left on device"),
         (">&-", "standard output: is closed"),
@@ -76,8 +76,9 @@ def test_a_reader_that_has_enough_ends_it_quietly(folders):
         ("0> /dev/null", "standard input: Bad file descriptor"),
     ],
 )
-def test_what_cannot_be_read_or_written_is_one_line_and_code_2(folders, way, messages):
-    command = f"echo Ada lives in Paris | {{ {sys.executable} -m nlptrain_runtime.command {folders['pooled']} {way}; }}"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
-    assert done.stderr == f"error: {messages}\n"
-    assert done.returncode == 2
+def test_unusable_streams_are_one_line_and_exit_code_2(folders, redirection, message):
+    tag_command = f"{sys.executable} -m nlptrain_runtime.command {folders['pooled']} {redirection}"
+    command = f"echo Ada lives in Paris | {{ {tag_command}; }}"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert result.stderr == f"error: {message}\n"
+    assert result.returncode == 2

@@ -23,35 +23,35 @@ SYLLABLES = ["ada", "lo", "ri", "smith", "par", "is", "osl", "o", "ky", "to", "q
 
 
 class Timeout(Exception):
-    """What a timeout handler raises, wherever the program is."""
+    """Exception that a signal handler raises at any line."""
 
 
 def texts(count: int, seed: int) -> list[str]:
-    """Texts of words that are new to a tagger, mostly."""
-    draw = random.Random(seed)
-    word = lambda: "".join(draw.choices(SYLLABLES, k=draw.randint(1, 4)))  # noqa: E731
-    return [" ".join(draw.choice([str.title, str.lower, str.upper])(word()) for _ in range(9)) for _ in range(count)]
+    """Return texts of random words, most of which are not in the tagger's cache."""
+    rng = random.Random(seed)
+    word = lambda: "".join(rng.choices(SYLLABLES, k=rng.randint(1, 4)))  # noqa: E731
+    return [" ".join(rng.choice([str.title, str.lower, str.upper])(word()) for _ in range(9)) for _ in range(count)]
 
 
 @cache
-def with_lines(code: CodeType) -> set[int]:
+def with_block_lines(code: CodeType) -> set[int]:
     """Return the lines that open a ``with`` block: after an exception there, its lock may stay locked."""
     return {
-        place.positions.lineno
-        for place in dis.get_instructions(code)
-        if place.opname == "BEFORE_WITH" and place.positions and place.positions.lineno
+        instruction.positions.lineno
+        for instruction in dis.get_instructions(code)
+        if instruction.opname == "BEFORE_WITH" and instruction.positions and instruction.positions.lineno
     }
 
 
-class Interrupting:
+class RaiseAtLine:
     """Raise at the ``occurrence``-th time that ``line`` of the package runs; without a line, count all."""
 
     def __init__(self, line: tuple[str, int] | None = None, occurrence: int = 1) -> None:
-        self.seen: Counter[tuple[str, int]] = Counter()
+        self.counts: Counter[tuple[str, int]] = Counter()
         self._line = line
         self._occurrence = occurrence
 
-    def __enter__(self) -> Interrupting:
+    def __enter__(self) -> RaiseAtLine:
         sys.settrace(self._trace)
         return self
 
@@ -63,42 +63,42 @@ class Interrupting:
             return None
         if event == "line":
             line = frame.f_code.co_filename, frame.f_lineno
-            if frame.f_lineno not in with_lines(frame.f_code):
-                self.seen[line] += 1
-                if line == self._line and self.seen[line] == self._occurrence:
+            if frame.f_lineno not in with_block_lines(frame.f_code):
+                self.counts[line] += 1
+                if line == self._line and self.counts[line] == self._occurrence:
                     raise Timeout
         return self._trace
 
 
 @pytest.mark.parametrize("kind", ["pieces", "pooled", "words"])
-def test_a_call_that_is_interrupted_at_any_line_spoils_nothing(folders, kind):
-    asked = texts(1500, 1)
-    fresh, tagger = Tagger(folders[kind]), Tagger(folders[kind])
+def test_predictions_after_interrupted_calls_are_unchanged(folders, kind):
+    all_texts = texts(1500, 1)
+    uninterrupted, tagger = Tagger(folders[kind]), Tagger(folders[kind])
     lines: list[tuple[int, tuple[str, int]]] = []
-    for size in (1, 4):  # one text has a shorter way through the code than several
-        with Interrupting() as counting:
-            for text in range(0, 5 * size, size):
-                tagger.predict(asked[text : text + size])
-        lines += [(size, line) for line in counting.seen]
+    for size in (1, 4):  # a single text runs other lines than several texts
+        with RaiseAtLine() as counter:
+            for start in range(0, 5 * size, size):
+                tagger.predict(all_texts[start : start + size])
+        lines += [(size, line) for line in counter.counts]
     assert len(lines) > 300
     tagger = Tagger(folders[kind])
-    raised = first = 0
+    interruptions = first = 0
     for size, line in lines:
         try:
-            with Interrupting(line):
-                tagger.predict(asked[first : first + size])
+            with RaiseAtLine(line):
+                tagger.predict(all_texts[first : first + size])
         except Timeout:
-            raised += 1
-        first += size  # other words each time, or nothing would be added any more
-    assert raised > len(lines) * 0.75  # a text need not come by each line
-    asked = asked[:first:5]
-    assert len(asked) >= 150
-    actual = [tagger.predict([text])[0] for text in asked]
-    wanted = [fresh.predict([text])[0] for text in asked]
-    assert sum(first_item == other for first_item, other in zip(actual, wanted, strict=True)) == len(asked)
+            interruptions += 1
+        first += size  # new words each time, so that the cache grows
+    assert interruptions > len(lines) * 0.75  # not every text runs every line
+    compared_texts = all_texts[:first:5]
+    assert len(compared_texts) >= 150
+    predictions = [tagger.predict([text])[0] for text in compared_texts]
+    expected = [uninterrupted.predict([text])[0] for text in compared_texts]
+    assert predictions == expected
 
 
-def test_nothing_of_the_environment_changes(folders, monkeypatch):
+def test_environment_variables_do_not_change(folders, monkeypatch):
     monkeypatch.delenv("TOKENIZERS_PARALLELISM", raising=False)
     before = dict(os.environ)
     Tagger(folders["pieces"]).predict(["Ada lives in Oslo"])

@@ -1,4 +1,4 @@
-"""Entities without a step for each word are those that ``spans`` reads tag by tag."""
+"""The vectorized ``PredictionFormatter`` returns the entities that ``TaggedSentence.spans`` reads tag by tag."""
 
 import numpy as np
 import pytest
@@ -11,27 +11,27 @@ from nlptrain_runtime.schemes import Scheme
 from nlptrain_runtime.text_stream import text_blocks
 
 NAMES = {
-    scheme: ["O", *(f"{prefix}-{kind}" for kind in ("x", "y") for prefix in SCHEME_PREFIXES[scheme])]
+    scheme: ["O", *(f"{prefix}-{type_name}" for type_name in ("x", "y") for prefix in SCHEME_PREFIXES[scheme])]
     for scheme in ("iob1", "iob2", "iobes", "bilou")
 }
 
 
 @given(st.sampled_from(sorted(NAMES)), st.lists(st.lists(st.integers(0, 8), max_size=7), max_size=6), st.data())
-def test_entities_are_those_of_spans(scheme: Scheme, sentences: list[list[int]], data: st.DataObject):
+def test_formatted_entities_equal_the_spans_of_tags(scheme: Scheme, sentences: list[list[int]], data: st.DataObject):
     names = NAMES[scheme]
     sentences = [[label % len(names) for label in sentence] for sentence in sentences]
     counts = np.array([len(sentence) for sentence in sentences], dtype=np.int64)
     best = np.array([label for sentence in sentences for label in sentence], dtype=np.int64)
-    sure = np.array(data.draw(st.lists(st.integers(0, 100), min_size=len(best), max_size=len(best)))) / 100
+    confidences = np.array(data.draw(st.lists(st.integers(0, 100), min_size=len(best), max_size=len(best)))) / 100
     offsets = np.stack([np.arange(len(best)) * 2, np.arange(len(best)) * 2 + 1], axis=1).reshape(-1, 2)
     texts = ["." * 100] * len(sentences)
-    actual = list(PredictionFormatter(names, scheme, 0.3).format(texts, counts, best, sure, offsets))
-    assert len(actual) == len(sentences)
+    predictions = list(PredictionFormatter(names, scheme, 0.3).format(texts, counts, best, confidences, offsets))
+    assert len(predictions) == len(sentences)
     first = 0
-    for sentence, prediction in zip(sentences, actual, strict=True):
+    for sentence, prediction in zip(sentences, predictions, strict=True):
         region = slice(first, first + len(sentence))
-        tagged = TaggedSentence([names[label] for label in sentence], sure[region])
-        wanted = [
+        tagged = TaggedSentence([names[label] for label in sentence], confidences[region])
+        expected = [
             {
                 "start": int(offsets[region][span.start, 0]),
                 "end": int(offsets[region][span.end - 1, 1]),
@@ -42,35 +42,37 @@ def test_entities_are_those_of_spans(scheme: Scheme, sentences: list[list[int]],
             if confidence >= 0.3
         ]
         assert [
-            {name: part[name] for name in wanted[0]} if wanted else part for part in prediction["entities"]
-        ] == wanted
+            {name: part[name] for name in expected[0]} if expected else part for part in prediction["entities"]
+        ] == expected
         first += len(sentence)
     has_predictions = PredictionFormatter(names, scheme, 0.3).has_predictions(best, counts)
     assert has_predictions.tolist() == [any(sentence) for sentence in sentences]
 
 
-def test_plain_tags_are_words_and_unsure_ones_are_none():
-    predictions = PredictionFormatter(["A", "B-x"], "plain", 0.5)
+def test_plain_tags_below_min_confidence_are_none():
+    formatter = PredictionFormatter(["A", "B-x"], "plain", 0.5)
     offsets = np.array([[0, 2], [3, 5], [0, 1]])
-    actual = list(
-        predictions.format(["ab cd", "", "e"], np.array([2, 0, 1]), np.array([0, 1, 1]), np.array([0.4, 1, 1]), offsets)
+    predictions = list(
+        formatter.format(["ab cd", "", "e"], np.array([2, 0, 1]), np.array([0, 1, 1]), np.array([0.4, 1, 1]), offsets)
     )
-    assert actual[0]["words"][0] == {"start": 0, "end": 2, "text": "ab", "tag": None, "confidence": 0.4}
-    assert [[word["tag"] for word in prediction["words"]] for prediction in actual] == [[None, "B-x"], [], ["B-x"]]
+    assert predictions[0]["words"][0] == {"start": 0, "end": 2, "text": "ab", "tag": None, "confidence": 0.4}
+    assert [[word["tag"] for word in prediction["words"]] for prediction in predictions] == [[None, "B-x"], [], ["B-x"]]
 
 
-def test_blocks_keep_all_texts_in_order_and_end_with_a_long_one():
+def test_text_blocks_keep_the_order_and_end_after_a_long_text():
     texts = ["ab"] * 5 + ["x" * 500_000] + ["c"]
-    actual = list(text_blocks(iter(texts), max_texts=4))
-    assert [text for block in actual for text in block] == texts
-    assert [len(block) for block in actual] == [4, 2, 1]
+    blocks = list(text_blocks(iter(texts), max_texts=4))
+    assert [text for block in blocks for text in block] == texts
+    assert [len(block) for block in blocks] == [4, 2, 1]
 
 
 @pytest.mark.parametrize("texts", [[], [""]])
 def test_texts_without_words_have_no_entities(texts):
-    actual = list(PredictionFormatter(NAMES["iob2"], "iob2", 0).format(texts, np.zeros(len(texts), int), *_nothing()))
-    assert actual == [{"text": text, "entities": []} for text in texts]
+    predictions = list(
+        PredictionFormatter(NAMES["iob2"], "iob2", 0).format(texts, np.zeros(len(texts), int), *empty_arrays())
+    )
+    assert predictions == [{"text": text, "entities": []} for text in texts]
 
 
-def _nothing():
+def empty_arrays():
     return np.empty(0, dtype=np.int64), np.empty(0), np.empty((0, 2), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Texts split part by part have the words that the splitter finds in the whole text."""
+"""The token cache, which splits texts part by part, returns the words of the splitter."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from tests.helpers.exports import ODD
 from tests.helpers.splitter_cases import CASES, FRAGMENTS
 
 SPLITTER = WordSplitter.default()
-MORE = [
+MORE_FRAGMENTS = [
     "A.",
     "B. ",
     "X.a",
@@ -30,11 +30,11 @@ MORE = [
     " ",
     ".",
 ]
-TEXTS = st.one_of(st.lists(st.sampled_from(FRAGMENTS + MORE), max_size=15).map("".join), st.text(max_size=30))
+TEXTS = st.one_of(st.lists(st.sampled_from(FRAGMENTS + MORE_FRAGMENTS), max_size=15).map("".join), st.text(max_size=30))
 
 
-class Words:
-    """Features that are the words themselves."""
+class WordList:
+    """Feature store that keeps the words."""
 
     def __init__(self) -> None:
         self.words: list[str] = []
@@ -46,108 +46,110 @@ class Words:
         self.words += words
 
 
-class Spelling:
-    """What reads words as they are."""
+class WordsAsFeatures:
+    """Featurizer that returns the words themselves."""
 
     batch_words = 3
 
-    def empty(self) -> Words:
-        return Words()
+    def empty(self) -> WordList:
+        return WordList()
 
     def extract(self, words):
         return (words,)
 
 
 def token_cache(splitter: WordSplitter = SPLITTER, max_words: int = 1000) -> TokenCache:
-    return TokenCache(splitter, Spelling(), max_words=max_words)
+    return TokenCache(splitter, WordsAsFeatures(), max_words=max_words)
 
 
-def check(reader: TokenCache, texts: list[str], splitter: WordSplitter = SPLITTER) -> None:
-    read = reader.encode_texts(texts)
-    wanted = [splitter.split(text) for text in texts]
-    assert read.counts.tolist() == [len(words) for words in wanted]
-    assert [read.features.words[index] for index in read.words] == [word.text for words in wanted for word in words]
-    offsets = read.offsets(texts, np.ones(len(texts), dtype=bool))
-    assert offsets.tolist() == [[word.start, word.end] for words in wanted for word in words]
+def check(cache: TokenCache, texts: list[str], splitter: WordSplitter = SPLITTER) -> None:
+    encoded = cache.encode_texts(texts)
+    expected = [splitter.split(text) for text in texts]
+    assert encoded.counts.tolist() == [len(words) for words in expected]
+    assert [encoded.features.words[index] for index in encoded.words] == [
+        word.text for words in expected for word in words
+    ]
+    offsets = encoded.offsets(texts, np.ones(len(texts), dtype=bool))
+    assert offsets.tolist() == [[word.start, word.end] for words in expected for word in words]
 
 
 @pytest.mark.slow
 @settings(max_examples=400)
 @given(st.lists(st.lists(TEXTS, max_size=4), min_size=1, max_size=3))
-def test_words_and_offsets_equal_those_of_the_whole_text(blocks):
-    reader = token_cache(max_words=10)  # it forgets all, again and again
+def test_words_and_offsets_equal_those_of_the_splitter(blocks):
+    cache = token_cache(max_words=10)  # small, so that it is emptied often
     for texts in blocks:
-        check(reader, texts)
+        check(cache, texts)
 
 
 @pytest.mark.slow
 @settings(max_examples=400)
 @given(st.from_regex(r"\A(?:[A-Za-z0-9]+|[@#][A-Za-z0-9_]+|https?://[!#-;=?-~]*[A-Za-z0-9])\Z"))
-def test_what_is_taken_for_one_word_is_one(part):
+def test_the_single_word_pattern_matches_single_words(part):
     assert SPLITTER.words(part) == (part,)
 
 
 @pytest.mark.slow
 @given(st.from_regex(_WORD_AND_MARK, fullmatch=True))
-def test_what_is_taken_for_a_word_and_a_mark_is_that(part):
+def test_the_word_and_mark_pattern_matches_a_word_and_a_mark(part):
     cut = len(part) - 1
     assert SPLITTER.split_tuples(part) == [(part[:cut], (0, cut)), (part[cut], (cut, cut + 1))]
 
 
-def test_every_case_of_the_splitter_and_what_is_odd():
-    reader = token_cache()
+def test_example_texts_equal_those_of_the_splitter():
+    cache = token_cache()
     texts = [*(case["text"] for case in CASES), *ODD]
     for _ in range(2):
-        check(reader, texts)
-    check(reader, [" ".join(texts)])
+        check(cache, texts)
+    check(cache, [" ".join(texts)])
 
 
 @pytest.mark.parametrize("splitter", [WordSplitter.pretokenized(), WordSplitter(7, r"[a-z ]+|\S", "words with blanks")])
-def test_other_splitters_are_followed_to_the_letter(splitter):
-    reader = token_cache(splitter)
-    check(reader, ["a b c, d", "", "A. Smith x.com", "  a"], splitter)
+def test_other_splitters_are_used_as_they_are(splitter):
+    cache = token_cache(splitter)
+    check(cache, ["a b c, d", "", "A. Smith x.com", "  a"], splitter)
 
 
-def test_halves_of_surrogate_pairs_are_read_as_what_is_not_known():
-    reader = token_cache()
+def test_lone_surrogates_become_replacement_characters():
+    cache = token_cache()
     text = "Ada \ud83d lives"
-    read = reader.encode_texts([text])
-    assert [read.features.words[index] for index in read.words] == ["Ada", "\ufffd", "lives"]
-    assert read.offsets([text], np.array([True])).tolist() == [[0, 3], [4, 5], [6, 11]]
-    read = reader.encode_words([["a\udc00"]])
-    assert read.features.words[read.words[0]] == "a\ufffd"
+    encoded = cache.encode_texts([text])
+    assert [encoded.features.words[index] for index in encoded.words] == ["Ada", "\ufffd", "lives"]
+    assert encoded.offsets([text], np.array([True])).tolist() == [[0, 3], [4, 5], [6, 11]]
+    encoded = cache.encode_words([["a\udc00"]])
+    assert encoded.features.words[encoded.words[0]] == "a\ufffd"
 
 
-def test_given_words_have_the_same_ids_as_those_of_texts():
-    reader = token_cache()
-    first = reader.encode_texts(["Ada lives"])
-    read = reader.encode_words([["lives", "x y"], [], ["Ada"]])
-    assert read.counts.tolist() == [2, 0, 1]
-    assert [read.features.words[index] for index in read.words] == ["lives", "x y", "Ada"]
-    assert read.words[2] == first.words[0]
+def test_words_have_the_same_ids_in_texts_and_in_lists():
+    cache = token_cache()
+    first = cache.encode_texts(["Ada lives"])
+    encoded = cache.encode_words([["lives", "x y"], [], ["Ada"]])
+    assert encoded.counts.tolist() == [2, 0, 1]
+    assert [encoded.features.words[index] for index in encoded.words] == ["lives", "x y", "Ada"]
+    assert encoded.words[2] == first.words[0]
 
 
-def test_memory_is_bounded():
-    reader = token_cache(max_words=100)
+def test_the_number_of_cached_words_is_limited():
+    cache = token_cache(max_words=100)
     for start in range(0, 5_000, 50):
-        read = reader.encode_texts([f"word{start + index}" for index in range(50)])
-        assert len(read.features) <= 150
+        encoded = cache.encode_texts([f"word{start + index}" for index in range(50)])
+        assert len(encoded.features) <= 150
 
 
-def test_enormous_words_are_forgotten_sooner():
-    reader = token_cache(max_words=100)
+def test_the_size_of_cached_words_is_limited():
+    cache = token_cache(max_words=100)
     for index in range(20):
-        read = reader.encode_texts([f"{index}-" + "x" * 4_000])
-        assert sum(map(len, read.features.words)) < 20_000
+        encoded = cache.encode_texts([f"{index}-" + "x" * 4_000])
+        assert sum(map(len, encoded.features.words)) < 20_000
 
 
-def test_arrays_grow_and_what_was_taken_stays():
+def test_growable_arrays_keep_earlier_values():
     rows = GrowableArray((2,), np.float32)
     rows.extend(np.ones((1000, 2)))
-    taken = rows.values
+    earlier_values = rows.values
     rows.extend(np.zeros((3000, 2)))
-    assert taken.shape == (1000, 2)
-    assert taken.all()
+    assert earlier_values.shape == (1000, 2)
+    assert earlier_values.all()
     assert rows.values.sum() == 2000
     pairs = GrowableLists((2,))
     pairs.extend(np.array([[1, 2], [3, 4], [5, 6]]), np.array([1, 2]))

@@ -1,4 +1,4 @@
-"""Windows of long sentences: every word once, where it is farthest from the edges, with the overlap of the rule."""
+"""Windows of long sentences: each word is predicted once, in the window where it is farthest from the edges."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,13 +12,13 @@ def test_each_word_is_predicted_once_in_order(sizes: list[int], max_subwords: in
     windows = cut_windows(words, max_subwords=max_subwords, prefix=[-1], suffix=[-2])
     assert [window.subwords[start] for window in windows for start in window.word_starts] == list(range(len(words)))
     assert [window.first_word for window in windows] == [
-        sum(len(before.word_starts) for before in windows[:index]) for index in range(len(windows))
+        sum(len(earlier.word_starts) for earlier in windows[:index]) for index in range(len(windows))
     ]
     assert all(len(window.subwords) <= max_subwords for window in windows)
     assert all(window.subwords[0] == -1 and window.subwords[-1] == -2 for window in windows)
 
 
-def test_a_word_is_predicted_where_it_is_farthest_from_the_edges() -> None:
+def test_a_shared_word_is_predicted_farthest_from_the_edges() -> None:
     words = [(index,) for index in range(20)]
     windows = cut_windows(words, max_subwords=12, prefix=[], suffix=[])
     # 12 subwords a window, 3 shared: words 0-11 and 9-19; of the shared 9, 10, 11 the middle one is equally far from
