@@ -17,19 +17,19 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def finished(root: Path, run: str, dev: float, divergence: float, key: str = "a" * 32) -> None:
+def write_run(root: Path, run: str, dev: float, divergence: float, key: str = "a" * 32) -> None:
     folder = root / "runs" / run
     folder.mkdir(parents=True)
     scores = {"dev": {"metric": "f1", "f1": dev}, "parameters": 7, "steps": 1000, "seconds": 60}
-    more = {"divergence": {"dev": divergence}, "teacher": {"key": f"{key}-torch-fp32"}}
-    (folder / "scores.json").write_text(json.dumps({**scores, **more}))
+    distillation_scores = {"divergence": {"dev": divergence}, "teacher": {"key": f"{key}-torch-fp32"}}
+    (folder / "scores.json").write_text(json.dumps({**scores, **distillation_scores}))
     (folder / "config.yaml").write_text("precision: fp32\n")
 
 
-def test_rows_follow_the_default_by_divergence(root: Path) -> None:
-    finished(root, "ablation/default", 0.5, 0.05)
-    finished(root, "ablation/no-rare_w", 0.6, 0.06)
-    finished(root, "ablation/crf", 0.4, 0.04)
+def test_rows_are_sorted_by_divergence_after_the_default(root: Path) -> None:
+    write_run(root, "ablation/default", 0.5, 0.05)
+    write_run(root, "ablation/no-rare_w", 0.6, 0.06)
+    write_run(root, "ablation/crf", 0.4, 0.04)
     lines = ablation.table(LEVERS)
     assert lines[2] == f"Teacher `{'a' * 32}-torch-fp32`."
     assert [line.split(" | ")[0] for line in lines[6:]] == [
@@ -42,39 +42,40 @@ def test_rows_follow_the_default_by_divergence(root: Path) -> None:
     )
 
 
-def test_only_rows_of_one_teacher_are_compared(root: Path) -> None:
-    finished(root, "ablation/default", 0.5, 0.05)
-    finished(root, "ablation/crf", 0.4, 0.04, key="b" * 32)
+def test_error_if_rows_have_different_teachers(root: Path) -> None:
+    write_run(root, "ablation/default", 0.5, 0.05)
+    write_run(root, "ablation/crf", 0.4, 0.04, key="b" * 32)
     with pytest.raises(SystemExit, match="rows of several teachers"):
         ablation.table(LEVERS)
     assert ablation.table(TRAIN_ALONE) == []
 
 
-def test_a_row_of_several_seeds_needs_all_of_them(root: Path) -> None:
+def test_a_row_of_several_seeds_needs_all_seeds(root: Path) -> None:
     for seed in (0, 1):
-        finished(root, f"wnut17/tagger_kd-seeds/seed-{seed}", 0.6 + seed / 50, 0.07)
+        write_run(root, f"wnut17/tagger_kd-seeds/seed-{seed}", 0.6 + seed / 50, 0.07)
     assert ablation.table(LONG) == []
-    finished(root, "wnut17/tagger_kd-seeds/seed-2", 0.64, 0.07)
+    write_run(root, "wnut17/tagger_kd-seeds/seed-2", 0.64, 0.07)
     (line,) = ablation.table(LONG)[6:]
     assert line.startswith("| the default | 62.00 (60.00 to 64.00) | 0.0700 | 1,000 | 7 | 60 | ")
     assert "--set 'seeds=[0,1,2]' --output-dir runs/wnut17/tagger_kd-seeds" in line
 
 
-def test_a_table_stays_while_none_of_its_rows_is_there(root: Path) -> None:
-    def page(*tables: str) -> str:
+def test_a_table_without_finished_rows_is_not_changed(root: Path) -> None:
+    def render_page(*tables: str) -> str:
         parts = zip((LEVERS, TRAIN_ALONE, LONG), tables, strict=True)
-        mark = "<!-- {0} of python -m scripts.ablation: {1} -->"
-        ends = f"{mark.format('{0}', 'begin')}\n\n{{1}}\n\n{mark.format('{0}', 'end')}\n"
-        return "above\n" + "between\n".join(ends.format(group.key, text) for group, text in parts)
+        marker = "<!-- {0} of python -m scripts.ablation: {1} -->"
+        section = f"{marker.format('{0}', 'begin')}\n\n{{1}}\n\n{marker.format('{0}', 'end')}\n"
+        return "above\n" + "between\n".join(section.format(group.key, text) for group, text in parts)
 
-    (root / "accuracy.md").write_text(page("old levers", "old made", "old long"))
-    finished(root, "ablation/gold", 0.5, 0.05)
+    (root / "accuracy.md").write_text(render_page("old levers", "old alone", "old long"))
+    write_run(root, "ablation/gold", 0.5, 0.05)
     ablation.write()
-    assert (root / "accuracy.md").read_text() == page("old levers", "\n".join(ablation.table(TRAIN_ALONE)), "old long")
+    new_table = "\n".join(ablation.table(TRAIN_ALONE))
+    assert (root / "accuracy.md").read_text() == render_page("old levers", new_table, "old long")
 
 
-def test_no_row_reads_a_test_set_that_scripts_shares_does_not() -> None:
-    """All is chosen on dev."""
+def test_ablations_read_no_test_set() -> None:
+    """Settings are chosen on dev sentences."""
     for config in ("tagger_kd", "tagger_kd-gold", "tagger_kd-long"):
         path = runs.ROOT / f"configs/ablation/{config}.yaml"
         assert load_config(COMMANDS["tagger_kd"], path, check_files=False).config.data.test is None

@@ -1,4 +1,4 @@
-"""The check of words finds a refused word wherever people read it, and nowhere else."""
+"""The check of words reports listed words in prose and names, and no other words."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def words(tmp_path: Path) -> Words:
         ("a.py", "for found in x: ...\n", [(1, "found (a name)", "what it holds")]),
     ],
 )
-def test_a_refused_word_is_found(name: str, text: str, hits: list[tuple[int, str, str]], words: Words) -> None:
+def test_listed_words_are_reported(name: str, text: str, hits: list[tuple[int, str, str]], words: Words) -> None:
     assert [hit[1:] for hit in hits_in(name, text, words)] == hits
     assert {hit.path for hit in hits_in(name, text, words)} == {name}
 
@@ -66,11 +66,11 @@ def test_a_refused_word_is_found(name: str, text: str, hits: list[tuple[int, str
         ("a.py", '"""Return the two sentences."""\n'),
     ],
 )
-def test_other_words_are_not_found(name: str, text: str, words: Words) -> None:
+def test_other_words_are_not_reported(name: str, text: str, words: Words) -> None:
     assert list(hits_in(name, text, words)) == []
 
 
-def test_the_committed_list_refuses_its_own_keys() -> None:
+def test_the_committed_list_reports_its_own_words() -> None:
     words = load_words()
     for word in ("behind", "beside", "stands", "who", "said", "told", "not there", "committee", "topped up", "taught"):
         (hit, *_) = hits_in("a.md", f"a {word} b", words)

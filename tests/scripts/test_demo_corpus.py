@@ -26,8 +26,8 @@ def sentences(text):
     lines = text.split("\n")
     return [
         [tuple(line.split("\t")) for line in group]
-        for filled, group in groupby(lines, key=lambda line: line != "")
-        if filled
+        for is_sentence, group in groupby(lines, key=lambda line: line != "")
+        if is_sentence
     ]
 
 
@@ -36,11 +36,12 @@ def names(text):
     names = set()
     for sentence in sentences(text):
         words = [word.lower() for word, _ in sentence]
-        names |= {(" ".join(words[s.start : s.end]), s.label) for s in tags_to_spans([tag for _, tag in sentence])}
+        spans = tags_to_spans([tag for _, tag in sentence])
+        names |= {(" ".join(words[span.start : span.end]), span.label) for span in spans}
     return names
 
 
-def test_same_seed_same_bytes(tmp_path, corpus):
+def test_the_same_seed_gives_the_same_bytes(tmp_path, corpus):
     for folder in ("first", "second"):
         subprocess.run([sys.executable, SCRIPT, tmp_path / folder], check=True)
     first, second = ({p.name: p.read_bytes() for p in (tmp_path / folder).iterdir()} for folder in ("first", "second"))
@@ -51,7 +52,7 @@ def test_another_seed_gives_other_sentences(corpus):
     assert all(text != corpus[name] for name, text in generate_corpus(1).items())
 
 
-def test_the_counts_are_those_of_the_constants(corpus):
+def test_counts_equal_the_constants(corpus):
     counts = {split: len(sentences(corpus[f"{split}.conll"])) for split in SENTENCES}
     assert counts == SENTENCES
     assert len(corpus["unlabeled.txt"].splitlines()) == RAW_LINES
@@ -63,12 +64,12 @@ def test_the_tags_are_iob2_of_four_types(corpus, split):
     tagged = sentences(corpus[f"{split}.conll"])
     assert all(first_invalid_tag([tag for _, tag in sentence], "iob2") is None for sentence in tagged)
     assert {tag[2:] for sentence in tagged for _, tag in sentence if tag != "O"} == set(TYPES)
-    assert 0.05 < sum(all(tag == "O" for _, tag in s) for s in tagged) / len(tagged) < 0.3
+    assert 0.05 < sum(all(tag == "O" for _, tag in sentence) for sentence in tagged) / len(tagged) < 0.3
 
 
 @pytest.mark.parametrize(("split", "other"), [("train", "dev"), ("train", "test"), ("dev", "test")])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_no_name_is_in_two_splits(split, other, seed):
+def test_splits_share_no_names(split, other, seed):
     corpus = generate_corpus(seed)
     first, second = ({text for text, _ in names(corpus[f"{name}.conll"])} for name in (split, other))
     assert len(first) > 150
@@ -76,7 +77,7 @@ def test_no_name_is_in_two_splits(split, other, seed):
     assert not first & second
 
 
-def test_no_part_of_a_name_in_test_is_in_a_name_in_train(corpus):
+def test_test_names_share_no_word_with_train_names(corpus):
     shared = {part.lower() for parts in COMMON.values() for part in parts} | {"of", "&"}
     train, test = (
         {word for name, _ in names(corpus[f"{split}.conll"]) for word in name.split()} - shared
@@ -91,18 +92,18 @@ def test_no_labeled_sentence_is_in_the_raw_text(corpus):
     assert not raw & labeled
 
 
-def test_many_names_have_more_than_one_type(corpus):
+def test_many_names_have_several_types(corpus):
     test = names(corpus["test.conll"])
     assert len(test) - len({name for name, _ in test}) > 20
 
 
-def test_some_of_the_names_of_test_are_in_the_raw_text(corpus):
+def test_some_test_names_are_in_the_raw_text(corpus):
     raw = corpus["unlabeled.txt"].lower()
     in_raw = [name in raw for name, _ in sorted(names(corpus["test.conll"]))]
     assert 0.2 < sum(in_raw) / len(in_raw) < 0.8
 
 
-def test_there_are_many_templates():
+def test_templates_are_many_and_distinct():
     templates = read_templates(SCRIPT.with_name("demo_templates.txt"))
     bodies = [template.text for template in templates["bodies"]]
     assert len(bodies) == len(set(bodies)) > 120
@@ -121,7 +122,7 @@ def test_punctuation_is_attached_in_raw_text(words, text):
     assert to_text([(word, "O") for word in words.split()]) == text
 
 
-def test_the_word_splitter_finds_the_words_of_the_column_files_in_raw_text(corpus):
+def test_the_word_splitter_restores_the_words_of_raw_text(corpus):
     for name in ("train.conll", "dev.conll", "test.conll"):
         for sentence in sentences(corpus[name]):
             assert WordSplitter.default().words(to_text(sentence)) == tuple(word for word, _ in sentence)

@@ -15,8 +15,8 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 def bash(folder: Path, script: str, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
-    own = str(Path(sys.executable).parent)
-    environment = {**os.environ, "PATH": f"{own}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1", **variables}
+    python_folder = str(Path(sys.executable).parent)
+    environment = {**os.environ, "PATH": f"{python_folder}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1", **variables}
     return subprocess.run(
         ["bash", str(SCRIPTS / script), *map(str, arguments)],
         cwd=folder,
@@ -39,16 +39,16 @@ def experiments(corpus: Path, tiny_bert: Path) -> Path:
 
 
 def test_the_gate_lists_unmet_requirements(corpus: Path, experiments: Path) -> None:
-    short = bash(corpus, "ci_gate.sh", experiments, "share >= 0.01", "type.person.f1 > 1.5", REPORT="report.txt")
-    assert short.returncode == 1
-    assert "type.person.f1 is" in short.stderr
-    assert "required is 'type.person.f1 > 1.5'" in short.stderr
-    assert "share is" not in short.stderr
+    unmet = bash(corpus, "ci_gate.sh", experiments, "share >= 0.01", "type.person.f1 > 1.5", REPORT="report.txt")
+    assert unmet.returncode == 1
+    assert "type.person.f1 is" in unmet.stderr
+    assert "required is 'type.person.f1 > 1.5'" in unmet.stderr
+    assert "share is" not in unmet.stderr
     assert "tagger_kd" in (corpus / "report.txt").read_text()
     assert bash(corpus, "ci_gate.sh", experiments).returncode == 2
 
 
-def test_the_gate_is_shut_where_an_experiment_fails(corpus: Path, experiments: Path) -> None:
+def test_the_gate_fails_if_an_experiment_fails(corpus: Path, experiments: Path) -> None:
     (corpus / "train.conll").write_text("Ada\tB-person\nsings\n")
     failed = bash(corpus, "ci_gate.sh", experiments, "share >= 0.01")
     assert failed.returncode == 1
@@ -57,21 +57,21 @@ def test_the_gate_is_shut_where_an_experiment_fails(corpus: Path, experiments: P
 
 
 @pytest.mark.full
-def test_a_folder_of_text_becomes_a_folder_that_serves(corpus: Path, experiments: Path) -> None:
-    text = corpus / "text"
-    text.mkdir()
-    (corpus / "raw.txt").rename(text / "a.txt")
+def test_distill_folder_exports_a_tagger_for_a_folder_of_text(corpus: Path, experiments: Path) -> None:
+    text_folder = corpus / "text"
+    text_folder.mkdir()
+    (corpus / "raw.txt").rename(text_folder / "a.txt")
     teacher = corpus / "runs/transformer_token"
-    small = ["--set", "train.steps=30", "--set", "train.eval_every=15", "--set", "student.embedder.dim=16"]
-    given = ["--dev", corpus / "dev.conll", "--set", "augment=none", *small]
-    done = bash(corpus, "distill_folder.sh", teacher, text, "out", *given, LEAST="0.01")
-    assert done.returncode == 0, done.stderr
+    small_student = ["--set", "train.steps=30", "--set", "train.eval_every=15", "--set", "student.embedder.dim=16"]
+    options = ["--dev", corpus / "dev.conll", "--set", "augment=none", *small_student]
+    result = bash(corpus, "distill_folder.sh", teacher, text_folder, "out", *options, LEAST="0.01")
+    assert result.returncode == 0, result.stderr
     assert (corpus / "out/exported/onnx/model_quantized.onnx").is_file()
-    assert '"entities"' in done.stdout
+    assert '"entities"' in result.stdout
     # Without gold sentences it is agreement that is measured.
-    bare = bash(corpus, "distill_folder.sh", teacher, text, "bare", *small, LEAST="1.5")
-    assert bare.returncode == 1
-    assert "agreement" in bare.stdout
-    assert "share is" in bare.stderr
+    without_gold = bash(corpus, "distill_folder.sh", teacher, text_folder, "bare", *small_student, LEAST="1.5")
+    assert without_gold.returncode == 1
+    assert "agreement" in without_gold.stdout
+    assert "share is" in without_gold.stderr
     assert not (corpus / "bare/exported").exists()
-    assert bash(corpus, "distill_folder.sh", "nowhere", text, "out2").returncode == 2
+    assert bash(corpus, "distill_folder.sh", "nowhere", text_folder, "out2").returncode == 2
