@@ -14,7 +14,7 @@ from nlptrain.data.splits import read_splits
 from nlptrain.models import load_token_model
 from nlptrain.training.calibration import fit_temperature
 from tests.helpers.commands import call, write_configs
-from tests.helpers.corpora import write_word_classes
+from tests.helpers.corpora import write_part_of_speech_corpus
 
 pytestmark = pytest.mark.slow
 
@@ -73,9 +73,7 @@ def test_every_training_command_calibrates_its_model(
     assert f"(temperature {saved:.2f})" in table
 
 
-def test_stored_logits_are_reused_if_only_the_temperature_of_the_teacher_changes(
-    corpus: Path, trained_configs: dict[str, Path]
-) -> None:
+def test_logits_are_reused_after_a_change_of_the_temperature(corpus: Path, trained_configs: dict[str, Path]) -> None:
     assert call("tagger_kd", trained_configs["tagger_kd"]).exit_code == 0
     path = corpus / "runs/transformer_token/model/config.json"
     values = json.loads(path.read_text())
@@ -157,8 +155,8 @@ def test_predict_omits_entities_below_min_confidence(corpus: Path, tiny_bert: Pa
     assert call("predict", run, raw, "--min-confidence", "half").exit_code == 2
 
 
-def test_tags_without_spans_are_calibrated_and_omitted_below_min_confidence(corpus: Path, tiny_bert: Path) -> None:
-    write_word_classes(corpus)
+def test_plain_tags_are_calibrated_and_omitted(corpus: Path, tiny_bert: Path) -> None:
+    write_part_of_speech_corpus(corpus)
     path = write_configs(corpus, tiny_bert)["tagger"]
     splits = {split: str(corpus / f"{split}.conllu") for split in ("train", "dev", "test")}
     assert call("tagger", edit_config(path, data=splits)).exit_code == 0

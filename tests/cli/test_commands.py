@@ -151,7 +151,7 @@ def test_invalid_data_is_reported_with_its_line(corpus: Path, tiny_bert: Path, l
     assert not (corpus / "runs").exists()
 
 
-def test_a_transfer_set_in_the_output_folder_is_kept_after_an_error(corpus: Path, tiny_bert: Path) -> None:
+def test_an_error_keeps_a_transfer_set_in_the_output_folder(corpus: Path, tiny_bert: Path) -> None:
     paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
     good = (corpus / "raw.txt").read_bytes()

@@ -89,7 +89,7 @@ def test_the_table_shows_the_spread_and_times_the_first_seed(runs: Path, monkeyp
     assert all(row["words_per_second"] > 0 for row in timed)
 
 
-def test_error_if_seeds_are_unfinished_or_differ_in_more_than_the_seed(runs: Path) -> None:
+def test_error_if_seeds_are_unfinished_or_have_other_settings(runs: Path) -> None:
     identity = read(runs / "tagger_kd/seed-2/run.json")
     identity["config"]["train"]["ema"] = 0.5
     write_again(runs / "tagger_kd/seed-2/run.json", json.dumps(identity))

@@ -27,7 +27,7 @@ def complete(*words: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_commands_options_and_keys() -> None:
+def test_completion_of_commands_options_and_keys() -> None:
     assert {"tagger", "tagger_kd", "transformer_token"} == set(complete("ta")) | {"transformer_token"}
     assert "--unlabeled" in complete("tagger_kd", "--")
     keys = complete("tagger_kd", "--set", "objective.")
@@ -39,7 +39,7 @@ def test_commands_options_and_keys() -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_each_shell_has_a_script(shell: str) -> None:
+def test_each_shell_has_a_completion_script(shell: str) -> None:
     result = call("completion", shell)
     assert result.exit_code == 0
     assert "_NLPTRAIN_COMPLETE" in result.stdout

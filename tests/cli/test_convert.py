@@ -32,13 +32,13 @@ def test_the_suffix_selects_the_format_of_input_and_output(gold: Path, tmp_path:
 
 
 @pytest.mark.parametrize("target", ["entities", "prodigy", "doccano"])
-def test_formats_of_annotation_tools(gold: Path, tmp_path: Path, target: str) -> None:
+def test_convert_to_formats_of_annotation_tools_and_back(gold: Path, tmp_path: Path, target: str) -> None:
     assert convert(gold, tmp_path / "a.jsonl", "--to", target)[0] == 0
     assert convert(tmp_path / "a.jsonl", tmp_path / "back.conll")[0] == 0
     assert (tmp_path / "back.conll").read_text() == GOLD
 
 
-def test_several_files_become_one_in_another_scheme_with_notes_about_what_is_lost(gold: Path, tmp_path: Path) -> None:
+def test_several_files_are_merged_and_converted_to_a_scheme(gold: Path, tmp_path: Path) -> None:
     other = tmp_path / "more.jsonl"
     other.write_text(
         '{"id": 1, "text": "Ada sings", "entities": [[0, 3, "person"]]}\n'

@@ -10,7 +10,7 @@ from tests.helpers.commands import call
 from tests.helpers.corpora import write_columns
 
 
-def test_alignment_is_counted(tiny_bert: Path, tmp_path: Path) -> None:
+def test_alignment_counts_words_and_subwords(tiny_bert: Path, tmp_path: Path) -> None:
     sentences = [
         (("Ada", "\ufe0f", "\U0001f642", "\ufe0f"), ("B-person", "O", "O", "O")),
         (("zzzz", "lives"), ("O", "O")),
@@ -41,7 +41,7 @@ def test_an_unknown_word_is_counted_with_each_pre_tokenizer(architecture: str, t
     assert not {"Ada", "lives"} & set(report["unknown"])
 
 
-def test_raw_text_and_missing_files(tiny_bert: Path, tmp_path: Path) -> None:
+def test_alignment_of_raw_text_and_of_missing_files(tiny_bert: Path, tmp_path: Path) -> None:
     raw = tmp_path / "raw.txt"
     raw.write_text("Ada lives in Oslo.\n\nit rains\n")
     shown = call("doctor", "alignment", tiny_bert, raw, "--raw")

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dry_run, "_LABELING_SECONDS", 0.3)
     monkeypatch.setattr(dry_run, "_TRAINING_SECONDS", 0.3)
 
@@ -60,9 +60,9 @@ def test_a_dry_run_predicts_the_run_and_writes_nothing(corpus: Path, tiny_bert: 
     other = call("tagger_kd", paths["tagger_kd"], "--dry-run", "--set", "train.steps=41")
     assert other.exit_code == 2
     assert "holds a run with another configuration (train.steps: 40 there, 41 now)" in other.stderr
-    over = call("tagger_kd", paths["tagger_kd"], "--dry-run", "--set", "train.steps=41", "--overwrite")
-    assert over.exit_code == 0
-    assert "replacing the run in it" in over.stdout
+    overwriting = call("tagger_kd", paths["tagger_kd"], "--dry-run", "--set", "train.steps=41", "--overwrite")
+    assert overwriting.exit_code == 0
+    assert "replacing the run in it" in overwriting.stdout
 
 
 def test_the_number_of_steps_is_estimated_from_a_sample(
@@ -105,8 +105,8 @@ def test_errors_of_the_run_come_before_measuring(
     assert merged.exit_code == 2
     assert "mse compares logits" in merged.stderr
     (corpus / "raw.txt").write_text("Ada lives in Paris now\nBoris lives in Oslo now\n")
-    none = [word for split in ("train", "dev", "test") for word in ("--set", f"data.{split}=null")]
-    few = call("tagger_kd", paths["tagger_kd"], "--dry-run", *none)
+    without_gold = [word for split in ("train", "dev", "test") for word in ("--set", f"data.{split}=null")]
+    few = call("tagger_kd", paths["tagger_kd"], "--dry-run", *without_gold)
     assert few.exit_code == 2
     assert "2 unlabeled sentences are too few to take 2 % of them" in few.stderr
 

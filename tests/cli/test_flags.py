@@ -30,8 +30,8 @@ def test_a_student_from_options_alone_and_its_config_yaml(corpus: Path, teacher:
     for name, part in (("a.txt", lines[:150]), ("b.txt", lines[150:])):
         (text / name).write_text("\n".join(part) + "\n")
     out = corpus / "out"
-    given = ["--teacher", teacher, "--unlabeled", f"{text}/*.txt", "--dev", corpus / "dev.conll", "--output-dir", out]
-    result = call("tagger_kd", *given, *SMALL)
+    options = ["--teacher", teacher, "--unlabeled", f"{text}/*.txt", "--dev", corpus / "dev.conll", "--output-dir", out]
+    result = call("tagger_kd", *options, *SMALL)
     assert result.exit_code == 0, result.output
     written = yaml.safe_load((out / "config.yaml").read_text())
     assert written["data"]["unlabeled"] == f"{text}/*.txt"
@@ -59,8 +59,8 @@ def test_a_teacher_and_a_control_from_options(corpus: Path, tiny_bert: Path) -> 
     gold = ["--train", corpus / "train.conll", "--dev", corpus / "dev.conll", "--output-dir", out, "--device", "cpu"]
     result = call("transformer_token", "--model", tiny_bert, *gold, "--set", "train.epochs=1")
     assert result.exit_code == 0, result.output
-    given = [*gold[:4], "--output-dir", corpus / "control", "--set", "train.steps=2", "--set", "train.eval_every=2"]
-    result = call("tagger", "--tokenizer", tiny_bert, *given, "--set", "student.embedder.dim=8")
+    options = [*gold[:4], "--output-dir", corpus / "control", "--set", "train.steps=2", "--set", "train.eval_every=2"]
+    result = call("tagger", "--tokenizer", tiny_bert, *options, "--set", "student.embedder.dim=8")
     assert result.exit_code == 0, result.output
 
 
@@ -92,7 +92,7 @@ def test_a_teacher_and_a_control_from_options(corpus: Path, tiny_bert: Path) -> 
         (["a.yaml", "b.yaml"], "found 2 files (a.yaml, b.yaml, ...); expected one; nlptrain run takes several"),
     ],
 )
-def test_a_missing_key_is_one_line(
+def test_a_missing_key_is_an_error_of_one_line(
     corpus: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     monkeypatch.chdir(corpus)

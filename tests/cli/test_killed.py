@@ -42,7 +42,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(corpus: Path, tiny_bert: Path, s
 @pytest.mark.parametrize(
     ("signal_number", "code", "workers"), [(signal.SIGINT, 130, 1), (signal.SIGKILL, -signal.SIGKILL, 2)]
 )
-def test_a_run_killed_while_labeling_keeps_whole_shards_and_resumes_to_the_same_bytes(
+def test_a_run_killed_while_labeling_resumes_to_the_same_bytes(
     corpus: Path, tiny_bert: Path, signal_number: int, code: int, workers: int
 ) -> None:
     paths = write_configs(corpus, tiny_bert)
@@ -77,9 +77,9 @@ def test_overwrite_removes_a_stopped_run(corpus: Path, tiny_bert: Path) -> None:
     process = start_command(path, "--set", "train.steps=2000")
     kill_when((run / "checkpoint.safetensors").exists, process, signal.SIGTERM)
     assert process.returncode == 143
-    anew = call("tagger", path, "--overwrite")
-    assert anew.exit_code == 0
-    assert "resuming" not in anew.stderr
+    overwritten = call("tagger", path, "--overwrite")
+    assert overwritten.exit_code == 0
+    assert "resuming" not in overwritten.stderr
     assert not (run / "checkpoint.safetensors").exists()
     assert json.loads((run / "scores.json").read_text())["steps"] == 40
 

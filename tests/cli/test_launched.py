@@ -82,7 +82,7 @@ def test_an_error_is_reported_once_and_nothing_is_written(corpus: Path, tiny_ber
     assert not (corpus / "runs/tagger").exists()
 
 
-def test_an_error_of_rank_0_ends_all_processes_and_is_reported_once(corpus: Path, tiny_bert: Path) -> None:
+def test_an_error_of_rank_0_ends_all_processes(corpus: Path, tiny_bert: Path) -> None:
     path, run = write_configs(corpus, tiny_bert)["tagger"], corpus / "runs/tagger"
     run.mkdir(parents=True)
     with FileLock(run / ".lock"):

@@ -30,11 +30,11 @@ def finished_folder(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -
 def arguments_with(folder: Path, command: str, key: str, value: object) -> list[object]:
     """Return the arguments of ``command`` with ``key`` set to ``value`` in its file."""
     values = yaml.safe_load((folder / f"{command}.yaml").read_text())
-    *above, last = key.split(".")
-    at = values
-    for part in above:
-        at = at.setdefault(part, {})
-    at[last] = value
+    *parents, last = key.split(".")
+    section = values
+    for part in parents:
+        section = section.setdefault(part, {})
+    section[last] = value
     (folder / "wrong.yaml").write_text(yaml.safe_dump({**values, "output_dir": str(folder / "runs/new")}))
     return [command, folder / "wrong.yaml"]
 
@@ -97,13 +97,13 @@ def arguments_with(folder: Path, command: str, key: str, value: object) -> list[
         (["evaluate", "runs/tagger_kd", "test.conll", "--format", "conl"], "Did you mean 'conll'?"),
     ],
 )
-def test_misspelled_on_the_command_line(
+def test_misspelled_arguments_get_a_suggestion(
     finished_folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     monkeypatch.chdir(finished_folder)
-    good = (finished_folder / "test.conll").read_text()
-    (finished_folder / "wrong_tag.conll").write_text(good.replace("B-place", "B-plcae"))
-    (finished_folder / "test.data").write_text(good)
+    content = (finished_folder / "test.conll").read_text()
+    (finished_folder / "wrong_tag.conll").write_text(content.replace("B-place", "B-plcae"))
+    (finished_folder / "test.data").write_text(content)
     before = {path for path in finished_folder.rglob("*")}
     result = call(*arguments)
     assert result.exit_code == 2, result.output
@@ -132,9 +132,11 @@ def test_misspelled_on_the_command_line(
         ("transformer_token", "data.train", "hub:conll2003:train", "expected hub:OWNER/NAME:SPLIT"),
     ],
 )
-def test_misspelled_in_a_file(finished_folder: Path, command: str, key: str, value: object, message: str) -> None:
-    filled = value.format(finished_folder) if isinstance(value, str) else value
-    result = call(*arguments_with(finished_folder, command, key, filled))
+def test_misspelled_configuration_values_get_a_suggestion(
+    finished_folder: Path, command: str, key: str, value: object, message: str
+) -> None:
+    formatted_value = value.format(finished_folder) if isinstance(value, str) else value
+    result = call(*arguments_with(finished_folder, command, key, formatted_value))
     assert result.exit_code == 2, result.output
     assert message.format(finished_folder) in result.stderr, result.stderr
     assert result.stderr.rstrip().splitlines()[-1].startswith("error: ")

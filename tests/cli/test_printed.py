@@ -33,18 +33,18 @@ def test_lines_and_values_are_shortened() -> None:
     assert len(quoted(["x"] * 10_000)) == 100
 
 
-def test_an_error_is_one_line() -> None:
+def test_an_error_message_is_one_line() -> None:
     error = InputError(f"{RED}\nerror: x", "two")
     assert str(error) == "\\x1b[31mred\\x1b[0m\\nerror: x\ntwo"
 
 
-def test_lines_for_people_and_data(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_echo_line_escapes_and_echo_data_does_not(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     echo_line(f"{RED}\n")
     echo_data(RED)
     assert capsysbinary.readouterr().out == b"\\x1b[31mred\\x1b[0m\\n\n\x1b[31mred\x1b[0m\n"
 
 
-def test_a_log_line(tmp_path: Path) -> None:
+def test_log_lines_are_escaped_and_shortened(tmp_path: Path) -> None:
     out = io.StringIO()
     Run(tmp_path, device="cpu", console=Console(file=out, soft_wrap=True)).log(f"found {RED} {'y' * 1_000}")
     for text in (out.getvalue(), (tmp_path / "log.txt").read_text()):
@@ -53,7 +53,7 @@ def test_a_log_line(tmp_path: Path) -> None:
         assert len(text) < 520
 
 
-def test_labels_with_escape_sequences_and_markup(corpus: Path, tiny_bert: Path) -> None:
+def test_labels_are_printed_without_escapes_and_markup(corpus: Path, tiny_bert: Path) -> None:
     for name in ("train", "dev", "test"):
         path = corpus / f"{name}.conll"
         path.write_text(path.read_text().replace("person", f"[red]{RED}").replace("-place", "-\u202eplace"))

@@ -45,7 +45,7 @@ def write(path: Path, values: dict[str, Any]) -> None:
     path.write_text(yaml.safe_dump(values))
 
 
-def test_six_experiments_one_of_them_invalid(folder: Path, corpus: Path) -> None:
+def test_an_invalid_experiment_does_not_stop_the_others(folder: Path, corpus: Path) -> None:
     def run_all() -> dict[str, dict[str, Any]]:
         done = call("run", folder, "--jobs", "2", "--json", "--set", "data.min_words=1")
         assert done.exit_code == 1
@@ -110,7 +110,7 @@ def test_a_dry_run_prints_the_order_and_runs_nothing(folder: Path, corpus: Path)
     assert needs["tagger_kd-again"] == {"tagger_kd", "transformer_token"}
 
 
-def test_a_plan_distinguishes_missing_text_from_text_of_earlier_runs(folder: Path, corpus: Path) -> None:
+def test_a_plan_recognizes_text_that_earlier_runs_write(folder: Path, corpus: Path) -> None:
     data = {"train": str(corpus / "train.conll"), "dev": str(corpus / "dev.conll")}
     patterns = {
         "named": "pseudo_label/pseudo_labels.jsonl",

@@ -52,7 +52,7 @@ def test_each_seed_equals_a_single_run(three_seeds: Path, corpus: Path) -> None:
     assert again.stdout in done.stdout
 
 
-def test_the_last_lines_are_mean_smallest_and_largest(three_seeds: Path, corpus: Path) -> None:
+def test_the_last_lines_are_mean_smallest_and_largest_f1(three_seeds: Path, corpus: Path) -> None:
     done = call("tagger", three_seeds, *QUICK)
     for split, line in zip(("dev", "test"), done.stdout.splitlines()[-2:], strict=True):
         values = [read(corpus / f"runs/tagger/seed-{n}/scores.json")[split]["f1"] for n in (0, 1, 7)]
@@ -112,7 +112,7 @@ def test_a_single_run_and_seeds_do_not_share_a_folder(three_seeds: Path, corpus:
     assert (corpus / "runs/tagger/seed-0/scores.json").is_file()
 
 
-def test_seeds_that_were_trained_one_by_one_are_found(three_seeds: Path, corpus: Path) -> None:
+def test_seeds_that_were_trained_separately_are_reused(three_seeds: Path, corpus: Path) -> None:
     top = corpus / "runs/tagger"
     for seed in (0, 1):
         assert call("tagger", three_seeds, *QUICK, "--seed", seed, "--output-dir", top / f"seed-{seed}").exit_code == 0
@@ -175,7 +175,7 @@ def load(path: Path, *settings: str, **flags: object) -> Any:
     return load_config(COMMANDS["tagger"], path, settings, flags, check_files=False)
 
 
-def test_seed_and_seeds_are_alternatives_and_the_later_layer_wins(three_seeds: Path) -> None:
+def test_the_later_layer_decides_between_seed_and_seeds(three_seeds: Path) -> None:
     assert (load(three_seeds).config.seed, load(three_seeds).config.seeds) == (None, [0, 1, 7])
     assert (load(three_seeds, seed=3).config.seed, load(three_seeds, seed=3).config.seeds) == (3, None)
     both = load(three_seeds, "seed=3", "seeds=[4, 5]").config
@@ -202,10 +202,10 @@ def test_seed_and_seeds_are_alternatives_and_the_later_layer_wins(three_seeds: P
     ],
 )
 def test_invalid_seeds_are_errors(three_seeds: Path, value: str, message: str) -> None:
-    with pytest.raises(InputError) as fault:
+    with pytest.raises(InputError) as error_info:
         load(three_seeds, f"seeds={value}")
-    assert message in str(fault.value)
-    assert str(fault.value).startswith("--set seeds=" if "once" not in message else str(three_seeds))
+    assert message in str(error_info.value)
+    assert str(error_info.value).startswith("--set seeds=" if "once" not in message else str(three_seeds))
 
 
 def test_an_error_in_the_data_writes_no_folder(three_seeds: Path, corpus: Path) -> None:

@@ -92,7 +92,7 @@ def test_each_command_trains_each_kind_of_student(
         assert all(0 <= line["lost_mass"] < 1 for line in lines if "loss" in line)
 
 
-def test_a_transformer_cut_out_of_the_teacher(inputs: Path, tmp_path: Path) -> None:
+def test_a_student_from_layers_of_the_teacher(inputs: Path, tmp_path: Path) -> None:
     scores = train(inputs, tmp_path, "tagger_kd", student={"kind": "transformer", "layers": 1, "embedder": None})
     assert "student.embedder: unknown key" in scores["error"]
     (tmp_path / "c.yaml").write_text(
@@ -172,7 +172,7 @@ def test_error_if_raw_text_is_too_short(inputs: Path, tmp_path: Path) -> None:
     assert "data: found neither train nor unlabeled; expected gold sentences, raw text, or both" in scores["error"]
 
 
-def test_two_teachers(inputs: Path, tmp_path: Path) -> None:
+def test_distillation_from_two_teachers(inputs: Path, tmp_path: Path) -> None:
     teachers = [{"path": str(inputs / f"teacher{seed}"), "weight": seed + 1.0} for seed in (0, 1)]
     scores = train(inputs, tmp_path, "tagger_kd", teachers=teachers)
     assert "error" not in scores, scores["error"]
@@ -183,7 +183,7 @@ def test_two_teachers(inputs: Path, tmp_path: Path) -> None:
     assert "mse compares logits, and several teachers have only mean probabilities; use kl" in again["error"]
 
 
-def test_a_teacher_with_other_label_names(inputs: Path, tmp_path: Path) -> None:
+def test_label_map_renames_the_labels_of_the_teacher(inputs: Path, tmp_path: Path) -> None:
     renamed = tmp_path / "gold.conll"
     text = (inputs / "train.conll").read_text().replace("-person", "-PER").replace("-place", "-LOC")
     renamed.write_text(text)
@@ -280,7 +280,7 @@ def test_a_transformer_as_the_control_and_as_init_from(inputs: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("command", ["tagger_kd", "pseudo_label"])
-def test_without_raw_text_synthetic_sentences_are_generated_and_their_logits_reused(
+def test_synthetic_sentences_replace_missing_raw_text(
     inputs: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nlptrain.distillation.augmentation.MOST_PER_SENTENCE", 30)
@@ -342,7 +342,7 @@ def test_enough_raw_text_is_not_augmented(inputs: Path, tmp_path: Path, monkeypa
     assert "synthetic sentences (" not in scores["output"]
 
 
-def test_a_given_number_of_synthetic_sentences_is_added_to_raw_text(inputs: Path, tmp_path: Path) -> None:
+def test_synthetic_sentences_are_added_to_raw_text(inputs: Path, tmp_path: Path) -> None:
     scores = train(inputs, tmp_path, "tagger_kd", augment={"sentences": 50, "replace": 1.0})
     assert "augment: 50 synthetic sentences (" in scores["output"]
     assert "raw text:" in scores["output"]
@@ -380,7 +380,9 @@ def test_the_vocabulary_contains_words_of_synthetic_sentences(
     assert augmented["parameters"] > alone["parameters"]
 
 
-def test_steps_follow_from_the_text(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_steps_depend_on_the_size_of_the_text(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("nlptrain.training.loop.AUTO_MIN_STEPS", 3)
     monkeypatch.setattr("nlptrain.training.loop.AUTO_MAX_STEPS", 40)
     scores = train(inputs, tmp_path, "tagger_kd", train={"steps": "auto", "batch_subwords": 1600})
@@ -391,7 +393,7 @@ def test_steps_follow_from_the_text(inputs: Path, tmp_path: Path, monkeypatch: p
     assert scores["output"].index(line) < scores["output"].index("raw text:")
 
 
-def test_raw_text_with_weights(inputs: Path, tmp_path: Path) -> None:
+def test_files_of_raw_text_are_sampled_by_weight(inputs: Path, tmp_path: Path) -> None:
     lines = (inputs / "raw.txt").read_text().splitlines()
     for name, part in (("a.txt", lines[:50]), ("b.txt", lines[50:])):
         (tmp_path / name).write_text("\n".join(part) + "\n")

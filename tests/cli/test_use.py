@@ -1,4 +1,4 @@
-"""The commands that use a model, with entities and with word classes; and errors before a training."""
+"""Commands that use a model, with entities and parts of speech, and errors before a training."""
 
 import io
 import json
@@ -16,20 +16,20 @@ from rich.console import Console
 from nlptrain.run.run import Run
 from tests.helpers.architectures import ARCHITECTURES
 from tests.helpers.commands import call, write_configs
-from tests.helpers.corpora import make_sentences, write_word_classes
+from tests.helpers.corpora import make_sentences, write_part_of_speech_corpus
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def tagged(corpus: Path, tiny_bert: Path) -> Path:
+def trained_run(corpus: Path, tiny_bert: Path) -> Path:
     path = write_configs(corpus, tiny_bert)["tagger"]
     assert call("tagger", path, "--set", "train.steps=150").exit_code == 0
     return corpus / "runs/tagger"
 
 
-def test_word_classes_from_end_to_end(corpus: Path, tiny_bert: Path) -> None:
-    write_word_classes(corpus)
+def test_parts_of_speech_with_all_commands(corpus: Path, tiny_bert: Path) -> None:
+    write_part_of_speech_corpus(corpus)
     paths = write_configs(corpus, tiny_bert)
     columns = [
         value for split in ("train", "dev", "test") for value in ("--set", f"data.{split}={corpus / f'{split}.conllu'}")
@@ -73,30 +73,32 @@ def test_a_run_without_dev_and_test(corpus: Path, tiny_bert: Path) -> None:
     assert call("compare", corpus / "runs/tagger", "--no-speed").exit_code == 0
 
 
-def test_evaluate_reads_each_format_and_reports_unknown_labels(tagged: Path, corpus: Path) -> None:
-    shown = call("evaluate", tagged, corpus / "test.conll").stdout
+def test_evaluate_reads_each_format_and_reports_unknown_labels(trained_run: Path, corpus: Path) -> None:
+    shown = call("evaluate", trained_run, corpus / "test.conll").stdout
     assert shown.startswith("f1 ")
     assert "person" in shown
     rows = [json.dumps({"tokens": words, "tags": tags}) for words, tags in make_sentences(20, 3)]
     (corpus / "test.jsonl").write_text("\n".join(rows))
-    assert call("evaluate", tagged, corpus / "test.jsonl").stdout == shown
+    assert call("evaluate", trained_run, corpus / "test.jsonl").stdout == shown
     (corpus / "other.conll").write_text("Ada B-persn\n")
-    other = call("evaluate", tagged, corpus / "other.conll")
+    other = call("evaluate", trained_run, corpus / "other.conll")
     assert other.exit_code == 2
     assert "other.conll:1: found 'B-persn'" in other.stderr
     assert "did you mean 'B-person'?" in other.stderr
     (corpus / "turned.conll").write_text("O Ada\nB-place Oslo\n")
-    turned = call("evaluate", tagged, corpus / "turned.conll", "--words-column", "2", "--tags-column", "1", "--json")
+    turned = call(
+        "evaluate", trained_run, corpus / "turned.conll", "--words-column", "2", "--tags-column", "1", "--json"
+    )
     assert json.loads(turned.stdout)["words"] == 2
-    assert call("evaluate", tagged, corpus / "none.conll").exit_code == 2
-    assert "expected auto, cpu, cuda" in call("evaluate", tagged, corpus / "test.conll", "--device", "gpu").stderr
+    assert call("evaluate", trained_run, corpus / "none.conll").exit_code == 2
+    assert "expected auto, cpu, cuda" in call("evaluate", trained_run, corpus / "test.conll", "--device", "gpu").stderr
     assert call("evaluate", corpus / "nowhere", corpus / "test.conll").exit_code == 2
 
 
-def test_predict_streams(tagged: Path) -> None:
+def test_predict_writes_each_block_immediately(trained_run: Path) -> None:
     """The tags of a block are written before the next block is read."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "nlptrain", "predict", str(tagged)],
+        [sys.executable, "-m", "nlptrain", "predict", str(trained_run)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         encoding="utf-8",
@@ -113,7 +115,7 @@ def test_predict_streams(tagged: Path) -> None:
     process.stdout.close()
 
 
-def test_error_if_runs_cannot_be_compared(tagged: Path, corpus: Path, tiny_bert: Path) -> None:
+def test_error_if_runs_cannot_be_compared(trained_run: Path, corpus: Path, tiny_bert: Path) -> None:
     none = call("compare", corpus / "nothing")
     assert none.exit_code == 2
     assert "no scores.json; expected the folder of a finished run" in none.stderr
@@ -121,7 +123,7 @@ def test_error_if_runs_cannot_be_compared(tagged: Path, corpus: Path, tiny_bert:
         file.write("\nAda\tB-person\n")
     other = corpus / "runs/other"
     assert call("tagger", write_configs(corpus, tiny_bert)["tagger"], "--output-dir", other).exit_code == 0
-    mixed = call("compare", tagged, other)
+    mixed = call("compare", trained_run, other)
     assert mixed.exit_code == 2
     assert "scored on different test files" in mixed.stderr
 
@@ -190,7 +192,7 @@ def test_a_folder_with_foreign_files_is_not_overwritten(corpus: Path, tiny_bert:
     assert (corpus / "mine/thesis.txt").read_text() == "years of work"
 
 
-def test_a_terminal_gets_a_bar_and_a_pipe_plain_lines(corpus: Path, tiny_bert: Path) -> None:
+def test_a_terminal_shows_a_bar_and_a_pipe_plain_lines(corpus: Path, tiny_bert: Path) -> None:
     from nlptrain.training.checkpoint import Progress
     from nlptrain.training.reporter import Reporter
 
@@ -219,20 +221,20 @@ def test_throughput_and_waiting_exclude_pauses(monkeypatch) -> None:
     reporter = reporters.Reporter(Run(None, device="cpu", console=console), 10, Progress())
     clock.now += 4.0
     reporter.step(SimpleNamespace(index=1, words=800, waited=1.0, losses={"loss": 0.0}))  # type: ignore[arg-type]
-    wanted = {"words_per_second": 200, "waiting": 0.25}
-    assert reporter.speed == wanted
+    expected = {"words_per_second": 200, "waiting": 0.25}
+    assert reporter.speed == expected
     with reporter.pausing():
         clock.now += 60.0
-        assert reporter.speed == wanted
-    assert reporter.speed == wanted
+        assert reporter.speed == expected
+    assert reporter.speed == expected
 
 
-def test_a_run_that_failed_before_training_can_be_repeated_with_other_settings(corpus: Path, tiny_bert: Path) -> None:
+def test_a_run_that_failed_before_training_can_be_repeated(corpus: Path, tiny_bert: Path) -> None:
     path = write_configs(corpus, tiny_bert)["tagger"]
-    good = (corpus / "train.conll").read_text()
-    (corpus / "train.conll").write_text(good + "\nAda\tI-person\n")
+    content = (corpus / "train.conll").read_text()
+    (corpus / "train.conll").write_text(content + "\nAda\tI-person\n")
     assert call("tagger", path).exit_code == 2
-    (corpus / "train.conll").write_text(good)
+    (corpus / "train.conll").write_text(content)
     assert call("tagger", path, "--set", "train.steps=30").exit_code == 0
     assert call("tagger", path).exit_code == 2  # now there is a finished run
 
@@ -244,7 +246,7 @@ def test_error_if_the_output_folder_is_not_writable(corpus: Path, tiny_bert: Pat
     assert "file: is not writable" in result.stderr
 
 
-def test_two_processes_do_not_share_a_folder(corpus: Path, tiny_bert: Path) -> None:
+def test_error_if_another_process_writes_to_the_folder(corpus: Path, tiny_bert: Path) -> None:
     (corpus / "runs/tagger").mkdir(parents=True)
     with FileLock(corpus / "runs/tagger/.lock"):
         result = call("tagger", write_configs(corpus, tiny_bert)["tagger"])
@@ -269,7 +271,7 @@ def test_overwrite_removes_no_input_and_no_foreign_file(corpus: Path, tiny_bert:
     assert (run / "scores.json").is_file()
 
 
-def test_a_removed_data_file_is_another_run(corpus: Path, tiny_bert: Path) -> None:
+def test_a_removed_data_file_makes_another_run(corpus: Path, tiny_bert: Path) -> None:
     paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
     (corpus / "raw2.txt").write_text("Boris went to Oslo again today .\n")
@@ -281,27 +283,27 @@ def test_a_removed_data_file_is_another_run(corpus: Path, tiny_bert: Path) -> No
     assert "raw2.txt; give another" in again.stderr
 
 
-def test_another_vocabulary_of_a_slow_tokenizer_is_another_run(corpus: Path, tiny_bert: Path) -> None:
+def test_other_merges_of_a_slow_tokenizer_make_another_run(corpus: Path, tiny_bert: Path) -> None:
     ARCHITECTURES["xlm"](corpus / "xlm")
     path = write_configs(corpus, tiny_bert)["transformer_token"]
-    given = ["--set", f"model={corpus / 'xlm'}", "--set", "train.epochs=1"]
-    assert call("transformer_token", path, *given).exit_code == 0
-    assert call("transformer_token", path, *given).exit_code == 0
+    options = ["--set", f"model={corpus / 'xlm'}", "--set", "train.epochs=1"]
+    assert call("transformer_token", path, *options).exit_code == 0
+    assert call("transformer_token", path, *options).exit_code == 0
     merges = corpus / "xlm/merges.txt"
     merges.write_text("\n".join(merges.read_text().splitlines()[:-1]) + "\n")
-    again = call("transformer_token", path, *given)
+    again = call("transformer_token", path, *options)
     assert again.exit_code == 2
     assert "merges.txt; give another" in again.stderr
 
 
-def test_rows_keep_their_columns(tagged: Path, tmp_path: Path) -> None:
+def test_predict_keeps_the_columns_of_rows(trained_run: Path, tmp_path: Path) -> None:
     texts = ["Ada met Kim in Oslo .", "", "what rain\nnear Paris !"]
-    lines = [json.loads(line) for line in call("predict", tagged, text=texts[0] + "\n").stdout.splitlines()]
+    lines = [json.loads(line) for line in call("predict", trained_run, text=texts[0] + "\n").stdout.splitlines()]
     rows = [{"id": f"d{index}", "text": text, "more": {"x": index}} for index, text in enumerate(texts)]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
     for name in ("a.jsonl", "a.parquet"):
-        predicted = [json.loads(line) for line in call("predict", tagged, tmp_path / name).stdout.splitlines()]
+        predicted = [json.loads(line) for line in call("predict", trained_run, tmp_path / name).stdout.splitlines()]
         assert [{name: row[name] for name in ("id", "text", "more")} for row in predicted] == rows
         assert predicted[0]["entities"] == lines[0]["entities"]
         assert all(
@@ -311,24 +313,24 @@ def test_rows_keep_their_columns(tagged: Path, tmp_path: Path) -> None:
         )
 
 
-def test_nan_and_infinity_are_null_in_json(tagged: Path, tmp_path: Path) -> None:
+def test_nan_and_infinity_are_null_in_json(trained_run: Path, tmp_path: Path) -> None:
     table = pa.table({"text": ["Ada sings ."], "score": [float("nan")], "more": [[1.5, float("inf")]], "id": [7]})
     pq.write_table(table, tmp_path / "rows.parquet")
-    done = call("predict", tagged, tmp_path / "rows.parquet")
+    done = call("predict", trained_run, tmp_path / "rows.parquet")
     row = json.loads(done.stdout, parse_constant=pytest.fail)
     assert (row["score"], row["more"], row["id"]) == (None, [1.5, None], 7)
 
 
-def test_rows_of_words_become_gold_that_can_be_read(tagged: Path, tmp_path: Path) -> None:
+def test_predictions_of_tokenized_rows_can_be_read_as_gold(trained_run: Path, tmp_path: Path) -> None:
     rows = [{"id": 7, "tokens": ["Ada", "met", "Kim", "."]}, {"id": 8, "tokens": ["rain"]}]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    stdout = call("predict", tagged, tmp_path / "a.jsonl").stdout
+    stdout = call("predict", trained_run, tmp_path / "a.jsonl").stdout
     predicted = [json.loads(line) for line in stdout.splitlines()]
     assert [{name: row[name] for name in ("id", "tokens")} for row in predicted] == rows
     assert all(len(row["tokens"]) == len(row["tags"]) == len(row["confidences"]) for row in predicted)
     (tmp_path / "again.jsonl").write_text(stdout)
-    assert call("evaluate", tagged, tmp_path / "again.jsonl").exit_code == 0
+    assert call("evaluate", trained_run, tmp_path / "again.jsonl").exit_code == 0
     (tmp_path / "a.jsonl").write_text('{"text": "Ada"}\n{"tokens": ["Ada"]}\n')
-    wrong = call("predict", tagged, tmp_path / "a.jsonl")
+    wrong = call("predict", trained_run, tmp_path / "a.jsonl")
     assert wrong.exit_code == 2
     assert "row 2: found null in 'text'; expected a string, as in the first row" in wrong.stderr

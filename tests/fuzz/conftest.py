@@ -1,4 +1,4 @@
-"""Report the number of inputs for each surface, over all processes of pytest-xdist."""
+"""Report the number of inputs per surface, over all processes of pytest-xdist."""
 
 from __future__ import annotations
 

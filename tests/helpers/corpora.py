@@ -52,7 +52,7 @@ def write_corpus(folder: Path) -> Path:
     return folder
 
 
-def write_word_classes(folder: Path) -> None:
+def write_part_of_speech_corpus(folder: Path) -> None:
     """Write train, dev and test as CoNLL-U files with a part of speech for each word into ``folder``."""
     for seed, split in enumerate(("train", "dev", "test")):
         blocks = []
