@@ -33,7 +33,7 @@ def run(paths: tuple[Path, ...], jobs: int, settings: tuple[str, ...], dry_run: 
     Writes  what each command writes, and a table of all to standard output.
             Each runs after those that it needs. Finished runs are not run again, and interrupted ones continue. A run
             that fails stops only those that need its model or text. The exit
-            code is 1 if any run failed or was left out.
+            code is 1 if any run failed or was skipped.
 
     Example: nlptrain run configs/demo --jobs 2
     """  # noqa: D301 - click reads the character

@@ -233,7 +233,7 @@ def _print_scores(scores: dict[str, Any]) -> None:
             line += f"  precision {scored['precision']:.4f}  recall {scored['recall']:.4f}"
         if teacher := scores.get("teacher"):
             theirs = teacher[split][metric]
-            line += f"  teacher {theirs:.4f}" + (f"  share {scored[metric] / theirs:.1%}" if theirs else "")
+            line += f"  teacher {theirs:.4f}" + (f"  student/teacher {scored[metric] / theirs:.1%}" if theirs else "")
         echo_line(line)
     echo_line(
         f"model: {scores['parameters']:,} parameters, {scores['bytes'] / 1e6:.1f} MB, "
@@ -254,7 +254,7 @@ def _print_spread(scores: Sequence[dict[str, Any]]) -> None:
         line = f"{split:5} {metric} {mean:.4f}  smallest {min(values):.4f}  largest {max(values):.4f}"
         if teacher := scores[0].get("teacher"):
             theirs = teacher[split][metric]
-            line += f"  teacher {theirs:.4f}" + (f"  share {mean / theirs:.1%}" if theirs else "")
+            line += f"  teacher {theirs:.4f}" + (f"  student/teacher {mean / theirs:.1%}" if theirs else "")
         echo_line(f"{line}  (mean of {len(values)} seeds)")
 
 

@@ -36,7 +36,7 @@ class _Process:
 def run_experiments(
     experiments: Sequence[Experiment], settings: Sequence[str], *, jobs: int, log: Callable[[str], None]
 ) -> None:
-    """Run the waiting experiments, ``jobs`` at a time; if one fails, those that need it are left out.
+    """Run the waiting experiments, ``jobs`` at a time; if one fails, those that need it are skipped.
 
     Args:
         experiments: from ``plan``; their states are kept up to date.
@@ -54,7 +54,7 @@ def run_experiments(
     try:
         with tempfile.TemporaryDirectory() as folder:
             while not received and (running or any(experiment.state == "waiting" for experiment in experiments)):
-                _leave_out(experiments, by_path, log)
+                _skip_dependents(experiments, by_path, log)
                 for experiment in experiments:
                     is_ready = all(by_path[need].state == "done" for need in experiment.needs)
                     if experiment.state == "waiting" and is_ready and len(running) < jobs:
@@ -77,13 +77,15 @@ def run_experiments(
         raise Interrupted(received[0])
 
 
-def _leave_out(experiments: Sequence[Experiment], by_path: dict[Path, Experiment], log: Callable[[str], None]) -> None:
+def _skip_dependents(
+    experiments: Sequence[Experiment], by_path: dict[Path, Experiment], log: Callable[[str], None]
+) -> None:
     for experiment in experiments:
-        missing = [need for need in experiment.needs if by_path[need].state in ("failed", "left out")]
+        missing = [need for need in experiment.needs if by_path[need].state in ("failed", "skipped")]
         if experiment.state == "waiting" and missing:
-            outcome = "failed" if by_path[missing[0]].state == "failed" else "was left out"
-            experiment.state, experiment.problems = "left out", (Problem(f"needs {missing[0]}, which {outcome}"),)
-            log(f"{experiment.path}: left out; it {experiment.reason}")
+            outcome = "failed" if by_path[missing[0]].state == "failed" else "was skipped"
+            experiment.state, experiment.problems = "skipped", (Problem(f"needs {missing[0]}, which {outcome}"),)
+            log(f"{experiment.path}: skipped: {experiment.reason}")
 
 
 def _start(experiment: Experiment, settings: Sequence[str], folder: Path, jobs: int) -> _Process:

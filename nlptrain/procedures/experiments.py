@@ -20,7 +20,7 @@ from nlptrain.config.loading import LoadedConfig, check_files_exist, model_refer
 from nlptrain.config.yaml_files import read_bytes, read_yaml
 from nlptrain.errors import InputError, Problem, Setting, path_suggestion
 
-State = Literal["waiting", "running", "done", "failed", "left out"]
+State = Literal["waiting", "running", "done", "failed", "skipped"]
 _OUTPUT = re.compile(r"^output_dir:[ \t]*(?:\"([^\"\n]+)\"|'([^'\n]+)'|([^\"'\s#][^\n#]*))", re.MULTILINE)
 _TEXT = "pseudo_labels.jsonl"  # the only text that a run writes and another run can train on
 
@@ -34,8 +34,8 @@ class Experiment:
         command: the command that it is for; "" if unknown.
         output: its ``output_dir``; None if the file cannot be read.
         needs: the files of the experiments whose models or text it reads.
-        state: waiting, running, done, failed, or left out because an experiment that it needs is not done.
-        problems: why it failed or was left out.
+        state: waiting, running, done, failed, or skipped because an experiment that it needs is not done.
+        problems: why it failed or was skipped.
         seconds: how long it ran.
     """
 
@@ -53,7 +53,7 @@ class Experiment:
 
     @property
     def reason(self) -> str:
-        """Why it failed or was left out, one line per problem."""
+        """Why it failed or was skipped, one line per problem."""
         return str(InputError(*self.problems))
 
     def _without_own_path(self, problem: Problem) -> Problem:
@@ -136,7 +136,7 @@ def _load(path: Path, settings: Sequence[str]) -> Loaded:
 
 
 def _output_of_faulty(path: Path) -> Path | None:
-    """Return the ``output_dir`` in a file with errors, even if it is not YAML, whose dependents are left out."""
+    """Return the ``output_dir`` in a file with errors, even if it is not YAML, whose dependents are skipped."""
     try:
         output = read_yaml(path).get("output_dir")
     except InputError:

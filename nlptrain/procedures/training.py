@@ -112,6 +112,8 @@ def train(config: CommandConfig, setup: Setup, run: Run) -> dict[str, Any]:
     # become dev.
     sample = splits.dev or raw_sample(config.data)
     run.provenance["sample"] = sample_of([sentence.words for sentence in sample])
+    if config.data.unlabeled is not None:
+        run.log("raw text: read while the teacher labels it; its counts follow (data.unlabeled)")
     procedure: Callable[..., dict[str, Any]] = pseudo_label if isinstance(config, PseudoLabelRunConfig) else distill
     return procedure(
         setup.model,

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from nlptrain.config.train import AUTO_EPOCHS, AUTO_MAX_STEPS, AUTO_MIN_STEPS, SelectionMetric, TrainConfig
-from nlptrain.data.batching import BatchPlan
+from nlptrain.data.batching import BatchPlan, Oversampling
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Interrupted, Setting
 from nlptrain.models.token_model import TokenModel
@@ -178,14 +178,23 @@ def describe_length(plan: BatchPlan, config: TrainConfig, steps: int, words: int
     """Return lines for the log where ``steps`` or the sentences of an epoch depend on the text."""
     lines = []
     if config.steps == "auto":
-        rule = f"{AUTO_EPOCHS} epochs, clipped to {AUTO_MIN_STEPS:,}..{AUTO_MAX_STEPS:,}"
+        planned = AUTO_EPOCHS * plan.steps_of_every()
+        rule = f"{AUTO_EPOCHS} epochs = {planned:,} steps, clipped to {AUTO_MIN_STEPS:,}..{AUTO_MAX_STEPS:,}"
         lines.append(f"train.steps=auto: {steps:,} steps ({rule})")
     if config.steps == "auto" or plan.oversampling is not None:
         sampling = plan.oversampling if plan.oversampling is not None and plan.oversampling.weights.any() else None
-        line = f"epochs: {steps / max(1, plan.steps_of_every()):,.1f} of {words:,} words"
-        if sampling is not None and sampling.share:
-            line += f", {sampling.share:.0%} of the sentences sampled by rare labels (objective.oversampling)"
-        if sampling is not None and sampling.sources is not None:
-            line += ", weighted by file (data.unlabeled)"
-        lines.append(line)
+        lines.append(f"epochs: {steps / max(1, plan.steps_of_every()):,.1f} of {words:,} words each")
+        if sampling is not None:
+            lines.append(_describe_sampling(sampling))
     return lines
+
+
+def _describe_sampling(sampling: Oversampling) -> str:
+    """Return a line for the log on how the sentences without gold tags of an epoch are chosen."""
+    evenly = "uniformly" if sampling.sources is None else "by the weight of their file (data.unlabeled)"
+    if not sampling.share:
+        return f"sampling: in each epoch, sentences without gold tags are drawn {evenly}"
+    return (
+        f"oversampling: in each epoch, {sampling.share:.0%} of the sentences without gold tags are drawn by rare "
+        f"labels such as entities (objective.oversampling), the others {evenly}"
+    )

@@ -14,7 +14,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.models.prediction import to_tagged_sentence
 from nlptrain.models.token_model import TokenModel
-from nlptrain.training.calibration import CalibrationErrors, calibration_errors, fit_temperature
+from nlptrain.training.calibration import FEWEST_MISTAKES, CalibrationErrors, calibration_errors, fit_temperature
 from nlptrain.training.checkpoint import TrainState
 from nlptrain.training.evaluation import Scores, evaluate_tags
 from nlptrain.training.reporter import Reporter
@@ -168,8 +168,8 @@ def _describe_calibration(
 ) -> str:
     """Return a line for the log."""
     if not has_gold:
-        return f"calibration ({split}): {after.describe()} (not fitted: dev has no gold tags)"
+        return f"calibration ({split}): {after.describe()} (no temperature is fitted: dev has no gold tags)"
     if temperature == 1.0:
-        reason = "not fitted: too few mistakes on dev, or no temperature is better"
+        reason = f"no temperature is applied: under {FEWEST_MISTAKES} mistakes on dev, or none is better"
         return f"calibration ({split}): {after.describe()} ({reason})"
-    return f"calibration ({split}): {after.describe(before)} (temperature {temperature:.2f})"
+    return f"calibration ({split}): {after.describe(before)} (temperature {temperature:.2f}, fitted on dev and applied)"

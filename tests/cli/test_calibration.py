@@ -67,7 +67,10 @@ def test_every_training_command_calibrates_its_model(
         evaluated = json.loads(call("evaluate", run, corpus / "test.conll", "--json").stdout)
         assert evaluated["calibration"] == {"temperature": saved, **calibration["test"]}
     assert saved != 1.0  # a student of 15 steps makes mistakes
-    assert re.search(rf"calibration \(dev\): ECE words [\d.]+ -> [\d.]+.* \(temperature {saved:.2f}\)", done.stderr)
+    assert re.search(
+        rf"calibration \(dev\): ECE words [\d.]+ -> [\d.]+.* \(temperature {saved:.2f}, fitted on dev and applied\)",
+        done.stderr,
+    )
     table = call("evaluate", corpus / "runs/tagger_kd", corpus / "test.conll").stdout
     assert f"calibration: ECE words {calibration['test']['word']:.3f}, entities " in table
     assert f"(temperature {saved:.2f})" in table

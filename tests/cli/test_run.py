@@ -79,14 +79,14 @@ def test_experiments_that_need_a_failed_run_are_skipped(folder: Path, corpus: Pa
     done = call("run", path, folder / "tagger_kd.yaml")
     assert done.exit_code == 1
     assert f"{path}: failed: " in done.stderr
-    assert f"{folder}/tagger_kd.yaml: left out; it needs {path}, which failed" in done.stderr
-    assert "left out: needs" in " ".join(done.stdout.split())
+    assert f"{folder}/tagger_kd.yaml: skipped: needs {path}, which failed" in done.stderr
+    assert "skipped: needs" in " ".join(done.stdout.split())
     write(path, {**yaml.safe_load(path.read_text()), "trian": {}})  # an error before the training
     done = call("run", path, folder / "tagger_kd.yaml")
-    assert f"{folder}/tagger_kd.yaml: left out; it needs {path}, which failed" in done.stderr
+    assert f"{folder}/tagger_kd.yaml: skipped: needs {path}, which failed" in done.stderr
     path.write_text(path.read_text() + "train: [\n")  # not YAML
     done = call("run", path, folder / "tagger_kd.yaml")
-    assert f"{folder}/tagger_kd.yaml: left out; it needs {path}, which failed" in done.stderr
+    assert f"{folder}/tagger_kd.yaml: skipped: needs {path}, which failed" in done.stderr
     assert not (corpus / "runs/tagger_kd").exists()
 
 

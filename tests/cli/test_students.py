@@ -120,7 +120,7 @@ def test_training_on_raw_text_alone(inputs: Path, tmp_path: Path, command: str, 
     assert "error" not in scores, scores["error"]
     assert scores["dev"]["metric"] == "agreement"
     assert scores["calibration"]["temperature"] == 1.0  # the teacher's labels are not gold
-    assert "(not fitted: dev has no gold tags)" in scores["output"]
+    assert "(no temperature is fitted: dev has no gold tags)" in scores["output"]
     assert 0.3 < scores["dev"]["agreement"] <= 1
     assert scores["teacher"]["dev"]["agreement"] == 1.0  # with itself
     assert scores["test"]["metric"] == "f1"
@@ -307,7 +307,7 @@ def test_synthetic_sentences_replace_missing_raw_text(
         assert "data.unlabeled: there is no unlabeled text and no synthetic sentence; set" in nothing["error"]
     else:
         assert "augment:" not in none["output"]
-        assert "sampled by rare labels" not in none["output"]  # each gold sentence occurs once per epoch
+        assert "oversampling: in each epoch" not in none["output"]  # each gold sentence occurs once per epoch
 
 
 def test_little_raw_text_is_augmented(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -364,7 +364,7 @@ def test_log_if_no_synthetic_sentence_can_be_generated(inputs: Path, tmp_path: P
     assert re.search(
         r"augment: 0 synthetic sentences of 50, because .* from 60 train and \d+ unlabeled sentences", scores["output"]
     )
-    assert "50% of the sentences sampled by rare labels" in scores["output"]
+    assert "50% of the sentences without gold tags are drawn by rare labels" in scores["output"]
 
 
 def test_the_vocabulary_contains_words_of_synthetic_sentences(
@@ -386,8 +386,8 @@ def test_auto_steps_depend_on_the_size_of_the_text(
     monkeypatch.setattr("nlptrain.training.loop.AUTO_MIN_STEPS", 3)
     monkeypatch.setattr("nlptrain.training.loop.AUTO_MAX_STEPS", 40)
     scores = train(inputs, tmp_path, "tagger_kd", train={"steps": "auto", "batch_subwords": 1600})
-    assert re.search(r"epochs: 2.0 of [\d,]+ words, 50% of the sentences sampled by rare labels", scores["output"])
-    assert "train.steps=auto: 4 steps (2 epochs, clipped to 3..40)" in scores["output"]
+    assert re.search(r"epochs: 2.0 of [\d,]+ words each\n", scores["output"])
+    assert "train.steps=auto: 4 steps (2 epochs = 4 steps, clipped to 3..40)" in scores["output"]
     assert scores["steps"] == 4  # two batches, twice
     line = "train.steps=auto: 2 epochs of the text, clipped to 3..40 steps"
     assert scores["output"].index(line) < scores["output"].index("raw text:")
