@@ -121,6 +121,12 @@ class Interrupted(BaseException):
         self.signal_number = signal_number
 
 
+def join_texts(*texts: Text) -> Text:
+    """Return ``texts`` one after the other, as a string if none of them has a ``Setting``."""
+    parts = tuple(part for text in texts for part in _parts(text))
+    return "".join(map(str, parts)) if all(isinstance(part, str) for part in parts) else parts
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Return ``did you mean 'person'?`` with the most similar of the ``known`` names, or "" if none is similar."""
     similar = difflib.get_close_matches(name, list(known), n=1)

@@ -64,7 +64,7 @@ class Row:
         return float(scored[scored["metric"]])
 
     def to_json(self, teacher: float | None) -> dict[str, Any]:
-        """Return the row as ``compare --json`` prints it; ``teacher`` is the teacher's score."""
+        """Return the row as ``nlptrain compare`` prints it as JSON; ``teacher`` is the teacher's score."""
         return {
             "run": self.run,
             "command": self.command,

@@ -1,4 +1,4 @@
-"""Requirements on the metrics of runs (``compare --require``), for CI."""
+"""Requirements on the metrics of compared runs, for CI."""
 
 from __future__ import annotations
 

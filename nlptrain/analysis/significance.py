@@ -52,7 +52,7 @@ class Difference:
     share_interval: tuple[float, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the difference as ``compare --json`` prints it."""
+        """Return the difference as ``nlptrain compare`` prints it."""
         return asdict(self)
 
 
@@ -71,7 +71,7 @@ class Bootstrap:
     differences: list[Difference]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the differences as ``compare --json`` prints them."""
+        """Return the differences as ``nlptrain compare`` prints them."""
         return {**asdict(self), "differences": [difference.to_json() for difference in self.differences]}
 
 

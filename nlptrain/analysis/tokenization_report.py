@@ -58,7 +58,7 @@ class TokenizationReport:
         return self.subwords / max(1, self.words)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the counts as ``doctor --json`` prints them, the most frequent words first."""
+        """Return the counts as ``nlptrain doctor`` prints them as JSON, the most frequent words first."""
         return {
             "sentences": self.sentences,
             "words": self.words,

@@ -76,7 +76,7 @@ def show(config: Path, command: str | None, settings: tuple[str, ...]) -> None:
     shown = {key: "null" if value is None else message_line(str(value)) for key, value, _ in rows}
     most = min(60, max(map(len, shown.values())))
     for key, _, origin in rows:
-        echo_line(f"{key:{wide}}  {shown[key]:{most}}  {origin}")
+        echo_line(f"{key:{wide}}  {shown[key]:{most}}  {origin if isinstance(origin, str) else '--set'}")
     _echo_student(loaded.config)
 
 

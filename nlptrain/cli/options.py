@@ -20,7 +20,7 @@ class KeyOption(click.Option):
     """An option that sets a configuration key: error messages show the option instead of the key."""
 
     def __init__(self, *declarations: Any, key: str, **attributes: Any) -> None:  # noqa: ANN401
-        """Take what ``click.Option`` takes, and the ``key``."""
+        """Take what ``click.Option`` takes, and the ``key``; ``flags.KEY`` if messages show it as an origin only."""
         super().__init__(*declarations, **attributes)
         self.key = key
 
@@ -31,8 +31,15 @@ def key_option(*declarations: str, key: str, **attributes: Any) -> Callable[[Com
 
 
 def option_names(command: click.Command) -> dict[str, str]:
-    """Map each configuration key that ``command`` has an option for to that option, e.g. ``--output-dir``."""
-    return {option.key: option.opts[0] for option in command.params if isinstance(option, KeyOption)}
+    """Map each configuration key that ``command`` has an option for to that option, e.g. ``--output-dir``.
+
+    The origin of a value that an option has set is its key after ``flags.``.
+    """
+    names = {option.key: option.opts[0] for option in command.params if isinstance(option, KeyOption)}
+    names.update({f"flags.{key}": option for key, option in list(names.items())})
+    for subcommand in command.commands.values() if isinstance(command, click.Group) else ():
+        names.update(option_names(subcommand))
+    return names
 
 
 class Choice(click.Choice):  # type: ignore[type-arg]  # generic from click 8.2 on
@@ -55,8 +62,14 @@ class Choice(click.Choice):  # type: ignore[type-arg]  # generic from click 8.2 
 
 def set_option(description: str) -> Callable[[Command], Command]:
     """Return the option ``--set KEY=VALUE``, whose keys the shell completes."""
-    return click.option(
-        "--set", "settings", metavar="KEY=VALUE", multiple=True, shell_complete=_complete_key, help=description
+    return key_option(
+        "--set",
+        "settings",
+        key="settings",
+        metavar="KEY=VALUE",
+        multiple=True,
+        shell_complete=_complete_key,
+        help=description,
     )
 
 

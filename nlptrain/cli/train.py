@@ -113,15 +113,19 @@ def _options(function: Callable[..., None], name: str) -> Callable[..., None]:
         (
             click.argument("files", nargs=-1, type=path, metavar="[CONFIG]"),
             *(
-                click.option(
-                    f"--{flag}", metavar="FILES" if flag in _FILES else None, multiple=flag in _FILES, help=text
+                key_option(
+                    f"--{flag}",
+                    key=key if key == "model" else f"flags.{key}",
+                    metavar="FILES" if flag in _FILES else None,
+                    multiple=flag in _FILES,
+                    help=text,
                 )
-                for flag, (_, text) in _keys(name).items()
+                for flag, (key, text) in _keys(name).items()
             ),
             set_option("Set a key, e.g. --set train.steps=500; may be repeated."),
-            click.option("--device", help="auto, cpu, cuda, cuda:N or mps."),
+            key_option("--device", key="flags.device", help="auto, cpu, cuda, cuda:N or mps."),
             key_option("--output-dir", key="output_dir", help="Folder that the run is written to."),
-            click.option("--seed", type=int, help="Random seed of a single run (instead of `seeds`)."),
+            key_option("--seed", key="flags.seed", type=int, help="Random seed of a single run (instead of `seeds`)."),
             *([_WORKERS] if _has_teacher(name) else []),
             key_option(
                 "--overwrite", key="overwrite", is_flag=True, help="Remove the run that is in the output folder."

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from nlptrain.config.section import Section, sections
 from nlptrain.config.yaml_files import MOST_CHARACTERS, MOST_DEPTH, NO_TEXT, parse, read_yaml
-from nlptrain.errors import InputError
+from nlptrain.errors import InputError, Setting, Text, join_texts
 from nlptrain_runtime.errors import VALUE, quoted, shortened
 
 _MOST_BASES = 20
@@ -24,7 +24,7 @@ _VARIABLE = re.compile(r"\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)(:-((?:[^}])*))?\})")
 
 def merged(
     model: type[Section], path: Path | None, settings: Sequence[str], flags: Mapping[str, object]
-) -> tuple[dict[str, Any], dict[str, str]]:
+) -> tuple[dict[str, Any], dict[str, Text]]:
     """Merge all layers into one nested map; return it with the origin of each dotted leaf key.
 
     Later layers override earlier ones: bases, the file (None: there is none), ``settings`` (KEY=VALUE), ``flags`` (by
@@ -35,7 +35,7 @@ def merged(
     """
     pairs = list(_alternatives(model))
     values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
+    origins: dict[str, Text] = {}
     for origin, layer in _layers(path, settings, flags):
         leaves = {}
         for key, value in _leaves(_Variables(origin).replaced(layer)):
@@ -57,7 +57,7 @@ def merged(
     return values, origins
 
 
-def _check_key(key: str, origin: str) -> None:
+def _check_key(key: str, origin: Text) -> None:
     if len(key) > _MOST_KEY or key.count(".") > MOST_DEPTH:
         raise InputError(
             f"the key {quoted(key)} has more than {_MOST_KEY:,} characters, or more than {MOST_DEPTH} parts",
@@ -74,7 +74,7 @@ def _at(values: dict[str, Any], key: str) -> Any:  # noqa: ANN401
     return at
 
 
-def _forget(values: dict[str, Any], origins: dict[str, str], key: str) -> None:
+def _forget(values: dict[str, Any], origins: dict[str, Text], key: str) -> None:
     """Remove the origins of ``key``, of the keys in it and of its parents."""
     inner = _at(values, key)
     for leaf, _ in _leaves(inner, f"{key}.") if isinstance(inner, dict) else ():
@@ -85,7 +85,7 @@ def _forget(values: dict[str, Any], origins: dict[str, str], key: str) -> None:
 
 
 def _remove_other_kind(
-    model: type[BaseModel], values: dict[str, Any], origins: dict[str, str], key: str, kind: object
+    model: type[BaseModel], values: dict[str, Any], origins: dict[str, Text], key: str, kind: object
 ) -> None:
     """Remove the values that earlier layers gave a map of another ``kind``."""
     parent = key.rpartition(".")[0]
@@ -119,19 +119,18 @@ def _is_word(annotation: Any, value: object) -> bool:  # noqa: ANN401
 
 def _layers(
     path: Path | None, settings: Sequence[str], flags: Mapping[str, object]
-) -> Iterator[tuple[str, dict[str, Any]]]:
+) -> Iterator[tuple[Text, dict[str, Any]]]:
     if path is not None:
         yield from reversed(list(_files(path)))
     for setting in settings:
         key, equals, text = setting.partition("=")
+        origin = (Setting("settings"), f" {shortened(setting, VALUE)}")
         if not equals or not all(key.split(".")):
-            location = f"--set {shortened(setting, VALUE)}"
-            raise InputError("is no setting", location=location, expected="KEY=VALUE, e.g. train.steps=500")
-        origin = f"--set {shortened(setting, VALUE)}"
+            raise InputError("is no setting", location=origin, expected="KEY=VALUE, e.g. train.steps=500")
         _check_key(key, origin)
         yield origin, _nested(key, parse(text, origin))
     for key, value in flags.items():
-        yield f"--{key.rpartition('.')[2].replace('_', '-')}", _nested(key, value)
+        yield Setting(f"flags.{key}"), _nested(key, value)
 
 
 def _files(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -157,7 +156,7 @@ def _files(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 class _Variables:
     """Replaces ``${VAR}`` and ``${VAR:-default}`` in the values of a layer by environment variables."""
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: Text) -> None:
         self._origin = origin
         self._characters = 0
 
@@ -172,7 +171,7 @@ class _Variables:
             raise InputError(f"found {quoted(value)}, which is not UTF-8", location=self._origin)
         if "$" not in value:
             return value
-        place = f"{self._origin}: {shortened('.'.join(key), VALUE)}"
+        place = join_texts(self._origin, f": {shortened('.'.join(key), VALUE)}")
         text = substitute(value, place)
         self._characters += len(text)
         if self._characters > MOST_CHARACTERS:
@@ -181,7 +180,7 @@ class _Variables:
         return parse(text, place) if variable and variable[1] else text
 
 
-def substitute(text: str, place: str) -> str:
+def substitute(text: str, place: Text) -> str:
     """Replace ``${VAR}`` and ``${VAR:-default}`` in ``text`` by environment variables, and ``$$`` by ``$``.
 
     Raises:
@@ -223,7 +222,7 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield prefix + str(key), value
 
 
-def _put(model: type[BaseModel], values: dict[str, Any], key: str, value: Any, origin: str) -> None:  # noqa: ANN401
+def _put(model: type[BaseModel], values: dict[str, Any], key: str, value: Any, origin: Text) -> None:  # noqa: ANN401
     *above, last = key.split(".")
     for depth, part in enumerate(above):
         inner = values.get(part)

@@ -19,7 +19,7 @@ from nlptrain.config.commands import CommandConfig
 from nlptrain.config.data import HUB, SPLITS, DataConfig
 from nlptrain.config.layers import merged
 from nlptrain.config.validation_errors import validation_problems
-from nlptrain.errors import InputError, Problem, path_suggestion
+from nlptrain.errors import InputError, Problem, Text, join_texts, path_suggestion
 from nlptrain_runtime.errors import quoted
 
 C = TypeVar("C", bound=CommandConfig)
@@ -35,13 +35,13 @@ class LoadedConfig(Generic[C]):
 
     Attributes:
         config: the values.
-        origins: of each dotted key: a file, ``base FILE``, ``--set KEY=VALUE`` or an option; keys with defaults are not
-            in it.
+        origins: of each dotted key: a file, ``base FILE``, ``settings KEY=VALUE`` or ``flags.KEY``; keys with defaults
+            are not in it.
         path: the file; None: all values come from options.
     """
 
     config: C
-    origins: dict[str, str]
+    origins: dict[str, Text]
     path: Path | None
 
 
@@ -146,8 +146,9 @@ def check_files_exist(loaded: LoadedConfig[C], expected: Callable[[str], bool] =
     """
     problems = []
     for key, problem in _missing_files(loaded.config, expected):
-        origin = loaded.origins.get(key, _name(loaded.path)).removeprefix("base ")
-        problems.append(Problem(problem.found, f"{origin}: {key}", problem.expected, problem.hint))
+        origin = loaded.origins.get(key, _name(loaded.path))
+        origin = origin.removeprefix("base ") if isinstance(origin, str) else origin
+        problems.append(Problem(problem.found, join_texts(origin, f": {key}"), problem.expected, problem.hint))
     if problems:
         raise InputError(*problems)
 

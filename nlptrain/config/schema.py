@@ -15,6 +15,7 @@ from nlptrain.config.layers import merged
 from nlptrain.config.loading import C, LoadedConfig
 from nlptrain.config.section import sections
 from nlptrain.config.train import DistillConfig, PseudoLabelConfig
+from nlptrain.errors import Setting, Text
 
 _BASE = "Path of another file, relative to this one, with values for the keys that this one does not set."
 
@@ -191,19 +192,21 @@ def _alternatives(schema: Any) -> Iterator[list[dict[str, Any]]]:  # noqa: ANN40
             yield from _alternatives(inner)
 
 
-def describe(loaded: LoadedConfig[C]) -> list[tuple[str, object, str]]:
-    """Return every key with its value and its origin, in the order of the schema."""
+def describe(loaded: LoadedConfig[C]) -> list[tuple[str, object, str | Setting]]:
+    """Return every key with its value and its origin, in the order of the schema; settings without ``KEY=VALUE``."""
     return list(_rows(loaded.config.model_dump(mode="json"), loaded.origins))
 
 
-def _rows(values: Mapping[str, Any], origins: Mapping[str, str], prefix: str = "") -> Iterator[tuple[str, object, str]]:
+def _rows(
+    values: Mapping[str, Any], origins: Mapping[str, Text], prefix: str = ""
+) -> Iterator[tuple[str, object, str | Setting]]:
     for name, value in values.items():
         key = prefix + name
         if isinstance(value, dict):
             yield from _rows(value, origins, f"{key}.")
         else:
             origin = origins.get(key, "default")
-            yield key, value, "--set" if origin.startswith("--set ") else origin
+            yield key, value, origin[0] if isinstance(origin, tuple) else origin
 
 
 def command_of(path: Path, settings: Sequence[str] = (), flags: Mapping[str, object] | None = None) -> str:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from nlptrain.config.commands import COMMANDS
 from nlptrain.config.section import Invalid, sections
-from nlptrain.errors import Problem, Setting, suggestion
+from nlptrain.errors import Problem, Setting, Text, join_texts, suggestion
 from nlptrain_runtime.errors import VALUE, quoted, shortened
 
 # Keys of earlier versions, each with the name that it has now.
@@ -51,7 +51,7 @@ _BOUNDS = {
 
 
 def validation_problems(
-    error: ValidationError, model: type[BaseModel], origins: Mapping[str, str], file: str
+    error: ValidationError, model: type[BaseModel], origins: Mapping[str, Text], file: str
 ) -> list[Problem]:
     """Return one problem per invalid key, in the order of the file; at most ``_MOST_PROBLEMS`` of them.
 
@@ -76,10 +76,10 @@ def validation_problems(
         if len(problems) == _MOST_PROBLEMS:
             return [*problems, Problem(f"has more errors; correct these {_MOST_PROBLEMS} first", location=file)]
         problem = _describe(key, faults, model, owners[key])
-        shown = str(problem.location) or shortened(key, VALUE)
+        shown = problem.location or shortened(key, VALUE)
         origin = _origin(key, origins, file)
-        names_key = origin.startswith("--set") and not problem.location
-        location = origin if names_key or not shown else f"{origin}: {shown}"
+        names_key = isinstance(origin, tuple) and not problem.location  # as KEY=VALUE
+        location = origin if names_key or not shown else join_texts(origin, ": ", shown)
         problems.append(Problem(problem.found, location, problem.expected, problem.hint))
     return problems
 
@@ -90,11 +90,11 @@ def _parents(key: str) -> Iterator[str]:
         yield key
 
 
-def _origin(key: str, origins: Mapping[str, str], file: str) -> str:
+def _origin(key: str, origins: Mapping[str, Text], file: str) -> Text:
     in_list = key.rstrip("0123456789").removesuffix(".")  # an item has the origin of its list
     within = (value for known, value in origins.items() if known.startswith(f"{key}."))
     origin = origins.get(key) or origins.get(in_list) or next(within, file)
-    return origin.removeprefix("base ")
+    return origin.removeprefix("base ") if isinstance(origin, str) else origin
 
 
 def _located(loc: tuple[int | str, ...], model: type[BaseModel], kind: str) -> tuple[str, type[BaseModel]]:

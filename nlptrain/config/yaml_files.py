@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import yaml
 from yaml.constructor import ConstructorError
 
-from nlptrain.errors import InputError, path_suggestion
+from nlptrain.errors import InputError, Text, join_texts, path_suggestion
 from nlptrain_runtime.errors import quoted
 
 MOST_CHARACTERS = 1_000_000  # bytes of a file; characters of its values with aliases and variables replaced
@@ -135,7 +135,7 @@ def _raise_at(what: str, node: yaml.Node | yaml.Event) -> NoReturn:
     raise ConstructorError(None, None, what, node.start_mark)  # type: ignore[arg-type]
 
 
-def parse(text: str, location: str) -> Any:  # noqa: ANN401
+def parse(text: str, location: Text) -> Any:  # noqa: ANN401
     """Return the value of the YAML ``text``: maps with string keys, lists, strings, numbers, booleans and None.
 
     Raises:
@@ -151,11 +151,11 @@ def parse(text: str, location: str) -> Any:  # noqa: ANN401
         line = f":{mark.line + 1}" if mark else ""
         has_documents = error.problem == "but found another document"
         problem = "found several documents, expected one" if has_documents else str(error.problem)
-        raise InputError(problem, location=f"{location}{line}") from error
+        raise InputError(problem, location=join_texts(location, line)) from error
     except yaml.reader.ReaderError as error:
         line = f":{text.count(chr(10), 0, error.position) + 1}"
         problem = f"found the character U+{error.character:04X}, which YAML forbids"
-        raise InputError(problem, location=f"{location}{line}") from error
+        raise InputError(problem, location=join_texts(location, line)) from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:  # an escape of no character, e.g. "\UFFFFFFFF"
         raise InputError(f"is no YAML: {error}", location=location) from error
 

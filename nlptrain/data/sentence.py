@@ -192,7 +192,7 @@ def _store(block: NDArray[_Values]) -> NDArray[_Values]:
         with tempfile.NamedTemporaryFile() as file:
             file.write(block.data)  # numpy's own tofile does not raise if the disk is full
             file.flush()
-            import pyarrow as pa  # imported on use: `nlptrain --help` reads this module
+            import pyarrow as pa  # imported on use: the help of the commands reads this module
 
             return np.frombuffer(pa.memory_map(file.name).read_buffer(), block.dtype)  # unlike numpy's, no open file
     except OSError:  # no room on the disk

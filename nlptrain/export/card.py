@@ -59,7 +59,7 @@ def model_card(
         run: a finished run, or a folder of several seeds.
         info: facts that only the owner knows.
         control: a finished run of the same student without a teacher.
-        speeds: the output of ``nlptrain benchmark --json``.
+        speeds: the output of ``nlptrain benchmark`` as JSON.
 
     Raises:
         InputError: a run has not finished, or a file cannot be read.
@@ -246,6 +246,6 @@ def _read_speeds(path: Path) -> dict[str, Any]:
         _ = speeds["threads"], [model["words_per_second"] for model in speeds["models"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"cannot be read ({error})", location=str(path), expected="the output of nlptrain benchmark --json"
+            f"cannot be read ({error})", location=str(path), expected="the output of nlptrain benchmark as JSON"
         ) from error
     return dict(speeds)

@@ -34,7 +34,12 @@ class _Process:
 
 
 def run_experiments(
-    experiments: Sequence[Experiment], settings: Sequence[str], *, jobs: int, log: Callable[[str], None]
+    experiments: Sequence[Experiment],
+    settings: Sequence[str],
+    *,
+    jobs: int,
+    log: Callable[[str], None],
+    name_of: Callable[[str], str] = str,
 ) -> None:
     """Run the waiting experiments, ``jobs`` at a time; if one fails, those that need it are skipped.
 
@@ -43,6 +48,7 @@ def run_experiments(
         settings: ``KEY=VALUE`` texts that override keys of every file.
         jobs: number of processes; they share the cores.
         log: receives a line when each experiment starts and ends.
+        name_of: maps a configuration key in these lines to the name that the reader knows it by.
 
     Raises:
         Interrupted: by a signal, after all running experiments have received it and ended.
@@ -61,7 +67,7 @@ def run_experiments(
                         running.append(_start(experiment, settings, Path(folder), jobs))
                         log(f"{experiment.path}: nlptrain {experiment.command} -> {experiment.output}")
                 time.sleep(_POLL_SECONDS)
-                running = [process for process in running if not _has_ended(process, log)]
+                running = [process for process in running if not _has_ended(process, log, name_of)]
             for process in running:
                 process.process.send_signal(received[0])
             for process in running:
@@ -85,7 +91,7 @@ def _skip_dependents(
         if experiment.state == "waiting" and missing:
             outcome = "failed" if by_path[missing[0]].state == "failed" else "was skipped"
             experiment.state, experiment.problems = "skipped", (Problem(f"needs {missing[0]}, which {outcome}"),)
-            log(f"{experiment.path}: skipped: {experiment.reason}")
+            log(f"{experiment.path}: skipped: {experiment.reason()}")
 
 
 def _start(experiment: Experiment, settings: Sequence[str], folder: Path, jobs: int) -> _Process:
@@ -106,7 +112,7 @@ def _start(experiment: Experiment, settings: Sequence[str], folder: Path, jobs: 
     return _Process(experiment, process, log, problems)
 
 
-def _has_ended(process: _Process, log: Callable[[str], None]) -> bool:
+def _has_ended(process: _Process, log: Callable[[str], None], name_of: Callable[[str], str]) -> bool:
     code = process.process.poll()
     if code is None:
         return False
@@ -117,7 +123,7 @@ def _has_ended(process: _Process, log: Callable[[str], None]) -> bool:
         log(f"{experiment.path}: done in {experiment.seconds:,.0f} s")
     else:
         experiment.fail(_read_problems(process) or [Problem(f"exit code {code}")])
-        log(f"{experiment.path}: failed: {experiment.reason.splitlines()[0]}")
+        log(f"{experiment.path}: failed: {experiment.reason(name_of).splitlines()[0]}")
     return True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -51,10 +51,9 @@ class Experiment:
         """Record that it failed, and why; its own file is not repeated as their location."""
         self.state, self.problems = "failed", tuple(self._without_own_path(problem) for problem in problems)
 
-    @property
-    def reason(self) -> str:
-        """Why it failed or was skipped, one line per problem."""
-        return str(InputError(*self.problems))
+    def reason(self, name_of: Callable[[str], str] = str) -> str:
+        """Return why it failed or was skipped, one line per problem; ``name_of`` as for ``Problem.render``."""
+        return "\n".join(InputError(*self.problems).lines(name_of))
 
     def _without_own_path(self, problem: Problem) -> Problem:
         location = problem.location

@@ -53,7 +53,7 @@ class Evaluation:
     temperature: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return the evaluation as ``evaluate --json`` prints it."""
+        """Return the evaluation as ``nlptrain evaluate`` prints it as JSON."""
         return {
             **self.scores.to_json(),
             "calibration": {"temperature": self.temperature, **self.calibration.to_json()},

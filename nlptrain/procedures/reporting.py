@@ -51,7 +51,7 @@ class Comparison:
     notes: list[str]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the comparison as ``compare --json`` prints it."""
+        """Return the comparison as ``nlptrain compare`` prints it as JSON."""
         runs = [
             {**row.to_json(self.teacher), "far_behind": [name for name, *_ in weak_types(row)]} for row in self.rows
         ]
@@ -255,7 +255,7 @@ def write_card(
         languages: of the text, e.g. en.
         base_models: models on the Hub that it was made from.
         control: a finished run of the same student without a teacher.
-        speeds: the output of ``nlptrain benchmark --json``.
+        speeds: the output of ``nlptrain benchmark`` as JSON.
 
     Raises:
         InputError: a run is not finished.

@@ -132,8 +132,8 @@ def test_a_plan_recognizes_text_that_earlier_runs_write(folder: Path, corpus: Pa
         assert {path.stem for path in plan[name].needs} == {"transformer_token", *expected}, name
     assert {name for name in patterns if plan[name].state == "failed"} == {"curve", "gone"}
     missing = f"data.unlabeled: no file matches '{corpus}/rwa.txt'"
-    assert missing in plan["gone"].reason
-    assert plan["gone"].reason.endswith(f"; did you mean '{corpus}/raw.txt'?")
+    assert missing in plan["gone"].reason()
+    assert plan["gone"].reason().endswith(f"; did you mean '{corpus}/raw.txt'?")
     done = call("run", folder, "--dry-run")
     assert f"{folder}/tagger_kd-gone.yaml: cannot be run: " in done.stdout
     assert missing in done.stdout

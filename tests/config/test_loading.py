@@ -9,7 +9,7 @@ import yaml
 from nlptrain.config import COMMANDS, command_of, describe, load_config
 from nlptrain.config.loading import LoadedConfig, to_yaml
 from nlptrain.config.validation_errors import RENAMED_KEYS
-from nlptrain.errors import InputError
+from nlptrain.errors import InputError, Setting
 
 CONTROL = {"student": {"tokenizer": "org/model"}, "data": {"train": "train.conll"}, "output_dir": "runs/x"}
 
@@ -88,8 +88,8 @@ def test_later_layers_override_earlier_ones_and_origins_are_kept():
     assert (config.seed, config.train.steps, config.train.ema, config.train.warmup_steps) == (5, 9, 0.5, 2)
     assert config.output_dir == "runs/x"
     origins = {key: origin for key, _, origin in describe(loaded)}
-    assert origins["seed"] == "--seed"
-    assert origins["train.steps"] == "--set"
+    assert origins["seed"] == Setting("flags.seed")
+    assert origins["train.steps"] == Setting("settings")
     assert origins["train.ema"] == "base bases/common.yaml"
     assert origins["train.warmup_steps"] == "base bases/near.yaml"
     assert origins["output_dir"] == "c.yaml"
@@ -112,7 +112,7 @@ def test_a_map_replaces_a_word(word: str):
         loaded = load({"base": "base.yaml"}, *settings, command="tagger_kd")
         assert loaded.config.augment.sentences == 50
         origins = {key: origin for key, _, origin in describe(loaded)}
-        assert (origins["augment.sentences"], origins["augment.swap"]) == ("--set", "default")
+        assert (origins["augment.sentences"], origins["augment.swap"]) == (Setting("settings"), "default")
     (line,) = faults({"base": "base.yaml"}, "augment={swaps: 0.5}", command="tagger_kd")
     assert "did you mean 'swap'?" in line
     (line,) = faults({"base": "base.yaml"}, "data.train.x=3", command="tagger_kd")
@@ -157,11 +157,11 @@ def test_giving_one_of_a_pair_removes_the_default_of_the_other(given, other):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("train.steps", "--set train.steps: is no setting; expected KEY=VALUE, e.g. train.steps=500"),
-        ("train.stps=5", "--set train.stps=5: unknown key; did you mean 'steps'?"),
+        ("train.steps", "settings train.steps: is no setting; expected KEY=VALUE, e.g. train.steps=500"),
+        ("train.stps=5", "settings train.stps=5: unknown key; did you mean 'steps'?"),
         ("seed.x=5", "seed"),
-        ("train.steps=[", "--set train.steps=["),
-        ("train.steps=0", "--set train.steps=0: found 0; expected at least 1"),
+        ("train.steps=[", "settings train.steps=["),
+        ("train.steps=0", "settings train.steps=0: found 0; expected at least 1"),
     ],
 )
 def test_a_bad_setting_is_named(setting, message):
@@ -170,7 +170,7 @@ def test_a_bad_setting_is_named(setting, message):
 
 def test_track_is_refused_with_the_list_of_trackers_to_write():
     assert faults(CONTROL, "track=tensorboard") == [
-        "--set track=tensorboard: unknown key; it is now report_to: [tensorboard]"
+        "settings track=tensorboard: unknown key; it is now report_to: [tensorboard]"
     ]
     assert faults({**CONTROL, "track": "none"}) == ["c.yaml: track: unknown key; it is now report_to: []"]
 
@@ -178,7 +178,7 @@ def test_track_is_refused_with_the_list_of_trackers_to_write():
 @pytest.mark.parametrize(("old", "new"), [pair for pair in RENAMED_KEYS.items() if pair[0] != "track"])
 def test_the_key_of_an_earlier_version_is_refused_with_the_new_key(old: str, new: str):
     values: dict[str, Any] = {**CONTROL, "teacher": "org/teacher", "student": {}}
-    assert faults(values, f"{old}=1", command="tagger_kd") == [f"--set {old}=1: unknown key; it is now {new}"]
+    assert faults(values, f"{old}=1", command="tagger_kd") == [f"settings {old}=1: unknown key; it is now {new}"]
     *sections, name = old.split(".")
     inner: dict[str, Any] = {name: {"a": 1}}
     for section in reversed(sections):
@@ -189,7 +189,7 @@ def test_the_key_of_an_earlier_version_is_refused_with_the_new_key(old: str, new
 @pytest.mark.parametrize("device", ["gpu", "cpu0", "cuda:x"])
 def test_an_unknown_device_is_refused(device):
     assert faults(CONTROL, f"device={device}") == [
-        f"--set device={device}: found '{device}'; expected auto (a GPU if there is one), cpu, cuda, cuda:N or mps"
+        f"settings device={device}: found '{device}'; expected auto (a GPU if there is one), cpu, cuda, cuda:N or mps"
     ]
 
 

@@ -120,7 +120,7 @@ def test_it_is_written_whole_or_not_at_all(runs):
     Path("bad.json").write_text("{}")
     for arguments, messages in (
         (["nowhere"], "no scores.json"),
-        (["tagger", "--speed", "bad.json"], "expected the output of nlptrain benchmark --json"),
+        (["tagger", "--speed", "bad.json"], "expected the output of nlptrain benchmark as JSON"),
         (["tagger", "--control", "nowhere"], "no scores.json"),
     ):
         refused = CliRunner().invoke(main, ["card", *arguments, "--out", "other.md"])
