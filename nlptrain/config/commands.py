@@ -51,7 +51,9 @@ class CommandConfig(Section):
     def _fp16_needs_a_gpu(self) -> CommandConfig:
         if self.precision == "fp16" and self.device in ("cpu", "mps"):
             raise Invalid(
-                f"fp16 needs a CUDA device, and device is {self.device}", key="precision", hint="use fp32 or bf16"
+                f"found fp16, which needs a CUDA device, and device is {self.device}",
+                key="precision",
+                expected="fp32 or bf16",
             )
         return self
 
@@ -244,12 +246,13 @@ class TaggerKDConfig(DistillationConfig):
     def _mse_needs_logits(self) -> TaggerKDConfig:
         if self.objective.loss == "mse" and self.teachers is not None and len(self.teachers) > 1:
             raise Invalid(
-                "mse compares logits, and several teachers have only mean probabilities",
+                "found mse, which compares logits, and several teachers have only mean probabilities",
                 key="objective.loss",
-                hint="use kl",
+                expected="kl",
             )
         if self.objective.loss == "mse" and isinstance(getattr(self.student, "head", None), CRFHeadConfig):
-            raise Invalid("mse compares logits, and a CRF has marginals", key="objective.loss", hint="use kl")
+            found = "found mse, which compares logits, and a CRF has marginals"
+            raise Invalid(found, key="objective.loss", expected="kl")
         return self
 
 

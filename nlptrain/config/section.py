@@ -47,8 +47,12 @@ class Section(BaseModel):
     @model_validator(mode="after")
     def _exactly_one(self) -> Section:
         for first, second in self.alternatives():
-            if (getattr(self, first) is None) == (getattr(self, second) is None):
-                raise Invalid(f"exactly one of '{first}' and '{second}' must be given")
+            is_given = getattr(self, first) is not None
+            if is_given == (getattr(self, second) is not None):
+                found = (
+                    f"found both '{first}' and '{second}'" if is_given else f"found neither '{first}' nor '{second}'"
+                )
+                raise Invalid(found, expected="exactly one of them")
         return self
 
 

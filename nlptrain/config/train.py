@@ -107,7 +107,9 @@ class TransformerTrainConfig(TrainConfig):
     @model_validator(mode="after")
     def _check_no_auto_steps(self) -> TransformerTrainConfig:
         if self.steps == "auto":
-            raise Invalid("auto is for students", key="train.steps", hint="give a number of steps, or epochs")
+            raise Invalid(
+                "found auto, which is for students", key="train.steps", expected="a number of steps, or train.epochs"
+            )
         return self
 
 

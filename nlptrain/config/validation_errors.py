@@ -159,8 +159,8 @@ def _describe_unknown(key: str, value: object, model: type[BaseModel], owner: ty
 
 def _describe_choice(value: object, choices: str) -> Problem:
     names = choices.replace("'", "").replace(" or ", ", ")
-    hint = "; ".join(filter(None, [f"choose from {names}", _similar(value, names)]))
-    return Problem(f"found {quoted(value)}", hint=hint)
+    expected = f"one of {names}" if "," in names else names
+    return Problem(f"found {quoted(value)}", expected=expected, hint=_similar(value, names))
 
 
 def _similar(value: object, choices: str) -> str:

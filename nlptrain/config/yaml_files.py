@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
-from yaml.constructor import ConstructorError
 
 from nlptrain.errors import InputError, Text, join_texts, path_suggestion
 from nlptrain_runtime.errors import quoted
@@ -85,7 +84,7 @@ class _Values:
         values: dict[str, Any] = {}
         for key, inner in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                _raise_at("found a list or a map as a key, expected a word", key)
+                _raise_at("found a list or a map as a key", key, expected="a word")
             self._add(key)
             name = _text(key)
             if name in values:
@@ -116,7 +115,7 @@ def _scalar(node: yaml.ScalarNode) -> Any:  # noqa: ANN401
     if kind == "float":
         return float(text.replace(".inf", "inf").replace(".Inf", "inf").replace(".nan", "nan").replace(".NaN", "nan"))
     if kind == "int" and len(text) > _MOST_DIGITS:
-        _raise_at(f"found {quoted(text)}; a whole number has at most {_MOST_DIGITS} digits", node)
+        _raise_at(f"found {quoted(text)}", node, expected=f"a whole number of at most {_MOST_DIGITS} digits")
     return int(text) if kind == "int" else None
 
 
@@ -128,11 +127,19 @@ def _text(node: yaml.ScalarNode) -> str:
 
 
 def _raise_for_tag(node: yaml.Node) -> NoReturn:
-    _raise_at(f"found the tag {quoted(node.tag.replace(_TAG, '!!'))}, which is not supported; remove it", node)
+    _raise_at(f"found the tag {quoted(node.tag.replace(_TAG, '!!'))}, which is not supported", node, hint="remove it")
 
 
-def _raise_at(what: str, node: yaml.Node | yaml.Event) -> NoReturn:
-    raise ConstructorError(None, None, what, node.start_mark)  # type: ignore[arg-type]
+class _Refused(yaml.MarkedYAMLError):
+    """YAML that is valid, and that no configuration may have."""
+
+    def __init__(self, found: str, node: yaml.Node | yaml.Event, expected: str, hint: str) -> None:
+        super().__init__(problem=found, problem_mark=node.start_mark)
+        self.expected, self.hint = expected, hint
+
+
+def _raise_at(found: str, node: yaml.Node | yaml.Event, *, expected: str = "", hint: str = "") -> NoReturn:
+    raise _Refused(found, node, expected, hint)
 
 
 def parse(text: str, location: Text) -> Any:  # noqa: ANN401
@@ -148,10 +155,12 @@ def parse(text: str, location: Text) -> Any:  # noqa: ANN401
         return None if node is None else _Values().of(node)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = f":{mark.line + 1}" if mark else ""
-        has_documents = error.problem == "but found another document"
-        problem = "found several documents, expected one" if has_documents else str(error.problem)
-        raise InputError(problem, location=join_texts(location, line)) from error
+        location = join_texts(location, f":{mark.line + 1}" if mark else "")
+        if isinstance(error, _Refused):
+            raise InputError(str(error.problem), location=location, expected=error.expected, hint=error.hint) from error
+        if error.problem == "but found another document":
+            raise InputError("found several documents", location=location, expected="one") from error
+        raise InputError(str(error.problem), location=location) from error
     except yaml.reader.ReaderError as error:
         line = f":{text.count(chr(10), 0, error.position) + 1}"
         problem = f"found the character U+{error.character:04X}, which YAML forbids"

@@ -206,7 +206,8 @@ def check_distillable(
         reason = "merged labels and several teachers have probabilities only"
     else:
         return
-    raise InputError(f"mse compares logits, and {reason}", location=Setting("objective.loss"), hint="use kl")
+    found = f"found mse, which compares logits, and {reason}"
+    raise InputError(found, location=Setting("objective.loss"), expected="kl")
 
 
 def _label(

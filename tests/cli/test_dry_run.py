@@ -103,7 +103,7 @@ def test_errors_of_the_run_come_before_measuring(
         path.write_text(path.read_text().replace("B-place", "B-person"))
     merged = call("tagger_kd", paths["tagger_kd"], "--dry-run", *mapped)
     assert merged.exit_code == 2
-    assert "mse compares logits" in merged.stderr
+    assert "found mse, which compares logits" in merged.stderr
     (corpus / "raw.txt").write_text("Ada lives in Paris now\nBoris lives in Oslo now\n")
     without_gold = [word for split in ("train", "dev", "test") for word in ("--set", f"data.{split}=null")]
     few = call("tagger_kd", paths["tagger_kd"], "--dry-run", *without_gold)

@@ -187,7 +187,7 @@ def test_the_later_layer_decides_between_seed_and_seeds(three_seeds: Path) -> No
     three_seeds.write_text(three_seeds.read_text() + "seed: 1\n")
     refused = call("tagger", three_seeds)
     assert refused.exit_code == 2
-    assert f"{three_seeds}: exactly one of 'seed' and 'seeds' must be given" in refused.stderr
+    assert f"{three_seeds}: found both 'seed' and 'seeds'; expected exactly one of them" in refused.stderr
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,10 @@ def test_distillation_from_two_teachers(inputs: Path, tmp_path: Path) -> None:
     stored = {path.name for path in (inputs / "transfer").iterdir() if path.is_dir()}
     assert {key for key in scores["teacher"]["key"].split(", ")} <= stored
     again = train(inputs, tmp_path, "tagger_kd", teachers=teachers, objective={"loss": "mse"})
-    assert "mse compares logits, and several teachers have only mean probabilities; use kl" in again["error"]
+    assert (
+        "found mse, which compares logits, and several teachers have only mean probabilities; expected kl"
+        in again["error"]
+    )
 
 
 def test_label_map_renames_the_labels_of_the_teacher(inputs: Path, tmp_path: Path) -> None:
@@ -209,7 +212,8 @@ def test_merged_labels_have_no_logits_for_mse(inputs: Path, tmp_path: Path) -> N
     more = {"data": {"train": str(merged), "dev": str(merged), "test": None, "label_map": {"place": "O"}}}
     scores = train(inputs, tmp_path, "tagger_kd", objective={"loss": "mse"}, **more)
     assert (
-        "mse compares logits, and merged labels and several teachers have probabilities only; use kl" in scores["error"]
+        "found mse, which compares logits, and merged labels and several teachers have probabilities only; expected kl"
+        in scores["error"]
     )
     assert not (tmp_path / "run").exists()
     assert set(train(inputs, tmp_path, "tagger_kd", **more)["dev"]["types"]) == {"person"}
@@ -222,7 +226,10 @@ def test_a_teacher_with_a_crf_has_no_logits_for_mse(inputs: Path, tmp_path: Path
     )
     teacher = str(tmp_path / "first/run")
     refused = train(inputs, tmp_path, "tagger_kd", objective={"loss": "mse"}, teacher=teacher)
-    assert "objective.loss: mse compares logits, and the teacher's CRF has marginals; use kl" in refused["error"]
+    assert (
+        "objective.loss: found mse, which compares logits, and the teacher's CRF has marginals; expected kl"
+        in refused["error"]
+    )
 
 
 def test_init_from_continues_a_finished_student(inputs: Path, tmp_path: Path) -> None:

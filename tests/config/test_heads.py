@@ -36,7 +36,7 @@ def test_mse_needs_a_softmax(tmp_path: Path) -> None:
     assert head(tmp_path, "tagger_kd", "objective.loss=kl") == "auto"
     assert head(tmp_path, "tagger_kd", "objective.loss=mse") == "softmax"
     assert head(tmp_path, "tagger_kd", "objective.loss=mse", "student.head.kind=auto") == "softmax"
-    with pytest.raises(InputError, match="mse compares logits, and a CRF has marginals"):
+    with pytest.raises(InputError, match="mse, which compares logits, and a CRF has marginals"):
         head(tmp_path, "tagger_kd", "objective.loss=mse", "student.head.kind=crf")
 
 

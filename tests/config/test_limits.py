@@ -49,7 +49,7 @@ KEYS = "? " + "k" * 500_000 + "\n: {" + "".join(f"k{n}: 1, " for n in range(4_00
         ("x: !!binary eA==", "c.yaml:1: found the tag '!!binary', which is not supported; remove it"),
         ("x: !!python/object/apply:os.system [ls]", "found the tag '!!python/object/apply:os.system'"),
         ("x: !!int ''", "found '', which is no !!int"),
-        ("seed: " + "9" * 5_000, "a whole number has at most 18 digits"),
+        ("seed: " + "9" * 5_000, "expected a whole number of at most 18 digits"),
         ("? [a, b]\n: c", "found a list or a map as a key"),
         ("a: 1\n---\nb: 2", "c.yaml:2: found several documents"),
         ('x: "\\ud800"', "c.yaml:1: found the character U+D800"),

@@ -48,7 +48,7 @@ def test_all_errors_of_a_file_are_reported_at_once():
     assert faults(values) == [
         "c.yaml: output_dir: missing; Folder of the run: model/, config.yaml, metrics.jsonl, scores.json, log.txt "
         "(output_dir)",
-        "c.yaml: precision: found 'fp61'; choose from fp32, bf16, fp16; did you mean 'fp16'?",
+        "c.yaml: precision: found 'fp61'; expected one of fp32, bf16, fp16; did you mean 'fp16'?",
         "c.yaml: student.encoder.layers: found 99; expected at most 8 or 'auto'",
         "c.yaml: student.encoder.hiden: unknown key; did you mean 'hidden'?",
         "c.yaml: student.dropout: found 1.0; expected below 1.0",
@@ -151,7 +151,7 @@ def test_giving_one_of_a_pair_removes_the_default_of_the_other(given, other):
     train = load(CONTROL, f"train.{other}=2").config.train
     assert (getattr(train, given), getattr(train, other)) == (None, 2)
     (line,) = faults({**CONTROL, "train": {given: 10, other: 2}})
-    assert f"exactly one of '{given}' and '{other}' must be given" in line
+    assert f"found both '{given}' and '{other}'; expected exactly one of them" in line
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_an_unknown_device_is_refused(device):
 
 def test_half_precision_on_a_cpu_is_refused():
     (line,) = faults(CONTROL, "device=cpu", "precision=fp16")
-    assert "precision: fp16 needs a CUDA device, and device is cpu; use fp32 or bf16" in line
+    assert "precision: found fp16, which needs a CUDA device, and device is cpu; expected fp32 or bf16" in line
 
 
 def test_missing_files_are_named_with_a_suggestion():
@@ -340,7 +340,10 @@ def test_augmentation_is_on_by_default_with_gold_sentences():
 
 def test_steps_auto_is_refused_for_a_transformer():
     teacher = {"model": "org/model", "data": {"train": "train.conll"}, "output_dir": "runs/x"}
-    assert "auto is for students" in faults(teacher, "train.steps=auto", command="transformer_token")[0]
+    assert (
+        "found auto, which is for students; expected a number of steps, or train.epochs"
+        in faults(teacher, "train.steps=auto", command="transformer_token")[0]
+    )
 
 
 @pytest.mark.parametrize(
