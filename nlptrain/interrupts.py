@@ -38,7 +38,7 @@ def interrupt(signal_number: int, frame: FrameType | None, kind: type[Interrupte
     Raises:
         Interrupted: unless an import is running.
     """
-    if not _in_import(frame) or not hasattr(signal, "setitimer"):
+    if not _is_importing(frame) or not hasattr(signal, "setitimer"):
         _Imports.since = None
         _Raised.error = kind(signal_number)
         raise _Raised.error
@@ -48,7 +48,7 @@ def interrupt(signal_number: int, frame: FrameType | None, kind: type[Interrupte
     _repeat(signal_number)
 
 
-def _in_import(frame: FrameType | None) -> bool:
+def _is_importing(frame: FrameType | None) -> bool:
     while frame is not None:
         if frame.f_code.co_filename == _IMPORTS:
             return True

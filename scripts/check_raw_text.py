@@ -111,7 +111,7 @@ def parts_of_speech(data: Path, run: Path, model: TokenModel) -> None:
 def fits_a_pipeline(model: TokenModel) -> bool:
     """Return whether the student reads subwords and, if it has a CRF, knows which of them start a word."""
     return isinstance(model.featurizer, SubwordFeaturizer) and (
-        not model.decoder.constrained or model.model.config.pieces is not None
+        not model.decoder.is_constrained or model.model.config.pieces is not None
     )
 
 

@@ -83,7 +83,7 @@ class Row:
         }
 
 
-def compare(runs: Sequence[str | Path], *, timed: bool = True) -> list[Row]:
+def compare(runs: Sequence[str | Path], *, measure_speed: bool = True) -> list[Row]:
     """Return a row for each finished run, all scored on the same sentences; the seeds in one folder are one row.
 
     Raises:
@@ -101,7 +101,7 @@ def compare(runs: Sequence[str | Path], *, timed: bool = True) -> list[Row]:
             f"these runs were scored on different {split} files",
             hint="compare runs of one data set, or score each on the same files: nlptrain evaluate RUN FILES",
         )
-    speeds = _speeds([run.folders[0] for run in runs_scores], all_scores[0]["sample"]) if timed else {}
+    speeds = _speeds([run.folders[0] for run in runs_scores], all_scores[0]["sample"]) if measure_speed else {}
     return [
         Row(
             str(run.run),
@@ -209,14 +209,14 @@ def read_run_scores(run: Path) -> RunScores:
     """
     folders = tuple(seed_folders(run))
     if not folders:
-        scores = read_scores(run, provenance=True)
+        scores = read_scores(run, needs_provenance=True)
         if scores is None:
             hint = "" if run.exists() else path_suggestion(run)
             raise InputError("no scores.json", location=str(run), expected="the folder of a finished run", hint=hint)
         return RunScores(run, (run,), (scores,))
     scores_of_seeds = []
     for folder in folders:
-        scores = read_scores(folder, provenance=True)
+        scores = read_scores(folder, needs_provenance=True)
         if scores is None:
             hint = f"repeat the command of {run} to resume"
             raise InputError(f"this seed of {run} has not finished", location=str(folder), hint=hint)

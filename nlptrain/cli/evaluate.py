@@ -124,7 +124,7 @@ def compare(
     """  # noqa: D301 - click reads the character
     from nlptrain.procedures import compare_runs
 
-    comparison = compare_runs(runs, requirements=requirements, resamples=resamples, timed=not no_speed)
+    comparison = compare_runs(runs, requirements=requirements, resamples=resamples, measure_speed=not no_speed)
     if as_json:
         echo_json(comparison.to_json())
     else:

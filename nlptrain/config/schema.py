@@ -93,18 +93,18 @@ def keys(model: type[BaseModel], prefix: str = "", *, all_kinds: bool = True) ->
         default = None if field.is_required() else _yaml(field.get_default(call_default_factory=True))
         values = _values(schema["properties"][name])
         key = f"{prefix}{name}"
-        if not all_kinds and _in_a_list(field.annotation):
+        if not all_kinds and _is_in_list(field.annotation):
             inner = {}
         yield Key(key, values, default, field.description or "", bool(inner))
         for section in inner.values() if all_kinds else list(inner.values())[:1]:
             yield from keys(section, f"{key}.", all_kinds=all_kinds)
 
 
-def _in_a_list(annotation: Any) -> bool:  # noqa: ANN401
+def _is_in_list(annotation: Any) -> bool:  # noqa: ANN401
     """Return whether a key holds a list of maps."""
     if get_origin(annotation) is list:
         return bool(sections(annotation))
-    return any(map(_in_a_list, get_args(annotation)))
+    return any(map(_is_in_list, get_args(annotation)))
 
 
 def reference() -> str:

@@ -134,7 +134,7 @@ class _Refused(yaml.MarkedYAMLError):
     """YAML that is valid, and that no configuration may have."""
 
     def __init__(self, found: str, node: yaml.Node | yaml.Event, expected: str, hint: str) -> None:
-        super().__init__(problem=found, problem_mark=node.start_mark)
+        super().__init__(problem=found, problem_mark=node.start_mark)  # type: ignore[arg-type]
         self.expected, self.hint = expected, hint
 
 

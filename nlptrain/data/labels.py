@@ -33,7 +33,7 @@ class Labels:
     Attributes:
         names: the name of each column.
         scheme: the scheme that the names are written in.
-        guessed: the scheme was inferred from the names alone, which may be those of IOB1 and of IOB2.
+        is_guessed: the scheme was inferred from the names alone, which may be those of IOB1 and of IOB2.
 
     Example:
         >>> labels = Labels.collect([["B-person", "I-person", "O"]])
@@ -43,7 +43,7 @@ class Labels:
 
     names: tuple[str, ...]
     scheme: Scheme
-    guessed: bool = False
+    is_guessed: bool = False
 
     def __post_init__(self) -> None:
         """Check the names.
@@ -114,42 +114,42 @@ class Labels:
         if scheme is not None:
             return cls(tuple(names), scheme)
         likely = detect_scheme([[name] for name in names], are_label_names=True) or "iob2"
-        return cls(tuple(names), likely, guessed=likely != "plain")
+        return cls(tuple(names), likely, is_guessed=likely != "plain")
 
 
-def map_labels(names: Sequence[str], mapping: Mapping[str, str], *, plain: bool, key: str) -> list[str]:
+def map_labels(names: Sequence[str], mapping: Mapping[str, str], *, is_plain: bool, key: str) -> list[str]:
     """Map ``names`` to other names; those that ``mapping`` lacks stay as they are.
 
     Args:
         names: labels, e.g. ``B-PER`` or, for plain tags, ``NN``.
         mapping: from labels or entity types to new names; ``O`` removes a type.
-        plain: whether the labels are plain tags, without entity types.
+        is_plain: whether the labels are plain tags, without entity types.
         key: the configuration key of the mapping, for messages.
 
     Raises:
         InputError: the mapping has a name that is neither a label nor a type.
 
     Example:
-        >>> map_labels(["O", "B-PER", "B-MISC"], {"PER": "person", "B-MISC": "O"}, plain=False, key="label_map")
+        >>> map_labels(["O", "B-PER", "B-MISC"], {"PER": "person", "B-MISC": "O"}, is_plain=False, key="label_map")
         ['O', 'B-person', 'O']
     """
-    types = [] if plain else list(dict.fromkeys(part[1] for name in names if (part := split_tag(name))))
+    types = [] if is_plain else list(dict.fromkeys(part[1] for name in names if (part := split_tag(name))))
     unknown = [name for name in mapping if name not in names and name not in types]
     if unknown:
-        known = [*types, *(name for name in names if plain or name == "O")]
+        known = [*types, *(name for name in names if is_plain or name == "O")]
         raise InputError(
             f"found {', '.join(unknown)}",
             location=Setting(key),
             expected=f"a label or type of the model ({', '.join(known)})",
             hint=suggestion(unknown[0], [*known, *names]),
         )
-    return [_map_label(name, mapping, plain) for name in names]
+    return [_map_label(name, mapping, is_plain) for name in names]
 
 
-def _map_label(name: str, mapping: Mapping[str, str], plain: bool) -> str:
+def _map_label(name: str, mapping: Mapping[str, str], is_plain: bool) -> str:
     if name in mapping:
         return mapping[name]
-    part = None if plain else split_tag(name)
+    part = None if is_plain else split_tag(name)
     if part is None or part[1] not in mapping:
         return name
     new_type = mapping[part[1]]
@@ -168,10 +168,10 @@ def check_known_labels(sentences: Iterable[Sentence], labels: Labels, *, hint: T
 def _unknown_tags(sentences: Iterable[Sentence], labels: Labels) -> Iterator[Problem]:
     reported: set[str] = set()
     types = set(labels.types)
-    plain = labels.scheme == "plain"
+    is_plain = labels.scheme == "plain"
     for sentence in sentences:
         for index, tag in enumerate(sentence.tags or ()):
-            part = None if plain else split_tag(tag)
+            part = None if is_plain else split_tag(tag)
             is_known = part[1] in types if part else tag in labels.ids
             if not is_known and tag not in reported:
                 reported.add(tag)

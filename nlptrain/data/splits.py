@@ -41,7 +41,7 @@ class Splits:
         train: the training sentences.
         dev: the sentences that select the best step.
         test: the sentences that are scored once, at the end; may be empty.
-        dev_from_train: dev was taken from the train files.
+        is_dev_from_train: dev was taken from the train files.
         dev_metric: the name of a score on dev; None: by the scheme.
     """
 
@@ -49,7 +49,7 @@ class Splits:
     train: list[Sentence]
     dev: list[Sentence]
     test: list[Sentence]
-    dev_from_train: bool
+    is_dev_from_train: bool
     dev_metric: str | None = None
 
 
@@ -92,13 +92,13 @@ def read_splits(
         convert_scheme(split, schemes[name], labels) if split else [] for name, split in sentences.items()
     )
     train = fit_to_labels(train, labels, log=log)
-    dev_from_train = data.dev is None and data.train is not None
-    if dev_from_train:
+    is_dev_from_train = data.dev is None and data.train is not None
+    if is_dev_from_train:
         train, dev = _take_dev(train, log)
     _log_duplicates(train, {"dev": dev, "test": test}, log)
     if labels.scheme != "plain":
         _log_no_entity({"dev": dev, "test": test}, log)
-    return Splits(labels, train, dev, test, dev_from_train)
+    return Splits(labels, train, dev, test, is_dev_from_train)
 
 
 def held_out_hashes(splits: Splits) -> frozenset[bytes]:
@@ -174,7 +174,7 @@ def _labels(train: Sequence[Sentence], scheme: Scheme, data: DataConfig) -> Labe
     """Return the labels of the configuration, or else those of train, in IOB2 or plain."""
     if data.labels is not None:
         labels = Labels.from_names(data.labels, "plain" if scheme == "plain" else None)
-        return replace(labels, guessed=False)  # the tags are converted to this scheme
+        return replace(labels, is_guessed=False)  # the tags are converted to this scheme
     return Labels.collect((sentence.tags or () for sentence in train), scheme)
 
 

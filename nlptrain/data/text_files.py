@@ -50,7 +50,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         for line_number, raw in enumerate(_checked(raw_lines, path), start=1):
             length = len(raw)
             if is_limited and (length >= longest or offset + length > max_size):
-                raise _too_large(path, line_number, expanded=offset + length > max_size)
+                raise _too_large(path, line_number, is_expanded=offset + length > max_size)
             start = len(codecs.BOM_UTF8) if line_number == 1 and raw.startswith(codecs.BOM_UTF8) else 0
             try:
                 text = raw[start:].decode("utf-8")
@@ -171,8 +171,8 @@ def _checked(file: Iterable[bytes], path: Path) -> Iterator[bytes]:
         raise InputError(f"cannot be read: {error.strerror or error}", location=str(path)) from error
 
 
-def _too_large(path: Path, line_number: int, *, expanded: bool) -> InputError:
-    if expanded:
+def _too_large(path: Path, line_number: int, *, is_expanded: bool) -> InputError:
+    if is_expanded:
         return InputError(
             f"expands to more than {_MAX_EXPANSION} times its size",
             location=str(path),

@@ -203,7 +203,7 @@ class TeacherStudentDistill:
             raise ValueError(f"temperature is {temperature}; it must be above 0")
         if not (dist_w >= 0 and loss_w >= 0):
             raise ValueError(f"dist_w is {dist_w} and loss_w {loss_w}; neither may be negative")
-        if isinstance(teacher_model, TokenModel) and teacher_model.decoder.constrained:
+        if isinstance(teacher_model, TokenModel) and teacher_model.decoder.is_constrained:
             raise ValueError(
                 f"{teacher_model.name} has a CRF, whose logits score sequences and give no word's probabilities; "
                 "nlptrain tagger_kd (distill) learns from its marginals"

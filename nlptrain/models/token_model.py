@@ -226,7 +226,7 @@ class TokenModel:
         """Write the files of ``save`` into ``folder``, not atomically."""
         self.model.config.id2label = dict(enumerate(self.labels.names))
         self.model.config.label2id = dict(self.labels.ids)
-        self.model.config.nlptrain_scheme = None if self.labels.guessed else self.labels.scheme
+        self.model.config.nlptrain_scheme = None if self.labels.is_guessed else self.labels.scheme
         self.model.config.nlptrain_temperature = self.temperature
         self.model.config.max_pieces = self.max_subwords  # the saved tokenizer has no limit
         self.model.save_pretrained(folder)

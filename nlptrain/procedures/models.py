@@ -94,11 +94,11 @@ def load_ensemble(
         for teacher in config.teacher_list
     ]
     for model, _ in models:
-        if model.labels.guessed and sample is not None:
+        if model.labels.is_guessed and sample is not None:
             model.to(device)
             model.labels = infer_scheme(model.labels, model.tag(sample()))
             model.to("cpu")
-            if not model.labels.guessed:
+            if not model.labels.is_guessed:
                 detected = f"{model.labels.scheme}, detected from the predictions of {model.name}"
                 log(f"labels: {detected} (data.teacher_scheme)")
     return TeacherEnsemble.of(models, data.label_map)
@@ -153,7 +153,7 @@ def _log_student(config: StudentCommandConfig, student: TokenModel, ensemble: Te
     if ensemble is not None and isinstance(config, DistillationConfig):
         paths = ", ".join(teacher.path for teacher in config.teacher_list)
         run.log(f"teacher: {paths}, {ensemble.parameters():,} parameters")
-        if ensemble.labels.guessed:
+        if ensemble.labels.is_guessed:
             run.log(
                 f"labels: {ensemble.labels.scheme}, guessed from their names; set data.teacher_scheme so that the "
                 "student's predictions follow the scheme"

@@ -60,7 +60,7 @@ class Comparison:
 
 
 def compare_runs(
-    runs: Sequence[Path], *, requirements: Sequence[str] = (), resamples: int | None = None, timed: bool = True
+    runs: Sequence[Path], *, requirements: Sequence[str] = (), resamples: int | None = None, measure_speed: bool = True
 ) -> Comparison:
     """Compare finished runs.
 
@@ -68,14 +68,14 @@ def compare_runs(
         runs: their folders.
         requirements: texts such as ``share >= 0.95``.
         resamples: of the bootstrap; None: no bootstrap.
-        timed: whether to measure words per second.
+        measure_speed: whether to measure words per second.
 
     Raises:
         InputError: a run is not finished, the runs were scored on different data, or a requirement is invalid.
     """
     required = [Requirement.parse(text) for text in requirements]
     Run(None, device="cpu")
-    rows = compare(runs, timed=timed)
+    rows = compare(runs, measure_speed=measure_speed)
     failures = [failure for requirement in required for failure in requirement.failures(rows)]
     differences = bootstrap(rows, resamples) if resamples else None
     notes = other_teachers(rows)

@@ -137,7 +137,7 @@ def pseudo_label(
         objective,
         thresholds,
         run,
-        valid_only=student.decoder.constrained,
+        valid_only=student.decoder.is_constrained,
         synthetic_from=unlabeled.count,
     )
     check_any_labeled(pseudo_labels)
@@ -198,9 +198,9 @@ def check_distillable(
             )
     if objective is None or objective.loss != "mse":
         return
-    if student.decoder.constrained:
+    if student.decoder.is_constrained:
         reason = "the student's CRF has marginals"
-    elif any(teacher.model.decoder.constrained for teacher in ensemble.teachers):
+    elif any(teacher.model.decoder.is_constrained for teacher in ensemble.teachers):
         reason = "the teacher's CRF has marginals"
     elif ensemble.has_probabilities_only:
         reason = "merged labels and several teachers have probabilities only"

@@ -100,12 +100,12 @@ class _Provenance(_ScoreFile):
     sample: list[list[str]]
 
 
-def read_scores(folder: Path, *, provenance: bool = False) -> dict[str, Any] | None:
+def read_scores(folder: Path, *, needs_provenance: bool = False) -> dict[str, Any] | None:
     """Read ``scores.json`` of the run in ``folder``; None if it has not finished.
 
     Args:
         folder: of the run.
-        provenance: whether the file must have the origin of the scores, as each command writes it.
+        needs_provenance: whether the file must have the origin of the scores, as each command writes it.
 
     Raises:
         DamagedFile: the file is damaged or lacks entries.
@@ -115,7 +115,7 @@ def read_scores(folder: Path, *, provenance: bool = False) -> dict[str, Any] | N
         return None
     values = read_json(path)
     try:
-        (_Provenance if provenance else _ScoreFile).model_validate(values)
+        (_Provenance if needs_provenance else _ScoreFile).model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))

@@ -260,14 +260,14 @@ def confusion(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]],
             kinds[_kind(gold_span, counterpart)] += 1
             pairs[gold_span.label, counterpart.label if counterpart else NOTHING] += 1
         for span in predicted_spans:
-            if not any(_overlap(span, gold_span) for gold_span in gold_spans):
+            if not any(_do_overlap(span, gold_span) for gold_span in gold_spans):
                 kinds["spurious"] += 1
                 pairs[NOTHING, span.label] += 1
     return Confusion(pairs, kinds)
 
 
 def _counterpart(span: Span, predicted: Sequence[Span]) -> Span | None:
-    overlapping = [other for other in predicted if _overlap(span, other)]
+    overlapping = [other for other in predicted if _do_overlap(span, other)]
     return min(
         overlapping, key=lambda other: (other[1:] != span[1:], other.label != span.label, other.start), default=None
     )
@@ -282,5 +282,5 @@ def _kind(gold: Span, counterpart: Span | None) -> str:
     return "boundary" if same_type else "type and boundary"
 
 
-def _overlap(first: Span, second: Span) -> bool:
+def _do_overlap(first: Span, second: Span) -> bool:
     return first.start < second.end and second.start < first.end

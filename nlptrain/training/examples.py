@@ -194,7 +194,7 @@ def _check_pipeline_words(model: TokenModel) -> None:
     key = Setting("train.label_pipeline_words")
     if model.labels.scheme not in ("iob2", "plain"):
         raise InputError(f"found labels in {model.labels.scheme}", location=key, expected="IOB2 labels, or plain tags")
-    if model.decoder.constrained:
+    if model.decoder.is_constrained:
         raise InputError("the student has a CRF, which scores whole words", location=key, expected="a softmax head")
 
 

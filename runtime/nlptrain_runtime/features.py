@@ -148,7 +148,7 @@ def _load_tokenizer(folder: Folder) -> Tokenize:
         tokenizer = Tokenizer.from_buffer(folder.read(name))
         _check_known_subwords(tokenizer, subwords, path)
         tokenize = SubwordTokenizer(
-            tokenizer, space=subwords["space"], unknown=subwords["unknown"], together=subwords["together"]
+            tokenizer, space=subwords["space"], unknown=subwords["unknown"], encodes_together=subwords["together"]
         )
 
     def tokenize_words(words: Sequence[str]) -> tuple[IntArray, IntArray]:

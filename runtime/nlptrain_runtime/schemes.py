@@ -87,11 +87,11 @@ def spans_to_tags(spans: Iterable[Span], length: int, scheme: Scheme) -> list[st
     return tags
 
 
-def _prefix(scheme: Scheme, first: bool, last: bool) -> str:
+def _prefix(scheme: Scheme, is_first: bool, is_last: bool) -> str:
     if scheme in ("iobes", "bilou"):
         single, end = ("S", "E") if scheme == "iobes" else ("U", "L")
-        return single if first and last else "B" if first else end if last else "I"
-    return "B" if first else "I"
+        return single if is_first and is_last else "B" if is_first else end if is_last else "I"
+    return "B" if is_first else "I"
 
 
 def is_transition_allowed(previous: str | None, tag: str | None, scheme: Scheme) -> bool:

@@ -30,7 +30,13 @@ class SubwordTokenizer:
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, *, space: str, unknown: int | None, together: bool, shortcut: bool = True
+        self,
+        tokenizer: Tokenizer,
+        *,
+        space: str,
+        unknown: int | None,
+        encodes_together: bool,
+        has_shortcut: bool = True,
     ) -> None:
         """Tokenize with ``tokenizer``, with its truncation and padding switched off.
 
@@ -38,16 +44,16 @@ class SubwordTokenizer:
             tokenizer: any.
             space: what is put before each word: nothing, or a space.
             unknown: id of the unknown token; None: the tokenizer has none.
-            together: whether many words in one sequence become the same subwords as each alone, which is faster.
-            shortcut: whether ASCII words may skip the tokenizer where the result is known to be the same.
+            encodes_together: whether the words of a sequence become the same subwords as each alone, which is faster.
+            has_shortcut: whether ASCII words may skip the tokenizer where the result is known to be the same.
         """
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self._tokenizer = tokenizer
         self._space = space
         self._unknown = unknown
-        self._together = together
-        self._ascii_subwords = ascii_subwords(tokenizer) if shortcut and not space else None
+        self._encodes_together = encodes_together
+        self._ascii_subwords = ascii_subwords(tokenizer) if has_shortcut and not space else None
 
     def __call__(self, words: Sequence[str]) -> tuple[IntArray, IntArray]:
         """Return the subwords of ``words``, concatenated, [P], and how many each word has, at least one, [words].
@@ -90,7 +96,7 @@ class SubwordTokenizer:
 
     def _encode_batch(self, words: list[str]) -> tuple[IntArray, IntArray]:
         """Return the subwords of ``words`` and how many each word has, possibly 0."""
-        if self._together:
+        if self._encodes_together:
             encoding = self._tokenizer.encode(words, is_pretokenized=True, add_special_tokens=False)
             owners = encoding.word_ids
             if None not in owners:  # a special token in the text, "[SEP]", belongs to no word

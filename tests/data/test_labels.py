@@ -63,11 +63,11 @@ def test_repeated_and_single_labels_are_refused() -> None:
 def test_types_and_whole_labels_are_mapped() -> None:
     names = ["O", "B-PER", "I-PER", "B-creative-work", "I-creative-work", "B-MISC"]
     mapping = {"PER": "person", "creative-work": "work", "MISC": "O"}
-    assert map_labels(names, mapping, plain=False, key="k") == ["O", "B-person", "I-person", "B-work", "I-work", "O"]
-    assert map_labels(["O", "B-x", "I-x"], {"B-x": "B-y", "I-x": "I-y"}, plain=False, key="k") == ["O", "B-y", "I-y"]
-    assert map_labels(["NN", "VB"], {"NN": "NOUN"}, plain=True, key="k") == ["NOUN", "VB"]
+    assert map_labels(names, mapping, is_plain=False, key="k") == ["O", "B-person", "I-person", "B-work", "I-work", "O"]
+    assert map_labels(["O", "B-x", "I-x"], {"B-x": "B-y", "I-x": "I-y"}, is_plain=False, key="k") == ["O", "B-y", "I-y"]
+    assert map_labels(["NN", "VB"], {"NN": "NOUN"}, is_plain=True, key="k") == ["NOUN", "VB"]
     with pytest.raises(
         InputError,
         match=r"^k: found PRE; expected a label or type of the model \(PER, creative-work, MISC, O\); did you mean",
     ):
-        map_labels(names, {"PRE": "person"}, plain=False, key="k")
+        map_labels(names, {"PRE": "person"}, is_plain=False, key="k")

@@ -44,7 +44,7 @@ def test_labels_are_those_of_train(tmp_path: Path) -> None:
     splits, logged = _splits(tmp_path, train=TRAIN, dev=DEV, test=[["Cid/B-person"]])
     assert splits.labels == Labels(("O", "B-group", "I-group", "B-person", "I-person"), "iob2")
     assert [len(part) for part in (splits.train, splits.dev, splits.test)] == [2, 1, 1]
-    assert not splits.dev_from_train
+    assert not splits.is_dev_from_train
     assert logged == ["tag scheme: IOB2 (data.scheme)"]
     assert held_out_hashes(splits) == {words_hash(("Bob",)), words_hash(("Cid",))}
 
@@ -232,7 +232,7 @@ def test_dev_is_taken_from_train(tmp_path: Path) -> None:
     """If no file is named; the labels are those of all train sentences."""
     train = [[f"a{index}/O", "b/B-x"] for index in range(28)] + [["c/B-rare"]]
     splits, logged = _splits(tmp_path, train=train)
-    assert (len(splits.train), len(splits.dev), splits.dev_from_train) == (20, 9, True)
+    assert (len(splits.train), len(splits.dev), splits.is_dev_from_train) == (20, 9, True)
     assert "B-rare" in splits.labels.names
     assert logged[1:] == ["dev: 9 of 29 train sentences, chosen by hash (data.dev is not set)"]
 

@@ -146,7 +146,7 @@ def test_no_synthetic_sentence_occurs_elsewhere(teacher: TokenModel):
     runs = [Sentence((name, "runs"), ("B-person", "O")) for name in people]
     labels = Labels.collect((sentence.tags or () for sentence in runs), "iob2")
     train = [lives["Ada"], *runs]
-    splits = Splits(labels, train, [lives["Boris"]], [lives["Cid"]], dev_from_train=False)
+    splits = Splits(labels, train, [lives["Boris"]], [lives["Cid"]], is_dev_from_train=False)
     synthetic, _ = augment(teacher, [Sentence(("Dee", "lives"))], splits, 100, swap=1.0)
     assert {sentence.words for sentence in synthetic} == {("Eve", "lives")}
 
@@ -156,7 +156,7 @@ def test_unlabeled_sentences_are_used_too(teacher: TokenModel):
     raw = [Sentence((f"raw{index}", "x", "y", "z")) for index in range(40)]
     labels = Labels.collect((sentence.tags or () for sentence in GOLD), "iob2")
     for train in (GOLD, []):
-        splits = Splits(labels, list(train), GOLD[:3], [], dev_from_train=False)
+        splits = Splits(labels, list(train), GOLD[:3], [], is_dev_from_train=False)
         synthetic, lines = augment(teacher, raw, splits, 2000, join=0.5, swap=1.0, replace=0.5)
         assert len(synthetic) == 2000
         assert {sentence.words[0] for sentence in synthetic} >= {sentence.words[0] for sentence in raw}
@@ -172,7 +172,7 @@ def test_unlabeled_sentences_are_used_too(teacher: TokenModel):
 def test_a_large_text_is_not_kept(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("nlptrain.distillation.augmentation.ENOUGH_WORDS", 100)
     labels = Labels.collect((sentence.tags or () for sentence in GOLD), "iob2")
-    splits = Splits(labels, GOLD[:2], GOLD[3:5], [], dev_from_train=False)
+    splits = Splits(labels, GOLD[:2], GOLD[3:5], [], is_dev_from_train=False)
     raw = [Sentence((f"raw{index}", "x", "y", "z")) for index in range(50)]
     assert augment(teacher, raw, splits, replace=1.0) == ([], [])
     synthetic, lines = augment(teacher, raw, splits, 30, join=1.0)

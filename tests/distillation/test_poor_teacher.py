@@ -30,7 +30,7 @@ def test_a_teacher_that_finds_no_entity_is_reported(tiny_bert: Path, tmp_path: P
     run, lines = Run(None, device="cpu"), []
     run.log = lines.append  # type: ignore[method-assign]
     settings = TrainConfig.model_validate({"steps": 1, "warmup_steps": 0, "eval_every": 1})
-    splits = Splits(LABELS, TEN, TEN, [], dev_from_train=False)
+    splits = Splits(LABELS, TEN, TEN, [], is_dev_from_train=False)
     distill(student, teacher, splits, [], DistillConfig(), settings, run, transfer_dir=tmp_path)
     assert any("teacher (dev): no prediction is correct" in line for line in lines) == (not opens)
 
@@ -43,6 +43,6 @@ def test_a_teacher_is_not_reported_if_dev_has_no_entity(tiny_bert: Path, tmp_pat
     run.log = lines.append  # type: ignore[method-assign]
     settings = TrainConfig.model_validate({"steps": 1, "warmup_steps": 0, "eval_every": 1})
     bare = [Sentence(sentence.words, ("O",) * len(sentence.words)) for sentence in TEN]
-    splits = Splits(LABELS, TEN, bare, [], dev_from_train=False)
+    splits = Splits(LABELS, TEN, bare, [], is_dev_from_train=False)
     distill(student, teacher, splits, [], DistillConfig(), settings, run, transfer_dir=tmp_path)
     assert not any("no prediction is correct" in line for line in lines)

@@ -114,7 +114,7 @@ def test_it_labels_text_and_teaches_a_student(fine_tuned: tuple[str, TokenModel,
     settings = TrainConfig.model_validate(
         {"steps": 60, "learning_rate": 0.02, "warmup_steps": 5, "eval_every": 60, "ema": 0.0, "batch_sentences": 20}
     )
-    splits = Splits(model.labels, TEN, TEN, [], dev_from_train=False)
+    splits = Splits(model.labels, TEN, TEN, [], is_dev_from_train=False)
     scores = distill(student, model, splits, raw, DistillConfig(), settings, RUN, transfer_dir=tmp_path / "transfer")
     assert scores["dev"]["f1"] > 0.9
     student.save(tmp_path / "student")

@@ -87,7 +87,7 @@ def test_a_guessed_scheme_forbids_a_student_nothing(
     del config["nlptrain_scheme"]  # as the classifiers of others are
     path.write_text(json.dumps(config))
     ensemble = TeacherEnsemble.of(load_token_model(str(tmp_path / "teacher"), scheme=scheme))
-    assert ensemble.labels.guessed == (scheme is None)
+    assert ensemble.labels.is_guessed == (scheme is None)
     shape = {"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}, "head": {"kind": head}}
     student = build_student(
         TypeAdapter(Student).validate_python(shape), ensemble.labels, seed=0, teacher=ensemble.teachers[0].model

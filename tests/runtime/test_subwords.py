@@ -40,7 +40,7 @@ TOKENIZERS = [bert_like(), bert_like(lowercase=False, max_characters=6)]
 )
 def test_ascii_words_have_the_subwords_of_the_tokenizer(tokenizer, words):
     shortcut_tokenizer, full_tokenizer = (
-        SubwordTokenizer(tokenizer, space="", unknown=0, together=True, shortcut=has_shortcut)
+        SubwordTokenizer(tokenizer, space="", unknown=0, encodes_together=True, has_shortcut=has_shortcut)
         for has_shortcut in (True, False)
     )
     for subwords, expected in zip(shortcut_tokenizer(words), full_tokenizer(words), strict=True):
@@ -59,7 +59,7 @@ def test_example_words_have_the_subwords_of_the_tokenizer():
         assert ascii_tokenizer("London,") is not None
         assert ascii_tokenizer("[SEP]") is None
         shortcut_tokenizer, full_tokenizer = (
-            SubwordTokenizer(tokenizer, space="", unknown=0, together=False, shortcut=has_shortcut)
+            SubwordTokenizer(tokenizer, space="", unknown=0, encodes_together=False, has_shortcut=has_shortcut)
             for has_shortcut in (True, False)
         )
         for subwords, expected in zip(shortcut_tokenizer(words), full_tokenizer(words), strict=True):

@@ -106,7 +106,7 @@ def test_another_order_of_labels_than_the_teachers_is_refused(tiny_bert: Path, t
     teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
     shape = StudentConfig.model_validate({"embedder": {"dim": 8}, "head": {"kind": "softmax"}})
     student = build_tagger(shape, turned, seed=0, teacher=teacher)
-    splits = Splits(LABELS, SENTENCES, SENTENCES, [], dev_from_train=False)
+    splits = Splits(LABELS, SENTENCES, SENTENCES, [], is_dev_from_train=False)
     run = Run(None, device="cpu")
     with pytest.raises(InputError, match="student: the labels are O, B-place"):
         distill(student, teacher, splits, [], DistillConfig(), TrainConfig(), run, transfer_dir=tmp_path / "transfer")

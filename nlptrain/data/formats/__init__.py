@@ -82,9 +82,9 @@ class WriteContext:
     has_texts: bool = True
     lost: Counter[str] = field(default_factory=Counter)
 
-    def count_lost(self, sentence: Sentence, *, ids: bool = True, texts: bool = True) -> None:
-        """Count what a format without ``ids`` or ``texts`` cannot hold of ``sentence``."""
-        if not ids and sentence.id is not None:
+    def count_lost(self, sentence: Sentence, *, has_ids: bool = True, has_texts: bool = True) -> None:
+        """Count what a format without ids, or without texts, cannot hold of ``sentence``."""
+        if not has_ids and sentence.id is not None:
             self.lost[_IDS] += 1
-        if not texts and sentence.text is not None:
+        if not has_texts and sentence.text is not None:
             self.lost[_TEXTS] += 1

@@ -202,7 +202,7 @@ class _RowReader:
 
     def _sentence(self, row: dict[str, Any], location: str) -> Sentence | None:
         words = check_strings(row[self._words], self._words, location)
-        tags = check_strings(self._to_names(row[self._tags], location), self._tags, location, tags=True)
+        tags = check_strings(self._to_names(row[self._tags], location), self._tags, location, are_tags=True)
         if len(words) != len(tags):
             raise InputError(
                 f"found {len(words)} {self._words} and {len(tags)} {self._tags}",

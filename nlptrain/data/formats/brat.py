@@ -88,7 +88,7 @@ def write_brat(sentences: Iterable[Sentence], ann_path: Path, text_path: Path, c
         for sentence in sentences:
             # Each sentence is one line.
             drops_text = context.pretokenized or (sentence.text is not None and len(sentence.text.splitlines()) > 1)
-            context.count_lost(sentence, ids=False, texts=not drops_text)
+            context.count_lost(sentence, has_ids=False, has_texts=not drops_text)
             annotated = to_annotated_text(replace(sentence, text=None) if drops_text else sentence, context.scheme)
             line = annotated.text
             if line.split() != list(sentence.words):

@@ -81,7 +81,7 @@ def conll_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterato
         if context.comments:
             yield from comment_lines(sentence, context, "id")
         else:
-            context.count_lost(sentence, ids=False, texts=False)
+            context.count_lost(sentence, has_ids=False, has_texts=False)
         for word, tag in tagged_words(sentence, "\t\n\r"):
             if word.strip(" ") != word or word.startswith(_DOCUMENT):
                 raise InputError(f"the word {word!r} cannot be written in a CoNLL file", location=sentence.where)

@@ -14,14 +14,16 @@ from nlptrain.errors import InputError
 _MAX_NAMES = 200  # characters of the names of keys or columns that are shown
 
 
-def check_strings(values: Any, key: str, location: str, *, tags: bool = False, example: str = "") -> tuple[str, ...]:  # noqa: ANN401
+def check_strings(
+    values: object, key: str, location: str, *, are_tags: bool = False, example: str = ""
+) -> tuple[str, ...]:
     """Return ``values`` as a tuple of words, or of tags.
 
     Args:
         values: the value of a row.
         key: its key.
         location: ``path:line`` or ``path:row``, for messages.
-        tags: whether the values are tags.
+        are_tags: whether the values are tags.
         example: a valid row, for messages.
 
     Raises:
@@ -34,7 +36,7 @@ def check_strings(values: Any, key: str, location: str, *, tags: bool = False, e
             expected=f"a list of strings{example and f', as in {example}'}",
         )
     for index, value in enumerate(values, start=1):
-        _check_item(value, f"{location}: {key!r} {index}", tags)
+        _check_item(value, f"{location}: {key!r} {index}", are_tags)
     return tuple(values)
 
 
@@ -124,7 +126,7 @@ def comment_lines(sentence: Sentence, context: WriteContext, id_key: str) -> Ite
     """
     for key, value in ((id_key, sentence.id), ("text", sentence.text)):
         if value is not None and (len(value.splitlines()) > 1 or "\t" in value):
-            context.count_lost(sentence, ids=key == "text", texts=key != "text")
+            context.count_lost(sentence, has_ids=key == "text", has_texts=key != "text")
         elif value is not None:
             yield f"# {key} = {value}\n"
 
@@ -134,12 +136,12 @@ def json_line(row: dict[str, Any]) -> str:
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _check_item(value: Any, location: str, tags: bool) -> None:  # noqa: ANN401
+def _check_item(value: Any, location: str, are_tags: bool) -> None:  # noqa: ANN401
     if not isinstance(value, str):
-        is_id = tags and isinstance(value, int) and not isinstance(value, bool)
+        is_id = are_tags and isinstance(value, int) and not isinstance(value, bool)
         expected = "the name of a label, not its number" if is_id else "a string"
         raise InputError(f"found {quote_json(value)}", location=location, expected=expected)
     if not value:
-        hint = "name the tag" if tags else "omit the word and its tag"
+        hint = "name the tag" if are_tags else "omit the word and its tag"
         raise InputError("found an empty string", location=location, hint=hint)
     check_utf8(value, location)

@@ -144,4 +144,4 @@ def _strings(row: dict[str, Any], key: str, location: str) -> tuple[str, ...]:
         if isinstance(row.get("text"), str):
             hint = "a text without an entity has 'entities': []"
         raise InputError(f"found no {key!r} (keys: {join_names(row)})", location=location, expected=_EXAMPLE, hint=hint)
-    return check_strings(row[key], key, location, tags=key == "tags", example=_EXAMPLE)
+    return check_strings(row[key], key, location, are_tags=key == "tags", example=_EXAMPLE)

@@ -69,8 +69,8 @@ class TeacherEnsemble:
         pairs = [(teacher, 1.0)] if isinstance(teacher, TokenModel) else list(teacher)
         names_of = [_mapped_labels(model, label_map or {}, pairs) for model, _ in pairs]
         first = pairs[0][0]
-        guessed = any(model.labels.guessed for model, _ in pairs)
-        labels = Labels(tuple(dict.fromkeys(names_of[0])), first.labels.scheme, guessed)
+        is_guessed = any(model.labels.is_guessed for model, _ in pairs)
+        labels = Labels(tuple(dict.fromkeys(names_of[0])), first.labels.scheme, is_guessed)
         for (model, _), names in zip(pairs, names_of, strict=True):
             if set(names) != set(labels.names) or model.labels.scheme != labels.scheme:
                 missing = ", ".join(name for name in labels.names if name not in names) or "none"
@@ -191,7 +191,7 @@ def _mapped_labels(
     others = {name for other, _ in pairs for name in other.labels.names}
     others |= {name[2:] for name in others}
     own = {name: target for name, target in mapping.items() if name in known or name not in others}
-    return map_labels(model.labels.names, own, plain=model.labels.scheme == "plain", key="data.label_map")
+    return map_labels(model.labels.names, own, is_plain=model.labels.scheme == "plain", key="data.label_map")
 
 
 def _log_sum_exp(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -213,9 +213,9 @@ def infer_scheme(labels: Labels, predictions: Iterable[Sequence[str]]) -> Labels
     Example:
         >>> labels = Labels.from_names(["O", "B-x", "I-x"])
         >>> infer_scheme(labels, [["O", "I-x", "I-x"]] * 20)
-        Labels(names=('O', 'B-x', 'I-x'), scheme='iob1', guessed=False)
+        Labels(names=('O', 'B-x', 'I-x'), scheme='iob1', is_guessed=False)
     """
-    if not labels.guessed:
+    if not labels.is_guessed:
         return labels
     scheme = labels.scheme
     needed: Sequence[str] = SCHEME_PREFIXES[scheme]
@@ -227,7 +227,7 @@ def infer_scheme(labels: Labels, predictions: Iterable[Sequence[str]]) -> Labels
             return labels
         scheme, needed = likelier, ("I",) if likelier == "iob1" else ("B",)
     complete = all(f"{prefix}-{name}" in labels.ids for name in labels.types for prefix in needed)
-    return replace(labels, scheme=scheme, guessed=False) if complete else labels
+    return replace(labels, scheme=scheme, is_guessed=False) if complete else labels
 
 
 def _opening_prefixes(predictions: Iterable[Sequence[str]]) -> Counter[str]:

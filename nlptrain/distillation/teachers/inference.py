@@ -65,7 +65,7 @@ def check_teacher_precision(teacher: TokenModel, precision: str) -> None:
     if precision != "int8":
         return
     precision_key = Setting("teacher_precision")
-    if teacher.decoder.constrained or isinstance(teacher.model, NeuralTagger):
+    if teacher.decoder.is_constrained or isinstance(teacher.model, NeuralTagger):
         raise InputError(
             f"{teacher.name} is a tagger, and int8 is for transformers", location=precision_key, hint="use fp32"
         )

@@ -99,7 +99,7 @@ def _encodes_together(featurizer: SubwordFeaturizer) -> bool:
     backend, unknown = tokenizer.backend_tokenizer, tokenizer.unk_token_id
     words = [word for words in PROBE_SENTENCES for word in words] + [*_UNUSUAL, *reversed(_UNUSUAL)]
     encoded = [
-        SubwordTokenizer(backend, space=space, unknown=unknown, together=together, shortcut=False)(words)
+        SubwordTokenizer(backend, space=space, unknown=unknown, encodes_together=together, has_shortcut=False)(words)
         for together in (False, True)
     ]
     return all(np.array_equal(alone, together) for alone, together in zip(*encoded, strict=True))

@@ -142,14 +142,14 @@ def narrow(model: Net, choose: Narrow, *, read_by: Sequence[str] | None = None) 
         users = [node for node in graph.node if tensor.name in node.input]
         if read_by is not None and not all(node.op_type in read_by for node in users):
             continue
-        looked_up = all(node.op_type == "Gather" and node.input[0] == tensor.name for node in users)
+        is_looked_up = all(node.op_type == "Gather" and node.input[0] == tensor.name for node in users)
         values = numpy_helper.to_array(tensor)
-        small = None if values.size < _MIN_SIZE else choose(values, looked_up)
+        small = None if values.size < _MIN_SIZE else choose(values, is_looked_up)
         if small is None:
             continue
         name, wide = tensor.name, tensor.data_type
         tensor.CopyFrom(numpy_helper.from_array(small, name))
-        if looked_up:
+        if is_looked_up:
             for node in users:
                 whole = node.output[0]
                 node.output[0] = f"{whole}_stored"
@@ -175,8 +175,8 @@ def tables_to_int8(model: Net) -> None:
     for tensor in list(graph.initializer):
         users = [node for node in graph.node if tensor.name in node.input]
         values = numpy_helper.to_array(tensor)
-        looked_up = all(node.op_type == "Gather" and node.input[0] == tensor.name for node in users)
-        if values.dtype != np.float32 or values.ndim != 2 or values.size < _MIN_SIZE or not looked_up:
+        is_looked_up = all(node.op_type == "Gather" and node.input[0] == tensor.name for node in users)
+        if values.dtype != np.float32 or values.ndim != 2 or values.size < _MIN_SIZE or not is_looked_up:
             continue
         scales = (np.abs(values).max(axis=1, keepdims=True) / 127).astype(np.float16)
         steps = np.maximum(scales.astype(np.float32), np.finfo(np.float16).tiny)
@@ -196,14 +196,14 @@ def tables_to_int8(model: Net) -> None:
     _replace(graph, [new for node in graph.node for new in instead.get(node.output[0], [node])])
 
 
-def to_float16(values: NDArray[Any], looked_up: bool) -> NDArray[Any] | None:
+def to_float16(values: NDArray[Any], is_looked_up: bool) -> NDArray[Any] | None:
     """Return floats in 16 bits."""
     return values.astype(np.float16) if values.dtype == np.float32 else None
 
 
-def to_few_bits(values: NDArray[Any], looked_up: bool) -> NDArray[Any] | None:
+def to_few_bits(values: NDArray[Any], is_looked_up: bool) -> NDArray[Any] | None:
     """Return integers that are looked up, e.g. the row of each subword, in 8 or 16 bits if they fit."""
-    if not looked_up or values.dtype not in (np.int32, np.int64) or values.min() < 0:
+    if not is_looked_up or values.dtype not in (np.int32, np.int64) or values.min() < 0:
         return None
     kinds = (np.uint8, np.uint16)
     return next((values.astype(kind) for kind in kinds if values.max() <= np.iinfo(kind).max), None)

@@ -33,7 +33,7 @@ class CRFHead(nn.Linear):
     end of a sentence count as neighbors; those of a window inside a sentence do not.
     """
 
-    constrained = True
+    is_constrained = True
     allowed: Tensor
     may_open: Tensor
     may_close: Tensor

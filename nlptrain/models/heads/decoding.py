@@ -50,10 +50,10 @@ class LabelDecoder(Protocol):
     """Turns emissions into labels; a ``CRFHead`` is one.
 
     Attributes:
-        constrained: sequences that violate the tag scheme are impossible, and cannot be learned.
+        is_constrained: sequences that violate the tag scheme are impossible, and cannot be learned.
     """
 
-    constrained: bool
+    is_constrained: bool
 
     @property
     def runtime_decoder(self) -> Decoder:
@@ -78,7 +78,7 @@ class LabelDecoder(Protocol):
 class IndependentDecoder:
     """Chooses each word's label independently, as transformers does; the decoder of every transformer."""
 
-    constrained = False
+    is_constrained = False
 
     @property
     def runtime_decoder(self) -> Decoder:
@@ -151,4 +151,4 @@ def allowed_transitions(labels: Labels) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _tables(labels: Labels) -> TransitionTables:
-    return scheme_tables(labels.names, "plain" if labels.guessed else labels.scheme)
+    return scheme_tables(labels.names, "plain" if labels.is_guessed else labels.scheme)

@@ -101,7 +101,7 @@ def _check_same_parts(config: StudentConfig | TransformerStudentConfig, student:
 
 def _columns(saved: Labels, wanted: Labels, mapping: dict[str, str], init_from: str) -> list[int]:
     """Return the column in ``saved`` for each of the labels ``wanted``."""
-    names = map_labels(saved.names, mapping, plain=saved.scheme == "plain", key="student.init_label_map")
+    names = map_labels(saved.names, mapping, is_plain=saved.scheme == "plain", key="student.init_label_map")
     used = [name for name, old in zip(names, saved.names, strict=True) if not (name == "O" and old != "O")]
     missing = [name for name in wanted.names if name not in names]
     twice = sorted({name for name in used if used.count(name) > 1})

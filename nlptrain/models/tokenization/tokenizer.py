@@ -164,12 +164,12 @@ def _check_readable(source: Source) -> None:
     if (source.folder / "tokenizer.json").is_file() or not any(source.folder.glob("*.model")):
         return
     needed = {"sentencepiece": "sentencepiece", "protobuf": "google.protobuf"}
-    missing = [name for name, module in needed.items() if not _installed(module)]
+    missing = [name for name, module in needed.items() if not _is_installed(module)]
     if missing:
         raise _missing(source, f"{' and '.join(missing)} not installed")
 
 
-def _installed(module: str) -> bool:
+def _is_installed(module: str) -> bool:
     try:
         return find_spec(module) is not None
     except (ModuleNotFoundError, ValueError):  # its parent package is missing
