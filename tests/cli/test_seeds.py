@@ -205,7 +205,7 @@ def test_invalid_seeds_are_errors(three_seeds: Path, value: str, message: str) -
     with pytest.raises(InputError) as error_info:
         load(three_seeds, f"seeds={value}")
     assert message in str(error_info.value)
-    assert str(error_info.value).startswith("--set seeds=" if "once" not in message else str(three_seeds))
+    assert str(error_info.value).startswith("settings seeds=" if "once" not in message else str(three_seeds))
 
 
 def test_an_error_in_the_data_writes_no_folder(three_seeds: Path, corpus: Path) -> None:
