@@ -23,7 +23,7 @@ from nlptrain.distillation.augmentation import (
 )
 from nlptrain.models import TokenModel, TransformerTokenClassifier
 from tests.helpers.corpora import PEOPLE, PLACES, make_sentences
-from tests.helpers.exports import small_model
+from tests.helpers.small_models import small_model
 
 NOTHING = {"swap": 0.0, "join": 0.0, "insert": 0.0, "replace": 0.0, "noise": 0.0}
 GOLD = [Sentence(*sentence) for sentence in make_sentences(60, 1)]

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import labeling, logit_store
 from nlptrain.distillation.labeling import LabelingResult, label_sentences
@@ -18,10 +17,9 @@ from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.errors import InputError
 from nlptrain.models import TransformerTokenClassifier
 from nlptrain.run.run import Run
-from tests.helpers.corpora import make_sentences
+from tests.helpers.corpora import LABELS, make_sentences
 from tests.helpers.transfer_sets import store_logits
 
-LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 SENTENCES = [Sentence((*words, str(n))) for n, (words, _) in enumerate(make_sentences(40, 1))]
 
 

@@ -18,11 +18,9 @@ from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
 from nlptrain.errors import InputError
 from nlptrain.models import TransformerTokenClassifier
 from nlptrain.run.run import Run
-from tests.helpers.corpora import make_sentences
-from tests.helpers.exports import small_model
+from tests.helpers.corpora import LABELS, make_sentences
+from tests.helpers.small_models import small_model
 from tests.helpers.transfer_sets import FixedTransferSet
-
-LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from nlptrain.data.splits import Splits
 from nlptrain.models import TransformerTokenClassifier, build_student
 from nlptrain.procedures import distill
 from nlptrain.run.run import Run
-from tests.helpers.corpora import make_sentences
+from tests.helpers.corpora import LABEL_NAMES, make_sentences
 
-LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"], "iob2")
+LABELS = Labels.from_names(LABEL_NAMES, "iob2")
 TEN = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]
 
 

@@ -11,7 +11,7 @@ from nlptrain.cli.main import main
 from nlptrain.errors import InputError
 from nlptrain.export.benchmark import Candidate, benchmark, count_words, open_candidates
 from nlptrain.export.export import export_onnx
-from tests.helpers.exports import small_model
+from tests.helpers.small_models import small_model
 
 pytestmark = pytest.mark.slow
 

@@ -26,29 +26,27 @@ from nlptrain.models.heads import HEADS
 from nlptrain.models.prediction import predict
 from nlptrain_runtime import Tagger
 from tests.helpers.architectures import ARCHITECTURES, FAST
-from tests.helpers.exports import LABELS, ODD, PLAIN, TEXT, small_model
 from tests.helpers.predictions import same_prediction
+from tests.helpers.small_models import DIFFICULT_TEXTS, LABELS, PLAIN_LABELS, SENTENCES, small_model
 
 pytestmark = pytest.mark.slow
 
 KINDS = ["teacher", *("-".join(kinds) for kinds in product(EMBEDDERS, ENCODERS, HEADS))]
-SENTENCES = [" ".join(sentence.words) for sentence in TEXT]
+TEXTS = [" ".join(sentence.words) for sentence in SENTENCES]
 
 
 @pytest.mark.parametrize("kinds", KINDS)
 def test_every_kind_of_model_predicts_the_same_in_onnx(tiny_bert, tmp_path, kinds):
     model = small_model(tiny_bert, kinds)
     messages: list[str] = []
-    (parity,) = export_onnx(model, tmp_path / "out", ["fp32"], dev=TEXT, log=messages.append)
+    (parity,) = export_onnx(model, tmp_path / "out", ["fp32"], dev=SENTENCES, log=messages.append)
     assert parity.changed == 0
     assert parity.logits < 1e-4
     assert parity.lost == 0
     assert messages == [parity.describe()]
-    texts = [*ODD, *SENTENCES]
+    texts = [*DIFFICULT_TEXTS, *TEXTS]
     actual = Tagger(tmp_path / "out").predict(texts)
-    assert all(
-        same_prediction(first_item, other) for first_item, other in zip(predict(model, texts), actual, strict=True)
-    )
+    assert all(same_prediction(*pair) for pair in zip(predict(model, texts), actual, strict=True))
     assert any(prediction["entities"] for prediction in actual)
 
 
@@ -62,13 +60,11 @@ def test_every_architecture_predicts_the_same_in_onnx(architecture, kinds, tmp_p
     else:
         model = small_model(tmp_path / architecture, kinds)
     model.model.eval()
-    (parity,) = export_onnx(model, tmp_path / "out", ["fp32"], dev=TEXT)
+    (parity,) = export_onnx(model, tmp_path / "out", ["fp32"], dev=SENTENCES)
     assert (parity.changed, parity.lost) == (0, 0)
-    texts = [*ODD, *SENTENCES]
+    texts = [*DIFFICULT_TEXTS, *TEXTS]
     actual = Tagger(tmp_path / "out").predict(texts)
-    assert all(
-        same_prediction(first_item, other) for first_item, other in zip(predict(model, texts), actual, strict=True)
-    )
+    assert all(same_prediction(*pair) for pair in zip(predict(model, texts), actual, strict=True))
 
 
 @pytest.mark.slow
@@ -76,27 +72,30 @@ def test_every_architecture_predicts_the_same_in_onnx(architecture, kinds, tmp_p
 def test_padding_on_the_side_of_the_tokenizer_changes_nothing(tiny_bert, tmp_path, side):
     model = small_model(tiny_bert, "subword-lstm-softmax")
     model.featurizer.tokenizer.padding_side = side
-    export_onnx(model, tmp_path / "out", ["fp32"], dev=TEXT)
+    export_onnx(model, tmp_path / "out", ["fp32"], dev=SENTENCES)
     session = onnxruntime.InferenceSession(tmp_path / "out" / "onnx" / "model.onnx")
     ids = [[7, 8, 9, 10, 11], [9, 7]]
     batch = np.zeros((2, 5), dtype=np.int64)
     mask = np.zeros_like(batch)
-    for row, given in enumerate(ids):
-        region = slice(len(given)) if side == "right" else slice(5 - len(given), None)
-        batch[row, region], mask[row, region] = given, 1
+    for row, token_ids in enumerate(ids):
+        region = slice(len(token_ids)) if side == "right" else slice(5 - len(token_ids), None)
+        batch[row, region], mask[row, region] = token_ids, 1
     (logits,) = session.run(None, {"input_ids": batch, "attention_mask": mask})
-    for row, given in enumerate(ids):
-        alone = {"input_ids": np.array([given]), "attention_mask": np.ones((1, len(given)), dtype=np.int64)}
+    for row, token_ids in enumerate(ids):
+        alone = {
+            "input_ids": np.array([token_ids]),
+            "attention_mask": np.ones((1, len(token_ids)), dtype=np.int64),
+        }
         assert np.allclose(logits[row][mask[row] > 0], session.run(None, alone)[0][0], atol=1e-5)
 
 
 @pytest.mark.slow
 def test_plain_tags_are_words_with_tags(tiny_bert, tmp_path):
-    model = small_model(tiny_bert, "pooled-lstm-softmax", PLAIN)
+    model = small_model(tiny_bert, "pooled-lstm-softmax", PLAIN_LABELS)
     export_onnx(model, tmp_path / "out", ["fp32"])
-    actual = Tagger(tmp_path / "out", min_confidence=0.5).predict([*ODD, *SENTENCES])
-    wanted = predict(model, [*ODD, *SENTENCES], min_confidence=0.5)
-    assert all(same_prediction(first_item, other) for first_item, other in zip(wanted, actual, strict=True))
+    actual = Tagger(tmp_path / "out", min_confidence=0.5).predict([*DIFFICULT_TEXTS, *TEXTS])
+    wanted = predict(model, [*DIFFICULT_TEXTS, *TEXTS], min_confidence=0.5)
+    assert all(same_prediction(*pair) for pair in zip(wanted, actual, strict=True))
     assert {word["tag"] for prediction in actual for word in prediction["words"]} > {None}
 
 
@@ -104,7 +103,7 @@ def test_plain_tags_are_words_with_tags(tiny_bert, tmp_path):
 @pytest.mark.parametrize("kinds", ["teacher", "subword-lstm-crf", "pooled-lstm-crf", "word-lstm-softmax"])
 def test_lower_precisions_are_smaller_and_nearly_the_same(tiny_bert, tmp_path, kinds):
     model = small_model(tiny_bert, kinds)
-    actual = export_onnx(model, tmp_path / "out", ["fp32", "fp16", "int8"], dev=TEXT, max_loss=100)
+    actual = export_onnx(model, tmp_path / "out", ["fp32", "fp16", "int8"], dev=SENTENCES, max_loss=100)
     assert [parity.precision for parity in actual] == ["fp32", "fp16", "int8"]
     assert actual[1].logits < 0.05
     assert actual[1].changed <= 0.01 * actual[1].words
@@ -119,7 +118,7 @@ def test_lower_precisions_are_smaller_and_nearly_the_same(tiny_bert, tmp_path, k
     assert sizes["_fp16.onnx"] < whole
     precisions = json.loads((tmp_path / "out" / "nlptrain.json").read_text(encoding="utf-8"))["parity"]
     assert list(precisions) == ["fp32", "fp16", "int8"]
-    assert Tagger(tmp_path / "out").predict(SENTENCES) == Tagger(tmp_path / "out", precision="int8").predict(SENTENCES)
+    assert Tagger(tmp_path / "out").predict(TEXTS) == Tagger(tmp_path / "out", precision="int8").predict(TEXTS)
 
 
 @pytest.mark.slow
@@ -147,7 +146,7 @@ def test_a_different_model_is_rejected_and_nothing_is_written(tiny_bert, tmp_pat
     with monkeypatch.context() as patch:
         patch.setattr(folder, "build_graphs", lambda _, real=folder.build_graphs: real(other))
         with pytest.raises(InputError, match="fp32: the exported model differs from the model"):
-            export_onnx(model, tmp_path / "out", ["fp32"], dev=TEXT)
+            export_onnx(model, tmp_path / "out", ["fp32"], dev=SENTENCES)
     assert not list(tmp_path.iterdir())
 
     def worse(source: Path, target: Path) -> None:
@@ -170,8 +169,11 @@ def test_a_different_model_is_rejected_and_nothing_is_written(tiny_bert, tmp_pat
 
 def _as_it_says(model):
     """Dev sentences on which ``model`` is always right."""
-    tags = model.tag([sentence.words for sentence in TEXT])
-    return [type(first_item)(first_item.words, tuple(given)) for first_item, given in zip(TEXT, tags, strict=True)]
+    tags = model.tag([sentence.words for sentence in SENTENCES])
+    return [
+        type(sentence)(sentence.words, tuple(predicted_tags))
+        for sentence, predicted_tags in zip(SENTENCES, tags, strict=True)
+    ]
 
 
 @pytest.mark.slow
@@ -186,8 +188,8 @@ def test_a_folder_of_others_is_left_alone_and_ours_is_replaced_on_demand_only(ti
     (out / "diary.txt").unlink()
     export_onnx(model, out, ["fp32"])
     with pytest.raises(InputError, match="set overwrite to replace it"):
-        export_onnx(model, out, ["fp16"], dev=TEXT)
-    export_onnx(model, out, ["fp16"], dev=TEXT, max_loss=100, overwrite=True)
+        export_onnx(model, out, ["fp16"], dev=SENTENCES)
+    export_onnx(model, out, ["fp16"], dev=SENTENCES, max_loss=100, overwrite=True)
     assert [path.name for path in (out / "onnx").iterdir()] == ["model_fp16.onnx"]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -220,8 +222,8 @@ def test_the_command_writes_a_folder_from_a_run_and_compares_on_its_dev(tiny_ber
     }
     Path("config.yaml").write_text(json.dumps(config), encoding="utf-8")
     assert CliRunner().invoke(main, ["tagger", "config.yaml"]).exit_code == 0
-    given = ["export", "run", "out", "--precision", "fp32", "--precision", "int8", "--max-f1-loss", "100"]
-    done = CliRunner().invoke(main, given)
+    export_arguments = ["export", "run", "out", "--precision", "fp32", "--precision", "int8", "--max-f1-loss", "100"]
+    done = CliRunner().invoke(main, export_arguments)
     assert done.exit_code == 0, done.output
     assert "fp32: 0 of" in done.output
     assert "dev" in done.output.splitlines()[1]
@@ -236,7 +238,7 @@ def test_the_command_writes_a_folder_from_a_run_and_compares_on_its_dev(tiny_ber
         broken = CliRunner().invoke(main, arguments)
         assert broken.exit_code == 2
         assert "config.json: is not the file that was exported" in broken.output
-    refused = CliRunner().invoke(main, given)
+    refused = CliRunner().invoke(main, export_arguments)
     assert refused.exit_code == 2
     assert "set --overwrite to replace it" in refused.output
     for arguments, messages in (
@@ -254,7 +256,7 @@ def test_the_command_writes_a_folder_from_a_run_and_compares_on_its_dev(tiny_ber
 @pytest.mark.parametrize("encoder", ["gru", "idcnn"])
 def test_weights_that_stay_floats_in_8_bits_are_stored_narrow(tiny_bert, tmp_path, encoder):
     model = small_model(tiny_bert, f"pooled-{encoder}-softmax")
-    export_onnx(model, tmp_path / "out", ["fp32", "fp16", "int8"], dev=TEXT, max_loss=100)
+    export_onnx(model, tmp_path / "out", ["fp32", "fp16", "int8"], dev=SENTENCES, max_loss=100)
     whole, half, few = (
         sum(
             len(value.raw_data)
@@ -267,7 +269,7 @@ def test_weights_that_stay_floats_in_8_bits_are_stored_narrow(tiny_bert, tmp_pat
 
 @pytest.mark.slow
 def test_a_transformers_products_have_a_scale_for_each_column(tiny_bert, tmp_path):
-    export_onnx(small_model(tiny_bert, "teacher"), tmp_path / "out", ["int8"], dev=TEXT, max_loss=100)
+    export_onnx(small_model(tiny_bert, "teacher"), tmp_path / "out", ["int8"], dev=SENTENCES, max_loss=100)
     net = onnx.load(tmp_path / "out" / "onnx" / "model_quantized.onnx")
     scales = [list(value.dims) for value in net.graph.initializer if value.name.endswith("_scale")]
     assert any(dims and dims[0] > 1 for dims in scales)

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from nlptrain.export.export import export_onnx
 from nlptrain_runtime import FolderError, Tagger
-from tests.helpers.exports import PLAIN, small_model
 from tests.helpers.fuzzing import fuzz, try_input
 from tests.helpers.predictions import check_predictions, open_and_predict
+from tests.helpers.small_models import PLAIN_LABELS, small_model
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,7 @@ def exported(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     root = tmp_path_factory.mktemp("fuzzed")
     for name, kind in KINDS.items():
         export_onnx(small_model(tiny_bert, kind), root / name, ["fp32"])
-    export_onnx(small_model(tiny_bert, "pooled-gru-softmax", PLAIN), root / "plain", ["fp32"])
+    export_onnx(small_model(tiny_bert, "pooled-gru-softmax", PLAIN_LABELS), root / "plain", ["fp32"])
     return {name: root / name for name in (*KINDS, "plain")}
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 import nlptrain
 from nlptrain.errors import InputError
-from tests.helpers.exports import small_model
 from tests.helpers.fuzzing import fuzz, try_input
+from tests.helpers.small_models import small_model
 
 pytestmark = pytest.mark.slow
 

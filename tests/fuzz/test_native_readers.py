@@ -16,14 +16,14 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import strategies as st
 
-from nlptrain import Corpus, Labels, Run, TransformerTokenClassifier
+from nlptrain import Corpus, Run, TransformerTokenClassifier
 from nlptrain.cli.main import main
 from nlptrain.data.raw_text import read_rows
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import LogitStore, labeling
 from nlptrain.distillation.labeling import label_sentences
 from nlptrain.errors import InputError
-from tests.helpers.corpora import make_sentences
+from tests.helpers.corpora import LABELS, make_sentences
 from tests.helpers.fuzzing import fuzz, try_input
 from tests.helpers.mutations import mutated, nasty_text
 from tests.helpers.transfer_sets import store_logits
@@ -78,7 +78,6 @@ PARQUET_FILES = (
     parquet_bytes(6, compression="zstd", data_page_version="2.0"),
     parquet_bytes(2, use_dictionary=False),
 )
-LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 SENTENCES = [Sentence((*words, str(index))) for index, (words, _) in enumerate(make_sentences(10, 1))]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+from nlptrain.data.labels import Labels
+
 PEOPLE = ["Ada", "Boris", "Chloe", "Dmitri", "Elena", "Farid"]
 PLACES = ["Paris", "Oslo", "Kyoto", "Lagos", "Quito", "Turin"]
 FRAMES = [
@@ -15,6 +17,8 @@ FRAMES = [
     "the dog barked at {p} , again and again !",
     "what a day it was",
 ]
+LABEL_NAMES = ["O", "B-person", "I-person", "B-place", "I-place"]
+LABELS = Labels.from_names(LABEL_NAMES)
 PARTS_OF_SPEECH = {"in": "ADP", "near": "ADP", "at": "ADP", "to": "ADP", ".": "PUNCT", ",": "PUNCT", "!": "PUNCT"}
 
 

@@ -13,7 +13,6 @@ from safetensors.torch import save_file
 
 from nlptrain.config.student import StudentConfig
 from nlptrain.config.train import DistillConfig, TrainConfig
-from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import DistillObjective
 from nlptrain.models import TokenModel, build_tagger
@@ -23,9 +22,8 @@ from nlptrain.training import steps as training_steps
 from nlptrain.training.checkpoint import Progress, TrainState
 from nlptrain.training.loop import build_plan
 from nlptrain.training.optimizer import MovingAverage
-from tests.helpers.corpora import make_sentences
+from tests.helpers.corpora import LABELS, make_sentences
 
-LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 SENTENCES = [Sentence(words, tags if n % 3 else None) for n, (words, tags) in enumerate(make_sentences(12, 9))]
 
 

@@ -10,7 +10,6 @@ import torch
 import transformers
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
-from nlptrain.data.labels import Labels
 from nlptrain.errors import InputError
 from nlptrain.models import TransformerTokenClassifier, load_token_model
 from nlptrain.models.architectures import ARCHITECTURES, Architecture, PositionsBehindPadding, architecture_class
@@ -18,9 +17,8 @@ from nlptrain.models.pretrained import resolve
 from nlptrain.models.tokenization.tokenizer import load_tokenizer
 from tests.helpers.architectures import ARCHITECTURES as BUILDERS
 from tests.helpers.architectures import POSITIONS, SIZES, save, unigrams
-from tests.helpers.corpora import make_sentences
+from tests.helpers.corpora import LABELS, make_sentences
 
-LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 SHIFTED = """camembert data2vec-text ibert longformer luke markuplm mpnet roberta roberta-prelayernorm xlm-roberta
     xlm-roberta-xl xmod""".split()
 # Settings of each type in addition to the sizes, to make it small.

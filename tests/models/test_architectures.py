@@ -9,7 +9,6 @@ from transformers import AutoModelForTokenClassification
 
 from nlptrain.config.student import StudentConfig, TransformerStudentConfig
 from nlptrain.config.train import DistillConfig, TrainConfig, TransformerTrainConfig
-from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation import LogitStore
@@ -20,11 +19,10 @@ from nlptrain.procedures import distill
 from nlptrain.run.run import Run
 from nlptrain.training import Examples, SupervisedObjective, evaluate, fit
 from tests.helpers.architectures import ARCHITECTURES, SLOW
-from tests.helpers.corpora import make_sentences
+from tests.helpers.corpora import LABELS, make_sentences
 
 pytestmark = pytest.mark.slow
 
-LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 TEN = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]
 WORDS = [words for words, _ in make_sentences(8, 5)] + [("hm",), ("\ufe0f", "Ada", "x" * 90)]
 RUN = Run(None, device="cpu")

@@ -13,7 +13,7 @@ from nlptrain.export.card import ModelInfo, model_card
 from nlptrain.export.export import export_onnx
 from nlptrain.models.prediction import predict_columns, predict_rows
 from tests.helpers.corpora import write_corpus
-from tests.helpers.exports import LABELS, TEXT, small_model
+from tests.helpers.small_models import LABELS, SENTENCES, small_model
 
 WORDS = [["Ada", "sings"], ["in", "Oslo"]]
 
@@ -81,4 +81,4 @@ def test_generators_and_tuples_are_lists(model):
     assert model.tag((word for word in words) for words in WORDS) == wanted
     texts = ["Ada sings", "in Oslo"]
     assert list(predict(model, iter(texts))) == list(predict(model, texts))
-    assert nlptrain.evaluate(model, iter(TEXT)) == nlptrain.evaluate(model, TEXT)
+    assert nlptrain.evaluate(model, iter(SENTENCES)) == nlptrain.evaluate(model, SENTENCES)

@@ -15,9 +15,8 @@ from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.models.prediction import predict, predict_columns, tag_with_confidence
 from nlptrain.models.tokenization.inputs import whole_sentences
-from tests.helpers.corpora import make_sentences
+from tests.helpers.corpora import LABELS, make_sentences
 
-LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 PLAIN = Labels.from_names(["ADP", "NOUN", "VERB"], "plain")
 SENTENCES = [words for words, _ in make_sentences(12, 5)]
 TEXTS = [" ".join(words) for words in SENTENCES]

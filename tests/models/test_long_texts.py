@@ -10,7 +10,7 @@ from nlptrain.data.labels import Labels
 from nlptrain.models.heads import Prediction
 from nlptrain.models.heads.decoding import join_sentences
 from nlptrain.models.prediction import predict, to_tagged_sentence
-from tests.helpers.exports import small_model
+from tests.helpers.small_models import small_model
 
 WORDS, LABELS = 100_000, 49
 

@@ -19,7 +19,7 @@ from nlptrain import TransformerTokenClassifier, load_token_model
 from nlptrain.cli.main import main
 from nlptrain.errors import InputError
 from nlptrain.models.students.embeddings import input_embeddings
-from tests.helpers.exports import LABELS, small_model
+from tests.helpers.small_models import LABELS, small_model
 
 Edit = Callable[[Path], None]
 

@@ -15,7 +15,7 @@ from nlptrain.atomic_files import whole_folder
 from nlptrain.data.vocabulary import Vocabulary
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
-from tests.helpers.exports import small_model
+from tests.helpers.small_models import small_model
 
 WORDS = [["Ada", "lives", "in", "Oslo"]]
 

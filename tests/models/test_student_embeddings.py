@@ -8,15 +8,13 @@ import torch
 from pydantic import TypeAdapter
 
 from nlptrain.config.student import Student
-from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.models.students import building
 from nlptrain.models.students.embeddings import principal_components
-from tests.helpers.corpora import make_sentences
+from tests.helpers.corpora import LABELS, make_sentences
 
-LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 TEXT = [Sentence(words) for words, _ in make_sentences(40, 1)]
 COUNTS = Counter(word for sentence in TEXT for word in sentence.words)
 

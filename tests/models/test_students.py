@@ -11,7 +11,6 @@ from pydantic import TypeAdapter
 
 from nlptrain.config.student import Student
 from nlptrain.config.train import TrainConfig
-from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.models import TokenModel, build_student, load_token_model
 from nlptrain.models.embedders import EMBEDDERS
@@ -19,28 +18,16 @@ from nlptrain.models.encoders import ENCODERS
 from nlptrain.models.heads import HEADS
 from nlptrain.run.run import Run
 from nlptrain.training import Examples, SupervisedObjective, evaluate, fit
-from tests.helpers.corpora import make_sentences
+from tests.helpers import small_models
+from tests.helpers.corpora import LABELS, make_sentences
 
-LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
 TEN = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]
-SIZES: dict[str, dict[str, object]] = {
-    "subword": {"dim": 16},
-    "pooled": {"dim": 16},
-    "word": {"dim": 16, "char_filters": 8, "char_dim": 6, "shape_dim": 3, "min_count": 1, "init": "random"},
-    "lstm": {"hidden": 16, "layers": 1},
-    "gru": {"hidden": 16, "layers": 1},
-    "idcnn": {"filters": 24, "dilations": [1, 2], "blocks": 2},
-    "softmax": {},
-    "crf": {},
-}
+SIZES = {**small_models.SIZES, "lstm": {"hidden": 16, "layers": 1}, "gru": {"hidden": 16, "layers": 1}}
 COMBINATIONS = [dict(zip(("embedder", "encoder", "head"), c, strict=True)) for c in product(EMBEDDERS, ENCODERS, HEADS)]
 
 
 def student(tiny_bert: Path, parts: dict[str, str], **more: object) -> TokenModel:
-    shape: dict[str, object] = {part: {"kind": kind, **SIZES[kind]} for part, kind in parts.items()}
-    if parts["embedder"] != "word":
-        shape["tokenizer"] = str(tiny_bert)
-    config = TypeAdapter(Student).validate_python({**shape, "dropout": 0.0, **more})
+    config = small_models.student_config(tiny_bert, parts, sizes=SIZES, **more)
     return build_student(config, LABELS, seed=0, text=lambda: TEN)
 
 

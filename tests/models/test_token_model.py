@@ -16,9 +16,7 @@ from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
 from nlptrain.models.encoders import LSTMEncoder
 from nlptrain.models.prediction import predict
 from nlptrain.models.students.embeddings import principal_components
-from tests.helpers.corpora import make_sentences
-
-LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
+from tests.helpers.corpora import LABELS, make_sentences
 
 
 @pytest.fixture(params=["teacher", "student"])

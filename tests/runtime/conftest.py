@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nlptrain.export.export import export_onnx
-from tests.helpers.exports import PLAIN, TEXT, small_model
+from tests.helpers.small_models import PLAIN_LABELS, SENTENCES, small_model
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +21,6 @@ def folders(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
         "words": "word-lstm-softmax",
     }
     for name, kind in kinds.items():
-        export_onnx(small_model(tiny_bert, kind), root / name, ["fp32"], dev=TEXT)
-    export_onnx(small_model(tiny_bert, "pooled-gru-softmax", PLAIN), root / "plain", ["fp32"])
+        export_onnx(small_model(tiny_bert, kind), root / name, ["fp32"], dev=SENTENCES)
+    export_onnx(small_model(tiny_bert, "pooled-gru-softmax", PLAIN_LABELS), root / "plain", ["fp32"])
     return {name: root / name for name in (*kinds, "plain")}

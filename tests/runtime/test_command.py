@@ -8,11 +8,11 @@ import pytest
 
 from nlptrain_runtime import Tagger
 from nlptrain_runtime.command import main
-from tests.helpers.exports import ODD, TEXT
+from tests.helpers.small_models import DIFFICULT_TEXTS, SENTENCES
 
 pytestmark = pytest.mark.slow
 
-LINES = [*(text for text in ODD if "\n" not in text), *(" ".join(sentence.words) for sentence in TEXT)]
+LINES = [*(text for text in DIFFICULT_TEXTS if "\n" not in text), *(" ".join(sentence.words) for sentence in SENTENCES)]
 
 
 def test_each_line_has_a_prediction_in_order(folders, tag, tmp_path):

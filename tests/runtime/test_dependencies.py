@@ -11,14 +11,14 @@ import pytest
 from packaging.requirements import Requirement
 
 from nlptrain.models.prediction import predict
-from tests.helpers.exports import ODD, TEXT, small_model
 from tests.helpers.predictions import same_prediction
+from tests.helpers.small_models import DIFFICULT_TEXTS, SENTENCES, small_model
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 MAX_BYTES = 220e6
-TEXTS = [*ODD, *(" ".join(sentence.words) for sentence in TEXT)]
+TEXTS = [*DIFFICULT_TEXTS, *(" ".join(sentence.words) for sentence in SENTENCES)]
 SCRIPT = """
 import importlib.util, json, sys
 sys.path.insert(0, sys.argv[1])

@@ -4,11 +4,11 @@ import pytest
 import spacy
 
 from nlptrain_runtime import FolderError, Tagger
-from tests.helpers.exports import ODD, TEXT
+from tests.helpers.small_models import DIFFICULT_TEXTS, SENTENCES
 
 pytestmark = pytest.mark.slow
 
-TEXTS = [*ODD, *(" ".join(sentence.words) for sentence in TEXT)]
+TEXTS = [*DIFFICULT_TEXTS, *(" ".join(sentence.words) for sentence in SENTENCES)]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
 from nlptrain_runtime.subwords import SubwordTokenizer, ascii_subwords
-from tests.helpers.exports import ODD
+from tests.helpers.small_models import DIFFICULT_TEXTS
 from tests.helpers.splitter_cases import CASES
 
 LETTERS = [chr(code) for code in range(ord("!"), ord("~") + 1)]
@@ -49,7 +49,7 @@ def test_ascii_words_have_the_subwords_of_the_tokenizer(tokenizer, words):
 
 def test_example_words_have_the_subwords_of_the_tokenizer():
     words = [
-        *(word for text in ODD for word in text.split()),
+        *(word for text in DIFFICULT_TEXTS for word in text.split()),
         *(word for case in CASES for word in case["text"].split()),
         *SPECIALS,
     ]

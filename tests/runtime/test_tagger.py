@@ -13,9 +13,9 @@ import pytest
 
 from nlptrain_runtime import FolderError, Tagger
 from nlptrain_runtime.folder import description_hash
-from tests.helpers.exports import ODD, TEXT
+from tests.helpers.small_models import DIFFICULT_TEXTS, SENTENCES
 
-TEXTS = [*ODD, *(" ".join(sentence.words) for sentence in TEXT)]
+TEXTS = [*DIFFICULT_TEXTS, *(" ".join(sentence.words) for sentence in SENTENCES)]
 KINDS = ["teacher", "pieces", "pooled", "words", "plain"]
 
 
@@ -50,7 +50,7 @@ def test_several_threads_predict_at_once(folders, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_predict_words_returns_the_tags_of_the_text(folders, kind):
     tagger = Tagger(folders[kind])
-    sentences = [list(sentence.words) for sentence in TEXT]
+    sentences = [list(sentence.words) for sentence in SENTENCES]
     predictions = tagger.predict_words([*sentences, []])
     assert [len(tagged.tags) for tagged in predictions] == [*map(len, sentences), 0]
     for words, tagged, prediction in zip(

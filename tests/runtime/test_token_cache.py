@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain_runtime.arrays import GrowableArray, GrowableLists, pad_lists, ranges
 from nlptrain_runtime.token_cache import _WORD_AND_MARK, TokenCache
-from tests.helpers.exports import ODD
+from tests.helpers.small_models import DIFFICULT_TEXTS
 from tests.helpers.splitter_cases import CASES, FRAGMENTS
 
 SPLITTER = WordSplitter.default()
@@ -98,7 +98,7 @@ def test_the_word_and_mark_pattern_matches_a_word_and_a_mark(part):
 
 def test_example_texts_equal_those_of_the_splitter():
     cache = token_cache()
-    texts = [*(case["text"] for case in CASES), *ODD]
+    texts = [*(case["text"] for case in CASES), *DIFFICULT_TEXTS]
     for _ in range(2):
         check(cache, texts)
     check(cache, [" ".join(texts)])

@@ -16,8 +16,7 @@ from nlptrain.procedures import distill
 from nlptrain.run.run import Run
 from nlptrain.training.examples import Examples
 from nlptrain.training.objective import NO_LABEL
-
-LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
+from tests.helpers.corpora import LABELS
 
 
 @pytest.fixture

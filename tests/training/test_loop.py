@@ -31,8 +31,9 @@ from nlptrain.training.checkpoint import Progress, TrainState
 from nlptrain.training.evaluation import evaluate_tags
 from nlptrain.training.loop import build_plan
 from nlptrain.training.optimizer import MovingAverage, learning_rate
-from tests.helpers.corpora import make_sentences
-from tests.helpers.training import LABELS, SENTENCES, config, sgd_steps, student
+from tests.helpers.commands import read_metrics
+from tests.helpers.corpora import LABELS, make_sentences
+from tests.helpers.training import SENTENCES, config, sgd_steps, student
 
 
 def test_the_gradient_is_clipped_by_its_own_norm_and_not_by_fp16s_scaled_one(tiny_bert: Path) -> None:
@@ -152,11 +153,6 @@ def train(tiny_bert: Path, folder: Path, stop_at: int | None = None, *, scaled: 
     return model
 
 
-def metrics(folder: Path) -> list[dict[str, object]]:
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().split("\n") if line]
-    return [{key: value for key, value in line.items() if key not in ("words_per_second", "waiting")} for line in lines]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("stop_at", "scaled"), [(1, False), (6, False), (7, False), (14, True), (22, False), (23, False)]
@@ -170,7 +166,7 @@ def test_stopped_and_resumed_is_the_straight_run(tiny_bert: Path, tmp_path: Path
     resumed = train(tiny_bert, tmp_path / "stopped", scaled=scaled)
     for expected, actual in zip(straight.model.parameters(), resumed.model.parameters(), strict=True):
         assert torch.equal(expected, actual)
-    assert metrics(tmp_path / "straight") == metrics(tmp_path / "stopped")
+    assert read_metrics(tmp_path / "straight") == read_metrics(tmp_path / "stopped")
 
 
 @pytest.mark.slow
@@ -183,7 +179,7 @@ def test_a_training_keeps_the_length_that_it_began_with(
     resumed = train(tiny_bert, tmp_path / "stopped")
     for expected, actual in zip(straight.model.parameters(), resumed.model.parameters(), strict=True):
         assert torch.equal(expected, actual)
-    assert metrics(tmp_path / "straight") == metrics(tmp_path / "stopped")
+    assert read_metrics(tmp_path / "straight") == read_metrics(tmp_path / "stopped")
 
 
 def test_a_checkpoint_of_before_without_a_checksum_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
@@ -348,4 +344,4 @@ def test_a_second_signal_keeps_the_last_checkpoint(
     resumed = train(tiny_bert, tmp_path / "stopped")
     for expected, actual in zip(straight.model.parameters(), resumed.model.parameters(), strict=True):
         assert torch.equal(expected, actual)
-    assert metrics(tmp_path / "straight") == metrics(tmp_path / "stopped")
+    assert read_metrics(tmp_path / "straight") == read_metrics(tmp_path / "stopped")

@@ -1,4 +1,4 @@
-"""Tiny models of every kind, with random weights, for what exports them and runs them without torch."""
+"""Small models of every kind with random weights, and texts that are difficult to tokenize."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student
 from nlptrain.models.heads import CRFHead
-from tests.helpers.corpora import make_sentences
+from tests.helpers.corpora import LABEL_NAMES, make_sentences
 
-LABELS = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"], "iob2")
-PLAIN = Labels.from_names(["DET", "NOUN", "VERB"], "plain")
-TEXT = [Sentence(words, tags) for words, tags in make_sentences(40, 11)]
+LABELS = Labels.from_names(LABEL_NAMES, "iob2")
+PLAIN_LABELS = Labels.from_names(["DET", "NOUN", "VERB"], "plain")
+SENTENCES = [Sentence(words, tags) for words, tags in make_sentences(40, 11)]
 SIZES: dict[str, dict[str, object]] = {
     "subword": {"dim": 16},
     "pooled": {"dim": 16},
@@ -28,8 +28,8 @@ SIZES: dict[str, dict[str, object]] = {
     "crf": {},
 }
 
-# Texts that readers have failed on: words without a subword, of one letter, of many; scripts, marks, emoji.
-ODD = [
+# Texts with words without subwords, of one letter or of many letters, several scripts, combining marks and emoji.
+DIFFICULT_TEXTS = [
     "",
     "   ",
     "Ada",
@@ -48,23 +48,37 @@ ODD = [
 ]
 
 
-def small_model(tiny_bert: Path, kinds: str, labels: Labels = LABELS) -> TokenModel:
-    """A model of random weights.
+def student_config(
+    tiny_bert: Path, parts: dict[str, str], *, sizes: dict[str, dict[str, object]] = SIZES, **more: object
+) -> Student:
+    """Return the configuration of a small student.
 
     Args:
-        tiny_bert: whose tokenizer it reads with.
-        kinds: ``teacher``, or embedder, encoder and head, ``pooled-lstm-crf``.
-        labels: its columns.
+        tiny_bert: the model with the student's tokenizer.
+        parts: the kinds of embedder, encoder and head.
+        sizes: the options of each kind.
+        more: other keys of ``student``.
+    """
+    values: dict[str, object] = {part: {"kind": kind, **sizes[kind]} for part, kind in parts.items()}
+    if parts["embedder"] != "word":
+        values["tokenizer"] = str(tiny_bert)
+    return TypeAdapter(Student).validate_python({**values, "dropout": 0.0, **more})
+
+
+def small_model(tiny_bert: Path, kinds: str, labels: Labels = LABELS) -> TokenModel:
+    """Return a model with random weights.
+
+    Args:
+        tiny_bert: the model with its tokenizer.
+        kinds: ``teacher``, or the kinds of embedder, encoder and head, e.g. ``pooled-lstm-crf``.
+        labels: the labels of the model.
     """
     if kinds == "teacher":
         model: TokenModel = TransformerTokenClassifier.from_pretrained(str(tiny_bert), labels, seed=1)
     else:
         parts = dict(zip(("embedder", "encoder", "head"), kinds.split("-"), strict=True))
-        shape: dict[str, object] = {part: {"kind": kind, **SIZES[kind]} for part, kind in parts.items()}
-        if parts["embedder"] != "word":
-            shape["tokenizer"] = str(tiny_bert)
-        config = TypeAdapter(Student).validate_python({**shape, "dropout": 0.0, "max_subwords": 64})
-        model = build_student(config, labels, seed=1, text=lambda: TEXT)
+        config = student_config(tiny_bert, parts, max_subwords=64)
+        model = build_student(config, labels, seed=1, text=lambda: SENTENCES)
     torch.manual_seed(2)
     with torch.no_grad():
         head = model.model.head if kinds != "teacher" else model.model.classifier
