@@ -236,13 +236,16 @@ def _print_scores(scores: dict[str, Any]) -> None:
         if metric == "f1":
             line += f"  precision {scored['precision']:.4f}  recall {scored['recall']:.4f}"
         if teacher := scores.get("teacher"):
-            theirs = teacher[split][metric]
-            line += f"  teacher {theirs:.4f}" + (f"  student/teacher {scored[metric] / theirs:.1%}" if theirs else "")
+            line += _describe_ratio(scored[metric], teacher[split][metric])
         echo_line(line)
     echo_line(
         f"model: {scores['parameters']:,} parameters, {scores['bytes'] / 1e6:.1f} MB, "
-        f"weights of step {scores['best_step']:,} of {scores['steps']:,} (best on dev)"
+        f"weights of step {scores['best_step']:,}/{scores['steps']:,} (best on dev)"
     )
+
+
+def _describe_ratio(score: float, teacher: float) -> str:
+    return f"  {score / teacher:.1%} of teacher's {teacher:.4f}" if teacher else f"  teacher {teacher:.4f}"
 
 
 def _print_spread(scores: Sequence[dict[str, Any]]) -> None:
@@ -257,8 +260,7 @@ def _print_spread(scores: Sequence[dict[str, Any]]) -> None:
         mean = statistics.fmean(values)
         line = f"{split:5} {metric} {mean:.4f}  smallest {min(values):.4f}  largest {max(values):.4f}"
         if teacher := scores[0].get("teacher"):
-            theirs = teacher[split][metric]
-            line += f"  teacher {theirs:.4f}" + (f"  student/teacher {mean / theirs:.1%}" if theirs else "")
+            line += _describe_ratio(mean, teacher[split][metric])
         echo_line(f"{line}  (mean of {len(values)} seeds)")
 
 

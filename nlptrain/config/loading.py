@@ -18,8 +18,8 @@ from pydantic import ValidationError
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.data import HUB, SPLITS, DataConfig
 from nlptrain.config.layers import merged
-from nlptrain.config.validation_errors import validation_problems
-from nlptrain.errors import InputError, Problem, Text, join_texts, path_suggestion
+from nlptrain.config.validation_errors import located_key, validation_problems
+from nlptrain.errors import InputError, Problem, Text, path_suggestion
 from nlptrain_runtime.errors import quoted
 
 C = TypeVar("C", bound=CommandConfig)
@@ -148,7 +148,7 @@ def check_files_exist(loaded: LoadedConfig[C], expected: Callable[[str], bool] =
     for key, problem in _missing_files(loaded.config, expected):
         origin = loaded.origins.get(key, _name(loaded.path))
         origin = origin.removeprefix("base ") if isinstance(origin, str) else origin
-        problems.append(Problem(problem.found, join_texts(origin, f": {key}"), problem.expected, problem.hint))
+        problems.append(Problem(problem.found, located_key(origin, key), problem.expected, problem.hint))
     if problems:
         raise InputError(*problems)
 

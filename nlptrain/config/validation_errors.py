@@ -76,12 +76,17 @@ def validation_problems(
         if len(problems) == _MOST_PROBLEMS:
             return [*problems, Problem(f"has more errors; correct these {_MOST_PROBLEMS} first", location=file)]
         problem = _describe(key, faults, model, owners[key])
-        shown = problem.location or shortened(key, VALUE)
+        shown = str(problem.location) or shortened(key, VALUE)
         origin = _origin(key, origins, file)
         names_key = isinstance(origin, tuple) and not problem.location  # as KEY=VALUE
-        location = origin if names_key or not shown else join_texts(origin, ": ", shown)
+        location = origin if names_key or not shown else located_key(origin, shown)
         problems.append(Problem(problem.found, location, problem.expected, problem.hint))
     return problems
+
+
+def located_key(origin: Text, key: str) -> Text:
+    """Return the location of ``key`` that was set in ``origin``, the two as parts."""
+    return (f"{origin}: ", key) if isinstance(origin, str) else join_texts(origin, f": {key}")
 
 
 def _parents(key: str) -> Iterator[str]:

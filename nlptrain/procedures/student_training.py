@@ -83,9 +83,8 @@ def distill(
     """
     ensemble = TeacherEnsemble.of(teacher)
     check_distillable(student, ensemble, splits, objective)
-    raw = add_synthetic_sentences(raw, augment if splits.dev else None, splits, ensemble, run.log)
-    splits, transfer_set = _label(ensemble, splits, raw, run, Path(transfer_dir), teacher_precision)
-    teacher_scores = evaluate_teacher(ensemble, splits, transfer_set, run)
+    folder = Path(transfer_dir)
+    splits, transfer_set, teacher_scores = _label(ensemble, splits, raw, augment, run, folder, teacher_precision)
     gold = len(splits.train)
     sentences = chain(splits.train, map(transfer_set.sentence, range(gold, len(transfer_set))))
     uses_frequency = objective.oversampling or objective.rare_label_weight
@@ -126,12 +125,11 @@ def pseudo_label(
     check_distillable(student, ensemble, splits)
     check_min_precision(splits, objective)
     unlabeled = _Counted(raw)
-    raw = add_synthetic_sentences(unlabeled, augment if splits.dev else None, splits, ensemble, run.log)
-    splits, transfer_set = _label(ensemble, splits, raw, run, Path(transfer_dir), teacher_precision)
-    teacher_scores = evaluate_teacher(ensemble, splits, transfer_set, run)
+    folder = Path(transfer_dir)
+    splits, transfer_set, teacher_scores = _label(ensemble, splits, unlabeled, augment, run, folder, teacher_precision)
     gold = len(splits.train)
     candidates = transfer_set.select(np.arange(gold, len(transfer_set)))
-    thresholds = confidence_thresholds(ensemble, splits, objective, run, Path(transfer_dir), teacher_precision)
+    thresholds = confidence_thresholds(ensemble, splits, objective, run, folder, teacher_precision)
     pseudo_labels = filter_pseudo_labels(
         candidates,
         objective,
@@ -211,16 +209,23 @@ def check_distillable(
 
 
 def _label(
-    ensemble: TeacherEnsemble, splits: Splits, raw: Iterable[Sentence], run: Run, folder: Path, precision: Precision
-) -> tuple[Splits, TeacherLogitsDataset]:
-    """Return the train and unlabeled sentences with the ensemble's logits, in this order.
+    ensemble: TeacherEnsemble,
+    splits: Splits,
+    raw: Iterable[Sentence],
+    augment: AugmentConfig | None,
+    run: Run,
+    folder: Path,
+    precision: Precision,
+) -> tuple[Splits, TeacherLogitsDataset, TeacherScores]:
+    """Return the train, raw and synthetic sentences with the ensemble's logits, in this order, and its scores.
 
-    Without a dev set, a part of the unlabeled sentences becomes dev, with the teacher's tags.
+    Without a dev set, a part of the raw sentences becomes dev, with the teacher's tags; there are no synthetic ones.
     """
-    transfer_set = label_with_ensemble(ensemble, chain(splits.train, raw), run, folder, precision)
-    if splits.dev:
-        return splits, transfer_set
-    return take_agreement_dev(splits, transfer_set, log=run.log)
+    unlabeled = add_synthetic_sentences(raw, augment if splits.dev else None, splits, ensemble, run.log)
+    transfer_set = label_with_ensemble(ensemble, chain(splits.train, unlabeled), run, folder, precision)
+    if not splits.dev:
+        splits, transfer_set = take_agreement_dev(splits, transfer_set, log=run.log)
+    return splits, transfer_set, evaluate_teacher(ensemble, splits, transfer_set, run)
 
 
 def _fit(

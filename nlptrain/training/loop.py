@@ -191,10 +191,11 @@ def describe_length(plan: BatchPlan, config: TrainConfig, steps: int, words: int
 
 def _describe_sampling(sampling: Oversampling) -> str:
     """Return a line for the log on how the sentences without gold tags of an epoch are chosen."""
-    evenly = "uniformly" if sampling.sources is None else "by the weight of their file (data.unlabeled)"
+    by_file = "by the weight of their file (data.unlabeled)"
     if not sampling.share:
-        return f"sampling: in each epoch, sentences without gold tags are drawn {evenly}"
+        return f"sampling: sentences without gold tags are drawn {by_file}"
+    others = "" if sampling.sources is None else f", the others {by_file}"
     return (
-        f"oversampling: in each epoch, {sampling.share:.0%} of the sentences without gold tags are drawn by rare "
-        f"labels such as entities (objective.oversampling), the others {evenly}"
+        f"oversampling: {sampling.share:.0%} of an epoch's sentences without gold tags are drawn by rare labels such "
+        f"as entities (objective.oversampling){others}"
     )

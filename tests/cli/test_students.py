@@ -314,7 +314,7 @@ def test_synthetic_sentences_replace_missing_raw_text(
         assert "data.unlabeled: there is no unlabeled text and no synthetic sentence; set" in nothing["error"]
     else:
         assert "augment:" not in none["output"]
-        assert "oversampling: in each epoch" not in none["output"]  # each gold sentence occurs once per epoch
+        assert "oversampling: " not in none["output"]  # each gold sentence occurs once per epoch
 
 
 def test_little_raw_text_is_augmented(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -371,7 +371,7 @@ def test_log_if_no_synthetic_sentence_can_be_generated(inputs: Path, tmp_path: P
     assert re.search(
         r"augment: 0 synthetic sentences of 50, because .* from 60 train and \d+ unlabeled sentences", scores["output"]
     )
-    assert "50% of the sentences without gold tags are drawn by rare labels" in scores["output"]
+    assert "oversampling: 50% of an epoch's sentences without gold tags are drawn by rare labels" in scores["output"]
 
 
 def test_the_vocabulary_contains_words_of_synthetic_sentences(
