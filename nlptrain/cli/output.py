@@ -72,18 +72,18 @@ def print_table(table: Table) -> None:
 def print_comparison(rows: Sequence[Row], teacher: float | None) -> None:
     """Print ``rows`` with their overall figures, then the F1 of each type."""
     metric = rows[0].scores[rows[0].split]["metric"]
-    timed = any(row.words_per_second for row in rows)
-    title = printable(f"{rows[0].split} {metric}") + "; words/s on one thread" * timed
+    has_speeds = any(row.words_per_second for row in rows)
+    title = printable(f"{rows[0].split} {metric}") + "; words/s on one thread" * has_speeds
     table = new_table(title)
     table.add_column("run", overflow="fold")
-    seeds = any(row.spread for row in rows)
+    has_spread = any(row.spread for row in rows)
     for name in (
         printable(metric),
-        *(["spread"] if seeds else []),
+        *(["spread"] if has_spread else []),
         "of teacher's",
         "parameters",
         "MB",
-        *(["words/s", "speed"] if timed else []),
+        *(["words/s", "speed"] if has_speeds else []),
         "steps",
     ):
         table.add_column(name, justify="right", no_wrap=True)
@@ -94,11 +94,15 @@ def print_comparison(rows: Sequence[Row], teacher: float | None) -> None:
             table,
             row.run if row.seeds is None else f"{row.run} ({len(row.seeds)} seeds)",
             f"{row.score:.4f}",
-            *([_range(row.spread) if row.spread else ""] if seeds else []),
+            *([_range(row.spread) if row.spread else ""] if has_spread else []),
             f"{row.score / teacher:.1%}" if teacher else "",
             f"{row.scores['parameters']:,}",
             f"{row.scores['bytes'] / 1e6:.1f}",
-            *([f"{row.words_per_second:,.0f}", f"{row.words_per_second / base:.1f}x" if base else ""] if timed else []),
+            *(
+                [f"{row.words_per_second:,.0f}", f"{row.words_per_second / base:.1f}x" if base else ""]
+                if has_speeds
+                else []
+            ),
             f"{row.scores['steps']:,}",
             row.scores.get("table") or "",
         )

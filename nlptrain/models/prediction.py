@@ -171,8 +171,8 @@ def _checked(row: dict[str, Any], row_number: int, key: str) -> Any:  # noqa: AN
     if key == "text":
         expected = None if isinstance(value, str) else "a string, as in the first row"
     else:
-        words = isinstance(value, list) and all(isinstance(word, str) and word for word in value)
-        expected = None if words else "a list of words, as in the first row"
+        are_words = isinstance(value, list) and all(isinstance(word, str) and word for word in value)
+        expected = None if are_words else "a list of words, as in the first row"
     if expected:
         raise InputError(
             f"found {json.dumps(value, default=str)[:40]} in {key!r}", location=f"row {row_number}", expected=expected

@@ -160,8 +160,8 @@ def check_foreign_files(folder: Path, own: Collection[str]) -> None:
 
 def has_progress(folder: Path) -> bool:
     """Return whether ``folder`` holds a run that has trained something."""
-    trained = any((folder / name).exists() for name in _PROGRESS)
-    return trained and ((folder / "run.json").is_file() or _recorded_hash(folder) is not None)
+    is_trained = any((folder / name).exists() for name in _PROGRESS)
+    return is_trained and ((folder / "run.json").is_file() or _recorded_hash(folder) is not None)
 
 
 def run_identity(command: str, config: CommandConfig, inputs: Mapping[str, str]) -> dict[str, Any]:

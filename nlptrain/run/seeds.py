@@ -74,12 +74,12 @@ def seeds_folder(
         else:
             _check_not_single_run(folder)
             _check_same_seeds(folder, command, seeds)
-        new = not (folder / _FILE).is_file()
+        is_new = not (folder / _FILE).is_file()
         write_json(folder / _FILE, {"command": command, "seeds": list(seeds)})
         try:
             yield
         except (InputError, OSError):
-            if new and {item.name for item in folder.iterdir()} <= {".lock", _FILE}:
+            if is_new and {item.name for item in folder.iterdir()} <= {".lock", _FILE}:
                 (folder / _FILE).unlink()
                 remove_if_empty(folder, created)
             raise

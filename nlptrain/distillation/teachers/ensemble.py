@@ -226,8 +226,8 @@ def infer_scheme(labels: Labels, predictions: Iterable[Sequence[str]]) -> Labels
         if counts.total() < _MIN_ENTITIES or iob_counts[likelier] < _MIN_SHARE * counts.total():
             return labels
         scheme, needed = likelier, ("I",) if likelier == "iob1" else ("B",)
-    complete = all(f"{prefix}-{name}" in labels.ids for name in labels.types for prefix in needed)
-    return replace(labels, scheme=scheme, is_guessed=False) if complete else labels
+    is_complete = all(f"{prefix}-{name}" in labels.ids for name in labels.types for prefix in needed)
+    return replace(labels, scheme=scheme, is_guessed=False) if is_complete else labels
 
 
 def _opening_prefixes(predictions: Iterable[Sequence[str]]) -> Counter[str]:
