@@ -251,8 +251,9 @@ class TaggerKDConfig(DistillationConfig):
                 expected="kl",
             )
         if self.objective.loss == "mse" and isinstance(getattr(self.student, "head", None), CRFHeadConfig):
-            found = "found mse, which compares logits, and a CRF has marginals"
-            raise Invalid(found, key="objective.loss", expected="kl")
+            raise Invalid(
+                "found mse, which compares logits, and a CRF has marginals", key="objective.loss", expected="kl"
+            )
         return self
 
 

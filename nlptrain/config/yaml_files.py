@@ -133,13 +133,13 @@ def _raise_for_tag(node: yaml.Node) -> NoReturn:
 class _Refused(yaml.MarkedYAMLError):
     """YAML that is valid, and that no configuration may have."""
 
-    def __init__(self, found: str, node: yaml.Node | yaml.Event, expected: str, hint: str) -> None:
-        super().__init__(problem=found, problem_mark=node.start_mark)  # type: ignore[arg-type]
+    def __init__(self, problem: str, node: yaml.Node | yaml.Event, expected: str, hint: str) -> None:
+        super().__init__(problem=problem, problem_mark=node.start_mark)  # type: ignore[arg-type]
         self.expected, self.hint = expected, hint
 
 
-def _raise_at(found: str, node: yaml.Node | yaml.Event, *, expected: str = "", hint: str = "") -> NoReturn:
-    raise _Refused(found, node, expected, hint)
+def _raise_at(problem: str, node: yaml.Node | yaml.Event, *, expected: str = "", hint: str = "") -> NoReturn:
+    raise _Refused(problem, node, expected, hint)
 
 
 def parse(text: str, location: Text) -> Any:  # noqa: ANN401

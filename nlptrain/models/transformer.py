@@ -169,9 +169,9 @@ def _labels(config: PretrainedConfig, reference: str, labels: Labels | None, sch
     with library_errors(reference, "id2label in config.json"):
         id2label = {int(index): str(name) for index, name in (config.id2label or {}).items()}
     names = [id2label[index] for index in sorted(id2label)]
-    has_no_names = all(name == f"LABEL_{index}" for index, name in enumerate(names))
+    has_default_names = all(name == f"LABEL_{index}" for index, name in enumerate(names))
     if labels is None:
-        if has_no_names:
+        if has_default_names:
             raise InputError(
                 f"the labels are LABEL_0 to LABEL_{len(names) - 1}",
                 location=reference,
@@ -184,7 +184,7 @@ def _labels(config: PretrainedConfig, reference: str, labels: Labels | None, sch
             location=Setting("data.labels"),
             expected=f"{len(names)}, one per logit of {reference}",
         )
-    if not has_no_names and list(labels.names) != names:
+    if not has_default_names and list(labels.names) != names:
         raise InputError(
             f"found {', '.join(labels.names)}",
             location=Setting("data.labels"),

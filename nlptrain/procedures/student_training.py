@@ -204,8 +204,9 @@ def check_distillable(
         reason = "merged labels and several teachers have probabilities only"
     else:
         return
-    found = f"found mse, which compares logits, and {reason}"
-    raise InputError(found, location=Setting("objective.loss"), expected="kl")
+    raise InputError(
+        f"found mse, which compares logits, and {reason}", location=Setting("objective.loss"), expected="kl"
+    )
 
 
 def _label(

@@ -193,9 +193,9 @@ def _describe_sampling(sampling: Oversampling) -> str:
     """Return a line for the log on how the sentences without gold tags of an epoch are chosen."""
     by_file = "by the weight of their file (data.unlabeled)"
     if not sampling.share:
-        return f"sampling: sentences without gold tags are drawn {by_file}"
+        return f"sampling: sentences without gold tags are sampled {by_file}"
     others = "" if sampling.sources is None else f", the others {by_file}"
     return (
-        f"oversampling: {sampling.share:.0%} of an epoch's sentences without gold tags are drawn by rare labels such "
+        f"oversampling: {sampling.share:.0%} of an epoch's sentences without gold tags are sampled by rare labels such "
         f"as entities (objective.oversampling){others}"
     )

@@ -371,7 +371,7 @@ def test_log_if_no_synthetic_sentence_can_be_generated(inputs: Path, tmp_path: P
     assert re.search(
         r"augment: 0 synthetic sentences of 50, because .* from 60 train and \d+ unlabeled sentences", scores["output"]
     )
-    assert "oversampling: 50% of an epoch's sentences without gold tags are drawn by rare labels" in scores["output"]
+    assert "oversampling: 50% of an epoch's sentences without gold tags are sampled by rare labels" in scores["output"]
 
 
 def test_the_vocabulary_contains_words_of_synthetic_sentences(
