@@ -63,7 +63,7 @@ def test_no_test_module_imports_another():
         f"{relative(path)}: {name}"
         for path in TESTS
         for name in imports_of_tests(path.read_text(encoding="utf-8"))
-        if not name.startswith("tests.helpers.")
+        if not f"{name}.".startswith("tests.helpers.")
     ]
     assert not imports, "\n".join(imports)
 
