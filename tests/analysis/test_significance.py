@@ -15,7 +15,7 @@ def one_word(right: np.ndarray) -> np.ndarray:
     return np.stack([right, ones, ones], axis=-1).astype(float)
 
 
-def test_f1_by_hand() -> None:
+def test_f1_of_counts() -> None:
     # 3 of 4 predicted are among the 6 gold ones: precision 3/4, recall 1/2, F1 = 2 * 3/8 / (5/4) = 3/5
     assert f1_score(np.array([[3.0, 4, 6], [5, 10, 10], [0, 0, 0]])).tolist() == [0.6, 0.5, 0.0]
 
@@ -38,7 +38,7 @@ def test_equal_systems_do_not_differ() -> None:
     assert p_value(first - mean) == 1  # whose last bits may differ
 
 
-def test_a_system_that_is_better_on_every_sentence_has_the_smallest_p() -> None:
+def test_a_system_better_on_every_sentence_has_the_smallest_p() -> None:
     better = np.tile([2.0, 2, 2], (1, 40, 1))
     worse = np.tile([1.0, 2, 2], (1, 40, 1))
     differences = np.subtract(*resample_scores([better, worse], 999))
@@ -46,14 +46,14 @@ def test_a_system_that_is_better_on_every_sentence_has_the_smallest_p() -> None:
     assert p_value(differences) == p_value(-differences) == 2 / 1000
 
 
-def test_the_p_value_by_hand() -> None:
+def test_p_value_of_given_differences() -> None:
     # 1 of 9 is at most 0, 8 are at least 0: 2 * (1 + 1) / (9 + 1); a 0 counts on both sides
     assert p_value(np.array([-1.0] + [1] * 8)) == p_value(np.array([1.0] + [-1] * 8)) == 0.4
     assert p_value(np.array([0.0] + [1] * 8)) == 0.4
     assert p_value(np.array([-1.0, 0, 2, 3])) == 1
 
 
-def test_an_accuracys_difference_varies_as_the_words_that_only_one_has_right() -> None:
+def test_the_variance_of_a_difference_is_that_of_paired_words() -> None:
     # Of 400 words 300 are right in both, 40 in the first only, 20 in the second only: the difference of a word has
     # mean 20/400 and variance 60/400 - (20/400)**2, that of the mean a 400th of it. Unpaired it were nearly twice that.
     first = np.repeat([1, 1, 0, 0], [300, 40, 20, 40])[None]
@@ -69,7 +69,7 @@ def test_an_accuracys_difference_varies_as_the_words_that_only_one_has_right() -
     assert p_value(differences) == pytest.approx(0.0095, abs=0.004)
 
 
-def test_one_in_twenty_equal_systems_has_a_p_below_a_twentieth() -> None:
+def test_five_percent_of_equal_systems_have_p_below_0_05() -> None:
     rng = np.random.default_rng(3)
     small = 0
     for _ in range(300):
@@ -78,7 +78,7 @@ def test_one_in_twenty_equal_systems_has_a_p_below_a_twentieth() -> None:
     assert 3 <= small <= 30  # 15, and 4 standard deviations
 
 
-def test_seeds_are_scored_on_the_same_sentences_and_averaged() -> None:
+def test_seeds_are_resampled_together_and_averaged() -> None:
     counts = np.random.default_rng(2).integers(0, 4, (3, 30, 3)).astype(float)
     each = resample_scores([counts[:1], counts[1:2], counts[2:]], 100)
     both, other = resample_scores([counts[:2], counts[2:]], 100)
@@ -103,6 +103,6 @@ def test_a_test_set_of_real_size_takes_less_than_two_seconds() -> None:
     assert time.process_time() - started < 2
 
 
-def test_systems_of_other_sentences_are_refused() -> None:
+def test_error_if_systems_have_other_sentences() -> None:
     with pytest.raises(ValueError, match=r"must be \[K, 4, 3\]"):
         resample_scores([np.ones((1, 4, 3)), np.ones((1, 5, 3))], 10)

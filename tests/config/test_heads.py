@@ -56,7 +56,7 @@ def test_mse_needs_a_softmax(tmp_path: Path) -> None:
         ("tagger", ("student.init_from=org/start",), "auto"),  # those of the start
     ],
 )
-def test_one_layer_is_the_default_for_subwords_and_probabilities_on_raw_text(
+def test_the_default_number_of_layers(
     tmp_path: Path, command: str, settings: tuple[str, ...], layers: int | str
 ) -> None:
     assert student(tmp_path, command, *settings).encoder.layers == layers

@@ -59,7 +59,7 @@ KEYS = "? " + "k" * 500_000 + "\n: {" + "".join(f"k{n}: 1, " for n in range(4_00
         ("data: {train: x}\noutput_dir: x\ntrain: {clip_norm: .inf}", "train.clip_norm: found inf; expected finite"),
     ],
 )
-def test_a_file(text: str, message: str) -> None:
+def test_hostile_files_are_errors(text: str, message: str) -> None:
     assert message in fault(text)
 
 
@@ -74,12 +74,12 @@ def test_a_file(text: str, message: str) -> None:
         ("seed=" + "[" * 100_000, "is nested more than 50 deep"),
     ],
 )
-def test_a_setting(setting: str, message: str) -> None:
+def test_hostile_settings_are_errors(setting: str, message: str) -> None:
     Path("x").touch()
     assert message in fault("data: {train: x}\noutput_dir: x\nstudent: {tokenizer: a/b}", setting)
 
 
-def test_devices_and_pipes_are_refused() -> None:
+def test_error_if_the_file_is_a_device_or_a_pipe() -> None:
     os.mkfifo("c.yaml")
     assert fault(None, "base=c.yaml")  # a key, here
     for path in (Path("c.yaml"), Path("/dev/zero"), Path("/dev/null")):
@@ -89,7 +89,7 @@ def test_devices_and_pipes_are_refused() -> None:
         load_config(COMMANDS["tagger"], Path("x" * 5_000))
 
 
-def test_a_file_descriptor_of_a_shell_is_read() -> None:
+def test_a_file_descriptor_is_read() -> None:
     read, write = os.pipe()
     with os.fdopen(write, "w") as file:
         file.write("train: [1")
@@ -97,14 +97,14 @@ def test_a_file_descriptor_of_a_shell_is_read() -> None:
         load_config(COMMANDS["tagger"], Path(f"/dev/fd/{read}"))
 
 
-def test_a_chain_of_bases_is_bounded() -> None:
+def test_the_chain_of_bases_is_limited() -> None:
     for index in range(1_000):
         Path(f"{index}.yaml").write_text(f"base: {index + 1}.yaml")
     with pytest.raises(InputError, match=r"^0.yaml: base: found a chain of more than 20 files$"):
         load_config(COMMANDS["tagger"], Path("0.yaml"))
 
 
-def test_variables_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hostile_variables_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LONG", "x" * 100_000)
     assert "more than 1,000,000 characters, its variables replaced" in fault("x: '" + "${LONG}" * 50_000 + "'")
     monkeypatch.setenv("ODD", "\udcff")

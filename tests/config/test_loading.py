@@ -103,7 +103,7 @@ def test_lists_are_replaced_and_maps_merged():
 
 
 @pytest.mark.parametrize("word", ["none", "auto"])
-def test_a_map_replaces_a_word(word: str):
+def test_a_mapping_replaces_a_string_of_a_base(word: str):
     """E.g. the settings of augment replace the word none of a base."""
     write(
         "base.yaml", {"teacher": "org/model", "data": {"train": "train.conll"}, "output_dir": "runs/x", "augment": word}
@@ -133,7 +133,7 @@ def test_a_missing_base_is_named():
     assert "nowhere.yaml" in faults({**CONTROL, "base": "nowhere.yaml"})[0]
 
 
-def test_variables(monkeypatch):
+def test_environment_variables_are_substituted(monkeypatch):
     monkeypatch.setenv("WHERE", "train.conll")
     monkeypatch.setenv("STEPS", "12")
     text = "student: {tokenizer: org/model}\ndata: {train: '${WHERE}'}\n"
@@ -164,11 +164,11 @@ def test_giving_one_of_a_pair_removes_the_default_of_the_other(given, other):
         ("train.steps=0", "settings train.steps=0: found 0; expected at least 1"),
     ],
 )
-def test_a_bad_setting_is_named(setting, message):
+def test_an_invalid_setting_is_reported(setting, message):
     assert message in faults(CONTROL, setting)[0]
 
 
-def test_track_is_refused_with_the_list_of_trackers_to_write():
+def test_error_for_track_shows_the_value_of_report_to():
     assert faults(CONTROL, "track=tensorboard") == [
         "settings track=tensorboard: unknown key; it is now report_to: [tensorboard]"
     ]
@@ -218,7 +218,7 @@ def test_required_keys_of_each_command_are_named():
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
-def test_a_resolved_configuration_reads_back_as_itself(command):
+def test_a_resolved_configuration_can_be_read_again(command):
     values = {
         "data": {"train": "train.conll", "unlabeled": "train.conll"},
         "output_dir": "runs/a $ b: c",
@@ -245,7 +245,7 @@ def test_every_key_has_a_description(command):
     assert not [key for key, text in described.items() if not text or not text.endswith(".")]
 
 
-def test_a_bad_file_is_refused_without_torch():
+def test_error_in_a_file_without_importing_torch():
     write("bad.yaml", {"teecher": "x"})
     script = (
         "import sys\nfrom nlptrain.cli.main import main\n"
@@ -302,7 +302,7 @@ def test_a_distilled_student_has_less_dropout():
     assert rates == [0.1, 0.3, 0.3, 0.2, 0.3]
 
 
-def test_another_kind_removes_the_values_of_the_old_one_in_a_base(tmp_path: Path) -> None:
+def test_another_kind_removes_options_of_the_kind_in_a_base(tmp_path: Path) -> None:
     base = {"teacher": "t/t", "data": {"train": "x"}, "output_dir": "o"}
     path = tmp_path / "c.yaml"
     path.write_text(yaml.safe_dump({**base, "student": {"encoder": {"hidden": 7, "layers": 3}}}))
@@ -353,11 +353,11 @@ def test_steps_auto_is_refused_for_a_transformer():
         ({"swap": 1.5}, "c.yaml: augment.swap: found 1.5; expected at most 1.0"),
     ],
 )
-def test_an_error_in_a_map_does_not_mention_the_words_that_the_key_may_hold(inside: dict[str, float], fault: str):
+def test_an_error_in_a_mapping_does_not_suggest_strings(inside: dict[str, float], fault: str):
     values = {"output_dir": "runs/x", "teacher": "org/teacher", "data": {"train": "train.conll"}, "augment": inside}
     assert faults(values, command="tagger_kd") == [fault]
 
 
-def test_a_file_with_a_key_of_pseudo_labels_alone_is_for_that_command():
+def test_the_command_is_recognized_by_a_key_of_pseudo_label():
     path = write("mine.yaml", {"teacher": "org/teacher", "objective": {"min_precision": 0.9}})
     assert command_of(path) == "pseudo_label"

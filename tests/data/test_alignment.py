@@ -50,7 +50,7 @@ def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
 @pytest.mark.parametrize("name", FAST)
 @settings(max_examples=60, deadline=None)
 @given(words=st.lists(WORD, min_size=1, max_size=8))
-def test_words_have_the_subwords_of_a_fast_tokenizer_in_a_sentence(load: Load, name: str, words: list[str]) -> None:
+def test_words_have_the_subwords_of_a_fast_tokenizer(load: Load, name: str, words: list[str]) -> None:
     tokenizer = load(name)
     encoder = WordEncoder(tokenizer)
     encoded = tokenizer([encoder.space + word for word in words], is_split_into_words=True, truncation=False)
@@ -89,7 +89,7 @@ def test_every_word_has_a_subword_and_is_encoded_once(load: Load, name: str, mon
     assert encoder(ODD[::-1]) == first[::-1]
 
 
-def test_special_tokens_are_where_the_architecture_has_them(load: Load) -> None:
+def test_special_tokens_are_placed_by_the_architecture(load: Load) -> None:
     encoders = {name: WordEncoder(load(name)) for name in ("bert", "xlnet", "xlm")}
     shown = {
         name: [load(name).convert_ids_to_tokens(part) for part in (encoder.prefix, encoder.suffix)]
@@ -99,7 +99,7 @@ def test_special_tokens_are_where_the_architecture_has_them(load: Load) -> None:
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_words_have_the_subwords_of_a_text_in_its_middle_and_at_its_start(load: Load, name: str) -> None:
+def test_words_have_the_subwords_that_follow_a_space(load: Load, name: str) -> None:
     tokenizer = load(name)
     encoder = WordEncoder(tokenizer)
     words = ["Ada", "lives", "in", "Paris", ",", "says", "Boris", "Smith", "!"]
@@ -132,7 +132,7 @@ def test_a_word_does_not_depend_on_its_position(scheme: str) -> None:
     assert WordEncoder(tokenizer)(["a", "a", "a"]) == [(2,), (2,), (2,)]
 
 
-def test_words_are_cut_by_the_rules_of_the_language(tmp_path: Path) -> None:
+def test_words_are_split_by_the_rules_of_the_language(tmp_path: Path) -> None:
     ARCHITECTURES["xlm-multilingual"](tmp_path)
     shown = {}
     for language in (None, "en", "fr"):

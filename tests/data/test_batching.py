@@ -24,7 +24,7 @@ def count_sequences(plan: BatchPlan, epoch: int) -> Counter[int]:
     return Counter(int(sequence) for batch in plan.epoch(epoch) for sequence in batch)
 
 
-def test_an_epoch_has_unweighted_sequences_once_and_as_many_others_as_there_are():
+def test_an_epoch_has_unweighted_sequences_once():
     plan = plan_batches(WEIGHTS, 0.5)
     for epoch in range(3):
         counts = count_sequences(plan, epoch)
@@ -32,7 +32,7 @@ def test_an_epoch_has_unweighted_sequences_once_and_as_many_others_as_there_are(
         assert sum(counts.values()) == 100
 
 
-def test_heavy_sequences_are_sampled_in_proportion_to_their_weights():
+def test_sequences_are_sampled_in_proportion_to_their_weights():
     plan = plan_batches(WEIGHTS, 0.5)
     counts = Counter[int]()
     for epoch in range(200):
@@ -42,7 +42,7 @@ def test_heavy_sequences_are_sampled_in_proportion_to_their_weights():
     assert abs(light - (0.25 + 0.05)) < 0.01
 
 
-def test_all_by_weight_none_by_weight_and_no_weights():
+def test_shares_of_1_and_0_and_weights_of_zero():
     heavy = count_sequences(plan_batches(WEIGHTS * (WEIGHTS > 5), 1.0), 0)
     assert all(heavy[sequence] == 1 for sequence in range(60))  # sequences of weight 0 occur once
     even = count_sequences(plan_batches(WEIGHTS, 0.0), 0)
@@ -50,7 +50,7 @@ def test_all_by_weight_none_by_weight_and_no_weights():
     assert set(even.values()) == set(unweighted.values()) == {1}
 
 
-def test_the_order_is_a_function_of_seed_and_step():
+def test_the_order_depends_only_on_seed_and_step():
     forwards, backwards = (plan_batches(WEIGHTS, 0.5, seed=4) for _ in range(2))
     assert [forwards.batch(step)[1].tolist() for step in range(30)] == [
         backwards.batch(step)[1].tolist() for step in reversed(range(30))

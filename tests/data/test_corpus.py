@@ -51,7 +51,7 @@ def test_unknown_suffixes_are_refused(tmp_path: Path) -> None:
         list(Corpus(str(tmp_path / "a.xml")))
 
 
-def test_it_can_be_read_again_and_logs_each_time(tmp_path: Path) -> None:
+def test_a_corpus_can_be_read_again_and_logs_each_time(tmp_path: Path) -> None:
     (tmp_path / "a.conll").write_text(COLUMNS)
     (tmp_path / "b.jsonl").write_text(f'{JSONL}{{"text": "x", "spans": [], "answer": "reject"}}\n')
     logged: list[str] = []

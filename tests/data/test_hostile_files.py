@@ -98,7 +98,7 @@ def test_a_sentence_without_an_end_is_refused(
     ],
     ids=range(9),
 )  # fmt: skip
-def test_json_that_is_deep_huge_or_half_a_character(tmp_path: Path, row: str, message: str) -> None:
+def test_deep_and_huge_json_and_lone_surrogates_are_errors(tmp_path: Path, row: str, message: str) -> None:
     refused(file(tmp_path, "a.jsonl", row.encode()), message)
 
 
@@ -131,11 +131,11 @@ def test_json_of_too_many_characters_is_refused(tmp_path: Path, monkeypatch: pyt
         (b"\n\n", r"found no column 'word'"),
     ],
 )
-def test_headers_of_csv(tmp_path: Path, content: bytes, message: str) -> None:
+def test_hostile_csv_headers_are_errors(tmp_path: Path, content: bytes, message: str) -> None:
     refused(file(tmp_path, "a.csv", content), message)
 
 
-def test_rows_of_csv_lose_no_column_of_a_name(tmp_path: Path) -> None:
+def test_repeated_csv_columns_are_an_error_if_read(tmp_path: Path) -> None:
     path = file(tmp_path, "a.csv", b"text,more,more\na,b,c\n")
     refused(path, r"found several columns 'more'; rename all but one", lambda file: list(read_rows(file)))
     path = file(tmp_path, "b.csv", b"text,,\na,b,c\n")
@@ -149,7 +149,7 @@ def test_rows_of_csv_lose_no_column_of_a_name(tmp_path: Path) -> None:
         (b"Ada " + b"x" * 1000 + b"\n", r":1: found '?x+'?; expected a number"),
     ],
 )
-def test_numbers_of_word_vectors(tmp_path: Path, content: bytes, message: str) -> None:
+def test_hostile_numbers_of_word_vectors_are_errors(tmp_path: Path, content: bytes, message: str) -> None:
     refused(file(tmp_path, "v.txt", content), message, lambda path: read_vectors(path, ["Ada"]))
 
 
@@ -169,7 +169,7 @@ def test_brat_names_that_are_not_utf8_and_huge_offsets(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a" * 300 + ".conll", "a\0.conll", "[z-a].conll"])
-def test_impossible_file_names(name: str) -> None:
+def test_impossible_file_names_are_errors(name: str) -> None:
     with pytest.raises(InputError):
         list(Corpus(name))
 
@@ -252,7 +252,7 @@ def test_a_buffer_that_claims_terabytes_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["parquet", "arrow"])
-def test_views_runs_and_maps_are_read_or_refused(tmp_path: Path, kind: str) -> None:
+def test_other_arrow_types_are_read_or_an_error(tmp_path: Path, kind: str) -> None:
     table = pa.table(
         {
             "text": pa.array(

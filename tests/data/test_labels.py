@@ -28,7 +28,7 @@ def test_a_stated_scheme_is_used() -> None:
     assert Labels.from_names(["I-a", "O", "B-a"], "iob1").scheme == "iob1"
 
 
-def test_collected_labels_have_one_order() -> None:
+def test_collected_labels_have_a_fixed_order() -> None:
     """The logit columns depend on the set of tags, not on the order of the sentences; each type has its I-."""
     sentences = [["B-b", "O"], ["B-a", "I-a"]]
     names = ("O", "B-a", "I-a", "B-b", "I-b")
@@ -40,11 +40,11 @@ def test_collected_labels_have_one_order() -> None:
     ("scheme", "tags"),
     [("iob1", ["I-b", "O", "I-a"]), ("iobes", ["S-b", "O", "S-a"]), ("bilou", ["U-b", "O", "U-a"])],
 )
-def test_labels_are_those_of_iob2_whatever_the_scheme_of_the_text(scheme: str, tags: list[str]) -> None:
+def test_labels_are_iob2_for_text_in_any_scheme(scheme: str, tags: list[str]) -> None:
     assert Labels.collect([tags]) == Labels(("O", "B-a", "I-a", "B-b", "I-b"), "iob2")
 
 
-def test_ids_are_the_columns() -> None:
+def test_label_ids_are_column_indices() -> None:
     labels = Labels(("NOUN", "VERB"), "plain")
     assert labels.ids == {"NOUN": 0, "VERB": 1}
     assert len(labels) == 2

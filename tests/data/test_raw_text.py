@@ -39,7 +39,7 @@ def _read(
     return [" ".join(sentence.words) for sentence in sentences], counts
 
 
-def test_everything_is_counted(tmp_path: Path) -> None:
+def test_lines_words_and_sentences_are_counted(tmp_path: Path) -> None:
     """Blank and short lines, repeats and held-out sentences are omitted; the rest is used in its order."""
     text = "a b c\n\n \none\na  b c\nd e\nx y z\n1 2 3 4 . 5 6 7 8 .\n"
     sentences, counts = _read(tmp_path / "a.txt", text, held_out=frozenset({words_hash(("x", "y", "z"))}))
@@ -51,7 +51,7 @@ def test_everything_is_counted(tmp_path: Path) -> None:
     )
 
 
-def test_the_description_omits_what_did_not_happen() -> None:
+def test_the_description_omits_counts_of_zero() -> None:
     """Thousands have a comma."""
     counts = RawCounts(4, 80, 89_843, short=3_901, repeats=842, cut=12, parts=30, sentences=85_100, words=1_160_000)
     assert counts.describe() == (
@@ -96,7 +96,7 @@ def test_long_lines_are_cut_after_sentences(words: str, parts: list[str]) -> Non
     st.integers(1, 8),
     st.integers(8, 20),
 )
-def test_cutting_loses_nothing(words: list[str], min_words: int, max_words: int) -> None:
+def test_splitting_long_lines_keeps_all_words(words: list[str], min_words: int, max_words: int) -> None:
     """The parts are the words again; none is too long, and, where twice the least fits the most, none too short."""
     parts = list(split_long(tuple(words), min_words, max_words))
     assert [word for part in parts for word in part] == words

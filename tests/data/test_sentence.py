@@ -14,7 +14,7 @@ from nlptrain.data.sentence import HashIndex, HashSet, hash_array
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_results_are_those_of_a_dict_however_they_are_filled(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hash_index_and_hash_set_equal_a_dict(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentence, "_MAX_BLOCK", 2_000)
     draw = random.Random(seed)
     index, seen, expected = HashIndex(), HashSet(), {}
@@ -36,7 +36,7 @@ def test_results_are_those_of_a_dict_however_they_are_filled(seed: int, monkeypa
 
 
 @pytest.mark.parametrize("room", [True, False])
-def test_the_longest_runs_are_in_files_and_in_memory_if_the_disk_is_full(
+def test_large_blocks_are_in_files_unless_the_disk_is_full(
     room: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(sentence, "_MAX_BLOCK", 100)
@@ -49,7 +49,7 @@ def test_the_longest_runs_are_in_files_and_in_memory_if_the_disk_is_full(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_disk_that_is_full_at_the_end_of_a_run_loses_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_disk_that_becomes_full_loses_no_hash(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sentence, "_MAX_BLOCK", 10)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

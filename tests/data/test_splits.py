@@ -65,7 +65,7 @@ def test_plain_tags_are_found_and_can_be_named(tmp_path: Path) -> None:
     assert splits.labels == Labels(("I-x", "O"), "plain")
 
 
-def test_broken_iob2_is_named_in_every_split(tmp_path: Path) -> None:
+def test_invalid_iob2_is_reported_for_each_split(tmp_path: Path) -> None:
     """By file and line."""
     with pytest.raises(InputError) as caught:
         _splits(
@@ -86,7 +86,7 @@ def test_broken_iob2_is_named_in_every_split(tmp_path: Path) -> None:
     ]
 
 
-def test_ten_problems_are_shown(tmp_path: Path) -> None:
+def test_at_most_ten_problems_are_shown(tmp_path: Path) -> None:
     """And the others counted."""
     with pytest.raises(InputError) as caught:
         _splits(tmp_path, train=TRAIN, dev=[["a/B-person"], *[["a/I-person"]] * 1_012])
@@ -95,7 +95,7 @@ def test_ten_problems_are_shown(tmp_path: Path) -> None:
     assert lines[-1] == "(+1,002 more)"
 
 
-def test_unknown_tags_are_named_once(tmp_path: Path) -> None:
+def test_unknown_tags_are_reported_once(tmp_path: Path) -> None:
     """With the labels and the nearest of them."""
     with pytest.raises(InputError) as caught:
         _splits(tmp_path, train=TRAIN, dev=[["a/B-persona", "b/B-persona"], ["a/B-zzzz"]])
@@ -152,7 +152,7 @@ def _written(scheme: Scheme) -> list[list[str]]:
 
 @pytest.mark.parametrize("scheme", ["iob1", "iobes", "bilou"])
 @pytest.mark.parametrize("wanted", [None, "iob1", "iob2", "iobes", "bilou"])
-def test_the_scheme_of_the_files_changes_nothing(tmp_path: Path, scheme: Scheme, wanted: Scheme | None) -> None:
+def test_splits_do_not_depend_on_the_scheme_of_the_files(tmp_path: Path, scheme: Scheme, wanted: Scheme | None) -> None:
     """The same corpus gives the same sentences, in IOB2 or in a teacher's own scheme."""
     labels = None
     if wanted is not None:
@@ -228,7 +228,7 @@ def test_a_dev_split_without_an_entity_is_logged(tmp_path: Path) -> None:
     assert not any("no entity" in line for line in logged)
 
 
-def test_dev_is_taken_from_train(tmp_path: Path) -> None:
+def test_dev_is_split_from_train(tmp_path: Path) -> None:
     """If no file is named; the labels are those of all train sentences."""
     train = [[f"a{index}/O", "b/B-x"] for index in range(28)] + [["c/B-rare"]]
     splits, logged = _splits(tmp_path, train=train)
@@ -237,7 +237,7 @@ def test_dev_is_taken_from_train(tmp_path: Path) -> None:
     assert logged[1:] == ["dev: 9 of 29 train sentences, chosen by hash (data.dev is not set)"]
 
 
-def test_too_few_sentences_to_take_dev_from(tmp_path: Path) -> None:
+def test_error_if_train_is_too_small_to_split_dev(tmp_path: Path) -> None:
     """A run without dev could choose no step."""
     with pytest.raises(InputError, match=r"^data\.dev: missing, and the 2 sentences of data\.train are too few"):
         _splits(tmp_path, train=TRAIN)
@@ -246,7 +246,7 @@ def test_too_few_sentences_to_take_dev_from(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("sentences", "dev"), [(3, 1), (29, 9), (299, 99), (500, 100), (5_000, 500), (50_000, 2_000)])
-def test_size_of_dev(sentences: int, dev: int) -> None:
+def test_the_size_of_the_dev_split(sentences: int, dev: int) -> None:
     """10 %, at least 100 but at most a third, at most 2,000."""
     train, taken = take_dev([Sentence((str(index),)) for index in range(sentences)])
     assert (len(train), len(taken)) == (sentences - dev, dev)

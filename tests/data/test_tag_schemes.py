@@ -48,7 +48,7 @@ def entities(draw: st.DrawFn) -> tuple[list[Span], int]:
         ("bilou", ["B-p", "L-p", "U-p", "O", "U-g"]),
     ],
 )
-def test_one_sentence_in_each_scheme(scheme: Scheme, tags: list[str]) -> None:
+def test_a_sentence_in_each_scheme(scheme: Scheme, tags: list[str]) -> None:
     expected = [Span("p", 0, 2), Span("p", 2, 3), Span("g", 4, 5)]
     assert tags_to_spans(tags) == expected
     assert spans_to_tags(expected, 5, scheme) == tags
@@ -66,7 +66,7 @@ def test_tags_and_spans_are_inverse(corpus: tuple[list[Span], int], scheme: Sche
 
 
 @given(st.one_of(ANY, BILOU), st.sampled_from(SCHEMES))
-def test_a_sequence_is_valid_just_if_each_tag_may_follow_the_one_before(tags: list[str], scheme: Scheme) -> None:
+def test_a_sequence_is_valid_if_each_transition_is(tags: list[str], scheme: Scheme) -> None:
     known = all(tag == "O" or tag[0] in SCHEME_PREFIXES[scheme] for tag in tags)
     follows = all(is_transition_allowed(a, b, scheme) for a, b in itertools.pairwise([None, *tags, None]))
     assert (first_invalid_tag(tags, scheme) is None) == (known and follows)
@@ -74,7 +74,7 @@ def test_a_sequence_is_valid_just_if_each_tag_may_follow_the_one_before(tags: li
     assert tags_to_spans(to_scheme(tags, scheme)) == tags_to_spans(tags)
 
 
-def test_plain_tags_follow_each_other_as_they_like() -> None:
+def test_plain_tags_have_no_forbidden_transitions() -> None:
     assert is_transition_allowed("NOUN", "I-x", "plain")
     assert first_invalid_tag(["NOUN", "I-x"], "plain") is None
     with pytest.raises(ValueError, match="plain tags have no entities"):
@@ -82,7 +82,7 @@ def test_plain_tags_follow_each_other_as_they_like() -> None:
 
 
 @given(ANY)
-def test_spans_are_those_of_seqeval(tags: list[str]) -> None:
+def test_spans_equal_those_of_seqeval(tags: list[str]) -> None:
     """Also for invalid tags; the end is inclusive in seqeval and exclusive here."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -91,7 +91,7 @@ def test_spans_are_those_of_seqeval(tags: list[str]) -> None:
 
 
 @given(BILOU)
-def test_bilou_is_iobes_with_other_letters(tags: list[str]) -> None:
+def test_bilou_equals_iobes_with_other_prefixes(tags: list[str]) -> None:
     assert tags_to_spans(tags) == tags_to_spans([tag.replace("L-", "E-").replace("U-", "S-") for tag in tags])
 
 

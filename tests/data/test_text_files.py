@@ -41,7 +41,7 @@ def test_lines_end_at_newlines_only(tmp_path: Path, content: bytes, expected: li
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r"))))
-def test_any_characters_come_back(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
+def test_any_characters_are_written_and_read(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     """U+2028, U+0085 and the like stay inside their line."""
     path = _file(tmp_path_factory.getbasetemp(), "".join(f"{text}\n" for text in texts).encode("utf-8-sig"))
     assert list(read_lines(path)) == list(enumerate(texts, start=1))
@@ -56,14 +56,14 @@ def test_any_characters_come_back(tmp_path_factory: pytest.TempPathFactory, text
         (b"a\n\xed\xa0\x80", ":2: byte 2 (0xED) is not UTF-8; convert the file, e.g. iconv -f latin1 -t utf-8"),
     ],
 )
-def test_bytes_that_are_not_utf8_are_named(tmp_path: Path, content: bytes, message: str) -> None:
+def test_invalid_utf8_is_reported(tmp_path: Path, content: bytes, message: str) -> None:
     """By line, and by offset in the file."""
     path = _file(tmp_path, content)
     with pytest.raises(InputError, match=f"^{re.escape(str(path) + message)}$"):
         list(read_lines(path))
 
 
-def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+def test_unreadable_files_are_reported(tmp_path: Path) -> None:
     """A missing file, and one with a compression that is not read."""
     with pytest.raises(InputError, match=r"none\.txt: cannot be read: No such file or directory$"):
         list(read_lines(tmp_path / "none.txt"))
@@ -97,7 +97,7 @@ def test_nothing_found_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         expand_paths("folder")
 
 
-def test_sha256_is_of_the_bytes(tmp_path: Path) -> None:
+def test_sha256_of_a_file(tmp_path: Path) -> None:
     """Line ends and marks count."""
     assert file_sha256(_file(tmp_path, b"a\r\n")) == hashlib.sha256(b"a\r\n").hexdigest()
 

@@ -33,7 +33,7 @@ def test_rows_are_read_with_and_without_a_header(tmp_path: Path, header: str, na
     assert (vectors.requested, vectors.same_case) == (4, 3)
 
 
-def test_a_word_may_hold_spaces(tmp_path: Path) -> None:
+def test_words_may_contain_spaces(tmp_path: Path) -> None:
     vectors = read_vectors(write(tmp_path, ROWS), [". .", "at name@domain.com"])
     assert {word: row.tolist() for word, row in vectors.rows.items()} == {
         ". .": [4, 5, 6],
@@ -41,7 +41,7 @@ def test_a_word_may_hold_spaces(tmp_path: Path) -> None:
     }
 
 
-def test_another_case_is_used_instead(tmp_path: Path) -> None:
+def test_vectors_of_another_case_are_used_instead(tmp_path: Path) -> None:
     path = write(tmp_path, "oslo 1\nOslo 2\nNATO 3\nThe 4\n")
     vectors = read_vectors(path, ["Oslo", "OSLO", "nato", "the"])
     assert {word: row.tolist() for word, row in vectors.rows.items()} == {
@@ -54,7 +54,7 @@ def test_another_case_is_used_instead(tmp_path: Path) -> None:
     assert vectors.describe() == "4 of 4 words have a vector (100.0 %), 3 of them in another case; 1 dimensions"
 
 
-def test_a_number_may_be_a_word_and_the_first_row_counts(tmp_path: Path) -> None:
+def test_numbers_may_be_words_and_the_first_row_wins(tmp_path: Path) -> None:
     path = write(tmp_path, "2026 5\n3 6\n3 7\n")  # no header: the next row has one number, not five
     assert {w: r.tolist() for w, r in read_vectors(path, ["2026", "3"]).rows.items()} == {"2026": [5], "3": [6]}
 

@@ -21,7 +21,7 @@ def test_words_are_sorted_by_decreasing_count_and_then_by_name() -> None:
     assert PADDING == 0
 
 
-def test_variants_of_case_count_together() -> None:
+def test_case_variants_are_counted_together() -> None:
     lower = Vocabulary.collect(COUNTS, min_count=4, lowercase=True)
     assert lower.words == ("the", "oslo")
     assert lower.id_of("OSLO") == lower.id_of("oslo") == 3
@@ -58,7 +58,7 @@ def test_every_word_has_a_shape_a_row_and_characters(word: str) -> None:
         ("", "other"),
     ],
 )
-def test_shapes(word: str, shape: str) -> None:
+def test_word_shapes(word: str, shape: str) -> None:
     assert SHAPES[word_shape(word)] == shape
 
 

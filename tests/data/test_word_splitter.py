@@ -21,7 +21,7 @@ TEXTS = st.one_of(st.text(ASSIGNED, max_size=60), st.lists(st.sampled_from(FRAGM
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: ascii(case["text"])[1:40])
-def test_every_case_of_the_table(case):
+def test_words_of_each_case_in_the_table(case):
     assert list(SPLITTER.words(case["text"])) == case["words"]
 
 
@@ -34,17 +34,17 @@ def by_regex(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: ascii(case["text"])[1:40])
-def test_pythons_regex_cuts_them_alike(case):
+def test_the_regex_module_splits_the_cases_equally(case):
     assert by_regex(case["text"]) == case["words"]
 
 
 @given(TEXTS)
-def test_pythons_regex_cuts_anything_alike(text):
+def test_the_regex_module_splits_any_text_equally(text):
     assert by_regex(text) == list(SPLITTER.words(text))
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
-def test_javascript_cuts_them_alike():
+def test_javascript_splits_the_cases_equally():
     script = (
         "const [pattern, texts] = JSON.parse(require('fs').readFileSync(0, 'utf8'));"
         "console.log(JSON.stringify(texts.map(t => t.match(new RegExp(pattern, 'gu')) || [])));"
@@ -55,7 +55,7 @@ def test_javascript_cuts_them_alike():
 
 
 @given(TEXTS)
-def test_offsets_are_right_and_nothing_visible_is_lost(text):
+def test_offsets_cover_all_visible_characters(text):
     words = SPLITTER.split(text)
     assert all(text[word.start : word.end] == word.text for word in words)
     assert all(word.end <= following.start for word, following in zip(words, words[1:], strict=False))
@@ -109,7 +109,7 @@ def test_time_is_linear_in_the_length(fragment):
     assert seconds(32_000) < 80 * max(seconds(2_000), 1e-4)
 
 
-def test_pretokenized_text_is_cut_at_white_space_alone():
+def test_pretokenized_text_is_split_at_white_space():
     words = WordSplitter.pretokenized().words("x-ray  don't\t@ada!\u3000b")
     assert words == ("x-ray", "don't", "@ada!", "b")
 

@@ -39,7 +39,7 @@ def augmenter(teacher: TokenModel, gold: list[Sentence] = GOLD, scheme: str = "i
     return Augmenter(gold, scheme, AugmentConfig(**{**NOTHING, **rates}), teacher)
 
 
-def test_a_sentence_is_a_function_of_seed_and_index(teacher: TokenModel):
+def test_sentences_depend_only_on_seed_and_index(teacher: TokenModel):
     first, again, other = (Augmenter(GOLD, "iob2", AugmentConfig(seed=seed), teacher) for seed in (3, 3, 4))
     sentences = [first.synthesize(index) for index in range(40)]
     assert sentences == [again.synthesize(index) for index in reversed(range(40))][::-1]
@@ -59,13 +59,13 @@ def test_entities_are_swapped_and_nothing_else_changes(teacher: TokenModel):
     assert synthetic == allowed  # entities of another type, too; 500 sentences contain all combinations
 
 
-def test_words_of_plain_tags_are_replaced_by_others_of_their_tag(teacher: TokenModel):
+def test_words_are_replaced_by_words_of_the_same_plain_tag(teacher: TokenModel):
     gold = [Sentence(("dogs", "bark"), ("NOUN", "VERB")), Sentence(("cats", "sleep"), ("NOUN", "VERB"))]
     synthetic = {sentence.words for sentence in augmenter(teacher, gold, "plain", swap=1.0)(100)}
     assert synthetic == {(noun, verb) for noun in ("dogs", "cats") for verb in ("bark", "sleep")}
 
 
-def test_a_joined_sentence_is_a_beginning_and_an_end(teacher: TokenModel):
+def test_joined_sentences_are_a_prefix_and_a_suffix(teacher: TokenModel):
     gold = [Sentence(("a", "b", "c"), ("O",) * 3), Sentence(("x", "y"), ("O",) * 2)]
     synthetic = {sentence.words for sentence in augmenter(teacher, gold, join=1.0)(200)}
     parts = [("a", "b", "c"), ("x", "y")]
@@ -78,13 +78,13 @@ def test_a_joined_sentence_is_a_beginning_and_an_end(teacher: TokenModel):
     }
 
 
-def test_an_entity_is_inserted_anywhere(teacher: TokenModel):
+def test_entities_are_inserted_at_any_position(teacher: TokenModel):
     gold = [Sentence(("a", "Oslo"), ("O", "B-place"))]
     synthetic = {sentence.words for sentence in augmenter(teacher, gold, insert=1.0)(50)}
     assert synthetic == {("Oslo", "a", "Oslo"), ("a", "Oslo", "Oslo")}
 
 
-def test_a_replacing_word_begins_as_the_replaced_one_did(teacher: TokenModel):
+def test_replacement_words_keep_case_and_punctuation(teacher: TokenModel):
     gold = [Sentence(("Dog", "runs", ",", "42"), ("O",) * 4)]
     synthetic = [sentence.words for sentence in augmenter(teacher, gold, replace=1.0)(300)]
     assert len({words[0] for words in synthetic}) > 20
@@ -111,12 +111,12 @@ def test_no_sentence_is_repeated_and_none_is_excluded(teacher: TokenModel):
     assert not left & excluded
 
 
-def test_an_augmenter_that_finds_nothing_new_ends(teacher: TokenModel):
+def test_augmentation_ends_if_no_new_sentence_is_possible(teacher: TokenModel):
     excluded = {sentence.hash() for sentence in GOLD}
     assert list(augmenter(teacher)(100, excluded=excluded)) == []
 
 
-def test_as_many_as_bring_the_text_to_a_million_words_but_not_too_many_of_one():
+def test_the_default_number_of_synthetic_sentences():
     sentence = Sentence(("a",) * 20, ("O",) * 20)
     assert planned_sentences(AugmentConfig(), [sentence] * 10, 200) == 3_000
     assert planned_sentences(AugmentConfig(), [sentence] * 200, 4_000) == 49_800
@@ -169,7 +169,7 @@ def test_unlabeled_sentences_are_used_too(teacher: TokenModel):
     assert len(every) == 600  # 300 of each
 
 
-def test_a_large_text_is_not_kept(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):
+def test_only_part_of_a_large_text_is_augmented(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("nlptrain.distillation.augmentation.ENOUGH_WORDS", 100)
     labels = Labels.collect((sentence.tags or () for sentence in GOLD), "iob2")
     splits = Splits(labels, GOLD[:2], GOLD[3:5], [], is_dev_from_train=False)
@@ -181,7 +181,7 @@ def test_a_large_text_is_not_kept(teacher: TokenModel, monkeypatch: pytest.Monke
     assert f"2 train and {room} unlabeled sentences" in lines[-1]
 
 
-def test_the_neighbors_of_the_rarest_words_are_not_computed(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):
+def test_neighbors_are_computed_for_frequent_words_only(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):
     """They are replaced by random words."""
     monkeypatch.setattr("nlptrain.distillation.augmentation._MAX_LOOKUPS", 2)
     bank = WordBank(teacher, ["Ada", "Oslo", "Ada", "lives", "Oslo", "Ada"])
@@ -189,7 +189,7 @@ def test_the_neighbors_of_the_rarest_words_are_not_computed(teacher: TokenModel,
     assert bank.neighbor("lives", Random(0)) in bank.words
 
 
-def test_neighbors_are_those_of_the_embeddings(teacher: TokenModel):
+def test_neighbors_are_nearest_in_embedding_space(teacher: TokenModel):
     bank = WordBank(teacher, [*PEOPLE, *PLACES, "?"])
     table = teacher.model.get_input_embeddings().weight.detach().numpy()
     table = table - table.mean(axis=0)
@@ -214,7 +214,7 @@ def test_frequent_words_are_sampled_more_often(teacher: TokenModel, monkeypatch:
     assert set(indices) == set(range(len(bank.words)))
 
 
-def test_scripts_are_those_of_the_text_and_vowel_signs_belong_to_words():
+def test_scripts_of_the_text_and_words_with_vowel_signs():
     assert _scripts({"Ада": 3, "Ada": 2000}) == {"LATIN", "CYRILLIC"}
     assert _scripts({"Ада": 1, "Ada": 2000}) == {"LATIN"}
     assert _scripts({"東京": 1, "と": 1}) == {"CJK", "HIRAGANA"}
@@ -223,7 +223,7 @@ def test_scripts_are_those_of_the_text_and_vowel_signs_belong_to_words():
     assert not _has_only_letters("\u0301")
 
 
-def test_the_words_of_a_vocabulary_are_of_the_scripts_of_the_text():
+def test_vocabulary_words_are_in_the_scripts_of_the_text():
     vocabulary = ["the", "of", "北", "京", "на", "a", "##ing", "42", "www"]
     teacher = SimpleNamespace(featurizer=_Featurizer(vocabulary))
     assert list(_single_subword_words(teacher, {"LATIN"})) == ["the", "of", "www"]
@@ -244,7 +244,7 @@ class _Featurizer:
         return [(self.tokenizer.index(word),) for word in words]
 
 
-def test_a_student_with_pooled_words_gives_the_rows_of_its_subwords(tiny_bert: Path):
+def test_neighbors_of_a_pooled_student_use_subword_rows(tiny_bert: Path):
     """The id of a word in its windows is no row of the embedding table."""
     subword, pooled_words = small_model(tiny_bert, "subword-lstm-crf"), small_model(tiny_bert, "pooled-lstm-crf")
     pooled_words.model.embedder.table.weight.data = subword.model.embedder.table.weight.data

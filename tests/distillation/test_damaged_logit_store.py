@@ -62,7 +62,7 @@ def empty(path: Path) -> None:
 
 @pytest.mark.parametrize("numbers", [[0], [1], [2], [1, 0]], ids=str)
 @pytest.mark.parametrize("damage", [flip, cut, empty, Path.unlink])
-def test_a_damaged_shard_is_moved_aside_and_labeled_again_to_the_same_bytes(
+def test_a_damaged_shard_is_labeled_again(
     teacher: TransformerTokenClassifier,
     straight: LogitStore,
     stored: Path,
@@ -103,7 +103,7 @@ def test_a_damaged_shard_is_moved_aside_and_labeled_again_to_the_same_bytes(
     ],
     ids=["flip", "cut", "empty", "deep", "list", "other folder", "other shape", "a key twice"],
 )
-def test_a_damaged_manifest_is_moved_aside_and_no_shard_is_lost(
+def test_a_damaged_manifest_is_rebuilt_and_keeps_all_shards(
     teacher: TransformerTokenClassifier, straight: LogitStore, stored: Path, damage: Callable[[Path], object]
 ) -> None:
     path = stored / logit_store.MANIFEST
@@ -125,7 +125,7 @@ def without_checksums(folder: Path) -> None:
     path.write_text(json.dumps({**described, "format": 1, "checksum": None, "shards": shards}), encoding="utf-8")
 
 
-def test_a_transfer_set_without_checksums_is_checked_and_given_them(
+def test_checksums_are_added_to_older_transfer_sets(
     teacher: TransformerTokenClassifier, straight: LogitStore, stored: Path
 ) -> None:
     without_checksums(stored)
@@ -134,7 +134,7 @@ def test_a_transfer_set_without_checksums_is_checked_and_given_them(
     assert (stored / logit_store.MANIFEST).read_bytes() == (straight.folder / logit_store.MANIFEST).read_bytes()
 
 
-def test_other_words_in_a_shard_without_a_checksum_are_found(
+def test_changed_words_are_detected_without_a_checksum(
     teacher: TransformerTokenClassifier, straight: LogitStore, stored: Path
 ) -> None:
     without_checksums(stored)
@@ -147,7 +147,7 @@ def test_other_words_in_a_shard_without_a_checksum_are_found(
     assert path.read_bytes() == (straight.folder / path.name).read_bytes()
 
 
-def test_contains_changes_no_file_and_finds_undamaged_shards(teacher: TransformerTokenClassifier, stored: Path) -> None:
+def test_contains_ignores_damaged_shards_and_changes_no_file(teacher: TransformerTokenClassifier, stored: Path) -> None:
     flip(stored / "000001.arrow")
     before = {path.name: path.read_bytes() for path in stored.iterdir()}
     known = LogitStore(stored.parent, teacher).contains(
@@ -157,7 +157,7 @@ def test_contains_changes_no_file_and_finds_undamaged_shards(teacher: Transforme
     assert before == {path.name: path.read_bytes() for path in stored.iterdir()}
 
 
-def test_a_shard_that_cannot_be_read_is_kept(teacher: TransformerTokenClassifier, stored: Path) -> None:
+def test_an_unreadable_shard_is_kept(teacher: TransformerTokenClassifier, stored: Path) -> None:
     (stored / "000001.arrow").unlink()
     (stored / "000001.arrow").mkdir()
     with pytest.raises(InputError, match=r"000001\.arrow: cannot be read: "):
@@ -165,7 +165,7 @@ def test_a_shard_that_cannot_be_read_is_kept(teacher: TransformerTokenClassifier
     assert (stored / "000001.arrow").is_dir()
 
 
-def test_each_changed_byte_of_a_shard_is_noticed(teacher: TransformerTokenClassifier, stored: Path) -> None:
+def test_each_changed_byte_of_a_shard_is_detected(teacher: TransformerTokenClassifier, stored: Path) -> None:
     path = stored / "000002.arrow"
     content = path.read_bytes()
     store = LogitStore(stored.parent, teacher)
@@ -176,9 +176,7 @@ def test_each_changed_byte_of_a_shard_is_noticed(teacher: TransformerTokenClassi
         path.write_bytes(content)
 
 
-def test_what_a_killed_process_was_writing_is_removed_and_what_was_set_aside_stays(
-    teacher: TransformerTokenClassifier, stored: Path
-) -> None:
+def test_partial_files_are_removed_and_damaged_ones_kept(teacher: TransformerTokenClassifier, stored: Path) -> None:
     (stored / "000003.arrow.part").write_bytes(b"half")
     (stored / "000001.arrow.damaged").write_bytes(b"of an earlier time")
     flip(stored / "000001.arrow")

@@ -43,7 +43,7 @@ def label(folder: Path, teacher: TransformerTokenClassifier, sentences: list[Sen
 
 
 @pytest.mark.usefixtures("small_shards")
-def test_stored_logits_are_the_live_ones_to_float16(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
+def test_stored_logits_equal_the_teachers_in_float16(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
     sentences = raw(50, 1) + [Sentence(tuple(["Ada"] * 300))]
     store, computed = label(tmp_path, teacher, sentences)
     assert computed == 51
@@ -55,14 +55,14 @@ def test_stored_logits_are_the_live_ones_to_float16(teacher: TransformerTokenCla
 
 
 @pytest.mark.usefixtures("small_shards")
-def test_sentences_are_found_again_one_by_one(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
+def test_stored_sentences_are_not_computed_again(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
     sentences = raw(40, 1)
     assert label(tmp_path, teacher, sentences)[1] == 40
     assert label(tmp_path, teacher, sentences)[1] == 0
     assert label(tmp_path, teacher, [*raw(3, 99), *sentences[::-1], *raw(3, 99)])[1] == 3
 
 
-def test_a_changed_teacher_is_never_served_old_logits(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
+def test_a_changed_teacher_has_another_key(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
     sentences = raw(10, 1)
     first, _ = label(tmp_path, teacher, sentences)
     with torch.no_grad():
@@ -93,7 +93,7 @@ def test_rows_are_in_the_order_of_the_sentences_with_repeats(
     assert done.describe().startswith(counts)
 
 
-def test_hashes_with_the_same_beginning_are_distinguished(
+def test_hashes_with_the_same_prefix_are_distinguished(
     teacher: TransformerTokenClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begins = {sentence.words: sentence.hash() for sentence in raw(4, 1)}
@@ -110,7 +110,7 @@ class Stop(Exception):
 
 @pytest.mark.usefixtures("small_shards")
 @pytest.mark.parametrize("when", ["shard", "manifest"])
-def test_an_interrupted_shard_is_labeled_anew_to_the_same_bytes(
+def test_an_interrupted_shard_is_labeled_again(
     teacher: TransformerTokenClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     sentences = raw(40, 1)
@@ -142,7 +142,7 @@ def test_large_logits_stay_finite(teacher: TransformerTokenClassifier, tmp_path:
     assert np.isfinite(store.transfer_set([raw(2, 1)[0].hash()]).teacher_logits(0)).all()
 
 
-def test_pseudo_labels_are_the_argmax_and_unsure_sentences_are_dropped(tmp_path: Path) -> None:
+def test_pseudo_labels_are_the_argmax_of_confident_sentences(tmp_path: Path) -> None:
     labels = Labels.from_names(["O", "B-x", "I-x"])
     sure = [[0.1, 0.8, 0.1], [0.2, 0.1, 0.7], [0.98, 0.01, 0.01]]
     unsure = [[0.3, 0.1, 0.6], [0.98, 0.01, 0.01]]
@@ -159,7 +159,7 @@ def test_pseudo_labels_are_the_argmax_and_unsure_sentences_are_dropped(tmp_path:
     assert '"confidences": [0.8, 0.7, 0.98' in path.read_text()
 
 
-def test_each_precision_has_logits_of_its_own(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
+def test_each_precision_has_a_separate_store(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
     sentences = raw(20, 1)
     exact, _ = label(tmp_path, teacher, sentences)
     coarse = LogitStore(tmp_path, teacher, "bf16")
@@ -173,7 +173,7 @@ def test_each_precision_has_logits_of_its_own(teacher: TransformerTokenClassifie
     assert 1e-4 < np.abs(fp32 - coarse_logits).max() < 0.1  # eight bits of a bfloat16's mantissa
 
 
-def test_eight_bits_are_computed_without_torch_and_stored_apart(
+def test_int8_logits_are_computed_by_onnx_runtime(
     teacher: TransformerTokenClassifier, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sentences = [*raw(20, 1), Sentence(tuple(["Ada"] * 300))]
@@ -200,7 +200,7 @@ def test_eight_bits_are_computed_without_torch_and_stored_apart(
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_shards")
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
-def test_several_workers_store_what_one_does(
+def test_several_workers_store_the_same_bytes_as_one(
     teacher: TransformerTokenClassifier, tmp_path: Path, precision: Precision
 ) -> None:
     sentences = [*raw(70, 1), *raw(5, 1), Sentence(tuple(["Ada"] * 300))]

@@ -12,13 +12,13 @@ def draw(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def test_no_loss_where_student_equals_teacher() -> None:
+def test_losses_are_zero_if_student_equals_teacher() -> None:
     logits, mask = draw(3, 5, 4), torch.ones(3, 5, dtype=torch.bool)
     assert kl_loss(logits, logits, mask, 2.0).item() == pytest.approx(0, abs=1e-12)
     assert mse_loss(logits, logits, mask).item() == 0
 
 
-def test_one_value_by_hand() -> None:
+def test_losses_of_one_word() -> None:
     # softmax([ln 3, 0]) = [3/4, 1/4] and softmax([0, 0]) = [1/2, 1/2]: KL = 3/4 ln(3/2) + 1/4 ln(1/2)
     teacher, student = torch.tensor([[math.log(3), 0.0]]), torch.zeros(1, 2)
     expected = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)
@@ -29,20 +29,20 @@ def test_one_value_by_hand() -> None:
     assert mse_loss(student, teacher, torch.tensor([True])).item() == pytest.approx(math.log(3) ** 2 / 2, abs=1e-6)
 
 
-def test_kl_is_torchs_own() -> None:
+def test_kl_loss_equals_that_of_torch() -> None:
     student, teacher = draw(7, 5), draw(7, 5, seed=1)
     expected = F.kl_div(F.log_softmax(student / 3, -1), F.softmax(teacher / 3, -1), reduction="sum") * 9
     assert torch.allclose(kl_loss(student, teacher, torch.ones(7, dtype=torch.bool), 3.0), expected, atol=1e-12)
 
 
-def test_gradients() -> None:
+def test_gradients_of_losses() -> None:
     teacher, mask = draw(4, 3, seed=1), torch.tensor([True, False, True, True])
     student = draw(4, 3).requires_grad_()
     assert torch.autograd.gradcheck(lambda s: kl_loss(s, teacher, mask, 2.0), student)
     assert torch.autograd.gradcheck(lambda s: mse_loss(s, teacher, mask), student)
 
 
-def test_the_gradient_tends_to_the_difference_of_centred_logits() -> None:
+def test_kl_gradient_tends_to_the_difference_of_centered_logits() -> None:
     # Hinton et al. 2015, section 2.1: for large T, T^2 KL has the gradient (student - teacher) / C, logits centred.
     student, teacher = draw(6, 5).requires_grad_(), draw(6, 5, seed=1)
     difference = student.detach() - teacher
@@ -57,7 +57,7 @@ def test_the_gradient_tends_to_the_difference_of_centred_logits() -> None:
     assert all(later < 0.2 * earlier for earlier, later in zip(gaps, gaps[1:], strict=False))
 
 
-def test_what_is_masked_changes_nothing() -> None:
+def test_masked_words_do_not_change_the_loss() -> None:
     student, teacher = draw(4, 3), draw(4, 3, seed=1)
     mask = torch.tensor([True, False, True, False])
     before = kl_loss(student, teacher, mask, 2.0), mse_loss(student, teacher, mask)
@@ -74,14 +74,14 @@ def test_half_precision_is_computed_in_float32() -> None:
     assert kl_loss(student, teacher, mask, 1.0) == kl_loss(student.float(), teacher.float(), mask, 1.0)
 
 
-def test_the_nll_loss_sums_over_tagged_words_alone() -> None:
+def test_nll_loss_sums_over_tagged_words() -> None:
     logits, gold = draw(4, 3), torch.tensor([0, -100, 2, 1])
     expected = -sum(F.log_softmax(logits, -1)[i, g] for i, g in ((0, 0), (2, 2), (3, 1)))
     assert torch.allclose(nll_loss(logits, gold), expected)
 
 
 @pytest.mark.parametrize("loss_function", ["kl", "mse"])
-def test_distill_loss_is_the_loops_loss_as_a_mean(loss_function: str) -> None:
+def test_distill_loss_equals_the_mean_loss_of_the_loop(loss_function: str) -> None:
     student, teacher, own = draw(2, 4, 3), draw(2, 4, 3, seed=1), torch.tensor(0.7, dtype=torch.float64)
     mask = torch.tensor([[1, 1, 0, 0], [1, 1, 1, 1]])
     distill = TeacherStudentDistill(lambda x: x, 2.0, 0.5, 0.3, loss_function)  # type: ignore[arg-type]
@@ -96,7 +96,7 @@ def test_distill_loss_is_the_loops_loss_as_a_mean(loss_function: str) -> None:
     )
 
 
-def test_defaults_and_bounds() -> None:
+def test_teacher_student_distill_defaults_and_errors() -> None:
     distill = TeacherStudentDistill(lambda x: x)
     assert (distill.temperature, distill.dist_w, distill.loss_w, distill.loss_function) == (1.0, 0.1, 1.0, "kl")
     with pytest.raises(ValueError, match="temperature is 0; it must be above 0"):
@@ -107,7 +107,7 @@ def test_defaults_and_bounds() -> None:
         distill.distill_loss(torch.tensor(0.0), torch.zeros(2, 3), torch.zeros(2, 4))
 
 
-def test_the_teacher_is_asked_in_eval_mode_without_gradients() -> None:
+def test_the_teacher_runs_in_eval_mode_without_gradients() -> None:
     teacher = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Dropout(0.9)).train()
     inputs = torch.ones(5, 3)
     logits = TeacherStudentDistill(teacher).get_teacher_logits(inputs)
@@ -116,7 +116,7 @@ def test_the_teacher_is_asked_in_eval_mode_without_gradients() -> None:
     assert teacher.training
 
 
-def test_add_args() -> None:
+def test_add_args_defines_the_options() -> None:
     import argparse
 
     parser = argparse.ArgumentParser()

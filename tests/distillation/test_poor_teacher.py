@@ -20,7 +20,7 @@ TEN = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]
 
 
 @pytest.mark.parametrize("opens", [False, True])
-def test_a_teacher_that_finds_no_entity_is_reported(tiny_bert: Path, tmp_path: Path, opens: bool) -> None:
+def test_a_teacher_without_correct_predictions_is_reported(tiny_bert: Path, tmp_path: Path, opens: bool) -> None:
     teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
     with torch.no_grad():
         teacher.model.classifier.weight.zero_()

@@ -23,20 +23,20 @@ ROWS = [(0.9, True), (0.8, False), (0.7, True), (0.6, True), (0.5, False), (0.4,
         (0.01, 0.0, 6, 4),
     ],
 )
-def test_the_lowest_confidence_that_is_right_often_enough(
+def test_the_lowest_threshold_with_the_required_precision(
     min_precision: float, threshold: float, accepted: int, correct: int
 ) -> None:
     assert lowest_threshold(ROWS[::-1], min_precision=min_precision) == Threshold(threshold, accepted, correct, 6)
 
 
-def test_equal_confidences_stay_together() -> None:
+def test_equal_confidences_are_accepted_together() -> None:
     rows = [(0.9, True), (0.9, False), (0.9, True), (0.8, True)]
     assert lowest_threshold(rows, min_precision=0.75) == Threshold(0.0, 4, 3, 4)
     assert lowest_threshold([*rows, (0.1, False)], min_precision=0.75) == Threshold(0.8, 4, 3, 5)
     assert lowest_threshold(rows[:3], min_precision=0.75).min_confidence == math.inf
 
 
-def test_the_higher_of_the_two_counts() -> None:
+def test_the_threshold_is_at_least_min_confidence() -> None:
     assert lowest_threshold(ROWS, min_precision=0.75, min_confidence=0.65) == Threshold(0.65, 3, 2, 6)
     assert lowest_threshold(ROWS, min_precision=0.75, min_confidence=0.2) == Threshold(0.6, 4, 3, 6)
     assert lowest_threshold(ROWS[:1], min_precision=0.9, min_confidence=0.2) == Threshold(0.2, 1, 1, 1)
@@ -50,7 +50,7 @@ def row(label: str, sure: float) -> list[float]:
     return [sure if name == label else rest for name in LABELS.names]
 
 
-def test_each_type_has_a_threshold_and_sentences_below_it_are_dropped() -> None:
+def test_sentences_below_the_threshold_of_a_type_are_dropped() -> None:
     o = row("O", 0.99)
     dev = FixedTransferSet(
         [row("B-x", 0.9), row("I-x", 0.8), o],  # right, sure by 0.8

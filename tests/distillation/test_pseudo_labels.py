@@ -16,12 +16,12 @@ from nlptrain.distillation.pseudo_labels import _representable_tags
         ("E-x", "O"),
     ],
 )
-def test_an_entity_without_right_tags_is_none(tags: str, learned: str) -> None:
+def test_entities_that_the_labels_cannot_represent_become_o(tags: str, learned: str) -> None:
     labels = Labels.from_names(["O", "B-x", "I-x", "E-x"], "iobes")
     tags_of_entities = _representable_tags(tags.split(), labels)
     assert tags_of_entities == learned.split()
     assert first_invalid_tag(tags_of_entities, "iobes") is None
 
 
-def test_plain_tags_stay() -> None:
+def test_plain_tags_are_unchanged() -> None:
     assert _representable_tags(["NOUN", "X"], Labels.from_names(["NOUN", "X"], "plain")) == ["NOUN", "X"]

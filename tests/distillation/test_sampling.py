@@ -28,7 +28,7 @@ class Text:
         return np.concatenate([self.logits[row][first : first + count] for row, first, count in spans])
 
 
-def test_by_hand():
+def test_inverse_label_frequency_of_three_sentences():
     # Over four words O has 0.9 + 0.9 + 0.9 + 0.1 = 2.8 of 4: its inverse frequency is 0.3, that of X 0.7.
     frequency = inverse_label_frequency(Text([[0.9, 0.1], [0.9, 0.1]], [[0.9, 0.1], [0.1, 0.9]]))
     np.testing.assert_allclose(frequency.labels, [0.3, 0.7], atol=1e-6)
@@ -38,7 +38,7 @@ def test_by_hand():
     np.testing.assert_allclose(frequency.sentences, [2 * plain, plain + name], atol=1e-6)
 
 
-def test_blocks_change_nothing_and_a_sentence_counts_at_most_five(monkeypatch: pytest.MonkeyPatch):
+def test_weights_are_capped_and_do_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch):
     text = Text(*([[0.5 + row / 20, 0.5 - row / 20]] * (row % 4 + 1) for row in range(9)), [[0.5, 0.5]] * 40)
     whole = inverse_label_frequency(text)
     monkeypatch.setattr("nlptrain.distillation.sampling._BLOCK", 3)
@@ -49,7 +49,7 @@ def test_blocks_change_nothing_and_a_sentence_counts_at_most_five(monkeypatch: p
     assert whole.sentences[:-1].max() < 5.0
 
 
-def test_words_of_rare_labels_count_more():
+def test_rare_labels_have_larger_weights():
     student = IndependentWords(torch.log(torch.tensor([[0.5, 0.5], [0.5, 0.5]])))
     teacher = torch.log(torch.tensor([[0.9, 0.1], [0.1, 0.9]]))
     targets = Targets(torch.tensor([-100, -100]), torch.zeros(2).bool(), teacher, torch.ones(2).bool())

@@ -24,7 +24,7 @@ def candidate(name: str, predict) -> Candidate:
     return created
 
 
-def test_models_take_turns_and_no_round_reads_what_another_has_read():
+def test_models_alternate_and_rounds_read_different_texts():
     read: list[tuple[str, tuple[str, ...]]] = []
     models = [candidate(name, lambda texts, name=name: read.append((name, tuple(texts)))) for name in "ab"]
     speeds = benchmark(models, iter([*TEXTS, "", "  "]), rounds=2)
@@ -45,7 +45,7 @@ def test_models_take_turns_and_no_round_reads_what_another_has_read():
         assert (speed.cold_start, speed.peak) == (0.5, 18)
 
 
-def test_words_are_what_white_space_separates():
+def test_words_are_separated_by_white_space():
     assert count_words(["a b\tc ", "", "don't x.com"]) == 5
 
 
@@ -54,7 +54,7 @@ def test_too_little_text_is_an_error():
         benchmark([candidate("a", lambda texts: None)], ["Ada lives"], rounds=1)
 
 
-def test_a_run_is_measured_in_torch_and_exported_and_a_folder_as_it_is(tiny_bert, tmp_path):
+def test_candidates_of_a_run_and_of_an_exported_folder(tiny_bert, tmp_path):
     model = small_model(tiny_bert, "pooled-lstm-crf")
     model.save(tmp_path / "model")
     export_onnx(model, tmp_path / "out", ["fp32"])

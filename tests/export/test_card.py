@@ -88,7 +88,7 @@ def test_missing_facts_are_reported(runs):
     assert "What the teacher adds" not in card("transformer_token")
 
 
-def test_a_run_without_gold_has_no_score_on_gold_and_one_of_words_no_pipeline(runs):
+def test_cards_of_runs_without_gold_and_of_word_students(runs):
     values = yaml.safe_load(Path("tagger_kd.yaml").read_text())
     del values["seeds"]
     for split in ("train", "dev", "test"):
@@ -114,7 +114,7 @@ def test_speeds_are_those_of_the_benchmark(runs):
     assert "| exported | onnx int8 | 12,346 | 1.25 | 0.40 | 3.7 |" in card("tagger", "--speed", "speed.json")
 
 
-def test_it_is_written_whole_or_not_at_all(runs):
+def test_the_card_is_written_atomically(runs):
     card("tagger", "--out", "README.md")
     assert ModelCard.load("README.md").data.library_name == "nlptrain"
     Path("bad.json").write_text("{}")

@@ -69,7 +69,7 @@ def test_every_architecture_predicts_the_same_in_onnx(architecture, kinds, tmp_p
 
 @pytest.mark.slow
 @pytest.mark.parametrize("side", ["right", "left"])
-def test_padding_on_the_side_of_the_tokenizer_changes_nothing(tiny_bert, tmp_path, side):
+def test_padding_on_either_side_does_not_change_logits(tiny_bert, tmp_path, side):
     model = small_model(tiny_bert, "subword-lstm-softmax")
     model.featurizer.tokenizer.padding_side = side
     export_onnx(model, tmp_path / "out", ["fp32"], dev=SENTENCES)
@@ -122,7 +122,7 @@ def test_lower_precisions_are_smaller_and_nearly_the_same(tiny_bert, tmp_path, k
 
 
 @pytest.mark.slow
-def test_nothing_of_this_machine_and_no_code_is_in_the_folder(tiny_bert, tmp_path):
+def test_exported_folders_contain_no_paths_and_no_code(tiny_bert, tmp_path):
     export_onnx(small_model(tiny_bert, "pooled-lstm-crf"), tmp_path / "out", ["fp32"])
     names = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
     assert names == [
@@ -177,7 +177,7 @@ def _as_it_says(model):
 
 
 @pytest.mark.slow
-def test_a_folder_of_others_is_left_alone_and_ours_is_replaced_on_demand_only(tiny_bert, tmp_path):
+def test_only_exported_folders_are_overwritten(tiny_bert, tmp_path):
     model = small_model(tiny_bert, "subword-gru-softmax")
     out = tmp_path / "out"
     out.mkdir()
@@ -195,7 +195,7 @@ def test_a_folder_of_others_is_left_alone_and_ours_is_replaced_on_demand_only(ti
 
 
 @pytest.mark.slow
-def test_a_slow_tokenizer_is_refused_with_the_way_out(tiny_bert, tmp_path, monkeypatch):
+def test_error_for_a_slow_tokenizer_has_a_hint(tiny_bert, tmp_path, monkeypatch):
     model = small_model(tiny_bert, "teacher")
     monkeypatch.setattr(type(model.tokenizer), "is_fast", False)
     with pytest.raises(InputError, match=r"slow one, which only runs in transformers.*student\.tokenizer"):
@@ -212,7 +212,7 @@ def test_without_onnx_the_error_names_the_package(tiny_bert, tmp_path, monkeypat
 
 
 @pytest.mark.slow
-def test_the_command_writes_a_folder_from_a_run_and_compares_on_its_dev(tiny_bert, corpus, monkeypatch):
+def test_the_command_exports_a_run_and_compares_on_dev(tiny_bert, corpus, monkeypatch):
     monkeypatch.chdir(corpus)
     config = {
         "data": {"train": "train.conll", "dev": "dev.conll"},
@@ -254,7 +254,7 @@ def test_the_command_writes_a_folder_from_a_run_and_compares_on_its_dev(tiny_ber
 
 @pytest.mark.slow
 @pytest.mark.parametrize("encoder", ["gru", "idcnn"])
-def test_weights_that_stay_floats_in_8_bits_are_stored_narrow(tiny_bert, tmp_path, encoder):
+def test_float_weights_of_int8_models_have_16_bits(tiny_bert, tmp_path, encoder):
     model = small_model(tiny_bert, f"pooled-{encoder}-softmax")
     export_onnx(model, tmp_path / "out", ["fp32", "fp16", "int8"], dev=SENTENCES, max_loss=100)
     whole, half, few = (
@@ -268,7 +268,7 @@ def test_weights_that_stay_floats_in_8_bits_are_stored_narrow(tiny_bert, tmp_pat
 
 
 @pytest.mark.slow
-def test_a_transformers_products_have_a_scale_for_each_column(tiny_bert, tmp_path):
+def test_transformers_are_quantized_per_column(tiny_bert, tmp_path):
     export_onnx(small_model(tiny_bert, "teacher"), tmp_path / "out", ["int8"], dev=SENTENCES, max_loss=100)
     net = onnx.load(tmp_path / "out" / "onnx" / "model_quantized.onnx")
     scales = [list(value.dims) for value in net.graph.initializer if value.name.endswith("_scale")]
@@ -276,7 +276,7 @@ def test_a_transformers_products_have_a_scale_for_each_column(tiny_bert, tmp_pat
 
 
 @pytest.mark.slow
-def test_after_a_signal_or_an_error_no_folder_is_left(tiny_bert, tmp_path, monkeypatch):
+def test_a_signal_or_an_error_removes_the_new_folder(tiny_bert, tmp_path, monkeypatch):
     small_model(tiny_bert, "pooled-lstm-crf").save(tmp_path / "run")
     command = ["export", str(tmp_path / "run"), str(tmp_path / "a" / "b" / "out"), "--precision", "fp32"]
     for index in (signal.SIGTERM, signal.SIGHUP):
@@ -294,6 +294,6 @@ def test_after_a_signal_or_an_error_no_folder_is_left(tiny_bert, tmp_path, monke
 
 
 @pytest.mark.slow
-def test_what_trains_does_not_load_onnx_runtime():
+def test_training_does_not_import_onnx_runtime():
     program = "import sys, nlptrain.procedures.training; sys.exit('onnxruntime' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

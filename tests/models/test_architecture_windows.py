@@ -39,7 +39,7 @@ def unstated(tmp_path_factory: pytest.TempPathFactory) -> transformers.PreTraine
 
 @pytest.mark.parametrize("pad", [1, 3])
 @pytest.mark.parametrize("name", SHIFTED)
-def test_a_window_is_all_that_the_positions_hold(
+def test_the_window_is_the_number_of_usable_positions(
     name: str, pad: int, unstated: transformers.PreTrainedTokenizerBase
 ) -> None:
     if name == "mpnet" and pad == 3:
@@ -72,7 +72,7 @@ def test_a_window_is_all_that_the_positions_hold(
         ("modernbert", 8192, 8192, 8192),
     ],
 )
-def test_the_least_of_what_model_and_tokenizer_state_counts(
+def test_the_window_is_the_smaller_of_model_and_tokenizer_limits(
     model_type: str, positions: int | None, stated: int | None, window: int, unstated: object
 ) -> None:
     config = AutoConfig.for_model(model_type, **({"max_position_embeddings": positions} if positions else {}))
@@ -83,14 +83,14 @@ def test_the_least_of_what_model_and_tokenizer_state_counts(
     assert architecture_class(config).window(config, Stated()) == window  # type: ignore[arg-type]
 
 
-def test_the_registry_has_all_types_whose_positions_start_after_the_padding() -> None:
+def test_the_registry_has_all_types_with_offset_positions() -> None:
     assert (
         sorted(name for name, architecture in ARCHITECTURES.items() if issubclass(architecture, PositionsBehindPadding))
         == SHIFTED
     )
 
 
-def test_what_is_not_in_the_table_reads_as_bert_does() -> None:
+def test_unlisted_architectures_use_the_default() -> None:
     for name in ("bert", "ernie", "nystromformer", "deberta-v2", "nlptrain_tagger"):
         assert name not in ARCHITECTURES
     assert architecture_class(AutoConfig.for_model("ernie")) is Architecture
@@ -105,7 +105,7 @@ def xmod(folder: Path, **settings: object) -> Path:
     return folder
 
 
-def test_xmod_goes_through_the_adapters_of_its_language(tmp_path: Path) -> None:
+def test_xmod_uses_the_adapters_of_its_language(tmp_path: Path) -> None:
     silent = str(xmod(tmp_path / "silent"))
     words = [words for words, _ in make_sentences(4, 5)]
     with pytest.raises(
@@ -153,7 +153,7 @@ def as_published(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_sentencepiece_model_alone_is_a_tokenizer(as_published: Path) -> None:
+def test_a_sentencepiece_model_is_loaded_as_a_tokenizer(as_published: Path) -> None:
     tokenizer, window = load_tokenizer(resolve(str(as_published)))
     assert window == POSITIONS
     subwords = tokenizer(["Ada", "lives"], is_split_into_words=True)["input_ids"]
@@ -164,7 +164,7 @@ def test_a_sentencepiece_model_alone_is_a_tokenizer(as_published: Path) -> None:
 @pytest.mark.parametrize(
     ("without", "package"), [("sentencepiece", "sentencepiece"), ("google.protobuf", "protobuf")], ids=str
 )
-def test_missing_packages_for_a_sentencepiece_model_are_named(
+def test_missing_packages_for_a_sentencepiece_model_are_reported(
     as_published: Path, monkeypatch: pytest.MonkeyPatch, without: str, package: str
 ) -> None:
     from nlptrain.models.tokenization import tokenizer

@@ -50,11 +50,11 @@ def fine_tuned(
     return name, model, folder / "model"
 
 
-def test_it_learns_ten_sentences_by_heart(fine_tuned: tuple[str, TokenModel, Path]) -> None:
+def test_each_architecture_overfits_ten_sentences(fine_tuned: tuple[str, TokenModel, Path]) -> None:
     assert evaluate(fine_tuned[1], TEN).value == 1.0
 
 
-def test_it_is_loaded_as_it_was_saved(fine_tuned: tuple[str, TokenModel, Path]) -> None:
+def test_a_saved_model_is_the_same_after_loading(fine_tuned: tuple[str, TokenModel, Path]) -> None:
     name, model, folder = fine_tuned
     again = load_token_model(str(folder))
     for actual, expected in zip(model.logits(WORDS), again.logits(WORDS), strict=True):
@@ -65,13 +65,13 @@ def test_it_is_loaded_as_it_was_saved(fine_tuned: tuple[str, TokenModel, Path]) 
     assert plain.config.label2id == LABELS.ids
 
 
-def test_padding_is_never_seen(fine_tuned: tuple[str, TokenModel, Path]) -> None:
+def test_padding_does_not_change_the_logits(fine_tuned: tuple[str, TokenModel, Path]) -> None:
     _, model, _ = fine_tuned
     for words, values in zip(WORDS, model.logits(WORDS), strict=True):
         np.testing.assert_allclose(model.logits([words])[0], values, atol=1e-5)
 
 
-def test_what_it_reads_is_what_its_own_tokenizer_makes(fine_tuned: tuple[str, TokenModel, Path]) -> None:
+def test_model_inputs_equal_those_of_the_tokenizer(fine_tuned: tuple[str, TokenModel, Path]) -> None:
     name, model, _ = fine_tuned
     sentences = [["Ada", "lives", "in", "Oslo"], ["hm"]]
     model_inputs = model.pad([window for words in sentences for window in model.windows(words)]).model_inputs
@@ -95,14 +95,14 @@ def test_what_it_reads_is_what_its_own_tokenizer_makes(fine_tuned: tuple[str, To
         assert bool((model_inputs["langs"] == 2).all())
 
 
-def test_long_sentences_go_through_windows(fine_tuned: tuple[str, TokenModel, Path]) -> None:
+def test_long_sentences_are_read_in_windows(fine_tuned: tuple[str, TokenModel, Path]) -> None:
     name, model, _ = fine_tuned
     words = [word for words, _ in make_sentences(60, 7) for word in words][:200]
     assert (len(model.windows(words)) > 2) == (name != "xlnet")
     assert model.logits([words])[0].shape == (200, 5)
 
 
-def test_it_labels_text_and_teaches_a_student(fine_tuned: tuple[str, TokenModel, Path], tmp_path: Path) -> None:
+def test_each_architecture_can_be_a_teacher(fine_tuned: tuple[str, TokenModel, Path], tmp_path: Path) -> None:
     _, model, _ = fine_tuned
     raw = [Sentence(words) for words, _ in make_sentences(30, 12)]
     store = LogitStore(tmp_path / "transfer", model)
@@ -121,7 +121,7 @@ def test_it_labels_text_and_teaches_a_student(fine_tuned: tuple[str, TokenModel,
         assert actual.tobytes() == expected.tobytes()
 
 
-def test_layers_can_be_cut_out_of_it(fine_tuned: tuple[str, TokenModel, Path]) -> None:
+def test_a_student_can_have_some_of_its_layers(fine_tuned: tuple[str, TokenModel, Path]) -> None:
     name, model, _ = fine_tuned
     config = TransformerStudentConfig.model_validate({"kind": "transformer", "layers": 1})
     cut = build_student(config, LABELS, seed=0, teacher=model)
@@ -144,7 +144,7 @@ def test_a_multilingual_model_needs_the_language(tmp_path: Path) -> None:
     assert not np.allclose(french.logits(WORDS)[0], english.logits(WORDS)[0])
 
 
-def test_a_model_without_languages_refuses_one(tmp_path: Path) -> None:
+def test_error_if_a_model_without_languages_gets_one(tmp_path: Path) -> None:
     ARCHITECTURES["bert"](tmp_path)
     with pytest.raises(
         InputError, match="language: found 'fr'; expected none, since bert models do not depend on the language"
@@ -152,7 +152,7 @@ def test_a_model_without_languages_refuses_one(tmp_path: Path) -> None:
         TransformerTokenClassifier.from_pretrained(str(tmp_path), LABELS, language="fr")
 
 
-def test_what_a_slow_tokenizer_needs_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_packages_of_a_slow_tokenizer_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import builtins
 
     ARCHITECTURES["xlm"](tmp_path)

@@ -25,7 +25,7 @@ def model(tiny_bert: Path) -> TokenModel:
 
 
 @pytest.mark.parametrize("as_path", [str, Path])
-def test_paths_are_text_or_path(model, tiny_bert, tmp_path, as_path):
+def test_paths_are_strings_or_path_objects(model, tiny_bert, tmp_path, as_path):
     folder = as_path(tmp_path / "saved")
     model.save(folder)
     assert nlptrain.load_token_model(folder).tag(WORDS) == model.tag(WORDS)
@@ -70,12 +70,12 @@ def test_paths_are_text_or_path(model, tiny_bert, tmp_path, as_path):
         (lambda model: load_config(nlptrain.COMMANDS["tagger"], None, "train.steps=5"), "settings: found"),
     ],
 )  # fmt: skip
-def test_a_bare_string_is_no_list_and_is_refused_at_the_call(model, call, message):
+def test_error_if_a_string_is_given_for_a_list(model, call, message):
     with pytest.raises(TypeError, match=message):
         call(model)
 
 
-def test_generators_and_tuples_are_lists(model):
+def test_generators_and_tuples_are_accepted_as_lists(model):
     wanted = model.tag(WORDS)
     assert model.tag(tuple(map(tuple, WORDS))) == wanted
     assert model.tag((word for word in words) for words in WORDS) == wanted

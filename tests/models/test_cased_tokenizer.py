@@ -36,7 +36,7 @@ def spelled(model: TokenModel, word: str) -> list[str]:
     return list(model.tokenizer.convert_ids_to_tokens(list(subwords)))
 
 
-def test_subwords_in_upper_case_share_the_row_and_have_a_casing(teacher: TokenModel) -> None:
+def test_uppercase_subwords_share_the_row_of_lowercase_ones(teacher: TokenModel) -> None:
     student = build(teacher)
     embedder = student.model.embedder
     rows, forms = {}, {}
@@ -50,21 +50,21 @@ def test_subwords_in_upper_case_share_the_row_and_have_a_casing(teacher: TokenMo
     assert student.featurizer(["paris"]) == [(own,)]  # what is in lower case keeps its ids
 
 
-def test_words_of_mixed_case_are_cut_where_it_changes(teacher: TokenModel) -> None:
+def test_words_are_split_where_their_case_changes(teacher: TokenModel) -> None:
     student = build(teacher)
     assert spelled(student, "ParisLondon") == ["Paris", *spelled(student, "xLondon")[1:]]
     assert spelled(student, "[MASK]") == ["[MASK]"]
     assert "[Mask]" not in student.tokenizer.get_vocab()
 
 
-def test_before_training_a_cased_student_predicts_the_same_as_an_uncased_one(teacher: TokenModel) -> None:
+def test_an_untrained_cased_student_predicts_as_an_uncased_one(teacher: TokenModel) -> None:
     sentence = ["Ada", "sings", "in", "PARIS"]
     (with_,), (without,) = (build(teacher, cased=case).logits([sentence]) for case in (True, False))
     assert with_.tobytes() == without.tobytes()
 
 
 @pytest.mark.slow
-def test_a_cased_student_learns_what_only_the_case_shows(teacher: TokenModel) -> None:
+def test_a_cased_student_learns_labels_that_depend_on_case(teacher: TokenModel) -> None:
     names = ["paris", "london", "berlin", "ada", "alan"]
     text = [Sentence((name, name.title(), name), ("O", "B-person", "O")) for name in names]
     text += [Sentence((name.title(), name), ("B-person", "O")) for name in names]
@@ -82,7 +82,7 @@ def test_a_cased_student_learns_what_only_the_case_shows(teacher: TokenModel) ->
     assert scores[False] < 0.95
 
 
-def test_a_cut_table_has_forms_too_and_both_survive_a_save(teacher: TokenModel, tmp_path: Path) -> None:
+def test_a_reduced_table_and_its_case_vectors_are_saved(teacher: TokenModel, tmp_path: Path) -> None:
     student = build_student(
         TypeAdapter(Student).validate_python({"embedder": {"dim": 8, "vocab_size": 7}, "encoder": {"hidden": 8}}),
         LABELS,
@@ -108,7 +108,7 @@ def test_a_cut_table_has_forms_too_and_both_survive_a_save(teacher: TokenModel, 
     assert isinstance(pipeline("token-classification", str(tmp_path))("Ada sings"), list)
 
 
-def test_tokenizers_that_keep_case_or_are_no_wordpiece_stay_as_they_are(teacher: TokenModel) -> None:
+def test_other_tokenizers_are_not_changed(teacher: TokenModel) -> None:
     from tokenizers import Tokenizer, models, normalizers
     from transformers import PreTrainedTokenizerFast
 
@@ -126,7 +126,7 @@ def test_tokenizers_that_keep_case_or_are_no_wordpiece_stay_as_they_are(teacher:
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=12))
-def test_no_letter_is_lost_by_its_case(teacher: TokenModel, word: str) -> None:
+def test_cased_subwords_have_the_letters_of_uncased_ones(teacher: TokenModel, word: str) -> None:
     """In small letters and capitals a word has the same letters, and is unknown as a whole where it was before."""
     casing = add_cased_subwords(teacher.tokenizer)
     assert casing is not None
@@ -141,7 +141,7 @@ def test_no_letter_is_lost_by_its_case(teacher: TokenModel, word: str) -> None:
         assert letters(after) == letters(before)
 
 
-def test_tokens_that_were_added_to_the_teachers_keep_their_ids_and_are_found_in_any_case(tiny_bert: Path) -> None:
+def test_added_tokens_keep_their_ids_in_any_case(tiny_bert: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny_bert)
     tokenizer.add_tokens(["zyx", "Wvu"])
     tokenizer.add_special_tokens({"additional_special_tokens": ["<USER>"]})
@@ -156,7 +156,7 @@ def test_tokens_that_were_added_to_the_teachers_keep_their_ids_and_are_found_in_
         assert token_id == own or text not in ("zyx", "Wvu", "<USER>")
 
 
-def test_a_capital_that_is_two_letters_in_lower_case_is_read_as_before() -> None:
+def test_a_capital_with_a_longer_lowercase_form_keeps_its_subwords() -> None:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
     names = ["[UNK]", "i\u0307zmir", "i", "##\u0307", "##a"]
@@ -173,7 +173,7 @@ def test_a_capital_that_is_two_letters_in_lower_case_is_read_as_before() -> None
 
 
 @pytest.mark.parametrize("embedder", [{"kind": "subword"}, {"kind": "word", "lowercase": False}])
-def test_a_cased_student_is_a_teacher_with_the_same_subwords(teacher: TokenModel, embedder: dict[str, object]) -> None:
+def test_a_cased_student_can_be_a_teacher(teacher: TokenModel, embedder: dict[str, object]) -> None:
     first = build(teacher)
     with torch.no_grad():
         first.model.embedder.forms.weight.normal_()

@@ -40,7 +40,7 @@ def model(request: pytest.FixtureRequest, tiny_bert: Path) -> TokenModel:
     return student(tiny_bert, request.param)
 
 
-def test_it_changes_confidences_and_nothing_else(model: TokenModel) -> None:
+def test_temperature_changes_confidences_only(model: TokenModel) -> None:
     words = [*SENTENCES, tuple(word for sentence in SENTENCES for word in sentence)]
     tags, logits, key, sure = (
         model.tag(words),
@@ -63,7 +63,7 @@ def test_it_changes_confidences_and_nothing_else(model: TokenModel) -> None:
         assert not np.allclose(tagged.confidences, before.confidences, atol=1e-3)
 
 
-def test_predict_shows_it(model: TokenModel) -> None:
+def test_predict_returns_calibrated_confidences(model: TokenModel) -> None:
     cold = list(predict(model, TEXTS))
     model.temperature = 3.0
     warm = list(predict(model, TEXTS))
@@ -76,7 +76,7 @@ def test_predict_shows_it(model: TokenModel) -> None:
     assert [e["text"] for e in confidences[0]] == [e["text"] for e in confidences[1]]
 
 
-def test_saved_and_loaded_it_is_the_same(model: TokenModel, tmp_path: Path) -> None:
+def test_a_saved_temperature_is_the_same_after_loading(model: TokenModel, tmp_path: Path) -> None:
     model.temperature = 1.7
     model.save(tmp_path / "one")
     again = load_token_model(str(tmp_path / "one"))
@@ -103,7 +103,7 @@ def test_a_folder_without_a_temperature_is_not_calibrated(model: TokenModel, tmp
             load_token_model(str(tmp_path))
 
 
-def test_transformers_alone_loads_the_folder_and_returns_logits(tiny_bert: Path, tmp_path: Path) -> None:
+def test_transformers_loads_the_folder_and_returns_logits(tiny_bert: Path, tmp_path: Path) -> None:
     teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
     teacher.temperature = 1.7
     teacher.save(tmp_path)
@@ -133,7 +133,7 @@ def test_min_confidence_omits_entities_with_a_lower_confidence(tiny_bert: Path, 
     assert "\tB-" not in "".join(predict_columns(model, TEXTS, min_confidence=1.0))
 
 
-def test_a_plain_tag_that_is_not_sure_is_none(tiny_bert: Path) -> None:
+def test_a_plain_tag_below_min_confidence_is_none(tiny_bert: Path) -> None:
     model = student(tiny_bert, labels=PLAIN)
     (everything,) = predict(model, TEXTS[:1])
     least = sorted(word["confidence"] for word in everything["words"])[2]

@@ -55,7 +55,7 @@ def every_path(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tenso
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_sums_and_marginals_are_those_of_all_paths(seed: int) -> None:
+def test_partition_and_marginals_equal_a_sum_over_all_paths(seed: int) -> None:
     lengths = [4, 1, 5, 2, 3]
     emissions, mask, transitions, start, end = draw(seed, lengths, 4)
     emissions[~mask] = 99.0  # the padding may hold anything
@@ -83,7 +83,7 @@ def test_sums_and_marginals_are_those_of_all_paths(seed: int) -> None:
 
 
 @pytest.mark.parametrize("scale", [1.0, 40.0, *range(90, 400, 30), 2_000.0])
-def test_products_give_what_logarithms_give(scale: float) -> None:
+def test_products_equal_the_computation_in_logarithms(scale: float) -> None:
     """From 90 on some sums come near the smallest float64; at 2,000 chains lose their last path."""
     lengths = [4, 1, 7, 2, 3]
     emissions, mask, transitions, start, end = draw(3, lengths, 4)
@@ -101,7 +101,7 @@ def test_products_give_what_logarithms_give(scale: float) -> None:
 
 
 @pytest.mark.parametrize("scale", [1.0, 20.0])
-def test_products_have_the_gradients_of_logarithms(scale: float) -> None:
+def test_gradients_of_products_equal_those_of_logarithms(scale: float) -> None:
     emissions, mask, transitions, start, end = draw(5, [4, 1, 7, 2, 3], 4)
     scores = [(emissions * scale), transitions, start, end]
     weights = torch.rand(emissions.shape, dtype=torch.float64)
@@ -117,7 +117,7 @@ def test_products_have_the_gradients_of_logarithms(scale: float) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_what_is_possible_is_what_some_path_has(seed: int) -> None:
+def test_possible_labels_are_those_of_valid_paths(seed: int) -> None:
     lengths = [3, 1, 4]
     random = torch.Generator().manual_seed(seed)
     mask = torch.arange(4) < torch.tensor(lengths)[:, None]
@@ -146,7 +146,7 @@ def head(labels: Labels, seed: int = 0) -> CRFHead:
     return head
 
 
-def test_the_likelihood_of_gold_is_its_paths_share_and_has_the_right_gradient() -> None:
+def test_nll_loss_and_its_gradient_equal_a_sum_over_paths() -> None:
     crf = head(IOB2)
     emissions = torch.randn(7, 5, dtype=torch.float64, requires_grad=True)
     chains = whole_sentences([3, 4])
@@ -169,7 +169,7 @@ def test_the_likelihood_of_gold_is_its_paths_share_and_has_the_right_gradient() 
     assert nothing.item() == 0.0
 
 
-def test_marginals_have_gradients_and_a_temperature() -> None:
+def test_marginals_have_gradients_and_depend_on_temperature() -> None:
     crf = head(IOB2)
     emissions = torch.randn(5, 5, dtype=torch.float64, requires_grad=True)
     chains = whole_sentences([2, 3])
@@ -182,7 +182,7 @@ def test_marginals_have_gradients_and_a_temperature() -> None:
     assert torch.allclose(free.output(emissions, chains).log_probabilities(2.0), expected, atol=1e-12)
 
 
-def test_what_the_scheme_forbids_is_never_decoded_and_has_no_probability() -> None:
+def test_forbidden_labels_have_no_probability() -> None:
     crf = head(IOB2)
     emissions = torch.full((3, 5), 0.0, dtype=torch.float64)
     emissions[:, 2] = 50.0  # the net is sure of I-x, I-x, I-x
@@ -192,7 +192,7 @@ def test_what_the_scheme_forbids_is_never_decoded_and_has_no_probability() -> No
     assert words.possible.tolist() == [[True, True, False, True, False], [True] * 5, [True] * 5]
 
 
-def test_in_the_middle_of_a_sentence_a_window_may_begin_with_anything() -> None:
+def test_a_window_inside_a_sentence_may_start_with_any_label() -> None:
     crf = head(IOB2)
     emissions = torch.zeros(2, 5, dtype=torch.float64)
     emissions[:, 2] = 50.0
@@ -204,7 +204,7 @@ def test_in_the_middle_of_a_sentence_a_window_may_begin_with_anything() -> None:
     assert bool(words.possible.all())
 
 
-def test_a_teacher_that_favours_a_forbidden_label_is_renormalised_and_its_lost_mass_counted() -> None:
+def test_teacher_mass_on_forbidden_labels_is_removed_and_counted() -> None:
     crf = head(IOB2)
     emissions = torch.randn(2, 5, dtype=torch.float64, requires_grad=True)
     words = crf.output(emissions, whole_sentences([2]))
@@ -221,7 +221,7 @@ def test_a_teacher_that_favours_a_forbidden_label_is_renormalised_and_its_lost_m
     assert torch.isfinite(emissions.grad).all()
 
 
-def test_windows_join_and_are_decoded_once(tiny_bert: Path, tmp_path: Path) -> None:
+def test_windows_are_joined_before_decoding(tiny_bert: Path, tmp_path: Path) -> None:
     labels = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
     shape = {"tokenizer": str(tiny_bert), "embedder": {"dim": 8}, "encoder": {"hidden": 4}, "head": {"kind": "crf"}}
     model = build_student(TypeAdapter(Student).validate_python({**shape, "max_subwords": 16}), labels, seed=0)

@@ -27,7 +27,7 @@ SCHEMES = {
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", SCHEMES)
 @given(seed=st.integers(0, 10_000), lengths=st.lists(st.integers(0, 4), min_size=1, max_size=5))
-def test_the_labels_are_the_best_sequence_that_the_scheme_allows(scheme: str, seed: int, lengths: list[int]) -> None:
+def test_labels_are_the_best_valid_sequence(scheme: str, seed: int, lengths: list[int]) -> None:
     labels = SCHEMES[scheme]
     assert labels.scheme == scheme
     random = np.random.default_rng(seed)
@@ -42,7 +42,7 @@ def test_the_labels_are_the_best_sequence_that_the_scheme_allows(scheme: str, se
         assert scored[tuple(prediction.label_ids.tolist())] == pytest.approx(max(scored.values()))
 
 
-def test_plain_tags_and_unbroken_sentences_keep_each_words_best_label() -> None:
+def test_valid_sequences_keep_the_best_label_of_each_word() -> None:
     plain = Labels.from_names(["NOUN", "VERB", "B-x"], "plain")
     values = [np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)]
     assert np.array_equal(ConstrainedDecoder(plain).predict(values)[0].label_ids, values[0].argmax(axis=1))
@@ -51,14 +51,14 @@ def test_plain_tags_and_unbroken_sentences_keep_each_words_best_label() -> None:
     assert ConstrainedDecoder(names).predict([fine])[0].label_ids.tolist() == [0, 1, 2, 0, 3]
 
 
-def test_no_temperature_changes_a_label() -> None:
+def test_temperature_changes_no_label() -> None:
     values = [np.random.default_rng(1).normal(size=(40, 5)).astype(np.float32)]
     rule = ConstrainedDecoder(SCHEMES["iob2"])
     assert np.array_equal(rule.predict(values)[0].label_ids, rule.predict(values, 3.0)[0].label_ids)
     assert not np.array_equal(rule.predict(values)[0].label_ids, IndependentDecoder().predict(values)[0].label_ids)
 
 
-def test_students_follow_the_scheme_and_transformers_predict_the_best_labels(tiny_bert: Path) -> None:
+def test_only_students_decode_with_the_scheme(tiny_bert: Path) -> None:
     labels = SCHEMES["iob2"]
     teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), labels)
     shape = {"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}, "head": {"kind": "softmax"}}
@@ -74,9 +74,7 @@ def test_students_follow_the_scheme_and_transformers_predict_the_best_labels(tin
 
 @pytest.mark.parametrize("head", ["softmax", "crf"])
 @pytest.mark.parametrize("scheme", [None, "iob2", "iob1"])
-def test_a_guessed_scheme_forbids_a_student_nothing(
-    tiny_bert: Path, tmp_path: Path, scheme: Scheme | None, head: str
-) -> None:
+def test_a_guessed_scheme_forbids_no_label(tiny_bert: Path, tmp_path: Path, scheme: Scheme | None, head: str) -> None:
     """A classifier of IOB1 can have the names of IOB2; read so, its entities could not be opened."""
     names = SCHEMES["iob2"].names
     TransformerTokenClassifier.from_pretrained(str(tiny_bert), Labels.from_names(names, "iob1")).save(

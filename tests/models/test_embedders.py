@@ -6,7 +6,7 @@ from torch import nn
 from nlptrain.models.embedders import MAX_SUBWORDS_PER_WORD, PooledEmbedder
 
 
-def test_gradients_are_the_same_on_every_run() -> None:
+def test_gradients_are_deterministic() -> None:
     """Sums in random order over several threads would change the result of a resumed run."""
     torch.manual_seed(0)
     embedder = PooledEmbedder(vocab_size=40, dim=128)
@@ -25,7 +25,7 @@ def test_gradients_are_the_same_on_every_run() -> None:
         assert all(torch.equal(actual, expected) for actual, expected in zip(runs[0], run, strict=True))
 
 
-def test_both_ways_give_the_same_vectors_and_gradients(monkeypatch) -> None:
+def test_training_and_export_give_the_same_vectors_and_gradients(monkeypatch) -> None:
     torch.manual_seed(0)
     embedder = PooledEmbedder(vocab_size=50, dim=6)
     nn.init.normal_(embedder.weights.weight)

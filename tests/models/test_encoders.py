@@ -29,7 +29,7 @@ def test_training_and_inference_give_the_same_states_and_gradients(kind: type[nn
     assert not results[0][0][mask == 0].any()
 
 
-def test_dropout_is_between_the_layers_only() -> None:
+def test_dropout_is_applied_between_layers_only() -> None:
     torch.manual_seed(0)
     states, mask = torch.randn(3, 6, 5), torch.ones(3, 6, dtype=torch.long)
     two = LSTMEncoder(5, hidden=4, layers=2, dropout=0.5).train()
@@ -39,7 +39,7 @@ def test_dropout_is_between_the_layers_only() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.3, 0.5, 0.9])
-def test_a_share_is_dropped_and_the_rest_scaled(rate: float) -> None:
+def test_dropout_scales_the_remaining_values(rate: float) -> None:
     layer = Dropout(rate)
     states = torch.ones(997, 301, requires_grad=True)  # not a multiple of the values that are sampled at once
     torch.manual_seed(0)
@@ -59,7 +59,7 @@ def test_a_share_is_dropped_and_the_rest_scaled(rate: float) -> None:
     assert not torch.equal(layer(states), results)
 
 
-def test_where_nothing_is_dropped_states_stay_as_they_are() -> None:
+def test_without_dropout_states_are_unchanged() -> None:
     states = torch.randn(3, 4)
     assert torch.equal(Dropout(0.5).eval()(states), states)
     assert torch.equal(Dropout(0.0)(states), states)
@@ -69,7 +69,7 @@ def test_where_nothing_is_dropped_states_stay_as_they_are() -> None:
     assert isinstance(Dropout(0.5), nn.Dropout)  # what looks for dropout finds it
 
 
-def test_half_precision_keeps_its_type() -> None:
+def test_dropout_keeps_half_precision() -> None:
     results = Dropout(0.25)(torch.ones(64, 64, dtype=torch.bfloat16))
     assert results.dtype == torch.bfloat16
     assert 0.15 < float((results == 0).float().mean()) < 0.35

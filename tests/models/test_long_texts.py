@@ -15,7 +15,7 @@ from tests.helpers.small_models import small_model
 WORDS, LABELS = 100_000, 49
 
 
-def test_confidences_take_no_second_table_of_logits():
+def test_confidences_do_not_copy_the_logits():
     logits = np.random.default_rng(0).normal(size=(WORDS, LABELS)).astype(np.float32)
     labels = Labels.from_names([f"T{index}" for index in range(LABELS)], "plain")
     tracemalloc.start()
@@ -35,7 +35,7 @@ def test_the_emissions_of_one_text_are_not_copied():
     assert [len(part) for part in np.split(flat, ends)] == [9]
 
 
-def test_a_teacher_reads_a_long_text_in_little_memory(tiny_bert):
+def test_a_teacher_needs_little_memory_for_a_long_text(tiny_bert):
     model = small_model(tiny_bert, "teacher")
     text = " ".join(["Ada Smith lives in Paris ."] * 1_000)
     list(predict(model, ["Ada"]))

@@ -175,13 +175,13 @@ TEACHER_ALONE: dict[str, tuple[Edit, str]] = {
 
 @pytest.mark.parametrize("kind", ["teacher", "pooled-lstm-crf"])
 @pytest.mark.parametrize("case", [*HOSTILE, *DAMAGED])
-def test_nothing_but_weights_is_loaded(folders, tmp_path, kind, case):
+def test_hostile_folders_are_rejected(folders, tmp_path, kind, case):
     edit, message = {**HOSTILE, **DAMAGED}[case]
     refused(folders[kind], tmp_path, edit, message)
 
 
 @pytest.mark.parametrize("case", TEACHER_ALONE)
-def test_a_net_that_its_weights_do_not_fill_is_refused_before_it_takes_memory(folders, tmp_path, case):
+def test_error_before_allocation_if_weights_are_missing(folders, tmp_path, case):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     refused(folders["teacher"], tmp_path, *TEACHER_ALONE[case])
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB
@@ -200,7 +200,7 @@ def test_a_net_that_its_weights_do_not_fill_is_refused_before_it_takes_memory(fo
         {"dropout": "much"},
     ],
 )
-def test_a_student_of_other_sizes_than_its_weights_is_refused(folders, tmp_path, values):
+def test_error_if_a_student_and_its_weights_differ_in_size(folders, tmp_path, values):
     refused(folders["pooled-lstm-crf"], tmp_path, change("config.json", **values), "config.json")
 
 
@@ -222,7 +222,7 @@ def refused(source: Path, tmp_path: Path, edit: Edit, message: str) -> None:
     assert not marker.exists()
 
 
-def test_an_encoder_is_checked_as_well(tiny_bert, tmp_path):
+def test_hostile_pretrained_folders_are_rejected(tiny_bert, tmp_path):
     for index, (edit, message) in enumerate(HOSTILE.values()):
         folder = tmp_path / str(index)
         shutil.copytree(tiny_bert, folder)
@@ -236,14 +236,14 @@ def test_an_encoder_is_checked_as_well(tiny_bert, tmp_path):
     assert not (tmp_path / "pickle was read").exists()
 
 
-def test_an_encoder_whose_weights_do_not_match_is_not_initialized_randomly(tiny_bert, tmp_path):
+def test_error_if_the_weights_of_an_encoder_do_not_match(tiny_bert, tmp_path):
     shutil.copytree(tiny_bert, tmp_path / "model")
     change("config.json", hidden_size=64)(tmp_path / "model")
     with pytest.raises(InputError, match="the weights have other sizes than config.json describes"):
         TransformerTokenClassifier.from_pretrained(str(tmp_path / "model"), LABELS)
 
 
-def test_shards_are_loaded_and_stale_names_of_code_do_no_harm(folders, tmp_path):
+def test_sharded_weights_are_loaded_and_auto_map_is_ignored(folders, tmp_path):
     shutil.copytree(folders["teacher"], tmp_path / "model")
     weights = load_file(tmp_path / "model" / "model.safetensors")
     (tmp_path / "model" / "model.safetensors").unlink()

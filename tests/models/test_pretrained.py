@@ -19,7 +19,7 @@ def several(tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
-def test_models_inside_a_folder_are_named(several: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_lists_models_inside_a_folder(several: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     is_file = Path.is_file
 
     def may_not(path: Path) -> bool:
@@ -32,7 +32,7 @@ def test_models_inside_a_folder_are_named(several: Path, monkeypatch: pytest.Mon
         resolve(f"{several}/")
 
 
-def test_those_of_the_hub_by_where_they_lie(several: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_lists_models_inside_a_hub_repository(several: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pretrained, "snapshot_download", lambda *_, **__: str(several))
     with pytest.raises(InputError, match=rf"^ours/two@main: .*; name one of them: {several}/a, {several}/b$"):
         resolve("ours/two@main")

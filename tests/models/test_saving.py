@@ -32,7 +32,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("part", [WordSplitter, "featurizer", "model"])
 @pytest.mark.parametrize("there", [False, True])
-def test_a_save_that_fails_changes_nothing(model, tmp_path, monkeypatch, part, there):
+def test_a_failed_save_changes_nothing(model, tmp_path, monkeypatch, part, there):
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -50,7 +50,7 @@ def test_a_save_that_fails_changes_nothing(model, tmp_path, monkeypatch, part, t
     assert (tmp_path / "above").exists() == there
 
 
-def test_another_model_is_replaced_and_other_files_stay(model, tiny_bert, tmp_path):
+def test_a_saved_model_replaces_another_and_keeps_other_files(model, tiny_bert, tmp_path):
     small_model(tiny_bert, "teacher").save(tmp_path / "saved")
     (tmp_path / "saved" / "README.md").write_text("a card")
     (tmp_path / "saved" / "figures").mkdir()
@@ -64,7 +64,7 @@ def test_another_model_is_replaced_and_other_files_stay(model, tiny_bert, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["saved"]
 
 
-def test_other_folders_are_left_alone(model, tmp_path, monkeypatch):
+def test_error_if_a_folder_holds_other_files(model, tmp_path, monkeypatch):
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "a.txt").write_text("x")
     (tmp_path / "file").write_text("x")
@@ -77,7 +77,7 @@ def test_other_folders_are_left_alone(model, tmp_path, monkeypatch):
     assert sorted(files(tmp_path)) == ["file", "letters/a.txt"]
 
 
-def test_what_a_killed_process_was_saving_is_removed(tmp_path):
+def test_partial_files_of_a_killed_process_are_removed(tmp_path):
     dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     left = [tmp_path / f".saved.{int(dead.stdout)}.abcdefg1.part{old}" for old in ("", ".old")]
     pid = int(dead.stdout)
@@ -95,7 +95,7 @@ def test_what_a_killed_process_was_saving_is_removed(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"saved", *(path.name for path in others)}
 
 
-def test_the_old_folder_comes_back_where_a_process_was_killed_before_the_new_one_had_its_name(tmp_path):
+def test_the_old_folder_is_restored_after_a_kill_before_the_rename(tmp_path):
     dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
     old = tmp_path / f".saved.{int(dead.stdout)}.abcdefg1.part.old"
     old.mkdir()
@@ -110,7 +110,7 @@ def test_the_old_folder_comes_back_where_a_process_was_killed_before_the_new_one
     assert files(tmp_path) == {"saved/a": b"old"}
 
 
-def test_a_link_to_a_folder_stays_one(model, tmp_path):
+def test_a_symbolic_link_to_a_folder_is_kept(model, tmp_path):
     (tmp_path / "saved").mkdir()
     (tmp_path / "link").symlink_to("saved")
     model.save(tmp_path / "link")
@@ -118,7 +118,7 @@ def test_a_link_to_a_folder_stays_one(model, tmp_path):
     assert (tmp_path / "saved" / "config.json").is_file()
 
 
-def test_a_file_that_may_not_grow_is_an_input_error(tiny_bert, tmp_path):
+def test_a_file_size_limit_is_an_input_error(tiny_bert, tmp_path):
     model = small_model(tiny_bert, "teacher")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
@@ -131,7 +131,7 @@ def test_a_file_that_may_not_grow_is_an_input_error(tiny_bert, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_splitter_and_vocabulary_are_whole_files(tmp_path, monkeypatch):
+def test_splitter_and_vocabulary_are_written_atomically(tmp_path, monkeypatch):
     WordSplitter.default().save(tmp_path)
     Vocabulary(("a",), lowercase=False).save(tmp_path)
     before = files(tmp_path)

@@ -36,7 +36,7 @@ def teacher(tiny_bert: Path) -> TokenModel:
     return TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
 
 
-def test_the_table_keeps_the_most_frequent_subwords_and_the_tokenizer_all(teacher: TokenModel, tmp_path: Path) -> None:
+def test_vocab_size_keeps_the_most_frequent_subwords(teacher: TokenModel, tmp_path: Path) -> None:
     model = build(teacher, embedder={"dim": 8, "vocab_size": 20, "cased": False})
     table = model.model.get_input_embeddings().weight
     assert len(table) == 20
@@ -59,7 +59,7 @@ def test_the_table_keeps_the_most_frequent_subwords_and_the_tokenizer_all(teache
     assert again.logits([["Ada", "zzz"]])[0].tobytes() == model.logits([["Ada", "zzz"]])[0].tobytes()
 
 
-def test_auto_cuts_only_a_table_that_would_be_too_large(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_reduces_large_tables_only(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch) -> None:
     subwords = len(teacher.tokenizer)
     assert len(build(teacher, embedder={"dim": 8}).model.get_input_embeddings().weight) == subwords
     monkeypatch.setattr(building, "MAX_TABLE_PARAMETERS", 8 * 50)
@@ -78,7 +78,7 @@ def test_auto_cuts_only_a_table_that_would_be_too_large(teacher: TokenModel, mon
 
 
 @pytest.mark.slow
-def test_a_vocabulary_of_250_000_subwords_gives_a_default_student_of_at_most_three_and_a_half_million(
+def test_a_large_vocabulary_gives_a_small_default_student(
     tmp_path: Path,
 ) -> None:
     from tokenizers import Tokenizer, models, pre_tokenizers
@@ -116,7 +116,7 @@ def test_a_vocabulary_of_250_000_subwords_gives_a_default_student_of_at_most_thr
     assert student.logits([["w100", "w249000", "new"]])[0].shape == (3, 5)
 
 
-def test_words_start_from_the_mean_of_their_subwords_in_the_teacher(teacher: TokenModel) -> None:
+def test_word_vectors_start_as_means_of_teacher_subwords(teacher: TokenModel) -> None:
     model = build(teacher, embedder={"kind": "word", "dim": 8, "min_count": 2})
     vocabulary = model.featurizer.vocabulary  # type: ignore[attr-defined]
     table = teacher.model.get_input_embeddings().weight.detach()
@@ -127,7 +127,7 @@ def test_words_start_from_the_mean_of_their_subwords_in_the_teacher(teacher: Tok
     assert "zebra" not in vocabulary.words
 
 
-def test_words_start_from_a_file_of_vectors(teacher: TokenModel, tmp_path: Path) -> None:
+def test_word_vectors_start_from_a_file(teacher: TokenModel, tmp_path: Path) -> None:
     path = tmp_path / "glove.txt"
     path.write_text("the 1 2 3\nparis 0.5 0.25 -1\nOslo 4 4 4\n")
     model = build(
@@ -147,7 +147,7 @@ def test_words_start_from_a_file_of_vectors(teacher: TokenModel, tmp_path: Path)
         build(embedder={"kind": "word", "dim": 3, "min_count": 1, "vectors": str(path)}, words=Counter({"zebra": 2}))
 
 
-def test_a_student_of_words_needs_no_tokenizer_and_refuses_one(tiny_bert: Path) -> None:
+def test_error_if_a_word_student_has_a_tokenizer(tiny_bert: Path) -> None:
     model = build(embedder={"kind": "word", "dim": 4, "min_count": 1})
     assert model.tag([["Ada", "\ufe0f", "x" * 500, "\x00", "e\u0301"]])
     with pytest.raises(InputError, match="reads words and has no tokenizer"):

@@ -48,9 +48,7 @@ def padded(model: TokenModel, sentences: Sequence[Sequence[str]], left: int, rig
 
 @pytest.mark.slow
 @pytest.mark.parametrize("parts", COMBINATIONS, ids=lambda parts: "-".join(parts.values()))
-def test_every_combination_learns_ten_sentences_and_survives_a_save(
-    tiny_bert: Path, tmp_path: Path, parts: dict[str, str]
-) -> None:
+def test_every_combination_overfits_and_is_saved(tiny_bert: Path, tmp_path: Path, parts: dict[str, str]) -> None:
     model = student(tiny_bert, parts)
     settings = TrainConfig.model_validate(
         {"steps": 120, "warmup_steps": 5, "learning_rate": 0.02, "ema": 0.0, "eval_every": 60, "batch_sentences": 10}
@@ -78,7 +76,7 @@ def test_every_combination_learns_ten_sentences_and_survives_a_save(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("parts", COMBINATIONS, ids=lambda parts: "-".join(parts.values()))
-def test_every_default_has_two_to_three_and_a_half_million_parameters(tiny_bert: Path, parts: dict[str, str]) -> None:
+def test_default_students_have_2_to_3_5_million_parameters(tiny_bert: Path, parts: dict[str, str]) -> None:
     shape: dict[str, object] = {part: {"kind": kind} for part, kind in parts.items()}
     text = [Sentence((f"word{index}",) * 2) for index in range(40_000)]
     if parts["embedder"] != "word":

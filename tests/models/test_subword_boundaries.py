@@ -67,7 +67,7 @@ TOUCHING = [
 
 
 @pytest.mark.parametrize("name", FAST)
-def test_words_without_a_space_are_separated(name: str, tmp_path: Path) -> None:
+def test_words_without_a_space_in_between_are_separate(name: str, tmp_path: Path) -> None:
     """As the word splitter does, if subwords show it: WordPiece cannot show that there is no space in ``#Oslo``."""
     ARCHITECTURES[name](tmp_path)
     tokenizer = load_tokenizer(resolve(str(tmp_path)))[0]
@@ -107,7 +107,7 @@ def test_the_first_subword_of_a_sequence_starts_a_word() -> None:
     assert word.int().tolist() == [[0, 1, 1, 1, 1, 0], [0, 0, 1, 1, 0, 0], [1] * 6, [0] * 6]
 
 
-def test_after_its_first_subword_a_word_is_inside_its_entity() -> None:
+def test_later_subwords_have_inside_labels() -> None:
     starts = torch.tensor([[0, 1, 0, 0, 1, 0]]).bool()
     word = torch.tensor([[0, 1, 1, 1, 1, 0]]).bool()
     spread = spread_to_subwords(starts, word, torch.tensor([[0.0, 5.0, 1.0], [2.0, 1.0, 3.0]]), [(1, 2)])
@@ -126,7 +126,7 @@ def crf(tiny_bert: Path, **more: object) -> TokenModel:
     return student
 
 
-def test_the_auto_classes_return_the_best_path_from_input_ids_alone(tiny_bert: Path, tmp_path: Path) -> None:
+def test_auto_classes_return_the_best_path_for_input_ids(tiny_bert: Path, tmp_path: Path) -> None:
     student = crf(tiny_bert)
     student.save(tmp_path)
     net = AutoModelForTokenClassification.from_pretrained(tmp_path).eval()
@@ -169,7 +169,7 @@ def test_a_pipeline_predicts_the_same_as_predict(tiny_bert: Path, tmp_path: Path
     assert tagger(" ") == []
 
 
-def test_gold_labels_at_the_door_give_the_chains_loss(tiny_bert: Path) -> None:
+def test_labels_passed_to_forward_give_the_crf_loss(tiny_bert: Path) -> None:
     student = crf(tiny_bert)
     net = student.model.eval()
     words = LETTERS[0]
@@ -185,7 +185,7 @@ def test_gold_labels_at_the_door_give_the_chains_loss(tiny_bert: Path) -> None:
     assert float(nothing) == 0.0
 
 
-def test_inputs_that_the_auto_classes_lack_are_reported(tmp_path: Path) -> None:
+def test_missing_inputs_of_the_auto_classes_are_reported(tmp_path: Path) -> None:
     ARCHITECTURES["xlm"](tmp_path / "xlm")
     student = crf(tmp_path / "xlm")
     student.save(tmp_path / "student")
@@ -203,7 +203,7 @@ def test_inputs_that_the_auto_classes_lack_are_reported(tmp_path: Path) -> None:
     assert not np.delete(logits[0].numpy(), inputs.word_positions.numpy(), axis=0).any()
 
 
-def test_the_head_follows_from_the_labels(tiny_bert: Path) -> None:
+def test_the_auto_head_depends_on_the_labels(tiny_bert: Path) -> None:
     def head(labels: Labels, kind: str | None = None) -> bool:
         shape: dict[str, object] = {"tokenizer": str(tiny_bert), "embedder": {"dim": 8}, "encoder": {"hidden": 4}}
         if kind is not None:
@@ -228,7 +228,7 @@ def test_the_head_follows_from_the_labels(tiny_bert: Path) -> None:
     assert head(many, "crf")
 
 
-def test_a_folder_without_subword_boundaries_is_read_and_completed(tiny_bert: Path, tmp_path: Path) -> None:
+def test_subword_boundaries_are_added_to_older_folders(tiny_bert: Path, tmp_path: Path) -> None:
     student = crf(tiny_bert)
     student.save(tmp_path / "now")
     roles = student.model.piece_roles.clone()
@@ -250,7 +250,7 @@ def test_a_folder_without_subword_boundaries_is_read_and_completed(tiny_bert: Pa
     assert net(torch.tensor([[5, 6]])).logits.shape == (1, 2, 5)
 
 
-def test_half_precision_and_a_row_without_words_pass(tiny_bert: Path) -> None:
+def test_half_precision_and_rows_without_words_are_accepted(tiny_bert: Path) -> None:
     student = crf(tiny_bert)
     net = student.model.to(torch.bfloat16)
     inputs = student.pad([student.windows(words)[0] for words in (LETTERS[0], ())])
@@ -261,7 +261,7 @@ def test_half_precision_and_a_row_without_words_pass(tiny_bert: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru"])
-def test_the_layers_follow_from_the_head(tiny_bert: Path, kind: str) -> None:
+def test_the_auto_number_of_layers_depends_on_the_head(tiny_bert: Path, kind: str) -> None:
     def layers(head: str, **encoder: object) -> tuple[int, bool]:
         shape = {"tokenizer": str(tiny_bert), "embedder": {"dim": 8}, "head": {"kind": head}}
         shape["encoder"] = {"kind": kind, "hidden": 4, **encoder}

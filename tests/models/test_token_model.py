@@ -33,14 +33,14 @@ def student(tiny_bert: Path) -> TokenModel:
     return build_tagger(config, LABELS, seed=0)
 
 
-def test_alone_or_in_a_padded_batch_the_logits_are_the_same(model: TokenModel) -> None:
+def test_logits_do_not_depend_on_the_batch(model: TokenModel) -> None:
     sentences = [words for words, _ in make_sentences(12, 5)] + [("hm",)]
     together = model.logits(sentences)
     for words, values in zip(sentences, together, strict=True):
         np.testing.assert_allclose(model.logits([words])[0], values, atol=1e-5)
 
 
-def test_saved_and_loaded_the_logits_are_the_same_bits(model: TokenModel, tmp_path: Path) -> None:
+def test_a_saved_model_has_identical_logits_after_loading(model: TokenModel, tmp_path: Path) -> None:
     model.save(tmp_path)
     again = load_token_model(str(tmp_path))
     sentences = [words for words, _ in make_sentences(5, 6)]
@@ -53,7 +53,7 @@ def test_saved_and_loaded_the_logits_are_the_same_bits(model: TokenModel, tmp_pa
     assert not list(tmp_path.glob("*.py"))
 
 
-def test_a_sentence_of_3000_words_is_tagged_to_its_last_word(model: TokenModel) -> None:
+def test_all_3000_words_of_a_sentence_are_tagged(model: TokenModel) -> None:
     words = [word for words, _ in make_sentences(800, 7) for word in words][:3000]
     (tags,) = model.tag([words])
     assert len(tags) == 3000
@@ -73,7 +73,7 @@ def test_every_word_has_a_subword(model: TokenModel) -> None:
 @pytest.mark.slow
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=12))
-def test_words_get_the_subwords_of_the_tokenizer_in_a_sentence(tiny_bert: Path, words: list[str]) -> None:
+def test_words_have_the_subwords_of_a_tokenized_sentence(tiny_bert: Path, words: list[str]) -> None:
     model = student(tiny_bert)
     (window,) = model.windows(words)
     encoded = model.tokenizer(words, is_split_into_words=True)
@@ -83,14 +83,14 @@ def test_words_get_the_subwords_of_the_tokenizer_in_a_sentence(tiny_bert: Path, 
         assert window.word_starts == [heads[index] for index in range(len(words))]
 
 
-def test_the_loaded_uncased_tokenizer_still_lowers(tiny_bert: Path, tmp_path: Path) -> None:
+def test_a_loaded_uncased_tokenizer_lowercases(tiny_bert: Path, tmp_path: Path) -> None:
     TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS).save(tmp_path)
     again = load_token_model(str(tmp_path))
     assert again.featurizer(["PARIS"]) == again.featurizer(["paris"])
     assert again.tokenizer.unk_token_id not in again.featurizer(["PARIS"])[0]
 
 
-def test_the_loaded_student_still_reads_upper_case_and_shares_its_rows(tiny_bert: Path, tmp_path: Path) -> None:
+def test_a_loaded_cased_student_shares_rows_between_cases(tiny_bert: Path, tmp_path: Path) -> None:
     student(tiny_bert).save(tmp_path)
     again = load_token_model(str(tmp_path))
     (upper,), (lower,) = again.featurizer(["PARIS"]), again.featurizer(["paris"])
@@ -100,7 +100,7 @@ def test_the_loaded_student_still_reads_upper_case_and_shares_its_rows(tiny_bert
     assert again.tokenizer.unk_token_id not in upper
 
 
-def test_a_students_folder_serves_in_a_pipeline(tiny_bert: Path, tmp_path: Path) -> None:
+def test_a_student_folder_is_loaded_by_a_pipeline(tiny_bert: Path, tmp_path: Path) -> None:
     student(tiny_bert).save(tmp_path)
     loaded = AutoModelForTokenClassification.from_pretrained(tmp_path)
     tagger = pipeline("token-classification", model=str(tmp_path), aggregation_strategy="first")
@@ -117,7 +117,7 @@ def test_a_students_folder_serves_in_a_pipeline(tiny_bert: Path, tmp_path: Path)
     assert loaded(**ids).logits.shape == (1, 6, 5)
 
 
-def test_padding_on_either_side_is_never_seen() -> None:
+def test_padding_on_either_side_does_not_change_logits() -> None:
     torch.manual_seed(0)
     encoder = LSTMEncoder(4, hidden=3, layers=2, dropout=0.0).eval()
     states = torch.randn(1, 5, 4)
@@ -131,7 +131,7 @@ def test_padding_on_either_side_is_never_seen() -> None:
     assert torch.allclose(alone, encoder.net(states)[0], atol=1e-6)
 
 
-def test_pca_keeps_what_varies_most_and_is_the_same_each_time() -> None:
+def test_pca_keeps_the_largest_variance_deterministically() -> None:
     torch.manual_seed(0)
     hidden = torch.randn(200, 2) @ torch.tensor([[3.0, 0, 0, 1], [0, 1, 0, 0]])
     cut = principal_components(hidden + 5, 2)
@@ -145,7 +145,7 @@ def test_pca_keeps_what_varies_most_and_is_the_same_each_time() -> None:
         principal_components(hidden, 5)
 
 
-def test_the_students_table_starts_from_the_pretrained_models(tiny_bert: Path) -> None:
+def test_the_embedding_table_starts_from_the_teacher(tiny_bert: Path) -> None:
     teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
     config = StudentConfig.model_validate({"embedder": {"dim": 16}, "encoder": {"hidden": 8}})
     table = build_tagger(config, LABELS, seed=0, teacher=teacher).model.get_input_embeddings().weight
@@ -155,7 +155,7 @@ def test_the_students_table_starts_from_the_pretrained_models(tiny_bert: Path) -
     assert not torch.equal(table, expected)
 
 
-def test_what_cannot_be_a_teacher_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
+def test_error_if_a_folder_is_no_token_classifier(tiny_bert: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="found BertModel; expected a token classifier; fine-tune it first"):
         load_token_model(str(tiny_bert))
     with pytest.raises(InputError, match="there is no such folder"):
@@ -168,7 +168,7 @@ def test_what_cannot_be_a_teacher_is_refused(tiny_bert: Path, tmp_path: Path) ->
         load_token_model(str(tmp_path))
 
 
-def test_labels_without_names_need_names(tiny_bert: Path, tmp_path: Path) -> None:
+def test_error_if_labels_have_no_names(tiny_bert: Path, tmp_path: Path) -> None:
     TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS).save(tmp_path)
     path = tmp_path / "config.json"
     config = json.loads(path.read_text())
@@ -182,7 +182,7 @@ def test_labels_without_names_need_names(tiny_bert: Path, tmp_path: Path) -> Non
         load_token_model(str(tmp_path), labels=Labels.from_names(["O", "B-x"]))
 
 
-def test_labels_in_another_order_than_the_teachers_are_refused(tiny_bert: Path, tmp_path: Path) -> None:
+def test_error_if_labels_are_in_another_order(tiny_bert: Path, tmp_path: Path) -> None:
     student(tiny_bert).save(tmp_path)
     assert load_token_model(str(tmp_path), labels=LABELS).labels == LABELS
     turned = Labels.from_names(["O", *reversed(LABELS.names[1:])])
@@ -190,7 +190,7 @@ def test_labels_in_another_order_than_the_teachers_are_refused(tiny_bert: Path, 
         load_token_model(str(tmp_path), labels=turned)
 
 
-def test_a_table_wider_than_the_pretrained_one_is_refused(tiny_bert: Path) -> None:
+def test_error_if_the_table_is_wider_than_the_pretrained_one(tiny_bert: Path) -> None:
     shape = {"tokenizer": str(tiny_bert), "embedder": {"dim": 33}}
     with pytest.raises(
         InputError,
@@ -201,7 +201,7 @@ def test_a_table_wider_than_the_pretrained_one_is_refused(tiny_bert: Path) -> No
     build_tagger(StudentConfig.model_validate(shape), LABELS, seed=0)
 
 
-def test_the_window_of_a_model_survives_its_save(tiny_bert: Path, tmp_path: Path) -> None:
+def test_the_window_of_a_model_is_saved(tiny_bert: Path, tmp_path: Path) -> None:
     model = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
     model.max_subwords = 24  # fewer than its 64 positions, as in the tokenizers of many teachers
     model.save(tmp_path)
@@ -212,7 +212,7 @@ def test_the_window_of_a_model_survives_its_save(tiny_bert: Path, tmp_path: Path
     assert again.fingerprint() == model.fingerprint()
 
 
-def test_a_folder_without_a_tokenizer_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
+def test_error_if_a_folder_has_no_tokenizer(tiny_bert: Path, tmp_path: Path) -> None:
     student(tiny_bert).save(tmp_path)
     for path in tmp_path.glob("tokenizer*"):
         path.unlink()

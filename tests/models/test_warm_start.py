@@ -37,9 +37,7 @@ def start(tiny_bert: Path, tmp_path: Path, parts: dict[str, object]) -> TokenMod
     return model
 
 
-def test_the_same_labels_start_with_the_same_weights(
-    start: TokenModel, tmp_path: Path, parts: dict[str, object]
-) -> None:
+def test_weights_are_copied_for_the_same_labels(start: TokenModel, tmp_path: Path, parts: dict[str, object]) -> None:
     again = build(init_from=str(tmp_path / "start"), dropout=0.7, **parts)
     for actual, expected in zip(start.logits(WORDS), again.logits(WORDS), strict=True):
         assert np.array_equal(actual, expected)
@@ -62,7 +60,7 @@ def test_the_head_and_the_layers_of_the_saved_student_are_logged(
     ]
 
 
-def test_labels_in_another_order_or_under_other_names_keep_their_columns(
+def test_columns_follow_reordered_and_mapped_labels(
     start: TokenModel, tmp_path: Path, parts: dict[str, object]
 ) -> None:
     turned = Labels.from_names(["O", "B-LOC", "I-LOC", "B-PER", "I-PER"])
@@ -73,9 +71,7 @@ def test_labels_in_another_order_or_under_other_names_keep_their_columns(
     assert build(turned, init_from=str(tmp_path / "again"), **parts).labels == turned
 
 
-def test_a_label_may_be_dropped_and_none_may_be_missing(
-    start: TokenModel, tmp_path: Path, parts: dict[str, object]
-) -> None:
+def test_labels_can_be_dropped_but_not_added(start: TokenModel, tmp_path: Path, parts: dict[str, object]) -> None:
     folder = str(tmp_path / "start")
     fewer = build(Labels.from_names(NAMES[:3]), init_from=folder, init_label_map={"place": "O"}, **parts)
     assert fewer.logits(WORDS)[0].shape == (len(WORDS[0]), 3)
@@ -89,7 +85,7 @@ def test_a_label_may_be_dropped_and_none_may_be_missing(
         build(init_from=folder, init_label_map={"plaice": "place"}, **parts)
 
 
-def test_where_no_head_is_named_it_is_that_of_the_start(
+def test_the_default_head_is_that_of_the_initial_student(
     start: TokenModel, tmp_path: Path, parts: dict[str, object]
 ) -> None:
     unnamed = {name: part for name, part in parts.items() if name != "head"}
@@ -99,7 +95,9 @@ def test_where_no_head_is_named_it_is_that_of_the_start(
         assert np.array_equal(actual, expected)
 
 
-def test_other_parts_are_refused(start: TokenModel, tmp_path: Path, parts: dict[str, object]) -> None:
+def test_error_if_the_initial_student_has_another_structure(
+    start: TokenModel, tmp_path: Path, parts: dict[str, object]
+) -> None:
     folder = str(tmp_path / "start")
     with pytest.raises(InputError, match=r"student\.encoder\.hidden: found 5; expected 4, as in "):
         build(init_from=folder, **{**parts, "encoder": {"hidden": 5, "layers": 2}})
@@ -114,7 +112,7 @@ def teacher(tiny_bert: Path) -> TransformerTokenClassifier:
     return TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
 
 
-def test_layers_are_cut_out_of_the_teacher(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
+def test_layers_are_copied_from_the_teacher(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
     actual = build(teacher=teacher, kind="transformer", layers=1)
     assert actual.model.config.num_hidden_layers == 1
     inner, outer = actual.model.bert, teacher.model.bert
@@ -133,7 +131,7 @@ def test_layers_are_cut_out_of_the_teacher(teacher: TransformerTokenClassifier, 
         assert np.array_equal(a, b)
 
 
-def test_layers_are_spread_over_all(tiny_bert: Path) -> None:
+def test_copied_layers_are_evenly_spread(tiny_bert: Path) -> None:
     from transformers import BertConfig, BertForTokenClassification
 
     from nlptrain.models.students.warm_start import keep_layers
@@ -148,7 +146,7 @@ def test_layers_are_spread_over_all(tiny_bert: Path) -> None:
         keep_layers(deep, 7)
 
 
-def test_a_pretrained_folder_as_a_student(tiny_bert: Path) -> None:
+def test_a_student_from_a_pretrained_folder(tiny_bert: Path) -> None:
     model = build(kind="transformer", model=str(tiny_bert), layers=1)
     assert len(model.model.bert.encoder.layer) == 1
     assert model.logits(WORDS)[0].shape[1] == 5

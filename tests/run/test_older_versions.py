@@ -50,7 +50,7 @@ def run(corpus: Path, tiny_bert: Path) -> Path:
     return folder
 
 
-def test_an_old_run_is_read(run: Path, corpus: Path) -> None:
+def test_runs_of_older_versions_are_read(run: Path, corpus: Path) -> None:
     scores = json.loads((run / "scores.json").read_text())
     evaluated = json.loads(call("evaluate", run, corpus / "test.conll", "--json").stdout)
     assert evaluated["f1"] == scores["test"]["f1"]
@@ -63,7 +63,7 @@ def test_an_old_run_is_read(run: Path, corpus: Path) -> None:
     assert "dev_sample" not in exported.output  # its dev files are found by the data map of the old config.yaml
 
 
-def test_an_old_run_is_not_started_again(run: Path, corpus: Path) -> None:
+def test_runs_of_older_versions_are_not_trained_again(run: Path, corpus: Path) -> None:
     again = call("tagger", corpus / "tagger.yaml")
     assert again.exit_code == 2
     (line,) = [line for line in again.stderr.splitlines() if line.startswith("error: ")]

@@ -28,13 +28,13 @@ def predicted(tags: str, *confidences: float) -> TaggedSentence:
     return TaggedSentence(tags.split(), np.array(confidences, dtype=np.float32))
 
 
-def test_the_error_of_four_words() -> None:
+def test_calibration_error_of_four_words() -> None:
     # (14/15, 1]: accuracy 1/2, mean 0.95, gap 0.45; (7/15, 8/15]: accuracy 1/2, mean 0.51, gap 0.01; each half of all
     error = expected_calibration_error([0.95, 0.5, 0.95, 0.52], [True, True, False, False])
     assert error == pytest.approx(0.5 * 0.45 + 0.5 * 0.01, abs=1e-12)
 
 
-def test_a_bin_has_its_upper_edge_and_errors_in_one_bin_make_up_for_each_other() -> None:
+def test_bins_include_their_upper_edge_and_average_errors() -> None:
     assert expected_calibration_error([1.0, 1.0], [True, True]) == 0.0
     assert expected_calibration_error([0.0], [False]) == 0.0
     assert expected_calibration_error([0.5, 0.51], [False, True], bins=1) == pytest.approx(abs(0.5 - 0.505), abs=1e-12)
@@ -43,7 +43,7 @@ def test_a_bin_has_its_upper_edge_and_errors_in_one_bin_make_up_for_each_other()
     assert expected_calibration_error([], []) == 0.0
 
 
-def test_words_and_entities_by_hand() -> None:
+def test_calibration_errors_of_words_and_entities() -> None:
     gold = [["B-x", "I-x", "O", "B-y"], ["O", "B-x"]]
     predictions = [predicted("B-x I-x O B-x", 0.9, 0.7, 1.0, 0.8), predicted("B-x O", 0.6, 0.5)]
     errors = calibration_errors(gold, predictions, "iob2")
@@ -70,14 +70,14 @@ def test_summed_errors_do_not_depend_on_the_blocks(rows, cut: int) -> None:
     assert tally.errors() == calibration_errors(gold, predictions, "iob2")
 
 
-def test_the_minimum_is_found() -> None:
+def test_golden_section_search_finds_the_minimum() -> None:
     assert golden_section_minimum(lambda x: (x - 1.3) ** 2, -3, 3, tolerance=1e-4) == pytest.approx(1.3, abs=1e-4)
     assert golden_section_minimum(lambda x: x, -3, 3, tolerance=1e-4) == pytest.approx(-3, abs=1e-4)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("wanted", [0.5, 2.0, 6.0])
-def test_the_temperature_of_sampled_tags_is_found(wanted: float) -> None:
+def test_the_temperature_of_sampled_tags_is_recovered(wanted: float) -> None:
     random = np.random.default_rng(0)
     logits = [(3 * random.standard_normal((n, 5))).astype(np.float32) for n in random.integers(1, 40, 1_500)]
     gold = []
@@ -118,7 +118,7 @@ def sample_tags(head: CRFHead, temperature: float, sentences: int) -> tuple[list
     return emissions, gold
 
 
-def test_the_temperature_of_a_crf_is_found() -> None:
+def test_the_temperature_of_a_crf_is_recovered() -> None:
     head = crf()
     emissions, gold = sample_tags(head, 2.0, 4_000)
     assert fit_temperature(head, emissions, gold, IOB2) == pytest.approx(2.0, rel=0.05)
@@ -136,7 +136,7 @@ def test_words_that_the_model_cannot_tag_correctly_are_ignored() -> None:
     assert fit_temperature(IndependentDecoder(), [np.empty((0, 5), dtype=np.float32)], [[]], IOB2) == 1.0
 
 
-def test_too_few_mistakes_give_temperature_1() -> None:
+def test_temperature_is_1_for_few_mistakes() -> None:
     values = np.tile(np.eye(5, dtype=np.float32), (40, 1))
     gold = list(IOB2.names) * 40
     assert fit_temperature(IndependentDecoder(), [values], [gold], IOB2) == 1.0
@@ -146,7 +146,7 @@ def test_too_few_mistakes_give_temperature_1() -> None:
     assert MIN_TEMPERATURE < fit_temperature(IndependentDecoder(), [values], [more], IOB2) != 1.0
 
 
-def test_a_temperature_at_a_bound_is_none() -> None:
+def test_temperature_is_1_if_the_fit_reaches_a_bound() -> None:
     random = np.random.default_rng(0)
     values = random.standard_normal((2_000, 5)).astype(np.float32)
     anything = [IOB2.names[index] for index in random.integers(5, size=2_000)]  # no temperature is high enough

@@ -79,7 +79,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_a_damaged_checkpoint_is_moved_aside_and_the_one_before_is_read(run: Path, kind: str) -> None:
+def test_a_damaged_checkpoint_is_replaced_by_the_previous_one(run: Path, kind: str) -> None:
     DAMAGE[kind](run / CHECKPOINT)
     damaged = (run / CHECKPOINT).read_bytes()
     done = resume(run)
@@ -91,7 +91,7 @@ def test_a_damaged_checkpoint_is_moved_aside_and_the_one_before_is_read(run: Pat
     assert is_straight(run)
 
 
-def test_without_a_whole_checkpoint_training_starts_again(run: Path) -> None:
+def test_training_restarts_without_an_undamaged_checkpoint(run: Path) -> None:
     (run / f"{CHECKPOINT}.damaged").write_text("of before")
     flip(run / CHECKPOINT)
     flip(run / PREVIOUS)
@@ -103,7 +103,7 @@ def test_without_a_whole_checkpoint_training_starts_again(run: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["missing", "cut", "flipped"])
-def test_metrics_that_are_damaged_begin_anew(run: Path, kind: str) -> None:
+def test_damaged_metrics_are_started_again(run: Path, kind: str) -> None:
     path = run / "metrics.jsonl"
     if kind == "missing":
         path.unlink()
@@ -120,9 +120,7 @@ def test_metrics_that_are_damaged_begin_anew(run: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b'{"command": 1}', b'{"command": "tagger"}', b"flipped"])
-def test_a_damaged_identity_is_written_again_where_the_checkpoint_is_of_this_run(
-    run: Path, content: bytes | None
-) -> None:
+def test_a_damaged_run_json_is_restored_from_the_checkpoint(run: Path, content: bytes | None) -> None:
     path = run / "run.json"
     whole = path.read_bytes()
     if content is None:
@@ -137,7 +135,7 @@ def test_a_damaged_identity_is_written_again_where_the_checkpoint_is_of_this_run
     assert is_straight(run)
 
 
-def test_a_damaged_identity_does_not_let_another_run_in(run: Path) -> None:
+def test_error_if_another_run_finds_a_damaged_run_json(run: Path) -> None:
     (run / "run.json").write_text("{")
     before = {path: path.read_bytes() for path in run.iterdir()}
     refused = resume(run, "--seed", "1")
@@ -148,7 +146,7 @@ def test_a_damaged_identity_does_not_let_another_run_in(run: Path) -> None:
     }
 
 
-def test_what_a_killed_process_was_writing_is_removed(run: Path) -> None:
+def test_partial_files_of_a_killed_process_are_removed(run: Path) -> None:
     (run / f"{CHECKPOINT}.part").write_bytes(b"half")
     (run / ".tmpa1B2c3").write_bytes(b"half")  # safetensors writes a file under such a name
     (run / "model.part").mkdir()
@@ -175,7 +173,7 @@ def test_a_finished_run_keeps_no_checkpoint(run: Path, finished: Path) -> None:
 
 @pytest.mark.parametrize("name", FINISHED)
 @pytest.mark.parametrize("removed", [False, True])
-def test_a_damaged_model_of_a_finished_run_is_not_read(finished: Path, name: str, removed: bool) -> None:
+def test_a_damaged_model_of_a_finished_run_is_an_error(finished: Path, name: str, removed: bool) -> None:
     path = finished / name
     if removed:
         path.unlink()
@@ -233,7 +231,7 @@ def test_a_run_with_damaged_scores_is_trained_again(finished: Path) -> None:
     assert is_straight(finished)
 
 
-def test_a_changed_figure_is_seen(finished: Path) -> None:
+def test_a_changed_score_fails_the_checksum(finished: Path) -> None:
     path = finished / "scores.json"
     path.write_text(path.read_text().replace('"steps": 60', '"steps": 70'))
     refused = call("compare", finished)
@@ -241,7 +239,7 @@ def test_a_changed_figure_is_seen(finished: Path) -> None:
     assert "its SHA-256 is not that in SHA256SUMS" in refused.stderr
 
 
-def test_damaged_checksums_are_named_and_moved_aside(finished: Path) -> None:
+def test_damaged_checksums_are_reported_and_moved_aside(finished: Path) -> None:
     path = finished / "SHA256SUMS"
     path.write_text("no hashes\n")
     for arguments in (["predict", finished], ["compare", finished, "--no-speed"]):
@@ -255,7 +253,7 @@ def test_damaged_checksums_are_named_and_moved_aside(finished: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "a: b", "data: 1", "data: {dev: 7}", "\0"])
-def test_an_export_without_a_whole_configuration_is_an_error(finished: Path, content: str) -> None:
+def test_error_if_config_yaml_of_an_exported_run_is_damaged(finished: Path, content: str) -> None:
     (finished / "config.yaml").write_text(content)
     refused = call("export", finished, finished.parents[1] / "exported")
     assert refused.exit_code == 2, refused.output

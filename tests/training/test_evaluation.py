@@ -21,7 +21,7 @@ def pairs(scheme: str) -> st.SearchStrategy[list[tuple[list[str], list[str]]]]:
 
 
 @given(st.sampled_from(["iob2", "iobes"]).flatmap(lambda scheme: st.tuples(st.just(scheme), pairs(scheme))))
-def test_summed_counts_give_seqevals_f1_exactly(scheme_and_pairs) -> None:
+def test_f1_of_summed_counts_equals_seqeval(scheme_and_pairs) -> None:
     scheme, sentences = scheme_and_pairs
     gold, predicted = [tags for tags, _ in sentences], [tags for _, tags in sentences]
     scores = score(gold, predicted, scheme)
@@ -38,21 +38,21 @@ def test_summed_counts_give_seqevals_f1_exactly(scheme_and_pairs) -> None:
 
 
 @given(pairs("plain").filter(bool))
-def test_summed_counts_give_the_accuracy_exactly(sentences) -> None:
+def test_accuracy_of_summed_counts_is_exact(sentences) -> None:
     gold, predicted = [tags for tags, _ in sentences], [tags for _, tags in sentences]
     scores = score(gold, predicted, "plain")
     assert scores.value == accuracy_score(gold, predicted) == sum(scores.counts.correct) / sum(scores.counts.gold)
     assert scores.counts.predicted == scores.counts.gold == tuple(map(len, gold))
 
 
-def test_counts_are_of_each_sentence() -> None:
+def test_counts_are_per_sentence() -> None:
     gold = [["B-x", "I-x", "O", "B-y"], ["O", "O"], ["B-y", "B-y"]]
     predicted = [["B-x", "O", "O", "B-y"], ["B-x", "O"], ["I-y", "I-y"]]
     # x ends too early and y is right; one too many; two neighbors read as one entity of two words
     assert Counts.of(gold, predicted, "iob2") == Counts((1, 0, 0), (2, 1, 1), (2, 0, 2))
 
 
-def test_scores_are_seqevals() -> None:
+def test_scores_equal_seqeval() -> None:
     gold = [["B-x", "I-x", "O", "B-y"], ["O"] * 300 + ["B-x"], ["B-y", "I-y"]]
     predicted = [["B-x", "I-x", "O", "B-x"], ["O"] * 300 + ["B-x"], ["I-y", "I-y"]]
     scores = score(gold, predicted, "iob2")
@@ -68,7 +68,7 @@ def test_sentences_are_not_joined() -> None:
     assert score([["B-x"], ["O"]], [["B-x"], ["I-x"]], "iob2").precision == 0.5
 
 
-def test_no_entity_at_all() -> None:
+def test_scores_without_entities() -> None:
     assert score([["O"]], [["O"]], "iob2").value == 0.0
 
 
@@ -78,7 +78,7 @@ def test_accuracy_of_plain_tags() -> None:
     assert scores.types["NOUN"] == {"precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3), "support": 1}
 
 
-def test_a_missing_tag_is_no_score() -> None:
+def test_error_if_a_tag_is_missing() -> None:
     with pytest.raises(ValueError, match="sentence 0 has 2 gold tags and 1 predicted ones"):
         score([["O", "O"]], [["O"]], "iob2")
 
@@ -87,7 +87,7 @@ def test_a_missing_tag_is_no_score() -> None:
 @given(
     st.sampled_from(sorted(TAGS)).flatmap(lambda scheme: st.tuples(st.just(scheme), pairs(scheme))), st.integers(0, 8)
 )
-def test_summed_scores_do_not_depend_on_the_blocks(scheme_and_pairs, cut: int) -> None:
+def test_scores_do_not_depend_on_the_block_size(scheme_and_pairs, cut: int) -> None:
     scheme, sentences = scheme_and_pairs
     gold, predicted = [tags for tags, _ in sentences], [tags for _, tags in sentences]
     tally = ScoreTally(scheme)
@@ -96,7 +96,7 @@ def test_summed_scores_do_not_depend_on_the_blocks(scheme_and_pairs, cut: int) -
     assert tally.scores().to_json() == score(gold, predicted, scheme).to_json()
 
 
-def test_entities_are_counted_by_how_they_were_predicted() -> None:
+def test_entities_are_counted_by_kind_of_error() -> None:
     gold = [
         ["B-a", "I-a", "O", "B-b"],  # right; another type
         ["B-a", "I-a", "I-a", "O"],  # the end is missing
@@ -123,14 +123,14 @@ def test_entities_are_counted_by_how_they_were_predicted() -> None:
     assert counts.to_json()["types"]["a"] == {"a": 2, "b": 1}
 
 
-def test_a_gold_entity_has_one_counterpart_its_own_type_first() -> None:
+def test_a_gold_entity_is_matched_to_its_own_type_first() -> None:
     counts = confusion([["B-a", "I-a", "I-a"]], [["B-b", "B-a", "I-a"]], "iob2")
     assert (counts.kinds["boundary"], counts.kinds["spurious"], sum(counts.kinds.values())) == (1, 0, 1)
     exact = confusion([["O", "B-a"]], [["B-a", "B-b"]], "iob2")
     assert exact.kinds["type"] == 1
 
 
-def test_schemes_do_not_matter_and_plain_tags_are_counted_by_word() -> None:
+def test_confusions_in_other_schemes_and_of_plain_tags() -> None:
     assert confusion([["S-a", "O"]], [["B-a", "O"]], "iobes").kinds["exact"] == 1
     plain = confusion([["NOUN", "VERB"]], [["NOUN", "NOUN"]], "plain")
     assert plain.kinds == {}

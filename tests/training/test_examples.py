@@ -40,7 +40,7 @@ SENTENCES = [
 ]
 
 
-def test_the_parts_of_words_get_the_inside_of_their_words_entity(model: TokenModel) -> None:
+def test_later_pipeline_words_have_inside_labels(model: TokenModel) -> None:
     examples = Examples(model, SENTENCES, label_pipeline_words=True)
     inputs = examples.inputs([1, 0])
     ids, positions = inputs.model_inputs["input_ids"], inputs.word_positions
@@ -60,7 +60,7 @@ def test_the_parts_of_words_get_the_inside_of_their_words_entity(model: TokenMod
     ]
 
 
-def test_a_parts_logits_have_begin_and_inside_in_order(model: TokenModel) -> None:
+def test_later_pipeline_words_swap_begin_and_inside_logits(model: TokenModel) -> None:
     targets = Examples(model, SENTENCES, teacher_logits=Stored(), label_pipeline_words=True).targets([1])
     assert targets.teacher_logits is not None
     assert targets.teacher_logits[0].tolist() == [100, 101, 102, 103, 104]
@@ -76,7 +76,7 @@ def test_a_parts_logits_have_begin_and_inside_in_order(model: TokenModel) -> Non
     assert targets.teacher_logits[3].tolist() == [104, 102, 103, 100, 101]
 
 
-def test_without_parts_there_is_one_target_a_word(model: TokenModel) -> None:
+def test_each_word_has_one_target_by_default(model: TokenModel) -> None:
     examples = Examples(model, [*SENTENCES, Sentence(("a", "b", "c"))], teacher_logits=Stored())
     inputs = examples.inputs([0, 1, 2])
     ids, mask, positions = (
@@ -91,7 +91,7 @@ def test_without_parts_there_is_one_target_a_word(model: TokenModel) -> None:
     assert bool(targets.has_teacher.all())
 
 
-def test_a_classifier_may_have_a_begin_without_its_inside(tiny_bert: Path) -> None:
+def test_labels_may_have_begin_without_inside(tiny_bert: Path) -> None:
     labels = Labels.from_names(["O", "B-person", "I-person", "B-place"])
     more = {"tokenizer": str(tiny_bert), "head": {"kind": "softmax"}}
     shape = StudentConfig.model_validate({"embedder": {"dim": 8}, **more})
@@ -100,7 +100,7 @@ def test_a_classifier_may_have_a_begin_without_its_inside(tiny_bert: Path) -> No
     assert tags == ["O", "B-place", "O", "B-place", "B-place"]  # the labels have no I-place
 
 
-def test_another_order_of_labels_than_the_teachers_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
+def test_error_if_labels_are_in_another_order_than_the_teachers(tiny_bert: Path, tmp_path: Path) -> None:
     turned = Labels.from_names(["O", "B-place", "I-place", "B-person", "I-person"])
     teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
     shape = StudentConfig.model_validate({"embedder": {"dim": 8}, "head": {"kind": "softmax"}})

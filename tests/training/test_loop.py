@@ -36,7 +36,7 @@ from tests.helpers.corpora import LABELS, make_sentences
 from tests.helpers.training import SENTENCES, config, sgd_steps, student
 
 
-def test_the_gradient_is_clipped_by_its_own_norm_and_not_by_fp16s_scaled_one(tiny_bert: Path) -> None:
+def test_gradients_are_unscaled_before_clipping(tiny_bert: Path) -> None:
     moved = []
     for scaler in (None, torch.amp.GradScaler("cpu", init_scale=1024.0)):
         model = student(tiny_bert)
@@ -57,7 +57,7 @@ def test_the_gradient_is_clipped_by_its_own_norm_and_not_by_fp16s_scaled_one(tin
 
 @pytest.mark.parametrize("distill", [False, True])
 @pytest.mark.parametrize("micro_batches", [3, 6, 12])
-def test_the_gradient_does_not_depend_on_how_a_step_is_cut(tiny_bert: Path, distill: bool, micro_batches: int) -> None:
+def test_gradients_do_not_depend_on_micro_batches(tiny_bert: Path, distill: bool, micro_batches: int) -> None:
     whole, losses, _ = sgd_steps(tiny_bert, config(batch_sentences=12, clip_norm=1e6), distill=distill)
     cut, others, _ = sgd_steps(
         tiny_bert, config(batch_sentences=12, clip_norm=1e6, micro_batches=micro_batches), distill=distill
@@ -73,7 +73,7 @@ def test_the_gradient_does_not_depend_on_how_a_step_is_cut(tiny_bert: Path, dist
     assert moved > 0.1
 
 
-def test_a_checkpoint_with_the_older_name_of_the_selection_metric_is_read(tiny_bert: Path, tmp_path: Path) -> None:
+def test_checkpoints_with_the_older_metric_name_are_read(tiny_bert: Path, tmp_path: Path) -> None:
     model = student(tiny_bert).model
     average = MovingAverage(list(model.parameters()), 0.0)
     saved = TrainState(model, torch.optim.AdamW(model.parameters()), average, Progress(3, 2, 0.5, -0.25), {})
@@ -109,7 +109,7 @@ def test_the_loss_is_a_mean_over_the_words_of_the_step(tiny_bert: Path) -> None:
 
 
 @pytest.mark.slow
-def test_ten_sentences_are_learnt_by_heart(tiny_bert: Path) -> None:
+def test_ten_sentences_are_overfitted(tiny_bert: Path) -> None:
     tagged = [Sentence(words, tags) for words, tags in make_sentences(10, 11)]
     model = student(tiny_bert)
     fit(
@@ -157,7 +157,7 @@ def train(tiny_bert: Path, folder: Path, stop_at: int | None = None, *, scaled: 
 @pytest.mark.parametrize(
     ("stop_at", "scaled"), [(1, False), (6, False), (7, False), (14, True), (22, False), (23, False)]
 )
-def test_stopped_and_resumed_is_the_straight_run(tiny_bert: Path, tmp_path: Path, stop_at: int, scaled: bool) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one(tiny_bert: Path, tmp_path: Path, stop_at: int, scaled: bool) -> None:
     straight = train(tiny_bert, tmp_path / "straight", scaled=scaled)
     train(tiny_bert, tmp_path / "stopped", stop_at, scaled=scaled)
     # Lines after the checkpoint, as from a killed run, are removed.
@@ -170,7 +170,7 @@ def test_stopped_and_resumed_is_the_straight_run(tiny_bert: Path, tmp_path: Path
 
 
 @pytest.mark.slow
-def test_a_training_keeps_the_length_that_it_began_with(
+def test_a_resumed_run_keeps_its_number_of_steps(
     tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     straight = train(tiny_bert, tmp_path / "straight")
@@ -182,7 +182,7 @@ def test_a_training_keeps_the_length_that_it_began_with(
     assert read_metrics(tmp_path / "straight") == read_metrics(tmp_path / "stopped")
 
 
-def test_a_checkpoint_of_before_without_a_checksum_is_refused(tiny_bert: Path, tmp_path: Path) -> None:
+def test_error_if_a_checkpoint_has_no_checksum(tiny_bert: Path, tmp_path: Path) -> None:
     train(tiny_bert, tmp_path, 14)
     checkpoint = tmp_path / "checkpoint.safetensors"
     with safe_open(checkpoint, framework="pt") as file:
@@ -195,9 +195,7 @@ def test_a_checkpoint_of_before_without_a_checksum_is_refused(tiny_bert: Path, t
     assert checkpoint.is_file()
 
 
-def test_the_best_weights_are_kept_of_equals_the_later_and_not_the_last(
-    tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_best_weights_are_kept_and_ties_go_to_the_later(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tagged = [Sentence(words, tags) for words, tags in make_sentences(20, 13)]
     model = student(tiny_bert)
     seen: list[torch.Tensor] = []
@@ -251,7 +249,7 @@ def test_the_selection_metric_chooses_the_best_weights(
     assert [line["dev_divergence"] for line in lines if "dev_f1" in line] == [0.5, 0.4, 0.1, 0.3]
 
 
-def test_the_average_is_what_is_scored_and_training_goes_on_with_the_weights() -> None:
+def test_averaged_weights_are_scored_and_not_trained() -> None:
     weight = torch.nn.Parameter(torch.zeros(1))
     average = MovingAverage([weight], 0.5)
     with torch.no_grad():
@@ -263,14 +261,14 @@ def test_the_average_is_what_is_scored_and_training_goes_on_with_the_weights() -
     assert weight.item() == 1.0
 
 
-def test_learning_rate() -> None:
+def test_learning_rate_schedule() -> None:
     settings = TrainConfig.model_validate({"learning_rate": 1.0, "warmup_steps": 10})
     assert [learning_rate(step, 110, settings) for step in (0, 9, 10, 60)] == pytest.approx([0.1, 1.0, 1.0, 0.5])
     assert learning_rate(109, 110, settings) < 0.001
     assert learning_rate(4, 10, settings) == 1.0  # never more than half of the steps warm up
 
 
-def test_subwords_are_dropped_at_the_given_rate_but_never_special_ones(tiny_bert: Path) -> None:
+def test_dropout_replaces_subwords_but_no_special_tokens(tiny_bert: Path) -> None:
     featurizer = student(tiny_bert).featurizer
     torch.manual_seed(0)
     ids = torch.randint(5, 60, (100, 200))
@@ -280,7 +278,7 @@ def test_subwords_are_dropped_at_the_given_rate_but_never_special_ones(tiny_bert
     assert torch.equal(shown[:, [0, -1]], ids[:, [0, -1]])
 
 
-def test_every_sequence_is_in_one_batch_of_each_epoch_and_no_batch_is_too_large() -> None:
+def test_each_epoch_has_every_sequence_once() -> None:
     lengths = np.random.default_rng(0).integers(3, 90, 1000)
     plan = BatchPlan(lengths, subwords=400, sentences=None, seed=5)
     for epoch in range(3):
@@ -291,7 +289,7 @@ def test_every_sequence_is_in_one_batch_of_each_epoch_and_no_batch_is_too_large(
     assert not np.array_equal(plan.epoch(0)[0], plan.epoch(1)[0])
 
 
-def test_a_steps_batch_needs_no_replay() -> None:
+def test_the_batch_of_any_step_is_computed_directly() -> None:
     lengths = np.random.default_rng(0).integers(3, 90, 300)
     straight = BatchPlan(lengths, subwords=400, sentences=None, seed=5)
     steps = [straight.batch(step) for step in range(150)]
@@ -302,7 +300,7 @@ def test_a_steps_batch_needs_no_replay() -> None:
     assert steps[149][0] > 0
 
 
-def test_long_sentences_are_trained_on_to_their_last_word(tiny_bert: Path) -> None:
+def test_all_words_of_long_sentences_are_trained_on(tiny_bert: Path) -> None:
     words = tuple("Ada lives in Oslo .".split() * 60)
     tags = tuple("B-person O O B-place O".split() * 60)
     model = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
@@ -313,7 +311,7 @@ def test_long_sentences_are_trained_on_to_their_last_word(tiny_bert: Path) -> No
     assert evaluate(model, [Sentence(words, tags)]).words == 300
 
 
-def test_a_loss_that_is_no_number_ends_the_run(tiny_bert: Path) -> None:
+def test_a_nan_loss_ends_the_run(tiny_bert: Path) -> None:
     class Broken:
         def loss(self, words: WordOutput, targets: Targets) -> Loss:
             return Loss({"gold": words.logits.sum() * float("nan")})

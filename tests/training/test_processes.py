@@ -15,7 +15,7 @@ from tests.helpers.training import main, student
 pytestmark = pytest.mark.slow
 
 
-def test_processes_with_uneven_shares_and_with_none_do_what_one_does(tiny_bert: Path, tmp_path: Path) -> None:
+def test_several_processes_compute_the_same_as_one(tiny_bert: Path, tmp_path: Path) -> None:
     """Of 12 sentences by fives, three processes have 2, 2 and 1, or 1, 1 and none."""
     alone, shared = tmp_path / "alone", tmp_path / "shared"
     for folder in (alone, shared):
@@ -34,7 +34,7 @@ def test_processes_with_uneven_shares_and_with_none_do_what_one_does(tiny_bert: 
         assert losses[0] == pytest.approx(losses[1], abs=1e-10)
 
 
-def test_a_process_that_a_launcher_started_without_the_others_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_if_a_launched_process_misses_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "WORLD_SIZE": "2",
         "RANK": "0",

@@ -75,7 +75,7 @@ def wandb_curves(folder: Path) -> Curves:
     return curves
 
 
-def test_tensorboard_has_every_number(config: Path, corpus: Path) -> None:
+def test_tensorboard_receives_all_metrics(config: Path, corpus: Path) -> None:
     result = call("tagger", config, "--set", "report_to=[tensorboard]", "--set", "train.log_every=10")
     assert result.exit_code == 0, result.output
     run = corpus / "runs/tagger"
@@ -87,7 +87,7 @@ def test_tensorboard_has_every_number(config: Path, corpus: Path) -> None:
     assert not (run / "tensorboard").exists()
 
 
-def test_wandb_has_every_number_without_a_network(
+def test_wandb_receives_all_metrics_offline(
     config: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))

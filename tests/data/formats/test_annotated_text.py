@@ -41,7 +41,7 @@ def test_spans_become_tags_in_the_scheme_of_the_run(tmp_path: Path, scheme: Sche
     )
 
 
-def test_a_file_may_have_both_kinds_of_lines(tmp_path: Path) -> None:
+def test_lines_with_spans_and_with_tokens_can_be_mixed(tmp_path: Path) -> None:
     rows = [
         {"tokens": ["a"], "tags": ["O"]},
         {"text": "   ", "entities": []},
@@ -83,7 +83,7 @@ def test_invalid_entities_are_reported_with_the_expected_value(
         read(tmp_path, {"text": "fine", "entities": []}, {"text": TEXT, "entities": entities})
 
 
-def test_texts_and_entities_of_other_kinds_are_refused(tmp_path: Path) -> None:
+def test_texts_and_entities_of_other_types_are_errors(tmp_path: Path) -> None:
     for row in ({"text": 3, "entities": []}, {"text": "a", "entities": {}}):
         with pytest.raises(
             InputError, match="found .* in 'text' and .* in 'entities'; expected a string and a list, as in"
@@ -93,7 +93,7 @@ def test_texts_and_entities_of_other_kinds_are_refused(tmp_path: Path) -> None:
         read(tmp_path, {"text": "\ud83d", "entities": []})
 
 
-def test_plain_tags_are_spans_of_each_word(tmp_path: Path) -> None:
+def test_plain_tags_become_a_span_per_word(tmp_path: Path) -> None:
     spans = [entity(4, 9, "VERB"), entity(0, 3, "NOUN")]
     (sentence,) = read(tmp_path, {"text": "Ada sings", "entities": spans}, scheme="plain")
     assert (sentence.words, sentence.tags) == (("Ada", "sings"), ("NOUN", "VERB"))
@@ -107,7 +107,7 @@ def test_plain_tags_are_spans_of_each_word(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("scheme", ["iob2", "plain"])
 @pytest.mark.parametrize("text", [None, "Ada  Lovelace,sings"])
-def test_a_sentence_is_the_same_after_the_conversion_to_annotated_text(scheme: Scheme, text: str | None) -> None:
+def test_conversion_to_annotated_text_and_back_is_lossless(scheme: Scheme, text: str | None) -> None:
     tags = ("B-p", "I-p", "O", "B-v") if scheme == "iob2" else ("N", "N", ",", "V")
     sentence = Sentence(("Ada", "Lovelace", ",", "sings"), tags, "x:1", id="7", text=text)
     annotated = to_annotated_text(sentence, scheme)

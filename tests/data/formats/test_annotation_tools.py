@@ -79,7 +79,7 @@ def test_offsets_of_label_studio_may_be_utf16_code_units(tmp_path: Path) -> None
     assert sentence.tags == TAGS
 
 
-def test_given_tokens_are_the_words(tmp_path: Path) -> None:
+def test_tokens_in_a_file_are_the_words(tmp_path: Path) -> None:
     """Whatever the word splitter would return."""
     row = {"text": "don't go", "tokens": [{"start": 0, "end": 5}, {"start": 6, "end": 8}], "spans": []}
     ours = {"text": "don't go", "tokens": [[0, 5], [6, 8]], "entities": []}

@@ -53,7 +53,7 @@ def read(path: Path, **columns: object) -> list[Sentence]:
     ],
     ids=["sequence", "list", "short"],
 )
-def test_numbers_have_the_names_that_datasets_stores(tmp_path: Path, kind: str, feature: object) -> None:
+def test_tag_ids_have_the_names_stored_by_datasets(tmp_path: Path, kind: str, feature: object) -> None:
     path = write(tmp_path, kind, with_feature(pa.table(ROWS), feature))
     assert read(path) == [
         Sentence(("Ada", "Lovelace", "sings"), ("B-person", "I-person", "O"), f"{path}:1"),
@@ -62,7 +62,7 @@ def test_numbers_have_the_names_that_datasets_stores(tmp_path: Path, kind: str, 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_strings_ids_and_texts_are_read_and_the_rest_is_not(tmp_path: Path, kind: str) -> None:
+def test_string_tags_ids_and_texts_are_read(tmp_path: Path, kind: str) -> None:
     table = pa.table(
         {
             "id": pa.array([7, 8]),
@@ -106,7 +106,7 @@ def test_invalid_files_are_reported(
         read(path, **columns)
 
 
-def test_a_number_without_a_name_and_a_number_for_a_column_are_refused(tmp_path: Path) -> None:
+def test_error_for_tag_ids_without_names_and_column_numbers(tmp_path: Path) -> None:
     feature = {"feature": {"names": NAMES, "_type": "ClassLabel"}}
     path = write(tmp_path, "parquet", with_feature(pa.table({"tokens": [["a"]], "ner_tags": [[3]]}), feature))
     with pytest.raises(
@@ -128,7 +128,7 @@ def test_another_file_is_refused(tmp_path: Path, name: str, content: bytes) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, kind: str) -> None:
+def test_a_truncated_file_is_an_error(tmp_path: Path, kind: str) -> None:
     rows = {"tokens": [[f"word{index}"] for index in range(5000)], "tags": [["O"]] * 5000}
     path = write(tmp_path, kind, pa.table(rows))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -137,7 +137,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_columns_of_one_name_and_bytes_that_are_no_text_are_refused(tmp_path: Path, kind: str) -> None:
+def test_error_for_repeated_columns_and_binary_text(tmp_path: Path, kind: str) -> None:
     words = pa.array([["a"]])
     twice = pa.Table.from_arrays([words, words, pa.array([["O"]])], names=["tokens", "tokens", "tags"])
     with pytest.raises(InputError, match=r"found several columns 'tokens'; rename all but one"):

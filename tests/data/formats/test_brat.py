@@ -44,7 +44,7 @@ def test_words_may_be_separated_by_white_space_alone(tmp_path: Path) -> None:
     assert sentence.words == ("don't", "go", "now")
 
 
-def test_the_text_is_one_of_the_files_of_a_run(tmp_path: Path) -> None:
+def test_the_text_file_is_an_input_of_the_run(tmp_path: Path) -> None:
     path = write(tmp_path, TEXT, ANNOTATIONS)
     assert data_files(DataConfig(train=str(path)))["train"] == [path, tmp_path / "doc.txt"]
 

@@ -30,7 +30,9 @@ def _read(folder: Path, text: str, columns: ColumnsConfig = DEFAULT) -> list[lis
 @given(TAGGED)
 @example([[("#", "O"), ("# text = a", "O")], [("\u2028", "O"), ("a\u0085b", "O"), ("\ufe0f", "O"), ("\u00a0", "O")]])
 @example([[("#tag", "O")], [("\ufeff", "O"), ("\u3000", "NOUN"), ("New York", "B-a"), ("\r", "O")]])
-def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, tagged: list[list[tuple[str, str]]]) -> None:
+def test_written_sentences_are_read_again(
+    tmp_path_factory: pytest.TempPathFactory, tagged: list[list[tuple[str, str]]]
+) -> None:
     """Any word without a tab or newline comes back, first in its line and separated by a tab."""
     text = "".join("".join(f"{word}\t{tag}\n" for word, tag in sentence) + "\n" for sentence in tagged)
     assert _read(tmp_path_factory.getbasetemp(), "\ufeff" + text) == tagged
@@ -57,7 +59,7 @@ def test_blank_lines_end_sentences(tmp_path: Path, text: str) -> None:
     assert _read(tmp_path, text) == [[("a", "O")], [("b", "O")]]
 
 
-def test_documents_begin_a_sentence(tmp_path: Path) -> None:
+def test_document_lines_start_a_sentence(tmp_path: Path) -> None:
     """-DOCSTART- is not a word, with or without a blank line after it; a word that begins like it is one."""
     text = "-DOCSTART- -X- -X- O\n\nEU NNP B-NP B-ORG\n-DOCSTART- -X- -X- O\n-DOCSTART-s NN O O\n"
     assert _read(tmp_path, text) == [[("EU", "B-ORG")], [("-DOCSTART-s", "O")]]
@@ -75,12 +77,12 @@ def test_documents_begin_a_sentence(tmp_path: Path) -> None:
         ("# text = foo bar\n# O\n", ["#"]),
     ],
 )
-def test_words_are_never_taken_for_comments(tmp_path: Path, text: str, words: list[str]) -> None:
+def test_words_with_a_hash_are_no_comments(tmp_path: Path, text: str, words: list[str]) -> None:
     """With tabs a comment has none; with spaces it has more or fewer columns than words, or is ``# name =``."""
     assert [word for sentence in _read(tmp_path, text) for word, _ in sentence] == words
 
 
-def test_spaces_that_are_not_ascii_separate_nothing(tmp_path: Path) -> None:
+def test_non_ascii_spaces_do_not_separate_columns(tmp_path: Path) -> None:
     """U+00A0, U+3000 and U+2028 are part of words; with tabs ordinary spaces are, too, but not around them."""
     assert _read(tmp_path, "a\u00a0b O\n\u3000c\u2028 O\n") == [[("a\u00a0b", "O"), ("\u3000c\u2028", "O")]]
     assert _read(tmp_path, " New York \t B-a \n") == [[("New York", "B-a")]]
@@ -137,7 +139,7 @@ def test_missing_columns_are_reported(tmp_path: Path) -> None:
         _read(tmp_path, "a O\n", ColumnsConfig(tags="upos"))
 
 
-def test_lines_are_read_as_they_are_needed(tmp_path: Path) -> None:
+def test_lines_are_read_lazily(tmp_path: Path) -> None:
     """The first sentence is read before an error further down is raised."""
     path = tmp_path / "a.conll"
     path.write_bytes(b"a\tO\n\nb\n")

@@ -38,7 +38,7 @@ TEXT = (
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_words_are_the_lines_with_whole_numbers(tmp_path: Path, end: str) -> None:
+def test_words_are_the_lines_with_integer_ids(tmp_path: Path, end: str) -> None:
     """Comments, multiword tokens and empty nodes are not words; each word has its line number."""
     path = _file(tmp_path, TEXT.replace("\n", end))
     first, second = read_conllu(path, ColumnsConfig())

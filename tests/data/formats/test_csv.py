@@ -19,7 +19,7 @@ def read(folder: Path, text: str, **columns: object) -> list[Sentence]:
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_consecutive_rows_of_one_name_are_a_sentence(tmp_path: Path, separator: str, end: str) -> None:
+def test_consecutive_rows_with_the_same_name_are_a_sentence(tmp_path: Path, separator: str, end: str) -> None:
     text = "sentence_id,word,tag\n1,Ada,B-p\n1,sings,O\n\nx,rain,O\n".replace(",", separator).replace("\n", end)
     first, second = read(tmp_path, "\ufeff" + text)
     assert first == Sentence(("Ada", "sings"), ("B-p", "O"), f"{tmp_path}/a.csv:2")
@@ -27,7 +27,7 @@ def test_consecutive_rows_of_one_name_are_a_sentence(tmp_path: Path, separator: 
     assert (first.id, second.id, second.where) == ("1", "x", f"{tmp_path}/a.csv:5")
 
 
-def test_quotes_and_empty_names_are_those_of_a_spreadsheet(tmp_path: Path) -> None:
+def test_quotes_and_empty_names_as_in_spreadsheets(tmp_path: Path) -> None:
     """Only the first row of a sentence has its name, as in a corpus that many beginners use."""
     text = 'Sentence #,Word,POS,Tag\nSentence: 1,"a,b",X,O\n,"""",Y,B-p\nSentence: 2,c,Z,O\n'
     assert [(sentence.words, sentence.tags) for sentence in read(tmp_path, text)] == [

@@ -28,7 +28,7 @@ def _file(folder: Path, text: str) -> Path:
 
 
 @given(st.lists(st.lists(st.tuples(TEXT, TEXT), min_size=1), max_size=3), st.booleans())
-def test_what_is_written_is_read(
+def test_written_sentences_are_read_again(
     tmp_path_factory: pytest.TempPathFactory, tagged: list[list[tuple[str, str]]], ascii_only: bool
 ) -> None:
     """Any strings, escaped or not, line ends in them included."""
@@ -93,14 +93,14 @@ def test_invalid_lines_are_reported(tmp_path: Path, line: str, message: str) -> 
         list(read_jsonl(path))
 
 
-def test_both_halves_are_a_character(tmp_path: Path) -> None:
+def test_surrogate_pairs_become_one_character(tmp_path: Path) -> None:
     """As ``json.dumps`` writes what lies above U+FFFF."""
     path = _file(tmp_path, '{"tokens": ["\\ud83d\\ude00"], "tags": ["O"]}')
     assert next(read_jsonl(path)).words == ("\U0001f600",)
 
 
 @pytest.mark.parametrize("key", ["id", "text"])
-def test_half_characters_in_other_keys_are_reported(tmp_path: Path, key: str) -> None:
+def test_lone_surrogates_in_other_keys_are_reported(tmp_path: Path, key: str) -> None:
     path = _file(tmp_path, json.dumps({"tokens": ["a"], "tags": ["O"], key: "x\ud83d"}))
     with pytest.raises(InputError, match=rf"a\.jsonl:1: '{key}': found \\ud83d, half of a character"):
         list(read_jsonl(path))

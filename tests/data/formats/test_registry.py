@@ -81,7 +81,7 @@ def round_trip(
 @pytest.mark.parametrize("scheme", ["iob2", "plain"])
 @settings(deadline=None, max_examples=40)
 @given(data=st.data())
-def test_words_tags_ids_and_offsets_come_back(
+def test_words_tags_ids_and_offsets_are_kept(
     tmp_path_factory: pytest.TempPathFactory, target: GoldFormat, scheme: Scheme, data: st.DataObject
 ) -> None:
     originals = data.draw(sentences(scheme))
@@ -96,7 +96,7 @@ def test_words_tags_ids_and_offsets_come_back(
     assert not context.lost
 
 
-def test_csv_has_ids_and_no_texts_and_brat_has_neither(tmp_path: Path) -> None:
+def test_csv_keeps_ids_and_brat_keeps_neither_ids_nor_texts(tmp_path: Path) -> None:
     ada = Sentence(("Ada", "don't"), ("B-p", "O"), id="x", text="Ada  don't")
     rain = Sentence(("rain",), ("O",))
     context = WriteContext("iob2")
@@ -121,7 +121,7 @@ def test_csv_has_ids_and_no_texts_and_brat_has_neither(tmp_path: Path) -> None:
     assert dict(context.lost) == {"word limits": 1}
 
 
-def test_conll_has_ids_and_texts_only_as_comments(tmp_path: Path) -> None:
+def test_conll_keeps_ids_and_texts_as_comments_only(tmp_path: Path) -> None:
     sentence = Sentence(("Ada",), ("B-p",), id="x", text="Ada")
     context = WriteContext("iob2")
     (copy,) = round_trip(tmp_path, [sentence], "conll", context)
@@ -141,7 +141,7 @@ def test_conll_has_ids_and_texts_only_as_comments(tmp_path: Path) -> None:
         ("csv", Sentence(("a",), ("O",), "x:1", id="1"), r"x:1: found the id '1', which is used before"),
     ],
 )
-def test_values_that_a_format_cannot_hold_are_refused_without_a_file(
+def test_error_without_a_file_for_unrepresentable_values(
     tmp_path: Path, target: GoldFormat, sentence: Sentence, message: str
 ) -> None:
     path = tmp_path / f"a{SUFFIXES[target][0]}"
@@ -161,7 +161,7 @@ def test_texts_of_several_lines_are_not_written_as_comments(tmp_path: Path) -> N
         assert dict(context.lost) == {"texts and word offsets": 1}
 
 
-def test_gz_has_the_same_bytes_each_time(tmp_path: Path) -> None:
+def test_gzip_files_are_deterministic(tmp_path: Path) -> None:
     sentences = [Sentence(("Ada",), ("B-p",))]
     assert round_trip(tmp_path, sentences, "jsonl", WriteContext("iob2"), ".jsonl.gz")[0].words == ("Ada",)
     before = (tmp_path / "a.jsonl.gz").read_bytes()

@@ -35,7 +35,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return exact / exact.sum(axis=-1, keepdims=True)
 
 
-def test_one_teacher_is_its_own_ensemble(tiny_bert: Path) -> None:
+def test_an_ensemble_of_one_is_the_teacher(tiny_bert: Path) -> None:
     model = teacher(tiny_bert)
     ensemble = TeacherEnsemble.of(model)
     (values, *_) = model.logits(WORDS)
@@ -46,7 +46,7 @@ def test_one_teacher_is_its_own_ensemble(tiny_bert: Path) -> None:
     assert TeacherEnsemble.of(ensemble) is ensemble
 
 
-def test_other_names_change_no_logit(tiny_bert: Path) -> None:
+def test_mapped_labels_have_the_same_logits(tiny_bert: Path) -> None:
     model = teacher(tiny_bert)
     ensemble = TeacherEnsemble.of(model, {"PER": "person", "B-LOC": "B-place", "I-LOC": "I-place"})
     assert ensemble.labels.names == ("O", "B-person", "I-person", "B-place", "I-place")
@@ -55,7 +55,7 @@ def test_other_names_change_no_logit(tiny_bert: Path) -> None:
     assert np.array_equal(ensemble.mix([values]), values)
 
 
-def test_labels_mapped_to_one_have_the_sum_of_their_probabilities(tiny_bert: Path) -> None:
+def test_merged_labels_have_summed_probabilities(tiny_bert: Path) -> None:
     ensemble = TeacherEnsemble.of(teacher(tiny_bert), {"LOC": "O"})
     assert ensemble.labels.names == ("O", "B-PER", "I-PER")
     assert ensemble.has_probabilities_only
@@ -65,7 +65,7 @@ def test_labels_mapped_to_one_have_the_sum_of_their_probabilities(tiny_bert: Pat
     assert {tag for tags in ensemble.tag(WORDS) for tag in tags} <= {"O", "B-PER", "I-PER"}
 
 
-def test_several_teachers_are_the_log_of_the_weighted_mean(tiny_bert: Path) -> None:
+def test_several_teachers_average_their_probabilities(tiny_bert: Path) -> None:
     first, second = teacher(tiny_bert), teacher(tiny_bert, [*reversed(NAMES)], seed=1)  # columns in reverse order
     ensemble = TeacherEnsemble.of([(first, 3.0), (second, 1.0)])
     for row, (a, b) in enumerate(zip(first.logits(WORDS), second.logits(WORDS), strict=True)):
@@ -77,7 +77,7 @@ def test_several_teachers_are_the_log_of_the_weighted_mean(tiny_bert: Path) -> N
     assert math.isfinite(ensemble.mix([np.array([[900.0, 0, 0, 0, 0]]), np.array([[0, 0, 0, 0, 900.0]])]).max())
 
 
-def test_teachers_with_other_labels_are_refused(tiny_bert: Path) -> None:
+def test_error_if_teachers_have_different_labels(tiny_bert: Path) -> None:
     third = teacher(tiny_bert, ["O", "B-PER", "I-PER", "B-ORG", "I-ORG"])
     difference = r"differ: missing B-LOC, I-LOC, additional B-ORG, I-ORG; expected .*; map them in data\.label_map"
     with pytest.raises(InputError, match=difference):
@@ -86,7 +86,7 @@ def test_teachers_with_other_labels_are_refused(tiny_bert: Path) -> None:
     assert same.labels.names == ("O", "B-PER", "I-PER", "B-other", "I-other")
 
 
-def test_a_label_map_with_an_unknown_name_is_refused(tiny_bert: Path) -> None:
+def test_error_if_a_label_map_has_an_unknown_name(tiny_bert: Path) -> None:
     with pytest.raises(
         InputError,
         match=r"data\.label_map: found PRE; expected a label or type of the model \(PER, LOC, O\); did you mean 'PER'",
@@ -94,7 +94,7 @@ def test_a_label_map_with_an_unknown_name_is_refused(tiny_bert: Path) -> None:
         TeacherEnsemble.of(teacher(tiny_bert), {"PRE": "person"})
 
 
-def test_names_that_the_data_does_not_know_are_listed(tiny_bert: Path) -> None:
+def test_error_lists_mapped_names_missing_in_the_data(tiny_bert: Path) -> None:
     gold = {"O", "B-person", "B-place"}
     mapping = {"PER": "person"}
     ensemble = TeacherEnsemble.of(teacher(tiny_bert), mapping)
@@ -106,7 +106,7 @@ def test_names_that_the_data_does_not_know_are_listed(tiny_bert: Path) -> None:
     check_label_map(TeacherEnsemble.of(teacher(tiny_bert), mapping).labels, gold, mapping)
 
 
-def test_each_teacher_is_stored_under_its_own_key_and_mixed_on_reading(tiny_bert: Path, tmp_path: Path) -> None:
+def test_teachers_are_stored_separately_and_averaged_on_reading(tiny_bert: Path, tmp_path: Path) -> None:
     models = [teacher(tiny_bert, seed=seed) for seed in (0, 1)]
     sentences = [Sentence(words) for words in WORDS]
     run = Run(None, device="cpu")
@@ -124,7 +124,7 @@ def test_each_teacher_is_stored_under_its_own_key_and_mixed_on_reading(tiny_bert
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.arrow")} == stored  # other weights, nothing computed
 
 
-def test_the_word_is_the_unit_so_tokenizers_may_differ(tiny_bert: Path, tmp_path: Path) -> None:
+def test_teachers_may_have_different_tokenizers(tiny_bert: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
     other = teacher(tiny_bert, seed=1)
     other.max_subwords = 16  # other windows, at least
@@ -174,7 +174,7 @@ OPENED_BY_I = [["I-x", "I-x", "O", "I-y", "B-y"]] * 10
         (("NOUN", "VERB"), [], "plain", False),
     ],
 )
-def test_the_scheme_is_inferred_from_the_tags_that_open_entities(
+def test_the_scheme_is_inferred_from_predicted_tags(
     names: tuple[str, ...], predictions: list[list[str]], scheme: Scheme, guessed: bool
 ) -> None:
     assert infer_scheme(Labels.from_names(names), predictions) == Labels(names, scheme, guessed)
