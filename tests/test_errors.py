@@ -1,6 +1,6 @@
 import pickle
 
-from nlptrain.errors import InputError, Problem, Setting
+from nlptrain.errors import InputError, Problem, Setting, join_texts
 
 
 def test_an_error_shows_its_fields_in_one_line():
@@ -27,6 +27,11 @@ def test_a_setting_has_the_name_that_the_reader_knows():
     assert error.lines(options.__getitem__) == [
         "runs/a: holds another run; give another --output-dir, or set --overwrite"
     ]
+
+
+def test_joined_texts_are_a_string_unless_there_is_a_setting():
+    assert join_texts("c.yaml", "", ": seed") == "c.yaml: seed"
+    assert join_texts((Setting("settings"), " seed=x"), ":1") == (Setting("settings"), " seed=x", ":1")
 
 
 def test_an_error_survives_pickling():

@@ -60,6 +60,11 @@ def arguments_with(folder: Path, command: str, key: str, value: object) -> list[
             ["tagger", "tagger_kd.yaml", "--set", "augment=none"],
             "unknown key; it is a key of tagger_kd and pseudo_label",
         ),
+        (["tagger_kd", "tagger_kd.yaml", "--set", "seed"], "error: --set seed: is no setting; expected KEY=VALUE"),
+        (
+            ["config", "show", "tagger_kd.yaml", "--set", "sed=1"],
+            "error: --set sed=1: unknown key; did you mean 'seed'",
+        ),
         (["run", "tagger_k.yaml"], "did you mean 'tagger_kd.yaml'?"),
         (["run", "runs/tagger_kd"], "is the folder of a run"),
         (["config", "show", "tagger_kd.yml"], "did you mean 'tagger_kd.yaml'?"),

@@ -78,7 +78,7 @@ def test_experiments_that_need_a_failed_run_are_skipped(folder: Path, corpus: Pa
     write(path, {**yaml.safe_load(path.read_text()), "model": str(corpus / "nowhere")})
     done = call("run", path, folder / "tagger_kd.yaml")
     assert done.exit_code == 1
-    assert f"{path}: failed: " in done.stderr
+    assert f"{path}: failed: model: there is no folder" in done.stderr
     assert f"{folder}/tagger_kd.yaml: skipped: needs {path}, which failed" in done.stderr
     assert "skipped: needs" in " ".join(done.stdout.split())
     write(path, {**yaml.safe_load(path.read_text()), "trian": {}})  # an error before the training
@@ -98,6 +98,8 @@ def test_a_dry_run_prints_the_order_and_runs_nothing(folder: Path, corpus: Path)
         "tagger", "transformer_token", "pseudo_label", "tagger_kd-mse", "tagger_kd"
     ]  # fmt: skip
     assert f", after {folder}/transformer_token.yaml" in lines[-1]
+    unknown = call("run", folder / "tagger.yaml", "--set", "train.stps=1", "--dry-run")
+    assert f"{folder}/tagger.yaml: cannot be run: --set train.stps=1: unknown key" in unknown.stdout
     assert not (corpus / "runs").exists()
     seeds = folder / "tagger_kd-again.yaml"
     write(
