@@ -1,4 +1,4 @@
-"""A tiny pretrained transformer and tiny corpora: seconds, no network."""
+"""A tiny pretrained transformer and tiny corpora, which need seconds and no network."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a 2-layer BERT of random weights and its tokenizer; it reads 64 tokens at once."""
+    """Write a 2-layer BERT with random weights and its tokenizer; it reads 64 tokens at once."""
     import torch
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
@@ -74,7 +74,7 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
-    """A folder with train, dev and test columns and raw lines."""
+    """Write train, dev and test as CoNLL files, and raw text."""
     return write_corpus(tmp_path)
 
 

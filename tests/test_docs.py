@@ -50,7 +50,7 @@ def lines(page: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def finished_demo(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
-    """A folder with gold files, raw text, the demo's configurations and two of its runs, of tiny models."""
+    """Write a folder with gold files, raw text, the demo's configurations and two of its runs, of tiny models."""
     folder = tmp_path_factory.mktemp("reader")
     write_corpus(folder)
     for name, path in write_configs(folder, tiny_bert).items():

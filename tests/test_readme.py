@@ -28,7 +28,7 @@ LINES = [line for block in blocks("sh") for line in block.split("\n") if re.sear
 
 @pytest.fixture
 def demo(corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder as after `make demo`, with tiny models, and with the runs of the README."""
+    """Write a folder as `make demo` does, with tiny models, and with the runs of the README."""
     monkeypatch.chdir(corpus)
     for name, path in write_configs(corpus, tiny_bert).items():
         values = yaml.safe_load(path.read_text())

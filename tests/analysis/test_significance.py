@@ -10,7 +10,7 @@ from nlptrain.analysis.significance import f1_score, p_value, percentile_interva
 
 
 def one_word(right: np.ndarray) -> np.ndarray:
-    """[K, S] of words that are right or not, each a sentence, as counts: [K, S, 3]."""
+    """Return counts [K, S, 3] of sentences of one word from [K, S] flags of correct words."""
     ones = np.ones_like(right)
     return np.stack([right, ones, ones], axis=-1).astype(float)
 

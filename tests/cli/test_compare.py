@@ -152,7 +152,7 @@ def test_the_teacher_scores_stored_with_a_student_suffice(runs: Path) -> None:
 
 
 def test_note_if_a_student_has_another_teacher(runs: Path) -> None:
-    """With students of two teachers, all shares refer to one of these."""
+    """The shares of all students refer to the score of one teacher."""
     shutil.copytree(runs / "tagger_kd/seed-0", runs / "foreign")
     path = runs / "foreign/scores.json"
     scores = read(path)

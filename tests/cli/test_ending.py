@@ -1,4 +1,4 @@
-"""Signals, and streams that cannot be written: a command ends with a line at most and no traceback."""
+"""Signals and unwritable streams end a command with at most one line and without a traceback."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def end_by_signal(name: str, arguments: list[str], signal_number: int, seconds: float) -> tuple[int | None, str]:
-    """Send a signal ``seconds`` after the start; return the exit code (None if it had ended before) and stderr."""
+    """Send a signal ``seconds`` after the start; return the exit code (None if it ended before) and stderr."""
     program = f"import sys; sys.argv[0] = {name!r}; " + ENTRY_POINT.format(module=MODULES[name])
     command = [sys.executable, "-c", program, *arguments]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -1,4 +1,4 @@
-"""Misspelled names, keys and paths: a line with a suggestion, exit code 2, and no file changed."""
+"""Misspelled names, keys and paths end in a line with a suggestion and exit code 2, and change no file."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Configurations that are too large, too deep, of unknown types, or no files: one short error, in little time."""
+"""Configurations that are too large, too deep, of unknown types or not files end quickly in one short error."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ def _in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fault(text: str | None, *settings: str, command: str = "tagger") -> str:
-    """Return the first error of a file; it is found in little time."""
+    """Return the first line of the error of a configuration."""
     if text is not None:
         Path("c.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(InputError) as caught, try_input(surface="limits"):

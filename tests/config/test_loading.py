@@ -104,7 +104,7 @@ def test_lists_are_replaced_and_maps_merged():
 
 @pytest.mark.parametrize("word", ["none", "auto"])
 def test_a_mapping_replaces_a_string_of_a_base(word: str):
-    """E.g. the settings of augment replace the word none of a base."""
+    """For example, settings of augment replace ``none`` in a base."""
     write(
         "base.yaml", {"teacher": "org/model", "data": {"train": "train.conll"}, "output_dir": "runs/x", "augment": word}
     )

@@ -50,7 +50,7 @@ def test_a_starter_file_has_all_defaults(tmp_path: Path, command: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_comments_of_a_starter_file_are_keys(tmp_path: Path, command: str) -> None:
-    """Each key after a # is a key of the configuration, in the right map."""
+    """Each key after a # is a key of the configuration, in the right section."""
     known = {key.name for key in keys(COMMANDS[command])}
     path: list[str] = []
     seen = set()

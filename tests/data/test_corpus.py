@@ -1,4 +1,4 @@
-"""Corpus: the format by suffix or by name; repeated reading."""
+"""Corpus: format by suffix or by name, and repeated reading."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ JSONL = '{"tokens": ["Ada"], "tags": ["B-a"]}\n'
     ],
 )
 def test_the_suffix_decides_the_format(tmp_path: Path, name: str, text: str) -> None:
-    """In capitals, too."""
+    """Suffixes in upper case have the same format."""
     (tmp_path / name).write_text(text)
     (sentence,) = Corpus(str(tmp_path / name))
     assert (sentence.words, sentence.tags, sentence.where) == (("Ada",), ("B-a",), f"{tmp_path / name}:1")
@@ -33,14 +33,14 @@ def test_the_suffix_decides_the_format(tmp_path: Path, name: str, text: str) -> 
 
 @pytest.mark.parametrize(("form", "text"), [("conll", COLUMNS), ("conllu", CONLLU), ("jsonl", JSONL)])
 def test_the_format_can_be_set(tmp_path: Path, form: str, text: str) -> None:
-    """Whatever the suffix."""
+    """A format that is set takes precedence over the suffix."""
     (tmp_path / "a.data").write_text(text)
     (sentence,) = Corpus([str(tmp_path / "*.data")], DataConfig.model_validate({"format": form}))
     assert sentence.words == ("Ada",)
 
 
 def test_unknown_suffixes_are_refused(tmp_path: Path) -> None:
-    """With those that are known."""
+    """The message lists the known suffixes."""
     (tmp_path / "a.xml").write_text(JSONL)
     message = (
         r"a\.xml: found the suffix '\.xml'; expected that of a format \(\.conll \.tsv \.bio \.iob \.iob2 \.txt: conll; "
@@ -72,7 +72,7 @@ def test_raw_text_is_cut_as_configured(tmp_path: Path, pretokenized: bool) -> No
 
 @pytest.mark.parametrize("text", ["", "\n\t\n", "\ufeff", "-DOCSTART- O\n\n"])
 def test_files_without_a_sentence_are_refused(tmp_path: Path, text: str) -> None:
-    """Even if the other files have sentences."""
+    """Each file needs a sentence, even if other files have some."""
     (tmp_path / "a.conll").write_text(COLUMNS)
     (tmp_path / "b.conll").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=r"b\.conll: found no sentence; expected at least one$"):

@@ -1,4 +1,4 @@
-"""Hostile files: bombs, limits, odd headers; each is reported in one line."""
+"""Hostile files (decompression bombs, huge values, invalid headers) end in an error of one line."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def file(folder: Path, name: str, content: bytes) -> Path:
 
 
 def refused(path: Path, message: str, read: Callable[[Path], Any] | None = None) -> None:
-    """Assert that ``read`` raises one line with ``message``."""
+    """Assert that ``read`` raises an error of one line with ``message``."""
     with pytest.raises(InputError, match=message) as error:
         (read or (lambda file: list(Corpus(file))))(path)
     assert "\n" not in str(error.value)

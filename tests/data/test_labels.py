@@ -1,4 +1,4 @@
-"""Labels: columns and names."""
+"""Labels: order, names and ids."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_stated_scheme_is_used() -> None:
 
 
 def test_collected_labels_have_a_fixed_order() -> None:
-    """The logit columns depend on the set of tags, not on the order of the sentences; each type has its I-."""
+    """The order depends on the set of tags, not on the order of the sentences; each type has an I- label."""
     sentences = [["B-b", "O"], ["B-a", "I-a"]]
     names = ("O", "B-a", "I-a", "B-b", "I-b")
     assert Labels.collect(sentences).names == Labels.collect(sentences[::-1]).names == names
@@ -53,7 +53,7 @@ def test_label_ids_are_column_indices() -> None:
 
 
 def test_repeated_and_single_labels_are_refused() -> None:
-    """A repeated label would have two columns; with one label there is nothing to predict."""
+    """A repeated label would have two columns; with a single label there is nothing to predict."""
     with pytest.raises(InputError, match="^labels: found B-a more than once; expected one logit column per label$"):
         Labels(("O", "B-a", "B-a"), "iob2")
     with pytest.raises(InputError, match=r"^labels: found \['O'\]; expected at least two labels$"):

@@ -1,4 +1,4 @@
-"""Raw text: what is used, cut, omitted and counted; files of rows."""
+"""Raw text: sentences that are used, split, omitted and counted; files of rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from nlptrain.errors import InputError
 
 
 class Spaces:
-    """Cuts at white space, instead of the word splitter."""
+    """Word splitter that splits at white space."""
 
     def words(self, text: str) -> tuple[str, ...]:
         """Return the parts between white space."""
@@ -40,7 +40,7 @@ def _read(
 
 
 def test_lines_words_and_sentences_are_counted(tmp_path: Path) -> None:
-    """Blank and short lines, repeats and held-out sentences are omitted; the rest is used in its order."""
+    """Blank and short lines, repeats and held-out sentences are omitted; the order is kept."""
     text = "a b c\n\n \none\na  b c\nd e\nx y z\n1 2 3 4 . 5 6 7 8 .\n"
     sentences, counts = _read(tmp_path / "a.txt", text, held_out=frozenset({words_hash(("x", "y", "z"))}))
     assert sentences == ["a b c", "d e", "1 2 3 4 .", "5 6 7 8 ."]
@@ -52,7 +52,7 @@ def test_lines_words_and_sentences_are_counted(tmp_path: Path) -> None:
 
 
 def test_the_description_omits_counts_of_zero() -> None:
-    """Thousands have a comma."""
+    """Thousands are separated by commas."""
     counts = RawCounts(4, 80, 89_843, short=3_901, repeats=842, cut=12, parts=30, sentences=85_100, words=1_160_000)
     assert counts.describe() == (
         "85,100 sentences (1,160,000 words) from 89,843 lines; omitted 3,901 of fewer than 4 words, 842 repeats; "
@@ -62,7 +62,7 @@ def test_the_description_omits_counts_of_zero() -> None:
 
 
 def test_sentences_know_their_lines_and_repeats_span_files(tmp_path: Path) -> None:
-    """A sentence of one file is a repeat in the next."""
+    """A sentence that occurs in an earlier file is a repeat."""
     paths = [tmp_path / "a.txt", tmp_path / "b.txt"]
     for path in paths:
         path.write_text("short\nthe same words\n")
@@ -87,7 +87,7 @@ def test_sentences_know_their_lines_and_repeats_span_files(tmp_path: Path) -> No
     ],
 )
 def test_long_lines_are_cut_after_sentences(words: str, parts: list[str]) -> None:
-    """In parts of 2 to 8 words."""
+    """Lines are split into parts of 2 to 8 words."""
     assert [" ".join(part) for part in split_long(tuple(words.split()), 2, 8)] == parts
 
 
@@ -97,7 +97,7 @@ def test_long_lines_are_cut_after_sentences(words: str, parts: list[str]) -> Non
     st.integers(8, 20),
 )
 def test_splitting_long_lines_keeps_all_words(words: list[str], min_words: int, max_words: int) -> None:
-    """The parts are the words again; none is too long, and, where twice the least fits the most, none too short."""
+    """No part is longer than max_words, and none is too short if min_words allows it."""
     parts = list(split_long(tuple(words), min_words, max_words))
     assert [word for part in parts for word in part] == words
     assert all(len(part) <= max_words for part in parts)
@@ -106,7 +106,7 @@ def test_splitting_long_lines_keeps_all_words(words: list[str], min_words: int, 
 
 
 def test_contradicting_limits_are_refused(tmp_path: Path) -> None:
-    """Before a line is read."""
+    """The error is raised before a line is read."""
     with pytest.raises(InputError, match=r"^data\.min_words: found 9; expected at most data\.max_words \(8\)$"):
         _read(tmp_path / "a.txt", "a", min_words=9)
 

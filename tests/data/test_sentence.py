@@ -1,4 +1,4 @@
-"""Compact sets and indices of hashes, compared with a dict."""
+"""Compact sets and indices of hashes behave like a set and a dict."""
 
 import random
 import resource

@@ -1,4 +1,4 @@
-"""Splits: labels, checks of the tags, and dev sentences taken from train."""
+"""Splits: labels, checks of tags, and dev sentences that are split from train."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TaggedWords = Sequence[Sequence[str]]
 def _splits(
     folder: Path, labels: Labels | None = None, options: dict[str, object] | None = None, **splits: TaggedWords
 ) -> tuple[Splits, list[str]]:
-    """Return the splits of files with ``word/tag`` words, and the log."""
+    """Return the splits of files with ``word/tag`` words, and the log lines."""
     paths = {}
     for name, sentences in splits.items():
         path = folder / f"{name}.conll"
@@ -40,7 +40,7 @@ DEV = [["Bob/B-person"]]
 
 
 def test_labels_are_those_of_train(tmp_path: Path) -> None:
-    """Without a teacher or a list; the scheme is always logged."""
+    """They are used without a teacher and without data.labels; the scheme is always logged."""
     splits, logged = _splits(tmp_path, train=TRAIN, dev=DEV, test=[["Cid/B-person"]])
     assert splits.labels == Labels(("O", "B-group", "I-group", "B-person", "I-person"), "iob2")
     assert [len(part) for part in (splits.train, splits.dev, splits.test)] == [2, 1, 1]
@@ -50,7 +50,7 @@ def test_labels_are_those_of_train(tmp_path: Path) -> None:
 
 
 def test_the_order_of_given_labels_is_kept(tmp_path: Path) -> None:
-    """The teacher's before those of the configuration, these before train's."""
+    """Labels of the teacher take precedence over data.labels, and these over labels of train."""
     teacher = Labels(("B-person", "I-person", "B-group", "I-group", "O"), "iob2")
     names = ["I-group", "B-group", "O", "I-person", "B-person"]
     assert _splits(tmp_path, teacher, {"labels": names}, train=TRAIN, dev=DEV)[0].labels == teacher
@@ -58,7 +58,7 @@ def test_the_order_of_given_labels_is_kept(tmp_path: Path) -> None:
 
 
 def test_plain_tags_are_found_and_can_be_named(tmp_path: Path) -> None:
-    """B- and I- mean nothing if the scheme is set to plain."""
+    """B- and I- have no meaning if the scheme is set to plain."""
     splits, _ = _splits(tmp_path, train=[["a/NOUN", "b/VERB"]], dev=[["c/VERB"]])
     assert splits.labels == Labels(("NOUN", "VERB"), "plain")
     splits, _ = _splits(tmp_path, None, {"scheme": "plain"}, train=[["a/I-x", "b/O"]], dev=[["c/O"]])
@@ -66,7 +66,7 @@ def test_plain_tags_are_found_and_can_be_named(tmp_path: Path) -> None:
 
 
 def test_invalid_iob2_is_reported_for_each_split(tmp_path: Path) -> None:
-    """By file and line."""
+    """Each message has file and line."""
     with pytest.raises(InputError) as caught:
         _splits(
             tmp_path, train=[*TRAIN, ["a/O", "b/I-person"]], dev=[["a/I-person"]], test=[["a/B-person", "b/I-group"]]
@@ -87,7 +87,7 @@ def test_invalid_iob2_is_reported_for_each_split(tmp_path: Path) -> None:
 
 
 def test_at_most_ten_problems_are_shown(tmp_path: Path) -> None:
-    """And the others counted."""
+    """The remaining ones are counted."""
     with pytest.raises(InputError) as caught:
         _splits(tmp_path, train=TRAIN, dev=[["a/B-person"], *[["a/I-person"]] * 1_012])
     lines = str(caught.value).splitlines()
@@ -96,7 +96,7 @@ def test_at_most_ten_problems_are_shown(tmp_path: Path) -> None:
 
 
 def test_unknown_tags_are_reported_once(tmp_path: Path) -> None:
-    """With the labels and the nearest of them."""
+    """The message has the labels and the most similar one."""
     with pytest.raises(InputError) as caught:
         _splits(tmp_path, train=TRAIN, dev=[["a/B-persona", "b/B-persona"], ["a/B-zzzz"]])
     expected = "expected one of O, B-group, I-group, B-person, I-person"
@@ -111,13 +111,13 @@ def test_unknown_tags_are_reported_once(tmp_path: Path) -> None:
 
 
 def test_many_labels_are_not_all_listed(tmp_path: Path) -> None:
-    """Thirty are."""
+    """The message lists the first thirty."""
     with pytest.raises(InputError, match=r"found 'X'; expected one of T10, .*, T39, \.\.\. \(\+20 more\)\n"):
         _splits(tmp_path, train=[[f"a/T{index}" for index in range(10, 60)]], dev=[["a/X"]])
 
 
 def test_a_stray_tag_does_not_make_iob2_plain(tmp_path: Path) -> None:
-    """It would silently change the score from F1 to accuracy, unless the scheme is set to plain."""
+    """Otherwise the metric would silently change from F1 to accuracy."""
     train = [*TRAIN, ["a/O", "b/PER"]]
     message = f"{tmp_path}/train.conll:8: found 'PER' among IOB2 tags; expected O, B-TYPE or I-TYPE; if each tag"
     with pytest.raises(InputError, match=f"^{re.escape(message)}"):
@@ -137,7 +137,7 @@ CORPUS = [
 
 
 def _written(scheme: Scheme) -> list[list[str]]:
-    """The corpus in a scheme: neighbors of one type and number are one entity."""
+    """Return the corpus in a scheme; adjacent words with the same type and index are one entity."""
     sentences = []
     for words in CORPUS:
         entities = [
@@ -153,7 +153,7 @@ def _written(scheme: Scheme) -> list[list[str]]:
 @pytest.mark.parametrize("scheme", ["iob1", "iobes", "bilou"])
 @pytest.mark.parametrize("wanted", [None, "iob1", "iob2", "iobes", "bilou"])
 def test_splits_do_not_depend_on_the_scheme_of_the_files(tmp_path: Path, scheme: Scheme, wanted: Scheme | None) -> None:
-    """The same corpus gives the same sentences, in IOB2 or in a teacher's own scheme."""
+    """The sentences are converted to IOB2 or to the scheme of the teacher."""
     labels = None
     if wanted is not None:
         labels = Labels(("O", *(f"{prefix}-{name}" for name in "plg" for prefix in SCHEME_PREFIXES[wanted])), wanted)
@@ -171,13 +171,13 @@ def test_splits_do_not_depend_on_the_scheme_of_the_files(tmp_path: Path, scheme:
 
 
 def test_a_split_without_evidence_has_the_scheme_of_the_others(tmp_path: Path) -> None:
-    """Here a dev file without a name."""
+    """For example, a dev file without an entity."""
     _, logged = _splits(tmp_path, train=_written("bilou"), dev=[["it/O", "rained/O"]])
     assert logged[0] == "tag scheme: BILOU, converted to IOB2 (data.scheme)"
 
 
 def test_invalid_tags_are_reported_in_the_scheme_of_the_file(tmp_path: Path) -> None:
-    """With what would be right there."""
+    """The expected tag is in that scheme, too."""
     with pytest.raises(InputError, match=r"dev\.conll:2: found I-p after B-p and before O; expected E-p in IOBES$"):
         _splits(tmp_path, train=_written("iobes"), dev=[["a/B-p", "b/I-p", "c/O", "d/S-p"]])
     with pytest.raises(InputError, match=r"found B-p at the start of a sentence and before O; expected I-p in IOB1$"):
@@ -191,14 +191,14 @@ def test_invalid_tags_are_reported_in_the_scheme_of_the_file(tmp_path: Path) -> 
 
 
 def test_a_teacher_without_labels_for_the_gold_tags_is_refused(tmp_path: Path) -> None:
-    """Its labels are named as IOB1, but are not complete for IOBES."""
+    """The labels look like IOB1, but lack some of IOBES."""
     labels = Labels(("O", "B-p", "I-p", "E-p"), "iobes")
     with pytest.raises(InputError, match=r"in IOBES, the scheme of the model's labels, the tags include S-p"):
         _splits(tmp_path, labels, train=[["a/B-p"]], dev=[["a/B-p"]])
 
 
 def test_labels_and_files_of_different_tasks_are_refused(tmp_path: Path) -> None:
-    """A teacher of entities, files of parts of speech, and the other way round."""
+    """A teacher of entities with files of parts of speech, and the reverse."""
     with pytest.raises(
         InputError,
         match=r"train\.conll: found plain tags \(NOUN, VERB\); expected IOB2 tags, as .* of the model \(O, B-a, I-a\);",
@@ -211,7 +211,7 @@ def test_labels_and_files_of_different_tasks_are_refused(tmp_path: Path) -> None
 
 
 def test_duplicates_of_train_are_logged(tmp_path: Path) -> None:
-    """With equal words, whatever their tags."""
+    """Sentences with the same words are duplicates, whatever their tags."""
     _, logged = _splits(tmp_path, train=TRAIN, dev=[["Ada/O", "sings/O"], *DEV], test=TRAIN)
     assert logged[1:] == [
         "duplicates: 1 of 2 dev sentences also occur in train",
@@ -220,7 +220,7 @@ def test_duplicates_of_train_are_logged(tmp_path: Path) -> None:
 
 
 def test_a_dev_split_without_an_entity_is_logged(tmp_path: Path) -> None:
-    """No F1 can choose by it; of plain tags each word counts."""
+    """Its F1 cannot select a model; accuracy of plain tags can."""
     _, logged = _splits(tmp_path, train=TRAIN, dev=[["Bob/O", "sings/O"], ["he/O"]], test=[["Bob/B-person"]])
     assert logged[1:] == ["dev: no entity in 2 sentences, F1 is always 0, the last step is kept if this F1 selects"]
     plain: TaggedWords = [["Bob/O", "sings/VERB"]]
@@ -229,7 +229,7 @@ def test_a_dev_split_without_an_entity_is_logged(tmp_path: Path) -> None:
 
 
 def test_dev_is_split_from_train(tmp_path: Path) -> None:
-    """If no file is named; the labels are those of all train sentences."""
+    """If data.dev is missing; the labels are those of all train sentences."""
     train = [[f"a{index}/O", "b/B-x"] for index in range(28)] + [["c/B-rare"]]
     splits, logged = _splits(tmp_path, train=train)
     assert (len(splits.train), len(splits.dev), splits.is_dev_from_train) == (20, 9, True)
@@ -238,7 +238,7 @@ def test_dev_is_split_from_train(tmp_path: Path) -> None:
 
 
 def test_error_if_train_is_too_small_to_split_dev(tmp_path: Path) -> None:
-    """A run without dev could choose no step."""
+    """Without dev sentences no model can be selected."""
     with pytest.raises(InputError, match=r"^data\.dev: missing, and the 2 sentences of data\.train are too few"):
         _splits(tmp_path, train=TRAIN)
     with pytest.raises(InputError, match=r"^data\.train: missing; expected the files"):
@@ -247,13 +247,13 @@ def test_error_if_train_is_too_small_to_split_dev(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("sentences", "dev"), [(3, 1), (29, 9), (299, 99), (500, 100), (5_000, 500), (50_000, 2_000)])
 def test_the_size_of_the_dev_split(sentences: int, dev: int) -> None:
-    """10 %, at least 100 but at most a third, at most 2,000."""
+    """10 % of train, at least 100 but at most a third, and at most 2,000 sentences."""
     train, taken = take_dev([Sentence((str(index),)) for index in range(sentences)])
     assert (len(train), len(taken)) == (sentences - dev, dev)
 
 
 def test_dev_depends_on_the_sentences_alone() -> None:
-    """Not on their order; what is the same stays together, and a crowd of the same neither fills nor empties dev."""
+    """Their order has no effect; duplicates stay together, and many duplicates neither fill nor empty dev."""
     sentences = [Sentence((str(index),)) for index in range(600)] + [Sentence(("thanks",))] * 300
     chosen = {sentence.words for sentence in take_dev(sentences)[1]}
     random.Random(0).shuffle(sentences)
@@ -265,13 +265,13 @@ def test_dev_depends_on_the_sentences_alone() -> None:
 
 
 def test_train_tags_must_be_labels_of_the_model(tmp_path: Path) -> None:
-    """Here a known type without its I-."""
+    """For example, an I- tag of a known type."""
     with pytest.raises(InputError, match=r"in IOB2, the scheme of the model's labels, the tags include I-p"):
         _splits(tmp_path, Labels(("O", "B-p"), "iob2"), train=[["a/B-p", "b/I-p"]], dev=[["a/B-p"]])
 
 
 def test_adjacent_entities_are_merged_for_a_teacher_without_b(tmp_path: Path) -> None:
-    """They are counted and logged; in dev they stay apart, so that the score is unchanged."""
+    """They are counted and logged; in dev they stay separate, so that the score is unchanged."""
     labels = Labels.from_names(["O", "I-p"])
     gold = [["a/B-p", "b/B-p", "c/O"]]
     splits, logged = _splits(tmp_path, labels, train=gold, dev=gold)

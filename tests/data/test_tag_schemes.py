@@ -1,4 +1,4 @@
-"""Tag schemes and spans, compared with seqeval's."""
+"""Tag schemes and spans, compared with those of seqeval."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BILOU = st.lists(st.sampled_from(["O", *(f"{p}-{t}" for p in "BILU" for t in ("a
 
 @st.composite
 def entities(draw: st.DrawFn) -> tuple[list[Span], int]:
-    """Return spans that do not overlap, and the number of words."""
+    """Strategy for spans that do not overlap, with the number of words."""
     entity_spans, position = [], 0
     for gap, size, label in draw(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4), st.sampled_from("ab")))):
         entity_spans.append(Span(label, position + gap, position + gap + size))
@@ -83,7 +83,7 @@ def test_plain_tags_have_no_forbidden_transitions() -> None:
 
 @given(ANY)
 def test_spans_equal_those_of_seqeval(tags: list[str]) -> None:
-    """Also for invalid tags; the end is inclusive in seqeval and exclusive here."""
+    """Invalid tags are read in the same way; the end is inclusive in seqeval and exclusive here."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         expected = [(label, start, end + 1) for label, start, end in get_entities(tags)]
@@ -122,7 +122,7 @@ def test_a_scheme_is_detected_from_the_tags(tagged: list[list[str]], scheme: Sch
 
 @given(st.lists(entities(), min_size=1), st.sampled_from(SCHEMES))
 def test_a_corpus_is_detected_in_its_scheme(corpus: list[tuple[list[Span], int]], scheme: Scheme) -> None:
-    """The entities are always the same; IOB2 is never taken for IOB1, nor IOBES for BILOU."""
+    """The entities are the same in each scheme; IOB2 is not detected as IOB1, nor IOBES as BILOU."""
     tagged = [spans_to_tags(entity_spans, length, scheme) for entity_spans, length in corpus]
     detected = detect_scheme(tagged) or "iob2"
     assert [tags_to_spans(to_scheme(tags, detected)) for tags in tagged] == [list(entities) for entities, _ in corpus]
@@ -158,5 +158,5 @@ def test_prefixes_of_two_schemes_are_reported() -> None:
 def test_first_invalid_tag_returns_the_index_and_the_expected_tag(
     scheme: Scheme, tags: list[str], invalid: tuple[int, str] | None
 ) -> None:
-    """Only the first one: later ones may follow from it."""
+    """Later invalid tags may be a consequence of the first."""
     assert first_invalid_tag(tags, scheme) == invalid

@@ -36,13 +36,13 @@ def _file(folder: Path, content: bytes, name: str = "a.txt") -> Path:
     ],
 )
 def test_lines_end_at_newlines_only(tmp_path: Path, content: bytes, expected: list[str]) -> None:
-    """A carriage return before a line feed is part of the line end; a byte order mark is only at the very start."""
+    """A carriage return before a line feed belongs to the line end; a byte order mark is removed at the start only."""
     assert [line for _, line in read_lines(_file(tmp_path, content))] == expected
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r"))))
 def test_any_characters_are_written_and_read(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
-    """U+2028, U+0085 and the like stay inside their line."""
+    """U+2028, U+0085 and similar characters do not end a line."""
     path = _file(tmp_path_factory.getbasetemp(), "".join(f"{text}\n" for text in texts).encode("utf-8-sig"))
     assert list(read_lines(path)) == list(enumerate(texts, start=1))
 
@@ -57,14 +57,14 @@ def test_any_characters_are_written_and_read(tmp_path_factory: pytest.TempPathFa
     ],
 )
 def test_invalid_utf8_is_reported(tmp_path: Path, content: bytes, message: str) -> None:
-    """By line, and by offset in the file."""
+    """The message has the line and the offset in the file."""
     path = _file(tmp_path, content)
     with pytest.raises(InputError, match=f"^{re.escape(str(path) + message)}$"):
         list(read_lines(path))
 
 
 def test_unreadable_files_are_reported(tmp_path: Path) -> None:
-    """A missing file, and one with a compression that is not read."""
+    """A missing file, and a file with an unsupported compression."""
     with pytest.raises(InputError, match=r"none\.txt: cannot be read: No such file or directory$"):
         list(read_lines(tmp_path / "none.txt"))
     compressed = _file(tmp_path, b"BZh", "a.conll.BZ2")
@@ -76,7 +76,7 @@ def test_unreadable_files_are_reported(tmp_path: Path) -> None:
 
 
 def test_globs_are_sorted_and_lists_keep_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each file once, folders never, brackets taken literally where there is such a file."""
+    """Each file is read once, folders are ignored, and brackets are literal if such a file exists."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "deep" / "er.txt").mkdir(parents=True)
     for name in ("c.txt", "a.txt", "deep/b.txt", "x[1].txt"):
@@ -98,13 +98,13 @@ def test_nothing_found_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_sha256_of_a_file(tmp_path: Path) -> None:
-    """Line ends and marks count."""
+    """Line ends and byte order marks are hashed, too."""
     assert file_sha256(_file(tmp_path, b"a\r\n")) == hashlib.sha256(b"a\r\n").hexdigest()
 
 
 @pytest.fixture
 def hub(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """``ours/news``, with the splits train and validation, whose tags are numbers with class names."""
+    """Write the data set ``ours/news`` with splits train and validation, whose tags are ids with class names."""
     import datasets
 
     monkeypatch.chdir(corpus)

@@ -1,4 +1,4 @@
-"""Words with a row, shapes and characters."""
+"""Vocabularies: rows, shapes and characters of words."""
 
 from collections import Counter
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The word splitter: a table of cases that every regular expression engine must split in the same way."""
+"""The word splitter: a table of cases that all regular expression engines must split in the same way."""
 
 import json
 import shutil

@@ -140,7 +140,7 @@ def augment(
 
 
 def test_no_synthetic_sentence_occurs_elsewhere(teacher: TokenModel):
-    """Neither in train, dev and test nor in the unlabeled text, although swaps would give each of these."""
+    """Swaps would produce sentences of train, dev, test and the unlabeled text."""
     people = ("Ada", "Boris", "Cid", "Dee", "Eve")
     lives = {name: Sentence((name, "lives"), ("B-person", "O")) for name in people}
     runs = [Sentence((name, "runs"), ("B-person", "O")) for name in people]
@@ -245,7 +245,7 @@ class _Featurizer:
 
 
 def test_neighbors_of_a_pooled_student_use_subword_rows(tiny_bert: Path):
-    """The id of a word in its windows is no row of the embedding table."""
+    """The ids of words in its windows are not rows of the embedding table."""
     subword, pooled_words = small_model(tiny_bert, "subword-lstm-crf"), small_model(tiny_bert, "pooled-lstm-crf")
     pooled_words.model.embedder.table.weight.data = subword.model.embedder.table.weight.data
     pooled_words.featurizer(["so", "that", "numbers", "are", "moved"])

@@ -1,4 +1,4 @@
-"""Damage to a transfer set on disk: it is named and moved aside, and the same command ends with the same bytes."""
+"""Damaged files of a transfer set are reported and moved aside, and the command writes the same bytes again."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def straight(teacher: TransformerTokenClassifier, tmp_path_factory: pytest.TempP
 
 @pytest.fixture
 def stored(straight: LogitStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the transfer set of three shards, of 16, 16 and 8 sentences."""
+    """Copy a transfer set of three shards, of 16, 16 and 8 sentences."""
     monkeypatch.setattr(labeling, "SHARD_SENTENCES", 16)
     return Path(shutil.copytree(straight.folder, tmp_path / straight.folder.name))
 

@@ -1,4 +1,4 @@
-"""How sure a teacher must be, worked out by hand."""
+"""Confidence thresholds of pseudo-labels, with results computed by hand."""
 
 import math
 
@@ -45,7 +45,7 @@ def test_the_threshold_is_at_least_min_confidence() -> None:
 
 
 def row(label: str, sure: float) -> list[float]:
-    """Probabilities of a word, the rest shared out."""
+    """Return the probabilities of a word; the other labels share the rest."""
     rest = (1 - sure) / (len(LABELS) - 1)
     return [sure if name == label else rest for name in LABELS.names]
 

@@ -1,4 +1,4 @@
-"""Pseudo labels that a CRF can learn: what breaks the scheme is written as the scheme writes it, or is no entity."""
+"""Invalid pseudo-labels are corrected to the tag scheme, or become O."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Inverse label frequency: of labels and sentences, and as weights of words."""
+"""Inverse label frequencies of labels and sentences, and sampling weights."""
 
 from types import SimpleNamespace
 

@@ -84,7 +84,7 @@ def test_candidates_of_a_run_and_of_an_exported_folder(tiny_bert, tmp_path):
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch):
-    """Rounds of a moment."""
+    """Make the rounds very short."""
     monkeypatch.setattr("nlptrain.export.benchmark._SECONDS", 0.05)
     monkeypatch.setattr("nlptrain.export.benchmark._LATENCY_SECONDS", 0.1)
     monkeypatch.setattr("nlptrain.export.benchmark._COLD_STARTS", 1)

@@ -1,4 +1,4 @@
-"""The card has the scores of the run, and the Hub's own reader parses its metadata."""
+"""The model card has the scores of the run, and the metadata that the Hub reads."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def runs(corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A teacher, its student of two seeds and a control, all finished."""
+    """Train a teacher, its student with two seeds, and a control."""
     monkeypatch.chdir(corpus)
     paths = write_configs(corpus, tiny_bert)
     for name in ("transformer_token", "tagger", "tagger_kd"):

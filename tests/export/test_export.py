@@ -168,7 +168,7 @@ def test_a_different_model_is_rejected_and_nothing_is_written(tiny_bert, tmp_pat
 
 
 def _as_it_says(model):
-    """Dev sentences on which ``model`` is always right."""
+    """Return dev sentences on which ``model`` is always right."""
     tags = model.tag([sentence.words for sentence in SENTENCES])
     return [
         type(sentence)(sentence.words, tuple(predicted_tags))

@@ -111,7 +111,7 @@ def roberta(folder: Path) -> None:
 
 
 def modernbert(folder: Path) -> None:
-    """As ModernBERT ships: no class of its own, byte-level tokens without a space before the first word."""
+    """As published: no tokenizer class, and byte-level tokens without a space before the first word."""
     vocabulary, merges = byte_pairs(("[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"))
     tokenizer = Tokenizer(models.BPE(vocabulary, merges))
     tokenizer.normalizer = normalizers.NFC()
@@ -144,7 +144,7 @@ def modernbert(folder: Path) -> None:
 
 
 def unigrams(specials: Iterable[str], *, lower: bool = False) -> list[tuple[str, float]]:
-    """Return the tokens with their log-probabilities: three letters are likelier than three times one."""
+    """Return tokens with log-probabilities, in which one token of three letters is likelier than three of one."""
     words = words_of(lower=lower)
     letters = sorted(set(ascii_letters.lower() if lower else ascii_letters))
     scored = [(token, 0.0) for token in specials]
@@ -169,7 +169,7 @@ def albert(folder: Path) -> None:
 
 
 def deberta_v2(folder: Path) -> None:
-    """As the v3 checkpoints: positions are relative, and nothing states a limit but the table of distances."""
+    """As the v3 checkpoints: relative positions, limited by the distance table only."""
     vocabulary = unigrams(("[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"))
     tokenizer = transformers.DebertaV2Tokenizer(vocab=vocabulary, unk_id=3)
     config = transformers.DebertaV2Config(
@@ -193,7 +193,7 @@ def xlm_roberta(folder: Path) -> None:
 
 
 def xlnet(folder: Path) -> None:
-    """Reads any length; pads on the left; ``<sep> <cls>`` come last."""
+    """Without a length limit; pads on the left; ``<sep> <cls>`` are the last tokens."""
     specials = ("<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eod>", "<eop>")
     tokenizer = transformers.XLNetTokenizer(vocab=unigrams(specials))
     config = transformers.XLNetConfig(d_model=32, n_layer=2, n_head=2, d_inner=64)
@@ -224,7 +224,7 @@ def xlm(folder: Path) -> None:
 
 
 def xlm_multilingual(folder: Path) -> None:
-    """As xlm-mlm-tlm-xnli15: languages with an embedding each, without a default language."""
+    """As xlm-mlm-tlm-xnli15: an embedding per language, and no default language."""
     folder.mkdir(parents=True, exist_ok=True)
     languages = {"ar": 0, "en": 1, "fr": 2}
     names = {index: name for name, index in languages.items()}

@@ -1,4 +1,4 @@
-"""Counts of tests, kept across the processes of pytest-xdist."""
+"""Counts of tests, summed over the processes of pytest-xdist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of predictions: of two engines, and of exported folders of any origin."""
+"""Comparison of predictions of two engines, and checks of predictions of exported folders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TEXTS = ["Ada Smith lives in Paris .", "", "\ufe0f x", "Ada \u0301 " * 40]
 
 
 def same_prediction(prediction: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Return whether two predictions are equal up to the last digit of a confidence."""
+    """Return whether two predictions are equal up to rounding errors of confidences."""
     parts = prediction.get("entities", prediction.get("words")), other.get("entities", other.get("words"))
     confidences = [[part.pop("confidence") for part in side] for side in parts]
     return prediction == other and confidences[0] == pytest.approx(confidences[1], abs=2e-4)

@@ -1,4 +1,4 @@
-"""The table of cases of the word splitter, and fragments to generate texts from."""
+"""The table of cases of the word splitter, and fragments for generated texts."""
 
 from __future__ import annotations
 

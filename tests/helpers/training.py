@@ -28,7 +28,7 @@ SENTENCES = [Sentence(words, tags if n % 3 else None) for n, (words, tags) in en
 
 
 class RandomLogits:
-    """Random teacher logits for ``SENTENCES``, as a transfer set gives them."""
+    """Random teacher logits for ``SENTENCES``, with the interface of a transfer set."""
 
     def gather(self, spans: Sequence[tuple[int, int, int]]) -> np.ndarray:
         rows = [
@@ -50,7 +50,7 @@ def student(tiny_bert: Path, dropout: float = 0.0) -> TokenModel:
 
 
 def config(**values: object) -> TrainConfig:
-    """Return a configuration of four steps with a constant learning rate, with ``values`` on top."""
+    """Return a configuration of four steps with a constant learning rate, updated with ``values``."""
     return TrainConfig.model_validate(
         {"steps": 4, "warmup_steps": 0, "schedule": "constant", "unk_dropout": 0.0, **values}
     )
@@ -59,7 +59,7 @@ def config(**values: object) -> TrainConfig:
 def sgd_steps(
     tiny_bert: Path, settings: TrainConfig, *, distill: bool, steps: int = 2
 ) -> tuple[TokenModel, list[float], Run]:
-    """Run steps of plain SGD in float64 and return their losses; with Adam the scale of a loss would not matter."""
+    """Run steps of plain SGD in float64 and return their losses; Adam would ignore the scale of a loss."""
     torch.set_default_dtype(torch.float64)
     try:
         model = student(tiny_bert)

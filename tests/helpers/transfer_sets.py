@@ -1,4 +1,4 @@
-"""Transfer sets: one with logits given by hand, and one of a few small shards on disk."""
+"""Transfer sets: one in memory with given logits, and one of small shards on disk."""
 
 from __future__ import annotations
 

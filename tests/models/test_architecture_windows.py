@@ -1,4 +1,4 @@
-"""How much a model reads at once, against the model itself; X-MOD; tokenizers that are only a SentencePiece model."""
+"""Windows of each architecture, X-MOD, and tokenizers that consist of a SentencePiece model."""
 
 import io
 from pathlib import Path
@@ -31,7 +31,7 @@ OWN = {
 
 @pytest.fixture(scope="module")
 def unstated(tmp_path_factory: pytest.TempPathFactory) -> transformers.PreTrainedTokenizerBase:
-    """A tokenizer that states no length."""
+    """A tokenizer without a maximum length."""
     folder = tmp_path_factory.mktemp("unstated")
     BUILDERS["mpnet"](folder)
     return AutoTokenizer.from_pretrained(folder)
@@ -129,7 +129,7 @@ def test_xmod_uses_the_adapters_of_its_language(tmp_path: Path) -> None:
 
 @pytest.fixture
 def as_published(tmp_path: Path) -> Path:
-    """A DeBERTa whose tokenizer is only ``spm.model``, as microsoft/deberta-v3-* have it."""
+    """Write a DeBERTa whose tokenizer is ``spm.model`` only, as in microsoft/deberta-v3-*."""
     BUILDERS["deberta-v2"](tmp_path)
     (tmp_path / "tokenizer.json").unlink()
     (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "DebertaV2Tokenizer"}')

@@ -1,4 +1,4 @@
-"""Each architecture of transformers: fine-tune, save, load, label, distill."""
+"""Each architecture of transformers can be fine-tuned, saved, loaded and distilled."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def pretrained(name: str, folder: Path) -> TokenModel:
 def fine_tuned(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, TokenModel, Path]:
-    """Its name, a teacher that knows ten sentences by heart, and the folder that it was saved to."""
+    """Fine-tune an architecture on ten sentences; return its name, the model and its folder."""
     name = request.param
     folder = tmp_path_factory.mktemp(name)
     model = pretrained(name, folder / "pretrained")

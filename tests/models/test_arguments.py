@@ -1,4 +1,4 @@
-"""Arguments of the library: paths as text or ``Path``, lists that are no bare string."""
+"""Arguments of the library: paths are strings or ``Path``, lists are not strings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORDS = [["Ada", "sings"], ["in", "Oslo"]]
 
 @pytest.fixture(scope="module")
 def model(tiny_bert: Path) -> TokenModel:
-    """A student."""
+    """Return a student."""
     return small_model(tiny_bert, "pooled-lstm-crf")
 
 

@@ -1,4 +1,4 @@
-"""Upper case for students of an uncased teacher."""
+"""Cased subwords for students of an uncased teacher."""
 
 from pathlib import Path
 
@@ -127,7 +127,7 @@ def test_other_tokenizers_are_not_changed(teacher: TokenModel) -> None:
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=12))
 def test_cased_subwords_have_the_letters_of_uncased_ones(teacher: TokenModel, word: str) -> None:
-    """In small letters and capitals a word has the same letters, and is unknown as a whole where it was before."""
+    """A word is unknown in any case if it was unknown in lower case."""
     casing = add_cased_subwords(teacher.tokenizer)
     assert casing is not None
 

@@ -1,4 +1,4 @@
-"""A model's temperature: what it changes (confidences) and what it does not (logits, tags, the key of a teacher)."""
+"""The temperature of a model changes confidences, but not logits, tags or the key of a teacher."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The CRF against brute force over all paths, and what its head makes of a scheme."""
+"""The CRF equals a brute-force computation over all paths, and follows the tag scheme."""
 
 import itertools
 from pathlib import Path
@@ -84,7 +84,7 @@ def test_partition_and_marginals_equal_a_sum_over_all_paths(seed: int) -> None:
 
 @pytest.mark.parametrize("scale", [1.0, 40.0, *range(90, 400, 30), 2_000.0])
 def test_products_equal_the_computation_in_logarithms(scale: float) -> None:
-    """From 90 on some sums come near the smallest float64; at 2,000 chains lose their last path."""
+    """From scale 90 some sums are near the smallest float64; at 2,000 no path is left."""
     lengths = [4, 1, 7, 2, 3]
     emissions, mask, transitions, start, end = draw(3, lengths, 4)
     emissions, start, end = emissions * scale, start * scale, end * scale

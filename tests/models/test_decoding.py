@@ -1,4 +1,4 @@
-"""Students with a tag scheme predict only sequences that it allows."""
+"""Students with a tag scheme predict valid sequences only."""
 
 import itertools
 import json
@@ -75,7 +75,7 @@ def test_only_students_decode_with_the_scheme(tiny_bert: Path) -> None:
 @pytest.mark.parametrize("head", ["softmax", "crf"])
 @pytest.mark.parametrize("scheme", [None, "iob2", "iob1"])
 def test_a_guessed_scheme_forbids_no_label(tiny_bert: Path, tmp_path: Path, scheme: Scheme | None, head: str) -> None:
-    """A classifier of IOB1 can have the names of IOB2; read so, its entities could not be opened."""
+    """IOB1 labels can look like IOB2, which would forbid to start entities with I-."""
     names = SCHEMES["iob2"].names
     TransformerTokenClassifier.from_pretrained(str(tiny_bert), Labels.from_names(names, "iob1")).save(
         tmp_path / "teacher"

@@ -1,4 +1,4 @@
-"""A long text takes memory in proportion to its words, and little for each."""
+"""The memory for a long text is proportional to its words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model's folder cannot make us load anything but weights in safetensors."""
+"""Only weights in safetensors are loaded from a model folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Edit = Callable[[Path], None]
 
 
 class _Touch:
-    """A pickle that makes a file when it is read."""
+    """A pickle that writes a file when it is loaded."""
 
     def __init__(self, marker: Path) -> None:
         self.marker = marker
@@ -36,7 +36,7 @@ class _Touch:
 
 @pytest.fixture(scope="module")
 def folders(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A saved teacher and a saved student."""
+    """Save a teacher and a student."""
     above = tmp_path_factory.mktemp("saved")
     for kind in ("teacher", "pooled-lstm-crf"):
         small_model(tiny_bert, kind).save(above / kind)
@@ -44,7 +44,7 @@ def folders(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 
 def change(name: str, **values: Any) -> Edit:  # noqa: ANN401
-    """Set keys of a JSON file."""
+    """Return an edit that sets keys of a JSON file."""
 
     def edit(folder: Path) -> None:
         path = folder / name
@@ -55,7 +55,7 @@ def change(name: str, **values: Any) -> Edit:  # noqa: ANN401
 
 
 def index(*shards: str) -> Edit:
-    """Put an index over the weights, which lie in the first of ``shards``, if that is in the folder."""
+    """Return an edit that adds an index of the weights with the given shards."""
 
     def edit(folder: Path) -> None:
         weights = load_file(folder / "model.safetensors")
@@ -205,7 +205,7 @@ def test_error_if_a_student_and_its_weights_differ_in_size(folders, tmp_path, va
 
 
 def refused(source: Path, tmp_path: Path, edit: Edit, message: str) -> None:
-    """``source`` with ``edit`` and a hostile pickle is refused by library and command, and the pickle is not read."""
+    """Check that library and command reject ``source`` after ``edit``, and that no pickle is loaded."""
     marker = tmp_path / "pickle was read"
     folder = tmp_path / "model"
     shutil.copytree(source, folder)

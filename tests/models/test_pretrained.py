@@ -1,4 +1,4 @@
-"""Finding a model, and the messages if there is none."""
+"""Resolving references to models, and the errors if there is no model."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from nlptrain.models.pretrained import resolve
 
 @pytest.fixture
 def several(tmp_path: Path) -> Path:
-    """A folder of two models and of something that may not be looked into."""
+    """Write a folder with two models and a folder that cannot be read."""
     for name in ("runs/a/model", "runs/b", "runs/locked"):
         (tmp_path / name).mkdir(parents=True)
     for name in ("runs/a/model", "runs/b"):

@@ -1,4 +1,4 @@
-"""Models are saved atomically, and files that do not belong to a model stay."""
+"""Models are saved atomically, and other files in the folder are kept."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WORDS = [["Ada", "lives", "in", "Oslo"]]
 
 @pytest.fixture(params=["teacher", "pooled-lstm-crf", "word-idcnn-softmax"])
 def model(tiny_bert: Path, request: pytest.FixtureRequest) -> TokenModel:
-    """One of each kind."""
+    """Return a teacher and a student of each kind."""
     return small_model(tiny_bert, request.param)
 
 

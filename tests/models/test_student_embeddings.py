@@ -1,4 +1,4 @@
-"""What a student's table holds and starts from."""
+"""Sizes and initial values of a student's embedding table."""
 
 from collections import Counter
 from pathlib import Path

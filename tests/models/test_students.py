@@ -1,4 +1,4 @@
-"""Every student that the configuration can name: embedder x encoder x head, and small transformers."""
+"""All students of the configuration: embedder x encoder x head, and small transformers."""
 
 from collections.abc import Sequence
 from itertools import product

@@ -1,4 +1,4 @@
-"""A CRF in transformers: subwords that start a word, and the best path from ``input_ids`` alone."""
+"""A CRF in transformers: subword boundaries, and the best path from ``input_ids``."""
 
 import json
 from pathlib import Path
@@ -68,7 +68,7 @@ TOUCHING = [
 
 @pytest.mark.parametrize("name", FAST)
 def test_words_without_a_space_in_between_are_separate(name: str, tmp_path: Path) -> None:
-    """As the word splitter does, if subwords show it: WordPiece cannot show that there is no space in ``#Oslo``."""
+    """As in the word splitter, if subwords show it; WordPiece cannot show that ``#Oslo`` has no space."""
     ARCHITECTURES[name](tmp_path)
     tokenizer = load_tokenizer(resolve(str(tmp_path)))[0]
     splitter = WordSplitter.default()

@@ -1,4 +1,4 @@
-"""A run whose configuration has the keys of an earlier version: read everywhere, but not started again."""
+"""Runs whose configuration has the keys of an earlier version can be read, but not trained again."""
 
 from __future__ import annotations
 

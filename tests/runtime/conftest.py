@@ -12,7 +12,7 @@ from tests.helpers.small_models import PLAIN_LABELS, SENTENCES, small_model
 
 @pytest.fixture(scope="session")
 def folders(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A folder for each way of reading words, and one of plain tags."""
+    """Export a model of each kind of featurizer, and one of plain tags."""
     root = tmp_path_factory.mktemp("exported")
     kinds = {
         "teacher": "teacher",

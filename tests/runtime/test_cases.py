@@ -54,7 +54,7 @@ def run_node(*arguments: object) -> Any:
 
 @pytest.fixture(scope="module")
 def descriptions(folders, tmp_path_factory) -> list[Path]:
-    """The description of each case in a copy of its folder: invalid, valid, damaged."""
+    """Write the description of each case into a copy of its folder: invalid, valid, damaged."""
     root = tmp_path_factory.mktemp("described")
     files = []
     for index, case in enumerate(described_cases()):

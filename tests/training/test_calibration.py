@@ -1,4 +1,4 @@
-"""Calibration errors by hand, and the temperature that gold tags were sampled with."""
+"""Calibration errors computed by hand, and temperatures recovered from sampled tags."""
 
 import itertools
 

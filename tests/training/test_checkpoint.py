@@ -1,4 +1,4 @@
-"""A stopped run whose files are damaged: it resumes from the undamaged ones, and reports the others."""
+"""A stopped run with damaged files resumes from the undamaged ones, and reports the others."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ CHECKPOINT, PREVIOUS = "checkpoint.safetensors", "checkpoint-previous.safetensor
 
 @pytest.fixture(scope="module")
 def stopped(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
-    """A folder with a run that was stopped after two checkpoints, and the straight one."""
+    """Stop a run after two checkpoints; finish another one without interruption."""
     corpus = write_corpus(tmp_path_factory.mktemp("stopped"))
     path = write_configs(corpus, tiny_bert)["tagger"]
     checks = iter(range(1000))
@@ -41,7 +41,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
 
 @pytest.fixture
 def run(stopped: Path) -> Path:
-    """The stopped run, fresh for each test: a configuration names its folder."""
+    """Restore the stopped run for each test; its configuration names its folder."""
     run, kept = stopped / "runs/tagger", stopped / "kept"
     if not kept.exists():
         shutil.copytree(run, kept)

@@ -27,7 +27,7 @@ def model(tiny_bert: Path) -> TokenModel:
 
 
 class Stored:
-    """A teacher that gives each word of each sentence logits of its own."""
+    """Teacher logits that are different for each word of each sentence."""
 
     def gather(self, spans: Sequence[tuple[int, int, int]]) -> np.ndarray:
         rows = [(np.arange(3 * 5).reshape(3, 5) + 100 * n)[first : first + count] for n, first, count in spans]

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_several_processes_compute_the_same_as_one(tiny_bert: Path, tmp_path: Path) -> None:
-    """Of 12 sentences by fives, three processes have 2, 2 and 1, or 1, 1 and none."""
+    """Of batches of 5 of 12 sentences, three processes have 2, 2 and 1, or 1, 1 and 0."""
     alone, shared = tmp_path / "alone", tmp_path / "shared"
     for folder in (alone, shared):
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""Experiment trackers receive the rows of metrics.jsonl, and never end a run."""
+"""Experiment trackers receive the rows of metrics.jsonl, and their errors do not end a run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def config(corpus: Path, tiny_bert: Path) -> Path:
 
 
 def expected_curves(run: Path) -> Curves:
-    """Return the points that the rows of ``metrics.jsonl`` are."""
+    """Return the points of the rows of ``metrics.jsonl``."""
     curves: Curves = {}
     for line in (run / "metrics.jsonl").read_text().splitlines():
         values = json.loads(line)

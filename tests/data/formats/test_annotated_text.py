@@ -1,4 +1,4 @@
-"""Texts with character spans, to tagged words."""
+"""Texts with character spans become tagged words."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Rows of annotation tools."""
+"""Rows exported by annotation tools."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read(folder: Path, *rows: object, name: str = "a.jsonl", **data: object) -> 
 
 
 def task(*spans: tuple[int, int, str, str], **more: object) -> dict[str, Any]:
-    """A task of Label Studio."""
+    """Return a task of Label Studio."""
     values = [{"start": start, "end": end, "text": text, "labels": [label]} for start, end, text, label in spans]
     result = [{"value": value, "from_name": "label", "to_name": "text", "type": "labels"} for value in values]
     choices = {"value": {"choices": ["fine"]}, "from_name": "kind", "to_name": "text", "type": "choices"}
@@ -73,14 +73,14 @@ def test_rows_of_each_tool_are_read(tmp_path: Path, kind: str, name: str) -> Non
 
 
 def test_offsets_of_label_studio_may_be_utf16_code_units(tmp_path: Path) -> None:
-    """An emoji is two of them; the text that a span quotes shows which unit is used."""
+    """An emoji has two code units; the quoted text of a span shows which unit is used."""
     shifted = [(start + 1, end + 1, text, label) for start, end, text, label in SPANS]
     ((sentence,), _) = read(tmp_path, task(*shifted))
     assert sentence.tags == TAGS
 
 
 def test_tokens_in_a_file_are_the_words(tmp_path: Path) -> None:
-    """Whatever the word splitter would return."""
+    """The word splitter is not used if a row has tokens."""
     row = {"text": "don't go", "tokens": [{"start": 0, "end": 5}, {"start": 6, "end": 8}], "spans": []}
     ours = {"text": "don't go", "tokens": [[0, 5], [6, 8]], "entities": []}
     sentences, _ = read(tmp_path, row, ours, {"text": "don't go", "spans": []})

@@ -1,4 +1,4 @@
-"""Parquet and Arrow files: what is read, and what is reported."""
+"""Parquet and Arrow files: columns that are read, and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BRAT's pairs of files."""
+"""BRAT files: pairs of text and annotations."""
 
 from __future__ import annotations
 

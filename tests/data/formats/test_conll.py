@@ -1,4 +1,4 @@
-"""CoNLL files: separators, comments, breaks, and every way in which a line is wrong."""
+"""CoNLL files: separators, comments, sentence ends and invalid lines."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def _read(folder: Path, text: str, columns: ColumnsConfig = DEFAULT) -> list[lis
 def test_written_sentences_are_read_again(
     tmp_path_factory: pytest.TempPathFactory, tagged: list[list[tuple[str, str]]]
 ) -> None:
-    """Any word without a tab or newline comes back, first in its line and separated by a tab."""
+    """Words of any characters except tabs and newlines are kept."""
     text = "".join("".join(f"{word}\t{tag}\n" for word, tag in sentence) + "\n" for sentence in tagged)
     assert _read(tmp_path_factory.getbasetemp(), "\ufeff" + text) == tagged
 
 
 def test_sentences_know_their_lines(tmp_path: Path) -> None:
-    """The file and line of the first word, and of each word; comments and blank lines count as lines."""
+    """Comments and blank lines count as lines."""
     path = tmp_path / "a.conll"
     path.write_text("# sent_id = 1\nAda\tB-a\n\n\nsings\tO\n# a note\n.\tO")
     first, second = read_conll(path, DEFAULT)
@@ -55,12 +55,12 @@ def test_sentences_know_their_lines(tmp_path: Path) -> None:
     ids=["plain", "crlf", "lone tab", "blanks", "spaces"],
 )
 def test_blank_lines_end_sentences(tmp_path: Path, text: str) -> None:
-    """Whatever white space they hold, and however many there are."""
+    """Blank lines may contain white space and may be repeated."""
     assert _read(tmp_path, text) == [[("a", "O")], [("b", "O")]]
 
 
 def test_document_lines_start_a_sentence(tmp_path: Path) -> None:
-    """-DOCSTART- is not a word, with or without a blank line after it; a word that begins like it is one."""
+    """-DOCSTART- is not a word, with or without a blank line after it; a longer word that starts with it is one."""
     text = "-DOCSTART- -X- -X- O\n\nEU NNP B-NP B-ORG\n-DOCSTART- -X- -X- O\n-DOCSTART-s NN O O\n"
     assert _read(tmp_path, text) == [[("EU", "B-ORG")], [("-DOCSTART-s", "O")]]
     assert _read(tmp_path, "-DOCSTART-\tO\na\tO\n-DOCSTART-") == [[("a", "O")]]
@@ -78,18 +78,18 @@ def test_document_lines_start_a_sentence(tmp_path: Path) -> None:
     ],
 )
 def test_words_with_a_hash_are_no_comments(tmp_path: Path, text: str, words: list[str]) -> None:
-    """With tabs a comment has none; with spaces it has more or fewer columns than words, or is ``# name =``."""
+    """A comment has no tab, another number of columns than the words, or the form ``# name =``."""
     assert [word for sentence in _read(tmp_path, text) for word, _ in sentence] == words
 
 
 def test_non_ascii_spaces_do_not_separate_columns(tmp_path: Path) -> None:
-    """U+00A0, U+3000 and U+2028 are part of words; with tabs ordinary spaces are, too, but not around them."""
+    """U+00A0, U+3000 and U+2028 are part of words; between tabs, ASCII spaces inside a word are, too."""
     assert _read(tmp_path, "a\u00a0b O\n\u3000c\u2028 O\n") == [[("a\u00a0b", "O"), ("\u3000c\u2028", "O")]]
     assert _read(tmp_path, " New York \t B-a \n") == [[("New York", "B-a")]]
 
 
 def test_columns_are_chosen_by_number(tmp_path: Path) -> None:
-    """From the beginning or from the end; both from one end allow lines of different length."""
+    """Columns are counted from the start or from the end of a line."""
     assert _read(tmp_path, "1 a X O\n2 b Y O\n", ColumnsConfig(words=2, tags=3)) == [[("a", "X"), ("b", "Y")]]
     assert _read(tmp_path, "1 a X O\n2 b Y O\n", ColumnsConfig(words=-3, tags=-2)) == [[("a", "X"), ("b", "Y")]]
     assert _read(tmp_path, "a\tO\nb\tO\tnote\n", ColumnsConfig(words=1, tags=2)) == [[("a", "O"), ("b", "O")]]
@@ -118,13 +118,13 @@ EXPECTED = "expected words in column 1 (data.columns.words) and tags in column -
     ],
 )
 def test_invalid_lines_are_reported(tmp_path: Path, text: str, message: str) -> None:
-    """By file and line, with what was found and what would be right."""
+    """The message has file, line, what was found and what was expected."""
     with pytest.raises(InputError, match=f"^{re.escape(str(tmp_path / 'a.conll') + message)}$"):
         _read(tmp_path, text)
 
 
 def test_missing_columns_are_reported(tmp_path: Path) -> None:
-    """A number beyond the line, one column for both, and a name of CoNLL-U's."""
+    """A number larger than the line, the same column twice, and a CoNLL-U name are errors."""
     with pytest.raises(
         InputError, match=r"found 2 columns \('a', 'O'\); expected words in column 3 .* and tags in column -1"
     ):
@@ -140,7 +140,7 @@ def test_missing_columns_are_reported(tmp_path: Path) -> None:
 
 
 def test_lines_are_read_lazily(tmp_path: Path) -> None:
-    """The first sentence is read before an error further down is raised."""
+    """The first sentence is returned before an error in a later line."""
     path = tmp_path / "a.conll"
     path.write_bytes(b"a\tO\n\nb\n")
     reader = read_conll(path, DEFAULT)

@@ -1,4 +1,4 @@
-"""CoNLL-U: which lines are words, and every way in which a line is wrong."""
+"""CoNLL-U files: lines that are words, and invalid lines."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_words_are_the_lines_with_integer_ids(tmp_path: Path, end: str) -> None:
     ],
 )
 def test_the_tags_column_is_a_name_or_a_number(tmp_path: Path, columns: ColumnsConfig, tags: tuple[str, ...]) -> None:
-    """UPOS by default."""
+    """The default is UPOS."""
     assert next(read_conllu(_file(tmp_path, TEXT), columns)).tags == tags
 
 
@@ -89,14 +89,14 @@ def test_the_tags_column_is_a_name_or_a_number(tmp_path: Path, columns: ColumnsC
     ],
 )
 def test_invalid_lines_are_reported(tmp_path: Path, text: str, message: str) -> None:
-    """By file and line; a blank line that is missing would join two sentences."""
+    """The message has file and line; a missing blank line, which would join two sentences, is an error."""
     path = _file(tmp_path, text)
     with pytest.raises(InputError, match=f"^{re.escape(str(path) + message)}$"):
         list(read_conllu(path, ColumnsConfig()))
 
 
 def test_columns_beyond_ten_are_refused(tmp_path: Path) -> None:
-    """From either end."""
+    """Columns are counted from the start or from the end."""
     with pytest.raises(
         InputError, match=r"^data\.columns\.words: found 11; expected one of the 10 columns of CoNLL-U$"
     ):

@@ -28,7 +28,7 @@ def test_consecutive_rows_with_the_same_name_are_a_sentence(tmp_path: Path, sepa
 
 
 def test_quotes_and_empty_names_as_in_spreadsheets(tmp_path: Path) -> None:
-    """Only the first row of a sentence has its name, as in a corpus that many beginners use."""
+    """An empty name continues the sentence, as in a popular corpus."""
     text = 'Sentence #,Word,POS,Tag\nSentence: 1,"a,b",X,O\n,"""",Y,B-p\nSentence: 2,c,Z,O\n'
     assert [(sentence.words, sentence.tags) for sentence in read(tmp_path, text)] == [
         (("a,b", '"'), ("O", "B-p")),

@@ -1,4 +1,4 @@
-"""JSON Lines: what is read, and every way in which a line is wrong."""
+"""JSON Lines: rows that are read, and invalid rows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _file(folder: Path, text: str) -> Path:
 def test_written_sentences_are_read_again(
     tmp_path_factory: pytest.TempPathFactory, tagged: list[list[tuple[str, str]]], ascii_only: bool
 ) -> None:
-    """Any strings, escaped or not, line ends in them included."""
+    """Any strings, also with line ends, are kept."""
     rows = [{"tokens": [word for word, _ in pairs], "tags": [tag for _, tag in pairs]} for pairs in tagged]
     text = "".join(json.dumps(row, ensure_ascii=ascii_only) + "\n" for row in rows)
     read = [
@@ -41,7 +41,7 @@ def test_written_sentences_are_read_again(
 
 
 def test_other_keys_blank_lines_and_nan_are_ignored(tmp_path: Path) -> None:
-    """Pseudo-labeled files have confidences; rows without a word are skipped."""
+    """For example, files of pseudo-labels have confidences; rows without a word are skipped."""
     path = _file(
         tmp_path, '\n{"tokens": ["a"], "tags": ["O"], "confidences": [NaN], "x": {}}\n \n{"tokens": [], "tags": []}'
     )
@@ -87,14 +87,14 @@ def test_other_keys_blank_lines_and_nan_are_ignored(tmp_path: Path) -> None:
     ids=range(17),
 )
 def test_invalid_lines_are_reported(tmp_path: Path, line: str, message: str) -> None:
-    """By file and line, with what was found and what would be right."""
+    """The message has file, line, what was found and what was expected."""
     path = _file(tmp_path, f"\n{line}\n")
     with pytest.raises(InputError, match=f"^{re.escape(f'{path}:2: {message}')}"):
         list(read_jsonl(path))
 
 
 def test_surrogate_pairs_become_one_character(tmp_path: Path) -> None:
-    """As ``json.dumps`` writes what lies above U+FFFF."""
+    """``json.dumps`` writes characters above U+FFFF as pairs."""
     path = _file(tmp_path, '{"tokens": ["\\ud83d\\ude00"], "tags": ["O"]}')
     assert next(read_jsonl(path)).words == ("\U0001f600",)
 

@@ -1,4 +1,4 @@
-"""Round trips through every format, what a format cannot hold, conversions, and ignored columns."""
+"""Round trips through all formats, conversions, ignored columns, and values that a format cannot hold."""
 
 from __future__ import annotations
 
