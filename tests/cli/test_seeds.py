@@ -79,8 +79,8 @@ def test_seeds_can_be_added_but_not_dropped(three_seeds: Path, corpus: Path) -> 
     assert other.exit_code == 2
     assert "seed-0: holds a run with another configuration (train.ema: 0.9 there, 0.5 now)" in other.stderr
     assert not (corpus / "runs/tagger/seed-5").exists()  # nothing is trained before the error
-    anew = call("tagger", three_seeds, *QUICK, "--set", "train.ema=0.5", "--set", "seeds=[0, 5]", "--overwrite")
-    assert anew.exit_code == 0, anew.output
+    overwritten = call("tagger", three_seeds, *QUICK, "--set", "train.ema=0.5", "--set", "seeds=[0, 5]", "--overwrite")
+    assert overwritten.exit_code == 0, overwritten.output
     assert sorted(path.name for path in (corpus / "runs/tagger").glob("seed-*")) == ["seed-0", "seed-5"]
     assert weights(corpus / "runs/tagger/seed-0") != kept
 

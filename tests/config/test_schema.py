@@ -53,14 +53,14 @@ def test_the_comments_of_a_starter_file_are_keys(tmp_path: Path, command: str) -
     """Each key after a # is a key of the configuration, in the right section."""
     known = {key.name for key in keys(COMMANDS[command])}
     path: list[str] = []
-    seen = set()
+    commented_keys = set()
     for line in starter(command).split("\n"):
         if match := re.match(r"( *)#?(\w+):", line):
             depth = len(match[1]) // 2
             path = [*path[:depth], match[2]]
             assert ".".join(path) in known
-            seen.add(".".join(path))
-    assert seen == {key.name for key in keys(COMMANDS[command], all_kinds=False)}
+            commented_keys.add(".".join(path))
+    assert commented_keys == {key.name for key in keys(COMMANDS[command], all_kinds=False)}
 
 
 @pytest.mark.slow

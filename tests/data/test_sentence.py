@@ -17,22 +17,22 @@ from nlptrain.data.sentence import HashIndex, HashSet, hash_array
 def test_hash_index_and_hash_set_equal_a_dict(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentence, "_MAX_BLOCK", 2_000)
     draw = random.Random(seed)
-    index, seen, expected = HashIndex(), HashSet(), {}
+    index, hash_set, expected = HashIndex(), HashSet(), {}
     for _ in range(40):
         new = {draw.randbytes(16) for _ in range(draw.choice([0, 1, 3, 50, 700]))} - set(expected)
         index.add(hash_array(list(new)))
-        seen.add(hash_array(list(new)))
+        hash_set.add(hash_array(list(new)))
         expected |= {words_hash: len(expected) + position for position, words_hash in enumerate(new)}
         queries = [*draw.sample(list(expected), min(30, len(expected))), draw.randbytes(16)]
         assert index.find(hash_array(queries)).tolist() == [expected.get(query, -1) for query in queries]
-        assert seen.has(hash_array(queries)).tolist() == [query in expected for query in queries]
+        assert hash_set.has(hash_array(queries)).tolist() == [query in expected for query in queries]
     assert len(index) == len(expected)
     # Each block is at least twice as long as the next, or as long as a block becomes.
     lengths = [len(block) for block, _ in index._blocks]
-    assert lengths == [len(block) for block in seen._blocks]
+    assert lengths == [len(block) for block in hash_set._blocks]
     assert all(length >= min(2 * following, 2_000) for length, following in zip(lengths, lengths[1:], strict=False))
     assert sum(block.nbytes + positions.nbytes for block, positions in index._blocks) == 12 * len(expected)
-    assert sum(block.nbytes for block in seen._blocks) == 8 * len(expected)
+    assert sum(block.nbytes for block in hash_set._blocks) == 8 * len(expected)
 
 
 @pytest.mark.parametrize("room", [True, False])
@@ -55,30 +55,30 @@ def test_a_disk_that_becomes_full_loses_no_hash(monkeypatch: pytest.MonkeyPatch,
     before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (80, before[1]))
     try:
-        seen, hashes = HashSet(), hash_array([value.to_bytes(16, "little") for value in range(1, 14)])
-        seen.add(hashes)
+        hash_set, hashes = HashSet(), hash_array([value.to_bytes(16, "little") for value in range(1, 14)])
+        hash_set.add(hashes)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
-    assert seen.has(hashes).all()
+    assert hash_set.has(hashes).all()
 
 
 def test_trailing_zeros_of_hashes_are_kept() -> None:
     ends = [b"a" * 15 + b"\0", b"a" * 14 + b"\0\0", b"a" * 14 + b"\0a", bytes(16)]
     assert hash_array(ends).tolist() == [end.rstrip(b"\0") for end in ends]
     assert len(set(hash_array(ends).tolist())) == 4
-    seen = HashSet()
-    seen.add(hash_array([bytes(16)]))
-    assert seen.has(hash_array([bytes(16), b"a" * 16])).tolist() == [True, False]
+    hash_set = HashSet()
+    hash_set.add(hash_array([bytes(16)]))
+    assert hash_set.has(hash_array([bytes(16), b"a" * 16])).tolist() == [True, False]
 
 
 def test_empty_sets_and_queries() -> None:
-    index, seen = HashIndex(), HashSet()
+    index, hash_set = HashIndex(), HashSet()
     for _ in range(2):
         assert index.find(hash_array([b"x" * 16])).tolist() == [-1]
         assert index.find(hash_array([])).tolist() == []
-        assert seen.has(hash_array([b"x" * 16])).tolist() == [False]
+        assert hash_set.has(hash_array([b"x" * 16])).tolist() == [False]
         index.add(hash_array([]))
-        seen.add(hash_array([]))
+        hash_set.add(hash_array([]))
     assert len(index) == 0
     assert hash_array([]).dtype == np.dtype("S16")

@@ -151,23 +151,25 @@ def _written(scheme: Scheme) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("scheme", ["iob1", "iobes", "bilou"])
-@pytest.mark.parametrize("wanted", [None, "iob1", "iob2", "iobes", "bilou"])
-def test_splits_do_not_depend_on_the_scheme_of_the_files(tmp_path: Path, scheme: Scheme, wanted: Scheme | None) -> None:
+@pytest.mark.parametrize("label_scheme", [None, "iob1", "iob2", "iobes", "bilou"])
+def test_splits_do_not_depend_on_the_scheme_of_the_files(
+    tmp_path: Path, scheme: Scheme, label_scheme: Scheme | None
+) -> None:
     """The sentences are converted to IOB2 or to the scheme of the teacher."""
     labels = None
-    if wanted is not None:
-        labels = Labels(("O", *(f"{prefix}-{name}" for name in "plg" for prefix in SCHEME_PREFIXES[wanted])), wanted)
+    if label_scheme is not None:
+        labels = Labels(
+            ("O", *(f"{prefix}-{name}" for name in "plg" for prefix in SCHEME_PREFIXES[label_scheme])), label_scheme
+        )
     expected, _ = _splits(tmp_path, labels, train=_written("iob2"), dev=_written("iob2"))
     splits, logged = _splits(tmp_path, labels, train=_written(scheme), dev=_written("iob2"))
     assert splits == expected
     assert [sentence.tags for sentence in splits.train] == [
-        tuple(word.split("/")[1] for word in sentence) for sentence in _written(wanted or "iob2")
+        tuple(word.split("/")[1] for word in sentence) for sentence in _written(label_scheme or "iob2")
     ]
     name = {"iob1": "IOB1", "iob2": "IOB2", "iobes": "IOBES", "bilou": "BILOU"}
-    assert (
-        logged[0]
-        == f"tag scheme: {name[scheme]} in train, IOB2 in dev, converted to {name[wanted or 'iob2']} (data.scheme)"
-    )
+    converted = f"converted to {name[label_scheme or 'iob2']} (data.scheme)"
+    assert logged[0] == f"tag scheme: {name[scheme]} in train, IOB2 in dev, {converted}"
 
 
 def test_a_split_without_evidence_has_the_scheme_of_the_others(tmp_path: Path) -> None:
@@ -248,8 +250,8 @@ def test_error_if_train_is_too_small_to_split_dev(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("sentences", "dev"), [(3, 1), (29, 9), (299, 99), (500, 100), (5_000, 500), (50_000, 2_000)])
 def test_the_size_of_the_dev_split(sentences: int, dev: int) -> None:
     """10 % of train, at least 100 but at most a third, and at most 2,000 sentences."""
-    train, taken = take_dev([Sentence((str(index),)) for index in range(sentences)])
-    assert (len(train), len(taken)) == (sentences - dev, dev)
+    train, dev_split = take_dev([Sentence((str(index),)) for index in range(sentences)])
+    assert (len(train), len(dev_split)) == (sentences - dev, dev)
 
 
 def test_dev_depends_on_the_sentences_alone() -> None:

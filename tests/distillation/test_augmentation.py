@@ -102,8 +102,8 @@ def test_noise_drops_misspells_and_changes_the_case(teacher: TokenModel):
 
 
 def test_no_sentence_is_repeated_and_none_is_excluded(teacher: TokenModel):
-    every = list(augmenter(teacher, swap=1.0)(400))
-    hashes = [sentence.hash() for sentence in every]
+    augmented = list(augmenter(teacher, swap=1.0)(400))
+    hashes = [sentence.hash() for sentence in augmented]
     assert len(set(hashes)) == len(hashes)
     excluded = set(hashes[::2])
     left = {sentence.hash() for sentence in augmenter(teacher, swap=1.0)(400, excluded=excluded)}
@@ -134,9 +134,9 @@ def augment(
     lines: list[str] = []
     ensemble: Any = SimpleNamespace(teachers=[SimpleNamespace(model=teacher)])
     settings = AugmentConfig(**{**NOTHING, "sentences": sentences, **rates})
-    every = list(add_synthetic_sentences(raw, settings, splits, ensemble, lines.append))
-    assert every[: len(raw)] == raw
-    return every[len(raw) :], lines
+    augmented = list(add_synthetic_sentences(raw, settings, splits, ensemble, lines.append))
+    assert augmented[: len(raw)] == raw
+    return augmented[len(raw) :], lines
 
 
 def test_no_synthetic_sentence_occurs_elsewhere(teacher: TokenModel):
@@ -165,8 +165,8 @@ def test_unlabeled_sentences_are_used_too(teacher: TokenModel):
     few, lines = augment(teacher, raw, splits, 10, join=1.0)
     assert len(few) == 10
     assert "from 10 unlabeled sentences)" in lines[-1]
-    every, _ = augment(teacher, raw[:2], splits, replace=1.0)
-    assert len(every) == 600  # 300 of each
+    augmented, _ = augment(teacher, raw[:2], splits, replace=1.0)
+    assert len(augmented) == 600  # 300 of each
 
 
 def test_only_part_of_a_large_text_is_augmented(teacher: TokenModel, monkeypatch: pytest.MonkeyPatch):

@@ -46,9 +46,9 @@ def label_again(folder: Path, teacher: TransformerTokenClassifier) -> tuple[Labe
     return label_sentences(store, SENTENCES, teacher, run), log, store
 
 
-def flip(path: Path, place: int = -1) -> None:
+def flip(path: Path, position: int = -1) -> None:
     content = bytearray(path.read_bytes())
-    content[place if place >= 0 else len(content) // 2] ^= 0x10
+    content[position if position >= 0 else len(content) // 2] ^= 0x10
     path.write_bytes(content)
 
 
@@ -169,8 +169,8 @@ def test_each_changed_byte_of_a_shard_is_detected(teacher: TransformerTokenClass
     path = stored / "000002.arrow"
     content = path.read_bytes()
     store = LogitStore(stored.parent, teacher)
-    for place in range(0, len(content), 7):
-        flip(path, place)
+    for position in range(0, len(content), 7):
+        flip(path, position)
         assert store.contains(np.array([SENTENCES[-1].hash()], dtype="S16")).tolist() == [False]
         store._shards.clear()
         path.write_bytes(content)

@@ -83,7 +83,7 @@ def test_candidates_of_a_run_and_of_an_exported_folder(tiny_bert, tmp_path):
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch):
+def short_rounds(monkeypatch):
     """Make the rounds very short."""
     monkeypatch.setattr("nlptrain.export.benchmark._SECONDS", 0.05)
     monkeypatch.setattr("nlptrain.export.benchmark._LATENCY_SECONDS", 0.1)
@@ -94,12 +94,12 @@ def test_the_command_prints_a_table_or_json(tiny_bert, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     export_onnx(small_model(tiny_bert, "pooled-lstm-crf"), tmp_path / "out", ["fp32"])
     Path("raw.txt").write_text("\n".join(TEXTS), encoding="utf-8")
-    given = ["benchmark", "out", "--text", "raw.txt", "--rounds", "1"]
-    done = CliRunner().invoke(main, given)
+    arguments = ["benchmark", "out", "--text", "raw.txt", "--rounds", "1"]
+    done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output
     assert "onnx fp32" in done.output
     assert "1.0x" in done.output
-    speeds = json.loads(CliRunner().invoke(main, [*given, "--json"]).stdout)
+    speeds = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)
     assert speeds["threads"] == 1
     assert speeds["models"][0]["words_per_second"] > 0
     for arguments, message in (

@@ -39,7 +39,7 @@ def card(*arguments: str) -> str:
 
 
 def test_the_hub_reads_the_scores_of_the_run(runs):
-    given = [
+    arguments = [
         "--name",
         "me/small",
         "--dataset",
@@ -51,15 +51,15 @@ def test_the_hub_reads_the_scores_of_the_run(runs):
         "--control",
         "tagger",
     ]
-    text = card("tagger_kd", *given)
+    text = card("tagger_kd", *arguments)
     read = ModelCard(text)
     scores = [json.loads((runs / "tagger_kd" / f"seed-{seed}" / "scores.json").read_text()) for seed in (0, 1)]
-    mean = sum(first_item["test"]["f1"] for first_item in scores) / 2
+    mean = sum(run_scores["test"]["f1"] for run_scores in scores) / 2
     data = read.data.to_dict()
     assert (data["license"], data["language"], data["pipeline_tag"]) == ("mit", ["en"], "token-classification")
     name, results = model_index_to_eval_results(yaml.safe_load(text.split("---")[1])["model-index"])
     assert name == "me/small"
-    assert [(first_item.metric_type, first_item.dataset_name, first_item.dataset_split) for first_item in results] == [
+    assert [(result.metric_type, result.dataset_name, result.dataset_split) for result in results] == [
         ("f1", "invented", "test"),
         ("precision", "invented", "test"),
         ("recall", "invented", "test"),
@@ -100,7 +100,7 @@ def test_cards_of_runs_without_gold_and_of_word_students(runs):
     assert done.exit_code == 0, done.output
     text = card("raw")
     _, results = model_index_to_eval_results(yaml.safe_load(text.split("---")[1])["model-index"])
-    assert [first_item.metric_type for first_item in results] == ["agreement"]
+    assert [result.metric_type for result in results] == ["agreement"]
     assert "knowledge-distillation" in ModelCard(text).data.tags
     assert "pipeline(" not in text
     assert "load_token_model(" in text
@@ -108,8 +108,8 @@ def test_cards_of_runs_without_gold_and_of_word_students(runs):
 
 
 def test_speeds_are_those_of_the_benchmark(runs):
-    first_item = {"name": "x/exported", "runtime": "onnx", "precision": "int8", "words_per_second": 12_345.6}
-    speeds = {"threads": 1, "rounds": 5, "models": [{**first_item, "p50": 1.25, "cold_start": 0.4, "size": 3_700_000}]}
+    speed = {"name": "x/exported", "runtime": "onnx", "precision": "int8", "words_per_second": 12_345.6}
+    speeds = {"threads": 1, "rounds": 5, "models": [{**speed, "p50": 1.25, "cold_start": 0.4, "size": 3_700_000}]}
     Path("speed.json").write_text(json.dumps(speeds))
     assert "| exported | onnx int8 | 12,346 | 1.25 | 0.40 | 3.7 |" in card("tagger", "--speed", "speed.json")
 

@@ -94,8 +94,8 @@ def test_plain_tags_are_words_with_tags(tiny_bert, tmp_path):
     model = small_model(tiny_bert, "pooled-lstm-softmax", PLAIN_LABELS)
     export_onnx(model, tmp_path / "out", ["fp32"])
     actual = Tagger(tmp_path / "out", min_confidence=0.5).predict([*DIFFICULT_TEXTS, *TEXTS])
-    wanted = predict(model, [*DIFFICULT_TEXTS, *TEXTS], min_confidence=0.5)
-    assert all(same_prediction(*pair) for pair in zip(wanted, actual, strict=True))
+    expected = predict(model, [*DIFFICULT_TEXTS, *TEXTS], min_confidence=0.5)
+    assert all(same_prediction(*pair) for pair in zip(expected, actual, strict=True))
     assert {word["tag"] for prediction in actual for word in prediction["words"]} > {None}
 
 
@@ -160,14 +160,14 @@ def test_a_different_model_is_rejected_and_nothing_is_written(tiny_bert, tmp_pat
     monkeypatch.setitem(onnx_files.WRITERS, "int8", worse)
     model.model.head.constrain(LABELS)
     with pytest.raises(InputError, match=r"int8: loses .* points on dev; nothing was written; expected at most 0\.3"):
-        export_onnx(model, tmp_path / "out", ["int8"], dev=_as_it_says(model))
+        export_onnx(model, tmp_path / "out", ["int8"], dev=predicted_gold(model))
     assert not list(tmp_path.iterdir())
     with pytest.raises(InputError, match="int8: found no dev sentences to measure the loss on; set dev to gold files"):
         export_onnx(model, tmp_path / "out", ["int8"])
     assert not list(tmp_path.iterdir())
 
 
-def _as_it_says(model):
+def predicted_gold(model):
     """Return dev sentences on which ``model`` is always right."""
     tags = model.tag([sentence.words for sentence in SENTENCES])
     return [

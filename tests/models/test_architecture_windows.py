@@ -30,7 +30,7 @@ OWN = {
 
 
 @pytest.fixture(scope="module")
-def unstated(tmp_path_factory: pytest.TempPathFactory) -> transformers.PreTrainedTokenizerBase:
+def unlimited_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> transformers.PreTrainedTokenizerBase:
     """A tokenizer without a maximum length."""
     folder = tmp_path_factory.mktemp("unstated")
     BUILDERS["mpnet"](folder)
@@ -40,13 +40,13 @@ def unstated(tmp_path_factory: pytest.TempPathFactory) -> transformers.PreTraine
 @pytest.mark.parametrize("pad", [1, 3])
 @pytest.mark.parametrize("name", SHIFTED)
 def test_the_window_is_the_number_of_usable_positions(
-    name: str, pad: int, unstated: transformers.PreTrainedTokenizerBase
+    name: str, pad: int, unlimited_tokenizer: transformers.PreTrainedTokenizerBase
 ) -> None:
     if name == "mpnet" and pad == 3:
         pad = 1  # its positions begin at 2 whatever the padding is
     settings = {**SIZES, **OWN.get(name, {}), "vocab_size": 40, "max_position_embeddings": 20, "pad_token_id": pad}
     config = AutoConfig.for_model(name, **settings)
-    window = architecture_class(config).window(config, unstated)
+    window = architecture_class(config).window(config, unlimited_tokenizer)
     assert window == 20 - pad - 1
     model = AutoModel.from_config(config).eval()
     ids = torch.full((1, window + 1), 7)
@@ -59,7 +59,7 @@ def test_the_window_is_the_number_of_usable_positions(
 
 
 @pytest.mark.parametrize(
-    ("model_type", "positions", "stated", "window"),
+    ("model_type", "positions", "max_length", "window"),
     [
         ("bert", 64, 32, 32),
         ("bert", 64, None, 64),
@@ -73,14 +73,14 @@ def test_the_window_is_the_number_of_usable_positions(
     ],
 )
 def test_the_window_is_the_smaller_of_model_and_tokenizer_limits(
-    model_type: str, positions: int | None, stated: int | None, window: int, unstated: object
+    model_type: str, positions: int | None, max_length: int | None, window: int, unlimited_tokenizer: object
 ) -> None:
     config = AutoConfig.for_model(model_type, **({"max_position_embeddings": positions} if positions else {}))
 
-    class Stated:
-        model_max_length = int(1e30) if stated is None else stated
+    class LimitedTokenizer:
+        model_max_length = int(1e30) if max_length is None else max_length
 
-    assert architecture_class(config).window(config, Stated()) == window  # type: ignore[arg-type]
+    assert architecture_class(config).window(config, LimitedTokenizer()) == window  # type: ignore[arg-type]
 
 
 def test_the_registry_has_all_types_with_offset_positions() -> None:
@@ -117,9 +117,9 @@ def test_xmod_uses_the_adapters_of_its_language(tmp_path: Path) -> None:
     assert not np.array_equal(english.logits(words)[0], french.logits(words)[0])
     assert english.fingerprint() != french.fingerprint()
     # with the language in its own config, the same weights read the same
-    stated = str(xmod(tmp_path / "stated", default_language="fr_XX"))
+    folder = str(xmod(tmp_path / "stated", default_language="fr_XX"))
     assert np.array_equal(
-        TransformerTokenClassifier.from_pretrained(stated, LABELS).logits(words)[0], french.logits(words)[0]
+        TransformerTokenClassifier.from_pretrained(folder, LABELS).logits(words)[0], french.logits(words)[0]
     )
     french.save(tmp_path / "saved")
     again = load_token_model(str(tmp_path / "saved"))
@@ -128,15 +128,15 @@ def test_xmod_uses_the_adapters_of_its_language(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def as_published(tmp_path: Path) -> Path:
+def published_folder(tmp_path: Path) -> Path:
     """Write a DeBERTa whose tokenizer is ``spm.model`` only, as in microsoft/deberta-v3-*."""
     BUILDERS["deberta-v2"](tmp_path)
     (tmp_path / "tokenizer.json").unlink()
     (tmp_path / "tokenizer_config.json").write_text('{"tokenizer_class": "DebertaV2Tokenizer"}')
-    written = io.BytesIO()
+    model_file = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter([" ".join(words) for words, _ in make_sentences(60, 1)]),
-        model_writer=written,
+        model_writer=model_file,
         vocab_size=90,
         pad_id=0,
         bos_id=1,
@@ -149,12 +149,12 @@ def as_published(tmp_path: Path) -> Path:
         minloglevel=2,
         hard_vocab_limit=False,
     )
-    (tmp_path / "spm.model").write_bytes(written.getvalue())
+    (tmp_path / "spm.model").write_bytes(model_file.getvalue())
     return tmp_path
 
 
-def test_a_sentencepiece_model_is_loaded_as_a_tokenizer(as_published: Path) -> None:
-    tokenizer, window = load_tokenizer(resolve(str(as_published)))
+def test_a_sentencepiece_model_is_loaded_as_a_tokenizer(published_folder: Path) -> None:
+    tokenizer, window = load_tokenizer(resolve(str(published_folder)))
     assert window == POSITIONS
     subwords = tokenizer(["Ada", "lives"], is_split_into_words=True)["input_ids"]
     shown = "".join(tokenizer.convert_ids_to_tokens(subwords))
@@ -165,11 +165,11 @@ def test_a_sentencepiece_model_is_loaded_as_a_tokenizer(as_published: Path) -> N
     ("without", "package"), [("sentencepiece", "sentencepiece"), ("google.protobuf", "protobuf")], ids=str
 )
 def test_missing_packages_for_a_sentencepiece_model_are_reported(
-    as_published: Path, monkeypatch: pytest.MonkeyPatch, without: str, package: str
+    published_folder: Path, monkeypatch: pytest.MonkeyPatch, without: str, package: str
 ) -> None:
     from nlptrain.models.tokenization import tokenizer
 
-    there = tokenizer.find_spec
-    monkeypatch.setattr(tokenizer, "find_spec", lambda name: None if name == without else there(name))
+    find_spec = tokenizer.find_spec
+    monkeypatch.setattr(tokenizer, "find_spec", lambda name: None if name == without else find_spec(name))
     with pytest.raises(InputError, match=rf"\({package} not installed\); pip install 'nlptrain\[slow\]'"):
-        load_tokenizer(resolve(str(as_published)))
+        load_tokenizer(resolve(str(published_folder)))

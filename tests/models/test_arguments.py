@@ -76,9 +76,9 @@ def test_error_if_a_string_is_given_for_a_list(model, call, message):
 
 
 def test_generators_and_tuples_are_accepted_as_lists(model):
-    wanted = model.tag(WORDS)
-    assert model.tag(tuple(map(tuple, WORDS))) == wanted
-    assert model.tag((word for word in words) for words in WORDS) == wanted
+    expected = model.tag(WORDS)
+    assert model.tag(tuple(map(tuple, WORDS))) == expected
+    assert model.tag((word for word in words) for words in WORDS) == expected
     texts = ["Ada sings", "in Oslo"]
     assert list(predict(model, iter(texts))) == list(predict(model, texts))
     assert nlptrain.evaluate(model, iter(SENTENCES)) == nlptrain.evaluate(model, SENTENCES)

@@ -193,6 +193,8 @@ def test_a_cased_student_can_be_a_teacher(teacher: TokenModel, embedder: dict[st
     assert second.tag([["Paris", "paris"]])
     if embedder["kind"] == "subword":  # the first one's table, turned and scaled: distances keep their ratios
         table = second.model.embedder.table.weight
-        apart, there = (torch.pdist(rows[[upper, lower, 0]]) for rows in (table, vectors))
-        assert torch.allclose(apart / apart.sum(), there / there.sum(), atol=1e-4)
+        table_distances, vector_distances = (torch.pdist(rows[[upper, lower, 0]]) for rows in (table, vectors))
+        assert torch.allclose(
+            table_distances / table_distances.sum(), vector_distances / vector_distances.sum(), atol=1e-4
+        )
     assert (first.featurizer(["Paris"]) == second.featurizer(["Paris"])) == (embedder["kind"] == "subword")

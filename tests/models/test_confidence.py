@@ -120,14 +120,14 @@ def test_min_confidence_omits_entities_with_a_lower_confidence(tiny_bert: Path, 
     model = student(tiny_bert, head)
     everything = list(predict(model, TEXTS))
     sure = sorted(entity["confidence"] for prediction in everything for entity in prediction["entities"])
-    least = sure[len(sure) // 2]  # one that is shown: it stays
-    assert sure[0] < least
+    threshold = sure[len(sure) // 2]  # one that is shown: it stays
+    assert sure[0] < threshold
     kept = [
-        {**prediction, "entities": [entity for entity in prediction["entities"] if entity["confidence"] >= least]}
+        {**prediction, "entities": [entity for entity in prediction["entities"] if entity["confidence"] >= threshold]}
         for prediction in everything
     ]
-    assert list(predict(model, TEXTS, min_confidence=least)) == kept
-    columns = "".join(predict_columns(model, TEXTS, min_confidence=least))
+    assert list(predict(model, TEXTS, min_confidence=threshold)) == kept
+    columns = "".join(predict_columns(model, TEXTS, min_confidence=threshold))
     assert columns.count("\tB-") == sum(len(prediction["entities"]) for prediction in kept)
     assert "".join(predict_columns(model, TEXTS)).count("\tB-") == len(sure)
     assert "\tB-" not in "".join(predict_columns(model, TEXTS, min_confidence=1.0))
@@ -136,11 +136,11 @@ def test_min_confidence_omits_entities_with_a_lower_confidence(tiny_bert: Path, 
 def test_a_plain_tag_below_min_confidence_is_none(tiny_bert: Path) -> None:
     model = student(tiny_bert, labels=PLAIN)
     (everything,) = predict(model, TEXTS[:1])
-    least = sorted(word["confidence"] for word in everything["words"])[2]
-    (prediction,) = predict(model, TEXTS[:1], min_confidence=least)
+    threshold = sorted(word["confidence"] for word in everything["words"])[2]
+    (prediction,) = predict(model, TEXTS[:1], min_confidence=threshold)
     assert [word["tag"] for word in prediction["words"]] == [
-        word["tag"] if word["confidence"] >= least else None for word in everything["words"]
+        word["tag"] if word["confidence"] >= threshold else None for word in everything["words"]
     ]
     assert [word["confidence"] for word in prediction["words"]] == [word["confidence"] for word in everything["words"]]
-    (columns,) = predict_columns(model, TEXTS[:1], min_confidence=least)
+    (columns,) = predict_columns(model, TEXTS[:1], min_confidence=threshold)
     assert [line.split("\t")[1] for line in columns.splitlines()] == [w["tag"] or "_" for w in prediction["words"]]

@@ -49,8 +49,8 @@ def every_path(emissions: Tensor, transitions: Tensor, start: Tensor, end: Tenso
     for path in itertools.product(range(labels), repeat=words):
         steps = [float(transitions[a, b]) for a, b in itertools.pairwise(path)]
         if FORBIDDEN not in steps:
-            gained = sum(float(emissions[place, label]) for place, label in enumerate(path))
-            scores[path] = float(start[path[0]]) + gained + sum(steps) + float(end[path[-1]])
+            emitted = sum(float(emissions[position, label]) for position, label in enumerate(path))
+            scores[path] = float(start[path[0]]) + emitted + sum(steps) + float(end[path[-1]])
     return scores
 
 
@@ -67,14 +67,14 @@ def test_partition_and_marginals_equal_a_sum_over_all_paths(seed: int) -> None:
         values = np.array(list(paths.values()))
         total = np.log(np.exp(values - values.max()).sum()) + values.max()
         assert float(totals[chain]) == pytest.approx(total, abs=1e-10)
-        for place in range(length):
+        for position in range(length):
             for label in range(4):
-                shares = [np.exp(score - total) for path, score in paths.items() if path[place] == label]
-                assert float(marginals[chain, place, label].exp()) == pytest.approx(sum(shares), abs=1e-10)
-                with_it = [score for path, score in paths.items() if path[place] == label]
-                if with_it:
-                    after = float(best_of_all[chain, place, label])
-                    assert after == pytest.approx(max(with_it) - values.max(), abs=1e-10)
+                shares = [np.exp(score - total) for path, score in paths.items() if path[position] == label]
+                assert float(marginals[chain, position, label].exp()) == pytest.approx(sum(shares), abs=1e-10)
+                constrained = [score for path, score in paths.items() if path[position] == label]
+                if constrained:
+                    actual = float(best_of_all[chain, position, label])
+                    assert actual == pytest.approx(max(constrained) - values.max(), abs=1e-10)
         best[chain, :length] = torch.tensor(max(paths, key=paths.__getitem__))
     scored = path_scores(emissions, mask, transitions, start, end, best)
     for chain, length in enumerate(lengths):
@@ -92,12 +92,12 @@ def test_products_equal_the_computation_in_logarithms(scale: float) -> None:
     result, total = marginals(emissions, mask, transitions, start, end)
     result = result[mask]
     logs, wanted_total = log_marginals(emissions, mask, transitions, start, end)
-    wanted = logs[mask]
+    expected = logs[mask]
     assert not result.isnan().any()
     assert torch.allclose(total, wanted_total, rtol=1e-12, atol=1e-9)
-    assert torch.allclose(result.exp(), wanted.exp(), rtol=0, atol=1e-9)
-    likely = wanted > -60
-    assert torch.allclose(result[likely], wanted[likely], rtol=1e-9, atol=1e-9)
+    assert torch.allclose(result.exp(), expected.exp(), rtol=0, atol=1e-9)
+    likely = expected > -60
+    assert torch.allclose(result[likely], expected[likely], rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("scale", [1.0, 20.0])
@@ -132,8 +132,8 @@ def test_possible_labels_are_those_of_valid_paths(seed: int) -> None:
             and closing[chain, path[-1]]
             and all(allowed[a, b] for a, b in itertools.pairwise(path))
         ]
-        for place, label in itertools.product(range(length), range(4)):
-            assert bool(result[chain, place, label]) == any(path[place] == label for path in paths)
+        for position, label in itertools.product(range(length), range(4)):
+            assert bool(result[chain, position, label]) == any(path[position] == label for path in paths)
 
 
 def head(labels: Labels, seed: int = 0) -> CRFHead:

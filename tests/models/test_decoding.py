@@ -35,7 +35,7 @@ def test_labels_are_the_best_valid_sequence(scheme: str, seed: int, lengths: lis
     for values, prediction in zip(emissions, ConstrainedDecoder(labels).predict(emissions), strict=True):
         assert np.array_equal(prediction.logits, values)
         scored = {
-            path: float(sum(values[place, label] for place, label in enumerate(path)))
+            path: float(sum(values[position, label] for position, label in enumerate(path)))
             for path in itertools.product(range(len(labels)), repeat=len(values))
             if first_invalid_tag([labels.names[label] for label in path], labels.scheme) is None
         }

@@ -11,12 +11,12 @@ def test_gradients_are_deterministic() -> None:
     torch.manual_seed(0)
     embedder = PooledEmbedder(vocab_size=40, dim=128)
     subwords, words = torch.randint(0, 40, (600, 4)), torch.randint(0, 600, (40, 60))
-    wanted = torch.randn(40, 60, 128)
+    gradient = torch.randn(40, 60, 128)
     threads = torch.get_num_threads()
     torch.set_num_threads(4)
     try:
         runs = [
-            torch.autograd.grad((embedder(subwords, words) * wanted).sum(), list(embedder.parameters()))
+            torch.autograd.grad((embedder(subwords, words) * gradient).sum(), list(embedder.parameters()))
             for _ in range(8)
         ]
     finally:
@@ -33,12 +33,12 @@ def test_training_and_export_give_the_same_vectors_and_gradients(monkeypatch) ->
     subwords = torch.randint(0, 50, (5, MAX_SUBWORDS_PER_WORD + 5)).masked_fill(
         torch.arange(MAX_SUBWORDS_PER_WORD + 5) >= sizes[:, None], -1
     )
-    wanted = torch.randn(5, 6)
+    gradient = torch.randn(5, 6)
     results = []
     for traced in (False, True):
         monkeypatch.setattr(torch.onnx, "is_in_onnx_export", lambda traced=traced: traced)
         vectors = embedder.of_distinct(subwords)
-        results.append([vectors, *torch.autograd.grad((vectors * wanted).sum(), list(embedder.parameters()))])
+        results.append([vectors, *torch.autograd.grad((vectors * gradient).sum(), list(embedder.parameters()))])
     for actual, expected in zip(*results, strict=True):
         assert torch.allclose(actual, expected, atol=1e-5)
     rows = embedder.table.weight[subwords[1, :3]] * embedder.weights.weight[:3]

@@ -37,10 +37,10 @@ class _Touch:
 @pytest.fixture(scope="module")
 def folders(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Save a teacher and a student."""
-    above = tmp_path_factory.mktemp("saved")
+    root = tmp_path_factory.mktemp("saved")
     for kind in ("teacher", "pooled-lstm-crf"):
-        small_model(tiny_bert, kind).save(above / kind)
-    return {kind: above / kind for kind in ("teacher", "pooled-lstm-crf")}
+        small_model(tiny_bert, kind).save(root / kind)
+    return {kind: root / kind for kind in ("teacher", "pooled-lstm-crf")}
 
 
 def change(name: str, **values: Any) -> Edit:  # noqa: ANN401
@@ -60,7 +60,7 @@ def index(*shards: str) -> Edit:
     def edit(folder: Path) -> None:
         weights = load_file(folder / "model.safetensors")
         (folder / "model.safetensors").unlink()
-        weight_map = {name: shards[place % len(shards)] for place, name in enumerate(weights)}
+        weight_map = {name: shards[position % len(shards)] for position, name in enumerate(weights)}
         (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
         if "/" not in shards[0]:
             save_file(weights, folder / shards[0], {"format": "pt"})

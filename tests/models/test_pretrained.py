@@ -10,7 +10,7 @@ from nlptrain.models.pretrained import resolve
 
 
 @pytest.fixture
-def several(tmp_path: Path) -> Path:
+def folder_of_models(tmp_path: Path) -> Path:
     """Write a folder with two models and a folder that cannot be read."""
     for name in ("runs/a/model", "runs/b", "runs/locked"):
         (tmp_path / name).mkdir(parents=True)
@@ -19,7 +19,7 @@ def several(tmp_path: Path) -> Path:
     return tmp_path / "runs"
 
 
-def test_the_error_lists_models_inside_a_folder(several: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_lists_models_inside_a_folder(folder_of_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     is_file = Path.is_file
 
     def may_not(path: Path) -> bool:
@@ -28,11 +28,17 @@ def test_the_error_lists_models_inside_a_folder(several: Path, monkeypatch: pyte
         return is_file(path)
 
     monkeypatch.setattr(Path, "is_file", may_not)
-    with pytest.raises(InputError, match=rf"but it has models; name one of them: {several}/a, {several}/b$"):
-        resolve(f"{several}/")
+    with pytest.raises(
+        InputError, match=rf"but it has models; name one of them: {folder_of_models}/a, {folder_of_models}/b$"
+    ):
+        resolve(f"{folder_of_models}/")
 
 
-def test_the_error_lists_models_inside_a_hub_repository(several: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pretrained, "snapshot_download", lambda *_, **__: str(several))
-    with pytest.raises(InputError, match=rf"^ours/two@main: .*; name one of them: {several}/a, {several}/b$"):
+def test_the_error_lists_models_inside_a_hub_repository(
+    folder_of_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pretrained, "snapshot_download", lambda *_, **__: str(folder_of_models))
+    with pytest.raises(
+        InputError, match=rf"^ours/two@main: .*; name one of them: {folder_of_models}/a, {folder_of_models}/b$"
+    ):
         resolve("ours/two@main")

@@ -22,7 +22,7 @@ WORDS = [["Ada", "lives", "in", "Oslo"]]
 
 @pytest.fixture(params=["teacher", "pooled-lstm-crf", "word-idcnn-softmax"])
 def model(tiny_bert: Path, request: pytest.FixtureRequest) -> TokenModel:
-    """Return a teacher and a student of each kind."""
+    """A teacher, a student with subwords, and a student with words."""
     return small_model(tiny_bert, request.param)
 
 
@@ -31,12 +31,12 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("part", [WordSplitter, "featurizer", "model"])
-@pytest.mark.parametrize("there", [False, True])
-def test_a_failed_save_changes_nothing(model, tmp_path, monkeypatch, part, there):
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_failed_save_changes_nothing(model, tmp_path, monkeypatch, part, exists):
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    if there:
+    if exists:
         model.save(tmp_path / "above" / "saved")
     before = files(tmp_path)
     if part is WordSplitter:
@@ -47,7 +47,7 @@ def test_a_failed_save_changes_nothing(model, tmp_path, monkeypatch, part, there
     with pytest.raises(OSError, match="No space left"):
         model.save(tmp_path / "above" / "saved")
     assert files(tmp_path) == before
-    assert (tmp_path / "above").exists() == there
+    assert (tmp_path / "above").exists() == exists
 
 
 def test_a_saved_model_replaces_another_and_keeps_other_files(model, tiny_bert, tmp_path):

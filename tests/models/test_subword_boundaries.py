@@ -78,12 +78,12 @@ def test_words_without_a_space_in_between_are_separate(name: str, tmp_path: Path
     for text, words in TOUCHING:
         if wordpiece and words is None:
             continue
-        wanted = [word.start for word in splitter.split(text)]
+        expected = [word.start for word in splitter.split(text)]
         assert words is None or list(splitter.words(text)) == words.split()
         encoded = tokenizer(text, return_offsets_mapping=True, return_tensors="pt")
         starts, _ = word_starts(roles, encoded["input_ids"], encoded["attention_mask"])
-        offsets = [encoded["offset_mapping"][0, place, 0].item() for place in starts[0].nonzero().flatten()]
-        assert [at + text[at].isspace() for at in offsets] == wanted, tokenizer.convert_ids_to_tokens(
+        offsets = [encoded["offset_mapping"][0, position, 0].item() for position in starts[0].nonzero().flatten()]
+        assert [at + text[at].isspace() for at in offsets] == expected, tokenizer.convert_ids_to_tokens(
             encoded["input_ids"][0].tolist()
         )
 
@@ -141,11 +141,11 @@ def test_auto_classes_return_the_best_path_for_input_ids(tiny_bert: Path, tmp_pa
     assert logits.shape == (len(LETTERS), model_inputs["input_ids"].shape[1], 5)
     assert torch.equal(logits, given)
     best = logits.flatten(0, 1)[inputs.word_positions].argmax(dim=-1).tolist()
-    wanted = [tag for tags in student.tag(LETTERS) for tag in tags]
-    assert [IOB2.names[label] for label in best] == wanted
-    assert [IOB2.names[label] for path in decoded for label in path] == wanted
+    expected = [tag for tags in student.tag(LETTERS) for tag in tags]
+    assert [IOB2.names[label] for label in best] == expected
+    assert [IOB2.names[label] for path in decoded for label in path] == expected
     alone = [label for values in student.logits(LETTERS) for label in values.argmax(1).tolist()]
-    assert [IOB2.names[label] for label in alone] != wanted  # of marginals, the labels would have been other ones
+    assert [IOB2.names[label] for label in alone] != expected  # of marginals, the labels would have been other ones
     assert not logits[model_inputs["attention_mask"] == 0].any()
 
 
@@ -179,9 +179,9 @@ def test_labels_passed_to_forward_give_the_crf_loss(tiny_bert: Path) -> None:
     labels[0, inputs.word_positions] = gold
     with torch.no_grad():
         loss = net(**inputs.model_inputs, labels=labels).loss
-        wanted = student.output(inputs).nll_loss(gold) / len(words)
+        expected = student.output(inputs).nll_loss(gold) / len(words)
         nothing = net(**inputs.model_inputs, labels=torch.full_like(labels, -100)).loss
-    assert float(loss) == pytest.approx(float(wanted), rel=1e-5)
+    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
     assert float(nothing) == 0.0
 
 

@@ -77,7 +77,7 @@ def test_words_have_the_subwords_of_a_tokenized_sentence(tiny_bert: Path, words:
     model = student(tiny_bert)
     (window,) = model.windows(words)
     encoded = model.tokenizer(words, is_split_into_words=True)
-    heads = {word: place for place, word in reversed(list(enumerate(encoded.word_ids()))) if word is not None}
+    heads = {word: position for position, word in reversed(list(enumerate(encoded.word_ids()))) if word is not None}
     if len(heads) == len(words):  # the tokenizer itself drops words without a subword
         assert window.subwords == encoded["input_ids"]
         assert window.word_starts == [heads[index] for index in range(len(words))]

@@ -76,16 +76,18 @@ def test_golden_section_search_finds_the_minimum() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wanted", [0.5, 2.0, 6.0])
-def test_the_temperature_of_sampled_tags_is_recovered(wanted: float) -> None:
+@pytest.mark.parametrize("expected", [0.5, 2.0, 6.0])
+def test_the_temperature_of_sampled_tags_is_recovered(expected: float) -> None:
     random = np.random.default_rng(0)
     logits = [(3 * random.standard_normal((n, 5))).astype(np.float32) for n in random.integers(1, 40, 1_500)]
     gold = []
     for values in logits:
-        label_ids = (values / wanted + random.gumbel(size=values.shape)).argmax(axis=1)  # of softmax(logits / wanted)
+        label_ids = (values / expected + random.gumbel(size=values.shape)).argmax(
+            axis=1
+        )  # of softmax(logits / expected)
         gold.append([IOB2.names[index] for index in label_ids])
     temperature = fit_temperature(IndependentDecoder(), logits, gold, IOB2)
-    assert temperature == pytest.approx(wanted, rel=0.03)
+    assert temperature == pytest.approx(expected, rel=0.03)
     assert fit_temperature(IndependentDecoder(), logits, gold, IOB2) == temperature
 
 

@@ -60,9 +60,9 @@ def is_straight(run: Path) -> bool:
     return all((run / name).read_bytes() == (straight / name).read_bytes() for name in names)
 
 
-def flip(path: Path, place: float = 0.5) -> None:
+def flip(path: Path, position: float = 0.5) -> None:
     data = bytearray(path.read_bytes())
-    data[int(place * (len(data) - 1))] ^= 1
+    data[int(position * (len(data) - 1))] ^= 1
     path.write_bytes(data)
 
 

@@ -26,7 +26,7 @@ def model(tiny_bert: Path) -> TokenModel:
     return build_tagger(StudentConfig.model_validate(shape), LABELS, seed=0, teacher=teacher)
 
 
-class Stored:
+class FixedLogits:
     """Teacher logits that are different for each word of each sentence."""
 
     def gather(self, spans: Sequence[tuple[int, int, int]]) -> np.ndarray:
@@ -61,12 +61,12 @@ def test_later_pipeline_words_have_inside_labels(model: TokenModel) -> None:
 
 
 def test_later_pipeline_words_swap_begin_and_inside_logits(model: TokenModel) -> None:
-    targets = Examples(model, SENTENCES, teacher_logits=Stored(), label_pipeline_words=True).targets([1])
+    targets = Examples(model, SENTENCES, teacher_logits=FixedLogits(), label_pipeline_words=True).targets([1])
     assert targets.teacher_logits is not None
     assert targets.teacher_logits[0].tolist() == [100, 101, 102, 103, 104]
     assert targets.teacher_logits[3].tolist() == [100, 101, 102, 103, 104]  # the inside was the larger one already
 
-    class Opening(Stored):
+    class Opening(FixedLogits):
         def gather(self, spans: Sequence[tuple[int, int, int]]) -> np.ndarray:
             return super().gather(spans)[:, ::-1]
 
@@ -77,7 +77,7 @@ def test_later_pipeline_words_swap_begin_and_inside_logits(model: TokenModel) ->
 
 
 def test_each_word_has_one_target_by_default(model: TokenModel) -> None:
-    examples = Examples(model, [*SENTENCES, Sentence(("a", "b", "c"))], teacher_logits=Stored())
+    examples = Examples(model, [*SENTENCES, Sentence(("a", "b", "c"))], teacher_logits=FixedLogits())
     inputs = examples.inputs([0, 1, 2])
     ids, mask, positions = (
         inputs.model_inputs["input_ids"],

@@ -198,11 +198,11 @@ def test_error_if_a_checkpoint_has_no_checksum(tiny_bert: Path, tmp_path: Path) 
 def test_the_best_weights_are_kept_and_ties_go_to_the_later(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tagged = [Sentence(words, tags) for words, tags in make_sentences(20, 13)]
     model = student(tiny_bert)
-    seen: list[torch.Tensor] = []
+    evaluated_weights: list[torch.Tensor] = []
     scores = iter([0.2, 0.9, 0.9, 0.4])
 
     def fake(*_: object, metric: str | None = None) -> Scores:
-        seen.append(model.model.head.weight.detach().clone())
+        evaluated_weights.append(model.model.head.weight.detach().clone())
         return Scores("f1", next(scores), 1, 1)
 
     monkeypatch.setattr(model_selection, "evaluate_tags", fake)
@@ -215,9 +215,9 @@ def test_the_best_weights_are_kept_and_ties_go_to_the_later(tiny_bert: Path, mon
         Run(None, device="cpu"),
     )
     assert (done.best_step, done.best_score) == (6, 0.9)
-    assert torch.equal(model.model.head.weight, seen[2])
-    assert not torch.equal(seen[2], seen[1])
-    assert not torch.equal(seen[2], seen[3])
+    assert torch.equal(model.model.head.weight, evaluated_weights[2])
+    assert not torch.equal(evaluated_weights[2], evaluated_weights[1])
+    assert not torch.equal(evaluated_weights[2], evaluated_weights[3])
 
 
 @pytest.mark.parametrize(("selection_metric", "kept"), [("score", 4), ("divergence", 6)])
@@ -273,9 +273,9 @@ def test_dropout_replaces_subwords_but_no_special_tokens(tiny_bert: Path) -> Non
     torch.manual_seed(0)
     ids = torch.randint(5, 60, (100, 200))
     ids[:, 0], ids[:, -1] = 2, 3
-    shown = featurizer.word_dropout({"input_ids": ids}, 0.03)["input_ids"]  # 1 is [UNK]
-    assert (shown[:, 1:-1] == 1).float().mean().item() == pytest.approx(0.03, abs=0.005)
-    assert torch.equal(shown[:, [0, -1]], ids[:, [0, -1]])
+    ids_after_dropout = featurizer.word_dropout({"input_ids": ids}, 0.03)["input_ids"]  # 1 is [UNK]
+    assert (ids_after_dropout[:, 1:-1] == 1).float().mean().item() == pytest.approx(0.03, abs=0.005)
+    assert torch.equal(ids_after_dropout[:, [0, -1]], ids[:, [0, -1]])
 
 
 def test_each_epoch_has_every_sequence_once() -> None:
