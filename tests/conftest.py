@@ -84,9 +84,9 @@ def tag(monkeypatch):
 
     from nlptrain_runtime.command import main
 
-    def run(arguments: list[str], given: bytes = b"") -> tuple[int, bytes]:
+    def run(arguments: list[str], stdin: bytes = b"") -> tuple[int, bytes]:
         out = io.BytesIO()
-        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(given), isatty=lambda: False))
+        monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(stdin), isatty=lambda: False))
         monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=out))
         return main(arguments), out.getvalue()
 

@@ -225,9 +225,9 @@ def test_help_of_each_command_has_reads_writes_and_an_example() -> None:
 
 @pytest.mark.parametrize("path", [[], *([name] for name in main.commands), ["config", "show"], ["doctor", "alignment"]])
 def test_help_is_not_rewrapped(path: list[str]) -> None:
-    shown = CliRunner().invoke(main, [*path, "--help"]).output
-    assert "\\b" not in shown
-    assert "\b" not in shown
+    help_text = CliRunner().invoke(main, [*path, "--help"]).output
+    assert "\\b" not in help_text
+    assert "\b" not in help_text
     for start in ("Reads ", "Writes ", "nlptrain tagger_kd student.yaml "):
-        columns = [line.find(start) for line in shown.split("\n") if start in line]
-        assert all(column <= 4 for column in columns), shown
+        columns = [line.find(start) for line in help_text.split("\n") if start in line]
+        assert all(column <= 4 for column in columns), help_text

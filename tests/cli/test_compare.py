@@ -56,8 +56,8 @@ def write_again(path: Path, text: str) -> None:
 def compare_json(*arguments: object) -> dict[str, Any]:
     result = call("compare", *arguments, "--json", "--no-speed")
     assert result.exit_code == 0, result.output
-    shown: dict[str, Any] = json.loads(result.stdout)
-    return shown
+    comparison: dict[str, Any] = json.loads(result.stdout)
+    return comparison
 
 
 def test_the_seeds_of_a_folder_are_one_row(runs: Path) -> None:
@@ -80,10 +80,10 @@ def test_the_seeds_of_a_folder_are_one_row(runs: Path) -> None:
 
 def test_the_table_shows_the_spread_and_times_the_first_seed(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(runs)
-    shown = call("compare", "tagger", "tagger_kd", "--no-speed").stdout
+    comparison = call("compare", "tagger", "tagger_kd", "--no-speed").stdout
     (row,) = compare_json("tagger_kd")["runs"]
-    assert "tagger_kd (3 seeds)" in shown
-    assert f"{row['f1']:.4f}   {row['spread'][0]:.4f} to {row['spread'][1]:.4f}" in shown
+    assert "tagger_kd (3 seeds)" in comparison
+    assert f"{row['f1']:.4f}   {row['spread'][0]:.4f} to {row['spread'][1]:.4f}" in comparison
     assert "spread" not in call("compare", "tagger", "--no-speed").stdout
     timed = json.loads(call("compare", "tagger", "tagger_kd", "--json").stdout)["runs"]
     assert all(row["words_per_second"] > 0 for row in timed)
@@ -115,12 +115,12 @@ def f1(sums: np.ndarray) -> Any:
 
 def test_intervals_match_a_bootstrap_of_sentences(runs: Path) -> None:
     teacher, control, student = (runs / name for name in ("transformer_token", "tagger", "tagger_kd"))
-    shown = compare_json(teacher, control, student, "--bootstrap", 2000)
-    bootstrap = shown["bootstrap"]
+    comparison = compare_json(teacher, control, student, "--bootstrap", 2000)
+    bootstrap = comparison["bootstrap"]
     assert (bootstrap["resamples"], bootstrap["sentences"]) == (2000, 40)
     pairs = [(difference["run"], difference["against"]) for difference in bootstrap["differences"]]
     assert pairs == [(str(control), str(teacher)), (str(student), str(teacher)), (str(student), str(control))]
-    scores = {row["run"]: row["f1"] for row in shown["runs"]}
+    scores = {row["run"]: row["f1"] for row in comparison["runs"]}
     for difference in bootstrap["differences"]:
         assert difference["difference"] == scores[difference["run"]] - scores[difference["against"]]
         assert difference["interval"][0] <= difference["difference"] <= difference["interval"][1]
@@ -137,9 +137,9 @@ def test_intervals_match_a_bootstrap_of_sentences(runs: Path) -> None:
     difference = bootstrap["differences"][1]
     assert difference["interval"] == pytest.approx(np.percentile(differences, [2.5, 97.5]), abs=0.03)
     assert difference["share_interval"] == pytest.approx(np.percentile(shares, [2.5, 97.5]), abs=0.03)
-    assert difference["share"] == shown["runs"][2]["share_of_teacher"]
+    assert difference["share"] == comparison["runs"][2]["share_of_teacher"]
     assert bootstrap["differences"][2]["share"] is None
-    assert compare_json(teacher, control, student, "--bootstrap", 2000) == shown
+    assert compare_json(teacher, control, student, "--bootstrap", 2000) == comparison
 
 
 def test_the_teacher_scores_stored_with_a_student_suffice(runs: Path) -> None:
@@ -242,9 +242,9 @@ def test_unmet_requirements_are_listed_and_end_with_code_1(runs: Path) -> None:
     assert failed[0] == f"failed: {runs}/tagger_kd: share is {row['share_of_teacher']:.4g}, required is 'share >= 2'"
     assert f"failed: {runs}/tagger_kd: type.{kind}.f1 is {values['f1']:,.4g}, required is" in failed[1]
     assert "F1 per type" in done.stdout
-    shown = call("compare", *folders, "--no-speed", "--json", "--require", "share >= 2")
-    assert shown.exit_code == 1
-    assert len(json.loads(shown.stdout)["failed"]) == 1
+    comparison = call("compare", *folders, "--no-speed", "--json", "--require", "share >= 2")
+    assert comparison.exit_code == 1
+    assert len(json.loads(comparison.stdout)["failed"]) == 1
     alone = call(
         "compare", runs / "tagger", "--no-speed", "--require", "f1 >= 2"
     )  # the requirement applies to the control if there is no student

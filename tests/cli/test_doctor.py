@@ -26,9 +26,9 @@ def test_alignment_counts_words_and_subwords(tiny_bert: Path, tmp_path: Path) ->
     assert (report["longest"], report["longest_words"]) == (f"{path}:9", 150)
     # windows of 64 subwords, 62 without [CLS] and [SEP], 15 in both of two adjacent ones: 62, 109, 150
     assert (report["longest_windows"], report["windowed"], report["max_pieces"]) == (3, 1, 64)
-    shown = call("doctor", "alignment", tiny_bert, path).stdout
-    assert "words without a subword: 2 of 156 ('\ufe0f' 2)" in shown
-    assert "150 words, 150 subwords, 3 windows of at most 64" in shown
+    output = call("doctor", "alignment", tiny_bert, path).stdout
+    assert "words without a subword: 2 of 156 ('\ufe0f' 2)" in output
+    assert "150 words, 150 subwords, 3 windows of at most 64" in output
 
 
 @pytest.mark.parametrize("architecture", ["bert", "xlm-roberta", "xlnet", "xlm-multilingual"])
@@ -44,10 +44,10 @@ def test_an_unknown_word_is_counted_with_each_pre_tokenizer(architecture: str, t
 def test_alignment_of_raw_text_and_of_missing_files(tiny_bert: Path, tmp_path: Path) -> None:
     raw = tmp_path / "raw.txt"
     raw.write_text("Ada lives in Oslo.\n\nit rains\n")
-    shown = call("doctor", "alignment", tiny_bert, raw, "--raw")
-    assert shown.exit_code == 0
-    assert shown.stdout.startswith("text: 2 sentences, 7 words, ")
-    assert "words without a subword: none" in shown.stdout
+    output = call("doctor", "alignment", tiny_bert, raw, "--raw")
+    assert output.exit_code == 0
+    assert output.stdout.startswith("text: 2 sentences, 7 words, ")
+    assert "words without a subword: none" in output.stdout
     for arguments in ((tmp_path / "nowhere", raw), (tiny_bert, tmp_path / "none.conll")):
         broken = call("doctor", "alignment", *arguments)
         assert broken.exit_code == 2

@@ -12,10 +12,10 @@ from tests.helpers.commands import call
 
 def test_version_does_not_import_torch() -> None:
     script = "import sys; from nlptrain.cli.main import main; main(['--version'], standalone_mode=False)"
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", f"{script}; print('torch' in sys.modules)"], capture_output=True, text=True, check=True
     )
-    line, imported = done.stdout.splitlines()
+    line, imported = result.stdout.splitlines()
     assert line.startswith("nlptrain 0.1.0 (torch ")
     for name in ("torch", "transformers", "tokenizers"):
         assert f"{name} {metadata.version(name)}" in line
@@ -34,10 +34,10 @@ def test_env_reports_versions_and_no_secrets(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("given", "meant"), [("taggerkd", "tagger_kd"), ("compair", "compare"), ("pseudolabel", "pseudo_label")]
+    ("misspelled", "suggestion"), [("taggerkd", "tagger_kd"), ("compair", "compare"), ("pseudolabel", "pseudo_label")]
 )
-def test_a_misspelled_command_gets_a_suggestion(given: str, meant: str) -> None:
-    done = call(given)
-    assert done.exit_code == 2
-    assert f"No such command {given!r}. Did you mean {meant!r}?" in done.stderr
+def test_a_misspelled_command_gets_a_suggestion(misspelled: str, suggestion: str) -> None:
+    result = call(misspelled)
+    assert result.exit_code == 2
+    assert f"No such command {misspelled!r}. Did you mean {suggestion!r}?" in result.stderr
     assert "Did you mean" not in call("zzz").stderr

@@ -78,12 +78,12 @@ def test_evaluate_reads_a_block_at_a_time(trained: Path, monkeypatch: pytest.Mon
 
 def test_evaluate_prints_confusions(trained: Path) -> None:
     run = trained / "runs/tagger"
-    shown = call("evaluate", run, trained / "test.conll")
+    result = call("evaluate", run, trained / "test.conll")
     report = json.loads(call("evaluate", run, trained / "test.conll", "--json").stdout)
     kinds = report["confusion"]["spans"]
     gold = sum(row["support"] for row in report["types"].values())
     assert sum(count for kind, count in kinds.items() if kind != "spurious") == gold
-    assert f"entities: {kinds['exact']:,} exact, " in shown.stdout
+    assert f"entities: {kinds['exact']:,} exact, " in result.stdout
     assert sum(sum(row.values()) for row in report["confusion"]["types"].values()) == gold + kinds["spurious"]
 
 

@@ -146,12 +146,12 @@ def test_environment_variables_are_substituted(monkeypatch):
     ]
 
 
-@pytest.mark.parametrize(("given", "other"), [("steps", "epochs"), ("batch_subwords", "batch_sentences")])
-def test_giving_one_of_a_pair_removes_the_default_of_the_other(given, other):
-    train = load(CONTROL, f"train.{other}=2").config.train
-    assert (getattr(train, given), getattr(train, other)) == (None, 2)
-    (line,) = faults({**CONTROL, "train": {given: 10, other: 2}})
-    assert f"found both '{given}' and '{other}'; expected exactly one of them" in line
+@pytest.mark.parametrize(("key", "other_key"), [("steps", "epochs"), ("batch_subwords", "batch_sentences")])
+def test_giving_one_of_a_pair_removes_the_default_of_the_other(key, other_key):
+    train = load(CONTROL, f"train.{other_key}=2").config.train
+    assert (getattr(train, key), getattr(train, other_key)) == (None, 2)
+    (line,) = faults({**CONTROL, "train": {key: 10, other_key: 2}})
+    assert f"found both '{key}' and '{other_key}'; expected exactly one of them" in line
 
 
 @pytest.mark.parametrize(
@@ -308,8 +308,8 @@ def test_another_kind_removes_options_of_the_kind_in_a_base(tmp_path: Path) -> N
     path.write_text(yaml.safe_dump({**base, "student": {"encoder": {"hidden": 7, "layers": 3}}}))
     same = load_config(COMMANDS["tagger_kd"], path, ["student.encoder.kind=lstm"], check_files=False).config
     assert same.student.encoder.hidden == 7  # the kind that it was already
-    other = load_config(COMMANDS["tagger_kd"], path, ["student.encoder.kind=idcnn"], check_files=False).config
-    assert other.student.encoder.filters == 256
+    idcnn = load_config(COMMANDS["tagger_kd"], path, ["student.encoder.kind=idcnn"], check_files=False).config
+    assert idcnn.student.encoder.filters == 256
     student = ["student.kind=transformer", "student.layers=1"]  # maps of the old kind go with their keys
     assert load_config(COMMANDS["tagger_kd"], path, student, check_files=False).config.student.kind == "transformer"
     path.write_text(yaml.safe_dump({**base, "student": {"encoder": {"hidden": 7, "kind": "idcnn"}}}))

@@ -91,11 +91,11 @@ def test_every_word_has_a_subword_and_is_encoded_once(load: Load, name: str, mon
 
 def test_special_tokens_are_placed_by_the_architecture(load: Load) -> None:
     encoders = {name: WordEncoder(load(name)) for name in ("bert", "xlnet", "xlm")}
-    shown = {
+    tokens = {
         name: [load(name).convert_ids_to_tokens(part) for part in (encoder.prefix, encoder.suffix)]
         for name, encoder in encoders.items()
     }
-    assert shown == {"bert": [["[CLS]"], ["[SEP]"]], "xlnet": [[], ["<sep>", "<cls>"]], "xlm": [["<s>"], ["</s>"]]}
+    assert tokens == {"bert": [["[CLS]"], ["[SEP]"]], "xlnet": [[], ["<sep>", "<cls>"]], "xlm": [["<s>"], ["</s>"]]}
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -134,15 +134,15 @@ def test_a_word_does_not_depend_on_its_position(scheme: str) -> None:
 
 def test_words_are_split_by_the_rules_of_the_language(tmp_path: Path) -> None:
     ARCHITECTURES["xlm-multilingual"](tmp_path)
-    shown = {}
+    tokens = {}
     for language in (None, "en", "fr"):
         tokenizer = AutoTokenizer.from_pretrained(tmp_path, **({"language": language} if language else {}))
         (subwords,) = WordEncoder(tokenizer)(["l'ami"])
-        shown[language] = tokenizer.convert_ids_to_tokens(list(subwords))
+        tokens[language] = tokenizer.convert_ids_to_tokens(list(subwords))
         assert "_tokenize" not in vars(tokenizer)  # it is unchanged
     # Moses joins the apostrophe with the next letter in English, and with the letter before in French.
     english = ["l</w>", "'", "a", "m", "i</w>"]
-    assert shown == {None: english, "en": english, "fr": ["l", "'</w>", "a", "m", "i</w>"]}
+    assert tokens == {None: english, "en": english, "fr": ["l", "'</w>", "a", "m", "i</w>"]}
 
 
 def test_a_language_that_needs_a_missing_package_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

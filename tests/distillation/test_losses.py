@@ -121,7 +121,7 @@ def test_add_args_defines_the_options() -> None:
 
     parser = argparse.ArgumentParser()
     TeacherStudentDistill.add_args(parser)
-    given = parser.parse_args(
+    options = parser.parse_args(
         ["--teacher", "t", "--temperature", "2", "--dist-w", "0.5", "--loss-w", "0.1", "--loss-function", "mse"]
     )
-    assert vars(given) == {"teacher": "t", "temperature": 2.0, "dist_w": 0.5, "loss_w": 0.1, "loss_function": "mse"}
+    assert vars(options) == {"teacher": "t", "temperature": 2.0, "dist_w": 0.5, "loss_w": 0.1, "loss_function": "mse"}

@@ -403,10 +403,10 @@ def kill_after(process: Process, signal_number: int, seconds: float) -> bool:
 
 def kill_after_changes(process: Process, signal_number: int, trial: Path, command: Command, change_count: int) -> bool:
     """Send the signal after ``change_count`` changes of the command's files; return whether it was still running."""
-    state, seen = None, 0
-    while process.is_running and seen < change_count:
+    state, observed = None, 0
+    while process.is_running and observed < change_count:
         if (now := list_outputs(trial, command)) != state:
-            seen, state = seen + 1, now
+            observed, state = observed + 1, now
         time.sleep(_POLL_SECONDS)
     return _send_if_running(process, signal_number)
 

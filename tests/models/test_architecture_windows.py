@@ -157,8 +157,8 @@ def test_a_sentencepiece_model_is_loaded_as_a_tokenizer(published_folder: Path) 
     tokenizer, window = load_tokenizer(resolve(str(published_folder)))
     assert window == POSITIONS
     subwords = tokenizer(["Ada", "lives"], is_split_into_words=True)["input_ids"]
-    shown = "".join(tokenizer.convert_ids_to_tokens(subwords))
-    assert shown.endswith("\u2581Ada\u2581lives[SEP]")
+    tokens = "".join(tokenizer.convert_ids_to_tokens(subwords))
+    assert tokens.endswith("\u2581Ada\u2581lives[SEP]")
 
 
 @pytest.mark.parametrize(

@@ -109,8 +109,8 @@ def test_a_student_folder_is_loaded_by_a_pipeline(tiny_bert: Path, tmp_path: Pat
     whole = tagger(text, ignore_labels=[])
     assert whole[-1]["end"] == len(text)  # 800 words, to the last one
     (alike,) = predict(load_token_model(str(tmp_path)), [text])
-    shown = [(group["start"], group["end"], group["entity_group"]) for group in tagger(text)]
-    assert shown == [(entity["start"], entity["end"], entity["label"]) for entity in alike["entities"]]
+    groups = [(group["start"], group["end"], group["entity_group"]) for group in tagger(text)]
+    assert groups == [(entity["start"], entity["end"], entity["label"]) for entity in alike["entities"]]
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
     assert len(tokenizer(" ".join(words * 8))["input_ids"]) > 800  # nothing is cut in silence
     ids = tokenizer("Ada lives in Oslo", return_tensors="pt", return_token_type_ids=True)
