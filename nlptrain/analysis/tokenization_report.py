@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nlptrain.data.sentence import Sentence
-from nlptrain.models.pretrained import resolve
+from nlptrain.models.pretrained import resolve_model
 from nlptrain.models.tokenization import SubwordFeaturizer
 from nlptrain.models.tokenization.tokenizer import load_tokenizer
 from nlptrain_runtime.windows import cut_windows
@@ -98,7 +98,7 @@ def report_tokenization(reference: str, sentences: Iterable[Sentence]) -> Tokeni
     Raises:
         InputError: the model is missing, or has no tokenizer.
     """
-    tokenizer, max_subwords = load_tokenizer(resolve(reference))
+    tokenizer, max_subwords = load_tokenizer(resolve_model(reference))
     reader = SubwordFeaturizer(tokenizer)
     spaces = {tokenizer.convert_tokens_to_ids(token) for token in _SPACES} - {tokenizer.unk_token_id}
     frequencies: Counter[str] = Counter()

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from nlptrain.config.data import DataConfig, Split
 from nlptrain.data.formats.registry import read_gold
-from nlptrain.data.raw_text import RawCounts, Splitter, read_raw
+from nlptrain.data.raw_text import RawCounts, Splitter, find_tag_column, read_raw
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.text_files import expand_paths
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
+
+_SAMPLE_SENTENCES = 500  # of raw text
+_SCHEME_SENTENCES = 300  # whose tags show a teacher's scheme
 
 
 class Corpus:
@@ -118,3 +122,51 @@ class Corpus:
 def splitter_of(data: DataConfig) -> WordSplitter:
     """Return the splitter of the raw text of ``data``."""
     return WordSplitter.pretokenized() if data.pretokenized else WordSplitter.default()
+
+
+def raw_text(
+    data: DataConfig,
+    splitter: WordSplitter,
+    held_out: Collection[bytes] = frozenset(),
+    log: Callable[[str], None] | None = None,
+) -> Iterator[Sentence]:
+    """Yield the raw sentences of ``data``, then log their counts; none without ``data.unlabeled``.
+
+    Args:
+        data: names the files, with their weights.
+        splitter: splits the lines into words.
+        held_out: hashes of sentences that are left out, those of dev and test.
+        log: receives the log lines; None: the ignored tags of the files are not looked for, either.
+    """
+    if data.unlabeled is None:
+        return
+    counts = RawCounts(data.min_words, data.max_words)
+    corpus = Corpus.of(data, "unlabeled")
+    yield from corpus.raw(splitter, held_out=held_out, counts=counts, weights=_weights(data))
+    if log is not None:
+        log(f"raw text: {counts.describe()}")
+        if tagged := [f"{path} ({column})" for path in corpus.files if (column := find_tag_column(path))]:
+            more = f" and {len(tagged) - 3} more" if len(tagged) > 3 else ""
+            log(f"raw text: tags of {', '.join(tagged[:3])}{more} are ignored; tags are read from data.train")
+
+
+def raw_sample(data: DataConfig) -> Iterator[Sentence]:
+    """Return the first 500 raw sentences of ``data``."""
+    return islice(Corpus.of(data, "unlabeled").raw(), _SAMPLE_SENTENCES)
+
+
+def scheme_sample(data: DataConfig) -> list[tuple[str, ...]]:
+    """Return the words of the first 300 sentences of dev, or else of train or of the raw text."""
+    gold: tuple[Split, ...] = ("dev", "train")
+    split = next((split for split in gold if getattr(data, split) is not None), None)
+    sentences = raw_sample(data) if split is None else Corpus.of(data, split)
+    return [sentence.words for sentence in islice(sentences, _SCHEME_SENTENCES)]
+
+
+def _weights(data: DataConfig) -> dict[Path, float]:
+    """Return the weights of the files of raw text whose weight is not 1."""
+    weights: dict[Path, float] = {}
+    for source in data.sources:
+        for path in expand_paths(source.path, key="data.unlabeled"):
+            weights.setdefault(path, source.weight)
+    return {path: weight for path, weight in weights.items() if weight != 1.0}

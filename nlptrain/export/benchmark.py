@@ -25,7 +25,7 @@ import torch
 from nlptrain.errors import InputError, Setting
 from nlptrain.models.exported import write_tagger
 from nlptrain.models.prediction import predict
-from nlptrain.models.pretrained import resolve
+from nlptrain.models.pretrained import resolve_model
 from nlptrain.models.transformer import load_token_model
 from nlptrain_runtime import FolderError, Tagger
 from nlptrain_runtime.folder import DESCRIPTION, open_folder
@@ -289,7 +289,7 @@ def _torch_candidate(name: str, threads: int, batch: int | None) -> Candidate:
     model = load_token_model(name)
     if batch is not None:
         model.batch_subwords = batch
-    folder = resolve(name).folder
+    folder = resolve_model(name).folder
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     program = _TORCH.format(folder=str(folder), threads=threads, batch=batch)
     return Candidate(name, "torch", "fp32", size, lambda texts: list(predict(model, texts)), program)

@@ -46,7 +46,7 @@ class Source:
     pinned: str
 
 
-def resolve(reference: str | Path) -> Source:
+def resolve_model(reference: str | Path) -> Source:
     """Find the folder that ``reference`` names, and download it from the Hub if necessary.
 
     Args:

@@ -20,7 +20,7 @@ from nlptrain.models.architectures import architecture_of
 from nlptrain.models.heads import CRFHead
 from nlptrain.models.model_folder import library_errors
 from nlptrain.models.neural_tagger import NeuralTagger  # which registers itself with the Auto classes
-from nlptrain.models.pretrained import Source, load_net, resolve
+from nlptrain.models.pretrained import Source, load_net, resolve_model
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenization import Featurizer, PooledFeaturizer, SubwordFeaturizer, WordFeaturizer
 from nlptrain.models.tokenization.subword_boundaries import subword_boundaries
@@ -51,7 +51,7 @@ class TransformerTokenClassifier(TokenModel):
         Raises:
             InputError: there is no such model, its tokenizer needs more packages, or the language is missing.
         """
-        source = resolve(reference)
+        source = resolve_model(reference)
         tokenizer, max_subwords = load_tokenizer(source, language=language)
         config = load_config(source)
         with library_errors(source.pinned, "config.json"):
@@ -118,7 +118,7 @@ def load_token_model(
         InputError: there is no such model, it is not a token classifier, or its labels are unknown.
     """
     reference = os.fspath(reference)
-    source = resolve(reference)
+    source = resolve_model(reference)
     config = load_config(source)
     with library_errors(source.pinned, "architectures in config.json"):
         architectures = [str(name) for name in config.architectures or ["no architecture"]]

@@ -23,13 +23,15 @@ from nlptrain.analysis.profiling import (
 )
 from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig, TaggerKDConfig
 from nlptrain.config.train import DistillConfig
+from nlptrain.data.corpus import raw_text
 from nlptrain.data.sentence import HashSet, Sentence, hash_array
+from nlptrain.data.splits import held_out_hashes
 from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.distillation.losses import DistillObjective
 from nlptrain.distillation.sampling import agreement_dev_size
 from nlptrain.distillation.teachers.ensemble import EnsembleTeacher
-from nlptrain.procedures.inputs import Inputs, raw_text, read_inputs
+from nlptrain.procedures.inputs import Inputs, read_inputs
 from nlptrain.procedures.models import Setup, set_up
 from nlptrain.procedures.student_training import check_distillable
 from nlptrain.procedures.training import config_of_seed, open_run, transfer_dir
@@ -154,7 +156,7 @@ def _read_text(config: CommandConfig, setup: Setup, run: Run) -> _Text:
             text.sample.add(sentence)
         return text
     text = _Text(labeling=[_Labeling() for _ in setup.ensemble.teachers])
-    raw = text.count(raw_text(config.data, setup.splits, setup.splitter, run))
+    raw = text.count(raw_text(config.data, setup.splitter, held_out_hashes(setup.splits), run.log))
     augment = config.augmenting if setup.splits.dev else None
     sentences = chain(setup.splits.train, add_synthetic_sentences(raw, augment, setup.splits, setup.ensemble, run.log))
     folder, precision = transfer_dir(config), config.teacher_precision

@@ -11,14 +11,14 @@ import torch
 
 from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig, TransformerTokenConfig
 from nlptrain.config.student import TransformerStudentConfig, WordEmbedderConfig
-from nlptrain.data.corpus import splitter_of
+from nlptrain.data.corpus import scheme_sample, splitter_of
 from nlptrain.data.labels import Labels
 from nlptrain.data.splits import Splits, read_splits
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.augmentation import describe_auto_sentences
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble, check_label_map, infer_scheme
 from nlptrain.models import NeuralTagger, TokenModel, TransformerTokenClassifier, build_student, load_token_model
-from nlptrain.procedures.inputs import scheme_sample, training_text
+from nlptrain.procedures.inputs import training_text
 from nlptrain.run.run import Run
 from nlptrain.training.loop import describe_auto_steps
 
@@ -46,15 +46,19 @@ def set_up(config: CommandConfig, run: Run) -> Setup:
     Raises:
         InputError: a file or a model is missing or invalid.
     """
-    if isinstance(config, TransformerTokenConfig):
-        splits = read_splits(config.data, log=run.log)
-        model = TransformerTokenClassifier.from_pretrained(
-            config.model, splits.labels, seed=config.seed, language=config.language
-        )
-        run.log(f"model: {config.model}, {model.parameters():,} parameters")
-        _log_data(splits, run)
-        return Setup(splits, model, None, splitter_of(config.data))
-    assert isinstance(config, StudentCommandConfig)
+    if isinstance(config, StudentCommandConfig):
+        return _set_up_student(config, run)
+    assert isinstance(config, TransformerTokenConfig)
+    splits = read_splits(config.data, log=run.log)
+    model = TransformerTokenClassifier.from_pretrained(
+        config.model, splits.labels, seed=config.seed, language=config.language
+    )
+    run.log(f"model: {config.model}, {model.parameters():,} parameters")
+    _log_data(splits, run)
+    return Setup(splits, model, None, splitter_of(config.data))
+
+
+def _set_up_student(config: StudentCommandConfig, run: Run) -> Setup:
     ensemble, check = None, None
     if isinstance(config, DistillationConfig):
         ensemble = load_ensemble(config, lambda: scheme_sample(config.data), run.device, run.log)

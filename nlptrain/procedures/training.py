@@ -17,8 +17,10 @@ from nlptrain import __version__
 from nlptrain.analysis.comparison import sample_of
 from nlptrain.config.commands import CommandConfig, DistillationConfig, PseudoLabelRunConfig, StudentCommandConfig
 from nlptrain.config.loading import to_yaml
+from nlptrain.data.corpus import raw_sample, raw_text
+from nlptrain.data.splits import held_out_hashes
 from nlptrain.interrupts import interrupt
-from nlptrain.procedures.inputs import Inputs, raw_sample, raw_text, read_inputs
+from nlptrain.procedures.inputs import Inputs, read_inputs
 from nlptrain.procedures.models import Setup, set_up
 from nlptrain.procedures.student_training import distill, pseudo_label, train_on_gold
 from nlptrain.run.finished_run import read_verified_scores
@@ -119,7 +121,7 @@ def train(config: CommandConfig, setup: Setup, run: Run) -> dict[str, Any]:
         setup.model,
         setup.ensemble,
         splits,
-        raw_text(config.data, splits, setup.splitter, run),
+        raw_text(config.data, setup.splitter, held_out_hashes(splits), run.log),
         config.objective,  # type: ignore[attr-defined]
         config.train,
         run,

@@ -13,7 +13,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from nlptrain.errors import InputError
 from nlptrain.models import TransformerTokenClassifier, load_token_model
 from nlptrain.models.architectures import ARCHITECTURES, Architecture, PositionsBehindPadding, architecture_class
-from nlptrain.models.pretrained import resolve
+from nlptrain.models.pretrained import resolve_model
 from nlptrain.models.tokenization.tokenizer import load_tokenizer
 from tests.helpers.architectures import ARCHITECTURES as BUILDERS
 from tests.helpers.architectures import POSITIONS, SIZES, save, unigrams
@@ -154,7 +154,7 @@ def published_folder(tmp_path: Path) -> Path:
 
 
 def test_a_sentencepiece_model_is_loaded_as_a_tokenizer(published_folder: Path) -> None:
-    tokenizer, window = load_tokenizer(resolve(str(published_folder)))
+    tokenizer, window = load_tokenizer(resolve_model(str(published_folder)))
     assert window == POSITIONS
     subwords = tokenizer(["Ada", "lives"], is_split_into_words=True)["input_ids"]
     tokens = "".join(tokenizer.convert_ids_to_tokens(subwords))
@@ -172,4 +172,4 @@ def test_missing_packages_for_a_sentencepiece_model_are_reported(
     find_spec = tokenizer.find_spec
     monkeypatch.setattr(tokenizer, "find_spec", lambda name: None if name == without else find_spec(name))
     with pytest.raises(InputError, match=rf"\({package} not installed\); pip install 'nlptrain\[slow\]'"):
-        load_tokenizer(resolve(str(published_folder)))
+        load_tokenizer(resolve_model(str(published_folder)))

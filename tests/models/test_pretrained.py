@@ -6,7 +6,7 @@ import pytest
 
 from nlptrain.errors import InputError
 from nlptrain.models import pretrained
-from nlptrain.models.pretrained import resolve
+from nlptrain.models.pretrained import resolve_model
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_the_error_lists_models_inside_a_folder(folder_of_models: Path, monkeypa
     with pytest.raises(
         InputError, match=rf"but it has models; name one of them: {folder_of_models}/a, {folder_of_models}/b$"
     ):
-        resolve(f"{folder_of_models}/")
+        resolve_model(f"{folder_of_models}/")
 
 
 def test_the_error_lists_models_inside_a_hub_repository(
@@ -41,4 +41,4 @@ def test_the_error_lists_models_inside_a_hub_repository(
     with pytest.raises(
         InputError, match=rf"^ours/two@main: .*; name one of them: {folder_of_models}/a, {folder_of_models}/b$"
     ):
-        resolve("ours/two@main")
+        resolve_model("ours/two@main")

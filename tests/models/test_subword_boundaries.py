@@ -16,7 +16,7 @@ from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation import TeacherStudentDistill
 from nlptrain.models import TokenModel, build_student, load_token_model
 from nlptrain.models.heads import CRFHead
-from nlptrain.models.pretrained import resolve
+from nlptrain.models.pretrained import resolve_model
 from nlptrain.models.tokenization import SubwordFeaturizer
 from nlptrain.models.tokenization.subword_boundaries import (
     CLOSES,
@@ -40,7 +40,7 @@ LETTERS = [tuple(word for word in words if word.isalpha()) for words, _ in make_
 @pytest.mark.parametrize("name", FAST)
 def test_only_the_first_subword_starts_a_word(name: str, tmp_path: Path) -> None:
     ARCHITECTURES[name](tmp_path)
-    reader = SubwordFeaturizer(load_tokenizer(resolve(str(tmp_path)))[0])
+    reader = SubwordFeaturizer(load_tokenizer(resolve_model(str(tmp_path)))[0])
     roles = subword_boundaries(reader.tokenizer, WordSplitter.default())
     assert roles is not None
     assert len(roles) == len(reader.tokenizer)
@@ -70,7 +70,7 @@ TOUCHING = [
 def test_words_without_a_space_in_between_are_separate(name: str, tmp_path: Path) -> None:
     """As in the word splitter, if subwords show it; WordPiece cannot show that ``#Oslo`` has no space."""
     ARCHITECTURES[name](tmp_path)
-    tokenizer = load_tokenizer(resolve(str(tmp_path)))[0]
+    tokenizer = load_tokenizer(resolve_model(str(tmp_path)))[0]
     splitter = WordSplitter.default()
     roles = subword_boundaries(tokenizer, splitter)
     assert roles is not None
@@ -91,7 +91,7 @@ def test_words_without_a_space_in_between_are_separate(name: str, tmp_path: Path
 @pytest.mark.parametrize("name", SLOW[:1])
 def test_tokenizers_without_boundary_marks_have_no_boundaries(name: str, tmp_path: Path) -> None:
     ARCHITECTURES[name](tmp_path)
-    assert subword_boundaries(load_tokenizer(resolve(str(tmp_path)))[0], WordSplitter.default()) is None
+    assert subword_boundaries(load_tokenizer(resolve_model(str(tmp_path)))[0], WordSplitter.default()) is None
     unmarked = Tokenizer(models.WordLevel({"a": 0, "b": 1, "?": 2}, unk_token="?"))
     unmarked.pre_tokenizer = pre_tokenizers.Whitespace()
     wrapped = PreTrainedTokenizerFast(tokenizer_object=unmarked, unk_token="?")

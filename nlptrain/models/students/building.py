@@ -32,7 +32,7 @@ from nlptrain.errors import InputError, Setting
 from nlptrain.models.embedders import SubwordTable
 from nlptrain.models.heads import CRFHead
 from nlptrain.models.neural_tagger import NeuralTagger, NeuralTaggerConfig
-from nlptrain.models.pretrained import resolve
+from nlptrain.models.pretrained import resolve_model
 from nlptrain.models.students.embeddings import TrainingText, assign_rows, init_subword_table, init_word_table
 from nlptrain.models.students.warm_start import build_transformer, warm_start
 from nlptrain.models.token_model import TokenModel
@@ -228,7 +228,7 @@ _INPUTS: dict[str, Callable[..., _TaggerInputs]] = {
 
 def _tokenizer(config: StudentConfig, teacher: TokenModel | None) -> PreTrainedTokenizerBase:
     if config.tokenizer is not None:
-        return load_tokenizer(resolve(config.tokenizer))[0]
+        return load_tokenizer(resolve_model(config.tokenizer))[0]
     if teacher is None:
         raise InputError(
             "missing",

@@ -16,7 +16,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.vocabulary import UNKNOWN, Vocabulary, read_vectors
 from nlptrain.errors import InputError, Setting
 from nlptrain.models.neural_tagger import NeuralTagger
-from nlptrain.models.pretrained import load_net, resolve
+from nlptrain.models.pretrained import load_net, resolve_model
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenization import SubwordFeaturizer
 from nlptrain.models.tokenization.tokenizer import load_config, load_tokenizer
@@ -115,7 +115,7 @@ def input_embeddings(reference: str | None, teacher: TokenModel | None) -> Tenso
                 expected="a pretrained model, or random",
             )
         return vectors
-    source = resolve(reference)
+    source = resolve_model(reference)
     model, _ = load_net(source, load_config(source), MODEL_MAPPING)
     weight = model.get_input_embeddings().weight
     assert isinstance(weight, Tensor)
@@ -128,7 +128,7 @@ def _subword_means(vocabulary: Vocabulary, table: Tensor, reference: str | None,
         assert teacher is not None
         featurizer = SubwordFeaturizer(teacher.tokenizer)
     else:
-        featurizer = SubwordFeaturizer(load_tokenizer(resolve(reference))[0])
+        featurizer = SubwordFeaturizer(load_tokenizer(resolve_model(reference))[0])
     means = table.new_zeros((len(vocabulary), table.shape[1]))
     unknown = featurizer.tokenizer.unk_token_id
     means[UNKNOWN] = table.mean(dim=0) if unknown is None else table[unknown]
