@@ -6,26 +6,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "nlptrain"
+from tests.helpers.layers import DEPTH
 
-# From top to bottom; modules on one line are on the same layer.
-LAYERS = (
-    ("__main__",),
-    ("cli",),
-    ("procedures",),
-    ("export",),
-    ("analysis",),
-    ("distillation",),
-    ("training",),
-    ("models",),
-    ("data",),
-    ("run",),
-    ("config",),
-    ("atomic_files",),
-    ("interrupts",),
-    ("errors",),
-)
-DEPTH = {name: depth for depth, layer in enumerate(LAYERS) for name in layer}
+PACKAGE = Path(__file__).parents[1] / "nlptrain"
 
 
 def imports_of(source: str, module: str, *, is_package: bool = False) -> Iterator[tuple[int, str]]:

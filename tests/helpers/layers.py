@@ -1,0 +1,20 @@
+"""The layers of CONTRIBUTING.md, for the tests of imports and calls."""
+
+# From top to bottom; modules on one line are on the same layer.
+LAYERS = (
+    ("__main__",),
+    ("cli",),
+    ("procedures",),
+    ("export",),
+    ("analysis",),
+    ("distillation",),
+    ("training",),
+    ("models",),
+    ("data",),
+    ("run",),
+    ("config",),
+    ("atomic_files",),
+    ("interrupts",),
+    ("errors",),
+)
+DEPTH = {name: depth for depth, layer in enumerate(LAYERS) for name in layer}
