@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from tests.helpers.command_server import CommandServer
 from tests.helpers.corpora import make_sentences, write_corpus
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -70,6 +72,14 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     BertModel(config).save_pretrained(folder)
     fast.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def command_server() -> Iterator[CommandServer]:
+    """Starts commands in processes of their own without the time of their imports."""
+    server = CommandServer()
+    yield server
+    server.close()
 
 
 @pytest.fixture

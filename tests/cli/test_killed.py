@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.command_server import CommandServer
 from tests.helpers.commands import call, kill_when, read_metrics, start_command, write_configs
 from tests.helpers.corpora import make_sentences
 
@@ -19,11 +20,13 @@ def write_raw_text(corpus: Path) -> None:
 
 
 @pytest.mark.parametrize(("signal_number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
-def test_a_killed_run_resumes_to_the_same_bytes(corpus: Path, tiny_bert: Path, signal_number: int, code: int) -> None:
+def test_a_killed_run_resumes_to_the_same_bytes(
+    corpus: Path, tiny_bert: Path, signal_number: int, code: int, command_server: CommandServer
+) -> None:
     path = write_configs(corpus, tiny_bert)["tagger"]
     settings = [word for key in ("threads=1", "train.steps=200", "train.eval_every=20") for word in ("--set", key)]
     run = corpus / "runs/tagger"
-    process = start_command(path, *settings)
+    process = start_command(command_server.python, path, *settings)
     stderr = kill_when((run / "checkpoint.safetensors").exists, process, signal_number)
     assert process.returncode == code, stderr
     if code > 0:
@@ -43,7 +46,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(corpus: Path, tiny_bert: Path, s
     ("signal_number", "code", "workers"), [(signal.SIGINT, 130, 1), (signal.SIGKILL, -signal.SIGKILL, 2)]
 )
 def test_a_run_killed_while_labeling_resumes_to_the_same_bytes(
-    corpus: Path, tiny_bert: Path, signal_number: int, code: int, workers: int
+    corpus: Path, tiny_bert: Path, signal_number: int, code: int, workers: int, command_server: CommandServer
 ) -> None:
     paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
@@ -53,7 +56,7 @@ def test_a_run_killed_while_labeling_resumes_to_the_same_bytes(
     def labeling() -> bool:
         return any(transfer.glob("*/manifest.json"))  # written after each shard
 
-    process = start_command(paths["tagger_kd"], "--workers", str(workers))
+    process = start_command(command_server.python, paths["tagger_kd"], "--workers", str(workers))
     stderr = kill_when(labeling, process, signal_number)
     assert process.returncode == code, stderr
     assert not (corpus / "runs/tagger_kd/scores.json").exists()
@@ -71,10 +74,10 @@ def test_a_run_killed_while_labeling_resumes_to_the_same_bytes(
     assert (corpus / "runs" / weights).read_bytes() == (corpus / "straight" / weights).read_bytes()
 
 
-def test_overwrite_removes_a_stopped_run(corpus: Path, tiny_bert: Path) -> None:
+def test_overwrite_removes_a_stopped_run(corpus: Path, tiny_bert: Path, command_server: CommandServer) -> None:
     path = write_configs(corpus, tiny_bert)["tagger"]
     run = corpus / "runs/tagger"
-    process = start_command(path, "--set", "train.steps=2000")
+    process = start_command(command_server.python, path, "--set", "train.steps=2000")
     kill_when((run / "checkpoint.safetensors").exists, process, signal.SIGTERM)
     assert process.returncode == 143
     overwritten = call("tagger", path, "--overwrite")
@@ -84,10 +87,10 @@ def test_overwrite_removes_a_stopped_run(corpus: Path, tiny_bert: Path) -> None:
     assert json.loads((run / "scores.json").read_text())["steps"] == 40
 
 
-def test_an_unfinished_run_is_not_read_as_a_model(corpus: Path, tiny_bert: Path) -> None:
+def test_an_unfinished_run_is_not_read_as_a_model(corpus: Path, tiny_bert: Path, command_server: CommandServer) -> None:
     path = write_configs(corpus, tiny_bert)["tagger"]
     run = corpus / "runs/tagger"
-    process = start_command(path, "--set", "train.steps=2000")
+    process = start_command(command_server.python, path, "--set", "train.steps=2000")
     kill_when((run / "checkpoint.safetensors").exists, process, signal.SIGKILL)
     for arguments in (["predict", run], ["evaluate", run, corpus / "test.conll"], ["compare", run]):
         result = call(*arguments, text="Ada\n")

@@ -4,12 +4,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
+from tests.helpers.command_server import CommandServer
 from tests.helpers.commands import call, kill_when, read_metrics, write_configs
 from tests.helpers.corpora import make_sentences
 
@@ -18,25 +19,26 @@ pytestmark = pytest.mark.slow
 SETTINGS = [word for key in ("train.steps=200", "train.eval_every=25", "threads=1") for word in ("--set", key)]
 
 
-def start(path: Path, *more: object) -> subprocess.Popen[str]:
-    launcher = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc_per_node",
-        "2",
-        "-m",
-        "nlptrain",
-    ]
-    arguments = [*launcher, path.stem, str(path), *SETTINGS, *map(str, more)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env=environment
-    )
+@pytest.fixture
+def start(command_server: CommandServer) -> Callable[..., subprocess.Popen[str]]:
+    """Return a function that starts the command of a configuration in two processes."""
+
+    def start_processes(path: Path, *more: object) -> subprocess.Popen[str]:
+        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "nlptrain"]
+        return subprocess.Popen(
+            [command_server.python, *launcher, path.stem, path, *SETTINGS, *map(str, more)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            env={**os.environ, "PYTHON_EXEC": str(command_server.python)},
+        )
+
+    return start_processes
 
 
-def test_two_processes_share_labeling_and_training_and_resume(corpus: Path, tiny_bert: Path) -> None:
+def test_two_processes_share_labeling_and_training_and_resume(
+    corpus: Path, tiny_bert: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
     paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
     raw = sorted({" ".join((*words, f"n{n}")) for n, (words, _) in enumerate(make_sentences(5_000, 5))})  # three shards
@@ -73,7 +75,9 @@ def test_two_processes_share_labeling_and_training_and_resume(corpus: Path, tiny
         assert len({(store / name).read_bytes() for store in stores}) == 1, name
 
 
-def test_an_error_is_reported_once_and_nothing_is_written(corpus: Path, tiny_bert: Path) -> None:
+def test_an_error_is_reported_once_and_nothing_is_written(
+    corpus: Path, tiny_bert: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
     path = write_configs(corpus, tiny_bert)["tagger"]
     process = start(path, "--set", "data.dev=nowhere.conll")
     _, stderr = process.communicate(timeout=240)
@@ -82,7 +86,9 @@ def test_an_error_is_reported_once_and_nothing_is_written(corpus: Path, tiny_ber
     assert not (corpus / "runs/tagger").exists()
 
 
-def test_an_error_of_rank_0_ends_all_processes(corpus: Path, tiny_bert: Path) -> None:
+def test_an_error_of_rank_0_ends_all_processes(
+    corpus: Path, tiny_bert: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
     path, run = write_configs(corpus, tiny_bert)["tagger"], corpus / "runs/tagger"
     run.mkdir(parents=True)
     with FileLock(run / ".lock"):

@@ -16,9 +16,15 @@ import yaml
 
 from nlptrain.errors import InputError
 from nlptrain.procedures import plan_experiments
+from tests.helpers.command_server import CommandServer
 from tests.helpers.commands import call, write_configs
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def _fast_processes(command_server: CommandServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(command_server.python))
 
 
 @pytest.fixture

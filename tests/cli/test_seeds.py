@@ -12,6 +12,7 @@ import yaml
 from nlptrain.config import COMMANDS, load_config
 from nlptrain.config.loading import to_yaml
 from nlptrain.errors import InputError
+from tests.helpers.command_server import CommandServer
 from tests.helpers.commands import call, kill_when, start_command, write_configs
 
 pytestmark = pytest.mark.slow
@@ -156,10 +157,12 @@ def test_a_folder_of_seeds_is_not_read_as_a_model(three_seeds: Path, corpus: Pat
         assert f"holds a run per seed; name one of them: {top / 'seed-0'}, {top / 'seed-1'}" in result.stderr
 
 
-def test_ctrl_c_stops_all_seeds_and_the_same_command_resumes(three_seeds: Path, corpus: Path) -> None:
+def test_ctrl_c_stops_all_seeds_and_the_same_command_resumes(
+    three_seeds: Path, corpus: Path, command_server: CommandServer
+) -> None:
     top = corpus / "runs/tagger"
     settings = [word for key in ("threads=1", "train.steps=200", "train.eval_every=20") for word in ("--set", key)]
-    process = start_command(three_seeds, *settings)
+    process = start_command(command_server.python, three_seeds, *settings)
     stderr = kill_when((top / "seed-1/checkpoint.safetensors").exists, process, signal.SIGINT)
     assert process.returncode == 130
     assert "give the same command again to go on" in stderr

@@ -1,6 +1,7 @@
 """The model card has the scores of the run, and the metadata that the Hub reads."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,24 +13,36 @@ from huggingface_hub.repocard_data import model_index_to_eval_results
 from nlptrain.cli.main import main
 from nlptrain.export.card import escape_code, escape_markdown
 from tests.helpers.commands import write_configs
+from tests.helpers.corpora import write_corpus
 
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module")
+def finished_runs(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+    """A folder with a teacher, its student of two seeds and a control, all finished."""
+    folder = write_corpus(tmp_path_factory.mktemp("finished"))
+    paths = write_configs(folder, tiny_bert)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name in ("transformer_token", "tagger", "tagger_kd"):
+            values = yaml.safe_load(paths[name].read_text())
+            values["output_dir"] = name
+            if name == "tagger_kd":
+                values["teacher"], values["seeds"] = "transformer_token", [0, 1]
+            Path(f"{name}.yaml").write_text(yaml.safe_dump(values))
+            done = CliRunner().invoke(main, [name, f"{name}.yaml"])
+            assert done.exit_code == 0, done.output
+    return folder
+
+
 @pytest.fixture
-def runs(corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Train a teacher, its student with two seeds, and a control."""
-    monkeypatch.chdir(corpus)
-    paths = write_configs(corpus, tiny_bert)
-    for name in ("transformer_token", "tagger", "tagger_kd"):
-        values = yaml.safe_load(paths[name].read_text())
-        values["output_dir"] = name
-        if name == "tagger_kd":
-            values["teacher"], values["seeds"] = "transformer_token", [0, 1]
-        Path(f"{name}.yaml").write_text(yaml.safe_dump(values))
-        done = CliRunner().invoke(main, [name, f"{name}.yaml"])
-        assert done.exit_code == 0, done.output
-    return corpus
+def runs(finished_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the finished runs, which is the current folder."""
+    folder = tmp_path / "runs"
+    shutil.copytree(finished_runs, folder)
+    monkeypatch.chdir(folder)
+    return folder
 
 
 def card(*arguments: str) -> str:
@@ -38,8 +51,8 @@ def card(*arguments: str) -> str:
     return done.stdout
 
 
-def test_the_hub_reads_the_scores_of_the_run(runs):
-    arguments = [
+def test_the_hub_reads_the_scores_of_the_run(runs, finished_runs):
+    given = [
         "--name",
         "me/small",
         "--dataset",
@@ -76,6 +89,7 @@ def test_the_hub_reads_the_scores_of_the_run(runs):
     file_hash = scores[0]["inputs"][next(iter(scores[0]["inputs"]))]
     assert file_hash[:16] in text
     assert str(runs) not in text
+    assert str(finished_runs) not in text
     for way in ("nlptrain predict small", "pipeline(", "Tagger(", "add_pipe("):
         assert way in text
 

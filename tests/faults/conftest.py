@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.command_server import CommandServer
 from tests.helpers.counting import record_counts, recorded_counts
 from tests.helpers.faults import CLEAR_ERROR, COUNTS, LOST, SURVIVED, FaultHarness
 
@@ -20,12 +21,10 @@ def _count_faults(record_property):
 
 
 @pytest.fixture(scope="session")
-def harness(tiny_bert: Path) -> Iterator[FaultHarness]:
+def harness(tiny_bert: Path, command_server: CommandServer) -> Iterator[FaultHarness]:
     folder = Path(tempfile.mkdtemp(prefix="nlptrain-faults-"))  # other users cannot read pytest's folders
     folder.chmod(0o755)
-    harness = FaultHarness(folder, tiny_bert)
-    yield harness
-    harness.close()
+    yield FaultHarness(folder, tiny_bert, command_server)
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -41,13 +39,10 @@ def write_configs(corpus: Path, tiny_bert: Path) -> dict[str, Path]:
     return paths
 
 
-def start_command(path: Path, *more: str) -> subprocess.Popen[str]:
+def start_command(python: Path, path: Path, *more: str) -> subprocess.Popen[str]:
     """Start the command that the configuration ``path`` is named after, in a process of its own."""
-    arguments = [sys.executable, "-m", "nlptrain", path.stem, str(path), *more]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env=environment
-    )
+    arguments = [python, "-m", "nlptrain", path.stem, path, *more]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
 
 
 def kill_when(condition: Callable[[], bool], process: subprocess.Popen[str], signal_number: int) -> str:

@@ -12,8 +12,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,6 +22,7 @@ from typing import Any
 
 import yaml
 
+from tests.helpers.command_server import CommandResult, CommandServer, Process
 from tests.helpers.corpora import make_sentences, write_columns, write_corpus
 
 NIGHTLY = "NLPTRAIN_FAULTS" in os.environ
@@ -49,110 +48,6 @@ def rng_for(name: str) -> random.Random:
 def count_outcome(kind: str, outcome: str, faults: int = 1) -> None:
     """Add ``faults`` of a kind with the same outcome to the report."""
     COUNTS[f"{kind}|{outcome}"] += faults
-
-
-@dataclass
-class CommandResult:
-    """Exit code and output of a command that has ended."""
-
-    exit_code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def has_clear_error(self) -> bool:
-        """Return whether the command ended with exit code 2 and an error message."""
-        lines = self.stderr.splitlines()
-        return (
-            self.exit_code == 2 and any(line.startswith("error: ") for line in lines) and "Traceback" not in self.stderr
-        )
-
-
-@dataclass
-class Process:
-    """A running command."""
-
-    server: CommandServer
-    pid: int
-    folder: Path
-    name: str
-
-    def send(self, signal_number: int) -> None:
-        """Send a signal; a process that has ended stays a zombie until ``wait``."""
-        os.kill(self.pid, signal_number)
-
-    @property
-    def is_running(self) -> bool:
-        """Return whether the command is still running."""
-        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-
-    def wait(self) -> CommandResult:
-        """Wait until the command ends; return its result."""
-        exit_code = self.server.request({"action": "wait", "pid": self.pid})["exit_code"]
-        paths = (self.folder / f".{self.name}.{stream}" for stream in ("stdout", "stderr"))
-        texts = (path.read_text(errors="replace") if path.exists() else "" for path in paths)
-        return CommandResult(exit_code, *texts)
-
-
-class CommandServer:
-    """Client of ``fork_server.py``, which starts commands without the time of their imports."""
-
-    def __init__(self) -> None:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-        paths = [str(ROOT), str(ROOT / "runtime"), environment.get("PYTHONPATH", "")]
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-        self._process = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests/helpers/fork_server.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-            env=environment,
-        )
-        self._started_commands = 0
-        self._read_reply()
-
-    def request(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Send a request to the process and return its reply."""
-        assert self._process.stdin is not None
-        print(json.dumps(message), file=self._process.stdin, flush=True)
-        return self._read_reply()
-
-    def _read_reply(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        reply: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return reply
-
-    def start(
-        self,
-        folder: Path,
-        arguments: list[str],
-        *,
-        stdin: str = os.devnull,
-        stdout: str | None = None,
-        file_size: int | None = None,
-        drop_capabilities: bool = False,
-    ) -> Process:
-        """Start ``nlptrain ARGUMENTS`` in ``folder``; with ``drop_capabilities`` root obeys file permissions, too."""
-        self._started_commands += 1
-        name = str(self._started_commands)
-        message = {
-            "action": "start",
-            "arguments": arguments,
-            "folder": str(folder),
-            "stdin": stdin,
-            "stdout": stdout or f".{name}.stdout",
-            "stderr": f".{name}.stderr",
-            "file_size": file_size,
-            "drop_capabilities": drop_capabilities,
-        }
-        return Process(self, self.request(message)["pid"], folder, name)
-
-    def run(self, folder: Path, arguments: list[str], **options: Any) -> CommandResult:
-        """Start a command and wait for its result."""
-        return self.start(folder, arguments, **options).wait()
-
-    def close(self) -> None:
-        self._process.communicate()
 
 
 @dataclass(frozen=True)
@@ -254,8 +149,8 @@ class ReferenceRun:
 class FaultHarness:
     """Trial folders with all inputs, the commands that run in them, and the results of undisturbed commands."""
 
-    def __init__(self, folder: Path, tiny_bert: Path) -> None:
-        self.server = CommandServer()
+    def __init__(self, folder: Path, tiny_bert: Path, server: CommandServer) -> None:
+        self.server = server
         self.folder = folder
         self.inputs = folder / "base"
         self.inputs.mkdir()
@@ -325,9 +220,6 @@ class FaultHarness:
         differing = [path for path in paths if files.get(path) != expected.get(path)]
         count_outcome(kind, LOST if differing else SURVIVED, faults)
         assert not differing, f"{trial}: {name} wrote other files than the undisturbed command: {differing}"
-
-    def close(self) -> None:
-        self.server.close()
 
 
 def list_outputs(trial: Path, command: Command) -> tuple[object, ...]:

@@ -1,8 +1,10 @@
 """A process that has imported nlptrain and forks itself for each command, which saves the import of torch.
 
-Requests and replies are JSON objects, a line each: ``start`` replies with a process id, ``wait`` with an exit code
-(negative: the signal that ended it).
+It listens on a socket. A request is a line of JSON that comes with the standard streams; the replies are a line with
+the process id, and one with the exit code (negative: the signal that ended it). When its client ends, it is killed.
 """
+
+from __future__ import annotations
 
 import ctypes
 import importlib
@@ -10,65 +12,91 @@ import json
 import os
 import pkgutil
 import resource
+import runpy
+import select
 import signal
+import socket
 import sys
 import traceback
+from typing import Any
 
-from nlptrain_runtime.signals import exit_at_signals
 
+def serve(address: str, python: str) -> None:
+    """Fork for each connection, until standard input is closed.
 
-def serve() -> None:
-    requests = os.fdopen(os.dup(0), encoding="utf-8")
-    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    null = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1):
-        os.dup2(null, stream)
+    Args:
+        address: of the socket.
+        python: the ``sys.executable`` of the commands, which start others with it.
+    """
     import accelerate  # noqa: F401
     import onnx  # noqa: F401
     import onnxruntime  # noqa: F401
     from transformers import AutoModelForTokenClassification, AutoTokenizer  # noqa: F401
 
     import nlptrain
-    from nlptrain.cli.main import main
 
     for module in pkgutil.walk_packages(nlptrain.__path__, "nlptrain."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    sys.executable = python
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies of the processes that wait for commands
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        os.write(1, b"ready\n")
+        while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
+            connection, _ = listener.accept()
+            if not os.fork():
+                listener.close()
+                _start(connection)
+            connection.close()
 
-    print(json.dumps({"pid": os.getpid()}), file=replies, flush=True)
-    for line in requests:
-        request = json.loads(line)
-        if request["action"] == "start":
-            pid = os.fork()
-            if not pid:
-                os.closerange(replies.fileno(), replies.fileno() + 1)
-                _run(main, request)
-            print(json.dumps({"pid": pid}), file=replies, flush=True)
-        else:
-            _, status = os.waitpid(request["pid"], 0)
-            print(json.dumps({"exit_code": os.waitstatus_to_exitcode(status)}), file=replies, flush=True)
+
+def _start(connection: socket.socket) -> None:
+    """Start the requested process, wait until it or its client has ended, and exit."""
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    message, streams, _, _ = socket.recv_fds(connection, 1 << 20, 3)
+    while not message.endswith(b"\n"):
+        message += connection.recv(1 << 20)
+    pid = os.fork()
+    if not pid:
+        connection.close()
+        _run(json.loads(message), streams)
+    for stream in streams:
+        os.close(stream)
+    connection.sendall(json.dumps({"pid": pid}).encode() + b"\n")
+    if connection in select.select([connection, os.pidfd_open(pid)], [], [])[0]:
+        os.kill(pid, signal.SIGKILL)
+    end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # it stays a zombie, so that its id is not used again
+    assert end is not None
+    exit_code = end.si_status if end.si_code == os.CLD_EXITED else -end.si_status
+    try:
+        connection.sendall(json.dumps({"exit_code": exit_code}).encode() + b"\n")
+        connection.recv(1)
+    finally:
+        os._exit(0)
 
 
-def _run(main, request) -> None:
-    """Run the command in this process and exit."""
+def _run(request: dict[str, Any], streams: list[int]) -> None:
+    """Run a module as ``python -m`` does, and exit."""
     code = 1
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        exit_at_signals()  # as the installed command does first
         os.setpgid(0, 0)
+        os.environ.clear()
+        os.environ.update(request["environment"])
         os.chdir(request["folder"])
-        for stream, name, mode in (
-            (0, request["stdin"], os.O_RDONLY),
-            (1, request["stdout"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
-            (2, request["stderr"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
-        ):
-            os.dup2(os.open(name, mode, 0o644), stream)
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+            os.close(stream)
         if request["file_size"] is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_size"], resource.RLIM_INFINITY))
         if request["drop_capabilities"]:
             _drop_file_capabilities()
-        sys.argv = ["nlptrain", *request["arguments"]]
-        main(prog_name="nlptrain")
+        sys.argv = [request["name"], *request["arguments"]]
+        runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+        code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:  # noqa: BLE001 - as the interpreter reports it
@@ -94,4 +122,4 @@ def _drop_file_capabilities() -> None:
 
 
 if __name__ == "__main__":
-    serve()
+    serve(*sys.argv[1:])

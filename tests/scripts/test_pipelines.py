@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.command_server import CommandServer
 from tests.helpers.commands import call, write_configs
 
 pytestmark = pytest.mark.slow
@@ -15,8 +16,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 
 def bash(folder: Path, script: str, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
-    python_folder = str(Path(sys.executable).parent)
-    environment = {**os.environ, "PATH": f"{python_folder}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1", **variables}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
     return subprocess.run(
         ["bash", str(SCRIPTS / script), *map(str, arguments)],
         cwd=folder,
@@ -25,6 +25,12 @@ def bash(folder: Path, script: str, *arguments: object, **variables: str) -> sub
         encoding="utf-8",
         check=False,
     )
+
+
+@pytest.fixture(autouse=True)
+def _fast_processes(command_server: CommandServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = (command_server.python.parent, Path(sys.executable).parent, os.environ["PATH"])
+    monkeypatch.setenv("PATH", os.pathsep.join(map(str, folders)))
 
 
 @pytest.fixture

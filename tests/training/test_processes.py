@@ -1,7 +1,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,20 +9,24 @@ from safetensors.torch import load_file
 
 from nlptrain.errors import InputError
 from nlptrain.run.run import Run
+from tests.helpers.command_server import CommandServer
 from tests.helpers.training import main, student
 
 pytestmark = pytest.mark.slow
 
 
-def test_several_processes_compute_the_same_as_one(tiny_bert: Path, tmp_path: Path) -> None:
+def test_several_processes_compute_the_same_as_one(
+    tiny_bert: Path, tmp_path: Path, command_server: CommandServer
+) -> None:
     """Of batches of 5 of 12 sentences, three processes have 2, 2 and 1, or 1, 1 and 0."""
     alone, shared = tmp_path / "alone", tmp_path / "shared"
     for folder in (alone, shared):
         folder.mkdir()
     main(str(tiny_bert), str(alone))
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "3"]
+    launcher = [command_server.python, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "3"]
     arguments = [*launcher, "-m", "tests.helpers.training", str(tiny_bert), str(shared)]
-    subprocess.run(arguments, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=240)
+    environment = {**os.environ, "PYTHON_EXEC": str(command_server.python)}
+    subprocess.run(arguments, check=True, env=environment, timeout=240)
     before = dict(student(tiny_bert).model.named_parameters())
     for name in ("gold", "distilled"):
         expected, actual = load_file(alone / f"{name}.safetensors"), load_file(shared / f"{name}.safetensors")
