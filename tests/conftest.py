@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Skip modules that are slow as a whole if slow tests are deselected: their imports take seconds."""
     if "not slow" in config.option.markexpr and collection_path.name.startswith("test_"):
-        if "\npytestmark = pytest.mark.slow\n" in collection_path.read_text(encoding="utf-8"):
+        if re.search(r"^pytestmark = .*\.slow\b", collection_path.read_text(encoding="utf-8"), re.MULTILINE):
             return True
     return None
 
@@ -80,6 +81,14 @@ def command_server() -> Iterator[CommandServer]:
     server = CommandServer()
     yield server
     server.close()
+
+
+@pytest.fixture
+def forked_commands(command_server: CommandServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let scripts and ``nlptrain run`` start their commands in the same way."""
+    folders = (command_server.python.parent, Path(sys.executable).parent, os.environ["PATH"])
+    monkeypatch.setenv("PATH", os.pathsep.join(map(str, folders)))
+    monkeypatch.setattr(sys, "executable", str(command_server.python))
 
 
 @pytest.fixture

@@ -2,12 +2,10 @@
 
 import ast
 import glob
-import os
 import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -71,7 +69,7 @@ def finished_demo(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> 
 
 
 @pytest.fixture
-def reader(finished_demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def reader(finished_demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forked_commands: None) -> Path:
     folder = tmp_path / "reader"
     shutil.copytree(finished_demo, folder)
     shutil.copytree(ROOT / "scripts", folder / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
@@ -82,7 +80,6 @@ def reader(finished_demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("nlptrain.export.benchmark.Candidate.run_in_process", lambda self, texts: (0.5, len(texts)))
     for name in ("_LABELING_SECONDS", "_TRAINING_SECONDS"):
         monkeypatch.setattr(f"nlptrain.procedures.dry_run.{name}", 0.2)
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     return folder
 
 

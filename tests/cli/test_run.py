@@ -16,15 +16,9 @@ import yaml
 
 from nlptrain.errors import InputError
 from nlptrain.procedures import plan_experiments
-from tests.helpers.command_server import CommandServer
 from tests.helpers.commands import call, write_configs
 
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def _fast_processes(command_server: CommandServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", str(command_server.python))
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked_commands")]
 
 
 @pytest.fixture

@@ -2,15 +2,13 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.command_server import CommandServer
 from tests.helpers.commands import call, write_configs
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked_commands")]
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -25,12 +23,6 @@ def bash(folder: Path, script: str, *arguments: object, **variables: str) -> sub
         encoding="utf-8",
         check=False,
     )
-
-
-@pytest.fixture(autouse=True)
-def _fast_processes(command_server: CommandServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    folders = (command_server.python.parent, Path(sys.executable).parent, os.environ["PATH"])
-    monkeypatch.setenv("PATH", os.pathsep.join(map(str, folders)))
 
 
 @pytest.fixture
