@@ -15,7 +15,6 @@ from nlptrain.distillation import labeling, logit_store
 from nlptrain.distillation.labeling import label_sentences
 from nlptrain.distillation.logit_store import LogitStore, Precision
 from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
-from nlptrain.distillation.teachers import inference
 from nlptrain.errors import InputError
 from nlptrain.models import TransformerTokenClassifier
 from nlptrain.run.run import Run
@@ -198,17 +197,9 @@ def test_int8_logits_are_computed_by_onnx_runtime(
         LogitStore(tmp_path, teacher, "int8")
 
 
-@pytest.fixture
-def forked_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fork workers from a process that has imported nlptrain, which saves the time of their imports."""
-    multiprocessing.set_forkserver_preload([inference.__name__])
-    context = multiprocessing.get_context("forkserver")
-    monkeypatch.setattr(multiprocessing, "get_context", lambda _: context)
-
-
 @pytest.mark.slow
-@pytest.mark.usefixtures("small_shards", "forked_workers")
-@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.usefixtures("small_shards")
+@pytest.mark.parametrize("precision", ["fp32", pytest.param("int8", marks=pytest.mark.full)])
 def test_several_workers_store_the_same_bytes_as_one(
     teacher: TransformerTokenClassifier, tmp_path: Path, precision: Precision
 ) -> None:
@@ -227,7 +218,6 @@ def test_several_workers_store_the_same_bytes_as_one(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("small_shards", "forked_workers")
 def test_a_killed_worker_is_reported_and_stored_logits_are_kept(
     teacher: TransformerTokenClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_shards: None
 ) -> None:
