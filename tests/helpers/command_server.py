@@ -56,7 +56,7 @@ class Process:
         exit_code = json.loads(self._replies.readline())["exit_code"]
         self._replies.close()
         self._connection.close()
-        texts = (path.read_text(errors="replace") if path.exists() else "" for path in self._streams)
+        texts = (path.read_text(errors="replace") if path.is_file() else "" for path in self._streams)
         return CommandResult(exit_code, *texts)
 
 
