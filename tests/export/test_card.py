@@ -52,7 +52,7 @@ def card(*arguments: str) -> str:
 
 
 def test_the_hub_reads_the_scores_of_the_run(runs, finished_runs):
-    given = [
+    arguments = [
         "--name",
         "me/small",
         "--dataset",

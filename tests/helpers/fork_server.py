@@ -87,8 +87,8 @@ def _run(request: dict[str, Any], streams: list[int]) -> None:
         os.environ.clear()
         os.environ.update(request["environment"])
         os.chdir(request["folder"])
-        for number, stream in enumerate(streams):
-            os.dup2(stream, number)
+        for descriptor, stream in enumerate(streams):
+            os.dup2(stream, descriptor)
             os.close(stream)
         if request["file_size"] is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_size"], resource.RLIM_INFINITY))
