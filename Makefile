@@ -21,13 +21,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PAGE := examples/browser
 PAGE_STAMP := $(PAGE)/node_modules/.installed
-PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile --quiet -c constraints.txt
 
 # Nothing here asks a model hub for anything, and no fork of a tokenizer's threads warns in the middle of a log.
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export PYTHONUTF8 ?= 1
+# Modules are compiled when they are first imported: compiling all of them takes half of the installation.
+unexport PYTHONDONTWRITEBYTECODE
 export NLPTRAIN_DATA
 
 .DEFAULT_GOAL := help

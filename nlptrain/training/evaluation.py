@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from seqeval.metrics import classification_report
-
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence, check_iterable
 from nlptrain.data.tag_schemes import Scheme, Span, tags_to_spans, to_scheme
@@ -144,6 +142,8 @@ def score(gold: list[list[str]], predicted: list[list[str]], scheme: Scheme) -> 
 
 def _scores_by_type(gold: list[list[str]], predicted: list[list[str]]) -> dict[str, dict[str, float]]:
     iob2_tags = [[to_scheme(tags, "iob2") for tags in part] for part in (gold, predicted)]
+    from seqeval.metrics import classification_report  # imports pandas and scikit-learn, which takes seconds
+
     report = classification_report(*iob2_tags, output_dict=True, zero_division=0)
     return {
         name: {

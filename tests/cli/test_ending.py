@@ -108,7 +108,9 @@ def test_full_or_closed_standard_output_gives_no_traceback(command: str, tmp_pat
 
 
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "2> >(true)"])
-@pytest.mark.parametrize("command", ["nlptrain compare nowhere", "nlptrain-tag nowhere", "nlptrain-tag --threads x ."])
+@pytest.mark.parametrize(
+    "command", ["nlptrain config show nowhere", "nlptrain-tag nowhere", "nlptrain-tag --threads x ."]
+)
 def test_failing_standard_error_keeps_the_exit_code(command: str, redirection: str, tmp_path: Path) -> None:
     result = shell(f"{command} {redirection}", tmp_path)
     assert (result.returncode, result.stdout) == (2, "")

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 def write_raw_text(corpus: Path) -> None:
     """Write raw text that takes a teacher several seconds."""
-    lines = sorted({" ".join((*words, f"n{n}")) for n, (words, _) in enumerate(make_sentences(6_500, 5))})
+    lines = sorted({" ".join((*words, f"n{n}")) for n, (words, _) in enumerate(make_sentences(4_500, 5))})
     (corpus / "raw.txt").write_text("\n".join(lines) + "\n")
 
 

@@ -2,8 +2,8 @@
 
 import io
 import json
+import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,16 +15,24 @@ from rich.console import Console
 
 from nlptrain.run.run import Run
 from tests.helpers.architectures import ARCHITECTURES
+from tests.helpers.command_server import CommandServer
 from tests.helpers.commands import call, write_configs
-from tests.helpers.corpora import make_sentences, write_part_of_speech_corpus
+from tests.helpers.corpora import make_sentences, write_corpus, write_part_of_speech_corpus
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def trained_run(corpus: Path, tiny_bert: Path) -> Path:
-    path = write_configs(corpus, tiny_bert)["tagger"]
+@pytest.fixture(scope="module")
+def finished_tagger(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+    folder = write_corpus(tmp_path_factory.mktemp("finished"))
+    path = write_configs(folder, tiny_bert)["tagger"]
     assert call("tagger", path, "--set", "train.steps=150").exit_code == 0
+    return folder / "runs/tagger"
+
+
+@pytest.fixture
+def trained_run(finished_tagger: Path, corpus: Path) -> Path:
+    shutil.copytree(finished_tagger, corpus / "runs/tagger")
     return corpus / "runs/tagger"
 
 
@@ -95,10 +103,10 @@ def test_evaluate_reads_each_format_and_reports_unknown_labels(trained_run: Path
     assert call("evaluate", corpus / "nowhere", corpus / "test.conll").exit_code == 2
 
 
-def test_predict_writes_each_block_immediately(trained_run: Path) -> None:
+def test_predict_writes_each_block_immediately(trained_run: Path, command_server: CommandServer) -> None:
     """The tags of a block are written before the next block is read."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "nlptrain", "predict", str(trained_run)],
+        [command_server.python, "-m", "nlptrain", "predict", trained_run],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         encoding="utf-8",

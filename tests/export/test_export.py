@@ -293,7 +293,7 @@ def test_a_signal_or_an_error_removes_the_new_folder(tiny_bert, tmp_path, monkey
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_training_does_not_import_onnx_runtime():
     program = "import sys, nlptrain.procedures.training; sys.exit('onnxruntime' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
