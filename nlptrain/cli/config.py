@@ -15,7 +15,7 @@ from nlptrain import __version__
 from nlptrain.cli.errors import SuggestingGroup
 from nlptrain.cli.options import Choice, set_option
 from nlptrain.cli.output import echo_json, echo_line
-from nlptrain.config.commands import COMMANDS
+from nlptrain.config.commands import COMMANDS, StudentCommandConfig
 from nlptrain_runtime.errors import message_line
 
 if TYPE_CHECKING:
@@ -117,12 +117,13 @@ def init(command: str) -> None:
 
 
 def _echo_student(config: CommandConfig) -> None:
+    if not isinstance(config, StudentCommandConfig):
+        return
     from nlptrain.errors import InputError
-    from nlptrain.procedures import describe_student
+    from nlptrain.procedures import describe_student  # imports torch
 
     try:
-        if line := describe_student(config):
-            echo_line(f"# {line}")
+        echo_line(f"# {describe_student(config)}")
     except InputError as error:
         first = str(error).split("\n")[0]
         echo_line(f"# student: its size is not known yet: {first}")

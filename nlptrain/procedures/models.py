@@ -108,8 +108,8 @@ def load_ensemble(
     return TeacherEnsemble.of(models, data.label_map)
 
 
-def describe_student(config: CommandConfig) -> str | None:
-    """Return the student's parameters by part and its bytes in one line, or None for a command without a student.
+def describe_student(config: StudentCommandConfig) -> str:
+    """Return the student's parameters by part and its bytes in one line.
 
     The student is built as the command builds it: from the teacher or the train files and, if its vocabulary depends
     on the words of the text, from the text.
@@ -117,8 +117,6 @@ def describe_student(config: CommandConfig) -> str | None:
     Raises:
         InputError: a model or a file that it is built from is missing.
     """
-    if not isinstance(config, StudentCommandConfig):
-        return None
     ensemble = load_ensemble(config) if isinstance(config, DistillationConfig) else None
     splits = read_splits(config.data, ensemble.labels if ensemble else None, log=lambda _: None)
     student = _build_student(config, splits, splitter_of(config.data), ensemble, seed=0)

@@ -126,10 +126,12 @@ def test_file_names_and_output_in_other_encodings(tmp_path: Path) -> None:
     ascii_encoding = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
     result = shell("nlptrain config show $'\\xc3\\xa9\\xff.yaml'", tmp_path, **ascii_encoding)
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
-    (tmp_path / "tagger.yaml").write_text(
-        "data: {train: 'é中.conll'}\noutput_dir: é\nstudent: {tokenizer: a/b}", encoding="utf-8"
+    (tmp_path / "transformer_token.yaml").write_text(
+        "data: {train: 'é中.conll'}\noutput_dir: é\nmodel: a/b", encoding="utf-8"
     )
-    result = shell("nlptrain config show tagger.yaml", tmp_path, **{**ascii_encoding, "PYTHONIOENCODING": "latin-1"})
+    result = shell(
+        "nlptrain config show transformer_token.yaml", tmp_path, **{**ascii_encoding, "PYTHONIOENCODING": "latin-1"}
+    )
     assert result.returncode == 0, result.stderr
     assert "é中.conll" in result.stdout
 

@@ -197,9 +197,9 @@ def test_int8_logits_are_computed_by_onnx_runtime(
         LogitStore(tmp_path, teacher, "int8")
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.usefixtures("small_shards")
-@pytest.mark.parametrize("precision", ["fp32", pytest.param("int8", marks=pytest.mark.full)])
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_several_workers_store_the_same_bytes_as_one(
     teacher: TransformerTokenClassifier, tmp_path: Path, precision: Precision
 ) -> None:

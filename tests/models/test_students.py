@@ -51,7 +51,7 @@ def padded(model: TokenModel, sentences: Sequence[Sequence[str]], left: int, rig
 def test_every_combination_overfits_and_is_saved(tiny_bert: Path, tmp_path: Path, parts: dict[str, str]) -> None:
     model = student(tiny_bert, parts)
     settings = TrainConfig.model_validate(
-        {"steps": 120, "warmup_steps": 5, "learning_rate": 0.02, "ema": 0.0, "eval_every": 60, "batch_sentences": 10}
+        {"steps": 80, "warmup_steps": 5, "learning_rate": 0.02, "ema": 0.0, "eval_every": 40, "batch_sentences": 10}
     )
     fit(model, Examples(model, TEN), TEN, SupervisedObjective(), settings, Run(None, device="cpu"))
     assert evaluate(model, TEN).value == 1.0
