@@ -14,17 +14,23 @@ from nlptrain.data.splits import read_splits
 from nlptrain.models import load_token_model
 from nlptrain.training.calibration import fit_temperature
 from tests.helpers.commands import call, write_configs
-from tests.helpers.corpora import write_part_of_speech_corpus
+from tests.helpers.corpora import write_corpus, write_part_of_speech_corpus
 
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(scope="module")
+def finished_teacher(tmp_path_factory: pytest.TempPathFactory, tiny_bert: Path) -> Path:
+    folder = write_corpus(tmp_path_factory.mktemp("finished"))
+    assert call("transformer_token", write_configs(folder, tiny_bert)["transformer_token"]).exit_code == 0
+    return folder / "runs/transformer_token"
+
+
 @pytest.fixture
-def trained_configs(corpus: Path, tiny_bert: Path) -> dict[str, Path]:
-    """Train the teacher; return the configurations by command."""
-    paths = write_configs(corpus, tiny_bert)
-    assert call("transformer_token", paths["transformer_token"]).exit_code == 0
-    return paths
+def trained_configs(corpus: Path, tiny_bert: Path, finished_teacher: Path) -> dict[str, Path]:
+    """Copy the run of the teacher; return the configurations by command."""
+    shutil.copytree(finished_teacher, corpus / "runs/transformer_token")
+    return write_configs(corpus, tiny_bert)
 
 
 def edit_config(path: Path, **more: Any) -> Path:  # noqa: ANN401

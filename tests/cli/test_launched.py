@@ -16,7 +16,7 @@ from tests.helpers.corpora import make_sentences
 
 pytestmark = pytest.mark.slow
 
-SETTINGS = [word for key in ("train.steps=120", "train.eval_every=15", "threads=1") for word in ("--set", key)]
+SETTINGS = [word for key in ("train.steps=60", "train.eval_every=20", "threads=1") for word in ("--set", key)]
 
 
 @pytest.fixture

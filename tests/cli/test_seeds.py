@@ -161,7 +161,7 @@ def test_ctrl_c_stops_all_seeds_and_the_same_command_resumes(
     three_seeds: Path, corpus: Path, command_server: CommandServer
 ) -> None:
     top = corpus / "runs/tagger"
-    settings = [word for key in ("threads=1", "train.steps=200", "train.eval_every=20") for word in ("--set", key)]
+    settings = [word for key in ("threads=1", "train.steps=120", "train.eval_every=20") for word in ("--set", key)]
     process = start_command(command_server.python, three_seeds, *settings)
     stderr = kill_when((top / "seed-1/checkpoint.safetensors").exists, process, signal.SIGINT)
     assert process.returncode == 130

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -23,9 +24,15 @@ ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(path for path in (ROOT / "configs").glob("*/*.yaml") if not path.name.startswith("_"))
 
 
+@functools.cache
+def validator(command: str) -> Draft202012Validator:
+    schema = json_schema(command)
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
 def faults(command: str, values: dict[str, Any]) -> list[str]:
-    Draft202012Validator.check_schema(json_schema(command))
-    return [error.message for error in Draft202012Validator(json_schema(command)).iter_errors(values)]
+    return [error.message for error in validator(command).iter_errors(values)]
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=[f"{path.parent.name}/{path.stem}" for path in SHIPPED])

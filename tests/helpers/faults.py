@@ -35,7 +35,7 @@ NOBODY = 65534
 _POLL_SECONDS = 0.002
 
 STUDENT = {"embedder": {"dim": 16}, "encoder": {"hidden": 16, "layers": 1}}
-TRAIN = {"steps": 60, "eval_every": 10, "batch_subwords": 256, "learning_rate": 0.01}
+TRAIN = {"steps": 30, "eval_every": 5, "batch_subwords": 256, "learning_rate": 0.01}
 GOLD = {split: f"{split}.conll" for split in ("train", "dev", "test")}
 RAW = {**GOLD, "unlabeled": "raw.txt"}
 

@@ -31,6 +31,7 @@ def serve(address: str, python: str) -> None:
     import accelerate  # noqa: F401
     import onnx  # noqa: F401
     import onnxruntime  # noqa: F401
+    import seqeval.metrics  # noqa: F401
     from transformers import AutoModelForTokenClassification, AutoTokenizer  # noqa: F401
 
     import nlptrain
@@ -38,6 +39,7 @@ def serve(address: str, python: str) -> None:
     for module in pkgutil.walk_packages(nlptrain.__path__, "nlptrain."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    nlptrain.models.tokenization.tokenizer._uppers()  # a cached table that most students need
     sys.executable = python
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies of the processes that wait for commands
     with socket.socket(socket.AF_UNIX) as listener:
