@@ -120,7 +120,7 @@ def main(run: str, gold: str, *sizes: str) -> None:
             for name, arguments, until in (
                 ("convert", (path, out), None),
                 ("evaluate", (run, path, "--device", "cpu"), None),
-                ("tagger_kd", (student,), (log, " sentences from transfer_dir, ")),
+                ("tagger_kd", (student,), (log, " sentences reused, ")),
             ):
                 seconds, peak = measured([sys.executable, "-m", "nlptrain", name, *map(str, arguments)], until)
                 print(f"{name}: {size:,} sentences: {seconds:.1f} s, {peak / 1e6:.0f} MB", flush=True)

@@ -90,11 +90,11 @@ class LabelingResult:
     def describe(self) -> str:
         """Return a line for the log."""
         if not self.computed:
-            return f"teacher logits: {self.stored:,} sentences from transfer_dir, 0 computed"
+            return f"teacher logits: {self.stored:,} sentences reused, 0 computed (transfer_dir)"
         repeats = f", {self.repeats:,} repeated" if self.repeats else ""
         return (
-            f"teacher logits: {self.stored:,} sentences from transfer_dir, {self.computed:,} computed{repeats} "
-            f"({self.words:,} words, {self.rate:,.0f} words/s)"
+            f"teacher logits: {self.stored:,} sentences reused, {self.computed:,} computed{repeats}, "
+            f"{self.words:,} words, {self.rate:,.0f} words/s (transfer_dir)"
         )
 
 

@@ -42,7 +42,7 @@ def train_on_gold(model: TokenModel, splits: Splits, config: TrainConfig, run: R
         The content of ``scores.json``.
     """
     examples = Examples(model, splits.train, label_pipeline_words=config.label_pipeline_words)
-    run.log(f"training set: {examples.sentences:,} gold sentences ({examples.words:,} words)")
+    run.log(f"training set: {examples.sentences:,} gold sentences, {examples.words:,} words")
     done = fit(model, examples, splits.dev, SupervisedObjective(), config, run)
     return finish(model, splits, done, run)
 
@@ -98,9 +98,8 @@ def distill(
         oversampling=objective.oversampling,
         source_weights=transfer_set.source_weights(gold),
     )
-    run.log(
-        f"training set: {gold:,} gold and {examples.sentences - gold:,} unlabeled sentences ({examples.words:,} words)"
-    )
+    unlabeled = examples.sentences - gold
+    run.log(f"training set: {gold:,} gold and {unlabeled:,} unlabeled sentences, {examples.words:,} words in all")
     label_weights = None if frequency is None else torch.from_numpy(frequency.labels)
     distill_objective = DistillObjective(objective, label_weights)
     done = _fit(student, examples, splits, distill_objective, config, run, teacher_scores, objective.selection_metric)
@@ -154,8 +153,8 @@ def pseudo_label(
         label_pipeline_words=config.label_pipeline_words,
     )
     run.log(
-        f"training set: {gold:,} gold and {len(pseudo_labels.sentences):,} pseudo-labeled sentences "
-        f"({examples.words:,} words)"
+        f"training set: {gold:,} gold and {len(pseudo_labels.sentences):,} pseudo-labeled sentences, "
+        f"{examples.words:,} words in all"
     )
     pseudo_objective = PseudoLabelObjective(objective)
     done = _fit(student, examples, splits, pseudo_objective, config, run, teacher_scores, objective.selection_metric)

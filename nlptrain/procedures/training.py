@@ -115,7 +115,9 @@ def train(config: CommandConfig, setup: Setup, run: Run) -> dict[str, Any]:
     sample = splits.dev or raw_sample(config.data)
     run.provenance["sample"] = sample_of([sentence.words for sentence in sample])
     if config.data.unlabeled is not None:
-        run.log("raw text: read while the teacher labels it; its counts follow (data.unlabeled)")
+        paths = config.data.paths_of("unlabeled")
+        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+        run.log(f"raw text: {', '.join(paths[:3])}{more}, read while the teacher labels it (data.unlabeled)")
     procedure: Callable[..., dict[str, Any]] = pseudo_label if isinstance(config, PseudoLabelRunConfig) else distill
     return procedure(
         setup.model,

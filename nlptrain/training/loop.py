@@ -183,7 +183,8 @@ def describe_length(plan: BatchPlan, config: TrainConfig, steps: int, words: int
         lines.append(f"train.steps=auto: {steps:,} steps ({rule})")
     if config.steps == "auto" or plan.oversampling is not None:
         sampling = plan.oversampling if plan.oversampling is not None and plan.oversampling.weights.any() else None
-        lines.append(f"epochs: {steps / max(1, plan.steps_of_every()):,.1f} of {words:,} words each")
+        epochs = steps / max(1, plan.steps_of_every())
+        lines.append(f"training length: {steps:,} steps, {epochs:,.1f} epochs of {words:,} words")
         if sampling is not None:
             lines.append(_describe_sampling(sampling))
     return lines
@@ -193,9 +194,9 @@ def _describe_sampling(sampling: Oversampling) -> str:
     """Return a line for the log on how the sentences without gold tags of an epoch are chosen."""
     by_file = "by the weight of their file (data.unlabeled)"
     if not sampling.share:
-        return f"sampling: sentences without gold tags are sampled {by_file}"
+        return f"sampling: unlabeled sentences are sampled {by_file}"
     others = "" if sampling.sources is None else f", the others {by_file}"
     return (
-        f"oversampling: {sampling.share:.0%} of an epoch's sentences without gold tags are sampled by rare labels such "
-        f"as entities (objective.oversampling){others}"
+        f"oversampling: {sampling.share:.0%} of the unlabeled sentences of an epoch are sampled by how rare their "
+        f"predicted labels are (objective.oversampling){others}"
     )

@@ -172,4 +172,5 @@ def _describe_calibration(
     if temperature == 1.0:
         reason = f"no temperature is applied: under {FEWEST_MISTAKES} mistakes on dev, or none is better"
         return f"calibration ({split}): {after.describe()} ({reason})"
-    return f"calibration ({split}): {after.describe(before)} (temperature {temperature:.2f}, fitted on dev and applied)"
+    origin = ", fitted on dev and saved with the model" if split == "dev" else ""
+    return f"calibration ({split}): {after.describe(before)} (temperature {temperature:.2f}{origin})"

@@ -74,7 +74,7 @@ def test_every_training_command_calibrates_its_model(
         assert evaluated["calibration"] == {"temperature": saved, **calibration["test"]}
     assert saved != 1.0  # a student of 15 steps makes mistakes
     assert re.search(
-        rf"calibration \(dev\): ECE words [\d.]+ -> [\d.]+.* \(temperature {saved:.2f}, fitted on dev and applied\)",
+        rf"calibration \(dev\): ECE words [\d.]+ -> [\d.]+.* \(temperature {saved:.2f}, fitted on dev and saved ",
         done.stderr,
     )
     table = call("evaluate", corpus / "runs/tagger_kd", corpus / "test.conll").stdout
@@ -90,7 +90,7 @@ def test_logits_are_reused_after_a_change_of_the_temperature(corpus: Path, train
     path.write_text(json.dumps(values))
     (corpus / "runs/transformer_token/SHA256SUMS").unlink()
     again = call("tagger_kd", trained_configs["tagger_kd"], "--output-dir", corpus / "runs/again")
-    assert "sentences from transfer_dir, 0 computed" in again.stderr
+    assert "sentences reused, 0 computed" in again.stderr
     weights = [(corpus / "runs" / run / "model/model.safetensors").read_bytes() for run in ("tagger_kd", "again")]
     assert weights[0] == weights[1]
 
@@ -207,7 +207,7 @@ def test_pseudo_labels_reach_the_minimum_precision(corpus: Path, trained_configs
                 assert threshold is not None
                 assert confidence >= round(threshold, 4)
     again = call("pseudo_label", path, "--output-dir", corpus / "runs/again")
-    assert again.stderr.count("sentences from transfer_dir, 0 computed") == 2  # once for dev
+    assert again.stderr.count("sentences reused, 0 computed") == 2  # once for dev
 
 
 def test_precision_is_measured_on_gold_sentences_only(corpus: Path, trained_configs: dict[str, Path]) -> None:

@@ -298,12 +298,12 @@ def test_synthetic_sentences_replace_missing_raw_text(
     assert logged
     count = int(logged[1].replace(",", ""))
     assert 60 < count <= 1800
-    computed = re.search(r"\d+ sentences from transfer_dir, ([\d,]+) computed", first["output"])
+    computed = re.search(r"\d+ sentences reused, ([\d,]+) computed", first["output"])
     assert computed
     assert int(computed[1].replace(",", "")) >= count
     shutil.rmtree(tmp_path / "run")
     again = train(inputs, tmp_path, command, seed=1, augment="auto", **gold_alone)
-    assert "sentences from transfer_dir, 0 computed" in again["output"]
+    assert "sentences reused, 0 computed" in again["output"]
     shutil.rmtree(tmp_path / "run")
     none = train(inputs, tmp_path, command, augment="none", **gold_alone)
     if command == "pseudo_label":
@@ -370,7 +370,7 @@ def test_log_if_no_synthetic_sentence_can_be_generated(inputs: Path, tmp_path: P
     assert re.search(
         r"augment: 0 synthetic sentences of 50, because .* from 60 train and \d+ unlabeled sentences", scores["output"]
     )
-    assert "oversampling: 50% of an epoch's sentences without gold tags are sampled by rare labels" in scores["output"]
+    assert "oversampling: 50% of the unlabeled sentences of an epoch are sampled by how rare" in scores["output"]
 
 
 def test_the_vocabulary_contains_words_of_synthetic_sentences(
@@ -392,7 +392,7 @@ def test_auto_steps_depend_on_the_size_of_the_text(
     monkeypatch.setattr("nlptrain.training.loop.AUTO_MIN_STEPS", 3)
     monkeypatch.setattr("nlptrain.training.loop.AUTO_MAX_STEPS", 40)
     scores = train(inputs, tmp_path, "tagger_kd", train={"steps": "auto", "batch_subwords": 1600})
-    assert re.search(r"epochs: 2.0 of [\d,]+ words each\n", scores["output"])
+    assert re.search(r"training length: 4 steps, 2.0 epochs of [\d,]+ words\n", scores["output"])
     assert "train.steps=auto: 4 steps (2 epochs = 4 steps, clipped to 3..40)" in scores["output"]
     assert scores["steps"] == 4  # two batches, twice
     line = "train.steps=auto: 2 epochs of the text, clipped to 3..40 steps"

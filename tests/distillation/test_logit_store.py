@@ -89,7 +89,7 @@ def test_rows_are_in_the_order_of_the_sentences_with_repeats(
     known = sum(sentence.hash() in before for sentence in sentences)
     computed = len({sentence.hash() for sentence in sentences} - before)
     assert (done.stored, done.computed, done.repeats) == (known, computed, len(sentences) - known - computed)
-    counts = f"teacher logits: {known} sentences from transfer_dir, {computed} computed, {done.repeats} repeated ("
+    counts = f"teacher logits: {known} sentences reused, {computed} computed, {done.repeats} repeated, "
     assert done.describe().startswith(counts)
 
 

@@ -20,6 +20,8 @@ import sys
 import traceback
 from typing import Any
 
+from nlptrain_runtime.signals import exit_at_signals
+
 
 def serve(address: str, python: str) -> None:
     """Fork for each connection, until standard input is closed.
@@ -85,6 +87,8 @@ def _run(request: dict[str, Any], streams: list[int]) -> None:
     code = 1
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        if request["module"] == "nlptrain":
+            exit_at_signals()  # as it does first
         os.setpgid(0, 0)
         os.environ.clear()
         os.environ.update(request["environment"])

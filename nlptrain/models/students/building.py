@@ -123,7 +123,7 @@ def _head(config: Head, labels: Labels, log: Callable[[str], None]) -> dict[str,
     if config.kind != "auto":
         return config.model_dump()
     kind = "crf" if labels.scheme != "plain" and len(labels) <= MAX_CRF_LABELS else "softmax"
-    log(f"student.head.kind=auto: {kind} ({len(labels)} {labels.scheme} labels)")
+    log(f"student.head.kind=auto: {kind} (for {len(labels)} {labels.scheme} labels)")
     return {"kind": kind}
 
 
@@ -132,7 +132,7 @@ def _encoder(config: Encoder, head: dict[str, Any], log: Callable[[str], None]) 
         return config.model_dump()
     # Three seeds each: with a CRF, on WNUT17, a second layer gains nothing; with a softmax, on UD EWT, 0.2 points.
     layers = 1 if head["kind"] == "crf" else 2
-    log(f"student.encoder.layers=auto: {layers} ({head['kind']} head)")
+    log(f"student.encoder.layers=auto: {layers} (for a {head['kind']} head)")
     return {**config.model_dump(), "layers": layers}
 
 
