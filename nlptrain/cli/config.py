@@ -103,11 +103,12 @@ def schema(command: str) -> None:
 @config.command()
 @click.argument("command", type=Choice(list(COMMANDS)), metavar="COMMAND")
 def init(command: str) -> None:
-    """Print a file to start from: required keys, and all others as comments.
+    """Print a file to start from, with all keys.
 
     \b
     Reads   nothing; COMMAND is transformer_token, tagger, tagger_kd or pseudo_label.
-    Writes  YAML to standard output; it runs once its paths are right.
+    Writes  YAML to standard output, optional keys as comments; it runs once its
+            paths are right.
 
     Example: nlptrain config init tagger_kd > student.yaml
     """  # noqa: D301 - click reads the character

@@ -223,6 +223,13 @@ def test_help_of_each_command_has_reads_writes_and_an_example() -> None:
         assert "Example" in text, name
 
 
+@pytest.mark.parametrize("path", [[], ["config"], ["doctor"]])
+def test_descriptions_of_commands_fit_80_columns(path: list[str]) -> None:
+    lines = CliRunner().invoke(main, [*path, "--help"], terminal_width=80).output.split("Commands:\n")[1].splitlines()
+    assert lines
+    assert not [line for line in lines if line.endswith("...")]
+
+
 @pytest.mark.parametrize("path", [[], *([name] for name in main.commands), ["config", "show"], ["doctor", "alignment"]])
 def test_help_is_not_rewrapped(path: list[str]) -> None:
     help_text = CliRunner().invoke(main, [*path, "--help"]).output
