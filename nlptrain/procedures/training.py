@@ -117,7 +117,7 @@ def train(config: CommandConfig, setup: Setup, run: Run) -> dict[str, Any]:
     if config.data.unlabeled is not None:
         paths = config.data.paths_of("unlabeled")
         more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
-        run.log(f"raw text: {', '.join(paths[:3])}{more}, read while the teacher labels it (data.unlabeled)")
+        run.log(f"raw text: reading {', '.join(paths[:3])}{more} (data.unlabeled)")
     procedure: Callable[..., dict[str, Any]] = pseudo_label if isinstance(config, PseudoLabelRunConfig) else distill
     return procedure(
         setup.model,

@@ -197,6 +197,6 @@ def _describe_sampling(sampling: Oversampling) -> str:
         return f"sampling: unlabeled sentences are sampled {by_file}"
     others = "" if sampling.sources is None else f", the others {by_file}"
     return (
-        f"oversampling: {sampling.share:.0%} of the unlabeled sentences of an epoch are sampled by how rare their "
-        f"predicted labels are (objective.oversampling){others}"
+        f"oversampling: {sampling.share:.0%} of the unlabeled sentences of an epoch are sampled in favor of labels "
+        f"that the teacher rarely predicts (objective.oversampling){others}"
     )

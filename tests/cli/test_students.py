@@ -370,7 +370,7 @@ def test_log_if_no_synthetic_sentence_can_be_generated(inputs: Path, tmp_path: P
     assert re.search(
         r"augment: 0 synthetic sentences of 50, because .* from 60 train and \d+ unlabeled sentences", scores["output"]
     )
-    assert "oversampling: 50% of the unlabeled sentences of an epoch are sampled by how rare" in scores["output"]
+    assert "oversampling: 50% of the unlabeled sentences of an epoch are sampled in favor of labels" in scores["output"]
 
 
 def test_the_vocabulary_contains_words_of_synthetic_sentences(
