@@ -209,7 +209,7 @@ def _inference_speed(model: TokenModel, sentences: Sequence[Sequence[str]]) -> f
     """Return the words per second of predicting ``sentences``."""
     model.model.eval()
     began = time.perf_counter()
-    model.predict(sentences)
+    model.predict_labels(sentences)
     return sum(map(len, sentences)) / max(1e-9, time.perf_counter() - began)
 
 

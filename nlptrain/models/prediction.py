@@ -69,7 +69,7 @@ def _predict_texts(
     for block in text_blocks(texts, max_texts=_BLOCK_TEXTS):
         words = [(splitter or model.splitter).split(text) for text in block]
         sentences = [[word.text for word in sentence] for sentence in words]
-        predictions = model.predict(sentences, temperature=model.temperature)
+        predictions = model.predict_labels(sentences, temperature=model.temperature)
         word_counts = np.array([len(sentence) for sentence in words])
         label_ids = np.concatenate([prediction.label_ids for prediction in predictions])
         confidences = np.concatenate([to_tagged_sentence(item, model.labels).confidences for item in predictions])
@@ -233,5 +233,5 @@ def to_tagged_sentence(prediction: Prediction, labels: Labels) -> TaggedSentence
 
 def tag_with_confidence(model: TokenModel, sentences: Iterable[Sequence[str]]) -> list[TaggedSentence]:
     """Predict the tag of each word, with its probability at the temperature of ``model``."""
-    predictions = model.predict(sentences, temperature=model.temperature)
+    predictions = model.predict_labels(sentences, temperature=model.temperature)
     return [to_tagged_sentence(prediction, model.labels) for prediction in predictions]

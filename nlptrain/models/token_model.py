@@ -191,7 +191,7 @@ class TokenModel:
         self.model.train(was_training)
         return emissions
 
-    def predict(self, sentences: Iterable[Sequence[str]], *, temperature: float = 1.0) -> list[Prediction]:
+    def predict_labels(self, sentences: Iterable[Sequence[str]], *, temperature: float = 1.0) -> list[Prediction]:
         """Predict the logits and the label of each word; the windows of a long sentence are decoded as one sequence.
 
         Args:
@@ -203,12 +203,12 @@ class TokenModel:
 
     def logits(self, sentences: Iterable[Sequence[str]]) -> list[NDArray[np.float32]]:
         """Return the logits of each sentence, [words, C]; those of a CRF are its log-marginals."""
-        return [prediction.logits for prediction in self.predict(sentences)]
+        return [prediction.logits for prediction in self.predict_labels(sentences)]
 
     def tag(self, sentences: Iterable[Sequence[str]]) -> list[list[str]]:
         """Return the label of each word of each sentence."""
         names = self.labels.names
-        return [[names[label_id] for label_id in prediction.label_ids] for prediction in self.predict(sentences)]
+        return [[names[label_id] for label_id in prediction.label_ids] for prediction in self.predict_labels(sentences)]
 
     def save(self, folder: str | Path) -> None:
         """Write the model as a Hugging Face folder with safetensors, tokenizer and word splitter.

@@ -50,7 +50,7 @@ def evaluate_teacher(
         if not part:
             continue
         with run.processes.all_threads():
-            predictions = ensemble.predict([sentence.words for sentence in part])
+            predictions = ensemble.predict_labels([sentence.words for sentence in part])
         tags = [[names[label_id] for label_id in prediction.label_ids] for prediction in predictions]
         scores[split] = evaluate_tags(part, tags, scheme, metric=splits.dev_metric if split == "dev" else None)
         logits[split] = [prediction.logits for prediction in predictions]

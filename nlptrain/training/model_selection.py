@@ -49,7 +49,7 @@ class ModelSelector:
         """Evaluate the averaged weights, keep them if they are the best so far, and return their dev metrics."""
         state.average.swap()
         with reporter.run.processes.all_threads():
-            predictions = self.model.predict([sentence.words for sentence in self.dev])
+            predictions = self.model.predict_labels([sentence.words for sentence in self.dev])
         labels = self.model.labels
         tags = [[labels.names[label_id] for label_id in prediction.label_ids] for prediction in predictions]
         scores = evaluate_tags(self.dev, tags, labels.scheme, metric=self.metric)

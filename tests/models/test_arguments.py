@@ -58,7 +58,7 @@ def test_paths_are_strings_or_path_objects(model, tiny_bert, tmp_path, as_path):
         (lambda model: model.tag(["Ada sings"]), r"sentences\[0\]: found the string 'Ada sings'; expected a list"),
         (lambda model: model.tag("Ada sings"), "sentences: found the string"),
         (lambda model: model.tag([["Ada", 7]]), r"sentences\[0\]\[1\]: found int 7"),
-        (lambda model: model.predict(["Ada"]), r"sentences\[0\]: found the string"),
+        (lambda model: model.predict_labels(["Ada"]), r"sentences\[0\]: found the string"),
         (lambda model: model.logits(["Ada"]), r"sentences\[0\]: found the string"),
         (lambda model: model.predict_emissions(["Ada"]), r"sentences\[0\]: found the string"),
         (lambda model: model.windows("Ada"), "words: found the string"),

@@ -237,7 +237,7 @@ def test_windows_are_joined_before_decoding(tiny_bert: Path, tmp_path: Path) -> 
         joined = model.emissions(inputs)  # in the order of the words
         whole = model.model.head.output(joined.double(), whole_sentences([len(words)]))
         best, logits = whole.best_scores().argmax(dim=1).tolist(), whole.log_probabilities().numpy()
-    (prediction,) = model.predict([words])
+    (prediction,) = model.predict_labels([words])
     assert prediction.label_ids.tolist() == best
     np.testing.assert_allclose(prediction.logits, logits, atol=1e-4)
     assert model.tag([words, []])[1] == []

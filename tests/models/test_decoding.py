@@ -68,7 +68,7 @@ def test_only_students_decode_with_the_scheme(tiny_bert: Path) -> None:
     raw = student.logits(text)
     assert any(first_invalid_tag([labels.names[k] for k in logits.argmax(1)], "iob2") for logits in raw)
     assert not any(first_invalid_tag(tags, "iob2") for tags in student.tag(text))
-    for prediction in teacher.predict(text):
+    for prediction in teacher.predict_labels(text):
         assert np.array_equal(prediction.label_ids, prediction.logits.argmax(axis=1))
 
 

@@ -59,7 +59,7 @@ def test_every_combination_overfits_and_is_saved(tiny_bert: Path, tmp_path: Path
     model.save(tmp_path)
     again = load_token_model(str(tmp_path))
     sentences = [words for words, _ in make_sentences(6, 6)] + [("hm",)]
-    for actual, expected in zip(model.predict(sentences), again.predict(sentences), strict=True):
+    for actual, expected in zip(model.predict_labels(sentences), again.predict_labels(sentences), strict=True):
         assert actual.logits.tobytes() == expected.logits.tobytes()
         assert np.array_equal(actual.label_ids, expected.label_ids)
     assert again.fingerprint() == model.fingerprint()
@@ -69,9 +69,9 @@ def test_every_combination_overfits_and_is_saved(tiny_bert: Path, tmp_path: Path
     for left, right in ((0, 5), (4, 0), (3, 2)):
         for actual, expected in zip(alone, padded(model, sentences, left, right), strict=True):
             np.testing.assert_allclose(actual, expected, atol=1e-5)
-    together = model.predict(sentences)
+    together = model.predict_labels(sentences)
     for words, prediction in zip(sentences, together, strict=True):
-        np.testing.assert_allclose(model.predict([words])[0].logits, prediction.logits, atol=1e-5)
+        np.testing.assert_allclose(model.predict_labels([words])[0].logits, prediction.logits, atol=1e-5)
 
 
 @pytest.mark.slow

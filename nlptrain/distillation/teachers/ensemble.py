@@ -131,12 +131,12 @@ class TeacherEnsemble:
         mean: NDArray[np.float32] = np.logaddexp.reduce(np.stack(logs), axis=0)
         return mean
 
-    def predict(self, sentences: Sequence[Sequence[str]]) -> list[Prediction]:
+    def predict_labels(self, sentences: Sequence[Sequence[str]]) -> list[Prediction]:
         """Return logits and label of each word: those of a single teacher, or the argmax of the mean of several."""
         if len(self.teachers) == 1 and not self.merges_labels:
             (teacher,) = self.teachers
             columns = np.array(teacher.columns)
-            predictions = teacher.model.predict(sentences)
+            predictions = teacher.model.predict_labels(sentences)
             return [
                 Prediction(self.mix([prediction.logits]), columns[prediction.label_ids]) for prediction in predictions
             ]
@@ -146,7 +146,7 @@ class TeacherEnsemble:
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """Return the label of each word."""
-        predictions = self.predict(sentences)
+        predictions = self.predict_labels(sentences)
         return [[self.labels.names[label_id] for label_id in prediction.label_ids] for prediction in predictions]
 
     def _map_columns(self, logits: NDArray[np.float32], teacher: EnsembleTeacher) -> NDArray[np.float32]:
