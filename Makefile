@@ -57,7 +57,7 @@ $(PAGE_STAMP): $(PAGE)/package.json
 	@npm --prefix $(PAGE) install --no-package-lock --no-audit --no-fund --silent && touch $@ || echo "note: npm could not install $<" >&2
 
 demo: install  ## Train a teacher and three students on a synthetic corpus, and compare them (minutes).
-	bash scripts/demo.sh
+	$(BIN)/nlptrain demo
 
 # The markers are those of pyproject.toml. Files run in the order of their names, or files of few but long tests come last,
 # with nothing left for the other processes.

@@ -22,6 +22,7 @@ from nlptrain.config.train import DistillConfig, TrainConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.demo.corpus import generate_corpus
 from nlptrain.distillation import DistillObjective, LogitStore
 from nlptrain.distillation.labeling import label_sentences
 from nlptrain.distillation.logit_store import Precision
@@ -36,7 +37,6 @@ from nlptrain.training.loop import build_plan
 from nlptrain.training.objective import Objective, SupervisedObjective
 from nlptrain.training.optimizer import MovingAverage, build_optimizer
 from nlptrain.training.steps import Step, batches, train_steps
-from scripts.demo_corpus import generate_corpus
 
 ROUNDS = 7
 STEPS = 40  # timed in a round

@@ -13,10 +13,10 @@ import torch
 from nlptrain.config.student import StudentConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.demo.corpus import generate_corpus
 from nlptrain.models import TokenModel, build_tagger
 from nlptrain.models.heads.forward_backward import log_marginals, marginals
 from scripts.bench import MINILM, SEED, alternating, ratio
-from scripts.demo_corpus import generate_corpus
 
 TYPES = (4, 6, 18, 36, 49)
 SENTENCES = 300

@@ -13,6 +13,7 @@ from click.shell_completion import get_completion_class
 
 from nlptrain import __version__
 from nlptrain.cli.config import config, env, version_line
+from nlptrain.cli.demo import demo
 from nlptrain.cli.errors import (
     RANK_ZERO_SECONDS,
     CommandError,
@@ -139,6 +140,6 @@ def completion(ctx: click.Context, shell: str) -> None:
 
 
 _TRAINING = (transformer_token, tagger, tagger_kd, pseudo_label)
-_OTHERS = (run, evaluate, predict, compare, convert, export, benchmark, card, config, doctor, env, completion)
+_OTHERS = (run, demo, evaluate, predict, compare, convert, export, benchmark, card, config, doctor, env, completion)
 for command in (*_TRAINING, *_OTHERS):
     main.add_command(command)

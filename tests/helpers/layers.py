@@ -5,6 +5,7 @@ LAYERS = (
     ("__main__",),
     ("cli",),
     ("procedures",),
+    ("demo",),
     ("export",),
     ("analysis",),
     ("distillation",),

@@ -1,7 +1,5 @@
 """Generate the demo's corpus: labeled sentences with persons, locations, organisations and products, and raw text.
 
-    python scripts/demo_corpus.py OUT_DIR [--seed N]
-
 The text is synthetic: scores on it do not carry over to real text. A model has to read the context: many names are a
 person in one sentence and a location, an organisation or a product in the next; no name of dev or test occurs in train;
 and almost half of the templates of dev and test never occur in train. The raw text has half of the names of dev and
@@ -12,7 +10,6 @@ The bytes are a function of the seed alone.
 
 from __future__ import annotations
 
-import argparse
 import random
 import re
 from collections.abc import Iterator, Sequence
@@ -97,15 +94,11 @@ class Source:
     all_choices: bool
 
 
-def main() -> None:
-    """Write train.conll, dev.conll, test.conll and unlabeled.txt."""
-    parser = argparse.ArgumentParser(description="Generate the demo's corpus.")
-    parser.add_argument("out_dir", type=Path, help="folder to write the four files to")
-    parser.add_argument("--seed", type=int, default=0, help="decides every byte (default: 0)")
-    arguments = parser.parse_args()
-    arguments.out_dir.mkdir(parents=True, exist_ok=True)
-    for name, text in generate_corpus(arguments.seed).items():
-        (arguments.out_dir / name).write_text(text, encoding="utf-8", newline="\n")
+def write_corpus(folder: Path, seed: int = 0) -> None:
+    """Write train.conll, dev.conll, test.conll and, as the last one, unlabeled.txt."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in generate_corpus(seed).items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
 
 def generate_corpus(seed: int) -> dict[str, str]:
@@ -115,8 +108,8 @@ def generate_corpus(seed: int) -> dict[str, str]:
         >>> sorted(generate_corpus(0))
         ['dev.conll', 'test.conll', 'train.conll', 'unlabeled.txt']
     """
-    parts, plain = read_words(HERE / "demo_words.txt")
-    templates = read_templates(HERE / "demo_templates.txt")
+    parts, plain = read_words(HERE / "words.txt")
+    templates = read_templates(HERE / "templates.txt")
     rng = random.Random(seed)
     splits = split_parts(parts, rng)
     files: dict[str, str] = {}
@@ -283,7 +276,3 @@ def to_text(sentence: Sequence[tuple[str, str]]) -> str:
         opened ^= word == '"'
         attach = word == "(" or (word == '"' and opened)
     return text
-
-
-if __name__ == "__main__":
-    main()

@@ -1,19 +1,28 @@
 """The demo corpus: the same bytes for a seed, valid tags, no name of dev or test in train."""
 
-import subprocess
-import sys
 from itertools import groupby
 from pathlib import Path
 
 import pytest
 
+import nlptrain.demo.corpus
 from nlptrain.data.tag_schemes import first_invalid_tag, tags_to_spans
 from nlptrain.data.word_splitter import WordSplitter
-from scripts.demo_corpus import COMMON, RAW_LINES, SENTENCES, TYPES, conll, generate_corpus, read_templates, to_text
+from nlptrain.demo.corpus import (
+    COMMON,
+    RAW_LINES,
+    SENTENCES,
+    TYPES,
+    conll,
+    generate_corpus,
+    read_templates,
+    to_text,
+    write_corpus,
+)
 
 pytestmark = pytest.mark.slow
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "demo_corpus.py"
+TEMPLATES = Path(nlptrain.demo.corpus.__file__).with_name("templates.txt")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +52,7 @@ def names(text):
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path, corpus):
     for folder in ("first", "second"):
-        subprocess.run([sys.executable, SCRIPT, tmp_path / folder], check=True)
+        write_corpus(tmp_path / folder)
     first, second = ({p.name: p.read_bytes() for p in (tmp_path / folder).iterdir()} for folder in ("first", "second"))
     assert first == second == {name: text.encode() for name, text in corpus.items()}
 
@@ -104,7 +113,7 @@ def test_some_test_names_are_in_the_raw_text(corpus):
 
 
 def test_templates_are_many_and_distinct():
-    templates = read_templates(SCRIPT.with_name("demo_templates.txt"))
+    templates = read_templates(TEMPLATES)
     bodies = [template.text for template in templates["bodies"]]
     assert len(bodies) == len(set(bodies)) > 120
     assert {template.stars for template in templates["bodies"]} == {0, 1, 2}
