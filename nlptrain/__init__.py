@@ -21,7 +21,6 @@ _HOMES = {
     "build_student": "nlptrain.models",
     "build_tagger": "nlptrain.models",
     "load_token_model": "nlptrain.models",
-    "predict": "nlptrain.models.prediction",
     "evaluate": "nlptrain.training",
     "TeacherStudentDistill": "nlptrain.distillation",
     "train_transformer": "nlptrain.procedures",
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
     from nlptrain.models import build_student as build_student
     from nlptrain.models import build_tagger as build_tagger
     from nlptrain.models import load_token_model as load_token_model
-    from nlptrain.models.prediction import predict as predict
     from nlptrain.procedures import distill as distill
     from nlptrain.procedures import pseudo_label as pseudo_label
     from nlptrain.procedures import train_tagger as train_tagger

@@ -44,7 +44,7 @@ def bert_base(teacher: TokenModel) -> str:
         shape = BertConfig(vocab_size=len(teacher.tokenizer), num_labels=labels)  # type: ignore[call-arg]
         net = BertForTokenClassification(shape).eval()
         reader = SubwordFeaturizer(teacher.tokenizer)
-        TokenModel(net, reader, teacher.labels, max_subwords=512, name="bert-base").save(folder)
+        TokenModel(net, reader, teacher.labels, max_subwords=512, name="bert-base").save_pretrained(folder)
     return str(folder)
 
 

@@ -27,7 +27,7 @@ from typing import Any
 from nlptrain.data.text_files import read_lines
 from nlptrain.export.export import export_onnx
 from nlptrain.models import load_token_model
-from nlptrain.models.prediction import predict
+from nlptrain.models.prediction import predict_texts
 from tests.helpers.cases import CASES, changed_description, check_tables, described_cases, expand_text
 
 DIST = Path("examples/browser/dist")
@@ -217,7 +217,7 @@ def main() -> None:
                 options.picture.write_bytes(driver.screenshot())
             check_table(driver, folder)
             check_addresses(driver, address)
-    expected = [rounded(prediction) for prediction in predict(model, texts)]
+    expected = [rounded(prediction) for prediction in predict_texts(model, texts)]
     equal = sum(prediction == rounded(other) for prediction, other in zip(expected, predictions, strict=True))
     parts = sum(len(prediction.get("entities", prediction.get("words", []))) for prediction in expected)
     print(f"predictions: {equal} of {len(texts)} lines equal ({parts} tags or entities with offsets and confidences)")

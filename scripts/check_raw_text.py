@@ -20,7 +20,7 @@ from nlptrain.data.corpus import Corpus
 from nlptrain.data.formats.conll import read_conll
 from nlptrain.data.tag_schemes import tags_to_spans
 from nlptrain.models import load_token_model
-from nlptrain.models.prediction import predict
+from nlptrain.models.prediction import predict_texts
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenization import SubwordFeaturizer
 from nlptrain.run.run import silence_libraries
@@ -83,7 +83,7 @@ def entities(data: Path, run: Path, model: TokenModel) -> None:
     path = data / "wnut17/dev.conll"
     split = evaluate(model, list(Corpus([str(path)]))).to_json()["f1"]
     rows = entities_of_columns(path)
-    predictions = predict(model, (text for text, _ in rows))
+    predictions = predict_texts(model, (text for text, _ in rows))
     predicted = ({(e["start"], e["end"], e["label"]) for e in prediction["entities"]} for prediction in predictions)
     raw = f1((gold, spans) for (_, gold), spans in zip(rows, predicted, strict=True))
     print(f"{run}: WNUT17 dev F1 {split:.4f} on gold words, {raw:.4f} on raw text: {100 * (raw - split):+.2f} points")
@@ -96,7 +96,7 @@ def parts_of_speech(data: Path, run: Path, model: TokenModel) -> None:
     rows = words_of_conllu(path)
     right = [0, 0]
     total = [0, 0]
-    for (_, *gold), prediction in zip(rows, predict(model, (row[0] for row in rows)), strict=True):
+    for (_, *gold), prediction in zip(rows, predict_texts(model, (row[0] for row in rows)), strict=True):
         ours = {(word["start"], word["end"], word["tag"]) for word in prediction["words"]}
         for kind in (0, 1):
             right[kind] += len(gold[kind] & ours)
@@ -123,7 +123,7 @@ def pipeline_agreement(data: Path, run: Path, model: TokenModel, lines: int = 2_
         model=model.model, tokenizer=model.tokenizer, aggregation_strategy="first", device="cpu"
     )
     same = total = same_entities = total_entities = 0
-    for text, prediction, groups in zip(texts, predict(model, texts), tagger(texts, batch_size=16), strict=True):
+    for text, prediction, groups in zip(texts, predict_texts(model, texts), tagger(texts, batch_size=16), strict=True):
         own = [(e["start"], e["end"], e["label"]) for e in prediction["entities"]]
         pipeline: list[Span] = [(int(g["start"]), int(g["end"]), str(g["entity_group"])) for g in groups]
         for word in model.splitter.split(text):

@@ -19,7 +19,7 @@ from nlptrain.data.corpus import Corpus
 from nlptrain.data.text_files import expand_paths, read_lines
 from nlptrain.export.export import export_onnx
 from nlptrain.models import load_token_model
-from nlptrain.models.prediction import predict
+from nlptrain.models.prediction import predict_texts
 
 COLD_STARTS = 7
 
@@ -65,7 +65,7 @@ def main(arguments: list[str]) -> None:
     run, *files = arguments
     texts = texts_of(files)
     model = load_token_model(run)
-    expected = list(predict(model, texts))
+    expected = list(predict_texts(model, texts))
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / "exported"
         export_onnx(model, folder, ["fp32"], log=print)

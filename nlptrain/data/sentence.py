@@ -250,7 +250,7 @@ def checked_sentences(sentences: Iterable[Sequence[str]], name: str = "sentences
 
 
 def _words(words: Any, name: str) -> list[str]:  # noqa: ANN401
-    check_iterable(words, name, "a list of words; nlptrain.predict reads raw text")
+    check_iterable(words, name, "a list of words; model.predict reads raw text")
     listed = list(words)
     for index, word in enumerate(listed):
         if not isinstance(word, str):

@@ -24,7 +24,7 @@ import torch
 
 from nlptrain.errors import InputError, Setting
 from nlptrain.models.exported import write_tagger
-from nlptrain.models.prediction import predict
+from nlptrain.models.prediction import predict_texts
 from nlptrain.models.pretrained import resolve_model
 from nlptrain.models.transformer import load_token_model
 from nlptrain_runtime import FolderError, Tagger
@@ -187,11 +187,11 @@ EXPORTED = ("fp32", "int8")  # precisions in which a run is exported and measure
 _TORCH = """\
 import torch
 from nlptrain.models import load_token_model
-from nlptrain.models.prediction import predict
+from nlptrain.models.prediction import predict_texts
 torch.set_num_threads({threads})
 model = load_token_model({folder!r})
 model.batch_subwords = {batch} or model.batch_subwords
-run = lambda texts: list(predict(model, texts))
+run = lambda texts: list(predict_texts(model, texts))
 """
 _ONNX = """\
 from nlptrain_runtime import Tagger
@@ -292,7 +292,7 @@ def _torch_candidate(name: str, threads: int, batch: int | None) -> Candidate:
     folder = resolve_model(name).folder
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     program = _TORCH.format(folder=str(folder), threads=threads, batch=batch)
-    return Candidate(name, "torch", "fp32", size, lambda texts: list(predict(model, texts)), program)
+    return Candidate(name, "torch", "fp32", size, lambda texts: list(predict_texts(model, texts)), program)
 
 
 def _onnx_candidate(name: str, folder: Path, precision: str | None, threads: int, batch: int | None) -> Candidate:

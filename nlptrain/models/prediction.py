@@ -1,19 +1,23 @@
-"""Predict entities or tags of raw text, with character offsets and confidences, in bounded memory.
+"""Predict entities and tags of raw text, with character offsets and confidences, in bounded memory.
 
 The confidence of a word is the probability of its predicted label: the softmax of the logits at the model's temperature
 (of a CRF, whose logits are log-marginals, the marginal). An entity has the lowest confidence of its words, which
 ``nlptrain_runtime.confidence`` computes.
+
+Legend: S texts, W words of all of them, concatenated.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice, tee
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import check_iterable, checked_texts
@@ -21,16 +25,19 @@ from nlptrain.data.tag_schemes import Scheme, spans_to_tags
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.models.heads.decoding import Prediction
-from nlptrain.models.token_model import TokenModel
+from nlptrain.models.tagged_text import Entity, TaggedText, TaggedWord
 from nlptrain_runtime.confidence import PredictionCounts, round_confidence
 from nlptrain_runtime.predictions import PredictionFormatter, TaggedSentence
 from nlptrain_runtime.text_stream import text_blocks
+
+if TYPE_CHECKING:
+    from nlptrain.models.token_model import TokenModel
 
 _BLOCK_TEXTS = 512  # per block: a teacher takes seconds for them
 UNCERTAIN = "_"  # the empty value in CoNLL-U
 
 
-def predict(
+def predict_texts(
     model: TokenModel,
     texts: Iterable[str],
     *,
@@ -60,12 +67,65 @@ def predict(
 
 def _check_loaded(model: TokenModel) -> None:
     if isinstance(model, str | PathLike):
-        raise TypeError(f"model: found {str(model)!r}; load it first: nlptrain.load_token_model(...)")
+        raise TypeError(f"model: found {str(model)!r}; load it first: nlptrain.load(...)")
 
 
 def _predict_texts(
     model: TokenModel, texts: Iterable[str], splitter: WordSplitter | None, formatter: PredictionFormatter
 ) -> Iterator[dict[str, Any]]:
+    for block in _tagged_blocks(model, texts, splitter):
+        yield from formatter.format(block.texts, block.word_counts, block.label_ids, block.confidences, block.offsets)
+
+
+def tag_texts(
+    model: TokenModel, texts: Iterable[str], *, min_confidence: float | Mapping[str, float] = 0.0
+) -> Iterator[TaggedText]:
+    """Predict the entities of each text, in order, and the tag of each of its words.
+
+    The values are those of ``predict_texts``; ``min_confidence`` omits entities only.
+
+    Raises:
+        TypeError: ``texts`` is one string, or not iterable.
+    """
+    formatter = PredictionFormatter(model.labels.names, model.labels.scheme, min_confidence)
+    return _tag_texts(model, checked_texts(texts), formatter)
+
+
+def _tag_texts(model: TokenModel, texts: Iterable[str], formatter: PredictionFormatter) -> Iterator[TaggedText]:
+    names = model.labels.names
+    for block in _tagged_blocks(model, texts, None):
+        columns = block.offsets.tolist(), block.label_ids.tolist(), block.confidences.tolist()
+        rows = zip(*columns, strict=True)
+        formatted = formatter.format(block.texts, block.word_counts, block.label_ids, block.confidences, block.offsets)
+        for result, count in zip(formatted, block.word_counts.tolist(), strict=True):
+            text = result["text"]
+            words = tuple(
+                TaggedWord(text[start:end], start, end, names[label], round_confidence(confidence))
+                for (start, end), label, confidence in islice(rows, count)
+            )
+            yield TaggedText(text, tuple(Entity(**entity) for entity in result.get("entities", ())), words)
+
+
+@dataclass(frozen=True)
+class _TaggedBlock:
+    """Texts with the labels of their words.
+
+    Attributes:
+        texts: [S].
+        word_counts: words of each text, [S].
+        label_ids: of each word, [W].
+        confidences: probability of that label, [W].
+        offsets: start and end of each word in its text, in code points, [W, 2].
+    """
+
+    texts: Sequence[str]
+    word_counts: NDArray[np.int64]
+    label_ids: NDArray[np.int64]
+    confidences: NDArray[np.float32]
+    offsets: NDArray[np.int64]
+
+
+def _tagged_blocks(model: TokenModel, texts: Iterable[str], splitter: WordSplitter | None) -> Iterator[_TaggedBlock]:
     for block in text_blocks(texts, max_texts=_BLOCK_TEXTS):
         words = [(splitter or model.splitter).split(text) for text in block]
         sentences = [[word.text for word in sentence] for sentence in words]
@@ -75,7 +135,7 @@ def _predict_texts(
         confidences = np.concatenate([to_tagged_sentence(item, model.labels).confidences for item in predictions])
         offsets = np.array([word[1:] for sentence in words for word in sentence]).reshape(-1, 2)
         del words, sentences, predictions  # larger than the output, for a long text
-        yield from formatter.format(block, word_counts, label_ids, confidences, offsets)
+        yield _TaggedBlock(block, word_counts, label_ids, confidences, offsets)
 
 
 def predict_columns(
@@ -90,7 +150,7 @@ def predict_columns(
 
     Entities are written in IOB2, so that the output can be read as labeled data; words of entities below
     ``min_confidence`` are ``O``, and plain tags below it ``_``. Texts without words are omitted. Arguments as for
-    ``predict``.
+    ``predict_texts``.
     """
     _check_loaded(model)
     return _columns(model, checked_texts(texts), splitter, min_confidence, counts)
@@ -119,16 +179,16 @@ def predict_rows(
     min_confidence: float | Mapping[str, float] = 0.0,
     counts: PredictionCounts | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Add to each row the result of ``predict`` for its ``text``, or, if rows have no text, the tags of its words.
+    """Add to each row the predictions for its ``text``, or, if rows have no text, the tags of its words.
 
     Other columns stay. Rows with ``tokens`` or ``words`` get ``tags`` (IOB2 or plain) and ``confidences``.
 
     Args:
         model: teacher or student.
         rows: any number, all of one kind, read block by block.
-        splitter: as for ``predict``.
-        min_confidence: as for ``predict``.
-        counts: as for ``predict``.
+        splitter: as for ``predict_texts``.
+        min_confidence: as for ``predict_texts``.
+        counts: as for ``predict_texts``.
 
     Raises:
         InputError: a row has no text and no words, or is of another kind than the first row.
@@ -153,7 +213,7 @@ def _predict_rows(
     kept, read = tee(chain(first, rest))
     inputs = (_checked(row, row_number, key) for row_number, row in enumerate(read, start=1))
     if key == "text":
-        results = predict(model, inputs, splitter=splitter, min_confidence=min_confidence, counts=counts)
+        results = predict_texts(model, inputs, splitter=splitter, min_confidence=min_confidence, counts=counts)
     else:
         results = _tag_rows(model, inputs, min_confidence, counts)
     for row, result in zip(kept, results, strict=True):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Self, overload
 
 import numpy as np
 import torch
@@ -13,18 +12,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from nlptrain.data.batching import cut_batches
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import check_iterable, checked_sentences
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
+from nlptrain.models.emissions import compute_emissions
+from nlptrain.models.fingerprint import fingerprint
 from nlptrain.models.heads import CRFHead, IndependentDecoder, LabelDecoder, Prediction, WordOutput, constrained_decoder
 from nlptrain.models.model_folder import library_errors, replace_model_folder
 from nlptrain.models.neural_tagger import NeuralTagger
+from nlptrain.models.prediction import tag_texts
+from nlptrain.models.tagged_text import TaggedText
 from nlptrain.models.tokenization import Featurizer
 from nlptrain.models.tokenization.inputs import Inputs, SequenceLengths
 from nlptrain.run.run import quiet_transformers
-from nlptrain_runtime.windows import Window, cut_windows, window_rule
+from nlptrain_runtime.windows import Window, cut_windows
 
 _INDEPENDENT = IndependentDecoder()
 
@@ -33,7 +35,7 @@ class TokenModel:
     """A ``PreTrainedModel`` with [B, T, C] logits, its featurizer, labels and word splitter, in one folder.
 
     Example:
-        ``model = load_token_model("runs/demo/tagger_kd"); model.tag([["Ada", "sings"]])``
+        ``TokenModel.from_pretrained("runs/demo/tagger_kd").predict("Ada Lovelace lived in London.").entities``
 
     Attributes:
         model: its output has ``logits`` [B, T, C].
@@ -44,6 +46,7 @@ class TokenModel:
         name: its name in messages.
         temperature: divides the logits to get confidences (Guo et al. 2017); 1 if the model was never calibrated.
             Neither logits nor tags depend on it.
+        folder: that it was loaded from, of a run or of a model; None if it was made in memory.
     """
 
     def __init__(
@@ -65,7 +68,27 @@ class TokenModel:
         self.splitter = splitter or WordSplitter.default()
         self.name = name
         self.temperature = temperature
+        self.folder: Path | None = None
         self._batch_subwords: int | None = None
+
+    @classmethod
+    def from_pretrained(cls, reference: str | Path) -> TokenModel:
+        """Load a teacher or a student.
+
+        Args:
+            reference: the folder of a run or of a model, a Hub name, or ``package:NAME/folder``.
+
+        Raises:
+            InputError: there is no such model, or it is not a token classifier.
+        """
+        from nlptrain.models.transformer import load_token_model  # which imports this module
+
+        return load_token_model(reference)
+
+    def __repr__(self) -> str:
+        types = ", ".join(self.labels.types)
+        of = f", {self.folder}" if self.folder else ""
+        return f"{type(self.model).__name__}({self.parameters():,} parameters; {types}{of})"
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -96,9 +119,10 @@ class TokenModel:
         """The device of the weights."""
         return next(self.model.parameters()).device
 
-    def to(self, device: torch.device | str) -> None:
-        """Move the weights to ``device``."""
+    def to(self, device: torch.device | str) -> Self:
+        """Move the weights to ``device``, and return the model."""
         torch.nn.Module.to(self.model, device)
+        return self
 
     def parameters(self) -> int:
         """Return the number of parameters."""
@@ -152,44 +176,45 @@ class TokenModel:
         """Return the words of a batch as an objective needs them."""
         return self.decoder.output(self.emissions(inputs), inputs.sequence_lengths)
 
-    @torch.inference_mode()
     def predict_emissions(self, sentences: Iterable[Sequence[str]]) -> list[NDArray[np.float32]]:
         """Compute the emissions of all words, [words, C] per sentence, in the order of ``sentences``.
-
-        Batches are sorted by length. The windows of a long sentence are joined.
 
         Raises:
             TypeError: ``sentences`` is not a list of lists of words.
         """
-        sentences = checked_sentences(sentences)
-        was_training = self.model.training
-        self.model.eval()
-        self.featurizer.limit_cache()
-        emissions = [np.empty((len(words), len(self.labels)), dtype=np.float32) for words in sentences]
-        with library_errors(self.name, "the tokenizer or vocabulary"):
-            windows = [
-                (index, window) for index, words in enumerate(sentences) if words for window in self.windows(words)
-            ]
-        lengths = np.array([len(window.subwords) for _, window in windows], dtype=np.int64)
-        order = np.argsort(-lengths, kind="stable")
-        for batch in cut_batches(order, lengths, subwords=self.batch_subwords, sentences=None):
-            batch_windows = [windows[index] for index in batch]
-            inputs = self.pad([window for _, window in batch_windows]).to(self.device)
-            try:
-                values = self.emissions(inputs).float().cpu().numpy()
-            except IndexError as error:
-                raise InputError(
-                    f"the tokenizer has subwords without an embedding ({error})",
-                    location=self.name,
-                    hint="fetch the model again",
-                ) from error
-            start = 0
-            for index, window in batch_windows:
-                count = len(window.word_starts)
-                emissions[index][window.first_word : window.first_word + count] = values[start : start + count]
-                start += count
-        self.model.train(was_training)
-        return emissions
+        return compute_emissions(self, checked_sentences(sentences))
+
+    @overload
+    def predict(  # type: ignore[overload-overlap]  # a string, too, is iterable; the first signature is its
+        self, texts: str, *, min_confidence: float | Mapping[str, float] = ...
+    ) -> TaggedText: ...
+
+    @overload
+    def predict(
+        self, texts: Iterable[str], *, min_confidence: float | Mapping[str, float] = ...
+    ) -> list[TaggedText]: ...
+
+    def predict(
+        self, texts: str | Iterable[str], *, min_confidence: float | Mapping[str, float] = 0.0
+    ) -> TaggedText | list[TaggedText]:
+        """Predict the words, tags and entities of one text, or of each of many, as ``nlptrain predict`` does.
+
+        Args:
+            texts: one text, or any number of them.
+            min_confidence: entities of a lower confidence are omitted; the words keep their tags. A mapping has one
+                value per type, and a default under "".
+
+        Returns:
+            The predictions for a text; for several, a list, in their order.
+
+        Raises:
+            TypeError: ``texts`` holds anything but strings.
+
+        Example:
+            ``model.predict("Ada Lovelace lived in London.").entities[0].label``
+        """
+        listed = list(tag_texts(self, [texts] if isinstance(texts, str) else texts, min_confidence=min_confidence))
+        return listed[0] if isinstance(texts, str) else listed
 
     def predict_labels(self, sentences: Iterable[Sequence[str]], *, temperature: float = 1.0) -> list[Prediction]:
         """Predict the logits and the label of each word; the windows of a long sentence are decoded as one sequence.
@@ -210,7 +235,7 @@ class TokenModel:
         names = self.labels.names
         return [[names[label_id] for label_id in prediction.label_ids] for prediction in self.predict_labels(sentences)]
 
-    def save(self, folder: str | Path) -> None:
+    def save_pretrained(self, folder: str | Path) -> None:
         """Write the model as a Hugging Face folder with safetensors, tokenizer and word splitter.
 
         The folder is written atomically. Another model in it is replaced; other files stay.
@@ -223,7 +248,7 @@ class TokenModel:
 
     @quiet_transformers()
     def write(self, folder: Path) -> None:
-        """Write the files of ``save`` into ``folder``, not atomically."""
+        """Write the files of ``save_pretrained`` into ``folder``, not atomically."""
         self.model.config.id2label = dict(enumerate(self.labels.names))
         self.model.config.label2id = dict(self.labels.ids)
         self.model.config.nlptrain_scheme = None if self.labels.is_guessed else self.labels.scheme
@@ -267,36 +292,4 @@ class TokenModel:
 
     def fingerprint(self) -> str:
         """Return a hash of all that decides the logits: weights, configuration, tokenizer, labels and splitter."""
-        fingerprint = hashlib.blake2b(digest_size=16)
-        for part in self._fingerprint_parts():
-            fingerprint.update(part)
-        return fingerprint.hexdigest()
-
-    def _fingerprint_parts(self) -> Iterator[bytes]:
-        config = self.model.config.to_dict()
-        for irrelevant in (
-            "_name_or_path",
-            "transformers_version",
-            "dtype",
-            "id2label",
-            "label2id",
-            "nlptrain_scheme",
-            "nlptrain_temperature",
-            "max_pieces",
-            "architectures",
-            "pieces",  # subword boundaries are only used without a featurizer
-        ):
-            config.pop(irrelevant, None)
-        description = {
-            "config": config,
-            "labels": self.labels.names,
-            **self.featurizer.describe(),
-            "windows": [window_rule(self.max_subwords), self.max_subwords],
-            "splitter": self.splitter.version,
-        }
-        yield json.dumps(description, sort_keys=True, default=str).encode()
-        for name, tensor in sorted(self.model.state_dict().items()):
-            if name == "piece_roles":
-                continue
-            yield f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode()
-            yield tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()
+        return fingerprint(self)

@@ -38,19 +38,32 @@ class TransformerTokenClassifier(TokenModel):
     @classmethod
     @quiet_transformers()
     def from_pretrained(
-        cls, reference: str | Path, labels: Labels, *, seed: int = 0, language: str | None = None
+        cls, reference: str | Path, labels: Labels | None = None, *, seed: int = 0, language: str | None = None
     ) -> TransformerTokenClassifier:
-        """Load the pretrained encoder ``reference`` with a new head for ``labels``.
+        """Load a fine-tuned classifier, or a pretrained encoder with a new head for ``labels``.
 
         Args:
-            reference: a name that ``resolve`` accepts.
-            labels: the columns of the head.
-            seed: for the weights of the head.
+            reference: the folder of a run or of a model, a Hub name, or ``package:NAME/folder``.
+            labels: the columns of a new head; None: the model is a token classifier and keeps its own.
+            seed: for the weights of a new head.
             language: language of the data, for the few models that depend on it.
 
         Raises:
             InputError: there is no such model, its tokenizer needs more packages, or the language is missing.
         """
+        if labels is not None:
+            return cls._with_new_head(reference, labels, seed=seed, language=language)
+        loaded = load_token_model(reference)
+        if not isinstance(loaded, cls):
+            raise InputError(
+                "a NeuralTagger", location=str(reference), expected="a transformer", hint="load it with nlptrain.load"
+            )
+        return loaded
+
+    @classmethod
+    def _with_new_head(
+        cls, reference: str | Path, labels: Labels, *, seed: int, language: str | None
+    ) -> TransformerTokenClassifier:
         source = resolve_model(reference)
         tokenizer, max_subwords = load_tokenizer(source, language=language)
         config = load_config(source)
@@ -150,6 +163,7 @@ def load_token_model(
         name=source.pinned,
         temperature=_temperature(config, reference),
     )
+    loaded.folder = Path(reference) if os.path.isdir(reference) else source.folder
     loaded.check()
     return loaded
 

@@ -22,7 +22,7 @@ from nlptrain.data.text_files import expand_paths
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError, Setting, path_suggestion, suggestion
 from nlptrain.models import load_token_model
-from nlptrain.models.prediction import predict, predict_columns, predict_rows, tag_with_confidence
+from nlptrain.models.prediction import predict_columns, predict_rows, predict_texts, tag_with_confidence
 from nlptrain.procedures.conversion import scheme_of_files
 from nlptrain.run.run import Run, silence_libraries
 from nlptrain.training.calibration import CalibrationErrors, CalibrationTally
@@ -199,7 +199,7 @@ def predict_files(
                 if output_format == "conll":
                     yield from predict_columns(token_model, block, **options)
                 else:
-                    yield from map(_to_json, predict(token_model, block, **options))
+                    yield from map(_to_json, predict_texts(token_model, block, **options))
 
     return FilePredictions(lines(), counts)
 

@@ -56,7 +56,7 @@ def test_too_little_text_is_an_error():
 
 def test_candidates_of_a_run_and_of_an_exported_folder(tiny_bert, tmp_path):
     model = small_model(tiny_bert, "pooled-lstm-crf")
-    model.save(tmp_path / "model")
+    model.save_pretrained(tmp_path / "model")
     export_onnx(model, tmp_path / "out", ["fp32"])
     with open_candidates([str(tmp_path / "model"), str(tmp_path / "out")], threads=1, batch=64) as speeds:
         assert [(entry.runtime, entry.precision) for entry in speeds] == [

@@ -23,7 +23,7 @@ from nlptrain.models.embedders import EMBEDDERS
 from nlptrain.models.encoders import ENCODERS
 from nlptrain.models.exported import folder, onnx_files
 from nlptrain.models.heads import HEADS
-from nlptrain.models.prediction import predict
+from nlptrain.models.prediction import predict_texts
 from nlptrain_runtime import Tagger
 from tests.helpers.architectures import ARCHITECTURES, FAST
 from tests.helpers.predictions import same_prediction
@@ -46,7 +46,7 @@ def test_every_kind_of_model_predicts_the_same_in_onnx(tiny_bert, tmp_path, kind
     assert messages == [parity.describe()]
     texts = [*DIFFICULT_TEXTS, *TEXTS]
     actual = Tagger(tmp_path / "out").predict(texts)
-    assert all(same_prediction(*pair) for pair in zip(predict(model, texts), actual, strict=True))
+    assert all(same_prediction(*pair) for pair in zip(predict_texts(model, texts), actual, strict=True))
     assert any(prediction["entities"] for prediction in actual)
 
 
@@ -64,7 +64,7 @@ def test_every_architecture_predicts_the_same_in_onnx(architecture, kinds, tmp_p
     assert (parity.changed, parity.lost) == (0, 0)
     texts = [*DIFFICULT_TEXTS, *TEXTS]
     actual = Tagger(tmp_path / "out").predict(texts)
-    assert all(same_prediction(*pair) for pair in zip(predict(model, texts), actual, strict=True))
+    assert all(same_prediction(*pair) for pair in zip(predict_texts(model, texts), actual, strict=True))
 
 
 @pytest.mark.slow
@@ -94,7 +94,7 @@ def test_plain_tags_are_words_with_tags(tiny_bert, tmp_path):
     model = small_model(tiny_bert, "pooled-lstm-softmax", PLAIN_LABELS)
     export_onnx(model, tmp_path / "out", ["fp32"])
     actual = Tagger(tmp_path / "out", min_confidence=0.5).predict([*DIFFICULT_TEXTS, *TEXTS])
-    expected = predict(model, [*DIFFICULT_TEXTS, *TEXTS], min_confidence=0.5)
+    expected = predict_texts(model, [*DIFFICULT_TEXTS, *TEXTS], min_confidence=0.5)
     assert all(same_prediction(*pair) for pair in zip(expected, actual, strict=True))
     assert {word["tag"] for prediction in actual for word in prediction["words"]} > {None}
 
@@ -277,7 +277,7 @@ def test_transformers_are_quantized_per_column(tiny_bert, tmp_path):
 
 @pytest.mark.slow
 def test_a_signal_or_an_error_removes_the_new_folder(tiny_bert, tmp_path, monkeypatch):
-    small_model(tiny_bert, "pooled-lstm-crf").save(tmp_path / "run")
+    small_model(tiny_bert, "pooled-lstm-crf").save_pretrained(tmp_path / "run")
     command = ["export", str(tmp_path / "run"), str(tmp_path / "a" / "b" / "out"), "--precision", "fp32"]
     for index in (signal.SIGTERM, signal.SIGHUP):
         kept = signal.signal(index, signal.SIG_DFL)  # under nohup SIGHUP is ignored, and stays so

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import nlptrain
 from nlptrain.errors import InputError
+from nlptrain.models.prediction import predict_texts
 from tests.helpers.fuzzing import fuzz, try_input
 from tests.helpers.small_models import small_model
 
@@ -49,7 +50,7 @@ def model_folders(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     logging.disable(logging.WARNING)
     root = tmp_path_factory.mktemp("fuzzed")
     for kind in KINDS:
-        small_model(tiny_bert, kind).save(root / kind)
+        small_model(tiny_bert, kind).save_pretrained(root / kind)
     (root / "work").mkdir()
     return {kind: root / kind for kind in KINDS}
 
@@ -59,7 +60,7 @@ def load_and_predict(folder: Path, surface: str) -> None:
     with warnings.catch_warnings(), try_input(InputError, surface=surface):
         warnings.simplefilter("ignore")
         model = nlptrain.load_token_model(str(folder))
-        list(nlptrain.predict(model, TEXTS))
+        list(predict_texts(model, TEXTS))
 
 
 def copy_with_file(source: Path, name: str, content: bytes) -> Path:

@@ -121,7 +121,7 @@ def test_xmod_uses_the_adapters_of_its_language(tmp_path: Path) -> None:
     assert np.array_equal(
         TransformerTokenClassifier.from_pretrained(folder, LABELS).logits(words)[0], french.logits(words)[0]
     )
-    french.save(tmp_path / "saved")
+    french.save_pretrained(tmp_path / "saved")
     again = load_token_model(str(tmp_path / "saved"))
     assert again.fingerprint() == french.fingerprint()
     assert np.array_equal(again.logits(words)[0], french.logits(words)[0])

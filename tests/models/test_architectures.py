@@ -46,7 +46,7 @@ def fine_tuned(
         {"steps": 80, "learning_rate": 0.01, "warmup_steps": 10, "eval_every": 80, "batch_sentences": 10}
     )
     fit(model, Examples(model, TEN), TEN, SupervisedObjective(), settings, RUN)
-    model.save(folder / "model")
+    model.save_pretrained(folder / "model")
     return name, model, folder / "model"
 
 
@@ -115,7 +115,7 @@ def test_each_architecture_can_be_a_teacher(fine_tuned: tuple[str, TokenModel, P
     splits = Splits(model.labels, TEN, TEN, [], is_dev_from_train=False)
     scores = distill(student, model, splits, raw, DistillConfig(), settings, RUN, transfer_dir=tmp_path / "transfer")
     assert scores["dev"]["f1"] > 0.9
-    student.save(tmp_path / "student")
+    student.save_pretrained(tmp_path / "student")
     again = load_token_model(str(tmp_path / "student"))
     for actual, expected in zip(student.logits(WORDS), again.logits(WORDS), strict=True):
         assert actual.tobytes() == expected.tobytes()

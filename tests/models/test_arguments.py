@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 import nlptrain
-from nlptrain import Corpus, Run, TokenModel, TransformerTokenClassifier, WordSplitter, load_config, predict
+from nlptrain import Corpus, Run, TokenModel, TransformerTokenClassifier, WordSplitter, load_config
 from nlptrain.errors import InputError
 from nlptrain.export.card import ModelInfo, model_card
 from nlptrain.export.export import export_onnx
-from nlptrain.models.prediction import predict_columns, predict_rows
+from nlptrain.models.prediction import predict_columns, predict_rows, predict_texts
 from tests.helpers.corpora import write_corpus
 from tests.helpers.small_models import LABELS, SENTENCES, small_model
 
@@ -27,7 +27,7 @@ def model(tiny_bert: Path) -> TokenModel:
 @pytest.mark.parametrize("as_path", [str, Path])
 def test_paths_are_strings_or_path_objects(model, tiny_bert, tmp_path, as_path):
     folder = as_path(tmp_path / "saved")
-    model.save(folder)
+    model.save_pretrained(folder)
     assert nlptrain.load_token_model(folder).tag(WORDS) == model.tag(WORDS)
     TransformerTokenClassifier.from_pretrained(as_path(tiny_bert), LABELS)
     write_corpus(tmp_path)
@@ -48,13 +48,13 @@ def test_paths_are_strings_or_path_objects(model, tiny_bert, tmp_path, as_path):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda model: predict(model, "Victoria Osei left"), "texts: found the string 'Victoria Osei left'; expected"),
+        (lambda model: predict_texts(model, "Victoria Osei left"), "texts: found the string 'Victoria Osei left'"),
         (lambda model: predict_columns(model, "Victoria Osei left"), "texts: found the string"),
         (lambda model: predict_rows(model, "Victoria"), "rows: found the string"),
         (lambda model: predict_rows(model, {"text": "Ada"}), "rows: found NoneType; expected a list of rows"),
-        (lambda model: predict(model, None), "texts: found NoneType"),
-        (lambda model: list(predict(model, ["Ada", 7])), r"texts\[1\]: found int 7; expected a string"),
-        (lambda model: predict("runs/demo", ["Ada"]), "model: found 'runs/demo'; load it first"),
+        (lambda model: predict_texts(model, None), "texts: found NoneType"),
+        (lambda model: list(predict_texts(model, ["Ada", 7])), r"texts\[1\]: found int 7; expected a string"),
+        (lambda model: predict_texts("runs/demo", ["Ada"]), "model: found 'runs/demo'; load it first"),
         (lambda model: model.tag(["Ada sings"]), r"sentences\[0\]: found the string 'Ada sings'; expected a list"),
         (lambda model: model.tag("Ada sings"), "sentences: found the string"),
         (lambda model: model.tag([["Ada", 7]]), r"sentences\[0\]\[1\]: found int 7"),
@@ -80,5 +80,5 @@ def test_generators_and_tuples_are_accepted_as_lists(model):
     assert model.tag(tuple(map(tuple, WORDS))) == expected
     assert model.tag((word for word in words) for words in WORDS) == expected
     texts = ["Ada sings", "in Oslo"]
-    assert list(predict(model, iter(texts))) == list(predict(model, texts))
+    assert list(predict_texts(model, iter(texts))) == list(predict_texts(model, texts))
     assert nlptrain.evaluate(model, iter(SENTENCES)) == nlptrain.evaluate(model, SENTENCES)

@@ -93,7 +93,7 @@ def test_a_reduced_table_and_its_case_vectors_are_saved(teacher: TokenModel, tmp
     assert len(student.model.embedder.table.weight) == 7
     with torch.no_grad():
         student.model.embedder.forms.weight.normal_()
-    student.save(tmp_path)
+    student.save_pretrained(tmp_path)
     again = load_token_model(str(tmp_path))
     sentence = ["Ada", "ADA", "ada", "McAda", "zzz"]
     (logits,) = student.logits([sentence])

@@ -13,7 +13,7 @@ from nlptrain.config.student import Student
 from nlptrain.data.labels import Labels
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
-from nlptrain.models.prediction import predict, predict_columns, tag_with_confidence
+from nlptrain.models.prediction import predict_columns, predict_texts, tag_with_confidence
 from nlptrain.models.tokenization.inputs import whole_sentences
 from tests.helpers.corpora import LABELS, make_sentences
 
@@ -64,9 +64,9 @@ def test_temperature_changes_confidences_only(model: TokenModel) -> None:
 
 
 def test_predict_returns_calibrated_confidences(model: TokenModel) -> None:
-    cold = list(predict(model, TEXTS))
+    cold = list(predict_texts(model, TEXTS))
     model.temperature = 3.0
-    warm = list(predict(model, TEXTS))
+    warm = list(predict_texts(model, TEXTS))
     confidences = [[entity for prediction in part for entity in prediction["entities"]] for part in (cold, warm)]
     assert len(confidences[0]) == len(confidences[1]) > 3
     # Only for best labels: a label that the scheme enforces may be improbable, and gains with the temperature.
@@ -78,18 +78,18 @@ def test_predict_returns_calibrated_confidences(model: TokenModel) -> None:
 
 def test_a_saved_temperature_is_the_same_after_loading(model: TokenModel, tmp_path: Path) -> None:
     model.temperature = 1.7
-    model.save(tmp_path / "one")
+    model.save_pretrained(tmp_path / "one")
     again = load_token_model(str(tmp_path / "one"))
     assert again.temperature == 1.7
     assert again.fingerprint() == model.fingerprint()
-    again.save(tmp_path / "two")
+    again.save_pretrained(tmp_path / "two")
     assert json.loads((tmp_path / "two/config.json").read_text())["nlptrain_temperature"] == 1.7
     assert load_token_model(str(tmp_path / "two")).temperature == 1.7
 
 
 def test_a_folder_without_a_temperature_is_not_calibrated(model: TokenModel, tmp_path: Path) -> None:
     model.temperature = 1.7
-    model.save(tmp_path)
+    model.save_pretrained(tmp_path)
     path = tmp_path / "config.json"
     values = json.loads(path.read_text())
     del values["nlptrain_temperature"]
@@ -106,7 +106,7 @@ def test_a_folder_without_a_temperature_is_not_calibrated(model: TokenModel, tmp
 def test_transformers_loads_the_folder_and_returns_logits(tiny_bert: Path, tmp_path: Path) -> None:
     teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
     teacher.temperature = 1.7
-    teacher.save(tmp_path)
+    teacher.save_pretrained(tmp_path)
     plain = AutoModelForTokenClassification.from_pretrained(tmp_path)
     (window,) = teacher.windows(SENTENCES[0])
     with torch.no_grad():
@@ -118,7 +118,7 @@ def test_transformers_loads_the_folder_and_returns_logits(tiny_bert: Path, tmp_p
 @pytest.mark.parametrize("head", ["softmax", "crf"])
 def test_min_confidence_omits_entities_with_a_lower_confidence(tiny_bert: Path, head: str) -> None:
     model = student(tiny_bert, head)
-    everything = list(predict(model, TEXTS))
+    everything = list(predict_texts(model, TEXTS))
     sure = sorted(entity["confidence"] for prediction in everything for entity in prediction["entities"])
     threshold = sure[len(sure) // 2]  # one that is shown: it stays
     assert sure[0] < threshold
@@ -126,7 +126,7 @@ def test_min_confidence_omits_entities_with_a_lower_confidence(tiny_bert: Path, 
         {**prediction, "entities": [entity for entity in prediction["entities"] if entity["confidence"] >= threshold]}
         for prediction in everything
     ]
-    assert list(predict(model, TEXTS, min_confidence=threshold)) == kept
+    assert list(predict_texts(model, TEXTS, min_confidence=threshold)) == kept
     columns = "".join(predict_columns(model, TEXTS, min_confidence=threshold))
     assert columns.count("\tB-") == sum(len(prediction["entities"]) for prediction in kept)
     assert "".join(predict_columns(model, TEXTS)).count("\tB-") == len(sure)
@@ -135,9 +135,9 @@ def test_min_confidence_omits_entities_with_a_lower_confidence(tiny_bert: Path, 
 
 def test_a_plain_tag_below_min_confidence_is_none(tiny_bert: Path) -> None:
     model = student(tiny_bert, labels=PLAIN)
-    (everything,) = predict(model, TEXTS[:1])
+    (everything,) = predict_texts(model, TEXTS[:1])
     threshold = sorted(word["confidence"] for word in everything["words"])[2]
-    (prediction,) = predict(model, TEXTS[:1], min_confidence=threshold)
+    (prediction,) = predict_texts(model, TEXTS[:1], min_confidence=threshold)
     assert [word["tag"] for word in prediction["words"]] == [
         word["tag"] if word["confidence"] >= threshold else None for word in everything["words"]
     ]

@@ -77,7 +77,7 @@ def test_only_students_decode_with_the_scheme(tiny_bert: Path) -> None:
 def test_a_guessed_scheme_forbids_no_label(tiny_bert: Path, tmp_path: Path, scheme: Scheme | None, head: str) -> None:
     """IOB1 labels can look like IOB2, which would forbid to start entities with I-."""
     names = SCHEMES["iob2"].names
-    TransformerTokenClassifier.from_pretrained(str(tiny_bert), Labels.from_names(names, "iob1")).save(
+    TransformerTokenClassifier.from_pretrained(str(tiny_bert), Labels.from_names(names, "iob1")).save_pretrained(
         tmp_path / "teacher"
     )
     path = tmp_path / "teacher/config.json"
@@ -90,7 +90,7 @@ def test_a_guessed_scheme_forbids_no_label(tiny_bert: Path, tmp_path: Path, sche
     student = build_student(
         TypeAdapter(Student).validate_python(shape), ensemble.labels, seed=0, teacher=ensemble.teachers[0].model
     )
-    student.save(tmp_path / "student")
+    student.save_pretrained(tmp_path / "student")
     for model in (student, load_token_model(str(tmp_path / "student"))):
         assert model.labels == ensemble.labels
         opens = np.array([[0.0, -1.0, 1.0, -1.0, -1.0]], dtype=np.float32)

@@ -9,7 +9,7 @@ import numpy as np
 from nlptrain.data.labels import Labels
 from nlptrain.models.heads import Prediction
 from nlptrain.models.heads.decoding import join_sentences
-from nlptrain.models.prediction import predict, to_tagged_sentence
+from nlptrain.models.prediction import predict_texts, to_tagged_sentence
 from tests.helpers.small_models import small_model
 
 WORDS, LABELS = 100_000, 49
@@ -38,9 +38,9 @@ def test_the_emissions_of_one_text_are_not_copied():
 def test_a_teacher_needs_little_memory_for_a_long_text(tiny_bert):
     model = small_model(tiny_bert, "teacher")
     text = " ".join(["Ada Smith lives in Paris ."] * 1_000)
-    list(predict(model, ["Ada"]))
+    list(predict_texts(model, ["Ada"]))
     tracemalloc.start()
-    (prediction,) = predict(model, [text])
+    (prediction,) = predict_texts(model, [text])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(prediction["text"]) == len(text)

@@ -39,7 +39,7 @@ def folders(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     """Save a teacher and a student."""
     root = tmp_path_factory.mktemp("saved")
     for kind in ("teacher", "pooled-lstm-crf"):
-        small_model(tiny_bert, kind).save(root / kind)
+        small_model(tiny_bert, kind).save_pretrained(root / kind)
     return {kind: root / kind for kind in ("teacher", "pooled-lstm-crf")}
 
 

@@ -37,7 +37,7 @@ def test_a_failed_save_changes_nothing(model, tmp_path, monkeypatch, part, exist
         raise OSError(28, "No space left on device")
 
     if exists:
-        model.save(tmp_path / "above" / "saved")
+        model.save_pretrained(tmp_path / "above" / "saved")
     before = files(tmp_path)
     if part is WordSplitter:
         monkeypatch.setattr(WordSplitter, "save", fail)
@@ -45,18 +45,18 @@ def test_a_failed_save_changes_nothing(model, tmp_path, monkeypatch, part, exist
         owner = getattr(model, part)
         monkeypatch.setattr(owner, "save" if part == "featurizer" else "save_pretrained", fail)
     with pytest.raises(OSError, match="No space left"):
-        model.save(tmp_path / "above" / "saved")
+        model.save_pretrained(tmp_path / "above" / "saved")
     assert files(tmp_path) == before
     assert (tmp_path / "above").exists() == exists
 
 
 def test_a_saved_model_replaces_another_and_keeps_other_files(model, tiny_bert, tmp_path):
-    small_model(tiny_bert, "teacher").save(tmp_path / "saved")
+    small_model(tiny_bert, "teacher").save_pretrained(tmp_path / "saved")
     (tmp_path / "saved" / "README.md").write_text("a card")
     (tmp_path / "saved" / "figures").mkdir()
     (tmp_path / "saved" / "figures" / "a.svg").write_text("a figure")
     (tmp_path / "saved" / "model-00001-of-00002.safetensors").write_bytes(b"a shard of the old one")
-    model.save(tmp_path / "saved")
+    model.save_pretrained(tmp_path / "saved")
     assert load_token_model(tmp_path / "saved").tag(WORDS) == model.tag(WORDS)
     assert (tmp_path / "saved" / "README.md").read_text() == "a card"
     assert (tmp_path / "saved" / "figures" / "a.svg").read_text() == "a figure"
@@ -70,10 +70,10 @@ def test_error_if_a_folder_holds_other_files(model, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("x")
     for name, message in (("letters", "holds a.txt, and no model"), ("file", "is a file")):
         with pytest.raises(InputError, match=message):
-            model.save(tmp_path / name)
+            model.save_pretrained(tmp_path / name)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="is the working directory"):
-        model.save(".")
+        model.save_pretrained(".")
     assert sorted(files(tmp_path)) == ["file", "letters/a.txt"]
 
 
@@ -113,7 +113,7 @@ def test_the_old_folder_is_restored_after_a_kill_before_the_rename(tmp_path):
 def test_a_symbolic_link_to_a_folder_is_kept(model, tmp_path):
     (tmp_path / "saved").mkdir()
     (tmp_path / "link").symlink_to("saved")
-    model.save(tmp_path / "link")
+    model.save_pretrained(tmp_path / "link")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "saved" / "config.json").is_file()
 
@@ -124,7 +124,7 @@ def test_a_file_size_limit_is_an_input_error(tiny_bert, tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
     try:
         with pytest.raises((InputError, OSError)) as caught:
-            model.save(tmp_path / "saved")
+            model.save_pretrained(tmp_path / "saved")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "\n" not in str(caught.value)

@@ -54,7 +54,7 @@ def test_vocab_size_keeps_the_most_frequent_subwords(teacher: TokenModel, tmp_pa
         nearest = min(range(20), key=lambda row: float((start[dropped] - start[order[row]]).norm()))
         assert model.model.embedder.rows[dropped] == nearest
     assert len(set(model.model.embedder.rows.tolist())) > 10
-    model.save(tmp_path)
+    model.save_pretrained(tmp_path)
     again = load_token_model(str(tmp_path))
     assert again.logits([["Ada", "zzz"]])[0].tobytes() == model.logits([["Ada", "zzz"]])[0].tobytes()
 

@@ -56,7 +56,7 @@ def test_every_combination_overfits_and_is_saved(tiny_bert: Path, tmp_path: Path
     fit(model, Examples(model, TEN), TEN, SupervisedObjective(), settings, Run(None, device="cpu"))
     assert evaluate(model, TEN).value == 1.0
 
-    model.save(tmp_path)
+    model.save_pretrained(tmp_path)
     again = load_token_model(str(tmp_path))
     sentences = [words for words, _ in make_sentences(6, 6)] + [("hm",)]
     for actual, expected in zip(model.predict_labels(sentences), again.predict_labels(sentences), strict=True):

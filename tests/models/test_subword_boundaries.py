@@ -128,7 +128,7 @@ def crf(tiny_bert: Path, **more: object) -> TokenModel:
 
 def test_auto_classes_return_the_best_path_for_input_ids(tiny_bert: Path, tmp_path: Path) -> None:
     student = crf(tiny_bert)
-    student.save(tmp_path)
+    student.save_pretrained(tmp_path)
     net = AutoModelForTokenClassification.from_pretrained(tmp_path).eval()
     inputs = student.pad([window for words in LETTERS for window in student.windows(words)])
     with torch.inference_mode():
@@ -151,7 +151,7 @@ def test_auto_classes_return_the_best_path_for_input_ids(tiny_bert: Path, tmp_pa
 
 def test_a_pipeline_predicts_the_same_as_predict(tiny_bert: Path, tmp_path: Path) -> None:
     student = crf(tiny_bert)
-    student.save(tmp_path)
+    student.save_pretrained(tmp_path)
     for strategy in ("first", "simple", "max"):
         tagger = pipeline("token-classification", model=str(tmp_path), aggregation_strategy=strategy, ignore_labels=[])
         for words, tags in zip(LETTERS, student.tag(LETTERS), strict=True):
@@ -188,7 +188,7 @@ def test_labels_passed_to_forward_give_the_crf_loss(tiny_bert: Path) -> None:
 def test_missing_inputs_of_the_auto_classes_are_reported(tmp_path: Path) -> None:
     ARCHITECTURES["xlm"](tmp_path / "xlm")
     student = crf(tmp_path / "xlm")
-    student.save(tmp_path / "student")
+    student.save_pretrained(tmp_path / "student")
     net = load_token_model(str(tmp_path / "student")).model
     words = LETTERS[0]
     inputs = student.pad(student.windows(words))
@@ -230,11 +230,11 @@ def test_the_auto_head_depends_on_the_labels(tiny_bert: Path) -> None:
 
 def test_subword_boundaries_are_added_to_older_folders(tiny_bert: Path, tmp_path: Path) -> None:
     student = crf(tiny_bert)
-    student.save(tmp_path / "now")
+    student.save_pretrained(tmp_path / "now")
     roles = student.model.piece_roles.clone()
     student.model.config.pieces = None
     del student.model.piece_roles
-    student.save(tmp_path / "before")
+    student.save_pretrained(tmp_path / "before")
     config = json.loads((tmp_path / "before/config.json").read_text())
     assert config.pop("pieces") is None
     (tmp_path / "before/config.json").write_text(json.dumps(config))
@@ -245,7 +245,7 @@ def test_subword_boundaries_are_added_to_older_folders(tiny_bert: Path, tmp_path
     assert again.fingerprint() == student.fingerprint() == load_token_model(str(tmp_path / "now")).fingerprint()
     shape = {"init_from": str(tmp_path / "before"), "embedder": {"dim": 8}, "encoder": {"hidden": 4}}
     started = build_student(TypeAdapter(Student).validate_python(shape), IOB2, seed=0)
-    started.save(tmp_path / "started")
+    started.save_pretrained(tmp_path / "started")
     net = AutoModelForTokenClassification.from_pretrained(tmp_path / "started")
     assert net(torch.tensor([[5, 6]])).logits.shape == (1, 2, 5)
 

@@ -14,7 +14,7 @@ from nlptrain.data.labels import Labels
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger, load_token_model
 from nlptrain.models.encoders import LSTMEncoder
-from nlptrain.models.prediction import predict
+from nlptrain.models.prediction import predict_texts
 from nlptrain.models.students.embeddings import principal_components
 from tests.helpers.corpora import LABELS, make_sentences
 
@@ -41,7 +41,7 @@ def test_logits_do_not_depend_on_the_batch(model: TokenModel) -> None:
 
 
 def test_a_saved_model_has_identical_logits_after_loading(model: TokenModel, tmp_path: Path) -> None:
-    model.save(tmp_path)
+    model.save_pretrained(tmp_path)
     again = load_token_model(str(tmp_path))
     sentences = [words for words, _ in make_sentences(5, 6)]
     for actual, expected in zip(model.logits(sentences), again.logits(sentences), strict=True):
@@ -84,14 +84,14 @@ def test_words_have_the_subwords_of_a_tokenized_sentence(tiny_bert: Path, words:
 
 
 def test_a_loaded_uncased_tokenizer_lowercases(tiny_bert: Path, tmp_path: Path) -> None:
-    TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS).save(tmp_path)
+    TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS).save_pretrained(tmp_path)
     again = load_token_model(str(tmp_path))
     assert again.featurizer(["PARIS"]) == again.featurizer(["paris"])
     assert again.tokenizer.unk_token_id not in again.featurizer(["PARIS"])[0]
 
 
 def test_a_loaded_cased_student_shares_rows_between_cases(tiny_bert: Path, tmp_path: Path) -> None:
-    student(tiny_bert).save(tmp_path)
+    student(tiny_bert).save_pretrained(tmp_path)
     again = load_token_model(str(tmp_path))
     (upper,), (lower,) = again.featurizer(["PARIS"]), again.featurizer(["paris"])
     assert upper != lower
@@ -101,14 +101,14 @@ def test_a_loaded_cased_student_shares_rows_between_cases(tiny_bert: Path, tmp_p
 
 
 def test_a_student_folder_is_loaded_by_a_pipeline(tiny_bert: Path, tmp_path: Path) -> None:
-    student(tiny_bert).save(tmp_path)
+    student(tiny_bert).save_pretrained(tmp_path)
     loaded = AutoModelForTokenClassification.from_pretrained(tmp_path)
     tagger = pipeline("token-classification", model=str(tmp_path), aggregation_strategy="first")
     words = [word for words, _ in make_sentences(300, 8) for word in words][:100]
     text = " ".join(words * 8)
     whole = tagger(text, ignore_labels=[])
     assert whole[-1]["end"] == len(text)  # 800 words, to the last one
-    (alike,) = predict(load_token_model(str(tmp_path)), [text])
+    (alike,) = predict_texts(load_token_model(str(tmp_path)), [text])
     groups = [(group["start"], group["end"], group["entity_group"]) for group in tagger(text)]
     assert groups == [(entity["start"], entity["end"], entity["label"]) for entity in alike["entities"]]
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
@@ -169,7 +169,7 @@ def test_error_if_a_folder_is_no_token_classifier(tiny_bert: Path, tmp_path: Pat
 
 
 def test_error_if_labels_have_no_names(tiny_bert: Path, tmp_path: Path) -> None:
-    TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS).save(tmp_path)
+    TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS).save_pretrained(tmp_path)
     path = tmp_path / "config.json"
     config = json.loads(path.read_text())
     config["id2label"] = {str(n): f"LABEL_{n}" for n in range(5)}
@@ -183,7 +183,7 @@ def test_error_if_labels_have_no_names(tiny_bert: Path, tmp_path: Path) -> None:
 
 
 def test_error_if_labels_are_in_another_order(tiny_bert: Path, tmp_path: Path) -> None:
-    student(tiny_bert).save(tmp_path)
+    student(tiny_bert).save_pretrained(tmp_path)
     assert load_token_model(str(tmp_path), labels=LABELS).labels == LABELS
     turned = Labels.from_names(["O", *reversed(LABELS.names[1:])])
     with pytest.raises(InputError, match="in their order; remove data.labels"):
@@ -204,7 +204,7 @@ def test_error_if_the_table_is_wider_than_the_pretrained_one(tiny_bert: Path) ->
 def test_the_window_of_a_model_is_saved(tiny_bert: Path, tmp_path: Path) -> None:
     model = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
     model.max_subwords = 24  # fewer than its 64 positions, as in the tokenizers of many teachers
-    model.save(tmp_path)
+    model.save_pretrained(tmp_path)
     again = load_token_model(str(tmp_path))
     assert again.max_subwords == 24
     words = [word for words, _ in make_sentences(20, 7) for word in words]
@@ -213,7 +213,7 @@ def test_the_window_of_a_model_is_saved(tiny_bert: Path, tmp_path: Path) -> None
 
 
 def test_error_if_a_folder_has_no_tokenizer(tiny_bert: Path, tmp_path: Path) -> None:
-    student(tiny_bert).save(tmp_path)
+    student(tiny_bert).save_pretrained(tmp_path)
     for path in tmp_path.glob("tokenizer*"):
         path.unlink()
     with pytest.raises(InputError, match="no tokenizer in"):

@@ -33,7 +33,7 @@ def start(tiny_bert: Path, tmp_path: Path, parts: dict[str, object]) -> TokenMod
     with torch.no_grad():
         for parameter in model.model.parameters():
             parameter.add_(torch.randn_like(parameter))
-    model.save(tmp_path / "start")
+    model.save_pretrained(tmp_path / "start")
     return model
 
 
@@ -67,7 +67,7 @@ def test_columns_follow_reordered_and_mapped_labels(
     again = build(turned, init_from=str(tmp_path / "start"), init_label_map={"person": "PER", "place": "LOC"}, **parts)
     for actual, expected in zip(start.logits(WORDS), again.logits(WORDS), strict=True):
         np.testing.assert_allclose(actual[:, [0, 3, 4, 1, 2]], expected, atol=1e-5)
-    again.save(tmp_path / "again")
+    again.save_pretrained(tmp_path / "again")
     assert build(turned, init_from=str(tmp_path / "again"), **parts).labels == turned
 
 
@@ -125,7 +125,7 @@ def test_layers_are_copied_from_the_teacher(teacher: TransformerTokenClassifier,
     with torch.no_grad():
         whole.model.classifier.weight.zero_()
     assert teacher.model.classifier.weight.abs().sum() > 0  # a copy, not the teacher itself
-    actual.save(tmp_path)
+    actual.save_pretrained(tmp_path)
     again = build(init_from=str(tmp_path), kind="transformer", layers=1)
     for a, b in zip(actual.logits(WORDS), again.logits(WORDS), strict=True):
         assert np.array_equal(a, b)

@@ -54,7 +54,9 @@ def test_configuration_of_tagger_kd_reaches_the_student(
     corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     labels = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
-    TransformerTokenClassifier.from_pretrained(str(tiny_bert), labels, seed=0).save(corpus / "runs/transformer_token")
+    TransformerTokenClassifier.from_pretrained(str(tiny_bert), labels, seed=0).save_pretrained(
+        corpus / "runs/transformer_token"
+    )
     config = load_config(TaggerKDConfig, write_configs(corpus, tiny_bert)["tagger_kd"]).config
 
     class StudentIsBuilt(Exception):

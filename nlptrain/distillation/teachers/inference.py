@@ -175,7 +175,7 @@ def logits_workers(teacher: TokenModel, precision: str, workers: int) -> Iterato
 
             def submit(sentences: Sentences) -> Callable[[], TeacherLogits]:
                 if not any(Path(folder).iterdir()):  # on demand: often all logits are stored already
-                    (_export if precision == "int8" else TokenModel.save)(teacher, Path(folder))
+                    (_export if precision == "int8" else TokenModel.save_pretrained)(teacher, Path(folder))
                 return _wait_for(pool.submit(_predict_in_worker, [tuple(words) for words in sentences]))
 
             yield submit

@@ -189,7 +189,7 @@ def test_a_known_scheme_is_kept() -> None:
 def test_the_scheme_comes_from_the_folder_or_from_predictions(
     tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, foreign: bool
 ) -> None:
-    TransformerTokenClassifier.from_pretrained(str(tiny_bert), Labels.from_names(IOB, "iob2")).save(tmp_path)
+    TransformerTokenClassifier.from_pretrained(str(tiny_bert), Labels.from_names(IOB, "iob2")).save_pretrained(tmp_path)
     path = tmp_path / "config.json"
     if foreign:
         path.write_text(json.dumps({**json.loads(path.read_text()), "nlptrain_scheme": None}))
