@@ -65,7 +65,7 @@ def test_error_if_a_text_is_a_list_of_words(model):
         model.predict([["Ada", "sings"]])
 
 
-def test_it_is_described_in_a_line_and_moved_in_place(model, tmp_path):
+def test_it_is_described_in_a_line_and_moved(model, tmp_path):
     types = ", ".join(model.labels.types)
     assert repr(model) == f"NeuralTagger({model.parameters():,} parameters; {types})"
     assert model.to("cpu") is model

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from nlptrain.models.prediction import predict
+from nlptrain.models.prediction import predict_texts
 from tests.helpers.predictions import same_prediction
 from tests.helpers.small_models import DIFFICULT_TEXTS, SENTENCES, small_model
 
@@ -66,7 +66,7 @@ def test_predictions_without_torch_equal_those_of_nlptrain(packages, folders, ti
         "pooled": "pooled-lstm-crf",
         "words": "word-lstm-softmax",
     }
-    expected = list(predict(small_model(tiny_bert, kinds[kind]), TEXTS))
+    expected = list(predict_texts(small_model(tiny_bert, kinds[kind]), TEXTS))
     predictions = json.loads(result.stdout)
     assert all(same_prediction(*pair) for pair in zip(expected, predictions, strict=True))
 
