@@ -89,7 +89,7 @@ fix: install  ## Fix what ruff can fix.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install  ## Measure speed; with the runs TEACHER and STUDENT, all of docs/speed.md except the comparison of students (an hour).
+bench: install  ## Measure speed; with the runs TEACHER and STUDENT, all of docs/results/speed.md except the comparison of students (an hour).
 	$(BIN)/python -m scripts.bench $(TEACHER)
 ifneq ($(and $(TEACHER),$(STUDENT)),)
 	$(BIN)/nlptrain export "$(STUDENT)" runs/peers/student --precision int8 --overwrite

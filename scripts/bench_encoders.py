@@ -1,8 +1,8 @@
 """Measure F1 and speed of students with different encoders: python -m scripts.bench_encoders [--jobs 2].
 
-Each is trained on WNUT17 with three seeds and selected on dev; only those of docs/accuracy.md read the test set. The
+Each is trained on WNUT17 with three seeds and selected on dev; only those of docs/results/accuracy.md read the test set. The
 first seed of each is exported to int8, and all are timed in turns with the teacher. Writes the table and the picture of
-docs/speed.md. Finished runs are not repeated, interrupted ones resume.
+docs/results/speed.md. Finished runs are not repeated, interrupted ones resume.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from nlptrain.models.exported import write_tagger
 from nlptrain_runtime import Tagger
 from scripts.runs import DATA, ROOT, format_mean, replace_between, train_all, value
 
-OUT, PICTURE = ROOT / "docs/speed.md", ROOT / "docs/speed.svg"
+OUT, PICTURE = ROOT / "docs/results/speed.md", ROOT / "docs/results/speed.svg"
 BEGIN, END = "<!-- students of python -m scripts.bench_encoders: begin -->", "<!-- end of the students -->"
 TEACHER = "wnut17/transformer_token"
 SEEDS = (0, 1, 2)

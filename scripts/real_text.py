@@ -1,4 +1,4 @@
-"""Train everything on the two public corpora and write docs/results.md: python -m scripts.real_text [--jobs 2].
+"""Train everything on the two public corpora and write docs/results/history.md: python -m scripts.real_text [--jobs 2].
 
 Every run is a command of `nlptrain`; a finished run is reused and an interrupted one is resumed, so this script can be
 stopped and started again at any time. The corpora are read from NLPTRAIN_DATA (see configs/README.md).
@@ -13,8 +13,10 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 
-from scripts.runs import DATA, ROOT, folder_of, scores, spread, train_all, value
+from scripts.runs import DATA, ROOT, folder_of, replace_between, scores, spread, train_all, value
 
+OUT = ROOT / "docs/results/history.md"
+BEGIN, END = "<!-- runs of python -m scripts.real_text: begin -->", "<!-- end of the runs -->"
 SEEDS = (0, 1, 2)
 
 
@@ -127,10 +129,8 @@ def claims() -> list[str]:
 
 
 def results(checks: Iterable[tuple[str, str]]) -> str:
-    """Return the text of docs/results.md."""
+    """Return the text of a section of docs/results/history.md."""
     lines = [
-        "# Results on real text",
-        "",
         "Written by `python -m scripts.real_text`, from the runs' own `scores.json` and the output of the commands",
         "below. One teacher per corpus; choices were made on dev, and test was scored once per run.",
         "`configs/README.md` has the sources of the corpora.",
@@ -145,22 +145,22 @@ def results(checks: Iterable[tuple[str, str]]) -> str:
         "students a share of 0.15 of the words is unknown in training: chosen on dev (57.6 at half the steps, 57.0 at",
         "best with 0.03), after 0.03 had given 36.95 on test.",
         "",
-        "## WNUT17: entity F1 in points",
+        "### WNUT17: entity F1 in points",
         "",
         *table_of_runs([TEACHERS[0], *(run for run in STUDENTS if "wnut17" in run[1])]),
         "",
-        "## UD EWT: accuracy of UPOS in points",
+        "### UD EWT: accuracy of UPOS in points",
         "",
         *table_of_runs([TEACHERS[1], *(run for run in STUDENTS if "ud_ewt" in run[1])]),
         "",
         "Without raw text the student has seen no more text than the control, and is no better: distillation helps",
         "through the unlabeled text.",
         "",
-        "## Splitter, raw text, pipeline, speed",
+        "### Splitter, raw text, pipeline, speed",
     ]
     for typed, output in checks:
         lines += ["", f"`{typed}`", "", "```", output.rstrip(), "```"]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def checked(arguments: Sequence[str]) -> tuple[str, str]:
@@ -175,15 +175,14 @@ def checked(arguments: Sequence[str]) -> tuple[str, str]:
 
 def main() -> None:
     """Train all runs, run all checks, and write the results."""
-    parser = argparse.ArgumentParser(description="Trains on the public corpora and writes docs/results.md.")
+    parser = argparse.ArgumentParser(description="Trains on the public corpora and writes docs/results/history.md.")
     parser.add_argument("--jobs", type=int, default=2, help="runs side by side (default: 2)")
     jobs = parser.parse_args().jobs
     train_all(TEACHERS, jobs)
     train_all(STUDENTS, jobs)
     text = results([checked(check) for check in CHECKS])
-    (ROOT / "docs").mkdir(exist_ok=True)
-    (ROOT / "docs/results.md").write_text(text, encoding="utf-8")
-    print("written: docs/results.md")
+    replace_between(OUT, BEGIN, END, text)
+    print(f"written: {OUT.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

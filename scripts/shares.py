@@ -1,4 +1,4 @@
-"""Train the students of the test-set table in docs/accuracy.md: python -m scripts.shares [ROWS...] [--jobs 2].
+"""Train the students of the test-set table in docs/results/accuracy.md: python -m scripts.shares [ROWS...] [--jobs 2].
 
 A row is a student with three seeds and the teacher that its score is divided by. Every run is a plain command: finished
 runs are not repeated, interrupted ones resume. A run reads its test set once, at its end.
@@ -32,7 +32,7 @@ from scripts.runs import (
     value,
 )
 
-OUT = ROOT / "docs/accuracy.md"
+OUT = ROOT / "docs/results/accuracy.md"
 BEGIN, END = "<!-- rows of python -m scripts.shares: begin -->", "<!-- end of the shares -->"
 SEEDS = (0, 1, 2)
 LITTLE = "runs/wnut17/train-10.conll"
@@ -215,7 +215,7 @@ def _line(row: Row, done: Sequence[str]) -> str:
 
 
 def write() -> None:
-    """Write the finished rows into docs/accuracy.md."""
+    """Write the finished rows into docs/results/accuracy.md."""
     replace_between(OUT, BEGIN, END, "\n".join(table()))
 
 

@@ -108,7 +108,7 @@ def _is_in_list(annotation: Any) -> bool:  # noqa: ANN401
 
 
 def reference() -> str:
-    """Return all keys of all commands as Markdown: docs/configuration.md."""
+    """Return all keys of all commands as Markdown: docs/reference/configuration.md."""
     return _render("reference.md.jinja", sections=_reference_sections())
 
 

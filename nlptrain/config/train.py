@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from nlptrain.config.section import Invalid, Rate, Section, Weight
 
 # Epochs of `steps: auto`, and the bounds of its steps. Twice as many steps gave at most some tenths of a point on dev
-# (docs/accuracy-history.md).
+# (docs/results/history.md).
 AUTO_EPOCHS, AUTO_MIN_STEPS, AUTO_MAX_STEPS = 2, 3_000, 6_000
 
 

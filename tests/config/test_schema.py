@@ -104,7 +104,7 @@ def test_kinds_are_distinguished(student: dict[str, Any]) -> None:
 
 
 def test_the_reference_is_current() -> None:
-    written = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+    written = (ROOT / "docs/reference/configuration.md").read_text(encoding="utf-8")
     assert written == reference(), "run python -m scripts.reference"
     for command, model in COMMANDS.items():
         assert f"## {command}\n" in written
