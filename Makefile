@@ -19,6 +19,7 @@ NLPTRAIN_DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.installed-docs
 PAGE := examples/browser
 PAGE_STAMP := $(PAGE)/node_modules/.installed
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile --quiet -c constraints.txt
@@ -33,7 +34,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export NLPTRAIN_DATA
 
 .DEFAULT_GOAL := help
-.PHONY: install demo test test-fast test-all faults fuzz check fix bench browser check-data clean help
+.PHONY: install demo docs test test-fast test-all faults fuzz check fix bench browser check-data clean help
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
@@ -58,6 +59,15 @@ $(PAGE_STAMP): $(PAGE)/package.json
 
 demo: install  ## Train a teacher and three students on a synthetic corpus, and compare them (minutes).
 	$(BIN)/nlptrain demo
+
+# Nothing else needs these packages.
+$(DOCS_STAMP): $(STAMP)
+	@$(PIP) $(PIP_ARGS) -e ./runtime -e '.[docs]'
+	@touch $@
+
+docs: $(DOCS_STAMP)  ## Build the documentation in docs/_build; warnings are errors.
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build
+	@echo "written: docs/_build/index.html"
 
 # The markers are those of pyproject.toml. Files run in the order of their names, or files of few but long tests come last,
 # with nothing left for the other processes.
@@ -114,5 +124,5 @@ check-data: install  ## Read the public corpora in NLPTRAIN_DATA and compare the
 	$(BIN)/python -m scripts.check_data "$(NLPTRAIN_DATA)"
 
 clean:  ## Remove .venv and the caches, but not runs/.
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist docs/_build
 	find nlptrain runtime tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

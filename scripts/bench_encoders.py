@@ -1,8 +1,8 @@
 """Measure F1 and speed of students with different encoders: python -m scripts.bench_encoders [--jobs 2].
 
-Each is trained on WNUT17 with three seeds and selected on dev; only those of docs/results/accuracy.md read the test set. The
-first seed of each is exported to int8, and all are timed in turns with the teacher. Writes the table and the picture of
-docs/results/speed.md. Finished runs are not repeated, interrupted ones resume.
+Each is trained on WNUT17 with three seeds and selected on dev; only those of docs/results/accuracy.md read the test
+set. The first seed of each is exported to int8, and all are timed in turns with the teacher. Writes the table and the
+picture of docs/results/speed.md. Finished runs are not repeated, interrupted ones resume.
 """
 
 from __future__ import annotations

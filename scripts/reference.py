@@ -30,7 +30,9 @@ def pages() -> dict[str, str]:
 def commands() -> str:
     """Return a page with the help of each command."""
     contexts = list(_contexts(click.Context(command_line, info_name="nlptrain", max_content_width=_WIDTH)))
-    rows = [f"| [`{name}`](#{_anchor(name)}) | {context.command.get_short_help_str(120)} |" for name, context in contexts]
+    rows = [
+        f"| [`{name}`](#{_anchor(name)}) | {context.command.get_short_help_str(120)} |" for name, context in contexts
+    ]
     sections = [f"## {name}\n\n```text\n{context.get_help()}\n```" for name, context in contexts]
     return _INTRO + "\n".join(rows) + "\n\n" + "\n\n".join(sections) + "\n"
 
@@ -45,7 +47,12 @@ def _contexts(parent: click.Context) -> Iterator[tuple[str, click.Context]]:
     assert isinstance(group, click.Group)
     for name, command in sorted(group.commands.items()):
         context = click.Context(
-            command, info_name=name, parent=parent, terminal_width=_WIDTH, max_content_width=_WIDTH, help_option_names=["-h", "--help"]
+            command,
+            info_name=name,
+            parent=parent,
+            terminal_width=_WIDTH,
+            max_content_width=_WIDTH,
+            help_option_names=["-h", "--help"],
         )
         if isinstance(command, click.Group):
             yield from _contexts(context)

@@ -1,4 +1,4 @@
-"""Imports run downwards only, by the layers of CONTRIBUTING.md."""
+"""Imports run downwards only, by the layers of docs/concepts/architecture.md."""
 
 import ast
 from collections.abc import Iterator

@@ -133,7 +133,7 @@ def test_help_is_shown_without_the_heavy_imports(arguments):
 def test_the_makefile_has_its_targets():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     tests = {"test-fast", "test", "test-all", "faults", "fuzz"}
-    assert targets >= {"install", "demo", *tests, "check", "fix", "bench", "check-data", "clean", "help"}
+    assert targets >= {"install", "demo", "docs", *tests, "check", "fix", "bench", "check-data", "clean", "help"}
 
 
 def test_scripts_are_executable():

@@ -1,4 +1,4 @@
-"""The layers of CONTRIBUTING.md, for the tests of imports and calls."""
+"""The layers of docs/concepts/architecture.md, for the tests of imports and calls."""
 
 # From top to bottom; modules on one line are on the same layer.
 LAYERS = (
