@@ -21,6 +21,7 @@ myst_heading_anchors = 4  # as on GitHub
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 autodoc_member_order = "groupwise"
+napoleon_use_ivar = True
 
 html_theme = "furo"
 html_title = f"nlptrain {version}"

@@ -19,7 +19,7 @@ configuration files are in [configuration.md](configuration.md).
 | command | what it does |
 | --- | --- |
 """
-_WIDTH = 100
+_WIDTH = 86
 
 
 def pages() -> dict[str, str]:
