@@ -1,4 +1,16 @@
-"""nlptrain turns an accurate, slow transformer token classifier into a small, fast tagger."""
+"""nlptrain turns an accurate, slow transformer token classifier into a small, fast tagger.
+
+Example::
+
+    import nlptrain
+    data = {"train": "train.conll", "dev": "dev.conll", "unlabeled": "raw/*.txt"}
+    student = nlptrain.distill(teacher="runs/teacher", data=data, output_dir="runs/student", progress=True)
+    print(student.scores.dev, student.predict("Ada Lovelace lived in London.").entities)
+    nlptrain.export(student, "exported", precision="int8")
+
+``train_transformer``, ``train_tagger``, ``distill``, ``pseudo_label``, ``evaluate``, ``predict``, ``compare``,
+``export`` and ``benchmark`` do what the commands do; ``load`` loads any model. docs/python.md is a guide.
+"""
 
 from importlib import import_module
 
@@ -7,53 +19,87 @@ __version__ = "0.1.0"
 
 # Imported on first use (PEP 562), so that the command line starts without importing torch.
 _HOMES = {
-    "load_config": "nlptrain.config",
-    "COMMANDS": "nlptrain.config",
-    "Labels": "nlptrain.data.labels",
-    "Corpus": "nlptrain.data.corpus",
-    "Run": "nlptrain.run.run",
-    "read_splits": "nlptrain.data.splits",
-    "held_out_hashes": "nlptrain.data.splits",
-    "WordSplitter": "nlptrain.data.word_splitter",
+    "train_transformer": "nlptrain.api",
+    "train_tagger": "nlptrain.api",
+    "distill": "nlptrain.api",
+    "pseudo_label": "nlptrain.api",
+    "evaluate": "nlptrain.api",
+    "predict": "nlptrain.api",
+    "compare": "nlptrain.api",
+    "export": "nlptrain.api",
+    "benchmark": "nlptrain.api",
+    "load": "nlptrain.api",
     "TokenModel": "nlptrain.models",
-    "TransformerTokenClassifier": "nlptrain.models",
     "NeuralTagger": "nlptrain.models",
-    "build_student": "nlptrain.models",
-    "build_tagger": "nlptrain.models",
-    "load_token_model": "nlptrain.models",
-    "evaluate": "nlptrain.training",
+    "TransformerTokenClassifier": "nlptrain.models",
+    "TaggedText": "nlptrain.models.tagged_text",
+    "TaggedWord": "nlptrain.models.tagged_text",
+    "Entity": "nlptrain.models.tagged_text",
+    "Evaluation": "nlptrain.procedures.inference",
+    "Comparison": "nlptrain.procedures.reporting",
+    "Speed": "nlptrain.deployment.benchmark",
     "TeacherStudentDistill": "nlptrain.distillation",
-    "train_transformer": "nlptrain.procedures",
-    "train_tagger": "nlptrain.procedures",
-    "distill": "nlptrain.procedures",
-    "pseudo_label": "nlptrain.procedures",
-    "compare": "nlptrain.analysis",
+    "Objective": "nlptrain.training",
+    "Loss": "nlptrain.training",
+    "Targets": "nlptrain.training",
+    "fit": "nlptrain.training",
+    "Run": "nlptrain.run.run",
+    "Corpus": "nlptrain.data.corpus",
+    "Labels": "nlptrain.data.labels",
+    "Sentence": "nlptrain.data.sentence",
+    "WordSplitter": "nlptrain.data.word_splitter",
+    "COMMANDS": "nlptrain.config",
+    "load_config": "nlptrain.config",
+    "DataConfig": "nlptrain.config.data",
+    "StudentConfig": "nlptrain.config.student",
+    "TransformerStudentConfig": "nlptrain.config.student",
+    "TrainConfig": "nlptrain.config.train",
+    "TransformerTrainConfig": "nlptrain.config.train",
+    "AugmentConfig": "nlptrain.config.train",
+    "InputError": "nlptrain.errors",
 }
 
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
-    from nlptrain.analysis import compare as compare
+    from nlptrain.api import benchmark as benchmark
+    from nlptrain.api import compare as compare
+    from nlptrain.api import distill as distill
+    from nlptrain.api import evaluate as evaluate
+    from nlptrain.api import export as export
+    from nlptrain.api import load as load
+    from nlptrain.api import predict as predict
+    from nlptrain.api import pseudo_label as pseudo_label
+    from nlptrain.api import train_tagger as train_tagger
+    from nlptrain.api import train_transformer as train_transformer
     from nlptrain.config import COMMANDS as COMMANDS
     from nlptrain.config import load_config as load_config
+    from nlptrain.config.data import DataConfig as DataConfig
+    from nlptrain.config.student import StudentConfig as StudentConfig
+    from nlptrain.config.student import TransformerStudentConfig as TransformerStudentConfig
+    from nlptrain.config.train import AugmentConfig as AugmentConfig
+    from nlptrain.config.train import TrainConfig as TrainConfig
+    from nlptrain.config.train import TransformerTrainConfig as TransformerTrainConfig
     from nlptrain.data.corpus import Corpus as Corpus
     from nlptrain.data.labels import Labels as Labels
-    from nlptrain.data.splits import held_out_hashes as held_out_hashes
-    from nlptrain.data.splits import read_splits as read_splits
+    from nlptrain.data.sentence import Sentence as Sentence
     from nlptrain.data.word_splitter import WordSplitter as WordSplitter
+    from nlptrain.deployment.benchmark import Speed as Speed
     from nlptrain.distillation import TeacherStudentDistill as TeacherStudentDistill
+    from nlptrain.errors import InputError as InputError
     from nlptrain.models import NeuralTagger as NeuralTagger
     from nlptrain.models import TokenModel as TokenModel
     from nlptrain.models import TransformerTokenClassifier as TransformerTokenClassifier
-    from nlptrain.models import build_student as build_student
-    from nlptrain.models import build_tagger as build_tagger
-    from nlptrain.models import load_token_model as load_token_model
-    from nlptrain.procedures import distill as distill
-    from nlptrain.procedures import pseudo_label as pseudo_label
-    from nlptrain.procedures import train_tagger as train_tagger
-    from nlptrain.procedures import train_transformer as train_transformer
+    from nlptrain.models.tagged_text import Entity as Entity
+    from nlptrain.models.tagged_text import TaggedText as TaggedText
+    from nlptrain.models.tagged_text import TaggedWord as TaggedWord
+    from nlptrain.procedures.inference import Evaluation as Evaluation
+    from nlptrain.procedures.reporting import Comparison as Comparison
     from nlptrain.run.run import Run as Run
-    from nlptrain.training import evaluate as evaluate
+    from nlptrain.training import Loss as Loss
+    from nlptrain.training import Objective as Objective
+    from nlptrain.training import Targets as Targets
+    from nlptrain.training import fit as fit
 
 
 def __getattr__(name: str) -> object:
@@ -61,3 +107,8 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'nlptrain' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names, also those that are not imported yet."""
+    return sorted({*globals(), *_HOMES})

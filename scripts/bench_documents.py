@@ -25,7 +25,7 @@ from pydantic import TypeAdapter
 from nlptrain.config.student import Student
 from nlptrain.data.labels import Labels
 from nlptrain.data.text_files import expand_paths, read_lines
-from nlptrain.export.export import export_onnx
+from nlptrain.deployment.export import export_onnx
 from nlptrain.models import build_student
 from nlptrain_runtime import Tagger
 

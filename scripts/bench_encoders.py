@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.text_files import expand_paths, read_lines
-from nlptrain.export.benchmark import Speed, benchmark, open_candidates
-from nlptrain.export.export import ReferencePredictions
+from nlptrain.deployment.benchmark import Speed, benchmark, open_candidates
+from nlptrain.deployment.export import ReferencePredictions
 from nlptrain.models import load_token_model
 from nlptrain.models.exported import write_tagger
 from nlptrain_runtime import Tagger

@@ -23,7 +23,7 @@ from transformers import BertConfig, BertForTokenClassification
 
 from nlptrain.cli.output import print_speeds
 from nlptrain.data.text_files import expand_paths, read_lines
-from nlptrain.export.benchmark import Candidate, Speed, benchmark, open_candidates
+from nlptrain.deployment.benchmark import Candidate, Speed, benchmark, open_candidates
 from nlptrain.models import load_token_model
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenization import SubwordFeaturizer

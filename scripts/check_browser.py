@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from nlptrain.data.text_files import read_lines
-from nlptrain.export.export import export_onnx
+from nlptrain.deployment.export import export_onnx
 from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict_texts
 from tests.helpers.cases import CASES, changed_description, check_tables, described_cases, expand_text

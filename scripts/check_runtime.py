@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.text_files import expand_paths, read_lines
-from nlptrain.export.export import export_onnx
+from nlptrain.deployment.export import export_onnx
 from nlptrain.models import load_token_model
 from nlptrain.models.prediction import predict_texts
 

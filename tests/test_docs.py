@@ -96,9 +96,9 @@ def reader(finished_demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     shutil.copytree(ROOT / "scripts", folder / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.chdir(folder)
     for name, short in (("_SECONDS", 0.05), ("_LATENCY_SECONDS", 0.1), ("_COLD_STARTS", 1)):
-        monkeypatch.setattr(f"nlptrain.export.benchmark.{name}", short)
-    # Fresh processes of torch take seconds each; tests/export has them.
-    monkeypatch.setattr("nlptrain.export.benchmark.Candidate.run_in_process", lambda self, texts: (0.5, len(texts)))
+        monkeypatch.setattr(f"nlptrain.deployment.benchmark.{name}", short)
+    # Fresh processes of torch take seconds each; tests/deployment has them.
+    monkeypatch.setattr("nlptrain.deployment.benchmark.Candidate.run_in_process", lambda self, texts: (0.5, len(texts)))
     for name in ("_LABELING_SECONDS", "_TRAINING_SECONDS"):
         monkeypatch.setattr(f"nlptrain.procedures.dry_run.{name}", 0.2)
     return folder
@@ -169,7 +169,7 @@ def test_each_command_and_program_runs_as_written(page: str, reader: Path, tag, 
             shell.run(step)
         else:
             with redirect_stdout(io.StringIO()):  # the fixture `tag` has replaced it
-                exec(compile(step, page, "exec"), {})  # noqa: S102
+                exec(compile(step.replace(PRETRAINED, str(tiny_bert)), page, "exec"), {})  # noqa: S102
     if page == ARCHITECT:
         shell.run("nlptrain evaluate teacher dev.conll --json")
 

@@ -79,7 +79,7 @@ def test_no_import_runs_upwards():
     [
         ("import nlptrain.training.loop", "nlptrain.models.tagger"),
         ("from nlptrain.cli.main import main", "nlptrain.procedures"),
-        ("from nlptrain.export import onnx", "nlptrain.distillation.kd"),
+        ("from nlptrain.deployment import onnx", "nlptrain.distillation.kd"),
         ("from nlptrain import procedures", "nlptrain.analysis.comparison"),
         ("def f():\n    from nlptrain.models.tokenization.inputs import Inputs", "nlptrain.data.batching"),
         ("if TYPE_CHECKING:\n    from nlptrain.run.run import Run", "nlptrain.config.train"),
@@ -107,7 +107,7 @@ def test_a_relative_import_in_a_package_counts_from_the_package():
     [
         ("from nlptrain.errors import InputError\nimport torch", "nlptrain.data.batching"),
         ("from nlptrain.data.formats.conll import read_conll", "nlptrain.data.corpus"),
-        ("from nlptrain.analysis.comparison import compare", "nlptrain.export.benchmark"),
+        ("from nlptrain.analysis.comparison import compare", "nlptrain.deployment.benchmark"),
         ("from .formats import conll\nfrom ..errors import InputError", "nlptrain.data.corpus"),
         ("from nlptrain.cli.main import main", "nlptrain.__main__"),
         ("from nlptrain import __version__", "nlptrain.run"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from nlptrain.analysis.comparison import Row
     from nlptrain.analysis.significance import Bootstrap
-    from nlptrain.export.benchmark import Speed
+    from nlptrain.deployment.benchmark import Speed
 
 
 def echo_line(text: str, *, err: bool = False) -> None:

@@ -23,12 +23,17 @@ _VARIABLE = re.compile(r"\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)(:-((?:[^}])*))?\})")
 
 
 def merged(
-    model: type[Section], path: Path | None, settings: Sequence[str], flags: Mapping[str, object]
+    model: type[Section],
+    path: Path | None,
+    settings: Sequence[str],
+    flags: Mapping[str, object],
+    arguments: tuple[str, Mapping[str, object]] = ("", {}),
 ) -> tuple[dict[str, Any], dict[str, Text]]:
     """Merge all layers into one nested map; return it with the origin of each dotted leaf key.
 
     Later layers override earlier ones: bases, the file (None: there is none), ``settings`` (KEY=VALUE), ``flags`` (by
-    dotted key). Maps are merged, other values replaced.
+    dotted key), and ``arguments``: the name of a Python function, and a nested map. Maps are merged, other values
+    replaced.
 
     Raises:
         InputError: a file, a setting or a variable is invalid.
@@ -36,7 +41,7 @@ def merged(
     pairs = list(_alternatives(model))
     values: dict[str, Any] = {}
     origins: dict[str, Text] = {}
-    for origin, layer in _layers(path, settings, flags):
+    for origin, layer in _layers(path, settings, flags, arguments):
         leaves = {}
         for key, value in _leaves(_Variables(origin).replaced(layer)):
             _check_key(key, origin)
@@ -118,7 +123,10 @@ def _is_word(annotation: Any, value: object) -> bool:  # noqa: ANN401
 
 
 def _layers(
-    path: Path | None, settings: Sequence[str], flags: Mapping[str, object]
+    path: Path | None,
+    settings: Sequence[str],
+    flags: Mapping[str, object],
+    arguments: tuple[str, Mapping[str, object]],
 ) -> Iterator[tuple[Text, dict[str, Any]]]:
     if path is not None:
         yield from reversed(list(_files(path)))
@@ -131,6 +139,8 @@ def _layers(
         yield origin, _nested(key, parse(text, origin))
     for key, value in flags.items():
         yield Setting(f"flags.{key}"), _nested(key, value)
+    caller, values = arguments
+    yield caller, dict(values)
 
 
 def _files(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

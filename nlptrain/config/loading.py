@@ -35,8 +35,8 @@ class LoadedConfig(Generic[C]):
 
     Attributes:
         config: the values.
-        origins: of each dotted key: a file, ``base FILE``, ``settings KEY=VALUE`` or ``flags.KEY``; keys with defaults
-            are not in it.
+        origins: of each dotted key: a file, ``base FILE``, ``settings KEY=VALUE``, ``flags.KEY`` or a Python function;
+            keys with defaults are not in it.
         path: the file; None: all values come from options.
     """
 
@@ -51,15 +51,17 @@ def load_config(
     settings: Sequence[str] = (),
     flags: Mapping[str, object] | None = None,
     *,
+    arguments: tuple[str, Mapping[str, object]] | None = None,
     check_files: bool = True,
 ) -> LoadedConfig[C]:
-    """Load the configuration of ``path``, its bases, ``settings`` and ``flags``; later ones override earlier ones.
+    """Load ``path`` and its bases; ``settings``, ``flags`` and ``arguments`` override them, in this order.
 
     Args:
         model: the command's.
         path: the YAML file; None: there is none.
         settings: ``KEY=VALUE`` strings, the value in YAML.
         flags: dotted keys and values of the command line's options.
+        arguments: the name of a Python function, and the keys that it was given, nested as in YAML.
         check_files: also check that the files that the configuration names exist.
 
     Raises:
@@ -72,11 +74,12 @@ def load_config(
     if isinstance(settings, str):
         raise TypeError(f"settings: found the string {settings[:40]!r}; expected a list of KEY=VALUE")
     path = None if path is None else Path(path)
-    values, origins = merged(model, path, settings, flags or {})
+    values, origins = merged(model, path, settings, flags or {}, arguments or ("", {}))
     try:
         config = model.model_validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
-        raise InputError(*validation_problems(error, model, origins, _name(path))) from error
+        source = arguments[0] if arguments and path is None else _name(path)
+        raise InputError(*validation_problems(error, model, origins, source)) from error
     loaded = LoadedConfig(config, origins, path)
     if check_files:
         check_files_exist(loaded)
@@ -94,6 +97,18 @@ def load_data_config(path: Path) -> DataConfig:
         return DataConfig.model_validate_json(json.dumps(values.get("data")), strict=True)
     except ValidationError as error:
         raise InputError(*validation_problems(error, DataConfig, {}, f"{path}: data")) from error
+
+
+def validate_data(values: object, caller: str) -> DataConfig:
+    """Return ``values``, a ``data`` map given to the Python function ``caller``, as a configuration.
+
+    Raises:
+        InputError: a key or a value is invalid; one problem per key.
+    """
+    try:
+        return DataConfig.model_validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        raise InputError(*validation_problems(error, DataConfig, {}, f"{caller}: data")) from error
 
 
 def to_yaml(config: CommandConfig) -> str:

@@ -133,8 +133,7 @@ class NeuralTagger(PreTrainedModel):
         is_pooled = isinstance(self.embedder, PooledEmbedder)
         if input_ids is None or not (is_pooled or "input_ids" in signature(self.embedder.forward).parameters):
             raise ValueError(
-                "this tagger reads words, not subwords: use nlptrain.load_token_model(FOLDER).tag(...), or nlptrain "
-                "predict"
+                "this tagger reads words, not subwords: use nlptrain.load(FOLDER).tag(...), or nlptrain predict"
             )
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
@@ -178,7 +177,7 @@ class NeuralTagger(PreTrainedModel):
             raise ValueError(
                 "this tagger has a CRF, which runs over words, and its tokenizer does not mark where words start: pass "
                 "word_starts [B, T], 1 at the first subword of each word, or use "
-                "nlptrain.load_token_model(FOLDER).tag(...), or nlptrain predict"
+                "nlptrain.load(FOLDER).tag(...), or nlptrain predict"
             )
         return known
 

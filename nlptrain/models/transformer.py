@@ -163,7 +163,8 @@ def load_token_model(
         name=source.pinned,
         temperature=_temperature(config, reference),
     )
-    loaded.folder = Path(reference) if os.path.isdir(reference) else source.folder
+    given = Path(os.path.expanduser(reference))
+    loaded.folder = given if given.is_dir() else source.folder
     loaded.check()
     return loaded
 

@@ -10,7 +10,6 @@ _HOMES = {
     "compare_runs": "reporting",
     "convert_files": "conversion",
     "describe_student": "models",
-    "distill": "student_training",
     "estimate_training": "dry_run",
     "evaluate": "inference",
     "experiment_scores": "experiment_runner",
@@ -18,12 +17,9 @@ _HOMES = {
     "inspect_tokenization": "inference",
     "plan_experiments": "experiments",
     "predict_files": "inference",
-    "pseudo_label": "student_training",
     "run_experiments": "experiment_runner",
     "run_seeds": "training",
     "run_training": "training",
-    "train_tagger": "student_training",
-    "train_transformer": "student_training",
     "write_card": "reporting",
 }
 
@@ -43,10 +39,6 @@ if TYPE_CHECKING:
     from nlptrain.procedures.reporting import compare_runs as compare_runs
     from nlptrain.procedures.reporting import export_run as export_run
     from nlptrain.procedures.reporting import write_card as write_card
-    from nlptrain.procedures.student_training import distill as distill
-    from nlptrain.procedures.student_training import pseudo_label as pseudo_label
-    from nlptrain.procedures.student_training import train_tagger as train_tagger
-    from nlptrain.procedures.student_training import train_transformer as train_transformer
     from nlptrain.procedures.training import run_seeds as run_seeds
     from nlptrain.procedures.training import run_training as run_training
 

@@ -21,7 +21,7 @@ from nlptrain.data.tag_schemes import check_tag_sequences
 from nlptrain.data.text_files import expand_paths
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError, Setting, path_suggestion, suggestion
-from nlptrain.models import load_token_model
+from nlptrain.models import TokenModel, load_token_model
 from nlptrain.models.prediction import predict_columns, predict_rows, predict_texts, tag_with_confidence
 from nlptrain.procedures.conversion import scheme_of_files
 from nlptrain.run.run import Run, silence_libraries
@@ -62,7 +62,7 @@ class Evaluation:
 
 
 def evaluate(
-    model: str,
+    model: str | TokenModel,
     files: Sequence[str],
     data: DataConfig | None = None,
     *,
@@ -72,7 +72,7 @@ def evaluate(
     """Score ``model`` on gold ``files``, in bounded memory.
 
     Args:
-        model: the folder of a run, of a model, or of an exported tagger; or a Hub name.
+        model: the folder of a run, of a model, or of an exported tagger; a Hub name; or a model.
         files: files and globs.
         data: their format, columns and tag scheme; None: detected.
         device: where the model computes; exported taggers run on the CPU.
@@ -81,7 +81,7 @@ def evaluate(
     Raises:
         InputError: the model or a file cannot be read, or the files have tags that the model does not have.
     """
-    labels, temperature, tag = _open_model(model, Run(None, device=device))
+    labels, temperature, tag = _open_model(model, device)
     corpus = Corpus(files, data or DataConfig(), log=log)
     scheme = scheme_of_files(corpus)
     scores, errors, mistakes = ScoreTally(labels.scheme), CalibrationTally(labels.scheme), None
@@ -103,17 +103,22 @@ def evaluate(
 Tag = Callable[[Sequence[tuple[str, ...]]], list[TaggedSentence]]
 
 
-def _open_model(model: str, run: Run) -> tuple[Labels, float, Tag]:
+def _open_model(model: str | TokenModel, device: str) -> tuple[Labels, float, Tag]:
     """Return the labels, the temperature and the tagging function of a model or an exported tagger."""
-    if (Path(model) / DESCRIPTION).is_file():
+    if isinstance(model, str) and (Path(model) / DESCRIPTION).is_file():
         try:
             tagger = Tagger(model)
         except FolderError as error:
             raise InputError(str(error)) from error
         return Labels.from_names(tagger.labels, tagger.scheme), tagger.temperature, tagger.predict_words
-    token_model = load_token_model(model)
-    token_model.to(run.device)
+    token_model = _on_device(model, device)
     return token_model.labels, token_model.temperature, lambda sentences: tag_with_confidence(token_model, sentences)
+
+
+def _on_device(model: str | TokenModel, device: str) -> TokenModel:
+    """Load the model that is named ``model`` to ``device``; a model that is loaded stays where it is."""
+    run = Run(None, device=device)
+    return model if isinstance(model, TokenModel) else load_token_model(model).to(run.device)
 
 
 def inspect_tokenization(model: str, files: Sequence[str], *, raw: bool = False) -> TokenizationReport:
@@ -153,7 +158,7 @@ class FilePredictions:
 
 
 def predict_files(
-    model: str,
+    model: str | TokenModel,
     files: Sequence[str] = (),
     *,
     output_format: Literal["jsonl", "conll"] = "jsonl",
@@ -164,7 +169,7 @@ def predict_files(
     """Tag the lines, or the rows, of ``files``.
 
     Args:
-        model: the folder of a run or of a model, or a Hub name.
+        model: the folder of a run or of a model, a Hub name; or a model.
         files: raw text, or files of rows; ``-`` and no files: standard input.
         output_format: ``jsonl``: a JSON object per line or row; ``conll``: a word, a tab and a tag per line.
         pretokenized: whether spaces separate the words.
@@ -175,9 +180,7 @@ def predict_files(
         InputError: the model cannot be read, or has not the types of ``min_confidence``; later, while the lines are
             read: a file cannot be read.
     """
-    run = Run(None, device=device)
-    token_model = load_token_model(model)
-    token_model.to(run.device)
+    token_model = _on_device(model, device)
     limits = dict(min_confidence or {})
     _check_types(limits, token_model.labels.types)
     counts = PredictionCounts()

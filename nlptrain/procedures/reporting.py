@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
+from rich.console import Console
 
 from nlptrain.analysis.comparison import Row, compare, other_teachers, read_run_scores, teacher_score
 from nlptrain.analysis.requirements import Requirement, weak_types
@@ -21,10 +22,10 @@ from nlptrain.data.raw_text import read_raw_texts
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import DEV_SAMPLE_FILE, read_dev_sample, read_splits
 from nlptrain.data.text_files import expand_paths
+from nlptrain.deployment.benchmark import Speed, benchmark, open_candidates
+from nlptrain.deployment.card import ModelInfo, model_card
+from nlptrain.deployment.export import export_onnx
 from nlptrain.errors import InputError, Setting
-from nlptrain.export.benchmark import Speed, benchmark, open_candidates
-from nlptrain.export.card import ModelInfo, model_card
-from nlptrain.export.export import export_onnx
 from nlptrain.models import TokenModel, load_token_model
 from nlptrain.run.checksums import DamagedFile, file_hash
 from nlptrain.run.finished_run import read_scores
@@ -87,7 +88,7 @@ def compare_runs(
 
 
 def export_run(
-    run: str,
+    run: str | TokenModel,
     out: Path,
     *,
     precisions: Sequence[str] = ("fp32",),
@@ -101,7 +102,7 @@ def export_run(
     """Export the model of a run as a folder that runs without torch, and return the folder's bytes.
 
     Args:
-        run: the folder of a run or of a model, or a Hub name.
+        run: the folder of a run or of a model, a Hub name; or a model.
         out: the new folder.
         precisions: fp32, fp16, int8.
         dev_files: gold files for the parity check; none: the run's own dev, or its sample of it.
@@ -115,8 +116,8 @@ def export_run(
         InputError: the dev files are missing, or the exported model differs from the original.
     """
     Run(None, device="cpu")
-    model = load_token_model(run)
-    dev = _dev_sentences(run, dev_files, model, note)
+    model = run if isinstance(run, TokenModel) else load_token_model(run)
+    dev = _dev_sentences(model, dev_files, note)
     export_onnx(
         model,
         out,
@@ -130,12 +131,12 @@ def export_run(
     return sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
 
 
-def _dev_sentences(run: str, files: Sequence[str], model: TokenModel, note: Callable[[str], None]) -> list[Sentence]:
-    """Return the sentences of ``files``, or else of the run's dev files or its sample of them; none for a model."""
-    folder = Path(run)
+def _dev_sentences(model: TokenModel, files: Sequence[str], note: Callable[[str], None]) -> list[Sentence]:
+    """Return the sentences of ``files``, or else of the run's dev files or its sample of them; none without a run."""
+    folder = model.folder
     if files:
         return list(read_splits(DataConfig(dev=list(files)), model.labels, log=lambda _: None).dev)
-    if not (folder / "config.yaml").is_file():
+    if folder is None or not (folder / "config.yaml").is_file():
         return []
     data = _unchanged_dev(folder)
     if data is not None:
@@ -145,7 +146,7 @@ def _dev_sentences(run: str, files: Sequence[str], model: TokenModel, note: Call
         return sample
     raise InputError(
         f"its dev files are not where its config.yaml names them, and it holds no {DEV_SAMPLE_FILE}",
-        location=run,
+        location=str(folder),
         hint=(
             "name gold files (",
             Setting("dev"),
@@ -185,6 +186,7 @@ def benchmark_models(
     threads: int = 1,
     batch_size: int | None = None,
     rounds: int = 5,
+    console: Console | None = None,
 ) -> tuple[list[Speed], int]:
     """Measure the speed of models, and return it with the number of texts.
 
@@ -194,11 +196,12 @@ def benchmark_models(
         threads: CPU threads of each model.
         batch_size: subwords per batch; None: the fastest for each model.
         rounds: in which the models take turns.
+        console: for a line per measurement; None: stderr.
 
     Raises:
         InputError: a model or the text is missing, or there is too little text.
     """
-    run = Run(None, device="cpu")
+    run = Run(None, device="cpu", console=console)
     texts = list(_benchmark_texts(models, text_files))
     with open_candidates(models, threads=threads, batch=batch_size) as candidates:
         return benchmark(candidates, texts, rounds=rounds, log=run.log), len(texts)

@@ -32,7 +32,7 @@ from nlptrain.procedures.finish import TeacherScores, evaluate_teacher, finish
 from nlptrain.run.run import Run
 from nlptrain.training.examples import Examples
 from nlptrain.training.loop import Fit, fit
-from nlptrain.training.objective import Objective, SupervisedObjective
+from nlptrain.training.objective import CheckedObjective, Objective, SupervisedObjective
 
 
 def train_on_gold(model: TokenModel, splits: Splits, config: TrainConfig, run: Run) -> dict[str, Any]:
@@ -47,11 +47,7 @@ def train_on_gold(model: TokenModel, splits: Splits, config: TrainConfig, run: R
     return finish(model, splits, done, run)
 
 
-train_transformer = train_on_gold
-train_tagger = train_on_gold
-
-
-def distill(
+def train_on_logits(
     student: TokenModel,
     teacher: TokenModel | TeacherEnsemble,
     splits: Splits,
@@ -63,6 +59,7 @@ def distill(
     transfer_dir: str | Path,
     teacher_precision: Precision = "fp32",
     augment: AugmentConfig | None = None,
+    own_objective: Objective | None = None,
 ) -> dict[str, Any]:
     """Train ``student`` on gold tags and on the logits of ``teacher``, which is run once: ``tagger_kd``.
 
@@ -77,12 +74,13 @@ def distill(
         transfer_dir: folder of the teacher's logits, for all runs.
         teacher_precision: the precision of the teacher's inference.
         augment: how synthetic sentences are generated; None: there are none.
+        own_objective: computes the loss instead of the one that ``objective`` describes.
 
     Returns:
         The content of ``scores.json``.
     """
     ensemble = TeacherEnsemble.of(teacher)
-    check_distillable(student, ensemble, splits, objective)
+    check_distillable(student, ensemble, splits, None if own_objective else objective)
     folder = Path(transfer_dir)
     splits, transfer_set, teacher_scores = _label(ensemble, splits, raw, augment, run, folder, teacher_precision)
     gold = len(splits.train)
@@ -101,12 +99,12 @@ def distill(
     unlabeled = examples.sentences - gold
     run.log(f"training set: {gold:,} gold and {unlabeled:,} unlabeled sentences, {examples.words:,} words in all")
     label_weights = None if frequency is None else torch.from_numpy(frequency.labels)
-    distill_objective = DistillObjective(objective, label_weights)
-    done = _fit(student, examples, splits, distill_objective, config, run, teacher_scores, objective.selection_metric)
+    minimized = CheckedObjective(own_objective) if own_objective else DistillObjective(objective, label_weights)
+    done = _fit(student, examples, splits, minimized, config, run, teacher_scores, objective.selection_metric)
     return finish(student, splits, done, run, teacher_scores)
 
 
-def pseudo_label(
+def train_on_pseudo_labels(
     student: TokenModel,
     teacher: TokenModel | TeacherEnsemble,
     splits: Splits,
@@ -119,7 +117,10 @@ def pseudo_label(
     teacher_precision: Precision = "fp32",
     augment: AugmentConfig | None = None,
 ) -> dict[str, Any]:
-    """Train ``student`` on gold tags and on text with the tags of ``teacher``: ``pseudo_label``; see ``distill``."""
+    """Train ``student`` on gold tags and on text with the tags of ``teacher``: ``pseudo_label``.
+
+    Arguments as for ``train_on_logits``.
+    """
     ensemble = TeacherEnsemble.of(teacher)
     check_distillable(student, ensemble, splits)
     check_min_precision(splits, objective)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,25 @@ from nlptrain.data.splits import held_out_hashes
 from nlptrain.interrupts import interrupt
 from nlptrain.procedures.inputs import Inputs, read_inputs
 from nlptrain.procedures.models import Setup, set_up
-from nlptrain.procedures.student_training import distill, pseudo_label, train_on_gold
+from nlptrain.procedures.student_training import train_on_gold, train_on_logits, train_on_pseudo_labels
 from nlptrain.run.finished_run import read_verified_scores
 from nlptrain.run.output_folder import check_same_run, command_line, identity_hash, output_folder, run_identity
 from nlptrain.run.processes import Processes
 from nlptrain.run.run import Run, check_native_precision, signal_handlers
 from nlptrain.run.seeds import check_not_seeds_folder, parent_folder, seed_folder, seeds_folder
+from nlptrain.training.objective import Objective, describe_objective
 from nlptrain.training.tracking import check_trackers
 
 
-def run_training(command: str, config: CommandConfig, *, overwrite: bool = False, workers: int = 1) -> dict[str, Any]:
+def run_training(
+    command: str,
+    config: CommandConfig,
+    *,
+    overwrite: bool = False,
+    workers: int = 1,
+    own_objective: Objective | None = None,
+    console: Console | None = None,
+) -> dict[str, Any]:
     """Run a training command, or read the scores if the same run has finished.
 
     Args:
@@ -39,6 +49,8 @@ def run_training(command: str, config: CommandConfig, *, overwrite: bool = False
         config: its configuration, with one seed.
         overwrite: clear the run in the output folder first.
         workers: processes that label text.
+        own_objective: computes the loss of tagger_kd, instead of ``config.objective``.
+        console: for log lines; None: stderr.
 
     Returns:
         What ``scores.json`` holds.
@@ -52,10 +64,12 @@ def run_training(command: str, config: CommandConfig, *, overwrite: bool = False
     check_not_seeds_folder(folder)
     if overwrite:
         check_set_up([folder], inputs.config)
-    run = open_run(inputs.config, folder, workers=workers)
-    identity = run_identity(command, inputs.config, inputs.hashes)
+    run = open_run(inputs.config, folder, workers=workers, console=console)
+    own_name = None if own_objective is None else describe_objective(own_objective)
+    identity = run_identity(command, inputs.config, inputs.hashes, own_name)
     run.identity_hash = identity_hash(identity)
-    locked = output_folder(folder, identity, to_yaml(inputs.config), overwrite=overwrite, log=run.log)
+    config_yaml = (f"# objective: {own_name}, given from Python\n" if own_name else "") + to_yaml(inputs.config)
+    locked = output_folder(folder, identity, config_yaml, overwrite=overwrite, log=run.log)
     with run.handling_signals(), run.processes.rank_zero_only(locked):
         scores = run.processes.broadcast_from_rank0(lambda: read_verified_scores(folder, run.log))
         if scores is not None:
@@ -63,10 +77,20 @@ def run_training(command: str, config: CommandConfig, *, overwrite: bool = False
             return scores
         run.log_start(command)
         run.provenance = _provenance(command, inputs, run)
-        return train(inputs.config, set_up(inputs.config, run), run)
+        if own_name:
+            run.provenance["objective"] = own_name
+            run.log(f"objective: {own_name}, given from Python")
+        return train(inputs.config, set_up(inputs.config, run), run, own_objective)
 
 
-def open_run(config: CommandConfig, folder: Path | None = None, *, workers: int = 1, distributed: bool = True) -> Run:
+def open_run(
+    config: CommandConfig,
+    folder: Path | None = None,
+    *,
+    workers: int = 1,
+    distributed: bool = True,
+    console: Console | None = None,
+) -> Run:
     """Return the run of ``config``: its device, precision, seed and trackers.
 
     Args:
@@ -74,6 +98,7 @@ def open_run(config: CommandConfig, folder: Path | None = None, *, workers: int 
         folder: the output folder; None: nothing is written.
         workers: processes that label text.
         distributed: whether a launcher may have started several processes.
+        console: for log lines; None: stderr.
 
     Raises:
         InputError: the device, a precision or a tracker is not available.
@@ -86,6 +111,7 @@ def open_run(config: CommandConfig, folder: Path | None = None, *, workers: int 
         seed=config.seed or 0,
         workers=workers,
         distributed=distributed,
+        console=console,
         report_to=config.report_to,
     )
     check_trackers(config.report_to)
@@ -104,7 +130,7 @@ def check_set_up(folders: Iterable[Path], config: CommandConfig) -> None:
         set_up(config, Run(None, device=config.device, seed=config.seed or 0, console=silent, distributed=True))
 
 
-def train(config: CommandConfig, setup: Setup, run: Run) -> dict[str, Any]:
+def train(config: CommandConfig, setup: Setup, run: Run, own_objective: Objective | None = None) -> dict[str, Any]:
     """Train the model of ``setup``, with its teacher if it has one, and return what ``scores.json`` holds."""
     splits = setup.splits
     if not isinstance(config, DistillationConfig) or setup.ensemble is None:
@@ -118,7 +144,9 @@ def train(config: CommandConfig, setup: Setup, run: Run) -> dict[str, Any]:
         paths = config.data.paths_of("unlabeled")
         more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
         run.log(f"raw text: reading {', '.join(paths[:3])}{more} (data.unlabeled)")
-    procedure: Callable[..., dict[str, Any]] = pseudo_label if isinstance(config, PseudoLabelRunConfig) else distill
+    procedure: Callable[..., dict[str, Any]] = partial(train_on_logits, own_objective=own_objective)
+    if isinstance(config, PseudoLabelRunConfig):
+        procedure = train_on_pseudo_labels
     return procedure(
         setup.model,
         setup.ensemble,
@@ -144,6 +172,8 @@ def run_seeds(
     *,
     overwrite: bool = False,
     workers: int = 1,
+    own_objective: Objective | None = None,
+    console: Console | None = None,
     report: Callable[[int, dict[str, Any]], None] = lambda _, __: None,
     log: Callable[[str], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
@@ -154,6 +184,8 @@ def run_seeds(
         config: with ``seeds``.
         overwrite: clear the runs of all seeds first.
         workers: processes that label text.
+        own_objective: as for ``run_training``.
+        console: as for ``run_training``.
         report: receives each seed and its scores as soon as its run ends.
         log: receives a line about a damaged file.
 
@@ -162,12 +194,14 @@ def run_seeds(
     """
     folder = Path(config.output_dir)
     with signal_handlers(interrupt):
-        processes = _check_seeds(command, config, folder, overwrite=overwrite)
+        processes = _check_seeds(command, config, folder, own_objective, overwrite=overwrite)
         locked = seeds_folder(folder, command, config.seeds or (), overwrite=overwrite, log=log)
         with processes.rank_zero_only(locked):
             scores = []
             for seed in config.seeds or ():
-                scores.append(run_training(command, config_of_seed(config, seed), workers=workers))
+                single = config_of_seed(config, seed)
+                run = run_training(command, single, workers=workers, own_objective=own_objective, console=console)
+                scores.append(run)
                 report(seed, scores[-1])
     return scores
 
@@ -178,7 +212,9 @@ def config_of_seed(config: StudentCommandConfig, seed: int) -> StudentCommandCon
     return config.model_copy(update={"seed": seed, "seeds": None, "output_dir": str(folder)})
 
 
-def _check_seeds(command: str, config: StudentCommandConfig, folder: Path, *, overwrite: bool) -> Processes:
+def _check_seeds(
+    command: str, config: StudentCommandConfig, folder: Path, own_objective: Objective | None, *, overwrite: bool
+) -> Processes:
     """Raise if a run cannot start, before anything is trained or cleared."""
     run = Run(None, device=config.device, precision=config.precision, distributed=True)
     inputs = read_inputs(config)
@@ -190,8 +226,9 @@ def _check_seeds(command: str, config: StudentCommandConfig, folder: Path, *, ov
     if overwrite:
         check_set_up(folders, configs[0])
         return run.processes
+    own_name = None if own_objective is None else describe_objective(own_objective)
     for single in configs:
-        check_same_run(Path(single.output_dir), run_identity(command, single, inputs.hashes))
+        check_same_run(Path(single.output_dir), run_identity(command, single, inputs.hashes, own_name))
     return run.processes
 
 

@@ -164,10 +164,17 @@ def has_progress(folder: Path) -> bool:
     return is_trained and ((folder / "run.json").is_file() or _recorded_hash(folder) is not None)
 
 
-def run_identity(command: str, config: CommandConfig, inputs: Mapping[str, str]) -> dict[str, Any]:
-    """Return what makes two runs the same: the command, the keys that decide its results, and its files' hashes."""
+def run_identity(
+    command: str, config: CommandConfig, inputs: Mapping[str, str], objective: str | None = None
+) -> dict[str, Any]:
+    """Return what makes two runs the same: the command, the keys that decide its results, and its files' hashes.
+
+    ``objective`` is the class of an objective from Python, which no key can name.
+    """
     values = config.model_dump(mode="json")
     deciding = {key: value for key, value in values.items() if key not in _KEYS_OUTSIDE_IDENTITY}
+    if objective is not None:
+        deciding["objective"] |= {"python": objective}
     return {"command": command, "config": deciding, "inputs": dict(inputs)}
 
 
@@ -295,5 +302,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def command_line() -> str:
-    """Return the command line of this process."""
-    return shlex.join(["nlptrain", *sys.argv[1:]])
+    """Return the command line of this process, also of a program that calls nlptrain from Python."""
+    program = Path(sys.argv[0])
+    is_nlptrain = program.stem == "nlptrain" or program.parts[-2:] == ("nlptrain", "__main__.py")
+    return shlex.join(["nlptrain", *sys.argv[1:]] if is_nlptrain else ["python", *sys.argv])

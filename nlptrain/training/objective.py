@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from nlptrain.errors import InputError
 from nlptrain.models.heads import WordOutput
 from nlptrain.models.heads.softmax import NO_LABEL as NO_LABEL
 from nlptrain.models.tokenization.inputs import move_tensor
@@ -57,7 +58,7 @@ class Loss:
 
 
 class Objective(Protocol):
-    """What a training step minimizes."""
+    """What a training step minimizes: an object with this method, of any class."""
 
     def loss(self, words: WordOutput, targets: Targets) -> Loss:
         """Return the loss of the model's outputs ``words``."""
@@ -71,3 +72,79 @@ class SupervisedObjective:
     def loss(self, words: WordOutput, targets: Targets) -> Loss:
         """Return the negative log-likelihood of the gold tags."""
         return Loss({"gold": words.nll_loss(targets.gold)})
+
+
+def checked_objective(objective: object) -> Objective:
+    """Return ``objective`` if it is one.
+
+    Raises:
+        TypeError: it has no method ``loss``, or is a class.
+    """
+    if isinstance(objective, type):
+        name = objective.__name__
+        raise TypeError(f"objective: found the class {name}; expected an object of it: {name}(...)")
+    if not callable(getattr(objective, "loss", None)):
+        raise TypeError(
+            f"objective: found {type(objective).__name__}; expected a map, or an object with a method "
+            "loss(words, targets) that returns nlptrain.Loss"
+        )
+    return objective  # type: ignore[return-value]  # its method is checked when it returns its first loss
+
+
+def describe_objective(objective: Objective) -> str:
+    """Return the module and the name of the class of ``objective``; of a dataclass, its values, too."""
+    kind = type(objective)
+    text = repr(objective)
+    has_values = is_dataclass(objective) and " at 0x" not in text  # an address is another one in each process
+    return f"{kind.__module__}.{text if has_values else kind.__qualname__}"
+
+
+class CheckedObjective:
+    """An objective of the user, whose losses are checked."""
+
+    def __init__(self, objective: Objective) -> None:
+        """Check ``objective`` from its first loss on."""
+        self.objective = objective
+        self.is_first = True
+
+    def loss(self, words: WordOutput, targets: Targets) -> Loss:
+        """Return the loss of the objective.
+
+        Raises:
+            TypeError: it is no ``Loss`` of scalars.
+            InputError: it is not finite for the first batch, or no gradient flows from it to the model.
+        """
+        name = f"{type(self.objective).__qualname__}.loss"
+        loss = self.objective.loss(words, targets)
+        expected = "expected nlptrain.Loss({NAME: sum over the words, a scalar tensor})"
+        if not isinstance(loss, Loss):
+            raise TypeError(f"{name}: found {type(loss).__name__}; {expected}")
+        if not loss.parts:
+            raise TypeError(f"{name}: found no parts; {expected}")
+        for part, value in {**loss.parts, **loss.notes}.items():
+            if not isinstance(value, Tensor):
+                raise TypeError(f"{name}: found {type(value).__name__} for {part!r}; {expected}")
+            if value.dim():
+                raise TypeError(f"{name}: found a tensor of shape {list(value.shape)} for {part!r}; {expected}")
+        if self.is_first:
+            self.is_first = False
+            _check_values(loss, name)
+        return loss
+
+
+def _check_values(loss: Loss, name: str) -> None:
+    """Check once that the parts are finite, which waits for a GPU, and that the model can learn from them."""
+    for part, value in loss.parts.items():
+        if not torch.isfinite(value):
+            raise InputError(
+                f"found {value.item()} for {part!r} in the first batch",
+                location=name,
+                expected="a finite sum over the words",
+                hint="words without a label have the id -100 in targets.gold, and logits where has_teacher is true",
+            )
+    if not any(value.requires_grad for value in loss.parts.values()):
+        raise InputError(
+            "no gradient flows from the loss to the model",
+            location=name,
+            expected="a loss of words.logits, words.nll_loss(...) or words.log_probabilities(...)",
+        )

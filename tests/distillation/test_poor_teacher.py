@@ -11,7 +11,7 @@ from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.models import TransformerTokenClassifier, build_student
-from nlptrain.procedures import distill
+from nlptrain.procedures.student_training import train_on_logits
 from nlptrain.run.run import Run
 from tests.helpers.corpora import LABEL_NAMES, make_sentences
 
@@ -31,7 +31,7 @@ def test_a_teacher_without_correct_predictions_is_reported(tiny_bert: Path, tmp_
     run.log = lines.append  # type: ignore[method-assign]
     settings = TrainConfig.model_validate({"steps": 1, "warmup_steps": 0, "eval_every": 1})
     splits = Splits(LABELS, TEN, TEN, [], is_dev_from_train=False)
-    distill(student, teacher, splits, [], DistillConfig(), settings, run, transfer_dir=tmp_path)
+    train_on_logits(student, teacher, splits, [], DistillConfig(), settings, run, transfer_dir=tmp_path)
     assert any("teacher (dev): no prediction is correct" in line for line in lines) == (not opens)
 
 
@@ -44,5 +44,5 @@ def test_a_teacher_is_not_reported_if_dev_has_no_entity(tiny_bert: Path, tmp_pat
     settings = TrainConfig.model_validate({"steps": 1, "warmup_steps": 0, "eval_every": 1})
     bare = [Sentence(sentence.words, ("O",) * len(sentence.words)) for sentence in TEN]
     splits = Splits(LABELS, TEN, bare, [], is_dev_from_train=False)
-    distill(student, teacher, splits, [], DistillConfig(), settings, run, transfer_dir=tmp_path)
+    train_on_logits(student, teacher, splits, [], DistillConfig(), settings, run, transfer_dir=tmp_path)
     assert not any("no prediction is correct" in line for line in lines)

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import example
 from hypothesis import strategies as st
 
-from nlptrain.export.export import export_onnx
+from nlptrain.deployment.export import export_onnx
 from nlptrain_runtime import FolderError, Tagger
 from tests.helpers.fuzzing import fuzz, try_input
 from tests.helpers.predictions import check_predictions, open_and_predict

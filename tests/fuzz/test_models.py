@@ -59,7 +59,7 @@ def load_and_predict(folder: Path, surface: str) -> None:
     """Load the model and predict; both may raise an ``InputError``."""
     with warnings.catch_warnings(), try_input(InputError, surface=surface):
         warnings.simplefilter("ignore")
-        model = nlptrain.load_token_model(str(folder))
+        model = nlptrain.load(folder)
         list(predict_texts(model, TEXTS))
 
 

@@ -3,10 +3,10 @@
 # From top to bottom; modules on one line are on the same layer.
 LAYERS = (
     ("__main__",),
-    ("cli",),
+    ("cli", "api"),
     ("procedures",),
     ("demo",),
-    ("export",),
+    ("deployment",),
     ("analysis",),
     ("distillation",),
     ("training",),

@@ -15,7 +15,7 @@ from nlptrain.distillation import LogitStore
 from nlptrain.distillation.labeling import label_sentences
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
-from nlptrain.procedures import distill
+from nlptrain.procedures.student_training import train_on_logits
 from nlptrain.run.run import Run
 from nlptrain.training import Examples, SupervisedObjective, evaluate, fit
 from tests.helpers.architectures import ARCHITECTURES, SLOW
@@ -113,7 +113,9 @@ def test_each_architecture_can_be_a_teacher(fine_tuned: tuple[str, TokenModel, P
         {"steps": 60, "learning_rate": 0.02, "warmup_steps": 5, "eval_every": 60, "ema": 0.0, "batch_sentences": 20}
     )
     splits = Splits(model.labels, TEN, TEN, [], is_dev_from_train=False)
-    scores = distill(student, model, splits, raw, DistillConfig(), settings, RUN, transfer_dir=tmp_path / "transfer")
+    scores = train_on_logits(
+        student, model, splits, raw, DistillConfig(), settings, RUN, transfer_dir=tmp_path / "transfer"
+    )
     assert scores["dev"]["f1"] > 0.9
     student.save_pretrained(tmp_path / "student")
     again = load_token_model(str(tmp_path / "student"))

@@ -8,10 +8,11 @@ import pytest
 
 import nlptrain
 from nlptrain import Corpus, Run, TokenModel, TransformerTokenClassifier, WordSplitter, load_config
+from nlptrain.deployment.card import ModelInfo, model_card
+from nlptrain.deployment.export import export_onnx
 from nlptrain.errors import InputError
-from nlptrain.export.card import ModelInfo, model_card
-from nlptrain.export.export import export_onnx
 from nlptrain.models.prediction import predict_columns, predict_rows, predict_texts
+from nlptrain.training import evaluate
 from tests.helpers.corpora import write_corpus
 from tests.helpers.small_models import LABELS, SENTENCES, small_model
 
@@ -28,7 +29,7 @@ def model(tiny_bert: Path) -> TokenModel:
 def test_paths_are_strings_or_path_objects(model, tiny_bert, tmp_path, as_path):
     folder = as_path(tmp_path / "saved")
     model.save_pretrained(folder)
-    assert nlptrain.load_token_model(folder).tag(WORDS) == model.tag(WORDS)
+    assert nlptrain.load(folder).tag(WORDS) == model.tag(WORDS)
     TransformerTokenClassifier.from_pretrained(as_path(tiny_bert), LABELS)
     write_corpus(tmp_path)
     assert len(list(Corpus(as_path(tmp_path / "train.conll")))) == 60
@@ -62,8 +63,8 @@ def test_paths_are_strings_or_path_objects(model, tiny_bert, tmp_path, as_path):
         (lambda model: model.logits(["Ada"]), r"sentences\[0\]: found the string"),
         (lambda model: model.predict_emissions(["Ada"]), r"sentences\[0\]: found the string"),
         (lambda model: model.windows("Ada"), "words: found the string"),
-        (lambda model: nlptrain.evaluate(model, "Ada"), "sentences: found the string"),
-        (lambda model: nlptrain.evaluate(model, WORDS), r"sentences\[0\]: found list; must be a Sentence"),
+        (lambda model: evaluate(model, "Ada"), "sentences: found the string"),
+        (lambda model: evaluate(model, WORDS), r"sentences\[0\]: found list; must be a Sentence"),
         (lambda model: nlptrain.compare("runs/demo"), "runs: found the string"),
         (lambda model: nlptrain.compare(Path("runs/demo")), "runs: found PosixPath"),
         (lambda model: export_onnx(model, "out", "fp32"), "precisions: found the string"),
@@ -81,4 +82,4 @@ def test_generators_and_tuples_are_accepted_as_lists(model):
     assert model.tag((word for word in words) for words in WORDS) == expected
     texts = ["Ada sings", "in Oslo"]
     assert list(predict_texts(model, iter(texts))) == list(predict_texts(model, texts))
-    assert nlptrain.evaluate(model, iter(SENTENCES)) == nlptrain.evaluate(model, SENTENCES)
+    assert evaluate(model, iter(SENTENCES)) == evaluate(model, SENTENCES)

@@ -15,9 +15,9 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
-from nlptrain import TransformerTokenClassifier, load_token_model
 from nlptrain.cli.main import main
 from nlptrain.errors import InputError
+from nlptrain.models import TransformerTokenClassifier, load_token_model
 from nlptrain.models.students.embeddings import input_embeddings
 from tests.helpers.small_models import LABELS, small_model
 

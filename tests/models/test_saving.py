@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from nlptrain import TokenModel, load_token_model
 from nlptrain.atomic_files import whole_folder
 from nlptrain.data.vocabulary import Vocabulary
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
+from nlptrain.models import TokenModel, load_token_model
 from tests.helpers.small_models import small_model
 
 WORDS = [["Ada", "lives", "in", "Oslo"]]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nlptrain.export.export import export_onnx
+from nlptrain.deployment.export import export_onnx
 from tests.helpers.small_models import PLAIN_LABELS, SENTENCES, small_model
 
 

@@ -1,6 +1,6 @@
 from xml.etree import ElementTree
 
-from nlptrain.export.benchmark import Speed
+from nlptrain.deployment.benchmark import Speed
 from scripts.bench_encoders import STUDENTS, Point, command, folder, picture, table
 
 

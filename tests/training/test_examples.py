@@ -12,7 +12,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
-from nlptrain.procedures import distill
+from nlptrain.procedures.student_training import train_on_logits
 from nlptrain.run.run import Run
 from nlptrain.training.examples import Examples
 from nlptrain.training.objective import NO_LABEL
@@ -108,5 +108,7 @@ def test_error_if_labels_are_in_another_order_than_the_teachers(tiny_bert: Path,
     splits = Splits(LABELS, SENTENCES, SENTENCES, [], is_dev_from_train=False)
     run = Run(None, device="cpu")
     with pytest.raises(InputError, match="student: the labels are O, B-place"):
-        distill(student, teacher, splits, [], DistillConfig(), TrainConfig(), run, transfer_dir=tmp_path / "transfer")
+        train_on_logits(
+            student, teacher, splits, [], DistillConfig(), TrainConfig(), run, transfer_dir=tmp_path / "transfer"
+        )
     assert not (tmp_path / "transfer").exists()

@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from nlptrain.cli.main import main
+from nlptrain.deployment.benchmark import Candidate, benchmark, count_words, open_candidates
+from nlptrain.deployment.export import export_onnx
 from nlptrain.errors import InputError
-from nlptrain.export.benchmark import Candidate, benchmark, count_words, open_candidates
-from nlptrain.export.export import export_onnx
 from tests.helpers.small_models import small_model
 
 pytestmark = pytest.mark.slow
@@ -85,9 +85,9 @@ def test_candidates_of_a_run_and_of_an_exported_folder(tiny_bert, tmp_path):
 @pytest.fixture(autouse=True)
 def short_rounds(monkeypatch):
     """Make the rounds very short."""
-    monkeypatch.setattr("nlptrain.export.benchmark._SECONDS", 0.05)
-    monkeypatch.setattr("nlptrain.export.benchmark._LATENCY_SECONDS", 0.1)
-    monkeypatch.setattr("nlptrain.export.benchmark._COLD_STARTS", 1)
+    monkeypatch.setattr("nlptrain.deployment.benchmark._SECONDS", 0.05)
+    monkeypatch.setattr("nlptrain.deployment.benchmark._LATENCY_SECONDS", 0.1)
+    monkeypatch.setattr("nlptrain.deployment.benchmark._COLD_STARTS", 1)
 
 
 def test_the_command_prints_a_table_or_json(tiny_bert, tmp_path, monkeypatch):

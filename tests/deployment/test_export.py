@@ -16,8 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 from nlptrain.cli.main import main
+from nlptrain.deployment.export import export_onnx
 from nlptrain.errors import InputError
-from nlptrain.export.export import export_onnx
 from nlptrain.models import TransformerTokenClassifier
 from nlptrain.models.embedders import EMBEDDERS
 from nlptrain.models.encoders import ENCODERS

@@ -93,7 +93,7 @@ def model_card(
 def _environment() -> Environment:
     """Return the environment: all inserted text is escaped for Markdown, except with ``code`` or ``safe``."""
     environment = Environment(
-        loader=PackageLoader("nlptrain", "export"),
+        loader=PackageLoader("nlptrain", "deployment"),
         autoescape=False,  # the output is Markdown, which escape_markdown escapes
         finalize=lambda value: escape_markdown(value) if isinstance(value, str) else value,
         undefined=StrictUndefined,

@@ -11,7 +11,7 @@ from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
 from nlptrain.cli.main import main
-from nlptrain.export.card import escape_code, escape_markdown
+from nlptrain.deployment.card import escape_code, escape_markdown
 from tests.helpers.commands import write_configs
 from tests.helpers.corpora import write_corpus
 

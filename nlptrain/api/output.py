@@ -1,0 +1,31 @@
+"""Where the functions print: nowhere, or to standard error on request."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from os import PathLike, fspath
+from pathlib import Path
+
+from rich.console import Console
+
+from nlptrain_runtime.errors import message_line
+
+
+def console_of(progress: bool) -> Console | None:
+    """Return the console for the log of a run; None: that of the commands, standard error."""
+    return None if progress else Console(quiet=True)
+
+
+def log_of(progress: bool) -> Callable[[str], None]:
+    """Return a function that prints a line to standard error, or that does nothing."""
+    return _print if progress else lambda _: None
+
+
+def _print(text: str) -> None:
+    sys.stderr.write(f"{message_line(text)}\n")
+
+
+def texts_of(paths: str | Path | Iterable[str | Path]) -> list[str]:
+    """Return one path, or each of several, as a string."""
+    return [fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
