@@ -17,8 +17,9 @@ from pathlib import Path
 
 import torch
 
+from nlptrain.config.objectives import KLConfig
 from nlptrain.config.student import StudentConfig
-from nlptrain.config.train import DistillConfig, TrainConfig
+from nlptrain.config.train import TrainConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.word_splitter import WordSplitter
@@ -76,7 +77,7 @@ def student_steps(
 
 def distilling(teacher: TokenModel) -> DistillObjective:
     """Return the default objective of a distilled student, for labels of equal frequency."""
-    return DistillObjective(DistillConfig(), torch.full((len(teacher.labels),), 0.5))
+    return DistillObjective(KLConfig(), torch.full((len(teacher.labels),), 0.5))
 
 
 def stepper(examples: Examples, objective: Objective, run: Run) -> Callable[[], float]:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from transformers import TokenClassificationPipeline
 
-from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Corpus
+from nlptrain.data.formats import ReadContext
 from nlptrain.data.formats.conll import read_conll
 from nlptrain.data.tag_schemes import tags_to_spans
 from nlptrain.models import load_token_model
@@ -32,7 +32,7 @@ Span = tuple[int, int, str]
 def entities_of_columns(path: Path) -> list[tuple[str, set[Span]]]:
     """Return each sentence joined by spaces, with its entities by character."""
     result = []
-    for sentence in read_conll(path, DataConfig().columns):
+    for sentence in read_conll(path, ReadContext()):
         starts, start = [], 0
         for word in sentence.words:
             starts.append(start)

@@ -11,23 +11,23 @@ import tempfile
 from pathlib import Path
 
 from nlptrain.config.data import DataConfig
+from nlptrain.config.formats import FORMATS, writable_formats
 from nlptrain.data.corpus import Corpus
-from nlptrain.data.formats import SUFFIXES, GoldFormat
 from nlptrain.data.tag_schemes import Scheme
 from nlptrain.procedures.conversion import convert_corpus
 from scripts.runs import DATA, ROOT
 
-CORPORA: dict[str, tuple[GoldFormat, Scheme]] = {
+CORPORA: dict[str, tuple[str, Scheme]] = {
     "wnut17/{}.conll": ("conll", "iob2"),
     "ud_ewt/{}.conllu": ("conllu", "plain"),
 }
 
 
-def round_trip(path: Path, own: GoldFormat, scheme: Scheme, target: GoldFormat, folder: Path) -> str:
+def round_trip(path: Path, own: str, scheme: Scheme, target: str, folder: Path) -> str:
     """Convert ``path`` to ``target`` and back, and describe in one line how words, tags, ids and texts changed."""
     data = DataConfig(scheme=scheme, pretokenized=target == "brat")
     other, again, direct = (folder / f"{name}{suffix}" for name, suffix in (
-        ("other", SUFFIXES[target][0]), ("again", path.suffix), ("direct", path.suffix)
+        ("other", FORMATS[target].suffixes[0]), ("again", path.suffix), ("direct", path.suffix)
     ))  # fmt: skip
     written = convert_corpus(Corpus(str(path), data), other, target, comments=True)
     back = convert_corpus(Corpus(str(other), data), again, own, comments=True)
@@ -48,7 +48,7 @@ def main(data: str = DATA) -> None:
     """Print a line for each format and file; exit with 1 if anything changed."""
     wrong = 0
     for pattern, (own, scheme) in CORPORA.items():
-        for target in SUFFIXES:
+        for target in writable_formats():
             for split in ("train", "dev", "test"):
                 with tempfile.TemporaryDirectory() as name:
                     path = ROOT / data / pattern.format(split)

@@ -4,7 +4,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from nlptrain.config.data import ColumnsConfig
+from nlptrain.data.formats import ReadContext
 from nlptrain.data.formats.conll import read_conll
 from nlptrain.data.tag_schemes import tags_to_spans
 from nlptrain.data.word_splitter import WordSplitter
@@ -42,7 +42,7 @@ def conllu_rows(path: Path) -> list[tuple[str, set[Offsets]]]:
 def conll_rows(path: Path) -> list[tuple[str, set[Offsets], set[Offsets]]]:
     """Return each sentence joined by spaces, the offsets of its words, and those of its entities."""
     result = []
-    for sentence in read_conll(path, ColumnsConfig()):
+    for sentence in read_conll(path, ReadContext()):
         starts, start = [], 0
         for word in sentence.words:
             starts.append(start)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from nlptrain.config.data import ColumnsConfig
+from nlptrain.data.formats import ReadContext
 from nlptrain.data.formats.conll import read_conll
 from scripts.runs import (
     DATA,
@@ -165,7 +165,7 @@ def write_little_gold() -> None:
     path = ROOT / LITTLE
     if path.is_file():
         return
-    sentences = list(read_conll(ROOT / DATA / "wnut17/train.conll", ColumnsConfig()))[::10]
+    sentences = list(read_conll(ROOT / DATA / "wnut17/train.conll", ReadContext()))[::10]
     blocks = (
         "\n".join(f"{word}\t{tag}" for word, tag in zip(sentence.words, sentence.tags or (), strict=True))
         for sentence in sentences

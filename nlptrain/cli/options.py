@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
 
-from nlptrain.config.data import DataConfig, Format
+from nlptrain.config.data import DataConfig
+from nlptrain.config.formats import readable_formats
 from nlptrain.errors import InputError, Setting
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -125,7 +126,7 @@ def gold_options(files: str, *, format_option: str = "--format") -> Callable[[Co
                 "data_format",
                 key="data.format",
                 default="auto",
-                type=Choice(["auto", *get_args(Format)]),
+                type=Choice(["auto", *readable_formats()]),
                 help=f"Format of {files} (default: by suffix).",
             ),
         ):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
 
 import click
 
 from nlptrain.atomic_files import write_errors
 from nlptrain.cli.options import SCHEMES, Choice, data_config, gold_options, key_option
 from nlptrain.cli.output import echo_data, echo_line
-from nlptrain.data.formats import GoldFormat
+from nlptrain.config.formats import writable_formats
 from nlptrain.errors import InputError, Setting
 
 
@@ -100,7 +99,7 @@ def _parse_limit(text: str) -> tuple[str, float]:
     "target",
     key="target",
     default="auto",
-    type=Choice(["auto", *get_args(GoldFormat)]),
+    type=Choice(["auto", *writable_formats()]),
     help="Format of OUT (default: by suffix).",
 )
 @key_option(
@@ -145,7 +144,7 @@ def convert(
         sources,
         out,
         data,
-        None if target == "auto" else target,  # type: ignore[arg-type]  # a format: the option is a choice of them
+        None if target == "auto" else target,
         write_scheme=write_scheme,  # type: ignore[arg-type]  # a scheme, as above
         comments=comments,
         overwrite=overwrite,

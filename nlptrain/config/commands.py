@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from nlptrain.config.data import DataConfig
+from nlptrain.config.objectives import KLConfig, LossConfig, PseudoLabelConfig
+from nlptrain.config.registry import KindName
 from nlptrain.config.section import Invalid, ModelRef, Section
-from nlptrain.config.student import (
-    CRFHeadConfig,
-    Student,
-    StudentConfig,
-    SubwordEmbedderConfig,
-    TransformerStudentConfig,
-    with_defaults,
-)
-from nlptrain.config.train import AugmentConfig, DistillConfig, PseudoLabelConfig, TrainConfig, TransformerTrainConfig
+from nlptrain.config.student import Student, StudentConfig, TransformerStudentConfig
+from nlptrain.config.teachers import MODEL, TeacherConfig, TransformerTeacherConfig
+from nlptrain.config.trackers import TRACKERS
+from nlptrain.config.train import AugmentConfig, TrainConfig, TransformerTrainConfig
 
-_MODEL = "a folder (a run's, or a Hugging Face model's), package:NAME/folder (a folder that an installed package carries), or a Hub name OWNER/NAME, OWNER/NAME@REVISION"
-
-
+_TRACKERS = "; ".join(f"{name}: {entry.description}" for name, entry in TRACKERS.items())
 _SEEDS = 2**31
 
 
@@ -42,9 +37,9 @@ class CommandConfig(Section):
         "fp32", description="Arithmetic of the forward pass; fp16 needs a CUDA device."
     )
     threads: int | None = Field(None, ge=1, le=1024, description="CPU threads. null: torch's default.")
-    report_to: list[Literal["tensorboard", "wandb"]] = Field(
+    report_to: list[Annotated[str, KindName(TRACKERS)]] = Field(
         [],
-        description="Experiment trackers that receive the metrics, in addition to metrics.jsonl (pip install 'nlptrain[track]'). tensorboard: event files in `output_dir`/tensorboard. wandb: Weights & Biases, in `output_dir`/wandb; offline, unless the environment variable WANDB_MODE is online.",
+        description=f"Experiment trackers that receive the metrics, in addition to metrics.jsonl (pip install 'nlptrain[track]'). {_TRACKERS}.",
     )
 
     @model_validator(mode="after")
@@ -78,7 +73,7 @@ class GoldConfig(CommandConfig):
 class TransformerTokenConfig(GoldConfig):
     """`nlptrain transformer_token`: fine-tunes a transformer."""
 
-    model: ModelRef = Field(description=f"The pretrained transformer: {_MODEL}.")
+    model: ModelRef = Field(description=f"The pretrained transformer: {MODEL}.")
     seed: int = Field(0, ge=0, lt=_SEEDS, description="Seed of everything random.")
     language: str | None = Field(
         None,
@@ -99,7 +94,7 @@ class StudentCommandConfig(CommandConfig):
     student: Student = Field(StudentConfig(), description="The student model.")
     train: TrainConfig = Field(
         TrainConfig(),
-        description="Length, batches, optimizer. Some defaults depend on the student. With student.kind transformer: learning_rate 3e-4, clip_norm 1, unk_dropout 0. With student.embedder.kind word: unk_dropout 0.15. In tagger_kd with an LSTM or GRU over subwords: learning_rate 5e-3, student.dropout 0.1.",
+        description="Length, batches, optimizer. What is `auto` depends on the student and on the text.",
     )
 
     @classmethod
@@ -113,16 +108,9 @@ class StudentCommandConfig(CommandConfig):
             raise Invalid(f"found {', '.join(map(str, twice))} more than once", key="seeds", expected="each seed once")
         return self
 
-    @model_validator(mode="before")
-    @classmethod
-    def _defaults_of_kinds(cls, values: Any) -> Any:  # noqa: ANN401
-        if not isinstance(values, dict):
-            return values
-        return with_defaults(values, learns_logits=issubclass(cls, TaggerKDConfig))
-
     @model_validator(mode="after")
     def _pipeline_words_need_a_softmax(self) -> StudentCommandConfig:
-        if self.train.label_pipeline_words and isinstance(getattr(self.student, "head", None), CRFHeadConfig):
+        if self.train.label_pipeline_words and self.student.is_structured:
             raise Invalid(
                 "a CRF labels whole words, not parts of words",
                 key="train.label_pipeline_words",
@@ -134,8 +122,6 @@ class StudentCommandConfig(CommandConfig):
 class TaggerConfig(StudentCommandConfig, GoldConfig):
     """`nlptrain tagger`: trains a student on the gold tags alone."""
 
-    student: Student = Field(description="The student model.")
-
     @model_validator(mode="after")
     def _needs_a_pretrained_model(self) -> TaggerConfig:
         student = self.student
@@ -145,11 +131,10 @@ class TaggerConfig(StudentCommandConfig, GoldConfig):
             if student.model is None:
                 hint = "name a pretrained transformer; there is no teacher whose layers could be used"
                 raise Invalid("missing", key="student.model", hint=hint)
-        elif isinstance(student.embedder, SubwordEmbedderConfig):
-            if student.tokenizer is None:
-                hint = "name the pretrained model whose tokenizer the student uses; there is no teacher to take it from"
-                raise Invalid("missing", key="student.tokenizer", hint=hint)
-        elif student.embedder.init == "teacher":
+        elif student.embedder.has_tokenizer and student.tokenizer is None:
+            hint = "name the pretrained model whose tokenizer the student uses; there is no teacher to take it from"
+            raise Invalid("missing", key="student.tokenizer", hint=hint)
+        elif getattr(student.embedder, "init", None) == "teacher":
             raise Invalid(
                 "found teacher, and this command has none",
                 key="student.embedder.init",
@@ -158,17 +143,12 @@ class TaggerConfig(StudentCommandConfig, GoldConfig):
         return self
 
 
-class TeacherConfig(Section):
-    """One of several teachers."""
-
-    path: ModelRef = Field(description=f"The fine-tuned token classifier: {_MODEL}.")
-    weight: float = Field(1.0, gt=0.0, le=1e6, description="Its weight in the mean of all teachers.")
-
-
 class DistillationConfig(StudentCommandConfig):
     """Keys of the two commands with a teacher."""
 
-    teacher: ModelRef | None = Field(None, description=f"The fine-tuned token classifier: {_MODEL}.")
+    teacher: ModelRef | TeacherConfig | None = Field(
+        None, description=f"The fine-tuned token classifier: {MODEL}. Or a map: a teacher of another kind."
+    )
     teachers: list[TeacherConfig] | None = Field(
         None,
         min_length=1,
@@ -234,26 +214,26 @@ class DistillationConfig(StudentCommandConfig):
     @property
     def teacher_list(self) -> list[TeacherConfig]:
         """Return all teachers, with their weights."""
-        return self.teachers or [TeacherConfig(path=self.teacher or "")]
+        if isinstance(self.teacher, TeacherConfig):
+            return [self.teacher]
+        return self.teachers or [TransformerTeacherConfig(path=self.teacher or "")]
 
 
 class TaggerKDConfig(DistillationConfig):
     """`nlptrain tagger_kd`: trains a student on the gold tags and on the teacher's logits."""
 
-    objective: DistillConfig = Field(DistillConfig(), description="The loss.")
+    objective: LossConfig = Field(KLConfig(), description="The loss.")
 
     @model_validator(mode="after")
-    def _mse_needs_logits(self) -> TaggerKDConfig:
-        if self.objective.loss == "mse" and self.teachers is not None and len(self.teachers) > 1:
-            raise Invalid(
-                "found mse, which compares logits, and several teachers have only mean probabilities",
-                key="objective.loss",
-                expected="kl",
-            )
-        if self.objective.loss == "mse" and isinstance(getattr(self.student, "head", None), CRFHeadConfig):
-            raise Invalid(
-                "found mse, which compares logits, and a CRF has marginals", key="objective.loss", expected="kl"
-            )
+    def _needs_raw_logits(self) -> TaggerKDConfig:
+        if not self.objective.needs_raw_logits:
+            return self
+        compares = f"found {self.objective.loss}, which compares logits"
+        if self.teachers is not None and len(self.teachers) > 1:
+            reason = "several teachers have only mean probabilities"
+            raise Invalid(f"{compares}, and {reason}", key="objective.loss", expected="kl")
+        if self.student.is_structured:
+            raise Invalid(f"{compares}, and a CRF has marginals", key="objective.loss", expected="kl")
         return self
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from nlptrain.config.formats import FORMATS
+from nlptrain.config.registry import KindName
 from nlptrain.config.section import Invalid, Section
 
 Split = Literal["train", "dev", "test", "unlabeled"]
@@ -17,7 +19,12 @@ HUB = re.compile(
 SPLITS: tuple[Split, ...] = ("train", "dev", "test", "unlabeled")
 Column = Annotated[int, Field(ge=-64, le=64)]
 ColumnName = Annotated[str, Field(min_length=1)]
-Format = Literal["conll", "conllu", "csv", "jsonl", "json", "brat", "parquet", "arrow"]
+Format = Annotated[str, KindName(FORMATS, lambda entry: bool(entry.read), further=("auto",))]
+
+
+def _suffixes() -> str:
+    """Return the suffixes of each format that can be read."""
+    return "; ".join(f"{' '.join(entry.suffixes)}: {name}" for name, entry in FORMATS.items() if entry.read)
 
 
 class ColumnsConfig(Section):
@@ -69,10 +76,7 @@ class DataConfig(Section):
         None,
         description="Raw text for the teacher to label, a sentence or a paragraph per line (of .parquet, .arrow, .jsonl, .json and .csv files the column text, else tokens). Without a teacher, it only counts for the student's vocabulary. A list may hold maps of path and weight.",
     )
-    format: Literal["auto"] | Format = Field(
-        "auto",
-        description="Format of the gold files. auto: by suffix (.conll .tsv .bio .iob .iob2 .txt: conll; .conllu; .csv; .jsonl .ndjson; .json; .ann: brat; .parquet .pq; .arrow .feather).",
-    )
+    format: Format = Field("auto", description=f"Format of the gold files. auto: by suffix ({_suffixes()}).")
     columns: ColumnsConfig = Field(
         ColumnsConfig(), description="Columns of the words and tags in CoNLL, CoNLL-U, CSV, Parquet and Arrow files."
     )

@@ -6,12 +6,12 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from nlptrain.config.section import Section, sections
+from nlptrain.config.section import Section, common_keys, sections, tag_of
 from nlptrain.config.yaml_files import MOST_CHARACTERS, MOST_DEPTH, NO_TEXT, parse, read_yaml
 from nlptrain.errors import InputError, Setting, Text, join_texts
 from nlptrain_runtime.errors import VALUE, quoted, shortened
@@ -51,8 +51,8 @@ def merged(
                 if leaves.get(given) is not None and removed not in leaves:
                     _forget(values, origins, removed)
                     _remove(values, removed)
-        for key in [key for key in leaves if key.rpartition(".")[2] == "kind"]:
-            _remove_other_kind(model, values, origins, key, leaves[key])
+        for key, value in leaves.items():
+            _remove_other_kind(model, values, origins, key, value)
         for key, value in leaves.items():
             if value == {} and isinstance(_at(values, key), dict):
                 continue  # an empty map does not override the values of a base
@@ -92,18 +92,25 @@ def _forget(values: dict[str, Any], origins: dict[str, Text], key: str) -> None:
 def _remove_other_kind(
     model: type[BaseModel], values: dict[str, Any], origins: dict[str, Text], key: str, kind: object
 ) -> None:
-    """Remove the values that earlier layers gave a map of another ``kind``."""
-    parent = key.rpartition(".")[0]
-    section = _at(values, parent)
-    if isinstance(section, dict) and section.get("kind", _default_kind(model, parent)) != kind:
-        _forget(values, origins, parent)
-        section.clear()
+    """If ``key`` names the kind of a map, remove the values that earlier layers gave it for another kind.
+
+    What all kinds of the map have in common, such as the weights of a loss, stays.
+    """
+    parent, _, name = key.rpartition(".")
+    section, field = _at(values, parent) if parent else None, _field(model, parent) if parent else None
+    if field is None or not isinstance(section, dict) or name != tag_of(field.annotation):
+        return
+    if section.get(name, _default_kind(field, name)) == kind:
+        return
+    shared = common_keys(field.annotation) - {name}
+    for inner in [inner for inner in section if inner not in shared]:
+        _forget(values, origins, f"{parent}.{inner}")
+        del section[inner]
 
 
-def _default_kind(model: type[BaseModel], key: str) -> str | None:
-    """Return the default kind of the map at ``key``: that of its default value, or the first."""
-    field = _field(model, key)
-    return None if field is None else getattr(field.default, "kind", next(iter(sections(field.annotation)), None))
+def _default_kind(field: FieldInfo, tag: str) -> str | None:
+    """Return the default kind of a map: that of its default value, or the first."""
+    return getattr(field.default, tag, next(iter(sections(field.annotation)), None))
 
 
 def _field(model: type[BaseModel], key: str) -> FieldInfo | None:
@@ -117,9 +124,15 @@ def _field(model: type[BaseModel], key: str) -> FieldInfo | None:
 
 
 def _is_word(annotation: Any, value: object) -> bool:  # noqa: ANN401
-    """Return whether a key that may hold a map may also hold the word ``value``."""
-    words = [word for part in get_args(annotation) if get_origin(part) is Literal for word in get_args(part)]
-    return bool(sections(annotation)) and value in words
+    """Return whether a key that may hold a map may also hold the word or the text ``value``."""
+    parts = get_args(annotation)
+    words = [word for part in parts if get_origin(part) is Literal for word in get_args(part)]
+    is_map = any(tag_of(part) for part in parts if get_origin(part) is not list)
+    return is_map and (value in words or (isinstance(value, str) and any(_is_text(part) for part in parts)))
+
+
+def _is_text(annotation: Any) -> bool:  # noqa: ANN401
+    return annotation is str or (get_origin(annotation) is Annotated and get_args(annotation)[0] is str)
 
 
 def _layers(

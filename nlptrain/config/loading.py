@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.data import HUB, SPLITS, DataConfig
 from nlptrain.config.layers import merged
+from nlptrain.config.registry import KindSection
 from nlptrain.config.validation_errors import located_key, validation_problems
 from nlptrain.errors import InputError, Problem, Text, path_suggestion
 from nlptrain_runtime.errors import quoted
@@ -25,7 +26,7 @@ from nlptrain_runtime.errors import quoted
 C = TypeVar("C", bound=CommandConfig)
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
-_MODEL_KEYS = ("student.tokenizer", "student.embedder.init", "student.model", "student.init_from")
+_MODEL_KEYS = ("model", "teacher", "student.tokenizer", "student.model", "student.init_from")
 _NO_MODELS = (None, "random", "teacher")
 
 
@@ -127,9 +128,26 @@ def _escaped(value: object) -> object:
 
 def model_references(config: CommandConfig) -> dict[str, str]:
     """Return the models that ``config`` names, by dotted key."""
-    teachers = (f"teachers.{index}.path" for index in range(len(getattr(config, "teachers", None) or ())))
-    references = {key: _value(config, key) for key in ("model", "teacher", *teachers, *_MODEL_KEYS)}
-    return {key: value for key, value in references.items() if value not in _NO_MODELS}
+    kinds = [f"{place}.{key}" for place, section in _kind_sections(config) for key in section.model_keys]
+    references = {key: _value(config, key) for key in (*_MODEL_KEYS, *kinds)}
+    return {key: value for key, value in references.items() if isinstance(value, str) and value not in _NO_MODELS}
+
+
+def file_references(config: CommandConfig) -> dict[str, str]:
+    """Return the files besides those of ``data`` that ``config`` names, by dotted key."""
+    keys = [f"{place}.{key}" for place, section in _kind_sections(config) for key in section.file_keys]
+    return {key: value for key in keys if isinstance(value := _value(config, key), str)}
+
+
+def _kind_sections(config: object, prefix: str = "") -> Iterator[tuple[str, KindSection]]:
+    """Yield the configuration of each kind in ``config``, also those in lists, with its dotted key."""
+    if isinstance(config, KindSection):
+        yield prefix, config
+    inner = config if isinstance(config, BaseModel) else ()
+    for name, value in inner:
+        for part, section in enumerate(value) if isinstance(value, list) else [(None, value)]:
+            key = f"{prefix}.{name}" if prefix else name
+            yield from _kind_sections(section, key if part is None else f"{key}.{part}")
 
 
 def with_references(config: C, references: Mapping[str, str]) -> C:
@@ -181,10 +199,10 @@ def _missing_files(config: CommandConfig, expected: Callable[[str], bool]) -> It
     for key, reference in model_references(config).items():
         if not expected(reference) and (problem := _missing_model(reference)):
             yield key, problem
-    vectors = getattr(getattr(getattr(config, "student", None), "embedder", None), "vectors", None)
-    if vectors is not None and not os.path.isfile(vectors):
-        text = f"there is no file {quoted(vectors)} (searched in {_working_folder()})"
-        yield "student.embedder.vectors", Problem(text, hint=path_suggestion(Path(vectors)))
+    for key, file in file_references(config).items():
+        if not os.path.isfile(file):
+            text = f"there is no file {quoted(file)} (searched in {_working_folder()})"
+            yield key, Problem(text, hint=path_suggestion(Path(file)))
 
 
 def _missing_data(entry: str) -> Problem | None:

@@ -10,11 +10,12 @@ from typing import Any, get_args, get_origin
 import yaml
 from pydantic import BaseModel
 
+from nlptrain.config.auto import resolve_auto
 from nlptrain.config.commands import COMMANDS, CommandConfig, TaggerKDConfig
 from nlptrain.config.layers import merged
 from nlptrain.config.loading import C, LoadedConfig
+from nlptrain.config.objectives import LossConfig, PseudoLabelConfig
 from nlptrain.config.section import sections
-from nlptrain.config.train import DistillConfig, PseudoLabelConfig
 from nlptrain.errors import Setting, Text
 
 _BASE = "Path of another file, relative to this one, with values for the keys that this one does not set."
@@ -32,7 +33,8 @@ def json_schema(command: str) -> dict[str, Any]:
     for kinds in _alternatives(schema):
         for reference in kinds[1:]:
             section = schema["$defs"][reference["$ref"].rpartition("/")[2]]
-            section["required"] = sorted({*section.get("required", []), "kind"})
+            tags = [name for name, values in section["properties"].items() if "const" in values]
+            section["required"] = sorted({*section.get("required", []), *tags[:1]})
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": f"nlptrain {command}"}
 
 
@@ -93,7 +95,7 @@ def keys(model: type[BaseModel], prefix: str = "", *, all_kinds: bool = True) ->
         default = None if field.is_required() else _yaml(field.get_default(call_default_factory=True))
         values = _values(schema["properties"][name])
         key = f"{prefix}{name}"
-        if not all_kinds and _is_in_list(field.annotation):
+        if not all_kinds and (default == "null" or _is_in_list(field.annotation)):
             inner = {}
         yield Key(key, values, default, field.description or "", bool(inner))
         for section in inner.values() if all_kinds else list(inner.values())[:1]:
@@ -193,8 +195,13 @@ def _alternatives(schema: Any) -> Iterator[list[dict[str, Any]]]:  # noqa: ANN40
 
 
 def describe(loaded: LoadedConfig[C]) -> list[tuple[str, object, str | Setting]]:
-    """Return every key with its value and its origin, in the order of the schema; settings without ``KEY=VALUE``."""
-    return list(_rows(loaded.config.model_dump(mode="json"), loaded.origins))
+    """Return every key with its value and its origin, in the order of the schema; settings without ``KEY=VALUE``.
+
+    A key that is `auto` has the value that it stands for, where the configuration alone decides.
+    """
+    config, resolved = resolve_auto(loaded.config)
+    origins = {key: f"auto: {choice.reason}" for key, choice in resolved.items()}
+    return list(_rows(config.model_dump(mode="json"), {**loaded.origins, **origins}))
 
 
 def _rows(
@@ -220,5 +227,6 @@ def command_of(path: Path, settings: Sequence[str] = (), flags: Mapping[str, obj
     if "teacher" not in values:
         return "tagger"
     objective = values.get("objective")
-    pseudo_keys = PseudoLabelConfig.model_fields.keys() - DistillConfig.model_fields.keys()
+    loss_keys = {key for loss in LossConfig.kinds().values() for key in loss.model_fields}
+    pseudo_keys = PseudoLabelConfig.model_fields.keys() - loss_keys
     return "pseudo_label" if isinstance(objective, dict) and pseudo_keys & objective.keys() else "tagger_kd"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, model_validator
 
@@ -10,6 +10,7 @@ from nlptrain.errors import Problem, Text
 
 Rate = Annotated[float, Field(ge=0.0, lt=1.0)]
 Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Auto = Literal["auto"]
 ModelRef = Annotated[str, Field(min_length=1)]
 
 
@@ -31,6 +32,11 @@ class Section(BaseModel):
     def alternatives(cls) -> tuple[tuple[str, str], ...]:
         """Return pairs of keys of which exactly one applies: giving one removes the default of the other."""
         return ()
+
+    @classmethod
+    def kinds(cls) -> dict[str, type[Section]]:
+        """Return the alternatives that a field of this type may hold, by kind, the default first; {}: itself alone."""
+        return {}
 
     @model_validator(mode="before")
     @classmethod
@@ -56,13 +62,13 @@ class Section(BaseModel):
         return self
 
 
-def by_kind(default: str) -> Discriminator:
-    """Choose the alternative of a union by its ``kind``; without one, ``default``."""
+def by_tag(tag: str, default: str) -> Discriminator:
+    """Choose the alternative of a union by its key ``tag``, e.g. ``kind``; without one, ``default``."""
 
     def kind(value: Any) -> Any:  # noqa: ANN401
         if isinstance(value, dict):
-            return value.get("kind", default)
-        return getattr(value, "kind", None)
+            return value.get(tag, default)
+        return getattr(value, tag, None)
 
     return Discriminator(kind)
 
@@ -70,6 +76,8 @@ def by_kind(default: str) -> Discriminator:
 def sections(annotation: Any) -> dict[str, type[BaseModel]]:  # noqa: ANN401
     """Return the maps that a key may hold, by their ``kind``; a map without kinds has the name ''."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if issubclass(annotation, Section) and (kinds := annotation.kinds()):
+            return dict(kinds)
         kind = annotation.model_fields.get("kind")
         return {str(kind.default) if kind else "": annotation}
     maps: dict[str, type[BaseModel]] = {}
@@ -77,3 +85,18 @@ def sections(annotation: Any) -> dict[str, type[BaseModel]]:  # noqa: ANN401
         for inner in get_args(annotation):
             maps.update(sections(inner))
     return maps
+
+
+def tag_of(annotation: Any) -> str:  # noqa: ANN401
+    """Return the key that names the kind of the map that a key may hold, or "" if it may hold none."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return str(getattr(annotation, "tag", "kind"))
+    tags = [tag for inner in get_args(annotation) if (tag := tag_of(inner))] if get_origin(annotation) else []
+    return tags[0] if tags else ""
+
+
+def common_keys(annotation: Any) -> set[str]:  # noqa: ANN401
+    """Return the keys that the base of all kinds of a map declares."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return set(annotation.model_fields) if annotation.kinds() else set()
+    return set().union(*map(common_keys, get_args(annotation))) if get_origin(annotation) else set()

@@ -1,4 +1,4 @@
-"""The `train:` map (length, batches, optimizer) and the `objective:` and `augment:` maps."""
+"""The `train:` map (length, batches, optimizer) and the `augment:` map."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from nlptrain.config.section import Invalid, Rate, Section, Weight
+from nlptrain.config.section import Auto, Invalid, Rate, Section, Weight
+
+LearningRate = Annotated[float, Field(gt=0.0, le=1.0)]
+ClipNorm = Annotated[float, Field(gt=0.0)]
 
 # Epochs of `steps: auto`, and the bounds of its steps. Twice as many steps gave at most some tenths of a point on dev
 # (docs/results/history.md).
@@ -14,12 +17,9 @@ AUTO_EPOCHS, AUTO_MIN_STEPS, AUTO_MAX_STEPS = 2, 3_000, 6_000
 
 
 class TrainConfig(Section):
-    """Training of a student; the defaults work well on WNUT17 with its raw text.
+    """Training of a student; the defaults work well on WNUT17 with its raw text, those that are `auto` in `auto.py`."""
 
-    Those that depend on the kind of student are set by ``student.with_defaults``.
-    """
-
-    steps: Literal["auto"] | Annotated[int, Field(ge=1)] | None = Field(
+    steps: Auto | Annotated[int, Field(ge=1)] | None = Field(
         "auto",
         description=f"Optimizer steps. Exactly one of `steps` and `epochs`. auto: {AUTO_EPOCHS} epochs, clipped to {AUTO_MIN_STEPS:,}..{AUTO_MAX_STEPS:,} steps.",
     )
@@ -39,11 +39,9 @@ class TrainConfig(Section):
     micro_batches: int = Field(
         1, ge=1, description="Number of parts in which a step is computed, to save memory; the gradient is the same."
     )
-    learning_rate: float = Field(
-        3e-3,
-        gt=0.0,
-        le=1.0,
-        description="Peak learning rate of AdamW. Other defaults: 0.0003 for a transformer as the student; 0.005 for an LSTM or GRU without word embeddings in tagger_kd.",
+    learning_rate: Auto | LearningRate = Field(
+        "auto",
+        description="Peak learning rate of AdamW. auto: 0.0003 for a transformer; 0.005 in tagger_kd for an LSTM or GRU over subwords; else 0.003.",
     )
     warmup_steps: int | None = Field(
         300,
@@ -54,11 +52,16 @@ class TrainConfig(Section):
         "cosine", description="How the learning rate falls to 0 after the warm-up."
     )
     weight_decay: Weight = Field(0.01, description="AdamW's weight decay; not applied to biases and norms.")
-    clip_norm: float = Field(5.0, gt=0.0, description="The gradient's norm is clipped to this.")
+    clip_norm: Auto | ClipNorm = Field(
+        "auto", description="The gradient's norm is clipped to this. auto: 1 for a transformer, else 5."
+    )
     ema: Rate = Field(
         0.999, description="Decay of the moving average of the weights, which is scored and saved; 0: no average."
     )
-    unk_dropout: Rate = Field(0.03, description="Share of subwords that are replaced by the unknown token in training.")
+    unk_dropout: Auto | Rate = Field(
+        "auto",
+        description="Share of subwords that are replaced by the unknown token in training, or of words with `embedder: {kind: word}`. auto: 0 for a transformer, 0.15 for words, 0.03 for subwords.",
+    )
     label_pipeline_words: bool = Field(
         False,
         description="Also label the parts of a word that a transformers pipeline takes for words (`@` and `ada` of `@ada`), as inside the word's entity. The pipeline then predicts what `predict` does, but names after a separate `@` are missed.",
@@ -77,7 +80,7 @@ class TrainConfig(Section):
 class TransformerTrainConfig(TrainConfig):
     """Fine-tuning of a transformer: the same keys with other defaults."""
 
-    steps: Literal["auto"] | Annotated[int, Field(ge=1)] | None = Field(
+    steps: Auto | Annotated[int, Field(ge=1)] | None = Field(
         None, description="Optimizer steps. Exactly one of `steps` and `epochs`."
     )
     epochs: int | None = Field(5, ge=1, description="Epochs. Exactly one of `steps` and `epochs`.")
@@ -89,7 +92,7 @@ class TransformerTrainConfig(TrainConfig):
     batch_sentences: int | None = Field(
         16, ge=1, description="Sentences per step. Exactly one of `batch_subwords` and `batch_sentences`."
     )
-    learning_rate: float = Field(5e-5, gt=0.0, le=1.0, description="Peak learning rate of AdamW.")
+    learning_rate: Auto | LearningRate = Field(5e-5, description="Peak learning rate of AdamW.")
     warmup_steps: int | None = Field(
         None,
         ge=0,
@@ -98,79 +101,27 @@ class TransformerTrainConfig(TrainConfig):
     schedule: Literal["cosine", "linear", "constant"] = Field(
         "linear", description="How the learning rate falls to 0 after the warm-up."
     )
-    clip_norm: float = Field(1.0, gt=0.0, description="The gradient's norm is clipped to this.")
+    clip_norm: Auto | ClipNorm = Field(1.0, description="The gradient's norm is clipped to this.")
     ema: Rate = Field(
         0.0, description="Decay of the moving average of the weights, which is scored and saved; 0: no average."
     )
-    unk_dropout: Rate = Field(0.0, description="Share of subwords that are replaced by the unknown token in training.")
+    unk_dropout: Auto | Rate = Field(
+        0.0, description="Share of subwords that are replaced by the unknown token in training."
+    )
     eval_every: int | None = Field(
         None, ge=1, description="Steps between two evaluations on dev, each with a checkpoint. null: once per epoch."
     )
 
     @model_validator(mode="after")
-    def _check_no_auto_steps(self) -> TransformerTrainConfig:
-        if self.steps == "auto":
-            raise Invalid(
-                "found auto, which is for students", key="train.steps", expected="a number of steps, or train.epochs"
-            )
+    def _check_no_auto(self) -> TransformerTrainConfig:
+        for key in ("steps", "learning_rate", "clip_norm", "unk_dropout"):
+            if getattr(self, key) == "auto":
+                expected = "a number of steps, or train.epochs" if key == "steps" else "a number"
+                raise Invalid("found auto, which is for students", key=f"train.{key}", expected=expected)
         return self
 
 
-SelectionMetric = Literal["score", "divergence"]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class DistillationObjectiveConfig(Section):
-    """Keys of both ways to learn from a teacher."""
-
-    oversampling: float = Field(
-        0.5,
-        ge=0.0,
-        le=1.0,
-        description="Share of an epoch's sentences without gold tags that are sampled by how many of their words have rare labels (such as entities), by the teacher's probabilities; the others are sampled uniformly. 0: every sentence once.",
-    )
-    selection_metric: SelectionMetric = Field(
-        "score",
-        description="Metric on dev that selects the weights that are kept: the highest score, or the lowest divergence from the teacher.",
-    )
-
-
-class DistillConfig(DistillationObjectiveConfig):
-    """Knowledge distillation: gold tags and the teacher's logits (Hinton et al. 2015; Ba and Caruana 2014 for mse)."""
-
-    loss: Literal["kl", "mse"] = Field(
-        "kl",
-        description="kl: T^2 KL(softmax(teacher / T) || softmax(student / T)). mse: mean squared difference of the logits.",
-    )
-    temperature: float = Field(1.0, gt=0.0, le=100.0, description="T of the softmax, no unit; not used by mse.")
-    dist_w: Weight = Field(1.0, description="Weight of the teacher's part of the loss.")
-    loss_w: Weight = Field(1.0, description="Weight of the gold tags' part of the loss.")
-    rare_label_weight: Weight = Field(
-        3.0,
-        description="In the teacher's part of the loss, words with rare labels have a higher weight: 1 + rare_label_weight times the inverse label frequency (1 minus the label's share of all words, by the teacher's probabilities), divided by the mean weight. 0: all words have weight 1.",
-    )
-
-
-class PseudoLabelConfig(DistillationObjectiveConfig):
-    """Pseudo-labeling: the teacher's argmax on raw text is used like gold tags."""
-
-    targets: Literal["hard", "soft"] = Field(
-        "hard", description="hard: the teacher's argmax. soft: its probabilities of all labels."
-    )
-    min_confidence: float = Field(
-        0.0,
-        ge=0.0,
-        le=1.0,
-        description="Raw and synthetic sentences with an entity (plain tags: a word) of a lower teacher probability are left out; an entity's probability is the lowest of its words.",
-    )
-    min_precision: float | None = Field(
-        None,
-        gt=0.0,
-        le=1.0,
-        description="Chooses a minimum confidence per entity type (plain tags: per tag): the lowest one at which this share of the teacher's predictions on the gold dev sentences is right. The higher of it and min_confidence applies. null: min_confidence alone.",
-    )
-    pseudo_w: Weight = Field(1.0, description="Weight of the pseudo-labeled words.")
-    loss_w: Weight = Field(1.0, description="Weight of the gold words.")
 
 
 class AugmentConfig(Section):

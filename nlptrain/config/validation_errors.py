@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from nlptrain.config.commands import COMMANDS
-from nlptrain.config.section import Invalid, sections
+from nlptrain.config.section import Invalid, sections, tag_of
 from nlptrain.errors import Problem, Setting, Text, join_texts, suggestion
 from nlptrain_runtime.errors import VALUE, quoted, shortened
 
@@ -123,7 +123,9 @@ def _located(loc: tuple[int | str, ...], model: type[BaseModel], kind: str) -> t
             parts.append(str(part))
             owner = at or owner
     if kind == "union_tag_invalid":
-        parts.append("kind")
+        parts.append(
+            tag_of(owner.model_fields[parts[-1]].annotation) if parts and parts[-1] in owner.model_fields else "kind"
+        )
     return ".".join(parts), owner
 
 
@@ -207,8 +209,9 @@ def _similar_key(key: str, model: type[BaseModel], owner: type[BaseModel]) -> st
     commands = [name for name, other in COMMANDS.items() if owner is model and unknown in other.model_fields]
     if commands:
         return f"it is a key of {' and '.join(commands)}; is this file for another command?"
-    kind = owner.model_fields.get("kind")
-    place = f"with kind {kind.default}" if kind else "here"
+    tag = tag_of(owner)
+    kind = owner.model_fields.get(tag)
+    place = f"with {tag} {kind.default}" if kind else "here"
     return f"known {place}: {', '.join(siblings)}"
 
 

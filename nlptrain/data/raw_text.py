@@ -8,22 +8,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
-from nlptrain.data.formats.arrow import read_table_rows
-from nlptrain.data.formats.csv import read_csv_rows
 from nlptrain.data.formats.fields import check_strings, join_names, json_type
-from nlptrain.data.formats.jsonl import read_list, read_objects
+from nlptrain.data.formats.registry import rows_reader
 from nlptrain.data.sentence import HashSet, Sentence, hash_array
-from nlptrain.data.text_files import read_lines, without_gz
+from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError, Setting
 
 _TERMINALS = ".!?\u2026\u3002\uff01\uff1f"
 _CLOSERS = "\"'\u2019\u201d\u00bb\u203a)]}\u300d\u300f\uff09"
 _BLOCK = 1024  # sentences whose hashes are looked up at once
 _COLUMNS = ("text", "tokens", "words")  # the first one that a row has is read
-_PARQUET, _ARROW = (".parquet", ".pq"), (".arrow", ".feather")
-_LINES, _LIST, _CSV = (".jsonl", ".ndjson"), (".json",), (".csv",)
 _TAGS = ("tags", "ner_tags", "entities", "spans", "label", "labels", "annotations", "completions")
-_GOLD = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".ann")  # whose lines are not text
 
 
 class Splitter(Protocol):
@@ -194,15 +189,7 @@ def has_rows(path: Path) -> bool:
     Raises:
         InputError: by its name it is a file of gold sentences.
     """
-    suffix = without_gz(path).suffix.lower()
-    if suffix in _GOLD:
-        raise InputError(
-            f"the suffix {suffix} is that of words with tags",
-            location=str(path),
-            expected="raw text",
-            hint=f"nlptrain convert {path.name} {without_gz(path).stem}.jsonl writes rows whose words can be read",
-        )
-    return suffix in (*_PARQUET, *_ARROW, *_LINES, *_LIST, *_CSV)
+    return rows_reader(path) is not None
 
 
 def find_tag_column(path: Path) -> str | None:
@@ -274,14 +261,10 @@ def _sentence_ends(words: Sequence[str]) -> list[bool]:
 
 
 def _rows(path: Path, columns: Sequence[str] | None) -> Iterator[tuple[int, dict[str, Any]]]:
-    suffix = without_gz(path).suffix.lower()
-    if suffix in _LINES:
-        return read_objects(path)
-    if suffix in _LIST:
-        return read_list(path)
-    if suffix in _CSV:
-        return read_csv_rows(path)
-    return enumerate(read_table_rows(path, is_parquet=suffix in _PARQUET, columns=columns), start=1)
+    """Yield the rows of a file for which ``has_rows`` is true, with ``columns``; None: with all."""
+    read = rows_reader(path)
+    assert read is not None, "has_rows() comes first"
+    return read(path, columns)
 
 
 def _row_words(row: dict[str, Any], location: str, splitter: Splitter) -> Iterator[tuple[str, ...]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, Protocol, assert_never
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
-from nlptrain.config.train import DistillConfig, PseudoLabelConfig
+from nlptrain.config.objectives import LOSSES, KLConfig, LossConfig, MSEConfig, PseudoLabelConfig
 from nlptrain.models.heads import WordOutput
 from nlptrain.models.token_model import TokenModel
 from nlptrain.training.objective import NO_LABEL, Loss, Targets
@@ -89,6 +90,42 @@ def mse_loss(student_logits: Tensor, teacher_logits: Tensor, mask: Tensor, weigh
     return (word_losses if weights is None else word_losses * weights[mask]).sum()
 
 
+class TeacherLoss(Protocol):
+    """The loss between student and teacher of ``tagger_kd``, as ``objective.loss`` names it."""
+
+    def __call__(
+        self,
+        words: WordOutput,
+        targets: Targets,
+        config: Any,  # noqa: ANN401 - the model of the loss
+        weights: Tensor | None,  # noqa: ANN401
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss, a scalar: the sum over the words in ``targets.has_teacher``; and notes, summed as well.
+
+        Args:
+            words: the student's outputs; ``log_probabilities`` are comparable to a teacher's also with a CRF.
+            targets: with ``teacher_logits`` [W, C], into which no gradient may flow.
+            config: the keys of the loss; ``dist_w`` is applied to the result.
+            weights: of each word, [W]; None: 1.
+        """
+        ...
+
+
+def kl_teacher_loss(
+    words: WordOutput, targets: Targets, config: KLConfig, weights: Tensor | None
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the divergence at ``config.temperature``; with a CRF, also the note ``lost_mass``."""
+    return _kl(words, targets, config.temperature, weights)
+
+
+def mse_teacher_loss(
+    words: WordOutput, targets: Targets, config: MSEConfig, weights: Tensor | None
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the squared difference of the logits."""
+    assert targets.teacher_logits is not None, "the transfer set has logits for every sentence"
+    return mse_loss(words.logits, targets.teacher_logits, targets.has_teacher, weights), {}
+
+
 @dataclass(frozen=True)
 class DistillObjective:
     """The objective of ``tagger_kd``: the gold tags of the words that have some, the teacher's logits of all words.
@@ -98,18 +135,20 @@ class DistillObjective:
         label_weights: inverse frequency of each label, [C], from 0 to 1; None: all words have the same weight.
     """
 
-    config: DistillConfig
+    config: LossConfig
     label_weights: Tensor | None = None
 
+    @cached_property
+    def _teacher_loss(self) -> TeacherLoss:
+        kind = self.config.name
+        teacher_loss: TeacherLoss = LOSSES.load(kind, LOSSES[kind].function)
+        return teacher_loss
+
     def loss(self, words: WordOutput, targets: Targets) -> Loss:
-        """Return the weighted sums ``gold`` and ``teacher``; with a CRF, also the note ``lost_mass``."""
+        """Return the weighted sums ``gold`` and ``teacher``, and the notes of the loss."""
         assert targets.teacher_logits is not None, "the transfer set has logits for every sentence"
-        notes: dict[str, Tensor] = {}
         weights = _word_weights(targets.teacher_logits, self.label_weights, self.config.rare_label_weight)
-        if self.config.loss == "mse":
-            teacher_loss = mse_loss(words.logits, targets.teacher_logits, targets.has_teacher, weights)
-        else:
-            teacher_loss, notes = _kl(words, targets, self.config.temperature, weights)
+        teacher_loss, notes = self._teacher_loss(words, targets, self.config, weights)
         nll_loss = self.config.loss_w * words.nll_loss(targets.gold)
         return Loss({"gold": nll_loss, "teacher": self.config.dist_w * teacher_loss}, notes)
 
@@ -125,10 +164,13 @@ class PseudoLabelObjective:
         no_labels = torch.full_like(targets.gold, NO_LABEL)
         nll_loss = words.nll_loss(torch.where(targets.pseudo, no_labels, targets.gold))
         notes: dict[str, Tensor] = {}
-        if self.config.targets == "soft":
-            pseudo_loss, notes = _kl(words, targets, temperature=1.0)
-        else:
-            pseudo_loss = words.nll_loss(torch.where(targets.pseudo, targets.gold, no_labels))
+        match self.config.targets:
+            case "soft":
+                pseudo_loss, notes = _kl(words, targets, temperature=1.0)
+            case "hard":
+                pseudo_loss = words.nll_loss(torch.where(targets.pseudo, targets.gold, no_labels))
+            case unknown:
+                assert_never(unknown)
         return Loss({"gold": self.config.loss_w * nll_loss, "pseudo": self.config.pseudo_w * pseudo_loss}, notes)
 
 
@@ -250,10 +292,13 @@ class TeacherStudentDistill:
         if mask is None:
             mask = torch.ones(student_logits.shape[:-1], dtype=torch.bool, device=student_logits.device)
         mask = mask.bool()
-        if self.loss_function == "kl":
-            distillation = kl_loss(student_logits, teacher_logits, mask, self.temperature)
-        else:
-            distillation = mse_loss(student_logits, teacher_logits, mask)
+        match self.loss_function:
+            case "kl":
+                distillation = kl_loss(student_logits, teacher_logits, mask, self.temperature)
+            case "mse":
+                distillation = mse_loss(student_logits, teacher_logits, mask)
+            case unknown:
+                assert_never(unknown)
         return self.loss_w * loss + self.dist_w * distillation / mask.sum().clamp(min=1)
 
     @staticmethod

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptrain.atomic_files import replacing
-from nlptrain.config.train import PseudoLabelConfig
+from nlptrain.config.objectives import PseudoLabelConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits

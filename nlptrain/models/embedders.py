@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 
-class SubwordTable(nn.Module):
+class Embedder(nn.Module):
+    """Base of embedders, which turn the inputs of a featurizer into the vectors of a sequence.
+
+    A subclass is created with the sizes that its builder returns. It sets ``width``, and its ``forward`` takes the
+    inputs of its featurizer, without ``attention_mask``.
+
+    Attributes:
+        width: size of the vectors.
+        reads: what a step of the sequence is: a subword (``pieces``), a word as its subwords (``pooled``), or a word
+            (``words``); the value of ``reads`` in ``nlptrain.json``.
+    """
+
+    width: int
+    reads: ClassVar[Literal["pieces", "pooled", "words"]]
+
+
+class SubwordTable(Embedder):
     """An embedding table with a row per subword of the tokenizer, or fewer.
 
     With fewer rows, ids are mapped to rows, so that the tokenizer stays unchanged: a subword without a row of its own
@@ -54,6 +70,8 @@ class SubwordTable(nn.Module):
 class SubwordEmbedder(SubwordTable):
     """Embeds each subword."""
 
+    reads = "pieces"
+
     def forward(self, input_ids: Tensor) -> Tensor:
         """Embed ``input_ids`` [B, T] as [B, T, dim]."""
         return self.vectors(input_ids)
@@ -68,6 +86,8 @@ class PooledEmbedder(SubwordTable):
     The weights per position (Sukhbaatar et al. 2015, section 4.1, learned here) distinguish the first subword from the
     following ones. The encoder's steps are words, at least a third fewer than subwords.
     """
+
+    reads = "pooled"
 
     def __init__(self, **sizes: Any) -> None:  # noqa: ANN401 - as for SubwordTable
         """Take the sizes of ``SubwordTable``; the weights of all positions start at 1."""
@@ -109,12 +129,14 @@ _BLOCK = 256
 _BLOCKS = 0x110000 // _BLOCK
 
 
-class WordEmbedder(nn.Module):
+class WordEmbedder(Embedder):
     """Embeds words as the concatenation of a table row, a character CNN (Ma and Hovy 2016, section 2.1) and a shape.
 
     The vector of a character is that of its block of 256 code points plus that of its position in the block, from two
     small tables: every Unicode character has its own vector, and those of one script share a part of it.
     """
+
+    reads = "words"
 
     def __init__(
         self, vocab_size: int, dim: int, shapes: int, shape_dim: int, char_dim: int, char_filters: int, char_kernel: int
@@ -171,10 +193,3 @@ class WordEmbedder(nn.Module):
         padding = ~real.transpose(1, 2)
         largest = features.masked_fill(padding, torch.finfo(features.dtype).min).amax(dim=2)
         return torch.relu(largest)
-
-
-EMBEDDERS: dict[str, type[nn.Module]] = {
-    "subword": SubwordEmbedder,
-    "pooled": PooledEmbedder,
-    "word": WordEmbedder,
-}

@@ -11,7 +11,29 @@ from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
-class RecurrentEncoder(nn.Module):
+class Encoder(nn.Module):
+    """Base of encoders, which turn the vectors of a sequence into vectors with context.
+
+    A subclass is created with the width of the input vectors, ``dropout`` and the keys of its configuration besides
+    ``kind``; it sets ``width`` and defines ``forward``.
+
+    Attributes:
+        width: size of the output vectors.
+    """
+
+    width: int
+
+    def forward(self, states: Tensor, attention_mask: Tensor) -> Tensor:
+        """Encode ``states`` [B, T, input width] as [B, T, width]; the mask [B, T] is 0 at padding, on either side."""
+        raise NotImplementedError
+
+    def encode(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """Encode ``states`` [B, T, input width] whose first ``lengths`` [B] steps are real, as [B, T, width]."""
+        encoded: Tensor = self(states, (torch.arange(states.shape[1]) < lengths[:, None]).long())
+        return encoded
+
+
+class RecurrentEncoder(Encoder):
     """A bidirectional recurrent network that never sees padding, on either side.
 
     Packed sequences are padded on the right, so left padding is moved to the right and back. Training an LSTM on a CPU
@@ -126,7 +148,7 @@ class GRUEncoder(RecurrentEncoder):
         super().__init__(nn.GRU(width, hidden, layers, bidirectional=True, batch_first=True, dropout=between))
 
 
-class IDCNNEncoder(nn.Module):
+class IDCNNEncoder(Encoder):
     """One block of dilated convolutions, applied several times with the same weights (Strubell et al. 2017).
 
     A first convolution projects the vectors to the block's width. Each layer of the block sees twice as far as the one
@@ -196,6 +218,3 @@ def apply_dropout(states: Tensor, rate: float, *, training: bool) -> Tensor:
     least = min(round(rate * _VALUES), _VALUES - 1) - _VALUES // 2
     mask = (bits >= least).to(states.dtype)
     return states * mask.mul_(1.0 / (1.0 - rate))
-
-
-ENCODERS: dict[str, Any] = {"lstm": LSTMEncoder, "gru": GRUEncoder, "idcnn": IDCNNEncoder}

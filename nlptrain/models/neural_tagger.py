@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -11,14 +10,12 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForTokenClassification, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import TokenClassifierOutput
 
+from nlptrain.config.components import EMBEDDERS, ENCODERS, HEADS
+from nlptrain.config.registry import Registry
 from nlptrain.data.labels import begin_inside_pairs
-from nlptrain.models.embedders import EMBEDDERS, PooledEmbedder
-from nlptrain.models.encoders import ENCODERS, Dropout
-from nlptrain.models.heads import HEADS, CRFHead
-from nlptrain.models.heads.crf import CRFWords
+from nlptrain.models.encoders import Dropout
 from nlptrain.models.tokenization.inputs import whole_sentences
 from nlptrain.models.tokenization.subword_boundaries import group_subwords, spread_to_subwords, word_starts
-from nlptrain_runtime.decoding import Decoder
 
 
 class NeuralTaggerConfig(PretrainedConfig):
@@ -64,10 +61,10 @@ class NeuralTagger(PreTrainedModel):
         """Build embedder, encoder and head from ``config``."""
         super().__init__(config)
         embedder, encoder, head = (dict(part or {}) for part in (config.embedder, config.encoder, config.head))
-        self.embedder: Any = EMBEDDERS[embedder.pop("kind")](**embedder)
-        self.encoder: Any = ENCODERS[encoder.pop("kind")](self.embedder.width, dropout=config.dropout, **encoder)
+        self.embedder = _load(EMBEDDERS, embedder)(**embedder)
+        self.encoder = _load(ENCODERS, encoder)(self.embedder.width, dropout=config.dropout, **encoder)
         self.dropout = Dropout(config.dropout)
-        self.head: Any = HEADS[head.pop("kind")](self.encoder.width, int(config.num_labels or 0), **head)
+        self.head = _load(HEADS, head)(self.encoder.width, int(config.num_labels or 0), **head)
         if config.pieces is not None:
             self.set_subword_boundaries(torch.zeros(config.pieces, dtype=torch.uint8))
         self.post_init()
@@ -130,21 +127,20 @@ class NeuralTagger(PreTrainedModel):
         Raises:
             ValueError: the student needs other inputs; the message names an alternative.
         """
-        is_pooled = isinstance(self.embedder, PooledEmbedder)
-        if input_ids is None or not (is_pooled or "input_ids" in signature(self.embedder.forward).parameters):
+        if input_ids is None or self.embedder.reads == "words":
             raise ValueError(
                 "this tagger reads words, not subwords: use nlptrain.load(FOLDER).tag(...), or nlptrain predict"
             )
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
         loss = None
-        if is_pooled or isinstance(self.head, CRFHead):
+        if self.embedder.reads == "pooled" or self.head.is_structured:
             starts, word = self._word_positions(input_ids, attention_mask, word_starts, labels)
             logits = self._subword_emissions(input_ids, attention_mask, starts, word)
         else:
             logits = self.emissions(attention_mask, input_ids=input_ids)
-        if isinstance(self.head, CRFHead):
-            words = self._words(logits, starts)
+        if self.head.is_structured:
+            words = self.head.output(logits[starts], whole_sentences(starts.sum(dim=1).tolist()).to(logits.device))
             if labels is not None:
                 loss = words.nll_loss(labels[starts]) / starts.sum().clamp(min=1)
             logits = spread_to_subwords(starts, word, words.best_scores(), self._begin_inside())
@@ -154,7 +150,7 @@ class NeuralTagger(PreTrainedModel):
 
     def _subword_emissions(self, input_ids: Tensor, attention_mask: Tensor, starts: Tensor, word: Tensor) -> Tensor:
         """Return the emissions of each subword, [B, T, C]; for pooled subwords, those of its word, or 0."""
-        if not isinstance(self.embedder, PooledEmbedder):
+        if self.embedder.reads != "pooled":
             return self.emissions(attention_mask, input_ids=input_ids)
         subwords, mask = group_subwords(input_ids, starts, word)
         words = torch.arange(mask.numel(), device=mask.device).view_as(mask)
@@ -196,14 +192,14 @@ class NeuralTagger(PreTrainedModel):
         starts, word = self._word_positions(input_ids, attention_mask, word_starts, None)
         logits = self._subword_emissions(input_ids, attention_mask, starts, word)
         counts = starts.sum(dim=1).cpu().numpy()
-        decoder = self.head.runtime_decoder if isinstance(self.head, CRFHead) else Decoder("independent")
-        best = decoder.decode(logits[starts].float().cpu().numpy(), counts)
+        best = self.head.runtime_decoder.decode(logits[starts].float().cpu().numpy(), counts)
         return [part.tolist() for part in np.split(best, np.cumsum(counts)[:-1])]
 
-    def _words(self, logits: Tensor, starts: Tensor) -> CRFWords:
-        assert isinstance(self.head, CRFHead)
-        lengths = whole_sentences(starts.sum(dim=1).tolist()).to(logits.device)
-        return self.head.output(logits[starts], lengths)
+
+def _load(registry: Registry[Any], part: dict[str, Any]) -> Any:  # noqa: ANN401 - a module with attributes of its own
+    """Import the class of a part of the tagger, and remove its kind from ``part``, so that the sizes remain."""
+    kind = str(part.pop("kind", ""))
+    return registry.load(kind, registry[kind].module)
 
 
 AutoConfig.register(NeuralTaggerConfig.model_type, NeuralTaggerConfig, exist_ok=True)

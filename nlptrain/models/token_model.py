@@ -18,7 +18,7 @@ from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.models.emissions import compute_emissions
 from nlptrain.models.fingerprint import fingerprint
-from nlptrain.models.heads import CRFHead, IndependentDecoder, LabelDecoder, Prediction, WordOutput, constrained_decoder
+from nlptrain.models.heads import IndependentDecoder, LabelDecoder, Prediction, WordOutput
 from nlptrain.models.model_folder import library_errors, replace_model_folder
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.prediction import tag_texts
@@ -110,8 +110,7 @@ class TokenModel:
         """
         decoder: LabelDecoder = _INDEPENDENT
         if isinstance(self.model, NeuralTagger):
-            has_crf = isinstance(self.model.head, CRFHead)
-            decoder = self.model.head if has_crf else constrained_decoder(self.labels)
+            decoder = self.model.head.decoder(self.labels)
         return decoder
 
     @property
@@ -134,7 +133,9 @@ class TokenModel:
         if self.featurizer.tokenizer is None:
             return None
         if isinstance(self.model, NeuralTagger):
-            vectors = self.model.embedder.vectors(torch.arange(len(self.featurizer.tokenizer), device=self.device))
+            subwords = torch.arange(len(self.featurizer.tokenizer), device=self.device)
+            vectors_of = getattr(self.model.embedder, "vectors", None)
+            vectors = None if vectors_of is None else vectors_of(subwords)
         else:
             vectors = getattr(self.model.get_input_embeddings(), "weight", None)
         return vectors.detach().cpu().float() if isinstance(vectors, Tensor) else None

@@ -5,24 +5,28 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import torch
 from transformers import MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING, PretrainedConfig, PreTrainedModel
 
+from nlptrain.config.components import EMBEDDERS, ENCODERS, HEADS
+from nlptrain.config.registry import Registry
 from nlptrain.data.labels import Labels
 from nlptrain.data.tag_schemes import Scheme
-from nlptrain.data.vocabulary import Vocabulary
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError, Setting
 from nlptrain.models.architectures import architecture_of
-from nlptrain.models.heads import CRFHead
 from nlptrain.models.model_folder import library_errors
-from nlptrain.models.neural_tagger import NeuralTagger  # which registers itself with the Auto classes
+from nlptrain.models.neural_tagger import (  # which registers itself with the Auto classes
+    NeuralTagger,
+    NeuralTaggerConfig,
+)
 from nlptrain.models.pretrained import Source, load_net, resolve_model
 from nlptrain.models.token_model import TokenModel
-from nlptrain.models.tokenization import Featurizer, PooledFeaturizer, SubwordFeaturizer, WordFeaturizer
+from nlptrain.models.tokenization import Featurizer, SubwordFeaturizer
 from nlptrain.models.tokenization.subword_boundaries import subword_boundaries
 from nlptrain.models.tokenization.tokenizer import load_config, load_tokenizer
 from nlptrain.run.run import quiet_transformers
@@ -106,14 +110,30 @@ def copy_weights(model: PreTrainedModel) -> PreTrainedModel:
 
 def _load_featurizer(source: Source, config: PretrainedConfig) -> tuple[Featurizer, int]:
     """Load the featurizer of the model in ``source``, and return it with the maximum length in subwords."""
-    embedder = (config.embedder or {}).get("kind") if config.model_type == "nlptrain_tagger" else None
-    if embedder == "word":
-        return WordFeaturizer(Vocabulary.load(source.folder), config.max_characters), config.max_pieces
+    if config.model_type == NeuralTaggerConfig.model_type:
+        _check_kinds(config, source)
+        kind = str(config.embedder["kind"])
+        load = EMBEDDERS.load(kind, EMBEDDERS[kind].load_featurizer)
+        loaded: tuple[Featurizer, int] = load(source, config)
+        return loaded
     tokenizer, max_subwords = load_tokenizer(source)
-    if embedder == "pooled":
-        return PooledFeaturizer(tokenizer), max_subwords
-    architecture = None if config.model_type == "nlptrain_tagger" else architecture_of(config, tokenizer)
-    return SubwordFeaturizer(tokenizer, architecture), max_subwords
+    return SubwordFeaturizer(tokenizer, architecture_of(config, tokenizer)), max_subwords
+
+
+def _check_kinds(config: PretrainedConfig, source: Source) -> None:
+    """Check that the kinds of a tagger's parts are known.
+
+    Raises:
+        InputError: one is not, e.g. because the package that adds it is not installed.
+    """
+    registries: dict[str, Registry[Any]] = {"embedder": EMBEDDERS, "encoder": ENCODERS, "head": HEADS}
+    for part, registry in registries.items():
+        values = getattr(config, part, None)
+        try:
+            registry[str(values.get("kind") if isinstance(values, dict) else values)]
+        except InputError as error:
+            location = f"{source.pinned}: config.json: {part}"
+            raise InputError(*(replace(problem, location=location) for problem in error.problems)) from error
 
 
 @quiet_transformers()
@@ -150,7 +170,7 @@ def load_token_model(
         raise InputError(
             f"weights are missing ({', '.join(absent[:3])})", location=reference, hint="train or fetch the model again"
         )
-    kind = TokenModel if config.model_type == "nlptrain_tagger" else TransformerTokenClassifier
+    kind = TokenModel if config.model_type == NeuralTaggerConfig.model_type else TransformerTokenClassifier
     splitter = WordSplitter.load(source.folder) if (source.folder / "word_splitter.json").is_file() else None
     with library_errors(source.pinned, "the tokenizer"):
         _add_subword_boundaries(model, featurizer, splitter)
@@ -171,7 +191,7 @@ def load_token_model(
 
 def _add_subword_boundaries(model: PreTrainedModel, featurizer: Featurizer, splitter: WordSplitter | None) -> None:
     """Add the subword boundaries to a student with a CRF that was saved before folders had them."""
-    if not isinstance(model, NeuralTagger) or not isinstance(model.head, CRFHead) or featurizer.tokenizer is None:
+    if not isinstance(model, NeuralTagger) or not model.head.is_structured or featurizer.tokenizer is None:
         return
     if model.config.pieces is None:
         boundaries = subword_boundaries(featurizer.tokenizer, splitter or WordSplitter.default())

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Corpus
-from nlptrain.data.formats import SUFFIXES, GoldFormat, WriteContext
-from nlptrain.data.formats.registry import ignored_columns, output_files, write_gold
+from nlptrain.data.formats import WriteContext
+from nlptrain.data.formats.registry import check_file_name, files_of, format_by_suffix, ignored_columns, write_gold
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import (
     SCHEME_NAMES,
@@ -19,7 +19,6 @@ from nlptrain.data.tag_schemes import (
     detect_sentence_scheme,
     to_scheme,
 )
-from nlptrain.data.text_files import without_gz
 from nlptrain.errors import InputError, Setting
 
 _MAX_NAMES = 12  # ignored columns that are logged
@@ -55,7 +54,7 @@ def convert_files(
     sources: Sequence[str],
     out: Path,
     data: DataConfig,
-    target: GoldFormat | None = None,
+    target: str | None = None,
     *,
     write_scheme: Scheme | None = None,
     comments: bool = False,
@@ -80,9 +79,9 @@ def convert_files(
     Raises:
         InputError: a file cannot be read, ``out`` exists, or its name does not fit its format.
     """
-    target = target or _format_by_suffix(out)
-    _check_name(out, target)
-    for path in output_files(out, target):
+    target = target or format_by_suffix(out)
+    check_file_name(out, target)
+    for path in files_of(out, target):
         if path.exists() and not path.is_file():
             raise InputError("is not a file", location=str(path), hint="give the name of a file")
         if path.exists() and not overwrite:
@@ -99,7 +98,7 @@ def convert_files(
 def convert_corpus(
     corpus: Corpus,
     out: Path,
-    target: GoldFormat,
+    target: str,
     *,
     write_scheme: Scheme | None = None,
     comments: bool = False,
@@ -120,7 +119,7 @@ def convert_corpus(
             format cannot hold a word.
     """
     sources = {path.resolve() for path in corpus.files}
-    for path in output_files(out, target):
+    for path in files_of(out, target):
         if path.resolve() in sources:
             raise InputError("is one of the files that are read", location=str(path), hint="give another name")
     contents = _Contents()
@@ -213,32 +212,3 @@ def _converted(corpus: Corpus, scheme: Scheme, written_scheme: Scheme) -> Iterat
         check_tag_sequences([([sentence], scheme)])
         tags = sentence.tags or ()
         yield sentence if written_scheme == scheme else replace(sentence, tags=tuple(to_scheme(tags, written_scheme)))
-
-
-def _format_by_suffix(out: Path) -> GoldFormat:
-    """Return the first format with the suffix of ``out``; for JSON Lines, that of tokens with tags."""
-    suffix = without_gz(out).suffix.lower()
-    target = next((target for target, suffixes in SUFFIXES.items() if suffix in suffixes), None)
-    if target is None:
-        known = ", ".join(dict.fromkeys(name for suffixes in SUFFIXES.values() for name in suffixes))
-        raise InputError(
-            f"found the suffix {suffix!r}",
-            location=str(out),
-            expected=f"that of a format ({known})",
-            hint=("or give ", Setting("target")),
-        )
-    return target
-
-
-def _check_name(out: Path, target: GoldFormat) -> None:
-    """Raise unless the suffix of ``out`` is one that readers of ``target`` accept."""
-    if target == "brat" and out.suffix.lower() != ".ann":
-        raise InputError(
-            f"found the suffix {out.suffix!r}",
-            location=str(out),
-            expected=".ann for brat, whose text file is written next to it",
-        )
-    if target in ("parquet", "arrow") and out.suffix.lower() == ".gz":
-        raise InputError(
-            "found the suffix '.gz'", location=str(out), expected=f"none: {target} files are not gzip-compressed"
-        )

@@ -22,7 +22,7 @@ from nlptrain.analysis.profiling import (
     profile_training,
 )
 from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig, TaggerKDConfig
-from nlptrain.config.train import DistillConfig
+from nlptrain.config.objectives import KLConfig
 from nlptrain.data.corpus import raw_text
 from nlptrain.data.sentence import HashSet, Sentence, hash_array
 from nlptrain.data.splits import held_out_hashes
@@ -206,7 +206,7 @@ def _measure(
             setup.ensemble.mix([profile.logits[row] for profile in labeled]).astype(np.float16) for row in range(count)
         ]
         # pseudo_label trains on tags instead of logits, which takes as long.
-        objective = DistillObjective(config.objective if isinstance(config, TaggerKDConfig) else DistillConfig())
+        objective = DistillObjective(config.objective if isinstance(config, TaggerKDConfig) else KLConfig())
     trained = profile_training(
         setup.model,
         sentences,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from nlptrain.config.auto import Resolved, resolve_auto
 from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig
 from nlptrain.config.data import SPLITS, DataConfig
-from nlptrain.config.loading import model_references, with_references
+from nlptrain.config.loading import file_references, model_references, with_references
 from nlptrain.data.corpus import raw_text
-from nlptrain.data.formats.brat import text_file_of
+from nlptrain.data.formats.registry import files_of
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits, held_out_hashes
 from nlptrain.data.text_files import expand_paths
@@ -34,12 +35,14 @@ class Inputs:
         files: the files of each split, also the texts that BRAT files annotate.
         model_folders: the folder of each model, by its name in ``config``.
         hashes: the hash of each file that decides what the run computes, of data and of models.
+        resolved: the values of keys that are `auto`, where the configuration decides them.
     """
 
     config: CommandConfig
     files: dict[str, list[Path]]
     model_folders: dict[str, Path]
     hashes: dict[str, str]
+    resolved: dict[str, Resolved] = field(default_factory=dict)
 
     def check_output(self, folder: Path) -> None:
         """Raise if ``folder`` is the output folder of a run whose model is an input.
@@ -57,11 +60,12 @@ class Inputs:
 
 
 def read_inputs(config: CommandConfig) -> Inputs:
-    """Pin the models of ``config`` and hash every file that it names.
+    """Resolve what is `auto` in ``config``, pin its models, and hash every file that it names.
 
     Raises:
         InputError: a file or a model is missing.
     """
+    config, resolved = resolve_auto(config)
     files = data_files(config.data)
     sources = {key: resolve_model(reference) for key, reference in model_references(config).items()}
     config = with_references(config, {key: source.pinned for key, source in sources.items()})
@@ -69,16 +73,15 @@ def read_inputs(config: CommandConfig) -> Inputs:
     hashes = {str(path): file_hash(path) for paths in files.values() for path in paths}
     for name, folder in folders.items():
         hashes.update({f"{name}:{path.name}": file_hash(path) for path in _model_files(folder)})
-    vectors = getattr(getattr(getattr(config, "student", None), "embedder", None), "vectors", None)
-    if vectors is not None:
-        hashes[vectors] = file_hash(Path(vectors))
-    return Inputs(config, files, folders, hashes)
+    hashes.update({path: file_hash(Path(path)) for path in file_references(config).values()})
+    return Inputs(config, files, folders, hashes, resolved)
 
 
 def data_files(data: DataConfig) -> dict[str, list[Path]]:
     """Return the files of each split that ``data`` names, also the texts that BRAT files annotate."""
     files = {split: expand_paths(paths, key=f"data.{split}") for split in SPLITS if (paths := data.paths_of(split))}
-    return {split: [*paths, *filter(None, map(text_file_of, paths))] for split, paths in files.items()}
+    others = {split: [file for path in paths for file in files_of(path)[1:]] for split, paths in files.items()}
+    return {split: [*paths, *(file for file in others[split] if file.is_file())] for split, paths in files.items()}
 
 
 def _model_files(folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from functools import partial
 import torch
 
 from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig, TransformerTokenConfig
-from nlptrain.config.student import TransformerStudentConfig, WordEmbedderConfig
+from nlptrain.config.student import TransformerStudentConfig
 from nlptrain.data.corpus import scheme_sample, splitter_of
 from nlptrain.data.labels import Labels
 from nlptrain.data.splits import Splits, read_splits
@@ -153,7 +153,7 @@ def _build_student(
 
 def _log_student(config: StudentCommandConfig, student: TokenModel, ensemble: TeacherEnsemble | None, run: Run) -> None:
     if ensemble is not None and isinstance(config, DistillationConfig):
-        paths = ", ".join(teacher.path for teacher in config.teacher_list)
+        paths = ensemble.name
         run.log(f"teacher: {paths}, {ensemble.parameters():,} parameters")
         if ensemble.labels.is_guessed:
             run.log(
@@ -177,10 +177,7 @@ def _initial_weights(config: StudentCommandConfig) -> str:
         return student.init_from
     if isinstance(student, TransformerStudentConfig):
         return student.model or str(teacher)
-    embedder = student.embedder
-    if isinstance(embedder, WordEmbedderConfig):
-        return embedder.vectors or (None if embedder.init == "teacher" else embedder.init) or teacher or "random"
-    return embedder.init or teacher or str(student.tokenizer)
+    return student.embedder.origin(teacher) or str(student.tokenizer)
 
 
 def _log_data(splits: Splits, run: Run) -> None:

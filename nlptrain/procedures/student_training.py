@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from nlptrain.config.train import AugmentConfig, DistillConfig, PseudoLabelConfig, SelectionMetric, TrainConfig
+from nlptrain.config.objectives import LossConfig, PseudoLabelConfig, SelectionMetric
+from nlptrain.config.train import AugmentConfig, TrainConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.augmentation import add_synthetic_sentences
@@ -52,7 +53,7 @@ def train_on_logits(
     teacher: TokenModel | TeacherEnsemble,
     splits: Splits,
     raw: Iterable[Sentence],
-    objective: DistillConfig,
+    objective: LossConfig,
     config: TrainConfig,
     run: Run,
     *,
@@ -179,7 +180,7 @@ class _Counted:
 
 
 def check_distillable(
-    student: TokenModel, ensemble: TeacherEnsemble, splits: Splits, objective: DistillConfig | None = None
+    student: TokenModel, ensemble: TeacherEnsemble, splits: Splits, objective: LossConfig | None = None
 ) -> None:
     """Check that ``student`` can learn from ``ensemble``.
 
@@ -194,7 +195,7 @@ def check_distillable(
                 expected=f"those of the teacher, in its order: {', '.join(ensemble.labels.names)}",
                 hint="read the data and build the student with teacher.labels",
             )
-    if objective is None or objective.loss != "mse":
+    if objective is None or not objective.needs_raw_logits:
         return
     if student.decoder.is_constrained:
         reason = "the student's CRF has marginals"
@@ -204,9 +205,8 @@ def check_distillable(
         reason = "merged labels and several teachers have probabilities only"
     else:
         return
-    raise InputError(
-        f"found mse, which compares logits, and {reason}", location=Setting("objective.loss"), expected="kl"
-    )
+    compares = f"found {objective.loss}, which compares logits"
+    raise InputError(f"{compares}, and {reason}", location=Setting("objective.loss"), expected="kl")
 
 
 def _label(

@@ -76,6 +76,8 @@ def run_training(
             run.log(f"{folder} is finished; its scores (overwrite: train it again):")
             return scores
         run.log_start(command)
+        for key, choice in inputs.resolved.items():
+            run.log(choice.describe(key))
         run.provenance = _provenance(command, inputs, run)
         if own_name:
             run.provenance["objective"] = own_name

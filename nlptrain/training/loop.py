@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from nlptrain.config.train import AUTO_EPOCHS, AUTO_MAX_STEPS, AUTO_MIN_STEPS, SelectionMetric, TrainConfig
+from nlptrain.config.objectives import SelectionMetric
+from nlptrain.config.train import AUTO_EPOCHS, AUTO_MAX_STEPS, AUTO_MIN_STEPS, TrainConfig
 from nlptrain.data.batching import BatchPlan, Oversampling
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Interrupted, Setting

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptrain.config.train import SelectionMetric
+from nlptrain.config.objectives import SelectionMetric
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.models.prediction import to_tagged_sentence

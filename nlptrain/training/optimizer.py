@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import assert_never
 
 import torch
 from torch import Tensor, nn
 
+from nlptrain.config import auto
 from nlptrain.config.train import TrainConfig
 
 
@@ -19,23 +21,26 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
         {"params": with_decay, "weight_decay": config.weight_decay},
         {"params": without_decay, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+    return torch.optim.AdamW(groups, lr=auto.number(config.learning_rate, auto.learning_rate()), fused=True)
 
 
 def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
     """Return the learning rate of ``step`` (counted from 0) of ``steps``: linear warm-up, then the schedule to 0."""
     warmup = steps // 10 if config.warmup_steps is None else config.warmup_steps
     warmup = min(warmup, steps // 2)
+    peak = auto.number(config.learning_rate, auto.learning_rate())
     if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
+        return peak * (step + 1) / warmup
     share = (step - warmup) / max(1, steps - warmup)
     match config.schedule:
         case "cosine":
-            return config.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
+            return peak * 0.5 * (1 + math.cos(math.pi * share))
         case "linear":
-            return config.learning_rate * (1 - share)
-        case _:
-            return config.learning_rate
+            return peak * (1 - share)
+        case "constant":
+            return peak
+        case unknown:
+            assert_never(unknown)
 
 
 class MovingAverage:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from nlptrain.config import auto
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.batching import BatchPlan
 from nlptrain.models.token_model import TokenModel
@@ -102,6 +103,8 @@ def train_steps(
 
     ``prepared`` holds the batches if they exist already.
     """
+    unk_dropout = auto.number(config.unk_dropout, auto.unk_dropout())
+    clip_norm = auto.number(config.clip_norm, auto.clip_norm())
     prepared = prepared or batches(examples, plan, config.micro_batches, run, state.progress.step, steps)
     while state.progress.step < steps:
         step = state.progress.step
@@ -116,16 +119,14 @@ def train_steps(
             group["lr"] = rate
         losses: dict[str, Tensor] = {}
         for inputs, targets in batch.micro_batches:
-            visible = replace(
-                inputs, model_inputs=model.featurizer.word_dropout(inputs.model_inputs, config.unk_dropout)
-            )
+            visible = replace(inputs, model_inputs=model.featurizer.word_dropout(inputs.model_inputs, unk_dropout))
             sums = _backward(model, objective, visible, targets, batch.words, run)
             for name, value in sums.items():
                 losses[name] = losses.get(name, 0) + value
         if run.processes.world_size > 1:
             check_signals = model.device.type == "cpu" or step % _SIGNAL_STEPS == 0
             losses = _all_reduce(state.model, losses, run, check_signals=check_signals)
-        _update(state, config.clip_norm)
+        _update(state, clip_norm)
         yield Step(step + 1, batch.epoch, losses, batch.words, batch.subwords, rate, waited)
 
 

@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from nlptrain.config.trackers import TRACKERS
 from nlptrain.errors import InputError, Setting
 
 if TYPE_CHECKING:
     from accelerate.tracking import GeneralTracker
+
+
+BuildTracker = Callable[[Path, int, Callable[[str], None]], "GeneralTracker"]  # folder of the run, step, log
 
 
 class Trackers:
@@ -44,7 +48,8 @@ class Trackers:
             if folder is None:
                 break
             try:
-                tracker = _BUILDERS[kind](folder, step, log)
+                build: BuildTracker = TRACKERS.load(kind, TRACKERS[kind].build)
+                tracker = build(folder, step, log)
                 tracker.start()
             except Exception as error:
                 self._report(kind, error)
@@ -74,35 +79,48 @@ class Trackers:
 
 
 def check_trackers(kinds: Sequence[str]) -> None:
-    """Check that the packages of the trackers ``kinds`` are installed, and that W&B will not ask for a key.
+    """Check that the trackers ``kinds`` can be used.
 
     Raises:
-        InputError: a package or the key is missing.
+        InputError: a package, or something else that a tracker needs, is missing.
     """
     for kind in kinds:
-        if find_spec(kind) is None:
-            hint = f"pip install 'nlptrain[track]', or remove {kind}"
-            raise InputError(f"the package {kind} is not installed", location=Setting("report_to"), hint=hint)
-    if "wandb" in kinds and _wandb_mode() == "online":
-        import wandb
+        entry = TRACKERS[kind]
+        if entry.package and find_spec(entry.package) is None:
+            hint = f"{entry.hint}, or remove {kind}"
+            raise InputError(f"the package {entry.package} is not installed", location=Setting("report_to"), hint=hint)
+        if entry.check:
+            TRACKERS.load(kind, entry.check)()
 
-        if not wandb.login(prompt=False):
-            hint = "run wandb login, or unset WANDB_MODE"
-            raise InputError("found no API key of W&B", location=Setting("report_to"), hint=hint)
+
+def check_wandb() -> None:
+    """Check that Weights & Biases will not ask for a key.
+
+    Raises:
+        InputError: it is online, and there is no key.
+    """
+    if _wandb_mode() != "online":
+        return
+    import wandb
+
+    if not wandb.login(prompt=False):
+        hint = "run wandb login, or unset WANDB_MODE"
+        raise InputError("found no API key of W&B", location=Setting("report_to"), hint=hint)
 
 
 def _curve(name: str) -> str:
     return f"dev/{name.removeprefix('dev_')}" if name.startswith("dev_") else f"train/{name}"
 
 
-def _build_tensorboard(folder: Path, step: int, log: Callable[[str], None]) -> GeneralTracker:
+def build_tensorboard(folder: Path, step: int, log: Callable[[str], None]) -> GeneralTracker:
+    """Build a tracker of TensorBoard."""
     from accelerate.tracking import TensorBoardTracker
 
     log(f"tensorboard: {folder / 'tensorboard'} (report_to)")
     return TensorBoardTracker("tensorboard", logging_dir=folder, purge_step=step + 1)
 
 
-def _build_wandb(folder: Path, step: int, log: Callable[[str], None]) -> GeneralTracker:
+def build_wandb(folder: Path, step: int, log: Callable[[str], None]) -> GeneralTracker:
     """Build a tracker of Weights & Biases, which uses the network only where ``WANDB_MODE`` is ``online``.
 
     A resumed run is another W&B run of the same group: what is uploaded cannot be cut back to a checkpoint.
@@ -128,9 +146,3 @@ def _build_wandb(folder: Path, step: int, log: Callable[[str], None]) -> General
 
 def _wandb_mode() -> str:
     return os.environ.get("WANDB_MODE", "offline")
-
-
-_BUILDERS: dict[str, Callable[[Path, int, Callable[[str], None]], GeneralTracker]] = {
-    "tensorboard": _build_tensorboard,
-    "wandb": _build_wandb,
-}

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from nlptrain.config import COMMANDS, load_config
+from nlptrain.config.auto import resolve_auto
 from nlptrain.errors import InputError
 
 RAW = "data.unlabeled=raw.txt"
@@ -17,7 +18,7 @@ def student(folder: Path, command: str, *settings: str) -> Any:  # noqa: ANN401
     values |= {"student": {"tokenizer": "org/model"}} if command == "tagger" else {"teacher": "org/teacher"}
     path = folder / "c.yaml"
     path.write_text(yaml.safe_dump(values))
-    return load_config(COMMANDS[command], path, settings, check_files=False).config.student
+    return resolve_auto(load_config(COMMANDS[command], path, settings, check_files=False).config)[0].student
 
 
 def head(folder: Path, command: str, *settings: str) -> str:

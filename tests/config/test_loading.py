@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from nlptrain.config import COMMANDS, command_of, describe, load_config
+from nlptrain.config.auto import resolve_auto
 from nlptrain.config.loading import LoadedConfig, to_yaml
 from nlptrain.config.validation_errors import RENAMED_KEYS
 from nlptrain.errors import InputError, Setting
@@ -51,10 +52,10 @@ def test_all_errors_of_a_file_are_reported_at_once():
         "c.yaml: precision: found 'fp61'; expected one of fp32, bf16, fp16; did you mean 'fp16'?",
         "c.yaml: student.encoder.layers: found 99; expected at most 8 or 'auto'",
         "c.yaml: student.encoder.hiden: unknown key; did you mean 'hidden'?",
-        "c.yaml: student.dropout: found 1.0; expected below 1.0",
+        "c.yaml: student.dropout: found 1.0; expected below 1.0 or 'auto'",
         "c.yaml: train.steps: found 'many'; expected a whole number or 'auto'",
         "c.yaml: train.micro_batches: found 1.5; expected a whole number",
-        "c.yaml: train.learning_rate: found -1; expected above 0.0",
+        "c.yaml: train.learning_rate: found -1; expected above 0.0 or 'auto'",
         "c.yaml: outputdir: unknown key; did you mean 'output_dir'?",
     ]
 
@@ -93,7 +94,7 @@ def test_later_layers_override_earlier_ones_and_origins_are_kept():
     assert origins["train.ema"] == "base bases/common.yaml"
     assert origins["train.warmup_steps"] == "base bases/near.yaml"
     assert origins["output_dir"] == "c.yaml"
-    assert origins["student.dropout"] == "default"
+    assert origins["student.dropout"] == "auto: a tagger"
 
 
 def test_lists_are_replaced_and_maps_merged():
@@ -283,14 +284,17 @@ def test_defaults_of_training_depend_on_the_kind_of_student(
 ) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(yaml.safe_dump({"teacher": "t/t", "student": student, "data": {"train": "x"}, "output_dir": "o"}))
-    train = load_config(COMMANDS["tagger_kd"], path, settings, check_files=False).config.train
+    config = load_config(COMMANDS["tagger_kd"], path, settings, check_files=False).config
+    train = resolve_auto(config)[0].train
     assert (train.learning_rate, train.unk_dropout) == rates
 
 
 def test_a_distilled_student_has_less_dropout():
     distilled = {"teacher": "t/t", "data": {"train": "x"}, "output_dir": "o"}
     rates = [
-        load_config(COMMANDS[command], write("c.yaml", values), settings, check_files=False).config.student.dropout
+        resolve_auto(load_config(COMMANDS[command], write("c.yaml", values), settings, check_files=False).config)[
+            0
+        ].student.dropout
         for command, values, settings in (
             ("tagger_kd", distilled, ()),
             ("pseudo_label", distilled, ()),

@@ -153,9 +153,13 @@ def test_pseudo_labels_are_the_argmax_of_confident_sentences(tmp_path: Path) -> 
     assert (pseudo_labels.entities, pseudo_labels.below, pseudo_labels.dropped) == (2, 1, 1)
     pseudo_labels = pseudo_label_sentences(rows, labels, min_confidence=0.0, path=path)  # type: ignore[arg-type]
     assert [s.tags for s in pseudo_labels.sentences][1] == ("I-x", "O")  # the argmax itself
+    from nlptrain.data.formats import ReadContext
     from nlptrain.data.formats.jsonl import read_jsonl
 
-    assert [s.tags for s in read_jsonl(path)] == [("B-x", "I-x", "O"), ("B-x", "O")]  # valid IOB2, same entities
+    assert [s.tags for s in read_jsonl(path, ReadContext())] == [
+        ("B-x", "I-x", "O"),
+        ("B-x", "O"),
+    ]  # valid IOB2, same entities
     assert '"confidences": [0.8, 0.7, 0.98' in path.read_text()
 
 

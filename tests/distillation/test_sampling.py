@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nlptrain.config.train import DistillConfig
+from nlptrain.config.objectives import KLConfig, MSEConfig
 from nlptrain.distillation.losses import DistillObjective
 from nlptrain.distillation.sampling import inverse_label_frequency
 from nlptrain.models.heads.softmax import IndependentWords
@@ -58,10 +58,8 @@ def test_rare_labels_have_larger_weights():
     mean = 1 + 3 * (0.9 * 0.1 + 0.1 * 0.9)  # O has 0.9 of all words
     weights = (1 + 3 * (0.9 * 0.1 + 0.1 * 0.9)) / mean + (1 + 3 * (0.1 * 0.1 + 0.9 * 0.9)) / mean
     for factor, expected in ((3.0, weights * word_loss), (0.0, 2 * word_loss)):
-        loss = DistillObjective(DistillConfig(rare_label_weight=factor), rare).loss(student, targets)
+        loss = DistillObjective(KLConfig(rare_label_weight=factor), rare).loss(student, targets)
         assert float(loss.parts["teacher"]) == pytest.approx(expected, rel=1e-5)
-    squared = (
-        DistillObjective(DistillConfig(rare_label_weight=3.0, loss="mse"), rare).loss(student, targets).parts["teacher"]
-    )
+    squared = DistillObjective(MSEConfig(rare_label_weight=3.0), rare).loss(student, targets).parts["teacher"]
     each = [((teacher[n] - np.log(0.5)) ** 2).mean() for n in range(2)]
     assert float(squared) == pytest.approx(float((1.54 * each[0] + 3.46 * each[1]) / mean), rel=1e-5)

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from nlptrain.config.objectives import KLConfig
 from nlptrain.config.student import StudentConfig
-from nlptrain.config.train import DistillConfig, TrainConfig
+from nlptrain.config.train import TrainConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import DistillObjective
 from nlptrain.models import TokenModel, build_tagger
@@ -75,9 +76,7 @@ def sgd_steps(
         state = TrainState(model.model, optimizer, average, Progress(), {})
         plan, _ = build_plan(examples, settings, 0)
         objective = (
-            DistillObjective(DistillConfig(temperature=2.0, dist_w=0.7, loss_w=0.4))
-            if distill
-            else SupervisedObjective()
+            DistillObjective(KLConfig(temperature=2.0, dist_w=0.7, loss_w=0.4)) if distill else SupervisedObjective()
         )
         taken = train_steps(model, examples, objective, settings, state=state, plan=plan, steps=steps, run=run)
         losses = [float(step.losses["loss"]) for step in taken]

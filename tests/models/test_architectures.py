@@ -7,8 +7,9 @@ import pytest
 import torch
 from transformers import AutoModelForTokenClassification
 
+from nlptrain.config.objectives import KLConfig
 from nlptrain.config.student import StudentConfig, TransformerStudentConfig
-from nlptrain.config.train import DistillConfig, TrainConfig, TransformerTrainConfig
+from nlptrain.config.train import TrainConfig, TransformerTrainConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation import LogitStore
@@ -114,7 +115,7 @@ def test_each_architecture_can_be_a_teacher(fine_tuned: tuple[str, TokenModel, P
     )
     splits = Splits(model.labels, TEN, TEN, [], is_dev_from_train=False)
     scores = train_on_logits(
-        student, model, splits, raw, DistillConfig(), settings, RUN, transfer_dir=tmp_path / "transfer"
+        student, model, splits, raw, KLConfig(), settings, RUN, transfer_dir=tmp_path / "transfer"
     )
     assert scores["dev"]["f1"] > 0.9
     student.save_pretrained(tmp_path / "student")

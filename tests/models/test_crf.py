@@ -9,8 +9,8 @@ import torch
 from pydantic import TypeAdapter
 from torch import Tensor
 
+from nlptrain.config.objectives import KLConfig
 from nlptrain.config.student import Student
-from nlptrain.config.train import DistillConfig
 from nlptrain.data.labels import Labels
 from nlptrain.distillation import DistillObjective
 from nlptrain.models import build_student
@@ -211,7 +211,7 @@ def test_teacher_mass_on_forbidden_labels_is_removed_and_counted() -> None:
     # On the first word: I-x 0.7, which cannot begin a sentence; O 0.2, B-x 0.1, the rest nothing worth counting.
     teacher = torch.tensor([[0.2, 0.1, 0.7, 1e-12, 1e-12], [0.2, 0.2, 0.2, 0.2, 0.2]], dtype=torch.float64).log()
     targets = Targets(torch.full((2,), -100), torch.zeros(2).bool(), teacher, torch.ones(2).bool())
-    loss = DistillObjective(DistillConfig(dist_w=0.5)).loss(words, targets)
+    loss = DistillObjective(KLConfig(dist_w=0.5)).loss(words, targets)
     q = words.log_probabilities().detach()
     first = 2 / 3 * (np.log(2 / 3) - q[0, 0]) + 1 / 3 * (np.log(1 / 3) - q[0, 1])
     second = sum(0.2 * (np.log(0.2) - q[1, label]) for label in range(5))

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 
+from nlptrain.config.objectives import KLConfig
 from nlptrain.config.student import StudentConfig
-from nlptrain.config.train import DistillConfig, TrainConfig
+from nlptrain.config.train import TrainConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
@@ -109,6 +110,6 @@ def test_error_if_labels_are_in_another_order_than_the_teachers(tiny_bert: Path,
     run = Run(None, device="cpu")
     with pytest.raises(InputError, match="student: the labels are O, B-place"):
         train_on_logits(
-            student, teacher, splits, [], DistillConfig(), TrainConfig(), run, transfer_dir=tmp_path / "transfer"
+            student, teacher, splits, [], KLConfig(), TrainConfig(), run, transfer_dir=tmp_path / "transfer"
         )
     assert not (tmp_path / "transfer").exists()

@@ -8,7 +8,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from nlptrain.config.train import SelectionMetric, TrainConfig
+from nlptrain.config.objectives import SelectionMetric
+from nlptrain.config.train import TrainConfig
 from nlptrain.data.batching import BatchPlan
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Interrupted

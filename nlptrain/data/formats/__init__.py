@@ -1,65 +1,38 @@
-"""File formats of gold sentences: their names and suffixes. Each module reads and writes one format.
+"""File formats of gold sentences: what their functions take and return. Each module reads and writes one format.
 
-``registry`` maps the names to the functions; it imports pyarrow, which this module does not.
+The formats are listed in ``nlptrain.config.formats``; ``registry`` reads and writes files of any of them.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Protocol
 
-from nlptrain.config.data import DataConfig
+from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import Scheme
-from nlptrain.data.text_files import without_gz
-from nlptrain.errors import InputError, Setting
 
-GoldFormat = Literal[
-    "conll", "conllu", "csv", "jsonl", "entities", "prodigy", "doccano", "labelstudio", "brat", "parquet", "arrow"
-]
-SUFFIXES: dict[GoldFormat, tuple[str, ...]] = {  # if two formats share a suffix, it is written as the first one
-    "conll": (".conll", ".tsv", ".bio", ".iob", ".iob2", ".txt"),
-    "conllu": (".conllu",),
-    "csv": (".csv",),
-    "jsonl": (".jsonl", ".ndjson"),
-    "entities": (".jsonl",),
-    "prodigy": (".jsonl",),
-    "doccano": (".jsonl",),
-    "labelstudio": (".json",),
-    "brat": (".ann",),
-    "parquet": (".parquet", ".pq"),
-    "arrow": (".arrow", ".feather"),
-}
-# Rows of annotation tools are recognized by their keys, so that a suffix is enough; Label Studio writes one JSON list.
-READ_SUFFIXES = {
-    "json" if name == "labelstudio" else name: suffixes
-    for name, suffixes in SUFFIXES.items()
-    if name not in ("entities", "prodigy", "doccano")
-}
 _IDS, _TEXTS = "ids", "texts and word offsets"
 
 
-def format_of(path: Path, data: DataConfig) -> str:
-    """Return the format that ``path`` is read in: that of ``data``, or else that of its suffix.
+@dataclass
+class ReadContext:
+    """How gold files are read, and what of them is not used.
 
-    Raises:
-        InputError: the suffix is that of no format.
+    Attributes:
+        columns: of words and tags.
+        scheme: that of the tags of labeled spans, which have none of their own.
+        pretokenized: of texts with labeled spans: white space separates the words.
+        omitted: counts the texts that are not used, by reason.
     """
-    if data.format != "auto":
-        return data.format
-    suffix = without_gz(path).suffix.lower()
-    for name, suffixes in READ_SUFFIXES.items():
-        if suffix in suffixes:
-            return name
-    known = "; ".join(f"{' '.join(suffixes)}: {name}" for name, suffixes in READ_SUFFIXES.items())
-    raise InputError(
-        f"found the suffix {suffix!r}",
-        location=str(path),
-        expected=f"that of a format ({known})",
-        hint=("or set ", Setting("data.format")),
-    )
+
+    columns: ColumnsConfig = field(default_factory=ColumnsConfig)
+    scheme: Scheme = "iob2"
+    pretokenized: bool = False
+    omitted: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -88,3 +61,18 @@ class WriteContext:
             self.lost[_IDS] += 1
         if not has_texts and sentence.text is not None:
             self.lost[_TEXTS] += 1
+
+
+ReadFormat = Callable[[Path, ReadContext], Iterator[Sentence]]
+IgnoredColumns = Callable[[Path, ReadContext], list[str]]
+FormatLines = Callable[[Iterable[Sentence], WriteContext], Iterator[str]]
+WriteFormat = Callable[[Iterable[Sentence], Sequence[Path], WriteContext], None]
+FilesOf = Callable[[Path], list[Path]]
+
+
+class ReadRows(Protocol):
+    """Yields the rows of a file with their numbers from 1; of ``columns`` alone if it can skip the others."""
+
+    def __call__(self, path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Read ``path``."""
+        ...

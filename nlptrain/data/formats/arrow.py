@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nlptrain.config.data import ColumnsConfig
-from nlptrain.data.formats import WriteContext
+from nlptrain.data.formats import ReadContext, WriteContext
 from nlptrain.data.formats.arrow_batches import ARROW_ERRORS, arrow_batches, parquet_batches
 from nlptrain.data.formats.fields import check_strings, id_and_text, join_names
 from nlptrain.data.sentence import Sentence
@@ -28,7 +28,7 @@ _MAX_REASON = 200  # characters of an error that are shown
 _WRITTEN_ROWS = 8192  # of a row group or batch: many small ones make a file larger, and slow to open
 
 
-def read_parquet(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
+def read_parquet(path: Path, context: ReadContext) -> Iterator[Sentence]:
     """Read the sentences of a Parquet file, in bounded memory.
 
     Words are lists of strings; tags are lists of strings, or of integers if the file names their values, as
@@ -39,35 +39,46 @@ def read_parquet(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
             different lengths or hold other values than words.
     """
     with _open(path, is_parquet=True) as table:
-        yield from _RowReader(path, table.schema, columns).sentences(table)
+        yield from _RowReader(path, table.schema, context.columns).sentences(table)
 
 
-def read_arrow(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
+def read_arrow(path: Path, context: ReadContext) -> Iterator[Sentence]:
     """Read the sentences of an Arrow (or Feather) file or stream, as ``save_to_disk`` of ``datasets`` writes them.
 
     Raises:
         InputError: as for ``read_parquet``.
     """
     with _open(path, is_parquet=False) as table:
-        yield from _RowReader(path, table.schema, columns).sentences(table)
+        yield from _RowReader(path, table.schema, context.columns).sentences(table)
 
 
-def ignored_columns(path: Path, columns: ColumnsConfig, *, is_parquet: bool) -> list[str]:
-    """Return the columns that ``read_parquet`` or ``read_arrow`` ignores.
-
-    Raises:
-        InputError: as for ``read_parquet``.
-    """
-    with _open(path, is_parquet=is_parquet) as table:
-        return _RowReader(path, table.schema, columns).ignored
+def ignored_parquet_columns(path: Path, context: ReadContext) -> list[str]:
+    """Return the columns that ``read_parquet`` ignores, which raises the same errors."""
+    with _open(path, is_parquet=True) as table:
+        return _RowReader(path, table.schema, context.columns).ignored
 
 
-def read_table_rows(path: Path, *, is_parquet: bool, columns: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
-    """Read the rows of a Parquet or an Arrow file, with those of ``columns`` that it has; None: with all columns.
+def ignored_arrow_columns(path: Path, context: ReadContext) -> list[str]:
+    """Return the columns that ``read_arrow`` ignores, which raises the same errors."""
+    with _open(path, is_parquet=False) as table:
+        return _RowReader(path, table.schema, context.columns).ignored
+
+
+def read_parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read the rows of a Parquet file, with those of ``columns`` that it has; None: with all columns.
 
     Raises:
         InputError: the file is malformed, or has none of the columns.
     """
+    return enumerate(_table_rows(path, columns, is_parquet=True), start=1)
+
+
+def read_arrow_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read the rows of an Arrow file; as ``read_parquet_rows``."""
+    return enumerate(_table_rows(path, columns, is_parquet=False), start=1)
+
+
+def _table_rows(path: Path, columns: Sequence[str] | None, *, is_parquet: bool) -> Iterator[dict[str, Any]]:
     with _open(path, is_parquet=is_parquet) as table:
         read = [name for name in table.schema.names if columns is None or name in columns]
         if columns is not None and not read:
@@ -79,14 +90,24 @@ def read_table_rows(path: Path, *, is_parquet: bool, columns: Sequence[str] | No
         yield from table.rows(read)
 
 
-def write_table(sentences: Iterable[Sentence], path: Path, context: WriteContext, *, is_parquet: bool) -> None:
-    """Write ``sentences`` as a Parquet or an Arrow file, a few thousand at a time."""
+def write_parquet(sentences: Iterable[Sentence], paths: Sequence[Path], context: WriteContext) -> None:
+    """Write ``sentences`` as a Parquet file, a few thousand at a time."""
+    _write_table(sentences, paths[0], context, open_writer=pq.ParquetWriter)
+
+
+def write_arrow(sentences: Iterable[Sentence], paths: Sequence[Path], context: WriteContext) -> None:
+    """Write ``sentences`` as an Arrow file, a few thousand at a time."""
+    _write_table(sentences, paths[0], context, open_writer=pa.ipc.new_file)
+
+
+def _write_table(
+    sentences: Iterable[Sentence], path: Path, context: WriteContext, *, open_writer: Callable[..., Any]
+) -> None:
     strings = pa.list_(pa.string())
     fields = [pa.field("tokens", strings), pa.field("tags", strings)]
     optional = (("id", context.has_ids), ("text", context.has_texts))
     fields += [pa.field(name, pa.string()) for name, is_present in optional if is_present]
     schema = pa.schema(fields)
-    open_writer = pq.ParquetWriter if is_parquet else pa.ipc.new_file
     rest = iter(sentences)
     with open_writer(str(path), schema) as writer:
         while chunk := list(islice(rest, _WRITTEN_ROWS)):

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
-from nlptrain.data.formats import WriteContext
+from nlptrain.data.formats import ReadContext, WriteContext
 from nlptrain.data.formats.annotated_text import AnnotatedText, TextSpan, to_annotated_text
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tag_schemes import Scheme
 from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError
 
@@ -22,15 +21,14 @@ _WORD = re.compile(r"\S+")
 _WORD_LIMITS = "word limits"
 
 
-def read_brat(path: Path, scheme: Scheme = "iob2", *, pretokenized: bool = False) -> Iterator[Sentence]:
+def read_brat(path: Path, context: ReadContext) -> Iterator[Sentence]:
     """Read the lines of ``NAME.txt`` with the text-bound annotations of ``NAME.ann``; other annotations are ignored.
 
     Each line with a word is a sentence; its id is the file's name and the line number: ``NAME:3``.
 
     Args:
         path: ``NAME.ann``; the text is in the same folder.
-        scheme: the scheme of the tags.
-        pretokenized: words are separated by white space alone.
+        context: the scheme of the tags, and whether words are separated by white space alone.
 
     Raises:
         InputError: the text is missing; an annotation is malformed, has several parts, quotes another text than is
@@ -57,29 +55,29 @@ def read_brat(path: Path, scheme: Scheme = "iob2", *, pretokenized: bool = False
             text_line, span = _parse_span(line, f"{path}:{line_number}", texts, starts)
             spans[text_line].append(span)
     for line_number, (text, line_spans) in enumerate(zip(texts, spans, strict=True), start=1):
-        offsets = [match.span() for match in _WORD.finditer(text)] if pretokenized else None
+        offsets = [match.span() for match in _WORD.finditer(text)] if context.pretokenized else None
         annotated = AnnotatedText(text, line_spans, f"{text_path}:{line_number}", offsets, f"{name}:{line_number}")
-        if sentence := annotated.sentence(scheme):
+        if sentence := annotated.sentence(context.scheme):
             yield sentence
 
 
-def ignored_annotations(path: Path) -> list[str]:
+def ignored_annotations(path: Path, _: ReadContext) -> list[str]:
     """Return the kinds of annotations in ``NAME.ann`` that ``read_brat`` ignores."""
     kinds = {"R": "relations", "*": "relations", "E": "events", "A": "attributes", "M": "attributes", "N": "norms"}
     return list(dict.fromkeys(kinds.get(line[0], "notes") for _, line in read_lines(path) if line and line[0] != "T"))
 
 
-def text_file_of(path: Path) -> Path | None:
-    """Return the text file of ``path`` if that is a ``NAME.ann`` with a text."""
-    text_path = path.with_suffix(".txt")
-    return text_path if path.suffix.lower() == ".ann" and text_path.is_file() else None
+def files_of(path: Path) -> list[Path]:
+    """Return ``NAME.ann`` and ``NAME.txt``."""
+    return [path, path.with_suffix(".txt")]
 
 
-def write_brat(sentences: Iterable[Sentence], ann_path: Path, text_path: Path, context: WriteContext) -> None:
-    """Write a line for each sentence and its annotations.
+def write_brat(sentences: Iterable[Sentence], paths: Sequence[Path], context: WriteContext) -> None:
+    """Write a line for each sentence to the second of ``paths``, and its annotations to the first one.
 
     The limits of words that are not separated by white space are lost, and counted in ``context``.
     """
+    ann_path, text_path = paths
     start = count = 0
     with (
         ann_path.open("w", encoding="utf-8", newline="") as annotations,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nlptrain.config.data import ColumnsConfig
-from nlptrain.data.formats import WriteContext
+from nlptrain.data.formats import ReadContext, WriteContext
 from nlptrain.data.formats.fields import comment_lines, tagged_words
 from nlptrain.data.sentence import MAX_WORDS, Sentence
 from nlptrain.data.text_files import read_lines
@@ -18,7 +18,7 @@ _DOCUMENT = "-DOCSTART-"
 _COMMENT = re.compile(r"# (?:sent_)?(id|text) = (.*)", re.DOTALL)
 
 
-def read_conll(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
+def read_conll(path: Path, context: ReadContext) -> Iterator[Sentence]:
     """Read the sentences of a CoNLL file.
 
     If the first line with a word has a tab, tabs separate the columns, and a word may contain spaces; otherwise spaces
@@ -31,7 +31,7 @@ def read_conll(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
     Raises:
         InputError: a line has too few columns, an empty word or no tag.
     """
-    layout = _detect_layout(path, columns)
+    layout = _detect_layout(path, context.columns)
     if layout is None:
         return
     rows: list[tuple[str, str, int]] = []
@@ -58,13 +58,13 @@ def read_conll(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
         yield sentence()
 
 
-def ignored_columns(path: Path, columns: ColumnsConfig) -> list[str]:
+def ignored_columns(path: Path, context: ReadContext) -> list[str]:
     """Return the columns that ``read_conll`` ignores, according to the first line that has columns.
 
     Raises:
-        InputError: ``columns`` names a column, and columns of CoNLL files have no names.
+        InputError: ``context`` names a column, and columns of CoNLL files have no names.
     """
-    layout = _detect_layout(path, columns)
+    layout = _detect_layout(path, context.columns)
     if layout is None:
         return []
     read = {column if column > 0 else layout.width + 1 + column for column in (layout.word_column, layout.tag_column)}

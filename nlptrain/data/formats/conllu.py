@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from nlptrain.config.data import ColumnsConfig
-from nlptrain.data.formats import WriteContext
+from nlptrain.data.formats import ReadContext, WriteContext
 from nlptrain.data.formats.conll import too_many_words
 from nlptrain.data.formats.fields import comment_lines, tagged_words
 from nlptrain.data.sentence import MAX_WORDS, Sentence
@@ -23,8 +22,8 @@ _NOT_A_WORD = re.compile(r"[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")  # a multiword toke
 _COMMENT = re.compile(r"#\s*(text|sent_id)\s*=\s?(.*)", re.DOTALL)
 
 
-def read_conllu(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
-    """Read the sentences of a CoNLL-U file: its syntactic words, FORM (2) with UPOS (4) unless ``columns`` differs.
+def read_conllu(path: Path, context: ReadContext) -> Iterator[Sentence]:
+    """Read the sentences of a CoNLL-U file: its syntactic words, FORM (2) with UPOS (4) unless ``context`` differs.
 
     The comments ``# sent_id`` and ``# text`` are the id and the text of a sentence.
 
@@ -32,6 +31,7 @@ def read_conllu(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
         InputError: a line has not ten columns, the words of a sentence have not the IDs 1, 2, 3, ..., or a word is
             empty or has no UPOS or XPOS where that is read.
     """
+    columns = context.columns
     words, tags = _column(columns.words or _FORM, "words"), _column(columns.tags or _UPOS, "tags")
     for comments, rows in _blocks(path):
         for row in rows:
@@ -42,12 +42,13 @@ def read_conllu(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
         yield Sentence(forms, tag_sequence, where, numbers, id=comments.get("sent_id"), text=comments.get("text"))
 
 
-def ignored_columns(_: Path, columns: ColumnsConfig) -> list[str]:
+def ignored_columns(_: Path, context: ReadContext) -> list[str]:
     """Return the columns that ``read_conllu`` ignores, by their names in the format.
 
     Raises:
-        InputError: ``columns`` has a column that CoNLL-U lacks.
+        InputError: ``context`` has a column that CoNLL-U lacks.
     """
+    columns = context.columns
     read = {1, _column(columns.words or _FORM, "words"), _column(columns.tags or _UPOS, "tags")}
     return [name for column, name in enumerate(_NAMES, start=1) if column not in read]
 

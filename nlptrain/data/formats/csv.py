@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nlptrain.config.data import ColumnsConfig
-from nlptrain.data.formats import WriteContext
+from nlptrain.data.formats import ReadContext, WriteContext
 from nlptrain.data.formats.fields import join_names, tagged_words
 from nlptrain.data.sentence import MAX_WORDS, Sentence
 from nlptrain.data.text_files import read_lines
@@ -32,7 +32,7 @@ class _Row(NamedTuple):
     tag: str
 
 
-def read_csv(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
+def read_csv(path: Path, context: ReadContext) -> Iterator[Sentence]:
     """Read the sentences of a CSV file: consecutive rows with the same value in the column of sentences.
 
     A row without a value continues the sentence above. The separator is that of the header; column names are compared
@@ -43,7 +43,7 @@ def read_csv(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
             closed, or a sentence continues after another one.
     """
     seen: set[str] = set()
-    for name, group in groupby(_rows(path, columns), key=lambda row: row.sentence):
+    for name, group in groupby(_rows(path, context.columns), key=lambda row: row.sentence):
         rows = list(islice(group, MAX_WORDS + 1))
         where = f"{path}:{rows[0].line}"
         if len(rows) > MAX_WORDS:
@@ -61,23 +61,24 @@ def read_csv(path: Path, columns: ColumnsConfig) -> Iterator[Sentence]:
         yield Sentence(words, tags, where, tuple(row.line for row in rows), id=name)
 
 
-def ignored_columns(path: Path, columns: ColumnsConfig) -> list[str]:
+def ignored_columns(path: Path, context: ReadContext) -> list[str]:
     """Return the columns that ``read_csv`` ignores.
 
     Raises:
         InputError: a column is missing.
     """
     names, _ = _open(path)
-    read = _find_columns(path, names, columns)
+    read = _find_columns(path, names, context.columns)
     return [name for index, name in enumerate(names) if index not in read]
 
 
-def read_csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Read the rows of a CSV file as dictionaries, with the number of their first line.
+def read_csv_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read the rows of a CSV file as dictionaries with all columns, and the number of their first line.
 
     Raises:
         InputError: as for ``read_csv``.
     """
+    del columns
     names, rows = _open(path)
     if repeated := next((name for name, count in Counter(names).items() if name and count > 1), None):
         raise _repeated_column(path, repeated)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from nlptrain.data.formats import WriteContext
+from nlptrain.data.formats import ReadContext, WriteContext
 from nlptrain.data.formats.annotation_tools import (
     ENTITIES_EXAMPLE,
     ignored_task_keys,
@@ -18,7 +17,6 @@ from nlptrain.data.formats.annotation_tools import (
 )
 from nlptrain.data.formats.fields import check_strings, id_and_text, join_names, json_line, json_type
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tag_schemes import Scheme
 from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError
 
@@ -30,53 +28,50 @@ _SIMILAR_KEYS = {
 }
 
 
-def read_jsonl(path: Path, scheme: Scheme = "iob2", *, omitted: Counter[str] | None = None) -> Iterator[Sentence]:
+def read_jsonl(path: Path, context: ReadContext) -> Iterator[Sentence]:
     """Read the sentences of a file with ``{"tokens": [...], "tags": [...]}`` on each line; other keys are ignored.
 
     A line may also be a row of an annotation tool: a text with labeled spans, see ``annotation_tools``.
-
-    Args:
-        path: the file.
-        scheme: the scheme of the tags of labeled spans.
-        omitted: counts the rows that are not used, by reason.
 
     Raises:
         InputError: a line is not such an object, or has a word that is empty or not valid UTF-8.
     """
     for line_number, row in read_objects(path):
-        if sentence := _sentence(row, f"{path}:{line_number}", scheme, omitted):
+        if sentence := _sentence(row, f"{path}:{line_number}", context):
             yield sentence
 
 
-def read_json(path: Path, scheme: Scheme = "iob2", *, omitted: Counter[str] | None = None) -> Iterator[Sentence]:
+def read_json(path: Path, context: ReadContext) -> Iterator[Sentence]:
     """Read the sentences of a file that is one JSON list of such objects, as Label Studio exports it; all in memory.
 
     Raises:
         InputError: the file is not such a list, or as for ``read_jsonl``; the location is the number in the list.
     """
     for line_number, row in read_list(path):
-        if sentence := _sentence(row, f"{path}:{line_number}", scheme, omitted):
+        if sentence := _sentence(row, f"{path}:{line_number}", context):
             yield sentence
 
 
-def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_objects(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
     """Read the objects of a JSON Lines file with their line numbers; blank lines are skipped.
 
     Raises:
         InputError: a line is not an object.
     """
+    del columns
     for line_number, line in read_lines(path):
         if line.strip():
             location = f"{path}:{line_number}"
             yield line_number, _check_object(_parse(line, location), location)
 
 
-def read_list(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_list(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
     """Read the objects of a file that is one JSON list, with their numbers from 1; all in memory.
 
     Raises:
         InputError: the file is not such a list.
     """
+    del columns
     rows = _parse("\n".join(line for _, line in read_lines(path)), str(path), _MAX_FILE)
     if not isinstance(rows, list):
         raise InputError(f"found {json_type(rows)}", location=str(path), expected=f"a list of objects, each {_EXAMPLE}")
@@ -84,8 +79,17 @@ def read_list(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         yield line_number, _check_object(row, f"{path}:{line_number}")
 
 
-def ignored_keys(row: dict[str, Any]) -> list[str]:
-    """Return the keys of ``row`` that are not read."""
+def ignored_jsonl_keys(path: Path, _: ReadContext) -> list[str]:
+    """Return the keys of the first line that are not read."""
+    return _ignored_keys(next(read_objects(path), (0, {}))[1])
+
+
+def ignored_json_keys(path: Path, _: ReadContext) -> list[str]:
+    """Return the keys of the first object that are not read."""
+    return _ignored_keys(next(read_list(path), (0, {}))[1])
+
+
+def _ignored_keys(row: dict[str, Any]) -> list[str]:
     read = used_keys(row)
     return [*ignored_task_keys(row), *(key for key in row if key not in read)]
 
@@ -99,10 +103,10 @@ def jsonl_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterato
         yield json_line({**row, "tokens": sentence.words, "tags": sentence.tags})
 
 
-def _sentence(row: dict[str, Any], location: str, scheme: Scheme, omitted: Counter[str] | None) -> Sentence | None:
+def _sentence(row: dict[str, Any], location: str, context: ReadContext) -> Sentence | None:
     if is_annotated_row(row):
-        annotated = read_annotated_row(row, location, Counter() if omitted is None else omitted)
-        return None if annotated is None else annotated.sentence(scheme)
+        annotated = read_annotated_row(row, location, context.omitted)
+        return None if annotated is None else annotated.sentence(context.scheme)
     words, tags = (_strings(row, key, location) for key in ("tokens", "tags"))
     if len(words) != len(tags):
         raise InputError(

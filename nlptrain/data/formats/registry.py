@@ -1,40 +1,57 @@
-"""Registry: which functions read and write each format of gold sentences."""
+"""Read and write files of any format, by the functions that its entry in ``nlptrain.config.formats`` names."""
 
 from __future__ import annotations
 
 import gzip
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from nlptrain.atomic_files import write_errors
 from nlptrain.config.data import DataConfig
+from nlptrain.config.formats import FORMATS, writable_formats
 from nlptrain.data.formats import (
-    GoldFormat,
+    FilesOf,
+    FormatLines,
+    IgnoredColumns,
+    ReadContext,
+    ReadFormat,
+    ReadRows,
     WriteContext,
-    annotation_tools,
-    arrow,
-    brat,
-    conll,
-    conllu,
-    csv,
-    format_of,
-    jsonl,
+    WriteFormat,
 )
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tag_schemes import Scheme
-from nlptrain.data.text_files import is_gz
+from nlptrain.data.text_files import is_gz, without_gz
+from nlptrain.errors import InputError, Setting
 
-_LINE_WRITERS: dict[str, Callable[[Iterable[Sentence], WriteContext], Iterator[str]]] = {
-    "conll": conll.conll_lines,
-    "conllu": conllu.conllu_lines,
-    "csv": csv.csv_lines,
-    "jsonl": jsonl.jsonl_lines,
-    "entities": annotation_tools.entities_lines,
-    "prodigy": annotation_tools.prodigy_lines,
-    "doccano": annotation_tools.doccano_lines,
-    "labelstudio": annotation_tools.labelstudio_lines,
-}
+
+def format_of(path: Path, data: DataConfig) -> str:
+    """Return the format that ``path`` is read in: that of ``data``, or else that of its suffix.
+
+    Raises:
+        InputError: the suffix is that of no format.
+    """
+    if data.format != "auto":
+        return data.format
+    suffix = without_gz(path).suffix.lower()
+    readable = {name: entry for name, entry in FORMATS.items() if entry.read}
+    for name, entry in readable.items():
+        if suffix in entry.suffixes:
+            return name
+    known = "; ".join(f"{' '.join(entry.suffixes)}: {name}" for name, entry in readable.items())
+    raise InputError(
+        f"found the suffix {suffix!r}",
+        location=str(path),
+        expected=f"that of a format ({known})",
+        hint=("or set ", Setting("data.format")),
+    )
+
+
+def _function(name: str, role: str) -> Any:  # noqa: ANN401 - the type of the role
+    """Import the function of a format for ``role``, an attribute of ``FormatEntry``; None: it has none."""
+    path = getattr(FORMATS[name], role)
+    return FORMATS.load(name, path) if path else None
 
 
 def read_gold(path: Path, data: DataConfig, omitted: Counter[str]) -> Iterator[Sentence]:
@@ -46,27 +63,18 @@ def read_gold(path: Path, data: DataConfig, omitted: Counter[str]) -> Iterator[S
         omitted: counts the texts that are not used, by reason.
 
     Raises:
-        InputError: the suffix is that of no format; while reading, the file is malformed.
+        InputError: the suffix is that of no format, or the format can only be written; while reading, the file is
+            malformed.
     """
-    # Labeled spans have no scheme: their tags are written in that of the run's files.
-    scheme: Scheme = "iob2" if data.scheme == "auto" else data.scheme
-    match format_of(path, data):
-        case "conll":
-            return conll.read_conll(path, data.columns)
-        case "conllu":
-            return conllu.read_conllu(path, data.columns)
-        case "csv":
-            return csv.read_csv(path, data.columns)
-        case "brat":
-            return brat.read_brat(path, scheme, pretokenized=data.pretokenized)
-        case "parquet":
-            return arrow.read_parquet(path, data.columns)
-        case "arrow":
-            return arrow.read_arrow(path, data.columns)
-        case "json":
-            return jsonl.read_json(path, scheme, omitted=omitted)
-        case _:
-            return jsonl.read_jsonl(path, scheme, omitted=omitted)
+    name = format_of(path, data)
+    read: ReadFormat | None = _function(name, "read")
+    if read is None:
+        raise InputError(f"the format {name} can only be written", location=Setting("data.format"))
+    return read(path, _context(data, omitted))
+
+
+def _context(data: DataConfig, omitted: Counter[str]) -> ReadContext:
+    return ReadContext(data.columns, "iob2" if data.scheme == "auto" else data.scheme, data.pretokenized, omitted)
 
 
 def ignored_columns(path: Path, data: DataConfig) -> list[str]:
@@ -75,31 +83,85 @@ def ignored_columns(path: Path, data: DataConfig) -> list[str]:
     Raises:
         InputError: the file cannot be read, or lacks a column that ``data`` names.
     """
-    match format_of(path, data):
-        case "conll":
-            return conll.ignored_columns(path, data.columns)
-        case "conllu":
-            return conllu.ignored_columns(path, data.columns)
-        case "csv":
-            return csv.ignored_columns(path, data.columns)
-        case "brat":
-            return brat.ignored_annotations(path)
-        case "parquet":
-            return arrow.ignored_columns(path, data.columns, is_parquet=True)
-        case "arrow":
-            return arrow.ignored_columns(path, data.columns, is_parquet=False)
-        case "json":
-            return jsonl.ignored_keys(next(jsonl.read_list(path), (0, {}))[1])
-        case _:
-            return jsonl.ignored_keys(next(jsonl.read_objects(path), (0, {}))[1])
+    ignored: IgnoredColumns | None = _function(format_of(path, data), "ignored")
+    return [] if ignored is None else ignored(path, _context(data, Counter()))
 
 
-def output_files(path: Path, target: GoldFormat) -> list[Path]:
-    """Return the files that ``write_gold`` writes for ``path``."""
-    return [path, path.with_suffix(".txt")] if target == "brat" else [path]
+def rows_reader(path: Path) -> ReadRows | None:
+    """Return what reads the rows of ``path``, a file of raw text, by its suffix; None: its lines are the text.
+
+    Raises:
+        InputError: by its suffix it is a file of gold sentences.
+    """
+    suffix = without_gz(path).suffix.lower()
+    for name, entry in FORMATS.items():
+        if suffix in entry.gold_suffixes:
+            raise InputError(
+                f"the suffix {suffix} is that of words with tags",
+                location=str(path),
+                expected="raw text",
+                hint=f"nlptrain convert {path.name} {without_gz(path).stem}.jsonl writes rows whose words can be read",
+            )
+        if entry.rows and suffix in entry.suffixes:
+            reader: ReadRows = _function(name, "rows")
+            return reader
+    return None
 
 
-def write_gold(sentences: Iterable[Sentence], path: Path, target: GoldFormat, context: WriteContext) -> None:
+def files_of(path: Path, target: str | None = None) -> list[Path]:
+    """Return the files that belong to ``path``: itself, and for example the text that a BRAT file annotates.
+
+    Args:
+        path: the file.
+        target: its format; None: that of its suffix, if it has one.
+    """
+    if target is None:
+        suffix = path.suffix.lower()
+        target = next((name for name, entry in FORMATS.items() if entry.files and suffix in entry.suffixes), None)
+    files: FilesOf | None = None if target is None else _function(target, "files")
+    return [path] if files is None else files(path)
+
+
+def format_by_suffix(out: Path) -> str:
+    """Return the first format that can be written and has the suffix of ``out``; for JSON Lines, tokens with tags.
+
+    Raises:
+        InputError: there is none.
+    """
+    suffix = without_gz(out).suffix.lower()
+    writable = {name: FORMATS[name].suffixes for name in writable_formats()}
+    target = next((name for name, suffixes in writable.items() if suffix in suffixes), None)
+    if target is None:
+        known = ", ".join(dict.fromkeys(name for suffixes in writable.values() for name in suffixes))
+        raise InputError(
+            f"found the suffix {suffix!r}",
+            location=str(out),
+            expected=f"that of a format ({known})",
+            hint=("or give ", Setting("target")),
+        )
+    return target
+
+
+def check_file_name(out: Path, target: str) -> None:
+    """Check that the suffix of ``out`` is one that readers of ``target`` accept.
+
+    Raises:
+        InputError: it is not.
+    """
+    entry = FORMATS[target]
+    if entry.files and out.suffix.lower() not in entry.suffixes:
+        raise InputError(
+            f"found the suffix {out.suffix!r}",
+            location=str(out),
+            expected=f"{entry.suffixes[0]} for {target}, whose other file is written next to it",
+        )
+    if entry.write and is_gz(out):
+        raise InputError(
+            "found the suffix '.gz'", location=str(out), expected=f"none: {target} files are not gzip-compressed"
+        )
+
+
+def write_gold(sentences: Iterable[Sentence], path: Path, target: str, context: WriteContext) -> None:
     """Write ``sentences`` to ``path``; no file is left if one of them cannot be written.
 
     Args:
@@ -109,19 +171,24 @@ def write_gold(sentences: Iterable[Sentence], path: Path, target: GoldFormat, co
         context: the options; it counts what the format cannot hold.
 
     Raises:
-        InputError: a word or a tag cannot be written in this format.
+        InputError: the format can only be read, or it cannot hold a word or a tag.
     """
-    paths = output_files(path.resolve(), target)  # a link stays a link
+    if not FORMATS[target].is_writable:
+        known = ", ".join(writable_formats())
+        raise InputError(
+            f"the format {target} can only be read", location=Setting("target"), expected=f"one of {known}"
+        )
+    paths = files_of(path.resolve(), target)  # a link stays a link
     parts = [file.with_name(f"{file.name}.part") for file in paths]
     path.resolve().parent.mkdir(parents=True, exist_ok=True)
+    lines: FormatLines | None = _function(target, "lines")
     try:
         with write_errors(paths[0]):
-            if target == "brat":
-                brat.write_brat(sentences, parts[0], parts[1], context)
-            elif target in ("parquet", "arrow"):
-                arrow.write_table(sentences, parts[0], context, is_parquet=target == "parquet")
+            if lines is not None:
+                _write_lines(lines(sentences, context), parts[0], compress=is_gz(path.resolve()))
             else:
-                _write_lines(_LINE_WRITERS[target](sentences, context), parts[0], compress=is_gz(path.resolve()))
+                write: WriteFormat = _function(target, "write")
+                write(sentences, parts, context)
             for part, file in zip(parts, paths, strict=True):
                 part.replace(file)
     finally:

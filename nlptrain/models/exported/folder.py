@@ -176,11 +176,9 @@ def check_exportable(model: TokenModel) -> None:
 
 def _write_featurizer(model: TokenModel, folder: Path) -> None:
     model.model.config.save_pretrained(folder)
-    if isinstance(model.featurizer, WordFeaturizer):
-        model.featurizer.save(folder)
-        return
-    assert isinstance(model.featurizer, SubwordFeaturizer)
     model.featurizer.save(folder)
+    if model.featurizer.tokenizer is None:
+        return
     path = folder / "tokenizer.json"
     content = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nlptrain.models.embedders import PooledEmbedder, WordEmbedder
-from nlptrain.models.encoders import RecurrentEncoder
+from nlptrain.config.components import EMBEDDERS
+from nlptrain.errors import InputError
+from nlptrain.models.encoders import Encoder
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenization import SubwordFeaturizer
@@ -58,7 +59,7 @@ class _Subwords(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         if isinstance(self.model, NeuralTagger):
-            if self._pads_left or not isinstance(self.model.encoder, RecurrentEncoder):
+            if self._pads_left or type(self.model.encoder).encode is Encoder.encode:
                 return self.model.emissions(attention_mask, input_ids=input_ids)
             states = self.model.encoder.encode(self.model.embedder(input_ids), attention_mask.sum(dim=1))
             scores: Tensor = self.model.head(states)
@@ -88,50 +89,57 @@ class _Vectors(nn.Module):
         self.encoder, self.head = model.encoder, model.head
 
     def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
-        if isinstance(self.encoder, RecurrentEncoder):
-            states = self.encoder.encode(vectors, lengths)
-        else:
-            states = self.encoder(vectors, (torch.arange(vectors.shape[1]) < lengths[:, None]).long())
-        logits: Tensor = self.head(states)
+        logits: Tensor = self.head(self.encoder.encode(vectors, lengths))
         return logits
 
 
 def input_kind(model: TokenModel) -> str:
     """Return the value of ``reads`` in ``nlptrain.json``: subwords, pooled subwords, or words."""
-    embedder = getattr(model.model, "embedder", None) if isinstance(model.model, NeuralTagger) else None
-    return (
-        "pooled"
-        if isinstance(embedder, PooledEmbedder)
-        else "words"
-        if isinstance(embedder, WordEmbedder)
-        else "pieces"
-    )
+    return str(model.model.embedder.reads) if isinstance(model.model, NeuralTagger) else "pieces"
 
 
 def build_graphs(model: TokenModel) -> dict[str, Graph]:
-    """Return the graphs of ``model`` by name."""
-    kind = input_kind(model)
-    if kind == "pieces":
-        return {"model": _subword_graph(model)}
+    """Return the graphs of ``model`` by name.
+
+    Raises:
+        InputError: its embedder cannot be exported.
+    """
+    if not isinstance(model.model, NeuralTagger):
+        return subword_graphs(model)
+    kind = str(model.model.config.embedder["kind"])
+    if not EMBEDDERS[kind].build_graphs:
+        raise InputError(f"students with the embedder {kind} cannot be exported", location=model.name)
+    graphs: dict[str, Graph] = EMBEDDERS.load(kind, EMBEDDERS[kind].build_graphs)(model)
+    return graphs
+
+
+def pooled_graphs(model: TokenModel) -> dict[str, Graph]:
+    """Return the graphs of a student of pooled subwords."""
+    example = (torch.tensor([[1, 2], [0, -1], [2, 1]]),)
+    return _graphs_of_words(model, {"pieces": ("distinct", "parts")}, example)
+
+
+def word_graphs(model: TokenModel) -> dict[str, Graph]:
+    """Return the graphs of a student of words."""
+    inputs = {"rows": ("distinct",), "shapes": ("distinct",), "characters": ("distinct", "parts")}
+    points = torch.tensor([[97, 98, 99], [97, -1, -1], [98, 97, -1]])
+    return _graphs_of_words(model, inputs, (torch.tensor([1, 1, 1]), torch.tensor([0, 1, 0]), points))
+
+
+def _graphs_of_words(model: TokenModel, inputs: Mapping[str, Shape], example: tuple[Tensor, ...]) -> dict[str, Graph]:
+    """Return a graph that computes the vectors of distinct words from ``inputs``, and one that reads these vectors."""
     net = model.model
     assert isinstance(net, NeuralTagger)
-    if kind == "pooled":
-        features: dict[str, Shape] = {"pieces": ("distinct", "parts")}
-        words: tuple[Tensor, ...] = (torch.tensor([[1, 2], [0, -1], [2, 1]]),)
-    else:
-        features = {"rows": ("distinct",), "shapes": ("distinct",), "characters": ("distinct", "parts")}
-        points = torch.tensor([[97, 98, 99], [97, -1, -1], [98, 97, -1]])
-        words = (torch.tensor([1, 1, 1]), torch.tensor([0, 1, 0]), points)
-    width = net.embedder.width
-    inputs = {"vectors": ("batch", "words", ""), "lengths": ("batch",)}
-    example = (torch.zeros(2, 3, width), torch.tensor([3, 2]))
+    vectors = torch.zeros(2, 3, net.embedder.width)
+    sequences = {"vectors": ("batch", "words", ""), "lengths": ("batch",)}
     return {
-        "words": Graph(_WordVectors(net), features, ("vectors", ("distinct", "")), words),
-        "model": Graph(_Vectors(net), inputs, ("logits", ("batch", "words", "")), example),
+        "words": Graph(_WordVectors(net), inputs, ("vectors", ("distinct", "")), example),
+        "model": Graph(_Vectors(net), sequences, ("logits", ("batch", "words", "")), (vectors, torch.tensor([3, 2]))),
     }
 
 
-def _subword_graph(model: TokenModel) -> Graph:
+def subword_graphs(model: TokenModel) -> dict[str, Graph]:
+    """Return the graph of a transformer, or of a student of subwords."""
     featurizer = model.featurizer
     assert isinstance(featurizer, SubwordFeaturizer)
     architecture = featurizer.architecture
@@ -147,4 +155,4 @@ def _subword_graph(model: TokenModel) -> Graph:
     inputs = {"input_ids": ("batch", "pieces"), "attention_mask": ("batch", "pieces")}
     # Other users of the graph may pad on the left, if the tokenizer of the student does.
     net = _Subwords(model.model, further_inputs, pads_left=pads_left or featurizer.tokenizer.padding_side == "left")
-    return Graph(net, inputs, ("logits", ("batch", "pieces", "")), (ids, mask))
+    return {"model": Graph(net, inputs, ("logits", ("batch", "pieces", "")), (ids, mask))}

@@ -1,7 +1,5 @@
 """Heads: hidden states to logits, and logits to labels."""
 
-from torch import nn
-
 from nlptrain.models.heads.crf import CRFHead
 from nlptrain.models.heads.decoding import (
     ConstrainedDecoder,
@@ -10,14 +8,13 @@ from nlptrain.models.heads.decoding import (
     Prediction,
     constrained_decoder,
 )
-from nlptrain.models.heads.softmax import SoftmaxHead, WordOutput, nll_loss
-
-HEADS: dict[str, type[nn.Linear]] = {"softmax": SoftmaxHead, "crf": CRFHead}
+from nlptrain.models.heads.head import Head, SoftmaxHead
+from nlptrain.models.heads.softmax import WordOutput, nll_loss
 
 __all__ = [
-    "HEADS",
     "CRFHead",
     "ConstrainedDecoder",
+    "Head",
     "IndependentDecoder",
     "LabelDecoder",
     "Prediction",

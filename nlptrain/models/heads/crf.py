@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nlptrain.data.labels import Labels
-from nlptrain.models.heads.decoding import Prediction, allowed_transitions, join_sentences
+from nlptrain.models.heads.decoding import LabelDecoder, Prediction, allowed_transitions, join_sentences
 from nlptrain.models.heads.forward_backward import (
     FORBIDDEN,
     log_marginals,
@@ -20,13 +20,14 @@ from nlptrain.models.heads.forward_backward import (
     path_scores,
     possible_labels,
 )
+from nlptrain.models.heads.head import Head
 from nlptrain.models.heads.softmax import NO_LABEL
 from nlptrain.models.tokenization.inputs import SequenceLengths
 from nlptrain_runtime.decoding import Decoder
 from nlptrain_runtime.transition_tables import TransitionTables
 
 
-class CRFHead(nn.Linear):
+class CRFHead(Head):
     """A linear layer for the emissions, and a score per pair of neighboring labels (Lample et al. 2016, section 2.2).
 
     What the tag scheme forbids (an I- after O, ...) has probability 0, in training and in decoding. The start and the
@@ -34,6 +35,7 @@ class CRFHead(nn.Linear):
     """
 
     is_constrained = True
+    is_structured = True
     allowed: Tensor
     may_open: Tensor
     may_close: Tensor
@@ -55,9 +57,25 @@ class CRFHead(nn.Linear):
         self.may_open.copy_(may_open)
         self.may_close.copy_(may_close)
 
+    def decoder(self, labels: Labels) -> LabelDecoder:
+        """Return itself: the transitions decide, too."""
+        return self
+
     def output(self, emissions: Tensor, lengths: SequenceLengths) -> CRFWords:
         """Return the words of a batch; each window is one sequence of the CRF."""
         return CRFWords(self, emissions, lengths)
+
+    @torch.no_grad()
+    def reorder(self, columns: Sequence[int]) -> None:
+        """Replace the columns, and the scores of transitions, by those with the indices ``columns``."""
+        super().reorder(columns)
+        order = torch.tensor(columns)
+        self.transitions = nn.Parameter(self.transitions[order][:, order].clone())
+        self.start, self.end = nn.Parameter(self.start[order].clone()), nn.Parameter(self.end[order].clone())
+        for name in ("may_open", "may_close"):
+            buffer: Tensor = getattr(self, name)
+            self.register_buffer(name, buffer[order].clone())
+        self.register_buffer("allowed", self.allowed[order][:, order].clone())
 
     @property
     def runtime_decoder(self) -> Decoder:

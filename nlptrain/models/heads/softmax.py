@@ -1,27 +1,28 @@
-"""The softmax head: a linear layer, a distribution per word, and its loss."""
+"""A distribution per word: the words of a batch whose labels are independent of each other, and their loss."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 NO_LABEL = -100  # instead of a label id; the value that torch's cross-entropy ignores by default
 
 
 class WordOutput(Protocol):
-    """The words of a batch as an objective sees them; ``LabelDecoder.output`` returns one.
+    """The words of a batch as an objective sees them; ``LabelDecoder.output`` returns one."""
 
-    Attributes:
-        logits: the output of the network, [W, C].
-        possible: false where no sequence that the scheme allows has this label on this word, [W, C]; None: all are
-            possible.
-    """
+    @property
+    def logits(self) -> Tensor:
+        """The output of the network, [W, C]."""
+        ...
 
-    logits: Tensor
-    possible: Tensor | None
+    @property
+    def possible(self) -> Tensor | None:
+        """False where no allowed sequence has this label on this word, [W, C]; None: all are possible."""
+        ...
 
     def nll_loss(self, gold: Tensor) -> Tensor:
         """Return the negative log-likelihood of the ``gold`` labels [W] (``NO_LABEL``: none), summed over the words."""
@@ -61,11 +62,3 @@ class IndependentWords:
         """Return log softmax(logits / T), [W, C]."""
         dtype = torch.promote_types(self.logits.dtype, torch.float32)  # half precision is too coarse for it
         return F.log_softmax(self.logits.to(dtype) / temperature, dim=-1)
-
-
-class SoftmaxHead(nn.Linear):
-    """A linear layer from states [..., width] to logits [..., C]."""
-
-    def __init__(self, width: int, labels: int) -> None:
-        """Create a layer with ``labels`` columns, C."""
-        super().__init__(width, labels)

@@ -12,25 +12,23 @@ from typing import Any, NamedTuple
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from nlptrain.config.student import (
-    MAX_CRF_LABELS,
-    Embedder,
-    Encoder,
-    Head,
-    IDCNNEncoderConfig,
-    PooledEmbedderConfig,
-    StudentConfig,
+from nlptrain.config import auto
+from nlptrain.config.components import (
+    EMBEDDERS,
+    HEADS,
+    AutoHeadConfig,
+    EncoderConfig,
+    HeadConfig,
     SubwordEmbedderConfig,
-    TransformerStudentConfig,
     WordEmbedderConfig,
 )
+from nlptrain.config.student import StudentConfig, TransformerStudentConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.vocabulary import SHAPES, Vocabulary
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError, Setting
 from nlptrain.models.embedders import SubwordTable
-from nlptrain.models.heads import CRFHead
 from nlptrain.models.neural_tagger import NeuralTagger, NeuralTaggerConfig
 from nlptrain.models.pretrained import resolve_model
 from nlptrain.models.students.embeddings import TrainingText, assign_rows, init_subword_table, init_word_table
@@ -72,7 +70,7 @@ def build_student(
     torch.manual_seed(seed)
     if config.init_from is not None:
         return warm_start(config, labels, splitter=splitter, log=log)
-    build = STUDENTS[config.kind]
+    build: Callable[..., TokenModel] = build_tagger if isinstance(config, StudentConfig) else build_transformer
     return build(config, labels, seed=seed, teacher=teacher, splitter=splitter, text=TrainingText(text), log=log)
 
 
@@ -87,18 +85,18 @@ def build_tagger(
     log: Callable[[str], None] = lambda _: None,
 ) -> TokenModel:
     """Build a NeuralTagger with new weights; arguments and errors as for ``build_student``."""
-    inputs = _INPUTS[config.embedder.kind](config, teacher, text or TrainingText(), log)
+    kind = config.embedder.name
+    build_inputs: BuildInputs = EMBEDDERS.load(kind, EMBEDDERS[kind].build)
+    inputs = build_inputs(config, teacher, text or TrainingText(), log)
     featurizer = inputs.featurizer
-    head = _head(config.head, labels, log)
-    boundaries = None
-    if featurizer.tokenizer is not None and (head["kind"] == "crf" or isinstance(featurizer, PooledFeaturizer)):
-        boundaries = subword_boundaries(featurizer.tokenizer, splitter or WordSplitter.default())
+    head = _resolve_head(config.head, labels, log)
+    encoder = _resolve_encoder(config.encoder, head, log)
     torch.manual_seed(seed)
     model_config = NeuralTaggerConfig(  # type: ignore[call-arg]  # transformers' own keys are untyped
         embedder=inputs.embedder,
-        encoder=_encoder(config.encoder, head, log),
-        head=head,
-        dropout=config.dropout,
+        encoder=encoder.model_dump(),
+        head=head.model_dump(),
+        dropout=auto.number(config.dropout, auto.dropout()),
         max_pieces=config.max_subwords,
         max_characters=getattr(config.embedder, "max_characters", None),
         id2label=dict(enumerate(labels.names)),
@@ -106,38 +104,35 @@ def build_tagger(
         pad_token_id=None if featurizer.tokenizer is None else featurizer.tokenizer.pad_token_id,
     )
     model = NeuralTagger(model_config)
-    if isinstance(model.head, CRFHead):
-        model.head.constrain(labels)
-    if boundaries is not None:
-        model.set_subword_boundaries(boundaries)
+    model.head.constrain(labels)
+    if featurizer.tokenizer is not None and (model.head.is_structured or model.embedder.reads == "pooled"):
+        boundaries = subword_boundaries(featurizer.tokenizer, splitter or WordSplitter.default())
+        if boundaries is not None:
+            model.set_subword_boundaries(boundaries)
     inputs.init_table(model)
     return TokenModel(
         model.eval(), featurizer, labels, max_subwords=config.max_subwords, splitter=splitter, name="student"
     )
 
 
-STUDENTS: dict[str, Callable[..., TokenModel]] = {"tagger": build_tagger, "transformer": build_transformer}
+def _resolve_head(config: HeadConfig, labels: Labels, log: Callable[[str], None]) -> HeadConfig:
+    if not isinstance(config, AutoHeadConfig):
+        return config
+    choice = auto.head_kind_for(len(labels), labels.scheme)
+    log(choice.describe("student.head.kind"))
+    return HEADS[str(choice.value)].config()
 
 
-def _head(config: Head, labels: Labels, log: Callable[[str], None]) -> dict[str, Any]:
-    if config.kind != "auto":
-        return config.model_dump()
-    kind = "crf" if labels.scheme != "plain" and len(labels) <= MAX_CRF_LABELS else "softmax"
-    log(f"student.head.kind=auto: {kind} (for {len(labels)} {labels.scheme} labels)")
-    return {"kind": kind}
+def _resolve_encoder(config: EncoderConfig, head: HeadConfig, log: Callable[[str], None]) -> EncoderConfig:
+    if getattr(config, "layers", None) != "auto":
+        return config
+    choice = auto.encoder_layers_for(head)
+    log(choice.describe("student.encoder.layers"))
+    return config.model_copy(update={"layers": choice.value})
 
 
-def _encoder(config: Encoder, head: dict[str, Any], log: Callable[[str], None]) -> dict[str, Any]:
-    if isinstance(config, IDCNNEncoderConfig) or config.layers != "auto":
-        return config.model_dump()
-    # Three seeds each: with a CRF, on WNUT17, a second layer gains nothing; with a softmax, on UD EWT, 0.2 points.
-    layers = 1 if head["kind"] == "crf" else 2
-    log(f"student.encoder.layers=auto: {layers} (for a {head['kind']} head)")
-    return {**config.model_dump(), "layers": layers}
-
-
-class _TaggerInputs(NamedTuple):
-    """How a tagger reads words.
+class TaggerInputs(NamedTuple):
+    """How a new tagger reads words.
 
     Attributes:
         featurizer: turns words into inputs.
@@ -150,9 +145,22 @@ class _TaggerInputs(NamedTuple):
     init_table: Callable[[NeuralTagger], None]
 
 
-def _subword_inputs(
+BuildInputs = Callable[[StudentConfig, TokenModel | None, TrainingText, Callable[[str], None]], TaggerInputs]
+
+
+def pooled_inputs(
     config: StudentConfig, teacher: TokenModel | None, text: TrainingText, log: Callable[[str], None]
-) -> _TaggerInputs:
+) -> TaggerInputs:
+    """Return the inputs of a student of pooled subwords."""
+    inputs = subword_inputs(config, teacher, text, log)
+    assert inputs.featurizer.tokenizer is not None
+    return inputs._replace(featurizer=PooledFeaturizer(inputs.featurizer.tokenizer))
+
+
+def subword_inputs(
+    config: StudentConfig, teacher: TokenModel | None, text: TrainingText, log: Callable[[str], None]
+) -> TaggerInputs:
+    """Return the inputs of a student of subwords."""
     embedder = config.embedder
     assert isinstance(embedder, SubwordEmbedderConfig)
     featurizer = SubwordFeaturizer(_tokenizer(config, teacher))
@@ -168,8 +176,6 @@ def _subword_inputs(
     if cased is not None:
         featurizer = SubwordFeaturizer(cased.tokenizer)
         sizes.update(vocab_size=len(cased.uncased_ids), kept=sizes.get("kept", vocab_size), forms=CASINGS)
-    if isinstance(embedder, PooledEmbedderConfig):
-        featurizer = PooledFeaturizer(featurizer.tokenizer)
     init = embedder.init or (None if teacher is not None else config.tokenizer)
 
     def init_table(model: NeuralTagger) -> None:
@@ -185,12 +191,13 @@ def _subword_inputs(
         elif kept is not None:
             model.embedder.share(rows)
 
-    return _TaggerInputs(featurizer, sizes, init_table)
+    return TaggerInputs(featurizer, sizes, init_table)
 
 
-def _word_inputs(
+def word_inputs(
     config: StudentConfig, teacher: TokenModel | None, text: TrainingText, log: Callable[[str], None]
-) -> _TaggerInputs:
+) -> TaggerInputs:
+    """Return the inputs of a student of words."""
     embedder = config.embedder
     assert isinstance(embedder, WordEmbedderConfig)
     if config.tokenizer is not None:
@@ -216,14 +223,7 @@ def _word_inputs(
     def init_table(model: NeuralTagger) -> None:
         init_word_table(model, embedder, vocabulary, teacher, log)
 
-    return _TaggerInputs(WordFeaturizer(vocabulary, embedder.max_characters), sizes, init_table)
-
-
-_INPUTS: dict[str, Callable[..., _TaggerInputs]] = {
-    "subword": _subword_inputs,
-    "pooled": _subword_inputs,
-    "word": _word_inputs,
-}
+    return TaggerInputs(WordFeaturizer(vocabulary, embedder.max_characters), sizes, init_table)
 
 
 def _tokenizer(config: StudentConfig, teacher: TokenModel | None) -> PreTrainedTokenizerBase:
@@ -238,9 +238,10 @@ def _tokenizer(config: StudentConfig, teacher: TokenModel | None) -> PreTrainedT
     return teacher.tokenizer
 
 
-def _kept_subwords(config: Embedder, featurizer: SubwordFeaturizer, text: TrainingText) -> list[int] | None:
+def _kept_subwords(
+    config: SubwordEmbedderConfig, featurizer: SubwordFeaturizer, text: TrainingText
+) -> list[int] | None:
     """Return the subwords with a row of their own, in the order of the rows; None: all of them."""
-    assert isinstance(config, SubwordEmbedderConfig)
     tokenizer = featurizer.tokenizer
     vocab_size = len(tokenizer)
     if config.vocab_size == "all" or (config.vocab_size == "auto" and vocab_size * config.dim <= MAX_TABLE_PARAMETERS):

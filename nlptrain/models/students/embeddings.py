@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import MODEL_MAPPING
 
-from nlptrain.config.student import WordEmbedderConfig
+from nlptrain.config.components import WordEmbedderConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.vocabulary import UNKNOWN, Vocabulary, read_vectors
 from nlptrain.errors import InputError, Setting

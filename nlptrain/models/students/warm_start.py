@@ -7,14 +7,15 @@ import re
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from transformers import AutoModelForTokenClassification, PreTrainedModel
 
+from nlptrain.config import auto
+from nlptrain.config.components import AutoHeadConfig
 from nlptrain.config.student import StudentConfig, TransformerStudentConfig
 from nlptrain.data.labels import Labels, map_labels
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError, Problem, Setting
-from nlptrain.models.heads import CRFHead
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.students.embeddings import TrainingText
 from nlptrain.models.token_model import TokenModel
@@ -42,18 +43,14 @@ def warm_start(
     columns = _columns(student.labels, labels, config.init_label_map or {}, str(config.init_from))
     _reorder(student.model, columns, len(student.labels))
     if isinstance(student.model, NeuralTagger):
-        head = student.model.head
-        if isinstance(head, CRFHead):
-            head.constrain(labels)
+        student.model.head.constrain(labels)
         assert isinstance(config, StudentConfig)
-        if config.head.kind == "auto":
-            log(
-                f"student.head.kind=auto: {'crf' if isinstance(head, CRFHead) else 'softmax'} (from {config.init_from})"
-            )
+        if isinstance(config.head, AutoHeadConfig):
+            log(f"student.head.kind=auto: {student.model.config.head['kind']} (from {config.init_from})")
         if getattr(config.encoder, "layers", None) == "auto":
             depth = student.model.config.encoder["layers"]
             log(f"student.encoder.layers=auto: {depth} (from {config.init_from})")
-        _set_dropout(student.model, config.dropout)
+        _set_dropout(student.model, auto.number(config.dropout, auto.dropout()))
         student.max_subwords = config.max_subwords
     student.model.config.num_labels = len(labels)
     kind = type(student)
@@ -121,8 +118,11 @@ def _columns(saved: Labels, wanted: Labels, mapping: dict[str, str], init_from: 
 
 @torch.no_grad()
 def _reorder(model: nn.Module, columns: list[int], labels: int) -> None:
-    """Reorder the columns of the last layer, and of a CRF's transition scores."""
+    """Reorder the columns of the last layer."""
     if columns == list(range(labels)):
+        return
+    if isinstance(model, NeuralTagger):
+        model.head.reorder(columns)
         return
     order = torch.tensor(columns)
     layers = [module for module in model.modules() if isinstance(module, nn.Linear) and module.out_features == labels]
@@ -130,13 +130,6 @@ def _reorder(model: nn.Module, columns: list[int], labels: int) -> None:
     head.weight = nn.Parameter(head.weight[order].clone())
     head.bias = nn.Parameter(head.bias[order].clone())
     head.out_features = len(columns)
-    if isinstance(head, CRFHead):
-        head.transitions = nn.Parameter(head.transitions[order][:, order].clone())
-        head.start, head.end = nn.Parameter(head.start[order].clone()), nn.Parameter(head.end[order].clone())
-        for name in ("may_open", "may_close"):
-            buffer: Tensor = getattr(head, name)
-            head.register_buffer(name, buffer[order].clone())
-        head.register_buffer("allowed", head.allowed[order][:, order].clone())
 
 
 def _set_dropout(model: NeuralTagger, rate: float) -> None:

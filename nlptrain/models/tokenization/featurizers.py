@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
+from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
 from nlptrain.data.alignment import WordEncoder
 from nlptrain.data.vocabulary import PADDING, UNKNOWN, Vocabulary
 from nlptrain.models.architectures import Architecture
-from nlptrain.models.tokenization.tokenizer import describe_tokenizer, without_limits
+from nlptrain.models.pretrained import Source
+from nlptrain.models.tokenization.tokenizer import describe_tokenizer, load_tokenizer, without_limits
 from nlptrain_runtime.arrays import pad_lists
 from nlptrain_runtime.windows import Window
 
@@ -263,3 +264,20 @@ class WordFeaturizer(DynamicVocab):
             self._shapes.append(self.vocabulary.word_shape(word))
             self._characters.append(self.vocabulary.characters(word, self.characters))
         return word_id
+
+
+def load_subword_featurizer(source: Source, config: PretrainedConfig) -> tuple[SubwordFeaturizer, int]:
+    """Load the featurizer of a student of subwords, and return it with the maximum length in subwords."""
+    tokenizer, max_subwords = load_tokenizer(source)
+    return SubwordFeaturizer(tokenizer), max_subwords
+
+
+def load_pooled_featurizer(source: Source, config: PretrainedConfig) -> tuple[PooledFeaturizer, int]:
+    """Load the featurizer of a student of pooled subwords; as ``load_subword_featurizer``."""
+    tokenizer, max_subwords = load_tokenizer(source)
+    return PooledFeaturizer(tokenizer), max_subwords
+
+
+def load_word_featurizer(source: Source, config: PretrainedConfig) -> tuple[WordFeaturizer, int]:
+    """Load the featurizer of a student of words; as ``load_subword_featurizer``."""
+    return WordFeaturizer(Vocabulary.load(source.folder), config.max_characters), config.max_pieces

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nlptrain.config.data import ColumnsConfig
+from nlptrain.data.formats import ReadContext
 from nlptrain.data.formats.conll import read_conll
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
@@ -24,7 +25,7 @@ TAGGED = st.lists(st.lists(st.tuples(WORDS, st.sampled_from(["O", "B-a", "NOUN"]
 def _read(folder: Path, text: str, columns: ColumnsConfig = DEFAULT) -> list[list[tuple[str, str]]]:
     path = folder / "a.conll"
     path.write_bytes(text.encode())
-    return [list(zip(s.words, s.tags or (), strict=True)) for s in read_conll(path, columns)]
+    return [list(zip(s.words, s.tags or (), strict=True)) for s in read_conll(path, ReadContext(columns))]
 
 
 @given(TAGGED)
@@ -42,7 +43,7 @@ def test_sentences_know_their_lines(tmp_path: Path) -> None:
     """Comments and blank lines count as lines."""
     path = tmp_path / "a.conll"
     path.write_text("# sent_id = 1\nAda\tB-a\n\n\nsings\tO\n# a note\n.\tO")
-    first, second = read_conll(path, DEFAULT)
+    first, second = read_conll(path, ReadContext())
     assert first == Sentence(("Ada",), ("B-a",), f"{path}:2")
     assert second == Sentence(("sings", "."), ("O", "O"), f"{path}:5")
     assert second.lines == (5, 7)
@@ -143,7 +144,7 @@ def test_lines_are_read_lazily(tmp_path: Path) -> None:
     """The first sentence is returned before an error in a later line."""
     path = tmp_path / "a.conll"
     path.write_bytes(b"a\tO\n\nb\n")
-    reader = read_conll(path, DEFAULT)
+    reader = read_conll(path, ReadContext())
     assert next(reader).words == ("a",)
     with pytest.raises(InputError, match=":3: found 1 column"):
         next(reader)

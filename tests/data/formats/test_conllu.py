@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nlptrain.config.data import ColumnsConfig
+from nlptrain.data.formats import ReadContext
 from nlptrain.data.formats.conllu import read_conllu
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
@@ -41,7 +42,7 @@ TEXT = (
 def test_words_are_the_lines_with_integer_ids(tmp_path: Path, end: str) -> None:
     """Comments, multiword tokens and empty nodes are not words; each word has its line number."""
     path = _file(tmp_path, TEXT.replace("\n", end))
-    first, second = read_conllu(path, ColumnsConfig())
+    first, second = read_conllu(path, ReadContext())
     assert first == Sentence(("I", "do", "n't", "#"), ("PRON", "AUX", "PART", "SYM"), f"{path}:3")
     assert first.lines == (3, 5, 6, 8)
     assert (first.id, first.text, first.offsets) == ("1", "I don't #", ((0, 1), (2, 4), (4, 7), (8, 9)))
@@ -60,7 +61,7 @@ def test_words_are_the_lines_with_integer_ids(tmp_path: Path, end: str) -> None:
 )
 def test_the_tags_column_is_a_name_or_a_number(tmp_path: Path, columns: ColumnsConfig, tags: tuple[str, ...]) -> None:
     """The default is UPOS."""
-    assert next(read_conllu(_file(tmp_path, TEXT), columns)).tags == tags
+    assert next(read_conllu(_file(tmp_path, TEXT), ReadContext(columns))).tags == tags
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_invalid_lines_are_reported(tmp_path: Path, text: str, message: str) -> 
     """The message has file and line; a missing blank line, which would join two sentences, is an error."""
     path = _file(tmp_path, text)
     with pytest.raises(InputError, match=f"^{re.escape(str(path) + message)}$"):
-        list(read_conllu(path, ColumnsConfig()))
+        list(read_conllu(path, ReadContext()))
 
 
 def test_columns_beyond_ten_are_refused(tmp_path: Path) -> None:
@@ -100,8 +101,8 @@ def test_columns_beyond_ten_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"^data\.columns\.words: found 11; expected one of the 10 columns of CoNLL-U$"
     ):
-        list(read_conllu(_file(tmp_path, TEXT), ColumnsConfig(words=11)))
+        list(read_conllu(_file(tmp_path, TEXT), ReadContext(ColumnsConfig(words=11))))
     with pytest.raises(
         InputError, match=r"^data\.columns\.tags: found -11; expected one of the 10 columns of CoNLL-U$"
     ):
-        list(read_conllu(_file(tmp_path, TEXT), ColumnsConfig(tags=-11)))
+        list(read_conllu(_file(tmp_path, TEXT), ReadContext(ColumnsConfig(tags=-11))))

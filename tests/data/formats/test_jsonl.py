@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nlptrain.data.formats import ReadContext
 from nlptrain.data.formats.jsonl import read_jsonl
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
@@ -35,7 +36,8 @@ def test_written_sentences_are_read_again(
     rows = [{"tokens": [word for word, _ in pairs], "tags": [tag for _, tag in pairs]} for pairs in tagged]
     text = "".join(json.dumps(row, ensure_ascii=ascii_only) + "\n" for row in rows)
     read = [
-        list(zip(s.words, s.tags or (), strict=True)) for s in read_jsonl(_file(tmp_path_factory.getbasetemp(), text))
+        list(zip(s.words, s.tags or (), strict=True))
+        for s in read_jsonl(_file(tmp_path_factory.getbasetemp(), text), ReadContext())
     ]
     assert read == tagged
 
@@ -45,7 +47,7 @@ def test_other_keys_blank_lines_and_nan_are_ignored(tmp_path: Path) -> None:
     path = _file(
         tmp_path, '\n{"tokens": ["a"], "tags": ["O"], "confidences": [NaN], "x": {}}\n \n{"tokens": [], "tags": []}'
     )
-    assert list(read_jsonl(path)) == [Sentence(("a",), ("O",), f"{path}:2")]
+    assert list(read_jsonl(path, ReadContext())) == [Sentence(("a",), ("O",), f"{path}:2")]
 
 
 @pytest.mark.parametrize(
@@ -90,17 +92,17 @@ def test_invalid_lines_are_reported(tmp_path: Path, line: str, message: str) -> 
     """The message has file, line, what was found and what was expected."""
     path = _file(tmp_path, f"\n{line}\n")
     with pytest.raises(InputError, match=f"^{re.escape(f'{path}:2: {message}')}"):
-        list(read_jsonl(path))
+        list(read_jsonl(path, ReadContext()))
 
 
 def test_surrogate_pairs_become_one_character(tmp_path: Path) -> None:
     """``json.dumps`` writes characters above U+FFFF as pairs."""
     path = _file(tmp_path, '{"tokens": ["\\ud83d\\ude00"], "tags": ["O"]}')
-    assert next(read_jsonl(path)).words == ("\U0001f600",)
+    assert next(read_jsonl(path, ReadContext())).words == ("\U0001f600",)
 
 
 @pytest.mark.parametrize("key", ["id", "text"])
 def test_lone_surrogates_in_other_keys_are_reported(tmp_path: Path, key: str) -> None:
     path = _file(tmp_path, json.dumps({"tokens": ["a"], "tags": ["O"], key: "x\ud83d"}))
     with pytest.raises(InputError, match=rf"a\.jsonl:1: '{key}': found \\ud83d, half of a character"):
-        list(read_jsonl(path))
+        list(read_jsonl(path, ReadContext()))

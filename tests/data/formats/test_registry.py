@@ -6,7 +6,6 @@ import gzip
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,8 +15,9 @@ from hypothesis import strategies as st
 from pyarrow import feather
 
 from nlptrain.config.data import ColumnsConfig, DataConfig
+from nlptrain.config.formats import FORMATS, writable_formats
 from nlptrain.data.corpus import Corpus
-from nlptrain.data.formats import SUFFIXES, GoldFormat, WriteContext
+from nlptrain.data.formats import WriteContext
 from nlptrain.data.formats.registry import ignored_columns, write_gold
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import Scheme, spans_to_tags
@@ -69,20 +69,20 @@ def sentences(draw: st.DrawFn, scheme: Scheme) -> list[Sentence]:
 
 
 def round_trip(
-    folder: Path, sentences: Sequence[Sentence], target: GoldFormat, context: WriteContext, suffix: str | None = None
+    folder: Path, sentences: Sequence[Sentence], target: str, context: WriteContext, suffix: str | None = None
 ) -> list[Sentence]:
-    path = folder / f"a{suffix or SUFFIXES[target][0]}"
+    path = folder / f"a{suffix or FORMATS[target].suffixes[0]}"
     write_gold(sentences, path, target, context)
     assert not list(folder.glob("*.part"))
     return list(Corpus(str(path), DataConfig(scheme=context.scheme)))
 
 
-@pytest.mark.parametrize("target", [target for target in get_args(GoldFormat) if target not in ("csv", "brat")])
+@pytest.mark.parametrize("target", [target for target in writable_formats() if target not in ("csv", "brat")])
 @pytest.mark.parametrize("scheme", ["iob2", "plain"])
 @settings(deadline=None, max_examples=40)
 @given(data=st.data())
 def test_words_tags_ids_and_offsets_are_kept(
-    tmp_path_factory: pytest.TempPathFactory, target: GoldFormat, scheme: Scheme, data: st.DataObject
+    tmp_path_factory: pytest.TempPathFactory, target: str, scheme: Scheme, data: st.DataObject
 ) -> None:
     originals = data.draw(sentences(scheme))
     context = WriteContext(scheme, comments=True)
@@ -142,9 +142,9 @@ def test_conll_keeps_ids_and_texts_as_comments_only(tmp_path: Path) -> None:
     ],
 )
 def test_error_without_a_file_for_unrepresentable_values(
-    tmp_path: Path, target: GoldFormat, sentence: Sentence, message: str
+    tmp_path: Path, target: str, sentence: Sentence, message: str
 ) -> None:
-    path = tmp_path / f"a{SUFFIXES[target][0]}"
+    path = tmp_path / f"a{FORMATS[target].suffixes[0]}"
     path.write_text("before")
     with pytest.raises(InputError, match=message):
         write_gold([Sentence(("b",), ("O",)), sentence], path, target, WriteContext("iob2"))

@@ -1,0 +1,125 @@
+"""The registry of file formats: their suffixes, and the paths of their readers and writers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nlptrain.config.registry import Entry, Registry
+
+
+@dataclass(frozen=True)
+class FormatEntry(Entry):
+    """A file format.
+
+    Without a path ("") the format has no such function. The types of the functions are in ``nlptrain.data.formats``.
+
+    Attributes:
+        suffixes: of its files, e.g. ``.conll``; the first one is that of new files.
+        read: a ``ReadFormat``: yields the tagged sentences of a file.
+        ignored: an ``IgnoredColumns``: returns the names of what ``read`` ignores in a file.
+        rows: a ``ReadRows``: yields the rows of a file of raw text; "": its lines are raw text.
+        lines: a ``FormatLines``: yields the lines of a new text file, which may be compressed.
+        write: a ``WriteFormat``, instead of ``lines``: writes new files.
+        files: a ``FilesOf``: returns the files that belong to a path; "": the path alone.
+        gold_suffixes: those of ``suffixes`` whose files always hold tags, and are refused as raw text.
+    """
+
+    suffixes: tuple[str, ...]
+    read: str = ""
+    ignored: str = ""
+    rows: str = ""
+    lines: str = ""
+    write: str = ""
+    files: str = ""
+    gold_suffixes: tuple[str, ...] = ()
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether sentences can be written in this format."""
+        return bool(self.lines or self.write)
+
+
+_FORMATS = "nlptrain.data.formats"
+_ROWS_OF_TEXT = f"{_FORMATS}.annotation_tools"
+_GOLD = (".conll", ".bio", ".iob", ".iob2")
+_ARROW = f"{_FORMATS}.arrow"
+# If two formats share a suffix, files are written as the first one. Rows of annotation tools are recognized by their
+# keys, so that one reader is enough for them.
+FORMATS = Registry(
+    "file format",
+    "data.format",
+    "nlptrain.formats",
+    FormatEntry,
+    {
+        "conll": FormatEntry(
+            (".conll", ".tsv", ".bio", ".iob", ".iob2", ".txt"),
+            read=f"{_FORMATS}.conll:read_conll",
+            ignored=f"{_FORMATS}.conll:ignored_columns",
+            lines=f"{_FORMATS}.conll:conll_lines",
+            gold_suffixes=_GOLD,
+        ),
+        "conllu": FormatEntry(
+            (".conllu",),
+            read=f"{_FORMATS}.conllu:read_conllu",
+            ignored=f"{_FORMATS}.conllu:ignored_columns",
+            lines=f"{_FORMATS}.conllu:conllu_lines",
+            gold_suffixes=(".conllu",),
+        ),
+        "csv": FormatEntry(
+            (".csv",),
+            read=f"{_FORMATS}.csv:read_csv",
+            ignored=f"{_FORMATS}.csv:ignored_columns",
+            rows=f"{_FORMATS}.csv:read_csv_rows",
+            lines=f"{_FORMATS}.csv:csv_lines",
+        ),
+        "jsonl": FormatEntry(
+            (".jsonl", ".ndjson"),
+            read=f"{_FORMATS}.jsonl:read_jsonl",
+            ignored=f"{_FORMATS}.jsonl:ignored_jsonl_keys",
+            rows=f"{_FORMATS}.jsonl:read_objects",
+            lines=f"{_FORMATS}.jsonl:jsonl_lines",
+        ),
+        "entities": FormatEntry((".jsonl",), lines=f"{_ROWS_OF_TEXT}:entities_lines"),
+        "prodigy": FormatEntry((".jsonl",), lines=f"{_ROWS_OF_TEXT}:prodigy_lines"),
+        "doccano": FormatEntry((".jsonl",), lines=f"{_ROWS_OF_TEXT}:doccano_lines"),
+        "json": FormatEntry(
+            (".json",),
+            read=f"{_FORMATS}.jsonl:read_json",
+            ignored=f"{_FORMATS}.jsonl:ignored_json_keys",
+            rows=f"{_FORMATS}.jsonl:read_list",
+        ),
+        "labelstudio": FormatEntry((".json",), lines=f"{_ROWS_OF_TEXT}:labelstudio_lines"),
+        "brat": FormatEntry(
+            (".ann",),
+            read=f"{_FORMATS}.brat:read_brat",
+            ignored=f"{_FORMATS}.brat:ignored_annotations",
+            write=f"{_FORMATS}.brat:write_brat",
+            files=f"{_FORMATS}.brat:files_of",
+            gold_suffixes=(".ann",),
+        ),
+        "parquet": FormatEntry(
+            (".parquet", ".pq"),
+            read=f"{_ARROW}:read_parquet",
+            ignored=f"{_ARROW}:ignored_parquet_columns",
+            rows=f"{_ARROW}:read_parquet_rows",
+            write=f"{_ARROW}:write_parquet",
+        ),
+        "arrow": FormatEntry(
+            (".arrow", ".feather"),
+            read=f"{_ARROW}:read_arrow",
+            ignored=f"{_ARROW}:ignored_arrow_columns",
+            rows=f"{_ARROW}:read_arrow_rows",
+            write=f"{_ARROW}:write_arrow",
+        ),
+    },
+)
+
+
+def readable_formats() -> list[str]:
+    """Return the formats of gold files that can be read."""
+    return [name for name, entry in FORMATS.items() if entry.read]
+
+
+def writable_formats() -> list[str]:
+    """Return the formats that can be written."""
+    return [name for name, entry in FORMATS.items() if entry.is_writable]
