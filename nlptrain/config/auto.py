@@ -1,4 +1,4 @@
-"""Values of keys that are `auto`: one function per key, from what the configuration says.
+"""Values of keys that are `auto`: one function per key, from the configuration.
 
 What depends on the labels or on the text is resolved later: `student.head.kind` and `student.encoder.layers` where the
 student is built, `train.steps` and `augment.sentences` when the text was read.
@@ -33,6 +33,14 @@ class Resolved:
     def describe(self, key: str) -> str:
         """Return a line for the log."""
         return f"{key}=auto: {self.value} ({self.reason})"
+
+
+def describe_resolved(resolved: Mapping[str, Resolved]) -> str:
+    """Return one line for the log with the value of each key in ``resolved``, by what decided it."""
+    reasons: dict[str, list[str]] = {}
+    for key, choice in resolved.items():
+        reasons.setdefault(choice.reason, []).append(f"{key} {choice.value}")
+    return "auto: " + "; ".join(f"{', '.join(values)} ({reason})" for reason, values in reasons.items())
 
 
 @dataclass(frozen=True)
@@ -132,7 +140,7 @@ def encoder_layers_for(head: HeadConfig) -> Resolved:
     return Resolved(1 if head.is_structured else 2, f"a {head.name} head")
 
 
-def number(value: float | Auto, default: Resolved) -> float:
+def resolved_number(value: float | Auto, default: Resolved) -> float:
     """Return ``value``, or that of ``default`` if it is `auto`."""
     return float(default.value if value == "auto" else value)
 

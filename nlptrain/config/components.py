@@ -208,7 +208,7 @@ class HeadEntry(ConfiguredEntry[HeadConfig]):
     """A head.
 
     Attributes:
-        module: its class, a subclass of ``nlptrain.models.heads.Head``; "" for ``auto``, which stands for another kind.
+        module: its class, a subclass of ``nlptrain.models.heads.Head``; "" for ``auto``, which is resolved to another kind.
     """
 
     module: str

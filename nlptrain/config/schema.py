@@ -197,7 +197,7 @@ def _alternatives(schema: Any) -> Iterator[list[dict[str, Any]]]:  # noqa: ANN40
 def describe(loaded: LoadedConfig[C]) -> list[tuple[str, object, str | Setting]]:
     """Return every key with its value and its origin, in the order of the schema; settings without ``KEY=VALUE``.
 
-    A key that is `auto` has the value that it stands for, where the configuration alone decides.
+    A key that is `auto` has the value that it is resolved to, where the configuration alone decides.
     """
     config, resolved = resolve_auto(loaded.config)
     origins = {key: f"auto: {choice.reason}" for key, choice in resolved.items()}

@@ -18,12 +18,11 @@ class Embedder(nn.Module):
 
     Attributes:
         width: size of the vectors.
-        reads: what a step of the sequence is: a subword (``pieces``), a word as its subwords (``pooled``), or a word
-            (``words``); the value of ``reads`` in ``nlptrain.json``.
+        reads: what a step of the sequence is: a subword, a word as its subwords (``pooled``), or a word.
     """
 
     width: int
-    reads: ClassVar[Literal["pieces", "pooled", "words"]]
+    reads: ClassVar[Literal["subwords", "pooled", "words"]]
 
 
 class SubwordTable(Embedder):
@@ -70,7 +69,7 @@ class SubwordTable(Embedder):
 class SubwordEmbedder(SubwordTable):
     """Embeds each subword."""
 
-    reads = "pieces"
+    reads = "subwords"
 
     def forward(self, input_ids: Tensor) -> Tensor:
         """Embed ``input_ids`` [B, T] as [B, T, dim]."""

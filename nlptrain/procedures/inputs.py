@@ -65,8 +65,8 @@ def read_inputs(config: CommandConfig) -> Inputs:
     Raises:
         InputError: a file or a model is missing.
     """
-    config, resolved = resolve_auto(config)
     files = data_files(config.data)
+    config, resolved = resolve_auto(config)
     sources = {key: resolve_model(reference) for key, reference in model_references(config).items()}
     config = with_references(config, {key: source.pinned for key, source in sources.items()})
     folders = {source.pinned: source.folder for source in sources.values()}

@@ -11,6 +11,7 @@ import torch
 
 from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig, TransformerTokenConfig
 from nlptrain.config.student import TransformerStudentConfig
+from nlptrain.config.teachers import TransformerTeacherConfig
 from nlptrain.data.corpus import scheme_sample, splitter_of
 from nlptrain.data.labels import Labels
 from nlptrain.data.splits import Splits, read_splits
@@ -96,6 +97,7 @@ def load_ensemble(
     models = [
         (load_token_model(teacher.path, labels=labels, scheme=scheme), teacher.weight)
         for teacher in config.teacher_list
+        if isinstance(teacher, TransformerTeacherConfig)
     ]
     for model, _ in models:
         if model.labels.is_guessed and sample is not None:
@@ -172,7 +174,7 @@ def _log_student(config: StudentCommandConfig, student: TokenModel, ensemble: Te
 def _initial_weights(config: StudentCommandConfig) -> str:
     """Return the name of the model or file that the student's first weights are from, or ``random``."""
     student = config.student
-    teacher = config.teacher_list[0].path if isinstance(config, DistillationConfig) else None
+    teacher = getattr(config.teacher_list[0], "path", None) if isinstance(config, DistillationConfig) else None
     if student.init_from is not None:
         return student.init_from
     if isinstance(student, TransformerStudentConfig):

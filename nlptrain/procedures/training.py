@@ -16,6 +16,7 @@ from rich.console import Console
 
 from nlptrain import __version__
 from nlptrain.analysis.comparison import sample_of
+from nlptrain.config.auto import describe_resolved
 from nlptrain.config.commands import CommandConfig, DistillationConfig, PseudoLabelRunConfig, StudentCommandConfig
 from nlptrain.config.loading import to_yaml
 from nlptrain.data.corpus import raw_sample, raw_text
@@ -76,8 +77,8 @@ def run_training(
             run.log(f"{folder} is finished; its scores (overwrite: train it again):")
             return scores
         run.log_start(command)
-        for key, choice in inputs.resolved.items():
-            run.log(choice.describe(key))
+        if inputs.resolved:
+            run.log(describe_resolved(inputs.resolved))
         run.provenance = _provenance(command, inputs, run)
         if own_name:
             run.provenance["objective"] = own_name

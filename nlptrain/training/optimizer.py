@@ -21,14 +21,14 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
         {"params": with_decay, "weight_decay": config.weight_decay},
         {"params": without_decay, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=auto.number(config.learning_rate, auto.learning_rate()), fused=True)
+    return torch.optim.AdamW(groups, lr=auto.resolved_number(config.learning_rate, auto.learning_rate()), fused=True)
 
 
 def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
     """Return the learning rate of ``step`` (counted from 0) of ``steps``: linear warm-up, then the schedule to 0."""
     warmup = steps // 10 if config.warmup_steps is None else config.warmup_steps
     warmup = min(warmup, steps // 2)
-    peak = auto.number(config.learning_rate, auto.learning_rate())
+    peak = auto.resolved_number(config.learning_rate, auto.learning_rate())
     if step < warmup:
         return peak * (step + 1) / warmup
     share = (step - warmup) / max(1, steps - warmup)

@@ -103,8 +103,8 @@ def train_steps(
 
     ``prepared`` holds the batches if they exist already.
     """
-    unk_dropout = auto.number(config.unk_dropout, auto.unk_dropout())
-    clip_norm = auto.number(config.clip_norm, auto.clip_norm())
+    unk_dropout = auto.resolved_number(config.unk_dropout, auto.unk_dropout())
+    clip_norm = auto.resolved_number(config.clip_norm, auto.clip_norm())
     prepared = prepared or batches(examples, plan, config.micro_batches, run, state.progress.step, steps)
     while state.progress.step < steps:
         step = state.progress.step

@@ -95,7 +95,8 @@ class _Vectors(nn.Module):
 
 def input_kind(model: TokenModel) -> str:
     """Return the value of ``reads`` in ``nlptrain.json``: subwords, pooled subwords, or words."""
-    return str(model.model.embedder.reads) if isinstance(model.model, NeuralTagger) else "pieces"
+    reads = model.model.embedder.reads if isinstance(model.model, NeuralTagger) else "subwords"
+    return "pieces" if reads == "subwords" else str(reads)  # the word of format 1
 
 
 def build_graphs(model: TokenModel) -> dict[str, Graph]:

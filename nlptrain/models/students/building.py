@@ -96,7 +96,7 @@ def build_tagger(
         embedder=inputs.embedder,
         encoder=encoder.model_dump(),
         head=head.model_dump(),
-        dropout=auto.number(config.dropout, auto.dropout()),
+        dropout=auto.resolved_number(config.dropout, auto.dropout()),
         max_pieces=config.max_subwords,
         max_characters=getattr(config.embedder, "max_characters", None),
         id2label=dict(enumerate(labels.names)),

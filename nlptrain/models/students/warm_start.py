@@ -50,7 +50,7 @@ def warm_start(
         if getattr(config.encoder, "layers", None) == "auto":
             depth = student.model.config.encoder["layers"]
             log(f"student.encoder.layers=auto: {depth} (from {config.init_from})")
-        _set_dropout(student.model, auto.number(config.dropout, auto.dropout()))
+        _set_dropout(student.model, auto.resolved_number(config.dropout, auto.dropout()))
         student.max_subwords = config.max_subwords
     student.model.config.num_labels = len(labels)
     kind = type(student)
