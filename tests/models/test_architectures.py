@@ -114,9 +114,7 @@ def test_each_architecture_can_be_a_teacher(fine_tuned: tuple[str, TokenModel, P
         {"steps": 60, "learning_rate": 0.02, "warmup_steps": 5, "eval_every": 60, "ema": 0.0, "batch_sentences": 20}
     )
     splits = Splits(model.labels, TEN, TEN, [], is_dev_from_train=False)
-    scores = train_on_logits(
-        student, model, splits, raw, KLConfig(), settings, RUN, transfer_dir=tmp_path / "transfer"
-    )
+    scores = train_on_logits(student, model, splits, raw, KLConfig(), settings, RUN, transfer_dir=tmp_path / "transfer")
     assert scores["dev"]["f1"] > 0.9
     student.save_pretrained(tmp_path / "student")
     again = load_token_model(str(tmp_path / "student"))
