@@ -9,7 +9,7 @@ Example::
     nlptrain.export(student, "exported", precision="int8")
 
 ``train_transformer``, ``train_tagger``, ``distill``, ``pseudo_label``, ``evaluate``, ``predict``, ``compare``,
-``export`` and ``benchmark`` do what the commands do; ``load`` loads any model. docs/python.md is a guide.
+``export`` and ``benchmark`` do what the commands do; ``load`` loads any model. docs/guides/python.md is a guide.
 """
 
 from importlib import import_module
@@ -35,6 +35,8 @@ _HOMES = {
     "TaggedText": "nlptrain.models.tagged_text",
     "TaggedWord": "nlptrain.models.tagged_text",
     "Entity": "nlptrain.models.tagged_text",
+    "ModelScores": "nlptrain.run.model_scores",
+    "SplitScores": "nlptrain.run.model_scores",
     "Evaluation": "nlptrain.procedures.inference",
     "Comparison": "nlptrain.procedures.reporting",
     "Speed": "nlptrain.deployment.benchmark",
@@ -42,6 +44,8 @@ _HOMES = {
     "Objective": "nlptrain.training",
     "Loss": "nlptrain.training",
     "Targets": "nlptrain.training",
+    "WordOutput": "nlptrain.models.heads",
+    "Examples": "nlptrain.training",
     "fit": "nlptrain.training",
     "Run": "nlptrain.run.run",
     "Corpus": "nlptrain.data.corpus",
@@ -90,12 +94,16 @@ if TYPE_CHECKING:
     from nlptrain.models import NeuralTagger as NeuralTagger
     from nlptrain.models import TokenModel as TokenModel
     from nlptrain.models import TransformerTokenClassifier as TransformerTokenClassifier
+    from nlptrain.models.heads import WordOutput as WordOutput
     from nlptrain.models.tagged_text import Entity as Entity
     from nlptrain.models.tagged_text import TaggedText as TaggedText
     from nlptrain.models.tagged_text import TaggedWord as TaggedWord
     from nlptrain.procedures.inference import Evaluation as Evaluation
     from nlptrain.procedures.reporting import Comparison as Comparison
+    from nlptrain.run.model_scores import ModelScores as ModelScores
+    from nlptrain.run.model_scores import SplitScores as SplitScores
     from nlptrain.run.run import Run as Run
+    from nlptrain.training import Examples as Examples
     from nlptrain.training import Loss as Loss
     from nlptrain.training import Objective as Objective
     from nlptrain.training import Targets as Targets

@@ -8,7 +8,6 @@ import click
 
 from nlptrain.cli.options import Choice, key_option
 from nlptrain.cli.output import echo_data, echo_json, echo_line, print_speeds
-from nlptrain_runtime.errors import printable
 
 
 @click.command()
@@ -137,7 +136,6 @@ def card(
         control=control,
         speeds=speeds,
     )
-    text = "\n".join(map(printable, text.split("\n")))
     if out is None:
         echo_data(text, nl=False)
     else:

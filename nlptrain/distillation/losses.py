@@ -221,7 +221,7 @@ class TeacherStudentDistill:
 
     def __init__(
         self,
-        teacher_model: TokenModel | Callable[..., Any],
+        teacher_model: TokenModel | Callable[..., object],
         temperature: float = 1.0,
         dist_w: float = 0.1,
         loss_w: float = 1.0,
@@ -256,7 +256,7 @@ class TeacherStudentDistill:
         self.loss_w = loss_w
         self.loss_function = loss_function
 
-    def get_teacher_logits(self, *inputs: Any, **model_inputs: Any) -> Tensor:  # noqa: ANN401 - the teacher's own inputs
+    def get_teacher_logits(self, *inputs: object, **model_inputs: object) -> Tensor:
         """Return the teacher's logits, computed in eval mode without gradients; its mode is restored."""
         module = self.teacher if isinstance(self.teacher, torch.nn.Module) else None
         was_training = module is not None and module.training
@@ -264,7 +264,7 @@ class TeacherStudentDistill:
             module.eval()
         try:
             with torch.no_grad():
-                output = self.teacher(*inputs, **model_inputs)
+                output: Any = self.teacher(*inputs, **model_inputs)
         finally:
             if module is not None:
                 module.train(was_training)

@@ -105,7 +105,7 @@ class NeuralTagger(PreTrainedModel):
         labels: Tensor | None = None,
         return_dict: bool | None = None,
         word_starts: Tensor | None = None,
-        **_: Any,  # noqa: ANN401 - further arguments of pipelines
+        **_: object,  # further arguments of pipelines
     ) -> TokenClassifierOutput:
         """Return the logits of each subword.
 

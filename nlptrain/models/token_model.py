@@ -19,12 +19,14 @@ from nlptrain.errors import InputError
 from nlptrain.models.emissions import compute_emissions
 from nlptrain.models.fingerprint import fingerprint
 from nlptrain.models.heads import IndependentDecoder, LabelDecoder, Prediction, WordOutput
+from nlptrain.models.hub import upload
 from nlptrain.models.model_folder import library_errors, replace_model_folder
 from nlptrain.models.neural_tagger import NeuralTagger
 from nlptrain.models.prediction import tag_texts
 from nlptrain.models.tagged_text import TaggedText
 from nlptrain.models.tokenization import Featurizer
 from nlptrain.models.tokenization.inputs import Inputs, SequenceLengths
+from nlptrain.run.model_scores import ModelScores, read_model_scores
 from nlptrain.run.run import quiet_transformers
 from nlptrain_runtime.windows import Window, cut_windows
 
@@ -73,10 +75,7 @@ class TokenModel:
 
     @classmethod
     def from_pretrained(cls, reference: str | Path) -> TokenModel:
-        """Load a teacher or a student.
-
-        Args:
-            reference: the folder of a run or of a model, a Hub name, or ``package:NAME/folder``.
+        """Load a teacher or a student: the folder of a run or of a model, a Hub name, or ``package:NAME/folder``.
 
         Raises:
             InputError: there is no such model, or it is not a token classifier.
@@ -84,6 +83,15 @@ class TokenModel:
         from nlptrain.models.transformer import load_token_model  # which imports this module
 
         return load_token_model(reference)
+
+    @property
+    def scores(self) -> ModelScores:
+        """The scores of the finished run that the model was loaded from.
+
+        Raises:
+            InputError: it was not loaded from a run, or the run has not finished.
+        """
+        return read_model_scores(self.folder)
 
     def __repr__(self) -> str:
         types = ", ".join(self.labels.types)
@@ -247,6 +255,26 @@ class TokenModel:
         with replace_model_folder(Path(folder)) as part:
             self.write(part)
 
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool = False,
+        token: str | None = None,
+        commit_message: str = "Upload a token classifier of nlptrain",
+        card: str | None = None,
+    ) -> str:
+        """Upload the model to the Hugging Face Hub, and return the URL of the commit.
+
+        Args:
+            repo_id: OWNER/NAME; created if there is no such repository.
+            private: whether a new repository is private.
+            token: of the Hub; None: the one that ``hf auth login`` stored.
+            commit_message: of the commit.
+            card: the model card; None: the one that ``nlptrain card`` writes, if the model is from a finished run.
+        """
+        return upload(self, repo_id, private=private, token=token, message=commit_message, card=card)
+
     @quiet_transformers()
     def write(self, folder: Path) -> None:
         """Write the files of ``save_pretrained`` into ``folder``, not atomically."""
@@ -280,11 +308,8 @@ class TokenModel:
         Words per second of MiniLM and of a 2x128 LSTM, one thread of a busy machine: 2,400 and 29,000 at 1,024
         subwords, 2,100 and 34,400 at 2,048, 1,860 and 33,600 at 4,096.
         """
-        if self._batch_subwords is not None:
-            return self._batch_subwords
-        if self.device.type != "cpu":
-            return 4096
-        return 2048 if isinstance(self.model, NeuralTagger) else 1024
+        on_cpu = 2048 if isinstance(self.model, NeuralTagger) else 1024
+        return self._batch_subwords or (on_cpu if self.device.type == "cpu" else 4096)
 
     @batch_subwords.setter
     def batch_subwords(self, subwords: int) -> None:

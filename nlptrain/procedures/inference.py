@@ -52,7 +52,7 @@ class Evaluation:
     confusion: Confusion
     temperature: float
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the evaluation as ``nlptrain evaluate`` prints it as JSON."""
         return {
             **self.scores.to_json(),

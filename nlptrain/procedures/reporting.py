@@ -6,7 +6,7 @@ import glob
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import ValidationError
 from rich.console import Console
@@ -30,7 +30,7 @@ from nlptrain.models import TokenModel, load_token_model
 from nlptrain.run.checksums import DamagedFile, file_hash
 from nlptrain.run.finished_run import read_scores
 from nlptrain.run.run import Run
-from nlptrain_runtime.errors import quoted
+from nlptrain_runtime.errors import printable, quoted
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Comparison:
     failures: list[str]
     notes: list[str]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """Return the comparison as ``nlptrain compare`` prints it as JSON."""
         runs = [
             {**row.to_json(self.teacher), "far_behind": [name for name, *_ in weak_types(row)]} for row in self.rows
@@ -268,4 +268,5 @@ def write_card(
         first = Path(next(iter(scores.scores[0]["inputs"]), ""))
         dataset = first.parent.name or (first.resolve().parent.name if first.exists() else first.stem)
     info = ModelInfo(name or run.resolve().name, dataset, license_id, tuple(languages), tuple(base_models))
-    return model_card(run, info, control=control, speeds=speeds)
+    text = model_card(run, info, control=control, speeds=speeds)
+    return "\n".join(map(printable, text.split("\n")))
