@@ -57,6 +57,9 @@ _HOMES = {
     "DataConfig": "nlptrain.config.data",
     "StudentConfig": "nlptrain.config.student",
     "TransformerStudentConfig": "nlptrain.config.student",
+    "TeacherConfig": "nlptrain.config.teachers",
+    "LossConfig": "nlptrain.config.objectives",
+    "PseudoLabelConfig": "nlptrain.config.objectives",
     "TrainConfig": "nlptrain.config.train",
     "TransformerTrainConfig": "nlptrain.config.train",
     "AugmentConfig": "nlptrain.config.train",
@@ -79,8 +82,11 @@ if TYPE_CHECKING:
     from nlptrain.config import COMMANDS as COMMANDS
     from nlptrain.config import load_config as load_config
     from nlptrain.config.data import DataConfig as DataConfig
+    from nlptrain.config.objectives import LossConfig as LossConfig
+    from nlptrain.config.objectives import PseudoLabelConfig as PseudoLabelConfig
     from nlptrain.config.student import StudentConfig as StudentConfig
     from nlptrain.config.student import TransformerStudentConfig as TransformerStudentConfig
+    from nlptrain.config.teachers import TeacherConfig as TeacherConfig
     from nlptrain.config.train import AugmentConfig as AugmentConfig
     from nlptrain.config.train import TrainConfig as TrainConfig
     from nlptrain.config.train import TransformerTrainConfig as TransformerTrainConfig

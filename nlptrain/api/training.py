@@ -19,7 +19,10 @@ from nlptrain.api.values import plain_values
 from nlptrain.config import COMMANDS, load_config
 from nlptrain.config.commands import StudentCommandConfig
 from nlptrain.config.data import DataConfig
+from nlptrain.config.objectives import LossConfig, PseudoLabelConfig
 from nlptrain.config.section import Section
+from nlptrain.config.student import StudentConfig, TransformerStudentConfig
+from nlptrain.config.teachers import TeacherConfig
 from nlptrain.config.train import AugmentConfig, TrainConfig, TransformerTrainConfig
 from nlptrain.errors import Interrupted
 from nlptrain.models import TokenModel, load_token_model
@@ -76,7 +79,7 @@ def train_transformer(
 def train_tagger(
     config: str | Path | None = None,
     *,
-    student: Map | Section | None = None,
+    student: Map | StudentConfig | TransformerStudentConfig | None = None,
     data: Map | DataConfig | None = None,
     train: Map | TrainConfig | None = None,
     output_dir: str | Path | None = None,
@@ -118,11 +121,11 @@ def train_tagger(
 def distill(
     config: str | Path | None = None,
     *,
-    teacher: str | Path | None = None,
-    teachers: Sequence[Map | Section] | None = None,
+    teacher: str | Path | Map | TeacherConfig | None = None,
+    teachers: Sequence[Map | TeacherConfig] | None = None,
     data: Map | DataConfig | None = None,
-    student: Map | Section | None = None,
-    objective: Map | Section | Objective | None = None,
+    student: Map | StudentConfig | TransformerStudentConfig | None = None,
+    objective: Map | LossConfig | Objective | None = None,
     train: Map | TrainConfig | None = None,
     augment: Map | AugmentConfig | Literal["auto", "none"] | None = None,
     output_dir: str | Path | None = None,
@@ -175,11 +178,11 @@ def distill(
 def pseudo_label(
     config: str | Path | None = None,
     *,
-    teacher: str | Path | None = None,
-    teachers: Sequence[Map | Section] | None = None,
+    teacher: str | Path | Map | TeacherConfig | None = None,
+    teachers: Sequence[Map | TeacherConfig] | None = None,
     data: Map | DataConfig | None = None,
-    student: Map | Section | None = None,
-    objective: Map | Section | None = None,
+    student: Map | StudentConfig | TransformerStudentConfig | None = None,
+    objective: Map | PseudoLabelConfig | None = None,
     train: Map | TrainConfig | None = None,
     augment: Map | AugmentConfig | Literal["auto", "none"] | None = None,
     output_dir: str | Path | None = None,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import Literal, get_args, get_origin
 
-from nlptrain.config.section import Section
+from nlptrain.config.section import Section, tag_of
 from nlptrain.errors import InputError
 from nlptrain_runtime.errors import quoted
 
@@ -60,14 +59,10 @@ def _given(value: object) -> object:
     """
     if isinstance(value, Section):
         fields = type(value).model_fields
-        names = [name for name in fields if name in value.model_fields_set or _is_kind(fields[name].annotation)]
+        names = [name for name in fields if name in value.model_fields_set or name == tag_of(type(value))]
         return {name: _given(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {key: _given(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_given(inner) for inner in value]
     return value.replace("$", "$$") if isinstance(value, str) else value
-
-
-def _is_kind(annotation: object) -> bool:
-    return get_origin(annotation) is Literal and len(get_args(annotation)) == 1

@@ -313,7 +313,6 @@ class TokenModel:
 
     @batch_subwords.setter
     def batch_subwords(self, subwords: int) -> None:
-        """Set the number of subwords per batch."""
         self._batch_subwords = subwords
 
     def fingerprint(self) -> str:

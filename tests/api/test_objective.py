@@ -13,7 +13,7 @@ from torch import Tensor
 
 import nlptrain
 from nlptrain import InputError, Loss, Targets
-from nlptrain.config.train import DistillConfig
+from nlptrain.config.objectives import KLConfig
 from nlptrain.distillation.losses import DistillObjective
 from nlptrain.models.heads import WordOutput
 from nlptrain.models.transformer import TransformerTokenClassifier
@@ -27,7 +27,7 @@ class SameAsTheCommand:
     """The default loss, without weights of rare labels."""
 
     def loss(self, words: WordOutput, targets: Targets) -> Loss:
-        return DistillObjective(DistillConfig(rare_label_weight=0.0)).loss(words, targets)
+        return DistillObjective(KLConfig(rare_label_weight=0.0)).loss(words, targets)
 
 
 @dataclass(frozen=True)
