@@ -1,6 +1,7 @@
 """The four training commands as functions: they take the keys of the YAML, and return the trained model.
 
-docs/configuration.md has the meaning of each key. None: its value in the YAML file ``config``, or else its default.
+docs/reference/configuration.md has the meaning of each key. None: its value in the YAML file ``config``, or else its
+default.
 """
 
 from __future__ import annotations
