@@ -30,7 +30,3 @@ html_theme_options = {
     "source_branch": "main",
     "source_directory": "docs/",
 }
-
-# The public names are imported on first use; autodoc lists what a module has.
-for name in nlptrain.__all__:
-    setattr(nlptrain, name, getattr(nlptrain, name))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import nlptrain
 from scripts import picture
 from scripts.reference import FOLDER, pages
 
@@ -84,6 +85,12 @@ def test_each_page_is_in_the_table_of_contents() -> None:
 @pytest.mark.parametrize("name", pages())
 def test_the_generated_pages_are_current(name: str) -> None:
     assert (FOLDER / name).read_text(encoding="utf-8") == pages()[name], "run python -m scripts.reference"
+
+
+def test_the_python_page_has_each_public_name() -> None:
+    text = (DOCS / "reference/python.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\.\. (?:auto\w+|py:data):: (\w+)", text, re.MULTILINE)
+    assert sorted(listed) == sorted(set(nlptrain.__all__) - {"__version__"})
 
 
 def test_the_picture_has_the_figures_of_the_page() -> None:

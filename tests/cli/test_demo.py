@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
 from nlptrain.config import COMMANDS, load_config
+from nlptrain.demo.files import _CONFIGS as CONFIGS
 from nlptrain.demo.files import check_pretrained_model, config_folder, write_configs
 from tests.helpers.commands import call
 from tests.helpers.commands import write_configs as write_tiny_configs
@@ -103,6 +105,13 @@ def test_the_configurations_of_the_checkout_are_used_in_it(monkeypatch: pytest.M
         config = load_config(COMMANDS[name], other, check_files=False).config
         assert config.output_dir == f"a/b: $x/{name}"
         assert str(config.data.train) == "a/b: $x/data/train.conll"
+
+
+def test_the_wheel_has_the_configurations() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"] == {
+        CONFIGS.as_posix(): "nlptrain/demo/configs"  # where config_folder() looks first
+    }
 
 
 def test_the_demo_names_the_package_that_it_checks(monkeypatch: pytest.MonkeyPatch) -> None:
