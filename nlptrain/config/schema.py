@@ -135,9 +135,14 @@ def _own_keys(model: type[BaseModel]) -> list[Key]:
 def _sections_below(annotation: Any, path: str) -> Iterator[tuple[type[BaseModel], str]]:  # noqa: ANN401
     kinds = sections(annotation)
     for kind, section in kinds.items():
-        yield section, f"{path}: {{kind: {kind}}}" if len(kinds) > 1 else path
+        yield section, f"{path}: {{{_tag(section, kind)}: {kind}}}" if len(kinds) > 1 else path
         for name, field in section.model_fields.items():
             yield from _sections_below(field.annotation, f"{path}.{name}")
+
+
+def _tag(section: type[BaseModel], kind: str) -> str:
+    """Return the name of the key that distinguishes ``section`` from other kinds: ``kind``, or ``loss``."""
+    return next(name for name, field in section.model_fields.items() if get_args(field.annotation) == (kind,))
 
 
 def _values(schema: dict[str, Any]) -> str:
