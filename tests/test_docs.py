@@ -169,13 +169,14 @@ def test_each_command_and_program_runs_as_written(page: str, reader: Path, tag, 
     if page == ARCHITECT:
         old_teacher(Path("old/teacher"), tiny_bert)
     shell = Shell(tag, tiny_bert)
+    names: dict[str, object] = {}  # of the programs, which continue each other
     for language, step in steps(page):
         if language == "sh":
             shell.run(step)
         else:
             with redirect_stdout(io.StringIO()):  # the fixture `tag` has replaced it
                 program = step.replace(PRETRAINED, str(tiny_bert)).replace(*SHORT)
-                exec(compile(program, page, "exec"), {})  # noqa: S102
+                exec(compile(program, page, "exec"), names)  # noqa: S102
     if page == ARCHITECT:
         shell.run("nlptrain evaluate teacher dev.conll --json")
 

@@ -163,7 +163,7 @@ def distill(
         threads: of the CPU.
         report_to: experiment trackers.
         overwrite: remove the run that is in ``output_dir``.
-        workers: processes that label text at a time, on a CPU.
+        workers: processes that label text at a time, on a CPU; more than 1 need a main module that can be imported.
         progress: print the lines of the log to standard error.
 
     Returns:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from os import fspath
 from pathlib import Path
 from typing import Literal
 
 from nlptrain.api.output import log_of, texts_of
+from nlptrain.data.text_files import expand_paths
+from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, load_token_model
 from nlptrain.procedures import export_run, predict_files
 
@@ -40,7 +43,7 @@ def predict(
 
     Args:
         model: the folder of a run or of a model, a Hub name; or a model, which stays where it is.
-        files: raw text, or files of rows.
+        files: files and globs of raw text or of rows.
         output_format: ``jsonl``: a JSON object per line or row; ``conll``: a word, a tab and a tag per line.
         pretokenized: whether spaces separate the words.
         min_confidence: the lowest confidence of the entities that are kept; a mapping has one value per type, and a
@@ -57,12 +60,21 @@ def predict(
     limits = min_confidence if isinstance(min_confidence, Mapping) else {"": min_confidence}
     return predict_files(
         source,
-        texts_of(files),
+        _existing_files(files),
         output_format=output_format,
         pretokenized=pretokenized,
         min_confidence=limits,
         device=device,
     ).lines
+
+
+def _existing_files(files: str | Path | Sequence[str | Path]) -> list[str]:
+    try:
+        return [str(path) for path in expand_paths(texts_of(files), key="files")]
+    except InputError as error:
+        hint = "texts are tagged by nlptrain.load(MODEL).predict(TEXTS)"
+        problems = [replace(problem, hint=problem.hint or hint) for problem in error.problems]
+        raise InputError(*problems) from error
 
 
 def export(

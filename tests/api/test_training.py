@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 import nlptrain
 from nlptrain import COMMANDS, DataConfig, InputError, TokenModel, TrainConfig
+from nlptrain.errors import Interrupted
 from tests.helpers.commands import call, write_configs
 
 pytestmark = pytest.mark.slow
@@ -21,6 +24,10 @@ FUNCTIONS: dict[str, Callable[..., TokenModel]] = {
     "tagger_kd": nlptrain.distill,
     "pseudo_label": nlptrain.pseudo_label,
 }
+
+
+class Terminated(Exception):
+    """Raised by a program's own handler of SIGTERM."""
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +171,22 @@ def test_a_value_of_a_file_is_reported_with_the_file(trained, tiny_bert, tmp_pat
     path.write_text(yaml.safe_dump({**values_of(trained, tiny_bert, "tagger_kd"), "precision": "fp7"}))
     with pytest.raises(InputError, match=f"^{path}: precision: found 'fp7'"):
         nlptrain.distill(path, train={"steps": 3})
+
+
+@pytest.mark.parametrize(("signal_number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+def test_a_signal_is_raised_as_in_any_program(trained, tiny_bert, tmp_path, monkeypatch, signal_number, error):
+    def stop(*_: object, **__: object) -> None:
+        torch.set_num_threads(torch.get_num_threads() + 1)
+        raise Interrupted(signal_number)
+
+    def terminate(*_: object) -> None:
+        raise Terminated
+
+    monkeypatch.setattr("nlptrain.api.training.run_training", stop)
+    threads, before = torch.get_num_threads(), signal.signal(signal.SIGTERM, terminate)
+    try:
+        with pytest.raises(error):
+            nlptrain.train_tagger(**{**values_of(trained, tiny_bert, "tagger"), "output_dir": tmp_path})
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert torch.get_num_threads() == threads

@@ -79,6 +79,9 @@ def test_predict_gives_the_lines_of_the_command(runs, student):
     columns = "".join(nlptrain.predict(run, [str(raw)], output_format="conll", min_confidence=0.5))
     options = ("--format", "conll", "--min-confidence", 0.5)
     assert columns.split() == call("predict", run, raw, *options).stdout.split()
+    assert list(nlptrain.predict(run, runs / "ra?.txt")) == list(nlptrain.predict(run, raw))
+    with pytest.raises(InputError, match=r"found no file 'Ada sings.' .*texts are tagged by nlptrain.load"):
+        nlptrain.predict(run, ["Ada sings."])
     with pytest.raises(InputError, match="min_confidence: found the type 'persn'; expected one of"):
         nlptrain.predict(run, raw, min_confidence={"persn": 0.5})
 
