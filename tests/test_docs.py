@@ -33,7 +33,7 @@ ALL_PAGES = sorted(
     for path in [ROOT / "README.md", *DOCS.rglob("*.md")]
     if "_build" not in path.relative_to(ROOT).parts
 )
-# Pages with results of trainings that take hours: their commands are checked, not run.
+# Results of trainings that take hours: tests/test_pages.py checks their commands.
 PAGES = [page for page in ALL_PAGES if not page.startswith("docs/results/")]
 ARCHITECT = "docs/nlp-architect.md"
 INSTALLS = ("pip install ", "git clone ")

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import nlptrain
+from nlptrain.cli.main import main
+from nlptrain.config import COMMANDS, load_config
 from scripts import picture
 from scripts.reference import FOLDER, pages
 
@@ -19,6 +22,7 @@ URLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["pro
 OWNER = URLS["Repository"].removeprefix("https://github.com/")
 PREFIXES = (f"https://github.com/{OWNER}/blob/main/", f"https://raw.githubusercontent.com/{OWNER}/main/")
 README_WORDS = 1_000
+FORMER = Path("configs/wnut17/tagger_kd-crf.yaml")  # now tagger_kd.yaml
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.relative_to(DOCS).parts)
 OTHERS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "configs/README.md")]
 
@@ -85,6 +89,19 @@ def test_each_page_is_in_the_table_of_contents() -> None:
 @pytest.mark.parametrize("name", pages())
 def test_the_generated_pages_are_current(name: str) -> None:
     assert (FOLDER / name).read_text(encoding="utf-8") == pages()[name], "run python -m scripts.reference"
+
+
+@pytest.mark.parametrize("page", ["accuracy.md", "speed.md", "history.md"])
+def test_each_training_of_the_results_has_a_valid_configuration(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    text = " ".join((DOCS / "results" / page).read_text(encoding="utf-8").split("\n"))
+    trainings = [shlex.split(line)[1:] for line in re.findall(r"`(nlptrain [^`]+ [^`]+)`", text) if "..." not in line]
+    trainings = [words for words in trainings if words[0] in COMMANDS]
+    assert trainings
+    for name, *arguments in trainings:
+        given = main.commands[name].make_context(name, list(arguments)).params
+        if given["files"][0] != FORMER:
+            load_config(COMMANDS[name], given["files"][0], given["settings"], check_files=False)
 
 
 def test_the_python_page_has_each_public_name() -> None:
