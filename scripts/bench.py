@@ -26,7 +26,7 @@ from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.demo.corpus import generate_corpus
 from nlptrain.distillation import DistillObjective, LogitStore
 from nlptrain.distillation.labeling import label_sentences
-from nlptrain.distillation.logit_store import Precision
+from nlptrain.distillation.teachers import TransformerTeacher
 from nlptrain.distillation.teachers.inference import logits_predictor
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger, load_token_model
@@ -95,9 +95,9 @@ def stepper(examples: Examples, objective: Objective, run: Run) -> Callable[[], 
 
 def distillation_step(teacher: TokenModel, sentences: list[Sentence], run: Run, folder: Path) -> None:
     """Print the time of a step with stored logits divided by that of a step without."""
-    store = LogitStore(folder, teacher)
+    store = LogitStore(folder, TransformerTeacher(teacher))
     run.console.quiet = True
-    label_sentences(store, sentences, teacher, run)
+    label_sentences(store, sentences, TransformerTeacher(teacher), run)
     run.console.quiet = False
     transfer = store.transfer_set([sentence.hash() for sentence in sentences])
     students = [build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher) for _ in range(2)]
@@ -125,7 +125,9 @@ def labeling(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None:
         spent[0] = 0.0
         with tempfile.TemporaryDirectory() as folder:
             started = time.perf_counter()
-            label_sentences(LogitStore(Path(folder), teacher), sentences, teacher, run)
+            label_sentences(
+                LogitStore(Path(folder), TransformerTeacher(teacher)), sentences, TransformerTeacher(teacher), run
+            )
             shares.append(spent[0] / (time.perf_counter() - started))
     for hook in hooks:
         hook.remove()
@@ -139,7 +141,7 @@ def precisions(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None
     """Print the speed of labeling in bf16 and int8 divided by that in fp32."""
     texts = [sentence.words for sentence in sentences[:512]]
     with ExitStack() as stack:
-        names: list[Precision] = ["fp32", "int8"]
+        names: list[str] = ["fp32", "int8"]
         with suppress(InputError):  # the CPU would emulate it
             check_native_precision(run.device, "bf16", "precision")
             names.append("bf16")

@@ -24,6 +24,7 @@ from nlptrain.data.text_files import expand_paths
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation import LogitStore
 from nlptrain.distillation.labeling import label_sentences
+from nlptrain.distillation.teachers import TransformerTeacher
 from nlptrain.models import TokenModel, build_tagger, load_token_model
 from nlptrain.run.run import Run
 from nlptrain.training.examples import Examples
@@ -42,8 +43,8 @@ WAYS = {
 
 def labeling(teacher: TokenModel, sentences: list[Sentence], run: Run, folder: Path) -> tuple[float, LogitStore]:
     """Label ``sentences``; return words per second and the store."""
-    store = LogitStore(folder, teacher)
-    return label_sentences(store, sentences, teacher, run).rate, store
+    store = LogitStore(folder, TransformerTeacher(teacher))
+    return label_sentences(store, sentences, TransformerTeacher(teacher), run).rate, store
 
 
 def training(teacher: TokenModel, store: LogitStore, sentences: list[Sentence], run: Run) -> float:

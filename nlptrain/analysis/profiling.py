@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from nlptrain.config.train import TrainConfig
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.teachers.inference import logits_predictor
+from nlptrain.distillation.teachers.teacher import Teacher
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run.run import Run
 from nlptrain.training.checkpoint import Progress, TrainState
@@ -74,22 +74,20 @@ class LabelingProfile:
     logits: list[NDArray[np.float16]]
 
 
-def profile_labeling(
-    teacher: TokenModel, sentences: Sequence[Sentence], precision: str, *, seconds: float
-) -> LabelingProfile:
+def profile_labeling(teacher: Teacher, sentences: Sequence[Sentence], *, seconds: float) -> LabelingProfile:
     """Label ``sentences`` for a number of ``seconds``, at least one block of them."""
     labels = len(teacher.labels)
     done: list[NDArray[np.float16]] = []
     words, warm = 0, False
-    with logits_predictor(teacher, precision) as predict:
+    with teacher.labeling(1) as submit:
         if sentences:
-            predict([sentences[0].words])  # int8 exports the network first
+            submit([sentences[0]])()  # int8 exports the network first
         began = started = time.perf_counter()
         while len(done) < len(sentences) and time.perf_counter() - began < seconds:
-            block = [sentence.words for sentence in sentences[len(done) : len(done) + _LABELING_BLOCK]]
-            logits = predict(block)
+            block = sentences[len(done) : len(done) + _LABELING_BLOCK]
+            logits = submit(block)()
             done += np.split(logits.values.reshape(-1, labels), np.cumsum(logits.sizes // labels)[:-1])
-            words += sum(map(len, block))
+            words += sum(len(sentence.words) for sentence in block)
             now = time.perf_counter()
             if not warm and len(done) < len(sentences) and now - began < seconds / 2:  # the first block takes longer
                 words, warm, started = 0, True, now

@@ -99,6 +99,7 @@ class Corpus:
         held_out: Collection[bytes] = frozenset(),
         counts: RawCounts | None = None,
         weights: Mapping[Path, float] | None = None,
+        keep_text: bool = False,
     ) -> Iterator[Sentence]:
         """Read the sentences of raw text, with the limits of ``data``; see ``read_raw`` for the other arguments.
 
@@ -107,6 +108,7 @@ class Corpus:
             held_out: see ``read_raw``.
             counts: see ``read_raw``.
             weights: see ``read_raw``.
+            keep_text: see ``read_raw``.
         """
         return read_raw(
             self.files,
@@ -116,6 +118,7 @@ class Corpus:
             held_out=held_out,
             counts=counts,
             weights=weights,
+            keep_text=keep_text,
         )
 
 
@@ -129,6 +132,8 @@ def raw_text(
     splitter: WordSplitter,
     held_out: Collection[bytes] = frozenset(),
     log: Callable[[str], None] | None = None,
+    *,
+    keep_text: bool = False,
 ) -> Iterator[Sentence]:
     """Yield the raw sentences of ``data``, then log their counts; none without ``data.unlabeled``.
 
@@ -137,12 +142,13 @@ def raw_text(
         splitter: splits the lines into words.
         held_out: hashes of sentences that are left out, those of dev and test.
         log: receives the log lines; None: the ignored tags of the files are not looked for, either.
+        keep_text: give each sentence its original text, for a teacher that reads it.
     """
     if data.unlabeled is None:
         return
     counts = RawCounts(data.min_words, data.max_words)
     corpus = Corpus.of(data, "unlabeled")
-    yield from corpus.raw(splitter, held_out=held_out, counts=counts, weights=_weights(data))
+    yield from corpus.raw(splitter, held_out=held_out, counts=counts, weights=_weights(data), keep_text=keep_text)
     if log is not None:
         log(f"raw text: {counts.describe()}")
         if tagged := [f"{path} ({column})" for path in corpus.files if (column := find_tag_column(path))]:

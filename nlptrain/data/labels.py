@@ -71,6 +71,11 @@ class Labels:
             return self.names
         return tuple(dict.fromkeys(part[1] for name in self.names if (part := split_tag(name))))
 
+    def type_of(self, name: str) -> str:
+        """Return the entity type of the label ``name``, "" for ``O``; of plain tags, the name."""
+        part = None if self.scheme == "plain" else split_tag(name)
+        return part[1] if part else name if self.scheme == "plain" else ""
+
     @cached_property
     def begin_inside_pairs(self) -> list[tuple[int, int]]:
         """The columns of B- and I- of each type that has both (a classifier may lack one); none for plain tags."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from nlptrain.data.formats.fields import check_strings, join_names, json_type
 from nlptrain.data.formats.registry import rows_reader
-from nlptrain.data.sentence import HashSet, Sentence, hash_array
+from nlptrain.data.sentence import HashSet, Sentence, find_offsets, hash_array
 from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError, Setting
 
@@ -27,13 +27,6 @@ class Splitter(Protocol):
     def words(self, text: str) -> tuple[str, ...]:
         """Return the words of ``text``."""
         ...
-
-
-class _WholeLine:
-    """A splitter that returns a line as it is."""
-
-    def words(self, text: str) -> tuple[str, ...]:
-        return (text,)
 
 
 @dataclass
@@ -96,6 +89,7 @@ def read_raw(
     held_out: Collection[bytes] = frozenset(),
     counts: RawCounts | None = None,
     weights: Mapping[Path, float] | None = None,
+    keep_text: bool = False,
 ) -> Iterator[Sentence]:
     """Read the sentences of raw text, each once; a line or row is a sentence or a paragraph.
 
@@ -109,6 +103,7 @@ def read_raw(
         held_out: hashes of sentences that are omitted: those of dev and test.
         counts: is updated while the text is read.
         weights: the sampling weight of a file's sentences, where that is not 1.
+        keep_text: give each sentence its original text.
 
     Raises:
         InputError: ``min_words`` is more than ``max_words``, or a file is not UTF-8.
@@ -122,7 +117,7 @@ def read_raw(
     counts = RawCounts() if counts is None else counts
     counts.min_words, counts.max_words = min_words, max_words
     seen = HashSet()
-    sentences = _sentences(paths, splitter, counts, weights or {})
+    sentences = _sentences(paths, splitter, counts, weights or {}, keep_text=keep_text)
     while block := list(islice(sentences, _BLOCK)):
         hashes = [sentence.hash() for sentence in block]
         are_known = seen.has(hash_array(hashes)).tolist()
@@ -153,12 +148,8 @@ def read_raw_words(path: Path, splitter: Splitter) -> Iterator[tuple[int, tuple[
     Raises:
         InputError: the file cannot be read, or a row has none of these or a value of another type.
     """
-    if not has_rows(path):
-        yield from ((row_number, splitter.words(line)) for row_number, line in read_lines(path))
-        return
-    for row_number, row in _rows(path, _COLUMNS):
-        for words in _row_words(row, f"{path}:{row_number}", splitter):
-            yield row_number, words
+    for row_number, line in _lines(path):
+        yield row_number, splitter.words(line) if isinstance(line, str) else line
 
 
 def read_raw_texts(path: Path) -> Iterator[str]:
@@ -167,11 +158,7 @@ def read_raw_texts(path: Path) -> Iterator[str]:
     Raises:
         InputError: as for ``read_raw_words``.
     """
-    if not has_rows(path):
-        yield from (line for _, line in read_lines(path))
-        return
-    for row_number, row in _rows(path, _COLUMNS):
-        yield from (" ".join(words) for words in _row_words(row, f"{path}:{row_number}", _WholeLine()))
+    yield from (line if isinstance(line, str) else " ".join(line) for _, line in _lines(path))
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -225,27 +212,35 @@ def split_long(words: tuple[str, ...], min_words: int, max_words: int) -> Iterat
 
 
 def _sentences(
-    paths: Sequence[Path], splitter: Splitter, counts: RawCounts, weights: Mapping[Path, float]
+    paths: Sequence[Path], splitter: Splitter, counts: RawCounts, weights: Mapping[Path, float], *, keep_text: bool
 ) -> Iterator[Sentence]:
     for path in paths:
         weight = weights.get(path, 1.0)
-        for row_number, words in read_raw_words(path, splitter):
-            for part in _parts(words, counts):
-                yield Sentence(part, where=f"{path}:{row_number}", weight=weight)
+        for row_number, line in _lines(path):
+            words = splitter.words(line) if isinstance(line, str) else line
+            offsets = find_offsets(line, words) if keep_text and isinstance(line, str) else ()
+            for first, part in _parts(words, counts):
+                text = None
+                if offsets and isinstance(line, str):
+                    text = line[offsets[first][0] : offsets[first + len(part) - 1][1]]
+                yield Sentence(part, where=f"{path}:{row_number}", text=text, weight=weight)
 
 
-def _parts(words: tuple[str, ...], counts: RawCounts) -> Iterator[tuple[str, ...]]:
+def _parts(words: tuple[str, ...], counts: RawCounts) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield the sentences of a line with the index of their first words."""
     counts.lines += 1
     counts.blank += not words
     parts = list(split_long(words, counts.min_words, counts.max_words)) if words else []
     if len(parts) > 1:
         counts.cut += 1
         counts.parts += len(parts)
+    first = 0
     for part in parts:
         if len(part) >= counts.min_words:
-            yield part
+            yield first, part
         else:
             counts.short += 1
+        first += len(part)
 
 
 def _sentence_ends(words: Sequence[str]) -> list[bool]:
@@ -267,7 +262,16 @@ def _rows(path: Path, columns: Sequence[str] | None) -> Iterator[tuple[int, dict
     return read(path, columns)
 
 
-def _row_words(row: dict[str, Any], location: str, splitter: Splitter) -> Iterator[tuple[str, ...]]:
+def _lines(path: Path) -> Iterator[tuple[int, str | tuple[str, ...]]]:
+    """Yield each line of raw text, or the words of rows without a text, with the number of the line or row."""
+    if not has_rows(path):
+        yield from read_lines(path)
+        return
+    for row_number, row in _rows(path, _COLUMNS):
+        yield from ((row_number, line) for line in _row_lines(row, f"{path}:{row_number}"))
+
+
+def _row_lines(row: dict[str, Any], location: str) -> Iterator[str | tuple[str, ...]]:
     key = next((key for key in _COLUMNS if row.get(key) is not None), None)
     if key is None and isinstance(row.get("data"), dict):  # a task of Label Studio
         row = row["data"]
@@ -280,8 +284,7 @@ def _row_words(row: dict[str, Any], location: str, splitter: Splitter) -> Iterat
     text = row[key]
     if not isinstance(text, str):
         raise InputError(f"found {json_type(text)} in 'text'", location=location, expected="a string")
-    for line in text.split("\n"):
-        yield splitter.words(line)
+    yield from text.split("\n")
 
 
 def _count(count: int, noun: str) -> str:

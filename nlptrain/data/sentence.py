@@ -47,6 +47,20 @@ class Sentence:
         """Start and end of each word in ``text``, in code points; empty if unknown."""
         return () if self.text is None else find_offsets(self.text, self.words)
 
+    def as_text(self) -> tuple[str, tuple[tuple[int, int], ...]]:
+        """Return the text, and start and end of each word in it; the words joined by spaces where it is unknown.
+
+        Example:
+            >>> Sentence(("Ada", "sings", "."), text="Ada sings.").as_text()
+            ('Ada sings.', ((0, 3), (4, 9), (9, 10)))
+            >>> Sentence(("Ada", "sings", ".")).as_text()
+            ('Ada sings .', ((0, 3), (4, 9), (10, 11)))
+        """
+        if self.text is not None and (offsets := self.offsets):
+            return self.text, offsets
+        text = " ".join(self.words)
+        return text, find_offsets(text, self.words)
+
     def hash(self) -> bytes:
         """Return 16 bytes that depend on the words alone and are the same on every machine."""
         return words_hash(self.words)

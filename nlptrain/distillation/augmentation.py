@@ -21,7 +21,7 @@ from nlptrain.config.train import AugmentConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits, held_out_hashes
 from nlptrain.data.tag_schemes import Scheme, tags_to_spans
-from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
+from nlptrain.distillation.teachers.teacher import Teacher
 from nlptrain.models.token_model import TokenModel
 
 ENOUGH_WORDS = 1_000_000
@@ -39,7 +39,7 @@ def add_synthetic_sentences(
     sentences: Iterable[Sentence],
     config: AugmentConfig | None,
     splits: Splits,
-    ensemble: TeacherEnsemble,
+    teacher: Teacher,
     log: Callable[[str], None],
 ) -> Iterator[Sentence]:
     """Yield the unlabeled ``sentences``, then synthetic ones from these and from train, as configured by ``config``.
@@ -61,8 +61,7 @@ def add_synthetic_sentences(
     excluded = held_out_hashes(splits) | {sentence.hash() for sentence in (*splits.train, *bases)}
     # At most one unlabeled sentence per synthetic one, evenly spread: the neighbors of its words are looked up.
     bases = bases[:: max(1, -(-len(bases) // count))]
-    teacher = ensemble.teachers[0].model
-    augmenter = Augmenter([*splits.train, *bases], splits.labels.scheme, config, teacher)
+    augmenter = Augmenter([*splits.train, *bases], splits.labels.scheme, config, teacher.token_model)
     if not augmenter.bank.has_neighbors:
         log(f"augment: {teacher.name} has no word embeddings, so words are replaced by random ones")
     synthetic_count = synthetic_words = 0
@@ -98,8 +97,10 @@ def describe_auto_sentences(config: AugmentConfig | None) -> str | None:
 class Augmenter:
     """Generates synthetic sentences; the n-th depends only on the bases, the teacher's vocabulary, the seed and n."""
 
-    def __init__(self, bases: Sequence[Sentence], scheme: Scheme, config: AugmentConfig, teacher: TokenModel) -> None:
-        """Recombine ``bases``, whose tags, if any, are in ``scheme``, with words of the vocabulary of ``teacher``."""
+    def __init__(
+        self, bases: Sequence[Sentence], scheme: Scheme, config: AugmentConfig, model: TokenModel | None
+    ) -> None:
+        """Recombine ``bases``, whose tags, if any, are in ``scheme``, with words of the vocabulary of ``model``."""
         self.config = config
         self.sentences = [_parts(sentence, scheme) for sentence in bases if sentence.words]
         self.is_plain = scheme == "plain"
@@ -109,7 +110,7 @@ class Augmenter:
                 if label is not None:
                     self.fills.setdefault(label, []).append(words)
         self.all_fills = [words for fills in self.fills.values() for words in fills]
-        self.bank = WordBank(teacher, (word for sentence in bases for word in sentence.words))
+        self.bank = WordBank(model, (word for sentence in bases for word in sentence.words))
 
     def __call__(self, count: int, *, excluded: Collection[bytes] = frozenset()) -> Iterator[Sentence]:
         """Yield up to ``count`` distinct sentences, none with a hash in ``excluded``."""
@@ -214,30 +215,31 @@ _ZIPF_EXPONENT = 0.7  # below the 1 of running text, because a student has to le
 
 
 class WordBank:
-    """Words with their neighbors in a teacher's embedding space.
+    """Words with their neighbors in the embedding space of a teacher's model.
 
     Attributes:
         words: the single-subword words of the teacher's tokenizer that consist of letters in the scripts of the text,
-            in the order of its vocabulary (frequent subwords first); without a tokenizer, the words of the text, the
-            most frequent first.
+            in the order of its vocabulary (frequent subwords first); without a model or a tokenizer, the words of the
+            text, the most frequent first.
         has_neighbors: whether the teacher has word embeddings to find neighbors with.
     """
 
-    def __init__(self, teacher: TokenModel, text: Iterable[str]) -> None:
-        """Look up the neighbors of the frequent words of ``text`` among the input embeddings of ``teacher``."""
+    def __init__(self, model: TokenModel | None, text: Iterable[str]) -> None:
+        """Look up the neighbors of the frequent words of ``text`` among the input embeddings of ``model``."""
         counts = Counter(word for word in text if any(map(str.isalnum, word)))
         known = sorted(counts, key=lambda word: (-counts[word], word))
         self.spelled_words = [word for word in known if len(word) > 2 and _has_only_letters(word)]
-        vocabulary, table = _single_subword_words(teacher, _scripts(counts)), _embeddings(teacher)
+        vocabulary: dict[str, int] = {} if model is None else _single_subword_words(model, _scripts(counts))
+        table = None if model is None else _embeddings(model)
         self.words = list(vocabulary) or known
         weights = 1.0 / (np.arange(len(self.words)) + _ZIPF_OFFSET) ** _ZIPF_EXPONENT
         self._cumulative = np.cumsum(weights / weights.sum()).tolist()
         self._neighbors: dict[str, list[int]] = {}
         self.has_neighbors = bool(vocabulary) and table is not None
-        if vocabulary and table is not None:
+        if model is not None and vocabulary and table is not None:
             rows = torch.tensor(list(vocabulary.values()))
             frequent = known[:_MAX_LOOKUPS]
-            nearest = _nearest(table, rows, teacher.featurizer.subwords(frequent))
+            nearest = _nearest(table, rows, model.featurizer.subwords(frequent))
             self._neighbors = dict(zip(frequent, nearest, strict=True))
 
     def sample(self, random: Random) -> str:

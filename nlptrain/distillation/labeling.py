@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptrain.data.sentence import Sentence, hash_array
-from nlptrain.distillation.logit_store import LogitStore, Precision
+from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
-from nlptrain.distillation.teachers.inference import TeacherLogits, logits_workers
+from nlptrain.distillation.teachers.teacher import Teacher, TeacherLogits
 from nlptrain.distillation.transfer_set import (
     DamagedShardError,
     TeacherLogitsDataset,
@@ -25,7 +25,6 @@ from nlptrain.distillation.transfer_set import (
     write_shard,
 )
 from nlptrain.errors import InputError
-from nlptrain.models.token_model import TokenModel
 from nlptrain.run.processes import Processes
 from nlptrain.run.run import Run
 
@@ -36,12 +35,19 @@ _LOG_SECONDS = 20
 
 
 def label_with_ensemble(
-    ensemble: TeacherEnsemble, sentences: Iterable[Sentence], run: Run, folder: Path, precision: Precision = "fp32"
+    ensemble: TeacherEnsemble, sentences: Iterable[Sentence], run: Run, folder: Path
 ) -> TeacherLogitsDataset:
     """Label ``sentences`` with each teacher in turn; logits that are stored in ``folder`` are not computed again.
 
-    The sentences are read once; teachers after the first read them from the transfer set of the first.
+    The sentences are read once; teachers after the first read them from the transfer set of the first, which has no
+    texts. So a teacher that reads texts is the first.
+
+    Raises:
+        InputError: there are two teachers that read texts.
     """
+    order = sorted(range(len(ensemble.teachers)), key=lambda index: ensemble.teachers[index].teacher.reads != "text")
+    if sum(part.teacher.reads == "text" for part in ensemble.teachers) > 1:
+        raise InputError("found two that read the original text", location="teachers", expected="at most one")
     weights = array("f")
 
     def with_weights_recorded() -> Iterator[Sentence]:
@@ -49,17 +55,22 @@ def label_with_ensemble(
             weights.append(sentence.weight)
             yield sentence
 
-    sets: list[TransferSet] = []
-    for teacher in ensemble.teachers:
-        teacher.model.to(run.device)
-        store = LogitStore(folder, teacher.model, precision)
-        source: Iterable[Sentence] = map(sets[0].sentence, range(len(sets[0]))) if sets else with_weights_recorded()
-        result = label_sentences(store, source, teacher.model, run)
+    sets: dict[int, TransferSet] = {}
+    for index in order:
+        teacher = ensemble.teachers[index].teacher
+        teacher.to(run.device)
+        store = LogitStore(folder, teacher)
+        source: Iterable[Sentence] = with_weights_recorded()
+        if sets:
+            first = sets[order[0]]
+            source = map(first.sentence, range(len(first)))
+        result = label_sentences(store, source, teacher, run)
         line = result.describe()
-        run.log(f"{teacher.model.name}: {line}" if len(ensemble.teachers) > 1 else line)
-        sets.append(store.select(result.rows))
-        teacher.model.to("cpu")
-    return TeacherLogitsDataset(ensemble, tuple(sets), np.array(weights, dtype=np.float32))
+        run.log(f"{teacher.name}: {line}" if len(ensemble.teachers) > 1 else line)
+        sets[index] = store.select(result.rows)
+        teacher.to("cpu")
+    in_order = tuple(sets[index] for index in range(len(sets)))
+    return TeacherLogitsDataset(ensemble, in_order, np.array(weights, dtype=np.float32))
 
 
 @dataclass(frozen=True)
@@ -98,7 +109,7 @@ class LabelingResult:
         )
 
 
-def label_sentences(store: LogitStore, sentences: Iterable[Sentence], teacher: TokenModel, run: Run) -> LabelingResult:
+def label_sentences(store: LogitStore, sentences: Iterable[Sentence], teacher: Teacher, run: Run) -> LabelingResult:
     """Compute the logits of the ``sentences`` that have none in ``store``, and store them shard by shard.
 
     They are computed by as many processes as ``run`` has workers, or by all processes of a launcher: process k of n
@@ -107,14 +118,14 @@ def label_sentences(store: LogitStore, sentences: Iterable[Sentence], teacher: T
     processes = run.processes
     ahead = processes.world_size if run.workers == 1 else _AHEAD * run.workers
     store.folder.mkdir(parents=True, exist_ok=True)
-    with processes.rank_zero_only(store.lock), logits_workers(teacher, store.precision, run.workers) as compute:
+    with processes.rank_zero_only(store.lock), teacher.labeling(run.workers) as compute:
         store.open(processes, run.log)
         progress = _Progress(run)
         waiting: deque[_PendingShard] = deque()
         shards = _missing_shards(store, sentences, progress)
         for shard_number, shard in enumerate(shards, start=store.shard_count):
             if shard_number % processes.world_size == processes.rank:
-                shard.wait = compute([sentence.words for sentence in shard.sentences])
+                shard.wait = compute(shard.sentences)
             waiting.append(shard)
             while len(waiting) >= ahead:
                 _add_shard(store, waiting[0], processes)

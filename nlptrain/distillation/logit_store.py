@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from filelock import FileLock
@@ -16,13 +16,11 @@ from numpy.typing import NDArray
 
 from nlptrain.atomic_files import move_aside, to_json, write_json
 from nlptrain.data.sentence import Hashes, HashIndex, hash_array
-from nlptrain.distillation.teachers.inference import backend, check_teacher_precision
+from nlptrain.distillation.teachers.teacher import Teacher
 from nlptrain.distillation.transfer_set import DamagedShardError, Shard, TransferSet, check_words, open_shard
 from nlptrain.errors import InputError, Problem, Setting
-from nlptrain.models.token_model import TokenModel
 from nlptrain.run.processes import Processes
 
-Precision = Literal["fp32", "bf16", "int8"]
 MANIFEST = "manifest.json"
 _FORMAT = 2  # 1 had no checksums
 _SHARD_NAME = re.compile(r"\d{6,9}\.arrow")
@@ -41,16 +39,10 @@ class LogitStore:
     lost one with the same bytes.
     """
 
-    def __init__(self, folder: Path, teacher: TokenModel, precision: Precision = "fp32") -> None:
-        """Open the store of ``teacher``, which computes in ``precision``, in its subfolder of ``folder``.
-
-        Raises:
-            InputError: the teacher cannot compute in this precision.
-        """
-        check_teacher_precision(teacher, precision)
+    def __init__(self, folder: Path, teacher: Teacher) -> None:
+        """Open the store of ``teacher`` in its subfolder of ``folder``."""
         self.labels = teacher.labels.names
-        self.key = f"{teacher.fingerprint()}-{backend(precision)}"
-        self.precision = precision
+        self.key = teacher.fingerprint()
         self.folder = folder / self.key
         self.teacher = teacher.name
         self._shards: list[Shard] = []  # in the order of their rows, which may differ from that of their names

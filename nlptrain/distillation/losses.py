@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
 from nlptrain.config.objectives import LOSSES, KLConfig, LossConfig, MSEConfig, PseudoLabelConfig
+from nlptrain.distillation.asked_types import MergedWords, merge_targets
 from nlptrain.models.heads import WordOutput
 from nlptrain.models.token_model import TokenModel
 from nlptrain.training.objective import NO_LABEL, Loss, Targets
@@ -133,10 +134,12 @@ class DistillObjective:
     Attributes:
         config: the loss and its weights.
         label_weights: inverse frequency of each label, [C], from 0 to 1; None: all words have the same weight.
+        classes: the class of each label, [C], from ``label_classes``, if the teacher was not asked for all types.
     """
 
     config: LossConfig
     label_weights: Tensor | None = None
+    classes: Tensor | None = None
 
     @cached_property
     def _teacher_loss(self) -> TeacherLoss:
@@ -148,7 +151,12 @@ class DistillObjective:
         """Return the weighted sums ``gold`` and ``teacher``, and the notes of the loss."""
         assert targets.teacher_logits is not None, "the transfer set has logits for every sentence"
         weights = _word_weights(targets.teacher_logits, self.label_weights, self.config.rare_label_weight)
-        teacher_loss, notes = self._teacher_loss(words, targets, self.config, weights)
+        known, known_targets = words, targets
+        if self.classes is not None:
+            classes = self.classes.to(targets.gold.device)
+            known = MergedWords(words, classes, self.config.temperature)
+            known_targets = merge_targets(targets, classes, self.config.temperature)
+        teacher_loss, notes = self._teacher_loss(known, known_targets, self.config, weights)
         nll_loss = self.config.loss_w * words.nll_loss(targets.gold)
         return Loss({"gold": nll_loss, "teacher": self.config.dist_w * teacher_loss}, notes)
 

@@ -22,7 +22,6 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.data.tag_schemes import tags_to_spans, to_scheme
 from nlptrain.distillation.labeling import label_with_ensemble
-from nlptrain.distillation.logit_store import Precision
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.distillation.transfer_set import TeacherLogitsDataset
 from nlptrain.errors import InputError, Setting
@@ -177,12 +176,11 @@ def confidence_thresholds(
     objective: PseudoLabelConfig,
     run: Run,
     folder: Path,
-    precision: Precision,
 ) -> dict[str, Threshold]:
     """Return the lowest confidence per type at which the teacher has ``min_precision`` on dev; {} if it is not set."""
     if objective.min_precision is None:
         return {}
-    transfer_set = label_with_ensemble(ensemble, splits.dev, run, folder, precision)
+    transfer_set = label_with_ensemble(ensemble, splits.dev, run, folder)
     thresholds = find_thresholds(
         transfer_set,
         splits.dev,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nlptrain.atomic_files import replacing
 from nlptrain.data.sentence import Hashes, Sentence, hash_array, words_hash
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
-from nlptrain.distillation.teachers.inference import TeacherLogits
+from nlptrain.distillation.teachers.teacher import TeacherLogits
 from nlptrain.models.heads import Prediction
 
 _HASH = pa.binary(16)

@@ -30,7 +30,7 @@ from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.distillation.losses import DistillObjective
 from nlptrain.distillation.sampling import agreement_dev_size
-from nlptrain.distillation.teachers.ensemble import EnsembleTeacher
+from nlptrain.distillation.teachers import Teacher
 from nlptrain.procedures.inputs import Inputs, read_inputs
 from nlptrain.procedures.models import Setup, set_up
 from nlptrain.procedures.student_training import check_distillable
@@ -156,11 +156,13 @@ def _read_text(config: CommandConfig, setup: Setup, run: Run) -> _Text:
             text.sample.add(sentence)
         return text
     text = _Text(labeling=[_Labeling() for _ in setup.ensemble.teachers])
-    raw = text.count(raw_text(config.data, setup.splitter, held_out_hashes(setup.splits), run.log))
+    reads_text = setup.ensemble.reads == "text"
+    held_out = held_out_hashes(setup.splits)
+    raw = text.count(raw_text(config.data, setup.splitter, held_out, run.log, keep_text=reads_text))
     augment = config.augmenting if setup.splits.dev else None
     sentences = chain(setup.splits.train, add_synthetic_sentences(raw, augment, setup.splits, setup.ensemble, run.log))
-    folder, precision = transfer_dir(config), config.teacher_precision
-    stores = [LogitStore(folder, teacher.model, precision) for teacher in setup.ensemble.teachers]
+    folder = transfer_dir(config)
+    stores = [LogitStore(folder, part.teacher) for part in setup.ensemble.teachers]
     seen = HashSet()  # the train files may have a sentence twice
     while block := list(islice(sentences, _BLOCK)):
         hashes = [sentence.hash() for sentence in block]
@@ -194,12 +196,11 @@ def _measure(
     sentences, logits, labeled = text.sample.sentences, None, []
     objective: Objective = SupervisedObjective()
     if setup.ensemble is not None and isinstance(config, DistillationConfig):
-        teachers = setup.ensemble.teachers
+        teachers = [part.teacher for part in setup.ensemble.teachers]
         for teacher in teachers:
-            teacher.model.to(run.device)
-            seconds = _LABELING_SECONDS / len(teachers)
-            labeled.append(profile_labeling(teacher.model, sentences, config.teacher_precision, seconds=seconds))
-            teacher.model.to("cpu")
+            teacher.to(run.device)
+            labeled.append(profile_labeling(teacher, sentences, seconds=_LABELING_SECONDS / len(teachers)))
+            teacher.to("cpu")
         count = min(len(profile.sentences) for profile in labeled)
         sentences = sentences[:count]
         logits = [
@@ -233,9 +234,9 @@ def _describe_inputs(config: CommandConfig, inputs: Inputs, setup: Setup, text: 
         words = text.sample.words - _count_words(splits.train)
         yield f"reads     without tags: {untagged:,} sentences, {words:,} words: {', '.join(parts)}"
     if setup.ensemble is not None and isinstance(config, DistillationConfig):
-        for teacher, labeling in zip(setup.ensemble.teachers, text.labeling, strict=True):
+        for weighted, labeling in zip(setup.ensemble.teachers, text.labeling, strict=True):
             yield (
-                f"teacher   {teacher.model.name}: {labeling.stored:,} sentences are labeled in "
+                f"teacher   {weighted.teacher.name}: {labeling.stored:,} sentences are labeled in "
                 f"{transfer_dir(config)}, {labeling.missing:,} are not ({labeling.words:,} words)"
             )
 
@@ -283,7 +284,7 @@ def _describe_estimate(
 
 def _describe_memory(setup: Setup, text: _Text, trained: TrainingProfile, memory: int, run: Run) -> str:
     """Return the bytes of memory, of the GPU and of the disk; ``memory`` is that of the process after reading."""
-    teachers = () if setup.ensemble is None else setup.ensemble.teachers
+    teachers = [] if setup.ensemble is None else [part.teacher for part in setup.ensemble.teachers]
     not_sampled = max(0, text.sample.count - len(text.sample.sentences))
     mapped = sum(_stored_bytes(teacher) for teacher in teachers) * text.sample.words
     total = max(peak_memory(), memory + trained.memory_growth) + mapped
@@ -296,9 +297,9 @@ def _describe_memory(setup: Setup, text: _Text, trained: TrainingProfile, memory
     return f"at least about {_format_size(total)}{of_gpu}{on_disk}"
 
 
-def _stored_bytes(teacher: EnsembleTeacher) -> int:
+def _stored_bytes(teacher: Teacher) -> int:
     """Return the bytes of a word with its logits in the transfer set."""
-    return 2 * len(teacher.model.labels) + 8
+    return 2 * len(teacher.labels) + 8
 
 
 def _describe_files(paths: Sequence[Path]) -> str:

@@ -41,8 +41,7 @@ def evaluate_teacher(
     """Return the teacher's scores and logits on dev and test; nothing in other processes than rank 0."""
     if not run.processes.is_rank_zero:
         return TeacherScores({}, {}, {})
-    for teacher in ensemble.teachers:
-        teacher.model.to(run.device)
+    ensemble.to(run.device)
     scores: dict[str, Scores] = {}
     logits: dict[str, list[NDArray[np.float32]]] = {}
     names, scheme = ensemble.labels.names, ensemble.labels.scheme
@@ -50,12 +49,11 @@ def evaluate_teacher(
         if not part:
             continue
         with run.processes.all_threads():
-            predictions = ensemble.predict_labels([sentence.words for sentence in part])
+            predictions = ensemble.predict_labels(part)
         tags = [[names[label_id] for label_id in prediction.label_ids] for prediction in predictions]
         scores[split] = evaluate_tags(part, tags, scheme, metric=splits.dev_metric if split == "dev" else None)
         logits[split] = [prediction.logits for prediction in predictions]
-    for teacher in ensemble.teachers:
-        teacher.model.to("cpu")
+    ensemble.to("cpu")
     for split, split_scores in scores.items():
         if split_scores.value == 0.0 and any(split_scores.counts.gold):
             run.log(

@@ -11,14 +11,15 @@ import torch
 
 from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig, TransformerTokenConfig
 from nlptrain.config.student import TransformerStudentConfig
-from nlptrain.config.teachers import TransformerTeacherConfig
+from nlptrain.config.teachers import TEACHERS, TeacherConfig
 from nlptrain.data.corpus import scheme_sample, splitter_of
-from nlptrain.data.labels import Labels
 from nlptrain.data.splits import Splits, read_splits
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.augmentation import describe_auto_sentences
-from nlptrain.distillation.teachers.ensemble import TeacherEnsemble, check_label_map, infer_scheme
-from nlptrain.models import NeuralTagger, TokenModel, TransformerTokenClassifier, build_student, load_token_model
+from nlptrain.distillation.teachers import BuildTeacher, Teacher, TeacherContext, TeacherEnsemble
+from nlptrain.distillation.teachers.ensemble import check_label_map
+from nlptrain.errors import InputError, Setting
+from nlptrain.models import NeuralTagger, TokenModel, TransformerTokenClassifier, build_student
 from nlptrain.procedures.inputs import training_text
 from nlptrain.run.run import Run
 from nlptrain.training.loop import describe_auto_steps
@@ -68,7 +69,7 @@ def _set_up_student(config: StudentCommandConfig, run: Run) -> Setup:
     splits = read_splits(config.data, ensemble.labels if ensemble else None, log=run.log, check=check)
     splitter = splitter_of(config.data)
     student = _build_student(config, splits, splitter, ensemble, seed=run.seed, log=run.log)
-    run.provenance["table"] = _initial_weights(config)
+    run.provenance["table"] = _initial_weights(config, ensemble)
     _log_student(config, student, ensemble, run)
     _log_data(splits, run)
     return Setup(splits, student, ensemble, splitter)
@@ -91,23 +92,21 @@ def load_ensemble(
     Raises:
         InputError: a teacher is missing or invalid, or the labels of several teachers differ.
     """
-    data = config.data
-    scheme = None if data.teacher_scheme == "auto" else data.teacher_scheme
-    labels = None if data.labels is None else Labels.from_names(data.labels, scheme)
-    models = [
-        (load_token_model(teacher.path, labels=labels, scheme=scheme), teacher.weight)
-        for teacher in config.teacher_list
-        if isinstance(teacher, TransformerTeacherConfig)
-    ]
-    for model, _ in models:
-        if model.labels.is_guessed and sample is not None:
-            model.to(device)
-            model.labels = infer_scheme(model.labels, model.tag(sample()))
-            model.to("cpu")
-            if not model.labels.is_guessed:
-                detected = f"{model.labels.scheme}, detected from the predictions of {model.name}"
-                log(f"labels: {detected} (data.teacher_scheme)")
-    return TeacherEnsemble.of(models, data.label_map)
+    context = TeacherContext(config.data, config.teacher_precision, device, sample, log)
+    teachers = [(_build_teacher(teacher, context), teacher.weight) for teacher in config.teacher_list]
+    return TeacherEnsemble.of(teachers, config.data.label_map)
+
+
+def _build_teacher(config: TeacherConfig, context: TeacherContext) -> Teacher:
+    build: BuildTeacher = TEACHERS.load(config.name, TEACHERS[config.name].build)
+    teacher = build(config, context)
+    if context.precision not in teacher.precisions:
+        raise InputError(
+            f"found {context.precision}, which {teacher.name} cannot compute in",
+            location=Setting("teacher_precision"),
+            expected=f"one of {', '.join(teacher.precisions)}",
+        )
+    return teacher
 
 
 def describe_student(config: StudentCommandConfig) -> str:
@@ -146,7 +145,7 @@ def _build_student(
         config.student,
         ensemble.labels if ensemble else splits.labels,
         seed=seed,
-        teacher=ensemble.teachers[0].model if ensemble else None,
+        teacher=ensemble.token_model if ensemble else None,
         splitter=splitter if ensemble else None,
         text=training_text(config, splits, splitter, ensemble),
         log=log,
@@ -155,15 +154,15 @@ def _build_student(
 
 def _log_student(config: StudentCommandConfig, student: TokenModel, ensemble: TeacherEnsemble | None, run: Run) -> None:
     if ensemble is not None and isinstance(config, DistillationConfig):
-        paths = ensemble.name
-        run.log(f"teacher: {paths}, {ensemble.parameters():,} parameters")
+        size = f", {ensemble.parameters():,} parameters" if ensemble.parameters() else ""
+        run.log(f"teacher: {ensemble.name}{size}")
         if ensemble.labels.is_guessed:
             run.log(
                 f"labels: {ensemble.labels.scheme}, guessed from their names; set data.teacher_scheme so that the "
                 "student's predictions follow the scheme"
             )
     is_warm = config.student.init_from is not None or isinstance(config.student, TransformerStudentConfig)
-    origin = f"{'weights' if is_warm else 'embeddings'} from {_initial_weights(config)}"
+    origin = f"{'weights' if is_warm else 'embeddings'} from {_initial_weights(config, ensemble)}"
     run.log(f"student: {student.parameters():,} parameters, {origin}")
     augment = config.augmenting if isinstance(config, DistillationConfig) else None
     for line in (describe_auto_sentences(augment), describe_auto_steps(config.train)):
@@ -171,10 +170,10 @@ def _log_student(config: StudentCommandConfig, student: TokenModel, ensemble: Te
             run.log(line)
 
 
-def _initial_weights(config: StudentCommandConfig) -> str:
+def _initial_weights(config: StudentCommandConfig, ensemble: TeacherEnsemble | None) -> str:
     """Return the name of the model or file that the student's first weights are from, or ``random``."""
     student = config.student
-    teacher = getattr(config.teacher_list[0], "path", None) if isinstance(config, DistillationConfig) else None
+    teacher = ensemble.token_model.name if ensemble and ensemble.token_model else None
     if student.init_from is not None:
         return student.init_from
     if isinstance(student, TransformerStudentConfig):

@@ -14,9 +14,9 @@ from nlptrain.config.objectives import LossConfig, PseudoLabelConfig, SelectionM
 from nlptrain.config.train import AugmentConfig, TrainConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
+from nlptrain.distillation.asked_types import label_classes
 from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.labeling import label_with_ensemble
-from nlptrain.distillation.logit_store import Precision
 from nlptrain.distillation.losses import DistillObjective, PseudoLabelObjective
 from nlptrain.distillation.pseudo_labels import (
     check_any_labeled,
@@ -25,7 +25,7 @@ from nlptrain.distillation.pseudo_labels import (
     filter_pseudo_labels,
 )
 from nlptrain.distillation.sampling import inverse_label_frequency, take_agreement_dev
-from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
+from nlptrain.distillation.teachers import Teacher, TeacherEnsemble
 from nlptrain.distillation.transfer_set import TeacherLogitsDataset
 from nlptrain.errors import InputError, Setting
 from nlptrain.models.token_model import TokenModel
@@ -50,7 +50,7 @@ def train_on_gold(model: TokenModel, splits: Splits, config: TrainConfig, run: R
 
 def train_on_logits(
     student: TokenModel,
-    teacher: TokenModel | TeacherEnsemble,
+    teacher: Teacher,
     splits: Splits,
     raw: Iterable[Sentence],
     objective: LossConfig,
@@ -58,7 +58,6 @@ def train_on_logits(
     run: Run,
     *,
     transfer_dir: str | Path,
-    teacher_precision: Precision = "fp32",
     augment: AugmentConfig | None = None,
     own_objective: Objective | None = None,
 ) -> dict[str, Any]:
@@ -66,14 +65,13 @@ def train_on_logits(
 
     Args:
         student: with the teacher's labels in their order.
-        teacher: a token classifier, or an ensemble of several.
+        teacher: of any kind, e.g. ``TransformerTeacher(model)``, or an ensemble of several.
         splits: gold sentences; without a dev set, a part of ``raw`` becomes dev, with the teacher's tags.
         raw: unlabeled sentences; may be empty.
         objective: the loss and its weights.
         config: steps, batches, optimizer.
         run: device, precision, folder.
         transfer_dir: folder of the teacher's logits, for all runs.
-        teacher_precision: the precision of the teacher's inference.
         augment: how synthetic sentences are generated; None: there are none.
         own_objective: computes the loss instead of the one that ``objective`` describes.
 
@@ -83,7 +81,7 @@ def train_on_logits(
     ensemble = TeacherEnsemble.of(teacher)
     check_distillable(student, ensemble, splits, None if own_objective else objective)
     folder = Path(transfer_dir)
-    splits, transfer_set, teacher_scores = _label(ensemble, splits, raw, augment, run, folder, teacher_precision)
+    splits, transfer_set, teacher_scores = _label(ensemble, splits, raw, augment, run, folder)
     gold = len(splits.train)
     sentences = chain(splits.train, map(transfer_set.sentence, range(gold, len(transfer_set))))
     uses_frequency = objective.oversampling or objective.rare_label_weight
@@ -100,14 +98,17 @@ def train_on_logits(
     unlabeled = examples.sentences - gold
     run.log(f"training set: {gold:,} gold and {unlabeled:,} unlabeled sentences, {examples.words:,} words in all")
     label_weights = None if frequency is None else torch.from_numpy(frequency.labels)
-    minimized = CheckedObjective(own_objective) if own_objective else DistillObjective(objective, label_weights)
+    classes = label_classes(ensemble.labels, ensemble.asked_types)
+    minimized: Objective = DistillObjective(objective, label_weights, classes)
+    if own_objective is not None:
+        minimized = CheckedObjective(own_objective)
     done = _fit(student, examples, splits, minimized, config, run, teacher_scores, objective.selection_metric)
     return finish(student, splits, done, run, teacher_scores)
 
 
 def train_on_pseudo_labels(
     student: TokenModel,
-    teacher: TokenModel | TeacherEnsemble,
+    teacher: Teacher,
     splits: Splits,
     raw: Iterable[Sentence],
     objective: PseudoLabelConfig,
@@ -115,7 +116,6 @@ def train_on_pseudo_labels(
     run: Run,
     *,
     transfer_dir: str | Path,
-    teacher_precision: Precision = "fp32",
     augment: AugmentConfig | None = None,
 ) -> dict[str, Any]:
     """Train ``student`` on gold tags and on text with the tags of ``teacher``: ``pseudo_label``.
@@ -124,13 +124,19 @@ def train_on_pseudo_labels(
     """
     ensemble = TeacherEnsemble.of(teacher)
     check_distillable(student, ensemble, splits)
+    if not_asked := sorted(set(ensemble.labels.types) - set(ensemble.asked_types)):
+        raise InputError(
+            f"the teacher was not asked for {', '.join(not_asked)}, which its tags would be without",
+            location=Setting("teacher"),
+            hint="use tagger_kd, which learns the other types from it, and these from gold tags",
+        )
     check_min_precision(splits, objective)
     unlabeled = _Counted(raw)
     folder = Path(transfer_dir)
-    splits, transfer_set, teacher_scores = _label(ensemble, splits, unlabeled, augment, run, folder, teacher_precision)
+    splits, transfer_set, teacher_scores = _label(ensemble, splits, unlabeled, augment, run, folder)
     gold = len(splits.train)
     candidates = transfer_set.select(np.arange(gold, len(transfer_set)))
-    thresholds = confidence_thresholds(ensemble, splits, objective, run, folder, teacher_precision)
+    thresholds = confidence_thresholds(ensemble, splits, objective, run, folder)
     pseudo_labels = filter_pseudo_labels(
         candidates,
         objective,
@@ -199,10 +205,10 @@ def check_distillable(
         return
     if student.decoder.is_constrained:
         reason = "the student's CRF has marginals"
-    elif any(teacher.model.decoder.is_constrained for teacher in ensemble.teachers):
-        reason = "the teacher's CRF has marginals"
-    elif ensemble.has_probabilities_only:
+    elif ensemble.merges_labels or len(ensemble.teachers) > 1:
         reason = "merged labels and several teachers have probabilities only"
+    elif not ensemble.has_raw_logits:
+        reason = "the teacher has probabilities only, such as a CRF's marginals"
     else:
         return
     compares = f"found {objective.loss}, which compares logits"
@@ -216,14 +222,13 @@ def _label(
     augment: AugmentConfig | None,
     run: Run,
     folder: Path,
-    precision: Precision,
 ) -> tuple[Splits, TeacherLogitsDataset, TeacherScores]:
     """Return the train, raw and synthetic sentences with the ensemble's logits, in this order, and its scores.
 
     Without a dev set, a part of the raw sentences becomes dev, with the teacher's tags; there are no synthetic ones.
     """
     unlabeled = add_synthetic_sentences(raw, augment if splits.dev else None, splits, ensemble, run.log)
-    transfer_set = label_with_ensemble(ensemble, chain(splits.train, unlabeled), run, folder, precision)
+    transfer_set = label_with_ensemble(ensemble, chain(splits.train, unlabeled), run, folder)
     if not splits.dev:
         splits, transfer_set = take_agreement_dev(splits, transfer_set, log=run.log)
     return splits, transfer_set, evaluate_teacher(ensemble, splits, transfer_set, run)

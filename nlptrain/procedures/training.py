@@ -154,12 +154,17 @@ def train(config: CommandConfig, setup: Setup, run: Run, own_objective: Objectiv
         setup.model,
         setup.ensemble,
         splits,
-        raw_text(config.data, setup.splitter, held_out_hashes(splits), run.log),
+        raw_text(
+            config.data,
+            setup.splitter,
+            held_out_hashes(splits),
+            run.log,
+            keep_text=setup.ensemble.reads == "text",
+        ),
         config.objective,  # type: ignore[attr-defined]
         config.train,
         run,
         transfer_dir=transfer_dir(config),
-        teacher_precision=config.teacher_precision,
         augment=config.augmenting,
     )
 

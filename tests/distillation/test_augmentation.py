@@ -132,9 +132,9 @@ def augment(
 ) -> tuple[list[Sentence], list[str]]:
     """Return the synthetic sentences after ``raw``, and the log."""
     lines: list[str] = []
-    ensemble: Any = SimpleNamespace(teachers=[SimpleNamespace(model=teacher)])
+    of_model: Any = SimpleNamespace(name="teacher", token_model=teacher)
     settings = AugmentConfig(**{**NOTHING, "sentences": sentences, **rates})
-    augmented = list(add_synthetic_sentences(raw, settings, splits, ensemble, lines.append))
+    augmented = list(add_synthetic_sentences(raw, settings, splits, of_model, lines.append))
     assert augmented[: len(raw)] == raw
     return augmented[len(raw) :], lines
 

@@ -14,6 +14,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import labeling, logit_store
 from nlptrain.distillation.labeling import LabelingResult, label_sentences
 from nlptrain.distillation.logit_store import LogitStore
+from nlptrain.distillation.teachers import TransformerTeacher
 from nlptrain.errors import InputError
 from nlptrain.models import TransformerTokenClassifier
 from nlptrain.run.run import Run
@@ -41,9 +42,9 @@ def stored(straight: LogitStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def label_again(folder: Path, teacher: TransformerTokenClassifier) -> tuple[LabelingResult, list[str], LogitStore]:
-    store, run, log = LogitStore(folder.parent, teacher), Run(None, device="cpu"), []
+    store, run, log = LogitStore(folder.parent, TransformerTeacher(teacher)), Run(None, device="cpu"), []
     run.log = log.append  # type: ignore[method-assign, assignment]
-    return label_sentences(store, SENTENCES, teacher, run), log, store
+    return label_sentences(store, SENTENCES, TransformerTeacher(teacher), run), log, store
 
 
 def flip(path: Path, position: int = -1) -> None:
@@ -150,7 +151,7 @@ def test_changed_words_are_detected_without_a_checksum(
 def test_contains_ignores_damaged_shards_and_changes_no_file(teacher: TransformerTokenClassifier, stored: Path) -> None:
     flip(stored / "000001.arrow")
     before = {path.name: path.read_bytes() for path in stored.iterdir()}
-    known = LogitStore(stored.parent, teacher).contains(
+    known = LogitStore(stored.parent, TransformerTeacher(teacher)).contains(
         np.array([sentence.hash() for sentence in SENTENCES], dtype="S16")
     )
     assert known.sum() == 24
@@ -168,7 +169,7 @@ def test_an_unreadable_shard_is_kept(teacher: TransformerTokenClassifier, stored
 def test_each_changed_byte_of_a_shard_is_detected(teacher: TransformerTokenClassifier, stored: Path) -> None:
     path = stored / "000002.arrow"
     content = path.read_bytes()
-    store = LogitStore(stored.parent, teacher)
+    store = LogitStore(stored.parent, TransformerTeacher(teacher))
     for position in range(0, len(content), 7):
         flip(path, position)
         assert store.contains(np.array([SENTENCES[-1].hash()], dtype="S16")).tolist() == [False]

@@ -13,8 +13,9 @@ from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence, hash_array
 from nlptrain.distillation import labeling, logit_store
 from nlptrain.distillation.labeling import label_sentences
-from nlptrain.distillation.logit_store import LogitStore, Precision
+from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
+from nlptrain.distillation.teachers import Precision, TransformerTeacher
 from nlptrain.errors import InputError
 from nlptrain.models import TransformerTokenClassifier
 from nlptrain.run.run import Run
@@ -38,8 +39,8 @@ def raw(count: int, seed: int) -> list[Sentence]:
 
 
 def label(folder: Path, teacher: TransformerTokenClassifier, sentences: list[Sentence]) -> tuple[LogitStore, int]:
-    store = LogitStore(folder, teacher)
-    return store, label_sentences(store, sentences, teacher, Run(None, device="cpu")).computed
+    store = LogitStore(folder, TransformerTeacher(teacher))
+    return store, label_sentences(store, sentences, TransformerTeacher(teacher), Run(None, device="cpu")).computed
 
 
 @pytest.mark.usefixtures("small_shards")
@@ -71,7 +72,7 @@ def test_a_changed_teacher_has_another_key(teacher: TransformerTokenClassifier, 
     assert computed == 10
     assert first.key != second.key
     teacher.max_subwords = 32
-    assert LogitStore(tmp_path, teacher).key not in (first.key, second.key)
+    assert LogitStore(tmp_path, TransformerTeacher(teacher)).key not in (first.key, second.key)
 
 
 @pytest.mark.usefixtures("small_shards")
@@ -80,8 +81,8 @@ def test_rows_are_in_the_order_of_the_sentences_with_repeats(
 ) -> None:
     label(tmp_path, teacher, raw(20, 1))
     sentences = [*raw(40, 2)[::-1], *raw(20, 1), *raw(40, 2), *raw(50, 3)]
-    store = LogitStore(tmp_path, teacher)
-    done = label_sentences(store, sentences, teacher, Run(None, device="cpu"))
+    store = LogitStore(tmp_path, TransformerTeacher(teacher))
+    done = label_sentences(store, sentences, TransformerTeacher(teacher), Run(None, device="cpu"))
     stored = store.select(done.rows)
     assert [stored.sentence(row).words for row in range(len(stored))] == [sentence.words for sentence in sentences]
     assert stored.hashes().tolist() == hash_array([sentence.hash() for sentence in sentences]).tolist()
@@ -166,9 +167,11 @@ def test_pseudo_labels_are_the_argmax_of_confident_sentences(tmp_path: Path) -> 
 def test_each_precision_has_a_separate_store(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:
     sentences = raw(20, 1)
     exact, _ = label(tmp_path, teacher, sentences)
-    coarse = LogitStore(tmp_path, teacher, "bf16")
+    coarse = LogitStore(tmp_path, TransformerTeacher(teacher, "bf16"))
     assert coarse.key.removesuffix("bf16") == exact.key.removesuffix("fp32")
-    assert label_sentences(coarse, sentences, teacher, Run(None, device="cpu")).computed == 20
+    assert (
+        label_sentences(coarse, sentences, TransformerTeacher(teacher, "bf16"), Run(None, device="cpu")).computed == 20
+    )
     hashes = [sentence.hash() for sentence in sentences]
     fp32, coarse_logits = (
         np.concatenate([store.transfer_set(hashes).teacher_logits(row).astype(np.float32) for row in range(20)])
@@ -182,11 +185,14 @@ def test_int8_logits_are_computed_by_onnx_runtime(
 ) -> None:
     sentences = [*raw(20, 1), Sentence(tuple(["Ada"] * 300))]
     exact, _ = label(tmp_path, teacher, sentences)
-    coarse = LogitStore(tmp_path, teacher, "int8")
+    coarse = LogitStore(tmp_path, TransformerTeacher(teacher, "int8"))
     assert coarse.key == exact.key.removesuffix("torch-fp32") + "onnx1-int8"
     with monkeypatch.context() as patch:
         patch.setattr(type(teacher), "logits", lambda *_: pytest.fail("asked torch"))
-        assert label_sentences(coarse, sentences, teacher, Run(None, device="cpu")).computed == 21
+        assert (
+            label_sentences(coarse, sentences, TransformerTeacher(teacher, "int8"), Run(None, device="cpu")).computed
+            == 21
+        )
     hashes = [sentence.hash() for sentence in sentences]
     fp32, coarse_logits = (
         np.concatenate([store.transfer_set(hashes).teacher_logits(row).astype(np.float32) for row in range(21)])
@@ -195,10 +201,10 @@ def test_int8_logits_are_computed_by_onnx_runtime(
     assert fp32.shape == coarse_logits.shape
     assert 1e-4 < np.abs(fp32 - coarse_logits).max() < 0.1 * np.abs(fp32).max()
     with pytest.raises(InputError, match=r"teacher_precision: .* is a tagger, and int8 is for transformers; use fp32"):
-        LogitStore(tmp_path, small_model(tiny_bert, "subword-lstm-softmax"), "int8")
+        TransformerTeacher(small_model(tiny_bert, "subword-lstm-softmax"), "int8")
     monkeypatch.setattr(type(teacher.tokenizer), "is_fast", False)
     with pytest.raises(InputError, match="teacher_precision: .* int8 needs a fast tokenizer; use fp32"):
-        LogitStore(tmp_path, teacher, "int8")
+        LogitStore(tmp_path, TransformerTeacher(teacher, "int8"))
 
 
 @pytest.mark.full
@@ -208,10 +214,10 @@ def test_several_workers_store_the_same_bytes_as_one(
     teacher: TransformerTokenClassifier, tmp_path: Path, precision: Precision
 ) -> None:
     sentences = [*raw(70, 1), *raw(5, 1), Sentence(tuple(["Ada"] * 300))]
-    alone = LogitStore(tmp_path / "alone", teacher, precision)
-    label_sentences(alone, sentences, teacher, Run(None, device="cpu"))
-    store = LogitStore(tmp_path / "together", teacher, precision)
-    done = label_sentences(store, sentences, teacher, Run(None, device="cpu", workers=2))
+    alone = LogitStore(tmp_path / "alone", TransformerTeacher(teacher, precision))
+    label_sentences(alone, sentences, TransformerTeacher(teacher, precision), Run(None, device="cpu"))
+    store = LogitStore(tmp_path / "together", TransformerTeacher(teacher, precision))
+    done = label_sentences(store, sentences, TransformerTeacher(teacher, precision), Run(None, device="cpu", workers=2))
     assert (done.computed, done.stored, done.repeats) == (71, 0, 5)
     files = [sorted(path.name for path in folder.iterdir()) for folder in (alone.folder, store.folder)]
     assert files[0] == files[1]
@@ -226,7 +232,7 @@ def test_a_killed_worker_is_reported_and_stored_logits_are_kept(
     teacher: TransformerTokenClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_shards: None
 ) -> None:
     sentences = raw(200, 1)
-    store = LogitStore(tmp_path, teacher)
+    store = LogitStore(tmp_path, TransformerTeacher(teacher))
     append = store.append
 
     def then_kill(*given: Any) -> list[Sentence]:
@@ -237,7 +243,12 @@ def test_a_killed_worker_is_reported_and_stored_logits_are_kept(
 
     monkeypatch.setattr(store, "append", then_kill)
     with pytest.raises(InputError, match="workers: a worker process was killed"):
-        label_sentences(store, sentences, teacher, Run(None, device="cpu", workers=2))
-    again = label_sentences(LogitStore(tmp_path, teacher), sentences, teacher, Run(None, device="cpu"))
+        label_sentences(store, sentences, TransformerTeacher(teacher), Run(None, device="cpu", workers=2))
+    again = label_sentences(
+        LogitStore(tmp_path, TransformerTeacher(teacher)),
+        sentences,
+        TransformerTeacher(teacher),
+        Run(None, device="cpu"),
+    )
     assert again.stored >= 16
     assert again.stored + again.computed == 200

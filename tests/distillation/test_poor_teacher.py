@@ -11,6 +11,7 @@ from nlptrain.config.train import TrainConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
+from nlptrain.distillation.teachers import TransformerTeacher
 from nlptrain.models import TransformerTokenClassifier, build_student
 from nlptrain.procedures.student_training import train_on_logits
 from nlptrain.run.run import Run
@@ -32,7 +33,7 @@ def test_a_teacher_without_correct_predictions_is_reported(tiny_bert: Path, tmp_
     run.log = lines.append  # type: ignore[method-assign]
     settings = TrainConfig.model_validate({"steps": 1, "warmup_steps": 0, "eval_every": 1})
     splits = Splits(LABELS, TEN, TEN, [], is_dev_from_train=False)
-    train_on_logits(student, teacher, splits, [], KLConfig(), settings, run, transfer_dir=tmp_path)
+    train_on_logits(student, TransformerTeacher(teacher), splits, [], KLConfig(), settings, run, transfer_dir=tmp_path)
     assert any("teacher (dev): no prediction is correct" in line for line in lines) == (not opens)
 
 
@@ -45,5 +46,5 @@ def test_a_teacher_is_not_reported_if_dev_has_no_entity(tiny_bert: Path, tmp_pat
     settings = TrainConfig.model_validate({"steps": 1, "warmup_steps": 0, "eval_every": 1})
     bare = [Sentence(sentence.words, ("O",) * len(sentence.words)) for sentence in TEN]
     splits = Splits(LABELS, TEN, bare, [], is_dev_from_train=False)
-    train_on_logits(student, teacher, splits, [], KLConfig(), settings, run, transfer_dir=tmp_path)
+    train_on_logits(student, TransformerTeacher(teacher), splits, [], KLConfig(), settings, run, transfer_dir=tmp_path)
     assert not any("no prediction is correct" in line for line in lines)

@@ -22,6 +22,7 @@ from nlptrain.data.raw_text import read_rows
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import LogitStore, labeling
 from nlptrain.distillation.labeling import label_sentences
+from nlptrain.distillation.teachers import TransformerTeacher
 from nlptrain.errors import InputError
 from tests.helpers.corpora import LABELS, make_sentences
 from tests.helpers.fuzzing import fuzz, try_input
@@ -183,9 +184,9 @@ def test_mutated_transfer_set_is_labeled_again(
     (copy / name).write_bytes(data.draw(mutated((copy / name).read_bytes())))
     with pytest.MonkeyPatch.context() as patch, try_input(surface="transfer set"):
         patch.setattr(labeling, "SHARD_SENTENCES", 4)
-        store, run = LogitStore(copy.parent, teacher), Run(None, device="cpu")
+        store, run = LogitStore(copy.parent, TransformerTeacher(teacher)), Run(None, device="cpu")
         run.log = lambda _: None  # type: ignore[method-assign, assignment]
-        rows = store.select(label_sentences(store, SENTENCES, teacher, run).rows)
+        rows = store.select(label_sentences(store, SENTENCES, TransformerTeacher(teacher), run).rows)
     expected = logit_store.transfer_set([sentence.hash() for sentence in SENTENCES])
     for index, sentence in enumerate(SENTENCES):
         assert rows.sentence(index).words == sentence.words

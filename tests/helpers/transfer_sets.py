@@ -11,6 +11,7 @@ import pytest
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import labeling
 from nlptrain.distillation.logit_store import LogitStore
+from nlptrain.distillation.teachers import TransformerTeacher
 from nlptrain.models import TokenModel
 from nlptrain.models.heads import Prediction
 from nlptrain.run.run import Run
@@ -39,6 +40,6 @@ def store_logits(folder: Path, teacher: TokenModel, sentences: Sequence[Sentence
     """Label ``sentences`` into a new store below ``folder`` with shards of ``shard_size`` sentences."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(labeling, "SHARD_SENTENCES", shard_size)
-        store = LogitStore(folder, teacher)
-        labeling.label_sentences(store, sentences, teacher, Run(None, device="cpu"))
+        store = LogitStore(folder, TransformerTeacher(teacher))
+        labeling.label_sentences(store, sentences, TransformerTeacher(teacher), Run(None, device="cpu"))
     return store

@@ -14,6 +14,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation import LogitStore
 from nlptrain.distillation.labeling import label_sentences
+from nlptrain.distillation.teachers import TransformerTeacher
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.procedures.student_training import train_on_logits
@@ -106,15 +107,19 @@ def test_long_sentences_are_read_in_windows(fine_tuned: tuple[str, TokenModel, P
 def test_each_architecture_can_be_a_teacher(fine_tuned: tuple[str, TokenModel, Path], tmp_path: Path) -> None:
     _, model, _ = fine_tuned
     raw = [Sentence(words) for words, _ in make_sentences(30, 12)]
-    store = LogitStore(tmp_path / "transfer", model)
-    assert label_sentences(store, raw, model, RUN).computed == len({sentence.words for sentence in raw})
+    store = LogitStore(tmp_path / "transfer", TransformerTeacher(model))
+    assert label_sentences(store, raw, TransformerTeacher(model), RUN).computed == len(
+        {sentence.words for sentence in raw}
+    )
     shape = StudentConfig.model_validate({"embedder": {"dim": 16}, "encoder": {"hidden": 16, "layers": 1}})
     student = build_student(shape, model.labels, seed=0, teacher=model)
     settings = TrainConfig.model_validate(
         {"steps": 60, "learning_rate": 0.02, "warmup_steps": 5, "eval_every": 60, "ema": 0.0, "batch_sentences": 20}
     )
     splits = Splits(model.labels, TEN, TEN, [], is_dev_from_train=False)
-    scores = train_on_logits(student, model, splits, raw, KLConfig(), settings, RUN, transfer_dir=tmp_path / "transfer")
+    scores = train_on_logits(
+        student, TransformerTeacher(model), splits, raw, KLConfig(), settings, RUN, transfer_dir=tmp_path / "transfer"
+    )
     assert scores["dev"]["f1"] > 0.9
     student.save_pretrained(tmp_path / "student")
     again = load_token_model(str(tmp_path / "student"))

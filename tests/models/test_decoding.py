@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from nlptrain.config.student import Student
 from nlptrain.data.labels import Labels
 from nlptrain.data.tag_schemes import Scheme, first_invalid_tag
-from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
+from nlptrain.distillation.teachers import TeacherEnsemble, TransformerTeacher
 from nlptrain.models import TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.models.heads import ConstrainedDecoder, IndependentDecoder
 
@@ -84,11 +84,11 @@ def test_a_guessed_scheme_forbids_no_label(tiny_bert: Path, tmp_path: Path, sche
     config = json.loads(path.read_text())
     del config["nlptrain_scheme"]  # as the classifiers of others are
     path.write_text(json.dumps(config))
-    ensemble = TeacherEnsemble.of(load_token_model(str(tmp_path / "teacher"), scheme=scheme))
+    ensemble = TeacherEnsemble.of(TransformerTeacher(load_token_model(str(tmp_path / "teacher"), scheme=scheme)))
     assert ensemble.labels.is_guessed == (scheme is None)
     shape = {"embedder": {"dim": 8}, "encoder": {"hidden": 8, "layers": 1}, "head": {"kind": head}}
     student = build_student(
-        TypeAdapter(Student).validate_python(shape), ensemble.labels, seed=0, teacher=ensemble.teachers[0].model
+        TypeAdapter(Student).validate_python(shape), ensemble.labels, seed=0, teacher=ensemble.token_model
     )
     student.save_pretrained(tmp_path / "student")
     for model in (student, load_token_model(str(tmp_path / "student"))):

@@ -11,6 +11,7 @@ from nlptrain.config.train import TrainConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
+from nlptrain.distillation.teachers import TransformerTeacher
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger
 from nlptrain.procedures.student_training import train_on_logits
@@ -110,6 +111,13 @@ def test_error_if_labels_are_in_another_order_than_the_teachers(tiny_bert: Path,
     run = Run(None, device="cpu")
     with pytest.raises(InputError, match="student: the labels are O, B-place"):
         train_on_logits(
-            student, teacher, splits, [], KLConfig(), TrainConfig(), run, transfer_dir=tmp_path / "transfer"
+            student,
+            TransformerTeacher(teacher),
+            splits,
+            [],
+            KLConfig(),
+            TrainConfig(),
+            run,
+            transfer_dir=tmp_path / "transfer",
         )
     assert not (tmp_path / "transfer").exists()

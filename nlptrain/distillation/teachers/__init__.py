@@ -1,5 +1,16 @@
-"""Teachers: inference of one teacher, and the ensemble of those of a run."""
+"""Teachers: the protocol, the transformer, and the ensemble of those of a run."""
 
-from nlptrain.distillation.teachers.ensemble import EnsembleTeacher, TeacherEnsemble
+from nlptrain.distillation.teachers.ensemble import TeacherEnsemble, WeightedTeacher
+from nlptrain.distillation.teachers.teacher import BuildTeacher, Precision, Teacher, TeacherContext, TeacherLogits
+from nlptrain.distillation.teachers.transformer import TransformerTeacher
 
-__all__ = ["EnsembleTeacher", "TeacherEnsemble"]
+__all__ = [
+    "BuildTeacher",
+    "Precision",
+    "Teacher",
+    "TeacherContext",
+    "TeacherEnsemble",
+    "TeacherLogits",
+    "TransformerTeacher",
+    "WeightedTeacher",
+]

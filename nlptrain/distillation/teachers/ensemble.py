@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from nlptrain.data.labels import Labels, map_labels
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import SCHEME_PREFIXES, Scheme, split_tag
+from nlptrain.distillation.teachers.teacher import Teacher
 from nlptrain.errors import InputError, Setting
-from nlptrain.models.heads import ConstrainedDecoder, IndependentDecoder, Prediction, constrained_decoder
-from nlptrain.models.token_model import TokenModel
+from nlptrain.models.heads import (
+    ConstrainedDecoder,
+    IndependentDecoder,
+    LabelDecoder,
+    Prediction,
+    constrained_decoder,
+)
 
 Floats = NDArray[np.floating]
 _MIN_ENTITIES = 20  # fewer do not show the scheme of a teacher
@@ -21,22 +30,21 @@ _MIN_SHARE = 0.8  # of entities that fit the scheme, as a teacher makes mistakes
 
 
 @dataclass(frozen=True)
-class EnsembleTeacher:
+class WeightedTeacher:
     """One teacher of an ensemble.
 
     Attributes:
-        model: the token classifier, with its own labels.
+        teacher: with its own labels.
         weight: of its probabilities in the mean of all teachers.
         columns: the index of each of its labels in the labels of the ensemble.
     """
 
-    model: TokenModel
+    teacher: Teacher
     weight: float
     columns: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class TeacherEnsemble:
+class TeacherEnsemble(Teacher):
     """Teachers whose probabilities are averaged, each with its own labels mapped to those of the data.
 
     Attributes:
@@ -45,20 +53,27 @@ class TeacherEnsemble:
         merges_labels: whether several labels of a teacher are mapped to one, which only probabilities allow.
     """
 
-    teachers: tuple[EnsembleTeacher, ...]
-    labels: Labels
-    merges_labels: bool
+    def __init__(self, teachers: Sequence[WeightedTeacher], labels: Labels, *, merges_labels: bool) -> None:
+        """Combine the parts; ``TeacherEnsemble.of`` computes them."""
+        self.teachers = tuple(teachers)
+        self.labels = labels
+        self.merges_labels = merges_labels
+        self.name = ", ".join(part.teacher.name for part in self.teachers)
+        self.reads = "text" if any(part.teacher.reads == "text" for part in self.teachers) else "words"
+        self.has_raw_logits = self._is_single and self.teachers[0].teacher.has_raw_logits
+        models = (part.teacher.token_model for part in self.teachers)
+        self.token_model = next((model for model in models if model is not None), None)
 
     @classmethod
     def of(
         cls,
-        teacher: TokenModel | TeacherEnsemble | Sequence[tuple[TokenModel, float]],
+        teacher: Teacher | Sequence[tuple[Teacher, float]],
         label_map: Mapping[str, str] | None = None,
     ) -> TeacherEnsemble:
         """Build an ensemble of one teacher, or of several with their weights; return an ensemble unchanged.
 
         Args:
-            teacher: a model, an ensemble, or pairs of a model and its weight.
+            teacher: a teacher, an ensemble, or pairs of a teacher and its weight.
             label_map: from labels or entity types to new names; ``O`` removes a type.
 
         Raises:
@@ -66,50 +81,65 @@ class TeacherEnsemble:
         """
         if isinstance(teacher, TeacherEnsemble):
             return teacher
-        pairs = [(teacher, 1.0)] if isinstance(teacher, TokenModel) else list(teacher)
-        names_of = [_mapped_labels(model, label_map or {}, pairs) for model, _ in pairs]
+        pairs = list(teacher) if isinstance(teacher, Sequence) else [(teacher, 1.0)]
+        names_of = [_mapped_labels(one.labels, label_map or {}, pairs) for one, _ in pairs]
         first = pairs[0][0]
-        is_guessed = any(model.labels.is_guessed for model, _ in pairs)
+        is_guessed = any(one.labels.is_guessed for one, _ in pairs)
         labels = Labels(tuple(dict.fromkeys(names_of[0])), first.labels.scheme, is_guessed)
-        for (model, _), names in zip(pairs, names_of, strict=True):
-            if set(names) != set(labels.names) or model.labels.scheme != labels.scheme:
+        for (one, _), names in zip(pairs, names_of, strict=True):
+            if set(names) != set(labels.names) or one.labels.scheme != labels.scheme:
                 missing = ", ".join(name for name in labels.names if name not in names) or "none"
                 extra = ", ".join(name for name in dict.fromkeys(names) if name not in labels.ids) or "none"
                 raise InputError(
-                    f"the labels of {model.name} ({model.labels.scheme}) differ: missing {missing}, additional {extra}",
+                    f"the labels of {one.name} ({one.labels.scheme}) differ: missing {missing}, additional {extra}",
                     location="teachers",
                     expected=f"those of {first.name} ({labels.scheme})",
                     hint=("map them in ", Setting("data.label_map")),
                 )
-        teachers = tuple(
-            EnsembleTeacher(model, weight, tuple(labels.ids[name] for name in names))
-            for (model, weight), names in zip(pairs, names_of, strict=True)
+        weighted = [
+            WeightedTeacher(one, weight, tuple(labels.ids[name] for name in names))
+            for (one, weight), names in zip(pairs, names_of, strict=True)
+        ]
+        return cls(weighted, labels, merges_labels=any(len(set(names)) < len(names) for names in names_of))
+
+    @property
+    def _is_single(self) -> bool:
+        """Whether the ensemble's logits are those of one teacher."""
+        return len(self.teachers) == 1 and not self.merges_labels
+
+    @property
+    def asked_types(self) -> Collection[str]:
+        """The entity types that every teacher was asked for, by the names of the ensemble."""
+        return frozenset.intersection(*(self._asked_types(part) for part in self.teachers))
+
+    def _asked_types(self, part: WeightedTeacher) -> frozenset[str]:
+        asked = frozenset(part.teacher.asked_types)
+        labels = zip(part.teacher.labels.names, part.columns, strict=True)
+        return frozenset(
+            self.labels.type_of(self.labels.names[column])
+            for name, column in labels
+            if part.teacher.labels.type_of(name) in asked
         )
-        return cls(teachers, labels, any(len(set(names)) < len(names) for names in names_of))
 
     @property
-    def name(self) -> str:
-        """The names of all teachers."""
-        return ", ".join(teacher.model.name for teacher in self.teachers)
-
-    @property
-    def has_probabilities_only(self) -> bool:
-        """Whether the ensemble's logits are log-probabilities, and no logits of a single model."""
-        return self.merges_labels or len(self.teachers) > 1
-
-    @property
-    def decoder(self) -> IndependentDecoder:
-        """Decodes the logits of a sentence: as a single teacher does, or else the argmax of each word.
-
-        The logits of a teacher with a CRF are log-marginals of single words, so its transitions are not used.
-        """
-        is_single = len(self.teachers) == 1 and not self.merges_labels
-        is_constrained = is_single and isinstance(self.teachers[0].model.decoder, ConstrainedDecoder)
+    def decoder(self) -> LabelDecoder:
+        """Decodes the logits of a sentence: as a single teacher does, or else the argmax of each word."""
+        is_constrained = self._is_single and isinstance(self.teachers[0].teacher.decoder, ConstrainedDecoder)
         return constrained_decoder(self.labels) if is_constrained else IndependentDecoder()
+
+    def fingerprint(self) -> str:
+        """Return the keys of the teachers, with their weights and columns."""
+        parts = (f"{part.teacher.fingerprint()} {part.weight} {part.columns}" for part in self.teachers)
+        return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
     def parameters(self) -> int:
         """Return the number of parameters of all teachers."""
-        return sum(teacher.model.parameters() for teacher in self.teachers)
+        return sum(part.teacher.parameters() for part in self.teachers)
+
+    def to(self, device: torch.device | str) -> None:
+        """Move all teachers to ``device``."""
+        for part in self.teachers:
+            part.teacher.to(device)
 
     def mix(self, logits: Sequence[Floats]) -> NDArray[np.float32]:
         """Return the ensemble's logits of W words, [W, C], from those of each teacher, [W, its labels].
@@ -118,39 +148,37 @@ class TeacherEnsemble:
         label are summed. For several teachers, the result is the log of the weighted mean of their probabilities.
         """
         mapped = [
-            self._map_columns(values.astype(np.float32), teacher)
-            for values, teacher in zip(logits, self.teachers, strict=True)
+            self._map_columns(values.astype(np.float32), part)
+            for values, part in zip(logits, self.teachers, strict=True)
         ]
         if len(mapped) == 1:
             return mapped[0]
-        total = sum(teacher.weight for teacher in self.teachers)
+        total = sum(part.weight for part in self.teachers)
         logs = [
-            values - _log_sum_exp(values)[:, None] + np.log(teacher.weight / total)
-            for values, teacher in zip(mapped, self.teachers, strict=True)
+            values - _log_sum_exp(values)[:, None] + np.log(part.weight / total)
+            for values, part in zip(mapped, self.teachers, strict=True)
         ]
         mean: NDArray[np.float32] = np.logaddexp.reduce(np.stack(logs), axis=0)
         return mean
 
-    def predict_labels(self, sentences: Sequence[Sequence[str]]) -> list[Prediction]:
+    def predict_logits(self, sentences: Sequence[Sentence]) -> list[NDArray[np.float32]]:
+        """Return the ensemble's logits of each sentence, [words, C]."""
+        logits = [part.teacher.predict_logits(sentences) for part in self.teachers]
+        return [self.mix(values) for values in zip(*logits, strict=True)]
+
+    def predict_labels(self, sentences: Sequence[Sentence]) -> list[Prediction]:
         """Return logits and label of each word: those of a single teacher, or the argmax of the mean of several."""
-        if len(self.teachers) == 1 and not self.merges_labels:
-            (teacher,) = self.teachers
-            columns = np.array(teacher.columns)
-            predictions = teacher.model.predict_labels(sentences)
+        if self._is_single:
+            (part,) = self.teachers
+            columns = np.array(part.columns)
+            predictions = part.teacher.predict_labels(sentences)
             return [
                 Prediction(self.mix([prediction.logits]), columns[prediction.label_ids]) for prediction in predictions
             ]
-        logits = [teacher.model.logits(sentences) for teacher in self.teachers]
-        mixed = [self.mix(values) for values in zip(*logits, strict=True)]
-        return [Prediction(values, values.argmax(axis=1)) for values in mixed]
+        return [Prediction(values, values.argmax(axis=1)) for values in self.predict_logits(sentences)]
 
-    def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-        """Return the label of each word."""
-        predictions = self.predict_labels(sentences)
-        return [[self.labels.names[label_id] for label_id in prediction.label_ids] for prediction in predictions]
-
-    def _map_columns(self, logits: NDArray[np.float32], teacher: EnsembleTeacher) -> NDArray[np.float32]:
-        columns = np.array(teacher.columns)
+    def _map_columns(self, logits: NDArray[np.float32], part: WeightedTeacher) -> NDArray[np.float32]:
+        columns = np.array(part.columns)
         if np.array_equal(columns, np.arange(len(self.labels))):
             return logits
         mapped = np.empty((len(logits), len(self.labels)), dtype=np.float32)
@@ -183,15 +211,13 @@ def _types_of(names: Iterable[str]) -> set[str]:
     return {part[1] if (part := split_tag(name)) else name for name in names}
 
 
-def _mapped_labels(
-    model: TokenModel, mapping: Mapping[str, str], pairs: Sequence[tuple[TokenModel, float]]
-) -> list[str]:
-    """Map the labels of ``model``; a name in the mapping that only another teacher of ``pairs`` has is no error."""
-    known = set(model.labels.names) | {name[2:] for name in model.labels.names}
+def _mapped_labels(own: Labels, mapping: Mapping[str, str], pairs: Sequence[tuple[Teacher, float]]) -> list[str]:
+    """Map the labels ``own``; a name in the mapping that only another teacher of ``pairs`` has is no error."""
+    known = set(own.names) | {name[2:] for name in own.names}
     others = {name for other, _ in pairs for name in other.labels.names}
     others |= {name[2:] for name in others}
-    own = {name: target for name, target in mapping.items() if name in known or name not in others}
-    return map_labels(model.labels.names, own, is_plain=model.labels.scheme == "plain", key="data.label_map")
+    applied = {name: target for name, target in mapping.items() if name in known or name not in others}
+    return map_labels(own.names, applied, is_plain=own.scheme == "plain", key="data.label_map")
 
 
 def _log_sum_exp(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,12 +14,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from nlptrain.distillation.teachers.teacher import TeacherLogits
 from nlptrain.errors import InputError, Setting
 from nlptrain.models.exported import INT8_VERSION, check_exportable, write_tagger
 from nlptrain.models.neural_tagger import NeuralTagger
@@ -33,19 +32,7 @@ Sentences = Sequence[Sequence[str]]  # the words of each sentence
 _POLL_SECONDS = 2.0
 
 
-class TeacherLogits(NamedTuple):
-    """The teacher's logits of a shard.
-
-    Attributes:
-        values: of all words of all sentences, concatenated, [words * C].
-        sizes: number of values of each sentence, [sentences].
-    """
-
-    values: NDArray[np.float16]
-    sizes: NDArray[np.int64]
-
-
-Submit = Callable[[Sentences], Callable[[], TeacherLogits]]
+SubmitWords = Callable[[Sentences], Callable[[], TeacherLogits]]
 
 
 def backend(precision: str) -> str:
@@ -122,21 +109,15 @@ def _load_exported(folder: str, threads: int) -> Tagger:
 
 def _predict_torch(teacher: TokenModel, precision: str, sentences: Sentences) -> TeacherLogits:
     with torch.autocast(teacher.device.type, torch.bfloat16, enabled=precision == "bf16"):
-        return _to_float16(teacher.logits(sentences))
+        return TeacherLogits.of(teacher.logits(sentences))
 
 
 def _predict_onnx(tagger: Tagger, sentences: Sentences) -> TeacherLogits:
-    return _to_float16(tagger.emissions(sentences))
-
-
-def _to_float16(logits: Sequence[NDArray[np.float32]]) -> TeacherLogits:
-    flat = np.concatenate([values.reshape(-1) for values in logits])
-    # The largest float16 is 65,504; a larger logit would become infinite, and NaN in the loss.
-    return TeacherLogits(np.clip(flat, -6e4, 6e4).astype(np.float16), np.array([values.size for values in logits]))
+    return TeacherLogits.of(tagger.emissions(sentences))
 
 
 @contextmanager
-def logits_workers(teacher: TokenModel, precision: str, workers: int) -> Iterator[Submit]:
+def logits_workers(teacher: TokenModel, precision: str, workers: int) -> Iterator[SubmitWords]:
     """Yield a function that starts the inference of a shard, and returns a function that waits for its logits.
 
     Several workers load ``teacher`` from a temporary folder and share the threads of this process. One worker computes

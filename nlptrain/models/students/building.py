@@ -233,7 +233,7 @@ def _tokenizer(config: StudentConfig, teacher: TokenModel | None) -> PreTrainedT
         raise InputError(
             "missing",
             location=Setting("student.tokenizer"),
-            expected="the pretrained model whose tokenizer to use, since there is no teacher",
+            expected="the pretrained model whose tokenizer to use, since no teacher has one",
         )
     return teacher.tokenizer
 
