@@ -1,6 +1,6 @@
 """Entity types that a teacher was not asked for: in the loss, ``O`` and their labels are one class.
 
-A teacher that was asked for persons alone says ``O`` of a place, which is no statement about places. So its probability
+A teacher that was asked for persons alone predicts ``O`` for a city, which does not mean that it is none. Its probability
 of ``O`` is that of ``O`` or any label of a type that it was not asked for, and the student's is summed alike.
 """
 
@@ -39,7 +39,7 @@ def merge_labels(scores: Tensor, classes: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class MergedWords:
-    """The words of a batch with classes of labels in place of labels.
+    """The words of a batch with classes of labels instead of labels.
 
     Attributes:
         words: with labels.

@@ -82,23 +82,23 @@ class TeacherEnsemble(Teacher):
         if isinstance(teacher, TeacherEnsemble):
             return teacher
         pairs = list(teacher) if isinstance(teacher, Sequence) else [(teacher, 1.0)]
-        names_of = [_mapped_labels(one.labels, label_map or {}, pairs) for one, _ in pairs]
+        names_of = [_mapped_labels(item.labels, label_map or {}, pairs) for item, _ in pairs]
         first = pairs[0][0]
-        is_guessed = any(one.labels.is_guessed for one, _ in pairs)
+        is_guessed = any(item.labels.is_guessed for item, _ in pairs)
         labels = Labels(tuple(dict.fromkeys(names_of[0])), first.labels.scheme, is_guessed)
-        for (one, _), names in zip(pairs, names_of, strict=True):
-            if set(names) != set(labels.names) or one.labels.scheme != labels.scheme:
+        for (item, _), names in zip(pairs, names_of, strict=True):
+            if set(names) != set(labels.names) or item.labels.scheme != labels.scheme:
                 missing = ", ".join(name for name in labels.names if name not in names) or "none"
                 extra = ", ".join(name for name in dict.fromkeys(names) if name not in labels.ids) or "none"
                 raise InputError(
-                    f"the labels of {one.name} ({one.labels.scheme}) differ: missing {missing}, additional {extra}",
+                    f"the labels of {item.name} ({item.labels.scheme}) differ: missing {missing}, additional {extra}",
                     location="teachers",
                     expected=f"those of {first.name} ({labels.scheme})",
                     hint=("map them in ", Setting("data.label_map")),
                 )
         weighted = [
-            WeightedTeacher(one, weight, tuple(labels.ids[name] for name in names))
-            for (one, weight), names in zip(pairs, names_of, strict=True)
+            WeightedTeacher(item, weight, tuple(labels.ids[name] for name in names))
+            for (item, weight), names in zip(pairs, names_of, strict=True)
         ]
         return cls(weighted, labels, merges_labels=any(len(set(names)) < len(names) for names in names_of))
 

@@ -70,7 +70,7 @@ class Teacher(Protocol):
     token_model: TokenModel | None = None
 
     def fingerprint(self) -> str:
-        """Return a name for everything that decides an answer: letters, digits, dots and dashes.
+        """Return a name for everything that decides a logit: letters, digits, dots and dashes.
 
         It is the key of the transfer set: logits that are stored under it are not computed again.
         """
@@ -135,9 +135,9 @@ def check_logits(
     shapes = [tuple(np.shape(values)) for values in logits]
     if shapes != expected:
         wrong = next((pair for pair in zip(shapes, expected, strict=False) if pair[0] != pair[1]), None)
-        found = f"{len(shapes)} arrays" if wrong is None else f"logits of shape {list(wrong[0])}"
+        actual = f"{len(shapes)} arrays" if wrong is None else f"logits of shape {list(wrong[0])}"
         right = f"{len(expected)}, one per sentence" if wrong is None else f"{list(wrong[1])}, words and labels"
-        raise InputError(f"found {found}", location=teacher.name, expected=right)
+        raise InputError(f"found {actual}", location=teacher.name, expected=right)
     if not all(np.isfinite(values).all() for values in logits):
         raise InputError("found logits that are not finite", location=teacher.name, expected="finite numbers")
     return logits
