@@ -1,7 +1,8 @@
 """Entity types that a teacher was not asked for: in the loss, ``O`` and their labels are one class.
 
-A teacher that was asked for persons alone predicts ``O`` for a city, which does not mean that it is none. Its probability
-of ``O`` is that of ``O`` or any label of a type that it was not asked for, and the student's is summed alike.
+A teacher that was asked for persons alone predicts ``O`` for a city, which does not mean that it is none. Its
+probability of ``O`` is that of ``O`` or any label of a type that it was not asked for, and the student's is summed
+alike.
 """
 
 from __future__ import annotations
