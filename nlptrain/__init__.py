@@ -12,6 +12,7 @@ Example::
 ``export`` and ``benchmark`` do what the commands do; ``load`` loads any model. docs/guides/python.md is a guide.
 """
 
+import sys
 from importlib import import_module
 
 TYPE_CHECKING = False  # importing typing takes milliseconds, in which a signal would end in a traceback
@@ -119,7 +120,8 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> object:
     """Return the public ``name`` from its module."""
     if name not in _HOMES:
-        raise AttributeError(f"module 'nlptrain' has no attribute {name!r}")
+        text = f"module 'nlptrain' has no attribute {name!r}"
+        raise AttributeError(text, name=name, obj=sys.modules[__name__])  # Python then suggests a similar name
     return getattr(import_module(_HOMES[name]), name)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from os import fspath
 from pathlib import Path
 
-from nlptrain.api.output import console_of, log_of, texts_of
+from nlptrain.api.output import console_of, log_of
+from nlptrain.api.paths import folder_of, model_of, texts_of
 from nlptrain.api.values import plain_values
 from nlptrain.config.data import DataConfig
 from nlptrain.config.loading import validate_data
@@ -44,12 +44,11 @@ def evaluate(
         ``evaluate("runs/student", "test.conll").scores.value``
     """
     settings = None if data is None else validate_data(plain_values({"data": data}, "evaluate")["data"], "evaluate")
-    source = model if isinstance(model, TokenModel) else fspath(model)
-    return evaluate_files(source, texts_of(files), settings, device=device, log=log_of(progress))
+    return evaluate_files(model_of(model), texts_of(files, "files"), settings, device=device, log=log_of(progress))
 
 
 def compare(
-    runs: Sequence[str | Path],
+    runs: Sequence[str | Path | TokenModel],
     *,
     require: Sequence[str] = (),
     bootstrap: int | None = None,
@@ -58,7 +57,7 @@ def compare(
     """Compare finished runs by score, size and speed, as ``nlptrain compare`` does.
 
     Args:
-        runs: their folders.
+        runs: their folders, or models that were loaded from them.
         require: what every student must reach, e.g. ``share >= 0.95``; ``failures`` names those that do not.
         bootstrap: number of resamples for confidence intervals; None: no intervals.
         speed: whether to measure words per second.
@@ -72,12 +71,12 @@ def compare(
     """
     check_iterable(runs, "runs", "a list of folders")
     check_iterable(require, "require", "a list of requirements")
-    folders = [Path(run) for run in runs]
+    folders = [Path(folder_of(run, "runs")) for run in runs]
     return compare_runs(folders, requirements=require, resamples=bootstrap, measure_speed=speed)
 
 
 def benchmark(
-    models: str | Path | Sequence[str | Path],
+    models: Sequence[str | Path | TokenModel],
     *,
     text: str | Path | Sequence[str | Path] = (),
     threads: int = 1,
@@ -88,7 +87,8 @@ def benchmark(
     """Measure how fast models go from raw text to entities, as ``nlptrain benchmark`` does.
 
     Args:
-        models: runs, measured in PyTorch and, exported, in ONNX Runtime; and exported taggers.
+        models: folders of runs, or models that were loaded from them, measured in PyTorch and, exported, in ONNX
+            Runtime; and folders of exported taggers.
         text: files of raw text; none: that of the first run that names some, or its dev sample.
         threads: CPU threads of each model.
         batch_size: subwords per batch; None: the fastest for each model.
@@ -100,10 +100,12 @@ def benchmark(
 
     Raises:
         InputError: a model or the text is missing, or there is too little text.
+        TypeError: ``models`` is a string, not a list.
     """
+    check_iterable(models, "models", "a list of folders")
     speeds, _ = benchmark_models(
-        texts_of(models),
-        texts_of(text),
+        [folder_of(model, "models") for model in models],
+        texts_of(text, "text"),
         threads=threads,
         batch_size=batch_size,
         rounds=rounds,

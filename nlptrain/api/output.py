@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
-from os import PathLike, fspath
-from pathlib import Path
+from collections.abc import Callable
 
 from rich.console import Console
 
@@ -24,8 +22,3 @@ def log_of(progress: bool) -> Callable[[str], None]:
 
 def _print(text: str) -> None:
     sys.stderr.write(f"{message_line(text)}\n")
-
-
-def texts_of(paths: str | Path | Iterable[str | Path]) -> list[str]:
-    """Return one path, or each of several, as a string."""
-    return [fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]

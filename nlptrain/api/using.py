@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from os import fspath
 from pathlib import Path
 from typing import Literal
 
-from nlptrain.api.output import log_of, texts_of
+from nlptrain.api.output import log_of
+from nlptrain.api.paths import model_of, text_of, texts_of
 from nlptrain.data.text_files import expand_paths
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, load_token_model
@@ -27,7 +27,7 @@ def load(model: str | Path) -> TokenModel:
     Example:
         ``load("runs/student").predict("Ada Lovelace lived in London.").entities``
     """
-    return load_token_model(model)
+    return load_token_model(text_of(model, "model", "a folder or a Hub name"))
 
 
 def predict(
@@ -56,10 +56,9 @@ def predict(
     Example:
         ``for line in predict("runs/student", "raw.txt"): entities = json.loads(line)["entities"]``
     """
-    source = model if isinstance(model, TokenModel) else fspath(model)
     limits = min_confidence if isinstance(min_confidence, Mapping) else {"": min_confidence}
     return predict_files(
-        source,
+        model_of(model),
         _existing_files(files),
         output_format=output_format,
         pretokenized=pretokenized,
@@ -70,7 +69,7 @@ def predict(
 
 def _existing_files(files: str | Path | Sequence[str | Path]) -> list[str]:
     try:
-        return [str(path) for path in expand_paths(texts_of(files), key="files")]
+        return [str(path) for path in expand_paths(texts_of(files, "files"), key="files")]
     except InputError as error:
         hint = "texts are tagged by nlptrain.load(MODEL).predict(TEXTS)"
         problems = [replace(problem, hint=problem.hint or hint) for problem in error.problems]
@@ -107,10 +106,10 @@ def export(
         InputError: the model or the dev files are missing, or the exported model differs from the original.
     """
     export_run(
-        model if isinstance(model, TokenModel) else fspath(model),
+        model_of(model),
         Path(out),
         precisions=[precision] if isinstance(precision, str) else precision,
-        dev_files=texts_of(dev),
+        dev_files=texts_of(dev, "dev"),
         max_loss=max_f1_loss,
         min_confidence=min_confidence,
         overwrite=overwrite,

@@ -8,6 +8,7 @@ from numbers import Integral, Real
 
 from nlptrain.config.section import Section, tag_of
 from nlptrain.errors import InputError
+from nlptrain.models import TokenModel
 from nlptrain_runtime.errors import quoted
 
 
@@ -43,6 +44,7 @@ def _plain(value: object, place: str) -> object:
         f"found {quoted(value)}, of type {type(value).__name__}",
         location=place,
         expected="a map, a list, a string, a path, a number, True, False or None",
+        hint=f"give its folder: {value.folder}" if isinstance(value, TokenModel) and value.folder else "",
     )
 
 

@@ -11,11 +11,12 @@ import numpy as np
 
 from nlptrain.atomic_files import whole_folder
 from nlptrain.data.sentence import Sentence, check_iterable
-from nlptrain.errors import InputError, Setting
+from nlptrain.errors import InputError, Setting, suggestion
 from nlptrain.models.exported import PROBE_SENTENCES, check_exportable, write_description, write_tagger
 from nlptrain.models.token_model import TokenModel
 from nlptrain.training.evaluation import score
 from nlptrain_runtime import FolderError, Tagger
+from nlptrain_runtime.description import PRECISIONS
 from nlptrain_runtime.folder import DESCRIPTION
 
 MAX_LOGIT_DIFFERENCE = 1e-4  # of a logit in float32
@@ -92,6 +93,14 @@ def export_onnx(
     """
     folder = Path(folder)
     check_iterable(precisions, "precisions", 'a list of them, e.g. ["fp32"]')
+    for name in precisions:
+        if name not in PRECISIONS:
+            raise InputError(
+                f"found {name!r}",
+                location="precision",
+                expected=f"one of {', '.join(sorted(PRECISIONS))}",
+                hint=suggestion(name, PRECISIONS),
+            )
     check_exportable(model)
     _check_output_folder(folder, overwrite=overwrite)
     reference = ReferencePredictions(model, dev)

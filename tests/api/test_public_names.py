@@ -31,8 +31,9 @@ def test_each_name_is_there_and_documented():
         assert getattr(nlptrain, name) is not None
     for name, value in public():
         assert inspect.getdoc(value), name
-    with pytest.raises(AttributeError, match="no attribute 'distil'"):
+    with pytest.raises(AttributeError, match="no attribute 'distil'") as raised:
         _ = nlptrain.distil
+    assert (raised.value.name, raised.value.obj) == ("distil", nlptrain)  # for Python's suggestion
 
 
 def test_a_function_stays_one_after_all_modules_are_imported():

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import nlptrain
-from nlptrain import InputError, TokenModel, TransformerTokenClassifier
+from nlptrain import Corpus, InputError, TokenModel, TransformerTokenClassifier
 from nlptrain_runtime import Tagger
 from tests.helpers.commands import call, write_configs
 from tests.helpers.corpora import write_corpus
@@ -88,6 +88,9 @@ def test_predict_gives_the_lines_of_the_command(runs, student):
 
 def test_compare_gives_what_the_command_prints(runs):
     folders = [runs / "runs/transformer_token", str(runs / "runs/tagger_kd")]
+    assert (
+        nlptrain.compare(map(nlptrain.load, folders), speed=False).rows == nlptrain.compare(folders, speed=False).rows
+    )
     comparison = nlptrain.compare(folders, require=["share >= 5"], bootstrap=100, speed=False)
     arguments = (*folders, "--json", "--no-speed", "--bootstrap", 100, "--require", "share >= 5")
     assert json.loads(json.dumps(comparison.to_json())) == json.loads(call("compare", *arguments).stdout)
@@ -110,6 +113,29 @@ def test_export_and_benchmark(runs, student, tmp_path, monkeypatch, capfd):
     assert all(speed.words_per_second > 0 for speed in speeds)
     nlptrain.export(student, tmp_path / "loud", progress=True)
     assert "fp32" in capfd.readouterr().err
+
+
+def test_mistakes_are_reported(runs, student, tiny_bert):
+    in_memory = TransformerTokenClassifier.from_pretrained(tiny_bert, student.labels)
+    test = runs / "test.conll"
+    cases = [
+        (TypeError, "model: found TokenModel; expected a folder or a Hub name", lambda: nlptrain.load(student)),
+        (TypeError, "model: found int; expected a folder, a Hub name or a model", lambda: nlptrain.evaluate(3, test)),
+        (TypeError, "files: found Sentence; expected a path", lambda: nlptrain.evaluate(student, Corpus(test))),
+        (TypeError, "files: found int; expected a path", lambda: nlptrain.predict(student, 3)),
+        (
+            InputError,
+            "precision: found 'int9'.*mean 'int8'",
+            lambda: nlptrain.export(student, "x", precision="int9"),
+        ),
+        (TypeError, "models: found the string", lambda: nlptrain.benchmark("runs")),
+        (InputError, "was not loaded from a folder; save it", lambda: nlptrain.compare([in_memory])),
+        (InputError, "distill: teacher: .*give its folder: ", lambda: nlptrain.distill(teacher=student)),
+        (TypeError, r"texts\[0\]: found list; expected a string", lambda: student.predict([["Ada", "sings"]])),
+    ]
+    for kind, message, call_it in cases:
+        with pytest.raises(kind, match=message):
+            call_it()
 
 
 def test_push_to_hub_uploads_the_folder_with_its_card(student, monkeypatch):
