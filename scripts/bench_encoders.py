@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.text_files import expand_paths, read_lines
-from nlptrain.deployment.benchmark import Speed, benchmark, open_candidates
+from nlptrain.deployment.benchmark import Speed, measure_speeds, open_candidates
 from nlptrain.deployment.export import ReferencePredictions
 from nlptrain.models import load_token_model
 from nlptrain.models.exported import write_tagger
@@ -99,7 +99,7 @@ def measure() -> Iterator[Point]:
     with ExitStack() as stack:
         candidates = stack.enter_context(open_candidates([str(ROOT / "runs" / TEACHER)], threads=1, exported=()))
         candidates += stack.enter_context(open_candidates(exported, threads=1, exported=()))
-        teacher, int8_teacher, *speeds = benchmark(
+        teacher, int8_teacher, *speeds = measure_speeds(
             candidates, texts, rounds=ROUNDS, log=lambda text: print(text, file=sys.stderr)
         )
     yield Point("MiniLM, the teacher, torch", teacher, [value(TEACHER, "dev")])

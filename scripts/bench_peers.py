@@ -23,7 +23,7 @@ from transformers import BertConfig, BertForTokenClassification
 
 from nlptrain.cli.output import print_speeds
 from nlptrain.data.text_files import expand_paths, read_lines
-from nlptrain.deployment.benchmark import Candidate, Speed, benchmark, open_candidates
+from nlptrain.deployment.benchmark import Candidate, Speed, measure_speeds, open_candidates
 from nlptrain.models import load_token_model
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenization import SubwordFeaturizer
@@ -114,7 +114,7 @@ def main(arguments: list[str]) -> None:
         )
         candidates += stack.enter_context(open_candidates([teacher, *students], threads=1, exported=("int8",)))
         candidates.append(stack.enter_context(spacy_candidate(python, model)))
-        speeds = benchmark(candidates, texts, rounds=ROUNDS, log=lambda text: print(text, file=sys.stderr))
+        speeds = measure_speeds(candidates, texts, rounds=ROUNDS, log=lambda text: print(text, file=sys.stderr))
     print_speeds(speeds, 1)
     print(f"spaCy's F1 on test: {score:.2f}")
     base_speed, peer = speeds[0], speeds[-1]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from nlptrain.run.run import silence_libraries
-from nlptrain.training.evaluation import evaluate
+from nlptrain.training.evaluation import score_model
 from scripts.check_calibration import models_with_gold
 
 SPELLINGS: dict[str, Callable[[str], str]] = {
@@ -30,7 +30,7 @@ def main() -> None:
         results = []
         for name, respell in SPELLINGS.items():
             text = [replace(sentence, words=tuple(map(respell, sentence.words))) for sentence in gold]
-            results.append(f"{name} {100 * evaluate(model, text).value:.2f}")
+            results.append(f"{name} {100 * score_model(model, text).value:.2f}")
         print(f"{run}: {', '.join(results)}")
 
 

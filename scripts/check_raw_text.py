@@ -24,7 +24,7 @@ from nlptrain.models.prediction import predict_texts
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenization import SubwordFeaturizer
 from nlptrain.run.run import silence_libraries
-from nlptrain.training import evaluate
+from nlptrain.training import score_model
 
 Span = tuple[int, int, str]
 
@@ -81,7 +81,7 @@ def f1(pairs: Iterable[tuple[set[Span], set[Span]]]) -> float:
 def entities(data: Path, run: Path, model: TokenModel) -> None:
     """Print what raw text costs in entity F1."""
     path = data / "wnut17/dev.conll"
-    split = evaluate(model, list(Corpus([str(path)]))).to_json()["f1"]
+    split = score_model(model, list(Corpus([str(path)]))).to_json()["f1"]
     rows = entities_of_columns(path)
     predictions = predict_texts(model, (text for text, _ in rows))
     predicted = ({(e["start"], e["end"], e["label"]) for e in prediction["entities"]} for prediction in predictions)
@@ -92,7 +92,7 @@ def entities(data: Path, run: Path, model: TokenModel) -> None:
 def parts_of_speech(data: Path, run: Path, model: TokenModel) -> None:
     """Print what raw text costs in accuracy: the share of gold words that are predicted with their tag."""
     path = data / "ud_ewt/dev.conllu"
-    split = evaluate(model, list(Corpus([str(path)]))).to_json()["accuracy"]
+    split = score_model(model, list(Corpus([str(path)]))).to_json()["accuracy"]
     rows = words_of_conllu(path)
     right = [0, 0]
     total = [0, 0]

@@ -83,7 +83,7 @@ class Row:
         }
 
 
-def compare(runs: Sequence[str | Path], *, measure_speed: bool = True) -> list[Row]:
+def compare_scores(runs: Sequence[str | Path], *, measure_speed: bool = True) -> list[Row]:
     """Return a row for each finished run, all scored on the same sentences; the seeds in one folder are one row.
 
     Raises:

@@ -13,8 +13,7 @@ from nlptrain.config.loading import validate_data
 from nlptrain.data.sentence import check_iterable
 from nlptrain.deployment.benchmark import Speed
 from nlptrain.models import TokenModel
-from nlptrain.procedures import benchmark_models, compare_runs
-from nlptrain.procedures import evaluate as evaluate_files
+from nlptrain.procedures import benchmark_models, compare_runs, evaluate_files
 from nlptrain.procedures.inference import Evaluation
 from nlptrain.procedures.reporting import Comparison
 

@@ -44,7 +44,7 @@ def evaluate(
 
     Example: nlptrain evaluate runs/demo/tagger_kd runs/demo/data/test.conll
     """  # noqa: D301 - click reads the character
-    from nlptrain.procedures import evaluate as evaluate_files
+    from nlptrain.procedures import evaluate_files
 
     settings = data_config(data_format, words_column, tags_column, sentences_column, scheme)
     evaluation = evaluate_files(

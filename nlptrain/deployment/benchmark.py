@@ -71,7 +71,7 @@ class Speed:
         return asdict(self)
 
 
-def benchmark(
+def measure_speeds(
     models: Sequence[Candidate], texts: Iterable[str], *, rounds: int, log: Callable[[str], None] = lambda _: None
 ) -> list[Speed]:
     """Measure the speed of ``models`` on ``texts``.

@@ -11,7 +11,7 @@ _HOMES = {
     "convert_files": "conversion",
     "describe_student": "models",
     "estimate_training": "dry_run",
-    "evaluate": "inference",
+    "evaluate_files": "inference",
     "experiment_scores": "experiment_runner",
     "export_run": "reporting",
     "inspect_tokenization": "inference",
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from nlptrain.procedures.experiment_runner import experiment_scores as experiment_scores
     from nlptrain.procedures.experiment_runner import run_experiments as run_experiments
     from nlptrain.procedures.experiments import plan_experiments as plan_experiments
-    from nlptrain.procedures.inference import evaluate as evaluate
+    from nlptrain.procedures.inference import evaluate_files as evaluate_files
     from nlptrain.procedures.inference import inspect_tokenization as inspect_tokenization
     from nlptrain.procedures.inference import predict_files as predict_files
     from nlptrain.procedures.models import describe_student as describe_student

@@ -61,7 +61,7 @@ class Evaluation:
         }
 
 
-def evaluate(
+def evaluate_files(
     model: str | TokenModel,
     files: Sequence[str],
     data: DataConfig | None = None,

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import ValidationError
 from rich.console import Console
 
-from nlptrain.analysis.comparison import Row, compare, other_teachers, read_run_scores, teacher_score
+from nlptrain.analysis.comparison import Row, compare_scores, other_teachers, read_run_scores, teacher_score
 from nlptrain.analysis.requirements import Requirement, weak_types
 from nlptrain.analysis.significance import Bootstrap, bootstrap
 from nlptrain.config import COMMANDS
@@ -22,7 +22,7 @@ from nlptrain.data.raw_text import read_raw_texts
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import DEV_SAMPLE_FILE, read_dev_sample, read_splits
 from nlptrain.data.text_files import expand_paths
-from nlptrain.deployment.benchmark import Speed, benchmark, open_candidates
+from nlptrain.deployment.benchmark import Speed, measure_speeds, open_candidates
 from nlptrain.deployment.card import ModelInfo, model_card
 from nlptrain.deployment.export import export_onnx
 from nlptrain.errors import InputError, Setting
@@ -76,7 +76,7 @@ def compare_runs(
     """
     required = [Requirement.parse(text) for text in requirements]
     Run(None, device="cpu")
-    rows = compare(runs, measure_speed=measure_speed)
+    rows = compare_scores(runs, measure_speed=measure_speed)
     failures = [failure for requirement in required for failure in requirement.failures(rows)]
     differences = bootstrap(rows, resamples) if resamples else None
     notes = other_teachers(rows)
@@ -204,7 +204,7 @@ def benchmark_models(
     run = Run(None, device="cpu", console=console)
     texts = list(_benchmark_texts(models, text_files))
     with open_candidates(models, threads=threads, batch=batch_size) as candidates:
-        return benchmark(candidates, texts, rounds=rounds, log=run.log), len(texts)
+        return measure_speeds(candidates, texts, rounds=rounds, log=run.log), len(texts)
 
 
 def _benchmark_texts(models: Sequence[str], files: Sequence[str]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Training: the objective protocol, the loop, evaluation, optimizer and state."""
 
-from nlptrain.training.evaluation import Scores, evaluate, score
+from nlptrain.training.evaluation import Scores, score, score_model
 from nlptrain.training.examples import Examples
 from nlptrain.training.loop import Fit, fit
 from nlptrain.training.objective import Loss, Objective, SupervisedObjective, Targets
@@ -15,7 +15,7 @@ __all__ = [
     "Scores",
     "Step",
     "Targets",
-    "evaluate",
+    "score_model",
     "fit",
     "score",
     "train_steps",

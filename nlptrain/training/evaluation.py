@@ -94,7 +94,7 @@ class Tagger(Protocol):
         ...
 
 
-def evaluate(model: Tagger, sentences: Iterable[Sentence], *, metric: str | None = None) -> Scores:
+def score_model(model: Tagger, sentences: Iterable[Sentence], *, metric: str | None = None) -> Scores:
     """Return the scores of ``model`` on tagged sentences of any length; ``metric`` is another name for the metric.
 
     Raises:
@@ -112,7 +112,7 @@ def evaluate(model: Tagger, sentences: Iterable[Sentence], *, metric: str | None
 def evaluate_tags(
     sentences: Sequence[Sentence], predicted: list[list[str]], scheme: Scheme, *, metric: str | None = None
 ) -> Scores:
-    """Return the scores of ``predicted`` tags on tagged sentences; ``metric`` as for ``evaluate``."""
+    """Return the scores of ``predicted`` tags on tagged sentences; ``metric`` as for ``score_model``."""
     scores = score([list(sentence.tags or ()) for sentence in sentences], predicted, scheme)
     return scores if metric is None else replace(scores, metric=metric)
 

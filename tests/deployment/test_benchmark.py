@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from nlptrain.cli.main import main
-from nlptrain.deployment.benchmark import Candidate, benchmark, count_words, open_candidates
+from nlptrain.deployment.benchmark import Candidate, count_words, measure_speeds, open_candidates
 from nlptrain.deployment.export import export_onnx
 from nlptrain.errors import InputError
 from tests.helpers.small_models import small_model
@@ -27,7 +27,7 @@ def candidate(name: str, predict) -> Candidate:
 def test_models_alternate_and_rounds_read_different_texts():
     read: list[tuple[str, tuple[str, ...]]] = []
     models = [candidate(name, lambda texts, name=name: read.append((name, tuple(texts)))) for name in "ab"]
-    speeds = benchmark(models, iter([*TEXTS, "", "  "]), rounds=2)
+    speeds = measure_speeds(models, iter([*TEXTS, "", "  "]), rounds=2)
     many = [(name, texts) for name, texts in read if len(texts) > 1]
     assert [name for name, _ in many] == ["a", "b", "a", "b", "a", "b"]
     warm, first, second = (set(texts) for name, texts in many if name == "a")
@@ -51,7 +51,7 @@ def test_words_are_separated_by_white_space():
 
 def test_too_little_text_is_an_error():
     with pytest.raises(InputError, match="found 1 lines; expected at least 2 sentences of 20 words"):
-        benchmark([candidate("a", lambda texts: None)], ["Ada lives"], rounds=1)
+        measure_speeds([candidate("a", lambda texts: None)], ["Ada lives"], rounds=1)
 
 
 def test_candidates_of_a_run_and_of_an_exported_folder(tiny_bert, tmp_path):
@@ -114,7 +114,7 @@ def test_the_command_prints_a_table_or_json(tiny_bert, tmp_path, monkeypatch):
 
 def test_short_lines_are_joined_and_too_few_are_an_error():
     short = [f"word{index} in Paris" for index in range(400)]
-    (speeds,) = benchmark([candidate("a", lambda texts: None)], short, rounds=1)
+    (speeds,) = measure_speeds([candidate("a", lambda texts: None)], short, rounds=1)
     assert speeds.p50 > 0
     with pytest.raises(InputError, match="too few lines for 50 rounds"):
-        benchmark([candidate("a", lambda texts: None)], ["a b " * 30] * 21, rounds=50)
+        measure_speeds([candidate("a", lambda texts: None)], ["a b " * 30] * 21, rounds=50)

@@ -19,7 +19,7 @@ from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.procedures.student_training import train_on_logits
 from nlptrain.run.run import Run
-from nlptrain.training import Examples, SupervisedObjective, evaluate, fit
+from nlptrain.training import Examples, SupervisedObjective, fit, score_model
 from tests.helpers.architectures import ARCHITECTURES, SLOW
 from tests.helpers.corpora import LABELS, make_sentences
 
@@ -53,7 +53,7 @@ def fine_tuned(
 
 
 def test_each_architecture_overfits_ten_sentences(fine_tuned: tuple[str, TokenModel, Path]) -> None:
-    assert evaluate(fine_tuned[1], TEN).value == 1.0
+    assert score_model(fine_tuned[1], TEN).value == 1.0
 
 
 def test_a_saved_model_is_the_same_after_loading(fine_tuned: tuple[str, TokenModel, Path]) -> None:

@@ -12,7 +12,7 @@ from nlptrain.deployment.card import ModelInfo, model_card
 from nlptrain.deployment.export import export_onnx
 from nlptrain.errors import InputError
 from nlptrain.models.prediction import predict_columns, predict_rows, predict_texts
-from nlptrain.training import evaluate
+from nlptrain.training import score_model
 from tests.helpers.corpora import write_corpus
 from tests.helpers.small_models import LABELS, SENTENCES, small_model
 
@@ -63,8 +63,8 @@ def test_paths_are_strings_or_path_objects(model, tiny_bert, tmp_path, as_path):
         (lambda model: model.logits(["Ada"]), r"sentences\[0\]: found the string"),
         (lambda model: model.predict_emissions(["Ada"]), r"sentences\[0\]: found the string"),
         (lambda model: model.windows("Ada"), "words: found the string"),
-        (lambda model: evaluate(model, "Ada"), "sentences: found the string"),
-        (lambda model: evaluate(model, WORDS), r"sentences\[0\]: found list; must be a Sentence"),
+        (lambda model: score_model(model, "Ada"), "sentences: found the string"),
+        (lambda model: score_model(model, WORDS), r"sentences\[0\]: found list; must be a Sentence"),
         (lambda model: nlptrain.compare("runs/demo"), "runs: found the string"),
         (lambda model: nlptrain.compare(Path("runs/demo")), "runs: found PosixPath"),
         (lambda model: export_onnx(model, "out", "fp32"), "precisions: found the string"),
@@ -82,4 +82,4 @@ def test_generators_and_tuples_are_accepted_as_lists(model):
     assert model.tag((word for word in words) for words in WORDS) == expected
     texts = ["Ada sings", "in Oslo"]
     assert list(predict_texts(model, iter(texts))) == list(predict_texts(model, texts))
-    assert evaluate(model, iter(SENTENCES)) == evaluate(model, SENTENCES)
+    assert score_model(model, iter(SENTENCES)) == score_model(model, SENTENCES)

@@ -16,7 +16,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.models.tokenization.tokenizer import add_cased_subwords
 from nlptrain.run.run import Run
-from nlptrain.training import Examples, SupervisedObjective, evaluate, fit
+from nlptrain.training import Examples, SupervisedObjective, fit, score_model
 
 LABELS = Labels.from_names(["O", "B-person", "I-person"])
 
@@ -77,7 +77,7 @@ def test_a_cased_student_learns_labels_that_depend_on_case(teacher: TokenModel) 
     for case in (True, False):
         student = build(teacher, cased=case)
         fit(student, Examples(student, text), text, SupervisedObjective(), settings, Run(None, device="cpu"))
-        scores[case] = evaluate(student, text).value
+        scores[case] = score_model(student, text).value
     assert scores[True] == 1.0
     assert scores[False] < 0.95
 

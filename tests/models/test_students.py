@@ -15,7 +15,7 @@ from nlptrain.config.train import TrainConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.models import TokenModel, build_student, load_token_model
 from nlptrain.run.run import Run
-from nlptrain.training import Examples, SupervisedObjective, evaluate, fit
+from nlptrain.training import Examples, SupervisedObjective, fit, score_model
 from tests.helpers import small_models
 from tests.helpers.corpora import LABELS, make_sentences
 
@@ -54,7 +54,7 @@ def test_every_combination_overfits_and_is_saved(tiny_bert: Path, tmp_path: Path
         {"steps": 80, "warmup_steps": 5, "learning_rate": 0.02, "ema": 0.0, "eval_every": 40, "batch_sentences": 10}
     )
     fit(model, Examples(model, TEN), TEN, SupervisedObjective(), settings, Run(None, device="cpu"))
-    assert evaluate(model, TEN).value == 1.0
+    assert score_model(model, TEN).value == 1.0
 
     model.save_pretrained(tmp_path)
     again = load_token_model(str(tmp_path))

@@ -23,9 +23,9 @@ from nlptrain.training import (
     Scores,
     SupervisedObjective,
     Targets,
-    evaluate,
     fit,
     model_selection,
+    score_model,
     train_steps,
 )
 from nlptrain.training.checkpoint import Progress, TrainState
@@ -121,11 +121,11 @@ def test_ten_sentences_are_overfitted(tiny_bert: Path) -> None:
         config(steps=150, learning_rate=0.02, ema=0.0, eval_every=150),
         Run(None, device="cpu"),
     )
-    assert evaluate(model, tagged).value == 1.0
+    assert score_model(model, tagged).value == 1.0
     teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
     settings = config(steps=120, learning_rate=0.005, ema=0.0, eval_every=120, batch_sentences=10)
     fit(teacher, Examples(teacher, tagged), tagged, SupervisedObjective(), settings, Run(None, device="cpu"))
-    assert evaluate(teacher, tagged).value == 1.0
+    assert score_model(teacher, tagged).value == 1.0
 
 
 def train(tiny_bert: Path, folder: Path, stop_at: int | None = None, *, scaled: bool = False) -> TokenModel:
@@ -309,7 +309,7 @@ def test_all_words_of_long_sentences_are_trained_on(tiny_bert: Path) -> None:
     assert len(examples) > 4  # windows
     targets = examples.targets(list(range(len(examples))))
     assert [LABELS.names[i] for i in targets.gold] == list(tags)
-    assert evaluate(model, [Sentence(words, tags)]).words == 300
+    assert score_model(model, [Sentence(words, tags)]).words == 300
 
 
 def test_a_nan_loss_ends_the_run(tiny_bert: Path) -> None:
