@@ -7,6 +7,7 @@ from pathlib import Path
 
 from nlptrain.api.output import console_of, log_of
 from nlptrain.api.paths import folder_of, model_of, texts_of
+from nlptrain.api.process import restoring
 from nlptrain.api.values import plain_values
 from nlptrain.config.data import DataConfig
 from nlptrain.config.loading import validate_data
@@ -18,6 +19,7 @@ from nlptrain.procedures.inference import Evaluation
 from nlptrain.procedures.reporting import Comparison
 
 
+@restoring()
 def evaluate(
     model: str | Path | TokenModel,
     files: str | Path | Sequence[str | Path],
@@ -46,6 +48,7 @@ def evaluate(
     return evaluate_files(model_of(model), texts_of(files, "files"), settings, device=device, log=log_of(progress))
 
 
+@restoring()
 def compare(
     runs: Sequence[str | Path | TokenModel],
     *,
@@ -74,6 +77,7 @@ def compare(
     return compare_runs(folders, requirements=require, resamples=bootstrap, measure_speed=speed)
 
 
+@restoring()
 def benchmark(
     models: Sequence[str | Path | TokenModel],
     *,

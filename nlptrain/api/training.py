@@ -6,16 +6,12 @@ default.
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
 from nlptrain.api.output import console_of, log_of
+from nlptrain.api.process import restoring
 from nlptrain.api.values import plain_values
 from nlptrain.config import COMMANDS, load_config
 from nlptrain.config.commands import StudentCommandConfig
@@ -25,7 +21,6 @@ from nlptrain.config.section import Section
 from nlptrain.config.student import StudentConfig, TransformerStudentConfig
 from nlptrain.config.teachers import TeacherConfig
 from nlptrain.config.train import AugmentConfig, TrainConfig, TransformerTrainConfig
-from nlptrain.errors import Interrupted
 from nlptrain.models import TokenModel, load_token_model
 from nlptrain.procedures import run_seeds, run_training
 from nlptrain.run.seeds import seed_folder
@@ -216,7 +211,7 @@ def _train(command: str, caller: str, arguments: dict[str, Any]) -> TokenModel:
     loaded = load_config(COMMANDS[command], config, arguments=(caller, plain_values(keys, caller))).config
     console = console_of(progress)
     folder = Path(loaded.output_dir)
-    with _as_in_python():
+    with restoring():
         if isinstance(loaded, StudentCommandConfig) and loaded.seeds:
             each = run_seeds(
                 command,
@@ -234,18 +229,3 @@ def _train(command: str, caller: str, arguments: dict[str, Any]) -> TokenModel:
                 command, loaded, overwrite=overwrite, workers=workers, own_objective=objective, console=console
             )
     return load_token_model(folder)
-
-
-@contextmanager
-def _as_in_python() -> Iterator[None]:
-    """Raise KeyboardInterrupt for Ctrl-C, as programs expect, and restore the number of threads of torch."""
-    threads = torch.get_num_threads()
-    try:
-        yield
-    except Interrupted as error:
-        if error.signal_number == signal.SIGINT:
-            raise KeyboardInterrupt from error
-        os.kill(os.getpid(), error.signal_number)  # now with the program's own handler
-        raise
-    finally:
-        torch.set_num_threads(threads)

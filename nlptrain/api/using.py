@@ -9,6 +9,7 @@ from typing import Literal
 
 from nlptrain.api.output import log_of
 from nlptrain.api.paths import model_of, text_of, texts_of
+from nlptrain.api.process import restoring
 from nlptrain.data.text_files import expand_paths
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, load_token_model
@@ -30,6 +31,7 @@ def load(model: str | Path) -> TokenModel:
     return load_token_model(text_of(model, "model", "a folder or a Hub name"))
 
 
+@restoring()
 def predict(
     model: str | Path | TokenModel,
     files: str | Path | Sequence[str | Path],
@@ -76,6 +78,7 @@ def _existing_files(files: str | Path | Sequence[str | Path]) -> list[str]:
         raise InputError(*problems) from error
 
 
+@restoring()
 def export(
     model: str | Path | TokenModel,
     out: str | Path,

@@ -124,12 +124,7 @@ def train_on_pseudo_labels(
     """
     ensemble = TeacherEnsemble.of(teacher)
     check_distillable(student, ensemble, splits)
-    if not_asked := sorted(set(ensemble.labels.types) - set(ensemble.asked_types)):
-        raise InputError(
-            f"the teacher was not asked for {', '.join(not_asked)}, which its tags would be without",
-            location=Setting("teacher"),
-            hint="use tagger_kd, which learns the other types from it, and these from gold tags",
-        )
+    _check_all_types_are_asked(ensemble)
     check_min_precision(splits, objective)
     unlabeled = _Counted(raw)
     folder = Path(transfer_dir)
@@ -183,6 +178,15 @@ class _Counted:
         for sentence in self.sentences:
             self.count += 1
             yield sentence
+
+
+def _check_all_types_are_asked(ensemble: TeacherEnsemble) -> None:
+    if not_asked := sorted(set(ensemble.labels.types) - set(ensemble.asked_types)):
+        raise InputError(
+            f"the teacher was not asked for {', '.join(not_asked)}, which its tags would be without",
+            location=Setting("teacher"),
+            hint="use tagger_kd, which learns the other types from it, and these from gold tags",
+        )
 
 
 def check_distillable(

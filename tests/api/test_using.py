@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+import transformers
+from huggingface_hub.utils.tqdm import are_progress_bars_disabled
 
 import nlptrain
 from nlptrain import Corpus, InputError, TokenModel, TransformerTokenClassifier
@@ -136,6 +138,28 @@ def test_mistakes_are_reported(runs, student, tiny_bert):
     for kind, message, call_it in cases:
         with pytest.raises(kind, match=message):
             call_it()
+
+
+def test_libraries_show_their_messages_again_afterwards(runs, student):
+    logging = transformers.logging
+    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_info()
+    logging.enable_progress_bar()  # also those of the Hub
+    try:
+        for call_it in (
+            lambda: nlptrain.evaluate(student, runs / "test.conll"),
+            lambda: nlptrain.predict(student, runs / "raw.txt"),
+            lambda: nlptrain.load(runs / "runs/tagger_kd"),
+            lambda: nlptrain.distill(runs / "tagger_kd.yaml"),
+        ):
+            call_it()
+            assert logging.get_verbosity() == logging.INFO
+            assert logging.is_progress_bar_enabled()
+            assert not are_progress_bars_disabled()
+    finally:
+        logging.set_verbosity(before[0])
+        if not before[1]:
+            logging.disable_progress_bar()
 
 
 def test_push_to_hub_uploads_the_folder_with_its_card(student, monkeypatch):

@@ -1,0 +1,35 @@
+"""What a function changes in the process of its caller, and restores: threads, messages of libraries, signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from huggingface_hub.utils.tqdm import are_progress_bars_disabled, enable_progress_bars
+
+from nlptrain.errors import Interrupted
+from nlptrain.run.run import quiet_transformers
+
+
+@contextmanager
+def restoring() -> Iterator[None]:
+    """Restore the threads of torch, and the messages and progress bars of transformers and the Hub, after this block.
+
+    A signal that stopped a run is raised as in any program: Ctrl-C as a KeyboardInterrupt.
+    """
+    threads, shows_bars = torch.get_num_threads(), not are_progress_bars_disabled()
+    with quiet_transformers():
+        try:
+            yield
+        except Interrupted as error:
+            if error.signal_number == signal.SIGINT:
+                raise KeyboardInterrupt from error
+            os.kill(os.getpid(), error.signal_number)  # now with the program's own handler
+            raise
+        finally:
+            torch.set_num_threads(threads)
+            if shows_bars:
+                enable_progress_bars()
