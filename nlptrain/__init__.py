@@ -12,8 +12,7 @@ Example::
 ``export`` and ``benchmark`` do what the commands do; ``load`` loads any model. docs/guides/python.md is a guide.
 """
 
-import sys
-from importlib import import_module
+from nlptrain.lazy_imports import lazy_names
 
 TYPE_CHECKING = False  # importing typing takes milliseconds, in which a signal would end in a traceback
 __version__ = "0.1.0"
@@ -116,15 +115,4 @@ if TYPE_CHECKING:
     from nlptrain.training import Targets as Targets
     from nlptrain.training import fit as fit
 
-
-def __getattr__(name: str) -> object:
-    """Return the public ``name`` from its module."""
-    if name not in _HOMES:
-        text = f"module 'nlptrain' has no attribute {name!r}"
-        raise AttributeError(text, name=name, obj=sys.modules[__name__])  # Python then suggests a similar name
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    """Return the public names, also those that are not imported yet."""
-    return sorted({*globals(), *_HOMES})
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

@@ -16,6 +16,7 @@ from nlptrain.cli.errors import SuggestingGroup
 from nlptrain.cli.options import Choice, set_option
 from nlptrain.cli.output import echo_json, echo_line
 from nlptrain.config.commands import COMMANDS, StudentCommandConfig
+from nlptrain.config.registry import plugins
 from nlptrain_runtime.errors import message_line
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def version_line() -> str:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def env(as_json: bool) -> None:
-    """Print versions, machine and settings.
+    """Print versions, machine, settings and plug-ins.
 
     \b
     Reads   nothing but this environment.
@@ -160,12 +161,16 @@ def env(as_json: bool) -> None:
         **{name: _version(name) for name in _PACKAGES},
         **{name: _shown(name) for name in sorted(os.environ) if name.startswith(_ENV_PREFIXES)},
     }
+    added = plugins()
     if as_json:
-        echo_json(facts)
+        echo_json({**facts, "plugins": [vars(plugin) for plugin in added]})
         return
     width = max(map(len, facts))
     for name, value in facts.items():
         echo_line(f"{name:{width}}  {value}")
+    for plugin in added:
+        state = f"cannot be used: {plugin.fault}" if plugin.fault else "can be used"
+        echo_line(f"{'plug-in':{width}}  {plugin.group} {plugin.kind} ({plugin.package}): {message_line(state)}")
 
 
 def _shown(name: str) -> str:

@@ -36,6 +36,9 @@ E = TypeVar("E", bound=Entry)
 S = TypeVar("S", bound="KindSection")
 
 
+_ALL: list[Registry[Any]] = []
+
+
 @dataclass(frozen=True)
 class Plugin:
     """An entry point of an installed package.
@@ -72,6 +75,10 @@ class Registry(Generic[E]):
     builtin: Mapping[str, E]
     _faults: dict[str, Plugin] = field(default_factory=dict, init=False, repr=False)
     _packages: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Add the registry to those whose plug-ins are listed."""
+        _ALL.append(self)
 
     @cached_property
     def entries(self) -> dict[str, E]:
@@ -174,6 +181,18 @@ def _entry_points() -> dict[str, list[EntryPoint]]:
 
 def _package(point: EntryPoint) -> str:
     return "unknown" if point.dist is None else f"{point.dist.name} {point.dist.version}"
+
+
+def plugins() -> list[Plugin]:
+    """Return the kinds that installed packages add to any registry, also those that cannot be used."""
+    groups = [registry.group for registry in _ALL]
+    unknown = [
+        Plugin(group, point.name, _package(point), f"there is no such group; known: {', '.join(groups)}")
+        for group, points in _entry_points().items()
+        for point in points
+        if group not in groups
+    ]
+    return [*(plugin for registry in _ALL for plugin in registry.plugins()), *unknown]
 
 
 _REGISTRIES: dict[type[KindSection], Registry[Any]] = {}  # by the base of the configurations of an axis

@@ -1,6 +1,6 @@
 """What the commands do, callable from Python: training, evaluation, prediction, conversion, experiments."""
 
-from importlib import import_module
+from nlptrain.lazy_imports import lazy_names
 
 TYPE_CHECKING = False
 
@@ -42,9 +42,4 @@ if TYPE_CHECKING:
     from nlptrain.procedures.training import run_seeds as run_seeds
     from nlptrain.procedures.training import run_training as run_training
 
-
-def __getattr__(name: str) -> object:
-    """Return the public ``name`` from the module that defines it."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'nlptrain.procedures' has no attribute {name!r}")
-    return getattr(import_module(f"nlptrain.procedures.{_HOMES[name]}"), name)
+__getattr__, __dir__ = lazy_names(__name__, {name: f"{__name__}.{home}" for name, home in _HOMES.items()})

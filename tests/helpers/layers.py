@@ -3,7 +3,7 @@
 # From top to bottom; modules on one line are on the same layer.
 LAYERS = (
     ("__main__",),
-    ("cli", "api"),
+    ("cli", "api", "plugins"),
     ("procedures",),
     ("demo",),
     ("deployment",),
@@ -16,6 +16,7 @@ LAYERS = (
     ("config",),
     ("atomic_files",),
     ("interrupts",),
+    ("lazy_imports",),
     ("errors",),
 )
 DEPTH = {name: depth for depth, layer in enumerate(LAYERS) for name in layer}

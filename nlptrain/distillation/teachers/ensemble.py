@@ -50,6 +50,7 @@ class TeacherEnsemble(Teacher):
     Attributes:
         teachers: with their weights.
         labels: those of the first teacher, mapped, in its order.
+        asked_types: the types that every teacher was asked for.
         merges_labels: whether several labels of a teacher are mapped to one, which only probabilities allow.
     """
 
@@ -61,6 +62,7 @@ class TeacherEnsemble(Teacher):
         self.name = ", ".join(part.teacher.name for part in self.teachers)
         self.reads = "text" if any(part.teacher.reads == "text" for part in self.teachers) else "words"
         self.has_raw_logits = self._is_single and self.teachers[0].teacher.has_raw_logits
+        self.asked_types: Collection[str] = frozenset.intersection(*map(self._asked_types, self.teachers))
         models = (part.teacher.token_model for part in self.teachers)
         self.token_model = next((model for model in models if model is not None), None)
 
@@ -107,13 +109,10 @@ class TeacherEnsemble(Teacher):
         """Whether the ensemble's logits are those of one teacher."""
         return len(self.teachers) == 1 and not self.merges_labels
 
-    @property
-    def asked_types(self) -> Collection[str]:
-        """The entity types that every teacher was asked for, by the names of the ensemble."""
-        return frozenset.intersection(*(self._asked_types(part) for part in self.teachers))
-
     def _asked_types(self, part: WeightedTeacher) -> frozenset[str]:
-        asked = frozenset(part.teacher.asked_types)
+        """Return the types that a teacher was asked for, by the names of the ensemble."""
+        own = part.teacher
+        asked = frozenset(own.labels.types if own.asked_types is None else own.asked_types)
         labels = zip(part.teacher.labels.names, part.columns, strict=True)
         return frozenset(
             self.labels.type_of(self.labels.names[column])

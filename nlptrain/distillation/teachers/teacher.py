@@ -60,6 +60,7 @@ class Teacher(Protocol):
         precisions: the values of ``teacher_precision`` that it can compute in.
         token_model: a model with a tokenizer and word embeddings, of which students and synthetic sentences are built;
             None: it has none.
+        asked_types: the entity types that it was asked for; its ``O`` does not exclude the others. None: all.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Teacher(Protocol):
     has_raw_logits: bool = False
     precisions: tuple[Precision, ...] = ("fp32",)
     token_model: TokenModel | None = None
+    asked_types: Collection[str] | None = None
 
     def fingerprint(self) -> str:
         """Return a name for everything that decides a logit: letters, digits, dots and dashes.
@@ -79,11 +81,6 @@ class Teacher(Protocol):
     def predict_logits(self, sentences: Sequence[Sentence]) -> list[NDArray[np.float32]]:
         """Return the logits of each sentence, [words, C], whose softmax is the distribution over the word's labels."""
         ...
-
-    @property
-    def asked_types(self) -> Collection[str]:
-        """The entity types that the teacher was asked for; for the others, its ``O`` may be wrong."""
-        return self.labels.types
 
     @property
     def decoder(self) -> LabelDecoder:

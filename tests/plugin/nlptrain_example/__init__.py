@@ -1,0 +1,1 @@
+"""An encoder, a loss, a file format and a teacher for nlptrain."""
