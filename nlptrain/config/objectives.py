@@ -86,13 +86,13 @@ class LossEntry(ConfiguredEntry[LossConfig]):
     """A loss of `tagger_kd` between student and teacher.
 
     Attributes:
-        function: a ``nlptrain.distillation.losses.TeacherLoss``.
+        function: a ``nlptrain.distillation.objectives.TeacherLoss``.
     """
 
     function: str
 
 
-_LOSSES = "nlptrain.distillation.losses"
+_LOSSES = "nlptrain.distillation.objectives"
 LOSSES = Registry(
     "loss",
     "objective.loss",

@@ -28,7 +28,7 @@ from nlptrain.data.sentence import HashSet, Sentence, hash_array
 from nlptrain.data.splits import held_out_hashes
 from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.logit_store import LogitStore
-from nlptrain.distillation.losses import DistillObjective
+from nlptrain.distillation.objectives import DistillObjective
 from nlptrain.distillation.sampling import agreement_dev_size
 from nlptrain.distillation.teachers import Teacher
 from nlptrain.procedures.inputs import Inputs, read_inputs

@@ -17,7 +17,7 @@ from nlptrain.data.splits import Splits
 from nlptrain.distillation.asked_types import label_classes
 from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.labeling import label_with_ensemble
-from nlptrain.distillation.losses import DistillObjective, PseudoLabelObjective
+from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
 from nlptrain.distillation.pseudo_labels import (
     check_any_labeled,
     check_min_precision,

@@ -14,7 +14,7 @@ from torch import Tensor
 import nlptrain
 from nlptrain import InputError, Loss, Targets
 from nlptrain.config.objectives import KLConfig
-from nlptrain.distillation.losses import DistillObjective
+from nlptrain.distillation.objectives import DistillObjective
 from nlptrain.models.heads import WordOutput
 from nlptrain.models.transformer import TransformerTokenClassifier
 from tests.helpers.commands import write_configs

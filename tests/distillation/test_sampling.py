@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from nlptrain.config.objectives import KLConfig, MSEConfig
-from nlptrain.distillation.losses import DistillObjective
+from nlptrain.distillation.objectives import DistillObjective
 from nlptrain.distillation.sampling import inverse_label_frequency
 from nlptrain.models.heads.softmax import IndependentWords
 from nlptrain.training.objective import Targets

@@ -18,7 +18,8 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.asked_types import label_classes, merge_labels
 from nlptrain.distillation.labeling import label_with_ensemble
-from nlptrain.distillation.losses import DistillObjective, kl_loss
+from nlptrain.distillation.losses import kl_loss
+from nlptrain.distillation.objectives import DistillObjective
 from nlptrain.distillation.teachers import Teacher, TeacherEnsemble
 from nlptrain.errors import InputError
 from nlptrain.models.heads.softmax import IndependentWords
