@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, enable_progress_bars
 
-from nlptrain.errors import Interrupted
+from nlptrain.errors import InputError, Interrupted
 from nlptrain.run.run import quiet_transformers
 
 
@@ -33,3 +34,19 @@ def restoring() -> Iterator[None]:
             torch.set_num_threads(threads)
             if shows_bars:
                 enable_progress_bars()
+
+
+def check_not_imported_by_worker() -> None:
+    """Check that this is not a process that a run has started, which imports the program and so starts it again.
+
+    Raises:
+        InputError: it is.
+    """
+    frame = sys._getframe()  # noqa: SLF001 - inspect.stack reads all source files
+    while frame := frame.f_back:  # type: ignore[assignment]
+        if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") == "__mp_main__":
+            raise InputError(
+                "the processes that it starts import this program, and would start it again",
+                location=f"{frame.f_code.co_filename}:{frame.f_lineno}",
+                hint='put the call below if __name__ == "__main__":',
+            )

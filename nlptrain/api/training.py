@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nlptrain.api.output import console_of, log_of
-from nlptrain.api.process import restoring
+from nlptrain.api.process import check_not_imported_by_worker, restoring
 from nlptrain.api.values import plain_values
 from nlptrain.config import COMMANDS, load_config
 from nlptrain.config.commands import StudentCommandConfig
@@ -203,6 +203,7 @@ def pseudo_label(
 
 def _train(command: str, caller: str, arguments: dict[str, Any]) -> TokenModel:
     """Run ``command`` with the ``arguments`` of the function ``caller``, by name; None: not given."""
+    check_not_imported_by_worker()
     keys = dict(arguments)
     config, overwrite, progress = keys.pop("config"), keys.pop("overwrite"), keys.pop("progress")
     workers, objective = keys.pop("workers", 1), None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import runpy
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -190,3 +191,14 @@ def test_a_signal_is_raised_as_in_any_program(trained, tiny_bert, tmp_path, monk
     finally:
         signal.signal(signal.SIGTERM, before)
     assert torch.get_num_threads() == threads
+
+
+def test_a_program_that_its_own_processes_start_again_is_an_error(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("import nlptrain\ndef run(): nlptrain.distill('nowhere.yaml')\nif __name__ != 'x': run()\n")
+    with pytest.raises(InputError, match=f"^{program}:3: the processes that it starts .*below if __name__ =="):
+        runpy.run_path(str(program), run_name="__mp_main__")  # as multiprocessing does
+    with pytest.raises(InputError, match=r"^nowhere.yaml"):
+        runpy.run_path(str(program), run_name="__main__")
+    with pytest.raises(InputError, match=r"^nowhere.yaml"):
+        runpy.run_path(str(program), run_name="x")["run"]()
