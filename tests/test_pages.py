@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import nlptrain
+import nlptrain.plugins
 from nlptrain.cli.main import main
 from nlptrain.config import COMMANDS, load_config
 from scripts import picture
@@ -104,10 +105,15 @@ def test_each_training_of_the_results_has_a_valid_configuration(page: str, monke
             load_config(COMMANDS[name], given["files"][0], given["settings"], check_files=False)
 
 
-def test_the_python_page_has_each_public_name() -> None:
-    text = (DOCS / "reference/python.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^\.\. (?:auto\w+|py:data):: (\w+)", text, re.MULTILINE)
-    assert sorted(listed) == sorted(set(nlptrain.__all__) - {"__version__"})
+def listed_names(page: str) -> list[str]:
+    """Return the names that a page of the reference takes from docstrings."""
+    return re.findall(r"^\.\. (?:auto\w+|py:data):: (\w+)", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_the_reference_has_each_public_name() -> None:
+    names = set(nlptrain.__all__) - {"__version__"}
+    assert sorted(listed_names("reference/python.md")) == sorted(names)
+    assert sorted(listed_names("reference/plugins.md")) == sorted(set(nlptrain.plugins.__all__) - names)
 
 
 def test_the_picture_has_the_figures_of_the_page() -> None:
