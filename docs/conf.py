@@ -16,6 +16,8 @@ version = release = nlptrain.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 highlight_language = "text"
+default_role = "code"  # of `name` in docstrings
+smartquotes = False
 
 myst_heading_anchors = 4  # as on GitHub
 autodoc_typehints = "signature"
