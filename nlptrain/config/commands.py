@@ -27,18 +27,18 @@ class CommandConfig(Section):
         min_length=1,
         description="Folder of the run: model/, config.yaml, metrics.jsonl, scores.json, log.txt.",
     )
-    seed: int | None = Field(0, ge=0, lt=_SEEDS, description="Seed of everything random.")
+    seed: int | None = Field(default=0, ge=0, lt=_SEEDS, description="Seed of everything random.")
     device: str = Field(
-        "auto",
+        default="auto",
         pattern=r"^(auto|cpu|cuda|cuda:\d+|mps)$",
         description="auto (a GPU if there is one), cpu, cuda, cuda:N or mps.",
     )
     precision: Literal["fp32", "bf16", "fp16"] = Field(
-        "fp32", description="Arithmetic of the forward pass; fp16 needs a CUDA device."
+        default="fp32", description="Arithmetic of the forward pass; fp16 needs a CUDA device."
     )
-    threads: int | None = Field(None, ge=1, le=1024, description="CPU threads. null: torch's default.")
+    threads: int | None = Field(default=None, ge=1, le=1024, description="CPU threads. null: torch's default.")
     report_to: list[Annotated[str, KindName(TRACKERS)]] = Field(
-        [],
+        default=[],
         description=f"Experiment trackers that receive the metrics, in addition to metrics.jsonl (pip install 'nlptrain[track]'). {_TRACKERS}.",
     )
 
@@ -74,26 +74,26 @@ class TransformerTokenConfig(GoldConfig):
     """`nlptrain transformer_token`: fine-tunes a transformer."""
 
     model: ModelRef = Field(description=f"The pretrained transformer: {MODEL}.")
-    seed: int = Field(0, ge=0, lt=_SEEDS, description="Seed of everything random.")
+    seed: int = Field(default=0, ge=0, lt=_SEEDS, description="Seed of everything random.")
     language: str | None = Field(
-        None,
+        default=None,
         min_length=1,
         description="Language of the data, for multilingual models that need it (XLM, X-MOD). Default: that of the model's folder.",
     )
-    train: TransformerTrainConfig = Field(TransformerTrainConfig(), description="Length, batches, optimizer.")
+    train: TransformerTrainConfig = Field(default=TransformerTrainConfig(), description="Length, batches, optimizer.")
 
 
 class StudentCommandConfig(CommandConfig):
     """Keys of the commands that train a student."""
 
     seeds: list[Annotated[int, Field(ge=0, lt=_SEEDS)]] | None = Field(
-        None,
+        default=None,
         min_length=1,
         description="Several seeds, instead of `seed`: one run for each, in `output_dir`/seed-N, and the mean of their scores.",
     )
-    student: Student = Field(StudentConfig(), description="The student model.")
+    student: Student = Field(default=StudentConfig(), description="The student model.")
     train: TrainConfig = Field(
-        TrainConfig(),
+        default=TrainConfig(),
         description="Length, batches, optimizer. What is `auto` depends on the student and on the text.",
     )
 
@@ -147,25 +147,25 @@ class DistillationConfig(StudentCommandConfig):
     """Keys of the two commands with a teacher."""
 
     teacher: ModelRef | TeacherConfig | None = Field(
-        None, description=f"The fine-tuned token classifier: {MODEL}. Or a map: a teacher of another kind."
+        default=None, description=f"The fine-tuned token classifier: {MODEL}. Or a map: a teacher of another kind."
     )
     teachers: list[TeacherConfig] | None = Field(
-        None,
+        default=None,
         min_length=1,
         description="Several teachers, instead of `teacher`: their probabilities are averaged. They must have the same labels, after data.label_map.",
     )
     transfer_dir: str | None = Field(
-        None,
+        default=None,
         min_length=1,
         description="Folder of the transfer set (the teacher's stored logits), shared by all runs. Default: the folder `transfer` next to `output_dir`.",
     )
 
     teacher_precision: Literal["fp32", "bf16", "int8"] = Field(
-        "fp32",
+        default="fp32",
         description="Arithmetic of the teacher; the logits of each precision are stored separately. bf16 is up to twice as fast on GPUs and on CPUs with AVX512-BF16 or AMX; int8 (ONNX Runtime on a CPU, a transformer with a fast tokenizer, extra [onnx]) up to three times on CPUs with VNNI.",
     )
     augment: Literal["auto", "none"] | AugmentConfig = Field(
-        "auto",
+        default="auto",
         description="Synthetic sentences from train and unlabeled, which the teacher labels: none, or a map of settings. auto: as many as bring all text together to a million words.",
     )
 
@@ -222,7 +222,7 @@ class DistillationConfig(StudentCommandConfig):
 class TaggerKDConfig(DistillationConfig):
     """`nlptrain tagger_kd`: trains a student on the gold tags and on the teacher's logits."""
 
-    objective: LossConfig = Field(KLConfig(), description="The loss.")
+    objective: LossConfig = Field(default=KLConfig(), description="The loss.")
 
     @model_validator(mode="after")
     def _needs_raw_logits(self) -> TaggerKDConfig:
@@ -240,7 +240,7 @@ class TaggerKDConfig(DistillationConfig):
 class PseudoLabelRunConfig(DistillationConfig):
     """`nlptrain pseudo_label`: trains a student on the gold tags and on the teacher's argmax on raw text."""
 
-    objective: PseudoLabelConfig = Field(PseudoLabelConfig(), description="The loss.")
+    objective: PseudoLabelConfig = Field(default=PseudoLabelConfig(), description="The loss.")
 
     @model_validator(mode="after")
     def _needs_text_without_tags(self) -> PseudoLabelRunConfig:

@@ -43,18 +43,18 @@ class SubwordEmbedderConfig(EmbedderConfig):
 
     model_keys = ("init",)
 
-    kind: Literal["subword"] = Field("subword", description="Embeddings of the tokenizer's subwords.")
-    dim: int = Field(64, ge=1, le=4096, description="Columns of the embedding table.")
+    kind: Literal["subword"] = Field(default="subword", description="Embeddings of the tokenizer's subwords.")
+    dim: int = Field(default=64, ge=1, le=4096, description="Columns of the embedding table.")
     init: Literal["random"] | ModelRef | None = Field(
-        None,
+        default=None,
         description="How the table is initialized: `random`, or from the input embeddings of a model (as `teacher`), reduced to `dim` columns by PCA. Default: the teacher; without one, `student.tokenizer`.",
     )
     vocab_size: Literal["auto", "all"] | Annotated[int, Field(ge=1)] = Field(
-        "auto",
+        default="auto",
         description="Number of subwords with a row of their own: all of the tokenizer, or the most frequent ones of the training text (train, unlabeled and synthetic). auto: as many as fit into 2 million parameters, those of the text first. Every other subword shares the row of the nearest subword (with `init: random`, that of the unknown token).",
     )
     cased: bool = Field(
-        True,
+        default=True,
         description="If the tokenizer lowercases (BERT's uncased WordPiece), the student keeps case: `Ada`, `ADA` and `ada` share a row, and a row for their casing is added to it. Has no effect on other tokenizers and with `init_from`.",
     )
 
@@ -67,7 +67,7 @@ class PooledEmbedderConfig(SubwordEmbedderConfig):
     """An embedding table of subwords, which are summed to words."""
 
     kind: Literal["pooled"] = Field(  # type: ignore[assignment]
-        "pooled",
+        default="pooled",
         description="As subword, but the subwords of a word are summed to one vector before the encoder, whose sequences are shorter by a third or more. At most the first 16 subwords of a word are read.",
     )
 
@@ -79,31 +79,38 @@ class WordEmbedderConfig(EmbedderConfig):
     model_keys = ("init",)
     file_keys = ("vectors",)
 
-    kind: Literal["word"] = Field("word", description="Words, their characters and their shape; no tokenizer.")
-    dim: int = Field(100, ge=1, le=4096, description="Columns of the word embeddings.")
-    vocab_size: int = Field(20_000, ge=1, description="Maximum number of words that have a row.")
+    kind: Literal["word"] = Field(default="word", description="Words, their characters and their shape; no tokenizer.")
+    dim: int = Field(default=100, ge=1, le=4096, description="Columns of the word embeddings.")
+    vocab_size: int = Field(default=20_000, ge=1, description="Maximum number of words that have a row.")
     min_count: int = Field(
-        2, ge=1, description="Minimum frequency of a word that has a row, in train, unlabeled and synthetic text."
+        default=2,
+        ge=1,
+        description="Minimum frequency of a word that has a row, in train, unlabeled and synthetic text.",
     )
     lowercase: bool = Field(
-        True, description="Words that differ in case share a row; their characters and shapes still differ."
+        default=True, description="Words that differ in case share a row; their characters and shapes still differ."
     )
     vectors: str | None = Field(
-        None,
+        default=None,
         min_length=1,
         description="A GloVe or fastText text file that initializes the word embeddings. Default: none.",
     )
     init: Literal["random", "teacher"] | ModelRef | None = Field(
-        None,
+        default=None,
         description="How the word embeddings are initialized without `vectors`: `random`, or from a model (`teacher`: the teacher), where a word's row is the mean of its subwords' input embeddings, reduced to `dim` columns by PCA. Default: the teacher; without one, random.",
     )
-    char_dim: int = Field(24, ge=0, le=1024, description="Columns of the character embeddings; 0: no characters.")
-    char_filters: int = Field(64, ge=1, le=4096, description="Channels of the character CNN.")
-    char_kernel: Literal[1, 3, 5, 7] = Field(3, description="Kernel size of the character CNN.")
-    max_characters: int = Field(
-        24, ge=4, le=512, description="Maximum number of characters per word; of longer words the middle is cut out."
+    char_dim: int = Field(
+        default=24, ge=0, le=1024, description="Columns of the character embeddings; 0: no characters."
     )
-    shape_dim: int = Field(8, ge=1, le=256, description="Columns of the shape embeddings.")
+    char_filters: int = Field(default=64, ge=1, le=4096, description="Channels of the character CNN.")
+    char_kernel: Literal[1, 3, 5, 7] = Field(default=3, description="Kernel size of the character CNN.")
+    max_characters: int = Field(
+        default=24,
+        ge=4,
+        le=512,
+        description="Maximum number of characters per word; of longer words the middle is cut out.",
+    )
+    shape_dim: int = Field(default=8, ge=1, le=256, description="Columns of the shape embeddings.")
 
     @model_validator(mode="after")
     def _check_single_init(self) -> WordEmbedderConfig:
@@ -125,9 +132,9 @@ class LSTMEncoderConfig(EncoderConfig):
 
     is_recurrent = True
 
-    kind: Literal["lstm"] = Field("lstm", description="Bidirectional LSTM.")
-    hidden: int = Field(128, ge=1, le=4096, description="Units per direction and layer.")
-    layers: EncoderLayers = Field("auto", description=_LAYERS_DESCRIPTION)
+    kind: Literal["lstm"] = Field(default="lstm", description="Bidirectional LSTM.")
+    hidden: int = Field(default=128, ge=1, le=4096, description="Units per direction and layer.")
+    layers: EncoderLayers = Field(default="auto", description=_LAYERS_DESCRIPTION)
 
 
 class GRUEncoderConfig(EncoderConfig):
@@ -135,28 +142,28 @@ class GRUEncoderConfig(EncoderConfig):
 
     is_recurrent = True
 
-    kind: Literal["gru"] = Field("gru", description="Bidirectional GRU.")
-    hidden: int = Field(128, ge=1, le=4096, description="Units per direction and layer.")
-    layers: EncoderLayers = Field("auto", description=_LAYERS_DESCRIPTION)
+    kind: Literal["gru"] = Field(default="gru", description="Bidirectional GRU.")
+    hidden: int = Field(default=128, ge=1, le=4096, description="Units per direction and layer.")
+    layers: EncoderLayers = Field(default="auto", description=_LAYERS_DESCRIPTION)
 
 
 class IDCNNEncoderConfig(EncoderConfig):
     """Iterated dilated convolutions (Strubell et al. 2017)."""
 
-    kind: Literal["idcnn"] = Field("idcnn", description="Blocks of dilated convolutions with shared weights.")
-    filters: int = Field(256, ge=1, le=4096, description="Channels of each convolution.")
-    kernel: Literal[3, 5, 7] = Field(3, description="Kernel size of each convolution.")
+    kind: Literal["idcnn"] = Field(default="idcnn", description="Blocks of dilated convolutions with shared weights.")
+    filters: int = Field(default=256, ge=1, le=4096, description="Channels of each convolution.")
+    kernel: Literal[3, 5, 7] = Field(default=3, description="Kernel size of each convolution.")
     dilations: list[Annotated[int, Field(ge=1, le=64)]] = Field(
-        [1, 2, 4], min_length=1, max_length=8, description="Dilation of each layer of a block."
+        default=[1, 2, 4], min_length=1, max_length=8, description="Dilation of each layer of a block."
     )
-    blocks: int = Field(3, ge=1, le=16, description="How often the block is applied, with the same weights.")
+    blocks: int = Field(default=3, ge=1, le=16, description="How often the block is applied, with the same weights.")
 
 
 class AutoHeadConfig(HeadConfig):
     """A CRF for labels of a tag scheme, else a softmax."""
 
     kind: Literal["auto"] = Field(
-        "auto",
+        default="auto",
         description=f"crf, but softmax for plain tags, for more than {MAX_CRF_LABELS} labels, with `train.label_pipeline_words` and with `objective.loss: mse`. With `init_from`: as in that student.",
     )
 
@@ -164,7 +171,7 @@ class AutoHeadConfig(HeadConfig):
 class SoftmaxHeadConfig(HeadConfig):
     """A linear layer and a softmax per word."""
 
-    kind: Literal["softmax"] = Field("softmax", description="Linear layer and a softmax per word.")
+    kind: Literal["softmax"] = Field(default="softmax", description="Linear layer and a softmax per word.")
 
 
 class CRFHeadConfig(HeadConfig):
@@ -172,7 +179,9 @@ class CRFHeadConfig(HeadConfig):
 
     is_structured = True
 
-    kind: Literal["crf"] = Field("crf", description="Linear layer and a linear-chain CRF over the words of a sentence.")
+    kind: Literal["crf"] = Field(
+        default="crf", description="Linear layer and a linear-chain CRF over the words of a sentence."
+    )
 
 
 @dataclass(frozen=True)

@@ -31,16 +31,16 @@ class ColumnsConfig(Section):
     """The columns of words and tags: numbers in files without column names, else names."""
 
     words: Column | ColumnName | None = Field(
-        None,
+        default=None,
         description="Column of the words: 1 is the first, -1 the last; in CSV, Parquet and Arrow files a name. Default: 1 in CoNLL, 2 (FORM) in CoNLL-U; word or token; tokens or words.",
     )
     tags: Column | ColumnName | None = Field(
-        None,
+        default=None,
         description="Column of the tags: a number as for `words`, `upos` (4) or `xpos` (5) in CoNLL-U, or a name. Default: -1 in CoNLL, upos in CoNLL-U; tag, ner_tag or label; tags or ner_tags.",
     )
 
     sentences: Column | ColumnName | None = Field(
-        None,
+        default=None,
         description="Column of the sentences' names in CSV files. Default: sentence_id, sent_id, sentence or sentence #.",
     )
 
@@ -56,7 +56,7 @@ class SourceConfig(Section):
 
     path: Paths = Field(description="A file, a glob, or a list of them.")
     weight: float = Field(
-        1.0,
+        default=1.0,
         gt=0.0,
         le=1000.0,
         description="How often its sentences are sampled, relative to a source of weight 1: 2 is twice as often.",
@@ -66,45 +66,48 @@ class SourceConfig(Section):
 class DataConfig(Section):
     """The files of a run. A path may be a glob or a list of paths and globs, relative to the working directory, or hub:OWNER/NAME:SPLIT for a split of a data set on the Hub (also hub:OWNER/NAME@REVISION/CONFIGURATION:SPLIT)."""
 
-    train: Paths | None = Field(None, description="Gold training sentences.")
+    train: Paths | None = Field(default=None, description="Gold training sentences.")
     dev: Paths | None = Field(
-        None,
+        default=None,
         description="Gold sentences that select the best step. Default: 10 % of train (at least 100 but at most a third, at most 2,000 sentences), chosen by a hash of the sentence.",
     )
-    test: Paths | None = Field(None, description="Gold sentences for the final scores. Default: none.")
+    test: Paths | None = Field(default=None, description="Gold sentences for the final scores. Default: none.")
     unlabeled: Annotated[str | list[str | SourceConfig], Field(min_length=1)] | None = Field(
-        None,
+        default=None,
         description="Raw text for the teacher to label, a sentence or a paragraph per line (of .parquet, .arrow, .jsonl, .json and .csv files the column text, else tokens). Without a teacher, it only counts for the student's vocabulary. A list may hold maps of path and weight.",
     )
-    format: Format = Field("auto", description=f"Format of the gold files. auto: by suffix ({_suffixes()}).")
+    format: Format = Field(default="auto", description=f"Format of the gold files. auto: by suffix ({_suffixes()}).")
     columns: ColumnsConfig = Field(
-        ColumnsConfig(), description="Columns of the words and tags in CoNLL, CoNLL-U, CSV, Parquet and Arrow files."
+        default=ColumnsConfig(),
+        description="Columns of the words and tags in CoNLL, CoNLL-U, CSV, Parquet and Arrow files.",
     )
     scheme: Literal["auto", "iob1", "iob2", "iobes", "bilou", "plain"] = Field(
-        "auto",
+        default="auto",
         description="Tag scheme of the gold tags: iob1, iob2, iobes or bilou (entities), or plain (part of speech and the like). auto: detected from the tags, for each of train, dev and test.",
     )
     labels: list[str] | None = Field(
-        None,
+        default=None,
         min_length=2,
         description="The labels in the order of the logit columns. Default: those of the teacher, or those of train. Needed for a classifier whose labels are LABEL_0, LABEL_1, ...",
     )
     label_map: dict[str, str] | None = Field(
-        None,
+        default=None,
         min_length=1,
         description="Maps the teacher's entity types (PER: person) or labels (B-PER: B-person) to those of the data, where they differ; O: no entity. Default: the same names.",
     )
     teacher_scheme: Literal["auto", "iob1", "iob2", "iobes", "bilou", "plain"] = Field(
-        "auto",
+        default="auto",
         description="Tag scheme of the teacher's labels. auto: as recorded in the folder of a teacher that was trained here; else detected from the names of the labels. Names that fit both IOB1 and IOB2 are decided by the teacher's predictions for 300 sentences of dev, train or unlabeled; if these do not decide it, the student's predictions are not constrained to the scheme.",
     )
     pretokenized: bool = Field(
-        False,
+        default=False,
         description="true: the words of `unlabeled` are already separated by spaces, and the word splitter is not used.",
     )
-    min_words: int = Field(4, ge=1, description="Raw lines with fewer words are left out; their number is logged.")
+    min_words: int = Field(
+        default=4, ge=1, description="Raw lines with fewer words are left out; their number is logged."
+    )
     max_words: int = Field(
-        80,
+        default=80,
         ge=8,
         description="Raw lines with more words are cut after the end of a sentence, or at this many words.",
     )

@@ -17,13 +17,13 @@ class TeacherObjectiveConfig(Section):
     """Keys of both ways to learn from a teacher."""
 
     oversampling: float = Field(
-        0.5,
+        default=0.5,
         ge=0.0,
         le=1.0,
         description="Share of an epoch's sentences without gold tags that are sampled by how many of their words have rare labels (such as entities), by the teacher's probabilities; the others are sampled uniformly. 0: every sentence once.",
     )
     selection_metric: SelectionMetric = Field(
-        "score",
+        default="score",
         description="Metric on dev that selects the weights that are kept: the highest score, or the lowest divergence from the teacher.",
     )
 
@@ -36,11 +36,11 @@ class LossConfig(TeacherObjectiveConfig, KindSection):
     needs_raw_logits: ClassVar[bool] = False  # whether it compares logits; probabilities have none
 
     loss: str = Field(description="The loss between student and teacher.")
-    temperature: float = Field(1.0, gt=0.0, le=100.0, description="T of the softmax, no unit; not used by mse.")
-    dist_w: Weight = Field(1.0, description="Weight of the teacher's part of the loss.")
-    loss_w: Weight = Field(1.0, description="Weight of the gold tags' part of the loss.")
+    temperature: float = Field(default=1.0, gt=0.0, le=100.0, description="T of the softmax, no unit; not used by mse.")
+    dist_w: Weight = Field(default=1.0, description="Weight of the teacher's part of the loss.")
+    loss_w: Weight = Field(default=1.0, description="Weight of the gold tags' part of the loss.")
     rare_label_weight: Weight = Field(
-        3.0,
+        default=3.0,
         description="In the teacher's part of the loss, words with rare labels have a higher weight: 1 + rare_label_weight times the inverse label frequency (1 minus the label's share of all words, by the teacher's probabilities), divided by the mean weight. 0: all words have weight 1.",
     )
 
@@ -48,7 +48,7 @@ class LossConfig(TeacherObjectiveConfig, KindSection):
 class KLConfig(LossConfig):
     """The divergence of the student's distribution from the teacher's (Hinton et al. 2015)."""
 
-    loss: Literal["kl"] = Field("kl", description="T^2 KL(softmax(teacher / T) || softmax(student / T)).")
+    loss: Literal["kl"] = Field(default="kl", description="T^2 KL(softmax(teacher / T) || softmax(student / T)).")
 
 
 class MSEConfig(LossConfig):
@@ -56,29 +56,29 @@ class MSEConfig(LossConfig):
 
     needs_raw_logits = True
 
-    loss: Literal["mse"] = Field("mse", description="Mean squared difference of the logits.")
+    loss: Literal["mse"] = Field(default="mse", description="Mean squared difference of the logits.")
 
 
 class PseudoLabelConfig(TeacherObjectiveConfig):
     """Pseudo-labeling: the teacher's argmax on raw text is used like gold tags."""
 
     targets: Literal["hard", "soft"] = Field(
-        "hard", description="hard: the teacher's argmax. soft: its probabilities of all labels."
+        default="hard", description="hard: the teacher's argmax. soft: its probabilities of all labels."
     )
     min_confidence: float = Field(
-        0.0,
+        default=0.0,
         ge=0.0,
         le=1.0,
         description="Raw and synthetic sentences with an entity (plain tags: a word) of a lower teacher probability are left out; an entity's probability is the lowest of its words.",
     )
     min_precision: float | None = Field(
-        None,
+        default=None,
         gt=0.0,
         le=1.0,
         description="Chooses a minimum confidence per entity type (plain tags: per tag): the lowest one at which this share of the teacher's predictions on the gold dev sentences is right. The higher of it and min_confidence applies. null: min_confidence alone.",
     )
-    pseudo_w: Weight = Field(1.0, description="Weight of the pseudo-labeled words.")
-    loss_w: Weight = Field(1.0, description="Weight of the gold words.")
+    pseudo_w: Weight = Field(default=1.0, description="Weight of the pseudo-labeled words.")
+    loss_w: Weight = Field(default=1.0, description="Weight of the gold words.")
 
 
 @dataclass(frozen=True)

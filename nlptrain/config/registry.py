@@ -262,7 +262,7 @@ def _broken_config(base: type[KindSection], kind: str, registry: Registry[Any]) 
     def refuse(cls: object, values: object) -> object:
         raise Invalid(registry.fault(kind), hint=registry.repair(kind))
 
-    fields: dict[str, Any] = {base.tag: (Literal[kind], Field(kind, description=registry.fault(kind)))}
+    fields: dict[str, Any] = {base.tag: (Literal[kind], Field(default=kind, description=registry.fault(kind)))}
     validators: dict[str, Any] = {"refuse": model_validator(mode="before")(refuse)}
     return create_model(f"Broken{kind}", __base__=base, __validators__=validators, **fields)
 

@@ -21,11 +21,11 @@ class WarmStart(Section):
     """Initialization from a trained student."""
 
     init_from: ModelRef | None = Field(
-        None,
+        default=None,
         description="Run or folder of a trained student whose weights initialize this one; architecture and sizes must be the same. Default: none.",
     )
     init_label_map: dict[str, str] | None = Field(
-        None,
+        default=None,
         min_length=1,
         description="Maps labels or entity types of `init_from` to those of this run, where they differ; O: not used. Default: the same names.",
     )
@@ -45,20 +45,22 @@ class WarmStart(Section):
 class StudentConfig(WarmStart):
     """A NeuralTagger: embedder, encoder and head."""
 
-    kind: Literal["tagger"] = Field("tagger", description="A NeuralTagger.")
+    kind: Literal["tagger"] = Field(default="tagger", description="A NeuralTagger.")
     tokenizer: ModelRef | None = Field(
-        None,
+        default=None,
         description="Model folder, package:NAME/folder or Hub name whose tokenizer the student uses. Default: that of the (first) teacher. Must be given for `tagger`, which has no teacher: name the pretrained model, not a fine-tuned one.",
     )
-    embedder: EmbedderConfig = Field(SubwordEmbedderConfig(), description="Turns subwords or words into vectors.")
-    encoder: EncoderConfig = Field(LSTMEncoderConfig(), description="Turns vectors into vectors with context.")
-    head: HeadConfig = Field(AutoHeadConfig(), description="Turns vectors into label scores.")
+    embedder: EmbedderConfig = Field(
+        default=SubwordEmbedderConfig(), description="Turns subwords or words into vectors."
+    )
+    encoder: EncoderConfig = Field(default=LSTMEncoderConfig(), description="Turns vectors into vectors with context.")
+    head: HeadConfig = Field(default=AutoHeadConfig(), description="Turns vectors into label scores.")
     dropout: Auto | Rate = Field(
-        "auto",
+        default="auto",
         description="Dropout after the embedder and the encoder layers. auto: 0.1 in tagger_kd for an LSTM or GRU over subwords, else 0.3.",
     )
     max_subwords: int = Field(
-        4096,
+        default=4096,
         ge=16,
         description="Maximum number of subwords per sequence; longer sentences are read in overlapping windows.",
     )
@@ -72,12 +74,12 @@ class StudentConfig(WarmStart):
 class TransformerStudentConfig(WarmStart):
     """A small transformer: a pretrained one, or layers of the teacher."""
 
-    kind: Literal["transformer"] = Field("transformer", description="A Hugging Face encoder.")
+    kind: Literal["transformer"] = Field(default="transformer", description="A Hugging Face encoder.")
     model: ModelRef | None = Field(
-        None, description="The pretrained transformer. Default: the teacher, of which `layers` layers are kept."
+        default=None, description="The pretrained transformer. Default: the teacher, of which `layers` layers are kept."
     )
     layers: int | None = Field(
-        None,
+        default=None,
         ge=1,
         description="Number of layers that are kept, evenly spaced. Default: all; must be given without `model`.",
     )

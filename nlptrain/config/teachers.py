@@ -18,7 +18,7 @@ class TeacherConfig(KindSection):
 
     default_kind = "transformer"
 
-    weight: float = Field(1.0, gt=0.0, le=1e6, description="Its weight in the mean of all teachers.")
+    weight: float = Field(default=1.0, gt=0.0, le=1e6, description="Its weight in the mean of all teachers.")
 
 
 class TransformerTeacherConfig(TeacherConfig):
@@ -26,7 +26,7 @@ class TransformerTeacherConfig(TeacherConfig):
 
     model_keys = ("path",)
 
-    kind: Literal["transformer"] = Field("transformer", description="A token classifier.")
+    kind: Literal["transformer"] = Field(default="transformer", description="A token classifier.")
     path: ModelRef = Field(description=f"The fine-tuned token classifier: {MODEL}.")
 
 

@@ -20,56 +20,61 @@ class TrainConfig(Section):
     """Training of a student; the defaults work well on WNUT17 with its raw text, those that are `auto` in `auto.py`."""
 
     steps: Auto | Annotated[int, Field(ge=1)] | None = Field(
-        "auto",
+        default="auto",
         description=f"Optimizer steps. Exactly one of `steps` and `epochs`. auto: {AUTO_EPOCHS} epochs, clipped to {AUTO_MIN_STEPS:,}..{AUTO_MAX_STEPS:,} steps.",
     )
     epochs: int | None = Field(
-        None,
+        default=None,
         ge=1,
         description="Epochs: as many sentences as the training text has; with `objective.oversampling` an epoch has some of them several times and others not at all. Exactly one of `steps` and `epochs`.",
     )
     batch_subwords: int | None = Field(
-        1600,
+        default=1600,
         ge=8,
         description="Subwords per step, including padding. Exactly one of `batch_subwords` and `batch_sentences`.",
     )
     batch_sentences: int | None = Field(
-        None, ge=1, description="Sentences per step. Exactly one of `batch_subwords` and `batch_sentences`."
+        default=None, ge=1, description="Sentences per step. Exactly one of `batch_subwords` and `batch_sentences`."
     )
     micro_batches: int = Field(
-        1, ge=1, description="Number of parts in which a step is computed, to save memory; the gradient is the same."
+        default=1,
+        ge=1,
+        description="Number of parts in which a step is computed, to save memory; the gradient is the same.",
     )
     learning_rate: Auto | LearningRate = Field(
-        "auto",
+        default="auto",
         description="Peak learning rate of AdamW. auto: 0.0003 for a transformer; 0.005 in tagger_kd for an LSTM or GRU over subwords; else 0.003.",
     )
     warmup_steps: int | None = Field(
-        300,
+        default=300,
         ge=0,
         description="Steps in which the learning rate rises from 0, at most half of all steps. null: a tenth of all steps.",
     )
     schedule: Literal["cosine", "linear", "constant"] = Field(
-        "cosine", description="How the learning rate falls to 0 after the warm-up."
+        default="cosine", description="How the learning rate falls to 0 after the warm-up."
     )
-    weight_decay: Weight = Field(0.01, description="AdamW's weight decay; not applied to biases and norms.")
+    weight_decay: Weight = Field(default=0.01, description="AdamW's weight decay; not applied to biases and norms.")
     clip_norm: Auto | ClipNorm = Field(
-        "auto", description="The gradient's norm is clipped to this. auto: 1 for a transformer, else 5."
+        default="auto", description="The gradient's norm is clipped to this. auto: 1 for a transformer, else 5."
     )
     ema: Rate = Field(
-        0.999, description="Decay of the moving average of the weights, which is scored and saved; 0: no average."
+        default=0.999,
+        description="Decay of the moving average of the weights, which is scored and saved; 0: no average.",
     )
     unk_dropout: Auto | Rate = Field(
-        "auto",
+        default="auto",
         description="Share of subwords that are replaced by the unknown token in training, or of words with `embedder: {kind: word}`. auto: 0 for a transformer, 0.15 for words, 0.03 for subwords.",
     )
     label_pipeline_words: bool = Field(
-        False,
+        default=False,
         description="Also label the parts of a word that a transformers pipeline takes for words (`@` and `ada` of `@ada`), as inside the word's entity. The pipeline then predicts what `predict` does, but names after a separate `@` are missed.",
     )
     eval_every: int | None = Field(
-        300, ge=1, description="Steps between two evaluations on dev, each with a checkpoint. null: once per epoch."
+        default=300,
+        ge=1,
+        description="Steps between two evaluations on dev, each with a checkpoint. null: once per epoch.",
     )
-    log_every: int = Field(50, ge=1, description="Steps between two rows of metrics.jsonl.")
+    log_every: int = Field(default=50, ge=1, description="Steps between two rows of metrics.jsonl.")
 
     @classmethod
     def alternatives(cls) -> tuple[tuple[str, str], ...]:
@@ -81,35 +86,37 @@ class TransformerTrainConfig(TrainConfig):
     """Fine-tuning of a transformer: the same keys with other defaults."""
 
     steps: Auto | Annotated[int, Field(ge=1)] | None = Field(
-        None, description="Optimizer steps. Exactly one of `steps` and `epochs`."
+        default=None, description="Optimizer steps. Exactly one of `steps` and `epochs`."
     )
-    epochs: int | None = Field(5, ge=1, description="Epochs. Exactly one of `steps` and `epochs`.")
+    epochs: int | None = Field(default=5, ge=1, description="Epochs. Exactly one of `steps` and `epochs`.")
     batch_subwords: int | None = Field(
-        None,
+        default=None,
         ge=8,
         description="Subwords per step, including padding. Exactly one of `batch_subwords` and `batch_sentences`.",
     )
     batch_sentences: int | None = Field(
-        16, ge=1, description="Sentences per step. Exactly one of `batch_subwords` and `batch_sentences`."
+        default=16, ge=1, description="Sentences per step. Exactly one of `batch_subwords` and `batch_sentences`."
     )
-    learning_rate: Auto | LearningRate = Field(5e-5, description="Peak learning rate of AdamW.")
+    learning_rate: Auto | LearningRate = Field(default=5e-5, description="Peak learning rate of AdamW.")
     warmup_steps: int | None = Field(
-        None,
+        default=None,
         ge=0,
         description="Steps in which the learning rate rises from 0, at most half of all steps. null: a tenth of all steps.",
     )
     schedule: Literal["cosine", "linear", "constant"] = Field(
-        "linear", description="How the learning rate falls to 0 after the warm-up."
+        default="linear", description="How the learning rate falls to 0 after the warm-up."
     )
-    clip_norm: Auto | ClipNorm = Field(1.0, description="The gradient's norm is clipped to this.")
+    clip_norm: Auto | ClipNorm = Field(default=1.0, description="The gradient's norm is clipped to this.")
     ema: Rate = Field(
-        0.0, description="Decay of the moving average of the weights, which is scored and saved; 0: no average."
+        default=0.0, description="Decay of the moving average of the weights, which is scored and saved; 0: no average."
     )
     unk_dropout: Auto | Rate = Field(
-        0.0, description="Share of subwords that are replaced by the unknown token in training."
+        default=0.0, description="Share of subwords that are replaced by the unknown token in training."
     )
     eval_every: int | None = Field(
-        None, ge=1, description="Steps between two evaluations on dev, each with a checkpoint. null: once per epoch."
+        default=None,
+        ge=1,
+        description="Steps between two evaluations on dev, each with a checkpoint. null: once per epoch.",
     )
 
     @model_validator(mode="after")
@@ -128,25 +135,27 @@ class AugmentConfig(Section):
     """How synthetic sentences are made; shares are from 0 (never) to 1 (always)."""
 
     sentences: Literal["auto"] | Annotated[int, Field(ge=1, le=100_000_000)] = Field(
-        "auto",
+        default="auto",
         description="Number of synthetic sentences. auto: as many as bring train, unlabeled and synthetic text together to a million words, but at most 300 for each train or unlabeled sentence.",
     )
     seed: int = Field(
-        0,
+        default=0,
         ge=0,
         lt=2**31,
         description="Seed of the synthetic sentences. Runs with other seeds reuse the teacher's logits.",
     )
     swap: Share = Field(
-        0.6,
+        default=0.6,
         description="Share of the train sentences' entities that are replaced by another one of train, mostly of the same type. Plain tags: a quarter of this share of all words, each by a word of the same tag.",
     )
-    join: Share = Field(0.35, description="Share of sentences that continue as another sentence from some word on.")
-    insert: Share = Field(0.1, description="Share of sentences in which an entity is inserted.")
+    join: Share = Field(
+        default=0.35, description="Share of sentences that continue as another sentence from some word on."
+    )
+    insert: Share = Field(default=0.1, description="Share of sentences in which an entity is inserted.")
     replace: Share = Field(
-        0.8,
+        default=0.8,
         description="Share of sentences in which up to four of five words are replaced: by neighbors among the teacher's input embeddings, words of its vocabulary, words composed of two and, a tenth of them, words of entities.",
     )
     noise: Share = Field(
-        0.3, description="Share of sentences in which words are dropped, misspelled or changed in case."
+        default=0.3, description="Share of sentences in which words are dropped, misspelled or changed in case."
     )
