@@ -63,7 +63,7 @@ def show(config: Path, command: str | None, settings: tuple[str, ...]) -> None:
     \b
     Reads   CONFIG and the files that its base: names.
     Writes  key, value and origin (default, file, base, --set) to standard output,
-            and the size of the student, if the models that it is built from exist.
+            and what is auto and the size of the student, if its models and data exist.
 
     Example: nlptrain config show configs/demo/tagger_kd.yaml --set train.steps=500
     """  # noqa: D301 - click reads the character
@@ -125,7 +125,8 @@ def _echo_student(config: CommandConfig) -> None:
     from nlptrain.procedures import describe_student  # imports torch
 
     try:
-        echo_line(f"# {describe_student(config)}")
+        for line in describe_student(config):
+            echo_line(f"# {line}")
     except InputError as error:
         first = str(error).split("\n")[0]
         echo_line(f"# student: its size is not known yet: {first}")

@@ -104,6 +104,11 @@ class Registry(Generic[E]):
             return None, f"{type(error).__name__}: {error}"
         if not isinstance(entry, self.entry_type):
             return None, f"{point.value} is no {self.entry_type.__name__}"
+        if isinstance(entry, ConfiguredEntry):
+            kind = entry.config.model_fields.get(entry.config.tag)
+            if kind is None or kind.default != point.name:
+                expected = f"the field {entry.config.tag} with the only value and default {point.name!r}"
+                return None, f"{entry.config.__name__} must have {expected}"
         return entry, ""
 
     def __iter__(self) -> Iterator[str]:

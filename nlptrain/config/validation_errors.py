@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from nlptrain.config.commands import COMMANDS
 from nlptrain.config.section import Invalid, sections, tag_of
+from nlptrain.config.trackers import TRACKERS
 from nlptrain.errors import Problem, Setting, Text, join_texts, suggestion
 from nlptrain_runtime.errors import VALUE, quoted, shortened
 
@@ -158,7 +159,7 @@ def _describe(key: str, faults: list[Any], model: type[BaseModel], owner: type[B
 
 def _describe_unknown(key: str, value: object, model: type[BaseModel], owner: type[BaseModel]) -> Problem:
     if key == "track":
-        return Problem("unknown key", hint=f"it is now report_to: [{value if value == 'tensorboard' else ''}]")
+        return Problem("unknown key", hint=f"it is now report_to: [{value if value in list(TRACKERS) else ''}]")
     if key in RENAMED_KEYS:
         return Problem("unknown key", hint=f"it is now {RENAMED_KEYS[key]}")
     return Problem("unknown key", hint=_similar_key(key, model, owner))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from nlptrain import __version__
 from nlptrain.analysis.comparison import RunScores, read_run_scores
+from nlptrain.config.components import EMBEDDERS
 from nlptrain.errors import InputError
 from nlptrain.run.checksums import DamagedFile, read_json, verify_files
 
@@ -167,8 +168,13 @@ def _model_values(finished: RunScores, info: ModelInfo) -> dict[str, Any]:
         "labels": [config["id2label"][key] for key in sorted(config["id2label"], key=int)],
         "scheme": config.get("nlptrain_scheme") or "unknown",
         "folder": info.name.rpartition("/")[2],
-        "reads_words": (config.get("embedder") or {}).get("kind") == "word",  # transformers' pipeline cannot
+        "reads_words": _reads_words(config),  # transformers' pipeline cannot
     }
+
+
+def _reads_words(config: Mapping[str, Any]) -> bool:
+    embedder = config.get("embedder")
+    return isinstance(embedder, dict) and not EMBEDDERS[str(embedder.get("kind"))].config.has_tokenizer
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

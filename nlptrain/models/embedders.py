@@ -18,11 +18,11 @@ class Embedder(nn.Module):
 
     Attributes:
         width: size of the vectors.
-        reads: what a step of the sequence is: a subword, a word as its subwords (``pooled``), or a word.
+        reads: what a step of the sequence is: a subword, a word as its subwords, or a word.
     """
 
     width: int
-    reads: ClassVar[Literal["subwords", "pooled", "words"]]
+    reads: ClassVar[Literal["subwords", "pooled_subwords", "words"]]
 
 
 class SubwordTable(Embedder):
@@ -86,7 +86,7 @@ class PooledEmbedder(SubwordTable):
     following ones. The encoder's steps are words, at least a third fewer than subwords.
     """
 
-    reads = "pooled"
+    reads = "pooled_subwords"
 
     def __init__(self, **sizes: Any) -> None:  # noqa: ANN401 - as for SubwordTable
         """Take the sizes of ``SubwordTable``; the weights of all positions start at 1."""

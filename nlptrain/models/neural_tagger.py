@@ -134,7 +134,7 @@ class NeuralTagger(PreTrainedModel):
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
         loss = None
-        if self.embedder.reads == "pooled" or self.head.is_structured:
+        if self.embedder.reads == "pooled_subwords" or self.head.is_structured:
             starts, word = self._word_positions(input_ids, attention_mask, word_starts, labels)
             logits = self._subword_emissions(input_ids, attention_mask, starts, word)
         else:
@@ -150,7 +150,7 @@ class NeuralTagger(PreTrainedModel):
 
     def _subword_emissions(self, input_ids: Tensor, attention_mask: Tensor, starts: Tensor, word: Tensor) -> Tensor:
         """Return the emissions of each subword, [B, T, C]; for pooled subwords, those of its word, or 0."""
-        if self.embedder.reads != "pooled":
+        if self.embedder.reads != "pooled_subwords":
             return self.emissions(attention_mask, input_ids=input_ids)
         subwords, mask = group_subwords(input_ids, starts, word)
         words = torch.arange(mask.numel(), device=mask.device).view_as(mask)

@@ -9,6 +9,7 @@ from functools import partial
 
 import torch
 
+from nlptrain.config.auto import resolve_auto
 from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig, TransformerTokenConfig
 from nlptrain.config.student import TransformerStudentConfig
 from nlptrain.config.teachers import TEACHERS, TeacherConfig
@@ -109,8 +110,8 @@ def _build_teacher(config: TeacherConfig, context: TeacherContext) -> Teacher:
     return teacher
 
 
-def describe_student(config: StudentCommandConfig) -> str:
-    """Return the student's parameters by part and its bytes in one line.
+def describe_student(config: StudentCommandConfig) -> list[str]:
+    """Return lines with the values of keys that are `auto`, and with the student's parameters by part and its bytes.
 
     The student is built as the command builds it: from the teacher or the train files and, if its vocabulary depends
     on the words of the text, from the text.
@@ -118,9 +119,12 @@ def describe_student(config: StudentCommandConfig) -> str:
     Raises:
         InputError: a model or a file that it is built from is missing.
     """
+    config, _ = resolve_auto(config)
     ensemble = load_ensemble(config) if isinstance(config, DistillationConfig) else None
     splits = read_splits(config.data, ensemble.labels if ensemble else None, log=lambda _: None)
-    student = _build_student(config, splits, splitter_of(config.data), ensemble, seed=0)
+    lines: list[str] = []
+    student = _build_student(config, splits, splitter_of(config.data), ensemble, seed=0, log=lines.append)
+    lines += _describe_auto_lengths(config)
     counts: Counter[str] = Counter()
     for name, parameter in student.model.named_parameters():
         counts[name.split(".")[0]] += parameter.numel()
@@ -129,7 +133,15 @@ def describe_student(config: StudentCommandConfig) -> str:
     parts = ", ".join(f"{name} {count:,}" for name, count in counts.items())
     tensors = [*student.model.parameters(), *student.model.buffers()]
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-    return f"student: {student.parameters():,} parameters ({parts}); {size / 1e6:.1f} MB of weights"
+    line = f"student: {student.parameters():,} parameters ({parts}); {size / 1e6:.1f} MB of weights"
+    return [*(line for line in lines if "=auto" in line), line]
+
+
+def _describe_auto_lengths(config: StudentCommandConfig) -> list[str]:
+    """Return lines on the numbers of steps and of synthetic sentences, if the text decides them."""
+    augment = config.augmenting if isinstance(config, DistillationConfig) else None
+    lines = (describe_auto_sentences(augment), describe_auto_steps(config.train))
+    return [line for line in lines if line is not None]
 
 
 def _build_student(
@@ -164,10 +176,8 @@ def _log_student(config: StudentCommandConfig, student: TokenModel, ensemble: Te
     is_warm = config.student.init_from is not None or isinstance(config.student, TransformerStudentConfig)
     origin = f"{'weights' if is_warm else 'embeddings'} from {_initial_weights(config, ensemble)}"
     run.log(f"student: {student.parameters():,} parameters, {origin}")
-    augment = config.augmenting if isinstance(config, DistillationConfig) else None
-    for line in (describe_auto_sentences(augment), describe_auto_steps(config.train)):
-        if line is not None:
-            run.log(line)
+    for line in _describe_auto_lengths(config):
+        run.log(line)
 
 
 def _initial_weights(config: StudentCommandConfig, ensemble: TeacherEnsemble | None) -> str:

@@ -142,8 +142,9 @@ def test_config_show_prints_the_origin_of_each_value(corpus: Path, tiny_bert: Pa
     assert shown.exit_code == 0
     rows = {line.split()[0]: line.split() for line in shown.stdout.split("\n") if line}
     assert rows["train.steps"] == ["train.steps", "7", "--set"]
-    assert rows["train.clip_norm"] == ["train.clip_norm", "5.0", "default"]
+    assert rows["train.clip_norm"] == ["train.clip_norm", "5.0", "auto:", "a", "tagger"]
     assert rows["teacher"][-1] == str(path)
+    assert rows["train.schedule"] == ["train.schedule", "cosine", "default"]
     assert shown.stdout.startswith(f"# nlptrain tagger_kd {path}")
     assert call("config", "show", path, "--command", "nonsense").exit_code == 2
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Literal
 
 import pytest
 from pydantic import Field, ValidationError
 
+import nlptrain
 from nlptrain.config import registry as registry_module
 from nlptrain.config.components import EMBEDDERS, ENCODERS, HEADS, EncoderConfig
 from nlptrain.config.formats import FORMATS
@@ -43,13 +46,19 @@ class CircleConfig(ShapeConfig):
     radius: int = 2
 
 
+class OvalConfig(ShapeConfig):
+    """An oval."""
+
+    kind: Literal["oval"] = Field("oval", description="An oval.")
+
+
 @dataclass(frozen=True)
 class ShapeEntry(ConfiguredEntry[ShapeConfig]):
     draw: str
 
 
 CIRCLE = ShapeEntry(CircleConfig, draw="math:cos")
-NO_MODULE = ShapeEntry(CircleConfig, draw="no_such_module:draw")
+NO_MODULE = ShapeEntry(OvalConfig, draw="no_such_module:draw")
 NO_ENTRY = Entry()
 
 
@@ -61,8 +70,9 @@ def shapes(monkeypatch: pytest.MonkeyPatch) -> Registry[ShapeEntry]:
         "absent": "no_such_package.plugin:ABSENT",
         "nothing": f"{__name__}:NOTHING",
         "entry": f"{__name__}:NO_ENTRY",
-        "module": f"{__name__}:NO_MODULE",
+        "oval": f"{__name__}:NO_MODULE",
         "square": f"{__name__}:CIRCLE",
+        "ring": f"{__name__}:CIRCLE",
     }
     points = [EntryPoint(kind, path, GROUP) for kind, path in paths.items()]
     monkeypatch.setattr(registry_module, "_entry_points", lambda: {GROUP: points, "nlptrain.shape": points[:1]})
@@ -72,13 +82,13 @@ def shapes(monkeypatch: pytest.MonkeyPatch) -> Registry[ShapeEntry]:
 
 
 def test_a_package_adds_a_kind(shapes: Registry[ShapeEntry]) -> None:
-    assert list(shapes) == ["square", "circle", "module"]
+    assert list(shapes) == ["square", "circle", "oval"]
     assert shapes.load("circle", shapes["circle"].draw)(0.0) == 1.0
     assert shapes["square"].config is SquareConfig  # a package does not replace what is built in
 
 
 def test_an_unknown_kind_is_an_error_with_the_known_ones(shapes: Registry[ShapeEntry]) -> None:
-    message = r"drawing\.shape\.kind: found the shape 'circel'; expected one of square, circle, module; did you mean"
+    message = r"drawing\.shape\.kind: found the shape 'circel'; expected one of square, circle, oval; did you mean"
     with pytest.raises(InputError, match=message):
         shapes["circel"]
 
@@ -89,6 +99,7 @@ def test_an_unknown_kind_is_an_error_with_the_known_ones(shapes: Registry[ShapeE
         ("absent", "ModuleNotFoundError: No module named 'no_such_package'"),
         ("nothing", "AttributeError"),
         ("entry", "is no ShapeEntry"),
+        ("ring", "CircleConfig must have the field kind with the only value and default 'ring'"),
     ],
 )
 def test_a_kind_that_cannot_be_imported_is_an_error_when_it_is_used(
@@ -100,13 +111,13 @@ def test_a_kind_that_cannot_be_imported_is_an_error_when_it_is_used(
 
 def test_code_that_cannot_be_imported_is_an_error_with_its_path(shapes: Registry[ShapeEntry]) -> None:
     with pytest.raises(InputError, match=r"no_such_module:draw of the package unknown cannot be imported \(Module"):
-        shapes.load("module", shapes["module"].draw)
+        shapes.load("oval", shapes["oval"].draw)
 
 
 def test_plugins_are_listed_with_their_faults(shapes: Registry[ShapeEntry]) -> None:
     listed = {plugin.kind: plugin for plugin in plugins() if plugin.group == GROUP}
     assert listed["circle"] == Plugin(GROUP, "circle", "unknown")
-    assert {kind for kind, plugin in listed.items() if plugin.fault} == {"absent", "nothing", "entry"}
+    assert {kind for kind, plugin in listed.items() if plugin.fault} == {"absent", "nothing", "entry", "ring"}
     (misspelled,) = [plugin for plugin in plugins() if plugin.group != GROUP]
     assert misspelled.fault == f"there is no such group; known: {GROUP}"
 
@@ -141,3 +152,21 @@ def test_every_path_of_a_built_in_kind_can_be_imported(registry: Registry[Entry]
 def test_a_kind_without_registry_is_a_model_of_its_own() -> None:
     assert EncoderConfig.kinds().keys() >= {"lstm", "gru", "idcnn"}
     assert EncoderConfig.kinds()["lstm"].kinds() == {}
+
+
+def test_no_code_outside_of_the_registries_compares_a_kind() -> None:
+    """A kind that is compared somewhere is forgotten there when another one is added."""
+    registries = (EMBEDDERS, ENCODERS, HEADS, LOSSES, FORMATS, TRACKERS)
+    kinds = {kind for registry in registries for kind in registry}
+    kinds -= {"auto", "json", "jsonl", "conll", "entities"}  # also other words: formats of predictions, keys of rows
+    package = Path(nlptrain.__file__).parent
+    compared = [
+        f"{path.relative_to(package)}:{node.lineno}: {ast.unparse(node)}"
+        for path in sorted(package.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Compare | ast.MatchValue)
+        for constant in ast.walk(node)
+        if isinstance(constant, ast.Constant) and constant.value in kinds
+    ]
+    public = "distillation/losses.py"  # TeacherStudentDistill has the two losses of its interface
+    assert {line.split(":")[0] for line in compared} == {public}, "\n".join(compared)

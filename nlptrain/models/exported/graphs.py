@@ -96,7 +96,7 @@ class _Vectors(nn.Module):
 def input_kind(model: TokenModel) -> str:
     """Return the value of ``reads`` in ``nlptrain.json``: subwords, pooled subwords, or words."""
     reads = model.model.embedder.reads if isinstance(model.model, NeuralTagger) else "subwords"
-    return "pieces" if reads == "subwords" else str(reads)  # the word of format 1
+    return {"subwords": "pieces", "pooled_subwords": "pooled", "words": "words"}[reads]  # the words of format 1
 
 
 def build_graphs(model: TokenModel) -> dict[str, Graph]:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nlptrain.errors import InputError
 from nlptrain.models.exported.graphs import Graph
 
 OPSET = 17
@@ -23,7 +24,11 @@ _FLOAT_OPERATORS = ("Conv", "GRU")  # not computed in 8 bits
 
 
 def write_graph(graph: Graph, path: Path) -> None:
-    """Trace ``graph`` and write it in float32."""
+    """Trace ``graph`` and write it in float32.
+
+    Raises:
+        InputError: a module of another package cannot be traced.
+    """
     import onnx
 
     output, shape = graph.output
@@ -36,16 +41,23 @@ def write_graph(graph: Graph, path: Path) -> None:
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\.onnx|transformers\.")
         warnings.filterwarnings("ignore", category=torch.jit._trace.TracerWarning)
-        torch.onnx.export(
-            graph.net.eval(),
-            graph.example,
-            path,
-            dynamo=False,
-            input_names=list(graph.inputs),
-            output_names=[output],
-            dynamic_axes=dynamic,
-            opset_version=OPSET,
-        )
+        try:
+            torch.onnx.export(
+                graph.net.eval(),
+                graph.example,
+                path,
+                dynamo=False,
+                input_names=list(graph.inputs),
+                output_names=[output],
+                dynamic_axes=dynamic,
+                opset_version=OPSET,
+            )
+        except torch.onnx.errors.OnnxExporterError as error:
+            reason = str(error).strip().split("\n")[0]
+            raise InputError(
+                f"the model cannot be exported ({reason})",
+                hint="its modules must consist of operators that ONNX has",
+            ) from error
     model = onnx.load(path)
     model.producer_name = "nlptrain"
     for node in model.graph.node:

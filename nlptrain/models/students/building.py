@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 
 import torch
 from transformers import PreTrainedTokenizerBase
@@ -70,8 +70,14 @@ def build_student(
     torch.manual_seed(seed)
     if config.init_from is not None:
         return warm_start(config, labels, splitter=splitter, log=log)
-    build: Callable[..., TokenModel] = build_tagger if isinstance(config, StudentConfig) else build_transformer
-    return build(config, labels, seed=seed, teacher=teacher, splitter=splitter, text=TrainingText(text), log=log)
+    options: dict[str, Any] = {"seed": seed, "teacher": teacher, "splitter": splitter, "log": log}
+    match config:
+        case StudentConfig():
+            return build_tagger(config, labels, text=TrainingText(text), **options)
+        case TransformerStudentConfig():
+            return build_transformer(config, labels, **options)
+        case unknown:
+            assert_never(unknown)
 
 
 def build_tagger(
@@ -105,7 +111,7 @@ def build_tagger(
     )
     model = NeuralTagger(model_config)
     model.head.constrain(labels)
-    if featurizer.tokenizer is not None and (model.head.is_structured or model.embedder.reads == "pooled"):
+    if featurizer.tokenizer is not None and (model.head.is_structured or model.embedder.reads == "pooled_subwords"):
         boundaries = subword_boundaries(featurizer.tokenizer, splitter or WordSplitter.default())
         if boundaries is not None:
             model.set_subword_boundaries(boundaries)

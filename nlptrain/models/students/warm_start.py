@@ -17,7 +17,6 @@ from nlptrain.data.labels import Labels, map_labels
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError, Problem, Setting
 from nlptrain.models.neural_tagger import NeuralTagger
-from nlptrain.models.students.embeddings import TrainingText
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.transformer import TransformerTokenClassifier, load_token_model
 
@@ -148,7 +147,6 @@ def build_transformer(
     seed: int,
     teacher: TokenModel | None = None,
     splitter: WordSplitter | None = None,
-    text: TrainingText | None = None,
     log: Callable[[str], None] = lambda _: None,
 ) -> TokenModel:
     """Build a transformer with ``config.layers`` layers of ``config.model``, or of the teacher and with its head.
