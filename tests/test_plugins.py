@@ -18,6 +18,7 @@ from tests.helpers.plugins import EXAMPLE, install_plugin, write_entry_points
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
+MODULES = ("plugin", "encoder", "loss", "slash", "names")
 LABELS = ["O", "B-person", "I-person", "B-place", "I-place"]
 
 
@@ -128,6 +129,14 @@ def test_the_modules_with_entries_can_be_imported_first_and_need_no_torch(site: 
     )
     done = run(site, "-c", program)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_guide_shows_the_files_of_the_package() -> None:
+    guide = (ROOT / "docs/guides/extending.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^```(?:py|toml)\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    files = [EXAMPLE / "pyproject.toml", *(EXAMPLE / f"nlptrain_example/{name}.py" for name in MODULES)]
+    assert shown == [path.read_text(encoding="utf-8") for path in files]
+    assert max(block.count("\n") for block in shown[2:]) < 40
 
 
 @pytest.mark.full

@@ -273,7 +273,9 @@ def test_a_transformer_as_the_control_and_as_init_from(inputs: Path, tmp_path: P
     assert result.exit_code == 0, result.stderr
     assert f"weights from {tiny_bert}" in result.stderr
     shown = call("config", "show", path).stdout
-    assert re.search(r"^train\.clip_norm +1\.0 +auto: a transformer$", shown, re.MULTILINE)  # gentler with a transformer
+    assert re.search(
+        r"^train\.clip_norm +1\.0 +auto: a transformer$", shown, re.MULTILINE
+    )  # gentler with a transformer
     config["student"] = {"kind": "transformer", "init_from": str(tmp_path / "control")}
     config["output_dir"] = str(tmp_path / "again")
     path.write_text(yaml.safe_dump(config))
