@@ -8,7 +8,7 @@ import yaml
 
 from nlptrain.config import COMMANDS, command_of, describe, load_config
 from nlptrain.config.auto import resolve_auto
-from nlptrain.config.loading import LoadedConfig, to_yaml
+from nlptrain.config.loading import LoadedConfig, model_references, to_yaml, with_references
 from nlptrain.config.validation_errors import RENAMED_KEYS
 from nlptrain.errors import InputError, Setting
 
@@ -365,3 +365,53 @@ def test_an_error_in_a_mapping_does_not_suggest_strings(inside: dict[str, float]
 def test_the_command_is_recognized_by_a_key_of_pseudo_label():
     path = write("mine.yaml", {"teacher": "org/teacher", "objective": {"min_precision": 0.9}})
     assert command_of(path) == "pseudo_label"
+
+
+def test_another_loss_keeps_what_all_losses_have(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    objective = {"loss": "kl", "dist_w": 0.3, "oversampling": 0.0}
+    path.write_text(
+        yaml.safe_dump({"teacher": "t/t", "data": {"train": "x"}, "output_dir": "o", "objective": objective})
+    )
+    changed = load_config(COMMANDS["tagger_kd"], path, ["objective.loss=mse"], check_files=False).config.objective
+    assert (changed.loss, changed.dist_w, changed.oversampling) == ("mse", 0.3, 0.0)
+    assert changed.needs_raw_logits
+    with pytest.raises(InputError, match=r"found 'msee'; expected one of kl, mse; did you mean 'mse'\?"):
+        load_config(COMMANDS["tagger_kd"], path, ["objective.loss=msee"], check_files=False)
+    with pytest.raises(InputError, match=r"alpha=1: unknown key; known with loss mse: oversampling"):
+        load_config(COMMANDS["tagger_kd"], path, ["objective.loss=mse", "objective.alpha=1"], check_files=False)
+
+
+def test_a_teacher_is_a_path_or_a_map_with_its_kind(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    values = {"teacher": "t/t", "data": {"train": "x"}, "output_dir": "o"}
+    path.write_text(yaml.safe_dump(values))
+    (single,) = load_config(COMMANDS["tagger_kd"], path, check_files=False).config.teacher_list
+    (mapped,) = load_config(COMMANDS["tagger_kd"], path, ["teacher={path: t/t}"], check_files=False).config.teacher_list
+    assert single == mapped
+    config = load_config(COMMANDS["tagger_kd"], path, ["teacher.path=a/b"], check_files=False).config
+    assert model_references(config) == {"teacher.path": "a/b"}
+    pinned = with_references(config, {"teacher.path": "a/b@1"})
+    assert pinned.teacher_list[0].path == "a/b@1"
+    with pytest.raises(InputError, match=r"found 'spacey'; expected transformer"):
+        load_config(COMMANDS["tagger_kd"], path, ["teacher={kind: spacey}"], check_files=False)
+    with pytest.raises(InputError, match=r"teacher.*: missing"):
+        load_config(COMMANDS["tagger_kd"], path, ["teacher={kind: transformer}"], check_files=False)
+
+
+def test_formats_and_trackers_are_those_of_the_registries(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump({"teacher": "t/t", "data": {"train": "x"}, "output_dir": "o"}))
+    for setting, message in (
+        (
+            "data.format=conl",
+            r"found 'conl'; expected one of auto, conll, conllu, .*; did you mean 'conll'\?",
+        ),
+        ("data.format=prodigy", r"found 'prodigy'; expected one of auto"),  # it can only be written
+        (
+            "report_to=[wandbb]",
+            r"found 'wandbb'; expected one of tensorboard, wandb; did you mean 'wandb'\?",
+        ),
+    ):
+        with pytest.raises(InputError, match=message):
+            load_config(COMMANDS["tagger_kd"], path, [setting], check_files=False)

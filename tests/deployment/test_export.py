@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from click.testing import CliRunner
 
 from nlptrain.cli.main import main
@@ -298,3 +300,20 @@ def test_a_signal_or_an_error_removes_the_new_folder(tiny_bert, tmp_path, monkey
 def test_training_does_not_import_onnx_runtime():
     program = "import sys, nlptrain.procedures.training; sys.exit('onnxruntime' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_error_if_an_embedder_of_a_package_has_no_graphs(tiny_bert, tmp_path, monkeypatch):
+    monkeypatch.setitem(EMBEDDERS.entries, "subword", replace(EMBEDDERS["subword"], build_graphs=""))
+    with pytest.raises(InputError, match="students with the embedder subword cannot be exported"):
+        export_onnx(small_model(tiny_bert, "subword-lstm-softmax"), tmp_path / "out", ["fp32"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_error_if_a_module_of_a_package_cannot_be_traced(tiny_bert, tmp_path, monkeypatch):
+    student = small_model(tiny_bert, "subword-idcnn-softmax")
+    encode = type(student.model.encoder).forward
+    forward = lambda self, states, mask: torch.digamma(encode(self, states, mask))  # noqa: E731
+    monkeypatch.setattr(type(student.model.encoder), "forward", forward)
+    with pytest.raises(InputError, match=r"the model cannot be exported \(.*digamma.*\); its modules must consist of"):
+        export_onnx(student, tmp_path / "out", ["fp32"])
+    assert not (tmp_path / "out").exists()
