@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 _CARDS = "nlptrain.procedures.reporting"
 
 
-def upload(model: TokenModel, repo_id: str, *, private: bool, token: str | None, message: str, card: str | None) -> str:
+def upload(
+    model: TokenModel, repo_id: str, *, private: bool | None, token: str | None, message: str, card: str | None
+) -> str:
     """Upload ``model`` to the repository ``repo_id``, which is created if necessary; return the URL of the commit.
 
     Args:
         model: that is uploaded.
         repo_id: OWNER/NAME.
-        private: whether a new repository is private.
+        private: whether a new repository is private; None: the default of its owner.
         token: of the Hub; None: the one that ``hf auth login`` stored.
         message: of the commit.
         card: Markdown of the README.md; None: that of ``nlptrain card``, if the model is from a finished run.

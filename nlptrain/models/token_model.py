@@ -259,7 +259,7 @@ class TokenModel:
         self,
         repo_id: str,
         *,
-        private: bool = False,
+        private: bool | None = None,
         token: str | None = None,
         commit_message: str = "Upload a token classifier of nlptrain",
         card: str | None = None,
@@ -268,7 +268,7 @@ class TokenModel:
 
         Args:
             repo_id: OWNER/NAME; created if there is no such repository.
-            private: whether a new repository is private.
+            private: whether a new repository is private; None: the default of its owner.
             token: of the Hub; None: the one that ``hf auth login`` stored.
             commit_message: of the commit.
             card: the model card; None: the one that ``nlptrain card`` writes, if the model is from a finished run.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 
 import pytest
 import transformers
+from huggingface_hub import HfApi
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled
 
 import nlptrain
@@ -171,16 +173,17 @@ def test_push_to_hub_uploads_the_folder_with_its_card(student, monkeypatch):
             calls.append(("api", {"token": token}))
 
         def create_repo(self, repo_id: str, **options: object) -> None:
+            inspect.signature(HfApi.create_repo).bind(self, repo_id, **options)
             calls.append((repo_id, options))
 
-        def upload_folder(self, repo_id: str, folder_path: str, commit_message: str) -> str:
+        def upload_folder(self, repo_id: str, folder_path: str, **options: object) -> str:
+            inspect.signature(HfApi.upload_folder).bind(self, repo_id=repo_id, folder_path=folder_path, **options)
             files.update({path.name: path.read_bytes() for path in Path(folder_path).iterdir()})
-            calls.append((repo_id, {"message": commit_message}))
             return "https://hub/commit"
 
     monkeypatch.setattr("huggingface_hub.HfApi", Api)
     assert student.push_to_hub("owner/name", private=True, token="secret") == "https://hub/commit"
-    assert calls[:2] == [("api", {"token": "secret"}), ("owner/name", {"private": True, "exist_ok": True})]
+    assert calls == [("api", {"token": "secret"}), ("owner/name", {"private": True, "exist_ok": True})]
     assert {"config.json", "model.safetensors", "tokenizer.json", "README.md"} <= set(files)
     assert files["README.md"].decode() == call("card", student.folder, "--name", "owner/name").stdout
     student.push_to_hub("owner/name", card="# Mine")
