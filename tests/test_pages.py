@@ -56,6 +56,13 @@ def test_links_have_targets(page: Path) -> None:
         assert not anchor or anchor[1:] in anchors(target), (relative(page), link, anchor)
 
 
+@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=relative)
+def test_files_of_the_repository_exist(page: Path) -> None:
+    folders = "nlptrain|runtime|tests|scripts|configs|examples|docs"
+    for name in re.findall(rf"`((?:{folders})/[\w./-]+)`", page.read_text(encoding="utf-8")):
+        assert (ROOT / name).exists(), (relative(page), name)
+
+
 def test_links_of_a_package_index_are_absolute() -> None:
     """The README is also shown by package indexes, and pages link to files outside of docs/ by their address."""
     links = re.findall(r"\]\(([^)\s]*)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
