@@ -97,6 +97,7 @@ class Teacher(Protocol):
 
     def to(self, device: torch.device | str) -> None:
         """Move the teacher to ``device``, before and after it labels; nothing, if it has no weights."""
+        del device
 
     @contextmanager
     def labeling(self, workers: int) -> Iterator[Submit]:

@@ -19,5 +19,6 @@ class WindowEncoder(Encoder):
     def forward(self, states: Tensor, attention_mask: Tensor) -> Tensor:
         """Encode ``states`` [B, T, width] as [B, T, filters]; the mask is 0 at padding."""
         real = attention_mask.unsqueeze(-1).to(states.dtype)
-        hidden = self.convolution((states * real).transpose(1, 2)).transpose(1, 2)
-        return self.dropout(torch.relu(hidden)) * real
+        hidden = torch.relu(self.convolution((states * real).transpose(1, 2)).transpose(1, 2))
+        encoded: Tensor = self.dropout(hidden) * real
+        return encoded

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nlptrain.plugins import Labels, Sentence, Teacher, TeacherContext
 from nlptrain_example.plugin import NamesConfig
@@ -15,23 +16,20 @@ class NamesTeacher(Teacher):
 
     def __init__(self, config: NamesConfig, labels: Sequence[str]) -> None:
         """Read the list; ``labels`` are those of the data, of which it knows one type."""
-        text = Path(config.path).read_text(encoding="utf-8")
-        self.name, self.words, self.type = config.path, set(text.split()), config.type
-        self.labels, self.asked_types = Labels.from_names(labels, "iob2"), (config.type,)
-        self.key = hashlib.sha256(f"{self.labels.names} {self.type} {text}".encode()).hexdigest()
+        text, self.name = Path(config.path).read_text(encoding="utf-8"), config.path
+        self.words, self.labels = set(text.split()), Labels.from_names(labels, "iob2")
+        self.type, self.asked_types = config.type, (config.type,)
+        self.key = hashlib.sha256(f"{self.labels.names} {self.type} {text}".encode()).hexdigest()[:32]
 
     def fingerprint(self) -> str:
         """Return a hash of the list and the labels."""
-        return f"names-{self.key[:32]}"
+        return f"names-{self.key}"
 
-    def predict_logits(self, sentences: Sequence[Sentence]) -> list[np.ndarray]:
+    def predict_logits(self, sentences: Sequence[Sentence]) -> list[NDArray[np.float32]]:
         """Return the logarithms of the probabilities, [words, C] for each sentence."""
-        rest = np.log(0.1 / (len(self.labels) - 1), dtype=np.float32)
-        logits = [np.full((len(sentence.words), len(self.labels)), rest) for sentence in sentences]
-        for sentence, values in zip(sentences, logits, strict=True):
-            for row, word in enumerate(sentence.words):
-                values[row, self.labels.ids[f"B-{self.type}" if word in self.words else "O"]] = np.log(0.9)
-        return logits
+        rows = np.log(np.full((2, len(self.labels)), 0.1 / (len(self.labels) - 1), dtype=np.float32))
+        rows[[0, 1], [self.labels.ids["O"], self.labels.ids[f"B-{self.type}"]]] = np.log(0.9)
+        return [rows[[int(word in self.words) for word in sentence.words]] for sentence in sentences]
 
 
 def build(config: NamesConfig, context: TeacherContext) -> NamesTeacher:
