@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 
 from nlptrain.cli.main import main as command_line
+from nlptrain.config.formats import FORMATS
 from nlptrain.config.schema import reference
 from scripts.runs import ROOT
 
@@ -20,11 +21,27 @@ configuration files are in [configuration.md](configuration.md).
 | --- | --- |
 """
 _WIDTH = 86
+_TABLE_START, _TABLE_END = "<!-- formats: from the registry, by scripts.reference -->", "<!-- end of formats -->"
 
 
 def pages() -> dict[str, str]:
     """Return the text of each generated page by its file name."""
-    return {"configuration.md": reference(), "cli.md": commands()}
+    return {"configuration.md": reference(), "cli.md": commands(), "formats.md": formats()}
+
+
+def formats() -> str:
+    """Return the page of formats with its table from the registry."""
+    before, rest = (FOLDER / "formats.md").read_text(encoding="utf-8").split(_TABLE_START)
+    table = [
+        "| format | suffix | what it looks like | read from | gold | raw text | written |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, entry in FORMATS.items():
+        uses = (entry.read, entry.rows, entry.is_writable)
+        marks = ["yes" if use else "" for use in uses]
+        cells = [f"`{name}`", f"`{' '.join(entry.suffixes)}`", entry.description, entry.columns, *marks]
+        table.append(f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |"))
+    return before + _TABLE_START + "\n".join(["", *table, ""]) + _TABLE_END + rest.split(_TABLE_END)[1]
 
 
 def commands() -> str:

@@ -22,6 +22,8 @@ class FormatEntry(Entry):
         write: a ``WriteFormat``, instead of ``lines``: writes new files.
         files: a ``FilesOf``: returns the files that belong to a path; "": the path alone.
         gold_suffixes: those of ``suffixes`` whose files always hold tags, and are refused as raw text.
+        description: what a file looks like, for the documentation.
+        columns: of words and tags that are read without ``data.columns``, for the documentation.
     """
 
     suffixes: tuple[str, ...]
@@ -32,6 +34,8 @@ class FormatEntry(Entry):
     write: str = ""
     files: str = ""
     gold_suffixes: tuple[str, ...] = ()
+    description: str = ""
+    columns: str = ""
 
     @property
     def is_writable(self) -> bool:
@@ -43,6 +47,8 @@ _FORMATS = "nlptrain.data.formats"
 _ROWS_OF_TEXT = f"{_FORMATS}.annotation_tools"
 _GOLD = (".conll", ".bio", ".iob", ".iob2")
 _ARROW = f"{_FORMATS}.arrow"
+_TABLE = "a row per sentence, lists of words and tags; numbers with the class names that `datasets` stores"
+_TABLE_COLUMNS = "`tokens` or `words`; `tags` or `ner_tags`"
 # If two formats share a suffix, files are written as the first one. Rows of annotation tools are recognized by their
 # keys, so that one reader is enough for them.
 FORMATS = Registry(
@@ -57,6 +63,8 @@ FORMATS = Registry(
             ignored=f"{_FORMATS}.conll:ignored_columns",
             lines=f"{_FORMATS}.conll:conll_lines",
             gold_suffixes=_GOLD,
+            description="a word and its tag per line, a blank line between sentences; tabs or spaces",
+            columns="first column; last column",
         ),
         "conllu": FormatEntry(
             (".conllu",),
@@ -64,6 +72,8 @@ FORMATS = Registry(
             ignored=f"{_FORMATS}.conllu:ignored_columns",
             lines=f"{_FORMATS}.conllu:conllu_lines",
             gold_suffixes=(".conllu",),
+            description="ten columns separated by tabs, the first one a number",
+            columns="FORM; UPOS",
         ),
         "csv": FormatEntry(
             (".csv",),
@@ -71,6 +81,8 @@ FORMATS = Registry(
             ignored=f"{_FORMATS}.csv:ignored_columns",
             rows=f"{_FORMATS}.csv:read_csv_rows",
             lines=f"{_FORMATS}.csv:csv_lines",
+            description="a row per word, with a header",
+            columns="`word` or `token`; `tag`, `ner_tag` or `label`; `sentence_id`, `sent_id`, `sentence` or `sentence #`",
         ),
         "jsonl": FormatEntry(
             (".jsonl", ".ndjson"),
@@ -78,17 +90,29 @@ FORMATS = Registry(
             ignored=f"{_FORMATS}.jsonl:ignored_jsonl_keys",
             rows=f"{_FORMATS}.jsonl:read_objects",
             lines=f"{_FORMATS}.jsonl:jsonl_lines",
+            description="an object per line: `tokens` and `tags`, or `text` and `entities`; exports of Prodigy and doccano",
         ),
-        "entities": FormatEntry((".jsonl",), lines=f"{_ROWS_OF_TEXT}:entities_lines"),
-        "prodigy": FormatEntry((".jsonl",), lines=f"{_ROWS_OF_TEXT}:prodigy_lines"),
-        "doccano": FormatEntry((".jsonl",), lines=f"{_ROWS_OF_TEXT}:doccano_lines"),
+        "entities": FormatEntry(
+            (".jsonl",),
+            lines=f"{_ROWS_OF_TEXT}:entities_lines",
+            description="an object per line: `text` and `entities`",
+        ),
+        "prodigy": FormatEntry(
+            (".jsonl",), lines=f"{_ROWS_OF_TEXT}:prodigy_lines", description="an object per line, as Prodigy imports it"
+        ),
+        "doccano": FormatEntry(
+            (".jsonl",), lines=f"{_ROWS_OF_TEXT}:doccano_lines", description="an object per line, as doccano imports it"
+        ),
         "json": FormatEntry(
             (".json",),
             read=f"{_FORMATS}.jsonl:read_json",
             ignored=f"{_FORMATS}.jsonl:ignored_json_keys",
             rows=f"{_FORMATS}.jsonl:read_list",
+            description="a list of such objects as `jsonl` has; exports of Label Studio",
         ),
-        "labelstudio": FormatEntry((".json",), lines=f"{_ROWS_OF_TEXT}:labelstudio_lines"),
+        "labelstudio": FormatEntry(
+            (".json",), lines=f"{_ROWS_OF_TEXT}:labelstudio_lines", description="a list of tasks of Label Studio"
+        ),
         "brat": FormatEntry(
             (".ann",),
             read=f"{_FORMATS}.brat:read_brat",
@@ -96,6 +120,7 @@ FORMATS = Registry(
             write=f"{_FORMATS}.brat:write_brat",
             files=f"{_FORMATS}.brat:files_of",
             gold_suffixes=(".ann",),
+            description="annotations of a `.txt` of the same name, a sentence per line",
         ),
         "parquet": FormatEntry(
             (".parquet", ".pq"),
@@ -103,6 +128,8 @@ FORMATS = Registry(
             ignored=f"{_ARROW}:ignored_parquet_columns",
             rows=f"{_ARROW}:read_parquet_rows",
             write=f"{_ARROW}:write_parquet",
+            description=_TABLE,
+            columns=_TABLE_COLUMNS,
         ),
         "arrow": FormatEntry(
             (".arrow", ".feather"),
@@ -110,6 +137,8 @@ FORMATS = Registry(
             ignored=f"{_ARROW}:ignored_arrow_columns",
             rows=f"{_ARROW}:read_arrow_rows",
             write=f"{_ARROW}:write_arrow",
+            description=_TABLE,
+            columns=_TABLE_COLUMNS,
         ),
     },
 )
