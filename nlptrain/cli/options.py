@@ -75,17 +75,24 @@ def set_option(description: str) -> Callable[[Command], Command]:
 
 
 def _complete_key(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Return the keys that begin with ``incomplete`` and their meaning; for ``run``, the keys of all commands."""
+    """Return the keys that begin with ``incomplete`` and their meaning, or the words that a key may have after ``=``.
+
+    For ``run``, these are the keys of all commands.
+    """
     from nlptrain.config import COMMANDS
     from nlptrain.config.schema import keys
 
     models = [COMMANDS[ctx.info_name]] if ctx.info_name in COMMANDS else list(COMMANDS.values())
-    descriptions = {
-        key.name: key.description
-        for model in models
-        for key in keys(model)
-        if not key.is_map and key.name.startswith(incomplete)
-    }
+    every_key = [key for model in models for key in keys(model) if not key.is_map]
+    name, equals, word = incomplete.partition("=")
+    if equals:
+        words = {value: key.description for key in every_key if key.name == name for value in key.words}
+        return [
+            CompletionItem(f"{name}={value}", help=text.split(". ")[0])
+            for value, text in sorted(words.items())
+            if value.startswith(word)
+        ]
+    descriptions = {key.name: key.description for key in every_key if key.name.startswith(incomplete)}
     return [CompletionItem(name, help=text.split(". ")[0]) for name, text in sorted(descriptions.items())]
 
 

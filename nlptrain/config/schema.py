@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,11 @@ class Key:
     default: str | None
     description: str
     is_map: bool
+
+    @property
+    def words(self) -> list[str]:
+        """The words among the allowed values, such as the kinds of a registry."""
+        return re.findall(r"`([^`]+)`", self.values)
 
     @property
     def is_nested(self) -> bool:

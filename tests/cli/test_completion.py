@@ -36,6 +36,10 @@ def test_completion_of_commands_options_and_keys() -> None:
     assert "train.warmup_steps" in complete("run", "--set", "train.w")
     assert complete("config", "schema", "") == list(COMMANDS)
     assert complete("compare", "--requ") == ["--require"]
+    assert complete("tagger_kd", "--set", "student.encoder.kind=") == [
+        f"student.encoder.kind={kind}" for kind in ("gru", "idcnn", "lstm")
+    ]
+    assert complete("tagger_kd", "--set", "objective.loss=m") == ["objective.loss=mse"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
