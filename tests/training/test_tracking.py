@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from nlptrain.config.trackers import TRACKERS, TrackerEntry
+from nlptrain.errors import InputError
 from nlptrain.run.run import Run
-from nlptrain.training.tracking import Trackers
+from nlptrain.training.tracking import Trackers, check_trackers
 from tests.helpers.commands import call, write_configs
 
 pytestmark = pytest.mark.slow
@@ -136,3 +138,40 @@ def test_a_tracker_that_fails_does_not_end_the_run(tmp_path: Path) -> None:
     assert len(lines) == 2
     assert lines[1].startswith("tensorboard failed: ")
     assert lines[1].endswith("; training continues without it (report_to)")
+
+
+class Rows:
+    """A tracker of another package, with the methods of accelerate's trackers that are called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = (folder / "rows.txt").open("w")
+
+    def start(self) -> None:
+        self.file.write("start\n")
+
+    def log(self, values: dict[str, Any], step: int) -> None:
+        self.file.write(f"{step} {' '.join(sorted(values))}\n")
+
+    def finish(self) -> None:
+        self.file.close()
+
+
+def build_rows(folder: Path, step: int, log: object) -> Rows:
+    return Rows(folder)
+
+
+def test_a_tracker_of_a_package_receives_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = TrackerEntry(f"{__name__}:build_rows", "a file", package="no_such_package", hint="pip install rows")
+    monkeypatch.setitem(TRACKERS.entries, "rows", entry)
+    trackers = Trackers(["rows"], tmp_path)
+    trackers.write({"step": 3, "loss": 0.5, "dev_f1": 0.1})
+    trackers.close()
+    assert (tmp_path / "rows.txt").read_text() == "start\n3 dev/f1 train/loss\n"
+    with pytest.raises(
+        InputError, match="the package no_such_package is not installed; pip install rows, or remove rows"
+    ):
+        check_trackers(["rows"])
+    with pytest.raises(
+        InputError, match="found the experiment tracker 'row'; expected one of tensorboard, wandb, rows"
+    ):
+        check_trackers(["row"])
