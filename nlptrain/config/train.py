@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from nlptrain.config.section import Auto, Invalid, Rate, Section, Weight
+from nlptrain.config.section import Auto, Rate, Section, Weight
 
 LearningRate = Annotated[float, Field(gt=0.0, le=1.0)]
 ClipNorm = Annotated[float, Field(gt=0.0)]
@@ -85,7 +85,7 @@ class TrainConfig(Section):
 class TransformerTrainConfig(TrainConfig):
     """Fine-tuning of a transformer: the same keys with other defaults."""
 
-    steps: Auto | Annotated[int, Field(ge=1)] | None = Field(
+    steps: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Optimizer steps. Exactly one of `steps` and `epochs`."
     )
     epochs: int | None = Field(default=5, ge=1, description="Epochs. Exactly one of `steps` and `epochs`.")
@@ -97,7 +97,7 @@ class TransformerTrainConfig(TrainConfig):
     batch_sentences: int | None = Field(
         default=16, ge=1, description="Sentences per step. Exactly one of `batch_subwords` and `batch_sentences`."
     )
-    learning_rate: Auto | LearningRate = Field(default=5e-5, description="Peak learning rate of AdamW.")
+    learning_rate: LearningRate = Field(default=5e-5, description="Peak learning rate of AdamW.")
     warmup_steps: int | None = Field(
         default=None,
         ge=0,
@@ -106,11 +106,11 @@ class TransformerTrainConfig(TrainConfig):
     schedule: Literal["cosine", "linear", "constant"] = Field(
         default="linear", description="How the learning rate falls to 0 after the warm-up."
     )
-    clip_norm: Auto | ClipNorm = Field(default=1.0, description="The gradient's norm is clipped to this.")
+    clip_norm: ClipNorm = Field(default=1.0, description="The gradient's norm is clipped to this.")
     ema: Rate = Field(
         default=0.0, description="Decay of the moving average of the weights, which is scored and saved; 0: no average."
     )
-    unk_dropout: Auto | Rate = Field(
+    unk_dropout: Rate = Field(
         default=0.0, description="Share of subwords that are replaced by the unknown token in training."
     )
     eval_every: int | None = Field(
@@ -118,14 +118,6 @@ class TransformerTrainConfig(TrainConfig):
         ge=1,
         description="Steps between two evaluations on dev, each with a checkpoint. null: once per epoch.",
     )
-
-    @model_validator(mode="after")
-    def _check_no_auto(self) -> TransformerTrainConfig:
-        for key in ("steps", "learning_rate", "clip_norm", "unk_dropout"):
-            if getattr(self, key) == "auto":
-                expected = "a number of steps, or train.epochs" if key == "steps" else "a number"
-                raise Invalid("found auto, which is for students", key=f"train.{key}", expected=expected)
-        return self
 
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]

@@ -342,12 +342,11 @@ def test_augmentation_is_on_by_default_with_gold_sentences():
     ]
 
 
-def test_steps_auto_is_refused_for_a_transformer():
+def test_auto_is_refused_for_a_transformer():
     teacher = {"model": "org/model", "data": {"train": "train.conll"}, "output_dir": "runs/x"}
-    assert (
-        "found auto, which is for students; expected a number of steps, or train.epochs"
-        in faults(teacher, "train.steps=auto", command="transformer_token")[0]
-    )
+    for key, expected in (("steps", "a whole number"), ("learning_rate", "a number"), ("clip_norm", "a number")):
+        (fault,) = faults(teacher, f"train.{key}=auto", command="transformer_token")
+        assert fault.endswith(f"found 'auto'; expected {expected}")
 
 
 @pytest.mark.parametrize(
