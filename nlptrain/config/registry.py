@@ -100,7 +100,7 @@ class Registry(Generic[E]):
             return None, "nlptrain has a kind of this name" if point.name in self.builtin else "two packages add it"
         try:
             entry = point.load()
-        except Exception as error:  # whatever another package raises; an error only if the kind is used
+        except (Exception, SystemExit) as error:  # whatever another package raises; an error only if the kind is used
             return None, f"{type(error).__name__}: {error}"
         if not isinstance(entry, self.entry_type):
             return None, f"{point.value} is no {self.entry_type.__name__}"
