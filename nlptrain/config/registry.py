@@ -89,15 +89,16 @@ class Registry(Generic[E]):
             self._packages.setdefault(point.name, _package(point))
             if entry is not None:
                 entries[point.name] = entry
-            elif point.name not in self.builtin:
-                entries.pop(point.name, None)
+            else:
                 self._faults[point.name] = Plugin(self.group, point.name, _package(point), fault)
+                if point.name not in self.builtin:
+                    entries.pop(point.name, None)
         return entries
 
     def _load_entry(self, point: EntryPoint, entries: Mapping[str, E]) -> tuple[E | None, str]:
         """Return the entry of a plug-in, or None and why it cannot be used."""
         if point.name in entries:
-            return None, "nlptrain has a kind of this name" if point.name in self.builtin else "two packages add it"
+            return None, f"{self._packages.get(point.name, 'nlptrain')} has a kind of this name, too"
         try:
             entry = point.load()
         except (Exception, SystemExit) as error:  # whatever another package raises; an error only if the kind is used
@@ -165,11 +166,12 @@ class Registry(Generic[E]):
 
     def broken(self) -> list[str]:
         """Return the kinds whose package cannot be imported."""
-        return [*self._faults] if self.entries else []
+        return [kind for kind in self._faults if kind not in self.entries] if self.entries else []
 
     def plugins(self) -> list[Plugin]:
         """Return the kinds that packages add, also those that cannot be used."""
-        usable = [Plugin(self.group, kind, self.package(kind)) for kind in self if kind not in self.builtin]
+        added = [kind for kind in self if kind not in self.builtin]
+        usable = [Plugin(self.group, kind, self.package(kind)) for kind in added]
         return [*usable, *self._faults.values()]
 
     def repair(self, kind: str) -> str:

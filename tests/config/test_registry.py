@@ -117,7 +117,7 @@ def test_code_that_cannot_be_imported_is_an_error_with_its_path(shapes: Registry
 def test_plugins_are_listed_with_their_faults(shapes: Registry[ShapeEntry]) -> None:
     listed = {plugin.kind: plugin for plugin in plugins() if plugin.group == GROUP}
     assert listed["circle"] == Plugin(GROUP, "circle", "unknown")
-    assert {kind for kind, plugin in listed.items() if plugin.fault} == {"absent", "nothing", "entry", "ring"}
+    assert {kind for kind, plugin in listed.items() if plugin.fault} == {"absent", "nothing", "entry", "ring", "square"}
     (misspelled,) = [plugin for plugin in plugins() if plugin.group != GROUP]
     assert misspelled.fault == f"there is no such group; known: {GROUP}"
 
