@@ -27,6 +27,7 @@ def lazy_names(module: str, homes: Mapping[str, str]) -> tuple[Callable[[str], o
 
     def names() -> list[str]:
         """Return the names of the module, also those that are not imported yet."""
-        return sorted({*vars(sys.modules[module]), *homes})
+        special = (name for name in vars(sys.modules[module]) if name.startswith("__"))
+        return sorted({*special, *homes})
 
     return get, names

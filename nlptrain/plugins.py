@@ -28,6 +28,8 @@ _HOMES = {
     "TokenModel": "nlptrain.models",
     "TaggerInputs": "nlptrain.models.students.building",
     "Targets": "nlptrain.training.objective",
+    "TeacherLoss": "nlptrain.distillation.objectives",
+    **dict.fromkeys(("spans_to_tags", "tags_to_spans"), "nlptrain.data.tag_schemes"),
     **dict.fromkeys(("Teacher", "TeacherContext"), "nlptrain.distillation.teachers"),
 }
 __all__ = [*_HOMES]
@@ -49,7 +51,10 @@ if TYPE_CHECKING:
     from nlptrain.data.formats import WriteContext as WriteContext
     from nlptrain.data.labels import Labels as Labels
     from nlptrain.data.sentence import Sentence as Sentence
+    from nlptrain.data.tag_schemes import spans_to_tags as spans_to_tags
+    from nlptrain.data.tag_schemes import tags_to_spans as tags_to_spans
     from nlptrain.data.text_files import read_lines as read_lines
+    from nlptrain.distillation.objectives import TeacherLoss as TeacherLoss
     from nlptrain.distillation.teachers import Teacher as Teacher
     from nlptrain.distillation.teachers import TeacherContext as TeacherContext
     from nlptrain.errors import InputError as InputError

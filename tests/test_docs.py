@@ -38,8 +38,12 @@ PAGES = [page for page in ALL_PAGES if not page.startswith("docs/results/")]
 ARCHITECT = "docs/nlp-architect.md"
 INSTALLS = ("pip install ", "git clone ")
 PRETRAINED = "google-bert/bert-base-cased"
-# A training of the README that takes a minute, and what a tiny teacher needs instead.
-SHORT = ('train={"steps": 700},', 'train={"steps": 40}, student={"embedder": {"dim": 16}},')
+# Trainings of README and guide that take minutes, and what tiny models need instead.
+SHORT = {
+    'train={"steps": 700},': 'train={"steps": 40}, student={"embedder": {"dim": 16}},',
+    'train={"steps": 3000},': 'train={"steps": 40}, student={"embedder": {"dim": 16}}, augment="none",',
+    'train={"epochs": 6},': 'train={"epochs": 6, "learning_rate": 0.005},',
+}
 SMALL = {
     "transformer_token": ["train.epochs=6", "train.learning_rate=0.005"],
     "tagger": ["train.steps=40", "train.eval_every=20", "student.embedder.dim=16"],
@@ -175,7 +179,9 @@ def test_each_command_and_program_runs_as_written(page: str, reader: Path, tag, 
             shell.run(step)
         else:
             with redirect_stdout(io.StringIO()):  # the fixture `tag` has replaced it
-                program = step.replace(PRETRAINED, str(tiny_bert)).replace(*SHORT)
+                program = step.replace(PRETRAINED, str(tiny_bert))
+                for long, short in SHORT.items():
+                    program = program.replace(long, short)
                 exec(compile(program, page, "exec"), names)  # noqa: S102
     if page == ARCHITECT:
         shell.run("nlptrain evaluate teacher dev.conll --json")

@@ -116,7 +116,7 @@ def test_a_broken_package_is_an_error_only_if_it_is_used(config: dict[str, objec
     used = run(site, "-m", "nlptrain", "tagger_kd", "student.yaml", "--set", "student.encoder.kind=broken")
     assert used.returncode == 2
     assert "broken of the package nlptrain-broken 0.9 cannot be used (ModuleNotFoundError" in used.stderr
-    assert "update or uninstall nlptrain-broken" in used.stderr
+    assert "update or correct nlptrain-broken" in used.stderr
     assert "Traceback" not in used.stderr
 
 

@@ -117,7 +117,7 @@ def train_tagger(
 def distill(
     config: str | Path | None = None,
     *,
-    teacher: str | Path | Map | TeacherConfig | None = None,
+    teacher: str | Path | TokenModel | Map | TeacherConfig | None = None,
     teachers: Sequence[Map | TeacherConfig] | None = None,
     data: Map | DataConfig | None = None,
     student: Map | StudentConfig | TransformerStudentConfig | None = None,
@@ -141,7 +141,7 @@ def distill(
 
     Args:
         config: a YAML file, whose values the other arguments override.
-        teacher: the fine-tuned token classifier.
+        teacher: the fine-tuned token classifier; a model that was loaded from a folder is read from there again.
         teachers: several, instead of ``teacher``.
         data: the files and their format.
         student: the student model.
@@ -174,7 +174,7 @@ def distill(
 def pseudo_label(
     config: str | Path | None = None,
     *,
-    teacher: str | Path | Map | TeacherConfig | None = None,
+    teacher: str | Path | TokenModel | Map | TeacherConfig | None = None,
     teachers: Sequence[Map | TeacherConfig] | None = None,
     data: Map | DataConfig | None = None,
     student: Map | StudentConfig | TransformerStudentConfig | None = None,

@@ -30,6 +30,8 @@ def _plain(value: object, place: str) -> object:
         return value
     if isinstance(value, os.PathLike):
         return os.fspath(value)
+    if isinstance(value, TokenModel) and value.folder:
+        return str(value.folder)
     if isinstance(value, Section):
         return _given(value)
     if isinstance(value, Mapping):
@@ -44,7 +46,7 @@ def _plain(value: object, place: str) -> object:
         f"found {quoted(value)}, of type {type(value).__name__}",
         location=place,
         expected="a map, a list, a string, a path, a number, True, False or None",
-        hint=f"give its folder: {value.folder}" if isinstance(value, TokenModel) and value.folder else "",
+        hint="save the model, and give its folder" if isinstance(value, TokenModel) else "",
     )
 
 

@@ -32,7 +32,7 @@ from nlptrain.cli.output import echo_data, echo_json, echo_line, print_speeds
 )
 @key_option(
     "--max-f1-loss",
-    key="max_loss",
+    key="max_f1_loss",
     type=click.FloatRange(min=0),
     default=0.3,
     show_default=True,

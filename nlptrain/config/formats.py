@@ -37,6 +37,16 @@ class FormatEntry(Entry):
     description: str = ""
     columns: str = ""
 
+    def __post_init__(self) -> None:
+        """Check the suffixes.
+
+        Raises:
+            ValueError: one does not begin with a dot, or is not in lower case.
+        """
+        for suffix in (*self.suffixes, *self.gold_suffixes):
+            if not suffix.startswith(".") or suffix != suffix.lower():
+                raise ValueError(f"the suffix {suffix!r} must begin with a dot and be in lower case")
+
     @property
     def is_writable(self) -> bool:
         """Whether sentences can be written in this format."""

@@ -6,6 +6,7 @@ import glob
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -137,6 +138,21 @@ def file_references(config: CommandConfig) -> dict[str, str]:
     """Return the files besides those of ``data`` that ``config`` names, by dotted key."""
     keys = [f"{place}.{key}" for place, section in _kind_sections(config) for key in section.file_keys]
     return {key: value for key in keys if isinstance(value := _value(config, key), str)}
+
+
+def plugin_code(config: CommandConfig) -> Iterator[tuple[str, str, Path]]:
+    """Import the code of each plug-in that ``config`` names, and yield its dotted path, its package and its file.
+
+    Raises:
+        InputError: it cannot be imported.
+    """
+    for _, section in _kind_sections(config):
+        registry = section.own_registry()
+        for path in registry.code(section.name):
+            registry.load(section.name, path)
+            file = getattr(sys.modules[path.partition(":")[0]], "__file__", None)
+            if file is not None:
+                yield path, registry.package(section.name), Path(file)
 
 
 def _kind_sections(config: object, prefix: str = "") -> Iterator[tuple[str, KindSection]]:

@@ -12,6 +12,7 @@ A package adds a kind by an entry point: its group is that of the registry, its 
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -25,6 +26,7 @@ from nlptrain.config.section import Invalid, Section, by_tag
 from nlptrain.errors import InputError, Setting, suggestion
 
 GROUPS = "nlptrain."  # of entry points
+_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,12 @@ class Registry(Generic[E]):
                 hint=self.repair(kind),
             ) from error
 
+    def code(self, kind: str) -> list[str]:
+        """Return the dotted paths of the code of a plug-in, [] if ``kind`` is built in."""
+        if kind in self.builtin:
+            return []
+        return [value for value in vars(self[kind]).values() if isinstance(value, str) and _PATH.fullmatch(value)]
+
     def package(self, kind: str) -> str:
         """Return name and version of the package that adds ``kind``, "" if it is built in."""
         return "" if kind in self.builtin else self._packages.get(kind, "")
@@ -171,12 +179,21 @@ class Registry(Generic[E]):
     def plugins(self) -> list[Plugin]:
         """Return the kinds that packages add, also those that cannot be used."""
         added = [kind for kind in self if kind not in self.builtin]
-        usable = [Plugin(self.group, kind, self.package(kind)) for kind in added]
+        usable = [Plugin(self.group, kind, self.package(kind), self._code_fault(kind)) for kind in added]
         return [*usable, *self._faults.values()]
+
+    def _code_fault(self, kind: str) -> str:
+        """Return why the code of a plug-in cannot be imported, "" if it can."""
+        try:
+            for path in self.code(kind):
+                self.load(kind, path)
+        except InputError as error:
+            return str(error.problems[0].found)
+        return ""
 
     def repair(self, kind: str) -> str:
         """Return what to do about a plug-in that cannot be used."""
-        return f"update or uninstall {self.package(kind).split(' ')[0]}"
+        return f"update or correct {self.package(kind).split(' ')[0]}"
 
 
 @cache
@@ -239,6 +256,11 @@ class KindSection(Section):
         return _REGISTRIES.get(cls)
 
     @classmethod
+    def own_registry(cls) -> Registry[Any]:
+        """Return the registry of the axis that the kind belongs to."""
+        return next(_REGISTRIES[base] for base in cls.__mro__ if base in _REGISTRIES)
+
+    @classmethod
     def kinds(cls) -> dict[str, type[Section]]:
         """Return the configuration of each kind of the axis, the default first; {} for that of a single kind."""
         registry = cls.registry()
@@ -281,6 +303,9 @@ class KindName:
     registry: Registry[Any]
     is_allowed: Callable[[Any], bool] = lambda entry: True
     further: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"KindName({self.registry.axis})"
 
     def names(self) -> list[str]:
         """Return the allowed names, also those of plug-ins that cannot be imported."""

@@ -195,7 +195,7 @@ def check_parity(parity: Parity, *, max_loss: float) -> None:
             expected=f"at most {max_loss:g}",
             hint=(
                 "raise ",
-                Setting("max_loss"),
+                Setting("max_f1_loss"),
                 ", export another precision, or set ",
                 Setting("dev"),
                 " to more files",

@@ -12,6 +12,7 @@ from torch import Tensor
 from nlptrain.config.objectives import LOSSES, KLConfig, LossConfig, MSEConfig, PseudoLabelConfig
 from nlptrain.distillation.asked_types import MergedWords, merge_targets
 from nlptrain.distillation.losses import constrained_kl_loss, kl_loss, mse_loss
+from nlptrain.errors import InputError
 from nlptrain.models.heads import WordOutput
 from nlptrain.training.objective import NO_LABEL, Loss, Targets
 
@@ -70,7 +71,7 @@ class DistillObjective:
     def _teacher_loss(self) -> TeacherLoss:
         kind = self.config.name
         teacher_loss: TeacherLoss = LOSSES.load(kind, LOSSES[kind].function)
-        return teacher_loss
+        return CheckedLoss(teacher_loss, LOSSES[kind].function) if LOSSES.package(kind) else teacher_loss
 
     def loss(self, words: WordOutput, targets: Targets) -> Loss:
         """Return the weighted sums ``gold`` and ``teacher``, and the notes of the loss."""
@@ -84,6 +85,43 @@ class DistillObjective:
         teacher_loss, notes = self._teacher_loss(known, known_targets, self.config, weights)
         nll_loss = self.config.loss_w * words.nll_loss(targets.gold)
         return Loss({"gold": nll_loss, "teacher": self.config.dist_w * teacher_loss}, notes)
+
+
+class CheckedLoss:
+    """The loss of a plug-in, whose results are checked."""
+
+    def __init__(self, function: TeacherLoss, path: str) -> None:
+        """Check the results of ``function``, which is at the dotted ``path``."""
+        self.function = function
+        self.path = path
+        self.is_first = True
+
+    def __call__(
+        self,
+        words: WordOutput,
+        targets: Targets,
+        config: Any,  # noqa: ANN401 - the model of the loss
+        weights: Tensor | None,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss and the notes of the function.
+
+        Raises:
+            TypeError: they are no scalars.
+            InputError: the loss is not finite for the first batch.
+        """
+        result: Any = self.function(words, targets, config, weights)
+        expected = "expected (sum over the words, a scalar tensor, {NAME: scalar tensor})"
+        if not isinstance(result, tuple) or len(result) != 2 or not isinstance(result[1], dict):
+            raise TypeError(f"{self.path}: found {type(result).__name__}; {expected}")
+        loss, notes = result
+        for name, value in {"the loss": loss, **notes}.items():
+            if not isinstance(value, Tensor) or value.dim():
+                what = f"shape {list(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+                raise TypeError(f"{self.path}: found {what} for {name}; {expected}")
+        if self.is_first and not torch.isfinite(loss):
+            raise InputError(f"found {loss.item()} in the first batch", location=self.path, expected="a finite number")
+        self.is_first = False
+        return loss, notes
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from nlptrain.data.tag_schemes import Scheme, spans_to_tags
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.models.heads.decoding import Prediction
-from nlptrain.models.tagged_text import Entity, TaggedText, TaggedWord
+from nlptrain.models.tagged_text import Entity, TaggedText, TaggedWord, check_min_confidence
 from nlptrain_runtime.confidence import PredictionCounts, round_confidence
 from nlptrain_runtime.predictions import PredictionFormatter, TaggedSentence
 from nlptrain_runtime.text_stream import text_blocks
@@ -86,7 +86,9 @@ def tag_texts(
 
     Raises:
         TypeError: ``texts`` is one string, or not iterable.
+        InputError: ``min_confidence`` is no number from 0 to 1, or names other types.
     """
+    check_min_confidence(min_confidence, model.labels.types)
     formatter = PredictionFormatter(model.labels.names, model.labels.scheme, min_confidence)
     return _tag_texts(model, checked_texts(texts), formatter)
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
+
+from nlptrain.errors import InputError, Setting, suggestion
+from nlptrain_runtime.errors import quoted
 
 
 @dataclass(frozen=True)
@@ -56,3 +61,24 @@ class TaggedText:
     text: str
     entities: tuple[Entity, ...]
     words: tuple[TaggedWord, ...]
+
+
+def check_min_confidence(min_confidence: float | Mapping[str, float], types: Sequence[str]) -> None:
+    """Check a lowest confidence, or those of ``types`` and, under "", of all others.
+
+    Raises:
+        InputError: one is no number from 0 to 1, or is that of another type.
+    """
+    limits = min_confidence if isinstance(min_confidence, Mapping) else {"": min_confidence}
+    for name, limit in limits.items():
+        if isinstance(limit, bool) or not isinstance(limit, Real) or not 0 <= limit <= 1:
+            raise InputError(
+                f"found {quoted(limit)}", location=Setting("min_confidence"), expected="a number from 0 to 1"
+            )
+        if name and name not in types:
+            raise InputError(
+                f"found the type {name!r}",
+                location=Setting("min_confidence"),
+                expected=f"one of the model's types: {', '.join(types)}",
+                hint=suggestion(name, types),
+            )

@@ -20,9 +20,15 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import check_tag_sequences
 from nlptrain.data.text_files import expand_paths
 from nlptrain.data.word_splitter import WordSplitter
-from nlptrain.errors import InputError, Setting, path_suggestion, suggestion
+from nlptrain.errors import InputError, path_suggestion
 from nlptrain.models import TokenModel, load_token_model
-from nlptrain.models.prediction import predict_columns, predict_rows, predict_texts, tag_with_confidence
+from nlptrain.models.prediction import (
+    predict_columns,
+    predict_rows,
+    predict_texts,
+    tag_with_confidence,
+)
+from nlptrain.models.tagged_text import check_min_confidence
 from nlptrain.procedures.conversion import scheme_of_files
 from nlptrain.run.run import Run, silence_libraries
 from nlptrain.training.calibration import CalibrationErrors, CalibrationTally
@@ -182,7 +188,7 @@ def predict_files(
     """
     token_model = _on_device(model, device)
     limits = dict(min_confidence or {})
-    _check_types(limits, token_model.labels.types)
+    check_min_confidence(limits, token_model.labels.types)
     counts = PredictionCounts()
     options: dict[str, Any] = {
         "splitter": WordSplitter.pretokenized() if pretokenized else None,
@@ -205,17 +211,6 @@ def predict_files(
                     yield from map(_to_json, predict_texts(token_model, block, **options))
 
     return FilePredictions(lines(), counts)
-
-
-def _check_types(limits: Mapping[str, float], types: Sequence[str]) -> None:
-    for name in limits:
-        if name and name not in types:
-            raise InputError(
-                f"found the type {name!r}",
-                location=Setting("min_confidence"),
-                expected=f"one of the model's types: {', '.join(types)}",
-                hint=suggestion(name, types),
-            )
 
 
 def _existing(file: str) -> Path:

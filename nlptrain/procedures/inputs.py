@@ -11,7 +11,7 @@ import numpy as np
 from nlptrain.config.auto import Resolved, resolve_auto
 from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig
 from nlptrain.config.data import SPLITS, DataConfig
-from nlptrain.config.loading import file_references, model_references, with_references
+from nlptrain.config.loading import file_references, model_references, plugin_code, with_references
 from nlptrain.data.corpus import raw_text
 from nlptrain.data.formats.registry import files_of
 from nlptrain.data.sentence import Sentence
@@ -62,8 +62,10 @@ class Inputs:
 def read_inputs(config: CommandConfig) -> Inputs:
     """Resolve what is `auto` in ``config``, pin its models, and hash every file that it names.
 
+    The code of plug-ins that it names is imported, so that an error comes first, and hashed.
+
     Raises:
-        InputError: a file or a model is missing.
+        InputError: a file or a model is missing, or a plug-in cannot be imported.
     """
     files = data_files(config.data)
     config, resolved = resolve_auto(config)
@@ -74,6 +76,7 @@ def read_inputs(config: CommandConfig) -> Inputs:
     for name, folder in folders.items():
         hashes.update({f"{name}:{path.name}": file_hash(path) for path in _model_files(folder)})
     hashes.update({path: file_hash(Path(path)) for path in file_references(config).values()})
+    hashes.update({f"{path} ({package})": file_hash(file) for path, package, file in plugin_code(config)})
     return Inputs(config, files, folders, hashes, resolved)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, is_dataclass, replace
+import hashlib
+import inspect
+import re
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
@@ -92,11 +95,16 @@ def checked_objective(objective: object) -> Objective:
 
 
 def describe_objective(objective: Objective) -> str:
-    """Return the module and the name of the class of ``objective``; of a dataclass, its values, too."""
+    """Return what distinguishes ``objective`` from others: its class, its attributes, and a hash of its code."""
     kind = type(objective)
-    text = repr(objective)
-    has_values = is_dataclass(objective) and " at 0x" not in text  # an address is another one in each process
-    return f"{kind.__module__}.{text if has_values else kind.__qualname__}"
+    values = getattr(objective, "__dict__", {})
+    shown = ", ".join(f"{name}={' '.join(repr(value).split())[:200]}" for name, value in sorted(values.items()))
+    shown = re.sub(r" at 0x[0-9a-f]+", "", shown)  # an address is another one in each process
+    try:
+        code = hashlib.sha256(inspect.getsource(kind).encode()).hexdigest()[:8]
+    except (OSError, TypeError):  # a class that was typed into an interpreter
+        code = "unknown"
+    return f"{kind.__module__}.{kind.__qualname__}({shown}), code {code}"
 
 
 class CheckedObjective:

@@ -17,6 +17,7 @@ from nlptrain.config.objectives import KLConfig
 from nlptrain.distillation.objectives import DistillObjective
 from nlptrain.models.heads import WordOutput
 from nlptrain.models.transformer import TransformerTokenClassifier
+from nlptrain.training.objective import describe_objective
 from tests.helpers.commands import write_configs
 from tests.helpers.corpora import LABELS, write_corpus
 
@@ -75,7 +76,8 @@ def test_the_same_loss_trains_the_same_weights(values, tmp_path):
 def test_it_is_recorded_and_makes_another_run(values, tmp_path):
     folder = tmp_path / "run"
     model = nlptrain.distill(**{**values, "objective": Squared(2.0), "output_dir": folder})
-    name = f"{Squared.__module__}.Squared(scale=2.0)"
+    name = describe_objective(Squared(2.0))
+    assert name.startswith(f"{Squared.__module__}.Squared(scale=2.0), code ")
     assert model.scores.to_json()["objective"] == name
     assert (folder / "config.yaml").read_text().startswith(f"# objective: {name}")
     assert yaml.safe_load((folder / "config.yaml").read_text())["objective"]["loss"] == "kl"
@@ -91,7 +93,7 @@ def test_it_is_recorded_and_makes_another_run(values, tmp_path):
 def test_each_of_several_seeds_is_trained_with_it(values, tmp_path):
     keys = {**values, "seeds": [1, 2], "objective": Squared(), "output_dir": tmp_path / "runs"}
     model = nlptrain.distill(**keys)
-    assert model.scores.to_json()["objective"] == f"{Squared.__module__}.Squared(scale=1.0)"
+    assert model.scores.to_json()["objective"] == describe_objective(Squared())
     assert nlptrain.distill(**keys).folder == model.folder
     with pytest.raises(InputError, match="objective.python"):
         nlptrain.distill(**{**keys, "objective": Squared(2.0)})

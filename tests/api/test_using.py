@@ -13,6 +13,7 @@ from huggingface_hub.utils.tqdm import are_progress_bars_disabled
 
 import nlptrain
 from nlptrain import Corpus, InputError, TokenModel, TransformerTokenClassifier
+from nlptrain.api.values import plain_values
 from nlptrain_runtime import Tagger
 from tests.helpers.commands import call, write_configs
 from tests.helpers.corpora import write_corpus
@@ -134,12 +135,31 @@ def test_mistakes_are_reported(runs, student, tiny_bert):
         ),
         (TypeError, "models: found the string", lambda: nlptrain.benchmark("runs")),
         (InputError, "was not loaded from a folder; save it", lambda: nlptrain.compare([in_memory])),
-        (InputError, "distill: teacher: .*give its folder: ", lambda: nlptrain.distill(teacher=student)),
+        (
+            InputError,
+            "distill: teacher: .*save the model, and give its folder",
+            lambda: nlptrain.distill(teacher=in_memory),
+        ),
         (TypeError, r"texts\[0\]: found list; expected a string", lambda: student.predict([["Ada", "sings"]])),
+        (
+            InputError,
+            "min_confidence: found 30; expected a number from 0 to 1",
+            lambda: student.predict("", min_confidence=30),
+        ),
+        (InputError, "min_confidence: found .high.", lambda: student.predict("", min_confidence="high")),
+        (
+            InputError,
+            "found the type 'persn'.*did you mean 'person'",
+            lambda: student.predict("", min_confidence={"persn": 0.9}),
+        ),
     ]
     for kind, message, call_it in cases:
         with pytest.raises(kind, match=message):
             call_it()
+
+
+def test_a_model_is_given_by_its_folder(runs, student):
+    assert plain_values({"teacher": student}, "distill") == {"teacher": str(student.folder)}
 
 
 def test_libraries_show_their_messages_again_afterwards(runs, student):

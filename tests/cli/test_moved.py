@@ -77,7 +77,9 @@ def test_a_moved_run_is_exported_compared_and_used(moved):
 def test_benchmark_uses_the_dev_sample(moved, monkeypatch):
     measured: list[str] = []
     monkeypatch.setattr("nlptrain.procedures.reporting.open_candidates", lambda *_, **__: nullcontext([]))
-    monkeypatch.setattr("nlptrain.procedures.reporting.benchmark", lambda _, texts, **__: measured.extend(texts) or [])
+    monkeypatch.setattr(
+        "nlptrain.procedures.reporting.measure_speeds", lambda _, texts, **__: measured.extend(texts) or []
+    )
     done = call("benchmark", "run", "--json")
     assert done.exit_code == 0, done.output
     assert measured == [" ".join(sentence.words) for sentence in read_dev_sample(moved)]

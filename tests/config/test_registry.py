@@ -105,7 +105,7 @@ def test_an_unknown_kind_is_an_error_with_the_known_ones(shapes: Registry[ShapeE
 def test_a_kind_that_cannot_be_imported_is_an_error_when_it_is_used(
     shapes: Registry[ShapeEntry], kind: str, fault: str
 ) -> None:
-    with pytest.raises(InputError, match=f"{kind} of the package unknown cannot be used .*{fault}.*; update or unins"):
+    with pytest.raises(InputError, match=f"{kind} of the package unknown cannot be used .*{fault}.*; update or corr"):
         shapes[kind]
 
 
@@ -117,7 +117,14 @@ def test_code_that_cannot_be_imported_is_an_error_with_its_path(shapes: Registry
 def test_plugins_are_listed_with_their_faults(shapes: Registry[ShapeEntry]) -> None:
     listed = {plugin.kind: plugin for plugin in plugins() if plugin.group == GROUP}
     assert listed["circle"] == Plugin(GROUP, "circle", "unknown")
-    assert {kind for kind, plugin in listed.items() if plugin.fault} == {"absent", "nothing", "entry", "ring", "square"}
+    assert {kind for kind, plugin in listed.items() if plugin.fault} == {
+        "absent",
+        "nothing",
+        "entry",
+        "ring",
+        "square",
+        "oval",
+    }
     (misspelled,) = [plugin for plugin in plugins() if plugin.group != GROUP]
     assert misspelled.fault == f"there is no such group; known: {GROUP}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,28 @@ def read_gold(path: Path, data: DataConfig, omitted: Counter[str]) -> Iterator[S
     read: ReadFormat | None = _function(name, "read")
     if read is None:
         raise InputError(f"the format {name} can only be written", location=Setting("data.format"))
-    return read(path, _context(data, omitted))
+    sentences = read(path, _context(data, omitted))
+    return _checked(sentences, path, name) if FORMATS.package(name) else sentences
+
+
+def _checked(sentences: Iterable[Sentence], path: Path, name: str) -> Iterator[Sentence]:
+    """Check the sentences that the reader of a plug-in yields.
+
+    Raises:
+        TypeError: it yields something else.
+        InputError: a sentence has no word, or another number of tags.
+    """
+    reader = f"{FORMATS[name].read} ({FORMATS.package(name)})"
+    if not isinstance(sentences, Iterable):
+        raise TypeError(f"{reader}: found {type(sentences).__name__}; expected an iterator of sentences")
+    for index, sentence in enumerate(sentences, start=1):
+        if not isinstance(sentence, Sentence):
+            raise TypeError(f"{reader}: found {type(sentence).__name__}; expected a Sentence")
+        if not sentence.words or len(sentence.words) != len(sentence.tags or ()):
+            fault = f"found {len(sentence.words)} words and {len(sentence.tags or ())} tags"
+            where = sentence.where or f"{path}: sentence {index}"
+            raise InputError(fault, location=where, expected="a tag for each of at least one word", hint=reader)
+        yield sentence if sentence.where else replace(sentence, where=f"{path}:{index}")
 
 
 def _context(data: DataConfig, omitted: Counter[str]) -> ReadContext:
@@ -185,7 +207,9 @@ def write_gold(sentences: Iterable[Sentence], path: Path, target: str, context: 
     try:
         with write_errors(paths[0]):
             if lines is not None:
-                _write_lines(lines(sentences, context), parts[0], compress=is_gz(path.resolve()))
+                text = lines(sentences, context)
+                text = _checked_lines(text, target) if FORMATS.package(target) else text
+                _write_lines(text, parts[0], compress=is_gz(path.resolve()))
             else:
                 write: WriteFormat = _function(target, "write")
                 write(sentences, parts, context)
@@ -194,6 +218,20 @@ def write_gold(sentences: Iterable[Sentence], path: Path, target: str, context: 
     finally:
         for part in parts:
             part.unlink(missing_ok=True)
+
+
+def _checked_lines(lines: Iterable[str], name: str) -> Iterator[str]:
+    """Check that the lines of a plug-in end with a line break.
+
+    Raises:
+        TypeError: one is no such line.
+    """
+    for line in lines:
+        if not str(line).endswith("\n"):
+            raise TypeError(
+                f"{FORMATS[name].lines}: found {str(line)[:60]!r}; expected a line that ends with a line break"
+            )
+        yield line
 
 
 def _write_lines(lines: Iterable[str], path: Path, *, compress: bool) -> None:

@@ -41,5 +41,10 @@ class NamesConfig(TeacherConfig):
 
 WINDOW = EncoderEntry(WindowConfig, module="nlptrain_example.encoder:WindowEncoder")
 JS = LossEntry(JSConfig, function="nlptrain_example.loss:js_loss")
-SLASH = FormatEntry((".slash",), read="nlptrain_example.slash:read", lines="nlptrain_example.slash:lines")
+SLASH = FormatEntry(
+    (".slash",),
+    gold_suffixes=(".slash",),
+    read="nlptrain_example.slash:read",
+    lines="nlptrain_example.slash:lines",
+)
 NAMES = TeacherEntry(NamesConfig, build="nlptrain_example.names:build")
