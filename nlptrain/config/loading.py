@@ -113,9 +113,15 @@ def validate_data(values: object, caller: str) -> DataConfig:
         raise InputError(*validation_problems(error, DataConfig, {}, f"{caller}: data")) from error
 
 
-def to_yaml(config: CommandConfig) -> str:
-    """Return ``config`` as YAML that loads to the same configuration."""
-    text: str = yaml.safe_dump(_escaped(config.model_dump(mode="json")), sort_keys=False, allow_unicode=True, width=120)
+def to_yaml(config: CommandConfig, objective: str | None = None) -> str:
+    """Return ``config`` as YAML that loads to the same configuration.
+
+    With an ``objective`` from Python, which no YAML can hold, it is the key `objective.python`, which is refused.
+    """
+    values = config.model_dump(mode="json")
+    if objective is not None:
+        values["objective"]["python"] = objective
+    text: str = yaml.safe_dump(_escaped(values), sort_keys=False, allow_unicode=True, width=120)
     return text
 
 

@@ -69,8 +69,7 @@ def run_training(
     own_name = None if own_objective is None else describe_objective(own_objective)
     identity = run_identity(command, inputs.config, inputs.hashes, own_name)
     run.identity_hash = identity_hash(identity)
-    config_yaml = (f"# objective: {own_name}, given from Python\n" if own_name else "") + to_yaml(inputs.config)
-    locked = output_folder(folder, identity, config_yaml, overwrite=overwrite, log=run.log)
+    locked = output_folder(folder, identity, to_yaml(inputs.config, own_name), overwrite=overwrite, log=run.log)
     with run.handling_signals(), run.processes.rank_zero_only(locked):
         scores = run.processes.broadcast_from_rank0(lambda: read_verified_scores(folder, run.log))
         if scores is not None:

@@ -12,7 +12,7 @@ import yaml
 from torch import Tensor
 
 import nlptrain
-from nlptrain import InputError, Loss, Targets
+from nlptrain import COMMANDS, InputError, Loss, Targets, load_config
 from nlptrain.config.objectives import KLConfig
 from nlptrain.distillation.objectives import DistillObjective
 from nlptrain.models.heads import WordOutput
@@ -79,8 +79,11 @@ def test_it_is_recorded_and_makes_another_run(values, tmp_path):
     name = describe_objective(Squared(2.0))
     assert name.startswith(f"{Squared.__module__}.Squared(scale=2.0), code ")
     assert model.scores.to_json()["objective"] == name
-    assert (folder / "config.yaml").read_text().startswith(f"# objective: {name}")
-    assert yaml.safe_load((folder / "config.yaml").read_text())["objective"]["loss"] == "kl"
+    assert yaml.safe_load((folder / "config.yaml").read_text())["objective"]["python"] == name
+    with pytest.raises(
+        InputError, match=r"objective.python: found .*, an objective from Python; .*; pass the object to"
+    ):
+        load_config(COMMANDS["tagger_kd"], folder / "config.yaml")
     assert json.loads((folder / "run.json").read_text())["config"]["objective"]["python"] == name
     assert f"objective: {name}" in (folder / "log.txt").read_text()
     assert '"squared": ' in (folder / "metrics.jsonl").read_text()
