@@ -161,8 +161,8 @@ def _describe_unknown(key: str, value: object, model: type[BaseModel], owner: ty
     if key == "track":
         return Problem("unknown key", hint=f"it is now report_to: [{value if value in list(TRACKERS) else ''}]")
     if key == "objective.python":
-        found = f"found {quoted(value)}, an objective from Python"
-        return Problem(found, expected="the keys of a loss", hint="pass the object to nlptrain.distill(objective=...)")
+        fault = f"found {quoted(value)}, an objective from Python"
+        return Problem(fault, expected="the keys of a loss", hint="pass the object to nlptrain.distill(objective=...)")
     if key in RENAMED_KEYS:
         return Problem("unknown key", hint=f"it is now {RENAMED_KEYS[key]}")
     return Problem("unknown key", hint=_similar_key(key, model, owner))
