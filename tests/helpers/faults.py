@@ -226,8 +226,8 @@ def list_outputs(trial: Path, command: Command) -> tuple[object, ...]:
     """Return the paths and sizes of the files that ``command`` writes."""
     entries: list[object] = []
     for top in {(trial / name).parent for name in command.outputs}:
-        with suppress(FileNotFoundError):
-            entries += [(entry.name, entry.stat().st_size) for entry in os.scandir(top) if "std" not in entry.name]
+        with suppress(FileNotFoundError), os.scandir(top) as listed:  # a file may vanish before its size is read
+            entries += [(entry.name, entry.stat().st_size) for entry in listed if "std" not in entry.name]
     for name in command.outputs:
         for path, _, names in os.walk(trial / name):
             for file in names:
