@@ -75,6 +75,7 @@ def test_a_student_is_trained_saved_and_exported_with_what_a_package_adds(
     trained = run(site, "-m", "nlptrain", "tagger_kd", "student.yaml")
     assert trained.returncode == 0, trained.stderr
     assert "teacher: names.txt" in trained.stderr
+    assert "; the student learns these from gold tags alone" in trained.stderr
     assert json.loads(Path("student/scores.json").read_text())["dev"]["f1"] > 0.5
     text = "Ada Smith lives in Paris .\n"
     predicted = run(site, "-m", "nlptrain", "predict", "student", text=text)

@@ -112,8 +112,10 @@ def encoder_layers(config: StudentCommandConfig) -> Resolved | None:
     """
     if config.student.init_from is not None:
         return None
+    if not isinstance(config, TaggerKDConfig):
+        return Resolved(2, "no teacher logits")
     if not Traits.of(config).is_distilled:
-        return Resolved(2, "without a teacher's logits, or over words")
+        return Resolved(2, "a tagger of words")
     return None if config.data.unlabeled is not None else Resolved(2, "no raw text")
 
 

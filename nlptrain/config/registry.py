@@ -143,8 +143,10 @@ class Registry(Generic[E]):
         """Import the object at ``path`` (``MODULE:NAME``) of the entry of ``kind``.
 
         Raises:
-            InputError: the package of a plug-in cannot be imported.
+            InputError: the kind has no such code, or the package of a plug-in cannot be imported.
         """
+        if not path:
+            raise InputError(f"the {self.axis} {kind!r} has no code of its own", location=Setting(self.key))
         module, _, name = path.partition(":")
         if kind in self.builtin:
             return getattr(importlib.import_module(module), name)
@@ -267,7 +269,7 @@ class KindSection(Section):
         if registry is None:
             return {}
         kinds: dict[str, type[Section]] = {kind: entry.config for kind, entry in registry.items()}
-        kinds.update({kind: _broken_config(cls, kind, registry) for kind in registry.broken()})
+        kinds.update({kind: _broken_config(cls, kind) for kind in registry.broken()})
         return {cls.default_kind: kinds.pop(cls.default_kind), **kinds}
 
     @classmethod
@@ -285,8 +287,10 @@ def register(base: type[KindSection], registry: Registry[Any]) -> None:
     _REGISTRIES[base] = registry
 
 
-def _broken_config(base: type[KindSection], kind: str, registry: Registry[Any]) -> type[Section]:
+@cache
+def _broken_config(base: type[KindSection], kind: str) -> type[Section]:
     """Return a configuration that refuses every value: its kind belongs to a package that cannot be imported."""
+    registry = _REGISTRIES[base]
 
     def refuse(cls: object, values: object) -> object:
         raise Invalid(registry.fault(kind), hint=registry.repair(kind))

@@ -30,12 +30,9 @@ def label_classes(labels: Labels, asked_types: Collection[str]) -> Tensor | None
 
 def merge_labels(scores: Tensor, classes: Tensor) -> Tensor:
     """Return the logarithm of the sum of exponentials of the ``scores`` [W, C] of each class, [W, K]."""
-    dtype = torch.promote_types(scores.dtype, torch.float32)
-    merged = scores.new_full((len(scores), int(classes.max()) + 1), float("-inf"), dtype=dtype)
-    first = torch.logsumexp(scores.to(dtype)[:, classes == 0], dim=1)
-    merged[:, 0] = first
-    merged[:, classes[classes > 0]] = scores.to(dtype)[:, classes > 0]
-    return merged
+    scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+    first = torch.logsumexp(scores[:, classes == 0], dim=1, keepdim=True)
+    return torch.cat([first, scores[:, classes > 0]], dim=1)  # the ids of the other classes follow the columns
 
 
 @dataclass(frozen=True)

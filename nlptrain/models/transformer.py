@@ -130,7 +130,8 @@ def _check_kinds(config: PretrainedConfig, source: Source) -> None:
     for part, registry in registries.items():
         values = getattr(config, part, None)
         try:
-            registry[str(values.get("kind") if isinstance(values, dict) else values)]
+            kind = str(values.get("kind") if isinstance(values, dict) else values)
+            registry.load(kind, registry[kind].module)
         except InputError as error:
             location = f"{source.pinned}: config.json: {part}"
             raise InputError(*(replace(problem, location=location) for problem in error.problems)) from error

@@ -98,6 +98,12 @@ def _evaluate_and_save(
 ) -> dict[str, Any]:
     """Evaluate the best weights, save them, and write the scores last: they mark the run as finished."""
     final = final_scores(model, splits, log=run.log, teacher_logits=teacher.logits if teacher else None)
+    dev = final.scores["dev"]
+    if dev.value == 0.0 and any(dev.counts.gold):
+        run.log(
+            f"dev: no prediction is correct after {result.steps:,} steps; train longer (train.steps, train.epochs), or "
+            "with another train.learning_rate"
+        )
     scores = {
         **_scores_json(final.scores),
         "calibration": final.calibration,

@@ -99,6 +99,9 @@ def train_on_logits(
     run.log(f"training set: {gold:,} gold and {unlabeled:,} unlabeled sentences, {examples.words:,} words in all")
     label_weights = None if frequency is None else torch.from_numpy(frequency.labels)
     classes = label_classes(ensemble.labels, ensemble.asked_types)
+    if classes is not None:
+        others = ", ".join(name for name in ensemble.labels.types if name not in ensemble.asked_types)
+        run.log(f"teacher: was not asked for {others}; the student learns these from gold tags alone")
     minimized: Objective = DistillObjective(objective, label_weights, classes)
     if own_objective is not None:
         minimized = CheckedObjective(own_objective)

@@ -97,14 +97,22 @@ def checked_objective(objective: object) -> Objective:
 def describe_objective(objective: Objective) -> str:
     """Return what distinguishes ``objective`` from others: its class, its attributes, and a hash of its code."""
     kind = type(objective)
-    values = getattr(objective, "__dict__", {})
-    shown = ", ".join(f"{name}={' '.join(repr(value).split())[:200]}" for name, value in sorted(values.items()))
-    shown = re.sub(r" at 0x[0-9a-f]+", "", shown)  # an address is another one in each process
+    names = [*getattr(objective, "__dict__", ()), *getattr(kind, "__slots__", ())]
+    shown = ", ".join(f"{name}={_describe_value(getattr(objective, name, None))}" for name in sorted(names))
     try:
         code = hashlib.sha256(inspect.getsource(kind).encode()).hexdigest()[:8]
     except (OSError, TypeError):  # a class that was typed into an interpreter
         code = "unknown"
     return f"{kind.__module__}.{kind.__qualname__}({shown}), code {code}"
+
+
+def _describe_value(value: object) -> str:
+    """Return a short text of a value, with a hash if it is shortened."""
+    text = repr(value.tolist() if isinstance(value, Tensor) else value)
+    text = re.sub(r" at 0x[0-9a-f]+", "", " ".join(text.split()))  # an address is another one in each process
+    if len(text) <= 100:
+        return text
+    return f"{text[:80]}... {hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 class CheckedObjective:

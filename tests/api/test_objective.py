@@ -128,3 +128,12 @@ def test_notes_may_be_reported_too(values, tmp_path):
 
     nlptrain.distill(**{**values, "objective": Returns(noted), "output_dir": tmp_path / "run"})
     assert '"largest": ' in (tmp_path / "run/metrics.jsonl").read_text()
+
+
+def test_values_of_an_objective_distinguish_it():
+    weights = torch.arange(400.0)
+    first, second = Returns(weights), Returns(torch.cat([weights[:-1], torch.zeros(1)]))
+    assert describe_objective(first) == describe_objective(Returns(weights.clone()))
+    assert describe_objective(first) != describe_objective(second)
+    assert len(describe_objective(first)) < 250
+    assert describe_objective(Returns(object())) == describe_objective(Returns(object()))  # no address

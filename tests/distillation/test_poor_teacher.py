@@ -1,4 +1,4 @@
-"""A teacher without any correct prediction is reported."""
+"""A teacher, or a trained model, without any correct prediction is reported."""
 
 from pathlib import Path
 
@@ -13,8 +13,10 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.teachers import TransformerTeacher
 from nlptrain.models import TransformerTokenClassifier, build_student
+from nlptrain.procedures.finish import finish
 from nlptrain.procedures.student_training import train_on_logits
 from nlptrain.run.run import Run
+from nlptrain.training.loop import Fit
 from tests.helpers.corpora import LABEL_NAMES, make_sentences
 
 LABELS = Labels.from_names(LABEL_NAMES, "iob2")
@@ -48,3 +50,16 @@ def test_a_teacher_is_not_reported_if_dev_has_no_entity(tiny_bert: Path, tmp_pat
     splits = Splits(LABELS, TEN, bare, [], is_dev_from_train=False)
     train_on_logits(student, TransformerTeacher(teacher), splits, [], KLConfig(), settings, run, transfer_dir=tmp_path)
     assert not any("no prediction is correct" in line for line in lines)
+
+
+@pytest.mark.parametrize("opens", [False, True])
+def test_a_model_without_correct_predictions_on_dev_is_reported(tiny_bert: Path, opens: bool) -> None:
+    model = TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS)
+    with torch.no_grad():
+        model.model.classifier.weight.zero_()
+        model.model.classifier.bias.copy_(torch.tensor([0.0, 9.0, 0.0, 0.0, 0.0] if opens else [9.0, 0, 0, 0, 0]))
+    run, lines = Run(None, device="cpu"), []
+    run.log = lines.append  # type: ignore[method-assign]
+    splits = Splits(LABELS, TEN, TEN, [], is_dev_from_train=False)
+    finish(model, splits, Fit(steps=80, best_step=80, best_score=0.0, seconds=1.0), run)
+    assert any("dev: no prediction is correct after 80 steps" in line for line in lines) == (not opens)

@@ -192,6 +192,7 @@ def test_error_before_allocation_if_weights_are_missing(folders, tmp_path, case)
     [
         {"embedder": {"kind": "pooled", "vocab_size": 10**9, "dim": 16}},
         {"embedder": {"kind": "nothing"}},
+        {"head": {"kind": "auto"}},
         {"encoder": {"kind": "lstm", "hidden": 12, "layers": 10**9}},
         {"encoder": {"kind": "lstm", "hidden": 10**6, "layers": 2}},
         {"encoder": 7},

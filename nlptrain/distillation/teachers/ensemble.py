@@ -113,6 +113,12 @@ class TeacherEnsemble(Teacher):
         """Return the types that a teacher was asked for, by the names of the ensemble."""
         own = part.teacher
         asked = frozenset(own.labels.types if own.asked_types is None else own.asked_types)
+        if unknown := sorted(asked - set(own.labels.types)):
+            raise InputError(
+                f"was asked for {', '.join(unknown)}",
+                location=own.name,
+                expected=f"types of its labels: {', '.join(own.labels.types)}",
+            )
         labels = zip(part.teacher.labels.names, part.columns, strict=True)
         return frozenset(
             self.labels.type_of(self.labels.names[column])

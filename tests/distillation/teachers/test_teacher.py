@@ -180,6 +180,13 @@ def test_an_ensemble_was_asked_for_what_all_its_teachers_were() -> None:
     assert set(TeacherEnsemble.of(some, {"person": "human"}).asked_types) == {"human"}
 
 
+def test_error_if_a_teacher_was_asked_for_types_that_it_has_no_labels_of() -> None:
+    teacher = TextTeacher()
+    teacher.asked_types = ("persons",)
+    with pytest.raises(InputError, match="capitals: was asked for persons; expected types of its labels: person, "):
+        TeacherEnsemble.of(teacher)
+
+
 def test_pseudo_labels_need_a_teacher_of_all_types(tiny_bert: Path, tmp_path: Path) -> None:
     teacher = TextTeacher()
     teacher.asked_types = PERSONS
