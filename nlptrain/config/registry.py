@@ -37,7 +37,6 @@ class Entry:
 E = TypeVar("E", bound=Entry)
 S = TypeVar("S", bound="KindSection")
 
-
 _ALL: list[Registry[Any]] = []
 
 
@@ -148,11 +147,11 @@ class Registry(Generic[E]):
         if not path:
             raise InputError(f"the {self.axis} {kind!r} has no code of its own", location=Setting(self.key))
         module, _, name = path.partition(":")
-        if kind in self.builtin:
-            return getattr(importlib.import_module(module), name)
         try:
             return getattr(importlib.import_module(module), name)
         except Exception as error:
+            if kind in self.builtin:
+                raise
             raise InputError(
                 f"{path} of the package {self.package(kind)} cannot be imported ({type(error).__name__}: {error})",
                 location=Setting(self.key),
