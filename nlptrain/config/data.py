@@ -16,6 +16,7 @@ Paths = Annotated[str | list[str], Field(min_length=1)]
 HUB = re.compile(
     r"hub:(?P<name>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<revision>refs/(?:convert|pr)/[\w.-]+|[\w.-]+))?(/(?P<config>[\w.-]+))?:(?P<split>[\w.-]+)"
 )
+Align = Literal["expand", "contract", "split", "skip", "strict"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test", "unlabeled")
 Column = Annotated[int, Field(ge=-64, le=64)]
 ColumnName = Annotated[str, Field(min_length=1)]
@@ -84,6 +85,36 @@ class DataConfig(Section):
     scheme: Literal["auto", "iob1", "iob2", "iobes", "bilou", "plain"] = Field(
         default="auto",
         description="Tag scheme of the gold tags: iob1, iob2, iobes or bilou (entities), or plain (part of speech and the like). auto: detected from the tags, for each of train, dev and test.",
+    )
+    strict: bool = Field(
+        default=False,
+        description="true: refuse files with any fault, and list all faults. false: repair what has one sensible reading, skip the sentences of other faults, and report both.",
+    )
+    max_faulty: float = Field(
+        default=0.02,
+        ge=0.0,
+        le=1.0,
+        description="The largest share of sentences that may be skipped because of faults; a hundred sentences always may.",
+    )
+    align: Align = Field(
+        default="expand",
+        description="Labeled spans of characters that cut a word. expand: the entity has the whole word. contract: it has the words that are whole. split: the word is cut there. skip: it is left out. strict: it is a fault.",
+    )
+    entity_type: ColumnName = Field(
+        default="ENTITY", description="Entity type of tags that have none: B, I and O without a type."
+    )
+    tag_names: list[str] | dict[str, str] | None = Field(
+        default=None,
+        min_length=1,
+        description="Names of tags or labels that the gold files have as numbers: a list (the first is the name of 0), or a map of numbers and names.",
+    )
+    unknown_as: Literal["O"] | None = Field(
+        default=None,
+        description="O: in sentences that are annotated only in part, words without a mark are outside of entities. Default: they may have any label that was not looked for.",
+    )
+    segmenter: ColumnName | None = Field(
+        default=None,
+        description="Word segmenter of an installed package, for scripts without spaces. Default: the word splitter.",
     )
     labels: list[str] | None = Field(
         default=None,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nlptrain_runtime.schemes import Span
 
 MAX_WORDS = 1_000_000  # of a sentence; a file with more of them between two blank lines has another format
 
@@ -28,6 +30,9 @@ class Sentence:
         id: the sentence's id in its file, or None.
         text: the original text, or None.
         weight: of raw text, how often the sentence is sampled, relative to text of weight 1.
+        scores: the scores of entities that came with one, from 0 to 1.
+        asked: the entity types that were looked for; None: all. Unmarked words may have an entity of any other type.
+        rejected: spans that are known not to be entities.
 
     Example:
         >>> Sentence(("Ada", "sings"), ("B-person", "O"), "train.conll:1").hash().hex()[:8]
@@ -41,6 +46,14 @@ class Sentence:
     id: str | None = field(default=None, compare=False, repr=False)
     text: str | None = field(default=None, compare=False, repr=False)
     weight: float = field(default=1.0, compare=False, repr=False)
+    scores: Mapping[Span, float] = field(default_factory=dict, compare=False, repr=False)
+    asked: frozenset[str] | None = field(default=None, compare=False, repr=False)
+    rejected: tuple[Span, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether some entities may not be marked."""
+        return self.asked is not None
 
     @property
     def offsets(self) -> tuple[tuple[int, int], ...]:

@@ -6,12 +6,13 @@ The formats are listed in ``nlptrain.config.formats``; ``registry`` reads and wr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from nlptrain.config.data import ColumnsConfig
+from nlptrain.config.data import Align, ColumnsConfig
+from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import Scheme
 
@@ -27,12 +28,20 @@ class ReadContext:
         scheme: that of the tags of labeled spans, which have none of their own.
         pretokenized: of texts with labeled spans: white space separates the words.
         omitted: counts the texts that are not used, by reason.
+        report: receives what is repaired and skipped.
+        align: what happens to spans that cut a word.
+        entity_type: of entities without a type.
+        tag_names: names of tags that the files have as numbers.
     """
 
     columns: ColumnsConfig = field(default_factory=ColumnsConfig)
     scheme: Scheme = "iob2"
     pretokenized: bool = False
     omitted: Counter[str] = field(default_factory=Counter)
+    report: ReadReport = field(default_factory=ReadReport)
+    align: Align = "expand"
+    entity_type: str = "ENTITY"
+    tag_names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass

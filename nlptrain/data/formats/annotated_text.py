@@ -17,11 +17,19 @@ from nlptrain.errors import InputError, Setting
 
 @dataclass(frozen=True, slots=True)
 class TextSpan:
-    """A labeled span of a text, in code points from 0; ``end`` is exclusive."""
+    """A labeled span of a text, in code points from 0; ``end`` is exclusive.
+
+    Attributes:
+        start: first character.
+        end: the character after the last one.
+        label: the entity type.
+        score: its confidence from 0 to 1, if it has one.
+    """
 
     start: int
     end: int
     label: str
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
