@@ -84,13 +84,13 @@ class ReadReport:
         """The causes in the order in which they first occurred."""
         return list(self._causes.values())
 
-    def repaired(self, cause: str, location: str, found: Text = "", *, expected: Text = "", count: int = 1) -> None:
+    def repaired(self, cause: str, location: str, detail: Text = "", *, expected: Text = "", count: int = 1) -> None:
         """Count a repair; a sentence may have several."""
-        self._add("repaired", cause, Problem(found, location, expected), count)
+        self._add("repaired", cause, Problem(detail, location, expected), count)
 
-    def skipped(self, cause: str, location: str, found: Text = "", *, expected: Text = "", hint: Text = "") -> None:
+    def skipped(self, cause: str, location: str, detail: Text = "", *, expected: Text = "", hint: Text = "") -> None:
         """Count a skipped sentence."""
-        self._add("skipped", cause, Problem(found, location, expected, hint), 1)
+        self._add("skipped", cause, Problem(detail, location, expected, hint), 1)
 
     def skip(self, cause: str, error: InputError) -> None:
         """Count a sentence that is skipped because of ``error``."""
@@ -152,8 +152,8 @@ class ReadReport:
         problems: list[Problem | Text] = []
         for cause in causes:
             for problem in cause.problems[: max(1, limit - len(problems))]:
-                found = (cause.text, ": ", *_parts(problem.found)) if problem.found else cause.text
-                problems.append(Problem(found, problem.location, problem.expected, problem.hint))
+                text = (cause.text, ": ", *_parts(problem.found)) if problem.found else cause.text
+                problems.append(Problem(text, problem.location, problem.expected, problem.hint))
         more = sum(cause.count for cause in causes) - len(problems)
         return [*problems, f"(+{more:,} more)"] if more > 0 else problems
 
