@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
 from nlptrain.config.data import DataConfig, Split
-from nlptrain.data.formats.registry import read_gold
+from nlptrain.data.gold_files import read_gold_file
 from nlptrain.data.raw_text import RawCounts, Splitter, find_tag_column, read_raw
+from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
+from nlptrain.data.tag_reading import TagReading
 from nlptrain.data.text_files import expand_paths
 from nlptrain.data.word_splitter import WordSplitter
-from nlptrain.errors import InputError
 
 _SAMPLE_SENTENCES = 500  # of raw text
 _SCHEME_SENTENCES = 300  # whose tags show a teacher's scheme
@@ -22,12 +22,14 @@ _SCHEME_SENTENCES = 300  # whose tags show a teacher's scheme
 class Corpus:
     """The files that paths, globs and Hub references name, in any format: gold sentences, or raw text.
 
-    Iterating yields the tagged sentences, file by file; ``raw`` yields those of raw text. Files are read anew each
-    time, and never kept in memory (except ``.json``, which is one list).
+    Iterating yields the tagged sentences, file by file, with tags in IOB2 whatever the scheme of a file, or plain tags;
+    ``raw`` yields those of raw text. Files are read anew each time, and long ones are never kept in memory (except
+    ``.json``, which is one list).
 
     Attributes:
         paths: paths, globs or ``hub:OWNER/NAME:SPLIT``.
         data: the format of the files.
+        readings: how the tags of each file that has been read are written.
 
     Example:
         ``for sentence in Corpus("train/*.parquet"): print(sentence.words, sentence.tags)``
@@ -40,24 +42,35 @@ class Corpus:
         *,
         key: str = "",
         log: Callable[[str], None] = lambda _: None,
+        report: ReadReport | None = None,
     ) -> None:
         """Create a corpus; no file is opened yet.
 
         Args:
             paths: one or several paths, globs or Hub references.
-            data: the format of the files; None: by their names.
+            data: the format of the files; None: by their contents and names.
             key: the configuration key that holds ``paths``, for messages.
-            log: receives the number of omitted texts of a file each time that all of it has been read.
+            log: receives what was repaired and skipped each time that all files have been read.
+            report: receives the same instead; the caller logs and checks it.
         """
         self.paths = [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
         self.data = data or DataConfig()
+        self.readings: dict[Path, TagReading] = {}
         self._key = key
         self._log = log
+        self._report = report
 
     @classmethod
-    def of(cls, data: DataConfig, split: Split, *, log: Callable[[str], None] = lambda _: None) -> Corpus:
+    def of(
+        cls,
+        data: DataConfig,
+        split: Split,
+        *,
+        log: Callable[[str], None] = lambda _: None,
+        report: ReadReport | None = None,
+    ) -> Corpus:
         """Return the corpus of a split of ``data``."""
-        return cls(data.paths_of(split), data, key=f"data.{split}", log=log)
+        return cls(data.paths_of(split), data, key=f"data.{split}", log=log, report=report)
 
     @property
     def files(self) -> list[Path]:
@@ -72,21 +85,25 @@ class Corpus:
         """Yield the tagged sentences.
 
         Raises:
-            InputError: a file is missing, has a suffix of no format, is malformed, or has no sentence.
+            InputError: a file is missing, has no known format, or has no sentence; with ``data.strict``, any fault.
         """
+        return self._sentences(keep=False)
+
+    def read(self) -> list[Sentence]:
+        """Return all tagged sentences; each file is read once.
+
+        Raises:
+            InputError: as for iteration.
+        """
+        return list(self._sentences(keep=True))
+
+    def _sentences(self, *, keep: bool) -> Iterator[Sentence]:
+        report = self._report or new_report(self.data)
         for path in self.files:
-            omitted: Counter[str] = Counter()
-            sentences = 0
-            for sentence in read_gold(path, self.data, omitted):
-                sentences += 1
-                yield sentence
-            summary = ", ".join(f"{count:,} text{'s' * (count > 1)} {reason}" for reason, count in omitted.items())
-            if not sentences:
-                raise InputError(
-                    f"found no sentence{summary and f' ({summary})'}", location=str(path), expected="at least one"
-                )
-            if summary:
-                self._log(f"{path}: {summary}")
+            yield from read_gold_file(path, self.data, report, self.readings, keep=keep)
+        if self._report is None:
+            report.log(self._log)
+            report.check()
 
     def without_log(self) -> Corpus:
         """Return the same corpus without a log, for files that are read more than once."""
@@ -120,6 +137,11 @@ class Corpus:
             weights=weights,
             keep_text=keep_text,
         )
+
+
+def new_report(data: DataConfig) -> ReadReport:
+    """Return an empty report with the limits of ``data``."""
+    return ReadReport(is_strict=data.strict, max_faulty=data.max_faulty)
 
 
 def splitter_of(data: DataConfig) -> WordSplitter:

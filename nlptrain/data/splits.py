@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from nlptrain.atomic_files import write_text
-from nlptrain.config.data import DataConfig, Split
-from nlptrain.data.corpus import Corpus
+from nlptrain.config.data import DataConfig
+from nlptrain.data.corpus import Corpus, new_report
+from nlptrain.data.gold_files import common_scheme, describe_readings
 from nlptrain.data.labels import Labels, check_known_labels, convert_scheme, fit_to_labels
+from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tag_schemes import Scheme, describe_schemes, detect_schemes
-from nlptrain.errors import InputError, Setting, Text
+from nlptrain.data.tag_reading import TagReading
+from nlptrain.data.tag_schemes import Scheme
+from nlptrain.errors import InputError, Problem, Setting, Text
 
 DEV_SAMPLE_FILE = "dev_sample.jsonl"
 _MAX_SAMPLE_SENTENCES, _MAX_SAMPLE_WORDS = 500, 20_000
@@ -43,6 +47,7 @@ class Splits:
         test: the sentences that are scored once, at the end; may be empty.
         is_dev_from_train: dev was taken from the train files.
         dev_metric: the name of a score on dev; None: by the scheme.
+        read_counts: of each split that was read, the sentences, and what was repaired and skipped.
     """
 
     labels: Labels
@@ -51,6 +56,7 @@ class Splits:
     test: list[Sentence]
     is_dev_from_train: bool
     dev_metric: str | None = None
+    read_counts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_splits(
@@ -76,21 +82,23 @@ def read_splits(
     """
     if data.train is None and labels is None:
         raise InputError("missing", location=Setting("data.train"), expected="the files of the gold train sentences")
-    sentences = {name: _read(data, name, log) for name in ("train", "dev", "test")}
-    schemes = detect_schemes(sentences, data.scheme)
+    files = _read_files(data, log)
+    scheme = common_scheme({path: reading for part in files.values() for path, reading in part.readings.items()})
+    scheme = scheme or "iob2"
     are_collected = labels is None and data.labels is None
-    labels = labels or _labels(sentences["train"], schemes["train"], data)
-    if schemes:
-        log(describe_schemes(schemes, labels.scheme))
+    labels = labels or _labels(files["train"].sentences, scheme, data)
+    readings = {name: part.readings for name, part in files.items() if part.readings}
+    if readings:
+        log(describe_readings(readings, labels.scheme))
+    sentences = {name: part.sentences for name, part in files.items()}
     if check is not None:
         check({tag for split in sentences.values() for sentence in split for tag in sentence.tags or ()})
-    if "plain" not in {labels.scheme, *schemes.values()} or set(schemes.values()) == {labels.scheme}:
+    scheme = "plain" if scheme == "plain" else "iob2"
+    if (scheme == "plain") == (labels.scheme == "plain"):
         check_known_labels(  # those of all files in one message
             chain.from_iterable(sentences.values()), labels, hint=_LABELS_HINT if are_collected else _MAP_HINT
         )
-    train, dev, test = (
-        convert_scheme(split, schemes[name], labels) if split else [] for name, split in sentences.items()
-    )
+    train, dev, test = (convert_scheme(split, scheme, labels) if split else [] for split in sentences.values())
     train = fit_to_labels(train, labels, log=log)
     is_dev_from_train = data.dev is None and data.train is not None
     if is_dev_from_train:
@@ -98,7 +106,8 @@ def read_splits(
     _log_duplicates(train, {"dev": dev, "test": test}, log)
     if labels.scheme != "plain":
         _log_no_entity({"dev": dev, "test": test}, log)
-    return Splits(labels, train, dev, test, is_dev_from_train)
+    counts = {name: part.report.to_json() for name, part in files.items() if part.readings}
+    return Splits(labels, train, dev, test, is_dev_from_train, read_counts=counts)
 
 
 def held_out_hashes(splits: Splits) -> frozenset[bytes]:
@@ -166,8 +175,39 @@ def read_dev_sample(folder: Path) -> list[Sentence]:
     return sentences
 
 
-def _read(data: DataConfig, split: Split, log: Callable[[str], None]) -> list[Sentence]:
-    return [] if getattr(data, split) is None else list(Corpus.of(data, split, log=log))
+@dataclass(frozen=True)
+class _Files:
+    """The gold files of a split: their sentences, how their tags are written, and what was repaired and skipped."""
+
+    sentences: list[Sentence]
+    readings: Mapping[Path, TagReading]
+    report: ReadReport
+
+
+def _read_files(data: DataConfig, log: Callable[[str], None]) -> dict[str, _Files]:
+    """Read train, dev and test, log what was repaired and skipped, and check it.
+
+    Raises:
+        InputError: with the faults of all files.
+    """
+    files = {}
+    for name in ("train", "dev", "test"):
+        report = new_report(data)
+        if getattr(data, name) is None:
+            files[name] = _Files([], {}, report)
+            continue
+        corpus = Corpus.of(data, name, report=report)
+        files[name] = _Files(corpus.read(), corpus.readings, report)
+    problems: list[Problem] = []
+    for part in files.values():
+        part.report.log(log)
+        try:
+            part.report.check()
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(*problems)
+    return files
 
 
 def _labels(train: Sequence[Sentence], scheme: Scheme, data: DataConfig) -> Labels:

@@ -6,6 +6,7 @@ import codecs
 import glob
 import gzip
 import hashlib
+import io
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,10 +26,11 @@ _REASON = 200  # characters of an error of the Hub that are shown
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    r"""Read the lines of a UTF-8 file with their numbers, from 1, without line ends (``\n`` or ``\r\n``).
+    r"""Read the lines of a UTF-8 or UTF-16 file with their numbers, from 1, without line ends.
 
-    A file whose name ends in ``.gz`` is decompressed. Only ``\n`` ends a line: U+2028, U+0085 and the like, where
-    ``str.splitlines`` breaks as well, occur inside words of real text. A leading byte order mark is dropped.
+    A file whose name ends in ``.gz`` is decompressed. ``\n``, ``\r\n`` and ``\r`` end a line, also mixed in one file;
+    U+2028, U+0085 and the like, where ``str.splitlines`` breaks as well, occur inside words of real text. A leading
+    byte order mark is dropped.
 
     Raises:
         InputError: the file cannot be opened, is compressed otherwise or damaged, expands to a hundred times its size,
@@ -45,20 +47,52 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     longest = min(_MAX_LINE, max_size + 1)
     is_limited = is_gz(path) or size >= _MAX_LINE  # no line of a small file is too long
     raw_lines = iter(partial(file.readline, longest), b"") if is_limited else file
-    offset = 0
+    offset = line_number = 0
     with file:
-        for line_number, raw in enumerate(_checked(raw_lines, path), start=1):
+        for raw in _checked(raw_lines, path):
+            line_number += 1
             length = len(raw)
             if is_limited and (length >= longest or offset + length > max_size):
                 raise _too_large(path, line_number, is_expanded=offset + length > max_size)
-            start = len(codecs.BOM_UTF8) if line_number == 1 and raw.startswith(codecs.BOM_UTF8) else 0
+            start = 0
+            if not offset:
+                if raw.startswith(_UTF16):
+                    yield from _utf16_lines(path)
+                    return
+                start = len(codecs.BOM_UTF8) if raw.startswith(codecs.BOM_UTF8) else 0
             try:
                 text = raw[start:].decode("utf-8")
             except UnicodeDecodeError as error:
                 raise _not_utf8(path, line_number, raw, start + error.start, offset) from error
             offset += length
+            text = text.removesuffix("\n").rstrip("\r")
+            if "\r" in text:
+                *first, text = re.split("\r+", text) if "\r\r" in text else text.split("\r")
+                for line in first:
+                    yield line_number, line
+                    line_number += 1
             if start < length:
-                yield line_number, text.removesuffix("\n").removesuffix("\r")
+                yield line_number, text
+
+
+def is_utf16(path: Path) -> bool:
+    """Return whether a file is UTF-16, according to its byte order mark."""
+    try:
+        with gzip.open(path, "rb") if is_gz(path) else path.open("rb") as file:
+            return bool(file.read(2) in _UTF16)
+    except (OSError, EOFError, zlib.error, ValueError):
+        return False
+
+
+def _utf16_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a UTF-16 file with their numbers."""
+    with gzip.open(path, "rb") if is_gz(path) else path.open("rb") as file:
+        text = io.TextIOWrapper(file, encoding="utf-16", newline="")  # type: ignore[type-var]  # binary in both cases
+        try:
+            lines = (part for line in text for part in line.rstrip("\r\n").split("\r"))
+            yield from enumerate(lines, start=1)
+        except UnicodeError as error:
+            raise InputError(f"not valid UTF-16 ({error})", location=str(path)) from error
 
 
 def is_gz(path: Path) -> bool:

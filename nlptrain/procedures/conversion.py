@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,15 +10,9 @@ from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.formats import WriteContext
 from nlptrain.data.formats.registry import check_file_name, files_of, format_by_suffix, ignored_columns, write_gold
+from nlptrain.data.gold_files import common_scheme, describe_readings
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tag_schemes import (
-    SCHEME_NAMES,
-    Scheme,
-    check_tag_sequences,
-    detect_scheme,
-    detect_sentence_scheme,
-    to_scheme,
-)
+from nlptrain.data.tag_schemes import SCHEME_NAMES, Scheme, to_scheme
 from nlptrain.errors import InputError, Setting
 
 _MAX_NAMES = 12  # ignored columns that are logged
@@ -123,7 +117,7 @@ def convert_corpus(
         if path.resolve() in sources:
             raise InputError("is one of the files that are read", location=str(path), hint="give another name")
     contents = _Contents()
-    scheme = scheme_of_files(corpus, contents)
+    scheme = contents.read(corpus)
     _log_ignored_columns(corpus, log)
     if write_scheme is not None and scheme == "plain":
         raise InputError("the tags are plain", location=Setting("write_scheme"), expected="tags of entities")
@@ -132,32 +126,10 @@ def convert_corpus(
         written_scheme, comments, corpus.data.pretokenized, has_ids=contents.has_ids, has_texts=contents.has_texts
     )
     counter = _Counter()
-    write_gold(counter.count(_converted(corpus, scheme, written_scheme)), out, target, context)
+    write_gold(counter.count(_converted(corpus, written_scheme)), out, target, context)
+    if scheme != "plain" and any(reading.name != SCHEME_NAMES[scheme] for reading in corpus.readings.values()):
+        log(describe_readings({"": corpus.readings}, written_scheme))
     return Conversion(counter.sentences, counter.words, scheme, written_scheme, context.lost)
-
-
-def scheme_of_files(corpus: Corpus, contents: _Contents | None = None) -> Scheme:
-    """Return the tag scheme of all files of ``corpus``, detected in bounded memory.
-
-    Args:
-        corpus: the files.
-        contents: collects what else the files hold; they are then read to their end.
-
-    Raises:
-        InputError: a file cannot be read, or the tags are of two schemes.
-    """
-    stated = corpus.data.scheme
-    if stated != "auto" and contents is None:
-        return stated
-    contents = contents or _Contents()
-    tag_sequences = contents.tag_sequences(corpus.without_log())
-    scheme = detect_scheme(tag_sequences, location=", ".join(corpus.paths)) if stated == "auto" else stated
-    for _ in tag_sequences:
-        pass
-    has_entities = "O" in contents.tags and any(tag[:2] == "B-" for tag in contents.tags)
-    if stated == "auto" and scheme == "plain" and has_entities:
-        detect_sentence_scheme(list(corpus.without_log()))  # raises with the location of the odd tag
-    return scheme or "iob2"
 
 
 class _Contents:
@@ -166,20 +138,22 @@ class _Contents:
     Attributes:
         has_ids: whether any sentence has an id.
         has_texts: whether any sentence has a text.
-        tags: all tags.
     """
 
     def __init__(self) -> None:
         self.has_ids = self.has_texts = False
-        self.tags: set[str] = set()
 
-    def tag_sequences(self, sentences: Iterable[Sentence]) -> Iterator[Sequence[str]]:
-        """Yield the tags of ``sentences``, and record what they hold."""
-        for sentence in sentences:
+    def read(self, corpus: Corpus) -> Scheme:
+        """Record what the files of ``corpus`` hold, and return their tag scheme; IOB2 if they have several.
+
+        Raises:
+            InputError: a file cannot be read, or some have entities and others plain tags.
+        """
+        silent = corpus.without_log()
+        for sentence in silent:
             self.has_ids |= sentence.id is not None
             self.has_texts |= sentence.text is not None
-            self.tags.update(sentence.tags or ())
-            yield sentence.tags or ()
+        return common_scheme(silent.readings) or "iob2"
 
 
 class _Counter:
@@ -207,8 +181,10 @@ def _log_ignored_columns(corpus: Corpus, log: Callable[[str], None]) -> None:
         log(f"ignored columns: {', '.join(names[:_MAX_NAMES])}{more_names} ({paths[0]}{more_files})")
 
 
-def _converted(corpus: Corpus, scheme: Scheme, written_scheme: Scheme) -> Iterator[Sentence]:
+def _converted(corpus: Corpus, written_scheme: Scheme) -> Iterator[Sentence]:
     for sentence in corpus:
-        check_tag_sequences([([sentence], scheme)])
         tags = sentence.tags or ()
-        yield sentence if written_scheme == scheme else replace(sentence, tags=tuple(to_scheme(tags, written_scheme)))
+        if written_scheme in ("iob2", "plain"):
+            yield sentence
+        else:
+            yield replace(sentence, tags=tuple(to_scheme(tags, written_scheme)))

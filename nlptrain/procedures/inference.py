@@ -14,10 +14,10 @@ from typing import Any, Literal
 from nlptrain.analysis.tokenization_report import TokenizationReport, report_tokenization
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Corpus
+from nlptrain.data.gold_files import common_scheme
 from nlptrain.data.labels import Labels, convert_scheme
 from nlptrain.data.raw_text import has_rows, read_raw_texts, read_raw_words, read_rows
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tag_schemes import check_tag_sequences
 from nlptrain.data.text_files import expand_paths
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError, path_suggestion
@@ -29,7 +29,6 @@ from nlptrain.models.prediction import (
     tag_with_confidence,
 )
 from nlptrain.models.tagged_text import check_min_confidence
-from nlptrain.procedures.conversion import scheme_of_files
 from nlptrain.run.run import Run, silence_libraries
 from nlptrain.training.calibration import CalibrationErrors, CalibrationTally
 from nlptrain.training.evaluation import Confusion, Scores, ScoreTally, confusion
@@ -89,12 +88,11 @@ def evaluate_files(
     """
     labels, temperature, tag = _open_model(model, device)
     corpus = Corpus(files, data or DataConfig(), log=log)
-    scheme = scheme_of_files(corpus)
     scores, errors, mistakes = ScoreTally(labels.scheme), CalibrationTally(labels.scheme), None
     sentences = iter(corpus)
     while block := list(islice(sentences, _BLOCK)):
-        check_tag_sequences([(block, scheme)])
-        block = convert_scheme(block, scheme, labels)
+        scheme = common_scheme(corpus.readings)
+        block = convert_scheme(block, "plain" if scheme == "plain" else "iob2", labels)
         predictions = tag([sentence.words for sentence in block])
         gold = [sentence.tags or () for sentence in block]
         tags = [prediction.tags for prediction in predictions]

@@ -3,72 +3,69 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
-from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.formats import ReadContext, WriteContext
+from nlptrain.data.formats.column_layout import ChosenColumns, Column, choose_columns, is_header
 from nlptrain.data.formats.fields import comment_lines, tagged_words
 from nlptrain.data.sentence import MAX_WORDS, Sentence
 from nlptrain.data.text_files import read_lines
-from nlptrain.errors import InputError, Setting, Text
+from nlptrain.errors import InputError, Setting
 
-_DOCUMENT = "-DOCSTART-"
-_COMMENT = re.compile(r"# (?:sent_)?(id|text) = (.*)", re.DOTALL)
+_DOCUMENT = re.compile(r"-*DOCSTART-*")
+_COMMENT = re.compile(r"#\s?(?:sent_)?(id|text)\s*=\s?(.*)", re.DOTALL)
+_COMMENT_START = re.compile(r"#(?:\s|begin |end |[\w.:-]+\s*=)")
+_GLOBAL_COLUMNS = re.compile(r"#\s*global\.columns\s*=\s*(.*)")
+_MARK = re.compile(r"</?(?:s|p|doc|text|sentence|document|sent)(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_SAMPLE = 3000  # lines that tell the layout
+_ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+_OUTSIDE = ("O", "o")
 
 
 def read_conll(path: Path, context: ReadContext) -> Iterator[Sentence]:
     """Read the sentences of a CoNLL file.
 
-    If the first line with a word has a tab, tabs separate the columns, and a word may contain spaces; otherwise spaces
-    separate them. A sentence ends at a blank line and at a line whose first column is ``-DOCSTART-``.
+    Tabs separate the columns if most lines have one, and a word may then contain spaces; otherwise spaces do. The
+    columns of words and tags are told by their values, see ``column_layout``. A sentence ends at a blank line and at a
+    line whose first column is ``-DOCSTART-``. A line that begins with ``#`` and a space, ``#name =`` or ``#begin`` is a
+    comment unless it has as many columns as the others and one of their tags. ``# id = ...`` and ``# text = ...`` are
+    the id and the text of the sentence.
 
-    A comment starts with ``#`` and a space. In a file with tabs, it has no tab. In a file with spaces, it has the form
-    ``# name = value``, or another number of columns than the first line with a word: with two columns, ``# O`` and
-    ``#NowPlaying O`` are words. ``# id = ...`` and ``# text = ...`` are the id and the text of the sentence.
+    An empty word with the tag ``O`` is left out. A sentence with a line that has no word or no tag is skipped.
 
     Raises:
-        InputError: a line has too few columns, an empty word or no tag.
+        InputError: the columns cannot be told, or the first line has one column alone.
     """
-    layout = _detect_layout(path, context.columns)
+    layout = _detect_layout(path, context)
     if layout is None:
         return
-    rows: list[tuple[str, str, int]] = []
-    comments: dict[str, str] = {}
-
-    def sentence() -> Sentence:
-        words, tags, numbers = zip(*rows, strict=True)
-        return Sentence(words, tags, f"{path}:{numbers[0]}", numbers, id=comments.get("id"), text=comments.get("text"))
-
+    reader = _Reader(path, layout, context)
     for line_number, line in read_lines(path):
-        if not _is_break(line):
-            cells = layout.cells(line)
-            if layout.is_comment(line, cells):
-                if match := _COMMENT.fullmatch(line):
-                    comments[match[1]] = match[2]
-            else:
-                rows.append((*layout.word_and_tag(cells, f"{path}:{line_number}"), line_number))
-                if len(rows) > MAX_WORDS:
-                    raise too_many_words(f"{path}:{line_number}")
-        elif rows:
-            yield sentence()
-            rows, comments = [], {}
-    if rows:
-        yield sentence()
+        if line_number == layout.header_line:
+            continue
+        if not layout.is_break(line):
+            reader.add(line, line_number)
+        elif sentence := reader.close():
+            yield sentence
+    if sentence := reader.close():
+        yield sentence
 
 
 def ignored_columns(path: Path, context: ReadContext) -> list[str]:
-    """Return the columns that ``read_conll`` ignores, according to the first line that has columns.
+    """Return the columns that ``read_conll`` ignores.
 
     Raises:
-        InputError: ``context`` names a column, and columns of CoNLL files have no names.
+        InputError: as for ``read_conll``.
     """
-    layout = _detect_layout(path, context.columns)
+    layout = _detect_layout(path, context)
     if layout is None:
         return []
-    read = {column if column > 0 else layout.width + 1 + column for column in (layout.word_column, layout.tag_column)}
-    return [f"column {column}" for column in range(1, layout.width + 1) if column not in read]
+    names = layout.names or [f"column {column}" for column in range(1, layout.width + 1)]
+    return [name for index, name in enumerate(names) if index not in (layout.chosen.words, layout.chosen.tags)]
 
 
 def conll_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterator[str]:
@@ -83,7 +80,7 @@ def conll_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterato
         else:
             context.count_lost(sentence, has_ids=False, has_texts=False)
         for word, tag in tagged_words(sentence, "\t\n\r"):
-            if word.strip(" ") != word or word.startswith(_DOCUMENT):
+            if word.strip(" ") != word or _is_blank(word) or _DOCUMENT.fullmatch(word.split(" ")[0]):
                 raise InputError(f"the word {word!r} cannot be written in a CoNLL file", location=sentence.where)
             yield f"{word}\t{tag}\n"
         yield "\n"
@@ -98,99 +95,238 @@ def too_many_words(location: str) -> InputError:
     )
 
 
-class _Layout(NamedTuple):
-    """How the lines of one file are read, according to its first line with a word."""
+@dataclass(frozen=True)
+class _Layout:
+    """How the lines of one file are read.
 
-    word_column: int
-    tag_column: int
-    has_tabs: bool
+    Attributes:
+        separator: of the columns.
+        width: the number of columns of most lines.
+        tags: the tags in the sample, by which a line of another width is read.
+        header_line: the line with the names of the columns; 0: there is none.
+    """
+
+    separator: re.Pattern[str]
     width: int
-    line: int
+    chosen: ChosenColumns
+    tags: frozenset[str]
+    names: list[str]
+    header_line: int = 0
 
     def cells(self, line: str) -> list[str]:
-        # str.split() without an argument also splits at U+00A0, U+3000 and the like, which occur inside words.
-        if self.has_tabs or "\t" in line:
-            return [cell.strip(" ") for cell in line.split("\t")]
-        return [cell for cell in line.split(" ") if cell]
+        return [cell.strip(" \ufeff") for cell in self.separator.split(line.rstrip("\t ") if self.is_spaced else line)]
 
-    def is_comment(self, line: str, cells: list[str]) -> bool:
-        if not line.startswith("# ") or "\t" in line:
+    @property
+    def is_spaced(self) -> bool:
+        return self.separator is not _TAB
+
+    def is_break(self, line: str) -> bool:
+        """Return whether a sentence ends at ``line``."""
+        if _is_blank(line):
+            return True
+        return _DOCUMENT.fullmatch(line.replace("\t", " ").split(" ", 1)[0]) is not None or (
+            line.startswith("<") and _MARK.fullmatch(line.strip()) is not None
+        )
+
+
+_TAB, _SPACES, _ANY_SPACE = re.compile(r"\t"), re.compile(r"[ \t]+"), re.compile(r"\s+")
+
+
+@dataclass
+class _Reader:
+    """The sentence that is being read."""
+
+    path: Path
+    layout: _Layout
+    context: ReadContext
+    rows: list[tuple[str, str, int]] = field(default_factory=list)
+    comments: dict[str, str] = field(default_factory=dict)
+    is_faulty: bool = False
+
+    def close(self) -> Sentence | None:
+        """Return the sentence that ends here; None if it is empty or has a fault."""
+        rows, comments, is_faulty = self.rows, self.comments, self.is_faulty
+        if not rows:
+            self.is_faulty = False
+            return None
+        self.rows, self.comments, self.is_faulty = [], {}, False
+        if is_faulty:
+            return None
+        words, tags, numbers = zip(*rows, strict=True)
+        where = f"{self.path}:{numbers[0]}"
+        return Sentence(words, tags, where, numbers, id=comments.get("id"), text=comments.get("text"))
+
+    def add(self, line: str, line_number: int) -> None:
+        """Add the word of ``line``, or report its fault."""
+        layout = self.layout
+        cells = layout.cells(line)
+        if len(cells) == layout.width:
+            word, tag = cells[layout.chosen.words], cells[layout.chosen.tags]
+            if word and tag and (line[0] != "#" or not self._is_comment(line, tag)) and not _is_blank(word):
+                self.rows.append((word, tag, line_number))
+                if len(self.rows) > MAX_WORDS:
+                    raise too_many_words(f"{self.path}:{line_number}")
+                return
+        self._add_unusual(line, cells, line_number)
+
+    def _is_comment(self, line: str, tag: str) -> bool:
+        if not _COMMENT_START.match(line):
             return False
-        return self.has_tabs or len(cells) != self.width or cells[2:3] == ["="]
+        return tag not in self.layout.tags or bool(_COMMENT.fullmatch(line)) and "\t" not in line
 
-    def word_and_tag(self, cells: list[str], location: str) -> tuple[str, str]:
-        width = len(cells)
-        word, tag = (column - 1 if column > 0 else width + column for column in (self.word_column, self.tag_column))
-        if not (0 <= word < width and 0 <= tag < width and word != tag):
-            hint: Text = ("raw text belongs in ", Setting("data.unlabeled")) if self.width == 1 else ""
-            raise InputError(self._describe(cells), location=location, expected=self._expected(), hint=hint)
-        # Columns counted from both ends are the same only if the lines are equally long: 'New York O'.
-        if width != self.width and (self.word_column > 0) != (self.tag_column > 0):
-            raise InputError(
-                f"{self._describe(cells)}, but line {self.line} has {self.width}",
-                location=location,
-                expected=self._expected(),
-                hint=(
-                    "correct the line, or count both columns from the same end (raw text belongs in ",
-                    Setting("data.unlabeled"),
-                    ")",
-                ),
-            )
-        if not cells[word]:
-            raise InputError(
-                f"found an empty word in column {self.word_column}",
-                location=location,
-                hint="a blank line ends a sentence",
-            )
-        if not cells[tag]:
-            raise InputError(
-                f"found no tag for {cells[word]!r} in column {self.tag_column}",
-                location=location,
-                hint=("or set ", Setting("data.columns.tags")),
-            )
-        return cells[word], cells[tag]
+    def _add_unusual(self, line: str, cells: list[str], line_number: int) -> None:
+        layout, location, report = self.layout, f"{self.path}:{line_number}", self.context.report
+        if _COMMENT_START.match(line) and (
+            len(cells) != layout.width or self._is_comment(line, cells[layout.chosen.tags])
+        ):
+            if match := _COMMENT.fullmatch(line):
+                self.comments[match[1]] = match[2]
+            return
+        read = _repair_cells(cells, line, layout)
+        if read is None:
+            self._skip(cells, location)
+            return
+        cause, word, tag = read
+        if _is_blank(word):
+            if tag in _OUTSIDE:
+                report.repaired("empty word with tag O, left out", location)
+                return
+            report.skipped("empty word with a tag", location, f"found the tag {tag!r} without a word")
+            self._mark_faulty(line_number)
+            return
+        if cause:
+            report.repaired(cause, location, f"found {line[:60]!r}")
+        self.rows.append((word, tag, line_number))
 
-    def _describe(self, cells: list[str]) -> str:
-        has_no_tab = self.has_tabs and len(cells) == 1
-        hint = f", and no tab, which separates the columns in line {self.line}" if has_no_tab else ""
-        return f"found {len(cells)} column{'s' * (len(cells) != 1)} ({', '.join(map(repr, cells))}){hint}"
+    def _skip(self, cells: Sequence[str], location: str) -> None:
+        layout = self.layout
+        count = f"{len(cells)} column{'s' * (len(cells) != 1)} ({', '.join(map(repr, cells[:8]))})"
+        cause = "line without a tag" if len(cells) < layout.width else "line with more columns than the others"
+        if len(cells) == layout.width:
+            cause = "line without a tag"
+        self.context.report.skipped(
+            cause,
+            location,
+            f"found {count}",
+            expected=f"{layout.width}, the words in column {layout.chosen.words + 1} and the tags in column "
+            f"{layout.chosen.tags + 1}",
+        )
+        self._mark_faulty(int(location.rpartition(":")[2]))
 
-    def _expected(self) -> Text:
-        return (
-            f"words in column {self.word_column} (",
+    def _mark_faulty(self, line_number: int) -> None:
+        """Skip the sentence; further faults of it are not counted as sentences."""
+        self.is_faulty = True
+        self.rows.append(("", "", line_number))
+
+
+def _repair_cells(cells: list[str], line: str, layout: _Layout) -> tuple[str, str, str] | None:
+    """Return the repair that gives ``line`` a word and a tag, and these; None: there is none."""
+    words, tags = layout.chosen.words, layout.chosen.tags
+    if len(cells) == layout.width:
+        return ("", cells[words], cells[tags]) if cells[tags] else None
+    while len(cells) > layout.width and not cells[-1]:
+        cells = cells[:-1]
+    if len(cells) == layout.width and cells[tags]:
+        return "separators at the end of a line", cells[words], cells[tags]
+    for separator in (_SPACES, _ANY_SPACE):
+        others = [cell for cell in separator.split(line.strip()) if cell]
+        if len(others) == layout.width and others[tags] in layout.tags:
+            return "columns that are separated otherwise than in other lines", others[words], others[tags]
+    is_last = tags == layout.width - 1
+    if is_last and words == 0 and 2 <= len(cells) < layout.width and cells[-1] in layout.tags and cells[0]:
+        return "line with fewer columns than the others", cells[0], cells[-1]
+    if tags < len(cells) and len(cells) > layout.width and not layout.is_spaced and cells[tags] in layout.tags:
+        return "line with more columns than the others", cells[words], cells[tags]
+    if len(cells) < layout.width and [cell for cell in cells if cell] in [[tag] for tag in _OUTSIDE]:
+        return "", "", "O"
+    return None
+
+
+def _is_blank(text: str) -> bool:
+    """Return whether ``text`` has white space and zero-width characters alone."""
+    return not text or not text.strip() or not text.strip(_ZERO_WIDTH + " \t\u00a0\u3000").strip()
+
+
+def _detect_layout(path: Path, context: ReadContext) -> _Layout | None:
+    """Return the layout of the first lines; None if there is none with a word."""
+    sample = [(number, line) for number, line in islice(read_lines(path), _SAMPLE)]
+    lines = [(number, line) for number, line in sample if not _is_blank(line) and not _DOCUMENT.match(line)]
+    names = next((match[1].split() for _, line in lines if (match := _GLOBAL_COLUMNS.match(line))), [])
+    content = [(number, line) for number, line in lines if not line.startswith("#")]
+    content = content or [(number, line) for number, line in lines if not _COMMENT_START.match(line)] or lines[-1:]
+    content = [(number, line) for number, line in content if not _MARK.fullmatch(line.strip())]
+    if not content:
+        return None
+    separator = _separator([line for _, line in content])
+    draft = _Layout(separator, 0, ChosenColumns(0, 0), frozenset(), [])
+    rows = [draft.cells(line) for _, line in content]
+    header_line = 0
+    if is_header(rows[0], rows[1:]):
+        names, header_line = rows[0], content[0][0]
+        rows = rows[1:]
+        if not rows:
+            return None
+    width = _common_width(rows)
+    if width < 2:
+        raise _not_columns(path, content[0], rows)
+    names = names if len(names) == width else []
+    columns = _columns(sample, draft, width, header_line)
+    chosen = choose_columns(columns, names, context.columns, str(path))
+    if not (0 <= chosen.words < width and 0 <= chosen.tags < width and chosen.words != chosen.tags):
+        raise _missing_column(path, context, rows[0], content[bool(header_line)][0])
+    if chosen.reason:
+        context.report.note(f"{path}: {chosen.reason}")
+    tags = frozenset(columns[chosen.tags].counts)
+    return _Layout(separator, width, chosen, tags, names, header_line)
+
+
+def _separator(lines: Sequence[str]) -> re.Pattern[str]:
+    if sum("\t" in line.strip() for line in lines) * 2 >= len(lines):
+        return _TAB
+    if sum(" " in line.strip() for line in lines) * 2 >= len(lines):
+        return _SPACES
+    return _ANY_SPACE
+
+
+def _common_width(rows: Sequence[Sequence[str]]) -> int:
+    """Return the number of columns of most rows."""
+    widths = Counter(len(row) for row in rows)
+    return max(widths, key=lambda width: (widths[width], width == len(rows[0])))
+
+
+def _columns(sample: Sequence[tuple[int, str]], draft: _Layout, width: int, header_line: int) -> list[Column]:
+    """Return the columns of the lines of the common width, by sentence."""
+    sentences: list[list[list[str]]] = [[]]
+    is_hash_only = all(line.startswith("#") or _is_blank(line) for _, line in sample)
+    for number, line in sample:
+        if draft.is_break(line):
+            sentences.append([])
+        elif number != header_line and (is_hash_only or not _COMMENT_START.match(line)):
+            cells = draft.cells(line)
+            if len(cells) == width:
+                sentences[-1].append(cells)
+    filled = [rows for rows in sentences if rows]
+    return [Column(index, tuple(tuple(row[index] for row in rows) for rows in filled)) for index in range(width)]
+
+
+def _not_columns(path: Path, first: tuple[int, str], rows: Sequence[Sequence[str]]) -> InputError:
+    return InputError(
+        f"found 1 column ({', '.join(map(repr, rows[0][:1]))})",
+        location=f"{path}:{first[0]}",
+        expected="a word and a tag on each line",
+        hint=("raw text belongs in ", Setting("data.unlabeled")),
+    )
+
+
+def _missing_column(path: Path, context: ReadContext, cells: Sequence[str], line_number: int) -> InputError:
+    return InputError(
+        f"found {len(cells)} columns ({', '.join(map(repr, cells))})",
+        location=f"{path}:{line_number}",
+        expected=(
+            f"words in column {context.columns.words or 1} (",
             Setting("data.columns.words"),
-            f") and tags in column {self.tag_column} (",
+            f") and tags in column {context.columns.tags or -1} (",
             Setting("data.columns.tags"),
             ")",
-        )
-
-
-def _detect_layout(path: Path, columns: ColumnsConfig) -> _Layout | None:
-    """Return the layout of the first line without a leading ``#``, or else of the last line; None if there is none."""
-    words, tags = (_column_number(columns, key, path) for key in ("words", "tags"))
-    example: tuple[int, str] | None = None
-    for line_number, line in read_lines(path):
-        if not _is_break(line):
-            example = line_number, line
-            if not line.startswith("#"):
-                break
-    if example is None:
-        return None
-    line_number, line = example
-    layout = _Layout(words or 1, tags or -1, "\t" in line, 0, line_number)
-    return layout._replace(width=len(layout.cells(line)))
-
-
-def _column_number(columns: ColumnsConfig, key: str, path: Path) -> int | None:
-    column: int | str | None = getattr(columns, key)
-    if isinstance(column, str):
-        raise InputError(
-            f"found {column!r}",
-            location=Setting(f"data.columns.{key}"),
-            expected=f"a number; the columns of {path} have no names",
-        )
-    return column
-
-
-def _is_break(line: str) -> bool:
-    return not line.strip() or line.replace("\t", " ").split(" ", 1)[0] == _DOCUMENT
+        ),
+    )

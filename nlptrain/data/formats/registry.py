@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +21,11 @@ from nlptrain.data.formats import (
     WriteContext,
     WriteFormat,
 )
+from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.text_files import is_gz, without_gz
 from nlptrain.errors import InputError, Setting
+from nlptrain_runtime.schemes import Scheme
 
 
 def format_of(path: Path, data: DataConfig) -> str:
@@ -55,24 +56,26 @@ def _function(name: str, role: str) -> Any:  # noqa: ANN401 - the type of the ro
     return FORMATS.load(name, path) if path else None
 
 
-def read_gold(path: Path, data: DataConfig, omitted: Counter[str]) -> Iterator[Sentence]:
-    """Read the tagged sentences of a file.
+def read_gold(path: Path, data: DataConfig, report: ReadReport) -> Iterator[Sentence]:
+    """Read the tagged sentences of a file, with the tags as they are in the file.
 
     Args:
         path: the file.
-        data: its format; ``auto``: by its suffix.
-        omitted: counts the texts that are not used, by reason.
+        data: its format; ``auto``: by its content and its suffix.
+        report: receives what is repaired and skipped.
 
     Raises:
-        InputError: the suffix is that of no format, or the format can only be written; while reading, the file is
-            malformed.
+        InputError: the file has no known format, or one that can only be written; while reading, it is malformed.
     """
     name = format_of(path, data)
     read: ReadFormat | None = _function(name, "read")
     if read is None:
         raise InputError(f"the format {name} can only be written", location=Setting("data.format"))
-    sentences = read(path, _context(data, omitted))
-    return _checked(sentences, path, name) if FORMATS.package(name) else sentences
+    context = _context(data, report)
+    sentences = read(path, context)
+    yield from _checked(sentences, path, name) if FORMATS.package(name) else sentences
+    for reason, count in context.omitted.items():
+        report.note(f"{path}: {count:,} text{'s' * (count > 1)} {reason}")
 
 
 def _checked(sentences: Iterable[Sentence], path: Path, name: str) -> Iterator[Sentence]:
@@ -95,8 +98,24 @@ def _checked(sentences: Iterable[Sentence], path: Path, name: str) -> Iterator[S
         yield sentence if sentence.where else replace(sentence, where=f"{path}:{index}")
 
 
-def _context(data: DataConfig, omitted: Counter[str]) -> ReadContext:
-    return ReadContext(data.columns, "iob2" if data.scheme == "auto" else data.scheme, data.pretokenized, omitted)
+def tag_names(data: DataConfig) -> dict[str, str]:
+    """Return the names of the tags that the files have as numbers."""
+    if isinstance(data.tag_names, list):
+        return {str(index): name for index, name in enumerate(data.tag_names)}
+    return dict(data.tag_names or {})
+
+
+def _context(data: DataConfig, report: ReadReport) -> ReadContext:
+    scheme: Scheme = "plain" if data.scheme == "plain" else "iob2"
+    return ReadContext(
+        data.columns,
+        scheme,
+        data.pretokenized,
+        report=report,
+        align=data.align,
+        entity_type=data.entity_type,
+        tag_names=tag_names(data),
+    )
 
 
 def ignored_columns(path: Path, data: DataConfig) -> list[str]:
@@ -106,7 +125,7 @@ def ignored_columns(path: Path, data: DataConfig) -> list[str]:
         InputError: the file cannot be read, or lacks a column that ``data`` names.
     """
     ignored: IgnoredColumns | None = _function(format_of(path, data), "ignored")
-    return [] if ignored is None else ignored(path, _context(data, Counter()))
+    return [] if ignored is None else ignored(path, _context(data, ReadReport()))
 
 
 def rows_reader(path: Path) -> ReadRows | None:

@@ -1,0 +1,314 @@
+"""The columns of a column file by their values: which one holds the words, and which one the tags."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from nlptrain.config.data import ColumnsConfig
+from nlptrain.data.tag_spellings import Spelling, find_spelling, is_tag_set
+from nlptrain.errors import InputError, Setting
+
+Role = Literal["words", "tags"]
+_INTEGER = re.compile(r"\d+")
+_NUMBER = re.compile(r"[-+]?\d*[.,]\d+(?:[eE][-+]?\d+)?|[01]|nan")
+_PLACEHOLDERS = frozenset({"_", "-", "-X-", "*", "", "NULL", "null", "\\N"})
+_CHUNKS = frozenset({"NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP"})
+_WORD_NAMES = ("token", "tokens", "word", "words", "form", "text", "surface")
+_TAG_NAMES = (
+    "tag",
+    "tags",
+    "ner",
+    "ner_tag",
+    "ner_tags",
+    "label",
+    "labels",
+    "entity",
+    "bio",
+    "iob",
+    "ne",
+    "upos",
+    "pos",
+)
+_OTHER_NAMES = (
+    "id",
+    "index",
+    "idx",
+    "lemma",
+    "xpos",
+    "chunk",
+    "misc",
+    "feats",
+    "head",
+    "deprel",
+    "sentence",
+    "sent_id",
+    "sentence #",
+    "sentence_id",
+    "#",
+)
+_SHARE = 0.95
+_MANY = 100  # rows from which the number of different values tells a column of tags
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the first rows of a file.
+
+    Attributes:
+        index: from 0.
+        sentences: its values, by sentence.
+    """
+
+    index: int
+    sentences: tuple[tuple[str, ...], ...]
+
+    @cached_property
+    def values(self) -> list[str]:
+        """All values."""
+        return [value for sentence in self.sentences for value in sentence]
+
+    @cached_property
+    def counts(self) -> Counter[str]:
+        """How often each value occurs."""
+        return Counter(self.values)
+
+    @cached_property
+    def spelling(self) -> Spelling:
+        """The values as tags."""
+        return find_spelling(self.counts, "ENTITY")
+
+    @cached_property
+    def is_index(self) -> bool:
+        """Whether the values are integers that rise by one inside a sentence, or from word to word."""
+        if self._share(_INTEGER) < _SHARE:
+            return False
+        pairs = [(int(a), int(b)) for values in self.sentences for a, b in _neighbors(values)]
+        rising = sum(b == a + 1 for a, b in pairs)
+        if not pairs:
+            firsts = [int(values[0]) for values in self.sentences if _INTEGER.fullmatch(values[0])]
+            return (
+                len(set(firsts)) == 1
+                and firsts[0] in (0, 1)
+                or firsts == list(range(firsts[0], firsts[0] + len(firsts)))
+            )
+        return rising >= _SHARE * len(pairs)
+
+    @cached_property
+    def is_number(self) -> bool:
+        """Whether the values are numbers such as confidences."""
+        return self._share(_NUMBER) >= _SHARE and any("." in value or "," in value for value in self.counts)
+
+    @cached_property
+    def is_placeholder(self) -> bool:
+        """Whether nearly all values say that there is none."""
+        return sum(self.counts[value] for value in _PLACEHOLDERS) >= _SHARE * len(self.values)
+
+    @cached_property
+    def is_sentence_id(self) -> bool:
+        """Whether each sentence, or the whole file, has one value of its own."""
+        if len(self.values) < 3 or self.has_only_outside:
+            return False
+        several = [values for values in self.sentences if len(values) > 1]
+        return bool(several) and all(len(set(values)) == 1 for values in several) and not self.is_entity
+
+    @cached_property
+    def is_entity(self) -> bool:
+        """Whether the values are tags with at least one entity."""
+        tags = self.spelling.tags
+        return self.spelling.kind == "brackets" or bool(tags and any(tag != "O" for tag in tags.values()))
+
+    @cached_property
+    def has_only_outside(self) -> bool:
+        """Whether all values are ``O``."""
+        return set(self.counts) <= {"O", "o"}
+
+    @cached_property
+    def types(self) -> frozenset[str]:
+        """The entity types of the values."""
+        return frozenset(tag[2:] for tag in (self.spelling.tags or {}).values() if tag != "O")
+
+    @property
+    def is_chunk(self) -> bool:
+        """Whether the entities are phrases, as in the third column of CoNLL-2003."""
+        return bool(self.types) and len(self.types & _CHUNKS) * 2 > len(self.types)
+
+    @property
+    def is_filler(self) -> bool:
+        """Whether the column holds neither words nor tags."""
+        return self.is_index or self.is_number or self.is_placeholder or self.is_sentence_id
+
+    def predicts(self, gold: Column) -> bool:
+        """Return whether the column seems to be a prediction of the tags in ``gold``."""
+        tags, own = gold.spelling.tags, self.spelling.tags
+        if tags is None or own is None or not self.types <= gold.types:
+            return False
+        pairs = list(zip((tags.get(v, "O") for v in gold.values), (own.get(v, "O") for v in self.values), strict=True))
+        entities = [pair for pair in pairs if pair[0] != "O"]
+        return bool(entities) and sum(a[2:] == b[2:] for a, b in entities) * 2 >= len(entities)
+
+    def _share(self, pattern: re.Pattern[str]) -> float:
+        matching = sum(count for value, count in self.counts.items() if pattern.fullmatch(value))
+        return matching / max(1, len(self.values))
+
+
+def _neighbors(values: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return ((a, b) for a, b in zip(values, values[1:], strict=False) if _INTEGER.fullmatch(a) and _INTEGER.fullmatch(b))
+
+
+@dataclass(frozen=True)
+class ChosenColumns:
+    """The columns that are read.
+
+    Attributes:
+        words: index of the words, from 0.
+        tags: index of the tags, from 0.
+        reason: why, unless they are the first and the last one; for the log.
+    """
+
+    words: int
+    tags: int
+    reason: str = ""
+
+
+def is_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether ``cells`` are the names of columns: at least two known ones, and no values of later rows."""
+    names = [cell.strip().lower() for cell in cells]
+    known = sum(_is_known(name) for name in names)
+    has_word = any(name in _WORD_NAMES for name in names)
+    recurs = any(len(row) == len(cells) and row[-1] == cells[-1] for row in rows)
+    return has_word and known >= 2 and not recurs and len(set(names)) == len(names)
+
+
+def _is_known(name: str) -> bool:
+    return (
+        name in (*_WORD_NAMES, *_TAG_NAMES, *_OTHER_NAMES)
+        or re.match(r"(ne|ner|nel|pos|tag|label)[-_. ]", name) is not None
+    )
+
+
+def choose_columns(
+    columns: Sequence[Column], names: Sequence[str], stated: ColumnsConfig, location: str
+) -> ChosenColumns:
+    """Choose the columns of words and tags by their values.
+
+    Args:
+        columns: of the first rows.
+        names: of the columns, if the file has a header; else empty.
+        stated: the columns that the configuration names.
+        location: the file, for messages.
+
+    Raises:
+        InputError: a stated column does not exist, or two columns may be the tags.
+    """
+    words_index = _stated(stated.words, "words", columns, names, location)
+    tags_index = _stated(stated.tags, "tags", columns, names, location)
+    if words_index is None:
+        words_index = _words_column([column for column in columns if column.index != tags_index])
+    if tags_index is None:
+        rest = [column for column in columns if column.index != words_index]
+        tags_index = _tags_column(rest, names, columns[words_index], location) if rest else words_index
+    is_usual = (words_index, tags_index) == (0, len(columns) - 1)
+    is_stated = stated.words is not None and stated.tags is not None
+    reason = (
+        ""
+        if is_usual or is_stated
+        else (
+            f"words in {_name(words_index, names)}, tags in {_name(tags_index, names)}, by their values (data.columns)"
+        )
+    )
+    return ChosenColumns(words_index, tags_index, reason)
+
+
+def _stated(
+    column: int | str | None, role: Role, columns: Sequence[Column], names: Sequence[str], location: str
+) -> int | None:
+    if column is None:
+        return None
+    setting = Setting(f"data.columns.{role}")
+    if isinstance(column, str):
+        lowered = [name.strip().lower() for name in names]
+        if column.strip().lower() in lowered:
+            return lowered.index(column.strip().lower())
+        raise InputError(
+            f"found {column!r}",
+            location=setting,
+            expected=f"one of {', '.join(names)}, the columns of {location}"
+            if names
+            else f"a number; the columns of {location} have no names",
+        )
+    index = column - 1 if column > 0 else len(columns) + column
+    return index if 0 <= index < len(columns) else -1
+
+
+def _words_column(columns: Sequence[Column]) -> int:
+    """Return the first column that holds neither numbers, ids nor tags; of many rows, one with many values."""
+    candidates = [column for column in columns if not column.is_filler and not _is_tags(column)]
+    if not candidates:
+        candidates = [column for column in columns if not column.is_filler] or list(columns)
+    first = candidates[0]
+    if len(first.values) >= _MANY:
+        richest = max(candidates, key=lambda column: len(column.counts))
+        if len(first.counts) * 5 < len(richest.counts):
+            return richest.index
+    return first.index
+
+
+def _is_tags(column: Column) -> bool:
+    return (
+        column.is_entity
+        and column.spelling.kind != "types"
+        or column.has_only_outside
+        or (column.spelling.kind == "types" and column.spelling.tags is not None and "O" in column.counts)
+    )
+
+
+def _tags_column(columns: Sequence[Column], names: Sequence[str], words: Column, location: str) -> int:
+    usable = [column for column in columns if not column.is_filler] or list(columns)
+    entities = [column for column in usable if column.is_entity]
+    if len(entities) > 1:
+        entities = [column for column in entities if not column.is_chunk] or entities[-1:]
+    while len(entities) > 1 and any(entities[-1].predicts(column) for column in entities[:-1]):
+        entities.pop()
+    if len(entities) > 1:
+        raise _ambiguous(entities, names, words, location)
+    if entities:
+        return entities[0].index
+    if outside := [column for column in usable if column.has_only_outside]:
+        return outside[-1].index
+    return _plain_column(usable, names, words, location)
+
+
+def _plain_column(usable: Sequence[Column], names: Sequence[str], words: Column, location: str) -> int:
+    """Return the column of plain tags."""
+    named = [column for column in usable if names and names[column.index].strip().lower() in _TAG_NAMES]
+    if len(named) == 1:
+        return named[0].index
+    if len(words.values) < _MANY:
+        return usable[-1].index
+    closed = [column for column in usable if is_tag_set(column.counts) and len(column.counts) > 1]
+    small = [column for column in closed if len(column.counts) * 4 <= len(words.counts) and len(column.counts) <= 100]
+    if len(small) > 1:
+        raise _ambiguous(small, names, words, location)
+    return small[0].index if small else usable[-1].index
+
+
+def _ambiguous(columns: Sequence[Column], names: Sequence[str], words: Column, location: str) -> InputError:
+    samples = list(zip(words.values, *(column.values for column in columns[-2:]), strict=True))
+    informative = [row for row in samples if any(value not in ("O", "_") for value in row[1:])]
+    rows = "; ".join(" ".join(row) for row in (informative or samples)[:3])
+    first, second = (_name(column.index, names) for column in columns[-2:])
+    return InputError(
+        f"found tags in {first} and in {second} ({rows})",
+        location=location,
+        expected="one column of tags",
+        hint=("name it in ", Setting("data.columns.tags")),
+    )
+
+
+def _name(index: int, names: Sequence[str]) -> str:
+    return f"column {names[index]}" if names else f"column {index + 1}"

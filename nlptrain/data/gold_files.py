@@ -1,0 +1,117 @@
+"""Gold files: their sentences with tags in IOB2, or plain tags, whatever the spelling and the scheme of each file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from nlptrain.config.data import DataConfig
+from nlptrain.data.formats.registry import read_gold, tag_names
+from nlptrain.data.read_report import ReadReport
+from nlptrain.data.sentence import Sentence
+from nlptrain.data.tag_reading import TagEvidence, TagReading
+from nlptrain.data.tag_schemes import SCHEME_NAMES, list_names
+from nlptrain.data.text_files import is_gz, is_utf16
+from nlptrain.errors import InputError
+from nlptrain_runtime.schemes import Scheme
+
+_IN_MEMORY, _GZ = 2**26, 8  # bytes of a file whose sentences are kept, and the factor by which text is compressed
+
+
+def read_gold_file(
+    path: Path, data: DataConfig, report: ReadReport, readings: dict[Path, TagReading], *, keep: bool = False
+) -> Iterator[Sentence]:
+    """Yield the sentences of a gold file, with tags in IOB2 or plain tags.
+
+    The scheme depends on all tags of the file. A long file is read twice, so that its sentences are not kept.
+
+    Args:
+        path: the file.
+        data: its format and scheme.
+        report: receives what is repaired and skipped.
+        readings: receives how the tags of the file are read.
+        keep: read the file once, and keep its sentences.
+
+    Raises:
+        InputError: the file cannot be read, its tags are neither entities nor plain tags, or it has no sentence.
+    """
+    size = path.stat().st_size * (_GZ if is_gz(path) else 1)
+    if keep or size <= _IN_MEMORY:
+        sentences = list(read_gold(path, data, report))
+        evidence = TagEvidence(sentence.tags or () for sentence in sentences)
+    else:
+        sentences = []
+        evidence = TagEvidence(sentence.tags or () for sentence in read_gold(path, data, ReadReport()))
+    reading = evidence.reading(data.scheme, entity_type=data.entity_type, names=tag_names(data), location=str(path))
+    readings[path] = reading
+    if is_utf16(path):
+        report.note(f"{path}: UTF-16, converted")
+    if reading.spelling is not None and reading.spelling.name:
+        report.note(f"{path}: tags in {reading.describe()}, converted to B-TYPE, I-TYPE and O")
+    count = 0
+    for sentence in sentences or read_gold(path, data, report):
+        converted = reading.convert(sentence, report)
+        if converted is not None:
+            count += 1
+            report.sentences += 1
+            yield converted
+    if not count:
+        causes = ", ".join(
+            f"{cause.count:,} skipped: {cause.text}" for cause in report.causes if cause.action == "skipped"
+        )
+        problems = [problem for cause in report.causes for problem in cause.problems[:1] if cause.action == "skipped"]
+        raise InputError(
+            f"found no sentence{causes and f' ({causes})'}",
+            *problems,
+            location=str(path),
+            expected="at least one",
+        )
+
+
+def common_scheme(readings: Mapping[Path, TagReading]) -> Scheme | None:
+    """Return the scheme of files that have tags of one task: that of all of them, or IOB2; None without evidence.
+
+    Raises:
+        InputError: some files have entities and others plain tags.
+    """
+    certain = {path: reading.scheme for path, reading in readings.items() if reading.has_evidence}
+    plain = [path for path, scheme in certain.items() if scheme == "plain"]
+    entities = [path for path in certain if path not in plain]
+    if plain and entities:
+        raise InputError(
+            "found plain tags",
+            location=str(plain[0]),
+            expected=f"{SCHEME_NAMES[certain[entities[0]]]} tags, as in {entities[0]}",
+            hint="give files of one task",
+        )
+    schemes = set(certain.values())
+    return None if not schemes else next(iter(schemes)) if len(schemes) == 1 else "iob2"
+
+
+def describe_readings(readings: Mapping[str, Mapping[Path, TagReading]], target: Scheme) -> str:
+    """Describe the schemes of the files of each split, for the log.
+
+    Example:
+        >>> iob1, iob2 = (TagEvidence([tags]).reading("auto") for tags in (["I-A", "O"], ["B-A", "O"]))
+        >>> describe_readings({"train": {Path("a"): iob1}, "dev": {Path("b"): iob1}, "test": {Path("c"): iob2}}, "iob2")
+        'tag scheme: IOB1 in train and dev, IOB2 in test, converted to IOB2 (data.scheme)'
+    """
+    places: dict[str, list[str]] = {}
+    for split, files in readings.items():
+        certain = {path: reading for path, reading in files.items() if reading.has_evidence} or dict(files)
+        descriptions = {reading.describe() for reading in certain.values()}
+        for path, reading in certain.items():
+            names = places.setdefault(reading.describe(), [])
+            place = split if len(descriptions) == 1 and split else str(path)
+            if place not in names:
+                names.append(place)
+    if len(places) == 1:
+        summary = next(iter(places))
+    else:
+        summary = ", ".join(f"{description} in {_join(names)}" for description, names in places.items())
+    conversion = "" if list(places) == [SCHEME_NAMES[target]] else f", converted to {SCHEME_NAMES[target]}"
+    return f"tag scheme: {summary}{conversion} (data.scheme)"
+
+
+def _join(names: list[str]) -> str:
+    return " and ".join(names) if len(names) <= 3 else list_names(names)

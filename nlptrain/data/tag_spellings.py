@@ -1,0 +1,164 @@
+"""Spellings of tags in gold files: which part of a tag is its prefix, which its type, and which tag is no entity."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["tags", "brackets", "types", "plain", "unknown"]
+
+_PREFIX = r"[BIESLUMW]"
+_SEPARATOR = r"\s*[-_:/.|+\u2010-\u2015]\s*"
+_PREFIXED = re.compile(rf"({_PREFIX}){_SEPARATOR}(\S.*)", re.IGNORECASE | re.DOTALL)
+_SUFFIXED = re.compile(rf"(.*\S)[-_:/.|+]({_PREFIX})", re.DOTALL)
+_BRACKETS = re.compile(r"(?:\([^()*\s]+)*\*?\)*")
+_BARE = frozenset("BIESLUMW")
+_AS_PREFIX = {"M": "I", "W": "S"}  # of BMEWO and BMES
+_OUTSIDE = ("O", "o", "0", "_", "-", "OUT", "OTHER", "Other", "other", "out", "NONE", "None", "none", "null", "*", "")
+_OUTSIDE_TYPES = ("O", "o", "0", "OUT", "OTHER", "Other", "other", "out", "NONE", "None", "none", "null", "_", "-")
+_TAG_NAME = re.compile(r"[A-Z][A-Z0-9$|:.,+*/=_<>'-]*|[^\w\s]+")  # PTB, UPOS and the like
+_MIN_SHARE = 0.9  # of the entity tags that have a spelling
+_MAX_TYPES = 200
+_NUMBER = re.compile(r"\d+")
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """How the tags of a file are written.
+
+    Attributes:
+        kind: ``tags``: prefix and type; ``brackets``: ``(PER* *)``; ``types``: types without a prefix; ``plain``: tags
+            that are no entities; ``unknown``: none of these.
+        name: for the log, e.g. ``B_TYPE``; "": the usual one.
+        tags: each tag as ``O`` or ``PREFIX-TYPE``; tags that are missing have no reading. Of brackets and plain tags,
+            empty.
+    """
+
+    kind: Kind
+    name: str = ""
+    tags: Mapping[str, str] | None = None
+
+
+def find_spelling(counts: Counter[str], entity_type: str) -> Spelling:
+    """Return the spelling of the tags of a file.
+
+    Args:
+        counts: how often each tag occurs.
+        entity_type: the type of tags that have none.
+
+    Example:
+        >>> find_spelling(Counter({"O": 9, "B_PER": 2, "I_PER": 1}), "ENTITY")
+        Spelling(kind='tags', name='B_TYPE', tags={'O': 'O', 'B_PER': 'B-PER', 'I_PER': 'I-PER'})
+    """
+    outside = next((tag for tag in _OUTSIDE if tag in counts), None)
+    entities = Counter({tag: count for tag, count in counts.items() if tag not in _OUTSIDE})
+    total = entities.total()
+    if not entities and outside in ("O", "o"):
+        return _of_tags({}, counts)
+    for read in (_read_prefixed, _read_suffixed):
+        tags = {tag: parts for tag in entities if (parts := read(tag))}
+        if total and sum(entities[tag] for tag in tags) >= _MIN_SHARE * total and _has_start(tags, outside):
+            return _of_tags(tags, counts)
+    if total and _is_bracketed(counts):
+        return Spelling("brackets", "(TYPE* *)")
+    upper = {tag: tag.upper() for tag in entities if len(tag) == 1 and tag.upper() in _BARE}
+    if total and outside and len(upper) == len(entities) and set(upper.values()) & {"B", "I"}:
+        return _of_tags({tag: (letter, entity_type) for tag, letter in upper.items()}, counts, "B without a type")
+    return _without_prefix(counts)
+
+
+def read_bracketed(tags: Sequence[str]) -> list[str] | None:
+    """Return tags like ``(PER*``, ``*`` and ``*)`` as IOB2, of nested entities the outermost; None if they are invalid.
+
+    Example:
+        >>> read_bracketed(["(PER*", "*)", "*", "(LOC)"])
+        ['B-PER', 'I-PER', 'O', 'B-LOC']
+    """
+    labels: list[str] = []
+    result = []
+    for tag in tags:
+        opened = re.findall(r"\(([^()*\s]+)", tag)
+        is_start = bool(opened) and not labels
+        labels += opened
+        result.append("O" if not labels else f"{'B' if is_start else 'I'}-{labels[0]}")
+        closed = tag.count(")")
+        if closed > len(labels) or not _BRACKETS.fullmatch(tag):
+            return None
+        del labels[len(labels) - closed :]
+    return None if labels else result
+
+
+def is_tag_set(counts: Counter[str]) -> bool:
+    """Return whether ``counts`` looks like those of a closed set of tags, as of parts of speech."""
+    total = counts.total()
+    named = sum(count for tag, count in counts.items() if _TAG_NAME.fullmatch(tag))
+    is_small = len(counts) <= max(1, total // 3)
+    return is_small or (named >= _MIN_SHARE * total and len(counts) <= 100)
+
+
+def are_numbers(counts: Counter[str]) -> bool:
+    """Return whether all tags are numbers of classes."""
+    return len(counts) > 1 and all(_NUMBER.fullmatch(tag) for tag in counts)
+
+
+def _read_prefixed(tag: str) -> tuple[str, str] | None:
+    match = _PREFIXED.fullmatch(tag.strip())
+    return (match[1].upper(), match[2]) if match else None
+
+
+def _read_suffixed(tag: str) -> tuple[str, str] | None:
+    match = _SUFFIXED.fullmatch(tag.strip())
+    return (match[2], match[1]) if match else None
+
+
+def _has_start(tags: Mapping[str, tuple[str, str]], outside: str | None) -> bool:
+    """Return whether prefixes are those of entities, rather than the first letters of plain tags such as ``S-adj``."""
+    prefixes = {prefix for prefix, _ in tags.values()}
+    return bool(prefixes & {"B", "I"}) or outside in ("O", "o")
+
+
+def _of_tags(tags: Mapping[str, tuple[str, str]], counts: Counter[str], name: str = "") -> Spelling:
+    """Return the spelling with these prefixes and types; tags in another spelling are read where they can be."""
+    known_types = {label for _, label in tags.values()}
+    mapping: dict[str, str] = {}
+    for tag in counts:
+        if parts := tags.get(tag) or _read_prefixed(tag):
+            mapping[tag] = f"{_AS_PREFIX.get(parts[0], parts[0])}-{parts[1]}"
+        elif tag.strip() in _OUTSIDE:
+            mapping[tag] = "O"
+        elif tag.strip() in known_types:
+            mapping[tag] = f"I-{tag.strip()}"
+    return Spelling("tags", name or _spelling_name(tags, counts), mapping)
+
+
+def _spelling_name(tags: Mapping[str, tuple[str, str]], counts: Counter[str]) -> str:
+    """Return how most of the tags are written; "" for ``B-TYPE`` and ``O``."""
+    forms = Counter[str]()
+    for tag, (prefix, label) in tags.items():
+        forms[tag.strip().replace(label, "TYPE").replace(prefix.lower(), prefix.lower())] += counts[tag]
+    name = "" if not forms else forms.most_common(1)[0][0]
+    name = "" if re.fullmatch(r"[BIESLU]-TYPE", name) else re.sub(r"^[BIESLUMW](?=[^A-Za-z])", "B", name)
+    if any(prefix in "MW" for prefix, _ in tags.values()):
+        name = "BMEWO" if any(prefix == "W" for prefix, _ in tags.values()) else "BMES"
+    return name
+
+
+def _is_bracketed(counts: Counter[str]) -> bool:
+    matching = sum(count for tag, count in counts.items() if tag and _BRACKETS.fullmatch(tag))
+    opened = sum(count for tag, count in counts.items() if tag.startswith("(") and len(tag) > 1)
+    return bool(opened) and matching >= _MIN_SHARE * counts.total()
+
+
+def _without_prefix(counts: Counter[str]) -> Spelling:
+    """Return whether tags without a prefix are types of entities, where ``O`` dominates, or plain tags."""
+    (most_common, highest), total = counts.most_common(1)[0], counts.total()
+    outside = next((tag for tag in _OUTSIDE_TYPES if counts[tag] == highest), most_common)
+    has_features = sum(count for tag, count in counts.items() if "=" in tag) * 2 > total - highest
+    is_certain = outside in ("O", "o") and highest * 4 >= total
+    if outside in _OUTSIDE_TYPES and not has_features and (is_certain or highest * 2 > total):
+        if 1 < len(counts) <= _MAX_TYPES:
+            return Spelling("types", "TYPE", {tag: "O" if tag == outside else f"I-{tag.strip()}" for tag in counts})
+    return Spelling("plain") if is_tag_set(counts) else Spelling("unknown")
