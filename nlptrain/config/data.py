@@ -33,11 +33,11 @@ class ColumnsConfig(Section):
 
     words: Column | ColumnName | None = Field(
         default=None,
-        description="Column of the words: 1 is the first, -1 the last; in CSV, Parquet and Arrow files a name. Default: 1 in CoNLL, 2 (FORM) in CoNLL-U; word or token; tokens or words.",
+        description="Column of the words: 1 is the first, -1 the last; in files with column names a name. Default: by the values in CoNLL (the first column that holds neither numbers nor tags); 2 (FORM) in CoNLL-U; word or token; tokens or words.",
     )
     tags: Column | ColumnName | None = Field(
         default=None,
-        description="Column of the tags: a number as for `words`, `upos` (4) or `xpos` (5) in CoNLL-U, or a name. Default: -1 in CoNLL, upos in CoNLL-U; tag, ner_tag or label; tags or ner_tags.",
+        description="Column of the tags: a number as for `words`, `upos` (4), `xpos` (5) or `misc.KEY` (e.g. misc.NER) in CoNLL-U, or a name. Default: by the values in CoNLL (the column of few different values with O, or else the last one); upos in CoNLL-U; tag, ner_tag or label; tags or ner_tags.",
     )
 
     sentences: Column | ColumnName | None = Field(

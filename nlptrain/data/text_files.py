@@ -67,7 +67,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             offset += length
             text = text.removesuffix("\n").rstrip("\r")
             if "\r" in text:
-                *first, text = re.split("\r+", text) if "\r\r" in text else text.split("\r")
+                *first, text = text.split("\r")
                 for line in first:
                     yield line_number, line
                     line_number += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,8 @@ _WIDTH = 10
 _FORM, _UPOS, _XPOS = 2, 4, 5
 _NAMES = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
 _COLUMNS_BY_NAME = {"tags": {"upos": _UPOS, "xpos": _XPOS}, "words": {"form": _FORM}}
+_MISC = "misc."
+_ENTITY_KEYS = ("NER", "ner", "Entity", "NE", "BIO", "Tag")  # of MISC
 _NOT_A_WORD = re.compile(r"[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")  # a multiword token 3-4, an empty node 8.1
 _COMMENT = re.compile(r"#\s*(text|sent_id)\s*=\s?(.*)", re.DOTALL)
 
@@ -25,21 +28,49 @@ _COMMENT = re.compile(r"#\s*(text|sent_id)\s*=\s?(.*)", re.DOTALL)
 def read_conllu(path: Path, context: ReadContext) -> Iterator[Sentence]:
     """Read the sentences of a CoNLL-U file: its syntactic words, FORM (2) with UPOS (4) unless ``context`` differs.
 
-    The comments ``# sent_id`` and ``# text`` are the id and the text of a sentence.
+    ``misc.KEY`` reads the tags from ``KEY=...`` in MISC (10), where words without the key are ``O``. The comments
+    ``# sent_id`` and ``# text`` are the id and the text of a sentence. A sentence is skipped if one of its lines has
+    not ten columns, its words have not the IDs 1, 2, 3, ..., or a word is empty or has no tag.
 
     Raises:
-        InputError: a line has not ten columns, the words of a sentence have not the IDs 1, 2, 3, ..., or a word is
-            empty or has no UPOS or XPOS where that is read.
+        InputError: ``context`` names a column that CoNLL-U lacks.
     """
     columns = context.columns
-    words, tags = _column(columns.words or _FORM, "words"), _column(columns.tags or _UPOS, "tags")
-    for comments, rows in _blocks(path):
-        for row in rows:
-            _check_not_empty(row, words, tags, path)
+    key = _misc_key(columns.tags)
+    words = _column(columns.words or _FORM, "words")
+    tags = _WIDTH if key else _column(columns.tags or _UPOS, "tags")
+    offered: Counter[str] = Counter()
+    for comments, rows in _blocks(path, context):
+        try:
+            for row in rows:
+                _check_not_empty(row, words, tags, path)
+        except InputError as error:
+            context.report.skip("word without a form or a tag", error)
+            continue
         numbers = tuple(row.line for row in rows)
-        forms, tag_sequence = (tuple(row.cells[column - 1] for row in rows) for column in (words, tags))
+        forms = tuple(row.cells[words - 1] for row in rows)
+        if key:
+            tag_sequence = tuple(_misc(row.cells[-1]).get(key, "O") for row in rows)
+        else:
+            tag_sequence = tuple(row.cells[tags - 1] for row in rows)
+            if columns.tags is None:
+                offered.update(name for row in rows if "=" in row.cells[-1] for name in _misc(row.cells[-1]))
         where = f"{path}:{numbers[0]}"
         yield Sentence(forms, tag_sequence, where, numbers, id=comments.get("sent_id"), text=comments.get("text"))
+    if name := next((name for name in _ENTITY_KEYS if offered[name]), None):
+        context.report.note(
+            f"{path}: tags are UPOS; MISC has {name}= for {offered[name]:,} words (data.columns.tags: {_MISC}{name})"
+        )
+
+
+def _misc_key(column: int | str | None) -> str:
+    """Return the key in MISC that holds the tags; "": a column does."""
+    is_key = isinstance(column, str) and column.lower().startswith(_MISC) and len(column) > len(_MISC)
+    return str(column)[len(_MISC) :] if is_key else ""
+
+
+def _misc(cell: str) -> dict[str, str]:
+    return dict(part.split("=", 1) for part in cell.split("|") if "=" in part)  # type: ignore[misc]  # pairs
 
 
 def ignored_columns(_: Path, context: ReadContext) -> list[str]:
@@ -49,7 +80,8 @@ def ignored_columns(_: Path, context: ReadContext) -> list[str]:
         InputError: ``context`` has a column that CoNLL-U lacks.
     """
     columns = context.columns
-    read = {1, _column(columns.words or _FORM, "words"), _column(columns.tags or _UPOS, "tags")}
+    tags = _WIDTH if _misc_key(columns.tags) else _column(columns.tags or _UPOS, "tags")
+    read = {1, _column(columns.words or _FORM, "words"), tags}
     return [name for column, name in enumerate(_NAMES, start=1) if column not in read]
 
 
@@ -74,29 +106,43 @@ class _Row(NamedTuple):
     cells: list[str]
 
 
-def _blocks(path: Path) -> Iterator[tuple[dict[str, str], list[_Row]]]:
-    """Yield the comments and the words' lines of each sentence."""
+def _blocks(path: Path, context: ReadContext) -> Iterator[tuple[dict[str, str], list[_Row]]]:
+    """Yield the comments and the words' lines of each sentence whose lines can be read."""
     comments: dict[str, str] = {}
     rows: list[_Row] = []
+    is_faulty = False
     for line_number, line in read_lines(path):
         if not line.strip():
-            if rows:
+            if rows and not is_faulty:
                 yield comments, rows
-            comments, rows = {}, []
+            comments, rows, is_faulty = {}, [], False
         elif line.startswith("#"):
             if match := _COMMENT.fullmatch(line):
                 comments[match[1]] = match[2]
-        elif row := _row(path, line_number, line, len(rows)):
-            rows.append(row)
-            if len(rows) > MAX_WORDS:
-                raise too_many_words(f"{path}:{line_number}")
-    if rows:
+        elif not is_faulty:
+            try:
+                row = _row(path, line_number, line, len(rows))
+            except InputError as error:
+                context.report.skip("line that is not CoNLL-U", error)
+                is_faulty = True
+                continue
+            if row is not None:
+                rows.append(row)
+                if len(rows) > MAX_WORDS:
+                    raise too_many_words(f"{path}:{line_number}")
+    if rows and not is_faulty:
         yield comments, rows
 
 
 def _row(path: Path, line_number: int, line: str, words_before: int) -> _Row | None:
-    """Return the word of a line, or None for a multiword token or an empty node."""
+    """Return the word of a line, or None for a multiword token or an empty node.
+
+    Raises:
+        InputError: the line has not ten columns, or another ID than the next one.
+    """
     cells = line.split("\t")
+    if len(cells) != _WIDTH:
+        cells = line.split()
     if len(cells) != _WIDTH:
         raise InputError(
             f"found {len(cells)} column{'s' * (len(cells) != 1)}",
@@ -138,7 +184,7 @@ def _column(column: int | str, key: str) -> int:
         raise InputError(
             f"found {column!r}",
             location=Setting(f"data.columns.{key}"),
-            expected=f"{' or '.join(_COLUMNS_BY_NAME[key])}, or a number from 1 to {_WIDTH}, in CoNLL-U",
+            expected=f"{' or '.join(_COLUMNS_BY_NAME[key])}, a number from 1 to {_WIDTH}, or {_MISC}KEY for tags, in CoNLL-U",
         )
     column_number = _COLUMNS_BY_NAME[key][column] if isinstance(column, str) else column
     position = column_number if column_number > 0 else _WIDTH + 1 + column_number

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, islice
+from dataclasses import dataclass
+from itertools import chain, groupby, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.formats import ReadContext, WriteContext
+from nlptrain.data.formats.column_layout import Column, choose_columns
 from nlptrain.data.formats.fields import join_names, tagged_words
 from nlptrain.data.sentence import MAX_WORDS, Sentence
 from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError, Setting
 
 _NAMES = {
-    "words": ("word", "token", "words", "tokens"),
-    "tags": ("tag", "ner_tag", "tags", "ner_tags", "label"),
-    "sentences": ("sentence_id", "sent_id", "sentence", "sentence #"),
+    "words": ("word", "token", "words", "tokens", "form"),
+    "tags": ("tag", "ner_tag", "tags", "ner_tags", "label", "labels", "ner", "entity", "bio", "iob"),
+    "sentences": ("sentence_id", "sent_id", "sentence", "sentence #", "sentence_idx", "sentence_number", "sent"),
 }
 _SEPARATORS = ",;\t|"
+_SAMPLE = 3000  # rows that tell the columns, and whether quotes are quotes
+_MANY = 100  # sentence ids that occur again before the rows are refused
+_OUTSIDE = ("O", "o")
+Cells = list[str] | None  # None: a row that cannot be read
 
 
 class _Row(NamedTuple):
@@ -30,20 +37,44 @@ class _Row(NamedTuple):
     sentence: str
     word: str
     tag: str
+    is_faulty: bool = False
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A CSV file.
+
+    Attributes:
+        names: of the columns.
+        rows: with the number of their first line.
+    """
+
+    names: list[str]
+    rows: Iterator[tuple[int, Cells]]
+
+
+class _Columns(NamedTuple):
+    """The indices of the columns that are read; without sentences, empty rows separate them."""
+
+    words: int
+    tags: int
+    sentences: int | None
 
 
 def read_csv(path: Path, context: ReadContext) -> Iterator[Sentence]:
     """Read the sentences of a CSV file: consecutive rows with the same value in the column of sentences.
 
-    A row without a value continues the sentence above. The separator is that of the header; column names are compared
-    without case.
+    A row without a value continues the sentence above. Without such a column, an empty row ends a sentence. The
+    separator is that of the header, or of a first line ``sep=;``; column names are compared without case, and columns
+    with other names are told by their values. An empty word with the tag ``O`` is left out; a sentence with a row that
+    has no word, no tag, or another number of columns is skipped.
 
     Raises:
-        InputError: a column is missing, a row has another number of columns, a word or a tag is empty, a quote is not
-            closed, or a sentence continues after another one.
+        InputError: a column is missing, a quote is not closed, or most sentences continue after other ones.
     """
     seen: set[str] = set()
-    for name, group in groupby(_rows(path, context.columns), key=lambda row: row.sentence):
+    repeated = 0
+    for index, (name, group) in enumerate(groupby(_rows(path, context), key=lambda row: row.sentence), start=1):
         rows = list(islice(group, MAX_WORDS + 1))
         where = f"{path}:{rows[0].line}"
         if len(rows) > MAX_WORDS:
@@ -53,12 +84,19 @@ def read_csv(path: Path, context: ReadContext) -> Iterator[Sentence]:
                 hint=("set ", Setting("data.columns.sentences"), " to the column of sentences"),
             )
         if name in seen:
-            raise InputError(
-                f"sentence {name!r} continues after other sentences", location=where, hint="sort the rows by sentence"
-            )
+            repeated += 1
+            if repeated * 2 > index and (repeated > _MANY or len(rows) == 1):
+                raise InputError(
+                    f"sentence {name!r} continues after other sentences",
+                    location=where,
+                    hint="sort the rows by sentence",
+                )
+            context.report.repaired("sentence id that occurs again, read as another sentence", where, f"found {name!r}")
         seen.add(name)
-        words, tags = tuple(row.word for row in rows), tuple(row.tag for row in rows)
-        yield Sentence(words, tags, where, tuple(row.line for row in rows), id=name)
+        rows = [row for row in rows if not _is_left_out(row, path, context)]
+        if rows and not _is_faulty(rows, path, context):
+            words, tags = tuple(row.word for row in rows), tuple(row.tag for row in rows)
+            yield Sentence(words, tags, where, tuple(row.line for row in rows), id=name)
 
 
 def ignored_columns(path: Path, context: ReadContext) -> list[str]:
@@ -67,22 +105,22 @@ def ignored_columns(path: Path, context: ReadContext) -> list[str]:
     Raises:
         InputError: a column is missing.
     """
-    names, _ = _open(path)
-    read = _find_columns(path, names, context.columns)
-    return [name for index, name in enumerate(names) if index not in read]
+    columns, table = _find_columns(path, _open(path, context), context)
+    return [name or f"column {index + 1}" for index, name in enumerate(table.names) if index not in columns]
 
 
 def read_csv_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
     """Read the rows of a CSV file as dictionaries with all columns, and the number of their first line.
 
     Raises:
-        InputError: as for ``read_csv``.
+        InputError: a row has another number of columns, or two columns have the same name.
     """
     del columns
-    names, rows = _open(path)
+    table = _open(path)
+    names = table.names
     if repeated := next((name for name, count in Counter(names).items() if name and count > 1), None):
         raise _repeated_column(path, repeated)
-    return ((line, dict(zip(names, cells, strict=True))) for line, cells in rows)
+    return ((line, dict(zip(names, cells, strict=True))) for line, cells in table.rows if cells and any(cells))
 
 
 def csv_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterator[str]:
@@ -116,60 +154,157 @@ def csv_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterator[
             yield row(name, word, tag)
 
 
-def _open(path: Path) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
-    """Return the names of the columns, and the rows with the number of their first line."""
-    text = (f"{line}\n" for _, line in read_lines(path))
-    header = next(text, "")
-    separator = max(_SEPARATORS, key=header.count)
-    try:
-        names = next(csv.reader([header], delimiter=separator), [])
-    except csv.Error as error:
-        raise InputError(f"not CSV: {error}", location=f"{path}:1") from error
+def _is_left_out(row: _Row, path: Path, context: ReadContext) -> bool:
+    is_empty = not row.is_faulty and not row.word.strip() and row.tag in _OUTSIDE
+    if is_empty:
+        context.report.repaired("empty word with tag O, left out", f"{path}:{row.line}")
+    return is_empty
 
-    def rows() -> Iterator[tuple[int, list[str]]]:
-        reader = csv.reader(text, delimiter=separator, strict=True)
-        line = 2
+
+def _is_faulty(rows: Sequence[_Row], path: Path, context: ReadContext) -> bool:
+    """Return whether a row cannot be read, and report it."""
+    if any(row.is_faulty for row in rows):  # reported already
+        return True
+    for row in rows:
+        location = f"{path}:{row.line}"
+        if not row.word.strip():
+            context.report.skipped("empty word with a tag", location, f"found the tag {row.tag!r} without a word")
+            return True
+        if not row.tag:
+            context.report.skipped("row without a tag", location, f"found no tag for {row.word!r}")
+            return True
+    return False
+
+
+def _open(path: Path, context: ReadContext | None = None) -> _Table:
+    """Return the table in a file.
+
+    Args:
+        path: the file.
+        context: receives rows with another number of columns; None: these raise.
+    """
+    lines = ((line_number, f"{line}\n") for line_number, line in read_lines(path))
+    header_line, header = next(lines, (1, ""))
+    separator = max(_SEPARATORS, key=header.count)
+    if stated := re.fullmatch(r'"?sep=(.)"?\n', header):
+        separator = stated[1]
+        header_line, header = next(lines, (2, ""))
+    quoting = _quoting(path, separator)
+    try:
+        names = next(csv.reader([header], delimiter=separator, quoting=quoting), [])
+    except csv.Error as error:
+        raise InputError(f"not CSV: {error}", location=f"{path}:{header_line}") from error
+
+    def rows() -> Iterator[tuple[int, Cells]]:
+        reader = csv.reader((line for _, line in lines), delimiter=separator, quoting=quoting, strict=True)
+        line = header_line + 1
         try:
             for cells in reader:
-                first, line = line, reader.line_num + 2
-                if not any(cells):
+                first, line = line, header_line + 1 + reader.line_num
+                if len(cells) == len(names) or not any(cells):
+                    yield first, cells if cells else [""] * len(names)
                     continue
-                if len(cells) != len(names):
-                    raise InputError(
-                        f"found {len(cells)} columns",
-                        location=f"{path}:{first}",
-                        expected=f"{len(names)}, as in the header",
-                    )
-                yield first, cells
+                fault = InputError(
+                    f"found {len(cells)} columns",
+                    location=f"{path}:{first}",
+                    expected=f"{len(names)}, as in the header",
+                )
+                if context is None:
+                    raise fault
+                context.report.skip("row with another number of columns", fault)
+                yield first, None
         except csv.Error as error:
             raise InputError(f"not CSV: {error}", location=f"{path}:{line}") from error
 
-    return names, rows()
+    return _Table([name.strip() for name in names], rows())
 
 
-def _rows(path: Path, columns: ColumnsConfig) -> Iterator[_Row]:
-    names, rows = _open(path)
-    word, tag, sentence = _find_columns(path, names, columns)
-    current = ""
-    for line, cells in rows:
-        current = cells[sentence] or current
-        location = f"{path}:{line}"
-        if not cells[word]:
-            raise InputError("found an empty word", location=location, hint="remove the row")
-        if not cells[tag]:
-            raise InputError(f"found no tag for {cells[word]!r}", location=location)
-        if not current:
-            raise InputError(f"found no sentence for {cells[word]!r}, nor above it", location=location)
-        yield _Row(line, current, cells[word], cells[tag])
+def _quoting(path: Path, separator: str) -> Literal[0, 3]:
+    """Return ``csv.QUOTE_NONE`` if quotes are words rather than quotes, else ``csv.QUOTE_MINIMAL``."""
+    lines = [line for _, line in islice(read_lines(path), _SAMPLE) if line]
+    if not any(line.count('"') % 2 for line in lines):
+        return csv.QUOTE_MINIMAL
+    width = max(line.count(separator) for line in lines[:2])
+    fitting = sum(line.count(separator) == width for line in lines)
+    return csv.QUOTE_NONE if fitting >= 0.99 * len(lines) else csv.QUOTE_MINIMAL
 
 
-def _find_columns(path: Path, names: Sequence[str], columns: ColumnsConfig) -> tuple[int, int, int]:
-    """Return the indices of the columns of words, tags and sentences."""
-    word, tag = _find_column(path, names, "words", columns.words), _find_column(path, names, "tags", columns.tags)
-    return word, tag, _find_column(path, names, "sentences", columns.sentences)
+def _rows(path: Path, context: ReadContext) -> Iterator[_Row]:
+    columns, table = _find_columns(path, _open(path, context), context)
+    current, blocks = "", 1
+    for line, cells in table.rows:
+        if cells is None:
+            yield _Row(line, current or str(blocks), "", "", is_faulty=True)
+        elif not any(cells):
+            blocks += 1
+        else:
+            current = str(blocks) if columns.sentences is None else cells[columns.sentences].strip() or current
+            word, tag = cells[columns.words], cells[columns.tags].strip()
+            if not current:
+                raise InputError(f"found no sentence for {word!r}, nor above it", location=f"{path}:{line}")
+            yield _Row(line, current, word, tag)
 
 
-def _find_column(path: Path, names: Sequence[str], key: str, column: int | str | None) -> int:
+def _find_columns(path: Path, table: _Table, context: ReadContext) -> tuple[_Columns, _Table]:
+    """Return the columns that are read, and the table.
+
+    Raises:
+        InputError: a column is missing.
+    """
+    names, stated = table.names, context.columns
+    first = list(islice(table.rows, _SAMPLE))
+    sample = [cells for _, cells in first if cells and any(cells)]
+    word, tag, sentence = (
+        _find_column(path, names, key, getattr(stated, key)) for key in ("words", "tags", "sentences")
+    )
+    if sentence is None:
+        sentence = _sentence_column(sample, [index for index in range(len(names)) if index not in (word, tag)])
+    if (word is None or tag is None) and sample and len(names) > 1:
+        word, tag = _columns_by_value(path, names, sample, (word, tag, sentence), context)
+    rows = chain(first, table.rows)
+    if word is None or tag is None or word == tag:
+        raise _missing_column(path, names, "words" if word is None else "tags")
+    if sentence is None and all(cells is None or any(cells) for _, cells in first):
+        raise _missing_column(path, names, "sentences")
+    return _Columns(word, tag, sentence), _Table(names, rows)
+
+
+def _columns_by_value(
+    path: Path,
+    names: Sequence[str],
+    sample: Sequence[Sequence[str]],
+    roles: tuple[int | None, int | None, int | None],
+    context: ReadContext,
+) -> tuple[int, int] | tuple[None, None]:
+    """Return the columns of words and tags by their values; None unless the tags are those of entities."""
+    word, tag, sentence = roles
+    indices = [index for index in range(len(names)) if index != sentence]
+    columns = [Column(place, (tuple(row[index] for row in sample),)) for place, index in enumerate(indices)]
+    if tag is None and not any(column.is_entity for column in columns):
+        return None, None
+    stated = ColumnsConfig(
+        words=None if word is None else indices.index(word) + 1, tags=None if tag is None else indices.index(tag) + 1
+    )
+    chosen = choose_columns(columns, [names[index] for index in indices], stated, str(path))
+    words, tags = indices[chosen.words], indices[chosen.tags]
+    context.report.note(
+        f"{path}: words in column {names[words]}, tags in column {names[tags]}, by their values (data.columns)"
+    )
+    return words, tags
+
+
+def _sentence_column(sample: Sequence[Sequence[str]], indices: Sequence[int]) -> int | None:
+    """Return the first column whose equal values follow each other, as those of the words of a sentence do."""
+    for index in indices:
+        values = [row[index] for row in sample]
+        runs = [value for value, _ in groupby(values)]
+        if 1 < len(runs) <= len(values) * 0.7 and len(set(runs)) == len(runs) and "" not in values:
+            return index
+    return None
+
+
+def _find_column(path: Path, names: Sequence[str], key: str, column: int | str | None) -> int | None:
+    """Return the index of the column that is stated, or that has a usual name; None: there is none."""
     setting = Setting(f"data.columns.{key}")
     if isinstance(column, int):
         index = column - 1 if column > 0 else len(names) + column
@@ -180,14 +315,20 @@ def _find_column(path: Path, names: Sequence[str], key: str, column: int | str |
     candidates = [column.lower()] if column is not None else _NAMES[key]
     position = next((lower_names.index(name) for name in candidates if name in lower_names), None)
     if position is None:
-        raise InputError(
-            f"found no column {' or '.join(map(repr, candidates))} (columns: {join_names(names)})",
-            location=str(path),
-            hint=("set ", setting, " to its name"),
-        )
+        if column is not None:
+            raise _missing_column(path, names, key, candidates)
+        return None
     if lower_names.count(lower_names[position]) > 1:
         raise _repeated_column(path, names[position])
     return position
+
+
+def _missing_column(path: Path, names: Sequence[str], key: str, candidates: Sequence[str] = ()) -> InputError:
+    return InputError(
+        f"found no column {' or '.join(map(repr, candidates or _NAMES[key]))} (columns: {join_names(names)})",
+        location=str(path),
+        hint=("set ", Setting(f"data.columns.{key}"), " to its name"),
+    )
 
 
 def _repeated_column(path: Path, name: str) -> InputError:
