@@ -11,9 +11,9 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from nlptrain.data.corpus import Corpus
+from nlptrain.data.gold_files import common_scheme
 from nlptrain.data.labels import convert_scheme
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tag_schemes import detect_schemes
 from nlptrain.models import TokenModel, load_token_model
 from nlptrain.models.prediction import to_tagged_sentence
 from nlptrain.run.run import silence_libraries
@@ -48,11 +48,12 @@ def describe(halves: Sequence[CalibrationErrors]) -> str:
 
 def models_with_gold(file: str, runs: Sequence[str]) -> Iterator[tuple[str, TokenModel, list[Sentence]]]:
     """Yield each run, its model, and the sentences of ``file`` with tags in the scheme of the model."""
-    sentences = list(Corpus([file]))
-    scheme = detect_schemes({"gold": sentences}, "auto")["gold"]
+    corpus = Corpus([file])
+    sentences = corpus.read()
+    scheme = common_scheme(corpus.readings) or "iob2"
     for run in runs:
         model = load_token_model(run)
-        yield run, model, convert_scheme(sentences, scheme, model.labels)
+        yield run, model, convert_scheme(sentences, "plain" if scheme == "plain" else "iob2", model.labels)
 
 
 def main() -> None:

@@ -55,7 +55,7 @@ def read_gold_file(
             count += 1
             report.sentences += 1
             yield converted
-    if not count:
+    if not count and not (report.is_strict and report.causes):
         causes = ", ".join(
             f"{cause.count:,} skipped: {cause.text}" for cause in report.causes if cause.action == "skipped"
         )
@@ -96,20 +96,21 @@ def describe_readings(readings: Mapping[str, Mapping[Path, TagReading]], target:
         >>> describe_readings({"train": {Path("a"): iob1}, "dev": {Path("b"): iob1}, "test": {Path("c"): iob2}}, "iob2")
         'tag scheme: IOB1 in train and dev, IOB2 in test, converted to IOB2 (data.scheme)'
     """
-    places: dict[str, list[str]] = {}
+    locations: dict[str, list[str]] = {}
+    has_evidence = any(reading.has_evidence for files in readings.values() for reading in files.values())
     for split, files in readings.items():
-        certain = {path: reading for path, reading in files.items() if reading.has_evidence} or dict(files)
+        certain = {path: reading for path, reading in files.items() if reading.has_evidence or not has_evidence}
         descriptions = {reading.describe() for reading in certain.values()}
         for path, reading in certain.items():
-            names = places.setdefault(reading.describe(), [])
-            place = split if len(descriptions) == 1 and split else str(path)
-            if place not in names:
-                names.append(place)
-    if len(places) == 1:
-        summary = next(iter(places))
+            names = locations.setdefault(reading.describe(), [])
+            location = split if len(descriptions) == 1 and split else str(path)
+            if location not in names:
+                names.append(location)
+    if len(locations) == 1:
+        summary = next(iter(locations))
     else:
-        summary = ", ".join(f"{description} in {_join(names)}" for description, names in places.items())
-    conversion = "" if list(places) == [SCHEME_NAMES[target]] else f", converted to {SCHEME_NAMES[target]}"
+        summary = ", ".join(f"{description} in {_join(names)}" for description, names in locations.items())
+    conversion = "" if list(locations) == [SCHEME_NAMES[target]] else f", converted to {SCHEME_NAMES[target]}"
     return f"tag scheme: {summary}{conversion} (data.scheme)"
 
 

@@ -14,8 +14,7 @@ from nlptrain.data.tag_spellings import Spelling, are_numbers, find_spelling, re
 from nlptrain.errors import InputError, Setting
 from nlptrain_runtime.schemes import Scheme, is_transition_allowed, spans_to_tags, split_tag, tags_to_spans
 
-EntityScheme = Literal["iob2", "iob1", "iobes", "bilou"]
-_ENTITY_SCHEMES: tuple[EntityScheme, ...] = ("iob2", "iob1", "iobes", "bilou")  # of equal evidence, the first one
+_ENTITY_SCHEMES: tuple[Scheme, ...] = ("iob2", "iob1", "iobes", "bilou")  # of equal evidence, the first one
 _NO_READING = "tag that cannot be read"
 Pair = tuple[str | None, str | None]
 
@@ -140,14 +139,14 @@ class _Renamed:
         return None if tag is None else self.names.get(tag, tag)
 
 
-def count_misfits(pairs: Counter[Pair], tags: Mapping[str, str]) -> dict[EntityScheme, int]:
+def count_misfits(pairs: Counter[Pair], tags: Mapping[str, str]) -> dict[Scheme, int]:
     """Return how many tags each scheme does not allow: by their prefix, or next to their neighbor.
 
     Args:
         pairs: the counts of neighboring tags.
         tags: each tag as ``O`` or ``PREFIX-TYPE``.
     """
-    misfits = dict.fromkeys(_ENTITY_SCHEMES, 0)
+    misfits: dict[Scheme, int] = dict.fromkeys(_ENTITY_SCHEMES, 0)
     for pair, count in pairs.items():
         before, after = (None if tag is None else tags.get(tag, "O") for tag in pair)
         part = None if after is None else split_tag(after)
@@ -172,7 +171,7 @@ class TagReading:
 
     scheme: Scheme
     spelling: Spelling | None = None
-    misfits: Mapping[EntityScheme, int] = field(default_factory=dict)
+    misfits: Mapping[Scheme, int] = field(default_factory=dict)
     has_evidence: bool = True
     names: Mapping[str, str] = field(default_factory=dict)
     _valid: set[Pair] = field(default_factory=set, compare=False, repr=False)
@@ -239,7 +238,7 @@ class TagReading:
             'IOB1 (tags that do not fit: IOB1 1, IOB2 2)'
         """
         misfits = sorted((count, _ENTITY_SCHEMES.index(name), name) for name, count in self.misfits.items())
-        own = self.misfits.get(self.scheme, 0)  # type: ignore[call-overload]  # plain has none
+        own = self.misfits.get(self.scheme, 0)
         if not own:
             return self.name
         best = [(own, self.scheme), *((count, name) for count, _, name in misfits if name != self.scheme)][:2]

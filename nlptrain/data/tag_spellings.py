@@ -20,7 +20,9 @@ _AS_PREFIX = {"M": "I", "W": "S"}  # of BMEWO and BMES
 _OUTSIDE = ("O", "o", "0", "_", "-", "OUT", "OTHER", "Other", "other", "out", "NONE", "None", "none", "null", "*", "")
 _OUTSIDE_TYPES = ("O", "o", "0", "OUT", "OTHER", "Other", "other", "out", "NONE", "None", "none", "null", "_", "-")
 _TAG_NAME = re.compile(r"[A-Z][A-Z0-9$|:.,+*/=_<>'-]*|[^\w\s]+")  # PTB, UPOS and the like
-_MIN_SHARE = 0.9  # of the entity tags that have a spelling
+_MIN_SHARE = 0.5  # of the entity tags that have a prefix; the others are faults
+_NAMED_SHARE = 0.9  # of the words whose tags look like names of tags
+_UPOS = frozenset("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split())
 _MAX_TYPES = 200
 _NUMBER = re.compile(r"\d+")
 
@@ -94,9 +96,9 @@ def read_bracketed(tags: Sequence[str]) -> list[str] | None:
 def is_tag_set(counts: Counter[str]) -> bool:
     """Return whether ``counts`` looks like those of a closed set of tags, as of parts of speech."""
     total = counts.total()
-    named = sum(count for tag, count in counts.items() if _TAG_NAME.fullmatch(tag))
+    in_capitals = sum(count for tag, count in counts.items() if _TAG_NAME.fullmatch(tag))
     is_small = len(counts) <= max(1, total // 3)
-    return is_small or (named >= _MIN_SHARE * total and len(counts) <= 100)
+    return is_small or (in_capitals >= _NAMED_SHARE * total and len(counts) <= 100)
 
 
 def are_numbers(counts: Counter[str]) -> bool:
@@ -149,7 +151,7 @@ def _spelling_name(tags: Mapping[str, tuple[str, str]], counts: Counter[str]) ->
 def _is_bracketed(counts: Counter[str]) -> bool:
     matching = sum(count for tag, count in counts.items() if tag and _BRACKETS.fullmatch(tag))
     opened = sum(count for tag, count in counts.items() if tag.startswith("(") and len(tag) > 1)
-    return bool(opened) and matching >= _MIN_SHARE * counts.total()
+    return bool(opened) and matching >= _NAMED_SHARE * counts.total()
 
 
 def _without_prefix(counts: Counter[str]) -> Spelling:
@@ -158,7 +160,9 @@ def _without_prefix(counts: Counter[str]) -> Spelling:
     outside = next((tag for tag in _OUTSIDE_TYPES if counts[tag] == highest), most_common)
     has_features = sum(count for tag, count in counts.items() if "=" in tag) * 2 > total - highest
     is_certain = outside in ("O", "o") and highest * 4 >= total
-    if outside in _OUTSIDE_TYPES and not has_features and (is_certain or highest * 2 > total):
+    others = [tag for tag in counts if tag != outside]
+    are_plain = has_features or sum(tag in _UPOS for tag in others) * 2 > len(others)
+    if outside in _OUTSIDE_TYPES and not are_plain and (is_certain or highest * 2 > total):
         if 1 < len(counts) <= _MAX_TYPES:
             return Spelling("types", "TYPE", {tag: "O" if tag == outside else f"I-{tag.strip()}" for tag in counts})
     return Spelling("plain") if is_tag_set(counts) else Spelling("unknown")

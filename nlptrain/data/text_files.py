@@ -87,7 +87,7 @@ def is_utf16(path: Path) -> bool:
 def _utf16_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the lines of a UTF-16 file with their numbers."""
     with gzip.open(path, "rb") if is_gz(path) else path.open("rb") as file:
-        text = io.TextIOWrapper(file, encoding="utf-16", newline="")  # type: ignore[type-var]  # binary in both cases
+        text = io.TextIOWrapper(file, encoding="utf-16", newline="")
         try:
             lines = (part for line in text for part in line.rstrip("\r\n").split("\r"))
             yield from enumerate(lines, start=1)

@@ -15,13 +15,13 @@ from nlptrain.data.tag_schemes import (
     Scheme,
     Span,
     detect_scheme,
-    first_invalid_tag,
     is_transition_allowed,
     spans_to_tags,
     tags_to_spans,
     to_scheme,
 )
 from nlptrain.errors import InputError
+from tests.helpers.tag_sequences import first_invalid_tag
 
 SCHEMES: tuple[Scheme, ...] = ("iob1", "iob2", "iobes", "bilou")
 ANY = st.lists(st.sampled_from(["O", *(f"{p}-{t}" for p in "BIES" for t in ("a", "b", "c-d"))]), max_size=12)
@@ -135,28 +135,3 @@ def test_prefixes_of_two_schemes_are_reported() -> None:
         InputError, match=r"found tags of IOBES and of BILOU \(B-, E-, U-\); expected tags of one scheme"
     ):
         detect_scheme([["B-a", "E-a"], ["U-b"]])
-
-
-@pytest.mark.parametrize(
-    ("scheme", "tags", "invalid"),
-    [
-        ("iob2", ["B-a", "I-a", "B-a", "O"], None),
-        ("iob2", [], None),
-        ("iob2", ["I-a"], (0, "B-a")),
-        ("iob2", ["B-a", "I-b"], (1, "B-b")),
-        ("iob2", ["O", "I-creative-work"], (1, "B-creative-work")),
-        ("iob2", ["O", "B-"], (1, "O, B-TYPE or I-TYPE")),
-        ("iob2", ["E-a"], (0, "O, B-TYPE or I-TYPE")),
-        ("iob2", ["NOUN"], (0, "O, B-TYPE or I-TYPE")),
-        ("iob1", ["O", "B-a"], (1, "I-a")),
-        ("iobes", ["B-a", "O"], (0, "S-a")),
-        ("iobes", ["B-a", "I-a", "O"], (1, "E-a")),
-        ("bilou", ["I-a", "L-a"], (0, "B-a")),
-        ("bilou", ["S-a"], (0, "O, B-TYPE or I-TYPE or L-TYPE or U-TYPE")),
-    ],
-)
-def test_first_invalid_tag_returns_the_index_and_the_expected_tag(
-    scheme: Scheme, tags: list[str], invalid: tuple[int, str] | None
-) -> None:
-    """Later invalid tags may be a consequence of the first."""
-    assert first_invalid_tag(tags, scheme) == invalid

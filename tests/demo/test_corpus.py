@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import nlptrain.demo.corpus
-from nlptrain.data.tag_schemes import first_invalid_tag, tags_to_spans
+from nlptrain.data.tag_schemes import tags_to_spans
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.demo.corpus import (
     COMMON,
@@ -19,6 +19,7 @@ from nlptrain.demo.corpus import (
     to_text,
     write_corpus,
 )
+from tests.helpers.tag_sequences import first_invalid_tag
 
 pytestmark = pytest.mark.slow
 

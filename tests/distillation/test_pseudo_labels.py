@@ -3,8 +3,8 @@
 import pytest
 
 from nlptrain.data.labels import Labels
-from nlptrain.data.tag_schemes import first_invalid_tag
 from nlptrain.distillation.pseudo_labels import _representable_tags
+from tests.helpers.tag_sequences import first_invalid_tag
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ from pydantic import TypeAdapter
 
 from nlptrain.config.student import Student
 from nlptrain.data.labels import Labels
-from nlptrain.data.tag_schemes import Scheme, first_invalid_tag
+from nlptrain.data.tag_schemes import Scheme
 from nlptrain.distillation.teachers import TeacherEnsemble, TransformerTeacher
 from nlptrain.models import TransformerTokenClassifier, build_student, load_token_model
 from nlptrain.models.heads import ConstrainedDecoder, IndependentDecoder
+from tests.helpers.tag_sequences import first_invalid_tag
 
 SCHEMES = {
     "iob2": Labels.from_names(["O", "B-x", "I-x", "B-y", "I-y"], "iob2"),

@@ -52,7 +52,7 @@ _OTHER_NAMES = (
     "#",
 )
 _SHARE = 0.95
-_MANY = 100  # rows from which the number of different values tells a column of tags
+_MANY = 100  # rows from which the number of different values decides the column of tags
 
 
 @dataclass(frozen=True)
@@ -105,16 +105,19 @@ class Column:
 
     @cached_property
     def is_placeholder(self) -> bool:
-        """Whether nearly all values say that there is none."""
+        """Whether nearly all values mean that there is none."""
         return sum(self.counts[value] for value in _PLACEHOLDERS) >= _SHARE * len(self.values)
 
     @cached_property
     def is_sentence_id(self) -> bool:
         """Whether each sentence, or the whole file, has one value of its own."""
-        if len(self.values) < 3 or self.has_only_outside:
-            return False
         several = [values for values in self.sentences if len(values) > 1]
-        return bool(several) and all(len(set(values)) == 1 for values in several) and not self.is_entity
+        return (
+            len(several) > 1
+            and not self.has_only_outside
+            and all(len(set(values)) == 1 for values in several)
+            and not self.is_entity
+        )
 
     @cached_property
     def is_entity(self) -> bool:
@@ -249,7 +252,7 @@ def _words_column(columns: Sequence[Column]) -> int:
     """Return the first column that holds neither numbers, ids nor tags; of many rows, one with many values."""
     candidates = [column for column in columns if not column.is_filler and not _is_tags(column)]
     if not candidates:
-        candidates = [column for column in columns if not column.is_filler] or list(columns)
+        candidates = [column for column in columns if not _is_tags(column)] or list(columns)
     first = candidates[0]
     if len(first.values) >= _MANY:
         richest = max(candidates, key=lambda column: len(column.counts))
@@ -285,9 +288,9 @@ def _tags_column(columns: Sequence[Column], names: Sequence[str], words: Column,
 
 def _plain_column(usable: Sequence[Column], names: Sequence[str], words: Column, location: str) -> int:
     """Return the column of plain tags."""
-    named = [column for column in usable if names and names[column.index].strip().lower() in _TAG_NAMES]
-    if len(named) == 1:
-        return named[0].index
+    known = [column for column in usable if names and names[column.index].strip().lower() in _TAG_NAMES]
+    if len(known) == 1:
+        return known[0].index
     if len(words.values) < _MANY:
         return usable[-1].index
     closed = [column for column in usable if is_tag_set(column.counts) and len(column.counts) > 1]

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from nlptrain.data.formats import ReadContext, WriteContext
-from nlptrain.data.formats.column_layout import ChosenColumns, Column, choose_columns, is_header
+from nlptrain.data.formats.conll_layout import (
+    ANY_SPACE,
+    COMMENT_START,
+    DOCUMENT,
+    SPACES,
+    ConllLayout,
+    detect_layout,
+    is_blank,
+)
 from nlptrain.data.formats.fields import comment_lines, tagged_words
 from nlptrain.data.sentence import MAX_WORDS, Sentence
 from nlptrain.data.text_files import read_lines
-from nlptrain.errors import InputError, Setting
+from nlptrain.errors import InputError
 
-_DOCUMENT = re.compile(r"-*DOCSTART-*")
 _COMMENT = re.compile(r"#\s?(?:sent_)?(id|text)\s*=\s?(.*)", re.DOTALL)
-_COMMENT_START = re.compile(r"#(?:\s|begin |end |[\w.:-]+\s*=)")
-_GLOBAL_COLUMNS = re.compile(r"#\s*global\.columns\s*=\s*(.*)")
-_MARK = re.compile(r"</?(?:s|p|doc|text|sentence|document|sent)(?:\s[^<>]*)?/?>", re.IGNORECASE)
-_SAMPLE = 3000  # lines that tell the layout
-_ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 _OUTSIDE = ("O", "o")
 
 
@@ -30,17 +30,17 @@ def read_conll(path: Path, context: ReadContext) -> Iterator[Sentence]:
     """Read the sentences of a CoNLL file.
 
     Tabs separate the columns if most lines have one, and a word may then contain spaces; otherwise spaces do. The
-    columns of words and tags are told by their values, see ``column_layout``. A sentence ends at a blank line and at a
-    line whose first column is ``-DOCSTART-``. A line that begins with ``#`` and a space, ``#name =`` or ``#begin`` is a
+    columns of words and tags are chosen by their values, see ``column_layout``. A sentence ends at a blank line and at
+    a line whose first column is ``-DOCSTART-``. A line that begins with ``#`` and a space, ``#name =`` or ``#begin`` is a
     comment unless it has as many columns as the others and one of their tags. ``# id = ...`` and ``# text = ...`` are
     the id and the text of the sentence.
 
     An empty word with the tag ``O`` is left out. A sentence with a line that has no word or no tag is skipped.
 
     Raises:
-        InputError: the columns cannot be told, or the first line has one column alone.
+        InputError: two columns may be the tags, or the first line has one column alone.
     """
-    layout = _detect_layout(path, context)
+    layout = detect_layout(path, context)
     if layout is None:
         return
     reader = _Reader(path, layout, context)
@@ -61,7 +61,7 @@ def ignored_columns(path: Path, context: ReadContext) -> list[str]:
     Raises:
         InputError: as for ``read_conll``.
     """
-    layout = _detect_layout(path, context)
+    layout = detect_layout(path, context)
     if layout is None:
         return []
     names = layout.names or [f"column {column}" for column in range(1, layout.width + 1)]
@@ -80,7 +80,7 @@ def conll_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterato
         else:
             context.count_lost(sentence, has_ids=False, has_texts=False)
         for word, tag in tagged_words(sentence, "\t\n\r"):
-            if word.strip(" ") != word or _is_blank(word) or _DOCUMENT.fullmatch(word.split(" ")[0]):
+            if word.strip(" ") != word or is_blank(word) or DOCUMENT.fullmatch(word.split(" ")[0]):
                 raise InputError(f"the word {word!r} cannot be written in a CoNLL file", location=sentence.where)
             yield f"{word}\t{tag}\n"
         yield "\n"
@@ -95,49 +95,12 @@ def too_many_words(location: str) -> InputError:
     )
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """How the lines of one file are read.
-
-    Attributes:
-        separator: of the columns.
-        width: the number of columns of most lines.
-        tags: the tags in the sample, by which a line of another width is read.
-        header_line: the line with the names of the columns; 0: there is none.
-    """
-
-    separator: re.Pattern[str]
-    width: int
-    chosen: ChosenColumns
-    tags: frozenset[str]
-    names: list[str]
-    header_line: int = 0
-
-    def cells(self, line: str) -> list[str]:
-        return [cell.strip(" \ufeff") for cell in self.separator.split(line.rstrip("\t ") if self.is_spaced else line)]
-
-    @property
-    def is_spaced(self) -> bool:
-        return self.separator is not _TAB
-
-    def is_break(self, line: str) -> bool:
-        """Return whether a sentence ends at ``line``."""
-        if _is_blank(line):
-            return True
-        return _DOCUMENT.fullmatch(line.replace("\t", " ").split(" ", 1)[0]) is not None or (
-            line.startswith("<") and _MARK.fullmatch(line.strip()) is not None
-        )
-
-
-_TAB, _SPACES, _ANY_SPACE = re.compile(r"\t"), re.compile(r"[ \t]+"), re.compile(r"\s+")
-
-
 @dataclass
 class _Reader:
     """The sentence that is being read."""
 
     path: Path
-    layout: _Layout
+    layout: ConllLayout
     context: ReadContext
     rows: list[tuple[str, str, int]] = field(default_factory=list)
     comments: dict[str, str] = field(default_factory=dict)
@@ -162,7 +125,7 @@ class _Reader:
         cells = layout.cells(line)
         if len(cells) == layout.width:
             word, tag = cells[layout.chosen.words], cells[layout.chosen.tags]
-            if word and tag and (line[0] != "#" or not self._is_comment(line, tag)) and not _is_blank(word):
+            if word and tag and (line[0] != "#" or not self._is_comment(line, tag)) and not is_blank(word):
                 self.rows.append((word, tag, line_number))
                 if len(self.rows) > MAX_WORDS:
                     raise too_many_words(f"{self.path}:{line_number}")
@@ -170,13 +133,13 @@ class _Reader:
         self._add_unusual(line, cells, line_number)
 
     def _is_comment(self, line: str, tag: str) -> bool:
-        if not _COMMENT_START.match(line):
+        if not COMMENT_START.match(line):
             return False
         return tag not in self.layout.tags or bool(_COMMENT.fullmatch(line)) and "\t" not in line
 
     def _add_unusual(self, line: str, cells: list[str], line_number: int) -> None:
         layout, location, report = self.layout, f"{self.path}:{line_number}", self.context.report
-        if _COMMENT_START.match(line) and (
+        if COMMENT_START.match(line) and (
             len(cells) != layout.width or self._is_comment(line, cells[layout.chosen.tags])
         ):
             if match := _COMMENT.fullmatch(line):
@@ -187,7 +150,7 @@ class _Reader:
             self._skip(cells, location)
             return
         cause, word, tag = read
-        if _is_blank(word):
+        if is_blank(word):
             if tag in _OUTSIDE:
                 report.repaired("empty word with tag O, left out", location)
                 return
@@ -219,7 +182,7 @@ class _Reader:
         self.rows.append(("", "", line_number))
 
 
-def _repair_cells(cells: list[str], line: str, layout: _Layout) -> tuple[str, str, str] | None:
+def _repair_cells(cells: list[str], line: str, layout: ConllLayout) -> tuple[str, str, str] | None:
     """Return the repair that gives ``line`` a word and a tag, and these; None: there is none."""
     words, tags = layout.chosen.words, layout.chosen.tags
     if len(cells) == layout.width:
@@ -228,7 +191,7 @@ def _repair_cells(cells: list[str], line: str, layout: _Layout) -> tuple[str, st
         cells = cells[:-1]
     if len(cells) == layout.width and cells[tags]:
         return "separators at the end of a line", cells[words], cells[tags]
-    for separator in (_SPACES, _ANY_SPACE):
+    for separator in (SPACES, ANY_SPACE):
         others = [cell for cell in separator.split(line.strip()) if cell]
         if len(others) == layout.width and others[tags] in layout.tags:
             return "columns that are separated otherwise than in other lines", others[words], others[tags]
@@ -240,93 +203,3 @@ def _repair_cells(cells: list[str], line: str, layout: _Layout) -> tuple[str, st
     if len(cells) < layout.width and [cell for cell in cells if cell] in [[tag] for tag in _OUTSIDE]:
         return "", "", "O"
     return None
-
-
-def _is_blank(text: str) -> bool:
-    """Return whether ``text`` has white space and zero-width characters alone."""
-    return not text or not text.strip() or not text.strip(_ZERO_WIDTH + " \t\u00a0\u3000").strip()
-
-
-def _detect_layout(path: Path, context: ReadContext) -> _Layout | None:
-    """Return the layout of the first lines; None if there is none with a word."""
-    sample = [(number, line) for number, line in islice(read_lines(path), _SAMPLE)]
-    lines = [(number, line) for number, line in sample if not _is_blank(line) and not _DOCUMENT.match(line)]
-    names = next((match[1].split() for _, line in lines if (match := _GLOBAL_COLUMNS.match(line))), [])
-    content = [(number, line) for number, line in lines if not line.startswith("#")]
-    content = content or [(number, line) for number, line in lines if not _COMMENT_START.match(line)] or lines[-1:]
-    content = [(number, line) for number, line in content if not _MARK.fullmatch(line.strip())]
-    if not content:
-        return None
-    separator = _separator([line for _, line in content])
-    draft = _Layout(separator, 0, ChosenColumns(0, 0), frozenset(), [])
-    rows = [draft.cells(line) for _, line in content]
-    header_line = 0
-    if is_header(rows[0], rows[1:]):
-        names, header_line = rows[0], content[0][0]
-        rows = rows[1:]
-        if not rows:
-            return None
-    width = _common_width(rows)
-    if width < 2:
-        raise _not_columns(path, content[0], rows)
-    names = names if len(names) == width else []
-    columns = _columns(sample, draft, width, header_line)
-    chosen = choose_columns(columns, names, context.columns, str(path))
-    if not (0 <= chosen.words < width and 0 <= chosen.tags < width and chosen.words != chosen.tags):
-        raise _missing_column(path, context, rows[0], content[bool(header_line)][0])
-    if chosen.reason:
-        context.report.note(f"{path}: {chosen.reason}")
-    tags = frozenset(columns[chosen.tags].counts)
-    return _Layout(separator, width, chosen, tags, names, header_line)
-
-
-def _separator(lines: Sequence[str]) -> re.Pattern[str]:
-    if sum("\t" in line.strip() for line in lines) * 2 >= len(lines):
-        return _TAB
-    if sum(" " in line.strip() for line in lines) * 2 >= len(lines):
-        return _SPACES
-    return _ANY_SPACE
-
-
-def _common_width(rows: Sequence[Sequence[str]]) -> int:
-    """Return the number of columns of most rows."""
-    widths = Counter(len(row) for row in rows)
-    return max(widths, key=lambda width: (widths[width], width == len(rows[0])))
-
-
-def _columns(sample: Sequence[tuple[int, str]], draft: _Layout, width: int, header_line: int) -> list[Column]:
-    """Return the columns of the lines of the common width, by sentence."""
-    sentences: list[list[list[str]]] = [[]]
-    is_hash_only = all(line.startswith("#") or _is_blank(line) for _, line in sample)
-    for number, line in sample:
-        if draft.is_break(line):
-            sentences.append([])
-        elif number != header_line and (is_hash_only or not _COMMENT_START.match(line)):
-            cells = draft.cells(line)
-            if len(cells) == width:
-                sentences[-1].append(cells)
-    filled = [rows for rows in sentences if rows]
-    return [Column(index, tuple(tuple(row[index] for row in rows) for rows in filled)) for index in range(width)]
-
-
-def _not_columns(path: Path, first: tuple[int, str], rows: Sequence[Sequence[str]]) -> InputError:
-    return InputError(
-        f"found 1 column ({', '.join(map(repr, rows[0][:1]))})",
-        location=f"{path}:{first[0]}",
-        expected="a word and a tag on each line",
-        hint=("raw text belongs in ", Setting("data.unlabeled")),
-    )
-
-
-def _missing_column(path: Path, context: ReadContext, cells: Sequence[str], line_number: int) -> InputError:
-    return InputError(
-        f"found {len(cells)} columns ({', '.join(map(repr, cells))})",
-        location=f"{path}:{line_number}",
-        expected=(
-            f"words in column {context.columns.words or 1} (",
-            Setting("data.columns.words"),
-            f") and tags in column {context.columns.tags or -1} (",
-            Setting("data.columns.tags"),
-            ")",
-        ),
-    )

@@ -70,7 +70,7 @@ def _misc_key(column: int | str | None) -> str:
 
 
 def _misc(cell: str) -> dict[str, str]:
-    return dict(part.split("=", 1) for part in cell.split("|") if "=" in part)  # type: ignore[misc]  # pairs
+    return dict(part.split("=", 1) for part in cell.split("|") if "=" in part)
 
 
 def ignored_columns(_: Path, context: ReadContext) -> list[str]:
@@ -121,21 +121,18 @@ def _blocks(path: Path, context: ReadContext) -> Iterator[tuple[dict[str, str], 
                 comments[match[1]] = match[2]
         elif not is_faulty:
             try:
-                row = _row(path, line_number, line, len(rows))
+                rows += _row(path, line_number, line, len(rows))
             except InputError as error:
                 context.report.skip("line that is not CoNLL-U", error)
                 is_faulty = True
-                continue
-            if row is not None:
-                rows.append(row)
-                if len(rows) > MAX_WORDS:
-                    raise too_many_words(f"{path}:{line_number}")
+            if len(rows) > MAX_WORDS:
+                raise too_many_words(f"{path}:{line_number}")
     if rows and not is_faulty:
         yield comments, rows
 
 
-def _row(path: Path, line_number: int, line: str, words_before: int) -> _Row | None:
-    """Return the word of a line, or None for a multiword token or an empty node.
+def _row(path: Path, line_number: int, line: str, words_before: int) -> list[_Row]:
+    """Return the word of a line; none for a multiword token or an empty node.
 
     Raises:
         InputError: the line has not ten columns, or another ID than the next one.
@@ -151,7 +148,7 @@ def _row(path: Path, line_number: int, line: str, words_before: int) -> _Row | N
             hint=("for a word and a tag on each line, set ", Setting("data.format"), " to conll"),
         )
     if _NOT_A_WORD.fullmatch(cells[0]):
-        return None
+        return []
     # Without this check, a missing blank line would join two sentences.
     if cells[0] != str(words_before + 1):
         raise InputError(
@@ -159,7 +156,7 @@ def _row(path: Path, line_number: int, line: str, words_before: int) -> _Row | N
             location=f"{path}:{line_number}",
             expected=f"{words_before + 1}, or a blank line if the sentence ends before",
         )
-    return _Row(line_number, cells)
+    return [_Row(line_number, cells)]
 
 
 def _check_not_empty(row: _Row, words: int, tags: int, path: Path) -> None:
@@ -184,7 +181,8 @@ def _column(column: int | str, key: str) -> int:
         raise InputError(
             f"found {column!r}",
             location=Setting(f"data.columns.{key}"),
-            expected=f"{' or '.join(_COLUMNS_BY_NAME[key])}, a number from 1 to {_WIDTH}, or {_MISC}KEY for tags, in CoNLL-U",
+            expected=f"{' or '.join(_COLUMNS_BY_NAME[key])}{', misc.KEY' * (key == 'tags')}, "
+            f"or a number from 1 to {_WIDTH}, in CoNLL-U",
         )
     column_number = _COLUMNS_BY_NAME[key][column] if isinstance(column, str) else column
     position = column_number if column_number > 0 else _WIDTH + 1 + column_number

@@ -26,7 +26,7 @@ _NAMES = {
     "sentences": ("sentence_id", "sent_id", "sentence", "sentence #", "sentence_idx", "sentence_number", "sent"),
 }
 _SEPARATORS = ",;\t|"
-_SAMPLE = 3000  # rows that tell the columns, and whether quotes are quotes
+_SAMPLE = 3000  # rows that decide the columns and the quoting
 _MANY = 100  # sentence ids that occur again before the rows are refused
 _OUTSIDE = ("O", "o")
 Cells = list[str] | None  # None: a row that cannot be read
@@ -66,8 +66,8 @@ def read_csv(path: Path, context: ReadContext) -> Iterator[Sentence]:
 
     A row without a value continues the sentence above. Without such a column, an empty row ends a sentence. The
     separator is that of the header, or of a first line ``sep=;``; column names are compared without case, and columns
-    with other names are told by their values. An empty word with the tag ``O`` is left out; a sentence with a row that
-    has no word, no tag, or another number of columns is skipped.
+    with other names are chosen by their values. An empty word with the tag ``O`` is left out; a sentence with a row
+    that has no word, no tag, or another number of columns is skipped.
 
     Raises:
         InputError: a column is missing, a quote is not closed, or most sentences continue after other ones.

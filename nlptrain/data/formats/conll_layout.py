@@ -1,0 +1,150 @@
+"""The layout of a CoNLL file by its first lines: separator, width, header, and the columns that are read."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from nlptrain.data.formats import ReadContext
+from nlptrain.data.formats.column_layout import ChosenColumns, Column, choose_columns, is_header
+from nlptrain.data.text_files import read_lines
+from nlptrain.errors import InputError, Setting
+
+DOCUMENT = re.compile(r"-*DOCSTART-*")
+COMMENT_START = re.compile(r"#(?:\s|begin |end |[\w.:-]+\s*=)")
+SPACES, ANY_SPACE = re.compile(r"[ \t]+"), re.compile(r"\s+")
+_TAB = re.compile(r"\t")
+_GLOBAL_COLUMNS = re.compile(r"#\s*global\.columns\s*=\s*(.*)")
+_MARK = re.compile(r"</?(?:s|p|doc|text|sentence|document|sent)(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_SAMPLE = 3000  # lines that decide the layout
+_ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+
+
+@dataclass(frozen=True)
+class ConllLayout:
+    """How the lines of one file are read.
+
+    Attributes:
+        separator: of the columns.
+        width: the number of columns of most lines.
+        tags: the tags in the sample, by which a line of another width is read.
+        header_line: the line with the names of the columns; 0: there is none.
+    """
+
+    separator: re.Pattern[str]
+    width: int
+    chosen: ChosenColumns
+    tags: frozenset[str]
+    names: list[str]
+    header_line: int = 0
+
+    def cells(self, line: str) -> list[str]:
+        """Return the columns of ``line``."""
+        return [cell.strip(" \ufeff") for cell in self.separator.split(line.rstrip("\t ") if self.is_spaced else line)]
+
+    @property
+    def is_spaced(self) -> bool:
+        """Whether spaces separate the columns."""
+        return self.separator is not _TAB
+
+    def is_break(self, line: str) -> bool:
+        """Return whether a sentence ends at ``line``."""
+        if is_blank(line):
+            return True
+        return DOCUMENT.fullmatch(line.replace("\t", " ").split(" ", 1)[0]) is not None or (
+            line.startswith("<") and _MARK.fullmatch(line.strip()) is not None
+        )
+
+
+def is_blank(text: str) -> bool:
+    """Return whether ``text`` has white space and zero-width characters alone."""
+    return not text or not text.strip() or not text.strip(_ZERO_WIDTH + " \t\u00a0\u3000").strip()
+
+
+def detect_layout(path: Path, context: ReadContext) -> ConllLayout | None:
+    """Return the layout of the first lines; None if there is none with a word."""
+    sample = [(line_number, line) for line_number, line in islice(read_lines(path), _SAMPLE)]
+    lines = [(line_number, line) for line_number, line in sample if not is_blank(line) and not DOCUMENT.match(line)]
+    names = next((match[1].split() for _, line in lines if (match := _GLOBAL_COLUMNS.match(line))), [])
+    content = [(line_number, line) for line_number, line in lines if not line.startswith("#")]
+    content = content or [entry for entry in lines if not COMMENT_START.match(entry[1])] or lines[-1:]
+    content = [(line_number, line) for line_number, line in content if not _MARK.fullmatch(line.strip())]
+    if not content:
+        return None
+    separator = _separator([line for _, line in content])
+    draft = ConllLayout(separator, 0, ChosenColumns(0, 0), frozenset(), [])
+    rows = [draft.cells(line) for _, line in content]
+    header_line = 0
+    if is_header(rows[0], rows[1:]):
+        names, header_line = rows[0], content[0][0]
+        rows = rows[1:]
+        if not rows:
+            return None
+    width = _common_width(rows)
+    if width < 2:
+        raise _not_columns(path, content[0], rows)
+    names = names if len(names) == width else []
+    columns = _columns(sample, draft, width, header_line)
+    chosen = choose_columns(columns, names, context.columns, str(path))
+    if not (0 <= chosen.words < width and 0 <= chosen.tags < width and chosen.words != chosen.tags):
+        raise _missing_column(path, context, rows[0], content[bool(header_line)][0])
+    if chosen.reason:
+        context.report.note(f"{path}: {chosen.reason}")
+    tags = frozenset(columns[chosen.tags].counts)
+    return ConllLayout(separator, width, chosen, tags, names, header_line)
+
+
+def _separator(lines: Sequence[str]) -> re.Pattern[str]:
+    if sum("\t" in line.strip() for line in lines) * 2 >= len(lines):
+        return _TAB
+    if sum(" " in line.strip() for line in lines) * 2 >= len(lines):
+        return SPACES
+    return ANY_SPACE
+
+
+def _common_width(rows: Sequence[Sequence[str]]) -> int:
+    """Return the number of columns of most rows."""
+    widths = Counter(len(row) for row in rows)
+    return max(widths, key=lambda width: (widths[width], width == len(rows[0])))
+
+
+def _columns(sample: Sequence[tuple[int, str]], draft: ConllLayout, width: int, header_line: int) -> list[Column]:
+    """Return the columns of the lines of the common width, by sentence."""
+    sentences: list[list[list[str]]] = [[]]
+    is_hash_only = all(line.startswith("#") or is_blank(line) for _, line in sample)
+    for line_number, line in sample:
+        if draft.is_break(line):
+            sentences.append([])
+        elif line_number != header_line and (is_hash_only or not COMMENT_START.match(line)):
+            cells = draft.cells(line)
+            if len(cells) == width:
+                sentences[-1].append(cells)
+    filled = [rows for rows in sentences if rows]
+    return [Column(index, tuple(tuple(row[index] for row in rows) for rows in filled)) for index in range(width)]
+
+
+def _not_columns(path: Path, first: tuple[int, str], rows: Sequence[Sequence[str]]) -> InputError:
+    return InputError(
+        f"found 1 column ({', '.join(map(repr, rows[0][:1]))})",
+        location=f"{path}:{first[0]}",
+        expected="a word and a tag on each line",
+        hint=("raw text belongs in ", Setting("data.unlabeled")),
+    )
+
+
+def _missing_column(path: Path, context: ReadContext, cells: Sequence[str], line_number: int) -> InputError:
+    return InputError(
+        f"found {len(cells)} columns ({', '.join(map(repr, cells))})",
+        location=f"{path}:{line_number}",
+        expected=(
+            f"words in column {context.columns.words or 1} (",
+            Setting("data.columns.words"),
+            f") and tags in column {context.columns.tags or -1} (",
+            Setting("data.columns.tags"),
+            ")",
+        ),
+    )
