@@ -31,8 +31,8 @@ def read_conll(path: Path, context: ReadContext) -> Iterator[Sentence]:
 
     Tabs separate the columns if most lines have one, and a word may then contain spaces; otherwise spaces do. The
     columns of words and tags are chosen by their values, see ``column_layout``. A sentence ends at a blank line and at
-    a line whose first column is ``-DOCSTART-``. A line that begins with ``#`` and a space, ``#name =`` or ``#begin`` is a
-    comment unless it has as many columns as the others and one of their tags. ``# id = ...`` and ``# text = ...`` are
+    a line whose first column is ``-DOCSTART-``. A line that begins with ``#`` and a space, ``#name =`` or ``#begin`` is
+    a comment unless it has as many columns as the others and one of their tags. ``# id = ...`` and ``# text = ...`` are
     the id and the text of the sentence.
 
     An empty word with the tag ``O`` is left out. A sentence with a line that has no word or no tag is skipped.
