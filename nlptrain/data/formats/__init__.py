@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nlptrain.config.data import Align, ColumnsConfig
+from nlptrain.data.formats.head import Head
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import Scheme
@@ -76,6 +77,7 @@ ReadFormat = Callable[[Path, ReadContext], Iterator[Sentence]]
 IgnoredColumns = Callable[[Path, ReadContext], list[str]]
 FormatLines = Callable[[Iterable[Sentence], WriteContext], Iterator[str]]
 WriteFormat = Callable[[Iterable[Sentence], Sequence[Path], WriteContext], None]
+Sniff = Callable[[Head], bool]
 FilesOf = Callable[[Path], list[Path]]
 
 
