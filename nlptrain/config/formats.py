@@ -167,6 +167,23 @@ FORMATS = Registry(
             columns=_TABLE_COLUMNS,
             sniff=f"{_SNIFFERS}:is_arrow",
         ),
+        "wide-csv": FormatEntry(
+            (".csv", ".tsv"),
+            read=f"{_FORMATS}.wide_csv:read_wide_csv",
+            ignored=f"{_FORMATS}.wide_csv:ignored_wide_columns",
+            rows=f"{_FORMATS}.csv:read_csv_rows",
+            description="a row per sentence, with a header: lists of words and tags, or both separated by spaces or commas",
+            columns="`tokens`, `words`, `sentence` or `text`; `ner_tags`, `word_labels`, `tags` or `labels`",
+            sniff=f"{_FORMATS}.wide_csv:is_wide_csv",
+        ),
+        "gliner": FormatEntry(
+            (".json", ".jsonl"),
+            read=f"{_FORMATS}.gliner:read_gliner",
+            ignored=f"{_FORMATS}.gliner:ignored_gliner_keys",
+            lines=f"{_FORMATS}.gliner:gliner_lines",
+            description="GLiNER's training data, a JSON list: `tokenized_text`, and `ner` with spans of words",
+            sniff=f"{_FORMATS}.gliner:is_gliner",
+        ),
     },
 )
 
