@@ -54,7 +54,7 @@ class FormatEntry(Entry):
 
 
 _FORMATS = "nlptrain.data.formats"
-_ROWS_OF_TEXT = f"{_FORMATS}.annotation_tools"
+_ROWS_OF_TEXT = f"{_FORMATS}.annotation_writers"
 _GOLD = (".conll", ".bio", ".iob", ".iob2")
 _ARROW = f"{_FORMATS}.arrow"
 _TABLE = "a row per sentence, lists of words and tags; numbers with the class names that `datasets` stores"
