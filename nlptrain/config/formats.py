@@ -58,7 +58,7 @@ class FormatEntry(Entry):
 
 
 _FORMATS = "nlptrain.data.formats"
-_ROWS_OF_TEXT = f"{_FORMATS}.annotation_tools"
+_ROWS_OF_TEXT = f"{_FORMATS}.annotation_writers"
 _GOLD = (".conll", ".bio", ".iob", ".iob2")
 _ARROW = f"{_FORMATS}.arrow"
 _SNIFFERS = f"{_FORMATS}.sniffers"

@@ -18,6 +18,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import Scheme
 
 _IDS, _TEXTS = "ids", "texts and word offsets"
+_SCORES, _PARTIAL = "scores", "types that were looked for and rejected spans"
 
 
 @dataclass
@@ -65,12 +66,24 @@ class WriteContext:
     has_texts: bool = True
     lost: Counter[str] = field(default_factory=Counter)
 
-    def count_lost(self, sentence: Sentence, *, has_ids: bool = True, has_texts: bool = True) -> None:
-        """Count what a format without ids, or without texts, cannot hold of ``sentence``."""
+    def count_lost(
+        self,
+        sentence: Sentence,
+        *,
+        has_ids: bool = True,
+        has_texts: bool = True,
+        has_scores: bool = True,
+        has_partial: bool = True,
+    ) -> None:
+        """Count what a format without ids, texts, scores or partial annotation cannot hold of ``sentence``."""
         if not has_ids and sentence.id is not None:
             self.lost[_IDS] += 1
         if not has_texts and sentence.text is not None:
             self.lost[_TEXTS] += 1
+        if not has_scores and sentence.scores:
+            self.lost[_SCORES] += 1
+        if not has_partial and (sentence.is_partial or sentence.rejected):
+            self.lost[_PARTIAL] += 1
 
 
 ReadFormat = Callable[[Path, ReadContext], Iterator[Sentence]]
