@@ -24,6 +24,8 @@ class FormatEntry(Entry):
         gold_suffixes: those of ``suffixes`` whose files always hold tags, and are refused as raw text.
         description: what a file looks like, for the documentation.
         columns: of words and tags that are read without ``data.columns``, for the documentation.
+        sniff: a ``Sniff``: returns whether the beginning of a file looks like this format; "": the suffix decides.
+        is_general: whether formats that are not general come first where both match: any JSON Lines are ``jsonl``.
     """
 
     suffixes: tuple[str, ...]
@@ -36,6 +38,8 @@ class FormatEntry(Entry):
     gold_suffixes: tuple[str, ...] = ()
     description: str = ""
     columns: str = ""
+    sniff: str = ""
+    is_general: bool = False
 
     def __post_init__(self) -> None:
         """Check the suffixes.
@@ -54,9 +58,10 @@ class FormatEntry(Entry):
 
 
 _FORMATS = "nlptrain.data.formats"
-_ROWS_OF_TEXT = f"{_FORMATS}.annotation_tools"
+_ROWS_OF_TEXT = f"{_FORMATS}.annotation_writers"
 _GOLD = (".conll", ".bio", ".iob", ".iob2")
 _ARROW = f"{_FORMATS}.arrow"
+_SNIFFERS = f"{_FORMATS}.sniffers"
 _TABLE = "a row per sentence, lists of words and tags; numbers with the class names that `datasets` stores"
 _TABLE_COLUMNS = "`tokens` or `words`; `tags` or `ner_tags`"
 # If two formats share a suffix, files are written as the first one. Rows of annotation tools are recognized by their
@@ -75,6 +80,8 @@ FORMATS = Registry(
             gold_suffixes=_GOLD,
             description="a word and its tag per line, a blank line between sentences; tabs or spaces",
             columns="first column; last column",
+            sniff=f"{_SNIFFERS}:is_conll",
+            is_general=True,
         ),
         "conllu": FormatEntry(
             (".conllu",),
@@ -84,6 +91,7 @@ FORMATS = Registry(
             gold_suffixes=(".conllu",),
             description="ten columns separated by tabs, the first one a number",
             columns="FORM; UPOS",
+            sniff=f"{_SNIFFERS}:is_conllu",
         ),
         "csv": FormatEntry(
             (".csv",),
@@ -93,6 +101,8 @@ FORMATS = Registry(
             lines=f"{_FORMATS}.csv:csv_lines",
             description="a row per word, with a header",
             columns="`word` or `token`; `tag`, `ner_tag` or `label`; `sentence_id`, `sent_id`, `sentence` or `sentence #`",
+            sniff=f"{_SNIFFERS}:is_csv",
+            is_general=True,
         ),
         "jsonl": FormatEntry(
             (".jsonl", ".ndjson"),
@@ -101,6 +111,8 @@ FORMATS = Registry(
             rows=f"{_FORMATS}.jsonl:read_objects",
             lines=f"{_FORMATS}.jsonl:jsonl_lines",
             description="an object per line: `tokens` and `tags`, or `text` and `entities`; exports of Prodigy and doccano",
+            sniff=f"{_SNIFFERS}:is_jsonl",
+            is_general=True,
         ),
         "entities": FormatEntry(
             (".jsonl",),
@@ -119,6 +131,8 @@ FORMATS = Registry(
             ignored=f"{_FORMATS}.jsonl:ignored_json_keys",
             rows=f"{_FORMATS}.jsonl:read_list",
             description="a list of such objects as `jsonl` has; exports of Label Studio",
+            sniff=f"{_SNIFFERS}:is_json",
+            is_general=True,
         ),
         "labelstudio": FormatEntry(
             (".json",), lines=f"{_ROWS_OF_TEXT}:labelstudio_lines", description="a list of tasks of Label Studio"
@@ -131,6 +145,7 @@ FORMATS = Registry(
             files=f"{_FORMATS}.brat:files_of",
             gold_suffixes=(".ann",),
             description="annotations of a `.txt` of the same name, a sentence per line",
+            sniff=f"{_SNIFFERS}:is_brat",
         ),
         "parquet": FormatEntry(
             (".parquet", ".pq"),
@@ -140,6 +155,7 @@ FORMATS = Registry(
             write=f"{_ARROW}:write_parquet",
             description=_TABLE,
             columns=_TABLE_COLUMNS,
+            sniff=f"{_SNIFFERS}:is_parquet",
         ),
         "arrow": FormatEntry(
             (".arrow", ".feather"),
@@ -149,6 +165,24 @@ FORMATS = Registry(
             write=f"{_ARROW}:write_arrow",
             description=_TABLE,
             columns=_TABLE_COLUMNS,
+            sniff=f"{_SNIFFERS}:is_arrow",
+        ),
+        "wide-csv": FormatEntry(
+            (".csv", ".tsv"),
+            read=f"{_FORMATS}.wide_csv:read_wide_csv",
+            ignored=f"{_FORMATS}.wide_csv:ignored_wide_columns",
+            rows=f"{_FORMATS}.csv:read_csv_rows",
+            description="a row per sentence, with a header: lists of words and tags, or both separated by spaces or commas",
+            columns="`tokens`, `words`, `sentence` or `text`; `ner_tags`, `word_labels`, `tags` or `labels`",
+            sniff=f"{_FORMATS}.wide_csv:is_wide_csv",
+        ),
+        "gliner": FormatEntry(
+            (".json", ".jsonl"),
+            read=f"{_FORMATS}.gliner:read_gliner",
+            ignored=f"{_FORMATS}.gliner:ignored_gliner_keys",
+            lines=f"{_FORMATS}.gliner:gliner_lines",
+            description="GLiNER's training data, a JSON list: `tokenized_text`, and `ner` with spans of words",
+            sniff=f"{_FORMATS}.gliner:is_gliner",
         ),
     },
 )

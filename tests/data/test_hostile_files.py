@@ -18,7 +18,7 @@ import pytest
 
 from nlptrain.data import text_files
 from nlptrain.data.corpus import Corpus
-from nlptrain.data.formats import arrow_batches, conll, conllu, csv, jsonl
+from nlptrain.data.formats import ReadContext, arrow_batches, conll, conllu, csv, jsonl
 from nlptrain.data.formats.annotated_text import AnnotatedText, TextSpan
 from nlptrain.data.raw_text import read_rows
 from nlptrain.data.vocabulary import read_vectors
@@ -185,7 +185,8 @@ def test_many_spans_in_a_long_text_take_little_time() -> None:
     words = 20_000
     spans = [TextSpan(4 * index, 4 * index + 3, "p") for index in range(words)]
     started = time.process_time()
-    sentence = AnnotatedText("Ada " * words, spans, "a:1", [(4 * n, 4 * n + 3) for n in range(words)]).sentence("iob2")
+    offsets = [(4 * n, 4 * n + 3) for n in range(words)]
+    sentence = AnnotatedText("Ada " * words, spans, "a:1", offsets).sentence(ReadContext())
     assert time.process_time() - started < 2
     assert sentence is not None
     assert sentence.tags == ("B-p",) * words

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nlptrain.config.data import Align, ColumnsConfig
+from nlptrain.data.formats.head import Head
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import Scheme
 
 _IDS, _TEXTS = "ids", "texts and word offsets"
+_SCORES, _PARTIAL = "scores", "types that were looked for and rejected spans"
 
 
 @dataclass
@@ -64,18 +66,31 @@ class WriteContext:
     has_texts: bool = True
     lost: Counter[str] = field(default_factory=Counter)
 
-    def count_lost(self, sentence: Sentence, *, has_ids: bool = True, has_texts: bool = True) -> None:
-        """Count what a format without ids, or without texts, cannot hold of ``sentence``."""
+    def count_lost(
+        self,
+        sentence: Sentence,
+        *,
+        has_ids: bool = True,
+        has_texts: bool = True,
+        has_scores: bool = True,
+        has_partial: bool = True,
+    ) -> None:
+        """Count what a format without ids, texts, scores or partial annotation cannot hold of ``sentence``."""
         if not has_ids and sentence.id is not None:
             self.lost[_IDS] += 1
         if not has_texts and sentence.text is not None:
             self.lost[_TEXTS] += 1
+        if not has_scores and sentence.scores:
+            self.lost[_SCORES] += 1
+        if not has_partial and (sentence.is_partial or sentence.rejected):
+            self.lost[_PARTIAL] += 1
 
 
 ReadFormat = Callable[[Path, ReadContext], Iterator[Sentence]]
 IgnoredColumns = Callable[[Path, ReadContext], list[str]]
 FormatLines = Callable[[Iterable[Sentence], WriteContext], Iterator[str]]
 WriteFormat = Callable[[Iterable[Sentence], Sequence[Path], WriteContext], None]
+Sniff = Callable[[Head], bool]
 FilesOf = Callable[[Path], list[Path]]
 
 

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from operator import itemgetter
 
-from nlptrain.data.formats.fields import check_utf8
+from nlptrain.data.formats import ReadContext
 from nlptrain.data.sentence import Sentence
+from nlptrain.data.span_alignment import CUTS, SpanAligner
+from nlptrain.data.span_search import locate_spans
 from nlptrain.data.tag_schemes import Scheme, Span, spans_to_tags, tags_to_spans
+from nlptrain.data.text_spans import Offsets, TextSpan
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError, Setting
+from nlptrain_runtime.word_splitter import replace_surrogates
 
+__all__ = ["BAD_TOKENS", "AnnotatedText", "TextSpan", "to_annotated_text", "word_offsets"]
 
-@dataclass(frozen=True, slots=True)
-class TextSpan:
-    """A labeled span of a text, in code points from 0; ``end`` is exclusive.
-
-    Attributes:
-        start: first character.
-        end: the character after the last one.
-        label: the entity type.
-        score: its confidence from 0 to 1, if it has one.
-    """
-
-    start: int
-    end: int
-    label: str
-    score: float | None = None
+BAD_TOKENS = "tokens that are not in the text one after the other, ignored"
+_NOT_A_WORD = "word that is not exactly one span, though the tags are plain"
+_HALF_CHARACTERS = "text with half of a character, replaced by U+FFFD"
+_NOT_WHOLE = "rejected span that is not whole words, left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,103 +34,86 @@ class AnnotatedText:
         where: ``path:line``, for messages.
         offsets: start and end of each word, or None: those of the word splitter.
         id: its id in its file, or None.
+        asked: the entity types that were looked for; None: all.
+        rejected: spans that are known not to be entities.
     """
 
     text: str
     spans: Sequence[TextSpan]
     where: str
-    offsets: Sequence[tuple[int, int]] | None = None
+    offsets: Sequence[Offsets] | None = None
     id: str | None = None
+    asked: frozenset[str] | None = None
+    rejected: Sequence[TextSpan] = ()
 
-    def sentence(self, scheme: Scheme) -> Sentence | None:
-        """Return the words with their tags in ``scheme``; None if there is no word.
+    def sentence(self, context: ReadContext) -> Sentence | None:
+        """Return the words with their tags, IOB2 or plain; None if there is no word, or the text has to be skipped.
 
-        Raises:
-            InputError: a span is outside of the text, cuts a word or overlaps another one; or the scheme is plain and
-                a word is not exactly one span.
+        The spans are located by ``locate_spans`` and aligned by ``SpanAligner``; ``context.report`` has what was
+        repaired. A text is skipped if ``context.align`` is strict and a span cuts a word, or if the scheme is plain and
+        a word is not exactly one span.
         """
-        check_utf8(self.text, f"{self.where}: 'text'")
-        offsets = self._word_offsets()
-        word_spans = sorted((self._to_words(span, offsets) for span in self.spans), key=lambda span: span.start)
-        for span, following in zip(word_spans, word_spans[1:], strict=False):
-            if following.start < span.end:
-                raise InputError(
-                    f"{self._quote(offsets, span)} and {self._quote(offsets, following)} overlap",
-                    location=self.where,
-                    expected="one tag for each word",
-                )
-        if not offsets:
+        text, report = replace_surrogates(self.text), context.report
+        if text != self.text:
+            report.repaired(_HALF_CHARACTERS, self.where)
+        offsets = self._word_offsets(text, context)
+        if not offsets and not self.spans:
             return None
-        words = tuple(self.text[start:end] for start, end in offsets)
-        tags = (
-            self._plain_tags(offsets, word_spans)
-            if scheme == "plain"
-            else spans_to_tags(word_spans, len(words), scheme)
+        aligner = SpanAligner(text, offsets, context.align, report, self.where)
+        try:
+            entities = aligner.align(locate_spans(text, self.spans, lambda: offsets, report, self.where))
+        except InputError as error:
+            report.skip(CUTS, error)
+            return None
+        offsets = aligner.offsets
+        words = tuple(text[start:end] for start, end in offsets)
+        if not words:
+            return None
+        spans = [entity.span for entity in entities]
+        if context.scheme == "plain":
+            if fault := self._not_plain(words, spans, offsets):
+                report.skip(_NOT_A_WORD, fault)
+                return None
+            tags = [span.label for span in spans]
+        else:
+            tags = spans_to_tags(spans, len(words), "iob2")
+        rejected = self._rejected(aligner, text)
+        scores = {entity.span: entity.score for entity in entities if entity.score is not None}
+        return Sentence(
+            words, tuple(tags), self.where, id=self.id, text=text, scores=scores, asked=self.asked, rejected=rejected
         )
-        return Sentence(words, tuple(tags), self.where, id=self.id, text=self.text)
 
-    def _word_offsets(self) -> Sequence[tuple[int, int]]:
-        if self.offsets is None:
-            return [(word.start, word.end) for word in _splitter().split(self.text)]
-        previous_end = 0
-        for start, end in self.offsets:
-            if not previous_end <= start < end <= len(self.text):
-                raise InputError(
-                    f"found a token from {start} to {end}",
-                    location=self.where,
-                    expected=f"a start of at least {previous_end} and an end of at most {len(self.text)}",
-                )
-            previous_end = end
-        return self.offsets
+    def _word_offsets(self, text: str, context: ReadContext) -> Sequence[Offsets]:
+        if self.offsets is not None:
+            ends = [0, *(end for _, end in self.offsets)]
+            if all(
+                previous <= start < end <= len(text) for previous, (start, end) in zip(ends, self.offsets, strict=False)
+            ):
+                return self.offsets
+            context.report.repaired(BAD_TOKENS, self.where)
+        return word_offsets(text)
 
-    def _to_words(self, span: TextSpan, offsets: Sequence[tuple[int, int]]) -> Span:
-        """Return ``span`` in words."""
-        text, start, end = self.text, span.start, span.end
-        if not 0 <= start < end <= len(text):
-            raise InputError(
-                f"found an entity {span.label!r} from {start} to {end}",
-                location=self.where,
-                expected=f"a start before the end, both from 0 to {len(text)}, the length of the text",
-            )
-        part = text[start:end]
-        stripped = part.strip()
-        entity = f"entity {part!r} ({start}-{end})"
-        if part != stripped:
-            first = start + len(part) - len(part.lstrip())
-            raise InputError(
-                f"{entity} begins or ends with white space",
-                location=self.where,
-                expected=f"{stripped!r} ({first}-{first + len(stripped)})" if stripped else "",
-                hint="" if stripped else "remove it",
-            )
-        first_word = bisect_right(offsets, start, key=itemgetter(1))  # the first word that ends after the start
-        last_word = bisect_left(offsets, end, key=itemgetter(0)) - 1  # the last one that begins before the end
-        if first_word > last_word:
-            raise InputError(f"{entity} has no word", location=self.where, hint="remove it")
-        for word_start, word_end in (offsets[first_word], offsets[last_word]):
-            if word_start < start or end < word_end:
-                first, last = offsets[first_word][0], offsets[last_word][1]
-                raise InputError(
-                    f"{entity} cuts the word {text[word_start:word_end]!r} ({word_start}-{word_end})",
-                    location=self.where,
-                    expected=f"whole words, e.g. {text[first:last]!r} ({first}-{last})",
-                )
-        return Span(span.label, first_word, last_word + 1)
+    def _rejected(self, aligner: SpanAligner, text: str) -> tuple[Span, ...]:
+        """Return the rejected spans that are whole words."""
+        located = locate_spans(text, self.rejected, lambda: aligner.offsets, aligner.report, self.where)
+        rejected = []
+        for span in located:
+            if words := aligner.whole_words(span):
+                rejected.append(words)
+            else:
+                aligner.report.repaired(_NOT_WHOLE, self.where, span.describe(text))
+        return tuple(rejected)
 
-    def _plain_tags(self, offsets: Sequence[tuple[int, int]], word_spans: Sequence[Span]) -> list[str]:
-        """Return the label of each word."""
-        for index, (start, end) in enumerate(offsets):
-            if index >= len(word_spans) or (word_spans[index].start, word_spans[index].end) != (index, index + 1):
-                raise InputError(
-                    f"{self.text[start:end]!r} ({start}-{end}) is not a span of its own",
+    def _not_plain(self, words: Sequence[str], spans: Sequence[Span], offsets: Sequence[Offsets]) -> InputError | None:
+        """Return an error if a word is not exactly one span."""
+        for index, (word, (start, end)) in enumerate(zip(words, offsets, strict=True)):
+            if index >= len(spans) or spans[index][1:] != (index, index + 1):
+                return InputError(
+                    f"{word!r} ({start}-{end}) is not a span of its own",
                     location=self.where,
                     expected=("a span for each word, as ", Setting("data.scheme"), " is plain"),
                 )
-        return [span.label for span in word_spans]
-
-    def _quote(self, offsets: Sequence[tuple[int, int]], span: Span) -> str:
-        start, end = offsets[span.start][0], offsets[span.end - 1][1]
-        return f"{span.label} {self.text[start:end]!r} ({start}-{end})"
+        return None
 
 
 def to_annotated_text(sentence: Sentence, scheme: Scheme) -> AnnotatedText:
@@ -154,11 +129,24 @@ def to_annotated_text(sentence: Sentence, scheme: Scheme) -> AnnotatedText:
             starts.append(starts[-1] + len(word) + 1)
         offsets = tuple((start, following - 1) for start, following in zip(starts, starts[1:], strict=False))
     tags = sentence.tags or ()
-    word_spans = (
+    spans = (
         [Span(tag, index, index + 1) for index, tag in enumerate(tags)] if scheme == "plain" else tags_to_spans(tags)
     )
-    text_spans = [TextSpan(offsets[span.start][0], offsets[span.end - 1][1], span.label) for span in word_spans]
-    return AnnotatedText(text, text_spans, sentence.where, offsets, sentence.id)
+
+    def in_characters(span: Span) -> TextSpan:
+        start, end = offsets[span.start][0], offsets[span.end - 1][1]
+        return TextSpan(start, end, span.label, sentence.scores.get(span), text[start:end])
+
+    entities, rejected = (
+        list(map(in_characters, spans)),
+        list(map(in_characters, sentence.rejected)),
+    )
+    return AnnotatedText(text, entities, sentence.where, offsets, sentence.id, sentence.asked, rejected)
+
+
+def word_offsets(text: str) -> list[Offsets]:
+    """Return start and end of each word of ``text``, by the word splitter."""
+    return [offsets for _, offsets in _splitter().split_tuples(text)]
 
 
 @cache

@@ -1,28 +1,31 @@
-"""Rows of annotation tools: our own format with entities, Prodigy's, doccano's and Label Studio's; recognized by keys.
+"""Read rows of annotation tools: our own format with entities, Prodigy's, doccano's and Label Studio's; recognized by keys.
 
-Entities: ``{"text", "entities": [{"start", "end", "label"}]}``. Prodigy: ``{"text", "tokens": [{"start", "end"}],
-"spans": [{"start", "end", "label"}], "answer"}``. doccano: ``{"id", "text", "label": [[start, end, label]]}`` or
-``"entities": [{"start_offset", "end_offset", "label"}]``. Label Studio: ``{"id", "data": {"text"}, "annotations":
-[{"result": [{"value": {"start", "end", "labels"}}]}]}``, or, in its smaller export, ``{"id", "text", "label":
-[{"start", "end", "labels"}]}``.
+Entities: ``{"text", "entities": [{"start", "end", "label", "score"}]}``, where the score is optional and an entity may
+have its ``text`` instead of offsets; ``"asked": [type]`` and ``"rejected": [{"start", "end", "label"}]`` where not all
+entities are known. Prodigy: ``{"text", "tokens": [{"start", "end"}], "spans": [{"start", "end", "label"}],
+"answer"}``. doccano: ``{"id", "text", "label": [[start, end, label]]}`` or ``"entities": [{"start_offset",
+"end_offset", "label"}]``. Label Studio: ``{"id", "data": {"text"}, "annotations": [{"result": [{"value": {"start",
+"end", "labels"}}]}]}``, or, in its smaller export, ``{"id", "text", "label": [{"start", "end", "labels"}]}``.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from nlptrain.data.formats import WriteContext
-from nlptrain.data.formats.annotated_text import AnnotatedText, TextSpan, to_annotated_text
-from nlptrain.data.formats.fields import id_and_text, json_line, json_type, lone_surrogate, quote_json
-from nlptrain.data.sentence import Sentence
+from nlptrain.data.formats import ReadContext
+from nlptrain.data.formats.annotated_text import BAD_TOKENS, AnnotatedText, TextSpan
+from nlptrain.data.formats.fields import id_and_text, json_type, lone_surrogate, quote_json
+from nlptrain.data.sentence import Sentence, find_offsets
 from nlptrain.errors import InputError
 
 ENTITIES_EXAMPLE = '{"text": "Ada sings", "entities": [{"start": 0, "end": 3, "label": "person"}]}'
 _SPAN_KEYS = ("entities", "spans", "label", "labels")
+_MALFORMED = "row that is malformed"
 _MAX_OFFSET = 2**53  # no text is longer
 _UNUSED_DECISIONS = {"reject": "rejected by the annotator", "ignore": "ignored by the annotator"}
+_NO_SCORE = "score that is no number from 0 to 1, left out"
 _NOT_ANNOTATED = "without an annotation"
 _SEVERAL = "with several different annotations (the first one is used)"
 
@@ -42,7 +45,7 @@ def used_keys(row: dict[str, Any]) -> tuple[str, ...]:
     if _is_task(row):
         return ("id", "data", "annotations" if "annotations" in row else "completions")
     return (
-        ("id", "text", "tokens", "answer", _span_key(row))
+        ("id", "text", "tokens", "answer", "asked", "rejected", _span_key(row))
         if is_annotated_row(row)
         else ("id", "text", "tokens", "tags")
     )
@@ -57,66 +60,57 @@ def ignored_task_keys(row: dict[str, Any]) -> list[str]:
     return [f"data.{key}" for key in data if key not in (text, "tokens")]
 
 
-def read_annotated_row(row: dict[str, Any], location: str, omitted: Counter[str]) -> AnnotatedText | None:
+def read_annotated_sentence(row: dict[str, Any], location: str, context: ReadContext) -> Sentence | None:
+    """Return the sentence of a row, or None if there is none; ``context`` counts rows that are not used or malformed.
+
+    Args:
+        row: a row for which ``is_annotated_row`` is true.
+        location: ``path:line``, for messages.
+        context: how the row is read.
+    """
+    try:
+        annotated = read_annotated_row(row, location, context)
+    except InputError as error:
+        context.report.skip(_MALFORMED, error)
+        return None
+    return None if annotated is None else annotated.sentence(context)
+
+
+def read_annotated_row(row: dict[str, Any], location: str, context: ReadContext) -> AnnotatedText | None:
     """Return the text of a row, or None if the row is not to be used.
 
     Args:
         row: a row for which ``is_annotated_row`` is true.
         location: ``path:line``, for messages.
-        omitted: counts such rows by reason, and those that were used only in part.
+        context: ``omitted`` counts such rows by reason, and those that were used only in part.
 
     Raises:
         InputError: the row is malformed.
     """
     if _is_task(row):
-        return _read_task(row, location, omitted)
+        return _read_task(row, location, context)
     decision = row.get("answer")
     if isinstance(decision, str) and decision in _UNUSED_DECISIONS:
-        omitted[_UNUSED_DECISIONS[decision]] += 1
+        context.omitted[_UNUSED_DECISIONS[decision]] += 1
         return None
     key = _span_key(row)
-    return _annotated_text(row["text"], row.get(key, []), key, location, row.get("tokens"), row.get("id"))
-
-
-def entities_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterator[str]:
-    """Yield texts with entities, a row per sentence."""
-    return _row_lines(_entities_row, sentences, context)
-
-
-def prodigy_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterator[str]:
-    """Yield rows as Prodigy writes them."""
-    return _row_lines(_prodigy_row, sentences, context)
-
-
-def doccano_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterator[str]:
-    """Yield rows as doccano writes them."""
-    return _row_lines(_doccano_row, sentences, context)
-
-
-def labelstudio_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterator[str]:
-    """Yield one JSON list of tasks of Label Studio, with one annotation each."""
-    separator = "[\n"
-    for sentence in sentences:
-        annotated = to_annotated_text(sentence, context.scheme)
-        result = [
-            {
-                "value": {
-                    "start": span.start,
-                    "end": span.end,
-                    "text": annotated.text[span.start : span.end],
-                    "labels": [span.label],
-                },
-                "from_name": "label",
-                "to_name": "text",
-                "type": "labels",
-            }
-            for span in annotated.spans
-        ]
-        data = {"text": annotated.text, "tokens": annotated.offsets}
-        row = {**_id_field(annotated), "data": data, "annotations": [{"result": result}]}
-        yield separator + json_line(row).rstrip("\n")
-        separator = ",\n"
-    yield "[]\n" if separator == "[\n" else "\n]\n"
+    annotated = _annotated_text(
+        row["text"], row.get(key) or [], key, location, row.get("tokens"), row.get("id"), context
+    )
+    if "asked" not in row and "rejected" not in row:
+        return annotated
+    rejected, asked = row.get("rejected") or [], row.get("asked")
+    if not _is_list_of(rejected, dict) or not (asked is None or _is_list_of(asked, str)):
+        raise InputError(
+            f"found {quote_json(asked)} in 'asked' and {quote_json(rejected)} in 'rejected'",
+            location=location,
+            expected="a list of entity types, and a list of spans with 'start', 'end' and 'label'",
+        )
+    return replace(
+        annotated,
+        asked=None if asked is None else frozenset(asked),
+        rejected=[_text_span(value, location, context) for value in rejected],
+    )
 
 
 def _is_task(row: dict[str, Any]) -> bool:
@@ -128,17 +122,17 @@ def _span_key(row: dict[str, Any]) -> str:
     return next((key for key in _SPAN_KEYS if key in row), "spans")
 
 
-def _read_task(row: dict[str, Any], location: str, omitted: Counter[str]) -> AnnotatedText | None:
+def _read_task(row: dict[str, Any], location: str, context: ReadContext) -> AnnotatedText | None:
     annotations = row.get("annotations", row.get("completions"))
     if annotations is not None and not isinstance(annotations, list):
         raise InputError(f"found {json_type(annotations)} in 'annotations'", location=location, expected="a list")
     kept = [item for item in annotations or [] if isinstance(item, dict) and not item.get("was_cancelled")]
     if not kept:
-        omitted[_NOT_ANNOTATED] += 1
+        context.omitted[_NOT_ANNOTATED] += 1
         return None
     results = [_labeled_values(annotation.get("result"), location) for annotation in kept]
     if any(result != results[0] for result in results):
-        omitted[_SEVERAL] += 1
+        context.omitted[_SEVERAL] += 1
     data = row["data"]
     strings = [key for key, value in data.items() if isinstance(value, str)]
     if "text" not in data and len(strings) != 1:
@@ -148,15 +142,15 @@ def _read_task(row: dict[str, Any], location: str, omitted: Counter[str]) -> Ann
             expected="the annotated text as 'text'",
         )
     text = data["text"] if "text" in data else data[strings[0]]
-    return _annotated_text(text, results[0], "result", location, data.get("tokens"), row.get("id"))
+    return _annotated_text(text, results[0], "result", location, data.get("tokens"), row.get("id"), context)
 
 
 def _labeled_values(result: Any, location: str) -> list[dict[str, Any]]:  # noqa: ANN401
-    """Return the labeled spans of an annotation, without choices and relations."""
+    """Return the labeled spans of an annotation with their scores, without choices and relations."""
     if not isinstance(result, list):
         raise InputError(f"found {json_type(result)} in 'result'", location=location, expected="a list")
-    values = [item.get("value") for item in result if isinstance(item, dict)]
-    return [value for value in values if isinstance(value, dict) and "labels" in value]
+    pairs = [(item.get("value"), item.get("score")) for item in result if isinstance(item, dict)]
+    return [{"score": score, **value} for value, score in pairs if isinstance(value, dict) and "labels" in value]
 
 
 def _annotated_text(
@@ -166,6 +160,7 @@ def _annotated_text(
     location: str,
     tokens: Any,  # noqa: ANN401
     row_id: Any,  # noqa: ANN401
+    context: ReadContext,
 ) -> AnnotatedText:
     if not isinstance(text, str) or not isinstance(values, list):
         raise InputError(
@@ -173,95 +168,77 @@ def _annotated_text(
             location=location,
             expected=f"a string and a list, as in {ENTITIES_EXAMPLE}",
         )
-    text_spans = [_text_span(value, text, location) for value in values]
+    text_spans = [_text_span(value, location, context) for value in values]
     sentence_id, _ = id_and_text({"id": row_id}, location)
-    return AnnotatedText(text, text_spans, location, _token_offsets(tokens, location), sentence_id)
+    return AnnotatedText(text, text_spans, location, _token_offsets(tokens, text, location, context), sentence_id)
 
 
-def _text_span(value: Any, text: str, location: str) -> TextSpan:  # noqa: ANN401
-    start, end, label, quoted = _span_fields(value)
-    if not (_is_offset(start) and _is_offset(end) and isinstance(label, str) and label and not lone_surrogate(label)):
+def _text_span(value: Any, location: str, context: ReadContext) -> TextSpan:  # noqa: ANN401
+    start, end, label, quoted, score = _span_fields(value)
+    start, end, label = _offset(start), _offset(end), _label_name(label, context)
+    has_place = start is not None and end is not None or isinstance(quoted, str) and bool(quoted.strip())
+    if not has_place or not label or lone_surrogate(label):
         raise InputError(
             f"found the entity {quote_json(value)}",
             location=location,
             expected=f"'start' and 'end' (integers) and 'label' (a string), as in {ENTITIES_EXAMPLE}",
         )
-    if isinstance(quoted, str) and text[start:end] != quoted:
-        # Label Studio counted UTF-16 code units, where an emoji is two, before it counted code points.
-        units = text.encode("utf-16-le", "surrogatepass")
-        if units[2 * start : 2 * end].decode("utf-16-le", "replace") == quoted:
-            start, end = (len(units[: 2 * offset].decode("utf-16-le", "replace")) for offset in (start, end))
-    return TextSpan(start, end, label)
+    if start is None or end is None:
+        start = end = None
+    if score is not None and not (type(score) in (int, float) and 0 <= score <= 1):
+        context.report.repaired(_NO_SCORE, location, f"found {quote_json(score)}")
+        score = None
+    return TextSpan(start, end, label, score, quoted if isinstance(quoted, str) and quoted else None)
 
 
-def _span_fields(value: Any) -> tuple[Any, Any, Any, Any]:  # noqa: ANN401
-    """Return start, end and label of a span, and the text that its tool quotes, if any."""
+def _span_fields(value: Any) -> tuple[Any, Any, Any, Any, Any]:  # noqa: ANN401
+    """Return start, end and label of a span, the text that its tool quotes, and its score, if any."""
     if isinstance(value, list) and len(value) == 3:
-        return (*value, None)
+        return (*value, None, None)
     if not isinstance(value, dict):
-        return None, None, None, None
+        return None, None, None, None, None
     label = value.get("label")
     if label is None and isinstance(value.get("labels"), list) and len(value["labels"]) == 1:
         label = value["labels"][0]
     start, end = (value.get(key, value.get(f"{key}_offset")) for key in ("start", "end"))
-    return start, end, label, value.get("text") if "labels" in value else None
+    return start, end, label, value.get("text"), value.get("score")
 
 
-def _token_offsets(tokens: Any, location: str) -> Sequence[tuple[int, int]] | None:  # noqa: ANN401
-    """Return start and end of each token, or None if a row has no tokens."""
+def _label_name(label: Any, context: ReadContext) -> str:  # noqa: ANN401
+    """Return the name of a label, by ``context.tag_names`` if it is a number; "" if it has none."""
+    is_id = isinstance(label, int) and not isinstance(label, bool)
+    return label if isinstance(label, str) else context.tag_names.get(str(label), "") if is_id else ""
+
+
+def _token_offsets(
+    tokens: Any,  # noqa: ANN401
+    text: str,
+    location: str,
+    context: ReadContext,
+) -> Sequence[tuple[int, int]] | None:
+    """Return start and end of each token, or None if a row has no tokens, or some that are not in its text."""
     if tokens is None:
         return None
+    tokens = tokens if isinstance(tokens, list) else [tokens]
+    if tokens and _is_list_of(tokens, str) and (word_offsets := find_offsets(text, tokens)):
+        return word_offsets
     offsets = []
-    for token in tokens if isinstance(tokens, list) else [tokens]:
+    for token in tokens:
         pair = [token.get("start"), token.get("end")] if isinstance(token, dict) else token
-        if not isinstance(pair, list) or len(pair) != 2 or not all(map(_is_offset, pair)):
-            raise InputError(
-                f"found the token {quote_json(token)}", location=location, expected="'start' and 'end' (integers)"
-            )
-        offsets.append((pair[0], pair[1]))
+        start, end = map(_offset, pair) if isinstance(pair, list) and len(pair) == 2 else (None, None)
+        if start is None or end is None:
+            context.report.repaired(BAD_TOKENS, location, f"found the token {quote_json(token)}")
+            return None
+        offsets.append((start, end))
     return offsets
 
 
-def _is_offset(value: Any) -> bool:  # noqa: ANN401
-    return type(value) is int and -_MAX_OFFSET < value < _MAX_OFFSET
+def _offset(value: Any) -> int | None:  # noqa: ANN401
+    """Return an offset as an integer, or None if it is none; some tools write 3.0."""
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and -_MAX_OFFSET < value < _MAX_OFFSET else None
 
 
-def _row_lines(
-    to_row: Callable[[AnnotatedText], dict[str, Any]], sentences: Iterable[Sentence], context: WriteContext
-) -> Iterator[str]:
-    return (json_line(to_row(to_annotated_text(sentence, context.scheme))) for sentence in sentences)
-
-
-def _entities_row(annotated: AnnotatedText) -> dict[str, Any]:
-    entities = [{"start": span.start, "end": span.end, "label": span.label} for span in annotated.spans]
-    return {**_id_field(annotated), "text": annotated.text, "entities": entities, "tokens": annotated.offsets}
-
-
-def _prodigy_row(annotated: AnnotatedText) -> dict[str, Any]:
-    text, offsets = annotated.text, annotated.offsets or ()
-    first = {start: index for index, (start, _) in enumerate(offsets)}
-    last = {end: index for index, (_, end) in enumerate(offsets)}
-    tokens = [
-        {"text": text[start:end], "start": start, "end": end, "id": index, "ws": text[end : end + 1].isspace()}
-        for index, (start, end) in enumerate(offsets)
-    ]
-    spans = [
-        {
-            "start": span.start,
-            "end": span.end,
-            "token_start": first[span.start],
-            "token_end": last[span.end],
-            "label": span.label,
-        }
-        for span in annotated.spans
-    ]
-    return {**_id_field(annotated), "text": text, "tokens": tokens, "spans": spans, "answer": "accept"}
-
-
-def _doccano_row(annotated: AnnotatedText) -> dict[str, Any]:
-    labels = [[span.start, span.end, span.label] for span in annotated.spans]
-    return {**_id_field(annotated), "text": annotated.text, "label": labels, "tokens": annotated.offsets}
-
-
-def _id_field(annotated: AnnotatedText) -> dict[str, Any]:
-    return {} if annotated.id is None else {"id": annotated.id}
+def _is_list_of(values: Any, kind: type) -> bool:  # noqa: ANN401
+    return isinstance(values, list) and all(isinstance(value, kind) for value in values)

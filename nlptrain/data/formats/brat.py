@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import accumulate
 from pathlib import Path
 
 from nlptrain.data.formats import ReadContext, WriteContext
-from nlptrain.data.formats.annotated_text import AnnotatedText, TextSpan, to_annotated_text
+from nlptrain.data.formats.annotated_text import AnnotatedText, TextSpan, to_annotated_text, word_offsets
 from nlptrain.data.sentence import Sentence
+from nlptrain.data.span_search import locate_spans
 from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError
 
-_SPAN = re.compile(r"T\S+\t(\S+) (\d{1,15}) (\d{1,15})\t.*", re.DOTALL)
-_DISCONTINUOUS = re.compile(r"T\S+\t\S+ \d+ \d+(;\d+ \d+)+\t.*", re.DOTALL)
+_SPAN = re.compile(r"T\S+\t(\S+) (\d{1,15} \d{1,15}(?:;\d{1,15} \d{1,15})*)(?:\t(.*))?", re.DOTALL)
 _WORD = re.compile(r"\S+")
+_LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|$)")
 _WORD_LIMITS = "word limits"
+_MALFORMED = "annotation that is malformed, left out"
+_PARTS = "annotation of several parts, the longest one kept"
 
 
 def read_brat(path: Path, context: ReadContext) -> Iterator[Sentence]:
     """Read the lines of ``NAME.txt`` with the text-bound annotations of ``NAME.ann``; other annotations are ignored.
 
-    Each line with a word is a sentence; its id is the file's name and the line number: ``NAME:3``.
+    Each line with a word is a sentence; its id is the file's name and the line number: ``NAME:3``. Lines that an
+    annotation joins are one sentence. Parts of an annotation that only white space separates are one span; of others,
+    the longest one is kept.
 
     Args:
         path: ``NAME.ann``; the text is in the same folder.
         context: the scheme of the tags, and whether words are separated by white space alone.
 
     Raises:
-        InputError: the text is missing; an annotation is malformed, has several parts, quotes another text than is
-            there, or crosses the end of a line; or as for ``AnnotatedText.sentence``.
+        InputError: the text is missing or not UTF-8.
     """
     text_path = path.with_suffix(".txt")
     if not text_path.is_file():
@@ -43,21 +45,21 @@ def read_brat(path: Path, context: ReadContext) -> Iterator[Sentence]:
         pass
     # Offsets include line ends of one or two characters.
     try:
-        raw = text_path.read_bytes().decode("utf-8").removeprefix("\ufeff").split("\n")
+        text = text_path.read_bytes().decode("utf-8").removeprefix("\ufeff")
     except (OSError, UnicodeDecodeError) as error:  # the file has just been replaced
         raise InputError(f"cannot be read: {error}", location=str(text_path)) from error
-    starts = [0, *accumulate(len(text) + 1 for text in raw)]
-    texts = [text.removesuffix("\r") for text in raw]
-    spans: list[list[TextSpan]] = [[] for _ in texts]
+    spans = list(_spans(path, text, context))
+    spans = locate_spans(text, spans, lambda: word_offsets(text), context.report, str(path))
     name = path.stem.encode("utf-8", "replace").decode("utf-8")  # file names may have bytes that are not UTF-8
-    for line_number, line in read_lines(path):
-        if line.startswith("T"):
-            text_line, span = _parse_span(line, f"{path}:{line_number}", texts, starts)
-            spans[text_line].append(span)
-    for line_number, (text, line_spans) in enumerate(zip(texts, spans, strict=True), start=1):
-        offsets = [match.span() for match in _WORD.finditer(text)] if context.pretokenized else None
-        annotated = AnnotatedText(text, line_spans, f"{text_path}:{line_number}", offsets, f"{name}:{line_number}")
-        if sentence := annotated.sentence(context.scheme):
+    for line_number, start, end, line_spans in _sentences(text, spans):
+        line = text[start:end]
+        shifted = [
+            replace(span, start=(span.start or 0) - start, end=(span.end or 0) - start, text=None)
+            for span in line_spans
+        ]
+        offsets = [match.span() for match in _WORD.finditer(line)] if context.pretokenized else None
+        annotated = AnnotatedText(line, shifted, f"{text_path}:{line_number}", offsets, f"{name}:{line_number}")
+        if sentence := annotated.sentence(context):
             yield sentence
 
 
@@ -86,42 +88,66 @@ def write_brat(sentences: Iterable[Sentence], paths: Sequence[Path], context: Wr
         for sentence in sentences:
             # Each sentence is one line.
             drops_text = context.pretokenized or (sentence.text is not None and len(sentence.text.splitlines()) > 1)
-            context.count_lost(sentence, has_ids=False, has_texts=not drops_text)
+            context.count_lost(sentence, has_ids=False, has_texts=not drops_text, has_scores=False, has_partial=False)
             annotated = to_annotated_text(replace(sentence, text=None) if drops_text else sentence, context.scheme)
             line = annotated.text
             if line.split() != list(sentence.words):
                 context.lost[_WORD_LIMITS] += 1
             for span in annotated.spans:
                 count += 1
-                location = f"{span.label} {start + span.start} {start + span.end}"
-                annotations.write(f"T{count}\t{location}\t{line[span.start : span.end]}\n")
+                location = f"{span.label} {start + (span.start or 0)} {start + (span.end or 0)}"
+                annotations.write(f"T{count}\t{location}\t{span.text}\n")
             texts.write(f"{line}\n")
             start += len(line) + 1
 
 
-def _parse_span(line: str, location: str, texts: list[str], starts: list[int]) -> tuple[int, TextSpan]:
-    """Return the line of the text that an annotation is in, and the annotation with offsets in that line."""
-    if _DISCONTINUOUS.fullmatch(line):
-        raise InputError(
-            f"found an annotation of several parts ({line!r})",
-            location=location,
-            expected="one tag for each word",
-            hint="join the parts",
-        )
-    match = _SPAN.fullmatch(line)
-    if match is None:
-        raise InputError(
-            f"found {line!r}", location=location, expected="a text-bound annotation, T1<TAB>TYPE START END<TAB>TEXT"
-        )
-    start, end = int(match[2]), int(match[3])
-    text_line = bisect_right(starts, start) - 1
-    if text_line >= len(texts) or end > starts[text_line] + len(texts[text_line]):
-        raise InputError(
-            f"found {match[1]} from {start} to {end}, beyond the end of a line or of the text",
-            location=location,
-            expected="an annotation within one line, because each line is a sentence",
-        )
-    quoted, actual = line.split("\t")[2], texts[text_line][start - starts[text_line] : end - starts[text_line]]
-    if quoted != actual:
-        raise InputError(f"found {quoted!r}", location=location, expected=f"{actual!r}, the text from {start} to {end}")
-    return text_line, TextSpan(start - starts[text_line], end - starts[text_line], match[1])
+def _spans(path: Path, text: str, context: ReadContext) -> Iterator[TextSpan]:
+    """Yield the text-bound annotations of a file, each with the text that it quotes."""
+    for line_number, line in read_lines(path):
+        if not line.startswith("T"):
+            continue
+        location = f"{path}:{line_number}"
+        match = _SPAN.fullmatch(line)
+        if match is None:
+            context.report.mentions["lost"] += 1
+            expected = "a text-bound annotation, T1<TAB>TYPE START END<TAB>TEXT"
+            context.report.repaired(_MALFORMED, location, f"found {line!r}", expected=expected)
+            continue
+        label, offsets, quoted = match.groups()
+        parts = _joined_parts(text, sorted(tuple(map(int, part.split())) for part in offsets.split(";")))
+        start, end = max(parts, key=lambda part: part[1] - part[0])
+        if len(parts) > 1:
+            quoted = None
+            context.report.repaired(
+                _PARTS, location, f"found {line!r}", expected=f"{text[start:end]!r} ({start}-{end})"
+            )
+        yield TextSpan(start, end, label, text=quoted, where=location)
+
+
+def _joined_parts(text: str, parts: Sequence[tuple[int, ...]]) -> list[tuple[int, int]]:
+    """Return the parts of an annotation; those with only white space in between are one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in parts:
+        if joined and not text[joined[-1][1] : start].strip():
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _sentences(text: str, spans: Sequence[TextSpan]) -> Iterator[tuple[int, int, int, list[TextSpan]]]:
+    """Yield the number of each line, its start and end in ``text``, and its spans; lines that a span joins are one."""
+    lines = [match.span(1) for match in _LINE.finditer(text)]
+    remaining = sorted(spans, key=lambda span: span.start or 0)
+    remaining.reverse()
+    index = 0
+    while index < len(lines):
+        first, (start, end) = index, lines[index]
+        line_spans: list[TextSpan] = []
+        while remaining and (remaining[-1].start or 0) < end:
+            line_spans.append(remaining.pop())
+            while index + 1 < len(lines) and lines[index + 1][0] < (line_spans[-1].end or 0):
+                index += 1
+            end = lines[index][1]
+        yield first + 1, start, end, line_spans
+        index += 1

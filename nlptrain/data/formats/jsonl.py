@@ -12,7 +12,7 @@ from nlptrain.data.formats.annotation_tools import (
     ENTITIES_EXAMPLE,
     ignored_task_keys,
     is_annotated_row,
-    read_annotated_row,
+    read_annotated_sentence,
     used_keys,
 )
 from nlptrain.data.formats.fields import check_strings, id_and_text, join_names, json_line, json_type
@@ -105,8 +105,7 @@ def jsonl_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterato
 
 def _sentence(row: dict[str, Any], location: str, context: ReadContext) -> Sentence | None:
     if is_annotated_row(row):
-        annotated = read_annotated_row(row, location, context.omitted)
-        return None if annotated is None else annotated.sentence(context.scheme)
+        return read_annotated_sentence(row, location, context)
     words, tags = (_strings(row, key, location) for key in ("tokens", "tags"))
     if len(words) != len(tags):
         raise InputError(

@@ -21,6 +21,7 @@ from nlptrain.data.formats import (
     WriteContext,
     WriteFormat,
 )
+from nlptrain.data.formats.sniffing import sniff_format
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.text_files import is_gz, without_gz
@@ -29,21 +30,19 @@ from nlptrain_runtime.schemes import Scheme
 
 
 def format_of(path: Path, data: DataConfig) -> str:
-    """Return the format that ``path`` is read in: that of ``data``, or else that of its suffix.
+    """Return the format that ``path`` is read in: that of ``data``, or else that of its content or its suffix.
 
     Raises:
-        InputError: the suffix is that of no format.
+        InputError: neither is that of a format.
     """
     if data.format != "auto":
         return data.format
-    suffix = without_gz(path).suffix.lower()
-    readable = {name: entry for name, entry in FORMATS.items() if entry.read}
-    for name, entry in readable.items():
-        if suffix in entry.suffixes:
-            return name
-    known = "; ".join(f"{' '.join(entry.suffixes)}: {name}" for name, entry in readable.items())
+    if name := sniff_format(path):
+        return name
+    readable = ((name, entry) for name, entry in FORMATS.items() if entry.read and entry.suffixes)
+    known = "; ".join(f"{' '.join(entry.suffixes)}: {name}" for name, entry in readable)
     raise InputError(
-        f"found the suffix {suffix!r}",
+        f"found the suffix {without_gz(path).suffix.lower()!r}",
         location=str(path),
         expected=f"that of a format ({known})",
         hint=("or set ", Setting("data.format")),
