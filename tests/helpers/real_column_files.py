@@ -40,7 +40,9 @@ COLUMN_FILES = (
         "germeval.tsv",
         "GermEval 2014: a comment with a tab, an index, and two columns of tags (outer and nested)",
         "#\thttp://example.org/Omar [2009-10-17]\n"
-        + columns("1/Omar/B-PER/O 2/visits/O/O 3/New/B-ORG/B-LOC 4/Accra/I-ORG/I-LOC 5/United/I-ORG/O"),
+        + columns(
+            "1/Omar/B-PER/O 2/visits/O/O 3/New/B-ORG/B-LOC 4/Accra/I-ORG/I-LOC 5/United/I-ORG/O", "1/Tema/B-LOC/O"
+        ),
         error=two_columns(3, 4),
         before="refused",
     ),
@@ -48,9 +50,11 @@ COLUMN_FILES = (
         "germeval_outer.tsv",
         "GermEval 2014, with the column of the outer tags given",
         "#\thttp://example.org/Omar [2009-10-17]\n"
-        + columns("1/Omar/B-PER/O 2/visits/O/O 3/New/B-ORG/B-LOC 4/Accra/I-ORG/I-LOC 5/United/I-ORG/O"),
-        ("Omar/B-PER visits/O New/B-ORG Accra/I-ORG United/I-ORG",),
-        report=("index",),
+        + columns(
+            "1/Omar/B-PER/O 2/visits/O/O 3/New/B-ORG/B-LOC 4/Accra/I-ORG/I-LOC 5/United/I-ORG/O", "1/Tema/B-LOC/O"
+        ),
+        ("Omar/B-PER visits/O New/B-ORG Accra/I-ORG United/I-ORG", "Tema/B-LOC"),
+        report=("words in column 2",),
         data={"columns": {"tags": 3}},
         before="refused",
     ),
@@ -64,7 +68,7 @@ COLUMN_FILES = (
         + "# sent_id = s2\n# text = It rains\n"
         + columns("1/It/O/-/annotator1 2/rains/O/-/annotator1"),
         ("Omar/B-PER visits/O New/B-LOC Accra/I-LOC", _RAIN),
-        report=("index",),
+        report=("words in column 2",),
         before="misread",
     ),
     RealFile(
@@ -76,7 +80,7 @@ COLUMN_FILES = (
             separator=" ",
         ),
         ("Omar/B-PER visits/O New/B-LOC Accra/I-LOC ./O Ama/B-PER sings/O",),
-        report=("index",),
+        report=("words in column 2",),
         before="misread",
     ),
     RealFile(
@@ -90,6 +94,7 @@ COLUMN_FILES = (
         "\n#end document\n",
         ("Omar/B-PERSON Okoro/I-PERSON visits/O Accra/B-GPE",),
         data={"columns": {"words": 4, "tags": 11}},
+        report=("brackets",),
     ),
     RealFile(
         "lst20.txt",
@@ -98,6 +103,7 @@ COLUMN_FILES = (
         ("สมชาย/B-PER ไป/O _/O กรุงเทพ/B-LOC มหานคร/I-LOC",),
         data={"columns": {"tags": 3}},
         before="misread",
+        report=("B_TYPE",),
     ),
     RealFile(
         "lst20_two_tags.txt",
@@ -119,12 +125,14 @@ COLUMN_FILES = (
         columns("王/B-NAME 小/M-NAME 明/E-NAME 去/O 京/S-LOC", "下/O 雨/O", separator=" "),
         ("王/B-NAME 小/I-NAME 明/I-NAME 去/O 京/B-LOC", "下/O 雨/O"),
         data={"format": "conll"},
+        report=("BMES",),
     ),
     RealFile(
         "bmewo.conll",
         "LingPipe's BMEWO: `W-` is an entity of one word",
         columns("Omar/B-PER el/M-PER Okoro/E-PER visits/O Accra/W-LOC", _RAIN),
         ("Omar/B-PER el/I-PER Okoro/I-PER visits/O Accra/B-LOC", _RAIN),
+        report=("BMEWO",),
     ),
     RealFile(
         "weibo.conll",
@@ -156,6 +164,7 @@ COLUMN_FILES = (
         columns("ओमर/NNP/per ने/PSP/O नया/NNC/loc अक्रा/NNP/loc देखा/VM/O", "वर्षा/NN/O हुई/VM/O"),
         ("ओमर/B-per ने/O नया/B-loc अक्रा/I-loc देखा/O", "वर्षा/O हुई/O"),
         before="misread",
+        report=("without a prefix",),
     ),
     RealFile(
         "wnut16.conll",

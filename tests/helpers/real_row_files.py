@@ -168,6 +168,19 @@ SPAN_ROWS = (
         report=("skipped",),
     ),
     RealFile(
+        "list.jsonl",
+        "A JSON list over several lines under the name of JSON Lines",
+        json.dumps([{"text": _TEXT, "entities": [[0, 10, "PER"], [18, 27, "LOC"]]}], indent=2),
+        _RIGHT,
+    ),
+    RealFile(
+        "classification.jsonl",
+        "doccano's export of text classification: labels of texts, not of spans",
+        _lines({"id": 1, "data": _TEXT, "label": ["travel"]}, {"id": 2, "data": "It rains.", "label": []}),
+        error="travel|label",
+        before="right",
+    ),
+    RealFile(
         "types_and_texts.jsonl",
         "Structured outputs of language models: an object of types with lists of texts",
         _lines(

@@ -97,7 +97,18 @@ TABLES = (
         "wrong_id.csv",
         "ThilinaRajapakse/simpletransformers #837: one word has the id of another sentence",
         "sentence_id,words,labels\n0,Omar,B-PER\n1,visits,O\n0,Accra,B-LOC\n1,It,O\n1,rains,O\n",
+        ("Omar/B-PER", "visits/O", "Accra/B-LOC", _RAIN),
+        report=("sentence id that occurs again",),
         error="continues after other sentences",
+    ),
+    RealFile(
+        "excel_unicode.csv",
+        "Excel's `Unicode Text` under the name of a CSV: UTF-16, tabs",
+        "sentence_id\tword\ttag\r\n1\tOmar\tB-PER\r\n1\tvisits\tO\r\n1\tAccra\tB-LOC\r\n2\tIt\tO\r\n2\trains\tO\r\n".encode(
+            "utf-16"
+        ),
+        (_OMAR, _RAIN),
+        report=("UTF-16",),
     ),
     RealFile(
         "comprehend.csv",
