@@ -25,7 +25,7 @@ COLUMN_FILES = (
     ),
     RealFile(
         "nkjp_docstart.iob",
-        "CLARIN-PL/PolDeepNer #3: `-DOCSTART FILE name`, without a dash at the end",
+        "NKJP in PolDeepNer: `-DOCSTART FILE name`, without a dash at the end",
         "-DOCSTART CONFIG FEATURES orth base\n\n-DOCSTART FILE doc1.xml\n"
         + columns("Omar/omar/B-persName visits/visit/O", "It/it/O rains/rain/O"),
         ("Omar/B-persName visits/O", _RAIN),

@@ -43,7 +43,7 @@ BROKEN_LINES = (
     ),
     RealFile(
         "mixed_separators.conll",
-        "ThilinaRajapakse/simpletransformers #452: tabs in some lines, spaces in others",
+        "Tabs in some lines, spaces in others (ThilinaRajapakse/simpletransformers #452 has one for the other)",
         "Omar\tB-PER\nOkoro\tI-PER\nvisits O\nNew\tB-LOC\nAccra I-LOC\n\nIt O\nrains\tO\n",
         ("Omar/B-PER Okoro/I-PER visits/O New/B-LOC Accra/I-LOC", "It/O rains/O"),
         report=("repaired",),
@@ -64,7 +64,7 @@ BROKEN_LINES = (
     ),
     RealFile(
         "double_carriage_returns.conll",
-        "luopeixiang/named_entity_recognition #22: written in text mode twice on Windows, lines end in CR CR LF",
+        "Written in text mode twice on Windows: CR CR LF (CR LF alone breaks luopeixiang/named_entity_recognition #22)",
         columns(*BOTH, end="\r\r\n").encode(),
         BOTH,
         before="misread",

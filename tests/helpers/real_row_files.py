@@ -32,7 +32,7 @@ WORD_ROWS = (
     ),
     RealFile(
         "tner_numbers.jsonl",
-        "T-NER and the Hub (huggingface/autotrain-advanced #594): tags as numbers, without their names",
+        "T-NER's data sets: tags as numbers, without their names",
         _lines({"tokens": ["Omar", "visits"], "tags": [1, 0]}),
         error=r"data\.tag_names",
     ),
@@ -69,8 +69,8 @@ SPAN_ROWS = (
     ),
     RealFile(
         "spacy_misaligned.jsonl",
-        "explosion/spaCy #13533 (W030): the first letter of an entity is missing",
-        _lines({"text": "Hello from Ghana", "entities": [[12, 16, "GPE"]]}),
+        "explosion/spaCy #13533 (W030): the last letter of an entity is missing",
+        _lines({"text": "Hello from Ghana", "entities": [[11, 15, "GPE"]]}),
         ("Hello/O from/O Ghana/B-GPE",),
         report=("cuts a word, expanded",),
     ),
@@ -115,14 +115,14 @@ SPAN_ROWS = (
     ),
     RealFile(
         "doccano_data.jsonl",
-        "doccano 1.5 (joeyism/jsonl-to-conll #3): the text as `data`, a blank at the end of a span",
+        "doccano (joeyism/jsonl-to-conll #3): the text as `data`, a blank at the end of a span",
         _lines({"id": 3, "data": _TEXT, "label": [[0, 11, "PER"], [18, 27, "LOC"]]}),
         _RIGHT,
         report=("blanks, trimmed",),
     ),
     RealFile(
         "doccano_relations.jsonl",
-        "doccano 1.8 with relations: `entities`, `relations` and `Comments`",
+        "doccano with relations: `entities`, `relations` and `Comments`",
         _lines(
             {
                 "id": 5,

@@ -82,7 +82,7 @@ TABLES = (
     ),
     RealFile(
         "empty_cells.csv",
-        "stucco/auto-labeled-corpus #7: words that pandas took for NaN and wrote as nothing",
+        "Words that pandas took for NaN and wrote as nothing (in stucco/auto-labeled-corpus #7 as NaN)",
         "sentence_id,word,tag\n1,Omar,B-PER\n1,,O\n1,visits,O\n1,Accra,B-LOC\n2,It,O\n2,rains,O\n",
         (_OMAR, _RAIN),
         report=("empty word",),
