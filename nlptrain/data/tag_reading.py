@@ -16,6 +16,7 @@ from nlptrain_runtime.schemes import Scheme, is_transition_allowed, spans_to_tag
 
 _ENTITY_SCHEMES: tuple[Scheme, ...] = ("iob2", "iob1", "iobes", "bilou")  # of equal evidence, the first one
 _NO_READING = "tag that cannot be read"
+_OTHER_SPELLING = "tag that is spelled differently from the others"
 Pair = tuple[str | None, str | None]
 
 
@@ -191,18 +192,12 @@ class TagReading:
             return sentence
         if self.spelling.kind == "brackets":
             return self._convert_brackets(sentence, tags, report)
-        assert self.spelling.tags is not None
         pairs = list(zip((None, *tags), (*tags, None), strict=True))
         if self._valid.issuperset(pairs):
             return sentence
-        spelled = []
-        for index, tag in enumerate(tags):
-            if tag not in self.spelling.tags:
-                report.skipped(
-                    _NO_READING, sentence.location(index), f"found {tag!r}", expected=f"O or a tag of {self.name}"
-                )
-                return None
-            spelled.append(self.spelling.tags[tag])
+        spelled = self._spelled(sentence, tags, report)
+        if spelled is None:
+            return None
         spans = tags_to_spans(spelled)
         right = spans_to_tags(spans, len(tags), self.scheme)
         if right != spelled:
@@ -213,6 +208,23 @@ class TagReading:
         if right == spelled:
             self._valid.update(pairs)
         return sentence
+
+    def _spelled(self, sentence: Sentence, tags: Sequence[str], report: ReadReport) -> list[str] | None:
+        """Return ``tags`` as ``O`` or ``PREFIX-TYPE``; None: one cannot be read."""
+        assert self.spelling is not None
+        assert self.spelling.tags is not None
+        spelled = []
+        for index, tag in enumerate(tags):
+            expected = self.spelling.tags.get(tag)
+            if expected is None:
+                report.skipped(
+                    _NO_READING, sentence.location(index), f"found {tag!r}", expected=f"O or a tag of {self.name}"
+                )
+                return None
+            if not self.spelling.name and expected != tag:
+                report.repaired(_OTHER_SPELLING, sentence.location(index), f"found {tag!r}", expected=expected)
+            spelled.append(expected)
+        return spelled
 
     @property
     def name(self) -> str:

@@ -143,6 +143,9 @@ def _spelling_name(tags: Mapping[str, tuple[str, str]], counts: Counter[str]) ->
         forms[tag.strip().replace(label, "TYPE").replace(prefix.lower(), prefix.lower())] += counts[tag]
     name = "" if not forms else forms.most_common(1)[0][0]
     name = "" if re.fullmatch(r"[BIESLU]-TYPE", name) else re.sub(r"^[BIESLUMW](?=[^A-Za-z])", "B", name)
+    outside = max((tag for tag in counts if tag in _OUTSIDE), key=lambda tag: counts[tag], default="O")
+    if outside != "O":
+        name = f"{name or 'B-TYPE'} and {outside or 'nothing'}"
     if any(prefix in "MW" for prefix, _ in tags.values()):
         name = "BMEWO" if any(prefix == "W" for prefix, _ in tags.values()) else "BMES"
     return name

@@ -126,7 +126,7 @@ class _Reader:
         if len(cells) == layout.width:
             word, tag = cells[layout.chosen.words], cells[layout.chosen.tags]
             if word and tag and (line[0] != "#" or not self._is_comment(line, tag)) and not is_blank(word):
-                self.rows.append((word, tag, line_number))
+                self.rows.append((word.removeprefix(layout.language), tag, line_number))
                 if len(self.rows) > MAX_WORDS:
                     raise too_many_words(f"{self.path}:{line_number}")
                 return
@@ -159,7 +159,7 @@ class _Reader:
             return
         if cause:
             report.repaired(cause, location, f"found {line[:60]!r}")
-        self.rows.append((word, tag, line_number))
+        self.rows.append((word.removeprefix(layout.language), tag, line_number))
 
     def _skip(self, cells: Sequence[str], location: str) -> None:
         layout = self.layout

@@ -15,13 +15,16 @@ from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError, Setting
 
 DOCUMENT = re.compile(r"-*DOCSTART-*")
-COMMENT_START = re.compile(r"#(?:\s|begin |end |[\w.:-]+\s*=)")
+COMMENT_START = re.compile(r"#(?:\s|#|begin |end |[\w.:-]+\s*=)")
 SPACES, ANY_SPACE = re.compile(r"[ \t]+"), re.compile(r"\s+")
 _TAB = re.compile(r"\t")
 _GLOBAL_COLUMNS = re.compile(r"#\s*global\.columns\s*=\s*(.*)")
 _MARK = re.compile(r"</?(?:s|p|doc|text|sentence|document|sent)(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _SAMPLE = 3000  # lines that decide the layout
-_ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+_ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u00ad\ufe0e\ufe0f"
+_ATTRIBUTE = re.compile(r"[A-Za-z]\w*(?:\[-?\d+\](?:\|\w+\[-?\d+\])*)?=.+")  # of CRFsuite
+_TAGGED = re.compile(r"\S+[|/_]\S+")
+_LANGUAGE = re.compile(r"([a-z]{2,3}):.")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class ConllLayout:
         width: the number of columns of most lines.
         tags: the tags in the sample, by which a line of another width is read.
         header_line: the line with the names of the columns; 0: there is none.
+        language: what precedes each word, as in WikiANN (``en:``).
     """
 
     separator: re.Pattern[str]
@@ -41,6 +45,7 @@ class ConllLayout:
     tags: frozenset[str]
     names: list[str]
     header_line: int = 0
+    language: str = ""
 
     def cells(self, line: str) -> list[str]:
         """Return the columns of ``line``."""
@@ -87,15 +92,37 @@ def detect_layout(path: Path, context: ReadContext) -> ConllLayout | None:
     width = _common_width(rows)
     if width < 2:
         raise _not_columns(path, content[0], rows)
+    _check_words_alone(path, content[0][0], rows)
     names = names if len(names) == width else []
     columns = _columns(sample, draft, width, header_line)
     chosen = choose_columns(columns, names, context.columns, str(path))
     if not (0 <= chosen.words < width and 0 <= chosen.tags < width and chosen.words != chosen.tags):
         raise _missing_column(path, context, rows[0], content[bool(header_line)][0])
+    if header_line:
+        context.report.note(f"{path}: line {header_line} is a header ({', '.join(names or rows[0])})")
     if chosen.reason:
         context.report.note(f"{path}: {chosen.reason}")
-    tags = frozenset(columns[chosen.tags].counts)
-    return ConllLayout(separator, width, chosen, tags, names, header_line)
+    language = _language(columns[chosen.words])
+    if language:
+        context.report.note(f"{path}: {language!r} before each word, removed")
+    return ConllLayout(separator, width, chosen, _tags(columns[chosen.tags]), names, header_line, language)
+
+
+def _tags(column: Column) -> frozenset[str]:
+    """Return the tags of a column, and those of the same types with other prefixes."""
+    tags = set(column.counts)
+    if column.is_entity:
+        tags.add("O")
+        if column.spelling.kind == "tags":
+            tags |= {f"{prefix}{tag[1:]}" for tag in tags if tag[:1] in "BIESLU" for prefix in "BIESLU" if len(tag) > 2}
+    return frozenset(tags)
+
+
+def _language(words: Column) -> str:
+    """Return the language that precedes every word, with its colon; "": there is none."""
+    match = _LANGUAGE.match(words.values[0])
+    is_prefix = match is not None and all(word.startswith(f"{match[1]}:") and len(word) > 3 for word in words.counts)
+    return f"{match[1]}:" if match is not None and is_prefix and len(words.values) > 3 else ""
 
 
 def _separator(lines: Sequence[str]) -> re.Pattern[str]:
@@ -134,6 +161,27 @@ def _not_columns(path: Path, first: tuple[int, str], rows: Sequence[Sequence[str
         expected="a word and a tag on each line",
         hint=("raw text belongs in ", Setting("data.unlabeled")),
     )
+
+
+def _check_words_alone(path: Path, line_number: int, rows: Sequence[Sequence[str]]) -> None:
+    """Check that a line has one word, and that cells are words rather than attributes.
+
+    Raises:
+        InputError: each line is a sentence of ``word/TAG``, or the cells are attributes as CRFsuite reads them.
+    """
+    cells = [cell for row in rows for cell in row if cell]
+    if sum(_TAGGED.fullmatch(cell) is not None for cell in cells) >= 0.9 * len(cells):
+        raise InputError(
+            f"found several words in a line ({' '.join(rows[0][:2])!r})",
+            location=f"{path}:{line_number}",
+            expected="a word and its tag on each line",
+        )
+    if sum(_ATTRIBUTE.fullmatch(cell) is not None for row in rows for cell in row[1:]) * 2 > len(cells):
+        raise InputError(
+            f"found attributes ({rows[0][1]!r})",
+            location=f"{path}:{line_number}",
+            expected=("a column of words (", Setting("data.columns.words"), ") and one of tags"),
+        )
 
 
 def _missing_column(path: Path, context: ReadContext, cells: Sequence[str], line_number: int) -> InputError:
