@@ -14,12 +14,15 @@ from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import shorten
+from typing import IO
 
 from nlptrain.config.data import HUB
 from nlptrain.errors import InputError, Setting, Text, path_suggestion
 
 _DECOMPRESSORS = {".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "unzstd", ".zip": "unzip"}
 _MAX_LINE = 2**28  # bytes
+_BLOCK = 2**18  # bytes that are read at once
+_LINE_END = re.compile(r"\r+\n|\r")
 _FREE, _MAX_EXPANSION = 2**23, 100  # bytes that any .gz may expand to, and the factor by which a large one may
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _REASON = 200  # characters of an error of the Hub that are shown
@@ -44,35 +47,56 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     except (OSError, ValueError) as error:  # ValueError: a name with a null character
         raise InputError(f"cannot be read: {getattr(error, 'strerror', error)}", location=str(path)) from error
     max_size = _FREE + _MAX_EXPANSION * size if is_gz(path) else 2**63
-    longest = min(_MAX_LINE, max_size + 1)
-    is_limited = is_gz(path) or size >= _MAX_LINE  # no line of a small file is too long
-    raw_lines = iter(partial(file.readline, longest), b"") if is_limited else file
-    offset = line_number = 0
+    line_number = 1
     with file:
-        for raw in _checked(raw_lines, path):
-            line_number += 1
-            length = len(raw)
-            if is_limited and (length >= longest or offset + length > max_size):
-                raise _too_large(path, line_number, is_expanded=offset + length > max_size)
+        for block, offset in _blocks(file, path, max_size):
             start = 0
             if not offset:
-                if raw.startswith(_UTF16):
+                if block.startswith(_UTF16):
                     yield from _utf16_lines(path)
                     return
-                start = len(codecs.BOM_UTF8) if raw.startswith(codecs.BOM_UTF8) else 0
+                start = len(codecs.BOM_UTF8) if block.startswith(codecs.BOM_UTF8) else 0
+            fault: InputError | None = None
             try:
-                text = raw[start:].decode("utf-8")
+                text = block[start:].decode("utf-8")
             except UnicodeDecodeError as error:
-                raise _not_utf8(path, line_number, raw, start + error.start, offset) from error
-            offset += length
-            text = text.removesuffix("\n").rstrip("\r")
+                position = start + error.start
+                fault = _not_utf8(
+                    path, line_number + block.count(b"\n", 0, position), block[position], offset + position
+                )
+                text = block[start : block.rfind(b"\n", 0, position) + 1].decode("utf-8")
             if "\r" in text:
-                *first, text = text.split("\r")
-                for line in first:
-                    yield line_number, line
-                    line_number += 1
-            if start < length:
-                yield line_number, text
+                text = _LINE_END.sub("\n", text)
+            lines = text.split("\n")
+            if not lines[-1]:  # after the last line end
+                lines.pop()
+            yield from enumerate(lines, start=line_number)
+            line_number += len(lines)
+            if fault is not None:
+                raise fault
+
+
+def _blocks(file: IO[bytes] | gzip.GzipFile, path: Path, max_size: int) -> Iterator[tuple[bytes, int]]:
+    """Yield ``file`` in blocks of whole lines, each with the offset of its first byte.
+
+    Raises:
+        InputError: the file cannot be read, expands to more than ``max_size``, or has a line that is too long.
+    """
+    rest, offset, lines = b"", 0, 0
+    for chunk in _checked(iter(partial(file.read, _BLOCK), b""), path):
+        if offset + len(rest) + len(chunk) > max_size:
+            raise _too_large(path, lines + 1, is_expanded=True)
+        block = rest + chunk
+        end = block.rfind(b"\n") + 1
+        rest = block[end:]
+        if len(rest) >= _MAX_LINE:
+            raise _too_large(path, lines + block.count(b"\n") + 1, is_expanded=False)
+        if end:
+            yield block[:end], offset
+            offset += end
+            lines += block.count(b"\n")
+    if rest:
+        yield rest, offset
 
 
 def is_utf16(path: Path) -> bool:
@@ -219,11 +243,10 @@ def _too_large(path: Path, line_number: int, *, is_expanded: bool) -> InputError
     )
 
 
-def _not_utf8(path: Path, line_number: int, raw: bytes, position: int, offset: int) -> InputError:
-    latin = "cp1252" if 0x80 <= raw[position] <= 0x9F else "latin1"  # latin1 has control characters there
-    encoding = "utf-16" if line_number == 1 and raw.startswith(_UTF16) else latin
+def _not_utf8(path: Path, line_number: int, byte: int, offset: int) -> InputError:
+    encoding = "cp1252" if 0x80 <= byte <= 0x9F else "latin1"  # latin1 has control characters there
     return InputError(
-        f"byte {offset + position} (0x{raw[position]:02X}) is not UTF-8",
+        f"byte {offset} (0x{byte:02X}) is not UTF-8",
         location=f"{path}:{line_number}",
         hint=f"convert the file, e.g. iconv -f {encoding} -t utf-8",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -29,14 +30,18 @@ def _file(folder: Path, content: bytes, name: str = "a.txt") -> Path:
         (b"\xef\xbb\xbf", []),
         (b"a\nb\n", ["a", "b"]),
         (b"a\r\n\r\nb\r", ["a", "", "b"]),
-        (b"a\r\r\n", ["a\r"]),
-        (b"a\rb\n", ["a\rb"]),
+        (b"a\r\r\nb\r\r\n", ["a", "b"]),
+        (b"a\rb\n", ["a", "b"]),
+        (b"a\r\rb\r", ["a", "", "b"]),
+        (b"a\r\nb\rc\nd", ["a", "b", "c", "d"]),
+        ("\ufeffé\r\n😀\n".encode("utf-16-le"), ["é", "😀"]),
+        ("\ufeffé\rb".encode("utf-16-be"), ["é", "b"]),
         (b"\xef\xbb\xbfa\n\xef\xbb\xbfb", ["a", "\ufeffb"]),
         (b"a\x00b\x0b\x0c\x1c\n", ["a\x00b\x0b\x0c\x1c"]),
     ],
 )
-def test_lines_end_at_newlines_only(tmp_path: Path, content: bytes, expected: list[str]) -> None:
-    """A carriage return before a line feed belongs to the line end; a byte order mark is removed at the start only."""
+def test_lines_end_at_line_feeds_and_carriage_returns(tmp_path: Path, content: bytes, expected: list[str]) -> None:
+    """Carriage returns before a line feed belong to the line end; a byte order mark is removed at the start only."""
     assert [line for _, line in read_lines(_file(tmp_path, content))] == expected
 
 
@@ -52,7 +57,6 @@ def test_any_characters_are_written_and_read(tmp_path_factory: pytest.TempPathFa
     [
         (b"ab\ncaf\xe9 O\n", ":2: byte 6 (0xE9) is not UTF-8; convert the file, e.g. iconv -f latin1 -t utf-8"),
         (b"\xef\xbb\xbfa\xff\n", ":1: byte 4 (0xFF) is not UTF-8; convert the file, e.g. iconv -f latin1 -t utf-8"),
-        ("a\n".encode("utf-16"), ":1: byte 0 (0xFF) is not UTF-8; convert the file, e.g. iconv -f utf-16 -t utf-8"),
         (b"a\n\xed\xa0\x80", ":2: byte 2 (0xED) is not UTF-8; convert the file, e.g. iconv -f latin1 -t utf-8"),
     ],
 )
@@ -61,6 +65,22 @@ def test_invalid_utf8_is_reported(tmp_path: Path, content: bytes, message: str) 
     path = _file(tmp_path, content)
     with pytest.raises(InputError, match=f"^{re.escape(str(path) + message)}$"):
         list(read_lines(path))
+
+
+def test_utf16_that_ends_inside_a_character_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.txt: not valid UTF-16 \(.*truncated data"):
+        list(read_lines(_file(tmp_path, b"\xff\xfea\x00\n")))
+
+
+def test_lines_and_errors_do_not_depend_on_blocks(tmp_path: Path) -> None:
+    """Characters and line ends at the end of a block, lines longer than a block, and a late error."""
+    lines = [f"{'é' * (index % 7)}{index}" for index in range(100_000)] + ["x" * 1_000_000, "end"]
+    content = "\r\n".join(lines).encode()
+    assert list(read_lines(_file(tmp_path, content))) == list(enumerate(lines, start=1))
+    reader = read_lines(_file(tmp_path, content + b"\n\xff\n"))
+    assert [line for _, line in islice(reader, len(lines))] == lines
+    with pytest.raises(InputError, match=rf":{len(lines) + 1}: byte {len(content) + 1} \(0xFF\)"):
+        next(reader)
 
 
 def test_unreadable_files_are_reported(tmp_path: Path) -> None:

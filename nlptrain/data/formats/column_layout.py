@@ -85,7 +85,7 @@ class Column:
     @cached_property
     def is_index(self) -> bool:
         """Whether the values are integers that rise by one inside a sentence, or from word to word."""
-        if self._share(_INTEGER) < _SHARE:
+        if len(self.values) < 3 or self._share(_INTEGER) < _SHARE:
             return False
         pairs = [(int(a), int(b)) for values in self.sentences for a, b in _neighbors(values)]
         rising = sum(b == a + 1 for a, b in pairs)

@@ -124,7 +124,7 @@ class _Reader:
         layout = self.layout
         cells = layout.cells(line)
         if len(cells) == layout.width:
-            word, tag = cells[layout.chosen.words], cells[layout.chosen.tags]
+            word, tag = cells[layout.chosen.words].strip(" \ufeff"), cells[layout.chosen.tags].strip(" ")
             if word and tag and (line[0] != "#" or not self._is_comment(line, tag)) and not is_blank(word):
                 self.rows.append((word.removeprefix(layout.language), tag, line_number))
                 if len(self.rows) > MAX_WORDS:
@@ -139,6 +139,7 @@ class _Reader:
 
     def _add_unusual(self, line: str, cells: list[str], line_number: int) -> None:
         layout, location, report = self.layout, f"{self.path}:{line_number}", self.context.report
+        cells = [cell.strip(" \ufeff") for cell in cells]
         if COMMENT_START.match(line) and (
             len(cells) != layout.width or self._is_comment(line, cells[layout.chosen.tags])
         ):

@@ -20,6 +20,7 @@ SPACES, ANY_SPACE = re.compile(r"[ \t]+"), re.compile(r"\s+")
 _TAB = re.compile(r"\t")
 _GLOBAL_COLUMNS = re.compile(r"#\s*global\.columns\s*=\s*(.*)")
 _MARK = re.compile(r"</?(?:s|p|doc|text|sentence|document|sent)(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_BREAK_STARTS = frozenset("-D<" + "".join(map(chr, range(33))))
 _SAMPLE = 3000  # lines that decide the layout
 _ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u00ad\ufe0e\ufe0f"
 _ATTRIBUTE = re.compile(r"[A-Za-z]\w*(?:\[-?\d+\](?:\|\w+\[-?\d+\])*)?=.+")  # of CRFsuite
@@ -49,7 +50,11 @@ class ConllLayout:
 
     def cells(self, line: str) -> list[str]:
         """Return the columns of ``line``."""
-        return [cell.strip(" \ufeff") for cell in self.separator.split(line.rstrip("\t ") if self.is_spaced else line)]
+        if self.separator is _TAB:
+            return line.split("\t")
+        if self.separator is SPACES:  # str.split() also splits at U+00A0, U+3000 and the like, which occur inside words
+            return [cell for cell in line.replace("\t", " ").split(" ") if cell]
+        return line.split()
 
     @property
     def is_spaced(self) -> bool:
@@ -58,6 +63,8 @@ class ConllLayout:
 
     def is_break(self, line: str) -> bool:
         """Return whether a sentence ends at ``line``."""
+        if line and line[0] not in _BREAK_STARTS and line[0].isascii():
+            return False
         if is_blank(line):
             return True
         return DOCUMENT.fullmatch(line.replace("\t", " ").split(" ", 1)[0]) is not None or (
@@ -67,6 +74,8 @@ class ConllLayout:
 
 def is_blank(text: str) -> bool:
     """Return whether ``text`` has white space and zero-width characters alone."""
+    if "!" <= text[:1] <= "~":
+        return False
     return not text or not text.strip() or not text.strip(_ZERO_WIDTH + " \t\u00a0\u3000").strip()
 
 
@@ -82,7 +91,7 @@ def detect_layout(path: Path, context: ReadContext) -> ConllLayout | None:
         return None
     separator = _separator([line for _, line in content])
     draft = ConllLayout(separator, 0, ChosenColumns(0, 0), frozenset(), [])
-    rows = [draft.cells(line) for _, line in content]
+    rows = [[cell.strip(" \ufeff") for cell in draft.cells(line)] for _, line in content]
     header_line = 0
     if is_header(rows[0], rows[1:]):
         names, header_line = rows[0], content[0][0]
@@ -149,7 +158,7 @@ def _columns(sample: Sequence[tuple[int, str]], draft: ConllLayout, width: int, 
         elif line_number != header_line and (is_hash_only or not COMMENT_START.match(line)):
             cells = draft.cells(line)
             if len(cells) == width:
-                sentences[-1].append(cells)
+                sentences[-1].append([cell.strip(" \ufeff") for cell in cells])
     filled = [rows for rows in sentences if rows]
     return [Column(index, tuple(tuple(row[index] for row in rows) for rows in filled)) for index in range(width)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,8 +42,7 @@ def read_conllu(path: Path, context: ReadContext) -> Iterator[Sentence]:
     offered: Counter[str] = Counter()
     for comments, rows in _blocks(path, context):
         try:
-            for row in rows:
-                _check_not_empty(row, words, tags, path)
+            _check_not_empty(rows, words, tags, path)
         except InputError as error:
             context.report.skip("word without a form or a tag", error)
             continue
@@ -54,7 +53,7 @@ def read_conllu(path: Path, context: ReadContext) -> Iterator[Sentence]:
         else:
             tag_sequence = tuple(row.cells[tags - 1] for row in rows)
             if columns.tags is None:
-                offered.update(name for row in rows if "=" in row.cells[-1] for name in _misc(row.cells[-1]))
+                offered.update(key for row in rows if "=" in row.cells[-1] for key in _entity_keys(row.cells[-1]))
         where = f"{path}:{numbers[0]}"
         yield Sentence(forms, tag_sequence, where, numbers, id=comments.get("sent_id"), text=comments.get("text"))
     if name := next((name for name in _ENTITY_KEYS if offered[name]), None):
@@ -67,6 +66,11 @@ def _misc_key(column: int | str | None) -> str:
     """Return the key in MISC that holds the tags; "": a column does."""
     is_key = isinstance(column, str) and column.lower().startswith(_MISC) and len(column) > len(_MISC)
     return str(column)[len(_MISC) :] if is_key else ""
+
+
+def _entity_keys(cell: str) -> list[str]:
+    """Return the keys of entities in MISC."""
+    return [] if cell == "SpaceAfter=No" else [key for key in _ENTITY_KEYS if f"{key}=" in cell]
 
 
 def _misc(cell: str) -> dict[str, str]:
@@ -109,30 +113,41 @@ class _Row(NamedTuple):
 def _blocks(path: Path, context: ReadContext) -> Iterator[tuple[dict[str, str], list[_Row]]]:
     """Yield the comments and the words' lines of each sentence whose lines can be read."""
     comments: dict[str, str] = {}
-    rows: list[_Row] = []
-    is_faulty = False
+    lines: list[tuple[int, str]] = []
     for line_number, line in read_lines(path):
-        if not line.strip():
-            if rows and not is_faulty:
+        if not line or not line.strip():
+            if lines and (rows := _rows(lines, path, context)):
                 yield comments, rows
-            comments, rows, is_faulty = {}, [], False
-        elif line.startswith("#"):
+            comments, lines = {}, []
+        elif line[0] == "#":
             if match := _COMMENT.fullmatch(line):
                 comments[match[1]] = match[2]
-        elif not is_faulty:
-            try:
-                rows += _row(path, line_number, line, len(rows))
-            except InputError as error:
-                context.report.skip("line that is not CoNLL-U", error)
-                is_faulty = True
-            if len(rows) > MAX_WORDS:
+        else:
+            lines.append((line_number, line))
+            if len(lines) > MAX_WORDS:
                 raise too_many_words(f"{path}:{line_number}")
-    if rows and not is_faulty:
+    if lines and (rows := _rows(lines, path, context)):
         yield comments, rows
 
 
-def _row(path: Path, line_number: int, line: str, words_before: int) -> list[_Row]:
-    """Return the word of a line; none for a multiword token or an empty node.
+def _rows(lines: Sequence[tuple[int, str]], path: Path, context: ReadContext) -> list[_Row]:
+    """Return the words of a sentence; none if one of its lines cannot be read."""
+    rows: list[_Row] = []
+    try:
+        for line_number, line in lines:
+            cells = line.split("\t")
+            if len(cells) == _WIDTH and cells[0] == str(len(rows) + 1):
+                rows.append(_Row(line_number, cells))
+            elif row := _row(path, line_number, line, len(rows)):
+                rows.append(row)
+    except InputError as error:
+        context.report.skip("line that is not CoNLL-U", error)
+        return []
+    return rows
+
+
+def _row(path: Path, line_number: int, line: str, words_before: int) -> _Row | None:
+    """Return the word of a line, or None for a multiword token or an empty node.
 
     Raises:
         InputError: the line has not ten columns, or another ID than the next one.
@@ -148,7 +163,7 @@ def _row(path: Path, line_number: int, line: str, words_before: int) -> list[_Ro
             hint=("for a word and a tag on each line, set ", Setting("data.format"), " to conll"),
         )
     if _NOT_A_WORD.fullmatch(cells[0]):
-        return []
+        return None
     # Without this check, a missing blank line would join two sentences.
     if cells[0] != str(words_before + 1):
         raise InputError(
@@ -156,24 +171,31 @@ def _row(path: Path, line_number: int, line: str, words_before: int) -> list[_Ro
             location=f"{path}:{line_number}",
             expected=f"{words_before + 1}, or a blank line if the sentence ends before",
         )
-    return [_Row(line_number, cells)]
+    return _Row(line_number, cells)
 
 
-def _check_not_empty(row: _Row, words: int, tags: int, path: Path) -> None:
-    word, tag = row.cells[words - 1], row.cells[tags - 1]
-    if not word:
-        raise InputError(
-            f"found an empty word in column {words}",
-            location=f"{path}:{row.line}",
-            hint=("or set ", Setting("data.columns.words")),
-        )
+def _check_not_empty(rows: Sequence[_Row], words: int, tags: int, path: Path) -> None:
+    """Check that each word has a form and a tag.
+
+    Raises:
+        InputError: one has not.
+    """
     # In other columns _ may be a value: FEATS of a word without features.
-    if not tag or (tag == "_" and tags in (_UPOS, _XPOS)):
-        raise InputError(
-            f"found {tag!r} (no tag) for {word!r} in column {tags}",
-            location=f"{path}:{row.line}",
-            hint=("add the tag, or set ", Setting("data.columns.tags"), " to another column"),
-        )
+    no_tag = "_" if tags in (_UPOS, _XPOS) else ""
+    for row in rows:
+        word, tag = row.cells[words - 1], row.cells[tags - 1]
+        if not word:
+            raise InputError(
+                f"found an empty word in column {words}",
+                location=f"{path}:{row.line}",
+                hint=("or set ", Setting("data.columns.words")),
+            )
+        if not tag or tag == no_tag:
+            raise InputError(
+                f"found {tag!r} (no tag) for {word!r} in column {tags}",
+                location=f"{path}:{row.line}",
+                hint=("add the tag, or set ", Setting("data.columns.tags"), " to another column"),
+            )
 
 
 def _column(column: int | str, key: str) -> int:

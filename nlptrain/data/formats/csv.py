@@ -93,10 +93,13 @@ def read_csv(path: Path, context: ReadContext) -> Iterator[Sentence]:
                 )
             context.report.repaired("sentence id that occurs again, read as another sentence", where, f"found {name!r}")
         seen.add(name)
-        rows = [row for row in rows if not _is_left_out(row, path, context)]
-        if rows and not _is_faulty(rows, path, context):
-            words, tags = tuple(row.word for row in rows), tuple(row.tag for row in rows)
-            yield Sentence(words, tags, where, tuple(row.line for row in rows), id=name)
+        lines, _, words, tags, _ = zip(*rows, strict=True)
+        if not (all(map(str.strip, words)) and all(tags)):
+            rows = [row for row in rows if not _is_left_out(row, path, context)]
+            if not rows or _is_faulty(rows, path, context):
+                continue
+            lines, _, words, tags, _ = zip(*rows, strict=True)
+        yield Sentence(words, tags, where, lines, id=name)
 
 
 def ignored_columns(path: Path, context: ReadContext) -> list[str]:
@@ -183,12 +186,13 @@ def _open(path: Path, context: ReadContext | None = None) -> _Table:
         path: the file.
         context: receives rows with another number of columns; None: these raise.
     """
-    lines = ((line_number, f"{line}\n") for line_number, line in read_lines(path))
-    header_line, header = next(lines, (1, ""))
+    numbered = read_lines(path)
+    header_line, header = next(numbered, (1, ""))
     separator = max(_SEPARATORS, key=header.count)
-    if stated := re.fullmatch(r'"?sep=(.)"?\n', header):
+    if stated := re.fullmatch(r'"?sep=(.)"?', header):
         separator = stated[1]
-        header_line, header = next(lines, (2, ""))
+        header_line, header = next(numbered, (2, ""))
+    lines = (f"{line}\n" for _, line in numbered)
     quoting = _quoting(path, separator)
     try:
         names = next(csv.reader([header], delimiter=separator, quoting=quoting), [])
@@ -196,7 +200,7 @@ def _open(path: Path, context: ReadContext | None = None) -> _Table:
         raise InputError(f"not CSV: {error}", location=f"{path}:{header_line}") from error
 
     def rows() -> Iterator[tuple[int, Cells]]:
-        reader = csv.reader((line for _, line in lines), delimiter=separator, quoting=quoting, strict=True)
+        reader = csv.reader(lines, delimiter=separator, quoting=quoting, strict=True)
         line = header_line + 1
         try:
             for cells in reader:
@@ -230,7 +234,7 @@ def _quoting(path: Path, separator: str) -> Literal[0, 3]:
 
 
 def _rows(path: Path, context: ReadContext) -> Iterator[_Row]:
-    columns, table = _find_columns(path, _open(path, context), context)
+    (words, tags, sentences), table = _find_columns(path, _open(path, context), context)
     current, blocks = "", 1
     for line, cells in table.rows:
         if cells is None:
@@ -238,8 +242,8 @@ def _rows(path: Path, context: ReadContext) -> Iterator[_Row]:
         elif not any(cells):
             blocks += 1
         else:
-            current = str(blocks) if columns.sentences is None else cells[columns.sentences].strip() or current
-            word, tag = cells[columns.words], cells[columns.tags].strip()
+            current = str(blocks) if sentences is None else cells[sentences].strip() or current
+            word, tag = cells[words], cells[tags].strip()
             if not current:
                 raise InputError(f"found no sentence for {word!r}, nor above it", location=f"{path}:{line}")
             yield _Row(line, current, word, tag)

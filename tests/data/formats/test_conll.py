@@ -18,7 +18,12 @@ from nlptrain.errors import InputError
 DEFAULT = ColumnsConfig()
 BLANK = "\u200b\u200c\u200d\u2060\ufeff\u00ad\ufe0e\ufe0f"
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\n\r\ufeff"), min_size=1).filter(
-    lambda word: word == word.strip(" ") and not re.match("-*DOCSTART-*", word) and word.strip(BLANK).strip()
+    lambda word: (
+        word == word.strip(" ")
+        and not re.match("-*DOCSTART-*", word)
+        and word.strip(BLANK).strip()
+        and not word.isdigit()
+    )
 )
 TAGGED = st.lists(st.lists(st.tuples(WORDS, st.sampled_from(["O", "B-a", "NOUN"])), min_size=1), max_size=4)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -90,10 +89,27 @@ def test_the_tags_column_is_a_name_or_a_number(tmp_path: Path, columns: ColumnsC
     ],
 )
 def test_invalid_lines_are_reported(tmp_path: Path, text: str, message: str) -> None:
-    """The message has file and line; a missing blank line, which would join two sentences, is an error."""
-    path = _file(tmp_path, text)
-    with pytest.raises(InputError, match=f"^{re.escape(str(path) + message)}$"):
-        list(read_conllu(path, ReadContext()))
+    """The sentence is skipped; a missing blank line, which would join two sentences, is a fault, too."""
+    path = _file(tmp_path, f"{text}\n{_row('1', 'c')}")
+    context = ReadContext()
+    assert [sentence.words for sentence in read_conllu(path, context)] == [("c",)]
+    (reported,) = context.report.causes
+    assert (reported.action, reported.count) == ("skipped", 1)
+    assert reported.problems[0].render() == f"{path}{message}"
+
+
+def test_tags_may_be_in_misc(tmp_path: Path) -> None:
+    """Words without the key are O; the key is offered if it is not read."""
+    rows = [("1", "Ada", "NER=B-p|SpaceAfter=No"), ("2", "sings", "_"), ("3", ".", "NER=O")]
+    path = _file(tmp_path, "".join(f"{i}\t{word}\t_\tX\t_\t_\t0\troot\t_\t{misc}\n" for i, word, misc in rows))
+    (sentence,) = read_conllu(path, ReadContext(ColumnsConfig(tags="misc.NER")))
+    assert sentence.tags == ("B-p", "O", "O")
+    context = ReadContext()
+    (sentence,) = read_conllu(path, context)
+    assert sentence.tags == ("X", "X", "X")
+    assert list(context.report.notes) == [
+        f"{path}: tags are UPOS; MISC has NER= for 2 words (data.columns.tags: misc.NER)"
+    ]
 
 
 def test_columns_beyond_ten_are_refused(tmp_path: Path) -> None:

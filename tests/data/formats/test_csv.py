@@ -46,21 +46,39 @@ def test_quotes_and_empty_names_as_in_spreadsheets(tmp_path: Path) -> None:
             r": found no column 'sentence_id' or .* \(columns: word, tag\); set data\.columns\.sentences to its name",
         ),
         ("sentence,x,tag\n1,a,O\n", r": found no column 'word' or .*; set data\.columns\.words to its name"),
-        ("sentence,word,tag\n1,a\n", r":2: found 2 columns; expected 3, as in the header"),
-        ("sentence,word,tag\n1,a,O\n\n1,,O\n", r":4: found an empty word; remove the row"),
-        ("sentence,word,tag\n1,a,\n", r":2: found no tag for 'a'"),
         ("sentence,word,tag\n,a,O\n", r":2: found no sentence for 'a', nor above it"),
         (
-            "sentence,word,tag\n1,a,O\n2,b,O\n1,c,O\n",
-            r":4: sentence '1' continues after other sentences; sort the rows",
+            "sentence,word,tag\n1,a,O\n2,b,O\n" + "1,c,O\n2,b,O\n" * 2,
+            r":6: sentence '1' continues after other sentences; sort the rows",
         ),
         ('sentence,word,tag\n1,a,O\n1,"b,O\n', r":3: not CSV: unexpected end of data"),
     ],
-    ids=range(8),
+    ids=range(5),
 )
 def test_invalid_rows_are_reported_with_their_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=rf"a\.csv{message}"):
         read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("rows", "action", "cause", "fault", "words"),
+    [
+        ("2,b\n2,c,O\n", "skipped", "row with another number of columns", ":3: found 2 columns; expected 3", "a d"),
+        ("2,b,O\n2,,B-p\n", "skipped", "empty word with a tag", ":4: found the tag 'B-p' without a word", "a d"),
+        ("2,b,O\n2,c,\n", "skipped", "row without a tag", ":4: found no tag for 'c'", "a d"),
+        ("2,b,O\n2, ,O\n", "repaired", "empty word with tag O, left out", ":4: ", "a b d"),
+    ],
+)
+def test_faulty_rows_cost_their_sentence_alone(
+    tmp_path: Path, rows: str, action: str, cause: str, fault: str, words: str
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"sentence,word,tag\n1,a,O\n{rows}3,d,O\n")
+    context = ReadContext()
+    assert " ".join(word for sentence in read_csv(path, context) for word in sentence.words) == words
+    (reported,) = context.report.causes
+    assert (reported.action, reported.text, reported.count) == (action, cause, 1)
+    assert reported.problems[0].render().startswith(f"{path}{fault}")
 
 
 def test_a_long_header_is_shortened_in_messages(tmp_path: Path) -> None:
