@@ -52,6 +52,7 @@ _OTHER_NAMES = (
     "#",
 )
 _SHARE = 0.95
+_FEW = 3  # rows below which the values decide nothing
 _MANY = 100  # rows from which the number of different values decides the column of tags
 
 
@@ -85,7 +86,7 @@ class Column:
     @cached_property
     def is_index(self) -> bool:
         """Whether the values are integers that rise by one inside a sentence, or from word to word."""
-        if len(self.values) < 3 or self._share(_INTEGER) < _SHARE:
+        if len(self.values) < _FEW or self._share(_INTEGER) < _SHARE:
             return False
         pairs = [(int(a), int(b)) for values in self.sentences for a, b in _neighbors(values)]
         rising = sum(b == a + 1 for a, b in pairs)
@@ -250,6 +251,8 @@ def _stated(
 
 def _words_column(columns: Sequence[Column]) -> int:
     """Return the first column that holds neither numbers, ids nor tags; of many rows, one with many values."""
+    if len(columns[0].values) < _FEW:
+        return columns[0].index
     candidates = [column for column in columns if not column.is_filler and not _is_tags(column)]
     if not candidates:
         candidates = [column for column in columns if not _is_tags(column)] or list(columns)

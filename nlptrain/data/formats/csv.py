@@ -29,7 +29,7 @@ _SEPARATORS = ",;\t|"
 _SAMPLE = 3000  # rows that decide the columns and the quoting
 _MANY = 100  # sentence ids that occur again before the rows are refused
 _OUTSIDE = ("O", "o")
-Cells = list[str] | None  # None: a row that cannot be read
+Cells = list[str] | tuple[str, ...]  # a tuple: a row with another number of columns
 
 
 class _Row(NamedTuple):
@@ -123,7 +123,7 @@ def read_csv_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[
     names = table.names
     if repeated := next((name for name, count in Counter(names).items() if name and count > 1), None):
         raise _repeated_column(path, repeated)
-    return ((line, dict(zip(names, cells, strict=True))) for line, cells in table.rows if cells and any(cells))
+    return ((line, dict(zip(names, cells, strict=True))) for line, cells in table.rows if any(cells))
 
 
 def csv_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterator[str]:
@@ -216,7 +216,7 @@ def _open(path: Path, context: ReadContext | None = None) -> _Table:
                 if context is None:
                     raise fault
                 context.report.skip("row with another number of columns", fault)
-                yield first, None
+                yield first, tuple(cells)
         except csv.Error as error:
             raise InputError(f"not CSV: {error}", location=f"{path}:{line}") from error
 
@@ -237,8 +237,10 @@ def _rows(path: Path, context: ReadContext) -> Iterator[_Row]:
     (words, tags, sentences), table = _find_columns(path, _open(path, context), context)
     current, blocks = "", 1
     for line, cells in table.rows:
-        if cells is None:
-            yield _Row(line, current or str(blocks), "", "", is_faulty=True)
+        if isinstance(cells, tuple):
+            stated = "" if sentences is None or sentences >= len(cells) else cells[sentences].strip()
+            current = stated or current or str(blocks)
+            yield _Row(line, current, "", "", is_faulty=True)
         elif not any(cells):
             blocks += 1
         else:
@@ -257,18 +259,18 @@ def _find_columns(path: Path, table: _Table, context: ReadContext) -> tuple[_Col
     """
     names, stated = table.names, context.columns
     first = list(islice(table.rows, _SAMPLE))
-    sample = [cells for _, cells in first if cells and any(cells)]
+    sample = [cells for _, cells in first if isinstance(cells, list) and any(cells)]
     word, tag, sentence = (
         _find_column(path, names, key, getattr(stated, key)) for key in ("words", "tags", "sentences")
     )
     if sentence is None:
         sentence = _sentence_column(sample, [index for index in range(len(names)) if index not in (word, tag)])
     if (word is None or tag is None) and sample and len(names) > 1:
-        word, tag = _columns_by_value(path, names, sample, (word, tag, sentence), context)
+        word, tag = _columns_by_value(path, names, sample, (word, tag, sentence), context) or (word, tag)
     rows = chain(first, table.rows)
     if word is None or tag is None or word == tag:
         raise _missing_column(path, names, "words" if word is None else "tags")
-    if sentence is None and all(cells is None or any(cells) for _, cells in first):
+    if sentence is None and all(any(cells) for _, cells in first):
         raise _missing_column(path, names, "sentences")
     return _Columns(word, tag, sentence), _Table(names, rows)
 
@@ -279,13 +281,13 @@ def _columns_by_value(
     sample: Sequence[Sequence[str]],
     roles: tuple[int | None, int | None, int | None],
     context: ReadContext,
-) -> tuple[int, int] | tuple[None, None]:
+) -> tuple[int, int] | None:
     """Return the columns of words and tags by their values; None unless the tags are those of entities."""
     word, tag, sentence = roles
     indices = [index for index in range(len(names)) if index != sentence]
     columns = [Column(place, (tuple(row[index] for row in sample),)) for place, index in enumerate(indices)]
     if tag is None and not any(column.is_entity for column in columns):
-        return None, None
+        return None
     stated = ColumnsConfig(
         words=None if word is None else indices.index(word) + 1, tags=None if tag is None else indices.index(tag) + 1
     )

@@ -73,7 +73,7 @@ def test_the_tags_column_is_a_name_or_a_number(tmp_path: Path, columns: ColumnsC
         ),
         (
             _row("1", "a") + "b X\n",
-            ":2: found 1 column; expected 10, separated by tabs, in CoNLL-U; for a word and a tag on each line, set "
+            ":2: found 2 columns; expected 10, separated by tabs, in CoNLL-U; for a word and a tag on each line, set "
             "data.format to conll",
         ),
         (

@@ -8,6 +8,8 @@ import pytest
 
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Corpus
+from nlptrain.data.formats import ReadContext
+from nlptrain.data.formats.csv import read_csv
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
@@ -45,13 +47,13 @@ def test_quotes_and_empty_names_as_in_spreadsheets(tmp_path: Path) -> None:
             "word,tag\na,O\n",
             r": found no column 'sentence_id' or .* \(columns: word, tag\); set data\.columns\.sentences to its name",
         ),
-        ("sentence,x,tag\n1,a,O\n", r": found no column 'word' or .*; set data\.columns\.words to its name"),
+        ("sentence,word,y\n1,a,x\n", r": found no column 'tag' or .*; set data\.columns\.tags to its name"),
         ("sentence,word,tag\n,a,O\n", r":2: found no sentence for 'a', nor above it"),
         (
             "sentence,word,tag\n1,a,O\n2,b,O\n" + "1,c,O\n2,b,O\n" * 2,
             r":6: sentence '1' continues after other sentences; sort the rows",
         ),
-        ('sentence,word,tag\n1,a,O\n1,"b,O\n', r":3: not CSV: unexpected end of data"),
+        ('sentence,word,tag\n1,a,O\n1,"b,O,x\n', r":3: not CSV: unexpected end of data"),
     ],
     ids=range(5),
 )
