@@ -24,7 +24,8 @@ _WORD_LIMITS = "word limits"
 def read_brat(path: Path, context: ReadContext) -> Iterator[Sentence]:
     """Read the lines of ``NAME.txt`` with the text-bound annotations of ``NAME.ann``; other annotations are ignored.
 
-    Each line with a word is a sentence; its id is the file's name and the line number: ``NAME:3``.
+    Each line with a word is a sentence; its id is the file's name and the line number: ``NAME:3``; its
+    document is the file.
 
     Args:
         path: ``NAME.ann``; the text is in the same folder.
@@ -58,7 +59,7 @@ def read_brat(path: Path, context: ReadContext) -> Iterator[Sentence]:
         offsets = [match.span() for match in _WORD.finditer(text)] if context.pretokenized else None
         annotated = AnnotatedText(text, line_spans, f"{text_path}:{line_number}", offsets, f"{name}:{line_number}")
         if sentence := annotated.sentence(context.scheme):
-            yield sentence
+            yield replace(sentence, document=name)
 
 
 def ignored_annotations(path: Path, _: ReadContext) -> list[str]:
