@@ -8,7 +8,7 @@ from pathlib import Path
 
 from nlptrain.config.data import ColumnsConfig, DataConfig
 from nlptrain.data.raw_text import RawCounts, read_raw
-from nlptrain.data.splits import held_out_hashes, read_splits
+from nlptrain.data.splits import held_out_sentences, read_splits
 from nlptrain.data.text_files import expand_paths
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
@@ -35,7 +35,7 @@ def checks(data: Path) -> Iterator[tuple[str, object, object]]:
         if corpus == "wnut17":
             counts = RawCounts()
             raw = expand_paths(str(data / "wnut17/raw/*.txt"))
-            held_out = held_out_hashes(read)
+            held_out = held_out_sentences(read)
             used = read_raw(raw, WordSplitter.default(), min_words=4, max_words=80, held_out=held_out, counts=counts)
             total = sum(1 for _ in used)
             yield "wnut17 raw lines", counts.lines, RAW_LINES

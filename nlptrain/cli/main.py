@@ -27,6 +27,7 @@ from nlptrain.cli.export import benchmark, card, export
 from nlptrain.cli.options import Choice, option_names
 from nlptrain.cli.predict import convert, predict
 from nlptrain.cli.run import run
+from nlptrain.cli.split import split
 from nlptrain.cli.train import pseudo_label, tagger, tagger_kd, transformer_token
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.interrupts import interruptible
@@ -140,6 +141,7 @@ def completion(ctx: click.Context, shell: str) -> None:
 
 
 _TRAINING = (transformer_token, tagger, tagger_kd, pseudo_label)
-_OTHERS = (run, demo, evaluate, predict, compare, convert, export, benchmark, card, config, doctor, env, completion)
+_DATA = (convert, split)
+_OTHERS = (run, demo, evaluate, predict, compare, *_DATA, export, benchmark, card, config, doctor, env, completion)
 for command in (*_TRAINING, *_OTHERS):
     main.add_command(command)

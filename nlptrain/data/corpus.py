@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
 from nlptrain.config.data import DataConfig, Split
 from nlptrain.data.gold_files import read_gold_file
+from nlptrain.data.near_duplicates import HeldOut
 from nlptrain.data.raw_text import RawCounts, Splitter, find_tag_column, read_raw
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
@@ -113,7 +114,7 @@ class Corpus:
         self,
         splitter: Splitter | None = None,
         *,
-        held_out: Collection[bytes] = frozenset(),
+        held_out: HeldOut | None = None,
         counts: RawCounts | None = None,
         weights: Mapping[Path, float] | None = None,
         keep_text: bool = False,
@@ -152,7 +153,7 @@ def splitter_of(data: DataConfig) -> WordSplitter:
 def raw_text(
     data: DataConfig,
     splitter: WordSplitter,
-    held_out: Collection[bytes] = frozenset(),
+    held_out: HeldOut | None = None,
     log: Callable[[str], None] | None = None,
     *,
     keep_text: bool = False,
@@ -162,7 +163,7 @@ def raw_text(
     Args:
         data: names the files, with their weights.
         splitter: splits the lines into words.
-        held_out: hashes of sentences that are left out, those of dev and test.
+        held_out: sentences that are left out, as are their near-duplicates: those of dev and test.
         log: receives the log lines; None: the ignored tags of the files are not looked for, either.
         keep_text: give each sentence its original text, for a teacher that reads it.
     """

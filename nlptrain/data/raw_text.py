@@ -1,8 +1,8 @@
-"""Raw text: files of lines or rows, cut into sentences of words, deduplicated, without dev and test sentences."""
+"""Raw text: files of lines or rows, cut into sentences, deduplicated, without near-duplicates of dev and test."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from nlptrain.data.formats.fields import check_strings, join_names, json_type
 from nlptrain.data.formats.registry import rows_reader
+from nlptrain.data.near_duplicates import HeldOut
 from nlptrain.data.sentence import HashSet, Sentence, find_offsets, hash_array
 from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError, Setting
@@ -43,6 +44,7 @@ class RawCounts:
         parts: the sentences that these were cut into.
         repeats: sentences omitted because they occurred before.
         held_out: sentences omitted because they occur in dev or test.
+        near_held_out: sentences omitted because they are near-duplicates of dev or test sentences.
         sentences: those that are used.
         words: their words.
     """
@@ -56,6 +58,7 @@ class RawCounts:
     parts: int = 0
     repeats: int = 0
     held_out: int = 0
+    near_held_out: int = 0
     sentences: int = 0
     words: int = 0
 
@@ -71,6 +74,7 @@ class RawCounts:
             (self.short, f"of fewer than {self.min_words} words"),
             (self.repeats, "repeat" if self.repeats == 1 else "repeats"),
             (self.held_out, "that occur in dev or test"),
+            (self.near_held_out, "that nearly do"),
         )
         parts = [f"{_count(self.sentences, 'sentence')} ({self.words:,} words) from {_count(self.lines, 'line')}"]
         if reasons := ", ".join(f"{count:,} {reason}" for count, reason in omitted if count):
@@ -86,7 +90,7 @@ def read_raw(
     *,
     min_words: int,
     max_words: int,
-    held_out: Collection[bytes] = frozenset(),
+    held_out: HeldOut | None = None,
     counts: RawCounts | None = None,
     weights: Mapping[Path, float] | None = None,
     keep_text: bool = False,
@@ -100,7 +104,7 @@ def read_raw(
         splitter: cuts a line into words.
         min_words: sentences of fewer words are omitted.
         max_words: lines of more words are cut.
-        held_out: hashes of sentences that are omitted: those of dev and test.
+        held_out: sentences that are omitted, as are their near-duplicates: those of dev and test.
         counts: is updated while the text is read.
         weights: the sampling weight of a file's sentences, where that is not 1.
         keep_text: give each sentence its original text.
@@ -119,20 +123,32 @@ def read_raw(
     seen = HashSet()
     sentences = _sentences(paths, splitter, counts, weights or {}, keep_text=keep_text)
     while block := list(islice(sentences, _BLOCK)):
-        hashes = [sentence.hash() for sentence in block]
-        are_known = seen.has(hash_array(hashes)).tolist()
-        new: dict[bytes, None] = {}
-        for sentence, words_hash, is_known in zip(block, hashes, are_known, strict=True):
-            if words_hash in held_out:
-                counts.held_out += 1
-            elif is_known or words_hash in new:
-                counts.repeats += 1
+        new = _new_sentences(block, seen, held_out, counts)
+        are_near = held_out.has_near([sentence.words for sentence in new]) if held_out else [False] * len(new)
+        for sentence, is_near in zip(new, are_near, strict=True):
+            if is_near:
+                counts.near_held_out += 1
             else:
-                new[words_hash] = None
                 counts.sentences += 1
                 counts.words += len(sentence.words)
                 yield sentence
-        seen.add(hash_array(list(new)))
+
+
+def _new_sentences(block: list[Sentence], seen: HashSet, held_out: HeldOut | None, counts: RawCounts) -> list[Sentence]:
+    """Return the sentences of ``block`` that are neither held out nor in ``seen``, each once, and add them to it."""
+    hashes = [sentence.hash() for sentence in block]
+    are_known = seen.has(hash_array(hashes)).tolist()
+    held_out_hashes = held_out.hashes if held_out else frozenset()
+    new: dict[bytes, Sentence] = {}
+    for sentence, words_hash, is_known in zip(block, hashes, are_known, strict=True):
+        if words_hash in held_out_hashes:
+            counts.held_out += 1
+        elif is_known or words_hash in new:
+            counts.repeats += 1
+        else:
+            new[words_hash] = sentence
+    seen.add(hash_array(list(new)))
+    return list(new.values())
 
 
 def read_raw_words(path: Path, splitter: Splitter) -> Iterator[tuple[int, tuple[str, ...]]]:

@@ -33,6 +33,7 @@ class Sentence:
         scores: the scores of entities that came with one, from 0 to 1.
         asked: the entity types that were looked for; None: all. Unmarked words may have an entity of any other type.
         rejected: spans that are known not to be entities.
+        document: the id of the document that it is part of, or None.
 
     Example:
         >>> Sentence(("Ada", "sings"), ("B-person", "O"), "train.conll:1").hash().hex()[:8]
@@ -49,6 +50,7 @@ class Sentence:
     scores: Mapping[Span, float] = field(default_factory=dict, compare=False, repr=False)
     asked: frozenset[str] | None = field(default=None, compare=False, repr=False)
     rejected: tuple[Span, ...] = field(default=(), compare=False, repr=False)
+    document: str | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_partial(self) -> bool:

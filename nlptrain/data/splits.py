@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -15,16 +14,16 @@ from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Corpus, new_report
 from nlptrain.data.gold_files import common_scheme, describe_readings
 from nlptrain.data.labels import Labels, check_known_labels, convert_scheme, fit_to_labels
+from nlptrain.data.near_duplicates import HeldOut, count_duplicates
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
+from nlptrain.data.splitting import take_dev
 from nlptrain.data.tag_reading import TagReading
 from nlptrain.data.tag_schemes import Scheme
 from nlptrain.errors import InputError, Problem, Setting, Text
 
 DEV_SAMPLE_FILE = "dev_sample.jsonl"
 _MAX_SAMPLE_SENTENCES, _MAX_SAMPLE_WORDS = 500, 20_000
-_DEV_SHARE = 10  # one in ten train sentences
-_MIN_DEV, _MAX_DEV = 100, 2_000
 _MAP_HINT: Text = (
     "if the teacher has other names for these labels, map them in ",
     Setting("data.label_map"),
@@ -110,30 +109,9 @@ def read_splits(
     return Splits(labels, train, dev, test, is_dev_from_train, read_counts=counts)
 
 
-def held_out_hashes(splits: Splits) -> frozenset[bytes]:
-    """Return the hashes of the dev and test sentences, which must not be trained on as raw text."""
-    return frozenset(sentence.hash() for sentence in (*splits.dev, *splits.test))
-
-
-def take_dev(sentences: Sequence[Sentence]) -> tuple[list[Sentence], list[Sentence]]:
-    """Split ``sentences`` into train and dev: 10 % become dev, at least 100 but at most a third, at most 2,000.
-
-    Those with the smallest hashes are taken, so that the choice depends on neither seed nor order, and an added
-    sentence moves hardly any other. Sentences of the same words stay together, so dev may have a few less.
-    """
-    hashes = [sentence.hash() for sentence in sentences]
-    copies = Counter(hashes)
-    room = min(max(len(sentences) // _DEV_SHARE, _MIN_DEV), len(sentences) // 3, _MAX_DEV)
-    taken: set[bytes] = set()
-    for words_hash in sorted(copies):
-        if copies[words_hash] <= room:
-            taken.add(words_hash)
-            room -= copies[words_hash]
-        if not room:
-            break
-    train = [sentence for sentence, words_hash in zip(sentences, hashes, strict=True) if words_hash not in taken]
-    dev = [sentence for sentence, words_hash in zip(sentences, hashes, strict=True) if words_hash in taken]
-    return train, dev
+def held_out_sentences(splits: Splits) -> HeldOut:
+    """Return the dev and test sentences, which must not be trained on as raw text, nor must their near-duplicates."""
+    return HeldOut((*splits.dev, *splits.test))
 
 
 def write_dev_sample(folder: Path, dev: Sequence[Sentence]) -> None:
@@ -242,7 +220,8 @@ def _log_no_entity(splits: dict[str, list[Sentence]], log: Callable[[str], None]
 
 
 def _log_duplicates(train: Sequence[Sentence], splits: dict[str, list[Sentence]], log: Callable[[str], None]) -> None:
-    train_hashes = {sentence.hash() for sentence in train}
     for name, sentences in splits.items():
-        if count := sum(sentence.hash() in train_hashes for sentence in sentences):
-            log(f"duplicates: {count:,} of {len(sentences):,} {name} sentences also occur in train")
+        exact, near = count_duplicates(sentences, train)
+        if exact or near:
+            more = f", {near:,} more nearly" if near else ""
+            log(f"duplicates: {exact:,} of {len(sentences):,} {name} sentences also occur in train{more}")

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from nlptrain.config.train import AugmentConfig
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.splits import Splits, held_out_hashes
+from nlptrain.data.splits import Splits, held_out_sentences
 from nlptrain.data.tag_schemes import Scheme, tags_to_spans
 from nlptrain.distillation.teachers.teacher import Teacher
 from nlptrain.models.token_model import TokenModel
@@ -58,7 +58,7 @@ def add_synthetic_sentences(
     count = 0 if config is None else planned_sentences(config, [*splits.train, *bases], words)
     if config is None or not count:
         return
-    excluded = held_out_hashes(splits) | {sentence.hash() for sentence in (*splits.train, *bases)}
+    excluded = held_out_sentences(splits).hashes | {sentence.hash() for sentence in (*splits.train, *bases)}
     # At most one unlabeled sentence per synthetic one, evenly spread: the neighbors of its words are looked up.
     bases = bases[:: max(1, -(-len(bases) // count))]
     augmenter = Augmenter([*splits.train, *bases], splits.labels.scheme, config, teacher.token_model)

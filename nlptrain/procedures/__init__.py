@@ -1,4 +1,4 @@
-"""What the commands do, callable from Python: training, evaluation, prediction, conversion, experiments."""
+"""What the commands do, callable from Python: training, evaluation, prediction, conversion, splitting, experiments."""
 
 from nlptrain.lazy_imports import lazy_names
 
@@ -20,6 +20,7 @@ _HOMES = {
     "run_experiments": "experiment_runner",
     "run_seeds": "training",
     "run_training": "training",
+    "split_files": "splitting",
     "write_card": "reporting",
 }
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from nlptrain.procedures.reporting import compare_runs as compare_runs
     from nlptrain.procedures.reporting import export_run as export_run
     from nlptrain.procedures.reporting import write_card as write_card
+    from nlptrain.procedures.splitting import split_files as split_files
     from nlptrain.procedures.training import run_seeds as run_seeds
     from nlptrain.procedures.training import run_training as run_training
 

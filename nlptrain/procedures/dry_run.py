@@ -25,7 +25,7 @@ from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentC
 from nlptrain.config.objectives import KLConfig
 from nlptrain.data.corpus import raw_text
 from nlptrain.data.sentence import HashSet, Sentence, hash_array
-from nlptrain.data.splits import held_out_hashes
+from nlptrain.data.splits import held_out_sentences
 from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.logit_store import LogitStore
 from nlptrain.distillation.objectives import DistillObjective
@@ -157,7 +157,7 @@ def _read_text(config: CommandConfig, setup: Setup, run: Run) -> _Text:
         return text
     text = _Text(labeling=[_Labeling() for _ in setup.ensemble.teachers])
     reads_text = setup.ensemble.reads == "text"
-    held_out = held_out_hashes(setup.splits)
+    held_out = held_out_sentences(setup.splits)
     raw = text.count(raw_text(config.data, setup.splitter, held_out, run.log, keep_text=reads_text))
     augment = config.augmenting if setup.splits.dev else None
     sentences = chain(setup.splits.train, add_synthetic_sentences(raw, augment, setup.splits, setup.ensemble, run.log))

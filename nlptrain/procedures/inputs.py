@@ -15,7 +15,7 @@ from nlptrain.config.loading import file_references, model_references, plugin_co
 from nlptrain.data.corpus import raw_text
 from nlptrain.data.formats.registry import files_of
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.splits import Splits, held_out_hashes
+from nlptrain.data.splits import Splits, held_out_sentences
 from nlptrain.data.text_files import expand_paths
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.augmentation import add_synthetic_sentences
@@ -104,7 +104,7 @@ def training_text(
         data = config.data
         augment = config.augmenting if isinstance(config, DistillationConfig) else None
         yield from splits.train
-        held_out = held_out_hashes(splits)
+        held_out = held_out_sentences(splits)
         dev: set[bytes] = set()
         if not splits.dev:  # it will be taken out of the raw text
             buffer = bytearray()

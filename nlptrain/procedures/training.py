@@ -20,7 +20,7 @@ from nlptrain.config.auto import describe_resolved
 from nlptrain.config.commands import CommandConfig, DistillationConfig, PseudoLabelRunConfig, StudentCommandConfig
 from nlptrain.config.loading import to_yaml
 from nlptrain.data.corpus import raw_sample, raw_text
-from nlptrain.data.splits import held_out_hashes
+from nlptrain.data.splits import held_out_sentences
 from nlptrain.interrupts import interrupt
 from nlptrain.procedures.inputs import Inputs, read_inputs
 from nlptrain.procedures.models import Setup, set_up
@@ -156,7 +156,7 @@ def train(config: CommandConfig, setup: Setup, run: Run, own_objective: Objectiv
         raw_text(
             config.data,
             setup.splitter,
-            held_out_hashes(splits),
+            held_out_sentences(splits),
             run.log,
             keep_text=setup.ensemble.reads == "text",
         ),

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nlptrain.data.near_duplicates import HeldOut
 from nlptrain.data.raw_text import RawCounts, find_tag_column, read_raw, read_raw_texts, read_raw_words, split_long
-from nlptrain.data.sentence import Sentence, words_hash
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 
@@ -29,7 +30,7 @@ class Spaces:
 
 
 def _read(
-    path: Path, text: str, min_words: int = 2, max_words: int = 8, held_out: frozenset[bytes] = frozenset()
+    path: Path, text: str, min_words: int = 2, max_words: int = 8, held_out: HeldOut | None = None
 ) -> tuple[list[str], RawCounts]:
     path.write_text(text, encoding="utf-8")
     counts = RawCounts()
@@ -42,12 +43,26 @@ def _read(
 def test_lines_words_and_sentences_are_counted(tmp_path: Path) -> None:
     """Blank and short lines, repeats and held-out sentences are omitted; the order is kept."""
     text = "a b c\n\n \none\na  b c\nd e\nx y z\n1 2 3 4 . 5 6 7 8 .\n"
-    sentences, counts = _read(tmp_path / "a.txt", text, held_out=frozenset({words_hash(("x", "y", "z"))}))
+    sentences, counts = _read(tmp_path / "a.txt", text, held_out=HeldOut([Sentence(("x", "y", "z"))]))
     assert sentences == ["a b c", "d e", "1 2 3 4 .", "5 6 7 8 ."]
     assert counts == RawCounts(2, 8, 8, blank=2, short=1, cut=1, parts=2, repeats=1, held_out=1, sentences=4, words=15)
     assert counts.describe() == (
         "4 sentences (15 words) from 8 lines; omitted 2 blank, 1 of fewer than 2 words, 1 repeat, "
         "1 that occur in dev or test; 1 line of more than 8 words cut into 2"
+    )
+
+
+def test_near_duplicates_of_held_out_sentences_are_omitted_and_counted(tmp_path: Path) -> None:
+    """Case, punctuation and numbers make no difference, and nor does a word in a long sentence."""
+    long_sentence = Sentence(tuple("we will meet again in the town hall of Graz on Monday".split()))
+    held_out = HeldOut([Sentence(("It", "'s", "10:30", "!")), long_sentence])
+    text = "It 's 10:30 !\nits 9:15 .\nIT 'S 10:31\n"
+    text += "we will meet again in the town hall of Graz , Tuesday .\nwe meet in the town hall\n"
+    sentences, counts = _read(tmp_path / "a.txt", text, max_words=20, held_out=held_out)
+    assert sentences == ["we meet in the town hall"]
+    assert (counts.held_out, counts.near_held_out, counts.sentences) == (1, 3, 1)
+    assert counts.describe() == (
+        "1 sentence (6 words) from 5 lines; omitted 1 that occur in dev or test, 3 that nearly do"
     )
 
 

@@ -12,7 +12,8 @@ import pytest
 from nlptrain.config.data import DataConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence, words_hash
-from nlptrain.data.splits import Splits, held_out_hashes, read_splits, take_dev
+from nlptrain.data.splits import Splits, held_out_sentences, read_splits
+from nlptrain.data.splitting import take_dev
 from nlptrain.data.tag_schemes import SCHEME_PREFIXES, Scheme, Span, spans_to_tags
 from nlptrain.errors import InputError
 
@@ -45,7 +46,7 @@ def test_labels_are_those_of_train(tmp_path: Path) -> None:
     assert [len(part) for part in (splits.train, splits.dev, splits.test)] == [2, 1, 1]
     assert not splits.is_dev_from_train
     assert logged == ["tag scheme: IOB2 (data.scheme)"]
-    assert held_out_hashes(splits) == {words_hash(("Bob",)), words_hash(("Cid",))}
+    assert held_out_sentences(splits).hashes == {words_hash(("Bob",)), words_hash(("Cid",))}
 
 
 def test_the_order_of_given_labels_is_kept(tmp_path: Path) -> None:
@@ -267,7 +268,7 @@ def test_a_dev_split_without_an_entity_is_logged(tmp_path: Path) -> None:
 
 def test_dev_is_split_from_train(tmp_path: Path) -> None:
     """If data.dev is missing; the labels are those of all train sentences."""
-    train = [[f"a{index}/O", "b/B-x"] for index in range(28)] + [["c/B-rare"]]
+    train = [[f"{'a' * index}c/O", "b/B-x"] for index in range(28)] + [["c/B-rare"]]
     splits, logged = _splits(tmp_path, train=train)
     assert (len(splits.train), len(splits.dev), splits.is_dev_from_train) == (20, 9, True)
     assert "B-rare" in splits.labels.names

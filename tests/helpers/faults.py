@@ -76,6 +76,7 @@ COMMANDS: dict[str, Command] = {
         ["export", "runs/control", "runs/exported", "--precision", "int8", "--overwrite"], ("runs/exported",)
     ),
     "convert": Command(["convert", "big.conll", "runs/big.jsonl", "--overwrite"], ("runs/big.jsonl",)),
+    "split": Command(["split", "big.conll", "-o", "runs/splits", "--overwrite"], ("runs/splits",)),
     "card": Command(["card", "runs/control", "--dataset", "corpus", "--out", "runs/card.md"], ("runs/card.md",)),
     "compare": Command(
         ["compare", "runs/teacher", "runs/control", "--no-speed", "--json"], ("compared.json",), "compared.json"

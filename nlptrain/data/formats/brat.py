@@ -27,7 +27,8 @@ def read_brat(path: Path, context: ReadContext) -> Iterator[Sentence]:
 
     Each line with a word is a sentence; its id is the file's name and the line number: ``NAME:3``. Lines that an
     annotation joins are one sentence. Parts of an annotation that only white space separates are one span; of others,
-    the longest one is kept.
+    the longest one is kept. The document of a sentence is
+    the file.
 
     Args:
         path: ``NAME.ann``; the text is in the same folder.
@@ -60,7 +61,7 @@ def read_brat(path: Path, context: ReadContext) -> Iterator[Sentence]:
         offsets = [match.span() for match in _WORD.finditer(line)] if context.pretokenized else None
         annotated = AnnotatedText(line, shifted, f"{text_path}:{line_number}", offsets, f"{name}:{line_number}")
         if sentence := annotated.sentence(context):
-            yield sentence
+            yield replace(sentence, document=name)
 
 
 def ignored_annotations(path: Path, _: ReadContext) -> list[str]:

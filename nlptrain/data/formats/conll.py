@@ -22,6 +22,9 @@ from nlptrain.data.sentence import MAX_WORDS, Sentence
 from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError
 
+_DOCUMENT_COMMENT = re.compile(
+    r"#\s?(?:newdoc(?:\s+id\s*=\s*(\S.*))?|(?:\w+:)?(?:document_id|doc_id)\s*=\s*(\S.*)|begin document\s*(\S.*)?)"
+)
 _COMMENT = re.compile(r"#\s?(?:sent_)?(id|text)\s*=\s?(.*)", re.DOTALL)
 _OUTSIDE = ("O", "o")
 
@@ -49,8 +52,11 @@ def read_conll(path: Path, context: ReadContext) -> Iterator[Sentence]:
             continue
         if not layout.is_break(line):
             reader.add(line, line_number)
-        elif sentence := reader.close():
-            yield sentence
+        else:
+            if sentence := reader.close():
+                yield sentence
+            if DOCUMENT.match(line):
+                reader.start_document()
     if sentence := reader.close():
         yield sentence
 
@@ -105,6 +111,13 @@ class _Reader:
     rows: list[tuple[str, str, int]] = field(default_factory=list)
     comments: dict[str, str] = field(default_factory=dict)
     is_faulty: bool = False
+    documents: int = 0
+    document: str | None = None
+
+    def start_document(self, name: str = "") -> None:
+        """Begin a document; without a name it is numbered."""
+        self.documents += 1
+        self.document = f"{self.path.name}:{name or self.documents}"
 
     def close(self) -> Sentence | None:
         """Return the sentence that ends here; None if it is empty or has a fault."""
@@ -117,7 +130,8 @@ class _Reader:
             return None
         words, tags, numbers = zip(*rows, strict=True)
         where = f"{self.path}:{numbers[0]}"
-        return Sentence(words, tags, where, numbers, id=comments.get("id"), text=comments.get("text"))
+        names = comments.get("id"), comments.get("text")
+        return Sentence(words, tags, where, numbers, id=names[0], text=names[1], document=self.document)
 
     def add(self, line: str, line_number: int) -> None:
         """Add the word of ``line``, or report its fault."""
@@ -145,6 +159,8 @@ class _Reader:
         ):
             if match := _COMMENT.fullmatch(line):
                 self.comments[match[1]] = match[2]
+            elif match := _DOCUMENT_COMMENT.match(line):
+                self.start_document(match[1] or match[2] or match[3] or "")
             return
         read = _repair_cells(cells, line, layout)
         if read is None:

@@ -23,6 +23,7 @@ _MISC = "misc."
 _ENTITY_KEYS = ("NER", "ner", "Entity", "NE", "BIO", "Tag")  # of MISC
 _NOT_A_WORD = re.compile(r"[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")  # a multiword token 3-4, an empty node 8.1
 _COMMENT = re.compile(r"#\s*(text|sent_id)\s*=\s?(.*)", re.DOTALL)
+_DOCUMENT = re.compile(r"#\s*newdoc\b(?:\s+id\s*=\s*(.*))?")
 
 
 def read_conllu(path: Path, context: ReadContext) -> Iterator[Sentence]:
@@ -55,7 +56,8 @@ def read_conllu(path: Path, context: ReadContext) -> Iterator[Sentence]:
             if columns.tags is None:
                 offered.update(key for row in rows if "=" in row.cells[-1] for key in _entity_keys(row.cells[-1]))
         where = f"{path}:{numbers[0]}"
-        yield Sentence(forms, tag_sequence, where, numbers, id=comments.get("sent_id"), text=comments.get("text"))
+        sentence_id, text, document = map(comments.get, ("sent_id", "text", "document"))
+        yield Sentence(forms, tag_sequence, where, numbers, id=sentence_id, text=text, document=document)
     if name := next((name for name in _ENTITY_KEYS if offered[name]), None):
         context.report.note(
             f"{path}: tags are UPOS; MISC has {name}= for {offered[name]:,} words (data.columns.tags: {_MISC}{name})"
@@ -113,15 +115,20 @@ class _Row(NamedTuple):
 def _blocks(path: Path, context: ReadContext) -> Iterator[tuple[dict[str, str], list[_Row]]]:
     """Yield the comments and the words' lines of each sentence whose lines can be read."""
     comments: dict[str, str] = {}
+    document, documents = "", 0
     lines: list[tuple[int, str]] = []
     for line_number, line in read_lines(path):
         if not line or not line.strip():
             if lines and (rows := _rows(lines, path, context)):
                 yield comments, rows
-            comments, lines = {}, []
+            comments, lines = {"document": document} if document else {}, []
         elif line[0] == "#":
             if match := _COMMENT.fullmatch(line):
                 comments[match[1]] = match[2]
+            elif match := _DOCUMENT.match(line):
+                documents += 1
+                document = f"{path.name}:{match[1] or documents}"
+                comments["document"] = document
         else:
             lines.append((line_number, line))
             if len(lines) > MAX_WORDS:

@@ -11,6 +11,7 @@ from nlptrain.data.formats import WriteContext
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
+DOCUMENT_KEYS = ("doc_id", "document_id")
 _MAX_NAMES = 200  # characters of the names of keys or columns that are shown
 
 
@@ -58,6 +59,22 @@ def id_and_text(row: Mapping[str, Any], location: str) -> tuple[str | None, str 
         if value is not None:
             check_utf8(value, f"{location}: {key!r}")
     return sentence_id, text
+
+
+def document_of(row: Mapping[str, Any]) -> str | None:
+    """Return the id of the document that a row is part of, or None: ``doc_id`` or ``document_id``, also in ``meta``.
+
+    Example:
+        >>> document_of({"tokens": ["a"], "meta": {"doc_id": 7}})
+        '7'
+    """
+    meta = row.get("meta")
+    for holder in (row, meta if isinstance(meta, Mapping) else {}):
+        for key in DOCUMENT_KEYS:
+            value = holder.get(key)
+            if isinstance(value, str | int) and lone_surrogate(str(value)) is None:
+                return str(value)
+    return None
 
 
 def check_utf8(value: str, location: str) -> None:

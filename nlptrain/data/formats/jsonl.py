@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,15 @@ from nlptrain.data.formats.annotation_tools import (
     read_annotated_sentence,
     used_keys,
 )
-from nlptrain.data.formats.fields import check_strings, id_and_text, join_names, json_line, json_type
+from nlptrain.data.formats.fields import (
+    DOCUMENT_KEYS,
+    check_strings,
+    document_of,
+    id_and_text,
+    join_names,
+    json_line,
+    json_type,
+)
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError
@@ -38,7 +47,7 @@ def read_jsonl(path: Path, context: ReadContext) -> Iterator[Sentence]:
     """
     for line_number, row in read_objects(path):
         if sentence := _sentence(row, f"{path}:{line_number}", context):
-            yield sentence
+            yield replace(sentence, document=document_of(row))
 
 
 def read_json(path: Path, context: ReadContext) -> Iterator[Sentence]:
@@ -49,7 +58,7 @@ def read_json(path: Path, context: ReadContext) -> Iterator[Sentence]:
     """
     for line_number, row in read_list(path):
         if sentence := _sentence(row, f"{path}:{line_number}", context):
-            yield sentence
+            yield replace(sentence, document=document_of(row))
 
 
 def read_objects(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -90,7 +99,7 @@ def ignored_json_keys(path: Path, _: ReadContext) -> list[str]:
 
 
 def _ignored_keys(row: dict[str, Any]) -> list[str]:
-    read = used_keys(row)
+    read = (*used_keys(row), *DOCUMENT_KEYS)
     return [*ignored_task_keys(row), *(key for key in row if key not in read)]
 
 
@@ -98,7 +107,7 @@ def jsonl_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterato
     """Yield the lines of a JSON Lines file with words and tags."""
     del context
     for sentence in sentences:
-        row: dict[str, Any] = {"id": sentence.id, "text": sentence.text}
+        row: dict[str, Any] = {"id": sentence.id, "text": sentence.text, "doc_id": sentence.document}
         row = {name: value for name, value in row.items() if value is not None}
         yield json_line({**row, "tokens": sentence.words, "tags": sentence.tags})
 
