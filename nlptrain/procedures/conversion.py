@@ -19,7 +19,7 @@ from nlptrain.data.tag_schemes import (
     detect_sentence_scheme,
     to_scheme,
 )
-from nlptrain.errors import InputError, Setting
+from nlptrain.errors import InputError, Setting, check_local
 
 _MAX_NAMES = 12  # ignored columns that are logged
 
@@ -79,6 +79,7 @@ def convert_files(
     Raises:
         InputError: a file cannot be read, ``out`` exists, or its name does not fit its format.
     """
+    check_local(out)
     target = target or format_by_suffix(out)
     check_file_name(out, target)
     for path in files_of(out, target):
