@@ -52,9 +52,9 @@ class CachedFile(_LocalPath):
         """Return how to unpickle it in another process."""
         return CachedFile.of, (os.fspath(self), str(self))
 
-    def resolve(self, strict: bool = False) -> Path:
+    def resolve(self, strict: bool = False) -> CachedFile:
         """Return the path of the copy, without the name that is shown."""
-        return Path(os.fspath(self)).resolve(strict)
+        return CachedFile(Path(os.fspath(self)).resolve(strict))
 
     def with_name(self, name: str) -> CachedFile:
         """Return the file next to it that is called ``name``; its URL ends in that name, too."""

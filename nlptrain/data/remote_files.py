@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tempfile
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -103,9 +104,12 @@ def _open(shown: str) -> _Remote:
 def _http_options(user: str | None, password: str | None) -> dict[str, Any]:
     import aiohttp
 
+    headers = {"Accept-Encoding": "identity"}  # a .gz file stays one
+    if user is not None:
+        account = b64encode(f"{user}:{password or ''}".encode()).decode()
+        headers["Authorization"] = f"Basic {account}"  # aiohttp sends it to no other server
     return {
-        "auth": None if user is None else aiohttp.BasicAuth(user, password or ""),
-        "headers": {"Accept-Encoding": "identity"},  # a .gz file stays one
+        "headers": headers,
         "timeout": aiohttp.ClientTimeout(total=None, sock_connect=_SECONDS, sock_read=_SECONDS),
         "trust_env": True,  # proxies, .netrc
     }
