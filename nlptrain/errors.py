@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from nlptrain.urls import hide_credentials, is_output_url, redact
 from nlptrain_runtime.errors import message_line
 
 # Names a file, as an environment variable, to which a command that fails writes its problems as JSON.
@@ -47,7 +49,7 @@ class Problem:
     hint: Text = ""
 
     def render(self, name_of: Callable[[str], str] = str) -> str:
-        """Return ``LOCATION: FOUND; expected EXPECTED; HINT`` without the fields that are empty.
+        """Return ``LOCATION: FOUND; expected EXPECTED; HINT`` without the fields that are empty, and without secrets.
 
         Args:
             name_of: maps a configuration key to the name that the reader knows it by.
@@ -57,12 +59,12 @@ class Problem:
         )
         parts = [found, f"expected {expected}" if expected else "", hint]
         message = "; ".join(part for part in parts if part)
-        return f"{location}: {message}" if location else message
+        return redact(f"{location}: {message}" if location else message)
 
     def to_json(self) -> dict[str, list[str | dict[str, str]]]:
         """Return the fields as lists of texts and of ``{"key": KEY}``."""
         return {
-            name: [{"key": part.key} if isinstance(part, Setting) else part for part in _parts(text)]
+            name: [{"key": part.key} if isinstance(part, Setting) else redact(part) for part in _parts(text)]
             for name, text in vars(self).items()
         }
 
@@ -125,6 +127,17 @@ def join_texts(*texts: Text) -> Text:
     """Return ``texts`` one after the other, as a string if none of them has a ``Setting``."""
     parts = tuple(part for text in texts for part in _parts(text))
     return "".join(map(str, parts)) if all(isinstance(part, str) for part in parts) else parts
+
+
+def check_local(path: str | Path) -> None:
+    """Check that ``path``, of something to write, is not a URL.
+
+    Raises:
+        InputError: it is one.
+    """
+    if is_output_url(path):
+        url = hide_credentials(re.sub(":/+", "://", str(path), count=1))
+        raise InputError(f"found the URL {url}", expected="a local path", hint="results are written to local folders")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

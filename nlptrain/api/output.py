@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
+from nlptrain.urls import redact
 from nlptrain_runtime.errors import message_line
 
 
@@ -21,4 +22,4 @@ def log_of(progress: bool) -> Callable[[str], None]:
 
 
 def _print(text: str) -> None:
-    sys.stderr.write(f"{message_line(text)}\n")
+    sys.stderr.write(f"{message_line(redact(text))}\n")

@@ -13,7 +13,7 @@ import click
 from nlptrain.cli.errors import CommandError
 from nlptrain.cli.options import option_names
 from nlptrain.cli.output import echo_data, echo_line
-from nlptrain.errors import InputError
+from nlptrain.errors import InputError, check_local
 
 _COMMANDS = ("transformer_token", "tagger", "tagger_kd", "pseudo_label")
 _NOTE = (
@@ -42,6 +42,7 @@ def demo(ctx: click.Context, folder: Path) -> None:
     """  # noqa: D301 - click reads the character
     from nlptrain.demo import prepare_demo
 
+    check_local(folder)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     configs = prepare_demo(folder)
     for line in _NOTE:

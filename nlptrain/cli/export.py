@@ -8,6 +8,7 @@ import click
 
 from nlptrain.cli.options import Choice, key_option
 from nlptrain.cli.output import echo_data, echo_json, echo_line, print_speeds
+from nlptrain.errors import check_local
 
 
 @click.command()
@@ -126,6 +127,8 @@ def card(
     from nlptrain.atomic_files import write_text
     from nlptrain.procedures import write_card
 
+    if out is not None:
+        check_local(out)
     text = write_card(
         run,
         name=name,

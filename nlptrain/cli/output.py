@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nlptrain.urls import redact
 from nlptrain_runtime.errors import message_line, printable
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def echo_line(text: str, *, err: bool = False) -> None:
     """Print one line for people: printable, and shortened. A closed pipe stops no command."""
     with suppress(BrokenPipeError):
-        click.echo(message_line(text), err=err)
+        click.echo(message_line(redact(text)), err=err)
 
 
 def echo_lines(text: str, *, err: bool = False) -> None:

@@ -14,6 +14,7 @@ from nlptrain.config.student import Student, StudentConfig, TransformerStudentCo
 from nlptrain.config.teachers import MODEL, TeacherConfig, TransformerTeacherConfig
 from nlptrain.config.trackers import TRACKERS
 from nlptrain.config.train import AugmentConfig, TrainConfig, TransformerTrainConfig
+from nlptrain.urls import hide_credentials, is_output_url
 
 _TRACKERS = "; ".join(f"{name}: {entry.description}" for name, entry in TRACKERS.items())
 _SEEDS = 2**31
@@ -41,6 +42,13 @@ class CommandConfig(Section):
         default=[],
         description=f"Experiment trackers that receive the metrics, in addition to metrics.jsonl (pip install 'nlptrain[track]'). {_TRACKERS}.",
     )
+
+    @model_validator(mode="after")
+    def _writes_local_folders(self) -> CommandConfig:
+        for key in ("output_dir", "transfer_dir"):
+            if is_output_url(folder := getattr(self, key, None) or ""):
+                raise Invalid(f"found the URL {hide_credentials(folder)}", key=key, expected="a local folder")
+        return self
 
     @model_validator(mode="after")
     def _fp16_needs_a_gpu(self) -> CommandConfig:

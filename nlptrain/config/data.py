@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from nlptrain.config.formats import FORMATS
 from nlptrain.config.registry import KindName
 from nlptrain.config.section import Invalid, Section
+from nlptrain.urls import hide_all_credentials, hide_credentials
 
 Split = Literal["train", "dev", "test", "unlabeled"]
 Paths = Annotated[str | list[str], Field(min_length=1)]
@@ -21,6 +23,14 @@ SPLITS: tuple[Split, ...] = ("train", "dev", "test", "unlabeled")
 Column = Annotated[int, Field(ge=-64, le=64)]
 ColumnName = Annotated[str, Field(min_length=1)]
 Format = Annotated[str, KindName(FORMATS, lambda entry: bool(entry.read), further=("auto",))]
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the texts in nested lists and maps."""
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(inner)
 
 
 def _suffixes() -> str:
@@ -65,7 +75,7 @@ class SourceConfig(Section):
 
 
 class DataConfig(Section):
-    """The files of a run. A path may be a glob or a list of paths and globs, relative to the working directory, or hub:OWNER/NAME:SPLIT for a split of a data set on the Hub (also hub:OWNER/NAME@REVISION/CONFIGURATION:SPLIT)."""
+    """The files of a run. A path may be a glob or a list of paths and globs, relative to the working directory; a URL (s3://, gs://, https://, hf://, ...; also globs, where the server lists files); hub:OWNER/NAME:SPLIT for a split of a data set on the Hub (also hub:OWNER/NAME@REVISION/CONFIGURATION:SPLIT); or - for standard input."""
 
     train: Paths | None = Field(default=None, description="Gold training sentences.")
     dev: Paths | None = Field(
@@ -142,6 +152,19 @@ class DataConfig(Section):
         ge=8,
         description="Raw lines with more words are cut after the end of a sentence, or at this many words.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hide_credentials(cls, values: Any) -> Any:  # noqa: ANN401
+        """Remove the credentials of URLs, which are kept for reading in this process alone."""
+        given = {text for key in SPLITS for text in _texts(values.get(key))} if isinstance(values, dict) else set()
+        shown = [hide_credentials(text) for text in given]
+        if twice := sorted({text for text in shown if shown.count(text) > 1}):
+            raise Invalid(
+                f"found URLs that differ only in their credentials: {twice[0]}",
+                hint="give each file a URL of its own, and the credentials by environment variables",
+            )
+        return hide_all_credentials(values)
 
     @property
     def sources(self) -> list[SourceConfig]:

@@ -19,9 +19,11 @@ from pydantic import BaseModel, ValidationError
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.data import HUB, SPLITS, DataConfig
 from nlptrain.config.layers import merged
+from nlptrain.config.protocols import url_problem
 from nlptrain.config.registry import KindSection
 from nlptrain.config.validation_errors import located_key, validation_problems
 from nlptrain.errors import InputError, Problem, Text, path_suggestion
+from nlptrain.urls import is_url, local_path
 from nlptrain_runtime.errors import quoted
 
 C = TypeVar("C", bound=CommandConfig)
@@ -228,6 +230,11 @@ def _missing_files(config: CommandConfig, expected: Callable[[str], bool]) -> It
 
 
 def _missing_data(entry: str) -> Problem | None:
+    entry = local_path(entry)
+    if is_url(entry):
+        return url_problem(entry)
+    if entry == "-":  # standard input
+        return None
     if entry.startswith("hub:"):
         expected = "hub:OWNER/NAME:SPLIT for a split of a data set on the Hub"
         return None if HUB.fullmatch(entry) else Problem(f"found {quoted(entry)}", expected=expected)

@@ -1,4 +1,4 @@
-"""Files: those that paths, globs and Hub references name, their lines, and the hash of their bytes."""
+"""Files: those that paths, globs, URLs and Hub references name, their lines, and the hash of their bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from textwrap import shorten
 from typing import IO
 
 from nlptrain.config.data import HUB
+from nlptrain.data.remote_files import remote_files
+from nlptrain.data.standard_input import STANDARD_INPUT, standard_input
 from nlptrain.errors import InputError, Setting, Text, path_suggestion
+from nlptrain.urls import is_url, local_path
 
 _DECOMPRESSORS = {".bz2": "bunzip2 -k", ".xz": "unxz -k", ".zst": "unzstd", ".zip": "unzip"}
 _MAX_LINE = 2**28  # bytes
@@ -129,35 +132,48 @@ def without_gz(path: Path) -> Path:
     return path.with_suffix("") if is_gz(path) else path
 
 
-def expand_paths(paths: str | Sequence[str], *, key: str = "") -> list[Path]:
+def expand_paths(paths: str | Sequence[str], *, key: str = "", raw: bool = False) -> list[Path]:
     """Return the files that paths and globs name, in the given order, those of a glob sorted, each file once.
 
+    Files of URLs and of the Hub are downloaded; standard input is read to its end.
+
     Args:
-        paths: one or several paths, globs (``**`` descends into folders) or Hub references (``hub:OWNER/NAME:SPLIT``).
+        paths: one or several paths, globs (``**`` descends into folders), URLs, Hub references
+            (``hub:OWNER/NAME:SPLIT``), or ``-`` for standard input.
         key: the configuration key that holds them, for messages.
+        raw: whether standard input is raw text; that of ``data.unlabeled`` always is.
 
     Raises:
-        InputError: a path or a glob names no file, or a compressed one that is not read; the Hub cannot be reached or
-            lacks the split.
+        InputError: a path or a glob names no file, or a compressed one that is not read; a server or the Hub cannot be
+            reached, or lacks the file.
     """
     files: dict[Path, Path] = {}
     for pattern in [paths] if isinstance(paths, str) else paths:
-        if pattern.startswith("hub:"):
-            files.update((path.resolve(), path) for path in hub_files(pattern, key=key) if path.resolve() not in files)
-            continue
-        try:
-            # A file may be called data[1].txt: an existing path is not a glob.
-            names = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))
-            matches = [path for path in map(Path, names) if path.is_file()]
-        except (OSError, ValueError, re.error) as error:  # no permission, a name that is too long, a glob like [z-a]
-            reason = getattr(error, "strerror", None) or error
-            raise InputError(f"{pattern!r} cannot be read: {reason}", location=_location(key)) from error
-        if not matches:
-            raise _no_file(pattern, key)
-        for path in matches:
+        for path in _matches(pattern, key, raw=raw or key == "data.unlabeled"):
             _check_not_compressed(path)
             files.setdefault(path.resolve(), path)
     return list(files.values())
+
+
+def _matches(pattern: str, key: str, *, raw: bool) -> Sequence[Path]:
+    """Return the files that a path, a glob, a URL or a Hub reference names."""
+    if pattern == STANDARD_INPUT:
+        return [standard_input(raw=raw)]
+    if pattern.startswith("hub:"):
+        return hub_files(pattern, key=key)
+    pattern = local_path(pattern)
+    if is_url(pattern):
+        return remote_files(pattern, location=_location(key))
+    try:
+        # A file may be called data[1].txt: an existing path is not a glob.
+        names = [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))
+        matches = [path for path in map(Path, names) if path.is_file()]
+    except (OSError, ValueError, re.error) as error:  # no permission, a name that is too long, a glob like [z-a]
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{pattern!r} cannot be read: {reason}", location=_location(key)) from error
+    if not matches:
+        raise _no_file(pattern, key)
+    return matches
 
 
 def hub_files(reference: str, *, key: str = "") -> list[Path]:

@@ -21,6 +21,7 @@ from nlptrain.analysis.comparison import RunScores, read_run_scores
 from nlptrain.config.components import EMBEDDERS
 from nlptrain.errors import InputError
 from nlptrain.run.checksums import DamagedFile, read_json, verify_files
+from nlptrain.urls import is_url, redact
 
 _RARE_SUPPORT = 50  # entities of a type: the F1 of fewer is not reliable
 _POOR = 0.5  # precision or recall below which a type is named among the limits
@@ -241,7 +242,9 @@ def _data_values(finished: RunScores) -> dict[str, Any]:
 
 
 def _short_name(name: str) -> str:
-    """Return a file's name with its folder: the rest of the path belongs to one machine."""
+    """Return a URL, or a file's name with its folder: the rest of the path belongs to one machine."""
+    if is_url(name):
+        return redact(name)
     model, colon, file = name.rpartition(":")
     return f"{PurePath(model).name}: {file}" if colon else "/".join(PurePath(name).parts[-2:])
 

@@ -13,7 +13,7 @@ from nlptrain.data.formats.registry import check_file_name, files_of, format_by_
 from nlptrain.data.gold_files import common_scheme, describe_readings
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import SCHEME_NAMES, Scheme, to_scheme
-from nlptrain.errors import InputError, Setting
+from nlptrain.errors import InputError, Setting, check_local
 
 _MAX_NAMES = 12  # ignored columns that are logged
 
@@ -73,6 +73,7 @@ def convert_files(
     Raises:
         InputError: a file cannot be read, ``out`` exists, or its name does not fit its format.
     """
+    check_local(out)
     target = target or format_by_suffix(out)
     check_file_name(out, target)
     for path in files_of(out, target):

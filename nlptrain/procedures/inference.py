@@ -18,6 +18,7 @@ from nlptrain.data.gold_files import common_scheme
 from nlptrain.data.labels import Labels, convert_scheme
 from nlptrain.data.raw_text import has_rows, read_raw_texts, read_raw_words, read_rows
 from nlptrain.data.sentence import Sentence
+from nlptrain.data.standard_input import STANDARD_INPUT
 from nlptrain.data.text_files import expand_paths
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError, path_suggestion
@@ -32,6 +33,7 @@ from nlptrain.models.tagged_text import check_min_confidence
 from nlptrain.run.run import Run, silence_libraries
 from nlptrain.training.calibration import CalibrationErrors, CalibrationTally
 from nlptrain.training.evaluation import Confusion, Scores, ScoreTally, confusion
+from nlptrain.urls import is_url
 from nlptrain_runtime import FolderError, Tagger
 from nlptrain_runtime.confidence import PredictionCounts
 from nlptrain_runtime.folder import DESCRIPTION
@@ -142,7 +144,7 @@ def inspect_tokenization(model: str, files: Sequence[str], *, raw: bool = False)
 
 def _raw_sentences(files: Sequence[str]) -> Iterator[Sentence]:
     splitter = WordSplitter.default()
-    for path in expand_paths(list(files)):
+    for path in expand_paths(list(files), raw=True):
         for line, words in read_raw_words(path, splitter):
             if words:
                 yield Sentence(words, where=f"{path}:{line}")
@@ -197,11 +199,12 @@ def predict_files(
     def lines() -> Iterator[str]:
         # In a terminal, each line is tagged at once; files and pipes are read in blocks, which is faster.
         is_interactive = not files and sys.stdin.isatty()
-        for file in files or ("-",):
-            if file != "-" and output_format == "jsonl" and has_rows(Path(file)):
-                yield from map(_to_json, predict_rows(token_model, read_rows(_existing(file)), **options))
+        for file in _each_file(files):
+            path = None if file == STANDARD_INPUT else _existing(file)
+            if path is not None and output_format == "jsonl" and has_rows(path):
+                yield from map(_to_json, predict_rows(token_model, read_rows(path), **options))
                 continue
-            texts = _standard_input() if file == "-" else read_raw_texts(_existing(file))
+            texts = _standard_input() if path is None else read_raw_texts(path)
             for block in ([text] for text in texts) if is_interactive else [texts]:
                 if output_format == "conll":
                     yield from predict_columns(token_model, block, **options)
@@ -211,10 +214,15 @@ def predict_files(
     return FilePredictions(lines(), counts)
 
 
-def _existing(file: str) -> Path:
+def _each_file(files: Sequence[str]) -> Iterator[str | Path]:
+    for file in files or (STANDARD_INPUT,):
+        yield from expand_paths(file) if is_url(file) else [file]
+
+
+def _existing(file: str | Path) -> Path:
     path = Path(file)
     if not path.is_file():
-        raise InputError("there is no such file", location=file, hint=path_suggestion(path))
+        raise InputError("there is no such file", location=str(file), hint=path_suggestion(path))
     return path
 
 

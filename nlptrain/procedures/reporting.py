@@ -21,11 +21,12 @@ from nlptrain.config.yaml_files import read_yaml
 from nlptrain.data.raw_text import read_raw_texts
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import DEV_SAMPLE_FILE, read_dev_sample, read_splits
+from nlptrain.data.standard_input import STANDARD_INPUT
 from nlptrain.data.text_files import expand_paths
 from nlptrain.deployment.benchmark import Speed, measure_speeds, open_candidates
 from nlptrain.deployment.card import ModelInfo, model_card
 from nlptrain.deployment.export import export_onnx
-from nlptrain.errors import InputError, Setting
+from nlptrain.errors import InputError, Setting, check_local
 from nlptrain.models import TokenModel, load_token_model
 from nlptrain.run.checksums import DamagedFile, file_hash
 from nlptrain.run.finished_run import read_scores
@@ -115,6 +116,7 @@ def export_run(
     Raises:
         InputError: the dev files are missing, or the exported model differs from the original.
     """
+    check_local(out)
     Run(None, device="cpu")
     model = run if isinstance(run, TokenModel) else load_token_model(run)
     dev = _dev_sentences(model, dev_files, note)
@@ -166,7 +168,7 @@ def _unchanged_dev(folder: Path) -> DataConfig | None:
     except InputError as error:
         raise DamagedFile(path, str(error), ("name gold files: ", Setting("dev"))) from error
     split: Literal["train", "dev"] = "train" if data.dev is None else "dev"
-    if not data.paths_of(split):
+    if not data.paths_of(split) or STANDARD_INPUT in data.paths_of(split):
         return None
     hashes = scores.get("inputs", {})
     try:
@@ -210,7 +212,7 @@ def benchmark_models(
 def _benchmark_texts(models: Sequence[str], files: Sequence[str]) -> Iterator[str]:
     patterns = files or next(filter(None, map(_raw_text_of, models)), ())
     if patterns:
-        for path in expand_paths(list(patterns), key="text"):
+        for path in expand_paths(list(patterns), key="text", raw=True):
             yield from read_raw_texts(path)
         return
     sample = next(filter(None, (read_dev_sample(Path(model)) for model in models)), None)

@@ -28,6 +28,7 @@ from nlptrain.run.checksums import (
     read_sums,
     text_hash,
 )
+from nlptrain.urls import redact
 
 OVERWRITE_HINT = ("give another ", Setting("output_dir"), ", or set ", Setting("overwrite"))
 # Two runs that differ only in these keys are the same run.
@@ -302,7 +303,8 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def command_line() -> str:
-    """Return the command line of this process, also of a program that calls nlptrain from Python."""
+    """Return the command line of this process, also of a program that calls nlptrain from Python, without secrets."""
     program = Path(sys.argv[0])
     is_nlptrain = program.stem == "nlptrain" or program.parts[-2:] == ("nlptrain", "__main__.py")
-    return shlex.join(["nlptrain", *sys.argv[1:]] if is_nlptrain else ["python", *sys.argv])
+    words = ["nlptrain", *sys.argv[1:]] if is_nlptrain else ["python", *sys.argv]
+    return shlex.join(map(redact, words))

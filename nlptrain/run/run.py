@@ -23,6 +23,7 @@ from nlptrain.atomic_files import write_errors
 from nlptrain.errors import InputError, Interrupted, Setting
 from nlptrain.interrupts import interrupt
 from nlptrain.run.processes import START_TIMEOUT, Processes, launched_world_size
+from nlptrain.urls import redact
 from nlptrain_runtime.errors import message_line
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -105,7 +106,7 @@ class Run:
 
     def log(self, text: str) -> None:
         """Print a line and append it to ``log.txt``."""
-        text = message_line(text)
+        text = message_line(redact(text))
         self.console.print(text)
         if self.folder is not None and self.folder.is_dir():
             path = self.folder / "log.txt"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +13,7 @@ import yaml
 
 from nlptrain.config.trackers import TRACKERS
 from nlptrain.errors import InputError, Setting
+from nlptrain.urls import has_credentials
 
 if TYPE_CHECKING:
     from accelerate.tracking import GeneralTracker
@@ -140,7 +142,8 @@ def build_wandb(folder: Path, step: int, log: Callable[[str], None]) -> GeneralT
         mode=mode,
         config=yaml.safe_load(config.read_text(encoding="utf-8")) if config.is_file() else None,
         notes=f"resumed after step {step}" if step else None,
-        settings=wandb.Settings(silent=True, console="off"),
+        # Its metadata has the command line.
+        settings=wandb.Settings(silent=True, console="off", x_disable_meta=has_credentials(sys.argv)),
     )
 
 

@@ -18,5 +18,6 @@ LAYERS = (
     ("interrupts",),
     ("lazy_imports",),
     ("errors",),
+    ("urls",),
 )
 DEPTH = {name: depth for depth, layer in enumerate(LAYERS) for name in layer}

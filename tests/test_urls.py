@@ -1,0 +1,95 @@
+"""URLs are told from paths, and shown without their credentials."""
+
+from __future__ import annotations
+
+import pytest
+
+from nlptrain import urls
+from nlptrain.errors import InputError, Problem, check_local
+from nlptrain.urls import hide_credentials, is_url, redact, split_credentials, url_with_credentials
+
+
+@pytest.fixture(autouse=True)
+def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(urls, "_full_urls", {})
+    monkeypatch.setattr(urls, "_secrets", set())
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("s3://bucket/a.conll", True),
+        ("HTTPS://host/a", True),
+        ("runs/s3:/a", False),
+        ("C://data/a.conll", False),
+        ("hub:ours/news:train", False),
+        ("-", False),
+    ],
+)
+def test_urls_are_told_from_paths(path: str, expected: bool) -> None:
+    assert is_url(path) is expected
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://ada:engine1843@host:8080/a.conll", "https://host:8080/a.conll"),
+        ("https://ghp_0123456789@host/a.conll", "https://host/a.conll"),
+        ("s3://AKIA0001:ab/cd+ef==@bucket/a*.conll", "s3://bucket/a*.conll"),
+        ("s3://AKIA0001:12/34@bucket/a.conll", "s3://bucket/a.conll"),
+        ("sftp://ada:engine1843@host/a.conll", "sftp://host/a.conll"),
+        ("https://host/a?part=2&token=abc", "https://host/a?part=2"),
+        ("https://host/a?X-Amz-Signature=0a1b&X-Amz-Credential=AKIA%2F2026&X-Amz-Expires=60", "https://host/a"),
+        ("https://host/a?sv=2024-11-04&sr=b&sp=r&sig=0a1b%3D&x=1", "https://host/a?x=1"),
+        ("https://host/a?AWSAccessKeyId=AKIA&Signature=x%3D&Expires=17", "https://host/a"),
+        ("https://host/a?api_key=abc&apikey=abc&access_token=abc#abc", "https://host/a"),
+        # A random value may name the file: two of them stay two URLs.
+        ("https://host/a?id=0123456789abcdefghijklm", "https://host/a?id=sha256-575f311251"),
+        ("https://user:secret", "https://***"),
+        # No credentials.
+        ("https://host:8080/a@b.conll", "https://host:8080/a@b.conll"),
+        ("https://[::1]:8080/a", "https://[::1]:8080/a"),
+        ("https://host?time=12:30", "https://host?time=12:30"),
+        ("s3://bucket/a?.conll", "s3://bucket/a?.conll"),
+        ("s3://bucket/a:b@c.conll", "s3://bucket/a:b@c.conll"),
+        ("hf://datasets/ours/news@main/a.conll", "hf://datasets/ours/news@main/a.conll"),
+        ("abfs://container@account.dfs.core.windows.net/a", "abfs://container@account.dfs.core.windows.net/a"),
+        ("data/a.conll", "data/a.conll"),
+    ],
+)
+def test_credentials_are_not_shown_but_known_for_reading(url: str, shown: str) -> None:
+    assert hide_credentials(url) == shown
+    assert hide_credentials(shown) == shown
+    assert url_with_credentials(shown) == url
+
+
+def test_user_password_and_query_of_a_url() -> None:
+    credentials = split_credentials("https://ada:eng%2Fine@host/a?part=2&token=abc")
+    assert (credentials.user, credentials.password, credentials.query) == ("ada", "eng/ine", ("abc",))
+    assert credentials.address == "https://host/a?part=2&token=abc"
+
+
+def test_texts_lose_the_credentials_of_urls_and_the_secrets_of_those_that_were_given() -> None:
+    text = "cannot read (https://ada:engine1843@host/a?sig=0a1b); 'engine1843' was refused."
+    assert redact(text) == "cannot read (https://host/a); 'engine1843' was refused."
+    hide_credentials("https://ada:engine1843@host/a")
+    assert redact(text) == "cannot read (https://host/a); '***' was refused."
+    assert redact("no URL") == "no URL"
+
+
+def test_errors_show_no_credentials() -> None:
+    problem = Problem("found https://ada:engine1843@host/a", location="https://host/b?token=abc", hint="s3://K:S@b/c")
+    assert problem.render() == "https://host/b: found https://host/a; s3://b/c"
+    assert problem.to_json() == {
+        "found": ["found https://host/a"],
+        "location": ["https://host/b"],
+        "expected": [""],
+        "hint": ["s3://b/c"],
+    }
+
+
+def test_urls_are_no_place_for_results() -> None:
+    with pytest.raises(InputError, match=r"^found the URL s3://bucket/run; expected a local path"):
+        check_local("s3:/AKIA0001:secret1@bucket/run")
+    check_local("runs/student")
+    check_local("C:/runs/student")
