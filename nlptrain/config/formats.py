@@ -107,8 +107,8 @@ FORMATS = Registry(
         "jsonl": FormatEntry(
             (".jsonl", ".ndjson"),
             read=f"{_FORMATS}.jsonl:read_jsonl",
-            ignored=f"{_FORMATS}.jsonl:ignored_jsonl_keys",
-            rows=f"{_FORMATS}.jsonl:read_objects",
+            ignored=f"{_FORMATS}.jsonl:ignored_keys",
+            rows=f"{_FORMATS}.json_rows:read_raw_rows",
             lines=f"{_FORMATS}.jsonl:jsonl_lines",
             description="an object per line: `tokens` and `tags`, or `text` and `entities`; exports of Prodigy and doccano",
             sniff=f"{_SNIFFERS}:is_jsonl",
@@ -127,9 +127,9 @@ FORMATS = Registry(
         ),
         "json": FormatEntry(
             (".json",),
-            read=f"{_FORMATS}.jsonl:read_json",
-            ignored=f"{_FORMATS}.jsonl:ignored_json_keys",
-            rows=f"{_FORMATS}.jsonl:read_list",
+            read=f"{_FORMATS}.jsonl:read_jsonl",
+            ignored=f"{_FORMATS}.jsonl:ignored_keys",
+            rows=f"{_FORMATS}.json_rows:read_raw_rows",
             description="a list of such objects as `jsonl` has; exports of Label Studio",
             sniff=f"{_SNIFFERS}:is_json",
             is_general=True,
