@@ -1,4 +1,4 @@
-"""Read rows of annotation tools: our own format with entities, Prodigy's, doccano's, Label Studio's; known by keys.
+"""Read rows of annotation tools, recognized by their keys: our own with entities, Prodigy's, doccano's, Label Studio's.
 
 Entities: ``{"text", "entities": [{"start", "end", "label", "score"}]}``, where the score is optional and an entity may
 have its ``text`` instead of offsets; ``"asked": [type]`` and ``"rejected": [{"start", "end", "label"}]`` where not all
