@@ -142,7 +142,13 @@ FORMATS = Registry(
             is_general=True,
         ),
         "labelstudio": FormatEntry(
-            (".json",), lines=f"{_ROWS_OF_TEXT}:labelstudio_lines", description="a list of tasks of Label Studio"
+            (".json",),
+            read=f"{_FORMATS}.label_studio_exports:read_label_studio",
+            ignored=f"{_FORMATS}.label_studio_exports:ignored_label_studio_keys",
+            rows=_JSON_ROWS,
+            lines=f"{_ROWS_OF_TEXT}:labelstudio_lines",
+            description="a list of tasks of Label Studio; also its exports as JSON-MIN and CSV",
+            sniff=f"{_FORMATS}.label_studio_exports:is_label_studio",
         ),
         "brat": FormatEntry(
             (".ann",),
@@ -206,6 +212,15 @@ FORMATS = Registry(
             rows=_JSON_ROWS,
             description="documents of LangExtract: `text` and `extractions`",
             sniff=f"{_FORMATS}.langextract:is_langextract",
+        ),
+        "spacy": FormatEntry(
+            (".spacy",),
+            read=f"{_FORMATS}.spacy_docs:read_spacy",
+            write=f"{_FORMATS}.spacy_docs:write_spacy",
+            gold_suffixes=(".spacy",),
+            description="training data of spaCy, a `DocBin` (`pip install 'nlptrain[spacy]'`)",
+            columns="the words; the entities, or with `upos` or `xpos` the parts of speech",
+            sniff=f"{_FORMATS}.spacy_docs:is_spacy",
         ),
         "chat": FormatEntry(
             (".jsonl", ".json"),

@@ -87,9 +87,8 @@ def _add_answer(mapped: Row, value: object, question: Turn, instructions: str, l
         prompt = question.content.replace(mapped["text"], " ")
         entity_type = asked_type(prompt) or asked_type(instructions)
         if value and entity_type is None:
-            raise InputError(
-                f"found a {_NO_TYPE}: {quote_json(value)}", location=location, expected="objects with types"
-            )
+            expected = "a type in the answer, or in the question"
+            raise InputError(f"found {quote_json(value)}", location=location, expected=expected)
     mapped["entities"] += to_entities(value, mapped["text"], entity_type, location)
     asked = mapped.get("asked", [])
     mapped["asked"] = None if entity_type is None or asked is None else [*asked, entity_type]

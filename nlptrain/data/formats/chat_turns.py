@@ -52,9 +52,7 @@ def turns_of(row: Row) -> list[Turn]:
     for key, role_key, content_key in (("messages", "role", "content"), ("conversations", "from", "value")):
         if isinstance(row.get(key), list):
             return _messages(row[key], role_key, content_key)
-    answer = next(
-        (row[key] for key in ("completion", "output", "response", "answer") if row.get(key) is not None), None
-    )
+    answer = next((row[key] for key in _ANSWERS if row.get(key) is not None), None)
     if answer is None or not ("prompt" in row or "instruction" in row):
         return []
     turns = _side(row.get("prompt", row.get("instruction")), "user")
