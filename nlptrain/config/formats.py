@@ -61,6 +61,7 @@ _FORMATS = "nlptrain.data.formats"
 _ROWS_OF_TEXT = f"{_FORMATS}.annotation_writers"
 _GOLD = (".conll", ".bio", ".iob", ".iob2")
 _ARROW = f"{_FORMATS}.arrow"
+_JSON_ROWS = f"{_FORMATS}.json_rows:read_raw_rows"
 _SNIFFERS = f"{_FORMATS}.sniffers"
 _TABLE = "a row per sentence, lists of words and tags; numbers with the class names that `datasets` stores"
 _TABLE_COLUMNS = "`tokens` or `words`; `tags` or `ner_tags`"
@@ -107,8 +108,8 @@ FORMATS = Registry(
         "jsonl": FormatEntry(
             (".jsonl", ".ndjson"),
             read=f"{_FORMATS}.jsonl:read_jsonl",
-            ignored=f"{_FORMATS}.jsonl:ignored_jsonl_keys",
-            rows=f"{_FORMATS}.jsonl:read_objects",
+            ignored=f"{_FORMATS}.jsonl:ignored_keys",
+            rows=_JSON_ROWS,
             lines=f"{_FORMATS}.jsonl:jsonl_lines",
             description="an object per line: `tokens` and `tags`, or `text` and `entities`; exports of Prodigy and doccano",
             sniff=f"{_SNIFFERS}:is_jsonl",
@@ -120,22 +121,34 @@ FORMATS = Registry(
             description="an object per line: `text` and `entities`",
         ),
         "prodigy": FormatEntry(
-            (".jsonl",), lines=f"{_ROWS_OF_TEXT}:prodigy_lines", description="an object per line, as Prodigy imports it"
+            (".jsonl",),
+            read=f"{_FORMATS}.prodigy:read_prodigy",
+            ignored=f"{_FORMATS}.prodigy:ignored_prodigy_keys",
+            rows=_JSON_ROWS,
+            lines=f"{_ROWS_OF_TEXT}:prodigy_lines",
+            description="an object per line, as Prodigy imports and exports it, binary answers too",
+            sniff=f"{_FORMATS}.prodigy:is_prodigy",
         ),
         "doccano": FormatEntry(
             (".jsonl",), lines=f"{_ROWS_OF_TEXT}:doccano_lines", description="an object per line, as doccano imports it"
         ),
         "json": FormatEntry(
             (".json",),
-            read=f"{_FORMATS}.jsonl:read_json",
-            ignored=f"{_FORMATS}.jsonl:ignored_json_keys",
-            rows=f"{_FORMATS}.jsonl:read_list",
+            read=f"{_FORMATS}.jsonl:read_jsonl",
+            ignored=f"{_FORMATS}.jsonl:ignored_keys",
+            rows=_JSON_ROWS,
             description="a list of such objects as `jsonl` has; exports of Label Studio",
             sniff=f"{_SNIFFERS}:is_json",
             is_general=True,
         ),
         "labelstudio": FormatEntry(
-            (".json",), lines=f"{_ROWS_OF_TEXT}:labelstudio_lines", description="a list of tasks of Label Studio"
+            (".json",),
+            read=f"{_FORMATS}.label_studio_exports:read_label_studio",
+            ignored=f"{_FORMATS}.label_studio_exports:ignored_label_studio_keys",
+            rows=_JSON_ROWS,
+            lines=f"{_ROWS_OF_TEXT}:labelstudio_lines",
+            description="a list of tasks of Label Studio; also its exports as JSON-MIN and CSV",
+            sniff=f"{_FORMATS}.label_studio_exports:is_label_studio",
         ),
         "brat": FormatEntry(
             (".ann",),
@@ -183,6 +196,45 @@ FORMATS = Registry(
             lines=f"{_FORMATS}.gliner:gliner_lines",
             description="GLiNER's training data, a JSON list: `tokenized_text`, and `ner` with spans of words",
             sniff=f"{_FORMATS}.gliner:is_gliner",
+        ),
+        "pipeline": FormatEntry(
+            (".jsonl", ".json"),
+            read=f"{_FORMATS}.pipeline_output:read_pipeline_output",
+            ignored=f"{_FORMATS}.pipeline_output:ignored_output_keys",
+            rows=_JSON_ROWS,
+            description="output of the pipeline of transformers with the texts: `text`, and `entities` with `entity_group` or `entity`",
+            sniff=f"{_FORMATS}.pipeline_output:is_pipeline_output",
+        ),
+        "langextract": FormatEntry(
+            (".jsonl", ".json"),
+            read=f"{_FORMATS}.langextract:read_langextract",
+            ignored=f"{_FORMATS}.langextract:ignored_document_keys",
+            rows=_JSON_ROWS,
+            description="documents of LangExtract: `text` and `extractions`",
+            sniff=f"{_FORMATS}.langextract:is_langextract",
+        ),
+        "spacy": FormatEntry(
+            (".spacy",),
+            read=f"{_FORMATS}.spacy_docs:read_spacy",
+            write=f"{_FORMATS}.spacy_docs:write_spacy",
+            gold_suffixes=(".spacy",),
+            description="training data of spaCy, a `DocBin` (`pip install 'nlptrain[spacy]'`)",
+            columns="the words; the entities, or with `upos` or `xpos` the parts of speech",
+            sniff=f"{_FORMATS}.spacy_docs:is_spacy",
+        ),
+        "chat": FormatEntry(
+            (".jsonl", ".json"),
+            read=f"{_FORMATS}.chat:read_chat",
+            ignored=f"{_FORMATS}.chat:ignored_chat_keys",
+            description="chat records whose answers are JSON: `messages`, `conversations`, `prompt` and `completion`, or `instruction` and `output`",
+            sniff=f"{_FORMATS}.chat:is_chat",
+        ),
+        "privacy-mask": FormatEntry(
+            (".jsonl", ".json"),
+            read=f"{_FORMATS}.privacy_mask:read_privacy_mask",
+            ignored=f"{_FORMATS}.privacy_mask:ignored_mask_keys",
+            description="data sets of ai4privacy: `source_text` and `privacy_mask`",
+            sniff=f"{_FORMATS}.privacy_mask:is_privacy_mask",
         ),
     },
 )

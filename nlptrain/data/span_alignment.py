@@ -94,7 +94,7 @@ class SpanAligner:
             start, end = trim_blanks(self.text, span.start or 0, span.end or 0)
             mark = _Mark(start, end, span.label, span.score, span.placement, span.where or self.where)
             first, last = self._word_range(mark)
-            if first > last:
+            if start == end or first > last:
                 self._count(_EMPTY, "lost", mark, span.describe(self.text))
                 continue
             if (start, end) != (span.start, span.end):

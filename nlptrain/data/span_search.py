@@ -14,13 +14,14 @@ from nlptrain.data.read_report import ReadReport
 from nlptrain.data.text_spans import ZERO_WIDTH, Offsets, TextSpan
 
 SIMILARITY = 0.8  # of a mention and the words that it is found in, at least
+_MIN_FUZZY = 4  # characters: one more or less makes a shorter word another one, as `us` and `bus`
 _BLANKS = rf"[\s{ZERO_WIDTH}]+"
 _CAUSES = {
     "moved": "span with wrong offsets, found again by its text",
     "case": "span whose text has other upper and lower case, found",
     "fuzzy": "span whose text is only similar, found",
 }
-_LOST = "span whose text does not occur, left out"
+_LOST = "span whose text was not found, left out"
 _OUTSIDE = "span outside of the text, left out"
 _CLIPPED = "span that ends one character after the text, clipped"
 
@@ -39,12 +40,12 @@ def locate_spans(
     3. both within words; an occurrence that begins after a letter, inside of a word, does not count;
     4. an occurrence that another span has already;
     5. the most similar words, at least 0.8 by the normalized Indel similarity, twice the characters of the longest
-       common subsequence by those of both texts, ignoring case (``fuzzy``).
+       common subsequence by those of both texts, ignoring case (``fuzzy``), for texts of at least 4 characters.
 
     Mentions, without offsets, take the first such occurrence; spans with wrong offsets take the nearest one, and are
-    left out if two are equally near. Of spans without a text, those that end one character after the text are clipped, as this is
-    a line break that the row does not have; others outside of the text are left out, as an end that is far away does
-    not show where the entity ends. What is left out is counted in ``report`` (``lost``).
+    left out if two are equally near. Of spans without a text, those that end one character after the text are clipped:
+    this is a line break that the row does not have. Others outside of the text are left out, as an end that is far away
+    does not show where the entity ends. What is left out is counted in ``report`` (``lost``).
 
     Args:
         text: the text.
@@ -174,6 +175,8 @@ class _Search:
     def _similar(self, mention: str, start: int | None) -> list[Offsets]:
         """Return the offsets of the most similar words in a list, of the nearest or first of several; or no offsets."""
         mention = " ".join(mention.lower().split())
+        if len(mention) < _MIN_FUZZY:
+            return []
         shortest, longest = len(mention) * 2 / 3, len(mention) * 3 / 2  # outside, the similarity is below 0.8
         best: tuple[float, int, Offsets] | None = None
         for first, (words_start, _) in enumerate(self._words):

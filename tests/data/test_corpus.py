@@ -41,7 +41,7 @@ def test_the_format_can_be_set(tmp_path: Path, form: str, text: str) -> None:
 
 def test_unknown_suffixes_are_refused(tmp_path: Path) -> None:
     """The message lists the known suffixes."""
-    (tmp_path / "a.xml").write_text(JSONL)
+    (tmp_path / "a.xml").write_text("<a>unknown</a>")
     message = (
         r"a\.xml: found the suffix '\.xml'; expected that of a format \(\.conll \.tsv \.bio \.iob \.iob2 \.txt: conll; "
         r"\.conllu: conllu; \.csv: csv; \.jsonl \.ndjson: jsonl; \.json: json; \.ann: brat; "

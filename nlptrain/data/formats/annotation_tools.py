@@ -1,11 +1,11 @@
-"""Read rows of annotation tools: our own format with entities, Prodigy's, doccano's and Label Studio's; recognized by keys.
+"""Read rows of annotation tools, recognized by their keys: our own with entities, Prodigy's, doccano's, Label Studio's.
 
 Entities: ``{"text", "entities": [{"start", "end", "label", "score"}]}``, where the score is optional and an entity may
 have its ``text`` instead of offsets; ``"asked": [type]`` and ``"rejected": [{"start", "end", "label"}]`` where not all
 entities are known. Prodigy: ``{"text", "tokens": [{"start", "end"}], "spans": [{"start", "end", "label"}],
-"answer"}``. doccano: ``{"id", "text", "label": [[start, end, label]]}`` or ``"entities": [{"start_offset",
-"end_offset", "label"}]``. Label Studio: ``{"id", "data": {"text"}, "annotations": [{"result": [{"value": {"start",
-"end", "labels"}}]}]}``, or, in its smaller export, ``{"id", "text", "label": [{"start", "end", "labels"}]}``.
+"answer"}``. doccano: ``{"id", "text", "label": [[start, end, label]]}`` (``data`` in place of ``text`` in 1.8),
+``"entities"`` or ``"annotations": [{"start_offset", "end_offset", "label"}]``, the last one with the numbers of labels.
+Label Studio: see ``label_studio``.
 """
 
 from __future__ import annotations
@@ -17,35 +17,36 @@ from typing import Any
 from nlptrain.data.formats import ReadContext
 from nlptrain.data.formats.annotated_text import BAD_TOKENS, AnnotatedText, TextSpan
 from nlptrain.data.formats.fields import id_and_text, json_type, lone_surrogate, quote_json
+from nlptrain.data.formats.label_studio import is_task, region_key, small_row, task_row
+from nlptrain.data.formats.tag_names import UnnamedTagError, tag_name
 from nlptrain.data.sentence import Sentence, find_offsets
 from nlptrain.errors import InputError
 
 ENTITIES_EXAMPLE = '{"text": "Ada sings", "entities": [{"start": 0, "end": 3, "label": "person"}]}'
-_SPAN_KEYS = ("entities", "spans", "label", "labels")
+_SPAN_KEYS = ("entities", "spans", "label", "labels", "annotations")
 _MALFORMED = "row that is malformed"
 _MAX_OFFSET = 2**53  # no text is longer
 _UNUSED_DECISIONS = {"reject": "rejected by the annotator", "ignore": "ignored by the annotator"}
 _NO_SCORE = "score that is no number from 0 to 1, left out"
-_NOT_ANNOTATED = "without an annotation"
-_SEVERAL = "with several different annotations (the first one is used)"
 
 
 def is_annotated_row(row: dict[str, Any]) -> bool:
     """Return whether ``row`` is a text with labeled spans rather than words with tags."""
-    if _is_task(row):
+    if is_task(row):
         return True
     tokens = row.get("tokens")
     has_offsets = isinstance(tokens, list) and all(isinstance(token, dict | list) for token in tokens)
     has_words = "tokens" in row and not has_offsets and "entities" not in row
-    return "text" in row and not has_words and (has_offsets or any(key in row for key in _SPAN_KEYS))
+    has_text = isinstance(row.get("text", row.get("data")), str) or region_key(row) is not None
+    return has_text and not has_words and (has_offsets or _span_key(row) in row)
 
 
 def used_keys(row: dict[str, Any]) -> tuple[str, ...]:
     """Return the keys of ``row`` that are read, according to its kind."""
-    if _is_task(row):
+    if is_task(row):
         return ("id", "data", "annotations" if "annotations" in row else "completions")
     return (
-        ("id", "text", "tokens", "answer", "asked", "rejected", _span_key(row))
+        ("id", "text" if "text" in row else "data", "tokens", "answer", "asked", "rejected", _span_key(row))
         if is_annotated_row(row)
         else ("id", "text", "tokens", "tags")
     )
@@ -53,7 +54,7 @@ def used_keys(row: dict[str, Any]) -> tuple[str, ...]:
 
 def ignored_task_keys(row: dict[str, Any]) -> list[str]:
     """Return the keys in the ``data`` of a task of Label Studio that are not read; none for other rows."""
-    if not _is_task(row):
+    if not is_task(row):
         return []
     data = row["data"]
     text = "text" if "text" in data else next((key for key in data if isinstance(data[key], str)), "text")
@@ -70,6 +71,8 @@ def read_annotated_sentence(row: dict[str, Any], location: str, context: ReadCon
     """
     try:
         annotated = read_annotated_row(row, location, context)
+    except UnnamedTagError:
+        raise
     except InputError as error:
         context.report.skip(_MALFORMED, error)
         return None
@@ -87,15 +90,18 @@ def read_annotated_row(row: dict[str, Any], location: str, context: ReadContext)
     Raises:
         InputError: the row is malformed.
     """
-    if _is_task(row):
-        return _read_task(row, location, context)
+    if is_task(row):
+        task = task_row(row, location, context)
+        return None if task is None else read_annotated_row(task, location, context)
+    if region_key(row):
+        row = small_row(row, location, context)
     decision = row.get("answer")
     if isinstance(decision, str) and decision in _UNUSED_DECISIONS:
         context.omitted[_UNUSED_DECISIONS[decision]] += 1
         return None
     key = _span_key(row)
     annotated = _annotated_text(
-        row["text"], row.get(key) or [], key, location, row.get("tokens"), row.get("id"), context
+        row.get("text", row.get("data")), row.get(key) or [], key, location, row.get("tokens"), row.get("id"), context
     )
     if "asked" not in row and "rejected" not in row:
         return annotated
@@ -113,44 +119,8 @@ def read_annotated_row(row: dict[str, Any], location: str, context: ReadContext)
     )
 
 
-def _is_task(row: dict[str, Any]) -> bool:
-    """Return whether ``row`` is a task of Label Studio."""
-    return isinstance(row.get("data"), dict) and ("annotations" in row or "completions" in row)
-
-
 def _span_key(row: dict[str, Any]) -> str:
-    return next((key for key in _SPAN_KEYS if key in row), "spans")
-
-
-def _read_task(row: dict[str, Any], location: str, context: ReadContext) -> AnnotatedText | None:
-    annotations = row.get("annotations", row.get("completions"))
-    if annotations is not None and not isinstance(annotations, list):
-        raise InputError(f"found {json_type(annotations)} in 'annotations'", location=location, expected="a list")
-    kept = [item for item in annotations or [] if isinstance(item, dict) and not item.get("was_cancelled")]
-    if not kept:
-        context.omitted[_NOT_ANNOTATED] += 1
-        return None
-    results = [_labeled_values(annotation.get("result"), location) for annotation in kept]
-    if any(result != results[0] for result in results):
-        context.omitted[_SEVERAL] += 1
-    data = row["data"]
-    strings = [key for key, value in data.items() if isinstance(value, str)]
-    if "text" not in data and len(strings) != 1:
-        raise InputError(
-            f"found {', '.join(strings) or 'no text'} in 'data'",
-            location=location,
-            expected="the annotated text as 'text'",
-        )
-    text = data["text"] if "text" in data else data[strings[0]]
-    return _annotated_text(text, results[0], "result", location, data.get("tokens"), row.get("id"), context)
-
-
-def _labeled_values(result: Any, location: str) -> list[dict[str, Any]]:  # noqa: ANN401
-    """Return the labeled spans of an annotation with their scores, without choices and relations."""
-    if not isinstance(result, list):
-        raise InputError(f"found {json_type(result)} in 'result'", location=location, expected="a list")
-    pairs = [(item.get("value"), item.get("score")) for item in result if isinstance(item, dict)]
-    return [{"score": score, **value} for value, score in pairs if isinstance(value, dict) and "labels" in value]
+    return region_key(row) or next((key for key in _SPAN_KEYS if key in row), "spans")
 
 
 def _annotated_text(
@@ -175,7 +145,7 @@ def _annotated_text(
 
 def _text_span(value: Any, location: str, context: ReadContext) -> TextSpan:  # noqa: ANN401
     start, end, label, quoted, score = _span_fields(value)
-    start, end, label = _offset(start), _offset(end), _label_name(label, context)
+    start, end, label = _offset(start), _offset(end), _label_name(label, location, context)
     has_place = start is not None and end is not None or isinstance(quoted, str) and bool(quoted.strip())
     if not has_place or not label or lone_surrogate(label):
         raise InputError(
@@ -204,10 +174,10 @@ def _span_fields(value: Any) -> tuple[Any, Any, Any, Any, Any]:  # noqa: ANN401
     return start, end, label, value.get("text"), value.get("score")
 
 
-def _label_name(label: Any, context: ReadContext) -> str:  # noqa: ANN401
-    """Return the name of a label, by ``context.tag_names`` if it is a number; "" if it has none."""
-    is_id = isinstance(label, int) and not isinstance(label, bool)
-    return label if isinstance(label, str) else context.tag_names.get(str(label), "") if is_id else ""
+def _label_name(label: Any, location: str, context: ReadContext) -> str:  # noqa: ANN401
+    """Return the name of a label, by ``context.tag_names`` if it is a number; "" if it is none."""
+    name = tag_name(label, context.tag_names, location)
+    return name if isinstance(name, str) else ""
 
 
 def _token_offsets(

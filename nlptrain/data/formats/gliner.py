@@ -3,29 +3,29 @@
 ``{"tokenized_text": ["Ada", "sings"], "ner": [[0, 0, "person"]], "ner_labels": ["person", "place"], "ner_negatives":
 ["place"]}``, in a JSON list or JSON Lines. Only the types in ``ner_labels`` and ``ner_negatives`` were looked for; all
 types without these keys. Negative types alone are a sample: the types of the entities were looked for as well. GLiNER
-ignores other keys; ``id``, ``scores`` (one for each entity) and ``rejected`` (spans as in ``ner``) are ours.
+ignores other keys; ``id``, ``text``, ``scores`` (one for each entity) and ``rejected`` (as ``ner``) are ours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from nlptrain.data.formats import ReadContext, WriteContext
-from nlptrain.data.formats.annotated_text import AnnotatedText, TextSpan
-from nlptrain.data.formats.fields import check_strings, id_and_text, json_line, quote_json
+from nlptrain.data.formats.fields import check_strings, check_utf8, id_and_text, json_line, quote_json
 from nlptrain.data.formats.head import Head
 from nlptrain.data.formats.json_rows import Row, ignored_keys, read_row_sentences
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.tag_schemes import Span, tags_to_spans
+from nlptrain.data.tag_schemes import Span, spans_to_tags, tags_to_spans
 from nlptrain.errors import InputError
 
 _EXAMPLE = '{"tokenized_text": ["Ada", "sings"], "ner": [[0, 0, "person"]]}'
 _ASKED = ("ner_labels", "ner_negatives")
-_USED = ("tokenized_text", "ner", "id", "scores", "rejected", *_ASKED)
+_TWICE, _OVERLAPS = "span that is there twice, merged", "span that overlaps another entity, left out"
+_USED = ("tokenized_text", "ner", "id", "text", "scores", "rejected", *_ASKED)
 
 
 def is_gliner(head: Head) -> bool:
@@ -51,7 +51,6 @@ def gliner_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterat
     """Yield one JSON list of rows of GLiNER."""
     separator = "[\n"
     for sentence in sentences:
-        context.count_lost(sentence, has_texts=False)
         yield separator + json_line(_row(sentence, context)).rstrip("\n")
         separator = ",\n"
     yield "[]\n" if separator == "[\n" else "\n]\n"
@@ -59,31 +58,55 @@ def gliner_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterat
 
 def _sentence(context: ReadContext, row: Row, location: str) -> Sentence | None:
     words = check_strings(row.get("tokenized_text"), "tokenized_text", location, example=_EXAMPLE)
-    text = " ".join(words)
-    starts = [0]
-    for word in words:
-        starts.append(starts[-1] + len(word) + 1)
-    offsets = [(start, start + len(word)) for start, word in zip(starts, words, strict=False)]
-    scores = row.get("scores") or []
-    entities = [
-        _text_span(value, offsets, scores[index] if index < len(scores) else None, location)
-        for index, value in enumerate(_list(row, "ner", location))
-    ]
-    rejected = [_text_span(value, offsets, None, location) for value in _list(row, "rejected", location)]
-    annotated = AnnotatedText(
-        text,
-        entities,
+    if not words:
+        return None
+    spans = [_span(value, len(words), location) for value in _list(row, "ner", location)]
+    scores = [score if _is_score(score) else None for score in _list(row, "scores", location)]
+    scored = list(zip_longest(spans, scores[: len(spans)]))
+    kept = _without_overlaps(scored, context, location)
+    tags = tuple(spans_to_tags([span for span, _ in kept], len(words), "iob2"))
+    if context.scheme == "plain":
+        if [span[1:] for span, _ in kept] != [(index, index + 1) for index in range(len(words))]:
+            raise InputError("found a word that is not exactly one span", location=location, expected="plain tags")
+        tags = tuple(span.label for span, _ in kept)
+    sentence_id, text = id_and_text(row, location)
+    return Sentence(
+        words,
+        tags,
         location,
-        offsets,
-        id_and_text({"id": row.get("id")}, location)[0],
-        asked=_asked(row, entities, location),
-        rejected=rejected,
+        id=sentence_id,
+        text=text,
+        scores={span: float(score) for span, score in kept if score is not None},
+        asked=_asked(row, spans, location),
+        rejected=tuple(_span(value, len(words), location) for value in _list(row, "rejected", location)),
     )
-    sentence = annotated.sentence(context)
-    return None if sentence is None else replace(sentence, text=None)
 
 
-def _asked(row: Row, entities: list[TextSpan], location: str) -> frozenset[str] | None:
+def _without_overlaps(
+    scored: list[tuple[Span, float | None]], context: ReadContext, location: str
+) -> list[tuple[Span, float | None]]:
+    """Return the entities in their order; of those that share a word the one with the higher score, else the longer."""
+    kept: list[tuple[Span, float | None]] = []
+    for span, score in sorted(scored, key=_rank):
+        winner = next((other for other, _ in kept if other.start < span.end and span.start < other.end), None)
+        if winner is None:
+            kept.append((span, score))
+        else:
+            detail = f"{span.label} {span.start}-{span.end - 1}"
+            context.report.repaired(_TWICE if winner == span else _OVERLAPS, location, detail)
+    return sorted(kept, key=lambda pair: pair[0].start)
+
+
+def _rank(pair: tuple[Span, float | None]) -> tuple[float, int]:
+    span, score = pair
+    return -1.0 if score is None else -score, span.start - span.end
+
+
+def _is_score(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def _asked(row: Row, entities: list[Span], location: str) -> frozenset[str] | None:
     """Return the types that were looked for; None: all."""
     if all(row.get(key) is None for key in _ASKED):
         return None
@@ -98,8 +121,7 @@ def _list(row: Row, key: str, location: str) -> list[Any]:
     return values
 
 
-def _text_span(value: Any, offsets: list[tuple[int, int]], score: Any, location: str) -> TextSpan:  # noqa: ANN401
-    """Return an entity with offsets in the words joined by spaces."""
+def _span(value: Any, words: int, location: str) -> Span:  # noqa: ANN401
     start, end, label = value[:3] if isinstance(value, list) and len(value) >= 3 else (None, None, None)
     if type(start) is not int or type(end) is not int or not isinstance(label, str) or not label:
         raise InputError(
@@ -107,14 +129,14 @@ def _text_span(value: Any, offsets: list[tuple[int, int]], score: Any, location:
             location=location,
             expected=f"the first word, the last word and the type, as in {_EXAMPLE}",
         )
-    if not 0 <= start <= end < len(offsets):
+    if not 0 <= start <= end < words:
         raise InputError(
             f"found an entity {label!r} from word {start} to {end}",
             location=location,
-            expected=f"words from 0 to {len(offsets) - 1}, the last one included",
+            expected=f"words from 0 to {words - 1}, the last one included",
         )
-    has_score = isinstance(score, int | float) and not isinstance(score, bool) and 0 <= score <= 1
-    return TextSpan(offsets[start][0], offsets[end][1], label, float(score) if has_score else None)
+    check_utf8(label, location)
+    return Span(label, start, end + 1)
 
 
 def _row(sentence: Sentence, context: WriteContext) -> Row:
@@ -123,7 +145,7 @@ def _row(sentence: Sentence, context: WriteContext) -> Row:
         if context.scheme == "plain"
         else tags_to_spans(sentence.tags or ())
     )
-    row: Row = {} if sentence.id is None else {"id": sentence.id}
+    row: Row = {key: value for key, value in (("id", sentence.id), ("text", sentence.text)) if value is not None}
     row |= {"tokenized_text": sentence.words, "ner": [_inclusive(span) for span in spans]}
     if sentence.asked is not None:
         row["ner_labels"] = sorted(sentence.asked)

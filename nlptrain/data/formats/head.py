@@ -101,9 +101,32 @@ def rows_of(value: Any) -> tuple[Container, list[Any]]:  # noqa: ANN401
         return "", []
     rows = value.get("rows")
     if isinstance(rows, list) and rows and all(isinstance(row, dict) and "row" in row for row in rows):
-        return "object", [row["row"] for row in rows]
+        names = _class_names(value.get("features"))
+        return "object", [_with_names(row["row"], names) for row in rows]
     rows = value.get("data")
     return "object", rows if isinstance(rows, list) else [value]
+
+
+def _class_names(features: Any) -> dict[str, list[str]]:  # noqa: ANN401
+    """Return the names of the classes of each column that has numbers for them."""
+    names = {}
+    for feature in features if isinstance(features, list) else []:
+        kind = feature.get("type") if isinstance(feature, dict) else None
+        item = kind.get("feature") if isinstance(kind, dict) else None
+        if isinstance(item, dict) and isinstance(item.get("names"), list):
+            names[str(feature.get("name"))] = item["names"]
+    return names
+
+
+def _with_names(row: Any, names: dict[str, list[str]]) -> Any:  # noqa: ANN401
+    """Return a row with the names of its classes in place of their numbers."""
+    if not isinstance(row, dict) or not all(isinstance(row.get(column), list) for column in names):
+        return row
+    changed = {
+        column: [known[value] if type(value) is int and 0 <= value < len(known) else value for value in row[column]]
+        for column, known in names.items()
+    }
+    return row | changed
 
 
 def _find_rows(head: Head) -> tuple[Container, list[dict[str, Any]]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nlptrain.data.formats.fields import json_type
+from nlptrain.data.formats.fields import document_of, json_type
 from nlptrain.data.formats.head import read_head, rows_of
+from nlptrain.data.formats.tag_names import UnnamedTagError
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.text_files import read_lines
@@ -19,14 +21,14 @@ MALFORMED = "row that is malformed"
 _MAX_LINE, _MAX_FILE = 2**26, 2**30  # characters parsed at once: as objects they take up to thirty times the memory
 
 
-def read_json_rows(path: Path, report: ReadReport) -> Iterator[tuple[str, Row]]:
+def read_json_rows(path: Path, report: ReadReport | None) -> Iterator[tuple[str, Row]]:
     """Read the objects of a JSON Lines file, or of a file that is one JSON value, each with its location.
 
     A JSON value is a list of objects, the Hub's ``{"rows": [{"row": ...}]}``, or one object; it is read as a whole.
 
     Args:
         path: the file.
-        report: receives the lines and items that are no objects.
+        report: receives the lines and items that are no objects; None: they are an error.
 
     Raises:
         InputError: the file cannot be read, or it is one JSON value that is damaged.
@@ -43,6 +45,8 @@ def read_json_rows(path: Path, report: ReadReport) -> Iterator[tuple[str, Row]]:
             row = _parse(value, location, _MAX_LINE) if container in ("lines", "") else value
             yield location, _check_object(row, location)
         except InputError as error:
+            if report is None:
+                raise
             report.skip(MALFORMED, error)
 
 
@@ -62,21 +66,24 @@ def read_row_sentences(
     for location, row in read_json_rows(path, report):
         try:
             sentence = to_sentence(row, location)
+        except UnnamedTagError:
+            raise
         except InputError as error:
             report.skip(MALFORMED, error)
         else:
             if sentence is not None:
-                yield sentence
+                document = document_of(row)
+                yield sentence if document is None else replace(sentence, document=document)
 
 
 def read_raw_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, Row]]:
-    """Read the rows of a file of raw text, with their numbers; lines that are no objects are omitted.
+    """Read the rows of a file of raw text, with their numbers from 1.
 
     Raises:
-        InputError: as for ``read_json_rows``.
+        InputError: the file cannot be read, or a row is no object.
     """
     del columns
-    for location, row in read_json_rows(path, ReadReport()):
+    for location, row in read_json_rows(path, None):
         yield int(location.rpartition(":")[2]), row
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.formats import ReadContext, WriteContext
 from nlptrain.data.formats.annotation_tools import (
     ENTITIES_EXAMPLE,
@@ -16,90 +16,38 @@ from nlptrain.data.formats.annotation_tools import (
     read_annotated_sentence,
     used_keys,
 )
-from nlptrain.data.formats.fields import (
-    DOCUMENT_KEYS,
-    check_strings,
-    document_of,
-    id_and_text,
-    join_names,
-    json_line,
-    json_type,
-)
+from nlptrain.data.formats.fields import check_strings, id_and_text, join_names, json_line
+from nlptrain.data.formats.head import read_head
+from nlptrain.data.formats.json_rows import read_row_sentences
+from nlptrain.data.formats.tag_names import tag_name
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError
 
 _EXAMPLE = f'{{"tokens": ["Ada", "sings"], "tags": ["B-person", "O"]}} or {ENTITIES_EXAMPLE}'
-_MAX_LINE, _MAX_FILE = 2**26, 2**30  # characters parsed at once: as objects they take up to thirty times the memory
-_SIMILAR_KEYS = {
-    "tokens": ("words", "text", "token", "sentence"),
-    "tags": ("ner_tags", "pos_tags", "labels", "upos", "xpos", "ner", "tag", "label"),
+_EMPTY = "empty word with tag O, left out"
+# Of those that a row has, the first one with a list is read.
+_KEYS = {
+    "words": ("tokens", "words", "token", "word", "text", "sentence"),
+    "tags": ("tags", "ner_tags", "labels", "ner", "tag", "label", "pos_tags", "upos", "upos_tags", "xpos", "pos"),
 }
 
 
 def read_jsonl(path: Path, context: ReadContext) -> Iterator[Sentence]:
-    """Read the sentences of a file with ``{"tokens": [...], "tags": [...]}`` on each line; other keys are ignored.
+    """Read the sentences of JSON Lines, or of a JSON list: ``{"tokens": [...], "tags": [...]}``; a list all in memory.
 
-    A line may also be a row of an annotation tool: a text with labeled spans, see ``annotation_tools``.
-
-    Raises:
-        InputError: a line is not such an object, or has a word that is empty or not valid UTF-8.
-    """
-    for line_number, row in read_objects(path):
-        if sentence := _sentence(row, f"{path}:{line_number}", context):
-            yield replace(sentence, document=document_of(row))
-
-
-def read_json(path: Path, context: ReadContext) -> Iterator[Sentence]:
-    """Read the sentences of a file that is one JSON list of such objects, as Label Studio exports it; all in memory.
+    Tags may be numbers that ``context`` names; ``context.columns`` may name the keys. A row may also be one of an
+    annotation tool: a text with labeled spans, see ``annotation_tools``. Rows that are malformed are skipped.
 
     Raises:
-        InputError: the file is not such a list, or as for ``read_jsonl``; the location is the number in the list.
+        InputError: the file cannot be read, or tags are numbers without names.
     """
-    for line_number, row in read_list(path):
-        if sentence := _sentence(row, f"{path}:{line_number}", context):
-            yield replace(sentence, document=document_of(row))
+    return read_row_sentences(path, context.report, partial(_sentence, context))
 
 
-def read_objects(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Read the objects of a JSON Lines file with their line numbers; blank lines are skipped.
-
-    Raises:
-        InputError: a line is not an object.
-    """
-    del columns
-    for line_number, line in read_lines(path):
-        if line.strip():
-            location = f"{path}:{line_number}"
-            yield line_number, _check_object(_parse(line, location), location)
-
-
-def read_list(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Read the objects of a file that is one JSON list, with their numbers from 1; all in memory.
-
-    Raises:
-        InputError: the file is not such a list.
-    """
-    del columns
-    rows = _parse("\n".join(line for _, line in read_lines(path)), str(path), _MAX_FILE)
-    if not isinstance(rows, list):
-        raise InputError(f"found {json_type(rows)}", location=str(path), expected=f"a list of objects, each {_EXAMPLE}")
-    for line_number, row in enumerate(rows, start=1):
-        yield line_number, _check_object(row, f"{path}:{line_number}")
-
-
-def ignored_jsonl_keys(path: Path, _: ReadContext) -> list[str]:
-    """Return the keys of the first line that are not read."""
-    return _ignored_keys(next(read_objects(path), (0, {}))[1])
-
-
-def ignored_json_keys(path: Path, _: ReadContext) -> list[str]:
+def ignored_keys(path: Path, context: ReadContext) -> list[str]:
     """Return the keys of the first object that are not read."""
-    return _ignored_keys(next(read_list(path), (0, {}))[1])
-
-
-def _ignored_keys(row: dict[str, Any]) -> list[str]:
-    read = (*used_keys(row), *DOCUMENT_KEYS)
+    row = next(iter(read_head(path).rows), {})
+    read = {*used_keys(row)} if is_annotated_row(row) else {"id", "text", *_column_keys(row, context.columns)}
     return [*ignored_task_keys(row), *(key for key in row if key not in read)]
 
 
@@ -112,10 +60,17 @@ def jsonl_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterato
         yield json_line({**row, "tokens": sentence.words, "tags": sentence.tags})
 
 
-def _sentence(row: dict[str, Any], location: str, context: ReadContext) -> Sentence | None:
+def _sentence(context: ReadContext, row: dict[str, Any], location: str) -> Sentence | None:
     if is_annotated_row(row):
         return read_annotated_sentence(row, location, context)
-    words, tags = (_strings(row, key, location) for key in ("tokens", "tags"))
+    words_key, tags_key = (_key(row, name, context.columns, location) for name in _KEYS)
+    tokens, names = row[words_key], row[tags_key]
+    if isinstance(names, list):
+        names = [tag_name(name, context.tag_names, location) for name in names]
+    if isinstance(tokens, list) and "" in tokens and isinstance(names, list) and len(names) == len(tokens):
+        tokens, names = _without_empty_words(tokens, names, location, context)
+    words = check_strings(tokens, words_key, location, example=_EXAMPLE)
+    tags = check_strings(names, tags_key, location, are_tags=True, example=_EXAMPLE)
     if len(words) != len(tags):
         raise InputError(
             f"found {len(words)} tokens and {len(tags)} tags", location=location, expected="one tag for each token"
@@ -126,34 +81,37 @@ def _sentence(row: dict[str, Any], location: str, context: ReadContext) -> Sente
     return Sentence(words, tags, location, id=sentence_id, text=text)
 
 
-def _parse(text: str, location: str, max_characters: int = _MAX_LINE) -> Any:  # noqa: ANN401
-    if len(text) > max_characters:
-        raise InputError(
-            f"found more than {max_characters >> 20} MB of JSON",
-            location=location,
-            hint="write more objects, each on a line, as .jsonl",
-        )
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"not JSON: {error.msg} at column {error.colno}", location=location, expected=_EXAMPLE
-        ) from error
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, deeply nested lists
-        raise InputError(f"JSON that cannot be read: {error}", location=location, expected=_EXAMPLE) from error
+def _without_empty_words(
+    tokens: list[Any], tags: list[Any], location: str, context: ReadContext
+) -> tuple[list[Any], list[Any]]:
+    """Leave out empty words outside of entities: emoji that a tool has stripped."""
+    kept = [index for index, (token, tag) in enumerate(zip(tokens, tags, strict=True)) if token != "" or tag != "O"]
+    if len(kept) < len(tokens):
+        context.report.repaired(_EMPTY, location, count=len(tokens) - len(kept))
+    return [tokens[index] for index in kept], [tags[index] for index in kept]
 
 
-def _check_object(value: Any, location: str) -> dict[str, Any]:  # noqa: ANN401
-    if not isinstance(value, dict):
-        raise InputError(f"found {json_type(value)}", location=location, expected=_EXAMPLE)
-    return value
+def _key(row: dict[str, Any], name: str, columns: ColumnsConfig, location: str) -> str:
+    if key := _find_key(row, name, columns):
+        return key
+    column = getattr(columns, name)
+    hint = "a text without an entity has 'entities': []" if isinstance(row.get("text"), str) else ""
+    raise InputError(
+        f"found no {column if isinstance(column, str) else _KEYS[name][0]!r} (keys: {join_names(row)})",
+        location=location,
+        expected=_EXAMPLE,
+        hint=hint,
+    )
 
 
-def _strings(row: dict[str, Any], key: str, location: str) -> tuple[str, ...]:
-    if key not in row:
-        similar = next((name for name in _SIMILAR_KEYS[key] if name in row), None)
-        hint = f"rename {similar!r} to {key!r}" if similar else ""
-        if isinstance(row.get("text"), str):
-            hint = "a text without an entity has 'entities': []"
-        raise InputError(f"found no {key!r} (keys: {join_names(row)})", location=location, expected=_EXAMPLE, hint=hint)
-    return check_strings(row[key], key, location, are_tags=key == "tags", example=_EXAMPLE)
+def _column_keys(row: dict[str, Any], columns: ColumnsConfig) -> list[str]:
+    """Return the keys of the words and of the tags, as far as the row has them."""
+    return [key for name in _KEYS if (key := _find_key(row, name, columns))]
+
+
+def _find_key(row: dict[str, Any], name: str, columns: ColumnsConfig) -> str | None:
+    """Return the key of the words, or of the tags: one with a list, else one with another value; None: neither."""
+    column = getattr(columns, name)
+    candidates = _KEYS[name] if column is None or isinstance(column, int) else (column,)
+    present = [key for key in candidates if key in row]
+    return next((key for key in present if isinstance(row[key], list)), next(iter(present), None))

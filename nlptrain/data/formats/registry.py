@@ -39,8 +39,11 @@ def format_of(path: Path, data: DataConfig) -> str:
         return data.format
     if name := sniff_format(path):
         return name
-    readable = ((name, entry) for name, entry in FORMATS.items() if entry.read and entry.suffixes)
-    known = "; ".join(f"{' '.join(entry.suffixes)}: {name}" for name, entry in readable)
+    by_suffix: dict[str, str] = {}
+    for name, entry in FORMATS.items():
+        by_suffix |= {suffix: name for suffix in entry.suffixes if entry.read and suffix not in by_suffix}
+    names = dict.fromkeys(by_suffix.values())
+    known = "; ".join(f"{' '.join(key for key, value in by_suffix.items() if value == name)}: {name}" for name in names)
     raise InputError(
         f"found the suffix {without_gz(path).suffix.lower()!r}",
         location=str(path),

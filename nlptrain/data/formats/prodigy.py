@@ -1,0 +1,94 @@
+"""Rows of Prodigy: complete annotations, and binary answers, each of which accepts or rejects one span.
+
+A row is ``{"text", "tokens", "spans": [{"start", "end", "label"}], "answer": "accept" | "reject" | "ignore"}``. Rows
+with ``_view_id`` are binary if that is ``ner``, ``spans`` or ``binary``, and complete otherwise (``ner_manual``). Rows
+without it are binary if none of them has more than one span, and if a text has several answers about
+different spans, or a rejected row has a span. In a file of binary answers, all that is known of a text is which spans
+are entities (accepted) and which are not (rejected): nothing is known of other words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from nlptrain.data.formats import ReadContext
+from nlptrain.data.formats.annotation_tools import read_annotated_sentence
+from nlptrain.data.formats.fields import quote_json
+from nlptrain.data.formats.head import Head
+from nlptrain.data.formats.json_rows import Row, ignored_keys, read_json_rows
+from nlptrain.data.formats.row_merging import merge_rows
+from nlptrain.data.read_report import ReadReport
+from nlptrain.data.sentence import Sentence
+
+_BINARY_VIEWS = ("ner", "spans", "binary")
+
+
+def is_prodigy(head: Head) -> bool:
+    """Return whether the file has rows of Prodigy."""
+    return head.has_rows("text", "answer") and any(isinstance(row.get("spans"), list) for row in head.rows)
+
+
+def read_prodigy(path: Path, context: ReadContext) -> Iterator[Sentence]:
+    """Read the texts of a file; binary answers about one text are merged.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    is_binary = _has_binary_answers(path)
+    texts = 0
+    for location, row in merge_rows(path, context.report, partial(_to_rows, is_binary)):
+        texts += row.get("asked") is not None
+        if sentence := read_annotated_sentence(row, location, context):
+            yield sentence
+    if texts:
+        count = f"{texts:,} text{'s' * (texts > 1)}"
+        unknown = "words without an accepted or rejected span are unknown (data.unknown_as)"
+        context.report.note(f"{path}: binary answers of Prodigy about {count}; {unknown}")
+
+
+def ignored_prodigy_keys(path: Path, _: ReadContext) -> list[str]:
+    """Return the keys of the first row that are not read."""
+    return ignored_keys(path, ("id", "text", "tokens", "spans", "answer", "_view_id"))
+
+
+def _has_binary_answers(path: Path) -> bool:
+    """Return whether the rows without ``_view_id`` are binary answers."""
+    spans: dict[bytes, bytes] = {}
+    is_binary = False
+    for _, row in read_json_rows(path, ReadReport()):
+        values = row.get("spans")
+        if "_view_id" in row or not isinstance(values, list) or row.get("answer") not in ("accept", "reject"):
+            continue
+        if len(values) > 1:
+            return False
+        if values:
+            text, span = _hash(row.get("text")), _hash(values[0])
+            is_binary |= row["answer"] == "reject" or spans.setdefault(text, span) != span
+    return is_binary
+
+
+def _hash(value: object) -> bytes:
+    return hashlib.blake2b(quote_json(value, 10_000).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+
+
+def _to_rows(is_binary: bool, row: Row, _location: str, _report: ReadReport) -> list[Row]:
+    """Return a binary answer as a row with accepted and rejected spans; other rows as they are."""
+    view = row.get("_view_id")
+    if not (is_binary if view is None else view in _BINARY_VIEWS):
+        return [row]
+    if row.get("answer") == "ignore" or not row.get("spans"):
+        return []
+    key = "rejected" if row.get("answer") == "reject" else "entities"
+    kept = {name: row.get(name) for name in ("id", "text", "tokens")}
+    return [{**kept, "entities": [], "rejected": [], "asked": []} | {key: _spans(row["spans"])}]
+
+
+def _spans(values: object) -> list[object]:
+    """Return the spans without what differs between two answers."""
+    if not isinstance(values, list):
+        return [values]
+    keys = ("start", "end", "label", "score")
+    return [{key: v[key] for key in keys if key in v} if isinstance(v, dict) else v for v in values]
