@@ -96,7 +96,8 @@ def _checked(sentences: Iterable[Sentence], path: Path, name: str) -> Iterator[S
 
 
 def _context(data: DataConfig, omitted: Counter[str]) -> ReadContext:
-    return ReadContext(data.columns, "iob2" if data.scheme == "auto" else data.scheme, data.pretokenized, omitted)
+    scheme = "iob2" if data.scheme == "auto" else data.scheme
+    return ReadContext(data.columns, scheme, data.pretokenized, omitted, segmenter=data.segmenter)
 
 
 def ignored_columns(path: Path, data: DataConfig) -> list[str]:
