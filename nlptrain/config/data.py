@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from nlptrain.config.formats import FORMATS
 from nlptrain.config.registry import KindName
 from nlptrain.config.section import Invalid, Section
+from nlptrain.config.segmenters import SEGMENTERS
 
 Split = Literal["train", "dev", "test", "unlabeled"]
 Paths = Annotated[str | list[str], Field(min_length=1)]
@@ -142,6 +143,19 @@ class DataConfig(Section):
         ge=8,
         description="Raw lines with more words are cut after the end of a sentence, or at this many words.",
     )
+
+    @model_validator(mode="after")
+    def _segmenter_is_installed(self) -> DataConfig:
+        if self.segmenter is None:
+            return self
+        if self.pretokenized:
+            raise Invalid("found both segmenter and pretokenized", expected="one of them", hint="remove the other one")
+        if self.segmenter not in SEGMENTERS.entries and self.segmenter not in SEGMENTERS.broken():
+            known = ", ".join(SEGMENTERS) or "those of installed packages"
+            raise Invalid(
+                f"found the word segmenter {self.segmenter!r}", key="data.segmenter", expected=f"one of {known}"
+            )
+        return self
 
     @property
     def sources(self) -> list[SourceConfig]:
