@@ -18,7 +18,7 @@ from tests.helpers.plugins import EXAMPLE, install_plugin, write_entry_points
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
-MODULES = ("plugin", "encoder", "loss", "slash", "names")
+MODULES = ("plugin", "encoder", "loss", "slash", "names", "segmenter")
 LABELS = ["O", "B-person", "I-person", "B-place", "I-place"]
 
 
@@ -108,10 +108,39 @@ def test_the_kinds_of_a_package_work_from_python(config: dict[str, object], site
     assert done.stdout == "Ada lives in Paris .\n"
 
 
+def test_a_segmenter_finds_the_words_of_training_prediction_and_the_exported_folder(
+    config: dict[str, object], site: Path
+) -> None:
+    data = {"train": "train.jsonl", "dev": "train.jsonl", "segmenter": "pairs"}
+    text = "\u6771\u4eac\u3078\u884c\u304f"  # no words of the pattern, which has five
+    entities = [{"start": 0, "end": 2, "label": "place"}]
+    rows = [{"text": text + "\u3002" * count, "entities": entities} for count in range(1, 30)]
+    Path("train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    student = {"encoder": {"kind": "idcnn", "filters": 8}, "embedder": {"kind": "word", "dim": 8}}
+    run_config = {"data": data, "student": student, "train": {"steps": 2}, "device": "cpu", "output_dir": "segmented"}
+    Path("segmented.yaml").write_text(yaml.safe_dump(run_config))
+    trained = run(site, "-m", "nlptrain", "tagger", "segmented.yaml")
+    assert trained.returncode == 0, trained.stderr
+    assert json.loads(Path("segmented/word_splitter.json").read_text())["segmenter"] == "pairs"
+    predicted = run(site, "-m", "nlptrain", "predict", "segmented", "--output", "columns", text=text)
+    assert [line.split("\t")[0] for line in predicted.stdout.split("\n") if line] == [text[:2], text[2:4], text[4:]]
+    exported = run(site, "-m", "nlptrain", "export", "segmented", "segmented_onnx", "--precision", "fp32")
+    assert exported.returncode == 0, exported.stderr
+    assert run(site, "-m", "nlptrain_runtime.command", "segmented_onnx", text=text).returncode == 0
+    for command in (("nlptrain", "predict", "segmented"), ("nlptrain_runtime.command", "segmented_onnx")):
+        without = run(Path("nowhere"), "-m", *command, text=text)
+        assert without.returncode == 2
+        assert "the word segmenter 'pairs' is not installed; install the package that has it" in without.stderr
+        assert "Traceback" not in without.stderr
+    unknown = run(site, "-m", "nlptrain", "tagger", "segmented.yaml", "--set", "data.segmenter=pair")
+    assert unknown.returncode == 2
+    assert "data.segmenter: found the word segmenter 'pair'; expected one of pairs" in unknown.stderr
+
+
 def test_a_broken_package_is_an_error_only_if_it_is_used(config: dict[str, object], site: Path) -> None:
     listed = run(site, "-m", "nlptrain", "env", "--json")
     plugins = {plugin["kind"]: plugin for plugin in json.loads(listed.stdout)["plugins"]}
-    assert plugins.keys() == {"window", "js", "slash", "names", "broken"}
+    assert plugins.keys() == {"window", "js", "slash", "names", "pairs", "broken"}
     assert [kind for kind, plugin in plugins.items() if plugin["fault"]] == ["broken"]
     Path("student.yaml").write_text(yaml.safe_dump(config))
     used = run(site, "-m", "nlptrain", "tagger_kd", "student.yaml", "--set", "student.encoder.kind=broken")

@@ -14,6 +14,7 @@ const PREFIXES = { iob1: "BI", iob2: "BI", iobes: "BIES", bilou: "BILU" };
 const PATTERNS = {
   0: "5d11c7d36ed8b680311fd6fab0d056719250aa5b85664a04bdcb7b2ccb78f439",
   1: "407ea3910cb9c7e07e6ef2bf8964b95cd49d25600cd9c21955c8f7c8671d06a6",
+  2: "72cda93c84944c91df8f27e4ff75eb3c7074eaa6c8bae5fb7f09e4ebb31e5205",
 };
 /** A relative path without "..", a root or a drive. */
 export const NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]*(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/;
@@ -166,6 +167,7 @@ function checkTransitions({ labels, decoding }) {
 async function checkPattern({ splitter }) {
   const hash = await sha256(new TextEncoder().encode(splitter.pattern));
   if (Object.hasOwn(PATTERNS, splitter.version) && PATTERNS[splitter.version] === hash) return null;
+  if (splitter.segmenter) return ["splitter.segmenter", shown(splitter.segmenter), "none: a page cannot run a word segmenter (data.segmenter)"];
   return ["splitter", `version ${splitter.version} with an unknown pattern`, "a splitter of nlptrain"];
 }
 

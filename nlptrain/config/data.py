@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from nlptrain.config.formats import FORMATS
 from nlptrain.config.registry import KindName
 from nlptrain.config.section import Invalid, Section
+from nlptrain.config.segmenters import SEGMENTERS
 from nlptrain.urls import hide_all_credentials, hide_credentials
 
 Split = Literal["train", "dev", "test", "unlabeled"]
@@ -165,6 +166,19 @@ class DataConfig(Section):
                 hint="give each file a URL of its own, and the credentials by environment variables",
             )
         return hide_all_credentials(values)
+
+    @model_validator(mode="after")
+    def _segmenter_is_installed(self) -> DataConfig:
+        if self.segmenter is None:
+            return self
+        if self.pretokenized:
+            raise Invalid("found both segmenter and pretokenized", expected="one of them", hint="remove the other one")
+        if self.segmenter not in SEGMENTERS.entries and self.segmenter not in SEGMENTERS.broken():
+            known = ", ".join(SEGMENTERS) or "those of installed packages"
+            raise Invalid(
+                f"found the word segmenter {self.segmenter!r}", key="data.segmenter", expected=f"one of {known}"
+            )
+        return self
 
     @property
     def sources(self) -> list[SourceConfig]:

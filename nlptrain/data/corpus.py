@@ -146,8 +146,14 @@ def new_report(data: DataConfig) -> ReadReport:
 
 
 def splitter_of(data: DataConfig) -> WordSplitter:
-    """Return the splitter of the raw text of ``data``."""
-    return WordSplitter.pretokenized() if data.pretokenized else WordSplitter.default()
+    """Return the splitter of the raw text of ``data``.
+
+    Raises:
+        InputError: the segmenter is not installed.
+    """
+    if data.pretokenized:
+        return WordSplitter.pretokenized()
+    return WordSplitter.default() if data.segmenter is None else WordSplitter.segmented(data.segmenter)
 
 
 def raw_text(

@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from nlptrain.atomic_files import write_text
+from nlptrain.config.segmenters import SEGMENTERS
 from nlptrain.errors import InputError
 from nlptrain_runtime import word_splitter as runtime
-from nlptrain_runtime.word_splitter import WHITE_SPACE, Word
+from nlptrain_runtime.segmenters import SegmenterError
+from nlptrain_runtime.word_splitter import SEGMENTED, WHITE_SPACE, Word
 
 __all__ = ["FILE_NAME", "Word", "WordSplitter"]
 
@@ -38,17 +41,30 @@ class WordSplitter(runtime.WordSplitter):
         return cls(0, WHITE_SPACE, "Words are separated by white space.")
 
     @classmethod
+    def segmented(cls, name: str) -> WordSplitter:
+        """Return the splitter that uses the word segmenter ``name`` of an installed package.
+
+        Raises:
+            InputError: there is no such segmenter, or it cannot be imported.
+        """
+        _ = SEGMENTERS[name]
+        return cls(SEGMENTED, WHITE_SPACE, f"The word segmenter {name} finds the words.", name)
+
+    @classmethod
     def load(cls, folder: str | Path) -> WordSplitter:
         """Read the splitter in a model's folder.
 
         Raises:
-            InputError: the file is not a word splitter.
+            InputError: the file is not a word splitter, or its segmenter is not installed.
         """
         path = Path(folder) / FILE_NAME
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            splitter = cls(int(values["version"]), str(values["pattern"]), str(values["rule"]))
+            version, pattern, rule = int(values["version"]), str(values["pattern"]), str(values["rule"])
+            splitter = cls(version, pattern, rule, str(values.get("segmenter", "")))
             splitter.validate()
+        except SegmenterError as error:
+            raise InputError(str(error), location=str(path)) from error
         except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
             raise InputError(
                 f"not a word splitter ({error})", location=str(path), expected="version, pattern and rule"
@@ -57,8 +73,12 @@ class WordSplitter(runtime.WordSplitter):
 
     def save(self, folder: str | Path) -> None:
         """Write the splitter into a model's folder."""
+        write_text(Path(folder) / FILE_NAME, json.dumps(self.to_json(), indent=1) + "\n")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the splitter as in the file; ``segmenter`` only if it has one."""
         values = {"version": self.version, "rule": self.rule, "pattern": self.pattern}
-        write_text(Path(folder) / FILE_NAME, json.dumps(values, indent=1) + "\n")
+        return {**values, "segmenter": self.segmenter} if self.segmenter else values
 
 
 @cache

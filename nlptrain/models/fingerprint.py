@@ -43,7 +43,7 @@ def _parts(model: TokenModel) -> Iterator[bytes]:
         "labels": model.labels.names,
         **model.featurizer.describe(),
         "windows": [window_rule(model.max_subwords), model.max_subwords],
-        "splitter": model.splitter.version,
+        "splitter": model.splitter.segmenter or model.splitter.version,
     }
     yield json.dumps(description, sort_keys=True, default=str).encode()
     for name, tensor in sorted(model.model.state_dict().items()):

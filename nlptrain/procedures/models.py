@@ -58,7 +58,10 @@ def set_up(config: CommandConfig, run: Run) -> Setup:
     )
     run.log(f"model: {config.model}, {model.parameters():,} parameters")
     _log_data(splits, run)
-    return Setup(splits, model, None, splitter_of(config.data))
+    splitter = splitter_of(config.data)
+    if splitter.segmenter:
+        model.splitter = splitter
+    return Setup(splits, model, None, splitter)
 
 
 def _set_up_student(config: StudentCommandConfig, run: Run) -> Setup:
@@ -158,7 +161,7 @@ def _build_student(
         ensemble.labels if ensemble else splits.labels,
         seed=seed,
         teacher=ensemble.token_model if ensemble else None,
-        splitter=splitter if ensemble else None,
+        splitter=splitter if ensemble or splitter.segmenter else None,
         text=training_text(config, splits, splitter, ensemble),
         log=log,
     )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, get_args
 from nlptrain_runtime.schemes import Scheme, split_tag
 from nlptrain_runtime.transition_tables import FORBIDDEN
 from nlptrain_runtime.windows import OVERLAPS
-from nlptrain_runtime.word_splitter import is_known_pattern
+from nlptrain_runtime.word_splitter import SEGMENTED, is_known_pattern
 
 PRECISIONS = {"int8": "_quantized", "fp16": "_fp16", "fp32": ""}  # file endings, the smallest first
 MAX_LABELS = 10_000
@@ -180,6 +180,9 @@ def _is_table(value: object, shape: tuple[int, ...]) -> bool:
 def _check_pattern(described: Mapping[str, Any]) -> InvalidEntry | None:
     # A foreign pattern may take forever: the engine that runs it has no time limit.
     splitter = described["splitter"]
+    segmenter = splitter.get("segmenter", "")
+    if type(segmenter) is not str or len(segmenter) > 200 or bool(segmenter) != (splitter["version"] == SEGMENTED):
+        return InvalidEntry("splitter.segmenter", shown(segmenter), f"a name with version {SEGMENTED}, else none")
     if is_known_pattern(splitter["version"], splitter["pattern"]):
         return None
     return InvalidEntry(

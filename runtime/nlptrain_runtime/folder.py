@@ -176,6 +176,7 @@ def _read_description(folder: Path) -> dict[str, Any]:
     invalid = find_invalid_entry(described)
     if invalid is None:
         splitter = {name: described["splitter"][name] for name in ("version", "pattern", "rule")}
+        splitter["segmenter"] = described["splitter"].get("segmenter", "")
         return {**described, "splitter": splitter}
     hint = "export the tagger again"
     if invalid.key == "window.rule":

@@ -11,11 +11,13 @@ from weakref import WeakSet
 import numpy as np
 
 from nlptrain_runtime.decoding import load_decoder
+from nlptrain_runtime.errors import FolderError
 from nlptrain_runtime.features import load_features
 from nlptrain_runtime.folder import open_folder
 from nlptrain_runtime.inference import InferenceModel
 from nlptrain_runtime.predictions import PredictionFormatter, TaggedSentence
 from nlptrain_runtime.schemes import Scheme
+from nlptrain_runtime.segmenters import SegmenterError
 from nlptrain_runtime.text_stream import BLOCK_TEXTS, text_blocks
 from nlptrain_runtime.token_cache import TokenCache
 from nlptrain_runtime.word_splitter import WordSplitter
@@ -79,6 +81,11 @@ class Tagger:
         self.temperature: float = described["decoding"]["temperature"]
         self._decoder = load_decoder(described)
         splitter = WordSplitter(**described["splitter"])
+        if splitter.segmenter:
+            try:
+                splitter.validate()
+            except SegmenterError as error:
+                raise FolderError(f"{folder}: splitter.segmenter: {error}") from error
         self._token_cache = TokenCache(splitter, load_features(opened), max_words=remember)
         self._model = InferenceModel(opened, threads=threads, batch_units=batch_units)
         self._names = np.array(self.labels, dtype=object)

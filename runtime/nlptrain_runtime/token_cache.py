@@ -205,7 +205,7 @@ class TokenCache:
 
     def _classify(self, parts: list[str]) -> tuple[list[str], list[str], list[str], list[str]]:
         """Return parts that are one word, a word and a mark, context-dependent, and all others."""
-        if self._splitter.version != 1:
+        if self._splitter.version not in (1, 2):
             return [], [], [], parts
         single: list[str] = []
         marked: list[str] = []

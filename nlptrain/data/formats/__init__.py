@@ -34,6 +34,7 @@ class ReadContext:
         align: what happens to spans that cut a word.
         entity_type: of entities without a type.
         tag_names: names of tags that the files have as numbers.
+        segmenter: the word segmenter of texts with labeled spans; None: the word splitter.
     """
 
     columns: ColumnsConfig = field(default_factory=ColumnsConfig)
@@ -44,6 +45,7 @@ class ReadContext:
     align: Align = "expand"
     entity_type: str = "ENTITY"
     tag_names: Mapping[str, str] = field(default_factory=dict)
+    segmenter: str | None = None
 
 
 @dataclass

@@ -91,7 +91,7 @@ class AnnotatedText:
             ):
                 return self.offsets
             context.report.repaired(BAD_TOKENS, self.where)
-        return word_offsets(text)
+        return word_offsets(text, context)
 
     def _rejected(self, aligner: SpanAligner, text: str) -> tuple[Span, ...]:
         """Return the rejected spans that are whole words."""
@@ -144,11 +144,15 @@ def to_annotated_text(sentence: Sentence, scheme: Scheme) -> AnnotatedText:
     return AnnotatedText(text, entities, sentence.where, offsets, sentence.id, sentence.asked, rejected)
 
 
-def word_offsets(text: str) -> list[Offsets]:
-    """Return start and end of each word of ``text``, by the word splitter."""
-    return [offsets for _, offsets in _splitter().split_tuples(text)]
+def word_offsets(text: str, context: ReadContext) -> list[Offsets]:
+    """Return start and end of each word of ``text``, by the word splitter or the segmenter of ``context``.
+
+    Raises:
+        InputError: the segmenter is not installed.
+    """
+    return [offsets for _, offsets in _splitter(context.segmenter).split_tuples(text)]
 
 
 @cache
-def _splitter() -> WordSplitter:
-    return WordSplitter.default()
+def _splitter(segmenter: str | None) -> WordSplitter:
+    return WordSplitter.default() if segmenter is None else WordSplitter.segmented(segmenter)

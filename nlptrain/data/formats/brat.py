@@ -50,7 +50,7 @@ def read_brat(path: Path, context: ReadContext) -> Iterator[Sentence]:
     except (OSError, UnicodeDecodeError) as error:  # the file has just been replaced
         raise InputError(f"cannot be read: {error}", location=str(text_path)) from error
     spans = list(_spans(path, text, context))
-    spans = locate_spans(text, spans, lambda: word_offsets(text), context.report, str(path))
+    spans = locate_spans(text, spans, lambda: word_offsets(text, context), context.report, str(path))
     name = path.stem.encode("utf-8", "replace").decode("utf-8")  # file names may have bytes that are not UTF-8
     for line_number, start, end, line_spans in _sentences(text, spans):
         line = text[start:end]

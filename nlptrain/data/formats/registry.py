@@ -117,6 +117,7 @@ def _context(data: DataConfig, report: ReadReport) -> ReadContext:
         align=data.align,
         entity_type=data.entity_type,
         tag_names=tag_names(data),
+        segmenter=data.segmenter,
     )
 
 

@@ -62,7 +62,7 @@ def describe(model: TokenModel, *, min_confidence: float = 0.0) -> dict[str, Any
         "reads": input_kind(model),
         **_describe_inputs(model),
         "window": {"rule": window_rule(model.max_subwords), "max_pieces": model.max_subwords},
-        "splitter": {"version": splitter.version, "rule": splitter.rule, "pattern": splitter.pattern},
+        "splitter": splitter.to_json(),
         "decoding": {
             **_describe_decoder(model.decoder.runtime_decoder),
             "temperature": model.temperature,
