@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from nlptrain.atomic_files import write_text
 from nlptrain.config.data import DataConfig, Split
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.labels import Labels, check_known_labels, convert_scheme, fit_to_labels
+from nlptrain.data.partial_annotation import resolve_unknown
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import Scheme, describe_schemes, detect_schemes
 from nlptrain.errors import InputError, Setting, Text
@@ -77,6 +79,7 @@ def read_splits(
     if data.train is None and labels is None:
         raise InputError("missing", location=Setting("data.train"), expected="the files of the gold train sentences")
     sentences = {name: _read(data, name, log) for name in ("train", "dev", "test")}
+    sentences = resolve_unknown(sentences, data, has_teacher=labels is not None, log=log)
     schemes = detect_schemes(sentences, data.scheme)
     are_collected = labels is None and data.labels is None
     labels = labels or _labels(sentences["train"], schemes["train"], data)
@@ -137,7 +140,9 @@ def write_dev_sample(folder: Path, dev: Sequence[Sentence]) -> None:
         words += len(sentence.words)
         if words > _MAX_SAMPLE_WORDS:
             break
-        row = {"tokens": sentence.words, "tags": sentence.tags or ()}
+        row: dict[str, Any] = {"tokens": sentence.words, "tags": sentence.tags or ()}
+        if sentence.asked is not None:
+            row["asked"] = sorted(sentence.asked)
         lines.append(json.dumps(row, ensure_ascii=False) + "\n")
     write_text(folder / DEV_SAMPLE_FILE, "".join(lines))
 
@@ -158,7 +163,8 @@ def read_dev_sample(folder: Path) -> list[Sentence]:
             words, tags = tuple(map(str, row["tokens"])), tuple(map(str, row["tags"]))
             if not words or len(words) != len(tags):
                 raise ValueError(f"line {line_number} has {len(words)} words and {len(tags)} tags")
-            sentences.append(Sentence(words, tags, f"{path}:{line_number}"))
+            asked = frozenset(map(str, row["asked"])) if row.get("asked") is not None else None
+            sentences.append(Sentence(words, tags, f"{path}:{line_number}", asked=asked))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f"damaged ({type(error).__name__}: {str(error)[:100]})", location=str(path), hint="remove it"

@@ -15,6 +15,7 @@ from nlptrain.analysis.tokenization_report import TokenizationReport, report_tok
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.labels import Labels, convert_scheme
+from nlptrain.data.partial_annotation import comparable_tags
 from nlptrain.data.raw_text import has_rows, read_raw_texts, read_raw_words, read_rows
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import check_tag_sequences
@@ -96,10 +97,9 @@ def evaluate_files(
         check_tag_sequences([(block, scheme)])
         block = convert_scheme(block, scheme, labels)
         predictions = tag([sentence.words for sentence in block])
-        gold = [sentence.tags or () for sentence in block]
-        tags = [prediction.tags for prediction in predictions]
+        errors.add([sentence.tags or () for sentence in block], predictions, [sentence.asked for sentence in block])
+        gold, tags = comparable_tags(block, [prediction.tags for prediction in predictions], labels.scheme)
         scores.add(gold, tags)
-        errors.add(gold, predictions)
         mistakes_of_block = confusion(gold, tags, labels.scheme)
         mistakes = mistakes_of_block if mistakes is None else mistakes + mistakes_of_block
     assert mistakes is not None, "a gold file has a sentence"

@@ -16,6 +16,7 @@ from nlptrain.data.formats.annotation_tools import (
     used_keys,
 )
 from nlptrain.data.formats.fields import check_strings, id_and_text, join_names, json_line, json_type
+from nlptrain.data.formats.span_marks import KEYS, marks_of, read_marks
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError
@@ -29,7 +30,9 @@ _SIMILAR_KEYS = {
 
 
 def read_jsonl(path: Path, context: ReadContext) -> Iterator[Sentence]:
-    """Read the sentences of a file with ``{"tokens": [...], "tags": [...]}`` on each line; other keys are ignored.
+    """Read the sentences of a file with ``{"tokens": [...], "tags": [...]}`` on each line.
+
+    Marks that are not tags may be next to them, see ``span_marks``; other keys are ignored.
 
     A line may also be a row of an annotation tool: a text with labeled spans, see ``annotation_tools``.
 
@@ -90,17 +93,17 @@ def ignored_json_keys(path: Path, _: ReadContext) -> list[str]:
 
 
 def _ignored_keys(row: dict[str, Any]) -> list[str]:
-    read = used_keys(row)
+    read = {*used_keys(row), *(() if is_annotated_row(row) else KEYS)}
     return [*ignored_task_keys(row), *(key for key in row if key not in read)]
 
 
 def jsonl_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterator[str]:
-    """Yield the lines of a JSON Lines file with words and tags."""
+    """Yield the lines of a JSON Lines file with words, tags, and marks that are not tags."""
     del context
     for sentence in sentences:
         row: dict[str, Any] = {"id": sentence.id, "text": sentence.text}
         row = {name: value for name, value in row.items() if value is not None}
-        yield json_line({**row, "tokens": sentence.words, "tags": sentence.tags})
+        yield json_line({**row, "tokens": sentence.words, "tags": sentence.tags, **marks_of(sentence)})
 
 
 def _sentence(row: dict[str, Any], location: str, context: ReadContext) -> Sentence | None:
@@ -115,7 +118,7 @@ def _sentence(row: dict[str, Any], location: str, context: ReadContext) -> Sente
     if not words:
         return None
     sentence_id, text = id_and_text(row, location)
-    return Sentence(words, tags, location, id=sentence_id, text=text)
+    return Sentence(words, tags, location, id=sentence_id, text=text, **read_marks(row, len(words), location))
 
 
 def _parse(text: str, location: str, max_characters: int = _MAX_LINE) -> Any:  # noqa: ANN401
