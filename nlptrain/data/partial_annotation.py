@@ -1,6 +1,6 @@
 """Partial annotation: what is known of sentences in which only some entity types, or no unmarked words, were checked.
 
-A sentence says which types were looked for (``Sentence.asked``) and which spans are no entities
+A sentence may have the types that were looked for (``Sentence.asked``) and spans that are no entities
 (``Sentence.rejected``). A word without a mark may be outside of entities, or in an entity of a type that was not looked
 for: its label is one of several.
 """
@@ -34,11 +34,11 @@ def is_partial(asked: frozenset[str] | None, labels: Labels) -> bool:
 
 
 class PossibleLabels:
-    """The labels that agree with what is known of sentences.
+    """The labels that are consistent with what is known of sentences.
 
     Example:
-        >>> labels = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"], "iob2")
-        >>> allowed = PossibleLabels(labels).of_words(["B-person", "O", "O"], frozenset({"place"}))
+        >>> labels = Labels.from_names(["O", "B-person", "I-person", "B-group", "I-group"], "iob2")
+        >>> allowed = PossibleLabels(labels).of_words(["B-person", "O", "O"], frozenset({"group"}))
         >>> [[name for name, is_allowed in zip(labels.names, row) if is_allowed] for row in allowed]
         [['B-person'], ['O', 'B-person'], ['O', 'B-person', 'I-person']]
     """
@@ -80,8 +80,9 @@ class PossibleLabels:
     def without_span(self, span: Span, allowed: Masks) -> tuple[int, Masks] | None:
         """Return what is known of the words around a rejected span, in disjoint cases.
 
-        Each labeling that ``allowed`` permits and that has no entity of exactly this type and these words agrees with
-        exactly one of the cases: the n-th says that the first n - 1 words agree with the span, and the n-th does not.
+        Each labeling that ``allowed`` permits, and that has no entity of exactly this type and these words, is in
+        exactly one of the cases: in the n-th, the first n - 1 words have the labels of the entity, and the n-th does
+        not.
 
         Args:
             span: that is no entity.
@@ -136,7 +137,7 @@ def _is_possible(rows: Mapping[int, Masks], allowed: Masks) -> bool:
 
 
 def _differing(rows: Mapping[int, Masks], first: int, end: int, labels: int) -> Iterator[Masks]:
-    """Yield masks [K, C] of the labelings that differ from ``rows`` at one position, and agree with them before it."""
+    """Yield masks [K, C] of the labelings that first differ from ``rows`` at a position, for each position."""
     agreeing = np.ones((end - first, labels), dtype=bool)
     for position in sorted(rows):
         differing = agreeing.copy()
@@ -149,8 +150,8 @@ def tags_of_types(tags: Sequence[str], asked: frozenset[str] | None) -> list[str
     """Return ``tags`` with ``O`` for the entities of types that are not in ``asked``; None: all are.
 
     Example:
-        >>> tags_of_types(["B-person", "I-person", "B-place"], frozenset({"place"}))
-        ['O', 'O', 'B-place']
+        >>> tags_of_types(["B-person", "I-person", "B-group"], frozenset({"group"}))
+        ['O', 'O', 'B-group']
     """
     kept = list(tags)
     if asked is not None:
@@ -185,7 +186,7 @@ def resolve_unknown(
     Args:
         splits: the sentences of train, dev and test.
         data: with ``unknown_as``.
-        has_teacher: whether a teacher says which words are outside of entities.
+        has_teacher: whether a teacher labels the words that are outside of entities.
         log: receives the number of partial sentences, and the types that no train sentence was checked for.
 
     Raises:
@@ -210,7 +211,7 @@ def resolve_unknown(
     if train and all(sentence.asked is not None and not sentence.asked for sentence in train):
         if not has_teacher:
             raise InputError(
-                f"none of the {len(train):,} train sentences says which types were looked for, so that no word is "
+                f"none of the {len(train):,} train sentences has the types that were looked for, so that no word is "
                 "known to be outside of entities",
                 location=Setting("data.unknown_as"),
                 expected="O, if words without a mark are outside of entities",

@@ -19,7 +19,7 @@ from nlptrain_runtime.windows import Window
 class PartialTargets:
     """What is known of the words of the windows of partial sentences.
 
-    A word has the number of its row in a table of the distinct rows; rejected spans share their masks.
+    A word has the index of its row in a table of the distinct rows; rejected spans share their masks.
     """
 
     def __init__(self, labels: Labels) -> None:
@@ -33,7 +33,7 @@ class PartialTargets:
         self._masks: dict[tuple[tuple[int, ...], bytes], Masks] = {}
 
     def add(self, sentence: Sentence, windows: Iterable[tuple[int, Window]]) -> None:
-        """Store what is known of a partial sentence, for its ``windows``, which come with their numbers.
+        """Store what is known of a partial sentence, for its ``windows``, which come with their indices.
 
         A rejected span counts if all words that decide it are in one window.
         """
@@ -41,17 +41,17 @@ class PartialTargets:
         ids = np.array([self._row_id(row) for row in allowed], dtype=np.int32)
         is_known: Masks = ~np.all(allowed, axis=1)
         spans = [self._possible.without_span(span, allowed) for span in dict.fromkeys(sentence.rejected)]
-        for number, window in windows:
+        for index, window in windows:
             first = window.first_word
             end = first + len(window.word_starts)
             inside = [span for span in spans if span and first <= span[0] and span[0] + span[1].shape[1] <= end]
             decided = is_known[first:end].copy()
             for start, masks in inside:
                 decided[start - first : start - first + masks.shape[1]] = True
-            self._row_ids[number] = ids[first:end]
-            self._known_words[number] = int(decided.sum())
+            self._row_ids[index] = ids[first:end]
+            self._known_words[index] = int(decided.sum())
             if inside:
-                self._rejected[number] = [(start - first, self._shared(masks)) for start, masks in inside]
+                self._rejected[index] = [(start - first, self._shared(masks)) for start, masks in inside]
 
     def known_words(self, window: int) -> int:
         """Return the number of words of a window of which anything is known; 0 unless its sentence is partial."""
@@ -63,7 +63,7 @@ class PartialTargets:
         """Return the allowed labels of the words of ``windows``, [W, C], and their rejected spans.
 
         Args:
-            windows: their numbers.
+            windows: their indices.
             counts: the words of each.
 
         Returns:
@@ -74,10 +74,10 @@ class PartialTargets:
         allowed = np.ones((sum(counts), self._table.shape[1]), dtype=bool)
         rejected = []
         start = 0
-        for number, count in zip(windows, counts, strict=True):
-            if (ids := self._row_ids.get(int(number))) is not None:
+        for index, count in zip(windows, counts, strict=True):
+            if (ids := self._row_ids.get(int(index))) is not None:
                 allowed[start : start + count] = self._table[ids]
-                for first, masks in self._rejected.get(int(number), ()):
+                for first, masks in self._rejected.get(int(index), ()):
                     rejected.append(RejectedSpan(start + first, torch.from_numpy(masks)))
             start += count
         return torch.from_numpy(allowed), rejected

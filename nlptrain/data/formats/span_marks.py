@@ -45,8 +45,8 @@ def marks_of(sentence: Sentence) -> dict[str, Any]:
     """Return the keys of a row with the marks of ``sentence``; none for a sentence without marks.
 
     Example:
-        >>> marks_of(Sentence(("Ada",), ("B-person",), asked=frozenset({"place", "person"})))
-        {'asked': ['person', 'place']}
+        >>> marks_of(Sentence(("Ada",), ("B-person",), asked=frozenset({"person", "group"})))
+        {'asked': ['group', 'person']}
     """
     row: dict[str, Any] = {}
     if sentence.asked is not None:

@@ -21,7 +21,7 @@ class RejectedSpan:
 
     Attributes:
         first: index in the batch of the first of the K words that decide it.
-        cases: true at the labels that each word may have, [cases, K, C]; a labeling without this entity agrees with
+        cases: true at the labels that each word may have, [cases, K, C]; a labeling without this entity is in
             exactly one case.
     """
 
@@ -64,7 +64,7 @@ def nll_loss(logits: Tensor, gold: Tensor) -> Tensor:
 
 
 class MarginalWordOutput(WordOutput, Protocol):
-    """Words whose loss can be computed where several labels agree with what is known of a word."""
+    """Words whose loss can be computed where a word may have several labels."""
 
     def marginal_nll_loss(self, allowed: Tensor, rejected: Sequence[RejectedSpan] = ()) -> Tensor:
         """Return the summed negative log-likelihood of what is known.
