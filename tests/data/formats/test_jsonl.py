@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlptrain.data.formats import ReadContext
-from nlptrain.data.formats.jsonl import read_jsonl
+from nlptrain.data.formats import ReadContext, WriteContext
+from nlptrain.data.formats.jsonl import ignored_jsonl_keys, jsonl_lines, read_jsonl
 from nlptrain.data.sentence import Sentence
+from nlptrain.data.tag_schemes import Span
 from nlptrain.errors import InputError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -105,4 +106,60 @@ def test_surrogate_pairs_become_one_character(tmp_path: Path) -> None:
 def test_lone_surrogates_in_other_keys_are_reported(tmp_path: Path, key: str) -> None:
     path = _file(tmp_path, json.dumps({"tokens": ["a"], "tags": ["O"], key: "x\ud83d"}))
     with pytest.raises(InputError, match=rf"a\.jsonl:1: '{key}': found \\ud83d, half of a character"):
+        list(read_jsonl(path, ReadContext()))
+
+
+MARKED = [
+    Sentence(
+        ("Ada", "Smith", "sings"),
+        ("B-person", "I-person", "O"),
+        scores={Span("person", 0, 2): 0.75},
+        asked=frozenset({"place", "person"}),
+        rejected=(Span("group", 2, 3), Span("person", 0, 1)),
+    ),
+    Sentence(("Oslo",), ("O",), asked=frozenset()),
+    Sentence(("Oslo",), ("B-place",)),
+]
+
+
+def test_partial_marks_and_scores_are_written_and_read(tmp_path: Path) -> None:
+    lines = list(jsonl_lines(MARKED, WriteContext("iob2")))
+    assert json.loads(lines[0]) == {
+        "tokens": ["Ada", "Smith", "sings"],
+        "tags": ["B-person", "I-person", "O"],
+        "asked": ["person", "place"],
+        "rejected": [{"start": 2, "end": 3, "label": "group"}, {"start": 0, "end": 1, "label": "person"}],
+        "scores": [{"start": 0, "end": 2, "label": "person", "score": 0.75}],
+    }
+    assert set(json.loads(lines[2])) == {"tokens", "tags"}
+    path = _file(tmp_path, "".join(lines))
+    assert ignored_jsonl_keys(path, ReadContext()) == []
+    for read, written in zip(read_jsonl(path, ReadContext()), MARKED, strict=True):
+        assert (read.words, read.tags) == (written.words, written.tags)
+        assert (read.asked, read.rejected, read.scores) == (written.asked, written.rejected, written.scores)
+
+
+def test_null_is_no_mark(tmp_path: Path) -> None:
+    row = '{"tokens": ["a"], "tags": ["O"], "asked": null, "rejected": null, "scores": null}'
+    (sentence,) = read_jsonl(_file(tmp_path, row), ReadContext())
+    assert (sentence.asked, sentence.rejected, sentence.scores) == (None, (), {})
+
+
+@pytest.mark.parametrize(
+    ("marks", "message"),
+    [
+        ('"asked": "person"', "found a string in 'asked'; expected a list of strings"),
+        ('"asked": [1]', "'asked' 1: found 1; expected a string"),
+        ('"rejected": {}', "found an object in 'rejected'; expected a list of spans"),
+        ('"rejected": [{"start": 0, "end": 1}]', "'rejected' 1: found .*; expected words from 0 and a type"),
+        ('"rejected": ["person"]', "'rejected' 1: found \"person\"; expected words from 0 and a type"),
+        ('"rejected": [{"start": true, "end": 1, "label": "x"}]', "'rejected' 1: found .*; expected words from 0"),
+        ('"rejected": [{"start": 1, "end": 3, "label": "x"}]', "from 1 to 3; expected .* from 0 to 2"),
+        ('"scores": [{"start": 0, "end": 1, "label": "x"}]', "found the score null; expected a number from 0 to 1"),
+        ('"scores": [{"start": 0, "end": 1, "label": "x", "score": 2}]', "found the score 2"),
+    ],
+)
+def test_invalid_marks(tmp_path: Path, marks: str, message: str) -> None:
+    path = _file(tmp_path, f'{{"tokens": ["Ada", "sings"], "tags": ["O", "O"], {marks}}}')
+    with pytest.raises(InputError, match=message):
         list(read_jsonl(path, ReadContext()))
