@@ -139,7 +139,7 @@ def resolve(
 
 
 PERSON = Sentence(("Ada", "x"), ("B-person", "O"), asked=frozenset({"person"}))
-UNKNOWN = Sentence(("Oslo", "x"), ("B-place", "O"), asked=frozenset(), rejected=(Span("person", 1, 2),))
+UNKNOWN = Sentence(("Acme", "x"), ("B-group", "O"), asked=frozenset(), rejected=(Span("person", 1, 2),))
 COMPLETE = Sentence(("a",), ("O",))
 
 
@@ -167,7 +167,7 @@ def test_unknown_words_may_be_taken_for_o() -> None:
 def test_types_that_no_sentence_was_checked_for_are_logged() -> None:
     assert resolve(UNKNOWN, PERSON)[1] == [
         "partial annotation: 2 of 2 train sentences; unmarked words may have types that were not looked for",
-        "partial annotation: no train sentence was checked for place, so that a model learns only where these are, and "
+        "partial annotation: no train sentence was checked for group, so that a model learns only where these are, and "
         "not where they are not",
     ]
     assert len(resolve(UNKNOWN, PERSON, COMPLETE)[1]) == 1

@@ -1,4 +1,4 @@
-"""The losses of partial sentences equal sums over all labels, or paths, that agree with what is known."""
+"""The losses of partial sentences equal sums over all labels, or paths, that are consistent with what is known."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def weights_of_paths(
     return weights
 
 
-def agrees(path: Sequence[int], allowed: Tensor) -> bool:
+def is_consistent(path: Sequence[int], allowed: Tensor) -> bool:
     return all(bool(allowed[word, label]) for word, label in enumerate(path))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_crf_sums_over_all_paths_that_agree(scheme: Scheme) -> None:
+def test_crf_sums_over_all_consistent_paths(scheme: Scheme) -> None:
     labels = labels_of(scheme)
     head = random_head(labels, 1)
     counts = [4, 1, 2]
@@ -72,15 +72,15 @@ def test_crf_sums_over_all_paths_that_agree(scheme: Scheme) -> None:
     expected = 0.0
     for part, mask in zip(emissions.split(counts), allowed.split(counts), strict=True):
         weights = weights_of_paths(head, part)
-        expected -= np.log(sum(weight for path, weight in weights.items() if agrees(path, mask)))
+        expected -= np.log(sum(weight for path, weight in weights.items() if is_consistent(path, mask)))
         expected += np.log(sum(weights.values()))
-    assert float(loss) == pytest.approx(expected, abs=1e-10)
+    assert loss.item() == pytest.approx(expected, abs=1e-10)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("span", [Span("x", 0, 1), Span("y", 1, 3), Span("x", 3, 4), Span("x", 2, 4)])
 def test_crf_excludes_a_rejected_span(scheme: Scheme, span: Span) -> None:
-    """-log(1 - p) of the span plus the marginal loss is the loss of all paths that agree and do not have it."""
+    """-log(1 - p) of the span plus the marginal loss is the loss of all consistent paths that do not have it."""
     labels = labels_of(scheme)
     head = random_head(labels, 2)
     emissions = torch.randn(6, len(labels), dtype=torch.float64)
@@ -94,9 +94,9 @@ def test_crf_excludes_a_rejected_span(scheme: Scheme, span: Span) -> None:
     without = sum(
         weight
         for path, weight in weights.items()
-        if agrees(path, allowed[2:]) and span not in tags_to_spans([labels.names[label] for label in path])
+        if is_consistent(path, allowed[2:]) and span not in tags_to_spans([labels.names[label] for label in path])
     )
-    assert float(loss) == pytest.approx(np.log(sum(weights.values())) - np.log(without), abs=1e-10)
+    assert loss.item() == pytest.approx(np.log(sum(weights.values())) - np.log(without), abs=1e-10)
 
 
 def test_several_rejected_spans_are_added() -> None:
@@ -115,7 +115,7 @@ def test_several_rejected_spans_are_added() -> None:
         p = sum(weight for path, weight in weights.items() if span in tags_to_spans(names[path])) / total
         expected -= np.log(1 - p)
     loss = CRFWords(head, emissions, whole_sentences([3])).marginal_nll_loss(allowed, rejected)
-    assert float(loss) == pytest.approx(expected, abs=1e-10)
+    assert loss.item() == pytest.approx(expected, abs=1e-10)
 
 
 def test_a_window_inside_a_sentence_has_no_start_and_no_end() -> None:
@@ -125,9 +125,9 @@ def test_a_window_inside_a_sentence_has_no_start_and_no_end() -> None:
     lengths = SequenceLengths(torch.tensor([3]), torch.tensor([False]), torch.tensor([False]))
     allowed = torch.tensor([[True] * 5, [False, True, True, False, False], [True] * 5])
     weights = weights_of_paths(head, emissions, starts=False, ends=False)
-    known = sum(weight for path, weight in weights.items() if agrees(path, allowed))
+    known = sum(weight for path, weight in weights.items() if is_consistent(path, allowed))
     loss = CRFWords(head, emissions, lengths).marginal_nll_loss(allowed)
-    assert float(loss) == pytest.approx(np.log(sum(weights.values())) - np.log(known), abs=1e-10)
+    assert loss.item() == pytest.approx(np.log(sum(weights.values())) - np.log(known), abs=1e-10)
 
 
 def test_with_one_label_per_word_the_loss_is_that_of_gold_labels() -> None:
@@ -137,24 +137,24 @@ def test_with_one_label_per_word_the_loss_is_that_of_gold_labels() -> None:
     gold = torch.tensor([1, 2, 0, 3, 0])
     allowed = torch.nn.functional.one_hot(gold, len(labels)).bool()
     for words in (CRFWords(head, emissions, whole_sentences([3, 2])), IndependentWords(emissions)):
-        assert float(words.marginal_nll_loss(allowed)) == pytest.approx(float(words.nll_loss(gold)), abs=1e-10)
-        assert float(words.marginal_nll_loss(torch.ones_like(allowed))) == 0.0
+        assert words.marginal_nll_loss(allowed).item() == pytest.approx(words.nll_loss(gold).item(), abs=1e-10)
+        assert words.marginal_nll_loss(torch.ones_like(allowed)).item() == 0.0
         partial = allowed.clone()
         partial[:3] = True  # the second sentence is complete
         rest = torch.where(torch.arange(5) < 3, NO_LABEL, gold)
-        assert float(words.marginal_nll_loss(partial)) == pytest.approx(float(words.nll_loss(rest)), abs=1e-10)
+        assert words.marginal_nll_loss(partial).item() == pytest.approx(words.nll_loss(rest).item(), abs=1e-10)
 
 
 def test_independent_words_by_hand() -> None:
     logits = torch.log(torch.tensor([[0.5, 0.25, 0.25], [0.7, 0.2, 0.1]], dtype=torch.float64))
     words = IndependentWords(logits)
     allowed = torch.tensor([[True, True, False], [True, True, True]])
-    assert float(words.marginal_nll_loss(allowed)) == pytest.approx(-np.log(0.75), abs=1e-10)
+    assert words.marginal_nll_loss(allowed).item() == pytest.approx(-np.log(0.75), abs=1e-10)
     # Labels O, B-x, I-x: the span of the first word alone needs B-x, then no I-x: p = 1/3 * 0.9 given the labels.
     first, cases = PossibleLabels(labels_of("iob2", "x")).without_span(Span("x", 0, 1), allowed.numpy()) or (0, allowed)
     rejected = RejectedSpan(first, torch.as_tensor(cases))
     expected = -np.log(0.75) - np.log(1 - 0.9 / 3)
-    assert float(words.marginal_nll_loss(allowed, [rejected])) == pytest.approx(expected, abs=1e-10)
+    assert words.marginal_nll_loss(allowed, [rejected]).item() == pytest.approx(expected, abs=1e-10)
 
 
 @pytest.mark.parametrize("kind", ["crf", "softmax"])
@@ -199,7 +199,7 @@ def test_a_certain_model_has_a_finite_loss_and_gradient(kind: str, scale: float)
     assert torch.isfinite(loss)
     assert emissions.grad is not None
     assert torch.isfinite(emissions.grad).all()
-    assert scale == 1.0 or float(loss.detach()) > 40
+    assert scale == 1.0 or loss.item() > 40
     assert float(emissions.grad[0, 1] + emissions.grad[1, 2]) > 0.05
 
 
@@ -211,4 +211,4 @@ def test_an_empty_batch_has_no_loss() -> None:
     for words in (CRFWords(head, logits, whole_sentences([0])), IndependentWords(logits)):
         loss = words.marginal_nll_loss(allowed)
         loss.backward()
-        assert float(loss.detach()) == 0.0
+        assert loss.item() == 0.0

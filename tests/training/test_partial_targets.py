@@ -64,7 +64,7 @@ def test_targets_by_hand(softmax_model: TokenModel) -> None:
         "O B-person I-person",
         *[" ".join(LABELS.names)] * 7,
     ]
-    (rejected,) = targets.rejected  # the second is the same, and a place was looked for
+    (rejected,) = targets.rejected  # the second is the same, and the type of the third was looked for
     assert rejected.first == 2
     assert [[names_of(row) for row in case] for case in rejected.cases] == [["O I-person"]]
     assert examples.target_words.tolist() == [4, 3, 0]
@@ -167,7 +167,7 @@ def test_heads_without_a_marginal_loss_need_complete_sentences() -> None:
     all_words = torch.ones(2, dtype=torch.bool)
     targets = Targets(torch.tensor([1, 2]), ~all_words, None, ~all_words)
     words = OwnWords(torch.zeros(2, 5))
-    assert float(supervised_loss(words, targets)) == pytest.approx(2 * np.log(5), abs=1e-6)
+    assert supervised_loss(words, targets).item() == pytest.approx(2 * np.log(5), abs=1e-6)
     partial = replace(targets, allowed=torch.ones(2, 5, dtype=torch.bool))
     with pytest.raises(InputError, match="student.head: OwnWords, .* annotated in part; expected crf or softmax"):
         supervised_loss(words, partial)
@@ -181,10 +181,10 @@ def test_distillation_sums_over_the_labels_of_partial_sentences() -> None:
     targets = Targets(torch.full((2,), NO_LABEL), no_words, torch.zeros(2, 5), ~no_words, allowed)
     words = IndependentWords(torch.zeros(2, 5))
     loss = DistillObjective(KLConfig(loss_w=2.0)).loss(words, targets)
-    assert float(loss.parts["gold"]) == pytest.approx(2 * np.log(5 / 2), abs=1e-6)
+    assert loss.parts["gold"].item() == pytest.approx(2 * np.log(5 / 2), abs=1e-6)
     pseudo = torch.tensor([True, False])
     targets = replace(targets, gold=torch.tensor([3, NO_LABEL]), pseudo=pseudo)
     objective = PseudoLabelObjective(PseudoLabelConfig(loss_w=1.0, pseudo_w=1.0))
     parts = objective.loss(words, targets).parts
-    assert float(parts["gold"]) == pytest.approx(np.log(5 / 2), abs=1e-6)
-    assert float(parts["pseudo"]) == pytest.approx(np.log(5), abs=1e-6)
+    assert parts["gold"].item() == pytest.approx(np.log(5 / 2), abs=1e-6)
+    assert parts["pseudo"].item() == pytest.approx(np.log(5), abs=1e-6)
