@@ -15,6 +15,7 @@ from nlptrain.data.corpus import Corpus, new_report
 from nlptrain.data.gold_files import common_scheme, describe_readings
 from nlptrain.data.labels import Labels, check_known_labels, convert_scheme, fit_to_labels
 from nlptrain.data.near_duplicates import HeldOut, count_duplicates
+from nlptrain.data.partial_annotation import resolve_unknown
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splitting import take_dev
@@ -84,12 +85,13 @@ def read_splits(
     files = _read_files(data, log)
     scheme = common_scheme({path: reading for part in files.values() for path, reading in part.readings.items()})
     scheme = scheme or "iob2"
+    sentences = {name: part.sentences for name, part in files.items()}
+    sentences = resolve_unknown(sentences, data, has_teacher=labels is not None, log=log)
     are_collected = labels is None and data.labels is None
-    labels = labels or _labels(files["train"].sentences, scheme, data)
+    labels = labels or _labels(sentences["train"], scheme, data)
     readings = {name: part.readings for name, part in files.items() if part.readings}
     if readings:
         log(describe_readings(readings, labels.scheme))
-    sentences = {name: part.sentences for name, part in files.items()}
     if check is not None:
         check({tag for split in sentences.values() for sentence in split for tag in sentence.tags or ()})
     scheme = "plain" if scheme == "plain" else "iob2"
@@ -124,7 +126,9 @@ def write_dev_sample(folder: Path, dev: Sequence[Sentence]) -> None:
         words += len(sentence.words)
         if words > _MAX_SAMPLE_WORDS:
             break
-        row = {"tokens": sentence.words, "tags": sentence.tags or ()}
+        row: dict[str, Any] = {"tokens": sentence.words, "tags": sentence.tags or ()}
+        if sentence.asked is not None:
+            row["asked"] = sorted(sentence.asked)
         lines.append(json.dumps(row, ensure_ascii=False) + "\n")
     write_text(folder / DEV_SAMPLE_FILE, "".join(lines))
 
@@ -145,7 +149,8 @@ def read_dev_sample(folder: Path) -> list[Sentence]:
             words, tags = tuple(map(str, row["tokens"])), tuple(map(str, row["tags"]))
             if not words or len(words) != len(tags):
                 raise ValueError(f"line {line_number} has {len(words)} words and {len(tags)} tags")
-            sentences.append(Sentence(words, tags, f"{path}:{line_number}"))
+            asked = frozenset(map(str, row["asked"])) if row.get("asked") is not None else None
+            sentences.append(Sentence(words, tags, f"{path}:{line_number}", asked=asked))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f"damaged ({type(error).__name__}: {str(error)[:100]})", location=str(path), hint="remove it"

@@ -14,7 +14,7 @@ from nlptrain.data.sentence import Sentence, check_iterable
 from nlptrain.errors import InputError, Setting, suggestion
 from nlptrain.models.exported import PROBE_SENTENCES, check_exportable, write_description, write_tagger
 from nlptrain.models.token_model import TokenModel
-from nlptrain.training.evaluation import score
+from nlptrain.training.evaluation import evaluate_tags
 from nlptrain_runtime import FolderError, Tagger
 from nlptrain_runtime.description import PRECISIONS
 from nlptrain_runtime.folder import DESCRIPTION
@@ -124,7 +124,7 @@ class ReferencePredictions:
         """Predict the built-in test sentences and ``dev``."""
         self._labels = model.labels
         self._dev = [list(sentence.words) for sentence in dev]
-        self._gold = [list(sentence.tags or ()) for sentence in dev]
+        self._gold = list(dev)
         self._sentences = [*(list(words) for words in PROBE_SENTENCES), *self._dev]
         emissions = model.predict_emissions(self._sentences)
         self._emissions = emissions[: len(PROBE_SENTENCES) + _LOGIT_SENTENCES]
@@ -161,7 +161,7 @@ class ReferencePredictions:
     def _dev_score(self, tags: list[list[str]]) -> float | None:
         if not self._dev:
             return None
-        scores = score(self._gold, tags[len(PROBE_SENTENCES) :], self._labels.scheme)
+        scores = evaluate_tags(self._gold, tags[len(PROBE_SENTENCES) :], self._labels.scheme)
         return 100 * scores.value
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol, assert_never
 
@@ -14,7 +14,7 @@ from nlptrain.distillation.asked_types import MergedWords, merge_targets
 from nlptrain.distillation.losses import constrained_kl_loss, kl_loss, mse_loss
 from nlptrain.errors import InputError
 from nlptrain.models.heads import WordOutput
-from nlptrain.training.objective import NO_LABEL, Loss, Targets
+from nlptrain.training.objective import NO_LABEL, Loss, Targets, supervised_loss
 
 
 class TeacherLoss(Protocol):
@@ -83,7 +83,7 @@ class DistillObjective:
             known = MergedWords(words, classes, self.config.temperature)
             known_targets = merge_targets(targets, classes, self.config.temperature)
         teacher_loss, notes = self._teacher_loss(known, known_targets, self.config, weights)
-        nll_loss = self.config.loss_w * words.nll_loss(targets.gold)
+        nll_loss = self.config.loss_w * supervised_loss(words, targets)
         return Loss({"gold": nll_loss, "teacher": self.config.dist_w * teacher_loss}, notes)
 
 
@@ -133,7 +133,8 @@ class PseudoLabelObjective:
     def loss(self, words: WordOutput, targets: Targets) -> Loss:
         """Return the weighted sums ``gold`` and ``pseudo``."""
         no_labels = torch.full_like(targets.gold, NO_LABEL)
-        nll_loss = words.nll_loss(torch.where(targets.pseudo, no_labels, targets.gold))
+        gold = torch.where(targets.pseudo, no_labels, targets.gold)
+        nll_loss = supervised_loss(words, replace(targets, gold=gold))
         notes: dict[str, Tensor] = {}
         match self.config.targets:
             case "soft":

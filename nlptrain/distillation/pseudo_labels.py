@@ -213,7 +213,8 @@ def find_thresholds(
     matches: dict[str, list[tuple[float, bool]]] = defaultdict(list)
     for row, sentence in enumerate(gold):
         prediction = teacher_prediction(transfer_set, row, labels)
-        for span, confidence, is_correct in match_entities(prediction, sentence.tags or (), labels.scheme):
+        matched = match_entities(prediction, sentence.tags or (), labels.scheme, sentence.asked)
+        for span, confidence, is_correct in matched:
             matches[span.label].append((confidence, is_correct))
     return {
         name: lowest_threshold(matches[name], min_precision=min_precision, min_confidence=min_confidence)

@@ -16,6 +16,7 @@ from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.gold_files import common_scheme
 from nlptrain.data.labels import Labels, convert_scheme
+from nlptrain.data.partial_annotation import comparable_tags
 from nlptrain.data.raw_text import has_rows, read_raw_texts, read_raw_words, read_rows
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.standard_input import STANDARD_INPUT
@@ -96,10 +97,9 @@ def evaluate_files(
         scheme = common_scheme(corpus.readings)
         block = convert_scheme(block, "plain" if scheme == "plain" else "iob2", labels)
         predictions = tag([sentence.words for sentence in block])
-        gold = [sentence.tags or () for sentence in block]
-        tags = [prediction.tags for prediction in predictions]
+        errors.add([sentence.tags or () for sentence in block], predictions, [sentence.asked for sentence in block])
+        gold, tags = comparable_tags(block, [prediction.tags for prediction in predictions], labels.scheme)
         scores.add(gold, tags)
-        errors.add(gold, predictions)
         mistakes_of_block = confusion(gold, tags, labels.scheme)
         mistakes = mistakes_of_block if mistakes is None else mistakes + mistakes_of_block
     assert mistakes is not None, "a gold file has a sentence"

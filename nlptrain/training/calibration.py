@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nlptrain.data.labels import Labels
+from nlptrain.data.partial_annotation import Masks, PossibleLabels, is_partial
 from nlptrain.data.tag_schemes import Scheme, Span, tags_to_spans
 from nlptrain.models.heads import LabelDecoder
 from nlptrain.models.heads.forward_backward import FORBIDDEN
@@ -22,6 +23,7 @@ _TOLERANCE = 1e-3  # of the logarithm of the temperature
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 Emissions = Sequence[NDArray[np.float32]]
+Asked = frozenset[str] | None
 
 
 @dataclass(frozen=True)
@@ -99,16 +101,35 @@ class CalibrationTally:
         self._scheme = scheme
         self._words, self._entities = _Bins(), _Bins()
 
-    def add(self, gold: Sequence[Sequence[str]], predicted: Sequence[TaggedSentence]) -> None:
-        """Count ``predicted`` against the ``gold`` tags, sentence by sentence."""
-        pairs = list(zip(gold, predicted, strict=True))
+    def add(
+        self, gold: Sequence[Sequence[str]], predicted: Sequence[TaggedSentence], asked: Sequence[Asked] | None = None
+    ) -> None:
+        """Count ``predicted`` against the ``gold`` tags, sentence by sentence.
+
+        Args:
+            gold: the tags of each sentence.
+            predicted: for the same sentences.
+            asked: the types that each sentence was checked for; None: all. Unmarked words of other sentences do not
+                count, nor do predicted entities of other types.
+        """
+        asked = [None] * len(gold) if asked is None or self._scheme == "plain" else asked
+        rows = list(zip(gold, predicted, asked, strict=True))
         correct = [
-            gold_tag == tag for tags, sentence in pairs for gold_tag, tag in zip(tags, sentence.tags, strict=True)
+            gold_tag == tag
+            for tags, sentence, types in rows
+            for gold_tag, tag in zip(tags, sentence.tags, strict=True)
+            if types is None or gold_tag != "O"
         ]
-        self._words.add(np.concatenate([np.empty(0), *(sentence.confidences for sentence in predicted)]), correct)
+        known = [
+            sentence.confidences if types is None else sentence.confidences[np.array(tags) != "O"]
+            for tags, sentence, types in rows
+        ]
+        self._words.add(np.concatenate([np.empty(0), *known]), correct)
         if self._scheme != "plain":
-            rows = [row for tags, sentence in pairs for row in match_entities(sentence, tags, self._scheme)]
-            self._entities.add([row[1] for row in rows], [row[2] for row in rows])
+            matches = [
+                match for tags, sentence, types in rows for match in match_entities(sentence, tags, self._scheme, types)
+            ]
+            self._entities.add([match[1] for match in matches], [match[2] for match in matches])
 
     def errors(self) -> CalibrationErrors:
         """Return the errors of all sentences so far."""
@@ -116,52 +137,73 @@ class CalibrationTally:
 
 
 def calibration_errors(
-    gold: Sequence[Sequence[str]], predicted: Sequence[TaggedSentence], scheme: Scheme
+    gold: Sequence[Sequence[str]],
+    predicted: Sequence[TaggedSentence],
+    scheme: Scheme,
+    asked: Sequence[Asked] | None = None,
 ) -> CalibrationErrors:
-    """Return the calibration errors of ``predicted`` against the ``gold`` tags, sentence by sentence."""
+    """Return the calibration errors of ``predicted`` against the ``gold`` tags; see ``CalibrationTally.add``."""
     tally = CalibrationTally(scheme)
-    tally.add(gold, predicted)
+    tally.add(gold, predicted, asked)
     return tally.errors()
 
 
-def match_entities(predicted: TaggedSentence, gold: Sequence[str], scheme: Scheme) -> list[tuple[Span, float, bool]]:
-    """Return each predicted entity (plain tags: word), its confidence, and whether ``gold`` has the same one."""
+def match_entities(
+    predicted: TaggedSentence, gold: Sequence[str], scheme: Scheme, asked: Asked = None
+) -> list[tuple[Span, float, bool]]:
+    """Return each predicted entity (plain tags: word), its confidence, and whether ``gold`` has the same one.
+
+    Entities of types that are not in ``asked`` are omitted; None: none are.
+    """
     if scheme == "plain":
         gold_spans = {Span(tag, index, index + 1) for index, tag in enumerate(gold)}
     else:
         gold_spans = set(tags_to_spans(gold))
-    return [(span, confidence, span in gold_spans) for span, confidence in predicted.spans(scheme)]
+    return [
+        (span, confidence, span in gold_spans)
+        for span, confidence in predicted.spans(scheme)
+        if asked is None or scheme == "plain" or span.label in asked
+    ]
 
 
 def fit_temperature(
-    decoder: LabelDecoder, emissions: Emissions, gold: Sequence[Sequence[str]], labels: Labels
+    decoder: LabelDecoder,
+    emissions: Emissions,
+    gold: Sequence[Sequence[str]],
+    labels: Labels,
+    asked: Sequence[Asked] | None = None,
 ) -> float:
     """Return the temperature T that maximizes the likelihood of the ``gold`` tags (Guo, Pleiss, Sun, Weinberger 2017).
 
     It minimizes the mean of -log p(gold tag of a word; T), where p is softmax(logits / T), or the marginals of a CRF
     all of whose scores are divided by T. Words whose gold tag the model cannot give, because it has no such label or
-    its scheme forbids it, are ignored. T is 1 if the model makes fewer than 20 mistakes (a model that is never wrong
-    would become arbitrarily confident), and if no temperature within the bounds is the best.
+    its scheme forbids it, are ignored; p of a word with several possible labels is their sum. T is 1 if the model makes
+    fewer than 20 mistakes (a model that is never wrong would become arbitrarily confident), and if no temperature
+    within the bounds is the best.
 
     Args:
         decoder: of the model.
         emissions: of the model, from ``TokenModel.read``.
         gold: the tags of the same words.
         labels: names of the columns.
+        asked: the types that each sentence was checked for; None: all.
     """
-    ids = [np.array([labels.ids.get(tag, -1) for tag in tags], dtype=np.int64) for tags in gold]
-    flat = np.concatenate([np.empty(0, dtype=np.int64), *ids])
+    flat, partial, masks = _known_labels(gold, labels, [None] * len(gold) if asked is None else asked)
     known = np.flatnonzero(flat >= 0)
-    if not len(known):
+    if not len(known) + len(partial):
         return 1.0
     best_labels = np.concatenate(decoder.log_probabilities(emissions, 1.0)).argmax(axis=1)
-    if (best_labels[known] != flat[known]).sum() < FEWEST_MISTAKES:
+    mistakes = (best_labels[known] != flat[known]).sum() + (~masks[np.arange(len(partial)), best_labels[partial]]).sum()
+    if mistakes < FEWEST_MISTAKES:
         return 1.0
 
     def log_likelihoods(temperature: float) -> NDArray[np.float64]:
         log_probabilities = np.concatenate(decoder.log_probabilities(emissions, temperature))
         gold_values: NDArray[np.float64] = log_probabilities[known, flat[known]]
-        return gold_values
+        if not len(partial):
+            return gold_values
+        sums = np.logaddexp.reduce(np.where(masks, log_probabilities[partial], -np.inf), axis=1)
+        return np.concatenate([gold_values, sums])
 
     uncalibrated = log_likelihoods(1.0)
     possible = np.isfinite(uncalibrated) & (uncalibrated > FORBIDDEN / 2)
@@ -176,6 +218,35 @@ def fit_temperature(
     # The likelihood of marginals may have more than one peak; no temperature is then better than a worse one.
     inside = min(best - low, high - best) > 2 * _TOLERANCE
     return math.exp(best) if inside and loss(best) < -float(uncalibrated[possible].mean()) else 1.0
+
+
+def _known_labels(
+    gold: Sequence[Sequence[str]], labels: Labels, asked: Sequence[Asked]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Masks]:
+    """Return what is known of the labels of all words.
+
+    Returns:
+        The label of each word, [W], -1 if the model does not have it or if the sentence is partial; the indices of the
+        words of partial sentences of which anything is known, [P]; and the labels that each of these may have, [P, C].
+    """
+    possible = PossibleLabels(labels)
+    ids, partial, masks = (
+        [np.empty(0, dtype=np.int64)],
+        [np.empty(0, dtype=np.int64)],
+        [np.empty((0, len(labels)), dtype=bool)],
+    )
+    start = 0
+    for tags, types in zip(gold, asked, strict=True):
+        if is_partial(types, labels):
+            allowed = possible.of_words(tags, types)
+            words = np.flatnonzero(~allowed.all(axis=1))
+            partial.append(start + words)
+            masks.append(allowed[words])
+            ids.append(np.full(len(tags), -1))
+        else:
+            ids.append(np.array([labels.ids.get(tag, -1) for tag in tags], dtype=np.int64))
+        start += len(tags)
+    return np.concatenate(ids), np.concatenate(partial), np.concatenate(masks)
 
 
 def golden_section_minimum(function: Callable[[float], float], low: float, high: float, *, tolerance: float) -> float:

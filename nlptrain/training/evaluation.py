@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from nlptrain.data.labels import Labels
+from nlptrain.data.partial_annotation import comparable_tags
 from nlptrain.data.sentence import Sentence, check_iterable
 from nlptrain.data.tag_schemes import Scheme, Span, tags_to_spans, to_scheme
 
@@ -112,8 +113,11 @@ def score_model(model: Tagger, sentences: Iterable[Sentence], *, metric: str | N
 def evaluate_tags(
     sentences: Sequence[Sentence], predicted: list[list[str]], scheme: Scheme, *, metric: str | None = None
 ) -> Scores:
-    """Return the scores of ``predicted`` tags on tagged sentences; ``metric`` as for ``score_model``."""
-    scores = score([list(sentence.tags or ()) for sentence in sentences], predicted, scheme)
+    """Return the scores of ``predicted`` tags on tagged sentences; ``metric`` as for ``score_model``.
+
+    In each sentence, entities of types that were not looked for do not count.
+    """
+    scores = score(*comparable_tags(sentences, predicted, scheme), scheme)
     return scores if metric is None else replace(scores, metric=metric)
 
 

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from nlptrain.data.batching import Oversampling
 from nlptrain.data.labels import Labels
+from nlptrain.data.partial_annotation import is_partial
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Setting
 from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenization.inputs import Inputs
 from nlptrain.training.objective import NO_LABEL, Targets
+from nlptrain.training.partial_targets import PartialTargets
 from nlptrain_runtime.windows import Window
 
 _NO_PARTS = np.empty((0, 2), dtype=np.int32)
@@ -83,6 +85,7 @@ class Examples:
         if label_pipeline_words:
             _check_pipeline_words(model)
         self._inside = _InsideTargets(model.labels)
+        self._partial = PartialTargets(model.labels)
         model.featurizer.pin_ids()
         for row, sentence in enumerate(sentences):
             self._add(row, sentence)
@@ -95,8 +98,14 @@ class Examples:
         self.sentences += 1
         self.words += len(sentence.words)
         ids = self.model.labels.ids
-        gold = None if sentence.tags is None else np.array([ids[tag] for tag in sentence.tags], dtype=np.int16)
-        for window in self.model.windows(sentence.words):
+        has_part = sentence.tags is not None and is_partial(sentence.asked, self.model.labels)
+        gold = None
+        if sentence.tags is not None and not has_part:
+            gold = np.array([ids[tag] for tag in sentence.tags], dtype=np.int16)
+        windows = self.model.windows(sentence.words)
+        if has_part:
+            self._add_partial(sentence, windows)
+        for window in windows:
             self._subwords.append(np.array(window.subwords, dtype=np.int32))
             self._starts.append(np.array(window.word_starts, dtype=np.int32))
             self._parts.append(self._pipeline_words(window, sentence.words))
@@ -105,6 +114,15 @@ class Examples:
             )
             self._origin.append((row, window.first_word))
             self._closes.append(window.ends_sentence)
+
+    def _add_partial(self, sentence: Sentence, windows: Sequence[Window]) -> None:
+        if self._label_pipeline_words:
+            raise InputError(
+                "found sentences that are annotated in part",
+                location=sentence.where,
+                expected=("sentences whose entities are all marked, with ", Setting("train.label_pipeline_words")),
+            )
+        self._partial.add(sentence, enumerate(windows, start=len(self)))
 
     def _pipeline_words(self, window: Window, words: Sequence[str]) -> NDArray[np.int32]:
         """Return the position of each part inside the words of ``window``, and the index of its word, [P, 2]."""
@@ -123,7 +141,9 @@ class Examples:
         """Return the number of words, and parts of words, of ``window`` that have a target."""
         has_teacher = self.teacher_logits is not None and self._origin[window][0] >= self._teacher_logits_from
         has_target = has_teacher or self._gold[window] is not None
-        return (len(self._starts[window]) + len(self._parts[window])) * has_target
+        if not has_target:
+            return self._partial.known_words(window)
+        return len(self._starts[window]) + len(self._parts[window])
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -177,11 +197,14 @@ class Examples:
             pseudo, has_teacher = np.concatenate([pseudo, pseudo[of]]), np.concatenate([has_teacher, has_teacher[of]])
             if teacher_logits is not None:
                 teacher_logits = np.concatenate([teacher_logits, self._inside.logits(teacher_logits[of])])
+        allowed, rejected = self._partial.targets(indices, counts)
         return Targets(
             gold=torch.from_numpy(gold),
             pseudo=torch.from_numpy(pseudo),
             teacher_logits=None if teacher_logits is None else torch.from_numpy(teacher_logits),
             has_teacher=torch.from_numpy(has_teacher),
+            allowed=allowed,
+            rejected=rejected,
         )
 
 

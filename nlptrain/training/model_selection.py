@@ -134,10 +134,13 @@ def final_scores(
     parts = {"dev": splits.dev, **({"test": splits.test} if splits.test else {})}
     emissions = {split: model.predict_emissions([sentence.words for sentence in part]) for split, part in parts.items()}
     gold = {split: [sentence.tags or () for sentence in part] for split, part in parts.items()}
+    asked = {split: [sentence.asked for sentence in part] for split, part in parts.items()}
     labels, decoder = model.labels, model.decoder
     # With the teacher's argmax as dev tags, a student could become arbitrarily confident.
     has_gold = splits.dev_metric is None
-    model.temperature = fit_temperature(decoder, emissions["dev"], gold["dev"], labels) if has_gold else 1.0
+    model.temperature = 1.0
+    if has_gold:
+        model.temperature = fit_temperature(decoder, emissions["dev"], gold["dev"], labels, asked["dev"])
     scores: dict[str, Scores] = {}
     calibrated, uncalibrated = {}, {}
     divergences: dict[str, float] = {}
@@ -155,7 +158,7 @@ def final_scores(
         tags = [sentence.tags for sentence in after]
         scores[split] = evaluate_tags(part, tags, labels.scheme, metric=metric)
         errors_before, errors_after = (
-            calibration_errors(gold[split], sentences, labels.scheme) for sentences in (before, after)
+            calibration_errors(gold[split], sentences, labels.scheme, asked[split]) for sentences in (before, after)
         )
         uncalibrated[split], calibrated[split] = errors_before.to_json(), errors_after.to_json()
         log(_describe_calibration(split, errors_before, errors_after, model.temperature, has_gold=has_gold))

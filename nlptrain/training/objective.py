@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from nlptrain.errors import InputError
-from nlptrain.models.heads import WordOutput
+from nlptrain.errors import InputError, Setting
+from nlptrain.models.heads import RejectedSpan, WordOutput
 from nlptrain.models.heads.softmax import NO_LABEL as NO_LABEL
 from nlptrain.models.tokenization.inputs import move_tensor
 
@@ -22,16 +23,21 @@ class Targets:
     """The targets of the W words of a batch.
 
     Attributes:
-        gold: label ids [W], ``NO_LABEL`` for words without a label.
+        gold: label ids [W], ``NO_LABEL`` for words without a label, and for all words of partial sentences.
         pseudo: true where ``gold`` is a teacher's argmax and not a gold tag, [W].
         teacher_logits: the teacher's logits, [W, C]; None if no word of the whole set has any.
         has_teacher: true where ``teacher_logits`` holds logits, [W].
+        allowed: true at the labels that a word of a partial sentence may have, and at all labels of other words,
+            [W, C]; None if there is no partial sentence in the whole set.
+        rejected: spans of partial sentences that are no entities.
     """
 
     gold: Tensor
     pseudo: Tensor
     teacher_logits: Tensor | None
     has_teacher: Tensor
+    allowed: Tensor | None = None
+    rejected: Sequence[RejectedSpan] = ()
 
     def to(self, device: torch.device) -> Targets:
         """Return the targets on ``device``."""
@@ -39,12 +45,16 @@ class Targets:
         gold, pseudo, has_teacher = (
             move_tensor(tensor, device) for tensor in (self.gold, self.pseudo, self.has_teacher)
         )
-        return Targets(gold, pseudo, teacher_logits, has_teacher)
+        allowed = None if self.allowed is None else move_tensor(self.allowed, device)
+        rejected = [RejectedSpan(span.first, move_tensor(span.cases, device)) for span in self.rejected]
+        return Targets(gold, pseudo, teacher_logits, has_teacher, allowed, rejected)
 
     def masked(self) -> Targets:
         """Return targets of the same words without any label or logits, so that their loss is 0."""
         has_teacher = torch.zeros_like(self.has_teacher)
-        return replace(self, gold=torch.full_like(self.gold, NO_LABEL), has_teacher=has_teacher)
+        gold = torch.full_like(self.gold, NO_LABEL)
+        allowed = None if self.allowed is None else torch.ones_like(self.allowed)
+        return replace(self, gold=gold, has_teacher=has_teacher, allowed=allowed, rejected=())
 
 
 @dataclass(frozen=True)
@@ -68,13 +78,35 @@ class Objective(Protocol):
         ...
 
 
+def supervised_loss(words: WordOutput, targets: Targets) -> Tensor:
+    """Return the negative log-likelihood of the gold labels and of what is known of partial sentences, a sum.
+
+    Raises:
+        InputError: there are partial sentences, and the words of the student's head cannot sum over labels.
+    """
+    loss = words.nll_loss(targets.gold)
+    if targets.allowed is None:
+        return loss
+    marginal_nll_loss = getattr(words, "marginal_nll_loss", None)
+    if marginal_nll_loss is None:
+        raise InputError(
+            f"{type(words).__name__}, the words of this head, has no marginal_nll_loss, and the train sentences are "
+            "annotated in part",
+            location=Setting("student.head"),
+            expected="crf or softmax",
+            hint=("or set ", Setting("data.unknown_as"), " to O"),
+        )
+    partial_loss: Tensor = marginal_nll_loss(targets.allowed, targets.rejected)
+    return loss + partial_loss
+
+
 @dataclass(frozen=True)
 class SupervisedObjective:
     """Gold tags alone: the objective of ``transformer_token`` and ``tagger``."""
 
     def loss(self, words: WordOutput, targets: Targets) -> Loss:
         """Return the negative log-likelihood of the gold tags."""
-        return Loss({"gold": words.nll_loss(targets.gold)})
+        return Loss({"gold": supervised_loss(words, targets)})
 
 
 def checked_objective(objective: object) -> Objective:

@@ -57,6 +57,14 @@ def test_the_sample_is_bounded_and_evenly_spread(tmp_path, sentences):
     assert kept == list(range(0, sentences, max(1, -(-sentences // 500))))
 
 
+def test_the_sample_keeps_what_was_looked_for(tmp_path):
+    asked = [None, frozenset(), frozenset({"person", "place"})]
+    write_dev_sample(tmp_path, [Sentence(("a",), ("O",), asked=types) for types in asked])
+    assert [sentence.asked for sentence in read_dev_sample(tmp_path)] == asked
+    lines = [json.loads(line) for line in (tmp_path / DEV_SAMPLE_FILE).read_text().splitlines()]
+    assert [row.get("asked") for row in lines] == [None, [], ["person", "place"]]
+
+
 def test_a_moved_run_is_exported_compared_and_used(moved):
     done = call("export", "run", "out", "--precision", "fp32", "--precision", "int8", "--max-f1-loss", "100")
     assert done.exit_code == 0, done.output

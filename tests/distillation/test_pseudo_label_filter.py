@@ -86,6 +86,13 @@ def test_sentences_below_the_threshold_of_a_type_are_dropped() -> None:
     assert (kept.entities, kept.below, kept.dropped) == (4, 3, 3)
 
 
+def test_types_that_a_sentence_was_not_checked_for_decide_no_threshold() -> None:
+    dev = FixedTransferSet([row("B-x", 0.9), row("B-y", 0.8)])
+    gold = [Sentence(("a", "b"), ("B-x", "O"), asked=frozenset({"x"}))]
+    thresholds = find_thresholds(dev, gold, LABELS, min_precision=0.9, min_confidence=0.3)  # type: ignore[arg-type]
+    assert (thresholds["x"].accepted, thresholds["x"].predictions, thresholds["y"].predictions) == (1, 1, 0)
+
+
 def test_plain_tags_are_evaluated_by_word() -> None:
     labels = Labels.from_names(["N", "V"], "plain")
     dev = FixedTransferSet([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]])

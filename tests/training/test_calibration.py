@@ -153,3 +153,35 @@ def test_temperature_is_1_if_the_fit_reaches_a_bound() -> None:
     values = random.standard_normal((2_000, 5)).astype(np.float32)
     anything = [IOB2.names[index] for index in random.integers(5, size=2_000)]  # no temperature is high enough
     assert fit_temperature(IndependentDecoder(), [100 * values], [anything], IOB2) == 1.0
+
+
+def test_unknown_words_do_not_count_in_the_errors() -> None:
+    gold = [["B-x", "O", "O"], ["O"]]
+    predictions = [predicted("B-x B-y B-x", 0.9, 0.7, 0.6), predicted("O", 0.8)]
+    errors = calibration_errors(gold, predictions, "iob2", [frozenset({"x"}), None])
+    assert errors.word == pytest.approx((0.1 + 0.2) / 2, abs=1e-6)
+    assert errors.entity == pytest.approx((0.1 + 0.6) / 2, abs=1e-6)
+
+
+def test_the_temperature_of_partial_tags_is_that_of_the_sums() -> None:
+    """Tags that are sampled at temperature 2, with only one of two types known, give that temperature."""
+    random = np.random.default_rng(0)
+    logits = [(3 * random.standard_normal((8, 5))).astype(np.float32) for _ in range(1_000)]
+    gold, asked = [], []
+    for index, values in enumerate(logits):
+        label_ids = (values / 2.0 + random.gumbel(size=values.shape)).argmax(axis=1)
+        # A word at a time, so that no label would extend a mark: at the odd words, O instead of the sampled label.
+        names = [IOB2.names[label] for label in label_ids]
+        types = (frozenset(), None)[index % 2]
+        gold.append(["O" for _ in names] if types is not None else names)
+        asked.append(types)
+    complete = fit_temperature(IndependentDecoder(), logits[1::2], gold[1::2], IOB2)
+    assert fit_temperature(IndependentDecoder(), logits, gold, IOB2, asked) == complete  # nothing is known of the rest
+    assert complete == pytest.approx(2.0, rel=0.1)
+    assert fit_temperature(IndependentDecoder(), logits[::2], gold[::2], IOB2, asked[::2]) == 1.0
+    halves = [["O" if name[2:] == "y" else name for name in names] for names in gold[1::2]]
+    spread = [[name] for names in halves for name in names]  # a word is a sentence
+    words = [row[None] for values in logits[1::2] for row in values]
+    partial = fit_temperature(IndependentDecoder(), words, spread, IOB2, [frozenset({"x"})] * len(words))
+    assert partial == pytest.approx(2.0, rel=0.1)
+    assert fit_temperature(IndependentDecoder(), words, spread, IOB2) > 2.2  # O for y would be wrong

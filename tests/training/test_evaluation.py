@@ -1,11 +1,20 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.metrics import accuracy_score, f1_score, precision_score, recall_score
 
+from nlptrain.data.labels import Labels
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import to_scheme
+from nlptrain.procedures import inference
 from nlptrain.training import score
-from nlptrain.training.evaluation import Counts, ScoreTally, confusion
+from nlptrain.training.evaluation import Counts, ScoreTally, confusion, evaluate_tags
+from nlptrain_runtime.predictions import TaggedSentence
 
 TAGS = {
     "iob2": ["O", "B-x", "I-x", "B-y", "I-y"],
@@ -135,3 +144,42 @@ def test_confusions_in_other_schemes_and_of_plain_tags() -> None:
     plain = confusion([["NOUN", "VERB"]], [["NOUN", "NOUN"]], "plain")
     assert plain.kinds == {}
     assert plain.to_json() == {"types": {"NOUN": {"NOUN": 1}, "VERB": {"NOUN": 1}}}
+
+
+def test_types_that_were_not_looked_for_do_not_count() -> None:
+    sentences = [
+        Sentence(("a", "b", "c"), ("B-x", "O", "B-y"), asked=frozenset({"x"})),  # y is marked, but was not looked for
+        Sentence(("a", "b", "c"), ("O", "O", "B-y"), asked=frozenset({"y"})),
+        Sentence(("a", "b"), ("B-x", "O"), asked=frozenset()),
+        Sentence(("a", "b"), ("B-x", "O")),
+    ]
+    predicted = [["B-x", "B-y", "I-y"], ["B-x", "B-y", "I-y"], ["B-x", "B-y"], ["B-x", "B-y"]]
+    scores = evaluate_tags(sentences, predicted, "iob2")
+    assert scores.counts == Counts((1, 0, 0, 1), (1, 1, 0, 2), (1, 1, 0, 1))
+    assert (scores.precision, scores.recall) == (2 / 4, 2 / 3)
+    assert scores.types["y"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 1}
+    assert scores.words == 10
+    complete = [replace(sentence, asked=None) for sentence in sentences]
+    assert evaluate_tags(complete, predicted, "iob2").counts == Counts((1, 0, 1, 1), (2, 2, 2, 2), (2, 1, 1, 1))
+
+
+def test_files_with_partial_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "dev.jsonl"
+    rows = [
+        {"tokens": ["a", "b", "c"], "tags": ["B-x", "O", "O"], "asked": ["x"]},
+        {"tokens": ["d", "e"], "tags": ["O", "B-y"]},
+    ]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    tagged = [
+        TaggedSentence(["B-x", "B-y", "B-x"], np.array([0.9, 0.8, 0.7])),
+        TaggedSentence(["O", "B-x"], np.array([0.6, 0.5])),
+    ]
+    labels = Labels(("O", "B-x", "I-x", "B-y", "I-y"), "iob2")
+    monkeypatch.setattr(inference, "_open_model", lambda *_: (labels, 1.0, lambda _: tagged))
+    evaluation = inference.evaluate_files("model", [str(path)])
+    assert (evaluation.scores.precision, evaluation.scores.recall) == (1 / 3, 1 / 2)
+    assert evaluation.confusion.kinds == {"exact": 1, "type": 1, "spurious": 1}
+    # The word a, whose label is known, and the words of the second sentence: right 0.9 and 0.6, wrong 0.5.
+    assert evaluation.calibration.word == pytest.approx((0.1 + 0.4 + 0.5) / 3, abs=1e-6)
+    # The entities of type x in the first sentence, and that of the second: right 0.9, wrong 0.7 and 0.5.
+    assert evaluation.calibration.entity == pytest.approx((0.1 + 0.7 + 0.5) / 3, abs=1e-6)

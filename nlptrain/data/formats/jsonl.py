@@ -19,6 +19,8 @@ from nlptrain.data.formats.annotation_tools import (
 from nlptrain.data.formats.fields import check_strings, id_and_text, join_names, json_line
 from nlptrain.data.formats.head import read_head
 from nlptrain.data.formats.json_rows import read_row_sentences
+from nlptrain.data.formats.span_marks import KEYS as MARK_KEYS
+from nlptrain.data.formats.span_marks import marks_of, read_marks
 from nlptrain.data.formats.tag_names import tag_name
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
@@ -35,6 +37,8 @@ _KEYS = {
 def read_jsonl(path: Path, context: ReadContext) -> Iterator[Sentence]:
     """Read the sentences of JSON Lines, or of a JSON list: ``{"tokens": [...], "tags": [...]}``; a list all in memory.
 
+    Marks that are not tags may be next to them, see ``span_marks``.
+
     Tags may be numbers that ``context`` names; ``context.columns`` may name the keys. A row may also be one of an
     annotation tool: a text with labeled spans, see ``annotation_tools``. Rows that are malformed are skipped.
 
@@ -47,17 +51,19 @@ def read_jsonl(path: Path, context: ReadContext) -> Iterator[Sentence]:
 def ignored_keys(path: Path, context: ReadContext) -> list[str]:
     """Return the keys of the first object that are not read."""
     row = next(iter(read_head(path).rows), {})
-    read = {*used_keys(row)} if is_annotated_row(row) else {"id", "text", *_column_keys(row, context.columns)}
+    read = (
+        {*used_keys(row)} if is_annotated_row(row) else {"id", "text", *MARK_KEYS, *_column_keys(row, context.columns)}
+    )
     return [*ignored_task_keys(row), *(key for key in row if key not in read)]
 
 
 def jsonl_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterator[str]:
-    """Yield the lines of a JSON Lines file with words and tags."""
+    """Yield the lines of a JSON Lines file with words, tags, and marks that are not tags."""
     del context
     for sentence in sentences:
         row: dict[str, Any] = {"id": sentence.id, "text": sentence.text, "doc_id": sentence.document}
         row = {name: value for name, value in row.items() if value is not None}
-        yield json_line({**row, "tokens": sentence.words, "tags": sentence.tags})
+        yield json_line({**row, "tokens": sentence.words, "tags": sentence.tags, **marks_of(sentence)})
 
 
 def _sentence(context: ReadContext, row: dict[str, Any], location: str) -> Sentence | None:
@@ -78,7 +84,7 @@ def _sentence(context: ReadContext, row: dict[str, Any], location: str) -> Sente
     if not words:
         return None
     sentence_id, text = id_and_text(row, location)
-    return Sentence(words, tags, location, id=sentence_id, text=text)
+    return Sentence(words, tags, location, id=sentence_id, text=text, **read_marks(row, len(words), location))
 
 
 def _without_empty_words(

@@ -9,7 +9,7 @@ from nlptrain.models.heads.decoding import (
     constrained_decoder,
 )
 from nlptrain.models.heads.head import Head, SoftmaxHead
-from nlptrain.models.heads.softmax import WordOutput, nll_loss
+from nlptrain.models.heads.softmax import MarginalWordOutput, RejectedSpan, WordOutput, nll_loss
 
 __all__ = [
     "CRFHead",
@@ -17,7 +17,9 @@ __all__ = [
     "Head",
     "IndependentDecoder",
     "LabelDecoder",
+    "MarginalWordOutput",
     "Prediction",
+    "RejectedSpan",
     "SoftmaxHead",
     "WordOutput",
     "constrained_decoder",

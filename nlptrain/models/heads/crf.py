@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -14,6 +15,7 @@ from nlptrain.data.labels import Labels
 from nlptrain.models.heads.decoding import LabelDecoder, Prediction, allowed_transitions, join_sentences
 from nlptrain.models.heads.forward_backward import (
     FORBIDDEN,
+    forward_scores,
     log_marginals,
     marginals,
     max_marginals,
@@ -21,7 +23,7 @@ from nlptrain.models.heads.forward_backward import (
     possible_labels,
 )
 from nlptrain.models.heads.head import Head
-from nlptrain.models.heads.softmax import NO_LABEL
+from nlptrain.models.heads.softmax import NO_LABEL, RejectedSpan
 from nlptrain.models.tokenization.inputs import SequenceLengths
 from nlptrain_runtime.decoding import Decoder
 from nlptrain_runtime.transition_tables import TransitionTables
@@ -137,6 +139,38 @@ class CRFWords:
             total[has_gold] - path_scores(emissions[has_gold], mask, transitions, start[has_gold], end[has_gold], path)
         ).sum()
 
+    def marginal_nll_loss(self, allowed: Tensor, rejected: Sequence[RejectedSpan] = ()) -> Tensor:
+        """Return -log of the summed probability of the paths of ``allowed`` labels, summed over the sequences.
+
+        That of sequences whose labels are all allowed is 0. Each rejected span adds -log(1 - p), where p is the
+        probability of the paths with this entity among the paths of allowed labels.
+        """
+        counts = self._lengths.counts.tolist()
+        ends = self._lengths.counts.cumsum(0).tolist()
+        hidden = self._lengths.pad(~allowed)
+        owners = [bisect_right(ends, span.first) for span in rejected]
+        is_partial = hidden.flatten(1).any(dim=1)
+        is_partial[owners] = True
+        partial: list[int] = is_partial.nonzero().flatten().tolist()
+        if not partial:
+            return self.logits.sum() * 0
+        sequences, forbidden = list(partial), [hidden[partial]]
+        for span, owner in zip(rejected, owners, strict=True):
+            first = span.first - (ends[owner] - counts[owner])
+            cases = hidden[owner].repeat(len(span.cases), 1, 1)
+            cases[:, first : first + span.cases.shape[1]] |= ~span.cases
+            forbidden.append(cases)
+            sequences += [owner] * len(cases)
+        known = self._log_partition(sequences, torch.cat(forbidden))
+        _, total = self._marginals(1.0)
+        loss = (total[partial] - known[: len(partial)]).sum()
+        start = len(partial)
+        for span, owner in zip(rejected, owners, strict=True):
+            cases = known[start : start + len(span.cases)]
+            start += len(cases)
+            loss = loss + known[partial.index(owner)] - cases.logsumexp(dim=0)
+        return loss.to(self.logits.dtype)
+
     def log_probabilities(self, temperature: float = 1.0) -> Tensor:
         """Return the log-marginals of the CRF with all scores divided by the temperature, [W, C].
 
@@ -168,6 +202,21 @@ class CRFWords:
         nothing = torch.zeros_like(start)
         opening = torch.where(lengths.starts_sentence[:, None], start, nothing)
         return emissions, transitions, opening, torch.where(lengths.ends_sentence[:, None], end, nothing)
+
+    def _log_partition(self, sequences: list[int], forbidden: Tensor) -> Tensor:
+        """Return the log of the summed exponentials of the paths without the ``forbidden`` labels, [S].
+
+        Args:
+            sequences: the indices of S sequences; one may occur several times.
+            forbidden: true at the labels that a word of the sequence must not have, [S, N, C].
+        """
+        emissions, transitions, *edges = self._scores(1.0)
+        start, end = (scores[sequences] for scores in edges)
+        emissions, mask = emissions[sequences].masked_fill(forbidden, FORBIDDEN), self._mask[sequences]
+        if self.logits.device.type == "cpu":
+            scores = (score.double() for score in (transitions, start, end))
+            return marginals(emissions.double(), mask, *scores)[1]
+        return torch.logsumexp(forward_scores(emissions, mask, transitions, start)[:, -1] + end, dim=1)
 
     def _marginals(self, temperature: float) -> tuple[Tensor, Tensor]:
         if temperature not in self._cached_marginals:

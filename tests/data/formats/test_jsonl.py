@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 
 from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.corpus import Corpus
-from nlptrain.data.formats import ReadContext
-from nlptrain.data.formats.jsonl import ignored_keys, read_jsonl
+from nlptrain.data.formats import ReadContext, WriteContext
+from nlptrain.data.formats.jsonl import ignored_keys, jsonl_lines, read_jsonl
 from nlptrain.data.sentence import Sentence
+from nlptrain.data.tag_schemes import Span
 from nlptrain.errors import InputError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -150,3 +152,61 @@ def test_lone_surrogates_in_other_keys_are_reported(tmp_path: Path, key: str) ->
     assert list(read_jsonl(path, context)) == []
     (cause,) = context.report.causes
     assert cause.problems[0].render().startswith(f"{path}:1: {key!r}: found \\ud83d, half of a character")
+
+
+MARKED = [
+    Sentence(
+        ("Ada", "Smith", "sings"),
+        ("B-person", "I-person", "O"),
+        scores={Span("person", 0, 2): 0.75},
+        asked=frozenset({"place", "person"}),
+        rejected=(Span("group", 2, 3), Span("person", 0, 1)),
+    ),
+    Sentence(("Oslo",), ("O",), asked=frozenset()),
+    Sentence(("Oslo",), ("B-place",)),
+]
+
+
+def test_partial_marks_and_scores_are_written_and_read(tmp_path: Path) -> None:
+    lines = list(jsonl_lines(MARKED, WriteContext("iob2")))
+    assert json.loads(lines[0]) == {
+        "tokens": ["Ada", "Smith", "sings"],
+        "tags": ["B-person", "I-person", "O"],
+        "asked": ["person", "place"],
+        "rejected": [{"start": 2, "end": 3, "label": "group"}, {"start": 0, "end": 1, "label": "person"}],
+        "scores": [{"start": 0, "end": 2, "label": "person", "score": 0.75}],
+    }
+    assert set(json.loads(lines[2])) == {"tokens", "tags"}
+    path = _file(tmp_path, "".join(lines))
+    assert ignored_keys(path, ReadContext()) == []
+    for read, written in zip(read_jsonl(path, ReadContext()), MARKED, strict=True):
+        assert (read.words, read.tags) == (written.words, written.tags)
+        assert (read.asked, read.rejected, read.scores) == (written.asked, written.rejected, written.scores)
+
+
+def test_null_is_no_mark(tmp_path: Path) -> None:
+    row = '{"tokens": ["a"], "tags": ["O"], "asked": null, "rejected": null, "scores": null}'
+    (sentence,) = read_jsonl(_file(tmp_path, row), ReadContext())
+    assert (sentence.asked, sentence.rejected, sentence.scores) == (None, (), {})
+
+
+@pytest.mark.parametrize(
+    ("marks", "message"),
+    [
+        ('"asked": "person"', "found a string in 'asked'; expected a list of strings"),
+        ('"asked": [1]', "'asked' 1: found 1; expected a string"),
+        ('"rejected": {}', "found an object in 'rejected'; expected a list of spans"),
+        ('"rejected": [{"start": 0, "end": 1}]', "'rejected' 1: found .*; expected words from 0 and a type"),
+        ('"rejected": ["person"]', "'rejected' 1: found \"person\"; expected words from 0 and a type"),
+        ('"rejected": [{"start": true, "end": 1, "label": "x"}]', "'rejected' 1: found .*; expected words from 0"),
+        ('"rejected": [{"start": 1, "end": 3, "label": "x"}]', "from 1 to 3; expected .* from 0 to 2"),
+        ('"scores": [{"start": 0, "end": 1, "label": "x"}]', "found the score null; expected a number from 0 to 1"),
+        ('"scores": [{"start": 0, "end": 1, "label": "x", "score": 2}]', "found the score 2"),
+    ],
+)
+def test_invalid_marks(tmp_path: Path, marks: str, message: str) -> None:
+    path = _file(tmp_path, f'{{"tokens": ["Ada", "sings"], "tags": ["O", "O"], {marks}}}')
+    context = ReadContext()
+    assert list(read_jsonl(path, context)) == []
+    (cause,) = context.report.causes
+    assert re.search(message, cause.problems[0].render())
