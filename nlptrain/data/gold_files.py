@@ -11,6 +11,7 @@ from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_reading import TagEvidence, TagReading
 from nlptrain.data.tag_schemes import SCHEME_NAMES, list_names
+from nlptrain.data.tag_spellings import WITHOUT_TYPE
 from nlptrain.data.text_files import is_gz, is_utf16
 from nlptrain.errors import InputError
 from nlptrain_runtime.schemes import Scheme
@@ -36,20 +37,21 @@ def read_gold_file(
         InputError: the file cannot be read, its tags are neither entities nor plain tags, or it has no sentence.
     """
     size = path.stat().st_size * (_GZ if is_gz(path) else 1)
+    sentences: list[Sentence] | None = None
     if keep or size <= _IN_MEMORY:
         sentences = list(read_gold(path, data, report))
         evidence = TagEvidence(sentence.tags or () for sentence in sentences)
     else:
-        sentences = []
         evidence = TagEvidence(sentence.tags or () for sentence in read_gold(path, data, ReadReport()))
     reading = evidence.reading(data.scheme, entity_type=data.entity_type, names=tag_names(data), location=str(path))
     readings[path] = reading
     if is_utf16(path):
         report.note(f"{path}: UTF-16, converted")
     if reading.spelling is not None and reading.spelling.name:
-        report.note(f"{path}: tags in {reading.describe()}, converted to B-TYPE, I-TYPE and O")
+        key = f" (data.entity_type: {data.entity_type})" if reading.spelling.name == WITHOUT_TYPE else ""
+        report.note(f"{path}: tags in {reading.describe()}, converted to B-TYPE, I-TYPE and O{key}")
     count = 0
-    for sentence in sentences or read_gold(path, data, report):
+    for sentence in read_gold(path, data, report) if sentences is None else sentences:
         converted = reading.convert(sentence, report)
         if converted is not None:
             count += 1

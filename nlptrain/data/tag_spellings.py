@@ -10,6 +10,7 @@ from typing import Literal
 
 Kind = Literal["tags", "brackets", "types", "plain", "unknown"]
 
+WITHOUT_TYPE = "B without a type"  # the name of this spelling
 _PREFIX = r"[BIESLUMW]"
 _SEPARATOR = r"\s*[-_:/.|+\u2010-\u2015]\s*"
 _PREFIXED = re.compile(rf"({_PREFIX}){_SEPARATOR}(\S.*)", re.IGNORECASE | re.DOTALL)
@@ -68,7 +69,7 @@ def find_spelling(counts: Counter[str], entity_type: str) -> Spelling:
         return Spelling("brackets", "(TYPE* *)")
     upper = {tag: tag.upper() for tag in entities if len(tag) == 1 and tag.upper() in _BARE}
     if total and outside and len(upper) == len(entities) and set(upper.values()) & {"B", "I"}:
-        return _of_tags({tag: (letter, entity_type) for tag, letter in upper.items()}, counts, "B without a type")
+        return _of_tags({tag: (letter, entity_type) for tag, letter in upper.items()}, counts, WITHOUT_TYPE)
     return _without_prefix(counts)
 
 

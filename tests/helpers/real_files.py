@@ -53,6 +53,6 @@ def tagged(words: tuple[str, ...], tags: tuple[str, ...] | None) -> str:
     return " ".join(f"{word}/{tag}" for word, tag in zip(words, tags or (), strict=True))
 
 
-def two_columns(first: int, second: int) -> str:
+def two_columns(first: int | str, second: int | str) -> str:
     """Return the pattern of an error that names two columns of tags and the key that selects one."""
     return rf"(?s)^(?=.*\b{first}\b)(?=.*\b{second}\b)(?=.*data\.columns\.tags)"
