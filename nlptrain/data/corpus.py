@@ -9,7 +9,8 @@ from pathlib import Path
 from nlptrain.config.data import DataConfig, Split
 from nlptrain.data.gold_files import read_gold_file
 from nlptrain.data.near_duplicates import HeldOut
-from nlptrain.data.raw_text import RawCounts, Splitter, find_tag_column, read_raw
+from nlptrain.data.raw_files import find_tag_column
+from nlptrain.data.raw_text import RawCounts, Splitter, read_raw
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_reading import TagReading

@@ -6,20 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from nlptrain.data.formats.fields import check_strings, join_names, json_type
-from nlptrain.data.formats.registry import rows_reader
 from nlptrain.data.near_duplicates import HeldOut
+from nlptrain.data.raw_files import check_raw, read_raw_lines
 from nlptrain.data.sentence import HashSet, Sentence, find_offsets, hash_array
-from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError, Setting
 
 _TERMINALS = ".!?\u2026\u3002\uff01\uff1f"
 _CLOSERS = "\"'\u2019\u201d\u00bb\u203a)]}\u300d\u300f\uff09"
 _BLOCK = 1024  # sentences whose hashes are looked up at once
-_COLUMNS = ("text", "tokens", "words")  # the first one that a row has is read
-_TAGS = ("tags", "ner_tags", "entities", "spans", "label", "labels", "annotations", "completions")
 
 
 class Splitter(Protocol):
@@ -164,7 +160,7 @@ def read_raw_words(path: Path, splitter: Splitter) -> Iterator[tuple[int, tuple[
     Raises:
         InputError: the file cannot be read, or a row has none of these or a value of another type.
     """
-    for row_number, line in _lines(path):
+    for row_number, line in read_raw_lines(path):
         yield row_number, splitter.words(line) if isinstance(line, str) else line
 
 
@@ -174,34 +170,7 @@ def read_raw_texts(path: Path) -> Iterator[str]:
     Raises:
         InputError: as for ``read_raw_words``.
     """
-    yield from (line if isinstance(line, str) else " ".join(line) for _, line in _lines(path))
-
-
-def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Read the rows of a file for which ``has_rows`` is true, with all their columns.
-
-    Raises:
-        InputError: the file cannot be read.
-    """
-    return (row for _, row in _rows(path, None))
-
-
-def has_rows(path: Path) -> bool:
-    """Return whether ``path`` is, by its name, a file of rows rather than of lines.
-
-    Raises:
-        InputError: by its name it is a file of gold sentences.
-    """
-    return rows_reader(path) is not None
-
-
-def find_tag_column(path: Path) -> str | None:
-    """Return the column of tags or annotations in the first row of ``path``, if any: it may not be raw text."""
-    try:
-        row = next(_rows(path, _TAGS), (1, {}))[1] if has_rows(path) else {}
-    except (InputError, OverflowError):  # no such column, or two of the same name
-        return None
-    return next((key for key in _TAGS if isinstance(row.get(key), list)), None)
+    yield from (line if isinstance(line, str) else " ".join(line) for _, line in read_raw_lines(path))
 
 
 def split_long(words: tuple[str, ...], min_words: int, max_words: int) -> Iterator[tuple[str, ...]]:
@@ -232,7 +201,8 @@ def _sentences(
 ) -> Iterator[Sentence]:
     for path in paths:
         weight = weights.get(path, 1.0)
-        for row_number, line in _lines(path):
+        check_raw(path)
+        for row_number, line in read_raw_lines(path):
             words = splitter.words(line) if isinstance(line, str) else line
             offsets = find_offsets(line, words) if keep_text and isinstance(line, str) else ()
             for first, part in _parts(words, counts):
@@ -269,38 +239,6 @@ def _sentence_ends(words: Sequence[str]) -> list[bool]:
             ends[-1] = False
         ends.append(closes_sentence or core.endswith(tuple(_TERMINALS)))
     return ends
-
-
-def _rows(path: Path, columns: Sequence[str] | None) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the rows of a file for which ``has_rows`` is true, with ``columns``; None: with all."""
-    read = rows_reader(path)
-    assert read is not None, "has_rows() comes first"
-    return read(path, columns)
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str | tuple[str, ...]]]:
-    """Yield each line of raw text, or the words of rows without a text, with the number of the line or row."""
-    if not has_rows(path):
-        yield from read_lines(path)
-        return
-    for row_number, row in _rows(path, _COLUMNS):
-        yield from ((row_number, line) for line in _row_lines(row, f"{path}:{row_number}"))
-
-
-def _row_lines(row: dict[str, Any], location: str) -> Iterator[str | tuple[str, ...]]:
-    key = next((key for key in _COLUMNS if row.get(key) is not None), None)
-    if key is None and isinstance(row.get("data"), dict):  # a task of Label Studio
-        row = row["data"]
-        key = next((key for key in _COLUMNS if row.get(key) is not None), None)
-    if key is None:
-        raise InputError(f"found the keys {join_names(row)}", location=location, expected="'text' or 'tokens'")
-    if key != "text":
-        yield check_strings(row[key], key, location)
-        return
-    text = row[key]
-    if not isinstance(text, str):
-        raise InputError(f"found {json_type(text)} in 'text'", location=location, expected="a string")
-    yield from text.split("\n")
 
 
 def _count(count: int, noun: str) -> str:

@@ -17,7 +17,8 @@ from nlptrain.data.corpus import Corpus
 from nlptrain.data.gold_files import common_scheme
 from nlptrain.data.labels import Labels, convert_scheme
 from nlptrain.data.partial_annotation import comparable_tags
-from nlptrain.data.raw_text import has_rows, read_raw_texts, read_raw_words, read_rows
+from nlptrain.data.raw_files import has_rows, read_rows
+from nlptrain.data.raw_text import read_raw_texts, read_raw_words
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.standard_input import STANDARD_INPUT
 from nlptrain.data.text_files import expand_paths

@@ -20,7 +20,7 @@ from nlptrain.data import text_files
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.formats import ReadContext, arrow_batches, brat, conll, conllu, csv, json_rows, jsonl
 from nlptrain.data.formats.annotated_text import AnnotatedText, TextSpan
-from nlptrain.data.raw_text import read_rows
+from nlptrain.data.raw_files import read_rows
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.vocabulary import read_vectors
 from nlptrain.errors import InputError

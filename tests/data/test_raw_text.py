@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlptrain.data.near_duplicates import HeldOut
-from nlptrain.data.raw_text import RawCounts, find_tag_column, read_raw, read_raw_texts, read_raw_words, split_long
+from nlptrain.data.raw_files import find_tag_column
+from nlptrain.data.raw_text import RawCounts, read_raw, read_raw_texts, read_raw_words, split_long
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
@@ -193,12 +194,41 @@ def test_lines_have_no_columns_of_tags(tmp_path: Path) -> None:
     assert find_tag_column(tmp_path / "a.json") == "annotations"
 
 
-@pytest.mark.parametrize("name", ["a.conll", "a.conllu", "a.iob2.gz", "a.ann"])
-def test_gold_files_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(
-        InputError, match=rf"{name}: the suffix \.\w+ is that of words with tags; expected raw text; .*convert {name} a"
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.txt", "Ada\tB-p\nsings\tO\n\nBo\tB-p\nsings\tO\n"),
+        ("a.conll", "Ada NNP B-p\nsings VBZ O\n\nBo NNP B-p\nsings VBZ O\n"),
+        ("a.csv", "sentence,word,tag\n1,Ada,B-p\n1,sings,O\n2,Bo,B-p\n2,sings,O\n"),
+        (
+            "a.txt",
+            '{"tokens": ["Ada", "sings"], "tags": ["B-p", "O"]}\n{"tokens": ["Bo", "sings"], "tags": ["B-p", "O"]}\n',
+        ),
+        ("a.txt", '[{"text": "Ada sings"}, {"text": "Bo sings", "x": 1}]'),
+        ("a.tsv", "id\ttext\n1\tAda sings\n2\tBo sings\n"),
+    ],
+)
+def test_files_are_what_they_hold_whatever_their_names(tmp_path: Path, name: str, text: str) -> None:
+    """Of gold files the words are read."""
+    (tmp_path / name).write_text(text)
+    words = [words for _, words in read_raw_words(tmp_path / name, SPLITTER)]
+    assert words == [("Ada", "sings"), ("Bo", "sings")]
+    assert [sentence.words for sentence in read_raw([tmp_path / name], SPLITTER, min_words=2, max_words=8)] == words
+
+
+def test_files_that_are_no_sentences_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    for text, message in (
+        ("<html><body>\n<p>a b</p>\n<p>c d</p>\n</body></html>\n", "found HTML or XML"),
+        ("1\n00:00:01,000 --> 00:00:02,500\na b c d\n", "found subtitles"),
+        ("1\ta b c\n2\td e f\n", r"found 2 columns separated by tabs .*cut -f2"),
+        ("word\n" * 12, r"found a word on each line \(word, word, word, \.\.\.\)"),
     ):
-        list(read_raw_words(tmp_path / name, SPLITTER))
+        path.write_text(text)
+        with pytest.raises(InputError, match=message):
+            list(read_raw([path], SPLITTER, min_words=1, max_words=8))
+    path.write_text("word\n" * 12)
+    assert len(list(read_raw_words(path, SPLITTER))) == 12
 
 
 def test_rows_are_counted_as_lines(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from nlptrain import Corpus, Run, TransformerTokenClassifier
 from nlptrain.cli.main import main
-from nlptrain.data.raw_text import read_rows
+from nlptrain.data.raw_files import read_rows
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import LogitStore, labeling
 from nlptrain.distillation.labeling import label_sentences

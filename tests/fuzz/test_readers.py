@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from nlptrain import Corpus, WordSplitter
 from nlptrain.cli.main import main
 from nlptrain.config.data import DataConfig
-from nlptrain.data.raw_text import read_rows
+from nlptrain.data.raw_files import read_rows
 from nlptrain.data.vocabulary import read_vectors
 from nlptrain.errors import InputError
 from tests.helpers.fuzzing import check_printable, fuzz, try_input

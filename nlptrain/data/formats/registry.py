@@ -131,25 +131,10 @@ def ignored_columns(path: Path, data: DataConfig) -> list[str]:
     return [] if ignored is None else ignored(path, _context(data, ReadReport()))
 
 
-def rows_reader(path: Path) -> ReadRows | None:
-    """Return what reads the rows of ``path``, a file of raw text, by its suffix; None: its lines are the text.
-
-    Raises:
-        InputError: by its suffix it is a file of gold sentences.
-    """
-    suffix = without_gz(path).suffix.lower()
-    for name, entry in FORMATS.items():
-        if suffix in entry.gold_suffixes:
-            raise InputError(
-                f"the suffix {suffix} is that of words with tags",
-                location=str(path),
-                expected="raw text",
-                hint=f"nlptrain convert {path.name} {without_gz(path).stem}.jsonl writes rows whose words can be read",
-            )
-        if entry.rows and suffix in entry.suffixes:
-            reader: ReadRows = _function(name, "rows")
-            return reader
-    return None
+def rows_reader(name: str) -> ReadRows | None:
+    """Return what reads the rows of raw text in the format ``name``; None: nothing does."""
+    reader: ReadRows | None = _function(name, "rows")
+    return reader
 
 
 def files_of(path: Path, target: str | None = None) -> list[Path]:

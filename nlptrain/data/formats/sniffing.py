@@ -33,6 +33,11 @@ def sniff_raw(path: Path) -> str:
     return by_suffix or "text"
 
 
+def read_lines_of_head(path: Path) -> list[str]:
+    """Return the first lines of a file; none if it is binary."""
+    return _read(path).lines
+
+
 def _sniff_content(path: Path) -> str | None:
     head = _read(path)
     if not head.data.strip():
