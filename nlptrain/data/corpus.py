@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 
 from nlptrain.config.data import DataConfig, Split
+from nlptrain.data.duplicates import HeldOut
 from nlptrain.data.formats.registry import read_gold
-from nlptrain.data.near_duplicates import HeldOut
 from nlptrain.data.raw_text import RawCounts, Splitter, find_tag_column, read_raw
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.text_files import expand_paths

@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
+from nlptrain.data.duplicates import HeldOut
 from nlptrain.data.formats.fields import check_strings, join_names, json_type
 from nlptrain.data.formats.registry import rows_reader
-from nlptrain.data.near_duplicates import HeldOut
 from nlptrain.data.sentence import HashSet, Sentence, find_offsets, hash_array
 from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError, Setting

@@ -11,8 +11,8 @@ from pathlib import Path
 from nlptrain.atomic_files import write_text
 from nlptrain.config.data import DataConfig, Split
 from nlptrain.data.corpus import Corpus
+from nlptrain.data.duplicates import HeldOut, find_duplicates
 from nlptrain.data.labels import Labels, check_known_labels, convert_scheme, fit_to_labels
-from nlptrain.data.near_duplicates import HeldOut, count_duplicates
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splitting import take_dev
 from nlptrain.data.tag_schemes import Scheme, describe_schemes, detect_schemes
@@ -181,7 +181,9 @@ def _log_no_entity(splits: dict[str, list[Sentence]], log: Callable[[str], None]
 
 def _log_duplicates(train: Sequence[Sentence], splits: dict[str, list[Sentence]], log: Callable[[str], None]) -> None:
     for name, sentences in splits.items():
-        exact, near = count_duplicates(sentences, train)
-        if exact or near:
+        duplicates = find_duplicates(sentences, train)
+        exact = sum(duplicate.is_exact for duplicate in duplicates)
+        if duplicates:
+            near = len(duplicates) - exact
             more = f", {near:,} more nearly" if near else ""
             log(f"duplicates: {exact:,} of {len(sentences):,} {name} sentences also occur in train{more}")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlptrain.data.near_duplicates import HeldOut
+from nlptrain.data.duplicates import HeldOut
 from nlptrain.data.raw_text import RawCounts, find_tag_column, read_raw, read_raw_texts, read_raw_words, split_long
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.word_splitter import WordSplitter
