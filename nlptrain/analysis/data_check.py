@@ -61,7 +61,7 @@ class Drift:
     Attributes:
         split: the name of the split.
         unseen_words: the share of its words that do not occur in train, as they are written.
-        unseen_mentions: the share of its entities whose words are no entity in train; of plain tags, 0.
+        unseen_mentions: the share of its entities whose words are no entity in train; None if it has none.
         type_distance: the total variation distance of the distributions of types: half the sum of the differences of
             their shares, 0 if they are equal and 1 if no type is in both.
         unknown_types: types that train lacks.
@@ -69,7 +69,7 @@ class Drift:
 
     split: str
     unseen_words: float
-    unseen_mentions: float
+    unseen_mentions: float | None
     type_distance: float
     unknown_types: list[str]
 
@@ -100,9 +100,7 @@ class DataCheck:
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain values."""
-        values = asdict(self)
-        values["counts"] = {name: asdict(counts) for name, counts in self.counts.items()}
-        return values
+        return asdict(self)
 
     def describe(self) -> list[str]:
         """Return the result in lines, ``topic: value``; nothing of what has no fault."""
@@ -131,9 +129,10 @@ class DataCheck:
             lines.append(f"long sentences (more than {LONG} words): {self.long_count:,}{_listed(examples)}")
         for drift in self.drifts:
             unknown = f"; types that train lacks: {', '.join(drift.unknown_types)}" if drift.unknown_types else ""
+            mentions = "" if drift.unseen_mentions is None else f" and {drift.unseen_mentions:.1%} of the entities"
             lines.append(
-                f"drift ({drift.split}): {drift.unseen_words:.1%} of the words and {drift.unseen_mentions:.1%} of the "
-                f"entities are not in train, distance of the types {drift.type_distance:.2f} (0 to 1){unknown}"
+                f"drift ({drift.split}): {drift.unseen_words:.1%} of the words{mentions} are not in train, "
+                f"distance of the types {drift.type_distance:.2f} (0 to 1){unknown}"
             )
         return lines
 
@@ -214,7 +213,7 @@ def measure_drift(name: str, sentences: Sequence[Sentence], train: Sequence[Sent
     return Drift(
         name,
         sum(word not in known for word in words) / max(1, len(words)),
-        sum(mention not in known_mentions for mention in mentions) / max(1, len(mentions)),
+        sum(mention not in known_mentions for mention in mentions) / len(mentions) if mentions else None,
         type_distance(types, train_types),
         sorted(set(types) - set(train_types)),
     )

@@ -74,7 +74,7 @@ class RawCounts:
             (self.short, f"of fewer than {self.min_words} words"),
             (self.repeats, "repeat" if self.repeats == 1 else "repeats"),
             (self.held_out, "that occur in dev or test"),
-            (self.near_held_out, "that nearly do"),
+            (self.near_held_out, "that nearly occur in dev or test"),
         )
         parts = [f"{_count(self.sentences, 'sentence')} ({self.words:,} words) from {_count(self.lines, 'line')}"]
         if reasons := ", ".join(f"{count:,} {reason}" for count, reason in omitted if count):

@@ -75,7 +75,7 @@ class SplitCounts:
         types: Counter[str] = Counter()
         for sentence in sentences:
             types.update(count_types(sentence))
-        return cls(len(sentences), sum(len(sentence.words) for sentence in sentences), types)
+        return cls(len(sentences), sum(len(sentence.words) for sentence in sentences), dict(types))
 
 
 def take_dev(sentences: Sequence[Sentence]) -> tuple[list[Sentence], list[Sentence]]:

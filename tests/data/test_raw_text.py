@@ -62,7 +62,7 @@ def test_near_duplicates_of_held_out_sentences_are_omitted_and_counted(tmp_path:
     assert sentences == ["we meet in the town hall"]
     assert (counts.held_out, counts.near_held_out, counts.sentences) == (1, 3, 1)
     assert counts.describe() == (
-        "1 sentence (6 words) from 5 lines; omitted 1 that occur in dev or test, 3 that nearly do"
+        "1 sentence (6 words) from 5 lines; omitted 1 that occur in dev or test, 3 that nearly occur in dev or test"
     )
 
 
