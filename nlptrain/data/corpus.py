@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 from nlptrain.config.data import DataConfig, Split
+from nlptrain.data.duplicates import HeldOut
 from nlptrain.data.gold_files import read_gold_file
-from nlptrain.data.near_duplicates import HeldOut
 from nlptrain.data.raw_files import find_tag_column
 from nlptrain.data.raw_text import RawCounts, Splitter, read_raw
 from nlptrain.data.read_report import ReadReport

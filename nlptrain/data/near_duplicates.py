@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-
-from nlptrain.data.sentence import Sentence
 
 THRESHOLD = 0.6  # Jaccard similarity of the 6-grams
 MIN_WORDS = 5  # of sentences that are compared by 6-grams
@@ -155,55 +152,6 @@ class NearDuplicateIndex:
                 if jaccard(shingles.of_row(index), self._shingles.of_row(candidate)) >= THRESHOLD:
                     positions[rows[index]] = self._rows[candidate]
                     break
-
-
-class HeldOut:
-    """The dev and test sentences, which are left out of raw text, as are their near-duplicates.
-
-    Attributes:
-        hashes: the hashes of the sentences.
-    """
-
-    def __init__(self, sentences: Iterable[Sentence]) -> None:
-        """Hold out ``sentences``, which are indexed on first use."""
-        unique = {sentence.hash(): sentence.words for sentence in sentences}
-        self.hashes = frozenset(unique)
-        self._sentences = list(unique.values())
-
-    @cached_property
-    def _index(self) -> NearDuplicateIndex:
-        return NearDuplicateIndex(self._sentences)
-
-    def has_near(self, sentences: Sequence[Words]) -> list[bool]:
-        """Return for each sentence whether it is held out, or a near-duplicate of one that is."""
-        if not self._sentences:
-            return [False] * len(sentences)
-        return [position >= 0 for position in self._index.find(sentences)]
-
-
-def count_duplicates(sentences: Sequence[Sentence], train: Sequence[Sentence]) -> tuple[int, int]:
-    """Return how many of ``sentences`` also occur in ``train``, and how many more have a near-duplicate there.
-
-    Example:
-        >>> train = [Sentence(("Ada", "sings", ".")), Sentence(("Good", "morning", "!"))]
-        >>> count_duplicates([Sentence(("Ada", "sings", ".")), Sentence(("good", "morning"))], train)
-        (1, 1)
-    """
-    if not sentences or not train:
-        return 0, 0
-    hashes = {sentence.hash() for sentence in train}
-    others = [sentence.words for sentence in sentences if sentence.hash() not in hashes]
-    exact = len(sentences) - len(others)
-    # Looking up train in an index of the fewer sentences selects the few that need an index.
-    near = [words for words, is_near in _find_blocks(NearDuplicateIndex(others), train) if is_near]
-    return exact, sum(position >= 0 for position in NearDuplicateIndex(near).find(others))
-
-
-def _find_blocks(index: NearDuplicateIndex, sentences: Sequence[Sentence]) -> Iterator[tuple[Words, bool]]:
-    """Yield the words of each sentence, and whether ``index`` has a near-duplicate."""
-    for start in range(0, len(sentences), _BLOCK):
-        block = [sentence.words for sentence in sentences[start : start + _BLOCK]]
-        yield from ((words, position >= 0) for words, position in zip(block, index.find(block), strict=True))
 
 
 def jaccard(first: set[int], second: set[int]) -> float:

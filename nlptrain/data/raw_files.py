@@ -78,9 +78,20 @@ def _is_table(path: Path) -> bool:
 
 
 def has_rows(path: Path) -> bool:
-    """Return whether ``path`` is a file of rows rather than of lines."""
+    """Return whether ``path`` is a file of rows, rather than of lines or of gold sentences with a word per line."""
     kind = raw_format(path)
-    return kind in FORMATS and rows_reader(kind) is not None
+    if kind not in FORMATS or rows_reader(kind) is None:
+        return False
+    return kind != "csv" or not _has_words(path)
+
+
+def _has_words(path: Path) -> bool:
+    """Return whether a CSV file has a word per row."""
+    try:
+        next(read_gold(path, DataConfig(format="csv"), ReadReport()), None)
+    except InputError:
+        return False
+    return True
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -115,7 +126,7 @@ def read_raw_lines(path: Path) -> Iterator[tuple[int, str | tuple[str, ...]]]:
     kind = raw_format(path)
     if kind not in FORMATS:
         yield from read_lines(path)
-    elif rows_reader(kind) is not None:
+    elif has_rows(path):
         for row_number, row in _rows(path, _COLUMNS):
             yield from ((row_number, line) for line in _row_lines(row, f"{path}:{row_number}"))
     else:

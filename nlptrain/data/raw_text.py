@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from nlptrain.data.near_duplicates import HeldOut
+from nlptrain.data.duplicates import HeldOut
 from nlptrain.data.raw_files import check_raw, read_raw_lines
 from nlptrain.data.sentence import HashSet, Sentence, find_offsets, hash_array
 from nlptrain.errors import InputError, Setting
@@ -70,7 +70,7 @@ class RawCounts:
             (self.short, f"of fewer than {self.min_words} words"),
             (self.repeats, "repeat" if self.repeats == 1 else "repeats"),
             (self.held_out, "that occur in dev or test"),
-            (self.near_held_out, "that nearly do"),
+            (self.near_held_out, "that nearly occur in dev or test"),
         )
         parts = [f"{_count(self.sentences, 'sentence')} ({self.words:,} words) from {_count(self.lines, 'line')}"]
         if reasons := ", ".join(f"{count:,} {reason}" for count, reason in omitted if count):

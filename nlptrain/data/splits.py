@@ -12,9 +12,9 @@ from typing import Any
 from nlptrain.atomic_files import write_text
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Corpus, new_report
+from nlptrain.data.duplicates import HeldOut, find_duplicates
 from nlptrain.data.gold_files import common_scheme, describe_readings
 from nlptrain.data.labels import Labels, check_known_labels, convert_scheme, fit_to_labels
-from nlptrain.data.near_duplicates import HeldOut, count_duplicates
 from nlptrain.data.partial_annotation import resolve_unknown
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
@@ -226,7 +226,9 @@ def _log_no_entity(splits: dict[str, list[Sentence]], log: Callable[[str], None]
 
 def _log_duplicates(train: Sequence[Sentence], splits: dict[str, list[Sentence]], log: Callable[[str], None]) -> None:
     for name, sentences in splits.items():
-        exact, near = count_duplicates(sentences, train)
-        if exact or near:
+        duplicates = find_duplicates(sentences, train)
+        exact = sum(duplicate.is_exact for duplicate in duplicates)
+        if duplicates:
+            near = len(duplicates) - exact
             more = f", {near:,} more nearly" if near else ""
             log(f"duplicates: {exact:,} of {len(sentences):,} {name} sentences also occur in train{more}")

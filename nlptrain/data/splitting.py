@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nlptrain.data.near_duplicates import MIN_WORDS, near_duplicate_groups
 from nlptrain.data.sentence import Sentence
-from nlptrain_runtime.schemes import tags_to_spans
+from nlptrain_runtime.schemes import Span, tags_to_spans
 
 TRAIN = "train"
 _DEV_SHARE = 10  # one in ten train sentences
@@ -53,6 +53,29 @@ class Assignment:
     def rows(self, split: str) -> list[int]:
         """Return the positions of the sentences of ``split``."""
         return [row for row, name in enumerate(self.splits) if name == split]
+
+
+@dataclass(frozen=True)
+class SplitCounts:
+    """The contents of a split.
+
+    Attributes:
+        sentences: the number of sentences.
+        words: the number of words.
+        types: the number of entities of each type; of plain tags, the number of words of each tag.
+    """
+
+    sentences: int
+    words: int
+    types: Mapping[str, int]
+
+    @classmethod
+    def of(cls, sentences: Sequence[Sentence]) -> SplitCounts:
+        """Count ``sentences``."""
+        types: Counter[str] = Counter()
+        for sentence in sentences:
+            types.update(count_types(sentence))
+        return cls(len(sentences), sum(len(sentence.words) for sentence in sentences), dict(types))
 
 
 def take_dev(sentences: Sequence[Sentence]) -> tuple[list[Sentence], list[Sentence]]:
@@ -113,11 +136,19 @@ def count_types(sentence: Sentence) -> Counter[str]:
         Counter({'person': 1})
     """
     tags = sentence.tags or ()
-    if all(tag == "O" for tag in tags):
-        return Counter()
-    if any(tag[1:2] == "-" and len(tag) > 2 for tag in tags):
-        return Counter(span.label for span in tags_to_spans(tags))
+    if spans := entity_spans(tags):
+        return Counter(span.label for span in spans)
     return Counter(tag for tag in tags if tag != "O")
+
+
+def entity_spans(tags: Sequence[str]) -> list[Span]:
+    """Return the entities of a sentence; of plain tags, none.
+
+    Example:
+        >>> entity_spans(("O", "B-person")), entity_spans(("X", "NOUN"))
+        ([Span(label='person', start=1, end=2)], [])
+    """
+    return tags_to_spans(tags) if any(tag[1:2] == "-" and len(tag) > 2 for tag in tags) else []
 
 
 def _join_documents(

@@ -11,39 +11,16 @@ from nlptrain.atomic_files import whole_folder
 from nlptrain.config.data import DataConfig
 from nlptrain.config.formats import FORMATS, writable_formats
 from nlptrain.data.corpus import Corpus
+from nlptrain.data.duplicates import find_duplicates
 from nlptrain.data.formats import WriteContext
 from nlptrain.data.formats.registry import format_of, write_gold
 from nlptrain.data.gold_files import common_scheme
-from nlptrain.data.near_duplicates import count_duplicates
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.splitting import TRAIN, Assignment, assign_splits, count_types
+from nlptrain.data.splitting import TRAIN, Assignment, SplitCounts, assign_splits
 from nlptrain.data.tag_schemes import Scheme, to_scheme
 from nlptrain.errors import InputError, Setting
 
 _HOLD_DOCUMENTS = ("jsonl",)  # formats that can store them
-
-
-@dataclass(frozen=True)
-class SplitCounts:
-    """The contents of a split.
-
-    Attributes:
-        sentences: the number of sentences.
-        words: the number of words.
-        types: the number of entities of each type; of plain tags, the number of words of each tag.
-    """
-
-    sentences: int
-    words: int
-    types: Mapping[str, int]
-
-    @classmethod
-    def of(cls, sentences: Sequence[Sentence]) -> SplitCounts:
-        """Count ``sentences``."""
-        types: Counter[str] = Counter()
-        for sentence in sentences:
-            types.update(count_types(sentence))
-        return cls(len(sentences), sum(len(sentence.words) for sentence in sentences), types)
 
 
 @dataclass(frozen=True)
@@ -211,10 +188,12 @@ def _log_assignment(
         kind = "documents or similar sentences" if assignment.by_document else "similar sentences"
         log(f"train: a group of {size:,} sentences ({kind}) is larger than dev and test")
     for name, split in splits.items():
-        exact, near = (0, 0) if name == TRAIN else count_duplicates(split, splits[TRAIN])
-        if exact or near:
+        duplicates = [] if name == TRAIN else find_duplicates(split, splits[TRAIN])
+        exact = sum(duplicate.is_exact for duplicate in duplicates)
+        if duplicates:
+            near = f", {len(duplicates) - exact:,} more nearly" if len(duplicates) > exact else ""
             log(
-                f"duplicates: {exact:,} of {len(split):,} {name} sentences also occur in train, {near:,} more nearly "
+                f"duplicates: {exact:,} of {len(split):,} {name} sentences also occur in train{near} "
                 "(sentences that many documents share)"
             )
 

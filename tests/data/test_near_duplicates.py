@@ -1,17 +1,14 @@
-"""Near-duplicates: normalization, groups, the index, and counts between splits."""
+"""Near-duplicates: normalization, groups and the index."""
 
 import random
 
 import pytest
 
 from nlptrain.data.near_duplicates import (
-    HeldOut,
     NearDuplicateIndex,
-    count_duplicates,
     near_duplicate_groups,
     normalize,
 )
-from nlptrain.data.sentence import Sentence
 
 MEETING = "we will meet again in the town hall of Graz on Monday"
 
@@ -114,12 +111,3 @@ def test_empty_inputs() -> None:
     assert near_duplicate_groups([]).tolist() == []
     assert NearDuplicateIndex([]).find([["a"]]) == [-1]
     assert NearDuplicateIndex([MEETING.split()]).find([]) == []
-    assert HeldOut([]).has_near([["a"]]) == [False]
-    assert count_duplicates([], []) == (0, 0)
-
-
-def test_duplicates_are_counted_once() -> None:
-    """Of the sentences, however many of train are near them."""
-    train = [Sentence(tuple(text.split())) for text in (MEETING, f"{MEETING} !", "Hello .", "hello", "bye")]
-    dev = [Sentence(tuple(text.split())) for text in ("Hello .", f"{MEETING} ?", f"{MEETING} ??", "HELLO", "other")]
-    assert count_duplicates(dev, train) == (1, 3)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlptrain.data.near_duplicates import HeldOut
+from nlptrain.data.duplicates import HeldOut
 from nlptrain.data.raw_files import find_tag_column
 from nlptrain.data.raw_text import RawCounts, read_raw, read_raw_texts, read_raw_words, split_long
 from nlptrain.data.sentence import Sentence
@@ -63,7 +63,7 @@ def test_near_duplicates_of_held_out_sentences_are_omitted_and_counted(tmp_path:
     assert sentences == ["we meet in the town hall"]
     assert (counts.held_out, counts.near_held_out, counts.sentences) == (1, 3, 1)
     assert counts.describe() == (
-        "1 sentence (6 words) from 5 lines; omitted 1 that occur in dev or test, 3 that nearly do"
+        "1 sentence (6 words) from 5 lines; omitted 1 that occur in dev or test, 3 that nearly occur in dev or test"
     )
 
 
