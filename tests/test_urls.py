@@ -93,3 +93,11 @@ def test_urls_are_no_place_for_results() -> None:
         check_local("s3:/AKIA0001:secret1@bucket/run")
     check_local("runs/student")
     check_local("C:/runs/student")
+
+
+def test_tracebacks_have_no_credentials(capsys: pytest.CaptureFixture[str]) -> None:
+    from nlptrain.__main__ import _print_traceback
+
+    error = RuntimeError("cannot open https://ada:engine1843@host/a")
+    _print_traceback(RuntimeError, error, None)
+    assert capsys.readouterr().err == "RuntimeError: cannot open https://host/a\n"
