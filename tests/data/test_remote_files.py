@@ -221,7 +221,7 @@ def test_a_server_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
             expand_paths(url)
 
 
-def test_an_interrupted_download_leaves_nothing(web: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_download_is_removed(web: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(remote: Any, path: Path, size: int) -> None:
         path.write_bytes(b"Ad")
         raise KeyboardInterrupt
