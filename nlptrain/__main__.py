@@ -8,6 +8,7 @@ import sys
 
 TYPE_CHECKING = False  # importing typing takes milliseconds, in which a signal would end in a traceback
 if TYPE_CHECKING:
+    from types import TracebackType
     from typing import Any
 
 
@@ -41,10 +42,20 @@ def main() -> None:
         os._exit(130)
 
     open_streams()
+    sys.excepthook = _print_traceback
 
     from nlptrain.cli.main import main as command
 
     command()
+
+
+def _print_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print the traceback of an unexpected error without the credentials of URLs."""
+    from traceback import format_exception
+
+    from nlptrain.urls import redact
+
+    sys.stderr.write(redact("".join(format_exception(kind, error, trace))))
 
 
 def open_streams() -> None:

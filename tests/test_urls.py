@@ -1,4 +1,4 @@
-"""URLs are told from paths, and shown without their credentials."""
+"""URLs are recognized, and shown without their credentials."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
         ("-", False),
     ],
 )
-def test_urls_are_told_from_paths(path: str, expected: bool) -> None:
+def test_urls_are_recognized(path: str, expected: bool) -> None:
     assert is_url(path) is expected
 
 
@@ -88,8 +88,16 @@ def test_errors_show_no_credentials() -> None:
     }
 
 
-def test_urls_are_no_place_for_results() -> None:
+def test_results_are_not_written_to_urls() -> None:
     with pytest.raises(InputError, match=r"^found the URL s3://bucket/run; expected a local path"):
         check_local("s3:/AKIA0001:secret1@bucket/run")
     check_local("runs/student")
     check_local("C:/runs/student")
+
+
+def test_tracebacks_have_no_credentials(capsys: pytest.CaptureFixture[str]) -> None:
+    from nlptrain.__main__ import _print_traceback
+
+    error = RuntimeError("cannot open https://ada:engine1843@host/a")
+    _print_traceback(RuntimeError, error, None)
+    assert capsys.readouterr().err == "RuntimeError: cannot open https://host/a\n"

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import torch
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, enable_progress_bars
 
+from nlptrain.data.remote_files import forget_copies
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.run.run import quiet_transformers
 
@@ -19,8 +20,11 @@ from nlptrain.run.run import quiet_transformers
 def restoring() -> Iterator[None]:
     """Restore the threads of torch, and the messages and progress bars of transformers and the Hub, after this block.
 
+    Files of URLs that have changed since the last call are downloaded again.
+
     A signal that stopped a run is raised as in any program: Ctrl-C as a KeyboardInterrupt.
     """
+    forget_copies()
     threads, shows_bars = torch.get_num_threads(), not are_progress_bars_disabled()
     with quiet_transformers():
         try:

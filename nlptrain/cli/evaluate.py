@@ -37,7 +37,8 @@ def evaluate(
     """Score a model on gold files.
 
     \b
-    Reads   RUN: a run's folder, a model's or an exported one; DATA: gold files.
+    Reads   RUN: a run's folder, a model's or an exported one; DATA: gold files,
+            globs or URLs; -: standard input.
     Writes  the scores, overall and per type (seqeval's entity F1, or accuracy for
             plain tags), the most frequent mistakes, and the expected calibration
             error (15 bins) by word and by predicted entity, to standard output.

@@ -41,7 +41,8 @@ def predict(
     """Tag raw text.
 
     \b
-    Reads   RUN: a run's folder or a model's; FILES, or standard input; UTF-8.
+    Reads   RUN: a run's folder or a model's; FILES (also URLs), or standard input (-);
+            UTF-8.
     Writes  one JSON object for each line, blank ones too, to standard output:
             {"text", "entities": [{"start", "end", "label", "text", "confidence"}]}
             or, for plain tags, {"text", "words": [{..., "tag", "confidence"}]}.
@@ -128,7 +129,8 @@ def convert(
     """Convert gold files to another format.
 
     \b
-    Reads   IN: gold files or globs, in any format that a run reads.
+    Reads   IN: gold files, globs or URLs, in any format that a run reads; -: standard
+            input.
     Writes  OUT, one file (brat: and the .txt next to the .ann): conll, conllu, csv,
             jsonl (tokens and tags), entities (text and spans, a JSON object per line),
             prodigy, doccano, labelstudio (.json), brat (.ann), parquet or arrow. Words,

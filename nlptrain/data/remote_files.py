@@ -81,6 +81,11 @@ def remote_files(url: str, *, location: Text = "") -> list[CachedFile]:
     return _files[shown]
 
 
+def forget_copies() -> None:
+    """Let the next call of ``remote_files`` ask the servers for newer versions."""
+    _files.clear()
+
+
 def cache_folder() -> Path:
     """Return the folder of the copies, ``nlptrain/files`` in the user's cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nlptrain" / "files"

@@ -221,7 +221,7 @@ def test_a_server_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
             expand_paths(url)
 
 
-def test_an_interrupted_download_leaves_nothing(web: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_download_is_removed(web: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(remote: Any, path: Path, size: int) -> None:
         path.write_bytes(b"Ad")
         raise KeyboardInterrupt
@@ -242,14 +242,14 @@ def test_file_urls_are_local_paths(tmp_path: Path) -> None:
 def test_protocols_that_cannot_be_read_are_refused_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("the network was used"))
     monkeypatch.setattr(protocols, "find_spec", lambda name: None)
-    settings = ["output_dir=x", "model=ours/bert", "data.train=s3://K:secret99@bucket/a.conll", "data.dev=s4://b/a"]
+    settings = ["output_dir=x", "model=ours/bert", "data.train=s3://K:secret99@bucket/a.conll", "data.dev=htps://b/a"]
     with pytest.raises(InputError) as error:
         load_config(TransformerTokenConfig, None, settings)
     assert error.value.lines() == [
-        "settings data.train=s3://bucket/a.conll: s3://bucket/a.conll needs the package s3fs, which is not installed; "
-        "pip install 'nlptrain[s3]'",
-        "settings data.dev=s4://b/a: found the protocol 's4' in s4://b/a; expected s3, gs, https, http, hf, file or "
-        "another one of fsspec; did you mean 's3'?",
+        "settings data.train=s3://bucket/a.conll: data.train: s3://bucket/a.conll needs the package s3fs, which is not "
+        "installed; pip install 'nlptrain[s3]'",
+        "settings data.dev=htps://b/a: data.dev: found the protocol 'htps' in htps://b/a; expected s3, gs, https, "
+        "http, hf, file or another one of fsspec; did you mean 'https'?",
     ]
     for url, extra in (("gs://b/a", "gcs"), ("https://host/a", "http")):
         with pytest.raises(InputError, match=rf"pip install 'nlptrain\[{extra}\]'$"):
@@ -267,13 +267,13 @@ def test_urls_are_accepted_by_a_configuration_without_a_network(monkeypatch: pyt
 
 @pytest.mark.parametrize("folder", ["s3://bucket/run", "https://host/run"])
 def test_an_output_folder_is_local(folder: str) -> None:
-    settings = [f"output_dir={folder}", "model=ours/bert", "data.train=-"]
+    settings = [f"output_dir={folder}", "model=ours/bert", "data.train='-'"]
     with pytest.raises(InputError, match=rf"found the URL {folder}; expected a local folder$"):
         load_config(TransformerTokenConfig, None, settings)
 
 
 def test_urls_that_differ_only_in_their_credentials_are_refused() -> None:
-    settings = ["output_dir=x", "model=ours/bert", "data.train=[https://h/a?token=1, https://h/a?token=2]"]
+    settings = ["output_dir=x", "model=ours/bert", "data.train=['https://h/a?token=1', 'https://h/a?token=2']"]
     with pytest.raises(InputError, match="URLs that differ only in their credentials: https://h/a;"):
         load_config(TransformerTokenConfig, None, settings)
 
