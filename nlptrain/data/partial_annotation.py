@@ -207,8 +207,11 @@ def resolve_unknown(
             for name, part in resolved.items()
         }
     log(f"partial annotation: {counts} sentences; unmarked words may have types that were not looked for")
+    for name in ("dev", "test"):
+        if _asks_for_nothing(resolved.get(name, [])):
+            log(f"partial annotation: no {name} sentence was checked for any type, so that its F1 is always 0")
     train = resolved.get("train", [])
-    if train and all(sentence.asked is not None and not sentence.asked for sentence in train):
+    if _asks_for_nothing(train):
         if not has_teacher:
             raise InputError(
                 f"none of the {len(train):,} train sentences has the types that were looked for, so that no word is "
@@ -227,6 +230,11 @@ def resolve_unknown(
 
 def _is_marked_in_part(sentence: Sentence) -> bool:
     return sentence.asked is not None
+
+
+def _asks_for_nothing(sentences: Sequence[Sentence]) -> bool:
+    """Return whether there are sentences, and none was checked for any type."""
+    return bool(sentences) and all(sentence.asked is not None and not sentence.asked for sentence in sentences)
 
 
 def _types_never_asked(sentences: Iterable[Sentence]) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from nlptrain.config.data import DataConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.partial_annotation import PossibleLabels, comparable_tags, is_partial, resolve_unknown
 from nlptrain.data.sentence import Sentence
+from nlptrain.data.splits import read_splits
 from nlptrain.data.tag_schemes import SCHEME_PREFIXES, Scheme, Span, spans_to_tags, tags_to_spans
 from nlptrain.errors import InputError
 
@@ -151,8 +154,10 @@ def test_training_without_any_known_o_is_refused() -> None:
         assert resolve(UNKNOWN, other)[0]["train"] == [UNKNOWN, other]
     assert resolve(UNKNOWN, has_teacher=True)[0]["train"] == [UNKNOWN]
     assert resolve(COMPLETE, dev=(UNKNOWN,))[1] == [
-        "partial annotation: 1 of 1 dev sentences; unmarked words may have types that were not looked for"
+        "partial annotation: 1 of 1 dev sentences; unmarked words may have types that were not looked for",
+        "partial annotation: no dev sentence was checked for any type, so that its F1 is always 0",
     ]
+    assert len(resolve(COMPLETE, dev=(UNKNOWN, PERSON))[1]) == 1
 
 
 def test_unknown_words_may_be_taken_for_o() -> None:
@@ -172,3 +177,18 @@ def test_types_that_no_sentence_was_checked_for_are_logged() -> None:
     ]
     assert len(resolve(UNKNOWN, PERSON, COMPLETE)[1]) == 1
     assert resolve(COMPLETE)[1] == []
+
+
+def test_splits_of_partial_files(tmp_path: Path) -> None:
+    train, dev = tmp_path / "train.jsonl", tmp_path / "dev.jsonl"
+    row = {"tokens": ["Ada", "x"], "tags": ["B-person", "O"]}
+    train.write_text(json.dumps({**row, "asked": []}) + "\n")
+    dev.write_text(json.dumps({**row, "asked": ["person"]}) + "\n")
+    data = DataConfig(train=str(train), dev=str(dev))
+    with pytest.raises(InputError, match="data.unknown_as: none of the 1 train sentences"):
+        read_splits(data, log=lambda _: None)
+    splits = read_splits(data.model_copy(update={"unknown_as": "O"}), log=lambda _: None)
+    assert [sentence.asked for sentence in (*splits.train, *splits.dev)] == [None, None]
+    labels = Labels(("O", "B-person", "I-person"), "iob2")  # of a teacher, which labels the words outside of entities
+    splits = read_splits(data, labels, log=lambda _: None)
+    assert [sentence.asked for sentence in (*splits.train, *splits.dev)] == [frozenset(), frozenset({"person"})]

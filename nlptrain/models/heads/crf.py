@@ -152,8 +152,9 @@ class CRFWords:
         is_partial = hidden.flatten(1).any(dim=1)
         is_partial[owners] = True
         partial: list[int] = is_partial.nonzero().flatten().tolist()
-        if not partial:
-            return self.logits.sum() * 0
+        if not partial:  # other processes may have some: every parameter has a gradient
+            head = self._head
+            return (self.logits.sum() + head.transitions.sum() + head.start.sum() + head.end.sum()) * 0
         sequences, forbidden = list(partial), [hidden[partial]]
         for span, owner in zip(rejected, owners, strict=True):
             first = span.first - (ends[owner] - counts[owner])
