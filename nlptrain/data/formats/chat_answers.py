@@ -18,6 +18,7 @@ from nlptrain.errors import InputError
 
 _LABELS = ("type", "label", "entity_type", "entity_group", "category", "class", "tag", "ner_tag", "entity_label")
 _TEXTS = ("text", "entity", "word", "span", "mention", "name", "value", "entity_text", "entity_name", "phrase")
+_MENTIONS = ("text", "entity", "word", "span", "mention")  # those of them that are no types
 _WRAPPERS = (
     "entities",
     "named_entities",
@@ -81,6 +82,8 @@ def to_entities(value: Any, text: str, entity_type: str | None, location: str) -
         raise _not_an_entity(value, location)
     if (entity := _entity(value, entity_type)) is not None:
         return [entity]
+    if any(isinstance(value.get(key), str) for key in _MENTIONS):
+        raise _not_an_entity(value, location)
     entities: list[Row] = []
     for key, item in value.items():
         if key.lower() in _WRAPPERS and isinstance(item, list | dict):

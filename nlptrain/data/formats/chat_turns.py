@@ -21,9 +21,12 @@ _ROLES: dict[str, Role] = {
 _NAMES = "text|sentence|passage|document|input|paragraph"
 # What precedes the text in a prompt, what may enclose it, and what may follow it.
 _MARK = re.compile(
-    rf"(?:^|\n|[.:] )[ \t#*]*(?:(?:input|the|given|following) )*(?:{_NAMES})[ \t*]*:[ \t*]*\n?", re.IGNORECASE
+    rf"(?:^|\n|[.:] )[ \t#*]*(?:(?:input|the|given|following) )*(?:{_NAMES})[ \t*]*:[ \t*]*\n?"
+    rf"|\b(?:following|given) (?:{_NAMES})[^:\n]{{0,20}}:\s*|\b(?:{_NAMES})[ \t*]*:[ \t]*\n",
+    re.IGNORECASE,
 )
 _ELEMENT = re.compile(rf"<(?P<name>{_NAMES})>\s*(?P<text>.*?)\s*</(?P=name)>", re.IGNORECASE | re.DOTALL)
+_BLOCK = re.compile(r"(\"{3}|'{3}|`{3})\s*(?P<text>.*?)\s*\1", re.DOTALL)
 _CUE = re.compile(r"\n\s*[#*]*\s*(?:output|answer|entities|json|result|response)s?\s*[*]*\s*:\s*$", re.IGNORECASE)
 _QUOTES = ('"""', "'''", "```", '"', "'")
 _TYPES = (
@@ -72,8 +75,10 @@ def text_of(turn: Turn) -> str | None:
         return whole_text(turn)
     if element := _ELEMENT.search(turn.content):
         return element["text"]
-    marks = list(_MARK.finditer(turn.content))
-    return _unquote(_CUE.sub("", turn.content[marks[-1].end() :])) if marks else None
+    if marks := list(_MARK.finditer(turn.content)):
+        return _unquote(_CUE.sub("", turn.content[marks[-1].end() :]))
+    blocks = list(_BLOCK.finditer(turn.content))
+    return blocks[0]["text"] if len(blocks) == 1 else None
 
 
 def whole_text(turn: Turn) -> str:

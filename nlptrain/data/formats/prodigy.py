@@ -13,15 +13,17 @@ import hashlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from nlptrain.data.formats import ReadContext
 from nlptrain.data.formats.annotation_tools import read_annotated_sentence
-from nlptrain.data.formats.fields import quote_json
+from nlptrain.data.formats.fields import json_type, quote_json
 from nlptrain.data.formats.head import Head
 from nlptrain.data.formats.json_rows import Row, ignored_keys, read_json_rows
 from nlptrain.data.formats.row_merging import merge_rows
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
+from nlptrain.errors import InputError
 
 _BINARY_VIEWS = ("ner", "spans", "binary")
 
@@ -74,21 +76,27 @@ def _hash(value: object) -> bytes:
     return hashlib.blake2b(quote_json(value, 10_000).encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
-def _to_rows(is_binary: bool, row: Row, _location: str, _report: ReadReport) -> list[Row]:
+def _to_rows(is_binary: bool, row: Row, location: str, _report: ReadReport) -> list[Row]:
     """Return a binary answer as a row with accepted and rejected spans; other rows as they are."""
     view = row.get("_view_id")
     if not (is_binary if view is None else view in _BINARY_VIEWS):
         return [row]
     if row.get("answer") == "ignore" or not row.get("spans"):
         return []
-    key = "rejected" if row.get("answer") == "reject" else "entities"
-    kept = {name: row.get(name) for name in ("id", "text", "tokens")}
-    return [{**kept, "entities": [], "rejected": [], "asked": []} | {key: _spans(row["spans"])}]
+    if not isinstance(row.get("text"), str) or not isinstance(row["spans"], list):
+        key = "spans" if isinstance(row.get("text"), str) else "text"
+        expected = "a list" if key == "spans" else "a string"
+        raise InputError(f"found {json_type(row.get(key))} in {key!r}", location=location, expected=expected)
+    spans = [_span(value, location) for value in row["spans"]]
+    mapped: Row = {name: row.get(name) for name in ("id", "text", "tokens")}
+    mapped |= {"entities": [], "rejected": [], "asked": []}
+    return [mapped | {"rejected" if row.get("answer") == "reject" else "entities": spans}]
 
 
-def _spans(values: object) -> list[object]:
-    """Return the spans without what differs between two answers."""
-    if not isinstance(values, list):
-        return [values]
-    keys = ("start", "end", "label", "score")
-    return [{key: v[key] for key in keys if key in v} if isinstance(v, dict) else v for v in values]
+def _span(value: Any, location: str) -> Row:  # noqa: ANN401
+    """Return a span without what differs between two answers."""
+    fields = value if isinstance(value, dict) else {}
+    if not all(type(fields.get(key)) is int for key in ("start", "end")) or not fields.get("label"):
+        expected = "'start' and 'end' (integers) and a label"
+        raise InputError(f"found the span {quote_json(value)}", location=location, expected=expected)
+    return {key: fields[key] for key in ("start", "end", "label", "score") if key in fields}

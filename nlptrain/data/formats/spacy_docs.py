@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _ZLIB = (b"x\x01", b"x\x9c", b"x\xda")
 _REJECTED = "incorrect_spans"
 _ATTRIBUTES = ("ENT_IOB", "ENT_TYPE", "SENT_START", "TAG")
-_NOT_ANNOTATED = "without an annotation"
 _POS = {"pos": "pos_", "upos": "pos_", "tag": "tag_", "xpos": "tag_"}
 
 
@@ -109,9 +108,6 @@ def _sentence(part: DocSpan, doc: Doc, location: str, context: ReadContext) -> S
     if attribute:
         tags = tuple(getattr(token, attribute) or "_" for token in tokens)
         return Sentence(words, tags, location, id=sentence_id, text=text)
-    if not any(token.ent_iob for token in tokens):  # 0: missing
-        context.omitted[_NOT_ANNOTATED] += 1
-        return None
     position = {token.i: index for index, token in enumerate(tokens)}
     spans = [span for entity in part.ents if (span := _word_span(entity, position))]
     rejected = [_word_span(span, position) for span in doc.spans.get(_REJECTED, ())]
@@ -121,7 +117,7 @@ def _sentence(part: DocSpan, doc: Doc, location: str, context: ReadContext) -> S
         location,
         id=sentence_id,
         text=text,
-        asked=None if all(token.ent_iob for token in tokens) else frozenset(),
+        asked=None if all(token.ent_iob for token in tokens) else frozenset(),  # 0: missing
         rejected=tuple(span for span in rejected if span),
     )
 

@@ -1,0 +1,200 @@
+"""Chat records with JSON answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nlptrain.data.formats import ReadContext
+from nlptrain.data.formats.chat import ignored_chat_keys
+from nlptrain.data.formats.chat_answers import parse_answer
+from nlptrain.data.formats.chat_turns import Turn, asked_type, text_of
+from nlptrain.data.formats.sniffing import sniff_format
+from tests.helpers.reading import entities_of, faults_of, read_rows
+
+TEXT = "Ama Mensah left Accra for Tema."
+ALL = ["person: Ama Mensah", "place: Accra", "place: Tema"]
+OBJECTS = [
+    {"entity": "Ama Mensah", "type": "person"},
+    {"entity": "Accra", "type": "place"},
+    {"entity": "Tema", "type": "place"},
+]
+
+
+def chat(*contents: str, system: str = "") -> dict[str, Any]:
+    messages = [{"role": "system", "content": system}] if system else []
+    roles = ("user", "assistant")
+    return {"messages": messages + [{"role": roles[i % 2], "content": text} for i, text in enumerate(contents)]}
+
+
+def test_the_two_records_of_the_issue(tmp_path: Path) -> None:
+    """Fenced, and with prose around; one mention in other case, one that does not occur."""
+    answers = (
+        '```json\n[{"entity": "Ama Mensah", "type": "person"}, {"entity": "Accra", "type": "place"}]\n```',
+        'Here you go: [{"entity": "tema", "type": "place"}, {"entity": "Kumasi", "type": "place"}]',
+    )
+    rows = [chat("Ama Mensah left Accra.", answers[0], system="Find people."), chat("It rains in Tema.", answers[1])]
+    sentences, context = read_rows(tmp_path, "chat", *rows)
+    assert [sentence.words for sentence in sentences] == [
+        ("Ama", "Mensah", "left", "Accra", "."),
+        ("It", "rains", "in", "Tema", "."),
+    ]
+    assert [sentence.tags for sentence in sentences] == [
+        ("B-person", "I-person", "O", "B-place", "O"),
+        ("O", "O", "O", "B-place", "O"),
+    ]
+    assert context.report.mentions == {"exact": 2, "case": 1, "lost": 1}
+
+
+ANSWERS = {
+    "objects": json.dumps(OBJECTS),
+    "other keys": json.dumps([{"word": item["entity"], "entity": item["type"]} for item in OBJECTS]),
+    "more keys": json.dumps([{"span": item["entity"], "label": item["type"], "why": "x"} for item in OBJECTS]),
+    "wrapped": json.dumps({"entities": OBJECTS}),
+    "an object per line": "\n".join(map(json.dumps, OBJECTS)),
+    "types and lists": json.dumps({"person": ["Ama Mensah"], "place": ["Accra", "Tema"], "animal": []}),
+    "types and objects": json.dumps(
+        {"person": [{"text": "Ama Mensah"}], "place": [{"name": "Accra"}, {"name": "Tema"}]}
+    ),
+    "mentions and types": json.dumps({"Ama Mensah": "person", "Accra": "place", "Tema": "place"}),
+    "types and mentions": json.dumps([{"person": "Ama Mensah"}, {"place": "Accra"}, {"place": "Tema"}]),
+    "pairs": json.dumps([[item["entity"], item["type"]] for item in OBJECTS]),
+    "Python": str(OBJECTS),
+    "fenced": f"Sure!\n```\n{json.dumps(OBJECTS, indent=2)}\n```\nAnything else?",
+    "prose with brackets": f"<think>It has {{braces}} and [1].</think> Result: {json.dumps(OBJECTS)} (see [1])",
+    "offsets that are wrong": json.dumps([item | {"start": 1, "end": 3} for item in OBJECTS]),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_answers_of_any_form_are_read(tmp_path: Path, answer: str) -> None:
+    (sentence,), context = read_rows(tmp_path, "chat", chat(TEXT, answer))
+    assert (entities_of(sentence), sentence.asked, sentence.text) == (ALL, None, TEXT)
+    assert not any(cause.action == "skipped" for cause in context.report.causes)
+
+
+ANSWER = ANSWERS["objects"]
+RECORDS = {
+    "conversations": {"conversations": [{"from": "human", "value": TEXT}, {"from": "gpt", "value": ANSWER}]},
+    "prompt": {"prompt": f"Find entities.\n\nText: {TEXT}\nAnswer:", "completion": ANSWER},
+    "messages on both sides": {
+        "prompt": [{"role": "user", "content": f'Find entities in the text:\n"""{TEXT}"""'}],
+        "completion": [{"role": "assistant", "content": ANSWER}],
+    },
+    "instruction": {"instruction": "Find entities.", "input": TEXT, "output": ANSWER},
+    "instruction with text": {"instruction": f"Find entities.\nText: {TEXT}", "input": "", "output": ANSWER},
+    "parts": chat("") | {
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": TEXT}]},
+            {"role": "assistant", "content": ANSWER},
+        ]
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+@pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
+def test_records_of_any_form_are_read(tmp_path: Path, record: dict[str, Any], name: str) -> None:
+    (sentence,), context = read_rows(tmp_path, "chat", record, name=name)
+    assert (entities_of(sentence), sentence.text) == (ALL, TEXT)
+    assert not context.report.causes
+
+
+def test_questions_about_one_type_are_united(tmp_path: Path) -> None:
+    """Of other types nothing is known."""
+    questions = [f"Text: {TEXT}", "I have read this text."]
+    questions += ["What describes person in the text?", '["Ama Mensah"]', "What describes animal in the text?", "[]"]
+    one = {"instruction": 'List all entities of type "place".', "input": TEXT, "output": '["Accra", "Tema"]'}
+    (sentence,), context = read_rows(tmp_path, "chat", chat(*questions), one)
+    assert entities_of(sentence) == ALL
+    assert sentence.asked == {"person", "animal", "place"}
+    assert not context.report.causes
+
+
+def test_examples_in_a_prompt_are_texts_of_their_own(tmp_path: Path) -> None:
+    answers = ['{"place": ["Tema"]}', '{"person": ["Kofi"]}']
+    sentences, _ = read_rows(tmp_path, "chat", chat("It rains in Tema.", answers[0], "Kofi sings.", answers[1]))
+    assert [(sentence.text, entities_of(sentence)) for sentence in sentences] == [
+        ("It rains in Tema.", ["place: Tema"]),
+        ("Kofi sings.", ["person: Kofi"]),
+    ]
+
+
+def test_scores_are_kept(tmp_path: Path) -> None:
+    answer = json.dumps([{"text": "Accra", "label": "place", "confidence": 0.25}])
+    (sentence,), _ = read_rows(tmp_path, "chat", chat(TEXT, answer))
+    assert list(sentence.scores.values()) == [0.25]
+
+
+@pytest.mark.parametrize(
+    ("record", "cause", "message"),
+    [
+        (chat(TEXT, '[{"entity": "Ama'), "chat record whose answer has no valid JSON", "found "),
+        (chat(TEXT, "There are none."), "chat record whose answer has no valid JSON", "found "),
+        (chat(TEXT, '["Ama Mensah"]'), "row that is malformed", 'found ["Ama Mensah"]; expected a type in the answer'),
+        (chat(TEXT, '[{"entity": "Ama"}]'), "row that is malformed", 'found {"entity": "Ama"} in the answer'),
+        (
+            {"messages": [{"role": "user", "content": TEXT}]},
+            "row that is malformed",
+            "found no answer (keys: messages)",
+        ),
+    ],
+)
+def test_records_without_entities_in_json_are_skipped(
+    tmp_path: Path, record: dict[str, Any], cause: str, message: str
+) -> None:
+    good = chat(TEXT, ANSWERS["objects"])
+    sentences, context = read_rows(tmp_path, "chat", good, record, good)
+    assert len(sentences) == 2
+    assert faults_of(context) == [("skipped", cause, 1)]
+    assert context.report.causes[0].problems[0].render().startswith(f"{tmp_path}/a.jsonl:2: {message}")
+
+
+def test_chats_without_json_are_no_such_records(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(chat("How are you?", "Fine, thanks.")) + "\n")
+    assert sniff_format(path) == "jsonl"
+
+
+def test_other_keys_are_reported(tmp_path: Path) -> None:
+    read_rows(tmp_path, "chat", chat(TEXT, ANSWERS["objects"]) | {"model": "x", "id": 1})
+    assert ignored_chat_keys(tmp_path / "a.jsonl", ReadContext()) == ["model"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        ("Text: It rains.", "It rains."),
+        ("Find people.\n\n### Input:\nIt rains.\n\n### Response:", "It rains."),
+        ("Find people. Sentence: 'It rains.'", "It rains."),
+        ("Find people in <text>\nIt rains.\n</text> now.", "It rains."),
+        ("Text: Kofi sings.\nEntities: [...]\nText: It rains.\nEntities:", "It rains."),
+        ('Find people in the text:\n"""It rains."""', "It rains."),
+        ("Find people: ```It rains.```", "It rains."),
+        ("Find people in the following sentence (JSON): It rains.", "It rains."),
+        ("He read the text and left.", None),
+        ("He wrote in the text: no.", None),
+    ],
+)
+def test_the_text_of_a_prompt(prompt: str, text: str | None) -> None:
+    assert text_of(Turn("user", prompt)) == text
+
+
+@pytest.mark.parametrize(
+    ("question", "entity_type"),
+    [
+        ("What describes end date in the text?", "end date"),
+        ("Extract all entities of type `place`.", "place"),
+        ("Entity type: medical condition", "medical condition"),
+        ("Find the entities.", None),
+    ],
+)
+def test_the_type_of_a_question(question: str, entity_type: str | None) -> None:
+    assert asked_type(question) == entity_type
+
+
+def test_many_brackets_take_no_time() -> None:
+    assert parse_answer("[" * 100_000) is None
