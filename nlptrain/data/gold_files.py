@@ -13,7 +13,7 @@ from nlptrain.data.tag_reading import TagEvidence, TagReading
 from nlptrain.data.tag_schemes import SCHEME_NAMES, list_names
 from nlptrain.data.tag_spellings import WITHOUT_TYPE
 from nlptrain.data.text_files import is_gz, is_utf16
-from nlptrain.errors import InputError
+from nlptrain.errors import InputError, Problem
 from nlptrain_runtime.schemes import Scheme
 
 _IN_MEMORY, _GZ = 2**26, 8  # bytes of a file whose sentences are kept, and the factor by which text is compressed
@@ -58,16 +58,18 @@ def read_gold_file(
             report.sentences += 1
             yield converted
     if not count and not (report.is_strict and report.causes):
-        causes = ", ".join(
-            f"{cause.count:,} skipped: {cause.text}" for cause in report.causes if cause.action == "skipped"
-        )
-        problems = [problem for cause in report.causes for problem in cause.problems[:1] if cause.action == "skipped"]
-        raise InputError(
-            f"found no sentence{causes and f' ({causes})'}",
-            *problems,
-            location=str(path),
-            expected="at least one",
-        )
+        raise _no_sentence(path, report)
+
+
+def _no_sentence(path: Path, report: ReadReport) -> InputError:
+    skipped = [cause for cause in report.causes if cause.action == "skipped"]
+    reasons = [f"{count:,} texts {reason}" for reason, count in report.omitted.items()]
+    reasons += [f"{cause.count:,} skipped: {cause.text}" for cause in skipped]
+    summary = f" ({', '.join(reasons)})" if reasons else ""
+    return InputError(
+        Problem(f"found no sentence{summary}", str(path), expected="at least one"),
+        *(problem for cause in skipped for problem in cause.problems[:1]),
+    )
 
 
 def common_scheme(readings: Mapping[Path, TagReading]) -> Scheme | None:

@@ -52,6 +52,7 @@ class ReadReport:
     Attributes:
         sentences: the number of sentences that were read, without those that were skipped.
         notes: what a reader decided, e.g. the columns of a file; logged once each.
+        omitted: the number of texts that are left out, or used in part, because the annotators decided so, by reason.
         mentions: of files with spans, how each was found in the text: ``exact``, ``trimmed``, ``case``, ``fuzzy``,
             ``lost``, ...
 
@@ -75,6 +76,7 @@ class ReadReport:
         self.max_faulty = max_faulty
         self.sentences = 0
         self.notes: dict[str, None] = {}
+        self.omitted: Counter[str] = Counter()
         self.mentions: Counter[str] = Counter()
         self._keeps_all = keeps_all
         self._causes: dict[tuple[Action, str], Cause] = {}
@@ -104,6 +106,8 @@ class ReadReport:
         """Log the notes, a line per cause, and how spans were found in their texts."""
         for text in self.notes:
             log(text)
+        for reason, count in self.omitted.items():
+            log(f"omitted: {count:,} text{'s' * (count > 1)} {reason}")
         for cause in self.causes:
             log(cause.describe())
         if set(self.mentions) - {"exact"}:
@@ -138,7 +142,8 @@ class ReadReport:
             counts = {cause.text: cause.count for cause in self.causes if cause.action == action}
             if counts:
                 values[action] = counts
-        return values | ({"mentions": dict(self.mentions)} if self.mentions else {})
+        counters = {"omitted": self.omitted, "mentions": self.mentions}
+        return values | {name: dict(counter) for name, counter in counters.items() if counter}
 
     def _add(self, action: Action, text: str, problem: Problem, count: int) -> None:
         cause = self._causes.setdefault((action, text), Cause(action, text))

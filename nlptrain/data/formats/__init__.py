@@ -29,7 +29,6 @@ class ReadContext:
         columns: of words and tags.
         scheme: that of the tags of labeled spans, which have none of their own.
         pretokenized: of texts with labeled spans: white space separates the words.
-        omitted: counts the texts that are not used, by reason.
         report: receives what is repaired and skipped.
         align: what happens to spans that cut a word.
         entity_type: of entities without a type.
@@ -40,7 +39,6 @@ class ReadContext:
     columns: ColumnsConfig = field(default_factory=ColumnsConfig)
     scheme: Scheme = "iob2"
     pretokenized: bool = False
-    omitted: Counter[str] = field(default_factory=Counter)
     report: ReadReport = field(default_factory=ReadReport)
     align: Align = "expand"
     entity_type: str = "ENTITY"

@@ -85,7 +85,7 @@ def read_annotated_row(row: dict[str, Any], location: str, context: ReadContext)
     Args:
         row: a row for which ``is_annotated_row`` is true.
         location: ``path:line``, for messages.
-        context: ``omitted`` counts such rows by reason, and those that were used only in part.
+        context: its report counts such rows by reason (``omitted``), and those that were used only in part.
 
     Raises:
         InputError: the row is malformed.
@@ -97,7 +97,7 @@ def read_annotated_row(row: dict[str, Any], location: str, context: ReadContext)
         row = small_row(row, location, context)
     decision = row.get("answer")
     if isinstance(decision, str) and decision in _UNUSED_DECISIONS:
-        context.omitted[_UNUSED_DECISIONS[decision]] += 1
+        context.report.omitted[_UNUSED_DECISIONS[decision]] += 1
         return None
     key = _span_key(row)
     annotated = _annotated_text(

@@ -51,11 +51,11 @@ def task_row(row: dict[str, Any], location: str, context: ReadContext) -> dict[s
         raise InputError(f"found {json_type(annotations)} in 'annotations'", location=location, expected="a list")
     kept = [item for item in annotations or [] if isinstance(item, dict) and not item.get("was_cancelled")]
     if not kept:
-        context.omitted[_NOT_ANNOTATED] += 1
+        context.report.omitted[_NOT_ANNOTATED] += 1
         return None
     results = [_regions(annotation.get("result"), location) for annotation in kept]
     if any(result != results[0] for result in results):
-        context.omitted[_SEVERAL] += 1
+        context.report.omitted[_SEVERAL] += 1
     data = row["data"]
     strings = [key for key, value in data.items() if isinstance(value, str)]
     if "text" not in data and len(strings) != 1:

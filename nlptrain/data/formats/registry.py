@@ -76,8 +76,6 @@ def read_gold(path: Path, data: DataConfig, report: ReadReport) -> Iterator[Sent
     context = _context(data, report)
     sentences = read(path, context)
     yield from _checked(sentences, path, name) if FORMATS.package(name) else sentences
-    for reason, count in context.omitted.items():
-        report.note(f"{path}: {count:,} text{'s' * (count > 1)} {reason}")
 
 
 def _checked(sentences: Iterable[Sentence], path: Path, name: str) -> Iterator[Sentence]:

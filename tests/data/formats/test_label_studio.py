@@ -79,7 +79,7 @@ def test_choices_are_no_regions_and_several_labels_are_one(tmp_path: Path) -> No
 def test_predictions_are_no_annotations(tmp_path: Path) -> None:
     predicted = {"id": 2, "data": {"text": TEXT}, "predictions": [{"result": [{"value": REGIONS[0]}]}]}
     (sentence,), context = read_rows(tmp_path, "labelstudio", task(*REGIONS), predicted, name="a.json")
-    assert (entities_of(sentence), context.omitted) == (ALL, {"without an annotation": 1})
+    assert (entities_of(sentence), context.report.omitted) == (ALL, {"without an annotation": 1})
 
 
 @pytest.mark.parametrize("key", ["label", "ner", "tag"])

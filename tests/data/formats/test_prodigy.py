@@ -34,7 +34,7 @@ def test_binary_answers_about_one_text_are_merged(tmp_path: Path) -> None:
         f"{tmp_path}/a.jsonl: binary answers of Prodigy about 2 texts; words without an accepted or rejected span are "
         "unknown (data.unknown_as)"
     ]
-    assert not context.omitted
+    assert not context.report.omitted
 
 
 def test_ignored_answers_say_nothing(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_complete_annotations_that_are_rejected_are_omitted(tmp_path: Path) -> N
     rows = [answer("accept", PERSON, PLACE), answer("reject", PERSON, PLACE)]
     (sentence,), context = read_rows(tmp_path, "prodigy", *rows)
     assert entities_of(sentence) == ["PER: Omar Okoro", "LOC: New Accra"]
-    assert context.omitted == {"rejected by the annotator": 1}
+    assert context.report.omitted == {"rejected by the annotator": 1}
 
 
 def test_a_malformed_answer_does_not_harm_the_others(tmp_path: Path) -> None:
