@@ -106,3 +106,21 @@ def test_lone_surrogates_in_other_keys_are_reported(tmp_path: Path, key: str) ->
     path = _file(tmp_path, json.dumps({"tokens": ["a"], "tags": ["O"], key: "x\ud83d"}))
     with pytest.raises(InputError, match=rf"a\.jsonl:1: '{key}': found \\ud83d, half of a character"):
         list(read_jsonl(path, ReadContext()))
+
+
+@pytest.mark.parametrize(
+    ("fields", "document"),
+    [
+        ('"doc_id": "d1"', "d1"),
+        ('"document_id": 7', "7"),
+        ('"meta": {"doc_id": "d2", "source": "x"}', "d2"),
+        ('"doc_id": null', None),
+        ('"meta": "d3"', None),
+        ('"doc_id": [1]', None),
+    ],
+)
+def test_the_document_of_a_row(tmp_path: Path, fields: str, document: str | None) -> None:
+    """Of words with tags as of texts with entities."""
+    for row in (EXAMPLE, ENTITIES):
+        sentences = list(read_jsonl(_file(tmp_path, f"{row[:-1]}, {fields}}}\n"), ReadContext()))
+        assert [sentence.document for sentence in sentences] == [document]
