@@ -89,6 +89,6 @@ def test_partly_annotated_sentences_contradict_nothing() -> None:
 )
 def test_the_distance_of_types(tags: str, distance: float) -> None:
     """Train has two thirds of persons; without an entity half of the sum of its shares is left."""
-    assert measure_drift("dev", [sentence("dev:1", "a b", tags)], TRAIN).type_distance == pytest.approx(
-        distance, abs=1e-4
-    )
+    drift = measure_drift("dev", [sentence("dev:1", "a b", tags)], TRAIN)
+    assert drift.type_distance == pytest.approx(distance, abs=1e-4)
+    assert (drift.unseen_mentions is None) is (tags == "O O")

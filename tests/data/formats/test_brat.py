@@ -118,3 +118,9 @@ def test_a_missing_text_is_reported(tmp_path: Path) -> None:
     (tmp_path / "doc.txt").unlink()
     with pytest.raises(InputError, match=r"doc\.ann: found no doc\.txt; expected the text in the same folder"):
         read(path)
+
+
+def test_a_file_is_a_document(tmp_path: Path) -> None:
+    """Its name is that of the file."""
+    sentences = read(write(tmp_path, "Ada sings.\nBob hums.\n", "T1\tperson 0 3\tAda\n"))
+    assert [sentence.document for sentence in sentences] == [sentences[0].id.partition(":")[0]] * 2

@@ -210,3 +210,21 @@ def test_invalid_marks(tmp_path: Path, marks: str, message: str) -> None:
     assert list(read_jsonl(path, context)) == []
     (cause,) = context.report.causes
     assert re.search(message, cause.problems[0].render())
+
+
+@pytest.mark.parametrize(
+    ("fields", "document"),
+    [
+        ('"doc_id": "d1"', "d1"),
+        ('"document_id": 7', "7"),
+        ('"meta": {"doc_id": "d2", "source": "x"}', "d2"),
+        ('"doc_id": null', None),
+        ('"meta": "d3"', None),
+        ('"doc_id": [1]', None),
+    ],
+)
+def test_the_document_of_a_row(tmp_path: Path, fields: str, document: str | None) -> None:
+    """Of words with tags as of texts with entities."""
+    for row in (EXAMPLE, ENTITIES):
+        sentences = list(read_jsonl(_file(tmp_path, f"{row[:-1]}, {fields}}}\n"), ReadContext()))
+        assert [sentence.document for sentence in sentences] == [document]
