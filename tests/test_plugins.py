@@ -121,8 +121,8 @@ def test_a_segmenter_finds_the_words_of_training_prediction_and_the_exported_fol
     Path("segmented.yaml").write_text(yaml.safe_dump(run_config))
     trained = run(site, "-m", "nlptrain", "tagger", "segmented.yaml")
     assert trained.returncode == 0, trained.stderr
-    assert json.loads(Path("segmented/word_splitter.json").read_text())["segmenter"] == "pairs"
-    predicted = run(site, "-m", "nlptrain", "predict", "segmented", "--output", "columns", text=text)
+    assert json.loads(Path("segmented/model/word_splitter.json").read_text())["segmenter"] == "pairs"
+    predicted = run(site, "-m", "nlptrain", "predict", "segmented", "--format", "conll", text=text)
     assert [line.split("\t")[0] for line in predicted.stdout.split("\n") if line] == [text[:2], text[2:4], text[4:]]
     exported = run(site, "-m", "nlptrain", "export", "segmented", "segmented_onnx", "--precision", "fp32")
     assert exported.returncode == 0, exported.stderr

@@ -165,9 +165,9 @@ function checkTransitions({ labels, decoding }) {
 }
 
 async function checkPattern({ splitter }) {
+  if (splitter.segmenter) return ["splitter.segmenter", shown(splitter.segmenter), "none: a page cannot run a word segmenter (data.segmenter)"];
   const hash = await sha256(new TextEncoder().encode(splitter.pattern));
   if (Object.hasOwn(PATTERNS, splitter.version) && PATTERNS[splitter.version] === hash) return null;
-  if (splitter.segmenter) return ["splitter.segmenter", shown(splitter.segmenter), "none: a page cannot run a word segmenter (data.segmenter)"];
   return ["splitter", `version ${splitter.version} with an unknown pattern`, "a splitter of nlptrain"];
 }
 
