@@ -240,6 +240,14 @@ FORMATS = Registry(
 )
 
 
+def formats_by_suffix() -> dict[str, list[str]]:
+    """Return the formats that can be read with their suffixes, each suffix with the first format that has it."""
+    owners: dict[str, str] = {}
+    for name, entry in FORMATS.items():
+        owners |= {suffix: name for suffix in entry.suffixes if entry.read and suffix not in owners}
+    return {name: [suffix for suffix in owners if owners[suffix] == name] for name in dict.fromkeys(owners.values())}
+
+
 def readable_formats() -> list[str]:
     """Return the formats of gold files that can be read."""
     return [name for name, entry in FORMATS.items() if entry.read]
