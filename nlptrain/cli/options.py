@@ -134,7 +134,7 @@ def gold_options(files: str, *, format_option: str = "--format") -> Callable[[Co
                 key="data.format",
                 default="auto",
                 type=Choice(["auto", *readable_formats()]),
-                help=f"Format of {files} (default: by suffix).",
+                help=f"Format of {files} (default: by content).",
             ),
         ):
             command = option(command)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from nlptrain.config.formats import FORMATS
+from nlptrain.config.formats import FORMATS, formats_by_suffix
 from nlptrain.config.registry import KindName
 from nlptrain.config.section import Invalid, Section
 from nlptrain.config.segmenters import SEGMENTERS
@@ -35,8 +35,8 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _suffixes() -> str:
-    """Return the suffixes of each format that can be read."""
-    return "; ".join(f"{' '.join(entry.suffixes)}: {name}" for name, entry in FORMATS.items() if entry.read)
+    """Return the suffixes of each format that files are read in without known content."""
+    return "; ".join(f"{' '.join(suffixes)}: {name}" for name, suffixes in formats_by_suffix().items())
 
 
 class ColumnsConfig(Section):
@@ -88,7 +88,9 @@ class DataConfig(Section):
         default=None,
         description="Raw text for the teacher to label, a sentence or a paragraph per line (of .parquet, .arrow, .jsonl, .json and .csv files the column text, else tokens). Without a teacher, it only counts for the student's vocabulary. A list may hold maps of path and weight.",
     )
-    format: Format = Field(default="auto", description=f"Format of the gold files. auto: by suffix ({_suffixes()}).")
+    format: Format = Field(
+        default="auto", description=f"Format of the gold files. auto: by content, else by suffix ({_suffixes()})."
+    )
     columns: ColumnsConfig = Field(
         default=ColumnsConfig(),
         description="Columns of the words and tags in CoNLL, CoNLL-U, CSV, Parquet and Arrow files.",

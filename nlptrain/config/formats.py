@@ -126,7 +126,7 @@ FORMATS = Registry(
             ignored=f"{_FORMATS}.prodigy:ignored_prodigy_keys",
             rows=_JSON_ROWS,
             lines=f"{_ROWS_OF_TEXT}:prodigy_lines",
-            description="an object per line, as Prodigy imports and exports it, binary answers too",
+            description="an object per line, as Prodigy imports and exports it, binary decisions too",
             sniff=f"{_FORMATS}.prodigy:is_prodigy",
         ),
         "doccano": FormatEntry(
@@ -226,7 +226,7 @@ FORMATS = Registry(
             (".jsonl", ".json"),
             read=f"{_FORMATS}.chat:read_chat",
             ignored=f"{_FORMATS}.chat:ignored_chat_keys",
-            description="chat records whose answers are JSON: `messages`, `conversations`, `prompt` and `completion`, or `instruction` and `output`",
+            description="chat records whose responses are JSON: `messages`, `conversations`, `prompt` and `completion`, or `instruction` and `output`",
             sniff=f"{_FORMATS}.chat:is_chat",
         ),
         "privacy-mask": FormatEntry(
@@ -238,6 +238,14 @@ FORMATS = Registry(
         ),
     },
 )
+
+
+def formats_by_suffix() -> dict[str, list[str]]:
+    """Return the formats that can be read with their suffixes, each suffix with the first format that has it."""
+    owners: dict[str, str] = {}
+    for name, entry in FORMATS.items():
+        owners |= {suffix: name for suffix in entry.suffixes if entry.read and suffix not in owners}
+    return {name: [suffix for suffix in owners if owners[suffix] == name] for name in dict.fromkeys(owners.values())}
 
 
 def readable_formats() -> list[str]:

@@ -45,7 +45,7 @@ def test_unknown_suffixes_are_refused(tmp_path: Path) -> None:
     message = (
         r"a\.xml: found the suffix '\.xml'; expected that of a format \(\.conll \.tsv \.bio \.iob \.iob2 \.txt: conll; "
         r"\.conllu: conllu; \.csv: csv; \.jsonl \.ndjson: jsonl; \.json: json; \.ann: brat; "
-        r"\.parquet \.pq: parquet; \.arrow \.feather: arrow\); or set data\.format$"
+        r"\.parquet \.pq: parquet; \.arrow \.feather: arrow; \.spacy: spacy\); or set data\.format$"
     )
     with pytest.raises(InputError, match=message):
         list(Corpus(str(tmp_path / "a.xml")))

@@ -3,7 +3,7 @@
 Entities: ``{"text", "entities": [{"start", "end", "label", "score"}]}``, where the score is optional and an entity may
 have its ``text`` instead of offsets; ``"asked": [type]`` and ``"rejected": [{"start", "end", "label"}]`` where not all
 entities are known. Prodigy: ``{"text", "tokens": [{"start", "end"}], "spans": [{"start", "end", "label"}],
-"answer"}``. doccano: ``{"id", "text", "label": [[start, end, label]]}`` (``data`` in place of ``text`` in 1.8),
+"answer"}``. doccano: ``{"id", "text", "label": [[start, end, label]]}`` (``data`` instead of ``text`` in 1.8),
 ``"entities"`` or ``"annotations": [{"start_offset", "end_offset", "label"}]``, the last one with the numbers of labels.
 Label Studio: see ``label_studio``.
 """

@@ -1,10 +1,10 @@
-"""Chat records with the entities of a text as JSON in the answer, as language models are trained and asked.
+"""Chat records with the entities of a text as JSON in the response, as language models are trained and asked.
 
 ``{"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": json}]}``, ``{"conversations":
 [{"from": "human", "value": text}, {"from": "gpt", "value": json}]}``, ``{"prompt", "completion"}`` or ``{"instruction",
 "input", "output"}``. The text is what follows ``Text:`` in the user's message, else the message. A question may ask for
-one type: "What describes person in the text?"; its answer is a list of mentions, and only the types that were asked for
-are known. What an answer may be: ``chat_answers``.
+one type ("What describes person in the text?"): its response is a list of mentions, and of other types nothing is
+known. What a response may be: ``chat_responses``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nlptrain.data.formats import ReadContext
 from nlptrain.data.formats.annotation_tools import read_annotated_sentence
-from nlptrain.data.formats.chat_answers import is_list_of_mentions, parse_answer, to_entities
+from nlptrain.data.formats.chat_responses import is_list_of_mentions, parse_response, to_entities
 from nlptrain.data.formats.chat_turns import KEYS, Turn, asked_type, text_of, turns_of, whole_text
 from nlptrain.data.formats.fields import join_names, quote_json
 from nlptrain.data.formats.head import Head
@@ -24,19 +24,19 @@ from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
-_BROKEN = "chat record whose answer has no valid JSON"
+_BROKEN = "chat record whose response has no valid JSON"
 
 
 def is_chat(head: Head) -> bool:
-    """Return whether the file has chat records, and the answer of one of them has JSON."""
+    """Return whether the file has chat records, and the response of one of them has JSON."""
     turns = (turn for row in head.rows for turn in turns_of(row))
-    return any(turn.role == "assistant" and parse_answer(turn.content) is not None for turn in turns)
+    return any(turn.role == "assistant" and parse_response(turn.content) is not None for turn in turns)
 
 
 def read_chat(path: Path, context: ReadContext) -> Iterator[Sentence]:
-    """Read the texts of a file with the entities of the answers, which are searched in their texts.
+    """Read the texts of a file with the entities of the responses, which are searched in their texts.
 
-    Answers to questions about one type are united with those about the same text.
+    Responses to questions about one type are united with those about the same text.
 
     Raises:
         InputError: the file cannot be read.
@@ -54,10 +54,10 @@ def ignored_chat_keys(path: Path, _: ReadContext) -> list[str]:
 def _to_rows(row: Row, location: str, report: ReadReport) -> list[Row]:
     """Return a row with the text and the entities of each text in a record."""
     turns = turns_of(row)
-    last_answer = max((index for index, turn in enumerate(turns) if turn.role == "assistant"), default=None)
-    if last_answer is None:
+    last_response = max((index for index, turn in enumerate(turns) if turn.role == "assistant"), default=None)
+    if last_response is None:
         raise InputError(
-            f"found no answer (keys: {join_names(row)})",
+            f"found no response (keys: {join_names(row)})",
             location=location,
             expected='"messages", "conversations", "prompt" and "completion", or "instruction" and "output"',
         )
@@ -69,25 +69,25 @@ def _to_rows(row: Row, location: str, report: ReadReport) -> list[Row]:
             question = turn
             text = text_of(turn) or (text if text and asked_type(turn.content) else whole_text(turn))
         elif turn.role == "assistant":
-            value = parse_answer(turn.content)
+            value = parse_response(turn.content)
             if value is not None:
-                _add_answer(
+                _add_response(
                     rows.setdefault(text, {"text": text, "entities": []}), value, question, instructions, location
                 )
-            elif index == last_answer:  # an earlier one may be: "I have read this text."
+            elif index == last_response:  # an earlier one may be: "I have read this text."
                 report.skip(_BROKEN, InputError(f"found {quote_json(turn.content)}", location=location))
                 return []
     return [{"id": row.get("id")} | mapped for mapped in rows.values()]
 
 
-def _add_answer(mapped: Row, value: object, question: Turn, instructions: str, location: str) -> None:
-    """Add the entities of an answer, and the type that was asked for if it was one; None: all types."""
+def _add_response(mapped: Row, value: object, question: Turn, instructions: str, location: str) -> None:
+    """Add the entities of a response, and the type that was asked for if it was one; None: all types."""
     entity_type = None
     if is_list_of_mentions(value):
         prompt = question.content.replace(mapped["text"], " ")
         entity_type = asked_type(prompt) or asked_type(instructions)
         if value and entity_type is None:
-            expected = "a type in the answer, or in the question"
+            expected = "a type in the response, or in the question"
             raise InputError(f"found {quote_json(value)}", location=location, expected=expected)
     mapped["entities"] += to_entities(value, mapped["text"], entity_type, location)
     asked = mapped.get("asked", [])

@@ -8,8 +8,8 @@ from typing import Any, Literal, NamedTuple
 from nlptrain.data.formats.json_rows import Row
 
 Role = Literal["system", "user", "assistant"]
-_ANSWERS = ("completion", "output", "response", "answer")
-KEYS = ("messages", "conversations", "prompt", "instruction", "input", *_ANSWERS)
+_RESPONSES = ("completion", "output", "response", "answer")
+KEYS = ("messages", "conversations", "prompt", "instruction", "input", *_RESPONSES)
 _ASSISTANTS = ("assistant", "gpt", "model", "bot", "chatgpt")
 _ROLES: dict[str, Role] = {
     "system": "system",
@@ -55,20 +55,20 @@ def turns_of(row: Row) -> list[Turn]:
     for key, role_key, content_key in (("messages", "role", "content"), ("conversations", "from", "value")):
         if isinstance(row.get(key), list):
             return _messages(row[key], role_key, content_key)
-    answer = next((row[key] for key in _ANSWERS if row.get(key) is not None), None)
-    if answer is None or not ("prompt" in row or "instruction" in row):
+    response = next((row[key] for key in _RESPONSES if row.get(key) is not None), None)
+    if response is None or not ("prompt" in row or "instruction" in row):
         return []
     turns = _side(row.get("prompt", row.get("instruction")), "user")
     if isinstance(row.get("input"), str) and row["input"].strip():
         turns = [Turn("system", turn.content) for turn in turns] + [Turn("user", row["input"], is_text=True)]
-    return turns + _side(answer, "assistant")
+    return turns + _side(response, "assistant")
 
 
 def text_of(turn: Turn) -> str | None:
     r"""Return the text that a prompt marks, without what encloses it; None: it marks none.
 
     Example:
-        >>> text_of(Turn("user", "Find all people.\nText: Ada sings.\nAnswer:"))
+        >>> text_of(Turn("user", "Find all people.\nText: Ada sings.\nOutput:"))
         'Ada sings.'
     """
     if turn.is_text:
@@ -90,8 +90,8 @@ def asked_type(question: str) -> str | None:
     """Return the entity type that a question asks for, or None.
 
     Example:
-        >>> asked_type("What describes person in the text?"), asked_type('List entities of type "place".')
-        ('person', 'place')
+        >>> asked_type("What describes person in the text?"), asked_type('List entities of type "city".')
+        ('person', 'city')
     """
     matches = (pattern.search(question) for pattern in _TYPES)
     return next((match[1].strip() for match in matches if match), None)
@@ -111,7 +111,7 @@ def _messages(values: list[Any], role_key: str, content_key: str) -> list[Turn]:
 
 
 def _side(value: Any, role: Role) -> list[Turn]:  # noqa: ANN401
-    """Return one side of a record with a prompt and an answer: a string, or messages."""
+    """Return one side of a record with a prompt and a response: a string, or messages."""
     if isinstance(value, list):
         return _messages(value, "role", "content")
     return [Turn(role, value)] if isinstance(value, str) else []

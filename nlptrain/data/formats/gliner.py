@@ -1,7 +1,7 @@
 """GLiNER's training data: words, and entities as spans of words whose ends are inclusive.
 
-``{"tokenized_text": ["Ada", "sings"], "ner": [[0, 0, "person"]], "ner_labels": ["person", "place"], "ner_negatives":
-["place"]}``, in a JSON list or JSON Lines. Only the types in ``ner_labels`` and ``ner_negatives`` were looked for; all
+``{"tokenized_text": ["Ada", "sings"], "ner": [[0, 0, "person"]], "ner_labels": ["person", "city"], "ner_negatives":
+["city"]}``, in a JSON list or JSON Lines. Only the types in ``ner_labels`` and ``ner_negatives`` were looked for; all
 types without these keys. Negative types alone are a sample: the types of the entities were looked for as well. GLiNER
 ignores other keys; ``id``, ``text``, ``scores`` (one for each entity) and ``rejected`` (as ``ner``) are ours.
 """

@@ -119,7 +119,7 @@ def _class_names(features: Any) -> dict[str, list[str]]:  # noqa: ANN401
 
 
 def _with_names(row: Any, names: dict[str, list[str]]) -> Any:  # noqa: ANN401
-    """Return a row with the names of its classes in place of their numbers."""
+    """Return a row with the names of its classes instead of their numbers."""
     if not isinstance(row, dict) or not all(isinstance(row.get(column), list) for column in names):
         return row
     changed = {

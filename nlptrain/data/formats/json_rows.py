@@ -38,9 +38,9 @@ def read_json_rows(path: Path, report: ReadReport | None) -> Iterator[tuple[str,
         text = "\n".join(line for _, line in read_lines(path))
         values: Iterator[tuple[int, Any]] = enumerate(rows_of(_parse(text, str(path), _MAX_FILE))[1], start=1)
     else:
-        values = ((number, line) for number, line in read_lines(path) if line.strip())
-    for number, value in values:
-        location = f"{path}:{number}"
+        values = ((line_number, line) for line_number, line in read_lines(path) if line.strip())
+    for row_number, value in values:
+        location = f"{path}:{row_number}"
         try:
             row = _parse(value, location, _MAX_LINE) if container in ("lines", "") else value
             yield location, _check_object(row, location)

@@ -90,7 +90,7 @@ def _sentence(context: ReadContext, row: dict[str, Any], location: str) -> Sente
 def _without_empty_words(
     tokens: list[Any], tags: list[Any], location: str, context: ReadContext
 ) -> tuple[list[Any], list[Any]]:
-    """Leave out empty words outside of entities: emoji that a tool has stripped."""
+    """Omit empty words outside of entities: emoji that a tool has stripped."""
     kept = [index for index, (token, tag) in enumerate(zip(tokens, tags, strict=True)) if token != "" or tag != "O"]
     if len(kept) < len(tokens):
         context.report.repaired(_EMPTY, location, count=len(tokens) - len(kept))

@@ -51,8 +51,8 @@ def ignored_label_studio_keys(path: Path, _: ReadContext) -> list[str]:
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    for number, row in read_csv_rows(path):
-        yield f"{path}:{number}", _parsed(row)
+    for row_number, row in read_csv_rows(path):
+        yield f"{path}:{row_number}", _parsed(row)
 
 
 def _parsed(row: dict[Any, Any]) -> Row:

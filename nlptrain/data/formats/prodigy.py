@@ -1,9 +1,9 @@
-"""Rows of Prodigy: complete annotations, and binary answers, each of which accepts or rejects one span.
+"""Rows of Prodigy: complete annotations, and binary decisions, each of which accepts or rejects one span.
 
 A row is ``{"text", "tokens", "spans": [{"start", "end", "label"}], "answer": "accept" | "reject" | "ignore"}``. Rows
 with ``_view_id`` are binary if that is ``ner``, ``spans`` or ``binary``, and complete otherwise (``ner_manual``). Rows
-without it are binary if none of them has more than one span, and if a text has several answers about
-different spans, or a rejected row has a span. In a file of binary answers, all that is known of a text is which spans
+without it are binary if none of them has more than one span, and if a text has several decisions about
+different spans, or a rejected row has a span. In a file of binary decisions, all that is known of a text is which spans
 are entities (accepted) and which are not (rejected): nothing is known of other words.
 """
 
@@ -34,12 +34,12 @@ def is_prodigy(head: Head) -> bool:
 
 
 def read_prodigy(path: Path, context: ReadContext) -> Iterator[Sentence]:
-    """Read the texts of a file; binary answers about one text are merged.
+    """Read the texts of a file; binary decisions about one text are merged.
 
     Raises:
         InputError: the file cannot be read.
     """
-    is_binary = _has_binary_answers(path)
+    is_binary = _has_binary_decisions(path)
     texts = 0
     for location, row in merge_rows(path, context.report, partial(_to_rows, is_binary)):
         texts += row.get("asked") is not None
@@ -48,7 +48,7 @@ def read_prodigy(path: Path, context: ReadContext) -> Iterator[Sentence]:
     if texts:
         count = f"{texts:,} text{'s' * (texts > 1)}"
         unknown = "words without an accepted or rejected span are unknown (data.unknown_as)"
-        context.report.note(f"{path}: binary answers of Prodigy about {count}; {unknown}")
+        context.report.note(f"{path}: binary decisions of Prodigy about {count}; {unknown}")
 
 
 def ignored_prodigy_keys(path: Path, _: ReadContext) -> list[str]:
@@ -56,8 +56,8 @@ def ignored_prodigy_keys(path: Path, _: ReadContext) -> list[str]:
     return ignored_keys(path, ("id", "text", "tokens", "spans", "answer", "_view_id"))
 
 
-def _has_binary_answers(path: Path) -> bool:
-    """Return whether the rows without ``_view_id`` are binary answers."""
+def _has_binary_decisions(path: Path) -> bool:
+    """Return whether the rows without ``_view_id`` are binary decisions."""
     spans: dict[bytes, bytes] = {}
     is_binary = False
     for _, row in read_json_rows(path, ReadReport()):
@@ -77,7 +77,7 @@ def _hash(value: object) -> bytes:
 
 
 def _to_rows(is_binary: bool, row: Row, location: str, _report: ReadReport) -> list[Row]:
-    """Return a binary answer as a row with accepted and rejected spans; other rows as they are."""
+    """Return a binary decision as a row with accepted and rejected spans; other rows as they are."""
     view = row.get("_view_id")
     if not (is_binary if view is None else view in _BINARY_VIEWS):
         return [row]
@@ -94,7 +94,7 @@ def _to_rows(is_binary: bool, row: Row, location: str, _report: ReadReport) -> l
 
 
 def _span(value: Any, location: str) -> Row:  # noqa: ANN401
-    """Return a span without what differs between two answers."""
+    """Return a span without what differs between two decisions."""
     fields = value if isinstance(value, dict) else {}
     if not all(type(fields.get(key)) is int for key in ("start", "end")) or not fields.get("label"):
         expected = "'start' and 'end' (integers) and a label"

@@ -10,7 +10,7 @@ from typing import Any
 
 from nlptrain.atomic_files import write_errors
 from nlptrain.config.data import DataConfig
-from nlptrain.config.formats import FORMATS, writable_formats
+from nlptrain.config.formats import FORMATS, formats_by_suffix, writable_formats
 from nlptrain.data.formats import (
     FilesOf,
     FormatLines,
@@ -39,11 +39,7 @@ def format_of(path: Path, data: DataConfig) -> str:
         return data.format
     if name := sniff_format(path):
         return name
-    by_suffix: dict[str, str] = {}
-    for name, entry in FORMATS.items():
-        by_suffix |= {suffix: name for suffix in entry.suffixes if entry.read and suffix not in by_suffix}
-    names = dict.fromkeys(by_suffix.values())
-    known = "; ".join(f"{' '.join(key for key, value in by_suffix.items() if value == name)}: {name}" for name in names)
+    known = "; ".join(f"{' '.join(suffixes)}: {name}" for name, suffixes in formats_by_suffix().items())
     raise InputError(
         f"found the suffix {without_gz(path).suffix.lower()!r}",
         location=str(path),

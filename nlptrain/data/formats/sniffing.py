@@ -18,19 +18,21 @@ _TAG = re.compile(r"</?[A-Za-z][\w:.-]*(\s+[\w:.-]+\s*=\s*(\"[^\"]*\"|'[^']*'))*
 def sniff_format(path: Path) -> str | None:
     """Return the format of a gold file by its content, else by its suffix; None: by neither.
 
-    Of several formats with that content, the one with the file's suffix is returned, else the first one.
+    Of several formats with that content, the one with the file's suffix is returned, else the first one. The suffix of
+    a format that cannot be sniffed, which a plug-in may have, decides alone.
     """
-    return _sniff_content(path) or _format_of_suffix(path, "suffixes", "read")
+    by_suffix = _format_of_suffix(path, "suffixes", "read")
+    return _sniff_content(path) or by_suffix if by_suffix is None or FORMATS[by_suffix].sniff else by_suffix
 
 
 def sniff_raw(path: Path) -> str:
     """Return what a file that is given as raw text is: ``text``, ``markup`` (HTML, XML), or the name of a format."""
+    by_suffix = _format_of_suffix(path, "suffixes", "rows") or _format_of_suffix(path, "gold_suffixes", "read")
+    if by_suffix is not None and not FORMATS[by_suffix].sniff:
+        return by_suffix
     if name := _sniff_content(path):
         return name
-    if _is_markup(_read(path)):
-        return "markup"
-    by_suffix = _format_of_suffix(path, "suffixes", "rows") or _format_of_suffix(path, "gold_suffixes", "read")
-    return by_suffix or "text"
+    return "markup" if _is_markup(_read(path)) else by_suffix or "text"
 
 
 def read_lines_of_head(path: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Chat records with JSON answers."""
+"""Chat records with JSON responses."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import pytest
 
 from nlptrain.data.formats import ReadContext
 from nlptrain.data.formats.chat import ignored_chat_keys
-from nlptrain.data.formats.chat_answers import parse_answer
+from nlptrain.data.formats.chat_responses import parse_response
 from nlptrain.data.formats.chat_turns import Turn, asked_type, text_of
 from nlptrain.data.formats.sniffing import sniff_format
 from tests.helpers.reading import entities_of, faults_of, read_rows
 
 TEXT = "Ama Mensah left Accra for Tema."
-ALL = ["person: Ama Mensah", "place: Accra", "place: Tema"]
+ALL = ["person: Ama Mensah", "city: Accra", "city: Tema"]
 OBJECTS = [
     {"entity": "Ama Mensah", "type": "person"},
-    {"entity": "Accra", "type": "place"},
-    {"entity": "Tema", "type": "place"},
+    {"entity": "Accra", "type": "city"},
+    {"entity": "Tema", "type": "city"},
 ]
 
 
@@ -32,35 +32,38 @@ def chat(*contents: str, system: str = "") -> dict[str, Any]:
 
 def test_the_two_records_of_the_issue(tmp_path: Path) -> None:
     """Fenced, and with prose around; one mention in other case, one that does not occur."""
-    answers = (
-        '```json\n[{"entity": "Ama Mensah", "type": "person"}, {"entity": "Accra", "type": "place"}]\n```',
-        'Here you go: [{"entity": "tema", "type": "place"}, {"entity": "Kumasi", "type": "place"}]',
+    responses = (
+        '```json\n[{"entity": "Ama Mensah", "type": "person"}, {"entity": "Accra", "type": "city"}]\n```',
+        'Here you go: [{"entity": "tema", "type": "city"}, {"entity": "Kumasi", "type": "city"}]',
     )
-    rows = [chat("Ama Mensah left Accra.", answers[0], system="Find people."), chat("It rains in Tema.", answers[1])]
+    rows = [
+        chat("Ama Mensah left Accra.", responses[0], system="Find people."),
+        chat("It rains in Tema.", responses[1]),
+    ]
     sentences, context = read_rows(tmp_path, "chat", *rows)
     assert [sentence.words for sentence in sentences] == [
         ("Ama", "Mensah", "left", "Accra", "."),
         ("It", "rains", "in", "Tema", "."),
     ]
     assert [sentence.tags for sentence in sentences] == [
-        ("B-person", "I-person", "O", "B-place", "O"),
-        ("O", "O", "O", "B-place", "O"),
+        ("B-person", "I-person", "O", "B-city", "O"),
+        ("O", "O", "O", "B-city", "O"),
     ]
     assert context.report.mentions == {"exact": 2, "case": 1, "lost": 1}
 
 
-ANSWERS = {
+RESPONSES = {
     "objects": json.dumps(OBJECTS),
     "other keys": json.dumps([{"word": item["entity"], "entity": item["type"]} for item in OBJECTS]),
     "more keys": json.dumps([{"span": item["entity"], "label": item["type"], "why": "x"} for item in OBJECTS]),
     "wrapped": json.dumps({"entities": OBJECTS}),
     "an object per line": "\n".join(map(json.dumps, OBJECTS)),
-    "types and lists": json.dumps({"person": ["Ama Mensah"], "place": ["Accra", "Tema"], "animal": []}),
+    "types and lists": json.dumps({"person": ["Ama Mensah"], "city": ["Accra", "Tema"], "animal": []}),
     "types and objects": json.dumps(
-        {"person": [{"text": "Ama Mensah"}], "place": [{"name": "Accra"}, {"name": "Tema"}]}
+        {"person": [{"text": "Ama Mensah"}], "city": [{"name": "Accra"}, {"name": "Tema"}]}
     ),
-    "mentions and types": json.dumps({"Ama Mensah": "person", "Accra": "place", "Tema": "place"}),
-    "types and mentions": json.dumps([{"person": "Ama Mensah"}, {"place": "Accra"}, {"place": "Tema"}]),
+    "mentions and types": json.dumps({"Ama Mensah": "person", "Accra": "city", "Tema": "city"}),
+    "types and mentions": json.dumps([{"person": "Ama Mensah"}, {"city": "Accra"}, {"city": "Tema"}]),
     "pairs": json.dumps([[item["entity"], item["type"]] for item in OBJECTS]),
     "Python": str(OBJECTS),
     "fenced": f"Sure!\n```\n{json.dumps(OBJECTS, indent=2)}\n```\nAnything else?",
@@ -69,27 +72,27 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-def test_answers_of_any_form_are_read(tmp_path: Path, answer: str) -> None:
-    (sentence,), context = read_rows(tmp_path, "chat", chat(TEXT, answer))
+@pytest.mark.parametrize("response", RESPONSES.values(), ids=RESPONSES)
+def test_responses_of_any_form_are_read(tmp_path: Path, response: str) -> None:
+    (sentence,), context = read_rows(tmp_path, "chat", chat(TEXT, response))
     assert (entities_of(sentence), sentence.asked, sentence.text) == (ALL, None, TEXT)
     assert not any(cause.action == "skipped" for cause in context.report.causes)
 
 
-ANSWER = ANSWERS["objects"]
+RESPONSE = RESPONSES["objects"]
 RECORDS = {
-    "conversations": {"conversations": [{"from": "human", "value": TEXT}, {"from": "gpt", "value": ANSWER}]},
-    "prompt": {"prompt": f"Find entities.\n\nText: {TEXT}\nAnswer:", "completion": ANSWER},
+    "conversations": {"conversations": [{"from": "human", "value": TEXT}, {"from": "gpt", "value": RESPONSE}]},
+    "prompt": {"prompt": f"Find entities.\n\nText: {TEXT}\nOutput:", "completion": RESPONSE},
     "messages on both sides": {
         "prompt": [{"role": "user", "content": f'Find entities in the text:\n"""{TEXT}"""'}],
-        "completion": [{"role": "assistant", "content": ANSWER}],
+        "completion": [{"role": "assistant", "content": RESPONSE}],
     },
-    "instruction": {"instruction": "Find entities.", "input": TEXT, "output": ANSWER},
-    "instruction with text": {"instruction": f"Find entities.\nText: {TEXT}", "input": "", "output": ANSWER},
+    "instruction": {"instruction": "Find entities.", "input": TEXT, "output": RESPONSE},
+    "instruction with text": {"instruction": f"Find entities.\nText: {TEXT}", "input": "", "output": RESPONSE},
     "parts": chat("") | {
         "messages": [
             {"role": "user", "content": [{"type": "text", "text": TEXT}]},
-            {"role": "assistant", "content": ANSWER},
+            {"role": "assistant", "content": RESPONSE},
         ]
     },
 }  # fmt: skip
@@ -105,48 +108,52 @@ def test_records_of_any_form_are_read(tmp_path: Path, record: dict[str, Any], na
 
 def test_questions_about_one_type_are_united(tmp_path: Path) -> None:
     """Of other types nothing is known."""
-    questions = [f"Text: {TEXT}", "I have read this text."]
+    questions = [f"Text: {TEXT}", "This is the text."]
     questions += ["What describes person in the text?", '["Ama Mensah"]', "What describes animal in the text?", "[]"]
-    one = {"instruction": 'List all entities of type "place".', "input": TEXT, "output": '["Accra", "Tema"]'}
-    (sentence,), context = read_rows(tmp_path, "chat", chat(*questions), one)
+    single = {"instruction": 'List all entities of type "city".', "input": TEXT, "output": '["Accra", "Tema"]'}
+    (sentence,), context = read_rows(tmp_path, "chat", chat(*questions), single)
     assert entities_of(sentence) == ALL
-    assert sentence.asked == {"person", "animal", "place"}
+    assert sentence.asked == {"person", "animal", "city"}
     assert not context.report.causes
 
 
 def test_examples_in_a_prompt_are_texts_of_their_own(tmp_path: Path) -> None:
-    answers = ['{"place": ["Tema"]}', '{"person": ["Kofi"]}']
-    sentences, _ = read_rows(tmp_path, "chat", chat("It rains in Tema.", answers[0], "Kofi sings.", answers[1]))
+    responses = ['{"city": ["Tema"]}', '{"person": ["Kofi"]}']
+    sentences, _ = read_rows(tmp_path, "chat", chat("It rains in Tema.", responses[0], "Kofi sings.", responses[1]))
     assert [(sentence.text, entities_of(sentence)) for sentence in sentences] == [
-        ("It rains in Tema.", ["place: Tema"]),
+        ("It rains in Tema.", ["city: Tema"]),
         ("Kofi sings.", ["person: Kofi"]),
     ]
 
 
 def test_scores_are_kept(tmp_path: Path) -> None:
-    answer = json.dumps([{"text": "Accra", "label": "place", "confidence": 0.25}])
-    (sentence,), _ = read_rows(tmp_path, "chat", chat(TEXT, answer))
+    response = json.dumps([{"text": "Accra", "label": "city", "confidence": 0.25}])
+    (sentence,), _ = read_rows(tmp_path, "chat", chat(TEXT, response))
     assert list(sentence.scores.values()) == [0.25]
 
 
 @pytest.mark.parametrize(
     ("record", "cause", "message"),
     [
-        (chat(TEXT, '[{"entity": "Ama'), "chat record whose answer has no valid JSON", "found "),
-        (chat(TEXT, "There are none."), "chat record whose answer has no valid JSON", "found "),
-        (chat(TEXT, '["Ama Mensah"]'), "row that is malformed", 'found ["Ama Mensah"]; expected a type in the answer'),
-        (chat(TEXT, '[{"entity": "Ama"}]'), "row that is malformed", 'found {"entity": "Ama"} in the answer'),
+        (chat(TEXT, '[{"entity": "Ama'), "chat record whose response has no valid JSON", "found "),
+        (chat(TEXT, "There are none."), "chat record whose response has no valid JSON", "found "),
+        (
+            chat(TEXT, '["Ama Mensah"]'),
+            "row that is malformed",
+            'found ["Ama Mensah"]; expected a type in the response',
+        ),
+        (chat(TEXT, '[{"entity": "Ama"}]'), "row that is malformed", 'found {"entity": "Ama"} in the response'),
         (
             {"messages": [{"role": "user", "content": TEXT}]},
             "row that is malformed",
-            "found no answer (keys: messages)",
+            "found no response (keys: messages)",
         ),
     ],
 )
 def test_records_without_entities_in_json_are_skipped(
     tmp_path: Path, record: dict[str, Any], cause: str, message: str
 ) -> None:
-    good = chat(TEXT, ANSWERS["objects"])
+    good = chat(TEXT, RESPONSES["objects"])
     sentences, context = read_rows(tmp_path, "chat", good, record, good)
     assert len(sentences) == 2
     assert faults_of(context) == [("skipped", cause, 1)]
@@ -160,7 +167,7 @@ def test_chats_without_json_are_no_such_records(tmp_path: Path) -> None:
 
 
 def test_other_keys_are_reported(tmp_path: Path) -> None:
-    read_rows(tmp_path, "chat", chat(TEXT, ANSWERS["objects"]) | {"model": "x", "id": 1})
+    read_rows(tmp_path, "chat", chat(TEXT, RESPONSES["objects"]) | {"model": "x", "id": 1})
     assert ignored_chat_keys(tmp_path / "a.jsonl", ReadContext()) == ["model"]
 
 
@@ -187,7 +194,7 @@ def test_the_text_of_a_prompt(prompt: str, text: str | None) -> None:
     ("question", "entity_type"),
     [
         ("What describes end date in the text?", "end date"),
-        ("Extract all entities of type `place`.", "place"),
+        ("Extract all entities of type `city`.", "city"),
         ("Entity type: medical condition", "medical condition"),
         ("Find the entities.", None),
     ],
@@ -197,4 +204,4 @@ def test_the_type_of_a_question(question: str, entity_type: str | None) -> None:
 
 
 def test_many_brackets_take_no_time() -> None:
-    assert parse_answer("[" * 100_000) is None
+    assert parse_response("[" * 100_000) is None

@@ -1,4 +1,4 @@
-"""Prodigy's complete annotations and binary answers."""
+"""Prodigy's complete annotations and binary decisions."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ TEXT = "Omar Okoro visits New Accra."
 PERSON, PLACE, VERB = (0, 10, "PER"), (18, 27, "LOC"), (11, 17, "LOC")
 
 
-def answer(decision: str, *spans: tuple[int, int, str], text: str = TEXT, **more: object) -> dict[str, Any]:
+def row(decision: str, *spans: tuple[int, int, str], text: str = TEXT, **more: object) -> dict[str, Any]:
     values = [{"start": start, "end": end, "label": label} for start, end, label in spans]
     return {"text": text, "spans": values, "answer": decision, **more}
 
 
-CASE = [answer("accept", PERSON), answer("accept", PLACE), answer("reject", VERB)]
+CASE = [row("accept", PERSON), row("accept", PLACE), row("reject", VERB)]
 
 
-def test_binary_answers_about_one_text_are_merged(tmp_path: Path) -> None:
-    other = answer("accept", (0, 2, "PER"), text="Al came.")
+def test_binary_decisions_about_one_text_are_merged(tmp_path: Path) -> None:
+    other = row("accept", (0, 2, "PER"), text="Al came.")
     sentences, context = read_rows(tmp_path, "prodigy", CASE[0], other, *CASE[1:])
     assert [sentence.where for sentence in sentences] == [f"{tmp_path}/a.jsonl:2", f"{tmp_path}/a.jsonl:1"]
     first, second = sentences
@@ -31,27 +31,27 @@ def test_binary_answers_about_one_text_are_merged(tmp_path: Path) -> None:
     assert second.tags == ("B-PER", "I-PER", "O", "B-LOC", "I-LOC", "O")
     assert (second.asked, second.rejected) == (frozenset(), (Span("LOC", 2, 3),))
     assert list(context.report.notes) == [
-        f"{tmp_path}/a.jsonl: binary answers of Prodigy about 2 texts; words without an accepted or rejected span are "
-        "unknown (data.unknown_as)"
+        f"{tmp_path}/a.jsonl: binary decisions of Prodigy about 2 texts; words without an accepted or rejected span "
+        "are unknown (data.unknown_as)"
     ]
     assert not context.report.omitted
 
 
-def test_ignored_answers_say_nothing(tmp_path: Path) -> None:
-    rows = [*CASE, answer("ignore", (0, 4, "ORG")), answer("ignore", (0, 1, "ORG"), text="A b")]
+def test_ignored_rows_are_not_used(tmp_path: Path) -> None:
+    rows = [*CASE, row("ignore", (0, 4, "ORG")), row("ignore", (0, 1, "ORG"), text="A b")]
     (sentence,), _ = read_rows(tmp_path, "prodigy", *rows)
     assert entities_of(sentence) == ["PER: Omar Okoro", "LOC: New Accra"]
     assert sentence.rejected == (Span("LOC", 2, 3),)
 
 
-def test_the_same_answer_twice_is_one(tmp_path: Path) -> None:
+def test_the_same_decision_twice_is_one(tmp_path: Path) -> None:
     (sentence,), context = read_rows(tmp_path, "prodigy", *CASE, *CASE)
     assert (entities_of(sentence), len(sentence.rejected)) == (["PER: Omar Okoro", "LOC: New Accra"], 1)
     assert not context.report.causes
 
 
 def test_a_span_that_is_accepted_and_rejected_is_left_out(tmp_path: Path) -> None:
-    (sentence,), context = read_rows(tmp_path, "prodigy", *CASE, answer("accept", VERB))
+    (sentence,), context = read_rows(tmp_path, "prodigy", *CASE, row("accept", VERB))
     assert (entities_of(sentence), sentence.rejected) == (["PER: Omar Okoro", "LOC: New Accra"], ())
     assert faults_of(context) == [("repaired", "span that is both accepted and rejected, left out", 1)]
 
@@ -59,27 +59,27 @@ def test_a_span_that_is_accepted_and_rejected_is_left_out(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("rows", "asked"),
     [
-        ([answer("accept", PERSON), answer("accept", PLACE)], [frozenset()]),
-        ([answer("accept", PERSON), answer("reject", VERB)], [frozenset()]),
-        ([answer("accept", PERSON, _view_id="ner")], [frozenset()]),
-        ([answer("accept", PERSON, _view_id="ner_manual")], [None]),
-        ([answer("accept", PERSON), answer("accept", text="It rains.")], [None, None]),
-        ([answer("accept", PERSON), answer("accept", PERSON)], [None, None]),
-        ([answer("accept", PERSON, PLACE), answer("accept", PERSON), answer("reject", VERB)], [None, None]),
-        ([answer("accept", _view_id="ner_manual"), answer("accept", PERSON, _view_id="ner")], [None, frozenset()]),
+        ([row("accept", PERSON), row("accept", PLACE)], [frozenset()]),
+        ([row("accept", PERSON), row("reject", VERB)], [frozenset()]),
+        ([row("accept", PERSON, _view_id="ner")], [frozenset()]),
+        ([row("accept", PERSON, _view_id="ner_manual")], [None]),
+        ([row("accept", PERSON), row("accept", text="It rains.")], [None, None]),
+        ([row("accept", PERSON), row("accept", PERSON)], [None, None]),
+        ([row("accept", PERSON, PLACE), row("accept", PERSON), row("reject", VERB)], [None, None]),
+        ([row("accept", _view_id="ner_manual"), row("accept", PERSON, _view_id="ner")], [None, frozenset()]),
     ],
     ids=[
         "two spans of a text",
         "a rejected span",
         "view ner",
         "view ner_manual",
-        "one answer per text",
+        "one row per text",
         "two annotators",
         "several spans in a row",
         "two views",
     ],
 )  # fmt: skip
-def test_binary_answers_are_told_from_complete_annotations(
+def test_binary_decisions_differ_from_complete_annotations(
     tmp_path: Path, rows: list[object], asked: list[frozenset[str] | None]
 ) -> None:
     sentences, _ = read_rows(tmp_path, "prodigy", *rows)
@@ -87,13 +87,13 @@ def test_binary_answers_are_told_from_complete_annotations(
 
 
 def test_complete_annotations_that_are_rejected_are_omitted(tmp_path: Path) -> None:
-    rows = [answer("accept", PERSON, PLACE), answer("reject", PERSON, PLACE)]
+    rows = [row("accept", PERSON, PLACE), row("reject", PERSON, PLACE)]
     (sentence,), context = read_rows(tmp_path, "prodigy", *rows)
     assert entities_of(sentence) == ["PER: Omar Okoro", "LOC: New Accra"]
     assert context.report.omitted == {"rejected by the annotator": 1}
 
 
-def test_a_malformed_answer_does_not_harm_the_others(tmp_path: Path) -> None:
+def test_a_malformed_row_does_not_harm_the_others(tmp_path: Path) -> None:
     rows = [*CASE, {**CASE[0], "spans": [{"start": 1}]}, {**CASE[0], "text": None}]
     (sentence,), context = read_rows(tmp_path, "prodigy", *rows)
     assert entities_of(sentence) == ["PER: Omar Okoro", "LOC: New Accra"]

@@ -1,6 +1,6 @@
-"""Entities in the answers of language models: JSON, possibly with prose around it or in a fence.
+"""Entities in the responses of language models: JSON, possibly with prose around it or in a fence.
 
-An answer is a list of objects (``{"entity": "Ada", "type": "person"}``; other usual keys are known) or of pairs, a map
+A response is a list of objects (``{"entity": "Ada", "type": "person"}``; other usual keys are known) or of pairs, a map
 of types and mentions (``{"person": ["Ada"]}``), or, where one type was asked for, a list of mentions.
 """
 
@@ -35,17 +35,17 @@ _SCORES = ("score", "confidence", "probability")
 _OFFSETS = (("start", "end"), ("start_char", "end_char"), ("start_offset", "end_offset"))
 _NOTHING = ("", "none", "null", "n/a", "-")
 _FENCE = re.compile(r"```[\w+-]*[ \t]*\n?(.*?)```", re.DOTALL)
-_MAX_STARTS = 200  # brackets of an answer that are tried as the start of JSON
+_MAX_STARTS = 200  # brackets of a response that are tried as the start of JSON
 _DECODER = json.JSONDecoder()
 
 
-def parse_answer(content: str) -> Any:  # noqa: ANN401
-    """Return the JSON in an answer, a list or an object; None: it has none.
+def parse_response(content: str) -> Any:  # noqa: ANN401
+    """Return the JSON in a response, a list or an object; None: it has none.
 
-    Of several values in one answer, the last one counts; several objects are a list.
+    Of several values in one response, the last one counts; several objects are a list.
 
     Example:
-        >>> parse_answer('Here you go: [{"entity": "Ada", "type": "person"}]. Anything else?')
+        >>> parse_response('Here you go: [{"entity": "Ada", "type": "person"}]. Anything else?')
         [{'entity': 'Ada', 'type': 'person'}]
     """
     for part in [*_FENCE.findall(content), content]:
@@ -56,15 +56,15 @@ def parse_answer(content: str) -> Any:  # noqa: ANN401
 
 
 def is_list_of_mentions(value: Any) -> bool:  # noqa: ANN401
-    """Return whether an answer is a list of mentions without types."""
+    """Return whether a response is a list of mentions without types."""
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def to_entities(value: Any, text: str, entity_type: str | None, location: str) -> list[Row]:  # noqa: ANN401
-    """Return the entities of an answer as objects with ``text``, ``label`` and, if given, offsets and score.
+    """Return the entities of a response as objects with ``text``, ``label`` and, if given, offsets and score.
 
     Args:
-        value: the JSON of the answer.
+        value: the JSON of the response.
         text: in which the mentions are.
         entity_type: of mentions without a type, if the question asked for one.
         location: ``path:line``, for messages.
@@ -73,7 +73,7 @@ def to_entities(value: Any, text: str, entity_type: str | None, location: str) -
         InputError: an item is no entity.
 
     Example:
-        >>> to_entities({"person": ["Ada"], "place": []}, "Ada sings", None, "a.jsonl:1")
+        >>> to_entities({"person": ["Ada"], "city": []}, "Ada sings", None, "a.jsonl:1")
         [{'text': 'Ada', 'label': 'person'}]
     """
     if isinstance(value, list):
@@ -130,23 +130,23 @@ def _mention(mention: str, label: str) -> list[Row]:
 
 def _not_an_entity(value: Any, location: str) -> InputError:  # noqa: ANN401
     return InputError(
-        f"found {quote_json(value)} in the answer",
+        f"found {quote_json(value)} in the response",
         location=location,
         expected='objects such as {"entity": "Ada", "type": "person"}',
     )
 
 
 def _values(content: str) -> Iterator[Any]:
-    """Yield the JSON values in ``content`` that may be an answer."""
+    """Yield the JSON values in ``content`` that may be a response."""
     end = 0
     for count, match in enumerate(re.finditer(r"[\[{]", content)):
         if match.start() < end or count >= _MAX_STARTS:
             continue
         value, stop = _decode(content, match.start())
-        is_answer = isinstance(value, dict) or (
+        is_response = isinstance(value, dict) or (
             isinstance(value, list) and all(isinstance(item, dict | list | str) for item in value)
         )
-        if is_answer:
+        if is_response:
             end = stop
             yield value
 
