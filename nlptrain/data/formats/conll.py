@@ -164,37 +164,34 @@ class _Reader:
             return
         read = _repair_cells(cells, line, layout)
         if read is None:
-            self._skip(cells, location)
+            self._skip_line(cells, line_number)
             return
         cause, word, tag = read
         if is_blank(word):
             if tag in _OUTSIDE:
                 report.repaired("empty word with tag O, left out", location)
                 return
-            report.skipped("empty word with a tag", location, f"found the tag {tag!r} without a word")
-            self._mark_faulty(line_number)
+            self._skip("empty word with a tag", line_number, f"found the tag {tag!r} without a word")
             return
         if cause:
             report.repaired(cause, location, f"found {line[:60]!r}")
         self.rows.append((word.removeprefix(layout.language), tag, line_number))
 
-    def _skip(self, cells: Sequence[str], location: str) -> None:
+    def _skip_line(self, cells: Sequence[str], line_number: int) -> None:
         layout = self.layout
         count = f"{len(cells)} column{'s' * (len(cells) != 1)} ({', '.join(map(repr, cells[:8]))})"
-        cause = "line without a tag" if len(cells) < layout.width else "line with more columns than the others"
-        if len(cells) == layout.width:
-            cause = "line without a tag"
-        self.context.report.skipped(
-            cause,
-            location,
-            f"found {count}",
-            expected=f"{layout.width}, the words in column {layout.chosen.words + 1} and the tags in column "
-            f"{layout.chosen.tags + 1}",
+        cause = "line with more columns than the others" if len(cells) > layout.width else "line without a tag"
+        expected = (
+            f"{layout.width}, the words in column {layout.chosen.words + 1} and the tags in column "
+            f"{layout.chosen.tags + 1}"
         )
-        self._mark_faulty(int(location.rpartition(":")[2]))
+        self._skip(cause, line_number, f"found {count}", expected)
 
-    def _mark_faulty(self, line_number: int) -> None:
-        """Skip the sentence; further faults of it are not counted as sentences."""
+    def _skip(self, cause: str, line_number: int, detail: str, expected: str = "") -> None:
+        """Skip the sentence; its other faults are reported only if all faults are errors."""
+        report = self.context.report
+        if not self.is_faulty or report.is_strict:
+            report.skipped(cause, f"{self.path}:{line_number}", detail, expected=expected)
         self.is_faulty = True
         self.rows.append(("", "", line_number))
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.formats import ReadContext
 from nlptrain.data.formats.conll import read_conll
+from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
@@ -178,3 +179,14 @@ def test_lines_are_read_lazily(tmp_path: Path) -> None:
     assert next(reader).words == ("a",)
     with pytest.raises(InputError, match=":8001: byte 20000"):
         list(reader)
+
+
+def test_a_sentence_with_several_faults_is_counted_once(tmp_path: Path):
+    path = tmp_path / "a.conll"
+    path.write_text("Ada B-PER\nsings\nand\n\nIt O\nrains O\n")
+    report = ReadReport()
+    assert [sentence.words for sentence in read_conll(path, ReadContext(report=report))] == [("It", "rains")]
+    assert report.to_json()["skipped"] == {"line without a tag": 1}
+    strict = ReadReport(is_strict=True)
+    list(read_conll(path, ReadContext(report=strict)))
+    assert [problem.location for cause in strict.causes for problem in cause.problems] == [f"{path}:2", f"{path}:3"]
