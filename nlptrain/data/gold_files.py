@@ -12,11 +12,12 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_reading import TagEvidence, TagReading
 from nlptrain.data.tag_schemes import SCHEME_NAMES, list_names
 from nlptrain.data.tag_spellings import WITHOUT_TYPE
-from nlptrain.data.text_files import is_gz, is_utf16
+from nlptrain.data.text_files import is_utf16
 from nlptrain.errors import InputError, Problem
 from nlptrain_runtime.schemes import Scheme
 
-_IN_MEMORY, _GZ = 2**26, 8  # bytes of a file whose sentences are kept, and the factor by which text is compressed
+_IN_MEMORY, _PACKED = 2**22, 8  # bytes of a file whose sentences are kept, and the factor of compressed files
+_COMPRESSED = (".gz", ".parquet", ".pq", ".spacy")
 
 
 def read_gold_file(
@@ -30,21 +31,21 @@ def read_gold_file(
         path: the file.
         data: its format and scheme.
         report: receives what is repaired and skipped.
-        readings: receives how the tags of the file are read.
+        readings: receives how the tags of the file are read; if it has the file, that reading is used.
         keep: read the file once, and keep its sentences.
 
     Raises:
         InputError: the file cannot be read, its tags are neither entities nor plain tags, or it has no sentence.
     """
-    size = path.stat().st_size * (_GZ if is_gz(path) else 1)
-    sentences: list[Sentence] | None = None
-    if keep or size <= _IN_MEMORY:
-        sentences = list(read_gold(path, data, report))
-        evidence = TagEvidence(sentence.tags or () for sentence in sentences)
-    else:
-        evidence = TagEvidence(sentence.tags or () for sentence in read_gold(path, data, ReadReport()))
-    reading = evidence.reading(data.scheme, entity_type=data.entity_type, names=tag_names(data), location=str(path))
-    readings[path] = reading
+    size = path.stat().st_size * (_PACKED if path.suffix.lower() in _COMPRESSED else 1)
+    sentences = list(read_gold(path, data, report)) if keep or size <= _IN_MEMORY else None
+    if path not in readings:
+        evidence = TagEvidence()
+        for sentence in read_gold(path, data, ReadReport()) if sentences is None else sentences:
+            evidence.add(sentence.tags or ())
+        names = tag_names(data)
+        readings[path] = evidence.reading(data.scheme, entity_type=data.entity_type, names=names, location=str(path))
+    reading = readings[path]
     if is_utf16(path):
         report.note(f"{path}: UTF-16, converted")
     if reading.spelling is not None and reading.spelling.name:

@@ -154,6 +154,7 @@ class _Contents:
         for sentence in silent:
             self.has_ids |= sentence.id is not None
             self.has_texts |= sentence.text is not None
+        corpus.readings.update(silent.readings)
         return common_scheme(silent.readings) or "iob2"
 
 
