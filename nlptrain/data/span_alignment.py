@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -76,6 +77,10 @@ class SpanAligner:
         Raises:
             InputError: ``rule`` is strict, and a span cuts a word.
         """
+        spans = list(spans)
+        if (exact := self._exact(spans)) is not None:
+            self.report.mentions.update(span.placement for span in spans)
+            return exact
         marks = self._distinct(self._trimmed(spans))
         aligned = [pair for mark in self._split_words(marks) if (pair := self._fit(mark))]
         kept = self._without_overlaps(aligned)
@@ -88,6 +93,20 @@ class SpanAligner:
         first, last = self._word_range(mark)
         is_whole = first <= last and not any(self._cut_words(mark, first, last))
         return Span(span.label, first, last + 1) if is_whole else None
+
+    def _exact(self, spans: Sequence[TextSpan]) -> list[Entity] | None:
+        """Return the entities if all spans are whole words without overlaps, which is the most frequent case."""
+        firsts: dict[int | None, int] = {start: index for index, (start, _) in enumerate(self.offsets)}
+        lasts: dict[int | None, int] = {end: index for index, (_, end) in enumerate(self.offsets)}
+        entities = []
+        for span in spans:
+            first, last = firsts.get(span.start), lasts.get(span.end)
+            if first is None or last is None or last < first:
+                return None
+            entities.append(Entity(Span(span.label, first, last + 1), span.score))
+        entities.sort(key=lambda entity: entity.span.start)
+        overlap = any(entity.span.end > later.span.start for entity, later in pairwise(entities))
+        return None if overlap else entities
 
     def _trimmed(self, spans: Iterable[TextSpan]) -> Iterator[_Mark]:
         for span in spans:
