@@ -406,7 +406,7 @@ def test_formats_and_trackers_are_those_of_the_registries(tmp_path: Path) -> Non
             "data.format=conl",
             r"found 'conl'; expected one of auto, conll, conllu, .*; did you mean 'conll'\?",
         ),
-        ("data.format=prodigy", r"found 'prodigy'; expected one of auto"),  # it can only be written
+        ("data.format=doccano", r"found 'doccano'; expected one of auto"),  # it can only be written
         (
             "report_to=[wandbb]",
             r"found 'wandbb'; expected one of tensorboard, wandb; did you mean 'wandb'\?",
