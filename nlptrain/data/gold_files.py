@@ -16,6 +16,7 @@ from nlptrain.data.text_files import is_utf16
 from nlptrain.errors import InputError, Problem
 from nlptrain_runtime.schemes import Scheme
 
+_LONG = 1000  # words of a sentence that are suspicious
 _IN_MEMORY, _PACKED = 2**22, 8  # bytes of a file whose sentences are kept, and the factor of compressed files
 _COMPRESSED = (".gz", ".parquet", ".pq", ".spacy")
 
@@ -51,13 +52,18 @@ def read_gold_file(
     if reading.spelling is not None and reading.spelling.name:
         key = f" (data.entity_type: {data.entity_type})" if reading.spelling.name == WITHOUT_TYPE else ""
         report.note(f"{path}: tags in {reading.describe()}, converted to B-TYPE, I-TYPE and O{key}")
-    count = 0
+    if similar := reading.similar_types():
+        report.note(f"{path}: types that differ only in case: {list_names(similar)}")
+    count = longest = 0
     for sentence in read_gold(path, data, report) if sentences is None else sentences:
         converted = reading.convert(sentence, report)
         if converted is not None:
             count += 1
             report.sentences += 1
+            longest = max(longest, len(converted.words))
             yield converted
+    if longest > _LONG:
+        report.note(f"{path}: a sentence of {longest:,} words; check that a blank line or an id separates sentences")
     if not count and not (report.is_strict and report.causes):
         raise _no_sentence(path, report)
 

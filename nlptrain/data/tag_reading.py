@@ -10,7 +10,7 @@ from typing import Literal
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import SCHEME_NAMES, SCHEME_PREFIXES, list_names
-from nlptrain.data.tag_spellings import Spelling, are_numbers, find_spelling, read_bracketed
+from nlptrain.data.tag_spellings import Spelling, are_numbers, find_spelling, read_bracketed, types_without_prefix
 from nlptrain.errors import InputError, Setting
 from nlptrain_runtime.schemes import Scheme, is_transition_allowed, spans_to_tags, split_tag, tags_to_spans
 
@@ -94,6 +94,8 @@ class TagEvidence:
                 hint=("give their names in ", Setting("data.tag_names"), ", e.g. [O, B-PER, I-PER]"),
             )
         spelling = find_spelling(counts, entity_type)
+        if stated != "auto" and spelling.kind in ("plain", "unknown") and "O" in counts:
+            spelling = types_without_prefix(counts)
         if stated != "auto" and spelling.kind in ("plain", "unknown"):
             raise InputError(
                 f"found tags without entities ({list_names(sorted(counts))})",
@@ -208,6 +210,18 @@ class TagReading:
         if right == spelled:
             self._valid.update(pairs)
         return sentence
+
+    def similar_types(self) -> list[str]:
+        """Return the entity types that differ from another one only in upper and lower case.
+
+        Example:
+            >>> TagEvidence([["B-PER", "O", "B-per", "B-LOC"]]).reading("auto").similar_types()
+            ['PER', 'per']
+        """
+        tags = (self.spelling.tags if self.spelling else None) or {}
+        types = {tag[2:] for tag in tags.values() if tag != "O"}
+        folded = Counter(map(str.casefold, types))
+        return sorted(name for name in types if folded[name.casefold()] > 1)
 
     def _spelled(self, sentence: Sentence, tags: Sequence[str], report: ReadReport) -> list[str] | None:
         """Return ``tags`` as ``O`` or ``PREFIX-TYPE``; None: one cannot be read."""

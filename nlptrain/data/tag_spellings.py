@@ -15,16 +15,21 @@ _PREFIX = r"[BIESLUMW]"
 _SEPARATOR = r"\s*[-_:/.|+\u2010-\u2015]\s*"
 _PREFIXED = re.compile(rf"({_PREFIX}){_SEPARATOR}(\S.*)", re.IGNORECASE | re.DOTALL)
 _SUFFIXED = re.compile(rf"(.*\S)[-_:/.|+]({_PREFIX})", re.DOTALL)
+_SEVERAL = re.compile(r"[^|;,&][|;,&]\s*[BIESLU]-")  # B-PER|B-ORG
 _BRACKETS = re.compile(r"(?:\([^()*\s]+)*\*?\)*")
 _BARE = frozenset("BIESLUMW")
 _AS_PREFIX = {"M": "I", "W": "S"}  # of BMEWO and BMES
 _OUTSIDE = ("O", "o", "0", "_", "-", "OUT", "OTHER", "Other", "other", "out", "NONE", "None", "none", "null", "*", "")
 _OUTSIDE_TYPES = ("O", "o", "0", "OUT", "OTHER", "Other", "other", "out", "NONE", "None", "none", "null", "_", "-")
 _TAG_NAME = re.compile(r"[A-Z][A-Z0-9$|:.,+*/=_<>'-]*|[^\w\s]+")  # PTB, UPOS and the like
+_TYPE_NAME = re.compile(r"[A-Za-z][a-z_-]{2,}\w*")  # rather than a part of speech
+_MIN_OUTSIDE = 0.05  # of the words, next to types without a prefix
 _MIN_SHARE = 0.5  # of the entity tags that have a prefix; the others are faults
 _NAMED_SHARE = 0.9  # of the words whose tags look like names of tags
 _UPOS = frozenset("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split())
 _MAX_TYPES = 200
+_MAX_TAGS = 4000  # that are plain; rich morphology has 2,000
+_MANY, _MAX_SINGLE = 1000, 0.1  # words, and the share of them whose tag occurs once, at most
 _NUMBER = re.compile(r"\d+")
 
 
@@ -59,7 +64,7 @@ def find_spelling(counts: Counter[str], entity_type: str) -> Spelling:
     outside = next((tag for tag in _OUTSIDE if tag in counts), None)
     entities = Counter({tag: count for tag, count in counts.items() if tag not in _OUTSIDE})
     total = entities.total()
-    if not entities and outside in ("O", "o"):
+    if not entities:
         return _of_tags({}, counts)
     for read in (_read_prefixed, _read_suffixed):
         tags = {tag: parts for tag in entities if (parts := read(tag))}
@@ -67,9 +72,10 @@ def find_spelling(counts: Counter[str], entity_type: str) -> Spelling:
             return _of_tags(tags, counts)
     if total and _is_bracketed(counts):
         return Spelling("brackets", "(TYPE* *)")
-    upper = {tag: tag.upper() for tag in entities if len(tag) == 1 and tag.upper() in _BARE}
-    if total and outside and len(upper) == len(entities) and set(upper.values()) & {"B", "I"}:
-        return _of_tags({tag: (letter, entity_type) for tag, letter in upper.items()}, counts, WITHOUT_TYPE)
+    bare = {tag: tag.upper() for tag in entities if len(tag) == 1 and tag.upper() in _BARE}
+    is_bare = sum(entities[tag] for tag in bare) >= _NAMED_SHARE * total and bool({"B", "I"} & set(bare.values()))
+    if total and outside and is_bare:
+        return _of_tags({tag: (letter, entity_type) for tag, letter in bare.items()}, counts, WITHOUT_TYPE)
     return _without_prefix(counts)
 
 
@@ -98,8 +104,16 @@ def is_tag_set(counts: Counter[str]) -> bool:
     """Return whether ``counts`` looks like those of a closed set of tags, as of parts of speech."""
     total = counts.total()
     in_capitals = sum(count for tag, count in counts.items() if _TAG_NAME.fullmatch(tag))
-    is_small = len(counts) <= max(1, total // 3)
+    is_small = len(counts) <= min(max(1, total // 3), _MAX_TAGS)
+    if total >= _MANY and sum(count == 1 for count in counts.values()) > _MAX_SINGLE * total:  # lemmas
+        return False
     return is_small or (in_capitals >= _NAMED_SHARE * total and len(counts) <= 100)
+
+
+def is_upos(counts: Counter[str]) -> bool:
+    """Return whether nearly all tags are universal parts of speech, of at least two kinds."""
+    known = sum(count for tag, count in counts.items() if tag in _UPOS)
+    return len(counts) > 1 and known >= _NAMED_SHARE * counts.total()
 
 
 def are_numbers(counts: Counter[str]) -> bool:
@@ -109,7 +123,7 @@ def are_numbers(counts: Counter[str]) -> bool:
 
 def _read_prefixed(tag: str) -> tuple[str, str] | None:
     match = _PREFIXED.fullmatch(tag.strip())
-    return (match[1].upper(), match[2]) if match else None
+    return (match[1].upper(), match[2]) if match and not _SEVERAL.search(tag) else None
 
 
 def _read_suffixed(tag: str) -> tuple[str, str] | None:
@@ -158,15 +172,23 @@ def _is_bracketed(counts: Counter[str]) -> bool:
     return bool(opened) and matching >= _NAMED_SHARE * counts.total()
 
 
+def types_without_prefix(counts: Counter[str], outside: str = "O") -> Spelling:
+    """Return the spelling of types without a prefix."""
+    return Spelling("types", "TYPE", {tag: "O" if tag == outside else f"I-{tag.strip()}" for tag in counts})
+
+
 def _without_prefix(counts: Counter[str]) -> Spelling:
     """Return whether tags without a prefix are types of entities, where ``O`` dominates, or plain tags."""
     (most_common, highest), total = counts.most_common(1)[0], counts.total()
     outside = next((tag for tag in _OUTSIDE_TYPES if counts[tag] == highest), most_common)
-    has_features = sum(count for tag, count in counts.items() if "=" in tag) * 2 > total - highest
     is_certain = outside in ("O", "o") and highest * 4 >= total
+    others = [tag for tag in counts if tag != "O"]
+    if not is_certain and counts["O"] >= _MIN_OUTSIDE * total and all(map(_TYPE_NAME.fullmatch, others)):
+        outside, is_certain = "O", True  # most words are in entities, as in addresses
     others = [tag for tag in counts if tag != outside]
-    are_plain = has_features or sum(tag in _UPOS for tag in others) * 2 > len(others)
+    has_features = sum(counts[tag] for tag in others if "=" in tag) * 2 > total - counts[outside]
+    are_plain = has_features or sum(tag.upper() in _UPOS for tag in others) * 2 > len(others)
     if outside in _OUTSIDE_TYPES and not are_plain and (is_certain or highest * 2 > total):
         if 1 < len(counts) <= _MAX_TYPES:
-            return Spelling("types", "TYPE", {tag: "O" if tag == outside else f"I-{tag.strip()}" for tag in counts})
+            return types_without_prefix(counts, outside)
     return Spelling("plain") if is_tag_set(counts) else Spelling("unknown")

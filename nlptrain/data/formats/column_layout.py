@@ -10,46 +10,20 @@ from functools import cached_property
 from typing import Literal
 
 from nlptrain.config.data import ColumnsConfig
-from nlptrain.data.tag_spellings import Spelling, find_spelling, is_tag_set
+from nlptrain.data.tag_spellings import Spelling, find_spelling, is_tag_set, is_upos
 from nlptrain.errors import InputError, Setting
 
 Role = Literal["words", "tags"]
 _INTEGER = re.compile(r"\d+")
+_TOKEN_ID = re.compile(r"\d+-\d+")  # of sentence 1, word 2
 _NUMBER = re.compile(r"[-+]?\d*[.,]\d+(?:[eE][-+]?\d+)?|[01]|nan")
 _PLACEHOLDERS = frozenset({"_", "-", "-X-", "*", "", "NULL", "null", "\\N"})
-_CHUNKS = frozenset({"NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP"})
+_CHUNKS = frozenset("NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP NC VC PC".split())  # the last three: German
 _WORD_NAMES = ("token", "tokens", "word", "words", "form", "text", "surface")
-_TAG_NAMES = (
-    "tag",
-    "tags",
-    "ner",
-    "ner_tag",
-    "ner_tags",
-    "label",
-    "labels",
-    "entity",
-    "bio",
-    "iob",
-    "ne",
-    "upos",
-    "pos",
-)
+_TAG_NAMES = tuple("tag tags ner ner_tag ner_tags label labels entity bio iob ne upos pos".split())
 _OTHER_NAMES = (
-    "id",
-    "index",
-    "idx",
-    "lemma",
-    "xpos",
-    "chunk",
-    "misc",
-    "feats",
-    "head",
-    "deprel",
-    "sentence",
-    "sent_id",
     "sentence #",
-    "sentence_id",
-    "#",
+    *"id index idx lemma xpos chunk misc feats head deprel sentence sent_id sentence_id #".split(),
 )
 _SHARE = 0.95
 _FEW = 3  # rows below which the values decide nothing
@@ -106,8 +80,9 @@ class Column:
 
     @cached_property
     def is_placeholder(self) -> bool:
-        """Whether nearly all values mean that there is none."""
-        return sum(self.counts[value] for value in _PLACEHOLDERS) >= _SHARE * len(self.values)
+        """Whether nearly all values mean that there is none, and the others are not tags of entities."""
+        is_empty = sum(self.counts[value] for value in _PLACEHOLDERS) >= _SHARE * len(self.values)
+        return is_empty and self.spelling.kind not in ("tags", "brackets")
 
     @cached_property
     def is_sentence_id(self) -> bool:
@@ -144,7 +119,13 @@ class Column:
     @property
     def is_filler(self) -> bool:
         """Whether the column holds neither words nor tags."""
-        return self.is_index or self.is_number or self.is_placeholder or self.is_sentence_id
+        return (
+            self.is_index
+            or self._share(_TOKEN_ID) >= _SHARE
+            or self.is_number
+            or self.is_placeholder
+            or self.is_sentence_id
+        )
 
     def predicts(self, gold: Column) -> bool:
         """Return whether the column seems to be a prediction of the tags in ``gold``."""
@@ -269,6 +250,7 @@ def _is_tags(column: Column) -> bool:
         column.is_entity
         and column.spelling.kind != "types"
         or column.has_only_outside
+        or is_upos(column.counts)
         or (column.spelling.kind == "types" and column.spelling.tags is not None and "O" in column.counts)
     )
 
@@ -276,8 +258,9 @@ def _is_tags(column: Column) -> bool:
 def _tags_column(columns: Sequence[Column], names: Sequence[str], words: Column, location: str) -> int:
     usable = [column for column in columns if not column.is_filler] or list(columns)
     entities = [column for column in usable if column.is_entity]
-    if len(entities) > 1:
-        entities = [column for column in entities if not column.is_chunk] or entities[-1:]
+    if any(column.is_chunk for column in entities):
+        outside = [column for column in usable if column.has_only_outside and column.index > entities[-1].index]
+        entities = [column for column in entities if not column.is_chunk] or outside[-1:] or entities[-1:]
     while len(entities) > 1 and any(entities[-1].predicts(column) for column in entities[:-1]):
         entities.pop()
     if len(entities) > 1:

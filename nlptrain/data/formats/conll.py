@@ -137,7 +137,7 @@ class _Reader:
         """Add the word of ``line``, or report its fault."""
         layout = self.layout
         cells = layout.cells(line)
-        if len(cells) == layout.width:
+        if len(cells) == layout.width or (layout.varies and len(cells) > layout.last):
             word, tag = cells[layout.chosen.words].strip(" \ufeff"), cells[layout.chosen.tags].strip(" ")
             if word and tag and (line[0] != "#" or not self._is_comment(line, tag)) and not is_blank(word):
                 self.rows.append((word.removeprefix(layout.language), tag, line_number))
@@ -210,7 +210,8 @@ def _repair_cells(cells: list[str], line: str, layout: ConllLayout) -> tuple[str
         if len(others) == layout.width and others[tags] in layout.tags:
             return "columns that are separated otherwise than in other lines", others[words], others[tags]
     is_last = tags == layout.width - 1
-    if is_last and words == 0 and 2 <= len(cells) < layout.width and cells[-1] in layout.tags and cells[0]:
+    is_short = is_last and words == 0 and 2 <= len(cells) < layout.width and cells[0]
+    if is_short and cells[-1] in layout.tags and cells[-1] not in layout.values[len(cells) - 1]:
         return "line with fewer columns than the others", cells[0], cells[-1]
     if tags < len(cells) and len(cells) > layout.width and not layout.is_spaced and cells[tags] in layout.tags:
         return "line with more columns than the others", cells[words], cells[tags]

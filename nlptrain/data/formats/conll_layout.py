@@ -38,6 +38,8 @@ class ConllLayout:
         tags: the tags in the sample, by which a line of another width is read.
         header_line: the line with the names of the columns; 0: there is none.
         language: what precedes each word, as in WikiANN (``en:``).
+        values: those of each column in the sample.
+        varies: whether sentences differ in the number of columns, as with those of predicates in CoNLL-2012.
     """
 
     separator: re.Pattern[str]
@@ -47,6 +49,13 @@ class ConllLayout:
     names: list[str]
     header_line: int = 0
     language: str = ""
+    values: tuple[frozenset[str], ...] = ()
+    varies: bool = False
+
+    @property
+    def last(self) -> int:
+        """The last column that is read, from 0."""
+        return max(self.chosen.words, self.chosen.tags)
 
     def cells(self, line: str) -> list[str]:
         """Return the columns of ``line``."""
@@ -83,6 +92,8 @@ def detect_layout(path: Path, context: ReadContext) -> ConllLayout | None:
     """Return the layout of the first lines; None if there is none with a word."""
     sample = [(line_number, line) for line_number, line in islice(read_lines(path), _SAMPLE)]
     lines = [(line_number, line) for line_number, line in sample if not is_blank(line) and not DOCUMENT.match(line)]
+    if lines and lines[0][1].startswith("#FORMAT=WebAnno"):
+        raise InputError("found WebAnno TSV", location=str(path), expected="columns", hint="export as CoNLL 2002")
     names = next((match[1].split() for _, line in lines if (match := _GLOBAL_COLUMNS.match(line))), [])
     content = [(line_number, line) for line_number, line in lines if not line.startswith("#")]
     content = content or [entry for entry in lines if not COMMENT_START.match(entry[1])] or lines[-1:]
@@ -114,7 +125,25 @@ def detect_layout(path: Path, context: ReadContext) -> ConllLayout | None:
     language = _language(columns[chosen.words])
     if language:
         context.report.note(f"{path}: {language!r} before each word, removed")
-    return ConllLayout(separator, width, chosen, _tags(columns[chosen.tags]), names, header_line, language)
+    values = tuple(frozenset(column.counts) for column in columns)
+    varies = _varies(sample, draft, context)
+    tags = _tags(columns[chosen.tags])
+    return ConllLayout(separator, width, chosen, tags, names, header_line, language, values, varies)
+
+
+def _varies(sample: Sequence[tuple[int, str]], draft: ConllLayout, context: ReadContext) -> bool:
+    """Return whether the columns are stated by their numbers, and sentences differ in how many they have."""
+    stated = context.columns.words, context.columns.tags
+    if not all(isinstance(column, int) and column > 0 for column in stated):
+        return False
+    widths: list[set[int]] = [set()]
+    for _, line in sample:
+        if draft.is_break(line):
+            widths.append(set())
+        elif not COMMENT_START.match(line):
+            widths[-1].add(len(draft.cells(line)))
+    filled = [each for each in widths if each]
+    return len({max(each) for each in filled}) > 1 and sum(len(each) == 1 for each in filled) >= 0.9 * len(filled)
 
 
 def _tags(column: Column) -> frozenset[str]:

@@ -50,15 +50,22 @@ def read_conllu(path: Path, context: ReadContext) -> Iterator[Sentence]:
         numbers = tuple(row.line for row in rows)
         forms = tuple(row.cells[words - 1] for row in rows)
         if key:
-            tag_sequence = tuple(_misc(row.cells[-1]).get(key, "O") for row in rows)
+            keys = [_misc(row.cells[-1]) for row in rows]
+            offered.update(name for row_keys in keys for name in row_keys)
+            tag_sequence = tuple(row_keys.get(key, "O") for row_keys in keys)
         else:
             tag_sequence = tuple(row.cells[tags - 1] for row in rows)
             if columns.tags is None:
-                offered.update(key for row in rows if "=" in row.cells[-1] for key in _entity_keys(row.cells[-1]))
+                offered.update(name for row in rows if "=" in row.cells[-1] for name in _entity_keys(row.cells[-1]))
         where = f"{path}:{numbers[0]}"
         sentence_id, text, document = map(comments.get, ("sent_id", "text", "document"))
         yield Sentence(forms, tag_sequence, where, numbers, id=sentence_id, text=text, document=document)
-    if name := next((name for name in _ENTITY_KEYS if offered[name]), None):
+    name = next((name for name in _ENTITY_KEYS if offered[name]), None)
+    if key and name and not offered[key]:
+        raise InputError(
+            f"found no {key}= in MISC", location=str(path), hint=(Setting("data.columns.tags"), f": {_MISC}{name}")
+        )
+    if name and not key and columns.tags is None:
         context.report.note(
             f"{path}: tags are UPOS; MISC has {name}= for {offered[name]:,} words (data.columns.tags: {_MISC}{name})"
         )

@@ -243,6 +243,8 @@ def _rows(path: Path, context: ReadContext) -> Iterator[_Row]:
             yield _Row(line, current, "", "", is_faulty=True)
         elif not any(cells):
             blocks += 1
+        elif cells == table.names and line > 1:
+            context.report.repaired("header that occurs again, left out", f"{path}:{line}")
         else:
             current = str(blocks) if sentences is None else cells[sentences].strip() or current
             word, tag = cells[words], cells[tags].strip()
@@ -272,7 +274,16 @@ def _find_columns(path: Path, table: _Table, context: ReadContext) -> tuple[_Col
         raise _missing_column(path, names, "words" if word is None else "tags")
     if sentence is None and all(any(cells) for _, cells in first):
         raise _missing_column(path, names, "sentences")
+    if stated.tags is None and _is_row(names[tag], [cells[tag] for cells in sample]):
+        context.report.note(f"{path}: the first line is no header")
+        rows = chain([(1, names)], rows)
     return _Columns(word, tag, sentence), _Table(names, rows)
+
+
+def _is_row(name: str, tags: Sequence[str]) -> bool:
+    """Return whether the name of the column of tags is a tag of an entity, or ``O``."""
+    spelling = Column(0, ((name, *tags),)).spelling
+    return name.strip().lower() not in _NAMES["tags"] and spelling.kind == "tags" and name in (spelling.tags or {})
 
 
 def _columns_by_value(

@@ -47,7 +47,9 @@ def is_wide_csv(head: Head) -> bool:
         return False
     pairs = [_lists(cells[words], cells[tags]) for cells in rows[1:21] if len(cells) == len(names)]
     are_even = [len(word_list) == len(tag_list) for word_list, tag_list in pairs]
-    return 2 * sum(are_even) > len(rows[1:21]) and any(len(word_list) > 1 for word_list, _ in pairs)
+    return 2 * sum(are_even) > len(rows[1:21]) and any(
+        len(word_list) == len(tag_list) > 1 for word_list, tag_list in pairs
+    )
 
 
 def read_wide_csv(path: Path, context: ReadContext) -> Iterator[Sentence]:
