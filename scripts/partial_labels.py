@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
     """Train each way with each seed, and print a table; return 0."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--ways", nargs="+", default=list(NAMES), choices=list(NAMES))
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, which share the cores")
     parser.add_argument("--test", action="store_true", help="print the scores of test instead of dev")
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
 def _arguments(way: str, train: Path, seed: int, steps: int) -> list[str]:
     """Return the command line of one run."""
     folder = f"runs/{FOLDER}/{way.replace(' ', '_')}-{steps}-{seed}"
-    settings = [f"data.train={train}", f"train.steps={steps}", "train.eval_every=100", f"seed={seed}", *STUDENT]
+    settings = [f"data.train={train}", f"train.steps={steps}", "train.eval_every=200", f"seed={seed}", *STUDENT]
     if way == "as O":
         settings.append("data.unknown_as=O")
     options = [part for setting in settings for part in ("--set", setting)]
