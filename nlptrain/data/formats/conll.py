@@ -115,7 +115,7 @@ class _Reader:
     document: str | None = None
 
     def start_document(self, name: str = "") -> None:
-        """Begin a document; without a name it is numbered."""
+        """Begin a document; without a name, its number is the name."""
         self.documents += 1
         self.document = f"{self.path.name}:{name or self.documents}"
 

@@ -27,7 +27,9 @@ def sniff_format(path: Path) -> str | None:
 
 def sniff_raw(path: Path) -> str:
     """Return what a file that is given as raw text is: ``text``, ``markup`` (HTML, XML), or the name of a format."""
-    by_suffix = _format_of_suffix(path, "suffixes", "rows") or _format_of_suffix(path, "gold_suffixes", "read")
+    by_suffix = _format_of_suffix(path, "suffixes", "suffixes")  # the usual one, e.g. of .tsv columns
+    if by_suffix is None or not FORMATS[by_suffix].rows:
+        by_suffix = _format_of_suffix(path, "gold_suffixes", "read")
     if by_suffix is not None and not FORMATS[by_suffix].sniff:
         return by_suffix
     if name := _sniff_content(path):

@@ -26,7 +26,7 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\
         and not word.isdigit()
     )
 )
-TAGGED = st.lists(st.lists(st.tuples(WORDS, st.sampled_from(["O", "B-a", "NOUN"])), min_size=1), max_size=4)
+TAGGED = st.lists(st.lists(st.tuples(WORDS, st.sampled_from(["O", "B-a", "I-a"])), min_size=1), max_size=4)
 
 
 def _read(folder: Path, text: str, columns: ColumnsConfig = DEFAULT) -> list[list[tuple[str, str]]]:
@@ -37,11 +37,12 @@ def _read(folder: Path, text: str, columns: ColumnsConfig = DEFAULT) -> list[lis
 
 @given(TAGGED)
 @example([[("#", "O"), ("# text = a", "O")], [("a\u0085b", "O"), ("a\ufe0f", "O")]])
-@example([[("#tag", "O")], [("New York", "B-a"), ("b", "NOUN")]])
+@example([[("#tag", "O")], [("New York", "B-a"), ("b", "I-a")]])
 def test_written_sentences_are_read_again(
     tmp_path_factory: pytest.TempPathFactory, tagged: list[list[tuple[str, str]]]
 ) -> None:
-    """Words of any characters except tabs and newlines are kept."""
+    """Words of any characters except tabs and newlines are kept, next to a sentence that shows the columns."""
+    tagged = [[("Ada", "B-a"), ("sings", "O"), ("today", "O"), ("in", "O")], *tagged]
     text = "".join("".join(f"{word}\t{tag}\n" for word, tag in sentence) + "\n" for sentence in tagged)
     assert _read(tmp_path_factory.getbasetemp(), "\ufeff" + text) == tagged
 
