@@ -146,8 +146,8 @@ COLUMNS = (
     ),
     CaseFile(
         "spaces.conllu",
-        columns("1/Omar/Omar/PROPN/_/_/2/nsubj/_/_ 2/sings/sing/VERB/_/_/0/root/_/_", separator="  "),
-        ("Omar/PROPN sings/VERB",),
+        columns(*("1/Omar/Omar/PROPN/_/_/2/nsubj/_/_ 2/sings/sing/VERB/_/_/0/root/_/_",) * 2, separator="  "),
+        ("Omar/PROPN sings/VERB",) * 2,
         notes=(_BY_VALUES.format(2, 4),),
     ),
     CaseFile(
