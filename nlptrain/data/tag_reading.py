@@ -96,28 +96,7 @@ class TagEvidence:
         spelling = find_spelling(counts, entity_type)
         if stated != "auto" and spelling.kind in ("plain", "unknown") and "O" in counts:
             spelling = types_without_prefix(counts)
-        if stated != "auto" and spelling.kind in ("plain", "unknown"):
-            raise InputError(
-                f"found tags without entities ({list_names(sorted(counts))})",
-                location=location,
-                expected=f"{SCHEME_NAMES[stated]} tags",
-                hint=("set ", Setting("data.columns.tags"), ", or ", Setting("data.scheme"), " to plain"),
-            )
-        if spelling.kind == "unknown":
-            raise InputError(
-                f"found {len(counts):,} different tags among {counts.total():,} words "
-                f"({list_names([tag for tag, _ in counts.most_common(8)])}), "
-                "which are neither entities nor a closed tag set",
-                location=location,
-                expected="tags of entities such as B-TYPE, I-TYPE and O, or parts of speech",
-                hint=(
-                    "set ",
-                    Setting("data.columns.tags"),
-                    " or, if they are right, ",
-                    Setting("data.scheme"),
-                    ": plain",
-                ),
-            )
+        _check_spelling(spelling, counts, stated, location)
         return self._entity_reading(spelling, stated)
 
     def _entity_reading(self, spelling: Spelling, stated: Scheme | Literal["auto"]) -> TagReading:
@@ -132,6 +111,30 @@ class TagEvidence:
         scheme: Scheme = min(_ENTITY_SCHEMES, key=lambda name: misfits[name]) if stated == "auto" else stated
         has_entities = any(tag != "O" for tag in spelling.tags.values())
         return TagReading(scheme, spelling, misfits, has_evidence=has_entities)
+
+
+def _check_spelling(spelling: Spelling, counts: Counter[str], stated: Scheme | Literal["auto"], location: str) -> None:
+    """Check that tags are those of entities or, if their scheme is not stated, a closed tag set.
+
+    Raises:
+        InputError: they are not.
+    """
+    if stated != "auto" and spelling.kind in ("plain", "unknown"):
+        raise InputError(
+            f"found tags without entities ({list_names(sorted(counts))})",
+            location=location,
+            expected=f"{SCHEME_NAMES[stated]} tags",
+            hint=("set ", Setting("data.columns.tags"), ", or ", Setting("data.scheme"), " to plain"),
+        )
+    if spelling.kind == "unknown":
+        raise InputError(
+            f"found {len(counts):,} different tags among {counts.total():,} words "
+            f"({list_names([tag for tag, _ in counts.most_common(8)])}), "
+            "which are neither entities nor a closed tag set",
+            location=location,
+            expected="tags of entities such as B-TYPE, I-TYPE and O, or parts of speech",
+            hint=("set ", Setting("data.columns.tags"), " or, if they are right, ", Setting("data.scheme"), ": plain"),
+        )
 
 
 @dataclass(frozen=True)

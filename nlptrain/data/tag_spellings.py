@@ -11,15 +11,36 @@ from typing import Literal
 Kind = Literal["tags", "brackets", "types", "plain", "unknown"]
 
 WITHOUT_TYPE = "B without a type"  # the name of this spelling
-_PREFIX = r"[BIESLUMW]"
+_PREFIX = r"BEGIN|INSIDE|[BIESLUMW]"
 _SEPARATOR = r"\s*[-_:/.|+\u2010-\u2015]\s*"
 _PREFIXED = re.compile(rf"({_PREFIX}){_SEPARATOR}(\S.*)", re.IGNORECASE | re.DOTALL)
-_SUFFIXED = re.compile(rf"(.*\S)[-_:/.|+]({_PREFIX})", re.DOTALL)
+_SUFFIXED = re.compile(r"(.*\S)[-_:/.|+]([BIESLUMW])", re.DOTALL)
 _SEVERAL = re.compile(r"[^|;,&][|;,&]\s*[BIESLU]-")  # B-PER|B-ORG
 _BRACKETS = re.compile(r"(?:\([^()*\s]+)*\*?\)*")
-_BARE = frozenset("BIESLUMW")
+_BARE = re.compile(rf"({_PREFIX})[-_:]?", re.IGNORECASE)
+_DECORATED = re.compile(r"""["'\[<{](.+)["'\]>}]|(.*\w)[,;]""", re.DOTALL)  # "B-PER", [B-PER], B-PER,
 _AS_PREFIX = {"M": "I", "W": "S"}  # of BMEWO and BMES
-_OUTSIDE = ("O", "o", "0", "_", "-", "OUT", "OTHER", "Other", "other", "out", "NONE", "None", "none", "null", "*", "")
+_OUTSIDE = (
+    "O",
+    "o",
+    "0",
+    "_",
+    "-",
+    "OUT",
+    "OUTSIDE",
+    "Outside",
+    "outside",
+    "OTHER",
+    "Other",
+    "other",
+    "out",
+    "NONE",
+    "None",
+    "none",
+    "null",
+    "*",
+    "",
+)
 _OUTSIDE_TYPES = ("O", "o", "0", "OUT", "OTHER", "Other", "other", "out", "NONE", "None", "none", "null", "_", "-")
 _TAG_NAME = re.compile(r"[A-Z][A-Z0-9$|:.,+*/=_<>'-]*|[^\w\s]+")  # PTB, UPOS and the like
 _TYPE_NAME = re.compile(r"[A-Za-z][a-z_-]{2,}\w*")  # rather than a part of speech
@@ -61,10 +82,12 @@ def find_spelling(counts: Counter[str], entity_type: str) -> Spelling:
         >>> find_spelling(Counter({"O": 9, "B_PER": 2, "I_PER": 1}), "ENTITY")
         Spelling(kind='tags', name='B_TYPE', tags={'O': 'O', 'B_PER': 'B-PER', 'I_PER': 'I-PER'})
     """
+    if any(map(_DECORATED.fullmatch, counts)) and (spelling := _without_decoration(counts, entity_type)):
+        return spelling
     outside = next((tag for tag in _OUTSIDE if tag in counts), None)
     entities = Counter({tag: count for tag, count in counts.items() if tag not in _OUTSIDE})
     total = entities.total()
-    if not entities:
+    if not entities and outside in ("O", "o", "0"):
         return _of_tags({}, counts)
     for read in (_read_prefixed, _read_suffixed):
         tags = {tag: parts for tag in entities if (parts := read(tag))}
@@ -72,11 +95,27 @@ def find_spelling(counts: Counter[str], entity_type: str) -> Spelling:
             return _of_tags(tags, counts)
     if total and _is_bracketed(counts):
         return Spelling("brackets", "(TYPE* *)")
-    bare = {tag: tag.upper() for tag in entities if len(tag) == 1 and tag.upper() in _BARE}
+    bare = {tag: match[1][0].upper() for tag in entities if (match := _BARE.fullmatch(tag))}
     is_bare = sum(entities[tag] for tag in bare) >= _NAMED_SHARE * total and bool({"B", "I"} & set(bare.values()))
     if total and outside and is_bare:
         return _of_tags({tag: (letter, entity_type) for tag, letter in bare.items()}, counts, WITHOUT_TYPE)
     return _without_prefix(counts)
+
+
+def _without_decoration(counts: Counter[str], entity_type: str) -> Spelling | None:
+    """Return the spelling of tags in quotes, in brackets or before a comma; None if they are not tags of entities."""
+    plain = {tag: next(filter(None, match.groups())) if (match := _DECORATED.fullmatch(tag)) else tag for tag in counts}
+    undecorated = Counter[str]()
+    for tag, count in counts.items():
+        undecorated[plain[tag]] += count
+    spelling = find_spelling(undecorated, entity_type)
+    if spelling.tags is None:
+        return None
+    tags = {tag: spelling.tags[plain[tag]] for tag in counts if plain[tag] in spelling.tags}
+    decorated = Counter({tag: count for tag, count in counts.items() if tag != plain[tag]})
+    is_usual = decorated.total() * 2 > sum(count for tag, count in counts.items() if tags.get(tag, "O") != "O")
+    name = f"{spelling.name or 'B-TYPE'}, in quotes, in brackets or before a comma" if is_usual else spelling.name
+    return Spelling(spelling.kind, name, tags)
 
 
 def read_bracketed(tags: Sequence[str]) -> list[str] | None:
@@ -123,7 +162,7 @@ def are_numbers(counts: Counter[str]) -> bool:
 
 def _read_prefixed(tag: str) -> tuple[str, str] | None:
     match = _PREFIXED.fullmatch(tag.strip())
-    return (match[1].upper(), match[2]) if match and not _SEVERAL.search(tag) else None
+    return (match[1][0].upper(), match[2]) if match and not _SEVERAL.search(tag) else None
 
 
 def _read_suffixed(tag: str) -> tuple[str, str] | None:

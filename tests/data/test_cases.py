@@ -13,10 +13,11 @@ from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 from tests.helpers.case_files import COLUMN_CASES, CaseFile
+from tests.helpers.case_reviews import REVIEWED_CASES
 from tests.helpers.case_rows import HYPERTEXT_WITHOUT_GLOBAL, ROW_CASES
 from tests.helpers.real_files import tagged
 
-CASES = (*COLUMN_CASES, *ROW_CASES)
+CASES = (*COLUMN_CASES, *ROW_CASES, *REVIEWED_CASES)
 
 
 def write(path: Path, content: str | bytes) -> None:

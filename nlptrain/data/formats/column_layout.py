@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Literal
 
 from nlptrain.config.data import ColumnsConfig
@@ -15,6 +16,7 @@ from nlptrain.errors import InputError, Setting
 
 Role = Literal["words", "tags"]
 _INTEGER = re.compile(r"\d+")
+_NUMBERED = re.compile(r"([#A-Za-z_]{0,8})(\d{1,9})")
 _TOKEN_ID = re.compile(r"\d+-\d+")  # of sentence 1, word 2
 _NUMBER = re.compile(r"[-+]?\d*[.,]\d+(?:[eE][-+]?\d+)?|[01]|nan")
 _PLACEHOLDERS = frozenset({"_", "-", "-X-", "*", "", "NULL", "null", "\\N"})
@@ -59,19 +61,27 @@ class Column:
 
     @cached_property
     def is_index(self) -> bool:
-        """Whether the values are integers that rise by one inside a sentence, or from word to word."""
-        if len(self.values) < _FEW or self._share(_INTEGER) < _SHARE:
+        """Whether the values are integers that rise by one inside a sentence or from word to word, as 1, 2; t1, t2."""
+        if len(self.values) < _FEW:
             return False
-        pairs = [(int(a), int(b)) for values in self.sentences for a, b in _neighbors(values)]
-        rising = sum(b == a + 1 for a, b in pairs)
+        numbers = [[_index(value) for value in values] for values in self.sentences]
+        prefixes = Counter(prefix for values in numbers for prefix, _ in values)
+        if prefixes.most_common(1)[0][1] < _SHARE * len(self.values) or prefixes.most_common(1)[0][0] is None:
+            return False
+        pairs = [(a[1], b[1]) for values in numbers for a, b in pairwise(values) if a[0] == b[0] is not None]
         if not pairs:
-            firsts = [int(values[0]) for values in self.sentences if _INTEGER.fullmatch(values[0])]
+            firsts = [values[0][1] for values in numbers]
             return (
                 len(set(firsts)) == 1
                 and firsts[0] in (0, 1)
                 or firsts == list(range(firsts[0], firsts[0] + len(firsts)))
             )
-        return rising >= _SHARE * len(pairs)
+        return sum(b == a + 1 for a, b in pairs) >= _SHARE * len(pairs)
+
+    @cached_property
+    def is_integer(self) -> bool:
+        """Whether the values are integers, as offsets in a text are."""
+        return self._share(_INTEGER) >= _SHARE
 
     @cached_property
     def is_number(self) -> bool:
@@ -141,8 +151,10 @@ class Column:
         return matching / max(1, len(self.values))
 
 
-def _neighbors(values: Sequence[str]) -> Iterator[tuple[str, str]]:
-    return ((a, b) for a, b in zip(values, values[1:], strict=False) if _INTEGER.fullmatch(a) and _INTEGER.fullmatch(b))
+def _index(value: str) -> tuple[str | None, int]:
+    """Return what precedes the number of a word, e.g. ``t`` of ``t12``, and the number; None: there is no number."""
+    match = _NUMBERED.fullmatch(value)
+    return (match[1], int(match[2])) if match else (None, 0)
 
 
 @dataclass(frozen=True)
@@ -234,7 +246,7 @@ def _words_column(columns: Sequence[Column]) -> int:
     """Return the first column that holds neither numbers, ids nor tags; of many rows, one with many values."""
     if len(columns[0].values) < _FEW:
         return columns[0].index
-    candidates = [column for column in columns if not column.is_filler and not _is_tags(column)]
+    candidates = [column for column in columns if not (column.is_filler or column.is_integer or _is_tags(column))]
     if not candidates:
         candidates = [column for column in columns if not _is_tags(column)] or list(columns)
     first = candidates[0]
@@ -275,6 +287,7 @@ def _tags_column(columns: Sequence[Column], names: Sequence[str], words: Column,
 def _plain_column(usable: Sequence[Column], names: Sequence[str], words: Column, location: str) -> int:
     """Return the column of plain tags."""
     known = [column for column in usable if names and names[column.index].strip().lower() in _TAG_NAMES]
+    known = known or [column for column in usable if is_upos(column.counts)]
     if len(known) == 1:
         return known[0].index
     if len(words.values) < _MANY:

@@ -208,6 +208,13 @@ def _check_words_alone(path: Path, line_number: int, rows: Sequence[Sequence[str
         InputError: each line is a sentence of ``word/TAG``, or the cells are attributes as CRFsuite reads them.
     """
     cells = [cell for row in rows for cell in row if cell]
+    lists = [(row[0].split(), re.split(r"[ ,]+", row[-1])) for row in rows if len(row) > 1]
+    if sum(len(words) == len(tags) > 1 for words, tags in lists) * 2 > len(rows):
+        raise InputError(
+            f"found a sentence in a line ({' | '.join(rows[0])[:80]!r})",
+            location=f"{path}:{line_number}",
+            expected="a word and its tag on each line",
+        )
     if sum(_TAGGED.fullmatch(cell) is not None for cell in cells) >= 0.9 * len(cells):
         raise InputError(
             f"found several words in a line ({' '.join(rows[0][:2])!r})",
