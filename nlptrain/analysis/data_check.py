@@ -10,6 +10,7 @@ from nlptrain.data.duplicates import Duplicate, HeldOut, find_duplicates, find_i
 from nlptrain.data.near_duplicates import NearDuplicateIndex
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splitting import TRAIN, SplitCounts, entity_spans
+from nlptrain.data.tag_schemes import list_names
 
 RARE = 20  # entities in train below which a type is rare
 LONG = 200  # words above which a sentence is long
@@ -26,7 +27,7 @@ class Overlap:
         sentences: the number of sentences of the split.
         exact: the number of those with the same words.
         near: the number of further near-duplicates.
-        examples: locations of the first near-duplicates, in the split and in the other one.
+        near_duplicates: their locations, in the split and in the other one.
     """
 
     split: str
@@ -34,7 +35,7 @@ class Overlap:
     sentences: int
     exact: int
     near: int
-    examples: list[tuple[str, str]]
+    near_duplicates: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -81,21 +82,17 @@ class DataCheck:
     Attributes:
         counts: the contents of each split.
         overlaps: duplicates between the splits and in the raw text; those without any are omitted.
-        conflicts: the first sentences with the same words and other tags.
-        conflict_count: the number of such sentences.
+        conflicts: the sentences with the same words as an earlier one, and other tags.
         rare_types: types of few entities in train, with their number.
-        long_sentences: locations of the longest ones of the long sentences, with their words.
-        long_count: the number of long sentences.
+        long_sentences: locations of the long sentences, with the number of their words, the longest one first.
         drifts: how much the other splits differ from train.
     """
 
     counts: Mapping[str, SplitCounts]
     overlaps: list[Overlap]
     conflicts: list[Conflict]
-    conflict_count: int
     rare_types: Mapping[str, int]
     long_sentences: list[tuple[str, int]]
-    long_count: int
     drifts: list[Drift]
 
     def to_json(self) -> dict[str, Any]:
@@ -103,32 +100,27 @@ class DataCheck:
         return asdict(self)
 
     def describe(self) -> list[str]:
-        """Return the result in lines, ``topic: value``; nothing of what has no fault."""
-        lines = [
-            f"{name}: {counts.sentences:,} sentences, {counts.words:,} words, "
-            f"{sum(counts.types.values()):,} entities (or tags) of {len(counts.types):,} types"
-            for name, counts in self.counts.items()
-        ]
+        """Return what is wrong, and the drift, in lines: ``topic: value``, and the first three cases, indented."""
+        lines = []
         for overlap in self.overlaps:
             near = f", {overlap.near:,} more nearly" if overlap.near else ""
-            near += _listed([f"{first} like {second}" for first, second in overlap.examples])
             sentences = f"{overlap.exact:,} of {overlap.sentences:,} {overlap.split} sentences"
             lines.append(f"duplicates: {sentences} also occur in {overlap.other}{near}")
+            lines += _first([f"{first} is nearly {second}" for first, second in overlap.near_duplicates])
         if self.conflicts:
-            examples = [
-                f"{first} and {second}: {conflict.word!r} {' or '.join(conflict.tags)}"
-                for conflict in self.conflicts
-                for first, second in [conflict.locations]
-            ]
-            lines.append(f"same words with other tags: {self.conflict_count:,} sentences{_listed(examples)}")
-        if self.rare_types:
-            shown = ", ".join(f"{name} {count:,}" for name, count in self.rare_types.items())
-            lines.append(f"rare types (fewer than {RARE} in train): {shown}")
-        if self.long_count:
-            examples = [f"{location}, {words:,} words" for location, words in self.long_sentences]
-            lines.append(f"long sentences (more than {LONG} words): {self.long_count:,}{_listed(examples)}")
+            lines.append(f"same words with other tags: {len(self.conflicts):,} sentences")
+            lines += _first(
+                [
+                    f"{conflict.locations[1]}: {conflict.word!r} is {conflict.tags[1]}, and {conflict.tags[0]} in "
+                    f"{conflict.locations[0]}"
+                    for conflict in self.conflicts
+                ]
+            )
+        if self.long_sentences:
+            lines.append(f"long sentences (more than {LONG} words): {len(self.long_sentences):,}")
+            lines += _first([f"{location}: {words:,} words" for location, words in self.long_sentences])
         for drift in self.drifts:
-            unknown = f"; types that train lacks: {', '.join(drift.unknown_types)}" if drift.unknown_types else ""
+            unknown = f"; types that train lacks: {list_names(drift.unknown_types)}" if drift.unknown_types else ""
             mentions = "" if drift.unseen_mentions is None else f" and {drift.unseen_mentions:.1%} of the entities"
             lines.append(
                 f"drift ({drift.split}): {drift.unseen_words:.1%} of the words{mentions} are not in train, "
@@ -146,7 +138,6 @@ def check_data(splits: Mapping[str, Sequence[Sentence]], raw: Iterable[Sentence]
     """
     counts = {name: SplitCounts.of(sentences) for name, sentences in splits.items()}
     every = [sentence for sentences in splits.values() for sentence in sentences]
-    conflicts = find_conflicts(every)
     lengths = sorted(
         ((sentence.where, len(sentence.words)) for sentence in every if len(sentence.words) > LONG),
         key=lambda item: (-item[1], item[0]),
@@ -155,11 +146,9 @@ def check_data(splits: Mapping[str, Sequence[Sentence]], raw: Iterable[Sentence]
     return DataCheck(
         counts=counts,
         overlaps=[*_overlaps(splits), *raw_overlap(splits, raw)],
-        conflicts=conflicts[:_EXAMPLES],
-        conflict_count=len(conflicts),
+        conflicts=find_conflicts(every),
         rare_types={name: count for name, count in sorted(types.items(), key=_by_count) if count < RARE},
-        long_sentences=lengths[:_EXAMPLES],
-        long_count=len(lengths),
+        long_sentences=lengths,
         drifts=[
             measure_drift(name, sentences, splits[TRAIN])
             for name, sentences in splits.items()
@@ -191,16 +180,16 @@ def raw_overlap(splits: Mapping[str, Sequence[Sentence]], raw: Iterable[Sentence
     """Return how many sentences of the raw text occur in dev or test, or nearly; empty if there are none."""
     held_out = [sentence for name, sentences in splits.items() if name != TRAIN for sentence in sentences]
     hashes = HeldOut(held_out).hashes
-    total = exact = near = 0
-    examples: list[tuple[str, str]] = []
+    total = exact = 0
+    locations: list[tuple[str, str]] = []
     for sentence, position in find_in(NearDuplicateIndex([sentence.words for sentence in held_out]), raw):
         total += 1
         if sentence.hash() in hashes:
             exact += 1
         elif position >= 0:
-            near += 1
-            examples += [(sentence.where, held_out[position].where)] if len(examples) < _EXAMPLES else []
-    return [Overlap("raw", "dev or test", total, exact, near, examples)] if exact or near else []
+            locations.append((sentence.where, held_out[position].where))
+    near = len(locations)
+    return [Overlap("raw", "dev or test", total, exact, near, locations)] if exact or near else []
 
 
 def measure_drift(name: str, sentences: Sequence[Sentence], train: Sequence[Sentence]) -> Drift:
@@ -245,7 +234,7 @@ def _overlaps(splits: Mapping[str, Sequence[Sentence]]) -> list[Overlap]:
 
 def _overlap(name: str, other: str, total: int, duplicates: Sequence[Duplicate]) -> Overlap:
     near = [(item.sentence.where, item.other.where) for item in duplicates if not item.is_exact]
-    return Overlap(name, other, total, len(duplicates) - len(near), len(near), near[:_EXAMPLES])
+    return Overlap(name, other, total, len(duplicates) - len(near), len(near), near)
 
 
 def _mentions(sentences: Iterable[Sentence]) -> Iterable[tuple[str, ...]]:
@@ -259,5 +248,6 @@ def _by_count(item: tuple[str, int]) -> tuple[int, str]:
     return item[1], item[0]
 
 
-def _listed(examples: Sequence[str]) -> str:
-    return f" ({'; '.join(examples)})" if examples else ""
+def _first(cases: Sequence[str]) -> list[str]:
+    more = [f"(+{len(cases) - _EXAMPLES:,} more)"] if len(cases) > _EXAMPLES else []
+    return [f"  {case}" for case in [*cases[:_EXAMPLES], *more]]

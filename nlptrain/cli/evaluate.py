@@ -1,4 +1,4 @@
-"""Commands that measure models: scores on gold files, comparison of runs, checks of a tokenizer."""
+"""Commands that measure models: scores on gold files, and the comparison of runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nlptrain.cli.errors import SuggestingGroup
 from nlptrain.cli.options import data_config, gold_options
 from nlptrain.cli.output import echo_json, echo_line, print_comparison, print_differences
 
@@ -26,13 +25,9 @@ _MAX_MISTAKES = 10  # that are printed
 def evaluate(
     run: str,
     data: tuple[str, ...],
-    data_format: str,
-    words_column: str | None,
-    tags_column: str | None,
-    sentences_column: str | None,
-    scheme: str,
     device: str,
     as_json: bool,
+    **options: object,
 ) -> None:
     """Score a model on gold files.
 
@@ -47,9 +42,8 @@ def evaluate(
     """  # noqa: D301 - click reads the character
     from nlptrain.procedures import evaluate_files
 
-    settings = data_config(data_format, words_column, tags_column, sentences_column, scheme)
     evaluation = evaluate_files(
-        run, data, settings, device=device, log=lambda text: echo_line(f"note: {text}", err=True)
+        run, data, data_config(options), device=device, log=lambda text: echo_line(f"note: {text}", err=True)
     )
     if as_json:
         echo_json(evaluation.to_json())
@@ -139,34 +133,3 @@ def compare(
         echo_line(f"failed: {failure}", err=True)
     if comparison.failures:
         raise click.exceptions.Exit(1)
-
-
-@click.group(cls=SuggestingGroup)
-def doctor() -> None:
-    """Check models and data for problems."""
-
-
-@doctor.command()
-@click.argument("teacher")
-@click.argument("files", nargs=-1, required=True)
-@click.option("--raw", is_flag=True, help="FILES are raw text, a sentence or a paragraph per line.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def alignment(teacher: str, files: tuple[str, ...], raw: bool, as_json: bool) -> None:
-    """Show how a model's tokenizer splits a text.
-
-    \b
-    Reads   TEACHER: a model's folder, a run's, package:NAME/folder or a Hub name;
-            FILES: gold files, or raw text with --raw.
-    Writes  words without a subword, unknown words, subwords per word, the longest
-            sentence and its windows, to standard output.
-
-    Example: nlptrain doctor alignment runs/demo/transformer_token runs/demo/data/dev.conll
-    """  # noqa: D301 - click reads the character
-    from nlptrain.procedures import inspect_tokenization
-
-    report = inspect_tokenization(teacher, files, raw=raw)
-    if as_json:
-        echo_json(report.to_json())
-    else:
-        for line in report.describe():
-            echo_line(line)

@@ -14,6 +14,7 @@ from click.shell_completion import get_completion_class
 from nlptrain import __version__
 from nlptrain.cli.config import config, env, version_line
 from nlptrain.cli.demo import demo
+from nlptrain.cli.doctor import doctor
 from nlptrain.cli.errors import (
     RANK_ZERO_SECONDS,
     CommandError,
@@ -22,7 +23,7 @@ from nlptrain.cli.errors import (
     os_error,
     usage_error,
 )
-from nlptrain.cli.evaluate import compare, doctor, evaluate
+from nlptrain.cli.evaluate import compare, evaluate
 from nlptrain.cli.export import benchmark, card, export
 from nlptrain.cli.options import Choice, option_names
 from nlptrain.cli.predict import convert, predict

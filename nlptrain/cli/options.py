@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args
 
 import click
 from click.shell_completion import CompletionItem
 
-from nlptrain.config.data import DataConfig
+from nlptrain.config.data import Align, ColumnsConfig, DataConfig
 from nlptrain.config.formats import readable_formats
 from nlptrain.errors import InputError, Setting
+from nlptrain_runtime.errors import quoted
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+_GOLD_COMMANDS = ("convert", "data", "evaluate", "split")  # those with gold_options
 SCHEMES = ("iob1", "iob2", "iobes", "bilou")
 
 
@@ -77,13 +80,15 @@ def set_option(description: str) -> Callable[[Command], Command]:
 def _complete_key(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the keys that begin with ``incomplete`` and their meaning, or the words that a key may have after ``=``.
 
-    For ``run``, these are the keys of all commands.
+    For ``run``, these are the keys of all commands; for commands that read gold files alone, those of ``data``.
     """
     from nlptrain.config import COMMANDS
     from nlptrain.config.schema import keys
 
     models = [COMMANDS[ctx.info_name]] if ctx.info_name in COMMANDS else list(COMMANDS.values())
     every_key = [key for model in models for key in keys(model) if not key.is_map]
+    if ctx.info_name in _GOLD_COMMANDS:
+        every_key = [key for key in every_key if key.name.startswith("data.")]
     name, equals, word = incomplete.partition("=")
     if equals:
         words = {value: key.description for key in every_key if key.name == name for value in key.words}
@@ -97,7 +102,7 @@ def _complete_key(ctx: click.Context, _: click.Parameter, incomplete: str) -> li
 
 
 def gold_options(files: str, *, format_option: str = "--format") -> Callable[[Command], Command]:
-    """Return the options that describe gold files.
+    """Return the options that describe gold files; ``data_config`` takes their values.
 
     Args:
         files: the argument that names the files, for the help texts.
@@ -106,6 +111,17 @@ def gold_options(files: str, *, format_option: str = "--format") -> Callable[[Co
 
     def decorate(command: Command) -> Command:
         for option in (
+            set_option(f"Set another key of data for {files}, e.g. --set data.max_faulty=0.1; may be repeated."),
+            key_option(
+                "--strict", key="data.strict", is_flag=True, help=f"Refuse {files} with any fault, and list all."
+            ),
+            key_option(
+                "--align",
+                key="data.align",
+                type=Choice(get_args(Align)),
+                help="Labeled spans that cut a word: expand (default) or contract them, split the word, skip the span, "
+                "or strict: a fault.",
+            ),
             key_option(
                 "--scheme",
                 key="data.scheme",
@@ -134,7 +150,7 @@ def gold_options(files: str, *, format_option: str = "--format") -> Callable[[Co
                 key="data.format",
                 default="auto",
                 type=Choice(["auto", *readable_formats()]),
-                help=f"Format of {files} (default: by content).",
+                help=f"Format of {files} (default: by content, else by suffix).",
             ),
         ):
             command = option(command)
@@ -144,25 +160,48 @@ def gold_options(files: str, *, format_option: str = "--format") -> Callable[[Co
 
 
 def data_config(
-    data_format: str,
-    words: str | None,
-    tags: str | None,
-    sentences: str | None,
-    scheme: str,
-    *,
-    pretokenized: bool = False,
+    options: Mapping[str, Any], *, path: Path | None = None, keys: Mapping[str, object] | None = None
 ) -> DataConfig:
     """Return the configuration that the values of ``gold_options`` describe.
 
+    Args:
+        options: the values.
+        path: a YAML file whose ``data`` they override; None: there is none.
+        keys: further keys of ``data``.
+
     Raises:
-        InputError: a column is neither a name nor a number from 1 or from -1.
+        InputError: a column is neither a name nor a number from 1 or from -1, or a key is invalid.
+    """
+    from nlptrain.config.loading import load_data_config
+
+    for setting in options["settings"]:
+        if not setting.startswith("data."):
+            raise InputError(
+                f"found {quoted(setting)}", location=Setting("settings"), expected="data.KEY=VALUE, a key of data"
+            )
+    columns = {key: _column(options[f"{key}_column"]) for key in ("words", "tags", "sentences")}
+    given = {
+        "data.format": options["data_format"],
+        "data.scheme": options["scheme"],
+        "data.align": options["align"],
+        "data.strict": options["strict"],
+        **{f"data.columns.{key}": value for key, value in _checked(columns).items()},
+        **{f"data.{key}": value for key, value in (keys or {}).items()},
+    }
+    flags = {key: value for key, value in given.items() if value not in (None, "auto", False)}
+    return load_data_config(path, options["settings"], flags or {"data": {}})
+
+
+def _checked(columns: Mapping[str, int | str | None]) -> Mapping[str, int | str | None]:
+    """Return ``columns``.
+
+    Raises:
+        InputError: one is neither a name nor a number from 1 or from -1.
     """
     from pydantic import ValidationError
 
-    columns = {"words": _column(words), "tags": _column(tags), "sentences": _column(sentences)}
-    values = {"format": data_format, "columns": columns, "scheme": scheme, "pretokenized": pretokenized}
     try:
-        return DataConfig.model_validate(values)
+        ColumnsConfig.model_validate(columns)
     except ValidationError as error:
         given = {key: value for key, value in columns.items() if value is not None}
         raise InputError(
@@ -170,6 +209,7 @@ def data_config(
             location=_joined([Setting(f"data.columns.{key}") for key in given]),
             expected="names, or numbers from 1 or, counted from the end, from -1",
         ) from error
+    return columns
 
 
 def _joined(settings: list[Setting]) -> tuple[str | Setting, ...]:

@@ -115,16 +115,12 @@ def _parse_limit(text: str) -> tuple[str, float]:
 def convert(
     sources: tuple[str, ...],
     out: Path,
-    data_format: str,
     target: str,
-    words_column: str | None,
-    tags_column: str | None,
-    sentences_column: str | None,
-    scheme: str,
     write_scheme: str | None,
     pretokenized: bool,
     comments: bool,
     overwrite: bool,
+    **options: object,
 ) -> None:
     """Convert gold files to another format.
 
@@ -141,11 +137,10 @@ def convert(
     """  # noqa: D301 - click reads the character
     from nlptrain.procedures import convert_files
 
-    data = data_config(data_format, words_column, tags_column, sentences_column, scheme, pretokenized=pretokenized)
     conversion = convert_files(
         sources,
         out,
-        data,
+        data_config(options, keys={"pretokenized": pretokenized}),
         None if target == "auto" else target,
         write_scheme=write_scheme,  # type: ignore[arg-type]  # a scheme, as above
         comments=comments,

@@ -33,13 +33,9 @@ def split(
     dev: float,
     test: float,
     out: Path,
-    data_format: str,
     target: str,
-    words_column: str | None,
-    tags_column: str | None,
-    sentences_column: str | None,
-    scheme: str,
     overwrite: bool,
+    **options: object,
 ) -> None:
     """Split gold files into train, dev and test.
 
@@ -56,11 +52,10 @@ def split(
     """  # noqa: D301 - click reads the character
     from nlptrain.procedures import split_files
 
-    data = data_config(data_format, words_column, tags_column, sentences_column, scheme)
     result = split_files(
         files,
         out,
-        data,
+        data_config(options),
         dev=dev,
         test=test,
         target=None if target == "auto" else target,

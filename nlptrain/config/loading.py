@@ -90,17 +90,25 @@ def load_config(
     return loaded
 
 
-def load_data_config(path: Path) -> DataConfig:
-    """Read the ``data`` map of a run's ``config.yaml``; its other keys may be those of another version.
+def load_data_config(
+    path: Path | None, settings: Sequence[str] = (), flags: Mapping[str, object] | None = None
+) -> DataConfig:
+    """Read the ``data`` map of a file, e.g. of a run's ``config.yaml``; its other keys may be those of another version.
+
+    Args:
+        path: the YAML file; None: there is none.
+        settings: ``data.KEY=VALUE`` strings, which override the file.
+        flags: dotted keys and values of the command line's options, which override both.
 
     Raises:
         InputError: the file or the map is invalid; one problem per key.
     """
-    values, _ = merged(CommandConfig, path, (), {})
+    values, origins = merged(CommandConfig, path, settings, flags or {})
     try:
         return DataConfig.model_validate_json(json.dumps(values.get("data")), strict=True)
     except ValidationError as error:
-        raise InputError(*validation_problems(error, DataConfig, {}, f"{path}: data")) from error
+        given = {key.removeprefix("data."): origin for key, origin in origins.items() if not isinstance(origin, str)}
+        raise InputError(*validation_problems(error, DataConfig, given, f"{_name(path)}: data")) from error
 
 
 def validate_data(values: object, caller: str) -> DataConfig:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Protocol
 
@@ -90,6 +90,7 @@ def read_raw(
     counts: RawCounts | None = None,
     weights: Mapping[Path, float] | None = None,
     keep_text: bool = False,
+    on_fault: Callable[[Path, InputError], None] | None = None,
 ) -> Iterator[Sentence]:
     """Read the sentences of raw text, each once; a line or row is a sentence or a paragraph.
 
@@ -104,6 +105,8 @@ def read_raw(
         counts: is updated while the text is read.
         weights: the sampling weight of a file's sentences, where that is not 1.
         keep_text: give each sentence its original text.
+        on_fault: receives a file that cannot be read and its fault, and reading goes on with the next one; None: the
+            fault is raised.
 
     Raises:
         InputError: ``min_words`` is more than ``max_words``, or a file is not UTF-8.
@@ -117,7 +120,11 @@ def read_raw(
     counts = RawCounts() if counts is None else counts
     counts.min_words, counts.max_words = min_words, max_words
     seen = HashSet()
-    sentences = _sentences(paths, splitter, counts, weights or {}, keep_text=keep_text)
+    files = (
+        _sentences(path, splitter, counts, (weights or {}).get(path, 1.0), keep_text=keep_text, on_fault=on_fault)
+        for path in paths
+    )
+    sentences = chain.from_iterable(files)
     while block := list(islice(sentences, _BLOCK)):
         new = _new_sentences(block, seen, held_out, counts)
         are_near = held_out.has_near([sentence.words for sentence in new]) if held_out else [False] * len(new)
@@ -197,10 +204,16 @@ def split_long(words: tuple[str, ...], min_words: int, max_words: int) -> Iterat
 
 
 def _sentences(
-    paths: Sequence[Path], splitter: Splitter, counts: RawCounts, weights: Mapping[Path, float], *, keep_text: bool
+    path: Path,
+    splitter: Splitter,
+    counts: RawCounts,
+    weight: float,
+    *,
+    keep_text: bool,
+    on_fault: Callable[[Path, InputError], None] | None,
 ) -> Iterator[Sentence]:
-    for path in paths:
-        weight = weights.get(path, 1.0)
+    """Yield the sentences of a file, up to its first fault if ``on_fault`` receives it."""
+    try:
         check_raw(path)
         for row_number, line in read_raw_lines(path):
             words = splitter.words(line) if isinstance(line, str) else line
@@ -210,6 +223,10 @@ def _sentences(
                 if offsets and isinstance(line, str):
                     text = line[offsets[first][0] : offsets[first + len(part) - 1][1]]
                 yield Sentence(part, where=f"{path}:{row_number}", text=text, weight=weight)
+    except InputError as error:
+        if on_fault is None:
+            raise
+        on_fault(path, error)
 
 
 def _parts(words: tuple[str, ...], counts: RawCounts) -> Iterator[tuple[int, tuple[str, ...]]]:

@@ -31,6 +31,10 @@ class Cause:
     count: int = 0
     problems: list[Problem] = field(default_factory=list)
 
+    def cases(self, name_of: Callable[[str], str] = str) -> list[str]:
+        """Return the location and the fault of each problem; ``name_of`` as for ``Problem.render``."""
+        return [problem.render(name_of).removesuffix(": ") for problem in self.problems]
+
     def describe(self) -> str:
         """Return the cause in one line, for the log.
 
@@ -38,7 +42,7 @@ class Cause:
             >>> Cause("repaired", "empty word with tag O, left out", 2, [Problem("", "a.conll:3")]).describe()
             'repaired: empty word with tag O, left out: 2 (a.conll:3, ...)'
         """
-        examples = [problem.render().removesuffix(": ") for problem in self.problems[:_EXAMPLES]]
+        examples = self.cases()[:_EXAMPLES]
         more = ["..."] if self.count > len(examples) else []
         return f"{self.action}: {self.text}: {self.count:,} ({', '.join([*examples, *more])})"
 

@@ -82,7 +82,33 @@ def read_splits(
     """
     if data.train is None and labels is None:
         raise InputError("missing", location=Setting("data.train"), expected="the files of the gold train sentences")
-    files = _read_files(data, log)
+    splits = to_splits(_read_files(data, log), data, labels, log=log, check=check)
+    _log_duplicates(splits.train, {"dev": splits.dev, "test": splits.test}, log)
+    if splits.labels.scheme != "plain":
+        _log_no_entity({"dev": splits.dev, "test": splits.test}, log)
+    return splits
+
+
+def to_splits(
+    files: Mapping[str, SplitFiles],
+    data: DataConfig,
+    labels: Labels | None = None,
+    *,
+    log: Callable[[str], None],
+    check: Callable[[set[str]], None] | None = None,
+) -> Splits:
+    """Return the splits of a run, from the sentences of its files.
+
+    Args:
+        files: those of train, dev and test.
+        data: as for ``read_splits``.
+        labels: as for ``read_splits``.
+        log: as for ``read_splits``.
+        check: as for ``read_splits``.
+
+    Raises:
+        InputError: some files have entities and others plain tags, or a tag is not one of the labels.
+    """
     scheme = common_scheme({path: reading for part in files.values() for path, reading in part.readings.items()})
     scheme = scheme or "iob2"
     sentences = {name: part.sentences for name, part in files.items()}
@@ -104,9 +130,6 @@ def read_splits(
     is_dev_from_train = data.dev is None and data.train is not None
     if is_dev_from_train:
         train, dev = _take_dev(train, log)
-    _log_duplicates(train, {"dev": dev, "test": test}, log)
-    if labels.scheme != "plain":
-        _log_no_entity({"dev": dev, "test": test}, log)
     counts = {name: part.report.to_json() for name, part in files.items() if part.readings}
     return Splits(labels, train, dev, test, is_dev_from_train, read_counts=counts)
 
@@ -159,15 +182,21 @@ def read_dev_sample(folder: Path) -> list[Sentence]:
 
 
 @dataclass(frozen=True)
-class _Files:
-    """The gold files of a split: their sentences, how their tags are written, and what was repaired and skipped."""
+class SplitFiles:
+    """The gold files of a split.
+
+    Attributes:
+        sentences: their sentences, with tags in IOB2 or plain tags.
+        readings: how the tags of each file are written.
+        report: what was repaired and skipped.
+    """
 
     sentences: list[Sentence]
     readings: Mapping[Path, TagReading]
     report: ReadReport
 
 
-def _read_files(data: DataConfig, log: Callable[[str], None]) -> dict[str, _Files]:
+def _read_files(data: DataConfig, log: Callable[[str], None]) -> dict[str, SplitFiles]:
     """Read train, dev and test, log what was repaired and skipped, and check it.
 
     Raises:
@@ -177,10 +206,10 @@ def _read_files(data: DataConfig, log: Callable[[str], None]) -> dict[str, _File
     for name in ("train", "dev", "test"):
         report = new_report(data)
         if getattr(data, name) is None:
-            files[name] = _Files([], {}, report)
+            files[name] = SplitFiles([], {}, report)
             continue
         corpus = Corpus.of(data, name, report=report)
-        files[name] = _Files(corpus.read(), corpus.readings, report)
+        files[name] = SplitFiles(corpus.read(), corpus.readings, report)
     problems: list[Problem] = []
     for part in files.values():
         part.report.log(log)

@@ -1,4 +1,4 @@
-"""What the commands do, callable from Python: training, evaluation, prediction, conversion, splitting, experiments."""
+"""What the commands do, callable from Python: training, evaluation, prediction, files of data, experiments."""
 
 from nlptrain.lazy_imports import lazy_names
 
@@ -7,6 +7,7 @@ TYPE_CHECKING = False
 # Imported on first use (PEP 562): running experiments, for example, needs no torch.
 _HOMES = {
     "benchmark_models": "reporting",
+    "check_data_files": "data_check",
     "compare_runs": "reporting",
     "convert_files": "conversion",
     "describe_student": "models",
@@ -28,6 +29,7 @@ __all__ = [*_HOMES]
 
 if TYPE_CHECKING:
     from nlptrain.procedures.conversion import convert_files as convert_files
+    from nlptrain.procedures.data_check import check_data_files as check_data_files
     from nlptrain.procedures.dry_run import estimate_training as estimate_training
     from nlptrain.procedures.experiment_runner import experiment_scores as experiment_scores
     from nlptrain.procedures.experiment_runner import run_experiments as run_experiments

@@ -33,12 +33,12 @@ def test_all_faults_are_described() -> None:
         [sentence("raw:1", "Linz rocks"), sentence("raw:2", "linz rocks !"), sentence("raw:3", "other")],
     )
     assert check.describe() == [
-        "train: 4 sentences, 10 words, 3 entities (or tags) of 2 types",
-        "dev: 3 sentences, 6 words, 3 entities (or tags) of 2 types",
-        "duplicates: 1 of 3 dev sentences also occur in train, 1 more nearly (dev:2 like train:4)",
-        "duplicates: 1 of 3 raw sentences also occur in dev or test, 1 more nearly (raw:2 like dev:3)",
-        "same words with other tags: 1 sentences (train:1 and train:3: 'Ada' B-person or O)",
-        "rare types (fewer than 20 in train): location 1, person 2",
+        "duplicates: 1 of 3 dev sentences also occur in train, 1 more nearly",
+        "  dev:2 is nearly train:4",
+        "duplicates: 1 of 3 raw sentences also occur in dev or test, 1 more nearly",
+        "  raw:2 is nearly dev:3",
+        "same words with other tags: 1 sentences",
+        "  train:3: 'Ada' is O, and B-person in train:1",
         "drift (dev): 50.0% of the words and 66.7% of the entities are not in train, distance of the types 0.33 "
         "(0 to 1); types that train lacks: event",
     ]
@@ -49,7 +49,7 @@ def test_all_faults_are_described() -> None:
         "sentences": 3,
         "exact": 1,
         "near": 1,
-        "examples": [["dev:2", "train:4"]],
+        "near_duplicates": [["dev:2", "train:4"]],
     }
     assert values["counts"]["train"]["types"] == {"person": 2, "location": 1}
     assert values["rare_types"] == {"location": 1, "person": 2}
