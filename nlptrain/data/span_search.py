@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import accumulate
 
 from rapidfuzz import fuzz
@@ -21,6 +22,7 @@ _CAUSES = {
     "case": "span whose text has other upper and lower case, found",
     "fuzzy": "span whose text is only similar, found",
 }
+_INCLUSIVE = "span whose end is the offset of its last character, converted"
 _LOST = "span whose text was not found, left out"
 _OUTSIDE = "span outside of the text, left out"
 _CLIPPED = "span that ends one character after the text, clipped"
@@ -32,8 +34,8 @@ def locate_spans(
     """Return the spans that occur in ``text``, each with valid offsets and its placement, in the given order.
 
     A span with valid offsets, and with the text there that it quotes, if any, stays as it is (``exact``). If most
-    quoted texts of a row are right when the offsets count UTF-16 code units or UTF-8 bytes, they are converted
-    (``moved``). Other spans with a text are searched, longer texts first, where no other span is:
+    quoted texts of a row are right when the offsets count UTF-16 code units or UTF-8 bytes, or when ends are inclusive,
+    they are converted (``moved``). Other spans with a text are searched, longer texts first, where no other span is:
 
     1. the text itself, of whole words (``exact`` without offsets, else ``moved``);
     2. ignoring case (``case``);
@@ -93,15 +95,25 @@ def _convert_units(text: str, spans: Sequence[TextSpan], report: ReadReport, whe
     """Return ``spans`` with offsets in code points, if they are in other units."""
     quoted = [span for span in spans if span.text is not None and span.start is not None]
     matches = sum(_is_exact(text, span) for span in quoted)
-    for unit, lengths in _units(text) if matches < len(quoted) else ():
-        starts = [0, *accumulate(lengths)]
-        count = sum(_is_exact(text, _convert(span, starts)) for span in quoted)
+    for cause, convert in _conversions(text) if matches < len(quoted) else ():
+        count = sum(_is_exact(text, convert(span)) for span in quoted)
         if count > max(matches, len(quoted) / 2):
-            converted = [_convert(span, starts) for span in spans]
+            converted = [convert(span) for span in spans]
             changed = [span for span in converted if span.placement == "moved"]
-            report.repaired(f"span with offsets in {unit}, converted", changed[0].where or where, count=len(changed))
+            report.repaired(cause, changed[0].where or where, count=len(changed))
             return converted
     return spans
+
+
+def _conversions(text: str) -> Iterator[tuple[str, Callable[[TextSpan], TextSpan]]]:
+    """Yield other ways to count offsets, each as the cause in the report and what converts a span."""
+    yield _INCLUSIVE, _include_end
+    for unit, lengths in _units(text):
+        yield f"span with offsets in {unit}, converted", partial(_convert, starts=[0, *accumulate(lengths)])
+
+
+def _include_end(span: TextSpan) -> TextSpan:
+    return span if span.end is None else replace(span, end=span.end + 1, placement="moved")
 
 
 def _units(text: str) -> Iterator[tuple[str, list[int]]]:

@@ -1,29 +1,30 @@
-"""Read rows of annotation tools, recognized by their keys: our own with entities, Prodigy's, doccano's, Label Studio's.
+"""Read texts with labeled spans: our own rows, and those of annotation tools, libraries and language models.
 
-Entities: ``{"text", "entities": [{"start", "end", "label", "score"}]}``, where the score is optional and an entity may
-have its ``text`` instead of offsets; ``"asked": [type]`` and ``"rejected": [{"start", "end", "label"}]`` where not all
-entities are known. Prodigy: ``{"text", "tokens": [{"start", "end"}], "spans": [{"start", "end", "label"}],
-"answer"}``. doccano: ``{"id", "text", "label": [[start, end, label]]}`` (``data`` instead of ``text`` in 1.8),
-``"entities"`` or ``"annotations": [{"start_offset", "end_offset", "label"}]``, the last one with the numbers of labels.
-Label Studio: see ``label_studio``.
+``{"text", "entities": [{"start", "end", "label", "score"}]}``, where the score is optional and an entity may have its
+``text`` instead of offsets; ``"asked": [type]`` and ``"rejected": [{"start", "end", "label"}]`` where not all entities
+are known. Other names of these keys are known as well: of the text (``row_shapes``), of its entities, which may be a
+map or within other objects (``entity_lists``), and of the fields of an entity (``entity_fields``). Label Studio: see
+``label_studio``. Labels may be numbers with names (``tag_names``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from nlptrain.data.formats import ReadContext
 from nlptrain.data.formats.annotated_text import BAD_TOKENS, AnnotatedText, TextSpan
+from nlptrain.data.formats.entity_fields import EntityFields, entity_fields
+from nlptrain.data.formats.entity_lists import find_entities, is_map, to_entities
 from nlptrain.data.formats.fields import id_and_text, json_type, lone_surrogate, quote_json
 from nlptrain.data.formats.label_studio import is_task, region_key, small_row, task_row
+from nlptrain.data.formats.row_shapes import text_key
 from nlptrain.data.formats.tag_names import UnnamedTagError, tag_name
 from nlptrain.data.sentence import Sentence, find_offsets
 from nlptrain.errors import InputError
 
 ENTITIES_EXAMPLE = '{"text": "Ada sings", "entities": [{"start": 0, "end": 3, "label": "person"}]}'
-_SPAN_KEYS = ("entities", "spans", "label", "labels", "annotations")
 _MALFORMED = "row that is malformed"
 _MAX_OFFSET = 2**53  # no text is longer
 _UNUSED_DECISIONS = {"reject": "rejected by the annotator", "ignore": "ignored by the annotator"}
@@ -32,24 +33,47 @@ _NO_SCORE = "score that is no number from 0 to 1, left out"
 
 def is_annotated_row(row: dict[str, Any]) -> bool:
     """Return whether ``row`` is a text with labeled spans rather than words with tags."""
-    if is_task(row):
+    if is_task(row) or region_key(row) is not None:
         return True
-    tokens = row.get("tokens")
-    has_offsets = isinstance(tokens, list) and all(isinstance(token, dict | list) for token in tokens)
-    has_words = "tokens" in row and not has_offsets and "entities" not in row
-    has_text = isinstance(row.get("text", row.get("data")), str) or region_key(row) is not None
-    return has_text and not has_words and (has_offsets or _span_key(row) in row)
+    key = text_key(row)
+    if key is None or "tokens" in row and not _has_offsets(row) and "entities" not in row:
+        return False
+    return _find(row, row[key]) is not None
 
 
 def used_keys(row: dict[str, Any]) -> tuple[str, ...]:
     """Return the keys of ``row`` that are read, according to its kind."""
     if is_task(row):
         return ("id", "data", "annotations" if "annotations" in row else "completions")
-    return (
-        ("id", "text" if "text" in row else "data", "tokens", "answer", "asked", "rejected", _span_key(row))
-        if is_annotated_row(row)
-        else ("id", "text", "tokens", "tags")
-    )
+    if not is_annotated_row(row):
+        return ("id", "text", "tokens", "tags")
+    key = text_key(row) or "text"
+    entities = region_key(row) or (_find(row, row.get(key, "")) or ("spans",))[0]
+    return ("id", key, "tokens", "answer", "asked", "rejected", entities)
+
+
+def check_labels(rows: Sequence[dict[str, Any]], location: str) -> None:
+    """Check that not all labels are those of whole texts, as for text classification.
+
+    Args:
+        rows: the first ones of a file.
+        location: the file, for messages.
+
+    Raises:
+        InputError: some rows have labels of whole texts, and none has an entity.
+    """
+    labels = None
+    for row in rows:
+        if not is_annotated_row(row) or is_task(row) or region_key(row):
+            return
+        text = row[text_key(row) or "text"]
+        key, values = _find(row, text) or ("", [])
+        if _are_labels(values):
+            labels = labels or _labels_of_text(key, values, location)
+        elif values:
+            return
+    if labels is not None:
+        raise labels
 
 
 def ignored_task_keys(row: dict[str, Any]) -> list[str]:
@@ -99,10 +123,9 @@ def read_annotated_row(row: dict[str, Any], location: str, context: ReadContext)
     if isinstance(decision, str) and decision in _UNUSED_DECISIONS:
         context.report.omitted[_UNUSED_DECISIONS[decision]] += 1
         return None
-    key = _span_key(row)
-    annotated = _annotated_text(
-        row.get("text", row.get("data")), row.get(key) or [], key, location, row.get("tokens"), row.get("id"), context
-    )
+    text = row[key] if (key := text_key(row)) else row.get("text", row.get("data"))
+    key, values = _find(row, text if isinstance(text, str) else "") or ("spans", [])
+    annotated = _annotated_text(text, values, key, location, row.get("tokens"), row.get("id"), context)
     if "asked" not in row and "rejected" not in row:
         return annotated
     rejected, asked = row.get("rejected") or [], row.get("asked")
@@ -115,12 +138,36 @@ def read_annotated_row(row: dict[str, Any], location: str, context: ReadContext)
     return replace(
         annotated,
         asked=None if asked is None else frozenset(asked),
-        rejected=[_text_span(value, location, context) for value in rejected],
+        rejected=[span for value in rejected for span in _text_spans(value, annotated.text, location, context)],
     )
 
 
-def _span_key(row: dict[str, Any]) -> str:
-    return region_key(row) or next((key for key in _SPAN_KEYS if key in row), "spans")
+def _find(row: dict[str, Any], text: str) -> tuple[str, Any] | None:
+    """Return the key of the entities of a row and their values; None: it is not annotated."""
+    if (entities := find_entities(row, text)) is not None:
+        return entities
+    return ("spans", []) if "answer" in row and _has_offsets(row) else None  # Prodigy omits empty spans
+
+
+def _has_offsets(row: dict[str, Any]) -> bool:
+    tokens = row.get("tokens")
+    return isinstance(tokens, list) and all(isinstance(token, dict | list) for token in tokens)
+
+
+def _are_labels(values: Any) -> bool:  # noqa: ANN401
+    """Return whether values are labels of a whole text, or strings without a type."""
+    if isinstance(values, str):
+        return True
+    return isinstance(values, list) and bool(values) and all(isinstance(value, str) for value in values)
+
+
+def _labels_of_text(key: str, values: Any, location: str) -> InputError:  # noqa: ANN401
+    return InputError(
+        f"found {quote_json(values)} in {key!r}, without offsets or types",
+        location=location,
+        expected=f"entities, as in {ENTITIES_EXAMPLE}",
+        hint="labels of whole texts (text classification) cannot be read",
+    )
 
 
 def _annotated_text(
@@ -132,21 +179,40 @@ def _annotated_text(
     row_id: Any,  # noqa: ANN401
     context: ReadContext,
 ) -> AnnotatedText:
-    if not isinstance(text, str) or not isinstance(values, list):
+    if not isinstance(text, str) or not isinstance(values, list | dict | str):
         raise InputError(
             f"found {json_type(text)} in 'text' and {json_type(values)} in {key!r}",
             location=location,
             expected=f"a string and a list, as in {ENTITIES_EXAMPLE}",
         )
-    text_spans = [_text_span(value, location, context) for value in values]
+    if _are_labels(values):
+        raise _labels_of_text(key, values, location)
+    if isinstance(values, dict):
+        values = to_entities(values, text, None, location)
+    text_spans = [span for value in values for span in _text_spans(value, text, location, context)]
     sentence_id, _ = id_and_text({"id": row_id}, location)
     return AnnotatedText(text, text_spans, location, _token_offsets(tokens, text, location, context), sentence_id)
 
 
-def _text_span(value: Any, location: str, context: ReadContext) -> TextSpan:  # noqa: ANN401
-    start, end, label, quoted, score = _span_fields(value)
-    start, end, label = _offset(start), _offset(end), _label_name(label, location, context)
-    has_place = start is not None and end is not None or isinstance(quoted, str) and bool(quoted.strip())
+def _text_spans(value: Any, text: str, location: str, context: ReadContext) -> Iterator[TextSpan]:  # noqa: ANN401
+    """Yield the spans of one item of a list: an entity at one or several places, or a map of types and texts."""
+    if isinstance(value, dict) and is_map(value) and value:
+        for entity in to_entities(value, text, None, location):
+            yield from _text_spans(entity, text, location, context)
+        return
+    for fields in entity_fields(value, text) or [EntityFields()]:
+        yield _text_span(fields, value, location, context)
+
+
+def _text_span(fields: EntityFields, value: Any, location: str, context: ReadContext) -> TextSpan:  # noqa: ANN401
+    if isinstance(fields.label, list):
+        raise InputError(
+            f"found the labels {', '.join(map(str, fields.label))} of one entity",
+            location=location,
+            expected="one label",
+        )
+    start, end, label = _offset(fields.start), _offset(fields.end), _label_name(fields.label, location, context)
+    has_place = start is not None and end is not None or bool(fields.text and fields.text.strip())
     if not has_place or not label or lone_surrogate(label):
         raise InputError(
             f"found the entity {quote_json(value)}",
@@ -155,23 +221,11 @@ def _text_span(value: Any, location: str, context: ReadContext) -> TextSpan:  # 
         )
     if start is None or end is None:
         start = end = None
+    score = fields.score
     if score is not None and not (type(score) in (int, float) and 0 <= score <= 1):
         context.report.repaired(_NO_SCORE, location, f"found {quote_json(score)}")
         score = None
-    return TextSpan(start, end, label, score, quoted if isinstance(quoted, str) and quoted else None)
-
-
-def _span_fields(value: Any) -> tuple[Any, Any, Any, Any, Any]:  # noqa: ANN401
-    """Return start, end and label of a span, the text that its tool quotes, and its score, if any."""
-    if isinstance(value, list) and len(value) == 3:
-        return (*value, None, None)
-    if not isinstance(value, dict):
-        return None, None, None, None, None
-    label = value.get("label")
-    if label is None and isinstance(value.get("labels"), list) and len(value["labels"]) == 1:
-        label = value["labels"][0]
-    start, end = (value.get(key, value.get(f"{key}_offset")) for key in ("start", "end"))
-    return start, end, label, value.get("text"), value.get("score")
+    return TextSpan(start, end, label, score, fields.text or None)
 
 
 def _label_name(label: Any, location: str, context: ReadContext) -> str:  # noqa: ANN401

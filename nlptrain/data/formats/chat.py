@@ -14,8 +14,9 @@ from pathlib import Path
 
 from nlptrain.data.formats import ReadContext
 from nlptrain.data.formats.annotation_tools import read_annotated_sentence
-from nlptrain.data.formats.chat_responses import is_list_of_mentions, parse_response, to_entities
+from nlptrain.data.formats.chat_responses import is_list_of_mentions, parse_response
 from nlptrain.data.formats.chat_turns import KEYS, Turn, asked_type, text_of, turns_of, whole_text
+from nlptrain.data.formats.entity_lists import to_entities
 from nlptrain.data.formats.fields import join_names, quote_json
 from nlptrain.data.formats.head import Head
 from nlptrain.data.formats.json_rows import Row, ignored_keys

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+from nlptrain.data.formats.row_shapes import find_rows, to_row
 from nlptrain.data.text_files import is_gz
 
 Container = Literal["lines", "list", "object", ""]
@@ -94,17 +95,20 @@ def read_head(path: Path, size: int = _BYTES) -> Head:
 
 
 def rows_of(value: Any) -> tuple[Container, list[Any]]:  # noqa: ANN401
-    """Return the rows of a JSON value: those of a list, of the Hub's ``{"rows": [{"row": ...}]}``, or one object."""
+    """Return the rows of a JSON value: those of a list, of the Hub's ``{"rows": [{"row": ...}]}``, or one object.
+
+    An object may also have the only list of rows that is in it, see ``row_shapes``.
+    """
     if isinstance(value, list):
-        return "list", value
+        return "list", [to_row(item) for item in value]
     if not isinstance(value, dict):
         return "", []
     rows = value.get("rows")
     if isinstance(rows, list) and rows and all(isinstance(row, dict) and "row" in row for row in rows):
         names = _class_names(value.get("features"))
         return "object", [_with_names(row["row"], names) for row in rows]
-    rows = value.get("data")
-    return "object", rows if isinstance(rows, list) else [value]
+    rows = value["data"] if isinstance(value.get("data"), list) else find_rows(value)
+    return "object", [value] if rows is None else [to_row(item) for item in rows]
 
 
 def _class_names(features: Any) -> dict[str, list[str]]:  # noqa: ANN401
@@ -131,7 +135,7 @@ def _with_names(row: Any, names: dict[str, list[str]]) -> Any:  # noqa: ANN401
 
 def _find_rows(head: Head) -> tuple[Container, list[dict[str, Any]]]:
     lines = list(islice((line for line in head.lines if line.strip()), _MAX_ROWS))
-    values = [_parse(line) for line in lines]
+    values = [to_row(_parse(line)) for line in lines]
     objects = [value for value in values if isinstance(value, dict) and value]
     if len(lines) == 1 and objects and rows_of(objects[0])[1] != objects:
         return "object", _objects(rows_of(objects[0])[1])
@@ -161,9 +165,10 @@ def _first_items(text: str) -> list[dict[str, Any]]:
             item, position = _DECODER.raw_decode(text, position)
         except (ValueError, RecursionError):
             break
-        if not isinstance(item, dict):
+        row = to_row(item)
+        if not isinstance(row, dict):
             break
-        items.append(item)
+        items.append(row)
     return items
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from nlptrain.data.formats.fields import document_of, json_type
 from nlptrain.data.formats.head import read_head, rows_of
+from nlptrain.data.formats.row_shapes import to_row
 from nlptrain.data.formats.tag_names import UnnamedTagError
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
@@ -42,7 +43,7 @@ def read_json_rows(path: Path, report: ReadReport | None) -> Iterator[tuple[str,
     for row_number, value in values:
         location = f"{path}:{row_number}"
         try:
-            row = _parse(value, location, _MAX_LINE) if container in ("lines", "") else value
+            row = to_row(_parse(value, location, _MAX_LINE)) if container in ("lines", "") else value
             yield location, _check_object(row, location)
         except InputError as error:
             if report is None:

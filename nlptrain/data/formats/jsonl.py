@@ -11,6 +11,7 @@ from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.formats import ReadContext, WriteContext
 from nlptrain.data.formats.annotation_tools import (
     ENTITIES_EXAMPLE,
+    check_labels,
     ignored_task_keys,
     is_annotated_row,
     read_annotated_sentence,
@@ -43,8 +44,9 @@ def read_jsonl(path: Path, context: ReadContext) -> Iterator[Sentence]:
     annotation tool: a text with labeled spans, see ``annotation_tools``. Rows that are malformed are skipped.
 
     Raises:
-        InputError: the file cannot be read, or tags are numbers without names.
+        InputError: the file cannot be read, tags are numbers without names, or labels are those of whole texts.
     """
+    check_labels(read_head(path).rows, str(path))
     return read_row_sentences(path, context.report, partial(_sentence, context))
 
 
@@ -101,7 +103,8 @@ def _key(row: dict[str, Any], name: str, columns: ColumnsConfig, location: str) 
     if key := _find_key(row, name, columns):
         return key
     column = getattr(columns, name)
-    hint = "a text without an entity has 'entities': []" if isinstance(row.get("text"), str) else ""
+    is_bare = isinstance(row.get("text"), str) and not any(isinstance(value, list | dict) for value in row.values())
+    hint = "a text without an entity has 'entities': []" if is_bare else ""
     raise InputError(
         f"found no {column if isinstance(column, str) else _KEYS[name][0]!r} (keys: {join_names(row)})",
         location=location,

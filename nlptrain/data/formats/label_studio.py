@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from nlptrain.data.formats import ReadContext
-from nlptrain.data.formats.fields import json_type
+from nlptrain.data.formats.fields import join_names, json_type
 from nlptrain.errors import InputError
 
 _ANNOTATIONS = ("annotations", "completions", "predictions")
@@ -21,7 +21,6 @@ _NOT_ANNOTATED = "without an annotation"
 _SEVERAL = "with several different annotations (the first one is used)"
 _NO_OFFSETS = "region of Label Studio without offsets in the text, left out"
 _NO_LABEL = "region of Label Studio without a label, left out"
-_LABELS = "region of Label Studio with several labels, the first one kept"
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 
 
@@ -44,7 +43,7 @@ def task_row(row: dict[str, Any], location: str, context: ReadContext) -> dict[s
         context: counts tasks without annotations, and the regions that are left out.
 
     Raises:
-        InputError: the task is malformed.
+        InputError: the task is malformed, or a region has several labels.
     """
     annotations = row.get("annotations", row.get("completions"))
     if annotations is not None and not isinstance(annotations, list):
@@ -123,7 +122,9 @@ def _entity(region: dict[str, Any], location: str, context: ReadContext) -> dict
         context.report.repaired(_NO_OFFSETS if labels else _NO_LABEL, location, repr(region.get("text"))[:80])
         return None
     if len(labels) > 1:
-        context.report.repaired(_LABELS, location, ", ".join(map(str, labels))[:80])
+        raise InputError(
+            f"found the labels {join_names(map(str, labels))} of one region", location=location, expected="one label"
+        )
     return {"start": start, "end": end, "label": labels[0], "text": region.get("text"), "score": region.get("score")}
 
 

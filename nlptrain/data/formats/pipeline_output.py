@@ -15,6 +15,7 @@ from typing import Any
 
 from nlptrain.data.formats import ReadContext
 from nlptrain.data.formats.annotation_tools import read_annotated_sentence
+from nlptrain.data.formats.entity_fields import LABELS, plain_name
 from nlptrain.data.formats.fields import quote_json
 from nlptrain.data.formats.head import Head
 from nlptrain.data.formats.json_rows import Row, ignored_keys, read_row_sentences
@@ -63,10 +64,12 @@ def _entities_key(row: Row) -> str:
 
 
 def _is_item(item: Any) -> bool:  # noqa: ANN401
-    labels = [item.get("entity_group"), item.get("entity")] if isinstance(item, dict) else []
-    return (
-        any(isinstance(label, str) for label in labels) and ("word" in item or "start" in item) and "label" not in item
-    )
+    if not isinstance(item, dict) or not ("word" in item or "start" in item):
+        return False
+    if isinstance(item.get("entity_group"), str):
+        return True
+    has_label = any(plain_name(key) in LABELS for key in item)  # then, `entity` is the text
+    return isinstance(item.get("entity"), str) and not has_label
 
 
 def _groups(items: list[Row]) -> Iterator[list[Row]]:

@@ -142,7 +142,7 @@ def test_scores_are_kept(tmp_path: Path) -> None:
             "row that is malformed",
             'found ["Ama Mensah"]; expected a type in the response',
         ),
-        (chat(TEXT, '[{"entity": "Ama"}]'), "row that is malformed", 'found {"entity": "Ama"} in the response'),
+        (chat(TEXT, '[{"entity": "Ama"}]'), "row that is malformed", 'found {"entity": "Ama"} instead of an entity'),
         (
             {"messages": [{"role": "user", "content": TEXT}]},
             "row that is malformed",

@@ -1,0 +1,187 @@
+"""Fields of an entity in JSON, under the names that tools and language models give them.
+
+The one table of names: case, ``_``, ``-`` and blanks do not count, so that ``startOffset`` is ``start_offset``. A field
+may be in an object of its own (``{"location": {"start": 0, "end": 3}}``), offsets may be a pair (``"span": [0, 3]``) or
+have a length, and an entity may have several places (``"mentions": [...]``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+LABELS = (
+    "label entitytype entitygroup entitylabel nertag type tag category class displayname labelname entitycategory"
+).split()
+TEXTS = "text entity word span mention name value entitytext entityname entityvalue phrase surface surfaceform content".split()
+_STARTS = (
+    "start startoffset startchar startpos startposition startindex startidx begin beginoffset beginchar from charstart "
+    "offset"
+).split()
+_ENDS = "end endoffset endchar endpos endposition endindex endidx stop to charend".split()
+_SCORES = "score confidence probability prob confidencescore".split()
+_LENGTHS = ("length", "len")
+_PAIRS = "span offsets offset location position range indices charspan charoffsets charinterval interval".split()
+_PLACES = "mentions points occurrences instances offsets positions locations spans indices".split()
+_MAX_DEPTH = 3  # of objects in an entity
+
+
+class EntityFields(NamedTuple):
+    """What a JSON value says about an entity; None where it says nothing.
+
+    Attributes:
+        start: first character, as the file has it.
+        end: the character after the last one, or the last one.
+        label: a string or a number; a list of more than one is ambiguous.
+        text: the quoted characters.
+        score: as the file has it.
+    """
+
+    start: Any = None
+    end: Any = None
+    label: Any = None
+    text: str | None = None
+    score: Any = None
+
+    @property
+    def has_place(self) -> bool:
+        """Whether there are offsets or a text."""
+        return self.start is not None and self.end is not None or bool(self.text and self.text.strip())
+
+    @property
+    def is_entity(self) -> bool:
+        """Whether there is a label, and offsets or a text."""
+        return self.label is not None and self.has_place
+
+
+def plain_name(key: str) -> str:
+    """Return a key as the tables of names have it.
+
+    Example:
+        >>> plain_name("startOffset"), plain_name("entity_type")
+        ('startoffset', 'entitytype')
+    """
+    return key.lower().translate(_SEPARATORS)
+
+
+_SEPARATORS = str.maketrans("", "", "_- ")
+
+
+def entity_fields(value: Any, text: str = "") -> list[EntityFields]:  # noqa: ANN401
+    """Return the fields of an entity at each of its places; none if ``value`` is neither an object nor a list.
+
+    Args:
+        value: of a list of entities.
+        text: in which the entity is; it shows which of two strings is quoted.
+
+    Example:
+        >>> entity_fields({"type": "person", "span": [0, 3]})
+        [EntityFields(start=0, end=3, label='person', text=None, score=None)]
+    """
+    if isinstance(value, list):
+        return _fields_of_list(value, text)
+    if not isinstance(value, dict):
+        return []
+    if "start" in value and "end" in value and "label" in value:  # by far the most usual ones
+        fields = EntityFields(*map(value.get, ("start", "end", "label", "text", "score")))
+        if isinstance(fields.label, str | int) and (fields.text is None or isinstance(fields.text, str)):
+            return [fields]
+    return _fields_at_places(value, text)
+
+
+def _fields_at_places(value: Mapping[str, Any], text: str) -> list[EntityFields]:
+    fields = _fields_of_object(value, text)
+    if fields.start is not None:
+        return [fields]
+    places = next((item for key, item in value.items() if plain_name(key) in _PLACES and _is_list_of_places(item)), [])
+    result = []
+    for place in places:
+        inner = _fields_of_object(place, text) if isinstance(place, dict) else EntityFields(*place[:2])
+        result.append(inner._replace(label=inner.label if fields.label is None else fields.label))
+        if inner.text is None:
+            result[-1] = result[-1]._replace(text=fields.text)
+        if inner.score is None:
+            result[-1] = result[-1]._replace(score=fields.score)
+    return result or [fields]
+
+
+def _fields_of_object(value: Mapping[str, Any], text: str, depth: int = 1) -> EntityFields:
+    plain = {plain_name(key): item for key, item in value.items()}
+    start, end = _first(plain, _STARTS, _is_offset), _first(plain, _ENDS, _is_offset)
+    label = _label(plain)
+    texts = {name: plain[name] for name in TEXTS if isinstance(plain.get(name), str)}
+    if start is None and (pair := _first(plain, _PAIRS, _is_pair)):
+        start, end = pair
+    label_is_text = "entity" in texts and (len(texts) > 1 or start is not None and not _is_quoted(texts["entity"], text))
+    if label is None and label_is_text:  # as the pipeline of transformers and Rasa name the type
+        label = texts.pop("entity")
+        if start is not None:
+            texts.pop("value", None)  # Rasa: the entity in its usual spelling
+    if label is None and start is not None and list(texts) == ["name"] and not _is_quoted(texts["name"], text):
+        label = texts.pop("name")
+    fields = EntityFields(start, end, label, next(iter(texts.values()), None), _first(plain, _SCORES, lambda _: True))
+    for item in value.values() if depth < _MAX_DEPTH else ():
+        if isinstance(item, dict):
+            inner = _fields_of_object(item, text, depth + 1)
+            fields = EntityFields(*(own if own is not None else other for own, other in zip(fields, inner, strict=True)))
+    if fields.start is not None and fields.end is None:
+        length = _first(plain, _LENGTHS, _is_offset)
+        length = len(fields.text) if length is None and fields.text else length
+        fields = fields._replace(end=None if length is None else fields.start + length)
+    return fields
+
+
+def _label(plain: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Return the label among the fields of an object: a string or a number, or the only one of a list."""
+    label = _first(plain, LABELS, lambda item: isinstance(item, str | int | float) and not isinstance(item, bool))
+    if label is not None:
+        return label
+    names = ["label", "labels", *(name for name in plain if name.endswith("labels")), *LABELS]
+    labels = _first(plain, names, lambda item: isinstance(item, list) and bool(item))
+    if labels is None:
+        return None
+    labels = [_first({plain_name(k): v for k, v in item.items()}, ["value", "name", *LABELS], bool) if isinstance(item, dict) else item for item in labels]
+    return labels[0] if len(labels) == 1 else labels
+
+
+def _fields_of_list(value: list[Any], text: str) -> list[EntityFields]:
+    """Return the fields of ``[start, end, label]`` in any order, with a quoted text or a score, or a text and a label."""
+    strings = [item for item in value if isinstance(item, str)]
+    numbers = [item for item in value if _is_offset(item)]
+    pairs = [item for item in value if isinstance(item, list)]
+    if len(value) == 3 and len(numbers) >= 2 and not pairs and _is_offset(value[0]):
+        return [EntityFields(value[0], value[1], value[2])]
+    if pairs and strings and all(map(_is_list_of_places, pairs)):  # brat: ["T1", "person", [[0, 3]]]
+        return [EntityFields(*place, strings[-1]) for place in pairs[0] if isinstance(place, list)]
+    if len(value) == 2 and len(strings) == 2:
+        mention, label = strings if strings[0] in text or strings[1] not in text else strings[::-1]
+        return [EntityFields(None, None, label, mention)]
+    if len(numbers) not in (2, 3) or len(strings) not in (1, 2) or len(value) != len(numbers) + len(strings):
+        return []
+    start, end, score = (*numbers, None)[:3]
+    if len(strings) == 1:
+        return [EntityFields(start, end, strings[0], None, score)]
+    quoted = [item for item in strings if _is_quoted(item, text)]
+    if len(quoted) != 1:
+        return []
+    return [EntityFields(start, end, strings[1 - strings.index(quoted[0])], quoted[0], score)]
+
+
+def _is_quoted(mention: str, text: str) -> bool:
+    return not text or mention.lower() in text.lower()
+
+
+def _is_offset(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_pair(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_offset, value))
+
+
+def _is_list_of_places(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) or _is_pair(item) for item in value)
+
+
+def _first(plain: Mapping[str, Any], names: list[str] | tuple[str, ...], accepts: Callable[[Any], bool]) -> Any:  # noqa: ANN401
+    return next((plain[name] for name in names if plain.get(name) is not None and accepts(plain[name])), None)

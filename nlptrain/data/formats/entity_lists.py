@@ -1,0 +1,229 @@
+"""Entities of a text in JSON: a list of them, or a map of types, and where they are in a row.
+
+A list has objects (see ``entity_fields``), lists such as ``[0, 3, "person"]``, or maps of a type and a text. A map has
+texts for each type (``{"person": ["Ada"]}``), places (``{"person": [[0, 3]]}``), or both (``{"person": {"Ada": [[0,
+3]]}}``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nlptrain.data.formats.entity_fields import LABELS, TEXTS, EntityFields, entity_fields, plain_name
+from nlptrain.data.formats.fields import quote_json
+from nlptrain.data.formats.json_rows import Row
+from nlptrain.errors import InputError
+
+_STRICT = ("entities", "spans", "ents", "namedentities", "entitymentions")
+# Where a row has its entities, as ``plain_name`` returns the keys; predictions are read where nothing else is.
+_PREDICTED = ("predictions", "prediction", "predictedentities", "completion", "response", "output", "outputs")
+ENTITY_KEYS = (
+    *_STRICT,
+    *("annotations", "annotation", "textsegmentannotations", "ner", "results", "result", "labels", "label"),
+    *_PREDICTED,
+)
+_WRAPPERS = {*ENTITY_KEYS, "answer", "data"}
+_OTHERS = ("tokens", "sents", "sentences", "words", "relations", "chunks", "nounchunks", "events", "paragraphs", "meta")
+_NOTHING = ("", "none", "null", "n/a", "-")
+_MENTIONS = ("text", "entity", "word", "span", "mention")  # names of a text that are no types
+_MAX_DEPTH = 3  # of objects around the entities of a row
+
+
+def find_entities(row: Mapping[str, Any], text: str) -> tuple[str, Any] | None:
+    """Return the key of a row where its entities are, and their list or map; None: no key may have them.
+
+    The first usual key whose value has entities, or is empty, is read, also within other objects; then the only list
+    of objects with offsets and labels. If there is none, the first usual key is returned with its value.
+
+    Example:
+        >>> find_entities({"text": "Ada sings", "result": {"ents": [{"start": 0, "end": 3, "label": "person"}]}}, "")
+        ('result', [{'start': 0, 'end': 3, 'label': 'person'}])
+    """
+    known = _known_keys(row)
+    for key in known:
+        if (values := _values_at(row[key], text)) is not None:
+            return key, values
+    for key, item in row.items():
+        if isinstance(item, dict) and key not in known and not _is_other(key):
+            values = _find_inside(item, text, keeps_empty=not known)
+            if values is not None:
+                return key, values
+    lists = [key for key, item in row.items() if isinstance(item, list) and not _is_other(key) and _has_offsets(item)]
+    if len(lists) == 1:
+        return lists[0], row[lists[0]]
+    return (known[0], row[known[0]]) if known else None
+
+
+def to_entities(value: Any, text: str, entity_type: str | None, location: str) -> list[Row]:  # noqa: ANN401
+    """Return entities as objects with ``text``, ``label`` and, if given, offsets and score.
+
+    Args:
+        value: a list or a map.
+        text: in which the entities are.
+        entity_type: of mentions without a type, if a question asked for one.
+        location: ``path:line``, for messages.
+
+    Raises:
+        InputError: an item is no entity.
+
+    Example:
+        >>> to_entities({"person": ["Ada"], "city": []}, "Ada sings", None, "a.jsonl:1")
+        [{'text': 'Ada', 'label': 'person'}]
+        >>> to_entities({"person": {"Ada": [[0, 2]]}}, "Ada sings", None, "a.jsonl:1")
+        [{'text': 'Ada', 'label': 'person', 'start': 0, 'end': 2}]
+    """
+    if isinstance(value, list):
+        return [entity for item in value for entity in _items(item, text, entity_type, location)]
+    if not isinstance(value, dict):
+        raise _not_an_entity(value, location)
+    if (entities := _entities(value, text, entity_type)) is not None:
+        return entities
+    if any(isinstance(value.get(key), str) for key in _MENTIONS):
+        raise _not_an_entity(value, location)
+    if (wrapped := _wrapped(value)) is not None:  # next to it: reasons, notes
+        return to_entities(wrapped, text, entity_type, location)
+    return [entity for key, item in value.items() for entity in _of_type(key, item, text, entity_type, location)]
+
+
+def is_map(value: Mapping[str, Any]) -> bool:
+    """Return whether an object has no fields of an entity, so that its keys may be types."""
+    return not any(plain_name(key) in ("start", "end", "id", *LABELS, *TEXTS) for key in value)
+
+
+def _of_type(key: str, item: Any, text: str, entity_type: str | None, location: str) -> list[Row]:  # noqa: ANN401
+    """Return the entities of one key of a map: its type or, within a type, its text."""
+    if key.lower() in _WRAPPERS and isinstance(item, list | dict):
+        return to_entities(item, text, entity_type, location)
+    if isinstance(item, str):
+        is_mention = key.lower() in text.lower() and item.lower() not in text.lower()
+        return _mention(*((key, item) if is_mention else (item, key)))
+    if _are_places(item):
+        entity: Row = {"label": key} if entity_type is None else {"text": key, "label": entity_type}
+        return [entity | {"start": start, "end": end} for start, end in item]
+    if item is None:
+        return []
+    return to_entities(item if isinstance(item, list) else [item], text, key, location)
+
+
+def _items(item: Any, text: str, entity_type: str | None, location: str) -> list[Row]:  # noqa: ANN401
+    if isinstance(item, dict):
+        return to_entities(item, text, entity_type, location)
+    if isinstance(item, str) and entity_type:
+        return _mention(item, entity_type)
+    entities = _entities(item, text, entity_type) if isinstance(item, list) else None
+    if entities is None:
+        raise _not_an_entity(item, location)
+    return entities
+
+
+def _entities(value: Any, text: str, entity_type: str | None) -> list[Row] | None:  # noqa: ANN401
+    """Return a value with a label and a text or offsets as entities; None: it is another value."""
+    places = [
+        fields._replace(label=entity_type if fields.label is None else fields.label)
+        for fields in entity_fields(value, text)
+    ]
+    if not places or not all(fields.is_entity and isinstance(fields.label, str) for fields in places):
+        return None
+    return [_to_row(fields) for fields in places if (fields.text or "x").strip().lower() not in _NOTHING]
+
+
+def _to_row(fields: EntityFields) -> Row:
+    values = {"text": fields.text, "label": fields.label, "start": fields.start, "end": fields.end, "score": fields.score}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _mention(mention: str, label: str) -> list[Row]:
+    return [] if mention.strip().lower() in _NOTHING else [{"text": mention, "label": label}]
+
+
+def _wrapped(value: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Return the entities in an object that has nothing else than notes next to them; None: it is a map of types."""
+    wrapped = [key for key in value if plain_name(key) in _WRAPPERS and isinstance(value[key], list | dict)]
+    if len(wrapped) != 1 or len(value) < 2:
+        return None
+    others = [item for key, item in value.items() if key != wrapped[0]]
+    inner = value[wrapped[0]]
+    is_usual = plain_name(wrapped[0]) in _STRICT or isinstance(inner, dict) or any(isinstance(i, dict) for i in inner)
+    return inner if is_usual and not any(isinstance(item, list | dict) for item in others) else None
+
+
+def _known_keys(row: Mapping[str, Any]) -> list[str]:
+    by_name = {plain_name(key): key for key in row}
+    known = [by_name[name] for name in ENTITY_KEYS if name in by_name]
+    gold = [key for key in known if plain_name(key) not in _PREDICTED]
+    return gold or known
+
+
+def _values_at(value: Any, text: str) -> Any:  # noqa: ANN401
+    """Return the list or map of entities that the value of a usual key is, or has; None: it is something else."""
+    if value is None:
+        return []
+    if isinstance(value, list):
+        return value if not value or any(_is_item(item, text) for item in value) else None
+    if not isinstance(value, dict):
+        return None
+    if (values := _find_inside(value, text)) is not None:
+        return values
+    return value if _is_map_of_types(value) else None
+
+
+def _find_inside(value: Mapping[str, Any], text: str, depth: int = 1, *, keeps_empty: bool = True) -> Any:  # noqa: ANN401
+    """Return the entities at a usual key of an object, or of an object in it."""
+    for key in _known_keys(value):
+        values = _values_at(value[key], text) if depth < _MAX_DEPTH and value[key] is not None else None
+        if values or values is not None and keeps_empty and plain_name(key) in _STRICT:
+            return values
+    for key, item in value.items():
+        if isinstance(item, dict) and depth < _MAX_DEPTH and not _is_other(key):
+            values = _find_inside(item, text, depth + 1, keeps_empty=keeps_empty)
+            if values is not None:
+                return values
+    return None
+
+
+def _is_map_of_types(value: Mapping[str, Any]) -> bool:
+    return is_map(value) and all(
+        isinstance(item, str)
+        or (isinstance(item, list) and all(isinstance(i, str | dict) for i in item))
+        or _are_places(item)
+        or (isinstance(item, dict) and all(_are_places(places) for places in item.values()))
+        or item is None
+        for item in value.values()
+    )
+
+
+def _is_item(item: Any, text: str) -> bool:  # noqa: ANN401
+    if isinstance(item, dict) and is_map(item):
+        return bool(item) and _is_map_of_types(item)
+    return any(fields.is_entity for fields in entity_fields(item, text))
+
+
+def _has_offsets(values: list[Any]) -> bool:
+    """Return whether a list has objects with labels and offsets, and nothing else."""
+    return bool(values) and all(
+        isinstance(item, dict)
+        and (places := entity_fields(item))
+        and all(fields.is_entity and fields.start is not None for fields in places)
+        for item in values
+    )
+
+
+def _is_other(key: str) -> bool:
+    return plain_name(key) in _OTHERS or plain_name(key).endswith("metadata")
+
+
+def _are_places(value: Any) -> bool:  # noqa: ANN401
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(item, list) and len(item) == 2 and all(type(offset) is int for offset in item) for item in value)
+    )
+
+
+def _not_an_entity(value: Any, location: str) -> InputError:  # noqa: ANN401
+    return InputError(
+        f"found {quote_json(value)} instead of an entity",
+        location=location,
+        expected='objects such as {"entity": "Ada", "type": "person"}',
+    )
