@@ -116,7 +116,7 @@ def _print_report(report: DataReport, name_of: Callable[[str], str]) -> None:
     if count := len(report.faults):
         echo_line(f"{count:,} fault{'s' * (count > 1)}: a run would refuse these files")
     else:
-        echo_line("no fault: a run can use these files")
+        echo_line("a run can use these files")
 
 
 def _print_files(files: Sequence[CheckedFile], *, has_splits: bool) -> None:
