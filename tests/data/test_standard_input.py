@@ -54,7 +54,11 @@ def test_from_overrides_the_content(tmp_path: Path) -> None:
 
 def test_errors_show_standard_input_and_the_line(tmp_path: Path) -> None:
     result = call(
-        "convert", "-", tmp_path / "out.conll", text='{"tokens": ["Ada"], "tags": ["B-PER"]}\n{"tokens": 3}\n'
+        "convert",
+        "-",
+        tmp_path / "out.conll",
+        "--strict",
+        text='{"tokens": ["Ada"], "tags": ["B-PER"]}\n{"tokens": 3}\n',
     )
     assert result.exit_code == 2
     assert result.stderr.startswith("error: standard input:2: ")

@@ -36,7 +36,7 @@ ODD = [
     "'",
     '"',
     ",",
-    "-DOCSTART",
+    "-DOCSTARTS-",
     "\u202babc",
     "\ufe0f",
     "o'clock",
@@ -183,8 +183,12 @@ def test_schemes_are_detected_and_converted(tmp_path: Path, scheme: Scheme) -> N
         1,
         5,
     )
-    (copy,) = Corpus(str(tmp_path / "b.conll"))
-    assert copy.tags == tags[scheme]
+    written = [line.split("\t")[1] for line in (tmp_path / "b.conll").read_text().splitlines() if line]
+    assert tuple(written) == tags[scheme]
+    corpus = Corpus(str(tmp_path / "b.conll"))
+    (copy,) = corpus
+    assert copy.tags == tags["iob2"]
+    assert [reading.scheme for reading in corpus.readings.values()] == [scheme]
     convert_corpus(Corpus(str(tmp_path / "b.conll")), tmp_path / "c.parquet", "parquet", write_scheme="iob2")
     (copy,) = Corpus(str(tmp_path / "c.parquet"))
     assert copy.tags == tags["iob2"]
@@ -192,14 +196,20 @@ def test_schemes_are_detected_and_converted(tmp_path: Path, scheme: Scheme) -> N
 
 def test_files_that_cannot_be_converted_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "a.conll"
-    path.write_text("a\tO\nb\tI-p\nc\tB-p\nd\tI-g\n\ne\tB-p\n")
+    strict = DataConfig(strict=True)
+    path.write_text("a\tO\nb\tI-p\nc\tB-p\nd\tI-g\n\ne\tB-p\n\nf\tB-p\ng\tI-p\n")
+    with pytest.raises(InputError) as caught:
+        convert_corpus(Corpus(str(path), strict), tmp_path / "b.jsonl", "jsonl")
+    cause = "tag that IOB2 does not allow there: found"
+    assert str(caught.value).splitlines() == [
+        f"{path}:2: {cause} I-p after O; expected B-p",
+        f"{path}:4: {cause} I-g after B-p; expected B-g",
+    ]
+    path.write_text("a\tO\nb\tB-p\nc\tperson\n\nd\tB-p\n")
     with pytest.raises(
-        InputError, match=r"a\.conll:2: found I-p after O; expected B-p, which starts an entity in IOB2"
+        InputError, match=r"a\.conll:3: tag that cannot be read: found 'person'; expected O or a tag of"
     ):
-        convert_corpus(Corpus(str(path)), tmp_path / "b.jsonl", "jsonl")
-    path.write_text("a\tO\nb\tB-p\nc\tperson\n")
-    with pytest.raises(InputError, match=r"a\.conll:3: found 'person' among IOB2 tags"):
-        convert_corpus(Corpus(str(path)), tmp_path / "b.jsonl", "jsonl")
+        convert_corpus(Corpus(str(path), strict), tmp_path / "b.jsonl", "jsonl")
     path.write_text("a\tNOUN\n")
     with pytest.raises(InputError, match="write_scheme: the tags are plain; expected tags of entities"):
         convert_corpus(Corpus(str(path)), tmp_path / "b.jsonl", "jsonl", write_scheme="iobes")
