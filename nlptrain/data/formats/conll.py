@@ -11,11 +11,11 @@ from nlptrain.data.formats import ReadContext, WriteContext
 from nlptrain.data.formats.conll_layout import (
     ANY_SPACE,
     COMMENT_START,
-    DOCUMENT,
     SPACES,
     ConllLayout,
     detect_layout,
     is_blank,
+    is_document,
 )
 from nlptrain.data.formats.fields import comment_lines, tagged_words
 from nlptrain.data.sentence import MAX_WORDS, Sentence
@@ -55,7 +55,7 @@ def read_conll(path: Path, context: ReadContext) -> Iterator[Sentence]:
         else:
             if sentence := reader.close():
                 yield sentence
-            if DOCUMENT.match(line):
+            if is_document(line):
                 reader.start_document()
     if sentence := reader.close():
         yield sentence
@@ -86,7 +86,7 @@ def conll_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterato
         else:
             context.count_lost(sentence, has_ids=False, has_texts=False)
         for word, tag in tagged_words(sentence, "\t\n\r"):
-            if word.strip(" ") != word or is_blank(word) or DOCUMENT.fullmatch(word.split(" ")[0]):
+            if word.strip(" ") != word or is_blank(word) or is_document(word):
                 raise InputError(f"the word {word!r} cannot be written in a CoNLL file", location=sentence.where)
             yield f"{word}\t{tag}\n"
         yield "\n"

@@ -76,9 +76,12 @@ class ConllLayout:
             return False
         if is_blank(line):
             return True
-        return DOCUMENT.fullmatch(line.replace("\t", " ").split(" ", 1)[0]) is not None or (
-            line.startswith("<") and _MARK.fullmatch(line.strip()) is not None
-        )
+        return is_document(line) or (line.startswith("<") and _MARK.fullmatch(line.strip()) is not None)
+
+
+def is_document(line: str) -> bool:
+    """Return whether a document begins at ``line``: its first column is ``-DOCSTART-``."""
+    return DOCUMENT.fullmatch(line.replace("\t", " ").split(" ", 1)[0]) is not None
 
 
 def is_blank(text: str) -> bool:
@@ -91,7 +94,7 @@ def is_blank(text: str) -> bool:
 def detect_layout(path: Path, context: ReadContext) -> ConllLayout | None:
     """Return the layout of the first lines; None if there is none with a word."""
     sample = [(line_number, line) for line_number, line in islice(read_lines(path), _SAMPLE)]
-    lines = [(line_number, line) for line_number, line in sample if not is_blank(line) and not DOCUMENT.match(line)]
+    lines = [(line_number, line) for line_number, line in sample if not is_blank(line) and not is_document(line)]
     if lines and lines[0][1].startswith("#FORMAT=WebAnno"):
         raise InputError("found WebAnno TSV", location=str(path), expected="columns", hint="export as CoNLL 2002")
     names = next((match[1].split() for _, line in lines if (match := _GLOBAL_COLUMNS.match(line))), [])

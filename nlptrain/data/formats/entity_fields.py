@@ -112,7 +112,9 @@ def _fields_of_object(value: Mapping[str, Any], text: str, depth: int = 1) -> En
     texts = {name: plain[name] for name in TEXTS if isinstance(plain.get(name), str)}
     if start is None and (pair := _first(plain, _PAIRS, _is_pair)):
         start, end = pair
-    label_is_text = "entity" in texts and (len(texts) > 1 or start is not None and not _is_quoted(texts["entity"], text))
+    label_is_text = "entity" in texts and (
+        len(texts) > 1 or start is not None and not _is_quoted(texts["entity"], text)
+    )
     if label is None and label_is_text:  # as the pipeline of transformers and Rasa name the type
         label = texts.pop("entity")
         if start is not None:
@@ -123,7 +125,9 @@ def _fields_of_object(value: Mapping[str, Any], text: str, depth: int = 1) -> En
     for item in value.values() if depth < _MAX_DEPTH else ():
         if isinstance(item, dict):
             inner = _fields_of_object(item, text, depth + 1)
-            fields = EntityFields(*(own if own is not None else other for own, other in zip(fields, inner, strict=True)))
+            fields = EntityFields(
+                *(own if own is not None else other for own, other in zip(fields, inner, strict=True))
+            )
     if fields.start is not None and fields.end is None:
         length = _first(plain, _LENGTHS, _is_offset)
         length = len(fields.text) if length is None and fields.text else length
@@ -140,7 +144,12 @@ def _label(plain: Mapping[str, Any]) -> Any:  # noqa: ANN401
     labels = _first(plain, names, lambda item: isinstance(item, list) and bool(item))
     if labels is None:
         return None
-    labels = [_first({plain_name(k): v for k, v in item.items()}, ["value", "name", *LABELS], bool) if isinstance(item, dict) else item for item in labels]
+    labels = [
+        _first({plain_name(k): v for k, v in item.items()}, ["value", "name", *LABELS], bool)
+        if isinstance(item, dict)
+        else item
+        for item in labels
+    ]
     return labels[0] if len(labels) == 1 else labels
 
 

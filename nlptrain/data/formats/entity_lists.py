@@ -129,7 +129,13 @@ def _entities(value: Any, text: str, entity_type: str | None) -> list[Row] | Non
 
 
 def _to_row(fields: EntityFields) -> Row:
-    values = {"text": fields.text, "label": fields.label, "start": fields.start, "end": fields.end, "score": fields.score}
+    values = {
+        "text": fields.text,
+        "label": fields.label,
+        "start": fields.start,
+        "end": fields.end,
+        "score": fields.score,
+    }
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -217,7 +223,9 @@ def _are_places(value: Any) -> bool:  # noqa: ANN401
     return (
         isinstance(value, list)
         and bool(value)
-        and all(isinstance(item, list) and len(item) == 2 and all(type(offset) is int for offset in item) for item in value)
+        and all(
+            isinstance(item, list) and len(item) == 2 and all(type(offset) is int for offset in item) for item in value
+        )
     )
 
 
