@@ -92,16 +92,17 @@ def test_tokens_in_a_file_are_the_words(tmp_path: Path) -> None:
 
 def test_rows_that_were_not_accepted_are_omitted_and_counted(tmp_path: Path) -> None:
     rows = [ROWS["prodigy"], {**ROWS["prodigy"], "answer": "reject"}, {**ROWS["prodigy"], "answer": "ignore"}]
-    sentences, (logged,) = read(tmp_path, *rows)
+    sentences, logged = read(tmp_path, *rows)
     assert len(sentences) == 1
-    assert logged == f"{tmp_path}/a.jsonl: 1 text rejected by the annotator, 1 text ignored by the annotator"
+    assert logged == ["omitted: 1 text rejected by the annotator", "omitted: 1 text ignored by the annotator"]
     two = {**task(*SPANS), "annotations": [*task(*SPANS)["annotations"], *task(SPANS[0])["annotations"]]}
     canceled = {**task(*SPANS), "annotations": [*task(SPANS[0], was_cancelled=True)["annotations"]]}
-    sentences, (logged,) = read(tmp_path, task(*SPANS), two, canceled, {**task(), "annotations": []}, name="a.json")
+    sentences, logged = read(tmp_path, task(*SPANS), two, canceled, {**task(), "annotations": []}, name="a.json")
     assert [sentence.tags for sentence in sentences] == [TAGS, TAGS]
-    assert logged.endswith(
-        "1 text with several different annotations (the first one is used), 2 texts without an annotation"
-    )
+    assert logged == [
+        "omitted: 1 text with several different annotations (the first one is used)",
+        "omitted: 2 texts without an annotation",
+    ]
     with pytest.raises(
         InputError, match=r"found no sentence \(2 texts without an annotation\); expected at least one$"
     ):
