@@ -77,7 +77,8 @@ def has_words(row: Mapping[str, Any]) -> bool:
         and value is not words
         and len(value) == len(words)
         and not any(isinstance(item, dict | list) for item in value)
-        for value in row.values()
+        for key, value in row.items()
+        if key != "asked"
     )
 
 

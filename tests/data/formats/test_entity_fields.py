@@ -149,6 +149,13 @@ def test_rows_in_an_object() -> None:
     assert find_rows({"messages": [{"role": "user", "content": TEXT, "parts": []}]}) is None
 
 
+def test_words_next_to_spans_are_the_words_of_the_text(tmp_path: Path) -> None:
+    row = {"text": "don't go", "tokens": ["don't", "go"], "spans": [{**ADA, "end": 5}], "asked": ["p", "q"]}
+    (sentence,), context = read_rows(tmp_path, "jsonl", row)
+    assert (sentence.words, sentence.tags, sentence.asked) == (("don't", "go"), ("B-p", "O"), {"p", "q"})
+    assert not context.report.causes
+
+
 def test_labels_of_whole_texts_among_entities_skip_their_row(tmp_path: Path) -> None:
     rows = [{"text": TEXT, "label": [[0, 3, "p"]]}, {"text": TEXT, "label": ["travel"]}]
     (sentence,), context = read_rows(tmp_path, "jsonl", *rows)
