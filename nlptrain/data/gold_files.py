@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -36,8 +37,10 @@ def read_gold_file(
         keep: read the file once, and keep its sentences.
 
     Raises:
-        InputError: the file cannot be read, its tags are neither entities nor plain tags, or it has no sentence.
+        InputError: the file cannot be read, its tags are neither entities nor plain tags, all its entities are lost,
+            or it has no sentence.
     """
+    mentions = Counter(report.mentions)
     size = path.stat().st_size * (_PACKED if path.suffix.lower() in _COMPRESSED else 1)
     sentences = list(read_gold(path, data, report)) if keep or size <= _IN_MEMORY else None
     if path not in readings:
@@ -62,10 +65,25 @@ def read_gold_file(
             report.sentences += 1
             longest = max(longest, len(converted.words))
             yield converted
+    _check_mentions(path, report.mentions - mentions)
     if longest > _LONG:
         report.note(f"{path}: a sentence of {longest:,} words; check that a blank line or an id separates sentences")
     if not count and not (report.is_strict and report.causes):
         raise _no_sentence(path, report)
+
+
+def _check_mentions(path: Path, mentions: Counter[str]) -> None:
+    """Check that not all entities of a file are lost.
+
+    Raises:
+        InputError: they are.
+    """
+    if mentions["lost"] and not mentions.total() - mentions["lost"]:
+        raise InputError(
+            f"found none of the {mentions['lost']:,} entities in their texts",
+            location=str(path),
+            expected="offsets in characters, or texts that occur",
+        )
 
 
 def _no_sentence(path: Path, report: ReadReport) -> InputError:

@@ -12,7 +12,7 @@ from itertools import accumulate
 from rapidfuzz import fuzz
 
 from nlptrain.data.read_report import ReadReport
-from nlptrain.data.text_spans import ZERO_WIDTH, Offsets, TextSpan
+from nlptrain.data.text_spans import ZERO_WIDTH, Offsets, TextSpan, is_blank
 
 SIMILARITY = 0.8  # of a mention and the words that it is found in, at least
 _MIN_FUZZY = 4  # characters: one more or less makes a shorter word another one, as `us` and `bus`
@@ -86,6 +86,11 @@ def _is_exact(text: str, span: TextSpan) -> bool:
     return actual == span.text or actual.split() == span.text.split()
 
 
+def _gained_blank(text: str, span: TextSpan) -> bool:
+    """Return whether a span ends with a blank that its quoted text does not have: its end was right before."""
+    return span.end is not None and is_blank(text[span.end - 1]) and not is_blank((span.text or " ")[-1])
+
+
 def _clip(text: str, span: TextSpan) -> TextSpan | None:
     is_clipped = span.start is not None and 0 <= span.start < len(text) and span.end == len(text) + 1
     return replace(span, end=len(text), placement="trimmed") if is_clipped else None
@@ -96,7 +101,7 @@ def _convert_units(text: str, spans: Sequence[TextSpan], report: ReadReport, whe
     quoted = [span for span in spans if span.text is not None and span.start is not None]
     matches = sum(_is_exact(text, span) for span in quoted)
     for cause, convert in _conversions(text) if matches < len(quoted) else ():
-        count = sum(_is_exact(text, convert(span)) for span in quoted)
+        count = sum(_is_exact(text, moved) and not _gained_blank(text, moved) for moved in map(convert, quoted))
         if count > max(matches, len(quoted) / 2):
             converted = [convert(span) for span in spans]
             changed = [span for span in converted if span.placement == "moved"]

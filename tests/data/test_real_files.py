@@ -17,8 +17,9 @@ from tests.helpers.real_files import RealFile, tagged
 from tests.helpers.real_raw_files import RAW_FILES
 from tests.helpers.real_row_files import ROW_FILES
 from tests.helpers.real_tables import TABLES
+from tests.helpers.real_tool_files import TOOLS
 
-GOLD_FILES = (*COLUMN_FILES, *FAULTY_FILES, *TABLES, *ROW_FILES)
+GOLD_FILES = (*COLUMN_FILES, *FAULTY_FILES, *TABLES, *ROW_FILES, *TOOLS)
 
 
 def check_error(file: RealFile, error: InputError) -> None:

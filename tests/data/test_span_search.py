@@ -118,3 +118,19 @@ def test_offsets_in_other_units_are_converted(offsets: list[tuple[int, int]], un
     located, report = locate(text, *spans)
     assert located == [(2, 5, "moved"), (10, 14, "moved")]
     assert report.to_json()["repaired"] == {f"span with offsets in {unit}, converted": 2}
+
+
+def test_inclusive_ends_are_converted_if_most_quoted_texts_match() -> None:
+    text = "Ada met NATO in Oslo"
+    spans = [TextSpan(0, 2, "p", text="Ada"), TextSpan(8, 11, "g", text="NATO"), TextSpan(16, 19, "c")]
+    located, report = locate(text, *spans)
+    assert located == [(0, 3, "moved"), (8, 12, "moved"), (16, 20, "moved")]
+    assert report.to_json()["repaired"] == {"span whose end is the offset of its last character, converted": 3}
+
+
+def test_one_inclusive_end_among_right_ones_is_no_rule() -> None:
+    text = "Ada met NATO in Oslo"
+    spans = [TextSpan(0, 3, "p", text="Ada"), TextSpan(8, 11, "g", text="NATO"), TextSpan(16, 20, "c")]
+    located, report = locate(text, *spans)
+    assert located == [(0, 3, "exact"), (8, 12, "moved"), (16, 20, "exact")]
+    assert report.to_json()["repaired"] == {"span with wrong offsets, found again by its text": 1}

@@ -158,7 +158,7 @@ SPAN_ROWS = (
             ]
         ),
         ("Hello/O Omar/B-PER Okoro/I-PER visits/O New/B-LOC Accra/I-LOC ./O",),
-        report=("wrong offsets, found again",),
+        report=("line ends of one, converted",),
     ),
     RealFile(
         "label_studio_two_labels.json",

@@ -15,11 +15,11 @@ from typing import Any
 
 from nlptrain.data.formats import ReadContext
 from nlptrain.data.formats.annotated_text import BAD_TOKENS, AnnotatedText, TextSpan
-from nlptrain.data.formats.entity_fields import EntityFields, entity_fields
-from nlptrain.data.formats.entity_lists import find_entities, is_map, to_entities
+from nlptrain.data.formats.entity_fields import EntityFields, entity_fields, plain_name
+from nlptrain.data.formats.entity_lists import ENTITY_KEYS, find_entities, is_map, to_entities
 from nlptrain.data.formats.fields import id_and_text, json_type, lone_surrogate, quote_json
 from nlptrain.data.formats.label_studio import is_task, region_key, small_row, task_row
-from nlptrain.data.formats.row_shapes import text_key
+from nlptrain.data.formats.row_shapes import find_text, has_words
 from nlptrain.data.formats.tag_names import UnnamedTagError, tag_name
 from nlptrain.data.sentence import Sentence, find_offsets
 from nlptrain.errors import InputError
@@ -35,10 +35,10 @@ def is_annotated_row(row: dict[str, Any]) -> bool:
     """Return whether ``row`` is a text with labeled spans rather than words with tags."""
     if is_task(row) or region_key(row) is not None:
         return True
-    key = text_key(row)
-    if key is None or "tokens" in row and not _has_offsets(row) and "entities" not in row:
+    text = find_text(row)
+    if text is None or "entities" not in row and has_words(row):
         return False
-    return _find(row, row[key]) is not None
+    return _find(row, text[1]) is not None
 
 
 def used_keys(row: dict[str, Any]) -> tuple[str, ...]:
@@ -47,8 +47,8 @@ def used_keys(row: dict[str, Any]) -> tuple[str, ...]:
         return ("id", "data", "annotations" if "annotations" in row else "completions")
     if not is_annotated_row(row):
         return ("id", "text", "tokens", "tags")
-    key = text_key(row) or "text"
-    entities = region_key(row) or (_find(row, row.get(key, "")) or ("spans",))[0]
+    key, text = find_text(row) or ("text", "")
+    entities = region_key(row) or (_find(row, text) or ("spans",))[0]
     return ("id", key, "tokens", "answer", "asked", "rejected", entities)
 
 
@@ -66,7 +66,7 @@ def check_labels(rows: Sequence[dict[str, Any]], location: str) -> None:
     for row in rows:
         if not is_annotated_row(row) or is_task(row) or region_key(row):
             return
-        text = row[text_key(row) or "text"]
+        _, text = find_text(row) or ("", "")
         key, values = _find(row, text) or ("", [])
         if _are_labels(values):
             labels = labels or _labels_of_text(key, values, location)
@@ -74,6 +74,16 @@ def check_labels(rows: Sequence[dict[str, Any]], location: str) -> None:
             return
     if labels is not None:
         raise labels
+
+
+def unusual_key(rows: Sequence[dict[str, Any]]) -> str | None:
+    """Return the key of the entities in the first annotated row if it is no usual name, or None."""
+    row = next((row for row in rows if is_annotated_row(row)), None)
+    if row is None or is_task(row) or region_key(row):
+        return None
+    _, text = find_text(row) or ("", "")
+    key, _ = _find(row, text) or ("spans", [])
+    return None if plain_name(key) in ENTITY_KEYS else key
 
 
 def ignored_task_keys(row: dict[str, Any]) -> list[str]:
@@ -123,7 +133,7 @@ def read_annotated_row(row: dict[str, Any], location: str, context: ReadContext)
     if isinstance(decision, str) and decision in _UNUSED_DECISIONS:
         context.report.omitted[_UNUSED_DECISIONS[decision]] += 1
         return None
-    text = row[key] if (key := text_key(row)) else row.get("text", row.get("data"))
+    _, text = find_text(row) or ("text", row.get("text", row.get("data")))
     key, values = _find(row, text if isinstance(text, str) else "") or ("spans", [])
     annotated = _annotated_text(text, values, key, location, row.get("tokens"), row.get("id"), context)
     if "asked" not in row and "rejected" not in row:
@@ -155,8 +165,8 @@ def _has_offsets(row: dict[str, Any]) -> bool:
 
 
 def _are_labels(values: Any) -> bool:  # noqa: ANN401
-    """Return whether values are labels of a whole text, or strings without a type."""
-    if isinstance(values, str):
+    """Return whether values are labels of a whole text, or mentions without a type."""
+    if isinstance(values, str | int | float):
         return True
     return isinstance(values, list) and bool(values) and all(isinstance(value, str) for value in values)
 
@@ -166,7 +176,7 @@ def _labels_of_text(key: str, values: Any, location: str) -> InputError:  # noqa
         f"found {quote_json(values)} in {key!r}, without offsets or types",
         location=location,
         expected=f"entities, as in {ENTITIES_EXAMPLE}",
-        hint="labels of whole texts (text classification) cannot be read",
+        hint="labels of whole texts are no entities",
     )
 
 
@@ -179,7 +189,7 @@ def _annotated_text(
     row_id: Any,  # noqa: ANN401
     context: ReadContext,
 ) -> AnnotatedText:
-    if not isinstance(text, str) or not isinstance(values, list | dict | str):
+    if not isinstance(text, str) or not isinstance(values, list | dict | str | int | float):
         raise InputError(
             f"found {json_type(text)} in 'text' and {json_type(values)} in {key!r}",
             location=location,
@@ -195,7 +205,7 @@ def _annotated_text(
 
 
 def _text_spans(value: Any, text: str, location: str, context: ReadContext) -> Iterator[TextSpan]:  # noqa: ANN401
-    """Yield the spans of one item of a list: an entity at one or several places, or a map of types and texts."""
+    """Yield the spans of one item of a list: an entity at one or several positions, or a map of types and texts."""
     if isinstance(value, dict) and is_map(value) and value:
         for entity in to_entities(value, text, None, location):
             yield from _text_spans(entity, text, location, context)
@@ -212,8 +222,8 @@ def _text_span(fields: EntityFields, value: Any, location: str, context: ReadCon
             expected="one label",
         )
     start, end, label = _offset(fields.start), _offset(fields.end), _label_name(fields.label, location, context)
-    has_place = start is not None and end is not None or bool(fields.text and fields.text.strip())
-    if not has_place or not label or lone_surrogate(label):
+    has_position = start is not None and end is not None or bool(fields.text and fields.text.strip())
+    if not has_position or not label or lone_surrogate(label):
         raise InputError(
             f"found the entity {quote_json(value)}",
             location=location,

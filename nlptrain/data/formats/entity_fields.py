@@ -2,18 +2,21 @@
 
 The one table of names: case, ``_``, ``-`` and blanks do not count, so that ``startOffset`` is ``start_offset``. A field
 may be in an object of its own (``{"location": {"start": 0, "end": 3}}``), offsets may be a pair (``"span": [0, 3]``) or
-have a length, and an entity may have several places (``"mentions": [...]``).
+have a length, and an entity may have several positions (``"mentions": [...]``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 LABELS = (
     "label entitytype entitygroup entitylabel nertag type tag category class displayname labelname entitycategory"
 ).split()
-TEXTS = "text entity word span mention name value entitytext entityname entityvalue phrase surface surfaceform content".split()
+TEXTS = (
+    "text entity word span mention name value entitytext entityname entityvalue phrase surface surfaceform content"
+).split()
 _STARTS = (
     "start startoffset startchar startpos startposition startindex startidx begin beginoffset beginchar from charstart "
     "offset"
@@ -22,12 +25,14 @@ _ENDS = "end endoffset endchar endpos endposition endindex endidx stop to charen
 _SCORES = "score confidence probability prob confidencescore".split()
 _LENGTHS = ("length", "len")
 _PAIRS = "span offsets offset location position range indices charspan charoffsets charinterval interval".split()
-_PLACES = "mentions points occurrences instances offsets positions locations spans indices".split()
+_SEVERAL = "mentions points occurrences instances offsets positions locations spans indices".split()
 _MAX_DEPTH = 3  # of objects in an entity
+_USUAL = {"id", "start", "end", "label", "text", "score", "token_start", "token_end"}
+_MAX_DIGITS = 16  # of an offset
 
 
 class EntityFields(NamedTuple):
-    """What a JSON value says about an entity; None where it says nothing.
+    """The fields of an entity in a JSON value; None for those that it lacks.
 
     Attributes:
         start: first character, as the file has it.
@@ -44,16 +49,17 @@ class EntityFields(NamedTuple):
     score: Any = None
 
     @property
-    def has_place(self) -> bool:
+    def has_position(self) -> bool:
         """Whether there are offsets or a text."""
         return self.start is not None and self.end is not None or bool(self.text and self.text.strip())
 
     @property
     def is_entity(self) -> bool:
         """Whether there is a label, and offsets or a text."""
-        return self.label is not None and self.has_place
+        return self.label is not None and self.has_position
 
 
+@lru_cache(1024)
 def plain_name(key: str) -> str:
     """Return a key as the tables of names have it.
 
@@ -68,7 +74,7 @@ _SEPARATORS = str.maketrans("", "", "_- ")
 
 
 def entity_fields(value: Any, text: str = "") -> list[EntityFields]:  # noqa: ANN401
-    """Return the fields of an entity at each of its places; none if ``value`` is neither an object nor a list.
+    """Return the fields of an entity at each of its positions; none if ``value`` is neither an object nor a list.
 
     Args:
         value: of a list of entities.
@@ -82,21 +88,22 @@ def entity_fields(value: Any, text: str = "") -> list[EntityFields]:  # noqa: AN
         return _fields_of_list(value, text)
     if not isinstance(value, dict):
         return []
-    if "start" in value and "end" in value and "label" in value:  # by far the most usual ones
+    if value.keys() <= _USUAL and "label" in value:  # by far the most frequent ones
         fields = EntityFields(*map(value.get, ("start", "end", "label", "text", "score")))
         if isinstance(fields.label, str | int) and (fields.text is None or isinstance(fields.text, str)):
             return [fields]
-    return _fields_at_places(value, text)
+    return _fields_at_positions(value, text)
 
 
-def _fields_at_places(value: Mapping[str, Any], text: str) -> list[EntityFields]:
+def _fields_at_positions(value: Mapping[str, Any], text: str) -> list[EntityFields]:
     fields = _fields_of_object(value, text)
     if fields.start is not None:
         return [fields]
-    places = next((item for key, item in value.items() if plain_name(key) in _PLACES and _is_list_of_places(item)), [])
+    several = (item for key, item in value.items() if plain_name(key) in _SEVERAL and _are_positions(item))
+    positions: list[Any] = next(several, [])
     result = []
-    for place in places:
-        inner = _fields_of_object(place, text) if isinstance(place, dict) else EntityFields(*place[:2])
+    for position in positions:
+        inner = _fields_of_object(position, text) if isinstance(position, dict) else EntityFields(*position[:2])
         result.append(inner._replace(label=inner.label if fields.label is None else fields.label))
         if inner.text is None:
             result[-1] = result[-1]._replace(text=fields.text)
@@ -125,9 +132,9 @@ def _fields_of_object(value: Mapping[str, Any], text: str, depth: int = 1) -> En
     for item in value.values() if depth < _MAX_DEPTH else ():
         if isinstance(item, dict):
             inner = _fields_of_object(item, text, depth + 1)
-            fields = EntityFields(
-                *(own if own is not None else other for own, other in zip(fields, inner, strict=True))
-            )
+            if fields.start is not None:
+                inner = inner._replace(text=None)  # of something else: a comment, a sentence
+            fields = EntityFields(*(b if a is None else a for a, b in zip(fields, inner, strict=True)))
     if fields.start is not None and fields.end is None:
         length = _first(plain, _LENGTHS, _is_offset)
         length = len(fields.text) if length is None and fields.text else length
@@ -144,24 +151,32 @@ def _label(plain: Mapping[str, Any]) -> Any:  # noqa: ANN401
     labels = _first(plain, names, lambda item: isinstance(item, list) and bool(item))
     if labels is None:
         return None
-    labels = [
-        _first({plain_name(k): v for k, v in item.items()}, ["value", "name", *LABELS], bool)
-        if isinstance(item, dict)
-        else item
-        for item in labels
-    ]
+    labels = [_name_of_label(item) if isinstance(item, dict) else item for item in labels]
     return labels[0] if len(labels) == 1 else labels
 
 
+def _name_of_label(value: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Return the name in an object that is a label, as Flair has them: ``{"value": "person", "confidence": 0.9}``."""
+    plain = {plain_name(key): item for key, item in value.items()}
+    return _first(plain, ["value", "name", *LABELS], lambda item: isinstance(item, str))
+
+
 def _fields_of_list(value: list[Any], text: str) -> list[EntityFields]:
-    """Return the fields of ``[start, end, label]`` in any order, with a quoted text or a score, or a text and a label."""
+    """Return the fields of ``[start, end, label]`` in any order, with a text or a score, or of a text and a label."""
+    if len(value) > 2 and not any(map(_is_offset, value)):  # ["0", "3", "person"]
+        value = [
+            int(item) if isinstance(item, str) and item.isdecimal() and len(item) < _MAX_DIGITS else item
+            for item in value
+        ]
     strings = [item for item in value if isinstance(item, str)]
     numbers = [item for item in value if _is_offset(item)]
     pairs = [item for item in value if isinstance(item, list)]
     if len(value) == 3 and len(numbers) >= 2 and not pairs and _is_offset(value[0]):
         return [EntityFields(value[0], value[1], value[2])]
-    if pairs and strings and all(map(_is_list_of_places, pairs)):  # brat: ["T1", "person", [[0, 3]]]
-        return [EntityFields(*place, strings[-1]) for place in pairs[0] if isinstance(place, list)]
+    if pairs and strings and all(map(_are_positions, pairs)):  # brat: ["T1", "person", [[0, 3]]]
+        return [
+            EntityFields(position[0], position[1], strings[-1]) for position in pairs[0] if isinstance(position, list)
+        ]
     if len(value) == 2 and len(strings) == 2:
         mention, label = strings if strings[0] in text or strings[1] not in text else strings[::-1]
         return [EntityFields(None, None, label, mention)]
@@ -188,7 +203,7 @@ def _is_pair(value: Any) -> bool:  # noqa: ANN401
     return isinstance(value, list) and len(value) == 2 and all(map(_is_offset, value))
 
 
-def _is_list_of_places(value: Any) -> bool:  # noqa: ANN401
+def _are_positions(value: Any) -> bool:  # noqa: ANN401
     return isinstance(value, list) and bool(value) and all(isinstance(item, dict) or _is_pair(item) for item in value)
 
 

@@ -1,7 +1,7 @@
 """Entities of a text in JSON: a list of them, or a map of types, and where they are in a row.
 
 A list has objects (see ``entity_fields``), lists such as ``[0, 3, "person"]``, or maps of a type and a text. A map has
-texts for each type (``{"person": ["Ada"]}``), places (``{"person": [[0, 3]]}``), or both (``{"person": {"Ada": [[0,
+texts for each type (``{"person": ["Ada"]}``), positions (``{"person": [[0, 3]]}``), or both (``{"person": {"Ada": [[0,
 3]]}}``).
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nlptrain.data.formats.chat_responses import parse_response
 from nlptrain.data.formats.entity_fields import LABELS, TEXTS, EntityFields, entity_fields, plain_name
 from nlptrain.data.formats.fields import quote_json
 from nlptrain.data.formats.json_rows import Row
@@ -40,7 +41,12 @@ def find_entities(row: Mapping[str, Any], text: str) -> tuple[str, Any] | None:
         >>> find_entities({"text": "Ada sings", "result": {"ents": [{"start": 0, "end": 3, "label": "person"}]}}, "")
         ('result', [{'start': 0, 'end': 3, 'label': 'person'}])
     """
+    usual = row.get("entities")
+    if isinstance(usual, list) and (not usual or _is_item(usual[0], text)):
+        return "entities", usual
     known = _known_keys(row)
+    if _is_not_annotated(row, known):
+        return None
     for key in known:
         if (values := _values_at(row[key], text)) is not None:
             return key, values
@@ -98,7 +104,7 @@ def _of_type(key: str, item: Any, text: str, entity_type: str | None, location: 
     if isinstance(item, str):
         is_mention = key.lower() in text.lower() and item.lower() not in text.lower()
         return _mention(*((key, item) if is_mention else (item, key)))
-    if _are_places(item):
+    if _are_positions(item):
         entity: Row = {"label": key} if entity_type is None else {"text": key, "label": entity_type}
         return [entity | {"start": start, "end": end} for start, end in item]
     if item is None:
@@ -119,13 +125,13 @@ def _items(item: Any, text: str, entity_type: str | None, location: str) -> list
 
 def _entities(value: Any, text: str, entity_type: str | None) -> list[Row] | None:  # noqa: ANN401
     """Return a value with a label and a text or offsets as entities; None: it is another value."""
-    places = [
+    positions = [
         fields._replace(label=entity_type if fields.label is None else fields.label)
         for fields in entity_fields(value, text)
     ]
-    if not places or not all(fields.is_entity and isinstance(fields.label, str) for fields in places):
+    if not positions or not all(fields.is_entity and isinstance(fields.label, str) for fields in positions):
         return None
-    return [_to_row(fields) for fields in places if (fields.text or "x").strip().lower() not in _NOTHING]
+    return [_to_row(fields) for fields in positions if (fields.text or "x").strip().lower() not in _NOTHING]
 
 
 def _to_row(fields: EntityFields) -> Row:
@@ -161,10 +167,18 @@ def _known_keys(row: Mapping[str, Any]) -> list[str]:
     return gold or known
 
 
+def _is_not_annotated(row: Mapping[str, Any], known: list[str]) -> bool:
+    """Return whether a row has predictions, and null instead of annotations."""
+    has_predictions = any(plain_name(key) in _PREDICTED and row[key] for key in row)
+    return bool(known) and has_predictions and all(row[key] is None for key in known)
+
+
 def _values_at(value: Any, text: str) -> Any:  # noqa: ANN401
     """Return the list or map of entities that the value of a usual key is, or has; None: it is something else."""
     if value is None:
         return []
+    if isinstance(value, str) and ("{" in value or "[" in value):
+        value = parse_response(value)
     if isinstance(value, list):
         return value if not value or any(_is_item(item, text) for item in value) else None
     if not isinstance(value, dict):
@@ -192,8 +206,8 @@ def _is_map_of_types(value: Mapping[str, Any]) -> bool:
     return is_map(value) and all(
         isinstance(item, str)
         or (isinstance(item, list) and all(isinstance(i, str | dict) for i in item))
-        or _are_places(item)
-        or (isinstance(item, dict) and all(_are_places(places) for places in item.values()))
+        or _are_positions(item)
+        or (isinstance(item, dict) and all(_are_positions(positions) for positions in item.values()))
         or item is None
         for item in value.values()
     )
@@ -209,8 +223,8 @@ def _has_offsets(values: list[Any]) -> bool:
     """Return whether a list has objects with labels and offsets, and nothing else."""
     return bool(values) and all(
         isinstance(item, dict)
-        and (places := entity_fields(item))
-        and all(fields.is_entity and fields.start is not None for fields in places)
+        and (positions := entity_fields(item))
+        and all(fields.is_entity and fields.start is not None for fields in positions)
         for item in values
     )
 
@@ -219,7 +233,7 @@ def _is_other(key: str) -> bool:
     return plain_name(key) in _OTHERS or plain_name(key).endswith("metadata")
 
 
-def _are_places(value: Any) -> bool:  # noqa: ANN401
+def _are_positions(value: Any) -> bool:  # noqa: ANN401
     return (
         isinstance(value, list)
         and bool(value)

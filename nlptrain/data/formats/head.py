@@ -108,7 +108,7 @@ def rows_of(value: Any) -> tuple[Container, list[Any]]:  # noqa: ANN401
         names = _class_names(value.get("features"))
         return "object", [_with_names(row["row"], names) for row in rows]
     rows = value["data"] if isinstance(value.get("data"), list) else find_rows(value)
-    return "object", [value] if rows is None else [to_row(item) for item in rows]
+    return "object", [value] if rows is None else [to_row(item) for item in rows if item is not None]
 
 
 def _class_names(features: Any) -> dict[str, list[str]]:  # noqa: ANN401

@@ -15,11 +15,13 @@ from nlptrain.data.formats.annotation_tools import (
     ignored_task_keys,
     is_annotated_row,
     read_annotated_sentence,
+    unusual_key,
     used_keys,
 )
 from nlptrain.data.formats.fields import check_strings, id_and_text, join_names, json_line
 from nlptrain.data.formats.head import read_head
 from nlptrain.data.formats.json_rows import read_row_sentences
+from nlptrain.data.formats.row_shapes import split_tagged_text
 from nlptrain.data.formats.span_marks import KEYS as MARK_KEYS
 from nlptrain.data.formats.span_marks import marks_of, read_marks
 from nlptrain.data.formats.tag_names import tag_name
@@ -46,7 +48,10 @@ def read_jsonl(path: Path, context: ReadContext) -> Iterator[Sentence]:
     Raises:
         InputError: the file cannot be read, tags are numbers without names, or labels are those of whole texts.
     """
-    check_labels(read_head(path).rows, str(path))
+    rows = read_head(path).rows
+    check_labels(rows, str(path))
+    if (key := unusual_key(rows)) is not None:
+        context.report.note(f"{path}: entities in {key!r}")
     return read_row_sentences(path, context.report, partial(_sentence, context))
 
 
@@ -69,6 +74,7 @@ def jsonl_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterato
 
 
 def _sentence(context: ReadContext, row: dict[str, Any], location: str) -> Sentence | None:
+    row = split_tagged_text(row)
     if is_annotated_row(row):
         return read_annotated_sentence(row, location, context)
     words_key, tags_key = (_key(row, name, context.columns, location) for name in _KEYS)

@@ -95,7 +95,10 @@ def _are_regions(value: Any) -> bool:  # noqa: ANN401
 
 
 def _has_labels(value: Any) -> bool:  # noqa: ANN401
-    return isinstance(value, dict) and any(key.lower().endswith("labels") for key in value)
+    return isinstance(value, dict) and any(
+        key.lower().endswith("labels") and not (isinstance(labels, list) and any(isinstance(i, dict) for i in labels))
+        for key, labels in value.items()
+    )
 
 
 def _labels(value: dict[str, Any]) -> list[Any]:

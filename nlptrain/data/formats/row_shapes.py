@@ -14,9 +14,11 @@ from nlptrain.data.formats.entity_fields import plain_name
 
 # Names of the text of a row, as ``plain_name`` returns them; the first one with a string is read.
 TEXT_KEYS = (
-    "text fulltext sourcetext rawtext originaltext analyzedtext textcontent content sentence passage paragraph document "
-    "utterance data source input inputs inputtext body"
+    "text fulltext sourcetext rawtext originaltext analyzedtext textcontent content sentence passage paragraph "
+    "document utterance data source input inputs inputtext body"
 ).split()
+_NESTED_TEXT_KEYS = ("text", "content", "fulltext", "rawtext", "sentence")
+_TAGGED_TEXT_KEYS = ("tokens", "words", "text", "sentence")
 WORD_KEYS = ("tokens", "words", "tokenizedtext", "token", "word")
 _TAG = re.compile(r"O|[BIESLUMW][-_].+", re.IGNORECASE)
 _MAX_DEPTH = 3  # of objects around a list of rows
@@ -47,10 +49,56 @@ def to_row(item: Any) -> Any:  # noqa: ANN401
     return item
 
 
-def text_key(row: Mapping[str, Any]) -> str | None:
-    """Return the key of the text of a row, or None if it has no text."""
+def find_text(row: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the key of the text of a row and the text, which may be in an object; None: it has no text.
+
+    Example:
+        >>> find_text({"id": "7", "textSnippet": {"content": "Ada sings"}})
+        ('textSnippet', 'Ada sings')
+    """
+    if isinstance(row.get("text"), str):
+        return "text", row["text"]
     by_name = {plain_name(key): key for key in row if isinstance(row[key], str)}
-    return next((by_name[name] for name in TEXT_KEYS if name in by_name), None)
+    if (key := next((by_name[name] for name in TEXT_KEYS if name in by_name), None)) is not None:
+        return key, row[key]
+    for key, item in row.items():
+        names = {plain_name(inner): inner for inner in item} if isinstance(item, dict) and key != "meta" else {}
+        for name in _NESTED_TEXT_KEYS:
+            if isinstance(item.get(names[name]) if name in names else None, str):
+                return key, item[names[name]]
+    return None
+
+
+def has_words(row: Mapping[str, Any]) -> bool:
+    """Return whether a row has a list of words, and another one of as many tags."""
+    words = next((row[key] for key in row if plain_name(key) in WORD_KEYS and _are_strings(row[key])), None)
+    return words is not None and any(
+        isinstance(value, list)
+        and value is not words
+        and len(value) == len(words)
+        and not any(isinstance(item, dict | list) for item in value)
+        for key, value in row.items()
+        if key != "asked"
+    )
+
+
+def split_tagged_text(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row whose text is a string of as many words as it has tags with both as lists; other rows as they are.
+
+    Example:
+        >>> split_tagged_text({"text": "Ada sings", "tags": "B-person O"})
+        {'tokens': ['Ada', 'sings'], 'tags': ['B-person', 'O']}
+    """
+    text = next((key for key in _TAGGED_TEXT_KEYS if isinstance(row.get(key), str)), None)
+    if text is None or any(isinstance(row.get(key), list) for key in ("tokens", "words", "entities", "spans")):
+        return row
+    words = row[text].split()
+    for key, value in row.items():
+        tags = value.split() if isinstance(value, str) and key != text else value
+        if _are_strings(tags) and len(tags) == len(words) > 0 and all(map(_TAG.fullmatch, tags)):
+            others = {name: item for name, item in row.items() if name not in (text, key)}
+            return others | {"tokens": words, "tags": tags}
+    return row
 
 
 def find_rows(value: Mapping[str, Any], depth: int = 0) -> list[Any] | None:
@@ -78,5 +126,10 @@ def _is_row(value: Any) -> bool:  # noqa: ANN401
     """Return whether an object has a text or words, and is no message of a chat."""
     if not isinstance(value, dict) or "role" in value:
         return False
-    has_words = any(plain_name(key) in WORD_KEYS and isinstance(value[key], list) for key in value)
-    return has_words or text_key(value) is not None
+    return find_text(value) is not None or any(
+        plain_name(key) in WORD_KEYS and isinstance(value[key], list) for key in value
+    )
+
+
+def _are_strings(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)

@@ -65,15 +65,21 @@ def test_labels_may_have_other_names(tmp_path: Path, key: str) -> None:
     assert entities_of(sentence) == ["PER: Omar Okoro"]
 
 
-def test_choices_are_no_regions_and_several_labels_are_one(tmp_path: Path) -> None:
-    several = {"start": 0, "end": 10, "text": "Omar Okoro", "labels": ["PER", "ORG"]}
-    values = (several, {"start": 18, "end": 27, "labels": []}, {"choices": ["fine"]})
+def test_choices_are_no_regions(tmp_path: Path) -> None:
+    person = {"start": 0, "end": 10, "text": "Omar Okoro", "labels": ["PER"]}
+    values = (person, {"start": 18, "end": 27, "labels": []}, {"choices": ["fine"]})
     (sentence,), context = read_rows(tmp_path, "labelstudio", task(*values), name="a.json")
     assert entities_of(sentence) == ["PER: Omar Okoro"]
-    assert faults_of(context) == [
-        ("repaired", "region of Label Studio with several labels, the first one kept", 1),
-        ("repaired", "region of Label Studio without a label, left out", 1),
-    ]
+    assert faults_of(context) == [("repaired", "region of Label Studio without a label, left out", 1)]
+
+
+def test_a_text_with_a_region_of_several_labels_is_skipped(tmp_path: Path) -> None:
+    several = {"start": 0, "end": 10, "text": "Omar Okoro", "labels": ["PER", "ORG"]}
+    sentences, context = read_rows(tmp_path, "labelstudio", task(several), task(*REGIONS), name="a.json")
+    assert [entities_of(sentence) for sentence in sentences] == [ALL]
+    assert faults_of(context) == [("skipped", "row that is malformed", 1)]
+    message = f"{tmp_path}/a.json:1: found the labels PER, ORG of one region; expected one label"
+    assert context.report.causes[0].problems[0].render() == message
 
 
 def test_predictions_are_no_annotations(tmp_path: Path) -> None:
