@@ -73,7 +73,7 @@ def data(
     if as_json:
         echo_json(report.to_json())
     else:
-        names = option_names(click.get_current_context().command)
+        names = option_names(click.get_current_context().command) | {"data.train": "FILES"}
         _print_report(report, lambda key: names.get(key, key) if config is None else key)
     if report.faults:
         raise click.exceptions.Exit(1)
@@ -113,17 +113,16 @@ def _print_report(report: DataReport, name_of: Callable[[str], str]) -> None:
         echo_line(line)
     for fault in report.faults:
         echo_line(f"fault: {fault.render(name_of)}")
-    if count := len(report.faults):
-        echo_line(f"{count:,} fault{'s' * (count > 1)}: a run would refuse these files")
-    else:
-        echo_line("no fault: a run can use these files")
+    echo_line("a run would refuse these files" if report.faults else "no fault: a run can use these files")
 
 
 def _print_files(files: Sequence[CheckedFile], *, has_splits: bool) -> None:
     """Print a table of ``files``; of many of one kind, one row."""
     table = new_table()
-    for name in ("split", "file", "format")[not has_splits :]:
-        table.add_column(name, overflow="fold")
+    if has_splits:
+        table.add_column("split", no_wrap=True)
+    table.add_column("file", overflow="fold")
+    table.add_column("format", no_wrap=True)
     for name in ("sentences", "words"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("tags", overflow="fold")
