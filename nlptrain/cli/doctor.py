@@ -113,7 +113,7 @@ def _print_report(report: DataReport, name_of: Callable[[str], str]) -> None:
         echo_line(line)
     for fault in report.faults:
         echo_line(f"fault: {fault.render(name_of)}")
-    echo_line("a run would refuse these files" if report.faults else "no fault: a run can use these files")
+    echo_line("a run would refuse these files" if report.faults else "a run can use these files")
 
 
 def _print_files(files: Sequence[CheckedFile], *, has_splits: bool) -> None:
