@@ -179,7 +179,7 @@ def _merge_read_reports(read_reports: list[ReadReport], report: DataReport) -> N
             read_report.check()
         except InputError as error:
             count = sum(cause.count for cause in read_report.causes)
-            strict = Problem(f"{count:,} faults were repaired or skipped", Setting("data.strict"), "none")
+            strict = Problem(f"found {count:,} repairs and skipped sentences", Setting("data.strict"), "none")
             report.faults.append(strict if read_report.is_strict else error.problems[-1])
     report.causes = sorted(causes.values(), key=lambda cause: -cause.count)
 

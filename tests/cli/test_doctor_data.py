@@ -81,7 +81,7 @@ def test_faults_end_with_exit_code_1(folder: Path) -> None:
     assert result.exit_code == 1
     assert [line for line in lines(result.stdout) if line.startswith("fault: ")] == [
         f"fault: FILES: found no file 'none.conll' (in {folder}); did you mean 'dev.conll'?",
-        "fault: --strict: 2 faults were repaired or skipped; expected none",
+        "fault: --strict: found 2 repairs and skipped sentences; expected none",
     ]
     assert lines(result.stdout)[-1] == "a run would refuse these files"
     values = json.loads(call("doctor", "data", "train.conll", "none.conll", "--json").stdout)

@@ -99,8 +99,8 @@ def test_all_cases_are_kept(tmp_path: Path) -> None:
     assert (values["repaired"][0]["count"], len(values["repaired"][0]["cases"])) == (13, 13)
     strict = check_data_files(DataConfig(train=train, dev=dev, strict=True))
     assert faults(strict) == [
-        "data.strict: 13 faults were repaired or skipped; expected none",
-        "data.strict: 1 faults were repaired or skipped; expected none",
+        "data.strict: found 13 repairs and skipped sentences; expected none",
+        "data.strict: found 1 repairs and skipped sentences; expected none",
     ]
 
 
