@@ -73,7 +73,7 @@ def data(
     if as_json:
         echo_json(report.to_json())
     else:
-        names = option_names(click.get_current_context().command)
+        names = option_names(click.get_current_context().command) | {"data.train": "FILES"}
         _print_report(report, lambda key: names.get(key, key) if config is None else key)
     if report.faults:
         raise click.exceptions.Exit(1)
@@ -113,17 +113,16 @@ def _print_report(report: DataReport, name_of: Callable[[str], str]) -> None:
         echo_line(line)
     for fault in report.faults:
         echo_line(f"fault: {fault.render(name_of)}")
-    if count := len(report.faults):
-        echo_line(f"{count:,} fault{'s' * (count > 1)}: a run would refuse these files")
-    else:
-        echo_line("a run can use these files")
+    echo_line("a run would refuse these files" if report.faults else "a run can use these files")
 
 
 def _print_files(files: Sequence[CheckedFile], *, has_splits: bool) -> None:
     """Print a table of ``files``; of many of one kind, one row."""
     table = new_table()
-    for name in ("split", "file", "format")[not has_splits :]:
-        table.add_column(name, overflow="fold")
+    if has_splits:
+        table.add_column("split", no_wrap=True)
+    table.add_column("file", overflow="fold")
+    table.add_column("format", no_wrap=True)
     for name in ("sentences", "words"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("tags", overflow="fold")
@@ -192,6 +191,8 @@ def _describe_causes(report: DataReport, name_of: Callable[[str], str]) -> Itera
     """Yield how spans were found, the number of cases of each cause, and then all cases."""
     from nlptrain.data.read_report import describe_mentions
 
+    for reason, count in report.omitted.items():
+        yield f"omitted: {count:,} text{'s' * (count > 1)} {reason}"
     if report.mentions:
         yield describe_mentions(report.mentions)
     for cause in report.causes:

@@ -16,6 +16,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_reading import TagReading
 from nlptrain.data.text_files import expand_paths
 from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.errors import InputError
 
 _SAMPLE_SENTENCES = 500  # of raw text
 _SCHEME_SENTENCES = 300  # whose tags show a teacher's scheme
@@ -102,7 +103,12 @@ class Corpus:
     def _sentences(self, *, keep: bool) -> Iterator[Sentence]:
         report = self._report or new_report(self.data)
         for path in self.files:
-            yield from read_gold_file(path, self.data, report, self.readings, keep=keep)
+            try:
+                yield from read_gold_file(path, self.data, report, self.readings, keep=keep)
+            except InputError as error:
+                if not report.is_strict:
+                    raise
+                report.unreadable += error.problems  # raised with the faults of all files
         if self._report is None:
             report.log(self._log)
             report.check()

@@ -57,6 +57,7 @@ class ReadReport:
         sentences: the number of sentences that were read, without those that were skipped.
         notes: what a reader decided, e.g. the columns of a file; logged once each.
         omitted: the number of texts that are left out, or used in part, because the annotators decided so, by reason.
+        unreadable: the problems of files that cannot be read at all, if reading goes on with the next file.
         mentions: of files with spans, how each was found in the text: ``exact``, ``trimmed``, ``case``, ``fuzzy``,
             ``lost``, ...
 
@@ -81,6 +82,7 @@ class ReadReport:
         self.sentences = 0
         self.notes: dict[str, None] = {}
         self.omitted: Counter[str] = Counter()
+        self.unreadable: list[Problem] = []
         self.mentions: Counter[str] = Counter()
         self._keeps_all = keeps_all
         self._causes: dict[tuple[Action, str], Cause] = {}
@@ -107,24 +109,24 @@ class ReadReport:
         self.notes[text] = None
 
     def log(self, log: Callable[[str], None]) -> None:
-        """Log the notes, a line per cause, and how spans were found in their texts."""
+        """Log the notes, a line per cause unless ``check`` raises all, and how spans were found in their texts."""
         for text in self.notes:
             log(text)
         for reason, count in self.omitted.items():
             log(f"omitted: {count:,} text{'s' * (count > 1)} {reason}")
-        for cause in self.causes:
+        for cause in [] if self.is_strict else self.causes:
             log(cause.describe())
         if set(self.mentions) - {"exact"}:
             log(describe_mentions(self.mentions))
 
     def check(self) -> None:
-        """Raise if the report is strict and has a fault, or if too many sentences were skipped.
+        """Raise if a file cannot be read, if a strict report has a fault, or if too many sentences were skipped.
 
         Raises:
             InputError: with the faults.
         """
-        if self.is_strict and self.causes:
-            raise InputError(*self._problems(self.causes))
+        if self.unreadable or (self.is_strict and self.causes):
+            raise InputError(*self.unreadable, *self._problems(self.causes if self.is_strict else []))
         skipped = [cause for cause in self.causes if cause.action == "skipped"]
         count = sum(cause.count for cause in skipped)
         if count > _FREE and count > self.max_faulty * (self.sentences + count):

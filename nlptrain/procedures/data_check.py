@@ -15,6 +15,7 @@ from nlptrain.data.corpus import splitter_of
 from nlptrain.data.formats.registry import format_of
 from nlptrain.data.gold_files import common_scheme, read_gold_file
 from nlptrain.data.labels import Labels
+from nlptrain.data.partial_annotation import resolve_unknown
 from nlptrain.data.raw_files import find_tag_column, raw_format
 from nlptrain.data.raw_text import RawCounts, read_raw
 from nlptrain.data.read_report import Action, Cause, ReadReport
@@ -55,6 +56,7 @@ class DataReport:
     Attributes:
         files: the files, in the order of the splits.
         causes: what was repaired and skipped, with all cases.
+        omitted: the number of texts that annotators left out, by reason.
         mentions: how spans were found in their texts, see ``ReadReport``.
         notes: decisions about files, and what a run would log about its splits.
         raw: counts of the raw text; None: there is none.
@@ -64,6 +66,7 @@ class DataReport:
 
     files: list[CheckedFile] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
+    omitted: Counter[str] = field(default_factory=Counter)
     mentions: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     raw: RawCounts | None = None
@@ -78,6 +81,7 @@ class DataReport:
             "files": [vars(file) for file in self.files],
             "repaired": self._cases("repaired"),
             "skipped": self._cases("skipped"),
+            "omitted": dict(self.omitted),
             "mentions": dict(self.mentions),
             "notes": self.notes,
             "raw": None if self.raw is None else vars(self.raw),
@@ -112,6 +116,8 @@ def check_data_files(data: DataConfig, *, is_run: bool = True, has_teacher: bool
         common_scheme({path: reading for part in gold.values() for path, reading in part.readings.items()})
         if is_run:
             splits = _run_splits(gold, data, report, has_teacher=has_teacher)
+        else:
+            splits = resolve_unknown(splits, data, has_teacher=has_teacher, log=report.notes.append)
     report.check = check_data(splits, _read_raw(data, report) if data.unlabeled is not None else ())
     return report
 
@@ -127,9 +133,9 @@ def _collecting(faults: list[Problem]) -> Iterator[None]:
         faults.append(Problem(f"cannot be read: {error.strerror or error}", str(error.filename or "")))
 
 
-def _expanded(data: DataConfig, split: Split, report: DataReport) -> list[Path]:
-    """Return the files of a split, each once; what names no file is reported."""
-    files: dict[Path, Path] = {}
+def _expanded(data: DataConfig, split: Split, report: DataReport) -> Iterator[Path]:
+    """Yield the files of a split, each once; what names no file is reported."""
+    seen: set[Path] = set()
     for entry in data.paths_of(split):
         paths: list[Path] = []
         with _collecting(report.faults):
@@ -137,8 +143,9 @@ def _expanded(data: DataConfig, split: Split, report: DataReport) -> list[Path]:
         if not paths:
             report.files.append(CheckedFile(split, entry, is_read=False))
         for path in paths:
-            files.setdefault(path.resolve(), path)
-    return list(files.values())
+            if path.resolve() not in seen:
+                seen.add(path.resolve())
+                yield path
 
 
 def _read_split(data: DataConfig, split: Split, report: DataReport) -> SplitFiles:
@@ -169,13 +176,14 @@ def _merge_read_reports(read_reports: list[ReadReport], report: DataReport) -> N
             merged = causes.setdefault((cause.action, cause.text), Cause(cause.action, cause.text))
             merged.count += cause.count
             merged.problems += cause.problems
+        report.omitted += read_report.omitted
         report.mentions += read_report.mentions
         report.notes += read_report.notes
         try:
             read_report.check()
         except InputError as error:
             count = sum(cause.count for cause in read_report.causes)
-            strict = Problem(f"{count:,} faults were repaired or skipped", Setting("data.strict"), "none")
+            strict = Problem(f"found {count:,} repairs and skipped sentences", Setting("data.strict"), "none")
             report.faults.append(strict if read_report.is_strict else error.problems[-1])
     report.causes = sorted(causes.values(), key=lambda cause: -cause.count)
 
@@ -203,7 +211,7 @@ def _run_splits(
 
 def _read_raw(data: DataConfig, report: DataReport) -> Iterator[Sentence]:
     """Yield the sentences of the raw text; files that cannot be read are reported, and left out."""
-    paths = _expanded(data, "unlabeled", report)
+    paths = list(_expanded(data, "unlabeled", report))
     faults: dict[Path, InputError] = {}
     report.raw = RawCounts(data.min_words, data.max_words)
     with _collecting(report.faults):

@@ -230,7 +230,9 @@ def test_descriptions_of_commands_fit_80_columns(path: list[str]) -> None:
     assert not [line for line in lines if line.endswith("...")]
 
 
-@pytest.mark.parametrize("path", [[], *([name] for name in main.commands), ["config", "show"], ["doctor", "alignment"]])
+@pytest.mark.parametrize(
+    "path", [[], *([name] for name in main.commands), ["config", "show"], ["doctor", "alignment"], ["doctor", "data"]]
+)
 def test_help_is_not_rewrapped(path: list[str]) -> None:
     help_text = CliRunner().invoke(main, [*path, "--help"]).output
     assert "\\b" not in help_text

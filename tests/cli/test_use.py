@@ -81,6 +81,19 @@ def test_a_run_without_dev_and_test(corpus: Path, tiny_bert: Path) -> None:
     assert call("compare", corpus / "runs/tagger", "--no-speed").exit_code == 0
 
 
+def test_evaluate_with_strict_lists_the_faults_of_all_files(trained_run: Path, tmp_path: Path) -> None:
+    """Instead of scores."""
+    (tmp_path / "a.conll").write_text("Ada\tI-person\nsings\tO\n\nBoris\tB-person\n\nFarid\tB-person\n")
+    (tmp_path / "b.conll").write_text("Ada\tB-person\n\nlonely\n")
+    strict = call("evaluate", trained_run, tmp_path / "a.conll", tmp_path / "b.conll", "--strict")
+    assert (strict.exit_code, strict.stdout) == (2, "")
+    assert [line.split("; ")[0] for line in strict.stderr.splitlines()] == [
+        f"error: {tmp_path}/a.conll:1: tag that IOB2 does not allow there: found I-person at the start of a sentence",
+        f"error: {tmp_path}/b.conll:3: line without a tag: found 1 column ('lonely')",
+    ]
+    assert call("evaluate", trained_run, tmp_path / "a.conll", tmp_path / "b.conll").exit_code == 0
+
+
 def test_evaluate_reads_each_format_and_reports_unknown_labels(trained_run: Path, corpus: Path) -> None:
     shown = call("evaluate", trained_run, corpus / "test.conll").stdout
     assert shown.startswith("f1 ")
