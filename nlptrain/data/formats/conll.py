@@ -27,6 +27,7 @@ _DOCUMENT_COMMENT = re.compile(
 )
 _COMMENT = re.compile(r"#\s?(?:sent_)?(id|text)\s*=\s?(.*)", re.DOTALL)
 _OUTSIDE = ("O", "o")
+_INVISIBLE = "words of invisible characters"
 
 
 def read_conll(path: Path, context: ReadContext) -> Iterator[Sentence]:
@@ -85,8 +86,12 @@ def conll_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterato
             yield from comment_lines(sentence, context, "id")
         else:
             context.count_lost(sentence, has_ids=False, has_texts=False)
-        for word, tag in tagged_words(sentence, "\t\n\r"):
-            if word.strip(" ") != word or is_blank(word) or is_document(word):
+        rows = list(tagged_words(sentence, "\t\n\r"))
+        visible = [(word, tag) for word, tag in rows if tag not in _OUTSIDE or not is_blank(word)]
+        if len(visible) < len(rows):  # the reader would leave them out
+            context.lost[_INVISIBLE] += 1
+        for word, tag in visible:
+            if word.strip(" ") != word or not word.strip() or is_document(word):
                 raise InputError(f"the word {word!r} cannot be written in a CoNLL file", location=sentence.where)
             yield f"{word}\t{tag}\n"
         yield "\n"
@@ -147,7 +152,7 @@ class _Reader:
         self._add_unusual(line, cells, line_number)
 
     def _is_comment(self, line: str, tag: str) -> bool:
-        if not COMMENT_START.match(line):
+        if not self.layout.may_be_comment(line):
             return False
         return tag not in self.layout.tags or bool(_COMMENT.fullmatch(line)) and "\t" not in line
 
@@ -167,7 +172,7 @@ class _Reader:
             self._skip_line(cells, line_number)
             return
         cause, word, tag = read
-        if is_blank(word):
+        if is_blank(word) and (tag in _OUTSIDE or not word.strip()):
             if tag in _OUTSIDE:
                 report.repaired("empty word with tag O, left out", location)
                 return

@@ -18,6 +18,7 @@ DOCUMENT = re.compile(r"-*DOCSTART-*")
 COMMENT_START = re.compile(r"#(?:\s|#|begin |end |[\w.:-]+\s*=)")
 SPACES, ANY_SPACE = re.compile(r"[ \t]+"), re.compile(r"\s+")
 _TAB = re.compile(r"\t")
+_TABBED_COMMENT = re.compile(r"##|#\s*[\w.:-]+\s*=(?!.*\t\S+$)|[^\t]*\t.*\S \S")
 _GLOBAL_COLUMNS = re.compile(r"#\s*global\.columns\s*=\s*(.*)")
 _MARK = re.compile(r"</?(?:s|p|doc|text|sentence|document|sent)(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _BREAK_STARTS = frozenset("-D<" + "".join(map(chr, range(33))))
@@ -69,6 +70,16 @@ class ConllLayout:
     def is_spaced(self) -> bool:
         """Whether spaces separate the columns."""
         return self.separator is not _TAB
+
+    def may_be_comment(self, line: str) -> bool:
+        """Return whether ``line``, of as many columns as the others, may be a comment rather than a word.
+
+        In files with tabs, ``# 1`` is a word; ``## ...``, ``# name = ...`` and lines with a space in a later column may
+        be comments.
+        """
+        if not COMMENT_START.match(line):
+            return False
+        return self.is_spaced or "\t" not in line or _TABBED_COMMENT.match(line) is not None
 
     def is_break(self, line: str) -> bool:
         """Return whether a sentence ends at ``line``."""
@@ -187,7 +198,7 @@ def _columns(sample: Sequence[tuple[int, str]], draft: ConllLayout, width: int, 
     for line_number, line in sample:
         if draft.is_break(line):
             sentences.append([])
-        elif line_number != header_line and (is_hash_only or not COMMENT_START.match(line)):
+        elif line_number != header_line and (is_hash_only or not draft.may_be_comment(line)):
             cells = draft.cells(line)
             if len(cells) == width:
                 sentences[-1].append([cell.strip(" \ufeff") for cell in cells])

@@ -114,7 +114,7 @@ OTHERS = "Ada\tB-a\nsings\tO\n\nBo\tB-a\nleaves\tO\n\n"
         ("#foo\n", "line without a tag", "found 1 column ('#foo'); expected 2"),
         ("New\tYork\tO\n", "line with more columns than the others", "found 3 columns ('New', 'York', 'O')"),
         ("\tB-a\n", "empty word with a tag", "found the tag 'B-a' without a word"),
-        ("\u200b\tB-a\n", "empty word with a tag", "found the tag 'B-a' without a word"),
+        ("\u3000\tB-a\n", "empty word with a tag", "found the tag 'B-a' without a word"),
         ("b\t\n", "line without a tag", "found 2 columns ('b', '')"),
     ],
 )

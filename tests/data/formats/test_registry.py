@@ -38,7 +38,6 @@ ODD = [
     ",",
     "-DOCSTARTS-",
     "\u202babc",
-    "\ufe0f",
     "o'clock",
     "\\",
     "|",
@@ -94,6 +93,15 @@ def test_words_tags_ids_and_offsets_are_kept(
             is_same = (copy.text, copy.offsets) == (sentence.text, sentence.offsets)
             assert is_same or (sentence.text is None and has_spans)
     assert not context.lost
+
+
+def test_words_of_invisible_characters_are_not_written_as_columns(tmp_path: Path) -> None:
+    """The reader takes them for stripped emoji; those with a tag are kept."""
+    originals = [Sentence(("Ada", "\ufe0f", "\u200b"), ("B-p", "O", "B-p")), Sentence(("rain",), ("O",))]
+    context = WriteContext("iob2")
+    copies = round_trip(tmp_path, originals, "conll", context)
+    assert [copy.words for copy in copies] == [("Ada", "\u200b"), ("rain",)]
+    assert context.lost == {"words of invisible characters": 1}
 
 
 def test_csv_keeps_ids_and_brat_keeps_neither_ids_nor_texts(tmp_path: Path) -> None:
