@@ -18,7 +18,7 @@ DOCUMENT = re.compile(r"-*DOCSTART-*")
 COMMENT_START = re.compile(r"#(?:\s|#|begin |end |[\w.:-]+\s*=)")
 SPACES, ANY_SPACE = re.compile(r"[ \t]+"), re.compile(r"\s+")
 _TAB = re.compile(r"\t")
-_TABBED_COMMENT = re.compile(r"##|#\s*[\w.:-]+\s*=(?!.*\t\S+$)|[^\t]*\t.*\S \S")
+_TABBED_COMMENT = re.compile(r"##|#\s*[\w.:-]+\s*=(?!.*\t\S+$)|# ?[^\t]+\t(?![BIESLU]-).*\S \S")
 _GLOBAL_COLUMNS = re.compile(r"#\s*global\.columns\s*=\s*(.*)")
 _MARK = re.compile(r"</?(?:s|p|doc|text|sentence|document|sent)(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _BREAK_STARTS = frozenset("-D<" + "".join(map(chr, range(33))))
@@ -74,8 +74,8 @@ class ConllLayout:
     def may_be_comment(self, line: str) -> bool:
         """Return whether ``line``, of as many columns as the others, may be a comment rather than a word.
 
-        In files with tabs, ``# 1`` is a word; ``## ...``, ``# name = ...`` and lines with a space in a later column may
-        be comments.
+        In files with tabs, ``# 1`` is a word; ``## ...``, ``# name = ...`` and lines with a space in a later column that
+        is no tag may be comments.
         """
         if not COMMENT_START.match(line):
             return False
