@@ -104,7 +104,8 @@ def _prodigy_row(annotated: AnnotatedText) -> dict[str, Any]:
         }
         for span in annotated.spans
     ]
-    return {**_id_field(annotated), "text": text, "tokens": tokens, "spans": spans, "answer": "accept"}
+    row = {"text": text, "tokens": tokens, "spans": spans, "_view_id": "ner_manual", "answer": "accept"}
+    return {**_id_field(annotated), **row}
 
 
 def _doccano_row(annotated: AnnotatedText) -> dict[str, Any]:

@@ -74,8 +74,8 @@ class ConllLayout:
     def may_be_comment(self, line: str) -> bool:
         """Return whether ``line``, of as many columns as the others, may be a comment rather than a word.
 
-        In files with tabs, ``# 1`` is a word; ``## ...``, ``# name = ...`` and lines with a space in a later column that
-        is no tag may be comments.
+        In files with tabs, ``# 1`` is a word; ``## ...``, ``# name = ...`` and lines with a space in a later column
+        that is no tag may be comments.
         """
         if not COMMENT_START.match(line):
             return False

@@ -48,7 +48,9 @@ KINDS = ("person", "city of birth", "x-y")
 
 @st.composite
 def sentences(draw: st.DrawFn, scheme: Scheme) -> list[Sentence]:
-    result = []
+    # The first sentence shows which column of a CoNLL file has the words.
+    first = ("NOUN", "X", "_x", "X", "NOUN") if scheme == "plain" else ("O",) * 5
+    result = [Sentence(("We", "met", "her", "there", "again"), first)]
     for index in range(draw(st.integers(1, 4))):
         words = tuple(draw(st.lists(WORD, min_size=1, max_size=6)))
         if scheme == "plain":
