@@ -88,7 +88,7 @@ def conll_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterato
             context.count_lost(sentence, has_ids=False, has_texts=False)
         rows = list(tagged_words(sentence, "\t\n\r"))
         visible = [(word, tag) for word, tag in rows if tag not in _OUTSIDE or not is_blank(word)]
-        if len(visible) < len(rows):  # the reader would leave them out
+        if len(visible) < len(rows):  # the reader would omit them
             context.lost[_INVISIBLE] += 1
         for word, tag in visible:
             if word.strip(" ") != word or not word.strip() or is_document(word):
