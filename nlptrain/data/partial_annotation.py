@@ -15,7 +15,6 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptrain.config.data import DataConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import Scheme, Span, list_names, spans_to_tags, split_tag, tags_to_spans
@@ -176,16 +175,16 @@ def comparable_tags(
 
 def resolve_unknown(
     splits: Mapping[str, Sequence[Sentence]],
-    data: DataConfig,
+    unknown_as: str | None,
     *,
     has_teacher: bool = False,
     log: Callable[[str], None] = lambda _: None,
 ) -> dict[str, list[Sentence]]:
-    """Return the sentences of each split, without partial marks if ``data.unknown_as`` is ``O``; log what is unknown.
+    """Return the sentences of each split, without partial marks if ``unknown_as`` is ``O``; log what is unknown.
 
     Args:
         splits: the sentences of train, dev and test.
-        data: with ``unknown_as``.
+        unknown_as: the value of ``data.unknown_as``.
         has_teacher: whether a teacher labels the words that are outside of entities.
         log: receives the number of partial sentences, and the types that no train sentence was checked for.
 
@@ -197,7 +196,7 @@ def resolve_unknown(
     if not partial.total():
         return resolved
     counts = ", ".join(f"{count:,} of {len(resolved[name]):,} {name}" for name, count in partial.items() if count)
-    if data.unknown_as == "O":
+    if unknown_as == "O":
         log(f"partial annotation: unmarked words of {counts} sentences are taken for O (data.unknown_as)")
         return {
             name: [

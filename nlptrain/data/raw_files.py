@@ -82,16 +82,29 @@ def has_rows(path: Path) -> bool:
     kind = raw_format(path)
     if kind not in FORMATS or rows_reader(kind) is None:
         return False
-    return kind != "csv" or not _has_words(path)
+    return _has_texts(path, kind) or not _has_words(path, kind)
 
 
-def _has_words(path: Path) -> bool:
-    """Return whether a CSV file has a word per row."""
+def _has_texts(path: Path, kind: str) -> bool:
+    """Return whether the first row has a text, or a list of words."""
+    read = rows_reader(kind)
+    assert read is not None
     try:
-        next(read_gold(path, DataConfig(format="csv"), ReadReport()), None)
+        row = next(read(path), (0, {}))[1]
+    except (InputError, OverflowError):
+        return True  # the reader reports it
+    rows = [row, row["data"]] if isinstance(row.get("data"), dict) else [row]  # of Label Studio
+    return any(
+        isinstance(row.get("text"), str) or any(isinstance(row.get(key), list) for key in _COLUMNS) for row in rows
+    )
+
+
+def _has_words(path: Path, kind: str) -> bool:
+    """Return whether the file has gold sentences, e.g. a CSV file with a word per row."""
+    try:
+        return next(read_gold(path, DataConfig(format=kind), ReadReport()), None) is not None
     except InputError:
         return False
-    return True
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:

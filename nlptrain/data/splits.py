@@ -112,7 +112,7 @@ def to_splits(
     scheme = common_scheme({path: reading for part in files.values() for path, reading in part.readings.items()})
     scheme = scheme or "iob2"
     sentences = {name: part.sentences for name, part in files.items()}
-    sentences = resolve_unknown(sentences, data, has_teacher=labels is not None, log=log)
+    sentences = resolve_unknown(sentences, data.unknown_as, has_teacher=labels is not None, log=log)
     are_collected = labels is None and data.labels is None
     labels = labels or _labels(sentences["train"], scheme, data)
     readings = {name: part.readings for name, part in files.items() if part.readings}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from nlptrain.atomic_files import write_text
 from nlptrain.config.segmenters import SEGMENTERS
@@ -75,9 +74,9 @@ class WordSplitter(runtime.WordSplitter):
         """Write the splitter into a model's folder."""
         write_text(Path(folder) / FILE_NAME, json.dumps(self.to_json(), indent=1) + "\n")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, int | str]:
         """Return the splitter as in the file; ``segmenter`` only if it has one."""
-        values = {"version": self.version, "rule": self.rule, "pattern": self.pattern}
+        values: dict[str, int | str] = {"version": self.version, "rule": self.rule, "pattern": self.pattern}
         return {**values, "segmenter": self.segmenter} if self.segmenter else values
 
 

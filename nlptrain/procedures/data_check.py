@@ -117,7 +117,7 @@ def check_data_files(data: DataConfig, *, is_run: bool = True, has_teacher: bool
         if is_run:
             splits = _run_splits(gold, data, report, has_teacher=has_teacher)
         else:
-            splits = resolve_unknown(splits, data, has_teacher=has_teacher, log=report.notes.append)
+            splits = resolve_unknown(splits, data.unknown_as, has_teacher=has_teacher, log=report.notes.append)
     report.check = check_data(splits, _read_raw(data, report) if data.unlabeled is not None else ())
     return report
 

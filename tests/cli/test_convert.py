@@ -48,7 +48,7 @@ def test_several_files_are_merged_and_converted_to_a_scheme(gold: Path, tmp_path
     assert (code, stdout) == (0, f"{tmp_path}/all.conll: 3 sentences, 6 words, tag scheme: IOB2, converted to IOBES\n")
     assert (tmp_path / "all.conll").read_text().startswith("Ada\tB-person\nLovelace\tE-person\n")
     assert stderr == (
-        f"note: {other}: 1 text rejected by the annotator\n"
+        "note: omitted: 1 text rejected by the annotator\n"
         "note: not stored in conll: ids (1 sentence)\n"
         "note: not stored in conll: texts and word offsets (1 sentence)\n"
     )  # fmt: skip
@@ -73,7 +73,10 @@ def test_several_files_are_merged_and_converted_to_a_scheme(gold: Path, tmp_path
             "--tags-column: found 'pos'; expected a number; the columns of",
         ),
         (["gold.conll", "a.jsonl", "--from", "jsonl"], "gold.conll:1: not JSON: "),
-        (["gold.conll", "a.jsonl", "--scheme", "iobes"], "gold.conll:2: found I-person after B-person and before O"),
+        (
+            ["gold.conll", "a.jsonl", "--scheme", "iobes", "--strict"],
+            "gold.conll:2: tag that IOBES does not allow there: found I-person after B-person; expected E-person",
+        ),
         (["gold.conll", "a.jsonl", "--to", "prodigi"], "'prodigi' is not one of 'auto', "),
     ],
     ids=range(9),
@@ -126,8 +129,11 @@ def test_an_error_mentions_its_file_once(gold: Path, monkeypatch: pytest.MonkeyP
     (gold.parent / "broken.conll").write_text("Ada\tB-person\nsings\n")
     code, _, stderr = convert("broken.conll", "a.jsonl")
     assert code == 2
-    assert stderr.count("broken.conll") == 1
-    (gold.parent / "two.conll").write_text("Ada\tS-person\n\nBoris\tU-person\n")
-    code, _, stderr = convert("two.conll", "a.jsonl")
+    assert stderr.splitlines() == [
+        "error: broken.conll: found no sentence (1 skipped: line without a tag); expected at least one",
+        "error: broken.conll:2: found 1 column ('sings'); expected 2, the words in column 1 and the tags in column 2",
+    ]
+    (gold.parent / "two.conll").write_text("Ada\tS-person\nsings\tO\n\nBoris\tU-person\n")
+    code, _, stderr = convert("two.conll", "a.jsonl", "--strict")
     assert code == 2
-    assert stderr.startswith("error: two.conll: found tags of IOBES and of BILOU")
+    assert stderr.startswith("error: two.conll:4: tag that IOBES does not allow there: found U-person")

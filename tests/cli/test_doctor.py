@@ -7,7 +7,6 @@ import pytest
 
 from tests.helpers.architectures import ARCHITECTURES
 from tests.helpers.commands import call
-from tests.helpers.corpora import write_columns
 
 
 def test_alignment_counts_words_and_subwords(tiny_bert: Path, tmp_path: Path) -> None:
@@ -16,14 +15,15 @@ def test_alignment_counts_words_and_subwords(tiny_bert: Path, tmp_path: Path) ->
         (("zzzz", "lives"), ("O", "O")),
         (("in",) * 150, ("O",) * 150),
     ]
-    path = write_columns(tmp_path / "gold.conll", sentences)
+    path = tmp_path / "gold.jsonl"
+    path.write_text("".join(f"{json.dumps({'tokens': words, 'tags': tags})}\n" for words, tags in sentences))
     report = json.loads(call("doctor", "alignment", tiny_bert, path, "--json").stdout)
     assert (report["sentences"], report["words"]) == (3, 156)
     assert report["pieceless"] == {"\ufe0f": 2}
     assert report["unknown"] == {"\U0001f642": 1}
     assert (report["longest_word"], report["longest_word_pieces"]) == ("zzzz", 4)
     assert report["pieces"] == 155 + 4  # one per word, except zzzz
-    assert (report["longest"], report["longest_words"]) == (f"{path}:9", 150)
+    assert (report["longest"], report["longest_words"]) == (f"{path}:3", 150)
     # windows of 64 subwords, 62 without [CLS] and [SEP], 15 in both of two adjacent ones: 62, 109, 150
     assert (report["longest_windows"], report["windowed"], report["max_pieces"]) == (3, 1, 64)
     output = call("doctor", "alignment", tiny_bert, path).stdout

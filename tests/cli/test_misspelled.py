@@ -78,7 +78,6 @@ def arguments_with(folder: Path, command: str, key: str, value: object) -> list[
         (["evaluate", "runs/tagger_kdd", "test.conll"], "did you mean 'runs/tagger_kd'?"),
         (["evaluate", "runs/tagger_kd", "tset.conll"], "did you mean 'test.conll'?"),
         (["evaluate", "runs/tagger_kd", "wrong_tag.conll"], "did you mean 'B-place'?"),
-        (["evaluate", "runs/tagger_kd", "test.data"], "or set --format"),
         (["predict", "runs/tager_kd", "raw.txt"], "did you mean 'runs/tagger_kd'?"),
         (["predict", "runs", "raw.txt"], "but it has models; name one of them: runs/tagger_kd, runs/transformer_token"),
         (

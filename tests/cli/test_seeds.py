@@ -215,7 +215,7 @@ def test_invalid_seeds_are_errors(three_seeds: Path, value: str, message: str) -
 def test_an_error_in_the_data_writes_no_folder(three_seeds: Path, corpus: Path) -> None:
     with (corpus / "train.conll").open("a") as file:
         file.write("\nAda\n")
-    assert call("tagger", three_seeds).exit_code == 2
+    assert call("tagger", three_seeds, "--set", "data.strict=true").exit_code == 2
     assert not (corpus / "runs").exists()
 
 

@@ -138,7 +138,7 @@ def resolve(
     logged: list[str] = []
     data = DataConfig.model_validate({"train": "train.jsonl", **options})
     splits = {"train": list(train), "dev": list(dev), "test": []}
-    return resolve_unknown(splits, data, has_teacher=has_teacher, log=logged.append), logged
+    return resolve_unknown(splits, data.unknown_as, has_teacher=has_teacher, log=logged.append), logged
 
 
 PERSON = Sentence(("Ada", "x"), ("B-person", "O"), asked=frozenset({"person"}))

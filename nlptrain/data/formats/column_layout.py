@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Literal
 
-from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.tag_spellings import Spelling, find_spelling, is_tag_set, is_upos
 from nlptrain.errors import InputError, Setting
 
@@ -189,28 +188,28 @@ def _is_known(name: str) -> bool:
 
 
 def choose_columns(
-    columns: Sequence[Column], names: Sequence[str], stated: ColumnsConfig, location: str
+    columns: Sequence[Column], names: Sequence[str], stated: Mapping[Role, int | str | None], location: str
 ) -> ChosenColumns:
     """Choose the columns of words and tags by their values.
 
     Args:
         columns: of the first rows.
         names: of the columns, if the file has a header; else empty.
-        stated: the columns that the configuration names.
+        stated: the columns of words and tags, where the configuration names them.
         location: the file, for messages.
 
     Raises:
         InputError: a stated column does not exist, or two columns may be the tags.
     """
-    words_index = _stated(stated.words, "words", columns, names, location)
-    tags_index = _stated(stated.tags, "tags", columns, names, location)
+    words_index = _stated(stated.get("words"), "words", columns, names, location)
+    tags_index = _stated(stated.get("tags"), "tags", columns, names, location)
     if words_index is None:
         words_index = _words_column([column for column in columns if column.index != tags_index])
     if tags_index is None:
         rest = [column for column in columns if column.index != words_index]
         tags_index = _tags_column(rest, names, columns[words_index], location) if rest else words_index
     is_usual = (words_index, tags_index) == (0, len(columns) - 1)
-    is_stated = stated.words is not None and stated.tags is not None
+    is_stated = stated.get("words") is not None and stated.get("tags") is not None
     reason = (
         ""
         if is_usual or is_stated

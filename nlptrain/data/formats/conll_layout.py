@@ -129,7 +129,8 @@ def detect_layout(path: Path, context: ReadContext) -> ConllLayout | None:
     _check_words_alone(path, content[0][0], rows)
     names = names if len(names) == width else []
     columns = _columns(sample, draft, width, header_line)
-    chosen = choose_columns(columns, names, context.columns, str(path))
+    stated = context.columns
+    chosen = choose_columns(columns, names, {"words": stated.words, "tags": stated.tags}, str(path))
     if not (0 <= chosen.words < width and 0 <= chosen.tags < width and chosen.words != chosen.tags):
         raise _missing_column(path, context, rows[0], content[bool(header_line)][0])
     if header_line:

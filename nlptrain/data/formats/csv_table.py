@@ -10,9 +10,8 @@ from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.formats import ReadContext
-from nlptrain.data.formats.column_layout import Column, choose_columns
+from nlptrain.data.formats.column_layout import Column, Role, choose_columns
 from nlptrain.data.formats.fields import join_names
 from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError, Setting
@@ -148,9 +147,10 @@ def _columns_by_value(
     columns = [Column(place, (tuple(row[index] for row in sample),)) for place, index in enumerate(indices)]
     if tag is None and not any(column.is_entity for column in columns):
         return None
-    stated = ColumnsConfig(
-        words=None if word is None else indices.index(word) + 1, tags=None if tag is None else indices.index(tag) + 1
-    )
+    stated: dict[Role, int | str | None] = {
+        "words": None if word is None else indices.index(word) + 1,
+        "tags": None if tag is None else indices.index(tag) + 1,
+    }
     chosen = choose_columns(columns, [names[index] for index in indices], stated, str(path))
     words, tags = indices[chosen.words], indices[chosen.tags]
     context.report.note(

@@ -64,7 +64,7 @@ def _entities_key(row: Row) -> str:
 
 
 def _is_item(item: Any) -> bool:  # noqa: ANN401
-    if not isinstance(item, dict) or not ("word" in item or "start" in item):
+    if not isinstance(item, dict) or item.keys().isdisjoint(("word", "start")):
         return False
     if isinstance(item.get("entity_group"), str):
         return True

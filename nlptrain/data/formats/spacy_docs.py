@@ -78,7 +78,7 @@ def write_spacy(sentences: Iterable[Sentence], paths: Sequence[Path], context: W
 
 
 def _check_installed(path: Path) -> None:
-    if find_spec("spacy") is None:
+    if not find_spec("spacy"):
         raise InputError("spaCy is not installed", location=str(path), hint="pip install 'nlptrain[spacy]'")
 
 
