@@ -111,6 +111,8 @@ def _write_table(
     rest = iter(sentences)
     with open_writer(str(path), schema) as writer:
         while chunk := list(islice(rest, _WRITTEN_ROWS)):
+            for sentence in chunk:
+                context.count_lost(sentence, has_scores=False, has_partial=False)
             values = {
                 "tokens": [list(sentence.words) for sentence in chunk],
                 "tags": [list(sentence.tags or ()) for sentence in chunk],

@@ -82,10 +82,10 @@ def conll_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterato
         InputError: a word or a tag cannot be written in a column.
     """
     for sentence in sentences:
-        if context.comments:
+        has_comments = context.comments
+        context.count_lost(sentence, has_ids=has_comments, has_texts=has_comments, has_scores=False, has_partial=False)
+        if has_comments:
             yield from comment_lines(sentence, context, "id")
-        else:
-            context.count_lost(sentence, has_ids=False, has_texts=False)
         rows = list(tagged_words(sentence, "\t\n\r"))
         visible = [(word, tag) for word, tag in rows if tag not in _OUTSIDE or not is_blank(word)]
         if len(visible) < len(rows):  # the reader would omit them

@@ -105,6 +105,7 @@ def conllu_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterat
         InputError: a word or a tag has a tab or a line break.
     """
     for sentence in sentences:
+        context.count_lost(sentence, has_scores=False, has_partial=False)
         yield from comment_lines(sentence, context, "sent_id")
         offsets = sentence.offsets
         for word_id, (word, tag) in enumerate(tagged_words(sentence, "\t\n\r"), start=1):

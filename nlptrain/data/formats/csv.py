@@ -111,7 +111,7 @@ def csv_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterator[
     yield row("sentence_id", "word", "tag")
     seen: set[str] = set()
     for index, sentence in enumerate(sentences, start=1):
-        context.count_lost(sentence, has_texts=False)
+        context.count_lost(sentence, has_texts=False, has_scores=False, has_partial=False)
         name = str(index) if sentence.id is None else sentence.id
         if name in seen or not name:
             raise InputError(

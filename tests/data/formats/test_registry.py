@@ -97,6 +97,29 @@ def test_words_tags_ids_and_offsets_are_kept(
     assert not context.lost
 
 
+@pytest.mark.parametrize("target", writable_formats())
+def test_scores_and_partial_marks_are_kept_or_counted(tmp_path: Path, target: str) -> None:
+    span = Span("person", 0, 2)
+    original = Sentence(
+        ("Ada", "Smith", "sings", "here"),
+        ("B-person", "I-person", "O", "O"),
+        scores={span: 0.75},
+        asked=frozenset({"person"}),
+        rejected=(Span("place", 3, 4),),
+        text="Ada Smith sings here",
+    )
+    complete = Sentence(("Bo", "met", "Ada"), ("B-person", "O", "O"), text="Bo met Ada")
+    context = WriteContext("iob2")
+    copies = round_trip(tmp_path, [original, complete], target, context)
+    assert [(copy.words, copy.tags) for copy in copies] == [(s.words, s.tags) for s in (original, complete)]
+    assert (copies[0].scores == original.scores) == (not context.lost["scores"])
+    is_same = (copies[0].asked, copies[0].rejected) == (original.asked, original.rejected)
+    assert is_same == (not context.lost["types that were looked for and rejected spans"])
+    assert (copies[1].scores, copies[1].asked, copies[1].rejected) == ({}, None, ())
+    keeps_scores = ("jsonl", "entities", "prodigy", "labelstudio", "gliner")
+    assert (not context.lost["scores"], is_same) == (target in keeps_scores, target in ("jsonl", "entities", "gliner"))
+
+
 def test_words_of_invisible_characters_are_not_written_as_columns(tmp_path: Path) -> None:
     """The reader takes them for stripped emoji; those with a tag are kept."""
     originals = [Sentence(("Ada", "\ufe0f", "\u200b"), ("B-p", "O", "B-p")), Sentence(("rain",), ("O",))]
