@@ -96,6 +96,8 @@ class SpanAligner:
 
     def _exact(self, spans: Sequence[TextSpan]) -> list[Entity] | None:
         """Return the entities if all spans are whole words without overlaps, which is the most frequent case."""
+        if not spans:
+            return []
         firsts: dict[int | None, int] = {start: index for index, (start, _) in enumerate(self.offsets)}
         lasts: dict[int | None, int] = {end: index for index, (_, end) in enumerate(self.offsets)}
         entities = []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
+from operator import le, lt
 
 from nlptrain.data.formats import ReadContext
 from nlptrain.data.sentence import Sentence
@@ -85,10 +87,8 @@ class AnnotatedText:
 
     def _word_offsets(self, text: str, context: ReadContext) -> Sequence[Offsets]:
         if self.offsets is not None:
-            ends = [0, *(end for _, end in self.offsets)]
-            if all(
-                previous <= start < end <= len(text) for previous, (start, end) in zip(ends, self.offsets, strict=False)
-            ):
+            limits = [0, *chain.from_iterable(self.offsets), len(text)]
+            if all(map(le, limits, limits[1:])) and all(map(lt, limits[1:-1:2], limits[2:-1:2])):
                 return self.offsets
             context.report.repaired(BAD_TOKENS, self.where)
         return word_offsets(text, context)

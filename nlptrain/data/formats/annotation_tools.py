@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from nlptrain.data.formats import ReadContext
@@ -256,7 +257,8 @@ def _token_offsets(
     tokens = tokens if isinstance(tokens, list) else [tokens]
     if tokens and _is_list_of(tokens, str) and (word_offsets := find_offsets(text, tokens)):
         return word_offsets
-    offsets = []
+    if offsets := _usual_offsets(tokens):
+        return offsets
     for token in tokens:
         pair = [token.get("start"), token.get("end")] if isinstance(token, dict) else token
         start, end = map(_offset, pair) if isinstance(pair, list) and len(pair) == 2 else (None, None)
@@ -265,6 +267,20 @@ def _token_offsets(
             return None
         offsets.append((start, end))
     return offsets
+
+
+def _usual_offsets(tokens: list[Any]) -> list[tuple[int, int]]:
+    """Return the offsets of tokens that are all pairs, or all objects, of integers, which is fast; else nothing."""
+    try:
+        if tokens and isinstance(tokens[0], dict):
+            offsets = [(token["start"], token["end"]) for token in tokens]
+        else:
+            offsets = [(start, end) for start, end in tokens]
+    except (TypeError, ValueError, KeyError):
+        return []
+    values = list(chain.from_iterable(offsets))
+    is_usual = set(map(type, values)) == {int} and -_MAX_OFFSET < min(values) and max(values) < _MAX_OFFSET
+    return offsets if is_usual else []
 
 
 def _offset(value: Any) -> int | None:  # noqa: ANN401
