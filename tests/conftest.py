@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from nlptrain import urls
 from tests.helpers.command_server import CommandServer
 from tests.helpers.corpora import make_sentences, write_corpus
 
@@ -25,6 +26,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         if re.search(r"^pytestmark = .*\.slow\b", collection_path.read_text(encoding="utf-8"), re.MULTILINE):
             return True
     return None
+
+
+@pytest.fixture(autouse=True)
+def _forget_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the credentials of URLs in other tests, which would be hidden in all messages of this process."""
+    monkeypatch.setattr(urls, "_full_urls", {})
+    monkeypatch.setattr(urls, "_secrets", set())
 
 
 @pytest.fixture(scope="session")

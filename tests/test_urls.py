@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from nlptrain import urls
 from nlptrain.errors import InputError, Problem, check_local
 from nlptrain.urls import hide_credentials, is_url, redact, split_credentials, url_with_credentials
-
-
-@pytest.fixture(autouse=True)
-def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(urls, "_full_urls", {})
-    monkeypatch.setattr(urls, "_secrets", set())
 
 
 @pytest.mark.parametrize(
