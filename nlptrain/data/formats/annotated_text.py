@@ -79,7 +79,7 @@ class AnnotatedText:
             tags = [span.label for span in spans]
         else:
             tags = spans_to_tags(spans, len(words), "iob2")
-        rejected = self._rejected(aligner, text)
+        rejected = self._rejected(aligner, text) if self.rejected else ()
         scores = {entity.span: entity.score for entity in entities if entity.score is not None}
         return Sentence(
             words, tuple(tags), self.where, id=self.id, text=text, scores=scores, asked=self.asked, rejected=rejected

@@ -69,6 +69,8 @@ def document_of(row: Mapping[str, Any]) -> str | None:
         '7'
     """
     meta = row.get("meta")
+    if meta is None and row.keys().isdisjoint(DOCUMENT_KEYS):
+        return None
     for holder in (row, meta if isinstance(meta, Mapping) else {}):
         for key in DOCUMENT_KEYS:
             value = holder.get(key)

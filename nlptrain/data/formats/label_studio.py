@@ -9,6 +9,7 @@ are no annotations.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from html.parser import HTMLParser
 from typing import Any
 
@@ -94,15 +95,20 @@ def _are_regions(value: Any) -> bool:  # noqa: ANN401
     )
 
 
+@lru_cache(1000)
+def _is_labels_key(key: str) -> bool:
+    return key.lower().endswith("labels")
+
+
 def _has_labels(value: Any) -> bool:  # noqa: ANN401
     return isinstance(value, dict) and any(
-        key.lower().endswith("labels") and not (isinstance(labels, list) and any(isinstance(i, dict) for i in labels))
+        _is_labels_key(key) and not (isinstance(labels, list) and any(isinstance(i, dict) for i in labels))
         for key, labels in value.items()
     )
 
 
 def _labels(value: dict[str, Any]) -> list[Any]:
-    labels: Any = next((value[key] for key in value if key.lower().endswith("labels")), [])
+    labels: Any = next((value[key] for key in value if _is_labels_key(key)), [])
     return labels if isinstance(labels, list) else [labels]
 
 

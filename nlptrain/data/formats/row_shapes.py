@@ -89,8 +89,10 @@ def split_tagged_text(row: dict[str, Any]) -> dict[str, Any]:
         >>> split_tagged_text({"text": "Ada sings", "tags": "B-person O"})
         {'tokens': ['Ada', 'sings'], 'tags': ['B-person', 'O']}
     """
+    if isinstance(row.get("tokens"), list) or isinstance(row.get("entities"), list):
+        return row
     text = next((key for key in _TAGGED_TEXT_KEYS if isinstance(row.get(key), str)), None)
-    if text is None or any(isinstance(row.get(key), list) for key in ("tokens", "words", "entities", "spans")):
+    if text is None or any(isinstance(row.get(key), list) for key in ("words", "spans")):
         return row
     words = row[text].split()
     for key, value in row.items():
