@@ -29,12 +29,13 @@ ENTITIES_EXAMPLE = '{"text": "Ada sings", "entities": [{"start": 0, "end": 3, "l
 _MALFORMED = "row that is malformed"
 _MAX_OFFSET = 2**53  # no text is longer
 _UNUSED_DECISIONS = {"reject": "rejected by the annotator", "ignore": "ignored by the annotator"}
+_USUAL_KEYS = frozenset(("id", "doc_id", "meta", "text", "entities", "tokens", "asked", "rejected", "answer"))
 _NO_SCORE = "score that is no number from 0 to 1, left out"
 
 
 def is_annotated_row(row: dict[str, Any]) -> bool:
     """Return whether ``row`` is a text with labeled spans rather than words with tags."""
-    if isinstance(row.get("text"), str) and isinstance(row.get("entities"), list):  # ours, the most frequent ones
+    if _is_usual(row):
         return True
     if is_task(row) or region_key(row) is not None:
         return True
@@ -130,14 +131,18 @@ def read_annotated_row(row: dict[str, Any], location: str, context: ReadContext)
     if is_task(row):
         task = task_row(row, location, context)
         return None if task is None else read_annotated_row(task, location, context)
-    if region_key(row):
+    is_usual = _is_usual(row)
+    if not is_usual and region_key(row):
         row = small_row(row, location, context)
     decision = row.get("answer")
     if isinstance(decision, str) and decision in _UNUSED_DECISIONS:
         context.report.omitted[_UNUSED_DECISIONS[decision]] += 1
         return None
-    _, text = find_text(row) or ("text", row.get("text", row.get("data")))
-    key, values = _find(row, text if isinstance(text, str) else "") or ("spans", [])
+    if is_usual:
+        text, key, values = row["text"], "entities", row["entities"]
+    else:
+        _, text = find_text(row) or ("text", row.get("text", row.get("data")))
+        key, values = _find(row, text if isinstance(text, str) else "") or ("spans", [])
     annotated = _annotated_text(text, values, key, location, row.get("tokens"), row.get("id"), context)
     if "asked" not in row and "rejected" not in row:
         return annotated
@@ -153,6 +158,11 @@ def read_annotated_row(row: dict[str, Any], location: str, context: ReadContext)
         asked=None if asked is None else frozenset(asked),
         rejected=[span for value in rejected for span in _text_spans(value, annotated.text, location, context)],
     )
+
+
+def _is_usual(row: dict[str, Any]) -> bool:
+    """Return whether a row has the keys of our own format alone, so that nothing else can be its text or entities."""
+    return row.keys() <= _USUAL_KEYS and isinstance(row.get("text"), str) and isinstance(row.get("entities"), list)
 
 
 def _find(row: dict[str, Any], text: str) -> tuple[str, Any] | None:
@@ -209,7 +219,7 @@ def _annotated_text(
 
 def _text_spans(value: Any, text: str, location: str, context: ReadContext) -> Iterator[TextSpan]:  # noqa: ANN401
     """Yield the spans of one item of a list: an entity at one or several positions, or a map of types and texts."""
-    if isinstance(value, dict) and is_map(value) and value:
+    if isinstance(value, dict) and value and "start" not in value and is_map(value):
         for entity in to_entities(value, text, None, location):
             yield from _text_spans(entity, text, location, context)
         return
