@@ -97,7 +97,7 @@ class DataConfig(Section):
     )
     scheme: Literal["auto", "iob1", "iob2", "iobes", "bilou", "plain"] = Field(
         default="auto",
-        description="Tag scheme of the gold tags: iob1, iob2, iobes or bilou (entities), or plain (part of speech and the like). auto: detected from the tags, for each of train, dev and test.",
+        description="Tag scheme of the gold tags: iob1, iob2, iobes or bilou (entities), or plain (part of speech and the like). auto: detected from the tags of each file.",
     )
     strict: bool = Field(
         default=False,

@@ -21,7 +21,7 @@ class FormatEntry(Entry):
         lines: a ``FormatLines``: yields the lines of a new text file, which may be compressed.
         write: a ``WriteFormat``, instead of ``lines``: writes new files.
         files: a ``FilesOf``: returns the files that belong to a path; "": the path alone.
-        gold_suffixes: those of ``suffixes`` whose files always hold tags, and are refused as raw text.
+        gold_suffixes: those of ``suffixes`` whose files hold tags, even if their content is not recognized.
         description: what a file looks like, for the documentation.
         columns: of words and tags that are read without ``data.columns``, for the documentation.
         sniff: a ``Sniff``: returns whether the beginning of a file looks like this format; "": the suffix decides.
@@ -80,7 +80,7 @@ FORMATS = Registry(
             lines=f"{_FORMATS}.conll:conll_lines",
             gold_suffixes=_GOLD,
             description="a word and its tag per line, a blank line between sentences; tabs or spaces",
-            columns="first column; last column",
+            columns="by the values: the first column of words, the column of tags",
             sniff=f"{_SNIFFERS}:is_conll",
             is_general=True,
         ),

@@ -157,7 +157,7 @@ def _new_sentences(block: list[Sentence], seen: HashSet, held_out: HeldOut | Non
 def read_raw_words(path: Path, splitter: Splitter) -> Iterator[tuple[int, tuple[str, ...]]]:
     """Read the words of each line of raw text, with the number of its line or row, from 1.
 
-    A text file has lines. A row of Parquet, Arrow, JSON, JSON Lines or CSV (by the file's name) has a ``text``, whose
+    A text file has lines. A row of Parquet, Arrow, JSON, JSON Lines or CSV (by its content) has a ``text``, whose
     lines are read one by one, or else ``tokens`` or ``words``, which are read as they are.
 
     Args:

@@ -23,7 +23,7 @@ class Cause:
         action: what was done about it.
         text: the kind, without values of a single case, e.g. ``empty word with tag O, left out``.
         count: the number of cases.
-        problems: the first cases; all of them if the report keeps all.
+        problems: the first cases: three, 200 if the report is strict, or all if it keeps all.
     """
 
     action: Action
@@ -131,7 +131,7 @@ class ReadReport:
         count = sum(cause.count for cause in skipped)
         if count > _FREE and count > self.max_faulty * (self.sentences + count):
             share = count / (self.sentences + count)
-            limit = f"{self.max_faulty:.0%} may be (", Setting("data.max_faulty"), ")"
+            limit = f"{self.max_faulty * 100:g}% may be (", Setting("data.max_faulty"), ")"
             raise InputError(
                 *self._problems(skipped, _EXAMPLES),
                 (

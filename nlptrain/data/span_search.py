@@ -25,7 +25,15 @@ _CAUSES = {
 _INCLUSIVE = "span whose end is the offset of its last character, converted"
 _LOST = "span whose text was not found, left out"
 _OUTSIDE = "span outside of the text, left out"
+_EMPTY = "span without characters, left out"
 _CLIPPED = "span that ends one character after the text, clipped"
+
+
+def _left_out(span: TextSpan) -> str:
+    """Return why a span is left out."""
+    if span.text:
+        return _LOST
+    return _EMPTY if span.start is not None and span.end is not None and span.end <= span.start else _OUTSIDE
 
 
 def locate_spans(
@@ -67,7 +75,7 @@ def locate_spans(
         result = search.place(span) if span.text and span.text.strip() else _clip(text, span)
         if result is None:
             report.mentions["lost"] += 1
-            report.repaired(_LOST if span.text else _OUTSIDE, span.where or where, span.describe(text))
+            report.repaired(_left_out(span), span.where or where, span.describe(text))
             continue
         placed[index] = result
         if result.placement != "exact":

@@ -238,7 +238,7 @@ class TagReading:
                     _NO_READING, sentence.location(index), f"found {tag!r}", expected=f"O or a tag of {self.name}"
                 )
                 return None
-            if not self.spelling.name and expected != tag:
+            if tag in self.spelling.others:
                 report.repaired(_OTHER_SPELLING, sentence.location(index), f"found {tag!r}", expected=expected)
             spelled.append(expected)
         return spelled

@@ -64,11 +64,13 @@ class Spelling:
         name: for the log, e.g. ``B_TYPE``; "": the usual one.
         tags: each tag as ``O`` or ``PREFIX-TYPE``; tags that are missing have no reading. Of brackets and plain tags,
             empty.
+        others: the tags that are written differently from most of the others.
     """
 
     kind: Kind
     name: str = ""
     tags: Mapping[str, str] | None = None
+    others: frozenset[str] = frozenset()
 
 
 def find_spelling(counts: Counter[str], entity_type: str) -> Spelling:
@@ -187,17 +189,41 @@ def _of_tags(tags: Mapping[str, tuple[str, str]], counts: Counter[str], name: st
             mapping[tag] = "O"
         elif tag.strip() in known_types:
             mapping[tag] = f"I-{tag.strip()}"
-    return Spelling("tags", name or _spelling_name(tags, counts), mapping)
+    form, outside = _usual_forms(tags, counts)
+    others = {
+        tag
+        for tag in mapping
+        if (tag not in tags and tag != outside) or (tag in tags and _form(tag, tags[tag]) != form)
+    }
+    return Spelling("tags", name or _spelling_name(tags, form, outside), mapping, frozenset(others))
 
 
-def _spelling_name(tags: Mapping[str, tuple[str, str]], counts: Counter[str]) -> str:
-    """Return how most of the tags are written; "" for ``B-TYPE`` and ``O``."""
+def _form(tag: str, parts: tuple[str, str]) -> str:
+    """Return how a tag is written, with ``B`` for any prefix and ``TYPE`` for its type."""
+    prefix, label = parts
+    text = tag.strip()
+    start = text.rfind(label)
+    if start < 0:
+        return "B"
+    before, after = text[:start], text[start + len(label) :]
+    if word := re.match(r"[A-Za-z]+", before):
+        letter = "B" if len(word[0]) == 1 else "Begin"
+        return f"{letter if word[0][0].isupper() else letter.lower()}{before[word.end() :]}TYPE{after}"
+    return f"{before}TYPE{after[:-1]}B" if after.endswith(prefix) else f"{before}TYPE{after}"
+
+
+def _usual_forms(tags: Mapping[str, tuple[str, str]], counts: Counter[str]) -> tuple[str, str]:
+    """Return how most of the tags, and of those outside of entities, are written."""
     forms = Counter[str]()
-    for tag, (prefix, label) in tags.items():
-        forms[tag.strip().replace(label, "TYPE").replace(prefix.lower(), prefix.lower())] += counts[tag]
-    name = "" if not forms else forms.most_common(1)[0][0]
-    name = "" if re.fullmatch(r"[BIESLU]-TYPE", name) else re.sub(r"^[BIESLUMW](?=[^A-Za-z])", "B", name)
+    for tag, parts in tags.items():
+        forms[_form(tag, parts)] += counts[tag]
     outside = max((tag for tag in counts if tag in _OUTSIDE), key=lambda tag: counts[tag], default="O")
+    return (forms.most_common(1)[0][0] if forms else "B-TYPE"), outside
+
+
+def _spelling_name(tags: Mapping[str, tuple[str, str]], form: str, outside: str) -> str:
+    """Return how most of the tags are written; "" for ``B-TYPE`` and ``O``."""
+    name = "" if form == "B-TYPE" else form
     if outside != "O":
         name = f"{name or 'B-TYPE'} and {outside or 'nothing'}"
     if any(prefix in "MW" for prefix, _ in tags.values()):

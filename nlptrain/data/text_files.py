@@ -90,7 +90,7 @@ def _blocks(file: IO[bytes] | gzip.GzipFile, path: Path, max_size: int) -> Itera
         if offset + len(rest) + len(chunk) > max_size:
             raise _too_large(path, lines + 1, is_expanded=True)
         block = rest + chunk
-        end = block.rfind(b"\n") + 1
+        end = block.rfind(b"\n") + 1 or block.rfind(b"\r", 0, -1) + 1  # the last byte may belong to \r\n
         rest = block[end:]
         if len(rest) >= _MAX_LINE:
             raise _too_large(path, lines + block.count(b"\n") + 1, is_expanded=False)

@@ -27,6 +27,7 @@ _DOCUMENT_COMMENT = re.compile(
 )
 _COMMENT = re.compile(r"#\s?(?:sent_)?(id|text)\s*=\s?(.*)", re.DOTALL)
 _OUTSIDE = ("O", "o")
+_ENTITY_TAG = re.compile(r"[BIESLU][-_:]\S+")  # also of a type that occurs after the first lines
 _INVISIBLE = "words of invisible characters"
 
 
@@ -154,7 +155,8 @@ class _Reader:
     def _is_comment(self, line: str, tag: str) -> bool:
         if not self.layout.may_be_comment(line):
             return False
-        return tag not in self.layout.tags or bool(_COMMENT.fullmatch(line)) and "\t" not in line
+        is_tag = tag in self.layout.tags or (self.layout.has_entities and _ENTITY_TAG.fullmatch(tag) is not None)
+        return not is_tag or bool(_COMMENT.fullmatch(line)) and "\t" not in line
 
     def _add_unusual(self, line: str, cells: list[str], line_number: int) -> None:
         layout, location, report = self.layout, f"{self.path}:{line_number}", self.context.report

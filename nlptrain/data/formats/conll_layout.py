@@ -39,6 +39,7 @@ class ConllLayout:
         tags: the tags in the sample, by which a line of another width is read.
         header_line: the line with the names of the columns; 0: there is none.
         language: what precedes each word, as in WikiANN (``en:``).
+        has_entities: whether the tags are those of entities.
         values: those of each column in the sample.
         varies: whether sentences differ in the number of columns, as with those of predicates in CoNLL-2012.
     """
@@ -52,6 +53,7 @@ class ConllLayout:
     language: str = ""
     values: tuple[frozenset[str], ...] = ()
     varies: bool = False
+    has_entities: bool = False
 
     @property
     def last(self) -> int:
@@ -143,7 +145,8 @@ def detect_layout(path: Path, context: ReadContext) -> ConllLayout | None:
     values = tuple(frozenset(column.counts) for column in columns)
     varies = _varies(sample, draft, context)
     tags = _tags(columns[chosen.tags])
-    return ConllLayout(separator, width, chosen, tags, names, header_line, language, values, varies)
+    has_entities = columns[chosen.tags].is_entity
+    return ConllLayout(separator, width, chosen, tags, names, header_line, language, values, varies, has_entities)
 
 
 def _varies(sample: Sequence[tuple[int, str]], draft: ConllLayout, context: ReadContext) -> bool:

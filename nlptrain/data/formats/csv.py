@@ -26,22 +26,25 @@ class _Row(NamedTuple):
     word: str
     tag: str
     is_faulty: bool = False
+    document: str = ""
 
 
 def read_csv(path: Path, context: ReadContext) -> Iterator[Sentence]:
     """Read the sentences of a CSV file: consecutive rows with the same value in the column of sentences.
 
-    A row without a value continues the sentence above. Without such a column, an empty row ends a sentence. The
-    separator is that of the header, or of a first line ``sep=;``; column names are compared without case, and columns
-    with other names are chosen by their values. An empty word with the tag ``O`` is left out; a sentence with a row
-    that has no word, no tag, or another number of columns is skipped.
+    A row without a value continues the sentence above. Without such a column, an empty row ends a sentence. A column of
+    documents (``doc_id`` or ``document``) separates sentences as well. The separator is that of the header, or of a
+    first line ``sep=;``; column names are compared without case, and columns with other names are chosen by their
+    values. An empty word with the tag ``O`` is left out; a sentence with a row that has no word, no tag, or another
+    number of columns is skipped.
 
     Raises:
         InputError: a column is missing, a quote is not closed, or most sentences continue after other ones.
     """
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     repeated = 0
-    for index, (name, group) in enumerate(groupby(_rows(path, context), key=lambda row: row.sentence), start=1):
+    groups = groupby(_rows(path, context), key=lambda row: (row.document, row.sentence))
+    for index, ((document, name), group) in enumerate(groups, start=1):
         rows = list(islice(group, MAX_WORDS + 1))
         where = f"{path}:{rows[0].line}"
         if len(rows) > MAX_WORDS:
@@ -50,7 +53,7 @@ def read_csv(path: Path, context: ReadContext) -> Iterator[Sentence]:
                 location=where,
                 hint=("set ", Setting("data.columns.sentences"), " to the column of sentences"),
             )
-        if name in seen:
+        if (document, name) in seen:
             repeated += 1
             if repeated * 2 > index and (repeated > _MANY or len(rows) == 1):
                 raise InputError(
@@ -59,14 +62,15 @@ def read_csv(path: Path, context: ReadContext) -> Iterator[Sentence]:
                     hint="sort the rows by sentence",
                 )
             context.report.repaired("sentence id that occurs again, read as another sentence", where, f"found {name!r}")
-        seen.add(name)
-        lines, _, words, tags, _ = zip(*rows, strict=True)
+        seen.add((document, name))
+        lines, _, words, tags, _, _ = zip(*rows, strict=True)
         if not (all(map(str.strip, words)) and all(tags)):
             rows = [row for row in rows if not _is_left_out(row, path, context)]
             if not rows or _is_faulty(rows, path, context):
                 continue
-            lines, _, words, tags, _ = zip(*rows, strict=True)
-        yield Sentence(words, tags, where, lines, id=name)
+            lines, _, words, tags, _, _ = zip(*rows, strict=True)
+        sentence_id = f"{document}:{name}" if document else name
+        yield Sentence(words, tags, where, lines, id=sentence_id, document=document or None)
 
 
 def ignored_columns(path: Path, context: ReadContext) -> list[str]:
@@ -147,13 +151,13 @@ def _is_faulty(rows: Sequence[_Row], path: Path, context: ReadContext) -> bool:
 
 
 def _rows(path: Path, context: ReadContext) -> Iterator[_Row]:
-    (words, tags, sentences), table = find_columns(path, open_table(path, context), context)
-    current, blocks = "", 1
+    (words, tags, sentences, documents), table = find_columns(path, open_table(path, context), context)
+    current, document, blocks = "", "", 1
     for line, cells in table.rows:
         if isinstance(cells, tuple):
             stated = "" if sentences is None or sentences >= len(cells) else cells[sentences].strip()
             current = stated or current or str(blocks)
-            yield _Row(line, current, "", "", is_faulty=True)
+            yield _Row(line, current, "", "", is_faulty=True, document=document)
         elif not any(cells):
             blocks += 1
         elif cells == table.names and line > 1:
@@ -163,4 +167,5 @@ def _rows(path: Path, context: ReadContext) -> Iterator[_Row]:
             word, tag = cells[words], cells[tags].strip()
             if not current:
                 raise InputError(f"found no sentence for {word!r}, nor above it", location=f"{path}:{line}")
-            yield _Row(line, current, word, tag)
+            document = "" if documents is None else cells[documents].strip() or document
+            yield _Row(line, current, word, tag, document=document)

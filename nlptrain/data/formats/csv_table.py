@@ -21,6 +21,7 @@ _NAMES = {
     "tags": ("tag", "ner_tag", "tags", "ner_tags", "label", "labels", "ner", "entity", "bio", "iob"),
     "sentences": ("sentence_id", "sent_id", "sentence", "sentence #", "sentence_idx", "sentence_number", "sent"),
 }
+_DOCUMENTS = ("doc_id", "document_id", "document", "doc")
 _SEPARATORS = ",;\t|"
 _SAMPLE = 3000  # rows that decide the columns and the quoting
 Cells = list[str] | tuple[str, ...]  # a tuple: a row with another number of columns
@@ -45,6 +46,7 @@ class TableColumns(NamedTuple):
     words: int
     tags: int
     sentences: int | None
+    documents: int | None
 
 
 def open_table(path: Path, context: ReadContext | None = None) -> Table:
@@ -113,6 +115,8 @@ def find_columns(path: Path, table: Table, context: ReadContext) -> tuple[TableC
     word, tag, sentence = (
         _find_column(path, names, key, getattr(stated, key)) for key in ("words", "tags", "sentences")
     )
+    if stated.tags is None and tag is not None:
+        tag = _entity_column(path, names, sample, tag, context)
     if sentence is None:
         sentence = _sentence_column(sample, [index for index in range(len(names)) if index not in (word, tag)])
     if (word is None or tag is None) and sample and len(names) > 1:
@@ -125,7 +129,37 @@ def find_columns(path: Path, table: Table, context: ReadContext) -> tuple[TableC
     if stated.tags is None and _is_row(names[tag], [cells[tag] for cells in sample]):
         context.report.note(f"{path}: the first line is no header")
         rows = chain([(1, names)], rows)
-    return TableColumns(word, tag, sentence), Table(names, rows)
+    documents = _document_column(names, sample)
+    return TableColumns(word, tag, sentence, documents), Table(names, rows)
+
+
+def _document_column(names: Sequence[str], sample: Sequence[Sequence[str]]) -> int | None:
+    """Return the column of documents, whose values occur in several rows each."""
+    for index, name in enumerate(names):
+        if name.strip().lower() in _DOCUMENTS:
+            runs = sum(1 for _ in groupby(row[index] for row in sample if row[index]))
+            return index if runs <= 0.7 * len(sample) else None
+    return None
+
+
+def _entity_column(
+    path: Path, names: Sequence[str], sample: Sequence[Sequence[str]], tag: int, context: ReadContext
+) -> int:
+    """Return the column of tags of entities, if exactly one of the columns with a usual name has them; else ``tag``."""
+    usual = [index for index, name in enumerate(names) if name.strip().lower() in _NAMES["tags"]]
+    columns = [Column(index, (tuple(row[index] for row in sample),)) for index in usual] if len(usual) > 1 else []
+    entities = [column.index for column in columns if column.is_entity]
+    if len(entities) > 1:
+        raise InputError(
+            f"found tags of entities in the columns {join_names(names[index] for index in entities)}",
+            location=str(path),
+            hint=("name one of them in ", Setting("data.columns.tags")),
+        )
+    if columns:
+        chosen = entities[0] if entities else tag
+        context.report.note(f"{path}: tags in column {names[chosen]} (data.columns.tags)")
+        return chosen
+    return tag
 
 
 def _is_row(name: str, tags: Sequence[str]) -> bool:

@@ -103,7 +103,7 @@ def _of_type(key: str, item: Any, text: str, entity_type: str | None, location: 
         return to_entities(item, text, entity_type, location)
     if isinstance(item, str):
         is_mention = key.lower() in text.lower() and item.lower() not in text.lower()
-        return _mention(*((key, item) if is_mention else (item, key)))
+        return _mention(*((key, item) if is_mention else (item, key)), text)
     if _are_positions(item):
         entity: Row = {"label": key} if entity_type is None else {"text": key, "label": entity_type}
         return [entity | {"start": start, "end": end} for start, end in item]
@@ -116,7 +116,7 @@ def _items(item: Any, text: str, entity_type: str | None, location: str) -> list
     if isinstance(item, dict):
         return to_entities(item, text, entity_type, location)
     if isinstance(item, str) and entity_type:
-        return _mention(item, entity_type)
+        return _mention(item, entity_type, text)
     entities = _entities(item, text, entity_type) if isinstance(item, list) else None
     if entities is None:
         raise _not_an_entity(item, location)
@@ -131,7 +131,7 @@ def _entities(value: Any, text: str, entity_type: str | None) -> list[Row] | Non
     ]
     if not positions or not all(fields.is_entity and isinstance(fields.label, str) for fields in positions):
         return None
-    return [_to_row(fields) for fields in positions if (fields.text or "x").strip().lower() not in _NOTHING]
+    return [_to_row(fields) for fields in positions if not _is_nothing(fields.text or "x", text)]
 
 
 def _to_row(fields: EntityFields) -> Row:
@@ -145,8 +145,13 @@ def _to_row(fields: EntityFields) -> Row:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _mention(mention: str, label: str) -> list[Row]:
-    return [] if mention.strip().lower() in _NOTHING else [{"text": mention, "label": label}]
+def _mention(mention: str, label: str, text: str) -> list[Row]:
+    return [] if _is_nothing(mention, text) else [{"text": mention, "label": label}]
+
+
+def _is_nothing(mention: str, text: str) -> bool:
+    """Return whether a mention means that there is none, such as ``None``, which is no word of the text."""
+    return mention.strip().lower() in _NOTHING and mention.strip() not in text.split()
 
 
 def _wrapped(value: Mapping[str, Any]) -> Any:  # noqa: ANN401

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from nlptrain.data.formats.annotation_tools import (
     unusual_key,
     used_keys,
 )
-from nlptrain.data.formats.fields import check_strings, id_and_text, join_names, json_line
+from nlptrain.data.formats.column_layout import Column
+from nlptrain.data.formats.fields import DOCUMENT_KEYS, check_strings, id_and_text, join_names, json_line
 from nlptrain.data.formats.head import read_head
 from nlptrain.data.formats.json_rows import read_row_sentences
 from nlptrain.data.formats.row_shapes import split_tagged_text
@@ -26,7 +28,7 @@ from nlptrain.data.formats.span_marks import KEYS as MARK_KEYS
 from nlptrain.data.formats.span_marks import marks_of, read_marks
 from nlptrain.data.formats.tag_names import tag_name
 from nlptrain.data.sentence import Sentence
-from nlptrain.errors import InputError
+from nlptrain.errors import InputError, Setting
 
 _EXAMPLE = f'{{"tokens": ["Ada", "sings"], "tags": ["B-person", "O"]}} or {ENTITIES_EXAMPLE}'
 _EMPTY = "empty word with tag O, left out"
@@ -52,16 +54,44 @@ def read_jsonl(path: Path, context: ReadContext) -> Iterator[Sentence]:
     check_labels(rows, str(path))
     if (key := unusual_key(rows)) is not None:
         context.report.note(f"{path}: entities in {key!r}")
-    return read_row_sentences(path, context.report, partial(_sentence, context))
+    return read_row_sentences(path, context.report, partial(_sentence, _with_tags_key(path, context)))
+
+
+def _with_tags_key(path: Path, context: ReadContext) -> ReadContext:
+    """Return ``context`` with the key of the tags, if the first rows have several keys of tags, one of entities.
+
+    Raises:
+        InputError: several have tags of entities.
+    """
+    rows = [row for row in read_head(path).rows if not is_annotated_row(row)]
+    keys = [key for key in _KEYS["tags"] if rows and all(_are_tags(row.get(key)) for row in rows)]
+    if context.columns.tags is not None or len(keys) < 2:
+        return context
+    columns = [Column(0, tuple(tuple(row[key]) for row in rows if row[key])) for key in keys]
+    entities = [key for key, column in zip(keys, columns, strict=True) if column.values and column.is_entity]
+    if len(entities) > 1:
+        raise InputError(
+            f"found tags of entities under {join_names(entities)}",
+            location=str(path),
+            hint=("name one of them in ", Setting("data.columns.tags")),
+        )
+    key = entities[0] if entities else keys[0]
+    context.report.note(f"{path}: tags under {key!r} (data.columns.tags)")
+    return replace(context, columns=context.columns.model_copy(update={"tags": key}))
+
+
+def _are_tags(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def ignored_keys(path: Path, context: ReadContext) -> list[str]:
     """Return the keys of the first object that are not read."""
+    context = _with_tags_key(path, context)
     row = next(iter(read_head(path).rows), {})
     read = (
         {*used_keys(row)} if is_annotated_row(row) else {"id", "text", *MARK_KEYS, *_column_keys(row, context.columns)}
     )
-    return [*ignored_task_keys(row), *(key for key in row if key not in read)]
+    return [*ignored_task_keys(row), *(key for key in row if key not in (*read, *DOCUMENT_KEYS))]
 
 
 def jsonl_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterator[str]:

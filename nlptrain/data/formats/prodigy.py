@@ -76,12 +76,14 @@ def _hash(value: object) -> bytes:
     return hashlib.blake2b(quote_json(value, 10_000).encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
-def _to_rows(is_binary: bool, row: Row, location: str, _report: ReadReport) -> list[Row]:
+def _to_rows(is_binary: bool, row: Row, location: str, report: ReadReport) -> list[Row]:
     """Return a binary decision as a row with accepted and rejected spans; other rows as they are."""
     view = row.get("_view_id")
     if not (is_binary if view is None else view in _BINARY_VIEWS):
         return [row]
     if row.get("answer") == "ignore" or not row.get("spans"):
+        reason = "ignored by the annotator" if row.get("answer") == "ignore" else "without a span to decide on"
+        report.omitted[reason] += 1
         return []
     if not isinstance(row.get("text"), str) or not isinstance(row["spans"], list):
         key = "spans" if isinstance(row.get("text"), str) else "text"

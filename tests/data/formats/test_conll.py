@@ -191,3 +191,9 @@ def test_a_sentence_with_several_faults_is_counted_once(tmp_path: Path):
     strict = ReadReport(is_strict=True)
     list(read_conll(path, ReadContext(report=strict)))
     assert [problem.location for cause in strict.causes for problem in cause.problems] == [f"{path}:2", f"{path}:3"]
+
+
+def test_a_word_with_a_hash_is_kept_if_its_type_occurs_late(tmp_path: Path) -> None:
+    """The layout knows the tags of the first 3,000 lines."""
+    text = "Ada B-a\nsings O\n\n" * 1_500 + "win B-rare\n# I-rare\n1 I-rare\n"
+    assert _read(tmp_path, text)[-1] == [("win", "B-rare"), ("#", "I-rare"), ("1", "I-rare")]

@@ -83,6 +83,27 @@ def test_faulty_rows_cost_their_sentence_alone(
     assert reported.problems[0].render().startswith(f"{path}{fault}")
 
 
+def test_documents_separate_sentences(tmp_path: Path) -> None:
+    """Each of them may number its sentences from 0."""
+    path = tmp_path / "a.csv"
+    path.write_text("doc_id,sentence_id,word,tag\n" + "".join(f"d{n},0,Ada,B-p\nd{n},0,sings,O\n" for n in range(3)))
+    sentences = list(read_csv(path, ReadContext()))
+    assert [(sentence.words, sentence.id, sentence.document) for sentence in sentences] == [
+        (("Ada", "sings"), f"d{n}:0", f"d{n}") for n in range(3)
+    ]
+
+
+def test_tags_of_entities_are_read_rather_than_parts_of_speech(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("sentence_id,word,tag,ner,label\n" + "1,Ada,PROPN,B-p,B-q\n1,sings,VERB,O,O\n" * 2)
+    with pytest.raises(InputError, match=r"found tags of entities in the columns ner, label; name one of them in data"):
+        list(read_csv(path, ReadContext()))
+    path.write_text("sentence_id,word,tag,ner\n1,Ada,PROPN,B-p\n1,sings,VERB,O\n")
+    context = ReadContext()
+    assert [sentence.tags for sentence in read_csv(path, context)] == [("B-p", "O")]
+    assert list(context.report.notes) == [f"{path}: tags in column ner (data.columns.tags)"]
+
+
 def test_a_long_header_is_shortened_in_messages(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         read(tmp_path, '[{"id": 1, "text": ' + ", ".join(f'"word{index}"' for index in range(500)) + "}]\n")

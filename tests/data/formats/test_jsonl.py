@@ -108,7 +108,19 @@ def test_columns_name_the_keys(tmp_path: Path) -> None:
     context = ReadContext(columns=ColumnsConfig(words="forms", tags="ner"))
     assert list(read_jsonl(path, context)) == [Sentence(("Ida",), ("B-q",), f"{path}:1")]
     assert ignored_keys(path, context) == ["tokens", "tags", "x"]
-    assert ignored_keys(path, ReadContext()) == ["forms", "ner", "x"]
+    with pytest.raises(
+        InputError, match=r"a\.jsonl: found tags of entities under tags, ner; name one of them in data\."
+    ):
+        list(read_jsonl(path, ReadContext()))
+
+
+def test_tags_of_entities_are_read_rather_than_parts_of_speech(tmp_path: Path) -> None:
+    """The choice is in the report."""
+    path = _file(tmp_path, '{"tokens": ["Ada", "sings"], "tags": ["PROPN", "VERB"], "ner": ["B-p", "O"]}\n' * 2)
+    context = ReadContext()
+    assert [sentence.tags for sentence in read_jsonl(path, context)] == [("B-p", "O")] * 2
+    assert ignored_keys(path, ReadContext()) == ["tags"]
+    assert list(context.report.notes) == [f"{path}: tags under 'ner' (data.columns.tags)"]
 
 
 def test_tags_may_be_numbers_with_names(tmp_path: Path) -> None:
