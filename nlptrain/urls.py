@@ -12,9 +12,9 @@ from urllib.parse import unquote
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.-]+"  # one letter is a drive of Windows
 _URL = re.compile(rf"(?P<protocol>{_SCHEME})://(?P<rest>.*)", re.DOTALL)
 _OUTPUT_URL = re.compile(rf"{_SCHEME}:/{{1,2}}")  # Path("s3://bucket") has only one slash
-_URL_IN_TEXT = re.compile(rf"{_SCHEME}://[^\s\"'<>]*[^\s\"'<>).,;:\]}}]")
-# s3://KEY:SECRET@bucket, where a secret may have slashes; without a colon, a user name.
-_USER = re.compile(r"(?P<user>[^/@:]*)(?P<password>:[^@]*)?@")
+_URL_IN_TEXT = re.compile(rf"{_SCHEME}://(?:(?!,\s*{_SCHEME}://)[^\s\"'<>])*(?<![).,;:\]}}])")
+# s3://KEY:SECRET@bucket, where a secret may have slashes; without a colon, a user name. A password may have an @.
+_USER = re.compile(r"(?P<user>[^/@:]*)(?P<password>:[^/?#]*|:[^@]*)?@")
 _PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^/:]*)(:\d*)?(/|$)")
 _BUCKETS = {"s3", "s3a", "gs", "gcs"}  # which have no port
 _TOKENS_AS_USERS = {"http", "https", "hf", *_BUCKETS}
@@ -91,12 +91,15 @@ def split_credentials(url: str) -> Credentials:
     elif _PORT.match(re.split("[?#]", rest)[0]) is None or (":" in rest.split("/")[0] and protocol in _BUCKETS):
         return Credentials(f"{protocol}://{_HIDDEN}", url, password=rest)  # a password without a host
     address = f"{protocol}://{rest}"
+    fragment = ""
+    if protocol in ("http", "https"):
+        rest, _, fragment = rest.partition("#")  # it is not sent to the server
+    removed = [fragment] if fragment else []
     path, question, query = rest.partition("?")
     if "=" not in query:  # in a glob, ? is any character
-        return Credentials(address, address, user, password)
-    query, fragment, _ = query.partition("#")
-    shown, removed = _split_query(query)
-    removed += [fragment] if fragment else []  # it is not sent to the server
+        return Credentials(f"{protocol}://{rest}", address, user, password, tuple(removed))
+    shown, of_query = _split_query(query.partition("#")[0])
+    removed += of_query
     return Credentials(f"{protocol}://{path}{question * bool(shown)}{shown}", address, user, password, tuple(removed))
 
 
@@ -111,7 +114,7 @@ def _account(protocol: str, rest: str) -> re.Match[str] | None:
 
 
 def _split_query(query: str) -> tuple[str, list[str]]:
-    parameters = [parameter.partition("=") for parameter in query.split("&")]
+    parameters = [parameter.partition("=") for parameter in re.split("[&;]", query)]
     names = {name.lower() for name, _, _ in parameters}
     kept, removed = [], []
     for name, equals, value in parameters:
@@ -133,8 +136,8 @@ def hide_credentials(path: str) -> str:
         return path
     credentials = split_credentials(path)
     secrets = [credentials.password, *credentials.query]
-    if credentials.password or protocol_of(path) in _TOKENS_AS_USERS:
-        secrets.append(credentials.user)
+    if protocol_of(path) in _BUCKETS or (credentials.password is None and protocol_of(path) in _TOKENS_AS_USERS):
+        secrets.append(credentials.user)  # a key or a token; a user name next to a password is no secret
     if credentials.url.partition("://")[2] != path.partition("://")[2]:
         _full_urls[credentials.url] = path
     for secret in filter(None, secrets):

@@ -94,3 +94,25 @@ def test_tracebacks_have_no_credentials(capsys: pytest.CaptureFixture[str]) -> N
     error = RuntimeError("cannot open https://ada:engine1843@host/a")
     _print_traceback(RuntimeError, error, None)
     assert capsys.readouterr().err == "RuntimeError: cannot open https://host/a\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:p@ssw0rd@host/f.conll", "https://host/f.conll"),
+        ("s3://KEY:SEC@RET123@bucket/f", "s3://bucket/f"),
+        ("s3://KEY:SEC/RET123@bucket/f", "s3://bucket/f"),
+        ("https://host/f.conll#access_token=FRAGSECRET1", "https://host/f.conll"),
+        ("https://host/f?a=1;token=zzzzzz", "https://host/f?a=1"),
+        ("s3://bucket/a#1.conll", "s3://bucket/a#1.conll"),
+    ],
+)
+def test_passwords_with_an_at_sign_and_fragments_are_hidden(url: str, shown: str) -> None:
+    assert hide_credentials(url) == shown
+    assert redact(f"[https://a/x,{url}, {url}]") == f"[https://a/x,{shown}, {shown}]"
+
+
+def test_a_user_name_next_to_a_password_is_no_secret() -> None:
+    """It may be a common word, which would be hidden in all messages."""
+    hide_credentials("https://person:swordfish@host/f")
+    assert redact("found B-person after O: swordfish") == "found B-person after O: ***"

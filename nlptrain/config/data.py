@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from nlptrain.config.formats import FORMATS, formats_by_suffix
 from nlptrain.config.registry import KindName
 from nlptrain.config.section import Invalid, Section
-from nlptrain.config.segmenters import SEGMENTERS
+from nlptrain.config.segmenters import segmenter_names
 from nlptrain.urls import hide_all_credentials, hide_credentials
 
 Split = Literal["train", "dev", "test", "unlabeled"]
@@ -175,8 +175,8 @@ class DataConfig(Section):
             return self
         if self.pretokenized:
             raise Invalid("found both segmenter and pretokenized", expected="one of them", hint="remove the other one")
-        if self.segmenter not in SEGMENTERS.entries and self.segmenter not in SEGMENTERS.broken():
-            known = ", ".join(SEGMENTERS) or "those of installed packages"
+        if self.segmenter not in (names := segmenter_names()):
+            known = ", ".join(names) or "those of installed packages"
             raise Invalid(
                 f"found the word segmenter {self.segmenter!r}", key="data.segmenter", expected=f"one of {known}"
             )

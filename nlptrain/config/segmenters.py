@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 
 from nlptrain.config.registry import Entry, Registry
 from nlptrain_runtime.segmenters import GROUP, Segment, SegmenterError, load_segmenter
@@ -36,3 +36,8 @@ class _SegmenterRegistry(Registry[SegmenterEntry]):
 
 
 SEGMENTERS = _SegmenterRegistry("word segmenter", "data.segmenter", GROUP, SegmenterEntry, {})
+
+
+def segmenter_names() -> list[str]:
+    """Return the names of the segmenters of installed packages, which are not imported."""
+    return sorted(entry_points(group=GROUP).names)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 THRESHOLD = 0.6  # Jaccard similarity of the 6-grams
+_ROW_SHIFT, _DROPPED = np.uint64(40), np.uint64(24)  # bits of a hash that are kept next to its row, and the others
 MIN_WORDS = 5  # of sentences that are compared by 6-grams
 _N = 6
 _BLOCK = 1024  # sentences that are normalized at once, which is faster
@@ -82,9 +83,9 @@ def near_duplicate_groups(sentences: Sequence[Words]) -> NDArray[np.int64]:
     """
     keys = normalize(sentences)
     rows = {key: row for row, key in enumerate(dict.fromkeys(keys))}
-    is_long = {key: _is_long(words) for key, words in zip(keys, sentences, strict=True)}
+    long_keys = {key for key, words in zip(keys, sentences, strict=True) if _is_long(words)}
     groups = np.arange(len(rows))
-    compared = sorted(key for key in rows if is_long[key])  # any fixed order
+    compared = sorted(long_keys)  # any fixed order
     if len(compared) > 1:
         groups = _join_similar(_Shingles.of(compared), np.array([rows[key] for key in compared]), groups)
     return groups[[rows[key] for key in keys]]
@@ -108,8 +109,9 @@ class NearDuplicateIndex:
         self._positions: dict[str, int] = {}
         compared: dict[str, int] = {}
         for position, (words, key) in enumerate(zip(sentences, normalize(sentences), strict=True)):
-            if self._positions.setdefault(key, position) == position and _is_long(words):
-                compared[key] = position
+            first = self._positions.setdefault(key, position)
+            if key not in compared and _is_long(words):
+                compared[key] = first
         self._shingles = _Shingles.of(list(compared))
         self._rows = list(compared.values())
         self._signatures = self._shingles.signatures()
@@ -128,13 +130,20 @@ class NearDuplicateIndex:
         positions = [self._positions.get(key, -1) for key in keys]
         if self._rows:
             shingles = _Shingles.of(keys)
-            shared = np.concatenate([[0], np.cumsum(self._table[shingles.hashes >> self._shift])])
-            counts = shared[shingles.offsets[1:]] - shared[shingles.offsets[:-1]]
-            lengths = np.diff(shingles.offsets)
+            counts, lengths = self._known_shares(shingles)
             likely = np.flatnonzero((counts >= THRESHOLD * lengths) & (lengths > 0)).tolist()
             rows = [row for row in likely if positions[row] < 0 and _is_long(sentences[row])]
             self._find_similar(_Shingles.of([keys[row] for row in rows]), rows, positions)
         return positions
+
+    def _known_shares(self, shingles: _Shingles) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return how many different 6-grams of each text are in the table, and how many it has."""
+        count = len(shingles.offsets) - 1
+        rows = np.repeat(np.arange(count, dtype=np.uint64), np.diff(shingles.offsets))
+        keys = np.unique(rows << _ROW_SHIFT | shingles.hashes >> _DROPPED)  # the table has fewer bits than are kept
+        rows = (keys >> _ROW_SHIFT).astype(np.int64)
+        is_known = self._table[((keys << _DROPPED) >> self._shift).astype(np.int64)]
+        return np.bincount(rows[is_known], minlength=count), np.bincount(rows, minlength=count)
 
     def _find_similar(self, shingles: _Shingles, rows: list[int], positions: list[int]) -> None:
         """Set the positions of ``rows``, whose 6-grams are ``shingles``, where an indexed sentence is similar."""

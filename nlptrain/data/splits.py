@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -18,10 +19,10 @@ from nlptrain.data.labels import Labels, check_known_labels, convert_scheme, fit
 from nlptrain.data.partial_annotation import resolve_unknown
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
-from nlptrain.data.splitting import take_dev
+from nlptrain.data.splitting import dev_size, take_dev
 from nlptrain.data.tag_reading import TagReading
 from nlptrain.data.tag_schemes import Scheme
-from nlptrain.errors import InputError, Problem, Setting, Text
+from nlptrain.errors import InputError, Problem, Setting, Text, suggestion
 
 DEV_SAMPLE_FILE = "dev_sample.jsonl"
 _MAX_SAMPLE_SENTENCES, _MAX_SAMPLE_WORDS = 500, 20_000
@@ -83,7 +84,9 @@ def read_splits(
     if data.train is None and labels is None:
         raise InputError("missing", location=Setting("data.train"), expected="the files of the gold train sentences")
     splits = to_splits(_read_files(data, log), data, labels, log=log, check=check)
-    _log_duplicates(splits.train, {"dev": splits.dev, "test": splits.test}, log)
+    # Dev sentences that were taken from train have near-duplicates there only in other documents.
+    is_apart = splits.is_dev_from_train and not any(sentence.document for sentence in splits.dev)
+    _log_duplicates(splits.train, {"dev": [] if is_apart else splits.dev, "test": splits.test}, log)
     if splits.labels.scheme != "plain":
         _log_no_entity({"dev": splits.dev, "test": splits.test}, log)
     return splits
@@ -125,6 +128,7 @@ def to_splits(
         check_known_labels(  # those of all files in one message
             chain.from_iterable(sentences.values()), labels, hint=_LABELS_HINT if are_collected else _MAP_HINT
         )
+    _log_unknown_types(sentences, labels, log)
     train, dev, test = (convert_scheme(split, scheme, labels) if split else [] for split in sentences.values())
     train = fit_to_labels(train, labels, log=log)
     is_dev_from_train = data.dev is None and data.train is not None
@@ -230,6 +234,16 @@ def _labels(train: Sequence[Sentence], scheme: Scheme, data: DataConfig) -> Labe
     return Labels.collect((sentence.tags or () for sentence in train), scheme)
 
 
+def _log_unknown_types(splits: Mapping[str, list[Sentence]], labels: Labels, log: Callable[[str], None]) -> None:
+    """Log types that sentences were checked for and that are no labels: typing errors, or types without an entity."""
+    for name, sentences in splits.items():
+        asked = Counter(kind for sentence in sentences for kind in sentence.asked or ())
+        for kind, count in sorted(asked.items()):
+            if kind not in labels.types:
+                hint = f"; {similar}" if (similar := suggestion(kind, labels.types)) else ""
+                log(f"{name}: {count:,} sentences were checked for {kind!r}, which is no type of the labels{hint}")
+
+
 def _take_dev(sentences: list[Sentence], log: Callable[[str], None]) -> tuple[list[Sentence], list[Sentence]]:
     train, dev = take_dev(sentences)
     if not dev:
@@ -243,6 +257,11 @@ def _take_dev(sentences: list[Sentence], log: Callable[[str], None]) -> tuple[li
             hint="name a file",
         )
     log(f"dev: {len(dev):,} of {len(sentences):,} train sentences, chosen by hash (data.dev is not set)")
+    if 2 * len(dev) < (planned := dev_size(len(sentences))):
+        log(
+            f"dev: {len(dev):,} sentences instead of {planned:,}, as most of train are near-duplicates of each other; "
+            "scores on so few are unreliable: set data.dev"
+        )
     return train, dev
 
 

@@ -78,6 +78,11 @@ class SplitCounts:
         return cls(len(sentences), sum(len(sentence.words) for sentence in sentences), dict(types))
 
 
+def dev_size(sentences: int) -> int:
+    """Return how many of ``sentences`` become dev, at most."""
+    return min(max(sentences // _DEV_SHARE, _MIN_DEV), sentences // 3, _MAX_DEV)
+
+
 def take_dev(sentences: Sequence[Sentence]) -> tuple[list[Sentence], list[Sentence]]:
     """Split ``sentences`` into train and dev: 10 % become dev, at least 100 but at most a third, at most 2,000.
 
@@ -87,8 +92,7 @@ def take_dev(sentences: Sequence[Sentence]) -> tuple[list[Sentence], list[Senten
     Sentences are taken in the order of their hashes, so that the choice depends on neither seed nor order. A sentence
     that is added changes how many of its rarest type are taken: it hardly moves others.
     """
-    room = min(max(len(sentences) // _DEV_SHARE, _MIN_DEV), len(sentences) // 3, _MAX_DEV)
-    assignment = assign_splits(sentences, {"dev": room})
+    assignment = assign_splits(sentences, {"dev": dev_size(len(sentences))})
     return [sentences[row] for row in assignment.rows(TRAIN)], [sentences[row] for row in assignment.rows("dev")]
 
 

@@ -1,5 +1,6 @@
 """Near-duplicates: normalization, groups and the index."""
 
+import itertools
 import random
 
 import pytest
@@ -111,3 +112,20 @@ def test_empty_inputs() -> None:
     assert near_duplicate_groups([]).tolist() == []
     assert NearDuplicateIndex([]).find([["a"]]) == [-1]
     assert NearDuplicateIndex([MEETING.split()]).find([]) == []
+
+
+def test_repeated_letters_do_not_prevent_a_match() -> None:
+    text = "We will meet in the old town of Graz on Monday"
+    for tail in ("ha" * 40, "no" * 40, "s" + "o" * 60):
+        long, short = f"{text} {tail}".split(), text.split()
+        assert near_duplicate_groups([long, short]).tolist() == [0, 0]
+        assert NearDuplicateIndex([short]).find([long]) == NearDuplicateIndex([long]).find([short]) == [0]
+
+
+def test_the_splitting_of_words_and_the_order_have_no_effect() -> None:
+    """One of several sentences of the same text has enough words."""
+    short, long = ("wewillmeetinthe", "oldtownofgrazonmonday"), "we will meet in the old town of graz on monday".split()
+    near = "we will meet in the old town of graz on sunday".split()
+    for sentences in itertools.permutations([short, long, near]):
+        assert near_duplicate_groups(list(sentences)).tolist() == [0, 0, 0]
+    assert NearDuplicateIndex([short, long]).find([near]) == NearDuplicateIndex([long, short]).find([near]) == [0]

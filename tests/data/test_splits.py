@@ -319,3 +319,18 @@ def test_adjacent_entities_are_merged_for_a_teacher_without_b(tmp_path: Path) ->
         "tag scheme: IOB2, converted to IOB1 (data.scheme)",
         "train: 1 entities merged with the entity of the same type before them (the model has no B- label)",
     ]
+
+
+def test_a_small_dev_set_of_similar_sentences_is_logged(tmp_path: Path) -> None:
+    names = ["".join(letters) for letters in itertools.product("abcdefg", repeat=3)]
+    same = [
+        [f"{word}/O" for word in f"the train to {name} departs from platform two at noon today".split()]
+        for name in names
+    ]
+    other = [[f"{word}/B-x" for word in text.split()] for text in ("it rains", "we left", "they came", "they sing")]
+    splits, logged = _splits(tmp_path, train=[*same, *other])
+    assert len(splits.dev) == 4
+    assert logged[2] == (
+        "dev: 4 sentences instead of 100, as most of train are near-duplicates of each other; scores on so few are "
+        "unreliable: set data.dev"
+    )

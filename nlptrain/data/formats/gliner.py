@@ -34,7 +34,9 @@ def is_gliner(head: Head) -> bool:
 
 
 def read_gliner(path: Path, context: ReadContext) -> Iterator[Sentence]:
-    """Read the sentences of a file; of entities that share a word, the longer one is kept.
+    """Read the sentences of a file.
+
+    Of entities that share a word, the one with the higher score is kept, else the longer one.
 
     Raises:
         InputError: the file cannot be read.
