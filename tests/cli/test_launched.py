@@ -1,5 +1,6 @@
 """A run of several processes, as `torchrun` starts them: one folder, one log, the same transfer set."""
 
+import hashlib
 import json
 import os
 import signal
@@ -41,10 +42,10 @@ def test_two_processes_share_labeling_and_training_and_resume(
 ) -> None:
     paths = write_configs(corpus, tiny_bert)
     assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
-    # Three shards; with numbers, or shorter words, they would be near-duplicates of dev sentences.
-    letters = str.maketrans("0123456789", "abcdefghij")
-    long_words = [str(index).translate(letters) * 12 for index in range(5_000)]
-    raw = sorted({" ".join((*words, long_words[index])) for index, (words, _) in enumerate(make_sentences(5_000, 5))})
+    # Three shards; each line gets 64 letters of its own, without which most are near-duplicates of dev sentences.
+    letters = str.maketrans("0123456789", "ghijklmnop")
+    hashes = (hashlib.sha256(str(index).encode()).hexdigest().translate(letters) for index in range(5_000))
+    raw = sorted(" ".join((*words, own)) for (words, _), own in zip(make_sentences(5_000, 5), hashes, strict=True))
     (corpus / "raw.txt").write_text("\n".join(raw) + "\n")
     path, run = paths["tagger_kd"], corpus / "runs/tagger_kd"
     process = start(path)
