@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from nlptrain.config.data import DataConfig, Split
 from nlptrain.data.duplicates import HeldOut
@@ -109,9 +110,7 @@ class Corpus:
                 if not report.is_strict:
                     raise
                 report.unreadable += error.problems  # raised with the faults of all files
-        if self._report is None:
-            report.log(self._log)
-            report.check()
+        self._finish(report)
 
     def without_log(self) -> Corpus:
         """Return the same corpus without a log, for files that are read more than once."""
@@ -128,6 +127,8 @@ class Corpus:
     ) -> Iterator[Sentence]:
         """Read the sentences of raw text, with the limits of ``data``; see ``read_raw`` for the other arguments.
 
+        What was skipped is logged and checked when all files have been read.
+
         Args:
             splitter: cuts a line into words; None: white space if ``data.pretokenized``, or else the default splitter.
             held_out: see ``read_raw``.
@@ -135,7 +136,8 @@ class Corpus:
             weights: see ``read_raw``.
             keep_text: see ``read_raw``.
         """
-        return read_raw(
+        report = self._report or new_report(self.data)
+        yield from read_raw(
             self.files,
             splitter or splitter_of(self.data),
             min_words=self.data.min_words,
@@ -144,7 +146,16 @@ class Corpus:
             counts=counts,
             weights=weights,
             keep_text=keep_text,
+            data=self.data,
+            report=report,
         )
+        self._finish(report)
+
+    def _finish(self, report: ReadReport) -> None:
+        """Log and check ``report``, unless it is the caller's."""
+        if self._report is None:
+            report.log(self._log)
+            report.check()
 
 
 def new_report(data: DataConfig) -> ReadReport:
@@ -170,6 +181,7 @@ def raw_text(
     log: Callable[[str], None] | None = None,
     *,
     keep_text: bool = False,
+    read_counts: dict[str, Any] | None = None,
 ) -> Iterator[Sentence]:
     """Yield the raw sentences of ``data``, then log their counts; none without ``data.unlabeled``.
 
@@ -179,17 +191,25 @@ def raw_text(
         held_out: sentences that are left out, as are their near-duplicates: those of dev and test.
         log: receives the log lines; None: the ignored tags of the files are not looked for, either.
         keep_text: give each sentence its original text, for a teacher that reads it.
+        read_counts: receives what was read, repaired and skipped, for ``scores.json``.
+
+    Raises:
+        InputError: a file cannot be read, or too many of its rows or sentences.
     """
     if data.unlabeled is None:
         return
-    counts = RawCounts(data.min_words, data.max_words)
-    corpus = Corpus.of(data, "unlabeled")
+    counts, report = RawCounts(data.min_words, data.max_words), new_report(data)
+    corpus = Corpus.of(data, "unlabeled", report=report)
     yield from corpus.raw(splitter, held_out=held_out, counts=counts, weights=_weights(data), keep_text=keep_text)
+    if read_counts is not None:
+        read_counts["unlabeled"] = report.to_json()
     if log is not None:
+        report.log(log)
         log(f"raw text: {counts.describe()}")
         if tagged := [f"{path} ({column})" for path in corpus.files if (column := find_tag_column(path))]:
             more = f" and {len(tagged) - 3} more" if len(tagged) > 3 else ""
             log(f"raw text: tags of {', '.join(tagged[:3])}{more} are ignored; tags are read from data.train")
+    report.check()
 
 
 def raw_sample(data: DataConfig) -> Iterator[Sentence]:

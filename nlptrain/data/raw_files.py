@@ -10,12 +10,14 @@ from typing import Any
 from nlptrain.config.data import DataConfig
 from nlptrain.config.formats import FORMATS
 from nlptrain.data.formats.fields import check_strings, join_names, json_type
+from nlptrain.data.formats.head import read_head
 from nlptrain.data.formats.registry import read_gold, rows_reader
 from nlptrain.data.formats.sniffing import read_lines_of_head, sniff_raw
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError
 
+Line = str | tuple[str, ...]  # a text, or words
 _COLUMNS = ("text", "tokens", "words")  # the first one that a row has is read
 _TAGS = ("tags", "ner_tags", "entities", "spans", "label", "labels", "annotations", "completions")
 _SUBTITLE = re.compile(r"\d\d:\d\d(:\d\d)?[.,]\d{3} --> .*")
@@ -86,14 +88,14 @@ def has_rows(path: Path) -> bool:
 
 
 def _has_texts(path: Path, kind: str) -> bool:
-    """Return whether the first row has a text, or a list of words."""
+    """Return whether one of the first rows has a text, or a list of words."""
     read = rows_reader(kind)
     assert read is not None
     try:
-        row = next(read(path), (0, {}))[1]
+        first = read_head(path).rows or [next(read(path), (0, {}))[1]]
     except (InputError, OverflowError):
         return True  # the reader reports it
-    rows = [row, row["data"]] if isinstance(row.get("data"), dict) else [row]  # of Label Studio
+    rows = [*first, *(row["data"] for row in first if isinstance(row.get("data"), dict))]  # of Label Studio
     return any(
         isinstance(row.get("text"), str) or any(isinstance(row.get(key), list) for key in _COLUMNS) for row in rows
     )
@@ -121,42 +123,74 @@ def find_tag_column(path: Path) -> str | None:
     kind = raw_format(path)
     if kind in FORMATS and not has_rows(path):
         return kind
+    if kind not in FORMATS:
+        return None
     try:
-        row = next(_rows(path, _TAGS), (1, {}))[1] if has_rows(path) else {}
+        row = (read_head(path).rows or [next(_rows(path, _TAGS), (1, {}))[1]])[0]
     except (InputError, OverflowError):  # no such column, or two of the same name
         return None
     return next((key for key in _TAGS if isinstance(row.get(key), list)), None)
 
 
-def read_raw_lines(path: Path) -> Iterator[tuple[int, str | tuple[str, ...]]]:
+def read_raw_lines(
+    path: Path, data: DataConfig | None = None, report: ReadReport | None = None
+) -> Iterator[tuple[int, Line]]:
     """Read each line of raw text, or the words of rows without a text, with the number of the line or row, from 1.
 
     Of gold files with a word per line, the words of each sentence are read, and of others their texts.
 
+    Args:
+        path: the file.
+        data: how gold files are read, except for their format.
+        report: receives the rows and gold sentences that are skipped; None: the first one raises.
+
     Raises:
-        InputError: the file cannot be read, or a row has neither a text nor words, or a value of another type.
+        InputError: the file cannot be read, or none of its rows has a text or words.
     """
     kind = raw_format(path)
     if kind not in FORMATS:
         yield from read_lines(path)
     elif has_rows(path):
-        for row_number, row in _rows(path, _COLUMNS):
-            yield from ((row_number, line) for line in _row_lines(row, f"{path}:{row_number}"))
+        yield from _text_rows(path, report)
     else:
-        for sentence in read_gold(path, DataConfig(format=kind), ReadReport()):
+        own_report = report or ReadReport(is_strict=True)
+        for sentence in read_gold(path, (data or DataConfig()).model_copy(update={"format": kind}), own_report):
             line_number = int(sentence.where.rpartition(":")[2])
             text = sentence.text if sentence.text is not None and sentence.offsets else None
             yield line_number, sentence.words if text is None else text.replace("\n", " ")
+        skipped = [cause for cause in own_report.causes if cause.action == "skipped"]
+        if report is None and skipped:
+            raise InputError(skipped[0].problems[0])
 
 
-def _rows(path: Path, columns: Sequence[str] | None) -> Iterator[tuple[int, dict[str, Any]]]:
+def _text_rows(path: Path, report: ReadReport | None) -> Iterator[tuple[int, Line]]:
+    """Yield the lines or words of each row; if no row has any, the first fault is raised even with a report."""
+    fault, has_texts = None, False
+    for row_number, row in _rows(path, _COLUMNS, report):
+        try:
+            lines = list(_row_lines(row, f"{path}:{row_number}"))
+        except InputError as error:
+            if report is None:
+                raise
+            report.skip("row without a text or words", error)
+            fault = fault or error
+        else:
+            has_texts = True
+            yield from ((row_number, line) for line in lines)
+    if fault is not None and not has_texts:
+        raise fault
+
+
+def _rows(
+    path: Path, columns: Sequence[str] | None, report: ReadReport | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the rows of a file for which ``has_rows`` is true, with ``columns``; None: with all."""
     read = rows_reader(raw_format(path))
     assert read is not None, "has_rows() comes first"
-    return read(path, columns)
+    return read(path, columns, report)
 
 
-def _row_lines(row: dict[str, Any], location: str) -> Iterator[str | tuple[str, ...]]:
+def _row_lines(row: dict[str, Any], location: str) -> Iterator[Line]:
     key = next((key for key in _COLUMNS if row.get(key) is not None), None)
     if key is None and isinstance(row.get("data"), dict):  # a task of Label Studio
         row = row["data"]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Protocol
 
+from nlptrain.config.data import DataConfig
 from nlptrain.data.duplicates import HeldOut
-from nlptrain.data.raw_files import check_raw, read_raw_lines
+from nlptrain.data.raw_files import Line, check_raw, read_raw_lines
+from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import HashSet, Sentence, find_offsets, hash_array
+from nlptrain.data.text_files import is_utf16
 from nlptrain.errors import InputError, Setting
 
 _TERMINALS = ".!?\u2026\u3002\uff01\uff1f"
@@ -90,6 +93,8 @@ def read_raw(
     counts: RawCounts | None = None,
     weights: Mapping[Path, float] | None = None,
     keep_text: bool = False,
+    data: DataConfig | None = None,
+    report: ReadReport | None = None,
     on_fault: Callable[[Path, InputError], None] | None = None,
 ) -> Iterator[Sentence]:
     """Read the sentences of raw text, each once; a line or row is a sentence or a paragraph.
@@ -105,11 +110,14 @@ def read_raw(
         counts: is updated while the text is read.
         weights: the sampling weight of a file's sentences, where that is not 1.
         keep_text: give each sentence its original text.
+        data: how gold files, of which the words are read, are read, except for their format.
+        report: receives the rows and gold sentences that are skipped; if it is strict, the faults of a file are raised
+            at its end. None: the first fault is raised.
         on_fault: receives a file that cannot be read and its fault, and reading goes on with the next one; None: the
             fault is raised.
 
     Raises:
-        InputError: ``min_words`` is more than ``max_words``, or a file is not UTF-8.
+        InputError: ``min_words`` is more than ``max_words``, a file cannot be read, or see ``report``.
     """
     if min_words > max_words:
         raise InputError(
@@ -121,7 +129,14 @@ def read_raw(
     counts.min_words, counts.max_words = min_words, max_words
     seen = HashSet()
     files = (
-        _sentences(path, splitter, counts, (weights or {}).get(path, 1.0), keep_text=keep_text, on_fault=on_fault)
+        _sentences(
+            _checked_lines(path, data, report, on_fault),
+            str(path),
+            splitter,
+            counts,
+            (weights or {}).get(path, 1.0),
+            keep_text=keep_text,
+        )
         for path in paths
     )
     sentences = chain.from_iterable(files)
@@ -203,30 +218,47 @@ def split_long(words: tuple[str, ...], min_words: int, max_words: int) -> Iterat
     yield words[start:]
 
 
-def _sentences(
+def _checked_lines(
     path: Path,
+    data: DataConfig | None,
+    report: ReadReport | None,
+    on_fault: Callable[[Path, InputError], None] | None,
+) -> Iterator[tuple[int, Line]]:
+    """Yield the lines of a file, up to its first fault if ``on_fault`` receives it."""
+    try:
+        check_raw(path)
+        if report is not None and is_utf16(path):
+            report.note(f"{path}: UTF-16, converted")
+        for numbered_line in read_raw_lines(path, data, report):
+            yield numbered_line
+            if report is not None:
+                report.sentences += 1
+        if report is not None and report.is_strict and on_fault is None:
+            report.check()  # not only after all files, which may take hours to label
+    except InputError as error:
+        if on_fault is None:
+            raise
+        on_fault(path, error)
+
+
+def _sentences(
+    lines: Iterable[tuple[int, Line]],
+    name: str,
     splitter: Splitter,
     counts: RawCounts,
     weight: float,
     *,
     keep_text: bool,
-    on_fault: Callable[[Path, InputError], None] | None,
 ) -> Iterator[Sentence]:
-    """Yield the sentences of a file, up to its first fault if ``on_fault`` receives it."""
-    try:
-        check_raw(path)
-        for row_number, line in read_raw_lines(path):
-            words = splitter.words(line) if isinstance(line, str) else line
-            offsets = find_offsets(line, words) if keep_text and isinstance(line, str) else ()
-            for first, part in _parts(words, counts):
-                text = None
-                if offsets and isinstance(line, str):
-                    text = line[offsets[first][0] : offsets[first + len(part) - 1][1]]
-                yield Sentence(part, where=f"{path}:{row_number}", text=text, weight=weight)
-    except InputError as error:
-        if on_fault is None:
-            raise
-        on_fault(path, error)
+    """Yield the sentences of the lines of the file ``name``."""
+    for row_number, line in lines:
+        words = splitter.words(line) if isinstance(line, str) else line
+        offsets = find_offsets(line, words) if keep_text and isinstance(line, str) else ()
+        for first, part in _parts(words, counts):
+            text = None
+            if offsets and isinstance(line, str):
+                text = line[offsets[first][0] : offsets[first + len(part) - 1][1]]
+            yield Sentence(part, where=f"{name}:{row_number}", text=text, weight=weight)
 
 
 def _parts(words: tuple[str, ...], counts: RawCounts) -> Iterator[tuple[int, tuple[str, ...]]]:

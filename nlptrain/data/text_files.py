@@ -27,6 +27,7 @@ _MAX_LINE = 2**28  # bytes
 _BLOCK = 2**18  # bytes that are read at once
 _LINE_END = re.compile(r"\r+\n|\r")
 _FREE, _MAX_EXPANSION = 2**23, 100  # bytes that any .gz may expand to, and the factor by which a large one may
+_START = 1024  # bytes that UTF-16 without a byte order mark is recognized from
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _REASON = 200  # characters of an error of the Hub that are shown
 
@@ -55,8 +56,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         for block, offset in _blocks(file, path, max_size):
             start = 0
             if not offset:
-                if block.startswith(_UTF16):
-                    yield from _utf16_lines(path)
+                if encoding := utf16_encoding(block):
+                    yield from _utf16_lines(path, encoding)
                     return
                 start = len(codecs.BOM_UTF8) if block.startswith(codecs.BOM_UTF8) else 0
             fault: InputError | None = None
@@ -103,18 +104,30 @@ def _blocks(file: IO[bytes] | gzip.GzipFile, path: Path, max_size: int) -> Itera
 
 
 def is_utf16(path: Path) -> bool:
-    """Return whether a file is UTF-16, according to its byte order mark."""
+    """Return whether a file is UTF-16."""
     try:
         with gzip.open(path, "rb") if is_gz(path) else path.open("rb") as file:
-            return bool(file.read(2) in _UTF16)
+            return utf16_encoding(file.read(_START)) is not None
     except (OSError, EOFError, zlib.error, ValueError):
         return False
 
 
-def _utf16_lines(path: Path) -> Iterator[tuple[int, str]]:
+def utf16_encoding(data: bytes) -> str | None:
+    """Return the encoding of the beginning of a UTF-16 file: by its byte order mark, or of mostly ASCII; else None."""
+    if data.startswith(_UTF16):
+        return "utf-16"
+    start = data[:_START]
+    if b"\0" in start and not start.startswith(codecs.BOM_UTF8):
+        for first, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+            if start[first::2].count(0) > 0.4 * len(start) and start[1 - first :: 2].count(0) == 0:
+                return encoding
+    return None
+
+
+def _utf16_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
     """Yield the lines of a UTF-16 file with their numbers."""
     with gzip.open(path, "rb") if is_gz(path) else path.open("rb") as file:
-        text = io.TextIOWrapper(file, encoding="utf-16", newline="")
+        text = io.TextIOWrapper(file, encoding=encoding, newline="")
         try:
             lines = (part for line in text for part in line.rstrip("\r\n").split("\r"))
             yield from enumerate(lines, start=1)

@@ -118,7 +118,9 @@ def check_data_files(data: DataConfig, *, is_run: bool = True, has_teacher: bool
             splits = _run_splits(gold, data, report, has_teacher=has_teacher)
         else:
             splits = resolve_unknown(splits, data.unknown_as, has_teacher=has_teacher, log=report.notes.append)
-    report.check = check_data(splits, _read_raw(data, report) if data.unlabeled is not None else ())
+    raw_report = ReadReport(is_strict=data.strict, max_faulty=data.max_faulty, keeps_all=True)
+    report.check = check_data(splits, _read_raw(data, report, raw_report) if data.unlabeled is not None else ())
+    _merge_read_reports([raw_report], report)
     return report
 
 
@@ -169,8 +171,8 @@ def _read_split(data: DataConfig, split: Split, report: DataReport) -> SplitFile
 
 
 def _merge_read_reports(read_reports: list[ReadReport], report: DataReport) -> None:
-    """Add what was repaired and skipped in all splits, and faults for what a run would refuse of it."""
-    causes: dict[tuple[Action, str], Cause] = {}
+    """Add what was repaired and skipped, and faults for what a run would refuse of it."""
+    causes = {(cause.action, cause.text): cause for cause in report.causes}
     for read_report in read_reports:
         for cause in read_report.causes:
             merged = causes.setdefault((cause.action, cause.text), Cause(cause.action, cause.text))
@@ -209,7 +211,7 @@ def _run_splits(
     return {name: sentences for name, sentences in by_name.items() if sentences}
 
 
-def _read_raw(data: DataConfig, report: DataReport) -> Iterator[Sentence]:
+def _read_raw(data: DataConfig, report: DataReport, read_report: ReadReport) -> Iterator[Sentence]:
     """Yield the sentences of the raw text; files that cannot be read are reported, and left out."""
     paths = list(_expanded(data, "unlabeled", report))
     faults: dict[Path, InputError] = {}
@@ -221,6 +223,8 @@ def _read_raw(data: DataConfig, report: DataReport) -> Iterator[Sentence]:
             min_words=data.min_words,
             max_words=data.max_words,
             counts=report.raw,
+            data=data,
+            report=read_report,
             on_fault=faults.__setitem__,
         )
     for path in paths:

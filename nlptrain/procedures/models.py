@@ -200,6 +200,6 @@ def _log_data(splits: Splits, run: Run) -> None:
         for name, part in (("train", splits.train), ("dev", splits.dev), ("test", splits.test))
         if part
     )
-    run.provenance["data"] = splits.read_counts
+    run.provenance["data"] = dict(splits.read_counts)
     run.log(f"labels: {len(splits.labels)} ({splits.labels.scheme})")
     run.log(f"data: {sizes or 'no gold sentences'}")

@@ -159,6 +159,7 @@ def train(config: CommandConfig, setup: Setup, run: Run, own_objective: Objectiv
             held_out_sentences(splits),
             run.log,
             keep_text=setup.ensemble.reads == "text",
+            read_counts=run.provenance["data"],
         ),
         config.objective,  # type: ignore[attr-defined]
         config.train,

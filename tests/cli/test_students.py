@@ -138,11 +138,14 @@ def test_training_on_raw_text_alone(inputs: Path, tmp_path: Path, command: str, 
 
 
 def test_the_word_vocabulary_has_no_words_of_dev_alone(inputs: Path, tmp_path: Path) -> None:
-    raw = tmp_path / "raw.txt"
-    raw.write_text("".join(f"in Oslo lives number{n} .\n" for n in range(150)))
+    raw = tmp_path / "raw.jsonl"
+    rows = [{"text": f"in Oslo lives number{n} ."} for n in range(150)]
+    raw.write_text("".join(json.dumps(row) + "\n" for row in [*rows[:9], {}, *rows[9:]]))
     words = {"embedder": {"kind": "word", "dim": 8, "min_count": 1, "init": "random"}}
     scores = train(inputs, tmp_path, "tagger_kd", gold=False, student=words, data={"unlabeled": str(raw)})
     assert scores["dev"]["sentences"] == 3
+    assert scores["data"]["unlabeled"] == {"sentences": 150, "skipped": {"row without a text or words": 1}}
+    assert f"skipped: row without a text or words: 1 ({raw}:10: found the keys none" in scores["output"]
     known = json.loads((tmp_path / "run/model/words.json").read_text())["words"]
     assert len([word for word in known if word.startswith("number")]) == 147
     compared = json.loads(call("compare", tmp_path / "run", "--json", "--no-speed", "--bootstrap", 100).stdout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nlptrain.config.data import DataConfig
+from nlptrain.data.corpus import Corpus
 from nlptrain.data.duplicates import HeldOut
 from nlptrain.data.raw_files import find_tag_column
 from nlptrain.data.raw_text import RawCounts, read_raw, read_raw_texts, read_raw_words, split_long
@@ -214,6 +217,76 @@ def test_files_are_what_they_hold_whatever_their_names(tmp_path: Path, name: str
     words = [words for _, words in read_raw_words(tmp_path / name, SPLITTER)]
     assert words == [("Ada", "sings"), ("Bo", "sings")]
     assert [sentence.words for sentence in read_raw([tmp_path / name], SPLITTER, min_words=2, max_words=8)] == words
+
+
+_RAW_WITH_FAULTS = {
+    "a.jsonl": (
+        '{"text": "Ada sings"}\n{"text": "Bo",\n{"id": 3}\n{"text": 4}\n[5]\n{"text": "Cy sings"}\n',
+        {"row that is malformed": 2, "row without a text or words": 2},
+        "a.jsonl:2: not JSON",
+    ),
+    "a.csv": (
+        "id,text\n1,Ada sings\n2\n3,Bo,sings\n4,Cy sings\n",
+        {"row with another number of columns": 2},
+        "a.csv:3: found 1 columns",
+    ),
+    "a.conll": (
+        "Ada B-p\nsings O\n\nBo B-p\nsings\n\nCy B-p\nsings O\n",
+        {"line without a tag": 1},
+        "a.conll:5: found 1 column",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(_RAW_WITH_FAULTS))
+def test_faulty_rows_and_gold_sentences_of_raw_text_are_skipped_and_reported(tmp_path: Path, name: str) -> None:
+    """Reading without a report, as ``predict`` does, raises."""
+    text, skipped, first = _RAW_WITH_FAULTS[name]
+    (tmp_path / name).write_text(text)
+    log: list[str] = []
+    corpus = Corpus(tmp_path / name, DataConfig(min_words=2), log=log.append)
+    assert [sentence.words for sentence in corpus.raw()] == [("Ada", "sings"), ("Cy", "sings")]
+    assert [line.split(" (")[0] for line in log if "skipped" in line] == [
+        f"skipped: {cause}: {count}" for cause, count in skipped.items()
+    ]
+    with pytest.raises(InputError, match=re.escape(first)):
+        list(read_raw_words(tmp_path / name, SPLITTER))
+    with pytest.raises(InputError) as caught:
+        list(Corpus(tmp_path / name, DataConfig(min_words=2, strict=True)).raw())
+    assert len(caught.value.problems) == sum(skipped.values())
+
+
+def test_gold_files_of_raw_text_are_read_with_the_columns_of_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "a.conll").write_text("1 Ada ada B-p\n2 sings sing O\n\n1 Bo bo B-p\n2 sings sing O\n")
+    data = DataConfig(min_words=2, columns={"words": 3, "tags": 4})
+    words = [sentence.words for sentence in Corpus(tmp_path / "a.conll", data).raw()]
+    assert words == [("ada", "sing"), ("bo", "sing")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_raw_text_in_utf16_is_converted_and_reported(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.txt").write_bytes("Ada sings in Graz\nBo hums in Zürich\n".encode(encoding))
+    log: list[str] = []
+    words = [sentence.words for sentence in Corpus(tmp_path / "a.txt", log=log.append).raw()]
+    assert words == [("Ada", "sings", "in", "Graz"), ("Bo", "hums", "in", "Zürich")]
+    assert log == [f"{tmp_path / 'a.txt'}: UTF-16, converted"]
+
+
+def test_raw_text_without_any_text_or_with_too_many_faults_is_refused(tmp_path: Path) -> None:
+    """A strict reading ends after the file, before the next one is labeled."""
+    path, other = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    path.write_text('{"content": "Ada sings"}\n' * 3)
+    with pytest.raises(InputError, match="a.jsonl:1: found the keys content; expected 'text' or 'tokens'"):
+        list(Corpus(path).raw())
+    path.write_text('{"text": "Ada sings"}\n' * 4_000 + "{}\n" * 101)
+    assert len(list(Corpus(path, DataConfig(max_faulty=0.03)).raw())) == 0
+    with pytest.raises(InputError, match=r"skipped 101 of 4,101 sentences \(2\.5%\)"):
+        list(Corpus(path).raw())
+    path.write_text('{"text": "Ada sings"}\n{}\n')
+    other.write_text('{"text": "Bo sings"}\n')
+    raw = Corpus([path, other], DataConfig(min_words=2, strict=True)).raw()
+    with pytest.raises(InputError, match="a.jsonl:2: row without a text or words: found the keys"):
+        next(raw)
 
 
 def test_files_that_are_no_sentences_are_refused(tmp_path: Path) -> None:

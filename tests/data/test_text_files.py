@@ -36,6 +36,8 @@ def _file(folder: Path, content: bytes, name: str = "a.txt") -> Path:
         (b"a\r\nb\rc\nd", ["a", "b", "c", "d"]),
         ("\ufeffé\r\n😀\n".encode("utf-16-le"), ["é", "😀"]),
         ("\ufeffé\rb".encode("utf-16-be"), ["é", "b"]),
+        ("é a\nb c\n".encode("utf-16-le"), ["é a", "b c"]),
+        ("a b\r\nc\n".encode("utf-16-be"), ["a b", "c"]),
         (b"\xef\xbb\xbfa\n\xef\xbb\xbfb", ["a", "\ufeffb"]),
         (b"a\x00b\x0b\x0c\x1c\n", ["a\x00b\x0b\x0c\x1c"]),
     ],

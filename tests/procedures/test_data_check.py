@@ -55,10 +55,12 @@ def test_all_faults_are_reported(tmp_path: Path) -> None:
     raw.write_text("<html><body>text</body></html>\n")
     text = tmp_path / "text.txt"
     text.write_text("Bob sings in Graz\n")
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"text": "Cy sings in Bonn"}\n{"text":\n')
     report = check_data_files(
         DataConfig(
             train=[str(latin), good, str(tmp_path / "missing.conll"), str(tmp_path / "empty.conll")],
-            unlabeled=[str(raw), str(text)],
+            unlabeled=[str(raw), str(text), str(rows)],
         )
     )
     assert [(Path(file.path).name, file.is_read, file.sentences) for file in report.files] == [
@@ -68,6 +70,7 @@ def test_all_faults_are_reported(tmp_path: Path) -> None:
         ("empty.conll", False, 0),
         ("raw.txt", False, 0),
         ("text.txt", True, 0),
+        ("rows.jsonl", True, 0),
     ]
     assert [fault.split(": ")[1].split(";")[0] for fault in faults(report)] == [
         "byte 2 (0xEB) is not UTF-8",
@@ -76,7 +79,8 @@ def test_all_faults_are_reported(tmp_path: Path) -> None:
         "found HTML or XML",
     ]
     assert report.raw is not None
-    assert report.raw.sentences == 1
+    assert report.raw.sentences == 2
+    assert [(cause.text, cause.count) for cause in report.causes] == [("row that is malformed", 1)]
     assert report.check.counts["train"].types == {"person": 1}
 
 

@@ -95,8 +95,13 @@ FilesOf = Callable[[Path], list[Path]]
 
 
 class ReadRows(Protocol):
-    """Yields the rows of a file with their numbers from 1; of ``columns`` alone if it can skip the others."""
+    """Yields the rows of a file with their numbers from 1; of ``columns`` alone if it can skip the others.
 
-    def __call__(self, path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    ``report`` receives the rows that cannot be read; None: the first one raises ``InputError``.
+    """
+
+    def __call__(
+        self, path: Path, columns: Sequence[str] | None = None, report: ReadReport | None = None
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
         """Read ``path``."""
         ...

@@ -20,6 +20,7 @@ from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.formats import ReadContext, WriteContext
 from nlptrain.data.formats.arrow_batches import ARROW_ERRORS, arrow_batches, parquet_batches
 from nlptrain.data.formats.fields import check_strings, id_and_text, join_names
+from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Setting
 
@@ -64,17 +65,23 @@ def ignored_arrow_columns(path: Path, context: ReadContext) -> list[str]:
         return _RowReader(path, table.schema, context.columns).ignored
 
 
-def read_parquet_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_parquet_rows(
+    path: Path, columns: Sequence[str] | None = None, report: ReadReport | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Read the rows of a Parquet file, with those of ``columns`` that it has; None: with all columns.
 
     Raises:
         InputError: the file is malformed, or has none of the columns.
     """
+    del report  # the columns of all rows have the same types
     return enumerate(_table_rows(path, columns, is_parquet=True), start=1)
 
 
-def read_arrow_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_arrow_rows(
+    path: Path, columns: Sequence[str] | None = None, report: ReadReport | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Read the rows of an Arrow file; as ``read_parquet_rows``."""
+    del report
     return enumerate(_table_rows(path, columns, is_parquet=False), start=1)
 
 

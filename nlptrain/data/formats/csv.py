@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from nlptrain.data.formats import ReadContext, WriteContext
 from nlptrain.data.formats.csv_table import find_columns, open_table, repeated_column
 from nlptrain.data.formats.fields import tagged_words
+from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import MAX_WORDS, Sentence
 from nlptrain.errors import InputError, Setting
 
@@ -79,22 +80,30 @@ def ignored_columns(path: Path, context: ReadContext) -> list[str]:
     Raises:
         InputError: a column is missing.
     """
-    columns, table = find_columns(path, open_table(path, context), context)
+    columns, table = find_columns(path, open_table(path, context.report), context)
     return [name or f"column {index + 1}" for index, name in enumerate(table.names) if index not in columns]
 
 
-def read_csv_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_csv_rows(
+    path: Path, columns: Sequence[str] | None = None, report: ReadReport | None = None
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """Read the rows of a CSV file as dictionaries with all columns, and the number of their first line.
 
+    Args:
+        path: the file.
+        columns: has no effect.
+        report: receives rows with another number of columns; None: the first one raises.
+
     Raises:
-        InputError: a row has another number of columns, or two columns have the same name.
+        InputError: a quote is not closed, or two columns have the same name.
     """
     del columns
-    table = open_table(path)
+    table = open_table(path, report)
     names = table.names
     if repeated := next((name for name, count in Counter(names).items() if name and count > 1), None):
         raise repeated_column(path, repeated)
-    return ((line, dict(zip(names, cells, strict=True))) for line, cells in table.rows if any(cells))
+    rows = ((line, cells) for line, cells in table.rows if isinstance(cells, list) and any(cells))
+    return ((line, dict(zip(names, cells, strict=True))) for line, cells in rows)
 
 
 def csv_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterator[str]:
@@ -151,7 +160,7 @@ def _is_faulty(rows: Sequence[_Row], path: Path, context: ReadContext) -> bool:
 
 
 def _rows(path: Path, context: ReadContext) -> Iterator[_Row]:
-    (words, tags, sentences, documents), table = find_columns(path, open_table(path, context), context)
+    (words, tags, sentences, documents), table = find_columns(path, open_table(path, context.report), context)
     current, document, blocks = "", "", 1
     for line, cells in table.rows:
         if isinstance(cells, tuple):

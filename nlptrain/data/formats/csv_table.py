@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from nlptrain.data.formats import ReadContext
 from nlptrain.data.formats.column_layout import Column, Role, choose_columns
 from nlptrain.data.formats.fields import join_names
+from nlptrain.data.read_report import ReadReport
 from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError, Setting
 
@@ -49,12 +50,12 @@ class TableColumns(NamedTuple):
     documents: int | None
 
 
-def open_table(path: Path, context: ReadContext | None = None) -> Table:
+def open_table(path: Path, report: ReadReport | None = None) -> Table:
     """Return the table in a file.
 
     Args:
         path: the file.
-        context: receives rows with another number of columns; None: these raise.
+        report: receives rows with another number of columns; None: the first one raises.
     """
     numbered = read_lines(path)
     header_line, header = next(numbered, (1, ""))
@@ -83,9 +84,9 @@ def open_table(path: Path, context: ReadContext | None = None) -> Table:
                     location=f"{path}:{first}",
                     expected=f"{len(names)}, as in the header",
                 )
-                if context is None:
+                if report is None:
                     raise fault
-                context.report.skip("row with another number of columns", fault)
+                report.skip("row with another number of columns", fault)
                 yield first, tuple(cells)
         except csv.Error as error:
             raise InputError(f"not CSV: {error}", location=f"{path}:{line}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import json
 import re
@@ -14,14 +13,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nlptrain.data.formats.row_shapes import find_rows, to_row
-from nlptrain.data.text_files import is_gz
+from nlptrain.data.text_files import is_gz, utf16_encoding
 
 Container = Literal["lines", "list", "object", ""]
 _BYTES = 2**18  # that are read of each file
 _MAX_BYTES = 2**24  # that are read if the first JSON row does not end within them
 _MAX_LINES, _MAX_ROWS = 200, 20  # that a format is recognized from
 _LINE_END = re.compile(r"\r\n|\n|\r")
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _DECODER = json.JSONDecoder()
 
 
@@ -42,16 +40,9 @@ class Head:
     @cached_property
     def text(self) -> str:
         """The text, without a byte order mark; empty if the file is binary."""
-        for bom, encoding in _BOMS:
-            if self.data.startswith(bom):
-                return self.data[len(bom) :].decode(encoding, "replace")
-        start = self.data[:1024]
-        if b"\0" not in start:
-            return self.data.decode("utf-8", "replace")
-        for first, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):  # ASCII in UTF-16 without a mark
-            if start[first::2].count(0) > 0.4 * len(start) and start[1 - first :: 2].count(0) == 0:
-                return self.data.decode(encoding, "replace")
-        return ""
+        if encoding := utf16_encoding(self.data):
+            return self.data.decode(encoding, "replace")
+        return "" if b"\0" in self.data[:1024] else self.data.decode("utf-8-sig", "replace")
 
     @cached_property
     def lines(self) -> list[str]:

@@ -77,14 +77,16 @@ def read_row_sentences(
                 yield sentence if document is None else replace(sentence, document=document)
 
 
-def read_raw_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, Row]]:
+def read_raw_rows(
+    path: Path, columns: Sequence[str] | None = None, report: ReadReport | None = None
+) -> Iterator[tuple[int, Row]]:
     """Read the rows of a file of raw text, with their numbers from 1.
 
     Raises:
-        InputError: the file cannot be read, or a row is no object.
+        InputError: as for ``read_json_rows``.
     """
     del columns
-    for location, row in read_json_rows(path, None):
+    for location, row in read_json_rows(path, report):
         yield int(location.rpartition(":")[2]), row
 
 
