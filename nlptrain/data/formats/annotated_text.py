@@ -68,7 +68,7 @@ class AnnotatedText:
             report.skip(CUTS, error)
             return None
         offsets = aligner.offsets
-        words = tuple(text[start:end] for start, end in offsets)
+        words = tuple([text[start:end] for start, end in offsets])
         if not words:
             return None
         spans = [entity.span for entity in entities]

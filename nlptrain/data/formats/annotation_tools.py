@@ -130,7 +130,9 @@ def read_annotated_row(row: dict[str, Any], location: str, context: ReadContext)
     """
     if is_task(row):
         task = task_row(row, location, context)
-        return None if task is None else read_annotated_row(task, location, context)
+        if task is None:
+            return None
+        row = task
     is_usual = _is_usual(row)
     if not is_usual and region_key(row):
         row = small_row(row, location, context)

@@ -36,7 +36,7 @@ def read_label_studio(path: Path, context: ReadContext) -> Iterator[Sentence]:
     Raises:
         InputError: the file cannot be read.
     """
-    rows = read_json_rows(path, context.report) if read_head(path).rows else _csv_rows(path)
+    rows = read_json_rows(path, context.report) if read_head(path).rows else _csv_rows(path, context)
     for location, row in rows:
         is_annotated = is_task(row) or region_key(row) is not None
         annotated = row if is_annotated else {"id": row.get("id"), "text": row.get("text"), "entities": []}
@@ -50,8 +50,8 @@ def ignored_label_studio_keys(path: Path, _: ReadContext) -> list[str]:
     return [*ignored_task_keys(row), *(key for key in row if key not in (*used_keys(row), *_EXPORTED))]
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    for row_number, row in read_csv_rows(path):
+def _csv_rows(path: Path, context: ReadContext) -> Iterator[tuple[str, Row]]:
+    for row_number, row in read_csv_rows(path, report=context.report):
         yield f"{path}:{row_number}", _parsed(row)
 
 

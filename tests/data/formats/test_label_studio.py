@@ -102,11 +102,11 @@ def test_the_export_as_csv_is_read(tmp_path: Path) -> None:
     labels = json.dumps([{"start": 0, "end": 10, "text": "Omar Okoro", "labels": ["PER"]}, REGIONS[1]])
     cell = labels.replace('"', '""')
     path = tmp_path / "a.csv"
-    path.write_text(f'text,id,label,annotator\n{TEXT},1,"{cell}",7\nIt rains,2,,7\n')
+    path.write_text(f'text,id,label,annotator\n{TEXT},1,"{cell}",7\nbroken,3\nIt rains,2,,7\n')
     (first, second), context = read_file(path, "labelstudio")
     assert (entities_of(first), first.id) == (ALL, "1")
     assert (second.words, second.tags) == (("It", "rains"), ("O", "O"))
-    assert not context.report.causes
+    assert context.report.to_json()["skipped"] == {"row with another number of columns": 1}
 
 
 def test_the_export_as_conll_is_read(tmp_path: Path) -> None:
