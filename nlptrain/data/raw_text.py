@@ -119,12 +119,7 @@ def read_raw(
     Raises:
         InputError: ``min_words`` is more than ``max_words``, a file cannot be read, or see ``report``.
     """
-    if min_words > max_words:
-        raise InputError(
-            f"found {min_words}",
-            location=Setting("data.min_words"),
-            expected=("at most ", Setting("data.max_words"), f" ({max_words})"),
-        )
+    _check_limits(min_words, max_words)
     counts = RawCounts() if counts is None else counts
     counts.min_words, counts.max_words = min_words, max_words
     seen = HashSet()
@@ -150,6 +145,15 @@ def read_raw(
                 counts.sentences += 1
                 counts.words += len(sentence.words)
                 yield sentence
+
+
+def _check_limits(min_words: int, max_words: int) -> None:
+    if min_words > max_words:
+        raise InputError(
+            f"found {min_words}",
+            location=Setting("data.min_words"),
+            expected=("at most ", Setting("data.max_words"), f" ({max_words})"),
+        )
 
 
 def _new_sentences(block: list[Sentence], seen: HashSet, held_out: HeldOut | None, counts: RawCounts) -> list[Sentence]:
