@@ -138,13 +138,11 @@ def read_raw(
     while block := list(islice(sentences, _BLOCK)):
         new = _new_sentences(block, seen, held_out, counts)
         are_near = held_out.has_near([sentence.words for sentence in new]) if held_out else [False] * len(new)
-        for sentence, is_near in zip(new, are_near, strict=True):
-            if is_near:
-                counts.near_held_out += 1
-            else:
-                counts.sentences += 1
-                counts.words += len(sentence.words)
-                yield sentence
+        counts.near_held_out += sum(are_near)
+        for sentence in (sentence for sentence, is_near in zip(new, are_near, strict=True) if not is_near):
+            counts.sentences += 1
+            counts.words += len(sentence.words)
+            yield sentence
 
 
 def _check_limits(min_words: int, max_words: int) -> None:
