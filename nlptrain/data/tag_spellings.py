@@ -48,6 +48,10 @@ _MIN_OUTSIDE = 0.05  # of the words, next to types without a prefix
 _MIN_SHARE = 0.5  # of the entity tags that have a prefix; the others are faults
 _NAMED_SHARE = 0.9  # of the words whose tags look like names of tags
 _UPOS = frozenset("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split())
+_PTB = frozenset(
+    "CC CD DT EX FW IN JJ JJR JJS LS MD NN NNS NNP NNPS PDT POS PRP PRP$ RB RBR RBS RP SYM TO UH VB VBD VBG VBN VBP "
+    "VBZ WDT WP WP$ WRB HYPH NFP ADD AFX . , : `` '' \" ( ) -LRB- -RRB- # $".split()
+)
 _MAX_TYPES = 200
 _MAX_TAGS = 4000  # that are plain; rich morphology has 2,000
 _MANY, _MAX_SINGLE = 1000, 0.1  # words, and the share of them whose tag occurs once, at most
@@ -151,10 +155,10 @@ def is_tag_set(counts: Counter[str]) -> bool:
     return is_small or (in_capitals >= _NAMED_SHARE * total and len(counts) <= 100)
 
 
-def is_upos(counts: Counter[str]) -> bool:
-    """Return whether nearly all tags are universal parts of speech, of at least two kinds."""
-    known = sum(count for tag, count in counts.items() if tag in _UPOS)
-    return len(counts) > 1 and known >= _NAMED_SHARE * counts.total()
+def is_part_of_speech(counts: Counter[str]) -> bool:
+    """Return whether nearly all tags are universal parts of speech, or those of the Penn Treebank, of two kinds."""
+    known = (sum(count for tag, count in counts.items() if tag in names) for names in (_UPOS, _PTB))
+    return len(counts) > 1 and max(known) >= _NAMED_SHARE * counts.total() and any(tag.isalpha() for tag in counts)
 
 
 def are_numbers(counts: Counter[str]) -> bool:

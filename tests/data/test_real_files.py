@@ -12,6 +12,7 @@ from nlptrain.data.corpus import Corpus
 from nlptrain.data.read_report import ReadReport
 from nlptrain.errors import InputError
 from tests.helpers.real_column_files import COLUMN_FILES
+from tests.helpers.real_column_variants import COLUMN_VARIANTS
 from tests.helpers.real_faulty_files import FAULTY_FILES
 from tests.helpers.real_files import RealFile, tagged
 from tests.helpers.real_raw_files import RAW_FILES
@@ -19,7 +20,7 @@ from tests.helpers.real_row_files import ROW_FILES
 from tests.helpers.real_tables import TABLES
 from tests.helpers.real_tool_files import TOOLS
 
-GOLD_FILES = (*COLUMN_FILES, *FAULTY_FILES, *TABLES, *ROW_FILES, *TOOLS)
+GOLD_FILES = (*COLUMN_FILES, *COLUMN_VARIANTS, *FAULTY_FILES, *TABLES, *ROW_FILES, *TOOLS)
 
 
 def check_error(file: RealFile, error: InputError) -> None:

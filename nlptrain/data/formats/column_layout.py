@@ -10,13 +10,15 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Literal
 
-from nlptrain.data.tag_spellings import Spelling, find_spelling, is_tag_set, is_upos
+from nlptrain.data.tag_spellings import WITHOUT_TYPE, Spelling, find_spelling, is_part_of_speech, is_tag_set
 from nlptrain.errors import InputError, Setting
 
 Role = Literal["words", "tags"]
 _INTEGER = re.compile(r"\d+")
 _NUMBERED = re.compile(r"([#A-Za-z_]{0,8})(\d{1,9})")
-_TOKEN_ID = re.compile(r"\d+-\d+")  # of sentence 1, word 2
+_DIGITS = re.compile(r"\d+")
+_HEX_ID = re.compile(r"(?=\w*\d)[0-9a-f]{6,}(?:-[0-9a-f]{4,})*")
+_LINK = re.compile(r"[\d.]+|Q\d+|https?://.*|NIL|NULL|None|[_-]")  # flags, numbers of classes, links of entities
 _NUMBER = re.compile(r"[-+]?\d*[.,]\d+(?:[eE][-+]?\d+)?|[01]|nan")
 _PLACEHOLDERS = frozenset({"_", "-", "-X-", "*", "", "NULL", "null", "\\N"})
 _CHUNKS = frozenset("NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP NC VC PC".split())  # the last three: German
@@ -26,6 +28,7 @@ _OTHER_NAMES = (
     "sentence #",
     *"id index idx lemma xpos chunk misc feats head deprel sentence sent_id sentence_id #".split(),
 )
+_NAME = re.compile(r"[^\W\d][\w .:/-]*")  # of a column
 _SHARE = 0.95
 _FEW = 3  # rows below which the values decide nothing
 _MANY = 100  # rows from which the number of different values decides the column of tags
@@ -78,6 +81,25 @@ class Column:
         return sum(b == a + 1 for a, b in pairs) >= _SHARE * len(pairs)
 
     @cached_property
+    def is_token_id(self) -> bool:
+        """Whether each value is an id of its own: of one shape (``1-2``, ``s0.t3``, ``a.txt:7``) or hexadecimal."""
+        values = self.values
+        if len(values) < _FEW or len(self.counts) < _SHARE * len(values) or not all(map(_DIGITS.search, values)):
+            return False
+        if self._share(_HEX_ID) >= _SHARE:
+            return True
+        shapes = Counter(_DIGITS.sub("0", value) for value in values)
+        (shape, count), *_ = shapes.most_common(1)
+        if count >= _SHARE * len(values):
+            return shape != "0" and re.fullmatch(r"[-+]?0(?:[.,]0)?", shape) is None
+        several = [sentence for sentence in self.sentences if len(sentence) > 1]
+        return bool(several) and all(
+            value[-1:].isdigit() and _DIGITS.sub("0", value) == _DIGITS.sub("0", sentence[0]) != "0"
+            for sentence in several
+            for value in sentence
+        )
+
+    @cached_property
     def is_integer(self) -> bool:
         """Whether the values are integers, as offsets in a text are."""
         return self._share(_INTEGER) >= _SHARE
@@ -128,13 +150,7 @@ class Column:
     @property
     def is_filler(self) -> bool:
         """Whether the column holds neither words nor tags."""
-        return (
-            self.is_index
-            or self._share(_TOKEN_ID) >= _SHARE
-            or self.is_number
-            or self.is_placeholder
-            or self.is_sentence_id
-        )
+        return self.is_index or self.is_token_id or self.is_number or self.is_placeholder or self.is_sentence_id
 
     def predicts(self, gold: Column) -> bool:
         """Return whether the column seems to be a prediction of the tags in ``gold``."""
@@ -172,12 +188,31 @@ class ChosenColumns:
 
 
 def is_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Return whether ``cells`` are the names of columns: at least two known ones, and no values of later rows."""
-    names = [cell.strip().lower() for cell in cells]
-    known = sum(_is_known(name) for name in names)
-    has_word = any(name in _WORD_NAMES for name in names)
-    recurs = any(len(row) == len(cells) and row[-1] == cells[-1] for row in rows)
-    return has_word and known >= 2 and not recurs and len(set(names)) == len(names)
+    """Return whether ``cells`` are the names of columns, and no values of later rows.
+
+    At least two names are known, one of them of words; or one is at least part of a name, and the others are no tags
+    where all later rows have some.
+    """
+    names = [cell.strip().lower().removeprefix("#").strip() for cell in cells]
+    later = [row for row in rows if row != cells]  # in joined files the header occurs again
+    recurs = any(len(row) == len(cells) and row[-1] == cells[-1] for row in later)
+    if recurs or len(set(names)) < len(names):
+        return False
+    if any(name in _WORD_NAMES for name in names) and sum(_is_known(name) for name in names) >= 2:
+        return True
+    parts = {part for name in names for part in re.split(r"[-_. ]", name)}
+    if parts.isdisjoint((*_WORD_NAMES, *_TAG_NAMES, "tok", "gold")) or not all(map(_NAME.fullmatch, names)):
+        return False
+    later = [row for row in later if len(row) == len(cells)]
+    columns = [Column(index, (tuple(row[index] for row in later),)) for index in range(len(cells))]
+    tags = [column for column in columns if column.is_entity and column.spelling.kind == "tags"]
+    return len(later) >= _FEW and bool(tags) and not any(_is_read(cells[column.index], column) for column in tags)
+
+
+def _is_read(tag: str, column: Column) -> bool:
+    """Return whether ``tag`` can be read as the other tags of a column are, or is one of their types."""
+    spelling = find_spelling(column.counts + Counter([tag]), "ENTITY")
+    return tag in (spelling.tags or {}) or tag.lower() in {label.lower() for label in column.types}
 
 
 def _is_known(name: str) -> bool:
@@ -185,6 +220,21 @@ def _is_known(name: str) -> bool:
         name in (*_WORD_NAMES, *_TAG_NAMES, *_OTHER_NAMES)
         or re.match(r"(ne|ner|nel|pos|tag|label)[-_. ]", name) is not None
     )
+
+
+def check_words(column: Column, location: str) -> None:
+    """Check that the words of a file are words.
+
+    Raises:
+        InputError: most of them are texts of several words.
+    """
+    values = [value for value in column.values if value]
+    if len(values) >= _FEW and sum(" " in value.strip() for value in values) > 0.5 * len(values):
+        raise InputError(
+            f"found texts of several words ({values[0][:60]!r}, {values[1][:60]!r}, ...) where the words should be",
+            location=location,
+            expected="a word and its tag on each line; labels of whole texts are no tags",
+        )
 
 
 def choose_columns(
@@ -244,7 +294,8 @@ def _stated(
 def _words_column(columns: Sequence[Column]) -> int:
     """Return the first column that holds neither numbers, ids nor tags; of many rows, one with many values."""
     if len(columns[0].values) < _FEW:
-        return columns[0].index
+        others = [column for column in columns if not column.is_integer] if len(columns) > 2 else []
+        return (others or columns)[0].index
     candidates = [column for column in columns if not (column.is_filler or column.is_integer or _is_tags(column))]
     if not candidates:
         candidates = [column for column in columns if not _is_tags(column)] or list(columns)
@@ -261,7 +312,7 @@ def _is_tags(column: Column) -> bool:
         column.is_entity
         and column.spelling.kind != "types"
         or column.has_only_outside
-        or is_upos(column.counts)
+        or is_part_of_speech(column.counts)
         or (column.spelling.kind == "types" and column.spelling.tags is not None and "O" in column.counts)
     )
 
@@ -269,6 +320,7 @@ def _is_tags(column: Column) -> bool:
 def _tags_column(columns: Sequence[Column], names: Sequence[str], words: Column, location: str) -> int:
     usable = [column for column in columns if not column.is_filler] or list(columns)
     entities = [column for column in usable if column.is_entity]
+    entities = _with_prefixes(entities)
     if any(column.is_chunk for column in entities):
         outside = [column for column in usable if column.has_only_outside and column.index > entities[-1].index]
         entities = [column for column in entities if not column.is_chunk] or outside[-1:] or entities[-1:]
@@ -283,10 +335,24 @@ def _tags_column(columns: Sequence[Column], names: Sequence[str], words: Column,
     return _plain_column(usable, names, words, location)
 
 
+def _with_prefixes(columns: Sequence[Column]) -> list[Column]:
+    """Return the columns of entities without flags, links and types that repeat a column of tags with prefixes."""
+    prefixed = [column for column in columns if column.spelling.kind == "tags" and column.spelling.name != WITHOUT_TYPE]
+
+    def repeats(column: Column) -> bool:
+        return (
+            column.spelling.name == WITHOUT_TYPE
+            or all(map(_LINK.fullmatch, column.types))
+            or any(column.predicts(other) for other in prefixed)
+        )
+
+    return [column for column in columns if not prefixed or column in prefixed or not repeats(column)]
+
+
 def _plain_column(usable: Sequence[Column], names: Sequence[str], words: Column, location: str) -> int:
     """Return the column of plain tags."""
     known = [column for column in usable if names and names[column.index].strip().lower() in _TAG_NAMES]
-    known = known or [column for column in usable if is_upos(column.counts)]
+    known = known or [column for column in usable if is_part_of_speech(column.counts)]
     if len(known) == 1:
         return known[0].index
     if len(words.values) < _MANY:

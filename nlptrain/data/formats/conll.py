@@ -50,9 +50,9 @@ def read_conll(path: Path, context: ReadContext) -> Iterator[Sentence]:
         return
     reader = _Reader(path, layout, context)
     for line_number, line in read_lines(path):
-        if line_number == layout.header_line:
-            continue
-        if not layout.is_break(line):
+        if line == layout.header and line:
+            reader.add_header(line_number)
+        elif not layout.is_break(line):
             reader.add(line, line_number)
         else:
             if sentence := reader.close():
@@ -117,6 +117,7 @@ class _Reader:
     rows: list[tuple[str, str, int]] = field(default_factory=list)
     comments: dict[str, str] = field(default_factory=dict)
     is_faulty: bool = False
+    has_header: bool = False
     documents: int = 0
     document: str | None = None
 
@@ -151,6 +152,12 @@ class _Reader:
                     raise too_many_words(f"{self.path}:{line_number}")
                 return
         self._add_unusual(line, cells, line_number)
+
+    def add_header(self, line_number: int) -> None:
+        """Report a header that occurs again, in files that were joined."""
+        if self.has_header:
+            self.context.report.repaired("header that occurs again, left out", f"{self.path}:{line_number}")
+        self.has_header = True
 
     def _is_comment(self, line: str, tag: str) -> bool:
         if not self.layout.may_be_comment(line):

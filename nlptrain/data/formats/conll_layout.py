@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from nlptrain.data.formats import ReadContext
-from nlptrain.data.formats.column_layout import ChosenColumns, Column, choose_columns, is_header
+from nlptrain.data.formats.column_layout import ChosenColumns, Column, check_words, choose_columns, is_header
 from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError, Setting
 
@@ -37,7 +37,7 @@ class ConllLayout:
         separator: of the columns.
         width: the number of columns of most lines.
         tags: the tags in the sample, by which a line of another width is read.
-        header_line: the line with the names of the columns; 0: there is none.
+        header: the line with the names of the columns; "": there is none.
         language: what precedes each word, as in WikiANN (``en:``).
         has_entities: whether the tags are those of entities.
         values: those of each column in the sample.
@@ -49,7 +49,7 @@ class ConllLayout:
     chosen: ChosenColumns
     tags: frozenset[str]
     names: list[str]
-    header_line: int = 0
+    header: str = ""
     language: str = ""
     values: tuple[frozenset[str], ...] = ()
     varies: bool = False
@@ -67,6 +67,10 @@ class ConllLayout:
         if self.separator is SPACES:  # str.split() also splits at U+00A0, U+3000 and the like, which occur inside words
             return [cell for cell in line.replace("\t", " ").split(" ") if cell]
         return line.split()
+
+    def header_cells(self, line: str) -> list[str]:
+        """Return the names in a header, which may begin with ``#``."""
+        return [cell.strip(" \ufeff") for cell in self.cells(line.removeprefix("#").strip(" "))]
 
     @property
     def is_spaced(self) -> bool:
@@ -119,10 +123,10 @@ def detect_layout(path: Path, context: ReadContext) -> ConllLayout | None:
     separator = _separator([line for _, line in content])
     draft = ConllLayout(separator, 0, ChosenColumns(0, 0), frozenset(), [])
     rows = [[cell.strip(" \ufeff") for cell in draft.cells(line)] for _, line in content]
-    header_line = 0
-    if is_header(rows[0], rows[1:]):
-        names, header_line = rows[0], content[0][0]
-        rows = rows[1:]
+    header_line, header = _find_header([lines[0], content[0]], rows, draft)
+    if header:
+        names = draft.header_cells(header)
+        rows = [row for row in rows if row != names]
         if not rows:
             return None
     width = _common_width(rows)
@@ -130,7 +134,7 @@ def detect_layout(path: Path, context: ReadContext) -> ConllLayout | None:
         raise _not_columns(path, content[0], rows)
     _check_words_alone(path, content[0][0], rows)
     names = names if len(names) == width else []
-    columns = _columns(sample, draft, width, header_line)
+    columns = _columns(sample, draft, width, header)
     stated = context.columns
     chosen = choose_columns(columns, names, {"words": stated.words, "tags": stated.tags}, str(path))
     if not (0 <= chosen.words < width and 0 <= chosen.tags < width and chosen.words != chosen.tags):
@@ -139,6 +143,7 @@ def detect_layout(path: Path, context: ReadContext) -> ConllLayout | None:
         context.report.note(f"{path}: line {header_line} is a header ({', '.join(names or rows[0])})")
     if chosen.reason:
         context.report.note(f"{path}: {chosen.reason}")
+    check_words(columns[chosen.words], f"{path}:{content[bool(header_line)][0]}")
     language = _language(columns[chosen.words])
     if language:
         context.report.note(f"{path}: {language!r} before each word, removed")
@@ -146,7 +151,19 @@ def detect_layout(path: Path, context: ReadContext) -> ConllLayout | None:
     varies = _varies(sample, draft, context)
     tags = _tags(columns[chosen.tags])
     has_entities = columns[chosen.tags].is_entity
-    return ConllLayout(separator, width, chosen, tags, names, header_line, language, values, varies, has_entities)
+    return ConllLayout(separator, width, chosen, tags, names, header, language, values, varies, has_entities)
+
+
+def _find_header(
+    candidates: Sequence[tuple[int, str]], rows: Sequence[list[str]], draft: ConllLayout
+) -> tuple[int, str]:
+    """Return the number and the text of the line with the names of the columns; 0 and "": there is none."""
+    for line_number, line in candidates:
+        cells = draft.header_cells(line)
+        is_row = cells == rows[0]
+        if is_header(cells, rows[is_row:]) and (is_row or len(cells) == _common_width(rows)):
+            return line_number, line
+    return 0, ""
 
 
 def _varies(sample: Sequence[tuple[int, str]], draft: ConllLayout, context: ReadContext) -> bool:
@@ -195,14 +212,14 @@ def _common_width(rows: Sequence[Sequence[str]]) -> int:
     return max(widths, key=lambda width: (widths[width], width == len(rows[0])))
 
 
-def _columns(sample: Sequence[tuple[int, str]], draft: ConllLayout, width: int, header_line: int) -> list[Column]:
+def _columns(sample: Sequence[tuple[int, str]], draft: ConllLayout, width: int, header: str) -> list[Column]:
     """Return the columns of the lines of the common width, by sentence."""
     sentences: list[list[list[str]]] = [[]]
     is_hash_only = all(line.startswith("#") or is_blank(line) for _, line in sample)
-    for line_number, line in sample:
+    for _, line in sample:
         if draft.is_break(line):
             sentences.append([])
-        elif line_number != header_line and (is_hash_only or not draft.may_be_comment(line)):
+        elif line != header and (is_hash_only or not draft.may_be_comment(line)):
             cells = draft.cells(line)
             if len(cells) == width:
                 sentences[-1].append([cell.strip(" \ufeff") for cell in cells])

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from nlptrain.data.formats import ReadContext
-from nlptrain.data.formats.column_layout import Column, Role, choose_columns
+from nlptrain.data.formats.column_layout import Column, Role, check_words, choose_columns
+from nlptrain.data.formats.entity_fields import ENDS, STARTS, plain_name
 from nlptrain.data.formats.fields import join_names
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.text_files import read_lines
@@ -123,8 +124,10 @@ def find_columns(path: Path, table: Table, context: ReadContext) -> tuple[TableC
     if (word is None or tag is None) and sample and len(names) > 1:
         word, tag = _columns_by_value(path, names, sample, (word, tag, sentence), context) or (word, tag)
     rows = chain(first, table.rows)
+    _check_no_spans(path, names)
     if word is None or tag is None or word == tag:
         raise _missing_column(path, names, "words" if word is None else "tags")
+    check_words(Column(word, (tuple(cells[word] for cells in sample),)), str(path))
     if sentence is None and all(any(cells) for _, cells in first):
         raise _missing_column(path, names, "sentences")
     if stated.tags is None and _is_row(names[tag], [cells[tag] for cells in sample]):
@@ -132,6 +135,22 @@ def find_columns(path: Path, table: Table, context: ReadContext) -> tuple[TableC
         rows = chain([(1, names)], rows)
     documents = _document_column(names, sample)
     return TableColumns(word, tag, sentence, documents), Table(names, rows)
+
+
+def _check_no_spans(path: Path, names: Sequence[str]) -> None:
+    """Check that the rows are no spans: start, end and label.
+
+    Raises:
+        InputError: they are.
+    """
+    plain = {plain_name(name.strip()) for name in names}
+    if plain & set(STARTS) and plain & set(ENDS) and not plain & {"word", "token", "words", "tokens"}:
+        raise InputError(
+            f"found a span in each row (columns: {join_names(names)})",
+            location=str(path),
+            expected="a word and its tag in each row",
+            hint='write a text with its spans per line, as JSON Lines: {"text": ..., "entities": [...]}',
+        )
 
 
 def _document_column(names: Sequence[str], sample: Sequence[Sequence[str]]) -> int | None:
@@ -180,13 +199,15 @@ def _columns_by_value(
     word, tag, sentence = roles
     indices = [index for index in range(len(names)) if index != sentence]
     columns = [Column(place, (tuple(row[index] for row in sample),)) for place, index in enumerate(indices)]
-    if tag is None and not any(column.is_entity for column in columns):
+    if len(columns) < 2 or (tag is None and not any(column.is_entity for column in columns)):
         return None
     stated: dict[Role, int | str | None] = {
         "words": None if word is None else indices.index(word) + 1,
         "tags": None if tag is None else indices.index(tag) + 1,
     }
     chosen = choose_columns(columns, [names[index] for index in indices], stated, str(path))
+    if word is None and columns[chosen.words].is_integer and any(not column.is_integer for column in columns):
+        return None  # offsets of spans, for example
     words, tags = indices[chosen.words], indices[chosen.tags]
     context.report.note(
         f"{path}: words in column {names[words]}, tags in column {names[tags]}, by their values (data.columns)"

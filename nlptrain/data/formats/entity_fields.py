@@ -17,11 +17,13 @@ LABELS = (
 TEXTS = (
     "text entity word span mention name value entitytext entityname entityvalue phrase surface surfaceform content"
 ).split()
-_STARTS = (
+STARTS = (
     "start startoffset startchar startpos startposition startindex startidx begin beginoffset beginchar from charstart "
-    "offset"
+    "offset offsetstart spanstart startix posstart beginposition"
 ).split()
-_ENDS = "end endoffset endchar endpos endposition endindex endidx stop to charend".split()
+ENDS = (
+    "end endoffset endchar endpos endposition endindex endidx stop to charend offsetend spanend endix posend"
+).split()
 _SCORES = "score confidence probability prob confidencescore".split()
 _LENGTHS = ("length", "len")
 _PAIRS = "span offsets offset location position range indices charspan charoffsets charinterval interval".split()
@@ -114,7 +116,7 @@ def _fields_at_positions(value: Mapping[str, Any], text: str) -> list[EntityFiel
 
 def _fields_of_object(value: Mapping[str, Any], text: str, depth: int = 1) -> EntityFields:
     plain = {plain_name(key): item for key, item in value.items()}
-    start, end = _first(plain, _STARTS, _is_offset), _first(plain, _ENDS, _is_offset)
+    start, end = _first(plain, STARTS, _is_offset), _first(plain, ENDS, _is_offset)
     label = _label(plain)
     texts = {name: plain[name] for name in TEXTS if isinstance(plain.get(name), str)}
     if start is None and (pair := _first(plain, _PAIRS, _is_pair)):
