@@ -23,6 +23,7 @@ _CAUSES = {
     "fuzzy": "span whose text is only similar, found",
 }
 _INCLUSIVE = "span whose end is the offset of its last character, converted"
+_OF_WORDS = "span with offsets of words, converted"
 _LOST = "span whose text was not found, left out"
 _OUTSIDE = "span outside of the text, left out"
 _EMPTY = "span without characters, left out"
@@ -42,8 +43,9 @@ def locate_spans(
     """Return the spans that occur in ``text``, each with valid offsets and its placement, in the given order.
 
     A span with valid offsets, and with the text there that it quotes, if any, stays as it is (``exact``). If most
-    quoted texts of a row are right when the offsets count UTF-16 code units or UTF-8 bytes, or when ends are inclusive,
-    they are converted (``moved``). Other spans with a text are searched, longer texts first, where no other span is:
+    quoted texts of a row are right when the offsets count UTF-16 code units, UTF-8 bytes or words, or when ends are
+    inclusive, they are converted (``moved``). Other spans with a text are searched, longer texts first, where no other
+    span is:
 
     1. the text itself, of whole words (``exact`` without offsets, else ``moved``);
     2. ignoring case (``case``);
@@ -66,7 +68,7 @@ def locate_spans(
     """
     if all(_is_exact(text, span) for span in spans):
         return list(spans)
-    spans = _convert_units(text, spans, report, where)
+    spans = _convert_units(text, spans, words, report, where)
     placed: dict[int, TextSpan] = {index: span for index, span in enumerate(spans) if _is_exact(text, span)}
     search = _Search(text, words(), [(span.start or 0, span.end or 0) for span in placed.values()])
     others = [(index, span) for index, span in enumerate(spans) if index not in placed]
@@ -104,11 +106,13 @@ def _clip(text: str, span: TextSpan) -> TextSpan | None:
     return replace(span, end=len(text), placement="trimmed") if is_clipped else None
 
 
-def _convert_units(text: str, spans: Sequence[TextSpan], report: ReadReport, where: str) -> Sequence[TextSpan]:
+def _convert_units(
+    text: str, spans: Sequence[TextSpan], words: Callable[[], Sequence[Offsets]], report: ReadReport, where: str
+) -> Sequence[TextSpan]:
     """Return ``spans`` with offsets in code points, if they are in other units."""
     quoted = [span for span in spans if span.text is not None and span.start is not None]
     matches = sum(_is_exact(text, span) for span in quoted)
-    for cause, convert in _conversions(text) if matches < len(quoted) else ():
+    for cause, convert in _conversions(text, words) if matches < len(quoted) else ():
         count = sum(_is_exact(text, moved) and not _gained_blank(text, moved) for moved in map(convert, quoted))
         if count > max(matches, len(quoted) / 2):
             converted = [convert(span) for span in spans]
@@ -118,11 +122,24 @@ def _convert_units(text: str, spans: Sequence[TextSpan], report: ReadReport, whe
     return spans
 
 
-def _conversions(text: str) -> Iterator[tuple[str, Callable[[TextSpan], TextSpan]]]:
+def _conversions(
+    text: str, words: Callable[[], Sequence[Offsets]]
+) -> Iterator[tuple[str, Callable[[TextSpan], TextSpan]]]:
     """Yield other ways to count offsets, each as the cause in the report and what converts a span."""
     yield _INCLUSIVE, _include_end
     for unit, lengths in _units(text):
         yield f"span with offsets in {unit}, converted", partial(_convert, starts=[0, *accumulate(lengths)])
+    for offsets in ([match.span() for match in re.finditer(r"\S+", text)], words()):
+        for is_inclusive in (False, True):
+            yield _OF_WORDS, partial(_from_words, words=offsets, is_inclusive=is_inclusive)
+
+
+def _from_words(span: TextSpan, words: Sequence[Offsets], is_inclusive: bool) -> TextSpan:
+    """Return ``span`` with offsets in characters, if they count words."""
+    if span.start is None or span.end is None or not 0 <= span.start < span.end + is_inclusive <= len(words):
+        return span
+    start, end = words[span.start][0], words[span.end - 1 + is_inclusive][1]
+    return replace(span, start=start, end=end, placement="moved")
 
 
 def _include_end(span: TextSpan) -> TextSpan:

@@ -17,6 +17,7 @@ from nlptrain_runtime.schemes import Scheme, is_transition_allowed, spans_to_tag
 _ENTITY_SCHEMES: tuple[Scheme, ...] = ("iob2", "iob1", "iobes", "bilou")  # of equal evidence, the first one
 _NO_READING = "tag that cannot be read"
 _OTHER_SPELLING = "tag that is spelled differently from the others"
+_INSIDE_ALONE = ("I", "I-", "I_", "i")  # after a tag with a type
 Pair = tuple[str | None, str | None]
 
 
@@ -230,9 +231,12 @@ class TagReading:
         """Return ``tags`` as ``O`` or ``PREFIX-TYPE``; None: one cannot be read."""
         assert self.spelling is not None
         assert self.spelling.tags is not None
-        spelled = []
+        spelled: list[str] = []
         for index, tag in enumerate(tags):
             expected = self.spelling.tags.get(tag)
+            if expected is None and tag in _INSIDE_ALONE and spelled and spelled[-1] != "O":
+                expected = f"I{spelled[-1][1:]}"
+                report.repaired(_OTHER_SPELLING, sentence.location(index), f"found {tag!r}", expected=expected)
             if expected is None:
                 report.skipped(
                     _NO_READING, sentence.location(index), f"found {tag!r}", expected=f"O or a tag of {self.name}"

@@ -46,6 +46,7 @@ _TAG_NAME = re.compile(r"[A-Z][A-Z0-9$|:.,+*/=_<>'-]*|[^\w\s]+")  # PTB, UPOS an
 _TYPE_NAME = re.compile(r"[A-Za-z][a-z_-]{2,}\w*")  # rather than a part of speech
 _MIN_OUTSIDE = 0.05  # of the words, next to types without a prefix
 _MIN_SHARE = 0.5  # of the entity tags that have a prefix; the others are faults
+_MIN_UNUSUAL = 0.3  # of the words, whose tag has no known name for what is outside of entities
 _NAMED_SHARE = 0.9  # of the words whose tags look like names of tags
 _UPOS = frozenset("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split())
 _PTB = frozenset(
@@ -55,6 +56,8 @@ _PTB = frozenset(
 _MAX_TYPES = 200
 _MAX_TAGS = 4000  # that are plain; rich morphology has 2,000
 _MANY, _MAX_SINGLE = 1000, 0.1  # words, and the share of them whose tag occurs once, at most
+_MAX_CLASSES = 100  # whose names are numbers; more are offsets
+_COMBINED = re.compile(r"[\^&|+ ,;][BIESLU]-|(?:^|[\^&|+ ,;])[BIESLU]-\S*[\^&|+,;]")
 _NUMBER = re.compile(r"\d+")
 
 
@@ -90,22 +93,32 @@ def find_spelling(counts: Counter[str], entity_type: str) -> Spelling:
     """
     if any(map(_DECORATED.fullmatch, counts)) and (spelling := _without_decoration(counts, entity_type)):
         return spelling
-    outside = next((tag for tag in _OUTSIDE if tag in counts), None)
-    entities = Counter({tag: count for tag, count in counts.items() if tag not in _OUTSIDE})
+    outside = next((tag for tag in _OUTSIDE if tag in counts), None) or _unusual_outside(counts)
+    entities = Counter({tag: count for tag, count in counts.items() if tag not in (*_OUTSIDE, outside)})
     total = entities.total()
     if not entities and outside in ("O", "o", "0"):
-        return _of_tags({}, counts)
-    for read in (_read_prefixed, _read_suffixed):
+        return _of_tags({}, counts, outside)
+    for read, share in ((_read_prefixed, _MIN_SHARE), (_read_suffixed, _NAMED_SHARE)):
         tags = {tag: parts for tag in entities if (parts := read(tag))}
-        if total and sum(entities[tag] for tag in tags) >= _MIN_SHARE * total and _has_start(tags, outside):
-            return _of_tags(tags, counts)
+        if total and sum(entities[tag] for tag in tags) >= share * total and _has_start(tags, outside):
+            return _of_tags(tags, counts, outside)
     if total and _is_bracketed(counts):
         return Spelling("brackets", "(TYPE* *)")
     bare = {tag: match[1][0].upper() for tag in entities if (match := _BARE.fullmatch(tag))}
     is_bare = sum(entities[tag] for tag in bare) >= _NAMED_SHARE * total and bool({"B", "I"} & set(bare.values()))
     if total and outside and is_bare:
-        return _of_tags({tag: (letter, entity_type) for tag, letter in bare.items()}, counts, WITHOUT_TYPE)
+        return _of_tags({tag: (letter, entity_type) for tag, letter in bare.items()}, counts, outside, WITHOUT_TYPE)
     return _without_prefix(counts)
+
+
+def _unusual_outside(counts: Counter[str]) -> str | None:
+    """Return the only tag without a prefix, if the others are those of entities: it is what they call ``O``."""
+    parts = {tag: _read_prefixed(tag) for tag in counts}
+    others = [tag for tag, read in parts.items() if read is None]
+    starts, insides = ({read[1] for read in parts.values() if read and read[0] == prefix} for prefix in "BI")
+    if len(others) != 1 or not starts or len(starts) < 2 and not starts & insides or _BARE.fullmatch(others[0]):
+        return None
+    return others[0] if counts[others[0]] >= _MIN_UNUSUAL * counts.total() else None
 
 
 def _without_decoration(counts: Counter[str], entity_type: str) -> Spelling | None:
@@ -177,29 +190,40 @@ def _read_suffixed(tag: str) -> tuple[str, str] | None:
 
 
 def _has_start(tags: Mapping[str, tuple[str, str]], outside: str | None) -> bool:
-    """Return whether prefixes are those of entities, rather than the first letters of plain tags such as ``S-adj``."""
+    """Return whether prefixes are those of entities, rather than the first letters of plain tags such as ``S-adj``.
+
+    Entities of several words have a start; ``E-MAIL`` is a type.
+    """
     prefixes = {prefix for prefix, _ in tags.values()}
-    return bool(prefixes & {"B", "I"}) or outside in ("O", "o")
+    return bool(prefixes & {"B", "I"}) or (outside in ("O", "o") and bool(prefixes & {"S", "U", "W"}))
 
 
-def _of_tags(tags: Mapping[str, tuple[str, str]], counts: Counter[str], name: str = "") -> Spelling:
+def _of_tags(
+    tags: Mapping[str, tuple[str, str]], counts: Counter[str], unusual_outside: str | None, name: str = ""
+) -> Spelling:
     """Return the spelling with these prefixes and types; tags in another spelling are read where they can be."""
     known_types = {label for _, label in tags.values()}
     mapping: dict[str, str] = {}
     for tag in counts:
         if parts := tags.get(tag) or _read_prefixed(tag):
             mapping[tag] = f"{_AS_PREFIX.get(parts[0], parts[0])}-{parts[1]}"
-        elif tag.strip() in _OUTSIDE:
+        elif tag.strip() in (*_OUTSIDE, unusual_outside):
             mapping[tag] = "O"
-        elif tag.strip() in known_types:
+        elif tag.strip() in known_types or _is_type(tag, counts):
             mapping[tag] = f"I-{tag.strip()}"
-    form, outside = _usual_forms(tags, counts)
+    form, outside = _usual_forms(tags, counts, unusual_outside)
     others = {
         tag
         for tag in mapping
         if (tag not in tags and tag != outside) or (tag in tags and _form(tag, tags[tag]) != form)
     }
     return Spelling("tags", name or _spelling_name(tags, form, outside), mapping, frozenset(others))
+
+
+def _is_type(tag: str, counts: Counter[str]) -> bool:
+    """Return whether a tag without a prefix, next to tags with prefixes, is a type: a frequent name in capitals."""
+    is_name = len(tag) > 2 and tag.isalpha() and tag.isupper() and tag not in _UPOS and tag not in _PTB
+    return is_name and counts[tag] >= 5 and counts[tag] >= 0.01 * counts.total()
 
 
 def _form(tag: str, parts: tuple[str, str]) -> str:
@@ -216,12 +240,15 @@ def _form(tag: str, parts: tuple[str, str]) -> str:
     return f"{before}TYPE{after[:-1]}B" if after.endswith(prefix) else f"{before}TYPE{after}"
 
 
-def _usual_forms(tags: Mapping[str, tuple[str, str]], counts: Counter[str]) -> tuple[str, str]:
+def _usual_forms(
+    tags: Mapping[str, tuple[str, str]], counts: Counter[str], unusual_outside: str | None
+) -> tuple[str, str]:
     """Return how most of the tags, and of those outside of entities, are written."""
     forms = Counter[str]()
     for tag, parts in tags.items():
         forms[_form(tag, parts)] += counts[tag]
-    outside = max((tag for tag in counts if tag in _OUTSIDE), key=lambda tag: counts[tag], default="O")
+    outside_tags = [tag for tag in counts if tag in (*_OUTSIDE, unusual_outside)]
+    outside = max(outside_tags, key=lambda tag: counts[tag], default="O")
     return (forms.most_common(1)[0][0] if forms else "B-TYPE"), outside
 
 
@@ -255,6 +282,13 @@ def _without_prefix(counts: Counter[str]) -> Spelling:
     if not is_certain and counts["O"] >= _MIN_OUTSIDE * total and all(map(_TYPE_NAME.fullmatch, others)):
         outside, is_certain = "O", True  # most words are in entities, as in addresses
     others = [tag for tag in counts if tag != outside]
+    # O^B-PER, tags of several words, and B-PER, tags with a prefix, are no types.
+    combined = sum(
+        counts[tag] for tag in others if _COMBINED.search(tag) or (outside == "O" and tag[:2] in ("B-", "I-"))
+    )
+    are_numbers_of_many = len(counts) > _MAX_CLASSES and are_numbers(counts)
+    if are_numbers_of_many or combined > _MIN_OUTSIDE * (total - counts[outside]):
+        return Spelling("unknown")
     has_features = sum(counts[tag] for tag in others if "=" in tag) * 2 > total - counts[outside]
     are_plain = has_features or sum(tag.upper() in _UPOS for tag in others) * 2 > len(others)
     if outside in _OUTSIDE_TYPES and not are_plain and (is_certain or highest * 2 > total):

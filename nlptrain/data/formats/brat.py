@@ -14,7 +14,7 @@ from nlptrain.data.span_search import locate_spans
 from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError
 
-_SPAN = re.compile(r"T\S+\t(\S+) (\d{1,15} \d{1,15}(?:;\d{1,15} \d{1,15})*)(?:\t(.*))?", re.DOTALL)
+_SPAN = re.compile(r"T\S+\t(\S+)[ \t](\d{1,15}[ \t]\d{1,15}(?:;\d{1,15} \d{1,15})*)(?:\t(.*))?", re.DOTALL)
 _WORD = re.compile(r"\S+")
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|$)")
 _WORD_LIMITS = "word limits"

@@ -6,22 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import pairwise
 from typing import Literal
 
-from nlptrain.data.tag_spellings import WITHOUT_TYPE, Spelling, find_spelling, is_part_of_speech, is_tag_set
+from nlptrain.data.formats.column_values import FEW, Column
+from nlptrain.data.tag_spellings import WITHOUT_TYPE, find_spelling, is_part_of_speech, is_tag_set
 from nlptrain.errors import InputError, Setting
 
 Role = Literal["words", "tags"]
-_INTEGER = re.compile(r"\d+")
-_NUMBERED = re.compile(r"([#A-Za-z_]{0,8})(\d{1,9})")
-_DIGITS = re.compile(r"\d+")
-_HEX_ID = re.compile(r"(?=\w*\d)[0-9a-f]{6,}(?:-[0-9a-f]{4,})*")
 _LINK = re.compile(r"[\d.]+|Q\d+|https?://.*|NIL|NULL|None|[_-]")  # flags, numbers of classes, links of entities
-_NUMBER = re.compile(r"[-+]?\d*[.,]\d+(?:[eE][-+]?\d+)?|[01]|nan")
-_PLACEHOLDERS = frozenset({"_", "-", "-X-", "*", "", "NULL", "null", "\\N"})
-_CHUNKS = frozenset("NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP NC VC PC".split())  # the last three: German
 _WORD_NAMES = ("token", "tokens", "word", "words", "form", "text", "surface")
 _TAG_NAMES = tuple("tag tags ner ner_tag ner_tags label labels entity bio iob ne upos pos".split())
 _OTHER_NAMES = (
@@ -29,147 +21,7 @@ _OTHER_NAMES = (
     *"id index idx lemma xpos chunk misc feats head deprel sentence sent_id sentence_id #".split(),
 )
 _NAME = re.compile(r"[^\W\d][\w .:/-]*")  # of a column
-_SHARE = 0.95
-_FEW = 3  # rows below which the values decide nothing
 _MANY = 100  # rows from which the number of different values decides the column of tags
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the first rows of a file.
-
-    Attributes:
-        index: from 0.
-        sentences: its values, by sentence.
-    """
-
-    index: int
-    sentences: tuple[tuple[str, ...], ...]
-
-    @cached_property
-    def values(self) -> list[str]:
-        """All values."""
-        return [value for sentence in self.sentences for value in sentence]
-
-    @cached_property
-    def counts(self) -> Counter[str]:
-        """How often each value occurs."""
-        return Counter(self.values)
-
-    @cached_property
-    def spelling(self) -> Spelling:
-        """The values as tags."""
-        return find_spelling(self.counts, "ENTITY")
-
-    @cached_property
-    def is_index(self) -> bool:
-        """Whether the values are integers that rise by one inside a sentence or from word to word, as 1, 2; t1, t2."""
-        if len(self.values) < _FEW:
-            return False
-        numbers = [[_index(value) for value in values] for values in self.sentences]
-        prefixes = Counter(prefix for values in numbers for prefix, _ in values)
-        if prefixes.most_common(1)[0][1] < _SHARE * len(self.values) or prefixes.most_common(1)[0][0] is None:
-            return False
-        pairs = [(a[1], b[1]) for values in numbers for a, b in pairwise(values) if a[0] == b[0] is not None]
-        if not pairs:
-            firsts = [values[0][1] for values in numbers]
-            return (
-                len(set(firsts)) == 1
-                and firsts[0] in (0, 1)
-                or firsts == list(range(firsts[0], firsts[0] + len(firsts)))
-            )
-        return sum(b == a + 1 for a, b in pairs) >= _SHARE * len(pairs)
-
-    @cached_property
-    def is_token_id(self) -> bool:
-        """Whether each value is an id of its own: of one shape (``1-2``, ``s0.t3``, ``a.txt:7``) or hexadecimal."""
-        values = self.values
-        if len(values) < _FEW or len(self.counts) < _SHARE * len(values) or not all(map(_DIGITS.search, values)):
-            return False
-        if self._share(_HEX_ID) >= _SHARE:
-            return True
-        shapes = Counter(_DIGITS.sub("0", value) for value in values)
-        (shape, count), *_ = shapes.most_common(1)
-        if count >= _SHARE * len(values):
-            return shape != "0" and re.fullmatch(r"[-+]?0(?:[.,]0)?", shape) is None
-        several = [sentence for sentence in self.sentences if len(sentence) > 1]
-        return bool(several) and all(
-            value[-1:].isdigit() and _DIGITS.sub("0", value) == _DIGITS.sub("0", sentence[0]) != "0"
-            for sentence in several
-            for value in sentence
-        )
-
-    @cached_property
-    def is_integer(self) -> bool:
-        """Whether the values are integers, as offsets in a text are."""
-        return self._share(_INTEGER) >= _SHARE
-
-    @cached_property
-    def is_number(self) -> bool:
-        """Whether the values are numbers such as confidences."""
-        return self._share(_NUMBER) >= _SHARE and any("." in value or "," in value for value in self.counts)
-
-    @cached_property
-    def is_placeholder(self) -> bool:
-        """Whether nearly all values mean that there is none, and the others are not tags of entities."""
-        is_empty = sum(self.counts[value] for value in _PLACEHOLDERS) >= _SHARE * len(self.values)
-        return is_empty and self.spelling.kind not in ("tags", "brackets")
-
-    @cached_property
-    def is_sentence_id(self) -> bool:
-        """Whether each sentence, or the whole file, has one value of its own."""
-        several = [values for values in self.sentences if len(values) > 1]
-        return (
-            len(several) > 1
-            and not self.has_only_outside
-            and all(len(set(values)) == 1 for values in several)
-            and not self.is_entity
-        )
-
-    @cached_property
-    def is_entity(self) -> bool:
-        """Whether the values are tags with at least one entity."""
-        tags = self.spelling.tags
-        return self.spelling.kind == "brackets" or bool(tags and any(tag != "O" for tag in tags.values()))
-
-    @cached_property
-    def has_only_outside(self) -> bool:
-        """Whether all values are ``O``."""
-        return set(self.counts) <= {"O", "o"}
-
-    @cached_property
-    def types(self) -> frozenset[str]:
-        """The entity types of the values."""
-        return frozenset(tag[2:] for tag in (self.spelling.tags or {}).values() if tag != "O")
-
-    @property
-    def is_chunk(self) -> bool:
-        """Whether the entities are phrases, as in the third column of CoNLL-2003."""
-        return bool(self.types) and len(self.types & _CHUNKS) * 2 > len(self.types)
-
-    @property
-    def is_filler(self) -> bool:
-        """Whether the column holds neither words nor tags."""
-        return self.is_index or self.is_token_id or self.is_number or self.is_placeholder or self.is_sentence_id
-
-    def predicts(self, gold: Column) -> bool:
-        """Return whether the column seems to be a prediction of the tags in ``gold``."""
-        tags, own = gold.spelling.tags, self.spelling.tags
-        if tags is None or own is None or not self.types <= gold.types:
-            return False
-        pairs = list(zip((tags.get(v, "O") for v in gold.values), (own.get(v, "O") for v in self.values), strict=True))
-        entities = [pair for pair in pairs if pair[0] != "O"]
-        return bool(entities) and sum(a[2:] == b[2:] for a, b in entities) * 2 >= len(entities)
-
-    def _share(self, pattern: re.Pattern[str]) -> float:
-        matching = sum(count for value, count in self.counts.items() if pattern.fullmatch(value))
-        return matching / max(1, len(self.values))
-
-
-def _index(value: str) -> tuple[str | None, int]:
-    """Return what precedes the number of a word, e.g. ``t`` of ``t12``, and the number; None: there is no number."""
-    match = _NUMBERED.fullmatch(value)
-    return (match[1], int(match[2])) if match else (None, 0)
 
 
 @dataclass(frozen=True)
@@ -204,9 +56,11 @@ def is_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     if parts.isdisjoint((*_WORD_NAMES, *_TAG_NAMES, "tok", "gold")) or not all(map(_NAME.fullmatch, names)):
         return False
     later = [row for row in later if len(row) == len(cells)]
+    if len(later) < FEW:
+        return False
     columns = [Column(index, (tuple(row[index] for row in later),)) for index in range(len(cells))]
     tags = [column for column in columns if column.is_entity and column.spelling.kind == "tags"]
-    return len(later) >= _FEW and bool(tags) and not any(_is_read(cells[column.index], column) for column in tags)
+    return bool(tags) and not any(_is_read(cells[column.index], column) for column in tags)
 
 
 def _is_read(tag: str, column: Column) -> bool:
@@ -220,21 +74,6 @@ def _is_known(name: str) -> bool:
         name in (*_WORD_NAMES, *_TAG_NAMES, *_OTHER_NAMES)
         or re.match(r"(ne|ner|nel|pos|tag|label)[-_. ]", name) is not None
     )
-
-
-def check_words(column: Column, location: str) -> None:
-    """Check that the words of a file are words.
-
-    Raises:
-        InputError: most of them are texts of several words.
-    """
-    values = [value for value in column.values if value]
-    if len(values) >= _FEW and sum(" " in value.strip() for value in values) > 0.5 * len(values):
-        raise InputError(
-            f"found texts of several words ({values[0][:60]!r}, {values[1][:60]!r}, ...) where the words should be",
-            location=location,
-            expected="a word and its tag on each line; labels of whole texts are no tags",
-        )
 
 
 def choose_columns(
@@ -293,7 +132,7 @@ def _stated(
 
 def _words_column(columns: Sequence[Column]) -> int:
     """Return the first column that holds neither numbers, ids nor tags; of many rows, one with many values."""
-    if len(columns[0].values) < _FEW:
+    if len(columns[0].values) < FEW:
         others = [column for column in columns if not column.is_integer] if len(columns) > 2 else []
         return (others or columns)[0].index
     candidates = [column for column in columns if not (column.is_filler or column.is_integer or _is_tags(column))]

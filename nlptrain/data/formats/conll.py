@@ -28,6 +28,8 @@ _DOCUMENT_COMMENT = re.compile(
 _COMMENT = re.compile(r"#\s?(?:sent_)?(id|text)\s*=\s?(.*)", re.DOTALL)
 _OUTSIDE = ("O", "o")
 _ENTITY_TAG = re.compile(r"[BIESLU][-_:]\S+")  # also of a type that occurs after the first lines
+EMPTY_WORD = "empty word with tag O, left out"
+BLANK_INSIDE = "blank inside an entity, left out"
 _INVISIBLE = "words of invisible characters"
 
 
@@ -117,6 +119,7 @@ class _Reader:
     rows: list[tuple[str, str, int]] = field(default_factory=list)
     comments: dict[str, str] = field(default_factory=dict)
     is_faulty: bool = False
+    lone: tuple[int, list[str], int] | None = None
     has_header: bool = False
     documents: int = 0
     document: str | None = None
@@ -128,6 +131,9 @@ class _Reader:
 
     def close(self) -> Sentence | None:
         """Return the sentence that ends here; None if it is empty or has a fault."""
+        if self.lone is not None and self.layout.lone_lines == "last" and self.lone[0] != len(self.rows):
+            self._skip_line(*self.lone[1:])  # words follow
+        self.lone = None
         rows, comments, is_faulty = self.rows, self.comments, self.is_faulty
         if not rows:
             self.is_faulty = False
@@ -178,18 +184,26 @@ class _Reader:
             return
         read = _repair_cells(cells, line, layout)
         if read is None:
-            self._skip_line(cells, line_number)
+            if len(cells) == 1 and layout.lone_lines and (layout.lone_lines == "last" or not self.rows):
+                self.lone = (len(self.rows), cells, line_number)
+            else:
+                self._skip_line(cells, line_number)
             return
         cause, word, tag = read
         if is_blank(word) and (tag in _OUTSIDE or not word.strip()):
-            if tag in _OUTSIDE:
-                report.repaired("empty word with tag O, left out", location)
+            if tag in _OUTSIDE or self._continues(tag):
+                report.repaired(EMPTY_WORD if tag in _OUTSIDE else BLANK_INSIDE, location)
                 return
             self._skip("empty word with a tag", line_number, f"found the tag {tag!r} without a word")
             return
         if cause:
             report.repaired(cause, location, f"found {line[:60]!r}")
         self.rows.append((word.removeprefix(layout.language), tag, line_number))
+
+    def _continues(self, tag: str) -> bool:
+        """Return whether ``tag`` continues the entity of the last word."""
+        last = self.rows[-1][1] if self.rows else ""
+        return last not in (*_OUTSIDE, "") and (tag == last or (tag[:1] in "Ii" and tag[1:] == last[1:]))
 
     def _skip_line(self, cells: Sequence[str], line_number: int) -> None:
         layout = self.layout

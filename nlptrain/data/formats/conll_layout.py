@@ -8,25 +8,38 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 from nlptrain.data.formats import ReadContext
-from nlptrain.data.formats.column_layout import ChosenColumns, Column, check_words, choose_columns, is_header
+from nlptrain.data.formats.column_checks import (
+    check_not_running_text,
+    check_words,
+    check_words_alone,
+    missing_column,
+    not_columns,
+)
+from nlptrain.data.formats.column_layout import ChosenColumns, choose_columns, is_header
+from nlptrain.data.formats.column_values import Column
+from nlptrain.data.read_report import ReadReport
 from nlptrain.data.text_files import read_lines
-from nlptrain.errors import InputError, Setting
+from nlptrain.errors import InputError
 
 DOCUMENT = re.compile(r"-*DOCSTART-*")
+_DOCUMENT_LINE = re.compile(r"#\s?DOCSTART.*|#doc[ :=]+[\w.-]*\d[\w.-]*")
 COMMENT_START = re.compile(r"#(?:\s|#|begin |end |[\w.:-]+\s*=)")
 SPACES, ANY_SPACE = re.compile(r"[ \t]+"), re.compile(r"\s+")
 _TAB = re.compile(r"\t")
 _TABBED_COMMENT = re.compile(r"##|#\s*[\w.:-]+\s*=(?!.*\t\S+$)|# ?[^\t]+\t(?![BIESLU]-).*\S \S")
 _GLOBAL_COLUMNS = re.compile(r"#\s*global\.columns\s*=\s*(.*)")
 _MARK = re.compile(r"</?(?:s|p|doc|text|sentence|document|sent)(?:\s[^<>]*)?/?>", re.IGNORECASE)
-_BREAK_STARTS = frozenset("-D<" + "".join(map(chr, range(33))))
+_BREAK_STARTS = frozenset("-D<#" + "".join(map(chr, range(33))))
+_NEARLY_ALL = 0.9  # of the sentences
 _SAMPLE = 3000  # lines that decide the layout
 _ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u00ad\ufe0e\ufe0f"
-_ATTRIBUTE = re.compile(r"[A-Za-z]\w*(?:\[-?\d+\](?:\|\w+\[-?\d+\])*)?=.+")  # of CRFsuite
-_TAGGED = re.compile(r"\S+[|/_]\S+")
 _LANGUAGE = re.compile(r"([a-z]{2,3}):.")
+
+
+LoneLines = Literal["", "first", "last"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,7 @@ class ConllLayout:
         language: what precedes each word, as in WikiANN (``en:``).
         has_entities: whether the tags are those of entities.
         values: those of each column in the sample.
+        lone_lines: where nearly all sentences have a line of one column, as an intent or the sentence itself.
         varies: whether sentences differ in the number of columns, as with those of predicates in CoNLL-2012.
     """
 
@@ -54,6 +68,7 @@ class ConllLayout:
     values: tuple[frozenset[str], ...] = ()
     varies: bool = False
     has_entities: bool = False
+    lone_lines: LoneLines = ""
 
     @property
     def last(self) -> int:
@@ -98,6 +113,8 @@ class ConllLayout:
 
 def is_document(line: str) -> bool:
     """Return whether a document begins at ``line``: its first column is ``-DOCSTART-``."""
+    if line.startswith("#"):
+        return _DOCUMENT_LINE.fullmatch(line.strip()) is not None
     return DOCUMENT.fullmatch(line.replace("\t", " ").split(" ", 1)[0]) is not None
 
 
@@ -131,27 +148,44 @@ def detect_layout(path: Path, context: ReadContext) -> ConllLayout | None:
             return None
     width = _common_width(rows)
     if width < 2:
-        raise _not_columns(path, content[0], rows)
-    _check_words_alone(path, content[0][0], rows)
+        raise not_columns(path, content[0], rows)
+    check_words_alone(path, content[0][0], rows)
     names = names if len(names) == width else []
     columns = _columns(sample, draft, width, header)
     stated = context.columns
     chosen = choose_columns(columns, names, {"words": stated.words, "tags": stated.tags}, str(path))
+    first = content[bool(header_line)][0]
     if not (0 <= chosen.words < width and 0 <= chosen.tags < width and chosen.words != chosen.tags):
-        raise _missing_column(path, context, rows[0], content[bool(header_line)][0])
+        raise missing_column(path, context, rows[0], first)
+    check_words(columns[chosen.words], f"{path}:{first}")
+    if separator is not _TAB:
+        check_not_running_text(f"{path}:{first}", rows, width, columns[chosen.tags], context)
+    layout = ConllLayout(
+        separator,
+        width,
+        chosen,
+        _tags(columns[chosen.tags]),
+        names,
+        header,
+        _language(columns[chosen.words]),
+        tuple(frozenset(column.counts) for column in columns),
+        _varies(sample, draft, context),
+        columns[chosen.tags].is_entity,
+        _lone_lines(sample, draft, width),
+    )
+    _note_decisions(path, layout, header_line, context.report)
+    return layout
+
+
+def _note_decisions(path: Path, layout: ConllLayout, header_line: int, report: ReadReport) -> None:
     if header_line:
-        context.report.note(f"{path}: line {header_line} is a header ({', '.join(names or rows[0])})")
-    if chosen.reason:
-        context.report.note(f"{path}: {chosen.reason}")
-    check_words(columns[chosen.words], f"{path}:{content[bool(header_line)][0]}")
-    language = _language(columns[chosen.words])
-    if language:
-        context.report.note(f"{path}: {language!r} before each word, removed")
-    values = tuple(frozenset(column.counts) for column in columns)
-    varies = _varies(sample, draft, context)
-    tags = _tags(columns[chosen.tags])
-    has_entities = columns[chosen.tags].is_entity
-    return ConllLayout(separator, width, chosen, tags, names, header, language, values, varies, has_entities)
+        report.note(f"{path}: line {header_line} is a header ({', '.join(layout.header_cells(layout.header))})")
+    if layout.chosen.reason:
+        report.note(f"{path}: {layout.chosen.reason}")
+    if layout.language:
+        report.note(f"{path}: {layout.language!r} before each word, removed")
+    if layout.lone_lines:
+        report.note(f"{path}: the {layout.lone_lines} line of each sentence has one column, and is left out")
 
 
 def _find_header(
@@ -164,6 +198,24 @@ def _find_header(
         if is_header(cells, rows[is_row:]) and (is_row or len(cells) == _common_width(rows)):
             return line_number, line
     return 0, ""
+
+
+def _lone_lines(sample: Sequence[tuple[int, str]], draft: ConllLayout, width: int) -> LoneLines:
+    """Return at which end nearly all sentences have a line of one column."""
+    blocks: list[list[int]] = [[]]
+    for _, line in sample:
+        if draft.is_break(line):
+            blocks.append([])
+        elif not COMMENT_START.match(line):
+            blocks[-1].append(len(draft.cells(line.strip())))
+    blocks = [block for block in blocks if width in block]
+    if len(blocks) < 2:
+        return ""
+    first = sum(block[0] == 1 and block.count(1) < 3 and block[-1] != 1 for block in blocks)
+    last = sum(block[-1] == 1 and block.count(1) == 1 for block in blocks)
+    if max(first, last) < _NEARLY_ALL * len(blocks):
+        return ""
+    return "first" if first > last else "last"
 
 
 def _varies(sample: Sequence[tuple[int, str]], draft: ConllLayout, context: ReadContext) -> bool:
@@ -225,54 +277,3 @@ def _columns(sample: Sequence[tuple[int, str]], draft: ConllLayout, width: int, 
                 sentences[-1].append([cell.strip(" \ufeff") for cell in cells])
     filled = [rows for rows in sentences if rows]
     return [Column(index, tuple(tuple(row[index] for row in rows) for rows in filled)) for index in range(width)]
-
-
-def _not_columns(path: Path, first: tuple[int, str], rows: Sequence[Sequence[str]]) -> InputError:
-    return InputError(
-        f"found 1 column ({', '.join(map(repr, rows[0][:1]))})",
-        location=f"{path}:{first[0]}",
-        expected="a word and a tag on each line",
-        hint=("raw text belongs in ", Setting("data.unlabeled")),
-    )
-
-
-def _check_words_alone(path: Path, line_number: int, rows: Sequence[Sequence[str]]) -> None:
-    """Check that a line has one word, and that cells are words rather than attributes.
-
-    Raises:
-        InputError: each line is a sentence of ``word/TAG``, or the cells are attributes as CRFsuite reads them.
-    """
-    cells = [cell for row in rows for cell in row if cell]
-    lists = [(row[0].split(), re.split(r"[ ,]+", row[-1])) for row in rows if len(row) > 1]
-    if sum(len(words) == len(tags) > 1 for words, tags in lists) * 2 > len(rows):
-        raise InputError(
-            f"found a sentence in a line ({' | '.join(rows[0])[:80]!r})",
-            location=f"{path}:{line_number}",
-            expected="a word and its tag on each line",
-        )
-    if sum(_TAGGED.fullmatch(cell) is not None for cell in cells) >= 0.9 * len(cells):
-        raise InputError(
-            f"found several words in a line ({' '.join(rows[0][:2])!r})",
-            location=f"{path}:{line_number}",
-            expected="a word and its tag on each line",
-        )
-    if sum(_ATTRIBUTE.fullmatch(cell) is not None for row in rows for cell in row[1:]) * 2 > len(cells):
-        raise InputError(
-            f"found attributes ({rows[0][1]!r})",
-            location=f"{path}:{line_number}",
-            expected=("a column of words (", Setting("data.columns.words"), ") and one of tags"),
-        )
-
-
-def _missing_column(path: Path, context: ReadContext, cells: Sequence[str], line_number: int) -> InputError:
-    return InputError(
-        f"found {len(cells)} columns ({', '.join(map(repr, cells))})",
-        location=f"{path}:{line_number}",
-        expected=(
-            f"words in column {context.columns.words or 1} (",
-            Setting("data.columns.words"),
-            f") and tags in column {context.columns.tags or -1} (",
-            Setting("data.columns.tags"),
-            ")",
-        ),
-    )

@@ -20,7 +20,7 @@ _FORM, _UPOS, _XPOS = 2, 4, 5
 _NAMES = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
 _COLUMNS_BY_NAME = {"tags": {"upos": _UPOS, "xpos": _XPOS}, "words": {"form": _FORM}}
 _MISC = "misc."
-_ENTITY_KEYS = ("NER", "ner", "Entity", "NE", "BIO", "Tag")  # of MISC
+_ENTITY_KEYS = ("NER", "ner", "Entity", "NE", "BIO", "Tag", "name")  # of MISC
 _NOT_A_WORD = re.compile(r"[1-9]\d*-[1-9]\d*|\d+\.[1-9]\d*")  # a multiword token 3-4, an empty node 8.1
 _COMMENT = re.compile(r"#\s*(text|sent_id)\s*=\s?(.*)", re.DOTALL)
 _DOCUMENT = re.compile(r"#\s*newdoc\b(?:\s+id\s*=\s*(.*))?")

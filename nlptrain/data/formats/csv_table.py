@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from nlptrain.data.formats import ReadContext
-from nlptrain.data.formats.column_layout import Column, Role, check_words, choose_columns
+from nlptrain.data.formats.column_checks import check_words
+from nlptrain.data.formats.column_layout import Role, choose_columns
+from nlptrain.data.formats.column_values import Column
 from nlptrain.data.formats.entity_fields import ENDS, STARTS, plain_name
 from nlptrain.data.formats.fields import join_names
 from nlptrain.data.read_report import ReadReport
@@ -21,9 +23,14 @@ from nlptrain.errors import InputError, Setting
 _NAMES = {
     "words": ("word", "token", "words", "tokens", "form"),
     "tags": ("tag", "ner_tag", "tags", "ner_tags", "label", "labels", "ner", "entity", "bio", "iob"),
-    "sentences": ("sentence_id", "sent_id", "sentence", "sentence #", "sentence_idx", "sentence_number", "sent"),
+    "sentences": tuple(
+        "sentence_id,sent_id,sentence,sentence #,sentence_idx,sentence_number,sent,sent_idx,sent_no,sent_num,"
+        "sentence_no,sentence_num,sentence id,sid".split(",")
+    ),
 }
-_DOCUMENTS = ("doc_id", "document_id", "document", "doc")
+_DOCUMENTS = tuple(
+    "doc_id document_id document doc doc_idx doc_no doc_num docid file filename file_name pmid article_id".split()
+)
 _SEPARATORS = ",;\t|"
 _SAMPLE = 3000  # rows that decide the columns and the quoting
 Cells = list[str] | tuple[str, ...]  # a tuple: a row with another number of columns

@@ -19,7 +19,7 @@ from nlptrain.data.formats.annotation_tools import (
     unusual_key,
     used_keys,
 )
-from nlptrain.data.formats.column_layout import Column
+from nlptrain.data.formats.column_values import Column
 from nlptrain.data.formats.fields import DOCUMENT_KEYS, check_strings, id_and_text, join_names, json_line
 from nlptrain.data.formats.head import read_head
 from nlptrain.data.formats.json_rows import read_row_sentences
