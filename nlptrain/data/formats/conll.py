@@ -14,10 +14,16 @@ from nlptrain.data.formats.conll_layout import (
     SPACES,
     ConllLayout,
     detect_layout,
-    is_blank,
     is_document,
 )
-from nlptrain.data.formats.fields import comment_lines, tagged_words
+from nlptrain.data.formats.fields import (
+    BLANK_INSIDE,
+    EMPTY_WORD,
+    comment_lines,
+    continues_entity,
+    is_blank,
+    tagged_words,
+)
 from nlptrain.data.sentence import MAX_WORDS, Sentence
 from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError
@@ -28,8 +34,6 @@ _DOCUMENT_COMMENT = re.compile(
 _COMMENT = re.compile(r"#\s?(?:sent_)?(id|text)\s*=\s?(.*)", re.DOTALL)
 _OUTSIDE = ("O", "o")
 _ENTITY_TAG = re.compile(r"[BIESLU][-_:]\S+")  # also of a type that occurs after the first lines
-EMPTY_WORD = "empty word with tag O, left out"
-BLANK_INSIDE = "blank inside an entity, left out"
 _INVISIBLE = "words of invisible characters"
 
 
@@ -191,7 +195,7 @@ class _Reader:
             return
         cause, word, tag = read
         if is_blank(word) and (tag in _OUTSIDE or not word.strip()):
-            if tag in _OUTSIDE or self._continues(tag):
+            if tag in _OUTSIDE or continues_entity(tag, self.rows[-1][1] if self.rows else ""):
                 report.repaired(EMPTY_WORD if tag in _OUTSIDE else BLANK_INSIDE, location)
                 return
             self._skip("empty word with a tag", line_number, f"found the tag {tag!r} without a word")
@@ -199,11 +203,6 @@ class _Reader:
         if cause:
             report.repaired(cause, location, f"found {line[:60]!r}")
         self.rows.append((word.removeprefix(layout.language), tag, line_number))
-
-    def _continues(self, tag: str) -> bool:
-        """Return whether ``tag`` continues the entity of the last word."""
-        last = self.rows[-1][1] if self.rows else ""
-        return last not in (*_OUTSIDE, "") and (tag == last or (tag[:1] in "Ii" and tag[1:] == last[1:]))
 
     def _skip_line(self, cells: Sequence[str], line_number: int) -> None:
         layout = self.layout

@@ -20,6 +20,7 @@ from nlptrain.data.formats.column_checks import (
 )
 from nlptrain.data.formats.column_layout import ChosenColumns, choose_columns, is_header
 from nlptrain.data.formats.column_values import Column
+from nlptrain.data.formats.fields import is_blank
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.text_files import read_lines
 from nlptrain.errors import InputError
@@ -35,7 +36,6 @@ _MARK = re.compile(r"</?(?:s|p|doc|text|sentence|document|sent)(?:\s[^<>]*)?/?>"
 _BREAK_STARTS = frozenset("-D<#" + "".join(map(chr, range(33))))
 _NEARLY_ALL = 0.9  # of the sentences
 _SAMPLE = 3000  # lines that decide the layout
-_ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u00ad\ufe0e\ufe0f"
 _LANGUAGE = re.compile(r"([a-z]{2,3}):.")
 
 
@@ -116,13 +116,6 @@ def is_document(line: str) -> bool:
     if line.startswith("#"):
         return _DOCUMENT_LINE.fullmatch(line.strip()) is not None
     return DOCUMENT.fullmatch(line.replace("\t", " ").split(" ", 1)[0]) is not None
-
-
-def is_blank(text: str) -> bool:
-    """Return whether ``text`` has white space and zero-width characters alone."""
-    if "!" <= text[:1] <= "~":
-        return False
-    return not text or not text.strip() or not text.strip(_ZERO_WIDTH + " \t\u00a0\u3000").strip()
 
 
 def detect_layout(path: Path, context: ReadContext) -> ConllLayout | None:

@@ -173,7 +173,7 @@ def _rows(path: Path, context: ReadContext) -> Iterator[_Row]:
             context.report.repaired("header that occurs again, left out", f"{path}:{line}")
         else:
             current = str(blocks) if sentences is None else cells[sentences].strip() or current
-            word, tag = cells[words], cells[tags].strip()
+            word, tag = cells[words].strip(" \t"), cells[tags].strip()
             if not current:
                 raise InputError(f"found no sentence for {word!r}, nor above it", location=f"{path}:{line}")
             document = "" if documents is None else cells[documents].strip() or document

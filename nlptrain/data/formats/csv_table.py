@@ -32,6 +32,7 @@ _DOCUMENTS = tuple(
     "doc_id document_id document doc doc_idx doc_no doc_num docid file filename file_name pmid article_id".split()
 )
 _SEPARATORS = ",;\t|"
+_COMMENT = re.compile(r"#[^,;\t|]*")  # before the header
 _SAMPLE = 3000  # rows that decide the columns and the quoting
 Cells = list[str] | tuple[str, ...]  # a tuple: a row with another number of columns
 
@@ -66,7 +67,10 @@ def open_table(path: Path, report: ReadReport | None = None) -> Table:
         report: receives rows with another number of columns; None: the first one raises.
     """
     numbered = read_lines(path)
-    header_line, header = next(numbered, (1, ""))
+    header_line, header = next(
+        ((line_number, line) for line_number, line in numbered if line.strip() and not _COMMENT.fullmatch(line)),
+        (1, ""),
+    )
     separator = max(_SEPARATORS, key=header.count)
     if stated := re.fullmatch(r'"?sep=(.)"?', header):
         separator = stated[1]
@@ -74,12 +78,12 @@ def open_table(path: Path, report: ReadReport | None = None) -> Table:
     lines = (f"{line}\n" for _, line in numbered)
     quoting = _quoting(path, separator)
     try:
-        names = next(csv.reader([header], delimiter=separator, quoting=quoting), [])
+        names = next(csv.reader([header], delimiter=separator, quoting=quoting, skipinitialspace=True), [])
     except csv.Error as error:
         raise InputError(f"not CSV: {error}", location=f"{path}:{header_line}") from error
 
     def rows() -> Iterator[tuple[int, Cells]]:
-        reader = csv.reader(lines, delimiter=separator, quoting=quoting, strict=True)
+        reader = csv.reader(lines, delimiter=separator, quoting=quoting, strict=True, skipinitialspace=True)
         line = header_line + 1
         try:
             for cells in reader:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from textwrap import shorten
 from typing import Any
 
 from nlptrain.data.formats import WriteContext
+from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
 DOCUMENT_KEYS = ("doc_id", "document_id")
+EMPTY_WORD = "empty word with tag O, left out"
+BLANK_INSIDE = "blank inside an entity, left out"
+_OUTSIDE = ("O", "o")
+_ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u00ad\ufe0e\ufe0f"
+_SUSPECT = re.compile(rf"\0[\s\0{_ZERO_WIDTH}]|\s\0")  # words between null characters
 _MAX_NAMES = 200  # characters of the names of keys or columns that are shown
 
 
@@ -36,9 +43,55 @@ def check_strings(
             location=location,
             expected=f"a list of strings{example and f', as in {example}'}",
         )
+    try:
+        if "" not in values and "\0".join(values).encode("utf-8"):  # all are right, by far the most frequent case
+            return tuple(values)
+    except (TypeError, UnicodeEncodeError):
+        pass
     for index, value in enumerate(values, start=1):
         _check_item(value, f"{location}: {key!r} {index}", are_tags)
     return tuple(values)
+
+
+def is_blank(text: str) -> bool:
+    """Return whether ``text`` has white space and zero-width characters alone."""
+    if "!" <= text[:1] <= "~":
+        return False
+    return not text or not text.strip() or not text.strip(_ZERO_WIDTH + " \t\u00a0\u3000").strip()
+
+
+def continues_entity(tag: str, last: str) -> bool:
+    """Return whether ``tag`` continues the entity of the ``last`` tag, as ``I-PER`` does after ``B-PER``."""
+    return last not in (*_OUTSIDE, "") and (tag == last or (tag[:1] in "Ii" and tag[1:] == last[1:]))
+
+
+def clean_words(words: Any, tags: Any, location: str, report: ReadReport) -> tuple[Any, Any]:  # noqa: ANN401
+    """Return the words and tags of a row, with what has one sensible reading repaired; other values as they are.
+
+    Blanks around words are removed, numbers become words, and empty or invisible words outside of entities, or inside
+    of one, are left out.
+    """
+    if not (isinstance(words, list) and isinstance(tags, list) and len(words) == len(tags)):
+        return words, tags
+    try:
+        if not _SUSPECT.search("\0" + "\0".join(words) + "\0"):
+            return words, tags
+    except TypeError:
+        pass
+    kept: list[tuple[Any, Any]] = []
+    for word, tag in zip(words, tags, strict=True):
+        text = str(word) if type(word) is int else word
+        if isinstance(text, str) and isinstance(tag, str):
+            if text is not word:
+                report.repaired("number as a word, read as text", location, f"found {word}")
+            if is_blank(text) and (tag in _OUTSIDE or continues_entity(tag, kept[-1][1] if kept else "")):
+                report.repaired(EMPTY_WORD if tag in _OUTSIDE else BLANK_INSIDE, location)
+                continue
+            if text != text.strip():
+                report.repaired("blanks around a word, removed", location, f"found {text!r}")
+                text = text.strip()
+        kept.append((text, tag))
+    return [word for word, _ in kept], [tag for _, tag in kept]
 
 
 def id_and_text(row: Mapping[str, Any], location: str) -> tuple[str | None, str | None]:

@@ -20,7 +20,7 @@ from nlptrain.data.formats.annotation_tools import (
     used_keys,
 )
 from nlptrain.data.formats.column_values import Column
-from nlptrain.data.formats.fields import DOCUMENT_KEYS, check_strings, id_and_text, join_names, json_line
+from nlptrain.data.formats.fields import DOCUMENT_KEYS, check_strings, clean_words, id_and_text, join_names, json_line
 from nlptrain.data.formats.head import read_head
 from nlptrain.data.formats.json_rows import read_row_sentences
 from nlptrain.data.formats.row_shapes import split_tagged_text
@@ -31,11 +31,13 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Setting
 
 _EXAMPLE = f'{{"tokens": ["Ada", "sings"], "tags": ["B-person", "O"]}} or {ENTITIES_EXAMPLE}'
-_EMPTY = "empty word with tag O, left out"
 # Of those that a row has, the first one with a list is read.
 _KEYS = {
     "words": ("tokens", "words", "token", "word", "text", "sentence"),
-    "tags": ("tags", "ner_tags", "labels", "ner", "tag", "label", "pos_tags", "upos", "upos_tags", "xpos", "pos"),
+    "tags": tuple(
+        "tags ner_tags labels ner tag label ner_labels bio_tags bio iob_tags iob pos_tags upos upos_tags xpos "
+        "pos".split()
+    ),
 }
 
 
@@ -111,8 +113,7 @@ def _sentence(context: ReadContext, row: dict[str, Any], location: str) -> Sente
     tokens, names = row[words_key], row[tags_key]
     if isinstance(names, list):
         names = [tag_name(name, context.tag_names, location) for name in names]
-    if isinstance(tokens, list) and "" in tokens and isinstance(names, list) and len(names) == len(tokens):
-        tokens, names = _without_empty_words(tokens, names, location, context)
+    tokens, names = clean_words(tokens, names, location, context.report)
     words = check_strings(tokens, words_key, location, example=_EXAMPLE)
     tags = check_strings(names, tags_key, location, are_tags=True, example=_EXAMPLE)
     if len(words) != len(tags):
@@ -123,16 +124,6 @@ def _sentence(context: ReadContext, row: dict[str, Any], location: str) -> Sente
         return None
     sentence_id, text = id_and_text(row, location)
     return Sentence(words, tags, location, id=sentence_id, text=text, **read_marks(row, len(words), location))
-
-
-def _without_empty_words(
-    tokens: list[Any], tags: list[Any], location: str, context: ReadContext
-) -> tuple[list[Any], list[Any]]:
-    """Omit empty words outside of entities: emoji that a tool has stripped."""
-    kept = [index for index, (token, tag) in enumerate(zip(tokens, tags, strict=True)) if token != "" or tag != "O"]
-    if len(kept) < len(tokens):
-        context.report.repaired(_EMPTY, location, count=len(tokens) - len(kept))
-    return [tokens[index] for index in kept], [tags[index] for index in kept]
 
 
 def _key(row: dict[str, Any], name: str, columns: ColumnsConfig, location: str) -> str:
@@ -159,4 +150,7 @@ def _find_key(row: dict[str, Any], name: str, columns: ColumnsConfig) -> str | N
     column = getattr(columns, name)
     candidates = _KEYS[name] if column is None or isinstance(column, int) else (column,)
     present = [key for key in candidates if key in row]
+    if not present:
+        lowered = {key.lower(): key for key in row}
+        present = [lowered[key] for key in candidates if key in lowered]
     return next((key for key in present if isinstance(row[key], list)), next(iter(present), None))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nlptrain.data.formats import ReadContext
-from nlptrain.data.formats.fields import check_strings, id_and_text, join_names
+from nlptrain.data.formats.fields import check_strings, clean_words, id_and_text, join_names, quote_json
 from nlptrain.data.formats.head import Head
 from nlptrain.data.formats.json_rows import MALFORMED
 from nlptrain.data.formats.tag_names import UnnamedTagError, tag_name
@@ -45,7 +45,7 @@ def is_wide_csv(head: Head) -> bool:
     words, tags = (next((names.index(name) for name in _NAMES[key] if name in names), None) for key in _NAMES)
     if words is None or tags is None:
         return False
-    pairs = [_lists(cells[words], cells[tags]) for cells in rows[1:21] if len(cells) == len(names)]
+    pairs = [_lists_or_none(cells[words], cells[tags]) for cells in rows[1:21] if len(cells) == len(names)]
     are_even = [len(word_list) == len(tag_list) for word_list, tag_list in pairs]
     return 2 * sum(are_even) > len(rows[1:21]) and any(
         len(word_list) == len(tag_list) > 1 for word_list, tag_list in pairs
@@ -99,7 +99,7 @@ def _rows(lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
     if header.strip().lower().startswith("sep=") and len(header.strip()) == 5:
         separator, header, skipped = header.strip()[-1], next(lines, ""), 1
     yield 1 + skipped, next(csv.reader([header], delimiter=separator), [])
-    reader = csv.reader(lines, delimiter=separator)
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
     line = 2 + skipped
     for cells in reader:
         first, line = line, reader.line_num + 2 + skipped
@@ -128,19 +128,31 @@ def _find_column(path: Path, names: Sequence[str], key: str, context: ReadContex
 
 
 def _sentence(words: str, tags: str, row_id: str | None, location: str, context: ReadContext) -> Sentence | None:
-    word_list, tag_list = _lists(words, tags)
+    try:
+        word_list, tag_list = _lists(words, tags)
+    except InputError as error:
+        raise InputError(error.problems[0].found, location=location, expected="a list of strings") from error
     if len(word_list) != len(tag_list):
         raise InputError(
             f"found {len(word_list)} words and {len(tag_list)} tags",
             location=location,
             expected="one tag for each word",
         )
-    names = [tag_name(tag, context.tag_names, location) for tag in tag_list]
-    checked = check_strings([str(word) for word in word_list], "words", location)
+    names: list[Any] = [tag_name(tag, context.tag_names, location) for tag in tag_list]
+    word_list, names = clean_words([str(word) for word in word_list], names, location, context.report)
+    checked = check_strings(word_list, "words", location)
     sentence_id, _ = id_and_text({"id": row_id or None}, location)
     if not checked:
         return None
     return Sentence(checked, check_strings(names, "tags", location, are_tags=True), location, id=sentence_id)
+
+
+def _lists_or_none(words: str, tags: str) -> tuple[list[Any], list[Any]]:
+    """Return the items of two cells; of cells that cannot be read, lists of different lengths."""
+    try:
+        return _lists(words, tags)
+    except InputError:
+        return [], [""]
 
 
 def _lists(words: str, tags: str) -> tuple[list[Any], list[Any]]:
@@ -156,6 +168,8 @@ def _splits(cell: str) -> list[list[Any]]:
     cell = cell.strip()
     if cell[:1] in ("[", "(") and (items := _literal(cell)) is not None:
         return [items]
+    if cell.startswith("[") and cell.endswith("]"):
+        raise InputError(f"found {quote_json(cell)}, a list that cannot be read")
     by_commas = [part.strip() for part in cell.split(",")]
     has_commas = len(by_commas) > 1 and all(len(part.split()) == 1 for part in by_commas)
     return [cell.split(), by_commas] if has_commas else [cell.split()]
@@ -163,11 +177,11 @@ def _splits(cell: str) -> list[list[Any]]:
 
 def _literal(cell: str) -> list[Any] | None:
     """Return the items of a list as JSON, Python or numpy writes it; None: it is no list."""
-    if _NUMPY_LIST.fullmatch(cell):  # without commas: Python would join the strings
-        return [ast.literal_eval(item) for item in re.findall(_NUMPY_ITEM, cell)]
     try:
+        if _NUMPY_LIST.fullmatch(cell):  # without commas: Python would join the strings
+            return [ast.literal_eval(item) for item in re.findall(_NUMPY_ITEM, cell)]
         value = json.loads(cell)
-    except (ValueError, RecursionError):
+    except (ValueError, SyntaxError, RecursionError):
         try:
             value = ast.literal_eval(cell)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
