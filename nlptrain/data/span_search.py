@@ -7,7 +7,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from html import unescape
 from itertools import accumulate
+from unicodedata import normalize
 
 from rapidfuzz import fuzz
 
@@ -54,10 +56,11 @@ def locate_spans(
     5. the most similar words, at least 0.8 by the normalized Indel similarity, twice the characters of the longest
        common subsequence by those of both texts, ignoring case (``fuzzy``), for texts of at least 4 characters.
 
-    Mentions, without offsets, take the first such occurrence; spans with wrong offsets take the nearest one, and are
-    left out if two are equally near. Of spans without a text, those that end one character after the text are clipped:
-    this is a line break that the row does not have. Others outside of the text are left out, as an end that is far away
-    does not show where the entity ends. What is left out is counted in ``report`` (``lost``).
+    Mentions, without offsets, take the first such occurrence; the same mention once more is a duplicate if whole words
+    do not have it again, or only in lower case, as ``us`` after ``US``. Spans with wrong offsets take the nearest
+    occurrence, and are left out if two are equally near. Of spans without a text, those that end one character after
+    the text are clipped: this is a line break that the row does not have. Others outside of the text are left out, as
+    an end that is far away does not show where the entity ends. What is left out is counted in ``report`` (``lost``).
 
     Args:
         text: the text.
@@ -93,7 +96,14 @@ def _is_exact(text: str, span: TextSpan) -> bool:
     if span.text is None:
         return True
     actual = text[span.start : span.end]
-    return actual == span.text or actual.split() == span.text.split()
+    return actual == span.text or actual.split() == span.text.split() or _is_same(actual, span.text)
+
+
+def _is_same(actual: str, quoted: str) -> bool:
+    """Return whether a quoted text is only written differently: composed letters, or HTML."""
+    if "&" in quoted or "&" in actual:
+        actual, quoted = unescape(actual), unescape(quoted)
+    return normalize("NFKC", actual) == normalize("NFKC", quoted)
 
 
 def _gained_blank(text: str, span: TextSpan) -> bool:
@@ -175,6 +185,7 @@ class _Search:
         self._starts = {start for start, _ in words}
         self._ends = {end for _, end in words}
         self._taken = taken
+        self._mentions: dict[tuple[str, str], Offsets] = {}  # text and label of those found exactly
 
     def place(self, span: TextSpan) -> TextSpan | None:
         """Return ``span`` with its offsets, or None if it is not found, or at two occurrences equally near."""
@@ -182,6 +193,10 @@ class _Search:
         same, any_case = (self._occurrences(mention, flags) for flags in (0, re.IGNORECASE))
         free_same, free_any_case = list(filter(self._is_free, same)), list(filter(self._is_free, any_case))
         exact = "exact" if span.start is None else "moved"
+        first = self._mentions.get((mention, span.label)) if span.start is None else None
+        others = free_same if mention == mention.lower() else [*free_same, *filter(self._has_capitals, free_any_case)]
+        if first is not None and not any(map(self._is_whole, others)):  # the same once more
+            return replace(span, start=first[0], end=first[1], placement=exact)
         for placement, occurrences in (
             (exact, list(filter(self._is_whole, free_same))),
             ("case", list(filter(self._is_whole, free_any_case))),
@@ -196,6 +211,8 @@ class _Search:
                 if chosen is None:
                     return None
                 self._taken.append(chosen)
+                if placement == exact:
+                    self._mentions.setdefault((mention, span.label), chosen)
                 return replace(span, start=chosen[0], end=chosen[1], placement=placement)
         return None
 
@@ -210,6 +227,10 @@ class _Search:
 
     def _is_whole(self, occurrence: Offsets) -> bool:
         return occurrence[0] in self._starts and occurrence[1] in self._ends
+
+    def _has_capitals(self, occurrence: Offsets) -> bool:
+        words = self._text[slice(*occurrence)]
+        return words != words.lower()
 
     def _is_free(self, occurrence: Offsets) -> bool:
         return all(occurrence[1] <= start or end <= occurrence[0] for start, end in self._taken)

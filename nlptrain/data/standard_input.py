@@ -8,6 +8,8 @@ import re
 import shutil
 import sys
 import tempfile
+import zlib
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from nlptrain.errors import InputError
 
 STANDARD_INPUT = "-"
 _NAME = "standard input"
+_GZIP = b"\x1f\x8b"
 _HEAD = 4096  # bytes that decide the format
 _SUFFIXES = (
     (re.compile(rb'(\xef\xbb\xbf)?\s*\{\s*["}]'), ".jsonl"),
@@ -30,7 +33,7 @@ def standard_input(*, raw: bool) -> CachedFile:
     """Return a file with the bytes of standard input, which is read once, and removed when the process ends.
 
     Its suffix is that of JSON Lines, JSON, Parquet or Arrow if it begins like one of them; or else that of lines of
-    text, or of columns.
+    text, or of columns; and ``.gz`` if it is compressed.
 
     Args:
         raw: whether raw text is expected, rather than columns of words and tags.
@@ -41,8 +44,13 @@ def standard_input(*, raw: bool) -> CachedFile:
     folder = _spooled()
     with (folder / "bytes").open("rb") as file:
         head = file.read(_HEAD)
+    compressed = ""
+    if head.startswith(_GZIP):
+        compressed = ".gz"
+        with suppress(zlib.error):  # its reader reports it
+            head = zlib.decompressobj(wbits=31).decompress(head, _HEAD)
     text = ".txt" if raw else ".conll"
-    path = folder / f"stdin{next((suffix for pattern, suffix in _SUFFIXES if pattern.match(head)), text)}"
+    path = folder / f"stdin{next((suffix for pattern, suffix in _SUFFIXES if pattern.match(head)), text)}{compressed}"
     if not path.exists():
         os.link(folder / "bytes", path)
     return CachedFile.of(path, _NAME)

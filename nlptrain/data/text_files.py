@@ -27,6 +27,7 @@ _MAX_LINE = 2**28  # bytes
 _BLOCK = 2**18  # bytes that are read at once
 _LINE_END = re.compile(r"\r+\n|\r")
 _FREE, _MAX_EXPANSION = 2**23, 100  # bytes that any .gz may expand to, and the factor by which a large one may
+_GZIP = b"\x1f\x8b"
 _START = 1024  # bytes that UTF-16 without a byte order mark is recognized from
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _REASON = 200  # characters of an error of the Hub that are shown
@@ -56,6 +57,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         for block, offset in _blocks(file, path, max_size):
             start = 0
             if not offset:
+                if block.startswith(_GZIP) and not is_gz(path):
+                    raise InputError("compressed by gzip", location=str(path), hint="let its name end in .gz")
                 if encoding := utf16_encoding(block):
                     yield from _utf16_lines(path, encoding)
                     return

@@ -33,6 +33,7 @@ class ReadContext:
         align: what happens to spans that cut a word.
         entity_type: of entities without a type.
         tag_names: names of tags that the files have as numbers.
+        joins_tags: whether labels of spans are tags such as ``B-PER``, and neighboring spans are one entity.
         segmenter: the word segmenter of texts with labeled spans; None: the word splitter.
     """
 
@@ -43,6 +44,7 @@ class ReadContext:
     align: Align = "expand"
     entity_type: str = "ENTITY"
     tag_names: Mapping[str, str] = field(default_factory=dict)
+    joins_tags: bool = False
     segmenter: str | None = None
 
 

@@ -11,23 +11,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 from nlptrain.data.formats import ReadContext
-from nlptrain.data.formats.annotated_text import BAD_TOKENS, AnnotatedText, TextSpan
+from nlptrain.data.formats.annotated_text import AnnotatedText, TextSpan
 from nlptrain.data.formats.entity_fields import EntityFields, entity_fields, plain_name
 from nlptrain.data.formats.entity_lists import ENTITY_KEYS, find_entities, is_map, to_entities
 from nlptrain.data.formats.fields import id_and_text, json_type, lone_surrogate, quote_json
 from nlptrain.data.formats.label_studio import is_task, region_key, small_row, task_row
 from nlptrain.data.formats.row_shapes import find_text, has_words
 from nlptrain.data.formats.tag_names import UnnamedTagError, tag_name
-from nlptrain.data.sentence import Sentence, find_offsets
+from nlptrain.data.formats.tagged_spans import are_tags, join_tagged_spans
+from nlptrain.data.formats.token_offsets import to_offset, token_offsets
+from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
 ENTITIES_EXAMPLE = '{"text": "Ada sings", "entities": [{"start": 0, "end": 3, "label": "person"}]}'
 _MALFORMED = "row that is malformed"
-_MAX_OFFSET = 2**53  # no text is longer
 _UNUSED_DECISIONS = {"reject": "rejected by the annotator", "ignore": "ignored by the annotator"}
 _USUAL_KEYS = frozenset(("id", "doc_id", "meta", "text", "entities", "tokens", "asked", "rejected", "answer"))
 _NO_SCORE = "score that is no number from 0 to 1, left out"
@@ -78,6 +78,18 @@ def check_labels(rows: Sequence[dict[str, Any]], location: str) -> None:
             return
     if labels is not None:
         raise labels
+
+
+def labels_are_tags(rows: Sequence[dict[str, Any]]) -> bool:
+    """Return whether the labels in the first rows of a file are tags with prefixes, one of them inside of an entity."""
+    labels: set[str] = set()
+    for row in rows:
+        if is_annotated_row(row) and not is_task(row) and not region_key(row):
+            _, text = find_text(row) or ("", "")
+            _, values = _find(row, text) or ("", [])
+            for value in values if isinstance(values, list) else []:
+                labels.update(str(fields.label) for fields in entity_fields(value, text))
+    return are_tags(labels)
 
 
 def unusual_key(rows: Sequence[dict[str, Any]]) -> str | None:
@@ -215,8 +227,10 @@ def _annotated_text(
     if isinstance(values, dict):
         values = to_entities(values, text, None, location)
     text_spans = [span for value in values for span in _text_spans(value, text, location, context)]
+    if context.joins_tags:
+        text_spans = join_tagged_spans(text_spans, text)
     sentence_id, _ = id_and_text({"id": row_id}, location)
-    return AnnotatedText(text, text_spans, location, _token_offsets(tokens, text, location, context), sentence_id)
+    return AnnotatedText(text, text_spans, location, token_offsets(tokens, text, location, context), sentence_id)
 
 
 def _text_spans(value: Any, text: str, location: str, context: ReadContext) -> Iterator[TextSpan]:  # noqa: ANN401
@@ -236,7 +250,7 @@ def _text_span(fields: EntityFields, value: Any, location: str, context: ReadCon
             location=location,
             expected="one label",
         )
-    start, end, label = _offset(fields.start), _offset(fields.end), _label_name(fields.label, location, context)
+    start, end, label = to_offset(fields.start), to_offset(fields.end), _label_name(fields.label, location, context)
     has_position = start is not None and end is not None or bool(fields.text and fields.text.strip())
     if not has_position or not label or lone_surrogate(label):
         raise InputError(
@@ -257,51 +271,6 @@ def _label_name(label: Any, location: str, context: ReadContext) -> str:  # noqa
     """Return the name of a label, by ``context.tag_names`` if it is a number; "" if it is none."""
     name = tag_name(label, context.tag_names, location)
     return name if isinstance(name, str) else ""
-
-
-def _token_offsets(
-    tokens: Any,  # noqa: ANN401
-    text: str,
-    location: str,
-    context: ReadContext,
-) -> Sequence[tuple[int, int]] | None:
-    """Return start and end of each token, or None if a row has no tokens, or some that are not in its text."""
-    if tokens is None:
-        return None
-    tokens = tokens if isinstance(tokens, list) else [tokens]
-    if tokens and _is_list_of(tokens, str) and (word_offsets := find_offsets(text, tokens)):
-        return word_offsets
-    if offsets := _usual_offsets(tokens):
-        return offsets
-    for token in tokens:
-        pair = [token.get("start"), token.get("end")] if isinstance(token, dict) else token
-        start, end = map(_offset, pair) if isinstance(pair, list) and len(pair) == 2 else (None, None)
-        if start is None or end is None:
-            context.report.repaired(BAD_TOKENS, location, f"found the token {quote_json(token)}")
-            return None
-        offsets.append((start, end))
-    return offsets
-
-
-def _usual_offsets(tokens: list[Any]) -> list[tuple[int, int]]:
-    """Return the offsets of tokens that are all pairs, or all objects, of integers, which is fast; else nothing."""
-    try:
-        if tokens and isinstance(tokens[0], dict):
-            offsets = [(token["start"], token["end"]) for token in tokens]
-        else:
-            offsets = [(start, end) for start, end in tokens]
-    except (TypeError, ValueError, KeyError):
-        return []
-    values = list(chain.from_iterable(offsets))
-    is_usual = set(map(type, values)) == {int} and -_MAX_OFFSET < min(values) and max(values) < _MAX_OFFSET
-    return offsets if is_usual else []
-
-
-def _offset(value: Any) -> int | None:  # noqa: ANN401
-    """Return an offset as an integer, or None if it is none; some tools write 3.0."""
-    if type(value) is float and value.is_integer():
-        value = int(value)
-    return value if type(value) is int and -_MAX_OFFSET < value < _MAX_OFFSET else None
 
 
 def _is_list_of(values: Any, kind: type) -> bool:  # noqa: ANN401

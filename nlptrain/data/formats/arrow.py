@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 import pyarrow as pa
@@ -18,14 +13,19 @@ import pyarrow.parquet as pq
 
 from nlptrain.config.data import ColumnsConfig
 from nlptrain.data.formats import ReadContext, WriteContext
-from nlptrain.data.formats.arrow_batches import ARROW_ERRORS, arrow_batches, parquet_batches
-from nlptrain.data.formats.fields import check_strings, id_and_text, join_names
+from nlptrain.data.formats.annotation_tools import is_annotated_row, read_annotated_sentence, used_keys
+from nlptrain.data.formats.arrow_tables import Table, open_table, repeated_column
+from nlptrain.data.formats.entity_fields import plain_name
+from nlptrain.data.formats.entity_lists import ENTITY_KEYS
+from nlptrain.data.formats.fields import check_strings, clean_words, id_and_text, join_names
+from nlptrain.data.formats.json_rows import MALFORMED
+from nlptrain.data.formats.row_shapes import TEXT_KEYS
+from nlptrain.data.formats.tag_names import UnnamedTagError, tag_name
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Setting
 
-_WORDS, _TAGS = ("tokens", "words"), ("tags", "ner_tags")
-_MAX_REASON = 200  # characters of an error that are shown
+_WORDS, _TAGS = ("tokens", "words"), ("tags", "ner_tags", "labels", "ner", "pos_tags", "upos")
 _WRITTEN_ROWS = 8192  # of a row group or batch: many small ones make a file larger, and slow to open
 
 
@@ -39,8 +39,8 @@ def read_parquet(path: Path, context: ReadContext) -> Iterator[Sentence]:
         InputError: the file is malformed, lacks a column, has integers without names, or has a row whose lists are of
             different lengths or hold other values than words.
     """
-    with _open(path, is_parquet=True) as table:
-        yield from _RowReader(path, table.schema, context.columns).sentences(table)
+    with open_table(path, is_parquet=True) as table:
+        yield from _sentences(path, table, context)
 
 
 def read_arrow(path: Path, context: ReadContext) -> Iterator[Sentence]:
@@ -49,20 +49,41 @@ def read_arrow(path: Path, context: ReadContext) -> Iterator[Sentence]:
     Raises:
         InputError: as for ``read_parquet``.
     """
-    with _open(path, is_parquet=False) as table:
-        yield from _RowReader(path, table.schema, context.columns).sentences(table)
+    with open_table(path, is_parquet=False) as table:
+        yield from _sentences(path, table, context)
+
+
+def _sentences(path: Path, table: Table, context: ReadContext) -> Iterator[Sentence]:
+    """Yield the sentences of a table of words and tags, or of texts with entities."""
+    if not _has_entities(table.schema, context.columns):
+        yield from _RowReader(path, table.schema, context).sentences(table)
+        return
+    for row_number, row in enumerate(table.rows(table.schema.names), start=1):
+        location = f"{path}:{row_number}"
+        if not is_annotated_row(row):
+            context.report.skipped("row that is malformed", location, f"found no entities (columns: {join_names(row)})")
+        elif sentence := read_annotated_sentence(row, location, context):
+            yield sentence
+
+
+def _has_entities(schema: pa.Schema, columns: ColumnsConfig) -> bool:
+    """Return whether a table has texts and entities, and no lists of words."""
+    if columns.words is not None or columns.tags is not None or any(_is_list(schema, name) for name in _WORDS):
+        return False
+    names = {plain_name(name) for name in schema.names}
+    return not names.isdisjoint(TEXT_KEYS) and not names.isdisjoint(ENTITY_KEYS)
 
 
 def ignored_parquet_columns(path: Path, context: ReadContext) -> list[str]:
     """Return the columns that ``read_parquet`` ignores, which raises the same errors."""
-    with _open(path, is_parquet=True) as table:
-        return _RowReader(path, table.schema, context.columns).ignored
+    with open_table(path, is_parquet=True) as table:
+        return _ignored(path, table, context)
 
 
 def ignored_arrow_columns(path: Path, context: ReadContext) -> list[str]:
     """Return the columns that ``read_arrow`` ignores, which raises the same errors."""
-    with _open(path, is_parquet=False) as table:
-        return _RowReader(path, table.schema, context.columns).ignored
+    with open_table(path, is_parquet=False) as table:
+        return _ignored(path, table, context)
 
 
 def read_parquet_rows(
@@ -85,8 +106,15 @@ def read_arrow_rows(
     return enumerate(_table_rows(path, columns, is_parquet=False), start=1)
 
 
+def _ignored(path: Path, table: Table, context: ReadContext) -> list[str]:
+    if not _has_entities(table.schema, context.columns):
+        return _RowReader(path, table.schema, context).ignored
+    row = next(table.rows(table.schema.names), {})
+    return [name for name in row if name not in used_keys(row)]
+
+
 def _table_rows(path: Path, columns: Sequence[str] | None, *, is_parquet: bool) -> Iterator[dict[str, Any]]:
-    with _open(path, is_parquet=is_parquet) as table:
+    with open_table(path, is_parquet=is_parquet) as table:
         read = [name for name in table.schema.names if columns is None or name in columns]
         if columns is not None and not read:
             raise InputError(
@@ -130,109 +158,46 @@ def _write_table(
             writer.write_batch(pa.record_batch(arrays, schema=schema))
 
 
-@dataclass(frozen=True)
-class _Table:
-    """An open file.
-
-    Attributes:
-        path: its path.
-        schema: the schema of all its columns.
-        batches: reads batches of a few rows, with the given columns.
-    """
-
-    path: Path
-    schema: pa.Schema
-    batches: Callable[[list[str]], Iterator[pa.RecordBatch]]
-
-    def rows(self, columns: list[str]) -> Iterator[dict[str, Any]]:
-        """Read the rows with ``columns``."""
-        if repeated := [name for name in columns if self.schema.names.count(name) > 1]:
-            raise _repeated_column(self.path, repeated[0])
-        if not columns:
-            raise InputError("found no column", location=str(self.path))
-        count = 0
-        batches = self.batches(columns)
-        while True:
-            try:
-                batch = next(batches, None)
-                rows = [] if batch is None else batch.to_pylist()
-            except ARROW_ERRORS as error:
-                raise InputError(f"damaged after row {count:,}: {_reason(error)}", location=str(self.path)) from error
-            if batch is None:
-                return
-            count += len(rows)
-            yield from rows
-
-
-@contextmanager
-def _open(path: Path, *, is_parquet: bool) -> Iterator[_Table]:
-    with ExitStack() as stack:
-        try:
-            # Not mapped into memory: if another process truncates a mapped file, the system ends this process.
-            source = stack.enter_context(pa.OSFile(os.fsencode(path)))
-            schema, batches = (_open_parquet if is_parquet else _open_arrow)(path, source, stack)
-        except ARROW_ERRORS as error:
-            name = "Parquet" if is_parquet else "Arrow"
-            raise InputError(f"cannot be read as {name}: {_reason(error)}", location=str(path)) from error
-        yield _Table(path, schema, batches)
-
-
-_Batches = Callable[[list[str]], Iterator[pa.RecordBatch]]
-
-
-def _open_parquet(path: Path, source: pa.OSFile, stack: ExitStack) -> tuple[pa.Schema, _Batches]:
-    file = stack.enter_context(pq.ParquetFile(source))
-    return _validated(file.schema_arrow), partial(parquet_batches, path, file)
-
-
-def _open_arrow(path: Path, source: pa.OSFile, _: ExitStack) -> tuple[pa.Schema, _Batches]:
-    try:
-        file = pa.ipc.open_file(source)
-    except pa.ArrowInvalid:
-        source.seek(0)
-        stream = pa.ipc.open_stream(source)
-        return _validated(stream.schema), partial(arrow_batches, path, iter(stream))
-    batches = map(file.get_batch, range(file.num_record_batches))
-    return _validated(file.schema), partial(arrow_batches, path, batches)
-
-
-def _validated(schema: pa.Schema) -> pa.Schema:
-    """Return ``schema``; raises one of ``ARROW_ERRORS`` if a name or a type is not valid text."""
-    for name in schema.names:
-        str(name)
-    for data_type in schema.types:
-        str(data_type)
-    return schema
-
-
 class _RowReader:
     """Reads the rows of one file as sentences."""
 
-    def __init__(self, path: Path, schema: pa.Schema, columns: ColumnsConfig) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, context: ReadContext) -> None:
+        columns = context.columns
         self._path = path
+        self._context = context
         self._words = _find_column(path, schema, "words", columns.words, _WORDS)
         self._tags = _find_column(path, schema, "tags", columns.tags, _TAGS)
         self._label_names = _class_label_names(schema, self._tags)
         tag_type = _item_type(schema.field(self._tags).type)
-        if tag_type is not None and pa.types.is_integer(tag_type) and self._label_names is None:
+        are_numbers = tag_type is not None and pa.types.is_integer(tag_type)
+        if are_numbers and self._label_names is None and not context.tag_names:
             raise InputError(
                 f"column {self._tags!r} holds numbers, and the file has no names for them",
                 location=str(path),
                 expected="the names of the labels",
-                hint="write them, or write the file with `datasets`, which stores the names of a ClassLabel",
+                hint=("give their names in ", Setting("data.tag_names"), ", e.g. [O, B-PER, I-PER]"),
             )
         others = [name for name in ("id", "text") if name in schema.names and name not in (self._words, self._tags)]
         self._columns = [self._words, self._tags, *others]
         self.ignored = [name for name in schema.names if name not in self._columns]
 
-    def sentences(self, table: _Table) -> Iterator[Sentence]:
+    def sentences(self, table: Table) -> Iterator[Sentence]:
         for row_number, row in enumerate(table.rows(self._columns), start=1):
-            if sentence := self._sentence(row, f"{self._path}:{row_number}"):
+            try:
+                sentence = self._sentence(row, f"{self._path}:{row_number}")
+            except UnnamedTagError:
+                raise
+            except InputError as error:
+                self._context.report.skip(MALFORMED, error)
+                continue
+            if sentence is not None:
                 yield sentence
 
     def _sentence(self, row: dict[str, Any], location: str) -> Sentence | None:
-        words = check_strings(row[self._words], self._words, location)
-        tags = check_strings(self._to_names(row[self._tags], location), self._tags, location, are_tags=True)
+        names = self._to_names(row[self._tags], location)
+        tokens, names = clean_words(row[self._words], names, location, self._context.report)
+        words = check_strings(tokens, self._words, location)
+        tags = check_strings(names, self._tags, location, are_tags=True)
         if len(words) != len(tags):
             raise InputError(
                 f"found {len(words)} {self._words} and {len(tags)} {self._tags}",
@@ -245,8 +210,10 @@ class _RowReader:
         return Sentence(words, tags, location, id=sentence_id, text=text)
 
     def _to_names(self, tags: Any, location: str) -> Any:  # noqa: ANN401 - the caller validates the result
-        if self._label_names is None or not isinstance(tags, list):
+        if not isinstance(tags, list):
             return tags
+        if self._label_names is None:
+            return [tag_name(tag, self._context.tag_names, location) for tag in tags]
         for label_id in tags:
             if not isinstance(label_id, int) or not 0 <= label_id < len(self._label_names):
                 raise InputError(
@@ -264,7 +231,8 @@ def _find_column(path: Path, schema: pa.Schema, key: str, column: int | str | No
             f"found {column}", location=setting, expected=f"a column name of {path} ({join_names(schema.names)})"
         )
     candidates = [column] if column is not None else usual
-    name = next((name for name in candidates if name in schema.names), None)
+    present = [name for name in candidates if name in schema.names]
+    name = next((name for name in present if _is_list(schema, name)), next(iter(present), None))
     if name is None:
         raise InputError(
             f"found no column {' or '.join(map(repr, candidates))} (columns: {join_names(schema.names)})",
@@ -272,7 +240,7 @@ def _find_column(path: Path, schema: pa.Schema, key: str, column: int | str | No
             hint=("set ", setting, " to its name"),
         )
     if schema.names.count(name) > 1:
-        raise _repeated_column(path, name)
+        raise repeated_column(path, name)
     if _item_type(schema.field(name).type) is None:
         raise InputError(
             f"column {name!r} holds {schema.field(name).type}",
@@ -282,8 +250,8 @@ def _find_column(path: Path, schema: pa.Schema, key: str, column: int | str | No
     return name
 
 
-def _repeated_column(path: Path, name: str) -> InputError:
-    return InputError(f"found several columns {name!r}", location=str(path), hint="rename all but one")
+def _is_list(schema: pa.Schema, name: str) -> bool:
+    return schema.names.count(name) == 1 and _item_type(schema.field(name).type) is not None
 
 
 def _item_type(data_type: pa.DataType) -> pa.DataType | None:
@@ -302,10 +270,3 @@ def _class_label_names(schema: pa.Schema, column: str) -> list[str] | None:
     inner = inner.get("feature", inner) if isinstance(inner, dict) else {}
     names = inner.get("names") if isinstance(inner, dict) else None
     return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else None
-
-
-def _reason(error: BaseException) -> str:
-    """Return the first line of an error, shortened: a library may quote a whole file."""
-    if isinstance(error, OSError) and error.strerror and error.errno:
-        return os.strerror(error.errno)
-    return shorten(str(error).split("\n", 1)[0], _MAX_REASON, placeholder=" ...") or type(error).__name__

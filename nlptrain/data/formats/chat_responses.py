@@ -45,11 +45,12 @@ def _values(content: str) -> Iterator[Any]:
             continue
         value, stop = _decode(content, match.start())
         is_response = isinstance(value, dict) or (
-            isinstance(value, list) and all(isinstance(item, dict | list | str) for item in value)
+            isinstance(value, list) and all(isinstance(item, dict | list | tuple | str) for item in value)
         )
         if is_response:
             end = stop
-            yield value
+            is_python = isinstance(value, list) and any(isinstance(item, tuple) for item in value)
+            yield [list(item) if isinstance(item, tuple) else item for item in value] if is_python else value
 
 
 def _decode(content: str, start: int) -> tuple[Any, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Literal, NamedTuple
 
@@ -73,12 +74,26 @@ def text_of(turn: Turn) -> str | None:
     """
     if turn.is_text:
         return whole_text(turn)
+    if (inner := _input_of(turn.content)) is not None:
+        return inner
     if element := _ELEMENT.search(turn.content):
         return element["text"]
     if marks := list(_MARK.finditer(turn.content)):
         return _unquote(_CUE.sub("", turn.content[marks[-1].end() :]))
     blocks = list(_BLOCK.finditer(turn.content))
     return blocks[0]["text"] if len(blocks) == 1 else None
+
+
+def _input_of(content: str) -> str | None:
+    """Return the text in a prompt that is JSON: an instruction, a schema and the input; None: it is another prompt."""
+    if not content.lstrip().startswith("{"):
+        return None
+    try:
+        prompt = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    text = prompt.get("input") if isinstance(prompt, dict) and "instruction" in prompt else None
+    return text if isinstance(text, str) else None
 
 
 def whole_text(turn: Turn) -> str:
@@ -94,7 +109,7 @@ def asked_type(question: str) -> str | None:
         ('person', 'city')
     """
     matches = (pattern.search(question) for pattern in _TYPES)
-    return next((match[1].strip() for match in matches if match), None)
+    return next((match[1].strip(" \"'`") for match in matches if match), None)
 
 
 def _messages(values: list[Any], role_key: str, content_key: str) -> list[Turn]:

@@ -32,7 +32,7 @@ _DOCUMENTS = tuple(
     "doc_id document_id document doc doc_idx doc_no doc_num docid file filename file_name pmid article_id".split()
 )
 _SEPARATORS = ",;\t|"
-_COMMENT = re.compile(r"#[^,;\t|]*")  # before the header
+_COMMENT = re.compile(r"\s*(?:#[^,;\t|]*)?")  # before the header
 _SAMPLE = 3000  # rows that decide the columns and the quoting
 Cells = list[str] | tuple[str, ...]  # a tuple: a row with another number of columns
 
@@ -67,10 +67,7 @@ def open_table(path: Path, report: ReadReport | None = None) -> Table:
         report: receives rows with another number of columns; None: the first one raises.
     """
     numbered = read_lines(path)
-    header_line, header = next(
-        ((line_number, line) for line_number, line in numbered if line.strip() and not _COMMENT.fullmatch(line)),
-        (1, ""),
-    )
+    header_line, header = next((entry for entry in numbered if not _COMMENT.fullmatch(entry[1])), (1, ""))
     separator = max(_SEPARATORS, key=header.count)
     if stated := re.fullmatch(r'"?sep=(.)"?', header):
         separator = stated[1]

@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 LABELS = (
-    "label entitytype entitygroup entitylabel nertag type tag category class displayname labelname entitycategory"
+    "label entitytype entitygroup entitylabel nertag type tag category class displayname labelname entitycategory "
+    "enttype nerlabel netype categoryname kind labels"
 ).split()
 TEXTS = (
     "text entity word span mention name value entitytext entityname entityvalue phrase surface surfaceform content"
@@ -28,6 +29,7 @@ _SCORES = "score confidence probability prob confidencescore".split()
 _LENGTHS = ("length", "len")
 _PAIRS = "span offsets offset location position range indices charspan charoffsets charinterval interval".split()
 _SEVERAL = "mentions points occurrences instances offsets positions locations spans indices".split()
+_SEVERAL_LABELS = ("categories", "types", "tags", "classes")
 _MAX_DEPTH = 3  # of objects in an entity
 _USUAL = {"id", "start", "end", "label", "text", "score", "token_start", "token_end"}
 _MAX_DIGITS = 16  # of an offset
@@ -116,7 +118,7 @@ def _fields_at_positions(value: Mapping[str, Any], text: str) -> list[EntityFiel
 
 def _fields_of_object(value: Mapping[str, Any], text: str, depth: int = 1) -> EntityFields:
     plain = {plain_name(key): item for key, item in value.items()}
-    start, end = _first(plain, STARTS, _is_offset), _first(plain, ENDS, _is_offset)
+    start, end = (_offset(plain, names) for names in (STARTS, ENDS))
     label = _label(plain)
     texts = {name: plain[name] for name in TEXTS if isinstance(plain.get(name), str)}
     if start is None and (pair := _first(plain, _PAIRS, _is_pair)):
@@ -144,12 +146,24 @@ def _fields_of_object(value: Mapping[str, Any], text: str, depth: int = 1) -> En
     return fields
 
 
+def _offset(plain: Mapping[str, Any], names: list[str]) -> Any:  # noqa: ANN401
+    """Return an offset, which may be written as a string."""
+    offset = _first(plain, names, _is_offset)
+    if offset is None and (digits := _first(plain, names, _is_digits)) is not None:
+        return int(digits)
+    return offset
+
+
+def _is_digits(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < _MAX_DIGITS
+
+
 def _label(plain: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """Return the label among the fields of an object: a string or a number, or the only one of a list."""
     label = _first(plain, LABELS, lambda item: isinstance(item, str | int | float) and not isinstance(item, bool))
     if label is not None:
         return label
-    names = ["label", "labels", *(name for name in plain if name.endswith("labels")), *LABELS]
+    names = ["label", "labels", *(name for name in plain if name.endswith("labels")), *LABELS, *_SEVERAL_LABELS]
     labels = _first(plain, names, lambda item: isinstance(item, list) and bool(item))
     if labels is None:
         return None
@@ -166,10 +180,7 @@ def _name_of_label(value: Mapping[str, Any]) -> Any:  # noqa: ANN401
 def _fields_of_list(value: list[Any], text: str) -> list[EntityFields]:
     """Return the fields of ``[start, end, label]`` in any order, with a text or a score, or of a text and a label."""
     if len(value) > 2 and not any(map(_is_offset, value)):  # ["0", "3", "person"]
-        value = [
-            int(item) if isinstance(item, str) and item.isdecimal() and len(item) < _MAX_DIGITS else item
-            for item in value
-        ]
+        value = [int(item) if _is_digits(item) else item for item in value]
     strings = [item for item in value if isinstance(item, str)]
     numbers = [item for item in value if _is_offset(item)]
     pairs = [item for item in value if isinstance(item, list)]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nlptrain.data.formats.chat_responses import parse_response
-from nlptrain.data.formats.entity_fields import LABELS, TEXTS, EntityFields, entity_fields, plain_name
+from nlptrain.data.formats.entity_fields import LABELS, STARTS, TEXTS, EntityFields, entity_fields, plain_name
 from nlptrain.data.formats.fields import quote_json
 from nlptrain.data.formats.json_rows import Row
 from nlptrain.errors import InputError
@@ -26,6 +26,7 @@ ENTITY_KEYS = (
 )
 _WRAPPERS = {*ENTITY_KEYS, "answer", "data"}
 _OTHERS = ("tokens", "sents", "sentences", "words", "relations", "chunks", "nounchunks", "events", "paragraphs", "meta")
+_NOTES = ("count", "total", "confidence", "score", "reason", "reasoning", "explanation", "notes")
 _NOTHING = ("", "none", "null", "n/a", "-")
 _MENTIONS = ("text", "entity", "word", "span", "mention")  # names of a text that are no types
 _MAX_DEPTH = 3  # of objects around the entities of a row
@@ -34,22 +35,22 @@ _MAX_DEPTH = 3  # of objects around the entities of a row
 def find_entities(row: Mapping[str, Any], text: str) -> tuple[str, Any] | None:
     """Return the key of a row where its entities are, and their list or map; None: no key may have them.
 
-    The first usual key whose value has entities, or is empty, is read, also within other objects; then the only list
-    of objects with offsets and labels. If there is none, the first usual key is returned with its value.
+    The first usual key whose value has entities, or else is empty, is read, also within other objects; then the only
+    list of objects with offsets and labels. If there is none, the first usual key is returned with its value.
 
     Example:
         >>> find_entities({"text": "Ada sings", "result": {"ents": [{"start": 0, "end": 3, "label": "person"}]}}, "")
         ('result', [{'start': 0, 'end': 3, 'label': 'person'}])
     """
     usual = row.get("entities")
-    if isinstance(usual, list) and (not usual or _is_item(usual[0], text)):
+    if isinstance(usual, list) and usual and _is_item(usual[0], text):
         return "entities", usual
     known = _known_keys(row)
     if _is_not_annotated(row, known):
         return None
-    for key in known:
-        if (values := _values_at(row[key], text)) is not None:
-            return key, values
+    found = [(key, values) for key in known if (values := _values_at(row[key], text)) is not None]
+    if found:
+        return next((entry for entry in found if entry[1]), found[0])
     for key, item in row.items():
         if isinstance(item, dict) and key not in known and not _is_other(key):
             values = _find_inside(item, text, keeps_empty=not known)
@@ -83,6 +84,10 @@ def to_entities(value: Any, text: str, entity_type: str | None, location: str) -
         return [entity for item in value for entity in _items(item, text, entity_type, location)]
     if not isinstance(value, dict):
         raise _not_an_entity(value, location)
+    if (rows := _from_lists(value)) is not None:
+        return to_entities(rows, text, entity_type, location)
+    if (named := _from_names(value, text)) is not None:
+        return named
     if (entities := _entities(value, text, entity_type)) is not None:
         return entities
     if any(isinstance(value.get(key), str) for key in _MENTIONS):
@@ -107,9 +112,47 @@ def _of_type(key: str, item: Any, text: str, entity_type: str | None, location: 
     if _are_positions(item):
         entity: Row = {"label": key} if entity_type is None else {"text": key, "label": entity_type}
         return [entity | {"start": start, "end": end} for start, end in item]
-    if item is None:
+    if item is None or isinstance(item, bool | float) or plain_name(key) in _NOTES:
         return []
+    if isinstance(item, int):
+        return _mention(str(item), key, text) if str(item) in text.split() else []
     return to_entities(item if isinstance(item, list) else [item], text, key, location)
+
+
+def _from_lists(value: Mapping[str, Any]) -> list[Row] | None:
+    """Return an object with lists of labels and of texts or offsets, as columns have them, as a list of entities.
+
+    Example:
+        >>> _from_lists({"name": ["Ada", "Bo"], "type": ["person", "person"]})
+        [{'name': 'Ada', 'type': 'person'}, {'name': 'Bo', 'type': 'person'}]
+    """
+    names = [plain_name(key) for key in value]
+    has_fields = any(name in LABELS for name in names) and any(name in (*TEXTS, *STARTS) for name in names)
+    if not has_fields or not all(isinstance(item, list) for item in value.values()):
+        return None
+    if len({len(item) for item in value.values()}) != 1:
+        return None
+    return [dict(zip(value, items, strict=True)) for items in zip(*value.values(), strict=True)]
+
+
+def _from_names(value: Mapping[str, Any], text: str) -> list[Row] | None:
+    """Return an object whose values are entities, and whose keys are their names or texts, as a list of entities.
+
+    Example:
+        >>> _from_names({"T1": {"text": "Ada", "type": "p"}, "T2": {"text": "Bo", "type": "p"}}, "Ada and Bo")
+        [{'text': 'Ada', 'label': 'p'}, {'text': 'Bo', 'label': 'p'}]
+    """
+    if len(value) < 2 or not is_map(value) or not all(isinstance(item, dict) and item for item in value.values()):
+        return None
+    entities: list[Row] = []
+    for key, item in value.items():
+        fields = entity_fields(item, text)
+        if fields and not fields[0].has_position and fields[0].label is not None and key in text:
+            fields = [fields[0]._replace(text=key)]
+        if not fields or not all(each.is_entity and isinstance(each.label, str) for each in fields):
+            return None
+        entities += map(_to_row, fields)
+    return entities
 
 
 def _items(item: Any, text: str, entity_type: str | None, location: str) -> list[Row]:  # noqa: ANN401
@@ -188,6 +231,8 @@ def _values_at(value: Any, text: str) -> Any:  # noqa: ANN401
         return value if not value or any(_is_item(item, text) for item in value) else None
     if not isinstance(value, dict):
         return None
+    if _from_lists(value) is not None or _from_names(value, text) is not None:
+        return value
     if (values := _find_inside(value, text)) is not None:
         return values
     return value if _is_map_of_types(value) else None
@@ -214,6 +259,7 @@ def _is_map_of_types(value: Mapping[str, Any]) -> bool:
         or _are_positions(item)
         or (isinstance(item, dict) and all(_are_positions(positions) for positions in item.values()))
         or item is None
+        or isinstance(item, int | float)
         for item in value.values()
     )
 

@@ -15,6 +15,7 @@ from nlptrain.data.formats.annotation_tools import (
     check_labels,
     ignored_task_keys,
     is_annotated_row,
+    labels_are_tags,
     read_annotated_sentence,
     unusual_key,
     used_keys,
@@ -56,6 +57,9 @@ def read_jsonl(path: Path, context: ReadContext) -> Iterator[Sentence]:
     check_labels(rows, str(path))
     if (key := unusual_key(rows)) is not None:
         context.report.note(f"{path}: entities in {key!r}")
+    if labels_are_tags(rows):
+        context.report.note(f"{path}: labels of spans are tags, and neighboring spans are joined")
+        context = replace(context, joins_tags=True)
     return read_row_sentences(path, context.report, partial(_sentence, _with_tags_key(path, context)))
 
 

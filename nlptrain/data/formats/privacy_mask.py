@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from functools import partial
@@ -15,6 +14,7 @@ from typing import Any
 
 from nlptrain.data.formats import ReadContext
 from nlptrain.data.formats.annotation_tools import read_annotated_sentence
+from nlptrain.data.formats.chat_responses import parse_response
 from nlptrain.data.formats.fields import quote_json
 from nlptrain.data.formats.head import Head
 from nlptrain.data.formats.json_rows import Row, ignored_keys, read_row_sentences
@@ -52,10 +52,10 @@ def _sentence(context: ReadContext, row: Row, location: str) -> Sentence | None:
 
 def _values(mask: Any, location: str) -> list[Any]:  # noqa: ANN401
     if isinstance(mask, str):
-        try:
-            mask = json.loads(mask)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"found {quote_json(mask)}, which is not JSON", location=location) from error
+        parsed = parse_response(mask) if mask.strip() not in ("[]", "{}", "") else []
+        if parsed is None:
+            raise InputError(f"found {quote_json(mask)}, which is not JSON", location=location)
+        mask = [parsed] if isinstance(parsed, dict) and "label" in parsed else parsed
     if isinstance(mask, dict):
         return [{"label": _PLACEHOLDER.sub(r"\1", key), "value": value} for key, value in mask.items()]
     if not isinstance(mask, list):

@@ -13,6 +13,8 @@ import pytest
 
 from nlptrain.config.data import DataConfig
 from nlptrain.data.corpus import Corpus
+from nlptrain.data.formats import ReadContext
+from nlptrain.data.formats.arrow import read_parquet
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
@@ -91,12 +93,8 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
         ({"tokens": [["a"]]}, {"tags": "pos"}, ": found no column 'pos' (columns: tokens); set data.col"),
         ({"tokens": ["a b"], "tags": [["O", "O"]]}, {}, ": column 'tokens' holds string; expected a list of words,"),
         ({"tokens": [["a"]], "ner_tags": [[1]]}, {}, ": column 'ner_tags' holds numbers, and the file has no names"),
-        ({"tokens": [["a", "b"]], "tags": [["O"]]}, {}, ":1: found 2 tokens and 1 tags; expected one tag for each"),
-        ({"tokens": [["a"], None], "tags": [["O"], ["O"]]}, {}, ":2: found null in 'tokens'; expected a list"),
-        ({"tokens": [["a", ""]], "tags": [["O", "O"]]}, {}, ":1: 'tokens' 2: found an empty string; omit the"),
-        ({"tokens": [["a"]], "tags": [[None]]}, {}, ":1: 'tags' 1: found null; expected a string"),
     ],
-    ids=range(8),
+    ids=range(4),
 )  # fmt: skip
 def test_invalid_files_are_reported(
     tmp_path: Path, rows: dict[str, Any], columns: dict[str, object], message: str
@@ -104,6 +102,48 @@ def test_invalid_files_are_reported(
     path = write(tmp_path, "parquet", pa.table(rows))
     with pytest.raises(InputError, match=f"^{re.escape(str(path) + message)}"):
         read(path, **columns)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "tags", "message"),
+    [
+        (["a", "b"], ["O"], "found 2 tokens and 1 tags; expected one tag for each"),
+        (None, ["O"], "found null in 'tokens'; expected a list"),
+        (["a", None], ["O", "O"], "'tokens' 2: found null; expected a string"),
+        (["a", ""], ["O", "B-p"], "'tokens' 2: found an empty string; omit the"),
+        (["a"], [None], "'tags' 1: found null; expected a string"),
+    ],
+    ids=range(5),
+)  # fmt: skip
+def test_faulty_rows_are_skipped(tmp_path: Path, tokens: object, tags: object, message: str) -> None:
+    path = write(tmp_path, "parquet", pa.table({"tokens": [["Ada"], tokens], "tags": [["O"], tags]}))
+    context = ReadContext()
+    assert [sentence.words for sentence in read_parquet(path, context)] == [("Ada",)]
+    (cause,) = context.report.causes
+    assert (cause.action, cause.count) == ("skipped", 1)
+    assert f"{path}:2" in cause.describe()
+    assert message in cause.describe()
+
+
+def test_numbers_get_the_names_of_the_configuration(tmp_path: Path) -> None:
+    path = write(tmp_path, "parquet", pa.table({"tokens": [["Ada", "sings"]], "ner_tags": [[1, 0]]}))
+    (sentence,) = Corpus(path, DataConfig(tag_names=["O", "B-person"]))
+    assert sentence.tags == ("B-person", "O")
+
+
+@pytest.mark.parametrize(
+    "entities",
+    [
+        [{"start": 0, "end": 3, "label": "person"}],
+        {"start": [0], "end": [3], "label": ["person"]},
+        '[{"start": 0, "end": 3, "label": "person"}]',
+    ],
+    ids=["list", "columns", "JSON"],
+)
+def test_texts_with_entities_are_read(tmp_path: Path, entities: object) -> None:
+    path = write(tmp_path, "parquet", pa.table({"id": [7], "text": ["Ada sings"], "entities": [entities]}))
+    (sentence,) = Corpus(path)
+    assert (sentence.words, sentence.tags, sentence.id) == (("Ada", "sings"), ("B-person", "O"), "7")
 
 
 def test_error_for_tag_ids_without_names_and_column_numbers(tmp_path: Path) -> None:
