@@ -17,11 +17,12 @@ from tests.helpers.real_faulty_files import FAULTY_FILES
 from tests.helpers.real_files import RealFile, tagged
 from tests.helpers.real_raw_files import RAW_FILES
 from tests.helpers.real_row_files import ROW_FILES
+from tests.helpers.real_row_variants import ROW_VARIANTS
 from tests.helpers.real_tables import TABLES
 from tests.helpers.real_tag_variants import TAG_VARIANTS
 from tests.helpers.real_tool_files import TOOLS
 
-GOLD_FILES = (*COLUMN_FILES, *COLUMN_VARIANTS, *TAG_VARIANTS, *FAULTY_FILES, *TABLES, *ROW_FILES, *TOOLS)
+GOLD_FILES = (*COLUMN_FILES, *COLUMN_VARIANTS, *TAG_VARIANTS, *ROW_VARIANTS, *FAULTY_FILES, *TABLES, *ROW_FILES, *TOOLS)
 
 
 def check_error(file: RealFile, error: InputError) -> None:

@@ -19,6 +19,8 @@ _WORD = re.compile(r"\S+")
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|$)")
 _WORD_LIMITS = "word limits"
 _MALFORMED = "annotation that is malformed, left out"
+_UNKNOWN = "line that is no annotation of BRAT, left out"
+_OTHER = re.compile(r"[REAMN#*]\S*[\t ]")  # relations, events, attributes, norms, notes
 _PARTS = "annotation of several parts, the longest one kept"
 
 
@@ -105,9 +107,11 @@ def write_brat(sentences: Iterable[Sentence], paths: Sequence[Path], context: Wr
 def _spans(path: Path, text: str, context: ReadContext) -> Iterator[TextSpan]:
     """Yield the text-bound annotations of a file, each with the text that it quotes."""
     for line_number, line in read_lines(path):
-        if not line.startswith("T"):
-            continue
         location = f"{path}:{line_number}"
+        if not line.startswith("T"):
+            if line.strip() and not _OTHER.match(line):
+                context.report.repaired(_UNKNOWN, location, f"found {line[:60]!r}")
+            continue
         match = _SPAN.fullmatch(line)
         if match is None:
             context.report.mentions["lost"] += 1

@@ -94,7 +94,9 @@ def entity_fields(value: Any, text: str = "") -> list[EntityFields]:  # noqa: AN
         return []
     if value.keys() <= _USUAL and "label" in value:  # by far the most frequent ones
         fields = EntityFields(*map(value.get, ("start", "end", "label", "text", "score")))
-        if isinstance(fields.label, str | int) and (fields.text is None or isinstance(fields.text, str)):
+        has_offsets = not isinstance(fields.start, str) and not isinstance(fields.end, str)
+        has_text = fields.text is None or isinstance(fields.text, str)
+        if has_offsets and has_text and isinstance(fields.label, str | int):
             return [fields]
     return _fields_at_positions(value, text)
 

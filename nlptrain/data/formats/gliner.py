@@ -4,20 +4,25 @@
 ["city"]}``, in a JSON list or JSON Lines. Only the types in ``ner_labels`` and ``ner_negatives`` were looked for; all
 types without these keys. Negative types alone are a sample: the types of the entities were looked for as well. GLiNER
 ignores other keys; ``id``, ``text``, ``scores`` (one for each entity) and ``rejected`` (as ``ner``) are ours.
+
+Rows with ``tokens`` and spans of words, as SpERT and others have them, are read, too: ``{"tokens": ["Ada", "sings"],
+"entities": [{"start": 0, "end": 1, "type": "person"}]}``. Their ends are exclusive, unless a start is an end as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from nlptrain.data.formats import ReadContext, WriteContext
+from nlptrain.data.formats.entity_fields import EntityFields, entity_fields
 from nlptrain.data.formats.fields import check_strings, check_utf8, id_and_text, json_line, quote_json
-from nlptrain.data.formats.head import Head
+from nlptrain.data.formats.head import Head, read_head
 from nlptrain.data.formats.json_rows import Row, ignored_keys, read_row_sentences
+from nlptrain.data.formats.row_shapes import find_text
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import Span, spans_to_tags, tags_to_spans
 from nlptrain.errors import InputError
@@ -25,12 +30,32 @@ from nlptrain.errors import InputError
 _EXAMPLE = '{"tokenized_text": ["Ada", "sings"], "ner": [[0, 0, "person"]]}'
 _ASKED = ("ner_labels", "ner_negatives")
 _TWICE, _OVERLAPS = "span that is there twice, merged", "span that overlaps another entity, left out"
+_SPANS = ("entities", "ner", "spans", "ents")
 _USED = ("tokenized_text", "ner", "id", "text", "scores", "rejected", *_ASKED)
 
 
 def is_gliner(head: Head) -> bool:
-    """Return whether the file has rows of GLiNER."""
-    return head.has_rows("tokenized_text", "ner")
+    """Return whether the file has rows of GLiNER, or others with tokens and spans of words."""
+    return head.has_rows("tokenized_text", "ner") or _spans_key(head.rows) is not None
+
+
+def _spans_key(rows: Sequence[Row]) -> str | None:
+    """Return the key of the spans in rows with tokens and no text; None: these are other rows."""
+    rows = [row for row in rows if _are_words(row.get("tokens")) and find_text(row) is None]
+    for key in _SPANS:
+        spans = [span for row in rows if isinstance(row.get(key), list) for span in row[key]]
+        fields = [fields for span in spans for fields in entity_fields(span)]
+        if rows and fields and len(fields) == len(spans) and all(map(_has_words, fields)):
+            return key
+    return None
+
+
+def _are_words(value: Any) -> bool:  # noqa: ANN401
+    return isinstance(value, list) and bool(value) and all(isinstance(word, str) for word in value)
+
+
+def _has_words(fields: EntityFields) -> bool:
+    return type(fields.start) is int and type(fields.end) is int and isinstance(fields.label, str)
 
 
 def read_gliner(path: Path, context: ReadContext) -> Iterator[Sentence]:
@@ -41,12 +66,27 @@ def read_gliner(path: Path, context: ReadContext) -> Iterator[Sentence]:
     Raises:
         InputError: the file cannot be read.
     """
-    return read_row_sentences(path, context.report, partial(_sentence, context))
+    rows = read_head(path).rows
+    key = _spans_key(rows)
+    if key is None:
+        return read_row_sentences(path, context.report, partial(_sentence, context))
+    spans = [fields for row in rows for span in row.get(key) or [] for fields in entity_fields(span)]
+    is_inclusive = any(fields.start == fields.end for fields in spans)
+    ends = "inclusive" if is_inclusive else "exclusive"
+    context.report.note(f"{path}: {key!r} are spans of words, whose ends are {ends}")
+
+    def to_sentence(row: Row, location: str) -> Sentence | None:
+        entities = [fields for span in _list(row, key, location) for fields in entity_fields(span)]
+        ner = [[fields.start, fields.end - (not is_inclusive), fields.label] for fields in entities]
+        return _sentence(context, {"id": row.get("id"), "tokenized_text": row.get("tokens"), "ner": ner}, location)
+
+    return read_row_sentences(path, context.report, to_sentence)
 
 
 def ignored_gliner_keys(path: Path, _: ReadContext) -> list[str]:
     """Return the keys of the first row that are not read."""
-    return ignored_keys(path, _USED)
+    key = _spans_key(read_head(path).rows)
+    return ignored_keys(path, _USED if key is None else ("tokens", "id", key))
 
 
 def gliner_lines(sentences: Iterable[Sentence], context: WriteContext) -> Iterator[str]:
