@@ -74,6 +74,7 @@ COLUMN_VARIANTS = (
         _with_header("tok\tgold_label"),
         (_OMAR, _RAIN),
         report=("line 1 is a header",),
+        before="misread",
     ),
     RealFile(
         "german_names.tsv",
@@ -81,6 +82,7 @@ COLUMN_VARIANTS = (
         _with_header("Wort\tNER-Tag"),
         (_OMAR, _RAIN),
         report=("line 1 is a header",),
+        before="misread",
     ),
     RealFile(
         "hash_names.tsv",
@@ -88,6 +90,7 @@ COLUMN_VARIANTS = (
         _with_header("#word\ttag"),
         (_OMAR, _RAIN),
         report=("line 1 is a header",),
+        before="misread",
     ),
     RealFile(
         "hash_and_blank.txt",
@@ -95,6 +98,7 @@ COLUMN_VARIANTS = (
         _with_header("# word tag", " "),
         (_OMAR, _RAIN),
         report=("line 1 is a header",),
+        before="right",
     ),
     RealFile(
         "joined_files.tsv",
@@ -102,12 +106,14 @@ COLUMN_VARIANTS = (
         _with_header("word\ttag") * 3,
         (_OMAR, _RAIN) * 3,
         report=("header that occurs again",),
+        before="misread",
     ),
     RealFile(
         "flags.tsv",
         "0 and 1 for words in upper case, next to the tags",
         columns("Omar/1/B-PER visits/0/O Accra/1/B-LOC", "It/1/O rains/0/O"),
         (_OMAR, _RAIN),
+        before="right",
     ),
     RealFile(
         "links.tsv",
@@ -115,13 +121,14 @@ COLUMN_VARIANTS = (
         columns("Omar/B-PER/Q80 visits/O/- Accra/B-LOC/Q3761", "It/O/- rains/O/-"),
         (_OMAR, _RAIN),
         report=("tags in column 2",),
+        before="misread",
     ),
     RealFile(
         "types_and_tags.tsv",
         "The types of entities, and the same with prefixes",
         columns("Omar/NNP/PER/B-PER visits/VBZ/O/O Accra/NNP/LOC/B-LOC", "It/PRP/O/O rains/VBZ/O/O"),
         (_OMAR, _RAIN),
-        before="misread",
+        before="right",
     ),
     RealFile(
         "sentiment.tsv",
@@ -135,19 +142,18 @@ COLUMN_VARIANTS = (
         "Classification of sentences, whose column is called as that of sentence ids",
         "sentence,label\nIt rains,x\nI hate it,y\n",
         error=r"data\.columns\.words",
+        before="right",
     ),
     RealFile(
         "mentions.csv",
         "A sentence, an entity in it and its type in each row",
         "sentence_id,text,entity,label\n1,Omar sings,Omar,PER\n2,Rain in Accra,Accra,LOC\n3,Rain in Ho,Ho,LOC\n",
         error="found texts of several words",
-        before="misread",
     ),
     RealFile(
         "spans.csv",
         "A span in each row",
         "text,start,end,label\nOmar sings,0,4,PER\nOmar sings,5,10,ACT\nIt rains,3,8,ACT\n",
         error="found a span in each row .*JSON Lines",
-        before="misread",
     ),
 )

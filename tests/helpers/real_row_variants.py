@@ -21,8 +21,8 @@ def _entities(entities: object) -> str:
 
 
 def _json(name: str, source: str, entities: object, **more: object) -> RealFile:
-    """Return a file with a row that has ``entities`` and was misread."""
-    return RealFile(f"{name}.jsonl", source, _entities(entities), _READ, before="misread", **more)  # type: ignore
+    """Return a file with a row that has ``entities``."""
+    return RealFile(f"{name}.jsonl", source, _entities(entities), _READ, **more)  # type: ignore
 
 
 ROW_VARIANTS = (
@@ -53,6 +53,7 @@ ROW_VARIANTS = (
             {"start": 18, "end": 23, "label": "B-LOC"},
         ],
         report=("labels of spans are tags",),
+        before="misread",
     ),
     _json(
         "words_with_tags",
@@ -118,7 +119,6 @@ ROW_VARIANTS = (
         _row(text="US aid helps us , US and Annapolis", entities=[{"text": "US", "type": "L"}] * 3),
         ("US/B-L aid/O helps/O us/O ,/O US/B-L and/O Annapolis/O",),
         report=("there twice",),
-        before="misread",
     ),
     RealFile(
         "composed.jsonl",
@@ -127,6 +127,7 @@ ROW_VARIANTS = (
             {"text": "In Zu\u0308rich now", "entities": [{"start": 3, "end": 10, "label": "L", "text": "Z\u00fcrich"}]}
         ),
         ("In/O Zu\u0308rich/B-L now/O",),
+        before="right",
     ),
     RealFile(
         "spans_of_words.jsonl",
@@ -178,7 +179,6 @@ ROW_VARIANTS = (
         "A table by hand, with blanks after commas",
         'sentence_id, word, tag\n1, Ada, B-P\n1, ",", O\n1, sings , O\n2, It, O\n2, rains, O\n',
         ("Ada/B-P ,/O sings/O", "It/O rains/O"),
-        before="misread",
     ),
     RealFile(
         "comment.csv",
@@ -193,6 +193,5 @@ ROW_VARIANTS = (
         "\"['Bo', 'sings']\",\"['B-P', 'O']\"\n" + "\"['It', 'rains']\",\"['O', 'O']\"\n" * 2,
         ("Bo/B-P sings/O", "It/O rains/O", "It/O rains/O"),
         report=("skipped", "a list that cannot be read"),
-        before="misread",
     ),
 )

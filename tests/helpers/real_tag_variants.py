@@ -43,6 +43,7 @@ TAG_VARIANTS = (
         columns("Omar/B_PER Okoro/I visits/O Accra/B_LOC", "It/O rains/O"),
         ("Omar/B-PER Okoro/I-PER visits/O Accra/B-LOC", "It/O rains/O"),
         report=("spelled differently from the others",),
+        before="misread",
     ),
     RealFile(
         "type_without_prefix.conll",
@@ -50,6 +51,7 @@ TAG_VARIANTS = (
         columns(*_MANY * 3, *["Monday/TIM it/O rains/O"] * 5),
         (*_MANY * 3, *["Monday/B-TIM it/O rains/O"] * 5),
         report=("spelled differently from the others",),
+        before="misread",
     ),
     RealFile(
         "not_available.tsv",
@@ -109,7 +111,6 @@ TAG_VARIANTS = (
         "Lines of text that is no column file",
         "Permission is granted to read this text\nor to write another one\nif nobody wants\nto do so.\nIt rains.\n",
         error=r"seem to be text.*data\.unlabeled",
-        before="misread",
     ),
     RealFile(
         "document_comments.conll",
@@ -131,7 +132,7 @@ TAG_VARIANTS = (
         "1\tOmar\tOmar\tPROPN\t_\t_\t2\tnsubj\t_\tname=B-PER\n2\tsings\tsing\tVERB\t_\t_\t0\troot\t_\tname=O\n\n",
         ("Omar/PROPN sings/VERB",),
         report=("misc.name",),
-        before="misread",
+        before="right",
     ),
     RealFile(
         "offsets_of_words.jsonl",
@@ -142,6 +143,5 @@ TAG_VARIANTS = (
         ),
         ("the/O cdna/O ,/O a/O cdna/B-DNA clone/I-DNA", "it/O rains/O in/O the/O hills/O of/O Ho/B-LOC"),
         report=("offsets of words, converted",),
-        before="misread",
     ),
 )
