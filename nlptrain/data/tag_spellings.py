@@ -57,7 +57,7 @@ _MAX_TYPES = 200
 _MAX_TAGS = 4000  # that are plain; rich morphology has 2,000
 _MANY, _MAX_SINGLE = 1000, 0.1  # words, and the share of them whose tag occurs once, at most
 _MAX_CLASSES = 100  # whose names are numbers; more are offsets
-_COMBINED = re.compile(r"[\^&|+ ,;][BIESLU]-|(?:^|[\^&|+ ,;])[BIESLU]-\S*[\^&|+,;]")
+_COMBINED = re.compile(r"[\^&|+ ,;][BIESLU]-|(?:^|[\^&|+])O[\^&|+]|(?:^|[\^&|+ ,;])[BIESLU]-\S*[\^&|+,;]")
 _NUMBER = re.compile(r"\d+")
 
 
@@ -168,10 +168,17 @@ def is_tag_set(counts: Counter[str]) -> bool:
     return is_small or (in_capitals >= _NAMED_SHARE * total and len(counts) <= 100)
 
 
+def is_upos(counts: Counter[str]) -> bool:
+    """Return whether nearly all tags are universal parts of speech, of at least two kinds."""
+    known = sum(count for tag, count in counts.items() if tag in _UPOS)
+    return len(counts) > 1 and known >= _NAMED_SHARE * counts.total()
+
+
 def is_part_of_speech(counts: Counter[str]) -> bool:
     """Return whether nearly all tags are universal parts of speech, or those of the Penn Treebank, of two kinds."""
-    known = (sum(count for tag, count in counts.items() if tag in names) for names in (_UPOS, _PTB))
-    return len(counts) > 1 and max(known) >= _NAMED_SHARE * counts.total() and any(tag.isalpha() for tag in counts)
+    known = sum(count for tag, count in counts.items() if tag in _PTB)
+    is_ptb = known >= _NAMED_SHARE * counts.total() and any(tag.isalpha() for tag in counts)
+    return is_upos(counts) or (len(counts) > 1 and is_ptb)
 
 
 def are_numbers(counts: Counter[str]) -> bool:

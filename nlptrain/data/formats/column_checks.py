@@ -21,9 +21,16 @@ def check_words(column: Column, location: str) -> None:
     """Check that the words of a file are words.
 
     Raises:
-        InputError: nearly all of them are texts of several words.
+        InputError: nearly all of them are texts of several words, or numbers.
     """
     values = [value for value in column.values if value]
+    if column.is_integer and len(values) >= FEW and len(column.counts) > 1:
+        raise InputError(
+            f"found numbers ({', '.join(values[:3])}, ...) where the words should be",
+            location=location,
+            expected="a word and its tag on each line",
+            hint=("name the column of the words in ", Setting("data.columns.words")),
+        )
     if len(values) >= FEW and sum(" " in value.strip() for value in values) > _TEXTS * len(values):
         raise InputError(
             f"found texts of several words ({values[0][:60]!r}, {values[1][:60]!r}, ...) where the words should be",

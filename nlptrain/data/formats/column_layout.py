@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from nlptrain.data.formats.column_values import FEW, Column
-from nlptrain.data.tag_spellings import WITHOUT_TYPE, find_spelling, is_part_of_speech, is_tag_set
+from nlptrain.data.tag_spellings import WITHOUT_TYPE, find_spelling, is_part_of_speech, is_tag_set, is_upos
 from nlptrain.errors import InputError, Setting
 
 Role = Literal["words", "tags"]
@@ -191,6 +191,7 @@ def _with_prefixes(columns: Sequence[Column]) -> list[Column]:
 def _plain_column(usable: Sequence[Column], names: Sequence[str], words: Column, location: str) -> int:
     """Return the column of plain tags."""
     known = [column for column in usable if names and names[column.index].strip().lower() in _TAG_NAMES]
+    known = known or [column for column in usable if is_upos(column.counts)]
     known = known or [column for column in usable if is_part_of_speech(column.counts)]
     if len(known) == 1:
         return known[0].index

@@ -16,15 +16,14 @@ LABELS = (
     "enttype nerlabel netype categoryname kind labels"
 ).split()
 TEXTS = (
-    "text entity word span mention name value entitytext entityname entityvalue phrase surface surfaceform content"
+    "text entity word span mention name value entitytext entityname entityvalue phrase surface surfaceform content "
+    "tokens token"
 ).split()
 STARTS = (
     "start startoffset startchar startpos startposition startindex startidx begin beginoffset beginchar from charstart "
-    "offset offsetstart spanstart startix posstart beginposition"
+    "offset offsetstart spanstart posstart beginposition"
 ).split()
-ENDS = (
-    "end endoffset endchar endpos endposition endindex endidx stop to charend offsetend spanend endix posend"
-).split()
+ENDS = ("end endoffset endchar endpos endposition endindex endidx stop to charend offsetend spanend posend").split()
 _SCORES = "score confidence probability prob confidencescore".split()
 _LENGTHS = ("length", "len")
 _PAIRS = "span offsets offset location position range indices charspan charoffsets charinterval interval".split()

@@ -90,7 +90,9 @@ def to_entities(value: Any, text: str, entity_type: str | None, location: str) -
         return named
     if (entities := _entities(value, text, entity_type)) is not None:
         return entities
-    if any(isinstance(value.get(key), str) for key in _MENTIONS):
+    is_flat = not any(isinstance(item, list | dict) for item in value.values())
+    has_numbers = any(type(item) in (int, float) for item in value.values())
+    if any(isinstance(value.get(key), str) for key in _MENTIONS) or (is_flat and has_numbers):
         raise _not_an_entity(value, location)
     if (wrapped := _wrapped(value)) is not None:  # next to it: reasons, notes
         return to_entities(wrapped, text, entity_type, location)
@@ -253,13 +255,14 @@ def _find_inside(value: Mapping[str, Any], text: str, depth: int = 1, *, keeps_e
 
 
 def _is_map_of_types(value: Mapping[str, Any]) -> bool:
+    has_lists = any(isinstance(item, list | dict) for item in value.values())
     return is_map(value) and all(
         isinstance(item, str)
         or (isinstance(item, list) and all(isinstance(i, str | dict) for i in item))
         or _are_positions(item)
         or (isinstance(item, dict) and all(_are_positions(positions) for positions in item.values()))
         or item is None
-        or isinstance(item, int | float)
+        or (isinstance(item, int | float) and has_lists)
         for item in value.values()
     )
 
