@@ -115,7 +115,7 @@ def _sentence(context: ReadContext, row: dict[str, Any], location: str) -> Sente
         return read_annotated_sentence(row, location, context)
     words_key, tags_key = (_key(row, name, context.columns, location) for name in _KEYS)
     tokens, names = row[words_key], row[tags_key]
-    if isinstance(names, list):
+    if isinstance(names, list) and (context.tag_names or set(map(type, names)) != {str}):
         names = [tag_name(name, context.tag_names, location) for name in names]
     tokens, names = clean_words(tokens, names, location, context.report)
     words = check_strings(tokens, words_key, location, example=_EXAMPLE)

@@ -17,7 +17,7 @@ from nlptrain.data.formats import ReadContext
 from nlptrain.data.formats.fields import join_names, json_type
 from nlptrain.errors import InputError
 
-_ANNOTATIONS = ("annotations", "completions", "predictions")
+_ANNOTATIONS = frozenset(("annotations", "completions", "predictions"))
 _NOT_ANNOTATED = "without an annotation"
 _SEVERAL = "with several different annotations (the first one is used)"
 _NO_OFFSETS = "region of Label Studio without offsets in the text, left out"
@@ -27,7 +27,7 @@ _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 
 def is_task(row: dict[str, Any]) -> bool:
     """Return whether ``row`` is a task of Label Studio."""
-    return isinstance(row.get("data"), dict) and any(key in row for key in _ANNOTATIONS)
+    return isinstance(row.get("data"), dict) and not _ANNOTATIONS.isdisjoint(row)
 
 
 def region_key(row: dict[str, Any]) -> str | None:
@@ -54,10 +54,10 @@ def task_row(row: dict[str, Any], location: str, context: ReadContext) -> dict[s
         context.report.omitted[_NOT_ANNOTATED] += 1
         return None
     results = [_regions(annotation.get("result"), location) for annotation in kept]
-    if any(result != results[0] for result in results):
+    if len(results) > 1 and any(result != results[0] for result in results):
         context.report.omitted[_SEVERAL] += 1
     data = row["data"]
-    strings = [key for key, value in data.items() if isinstance(value, str)]
+    strings = [] if "text" in data else [key for key, value in data.items() if isinstance(value, str)]
     if "text" not in data and len(strings) != 1:
         raise InputError(
             f"found {', '.join(strings) or 'no text'} in 'data'",
