@@ -86,7 +86,7 @@ COLUMN_VARIANTS = (
     ),
     RealFile(
         "hash_names.tsv",
-        "A header behind #",
+        "A header after #",
         _with_header("#word\ttag"),
         (_OMAR, _RAIN),
         report=("line 1 is a header",),
@@ -117,7 +117,7 @@ COLUMN_VARIANTS = (
     ),
     RealFile(
         "links.tsv",
-        "Links to Wikidata behind the tags",
+        "Links to Wikidata after the tags",
         columns("Omar/B-PER/Q80 visits/O/- Accra/B-LOC/Q3761", "It/O/- rains/O/-"),
         (_OMAR, _RAIN),
         report=("tags in column 2",),

@@ -109,7 +109,7 @@ TAG_VARIANTS = (
     RealFile(
         "licence.conll",
         "Lines of text that is no column file",
-        "Permission is granted to read this text\nor to write another one\nif nobody wants\nto do so.\nIt rains.\n",
+        "Permission is granted to read this text\nor to write another one\nif no one wants\nto do so.\nIt rains.\n",
         error=r"seem to be text.*data\.unlabeled",
     ),
     RealFile(

@@ -48,9 +48,9 @@ def find_entities(row: Mapping[str, Any], text: str) -> tuple[str, Any] | None:
     known = _known_keys(row)
     if _is_not_annotated(row, known):
         return None
-    found = [(key, values) for key in known if (values := _values_at(row[key], text)) is not None]
-    if found:
-        return next((entry for entry in found if entry[1]), found[0])
+    usable = [(key, values) for key in known if (values := _values_at(row[key], text)) is not None]
+    if usable:
+        return next((entry for entry in usable if entry[1]), usable[0])
     for key, item in row.items():
         if isinstance(item, dict) and key not in known and not _is_other(key):
             values = _find_inside(item, text, keeps_empty=not known)
@@ -86,8 +86,8 @@ def to_entities(value: Any, text: str, entity_type: str | None, location: str) -
         raise _not_an_entity(value, location)
     if (rows := _from_lists(value)) is not None:
         return to_entities(rows, text, entity_type, location)
-    if (named := _from_names(value, text)) is not None:
-        return named
+    if (result := _from_names(value, text)) is not None:
+        return result
     if (entities := _entities(value, text, entity_type)) is not None:
         return entities
     is_flat = not any(isinstance(item, list | dict) for item in value.values())
