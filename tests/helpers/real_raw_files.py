@@ -9,6 +9,9 @@ import json
 
 from tests.helpers.real_files import RealFile
 
+_QUERIES = tuple(
+    f"{thing} {state}" for thing in ("plumber", "hotels", "taxi", "flights") for state in ("NY", "TX", "CA")
+)
 _TWO = ("Omar visits New Accra .", "It rains in the harbour .")
 
 RAW_FILES = (
@@ -35,6 +38,13 @@ RAW_FILES = (
         _TWO,
         error="CSV|column",
         before="misread",
+    ),
+    RealFile(
+        "queries.txt",
+        "Queries of two words, the second one in capitals",
+        "".join(f"{query}\n" for query in _QUERIES),
+        _QUERIES,
+        before="right",
     ),
     RealFile(
         "gold.txt",

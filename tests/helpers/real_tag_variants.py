@@ -100,6 +100,13 @@ TAG_VARIANTS = (
         before="misread",
     ),
     RealFile(
+        "nested.txt",
+        "SinaLab/ArabicNER: the tags of nested entities in further columns",
+        "Ho B-LOC\nUniversity B-ORG B-LOC\nof I-ORG\nHo I-ORG B-LOC\n\nit O\nrains O\n",
+        ("Ho/B-LOC University/B-ORG of/I-ORG Ho/I-ORG", "it/O rains/O"),
+        report=("the first one kept",),
+    ),
+    RealFile(
         "text.conll",
         "A sentence that is no column file",
         "Recently, it has rained in the hills above the town of Ho.\n",

@@ -13,7 +13,6 @@ from nlptrain.data.tag_spellings import WITHOUT_TYPE, find_spelling, is_part_of_
 from nlptrain.errors import InputError, Setting
 
 Role = Literal["words", "tags"]
-_LINK = re.compile(r"[\d.]+|Q\d+|https?://.*|NIL|NULL|None|[_-]")  # flags, numbers of classes, links of entities
 _WORD_NAMES = ("token", "tokens", "word", "words", "form", "text", "surface")
 _TAG_NAMES = tuple("tag tags ner ner_tag ner_tags label labels entity bio iob ne upos pos".split())
 _OTHER_NAMES = (
@@ -175,17 +174,9 @@ def _tags_column(columns: Sequence[Column], names: Sequence[str], words: Column,
 
 
 def _with_prefixes(columns: Sequence[Column]) -> list[Column]:
-    """Return the columns of entities without flags, links and types that repeat a column of tags with prefixes."""
+    """Return the columns of tags with prefixes and types, if there are some: others are flags, links, notes, types."""
     prefixed = [column for column in columns if column.spelling.kind == "tags" and column.spelling.name != WITHOUT_TYPE]
-
-    def repeats(column: Column) -> bool:
-        return (
-            column.spelling.name == WITHOUT_TYPE
-            or all(map(_LINK.fullmatch, column.types))
-            or any(column.predicts(other) for other in prefixed)
-        )
-
-    return [column for column in columns if not prefixed or column in prefixed or not repeats(column)]
+    return prefixed or list(columns)
 
 
 def _plain_column(usable: Sequence[Column], names: Sequence[str], words: Column, location: str) -> int:
@@ -205,10 +196,10 @@ def _plain_column(usable: Sequence[Column], names: Sequence[str], words: Column,
 
 
 def _ambiguous(columns: Sequence[Column], names: Sequence[str], words: Column, location: str) -> InputError:
-    samples = list(zip(words.values, *(column.values for column in columns[-2:]), strict=True))
+    samples = list(zip(words.values, *(column.values for column in columns[:2]), strict=True))
     informative = [row for row in samples if any(value not in ("O", "_") for value in row[1:])]
     rows = "; ".join(" ".join(row) for row in (informative or samples)[:3])
-    first, second = (_name(column.index, names) for column in columns[-2:])
+    first, second = (_name(column.index, names) for column in columns[:2])
     return InputError(
         f"found tags in {first} and in {second} ({rows})",
         location=location,

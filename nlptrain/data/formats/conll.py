@@ -236,6 +236,9 @@ def _repair_cells(cells: list[str], line: str, layout: ConllLayout) -> tuple[str
         others = [cell for cell in separator.split(line.strip()) if cell]
         if len(others) == layout.width and others[tags] in layout.tags:
             return "columns that are separated otherwise than in other lines", others[words], others[tags]
+    more = cells[tags + 1 :] if len(cells) > layout.width and layout.width == 2 else []
+    if more and cells[tags] in layout.tags and all(cell in layout.tags for cell in more):
+        return "tags of nested entities in further columns, the first one kept", cells[words], cells[tags]
     is_last = tags == layout.width - 1
     is_short = is_last and words == 0 and 2 <= len(cells) < layout.width and cells[0]
     if is_short and cells[-1] in layout.tags and cells[-1] not in layout.values[len(cells) - 1]:

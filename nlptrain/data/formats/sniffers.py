@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from nlptrain.data.formats.head import Head
+from nlptrain.data.tag_spellings import is_part_of_speech
 
 # The tags of entities in all usual spellings; `*` are the brackets of CoNLL-2005 and 2012.
 _ENTITY_TAG = re.compile(
@@ -81,6 +82,15 @@ def is_conll(head: Head) -> bool:
             continue
         return _has_tags(rows)
     return False
+
+
+def is_running_text(head: Head) -> bool:
+    """Return whether lines that may be columns separated by spaces have no tags of entities or parts of speech."""
+    if any("\t" in line for line in head.lines):
+        return False
+    rows = [line.split() for line in head.lines if line.strip()]
+    columns = [[row[index] for row in rows if len(row) > index] for index in range(max(map(len, rows), default=0))]
+    return not any(_are_entity_tags(column) or is_part_of_speech(Counter(column)) for column in columns)
 
 
 def is_csv(head: Head) -> bool:

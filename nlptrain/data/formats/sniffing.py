@@ -9,6 +9,7 @@ from pathlib import Path
 from nlptrain.config.formats import FORMATS, FormatEntry
 from nlptrain.data.formats import Sniff
 from nlptrain.data.formats.head import Head, read_head
+from nlptrain.data.formats.sniffers import is_running_text
 from nlptrain.data.text_files import without_gz
 
 _DECLARATION = re.compile(r"\s*<(\?xml\b|!doctype\b|html\b)", re.IGNORECASE)
@@ -32,7 +33,8 @@ def sniff_raw(path: Path) -> str:
         by_suffix = _format_of_suffix(path, "gold_suffixes", "read")
     if by_suffix is not None and not FORMATS[by_suffix].sniff:
         return by_suffix
-    if name := _sniff_content(path):
+    name = _sniff_content(path)
+    if name is not None and not (name == "conll" and is_running_text(_read(path))):
         return name
     return "markup" if _is_markup(_read(path)) else by_suffix or "text"
 
