@@ -100,6 +100,14 @@ TAG_VARIANTS = (
         before="misread",
     ),
     RealFile(
+        "named_offsets.tsv",
+        "As above, with names",
+        "tweet_id\tstart_pos\tend_pos\tentity_type\n"
+        + "".join(f"{900 + row}\t{row % 9}\t{row % 9 + 4}\t{('PERSON', 'CITY')[row % 2]}\n" for row in range(40)),
+        error="found numbers as tags|where the words should be",
+        before="misread",
+    ),
+    RealFile(
         "nested.txt",
         "SinaLab/ArabicNER: the tags of nested entities in further columns",
         "Ho B-LOC\nUniversity B-ORG B-LOC\nof I-ORG\nHo I-ORG B-LOC\n\nit O\nrains O\n",

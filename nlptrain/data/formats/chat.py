@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nlptrain.data.formats import ReadContext
 from nlptrain.data.formats.annotation_tools import read_annotated_sentence
-from nlptrain.data.formats.chat_responses import is_list_of_mentions, parse_response
+from nlptrain.data.formats.chat_responses import has_several_values, is_list_of_mentions, parse_response
 from nlptrain.data.formats.chat_turns import KEYS, Turn, asked_type, text_of, turns_of, whole_text
 from nlptrain.data.formats.entity_lists import to_entities
 from nlptrain.data.formats.fields import join_names, quote_json
@@ -26,6 +26,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError
 
 _BROKEN = "chat record whose response has no valid JSON"
+_SEVERAL = "response with several JSON values, the last one read"
 
 
 def is_chat(head: Head) -> bool:
@@ -72,6 +73,8 @@ def _to_rows(row: Row, location: str, report: ReadReport) -> list[Row]:
         elif turn.role == "assistant":
             value = parse_response(turn.content)
             if value is not None:
+                if has_several_values(turn.content):
+                    report.repaired(_SEVERAL, location, f"found {quote_json(turn.content)}")
                 _add_response(
                     rows.setdefault(text, {"text": text, "entities": []}), value, question, instructions, location
                 )

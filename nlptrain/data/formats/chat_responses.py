@@ -25,11 +25,27 @@ def parse_response(content: str) -> Any:  # noqa: ANN401
         >>> parse_response('Here you go: [{"entity": "Ada", "type": "person"}]. Anything else?')
         [{'entity': 'Ada', 'type': 'person'}]
     """
-    for part in [*_FENCE.findall(content), content]:
-        values = list(_values(part))
-        if values:
-            return values if len(values) > 1 and all(isinstance(value, dict) for value in values) else values[-1]
-    return None
+    values = _all_values(content)
+    if len(values) > 1 and all(isinstance(value, dict) for value in values):
+        return values
+    return values[-1] if values else None
+
+
+def has_several_values(content: str) -> bool:
+    """Return whether ``parse_response`` leaves out a value that differs from the one it returns.
+
+    Example:
+        >>> has_several_values('["Ada"] or rather ["Ada Okoro"]'), has_several_values('["Ada"]')
+        (True, False)
+    """
+    values = _all_values(content)
+    return not all(isinstance(value, dict) for value in values) and any(value != values[-1] for value in values)
+
+
+def _all_values(content: str) -> list[Any]:
+    """Return the values in the fences of a response, or else in all of it."""
+    fenced = [value for part in _FENCE.findall(content) for value in _values(part)]
+    return fenced or list(_values(content))
 
 
 def is_list_of_mentions(value: Any) -> bool:  # noqa: ANN401

@@ -41,8 +41,8 @@ class ChosenColumns:
 def is_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Return whether ``cells`` are the names of columns, and no values of later rows.
 
-    At least two names are known, one of them of words; or one is at least part of a name, and the others are no tags
-    where all later rows have some.
+    At least two names are known, one of them of words; or one is at least part of a name, and the others are no numbers
+    or tags where all later rows have some.
     """
     names = [cell.strip().lower().removeprefix("#").strip() for cell in cells]
     later = [row for row in rows if row != cells]  # in joined files the header occurs again
@@ -59,6 +59,8 @@ def is_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
         return False
     columns = [Column(index, (tuple(row[index] for row in later),)) for index in range(len(cells))]
     tags = [column for column in columns if column.is_entity and column.spelling.kind == "tags"]
+    if any(column.is_integer for column in columns):  # which has a name
+        return True
     return bool(tags) and not any(_is_read(cells[column.index], column) for column in tags)
 
 

@@ -205,3 +205,13 @@ def test_the_type_of_a_question(question: str, entity_type: str | None) -> None:
 
 def test_many_brackets_take_no_time() -> None:
     assert parse_response("[" * 100_000) is None
+
+
+def test_values_of_a_response_that_are_left_out_are_reported(tmp_path: Path) -> None:
+    """Objects are united, also of several fences; of lists, which may be corrections, the last one counts."""
+    fences = '```json\n{"PER": ["Ada"]}\n```\n```json\n{"LOC": ["Oslo"]}\n```'
+    assert parse_response(fences) == [{"PER": ["Ada"]}, {"LOC": ["Oslo"]}]
+    response = '[{"type": "PER", "entity": "Ada"}]\n[{"type": "LOC", "entity": "Oslo"}]'
+    (sentence,), context = read_rows(tmp_path, "chat", chat("Text: Ada sings in Oslo", response))
+    assert entities_of(sentence) == ["LOC: Oslo"]
+    assert faults_of(context) == [("repaired", "response with several JSON values, the last one read", 1)]
