@@ -58,7 +58,7 @@ _MAX_TAGS = 4000  # that are plain; rich morphology has 2,000
 _MANY, _MAX_SINGLE = 1000, 0.1  # words, and the share of them whose tag occurs once, at most
 _MAX_CLASSES = 100  # whose names are numbers; more are offsets
 _COMBINED = re.compile(r"[\^&|+ ,;][BIESLU]-|(?:^|[\^&|+])O[\^&|+]|(?:^|[\^&|+ ,;])[BIESLU]-\S*[\^&|+,;]")
-_NUMBER = re.compile(r"\d+")
+_NUMBER = re.compile(r"\d{1,18}")
 
 
 @dataclass(frozen=True)

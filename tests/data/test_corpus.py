@@ -43,7 +43,8 @@ def test_unknown_suffixes_are_refused(tmp_path: Path) -> None:
     """The message lists the known suffixes."""
     (tmp_path / "a.xml").write_text("<a>unknown</a>")
     message = (
-        r"a\.xml: found the suffix '\.xml'; expected that of a format \(\.conll \.tsv \.bio \.iob \.iob2 \.txt: conll; "
+        r"a\.xml: found content of no known format, and the suffix '\.xml'; "
+        r"expected .*\(\.conll \.tsv \.bio \.iob \.iob2 \.txt: conll; "
         r"\.conllu: conllu; \.csv: csv; \.jsonl \.ndjson: jsonl; \.json: json; \.ann: brat; "
         r"\.parquet \.pq: parquet; \.arrow \.feather: arrow; \.spacy: spacy\); or set data\.format$"
     )

@@ -145,6 +145,8 @@ def detect_layout(path: Path, context: ReadContext) -> ConllLayout | None:
     check_words_alone(path, content[0][0], rows)
     names = names if len(names) == width else []
     columns = _columns(sample, draft, width, header)
+    if not columns[0].values:
+        raise not_columns(path, content[0], rows)
     stated = context.columns
     chosen = choose_columns(columns, names, {"words": stated.words, "tags": stated.tags}, str(path))
     first = content[bool(header_line)][0]

@@ -84,7 +84,8 @@ def clean_words(words: Any, tags: Any, location: str, report: ReadReport) -> tup
         if isinstance(text, str) and isinstance(tag, str):
             if text is not word:
                 report.repaired("number as a word, read as text", location, f"found {word}")
-            if is_blank(text) and (tag in _OUTSIDE or continues_entity(tag, kept[-1][1] if kept else "")):
+            last = kept[-1][1] if kept and isinstance(kept[-1][1], str) else ""
+            if is_blank(text) and (tag in _OUTSIDE or continues_entity(tag, last)):
                 report.repaired(EMPTY_WORD if tag in _OUTSIDE else BLANK_INSIDE, location)
                 continue
             if text != text.strip():

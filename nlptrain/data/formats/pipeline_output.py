@@ -29,7 +29,7 @@ _TAG = re.compile(r"([BIESLU])-(.+)")
 
 def is_pipeline_output(head: Head) -> bool:
     """Return whether the file has texts with entities as the pipeline returns them."""
-    items = [item for row in head.rows for item in row.get(_entities_key(row), [])]
+    items = [item for row in head.rows for item in _items(row)]
     return bool(items) and all(_is_item(item) for item in items)
 
 
@@ -50,7 +50,7 @@ def ignored_output_keys(path: Path, _: ReadContext) -> list[str]:
 
 
 def _sentence(context: ReadContext, row: Row, location: str) -> Sentence | None:
-    items = row.get(_entities_key(row), [])
+    items = _items(row)
     if not all(_is_item(item) for item in items):
         expected = '{"entity_group": "person", "score": 0.9, "start": 0, "end": 3}'
         raise InputError(f"found {quote_json(items)}", location=location, expected=f"a list of {expected}")
@@ -59,8 +59,8 @@ def _sentence(context: ReadContext, row: Row, location: str) -> Sentence | None:
     return read_annotated_sentence({"id": row.get("id"), "text": text, "entities": entities}, location, context)
 
 
-def _entities_key(row: Row) -> str:
-    return next((key for key in _ENTITIES if isinstance(row.get(key), list)), "")
+def _items(row: Row) -> list[Any]:
+    return next((row[key] for key in _ENTITIES if isinstance(row.get(key), list)), [])
 
 
 def _is_item(item: Any) -> bool:  # noqa: ANN401

@@ -41,9 +41,9 @@ def format_of(path: Path, data: DataConfig) -> str:
         return name
     known = "; ".join(f"{' '.join(suffixes)}: {name}" for name, suffixes in formats_by_suffix().items())
     raise InputError(
-        f"found the suffix {without_gz(path).suffix.lower()!r}",
+        f"found content of no known format, and the suffix {without_gz(path).suffix.lower()!r}",
         location=str(path),
-        expected=f"that of a format ({known})",
+        expected=f"words with tags, texts with entities, or the suffix of a format ({known})",
         hint=("or set ", Setting("data.format")),
     )
 

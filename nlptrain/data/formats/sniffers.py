@@ -20,6 +20,7 @@ _MIN_PLAIN, _MAX_SHARE = 12, 0.4  # words that plain tags are recognized from, a
 _MIN_DISTINCT = 3  # plain tags
 _MIN_EVEN = 0.9  # of the lines have the usual number of columns
 _UPOS = set("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split())
+_MAX_DIGITS = 10  # of an id
 _ID = re.compile(r"\d+([-.]\d+)?")
 _BRAT = re.compile(r"T\d+\t\S+ \d+ \d+(;\d+ \d+)*\t|[REAMN#*]\d*\t")
 _WORDS = {"word", "words", "token", "tokens", "form", "text", "sentence_words"}
@@ -62,7 +63,7 @@ def is_conllu(head: Head) -> bool:
     rows = [line.split("\t") for line in _filled(head) if not line.startswith("#")]
     if not rows or not all(len(row) == 10 and _ID.fullmatch(row[0]) for row in rows):
         return False
-    ids = [int(row[0]) for row in rows if row[0].isdigit()]
+    ids = [int(row[0]) for row in rows if row[0].isdecimal() and len(row[0]) < _MAX_DIGITS]
     are_heads = all(row[6] == "_" or row[6].lstrip("-").isdigit() for row in rows)
     return (
         are_heads

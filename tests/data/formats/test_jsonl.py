@@ -79,13 +79,17 @@ def test_other_keys_blank_lines_and_nan_are_ignored(tmp_path: Path) -> None:
         ('{"tokens": ["a", true], "tags": ["O", "O"]}', "'tokens' 2: found true; expected a string"),
         ('{"tokens": ["a"], "tags": [true]}', "'tags' 1: found true; expected a string"),
         ('{"tokens": [""], "tags": ["B-p"]}', "'tokens' 1: found an empty string; omit the word and its tag"),
+        (
+            '{"tokens": ["a", ""], "tags": [{"x": 1}, "I-p"]}',
+            "'tokens' 2: found an empty string; omit the word and its tag",
+        ),
         ('{"tokens": ["a"], "tags": [""]}', "'tags' 1: found an empty string; name the tag"),
         (
             '{"tokens": ["a", "b\\ud83d"], "tags": ["O", "O"]}',
             r"'tokens' 2: found \ud83d, half of a character, which UTF-8 cannot encode",
         ),
     ],
-    ids=range(15),
+    ids=range(16),
 )
 def test_invalid_lines_are_skipped_and_reported(tmp_path: Path, line: str, message: str) -> None:
     """The message has file, line, what was found and what was expected."""
