@@ -32,7 +32,7 @@ def parse_response(content: str) -> Any:  # noqa: ANN401
 
 
 def has_several_values(content: str) -> bool:
-    """Return whether ``parse_response`` leaves out a value that differs from the one it returns.
+    """Return whether ``parse_response`` omits a value that differs from the one it returns.
 
     Example:
         >>> has_several_values('["Ada"] or rather ["Ada Okoro"]'), has_several_values('["Ada"]')
