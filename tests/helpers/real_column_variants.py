@@ -124,6 +124,24 @@ COLUMN_VARIANTS = (
         before="misread",
     ),
     RealFile(
+        "types_and_chunks.txt",
+        "Chunks with prefixes, and entities without",
+        columns(
+            "Omar/NNP/B-NP/PER visits/VBZ/B-VP/O Accra/NNP/B-NP/LOC", "It/PRP/B-NP/O rains/VBZ/B-VP/O", separator=" "
+        ),
+        (_OMAR, _RAIN),
+        report=("types without a prefix",),
+        before="misread",
+    ),
+    RealFile(
+        "numbers_as_words.csv",
+        "Words that were made anonymous, in a column that the user names",
+        "sentence_id,word,tag\n1,17,B-PER\n1,4,O\n2,9,O\n2,4,O\n",
+        ("17/B-PER 4/O", "9/O 4/O"),
+        data={"columns": {"words": "word"}},
+        before="right",
+    ),
+    RealFile(
         "types_and_tags.tsv",
         "The types of entities, and the same with prefixes",
         columns("Omar/NNP/PER/B-PER visits/VBZ/O/O Accra/NNP/LOC/B-LOC", "It/PRP/O/O rains/VBZ/O/O"),

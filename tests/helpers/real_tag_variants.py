@@ -30,6 +30,13 @@ TAG_VARIANTS = (
         report=("the last line of each sentence has one column, and is left out",),
     ),
     RealFile(
+        "intent_and_a_fault.txt",
+        "As above, with a word without a tag in another sentence",
+        "fly O\nto O\nAccra B-city\natis_flight\n\n" * 11 + "it\nrains O\natis_weather\n\n",
+        ("fly/O to/O Accra/B-city",) * 11,
+        report=("skipped", "line without a tag: 1"),
+    ),
+    RealFile(
         "text_first.tsv",
         "kmounlp/NER: the text, and the text with marks, before the columns of a sentence",
         "; Omar sings\n$<Omar:PER> sings\n1\tOmar\tNNP\tB_PER\n2\tsings\tVV\tO\n3\tnow\tMAG\tO\n\n"

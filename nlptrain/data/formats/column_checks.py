@@ -81,11 +81,18 @@ def check_not_running_text(
         return
     is_even = sum(len(row) == width for row in rows) >= _EVEN * len(rows)
     if not is_even or width > _MAX_WIDTH or (len(rows) < FEW and width > 2):  # noqa: PLR2004
+        shortest, longest = min(map(len, rows)), max(map(len, rows))
+        lengths = longest if shortest == longest else f"{shortest} to {longest}"
         raise InputError(
-            f"found lines of {min(map(len, rows))} to {max(map(len, rows))} words, which seem to be text",
+            f"found lines of {lengths} words, which seem to be text",
             location=location,
             expected="a word and a tag on each line",
-            hint=("raw text belongs in ", Setting("data.unlabeled")),
+            hint=(
+                "raw text belongs in ",
+                Setting("data.unlabeled"),
+                "; if these are columns, name them in ",
+                Setting("data.columns"),
+            ),
         )
 
 

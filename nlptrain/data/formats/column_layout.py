@@ -176,9 +176,12 @@ def _tags_column(columns: Sequence[Column], names: Sequence[str], words: Column,
 
 
 def _with_prefixes(columns: Sequence[Column]) -> list[Column]:
-    """Return the columns of tags with prefixes and types, if there are some: others are flags, links, notes, types."""
+    """Return the columns of tags with prefixes and types, if there are some besides chunks.
+
+    The others are flags, links, notes, or the same types without prefixes.
+    """
     prefixed = [column for column in columns if column.spelling.kind == "tags" and column.spelling.name != WITHOUT_TYPE]
-    return prefixed or list(columns)
+    return prefixed if any(not column.is_chunk for column in prefixed) else list(columns)
 
 
 def _plain_column(usable: Sequence[Column], names: Sequence[str], words: Column, location: str) -> int:

@@ -135,9 +135,7 @@ class _Reader:
 
     def close(self) -> Sentence | None:
         """Return the sentence that ends here; None if it is empty or has a fault."""
-        if self.lone is not None and self.layout.lone_lines == "last" and self.lone[0] != len(self.rows):
-            self._skip_line(*self.lone[1:])  # words follow
-        self.lone = None
+        self._check_lone()
         rows, comments, is_faulty = self.rows, self.comments, self.is_faulty
         if not rows:
             self.is_faulty = False
@@ -162,6 +160,12 @@ class _Reader:
                     raise too_many_words(f"{self.path}:{line_number}")
                 return
         self._add_unusual(line, cells, line_number)
+
+    def _check_lone(self) -> None:
+        """Skip the sentence if words follow a line of one column that should be its last one."""
+        if self.lone is not None and self.layout.lone_lines == "last" and self.lone[0] != len(self.rows):
+            self._skip_line(*self.lone[1:])
+        self.lone = None
 
     def add_header(self, line_number: int) -> None:
         """Report a header that occurs again, in files that were joined."""
@@ -189,6 +193,7 @@ class _Reader:
         read = _repair_cells(cells, line, layout)
         if read is None:
             if len(cells) == 1 and layout.lone_lines and (layout.lone_lines == "last" or not self.rows):
+                self._check_lone()
                 self.lone = (len(self.rows), cells, line_number)
             else:
                 self._skip_line(cells, line_number)

@@ -152,7 +152,8 @@ def detect_layout(path: Path, context: ReadContext) -> ConllLayout | None:
     first = content[bool(header_line)][0]
     if not (0 <= chosen.words < width and 0 <= chosen.tags < width and chosen.words != chosen.tags):
         raise missing_column(path, context, rows[0], first)
-    check_words(columns[chosen.words], f"{path}:{first}")
+    if stated.words is None:
+        check_words(columns[chosen.words], f"{path}:{first}")
     if separator is not _TAB:
         check_not_running_text(f"{path}:{first}", rows, width, columns[chosen.tags], context)
     layout = ConllLayout(

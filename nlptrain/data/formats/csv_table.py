@@ -32,6 +32,7 @@ _DOCUMENTS = tuple(
     "doc_id document_id document doc doc_idx doc_no doc_num docid file filename file_name pmid article_id".split()
 )
 _SEPARATORS = ",;\t|"
+_SHOWN = 4  # usual names of a column, in messages
 _COMMENT = re.compile(r"\s*(?:#[^,;\t|]*)?")  # before the header
 _SAMPLE = 3000  # rows that decide the columns and the quoting
 Cells = list[str] | tuple[str, ...]  # a tuple: a row with another number of columns
@@ -72,15 +73,16 @@ def open_table(path: Path, report: ReadReport | None = None) -> Table:
     if stated := re.fullmatch(r'"?sep=(.)"?', header):
         separator = stated[1]
         header_line, header = next(numbered, (2, ""))
+    has_blanks = are_blanks_after(separator, header)
     lines = (f"{line}\n" for _, line in numbered)
     quoting = _quoting(path, separator)
     try:
-        names = next(csv.reader([header], delimiter=separator, quoting=quoting, skipinitialspace=True), [])
+        names = next(csv.reader([header], delimiter=separator, quoting=quoting, skipinitialspace=has_blanks), [])
     except csv.Error as error:
         raise InputError(f"not CSV: {error}", location=f"{path}:{header_line}") from error
 
     def rows() -> Iterator[tuple[int, Cells]]:
-        reader = csv.reader(lines, delimiter=separator, quoting=quoting, strict=True, skipinitialspace=True)
+        reader = csv.reader(lines, delimiter=separator, quoting=quoting, strict=True, skipinitialspace=has_blanks)
         line = header_line + 1
         try:
             for cells in reader:
@@ -101,6 +103,11 @@ def open_table(path: Path, report: ReadReport | None = None) -> Table:
             raise InputError(f"not CSV: {error}", location=f"{path}:{line}") from error
 
     return Table([name.strip() for name in names], rows())
+
+
+def are_blanks_after(separator: str, header: str) -> bool:
+    """Return whether each separator in a header has a blank after it, so that blanks there are no part of a cell."""
+    return 0 < header.count(separator) == header.count(f"{separator} ")
 
 
 def _quoting(path: Path, separator: str) -> Literal[0, 3]:
@@ -132,10 +139,12 @@ def find_columns(path: Path, table: Table, context: ReadContext) -> tuple[TableC
     if (word is None or tag is None) and sample and len(names) > 1:
         word, tag = _columns_by_value(path, names, sample, (word, tag, sentence), context) or (word, tag)
     rows = chain(first, table.rows)
-    _check_no_spans(path, names)
+    if stated.words is None:
+        _check_no_spans(path, names)
     if word is None or tag is None or word == tag:
         raise _missing_column(path, names, "words" if word is None else "tags")
-    check_words(Column(word, (tuple(cells[word] for cells in sample),)), str(path))
+    if stated.words is None:
+        check_words(Column(word, (tuple(cells[word] for cells in sample),)), str(path))
     if sentence is None and all(any(cells) for _, cells in first):
         raise _missing_column(path, names, "sentences")
     if stated.tags is None and _is_row(names[tag], [cells[tag] for cells in sample]):
@@ -255,7 +264,7 @@ def _find_column(path: Path, names: Sequence[str], key: str, column: int | str |
 
 def _missing_column(path: Path, names: Sequence[str], key: str, candidates: Sequence[str] = ()) -> InputError:
     return InputError(
-        f"found no column {' or '.join(map(repr, candidates or _NAMES[key]))} (columns: {join_names(names)})",
+        f"found no column {' or '.join(map(repr, candidates or _NAMES[key][:_SHOWN]))} (columns: {join_names(names)})",
         location=str(path),
         hint=("set ", Setting(f"data.columns.{key}"), " to its name"),
     )

@@ -12,7 +12,7 @@ _TAG = re.compile(r"([BIESLU])[-_](.+)")
 
 
 def are_tags(labels: Iterable[str]) -> bool:
-    """Return whether all labels are ``O`` or have a prefix, and one is ``O`` or continues the entity of another.
+    """Return whether all labels are ``O`` or have a prefix, and one is ``O``, continues another, or has another type.
 
     Example:
         >>> are_tags(["B-PER", "I-PER"]), are_tags(["B-cell", "person"]), are_tags(["B-cell"])
@@ -21,7 +21,7 @@ def are_tags(labels: Iterable[str]) -> bool:
     names = set(labels)
     parts = {match.groups() for label in names - {"O"} if (match := _TAG.fullmatch(label))}
     starts, others = ({label for prefix, label in parts if prefix in prefixes} for prefixes in ("B", "IEL"))
-    return bool(parts) and len(parts) == len(names - {"O"}) and bool(starts & others or "O" in names)
+    return bool(parts) and len(parts) == len(names - {"O"}) and bool(starts & others or len(starts) > 1 or "O" in names)
 
 
 def join_tagged_spans(spans: Sequence[TextSpan], text: str) -> list[TextSpan]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nlptrain.data.formats import ReadContext
+from nlptrain.data.formats.csv_table import are_blanks_after
 from nlptrain.data.formats.fields import check_strings, clean_words, id_and_text, join_names, quote_json
 from nlptrain.data.formats.head import Head
 from nlptrain.data.formats.json_rows import MALFORMED
@@ -98,8 +99,9 @@ def _rows(lines: Iterator[str]) -> Iterator[tuple[int, list[str]]]:
     separator, skipped = max(_SEPARATORS, key=header.count), 0
     if header.strip().lower().startswith("sep=") and len(header.strip()) == 5:
         separator, header, skipped = header.strip()[-1], next(lines, ""), 1
-    yield 1 + skipped, next(csv.reader([header], delimiter=separator), [])
-    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+    has_blanks = are_blanks_after(separator, header)
+    yield 1 + skipped, next(csv.reader([header], delimiter=separator, skipinitialspace=has_blanks), [])
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=has_blanks)
     line = 2 + skipped
     for cells in reader:
         first, line = line, reader.line_num + 2 + skipped
