@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -43,6 +44,15 @@ def test_the_first_characters_decide_the_format(tmp_path: Path, text: str, expec
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     pairs = [" ".join("/".join(pair) for pair in zip(row["tokens"], row["tags"], strict=True)) for row in rows]
     assert "\n".join(pairs) == expected
+
+
+@pytest.mark.parametrize("text", [COLUMNS, '{"tokens": ["Ada"], "tags": ["B-PER"]}\n'])
+def test_compressed_input_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    (tmp_path / "in").write_bytes(gzip.compress(text.encode()))
+    with (tmp_path / "in").open() as file:
+        monkeypatch.setattr("sys.stdin", file)
+        first = next(iter(Corpus("-")))
+    assert (first.words[0], (first.tags or ())[0]) == ("Ada", "B-PER")
 
 
 def test_from_overrides_the_content(tmp_path: Path) -> None:

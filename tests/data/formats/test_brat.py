@@ -113,6 +113,15 @@ def test_offsets_that_count_line_ends_otherwise_are_converted(tmp_path: Path) ->
     assert (cause.text, cause.count) == ("span with offsets in characters with line ends of one, converted", 2)
 
 
+def test_tabs_after_types_are_read_and_other_lines_are_reported(tmp_path: Path) -> None:
+    """As in lang-uk/ner-uk; files of other tools have the suffix, too."""
+    path = write(tmp_path, "Ada sings\n", "T1\tPER\t0\t3\tAda\nR1\tx Arg1:T1 Arg2:T1\nQUOTE\tQ1\t0\t3\n")
+    context = ReadContext()
+    (sentence,) = read_brat(path, context)
+    assert sentence.tags == ("B-PER", "O")
+    assert context.report.to_json()["repaired"] == {"line that is no annotation of BRAT, left out": 1}
+
+
 def test_a_missing_text_is_reported(tmp_path: Path) -> None:
     path = write(tmp_path, TEXT, ANNOTATIONS)
     (tmp_path / "doc.txt").unlink()

@@ -182,6 +182,7 @@ def test_other_keys_are_reported(tmp_path: Path) -> None:
         ('Find people in the text:\n"""It rains."""', "It rains."),
         ("Find people: ```It rains.```", "It rains."),
         ("Find people in the following sentence (JSON): It rains.", "It rains."),
+        ('{"instruction": "Find people.", "schema": ["person"], "input": "It rains."}', "It rains."),
         ("He read the text and left.", None),
         ("He wrote in the text: no.", None),
     ],
