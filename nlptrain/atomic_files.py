@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import platform
 import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -69,6 +71,40 @@ def replacing(path: Path) -> Iterator[Path]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def put_if_absent(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path``, whole or not at all, unless there is a file; any number of processes may do so.
+
+    Raises:
+        OSError: ``path`` is not writable.
+    """
+    host = re.sub(r"\W", "", platform.node())
+    part = path.with_name(f".{path.name}.{host}-{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        with write_errors(path):
+            with part.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(part, path)
+            except FileExistsError:
+                pass
+            except OSError:  # no hard links there
+                if not path.exists():
+                    part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def remove_parts(folder: Path) -> None:
+    """Remove the temporary files that killed processes of this machine have left in ``folder``."""
+    host = re.sub(r"\W", "", platform.node())
+    for path in folder.glob(".*.part"):
+        match = re.fullmatch(r"\..+\.(\w*)-(\d+)-\w{8}\.part", path.name)
+        if match and match[1] == host and not _is_alive(int(match[2])):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

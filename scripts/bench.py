@@ -24,9 +24,9 @@ from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.demo.corpus import generate_corpus
-from nlptrain.distillation import DistillObjective, LogitStore
-from nlptrain.distillation.labeling import label_sentences
-from nlptrain.distillation.teachers import TransformerTeacher
+from nlptrain.distillation import BlockStore, DistillObjective
+from nlptrain.distillation.labeling import label_sentences, label_with_ensemble, open_stores
+from nlptrain.distillation.teachers import TeacherEnsemble, TransformerTeacher
 from nlptrain.distillation.teachers.inference import logits_predictor
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_tagger, load_token_model
@@ -95,11 +95,10 @@ def stepper(examples: Examples, objective: Objective, run: Run) -> Callable[[], 
 
 def distillation_step(teacher: TokenModel, sentences: list[Sentence], run: Run, folder: Path) -> None:
     """Print the time of a step with stored logits divided by that of a step without."""
-    store = LogitStore(folder, TransformerTeacher(teacher))
+    ensemble = TeacherEnsemble.of(TransformerTeacher(teacher))
     run.console.quiet = True
-    label_sentences(store, sentences, TransformerTeacher(teacher), run)
+    transfer = label_with_ensemble(ensemble, sentences, run, open_stores(ensemble, folder))
     run.console.quiet = False
-    transfer = store.transfer_set([sentence.hash() for sentence in sentences])
     students = [build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher) for _ in range(2)]
     plain = stepper(Examples(students[0], sentences), SupervisedObjective(), run)
     distilled = stepper(Examples(students[1], sentences, teacher_logits=transfer), distilling(teacher), run)
@@ -126,7 +125,7 @@ def labeling(teacher: TokenModel, sentences: list[Sentence], run: Run) -> None:
         with tempfile.TemporaryDirectory() as folder:
             started = time.perf_counter()
             label_sentences(
-                LogitStore(Path(folder), TransformerTeacher(teacher)), sentences, TransformerTeacher(teacher), run
+                BlockStore(Path(folder), TransformerTeacher(teacher)), sentences, TransformerTeacher(teacher), run
             )
             shares.append(spent[0] / (time.perf_counter() - started))
     for hook in hooks:

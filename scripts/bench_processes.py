@@ -22,7 +22,7 @@ from nlptrain.data.raw_text import read_raw
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.text_files import expand_paths
 from nlptrain.data.word_splitter import WordSplitter
-from nlptrain.distillation import LogitStore
+from nlptrain.distillation import BlockStore, TransferSet
 from nlptrain.distillation.labeling import label_sentences
 from nlptrain.distillation.teachers import TransformerTeacher
 from nlptrain.models import TokenModel, build_tagger, load_token_model
@@ -41,18 +41,18 @@ WAYS = {
 }
 
 
-def labeling(teacher: TokenModel, sentences: list[Sentence], run: Run, folder: Path) -> tuple[float, LogitStore]:
-    """Label ``sentences``; return words per second and the store."""
-    store = LogitStore(folder, TransformerTeacher(teacher))
-    return label_sentences(store, sentences, TransformerTeacher(teacher), run).rate, store
+def labeling(teacher: TokenModel, sentences: list[Sentence], run: Run, folder: Path) -> tuple[float, TransferSet]:
+    """Label ``sentences``, each of which occurs once; return words per second and the transfer set."""
+    labeled = label_sentences(
+        BlockStore(folder, TransformerTeacher(teacher)), sentences, TransformerTeacher(teacher), run
+    )
+    return labeled.rate, labeled.transfer_set()
 
 
-def training(teacher: TokenModel, store: LogitStore, sentences: list[Sentence], run: Run) -> float:
+def training(teacher: TokenModel, labeled: TransferSet, sentences: list[Sentence], run: Run) -> float:
     """Train the default student; return words per second."""
     student = build_tagger(StudentConfig(), teacher.labels, seed=0, teacher=teacher)
-    examples = Examples(
-        student, sentences, teacher_logits=store.transfer_set([sentence.hash() for sentence in sentences])
-    )
+    examples = Examples(student, sentences, teacher_logits=labeled)
     steps = student_steps(examples, distilling(teacher), run, WARM + STEPS)
     for _ in range(WARM):
         next(steps)
@@ -69,10 +69,10 @@ def measure(reference: str, threads: int, workers: int, folder: str, paths: list
     files = [Path(path) for path in paths]
     raw = read_raw(files, WordSplitter.default(), min_words=4, max_words=200)
     sentences = list({sentence.hash(): sentence for sentence in islice(raw, SENTENCES)}.values())
-    labeled, store = labeling(teacher, sentences, run, Path(folder))
-    trained = training(teacher, store, sentences, run) if workers == 1 else 0.0
+    rate, labeled = labeling(teacher, sentences, run, Path(folder))
+    trained = training(teacher, labeled, sentences, run) if workers == 1 else 0.0
     if run.processes.is_rank_zero:
-        print(json.dumps({"labeling": labeled, "training": trained}))
+        print(json.dumps({"labeling": rate, "training": trained}))
 
 
 def run_way(reference: str, paths: list[str], processes: int, threads: int, workers: int) -> dict[str, float]:

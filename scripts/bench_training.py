@@ -24,9 +24,8 @@ from nlptrain.config.data import DataConfig
 from nlptrain.config.student import StudentConfig
 from nlptrain.data.corpus import Corpus
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation import LogitStore
-from nlptrain.distillation.labeling import label_sentences
-from nlptrain.distillation.teachers import TransformerTeacher
+from nlptrain.distillation.labeling import label_with_ensemble, open_stores
+from nlptrain.distillation.teachers import TeacherEnsemble, TransformerTeacher
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, build_tagger, load_token_model
 from nlptrain.run.run import Run
@@ -55,9 +54,8 @@ def trainer(
     ready: bool = False,
 ) -> Callable[[], float]:
     """Return a function that trains ``STEPS`` more steps and returns words per second; ``folder`` holds the logits."""
-    store = LogitStore(folder, TransformerTeacher(teacher))
-    label_sentences(store, sentences, TransformerTeacher(teacher), run)
-    logits = store.transfer_set([sentence.hash() for sentence in sentences])
+    ensemble = TeacherEnsemble.of(TransformerTeacher(teacher))
+    logits = label_with_ensemble(ensemble, sentences, run, open_stores(ensemble, folder))
     student = build_tagger(config, teacher.labels, seed=0, teacher=teacher)
     examples = Examples(student, sentences, teacher_logits=logits)
     steps = student_steps(examples, distilling(teacher), run, STEPS * (ROUNDS + 1), ready=ready)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_ROUND = 2**32  # distinguishes the seeds of rounds from those of epochs
 _POOL = 64  # batches that are sorted by length together: little padding, and still well mixed
 
 
@@ -20,7 +21,8 @@ class Oversampling:
     Attributes:
         weights: the sampling weight of each sequence, [N]; sequences of weight 0 occur once in every epoch.
         share: share of the other sequences' slots that are filled by sampling with replacement in proportion to
-            ``weights``; the rest is sampled evenly without replacement, or in proportion to ``sources``.
+            ``weights``; the rest is filled evenly, each sequence once before one comes again, or in proportion to
+            ``sources``.
         sources: how often each sequence is read, relative to one of weight 1, [N]; None: all alike.
     """
 
@@ -81,7 +83,7 @@ class BatchPlan:
     def epoch(self, epoch: int) -> list[NDArray[np.int64]]:
         """Return all batches of one epoch: each sequence in exactly one of them, unless there is oversampling."""
         random = np.random.default_rng((self.seed, epoch))
-        order = random.permutation(self._sample(random))
+        order = random.permutation(self._sample(epoch, random))
         mean = max(1.0, float(self.lengths.mean()))
         size = self.sentences or max(1, int((self.subwords or 1) / mean))
         batches: list[NDArray[np.int64]] = []
@@ -91,7 +93,7 @@ class BatchPlan:
             batches.extend(cut_batches(pool, self.lengths, subwords=self.subwords, sentences=self.sentences))
         return [batches[index] for index in random.permutation(len(batches))]
 
-    def _sample(self, random: np.random.Generator) -> NDArray[np.int64]:
+    def _sample(self, epoch: int, random: np.random.Generator) -> NDArray[np.int64]:
         """Return the sequences of an epoch, N of them."""
         every = np.arange(len(self.lengths))
         if self.oversampling is None or not self.oversampling.weights.any():
@@ -101,12 +103,20 @@ class BatchPlan:
         count = round(self.oversampling.share * len(weighted))
         chosen = random.choice(weighted, size=count, p=weights / weights.sum())
         if self.oversampling.sources is None:
-            evenly = random.choice(weighted, size=len(weighted) - count, replace=False)
+            evenly = self._next_of(weighted, epoch, len(weighted) - count)
         else:
             evenly = _sample_systematically(
                 weighted, self.oversampling.sources[weighted], len(weighted) - count, random
             )
         return np.concatenate([every[self.oversampling.weights <= 0], chosen, evenly])
+
+    def _next_of(self, sequences: NDArray[np.int64], epoch: int, count: int) -> NDArray[np.int64]:
+        """Return the ``count`` of ``sequences`` that ``epoch`` has: all have been read before one is read again."""
+        first = epoch * count
+        rounds = range(first // len(sequences), -(-(first + count) // len(sequences)))
+        orders = [np.random.default_rng((self.seed, _ROUND, index)).permutation(sequences) for index in rounds]
+        start = first - rounds.start * len(sequences)
+        return np.concatenate(orders)[start : start + count] if orders else sequences[:0]
 
 
 def _sample_systematically(

@@ -124,6 +124,7 @@ class Corpus:
         counts: RawCounts | None = None,
         weights: Mapping[Path, float] | None = None,
         keep_text: bool = False,
+        keep_repeats: bool = False,
     ) -> Iterator[Sentence]:
         """Read the sentences of raw text, with the limits of ``data``; see ``read_raw`` for the other arguments.
 
@@ -135,6 +136,7 @@ class Corpus:
             counts: see ``read_raw``.
             weights: see ``read_raw``.
             keep_text: see ``read_raw``.
+            keep_repeats: see ``read_raw``.
         """
         report = self._report or new_report(self.data)
         yield from read_raw(
@@ -146,6 +148,7 @@ class Corpus:
             counts=counts,
             weights=weights,
             keep_text=keep_text,
+            keep_repeats=keep_repeats,
             data=self.data,
             report=report,
         )
@@ -180,7 +183,7 @@ def raw_text(
     held_out: HeldOut | None = None,
     log: Callable[[str], None] | None = None,
     *,
-    keep_text: bool = False,
+    to_label: bool = False,
     read_counts: dict[str, Any] | None = None,
 ) -> Iterator[Sentence]:
     """Yield the raw sentences of ``data``, then log their counts; none without ``data.unlabeled``.
@@ -190,7 +193,8 @@ def raw_text(
         splitter: splits the lines into words.
         held_out: sentences that are left out, as are their near-duplicates: those of dev and test.
         log: receives the log lines; None: the ignored tags of the files are not looked for, either.
-        keep_text: give each sentence its original text, for a teacher that reads it.
+        to_label: keep the original text of each sentence, which some teachers read, and repeated sentences, because
+            blocks are labeled as a whole.
         read_counts: receives what was read, repaired and skipped, for ``scores.json``.
 
     Raises:
@@ -200,7 +204,14 @@ def raw_text(
         return
     counts, report = RawCounts(data.min_words, data.max_words), new_report(data)
     corpus = Corpus.of(data, "unlabeled", report=report)
-    yield from corpus.raw(splitter, held_out=held_out, counts=counts, weights=_weights(data), keep_text=keep_text)
+    yield from corpus.raw(
+        splitter,
+        held_out=held_out,
+        counts=counts,
+        weights=_weights(data),
+        keep_text=to_label,
+        keep_repeats=to_label,
+    )
     if read_counts is not None:
         read_counts["unlabeled"] = report.to_json()
     if log is not None:

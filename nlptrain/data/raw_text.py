@@ -93,11 +93,12 @@ def read_raw(
     counts: RawCounts | None = None,
     weights: Mapping[Path, float] | None = None,
     keep_text: bool = False,
+    keep_repeats: bool = False,
     data: DataConfig | None = None,
     report: ReadReport | None = None,
     on_fault: Callable[[Path, InputError], None] | None = None,
 ) -> Iterator[Sentence]:
-    """Read the sentences of raw text, each once; a line or row is a sentence or a paragraph.
+    """Read the sentences of raw text; a line or row is a sentence or a paragraph.
 
     Lines are kept whole, up to ``max_words``; longer ones are cut, see ``split_long``.
 
@@ -110,6 +111,7 @@ def read_raw(
         counts: is updated while the text is read.
         weights: the sampling weight of a file's sentences, where that is not 1.
         keep_text: give each sentence its original text.
+        keep_repeats: also yield sentences that occurred before, so that no part depends on what comes before it.
         data: how gold files, of which the words are read, are read, except for their format.
         report: receives the rows and gold sentences that are skipped; if it is strict, the faults of a file are raised
             at its end. None: the first fault is raised.
@@ -123,25 +125,23 @@ def read_raw(
     counts = RawCounts() if counts is None else counts
     counts.min_words, counts.max_words = min_words, max_words
     seen = HashSet()
-    files = (
-        _sentences(
-            _checked_lines(path, data, report, on_fault),
-            str(path),
-            splitter,
-            counts,
-            (weights or {}).get(path, 1.0),
-            keep_text=keep_text,
-        )
-        for path in paths
-    )
-    sentences = chain.from_iterable(files)
+
+    def read(path: Path) -> Iterator[Sentence]:
+        lines, weight = _checked_lines(path, data, report, on_fault), (weights or {}).get(path, 1.0)
+        return _sentences(lines, str(path), splitter, counts, weight, keep_text=keep_text)
+
+    sentences = chain.from_iterable(map(read, paths))
     while block := list(islice(sentences, _BLOCK)):
-        new = _new_sentences(block, seen, held_out, counts)
-        are_near = held_out.has_near([sentence.words for sentence in new]) if held_out else [False] * len(new)
-        counts.near_held_out += sum(are_near)
-        for sentence in (sentence for sentence, is_near in zip(new, are_near, strict=True) if not is_near):
-            counts.sentences += 1
-            counts.words += len(sentence.words)
+        kept = _not_held_out(block, seen, held_out, counts)
+        if not keep_repeats:
+            kept = [(sentence, is_new) for sentence, is_new in kept if is_new]
+        are_near = held_out.has_near([sentence.words for sentence, _ in kept]) if held_out else [False] * len(kept)
+        for (sentence, is_new), is_near in zip(kept, are_near, strict=True):
+            if is_near:
+                counts.near_held_out += is_new
+                continue
+            counts.sentences += is_new
+            counts.words += is_new * len(sentence.words)
             yield sentence
 
 
@@ -154,21 +154,26 @@ def _check_limits(min_words: int, max_words: int) -> None:
         )
 
 
-def _new_sentences(block: list[Sentence], seen: HashSet, held_out: HeldOut | None, counts: RawCounts) -> list[Sentence]:
-    """Return the sentences of ``block`` that are neither held out nor in ``seen``, each once, and add them to it."""
+def _not_held_out(
+    block: list[Sentence], seen: HashSet, held_out: HeldOut | None, counts: RawCounts
+) -> list[tuple[Sentence, bool]]:
+    """Return the sentences of ``block`` that are not held out, each with whether it is new and not in ``seen`` yet."""
     hashes = [sentence.hash() for sentence in block]
     are_known = seen.has(hash_array(hashes)).tolist()
     held_out_hashes = held_out.hashes if held_out else frozenset()
-    new: dict[bytes, Sentence] = {}
+    kept: list[tuple[Sentence, bool]] = []
+    new: set[bytes] = set()
     for sentence, words_hash, is_known in zip(block, hashes, are_known, strict=True):
         if words_hash in held_out_hashes:
             counts.held_out += 1
-        elif is_known or words_hash in new:
-            counts.repeats += 1
-        else:
-            new[words_hash] = sentence
+            continue
+        is_new = not is_known and words_hash not in new
+        if is_new:
+            new.add(words_hash)
+        counts.repeats += not is_new
+        kept.append((sentence, is_new))
     seen.add(hash_array(list(new)))
-    return list(new.values())
+    return kept
 
 
 def read_raw_words(path: Path, splitter: Splitter) -> Iterator[tuple[int, tuple[str, ...]]]:

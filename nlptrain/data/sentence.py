@@ -170,43 +170,6 @@ class HashSet:
         return is_known
 
 
-class HashIndex:
-    """The position (0, 1, 2, ...) at which each hash was added, 12 bytes per hash; stored as in ``HashSet``.
-
-    Callers must compare the full hash at the returned position with the one that they look for.
-    """
-
-    def __init__(self) -> None:
-        """Create an empty index."""
-        self._blocks: list[tuple[Keys, NDArray[np.uint32]]] = []
-        self._count = 0
-
-    def __len__(self) -> int:
-        """Return the number of hashes."""
-        return self._count
-
-    def add(self, hashes: Hashes) -> None:
-        """Append ``hashes``."""
-        if not len(hashes):
-            return
-        keys, positions = _keys(hashes), np.arange(self._count, self._count + len(hashes), dtype=np.uint32)
-        self._count += len(hashes)
-        while self._blocks and _should_merge(len(self._blocks[-1][0]), len(keys)):
-            block_keys, block_positions = self._blocks.pop()
-            keys, positions = np.concatenate([block_keys, keys]), np.concatenate([block_positions, positions])
-        order = np.argsort(keys, kind="stable")
-        self._blocks.append((_store(keys[order]), _store(positions[order])))
-
-    def find(self, hashes: Hashes) -> NDArray[np.int64]:
-        """Return the position of each of ``hashes``, or of one with the same first 8 bytes; -1 if there is none."""
-        keys = _keys(hashes)
-        result = np.full(len(keys), -1)
-        for block, positions in self._blocks:
-            rows = _search(block, keys)
-            result = np.where(rows >= 0, positions[rows], result)
-        return result
-
-
 def _keys(hashes: Hashes) -> Keys:
     """Return the first 8 bytes of each hash."""
     keys: Keys = np.ascontiguousarray(hashes).view("<u8")[::2]

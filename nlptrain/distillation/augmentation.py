@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from nlptrain.config.train import AugmentConfig
+from nlptrain.data.blocks import SYNTHETIC
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits, held_out_sentences
 from nlptrain.data.tag_schemes import Scheme, tags_to_spans
@@ -48,12 +49,15 @@ def add_synthetic_sentences(
     """
     words = sum(len(sentence.words) for sentence in splits.train)
     bases: list[Sentence] = []
+    seen: set[bytes] = set()  # of the first million words
     for sentence in sentences:
-        words += len(sentence.words)
-        if config is not None and words <= ENOUGH_WORDS:
-            bases.append(sentence)
-        elif config is not None and config.sentences == "auto":
-            bases.clear()  # there is enough text: no synthetic sentence is needed
+        if config is not None and words <= ENOUGH_WORDS and (sentence_hash := sentence.hash()) not in seen:
+            seen.add(sentence_hash)
+            words += len(sentence.words)
+            if words <= ENOUGH_WORDS:
+                bases.append(sentence)
+            elif config.sentences == "auto":
+                bases.clear()  # there is enough text: no synthetic sentence is needed
         yield sentence
     count = 0 if config is None else planned_sentences(config, [*splits.train, *bases], words)
     if config is None or not count:
@@ -140,7 +144,7 @@ class Augmenter:
             words = [self._replace_word(word, random) if random.random() < rate else word for word in words]
         if random.random() < self.config.noise:
             words = random.choice(_NOISES)(words, random)
-        return Sentence(tuple(words[:_MAX_WORDS]), where=f"augment:{index}")
+        return Sentence(tuple(words[:_MAX_WORDS]), where=f"{SYNTHETIC}:{index}")
 
     def _swap_entities(self, random: Random) -> list[str]:
         """Return the words of a random sentence, with some entities (plain tags: words) replaced by others."""

@@ -1,97 +1,140 @@
-"""Label sentences with a teacher: compute the logits that are not stored yet, shard by shard, and store them."""
+"""Label sentences with a teacher: compute the logits of the blocks that are not stored yet, and store them."""
 
 from __future__ import annotations
 
 import time
-from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptrain.data.sentence import Sentence, hash_array
-from nlptrain.distillation.logit_store import LogitStore
+from nlptrain.atomic_files import remove_parts
+from nlptrain.data.blocks import Block, cut_blocks
+from nlptrain.data.sentence import HashSet, Sentence, hash_array
+from nlptrain.distillation.block_file import DamagedBlockError, StoredBlock, block_content
+from nlptrain.distillation.block_store import BlockStore
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.distillation.teachers.teacher import Teacher, TeacherLogits
-from nlptrain.distillation.transfer_set import (
-    DamagedShardError,
-    TeacherLogitsDataset,
-    TransferSet,
-    open_shard,
-    write_shard,
-)
-from nlptrain.errors import InputError
-from nlptrain.run.processes import Processes
+from nlptrain.distillation.text_blocks import TextBlock, all_blocks, not_kept
+from nlptrain.distillation.transfer_set import Rows, TeacherLogitsDataset, TransferSet
+from nlptrain.errors import InputError, Setting
 from nlptrain.run.run import Run
 
-SHARD_SENTENCES = 2048
-_AHEAD = 2  # shards that wait for each worker
-_POLL_SECONDS = 0.05  # between two checks for a file of another process
+_AHEAD = 2  # blocks that wait for each worker
 _LOG_SECONDS = 20
 
 
+def open_stores(ensemble: TeacherEnsemble, folder: Path) -> list[BlockStore]:
+    """Return the store of each teacher below ``folder``."""
+    return [BlockStore(folder, part.teacher) for part in ensemble.teachers]
+
+
 def label_with_ensemble(
-    ensemble: TeacherEnsemble, sentences: Iterable[Sentence], run: Run, folder: Path
+    ensemble: TeacherEnsemble,
+    gold: Sequence[Sentence],
+    run: Run,
+    stores: Sequence[BlockStore],
+    *,
+    text: Iterable[TextBlock] = (),
+    left_out: Callable[[], Sequence[Sentence]] = tuple,
 ) -> TeacherLogitsDataset:
-    """Label ``sentences`` with each teacher in turn; logits that are stored in ``folder`` are not computed again.
+    """Label sentences with each teacher in turn; logits that are stored are not computed again.
 
-    The sentences are read once; teachers after the first read them from the transfer set of the first, which has no
-    texts. So a teacher that reads texts is the first.
+    Args:
+        ensemble: of the teachers.
+        gold: sentences that are labeled, each as often as it is there.
+        run: device, workers and processes.
+        stores: that of each teacher, see ``open_stores``.
+        text: blocks that are labeled after these, without repeated sentences.
+        left_out: returns the sentences that are left out of ``text``, after that has been read.
 
-    Raises:
-        InputError: there are two teachers that read texts.
+    Returns:
+        The sentences of ``gold`` and of ``text``, in this order.
     """
-    order = sorted(range(len(ensemble.teachers)), key=lambda index: ensemble.teachers[index].teacher.reads != "text")
-    if sum(part.teacher.reads == "text" for part in ensemble.teachers) > 1:
-        raise InputError("found two that read the original text", location="teachers", expected="at most one")
-    weights = array("f")
+    gold_blocks = list(cut_blocks(gold))
+    blocks: list[TextBlock] = []
 
-    def with_weights_recorded() -> Iterator[Sentence]:
-        for sentence in sentences:
-            weights.append(sentence.weight)
-            yield sentence
+    def recorded() -> Iterator[TextBlock]:
+        for block in text:
+            blocks.append(replace(block, load=not_kept))
+            yield block
 
-    sets: dict[int, TransferSet] = {}
-    for index in order:
-        teacher = ensemble.teachers[index].teacher
-        teacher.to(run.device)
-        store = LogitStore(folder, teacher)
-        source: Iterable[Sentence] = with_weights_recorded()
-        if sets:
-            first = sets[order[0]]
-            source = map(first.sentence, range(len(first)))
-        result = label_sentences(store, source, teacher, run)
-        line = result.describe()
-        run.log(f"{teacher.name}: {line}" if len(ensemble.teachers) > 1 else line)
-        sets[index] = store.select(result.rows)
-        teacher.to("cpu")
-    in_order = tuple(sets[index] for index in range(len(sets)))
-    return TeacherLogitsDataset(ensemble, in_order, np.array(weights, dtype=np.float32))
+    labeled: list[LabelingResult] = []
+    for part, store in zip(ensemble.teachers, stores, strict=True):
+        part.teacher.to(run.device)
+        source = _stored_by(labeled[0], blocks) if labeled else recorded()
+        result = label_blocks(store, chain(map(TextBlock.of, gold_blocks), source), part.teacher, run)
+        run.log(f"{part.teacher.name}: {result.describe()}" if len(ensemble.teachers) > 1 else result.describe())
+        labeled.append(result)
+        part.teacher.to("cpu")
+    rows, weights, synthetic_from = _rows(gold_blocks, gold, blocks, labeled[0], left_out())
+    sets = tuple(TransferSet(result.blocks, rows, result.key) for result in labeled)
+    return TeacherLogitsDataset(ensemble, sets, weights, synthetic_from)
+
+
+def _stored_by(labeled: LabelingResult, blocks: Iterable[TextBlock]) -> Iterator[TextBlock]:
+    """Yield ``blocks``, which the first teacher has labeled, and whose sentences are read from its store."""
+    stored = dict(zip(labeled.names, labeled.blocks, strict=True))
+    for block in blocks:
+        yield replace(block, load=partial(_read_again, stored[block.name]))
+
+
+def _read_again(stored: StoredBlock) -> Block:
+    sentences = list(stored.sentences())
+    return Block.of(sentences, [sentence.hash() for sentence in sentences])
+
+
+def _rows(
+    gold_blocks: Sequence[Block],
+    gold: Sequence[Sentence],
+    text: Sequence[TextBlock],
+    labeled: LabelingResult,
+    left_out: Sequence[Sentence],
+) -> tuple[Rows, NDArray[np.float32], int]:
+    """Return the rows of gold and text, the weight of each, and the index of the first synthetic sentence."""
+    ids = {name: index for index, name in enumerate(labeled.names)}
+    parts = [
+        Rows(np.full(len(block.positions), ids[block.name], np.int32), np.array(block.positions, np.uint16))
+        for block in gold_blocks
+    ]
+    seen = HashSet()
+    if left_out:
+        seen.add(hash_array([sentence.hash() for sentence in left_out]))
+    distinct = Rows.distinct([labeled.blocks[ids[block.name]] for block in text], [block.name for block in text], seen)
+    of_text = np.array([ids[block.name] for block in text], np.int32)
+    parts.append(Rows(of_text[distinct.block_ids], distinct.rows))
+    text_weights = np.array([block.weight for block in text], np.float32)[distinct.block_ids]
+    weights = np.append(np.array([sentence.weight for sentence in gold], np.float32), text_weights)
+    is_synthetic = np.array([block.is_synthetic for block in text], bool)[distinct.block_ids]
+    return Rows.joined(parts), weights, len(weights) - int(is_synthetic.sum())
 
 
 @dataclass(frozen=True)
 class LabelingResult:
-    """The result of ``label_sentences``.
+    """The result of ``label_blocks``.
 
     Attributes:
+        key: identifies the teacher.
+        names: of the blocks, each once, in the order in which they came.
+        blocks: the same, mapped into memory.
         stored: sentences whose logits were stored already.
-        computed: sentences whose logits were computed.
+        computed: sentences whose logits were computed by this process or another one.
         words: of the computed sentences.
-        repeats: sentences with the same words as a computed one.
         seconds: that labeling took.
-        rows: the row of each given sentence in the store, [sentences].
     """
 
+    key: str
+    names: Sequence[str]
+    blocks: Sequence[StoredBlock]
     stored: int
     computed: int
     words: int
-    repeats: int
     seconds: float
-    rows: NDArray[np.uint32]
 
     @property
     def rate(self) -> float:
@@ -102,139 +145,117 @@ class LabelingResult:
         """Return a line for the log."""
         if not self.computed:
             return f"teacher logits: {self.stored:,} sentences reused, 0 computed (transfer_dir)"
-        repeats = f", {self.repeats:,} repeated" if self.repeats else ""
         return (
-            f"teacher logits: {self.stored:,} sentences reused, {self.computed:,} computed{repeats}, "
-            f"{self.words:,} words, {self.rate:,.0f} words/s (transfer_dir)"
+            f"teacher logits: {self.stored:,} sentences reused, {self.computed:,} computed, {self.words:,} words, "
+            f"{self.rate:,.0f} words/s (transfer_dir)"
+        )
+
+    def transfer_set(self) -> TransferSet:
+        """Return all sentences of the blocks."""
+        return TransferSet(self.blocks, Rows.distinct(self.blocks, self.names, HashSet()), self.key)
+
+
+def label_sentences(store: BlockStore, sentences: Iterable[Sentence], teacher: Teacher, run: Run) -> LabelingResult:
+    """Compute the logits of the ``sentences`` that have none in ``store``, and store them, see ``label_blocks``."""
+    return label_blocks(store, all_blocks(sentences), teacher, run)
+
+
+def label_blocks(store: BlockStore, blocks: Iterable[TextBlock], teacher: Teacher, run: Run) -> LabelingResult:
+    """Compute the logits of the ``blocks`` that are not in ``store``, and store them.
+
+    They are computed by as many processes as ``run`` has workers, or by all processes of a launcher: process k of n
+    computes and stores every n-th block.
+
+    Raises:
+        InputError: a process of the launcher does not see the store, or a block cannot be read.
+    """
+    processes = run.processes
+    if processes.is_rank_zero:
+        store.create()
+    with processes.rank_zero_only(store.lock), teacher.labeling(run.workers) as compute:
+        _check_store_is_seen(store, run)
+        if processes.is_rank_zero:
+            remove_parts(store.folder)
+        progress = _Progress(run)
+        opened: dict[str, StoredBlock | None] = {}
+        waiting: deque[tuple[Block, Callable[[], TeacherLogits]]] = deque()
+        for block in blocks:
+            if block.name in opened:
+                continue
+            opened[block.name] = stored = store.find(block.name, run.log)
+            if stored is not None:
+                progress.stored += len(stored)
+            elif (len(opened) - 1) % processes.world_size == processes.rank:
+                loaded = block.load()
+                waiting.append((loaded, compute(loaded.sentences)))
+            if len(waiting) >= (1 if run.workers == 1 else _AHEAD * run.workers):
+                _store_block(store, teacher, *waiting.popleft(), progress)
+        while waiting:
+            _store_block(store, teacher, *waiting.popleft(), progress)
+        processes.barrier()  # until every process has stored its blocks
+        for name in [name for name, stored in opened.items() if stored is None]:
+            opened[name] = new = _open_new(store, name)
+            progress.add_computed(new)
+    return progress.result(store.key, {name: block for name, block in opened.items() if block is not None})
+
+
+def _check_store_is_seen(store: BlockStore, run: Run) -> None:
+    """Raise if this process does not see the folder of rank 0, which has created it."""
+    run.processes.barrier()
+    if not store.folder.is_dir():
+        raise InputError(
+            f"process {run.processes.rank} does not see what rank 0 writes there",
+            location=str(store.folder),
+            hint=("give all processes the same ", Setting("transfer_dir"), ", e.g. on a shared disk"),
         )
 
 
-def label_sentences(store: LogitStore, sentences: Iterable[Sentence], teacher: Teacher, run: Run) -> LabelingResult:
-    """Compute the logits of the ``sentences`` that have none in ``store``, and store them shard by shard.
+def _store_block(
+    store: BlockStore, teacher: Teacher, block: Block, wait: Callable[[], TeacherLogits], progress: _Progress
+) -> None:
+    content = block_content(block, wait(), len(store.labels), teacher.asked_types)
+    store.add(block.name, content)
+    progress.log(block)
 
-    They are computed by as many processes as ``run`` has workers, or by all processes of a launcher: process k of n
-    computes and writes every n-th shard. Shards are stored in the order of the sentences.
-    """
-    processes = run.processes
-    ahead = processes.world_size if run.workers == 1 else _AHEAD * run.workers
-    store.folder.mkdir(parents=True, exist_ok=True)
-    with processes.rank_zero_only(store.lock), teacher.labeling(run.workers) as compute:
-        store.open(processes, run.log)
-        progress = _Progress(run)
-        waiting: deque[_PendingShard] = deque()
-        shards = _missing_shards(store, sentences, progress)
-        for shard_number, shard in enumerate(shards, start=store.shard_count):
-            if shard_number % processes.world_size == processes.rank:
-                shard.wait = compute(shard.sentences)
-            waiting.append(shard)
-            while len(waiting) >= ahead:
-                _add_shard(store, waiting[0], processes)
-                progress.add(waiting.popleft().sentences)
-        for shard in waiting:
-            _add_shard(store, shard, processes)
-            progress.add(shard.sentences)
-        processes.barrier()  # until every process has mapped every shard: then other runs may write here
-        return progress.result()
+
+def _open_new(store: BlockStore, name: str) -> StoredBlock:
+    """Open a block that has just been stored, by this process or another one."""
+    try:
+        return store.open(name)
+    except (DamagedBlockError, FileNotFoundError) as error:
+        reason = "missing" if isinstance(error, FileNotFoundError) else f"damaged ({error})"
+        raise InputError(
+            f"{reason} as soon as it was written", location=str(store.path(name)), hint="check the disk"
+        ) from error
 
 
 class _Progress:
     """Counts sentences and logs the progress every 20 seconds."""
 
     def __init__(self, run: Run) -> None:
-        self.stored = self.repeats = self._computed = self._words = 0
-        self.rows = array("I")
+        self.stored = self._own_sentences = self._own_words = self._computed = self._words = 0
         self._run = run
         self._started = self._logged = time.monotonic()
 
-    def add(self, sentences: Sequence[Sentence]) -> None:
-        """Count ``sentences`` whose logits were computed."""
-        self._computed += len(sentences)
-        self._words += sum(len(sentence.words) for sentence in sentences)
+    def log(self, block: Block) -> None:
+        """Count the sentences of ``block``, whose logits this process has computed."""
+        self._own_sentences += len(block.sentences)
+        self._own_words += sum(len(sentence.words) for sentence in block.sentences)
         if time.monotonic() - self._logged > _LOG_SECONDS:
             self._logged = time.monotonic()
-            rate = self._words / (self._logged - self._started)
-            self._run.log(f"teacher logits: {self._computed:,} sentences computed so far, {rate:,.0f} words/s")
+            count = self._run.processes.world_size
+            sentences, words = self._own_sentences * count, self._own_words * count
+            about = "about " if count > 1 else ""
+            rate = words / (self._logged - self._started)
+            self._run.log(f"teacher logits: {about}{sentences:,} sentences computed so far, {rate:,.0f} words/s")
 
-    def result(self) -> LabelingResult:
-        """Return the counts so far."""
+    def add_computed(self, block: StoredBlock) -> None:
+        """Count the sentences of ``block``, whose logits some process has computed."""
+        self._computed += len(block)
+        self._words += int(block.offsets[-1])
+
+    def result(self, key: str, blocks: dict[str, StoredBlock]) -> LabelingResult:
+        """Return the counts."""
         seconds = time.monotonic() - self._started
-        rows = np.array(self.rows, dtype=np.uint32)
-        return LabelingResult(self.stored, self._computed, self._words, self.repeats, seconds, rows)
-
-
-@dataclass
-class _PendingShard:
-    """Sentences that are labeled and written as one shard.
-
-    Attributes:
-        sentences: of the shard.
-        hashes: of the sentences.
-        wait: waits for their logits and returns them; None if another process computes them.
-        is_stored: whether the shard is written.
-    """
-
-    sentences: list[Sentence]
-    hashes: list[bytes]
-    wait: Callable[[], TeacherLogits] | None = None
-    is_stored: bool = False
-
-
-def _missing_shards(store: LogitStore, sentences: Iterable[Sentence], progress: _Progress) -> Iterator[_PendingShard]:
-    """Yield shards of the sentences that are not stored, each sentence once; count the others and record all rows."""
-    pending_shard = _PendingShard([], [])
-    yielded: list[_PendingShard] = []
-    pending: dict[bytes, int] = {}
-    first_new = next_new = len(store)
-    for block in _blocks(sentences):
-        for shard in yielded:
-            if shard.is_stored:  # the store finds its sentences from now on
-                for sentence_hash in shard.hashes:
-                    del pending[sentence_hash]
-        yielded = [shard for shard in yielded if not shard.is_stored]
-        hashes = [sentence.hash() for sentence in block]
-        for sentence, sentence_hash, stored in zip(block, hashes, store.find(hash_array(hashes)).tolist(), strict=True):
-            row = stored if stored >= 0 else pending.get(sentence_hash, next_new)
-            progress.rows.append(row)
-            if row < next_new:
-                progress.stored += row < first_new
-                progress.repeats += row >= first_new
-                continue
-            pending[sentence_hash] = row
-            next_new += 1
-            pending_shard.sentences.append(sentence)
-            pending_shard.hashes.append(sentence_hash)
-            if len(pending_shard.sentences) == SHARD_SENTENCES:
-                yielded.append(pending_shard)
-                yield pending_shard
-                pending_shard = _PendingShard([], [])
-    if pending_shard.sentences:
-        yield pending_shard
-
-
-def _add_shard(store: LogitStore, pending: _PendingShard, processes: Processes) -> None:
-    """Add the next shard, which this process writes, or another one if ``pending`` has no logits."""
-    path = store.next_path()
-    if pending.wait is not None:
-        write_shard(path, pending.sentences, pending.hashes, pending.wait())
-    while not path.is_file():
-        time.sleep(_POLL_SECONDS)
-    try:
-        shard = open_shard(path, len(store.labels))
-    except DamagedShardError as error:
-        raise InputError(
-            f"damaged as soon as it was written ({error})", location=str(path), hint="check the disk"
-        ) from error
-    if not np.array_equal(shard.hashes, hash_array(pending.hashes)):
-        raise InputError(
-            "another run has written this file", location=str(path), hint="end that run, then repeat this command"
-        )
-    store.append(shard)
-    if processes.is_rank_zero:
-        store.write_manifest()
-    pending.is_stored = True
-
-
-def _blocks(sentences: Iterable[Sentence]) -> Iterator[list[Sentence]]:
-    rest = iter(sentences)
-    while block := list(islice(rest, SHARD_SENTENCES)):
-        yield block
+        names, files = list(blocks), list(blocks.values())
+        return LabelingResult(key, names, files, self.stored, self._computed, self._words, seconds)

@@ -21,6 +21,7 @@ from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.data.tag_schemes import tags_to_spans, to_scheme
+from nlptrain.distillation.block_store import BlockStore
 from nlptrain.distillation.labeling import label_with_ensemble
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.distillation.transfer_set import TeacherLogitsDataset
@@ -88,7 +89,7 @@ def pseudo_label_sentences(
     entities = below = dropped = 0
     thresholds = thresholds or {}
     with _json_lines(path) as write:
-        for row in range(len(transfer_set)):
+        for row, sentence in enumerate(transfer_set.sentences()):
             tags, confidences = prediction = teacher_prediction(transfer_set, row, labels)
             parts = prediction.spans(labels.scheme)
             unsure = sum(confidence < thresholds.get(span.label, min_confidence) for span, confidence in parts)
@@ -97,7 +98,7 @@ def pseudo_label_sentences(
             if unsure:
                 dropped += 1
                 continue
-            words = transfer_set.sentence(row).words
+            words = sentence.words
             file_tags = _valid_tags(tags, labels)
             kept.append(Sentence(words, tuple(_representable_tags(file_tags, labels) if valid_only else tags)))
             rows.append(row)
@@ -175,12 +176,12 @@ def confidence_thresholds(
     splits: Splits,
     objective: PseudoLabelConfig,
     run: Run,
-    folder: Path,
+    stores: Sequence[BlockStore],
 ) -> dict[str, Threshold]:
     """Return the lowest confidence per type at which the teacher has ``min_precision`` on dev; {} if it is not set."""
     if objective.min_precision is None:
         return {}
-    transfer_set = label_with_ensemble(ensemble, splits.dev, run, folder)
+    transfer_set = label_with_ensemble(ensemble, splits.dev, run, stores)
     thresholds = find_thresholds(
         transfer_set,
         splits.dev,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptrain.data.sentence import Hashes, Sentence
+from nlptrain.data.sentence import HashSet, Sentence, hash_array
 from nlptrain.data.splits import Splits
 from nlptrain.data.tag_schemes import to_scheme
 from nlptrain.distillation.transfer_set import TeacherLogitsDataset
@@ -74,37 +75,62 @@ def agreement_dev_size(sentences: int) -> int:
     return min(_MAX_DEV, sentences // _DEV_FRACTION)
 
 
-def agreement_dev_rows(hashes: Hashes) -> NDArray[np.int64]:
-    """Return the rows of the unlabeled sentences that become dev: those with the smallest ``hashes``."""
-    return np.argsort(hashes, kind="stable")[: min(_MAX_DEV, len(hashes) // _DEV_FRACTION)]
-
-
-def take_agreement_dev(
-    splits: Splits, transfer_set: TeacherLogitsDataset, *, log: Callable[[str], None]
-) -> tuple[Splits, TeacherLogitsDataset]:
-    """Move 2 % of the unlabeled sentences (at most 2,000) from ``transfer_set`` to dev, with the teacher's tags.
+class AgreementDev:
+    """The unlabeled sentences that become dev where there is no gold dev set: those with the smallest hashes.
 
     A hash of the words decides which ones, so that neither seed nor order changes the choice.
-
-    Returns:
-        The splits with this dev set, and the rest of ``transfer_set``.
-
-    Raises:
-        InputError: there is too little text.
     """
-    gold = len(splits.train)
-    unlabeled = len(transfer_set) - gold
-    agreement_dev_size(unlabeled)
-    rows = gold + agreement_dev_rows(transfer_set.hashes()[gold:])
-    names, scheme = transfer_set.ensemble.labels.names, transfer_set.ensemble.labels.scheme
+
+    def __init__(self) -> None:
+        """Start without sentences."""
+        self.count = 0
+        self._seen = HashSet()
+        self._smallest: dict[bytes, Sentence] = {}
+        self._limit = b"\xff" * 16
+
+    def recorded(self, sentences: Iterable[Sentence]) -> Iterator[Sentence]:
+        """Yield ``sentences``, and keep those that may become dev."""
+        rest = iter(sentences)
+        while block := list(islice(rest, _BLOCK)):
+            hashes = {sentence.hash(): sentence for sentence in block}
+            array = hash_array(list(hashes))
+            new = ~self._seen.has(array)
+            self._seen.add(array[new])
+            self.count += int(new.sum())
+            self._smallest |= {key: sentence for key, sentence in hashes.items() if key <= self._limit}
+            if len(self._smallest) > 2 * _MAX_DEV:
+                self._smallest = {key: self._smallest[key] for key in sorted(self._smallest)[:_MAX_DEV]}
+                self._limit = max(self._smallest)
+            yield from block
+
+    def sentences(self) -> list[Sentence]:
+        """Return the sentences that become dev, after all have been read: 2 %, at most 2,000.
+
+        Raises:
+            InputError: there is too little text.
+        """
+        size = agreement_dev_size(self.count)
+        return [self._smallest[key] for key in sorted(self._smallest)[:size]]
+
+
+def agreement_splits(
+    splits: Splits, labeled: TeacherLogitsDataset, unlabeled: int, *, log: Callable[[str], None]
+) -> Splits:
+    """Return ``splits`` with the sentences of ``labeled`` as dev, with the teacher's tags.
+
+    Args:
+        splits: without a dev set.
+        labeled: the sentences that become dev.
+        unlabeled: the number of unlabeled sentences that they were taken from.
+        log: receives a line about them.
+    """
+    names, scheme = labeled.ensemble.labels.names, labeled.ensemble.labels.scheme
     dev = []
-    for row in sorted(rows.tolist()):
-        tags = [names[label_id] for label_id in transfer_set.prediction(row).label_ids]
-        dev.append(Sentence(transfer_set.sentence(row).words, tuple(to_scheme(tags, scheme))))
+    for row, sentence in enumerate(labeled.sentences()):
+        tags = [names[label_id] for label_id in labeled.prediction(row).label_ids]
+        dev.append(Sentence(sentence.words, tuple(to_scheme(tags, scheme))))
     log(
         f"dev: {len(dev):,} of {unlabeled:,} unlabeled sentences, with the teacher's tags; dev scores are agreement "
         "with the teacher (no data.dev)"
     )
-    return replace(splits, dev=dev, dev_metric=AGREEMENT), transfer_set.select(
-        np.setdiff1d(np.arange(len(transfer_set)), rows)
-    )
+    return replace(splits, dev=dev, dev_metric=AGREEMENT)

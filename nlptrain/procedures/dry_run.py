@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +22,12 @@ from nlptrain.analysis.profiling import (
 )
 from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig, TaggerKDConfig
 from nlptrain.config.objectives import KLConfig
+from nlptrain.data.blocks import Block, cut_blocks
 from nlptrain.data.corpus import raw_text
 from nlptrain.data.sentence import HashSet, Sentence, hash_array
 from nlptrain.data.splits import held_out_sentences
 from nlptrain.distillation.augmentation import add_synthetic_sentences
-from nlptrain.distillation.logit_store import LogitStore
+from nlptrain.distillation.labeling import open_stores
 from nlptrain.distillation.objectives import DistillObjective
 from nlptrain.distillation.sampling import agreement_dev_size
 from nlptrain.distillation.teachers import Teacher
@@ -42,7 +42,6 @@ from nlptrain.run.seeds import check_not_seeds_folder
 from nlptrain.training.objective import Objective, SupervisedObjective
 
 _LABELING_SECONDS, _TRAINING_SECONDS = 10.0, 15.0
-_BLOCK = 1024  # sentences that are looked up in the transfer set at a time
 _BYTES_PER_SENTENCE = 16  # of the index and the sampling weights of all text
 
 
@@ -75,11 +74,14 @@ class _Text:
     raw: int = 0
     labeling: list[_Labeling] = field(default_factory=list)
 
-    def count(self, sentences: Iterator[Sentence]) -> Iterator[Sentence]:
-        """Yield the raw ``sentences`` and count them."""
-        for sentence in sentences:
-            self.raw += 1
-            yield sentence
+    def add(self, block: Block, stored: Sequence[Collection[str]]) -> None:
+        """Count what each teacher has to label of ``block``, given the names of the blocks that are stored."""
+        words = sum(len(sentence.words) for sentence in block.sentences)
+        for labeling, names in zip(self.labeling, stored, strict=True):
+            is_stored = block.name in names
+            labeling.stored += len(block.sentences) * is_stored
+            labeling.missing += len(block.sentences) * (not is_stored)
+            labeling.words += words * (not is_stored)
 
 
 def estimate_training(
@@ -156,29 +158,22 @@ def _read_text(config: CommandConfig, setup: Setup, run: Run) -> _Text:
             text.sample.add(sentence)
         return text
     text = _Text(labeling=[_Labeling() for _ in setup.ensemble.teachers])
-    reads_text = setup.ensemble.reads == "text"
-    held_out = held_out_sentences(setup.splits)
-    raw = text.count(raw_text(config.data, setup.splitter, held_out, run.log, keep_text=reads_text))
+    stored = [store.names() for store in open_stores(setup.ensemble, transfer_dir(config))]
+    raw = raw_text(config.data, setup.splitter, held_out_sentences(setup.splits), run.log, to_label=True)
     augment = config.augmenting if setup.splits.dev else None
-    sentences = chain(setup.splits.train, add_synthetic_sentences(raw, augment, setup.splits, setup.ensemble, run.log))
-    folder = transfer_dir(config)
-    stores = [LogitStore(folder, part.teacher) for part in setup.ensemble.teachers]
-    seen = HashSet()  # the train files may have a sentence twice
-    while block := list(islice(sentences, _BLOCK)):
-        hashes = [sentence.hash() for sentence in block]
-        first_rows = {value: row for row, value in reversed(list(enumerate(hashes)))}
-        array = hash_array(hashes)
-        was_seen = seen.has(array).tolist()
-        stored = [store.contains(array).tolist() for store in stores]
-        seen.add(array)
-        for row, sentence in enumerate(block):
-            text.sample.add(sentence)
-            if was_seen[row] or first_rows[hashes[row]] < row:
-                continue
-            for labeling, is_stored in zip(text.labeling, stored, strict=True):
-                labeling.stored += is_stored[row]
-                labeling.missing += not is_stored[row]
-                labeling.words += 0 if is_stored[row] else len(sentence.words)
+    for sentence in setup.splits.train:
+        text.sample.add(sentence)
+    for block in cut_blocks(setup.splits.train):
+        text.add(block, stored)
+    seen = HashSet()
+    for block in cut_blocks(add_synthetic_sentences(raw, augment, setup.splits, setup.ensemble, run.log)):
+        text.add(block, stored)
+        hashes = hash_array(block.hashes)
+        new = np.flatnonzero(~seen.has(hashes)).tolist()
+        seen.add(hashes[new])
+        text.raw += 0 if block.is_synthetic else len(new)
+        for row in new:
+            text.sample.add(block.sentences[row])
     return text
 
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from nlptrain.config.auto import Resolved, resolve_auto
 from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig
 from nlptrain.config.data import SPLITS, DataConfig
@@ -19,7 +17,7 @@ from nlptrain.data.splits import Splits, held_out_sentences
 from nlptrain.data.text_files import expand_paths
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation.augmentation import add_synthetic_sentences
-from nlptrain.distillation.sampling import agreement_dev_rows
+from nlptrain.distillation.sampling import AgreementDev
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.errors import InputError, Setting
 from nlptrain.models.pretrained import resolve_model
@@ -107,12 +105,10 @@ def training_text(
         held_out = held_out_sentences(splits)
         dev: set[bytes] = set()
         if not splits.dev:  # it will be taken out of the raw text
-            buffer = bytearray()
-            for sentence in raw_text(data, splitter, held_out):
-                buffer.extend(sentence.hash())
-            hashes = np.frombuffer(buffer, dtype="S16")
-            # NumPy drops trailing zero bytes.
-            dev.update(value.ljust(16, b"\0") for value in hashes[agreement_dev_rows(hashes)].tolist())
+            agreement = AgreementDev()
+            for _ in agreement.recorded(raw_text(data, splitter, held_out)):
+                pass
+            dev = {sentence.hash() for sentence in agreement.sentences()}
         raw = raw_text(data, splitter, held_out)
         if ensemble is not None:
             raw = add_synthetic_sentences(raw, augment, splits, ensemble, lambda _: None)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.asked_types import label_classes
 from nlptrain.distillation.augmentation import add_synthetic_sentences
-from nlptrain.distillation.labeling import label_with_ensemble
+from nlptrain.distillation.block_store import BlockStore
+from nlptrain.distillation.labeling import label_with_ensemble, open_stores
 from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
 from nlptrain.distillation.pseudo_labels import (
     check_any_labeled,
@@ -24,16 +26,20 @@ from nlptrain.distillation.pseudo_labels import (
     confidence_thresholds,
     filter_pseudo_labels,
 )
-from nlptrain.distillation.sampling import inverse_label_frequency, take_agreement_dev
+from nlptrain.distillation.sampling import AgreementDev, agreement_splits, inverse_label_frequency
 from nlptrain.distillation.teachers import Teacher, TeacherEnsemble
+from nlptrain.distillation.text_blocks import TextBlock, all_blocks, sample_blocks
 from nlptrain.distillation.transfer_set import TeacherLogitsDataset
 from nlptrain.errors import InputError, Setting
 from nlptrain.models.token_model import TokenModel
 from nlptrain.procedures.finish import TeacherScores, evaluate_teacher, finish
 from nlptrain.run.run import Run
 from nlptrain.training.examples import Examples
-from nlptrain.training.loop import Fit, fit
+from nlptrain.training.loop import Fit, fit, planned_sentences
 from nlptrain.training.objective import CheckedObjective, Objective, SupervisedObjective
+
+_SAMPLING_SEED = 0  # not that of the run: runs with other seeds read the same text, and reuse the teacher's logits
+_SAMPLE_SENTENCES = 2048  # whose lengths show how many sentences a step reads
 
 
 def train_on_gold(model: TokenModel, splits: Splits, config: TrainConfig, run: Run) -> dict[str, Any]:
@@ -80,10 +86,11 @@ def train_on_logits(
     """
     ensemble = TeacherEnsemble.of(teacher)
     check_distillable(student, ensemble, splits, None if own_objective else objective)
-    folder = Path(transfer_dir)
-    splits, transfer_set, teacher_scores = _label(ensemble, splits, raw, augment, run, folder)
+    stores = open_stores(ensemble, Path(transfer_dir))
+    reading = _Reading(student, config, objective.oversampling, augment)
+    splits, transfer_set, teacher_scores = _label(ensemble, splits, raw, reading, run, stores)
     gold = len(splits.train)
-    sentences = chain(splits.train, map(transfer_set.sentence, range(gold, len(transfer_set))))
+    sentences = chain(splits.train, transfer_set.sentences(gold))
     uses_frequency = objective.oversampling or objective.rare_label_weight
     frequency = inverse_label_frequency(transfer_set) if uses_frequency else None
     examples = Examples(
@@ -129,19 +136,19 @@ def train_on_pseudo_labels(
     check_distillable(student, ensemble, splits)
     _check_all_types_are_asked(ensemble)
     check_min_precision(splits, objective)
-    unlabeled = _Counted(raw)
-    folder = Path(transfer_dir)
-    splits, transfer_set, teacher_scores = _label(ensemble, splits, unlabeled, augment, run, folder)
+    stores = open_stores(ensemble, Path(transfer_dir))
+    reading = _Reading(student, config, objective.oversampling, augment)
+    splits, transfer_set, teacher_scores = _label(ensemble, splits, raw, reading, run, stores)
     gold = len(splits.train)
     candidates = transfer_set.select(np.arange(gold, len(transfer_set)))
-    thresholds = confidence_thresholds(ensemble, splits, objective, run, folder)
+    thresholds = confidence_thresholds(ensemble, splits, objective, run, stores)
     pseudo_labels = filter_pseudo_labels(
         candidates,
         objective,
         thresholds,
         run,
         valid_only=student.decoder.is_constrained,
-        synthetic_from=unlabeled.count,
+        synthetic_from=candidates.synthetic_from,
     )
     check_any_labeled(pseudo_labels)
     sampling_weights = None
@@ -168,19 +175,6 @@ def train_on_pseudo_labels(
     if thresholds:
         extra["min_precision"] = {name: threshold.to_json() for name, threshold in thresholds.items()}
     return finish(student, splits, done, run, teacher_scores, **extra)
-
-
-class _Counted:
-    """Counts sentences while they are read."""
-
-    def __init__(self, sentences: Iterable[Sentence]) -> None:
-        self.sentences = sentences
-        self.count = 0
-
-    def __iter__(self) -> Iterator[Sentence]:
-        for sentence in self.sentences:
-            self.count += 1
-            yield sentence
 
 
 def _check_all_types_are_asked(ensemble: TeacherEnsemble) -> None:
@@ -222,23 +216,74 @@ def check_distillable(
     raise InputError(f"{compares}, and {reason}", location=Setting("objective.loss"), expected="kl")
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """How a student reads the text.
+
+    Attributes:
+        student: that is trained.
+        train: steps and batches.
+        oversampling: share of the unlabeled sentences of an epoch that are sampled in favor of rare labels.
+        augment: how synthetic sentences are generated; None: there are none.
+    """
+
+    student: TokenModel
+    train: TrainConfig
+    oversampling: float
+    augment: AugmentConfig | None
+
+
 def _label(
     ensemble: TeacherEnsemble,
     splits: Splits,
     raw: Iterable[Sentence],
-    augment: AugmentConfig | None,
+    reading: _Reading,
     run: Run,
-    folder: Path,
+    stores: Sequence[BlockStore],
 ) -> tuple[Splits, TeacherLogitsDataset, TeacherScores]:
     """Return the train, raw and synthetic sentences with the ensemble's logits, in this order, and its scores.
 
-    Without a dev set, a part of the raw sentences becomes dev, with the teacher's tags; there are no synthetic ones.
+    Without a dev set, a part of the raw sentences becomes dev, with the teacher's tags; there are no synthetic ones. Of
+    a text that is longer than what the training reads, only as much is labeled.
     """
-    unlabeled = add_synthetic_sentences(raw, augment if splits.dev else None, splits, ensemble, run.log)
-    transfer_set = label_with_ensemble(ensemble, chain(splits.train, unlabeled), run, folder)
-    if not splits.dev:
-        splits, transfer_set = take_agreement_dev(splits, transfer_set, log=run.log)
+    agreement = None if splits.dev else AgreementDev()
+    augment = None if agreement else reading.augment
+    unlabeled = add_synthetic_sentences(raw, augment, splits, ensemble, run.log)
+    if agreement is not None:
+        unlabeled = agreement.recorded(unlabeled)
+    transfer_set = label_with_ensemble(
+        ensemble,
+        splits.train,
+        run,
+        stores,
+        text=_blocks_to_read(unlabeled, len(splits.train), reading, run, stores),
+        left_out=agreement.sentences if agreement else tuple,
+    )
+    if agreement is not None:
+        labeled = label_with_ensemble(ensemble, agreement.sentences(), run, stores)
+        splits = agreement_splits(splits, labeled, agreement.count, log=run.log)
     return splits, transfer_set, evaluate_teacher(ensemble, splits, transfer_set, run)
+
+
+def _blocks_to_read(
+    sentences: Iterable[Sentence], gold: int, reading: _Reading, run: Run, stores: Sequence[BlockStore]
+) -> Iterable[TextBlock]:
+    """Return all blocks of the unlabeled ``sentences``, or as many as the training reads."""
+    rest = iter(sentences)
+    sample = list(islice(rest, _SAMPLE_SENTENCES))
+    planned = planned_sentences(reading.student, sample, reading.train, reading.oversampling)
+    everything = chain(sample, rest)
+    if planned is None:
+        return all_blocks(everything)
+
+    def is_stored(name: str) -> bool:
+        return all(store.find(name, run.log) is not None for store in stores)
+
+    sampled, count = sample_blocks(everything, max(1, planned - gold), _SAMPLING_SEED, is_stored)
+    sampled_count = sum(block.sentences for block in sampled)
+    if sampled_count < count:
+        run.log(f"text to label: {sampled_count:,} of {count:,} sentences, as many as the training reads (train.steps)")
+    return sampled
 
 
 def _fit(

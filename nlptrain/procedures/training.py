@@ -158,7 +158,7 @@ def train(config: CommandConfig, setup: Setup, run: Run, own_objective: Objectiv
             setup.splitter,
             held_out_sentences(splits),
             run.log,
-            keep_text=setup.ensemble.reads == "text",
+            to_label=True,
             read_counts=run.provenance["data"],
         ),
         config.objective,  # type: ignore[attr-defined]

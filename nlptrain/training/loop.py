@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
+import numpy as np
+
 from nlptrain.config.objectives import SelectionMetric
 from nlptrain.config.train import AUTO_EPOCHS, AUTO_MAX_STEPS, AUTO_MIN_STEPS, TrainConfig
 from nlptrain.data.batching import BatchPlan, Oversampling
@@ -22,6 +24,8 @@ from nlptrain.training.objective import Objective
 from nlptrain.training.reporter import MetricsLog, Reporter
 from nlptrain.training.steps import train_steps
 from nlptrain.training.tracking import Trackers
+
+_MIN_DISTINCT = 0.25  # of the sentences that are read, also where nearly all of them are oversampled
 
 
 @dataclass(frozen=True)
@@ -156,6 +160,27 @@ def planned_steps(plan: BatchPlan, config: TrainConfig) -> int:
     if config.steps != "auto":
         return int(config.steps or 1)
     return auto_steps(plan.steps_of_every())
+
+
+def planned_sentences(
+    model: TokenModel, sample: Sequence[Sentence], config: TrainConfig, oversampling: float
+) -> int | None:
+    """Return the number of distinct sentences that a training of unlimited text reads; None: all, in each epoch.
+
+    With oversampling, a part of what is read is read again.
+
+    Args:
+        model: decides the subwords and windows.
+        sample: sentences of the text.
+        config: steps and batches.
+        oversampling: share of the unlabeled sentences of an epoch that are sampled in favor of rare labels.
+    """
+    if config.epochs is not None or not sample:
+        return None
+    steps = AUTO_MAX_STEPS if config.steps == "auto" else int(config.steps or 1)
+    lengths = [len(window.subwords) for sentence in sample for window in model.windows(sentence.words)]
+    plan = BatchPlan(np.array(lengths), subwords=config.batch_subwords, sentences=config.batch_sentences, seed=0)
+    return math.ceil(steps * len(sample) / plan.steps_of_every() * max(_MIN_DISTINCT, 1.0 - oversampling))
 
 
 def auto_steps(epoch_steps: int) -> int:

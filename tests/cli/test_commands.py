@@ -7,6 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from nlptrain.cli.main import main
+from nlptrain.data import raw_text
+from nlptrain.procedures import student_training
 from tests.helpers.commands import call, write_configs
 
 pytestmark = pytest.mark.slow
@@ -40,7 +42,7 @@ def test_all_commands_from_training_to_comparison(corpus: Path, tiny_bert: Path)
         assert "\x1b" not in result.output
     log = (corpus / "runs/tagger_kd/log.txt").read_text()
     assert "302 lines" in log
-    assert ", 108 computed" in log
+    assert ", 116 computed" in log
     assert ", 0 computed" in (corpus / "runs/pseudo_label/log.txt").read_text()
     assert (corpus / "runs/pseudo_label/pseudo_labels.jsonl").exists()
 
@@ -166,8 +168,12 @@ def test_an_error_keeps_a_transfer_set_in_the_output_folder(corpus: Path, tiny_b
             *seeds,
         )
         (corpus / "raw.txt").write_bytes(good + b"\xff\n")
-        assert call("tagger_kd", *arguments).exit_code == 2
-        assert (output_dir / "transfer").is_dir()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(student_training, "_SAMPLE_SENTENCES", 10)
+            patch.setattr(raw_text, "_BLOCK", 10)
+            all_text = ("--set", "train.steps=null", "--set", "train.epochs=1")  # is labeled while it is read
+            assert call("tagger_kd", *arguments, *all_text).exit_code == 2
+        assert list((output_dir / "transfer").glob("*/*.arrow"))
         (corpus / "raw.txt").write_bytes(good)
         assert call("tagger_kd", *arguments, "--set", "train.steps=2", "--set", "train.eval_every=2").exit_code == 0
 

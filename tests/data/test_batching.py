@@ -84,3 +84,15 @@ def test_oversampling_by_label_respects_the_weights_of_sources() -> None:
     plan = plan_sevens(100, Oversampling(label_weights * sources, 0.5, sources))
     read = sum(np.bincount(np.concatenate(plan.epoch(epoch)), minlength=100) for epoch in range(40))
     assert read[50:].sum() / read[:50].sum() == pytest.approx(3.0, rel=0.1)
+
+
+def test_all_sequences_are_read_evenly_before_one_is_read_again() -> None:
+    weights = np.append(np.zeros(3), np.ones(40))
+    plan = plan_sevens(43, Oversampling(weights, 0.5))
+    even = [plan._next_of(np.arange(3, 43), epoch, 20).tolist() for epoch in range(6)]
+    for first in range(0, 6, 2):
+        assert sorted(even[first] + even[first + 1]) == list(range(3, 43))
+    assert even[0] != even[2]
+    every = {int(sequence) for epoch in range(2) for batch in plan.epoch(epoch) for sequence in batch}
+    assert every == set(range(43))
+    assert plan._next_of(np.arange(3, 43), 1, 30).tolist()[:10] == plan._next_of(np.arange(3, 43), 0, 40).tolist()[30:]

@@ -1,4 +1,4 @@
-"""Compact sets and indices of hashes behave like a set and a dict."""
+"""Compact sets of hashes behave like a set."""
 
 import random
 import resource
@@ -10,28 +10,23 @@ import numpy as np
 import pytest
 
 from nlptrain.data import sentence
-from nlptrain.data.sentence import HashIndex, HashSet, hash_array
+from nlptrain.data.sentence import HashSet, hash_array
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_hash_index_and_hash_set_equal_a_dict(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hash_set_equals_a_set(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sentence, "_MAX_BLOCK", 2_000)
     draw = random.Random(seed)
-    index, hash_set, expected = HashIndex(), HashSet(), {}
+    hash_set, expected = HashSet(), set()
     for _ in range(40):
-        new = {draw.randbytes(16) for _ in range(draw.choice([0, 1, 3, 50, 700]))} - set(expected)
-        index.add(hash_array(list(new)))
+        new = {draw.randbytes(16) for _ in range(draw.choice([0, 1, 3, 50, 700]))} - expected
         hash_set.add(hash_array(list(new)))
-        expected |= {words_hash: len(expected) + position for position, words_hash in enumerate(new)}
+        expected |= new
         queries = [*draw.sample(list(expected), min(30, len(expected))), draw.randbytes(16)]
-        assert index.find(hash_array(queries)).tolist() == [expected.get(query, -1) for query in queries]
         assert hash_set.has(hash_array(queries)).tolist() == [query in expected for query in queries]
-    assert len(index) == len(expected)
     # Each block is at least twice as long as the next, or as long as a block becomes.
-    lengths = [len(block) for block, _ in index._blocks]
-    assert lengths == [len(block) for block in hash_set._blocks]
+    lengths = [len(block) for block in hash_set._blocks]
     assert all(length >= min(2 * following, 2_000) for length, following in zip(lengths, lengths[1:], strict=False))
-    assert sum(block.nbytes + positions.nbytes for block, positions in index._blocks) == 12 * len(expected)
     assert sum(block.nbytes for block in hash_set._blocks) == 8 * len(expected)
 
 
@@ -41,11 +36,11 @@ def test_large_blocks_are_in_files_unless_the_disk_is_full(
 ) -> None:
     monkeypatch.setattr(sentence, "_MAX_BLOCK", 100)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path if room else tmp_path / "missing"))
-    index, hashes = HashIndex(), [value.to_bytes(16, "little") for value in range(1, 251)]
+    hash_set, hashes = HashSet(), [value.to_bytes(16, "little") for value in range(1, 251)]
     for start in range(0, 250, 50):
-        index.add(hash_array(hashes[start : start + 50]))
-    assert [(len(block), block.flags.writeable) for block, _ in index._blocks] == [(100, not room)] * 2 + [(50, True)]
-    assert index.find(hash_array(hashes)).tolist() == list(range(250))
+        hash_set.add(hash_array(hashes[start : start + 50]))
+    assert [(len(block), block.flags.writeable) for block in hash_set._blocks] == [(100, not room)] * 2 + [(50, True)]
+    assert hash_set.has(hash_array(hashes)).all()
     assert not list(tmp_path.iterdir())
 
 
@@ -73,12 +68,8 @@ def test_trailing_zeros_of_hashes_are_kept() -> None:
 
 
 def test_empty_sets_and_queries() -> None:
-    index, hash_set = HashIndex(), HashSet()
+    hash_set = HashSet()
     for _ in range(2):
-        assert index.find(hash_array([b"x" * 16])).tolist() == [-1]
-        assert index.find(hash_array([])).tolist() == []
         assert hash_set.has(hash_array([b"x" * 16])).tolist() == [False]
-        index.add(hash_array([]))
         hash_set.add(hash_array([]))
-    assert len(index) == 0
     assert hash_array([]).dtype == np.dtype("S16")

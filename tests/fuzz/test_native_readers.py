@@ -20,14 +20,13 @@ from nlptrain import Corpus, Run, TransformerTokenClassifier
 from nlptrain.cli.main import main
 from nlptrain.data.raw_files import read_rows
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation import LogitStore, labeling
-from nlptrain.distillation.labeling import label_sentences
-from nlptrain.distillation.teachers import TransformerTeacher
+from nlptrain.distillation.block_store import BlockStore
+from nlptrain.distillation.labeling import LabelingResult
 from nlptrain.errors import InputError
 from tests.helpers.corpora import LABELS, make_sentences
 from tests.helpers.fuzzing import fuzz, try_input
 from tests.helpers.mutations import mutated, nasty_text
-from tests.helpers.transfer_sets import store_logits
+from tests.helpers.transfer_sets import fixed_blocks, label
 
 pytestmark = pytest.mark.slow
 
@@ -170,26 +169,35 @@ def teacher(tiny_bert: Path) -> TransformerTokenClassifier:
 
 
 @pytest.fixture(scope="module")
-def logit_store(teacher: TransformerTokenClassifier, tmp_path_factory: pytest.TempPathFactory) -> LogitStore:
-    return store_logits(tmp_path_factory.mktemp("straight"), teacher, SENTENCES, shard_size=4)
+def labeled(
+    teacher: TransformerTokenClassifier, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[BlockStore, LabelingResult]:
+    with pytest.MonkeyPatch.context() as patch:
+        fixed_blocks(patch, 4)
+        return label(tmp_path_factory.mktemp("straight"), teacher, SENTENCES)
 
 
-@fuzz(st.data(), st.sampled_from(["000000.arrow", "000001.arrow", "000002.arrow", "manifest.json"]), share=0.3)
+@fuzz(st.data(), st.integers(0, 3), share=0.3)
 def test_mutated_transfer_set_is_labeled_again(
-    teacher: TransformerTokenClassifier, logit_store: LogitStore, folder: Path, data: st.DataObject, name: str
+    teacher: TransformerTokenClassifier,
+    labeled: tuple[BlockStore, LabelingResult],
+    folder: Path,
+    data: st.DataObject,
+    index: int,
 ) -> None:
-    copy = folder / "transfer" / logit_store.folder.name
+    original, result = labeled
+    copy = folder / "transfer" / original.folder.name
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(logit_store.folder, copy)
+    shutil.copytree(original.folder, copy)
+    name = sorted(path.name for path in copy.iterdir())[index]
     (copy / name).write_bytes(data.draw(mutated((copy / name).read_bytes())))
     with pytest.MonkeyPatch.context() as patch, try_input(surface="transfer set"):
-        patch.setattr(labeling, "SHARD_SENTENCES", 4)
-        store, run = LogitStore(copy.parent, TransformerTeacher(teacher)), Run(None, device="cpu")
+        fixed_blocks(patch, 4)
+        run = Run(None, device="cpu")
         run.log = lambda _: None  # type: ignore[method-assign, assignment]
-        rows = store.select(label_sentences(store, SENTENCES, TransformerTeacher(teacher), run).rows)
-    expected = logit_store.transfer_set([sentence.hash() for sentence in SENTENCES])
-    for index, sentence in enumerate(SENTENCES):
-        assert rows.sentence(index).words == sentence.words
-        np.testing.assert_array_equal(rows.teacher_logits(index), expected.teacher_logits(index))
-    for path in logit_store.folder.iterdir():
+        rows = label(copy.parent, teacher, SENTENCES, run)[1].transfer_set()
+    for row, sentence in enumerate(SENTENCES):
+        assert rows.sentence(row).words == sentence.words
+        np.testing.assert_array_equal(rows.teacher_logits(row), result.transfer_set().teacher_logits(row))
+    for path in original.folder.iterdir():
         assert (copy / path.name).read_bytes() == path.read_bytes(), path.name

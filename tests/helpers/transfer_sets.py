@@ -1,17 +1,19 @@
-"""Transfer sets: one in memory with given logits, and one of small shards on disk."""
+"""Transfer sets: one in memory with given logits, and stores of small blocks on disk."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from nlptrain.data import blocks
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation import labeling
-from nlptrain.distillation.logit_store import LogitStore
-from nlptrain.distillation.teachers import TransformerTeacher
+from nlptrain.distillation.block_store import BlockStore
+from nlptrain.distillation.labeling import LabelingResult, label_sentences, label_with_ensemble, open_stores
+from nlptrain.distillation.teachers import Teacher, TeacherEnsemble, TransformerTeacher
+from nlptrain.distillation.transfer_set import TeacherLogitsDataset
 from nlptrain.models import TokenModel
 from nlptrain.models.heads import Prediction
 from nlptrain.run.run import Run
@@ -32,14 +34,27 @@ class FixedTransferSet:
     def prediction(self, row: int) -> Prediction:
         return Prediction(self.logits[row].astype(np.float32), self.logits[row].argmax(axis=1))
 
-    def sentence(self, index: int) -> Sentence:
-        return Sentence(tuple(f"w{i}" for i in range(len(self.logits[index]))))
+    def sentences(self) -> Iterator[Sentence]:
+        for logits in self.logits:
+            yield Sentence(tuple(f"w{i}" for i in range(len(logits))))
 
 
-def store_logits(folder: Path, teacher: TokenModel, sentences: Sequence[Sentence], *, shard_size: int) -> LogitStore:
-    """Label ``sentences`` into a new store below ``folder`` with shards of ``shard_size`` sentences."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(labeling, "SHARD_SENTENCES", shard_size)
-        store = LogitStore(folder, TransformerTeacher(teacher))
-        labeling.label_sentences(store, sentences, TransformerTeacher(teacher), Run(None, device="cpu"))
-    return store
+def fixed_blocks(patch: pytest.MonkeyPatch, size: int) -> None:
+    """Cut blocks of ``size`` sentences, whatever their hashes."""
+    patch.setattr(blocks, "CUT_MODULUS", 2**33)
+    patch.setattr(blocks, "MAX_SENTENCES", size)
+
+
+def label(
+    folder: Path, teacher: Teacher | TokenModel, sentences: Sequence[Sentence], run: Run | None = None
+) -> tuple[BlockStore, LabelingResult]:
+    """Label ``sentences`` into the store of ``teacher`` below ``folder``."""
+    teacher = TransformerTeacher(teacher) if isinstance(teacher, TokenModel) else teacher
+    store = BlockStore(folder, teacher)
+    return store, label_sentences(store, sentences, teacher, run or Run(None, device="cpu"))
+
+
+def label_all(teacher: Teacher, sentences: Sequence[Sentence], run: Run, folder: Path) -> TeacherLogitsDataset:
+    """Label ``sentences`` with a teacher or an ensemble; row i is that of sentence i."""
+    ensemble = TeacherEnsemble.of(teacher)
+    return label_with_ensemble(ensemble, sentences, run, open_stores(ensemble, folder))

@@ -12,7 +12,7 @@ from nlptrain.config.student import StudentConfig, TransformerStudentConfig
 from nlptrain.config.train import TrainConfig, TransformerTrainConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
-from nlptrain.distillation import LogitStore
+from nlptrain.distillation import BlockStore
 from nlptrain.distillation.labeling import label_sentences
 from nlptrain.distillation.teachers import TransformerTeacher
 from nlptrain.errors import InputError
@@ -107,7 +107,7 @@ def test_long_sentences_are_read_in_windows(fine_tuned: tuple[str, TokenModel, P
 def test_each_architecture_can_be_a_teacher(fine_tuned: tuple[str, TokenModel, Path], tmp_path: Path) -> None:
     _, model, _ = fine_tuned
     raw = [Sentence(words) for words, _ in make_sentences(30, 12)]
-    store = LogitStore(tmp_path / "transfer", TransformerTeacher(model))
+    store = BlockStore(tmp_path / "transfer", TransformerTeacher(model))
     assert label_sentences(store, raw, TransformerTeacher(model), RUN).computed == len(
         {sentence.words for sentence in raw}
     )

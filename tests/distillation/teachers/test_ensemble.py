@@ -14,7 +14,6 @@ from nlptrain.config.student import StudentConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.tag_schemes import Scheme
-from nlptrain.distillation.labeling import label_with_ensemble
 from nlptrain.distillation.teachers import TeacherEnsemble, TransformerTeacher
 from nlptrain.distillation.teachers.ensemble import check_label_map, infer_scheme
 from nlptrain.errors import InputError
@@ -22,6 +21,7 @@ from nlptrain.models import TokenModel, TransformerTokenClassifier, build_studen
 from nlptrain.procedures.models import load_ensemble
 from nlptrain.run.run import Run
 from tests.helpers.corpora import make_sentences
+from tests.helpers.transfer_sets import label_all
 
 NAMES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 WORDS = [words for words, _ in make_sentences(12, 5)]
@@ -123,7 +123,7 @@ def test_teachers_are_stored_separately_and_averaged_on_reading(tiny_bert: Path,
     models = [teacher(tiny_bert, seed=seed) for seed in (0, 1)]
     sentences = [Sentence(words) for words in WORDS]
     run = Run(None, device="cpu")
-    text = label_with_ensemble(ensemble_of([(models[0], 1.0), (models[1], 1.0)]), sentences, run, tmp_path)
+    text = label_all(ensemble_of([(models[0], 1.0), (models[1], 1.0)]), sentences, run, tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == sorted(
         f"{model.fingerprint()}-torch-fp32" for model in models
     )
@@ -133,7 +133,7 @@ def test_teachers_are_stored_separately_and_averaged_on_reading(tiny_bert: Path,
     joined = text.gather([(3, 1, 2), (0, 0, 1)])
     np.testing.assert_allclose(joined, np.concatenate([expected[3][1:3], expected[0][:1]]), atol=5e-3)
     stored = {path: path.read_bytes() for path in tmp_path.rglob("*.arrow")}
-    label_with_ensemble(ensemble_of([(models[1], 1.0), (models[0], 5.0)]), sentences, run, tmp_path)
+    label_all(ensemble_of([(models[1], 1.0), (models[0], 5.0)]), sentences, run, tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.arrow")} == stored  # other weights, nothing computed
 
 
@@ -143,7 +143,7 @@ def test_teachers_may_have_different_tokenizers(tiny_bert: Path, tmp_path: Path)
     other.max_subwords = 16  # other windows, at least
     ensemble = ensemble_of([(teacher(tiny_bert), 1.0), (other, 1.0)])
     long = [Sentence(tuple(word for words in WORDS for word in words))]
-    text = label_with_ensemble(ensemble, long, Run(None, device="cpu"), tmp_path)
+    text = label_all(ensemble, long, Run(None, device="cpu"), tmp_path)
     assert text.teacher_logits(0).shape == (len(long[0].words), 5)
 
 
@@ -156,7 +156,7 @@ def test_a_student_as_teacher_has_its_own_predictions(tiny_bert: Path, tmp_path:
         student.model.head.weight.mul_(40)
     ensemble = ensemble_of(student)
     sentences = [Sentence(words) for words, _ in make_sentences(20, 3)]
-    text = label_with_ensemble(ensemble, sentences, Run(None, device="cpu"), tmp_path)
+    text = label_all(ensemble, sentences, Run(None, device="cpu"), tmp_path)
     tags = [[labels.names[index] for index in text.prediction(row).label_ids] for row in range(len(text))]
     assert tags == student.tag([sentence.words for sentence in sentences])
     argmax_tags = [

@@ -17,7 +17,6 @@ from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.asked_types import label_classes, merge_labels
-from nlptrain.distillation.labeling import label_with_ensemble
 from nlptrain.distillation.losses import kl_loss
 from nlptrain.distillation.objectives import DistillObjective
 from nlptrain.distillation.teachers import Teacher, TeacherEnsemble
@@ -27,6 +26,7 @@ from nlptrain.procedures.student_training import train_on_logits, train_on_pseud
 from nlptrain.run.run import Run
 from nlptrain.training.objective import NO_LABEL, Targets
 from tests.helpers.small_models import LABELS, SENTENCES, small_model
+from tests.helpers.transfer_sets import label_all
 
 PERSONS = ("person",)
 
@@ -61,39 +61,42 @@ def test_a_teacher_of_texts_gets_the_original_lines(tmp_path: Path) -> None:
     (tmp_path / "raw.txt").write_text("\n".join(lines))
     data = DataConfig(unlabeled=str(tmp_path / "raw.txt"), max_words=20)
     teacher = TextTeacher()
-    sentences = list(raw_text(data, splitter_of(data), keep_text=True))
-    label_with_ensemble(TeacherEnsemble.of(teacher), sentences, Run(None, device="cpu"), tmp_path)
+    sentences = list(raw_text(data, splitter_of(data), to_label=True))
+    label_all(teacher, sentences, Run(None, device="cpu"), tmp_path)
     assert teacher.texts[:2] == [lines[0], lines[1].strip()]
     assert teacher.texts[2] == " ".join(["ADA came."] * 6)  # a long line is cut for every teacher
     without = list(raw_text(data, splitter_of(data)))
-    assert [sentence.words for sentence in without] == [sentence.words for sentence in sentences]
+    assert [sentence.words for sentence in without] == list(dict.fromkeys(sentence.words for sentence in sentences))
     assert without[0].text is None
 
 
 def test_words_without_a_text_are_joined(tmp_path: Path) -> None:
     teacher = TextTeacher()
     sentences = [Sentence(("ADA", "sings", ".")), Sentence(("ADA", "!"), text="ADA!")]
-    text = label_with_ensemble(TeacherEnsemble.of(teacher), sentences, Run(None, device="cpu"), tmp_path)
+    text = label_all(teacher, sentences, Run(None, device="cpu"), tmp_path)
     assert teacher.texts == ["ADA sings .", "ADA!"]
     assert [LABELS.names[label] for label in text.prediction(0).label_ids] == ["B-person", "O", "O"]
 
 
-def test_a_teacher_of_texts_is_asked_before_those_of_words(tiny_bert: Path, tmp_path: Path) -> None:
+def test_teachers_of_texts_and_of_words_have_the_same_sentences(tmp_path: Path) -> None:
     class WordTeacher(TextTeacher):
         reads = "words"
 
         def fingerprint(self) -> str:
             return "capitals-words"
 
-    words, texts = WordTeacher(), TextTeacher()
-    run = Run(None, device="cpu")
-    dataset = label_with_ensemble(
-        TeacherEnsemble.of([(words, 1.0), (texts, 1.0)]), [Sentence(("ADA", "!"), text="ADA!")], run, tmp_path
-    )
-    assert (words.texts, texts.texts) == (["ADA !"], ["ADA!"])
-    assert [part.key for part in dataset.sets] == ["capitals-words", "capitals-1"]
-    with pytest.raises(InputError, match="found two that read the original text"):
-        label_with_ensemble(TeacherEnsemble.of([(texts, 1.0), (texts, 1.0)]), [], run, tmp_path)
+        def predict_logits(self, sentences: Sequence[Sentence]) -> list[np.ndarray]:
+            return super().predict_logits([Sentence(sentence.words) for sentence in sentences])
+
+    class OtherTeacher(TextTeacher):
+        def fingerprint(self) -> str:
+            return "capitals-2"
+
+    teachers = WordTeacher(), TextTeacher(), OtherTeacher()
+    ensemble = TeacherEnsemble.of([(teacher, 1.0) for teacher in teachers])
+    dataset = label_all(ensemble, [Sentence(("ADA", "!"), text="ADA!")], Run(None, device="cpu"), tmp_path)
+    assert [teacher.texts for teacher in teachers] == [["ADA !"], ["ADA!"], ["ADA!"]]
+    assert [part.key for part in dataset.sets] == ["capitals-words", "capitals-1", "capitals-2"]
 
 
 def test_a_teacher_of_another_kind_teaches(tiny_bert: Path, tmp_path: Path) -> None:
@@ -122,14 +125,12 @@ def test_error_if_a_teacher_returns_other_logits(tmp_path: Path, logits: np.ndar
             return [] if logits is None else [logits]
 
     with pytest.raises(InputError, match=message):
-        label_with_ensemble(TeacherEnsemble.of(Wrong()), [Sentence(("a", "b", "c"))], Run(None, device="cpu"), tmp_path)
+        label_all(Wrong(), [Sentence(("a", "b", "c"))], Run(None, device="cpu"), tmp_path)
 
 
 def test_error_if_several_processes_should_label(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="workers: found 2, and capitals labels in one process; expected 1"):
-        label_with_ensemble(
-            TeacherEnsemble.of(TextTeacher()), [Sentence(("a",))], Run(None, device="cpu", workers=2), tmp_path
-        )
+        label_all(TextTeacher(), [Sentence(("a",))], Run(None, device="cpu", workers=2), tmp_path)
 
 
 def test_labels_of_types_that_are_not_asked_for_are_one_class_with_o() -> None:

@@ -1,0 +1,170 @@
+"""The file of a block: an Arrow stream with texts, words and logits, followed by its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from nlptrain.data.blocks import Block
+from nlptrain.data.sentence import Hashes, Sentence
+from nlptrain.distillation.teachers.teacher import TeacherLogits
+
+_HASH = pa.binary(16)
+_CHECKSUM_BYTES = 32
+_ASKED = b"asked_types"  # key of the schema's metadata
+_COUNTS = (pa.uint8(), pa.uint16(), pa.uint32())
+
+
+class DamagedBlockError(Exception):
+    """The file of a block differs from what was written; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class StoredBlock:
+    """The file of a block, mapped into memory.
+
+    Attributes:
+        hashes: of the words of each sentence, [N].
+        texts: of each sentence, [N].
+        offsets: of the first word of each sentence, and the number of all words, [N + 1].
+        gaps: characters between each word and the one before it, [words].
+        lengths: characters of each word, [words].
+        teacher_logits: of all words, [words, C].
+    """
+
+    hashes: Hashes
+    texts: pa.StringArray
+    offsets: NDArray[np.int32]
+    gaps: NDArray[np.unsignedinteger[Any]]
+    lengths: NDArray[np.unsignedinteger[Any]]
+    teacher_logits: NDArray[np.float16]
+
+    def __len__(self) -> int:
+        """Return the number of sentences."""
+        return len(self.hashes)
+
+    def sentence(self, row: int) -> Sentence:
+        """Return a sentence as it was labeled, without tags."""
+        words = slice(self.offsets[row], self.offsets[row + 1])
+        return _sentence(self.texts[row].as_py(), self.gaps[words].tolist(), self.lengths[words].tolist())
+
+    def sentences(self) -> Iterator[Sentence]:
+        """Yield the sentences as they were labeled, without tags."""
+        gaps, lengths, offsets = self.gaps.tolist(), self.lengths.tolist(), self.offsets.tolist()
+        for text, start, end in zip(self.texts.to_pylist(), offsets, offsets[1:], strict=False):
+            yield _sentence(text, gaps[start:end], lengths[start:end])
+
+
+def _sentence(text: str, gaps: Sequence[int], lengths: Sequence[int]) -> Sentence:
+    words, end = [], 0
+    for gap, length in zip(gaps, lengths, strict=True):
+        start = end + gap
+        end = start + length
+        words.append(text[start:end])
+    return Sentence(tuple(words), text=text)
+
+
+def block_content(block: Block, logits: TeacherLogits, labels: int, asked_types: Collection[str] | None) -> bytes:
+    """Return the content of the file of ``block``.
+
+    Args:
+        block: the sentences.
+        logits: of each word, in float16.
+        labels: logits per word, C.
+        asked_types: the types that the teacher was asked for; None: all.
+    """
+    gaps: list[int] = []
+    for _, offsets in block.texts:
+        previous_end = 0
+        for start, end in offsets:
+            gaps.append(start - previous_end)
+            previous_end = end
+    lengths = [end - start for _, offsets in block.texts for start, end in offsets]
+    first_words = np.cumsum([0, *(len(offsets) for _, offsets in block.texts)])
+    words = pa.StructArray.from_arrays(
+        [_counts(gaps), _counts(lengths), pa.FixedSizeListArray.from_arrays(pa.array(logits.values), labels)],
+        ["gap", "length", "logits"],
+    )
+    batch = pa.record_batch(
+        {
+            "hash": pa.array(block.hashes, _HASH),
+            "text": pa.array([text for text, _ in block.texts], pa.string()),
+            "words": pa.ListArray.from_arrays(pa.array(first_words, pa.int32()), words),
+        }
+    )
+    schema = batch.schema
+    if asked_types is not None:
+        schema = schema.with_metadata({_ASKED: json.dumps(sorted(asked_types))})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema) as writer:
+        writer.write_batch(batch.replace_schema_metadata(schema.metadata))
+    content: bytes = sink.getvalue().to_pybytes()
+    return content + hashlib.sha256(content).digest()
+
+
+def _counts(values: list[int]) -> pa.Array:
+    """Return ``values`` in the smallest type of unsigned integers that holds them."""
+    largest = max(values, default=0)
+    return pa.array(values, next(kind for kind in _COUNTS if largest < 2**kind.bit_width))
+
+
+def open_block(path: Path, labels: int) -> StoredBlock:
+    """Verify the file ``path`` of a block, and map it into memory.
+
+    Args:
+        path: of the file.
+        labels: logits per word, C.
+
+    Raises:
+        DamagedBlockError: the file differs from what was written.
+        OSError: the file cannot be opened.
+    """
+    with pa.memory_map(str(path)) as file:
+        content = file.read_buffer()  # keeps the mapping alive
+    arrow, checksum = content[: max(0, len(content) - _CHECKSUM_BYTES)], content[-_CHECKSUM_BYTES:]
+    if len(content) < _CHECKSUM_BYTES or hashlib.sha256(arrow).digest() != checksum.to_pybytes():
+        raise DamagedBlockError("its checksum differs")
+    try:
+        batch = pa.ipc.open_stream(pa.BufferReader(arrow)).read_next_batch()
+        batch.validate(full=True)
+    except (pa.ArrowException, StopIteration, UnicodeDecodeError) as error:
+        raise DamagedBlockError(str(error).split("\n", 1)[0]) from error
+    if not _is_block(batch, labels):
+        raise DamagedBlockError(f"it is no block with {labels} logits for each word")
+    hashes, texts, words = batch.columns
+    gaps, lengths, logits = words.values.flatten()
+    return StoredBlock(
+        np.frombuffer(hashes.buffers()[1], dtype="S16")[hashes.offset :][: len(hashes)],
+        texts,
+        words.offsets.to_numpy(zero_copy_only=True),
+        gaps.to_numpy(zero_copy_only=True),
+        lengths.to_numpy(zero_copy_only=True),
+        logits.values.to_numpy(zero_copy_only=True).reshape(-1, labels),
+    )
+
+
+def _is_block(batch: pa.RecordBatch, labels: int) -> bool:
+    """Return whether ``batch`` has the columns of a block, with ``labels`` logits per word."""
+    if batch.schema.names != ["hash", "text", "words"] or not batch.num_rows:
+        return False
+    hashes, texts, words = batch.columns
+    if (hashes.type, texts.type) != (_HASH, pa.string()) or not pa.types.is_list(words.type):
+        return False
+    if not pa.types.is_struct(words.type.value_type):
+        return False
+    kinds = {field.name: field.type for field in words.type.value_type}
+    logits = pa.list_(pa.float16(), labels)
+    if list(kinds) != ["gap", "length", "logits"] or kinds["logits"] != logits:
+        return False
+    if kinds["gap"] not in _COUNTS or kinds["length"] not in _COUNTS:
+        return False
+    parts = (*batch.columns, words.values, *words.values.flatten())
+    return not any(part.null_count for part in parts)
