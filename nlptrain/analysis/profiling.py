@@ -24,7 +24,7 @@ from nlptrain.models.token_model import TokenModel
 from nlptrain.run.run import Run
 from nlptrain.training.checkpoint import Progress, TrainState
 from nlptrain.training.examples import Examples
-from nlptrain.training.loop import auto_steps, build_plan
+from nlptrain.training.loop import build_plan
 from nlptrain.training.objective import Objective
 from nlptrain.training.optimizer import MovingAverage, build_optimizer
 from nlptrain.training.steps import train_steps
@@ -217,7 +217,7 @@ def _steps(config: TrainConfig, steps_per_epoch: float) -> int:
         return config.epochs * max(1, round(steps_per_epoch))
     if config.steps != "auto":
         return int(config.steps or 1)
-    return auto_steps(round(steps_per_epoch))
+    return config.auto_length.steps(round(steps_per_epoch))
 
 
 def memory_now() -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,17 +12,53 @@ from nlptrain.config.section import Auto, Rate, Section, Weight
 LearningRate = Annotated[float, Field(gt=0.0, le=1.0)]
 ClipNorm = Annotated[float, Field(gt=0.0)]
 
-# Epochs of `steps: auto`, and the bounds of its steps. Twice as many steps gave at most some tenths of a point on dev
-# (docs/results/history.md).
-AUTO_EPOCHS, AUTO_MIN_STEPS, AUTO_MAX_STEPS = 2, 3_000, 6_000
+
+@dataclass(frozen=True)
+class AutoLength:
+    """The length of `steps: auto`: a number of epochs, with bounds on the steps.
+
+    Attributes:
+        epochs: of the training set.
+        min_steps: the fewest steps.
+        max_steps: the most; None: any number.
+    """
+
+    epochs: int
+    min_steps: int
+    max_steps: int | None = None
+
+    def steps(self, epoch_steps: int) -> int:
+        """Return the number of steps, given those of one epoch."""
+        steps = max(self.min_steps, self.epochs * epoch_steps)
+        return steps if self.max_steps is None else min(self.max_steps, steps)
+
+    def describe(self) -> str:
+        """Return the bounds on the steps.
+
+        Example:
+            >>> AutoLength(2, 3000, 6000).describe(), AutoLength(5, 1000).describe()
+            ('clipped to 3,000..6,000 steps', 'at least 1,000 steps')
+        """
+        if self.max_steps is None:
+            return f"at least {self.min_steps:,} steps"
+        return f"clipped to {self.min_steps:,}..{self.max_steps:,} steps"
+
+
+# A student needs to see a small text often, and has seen enough of a large one in less than one epoch. Twice as many
+# steps gave at most some tenths of a point on dev (docs/results/history.md).
+_STUDENT_LENGTH = AutoLength(2, 3_000, 6_000)
+# 5 epochs of few sentences are so few steps that a transformer learns little or nothing (docs/results/accuracy.md).
+_TRANSFORMER_LENGTH = AutoLength(5, 1_000)
 
 
 class TrainConfig(Section):
     """Training of a student; the defaults work well on WNUT17 with its raw text, those that are `auto` in `auto.py`."""
 
+    auto_length: ClassVar[AutoLength] = _STUDENT_LENGTH
+
     steps: Auto | Annotated[int, Field(ge=1)] | None = Field(
         default="auto",
-        description=f"Optimizer steps. Exactly one of `steps` and `epochs`. auto: {AUTO_EPOCHS} epochs, clipped to {AUTO_MIN_STEPS:,}..{AUTO_MAX_STEPS:,} steps.",
+        description=f"Optimizer steps. Exactly one of `steps` and `epochs`. auto: {_STUDENT_LENGTH.epochs} epochs, {_STUDENT_LENGTH.describe()}.",
     )
     epochs: int | None = Field(
         default=None,
@@ -85,10 +122,13 @@ class TrainConfig(Section):
 class TransformerTrainConfig(TrainConfig):
     """Fine-tuning of a transformer: the same keys with other defaults."""
 
-    steps: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="Optimizer steps. Exactly one of `steps` and `epochs`."
+    auto_length: ClassVar[AutoLength] = _TRANSFORMER_LENGTH
+
+    steps: Auto | Annotated[int, Field(ge=1)] | None = Field(
+        default="auto",
+        description=f"Optimizer steps. Exactly one of `steps` and `epochs`. auto: {_TRANSFORMER_LENGTH.epochs} epochs, {_TRANSFORMER_LENGTH.describe()}.",
     )
-    epochs: int | None = Field(default=5, ge=1, description="Epochs. Exactly one of `steps` and `epochs`.")
+    epochs: int | None = Field(default=None, ge=1, description="Epochs. Exactly one of `steps` and `epochs`.")
     batch_subwords: int | None = Field(
         default=None,
         ge=8,
@@ -116,7 +156,7 @@ class TransformerTrainConfig(TrainConfig):
     eval_every: int | None = Field(
         default=None,
         ge=1,
-        description="Steps between two evaluations on dev, each with a checkpoint. null: once per epoch.",
+        description="Steps between two evaluations on dev, each with a checkpoint. null: once per epoch, or five times with `steps: auto`.",
     )
 
 

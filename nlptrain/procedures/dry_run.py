@@ -39,6 +39,7 @@ from nlptrain.run.finished_run import read_scores
 from nlptrain.run.output_folder import check_same_run, has_progress, run_identity
 from nlptrain.run.run import Run
 from nlptrain.run.seeds import check_not_seeds_folder
+from nlptrain.training.loop import steps_between_evaluations
 from nlptrain.training.objective import Objective, SupervisedObjective
 
 _LABELING_SECONDS, _TRAINING_SECONDS = 10.0, 15.0
@@ -256,7 +257,9 @@ def _describe_estimate(
     """Yield the lines about steps and time."""
     train = config.train  # type: ignore[attr-defined]
     sample = text.sample
-    evaluations = math.ceil(trained.steps / max(1, train.eval_every or round(trained.steps_per_epoch)))
+    evaluations = math.ceil(
+        trained.steps / steps_between_evaluations(train, trained.steps, max(1, round(trained.steps_per_epoch)))
+    )
     each = f", for each of {runs} seeds" if runs > 1 else ""
     yield (
         f"trains    about {trained.steps:,} steps on {sample.count:,} sentences, {sample.words:,} words{each}; dev is "

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nlptrain.config.objectives import SelectionMetric
-from nlptrain.config.train import AUTO_EPOCHS, AUTO_MAX_STEPS, AUTO_MIN_STEPS, TrainConfig
+from nlptrain.config.train import TrainConfig
 from nlptrain.data.batching import BatchPlan, Oversampling
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Interrupted, Setting
@@ -84,7 +84,7 @@ def fit(
     for line in describe_length(plan, config, steps, examples.words):
         run.log(line)
     started = time.perf_counter()
-    eval_every = config.eval_every or len(plan.epoch(0))
+    eval_every = steps_between_evaluations(config, steps, len(plan.epoch(0)))
     trackers = Trackers(run.report_to, run.folder, step=state.progress.step, log=run.log)
     metrics = MetricsLog(run.folder / "metrics.jsonl" if run.folder else None, state.progress, trackers, run.log)
     selector = ModelSelector(model, dev, metric, teacher_logits, selection_metric)
@@ -153,13 +153,13 @@ def build_plan(examples: Examples, config: TrainConfig, seed: int) -> tuple[Batc
 def planned_steps(plan: BatchPlan, config: TrainConfig) -> int:
     """Return the number of optimizer steps of a training; it does not depend on the seed.
 
-    ``train.steps: auto`` is resolved here, see ``auto_steps``.
+    ``train.steps: auto`` is resolved here.
     """
     if config.epochs is not None:
         return plan.steps_of(config.epochs)
     if config.steps != "auto":
         return int(config.steps or 1)
-    return auto_steps(plan.steps_of_every())
+    return config.auto_length.steps(plan.steps_of_every())
 
 
 def planned_sentences(
@@ -177,35 +177,34 @@ def planned_sentences(
     """
     if config.epochs is not None or not sample:
         return None
-    steps = AUTO_MAX_STEPS if config.steps == "auto" else int(config.steps or 1)
+    steps = config.auto_length.max_steps if config.steps == "auto" else config.steps
+    if steps is None:
+        return None
     lengths = [len(window.subwords) for sentence in sample for window in model.windows(sentence.words)]
     plan = BatchPlan(np.array(lengths), subwords=config.batch_subwords, sentences=config.batch_sentences, seed=0)
     return math.ceil(steps * len(sample) / plan.steps_of_every() * max(_MIN_DISTINCT, 1.0 - oversampling))
 
 
-def auto_steps(epoch_steps: int) -> int:
-    """Resolve ``train.steps: auto`` from the steps of one epoch: 2 epochs, clipped to 3,000..6,000 steps.
-
-    A student needs to see a small text often, and has seen enough of a large one in less than one epoch.
-    """
-    return min(AUTO_MAX_STEPS, max(AUTO_MIN_STEPS, AUTO_EPOCHS * epoch_steps))
+def steps_between_evaluations(config: TrainConfig, steps: int, epoch_steps: int) -> int:
+    """Return ``train.eval_every``, or the steps of an epoch; few sentences are not evaluated after each short epoch."""
+    if config.eval_every is not None:
+        return config.eval_every
+    return max(epoch_steps, steps // config.auto_length.epochs) if config.steps == "auto" else epoch_steps
 
 
 def describe_auto_steps(config: TrainConfig) -> str | None:
     """Return a line for the log on ``train.steps: auto``, before the text is read; None for a fixed number."""
     if config.steps != "auto":
         return None
-    return (
-        f"train.steps=auto: {AUTO_EPOCHS} epochs of the text, clipped to {AUTO_MIN_STEPS:,}..{AUTO_MAX_STEPS:,} steps"
-    )
+    return f"train.steps=auto: {config.auto_length.epochs} epochs of the text, {config.auto_length.describe()}"
 
 
 def describe_length(plan: BatchPlan, config: TrainConfig, steps: int, words: int) -> list[str]:
     """Return lines for the log where ``steps`` or the sentences of an epoch depend on the text."""
     lines = []
     if config.steps == "auto":
-        planned = AUTO_EPOCHS * plan.steps_of_every()
-        rule = f"{AUTO_EPOCHS} epochs = {planned:,} steps, clipped to {AUTO_MIN_STEPS:,}..{AUTO_MAX_STEPS:,}"
+        length = config.auto_length
+        rule = f"{length.epochs} epochs = {length.epochs * plan.steps_of_every():,} steps, {length.describe()}"
         lines.append(f"train.steps=auto: {steps:,} steps ({rule})")
     if config.steps == "auto" or plan.oversampling is not None:
         sampling = plan.oversampling if plan.oversampling is not None and plan.oversampling.weights.any() else None

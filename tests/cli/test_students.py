@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from nlptrain.config.train import AutoLength, TrainConfig
 from tests.helpers.commands import call
 from tests.helpers.corpora import make_sentences, write_columns
 
@@ -394,11 +395,10 @@ def test_the_vocabulary_contains_words_of_synthetic_sentences(
 def test_auto_steps_depend_on_the_size_of_the_text(
     inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nlptrain.training.loop.AUTO_MIN_STEPS", 3)
-    monkeypatch.setattr("nlptrain.training.loop.AUTO_MAX_STEPS", 40)
+    monkeypatch.setattr(TrainConfig, "auto_length", AutoLength(2, 3, 40))
     scores = train(inputs, tmp_path, "tagger_kd", train={"steps": "auto", "batch_subwords": 1600})
     assert re.search(r"training length: 4 steps, 2.0 epochs of [\d,]+ words\n", scores["output"])
-    assert "train.steps=auto: 4 steps (2 epochs = 4 steps, clipped to 3..40)" in scores["output"]
+    assert "train.steps=auto: 4 steps (2 epochs = 4 steps, clipped to 3..40 steps)" in scores["output"]
     assert scores["steps"] == 4  # two batches, twice
     line = "train.steps=auto: 2 epochs of the text, clipped to 3..40 steps"
     assert scores["output"].index(line) < scores["output"].index("raw text:")

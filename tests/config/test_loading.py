@@ -344,9 +344,9 @@ def test_augmentation_is_on_by_default_with_gold_sentences():
 
 def test_auto_is_refused_for_a_transformer():
     teacher = {"model": "org/model", "data": {"train": "train.conll"}, "output_dir": "runs/x"}
-    for key, expected in (("steps", "a whole number"), ("learning_rate", "a number"), ("clip_norm", "a number")):
+    for key in ("learning_rate", "clip_norm"):
         (fault,) = faults(teacher, f"train.{key}=auto", command="transformer_token")
-        assert fault.endswith(f"found 'auto'; expected {expected}")
+        assert fault.endswith("found 'auto'; expected a number")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from nlptrain.config.objectives import SelectionMetric
-from nlptrain.config.train import TrainConfig
+from nlptrain.config.train import TrainConfig, TransformerTrainConfig
 from nlptrain.data.batching import BatchPlan
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Interrupted
@@ -30,7 +30,7 @@ from nlptrain.training import (
 )
 from nlptrain.training.checkpoint import Progress, TrainState
 from nlptrain.training.evaluation import evaluate_tags
-from nlptrain.training.loop import build_plan
+from nlptrain.training.loop import build_plan, steps_between_evaluations
 from nlptrain.training.optimizer import MovingAverage, learning_rate
 from tests.helpers.commands import read_metrics
 from tests.helpers.corpora import LABELS, make_sentences
@@ -344,3 +344,14 @@ def test_a_second_signal_keeps_the_last_checkpoint(
     for expected, actual in zip(straight.model.parameters(), resumed.model.parameters(), strict=True):
         assert torch.equal(expected, actual)
     assert read_metrics(tmp_path / "straight") == read_metrics(tmp_path / "stopped")
+
+
+def test_few_sentences_are_trained_on_for_many_steps_and_evaluated_five_times() -> None:
+    config = TransformerTrainConfig()
+    assert [config.auto_length.steps(epoch_steps) for epoch_steps in (1, 141, 200, 213)] == [1000, 1000, 1000, 1065]
+    assert [steps_between_evaluations(config, 1000, epoch_steps) for epoch_steps in (1, 141)] == [200, 200]
+    assert steps_between_evaluations(config, 1065, 213) == 213
+    assert steps_between_evaluations(TransformerTrainConfig(epochs=5, steps=None), 5, 1) == 1
+    assert steps_between_evaluations(TrainConfig(), 3000, 900) == 300
+    student = TrainConfig().auto_length
+    assert [student.steps(epoch_steps) for epoch_steps in (10, 2000, 9000)] == [3000, 4000, 6000]
