@@ -160,7 +160,7 @@ def profile_training(
     bytes_per_sentence = _bytes_per_sentence(model, sentences[:_TRACED], stored, config)
     model.to(run.device)
     plan, _ = build_plan(examples, config, run.seed)
-    steps_per_epoch = plan.steps_of_every() * run_sentences / max(1, len(sentences))
+    steps_per_epoch = plan.steps_of_every * run_sentences / max(1, len(sentences))
     steps = _steps(config, steps_per_epoch)
     average = MovingAverage(list(model.model.parameters()), config.ema)
     state = TrainState(

@@ -79,6 +79,10 @@ class PseudoLabelConfig(TeacherObjectiveConfig):
     )
     pseudo_w: Weight = Field(default=1.0, description="Weight of the pseudo-labeled words.")
     loss_w: Weight = Field(default=1.0, description="Weight of the gold words.")
+    write_pseudo_labels: bool = Field(
+        default=True,
+        description="Write the sentences with their pseudo-labels to `pseudo_labels.jsonl` in `output_dir`.",
+    )
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,17 @@ Legend of shapes, in all modules: B sequences, T subwords of the longest one, W 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 _ROUND = 2**32  # distinguishes the seeds of rounds from those of epochs
+_SLICE = 2**16  # sequences whose weights are summed at once
 _POOL = 64  # batches that are sorted by length together: little padding, and still well mixed
+
+
+Sequences = NDArray[np.uint32]  # their numbers
 
 
 @dataclass(frozen=True)
@@ -26,17 +31,49 @@ class Oversampling:
         sources: how often each sequence is read, relative to one of weight 1, [N]; None: all alike.
     """
 
-    weights: NDArray[np.float64]
+    weights: NDArray[np.floating]
     share: float
-    sources: NDArray[np.float64] | None = None
+    sources: NDArray[np.floating] | None = None
+
+
+@dataclass(frozen=True)
+class Batches:
+    """The batches of an epoch.
+
+    Attributes:
+        sequences: of all batches.
+        ends: of each batch in ``sequences``, after a 0.
+        order: of the batches.
+    """
+
+    sequences: Sequences
+    ends: NDArray[np.int64]
+    order: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return len(self.order)
+
+    def __getitem__(self, step: int) -> Sequences:
+        """Return the sequence numbers of a batch."""
+        if step >= len(self.order):
+            raise IndexError(step)
+        batch = self.order[step]
+        return self.sequences[self.ends[batch] : self.ends[batch + 1]]
+
+
+_NO_BATCHES = Batches(np.empty(0, np.uint32), np.zeros(1, np.int64), np.empty(0, np.int64))
 
 
 class BatchPlan:
-    """The batches of every epoch, limited by padded subwords or by number of sequences, and grouped by length."""
+    """The batches of every epoch, limited by padded subwords or by number of sequences, and grouped by length.
+
+    An epoch takes 4 bytes of memory per sequence, and 20 at most while it is planned.
+    """
 
     def __init__(
         self,
-        lengths: NDArray[np.int64],
+        lengths: NDArray[np.integer],
         *,
         subwords: int | None,
         sentences: int | None,
@@ -59,18 +96,20 @@ class BatchPlan:
         self.oversampling = oversampling
         self._epoch = -1
         self._first_step = 0
-        self._batches: list[NDArray[np.int64]] = []
+        self._batches: Batches = _NO_BATCHES
 
-    def batch(self, step: int) -> tuple[int, NDArray[np.int64]]:
+    def batch(self, step: int) -> tuple[int, Sequences]:
         """Return the epoch and the sequence numbers of ``step``, all counted from 0."""
         if step < self._first_step:
-            self._epoch, self._first_step, self._batches = -1, 0, []
+            self._epoch, self._first_step, self._batches = -1, 0, _NO_BATCHES
         while step >= self._first_step + len(self._batches):
             self._first_step += len(self._batches)
             self._epoch += 1
+            self._batches = _NO_BATCHES  # frees the memory of one epoch before the next one is planned
             self._batches = self.epoch(self._epoch)
         return self._epoch, self._batches[step - self._first_step]
 
+    @cached_property
     def steps_of_every(self) -> int:
         """Return the number of steps that read every sequence once, whatever the seed and the oversampling."""
         plain = BatchPlan(self.lengths, subwords=self.subwords, sentences=self.sentences, seed=0)
@@ -80,37 +119,40 @@ class BatchPlan:
         """Return the number of steps in the first ``epochs`` epochs."""
         return sum(len(self.epoch(epoch)) for epoch in range(epochs))
 
-    def epoch(self, epoch: int) -> list[NDArray[np.int64]]:
+    def epoch(self, epoch: int) -> Batches:
         """Return all batches of one epoch: each sequence in exactly one of them, unless there is oversampling."""
         random = np.random.default_rng((self.seed, epoch))
-        order = random.permutation(self._sample(epoch, random))
+        order = self._sample(epoch, random)
+        random.shuffle(order)
         mean = max(1.0, float(self.lengths.mean()))
         size = self.sentences or max(1, int((self.subwords or 1) / mean))
-        batches: list[NDArray[np.int64]] = []
+        ends: list[int] = []
         for start in range(0, len(order), size * _POOL):
             pool = order[start : start + size * _POOL]
-            pool = pool[np.argsort(self.lengths[pool], kind="stable")]
-            batches.extend(cut_batches(pool, self.lengths, subwords=self.subwords, sentences=self.sentences))
-        return [batches[index] for index in random.permutation(len(batches))]
+            lengths = self.lengths[pool]
+            by_length = np.argsort(lengths, kind="stable")
+            order[start : start + size * _POOL] = pool[by_length]
+            cuts = batch_ends(lengths[by_length], subwords=self.subwords, sentences=self.sentences)
+            ends.extend(start + end for end in cuts)
+        return Batches(order, np.array([0, *ends], np.int64), random.permutation(len(ends)))
 
-    def _sample(self, epoch: int, random: np.random.Generator) -> NDArray[np.int64]:
+    def _sample(self, epoch: int, random: np.random.Generator) -> Sequences:
         """Return the sequences of an epoch, N of them."""
-        every = np.arange(len(self.lengths))
+        every: Sequences = np.arange(len(self.lengths), dtype=np.uint32)
         if self.oversampling is None or not self.oversampling.weights.any():
             return every
-        weighted = every[self.oversampling.weights > 0]
-        weights = self.oversampling.weights[weighted]
+        weights = self.oversampling.weights
+        weighted = every[weights > 0]
         count = round(self.oversampling.share * len(weighted))
-        chosen = random.choice(weighted, size=count, p=weights / weights.sum())
+        sampled = _sample_by_weight(weighted, weights, count, random)
         if self.oversampling.sources is None:
             evenly = self._next_of(weighted, epoch, len(weighted) - count)
         else:
-            evenly = _sample_systematically(
-                weighted, self.oversampling.sources[weighted], len(weighted) - count, random
-            )
-        return np.concatenate([every[self.oversampling.weights <= 0], chosen, evenly])
+            sources, rest = self.oversampling.sources, len(weighted) - count
+            evenly = _sample_systematically(weighted, sources[weighted], rest, random)
+        return np.concatenate([every[weights <= 0], sampled, evenly])
 
-    def _next_of(self, sequences: NDArray[np.int64], epoch: int, count: int) -> NDArray[np.int64]:
+    def _next_of(self, sequences: Sequences, epoch: int, count: int) -> Sequences:
         """Return the ``count`` of ``sequences`` that ``epoch`` has: all have been read before one is read again."""
         first = epoch * count
         rounds = range(first // len(sequences), -(-(first + count) // len(sequences)))
@@ -119,34 +161,61 @@ class BatchPlan:
         return np.concatenate(orders)[start : start + count] if orders else sequences[:0]
 
 
+def _sample_by_weight(
+    sequences: Sequences, weights: NDArray[np.floating], count: int, random: np.random.Generator
+) -> Sequences:
+    """Sample ``count`` of ``sequences`` with replacement, in proportion to their ``weights``, in ascending order.
+
+    ``Generator.choice`` would take 24 bytes per sequence.
+    """
+    slices = range(0, len(sequences), _SLICE)
+    sums = [float(weights[sequences[start : start + _SLICE]].sum(dtype=np.float64)) for start in slices]
+    ends = np.cumsum(sums)
+    points = random.random(count)
+    points.sort()
+    points *= ends[-1]
+    limits = np.searchsorted(points, ends)
+    limits[-1] = count
+    sampled = np.empty(count, dtype=np.uint32)
+    first = 0
+    for start, end, total, limit in zip(slices, ends, sums, limits.tolist(), strict=True):
+        part = sequences[start : start + _SLICE]
+        cumulative = np.cumsum(weights[part], dtype=np.float64)
+        positions = np.searchsorted(cumulative, points[first:limit] - (end - total), side="right")
+        sampled[first:limit] = part[np.minimum(positions, len(part) - 1)]
+        first = limit
+    return sampled
+
+
 def _sample_systematically(
-    sequences: NDArray[np.int64], weights: NDArray[np.float64], count: int, random: np.random.Generator
-) -> NDArray[np.int64]:
+    sequences: Sequences, weights: NDArray[np.floating], count: int, random: np.random.Generator
+) -> Sequences:
     """Sample ``count`` of ``sequences``, each in proportion to its weight, rounded up or down."""
     order = random.permutation(len(sequences))
-    cumulative = np.cumsum(weights[order])
+    cumulative = np.cumsum(weights[order], dtype=np.float64)
     points = (np.arange(count) + random.random()) * (cumulative[-1] / max(1, count))
-    sampled: NDArray[np.int64] = sequences[
+    sampled: Sequences = sequences[
         order[np.minimum(np.searchsorted(cumulative, points, side="right"), len(sequences) - 1)]
     ]
     return sampled
 
 
-def cut_batches(
-    order: NDArray[np.int64], lengths: NDArray[np.int64], *, subwords: int | None, sentences: int | None
-) -> list[NDArray[np.int64]]:
-    """Cut ``order`` into batches of at most ``subwords`` padded subwords, or of ``sentences`` sequences."""
+def batch_ends(lengths: NDArray[np.integer], *, subwords: int | None, sentences: int | None) -> list[int]:
+    """Return where batches of at most ``subwords`` padded subwords, or of ``sentences`` sequences, end.
+
+    Args:
+        lengths: of the sequences in their order, [N].
+        subwords: the most subwords of a batch, padding included.
+        sentences: the sequences of a batch, instead.
+    """
     if sentences is not None:
-        return [order[start : start + sentences] for start in range(0, len(order), sentences)]
+        return [min(len(lengths), start + sentences) for start in range(0, len(lengths), sentences)]
     limit = subwords or 1
-    batches: list[NDArray[np.int64]] = []
-    start, longest = 0, 0
-    for index, sequence in enumerate(order):
-        new_longest = max(longest, int(lengths[sequence]))
-        if index > start and new_longest * (index - start + 1) > limit:
-            batches.append(order[start:index])
-            start, new_longest = index, int(lengths[sequence])
-        longest = new_longest
-    if start < len(order):
-        batches.append(order[start:])
-    return batches
+    ends: list[int] = []
+    start = longest = 0
+    for index, length in enumerate(lengths.tolist()):
+        longest = max(longest, length)
+        if index > start and longest * (index - start + 1) > limit:
+            ends.append(index)
+            start, longest = index, length
+    return [*ends, len(lengths)] if len(lengths) else []

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nlptrain.data.mapped_arrays import mapped_array
 from nlptrain_runtime.schemes import Span
 
 MAX_WORDS = 1_000_000  # of a sentence; a file with more of them between two blank lines has another format
@@ -125,7 +125,6 @@ def words_hash(words: tuple[str, ...]) -> bytes:
 
 Hashes = NDArray[np.bytes_]  # of 16 bytes each
 Keys = NDArray[np.uint64]
-_Values = TypeVar("_Values", bound="np.generic[Any]")
 _MAX_BLOCK = 2**18  # entries of a block that is not merged any more, which bounds the memory that merging needs
 
 
@@ -176,19 +175,9 @@ def _keys(hashes: Hashes) -> Keys:
     return keys
 
 
-def _store(block: NDArray[_Values]) -> NDArray[_Values]:
-    """Return ``block``, mapped from an unlinked temporary file if it is one of the longest."""
-    if len(block) < _MAX_BLOCK:
-        return block
-    try:
-        with tempfile.NamedTemporaryFile() as file:
-            file.write(block.data)  # numpy's own tofile does not raise if the disk is full
-            file.flush()
-            import pyarrow as pa  # imported on use: the help of the commands reads this module
-
-            return np.frombuffer(pa.memory_map(file.name).read_buffer(), block.dtype)  # unlike numpy's, no open file
-    except OSError:  # no room on the disk
-        return block
+def _store(block: Keys) -> Keys:
+    """Return ``block``, mapped from a temporary file if it is one of the longest."""
+    return block if len(block) < _MAX_BLOCK else mapped_array(block)
 
 
 def _should_merge(block_length: int, new: int) -> bool:

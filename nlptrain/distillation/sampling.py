@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nlptrain.data.mapped_arrays import ArrayWriter
 from nlptrain.data.sentence import HashSet, Sentence, hash_array
 from nlptrain.data.splits import Splits
 from nlptrain.data.tag_schemes import to_scheme
@@ -17,6 +19,7 @@ from nlptrain.errors import InputError, Setting
 
 AGREEMENT = "agreement"
 _BLOCK = 1024  # sentences that are read at once
+_SLICE = 2**16  # sentences whose weights are computed at once
 _MAX_WEIGHT = 5.0  # of a sentence: a list of names is not worth a hundred sentences
 _DEV_FRACTION = 50  # one in 50 sentences: 2 %
 _MAX_DEV = 2_000
@@ -33,31 +36,38 @@ class InverseLabelFrequency:
     """
 
     labels: NDArray[np.float32]
-    sentences: NDArray[np.float64]
+    sentences: NDArray[np.float32]
 
-    def sampling_weights(self, gold: int) -> NDArray[np.float64]:
+    def sampling_weights(self, gold: int) -> NDArray[np.float32]:
         """Return the weight of each sentence, [N]; 0 for the first ``gold`` ones, which every epoch has once."""
         weights = self.sentences.copy()
         weights[:gold] = 0.0
         return weights
 
 
-def inverse_label_frequency(transfer_set: TeacherLogitsDataset) -> InverseLabelFrequency:
-    """Compute the inverse label frequency of the labels and sentences of ``transfer_set``, in one pass."""
-    sums = np.zeros((len(transfer_set), len(transfer_set.ensemble.labels)))
-    words = 0
-    for start in range(0, len(transfer_set), _BLOCK):
-        counts = [
-            len(transfer_set.sets[0].teacher_logits(row))
-            for row in range(start, min(start + _BLOCK, len(transfer_set)))
-        ]
-        owners = np.repeat(np.arange(len(counts)), counts)
-        logits = transfer_set.gather([(start + offset, 0, count) for offset, count in enumerate(counts)])
+def inverse_label_frequency(transfer_set: TeacherLogitsDataset, folder: Path | None = None) -> InverseLabelFrequency:
+    """Compute the inverse label frequency of the labels and sentences of ``transfer_set``, in one pass.
+
+    ``folder`` is that of a temporary file; None: the system's.
+    """
+    count = len(transfer_set.ensemble.labels)
+    writer = ArrayWriter(np.float32, folder)
+    total, words = np.zeros(count), 0
+    for logits, counts in transfer_set.parts():
         exponentials = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
-        np.add.at(sums, start + owners, exponentials / exponentials.sum(axis=1, keepdims=True))
-        words += len(owners)
-    labels = 1.0 - sums.sum(axis=0) / max(1, words)
-    return InverseLabelFrequency(labels.astype(np.float32), np.minimum(_MAX_WEIGHT, sums @ labels))
+        probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+        sums = np.zeros((len(counts), count))
+        np.add.at(sums, np.repeat(np.arange(len(counts)), counts), probabilities)
+        writer.append(sums)
+        total += sums.sum(axis=0)
+        words += len(logits)
+    labels = 1.0 - total / max(1, words)
+    sums_of_all = writer.finish().reshape(-1, count)
+    sentences = np.empty(len(sums_of_all), np.float32)
+    for start in range(0, len(sentences), _SLICE):
+        part = slice(start, start + _SLICE)
+        sentences[part] = np.minimum(_MAX_WEIGHT, sums_of_all[part] @ labels)
+    return InverseLabelFrequency(labels.astype(np.float32), sentences)
 
 
 def agreement_dev_size(sentences: int) -> int:

@@ -30,7 +30,7 @@ class Rows:
         """Return the number of sentences."""
         return len(self.rows)
 
-    def __getitem__(self, selected: NDArray[np.int64] | slice) -> Rows:
+    def __getitem__(self, selected: NDArray[np.integer] | slice) -> Rows:
         """Return the ``selected`` rows, in this order."""
         return Rows(self.block_ids[selected], self.rows[selected])
 
@@ -70,18 +70,33 @@ class TransferSet:
         """Return the number of sentences."""
         return len(self._rows)
 
-    def select(self, rows: NDArray[np.int64]) -> TransferSet:
+    def select(self, rows: NDArray[np.integer]) -> TransferSet:
         """Return the sentences of ``rows``, in this order."""
         return TransferSet(self._blocks, self._rows[rows], self.key)
 
     def sentences(self, start: int = 0) -> Iterator[Sentence]:
         """Yield the sentences from ``start`` on as they were labeled, without tags."""
-        block_ids, rows = self._rows.block_ids[start:], self._rows.rows[start:]
-        changes = np.flatnonzero(np.diff(block_ids)) + 1
-        for part in np.split(np.arange(len(rows)), changes) if len(rows) else ():
-            sentences = list(self._blocks[block_ids[part[0]]].sentences())
-            for row in rows[part].tolist():
+        for block, rows in self._runs(start):
+            sentences = list(block.sentences())
+            for row in rows.tolist():
                 yield sentences[row]
+
+    def parts(self) -> Iterator[tuple[NDArray[np.float16], NDArray[np.int64]]]:
+        """Yield the sentences in parts, each of one block: the logits of all words, [W, C], and words per sentence."""
+        for block, rows in self._runs():
+            counts = np.diff(block.offsets)[rows].astype(np.int64)
+            if len(rows) == len(block) and (rows == np.arange(len(rows))).all():
+                yield block.teacher_logits, counts
+                continue
+            firsts = block.offsets[rows] - np.cumsum(counts) + counts
+            yield block.teacher_logits[np.repeat(firsts, counts) + np.arange(counts.sum())], counts
+
+    def _runs(self, start: int = 0) -> Iterator[tuple[StoredBlock, NDArray[np.uint16]]]:
+        """Yield the rows from ``start`` on, block by block."""
+        block_ids, rows = self._rows.block_ids[start:], self._rows.rows[start:]
+        limits = np.flatnonzero(np.diff(block_ids, prepend=-1, append=-1))
+        for first, end in zip(limits.tolist(), limits[1:].tolist(), strict=False):
+            yield self._blocks[block_ids[first]], rows[first:end]
 
     def sentence(self, row: int) -> Sentence:
         """Return a sentence as it was labeled, without tags."""
@@ -129,18 +144,23 @@ class TeacherLogitsDataset:
         """Return the number of sentences."""
         return len(self.sets[0])
 
-    def select(self, rows: NDArray[np.int64]) -> TeacherLogitsDataset:
+    def select(self, rows: NDArray[np.integer]) -> TeacherLogitsDataset:
         """Return the sentences of ``rows``, which ascend."""
         sets = tuple(transfer_set.select(rows) for transfer_set in self.sets)
         synthetic_from = int(np.searchsorted(rows, self.synthetic_from))
         return TeacherLogitsDataset(self.ensemble, sets, self.weights[rows], synthetic_from)
 
-    def source_weights(self, gold: int) -> NDArray[np.float64] | None:
+    def parts(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+        """Yield the sentences in parts: the ensemble's logits of all words, [W, C], and the words of each sentence."""
+        for parts in zip(*(transfer_set.parts() for transfer_set in self.sets), strict=True):
+            yield self.ensemble.mix([logits for logits, _ in parts]), parts[0][1]
+
+    def source_weights(self, gold: int) -> NDArray[np.float32] | None:
         """Return the weights, with 0 for the first ``gold`` sentences; None if all others have the same weight."""
         others = self.weights[gold:]
         if not len(others) or (others == others[0]).all():
             return None
-        return np.append(np.zeros(gold), others.astype(np.float64))
+        return np.append(np.zeros(gold, np.float32), others)
 
     def sentences(self, start: int = 0) -> Iterator[Sentence]:
         """Yield the sentences from ``start`` on as they were labeled, without tags."""

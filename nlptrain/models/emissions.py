@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlptrain.data.batching import cut_batches
+from nlptrain.data.batching import batch_ends
 from nlptrain.errors import InputError
 from nlptrain.models.model_folder import library_errors
 
@@ -31,8 +31,9 @@ def compute_emissions(model: TokenModel, sentences: Sequence[Sequence[str]]) -> 
         windows = [(index, window) for index, words in enumerate(sentences) if words for window in model.windows(words)]
     lengths = np.array([len(window.subwords) for _, window in windows], dtype=np.int64)
     order = np.argsort(-lengths, kind="stable")
-    for batch in cut_batches(order, lengths, subwords=model.batch_subwords, sentences=None):
-        batch_windows = [windows[index] for index in batch]
+    ends = batch_ends(lengths[order], subwords=model.batch_subwords, sentences=None)
+    for first, end in zip([0, *ends], ends, strict=False):
+        batch_windows = [windows[index] for index in order[first:end]]
         inputs = model.pad([window for _, window in batch_windows]).to(model.device)
         try:
             values = model.emissions(inputs).float().cpu().numpy()

@@ -258,7 +258,7 @@ def _describe_estimate(
     train = config.train  # type: ignore[attr-defined]
     sample = text.sample
     evaluations = math.ceil(
-        trained.steps / steps_between_evaluations(train, trained.steps, max(1, round(trained.steps_per_epoch)))
+        trained.steps / steps_between_evaluations(train, trained.steps, lambda: round(trained.steps_per_epoch))
     )
     each = f", for each of {runs} seeds" if runs > 1 else ""
     yield (

@@ -20,15 +20,11 @@ from nlptrain.distillation.augmentation import add_synthetic_sentences
 from nlptrain.distillation.block_store import BlockStore
 from nlptrain.distillation.labeling import label_with_ensemble, open_stores
 from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
-from nlptrain.distillation.pseudo_labels import (
-    check_any_labeled,
-    check_min_precision,
-    confidence_thresholds,
-    filter_pseudo_labels,
-)
+from nlptrain.distillation.pseudo_labels import check_any_labeled, filter_pseudo_labels
 from nlptrain.distillation.sampling import AgreementDev, agreement_splits, inverse_label_frequency
 from nlptrain.distillation.teachers import Teacher, TeacherEnsemble
 from nlptrain.distillation.text_blocks import TextBlock, all_blocks, sample_blocks
+from nlptrain.distillation.thresholds import check_min_precision, confidence_thresholds
 from nlptrain.distillation.transfer_set import TeacherLogitsDataset
 from nlptrain.errors import InputError, Setting
 from nlptrain.models.token_model import TokenModel
@@ -48,7 +44,7 @@ def train_on_gold(model: TokenModel, splits: Splits, config: TrainConfig, run: R
     Returns:
         The content of ``scores.json``.
     """
-    examples = Examples(model, splits.train, label_pipeline_words=config.label_pipeline_words)
+    examples = Examples(model, splits.train, label_pipeline_words=config.label_pipeline_words, folder=run.folder)
     run.log(f"training set: {examples.sentences:,} gold sentences, {examples.words:,} words")
     done = fit(model, examples, splits.dev, SupervisedObjective(), config, run)
     return finish(model, splits, done, run)
@@ -92,7 +88,7 @@ def train_on_logits(
     gold = len(splits.train)
     sentences = chain(splits.train, transfer_set.sentences(gold))
     uses_frequency = objective.oversampling or objective.rare_label_weight
-    frequency = inverse_label_frequency(transfer_set) if uses_frequency else None
+    frequency = inverse_label_frequency(transfer_set, run.folder) if uses_frequency else None
     examples = Examples(
         student,
         sentences,
@@ -101,17 +97,17 @@ def train_on_logits(
         sampling_weights=None if frequency is None else frequency.sampling_weights(gold),
         oversampling=objective.oversampling,
         source_weights=transfer_set.source_weights(gold),
+        folder=run.folder,
     )
-    unlabeled = examples.sentences - gold
-    run.log(f"training set: {gold:,} gold and {unlabeled:,} unlabeled sentences, {examples.words:,} words in all")
-    label_weights = None if frequency is None else torch.from_numpy(frequency.labels)
+    counts = f"{gold:,} gold and {examples.sentences - gold:,} unlabeled sentences"
+    run.log(f"training set: {counts}, {examples.words:,} words in all")
+    label_weights = torch.from_numpy(frequency.labels) if frequency else None
     classes = label_classes(ensemble.labels, ensemble.asked_types)
     if classes is not None:
         others = ", ".join(name for name in ensemble.labels.types if name not in ensemble.asked_types)
         run.log(f"teacher: was not asked for {others}; the student learns these from gold tags alone")
-    minimized: Objective = DistillObjective(objective, label_weights, classes)
-    if own_objective is not None:
-        minimized = CheckedObjective(own_objective)
+    own = None if own_objective is None else CheckedObjective(own_objective)
+    minimized = own or DistillObjective(objective, label_weights, classes)
     done = _fit(student, examples, splits, minimized, config, run, teacher_scores, objective.selection_metric)
     return finish(student, splits, done, run, teacher_scores)
 
@@ -148,15 +144,15 @@ def train_on_pseudo_labels(
         thresholds,
         run,
         valid_only=student.decoder.is_constrained,
-        synthetic_from=candidates.synthetic_from,
     )
     check_any_labeled(pseudo_labels)
     sampling_weights = None
     if objective.oversampling:
-        sampling_weights = np.append(np.zeros(gold), inverse_label_frequency(candidates).sentences[pseudo_labels.rows])
+        frequency = inverse_label_frequency(candidates, run.folder)
+        sampling_weights = np.append(np.zeros(gold, np.float32), frequency.sentences[pseudo_labels.rows])
     examples = Examples(
         student,
-        [*splits.train, *pseudo_labels.sentences],
+        chain(splits.train, pseudo_labels.sentences()),
         sampling_weights=sampling_weights,
         oversampling=objective.oversampling,
         source_weights=transfer_set.select(np.append(np.arange(gold), gold + pseudo_labels.rows)).source_weights(gold),
@@ -164,9 +160,10 @@ def train_on_pseudo_labels(
         teacher_logits=candidates.select(pseudo_labels.rows) if objective.targets == "soft" else None,
         teacher_logits_from=gold,
         label_pipeline_words=config.label_pipeline_words,
+        folder=run.folder,
     )
     run.log(
-        f"training set: {gold:,} gold and {len(pseudo_labels.sentences):,} pseudo-labeled sentences, "
+        f"training set: {gold:,} gold and {len(pseudo_labels):,} pseudo-labeled sentences, "
         f"{examples.words:,} words in all"
     )
     pseudo_objective = PseudoLabelObjective(objective)

@@ -1,8 +1,9 @@
-"""Examples: the windows of all sentences as flat arrays of subwords, word positions and targets."""
+"""Examples: the windows of all sentences, and the targets of their words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from nlptrain.data.batching import Oversampling
 from nlptrain.data.labels import Labels
+from nlptrain.data.mapped_arrays import mapped_array
 from nlptrain.data.partial_annotation import is_partial
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Setting
@@ -18,9 +20,8 @@ from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenization.inputs import Inputs
 from nlptrain.training.objective import NO_LABEL, Targets
 from nlptrain.training.partial_targets import PartialTargets
+from nlptrain.training.windows import WindowWriter
 from nlptrain_runtime.windows import Window
-
-_NO_PARTS = np.empty((0, 2), dtype=np.int32)
 
 
 class StoredLogits(Protocol):
@@ -32,9 +33,11 @@ class StoredLogits(Protocol):
 
 
 class Examples:
-    """The training examples: each window of each sentence, with the targets of its words.
+    """The training examples: each window of each sentence, with the targets of its words, in mapped arrays.
 
     Attributes:
+        sentences: their number.
+        words: of all sentences.
         lengths: subwords of each window, [N].
         target_words: words of each window that have a target, [N].
         oversampling: how often an epoch has each window; None: once.
@@ -49,9 +52,10 @@ class Examples:
         teacher_logits: StoredLogits | None = None,
         teacher_logits_from: int = 0,
         label_pipeline_words: bool = False,
-        sampling_weights: NDArray[np.float64] | None = None,
+        sampling_weights: NDArray[np.floating] | None = None,
         oversampling: float = 0.0,
-        source_weights: NDArray[np.float64] | None = None,
+        source_weights: NDArray[np.floating] | None = None,
+        folder: Path | None = None,
     ) -> None:
         """Encode ``sentences`` for ``model``; sentences without tags need ``teacher_logits``.
 
@@ -68,17 +72,10 @@ class Examples:
                 sampled evenly.
             source_weights: of each sentence relative to weight 1, [sentences]; 0 for sentences that every epoch has
                 once; None: equal.
+            folder: of the temporary files; None: the system's.
         """
         self.model = model
         self.teacher_logits = teacher_logits
-        self.sentences = 0
-        self.words = 0
-        self._subwords: list[NDArray[np.int32]] = []
-        self._starts: list[NDArray[np.int32]] = []
-        self._parts: list[NDArray[np.int32]] = []
-        self._gold: list[NDArray[np.int16] | None] = []
-        self._origin: list[tuple[int, int]] = []
-        self._closes: list[bool] = []
         self._pseudo_from = pseudo_from
         self._teacher_logits_from = teacher_logits_from
         self._label_pipeline_words = label_pipeline_words
@@ -87,71 +84,55 @@ class Examples:
         self._inside = _InsideTargets(model.labels)
         self._partial = PartialTargets(model.labels)
         model.featurizer.pin_ids()
-        for row, sentence in enumerate(sentences):
-            self._add(row, sentence)
-        self.lengths = np.array([len(subwords) for subwords in self._subwords], dtype=np.int64)
-        self.target_words = np.array([self._target_words(window) for window in range(len(self))], dtype=np.int64)
-        owners = np.array([row for row, _ in self._origin], dtype=np.int64)
-        self.oversampling = _window_oversampling(sampling_weights, oversampling, source_weights, owners)
+        writer = WindowWriter(folder)
+        for sentence in sentences:
+            self._add(sentence, writer)
+        self.sentences, self.words = writer.sentences, writer.words
+        self._windows = windows = writer.finish()
+        self.lengths = windows.lengths
+        self.target_words = windows.target_words(
+            None if teacher_logits is None else teacher_logits_from, self._partial.known_words, folder
+        )
+        self.oversampling = _window_oversampling(sampling_weights, oversampling, source_weights, windows.rows, folder)
 
-    def _add(self, row: int, sentence: Sentence) -> None:
-        self.sentences += 1
-        self.words += len(sentence.words)
+    def _add(self, sentence: Sentence, writer: WindowWriter) -> None:
         ids = self.model.labels.ids
         has_part = sentence.tags is not None and is_partial(sentence.asked, self.model.labels)
-        gold = None
-        if sentence.tags is not None and not has_part:
-            gold = np.array([ids[tag] for tag in sentence.tags], dtype=np.int16)
+        gold = [ids[tag] for tag in sentence.tags] if sentence.tags is not None and not has_part else None
         windows = self.model.windows(sentence.words)
         if has_part:
-            self._add_partial(sentence, windows)
-        for window in windows:
-            self._subwords.append(np.array(window.subwords, dtype=np.int32))
-            self._starts.append(np.array(window.word_starts, dtype=np.int32))
-            self._parts.append(self._pipeline_words(window, sentence.words))
-            self._gold.append(
-                None if gold is None else gold[window.first_word : window.first_word + len(window.word_starts)]
-            )
-            self._origin.append((row, window.first_word))
-            self._closes.append(window.ends_sentence)
+            self._add_partial(sentence, windows, len(writer))
+        parts = [self._pipeline_words(window, sentence.words) for window in windows]
+        writer.add(windows, parts, gold, len(sentence.words))
 
-    def _add_partial(self, sentence: Sentence, windows: Sequence[Window]) -> None:
+    def _add_partial(self, sentence: Sentence, windows: Sequence[Window], start: int) -> None:
         if self._label_pipeline_words:
             raise InputError(
                 "found sentences that are annotated in part",
                 location=sentence.where,
                 expected=("sentences whose entities are all marked, with ", Setting("train.label_pipeline_words")),
             )
-        self._partial.add(sentence, enumerate(windows, start=len(self)))
+        self._partial.add(sentence, enumerate(windows, start=start))
 
-    def _pipeline_words(self, window: Window, words: Sequence[str]) -> NDArray[np.int32]:
+    def _pipeline_words(self, window: Window, words: Sequence[str]) -> list[tuple[int, int]]:
         """Return the position of each part inside the words of ``window``, and the index of its word, [P, 2]."""
         if not self._label_pipeline_words:
-            return _NO_PARTS
+            return []
         window_words = words[window.first_word : window.first_word + len(window.word_starts)]
-        parts = [
-            (start + offset, index)
+        return [
+            (int(start) + offset, index)
             for index, (start, word) in enumerate(zip(window.word_starts, window_words, strict=True))
             for offset in self.model.featurizer.pipeline_word_starts(word)
             if start + offset < len(window.subwords) - len(self.model.featurizer.suffix)
         ]
-        return np.array(parts, dtype=np.int32) if parts else _NO_PARTS
-
-    def _target_words(self, window: int) -> int:
-        """Return the number of words, and parts of words, of ``window`` that have a target."""
-        has_teacher = self.teacher_logits is not None and self._origin[window][0] >= self._teacher_logits_from
-        has_target = has_teacher or self._gold[window] is not None
-        if not has_target:
-            return self._partial.known_words(window)
-        return len(self._starts[window]) + len(self._parts[window])
 
     def __len__(self) -> int:
         """Return the number of windows."""
-        return len(self._subwords)
+        return len(self._windows)
 
-    def inputs(self, indices: Sequence[int] | NDArray[np.int64]) -> Inputs:
+    def inputs(self, indices: Sequence[int] | NDArray[np.integer]) -> Inputs:
         """Return the padded inputs of the windows ``indices``; the positions of words' parts follow those of words."""
-        windows = [Window(self._subwords[n], self._starts[n], self._origin[n][1], self._closes[n]) for n in indices]
+        windows = self._windows.select(indices)
         inputs = self.model.pad(windows)
         if not self._label_pipeline_words:
             return inputs
@@ -163,36 +144,31 @@ class Examples:
             else 0
             for row, (first, window) in enumerate(zip(firsts[:-1], windows, strict=True))
         ]
-        parts = [self._parts[n][:, 0] + row * longest + shifts[row] for row, n in enumerate(indices)]
+        parts = [self._windows.parts(n)[:, 0] + row * longest + shifts[row] for row, n in enumerate(indices)]
         word_positions = torch.cat([inputs.word_positions, torch.from_numpy(np.concatenate(parts).astype(np.int64))])
         return Inputs(inputs.model_inputs, word_positions, inputs.sequence_lengths)
 
-    def targets(self, indices: Sequence[int] | NDArray[np.int64]) -> Targets:
+    def targets(self, indices: Sequence[int] | NDArray[np.integer]) -> Targets:
         """Return the targets of the words of the windows ``indices``, in the order of their positions in the inputs."""
-        counts = [len(self._starts[n]) for n in indices]
-        gold = np.full(sum(counts), NO_LABEL, dtype=np.int64)
-        pseudo = np.zeros(len(gold), dtype=bool)
+        words = self._windows.words(indices)
+        counts = words.counts.tolist()
+        gold = words.gold.astype(np.int64)
+        rows = np.repeat(words.rows, words.counts)
+        is_pseudo = np.zeros(len(rows), bool) if self._pseudo_from is None else rows >= self._pseudo_from
+        pseudo = is_pseudo & (gold != NO_LABEL)
         has_teacher = np.zeros(len(gold), dtype=bool)
-        spans: list[tuple[int, int, int]] = []
-        start = 0
-        for n, count in zip(indices, counts, strict=True):
-            window_gold, (row, first) = self._gold[n], self._origin[n]
-            words = slice(start, start + count)
-            if window_gold is not None:
-                gold[words] = window_gold
-                pseudo[words] = self._pseudo_from is not None and row >= self._pseudo_from
-            if self.teacher_logits is not None and row >= self._teacher_logits_from:
-                has_teacher[words] = True
-                spans.append((row - self._teacher_logits_from, first, count))
-            start += count
         teacher_logits = None
         if self.teacher_logits is not None:
+            has_teacher = rows >= self._teacher_logits_from
             teacher_logits = np.zeros((len(gold), len(self.model.labels)), dtype=np.float32)
-            if spans:
+            origins = zip((words.rows - self._teacher_logits_from).tolist(), words.firsts.tolist(), counts, strict=True)
+            if spans := [span for span in origins if span[0] >= 0]:
                 teacher_logits[has_teacher] = self.teacher_logits.gather(spans)
         if self._label_pipeline_words:
             offsets = np.cumsum([0, *counts[:-1]])
-            of = np.concatenate([self._parts[n][:, 1] + offset for n, offset in zip(indices, offsets, strict=True)])
+            of = np.concatenate(
+                [self._windows.parts(n)[:, 1] + offset for n, offset in zip(indices, offsets, strict=True)]
+            )
             gold = np.concatenate([gold, self._inside.gold(gold[of])])
             pseudo, has_teacher = np.concatenate([pseudo, pseudo[of]]), np.concatenate([has_teacher, has_teacher[of]])
             if teacher_logits is not None:
@@ -222,17 +198,22 @@ def _check_pipeline_words(model: TokenModel) -> None:
 
 
 def _window_oversampling(
-    sampling_weights: NDArray[np.float64] | None,
+    sampling_weights: NDArray[np.floating] | None,
     share: float,
-    source_weights: NDArray[np.float64] | None,
-    owners: NDArray[np.int64],
+    source_weights: NDArray[np.floating] | None,
+    owners: NDArray[np.int32],
+    folder: Path | None,
 ) -> Oversampling | None:
     """Return how often an epoch has each window, given the sentence of each, ``owners``; None: once."""
+
+    def of_windows(weights: NDArray[np.floating]) -> NDArray[np.float32]:
+        return mapped_array(weights.astype(np.float32)[owners], folder)
+
+    sources = None if source_weights is None else of_windows(source_weights)
     if sampling_weights is None or share == 0.0:
-        return None if source_weights is None else Oversampling(source_weights[owners], 0.0, source_weights[owners])
-    if source_weights is None:
-        return Oversampling(sampling_weights[owners], share)
-    return Oversampling((sampling_weights * source_weights)[owners], share, source_weights[owners])
+        return None if sources is None else Oversampling(sources, 0.0, sources)
+    weights = sampling_weights if source_weights is None else sampling_weights * source_weights
+    return Oversampling(of_windows(weights), share, sources)
 
 
 class _InsideTargets:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -84,7 +84,7 @@ def fit(
     for line in describe_length(plan, config, steps, examples.words):
         run.log(line)
     started = time.perf_counter()
-    eval_every = steps_between_evaluations(config, steps, len(plan.epoch(0)))
+    eval_every = steps_between_evaluations(config, steps, lambda: plan.steps_of_every)
     trackers = Trackers(run.report_to, run.folder, step=state.progress.step, log=run.log)
     metrics = MetricsLog(run.folder / "metrics.jsonl" if run.folder else None, state.progress, trackers, run.log)
     selector = ModelSelector(model, dev, metric, teacher_logits, selection_metric)
@@ -159,7 +159,7 @@ def planned_steps(plan: BatchPlan, config: TrainConfig) -> int:
         return plan.steps_of(config.epochs)
     if config.steps != "auto":
         return int(config.steps or 1)
-    return config.auto_length.steps(plan.steps_of_every())
+    return config.auto_length.steps(plan.steps_of_every)
 
 
 def planned_sentences(
@@ -182,14 +182,14 @@ def planned_sentences(
         return None
     lengths = [len(window.subwords) for sentence in sample for window in model.windows(sentence.words)]
     plan = BatchPlan(np.array(lengths), subwords=config.batch_subwords, sentences=config.batch_sentences, seed=0)
-    return math.ceil(steps * len(sample) / plan.steps_of_every() * max(_MIN_DISTINCT, 1.0 - oversampling))
+    return math.ceil(steps * len(sample) / plan.steps_of_every * max(_MIN_DISTINCT, 1.0 - oversampling))
 
 
-def steps_between_evaluations(config: TrainConfig, steps: int, epoch_steps: int) -> int:
+def steps_between_evaluations(config: TrainConfig, steps: int, epoch_steps: Callable[[], int]) -> int:
     """Return ``train.eval_every``, or the steps of an epoch; few sentences are not evaluated after each short epoch."""
     if config.eval_every is not None:
         return config.eval_every
-    return max(epoch_steps, steps // config.auto_length.epochs) if config.steps == "auto" else epoch_steps
+    return max(epoch_steps(), steps // config.auto_length.epochs if config.steps == "auto" else 1)
 
 
 def describe_auto_steps(config: TrainConfig) -> str | None:
@@ -204,11 +204,11 @@ def describe_length(plan: BatchPlan, config: TrainConfig, steps: int, words: int
     lines = []
     if config.steps == "auto":
         length = config.auto_length
-        rule = f"{length.epochs} epochs = {length.epochs * plan.steps_of_every():,} steps, {length.describe()}"
+        rule = f"{length.epochs} epochs = {length.epochs * plan.steps_of_every:,} steps, {length.describe()}"
         lines.append(f"train.steps=auto: {steps:,} steps ({rule})")
     if config.steps == "auto" or plan.oversampling is not None:
         sampling = plan.oversampling if plan.oversampling is not None and plan.oversampling.weights.any() else None
-        epochs = steps / max(1, plan.steps_of_every())
+        epochs = steps / max(1, plan.steps_of_every)
         lines.append(f"training length: {steps:,} steps, {epochs:,.1f} epochs of {words:,} words")
         if sampling is not None:
             lines.append(_describe_sampling(sampling))

@@ -58,7 +58,7 @@ class PartialTargets:
         return self._known_words.get(window, 0)
 
     def targets(
-        self, windows: Sequence[int] | NDArray[np.int64], counts: Sequence[int]
+        self, windows: Sequence[int] | NDArray[np.integer], counts: Sequence[int]
     ) -> tuple[Tensor | None, list[RejectedSpan]]:
         """Return the allowed labels of the words of ``windows``, [W, C], and their rejected spans.
 

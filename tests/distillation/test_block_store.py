@@ -106,6 +106,10 @@ def test_gold_sentences_keep_their_order_and_text_comes_once(
     assert len(actual) == len(expected)
     assert set(actual) == expected
     assert dataset.hashes().tolist() == hash_array([s.hash() for s in dataset.sentences()]).tolist()
+    parts = list(dataset.parts())
+    assert np.concatenate([counts for _, counts in parts]).tolist() == [len(s.words) for s in dataset.sentences()]
+    logits_of_all = np.concatenate([dataset.teacher_logits(row) for row in range(len(dataset))])
+    np.testing.assert_array_equal(np.concatenate([logits for logits, _ in parts]), logits_of_all)
     # A sentence of several blocks has the logits of the first one by name, so the order of the text does not matter.
     turned = label_with_ensemble(
         ensemble, [], run, stores, text=list(all_blocks(text))[::-1], left_out=lambda: left_out
@@ -170,9 +174,9 @@ def test_pseudo_labels_are_the_argmax_of_confident_sentences(tmp_path: Path) -> 
     path = tmp_path / "pseudo.jsonl"
     rows = FixedTransferSet(sure, unsure)
     pseudo_labels = pseudo_label_sentences(rows, labels, min_confidence=0.65, path=path)  # type: ignore[arg-type]
-    assert [s.tags for s in pseudo_labels.sentences] == [("B-x", "I-x", "O")]
+    assert [s.tags for s in pseudo_labels.sentences()] == [("B-x", "I-x", "O")]
     pseudo_labels = pseudo_label_sentences(rows, labels, min_confidence=0.0, path=path)  # type: ignore[arg-type]
-    assert [s.tags for s in pseudo_labels.sentences][1] == ("I-x", "O")  # the argmax itself
+    assert [s.tags for s in pseudo_labels.sentences()][1] == ("I-x", "O")  # the argmax itself
     from nlptrain.data.formats import ReadContext
     from nlptrain.data.formats.jsonl import read_jsonl
 

@@ -7,7 +7,8 @@ import pytest
 
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.pseudo_labels import Threshold, find_thresholds, lowest_threshold, pseudo_label_sentences
+from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
+from nlptrain.distillation.thresholds import Threshold, find_thresholds, lowest_threshold
 from tests.helpers.transfer_sets import FixedTransferSet
 
 LABELS = Labels.from_names(["O", "B-x", "I-x", "B-y", "I-y", "B-z", "I-z"])

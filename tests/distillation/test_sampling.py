@@ -1,5 +1,6 @@
 """Inverse label frequencies of labels and sentences, and sampling weights."""
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,16 +17,15 @@ from nlptrain.training.objective import Targets
 class Text:
     """Stored logits of a few sentences."""
 
-    def __init__(self, *sentences: list[list[float]]) -> None:
+    def __init__(self, *sentences: list[list[float]], size: int = 1000) -> None:
         self.logits = [np.log(np.array(rows, dtype=np.float32)).reshape(len(rows), 2) for rows in sentences]
-        self.sets = [SimpleNamespace(teacher_logits=self.logits.__getitem__)]
+        self.size = size
         self.ensemble = SimpleNamespace(labels=["O", "X"])
 
-    def __len__(self) -> int:
-        return len(self.logits)
-
-    def gather(self, spans: list[tuple[int, int, int]]) -> np.ndarray:
-        return np.concatenate([self.logits[row][first : first + count] for row, first, count in spans])
+    def parts(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for start in range(0, len(self.logits), self.size):
+            part = self.logits[start : start + self.size]
+            yield np.concatenate(part), np.array([len(rows) for rows in part])
 
 
 def test_inverse_label_frequency_of_three_sentences():
@@ -39,10 +39,10 @@ def test_inverse_label_frequency_of_three_sentences():
 
 
 def test_weights_are_capped_and_do_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch):
-    text = Text(*([[0.5 + row / 20, 0.5 - row / 20]] * (row % 4 + 1) for row in range(9)), [[0.5, 0.5]] * 40)
-    whole = inverse_label_frequency(text)
-    monkeypatch.setattr("nlptrain.distillation.sampling._BLOCK", 3)
-    parts = inverse_label_frequency(text)
+    sentences = [*([[0.5 + row / 20, 0.5 - row / 20]] * (row % 4 + 1) for row in range(9)), [[0.5, 0.5]] * 40]
+    whole = inverse_label_frequency(Text(*sentences))
+    monkeypatch.setattr("nlptrain.distillation.sampling._SLICE", 3)
+    parts = inverse_label_frequency(Text(*sentences, size=3))
     np.testing.assert_allclose(parts.sentences, whole.sentences)
     np.testing.assert_allclose(parts.labels, whole.labels)
     assert whole.sentences[-1] == 5.0

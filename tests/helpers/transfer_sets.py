@@ -24,6 +24,8 @@ class FixedTransferSet:
 
     def __init__(self, *probabilities: list[list[float]]) -> None:
         self.logits = [np.log(np.array(p, dtype=np.float32)).astype(np.float16) for p in probabilities]
+        self.rows = list(range(len(self.logits)))
+        self.synthetic_from = len(self.logits)
 
     def __len__(self) -> int:
         return len(self.logits)
@@ -35,8 +37,13 @@ class FixedTransferSet:
         return Prediction(self.logits[row].astype(np.float32), self.logits[row].argmax(axis=1))
 
     def sentences(self) -> Iterator[Sentence]:
-        for logits in self.logits:
-            yield Sentence(tuple(f"w{i}" for i in range(len(logits))))
+        for row in self.rows:
+            yield Sentence(tuple(f"w{i}" for i in range(len(self.logits[row]))))
+
+    def select(self, rows: np.ndarray) -> FixedTransferSet:
+        selected = FixedTransferSet()
+        selected.logits, selected.rows = self.logits, rows.tolist()
+        return selected
 
 
 def fixed_blocks(patch: pytest.MonkeyPatch, size: int) -> None:

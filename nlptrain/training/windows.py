@@ -1,0 +1,231 @@
+"""The windows of all sentences as flat arrays of subwords, word positions and gold labels, mapped from files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlptrain.data.mapped_arrays import ArrayWriter
+from nlptrain.training.objective import NO_LABEL
+from nlptrain_runtime.windows import Window
+
+Indices = Sequence[int] | NDArray[np.integer]
+_CLOSES, _HAS_GOLD = 1, 2
+_FLUSH = 1024  # windows that are written at once
+_SLICE = 2**16  # windows whose target words are counted at once
+
+
+@dataclass(frozen=True)
+class WindowWords:
+    """The words of some windows.
+
+    Attributes:
+        rows: the sentence of each window, [windows].
+        firsts: the index of its first word in the sentence, [windows].
+        counts: its number of words, [windows].
+        gold: the label id of each word, or ``NO_LABEL``, [words].
+    """
+
+    rows: NDArray[np.int64]
+    firsts: NDArray[np.int32]
+    counts: NDArray[np.int64]
+    gold: NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class MappedWindows:
+    """The N windows of all sentences.
+
+    Attributes:
+        subwords: of all windows, one after the other.
+        subword_offsets: of the first subword of each window, and the number of all subwords, [N + 1].
+        starts: position of each word in its window.
+        word_offsets: of the first word of each window, and the number of all words, [N + 1].
+        gold: label id of each word, or ``NO_LABEL``.
+        rows: the sentence of each window, [N].
+        firsts: index of its first word in the sentence, [N].
+        flags: 1 if it ends its sentence, plus 2 if its sentence has gold labels, [N].
+        all_parts: position and word of the parts of words, see ``Examples``.
+        part_offsets: of the first part of each window, [N + 1]; empty if there are no parts.
+        lengths: subwords of each window, [N].
+    """
+
+    subwords: NDArray[np.int32]
+    subword_offsets: NDArray[np.int64]
+    starts: NDArray[np.int32]
+    word_offsets: NDArray[np.int64]
+    gold: NDArray[np.int16]
+    rows: NDArray[np.int32]
+    firsts: NDArray[np.int32]
+    flags: NDArray[np.uint8]
+    all_parts: NDArray[np.int32]
+    part_offsets: NDArray[np.int64]
+    lengths: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return len(self.rows)
+
+    def select(self, indices: Indices) -> list[Window]:
+        """Return the windows ``indices``."""
+        indices = np.asarray(indices)
+        spans = zip(
+            self.subword_offsets[indices].tolist(),
+            self.subword_offsets[indices + 1].tolist(),
+            self.word_offsets[indices].tolist(),
+            self.word_offsets[indices + 1].tolist(),
+            self.firsts[indices].tolist(),
+            self.flags[indices].tolist(),
+            strict=True,
+        )
+        return [
+            Window(self.subwords[start:end], self.starts[first:last], first_word, bool(flags & _CLOSES))
+            for start, end, first, last, first_word, flags in spans
+        ]
+
+    def words(self, indices: Indices) -> WindowWords:
+        """Return the words of the windows ``indices``, in this order."""
+        indices = np.asarray(indices)
+        starts, ends = self.word_offsets[indices], self.word_offsets[indices + 1]
+        spans = zip(starts.tolist(), ends.tolist(), strict=True)
+        parts = [self.gold[start:end] for start, end in spans]
+        return WindowWords(
+            self.rows[indices].astype(np.int64), self.firsts[indices], ends - starts, np.concatenate(parts)
+        )
+
+    def parts(self, index: int) -> NDArray[np.int32]:
+        """Return position and word of each part of the words of a window, [P, 2]."""
+        if not len(self.part_offsets):
+            return self.all_parts.reshape(-1, 2)
+        start, end = self.part_offsets[index], self.part_offsets[index + 1]
+        return self.all_parts[2 * start : 2 * end].reshape(-1, 2)
+
+    def target_words(
+        self, teacher_from: int | None, known_words: Callable[[int], int], folder: Path | None
+    ) -> NDArray[np.int32]:
+        """Return the number of words, and parts of words, of each window that have a target, [N].
+
+        Args:
+            teacher_from: the first sentence with a teacher's logits; None: there is none.
+            known_words: returns the words of a window, of a partial sentence, of which something is known.
+            folder: of the temporary file.
+        """
+        writer = ArrayWriter(np.int32, folder)
+        for start in range(0, len(self), _SLICE):
+            part = slice(start, start + _SLICE)
+            counts = np.diff(self.word_offsets[start : start + _SLICE + 1])
+            if len(self.part_offsets):
+                counts = counts + np.diff(self.part_offsets[start : start + _SLICE + 1])
+            has_target = (self.flags[part] & _HAS_GOLD) > 0
+            if teacher_from is not None:
+                has_target |= self.rows[part] >= teacher_from
+            others = np.flatnonzero(~has_target)
+            counts[others] = [known_words(start + index) for index in others.tolist()]
+            writer.append(counts)
+        return writer.finish()
+
+
+class WindowWriter:
+    """Writes the windows of sentences, one sentence after the other.
+
+    Attributes:
+        sentences: that were added.
+        words: of these sentences.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Start without windows; ``folder`` is that of the temporary files, None: the system's."""
+        self.sentences = 0
+        self.words = 0
+        self._folder = folder
+        self._windows = 0
+        self._has_parts = False
+        self._subwords, self._starts = ArrayWriter(np.int32, folder), ArrayWriter(np.int32, folder)
+        self._gold, self._rows = ArrayWriter(np.int16, folder), ArrayWriter(np.int32, folder)
+        self._firsts, self._flags = ArrayWriter(np.int32, folder), ArrayWriter(np.uint8, folder)
+        self._parts = ArrayWriter(np.int32, folder)
+        self._lengths, self._counts = ArrayWriter(np.int32, folder), ArrayWriter(np.int32, folder)
+        self._part_counts = ArrayWriter(np.int32, folder)
+        self._buffers: tuple[list[int], ...] = tuple([] for _ in range(10))
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return self._windows
+
+    def add(
+        self,
+        windows: Sequence[Window],
+        parts: Sequence[Sequence[tuple[int, int]]],
+        gold: Sequence[int] | None,
+        words: int,
+    ) -> None:
+        """Add a sentence.
+
+        Args:
+            windows: of the sentence.
+            parts: of the words of each window, position and word.
+            gold: label id of each word; None: it has no gold labels.
+            words: the number of its words.
+        """
+        subwords, starts, labels, rows, firsts, flags, all_parts, lengths, counts, part_counts = self._buffers
+        for window, window_parts in zip(windows, parts, strict=True):
+            subwords.extend(window.subwords)
+            starts.extend(window.word_starts)
+            count, first = len(window.word_starts), window.first_word
+            labels.extend([NO_LABEL] * count if gold is None else gold[first : first + count])
+            rows.append(self.sentences)
+            firsts.append(first)
+            flags.append(_CLOSES * window.ends_sentence + _HAS_GOLD * (gold is not None))
+            for part in window_parts:
+                all_parts.extend(part)
+            lengths.append(len(window.subwords))
+            counts.append(count)
+            part_counts.append(len(window_parts))
+        self._has_parts = self._has_parts or any(map(len, parts))
+        self._windows += len(windows)
+        self.sentences += 1
+        self.words += words
+        if len(rows) >= _FLUSH:
+            self._flush()
+
+    def _flush(self) -> None:
+        writers: tuple[ArrayWriter[Any], ...] = (
+            *(self._subwords, self._starts, self._gold, self._rows, self._firsts),
+            *(self._flags, self._parts, self._lengths, self._counts, self._part_counts),
+        )
+        for writer, buffer in zip(writers, self._buffers, strict=True):
+            writer.append(buffer)
+            buffer.clear()
+
+    def finish(self) -> MappedWindows:
+        """Return all windows."""
+        self._flush()
+        lengths = self._lengths.finish()
+        return MappedWindows(
+            subwords=self._subwords.finish(),
+            subword_offsets=self._offsets(lengths),
+            starts=self._starts.finish(),
+            word_offsets=self._offsets(self._counts.finish()),
+            gold=self._gold.finish(),
+            rows=self._rows.finish(),
+            firsts=self._firsts.finish(),
+            flags=self._flags.finish(),
+            all_parts=self._parts.finish(),
+            part_offsets=self._offsets(self._part_counts.finish()) if self._has_parts else np.empty(0, np.int64),
+            lengths=lengths,
+        )
+
+    def _offsets(self, counts: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return the cumulative sums of ``counts``, from 0."""
+        writer, total = ArrayWriter(np.int64, self._folder), 0
+        writer.append([0])
+        for start in range(0, len(counts), _SLICE):
+            sums = total + np.cumsum(counts[start : start + _SLICE], dtype=np.int64)
+            writer.append(sums)
+            total = int(sums[-1])
+        return writer.finish()
