@@ -15,13 +15,18 @@ _Values = TypeVar("_Values", bound="np.generic[Any]")
 _BUFFER_BYTES = 2**20
 
 
-def mapped_array(values: NDArray[_Values], folder: Path | None = None) -> NDArray[_Values]:
-    """Return ``values``, mapped from an unlinked temporary file in ``folder``; the same if the disk is full.
+def mapped_array(
+    values: NDArray[_Values], folder: Path | None = None, *, min_bytes: int = _BUFFER_BYTES
+) -> NDArray[_Values]:
+    """Return ``values``, mapped from an unlinked temporary file if they are long; the same if the disk is full.
 
     Args:
         values: the array.
         folder: of the file; None: the system's folder of temporary files.
+        min_bytes: shorter ones stay in memory.
     """
+    if values.nbytes < min_bytes:
+        return values
     try:
         with tempfile.NamedTemporaryFile(dir=folder) as file:
             file.write(np.ascontiguousarray(values).data)  # numpy's own tofile does not raise if the disk is full

@@ -177,7 +177,7 @@ def _keys(hashes: Hashes) -> Keys:
 
 def _store(block: Keys) -> Keys:
     """Return ``block``, mapped from a temporary file if it is one of the longest."""
-    return block if len(block) < _MAX_BLOCK else mapped_array(block)
+    return block if len(block) < _MAX_BLOCK else mapped_array(block, min_bytes=0)
 
 
 def _should_merge(block_length: int, new: int) -> bool:

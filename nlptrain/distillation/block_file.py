@@ -100,12 +100,16 @@ def block_content(block: Block, logits: TeacherLogits, labels: int, asked_types:
             "words": pa.ListArray.from_arrays(pa.array(first_words, pa.int32()), words),
         }
     )
-    schema = batch.schema
     if asked_types is not None:
-        schema = schema.with_metadata({_ASKED: json.dumps(sorted(asked_types))})
+        batch = batch.replace_schema_metadata({_ASKED: json.dumps(sorted(asked_types))})
+    return sealed_content(batch)
+
+
+def sealed_content(batch: pa.RecordBatch) -> bytes:
+    """Return ``batch`` as an Arrow stream, followed by its checksum."""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, schema) as writer:
-        writer.write_batch(batch.replace_schema_metadata(schema.metadata))
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
     content: bytes = sink.getvalue().to_pybytes()
     return content + hashlib.sha256(content).digest()
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nlptrain.atomic_files import remove_parts
 from nlptrain.data.blocks import Block, cut_blocks
+from nlptrain.data.mapped_arrays import mapped_array
 from nlptrain.data.sentence import HashSet, Sentence, hash_array
 from nlptrain.distillation.block_file import DamagedBlockError, StoredBlock, block_content
 from nlptrain.distillation.block_store import BlockStore
@@ -108,8 +109,8 @@ def _rows(
     distinct = Rows.distinct([labeled.blocks[ids[block.name]] for block in text], [block.name for block in text], seen)
     of_text = np.array([ids[block.name] for block in text], np.int32)
     parts.append(Rows(of_text[distinct.block_ids], distinct.rows))
-    text_weights = np.array([block.weight for block in text], np.float32)[distinct.block_ids]
-    weights = np.append(np.array([sentence.weight for sentence in gold], np.float32), text_weights)
+    weights = np.array([block.weight for block in text], np.float32)[distinct.block_ids]
+    weights = mapped_array(np.append(np.array([sentence.weight for sentence in gold], np.float32), weights))
     is_synthetic = np.array([block.is_synthetic for block in text], bool)[distinct.block_ids]
     return Rows.joined(parts), weights, len(weights) - int(is_synthetic.sum())
 

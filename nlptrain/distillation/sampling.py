@@ -40,9 +40,7 @@ class InverseLabelFrequency:
 
     def sampling_weights(self, gold: int) -> NDArray[np.float32]:
         """Return the weight of each sentence, [N]; 0 for the first ``gold`` ones, which every epoch has once."""
-        weights = self.sentences.copy()
-        weights[:gold] = 0.0
-        return weights
+        return np.append(np.zeros(gold, np.float32), self.sentences[gold:])
 
 
 def inverse_label_frequency(transfer_set: TeacherLogitsDataset, folder: Path | None = None) -> InverseLabelFrequency:
@@ -62,12 +60,10 @@ def inverse_label_frequency(transfer_set: TeacherLogitsDataset, folder: Path | N
         total += sums.sum(axis=0)
         words += len(logits)
     labels = 1.0 - total / max(1, words)
-    sums_of_all = writer.finish().reshape(-1, count)
-    sentences = np.empty(len(sums_of_all), np.float32)
-    for start in range(0, len(sentences), _SLICE):
-        part = slice(start, start + _SLICE)
-        sentences[part] = np.minimum(_MAX_WEIGHT, sums_of_all[part] @ labels)
-    return InverseLabelFrequency(labels.astype(np.float32), sentences)
+    sums_of_all, weights = writer.finish().reshape(-1, count), ArrayWriter(np.float32, folder)
+    for start in range(0, len(sums_of_all), _SLICE):
+        weights.append(np.minimum(_MAX_WEIGHT, sums_of_all[start : start + _SLICE] @ labels))
+    return InverseLabelFrequency(labels.astype(np.float32), weights.finish())
 
 
 def agreement_dev_size(sentences: int) -> int:

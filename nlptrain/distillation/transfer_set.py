@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nlptrain.data.mapped_arrays import ArrayWriter
 from nlptrain.data.sentence import Hashes, HashSet, Sentence
 from nlptrain.distillation.block_file import StoredBlock
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
@@ -37,8 +38,11 @@ class Rows:
     @classmethod
     def joined(cls, parts: Sequence[Rows]) -> Rows:
         """Return the rows of all ``parts``, one after the other."""
-        block_ids = [np.empty(0, np.int32), *(part.block_ids for part in parts)]
-        return cls(np.concatenate(block_ids), np.concatenate([np.empty(0, np.uint16), *(part.rows for part in parts)]))
+        block_ids, rows = ArrayWriter(np.int32), ArrayWriter(np.uint16)
+        for part in parts:
+            block_ids.append(part.block_ids)
+            rows.append(part.rows)
+        return cls(block_ids.finish(), rows.finish())
 
     @classmethod
     def distinct(cls, blocks: Sequence[StoredBlock], names: Sequence[str], seen: HashSet) -> Rows:
@@ -70,7 +74,7 @@ class TransferSet:
         """Return the number of sentences."""
         return len(self._rows)
 
-    def select(self, rows: NDArray[np.integer]) -> TransferSet:
+    def select(self, rows: NDArray[np.integer] | slice) -> TransferSet:
         """Return the sentences of ``rows``, in this order."""
         return TransferSet(self._blocks, self._rows[rows], self.key)
 
@@ -144,10 +148,13 @@ class TeacherLogitsDataset:
         """Return the number of sentences."""
         return len(self.sets[0])
 
-    def select(self, rows: NDArray[np.integer]) -> TeacherLogitsDataset:
-        """Return the sentences of ``rows``, which ascend."""
+    def select(self, rows: NDArray[np.integer] | slice) -> TeacherLogitsDataset:
+        """Return the sentences of ``rows``, which ascend; of a slice, those from its start on."""
         sets = tuple(transfer_set.select(rows) for transfer_set in self.sets)
-        synthetic_from = int(np.searchsorted(rows, self.synthetic_from))
+        if isinstance(rows, slice):
+            synthetic_from = max(0, self.synthetic_from - (rows.start or 0))
+        else:
+            synthetic_from = int(np.searchsorted(rows, self.synthetic_from))
         return TeacherLogitsDataset(self.ensemble, sets, self.weights[rows], synthetic_from)
 
     def parts(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
@@ -156,11 +163,10 @@ class TeacherLogitsDataset:
             yield self.ensemble.mix([logits for logits, _ in parts]), parts[0][1]
 
     def source_weights(self, gold: int) -> NDArray[np.float32] | None:
-        """Return the weights, with 0 for the first ``gold`` sentences; None if all others have the same weight."""
-        others = self.weights[gold:]
-        if not len(others) or (others == others[0]).all():
+        """Return the weights after ``gold`` weights of 0, those of the gold sentences; None if all are equal."""
+        if not len(self.weights) or (self.weights == self.weights[0]).all():
             return None
-        return np.append(np.zeros(gold, np.float32), others)
+        return np.append(np.zeros(gold, np.float32), self.weights)
 
     def sentences(self, start: int = 0) -> Iterator[Sentence]:
         """Yield the sentences from ``start`` on as they were labeled, without tags."""

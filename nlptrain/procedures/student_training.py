@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import chain, islice
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +15,20 @@ from nlptrain.config.train import AugmentConfig, TrainConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.asked_types import label_classes
-from nlptrain.distillation.augmentation import add_synthetic_sentences
-from nlptrain.distillation.block_store import BlockStore
-from nlptrain.distillation.labeling import label_with_ensemble, open_stores
+from nlptrain.distillation.labeling import open_stores
 from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
 from nlptrain.distillation.pseudo_labels import check_any_labeled, filter_pseudo_labels
-from nlptrain.distillation.sampling import AgreementDev, agreement_splits, inverse_label_frequency
+from nlptrain.distillation.sampling import inverse_label_frequency
 from nlptrain.distillation.teachers import Teacher, TeacherEnsemble
-from nlptrain.distillation.text_blocks import TextBlock, all_blocks, sample_blocks
-from nlptrain.distillation.thresholds import check_min_precision, confidence_thresholds
-from nlptrain.distillation.transfer_set import TeacherLogitsDataset
+from nlptrain.distillation.thresholds import Threshold, check_min_precision, confidence_thresholds
 from nlptrain.errors import InputError, Setting
 from nlptrain.models.token_model import TokenModel
-from nlptrain.procedures.finish import TeacherScores, evaluate_teacher, finish
+from nlptrain.procedures.finish import finish
+from nlptrain.procedures.text_labeling import LabeledText, TextReading, label_text
 from nlptrain.run.run import Run
 from nlptrain.training.examples import Examples
-from nlptrain.training.loop import Fit, fit, planned_sentences
+from nlptrain.training.loop import Fit, fit
 from nlptrain.training.objective import CheckedObjective, Objective, SupervisedObjective
-
-_SAMPLING_SEED = 0  # not that of the run: runs with other seeds read the same text, and reuse the teacher's logits
-_SAMPLE_SENTENCES = 2048  # whose lengths show how many sentences a step reads
 
 
 def train_on_gold(model: TokenModel, splits: Splits, config: TrainConfig, run: Run) -> dict[str, Any]:
@@ -83,9 +76,26 @@ def train_on_logits(
     ensemble = TeacherEnsemble.of(teacher)
     check_distillable(student, ensemble, splits, None if own_objective else objective)
     stores = open_stores(ensemble, Path(transfer_dir))
-    reading = _Reading(student, config, objective.oversampling, augment)
-    splits, transfer_set, teacher_scores = _label(ensemble, splits, raw, reading, run, stores)
-    gold = len(splits.train)
+    reading = TextReading(student, config, objective.oversampling, augment)
+    labeled = label_text(ensemble, splits, raw, reading, run, stores)
+    return learn_from_logits(student, labeled, objective, config, run, own_objective)
+
+
+def learn_from_logits(
+    student: TokenModel,
+    labeled: LabeledText,
+    objective: LossConfig,
+    config: TrainConfig,
+    run: Run,
+    own_objective: Objective | None = None,
+) -> dict[str, Any]:
+    """Train ``student`` on gold tags and on logits that are stored, as ``train_on_logits`` does after labeling.
+
+    Returns:
+        The content of ``scores.json``.
+    """
+    splits, transfer_set, gold = labeled.splits, labeled.transfer_set, len(labeled.splits.train)
+    ensemble = transfer_set.ensemble
     sentences = chain(splits.train, transfer_set.sentences(gold))
     uses_frequency = objective.oversampling or objective.rare_label_weight
     frequency = inverse_label_frequency(transfer_set, run.folder) if uses_frequency else None
@@ -96,7 +106,7 @@ def train_on_logits(
         label_pipeline_words=config.label_pipeline_words,
         sampling_weights=None if frequency is None else frequency.sampling_weights(gold),
         oversampling=objective.oversampling,
-        source_weights=transfer_set.source_weights(gold),
+        source_weights=transfer_set.select(slice(gold, None)).source_weights(gold),
         folder=run.folder,
     )
     counts = f"{gold:,} gold and {examples.sentences - gold:,} unlabeled sentences"
@@ -108,8 +118,8 @@ def train_on_logits(
         run.log(f"teacher: was not asked for {others}; the student learns these from gold tags alone")
     own = None if own_objective is None else CheckedObjective(own_objective)
     minimized = own or DistillObjective(objective, label_weights, classes)
-    done = _fit(student, examples, splits, minimized, config, run, teacher_scores, objective.selection_metric)
-    return finish(student, splits, done, run, teacher_scores)
+    done = _fit(student, examples, labeled, minimized, config, run, objective.selection_metric)
+    return finish(student, splits, done, run, labeled.teacher)
 
 
 def train_on_pseudo_labels(
@@ -133,19 +143,31 @@ def train_on_pseudo_labels(
     _check_all_types_are_asked(ensemble)
     check_min_precision(splits, objective)
     stores = open_stores(ensemble, Path(transfer_dir))
-    reading = _Reading(student, config, objective.oversampling, augment)
-    splits, transfer_set, teacher_scores = _label(ensemble, splits, raw, reading, run, stores)
-    gold = len(splits.train)
-    candidates = transfer_set.select(np.arange(gold, len(transfer_set)))
-    thresholds = confidence_thresholds(ensemble, splits, objective, run, stores)
-    pseudo_labels = filter_pseudo_labels(
-        candidates,
-        objective,
-        thresholds,
-        run,
-        valid_only=student.decoder.is_constrained,
-    )
+    reading = TextReading(student, config, objective.oversampling, augment)
+    labeled = label_text(ensemble, splits, raw, reading, run, stores)
+    thresholds = confidence_thresholds(ensemble, labeled.splits, objective, run, stores)
+    return learn_from_pseudo_labels(student, labeled, thresholds, objective, config, run)
+
+
+def learn_from_pseudo_labels(
+    student: TokenModel,
+    labeled: LabeledText,
+    thresholds: Mapping[str, Threshold],
+    objective: PseudoLabelConfig,
+    config: TrainConfig,
+    run: Run,
+) -> dict[str, Any]:
+    """Train ``student`` on gold tags and on pseudo-labels, as ``train_on_pseudo_labels`` does after labeling.
+
+    Returns:
+        The content of ``scores.json``.
+    """
+    splits, gold = labeled.splits, len(labeled.splits.train)
+    candidates = labeled.transfer_set.select(slice(gold, None))
+    valid_only = student.decoder.is_constrained
+    pseudo_labels = filter_pseudo_labels(candidates, objective, thresholds, run, valid_only=valid_only)
     check_any_labeled(pseudo_labels)
+    kept = candidates.select(pseudo_labels.rows)
     sampling_weights = None
     if objective.oversampling:
         frequency = inverse_label_frequency(candidates, run.folder)
@@ -155,9 +177,9 @@ def train_on_pseudo_labels(
         chain(splits.train, pseudo_labels.sentences()),
         sampling_weights=sampling_weights,
         oversampling=objective.oversampling,
-        source_weights=transfer_set.select(np.append(np.arange(gold), gold + pseudo_labels.rows)).source_weights(gold),
+        source_weights=kept.source_weights(gold),
         pseudo_from=gold,
-        teacher_logits=candidates.select(pseudo_labels.rows) if objective.targets == "soft" else None,
+        teacher_logits=kept if objective.targets == "soft" else None,
         teacher_logits_from=gold,
         label_pipeline_words=config.label_pipeline_words,
         folder=run.folder,
@@ -167,11 +189,11 @@ def train_on_pseudo_labels(
         f"{examples.words:,} words in all"
     )
     pseudo_objective = PseudoLabelObjective(objective)
-    done = _fit(student, examples, splits, pseudo_objective, config, run, teacher_scores, objective.selection_metric)
+    done = _fit(student, examples, labeled, pseudo_objective, config, run, objective.selection_metric)
     extra = {}
     if thresholds:
         extra["min_precision"] = {name: threshold.to_json() for name, threshold in thresholds.items()}
-    return finish(student, splits, done, run, teacher_scores, **extra)
+    return finish(student, splits, done, run, labeled.teacher, **extra)
 
 
 def _check_all_types_are_asked(ensemble: TeacherEnsemble) -> None:
@@ -213,94 +235,23 @@ def check_distillable(
     raise InputError(f"{compares}, and {reason}", location=Setting("objective.loss"), expected="kl")
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """How a student reads the text.
-
-    Attributes:
-        student: that is trained.
-        train: steps and batches.
-        oversampling: share of the unlabeled sentences of an epoch that are sampled in favor of rare labels.
-        augment: how synthetic sentences are generated; None: there are none.
-    """
-
-    student: TokenModel
-    train: TrainConfig
-    oversampling: float
-    augment: AugmentConfig | None
-
-
-def _label(
-    ensemble: TeacherEnsemble,
-    splits: Splits,
-    raw: Iterable[Sentence],
-    reading: _Reading,
-    run: Run,
-    stores: Sequence[BlockStore],
-) -> tuple[Splits, TeacherLogitsDataset, TeacherScores]:
-    """Return the train, raw and synthetic sentences with the ensemble's logits, in this order, and its scores.
-
-    Without a dev set, a part of the raw sentences becomes dev, with the teacher's tags; there are no synthetic ones. Of
-    a text that is longer than what the training reads, only as much is labeled.
-    """
-    agreement = None if splits.dev else AgreementDev()
-    augment = None if agreement else reading.augment
-    unlabeled = add_synthetic_sentences(raw, augment, splits, ensemble, run.log)
-    if agreement is not None:
-        unlabeled = agreement.recorded(unlabeled)
-    transfer_set = label_with_ensemble(
-        ensemble,
-        splits.train,
-        run,
-        stores,
-        text=_blocks_to_read(unlabeled, len(splits.train), reading, run, stores),
-        left_out=agreement.sentences if agreement else tuple,
-    )
-    if agreement is not None:
-        labeled = label_with_ensemble(ensemble, agreement.sentences(), run, stores)
-        splits = agreement_splits(splits, labeled, agreement.count, log=run.log)
-    return splits, transfer_set, evaluate_teacher(ensemble, splits, transfer_set, run)
-
-
-def _blocks_to_read(
-    sentences: Iterable[Sentence], gold: int, reading: _Reading, run: Run, stores: Sequence[BlockStore]
-) -> Iterable[TextBlock]:
-    """Return all blocks of the unlabeled ``sentences``, or as many as the training reads."""
-    rest = iter(sentences)
-    sample = list(islice(rest, _SAMPLE_SENTENCES))
-    planned = planned_sentences(reading.student, sample, reading.train, reading.oversampling)
-    everything = chain(sample, rest)
-    if planned is None:
-        return all_blocks(everything)
-
-    def is_stored(name: str) -> bool:
-        return all(store.find(name, run.log) is not None for store in stores)
-
-    sampled, count = sample_blocks(everything, max(1, planned - gold), _SAMPLING_SEED, is_stored)
-    sampled_count = sum(block.sentences for block in sampled)
-    if sampled_count < count:
-        run.log(f"text to label: {sampled_count:,} of {count:,} sentences, as many as the training reads (train.steps)")
-    return sampled
-
-
 def _fit(
     student: TokenModel,
     examples: Examples,
-    splits: Splits,
+    labeled: LabeledText,
     objective: Objective,
     config: TrainConfig,
     run: Run,
-    teacher: TeacherScores,
     selection_metric: SelectionMetric,
 ) -> Fit:
     return fit(
         student,
         examples,
-        splits.dev,
+        labeled.splits.dev,
         objective,
         config,
         run,
-        metric=splits.dev_metric,
-        teacher_logits=teacher.logits.get("dev"),
+        metric=labeled.splits.dev_metric,
+        teacher_logits=labeled.teacher.logits.get("dev"),
         selection_metric=selection_metric,
     )

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.block_file import DamagedBlockError, open_block
+from nlptrain.distillation.block_file import DamagedBlockError, open_block, sealed_content
 from nlptrain.distillation.block_store import BlockStore
 from nlptrain.distillation.labeling import LabelingResult
 from nlptrain.distillation.teachers import TransformerTeacher
@@ -117,24 +117,15 @@ def test_each_changed_byte_of_a_block_is_detected(straight: tuple[Path, list[str
     open_block(path, len(LABELS))
 
 
-def sealed(batch: pa.RecordBatch) -> bytes:
-    """Return ``batch`` as the content of a block's file, with a correct checksum."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    content = sink.getvalue().to_pybytes()
-    return content + hashlib.sha256(content).digest()
-
-
 def test_a_file_of_another_shape_is_no_block(straight: tuple[Path, list[str]], tmp_path: Path) -> None:
     whole = (straight[0] / straight[1][0]).read_bytes()
     batch = pa.ipc.open_stream(whole).read_next_batch()
     others = [
-        sealed(batch.select(["hash", "text"])),
-        sealed(batch.slice(0, 0)),
-        sealed(batch.set_column(1, "text", pa.array([None] * 16, pa.string()))),
-        sealed(batch.set_column(2, "words", pa.array([[1]] * 16))),
-        sealed(batch.set_column(2, "words", pa.array([[{"gap": 0}]] * 16))),
+        sealed_content(batch.select(["hash", "text"])),
+        sealed_content(batch.slice(0, 0)),
+        sealed_content(batch.set_column(1, "text", pa.array([None] * 16, pa.string()))),
+        sealed_content(batch.set_column(2, "words", pa.array([[1]] * 16))),
+        sealed_content(batch.set_column(2, "words", pa.array([[{"gap": 0}]] * 16))),
         b"no Arrow" + hashlib.sha256(b"no Arrow").digest(),
     ]
     path = tmp_path / "other.arrow"
