@@ -31,8 +31,9 @@ from nlptrain.data.corpus import Corpus
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
-from nlptrain.distillation.block_file import block_content, sealed_content
+from nlptrain.distillation.block_file import block_content
 from nlptrain.distillation.labeling import label_with_ensemble, open_stores
+from nlptrain.distillation.sealed_files import sealed_content
 from nlptrain.distillation.teachers import Teacher, TeacherEnsemble, TeacherLogits
 from nlptrain.distillation.text_blocks import TextBlock, not_kept
 from nlptrain.models import build_tagger
@@ -100,7 +101,7 @@ def measure(command: str, gold: Sequence[Sentence], tokenizer: str, folder: Path
         run.console.quiet = True
         dataset = label_with_ensemble(ensemble, [], run, stores, text=blocks)
         splits = Splits(LABELS, [], dev, [], is_dev_from_train=False)
-        labeled = LabeledText(splits, dataset, evaluate_teacher(ensemble, splits, dataset, run))
+        labeled = LabeledText(splits, dataset, evaluate_teacher(ensemble, splits, stores, run))
         if command == "tagger_kd":
             learn_from_logits(student, labeled, KLConfig(), SETTINGS, run)
         else:

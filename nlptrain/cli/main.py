@@ -12,6 +12,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from nlptrain import __version__
+from nlptrain.cli.cache import cache
 from nlptrain.cli.config import config, env, version_line
 from nlptrain.cli.demo import demo
 from nlptrain.cli.doctor import doctor
@@ -142,7 +143,7 @@ def completion(ctx: click.Context, shell: str) -> None:
 
 
 _TRAINING = (transformer_token, tagger, tagger_kd, pseudo_label)
-_DATA = (convert, split)
-_OTHERS = (run, demo, evaluate, predict, compare, *_DATA, export, benchmark, card, config, doctor, env, completion)
+_FILES = (convert, split, cache)
+_OTHERS = (run, demo, evaluate, predict, compare, *_FILES, export, benchmark, card, config, doctor, env, completion)
 for command in (*_TRAINING, *_OTHERS):
     main.add_command(command)

@@ -1,8 +1,7 @@
-"""The file of a block: an Arrow stream with texts, words and logits, followed by its checksum."""
+"""The file of a block: texts, words and logits of its sentences, and a checksum."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,16 +14,12 @@ from numpy.typing import NDArray
 
 from nlptrain.data.blocks import Block
 from nlptrain.data.sentence import Hashes, Sentence
+from nlptrain.distillation.sealed_files import DamagedFileError, open_sealed, sealed_content
 from nlptrain.distillation.teachers.teacher import TeacherLogits
 
 _HASH = pa.binary(16)
-_CHECKSUM_BYTES = 32
 _ASKED = b"asked_types"  # key of the schema's metadata
 _COUNTS = (pa.uint8(), pa.uint16(), pa.uint32())
-
-
-class DamagedBlockError(Exception):
-    """The file of a block differs from what was written; the message is the reason."""
 
 
 @dataclass(frozen=True)
@@ -105,15 +100,6 @@ def block_content(block: Block, logits: TeacherLogits, labels: int, asked_types:
     return sealed_content(batch)
 
 
-def sealed_content(batch: pa.RecordBatch) -> bytes:
-    """Return ``batch`` as an Arrow stream, followed by its checksum."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content + hashlib.sha256(content).digest()
-
-
 def _counts(values: list[int]) -> pa.Array:
     """Return ``values`` in the smallest type of unsigned integers that holds them."""
     largest = max(values, default=0)
@@ -128,21 +114,12 @@ def open_block(path: Path, labels: int) -> StoredBlock:
         labels: logits per word, C.
 
     Raises:
-        DamagedBlockError: the file differs from what was written.
+        DamagedFileError: the file differs from what was written.
         OSError: the file cannot be opened.
     """
-    with pa.memory_map(str(path)) as file:
-        content = file.read_buffer()  # keeps the mapping alive
-    arrow, checksum = content[: max(0, len(content) - _CHECKSUM_BYTES)], content[-_CHECKSUM_BYTES:]
-    if len(content) < _CHECKSUM_BYTES or hashlib.sha256(arrow).digest() != checksum.to_pybytes():
-        raise DamagedBlockError("its checksum differs")
-    try:
-        batch = pa.ipc.open_stream(pa.BufferReader(arrow)).read_next_batch()
-        batch.validate(full=True)
-    except (pa.ArrowException, StopIteration, UnicodeDecodeError) as error:
-        raise DamagedBlockError(str(error).split("\n", 1)[0]) from error
+    batch = open_sealed(path)
     if not _is_block(batch, labels):
-        raise DamagedBlockError(f"it is no block with {labels} logits for each word")
+        raise DamagedFileError(f"it is no block with {labels} logits for each word")
     hashes, texts, words = batch.columns
     gaps, lengths, logits = words.values.flatten()
     return StoredBlock(

@@ -10,12 +10,13 @@ from pathlib import Path
 from filelock import FileLock
 
 from nlptrain.atomic_files import move_aside, put_if_absent, to_json, write_json
-from nlptrain.distillation.block_file import DamagedBlockError, StoredBlock, open_block
+from nlptrain.distillation.block_file import StoredBlock, open_block
+from nlptrain.distillation.sealed_files import DamagedFileError
 from nlptrain.distillation.teachers.teacher import Teacher
 from nlptrain.errors import InputError
 
 TEACHER_FILE = "teacher.json"
-_NAME = re.compile(r"([0-9a-f]{32})\.arrow")
+BLOCK_FILE = re.compile(r"([0-9a-f]{32})\.arrow")
 
 
 class BlockStore:
@@ -46,7 +47,7 @@ class BlockStore:
         """Return the names of all stored blocks; some may be damaged."""
         if not self.folder.is_dir():
             return set()
-        return {match[1] for path in self.folder.iterdir() if (match := _NAME.fullmatch(path.name))}
+        return {match[1] for path in self.folder.iterdir() if (match := BLOCK_FILE.fullmatch(path.name))}
 
     def path(self, name: str) -> Path:
         """Return the file of the block ``name``."""
@@ -56,7 +57,7 @@ class BlockStore:
         """Verify the block ``name``, and map it into memory.
 
         Raises:
-            DamagedBlockError: the file differs from what was written.
+            DamagedFileError: the file differs from what was written.
             FileNotFoundError: there is none.
             InputError: it cannot be read.
         """
@@ -74,7 +75,7 @@ class BlockStore:
             return self.open(name)
         except FileNotFoundError:
             return None
-        except DamagedBlockError as error:
+        except DamagedFileError as error:
             with suppress(FileNotFoundError):  # another process has moved it
                 aside = move_aside(self.path(name)).name
                 log(f"{self.path(name)}: damaged ({error}); moved to {aside}; its sentences are labeled again")

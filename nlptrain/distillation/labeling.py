@@ -17,8 +17,10 @@ from nlptrain.atomic_files import remove_parts
 from nlptrain.data.blocks import Block, cut_blocks
 from nlptrain.data.mapped_arrays import mapped_array
 from nlptrain.data.sentence import HashSet, Sentence, hash_array
-from nlptrain.distillation.block_file import DamagedBlockError, StoredBlock, block_content
+from nlptrain.distillation.block_file import StoredBlock, block_content
 from nlptrain.distillation.block_store import BlockStore
+from nlptrain.distillation.block_use import record_use
+from nlptrain.distillation.sealed_files import DamagedFileError
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.distillation.teachers.teacher import Teacher, TeacherLogits
 from nlptrain.distillation.text_blocks import TextBlock, all_blocks, not_kept
@@ -73,6 +75,7 @@ def label_with_ensemble(
         run.log(f"{part.teacher.name}: {result.describe()}" if len(ensemble.teachers) > 1 else result.describe())
         labeled.append(result)
         part.teacher.to("cpu")
+    record_use(stores[0].folder.parent, run, [store.key for store in stores], labeled[0].names)
     rows, weights, synthetic_from = _rows(gold_blocks, gold, blocks, labeled[0], left_out())
     sets = tuple(TransferSet(result.blocks, rows, result.key) for result in labeled)
     return TeacherLogitsDataset(ensemble, sets, weights, synthetic_from)
@@ -223,7 +226,7 @@ def _open_new(store: BlockStore, name: str) -> StoredBlock:
     """Open a block that has just been stored, by this process or another one."""
     try:
         return store.open(name)
-    except (DamagedBlockError, FileNotFoundError) as error:
+    except (DamagedFileError, FileNotFoundError) as error:
         reason = "missing" if isinstance(error, FileNotFoundError) else f"damaged ({error})"
         raise InputError(
             f"{reason} as soon as it was written", location=str(store.path(name)), hint="check the disk"

@@ -16,12 +16,15 @@ _HOMES = {
     "experiment_scores": "experiment_runner",
     "export_run": "reporting",
     "inspect_tokenization": "inference",
+    "list_transfer_set": "transfer_cache",
     "plan_experiments": "experiments",
     "predict_files": "inference",
+    "prune_transfer_set": "transfer_cache",
     "run_experiments": "experiment_runner",
     "run_seeds": "training",
     "run_training": "training",
     "split_files": "splitting",
+    "verify_transfer_set": "transfer_cache",
     "write_card": "reporting",
 }
 
@@ -45,5 +48,8 @@ if TYPE_CHECKING:
     from nlptrain.procedures.splitting import split_files as split_files
     from nlptrain.procedures.training import run_seeds as run_seeds
     from nlptrain.procedures.training import run_training as run_training
+    from nlptrain.procedures.transfer_cache import list_transfer_set as list_transfer_set
+    from nlptrain.procedures.transfer_cache import prune_transfer_set as prune_transfer_set
+    from nlptrain.procedures.transfer_cache import verify_transfer_set as verify_transfer_set
 
 __getattr__, __dir__ = lazy_names(__name__, {name: f"{__name__}.{home}" for name, home in _HOMES.items()})

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nlptrain.atomic_files import replacing_folder
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits, write_dev_sample
+from nlptrain.distillation.block_store import BlockStore
+from nlptrain.distillation.stored_predictions import predict_once
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
-from nlptrain.distillation.transfer_set import TeacherLogitsDataset
+from nlptrain.models.heads import Prediction
 from nlptrain.models.token_model import TokenModel
 from nlptrain.run.finished_run import finish_run
 from nlptrain.run.run import Run
@@ -36,32 +41,44 @@ class TeacherScores:
 
 
 def evaluate_teacher(
-    ensemble: TeacherEnsemble, splits: Splits, transfer_set: TeacherLogitsDataset, run: Run
+    ensemble: TeacherEnsemble, splits: Splits, stores: Sequence[BlockStore], run: Run
 ) -> TeacherScores:
-    """Return the teacher's scores and logits on dev and test; nothing in other processes than rank 0."""
+    """Return the teacher's scores and logits on dev and test; nothing in other processes than rank 0.
+
+    Its predictions are stored next to its logits, and computed once.
+    """
     if not run.processes.is_rank_zero:
         return TeacherScores({}, {}, {})
-    ensemble.to(run.device)
+    weights = [
+        f"{store.key} {part.weight} {part.columns}" for store, part in zip(stores, ensemble.teachers, strict=True)
+    ]
+    key = f"{ensemble.labels.names} {weights} {run.device.type}"
+
+    def predict(part: Sequence[Sentence]) -> Sequence[Prediction]:
+        ensemble.to(run.device)
+        with run.processes.all_threads():
+            predictions = ensemble.predict_labels(part)
+        ensemble.to("cpu")
+        return predictions
+
     scores: dict[str, Scores] = {}
     logits: dict[str, list[NDArray[np.float32]]] = {}
     names, scheme = ensemble.labels.names, ensemble.labels.scheme
     for split, part in (("dev", splits.dev), ("test", splits.test)):
         if not part:
             continue
-        with run.processes.all_threads():
-            predictions = ensemble.predict_labels(part)
+        predictions = predict_once(partial(predict, part), part, key, stores[0].folder)
         tags = [[names[label_id] for label_id in prediction.label_ids] for prediction in predictions]
         scores[split] = evaluate_tags(part, tags, scheme, metric=splits.dev_metric if split == "dev" else None)
         logits[split] = [prediction.logits for prediction in predictions]
-    ensemble.to("cpu")
     for split, split_scores in scores.items():
         if split_scores.value == 0.0 and any(split_scores.counts.gold):
             run.log(
                 f"teacher ({split}): no prediction is correct; check the order of data.labels, the names in "
                 "data.label_map and the training of the teacher; nlptrain evaluate TEACHER FILES lists its mistakes"
             )
-    keys = [one_set.key for one_set in transfer_set.sets]
-    description = {"name": ensemble.name, "key": ", ".join(keys), "parameters": ensemble.parameters()}
+    keys = ", ".join(store.key for store in stores)
+    description = {"name": ensemble.name, "key": keys, "parameters": ensemble.parameters()}
     return TeacherScores(description, scores, logits)
 
 

@@ -86,7 +86,7 @@ def label_text(
     if agreement is not None:
         labeled = label_with_ensemble(ensemble, agreement.sentences(), run, stores)
         splits = agreement_splits(splits, labeled, agreement.count, log=run.log)
-    return LabeledText(splits, transfer_set, evaluate_teacher(ensemble, splits, transfer_set, run))
+    return LabeledText(splits, transfer_set, evaluate_teacher(ensemble, splits, stores, run))
 
 
 def _blocks_to_read(

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pytest
 
 from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.block_file import DamagedBlockError, open_block, sealed_content
+from nlptrain.distillation.block_file import open_block
 from nlptrain.distillation.block_store import BlockStore
 from nlptrain.distillation.labeling import LabelingResult
+from nlptrain.distillation.sealed_files import DamagedFileError, sealed_content
 from nlptrain.distillation.teachers import TransformerTeacher
 from nlptrain.errors import InputError
 from nlptrain.models import TransformerTokenClassifier
@@ -111,7 +112,7 @@ def test_each_changed_byte_of_a_block_is_detected(straight: tuple[Path, list[str
     content = path.read_bytes()
     for position in range(0, len(content), 7):
         flip(path, position)
-        with pytest.raises(DamagedBlockError, match="its checksum differs"):
+        with pytest.raises(DamagedFileError, match="its checksum differs"):
             open_block(path, len(LABELS))
         path.write_bytes(content)
     open_block(path, len(LABELS))
@@ -131,10 +132,10 @@ def test_a_file_of_another_shape_is_no_block(straight: tuple[Path, list[str]], t
     path = tmp_path / "other.arrow"
     for content in others:
         path.write_bytes(content)
-        with pytest.raises(DamagedBlockError):
+        with pytest.raises(DamagedFileError):
             open_block(path, len(LABELS))
     path.write_bytes(whole)
-    with pytest.raises(DamagedBlockError, match="it is no block with 4 logits for each word"):
+    with pytest.raises(DamagedFileError, match="it is no block with 4 logits for each word"):
         open_block(path, 4)
 
 

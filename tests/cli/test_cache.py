@@ -1,0 +1,94 @@
+"""`nlptrain cache` lists, verifies and prunes a transfer set; a run afterwards has the same result."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from tests.helpers.commands import call, write_configs
+
+STEPS = ("--set", "train.steps=2", "--set", "train.eval_every=2")
+
+
+@pytest.fixture
+def transfer(corpus: Path, tiny_bert: Path) -> Path:
+    """Run two distillations, of which the second reads other gold sentences; return their transfer set."""
+    paths = write_configs(corpus, tiny_bert)
+    assert call("transformer_token", paths["transformer_token"], "--set", "train.epochs=1").exit_code == 0
+    for name, more in (("one", ()), ("two", ("--set", f"data.train={corpus / 'dev.conll'}"))):
+        settings = ("--output-dir", corpus / "runs" / name, *STEPS, *more)
+        assert call("tagger_kd", paths["tagger_kd"], *settings).exit_code == 0
+    return corpus / "runs/transfer"
+
+
+def blocks(transfer: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in transfer.glob("*/*.arrow")}
+
+
+def test_list_names_teachers_and_runs(transfer: Path) -> None:
+    (teacher,) = json.loads(call("cache", "list", transfer, "--json").stdout)["teachers"]
+    folder = transfer / teacher["key"]
+    assert teacher["teacher"] == str(transfer.parent / "transformer_token")
+    assert teacher["labels"] == 5
+    assert teacher["blocks"] == len(blocks(transfer))
+    assert teacher["bytes"] == sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    assert sorted(teacher["runs"]) == [str(transfer.parent / name) for name in ("one", "two")]
+    shown = call("cache", "list", transfer).stdout
+    assert str(teacher["blocks"]) in shown
+    for text in ("nowhere", transfer.parent / "one"):
+        refused = call("cache", "list", text)
+        assert refused.exit_code == 2
+        assert "holds no transfer set; expected the transfer_dir of a run, e.g. runs/transfer" in refused.stderr
+
+
+def test_verify_moves_damaged_files_aside_and_the_next_run_repairs_them(corpus: Path, transfer: Path) -> None:
+    before = blocks(transfer)
+    whole = call("cache", "verify", transfer)
+    assert (whole.exit_code, whole.stdout) == (0, f"{len(before) + 2} files are whole, 0 damaged\n")  # 2 of predictions
+    path = min(transfer.glob("*/*.arrow"))
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    damaged = call("cache", "verify", transfer)
+    assert (damaged.exit_code, damaged.stdout) == (1, f"{len(before) + 1} files are whole, 1 damaged\n")
+    assert damaged.stderr == f"{path}: damaged (its checksum differs); moved to {path.name}.damaged\n"
+    assert call("cache", "verify", transfer).exit_code == 0
+    for name, more in (("one", ()), ("two", ("--set", f"data.train={corpus / 'dev.conll'}"))):
+        settings = ("--output-dir", corpus / "runs" / name, "--overwrite", *STEPS, *more)
+        assert call("tagger_kd", corpus / "tagger_kd.yaml", *settings).exit_code == 0
+    assert blocks(transfer) == before
+
+
+def test_prune_keeps_what_existing_runs_read(corpus: Path, transfer: Path) -> None:
+    before = blocks(transfer)
+    (folder,) = (path.parent for path in transfer.glob("*/teacher.json"))
+    nothing = call("cache", "prune", transfer)
+    assert nothing.stdout == f"removed: 0 blocks and 0 other files, 0.0 MB; kept: {len(before)} blocks that runs read\n"
+    for name in ("manifest.json", "000000.arrow", f"{'0' * 32}.arrow.damaged", f"{'0' * 32}.arrow"):
+        (folder / name).write_bytes(b"old")
+    shutil.rmtree(corpus / "runs/two")
+    planned = call("cache", "prune", transfer, "--dry-run").stdout
+    assert planned.startswith("would be removed: 2 blocks and 3 other files, ")
+    assert len(blocks(transfer)) == len(before) + 2
+    pruned = call("cache", "prune", transfer).stdout
+    assert pruned == planned.replace("would be removed", "removed")
+    left = blocks(transfer)
+    assert len(left) == len(before) - 1
+    assert left.items() <= before.items()
+    again = call("tagger_kd", corpus / "tagger_kd.yaml", "--output-dir", corpus / "runs/one", "--overwrite", *STEPS)
+    assert " sentences reused, 0 computed" in again.stderr
+
+    shutil.rmtree(corpus / "runs/one")
+    assert call("cache", "prune", transfer).stdout.endswith("; kept: 0 blocks that runs read\n")
+    assert not folder.exists()
+    assert not list((transfer / "runs").iterdir())
+
+
+def test_prune_waits_for_no_run_that_labels(transfer: Path) -> None:
+    (folder,) = (path.parent for path in transfer.glob("*/teacher.json"))
+    with FileLock(transfer / f"{folder.name}.lock"):
+        refused = call("cache", "prune", transfer)
+    assert refused.exit_code == 2
+    assert "a run labels text there; repeat this command when it has finished" in refused.stderr
