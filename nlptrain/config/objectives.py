@@ -27,6 +27,11 @@ class TeacherObjectiveConfig(Section):
         description="Metric on dev that selects the weights that are kept: the highest score, or the lowest divergence from the teacher.",
     )
 
+    @property
+    def reads_probabilities(self) -> bool:
+        """Whether the teacher's probabilities suffice; of many labels, only the likeliest are stored then."""
+        return False
+
 
 class LossConfig(TeacherObjectiveConfig, KindSection):
     """Knowledge distillation: gold tags and the teacher's logits. Keys of all losses between student and teacher."""
@@ -49,6 +54,11 @@ class KLConfig(LossConfig):
     """The divergence of the student's distribution from the teacher's (Hinton et al. 2015)."""
 
     loss: Literal["kl"] = Field(default="kl", description="T^2 KL(softmax(teacher / T) || softmax(student / T)).")
+
+    @property
+    def reads_probabilities(self) -> bool:
+        """Whether T is 1: at other temperatures, labels of small probability matter."""
+        return self.temperature == 1.0
 
 
 class MSEConfig(LossConfig):
@@ -83,6 +93,11 @@ class PseudoLabelConfig(TeacherObjectiveConfig):
         default=True,
         description="Write the sentences with their pseudo-labels to `pseudo_labels.jsonl` in `output_dir`.",
     )
+
+    @property
+    def reads_probabilities(self) -> bool:
+        """Always true: pseudo-labels are the likeliest labels, soft ones the probabilities."""
+        return True
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nlptrain.data.blocks import Block
 from nlptrain.data.sentence import Hashes, Sentence
 from nlptrain.distillation.sealed_files import DamagedFileError, open_sealed, sealed_content
+from nlptrain.distillation.stored_logits import AllLogits, StoredLogits, TopLogits
 from nlptrain.distillation.teachers.teacher import TeacherLogits
 
 _HASH = pa.binary(16)
@@ -32,7 +33,7 @@ class StoredBlock:
         offsets: of the first word of each sentence, and the number of all words, [N + 1].
         gaps: characters between each word and the one before it, [words].
         lengths: characters of each word, [words].
-        teacher_logits: of all words, [words, C].
+        logits: of all words.
     """
 
     hashes: Hashes
@@ -40,7 +41,7 @@ class StoredBlock:
     offsets: NDArray[np.int32]
     gaps: NDArray[np.unsignedinteger[Any]]
     lengths: NDArray[np.unsignedinteger[Any]]
-    teacher_logits: NDArray[np.float16]
+    logits: StoredLogits
 
     def __len__(self) -> int:
         """Return the number of sentences."""
@@ -67,7 +68,9 @@ def _sentence(text: str, gaps: Sequence[int], lengths: Sequence[int]) -> Sentenc
     return Sentence(tuple(words), text=text)
 
 
-def block_content(block: Block, logits: TeacherLogits, labels: int, asked_types: Collection[str] | None) -> bytes:
+def block_content(
+    block: Block, logits: TeacherLogits, labels: int, asked_types: Collection[str] | None, *, top: bool = False
+) -> bytes:
     """Return the content of the file of ``block``.
 
     Args:
@@ -75,6 +78,7 @@ def block_content(block: Block, logits: TeacherLogits, labels: int, asked_types:
         logits: of each word, in float16.
         labels: logits per word, C.
         asked_types: the types that the teacher was asked for; None: all.
+        top: store the largest logits alone, see ``TopLogits``.
     """
     gaps: list[int] = []
     for _, offsets in block.texts:
@@ -84,10 +88,9 @@ def block_content(block: Block, logits: TeacherLogits, labels: int, asked_types:
             previous_end = end
     lengths = [end - start for _, offsets in block.texts for start, end in offsets]
     first_words = np.cumsum([0, *(len(offsets) for _, offsets in block.texts)])
-    words = pa.StructArray.from_arrays(
-        [_counts(gaps), _counts(lengths), pa.FixedSizeListArray.from_arrays(pa.array(logits.values), labels)],
-        ["gap", "length", "logits"],
-    )
+    columns = {"gap": _counts(gaps), "length": _counts(lengths)}
+    columns |= (TopLogits if top else AllLogits).columns(logits.values.reshape(-1, labels))
+    words = pa.StructArray.from_arrays(list(columns.values()), list(columns))
     batch = pa.record_batch(
         {
             "hash": pa.array(block.hashes, _HASH),
@@ -118,34 +121,26 @@ def open_block(path: Path, labels: int) -> StoredBlock:
         OSError: the file cannot be opened.
     """
     batch = open_sealed(path)
-    if not _is_block(batch, labels):
-        raise DamagedFileError(f"it is no block with {labels} logits for each word")
+    if batch.schema.names != ["hash", "text", "words"] or not batch.num_rows:
+        raise DamagedFileError("it is no block")
     hashes, texts, words = batch.columns
-    gaps, lengths, logits = words.values.flatten()
+    if (hashes.type, texts.type) != (_HASH, pa.string()) or not pa.types.is_list(words.type):
+        raise DamagedFileError("it is no block")
+    if not pa.types.is_struct(words.type.value_type):
+        raise DamagedFileError("it is no block")
+    names = [field.name for field in words.type.value_type]
+    if names not in (["gap", "length", "logits"], ["gap", "length", "rest", "top"]):
+        raise DamagedFileError("it is no block")
+    gaps, lengths = (words.values.field(name) for name in ("gap", "length"))
+    if any(column.null_count for column in (*batch.columns, words.values, gaps, lengths)):
+        raise DamagedFileError("it has words without a position")
+    if gaps.type not in _COUNTS or lengths.type not in _COUNTS:
+        raise DamagedFileError("it is no block")
     return StoredBlock(
         np.frombuffer(hashes.buffers()[1], dtype="S16")[hashes.offset :][: len(hashes)],
         texts,
         words.offsets.to_numpy(zero_copy_only=True),
         gaps.to_numpy(zero_copy_only=True),
         lengths.to_numpy(zero_copy_only=True),
-        logits.values.to_numpy(zero_copy_only=True).reshape(-1, labels),
+        (AllLogits if "logits" in names else TopLogits).read(words.values, labels),
     )
-
-
-def _is_block(batch: pa.RecordBatch, labels: int) -> bool:
-    """Return whether ``batch`` has the columns of a block, with ``labels`` logits per word."""
-    if batch.schema.names != ["hash", "text", "words"] or not batch.num_rows:
-        return False
-    hashes, texts, words = batch.columns
-    if (hashes.type, texts.type) != (_HASH, pa.string()) or not pa.types.is_list(words.type):
-        return False
-    if not pa.types.is_struct(words.type.value_type):
-        return False
-    kinds = {field.name: field.type for field in words.type.value_type}
-    logits = pa.list_(pa.float16(), labels)
-    if list(kinds) != ["gap", "length", "logits"] or kinds["logits"] != logits:
-        return False
-    if kinds["gap"] not in _COUNTS or kinds["length"] not in _COUNTS:
-        return False
-    parts = (*batch.columns, words.values, *words.values.flatten())
-    return not any(part.null_count for part in parts)

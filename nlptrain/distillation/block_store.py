@@ -12,6 +12,7 @@ from filelock import FileLock
 from nlptrain.atomic_files import move_aside, put_if_absent, to_json, write_json
 from nlptrain.distillation.block_file import StoredBlock, open_block
 from nlptrain.distillation.sealed_files import DamagedFileError
+from nlptrain.distillation.stored_logits import MANY_LABELS
 from nlptrain.distillation.teachers.teacher import Teacher
 from nlptrain.errors import InputError
 
@@ -27,10 +28,17 @@ class BlockStore:
     counts, so that any number of processes can write here.
     """
 
-    def __init__(self, folder: Path, teacher: Teacher) -> None:
-        """Open the store of ``teacher`` in its subfolder of ``folder``."""
+    def __init__(self, folder: Path, teacher: Teacher, *, top: bool = False) -> None:
+        """Open the store of ``teacher`` in its subfolder of ``folder``.
+
+        Args:
+            folder: of the stores of all teachers.
+            teacher: whose blocks are stored.
+            top: whether the likeliest labels of each word suffice, if there are many labels, see ``TopLogits``.
+        """
         self.labels = teacher.labels.names
-        self.key = teacher.fingerprint()
+        self.is_top = top and len(self.labels) > MANY_LABELS
+        self.key = teacher.fingerprint() + ("-top" if self.is_top else "")
         self.folder = folder / self.key
         self.teacher = teacher.name
         # Two runs with the same text do not label it both; nothing else depends on the lock.

@@ -32,9 +32,9 @@ _AHEAD = 2  # blocks that wait for each worker
 _LOG_SECONDS = 20
 
 
-def open_stores(ensemble: TeacherEnsemble, folder: Path) -> list[BlockStore]:
-    """Return the store of each teacher below ``folder``."""
-    return [BlockStore(folder, part.teacher) for part in ensemble.teachers]
+def open_stores(ensemble: TeacherEnsemble, folder: Path, *, top: bool = False) -> list[BlockStore]:
+    """Return the store of each teacher below ``folder``; ``top`` as in ``BlockStore``."""
+    return [BlockStore(folder, part.teacher, top=top) for part in ensemble.teachers]
 
 
 def label_with_ensemble(
@@ -217,7 +217,7 @@ def _check_store_is_seen(store: BlockStore, run: Run) -> None:
 def _store_block(
     store: BlockStore, teacher: Teacher, block: Block, wait: Callable[[], TeacherLogits], progress: _Progress
 ) -> None:
-    content = block_content(block, wait(), len(store.labels), teacher.asked_types)
+    content = block_content(block, wait(), len(store.labels), teacher.asked_types, top=store.is_top)
     store.add(block.name, content)
     progress.log(block)
 

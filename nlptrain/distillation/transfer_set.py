@@ -85,15 +85,15 @@ class TransferSet:
             for row in rows.tolist():
                 yield sentences[row]
 
-    def parts(self) -> Iterator[tuple[NDArray[np.float16], NDArray[np.int64]]]:
+    def parts(self) -> Iterator[tuple[NDArray[np.floating], NDArray[np.int64]]]:
         """Yield the sentences in parts, each of one block: the logits of all words, [W, C], and words per sentence."""
         for block, rows in self._runs():
             counts = np.diff(block.offsets)[rows].astype(np.int64)
-            if len(rows) == len(block) and (rows == np.arange(len(rows))).all():
-                yield block.teacher_logits, counts
-                continue
-            firsts = block.offsets[rows] - np.cumsum(counts) + counts
-            yield block.teacher_logits[np.repeat(firsts, counts) + np.arange(counts.sum())], counts
+            logits = block.logits.between(0, int(block.offsets[-1]))
+            if len(rows) < len(block) or (rows != np.arange(len(rows))).any():
+                firsts = block.offsets[rows] - np.cumsum(counts) + counts
+                logits = logits[np.repeat(firsts, counts) + np.arange(counts.sum())]
+            yield logits, counts
 
     def _runs(self, start: int = 0) -> Iterator[tuple[StoredBlock, NDArray[np.uint16]]]:
         """Yield the rows from ``start`` on, block by block."""
@@ -107,10 +107,11 @@ class TransferSet:
         block: StoredBlock = self._blocks[self._rows.block_ids[row]]
         return block.sentence(int(self._rows.rows[row]))
 
-    def teacher_logits(self, row: int) -> NDArray[np.float16]:
-        """Return the logits of the words of a sentence, [words, C], as a view of the file."""
+    def teacher_logits(self, row: int) -> NDArray[np.floating]:
+        """Return the logits of the words of a sentence, [words, C]."""
         block, block_row = self._blocks[self._rows.block_ids[row]], int(self._rows.rows[row])
-        logits: NDArray[np.float16] = block.teacher_logits[block.offsets[block_row] : block.offsets[block_row + 1]]
+        start, end = block.offsets[block_row : block_row + 2].tolist()
+        logits: NDArray[np.floating] = block.logits.between(start, end)
         return logits
 
     def gather(self, spans: Sequence[tuple[int, int, int]]) -> NDArray[np.float32]:

@@ -159,7 +159,8 @@ def _read_text(config: CommandConfig, setup: Setup, run: Run) -> _Text:
             text.sample.add(sentence)
         return text
     text = _Text(labeling=[_Labeling() for _ in setup.ensemble.teachers])
-    stored = [store.names() for store in open_stores(setup.ensemble, transfer_dir(config))]
+    reads_probabilities = config.objective.reads_probabilities  # type: ignore[attr-defined]
+    stored = [store.names() for store in open_stores(setup.ensemble, transfer_dir(config), top=reads_probabilities)]
     raw = raw_text(config.data, setup.splitter, held_out_sentences(setup.splits), run.log, to_label=True)
     augment = config.augmenting if setup.splits.dev else None
     for sentence in setup.splits.train:

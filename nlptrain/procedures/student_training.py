@@ -75,7 +75,7 @@ def train_on_logits(
     """
     ensemble = TeacherEnsemble.of(teacher)
     check_distillable(student, ensemble, splits, None if own_objective else objective)
-    stores = open_stores(ensemble, Path(transfer_dir))
+    stores = open_stores(ensemble, Path(transfer_dir), top=own_objective is None and objective.reads_probabilities)
     reading = TextReading(student, config, objective.oversampling, augment)
     labeled = label_text(ensemble, splits, raw, reading, run, stores)
     return learn_from_logits(student, labeled, objective, config, run, own_objective)
@@ -142,7 +142,7 @@ def train_on_pseudo_labels(
     check_distillable(student, ensemble, splits)
     _check_all_types_are_asked(ensemble)
     check_min_precision(splits, objective)
-    stores = open_stores(ensemble, Path(transfer_dir))
+    stores = open_stores(ensemble, Path(transfer_dir), top=objective.reads_probabilities)
     reading = TextReading(student, config, objective.oversampling, augment)
     labeled = label_text(ensemble, splits, raw, reading, run, stores)
     thresholds = confidence_thresholds(ensemble, labeled.splits, objective, run, stores)

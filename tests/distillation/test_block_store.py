@@ -188,7 +188,7 @@ def test_pseudo_labels_are_the_argmax_of_confident_sentences(tmp_path: Path) -> 
 
 
 def all_logits(done: LabelingResult) -> np.ndarray:
-    return np.concatenate([block.teacher_logits for block in done.blocks]).astype(np.float32)
+    return np.concatenate([block.logits.between(0, int(block.offsets[-1])) for block in done.blocks]).astype(np.float32)
 
 
 def test_each_precision_has_a_separate_store(teacher: TransformerTokenClassifier, tmp_path: Path) -> None:

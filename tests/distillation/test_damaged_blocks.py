@@ -135,7 +135,7 @@ def test_a_file_of_another_shape_is_no_block(straight: tuple[Path, list[str]], t
         with pytest.raises(DamagedFileError):
             open_block(path, len(LABELS))
     path.write_bytes(whole)
-    with pytest.raises(DamagedFileError, match="it is no block with 4 logits for each word"):
+    with pytest.raises(DamagedFileError, match="it has no 4 logits for each word"):
         open_block(path, 4)
 
 
