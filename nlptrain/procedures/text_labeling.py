@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 from nlptrain.config.train import AugmentConfig, TrainConfig
@@ -14,10 +14,11 @@ from nlptrain.distillation.block_store import BlockStore
 from nlptrain.distillation.labeling import label_with_ensemble
 from nlptrain.distillation.sampling import AgreementDev, agreement_splits
 from nlptrain.distillation.teachers import TeacherEnsemble
-from nlptrain.distillation.text_blocks import TextBlock, all_blocks, sample_blocks
+from nlptrain.distillation.text_blocks import TextBlock, all_blocks, not_kept, sample_blocks
 from nlptrain.distillation.transfer_set import TeacherLogitsDataset
 from nlptrain.models.token_model import TokenModel
 from nlptrain.procedures.finish import TeacherScores, evaluate_teacher
+from nlptrain.procedures.text_record import SourceText, TextRecord, read_record, record_path, write_record
 from nlptrain.run.run import Run
 from nlptrain.training.loop import planned_sentences
 
@@ -70,27 +71,63 @@ def label_text(
     Without a dev set, a part of the raw sentences becomes dev, with the teacher's tags; there are no synthetic ones. Of
     a text that is longer than what the training reads, only as much is labeled.
     """
+    path = None
+    if isinstance(raw, SourceText):
+        train = reading.train.model_dump(mode="json")
+        augment = None if reading.augment is None else reading.augment.model_dump(mode="json")
+        tokenizer = reading.student.featurizer.describe(), reading.student.max_subwords
+        others = [train, augment, reading.oversampling, [store.key for store in stores], tokenizer]
+        path = record_path(stores[0].folder.parent, raw.logging(run.log), others)
+        known = read_record(path, raw, stores, run)
+        if known is not None:
+            return _label_blocks(ensemble, splits, known.blocks, lambda: known, run, stores)
+    log = raw.log if isinstance(raw, SourceText) else run.log
     agreement = None if splits.dev else AgreementDev()
-    augment = None if agreement else reading.augment
-    unlabeled = add_synthetic_sentences(raw, augment, splits, ensemble, run.log)
+    unlabeled = add_synthetic_sentences(raw, None if agreement else reading.augment, splits, ensemble, log)
     if agreement is not None:
         unlabeled = agreement.recorded(unlabeled)
-    transfer_set = label_with_ensemble(
-        ensemble,
-        splits.train,
-        run,
-        stores,
-        text=_blocks_to_read(unlabeled, len(splits.train), reading, run, stores),
-        left_out=agreement.sentences if agreement else tuple,
-    )
-    if agreement is not None:
-        labeled = label_with_ensemble(ensemble, agreement.sentences(), run, stores)
-        splits = agreement_splits(splits, labeled, agreement.count, log=run.log)
+    record = TextRecord()
+
+    def recorded() -> Iterator[TextBlock]:
+        for block in _blocks_to_read(unlabeled, len(splits.train), reading, run, stores, log):
+            record.blocks.append(replace(block, load=not_kept))
+            yield block
+
+    def complete() -> TextRecord:
+        if agreement is not None:
+            record.dev, record.count = agreement.sentences(), agreement.count
+        return record
+
+    labeled = _label_blocks(ensemble, splits, recorded(), complete, run, stores)
+    if path is not None and isinstance(raw, SourceText):
+        write_record(path, raw, record, run)
+    return labeled
+
+
+def _label_blocks(
+    ensemble: TeacherEnsemble,
+    splits: Splits,
+    text: Iterable[TextBlock],
+    complete: Callable[[], TextRecord],
+    run: Run,
+    stores: Sequence[BlockStore],
+) -> LabeledText:
+    """Label the train sentences and ``text``; ``complete`` returns its record after it has been read."""
+    transfer_set = label_with_ensemble(ensemble, splits.train, run, stores, text=text, left_out=lambda: complete().dev)
+    if not splits.dev:
+        record = complete()
+        labeled = label_with_ensemble(ensemble, record.dev, run, stores)
+        splits = agreement_splits(splits, labeled, record.count, log=run.log)
     return LabeledText(splits, transfer_set, evaluate_teacher(ensemble, splits, stores, run))
 
 
 def _blocks_to_read(
-    sentences: Iterable[Sentence], gold: int, reading: TextReading, run: Run, stores: Sequence[BlockStore]
+    sentences: Iterable[Sentence],
+    gold: int,
+    reading: TextReading,
+    run: Run,
+    stores: Sequence[BlockStore],
+    log: Callable[[str], None],
 ) -> Iterable[TextBlock]:
     """Return all blocks of the unlabeled ``sentences``, or as many as the training reads."""
     rest = iter(sentences)
@@ -106,5 +143,5 @@ def _blocks_to_read(
     sampled, count = sample_blocks(everything, max(1, planned - gold), _SAMPLING_SEED, is_stored)
     sampled_count = sum(block.sentences for block in sampled)
     if sampled_count < count:
-        run.log(f"text to label: {sampled_count:,} of {count:,} sentences, as many as the training reads (train.steps)")
+        log(f"text to label: {sampled_count:,} of {count:,} sentences, as many as the training reads (train.steps)")
     return sampled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,13 @@ from nlptrain.config.auto import describe_resolved
 from nlptrain.config.commands import CommandConfig, DistillationConfig, PseudoLabelRunConfig, StudentCommandConfig
 from nlptrain.config.loading import to_yaml
 from nlptrain.data.corpus import raw_sample, raw_text
+from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import held_out_sentences
 from nlptrain.interrupts import interrupt
 from nlptrain.procedures.inputs import Inputs, read_inputs
 from nlptrain.procedures.models import Setup, set_up
 from nlptrain.procedures.student_training import train_on_gold, train_on_logits, train_on_pseudo_labels
+from nlptrain.procedures.text_record import SourceText
 from nlptrain.run.finished_run import read_verified_scores
 from nlptrain.run.output_folder import check_same_run, command_line, identity_hash, output_folder, run_identity
 from nlptrain.run.processes import Processes
@@ -153,20 +155,28 @@ def train(config: CommandConfig, setup: Setup, run: Run, own_objective: Objectiv
         setup.model,
         setup.ensemble,
         splits,
-        raw_text(
-            config.data,
-            setup.splitter,
-            held_out_sentences(splits),
-            run.log,
-            to_label=True,
-            read_counts=run.provenance["data"],
-        ),
+        _source_text(config, setup, run),
         config.objective,  # type: ignore[attr-defined]
         config.train,
         run,
         transfer_dir=transfer_dir(config),
         augment=config.augmenting,
     )
+
+
+def _source_text(config: DistillationConfig, setup: Setup, run: Run) -> SourceText:
+    """Return the raw text of a run."""
+    data, splitter = config.data, setup.splitter
+
+    def read(log: Callable[[str], None], counts: dict[str, Any]) -> Iterator[Sentence]:
+        return raw_text(data, splitter, held_out_sentences(setup.splits), log, to_label=True, read_counts=counts)
+
+    key = {
+        "files": run.provenance["inputs"],
+        "data": data.model_dump(mode="json"),
+        "splitter": splitter.segmenter or splitter.version,
+    }
+    return SourceText(read, key, run.provenance["data"])
 
 
 def transfer_dir(config: DistillationConfig) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from nlptrain.distillation.block_use import FOLDER as RUNS
 from nlptrain.distillation.block_use import RunBlocks, read_uses
 from nlptrain.distillation.sealed_files import DamagedFileError, open_sealed
 from nlptrain.errors import InputError
+from nlptrain.procedures.text_record import FOLDER as TEXTS
 
 _OLD_FILE = re.compile(r"\d{6,9}\.arrow|manifest\.json|.*\.(damaged(-\d+)?|part)")  # of earlier versions, or damaged
 
@@ -136,16 +137,20 @@ def prune_transfer_set(folder: Path, *, dry_run: bool = False) -> Pruned:
             if not needed and not dry_run:
                 shutil.rmtree(teacher)
         if not dry_run:
-            _remove_records(folder, uses)
+            _remove_records(folder, uses, {path.stem for teacher in teachers for path in teacher.glob("*.arrow")})
     return Pruned(blocks, others, size, kept)
 
 
-def _remove_records(folder: Path, uses: Sequence[RunBlocks]) -> None:
-    """Remove the records of runs whose folders do not exist."""
+def _remove_records(folder: Path, uses: Sequence[RunBlocks], names: Collection[str]) -> None:
+    """Remove the records of runs whose folders do not exist, and of texts whose blocks are not all in ``names``."""
     folders = {str(use.output_dir) for use in uses}
-    for path in (folder / RUNS).glob("*.json"):
+    for path in [*(folder / RUNS).glob("*.json"), *(folder / TEXTS).glob("*.json")]:
         try:
-            is_kept = json.loads(path.read_text(encoding="utf-8"))["output_dir"] in folders
+            record = json.loads(path.read_text(encoding="utf-8"))
+            if path.parent.name == RUNS:
+                is_kept = record["output_dir"] in folders
+            else:
+                is_kept = all(block[0] in names for block in record["blocks"])
         except (ValueError, LookupError, TypeError):
             is_kept = False
         if not is_kept:

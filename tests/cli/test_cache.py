@@ -84,6 +84,7 @@ def test_prune_keeps_what_existing_runs_read(corpus: Path, transfer: Path) -> No
     assert call("cache", "prune", transfer).stdout.endswith("; kept: 0 blocks that runs read\n")
     assert not folder.exists()
     assert not list((transfer / "runs").iterdir())
+    assert not list((transfer / "texts").iterdir())
 
 
 def test_prune_waits_for_no_run_that_labels(transfer: Path) -> None:

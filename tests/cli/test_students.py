@@ -350,7 +350,8 @@ def test_raw_text_is_augmented_only_with_gold_dev_sentences(
 
 def test_enough_raw_text_is_not_augmented(inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nlptrain.distillation.augmentation.ENOUGH_WORDS", 500)
-    scores = train(inputs, tmp_path, "tagger_kd", augment="auto", train={"steps": 1})
+    new = {"transfer_dir": str(tmp_path / "transfer")}  # what is read with another constant is in that of all tests
+    scores = train(inputs, tmp_path, "tagger_kd", augment="auto", train={"steps": 1}, **new)
     assert "synthetic sentences (" not in scores["output"]
 
 

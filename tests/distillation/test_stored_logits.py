@@ -17,7 +17,7 @@ from nlptrain.distillation import stored_logits
 from nlptrain.distillation.block_file import block_content, open_block
 from nlptrain.distillation.block_store import BlockStore
 from nlptrain.distillation.sealed_files import DamagedFileError
-from nlptrain.distillation.stored_logits import AllLogits, TopLogits
+from nlptrain.distillation.stored_logits import TopLogits
 from nlptrain.distillation.teachers import Teacher, TeacherLogits
 from nlptrain.run.run import Run
 from tests.helpers.transfer_sets import label
@@ -47,7 +47,8 @@ def test_the_stored_distribution_is_that_of_the_teacher(seed: int, labels: int, 
     read, values = stored(logits)
     if words:
         assert divergences(logits, values).max() < 1.5e-4  # 1e-4, and the rounding to float16
-        assert (values.argmax(axis=1) == logits.argmax(axis=1)).mean() > 0.9  # ties of rounded values
+        best = logits[np.arange(words), values.argmax(axis=1)].astype(np.float32)
+        assert (logits.max(axis=1).astype(np.float32) - best).max() < 0.03  # the likeliest one, but for rounding
     for start, end in ((0, 0), (words // 3, words // 2), (words, words)):
         np.testing.assert_array_equal(read.between(start, end), values[start:end])
 
@@ -101,11 +102,7 @@ def test_other_columns_are_damage(tmp_path: Path) -> None:
         assert open_block(path, 100).logits.between(0, 3).shape == (3, 100)
         with pytest.raises(DamagedFileError, match=r"it has (no 3 logits for each word|other labels than 3)"):
             open_block(path, 3)
-    columns = {
-        **AllLogits.columns(logits.values.reshape(-1, 100)),
-        "rest": pa.array([1.0] * 3),
-        "top": pa.array([[1]] * 3),
-    }
+    columns = {"rest": pa.array([1.0] * 3), "top": pa.array([[1]] * 3)}
     words = pa.StructArray.from_arrays(list(columns.values()), list(columns))
     with pytest.raises(DamagedFileError, match="it has no logits of the likeliest labels"):
         TopLogits.read(words, 100)
