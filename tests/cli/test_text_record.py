@@ -44,7 +44,7 @@ def test_an_unchanged_text_is_read_once(corpus: Path, kd: Path, command: str, mo
     for name in ("model/model.safetensors", "counts.json"):
         assert (corpus / "runs/first" / name).read_bytes() == (corpus / "runs/second" / name).read_bytes()
 
-    changes = [("--set", "data.min_words=5"), ("--set", "augment=none"), ("--set", "objective.oversampling=0.2")]
+    changes = [("--set", "data.min_words=5"), ("--set", "augment={sentences: 5}"), ("--set", "objective.oversampling=0.2")]
     for index, change in enumerate(changes, start=1):
         train(f"changed-{index}", *change)
         assert len(reads) == index
