@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from nlptrain.config.data import DataConfig
 from nlptrain.config.objectives import KLConfig, LossConfig, PseudoLabelConfig
@@ -45,9 +45,9 @@ class CommandConfig(Section):
 
     @model_validator(mode="after")
     def _writes_local_folders(self) -> CommandConfig:
-        for key in ("output_dir", "transfer_dir"):
-            if is_output_url(folder := getattr(self, key, None) or ""):
-                raise Invalid(f"found the URL {hide_credentials(folder)}", key=key, expected="a local folder")
+        if is_output_url(self.output_dir):
+            found = f"found the URL {hide_credentials(self.output_dir)}"
+            raise Invalid(found, key="output_dir", expected="a local folder")
         return self
 
     @model_validator(mode="after")
@@ -165,8 +165,18 @@ class DistillationConfig(StudentCommandConfig):
     transfer_dir: str | None = Field(
         default=None,
         min_length=1,
-        description="Folder of the transfer set (the teacher's stored logits), shared by all runs. Default: the folder `transfer` next to `output_dir`.",
+        description="Folder of the transfer set (the teacher's stored logits), shared by all runs; or a URL, wherever fsspec can write. Default: the folder `transfer` next to `output_dir`.",
     )
+    transfer_cache_gb: float = Field(
+        default=50.0,
+        gt=0.0,
+        description="With a URL as `transfer_dir`: most GB of the copies in the user's cache, of those of one teacher.",
+    )
+
+    @field_validator("transfer_dir")
+    @classmethod
+    def _hide_credentials(cls, folder: str | None) -> str | None:
+        return None if folder is None else hide_credentials(folder)
 
     teacher_precision: Literal["fp32", "bf16", "int8"] = Field(
         default="fp32",

@@ -33,7 +33,7 @@ _files: dict[str, list[CachedFile]] = {}  # of each URL or glob, so that a proce
 
 
 @dataclass(frozen=True)
-class _Remote:
+class RemoteFile:
     """A file or a glob of a file system.
 
     Attributes:
@@ -53,7 +53,7 @@ class _Remote:
         name = PurePosixPath(unquote(self.path.partition("?")[0]) if is_http else self.path).name
         return re.sub(r"[\x00-\x1f/\\:]", "_", name)[-_MAX_NAME:] or "index"
 
-    def next_to(self, name: str) -> _Remote:
+    def next_to(self, name: str) -> RemoteFile:
         """Return the file ``name`` in the same folder."""
         return replace(self, path=_with_name(self.path, name), shown=_with_name(self.shown, name))
 
@@ -77,7 +77,7 @@ def remote_files(url: str, *, location: Text = "") -> list[CachedFile]:
         except InputError:
             raise
         except Exception as error:  # each file system has errors of its own
-            raise _error(error, shown, location) from None  # the library's may quote the credentials
+            raise remote_error(error, shown, location) from None  # the library's may quote the credentials
     return _files[shown]
 
 
@@ -91,8 +91,8 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nlptrain" / "files"
 
 
-def _open(shown: str) -> _Remote:
-    """Return the file system of a URL, and the path in it."""
+def open_remote(shown: str) -> RemoteFile:
+    """Return the file system of a URL without credentials, and the path in it."""
     from fsspec.core import url_to_fs
 
     url = url_with_credentials(shown)
@@ -103,7 +103,7 @@ def _open(shown: str) -> _Remote:
     elif protocol in ("s3", "s3a") and credentials.user:
         url, options = credentials.address, {"key": credentials.user, "secret": credentials.password}
     file_system, path = url_to_fs(url, **options)
-    return _Remote(file_system, path, shown)
+    return RemoteFile(file_system, path, shown)
 
 
 def _http_options(user: str | None, password: str | None) -> dict[str, Any]:
@@ -120,13 +120,13 @@ def _http_options(user: str | None, password: str | None) -> dict[str, Any]:
     }
 
 
-def _matches(shown: str, location: Text) -> Iterator[_Remote]:
+def _matches(shown: str, location: Text) -> Iterator[RemoteFile]:
     """Yield the files that a URL or a glob names.
 
     Raises:
         InputError: there is none, or it is a folder.
     """
-    remote = _open(shown)
+    remote = open_remote(shown)
     # In a URL of the web, ? begins the query.
     magic = r"[*\[]" if protocol_of(shown) in ("http", "https") else r"[*?\[]"
     if not re.search(magic, remote.path) or remote.file_system.isfile(remote.path):
@@ -143,7 +143,7 @@ def _matches(shown: str, location: Text) -> Iterator[_Remote]:
         yield replace(remote, path=path, shown=hide_credentials(remote.file_system.unstrip_protocol(path)))
 
 
-def _copy(remote: _Remote) -> CachedFile:
+def _copy(remote: RemoteFile) -> CachedFile:
     """Return the local copy of a file, with those of the files that belong to it."""
     infos = {remote: remote.file_system.info(remote.path)}
     for companion in map(remote.next_to, _companions(remote.name)):
@@ -175,7 +175,7 @@ def _rename(part: Path, target: Path) -> None:
             raise
 
 
-def _download(remote: _Remote, path: Path, size: int | None) -> None:
+def _download(remote: RemoteFile, path: Path, size: int | None) -> None:
     """Download a file to ``path``.
 
     Raises:
@@ -216,7 +216,7 @@ def _with_name(path: str, name: str) -> str:
     return f"{head.rpartition('/')[0]}/{name}{question}{query}"
 
 
-def _error(error: BaseException, shown: str, location: Text) -> InputError:
+def remote_error(error: BaseException, shown: str, location: Text) -> InputError:
     """Return an error of a file system in one line, without credentials."""
     chain = [error]
     while (cause := chain[-1].__cause__) is not None and cause not in chain:

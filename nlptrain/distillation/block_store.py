@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import overload
 
 from filelock import FileLock
 
-from nlptrain.atomic_files import move_aside, put_if_absent, to_json, write_json
+from nlptrain.atomic_files import move_aside, put_if_absent, remove_parts, to_json, write_json
+from nlptrain.data.remote_files import cache_folder
 from nlptrain.distillation.block_file import StoredBlock, open_block
+from nlptrain.distillation.remote_blocks import RemoteBlocks
 from nlptrain.distillation.sealed_files import DamagedFileError
 from nlptrain.distillation.stored_logits import MANY_LABELS
 from nlptrain.distillation.teachers.teacher import Teacher
 from nlptrain.errors import InputError
+from nlptrain.urls import hide_credentials, is_url
 
 TEACHER_FILE = "teacher.json"
 BLOCK_FILE = re.compile(r"([0-9a-f]{32})\.arrow")
+DEFAULT_CACHE_GB = 50.0
+_MAX_OPEN = 16_384  # files; Linux allows a process 65,530 mappings
 
 
 class BlockStore:
@@ -26,39 +35,58 @@ class BlockStore:
     The name of the folder contains everything that affects a logit, so that a changed teacher never gets old ones. The
     name of a file is the hash of its sentences. It is written whole or not at all, and the first one that is written
     counts, so that any number of processes can write here.
+
+    Below a URL, the blocks are read and written through a folder in the user's cache, which keeps the last ones that
+    were used.
     """
 
-    def __init__(self, folder: Path, teacher: Teacher, *, top: bool = False) -> None:
+    def __init__(
+        self, folder: str | Path, teacher: Teacher, *, top: bool = False, cache_gb: float = DEFAULT_CACHE_GB
+    ) -> None:
         """Open the store of ``teacher`` in its subfolder of ``folder``.
 
         Args:
-            folder: of the stores of all teachers.
+            folder: of the stores of all teachers, a path or a URL.
             teacher: whose blocks are stored.
             top: whether the likeliest labels of each word suffice, if there are many labels, see ``TopLogits``.
+            cache_gb: of copies of blocks below a URL, in GB; at least one block is kept.
         """
         self.labels = teacher.labels.names
         self.is_top = top and len(self.labels) > MANY_LABELS
         self.key = teacher.fingerprint() + ("-top" if self.is_top else "")
-        self.folder = folder / self.key
+        self.remote = RemoteBlocks(str(folder), self.key) if is_url(str(folder)) else None
+        local = Path(folder) if self.remote is None else copies_folder(str(folder))
+        self.folder = local / self.key
         self.teacher = teacher.name
         # Two runs with the same text do not label it both; nothing else depends on the lock.
-        self.lock = FileLock(folder / f"{self.key}.lock")
+        self.lock = FileLock(local / f"{self.key}.lock")
+        self._open_blocks: OrderedDict[str, tuple[StoredBlock, int]] = OrderedDict()
+        self._max_bytes = int(cache_gb * 1e9) if self.remote is not None else None
+        self._bytes = 0
 
     def create(self) -> None:
-        """Create the folder, with a file that describes the teacher."""
+        """Create the folder, with a file that describes the teacher; remove what killed processes have left."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        remove_parts(self.folder)
         path, description = self.folder / TEACHER_FILE, {"teacher": self.teacher, "labels": list(self.labels)}
         if not path.is_file() or path.read_bytes() != to_json(description).encode():
             write_json(path, description)
+            if self.remote is not None:
+                self.remote.add(TEACHER_FILE, to_json(description).encode())
+        if self._max_bytes is not None:
+            self._remove_copies()
 
     def names(self) -> set[str]:
         """Return the names of all stored blocks; some may be damaged."""
-        if not self.folder.is_dir():
-            return set()
-        return {match[1] for path in self.folder.iterdir() if (match := BLOCK_FILE.fullmatch(path.name))}
+        files: set[str] = set()
+        if self.remote is not None:
+            files = self.remote.names()
+        elif self.folder.is_dir():
+            files = {path.name for path in self.folder.iterdir()}
+        return {match[1] for file in files if (match := BLOCK_FILE.fullmatch(file))}
 
     def path(self, name: str) -> Path:
-        """Return the file of the block ``name``."""
+        """Return the file of the block ``name``; below a URL, its copy."""
         return self.folder / f"{name}.arrow"
 
     def open(self, name: str) -> StoredBlock:
@@ -69,30 +97,128 @@ class BlockStore:
             FileNotFoundError: there is none.
             InputError: it cannot be read.
         """
+        if name in self._open_blocks:
+            self._open_blocks.move_to_end(name)
+            return self._open_blocks[name][0]
+        path = self.path(name)
+        if self.remote is not None and not path.is_file():
+            self._copy(name)
         try:
-            return open_block(self.path(name), len(self.labels))
+            block, size = open_block(path, len(self.labels)), path.stat().st_size
         except FileNotFoundError:
             raise
         except OSError as error:
-            reason = f"cannot be read: {error.strerror or error}"
-            raise InputError(reason, location=str(self.path(name))) from error
+            raise InputError(f"cannot be read: {error.strerror or error}", location=str(path)) from error
+        if self.remote is not None:
+            os.utime(path)  # the copies that were not used for the longest time are removed first
+        self._open_blocks[name] = block, size
+        self._bytes += size
+        while len(self._open_blocks) > _MAX_OPEN or (self._max_bytes and self._bytes > max(size, self._max_bytes)):
+            self._close_oldest()
+        return block
 
     def find(self, name: str, log: Callable[[str], None]) -> StoredBlock | None:
         """Return the block ``name``, or None if there is none; a damaged one is moved aside, and logged."""
-        try:
-            return self.open(name)
-        except FileNotFoundError:
-            return None
-        except DamagedFileError as error:
-            with suppress(FileNotFoundError):  # another process has moved it
-                aside = move_aside(self.path(name)).name
-                log(f"{self.path(name)}: damaged ({error}); moved to {aside}; its sentences are labeled again")
-            return None
+        for is_copy in (self.remote is not None, False):
+            try:
+                return self.open(name)
+            except FileNotFoundError:
+                return None
+            except DamagedFileError as error:
+                if is_copy:  # perhaps the copy alone is damaged
+                    self.path(name).unlink(missing_ok=True)
+                    continue
+                self._set_aside(name, str(error), log)
+        return None
 
     def add(self, name: str, content: bytes) -> None:
         """Store ``content`` as the block ``name``, unless there is one.
 
         Raises:
             OSError: the folder is not writable, or the disk is full.
+            InputError: the server refuses it or does not respond.
         """
+        is_first = self.remote is None or self.remote.add(f"{name}.arrow", content)
+        if is_first:
+            put_if_absent(self.path(name), content)
+
+    def _copy(self, name: str) -> None:
+        assert self.remote is not None
+        content = self.remote.read(f"{name}.arrow")
+        if content is None:
+            raise FileNotFoundError(name)
+        self.folder.mkdir(parents=True, exist_ok=True)
         put_if_absent(self.path(name), content)
+
+    def _set_aside(self, name: str, reason: str, log: Callable[[str], None]) -> None:
+        """Move a damaged block aside; below a URL, remove it."""
+        consequence = "its sentences are labeled again"
+        if self.remote is not None:
+            self.path(name).unlink(missing_ok=True)
+            self.remote.remove(f"{name}.arrow")
+            log(f"{self.remote.url}/{name}.arrow: damaged ({reason}); removed; {consequence}")
+            return
+        with suppress(FileNotFoundError):  # another process has moved it
+            aside = move_aside(self.path(name)).name
+            log(f"{self.path(name)}: damaged ({reason}); moved to {aside}; {consequence}")
+
+    def _close_oldest(self) -> None:
+        """Forget the block that was not used for the longest time, and remove its copy."""
+        name, (_, size) = self._open_blocks.popitem(last=False)
+        self._bytes -= size
+        if self.remote is not None:
+            self.path(name).unlink(missing_ok=True)
+
+    def _remove_copies(self) -> None:
+        """Remove the copies of former runs that do not fit, the oldest first."""
+        assert self._max_bytes is not None
+        copies = [(path.stat().st_mtime, path) for path in self.folder.glob("*.arrow")]
+        total = sum(path.stat().st_size for _, path in copies)
+        for _, path in sorted(copies):
+            if total <= self._max_bytes:
+                break
+            total -= path.stat().st_size
+            path.unlink(missing_ok=True)
+
+
+class StoredBlocks(Sequence[StoredBlock]):
+    """Blocks of a store in a fixed order, opened when they are read."""
+
+    def __init__(self, store: BlockStore, names: Sequence[str]) -> None:
+        """Hold the blocks ``names`` of ``store``, which are whole."""
+        self.store = store
+        self.names = names
+
+    def __len__(self) -> int:
+        """Return the number of blocks."""
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> StoredBlock: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> StoredBlocks: ...
+
+    def __getitem__(self, index: int | slice) -> StoredBlock | StoredBlocks:
+        """Open a block, or return a part of them.
+
+        Raises:
+            InputError: it was damaged or removed since it was labeled.
+        """
+        if isinstance(index, slice):
+            return StoredBlocks(self.store, self.names[index])
+        try:
+            return self.store.open(self.names[index])
+        except (DamagedFileError, FileNotFoundError) as error:
+            reason = "removed" if isinstance(error, FileNotFoundError) else f"damaged ({error})"
+            raise InputError(
+                f"{reason} while a run used it",
+                location=str(self.store.path(self.names[index])),
+                hint="give the same command again",
+            ) from error
+
+
+def copies_folder(url: str) -> Path:
+    """Return the folder in the user's cache for the copies of what is below ``url``."""
+    name = hashlib.sha256(hide_credentials(url).rstrip("/").encode()).hexdigest()[:32]
+    return cache_folder().parent / "transfer" / name

@@ -13,12 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptrain.atomic_files import remove_parts
 from nlptrain.data.blocks import Block, cut_blocks
 from nlptrain.data.mapped_arrays import mapped_array
 from nlptrain.data.sentence import HashSet, Sentence, hash_array
 from nlptrain.distillation.block_file import StoredBlock, block_content
-from nlptrain.distillation.block_store import BlockStore
+from nlptrain.distillation.block_store import DEFAULT_CACHE_GB, BlockStore, StoredBlocks
 from nlptrain.distillation.block_use import record_use
 from nlptrain.distillation.sealed_files import DamagedFileError
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
@@ -32,9 +31,11 @@ _AHEAD = 2  # blocks that wait for each worker
 _LOG_SECONDS = 20
 
 
-def open_stores(ensemble: TeacherEnsemble, folder: Path, *, top: bool = False) -> list[BlockStore]:
-    """Return the store of each teacher below ``folder``; ``top`` as in ``BlockStore``."""
-    return [BlockStore(folder, part.teacher, top=top) for part in ensemble.teachers]
+def open_stores(
+    ensemble: TeacherEnsemble, folder: str | Path, *, top: bool = False, cache_gb: float = DEFAULT_CACHE_GB
+) -> list[BlockStore]:
+    """Return the store of each teacher below ``folder``; the other arguments are those of ``BlockStore``."""
+    return [BlockStore(folder, part.teacher, top=top, cache_gb=cache_gb) for part in ensemble.teachers]
 
 
 def label_with_ensemble(
@@ -83,13 +84,12 @@ def label_with_ensemble(
 
 def _stored_by(labeled: LabelingResult, blocks: Iterable[TextBlock]) -> Iterator[TextBlock]:
     """Yield ``blocks``, which the first teacher has labeled, and whose sentences are read from its store."""
-    stored = dict(zip(labeled.names, labeled.blocks, strict=True))
     for block in blocks:
-        yield replace(block, load=partial(_read_again, stored[block.name]))
+        yield replace(block, load=partial(_read_again, labeled.blocks.store, block.name))
 
 
-def _read_again(stored: StoredBlock) -> Block:
-    sentences = list(stored.sentences())
+def _read_again(store: BlockStore, name: str) -> Block:
+    sentences = list(store.open(name).sentences())
     return Block.of(sentences, [sentence.hash() for sentence in sentences])
 
 
@@ -109,8 +109,9 @@ def _rows(
     seen = HashSet()
     if left_out:
         seen.add(hash_array([sentence.hash() for sentence in left_out]))
-    distinct = Rows.distinct([labeled.blocks[ids[block.name]] for block in text], [block.name for block in text], seen)
-    of_text = np.array([ids[block.name] for block in text], np.int32)
+    names = [block.name for block in text]
+    distinct = Rows.distinct(StoredBlocks(labeled.blocks.store, names), names, seen)
+    of_text = np.array([ids[name] for name in names], np.int32)
     parts.append(Rows(of_text[distinct.block_ids], distinct.rows))
     weights = np.array([block.weight for block in text], np.float32)[distinct.block_ids]
     weights = mapped_array(np.append(np.array([sentence.weight for sentence in gold], np.float32), weights))
@@ -125,7 +126,7 @@ class LabelingResult:
     Attributes:
         key: identifies the teacher.
         names: of the blocks, each once, in the order in which they came.
-        blocks: the same, mapped into memory.
+        blocks: the same, opened when they are read.
         stored: sentences whose logits were stored already.
         computed: sentences whose logits were computed by this process or another one.
         words: of the computed sentences.
@@ -134,7 +135,7 @@ class LabelingResult:
 
     key: str
     names: Sequence[str]
-    blocks: Sequence[StoredBlock]
+    blocks: StoredBlocks
     stored: int
     computed: int
     words: int
@@ -174,22 +175,21 @@ def label_blocks(store: BlockStore, blocks: Iterable[TextBlock], teacher: Teache
         InputError: a process of the launcher does not see the store, or a block cannot be read.
     """
     processes = run.processes
-    if processes.is_rank_zero:
+    if processes.is_rank_zero or store.remote is not None:
         store.create()
     with processes.rank_zero_only(store.lock), teacher.labeling(run.workers) as compute:
         _check_store_is_seen(store, run)
-        if processes.is_rank_zero:
-            remove_parts(store.folder)
         progress = _Progress(run)
-        opened: dict[str, StoredBlock | None] = {}
+        are_stored: dict[str, bool] = {}
         waiting: deque[tuple[Block, Callable[[], TeacherLogits]]] = deque()
         for block in blocks:
-            if block.name in opened:
+            if block.name in are_stored:
                 continue
-            opened[block.name] = stored = store.find(block.name, run.log)
+            stored = store.find(block.name, run.log)
+            are_stored[block.name] = stored is not None
             if stored is not None:
                 progress.stored += len(stored)
-            elif (len(opened) - 1) % processes.world_size == processes.rank:
+            elif (len(are_stored) - 1) % processes.world_size == processes.rank:
                 loaded = block.load()
                 waiting.append((loaded, compute(loaded.sentences)))
             if len(waiting) >= (1 if run.workers == 1 else _AHEAD * run.workers):
@@ -197,10 +197,9 @@ def label_blocks(store: BlockStore, blocks: Iterable[TextBlock], teacher: Teache
         while waiting:
             _store_block(store, teacher, *waiting.popleft(), progress)
         processes.barrier()  # until every process has stored its blocks
-        for name in [name for name, stored in opened.items() if stored is None]:
-            opened[name] = new = _open_new(store, name)
-            progress.add_computed(new)
-    return progress.result(store.key, {name: block for name, block in opened.items() if block is not None})
+        for name in [name for name, is_stored in are_stored.items() if not is_stored]:
+            progress.add_computed(_open_new(store, name))
+    return progress.result(store, list(are_stored))
 
 
 def _check_store_is_seen(store: BlockStore, run: Run) -> None:
@@ -258,8 +257,8 @@ class _Progress:
         self._computed += len(block)
         self._words += int(block.offsets[-1])
 
-    def result(self, key: str, blocks: dict[str, StoredBlock]) -> LabelingResult:
+    def result(self, store: BlockStore, names: Sequence[str]) -> LabelingResult:
         """Return the counts."""
         seconds = time.monotonic() - self._started
-        names, files = list(blocks), list(blocks.values())
-        return LabelingResult(key, names, files, self.stored, self._computed, self._words, seconds)
+        blocks = StoredBlocks(store, names)
+        return LabelingResult(store.key, names, blocks, self.stored, self._computed, self._words, seconds)

@@ -15,6 +15,7 @@ from nlptrain.config.train import AugmentConfig, TrainConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation.asked_types import label_classes
+from nlptrain.distillation.block_store import DEFAULT_CACHE_GB
 from nlptrain.distillation.labeling import open_stores
 from nlptrain.distillation.objectives import DistillObjective, PseudoLabelObjective
 from nlptrain.distillation.pseudo_labels import check_any_labeled, filter_pseudo_labels
@@ -53,6 +54,7 @@ def train_on_logits(
     run: Run,
     *,
     transfer_dir: str | Path,
+    transfer_cache_gb: float = DEFAULT_CACHE_GB,
     augment: AugmentConfig | None = None,
     own_objective: Objective | None = None,
 ) -> dict[str, Any]:
@@ -66,7 +68,8 @@ def train_on_logits(
         objective: the loss and its weights.
         config: steps, batches, optimizer.
         run: device, precision, folder.
-        transfer_dir: folder of the teacher's logits, for all runs.
+        transfer_dir: folder of the teacher's logits, for all runs, or a URL.
+        transfer_cache_gb: of copies of what is below a URL, in GB.
         augment: how synthetic sentences are generated; None: there are none.
         own_objective: computes the loss instead of the one that ``objective`` describes.
 
@@ -75,7 +78,8 @@ def train_on_logits(
     """
     ensemble = TeacherEnsemble.of(teacher)
     check_distillable(student, ensemble, splits, None if own_objective else objective)
-    stores = open_stores(ensemble, Path(transfer_dir), top=own_objective is None and objective.reads_probabilities)
+    top = own_objective is None and objective.reads_probabilities
+    stores = open_stores(ensemble, transfer_dir, top=top, cache_gb=transfer_cache_gb)
     reading = TextReading(student, config, objective.oversampling, augment)
     labeled = label_text(ensemble, splits, raw, reading, run, stores)
     return learn_from_logits(student, labeled, objective, config, run, own_objective)
@@ -132,6 +136,7 @@ def train_on_pseudo_labels(
     run: Run,
     *,
     transfer_dir: str | Path,
+    transfer_cache_gb: float = DEFAULT_CACHE_GB,
     augment: AugmentConfig | None = None,
 ) -> dict[str, Any]:
     """Train ``student`` on gold tags and on text with the tags of ``teacher``: ``pseudo_label``.
@@ -142,7 +147,8 @@ def train_on_pseudo_labels(
     check_distillable(student, ensemble, splits)
     _check_all_types_are_asked(ensemble)
     check_min_precision(splits, objective)
-    stores = open_stores(ensemble, Path(transfer_dir), top=objective.reads_probabilities)
+    top = objective.reads_probabilities
+    stores = open_stores(ensemble, transfer_dir, top=top, cache_gb=transfer_cache_gb)
     reading = TextReading(student, config, objective.oversampling, augment)
     labeled = label_text(ensemble, splits, raw, reading, run, stores)
     thresholds = confidence_thresholds(ensemble, labeled.splits, objective, run, stores)

@@ -34,6 +34,7 @@ from nlptrain.run.run import Run, check_native_precision, signal_handlers
 from nlptrain.run.seeds import check_not_seeds_folder, parent_folder, seed_folder, seeds_folder
 from nlptrain.training.objective import Objective, describe_objective
 from nlptrain.training.tracking import check_trackers
+from nlptrain.urls import is_output_url
 
 
 def run_training(
@@ -160,6 +161,7 @@ def train(config: CommandConfig, setup: Setup, run: Run, own_objective: Objectiv
         config.train,
         run,
         transfer_dir=transfer_dir(config),
+        transfer_cache_gb=config.transfer_cache_gb,
         augment=config.augmenting,
     )
 
@@ -179,8 +181,10 @@ def _source_text(config: DistillationConfig, setup: Setup, run: Run) -> SourceTe
     return SourceText(read, key, run.provenance["data"])
 
 
-def transfer_dir(config: DistillationConfig) -> Path:
-    """Return the folder of the teachers' logits."""
+def transfer_dir(config: DistillationConfig) -> str | Path:
+    """Return the folder of the teachers' logits, or its URL."""
+    if config.transfer_dir is not None and is_output_url(config.transfer_dir):
+        return config.transfer_dir
     return Path(config.transfer_dir or parent_folder(Path(config.output_dir)) / "transfer")
 
 

@@ -44,9 +44,9 @@ def test_an_unchanged_text_is_read_once(corpus: Path, kd: Path, command: str, mo
     for name in ("model/model.safetensors", "counts.json"):
         assert (corpus / "runs/first" / name).read_bytes() == (corpus / "runs/second" / name).read_bytes()
 
-    changes = [("--set", "data.min_words=5"), ("--set", "augment={sentences: 5}"), ("--set", "objective.oversampling=0.2")]
+    changes = ["data.min_words=5", "augment={sentences: 5}", "objective.oversampling=0.2"]
     for index, change in enumerate(changes, start=1):
-        train(f"changed-{index}", *change)
+        train(f"changed-{index}", "--set", change)
         assert len(reads) == index
     with (corpus / "raw.txt").open("a") as file:
         file.write("one more line of text\n")
