@@ -149,7 +149,7 @@ def distill(
         train: length, batches, optimizer.
         augment: how synthetic sentences are made.
         output_dir: folder of the run, or of one run for each of ``seeds``.
-        transfer_dir: folder of the teacher's logits, shared by all runs.
+        transfer_dir: folder of the teacher's logits, shared by all runs, or a URL.
         teacher_precision: arithmetic of the teacher.
         seed: of everything random.
         seeds: several seeds, instead of ``seed``: each is trained.

@@ -134,11 +134,9 @@ def test_errors_name_the_url_without_its_credentials(
         raise PermissionError("secret")
 
     monkeypatch.setattr(MemoryFileSystem, "ls", refuse)
-    with pytest.raises(
-        InputError, match=rf"^transfer_dir: access to {URL}/\S+ is denied; give the credentials by"
-    ) as e:
+    with pytest.raises(InputError, match=rf"^transfer_dir: access to {URL}/\S+ is denied; give the cred") as error:
         BlockStore(URL, TransformerTeacher(teacher)).names()
-    assert "secret" not in str(e.value)
+    assert "secret" not in str(error.value)
     with pytest.raises(InputError, match="transfer_dir: found the protocol 'nowhere' in nowhere://bucket"):
         BlockStore("nowhere://bucket", TransformerTeacher(teacher))
 
