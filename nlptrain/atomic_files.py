@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import platform
@@ -193,6 +194,28 @@ def to_json(value: Any) -> str:  # noqa: ANN401
 def write_json(path: Path, value: Any) -> None:  # noqa: ANN401
     """Write ``value`` as JSON, atomically."""
     write_text(path, to_json(value))
+
+
+def write_sealed_json(path: Path, value: dict[str, Any]) -> None:
+    """Write ``value`` as JSON with its checksum, atomically, unless the file has it already."""
+    text = _sealed_json(value)
+    if not path.is_file() or path.read_bytes() != text.encode():
+        write_text(path, text)
+
+
+def read_sealed_json(path: Path) -> dict[str, Any] | None:
+    """Return what ``write_sealed_json`` has written; None if there is no file, or if it is damaged."""
+    try:
+        content = path.read_bytes()
+        value: dict[str, Any] = json.loads(content)
+        value.pop("checksum")
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    return value if content == _sealed_json(value).encode() else None
+
+
+def _sealed_json(value: dict[str, Any]) -> str:
+    return to_json({"checksum": hashlib.sha256(to_json(value).encode()).hexdigest(), **value})
 
 
 def write_text(path: Path, text: str) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from nlptrain.atomic_files import to_json, write_text
+from nlptrain.atomic_files import read_sealed_json, write_sealed_json
 from nlptrain.run.run import Run
 
 FOLDER = "runs"  # below the folder of all teachers
@@ -45,28 +43,15 @@ def record_use(folder: Path, run: Run, teachers: Iterable[str], names: Iterable[
     path = folder / FOLDER / f"{hashlib.blake2b(output_dir.encode(), digest_size=16).hexdigest()}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     description = {"output_dir": output_dir, "run": run.identity_hash, "teachers": sorted(teachers)}
-    known = _read(path)
+    known = read_sealed_json(path)
     before = known["blocks"] if known and {**known, "blocks": None} == {**description, "blocks": None} else ()
-    content = to_json({**description, "blocks": sorted({*before, *names})})
-    if not path.is_file() or path.read_text(encoding="utf-8") != content:
-        write_text(path, content)
+    write_sealed_json(path, {**description, "blocks": sorted({*before, *names})})
 
 
 def read_uses(folder: Path) -> list[RunBlocks]:
     """Return what each run reads whose folder still exists."""
     uses = []
     for path in sorted((folder / FOLDER).glob("*.json")):
-        if (known := _read(path)) is not None and (Path(known["output_dir"]) / "run.json").is_file():
+        if (known := read_sealed_json(path)) is not None and (Path(known["output_dir"]) / "run.json").is_file():
             uses.append(RunBlocks(Path(known["output_dir"]), known["teachers"], known["blocks"]))
     return uses
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    """Return the content of a record; None if there is none, or if it is damaged."""
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        kinds = {"output_dir": str, "run": str, "teachers": list, "blocks": list}
-        is_whole = all(isinstance(known[key], kind) for key, kind in kinds.items())
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
-    return known if is_whole else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from nlptrain.data.mapped_arrays import ArrayWriter
 from nlptrain.data.sentence import Hashes, HashSet, Sentence
 from nlptrain.distillation.block_file import StoredBlock
+from nlptrain.distillation.block_store import StoredBlocks
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
 from nlptrain.models.heads import Prediction
 
@@ -64,7 +67,7 @@ class Rows:
 class TransferSet:
     """Sentences with one teacher's logits, in a fixed order, read from mapped blocks."""
 
-    def __init__(self, blocks: Sequence[StoredBlock], rows: Rows, key: str) -> None:
+    def __init__(self, blocks: StoredBlocks, rows: Rows, key: str) -> None:
         """Hold the sentences in ``rows`` of ``blocks``; ``key`` identifies the teacher."""
         self.key = key
         self._blocks = blocks
@@ -77,6 +80,13 @@ class TransferSet:
     def select(self, rows: NDArray[np.integer] | slice) -> TransferSet:
         """Return the sentences of ``rows``, in this order."""
         return TransferSet(self._blocks, self._rows[rows], self.key)
+
+    def identity(self) -> str:
+        """Return a hash of the sentences and their order, in hexadecimal digits."""
+        result = hashlib.blake2b(json.dumps(list(self._blocks.names)).encode(), digest_size=16)
+        result.update(np.ascontiguousarray(self._rows.block_ids).data)
+        result.update(np.ascontiguousarray(self._rows.rows).data)
+        return result.hexdigest()
 
     def sentences(self, start: int = 0) -> Iterator[Sentence]:
         """Yield the sentences from ``start`` on as they were labeled, without tags."""

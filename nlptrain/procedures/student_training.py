@@ -25,6 +25,7 @@ from nlptrain.distillation.thresholds import Threshold, check_min_precision, con
 from nlptrain.errors import InputError, Setting
 from nlptrain.models.token_model import TokenModel
 from nlptrain.procedures.finish import finish
+from nlptrain.procedures.stored_examples import examples_folder
 from nlptrain.procedures.text_labeling import LabeledText, TextReading, label_text
 from nlptrain.run.run import Run
 from nlptrain.training.examples import Examples
@@ -112,6 +113,13 @@ def learn_from_logits(
         oversampling=objective.oversampling,
         source_weights=transfer_set.select(slice(gold, None)).source_weights(gold),
         folder=run.folder,
+        stored=examples_folder(
+            labeled.folder,
+            student,
+            splits.train,
+            transfer_set.sets[0],
+            label_pipeline_words=config.label_pipeline_words,
+        ),
     )
     counts = f"{gold:,} gold and {examples.sentences - gold:,} unlabeled sentences"
     run.log(f"training set: {counts}, {examples.words:,} words in all")
@@ -189,6 +197,14 @@ def learn_from_pseudo_labels(
         teacher_logits_from=gold,
         label_pipeline_words=config.label_pipeline_words,
         folder=run.folder,
+        stored=examples_folder(
+            labeled.folder,
+            student,
+            splits.train,
+            kept.sets[0],
+            label_pipeline_words=config.label_pipeline_words,
+            label_ids=pseudo_labels.label_ids,
+        ),
     )
     run.log(
         f"training set: {gold:,} gold and {len(pseudo_labels):,} pseudo-labeled sentences, "

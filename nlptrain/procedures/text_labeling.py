@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
+from pathlib import Path
 
 from nlptrain.config.train import AugmentConfig, TrainConfig
 from nlptrain.data.sentence import Sentence
@@ -51,11 +52,13 @@ class LabeledText:
         splits: gold sentences; dev may have the teacher's tags.
         transfer_set: the train, raw and synthetic sentences with the ensemble's logits, in this order.
         teacher: its scores.
+        folder: where examples may be stored; None: nowhere.
     """
 
     splits: Splits
     transfer_set: TeacherLogitsDataset
     teacher: TeacherScores
+    folder: Path | None = None
 
 
 def label_text(
@@ -118,7 +121,8 @@ def _label_blocks(
         record = complete()
         labeled = label_with_ensemble(ensemble, record.dev, run, stores)
         splits = agreement_splits(splits, labeled, record.count, log=run.log)
-    return LabeledText(splits, transfer_set, evaluate_teacher(ensemble, splits, stores, run))
+    teacher = evaluate_teacher(ensemble, splits, stores, run)
+    return LabeledText(splits, transfer_set, teacher, stores[0].folder.parent)
 
 
 def _blocks_to_read(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nlptrain import __version__
-from nlptrain.atomic_files import to_json, write_text
+from nlptrain.atomic_files import read_sealed_json, write_sealed_json
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.block_store import BlockStore
 from nlptrain.distillation.text_blocks import TextBlock, not_kept
@@ -107,18 +107,13 @@ def write_record(path: Path, text: SourceText, record: TextRecord, run: Run) -> 
         "dev": [sentence.words for sentence in record.dev],
         "blocks": [[block.name, block.sentences, block.weight, block.is_synthetic] for block in record.blocks],
     }
-    checksum = hashlib.sha256(to_json(content).encode()).hexdigest()
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, to_json({"checksum": checksum, **content}))
+    write_sealed_json(path, content)
 
 
 def _load(path: Path, stores: Sequence[BlockStore], run: Run) -> dict[str, Any] | None:
-    try:
-        known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        checksum = known.pop("checksum")
-        if hashlib.sha256(to_json(known).encode()).hexdigest() != checksum:
-            return None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    known = read_sealed_json(path)
+    if known is None:
         return None
     names = [block[0] for block in known["blocks"]]
     if all(set(names) <= store.names() for store in stores):

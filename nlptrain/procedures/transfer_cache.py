@@ -13,12 +13,13 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from nlptrain.atomic_files import move_aside
+from nlptrain.atomic_files import move_aside, read_sealed_json
 from nlptrain.distillation.block_store import BLOCK_FILE, TEACHER_FILE
 from nlptrain.distillation.block_use import FOLDER as RUNS
 from nlptrain.distillation.block_use import RunBlocks, read_uses
 from nlptrain.distillation.sealed_files import DamagedFileError, open_sealed
 from nlptrain.errors import InputError
+from nlptrain.procedures.stored_examples import FOLDER as EXAMPLES
 from nlptrain.procedures.text_record import FOLDER as TEXTS
 
 _OLD_FILE = re.compile(r"\d{6,9}\.arrow|manifest\.json|.*\.(damaged(-\d+)?|part)")  # of earlier versions, or damaged
@@ -55,7 +56,7 @@ class Pruned:
 
     Attributes:
         blocks: the number of blocks.
-        others: the number of other files: damaged ones, and those of earlier versions.
+        others: the number of other files: examples, damaged ones, and those of earlier versions.
         bytes: of all of them.
         kept: the number of blocks that a run reads.
     """
@@ -106,6 +107,8 @@ def verify_transfer_set(folder: Path, report: Callable[[str], None]) -> tuple[in
 def prune_transfer_set(folder: Path, *, dry_run: bool = False) -> Pruned:
     """Remove the blocks in ``folder`` that no run reads whose folder exists, and damaged and outdated files.
 
+    Stored examples are removed, too: encoding the sentences again takes little time.
+
     Args:
         folder: of the transfer set.
         dry_run: count them, and remove nothing.
@@ -136,7 +139,10 @@ def prune_transfer_set(folder: Path, *, dry_run: bool = False) -> Pruned:
                     path.unlink()
             if not needed and not dry_run:
                 shutil.rmtree(teacher)
+        for path in sorted(path for path in (folder / EXAMPLES).rglob("*") if path.is_file()):
+            others, size = others + 1, size + path.stat().st_size
         if not dry_run:
+            shutil.rmtree(folder / EXAMPLES, ignore_errors=True)
             _remove_records(folder, uses, {path.stem for teacher in teachers for path in teacher.glob("*.arrow")})
     return Pruned(blocks, others, size, kept)
 
@@ -145,14 +151,13 @@ def _remove_records(folder: Path, uses: Sequence[RunBlocks], names: Collection[s
     """Remove the records of runs whose folders do not exist, and of texts whose blocks are not all in ``names``."""
     folders = {str(use.output_dir) for use in uses}
     for path in [*(folder / RUNS).glob("*.json"), *(folder / TEXTS).glob("*.json")]:
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            if path.parent.name == RUNS:
-                is_kept = record["output_dir"] in folders
-            else:
-                is_kept = all(block[0] in names for block in record["blocks"])
-        except (ValueError, LookupError, TypeError):
+        record = read_sealed_json(path)
+        if record is None:
             is_kept = False
+        elif path.parent.name == RUNS:
+            is_kept = record["output_dir"] in folders
+        else:
+            is_kept = all(block[0] in names for block in record["blocks"])
         if not is_kept:
             path.unlink()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ from nlptrain.models.token_model import TokenModel
 from nlptrain.models.tokenization.inputs import Inputs
 from nlptrain.training.objective import NO_LABEL, Targets
 from nlptrain.training.partial_targets import PartialTargets
-from nlptrain.training.windows import WindowWriter
+from nlptrain.training.windows import MappedWindows, WindowWriter
 from nlptrain_runtime.windows import Window
 
 
@@ -56,6 +57,7 @@ class Examples:
         oversampling: float = 0.0,
         source_weights: NDArray[np.floating] | None = None,
         folder: Path | None = None,
+        stored: Path | None = None,
     ) -> None:
         """Encode ``sentences`` for ``model``; sentences without tags need ``teacher_logits``.
 
@@ -73,6 +75,8 @@ class Examples:
             source_weights: of each sentence relative to weight 1, [sentences]; 0 for sentences that every epoch has
                 once; None: equal.
             folder: of the temporary files; None: the system's.
+            stored: folder of the windows of the same sentences, where these are read or else written; its name has to
+                contain all that decides them. None: they are encoded in each run.
         """
         self.model = model
         self.teacher_logits = teacher_logits
@@ -84,16 +88,28 @@ class Examples:
         self._inside = _InsideTargets(model.labels)
         self._partial = PartialTargets(model.labels)
         model.featurizer.pin_ids()
-        writer = WindowWriter(folder)
-        for sentence in sentences:
-            self._add(sentence, writer)
-        self.sentences, self.words = writer.sentences, writer.words
-        self._windows = windows = writer.finish()
+        windows, (self.sentences, self.words) = self._read_or_encode(sentences, folder, stored)
+        self._windows = windows
         self.lengths = windows.lengths
         self.target_words = windows.target_words(
             None if teacher_logits is None else teacher_logits_from, self._partial.known_words, folder
         )
         self.oversampling = _window_oversampling(sampling_weights, oversampling, source_weights, windows.rows, folder)
+
+    def _read_or_encode(
+        self, sentences: Iterable[Sentence], folder: Path | None, stored: Path | None
+    ) -> tuple[MappedWindows, tuple[int, int]]:
+        """Return the windows of ``sentences``, with the numbers of sentences and words."""
+        if stored is not None and (known := MappedWindows.load(stored)) is not None:
+            return known
+        writer = WindowWriter(folder)
+        for sentence in sentences:
+            self._add(sentence, writer)
+        windows, counts = writer.finish(), (writer.sentences, writer.words)
+        if stored is not None:
+            with suppress(OSError):  # the disk is full, or another process writes the same
+                windows.save(stored, counts)
+        return windows, counts
 
     def _add(self, sentence: Sentence, writer: WindowWriter) -> None:
         ids = self.model.labels.ids

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nlptrain.atomic_files import read_sealed_json, whole_folder, write_sealed_json
 from nlptrain.data.mapped_arrays import ArrayWriter
 from nlptrain.training.objective import NO_LABEL
 from nlptrain_runtime.windows import Window
 
 Indices = Sequence[int] | NDArray[np.integer]
 _CLOSES, _HAS_GOLD = 1, 2
+_SUMS = "sums.json"
 _FLUSH = 1024  # windows that are written at once
 _SLICE = 2**16  # windows whose target words are counted at once
 
@@ -70,6 +73,36 @@ class MappedWindows:
     def __len__(self) -> int:
         """Return the number of windows."""
         return len(self.rows)
+
+    def save(self, folder: Path, counts: tuple[int, int]) -> None:
+        """Write all arrays to ``folder``, with the numbers of sentences and words, whole or not at all.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        with whole_folder(folder) as part:
+            sums: dict[str, Any] = {"counts": counts}
+            for field in fields(self):
+                path = part / f"{field.name}.npy"
+                np.save(path, getattr(self, field.name))
+                sums[field.name] = _checksum(path)
+            write_sealed_json(part / _SUMS, sums)
+
+    @classmethod
+    def load(cls, folder: Path) -> tuple[MappedWindows, tuple[int, int]] | None:
+        """Map the arrays in ``folder`` into memory; None if there are none, or if they are damaged."""
+        if (sums := read_sealed_json(folder / _SUMS)) is None:
+            return None
+        files = {field.name: folder / f"{field.name}.npy" for field in fields(cls)}
+        try:
+            if any(_checksum(path) != sums[name] for name, path in files.items()):
+                return None
+        except OSError:  # a file is missing
+            return None
+        sentences, words = sums["counts"]
+        # Slices of numpy's own class of mapped arrays are slow.
+        arrays = {name: np.asarray(np.load(path, mmap_mode="r")) for name, path in files.items()}
+        return cls(**arrays), (sentences, words)
 
     def select(self, indices: Indices) -> list[Window]:
         """Return the windows ``indices``."""
@@ -128,6 +161,11 @@ class MappedWindows:
             counts[others] = [known_words(start + index) for index in others.tolist()]
             writer.append(counts)
         return writer.finish()
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class WindowWriter:

@@ -121,3 +121,33 @@ def test_error_if_labels_are_in_another_order_than_the_teachers(tiny_bert: Path,
             transfer_dir=tmp_path / "transfer",
         )
     assert not (tmp_path / "transfer").exists()
+
+
+def test_stored_examples_are_read_instead_of_encoded(
+    model: TokenModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "examples/key"
+    first = Examples(model, SENTENCES, label_pipeline_words=True, stored=folder)
+    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def assert_same(second: Examples) -> None:
+        assert (second.sentences, second.words, len(second)) == (2, 6, len(first))
+        for indices in ([1, 0], [0]):
+            targets, expected = second.targets(indices), first.targets(indices)
+            torch.testing.assert_close(targets.gold, expected.gold)
+            inputs, expected_inputs = second.inputs(indices), first.inputs(indices)
+            torch.testing.assert_close(inputs.word_positions, expected_inputs.word_positions)
+            torch.testing.assert_close(inputs.model_inputs, expected_inputs.model_inputs)
+        assert second.target_words.tolist() == first.target_words.tolist()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(model.featurizer, "encoder", None)
+        patch.setattr("nlptrain.training.windows.WindowWriter.add", lambda *_: pytest.fail("encoded again"))
+        assert_same(Examples(model, [], label_pipeline_words=True, stored=folder))
+    for name in ("subwords.npy", "sums.json"):
+        (folder / name).write_bytes(whole[name][:-1])
+        assert_same(Examples(model, SENTENCES, label_pipeline_words=True, stored=folder))
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
+    monkeypatch.setattr("nlptrain.training.windows.np.save", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+    assert_same(Examples(model, SENTENCES, label_pipeline_words=True, stored=tmp_path / "other"))
+    assert not (tmp_path / "other").exists()

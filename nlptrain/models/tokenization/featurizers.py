@@ -32,6 +32,8 @@ MAX_CACHED_WORDS = 500_000  # of a DynamicVocab, before it is cleared
 class SubwordFeaturizer:
     """Turns words into the subwords of a tokenizer, padded to the longest window of a batch."""
 
+    has_fixed_ids = True
+
     def __init__(self, tokenizer: PreTrainedTokenizerBase, architecture: Architecture | None = None) -> None:
         """Use ``tokenizer`` for a model of ``architecture``; None: the model only takes ids and mask."""
         self.tokenizer = tokenizer
@@ -107,6 +109,7 @@ class SubwordFeaturizer:
 class DynamicVocab:
     """Word ids that are assigned in order of occurrence, and cleared once there are many, unless they are pinned."""
 
+    has_fixed_ids = False
     _pinned = False
 
     @abstractmethod

@@ -90,10 +90,12 @@ class Featurizer(Protocol):
     Attributes:
         prefix: ids before the words of every window.
         suffix: ids after them.
+        has_fixed_ids: whether a word has the same ids in every process.
     """
 
     prefix: list[int]
     suffix: list[int]
+    has_fixed_ids: bool
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase | None:
