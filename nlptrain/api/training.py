@@ -126,6 +126,7 @@ def distill(
     augment: Map | AugmentConfig | Literal["auto", "none"] | None = None,
     output_dir: str | Path | None = None,
     transfer_dir: str | Path | None = None,
+    transfer_cache_gb: float | None = None,
     teacher_precision: Literal["fp32", "bf16", "int8"] | None = None,
     seed: int | None = None,
     seeds: Sequence[int] | None = None,
@@ -150,6 +151,7 @@ def distill(
         augment: how synthetic sentences are made.
         output_dir: folder of the run, or of one run for each of ``seeds``.
         transfer_dir: folder of the teacher's logits, shared by all runs, or a URL.
+        transfer_cache_gb: of local copies of what is below a URL, in GB.
         teacher_precision: arithmetic of the teacher.
         seed: of everything random.
         seeds: several seeds, instead of ``seed``: each is trained.
@@ -183,6 +185,7 @@ def pseudo_label(
     augment: Map | AugmentConfig | Literal["auto", "none"] | None = None,
     output_dir: str | Path | None = None,
     transfer_dir: str | Path | None = None,
+    transfer_cache_gb: float | None = None,
     teacher_precision: Literal["fp32", "bf16", "int8"] | None = None,
     seed: int | None = None,
     seeds: Sequence[int] | None = None,

@@ -46,8 +46,8 @@ class CommandConfig(Section):
     @model_validator(mode="after")
     def _writes_local_folders(self) -> CommandConfig:
         if is_output_url(self.output_dir):
-            found = f"found the URL {hide_credentials(self.output_dir)}"
-            raise Invalid(found, key="output_dir", expected="a local folder")
+            url = hide_credentials(self.output_dir)
+            raise Invalid(f"found the URL {url}", key="output_dir", expected="a local folder")
         return self
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +19,13 @@ class RunBlocks:
     """The blocks that a run reads.
 
     Attributes:
+        record: the file that names them.
         output_dir: folder of the run.
         teachers: keys of its teachers.
         blocks: names of the blocks.
     """
 
+    record: Path
     output_dir: Path
     teachers: Sequence[str]
     blocks: Sequence[str]
@@ -39,7 +42,7 @@ def record_use(folder: Path, run: Run, teachers: Iterable[str], names: Iterable[
     """
     if run.folder is None or not run.processes.is_rank_zero:
         return
-    output_dir = str(run.folder.resolve())
+    output_dir = _relative(run.folder, folder)
     path = folder / FOLDER / f"{hashlib.blake2b(output_dir.encode(), digest_size=16).hexdigest()}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     description = {"output_dir": output_dir, "run": run.identity_hash, "teachers": sorted(teachers)}
@@ -52,6 +55,17 @@ def read_uses(folder: Path) -> list[RunBlocks]:
     """Return what each run reads whose folder still exists."""
     uses = []
     for path in sorted((folder / FOLDER).glob("*.json")):
-        if (known := read_sealed_json(path)) is not None and (Path(known["output_dir"]) / "run.json").is_file():
-            uses.append(RunBlocks(Path(known["output_dir"]), known["teachers"], known["blocks"]))
+        if (known := read_sealed_json(path)) is None:
+            continue
+        output_dir = Path(os.path.normpath(folder.resolve() / known["output_dir"]))
+        if (output_dir / "run.json").is_file():
+            uses.append(RunBlocks(path, output_dir, known["teachers"], known["blocks"]))
     return uses
+
+
+def _relative(output_dir: Path, folder: Path) -> str:
+    """Return the path of a run from ``folder``, so that both can be moved; absolute on another drive."""
+    try:
+        return Path(os.path.relpath(output_dir.resolve(), folder.resolve())).as_posix()
+    except ValueError:
+        return output_dir.resolve().as_posix()

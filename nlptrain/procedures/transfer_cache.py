@@ -149,16 +149,11 @@ def prune_transfer_set(folder: Path, *, dry_run: bool = False) -> Pruned:
 
 def _remove_records(folder: Path, uses: Sequence[RunBlocks], names: Collection[str]) -> None:
     """Remove the records of runs whose folders do not exist, and of texts whose blocks are not all in ``names``."""
-    folders = {str(use.output_dir) for use in uses}
-    for path in [*(folder / RUNS).glob("*.json"), *(folder / TEXTS).glob("*.json")]:
+    for path in {*(folder / RUNS).glob("*.json")} - {use.record for use in uses}:
+        path.unlink()
+    for path in (folder / TEXTS).glob("*.json"):
         record = read_sealed_json(path)
-        if record is None:
-            is_kept = False
-        elif path.parent.name == RUNS:
-            is_kept = record["output_dir"] in folders
-        else:
-            is_kept = all(block[0] in names for block in record["blocks"])
-        if not is_kept:
+        if record is None or any(block[0] not in names for block in record["blocks"]):
             path.unlink()
 
 

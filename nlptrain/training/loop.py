@@ -180,7 +180,10 @@ def planned_sentences(
     steps = config.auto_length.max_steps if config.steps == "auto" else config.steps
     if steps is None:
         return None
-    lengths = [len(window.subwords) for sentence in sample for window in model.windows(sentence.words)]
+    if model.featurizer.has_fixed_ids:
+        lengths = [len(window.subwords) for sentence in sample for window in model.windows(sentence.words)]
+    else:  # there is an id for each word, which would be assigned here
+        lengths = [len(sentence.words) for sentence in sample]
     plan = BatchPlan(np.array(lengths), subwords=config.batch_subwords, sentences=config.batch_sentences, seed=0)
     return math.ceil(steps * len(sample) / plan.steps_of_every * max(_MIN_DISTINCT, 1.0 - oversampling))
 

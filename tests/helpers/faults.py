@@ -247,11 +247,13 @@ _IGNORED = (".lock", "log.txt")
 
 
 def read_outputs(trial: Path, command: Command) -> dict[str, bytes]:
-    """Return the contents of the files that ``command`` writes, without timings."""
+    """Return the contents of the files that ``command`` writes, without timings, stored examples and records."""
     files: dict[str, bytes] = {}
     for name in command.outputs:
         top = trial / name
         for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            if any(part in path.as_posix() for part in ("transfer/examples/", "transfer/runs/")):
+                continue  # of other commands, too, and made again if damaged
             if path.is_file() and not path.name.endswith(_IGNORED) and ".damaged" not in path.name:
                 files[path.relative_to(trial).as_posix()] = _without_timings(path)
     return files
