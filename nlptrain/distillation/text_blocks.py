@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from nlptrain.data.blocks import Block, cut_blocks
 from nlptrain.data.sentence import Sentence
@@ -40,7 +41,11 @@ class TextBlock:
 
 
 def sample_blocks(
-    sentences: Iterable[Sentence], planned: int, seed: int, is_stored: Callable[[str], bool] = lambda _: False
+    sentences: Iterable[Sentence],
+    planned: int,
+    seed: int,
+    is_stored: Callable[[str], bool] = lambda _: False,
+    folder: Path | None = None,
 ) -> tuple[list[TextBlock], int]:
     """Cut ``sentences`` into blocks, and sample blocks until they hold the ``planned`` number of sentences.
 
@@ -52,11 +57,12 @@ def sample_blocks(
         planned: number of sentences; more by at most one block.
         seed: decides what is sampled.
         is_stored: whether every teacher has labeled a block already, so that it need not be kept.
+        folder: of the temporary file; None: the system's.
 
     Returns:
         The sampled blocks in the order of the text, each once, and the number of sentences of all blocks.
     """
-    spool = _Spool()
+    spool = _Spool(folder)
     sampled: list[tuple[bytes, int, TextBlock]] = []  # with turn and position in the text, in the order of their turns
     total = count = 0
     names: set[str] = set()
@@ -86,8 +92,8 @@ def not_kept() -> Block:
 class _Spool:
     """Blocks in a temporary file, which only this process reads."""
 
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - kept as long as a block may be read
+    def __init__(self, folder: Path | None) -> None:
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - kept as long as a block may be read
 
     def __del__(self) -> None:
         self._file.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -24,6 +25,7 @@ from nlptrain.run.run import Run
 from nlptrain.training.loop import planned_sentences
 
 _SAMPLING_SEED = 0  # not that of the run: runs with other seeds read the same text, and reuse the teacher's logits
+_LOG_SECONDS = 20  # between two lines about the progress of reading
 _SAMPLE_SENTENCES = 2048  # whose lengths show how many sentences a step reads
 
 
@@ -125,6 +127,16 @@ def _label_blocks(
     return LabeledText(splits, transfer_set, teacher, stores[0].folder.parent)
 
 
+def _with_progress(sentences: Iterable[Sentence], run: Run) -> Iterator[Sentence]:
+    """Yield ``sentences``, and log their number every 20 seconds."""
+    logged = time.monotonic()
+    for count, sentence in enumerate(sentences):
+        if count % _SAMPLE_SENTENCES == 0 and time.monotonic() - logged > _LOG_SECONDS:
+            logged = time.monotonic()
+            run.log(f"text: {count:,} sentences read so far")
+        yield sentence
+
+
 def _blocks_to_read(
     sentences: Iterable[Sentence],
     gold: int,
@@ -142,9 +154,12 @@ def _blocks_to_read(
         return all_blocks(everything)
 
     def is_stored(name: str) -> bool:
-        return all(store.find(name, run.log) is not None for store in stores)
+        # Below a URL, blocks would be copied only to find out.
+        return all(store.remote is None and store.find(name, run.log) is not None for store in stores)
 
-    sampled, count = sample_blocks(everything, max(1, planned - gold), _SAMPLING_SEED, is_stored)
+    sampled, count = sample_blocks(
+        _with_progress(everything, run), max(1, planned - gold), _SAMPLING_SEED, is_stored, run.folder
+    )
     sampled_count = sum(block.sentences for block in sampled)
     if sampled_count < count:
         log(f"text to label: {sampled_count:,} of {count:,} sentences, as many as the training reads (train.steps)")

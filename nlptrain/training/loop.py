@@ -25,7 +25,7 @@ from nlptrain.training.reporter import MetricsLog, Reporter
 from nlptrain.training.steps import train_steps
 from nlptrain.training.tracking import Trackers
 
-_MIN_DISTINCT = 0.25  # of the sentences that are read, also where nearly all of them are oversampled
+_MAX_EPOCHS = 4  # that a long training has, also where nearly all sentences are oversampled
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,9 @@ def planned_sentences(
     else:  # there is an id for each word, which would be assigned here
         lengths = [len(sentence.words) for sentence in sample]
     plan = BatchPlan(np.array(lengths), subwords=config.batch_subwords, sentences=config.batch_sentences, seed=0)
-    return math.ceil(steps * len(sample) / plan.steps_of_every * max(_MIN_DISTINCT, 1.0 - oversampling))
+    # In so many epochs, the part of each that is not oversampled reads every sentence.
+    epochs = math.ceil(1 / (1 - oversampling) - 1e-9) if oversampling < 1 else _MAX_EPOCHS
+    return math.ceil(steps * len(sample) / plan.steps_of_every / min(epochs, _MAX_EPOCHS))
 
 
 def steps_between_evaluations(config: TrainConfig, steps: int, epoch_steps: Callable[[], int]) -> int:

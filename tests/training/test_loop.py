@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from nlptrain.config.objectives import SelectionMetric
 from nlptrain.config.train import TrainConfig, TransformerTrainConfig
-from nlptrain.data.batching import BatchPlan
+from nlptrain.data.batching import BatchPlan, Oversampling
 from nlptrain.data.sentence import Sentence
 from nlptrain.errors import InputError, Interrupted
 from nlptrain.models import TokenModel, TransformerTokenClassifier
@@ -30,7 +30,7 @@ from nlptrain.training import (
 )
 from nlptrain.training.checkpoint import Progress, TrainState
 from nlptrain.training.evaluation import evaluate_tags
-from nlptrain.training.loop import build_plan, steps_between_evaluations
+from nlptrain.training.loop import build_plan, planned_sentences, steps_between_evaluations
 from nlptrain.training.optimizer import MovingAverage, learning_rate
 from tests.helpers.commands import read_metrics
 from tests.helpers.corpora import LABELS, make_sentences
@@ -355,3 +355,19 @@ def test_few_sentences_are_trained_on_for_many_steps_and_evaluated_five_times() 
     assert steps_between_evaluations(TrainConfig(), 3000, lambda: pytest.fail("planned an epoch")) == 300
     student = TrainConfig().auto_length
     assert [student.steps(epoch_steps) for epoch_steps in (10, 2000, 9000)] == [3000, 4000, 6000]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5])
+def test_nearly_all_sentences_that_are_planned_are_read(tiny_bert: Path, share: float) -> None:
+    model, random = student(tiny_bert), np.random.default_rng(0)
+    sample = [Sentence(("a",) * length) for length in random.integers(4, 40, 2048).tolist()]
+    settings = config(steps=400, batch_subwords=400, batch_sentences=None)
+    planned = planned_sentences(model, sample, settings, share)
+    assert planned is not None
+    lengths = np.array([len(model.windows(sample[n % 2048].words)[0].subwords) for n in range(planned)])
+    weights = random.lognormal(size=planned)
+    plan = BatchPlan(lengths, subwords=400, sentences=None, seed=1, oversampling=Oversampling(weights, share))
+    read = np.unique(np.concatenate([plan.batch(step)[1] for step in range(400)]))
+    assert 0.95 * planned < len(read) <= planned
+    assert planned_sentences(model, sample, config(steps=None, epochs=2), share) is None
+    assert planned_sentences(model, [], settings, share) is None
