@@ -1,4 +1,4 @@
-"""Teacher inference: compute the logits of a shard of sentences, in this process or in several worker processes."""
+"""Teacher inference: compute the logits of a block of sentences, in this process or in several worker processes."""
 
 from __future__ import annotations
 
@@ -118,10 +118,10 @@ def _predict_onnx(tagger: Tagger, sentences: Sentences) -> TeacherLogits:
 
 @contextmanager
 def logits_workers(teacher: TokenModel, precision: str, workers: int) -> Iterator[SubmitWords]:
-    """Yield a function that starts the inference of a shard, and returns a function that waits for its logits.
+    """Yield a function that starts the inference of a block, and returns a function that waits for its logits.
 
     Several workers load ``teacher`` from a temporary folder and share the threads of this process. One worker computes
-    a whole shard, so that its batches do not depend on the number of workers.
+    a whole block, so that its batches do not depend on the number of workers.
 
     Args:
         teacher: on the device that it computes on.
@@ -160,7 +160,7 @@ def logits_workers(teacher: TokenModel, precision: str, workers: int) -> Iterato
                 return _wait_for(pool.submit(_predict_in_worker, [tuple(words) for words in sentences]))
 
             yield submit
-        except BaseException:  # e.g. a signal: the remaining shards are not stored
+        except BaseException:  # e.g. a signal: the remaining blocks are not stored
             for process in list((pool._processes or {}).values()):
                 process.terminate()
             raise

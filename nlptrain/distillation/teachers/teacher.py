@@ -24,7 +24,7 @@ _INDEPENDENT = IndependentDecoder()
 
 
 class TeacherLogits(NamedTuple):
-    """The teacher's logits of a shard.
+    """The teacher's logits of a block.
 
     Attributes:
         values: of all words of all sentences, concatenated, [words * C].
@@ -101,7 +101,7 @@ class Teacher(Protocol):
 
     @contextmanager
     def labeling(self, workers: int) -> Iterator[Submit]:
-        """Yield a function that starts labeling a shard, and returns a function that waits for its logits.
+        """Yield a function that starts labeling a block, and returns a function that waits for its logits.
 
         Args:
             workers: number of processes; 1: this process.
