@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
 import tempfile
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
@@ -27,10 +27,14 @@ def mapped_array(
     """
     if values.nbytes < min_bytes:
         return values
+    import pyarrow as pa  # imported on use: the help of the commands reads this module
+
     try:
         with tempfile.NamedTemporaryFile(dir=folder) as file:
             file.write(np.ascontiguousarray(values).data)  # numpy's own tofile does not raise if the disk is full
-            return _mapped(file, values.dtype).reshape(values.shape)
+            file.flush()
+            content = pa.memory_map(file.name).read_buffer()  # unlike other mappings, it keeps no file open
+            return np.frombuffer(content, values.dtype).reshape(values.shape)
     except OSError:  # no room on the disk
         return values
 
@@ -77,11 +81,13 @@ class ArrayWriter(Generic[_Values]):
             return np.concatenate([np.empty(0, self._dtype), *self._buffer])
         self._write()
         with self._file as file:
-            return _mapped(file, self._dtype)
+            file.flush()
+            return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), self._dtype)
 
     def _write(self) -> None:
         if self._file is None:
-            self._file = tempfile.NamedTemporaryFile(dir=self._folder)  # noqa: SIM115 - closed by finish, or with this
+            # Without a name, so that a killed process leaves nothing in the folder.
+            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed by finish, or with this
         for array in self._buffer:
             self._file.write(array.data)
         self._buffer, self._buffered = [], 0
@@ -91,12 +97,3 @@ class ArrayWriter(Generic[_Values]):
         if self._file is not None:
             with suppress(OSError):
                 self._file.close()
-
-
-def _mapped(file: IO[bytes], dtype: np.dtype[_Values]) -> NDArray[_Values]:
-    """Return the content of ``file`` as an array, which keeps its mapping when the file is removed."""
-    file.flush()
-    import pyarrow as pa  # imported on use: the help of the commands reads this module
-
-    read: Callable[[], Any] = pa.memory_map(file.name).read_buffer  # unlike numpy's mapping, it keeps no file open
-    return np.frombuffer(read(), dtype)
