@@ -42,7 +42,7 @@ from nlptrain.training.optimizer import MovingAverage, build_optimizer
 from nlptrain.training.steps import Step, train_steps
 
 LABELS = Labels.from_names(["O", "B-a", "I-a", "B-b", "I-b", "B-c", "I-c", "B-d", "I-d"], "iob2")
-WORDS = [f"w{number}" for number in range(20_000)]
+WORDS = [f"w{index}" for index in range(20_000)]
 # Largest difference from fp32 on the CPU: of the losses of three steps, and of a logit.
 LOSS_LIMITS = {"fp32": 2e-3, "bf16": 0.05, "fp16": 0.02}
 LOGIT_LIMITS = {"fp32": 5e-3, "bf16": 0.15}

@@ -86,7 +86,7 @@ class ArrayWriter(Generic[_Values]):
 
     def _write(self) -> None:
         if self._file is None:
-            # Without a name, so that a killed process leaves nothing in the folder.
+            # Without a name, so that nothing of a killed process remains in the folder.
             self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed by finish, or with this
         for array in self._buffer:
             self._file.write(array.data)

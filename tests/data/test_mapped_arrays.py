@@ -1,4 +1,4 @@
-"""Arrays that are written in parts and mapped from files equal those in memory, and leave no file."""
+"""Arrays that are written in parts and mapped from files equal those in memory, and no file remains."""
 
 from __future__ import annotations
 
