@@ -23,15 +23,19 @@ class RunBlocks:
         output_dir: folder of the run.
         teachers: keys of its teachers.
         blocks: names of the blocks.
+        is_labeling: whether it has not labeled all of its text yet, and may need further blocks.
     """
 
     record: Path
     output_dir: Path
     teachers: Sequence[str]
     blocks: Sequence[str]
+    is_labeling: bool
 
 
-def record_use(folder: Path, run: Run, teachers: Iterable[str], names: Iterable[str]) -> None:
+def record_use(
+    folder: Path, run: Run, teachers: Iterable[str], names: Iterable[str] = (), *, is_labeling: bool = False
+) -> None:
     """Add the blocks ``names`` to those that ``run`` reads, if it has a folder; a changed run starts anew.
 
     Args:
@@ -39,6 +43,7 @@ def record_use(folder: Path, run: Run, teachers: Iterable[str], names: Iterable[
         run: that reads the blocks.
         teachers: keys of its teachers.
         names: of the blocks.
+        is_labeling: whether it labels text, and may be killed before it has recorded all names.
     """
     if run.folder is None or not run.processes.is_rank_zero:
         return
@@ -47,8 +52,8 @@ def record_use(folder: Path, run: Run, teachers: Iterable[str], names: Iterable[
     path.parent.mkdir(parents=True, exist_ok=True)
     description = {"output_dir": output_dir, "run": run.identity_hash, "teachers": sorted(teachers)}
     known = read_sealed_json(path)
-    before = known["blocks"] if known and {**known, "blocks": None} == {**description, "blocks": None} else ()
-    write_sealed_json(path, {**description, "blocks": sorted({*before, *names})})
+    before = known["blocks"] if known and all(known[key] == value for key, value in description.items()) else ()
+    write_sealed_json(path, {**description, "is_labeling": is_labeling, "blocks": sorted({*before, *names})})
 
 
 def read_uses(folder: Path) -> list[RunBlocks]:
@@ -59,7 +64,7 @@ def read_uses(folder: Path) -> list[RunBlocks]:
             continue
         output_dir = Path(os.path.normpath(folder.resolve() / known["output_dir"]))
         if (output_dir / "run.json").is_file():
-            uses.append(RunBlocks(path, output_dir, known["teachers"], known["blocks"]))
+            uses.append(RunBlocks(path, output_dir, known["teachers"], known["blocks"], known["is_labeling"]))
     return uses
 
 

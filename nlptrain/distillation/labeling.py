@@ -68,6 +68,8 @@ def label_with_ensemble(
             blocks.append(replace(block, load=not_kept))
             yield block
 
+    folder, keys = stores[0].folder.parent, [store.key for store in stores]
+    record_use(folder, run, keys, is_labeling=True)
     labeled: list[LabelingResult] = []
     for part, store in zip(ensemble.teachers, stores, strict=True):
         part.teacher.to(run.device)
@@ -76,7 +78,7 @@ def label_with_ensemble(
         run.log(f"{part.teacher.name}: {result.describe()}" if len(ensemble.teachers) > 1 else result.describe())
         labeled.append(result)
         part.teacher.to("cpu")
-    record_use(stores[0].folder.parent, run, [store.key for store in stores], labeled[0].names)
+    record_use(folder, run, keys, labeled[0].names)
     rows, weights, synthetic_from = _rows(gold_blocks, gold, blocks, labeled[0], left_out())
     sets = tuple(TransferSet(result.blocks, rows, result.key) for result in labeled)
     return TeacherLogitsDataset(ensemble, sets, weights, synthetic_from)

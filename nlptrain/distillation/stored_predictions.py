@@ -25,13 +25,13 @@ def predict_once(
 
     Args:
         predict: predicts ``sentences``.
-        sentences: their words are part of the name of the file.
+        sentences: their words and texts are part of the name of the file.
         key: of all else that decides a prediction.
         folder: of the teacher's store.
     """
     name = hashlib.blake2b(key.encode(), digest_size=16)
     for sentence in sentences:
-        name.update(sentence.hash())
+        name.update(sentence.hash() + (sentence.text or "").encode("utf-8", "surrogatepass") + b"\0")
     path = folder / FOLDER / f"{name.hexdigest()}.arrow"
     try:
         return _read(open_sealed(path), sentences)

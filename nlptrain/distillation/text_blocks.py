@@ -14,6 +14,7 @@ from pathlib import Path
 
 from nlptrain.data.blocks import Block, cut_blocks
 from nlptrain.data.sentence import Sentence
+from nlptrain.errors import InputError, Setting
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,16 @@ def sample_blocks(
 
 
 def not_kept() -> Block:
-    """Serve as ``TextBlock.load`` of a block that every teacher has labeled."""
-    raise AssertionError("every teacher has labeled this block")
+    """Serve as ``TextBlock.load`` of a block that every teacher has labeled.
+
+    Raises:
+        InputError: always: the block was removed after this run had found it.
+    """
+    raise InputError(
+        "a block was removed while this run started",
+        location=Setting("transfer_dir"),
+        hint="give the same command again",
+    )
 
 
 class _Spool:

@@ -52,7 +52,8 @@ def evaluate_teacher(
     weights = [
         f"{store.key} {part.weight} {part.columns}" for store, part in zip(stores, ensemble.teachers, strict=True)
     ]
-    key = f"{ensemble.labels.names} {weights} {run.device.type}"
+    own_labels = [part.teacher.labels for part in ensemble.teachers]  # their schemes decide what the decoder allows
+    key = f"{ensemble.labels} {own_labels} {weights} {run.device.type}"
 
     def predict(part: Sequence[Sentence]) -> Sequence[Prediction]:
         ensemble.to(run.device)

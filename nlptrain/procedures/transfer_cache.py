@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Callable, Collection, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,14 @@ from nlptrain.distillation.block_store import BLOCK_FILE, TEACHER_FILE
 from nlptrain.distillation.block_use import FOLDER as RUNS
 from nlptrain.distillation.block_use import RunBlocks, read_uses
 from nlptrain.distillation.sealed_files import DamagedFileError, open_sealed
+from nlptrain.distillation.stored_predictions import FOLDER as PREDICTIONS
 from nlptrain.errors import InputError
 from nlptrain.procedures.stored_examples import FOLDER as EXAMPLES
 from nlptrain.procedures.text_record import FOLDER as TEXTS
 
-_OLD_FILE = re.compile(r"\d{6,9}\.arrow|manifest\.json|.*\.(damaged(-\d+)?|part)")  # of earlier versions, or damaged
+_OWN_NAME = re.compile(r"[0-9a-f]{32}")
+# Damaged and partial files, and those of earlier versions.
+_OLD_FILE = re.compile(r"\d{6,9}\.arrow|manifest\.json|[.\w-]+\.(arrow|json)(\..*)?\.(damaged(-\d+)?|part)")
 
 
 @dataclass(frozen=True)
@@ -127,34 +129,60 @@ def prune_transfer_set(folder: Path, *, dry_run: bool = False) -> Pruned:
                 ) from error
         uses = read_uses(folder)
         blocks = others = size = kept = 0
+        for path in _removable(folder, teachers, uses):
+            is_block = BLOCK_FILE.fullmatch(path.name) is not None and path.parent in teachers
+            blocks, others, size = blocks + is_block, others + (not is_block), size + path.stat().st_size
+            if not dry_run:
+                path.unlink()
         for teacher in teachers:
-            needed = {name for use in uses if teacher.name in use.teachers for name in use.blocks}
-            for path in sorted(path for path in teacher.rglob("*") if path.is_file()):
-                match = BLOCK_FILE.fullmatch(path.name) if path.parent == teacher else None
-                if (match and match[1] in needed) or (needed and not match and not _OLD_FILE.fullmatch(path.name)):
-                    kept += match is not None
-                    continue
-                blocks, others, size = blocks + bool(match), others + (not match), size + path.stat().st_size
-                if not dry_run:
-                    path.unlink()
-            if not needed and not dry_run:
-                shutil.rmtree(teacher)
-        for path in sorted(path for path in (folder / EXAMPLES).rglob("*") if path.is_file()):
-            others, size = others + 1, size + path.stat().st_size
+            kept += sum(path.stem in _needed(teacher, uses) for path in teacher.glob("*.arrow"))
         if not dry_run:
-            shutil.rmtree(folder / EXAMPLES, ignore_errors=True)
-            _remove_records(folder, uses, {path.stem for teacher in teachers for path in teacher.glob("*.arrow")})
+            _remove_empty_folders(folder, teachers)
     return Pruned(blocks, others, size, kept)
 
 
-def _remove_records(folder: Path, uses: Sequence[RunBlocks], names: Collection[str]) -> None:
-    """Remove the records of runs whose folders do not exist, and of texts whose blocks are not all in ``names``."""
-    for path in {*(folder / RUNS).glob("*.json")} - {use.record for use in uses}:
-        path.unlink()
+def _needed(teacher: Path, uses: Sequence[RunBlocks]) -> Collection[str]:
+    """Return the names of the blocks of a teacher that runs read; a run that has not labeled all may need each."""
+    of_teacher = [use for use in uses if teacher.name in use.teachers]
+    if any(use.is_labeling for use in of_teacher):
+        return {path.stem for path in teacher.glob("*.arrow") if BLOCK_FILE.fullmatch(path.name)}
+    return {name for use in of_teacher for name in use.blocks}
+
+
+def _removable(folder: Path, teachers: Sequence[Path], uses: Sequence[RunBlocks]) -> list[Path]:
+    """Return the files that no run needs; no file that has another name than nlptrain gives its own."""
+    removable: list[Path] = []
+    remaining: set[str] = set()
+    for teacher in teachers:
+        needed, is_used = _needed(teacher, uses), any(teacher.name in use.teachers for use in uses)
+        for path in teacher.iterdir():
+            if match := BLOCK_FILE.fullmatch(path.name):
+                is_removable = match[1] not in needed
+                remaining |= set() if is_removable else {match[1]}
+            else:
+                is_removable = _OLD_FILE.fullmatch(path.name) is not None
+                is_removable = is_removable or (path.name == TEACHER_FILE and not is_used)
+            removable += [path] if is_removable and path.is_file() else []
+        for path in (teacher / PREDICTIONS).glob("*.arrow*"):
+            is_own = BLOCK_FILE.fullmatch(path.name) and not is_used
+            removable += [path] if is_own or _OLD_FILE.fullmatch(path.name) else []
+    for part in (folder / EXAMPLES).glob("*/*"):
+        removable += [part] if _OWN_NAME.fullmatch(part.parent.name) and part.suffix in (".npy", ".json") else []
+    records = {path for path in (folder / RUNS).glob("*.json") if _OWN_NAME.fullmatch(path.stem)}
+    removable += records - {use.record for use in uses}
     for path in (folder / TEXTS).glob("*.json"):
         record = read_sealed_json(path)
-        if record is None or any(block[0] not in names for block in record["blocks"]):
-            path.unlink()
+        is_complete = record is not None and all(block[0] in remaining for block in record["blocks"])
+        removable += [path] if _OWN_NAME.fullmatch(path.stem) and not is_complete else []
+    return sorted(removable)
+
+
+def _remove_empty_folders(folder: Path, teachers: Sequence[Path]) -> None:
+    parts = [path for path in (folder / EXAMPLES).glob("*") if _OWN_NAME.fullmatch(path.name)]
+    predictions = [teacher / PREDICTIONS for teacher in teachers]
+    for path in [*parts, *predictions, *teachers, folder / EXAMPLES]:
+        with suppress(OSError):  # it is not empty, or there is none
+            path.rmdir()
 
 
 def _teacher_folders(folder: Path) -> list[Path]:
@@ -163,9 +191,7 @@ def _teacher_folders(folder: Path) -> list[Path]:
     Raises:
         InputError: there is none.
     """
-    teachers = sorted(
-        {path.parent for name in (TEACHER_FILE, "manifest.json") for path in folder.glob(f"*/{name}") if path.is_file()}
-    )
+    teachers = sorted(path for path in folder.iterdir() if _is_teacher(path)) if folder.is_dir() else []
     if not teachers:
         raise InputError(
             "holds no transfer set", location=str(folder), expected="the transfer_dir of a run, e.g. runs/transfer"
@@ -173,12 +199,26 @@ def _teacher_folders(folder: Path) -> list[Path]:
     return teachers
 
 
-def _describe(path: Path, uses: Sequence[RunBlocks]) -> StoredTeacher:
+def _is_teacher(path: Path) -> bool:
+    """Return whether a folder holds the blocks of a teacher, or what an earlier version stored of one."""
+    current, old = _read_map(path / TEACHER_FILE), _read_map(path / "manifest.json")
+    return {"teacher", "labels"} <= current.keys() or (
+        {"shards", "labels"} <= old.keys() and old.get("key") == path.name
+    )
+
+
+def _read_map(path: Path) -> dict[str, Any]:
+    """Return the map in a file of JSON; an empty one if there is none."""
     try:
-        description = json.loads((path / TEACHER_FILE).read_text(encoding="utf-8"))
-        teacher, labels = str(description["teacher"]), len(description["labels"])
-    except (OSError, ValueError, LookupError, TypeError):
-        teacher, labels = "", 0
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _describe(path: Path, uses: Sequence[RunBlocks]) -> StoredTeacher:
+    description = _read_map(path / TEACHER_FILE)
+    teacher, labels = str(description.get("teacher", "")), len(description.get("labels", ()))
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     blocks = sum(BLOCK_FILE.fullmatch(file.name) is not None for file in path.iterdir())
     runs = [str(use.output_dir) for use in uses if path.name in use.teachers]

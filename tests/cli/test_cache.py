@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from nlptrain.distillation.block_use import record_use
+from nlptrain.run.run import Run
 from tests.helpers.commands import call, write_configs
 
 STEPS = ("--set", "train.steps=2", "--set", "train.eval_every=2")
@@ -74,7 +76,7 @@ def test_prune_keeps_what_existing_runs_read(corpus: Path, transfer: Path) -> No
         (folder / name).write_bytes(b"old")
     shutil.rmtree(corpus / "runs/two")
     planned = call("cache", "prune", transfer, "--dry-run").stdout
-    assert planned.startswith("would be removed: 2 blocks and 3 other files, ")
+    assert planned.startswith("would be removed: 2 blocks and 4 other files, ")
     assert len(blocks(transfer)) == len(before) + 2
     pruned = call("cache", "prune", transfer).stdout
     assert pruned == planned.replace("would be removed", "removed")
@@ -89,6 +91,44 @@ def test_prune_keeps_what_existing_runs_read(corpus: Path, transfer: Path) -> No
     assert not folder.exists()
     assert not list((transfer / "runs").iterdir())
     assert not list((transfer / "texts").iterdir())
+
+
+def test_prune_removes_no_file_of_others(corpus: Path, transfer: Path) -> None:
+    (folder,) = (path.parent for path in transfer.glob("*/teacher.json"))
+    others = [
+        transfer / "app/manifest.json",
+        transfer / "app/index.html",
+        transfer / "examples/my_run/scores.json",
+        transfer / "runs/mine.json",
+        transfer / "texts/mine.json",
+        folder / "notes.txt",
+        folder / "predictions/mine.arrow",
+    ]
+    for path in others:
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text("{}")
+    for name in ("one", "two"):
+        shutil.rmtree(corpus / "runs" / name)
+    assert call("cache", "prune", transfer).exit_code == 0
+    assert not blocks(transfer).keys() - {"mine.arrow"}
+    assert [path for path in others if not path.is_file()] == []
+    alone = call("cache", "prune", transfer / "app")
+    assert alone.exit_code == 2
+    assert "holds no transfer set" in alone.stderr
+
+
+def test_prune_keeps_the_blocks_of_a_run_that_was_killed_while_it_labeled(corpus: Path, transfer: Path) -> None:
+    before = blocks(transfer)
+    for path in (transfer / "runs").glob("*.json"):
+        path.unlink()
+    record_use(
+        transfer,
+        Run(corpus / "runs/one", device="cpu"),
+        [next(transfer.glob("*/teacher.json")).parent.name],
+        is_labeling=True,
+    )
+    assert call("cache", "prune", transfer).exit_code == 0
+    assert blocks(transfer) == before
 
 
 def test_prune_waits_for_no_run_that_labels(transfer: Path) -> None:
