@@ -28,6 +28,11 @@ class TeacherObjectiveConfig(Section):
     )
 
     @property
+    def drops_sentences(self) -> bool:
+        """Whether some sentences are left out after labeling."""
+        return False
+
+    @property
     def reads_probabilities(self) -> bool:
         """Whether the teacher's probabilities suffice; of many labels, only the likeliest are stored then."""
         return False
@@ -93,6 +98,11 @@ class PseudoLabelConfig(TeacherObjectiveConfig):
         default=True,
         description="Write the sentences with their pseudo-labels to `pseudo_labels.jsonl` in `output_dir`.",
     )
+
+    @property
+    def drops_sentences(self) -> bool:
+        """Whether sentences of low confidence are left out; how many is known after labeling."""
+        return self.min_confidence > 0.0 or self.min_precision is not None
 
     @property
     def reads_probabilities(self) -> bool:

@@ -50,7 +50,7 @@ def sample_blocks(
 ) -> tuple[list[TextBlock], int]:
     """Cut ``sentences`` into blocks, and sample blocks until they hold the ``planned`` number of sentences.
 
-    A hash of a block's name and of ``seed`` decides its turn, so that an inserted line changes one or two of them.
+    A hash of a block's name and of ``seed`` decides its priority, so that an inserted line changes one or two of them.
     The text is read once. Blocks that may be sampled and are not stored are kept in a temporary file until then.
 
     Args:
@@ -64,17 +64,17 @@ def sample_blocks(
         The sampled blocks in the order of the text, each once, and the number of sentences of all blocks.
     """
     spool = _Spool(folder)
-    sampled: list[tuple[bytes, int, TextBlock]] = []  # with turn and position in the text, in the order of their turns
+    sampled: list[tuple[bytes, int, TextBlock]] = []  # with priority and position, in the order of priority
     total = count = 0
     names: set[str] = set()
     for position, block in enumerate(cut_blocks(sentences)):
         total += len(block.sentences)
-        turn = hashlib.blake2b(f"{seed} {block.name}".encode(), digest_size=8).digest()
-        is_late = count >= planned and turn > sampled[-1][0]
+        own_priority = priority(block.name, seed)
+        is_late = count >= planned and own_priority > sampled[-1][0]
         if is_late or block.name in names:
             continue
         load = None if is_stored(block.name) else spool.keep(block)
-        item = (turn, position, TextBlock.of(block, load or not_kept))
+        item = (own_priority, position, TextBlock.of(block, load or not_kept))
         sampled.insert(bisect_right(sampled, item[:2], key=lambda other: other[:2]), item)
         names.add(block.name)
         count += len(block.sentences)
@@ -83,6 +83,11 @@ def sample_blocks(
             count -= last.sentences
             names.discard(last.name)
     return [block for _, _, block in sorted(sampled, key=lambda item: item[1])], total
+
+
+def priority(name: str, seed: int) -> bytes:
+    """Return the priority of the block ``name``: those with the smallest ones are sampled."""
+    return hashlib.blake2b(f"{seed} {name}".encode(), digest_size=8).digest()
 
 
 def not_kept() -> Block:

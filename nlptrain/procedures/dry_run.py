@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from nlptrain.analysis.profiling import (
     LabelingProfile,
-    Sample,
     TrainingProfile,
     memory_now,
     peak_gpu_memory,
@@ -22,18 +20,14 @@ from nlptrain.analysis.profiling import (
 )
 from nlptrain.config.commands import CommandConfig, DistillationConfig, StudentCommandConfig, TaggerKDConfig
 from nlptrain.config.objectives import KLConfig
-from nlptrain.data.blocks import Block, cut_blocks
-from nlptrain.data.corpus import raw_text
-from nlptrain.data.sentence import HashSet, Sentence, hash_array
-from nlptrain.data.splits import held_out_sentences
-from nlptrain.distillation.augmentation import add_synthetic_sentences
-from nlptrain.distillation.labeling import open_stores
+from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.objectives import DistillObjective
 from nlptrain.distillation.sampling import agreement_dev_size
 from nlptrain.distillation.teachers import Teacher
 from nlptrain.procedures.inputs import Inputs, read_inputs
 from nlptrain.procedures.models import Setup, set_up
 from nlptrain.procedures.student_training import check_distillable
+from nlptrain.procedures.text_estimate import TextEstimate, read_text
 from nlptrain.procedures.training import config_of_seed, open_run, transfer_dir
 from nlptrain.run.finished_run import read_scores
 from nlptrain.run.output_folder import check_same_run, has_progress, run_identity
@@ -43,46 +37,7 @@ from nlptrain.training.loop import steps_between_evaluations
 from nlptrain.training.objective import Objective, SupervisedObjective
 
 _LABELING_SECONDS, _TRAINING_SECONDS = 10.0, 15.0
-_BYTES_PER_SENTENCE = 16  # of the index and the sampling weights of all text
-
-
-@dataclass
-class _Labeling:
-    """What one teacher has to label.
-
-    Attributes:
-        stored: number of sentences in the transfer set.
-        missing: number of sentences that are not.
-        words: number of words of the missing sentences.
-    """
-
-    stored: int = 0
-    missing: int = 0
-    words: int = 0
-
-
-@dataclass
-class _Text:
-    """All sentences to train on.
-
-    Attributes:
-        sample: a sample of them, and their counts.
-        raw: number of raw sentences; the others without tags are synthetic.
-        labeling: what each teacher has to label.
-    """
-
-    sample: Sample = field(default_factory=Sample)
-    raw: int = 0
-    labeling: list[_Labeling] = field(default_factory=list)
-
-    def add(self, block: Block, stored: Sequence[Collection[str]]) -> None:
-        """Count what each teacher has to label of ``block``, given the names of the blocks that are stored."""
-        words = sum(len(sentence.words) for sentence in block.sentences)
-        for labeling, names in zip(self.labeling, stored, strict=True):
-            is_stored = block.name in names
-            labeling.stored += len(block.sentences) * is_stored
-            labeling.missing += len(block.sentences) * (not is_stored)
-            labeling.words += words * (not is_stored)
+_BYTES_PER_SENTENCE = 24  # while an epoch is planned; all else of a sentence is mapped from files
 
 
 def estimate_training(
@@ -118,7 +73,7 @@ def estimate_training(
         if setup.ensemble is not None:
             objective = config.objective if isinstance(config, TaggerKDConfig) else None
             check_distillable(setup.model, setup.ensemble, setup.splits, objective)
-        text = _read_text(config, setup, run)
+        text = read_text(config, setup, run)
         dev_words = _count_dev_words(setup, text)
         for line in _describe_inputs(config, inputs, setup, text):
             report(line)
@@ -151,35 +106,7 @@ def _describe_output(command: str, config: CommandConfig, inputs: Inputs, *, ove
     return str(folder)
 
 
-def _read_text(config: CommandConfig, setup: Setup, run: Run) -> _Text:
-    """Read all sentences to train on, and count those that each teacher has labeled already."""
-    if setup.ensemble is None or not isinstance(config, DistillationConfig):
-        text = _Text()
-        for sentence in setup.splits.train:
-            text.sample.add(sentence)
-        return text
-    text = _Text(labeling=[_Labeling() for _ in setup.ensemble.teachers])
-    reads_probabilities = config.objective.reads_probabilities  # type: ignore[attr-defined]
-    stored = [store.names() for store in open_stores(setup.ensemble, transfer_dir(config), top=reads_probabilities)]
-    raw = raw_text(config.data, setup.splitter, held_out_sentences(setup.splits), run.log, to_label=True)
-    augment = config.augmenting if setup.splits.dev else None
-    for sentence in setup.splits.train:
-        text.sample.add(sentence)
-    for block in cut_blocks(setup.splits.train):
-        text.add(block, stored)
-    seen = HashSet()
-    for block in cut_blocks(add_synthetic_sentences(raw, augment, setup.splits, setup.ensemble, run.log)):
-        text.add(block, stored)
-        hashes = hash_array(block.hashes)
-        new = np.flatnonzero(~seen.has(hashes)).tolist()
-        seen.add(hashes[new])
-        text.raw += 0 if block.is_synthetic else len(new)
-        for row in new:
-            text.sample.add(block.sentences[row])
-    return text
-
-
-def _count_dev_words(setup: Setup, text: _Text) -> int:
+def _count_dev_words(setup: Setup, text: TextEstimate) -> int:
     """Return the number of words of dev, or of the raw sentences that become dev."""
     if setup.ensemble is None or setup.splits.dev:
         return _count_words(setup.splits.dev)
@@ -187,7 +114,7 @@ def _count_dev_words(setup: Setup, text: _Text) -> int:
 
 
 def _measure(
-    config: CommandConfig, setup: Setup, text: _Text, run: Run
+    config: CommandConfig, setup: Setup, text: TextEstimate, run: Run
 ) -> tuple[list[LabelingProfile], TrainingProfile]:
     """Label some sentences, and train on them."""
     sentences, logits, labeled = text.sample.sentences, None, []
@@ -212,13 +139,13 @@ def _measure(
         config.train,  # type: ignore[attr-defined]
         run,
         logits=logits,
-        run_sentences=text.sample.count,
+        run_sentences=text.sentences,
         seconds=_TRAINING_SECONDS,
     )
     return labeled, trained
 
 
-def _describe_inputs(config: CommandConfig, inputs: Inputs, setup: Setup, text: _Text) -> Iterator[str]:
+def _describe_inputs(config: CommandConfig, inputs: Inputs, setup: Setup, text: TextEstimate) -> Iterator[str]:
     splits = setup.splits
     for name, part in (("train", splits.train), ("dev", splits.dev), ("test", splits.test)):
         if part:
@@ -230,11 +157,12 @@ def _describe_inputs(config: CommandConfig, inputs: Inputs, setup: Setup, text: 
         parts += [f"{untagged - text.raw:,} synthetic (augment)"] if untagged > text.raw else []
         words = text.sample.words - _count_words(splits.train)
         yield f"reads     without tags: {untagged:,} sentences, {words:,} words: {', '.join(parts)}"
+    of_all = "" if text.words == text.sample.words else ", of as many as the training reads (train.steps)"
     if setup.ensemble is not None and isinstance(config, DistillationConfig):
         for weighted, labeling in zip(setup.ensemble.teachers, text.labeling, strict=True):
             yield (
                 f"teacher   {weighted.teacher.name}: {labeling.stored:,} sentences are labeled in "
-                f"{transfer_dir(config)}, {labeling.missing:,} are not ({labeling.words:,} words)"
+                f"{transfer_dir(config)}, {labeling.missing:,} are not ({labeling.words:,} words){of_all}"
             )
 
 
@@ -248,7 +176,7 @@ def _describe_speeds(labeled: Sequence[LabelingProfile], trained: TrainingProfil
 def _describe_estimate(
     config: CommandConfig,
     setup: Setup,
-    text: _Text,
+    text: TextEstimate,
     labeled: Sequence[LabelingProfile],
     trained: TrainingProfile,
     read_seconds: float,
@@ -257,13 +185,12 @@ def _describe_estimate(
 ) -> Iterator[str]:
     """Yield the lines about steps and time."""
     train = config.train  # type: ignore[attr-defined]
-    sample = text.sample
     evaluations = math.ceil(
         trained.steps / steps_between_evaluations(train, trained.steps, lambda: round(trained.steps_per_epoch))
     )
     each = f", for each of {runs} seeds" if runs > 1 else ""
     yield (
-        f"trains    about {trained.steps:,} steps on {sample.count:,} sentences, {sample.words:,} words{each}; dev is "
+        f"trains    about {trained.steps:,} steps on {text.sentences:,} sentences, {text.words:,} words{each}; dev is "
         f"scored {evaluations:,} times"
     )
     final_words = dev_words + _count_words(setup.splits.test)
@@ -273,7 +200,7 @@ def _describe_estimate(
             (part.words + final_words) / speed.words_per_second
             for part, speed in zip(text.labeling, labeled, strict=True)
         ),
-        "encoding": runs * trained.encoding_seconds * sample.count,
+        "encoding": runs * trained.encoding_seconds * text.sentences,
         "training": runs * trained.seconds_per_step * trained.steps,
         "evaluation": runs * (dev_words * evaluations + final_words) / trained.inference_words_per_second,
     }
@@ -281,19 +208,17 @@ def _describe_estimate(
     yield f"time      about {_format_time(sum(times.values()))}: {parts}"
 
 
-def _describe_memory(setup: Setup, text: _Text, trained: TrainingProfile, memory: int, run: Run) -> str:
+def _describe_memory(setup: Setup, text: TextEstimate, trained: TrainingProfile, memory: int, run: Run) -> str:
     """Return the bytes of memory, of the GPU and of the disk; ``memory`` is that of the process after reading."""
     teachers = [] if setup.ensemble is None else [part.teacher for part in setup.ensemble.teachers]
-    not_sampled = max(0, text.sample.count - len(text.sample.sentences))
-    mapped = sum(_stored_bytes(teacher) for teacher in teachers) * text.sample.words
-    total = max(peak_memory(), memory + trained.memory_growth) + mapped
-    total += round(not_sampled * (trained.bytes_per_sentence + (_BYTES_PER_SENTENCE if teachers else 0)))
+    total = max(peak_memory(), memory + trained.memory_growth) + _BYTES_PER_SENTENCE * text.sentences
     gpu = peak_gpu_memory(run.device)
     missing = [labeling.words for labeling in text.labeling]
     disk = sum(words * _stored_bytes(teacher) for words, teacher in zip(missing, teachers, strict=True))
     of_gpu = f", {_format_size(gpu)} of the GPU" if gpu else ""
-    on_disk = f"; disk: {_format_size(disk)} for the teacher's logits" if disk else ""
-    return f"at least about {_format_size(total)}{of_gpu}{on_disk}"
+    for_logits = f"{_format_size(disk)} for the teacher's logits, " if disk else ""
+    encoded = _format_size(trained.bytes_per_sentence * text.sentences)
+    return f"at least about {_format_size(total)}{of_gpu}; disk: {for_logits}{encoded} for the encoded text"
 
 
 def _stored_bytes(teacher: Teacher) -> int:

@@ -81,7 +81,7 @@ def train_on_logits(
     check_distillable(student, ensemble, splits, None if own_objective else objective)
     top = own_objective is None and objective.reads_probabilities
     stores = open_stores(ensemble, transfer_dir, top=top, cache_gb=transfer_cache_gb)
-    reading = TextReading(student, config, objective.oversampling, augment)
+    reading = TextReading(student, config, objective, augment)
     labeled = label_text(ensemble, splits, raw, reading, run, stores)
     return learn_from_logits(student, labeled, objective, config, run, own_objective)
 
@@ -157,7 +157,7 @@ def train_on_pseudo_labels(
     check_min_precision(splits, objective)
     top = objective.reads_probabilities
     stores = open_stores(ensemble, transfer_dir, top=top, cache_gb=transfer_cache_gb)
-    reading = TextReading(student, config, objective.oversampling, augment)
+    reading = TextReading(student, config, objective, augment)
     labeled = label_text(ensemble, splits, raw, reading, run, stores)
     thresholds = confidence_thresholds(ensemble, labeled.splits, objective, run, stores)
     return learn_from_pseudo_labels(student, labeled, thresholds, objective, config, run)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
+from nlptrain.config.objectives import TeacherObjectiveConfig
 from nlptrain.config.train import AugmentConfig, TrainConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
@@ -24,9 +25,9 @@ from nlptrain.procedures.text_record import SourceText, TextRecord, read_record,
 from nlptrain.run.run import Run
 from nlptrain.training.loop import planned_sentences
 
-_SAMPLING_SEED = 0  # not that of the run: runs with other seeds read the same text, and reuse the teacher's logits
+SAMPLING_SEED = 0  # not that of the run: runs with other seeds read the same text, and reuse the teacher's logits
 _LOG_SECONDS = 20  # between two lines about the progress of reading
-_SAMPLE_SENTENCES = 2048  # whose lengths show how many sentences a step reads
+SAMPLE_SENTENCES = 2048  # whose lengths show how many sentences a step reads
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,26 @@ class TextReading:
     Attributes:
         student: that is trained.
         train: steps and batches.
-        oversampling: share of the unlabeled sentences of an epoch that are sampled in favor of rare labels.
+        objective: which sentences are oversampled, and whether some are left out after labeling.
         augment: how synthetic sentences are generated; None: there are none.
     """
 
     student: TokenModel
     train: TrainConfig
-    oversampling: float
+    objective: TeacherObjectiveConfig
     augment: AugmentConfig | None
+
+    def planned(self, sample: Sequence[Sentence], gold: int) -> int | None:
+        """Return the number of unlabeled sentences that the training of an unlimited text reads; None: all.
+
+        Args:
+            sample: unlabeled sentences.
+            gold: the number of gold sentences.
+        """
+        if self.objective.drops_sentences:
+            return None
+        planned = planned_sentences(self.student, sample, self.train, self.objective.oversampling)
+        return None if planned is None else max(1, planned - gold)
 
 
 @dataclass(frozen=True)
@@ -81,7 +94,8 @@ def label_text(
         train = reading.train.model_dump(mode="json")
         augment = None if reading.augment is None else reading.augment.model_dump(mode="json")
         tokenizer = reading.student.featurizer.describe(), reading.student.max_subwords
-        others = [train, augment, reading.oversampling, [store.key for store in stores], tokenizer]
+        objective = [reading.objective.oversampling, reading.objective.drops_sentences]
+        others = [train, augment, objective, [store.key for store in stores], tokenizer]
         path = record_path(stores[0].folder.parent, raw.logging(run.log), others)
         known = read_record(path, raw, stores, run)
         if known is not None:
@@ -131,7 +145,7 @@ def _with_progress(sentences: Iterable[Sentence], run: Run) -> Iterator[Sentence
     """Yield ``sentences``, and log their number every 20 seconds."""
     logged = time.monotonic()
     for count, sentence in enumerate(sentences):
-        if count % _SAMPLE_SENTENCES == 0 and time.monotonic() - logged > _LOG_SECONDS:
+        if count % SAMPLE_SENTENCES == 0 and time.monotonic() - logged > _LOG_SECONDS:
             logged = time.monotonic()
             run.log(f"text: {count:,} sentences read so far")
         yield sentence
@@ -147,8 +161,8 @@ def _blocks_to_read(
 ) -> Iterable[TextBlock]:
     """Return all blocks of the unlabeled ``sentences``, or as many as the training reads."""
     rest = iter(sentences)
-    sample = list(islice(rest, _SAMPLE_SENTENCES))
-    planned = planned_sentences(reading.student, sample, reading.train, reading.oversampling)
+    sample = list(islice(rest, SAMPLE_SENTENCES))
+    planned = reading.planned(sample, gold)
     everything = chain(sample, rest)
     if planned is None:
         return all_blocks(everything)
@@ -157,9 +171,7 @@ def _blocks_to_read(
         # Below a URL, blocks would be copied only to find out.
         return all(store.remote is None and store.find(name, run.log) is not None for store in stores)
 
-    sampled, count = sample_blocks(
-        _with_progress(everything, run), max(1, planned - gold), _SAMPLING_SEED, is_stored, run.folder
-    )
+    sampled, count = sample_blocks(_with_progress(everything, run), planned, SAMPLING_SEED, is_stored, run.folder)
     sampled_count = sum(block.sentences for block in sampled)
     if sampled_count < count:
         log(f"text to label: {sampled_count:,} of {count:,} sentences, as many as the training reads (train.steps)")

@@ -169,7 +169,7 @@ def test_an_error_keeps_a_transfer_set_in_the_output_folder(corpus: Path, tiny_b
         )
         (corpus / "raw.txt").write_bytes(good + b"\xff\n")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(text_labeling, "_SAMPLE_SENTENCES", 10)
+            patch.setattr(text_labeling, "SAMPLE_SENTENCES", 10)
             patch.setattr(raw_text, "_BLOCK", 10)
             all_text = ("--set", "train.steps=null", "--set", "train.epochs=1")  # is labeled while it is read
             assert call("tagger_kd", *arguments, *all_text).exit_code == 2

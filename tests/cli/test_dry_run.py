@@ -8,6 +8,8 @@ import pytest
 
 from nlptrain.procedures import dry_run
 from tests.helpers.commands import call, write_configs
+from tests.helpers.corpora import make_sentences
+from tests.helpers.transfer_sets import fixed_blocks
 
 pytestmark = pytest.mark.slow
 
@@ -119,3 +121,26 @@ def test_a_slow_teacher_is_measured_by_at_least_one_batch(
     planned = call("tagger_kd", paths["tagger_kd"], "--dry-run")
     assert planned.exit_code == 0, planned.output
     assert "measured  0 words" not in planned.stdout
+
+
+def test_as_much_text_is_estimated_as_the_training_reads(
+    corpus: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixed_blocks(monkeypatch, 20)
+    paths = train_teacher(corpus, tiny_bert)
+    lines = [" ".join((*words, f"n{n}")) for n, (words, _) in enumerate(make_sentences(400, 8))]
+    (corpus / "raw.txt").write_text("\n".join(lines) + "\n")
+    more = ["--set", "train.steps=4", "--set", "train.eval_every=4"]
+    planned = call("tagger_kd", paths["tagger_kd"], "--dry-run", *more)
+    assert planned.exit_code == 0, planned.output
+    run = call("tagger_kd", paths["tagger_kd"], *more)
+    assert run.exit_code == 0, run.output
+    assert "text to label: " in run.stderr
+    missing, words = re.search(
+        r" ([\d,]+) are not \(([\d,]+) words\), of as many as the training reads \(train.steps\)", planned.stdout
+    ).groups()
+    assert f" {missing} computed, {words} words" in run.stderr
+    total = re.search(r"training set: 60 gold and (\d+) unlabeled sentences, ([\d,]+) words", run.stderr).groups()
+    assert f"on {60 + int(total[0])} sentences, {total[1]} words" in planned.stdout
+    filtered = call("pseudo_label", paths["pseudo_label"], "--dry-run", *more, "--set", "objective.min_confidence=0.5")
+    assert "of as many as" not in filtered.stdout  # how many sentences remain is not known
