@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -14,7 +15,7 @@ from nlptrain.config.student import Student, StudentConfig, TransformerStudentCo
 from nlptrain.config.teachers import MODEL, TeacherConfig, TransformerTeacherConfig
 from nlptrain.config.trackers import TRACKERS
 from nlptrain.config.train import AugmentConfig, TrainConfig, TransformerTrainConfig
-from nlptrain.urls import hide_credentials, is_output_url
+from nlptrain.urls import hide_credentials, is_output_url, local_path
 
 _TRACKERS = "; ".join(f"{name}: {entry.description}" for name, entry in TRACKERS.items())
 _SEEDS = 2**31
@@ -175,8 +176,12 @@ class DistillationConfig(StudentCommandConfig):
 
     @field_validator("transfer_dir")
     @classmethod
-    def _hide_credentials(cls, folder: str | None) -> str | None:
-        return None if folder is None else hide_credentials(folder)
+    def _without_credentials(cls, folder: str | None) -> str | None:
+        if folder is None or not is_output_url(folder):
+            return folder
+        return local_path(
+            hide_credentials(re.sub(r":/(?!/)", "://", folder, count=1))
+        )  # Path has shortened it to one slash
 
     teacher_precision: Literal["fp32", "bf16", "int8"] = Field(
         default="fp32",

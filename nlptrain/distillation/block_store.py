@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import overload
 
 from filelock import FileLock
 
@@ -182,7 +181,7 @@ class BlockStore:
             path.unlink(missing_ok=True)
 
 
-class StoredBlocks(Sequence[StoredBlock]):
+class StoredBlocks:
     """Blocks of a store in a fixed order, opened when they are read."""
 
     def __init__(self, store: BlockStore, names: Sequence[str]) -> None:
@@ -194,20 +193,12 @@ class StoredBlocks(Sequence[StoredBlock]):
         """Return the number of blocks."""
         return len(self.names)
 
-    @overload
-    def __getitem__(self, index: int) -> StoredBlock: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> StoredBlocks: ...
-
-    def __getitem__(self, index: int | slice) -> StoredBlock | StoredBlocks:
-        """Open a block, or return a part of them.
+    def __getitem__(self, index: int) -> StoredBlock:
+        """Open a block.
 
         Raises:
             InputError: it was damaged or removed since it was labeled.
         """
-        if isinstance(index, slice):
-            return StoredBlocks(self.store, self.names[index])
         try:
             return self.store.open(self.names[index])
         except (DamagedFileError, FileNotFoundError) as error:

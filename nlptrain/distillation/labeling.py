@@ -112,7 +112,7 @@ def _rows(
     if left_out:
         seen.add(hash_array([sentence.hash() for sentence in left_out]))
     names = [block.name for block in text]
-    distinct = Rows.distinct(StoredBlocks(labeled.blocks.store, names), names, seen)
+    distinct = Rows.distinct(StoredBlocks(labeled.blocks.store, names), seen)
     of_text = np.array([ids[name] for name in names], np.int32)
     parts.append(Rows(of_text[distinct.block_ids], distinct.rows))
     weights = np.array([block.weight for block in text], np.float32)[distinct.block_ids]
@@ -159,7 +159,7 @@ class LabelingResult:
 
     def transfer_set(self) -> TransferSet:
         """Return all sentences of the blocks."""
-        return TransferSet(self.blocks, Rows.distinct(self.blocks, self.names, HashSet()), self.key)
+        return TransferSet(self.blocks, Rows.distinct(self.blocks, HashSet()), self.key)
 
 
 def label_sentences(store: BlockStore, sentences: Iterable[Sentence], teacher: Teacher, run: Run) -> LabelingResult:

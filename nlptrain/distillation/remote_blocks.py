@@ -11,7 +11,9 @@ from pathlib import PurePosixPath
 from nlptrain.config.protocols import url_problem
 from nlptrain.data.remote_files import RemoteFile, open_remote, remote_error
 from nlptrain.errors import InputError, Setting
-from nlptrain.urls import hide_credentials
+from nlptrain.urls import hide_credentials, protocol_of
+
+_READ_ONLY = ("http", "https")
 
 
 class RemoteBlocks:
@@ -33,6 +35,12 @@ class RemoteBlocks:
         self.url = f"{self._parent.rstrip('/')}/{key}"
         if problem := url_problem(self._parent):
             raise InputError(replace(problem, location=Setting("transfer_dir")))
+        if protocol_of(self._parent) in _READ_ONLY:
+            raise InputError(
+                f"found {self._parent}, where nothing can be written",
+                location=Setting("transfer_dir"),
+                expected="a folder, or a URL such as s3://bucket/transfer",
+            )
 
     @cached_property
     def _folder(self) -> RemoteFile:

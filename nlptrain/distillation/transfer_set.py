@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlptrain.data.mapped_arrays import ArrayWriter
-from nlptrain.data.sentence import Hashes, HashSet, Sentence
+from nlptrain.data.sentence import HashSet, Sentence
 from nlptrain.distillation.block_file import StoredBlock
 from nlptrain.distillation.block_store import StoredBlocks
 from nlptrain.distillation.teachers.ensemble import TeacherEnsemble
@@ -48,14 +48,14 @@ class Rows:
         return cls(block_ids.finish(), rows.finish())
 
     @classmethod
-    def distinct(cls, blocks: Sequence[StoredBlock], names: Sequence[str], seen: HashSet) -> Rows:
+    def distinct(cls, blocks: StoredBlocks, seen: HashSet) -> Rows:
         """Return the rows of the sentences of all ``blocks`` that are not in ``seen``, in their order, each once.
 
         A sentence of several blocks is that of the first of them by name, so that it does not matter in which order
         they are read.
         """
         kept: dict[int, NDArray[np.uint16]] = {}
-        for block_id in sorted(range(len(blocks)), key=names.__getitem__):
+        for block_id in sorted(range(len(blocks)), key=blocks.names.__getitem__):
             hashes = blocks[block_id].hashes
             kept[block_id] = np.flatnonzero(~seen.has(hashes)).astype(np.uint16)
             seen.add(hashes[kept[block_id]])
@@ -129,15 +129,6 @@ class TransferSet:
         parts = [self.teacher_logits(row)[first : first + count] for row, first, count in spans]
         return np.concatenate(parts).astype(np.float32)
 
-    def hashes(self) -> Hashes:
-        """Return the hash of each sentence, [N]."""
-        hashes = np.empty(len(self), dtype="S16")
-        order = np.argsort(self._rows.block_ids, kind="stable")  # one pass per block
-        block_ids, starts = np.unique(self._rows.block_ids[order], return_index=True)
-        for block_id, rows in zip(block_ids, np.split(order, starts[1:]), strict=True):
-            hashes[rows] = self._blocks[block_id].hashes[self._rows.rows[rows]]
-        return hashes
-
 
 @dataclass(frozen=True)
 class TeacherLogitsDataset:
@@ -183,10 +174,6 @@ class TeacherLogitsDataset:
         """Yield the sentences from ``start`` on as they were labeled, without tags."""
         return self.sets[0].sentences(start)
 
-    def sentence(self, row: int) -> Sentence:
-        """Return a sentence as it was labeled, without tags."""
-        return self.sets[0].sentence(row)
-
     def teacher_logits(self, row: int) -> NDArray[np.float32]:
         """Return the ensemble's logits of the words of a sentence, [words, C]."""
         return self.ensemble.mix([transfer_set.teacher_logits(row) for transfer_set in self.sets])
@@ -199,7 +186,3 @@ class TeacherLogitsDataset:
         """Return the ensemble's logits and label of each word of a sentence."""
         (prediction,) = self.ensemble.decoder.predict([self.teacher_logits(row).astype(np.float32)])
         return prediction
-
-    def hashes(self) -> Hashes:
-        """Return the hash of each sentence, [N]."""
-        return self.sets[0].hashes()

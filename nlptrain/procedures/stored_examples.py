@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nlptrain.data.sentence import Sentence
-from nlptrain.distillation.transfer_set import TransferSet
+from nlptrain.config.train import TrainConfig
+from nlptrain.distillation.transfer_set import TeacherLogitsDataset
 from nlptrain.models.token_model import TokenModel
+from nlptrain.procedures.text_labeling import LabeledText
 from nlptrain_runtime.windows import window_rule
 
 FOLDER = "examples"  # below the folder of all teachers
@@ -19,40 +20,38 @@ _FORMAT = 1  # increment it when sentences are encoded in another way
 
 
 def examples_folder(
-    folder: Path | None,
+    labeled: LabeledText,
     model: TokenModel,
-    gold: list[Sentence],
-    text: TransferSet,
-    *,
-    label_pipeline_words: bool,
+    text: TeacherLogitsDataset,
+    config: TrainConfig,
     label_ids: NDArray[np.int16] | None = None,
 ) -> Path | None:
-    """Return the folder of the examples of ``gold`` and ``text``; None if they cannot be stored.
+    """Return the folder of the examples of the train sentences and ``text``; None if they cannot be stored.
 
     The ids of some students differ from process to process, and what is known of partial sentences is not stored.
 
     Args:
-        folder: of the stores of all teachers; None: examples are not stored.
+        labeled: the train sentences, and where examples may be stored.
         model: that is trained.
-        gold: sentences with their tags.
-        text: the sentences after these.
-        label_pipeline_words: ``train.label_pipeline_words``.
+        text: the sentences after the train sentences.
+        config: decides which parts of words are labeled.
         label_ids: of the words of ``text`` with pseudo-labels.
     """
+    gold = labeled.splits.train
     is_partial = any(sentence.asked is not None or sentence.rejected for sentence in gold)
-    if folder is None or not model.featurizer.has_fixed_ids or is_partial:
+    if labeled.folder is None or not model.featurizer.has_fixed_ids or is_partial:
         return None
     description = {
         "format": _FORMAT,
         "featurizer": model.featurizer.describe(),
         "windows": [window_rule(model.max_subwords), model.max_subwords],
         "labels": model.labels.names,
-        "label_pipeline_words": label_pipeline_words,
-        "text": text.identity(),
+        "label_pipeline_words": config.label_pipeline_words,
+        "text": text.sets[0].identity(),
     }
     name = hashlib.blake2b(json.dumps(description, sort_keys=True, default=str).encode(), digest_size=16)
     for sentence in gold:
         name.update(sentence.hash() + "\n".join(sentence.tags or ()).encode("utf-8", "surrogatepass") + b"\0")
     if label_ids is not None:
         name.update(np.ascontiguousarray(label_ids).data)
-    return folder / FOLDER / name.hexdigest()
+    return labeled.folder / FOLDER / name.hexdigest()

@@ -113,13 +113,7 @@ def learn_from_logits(
         oversampling=objective.oversampling,
         source_weights=transfer_set.select(slice(gold, None)).source_weights(gold),
         folder=run.folder,
-        stored=examples_folder(
-            labeled.folder,
-            student,
-            splits.train,
-            transfer_set.sets[0],
-            label_pipeline_words=config.label_pipeline_words,
-        ),
+        stored=examples_folder(labeled, student, transfer_set, config),
     )
     counts = f"{gold:,} gold and {examples.sentences - gold:,} unlabeled sentences"
     run.log(f"training set: {counts}, {examples.words:,} words in all")
@@ -197,14 +191,7 @@ def learn_from_pseudo_labels(
         teacher_logits_from=gold,
         label_pipeline_words=config.label_pipeline_words,
         folder=run.folder,
-        stored=examples_folder(
-            labeled.folder,
-            student,
-            splits.train,
-            kept.sets[0],
-            label_pipeline_words=config.label_pipeline_words,
-            label_ids=pseudo_labels.label_ids,
-        ),
+        stored=examples_folder(labeled, student, kept, config, pseudo_labels.label_ids),
     )
     run.log(
         f"training set: {gold:,} gold and {len(pseudo_labels):,} pseudo-labeled sentences, "

@@ -89,6 +89,7 @@ def read_record(path: Path, text: SourceText, stores: Sequence[BlockStore], run:
     known = run.processes.broadcast_from_rank0(lambda: _load(path, stores, run))
     if known is None:
         return None
+    run.log("raw text: unchanged since an earlier run, and not read again (transfer_dir); that run logged:")
     for line in known["log"]:
         run.log(line)
     text.counts.update(known["counts"])

@@ -148,7 +148,7 @@ def train(config: CommandConfig, setup: Setup, run: Run, own_objective: Objectiv
     if config.data.unlabeled is not None:
         paths = config.data.paths_of("unlabeled")
         more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
-        run.log(f"raw text: reading {', '.join(paths[:3])}{more} (data.unlabeled)")
+        run.log(f"raw text: {', '.join(paths[:3])}{more} (data.unlabeled)")
     procedure: Callable[..., dict[str, Any]] = partial(train_on_logits, own_objective=own_objective)
     if isinstance(config, PseudoLabelRunConfig):
         procedure = train_on_pseudo_labels

@@ -109,6 +109,7 @@ class Examples:
         if stored is not None:
             with suppress(OSError):  # the disk is full, or another process writes the same
                 windows.save(stored, counts)
+                windows = MappedWindows.mapped(stored)  # the temporary files are removed
         return windows, counts
 
     def _add(self, sentence: Sentence, writer: WindowWriter) -> None:

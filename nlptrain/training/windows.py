@@ -93,16 +93,24 @@ class MappedWindows:
         """Map the arrays in ``folder`` into memory; None if there are none, or if they are damaged."""
         if (sums := read_sealed_json(folder / _SUMS)) is None:
             return None
-        files = {field.name: folder / f"{field.name}.npy" for field in fields(cls)}
         try:
-            if any(_checksum(path) != sums[name] for name, path in files.items()):
+            if any(_checksum(folder / f"{field.name}.npy") != sums[field.name] for field in fields(cls)):
                 return None
-        except OSError:  # a file is missing
+            sentences, words = sums["counts"]
+            return cls.mapped(folder), (sentences, words)
+        except OSError:  # a file is missing, or another process replaces the folder
             return None
-        sentences, words = sums["counts"]
+
+    @classmethod
+    def mapped(cls, folder: Path) -> MappedWindows:
+        """Map the arrays that ``save`` has just written to ``folder`` into memory.
+
+        Raises:
+            OSError: a file is missing.
+        """
         # Slices of numpy's own class of mapped arrays are slow.
-        arrays = {name: np.asarray(np.load(path, mmap_mode="r")) for name, path in files.items()}
-        return cls(**arrays), (sentences, words)
+        paths = {field.name: folder / f"{field.name}.npy" for field in fields(cls)}
+        return cls(**{name: np.asarray(np.load(path, mmap_mode="r")) for name, path in paths.items()})
 
     def select(self, indices: Indices) -> list[Window]:
         """Return the windows ``indices``."""

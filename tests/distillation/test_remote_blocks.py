@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
+from nlptrain.config.commands import TaggerKDConfig
+from nlptrain.config.loading import load_config
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.block_store import BlockStore, copies_folder
 from nlptrain.distillation.labeling import LabelingResult, label_sentences
@@ -139,6 +141,24 @@ def test_errors_name_the_url_without_its_credentials(
     assert "secret" not in str(error.value)
     with pytest.raises(InputError, match="transfer_dir: found the protocol 'nowhere' in nowhere://bucket"):
         BlockStore("nowhere://bucket", TransformerTeacher(teacher))
+    with pytest.raises(InputError, match="transfer_dir: found https://host/transfer, where nothing can be written"):
+        BlockStore("https://host/transfer", TransformerTeacher(teacher))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("s3:/bucket/transfer", "s3://bucket/transfer"),
+        ("s3://KEY:SECRET@bucket/transfer", "s3://bucket/transfer"),
+        ("file:///tmp/transfer", "/tmp/transfer"),
+        ("runs/transfer", "runs/transfer"),
+        ("C:/runs/transfer", "C:/runs/transfer"),
+    ],
+)
+def test_urls_of_a_configuration(tmp_path: Path, given: str, expected: str) -> None:
+    (tmp_path / "a.txt").touch()
+    settings = ["output_dir=x", "teacher=ours/bert", f"data.unlabeled={tmp_path}/a.txt", f"transfer_dir='{given}'"]
+    assert load_config(TaggerKDConfig, None, settings).config.transfer_dir == expected
 
 
 def test_a_run_labels_into_a_url(corpus: Path, tiny_bert: Path, memory: MemoryFileSystem) -> None:
