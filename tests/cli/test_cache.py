@@ -131,7 +131,7 @@ def test_prune_keeps_the_blocks_of_a_run_that_was_killed_while_it_labeled(corpus
     assert blocks(transfer) == before
 
 
-def test_prune_waits_for_no_run_that_labels(transfer: Path) -> None:
+def test_prune_is_refused_while_a_run_labels(transfer: Path) -> None:
     (folder,) = (path.parent for path in transfer.glob("*/teacher.json"))
     with FileLock(transfer / f"{folder.name}.lock"):
         refused = call("cache", "prune", transfer)
