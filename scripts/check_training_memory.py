@@ -69,7 +69,8 @@ def write_blocks(gold: Sequence[Sentence], count: int, folder: Path) -> None:
     """Write ``count`` sentences in blocks of 1,000; the hashes are random, so that no two sentences count as equal."""
     ensemble = TeacherEnsemble.of(RandomTeacher())
     (store,) = open_stores(ensemble, folder)
-    store.create()
+    store.folder.mkdir(parents=True)
+    store.clean_up()
     sentences = [Sentence((*sentence.words, str(n))) for n, sentence in enumerate(islice(cycle(gold), BLOCK))]
     block = Block.of(sentences, [sentence.hash() for sentence in sentences])
     logits = TeacherLogits.of(RandomTeacher().predict_logits(sentences))

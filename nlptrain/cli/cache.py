@@ -82,7 +82,8 @@ def prune(folder: Path, dry_run: bool) -> None:
     \b
     Reads   TRANSFER_DIR: the transfer_dir of runs.
     Writes  nothing; removes the blocks of all runs whose folders do not exist any more,
-            unless another run reads them, files of earlier versions, and damaged files.
+            unless another run reads them, the encoded text of all runs, which takes
+            little time to make again, damaged files, and those of earlier versions.
 
     Example: nlptrain cache prune runs/transfer --dry-run
     """  # noqa: D301 - click reads the character

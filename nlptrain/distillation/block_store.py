@@ -63,9 +63,11 @@ class BlockStore:
         self._max_bytes = int(cache_gb * 1e9) if self.remote is not None else None
         self._bytes = 0
 
-    def create(self) -> None:
-        """Create the folder, with a file that describes the teacher; remove what killed processes have left."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def clean_up(self) -> None:
+        """Write the file that describes the teacher; remove partial files, and copies that do not fit.
+
+        The caller has created the folder, and holds the lock.
+        """
         remove_parts(self.folder)
         path, description = self.folder / TEACHER_FILE, {"teacher": self.teacher, "labels": list(self.labels)}
         if not path.is_file() or path.read_bytes() != to_json(description).encode():

@@ -178,8 +178,10 @@ def label_blocks(store: BlockStore, blocks: Iterable[TextBlock], teacher: Teache
     """
     processes = run.processes
     if processes.is_rank_zero or store.remote is not None:
-        store.create()
+        store.folder.mkdir(parents=True, exist_ok=True)
     with processes.rank_zero_only(store.lock), teacher.labeling(run.workers) as compute:
+        if processes.is_rank_zero:
+            store.clean_up()
         _check_store_is_seen(store, run)
         progress = _Progress(run)
         are_stored: dict[str, bool] = {}
