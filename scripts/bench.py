@@ -25,7 +25,8 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.demo.corpus import generate_corpus
 from nlptrain.distillation import BlockStore, DistillObjective
-from nlptrain.distillation.labeling import label_sentences, label_with_ensemble, open_stores
+from nlptrain.distillation.block_labeling import label_sentences
+from nlptrain.distillation.labeling import label_with_ensemble, open_stores
 from nlptrain.distillation.teachers import TeacherEnsemble, TransformerTeacher
 from nlptrain.distillation.teachers.inference import logits_predictor
 from nlptrain.errors import InputError

@@ -23,7 +23,7 @@ from nlptrain.data.sentence import Sentence
 from nlptrain.data.text_files import expand_paths
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.distillation import BlockStore, TransferSet
-from nlptrain.distillation.labeling import label_sentences
+from nlptrain.distillation.block_labeling import label_sentences
 from nlptrain.distillation.teachers import TransformerTeacher
 from nlptrain.models import TokenModel, build_tagger, load_token_model
 from nlptrain.run.run import Run

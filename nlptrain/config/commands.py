@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from nlptrain.config.data import DataConfig
+from nlptrain.config.labeling import LabelingConfig
 from nlptrain.config.objectives import KLConfig, LossConfig, PseudoLabelConfig
 from nlptrain.config.registry import KindName
 from nlptrain.config.section import Invalid, ModelRef, Section
@@ -186,6 +187,10 @@ class DistillationConfig(StudentCommandConfig):
     teacher_precision: Literal["fp32", "bf16", "int8"] = Field(
         default="fp32",
         description="Arithmetic of the teacher; the logits of each precision are stored separately. bf16 is up to twice as fast on GPUs and on CPUs with AVX512-BF16 or AMX; int8 (ONNX Runtime on a CPU, a transformer with a fast tokenizer, extra [onnx]) up to three times on CPUs with VNNI.",
+    )
+    labeling: LabelingConfig = Field(
+        default=LabelingConfig(),
+        description="Where the teacher labels text, and how many sentences it may fail on.",
     )
     augment: Literal["auto", "none"] | AugmentConfig = Field(
         default="auto",

@@ -208,7 +208,7 @@ def raw_text(
         splitter,
         held_out=held_out,
         counts=counts,
-        weights=_weights(data),
+        weights=source_weights(data),
         keep_text=to_label,
         keep_repeats=to_label,
     )
@@ -236,7 +236,12 @@ def scheme_sample(data: DataConfig) -> list[tuple[str, ...]]:
     return [sentence.words for sentence in islice(sentences, _SCHEME_SENTENCES)]
 
 
-def _weights(data: DataConfig) -> dict[Path, float]:
+def raw_files(data: DataConfig) -> list[Path]:
+    """Return the files of raw text of ``data``."""
+    return Corpus.of(data, "unlabeled").files
+
+
+def source_weights(data: DataConfig) -> dict[Path, float]:
     """Return the weights of the files of raw text whose weight is not 1."""
     weights: dict[Path, float] = {}
     for source in data.sources:

@@ -61,6 +61,11 @@ class RawCounts:
     sentences: int = 0
     words: int = 0
 
+    def add(self, other: RawCounts) -> None:
+        """Add the counts of another part of the text."""
+        for name in vars(self).keys() - {"min_words", "max_words"}:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
     def describe(self) -> str:
         """Return the counts in one line, for the log.
 
@@ -124,13 +129,19 @@ def read_raw(
     _check_limits(min_words, max_words)
     counts = RawCounts() if counts is None else counts
     counts.min_words, counts.max_words = min_words, max_words
-    seen = HashSet()
 
     def read(path: Path) -> Iterator[Sentence]:
-        lines, weight = _checked_lines(path, data, report, on_fault), (weights or {}).get(path, 1.0)
-        return _sentences(lines, str(path), splitter, counts, weight, keep_text=keep_text)
+        lines, weight = checked_lines(path, data, report, on_fault), (weights or {}).get(path, 1.0)
+        return read_sentences(lines, str(path), splitter, counts, weight, keep_text=keep_text)
 
-    sentences = chain.from_iterable(map(read, paths))
+    yield from used_sentences(chain.from_iterable(map(read, paths)), held_out, counts, keep_repeats=keep_repeats)
+
+
+def used_sentences(
+    sentences: Iterator[Sentence], held_out: HeldOut | None, counts: RawCounts, *, keep_repeats: bool
+) -> Iterator[Sentence]:
+    """Yield ``sentences`` without those that are held out or nearly; the other arguments are those of ``read_raw``."""
+    seen = HashSet()
     while block := list(islice(sentences, _BLOCK)):
         kept = _not_held_out(block, seen, held_out, counts)
         if not keep_repeats:
@@ -225,13 +236,13 @@ def split_long(words: tuple[str, ...], min_words: int, max_words: int) -> Iterat
     yield words[start:]
 
 
-def _checked_lines(
+def checked_lines(
     path: Path,
     data: DataConfig | None,
     report: ReadReport | None,
-    on_fault: Callable[[Path, InputError], None] | None,
+    on_fault: Callable[[Path, InputError], None] | None = None,
 ) -> Iterator[tuple[int, Line]]:
-    """Yield the lines of a file, up to its first fault if ``on_fault`` receives it."""
+    """Yield the lines of a file, up to its first fault if ``on_fault`` receives it; see ``read_raw``."""
     try:
         check_raw(path)
         if report is not None and is_utf16(path):
@@ -248,7 +259,7 @@ def _checked_lines(
         on_fault(path, error)
 
 
-def _sentences(
+def read_sentences(
     lines: Iterable[tuple[int, Line]],
     name: str,
     splitter: Splitter,
@@ -257,7 +268,7 @@ def _sentences(
     *,
     keep_text: bool,
 ) -> Iterator[Sentence]:
-    """Yield the sentences of the lines of the file ``name``."""
+    """Yield the sentences of the lines of the file ``name``, each with the number of its line in ``where``."""
     for row_number, line in lines:
         words = splitter.words(line) if isinstance(line, str) else line
         offsets = find_offsets(line, words) if keep_text and isinstance(line, str) else ()

@@ -104,6 +104,19 @@ class ReadReport:
         """Count a sentence that is skipped because of ``error``."""
         self._add("skipped", cause, error.problems[0], 1)
 
+    def add(self, other: ReadReport) -> None:
+        """Add what ``other``, the report of another part of the files, has collected."""
+        self.sentences += other.sentences
+        self.notes |= other.notes
+        self.omitted += other.omitted
+        self.unreadable += other.unreadable
+        self.mentions += other.mentions
+        for cause in other.causes:
+            own = self._causes.setdefault((cause.action, cause.text), Cause(cause.action, cause.text))
+            own.count += cause.count
+            limit = None if self._keeps_all else _MAX_PROBLEMS if self.is_strict else _EXAMPLES
+            own.problems = [*own.problems, *cause.problems][:limit]
+
     def note(self, text: str) -> None:
         """Record a decision about a file."""
         self.notes[text] = None

@@ -10,13 +10,11 @@ import io
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache, partial
-from importlib.util import find_spec
+from functools import partial
 from pathlib import Path
-from textwrap import shorten
 from typing import IO
 
-from nlptrain.config.data import HUB
+from nlptrain.data.hub_files import hub_files
 from nlptrain.data.remote_files import remote_files
 from nlptrain.data.standard_input import STANDARD_INPUT, standard_input
 from nlptrain.errors import InputError, Setting, Text, path_suggestion
@@ -30,7 +28,6 @@ _FREE, _MAX_EXPANSION = 2**23, 100  # bytes that any .gz may expand to, and the 
 _GZIP = b"\x1f\x8b"
 _START = 1024  # bytes that UTF-16 without a byte order mark is recognized from
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_REASON = 200  # characters of an error of the Hub that are shown
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -46,15 +43,12 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             file, from 0).
     """
     _check_not_compressed(path)
-    try:
-        file = gzip.open(path, "rb") if is_gz(path) else path.open("rb")
-        size = path.stat().st_size
-    except (OSError, ValueError) as error:  # ValueError: a name with a null character
-        raise InputError(f"cannot be read: {getattr(error, 'strerror', error)}", location=str(path)) from error
-    max_size = _FREE + _MAX_EXPANSION * size if is_gz(path) else 2**63
+    file = _opened(path)
+    max_size = _FREE + _MAX_EXPANSION * path.stat().st_size if is_gz(path) else 2**63
     line_number = 1
     with file:
-        for block, offset in _blocks(file, path, max_size):
+        content = gzip.GzipFile(fileobj=file, mode="rb") if is_gz(path) else file
+        for block, offset in _blocks(content, path, max_size):
             start = 0
             if not offset:
                 if block.startswith(_GZIP) and not is_gz(path):
@@ -81,6 +75,43 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             line_number += len(lines)
             if fault is not None:
                 raise fault
+
+
+def read_lines_from(path: Path, start: int) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a UTF-8 file that begin at the byte ``start`` or later, as ``read_lines`` does.
+
+    Each line comes with the offset of its first byte; of several that end in carriage returns alone, that of the first.
+
+    Raises:
+        InputError: the file cannot be opened, has a line of 256 MB, or holds bytes that are not UTF-8.
+    """
+    with _opened(path) as file:
+        if start:
+            file.seek(start - 1)
+            file.readline()  # the rest of the line before
+        offset = file.tell()
+        for line in _checked(iter(partial(file.readline, _MAX_LINE), b""), path):
+            if len(line) == _MAX_LINE:
+                raise _too_large(path, None, is_expanded=False)
+            mark = len(codecs.BOM_UTF8) if not offset and line.startswith(codecs.BOM_UTF8) else 0
+            try:
+                text = line[mark:].decode("utf-8")
+            except UnicodeDecodeError as error:
+                position = mark + error.start
+                raise _not_utf8(path, None, line[position], offset + position) from error
+            parts = _LINE_END.sub("\n", text).split("\n")
+            if not parts[-1]:  # after the line end
+                parts.pop()
+            for part in parts:
+                yield offset, part
+            offset += len(line)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except (OSError, ValueError) as error:  # ValueError: a name with a null character
+        raise InputError(f"cannot be read: {getattr(error, 'strerror', error)}", location=str(path)) from error
 
 
 def _blocks(file: IO[bytes] | gzip.GzipFile, path: Path, max_size: int) -> Iterator[tuple[bytes, int]]:
@@ -176,7 +207,7 @@ def _matches(pattern: str, key: str, *, raw: bool) -> Sequence[Path]:
     if pattern == STANDARD_INPUT:
         return [standard_input(raw=raw)]
     if pattern.startswith("hub:"):
-        return hub_files(pattern, key=key)
+        return hub_files(pattern, location=_location(key))
     pattern = local_path(pattern)
     if is_url(pattern):
         return remote_files(pattern, location=_location(key))
@@ -192,59 +223,10 @@ def _matches(pattern: str, key: str, *, raw: bool) -> Sequence[Path]:
     return matches
 
 
-def hub_files(reference: str, *, key: str = "") -> list[Path]:
-    """Return the Arrow files of a split of a data set on the Hub, downloaded unless they are cached.
-
-    Args:
-        reference: ``hub:OWNER/NAME:SPLIT`` or ``hub:OWNER/NAME@REVISION/CONFIGURATION:SPLIT``, where revision and
-            configuration are optional.
-        key: the configuration key that holds the reference, for messages.
-
-    Raises:
-        InputError: the reference is malformed, the package ``datasets`` is not installed, the Hub cannot be reached,
-            or it has no such data set, configuration or split.
-    """
-    match = HUB.fullmatch(reference)
-    if match is None:
-        raise InputError(
-            f"found {reference!r}",
-            location=_location(key),
-            expected="hub:OWNER/NAME:SPLIT, a split of a data set on the Hub",
-        )
-    if find_spec("datasets") is None:
-        raise InputError(
-            f"{reference} needs the package datasets, which is not installed",
-            location=_location(key),
-            hint="pip install 'nlptrain[hub]'",
-        )
-    try:
-        return _download(match["name"], match["config"], match["revision"], match["split"])
-    except Exception as error:  # datasets raises errors of all kinds, with long messages
-        reason = shorten(str(error).strip().split("\n")[0], _REASON, placeholder=" ...") or type(error).__name__
-        raise InputError(
-            f"{reference} cannot be loaded from the Hub ({reason})",
-            location=_location(key),
-            hint="without a network, download it elsewhere and copy the folder HF_HOME, or name files",
-        ) from error
-
-
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@cache
-def _download(name: str, config: str | None, revision: str | None, split: str) -> list[Path]:
-    import datasets
-
-    datasets.disable_progress_bars()
-    datasets.logging.set_verbosity_error()
-    try:
-        data_set = datasets.load_dataset(name, config, revision=revision, split=split)
-    except datasets.exceptions.DatasetsError as error:
-        raise ValueError(str(error)) from error
-    return [Path(file["filename"]) for file in data_set.cache_files]
 
 
 def _checked(file: Iterable[bytes], path: Path) -> Iterator[bytes]:
@@ -261,7 +243,7 @@ def _checked(file: Iterable[bytes], path: Path) -> Iterator[bytes]:
         raise InputError(f"cannot be read: {error.strerror or error}", location=str(path)) from error
 
 
-def _too_large(path: Path, line_number: int, *, is_expanded: bool) -> InputError:
+def _too_large(path: Path, line_number: int | None, *, is_expanded: bool) -> InputError:
     if is_expanded:
         return InputError(
             f"expands to more than {_MAX_EXPANSION} times its size",
@@ -270,16 +252,16 @@ def _too_large(path: Path, line_number: int, *, is_expanded: bool) -> InputError
         )
     return InputError(
         f"found a line of more than {_MAX_LINE >> 20} MB",
-        location=f"{path}:{line_number}",
+        location=str(path) if line_number is None else f"{path}:{line_number}",
         expected="a sentence, a paragraph or a row on each line",
     )
 
 
-def _not_utf8(path: Path, line_number: int, byte: int, offset: int) -> InputError:
+def _not_utf8(path: Path, line_number: int | None, byte: int, offset: int) -> InputError:
     encoding = "cp1252" if 0x80 <= byte <= 0x9F else "latin1"  # latin1 has control characters there
     return InputError(
         f"byte {offset} (0x{byte:02X}) is not UTF-8",
-        location=f"{path}:{line_number}",
+        location=str(path) if line_number is None else f"{path}:{line_number}",
         hint=f"convert the file, e.g. iconv -f {encoding} -t utf-8",
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from nlptrain.distillation.stored_logits import AllLogits, StoredLogits, TopLogi
 from nlptrain.distillation.teachers.teacher import TeacherLogits
 
 _HASH = pa.binary(16)
-_ASKED = b"asked_types"  # key of the schema's metadata
+_ASKED, _FAILED = b"asked_types", b"failed"  # keys of the schema's metadata
 _COUNTS = (pa.uint8(), pa.uint16(), pa.uint32())
 
 
@@ -34,6 +34,7 @@ class StoredBlock:
         gaps: characters between each word and the one before it, [words].
         lengths: characters of each word, [words].
         logits: of all words.
+        failed: the reason for each sentence that the teacher failed on; its logits are zeros.
     """
 
     hashes: Hashes
@@ -42,6 +43,7 @@ class StoredBlock:
     gaps: NDArray[np.unsignedinteger[Any]]
     lengths: NDArray[np.unsignedinteger[Any]]
     logits: StoredLogits
+    failed: Mapping[int, str]
 
     def __len__(self) -> int:
         """Return the number of sentences."""
@@ -69,7 +71,13 @@ def _sentence(text: str, gaps: Sequence[int], lengths: Sequence[int]) -> Sentenc
 
 
 def block_content(
-    block: Block, logits: TeacherLogits, labels: int, asked_types: Collection[str] | None, *, top: bool = False
+    block: Block,
+    logits: TeacherLogits,
+    labels: int,
+    asked_types: Collection[str] | None,
+    *,
+    failed: Mapping[int, str] | None = None,
+    top: bool = False,
 ) -> bytes:
     """Return the content of the file of ``block``.
 
@@ -78,6 +86,7 @@ def block_content(
         logits: of each word, in float16.
         labels: logits per word, C.
         asked_types: the types that the teacher was asked for; None: all.
+        failed: the reason for each sentence that the teacher failed on.
         top: store the largest logits alone, see ``TopLogits``.
     """
     gaps: list[int] = []
@@ -98,9 +107,10 @@ def block_content(
             "words": pa.ListArray.from_arrays(pa.array(first_words, pa.int32()), words),
         }
     )
-    if asked_types is not None:
-        batch = batch.replace_schema_metadata({_ASKED: json.dumps(sorted(asked_types))})
-    return sealed_content(batch)
+    metadata = {} if asked_types is None else {_ASKED: json.dumps(sorted(asked_types))}
+    if failed:
+        metadata[_FAILED] = json.dumps(sorted(failed.items()))
+    return sealed_content(batch.replace_schema_metadata(metadata) if metadata else batch)
 
 
 def _counts(values: list[int]) -> pa.Array:
@@ -143,4 +153,5 @@ def open_block(path: Path, labels: int) -> StoredBlock:
         gaps.to_numpy(zero_copy_only=True),
         lengths.to_numpy(zero_copy_only=True),
         (AllLogits if "logits" in names else TopLogits).read(words.values, labels),
+        dict(json.loads((batch.schema.metadata or {}).get(_FAILED, b"[]"))),
     )

@@ -115,6 +115,7 @@ def open_run(
         threads=config.threads,
         seed=config.seed or 0,
         workers=workers,
+        labeling=config.labeling if isinstance(config, DistillationConfig) else None,
         distributed=distributed,
         console=console,
         report_to=config.report_to,

@@ -32,7 +32,7 @@ from nlptrain.urls import redact
 
 OVERWRITE_HINT = ("give another ", Setting("output_dir"), ", or set ", Setting("overwrite"))
 # Two runs that differ only in these keys are the same run.
-_KEYS_OUTSIDE_IDENTITY = ("output_dir", "report_to", "transfer_cache_gb")
+_KEYS_OUTSIDE_IDENTITY = ("output_dir", "report_to", "transfer_cache_gb", "labeling")
 # A run without these has trained nothing yet; it may be started again with another configuration.
 _PROGRESS = (CHECKPOINT, PREVIOUS, "model", "scores.json")
 _SAFETENSORS_PARTS = ".tmp??????"  # temporary files of safetensors
@@ -45,6 +45,7 @@ _RUN_FILES = (
     SUMS,
     "log.txt",
     "pseudo_labels.jsonl",
+    "dead.jsonl",
     "dev_sample.jsonl",
     "tensorboard",
     "wandb",

@@ -20,6 +20,7 @@ from accelerate.utils import InitProcessGroupKwargs
 from rich.console import Console
 
 from nlptrain.atomic_files import write_errors
+from nlptrain.config.labeling import LabelingConfig
 from nlptrain.errors import InputError, Interrupted, Setting
 from nlptrain.interrupts import interrupt
 from nlptrain.run.processes import START_TIMEOUT, Processes, launched_world_size
@@ -38,6 +39,7 @@ class Run:
         seed: of everything random.
         report_to: experiment trackers that receive the metrics, in addition to ``metrics.jsonl``.
         workers: processes that label text.
+        labeling: where text is labeled, and how many sentences the teacher may fail on.
         processes: that share the steps of a training; rank 0 writes.
         shared_folder: the output folder on every rank, for reading.
         provenance: entries of ``scores.json`` about the origin of the scores.
@@ -53,6 +55,7 @@ class Run:
         threads: int | None = None,
         seed: int = 0,
         workers: int = 1,
+        labeling: LabelingConfig | None = None,
         console: Console | None = None,
         distributed: bool = False,
         report_to: Sequence[str] = (),
@@ -66,6 +69,7 @@ class Run:
             threads: CPU threads of torch; None: torch's default.
             seed: of everything random.
             workers: processes that label text.
+            labeling: where text is labeled; None: on this machine.
             console: for log lines; None: stderr.
             distributed: whether this command can share its work with other processes of a launcher.
             report_to: experiment trackers that receive the metrics: ``tensorboard``, ``wandb``.
@@ -80,6 +84,7 @@ class Run:
         self.seed = seed
         self.report_to = tuple(report_to)
         self.workers = workers
+        self.labeling = labeling or LabelingConfig()
         self.accelerator = _build_accelerator(device, precision)
         self.processes = Processes(self.accelerator.process_index, self.accelerator.num_processes)
         self.shared_folder = folder

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlptrain.data.corpus import Corpus
-from nlptrain.data.text_files import _download, expand_paths, file_sha256, hub_files, read_lines
-from nlptrain.errors import InputError
+from nlptrain.data.hub_files import _download, hub_files
+from nlptrain.data.text_files import expand_paths, file_sha256, read_lines
+from nlptrain.errors import InputError, Setting
 from tests.helpers.commands import call
 
 
@@ -172,7 +173,7 @@ def test_problems_with_the_hub_are_reported_in_one_line(hub: Path, monkeypatch: 
     with pytest.raises(
         InputError, match=r"hub:ours/news:dev cannot be loaded from the Hub \(Unknown split \"dev\""
     ) as error:
-        hub_files("hub:ours/news:dev", key="data.dev")
+        hub_files("hub:ours/news:dev", location=Setting("data.dev"))
     assert "\n" not in str(error.value)
     with pytest.raises(
         InputError, match="hub:ours/other:train cannot be loaded from the Hub .*copy the folder HF_HOME"
@@ -180,7 +181,7 @@ def test_problems_with_the_hub_are_reported_in_one_line(hub: Path, monkeypatch: 
         hub_files("hub:ours/other:train")
     with pytest.raises(InputError, match="found 'hub:ours/news'; expected hub:OWNER/NAME:SPLIT, a split of"):
         hub_files("hub:ours/news")
-    monkeypatch.setattr("nlptrain.data.text_files.find_spec", lambda name: None)
+    monkeypatch.setattr("nlptrain.data.hub_files.find_spec", lambda name: None)
     with pytest.raises(
         InputError, match=r"needs the package datasets, which is not installed; pip install 'nlptrain\[hub\]'"
     ):

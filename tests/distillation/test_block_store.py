@@ -16,8 +16,9 @@ import torch
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation import block_store
+from nlptrain.distillation.block_labeling import LabelingResult
 from nlptrain.distillation.block_store import BlockStore
-from nlptrain.distillation.labeling import LabelingResult, label_with_ensemble, open_stores
+from nlptrain.distillation.labeling import label_with_ensemble, open_stores
 from nlptrain.distillation.pseudo_labels import pseudo_label_sentences
 from nlptrain.distillation.teachers import Precision, TeacherEnsemble, TransformerTeacher
 from nlptrain.distillation.text_blocks import all_blocks
@@ -118,7 +119,7 @@ def test_gold_sentences_keep_their_order_and_text_comes_once(
         assert dataset.teacher_logits(44 + row).tobytes() == logits[sentence.words]
 
 
-class Stop(Exception):
+class Stop(BaseException):
     pass
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from nlptrain.data.sentence import Sentence
 from nlptrain.distillation.block_file import open_block
+from nlptrain.distillation.block_labeling import LabelingResult
 from nlptrain.distillation.block_store import BlockStore
-from nlptrain.distillation.labeling import LabelingResult
 from nlptrain.distillation.sealed_files import DamagedFileError, sealed_content
 from nlptrain.distillation.teachers import TransformerTeacher
 from nlptrain.errors import InputError

@@ -14,8 +14,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 from nlptrain.config.commands import TaggerKDConfig
 from nlptrain.config.loading import load_config
 from nlptrain.data.sentence import Sentence
+from nlptrain.distillation.block_labeling import LabelingResult, label_sentences
 from nlptrain.distillation.block_store import BlockStore, copies_folder
-from nlptrain.distillation.labeling import LabelingResult, label_sentences
 from nlptrain.distillation.teachers import TransformerTeacher
 from nlptrain.errors import InputError
 from nlptrain.models import TransformerTokenClassifier

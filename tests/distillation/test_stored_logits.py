@@ -81,7 +81,7 @@ def test_a_store_of_the_largest_logits(tmp_path: Path, monkeypatch: pytest.Monke
     sentences = [Sentence((f"w{n}",) * (n % 5 + 1)) for n in range(50)]
     store, teacher = BlockStore(tmp_path, ManyLabels(), top=True), ManyLabels()
     assert (store.key, BlockStore(tmp_path, ManyLabels()).key) == ("many-top", "many")
-    from nlptrain.distillation.labeling import label_sentences
+    from nlptrain.distillation.block_labeling import label_sentences
 
     rows = label_sentences(store, sentences, teacher, Run(None, device="cpu")).transfer_set()
     whole = label(tmp_path, teacher, sentences)[1].transfer_set()

@@ -20,8 +20,8 @@ from nlptrain import Corpus, Run, TransformerTokenClassifier
 from nlptrain.cli.main import main
 from nlptrain.data.raw_files import read_rows
 from nlptrain.data.sentence import Sentence
+from nlptrain.distillation.block_labeling import LabelingResult
 from nlptrain.distillation.block_store import BlockStore
-from nlptrain.distillation.labeling import LabelingResult
 from nlptrain.errors import InputError
 from tests.helpers.corpora import LABELS, make_sentences
 from tests.helpers.fuzzing import fuzz, try_input

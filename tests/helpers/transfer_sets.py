@@ -10,8 +10,9 @@ import pytest
 
 from nlptrain.data import blocks
 from nlptrain.data.sentence import Sentence
+from nlptrain.distillation.block_labeling import LabelingResult, label_sentences
 from nlptrain.distillation.block_store import BlockStore
-from nlptrain.distillation.labeling import LabelingResult, label_sentences, label_with_ensemble, open_stores
+from nlptrain.distillation.labeling import label_with_ensemble, open_stores
 from nlptrain.distillation.teachers import Teacher, TeacherEnsemble, TransformerTeacher
 from nlptrain.distillation.transfer_set import TeacherLogitsDataset
 from nlptrain.models import TokenModel

@@ -13,7 +13,7 @@ from nlptrain.config.train import TrainConfig, TransformerTrainConfig
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
 from nlptrain.distillation import BlockStore
-from nlptrain.distillation.labeling import label_sentences
+from nlptrain.distillation.block_labeling import label_sentences
 from nlptrain.distillation.teachers import TransformerTeacher
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, TransformerTokenClassifier, build_student, load_token_model

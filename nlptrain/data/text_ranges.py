@@ -1,0 +1,243 @@
+"""Byte ranges of raw text: each is cut into the blocks that reading all files from the start would cut.
+
+A range has the blocks from its first cut to the first cut in the next range, as the input splits of Hadoop have whole
+records (White 2015, "Hadoop: The Definitive Guide", chapter 8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from nlptrain.config.data import DataConfig
+from nlptrain.config.formats import FORMATS
+from nlptrain.data import blocks
+from nlptrain.data.blocks import Block, is_cut
+from nlptrain.data.corpus import new_report, raw_files, source_weights
+from nlptrain.data.duplicates import HeldOut
+from nlptrain.data.raw_files import Line, check_raw, raw_format
+from nlptrain.data.raw_text import RawCounts, checked_lines, read_sentences, used_sentences
+from nlptrain.data.read_report import ReadReport
+from nlptrain.data.sentence import Sentence
+from nlptrain.data.text_files import is_gz, is_utf16, read_lines_from
+from nlptrain.data.word_splitter import WordSplitter
+from nlptrain.errors import InputError
+
+
+@dataclass(frozen=True)
+class TextRange:
+    """A part of a file.
+
+    Attributes:
+        path: of the file.
+        start: its first byte.
+        end: the byte after its last one; None: the whole file, e.g. of rows, which has no byte ranges.
+    """
+
+    path: Path
+    start: int
+    end: int | None
+
+
+@dataclass(frozen=True)
+class BlockSource:
+    """Where the sentences of a block are.
+
+    Attributes:
+        path: of the file.
+        start: the first byte of the line of the first sentence; the number of its row in a file without byte ranges.
+        skipped: sentences of this line or row that belong to the block before.
+        count: the number of sentences, repeats included.
+        name: of the block.
+    """
+
+    path: Path
+    start: int
+    skipped: int
+    count: int
+    name: str
+
+
+@dataclass(frozen=True)
+class TextFiles:
+    """Files of raw text, and how they are read; can be sent to other processes.
+
+    Attributes:
+        data: how files are read.
+        splitter: splits lines into words.
+        held_out: sentences that are left out, as are their near-duplicates.
+        paths: of the files.
+        weights: the sampling weight of a file's sentences, where that is not 1.
+    """
+
+    data: DataConfig
+    splitter: WordSplitter
+    held_out: HeldOut | None
+    paths: Sequence[Path]
+    weights: Mapping[Path, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: DataConfig, splitter: WordSplitter, held_out: HeldOut | None) -> TextFiles:
+        """Return the files of ``data.unlabeled``.
+
+        Raises:
+            InputError: there is no such file.
+        """
+        weights = {path.absolute(): weight for path, weight in source_weights(data).items()}
+        return cls(data, splitter, held_out, [path.absolute() for path in raw_files(data)], weights)
+
+    def ranges(self, size: int) -> list[TextRange]:
+        """Return the ranges of all files, of at most ``size`` bytes where a file can be cut.
+
+        Raises:
+            InputError: a file is not raw text.
+        """
+        ranges: list[TextRange] = []
+        for path in self.paths:
+            check_raw(path)
+            if not _has_byte_ranges(path):
+                ranges.append(TextRange(path, 0, None))
+                continue
+            length = path.stat().st_size
+            ranges += [TextRange(path, start, min(start + size, length)) for start in range(0, length, size)]
+        return ranges
+
+    def cut(self, part: TextRange, counts: RawCounts, report: ReadReport) -> Iterator[tuple[Block, BlockSource]]:
+        """Yield the blocks of a range, with their sources.
+
+        Args:
+            part: the range.
+            counts: is updated by the lines of the range.
+            report: receives what is skipped.
+
+        Raises:
+            InputError: the file cannot be read.
+        """
+        sentences: list[Sentence] = []
+        hashes: list[bytes] = []
+        first = previous = (-1, 0)  # position of the line, and index of the sentence in it
+        is_open = part.start == 0
+        inside, after = self._sentences(part, counts, report)
+        for sentence in chain(inside, (item for item in after if is_open)):
+            position = _position(sentence)
+            previous = (position, previous[1] + 1 if position == previous[0] else 0)
+            sentence_hash = sentence.hash()
+            if not is_open:
+                is_open = is_cut(sentence_hash)
+                continue
+            first = first if sentences else previous
+            sentences.append(sentence)
+            hashes.append(sentence_hash)
+            if is_cut(sentence_hash) or len(sentences) == blocks.MAX_SENTENCES:
+                yield _block(part.path, first, sentences, hashes)
+                sentences, hashes = [], []
+                if is_cut(sentence_hash) and part.end is not None and position >= part.end:
+                    return
+        if sentences:
+            yield _block(part.path, first, sentences, hashes)
+
+    def _sentences(
+        self, part: TextRange, counts: RawCounts, report: ReadReport
+    ) -> tuple[Iterator[Sentence], Iterator[Sentence]]:
+        """Return the sentences of ``part``, and those after it to the end of the file, which are not counted."""
+        lines = self._lines(part.path, part.start, report)
+        end = part.end
+        if end is None:
+            return self._used(lines, part.path, counts), iter(())
+        following: list[tuple[int, Line]] = []
+
+        def inside() -> Iterator[tuple[int, Line]]:
+            for position, line in lines:
+                if position >= end:
+                    following.append((position, line))
+                    return
+                report.sentences += 1
+                yield position, line
+
+        def after() -> Iterator[tuple[int, Line]]:
+            yield from following
+            yield from lines
+
+        return self._used(inside(), part.path, counts), self._used(after(), part.path, self.new_counts())
+
+    def new_counts(self) -> RawCounts:
+        """Return empty counts."""
+        return RawCounts(self.data.min_words, self.data.max_words)
+
+    def _lines(self, path: Path, start: int, report: ReadReport) -> Iterator[tuple[int, Line]]:
+        """Yield the lines from the byte ``start`` on, or the rows from that number on."""
+        if _has_byte_ranges(path):
+            return read_lines_from(path, start)
+        return (item for item in checked_lines(path, self.data, report) if item[0] >= start)
+
+    def _used(self, lines: Iterable[tuple[int, Line]], path: Path, counts: RawCounts) -> Iterator[Sentence]:
+        weight = self.weights.get(path, 1.0)
+        sentences = read_sentences(lines, str(path), self.splitter, counts, weight, keep_text=True)
+        return used_sentences(sentences, self.held_out, counts, keep_repeats=True)
+
+
+def _has_byte_ranges(path: Path) -> bool:
+    return raw_format(path) not in FORMATS and not is_gz(path) and not is_utf16(path)
+
+
+def _position(sentence: Sentence) -> int:
+    return int(sentence.where.rpartition(":")[2])
+
+
+def _block(
+    path: Path, first: tuple[int, int], sentences: Sequence[Sentence], hashes: Sequence[bytes]
+) -> tuple[Block, BlockSource]:
+    block = Block.of(sentences, hashes)
+    return block, BlockSource(path, *first, len(sentences), block.name)
+
+
+class BlockReader:
+    """Reads blocks of text files again; fastest in the order of the files."""
+
+    def __init__(self, files: TextFiles) -> None:
+        """Read blocks of ``files``."""
+        self._files = files
+        self._path: Path | None = None
+        self._rest: Iterator[Sentence] = iter(())
+        self._next: Sentence | None = None
+        self._place = (-1, -1)  # of the next sentence: position of its line, and index in the line
+
+    def read(self, source: BlockSource) -> Block:
+        """Read the block at ``source``.
+
+        Raises:
+            InputError: the file has changed since it was cut, or cannot be read.
+        """
+        place = source.start, source.skipped
+        if source.path != self._path or self._next is None or self._place > place:
+            self._open(source.path, 0)
+        if self._place < place and _has_byte_ranges(source.path):
+            self._open(source.path, source.start)
+        while self._next is not None and self._place < place:
+            self._advance()
+        sentences: list[Sentence] = []
+        while self._next is not None and len(sentences) < source.count:
+            sentences.append(self._next)
+            self._advance()
+        block = Block.of(sentences, [sentence.hash() for sentence in sentences]) if sentences else None
+        if block is None or block.name != source.name:
+            raise InputError(
+                "has changed since the start of this command",
+                location=str(source.path),
+                hint="give the same command again",
+            )
+        return block
+
+    def _open(self, path: Path, start: int) -> None:
+        lines = self._files._lines(path, start, new_report(self._files.data))
+        self._path, self._rest = path, self._files._used(lines, path, self._files.new_counts())
+        self._place = (-1, -1)
+        self._advance()
+
+    def _advance(self) -> None:
+        self._next = next(self._rest, None)
+        if self._next is not None:
+            position = _position(self._next)
+            self._place = position, self._place[1] + 1 if position == self._place[0] else 0
