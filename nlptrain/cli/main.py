@@ -26,6 +26,7 @@ from nlptrain.cli.errors import (
 )
 from nlptrain.cli.evaluate import compare, evaluate
 from nlptrain.cli.export import benchmark, card, export
+from nlptrain.cli.label import label
 from nlptrain.cli.options import Choice, option_names
 from nlptrain.cli.predict import convert, predict
 from nlptrain.cli.run import run
@@ -144,6 +145,21 @@ def completion(ctx: click.Context, shell: str) -> None:
 
 _TRAINING = (transformer_token, tagger, tagger_kd, pseudo_label)
 _FILES = (convert, split, cache)
-_OTHERS = (run, demo, evaluate, predict, compare, *_FILES, export, benchmark, card, config, doctor, env, completion)
+_OTHERS = (
+    run,
+    demo,
+    evaluate,
+    predict,
+    label,
+    compare,
+    *_FILES,
+    export,
+    benchmark,
+    card,
+    config,
+    doctor,
+    env,
+    completion,
+)
 for command in (*_TRAINING, *_OTHERS):
     main.add_command(command)

@@ -41,7 +41,7 @@ class LabelingConfig(Section):
     @model_validator(mode="after")
     def _actors_are_a_range(self) -> LabelingConfig:
         low, high = self.actor_range
-        if not 1 <= low <= (high or low) <= MAX_ACTORS:
+        if not 1 <= low <= (low if high is None else high) <= MAX_ACTORS:
             raise Invalid(
                 f"found {self.actors!r}",
                 key="actors",

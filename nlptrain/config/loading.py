@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -18,11 +18,12 @@ from pydantic import BaseModel, ValidationError
 
 from nlptrain.config.commands import CommandConfig
 from nlptrain.config.data import HUB, SPLITS, DataConfig
+from nlptrain.config.labeling import LabelingConfig
 from nlptrain.config.layers import merged
 from nlptrain.config.protocols import url_problem
 from nlptrain.config.registry import KindSection
 from nlptrain.config.validation_errors import located_key, validation_problems
-from nlptrain.errors import InputError, Problem, Text, path_suggestion
+from nlptrain.errors import InputError, Problem, Setting, Text, path_suggestion
 from nlptrain.urls import is_url, local_path
 from nlptrain_runtime.errors import quoted
 
@@ -109,6 +110,21 @@ def load_data_config(
     except ValidationError as error:
         given = {key.removeprefix("data."): origin for key, origin in origins.items() if not isinstance(origin, str)}
         raise InputError(*validation_problems(error, DataConfig, given, f"{_name(path)}: data")) from error
+
+
+def load_labeling_config(flags: Mapping[str, object]) -> LabelingConfig:
+    """Return the ``labeling`` map of the command line's options, by key.
+
+    Raises:
+        InputError: a value is invalid; one problem per key.
+    """
+    try:
+        return LabelingConfig.model_validate(dict(flags))
+    except ValidationError as error:
+        problems = validation_problems(error, LabelingConfig, {}, "")
+        keys = [item.location[-1] if isinstance(item.location, tuple) else item.location for item in problems]
+        located = [replace(item, location=Setting(f"labeling.{key}")) for item, key in zip(problems, keys, strict=True)]
+        raise InputError(*located) from error
 
 
 def validate_data(values: object, caller: str) -> DataConfig:

@@ -212,6 +212,21 @@ def raw_text(
         keep_text=to_label,
         keep_repeats=to_label,
     )
+    finish_raw(corpus, counts, report, log, read_counts)
+
+
+def finish_raw(
+    corpus: Corpus,
+    counts: RawCounts,
+    report: ReadReport,
+    log: Callable[[str], None] | None,
+    read_counts: dict[str, Any] | None,
+) -> None:
+    """Log and check what was read of the raw text of ``corpus``; the other arguments are those of ``raw_text``.
+
+    Raises:
+        InputError: too many rows or sentences were skipped.
+    """
     if read_counts is not None:
         read_counts["unlabeled"] = report.to_json()
     if log is not None:

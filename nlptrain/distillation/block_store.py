@@ -54,6 +54,8 @@ class BlockStore:
         self.is_top = top and len(self.labels) > MANY_LABELS
         self.key = teacher.fingerprint() + ("-top" if self.is_top else "")
         self.remote = RemoteBlocks(str(folder), self.key) if is_url(str(folder)) else None
+        self.origin = str(folder) if self.remote else str(Path(folder).absolute())  # for other processes
+        self.cache_gb = cache_gb
         local = Path(folder) if self.remote is None else copies_folder(str(folder))
         self.folder = local / self.key
         self.teacher = teacher.name

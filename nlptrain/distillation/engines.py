@@ -14,7 +14,7 @@ from nlptrain.data.blocks import Block
 from nlptrain.distillation.block_file import block_content
 from nlptrain.distillation.block_store import BlockStore
 from nlptrain.distillation.failed_sentences import FailureLimit, start_block
-from nlptrain.distillation.teachers.teacher import Submit, Teacher
+from nlptrain.distillation.teachers.teacher import Submit, Teacher, TeacherLogits
 from nlptrain.distillation.text_blocks import TextBlock
 
 _AHEAD = 2  # blocks that wait for each worker
@@ -114,9 +114,16 @@ def start_labeling(
 
     def finish() -> LabeledBlock:
         logits, failed = wait()
-        content = block_content(block, logits, len(store.labels), teacher.asked_types, failed=failed, top=store.is_top)
-        store.add(block.name, content)
-        words = sum(len(sentence.words) for sentence in block.sentences)
-        return LabeledBlock(block.name, len(block.sentences), words, failed)
+        return store_block(store, teacher, block, logits, failed)
 
     return finish
+
+
+def store_block(
+    store: BlockStore, teacher: Teacher, block: Block, logits: TeacherLogits, failed: Mapping[int, str]
+) -> LabeledBlock:
+    """Store the ``logits`` of ``block``, with the reason for each sentence that the teacher has ``failed`` on."""
+    content = block_content(block, logits, len(store.labels), teacher.asked_types, failed=failed, top=store.is_top)
+    store.add(block.name, content)
+    words = sum(len(sentence.words) for sentence in block.sentences)
+    return LabeledBlock(block.name, len(block.sentences), words, failed)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from nlptrain.data.blocks import Block, cut_blocks
 from nlptrain.data.sentence import Sentence
+from nlptrain.data.text_ranges import BlockSource
 from nlptrain.errors import InputError, Setting
 
 
@@ -27,6 +28,7 @@ class TextBlock:
         weight: their sampling weight.
         is_synthetic: whether they are synthetic.
         load: returns the block.
+        source: where it is in the text files; None: unknown.
     """
 
     name: str
@@ -34,6 +36,7 @@ class TextBlock:
     weight: float
     is_synthetic: bool
     load: Callable[[], Block]
+    source: BlockSource | None = None
 
     @classmethod
     def of(cls, block: Block, load: Callable[[], Block] | None = None) -> TextBlock:
@@ -83,6 +86,19 @@ def sample_blocks(
             count -= last.sentences
             names.discard(last.name)
     return [block for _, _, block in sorted(sampled, key=lambda item: item[1])], total
+
+
+def select_blocks(blocks: Iterable[TextBlock], planned: int, seed: int) -> list[TextBlock]:
+    """Return those of ``blocks``, which are distinct, that ``sample_blocks`` samples, in their order."""
+    listed = list(blocks)
+    order = sorted(range(len(listed)), key=lambda index: priority(listed[index].name, seed))
+    selected, count = [], 0
+    for index in order:
+        if count >= planned:
+            break
+        selected.append(index)
+        count += listed[index].sentences
+    return [listed[index] for index in sorted(selected)]
 
 
 def priority(name: str, seed: int) -> bytes:

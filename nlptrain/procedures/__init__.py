@@ -16,6 +16,7 @@ _HOMES = {
     "experiment_scores": "experiment_runner",
     "export_run": "reporting",
     "inspect_tokenization": "inference",
+    "label_files": "labeling",
     "list_transfer_set": "transfer_cache",
     "plan_experiments": "experiments",
     "predict_files": "inference",
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from nlptrain.procedures.inference import evaluate_files as evaluate_files
     from nlptrain.procedures.inference import inspect_tokenization as inspect_tokenization
     from nlptrain.procedures.inference import predict_files as predict_files
+    from nlptrain.procedures.labeling import label_files as label_files
     from nlptrain.procedures.models import describe_student as describe_student
     from nlptrain.procedures.reporting import benchmark_models as benchmark_models
     from nlptrain.procedures.reporting import compare_runs as compare_runs

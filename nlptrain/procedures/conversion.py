@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -73,8 +73,22 @@ def convert_files(
     Raises:
         InputError: a file cannot be read, ``out`` exists, or its name does not fit its format.
     """
-    check_local(out)
     target = target or format_by_suffix(out)
+    check_new_file(out, target, overwrite=overwrite)
+    corpus = Corpus(sources, data, log=log)
+    conversion = convert_corpus(corpus, out, target, write_scheme=write_scheme, comments=comments, log=log)
+    for kind, count in conversion.lost.items():
+        log(f"not stored in {target}: {kind} ({count:,} sentence{'s' * (count > 1)})")
+    return conversion
+
+
+def check_new_file(out: Path, target: str, *, overwrite: bool) -> None:
+    """Check that ``out`` can be written in the format ``target``.
+
+    Raises:
+        InputError: it exists already and ``overwrite`` is false, is not a local file, or its name does not fit.
+    """
+    check_local(out)
     check_file_name(out, target)
     for path in files_of(out, target):
         if path.exists() and not path.is_file():
@@ -83,11 +97,14 @@ def convert_files(
             raise InputError(
                 "exists already", location=str(path), hint=("give another name, or ", Setting("overwrite"))
             )
-    corpus = Corpus(sources, data, log=log)
-    conversion = convert_corpus(corpus, out, target, write_scheme=write_scheme, comments=comments, log=log)
-    for kind, count in conversion.lost.items():
-        log(f"not stored in {target}: {kind} ({count:,} sentence{'s' * (count > 1)})")
-    return conversion
+
+
+def check_is_no_source(out: Path, target: str, sources: Iterable[Path]) -> None:
+    """Raise if ``out`` is one of ``sources``, the files that are read."""
+    resolved = {path.resolve() for path in sources}
+    for path in files_of(out, target):
+        if path.resolve() in resolved:
+            raise InputError("is one of the files that are read", location=str(path), hint="give another name")
 
 
 def convert_corpus(
@@ -113,10 +130,7 @@ def convert_corpus(
         InputError: a file cannot be read, its tags are invalid in their scheme, ``out`` is one of the files, or the
             format cannot hold a word.
     """
-    sources = {path.resolve() for path in corpus.files}
-    for path in files_of(out, target):
-        if path.resolve() in sources:
-            raise InputError("is one of the files that are read", location=str(path), hint="give another name")
+    check_is_no_source(out, target, corpus.files)
     contents = _Contents()
     scheme = contents.read(corpus)
     _log_ignored_columns(corpus, log)

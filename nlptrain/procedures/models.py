@@ -97,11 +97,16 @@ def load_ensemble(
         InputError: a teacher is missing or invalid, or the labels of several teachers differ.
     """
     context = TeacherContext(config.data, config.teacher_precision, device, sample, log)
-    teachers = [(_build_teacher(teacher, context), teacher.weight) for teacher in config.teacher_list]
+    teachers = [(build_teacher(teacher, context), teacher.weight) for teacher in config.teacher_list]
     return TeacherEnsemble.of(teachers, config.data.label_map)
 
 
-def _build_teacher(config: TeacherConfig, context: TeacherContext) -> Teacher:
+def build_teacher(config: TeacherConfig, context: TeacherContext) -> Teacher:
+    """Load the teacher of ``config``.
+
+    Raises:
+        InputError: it is missing or invalid, or cannot compute in the precision of ``context``.
+    """
     build: BuildTeacher = TEACHERS.load(config.name, TEACHERS[config.name].build)
     teacher = build(config, context)
     if context.precision not in teacher.precisions:

@@ -10,14 +10,18 @@ from pathlib import Path
 
 from nlptrain.config.objectives import TeacherObjectiveConfig
 from nlptrain.config.train import AugmentConfig, TrainConfig
+from nlptrain.data.blocks import SYNTHETIC
+from nlptrain.data.corpus import Corpus, finish_raw
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
-from nlptrain.distillation.augmentation import add_synthetic_sentences
+from nlptrain.distillation.augmentation import ENOUGH_WORDS, add_synthetic_sentences
 from nlptrain.distillation.block_store import BlockStore
+from nlptrain.distillation.engines import LabelingEngine
 from nlptrain.distillation.labeling import label_with_ensemble
+from nlptrain.distillation.ray_engine import RayEngine, open_engine
 from nlptrain.distillation.sampling import AgreementDev, agreement_splits
 from nlptrain.distillation.teachers import TeacherEnsemble
-from nlptrain.distillation.text_blocks import TextBlock, all_blocks, not_kept, sample_blocks
+from nlptrain.distillation.text_blocks import TextBlock, all_blocks, not_kept, sample_blocks, select_blocks
 from nlptrain.distillation.transfer_set import TeacherLogitsDataset
 from nlptrain.models.token_model import TokenModel
 from nlptrain.procedures.finish import TeacherScores, evaluate_teacher
@@ -100,6 +104,29 @@ def label_text(
         known = read_record(path, raw, stores, run)
         if known is not None:
             return _label_blocks(ensemble, splits, known.blocks, lambda: known, run, stores)
+    with open_engine(run) as engine:
+        if isinstance(engine, RayEngine) and isinstance(raw, SourceText) and raw.files is not None and splits.dev:
+            record = TextRecord()
+            text = _cut_on_cluster(engine, ensemble, splits, raw, reading, run)
+            record.blocks = [replace(block, load=not_kept, source=None) for block in text]
+            labeled = _label_blocks(ensemble, splits, text, lambda: record, run, stores, engine)
+        else:
+            labeled, record = _label_here(ensemble, splits, raw, reading, run, stores, engine)
+    if path is not None and isinstance(raw, SourceText):
+        write_record(path, raw, record, run)
+    return labeled
+
+
+def _label_here(
+    ensemble: TeacherEnsemble,
+    splits: Splits,
+    raw: Iterable[Sentence],
+    reading: TextReading,
+    run: Run,
+    stores: Sequence[BlockStore],
+    engine: LabelingEngine,
+) -> tuple[LabeledText, TextRecord]:
+    """Read the text in this process, and label as much of it as the training reads; also return its record."""
     log = raw.log if isinstance(raw, SourceText) else run.log
     agreement = None if splits.dev else AgreementDev()
     unlabeled = add_synthetic_sentences(raw, None if agreement else reading.augment, splits, ensemble, log)
@@ -108,7 +135,7 @@ def label_text(
     record = TextRecord()
 
     def recorded() -> Iterator[TextBlock]:
-        for block in _blocks_to_read(unlabeled, len(splits.train), reading, run, stores, log):
+        for block in read:
             record.blocks.append(replace(block, load=not_kept))
             yield block
 
@@ -117,10 +144,47 @@ def label_text(
             record.dev, record.count = agreement.sentences(), agreement.count
         return record
 
-    labeled = _label_blocks(ensemble, splits, recorded(), complete, run, stores)
-    if path is not None and isinstance(raw, SourceText):
-        write_record(path, raw, record, run)
-    return labeled
+    read = _blocks_to_read(unlabeled, len(splits.train), reading, run, stores, log)
+    text = list(recorded()) if isinstance(read, list) else recorded()
+    return _label_blocks(ensemble, splits, text, complete, run, stores, engine), record
+
+
+def _cut_on_cluster(
+    engine: RayEngine,
+    ensemble: TeacherEnsemble,
+    splits: Splits,
+    raw: SourceText,
+    reading: TextReading,
+    run: Run,
+) -> Sequence[TextBlock]:
+    """Have the actors cut the text into blocks, add synthetic ones, and return those that the training reads."""
+    files = raw.files
+    assert files is not None
+    own: list[TextBlock] = []
+
+    def cut() -> list[TextBlock]:
+        blocks, counts, report = engine.cut(files)
+        finish_raw(Corpus.of(files.data, "unlabeled"), counts, report, raw.log, raw.counts)
+        head = _first_words(raw.without_log(), ENOUGH_WORDS)
+        with_synthetic = add_synthetic_sentences(head, reading.augment, splits, ensemble, raw.log)
+        blocks += all_blocks(sentence for sentence in with_synthetic if sentence.file == SYNTHETIC)
+        planned = reading.planned(list(islice(raw.without_log(), SAMPLE_SENTENCES)), len(splits.train))
+        own.extend(blocks if planned is None else select_blocks(blocks, planned, SAMPLING_SEED))
+        _log_sampled(own, sum(block.sentences for block in blocks), raw.log)
+        return [replace(block, load=not_kept, source=None) for block in own]
+
+    described = run.processes.broadcast_from_rank0(cut)
+    return own if run.processes.is_rank_zero else described
+
+
+def _first_words(sentences: Iterable[Sentence], words: int) -> Iterator[Sentence]:
+    """Yield the first of ``sentences``, up to and with the one that exceeds this number of words."""
+    count = 0
+    for sentence in sentences:
+        yield sentence
+        count += len(sentence.words)
+        if count > words:
+            return
 
 
 def _label_blocks(
@@ -130,9 +194,12 @@ def _label_blocks(
     complete: Callable[[], TextRecord],
     run: Run,
     stores: Sequence[BlockStore],
+    engine: LabelingEngine | None = None,
 ) -> LabeledText:
     """Label the train sentences and ``text``; ``complete`` returns its record after it has been read."""
-    transfer_set = label_with_ensemble(ensemble, splits.train, run, stores, text=text, left_out=lambda: complete().dev)
+    transfer_set = label_with_ensemble(
+        ensemble, splits.train, run, stores, text=text, left_out=lambda: complete().dev, engine=engine
+    )
     if not splits.dev:
         record = complete()
         labeled = label_with_ensemble(ensemble, record.dev, run, stores)
@@ -172,7 +239,12 @@ def _blocks_to_read(
         return all(store.remote is None and store.find(name, run.log) is not None for store in stores)
 
     sampled, count = sample_blocks(_with_progress(everything, run), planned, SAMPLING_SEED, is_stored, run.folder)
+    _log_sampled(sampled, count, log)
+    return sampled
+
+
+def _log_sampled(sampled: Sequence[TextBlock], count: int, log: Callable[[str], None]) -> None:
+    """Log how many of the ``count`` sentences of a text are labeled, unless all are."""
     sampled_count = sum(block.sentences for block in sampled)
     if sampled_count < count:
         log(f"text to label: {sampled_count:,} of {count:,} sentences, as many as the training reads (train.steps)")
-    return sampled

@@ -12,6 +12,7 @@ from typing import Any
 from nlptrain import __version__
 from nlptrain.atomic_files import read_sealed_json, write_sealed_json
 from nlptrain.data.sentence import Sentence
+from nlptrain.data.text_ranges import TextFiles
 from nlptrain.distillation.block_store import BlockStore
 from nlptrain.distillation.text_blocks import TextBlock, not_kept
 from nlptrain.run.run import Run
@@ -25,6 +26,7 @@ class SourceText:
 
     Attributes:
         key: of the files and of how they are read.
+        files: these files, for other processes to read.
         counts: receives what was read, repaired and skipped, for ``scores.json``.
         lines: what was logged while they were read.
     """
@@ -34,9 +36,11 @@ class SourceText:
         read: Callable[[Callable[[str], None], dict[str, Any]], Iterator[Sentence]],
         key: Mapping[str, Any],
         counts: dict[str, Any],
+        files: TextFiles | None = None,
     ) -> None:
         """Describe a text that ``read`` reads, given a function that logs and a map for the counts."""
         self.key = key
+        self.files = files
         self.counts = counts
         self.lines: list[str] = []
         self._read = read
@@ -51,6 +55,10 @@ class SourceText:
         """Log ``line``, and keep it."""
         self.lines.append(line)
         self._log(line)
+
+    def without_log(self) -> Iterator[Sentence]:
+        """Read the sentences, or the first of them; nothing is logged or counted."""
+        return self._read(lambda _: None, {})
 
     def __iter__(self) -> Iterator[Sentence]:
         """Read the sentences."""

@@ -22,6 +22,7 @@ from nlptrain.config.loading import to_yaml
 from nlptrain.data.corpus import raw_sample, raw_text
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import held_out_sentences
+from nlptrain.data.text_ranges import TextFiles
 from nlptrain.interrupts import interrupt
 from nlptrain.procedures.inputs import Inputs, read_inputs
 from nlptrain.procedures.models import Setup, set_up
@@ -169,17 +170,18 @@ def train(config: CommandConfig, setup: Setup, run: Run, own_objective: Objectiv
 
 def _source_text(config: DistillationConfig, setup: Setup, run: Run) -> SourceText:
     """Return the raw text of a run."""
-    data, splitter = config.data, setup.splitter
+    data, splitter, held_out = config.data, setup.splitter, held_out_sentences(setup.splits)
 
     def read(log: Callable[[str], None], counts: dict[str, Any]) -> Iterator[Sentence]:
-        return raw_text(data, splitter, held_out_sentences(setup.splits), log, to_label=True, read_counts=counts)
+        return raw_text(data, splitter, held_out, log, to_label=True, read_counts=counts)
 
     key = {
         "files": run.provenance["inputs"],
         "data": data.model_dump(mode="json"),
         "splitter": splitter.segmenter or splitter.version,
     }
-    return SourceText(read, key, run.provenance["data"])
+    files = None if data.unlabeled is None else TextFiles.of(data, splitter, held_out)
+    return SourceText(read, key, run.provenance["data"], files)
 
 
 def transfer_dir(config: DistillationConfig) -> str | Path:

@@ -40,6 +40,7 @@ class Run:
         report_to: experiment trackers that receive the metrics, in addition to ``metrics.jsonl``.
         workers: processes that label text.
         labeling: where text is labeled, and how many sentences the teacher may fail on.
+        threads: that the user has asked for; None: torch's default.
         processes: that share the steps of a training; rank 0 writes.
         shared_folder: the output folder on every rank, for reading.
         provenance: entries of ``scores.json`` about the origin of the scores.
@@ -94,6 +95,7 @@ class Run:
         if workers > 1 and self.processes.world_size > 1:
             hint = "remove it: the launcher's processes share the labeling"
             raise InputError(f"found {workers}", location=Setting("workers"), hint=hint)
+        self.threads = threads
         if threads is not None:
             torch.set_num_threads(threads)
         self.provenance: dict[str, Any] = {}

@@ -1,0 +1,170 @@
+"""Labeler: an actor of a Ray cluster that cuts ranges of text into blocks, labels blocks, and stores them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nlptrain import __version__
+
+if TYPE_CHECKING:  # actors import the rest when they work, after their environment is set
+    from nlptrain.data.raw_text import RawCounts
+    from nlptrain.data.read_report import ReadReport
+    from nlptrain.data.text_ranges import BlockReader, BlockSource, TextFiles, TextRange
+    from nlptrain.distillation.block_store import BlockStore
+    from nlptrain.distillation.engines import LabeledBlock
+    from nlptrain.distillation.failed_sentences import FailureLimit
+    from nlptrain.distillation.teachers.teacher import Submit, Teacher
+
+SentenceTexts = Sequence[tuple[tuple[str, ...], str | None]]  # words and text of each sentence of a block
+
+
+@dataclass(frozen=True)
+class LabelingJob:
+    """What actors need to label the blocks of a teacher.
+
+    Attributes:
+        key: identifies the teacher.
+        teacher: a list of the reference of its object in Ray's store, which is not resolved with each task.
+        folder: of the stores of all teachers, or a URL.
+        top: as for ``BlockStore``.
+        cache_gb: as for ``BlockStore``.
+        device: ``cpu`` or ``cuda``.
+    """
+
+    key: str
+    teacher: Sequence[Any]
+    folder: str
+    top: bool
+    cache_gb: float
+    device: str
+
+
+@dataclass(frozen=True)
+class CutRange:
+    """The blocks of a range of text.
+
+    Attributes:
+        sources: where each block is.
+        sizes: the number of distinct sentences of each.
+        counts: of the lines and sentences of the range.
+        report: what was skipped in it.
+    """
+
+    sources: Sequence[BlockSource]
+    sizes: Sequence[int]
+    counts: RawCounts
+    report: ReadReport
+
+
+class Labeler:
+    """Works on one task at a time; keeps the teacher and the position in the text for the next one."""
+
+    def __init__(self, environment: Mapping[str, str], threads: int) -> None:
+        """Set the environment variables and the number of CPU threads."""
+        os.environ.update(environment)
+        import torch
+
+        from nlptrain.run.run import silence_libraries
+
+        torch.set_num_threads(threads)
+        silence_libraries()
+        self._files: tuple[Any, TextFiles | None] = None, None
+        self._reader: BlockReader | None = None
+        self._job: LabelingJob | None = None
+        self._store: BlockStore | None = None
+        self._teacher: Teacher | None = None
+        self._compute: Submit | None = None
+        self._open = ExitStack()
+
+    def version(self) -> str:
+        """Return the version of nlptrain on this node."""
+        return __version__
+
+    def cut(self, files: Sequence[Any], part: TextRange) -> CutRange:
+        """Cut the range ``part`` of the text whose files are in Ray's store."""
+        text = self._text(files)
+        from nlptrain.data.corpus import new_report
+
+        counts, report = text.new_counts(), new_report(text.data)
+        blocks = [(source, len(block.sentences)) for block, source in text.cut(part, counts, report)]
+        return CutRange([source for source, _ in blocks], [size for _, size in blocks], counts, report)
+
+    def label(
+        self, job: LabelingJob, files: Sequence[Any], task: BlockSource | SentenceTexts, limit: FailureLimit
+    ) -> LabeledBlock:
+        """Label a block and store it; one that is stored already is not labeled again.
+
+        Args:
+            job: the teacher and its store.
+            files: the reference of the text's files.
+            task: where the block is, or its sentences.
+            limit: ends the job if too many sentences fail.
+        """
+        from nlptrain.data.blocks import Block
+        from nlptrain.data.sentence import Sentence
+        from nlptrain.data.text_ranges import BlockReader, BlockSource
+        from nlptrain.distillation.engines import LabeledBlock, start_labeling
+
+        self._prepare(job)
+        assert self._store is not None
+        assert self._teacher is not None
+        assert self._compute is not None
+        if isinstance(task, BlockSource):
+            stored = self._store.find(task.name, lambda _: None)
+            if stored is not None:
+                return LabeledBlock(task.name, len(stored), int(stored.offsets[-1]), stored.failed)
+            text = self._text(files)
+            self._reader = self._reader or BlockReader(text)
+            block = self._reader.read(task)
+        else:
+            sentences = [Sentence(words, text=text) for words, text in task]
+            block = Block.of(sentences, [sentence.hash() for sentence in sentences])
+        return start_labeling(self._compute, block, self._store, self._teacher, limit)()
+
+    def _text(self, files: Sequence[Any]) -> TextFiles:
+        """Return the files of the text, loaded once."""
+        import ray
+
+        (reference,) = files
+        if reference != self._files[0]:
+            self._files, self._reader = (reference, ray.get(reference)), None
+        text = self._files[1]
+        assert text is not None
+        return text
+
+    def _prepare(self, job: LabelingJob) -> None:
+        """Load the teacher and open its store, unless they are those of the last task."""
+        if job == self._job:
+            return
+        import ray
+
+        from nlptrain.distillation.block_store import BlockStore
+        from nlptrain.errors import InputError, Setting
+
+        self._open.close()
+        self._job = None
+        teacher: Teacher = ray.get(job.teacher[0])
+        store = BlockStore(job.folder, teacher, top=job.top, cache_gb=job.cache_gb)
+        if store.key != job.key:
+            raise InputError(
+                f"the node {os.uname().nodename} computes the teacher's key {store.key}",
+                location=Setting("labeling.engine"),
+                expected=job.key,
+                hint="install the same versions of nlptrain and its packages on all nodes",
+            )
+        if store.remote is not None:
+            store.folder.mkdir(parents=True, exist_ok=True)
+        if not Path(store.folder).is_dir():
+            raise InputError(
+                f"the node {os.uname().nodename} does not see this folder",
+                location=str(store.folder),
+                hint=("give ", Setting("transfer_dir"), " a folder on a disk that all nodes share, or a URL"),
+            )
+        teacher.to(job.device)
+        self._compute = self._open.enter_context(teacher.labeling(1))
+        self._job, self._store, self._teacher = job, store, teacher

@@ -1,0 +1,239 @@
+"""RayEngine: labels text on a Ray cluster, whose actors read ranges of the text, label blocks, and store them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from importlib.util import find_spec
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from nlptrain.config.labeling import LabelingConfig
+from nlptrain.data.raw_text import RawCounts
+from nlptrain.data.read_report import ReadReport
+from nlptrain.data.text_ranges import BlockReader, TextFiles
+from nlptrain.distillation.block_store import BlockStore
+from nlptrain.distillation.engines import LabeledBlock, LabelingEngine, LocalEngine, store_block
+from nlptrain.distillation.failed_sentences import FailureLimit
+from nlptrain.distillation.ray_actor import CutRange, Labeler, LabelingJob
+from nlptrain.distillation.ray_pool import ActorPool
+from nlptrain.distillation.teachers.teacher import Teacher, TeacherLogits
+from nlptrain.distillation.text_blocks import TextBlock
+from nlptrain.errors import InputError, Setting
+from nlptrain.run.run import SIGNALS, Run
+from nlptrain_runtime.errors import message_line
+
+_MAX_RANGE, _MIN_RANGE = 2**26, 2**20  # bytes
+_RANGES_PER_ACTOR = 4
+_MAX_REASON = 200  # characters
+_ENVIRONMENT = ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "TOKENIZERS_PARALLELISM")
+
+
+class RayEngine:
+    """Labels text on a Ray cluster.
+
+    This process plans and counts. It connects to the cluster when there is something to do, and ends the actors in
+    ``close``. The bytes that they store are those of one process with as many threads.
+    """
+
+    shares_blocks = False
+
+    def __init__(self, settings: LabelingConfig, run: Run, threads: int = 1) -> None:
+        """Use the cluster and the actors of ``settings``, each with this number of CPU ``threads``.
+
+        Raises:
+            InputError: Ray is not installed.
+        """
+        if find_spec("ray") is None:
+            raise InputError(
+                "found ray, and the package ray is not installed",
+                location=Setting("labeling.engine"),
+                hint="pip install 'nlptrain[ray]'",
+            )
+        self._settings = settings
+        self._run = run
+        self._threads = threads
+        self._pool: ActorPool | None = None
+        self._owns_connection = False
+        self._files: list[Any] = []
+
+    def cut(self, files: TextFiles) -> tuple[list[TextBlock], RawCounts, ReadReport]:
+        """Cut the text into blocks, each once, in the order of the text.
+
+        Returns:
+            The blocks, the counts of lines and sentences, and what was skipped.
+
+        Raises:
+            InputError: a file cannot be read.
+        """
+        import ray
+
+        pool = self._connected()
+        self._files = [ray.put(files)]
+        size = sum(path.stat().st_size for path in files.paths)
+        actors = max(1, self._most())
+        ranges = files.ranges(max(_MIN_RANGE, min(_MAX_RANGE, size // (_RANGES_PER_ACTOR * actors))))
+        self._run.log(f"ray: {size / 1e6:,.1f} MB of text in {len(ranges):,} ranges, up to {actors:,} actors")
+        done: dict[Any, CutRange] = dict(pool.run(ranges, lambda actor, part: actor.cut.remote(self._files, part)))
+        counts, report = files.new_counts(), ReadReport(is_strict=files.data.strict, max_faulty=files.data.max_faulty)
+        blocks: dict[str, TextBlock] = {}
+        reader = BlockReader(files)
+        for part in ranges:
+            cut = done[part]
+            counts.add(cut.counts)
+            report.add(cut.report)
+            weight = files.weights.get(part.path, 1.0)
+            for source, sentences in zip(cut.sources, cut.sizes, strict=True):
+                load = partial(reader.read, source)
+                blocks.setdefault(source.name, TextBlock(source.name, sentences, weight, False, load, source))
+        return list(blocks.values()), counts, report
+
+    def label(
+        self, store: BlockStore, teacher: Teacher, blocks: Iterable[TextBlock], limit: FailureLimit
+    ) -> Generator[LabeledBlock, None, None]:
+        """Label ``blocks``, in any order; as in the protocol."""
+        rest = iter(blocks)
+        first = next(rest, None)
+        if first is None:
+            return
+        import ray
+
+        pool = self._connected()
+        device = "cuda" if self._settings.gpus_per_actor else "cpu"
+        teacher.to("cpu")
+        job = LabelingJob(store.key, [ray.put(teacher)], store.origin, store.is_top, store.cache_gb, device)
+
+        def start(actor: Any, block: TextBlock) -> Any:  # noqa: ANN401
+            task = block.source or [(sentence.words, sentence.text) for sentence in block.load().sentences]
+            return actor.label.remote(job, self._files, task, replace(limit))
+
+        for _, labeled in pool.run(chain([first], rest), start, partial(_store_failed, store, teacher)):
+            yield labeled
+
+    def describe(self) -> str:
+        """Return the number of actors."""
+        count = self._pool.size if self._pool else 0
+        return f"{count:,} actor{'s' * (count != 1)}"
+
+    def close(self) -> None:
+        """End the actors, and leave the cluster."""
+        if self._pool is None:
+            return
+        import ray
+
+        self._pool.close()
+        self._pool = None
+        if self._owns_connection:
+            ray.shutdown()
+
+    def _connected(self) -> ActorPool:
+        """Return the pool, after connecting to the cluster."""
+        if self._pool is None:
+            import ray
+
+            if not ray.is_initialized():
+                self._owns_connection = True
+                _connect(self._settings.address)
+            fewest, most = self._settings.actor_range
+            self._pool = ActorPool(self._create_actor, fewest, self._most, self._run.log)
+            resources = ray.cluster_resources()
+            parts = [f"{resources.get('CPU', 0):g} CPUs"]
+            if gpus := resources.get("GPU", 0):
+                parts.append(f"{gpus:g} GPUs")
+            nodes = sum(node["Alive"] for node in ray.nodes())
+            self._run.log(f"ray: {nodes} node{'s' * (nodes != 1)}, {', '.join(parts)} (labeling.address)")
+        return self._pool
+
+    def _create_actor(self) -> Any:  # noqa: ANN401
+        import ray
+
+        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+        actor = ray.remote(Labeler).options(
+            num_cpus=self._threads,
+            num_gpus=self._settings.gpus_per_actor,
+            max_restarts=0,
+            max_task_retries=0,
+            scheduling_strategy="SPREAD",
+        )
+        return actor.remote(environment, self._threads)
+
+    def _most(self) -> int:
+        """Return how many actors there may be: as configured, or as many as the cluster has room for."""
+        import ray
+
+        fewest, most = self._settings.actor_range
+        if most is not None:
+            return most
+        resources = ray.cluster_resources()
+        count = resources.get("CPU", 0.0) // self._threads
+        if self._settings.gpus_per_actor:
+            count = min(count, resources.get("GPU", 0.0) // self._settings.gpus_per_actor)
+        return max(fewest, int(count))
+
+
+@contextmanager
+def open_engine(run: Run) -> Iterator[LabelingEngine]:
+    """Yield the engine that ``run.labeling`` names, and end its actors at the end.
+
+    Raises:
+        InputError: Ray is not installed, or several workers are asked for.
+    """
+    if run.labeling.engine == "local":
+        yield LocalEngine(run.workers, run.device)
+        return
+    if run.workers > 1:
+        raise InputError(
+            f"found {run.workers}",
+            location=Setting("workers"),
+            hint=("remove it: the actors of Ray label (", Setting("labeling.actors"), ")"),
+        )
+    engine = RayEngine(run.labeling, run, run.threads or 1)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def _connect(address: str) -> None:
+    """Connect to the cluster at ``address``, without Ray's own output and reports.
+
+    Raises:
+        InputError: there is none.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the default of Ray 3; Ray 2 warns without it
+    import ray
+
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=_dashboard(address))
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        reason = message_line(str(error).strip().split("\n")[0])[:_MAX_REASON]
+        raise InputError(
+            f"found {address}, and no Ray cluster can be reached there ({reason})",
+            location=Setting("labeling.address"),
+            hint="start one: ray start --head; or use local, which starts one on this machine",
+        ) from error
+    finally:
+        with suppress(ValueError):  # outside the main thread there are none
+            for number, handler in handlers.items():
+                signal.signal(number, handler)  # Ray replaces that of SIGTERM
+
+
+def _dashboard(address: str) -> bool | None:
+    return False if address == "local" else None
+
+
+def _store_failed(store: BlockStore, teacher: Teacher, block: TextBlock, reason: str) -> LabeledBlock:
+    """Store ``block`` without logits, because of the ``reason``."""
+    loaded = block.load()
+    sizes = np.array([len(sentence.words) * len(store.labels) for sentence in loaded.sentences])
+    logits = TeacherLogits(np.zeros(sizes.sum(), np.float16), sizes)
+    return store_block(store, teacher, loaded, logits, dict.fromkeys(range(len(sizes)), reason))

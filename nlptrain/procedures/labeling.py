@@ -1,0 +1,179 @@
+"""Label raw text with a teacher, and write its predictions with their scores."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nlptrain.config.data import DataConfig
+from nlptrain.config.labeling import LabelingConfig
+from nlptrain.config.teachers import TransformerTeacherConfig
+from nlptrain.data.blocks import cut_blocks
+from nlptrain.data.corpus import Corpus, finish_raw, raw_sample, raw_text, splitter_of
+from nlptrain.data.formats import WriteContext
+from nlptrain.data.formats.registry import format_by_suffix, write_gold
+from nlptrain.data.sentence import Sentence
+from nlptrain.data.tag_schemes import Scheme, spans_to_tags
+from nlptrain.data.text_ranges import TextFiles
+from nlptrain.distillation.block_file import StoredBlock
+from nlptrain.distillation.block_labeling import LabelingResult, label_blocks
+from nlptrain.distillation.block_store import DEFAULT_CACHE_GB, BlockStore
+from nlptrain.distillation.failed_sentences import write_failed
+from nlptrain.distillation.ray_engine import RayEngine, open_engine
+from nlptrain.distillation.teachers import Precision, Teacher, TeacherContext
+from nlptrain.distillation.text_blocks import all_blocks
+from nlptrain.models.prediction import to_tagged_sentence
+from nlptrain.procedures.conversion import check_is_no_source, check_new_file
+from nlptrain.procedures.models import build_teacher
+from nlptrain.run.run import Run
+from nlptrain_runtime.confidence import round_confidence
+from nlptrain_runtime.predictions import TaggedSentence
+
+
+@dataclass(frozen=True)
+class LabeledFile:
+    """The result of ``label_files``.
+
+    Attributes:
+        sentences: that were written.
+        words: of these.
+        failed: sentences that the teacher failed on, which are in ``failed_file``.
+        failed_file: JSON Lines; there is none if no sentence failed.
+        transfer_dir: where the teacher's logits are stored.
+    """
+
+    sentences: int
+    words: int
+    failed: int
+    failed_file: Path
+    transfer_dir: str
+
+    def describe(self) -> str:
+        """Return the result in one line."""
+        failed = f"; the teacher failed on {self.failed:,} others ({self.failed_file})" if self.failed else ""
+        return f"{self.sentences:,} sentences, {self.words:,} words{failed}"
+
+
+def label_files(
+    teacher: str,
+    data: DataConfig,
+    out: Path,
+    target: str | None = None,
+    *,
+    labeling: LabelingConfig | None = None,
+    transfer_dir: str | None = None,
+    precision: Precision = "fp32",
+    device: str = "auto",
+    threads: int | None = None,
+    workers: int = 1,
+    overwrite: bool = False,
+) -> LabeledFile:
+    """Label the raw text of ``data.unlabeled``, and write its sentences to ``out`` with the teacher's tags and scores.
+
+    The teacher's logits are stored, so that an interrupted command goes on where it was, and that a training with the
+    same teacher and text does not compute them again.
+
+    Args:
+        teacher: the folder of a run or of a model, or a Hub name.
+        data: the files, and how they are read.
+        out: the new file.
+        target: its format; None: that of its suffix, with entities as spans in JSON Lines.
+        labeling: where the teacher runs; None: in this process.
+        transfer_dir: folder or URL of the stored logits; None: the folder ``transfer`` next to ``out``.
+        precision: that the teacher computes in.
+        device: that it computes on, unless it runs on a cluster.
+        threads: CPU threads, of each actor on a cluster; None: torch's default, and 1 of each actor.
+        workers: processes that label text.
+        overwrite: replace ``out``.
+
+    Raises:
+        InputError: the teacher or a file cannot be read, ``out`` exists or does not fit the format, the cluster cannot
+            be reached, or the teacher fails on too many sentences.
+    """
+    check_new_file(out, target or format_by_suffix(out), overwrite=overwrite)
+    corpus = Corpus.of(data, "unlabeled")
+    check_is_no_source(out, target or format_by_suffix(out), corpus.files)
+    run = Run(None, device=device, threads=threads, workers=workers, labeling=labeling)
+    context = TeacherContext(data, precision, run.device, lambda: [item.words for item in raw_sample(data)], run.log)
+    loaded = build_teacher(TransformerTeacherConfig(path=teacher), context)
+    run.log(f"teacher: {loaded.name}, {loaded.parameters():,} parameters")
+    if target is None:
+        target = format_by_suffix(out)
+        target = "entities" if target == "jsonl" and loaded.labels.scheme != "plain" else target
+    folder = transfer_dir or str(out.parent / "transfer")
+    store = BlockStore(folder, loaded, cache_gb=DEFAULT_CACHE_GB)
+    result = _label(store, loaded, data, run)
+    run.log(result.describe())
+    failed_file = out.with_name(f"{out.name}.dead.jsonl")
+    write_failed(failed_file, result.failed)
+    scheme: Scheme = "plain" if loaded.labels.scheme == "plain" else "iob2"
+    counter = _Counter(scheme)
+    write_gold(counter.count(_labeled_sentences(store, loaded, data)), out, target, counter.context)
+    for kind, count in counter.context.lost.items():
+        run.log(f"not stored in {target}: {kind} ({count:,} sentence{'s' * (count > 1)})")
+    return LabeledFile(counter.sentences, counter.words, len(result.failed), failed_file, folder)
+
+
+class _Counter:
+    """Counts sentences and words on their way to a writer."""
+
+    def __init__(self, scheme: Scheme) -> None:
+        self.context = WriteContext(scheme)
+        self.sentences = self.words = 0
+
+    def count(self, sentences: Iterator[Sentence]) -> Iterator[Sentence]:
+        for sentence in sentences:
+            self.sentences += 1
+            self.words += len(sentence.words)
+            yield sentence
+
+
+def _label(store: BlockStore, teacher: Teacher, data: DataConfig, run: Run) -> LabelingResult:
+    """Store the logits of all sentences of ``data.unlabeled``."""
+    splitter = splitter_of(data)
+    with open_engine(run) as engine:
+        if not isinstance(engine, RayEngine):
+            text = raw_text(data, splitter, None, run.log, to_label=True)
+            return label_blocks(store, all_blocks(text), teacher, run, engine)
+        blocks, counts, report = engine.cut(TextFiles.of(data, splitter, None))
+        finish_raw(Corpus.of(data, "unlabeled"), counts, report, run.log, None)
+        planned = sum(block.sentences for block in blocks)
+        return label_blocks(store, blocks, teacher, run, engine, planned=planned)
+
+
+def _labeled_sentences(store: BlockStore, teacher: Teacher, data: DataConfig) -> Iterator[Sentence]:
+    """Yield all sentences of the text with the teacher's tags, without those that it fails on."""
+    read: deque[Sentence] = deque()
+
+    def recorded() -> Iterator[Sentence]:
+        for sentence in raw_text(data, splitter_of(data), to_label=True):
+            read.append(sentence)
+            yield sentence
+
+    for block in cut_blocks(recorded()):
+        stored = store.open(block.name)
+        tagged = _tagged(stored, teacher)
+        for row in block.positions:
+            sentence = read.popleft()
+            if row not in stored.failed:
+                yield _with_tags(sentence, tagged[row], teacher.labels.scheme)
+
+
+def _tagged(stored: StoredBlock, teacher: Teacher) -> list[TaggedSentence]:
+    """Return the teacher's tags and confidences of each sentence of a block."""
+    offsets = stored.offsets.tolist()
+    logits = [
+        stored.logits.between(start, end).astype("float32") for start, end in zip(offsets, offsets[1:], strict=False)
+    ]
+    return [to_tagged_sentence(prediction, teacher.labels) for prediction in teacher.decoder.predict(logits)]
+
+
+def _with_tags(sentence: Sentence, tagged: TaggedSentence, scheme: Scheme) -> Sentence:
+    """Return ``sentence`` with its tags, and the scores of its entities; its id is where it was read."""
+    if scheme == "plain":
+        return replace(sentence, tags=tuple(tagged.tags), id=sentence.where)
+    scored = [(span, round_confidence(confidence)) for span, confidence in tagged.spans(scheme)]
+    tags = tuple(spans_to_tags((span for span, _ in scored), len(sentence.words), "iob2"))
+    return replace(sentence, tags=tags, scores=dict(scored), id=sentence.where)
