@@ -29,6 +29,7 @@ _HOMES = {
     "export": "nlptrain.api",
     "benchmark": "nlptrain.api",
     "load": "nlptrain.api",
+    "LabelBatch": "nlptrain.api",
     "TokenModel": "nlptrain.models",
     "NeuralTagger": "nlptrain.models",
     "TransformerTokenClassifier": "nlptrain.models",
@@ -69,6 +70,7 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]
 
 if TYPE_CHECKING:
+    from nlptrain.api import LabelBatch as LabelBatch
     from nlptrain.api import benchmark as benchmark
     from nlptrain.api import compare as compare
     from nlptrain.api import distill as distill

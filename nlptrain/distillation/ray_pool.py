@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -109,6 +110,7 @@ class ActorPool:
                 except ray.exceptions.RayTaskError as error:
                     raise error.cause from None
                 except ray.exceptions.RayError as error:
+                    yield from _finished(actor)  # or a death would be attributed to a task that is done
                     yield from self._replace(actor, message_line(str(error)), waiting, deaths, give_up)
                 else:
                     yield actor.tasks.pop(ref), result
@@ -200,3 +202,13 @@ class ActorPool:
         if give_up is None:
             raise InputError(f"{reason}; the last one: {short}", location=Setting("labeling.engine"))
         yield first, give_up(first, reason)
+
+
+def _finished(actor: _Actor[Task]) -> Iterator[tuple[Task, Any]]:
+    """Yield those tasks of an actor that has died which it has finished."""
+    import ray
+
+    for ref in list(actor.tasks):
+        with suppress(ray.exceptions.RayError):
+            result = ray.get(ref, timeout=0)
+            yield actor.tasks.pop(ref), result

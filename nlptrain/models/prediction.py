@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import check_iterable, checked_texts
-from nlptrain.data.tag_schemes import Scheme, spans_to_tags
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
 from nlptrain.models.heads.decoding import Prediction
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from nlptrain.models.token_model import TokenModel
 
 _BLOCK_TEXTS = 512  # per block: a teacher takes seconds for them
-UNCERTAIN = "_"  # the empty value in CoNLL-U
 
 
 def predict_texts(
@@ -169,7 +167,7 @@ def _columns(
         words = [(splitter or model.splitter).words(text) for text in block]
         for sentence, tagged in zip(words, tag_with_confidence(model, words), strict=True):
             if sentence:
-                tags = _confident_tags(tagged, model.labels.scheme, min_confidence, counts)
+                tags = tagged.confident_tags(model.labels.scheme, min_confidence, counts)
                 yield "".join(f"{word}\t{tag}\n" for word, tag in zip(sentence, tags, strict=True))
 
 
@@ -256,26 +254,7 @@ def _tag_rows(
 ) -> Iterator[dict[str, Any]]:
     for block in text_blocks(sentences, max_texts=_BLOCK_TEXTS, size=lambda words: sum(map(len, words))):
         for tagged in tag_with_confidence(model, block):
-            confidences = [round_confidence(float(confidence)) for confidence in tagged.confidences]
-            tags = _confident_tags(tagged, model.labels.scheme, min_confidence, counts)
-            yield {"tags": tags, "confidences": confidences}
-
-
-def _confident_tags(
-    tagged: TaggedSentence, scheme: Scheme, min_confidence: float | Mapping[str, float], counts: PredictionCounts | None
-) -> list[str]:
-    """Return the tags of ``tagged`` without the spans below ``min_confidence``."""
-    limits = min_confidence if isinstance(min_confidence, Mapping) else {"": min_confidence}
-    other = limits.get("", 0.0)
-    parts = [
-        (span, round_confidence(confidence) >= limits.get(span.label, other))
-        for span, confidence in tagged.spans(scheme)
-    ]
-    if counts is not None:
-        counts.add(sum(kept for _, kept in parts), len(parts))
-    if scheme == "plain":
-        return [span.label if kept else UNCERTAIN for span, kept in parts]
-    return spans_to_tags((span for span, kept in parts if kept), len(tagged.tags), "iob2")
+            yield tagged.to_row(model.labels.scheme, min_confidence, counts)
 
 
 _BLOCK_WORDS = 16_384  # computed at once, to bound the memory for long texts

@@ -9,16 +9,24 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # instead of importing typing, which takes milliseconds, before signals are handled
 if TYPE_CHECKING:
+    from nlptrain_runtime.errors import BatchError as BatchError
     from nlptrain_runtime.errors import FolderError as FolderError
     from nlptrain_runtime.predictions import TaggedSentence as TaggedSentence
+    from nlptrain_runtime.tag_batch import TagBatch as TagBatch
     from nlptrain_runtime.tagger import Tagger as Tagger
 
     Tagged = TaggedSentence
 
 __version__ = "0.1.0"
-__all__ = ["FolderError", "TaggedSentence", "Tagger", "__version__"]
+__all__ = ["BatchError", "FolderError", "TagBatch", "TaggedSentence", "Tagger", "__version__"]
 
-_DEFINED_IN = {"FolderError": "errors", "TaggedSentence": "predictions", "Tagger": "tagger"}
+_DEFINED_IN = {
+    "BatchError": "errors",
+    "FolderError": "errors",
+    "TagBatch": "tag_batch",
+    "TaggedSentence": "predictions",
+    "Tagger": "tagger",
+}
 _FORMER_NAMES = {"Tagged": "TaggedSentence"}
 
 

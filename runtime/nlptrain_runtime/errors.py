@@ -1,4 +1,4 @@
-"""``FolderError``, and text from files, arguments and models made safe to print on a terminal."""
+"""``FolderError`` and ``BatchError``, and text from files, arguments and models made safe to print on a terminal."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 class FolderError(ValueError):
     """A folder that this runtime cannot use; the message is ``LOCATION: FOUND; expected EXPECTED; HINT``."""
+
+
+class BatchError(ValueError):
+    """A batch without a column that is read, or with one that would be added; the message is as of ``FolderError``."""
 
 
 def printable(text: str) -> str:

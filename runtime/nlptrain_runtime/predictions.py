@@ -17,11 +17,12 @@ from nlptrain_runtime.confidence import (
     entity_confidences,
     round_confidence,
 )
-from nlptrain_runtime.schemes import CLOSING, OPENING, Scheme, Span, split_tag, tags_to_spans
+from nlptrain_runtime.schemes import CLOSING, OPENING, Scheme, Span, spans_to_tags, split_tag, tags_to_spans
 
 if TYPE_CHECKING:
     from nlptrain_runtime.arrays import BoolArray, FloatArray, IntArray
 
+UNCERTAIN = "_"  # the empty value in CoNLL-U
 _MAX_SHORT_WORDS = 64  # words of a text for which plain Python is faster than arrays
 
 
@@ -48,6 +49,38 @@ class TaggedSentence(NamedTuple):
         else:
             spans = tags_to_spans(self.tags)
         return [(span, entity_confidence(self.confidences, span.start, span.end)) for span in spans]
+
+    def confident_tags(
+        self, scheme: Scheme, min_confidence: float | Mapping[str, float], counts: PredictionCounts | None = None
+    ) -> list[str]:
+        """Return the tags without the entities below ``min_confidence``, in IOB2; plain tags below it are ``_``.
+
+        Args:
+            scheme: of the tags.
+            min_confidence: one for all types (or plain tags), or one per type, with "" for all others.
+            counts: receives the numbers of kept and omitted predictions.
+
+        Example:
+            >>> TaggedSentence(["S-x", "O", "S-y"], np.array([0.75, 1.0, 0.5])).confident_tags("iobes", 0.6)
+            ['B-x', 'O', 'O']
+        """
+        thresholds = ConfidenceThresholds(min_confidence)
+        parts = [
+            (span, thresholds.accepts(span.label, round_confidence(confidence)))
+            for span, confidence in self.spans(scheme)
+        ]
+        if counts is not None:
+            counts.add(sum(kept for _, kept in parts), len(parts))
+        if scheme == "plain":
+            return [span.label if kept else UNCERTAIN for span, kept in parts]
+        return spans_to_tags((span for span, kept in parts if kept), len(self.tags), "iob2")
+
+    def to_row(
+        self, scheme: Scheme, min_confidence: float | Mapping[str, float], counts: PredictionCounts | None = None
+    ) -> dict[str, Any]:
+        """Return ``{"tags", "confidences"}``, as ``nlptrain predict`` prints them; arguments as ``confident_tags``."""
+        confidences = [round_confidence(float(confidence)) for confidence in self.confidences]
+        return {"tags": self.confident_tags(scheme, min_confidence, counts), "confidences": confidences}
 
 
 class PredictionFormatter:

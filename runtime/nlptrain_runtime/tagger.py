@@ -43,6 +43,7 @@ class Tagger:
         labels: names of the tags.
         scheme: their tag scheme (``iob2``, ``iobes``, ..., ``plain``).
         temperature: divides the scores before confidences are computed; tags do not depend on it.
+        min_confidence: entities below it are omitted by ``predict``, plain tags become None.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Tagger:
         threshold = float(described["decoding"]["min_confidence"] if min_confidence is None else min_confidence)
         if not 0 <= threshold <= 1:
             raise ValueError(f"min_confidence: found {min_confidence}; expected a number from 0 to 1")
+        self.min_confidence = threshold
         self.temperature: float = described["decoding"]["temperature"]
         self._decoder = load_decoder(described)
         splitter = WordSplitter(**described["splitter"])

@@ -16,6 +16,7 @@ from nlptrain import (
     Entity,
     Evaluation,
     InputError,
+    LabelBatch,
     Labels,
     Loss,
     ModelScores,
@@ -35,6 +36,7 @@ from nlptrain import (
     WordSplitter,
     load_config,
 )
+from nlptrain_runtime import TagBatch
 
 
 class Gold:
@@ -83,6 +85,13 @@ def use(model: TokenModel) -> Iterator[str]:
     assert_type(TokenModel.from_pretrained(Path("folder")), TokenModel)
     assert_type(TransformerTokenClassifier.from_pretrained("teacher"), TransformerTokenClassifier)
     yield from nlptrain.predict(model, ["a.txt", Path("b.txt")], output_format="conll")
+
+
+def label_batches(batch: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Add predictions to a batch; the type is that of the batch."""
+    tagged = TagBatch(Path("exported"), text="body", threads=2, min_confidence=0.5)(batch)
+    assert_type(tagged, dict[str, list[str]])
+    return LabelBatch("teacher", tokens="tokens", min_confidence={"person": 0.5}, precision="bf16")(tagged)
 
 
 def measure(model: TokenModel) -> None:

@@ -1,0 +1,160 @@
+"""A Ray cluster of one node labels the same blocks, with the same bytes, as this process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nlptrain.config.commands import COMMANDS
+from nlptrain.config.labeling import LabelingConfig
+from nlptrain.data.labels import Labels
+from nlptrain.data.sentence import Sentence
+from nlptrain.distillation.block_labeling import label_blocks
+from nlptrain.distillation.block_store import BlockStore
+from nlptrain.distillation.engines import LabeledBlock
+from nlptrain.distillation.failed_sentences import FailureLimit
+from nlptrain.distillation.ray_actor import Labeler
+from nlptrain.distillation.ray_engine import RayEngine, open_engine
+from nlptrain.distillation.teachers import Teacher, TransformerTeacher
+from nlptrain.distillation.text_blocks import TextBlock, all_blocks
+from nlptrain.errors import InputError
+from nlptrain.models import TransformerTokenClassifier
+from nlptrain.procedures import run_training
+from nlptrain.run.run import Run
+from tests.helpers.commands import write_configs
+from tests.helpers.corpora import LABELS, make_sentences
+
+pytestmark = pytest.mark.slow
+ray = pytest.importorskip("ray")
+RAY = LabelingConfig(engine="ray", address="local", actors=1, max_failed=0.1)
+
+
+class Lines:
+    """A run that keeps its log lines."""
+
+    def __init__(self, labeling: LabelingConfig) -> None:
+        self.lines: list[str] = []
+        self.run = Run(None, device="cpu", threads=1, labeling=labeling)
+        self.run.log = self.lines.append  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[None]:
+    """Start a node that all tests use; its actors are those of each test."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+    ray.init("local", num_cpus=1, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    yield
+    ray.shutdown()
+
+
+def blocks_in(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.rglob("*.arrow") if len(path.stem) == 32}
+
+
+@pytest.mark.usefixtures("node")
+def test_training_on_ray_is_the_training_on_this_machine(corpus: Path, tiny_bert: Path, tmp_path: Path) -> None:
+    labels = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
+    teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), labels, seed=0)
+    teacher.save_pretrained(corpus / "runs/transformer_token")
+    write_configs(corpus, tiny_bert)
+    text = [f"{' '.join(words)} {n}" for n, (words, _) in enumerate(make_sentences(3_000, 5))]
+    (tmp_path / "raw.txt").write_text("\n".join(text))
+    scores = {}
+    for engine in ("local", "ray"):
+        settings = [
+            f"output_dir={tmp_path / engine / 'run'}",
+            f"data.unlabeled={tmp_path / 'raw.txt'}",
+            f"transfer_dir={tmp_path / engine / 'transfer'}",
+            "augment={sentences: 20}",
+            "threads=1",
+            f"labeling={{engine: {engine}, address: local, actors: 1}}",
+        ]
+        from nlptrain.config import load_config
+
+        config = load_config(COMMANDS["tagger_kd"], corpus / "tagger_kd.yaml", settings).config
+        scores[engine] = run_training("tagger_kd", config)
+    assert blocks_in(tmp_path / "local" / "transfer") == blocks_in(tmp_path / "ray" / "transfer")
+    assert scores["local"]["dev"] == scores["ray"]["dev"]
+    logs = [(tmp_path / engine / "run" / "log.txt").read_text() for engine in ("local", "ray")]
+    for topic in ("raw text: 1,", "augment: ", "training set: "):
+        lines = [[line[20:] for line in log.splitlines() if line[20:].startswith(topic)] for log in logs]
+        assert lines[0] == lines[1] != [], topic
+    assert "ray: 1 node, 1 CPUs (labeling.address)" in logs[1]
+
+
+class Fragile(Teacher):
+    """Fails on ``nan``, and ends its process on ``exit``."""
+
+    name = "fragile"
+    labels = LABELS
+
+    def fingerprint(self) -> str:
+        return "fragile-1"
+
+    def predict_logits(self, sentences: Sequence[Sentence]) -> list[np.ndarray]:
+        if any("exit" in sentence.words for sentence in sentences):
+            os._exit(1)
+        values = [[np.nan if word == "nan" else 1.0 for word in sentence.words] for sentence in sentences]
+        return [np.repeat(np.array(row, np.float32)[:, None], len(LABELS), axis=1) for row in values]
+
+
+@pytest.mark.usefixtures("node")
+def test_a_sentence_that_fails_does_not_end_the_job(tmp_path: Path) -> None:
+    sentences = [Sentence((*words, str(n))) for n, (words, _) in enumerate(make_sentences(60, 1))]
+    sentences[7] = Sentence(("a", "nan"))
+    lines = Lines(RAY)
+    with open_engine(lines.run) as engine:
+        store = BlockStore(tmp_path, Fragile())
+        result = label_blocks(store, all_blocks(sentences), Fragile(), lines.run, engine)
+    assert [item.sentence.words for item in result.failed] == [("a", "nan")]
+    assert len(list(result.transfer_set().sentences())) == 59
+
+
+@pytest.mark.full
+@pytest.mark.usefixtures("node")
+def test_a_block_that_ends_five_actors_is_given_up(tmp_path: Path) -> None:
+    good = [Sentence((*words, str(n))) for n, (words, _) in enumerate(make_sentences(60, 1))]
+    blocks = [*all_blocks(good), *all_blocks([Sentence(("do", "exit"), where="x:1")])]
+    lines = Lines(RAY)
+    with open_engine(lines.run) as engine:
+        store = BlockStore(tmp_path, Fragile())
+        result = label_blocks(store, blocks, Fragile(), lines.run, engine)
+    assert [item.reason for item in result.failed] == ["5 actors died while they worked on it"]
+    assert sum("ray: an actor has died; its tasks are repeated" in line for line in lines.lines) == 4
+
+
+@pytest.mark.usefixtures("node")
+def test_errors_of_actors_are_those_of_this_process(tmp_path: Path, tiny_bert: Path) -> None:
+    class Wrong(Fragile):
+        def predict_logits(self, sentences: Sequence[Sentence]) -> list[np.ndarray]:
+            return [np.zeros((1, 1), np.float32) for _ in sentences]
+
+    lines = Lines(RAY)
+    blocks = list(all_blocks([Sentence(("do", "it"))]))
+    with open_engine(lines.run) as engine, pytest.raises(InputError, match=r"fragile: found logits of shape \[1, 1\]"):
+        label_blocks(BlockStore(tmp_path, Wrong()), blocks, Wrong(), lines.run, engine)
+
+    def gone(store: BlockStore, teacher: Teacher, missing: Iterator[TextBlock], limit: FailureLimit) -> object:
+        store.folder.rename(tmp_path / "gone")
+        return engine_label(store, teacher, missing, limit)
+
+    teacher = TransformerTeacher(TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS))
+    with open_engine(lines.run) as engine:
+        engine_label: Callable[..., Iterator[LabeledBlock]] = engine.label
+        engine.label = gone  # type: ignore[method-assign, assignment]
+        with pytest.raises(InputError, match=r"the node .* does not see this folder; give transfer_dir a folder"):
+            label_blocks(BlockStore(tmp_path / "new", teacher), blocks, teacher, lines.run, engine)
+
+
+def test_an_actor_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Labeler({}, 1).version()
+    with pytest.raises(InputError, match=r"workers: found 2; remove it: the actors of Ray label \(labeling\.actors\)"):
+        open_engine(Run(None, device="cpu", workers=2, labeling=RAY)).__enter__()
+    monkeypatch.setattr("nlptrain.distillation.ray_engine.find_spec", lambda _: None)
+    with pytest.raises(InputError, match=r"labeling\.engine: found ray, and the package ray is not installed; pip"):
+        RayEngine(RAY, Run(None, device="cpu"))
