@@ -8,8 +8,9 @@ Example::
     print(student.scores.dev, student.predict("Ada Lovelace lived in London.").entities)
     nlptrain.export(student, "exported", precision="int8")
 
-``train_transformer``, ``train_tagger``, ``distill``, ``pseudo_label``, ``evaluate``, ``predict``, ``compare``,
-``export`` and ``benchmark`` do what the commands do; ``load`` loads any model. docs/guides/python.md is a guide.
+``train_transformer``, ``train_tagger``, ``distill``, ``pseudo_label``, ``label``, ``evaluate``, ``predict``,
+``compare``, ``export`` and ``benchmark`` do what the commands do; ``load`` loads any model. docs/guides/python.md is
+a guide.
 """
 
 from nlptrain.lazy_imports import lazy_names
@@ -28,6 +29,7 @@ _HOMES = {
     "compare": "nlptrain.api",
     "export": "nlptrain.api",
     "benchmark": "nlptrain.api",
+    "label": "nlptrain.api",
     "load": "nlptrain.api",
     "LabelBatch": "nlptrain.api",
     "TokenModel": "nlptrain.models",
@@ -56,6 +58,8 @@ _HOMES = {
     "COMMANDS": "nlptrain.config",
     "load_config": "nlptrain.config",
     "DataConfig": "nlptrain.config.data",
+    "LabelingConfig": "nlptrain.config.labeling",
+    "LabeledFile": "nlptrain.procedures.labeling",
     "StudentConfig": "nlptrain.config.student",
     "TransformerStudentConfig": "nlptrain.config.student",
     "TeacherConfig": "nlptrain.config.teachers",
@@ -76,6 +80,7 @@ if TYPE_CHECKING:
     from nlptrain.api import distill as distill
     from nlptrain.api import evaluate as evaluate
     from nlptrain.api import export as export
+    from nlptrain.api import label as label
     from nlptrain.api import load as load
     from nlptrain.api import predict as predict
     from nlptrain.api import pseudo_label as pseudo_label
@@ -84,6 +89,7 @@ if TYPE_CHECKING:
     from nlptrain.config import COMMANDS as COMMANDS
     from nlptrain.config import load_config as load_config
     from nlptrain.config.data import DataConfig as DataConfig
+    from nlptrain.config.labeling import LabelingConfig as LabelingConfig
     from nlptrain.config.objectives import LossConfig as LossConfig
     from nlptrain.config.objectives import PseudoLabelConfig as PseudoLabelConfig
     from nlptrain.config.student import StudentConfig as StudentConfig
@@ -107,6 +113,7 @@ if TYPE_CHECKING:
     from nlptrain.models.tagged_text import TaggedText as TaggedText
     from nlptrain.models.tagged_text import TaggedWord as TaggedWord
     from nlptrain.procedures.inference import Evaluation as Evaluation
+    from nlptrain.procedures.labeling import LabeledFile as LabeledFile
     from nlptrain.procedures.reporting import Comparison as Comparison
     from nlptrain.run.model_scores import ModelScores as ModelScores
     from nlptrain.run.model_scores import SplitScores as SplitScores

@@ -3,7 +3,7 @@
 from nlptrain.api.batches import LabelBatch
 from nlptrain.api.measuring import benchmark, compare, evaluate
 from nlptrain.api.training import distill, pseudo_label, train_tagger, train_transformer
-from nlptrain.api.using import export, load, predict
+from nlptrain.api.using import export, label, load, predict
 
 __all__ = [
     "LabelBatch",
@@ -12,6 +12,7 @@ __all__ = [
     "distill",
     "evaluate",
     "export",
+    "label",
     "load",
     "predict",
     "pseudo_label",

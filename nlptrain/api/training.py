@@ -16,6 +16,7 @@ from nlptrain.api.values import plain_values
 from nlptrain.config import COMMANDS, load_config
 from nlptrain.config.commands import StudentCommandConfig
 from nlptrain.config.data import DataConfig
+from nlptrain.config.labeling import LabelingConfig
 from nlptrain.config.objectives import LossConfig, PseudoLabelConfig
 from nlptrain.config.section import Section
 from nlptrain.config.student import StudentConfig, TransformerStudentConfig
@@ -128,6 +129,7 @@ def distill(
     transfer_dir: str | Path | None = None,
     transfer_cache_gb: float | None = None,
     teacher_precision: Literal["fp32", "bf16", "int8"] | None = None,
+    labeling: Map | LabelingConfig | None = None,
     seed: int | None = None,
     seeds: Sequence[int] | None = None,
     device: str | None = None,
@@ -153,6 +155,7 @@ def distill(
         transfer_dir: folder of the teacher's logits, shared by all runs, or a URL.
         transfer_cache_gb: of local copies of what is below a URL, in GB.
         teacher_precision: arithmetic of the teacher.
+        labeling: where the teacher labels text, and how many sentences it may fail on.
         seed: of everything random.
         seeds: several seeds, instead of ``seed``: each is trained.
         device: auto, cpu, cuda, cuda:N or mps.
@@ -187,6 +190,7 @@ def pseudo_label(
     transfer_dir: str | Path | None = None,
     transfer_cache_gb: float | None = None,
     teacher_precision: Literal["fp32", "bf16", "int8"] | None = None,
+    labeling: Map | LabelingConfig | None = None,
     seed: int | None = None,
     seeds: Sequence[int] | None = None,
     device: str | None = None,

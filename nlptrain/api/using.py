@@ -7,13 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from nlptrain.api.output import log_of
+from nlptrain.api.output import console_of, log_of
 from nlptrain.api.paths import model_of, text_of, texts_of
-from nlptrain.api.process import restoring
+from nlptrain.api.process import check_not_imported_by_worker, restoring
+from nlptrain.config.labeling import LabelingConfig
+from nlptrain.config.loading import load_labeling_config, validate_data
 from nlptrain.data.text_files import expand_paths
+from nlptrain.distillation.teachers import Precision
 from nlptrain.errors import InputError
 from nlptrain.models import TokenModel, load_token_model
-from nlptrain.procedures import export_run, predict_files
+from nlptrain.procedures import export_run, label_files, predict_files
+from nlptrain.procedures.labeling import LabeledFile
 
 
 def load(model: str | Path) -> TokenModel:
@@ -67,6 +71,66 @@ def predict(
         min_confidence=limits,
         device=device,
     ).lines
+
+
+@restoring()
+def label(
+    teacher: str | Path,
+    files: str | Path | Sequence[str | Path],
+    out: str | Path,
+    *,
+    output_format: str | None = None,
+    data: Mapping[str, object] | None = None,
+    labeling: Mapping[str, object] | LabelingConfig | None = None,
+    transfer_dir: str | Path | None = None,
+    precision: Precision = "fp32",
+    device: str = "auto",
+    threads: int | None = None,
+    workers: int = 1,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> LabeledFile:
+    """Label raw text with a teacher on this machine or on a Ray cluster, as ``nlptrain label`` does.
+
+    Args:
+        teacher: the folder of a run or of a model, or a Hub name.
+        files: files and globs of raw text or of rows.
+        out: the new file.
+        output_format: that of ``nlptrain convert``; None: by the suffix of ``out``.
+        data: further keys of ``data``, e.g. ``{"max_words": 200}``.
+        labeling: where the teacher runs, e.g. ``{"engine": "ray", "actors": 8}``.
+        transfer_dir: folder or URL of the teacher's logits; None: the folder ``transfer`` next to ``out``.
+        precision: that the teacher computes in.
+        device: that it computes on, unless it runs on a cluster.
+        threads: of the CPU; of each actor on a cluster.
+        workers: processes that label text.
+        overwrite: replace ``out``.
+        progress: print the lines of the log to standard error.
+
+    Raises:
+        InputError: the teacher or a file cannot be read, ``out`` exists, the cluster cannot be reached, or the teacher
+            fails on too many sentences.
+
+    Example:
+        ``label("runs/teacher", "text/*.txt", "labeled.jsonl").failed``
+    """
+    check_not_imported_by_worker()
+    config = labeling if isinstance(labeling, LabelingConfig) else load_labeling_config(labeling or {})
+    values = {"min_words": 1, **(data or {}), "unlabeled": texts_of(files, "files")}
+    return label_files(
+        text_of(teacher, "teacher", "a folder or a Hub name"),
+        validate_data(values, "label"),
+        Path(out),
+        output_format,
+        labeling=config,
+        transfer_dir=None if transfer_dir is None else str(transfer_dir),
+        precision=precision,
+        device=device,
+        threads=threads,
+        workers=workers,
+        overwrite=overwrite,
+        console=console_of(progress),
+    )
 
 
 def _existing_files(files: str | Path | Sequence[str | Path]) -> list[str]:

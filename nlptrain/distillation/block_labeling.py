@@ -111,40 +111,19 @@ def label_blocks(
         if processes.is_rank_zero:
             store.clean_up()
         _check_store_is_seen(store, run)
-        progress = _Progress(run, engine, planned)
-        are_stored: dict[str, bool] = {}
-        failed: list[FailedSentence] = []
-
-        def missing() -> Iterator[TextBlock]:
-            for block in blocks:
-                if block.name in are_stored:
-                    continue
-                stored = store.find(block.name, run.log)
-                owner = len(are_stored) % processes.world_size if engine.shares_blocks else 0
-                are_stored[block.name] = stored is not None
-                if stored is not None:
-                    progress.add_stored(stored)
-                    failed.extend(_failed_of(stored, teacher))
-                elif owner == processes.rank:
-                    yield block
-
+        progress = _Progress(run, engine, teacher.name, planned)
         limit = FailureLimit(run.labeling.max_failed)
-        with closing(engine.label(store, teacher, missing(), limit)) as labeled:
+        missing = progress.missing(blocks, store)
+        with closing(engine.label(store, teacher, missing, limit)) as labeled:
             for block in labeled:
                 limit.add(block.sentences, block.failed)
                 progress.log(block)
         processes.barrier()  # until every process has stored its blocks
-        for name in [name for name, is_stored in are_stored.items() if not is_stored]:
-            new = _open_new(store, name)
-            progress.add_computed(new)
-            failed.extend(_failed_of(new, teacher))
-    result = progress.result(store, list(are_stored), failed)
+        for name in [name for name, is_stored in progress.are_stored.items() if not is_stored]:
+            progress.add_computed(_open_new(store, name))
+    result = progress.result(store)
     _check_failures(result, run)
     return result
-
-
-def _failed_of(block: StoredBlock, teacher: Teacher) -> list[FailedSentence]:
-    return [FailedSentence(teacher.name, block.sentence(row), reason) for row, reason in block.failed.items()]
 
 
 def _check_failures(result: LabelingResult, run: Run) -> None:
@@ -176,9 +155,17 @@ def _open_new(store: BlockStore, name: str) -> StoredBlock:
 
 
 class _Progress:
-    """Counts sentences and logs the progress every 20 seconds."""
+    """Finds the blocks that are missing, counts sentences, and logs the progress every 20 seconds.
 
-    def __init__(self, run: Run, engine: LabelingEngine, planned: int | None) -> None:
+    Attributes:
+        are_stored: whether each block was stored before, by name, in the order in which they came.
+        failed: sentences that the teacher failed on, now or before.
+    """
+
+    def __init__(self, run: Run, engine: LabelingEngine, teacher: str, planned: int | None) -> None:
+        self.are_stored: dict[str, bool] = {}
+        self.failed: list[FailedSentence] = []
+        self._teacher = teacher
         self._run = run
         self._engine = engine
         self._planned = planned
@@ -186,9 +173,25 @@ class _Progress:
         self._computed = self._words = 0
         self._started = self._logged = time.monotonic()
 
-    def add_stored(self, block: StoredBlock) -> None:
-        """Count the sentences of ``block``, which was stored already."""
-        self._stored += len(block)
+    def missing(self, blocks: Iterable[TextBlock], store: BlockStore) -> Iterator[TextBlock]:
+        """Yield those of ``blocks`` that this process has to label, or has to have labeled."""
+        processes = self._run.processes
+        for block in blocks:
+            if block.name in self.are_stored:
+                continue
+            stored = store.find(block.name, self._run.log)
+            owner = len(self.are_stored) % processes.world_size if self._engine.shares_blocks else 0
+            self.are_stored[block.name] = stored is not None
+            if stored is not None:
+                self._stored += len(stored)
+                self._add_failed(stored)
+            elif owner == processes.rank:
+                yield block
+
+    def _add_failed(self, block: StoredBlock) -> None:
+        self.failed += [
+            FailedSentence(self._teacher, block.sentence(row), reason) for row, reason in block.failed.items()
+        ]
 
     def log(self, block: LabeledBlock) -> None:
         """Count the sentences of ``block``, which this process has labeled or has had labeled."""
@@ -221,9 +224,11 @@ class _Progress:
         """Count the sentences of ``block``, whose logits some process has computed."""
         self._computed += len(block)
         self._words += int(block.offsets[-1])
+        self._add_failed(block)
 
-    def result(self, store: BlockStore, names: Sequence[str], failed: Sequence[FailedSentence]) -> LabelingResult:
+    def result(self, store: BlockStore) -> LabelingResult:
         """Return the counts."""
-        seconds = time.monotonic() - self._started
+        seconds, names = time.monotonic() - self._started, list(self.are_stored)
         blocks = StoredBlocks(store, names)
-        return LabelingResult(store.key, names, blocks, self._stored, self._computed, self._words, seconds, failed)
+        counts = self._stored, self._computed, self._words
+        return LabelingResult(store.key, names, blocks, *counts, seconds, self.failed)

@@ -91,7 +91,7 @@ def label_with_ensemble(
 
 
 def _check_gold(gold: Sequence[Sentence], failed: Sequence[FailedSentence]) -> None:
-    """Raise if a teacher has failed on a gold sentence, which the training cannot leave out."""
+    """Raise if a teacher has failed on a gold sentence, which the training cannot omit."""
     reasons = {item.sentence.hash(): item for item in failed}
     for sentence in gold if reasons else ():
         if item := reasons.get(sentence.hash()):

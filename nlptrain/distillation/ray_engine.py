@@ -123,7 +123,7 @@ class RayEngine:
         return f"{count:,} actor{'s' * (count != 1)}"
 
     def close(self) -> None:
-        """End the actors, and leave the cluster."""
+        """End the actors, and disconnect from the cluster."""
         if self._pool is None:
             return
         import ray
@@ -211,7 +211,7 @@ def _connect(address: str) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the default of Ray 3; Ray 2 warns without it
     import ray
 
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    handlers = {signal_number: signal.getsignal(signal_number) for signal_number in SIGNALS}
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=_dashboard(address))
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
@@ -223,8 +223,8 @@ def _connect(address: str) -> None:
         ) from error
     finally:
         with suppress(ValueError):  # outside the main thread there are none
-            for number, handler in handlers.items():
-                signal.signal(number, handler)  # Ray replaces that of SIGTERM
+            for signal_number, handler in handlers.items():
+                signal.signal(signal_number, handler)  # Ray replaces that of SIGTERM
 
 
 def _dashboard(address: str) -> bool | None:

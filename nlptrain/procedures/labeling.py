@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rich.console import Console
+
 from nlptrain.config.data import DataConfig
 from nlptrain.config.labeling import LabelingConfig
 from nlptrain.config.teachers import TransformerTeacherConfig
@@ -69,6 +71,7 @@ def label_files(
     threads: int | None = None,
     workers: int = 1,
     overwrite: bool = False,
+    console: Console | None = None,
 ) -> LabeledFile:
     """Label the raw text of ``data.unlabeled``, and write its sentences to ``out`` with the teacher's tags and scores.
 
@@ -87,6 +90,7 @@ def label_files(
         threads: CPU threads, of each actor on a cluster; None: torch's default, and 1 of each actor.
         workers: processes that label text.
         overwrite: replace ``out``.
+        console: for log lines; None: stderr.
 
     Raises:
         InputError: the teacher or a file cannot be read, ``out`` exists or does not fit the format, the cluster cannot
@@ -95,7 +99,7 @@ def label_files(
     check_new_file(out, target or format_by_suffix(out), overwrite=overwrite)
     corpus = Corpus.of(data, "unlabeled")
     check_is_no_source(out, target or format_by_suffix(out), corpus.files)
-    run = Run(None, device=device, threads=threads, workers=workers, labeling=labeling)
+    run = Run(None, device=device, threads=threads, workers=workers, labeling=labeling, console=console)
     context = TeacherContext(data, precision, run.device, lambda: [item.words for item in raw_sample(data)], run.log)
     loaded = build_teacher(TransformerTeacherConfig(path=teacher), context)
     run.log(f"teacher: {loaded.name}, {loaded.parameters():,} parameters")

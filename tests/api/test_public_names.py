@@ -16,7 +16,7 @@ import pytest
 import nlptrain
 
 FUNCTIONS = ["train_transformer", "train_tagger", "distill", "pseudo_label"]
-FUNCTIONS += ["evaluate", "predict", "compare", "export", "benchmark", "load"]
+FUNCTIONS += ["evaluate", "predict", "compare", "export", "benchmark", "load", "label"]
 
 
 def test_dir_and_completion_know_the_names():

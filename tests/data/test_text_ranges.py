@@ -106,7 +106,7 @@ def test_error_if_the_text_has_changed(tmp_path: Path) -> None:
         list(map(reader.read, sources))
 
 
-def test_error_with_the_place_of_bytes_that_are_not_utf8(tmp_path: Path) -> None:
+def test_error_with_the_offset_of_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"a good line of text\n" * 50 + b"caf\xe9 au lait\n")
     files = TextFiles.of(DataConfig(unlabeled=[str(path)], min_words=2), WordSplitter.default(), None)

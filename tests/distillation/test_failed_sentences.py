@@ -84,7 +84,7 @@ def test_a_sentence_that_fails_is_left_out_and_listed(tmp_path: Path) -> None:
     assert dead[1]["reason"] == "the teacher's logits are not finite"
     assert "64 computed, 3 failed (dead.jsonl), " in (tmp_path / "run" / "log.txt").read_text()
 
-    # They are not tried again, and two teachers leave out what either fails on.
+    # They are not tried again, and two teachers omit what either fails on.
     teacher.batches.clear()
     label_with_ensemble(ensemble, gold, run, stores, text=all_blocks(sentences))
     assert teacher.batches == []

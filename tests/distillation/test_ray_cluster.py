@@ -70,17 +70,17 @@ def test_two_actors_store_the_bytes_of_one_process(
     assert contents(tmp_path) == expected
 
 
-@pytest.mark.parametrize("number", range(KILLS))
+@pytest.mark.parametrize("trial", range(KILLS))
 def test_a_kill_changes_nothing(
-    cluster: Any, teacher: Path, text: Path, expected: dict[str, bytes], tmp_path: Path, number: int
+    cluster: Any, teacher: Path, text: Path, expected: dict[str, bytes], tmp_path: Path, trial: int
 ) -> None:
-    target = TARGETS[number % len(TARGETS)]
+    target = TARGETS[trial % len(TARGETS)]
     log = tmp_path / "log.txt"
     process = start_labeling(*options(tmp_path, cluster, teacher, text), log=log)
-    blocks = wait_for_blocks(tmp_path / "transfer", random.Random(number).randint(1, len(expected) - 6), process)
+    blocks = wait_for_blocks(tmp_path / "transfer", random.Random(trial).randint(1, len(expected) - 6), process)
     assert process.poll() is None, log.read_text()
     if target == "actor":
-        kill(random.Random(number).choice(actor_processes()))
+        kill(random.Random(trial).choice(actor_processes()))
     elif target == "node":
         (worker,) = (node for node in cluster.list_all_nodes() if not node.is_head())
         cluster.remove_node(worker, allow_graceful=False)

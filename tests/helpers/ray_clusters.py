@@ -32,12 +32,12 @@ def ray_cluster(nodes: int = 2) -> Iterator[Any]:
 
 def actor_processes() -> list[int]:
     """Return the process ids of all actors that label."""
-    found = []
+    processes = []
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if folder.joinpath("cmdline").read_bytes().startswith(b"ray::Labeler"):
-                found.append(int(folder.name))
-    return sorted(found)
+                processes.append(int(folder.name))
+    return sorted(processes)
 
 
 def kill(process: int) -> None:
