@@ -184,6 +184,7 @@ def raw_text(
     log: Callable[[str], None] | None = None,
     *,
     to_label: bool = False,
+    uses_repeats: bool = False,
     read_counts: dict[str, Any] | None = None,
 ) -> Iterator[Sentence]:
     """Yield the raw sentences of ``data``, then log their counts; none without ``data.unlabeled``.
@@ -195,6 +196,7 @@ def raw_text(
         log: receives the log lines; None: the ignored tags of the files are not looked for, either.
         to_label: keep the original text of each sentence, which some teachers read, and repeated sentences, because
             blocks are labeled as a whole.
+        uses_repeats: whether repeated sentences count as used.
         read_counts: receives what was read, repaired and skipped, for ``scores.json``.
 
     Raises:
@@ -202,7 +204,7 @@ def raw_text(
     """
     if data.unlabeled is None:
         return
-    counts, report = RawCounts(data.min_words, data.max_words), new_report(data)
+    counts, report = RawCounts(data.min_words, data.max_words, uses_repeats=uses_repeats), new_report(data)
     corpus = Corpus.of(data, "unlabeled", report=report)
     yield from corpus.raw(
         splitter,

@@ -46,6 +46,7 @@ class RawCounts:
         near_held_out: sentences omitted because they are near-duplicates of dev or test sentences.
         sentences: those that are used.
         words: their words.
+        uses_repeats: whether sentences that occurred before count as used.
     """
 
     min_words: int = 0
@@ -60,10 +61,11 @@ class RawCounts:
     near_held_out: int = 0
     sentences: int = 0
     words: int = 0
+    uses_repeats: bool = False
 
     def add(self, other: RawCounts) -> None:
         """Add the counts of another part of the text."""
-        for name in vars(self).keys() - {"min_words", "max_words"}:
+        for name in vars(self).keys() - {"min_words", "max_words", "uses_repeats"}:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def describe(self) -> str:
@@ -148,11 +150,12 @@ def used_sentences(
             kept = [(sentence, is_new) for sentence, is_new in kept if is_new]
         are_near = held_out.has_near([sentence.words for sentence, _ in kept]) if held_out else [False] * len(kept)
         for (sentence, is_new), is_near in zip(kept, are_near, strict=True):
+            is_used = is_new or counts.uses_repeats
             if is_near:
-                counts.near_held_out += is_new
+                counts.near_held_out += is_used
                 continue
-            counts.sentences += is_new
-            counts.words += is_new * len(sentence.words)
+            counts.sentences += is_used
+            counts.words += is_used * len(sentence.words)
             yield sentence
 
 
@@ -181,7 +184,7 @@ def _not_held_out(
         is_new = not is_known and words_hash not in new
         if is_new:
             new.add(words_hash)
-        counts.repeats += not is_new
+        counts.repeats += not (is_new or counts.uses_repeats)
         kept.append((sentence, is_new))
     seen.add(hash_array(list(new)))
     return kept

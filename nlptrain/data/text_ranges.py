@@ -70,6 +70,7 @@ class TextFiles:
         held_out: sentences that are left out, as are their near-duplicates.
         paths: of the files.
         weights: the sampling weight of a file's sentences, where that is not 1.
+        uses_repeats: whether repeated sentences count as used.
     """
 
     data: DataConfig
@@ -77,16 +78,19 @@ class TextFiles:
     held_out: HeldOut | None
     paths: Sequence[Path]
     weights: Mapping[Path, float] = field(default_factory=dict)
+    uses_repeats: bool = False
 
     @classmethod
-    def of(cls, data: DataConfig, splitter: WordSplitter, held_out: HeldOut | None) -> TextFiles:
+    def of(
+        cls, data: DataConfig, splitter: WordSplitter, held_out: HeldOut | None, *, uses_repeats: bool = False
+    ) -> TextFiles:
         """Return the files of ``data.unlabeled``.
 
         Raises:
             InputError: there is no such file.
         """
         weights = {path.absolute(): weight for path, weight in source_weights(data).items()}
-        return cls(data, splitter, held_out, [path.absolute() for path in raw_files(data)], weights)
+        return cls(data, splitter, held_out, [path.absolute() for path in raw_files(data)], weights, uses_repeats)
 
     def ranges(self, size: int) -> list[TextRange]:
         """Return the ranges of all files, of at most ``size`` bytes where a file can be cut.
@@ -164,7 +168,7 @@ class TextFiles:
 
     def new_counts(self) -> RawCounts:
         """Return empty counts."""
-        return RawCounts(self.data.min_words, self.data.max_words)
+        return RawCounts(self.data.min_words, self.data.max_words, uses_repeats=self.uses_repeats)
 
     def _lines(self, path: Path, start: int, report: ReadReport) -> Iterator[tuple[int, Line]]:
         """Yield the lines from the byte ``start`` on, or the rows from that number on."""

@@ -139,9 +139,9 @@ def _label(store: BlockStore, teacher: Teacher, data: DataConfig, run: Run) -> L
     splitter = splitter_of(data)
     with open_engine(run) as engine:
         if not isinstance(engine, RayEngine):
-            text = raw_text(data, splitter, None, run.log, to_label=True)
+            text = raw_text(data, splitter, None, run.log, to_label=True, uses_repeats=True)
             return label_blocks(store, all_blocks(text), teacher, run, engine)
-        blocks, counts, report = engine.cut(TextFiles.of(data, splitter, None))
+        blocks, counts, report = engine.cut(TextFiles.of(data, splitter, None, uses_repeats=True))
         finish_raw(Corpus.of(data, "unlabeled"), counts, report, run.log, None)
         planned = sum(block.sentences for block in blocks)
         return label_blocks(store, blocks, teacher, run, engine, planned=planned)
