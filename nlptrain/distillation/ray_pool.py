@@ -125,9 +125,10 @@ class ActorPool:
 
     def _read_ahead(self, rest: Iterator[Task], waiting: deque[Task]) -> None:
         """Read as many tasks as all actors may be given."""
-        for task in rest if len(waiting) < _IN_FLIGHT * self._most() else ():
+        count = (_IN_FLIGHT + 1) * self._most()
+        for task in rest if len(waiting) < count else ():
             waiting.append(task)
-            if len(waiting) >= _IN_FLIGHT * self._most():
+            if len(waiting) >= count:
                 return
 
     def _add_actors(self, tasks: int) -> None:
@@ -172,7 +173,9 @@ class ActorPool:
         self._has_started = self._has_started or len(self._ready) >= self._fewest
         for level in range(1, _IN_FLIGHT + 1) if self._has_started else ():
             for actor in self._ready:
-                if waiting and len(actor.tasks) < level:
+                # The last tasks go to actors that are idle.
+                is_enough = level == 1 or len(waiting) > len(self._ready)
+                if waiting and is_enough and len(actor.tasks) < level:
                     task = waiting.popleft()
                     actor.tasks[start(actor.handle, task)] = task
 
