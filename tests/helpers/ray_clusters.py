@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-SECONDS = 120
+SECONDS = 300
 
 
 @contextmanager
@@ -61,4 +61,5 @@ def wait_for_blocks(folder: Path, count: int, process: subprocess.Popen[bytes]) 
         if blocks >= count or process.poll() is not None:
             return blocks
         time.sleep(0.05)
+    process.kill()  # it would keep the CPUs of the cluster
     raise AssertionError(f"{folder} has {blocks} of {count} blocks after {SECONDS} s")
