@@ -158,8 +158,8 @@ def _cut_on_cluster(
     run: Run,
 ) -> Sequence[TextBlock]:
     """Have the actors cut the text into blocks, add synthetic ones, and return those that the training reads."""
-    files = raw.files
-    assert files is not None
+    assert raw.files is not None
+    files = raw.files()
     own: list[TextBlock] = []
 
     def cut() -> list[TextBlock]:

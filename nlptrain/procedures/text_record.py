@@ -26,7 +26,7 @@ class SourceText:
 
     Attributes:
         key: of the files and of how they are read.
-        files: these files, for other processes to read.
+        files: returns these files, for other processes to read; None: there are none.
         counts: receives what was read, repaired and skipped, for ``scores.json``.
         lines: what was logged while they were read.
     """
@@ -36,7 +36,7 @@ class SourceText:
         read: Callable[[Callable[[str], None], dict[str, Any]], Iterator[Sentence]],
         key: Mapping[str, Any],
         counts: dict[str, Any],
-        files: TextFiles | None = None,
+        files: Callable[[], TextFiles] | None = None,
     ) -> None:
         """Describe a text that ``read`` reads, given a function that logs and a map for the counts."""
         self.key = key

@@ -180,7 +180,7 @@ def _source_text(config: DistillationConfig, setup: Setup, run: Run) -> SourceTe
         "data": data.model_dump(mode="json"),
         "splitter": splitter.segmenter or splitter.version,
     }
-    files = None if data.unlabeled is None else TextFiles.of(data, splitter, held_out)
+    files = None if data.unlabeled is None else partial(TextFiles.of, data, splitter, held_out)
     return SourceText(read, key, run.provenance["data"], files)
 
 
