@@ -84,7 +84,7 @@ def main(teacher: str, texts: Sequence[str], precision: str, rounds: int) -> Non
                     seconds.append(writing(teacher, texts, ["--precision", precision], Path(folder)))
     print(f"all logits stored: {statistics.median(seconds):.1f} s to write the file, with the start of the command")
     for name, measured in rates.items():
-        ratios = sorted(one / local for one, local in zip(measured, rates["local"], strict=True))
+        ratios = sorted(other / local for other, local in zip(measured, rates["local"], strict=True))
         print(
             f"{name}: {statistics.median(measured):,.0f} words/s, {statistics.median(ratios):.2f} times local "
             f"(rounds {ratios[0]:.2f} to {ratios[-1]:.2f})"

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from nlptrain.config.section import Invalid, Section
 
 MAX_ACTORS = 100_000
+_MIN_GPUS = 0.0001  # that Ray counts
 
 
 class LabelingConfig(Section):
@@ -29,7 +30,10 @@ class LabelingConfig(Section):
         description="Most Ray actors, or MIN:MAX: labeling starts when there are MIN, and more are added while the cluster has room. auto: as many as it has room for.",
     )
     gpus_per_actor: float = Field(
-        default=0.0, ge=0.0, description="GPUs of each actor, e.g. 0.5 for two actors on each. 0: actors use CPUs."
+        default=0.0,
+        ge=0.0,
+        le=1024.0,
+        description="GPUs of each actor, e.g. 0.5 for two actors on each. 0: actors use CPUs.",
     )
     max_failed: float = Field(
         default=0.001,
@@ -46,6 +50,15 @@ class LabelingConfig(Section):
                 f"found {self.actors!r}",
                 key="actors",
                 expected=f"auto, a number from 1 to {MAX_ACTORS:,}, or MIN:MAX such as 2:8",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _gpus_are_a_part_or_whole(self) -> LabelingConfig:
+        gpus = self.gpus_per_actor
+        if (gpus > 1 and not gpus.is_integer()) or 0 < gpus < _MIN_GPUS:
+            raise Invalid(
+                f"found {gpus:g}", key="gpus_per_actor", expected="0, a part of a GPU such as 0.5, or a whole number"
             )
         return self
 

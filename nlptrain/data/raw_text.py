@@ -128,7 +128,7 @@ def read_raw(
     Raises:
         InputError: ``min_words`` is more than ``max_words``, a file cannot be read, or see ``report``.
     """
-    _check_limits(min_words, max_words)
+    check_limits(min_words, max_words)
     counts = RawCounts() if counts is None else counts
     counts.min_words, counts.max_words = min_words, max_words
 
@@ -159,7 +159,8 @@ def used_sentences(
             yield sentence
 
 
-def _check_limits(min_words: int, max_words: int) -> None:
+def check_limits(min_words: int, max_words: int) -> None:
+    """Raise if ``min_words`` is more than ``max_words``."""
     if min_words > max_words:
         raise InputError(
             f"found {min_words}",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 
 from nlptrain.config.data import DataConfig
@@ -18,12 +17,14 @@ from nlptrain.data.blocks import Block, is_cut
 from nlptrain.data.corpus import new_report, raw_files, source_weights
 from nlptrain.data.duplicates import HeldOut
 from nlptrain.data.raw_files import Line, check_raw, raw_format
-from nlptrain.data.raw_text import RawCounts, checked_lines, read_sentences, used_sentences
+from nlptrain.data.raw_text import RawCounts, check_limits, checked_lines, read_sentences, used_sentences
 from nlptrain.data.read_report import ReadReport
 from nlptrain.data.sentence import Sentence
+from nlptrain.data.standard_input import STANDARD_INPUT
 from nlptrain.data.text_files import is_gz, is_utf16, read_lines_from
 from nlptrain.data.word_splitter import WordSplitter
 from nlptrain.errors import InputError
+from nlptrain.urls import is_url
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,17 @@ class TextFiles:
         """Return the files of ``data.unlabeled``.
 
         Raises:
-            InputError: there is no such file.
+            InputError: there is no such file, or ``min_words`` is more than ``max_words``.
         """
+        check_limits(data.min_words, data.max_words)
         weights = {path.absolute(): weight for path, weight in source_weights(data).items()}
         return cls(data, splitter, held_out, [path.absolute() for path in raw_files(data)], weights, uses_repeats)
+
+    @property
+    def are_shared(self) -> bool:
+        """Whether other machines can read the files: copies of URLs and of the Hub are in this machine's cache."""
+        paths = self.data.paths_of("unlabeled")
+        return not any(is_url(path) or path.startswith("hub:") or path == STANDARD_INPUT for path in paths)
 
     def ranges(self, size: int) -> list[TextRange]:
         """Return the ranges of all files, of at most ``size`` bytes where a file can be cut.
@@ -124,7 +132,13 @@ class TextFiles:
         first = previous = (-1, 0)  # position of the line, and index of the sentence in it
         is_open = part.start == 0
         inside, after = self._sentences(part, counts, report)
-        for sentence in chain(inside, (item for item in after if is_open)):
+
+        def all_sentences() -> Iterator[Sentence]:
+            yield from inside
+            if is_open:  # else no block begins in this range
+                yield from after
+
+        for sentence in all_sentences():
             position = _position(sentence)
             previous = (position, previous[1] + 1 if position == previous[0] else 0)
             sentence_hash = sentence.hash()

@@ -113,7 +113,7 @@ def label_blocks(
         _check_store_is_seen(store, run)
         progress = _Progress(run, engine, teacher.name, planned)
         limit = FailureLimit(run.labeling.max_failed)
-        missing = progress.missing(blocks, store)
+        missing = progress.missing(blocks, store, limit)
         with closing(engine.label(store, teacher, missing, limit)) as labeled:
             for block in labeled:
                 limit.add(block.sentences, block.failed)
@@ -173,7 +173,7 @@ class _Progress:
         self._computed = self._words = 0
         self._started = self._logged = time.monotonic()
 
-    def missing(self, blocks: Iterable[TextBlock], store: BlockStore) -> Iterator[TextBlock]:
+    def missing(self, blocks: Iterable[TextBlock], store: BlockStore, limit: FailureLimit) -> Iterator[TextBlock]:
         """Yield those of ``blocks`` that this process has to label, or has to have labeled."""
         processes = self._run.processes
         for block in blocks:
@@ -184,6 +184,8 @@ class _Progress:
             self.are_stored[block.name] = stored is not None
             if stored is not None:
                 self._stored += len(stored)
+                limit.sentences += len(stored)
+                limit.failed += len(stored.failed)
                 self._add_failed(stored)
             elif owner == processes.rank:
                 yield block

@@ -20,7 +20,7 @@ from nlptrain.distillation.sealed_files import DamagedFileError
 from nlptrain.distillation.stored_logits import MANY_LABELS
 from nlptrain.distillation.teachers.teacher import Teacher
 from nlptrain.errors import InputError
-from nlptrain.urls import hide_credentials, is_url
+from nlptrain.urls import hide_credentials, is_url, url_with_credentials
 
 TEACHER_FILE = "teacher.json"
 BLOCK_FILE = re.compile(r"([0-9a-f]{32})\.arrow")
@@ -54,7 +54,8 @@ class BlockStore:
         self.is_top = top and len(self.labels) > MANY_LABELS
         self.key = teacher.fingerprint() + ("-top" if self.is_top else "")
         self.remote = RemoteBlocks(str(folder), self.key) if is_url(str(folder)) else None
-        self.origin = str(folder) if self.remote else str(Path(folder).absolute())  # for other processes
+        # For other processes, which may have another working directory and no credentials.
+        self.origin = url_with_credentials(str(folder)) if self.remote else str(Path(folder).absolute())
         self.cache_gb = cache_gb
         local = Path(folder) if self.remote is None else copies_folder(str(folder))
         self.folder = local / self.key
@@ -71,6 +72,8 @@ class BlockStore:
         The caller has created the folder, and holds the lock.
         """
         remove_parts(self.folder)
+        for mark in self.folder.glob(".*.mark"):  # of a killed process
+            mark.unlink(missing_ok=True)
         path, description = self.folder / TEACHER_FILE, {"teacher": self.teacher, "labels": list(self.labels)}
         if not path.is_file() or path.read_bytes() != to_json(description).encode():
             write_json(path, description)
@@ -141,9 +144,10 @@ class BlockStore:
             OSError: the folder is not writable, or the disk is full.
             InputError: the server refuses it or does not respond.
         """
-        is_first = self.remote is None or self.remote.add(f"{name}.arrow", content)
-        if is_first:
+        if self.remote is None:
             put_if_absent(self.path(name), content)
+        else:  # a copy is made when the block is read
+            self.remote.add(f"{name}.arrow", content)
 
     def _copy(self, name: str) -> None:
         assert self.remote is not None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:  # actors import the rest when they work, after their environm
     from nlptrain.distillation.failed_sentences import FailureLimit
     from nlptrain.distillation.teachers.teacher import Submit, Teacher
 
+_MARK_SECONDS = 60
+_RETRY_SECONDS = 5.0
 SentenceTexts = Sequence[tuple[tuple[str, ...], str | None]]  # words and text of each sentence of a block
 
 
@@ -34,6 +37,7 @@ class LabelingJob:
         top: as for ``BlockStore``.
         cache_gb: as for ``BlockStore``.
         device: ``cpu`` or ``cuda``.
+        mark: name of a file that the planning process has written into the folder of the teacher.
     """
 
     key: str
@@ -42,6 +46,7 @@ class LabelingJob:
     top: bool
     cache_gb: float
     device: str
+    mark: str
 
 
 @dataclass(frozen=True)
@@ -81,9 +86,25 @@ class Labeler:
         self._compute: Submit | None = None
         self._open = ExitStack()
 
-    def version(self) -> str:
-        """Return the version of nlptrain on this node."""
-        return __version__
+    def check(self, version: str, job: LabelingJob | None) -> None:
+        """Check that this actor can work: its version, and for a job the teacher, its store, and a sentence.
+
+        Raises:
+            InputError: it cannot.
+        """
+        from nlptrain.data.sentence import Sentence
+        from nlptrain.errors import InputError, Setting
+
+        if version != __version__:
+            raise InputError(
+                f"found nlptrain {__version__} on the node {os.uname().nodename}",
+                location=Setting("labeling.engine"),
+                expected=f"{version}, as here",
+            )
+        if job is not None:
+            self._prepare(job)
+            assert self._compute is not None
+            self._compute([Sentence(("a",))])()
 
     def cut(self, files: Sequence[Any], part: TextRange) -> CutRange:
         """Cut the range ``part`` of the text whose files are in Ray's store."""
@@ -104,18 +125,24 @@ class Labeler:
             files: the reference of the text's files.
             task: where the block is, or its sentences.
             limit: ends the job if too many sentences fail.
+
+        Raises:
+            StorageError: the store cannot be read or written.
+            InputError: the text has changed, the teacher is wrong, or too many sentences fail.
         """
         from nlptrain.data.blocks import Block
         from nlptrain.data.sentence import Sentence
         from nlptrain.data.text_ranges import BlockReader, BlockSource
-        from nlptrain.distillation.engines import LabeledBlock, start_labeling
+        from nlptrain.distillation.engines import LabeledBlock, store_block
+        from nlptrain.distillation.failed_sentences import start_block
 
         self._prepare(job)
         assert self._store is not None
         assert self._teacher is not None
         assert self._compute is not None
         if isinstance(task, BlockSource):
-            stored = self._store.find(task.name, lambda _: None)
+            with _storage():
+                stored = self._store.find(task.name, lambda _: None)
             if stored is not None:
                 return LabeledBlock(task.name, len(stored), int(stored.offsets[-1]), stored.failed)
             text = self._text(files)
@@ -124,7 +151,9 @@ class Labeler:
         else:
             sentences = [Sentence(words, text=text) for words, text in task]
             block = Block.of(sentences, [sentence.hash() for sentence in sentences])
-        return start_labeling(self._compute, block, self._store, self._teacher, limit)()
+        logits, failed = start_block(self._compute, block.sentences, len(self._store.labels), limit)()
+        with _storage():
+            return store_block(self._store, self._teacher, block, logits, failed)
 
     def _text(self, files: Sequence[Any]) -> TextFiles:
         """Return the files of the text, loaded once."""
@@ -141,13 +170,18 @@ class Labeler:
         """Load the teacher and open its store, unless they are those of the last task."""
         if job == self._job:
             return
+        import gc
+
         import ray
+        import torch
 
         from nlptrain.distillation.block_store import BlockStore
         from nlptrain.errors import InputError, Setting
 
         self._open.close()
-        self._job = None
+        self._job = self._store = self._teacher = self._compute = None
+        gc.collect()  # the memory of the former teacher
+        torch.cuda.empty_cache()
         teacher: Teacher = ray.get(job.teacher[0])
         store = BlockStore(job.folder, teacher, top=job.top, cache_gb=job.cache_gb)
         if store.key != job.key:
@@ -159,12 +193,34 @@ class Labeler:
             )
         if store.remote is not None:
             store.folder.mkdir(parents=True, exist_ok=True)
-        if not Path(store.folder).is_dir():
+        elif not _appears(store.folder / job.mark):
             raise InputError(
-                f"the node {os.uname().nodename} does not see this folder",
+                f"the node {os.uname().nodename} does not see what is written there",
                 location=str(store.folder),
                 hint=("give ", Setting("transfer_dir"), " a folder on a disk that all nodes share, or a URL"),
             )
         teacher.to(job.device)
         self._compute = self._open.enter_context(teacher.labeling(1))
         self._job, self._store, self._teacher = job, store, teacher
+
+
+def _appears(path: Path) -> bool:
+    """Return whether there is a file ``path``; network file systems show new ones after a while."""
+    for _ in range(_MARK_SECONDS):
+        if path.parent.is_dir() and path.name in os.listdir(path.parent):
+            return True
+        time.sleep(1.0)
+    return False
+
+
+@contextmanager
+def _storage() -> Iterator[None]:
+    """Raise errors of the storage in this block as ``StorageError``, after a while."""
+    from nlptrain.distillation.ray_pool import StorageError
+    from nlptrain.errors import InputError
+
+    try:
+        yield
+    except (OSError, InputError) as error:
+        time.sleep(_RETRY_SECONDS)
+        raise StorageError(error) from None

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
-from collections.abc import Generator, Iterable, Iterator
+import socket
+import time
+import uuid
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -15,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from nlptrain import __version__
 from nlptrain.config.labeling import LabelingConfig
 from nlptrain.data.raw_text import RawCounts
 from nlptrain.data.read_report import ReadReport
@@ -33,6 +38,9 @@ from nlptrain_runtime.errors import message_line
 _MAX_RANGE, _MIN_RANGE = 2**26, 2**20  # bytes
 _RANGES_PER_ACTOR = 4
 _MAX_REASON = 200  # characters
+_COUNT_SECONDS = 5.0  # between two looks at the resources of the cluster
+_EPSILON = 1e-6  # a tenth of a GPU fits ten times
+_CONNECT_SECONDS = 10.0
 _ENVIRONMENT = ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY", "TOKENIZERS_PARALLELISM")
 
 
@@ -63,6 +71,7 @@ class RayEngine:
         self._pool: ActorPool | None = None
         self._owns_connection = False
         self._files: list[Any] = []
+        self._room, self._counted = 0, -math.inf
 
     def cut(self, files: TextFiles) -> tuple[list[TextBlock], RawCounts, ReadReport]:
         """Cut the text into blocks, each once, in the order of the text.
@@ -81,7 +90,13 @@ class RayEngine:
         actors = max(1, self._most())
         ranges = files.ranges(max(_MIN_RANGE, min(_MAX_RANGE, size // (_RANGES_PER_ACTOR * actors))))
         self._run.log(f"ray: {size / 1e6:,.1f} MB of text in {len(ranges):,} ranges, up to {actors:,} actors")
-        done: dict[Any, CutRange] = dict(pool.run(ranges, lambda actor, part: actor.cut.remote(self._files, part)))
+        done: dict[Any, CutRange] = dict(
+            pool.run(
+                ranges,
+                lambda actor, part: actor.cut.remote(self._files, part),
+                lambda actor: actor.check.remote(__version__, None),
+            )
+        )
         counts, report = files.new_counts(), ReadReport(is_strict=files.data.strict, max_faulty=files.data.max_faulty)
         blocks: dict[str, TextBlock] = {}
         reader = BlockReader(files)
@@ -108,14 +123,23 @@ class RayEngine:
         pool = self._connected()
         device = "cuda" if self._settings.gpus_per_actor else "cpu"
         teacher.to("cpu")
-        job = LabelingJob(store.key, [ray.put(teacher)], store.origin, store.is_top, store.cache_gb, device)
+        mark = store.folder / f".{uuid.uuid4().hex}.mark"
+        job = LabelingJob(store.key, [ray.put(teacher)], store.origin, store.is_top, store.cache_gb, device, mark.name)
 
         def start(actor: Any, block: TextBlock) -> Any:  # noqa: ANN401
             task = block.source or [(sentence.words, sentence.text) for sentence in block.load().sentences]
             return actor.label.remote(job, self._files, task, replace(limit))
 
-        for _, labeled in pool.run(chain([first], rest), start, partial(_store_failed, store, teacher)):
-            yield labeled
+        def check(actor: Any) -> Any:  # noqa: ANN401
+            return actor.check.remote(__version__, job)
+
+        mark.touch()
+        try:
+            give_up = partial(_store_failed, store, teacher, limit)
+            for _, labeled in pool.run(chain([first], rest), start, check, give_up):
+                yield labeled
+        finally:
+            mark.unlink(missing_ok=True)
 
     def describe(self) -> str:
         """Return the number of actors."""
@@ -171,11 +195,17 @@ class RayEngine:
         fewest, most = self._settings.actor_range
         if most is not None:
             return most
-        resources = ray.cluster_resources()
-        count = resources.get("CPU", 0.0) // self._threads
-        if self._settings.gpus_per_actor:
-            count = min(count, resources.get("GPU", 0.0) // self._settings.gpus_per_actor)
-        return max(fewest, int(count))
+        if time.monotonic() - self._counted > _COUNT_SECONDS:
+            self._counted = time.monotonic()
+            self._room = sum(self._room_of(node["Resources"]) for node in ray.nodes() if node["Alive"])
+        return max(fewest, self._room)
+
+    def _room_of(self, resources: Mapping[str, float]) -> int:
+        """Return how many actors fit on a node."""
+        count = resources.get("CPU", 0.0) / self._threads
+        if gpus := self._settings.gpus_per_actor:
+            count = min(count, resources.get("GPU", 0.0) / gpus)
+        return math.floor(count + _EPSILON)
 
 
 @contextmanager
@@ -213,6 +243,7 @@ def _connect(address: str) -> None:
 
     handlers = {signal_number: signal.getsignal(signal_number) for signal_number in SIGNALS}
     try:
+        _check_address(address)
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=_dashboard(address))
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         reason = message_line(str(error).strip().split("\n")[0])[:_MAX_REASON]
@@ -227,13 +258,23 @@ def _connect(address: str) -> None:
                 signal.signal(signal_number, handler)  # Ray replaces that of SIGTERM
 
 
+def _check_address(address: str) -> None:
+    """Raise OSError if nothing listens at HOST:PORT, which Ray would try for many minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal() and "/" not in host:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
+
+
 def _dashboard(address: str) -> bool | None:
     return False if address == "local" else None
 
 
-def _store_failed(store: BlockStore, teacher: Teacher, block: TextBlock, reason: str) -> LabeledBlock:
-    """Store ``block`` without logits, because of the ``reason``."""
+def _store_failed(
+    store: BlockStore, teacher: Teacher, limit: FailureLimit, block: TextBlock, reason: str
+) -> LabeledBlock:
+    """Store ``block`` without logits, because of the ``reason``, unless that are too many failures."""
     loaded = block.load()
+    replace(limit).add(len(loaded.sentences), dict.fromkeys(range(len(loaded.sentences)), reason))
     sizes = np.array([len(sentence.words) * len(store.labels) for sentence in loaded.sentences])
     logits = TeacherLogits(np.zeros(sizes.sum(), np.float16), sizes)
     return store_block(store, teacher, loaded, logits, dict.fromkeys(range(len(sizes)), reason))

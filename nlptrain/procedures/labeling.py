@@ -24,8 +24,10 @@ from nlptrain.distillation.block_labeling import LabelingResult, label_blocks
 from nlptrain.distillation.block_store import DEFAULT_CACHE_GB, BlockStore
 from nlptrain.distillation.failed_sentences import write_failed
 from nlptrain.distillation.ray_engine import RayEngine, open_engine
+from nlptrain.distillation.sealed_files import DamagedFileError
 from nlptrain.distillation.teachers import Precision, Teacher, TeacherContext
 from nlptrain.distillation.text_blocks import all_blocks
+from nlptrain.errors import InputError
 from nlptrain.models.prediction import to_tagged_sentence
 from nlptrain.procedures.conversion import check_is_no_source, check_new_file
 from nlptrain.procedures.models import build_teacher
@@ -138,10 +140,11 @@ def _label(store: BlockStore, teacher: Teacher, data: DataConfig, run: Run) -> L
     """Store the logits of all sentences of ``data.unlabeled``."""
     splitter = splitter_of(data)
     with open_engine(run) as engine:
-        if not isinstance(engine, RayEngine):
+        files = TextFiles.of(data, splitter, None, uses_repeats=True)
+        if not isinstance(engine, RayEngine) or not files.are_shared:
             text = raw_text(data, splitter, None, run.log, to_label=True, uses_repeats=True)
             return label_blocks(store, all_blocks(text), teacher, run, engine)
-        blocks, counts, report = engine.cut(TextFiles.of(data, splitter, None, uses_repeats=True))
+        blocks, counts, report = engine.cut(files)
         finish_raw(Corpus.of(data, "unlabeled"), counts, report, run.log, None)
         planned = sum(block.sentences for block in blocks)
         return label_blocks(store, blocks, teacher, run, engine, planned=planned)
@@ -157,7 +160,14 @@ def _labeled_sentences(store: BlockStore, teacher: Teacher, data: DataConfig) ->
             yield sentence
 
     for block in cut_blocks(recorded()):
-        stored = store.open(block.name)
+        try:
+            stored = store.open(block.name)
+        except (FileNotFoundError, DamagedFileError) as error:
+            raise InputError(
+                "has changed since the start of this command",
+                location=block.sentences[0].file,
+                hint="give the same command again",
+            ) from error
         tagged = _tagged(stored, teacher)
         for row in block.positions:
             sentence = read.popleft()

@@ -14,6 +14,7 @@ from nlptrain.data.blocks import SYNTHETIC
 from nlptrain.data.corpus import Corpus, finish_raw
 from nlptrain.data.sentence import Sentence
 from nlptrain.data.splits import Splits
+from nlptrain.data.text_ranges import TextFiles
 from nlptrain.distillation.augmentation import ENOUGH_WORDS, add_synthetic_sentences
 from nlptrain.distillation.block_store import BlockStore
 from nlptrain.distillation.engines import LabelingEngine
@@ -105,9 +106,10 @@ def label_text(
         if known is not None:
             return _label_blocks(ensemble, splits, known.blocks, lambda: known, run, stores)
     with open_engine(run) as engine:
-        if isinstance(engine, RayEngine) and isinstance(raw, SourceText) and raw.files is not None and splits.dev:
+        files = raw.files() if isinstance(engine, RayEngine) and isinstance(raw, SourceText) and raw.files else None
+        if isinstance(engine, RayEngine) and isinstance(raw, SourceText) and files and files.are_shared and splits.dev:
             record = TextRecord()
-            text = _cut_on_cluster(engine, ensemble, splits, raw, reading, run)
+            text = _cut_on_cluster(engine, files, ensemble, splits, raw, reading, run)
             record.blocks = [replace(block, load=not_kept, source=None) for block in text]
             labeled = _label_blocks(ensemble, splits, text, lambda: record, run, stores, engine)
         else:
@@ -151,6 +153,7 @@ def _label_here(
 
 def _cut_on_cluster(
     engine: RayEngine,
+    files: TextFiles,
     ensemble: TeacherEnsemble,
     splits: Splits,
     raw: SourceText,
@@ -158,17 +161,18 @@ def _cut_on_cluster(
     run: Run,
 ) -> Sequence[TextBlock]:
     """Have the actors cut the text into blocks, add synthetic ones, and return those that the training reads."""
-    assert raw.files is not None
-    files = raw.files()
     own: list[TextBlock] = []
 
     def cut() -> list[TextBlock]:
         blocks, counts, report = engine.cut(files)
         finish_raw(Corpus.of(files.data, "unlabeled"), counts, report, raw.log, raw.counts)
-        head = _first_words(raw.without_log(), ENOUGH_WORDS)
+        words = sum(len(sentence.words) for sentence in splits.train)
+        head = _first_words(raw.without_log(), words) if reading.augment else ()
         with_synthetic = add_synthetic_sentences(head, reading.augment, splits, ensemble, raw.log)
-        blocks += all_blocks(sentence for sentence in with_synthetic if sentence.file == SYNTHETIC)
-        planned = reading.planned(list(islice(raw.without_log(), SAMPLE_SENTENCES)), len(splits.train))
+        synthetic = [sentence for sentence in with_synthetic if sentence.file == SYNTHETIC]
+        blocks += all_blocks(synthetic)
+        sample = list(islice(chain(raw.without_log(), synthetic), SAMPLE_SENTENCES))
+        planned = reading.planned(sample, len(splits.train))
         own.extend(blocks if planned is None else select_blocks(blocks, planned, SAMPLING_SEED))
         _log_sampled(own, sum(block.sentences for block in blocks), raw.log)
         return [replace(block, load=not_kept, source=None) for block in own]
@@ -178,12 +182,14 @@ def _cut_on_cluster(
 
 
 def _first_words(sentences: Iterable[Sentence], words: int) -> Iterator[Sentence]:
-    """Yield the first of ``sentences``, up to and with the one that exceeds this number of words."""
-    count = 0
+    """Yield as many of ``sentences`` as synthetic ones are made from, if train has this number of words."""
+    seen: set[bytes] = set()
     for sentence in sentences:
         yield sentence
-        count += len(sentence.words)
-        if count > words:
+        if (sentence_hash := sentence.hash()) not in seen:
+            seen.add(sentence_hash)
+            words += len(sentence.words)
+        if words > ENOUGH_WORDS:
             return
 
 

@@ -126,6 +126,27 @@ def test_a_teacher_that_always_fails_ends_soon(tmp_path: Path) -> None:
     assert len(teacher.batches) < 60
 
 
+def test_a_machine_that_fails_is_not_taken_for_the_text(tmp_path: Path) -> None:
+    class Sick(Fragile):
+        def predict_logits(self, sentences: Sequence[Sentence]) -> list[np.ndarray]:
+            if len(self.batches) > 1:
+                raise RuntimeError("the GPU is lost")
+            return super().predict_logits(sentences)
+
+    with pytest.raises(InputError, match=r"the teacher fails on any sentence \(RuntimeError: the GPU is lost\)"):
+        label(tmp_path, Sick(), sentences_with(), run_with(1.0))
+    _, done = label(tmp_path, Fragile(), sentences_with(), run_with(0.0))
+    assert (done.stored, done.computed, len(done.failed)) == (32, 28, 0)
+
+
+def test_a_repeated_command_may_have_as_many_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlptrain.distillation.failed_sentences._MIN_SENTENCES", 0)
+    good = sentences_with()[:48]
+    label(tmp_path, Fragile(), good, run_with(0.042))
+    faulty = [Sentence(("a", "crash", "1")), Sentence(("a", "crash", "2"))]
+    assert len(label(tmp_path, Fragile(), [*good, *faulty], run_with(0.042))[1].failed) == 2
+
+
 def test_error_if_a_teacher_fails_on_a_gold_sentence(tmp_path: Path) -> None:
     ensemble = TeacherEnsemble.of(Fragile())
     gold = sentences_with("crash")

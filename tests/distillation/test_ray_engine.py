@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +13,13 @@ from nlptrain.config.commands import COMMANDS
 from nlptrain.config.labeling import LabelingConfig
 from nlptrain.data.labels import Labels
 from nlptrain.data.sentence import Sentence
+from nlptrain.distillation import ray_actor
 from nlptrain.distillation.block_labeling import label_blocks
 from nlptrain.distillation.block_store import BlockStore
-from nlptrain.distillation.engines import LabeledBlock
-from nlptrain.distillation.failed_sentences import FailureLimit
-from nlptrain.distillation.ray_actor import Labeler
+from nlptrain.distillation.ray_actor import Labeler, LabelingJob
 from nlptrain.distillation.ray_engine import RayEngine, open_engine
 from nlptrain.distillation.teachers import Teacher, TransformerTeacher
-from nlptrain.distillation.text_blocks import TextBlock, all_blocks
+from nlptrain.distillation.text_blocks import all_blocks
 from nlptrain.errors import InputError
 from nlptrain.models import TransformerTokenClassifier
 from nlptrain.procedures import run_training
@@ -57,20 +56,25 @@ def blocks_in(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.usefixtures("node")
-def test_training_on_ray_is_the_training_on_this_machine(corpus: Path, tiny_bert: Path, tmp_path: Path) -> None:
+def test_training_on_ray_is_the_training_on_this_machine(
+    corpus: Path, tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     labels = Labels.from_names(["O", "B-person", "I-person", "B-place", "I-place"])
     teacher = TransformerTokenClassifier.from_pretrained(str(tiny_bert), labels, seed=0)
     teacher.save_pretrained(corpus / "runs/transformer_token")
     write_configs(corpus, tiny_bert)
     text = [f"{' '.join(words)} {n}" for n, (words, _) in enumerate(make_sentences(3_000, 5))]
-    (tmp_path / "raw.txt").write_text("\n".join(text))
+    (tmp_path / "raw.txt").write_text("\n".join([*text, *text[:2_000]]))
+    for module in ("distillation.augmentation", "procedures.text_labeling"):
+        monkeypatch.setattr(f"nlptrain.{module}.ENOUGH_WORDS", 12_000)
     scores = {}
     for engine in ("local", "ray"):
         settings = [
             f"output_dir={tmp_path / engine / 'run'}",
             f"data.unlabeled={tmp_path / 'raw.txt'}",
             f"transfer_dir={tmp_path / engine / 'transfer'}",
-            "augment={sentences: 20}",
+            "train.epochs=1",
+            "augment=auto",
             "threads=1",
             f"labeling={{engine: {engine}, address: local, actors: 1}}",
         ]
@@ -80,6 +84,8 @@ def test_training_on_ray_is_the_training_on_this_machine(corpus: Path, tiny_bert
         scores[engine] = run_training("tagger_kd", config)
     assert blocks_in(tmp_path / "local" / "transfer") == blocks_in(tmp_path / "ray" / "transfer")
     assert scores["local"]["dev"] == scores["ray"]["dev"]
+    weights = [tmp_path / engine / "run" / "model" / "model.safetensors" for engine in ("local", "ray")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
     logs = [(tmp_path / engine / "run" / "log.txt").read_text() for engine in ("local", "ray")]
     for topic in ("raw text: 1,", "augment: ", "training set: "):
         lines = [[line[20:] for line in log.splitlines() if line[20:].startswith(topic)] for log in logs]
@@ -128,8 +134,18 @@ def test_a_block_that_ends_five_actors_is_given_up(tmp_path: Path) -> None:
     assert sum("ray: an actor has died; its tasks are repeated" in line for line in lines.lines) == 4
 
 
+class Impatient(Labeler):
+    """Does not wait for a network file system."""
+
+    def check(self, version: str, job: LabelingJob | None) -> None:
+        ray_actor._MARK_SECONDS = 1  # type: ignore[attr-defined]
+        super().check(version, job)
+
+
 @pytest.mark.usefixtures("node")
-def test_errors_of_actors_are_those_of_this_process(tmp_path: Path, tiny_bert: Path) -> None:
+def test_errors_of_actors_are_those_of_this_process(
+    tmp_path: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Wrong(Fragile):
         def predict_logits(self, sentences: Sequence[Sentence]) -> list[np.ndarray]:
             return [np.zeros((1, 1), np.float32) for _ in sentences]
@@ -139,20 +155,18 @@ def test_errors_of_actors_are_those_of_this_process(tmp_path: Path, tiny_bert: P
     with open_engine(lines.run) as engine, pytest.raises(InputError, match=r"fragile: found logits of shape \[1, 1\]"):
         label_blocks(BlockStore(tmp_path, Wrong()), blocks, Wrong(), lines.run, engine)
 
-    def gone(store: BlockStore, teacher: Teacher, missing: Iterator[TextBlock], limit: FailureLimit) -> object:
-        store.folder.rename(tmp_path / "gone")
-        return engine_label(store, teacher, missing, limit)
-
+    # A folder of the same name on another disk has not the file that this process writes.
     teacher = TransformerTeacher(TransformerTokenClassifier.from_pretrained(str(tiny_bert), LABELS))
+    monkeypatch.setattr("nlptrain.distillation.ray_engine.Labeler", Impatient)
+    monkeypatch.setattr(Path, "touch", lambda _: None)
     with open_engine(lines.run) as engine:
-        engine_label: Callable[..., Iterator[LabeledBlock]] = engine.label
-        engine.label = gone  # type: ignore[method-assign, assignment]
-        with pytest.raises(InputError, match=r"the node .* does not see this folder; give transfer_dir a folder"):
+        with pytest.raises(InputError, match=r"the node .* does not see what is written there; give transfer_dir a"):
             label_blocks(BlockStore(tmp_path / "new", teacher), blocks, teacher, lines.run, engine)
 
 
 def test_an_actor_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Labeler({}, 1).version()
+    with pytest.raises(InputError, match=r"found nlptrain .* on the node .*; expected 0\.0\.1, as here"):
+        Labeler({}, 1).check("0.0.1", None)
     with pytest.raises(InputError, match=r"workers: found 2; remove it: the actors of Ray label \(labeling\.actors\)"):
         open_engine(Run(None, device="cpu", workers=2, labeling=RAY)).__enter__()
     monkeypatch.setattr("nlptrain.distillation.ray_engine.find_spec", lambda _: None)
