@@ -142,6 +142,7 @@ class Impatient(Labeler):
         super().check(version, job)
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("node")
 def test_errors_of_actors_are_those_of_this_process(
     tmp_path: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
