@@ -229,10 +229,10 @@ class BlockReader:
             InputError: the file has changed since it was cut, or cannot be read.
         """
         place = source.start, source.skipped
-        if source.path != self._path or self._next is None or self._place > place:
-            self._open(source.path, 0)
-        if self._place < place and _has_byte_ranges(source.path):
-            self._open(source.path, source.start)
+        is_ahead = source.path == self._path and self._next is not None and self._place <= place
+        has_ranges = _has_byte_ranges(source.path)
+        if not is_ahead or (has_ranges and self._place < place):
+            self._open(source.path, source.start if has_ranges else 0)
         while self._next is not None and self._place < place:
             self._advance()
         sentences: list[Sentence] = []

@@ -24,7 +24,7 @@ _CONTROL = Sentence(("a",))  # computed when a sentence fails: perhaps the machi
 Failed = Mapping[int, str]  # the reason for each sentence of a block that has no logits
 
 
-class SickTeacherError(InputError):
+class BrokenTeacherError(InputError):
     """The teacher fails on any sentence, e.g. because its GPU is lost; no sentence is to blame."""
 
 
@@ -126,21 +126,21 @@ def _finish(
         if len(sentences) > 1:
             return _halves(compute, sentences, labels, limit)
         reason = message_line(f"{type(error).__name__}: {error}")[:_MAX_REASON]
-        _check_is_well(compute, reason)
+        _check_teacher_works(compute, reason)
         limit.add_failure(reason)
         size = len(sentences[0].words) * labels
         return TeacherLogits(np.zeros(size, np.float16), np.array([size])), {0: reason}
     return _without_infinite(logits, limit)
 
 
-def _check_is_well(compute: Submit, reason: str) -> None:
+def _check_teacher_works(compute: Submit, reason: str) -> None:
     """Raise if the teacher fails on a sentence of one word, too."""
     try:
         compute([_CONTROL])()
     except InputError:
         raise
     except Exception as error:  # noqa: BLE001
-        raise SickTeacherError(f"the teacher fails on any sentence ({reason})", location="teacher") from error
+        raise BrokenTeacherError(f"the teacher fails on any sentence ({reason})", location="teacher") from error
 
 
 def _halves(

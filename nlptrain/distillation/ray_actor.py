@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -97,7 +98,7 @@ class Labeler:
 
         if version != __version__:
             raise InputError(
-                f"found nlptrain {__version__} on the node {os.uname().nodename}",
+                f"found nlptrain {__version__} on the node {platform.node()}",
                 location=Setting("labeling.engine"),
                 expected=f"{version}, as here",
             )
@@ -186,7 +187,7 @@ class Labeler:
         store = BlockStore(job.folder, teacher, top=job.top, cache_gb=job.cache_gb)
         if store.key != job.key:
             raise InputError(
-                f"the node {os.uname().nodename} computes the teacher's key {store.key}",
+                f"the node {platform.node()} computes the teacher's key {store.key}",
                 location=Setting("labeling.engine"),
                 expected=job.key,
                 hint="install the same versions of nlptrain and its packages on all nodes",
@@ -195,7 +196,7 @@ class Labeler:
             store.folder.mkdir(parents=True, exist_ok=True)
         elif not _appears(store.folder / job.mark):
             raise InputError(
-                f"the node {os.uname().nodename} does not see what is written there",
+                f"the node {platform.node()} does not see what is written there",
                 location=str(store.folder),
                 hint=("give ", Setting("transfer_dir"), " a folder on a disk that all nodes share, or a URL"),
             )

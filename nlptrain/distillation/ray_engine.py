@@ -244,7 +244,8 @@ def _connect(address: str) -> None:
     handlers = {signal_number: signal.getsignal(signal_number) for signal_number in SIGNALS}
     try:
         _check_address(address)
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=_dashboard(address))
+        dashboard = False if address == "local" else None
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=dashboard)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         reason = message_line(str(error).strip().split("\n")[0])[:_MAX_REASON]
         raise InputError(
@@ -263,10 +264,6 @@ def _check_address(address: str) -> None:
     host, _, port = address.rpartition(":")
     if host and port.isdecimal() and "/" not in host:
         socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
-
-
-def _dashboard(address: str) -> bool | None:
-    return False if address == "local" else None
 
 
 def _store_failed(

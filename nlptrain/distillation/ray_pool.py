@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
-from nlptrain.distillation.failed_sentences import SickTeacherError
+from nlptrain.distillation.failed_sentences import BrokenTeacherError
 from nlptrain.errors import InputError, Setting
 from nlptrain_runtime.errors import message_line
 
-MAX_DEATHS = 5  # of the actors that work on a task, before it is given up; also failures of the storage
+MAX_DEATHS = 5  # of the actors that work on a task, before it is given up
+_MAX_REPEATS = 5  # of a task whose result could not be stored
 _MAX_FAILED_STARTS = 5  # before any actor was ready
 _IN_FLIGHT = 2  # tasks of each actor: the second one waits there, so that no actor is idle
 _POLL_SECONDS = 1.0  # after which a signal is handled at the latest
@@ -62,11 +63,12 @@ class ActorPool:
         self._fewest = fewest
         self._most = most
         self._log = log
-        self._check: Callable[[Any], Any] = lambda handle: handle.version.remote()
+        self._check: Callable[[Any], Any]  # set by ``run``
         self._starting: dict[Any, _Actor[Any]] = {}
         self._ready: list[_Actor[Any]] = []
         self._has_started = self._has_worked = False
         self._failed_starts = 0
+        self._repeats: Counter[Hashable] = Counter()
         self._next_start = self._logged = time.monotonic()
         self._longest = 0.0
 
@@ -99,6 +101,7 @@ class ActorPool:
         self._check = check
         self._check_idle()
         rest, waiting, deaths = iter(tasks), deque[Task](), Counter[Task]()
+        self._repeats.clear()
         while True:
             self._read_ahead(rest, waiting)
             if not waiting and not any(actor.tasks for actor in self._ready):
@@ -213,12 +216,12 @@ class ActorPool:
             result = ray.get(ref)
         except ray.exceptions.RayTaskError as error:
             cause = error.cause
-            if isinstance(cause, StorageError) and deaths[task] + 1 < MAX_DEATHS:
-                deaths[task] += 1
+            if isinstance(cause, StorageError) and self._repeats[task] < _MAX_REPEATS:
+                self._repeats[task] += 1
                 del actor.tasks[ref]
                 waiting.append(task)
                 self._log(f"ray: a block is repeated ({message_line(str(cause))[:_MAX_REASON]})")
-            elif isinstance(cause, ray.exceptions.RayError | SickTeacherError):
+            elif isinstance(cause, ray.exceptions.RayError | BrokenTeacherError):
                 yield from self._replace(actor, message_line(str(cause)), waiting, deaths, give_up)
             else:
                 raise cause.args[0] if isinstance(cause, StorageError) else cause from None

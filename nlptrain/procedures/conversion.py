@@ -140,7 +140,7 @@ def convert_corpus(
     context = WriteContext(
         written_scheme, comments, corpus.data.pretokenized, has_ids=contents.has_ids, has_texts=contents.has_texts
     )
-    counter = _Counter()
+    counter = SentenceCounter()
     write_gold(counter.count(_converted(corpus, written_scheme)), out, target, context)
     if scheme != "plain" and any(reading.name != SCHEME_NAMES[scheme] for reading in corpus.readings.values()):
         log(describe_readings({"": corpus.readings}, written_scheme))
@@ -172,13 +172,15 @@ class _Contents:
         return common_scheme(silent.readings) or "iob2"
 
 
-class _Counter:
+class SentenceCounter:
     """Counts sentences and words on their way to a writer."""
 
     def __init__(self) -> None:
+        """Start at 0."""
         self.sentences = self.words = 0
 
     def count(self, sentences: Iterator[Sentence]) -> Iterator[Sentence]:
+        """Yield ``sentences``, and count them and their words."""
         for sentence in sentences:
             self.sentences += 1
             self.words += len(sentence.words)

@@ -29,7 +29,7 @@ from nlptrain.distillation.teachers import Precision, Teacher, TeacherContext
 from nlptrain.distillation.text_blocks import all_blocks
 from nlptrain.errors import InputError
 from nlptrain.models.prediction import to_tagged_sentence
-from nlptrain.procedures.conversion import check_is_no_source, check_new_file
+from nlptrain.procedures.conversion import SentenceCounter, check_is_no_source, check_new_file
 from nlptrain.procedures.models import build_teacher
 from nlptrain.run.run import Run
 from nlptrain_runtime.confidence import round_confidence
@@ -77,8 +77,7 @@ def label_files(
 ) -> LabeledFile:
     """Label the raw text of ``data.unlabeled``, and write its sentences to ``out`` with the teacher's tags and scores.
 
-    The teacher's logits are stored, so that an interrupted command goes on where it was, and that a training with the
-    same teacher and text does not compute them again.
+    The teacher's logits are stored: an interrupted command goes on where it was, and a training reuses them.
 
     Args:
         teacher: the folder of a run or of a model, or a Hub name.
@@ -98,16 +97,17 @@ def label_files(
         InputError: the teacher or a file cannot be read, ``out`` exists or does not fit the format, the cluster cannot
             be reached, or the teacher fails on too many sentences.
     """
-    check_new_file(out, target or format_by_suffix(out), overwrite=overwrite)
-    corpus = Corpus.of(data, "unlabeled")
-    check_is_no_source(out, target or format_by_suffix(out), corpus.files)
+    checked_target = target or format_by_suffix(out)
+    check_new_file(out, checked_target, overwrite=overwrite)
+    check_is_no_source(out, checked_target, Corpus.of(data, "unlabeled").files)
     run = Run(None, device=device, threads=threads, workers=workers, labeling=labeling, console=console)
-    context = TeacherContext(data, precision, run.device, lambda: [item.words for item in raw_sample(data)], run.log)
-    loaded = build_teacher(TransformerTeacherConfig(path=teacher), context)
+    built_with = TeacherContext(
+        data, precision, run.device, lambda: [sentence.words for sentence in raw_sample(data)], run.log
+    )
+    loaded = build_teacher(TransformerTeacherConfig(path=teacher), built_with)
     run.log(f"teacher: {loaded.name}, {loaded.parameters():,} parameters")
     if target is None:
-        target = format_by_suffix(out)
-        target = "entities" if target == "jsonl" and loaded.labels.scheme != "plain" else target
+        target = "entities" if checked_target == "jsonl" and loaded.labels.scheme != "plain" else checked_target
     folder = transfer_dir or str(out.parent / "transfer")
     store = BlockStore(folder, loaded, cache_gb=DEFAULT_CACHE_GB)
     result = _label(store, loaded, data, run)
@@ -115,25 +115,11 @@ def label_files(
     failed_file = out.with_name(f"{out.name}.dead.jsonl")
     write_failed(failed_file, result.failed)
     scheme: Scheme = "plain" if loaded.labels.scheme == "plain" else "iob2"
-    counter = _Counter(scheme)
-    write_gold(counter.count(_labeled_sentences(store, loaded, data)), out, target, counter.context)
-    for kind, count in counter.context.lost.items():
+    counter, context = SentenceCounter(), WriteContext(scheme)
+    write_gold(counter.count(_labeled_sentences(store, loaded, data)), out, target, context)
+    for kind, count in context.lost.items():
         run.log(f"not stored in {target}: {kind} ({count:,} sentence{'s' * (count > 1)})")
     return LabeledFile(counter.sentences, counter.words, len(result.failed), failed_file, folder)
-
-
-class _Counter:
-    """Counts sentences and words on their way to a writer."""
-
-    def __init__(self, scheme: Scheme) -> None:
-        self.context = WriteContext(scheme)
-        self.sentences = self.words = 0
-
-    def count(self, sentences: Iterator[Sentence]) -> Iterator[Sentence]:
-        for sentence in sentences:
-            self.sentences += 1
-            self.words += len(sentence.words)
-            yield sentence
 
 
 def _label(store: BlockStore, teacher: Teacher, data: DataConfig, run: Run) -> LabelingResult:

@@ -127,14 +127,14 @@ def test_a_teacher_that_always_fails_ends_soon(tmp_path: Path) -> None:
 
 
 def test_a_machine_that_fails_is_not_taken_for_the_text(tmp_path: Path) -> None:
-    class Sick(Fragile):
+    class Broken(Fragile):
         def predict_logits(self, sentences: Sequence[Sentence]) -> list[np.ndarray]:
             if len(self.batches) > 1:
                 raise RuntimeError("the GPU is lost")
             return super().predict_logits(sentences)
 
     with pytest.raises(InputError, match=r"the teacher fails on any sentence \(RuntimeError: the GPU is lost\)"):
-        label(tmp_path, Sick(), sentences_with(), run_with(1.0))
+        label(tmp_path, Broken(), sentences_with(), run_with(1.0))
     _, done = label(tmp_path, Fragile(), sentences_with(), run_with(0.0))
     assert (done.stored, done.computed, len(done.failed)) == (32, 28, 0)
 
